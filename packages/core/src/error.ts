@@ -1,0 +1,144 @@
+/**
+ * The one error class of Sluice, and the table of its codes.
+ *
+ * The code is API, the message is not. `docs/errors.md` says for each code what it means, whether
+ * we retry, and what to do. Consumers take a code that they do not know for `REPLICA_UNKNOWN`.
+ */
+
+export type ErrorCode =
+  | 'LTX_INVALID'
+  | 'LTX_UNSUPPORTED'
+  | 'LTX_TRUNCATED'
+  | 'LTX_CHECKSUM_MISMATCH'
+  | 'LTX_NOT_CONTIGUOUS'
+  | 'WAL_INVALID'
+  | 'WAL_UNSUPPORTED'
+  | 'DATABASE_NOT_WAL'
+  | 'DATABASE_BUSY'
+  | 'DATABASE_INVALID'
+  | 'SQLITE_TOO_OLD'
+  | 'STAGING_FULL'
+  | 'STAGING_FAILED'
+  | 'REPLICA_NOT_FOUND'
+  | 'REPLICA_DESTINATION_NOT_FOUND'
+  | 'REPLICA_PERMISSION_DENIED'
+  | 'REPLICA_UNAUTHENTICATED'
+  | 'REPLICA_HOST_UNTRUSTED'
+  | 'REPLICA_CONFLICT'
+  | 'REPLICA_FULL'
+  | 'REPLICA_RATE_LIMITED'
+  | 'REPLICA_UNAVAILABLE'
+  | 'REPLICA_TRUNCATED'
+  | 'REPLICA_CHANGED'
+  | 'REPLICA_RANGE'
+  | 'REPLICA_UNSUPPORTED'
+  | 'REPLICA_CLOSED'
+  | 'REPLICA_UNKNOWN'
+  | 'RESTORE_NO_SNAPSHOT'
+  | 'RESTORE_GAP'
+  | 'RESTORE_OUT_OF_RANGE'
+  | 'RESTORE_TARGET_EXISTS'
+  | 'RESTORE_INTEGRITY'
+  | 'CONFIG_INVALID';
+
+/** Every code, with whether an attempt that ended in it is worth another. */
+export const ERROR_CODES: Readonly<Record<ErrorCode, { readonly retryable: boolean }>> = {
+  LTX_INVALID: { retryable: false },
+  LTX_UNSUPPORTED: { retryable: false },
+  LTX_TRUNCATED: { retryable: false },
+  LTX_CHECKSUM_MISMATCH: { retryable: false },
+  LTX_NOT_CONTIGUOUS: { retryable: false },
+  WAL_INVALID: { retryable: false },
+  WAL_UNSUPPORTED: { retryable: false },
+  DATABASE_NOT_WAL: { retryable: false },
+  DATABASE_BUSY: { retryable: true },
+  DATABASE_INVALID: { retryable: false },
+  SQLITE_TOO_OLD: { retryable: false },
+  STAGING_FULL: { retryable: true },
+  STAGING_FAILED: { retryable: false },
+  REPLICA_NOT_FOUND: { retryable: false },
+  REPLICA_DESTINATION_NOT_FOUND: { retryable: false },
+  REPLICA_PERMISSION_DENIED: { retryable: false },
+  REPLICA_UNAUTHENTICATED: { retryable: false },
+  REPLICA_HOST_UNTRUSTED: { retryable: false },
+  REPLICA_CONFLICT: { retryable: false },
+  REPLICA_FULL: { retryable: true },
+  REPLICA_RATE_LIMITED: { retryable: true },
+  REPLICA_UNAVAILABLE: { retryable: true },
+  REPLICA_TRUNCATED: { retryable: true },
+  REPLICA_CHANGED: { retryable: true },
+  REPLICA_RANGE: { retryable: false },
+  REPLICA_UNSUPPORTED: { retryable: false },
+  REPLICA_CLOSED: { retryable: false },
+  REPLICA_UNKNOWN: { retryable: false },
+  RESTORE_NO_SNAPSHOT: { retryable: false },
+  RESTORE_GAP: { retryable: false },
+  RESTORE_OUT_OF_RANGE: { retryable: false },
+  RESTORE_TARGET_EXISTS: { retryable: false },
+  RESTORE_INTEGRITY: { retryable: false },
+  CONFIG_INVALID: { retryable: false },
+};
+
+/** One problem in a configuration: where (`['dbs', 0, 'path']`), what, and what to write instead. */
+export interface ConfigIssue {
+  readonly path: readonly (string | number)[];
+  readonly message: string;
+}
+
+/** A file that a call over many files could not handle. */
+export interface FileFailure {
+  readonly file: string;
+  readonly code: ErrorCode;
+  readonly message?: string | undefined;
+}
+
+export interface ErrorDetails {
+  readonly cause?: unknown;
+  /** What the other side answered, where it speaks in numbers (an HTTP status). */
+  readonly status?: number | undefined;
+  /** How long the other side asked us to wait. */
+  readonly retryAfterMs?: number | undefined;
+  readonly failures?: readonly FileFailure[] | undefined;
+  readonly issues?: readonly ConfigIssue[] | undefined;
+}
+
+/** Brand by a registered symbol, so that two copies of this package recognise each other's errors. */
+const BRAND = Symbol.for('sluice.ReplicationError');
+
+/** An error with a code. The message says what was done, to what, what came back, what to do next. */
+export class ReplicationError extends Error {
+  readonly code: ErrorCode;
+  readonly retryable: boolean;
+  readonly status?: number | undefined;
+  readonly retryAfterMs?: number | undefined;
+  readonly failures?: readonly FileFailure[] | undefined;
+  readonly issues?: readonly ConfigIssue[] | undefined;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'ReplicationError';
+    this.code = code;
+    this.retryable = ERROR_CODES[code].retryable;
+    this.status = details.status;
+    this.retryAfterMs = details.retryAfterMs;
+    this.failures = details.failures;
+    this.issues = details.issues;
+    Object.defineProperty(this, BRAND, { value: true });
+  }
+}
+
+/** Whether `error` is ours, and has `code` if one is given. Works across copies of this package. */
+export function isError(error: unknown, code?: ErrorCode): error is ReplicationError {
+  if (typeof error !== 'object' || error === null || !(BRAND in error)) return false;
+  return code === undefined || (error as unknown as ReplicationError).code === code;
+}
+
+/** Throws when something that we rely on does not hold. Never caught: such a process must stop. */
+export function assert(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new TypeError(`invariant broken: ${message}`);
+}
+
+/** The message of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

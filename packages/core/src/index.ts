@@ -1,0 +1,1 @@
+export { ReplicationError, isError } from './error.ts';

@@ -1,0 +1,127 @@
+/**
+ * The 100 bytes at the start of an LTX file (version 3, superfly/ltx). All integers big-endian.
+ *
+ *  off size field               off size field
+ *    0   4  magic "LTX1"         40   8  pre-apply checksum
+ *    4   4  flags                48   8  WAL offset
+ *    8   4  page size            56   8  WAL size
+ *   12   4  commit, in pages     64   4  WAL salt 1
+ *   16   8  min TXID             68   4  WAL salt 2
+ *   24   8  max TXID             72   8  node id (0, or our lineage)
+ *   32   8  timestamp, ms        80  20  reserved: zero, hashed, not judged
+ *
+ * Valid if and only if: flags hold nothing but NoChecksum; the page size is a power of two from 512
+ * to 65536; 1 <= min TXID <= max TXID; WAL offset and size are not negative; salts or a size imply
+ * an offset; the pre-apply checksum is 0 for a snapshot and with NoChecksum, else has bit 63 set.
+ */
+
+import { ReplicationError } from '../error.ts';
+import { toTXID, type TXID } from './txid.ts';
+
+export const HEADER_SIZE_BYTES = 100;
+/** Flag of a file that carries no database checksums. The only mode that Litestream writes. */
+export const FLAG_NO_CHECKSUM = 0x2;
+const MAGIC = 0x4c545831; // "LTX1"
+const CHECKSUM_FLAG = 1n << 63n;
+
+export interface LTXHeader {
+  readonly flags: number;
+  /** Bytes per page: 512 to 65536, a power of two. */
+  readonly pageSize: number;
+  /** Size of the database in pages after this file. */
+  readonly commit: number;
+  readonly minTXID: TXID;
+  readonly maxTXID: TXID;
+  /** Milliseconds since 1970, UTC. */
+  readonly timestampMs: number;
+  readonly preApplyChecksum: bigint;
+  readonly walOffset: bigint;
+  readonly walSize: bigint;
+  readonly walSalt1: number;
+  readonly walSalt2: number;
+  /** 0 where unknown, else the lineage of the run of images and increments it belongs to. */
+  readonly nodeID: bigint;
+}
+
+export function encodeHeader(header: LTXHeader): Uint8Array {
+  validateHeader(header);
+  const bytes = new Uint8Array(HEADER_SIZE_BYTES);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, MAGIC);
+  view.setUint32(4, header.flags);
+  view.setUint32(8, header.pageSize);
+  view.setUint32(12, header.commit);
+  view.setBigUint64(16, header.minTXID);
+  view.setBigUint64(24, header.maxTXID);
+  view.setBigInt64(32, BigInt(header.timestampMs));
+  view.setBigUint64(40, header.preApplyChecksum);
+  view.setBigInt64(48, header.walOffset);
+  view.setBigInt64(56, header.walSize);
+  view.setUint32(64, header.walSalt1);
+  view.setUint32(68, header.walSalt2);
+  view.setBigUint64(72, header.nodeID);
+  return bytes;
+}
+
+/** LTX_TRUNCATED under 100 bytes, LTX_INVALID when a rule above is broken. */
+export function decodeHeader(bytes: Uint8Array): LTXHeader {
+  if (bytes.length < HEADER_SIZE_BYTES) {
+    throw new ReplicationError('LTX_TRUNCATED', `LTX header has ${bytes.length} of 100 bytes`);
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_SIZE_BYTES);
+  if (view.getUint32(0) !== MAGIC) throw invalid('the file does not begin with "LTX1"');
+  const header: LTXHeader = {
+    flags: view.getUint32(4),
+    pageSize: view.getUint32(8),
+    commit: view.getUint32(12),
+    minTXID: toTXID(view.getBigUint64(16)),
+    maxTXID: toTXID(view.getBigUint64(24)),
+    timestampMs: Number(view.getBigInt64(32)),
+    preApplyChecksum: view.getBigUint64(40),
+    walOffset: view.getBigInt64(48),
+    walSize: view.getBigInt64(56),
+    walSalt1: view.getUint32(64),
+    walSalt2: view.getUint32(68),
+    nodeID: view.getBigUint64(72),
+  };
+  validateHeader(header);
+  return header;
+}
+
+export function validateHeader(header: LTXHeader): void {
+  if ((header.flags & ~FLAG_NO_CHECKSUM) !== 0) throw invalid(`unknown flags ${header.flags}`);
+  if (!isPageSize(header.pageSize)) throw invalid(`page size ${header.pageSize}`);
+  if (header.minTXID < 1n || header.minTXID > header.maxTXID) {
+    throw invalid(`TXIDs ${header.minTXID} to ${header.maxTXID}`);
+  }
+  if (header.walOffset < 0n || header.walSize < 0n) throw invalid('negative WAL offset or size');
+  const hasSalt = header.walSalt1 !== 0 || header.walSalt2 !== 0;
+  if (header.walOffset === 0n && (hasSalt || header.walSize !== 0n)) {
+    throw invalid('WAL salts or size without a WAL offset');
+  }
+  if (!Number.isSafeInteger(header.timestampMs)) throw invalid('timestamp out of range');
+  const checksum = header.preApplyChecksum;
+  if (isSnapshot(header) || (header.flags & FLAG_NO_CHECKSUM) !== 0) {
+    if (checksum !== 0n) throw invalid('pre-apply checksum in a file that must not have one');
+  } else if ((checksum & CHECKSUM_FLAG) === 0n) {
+    throw invalid('pre-apply checksum without its flag bit');
+  }
+}
+
+/** A snapshot holds every page of the database: by definition a file whose min TXID is 1. */
+export function isSnapshot(header: { readonly minTXID: bigint }): boolean {
+  return header.minTXID === 1n;
+}
+
+export function isPageSize(size: number): boolean {
+  return size >= 512 && size <= 65536 && (size & (size - 1)) === 0;
+}
+
+/** The page at 1 GiB, where SQLite keeps its locks. Never stored; restored as zeros. */
+export function lockPgno(pageSize: number): number {
+  return 0x4000_0000 / pageSize + 1;
+}
+
+function invalid(what: string): ReplicationError {
+  return new ReplicationError('LTX_INVALID', `LTX header: ${what}`);
+}
