@@ -1,3 +1,64 @@
 /** What the author of a backend imports: the contract and its helpers. Loads no native code. */
 
-export { defineBackend, CLOSE_MS_MAX } from './replica/backend.ts';
+export {
+  ERROR_CODES,
+  ReplicationError,
+  assert,
+  isError,
+  messageOf,
+  type ConfigIssue,
+  type ErrorCode,
+  type ErrorDetails,
+  type FileFailure,
+} from './error.ts';
+export { formatFilename, parseFilename } from './ltx/filename.ts';
+export { formatTXID, parseTXID, toTXID, type TXID } from './ltx/txid.ts';
+
+export {
+  CLOSE_MS_MAX,
+  defineBackend,
+  type Backend,
+  type Capabilities,
+  type ConnectContext,
+  type Destination,
+  type Logger,
+  type ParsedConfig,
+} from './replica/backend.ts';
+export type {
+  AbortableOptions,
+  ByteRange,
+  LTXBody,
+  LTXFileInfo,
+  LTXFileRef,
+  ListOptions,
+  NamedObjectInfo,
+  NamedObjects,
+  OpenOptions,
+  OpenedFile,
+  OpenedObject,
+  PutOptions,
+  ReplicaClient,
+  WriteOptions,
+} from './replica/client.ts';
+export {
+  LEVEL_MAX,
+  allLevelsPrefix,
+  checkObjectName,
+  keyOf,
+  levelPrefix,
+  objectKey,
+  objectPrefix,
+  parseKey,
+  parseObjectKey,
+  rootOfURLPath,
+  startAfterKey,
+  type Layout,
+} from './replica/layout.ts';
+export { formatTimestamp, parseTimestamp } from './replica/timestamp.ts';
+
+export { formatBytes, parseBytes } from './config/bytes.ts';
+export { formatDuration, parseDuration } from './config/duration.ts';
+export { nearest } from './config/nearest.ts';
+export { ConfigReader, type NumberLimits } from './config/reader.ts';
+export { sameConfig } from './config/same.ts';
+export { isSecret, secret, type Secret } from './config/secret.ts';

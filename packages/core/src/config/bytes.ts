@@ -1,0 +1,29 @@
+/**
+ * Sizes as Litestream's configuration writes them: `10MB` is 10,000,000 and `10MiB` is 10,485,760.
+ * Letter case and one space do not matter; a bare number is bytes; `K` and `KB` are the same.
+ */
+
+const SIZE = /^(\d+(?:\.\d+)?) ?(?:([kmgtpe])(i?))?b?$/i;
+const LETTERS = 'kmgtpe';
+
+/** Whole bytes, or undefined for anything that is not a size. */
+export function parseBytes(text: string): number | undefined {
+  const match = SIZE.exec(text.trim());
+  if (match === null) return undefined;
+  const [, amount = '', letter = '', binary = ''] = match;
+  const power = letter === '' ? 0 : LETTERS.indexOf(letter.toLowerCase()) + 1;
+  const bytes = Math.floor(Number(amount) * (binary === '' ? 1000 : 1024) ** power);
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
+}
+
+/** For messages: `1.5 MiB`, `20 B`. */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+  let power = 0;
+  let amount = bytes;
+  while (amount >= 1024 && power < units.length - 1) {
+    amount /= 1024;
+    power += 1;
+  }
+  return `${Number(amount.toFixed(amount < 10 && power > 0 ? 1 : 0))} ${units[power]}`;
+}
