@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { formatBytes, parseBytes } from '../../src/config/bytes.ts';
@@ -96,7 +96,7 @@ describe('a secret', () => {
     expect(key.reveal()).toBe('hunter2');
     const shown = [
       String(key),
-      `${key}`,
+      ['key:', key].join(' '),
       JSON.stringify({ key }),
       inspect(key),
       inspect({ key }, { showHidden: true, depth: 9 }),
