@@ -54,6 +54,13 @@ export {
   startAfterKey,
   type Layout,
 } from './replica/layout.ts';
+export { bodyFromBytes } from './replica/body.ts';
+export { compareFiles } from './replica/checked.ts';
+export { OBJECT_BYTES_MAX } from './replica/conflict.ts';
+export { describeFile, describeReplica } from './replica/describe.ts';
+export { memoryDestination, type MemoryOptions } from './replica/memory.ts';
+export { MemoryStore } from './replica/memory-place.ts';
+export { readBytes } from './replica/read-bytes.ts';
 export { formatTimestamp, parseTimestamp } from './replica/timestamp.ts';
 
 export { formatBytes, parseBytes } from './config/bytes.ts';

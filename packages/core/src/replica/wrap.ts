@@ -1,0 +1,76 @@
+/**
+ * A destination as the engine uses it: `checked(settled(retry(limit(ranges(client)))))`, with one
+ * limiter for all replicas, and a close that ends the calls in flight.
+ */
+
+import { setMaxListeners } from 'node:events';
+
+import { ReplicationError } from '../error.ts';
+import { retryPolicy, type RetryPolicy } from './attempts.ts';
+import { CLOSE_MS_MAX, type Destination } from './backend.ts';
+import { checked, type CheckOptions } from './checked.ts';
+import { checkedObjects } from './checked-objects.ts';
+import type { NamedObjects, ReplicaClient } from './client.ts';
+import { inTime } from './clock.ts';
+import { settleConflicts, settleObjectConflicts } from './conflict.ts';
+import { describeReplica } from './describe.ts';
+import { CALLS_MAX, limit, Limiter, limitObjects } from './limit.ts';
+import { withObjectRanges, withRanges } from './ranges.ts';
+import { retry, retryObjects } from './retry.ts';
+
+export interface WrapOptions extends Partial<RetryPolicy> {
+  /** Calls on their way at once, for all replicas together. Default CALLS_MAX. */
+  readonly callsMax?: number | undefined;
+}
+
+/** A destination that checks, retries and limits, and that `await using` closes. */
+export interface WrappedDestination extends Destination, AsyncDisposable {}
+
+export function wrapDestination(
+  destination: Destination,
+  { callsMax = CALLS_MAX, ...policyOptions }: WrapOptions = {},
+): WrappedDestination {
+  const policy = retryPolicy(policyOptions);
+  const limiter = new Limiter(callsMax);
+  const closing = new AbortController();
+  setMaxListeners(0, closing.signal); // one for each call in flight
+  const { name, capabilities } = destination;
+  const objectsOf = destination.objects?.bind(destination);
+
+  const checksFor = (path: string): CheckOptions => ({
+    name: describeReplica(name, path),
+    capabilities,
+    clock: policy.clock,
+    closing: closing.signal,
+  });
+
+  const close = async (): Promise<void> => {
+    closing.abort(new ReplicationError('REPLICA_CLOSED', `${name} was closed`));
+    const late = (): Error =>
+      new ReplicationError('REPLICA_UNKNOWN', `close ${name}: not closed in ${CLOSE_MS_MAX} ms`);
+    await inTime(destination.close(), { clock: policy.clock, ms: CLOSE_MS_MAX, late });
+  };
+
+  return {
+    name,
+    capabilities,
+
+    replica(path): ReplicaClient {
+      const checks = checksFor(path);
+      const client = limit(withRanges(destination.replica(path), capabilities), limiter);
+      return checked(settleConflicts(retry(client, checks.name, policy)), checks);
+    },
+
+    ...(objectsOf !== undefined && {
+      objects(path: string): NamedObjects {
+        const checks = checksFor(path);
+        const named = withObjectRanges(objectsOf(path), capabilities);
+        const tried = retryObjects(limitObjects(named, limiter), checks.name, policy);
+        return checkedObjects(settleObjectConflicts(tried), checks);
+      },
+    }),
+
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
