@@ -1,0 +1,49 @@
+/** What the operating system says, in our codes. */
+
+import { ReplicationError, type ErrorCode } from '@sluice/core/backend';
+
+/** Gives an error of `node:fs` a code. `what` says what was done, to what: "write … to file:///b". */
+export function toReplicationError(error: unknown, what: string): ReplicationError {
+  const { code, hint } = classify(systemCode(error));
+  const said = error instanceof Error ? error.message : String(error);
+  const message = `${what}: ${said}${hint === undefined ? '' : `; ${hint}`}`;
+  return new ReplicationError(code, message, { cause: error });
+}
+
+/** "ENOENT" and the like; undefined for what is no system error. */
+export function systemCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+function classify(code: string | undefined): { code: ErrorCode; hint?: string } {
+  switch (code) {
+    case 'ENOENT':
+      return { code: 'REPLICA_NOT_FOUND' };
+    case 'EACCES':
+    case 'EPERM':
+      return { code: 'REPLICA_PERMISSION_DENIED', hint: 'check who owns the folder' };
+    case 'EROFS':
+      return { code: 'REPLICA_PERMISSION_DENIED', hint: 'it is mounted read-only' };
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return { code: 'REPLICA_FULL' };
+    case 'EFBIG':
+      return { code: 'REPLICA_UNSUPPORTED', hint: 'the file system takes no file of that size' };
+    case 'EMFILE':
+    case 'ENFILE':
+      return { code: 'REPLICA_UNAVAILABLE', hint: 'raise the limit of open files' };
+    // A network file system that is out of reach for now.
+    case 'ESTALE':
+    case 'ETIMEDOUT':
+    case 'EHOSTDOWN':
+    case 'EHOSTUNREACH':
+    case 'ENOTCONN':
+    case 'EBUSY':
+    case 'EAGAIN':
+      return { code: 'REPLICA_UNAVAILABLE' };
+    case undefined:
+    default:
+      return { code: 'REPLICA_UNKNOWN' };
+  }
+}

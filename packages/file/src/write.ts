@@ -1,0 +1,170 @@
+/**
+ * How a file appears: written beside its name, fsynced, renamed, and the folder fsynced. So a name
+ * holds a whole file, or what it held before, whatever happens. `if-absent` links instead of
+ * renaming, because link(2) fails where a name is taken and rename(2) does not.
+ */
+
+import { randomUUID } from 'node:crypto';
+import { link, lstat, open, rename, unlink, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+import { bodyFromBytes, ReplicationError, type LTXBody } from '@sluice/core/backend';
+
+import { systemCode } from './errors.ts';
+import { syncFolder } from './folders.ts';
+
+/** Backups hold what the database holds: nobody else's to read unless its owner says so. */
+const FILE_MODE = 0o600;
+/** What our own temporary files end in. No LTX file does, and no named object may. */
+export const TEMP_SUFFIX = '.sluice-tmp';
+
+export interface PlaceOptions {
+  readonly condition: 'none' | 'if-absent';
+  /** Sets the file's time to the body's. */
+  readonly times: 'created-at' | 'as-they-come';
+  /** Called between any two steps; throws to have the rest undone. */
+  readonly check: () => void;
+}
+
+/**
+ * Puts a body at `path`. Throws what `node:fs` throws, what the source throws (as the cause of a
+ * SourceError), or REPLICA_CONFLICT. The folder must be there.
+ */
+export async function placeFile(path: string, body: LTXBody, options: PlaceOptions): Promise<void> {
+  const temp = `${path}.${randomUUID()}${TEMP_SUFFIX}`;
+  const handle = await open(temp, 'wx', FILE_MODE);
+  try {
+    try {
+      await writeBody(handle, body, options);
+    } finally {
+      await handle.close();
+    }
+    options.check();
+    await giveName(temp, path, options.condition);
+  } catch (error) {
+    await unlink(temp).catch(() => undefined); // it may have its name already; else a sweep has it
+    throw error;
+  }
+  await syncFolder(dirname(path));
+}
+
+async function writeBody(handle: FileHandle, body: LTXBody, options: PlaceOptions): Promise<void> {
+  let sizeBytes = 0;
+  for await (const chunk of fromSource(body)) {
+    options.check();
+    sizeBytes += chunk.byteLength;
+    await writeAll(handle, chunk);
+    options.check();
+  }
+  if (sizeBytes !== body.sizeBytes) {
+    const message = `the source gave ${sizeBytes} of ${body.sizeBytes} bytes`;
+    throw new SourceError(new ReplicationError('LTX_TRUNCATED', message));
+  }
+  if (options.times === 'created-at') await handle.utimes(body.createdAt, body.createdAt);
+  options.check();
+  await handle.sync();
+}
+
+async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
+  let offset = 0;
+  while (offset < chunk.byteLength) {
+    const { bytesWritten } = await handle.write(chunk, offset, chunk.byteLength - offset);
+    offset += bytesWritten;
+  }
+}
+
+/** The source's own failure, which is not the destination's. */
+export class SourceError extends Error {
+  constructor(cause: unknown) {
+    super('the source failed', { cause });
+  }
+}
+
+async function* fromSource(body: LTXBody): AsyncGenerator<Uint8Array, void, undefined> {
+  const iterator = body.open()[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await iterator.next().catch((error: unknown) => {
+        throw new SourceError(error);
+      });
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+async function giveName(temp: string, path: string, condition: string): Promise<void> {
+  if (condition === 'none') {
+    await rename(temp, path);
+    return;
+  }
+  try {
+    await link(temp, path);
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') throw conflict(path);
+    if (!LINKLESS.has(systemCode(error) ?? '')) throw error;
+    await renameIfAbsent(temp, path);
+    return;
+  }
+  await unlink(temp);
+}
+
+/** File systems without hard links (exFAT, some network shares) answer with one of these. */
+const LINKLESS: ReadonlySet<string> = new Set([
+  'EPERM',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'ENOSYS',
+  'EMLINK',
+]);
+
+/** Names that are being given without links, by this process. */
+const renaming = new Map<string, Promise<void>>();
+
+/**
+ * Without links the question and the rename are two steps. Within this process they are one, by
+ * turns; another process may come between, as Litestream always may, which does not ask at all.
+ */
+async function renameIfAbsent(temp: string, path: string): Promise<void> {
+  const before = renaming.get(path) ?? Promise.resolve();
+  const inTurn = async (): Promise<void> => {
+    await before;
+    if (await exists(path)) throw conflict(path);
+    await rename(temp, path);
+  };
+  const mine = inTurn();
+  const settled = mine.catch(() => undefined);
+  renaming.set(path, settled);
+  try {
+    await mine;
+  } finally {
+    if (renaming.get(path) === settled) renaming.delete(path);
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+function conflict(path: string): ReplicationError {
+  return new ReplicationError('REPLICA_CONFLICT', `${path} is there already`);
+}
+
+/** A small file of our own, unless there is one already. */
+export async function writeBytesIfAbsent(path: string, bytes: Uint8Array): Promise<void> {
+  const check = (): void => undefined;
+  const options: PlaceOptions = { condition: 'if-absent', times: 'as-they-come', check };
+  try {
+    await placeFile(path, bodyFromBytes(bytes, new Date(0)), options);
+  } catch (error) {
+    if (!(error instanceof ReplicationError && error.code === 'REPLICA_CONFLICT')) throw error;
+  }
+}
