@@ -117,14 +117,13 @@ class FileReplica implements ReplicaClient {
   ): Promise<LTXFileInfo> {
     const what = `write ${describeFile(file)} to ${this.#name}`;
     const path = this.#pathOf(file);
-    const check = (): void => this.#tasks.check(signal);
+    const signals = [signal, this.#tasks.closing];
     return await this.#tasks.run(signal, async () => {
       try {
         await this.#root.prepare(what);
-        check();
         await this.#ensureFolder(dirname(path));
-        check();
-        await placeFile(path, body, { condition, times: 'created-at', check });
+        this.#tasks.check(signal);
+        await placeFile(path, body, { condition, times: 'created-at', signals });
         return await this.#stat(file);
       } catch (error) {
         // The folder was removed behind our back: a second attempt makes it anew.

@@ -49,14 +49,13 @@ export class FileObjects implements NamedObjects {
     const what = `write ${name} to ${this.#name}`;
     const path = this.#pathOf(name, what);
     if (typeof condition === 'object') throw noVersions(what);
-    const check = (): void => this.#tasks.check(signal);
-    const options = { condition: condition ?? 'none', times: 'as-they-come', check } as const;
+    const signals = [signal, this.#tasks.closing];
+    const options = { condition: condition ?? 'none', times: 'as-they-come', signals } as const;
     return await this.#tasks.run(signal, async () => {
       try {
         await this.#root.prepare(what);
-        check();
         await makeFolder(dirname(path));
-        check();
+        this.#tasks.check(signal);
         await placeFile(path, bodyFromBytes(bytes, new Date(0)), options);
         return { version: versionOf(await stat(path, { bigint: true })) };
       } catch (error) {

@@ -17,6 +17,11 @@ export class Tasks {
     setMaxListeners(0, this.#closing.signal); // one for each call and each open file
   }
 
+  /** Aborts, with REPLICA_CLOSED, when the destination closes. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
   /** Throws the signal's reason, or REPLICA_CLOSED. To be called between any two steps. */
   check(signal: AbortSignal | undefined): void {
     signal?.throwIfAborted();

@@ -8,7 +8,7 @@ import { randomUUID } from 'node:crypto';
 import { link, lstat, open, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import { bodyFromBytes, ReplicationError, type LTXBody } from '@sluice/core/backend';
+import { bodyFromBytes, ReplicationError, untilAborted, type LTXBody } from '@sluice/core/backend';
 
 import { systemCode } from './errors.ts';
 import { syncFolder } from './folders.ts';
@@ -22,8 +22,8 @@ export interface PlaceOptions {
   readonly condition: 'none' | 'if-absent';
   /** Sets the file's time to the body's. */
   readonly times: 'created-at' | 'as-they-come';
-  /** Called between any two steps; throws to have the rest undone. */
-  readonly check: () => void;
+  /** Any of these has it undone, if it has not its name yet. */
+  readonly signals: readonly (AbortSignal | undefined)[];
 }
 
 /**
@@ -39,7 +39,7 @@ export async function placeFile(path: string, body: LTXBody, options: PlaceOptio
     } finally {
       await handle.close();
     }
-    options.check();
+    check(options);
     await giveName(temp, path, options.condition);
   } catch (error) {
     await unlink(temp).catch(() => undefined); // it may have its name already; else a sweep has it
@@ -50,18 +50,17 @@ export async function placeFile(path: string, body: LTXBody, options: PlaceOptio
 
 async function writeBody(handle: FileHandle, body: LTXBody, options: PlaceOptions): Promise<void> {
   let sizeBytes = 0;
-  for await (const chunk of fromSource(body)) {
-    options.check();
+  for await (const chunk of untilAborted(fromSource(body), ...options.signals)) {
     sizeBytes += chunk.byteLength;
     await writeAll(handle, chunk);
-    options.check();
+    check(options);
   }
   if (sizeBytes !== body.sizeBytes) {
     const message = `the source gave ${sizeBytes} of ${body.sizeBytes} bytes`;
     throw new SourceError(new ReplicationError('LTX_TRUNCATED', message));
   }
   if (options.times === 'created-at') await handle.utimes(body.createdAt, body.createdAt);
-  options.check();
+  check(options);
   await handle.sync();
 }
 
@@ -73,6 +72,10 @@ async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
   }
 }
 
+function check({ signals }: PlaceOptions): void {
+  for (const signal of signals) signal?.throwIfAborted();
+}
+
 /** The source's own failure, which is not the destination's. */
 export class SourceError extends Error {
   constructor(cause: unknown) {
@@ -80,18 +83,12 @@ export class SourceError extends Error {
   }
 }
 
+/** Marks what the source throws. */
 async function* fromSource(body: LTXBody): AsyncGenerator<Uint8Array, void, undefined> {
-  const iterator = body.open()[Symbol.asyncIterator]();
   try {
-    for (;;) {
-      const next = await iterator.next().catch((error: unknown) => {
-        throw new SourceError(error);
-      });
-      if (next.done === true) return;
-      yield next.value;
-    }
-  } finally {
-    await iterator.return?.();
+    yield* body.open();
+  } catch (error) {
+    throw new SourceError(error);
   }
 }
 
@@ -160,8 +157,7 @@ function conflict(path: string): ReplicationError {
 
 /** A small file of our own, unless there is one already. */
 export async function writeBytesIfAbsent(path: string, bytes: Uint8Array): Promise<void> {
-  const check = (): void => undefined;
-  const options: PlaceOptions = { condition: 'if-absent', times: 'as-they-come', check };
+  const options: PlaceOptions = { condition: 'if-absent', times: 'as-they-come', signals: [] };
   try {
     await placeFile(path, bodyFromBytes(bytes, new Date(0)), options);
   } catch (error) {

@@ -56,15 +56,17 @@ export function checked(client: ReplicaClient, options: CheckOptions): ReplicaCl
       const what = `write ${describeFile(file)} to ${name}`;
       checkWrite(what, body, writeOptions.condition, options.capabilities);
       const watched = new WatchedBody(body, what);
-      return await guard(what, writeOptions.signal, options, async (signal) => {
-        const info = await client
-          .writeFile(file, watched, { ...writeOptions, signal })
-          .catch((error: unknown) => {
-            throw watched.failure === undefined ? error : watched.failure.error;
-          });
+      try {
+        const info = await guard(what, writeOptions.signal, options, (signal) =>
+          client.writeFile(file, watched, { ...writeOptions, signal }),
+        );
         checkWritten(what, info, file, body);
         return info;
-      });
+      } catch (error) {
+        const isAborted = options.closing.aborted || writeOptions.signal?.aborted === true;
+        // The source's failure is told as it is, whatever the backend made of it.
+        throw watched.failure === undefined || isAborted ? error : watched.failure.error;
+      }
     },
 
     async deleteFiles(files, { signal } = {}) {

@@ -20,6 +20,7 @@ import type {
 import { describeFile } from './describe.ts';
 import { allLevelsPrefix, keyOf, levelPrefix, parseKey, type Layout } from './layout.ts';
 import { MemoryObjects } from './memory-objects.ts';
+import { untilAborted } from './until-aborted.ts';
 import { MemoryPlace, MemoryStore, type Settings, type StoredObject } from './memory-place.ts';
 
 export interface MemoryOptions {
@@ -105,8 +106,7 @@ class MemoryReplica implements ReplicaClient {
     const isConditional = options.condition === 'if-absent';
     if (isConditional && ifAbsent === undefined) throw this.#place.refused(what, 'conditions');
     const chunks: Uint8Array[] = [];
-    for await (const chunk of body.open()) {
-      this.#place.check(options.signal);
+    for await (const chunk of untilAborted(body.open(), options.signal, this.#settings.closed)) {
       chunks.push(chunk.slice()); // the source may use its buffer again
     }
     const bytes = Buffer.concat(chunks);

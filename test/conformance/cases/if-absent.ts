@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+
+import { isError } from '@sluice/core/backend';
+
+import { assertBytes, bodyOf, list, pattern, read, ref, rejectsWith, write } from '../context.ts';
+import type { Case } from '../suite.ts';
+
+const FILE = ref(0, 5);
+const condition = 'if-absent';
+
+export const ifAbsentCases: readonly Case[] = [
+  {
+    id: 'if-absent/an-equal-name-is-a-conflict',
+    needs: ['ifAbsent'],
+    async run({ replica }) {
+      const bytes = pattern(5_000, 1);
+      const info = await replica.writeFile(FILE, bodyOf(bytes), { condition });
+      assert.equal(info.sizeBytes, 5_000);
+      for (const other of [pattern(5_000, 2), pattern(9, 3)]) {
+        const refused = replica.writeFile(FILE, bodyOf(other), { condition });
+        await rejectsWith(refused, 'REPLICA_CONFLICT');
+      }
+      assertBytes(await read(replica, FILE), bytes);
+      assert.equal((await list(replica, 0)).length, 1);
+    },
+  },
+  {
+    id: 'if-absent/a-deleted-name-is-free',
+    needs: ['ifAbsent'],
+    async run({ replica }) {
+      await replica.writeFile(FILE, bodyOf(pattern(9, 1)), { condition });
+      await replica.deleteFiles([FILE]);
+      await replica.writeFile(FILE, bodyOf(pattern(9, 2)), { condition });
+      assertBytes(await read(replica, FILE), pattern(9, 2));
+    },
+  },
+  {
+    id: 'if-absent/of-20-at-once-one-wins',
+    needs: ['ifAbsent'],
+    async run({ connect, path, replica }) {
+      await write(replica, ref(9, 1), pattern(9, 1));
+      const other = (await connect()).replica(path);
+      const bodies = Array.from({ length: 20 }, (_, index) => pattern(3_000, index + 1));
+      const ended = await Promise.allSettled(
+        bodies.map((bytes, index) =>
+          (index % 2 === 0 ? replica : other).writeFile(FILE, bodyOf(bytes), { condition }),
+        ),
+      );
+      const winners = ended.flatMap(({ status }, index) => (status === 'fulfilled' ? [index] : []));
+      assert.equal(winners.length, 1);
+      for (const each of ended) {
+        if (each.status === 'rejected')
+          assert(isError(each.reason, 'REPLICA_CONFLICT'), each.reason);
+      }
+      assertBytes(await read(replica, FILE), bodies[winners[0]!]!);
+    },
+  },
+  {
+    id: 'if-absent/beyond-parts',
+    needs: ['ifAbsent'],
+    async run({ conformance, replica, layer }) {
+      const { ifAbsent } = conformance.capabilities;
+      const bytes = pattern(2 * conformance.partSizeBytes + 1, 1);
+      const first = replica.writeFile(FILE, bodyOf(bytes), { condition });
+      if (typeof ifAbsent === 'object' && bytes.byteLength > ifAbsent.sizeMax) {
+        if (layer === 'wrapped') await rejectsWith(first, 'REPLICA_UNSUPPORTED');
+        else await first.catch(() => undefined);
+        assert.equal((await list(replica, 0)).length <= 1, true);
+        return;
+      }
+      await first;
+      const other = pattern(2 * conformance.partSizeBytes + 1, 2);
+      await rejectsWith(replica.writeFile(FILE, bodyOf(other), { condition }), 'REPLICA_CONFLICT');
+      assertBytes(await read(replica, FILE), bytes);
+    },
+  },
+  {
+    id: 'if-absent/our-own-write-is-no-conflict',
+    needs: ['ifAbsent'],
+    async run({ replica, layer }) {
+      const bytes = pattern(5_000, 1);
+      await replica.writeFile(FILE, bodyOf(bytes), { condition });
+      const again = replica.writeFile(FILE, bodyOf(bytes), { condition });
+      // The backend reports what it was told; core reads what lies there before it does.
+      if (layer === 'bare') return await rejectsWith(again, 'REPLICA_CONFLICT');
+      assert.equal((await again).sizeBytes, 5_000);
+    },
+  },
+];

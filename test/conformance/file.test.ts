@@ -1,0 +1,55 @@
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+import type { ConnectContext } from '@sluice/core/backend';
+import { backend } from '@sluice/file';
+
+import { describeConformance, type Setup } from './suite.ts';
+
+describeConformance({
+  name: 'file',
+  layout: 'tree',
+  capabilities: { ranges: true, ifAbsent: 'any-size' },
+  objects: 'claimed',
+  hooks: ['raw', 'vanish', 'handles'],
+  partSizeBytes: 1_048_576,
+  secrets: [],
+  open: openFolder,
+});
+
+async function openFolder(): Promise<Setup> {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-conformance-'));
+  let paths = 0;
+  const connect = async (access: ConnectContext['access']) => {
+    const { config } = backend.parse({ path: folder });
+    return await backend.connect(config, { access, logger: console });
+  };
+  return {
+    connect,
+    newPath: () => join(folder, `replica-${(paths += 1)}`),
+    raw: {
+      async put(key, bytes) {
+        await mkdir(dirname(key), { recursive: true });
+        await writeFile(key, bytes);
+      },
+      async keys(prefix) {
+        const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+        const files = entries.filter((entry) => entry.isFile());
+        const keys = files.map((entry) => join(entry.parentPath, entry.name));
+        return keys.filter((key) => key.startsWith(prefix));
+      },
+    },
+    /** As an unmounted disk looks: the folder is there, and empty. */
+    async vanish(path) {
+      await rename(path, `${path}-elsewhere`);
+      await mkdir(path);
+      return async () => {
+        await rm(path, { recursive: true });
+        await rename(`${path}-elsewhere`, path);
+      };
+    },
+    handles: async () => (await readdir('/proc/self/fd')).length,
+    stop: () => rm(folder, { recursive: true, force: true }),
+  };
+}
