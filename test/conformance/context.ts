@@ -32,9 +32,9 @@ export interface CaseContext {
   /** Named objects of the same path; to be asked for only where they are claimed. */
   readonly objects: NamedObjects;
   /** One more connection, closed when the case is over. */
-  connect(access?: 'read' | 'write'): Promise<Destination>;
+  readonly connect: (access?: 'read' | 'write') => Promise<Destination>;
   /** Wraps a destination that a hook gave, if this layer is the wrapped one. */
-  adopt(destination: Destination): Destination;
+  readonly adopt: (destination: Destination) => Destination;
 }
 
 export async function withContext(

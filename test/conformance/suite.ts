@@ -125,7 +125,11 @@ export function isJudged(each: Case, conformance: Conformance, layer: Layer): bo
         return objects === 'claimed';
       case 'objectsIfAbsent':
         return objects === 'claimed' && capabilities.ifAbsent !== undefined;
-      default:
+      case 'raw':
+      case 'vanish':
+      case 'denied':
+      case 'unreachable':
+      case 'handles':
         return hooks.includes(need);
     }
   });

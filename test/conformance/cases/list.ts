@@ -78,7 +78,7 @@ export const listCases: readonly Case[] = [
       assert(info !== undefined && others.length === 0);
       assert.equal(info.sizeBytes, 1234);
       // The upload's time, not the file's own.
-      assert(info.modifiedAt.getTime() > before - CLOCK_MS_MAX, `${info.modifiedAt.toISOString()}`);
+      assert(info.modifiedAt.getTime() > before - CLOCK_MS_MAX, info.modifiedAt.toISOString());
       assert(info.modifiedAt.getTime() < Date.now() + CLOCK_MS_MAX);
       if (info.createdAt !== undefined) assert.deepEqual(info.createdAt, CREATED_AT);
     },
