@@ -7,6 +7,8 @@
  * small page, so every call takes a batch.
  */
 
+import { instantiate, WASMKernel } from './wasm-kernel.ts';
+
 /** Largest batch that goes into one call, in bytes of pages or of encoded frames. */
 export const BATCH_BYTES_MAX: number = 1024 * 1024;
 
@@ -88,7 +90,14 @@ export interface Kernel {
 }
 
 /** CRC of A followed by B, from both CRCs and B's length. So parts can be hashed apart. */
-export declare function combineCRC64(crcA: bigint, crcB: bigint, lengthBytesB: number): bigint;
+export function combineCRC64(crcA: bigint, crcB: bigint, lengthBytesB: number): bigint {
+  combiner ??= instantiate();
+  return BigInt.asUintN(64, combiner.shiftCRC64(crcA, BigInt(lengthBytesB))) ^ crcB;
+}
+
+let combiner: ReturnType<typeof instantiate> | undefined; // stateless, one per thread
 
 /** A kernel of its own linear memory, ready. Compiles the module once per thread. */
-export declare function createKernel(): Kernel;
+export function createKernel(): Kernel {
+  return new WASMKernel();
+}

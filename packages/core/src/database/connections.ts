@@ -1,0 +1,253 @@
+/**
+ * Our connections to a watched database, and what each may do.
+ *
+ * - Two readers take turns in holding a read transaction. While one of them is inside, no log that
+ *   has frames which we do not hold can restart, and no frame beyond its mark can be backfilled.
+ * - C asks how far the log is committed, and checkpoints. It is never inside a transaction:
+ *   a checkpoint on a connection that is inside one, NOOP too, is SQLITE_LOCKED.
+ * - W takes the write lock, and writes nothing.
+ * - A read-only connection is closed last: a connection that can write would, as the last one,
+ *   checkpoint and delete the WAL.
+ *
+ * One descriptor on the database file is opened once and kept while the process lives: closing any
+ * descriptor of it drops the POSIX locks that the process has on it (hazards E-1).
+ */
+
+import fs from 'node:fs';
+import Database from 'better-sqlite3';
+import { assert, messageOf, ReplicationError } from '../error.ts';
+
+/** SQLite 3.51.3 mended a corruption at the restart of a WAL, and brought `wal_checkpoint(NOOP)`. */
+const SQLITE_VERSION_MIN = [3, 51, 3] as const;
+/** How long W waits for the write lock: a try that fails is repeated, and stops our ticks meanwhile. */
+const WRITE_LOCK_WAIT_MS = 20;
+
+export interface LogState {
+  /** Frames of the log that are committed; -1 where another process is just recovering the index. */
+  readonly log: number;
+  /** Frames of it that are in the database file. */
+  readonly checkpointed: number;
+  readonly busy: boolean;
+}
+
+export type CheckpointMode = 'PASSIVE' | 'TRUNCATE';
+
+interface Reader {
+  readonly connection: Database.Database;
+  readonly begin: Database.Statement;
+  readonly touch: Database.Statement;
+  readonly commit: Database.Statement;
+}
+
+export interface ConnectionOptions {
+  readonly path: string;
+  readonly busyTimeoutMs: number;
+}
+
+export interface JournalMode {
+  /** Whether we had to switch the database to WAL. */
+  readonly switched: boolean;
+}
+
+export class Connections {
+  readonly journalMode: JournalMode;
+  readonly pageSize: number;
+  readonly #descriptor: number;
+  readonly #guard: Database.Database;
+  readonly #asker: Database.Database;
+  readonly #writer: Database.Database;
+  readonly #ask: Database.Statement;
+  #holding: Reader;
+  #waiting: Reader;
+  #closed = false;
+
+  /**
+   * Opens all of them and begins the first read transaction. SQLITE_TOO_OLD, DATABASE_NOT_WAL when
+   * the database cannot be switched to WAL, DATABASE_BUSY, DATABASE_INVALID when it is none.
+   */
+  constructor(options: ConnectionOptions, descriptor: number) {
+    const opened: Database.Database[] = [];
+    const open = (timeout: number, readonly: 'read' | 'write'): Database.Database => {
+      const database = new Database(options.path, {
+        timeout,
+        readonly: readonly === 'read',
+        fileMustExist: true,
+      });
+      opened.push(database);
+      return database;
+    };
+    try {
+      this.#descriptor = descriptor;
+      this.#asker = open(options.busyTimeoutMs, 'write');
+      assertVersion(this.#asker);
+      this.journalMode = toWAL(this.#asker, options.path);
+      this.#asker.pragma('wal_autocheckpoint=0');
+      this.#asker.pragma('busy_timeout=0');
+      this.#ask = this.#asker.prepare('PRAGMA wal_checkpoint(NOOP)');
+      this.#writer = open(WRITE_LOCK_WAIT_MS, 'write');
+      this.#writer.pragma('wal_autocheckpoint=0');
+      this.#guard = open(options.busyTimeoutMs, 'read');
+      this.#guard.prepare('SELECT 1 FROM sqlite_master LIMIT 1').get();
+      this.#holding = toReader(open(options.busyTimeoutMs, 'write'));
+      this.#waiting = toReader(open(options.busyTimeoutMs, 'write'));
+      this.pageSize = this.#asker.pragma('page_size', { simple: true }) as number;
+      begin(this.#holding);
+    } catch (error) {
+      for (const database of opened.toReversed()) database.close();
+      throw toDatabaseError(error, options.path);
+    }
+  }
+
+  /** How far the log is committed and backfilled: what SQLite says, not what the file seems to hold. */
+  ask(): LogState {
+    return toLogState(this.#ask.get());
+  }
+
+  /**
+   * The waiting reader begins, the holding one ends, they swap names. Only when the log is what we
+   * hold. Answers 'stayed' when the new one could not begin: then nothing has changed.
+   */
+  moveReader(): 'moved' | 'stayed' {
+    try {
+      begin(this.#waiting);
+    } catch (error) {
+      if (this.#waiting.connection.inTransaction) this.#waiting.commit.run();
+      if (isBusy(error)) return 'stayed';
+      throw error;
+    }
+    this.#holding.commit.run();
+    [this.#holding, this.#waiting] = [this.#waiting, this.#holding];
+    return 'moved';
+  }
+
+  checkpoint(mode: CheckpointMode): LogState {
+    try {
+      return toLogState(this.#asker.prepare(`PRAGMA wal_checkpoint(${mode})`).get());
+    } catch (error) {
+      if (isBusy(error)) return { ...this.ask(), busy: true };
+      throw error;
+    }
+  }
+
+  /** Runs `work` while we have the write lock, in which nothing is written. 'busy' if it is taken. */
+  withWriteLock(work: () => void): 'done' | 'busy' {
+    try {
+      this.#writer.exec('BEGIN IMMEDIATE');
+    } catch (error) {
+      if (isBusy(error)) return 'busy';
+      throw error;
+    }
+    try {
+      work();
+    } finally {
+      this.#writer.exec('ROLLBACK');
+    }
+    return 'done';
+  }
+
+  /** Bytes of the database file from `position`; fewer at its end. */
+  readFile(into: Uint8Array, position: number): number {
+    let length = 0;
+    while (length < into.length) {
+      const rest = into.length - length;
+      const read = fs.readSync(this.#descriptor, into, length, rest, position + length);
+      if (read === 0) break;
+      length += read;
+    }
+    return length;
+  }
+
+  fileSizeBytes(): number {
+    return fs.fstatSync(this.#descriptor).size;
+  }
+
+  /** Whether `path` still names the file that we have open. */
+  isSameFile(path: string): boolean {
+    const ours = fs.fstatSync(this.#descriptor);
+    const there = fs.statSync(path, { throwIfNoEntry: false });
+    return there !== undefined && there.ino === ours.ino && there.dev === ours.dev;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const reader of [this.#holding, this.#waiting]) {
+      if (reader.connection.inTransaction) reader.commit.run();
+      reader.connection.close();
+    }
+    this.#writer.close();
+    this.#asker.close();
+    this.#guard.close();
+  }
+}
+
+/** A read transaction that holds a mark: `BEGIN` alone, or with `SELECT 1`, holds nothing. */
+function begin(reader: Reader): void {
+  reader.begin.run();
+  reader.touch.get();
+  assert(reader.connection.inTransaction, 'a reader that has begun is inside its transaction');
+}
+
+function toReader(connection: Database.Database): Reader {
+  connection.pragma('wal_autocheckpoint=0');
+  return {
+    connection,
+    begin: connection.prepare('BEGIN'),
+    touch: connection.prepare('SELECT 1 FROM sqlite_master LIMIT 1'),
+    commit: connection.prepare('COMMIT'),
+  };
+}
+
+function toWAL(database: Database.Database, path: string): JournalMode {
+  const before = database.pragma('journal_mode', { simple: true });
+  if (before === 'wal') return { switched: false };
+  const after = database.pragma('journal_mode=wal', { simple: true });
+  if (after === 'wal') return { switched: true };
+  throw new ReplicationError(
+    'DATABASE_NOT_WAL',
+    `switch ${path} from journal mode ${String(before)} to WAL: SQLite answered "${String(after)}"; ` +
+      'close other connections, or set "PRAGMA journal_mode=wal" in the application',
+  );
+}
+
+function assertVersion(database: Database.Database): void {
+  const text = database.prepare('SELECT sqlite_version()').pluck().get() as string;
+  const version = text.split('.').map(Number);
+  for (const [index, least] of SQLITE_VERSION_MIN.entries()) {
+    const part = version[index] ?? 0;
+    if (part > least) return;
+    if (part < least) {
+      throw new ReplicationError(
+        'SQLITE_TOO_OLD',
+        `SQLite ${text} is older than ${SQLITE_VERSION_MIN.join('.')}; install better-sqlite3 >= 13`,
+      );
+    }
+  }
+}
+
+function toLogState(row: unknown): LogState {
+  const { busy, log, checkpointed } = row as { busy: number; log: number; checkpointed: number };
+  if (log < 0 && busy === 0) {
+    throw new ReplicationError(
+      'DATABASE_NOT_WAL',
+      'the database has left WAL mode while it is replicated',
+    );
+  }
+  return { log, checkpointed, busy: busy !== 0 };
+}
+
+export function isBusy(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code;
+  return typeof code === 'string' && /^SQLITE_(BUSY|LOCKED)/.test(code);
+}
+
+function toDatabaseError(error: unknown, path: string): unknown {
+  const code = (error as { code?: unknown }).code;
+  if (typeof code !== 'string' || !code.startsWith('SQLITE_') || code === 'SQLITE_TOO_OLD') {
+    return error;
+  }
+  const kind = isBusy(error) ? 'DATABASE_BUSY' : 'DATABASE_INVALID';
+  return new ReplicationError(kind, `open ${path}: ${messageOf(error)} (${code})`, {
+    cause: error,
+  });
+}

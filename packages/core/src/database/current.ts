@@ -1,0 +1,54 @@
+/**
+ * Pages as SQLite sees them at the last frame that we hold, for the few that no frame of ours has:
+ * those by which a database grew without writing them (a page that goes to the freelist at once).
+ *
+ * The newest frame of such a page that is still in the log, up to the frame we hold, wins over the
+ * file. A log may be restarting under our eyes: frames of the old log that are written over were
+ * backfilled, and the newest ones are written over last, so those that are left are the newest.
+ */
+
+import type { Connections } from './connections.ts';
+import type { LogPlace } from './follow.ts';
+import type { WALReader } from '../wal/reader.ts';
+
+export function readerOfCurrent(
+  connections: Connections,
+  wal: WALReader,
+  place: LogPlace,
+): (pgno: number) => Uint8Array {
+  const { pageSize } = connections;
+  let newest: ReadonlyMap<number, number> | undefined;
+  return (pgno) => {
+    newest ??= newestFrames(wal, place);
+    const page = new Uint8Array(pageSize);
+    const frame = newest.get(pgno);
+    if (frame !== undefined && place.header !== undefined) {
+      if (wal.readPage(frame, place.header, page) && isIn(wal, place, frame, pgno)) return page;
+      page.fill(0);
+    }
+    connections.readFile(page, (pgno - 1) * pageSize); // beyond the end of the file: zeros
+    return page;
+  };
+}
+
+function newestFrames(wal: WALReader, place: LogPlace): Map<number, number> {
+  const frames = new Map<number, number>();
+  if (place.header === undefined) return frames;
+  const { salt1, salt2 } = place.header;
+  for (let number = 1; number <= place.frame; number++) {
+    const header = wal.readFrameHeader(number, place.header);
+    if (header?.salt1 === salt1 && header.salt2 === salt2) frames.set(header.pgno, number);
+  }
+  return frames;
+}
+
+/** A writer writes a frame's header before its page: a header that still is the old one vouches for it. */
+function isIn(wal: WALReader, place: LogPlace, frame: number, pgno: number): boolean {
+  if (place.header === undefined) return false;
+  const header = wal.readFrameHeader(frame, place.header);
+  return (
+    header?.pgno === pgno &&
+    header.salt1 === place.header.salt1 &&
+    header.salt2 === place.header.salt2
+  );
+}

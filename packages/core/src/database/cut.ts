@@ -1,0 +1,124 @@
+/** Cuts the tail into one L0 file: which pages, at which TXID, up to which frame. */
+
+import { randomBytes } from 'node:crypto';
+import type { Kernel, PageEncoding } from '../kernel/kernel.ts';
+import { lockPgno } from '../ltx/header.ts';
+import type { TXID } from '../ltx/txid.ts';
+import { assert } from '../error.ts';
+import type { WALReader } from '../wal/reader.ts';
+import { encodePages, headerOf } from './encode.ts';
+import type { LogPlace } from './follow.ts';
+import type { Position } from './position.ts';
+import { grownPages, type Tail } from './tail.ts';
+
+/** Reads page `pgno` as SQLite sees it now: of the log where it is there, else of the file. */
+export type ReadCurrent = (pgno: number) => Uint8Array;
+
+export interface Cut {
+  readonly txid: TXID;
+  readonly pageSize: number;
+  readonly commit: number;
+  readonly timestampMs: number;
+  /** When the first of its frames was read. */
+  readonly since: number;
+  readonly tail: Tail;
+  readonly grown: ReadonlyMap<number, Uint8Array>;
+  readonly place: LogPlace;
+  readonly lineage: bigint;
+}
+
+export interface CutInput {
+  readonly txid: TXID;
+  readonly pageSize: number;
+  /** Database size in pages after the TXID before this one. */
+  readonly commitBefore: number;
+  readonly now: number;
+  readonly place: LogPlace;
+  readonly lineage: bigint;
+  readonly readCurrent: ReadCurrent;
+}
+
+/**
+ * Freezes a tail. Pages by which the database has grown and that no frame wrote are read now, while
+ * nothing beyond the frames that we hold can have been backfilled.
+ */
+export function beginCut(tail: Tail, input: CutInput): Cut {
+  assert(!tail.isEmpty, 'an empty tail is not cut');
+  const grown = new Map<number, Uint8Array>();
+  for (const pgno of grownPages(tail, input.commitBefore, lockPgno(input.pageSize))) {
+    grown.set(pgno, input.readCurrent(pgno));
+  }
+  return {
+    txid: input.txid,
+    pageSize: input.pageSize,
+    commit: tail.commit,
+    timestampMs: input.now,
+    since: tail.since,
+    tail,
+    grown,
+    place: input.place,
+    lineage: input.lineage,
+  };
+}
+
+/** The cut as the chunks of an LTX file. Spilled pages are read from the log: it must be pinned. */
+export function encodeCut(
+  cut: Cut,
+  kernel: Kernel,
+  encoding: PageEncoding,
+  wal: WALReader,
+): Generator<Uint8Array, void> {
+  const { tail, grown } = cut;
+  const lock = lockPgno(cut.pageSize);
+  const pgnos = Uint32Array.from([...tail.pgnos(), ...grown.keys()])
+    .sort()
+    .filter((pgno) => pgno !== lock);
+  const header = headerOf({
+    pageSize: cut.pageSize,
+    commit: cut.commit,
+    minTXID: cut.txid,
+    maxTXID: cut.txid,
+    timestampMs: cut.timestampMs,
+    lineage: cut.lineage,
+  });
+  return encodePages(kernel, encoding, header, pgnos, (pgno, into) => {
+    const page = grown.get(pgno) ?? tail.pages.get(pgno);
+    assert(page !== undefined, 'every page of a cut is held');
+    if (typeof page !== 'number') {
+      into.set(page);
+      return;
+    }
+    assert(cut.place.header !== undefined, 'a spilled page lies in a log');
+    assert(wal.readPage(page, cut.place.header, into), 'a pinned log keeps its frames');
+  });
+}
+
+/** Where the log stands after this cut. */
+export function positionOf(cut: Cut): Position {
+  return toPosition(cut.txid, cut.pageSize, cut.commit, cut.place, cut.lineage);
+}
+
+export function toPosition(
+  txid: TXID,
+  pageSize: number,
+  commit: number,
+  place: LogPlace,
+  lineage: bigint,
+): Position {
+  return {
+    txid,
+    pageSize,
+    commit,
+    frame: place.header === undefined ? 0 : place.frame,
+    salt1: place.header?.salt1 ?? 0,
+    salt2: place.header?.salt2 ?? 0,
+    checksum: place.checksum,
+    lineage,
+  };
+}
+
+/** 64 random bits, never 0: 0 is "unknown". Drawn at each image that starts a run. */
+export function drawLineage(): bigint {
+  const lineage = randomBytes(8).readBigUInt64BE();
+  return lineage === 0n ? 1n : lineage;
+}

@@ -1,0 +1,50 @@
+/** What a watched database tells the one who watches it. All of it can cross a thread. */
+
+import type { ErrorCode } from '../error.ts';
+import type { StagedFile } from './staging.ts';
+
+export interface StagedEvent {
+  readonly kind: 'staged';
+  readonly file: StagedFile;
+  readonly content: 'increment' | 'image' | 'snapshot';
+  readonly pageSize: number;
+  readonly commit: number;
+  readonly timestampMs: number;
+  /** When the first of its frames was read from the log, in ms since 1970. */
+  readonly since: number;
+}
+
+export interface OpenedEvent {
+  readonly kind: 'opened';
+  /** The newest TXID of which continuity is proved; undefined where an image has to be taken. */
+  readonly proved: bigint | undefined;
+  readonly why: string | undefined;
+  readonly staged: readonly StagedFile[];
+  readonly pageSize: number;
+  readonly switchedToWAL: 'yes' | 'no';
+}
+
+/** Figures of a database that is followed, since it was opened. */
+export interface FollowStats {
+  readonly walSizeBytes: number;
+  readonly log: number;
+  readonly checkpointed: number;
+  readonly ticks: number;
+  readonly checkpoints: number;
+  readonly barriers: number;
+  readonly barrierOverruns: number;
+  /** How often a barrier took up to 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000 ms, or longer. */
+  readonly barrierHistogram: readonly number[];
+}
+
+export type EngineEvent =
+  | { readonly kind: 'waiting'; readonly why: string }
+  | OpenedEvent
+  /** An image will bear this TXID: nothing from it on may be sent before it is staged. */
+  | { readonly kind: 'imaging'; readonly txid: bigint; readonly why: string }
+  | { readonly kind: 'progress'; readonly doneBytes: number; readonly totalBytes: number }
+  | StagedEvent
+  | { readonly kind: 'failed'; readonly code: ErrorCode | undefined; readonly message: string }
+  | { readonly kind: 'notice'; readonly level: 'info' | 'warn'; readonly message: string };
+
+export const BARRIER_BUCKETS_MS: readonly number[] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];

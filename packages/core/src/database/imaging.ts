@@ -1,0 +1,127 @@
+/** Makes an image beside the following: what it needs of the log, when, and the file in the end. */
+
+import { setImmediate as yieldToTicks } from 'node:timers/promises';
+import { ReplicationError } from '../error.ts';
+import type { Kernel, PageEncoding } from '../kernel/kernel.ts';
+import type { LTXHeader } from '../ltx/header.ts';
+import { isSameLog } from '../wal/header.ts';
+import type { WALReader } from '../wal/reader.ts';
+import type { Connections } from './connections.ts';
+import type { LogFollower, TakeFrames } from './follow.ts';
+import type { ReadPage } from './encode.ts';
+import { FuzzyCopy } from './image.ts';
+import { Overlay } from './overlay.ts';
+import type { Staging } from './staging.ts';
+
+/** A log may restart while its frames are taken; then they are taken anew, so often. */
+const TRIES_MAX = 100;
+
+export interface ImagingContext {
+  readonly kernel: Kernel;
+  readonly encoding: PageEncoding;
+  readonly connections: Connections;
+  readonly wal: WALReader;
+  readonly follower: LogFollower;
+  readonly staging: Staging;
+  /** Where ticks put their frames. */
+  readonly take: TakeFrames;
+  readonly stopped: () => boolean;
+  readonly onProgress: (doneBytes: number, totalBytes: number) => void;
+}
+
+export class Imaging {
+  readonly #context: ImagingContext;
+  readonly #copy: FuzzyCopy;
+  readonly #overlay: Overlay;
+  #frozen = false;
+
+  /** Takes all frames of the present log cycle. From now on `add` must see every fresh frame. */
+  static begin(context: ImagingContext, name: string): Imaging {
+    const path = context.staging.temporary(`${name}-overlay`);
+    for (let attempt = 0; attempt < TRIES_MAX; attempt++) {
+      const tick = context.follower.tick(context.take);
+      if (tick.kind === 'unsettled') continue;
+      const overlay = new Overlay(path, context.connections.pageSize);
+      if (takeCycle(context, tick.held, overlay)) return new Imaging(context, name, overlay);
+      overlay.close();
+    }
+    throw new ReplicationError(
+      'WAL_INVALID',
+      `take an image: the log restarted ${TRIES_MAX} times while its frames were taken`,
+    );
+  }
+
+  private constructor(context: ImagingContext, name: string, overlay: Overlay) {
+    this.#context = context;
+    this.#overlay = overlay;
+    this.#copy = new FuzzyCopy({
+      kernel: context.kernel,
+      pageSize: context.connections.pageSize,
+      encoding: context.encoding,
+      read: (into, position) => context.connections.readFile(into, position),
+      path: context.staging.temporary(`${name}-copy`),
+    });
+  }
+
+  add(batch: Parameters<TakeFrames>[0]): void {
+    if (!this.#frozen) this.#overlay.add(batch);
+  }
+
+  /** Copies the whole file, a batch at a time, while ticks go on in between. */
+  async copy(): Promise<void> {
+    const { connections, onProgress } = this.#context;
+    while (!this.#context.stopped() && this.#copy.step() === 'more') {
+      onProgress(this.#copy.copiedPages * connections.pageSize, connections.fileSizeBytes());
+      await yieldToTicks();
+    }
+  }
+
+  /** The image is the state after the last frame that was added. Gives its size in pages. */
+  freeze(): { commit: number } {
+    this.#frozen = true;
+    const { connections } = this.#context;
+    const filePages = Math.floor(connections.fileSizeBytes() / connections.pageSize);
+    return { commit: this.#overlay.commit === 0 ? filePages : this.#overlay.commit };
+  }
+
+  /** Pages of the image that neither copy nor overlay has: to be read at the moment of freezing. */
+  missing(commit: number): number[] {
+    const missing: number[] = [];
+    for (let pgno = this.#copy.copiedPages + 1; pgno <= commit; pgno++) {
+      if (!this.#overlay.has(pgno)) missing.push(pgno);
+    }
+    return missing;
+  }
+
+  /** Writes the image to `temporary`, fsynced. Gives its size. */
+  async write(temporary: string, header: LTXHeader, readRest: ReadPage): Promise<number> {
+    const chunks = this.#copy.merge(header, this.#overlay, readRest);
+    const { stopped } = this.#context;
+    return await this.#context.staging.write(
+      temporary,
+      (async function* () {
+        for (const chunk of chunks) {
+          if (stopped()) throw new ReplicationError('STAGING_FAILED', 'the image was given up');
+          yield chunk.slice(); // the kernel's views are good until its next call, and ticks call it
+          await yieldToTicks();
+        }
+      })(),
+    );
+  }
+
+  close(): void {
+    this.#copy.close();
+    this.#overlay.close();
+  }
+}
+
+function takeCycle(context: ImagingContext, held: number, overlay: Overlay): boolean {
+  const { header } = context.follower.place;
+  if (held === 0 || header === undefined) return true;
+  let taken = 0;
+  for (const batch of context.wal.readFrames(header, 1, held, header.checksum)) {
+    overlay.add(batch);
+    taken += batch.count;
+  }
+  return taken === held && isSameLog(header, context.wal.readHeader());
+}

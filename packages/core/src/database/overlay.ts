@@ -1,0 +1,76 @@
+/**
+ * The newest version of every page that any frame has written since an image began, and of those in
+ * the log at that moment. It lies in a file of one slot per page, so memory is one number a page
+ * and the disk it takes is at most the pages that changed.
+ */
+
+import fs from 'node:fs';
+import type { FrameBatch } from '../wal/reader.ts';
+
+export class Overlay {
+  readonly #descriptor: number;
+  readonly #path: string;
+  readonly #pageSize: number;
+  readonly #slots: Map<number, number> = new Map();
+  #commit = 0;
+
+  constructor(path: string, pageSize: number) {
+    this.#path = path;
+    this.#pageSize = pageSize;
+    this.#descriptor = fs.openSync(path, 'w+', 0o600);
+  }
+
+  /** Database size in pages after the last commit it was given; 0 while there was none. */
+  get commit(): number {
+    return this.#commit;
+  }
+
+  get count(): number {
+    return this.#slots.size;
+  }
+
+  /** Committed frames, in the order of the log. */
+  add(batch: FrameBatch): void {
+    for (let index = 0; index < batch.count; index++) {
+      this.#put(batch.pgnos[index] ?? 0, batch.page(index));
+      const commit = batch.commits[index] ?? 0;
+      if (commit !== 0) this.#commit = commit;
+    }
+  }
+
+  has(pgno: number): boolean {
+    return this.#slots.has(pgno);
+  }
+
+  /** Whether any page from `first` to `last` is here. */
+  hasAny(first: number, last: number): boolean {
+    if (this.#slots.size < last - first) {
+      for (const pgno of this.#slots.keys()) if (pgno >= first && pgno <= last) return true;
+      return false;
+    }
+    for (let pgno = first; pgno <= last; pgno++) if (this.#slots.has(pgno)) return true;
+    return false;
+  }
+
+  /** Copies page `pgno` into `into`; false where it is not here. */
+  read(pgno: number, into: Uint8Array): boolean {
+    const slot = this.#slots.get(pgno);
+    if (slot === undefined) return false;
+    fs.readSync(this.#descriptor, into, 0, this.#pageSize, slot * this.#pageSize);
+    return true;
+  }
+
+  close(): void {
+    fs.closeSync(this.#descriptor);
+    fs.rmSync(this.#path, { force: true });
+  }
+
+  #put(pgno: number, page: Uint8Array): void {
+    let slot = this.#slots.get(pgno);
+    if (slot === undefined) {
+      slot = this.#slots.size;
+      this.#slots.set(pgno, slot);
+    }
+    fs.writeSync(this.#descriptor, page, 0, page.length, slot * this.#pageSize);
+  }
+}

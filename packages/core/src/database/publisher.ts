@@ -1,0 +1,120 @@
+/**
+ * Gives staged files their names, one after the other, and tells of each when it is durable.
+ *
+ * The position is written before a file gets its name, and never goes back: an image that becomes
+ * whole after files above it leaves the position of the newest of them.
+ */
+
+import type { Kernel, PageEncoding } from '../kernel/kernel.ts';
+import { toTXID, type TXID } from '../ltx/txid.ts';
+import type { WALReader } from '../wal/reader.ts';
+import { encodeCut, positionOf, toPosition, type Cut } from './cut.ts';
+import type { EngineEvent } from './events.ts';
+import type { LogPlace } from './follow.ts';
+import type { Staging } from './staging.ts';
+
+export interface PublisherContext {
+  readonly staging: Staging;
+  readonly kernel: Kernel;
+  readonly encoding: PageEncoding;
+  readonly wal: WALReader;
+  readonly emit: (event: EngineEvent) => void;
+  /** Called once: after that nothing more is published. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** An image or a snapshot that is written to a temporary file. */
+export interface WrittenImage {
+  readonly txid: TXID;
+  readonly temporary: string;
+  readonly sizeBytes: number;
+  readonly pageSize: number;
+  readonly commit: number;
+  readonly timestampMs: number;
+}
+
+export class Publisher {
+  readonly #context: PublisherContext;
+  #queue: Promise<void> = Promise.resolve();
+  #newestTXID: bigint;
+  #cuts = 0;
+  #pins = 0;
+  #failed = false;
+
+  constructor(context: PublisherContext, newestTXID: bigint) {
+    this.#context = context;
+    this.#newestTXID = newestTXID;
+  }
+
+  /** Whether a cut is on its way. */
+  get isCutting(): boolean {
+    return this.#cuts > 0;
+  }
+
+  /** Whether pages of a cut still lie in the log only: then the reader must not move. */
+  get pinsLog(): boolean {
+    return this.#pins > 0;
+  }
+
+  /** Resolves when everything that was given is published, or publishing has failed. */
+  async settled(): Promise<'published' | 'failed'> {
+    await this.#queue;
+    return this.#failed ? 'failed' : 'published';
+  }
+
+  cut(cut: Cut): void {
+    this.#cuts += 1;
+    if (cut.tail.spilled) this.#pins += 1;
+    this.#enqueue(() => this.#publishCut(cut));
+  }
+
+  image(image: WrittenImage, place: LogPlace, lineage: bigint): void {
+    this.#enqueue(async () => {
+      const { staging, emit } = this.#context;
+      const { txid, pageSize, commit, timestampMs } = image;
+      if (this.#newestTXID < txid) {
+        await staging.writePosition(toPosition(txid, pageSize, commit, place, lineage));
+        this.#newestTXID = txid;
+      }
+      const file = await staging.publish(image.temporary, 0, txid, txid, image.sizeBytes);
+      await staging.imageIsWhole();
+      const since = timestampMs;
+      emit({ kind: 'staged', file, content: 'image', pageSize, commit, timestampMs, since });
+    });
+  }
+
+  snapshot(image: WrittenImage): void {
+    this.#enqueue(async () => {
+      const { staging, emit } = this.#context;
+      const { txid, pageSize, commit, timestampMs } = image;
+      const file = await staging.publish(image.temporary, 9, toTXID(1), txid, image.sizeBytes);
+      const since = timestampMs;
+      emit({ kind: 'staged', file, content: 'snapshot', pageSize, commit, timestampMs, since });
+    });
+  }
+
+  async #publishCut(cut: Cut): Promise<void> {
+    const { staging, kernel, encoding, wal, emit } = this.#context;
+    const temporary = staging.temporary(`cut-${cut.txid}`);
+    const sizeBytes = await staging.write(temporary, encodeCut(cut, kernel, encoding, wal));
+    if (cut.tail.spilled) this.#pins -= 1;
+    await staging.writePosition(positionOf(cut));
+    const file = await staging.publish(temporary, 0, cut.txid, cut.txid, sizeBytes);
+    this.#newestTXID = cut.txid;
+    this.#cuts -= 1;
+    const { pageSize, commit, timestampMs, since } = cut;
+    emit({ kind: 'staged', file, content: 'increment', pageSize, commit, timestampMs, since });
+  }
+
+  #enqueue(work: () => Promise<void>): void {
+    this.#queue = this.#queue.then(async () => {
+      if (this.#failed) return;
+      try {
+        await work();
+      } catch (error) {
+        this.#failed = true;
+        this.#context.onError(error);
+      }
+    });
+  }
+}

@@ -1,0 +1,41 @@
+/** When to look again, and when to stop looking: the settle loop's decisions, pure. */
+
+/** A commit is safe within this, where nothing else is in the way. */
+export const SETTLE_MS_MIN = 10;
+/** Application checkpoints wait for the reader at most about this long. */
+export const SETTLE_MS_MAX = 50;
+/** A checkpoint publishes its progress after its last file event; it had to be slower than this to be missed. */
+export const QUIET_MS = 1_000;
+
+export interface SettleState {
+  readonly delayMs: number;
+  readonly log: number;
+  readonly checkpointed: number;
+  /** When `log` or `checkpointed` last moved, in ms. */
+  readonly movedAt: number;
+}
+
+export interface SettleInput {
+  readonly now: number;
+  readonly log: number;
+  readonly checkpointed: number;
+  readonly held: boolean;
+  readonly atRest: boolean;
+}
+
+export function beginSettling(now: number): SettleState {
+  return { delayMs: SETTLE_MS_MIN, log: -1, checkpointed: -1, movedAt: now };
+}
+
+/** The next state, or 'settled': the log is held and its reader at rest, or nothing has moved for QUIET_MS. */
+export function settle(state: SettleState, input: SettleInput): SettleState | 'settled' {
+  const moved = state.log !== input.log || state.checkpointed !== input.checkpointed;
+  const movedAt = moved ? input.now : state.movedAt;
+  if (input.held && (input.atRest || input.now - movedAt >= QUIET_MS)) return 'settled';
+  return {
+    delayMs: Math.min(state.delayMs * 2, SETTLE_MS_MAX),
+    log: input.log,
+    checkpointed: input.checkpointed,
+    movedAt,
+  };
+}

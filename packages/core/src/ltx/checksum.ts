@@ -1,0 +1,25 @@
+/**
+ * Checksums of LTX files (ltx-format section 2): CRC-64/ISO with its top bit set, so that none is
+ * zero. The effective strength is 63 bits.
+ */
+
+import type { Kernel } from '../kernel/kernel.ts';
+
+/** Bit 63, set in every stored checksum. */
+export const CHECKSUM_FLAG: bigint = 1n << 63n;
+
+/** What a page contributes to a database checksum: of its number (u32 BE) and its bytes. */
+export function pageChecksum(kernel: Kernel, pgno: number, page: Uint8Array): bigint {
+  const number = new Uint8Array(4);
+  new DataView(number.buffer).setUint32(0, pgno);
+  return CHECKSUM_FLAG | kernel.crc64(page, kernel.crc64(number));
+}
+
+/** A database checksum with a page's checksum taken in, or out: it is the XOR of all of them. */
+export function togglePage(database: bigint, page: bigint): bigint {
+  return CHECKSUM_FLAG | (database ^ page);
+}
+
+export function toFileChecksum(crc: bigint): bigint {
+  return CHECKSUM_FLAG | crc;
+}

@@ -1,0 +1,105 @@
+/** The staged files of one database, oldest first, and what may be freed of them. Pure. */
+
+import type { StagedEvent } from '../database/events.ts';
+
+export interface StagedIncrement {
+  readonly txid: bigint;
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly content: 'increment' | 'image';
+  /** 0 where it is not known (a file of an earlier run). */
+  readonly pageSize: number;
+  readonly timestampMs: number;
+  /** When the oldest commit in it was seen, in ms since 1970. */
+  readonly since: number;
+}
+
+export interface StagedSnapshot {
+  readonly txid: bigint;
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly pageSize: number;
+  readonly timestampMs: number;
+}
+
+export class Backlog {
+  readonly #files: StagedIncrement[] = [];
+  /** Nothing from this TXID on may be sent: an image that bears it is not whole yet. */
+  #gate: bigint | undefined;
+
+  get files(): readonly StagedIncrement[] {
+    return this.#files;
+  }
+
+  get newest(): StagedIncrement | undefined {
+    return this.#files.at(-1);
+  }
+
+  get sizeBytes(): number {
+    return this.#files.reduce((sum, file) => sum + file.sizeBytes, 0);
+  }
+
+  reset(files: readonly StagedIncrement[]): void {
+    this.#files.splice(0, this.#files.length, ...files);
+    this.#gate = undefined;
+  }
+
+  gate(txid: bigint): void {
+    this.#gate = txid;
+  }
+
+  add(file: StagedIncrement): void {
+    const after = this.#files.findIndex((known) => known.txid > file.txid);
+    this.#files.splice(after < 0 ? this.#files.length : after, 0, file);
+    if (file.content === 'image' && file.txid === this.#gate) this.#gate = undefined;
+  }
+
+  /** The file of `txid`, if it is staged and may be sent. */
+  get(txid: bigint): StagedIncrement | undefined {
+    if (this.#gate !== undefined && txid >= this.#gate) return undefined;
+    return this.#files.find((file) => file.txid === txid);
+  }
+
+  /** The oldest image above `txid` that may be sent. */
+  imageAbove(txid: bigint): StagedIncrement | undefined {
+    return this.#files.find(
+      (file) => file.content === 'image' && file.txid > txid && this.get(file.txid) === file,
+    );
+  }
+
+  /** The oldest file above `txid` that may be sent. */
+  firstAbove(txid: bigint): StagedIncrement | undefined {
+    const file = this.#files.find((known) => known.txid > txid);
+    return file === undefined ? undefined : this.get(file.txid);
+  }
+
+  /** What a destination that has everything up to `txid` lacks. */
+  pendingAfter(txid: bigint): { count: number; sizeBytes: number; since: number | undefined } {
+    const pending = this.#files.filter((file) => file.txid > txid);
+    return {
+      count: pending.length,
+      sizeBytes: pending.reduce((sum, file) => sum + file.sizeBytes, 0),
+      since: pending[0]?.since,
+    };
+  }
+
+  /** Takes out, for deletion, all up to `txid` but the newest, which always stays. */
+  release(txid: bigint): StagedIncrement[] {
+    const kept = this.#files.findIndex((file) => file.txid > txid);
+    const count = Math.min(kept < 0 ? this.#files.length : kept, this.#files.length - 1);
+    return count <= 0 ? [] : this.#files.splice(0, count);
+  }
+}
+
+export function toIncrement(event: StagedEvent): StagedIncrement {
+  const { file, content, pageSize, timestampMs, since } = event;
+  return {
+    txid: file.maxTXID,
+    path: file.path,
+    sizeBytes: file.sizeBytes,
+    content: content === 'image' ? 'image' : 'increment',
+    pageSize,
+    timestampMs,
+    since,
+  };
+}

@@ -1,0 +1,159 @@
+/**
+ * Staged files as bodies to send: as they are, or the same pages under other TXIDs.
+ *
+ * An image is staged once and sent as level 0 n..n, as snapshot 1..n, and at a seam as k..n. These
+ * differ in the header's TXIDs and so in the file checksum, which is the CRC of the header combined
+ * with that of the rest: the rest is sent as it lies there.
+ */
+
+import fs from 'node:fs/promises';
+import { ReplicationError } from '../error.ts';
+import { combineCRC64, createKernel, type Kernel } from '../kernel/kernel.ts';
+import { decodeHeader, encodeHeader, HEADER_SIZE_BYTES, lockPgno } from '../ltx/header.ts';
+import type { LTXBody, LTXFileRef } from '../replica/client.ts';
+import type { SeedSource } from './next.ts';
+
+const CHECKSUM_SIZE_BYTES = 8;
+const TRAILER_SIZE_BYTES = 16;
+const CHECKSUM_FLAG = 1n << 63n;
+const PAGE_HEADER_SIZE_BYTES = 6;
+const CHUNK_BYTES = 1024 * 1024;
+
+/** Last 8 bytes of a staged file, as 16 hex digits. */
+export async function readChecksum(path: string): Promise<string> {
+  const handle = await fs.open(path, 'r');
+  try {
+    const { size } = await handle.stat();
+    const bytes = Buffer.alloc(CHECKSUM_SIZE_BYTES);
+    await handle.read(bytes, 0, bytes.length, size - CHECKSUM_SIZE_BYTES);
+    return bytes.toString('hex');
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A body with the file checksum that it ends with, as 16 hex digits. */
+export interface NamedBody {
+  readonly body: LTXBody;
+  readonly checksum: string;
+}
+
+/** A body of `source` whose header bears the TXIDs of `ref`. `onBytes` is told what was read. */
+export async function bodyAs(
+  ref: LTXFileRef,
+  source: SeedSource,
+  onBytes: (count: number) => void,
+): Promise<NamedBody> {
+  const handle = await fs.open(source.path, 'r');
+  let head: Uint8Array;
+  let tail: Uint8Array;
+  try {
+    const start = Buffer.alloc(HEADER_SIZE_BYTES + PAGE_HEADER_SIZE_BYTES);
+    await handle.read(start, 0, start.length, 0);
+    const own = start.subarray(0, HEADER_SIZE_BYTES);
+    const header = decodeHeader(own);
+    if (header.minTXID === ref.minTXID && header.maxTXID === ref.maxTXID) {
+      return { body: plainBody(source, onBytes), checksum: await readChecksum(source.path) };
+    }
+    head = encodeHeader({ ...header, minTXID: ref.minTXID, maxTXID: ref.maxTXID });
+    const end = Buffer.alloc(TRAILER_SIZE_BYTES + CHECKSUM_SIZE_BYTES);
+    await handle.read(end, 0, end.length, source.sizeBytes - end.length);
+    const isBlock = start.readUInt16BE(HEADER_SIZE_BYTES + 4) !== 0; // ltx-format: flag 1 = block
+    const hashed = hashedBytesAfterHeader({
+      indexBytes: Number(end.readBigUInt64BE(0)),
+      sizeBytes: source.sizeBytes,
+      pages: header.commit - (header.commit >= lockPgno(header.pageSize) ? 1 : 0),
+      pageBytes: header.pageSize + PAGE_HEADER_SIZE_BYTES + (isBlock ? 4 : 0),
+    });
+    tail = checksumUnder(own, head, end.readBigUInt64BE(TRAILER_SIZE_BYTES), hashed);
+  } finally {
+    await handle.close();
+  }
+  const body: LTXBody = {
+    sizeBytes: source.sizeBytes,
+    createdAt: new Date(source.timestampMs),
+    async *open(): AsyncIterable<Uint8Array> {
+      yield head;
+      const end = source.sizeBytes - CHECKSUM_SIZE_BYTES;
+      yield* counted(readRange(source.path, HEADER_SIZE_BYTES, end), onBytes);
+      yield tail;
+    },
+  };
+  return { body, checksum: Buffer.from(tail).toString('hex') };
+}
+
+function plainBody(source: SeedSource, onBytes: (count: number) => void): LTXBody {
+  return {
+    sizeBytes: source.sizeBytes,
+    createdAt: new Date(source.timestampMs),
+    open: () => counted(readRange(source.path, 0, source.sizeBytes), onBytes),
+  };
+}
+
+/** File checksum of the same pages under another header, as its 8 bytes. */
+function checksumUnder(
+  own: Uint8Array,
+  head: Uint8Array,
+  whole: bigint,
+  hashed: number,
+): Uint8Array {
+  shared ??= createKernel();
+  // The flag bit hides the checksum's top bit; CRC is linear, so what differs does not depend on it.
+  const before = combineCRC64(shared.crc64(own), 0n, hashed);
+  const after = combineCRC64(shared.crc64(head), 0n, hashed);
+  const bytes = Buffer.alloc(CHECKSUM_SIZE_BYTES);
+  bytes.writeBigUInt64BE((whole ^ before ^ after) | CHECKSUM_FLAG);
+  return bytes;
+}
+
+interface FileShape {
+  readonly indexBytes: number;
+  readonly sizeBytes: number;
+  readonly pages: number;
+  /** What is hashed of each page: its header and the page itself, not as it is stored. */
+  readonly pageBytes: number;
+}
+
+/** Bytes that the file checksum covers after the header. */
+function hashedBytesAfterHeader(shape: FileShape): number {
+  const rest = PAGE_HEADER_SIZE_BYTES + shape.indexBytes + 8 + 8; // end of pages, index, its size, post-apply
+  if (shape.indexBytes < 1 || HEADER_SIZE_BYTES + rest + 8 > shape.sizeBytes) {
+    throw new ReplicationError(
+      'LTX_INVALID',
+      'the page index of a staged image lies about its size',
+    );
+  }
+  return shape.pages * shape.pageBytes + rest;
+}
+
+let shared: Kernel | undefined; // of this thread; made when the first image is sent
+
+async function* readRange(path: string, start: number, end: number): AsyncIterable<Uint8Array> {
+  const handle = await fs.open(path, 'r');
+  try {
+    for (let at = start; at < end;) {
+      const chunk = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, end - at));
+      const { bytesRead } = await handle.read(chunk, 0, chunk.length, at);
+      if (bytesRead === 0) {
+        throw new ReplicationError(
+          'STAGING_FAILED',
+          `read ${path}: it ends at ${at} of ${end} bytes`,
+        );
+      }
+      yield chunk.subarray(0, bytesRead);
+      at += bytesRead;
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+async function* counted(
+  body: AsyncIterable<Uint8Array>,
+  onBytes: (count: number) => void,
+): AsyncIterable<Uint8Array> {
+  for await (const chunk of body) {
+    onBytes(chunk.length);
+    yield chunk;
+  }
+}

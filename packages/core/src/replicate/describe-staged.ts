@@ -1,0 +1,39 @@
+/** What a staged file of an earlier run is: read from its header and its page index. */
+
+import fs from 'node:fs/promises';
+import type { StagedFile } from '../database/staging.ts';
+import { decodeHeader, HEADER_SIZE_BYTES, lockPgno } from '../ltx/header.ts';
+import type { StagedIncrement } from './backlog.ts';
+
+export async function describeStaged(file: StagedFile): Promise<StagedIncrement> {
+  const handle = await fs.open(file.path, 'r');
+  try {
+    const head = Buffer.alloc(HEADER_SIZE_BYTES);
+    await handle.read(head, 0, head.length, 0);
+    const header = decodeHeader(head);
+    const footer = Buffer.alloc(24);
+    await handle.read(footer, 0, footer.length, file.sizeBytes - footer.length);
+    const indexBytes = Number(footer.readBigUInt64BE(0));
+    const index = Buffer.alloc(Math.min(indexBytes, file.sizeBytes));
+    await handle.read(index, 0, index.length, file.sizeBytes - footer.length - indexBytes);
+    const pages = header.commit - (header.commit >= lockPgno(header.pageSize) ? 1 : 0);
+    return {
+      txid: file.maxTXID,
+      path: file.path,
+      sizeBytes: file.sizeBytes,
+      content: countEntries(index) === pages ? 'image' : 'increment',
+      pageSize: header.pageSize,
+      timestampMs: header.timestampMs,
+      since: header.timestampMs,
+    };
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Entries of a page index: three varints each, and a zero at the end (ltx-format 1.3). */
+function countEntries(index: Uint8Array): number {
+  let varints = 0;
+  for (const byte of index) if (byte < 0x80) varints += 1;
+  return (varints - 1) / 3;
+}

@@ -1,0 +1,73 @@
+/**
+ * `destinations.json` in the staging folder: what was sent last to each destination. It is written
+ * before a staged file is freed, so a file that is gone from staging is always in the record.
+ * Losing it is safe: then an image is taken.
+ */
+
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import { readText } from '../database/files.ts';
+import type { SentRecord } from './admission.ts';
+
+export class SentRecords {
+  readonly #file: string;
+  readonly #records = new Map<string, SentRecord>();
+  #writing: Promise<void> = Promise.resolve();
+  #dirty = false;
+
+  constructor(folder: string) {
+    this.#file = path.join(folder, 'destinations.json');
+  }
+
+  async load(): Promise<void> {
+    const text = await readText(this.#file);
+    if (text === undefined) return;
+    for (const [key, record] of parseRecords(text)) this.#records.set(key, record);
+  }
+
+  get(key: string): SentRecord | undefined {
+    return this.#records.get(key);
+  }
+
+  set(key: string, record: SentRecord): void {
+    this.#records.set(key, record);
+    this.#dirty = true;
+  }
+
+  /** Resolves when everything that was set before is in the file. */
+  async save(): Promise<void> {
+    this.#writing = this.#writing.then(() => this.#write());
+    await this.#writing;
+  }
+
+  async #write(): Promise<void> {
+    if (!this.#dirty) return;
+    this.#dirty = false;
+    const entries = [...this.#records].map(([key, { txid, sizeBytes, checksum }]) => [
+      key,
+      { txid: txid.toString(16).padStart(16, '0'), sizeBytes, checksum },
+    ]);
+    const temporary = `${this.#file}.new`;
+    // Not fsynced: after a power loss it is old or gone, which is only more careful.
+    await fs.writeFile(temporary, `${JSON.stringify(Object.fromEntries(entries), undefined, 2)}\n`);
+    await fs.rename(temporary, this.#file);
+  }
+}
+
+function parseRecords(text: string): Map<string, SentRecord> {
+  const records = new Map<string, SentRecord>();
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return records; // torn by a power loss: nothing is recorded, images will be taken
+  }
+  if (typeof value !== 'object' || value === null) return records;
+  for (const [key, entry] of Object.entries(value as Record<string, unknown>)) {
+    const { txid, sizeBytes, checksum } = entry as Record<string, unknown>;
+    if (typeof txid !== 'string' || !/^[0-9a-f]{16}$/.test(txid)) continue;
+    if (typeof sizeBytes !== 'number' || typeof checksum !== 'string') continue;
+    records.set(key, { txid: BigInt(`0x${txid}`), sizeBytes, checksum });
+  }
+  return records;
+}

@@ -1,0 +1,99 @@
+/**
+ * Follows databases and sends what they commit to their destinations.
+ *
+ * Run it in a process of its own: an application that has a database open with another copy of
+ * SQLite in the same process would lose its locks (hazards E-1).
+ */
+
+import { DATABASE_DEFAULTS, type DatabaseOptions } from '../database/options.ts';
+import { assert, ReplicationError } from '../error.ts';
+import type { FollowStats } from '../database/events.ts';
+import type { Logger } from '../replica/backend.ts';
+import path from 'node:path';
+import { WorkerPool } from './pool.ts';
+import { Replication } from './replication.ts';
+import type { DatabaseStatus, SyncReport } from './status.ts';
+import type { ReplicaTarget } from './target.ts';
+
+export interface ReplicateOptions {
+  readonly databases: readonly {
+    readonly options: Partial<DatabaseOptions> & { readonly path: string };
+    readonly targets: readonly ReplicaTarget[];
+  }[];
+  readonly logger: Logger;
+  /** How far the copy of an image is, in bytes of the database. */
+  readonly onProgress?: (database: string, doneBytes: number, totalBytes: number) => void;
+  /** A thread died of a broken invariant: close, and end the process. */
+  readonly onCrash: (error: Error) => void;
+  readonly now?: () => number;
+  readonly random?: () => number;
+}
+
+export interface DrainOptions {
+  /** A destination that makes no progress for so long is left behind. */
+  readonly shutdownSyncTimeoutMs: number;
+  /** Tries of a failing destination follow each other by this. */
+  readonly shutdownSyncIntervalMs: number;
+}
+
+export interface Replicator {
+  status(): DatabaseStatus[];
+  stats(database: string): Promise<FollowStats | undefined>;
+  /** Cuts what `database` has committed; the TXID that holds it, once it is staged. */
+  sync(database: string): Promise<bigint | undefined>;
+  /** Brings every destination of every database up to date, each on its own, as far as it gets. */
+  drain(options: DrainOptions): Promise<SyncReport>;
+  /** Stops. What was not sent stays staged. */
+  close(): Promise<void>;
+}
+
+/** The staging folder of a database where none is configured: beside it, hidden. */
+export function defaultMetaPath(database: string): string {
+  return path.join(path.dirname(database), `.${path.basename(database)}-sluice`);
+}
+
+export function completeOptions(
+  options: Partial<DatabaseOptions> & { readonly path: string },
+): DatabaseOptions {
+  return { ...DATABASE_DEFAULTS, metaPath: defaultMetaPath(options.path), ...options };
+}
+
+export async function replicate(options: ReplicateOptions): Promise<Replicator> {
+  const { databases, logger, now = Date.now, random = Math.random } = options;
+  const pool = new WorkerPool(databases.length, options.onCrash);
+  const replications = databases.map((database) => {
+    assert(database.targets.length > 0, 'a database has a destination');
+    return new Replication({
+      options: completeOptions(database.options),
+      targets: database.targets,
+      watch: (watched, listen) => pool.watch(watched, listen),
+      logger,
+      now,
+      random,
+      onProgress: ({ doneBytes, totalBytes }) =>
+        options.onProgress?.(database.options.path, doneBytes, totalBytes),
+    });
+  });
+  const find = (database: string): Replication => {
+    const found = replications.find((replication) => replication.path === database);
+    if (found !== undefined) return found;
+    throw new ReplicationError('CONFIG_INVALID', `${database} is not replicated by this process`);
+  };
+  await Promise.all(replications.map((replication) => replication.start()));
+  return {
+    status: () => replications.map((replication) => replication.status()),
+    stats: (database) => find(database).stats(),
+    sync: (database) => find(database).sync(),
+    async drain({ shutdownSyncTimeoutMs, shutdownSyncIntervalMs }) {
+      const reports = replications.map(async (replication) => {
+        await replication.begun(shutdownSyncTimeoutMs);
+        return await replication.drain(shutdownSyncTimeoutMs, shutdownSyncIntervalMs);
+      });
+      return { databases: await Promise.all(reports) };
+    },
+    async close() {
+      await Promise.all(replications.map((replication) => replication.close()));
+      await pool.close();
+    },
+  };
+}

@@ -1,0 +1,53 @@
+/** `status.json` in the staging folder: rewritten when something has changed, not more often than each interval. */
+
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import type { DatabaseStatus } from './status.ts';
+
+/** Rewritten at most so often. An idle database's file is left alone. */
+const WRITE_EVERY_MS = 1_000;
+
+export class StatusFile {
+  readonly #file: string;
+  readonly #status: () => DatabaseStatus;
+  readonly #onError: (error: unknown) => void;
+  #timer: NodeJS.Timeout | undefined;
+  #writing: Promise<void> = Promise.resolve();
+  #writtenAt = 0;
+
+  constructor(folder: string, status: () => DatabaseStatus, onError: (error: unknown) => void) {
+    this.#file = path.join(folder, 'status.json');
+    this.#status = status;
+    this.#onError = onError;
+  }
+
+  /** Something has changed: the file will tell. */
+  touch(): void {
+    if (this.#timer !== undefined) return;
+    const wait = Math.max(0, this.#writtenAt + WRITE_EVERY_MS - Date.now());
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      void this.write();
+    }, wait);
+    this.#timer.unref();
+  }
+
+  async write(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#writtenAt = Date.now();
+    this.#writing = this.#writing.then(() => this.#write());
+    await this.#writing;
+  }
+
+  async #write(): Promise<void> {
+    const temporary = `${this.#file}.new`;
+    try {
+      await fs.mkdir(path.dirname(this.#file), { recursive: true });
+      await fs.writeFile(temporary, `${JSON.stringify(this.#status(), undefined, 2)}\n`);
+      await fs.rename(temporary, this.#file);
+    } catch (error) {
+      this.#onError(error);
+    }
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * What is told of a watched database and its destinations: by `Replicator.status()`, by
+ * `status.json` in the staging folder, and through it by `sluice status`.
+ */
+
+import type { DestinationState } from './state.ts';
+
+export interface StatusError {
+  readonly code: string;
+  readonly message: string;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+}
+
+export interface DestinationStatus {
+  readonly name: string;
+  readonly type: string;
+  /** For people; holds no secret. */
+  readonly target: string;
+  readonly state: DestinationState;
+  /** 16 hex digits: everything up to it can be restored from here. */
+  readonly txid: string | undefined;
+  /** Since the oldest commit that this destination lacks; 0 where it lacks none. */
+  readonly lagSeconds: number;
+  readonly pendingFiles: number;
+  readonly pendingBytes: number;
+  /** Since this process began. */
+  readonly bytesSent: number;
+  readonly lastSuccessAt: string | undefined;
+  readonly lastError: StatusError | undefined;
+}
+
+export type DatabaseState = 'waiting' | 'following' | 'imaging' | 'failing';
+
+export interface DatabaseStatus {
+  readonly path: string;
+  readonly state: DatabaseState;
+  /** When this was true: ISO 8601, UTC. */
+  readonly at: string;
+  readonly pid: number;
+  /** The newest staged TXID, 16 hex digits. */
+  readonly txid: string | undefined;
+  readonly pageSize: number | undefined;
+  readonly stagedFiles: number;
+  readonly stagedBytes: number;
+  readonly error: StatusError | undefined;
+  readonly destinations: readonly DestinationStatus[];
+}
+
+/** How a drain ended for one destination. */
+export interface DestinationReport {
+  readonly name: string;
+  readonly target: string;
+  readonly txid: string | undefined;
+  readonly complete: 'complete' | 'behind';
+  readonly cause: { readonly code: string; readonly message: string } | undefined;
+}
+
+export interface DatabaseReport {
+  readonly path: string;
+  readonly txid: string | undefined;
+  /** Why nothing is followed, where that is so. */
+  readonly error: StatusError | undefined;
+  readonly destinations: readonly DestinationReport[];
+}
+
+export interface SyncReport {
+  readonly databases: readonly DatabaseReport[];
+}

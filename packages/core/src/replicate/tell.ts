@@ -1,0 +1,58 @@
+/** An uploader as its status and its report. Pure. */
+
+import { formatTXID } from '../ltx/txid.ts';
+import type { Backlog } from './backlog.ts';
+import type { DestinationReport, DestinationStatus } from './status.ts';
+import type { Uploader } from './uploader.ts';
+
+export interface TellInput {
+  readonly backlog: Backlog;
+  readonly now: number;
+}
+
+export function toDestinationStatus(
+  uploader: Uploader,
+  type: string,
+  input: TellInput,
+): DestinationStatus {
+  const { replicatedTXID, figures } = uploader;
+  const pending = input.backlog.pendingAfter(replicatedTXID ?? 0n);
+  const { lastError, lastSuccessMs } = figures;
+  return {
+    name: uploader.name,
+    type,
+    target: uploader.target,
+    state: uploader.state,
+    txid: replicatedTXID === undefined ? undefined : formatTXID(replicatedTXID),
+    lagSeconds: pending.since === undefined ? 0 : Math.max(0, input.now - pending.since) / 1000,
+    pendingFiles: pending.count,
+    pendingBytes: pending.sizeBytes,
+    bytesSent: figures.bytesSent,
+    lastSuccessAt: lastSuccessMs === undefined ? undefined : new Date(lastSuccessMs).toISOString(),
+    lastError:
+      lastError === undefined
+        ? undefined
+        : {
+            code: lastError.code,
+            message: lastError.message,
+            at: new Date(lastError.atMs).toISOString(),
+          },
+  };
+}
+
+export function toDestinationReport(
+  uploader: Uploader,
+  complete: 'complete' | 'behind',
+): DestinationReport {
+  const { replicatedTXID, figures } = uploader;
+  const { lastError } = figures;
+  const unknown = { code: 'REPLICA_UNAVAILABLE', message: 'it has not answered yet' };
+  const cause = lastError ?? unknown;
+  return {
+    name: uploader.name,
+    target: uploader.target,
+    txid: replicatedTXID === undefined ? undefined : formatTXID(replicatedTXID),
+    complete,
+    cause: complete === 'complete' ? undefined : { code: cause.code, message: cause.message },
+  };
+}

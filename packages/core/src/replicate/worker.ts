@@ -1,0 +1,74 @@
+/** A thread that watches databases: SQLite calls, WAL reading and encoding happen here. */
+
+import { parentPort } from 'node:worker_threads';
+import { Engine } from '../database/engine.ts';
+import { assert, messageOf } from '../error.ts';
+import { createKernel } from '../kernel/kernel.ts';
+import type { WorkerOrder, WorkerReply, WorkerResult } from './messages.ts';
+
+assert(parentPort !== null, 'this file runs as a worker');
+const port = parentPort;
+const kernel = createKernel();
+const engines = new Map<number, Engine>();
+
+function post(reply: WorkerReply): void {
+  port.postMessage(reply);
+}
+
+function engineOf(database: number): Engine {
+  const engine = engines.get(database);
+  assert(engine !== undefined, `database ${database} is watched by this worker`);
+  return engine;
+}
+
+function answer(call: number, work: Promise<WorkerResult>): void {
+  work.then(
+    (result) => post({ kind: 'reply', call, result }),
+    (error: unknown) => post({ kind: 'refused', call, message: messageOf(error) }),
+  );
+}
+
+port.on('message', (order: WorkerOrder) => {
+  const { database } = order;
+  switch (order.kind) {
+    case 'watch': {
+      const engine = new Engine({
+        options: order.options,
+        kernel,
+        emit: (event) => post({ kind: 'event', database, event }),
+        now: Date.now,
+      });
+      engines.set(database, engine);
+      engine.start();
+      return;
+    }
+    case 'begin':
+      engineOf(database).begin(order.order);
+      return;
+    case 'image':
+      engineOf(database).image(order);
+      return;
+    case 'snapshot':
+      engineOf(database).snapshot();
+      return;
+    case 'sync':
+      answer(
+        order.call,
+        engineOf(database)
+          .sync()
+          .then((txid) => ({ txid })),
+      );
+      return;
+    case 'stats':
+      answer(order.call, Promise.resolve({ stats: engineOf(database).stats() }));
+      return;
+    case 'close':
+      answer(
+        order.call,
+        engineOf(database)
+          .close()
+          .then(() => ({})),
+      );
+      return;
+  }
+});

@@ -1,0 +1,170 @@
+/**
+ * Reads a WAL by position. The only file of this folder that touches the outside.
+ *
+ * It reads up to a frame number that the caller has from SQLite, never further, and verifies salts
+ * and cumulative checksums on the way.
+ */
+
+import fs from 'node:fs';
+import { BATCH_BYTES_MAX, type Kernel, type WALChecksumState } from '../kernel/kernel.ts';
+import { decodeFrameHeader, type FrameHeader } from './frame.ts';
+import {
+  decodeWALHeader,
+  FRAME_HEADER_SIZE_BYTES,
+  frameOffset,
+  frameSizeBytes,
+  WAL_HEADER_SIZE_BYTES,
+  type WALHeader,
+} from './header.ts';
+
+/** A run of verified frames: their numbers in the log, and where their pages lie. */
+export interface FrameBatch {
+  /** Number of the first frame, from 1. */
+  readonly first: number;
+  readonly count: number;
+  readonly pgnos: Uint32Array;
+  readonly commits: Uint32Array;
+  /** The checksum after the last of them. */
+  readonly checksum: WALChecksumState;
+  /** Page of the frame at `index` of this batch; a view of `bytes`. */
+  page(index: number): Uint8Array;
+}
+
+export class WALReader {
+  readonly #path: string;
+  readonly #kernel: Kernel;
+  readonly #headerBytes = new Uint8Array(WAL_HEADER_SIZE_BYTES);
+  #fd: number | undefined;
+
+  /** Opens nothing yet: the file may not be there. */
+  constructor(path: string, kernel: Kernel) {
+    this.#path = path;
+    this.#kernel = kernel;
+  }
+
+  /** The header as it is now, or undefined where the log is empty, missing or being begun. */
+  readHeader(): WALHeader | undefined {
+    const fd = this.#open();
+    if (fd === undefined) return undefined;
+    const length = fs.readSync(fd, this.#headerBytes, 0, WAL_HEADER_SIZE_BYTES, 0);
+    if (length < WAL_HEADER_SIZE_BYTES) return undefined;
+    return decodeWALHeader(this.#headerBytes, this.#kernel);
+  }
+
+  /** Header of frame `number`, not verified; undefined beyond the file's end. */
+  readFrameHeader(number: number, header: WALHeader): FrameHeader | undefined {
+    const fd = this.#open();
+    if (fd === undefined || number < 1) return undefined;
+    const bytes = new Uint8Array(FRAME_HEADER_SIZE_BYTES);
+    const length = fs.readSync(fd, bytes, 0, bytes.length, frameOffset(number, header.pageSize));
+    return decodeFrameHeader(bytes.subarray(0, length));
+  }
+
+  /** The page of frame `number`, as it lies there; the caller knows that it still is that frame. */
+  readPage(number: number, header: WALHeader, into: Uint8Array): boolean {
+    const fd = this.#open();
+    if (fd === undefined) return false;
+    const offset = frameOffset(number, header.pageSize) + FRAME_HEADER_SIZE_BYTES;
+    return fs.readSync(fd, into, 0, header.pageSize, offset) === header.pageSize;
+  }
+
+  /**
+   * Frames `from` to `to` in batches, each of a buffer of its own. Ends early, without an error,
+   * at the first frame that does not hold: the caller compares what it got with what it asked for.
+   */
+  *readFrames(
+    header: WALHeader,
+    from: number,
+    to: number,
+    checksum: WALChecksumState,
+  ): Generator<FrameBatch, void> {
+    const frameSize = frameSizeBytes(header.pageSize);
+    const perBatch = Math.max(1, Math.floor(BATCH_BYTES_MAX / frameSize));
+    let state = checksum;
+    for (let first = from; first <= to; first += perBatch) {
+      const wanted = Math.min(perBatch, to - first + 1);
+      const batch = this.#readBatch(header, first, wanted, state);
+      if (batch === undefined || batch.count === 0) return;
+      yield batch;
+      if (batch.count < wanted) return;
+      state = batch.checksum;
+    }
+  }
+
+  /** Bytes that the file has now; 0 where it is missing. */
+  sizeBytes(): number {
+    const fd = this.#open();
+    return fd === undefined ? 0 : fs.fstatSync(fd).size;
+  }
+
+  /** Whether the path still names the file that is read. */
+  isSameFile(): boolean {
+    if (this.#fd === undefined) return true;
+    const ours = fs.fstatSync(this.#fd);
+    const there = fs.statSync(this.#path, { throwIfNoEntry: false });
+    return there !== undefined && there.ino === ours.ino && there.dev === ours.dev;
+  }
+
+  close(): void {
+    if (this.#fd !== undefined) fs.closeSync(this.#fd); // SQLite locks nothing on this file
+    this.#fd = undefined;
+  }
+
+  #readBatch(
+    header: WALHeader,
+    first: number,
+    count: number,
+    state: WALChecksumState,
+  ): FrameBatch | undefined {
+    const fd = this.#open();
+    if (fd === undefined) return undefined;
+    const frameSize = frameSizeBytes(header.pageSize);
+    const bytes = Buffer.allocUnsafeSlow(count * frameSize);
+    const length = readFully(fd, bytes, frameOffset(first, header.pageSize));
+    const whole = bytes.subarray(0, length - (length % frameSize));
+    const scan = this.#kernel.scanFrames(
+      whole,
+      header.pageSize,
+      header.salt1,
+      header.salt2,
+      header.order,
+      state,
+    );
+    const last = scan.count - 1;
+    return {
+      first,
+      count: scan.count,
+      pgnos: scan.pgnos.slice(0, scan.count),
+      commits: scan.commits.slice(0, scan.count),
+      checksum:
+        last < 0
+          ? state
+          : { s0: scan.checksums[2 * last] ?? 0, s1: scan.checksums[2 * last + 1] ?? 0 },
+      page: (index) => {
+        const start = index * frameSize + FRAME_HEADER_SIZE_BYTES;
+        return whole.subarray(start, start + header.pageSize);
+      },
+    };
+  }
+
+  #open(): number | undefined {
+    if (this.#fd !== undefined) return this.#fd;
+    try {
+      this.#fd = fs.openSync(this.#path, 'r');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+    return this.#fd;
+  }
+}
+
+/** Reads until `into` is full or the file ends; gives how many bytes there were. */
+export function readFully(fd: number, into: Uint8Array, position: number): number {
+  let length = 0;
+  while (length < into.length) {
+    const read = fs.readSync(fd, into, length, into.length - length, position + length);
+    if (read === 0) break;
+    length += read;
+  }
+  return length;
+}

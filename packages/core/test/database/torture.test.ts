@@ -1,0 +1,39 @@
+import { expect, test } from 'vitest';
+import { plant, PLANTED } from '../support/mutant.ts';
+import { seedOf } from '../support/random.ts';
+import { torture } from './torture/torture.ts';
+
+const ROUNDS = Number(process.env['SLUICE_TORTURE_ROUNDS'] ?? 25);
+const PLANTED_ROUNDS_MAX = 150;
+
+for (const pageSize of [512, 4096, 16384]) {
+  test(`the page map is the database after every round, pages of ${pageSize}`, async () => {
+    const seed = seedOf();
+    console.log(`SLUICE_SEED=${seed}`);
+    const report = await torture({ seed, rounds: ROUNDS, pageSize });
+    console.log(JSON.stringify(report));
+    expect(report.broken).toBeUndefined();
+    expect(report.increments).toBeGreaterThan(0);
+    expect(report.images).toBeGreaterThan(0);
+  }, 600_000);
+}
+
+for (const [name, planted] of Object.entries(PLANTED)) {
+  test(`the torture finds a planted error: ${name}`, async () => {
+    const seed = seedOf();
+    console.log(`SLUICE_SEED=${seed}`);
+    const mutant = plant(name, planted);
+    try {
+      const report = await torture({
+        seed,
+        rounds: PLANTED_ROUNDS_MAX,
+        pageSize: 4096,
+        src: mutant.src,
+      });
+      console.log(`found in round ${report.broken?.round}: ${report.broken?.why}`);
+      expect(report.broken).toBeDefined();
+    } finally {
+      mutant.remove();
+    }
+  }, 600_000);
+}

@@ -1,0 +1,79 @@
+/**
+ * Runs an engine in a process of its own, which can be killed. Orders come in by messages; the
+ * folder of the sources is an argument, so that sources with a planted error can be run.
+ */
+
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { Engine } from '../../../src/database/engine.ts';
+import type { EngineEvent } from '../../../src/database/events.ts';
+import type { DatabaseOptions } from '../../../src/database/options.ts';
+
+export type HostOrder =
+  | { kind: 'sync'; call: number }
+  | { kind: 'snapshot' }
+  | { kind: 'image' }
+  | { kind: 'stats'; call: number }
+  | { kind: 'close'; call: number };
+
+export type HostReply =
+  | { kind: 'event'; event: EngineEvent }
+  | { kind: 'reply'; call: number; txid?: string | undefined; stats?: unknown };
+
+const [src = '', optionsText = '{}'] = process.argv.slice(2);
+const load = async (file: string): Promise<unknown> =>
+  await import(pathToFileURL(path.join(src, file)).href);
+const { Engine: EngineClass } = (await load('database/engine.ts')) as { Engine: typeof Engine };
+const { createKernel } = (await load(
+  'kernel/kernel.ts',
+)) as typeof import('../../../src/kernel/kernel.ts');
+
+const options = JSON.parse(optionsText) as DatabaseOptions;
+const post = (reply: HostReply): void => {
+  const text = JSON.stringify(reply, (_, value: unknown) =>
+    typeof value === 'bigint' ? value.toString() : value,
+  );
+  process.send?.(text);
+};
+
+let head = 0n;
+const engine = new EngineClass({
+  options,
+  kernel: createKernel(),
+  now: Date.now,
+  emit: (event) => {
+    post({ kind: 'event', event });
+    if (event.kind === 'staged' && event.file.maxTXID > head) head = event.file.maxTXID;
+    if (event.kind === 'opened') {
+      head = event.staged.at(-1)?.maxTXID ?? 0n;
+      const mode = event.proved === undefined ? 'image' : 'resume';
+      // An image at a random jump, as where a destination is ahead.
+      const floor = head + (mode === 'image' && Math.random() < 0.2 ? 7n : 0n);
+      setImmediate(() => engine.begin({ mode, floor, why: event.why ?? '' }));
+    }
+  },
+});
+engine.start();
+
+process.on('message', (order: HostOrder) => {
+  switch (order.kind) {
+    case 'sync':
+      void engine
+        .sync()
+        .then((txid) => post({ kind: 'reply', call: order.call, txid: txid?.toString() }));
+      return;
+    case 'snapshot':
+      engine.snapshot();
+      return;
+    case 'image':
+      engine.image({ floor: head, why: 'asked' });
+      return;
+    case 'stats':
+      post({ kind: 'reply', call: order.call, stats: engine.stats() });
+      return;
+    case 'close':
+      void engine.close().then(() => post({ kind: 'reply', call: order.call }));
+      return;
+  }
+});
+process.on('disconnect', () => process.exit(0));

@@ -1,0 +1,269 @@
+/**
+ * Rounds of: writers that are killed at random beside an engine that is now and then killed itself;
+ * then everything stands still, and the page map of the staged files is compared with the database.
+ */
+
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { setTimeout as sleep } from 'node:timers/promises';
+import Database from 'better-sqlite3';
+import { DATABASE_DEFAULTS } from '../../../src/database/options.ts';
+import { CORE_SRC } from '../../support/mutant.ts';
+import { randomFrom, type Random } from '../../support/random.ts';
+import type { HostOrder, HostReply } from './host.ts';
+import { PageMap } from './page-map.ts';
+
+export interface TortureOptions {
+  readonly seed: number;
+  readonly rounds: number;
+  readonly pageSize: number;
+  readonly src?: string;
+  readonly onRound?: (round: number, text: string) => void;
+}
+
+export interface TortureReport {
+  /** The first round whose page map was not the database, and how. */
+  readonly broken: { readonly round: number; readonly why: string } | undefined;
+  readonly rounds: number;
+  readonly kills: number;
+  readonly resumed: number;
+  readonly images: number;
+  readonly snapshots: number;
+  readonly increments: number;
+}
+
+const HERE = fileURLToPath(new URL('.', import.meta.url));
+
+export async function torture(options: TortureOptions): Promise<TortureReport> {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-torture-'));
+  const run = new Torture(options, folder);
+  try {
+    return await run.all();
+  } finally {
+    await run.end();
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+class Torture {
+  readonly #options: TortureOptions;
+  readonly #random: Random;
+  readonly #path: string;
+  readonly #map = new PageMap();
+  #host: Host | undefined;
+  readonly #applied = new Set<string>();
+  #kills = 0;
+  #resumed = 0;
+  #images = 0;
+  #snapshots = 0;
+  #increments = 0;
+
+  constructor(options: TortureOptions, folder: string) {
+    this.#options = options;
+    this.#random = randomFrom(options.seed);
+    this.#path = path.join(folder, 'app.db');
+  }
+
+  async all(): Promise<TortureReport> {
+    this.#create();
+    let broken: TortureReport['broken'];
+    for (let round = 1; round <= this.#options.rounds && broken === undefined; round++) {
+      const why = await this.#round();
+      if (why !== undefined) broken = { round, why };
+      this.#options.onRound?.(round, why ?? 'equal');
+    }
+    return {
+      broken,
+      rounds: this.#options.rounds,
+      kills: this.#kills,
+      resumed: this.#resumed,
+      images: this.#images,
+      snapshots: this.#snapshots,
+      increments: this.#increments,
+    };
+  }
+
+  async end(): Promise<void> {
+    await this.#host?.kill();
+  }
+
+  #create(): void {
+    const db = new Database(this.#path);
+    db.pragma(`page_size=${this.#options.pageSize}`);
+    db.pragma(`auto_vacuum=${this.#random.int(0, 2)}`);
+    db.pragma('journal_mode=wal');
+    db.exec('CREATE TABLE first(a)');
+    db.close();
+  }
+
+  async #round(): Promise<string | undefined> {
+    const random = this.#random;
+    const host = this.#host ?? (await this.#startHost());
+    const writers = Array.from({ length: random.int(1, 3) }, () => this.#startWriter());
+    await sleep(random.int(30, 400));
+    if (random.chance(0.25)) host.send({ kind: 'snapshot' });
+    if (random.chance(0.05)) host.send({ kind: 'image' });
+    let killed = false;
+    if (random.chance(0.4)) {
+      await sleep(random.int(0, 200));
+      await host.kill();
+      killed = true;
+      this.#kills += 1;
+      if (random.chance(0.5)) await sleep(random.int(0, 150)); // the application goes on alone
+    }
+    if (random.chance(0.5)) await sleep(random.int(0, 150));
+    for (const writer of writers) await kill(await writer);
+    if (killed) await this.#startHost();
+    return await this.#compare();
+  }
+
+  /** Nobody writes: what is staged must be what SQLite says. */
+  async #compare(): Promise<string | undefined> {
+    const host = this.#host;
+    if (host === undefined) return 'no host';
+    const txid = await host.sync();
+    if (txid === undefined)
+      return `nothing is followed: ${host.lastFailure ?? 'no failure was told'}`;
+    for (const event of host.takeStaged()) {
+      if (event.content === 'snapshot') {
+        const why = this.#judgeSnapshot(event);
+        if (why !== undefined) return why;
+        continue;
+      }
+      if (this.#map.apply(event.path, event.txid) === 'image') this.#images += 1;
+      else this.#increments += 1;
+      this.#applied.add(event.path);
+    }
+    if (this.#map.txid !== txid) return `TXID ${txid} was told, ${this.#map.txid} is staged`;
+    const db = new Database(this.#path, { readonly: true, timeout: 5000 });
+    const bytes = db.serialize();
+    db.close();
+    const differences = this.#map.differences(bytes);
+    return differences.length === 0
+      ? undefined
+      : `${differences.length} differences: ${differences.slice(0, 5).join(', ')}`;
+  }
+
+  /** A snapshot is, byte for byte, what the files up to its own TXID say. */
+  #judgeSnapshot(event: Staged): string | undefined {
+    if (event.txid !== this.#map.txid)
+      return `snapshot ${event.txid} comes after ${this.#map.txid}`;
+    const map = new PageMap();
+    map.apply(event.path, event.txid);
+    const differences = this.#map.differences(map.bytes());
+    this.#snapshots += 1;
+    return differences.length === 0 ? undefined : `snapshot: ${differences.slice(0, 5).join(', ')}`;
+  }
+
+  async #startHost(): Promise<Host> {
+    const host = new Host(this.#path, this.#options.src ?? CORE_SRC, this.#applied);
+    this.#host = host;
+    const proved = await host.opened;
+    if (proved === 'resumed') this.#resumed += 1;
+    return host;
+  }
+
+  async #startWriter(): Promise<ChildProcess> {
+    const seed = String(this.#random.int(0, 2 ** 31));
+    const writer = fork(path.join(HERE, 'writer.mjs'), [this.#path, seed], { stdio: 'inherit' });
+    await once(writer, 'message');
+    return writer;
+  }
+}
+
+interface Staged {
+  readonly content: 'increment' | 'image' | 'snapshot';
+  readonly path: string;
+  readonly txid: bigint;
+}
+
+class Host {
+  readonly #child: ChildProcess;
+  readonly opened: Promise<'resumed' | 'imaged'>;
+  #staged: Staged[] = [];
+  #calls = new Map<number, (txid: bigint | undefined) => void>();
+  #nextCall = 0;
+  lastFailure: string | undefined;
+
+  constructor(database: string, src: string, applied: ReadonlySet<string>) {
+    const options = {
+      ...DATABASE_DEFAULTS,
+      path: database,
+      metaPath: path.join(path.dirname(database), '.app.db-sluice'),
+      syncIntervalMs: 50,
+      minCheckpointPageCount: 50,
+    };
+    this.#child = fork(path.join(HERE, 'host.ts'), [src, JSON.stringify(options)]);
+    let opened: (how: 'resumed' | 'imaged') => void = () => undefined;
+    this.opened = new Promise((resolve) => {
+      opened = resolve;
+    });
+    this.#child.on('message', (text: string) => {
+      const reply = JSON.parse(text) as HostReply;
+      if (reply.kind === 'reply') {
+        this.#calls.get(reply.call)?.(reply.txid === undefined ? undefined : BigInt(reply.txid));
+        this.#calls.delete(reply.call);
+        return;
+      }
+      const { event } = reply;
+      if (event.kind === 'opened') opened(event.proved === undefined ? 'imaged' : 'resumed');
+      if (event.kind === 'failed') this.lastFailure = event.message;
+      if (event.kind === 'opened') {
+        const files = event.staged.map((file) => file.path);
+        this.#recover(files, applied);
+      }
+      if (event.kind === 'staged') {
+        const txid = BigInt(event.file.maxTXID);
+        this.#staged.push({ content: event.content, path: event.file.path, txid });
+      }
+    });
+    this.#child.on('exit', () => {
+      for (const resolve of this.#calls.values()) resolve(undefined);
+      this.#calls.clear();
+    });
+  }
+
+  /** Files that were staged before a kill and never told. */
+  #recover(files: readonly string[], applied: ReadonlySet<string>): void {
+    for (const file of files) {
+      if (applied.has(file)) continue;
+      const txid = BigInt(`0x${path.basename(file).slice(0, 16)}`);
+      this.#staged.push({ content: 'increment', path: file, txid });
+    }
+  }
+
+  send(order: HostOrder): void {
+    if (this.#child.connected) this.#child.send(order);
+  }
+
+  async sync(): Promise<bigint | undefined> {
+    const call = this.#nextCall++;
+    const answer = new Promise<bigint | undefined>((resolve) => this.#calls.set(call, resolve));
+    this.send({ kind: 'sync', call });
+    return await answer;
+  }
+
+  /** In the order of TXIDs, a snapshot after the file of its own. */
+  takeStaged(): Staged[] {
+    const rank = ({ txid, content }: Staged): bigint =>
+      txid * 2n + (content === 'snapshot' ? 1n : 0n);
+    const staged = this.#staged.toSorted((a, b) => Number(rank(a) - rank(b)));
+    this.#staged = [];
+    return staged;
+  }
+
+  async kill(): Promise<void> {
+    await kill(this.#child);
+  }
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exited;
+}

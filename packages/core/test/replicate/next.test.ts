@@ -1,0 +1,183 @@
+import { describe, expect, test } from 'vitest';
+import { Backlog, type StagedIncrement, type StagedSnapshot } from '../../src/replicate/backlog.ts';
+import { addToManifest, EMPTY_MANIFEST, type Manifest } from '../../src/replicate/manifest.ts';
+import { nextStep, type DestinationView, type NextStep } from '../../src/replicate/next.ts';
+import { toTXID } from '../../src/ltx/txid.ts';
+
+function staged(txid: number, content: 'increment' | 'image' = 'increment'): StagedIncrement {
+  return {
+    txid: BigInt(txid),
+    path: `/staging/${txid}`,
+    sizeBytes: 100,
+    content,
+    pageSize: 4096,
+    timestampMs: txid,
+    since: txid,
+  };
+}
+
+function backlogOf(...files: StagedIncrement[]): Backlog {
+  const backlog = new Backlog();
+  backlog.reset(files);
+  return backlog;
+}
+
+/** Files as [level, minTXID, maxTXID]. */
+function manifestOf(...files: [number, number, number][]): Manifest {
+  return files.reduce<Manifest>(
+    (manifest, [level, min, max]) =>
+      addToManifest(manifest, {
+        level,
+        minTXID: toTXID(min),
+        maxTXID: toTXID(max),
+        sizeBytes: 100,
+        modifiedAt: new Date(0),
+      }),
+    EMPTY_MANIFEST,
+  );
+}
+
+function view(manifest: Manifest, chain: DestinationView['chain']): DestinationView {
+  return { manifest, chain, pageSize: 4096, seeding: undefined };
+}
+
+const SNAPSHOT: StagedSnapshot = {
+  txid: 7n,
+  path: '/staging/snapshot',
+  sizeBytes: 1000,
+  pageSize: 4096,
+  timestampMs: 7,
+};
+
+function writesOf(step: NextStep): string[] {
+  if (step.kind !== 'seed') return [step.kind];
+  return step.seed.writes.map(({ ref }) => `${ref.level}/${ref.minTXID}-${ref.maxTXID}`);
+}
+
+describe('the next file to a destination', () => {
+  test('an increment follows its predecessor', () => {
+    const step = nextStep({
+      view: view(manifestOf([0, 4, 4]), 'ours'),
+      backlog: backlogOf(staged(4), staged(5), staged(6)),
+      snapshot: undefined,
+      head: 6n,
+    });
+    expect(step).toMatchObject({ kind: 'increment', file: { txid: 5n } });
+  });
+
+  test('a destination that has everything is left alone', () => {
+    const step = nextStep({
+      view: view(manifestOf([0, 6, 6]), 'ours'),
+      backlog: backlogOf(staged(6)),
+      snapshot: undefined,
+      head: 6n,
+    });
+    expect(step.kind).toBe('idle');
+  });
+
+  test('a first image goes to level 0, then to the snapshots', () => {
+    const input = {
+      view: view(EMPTY_MANIFEST, 'empty'),
+      backlog: backlogOf(staged(1, 'image')),
+      snapshot: undefined,
+      head: 1n,
+    } as const;
+    expect(writesOf(nextStep(input))).toEqual(['0/1-1', '9/1-1']);
+  });
+
+  test('an image that follows goes to level 0 first, also over another writer', () => {
+    for (const chain of ['ours', 'foreign'] as const) {
+      const step = nextStep({
+        view: view(manifestOf([0, 6, 6], [1, 1, 4], [9, 1, 1]), chain),
+        backlog: backlogOf(staged(7, 'image')),
+        snapshot: undefined,
+        head: 7n,
+      });
+      expect(writesOf(step)).toEqual(['0/7-7', '9/1-7']);
+    }
+  });
+
+  test('an image at a jump is a snapshot first, then closes each level, then level 0', () => {
+    const step = nextStep({
+      view: view(manifestOf([0, 4, 4], [1, 1, 4], [2, 1, 2], [9, 1, 1]), 'ours'),
+      backlog: backlogOf(staged(7, 'image')),
+      snapshot: undefined,
+      head: 7n,
+    });
+    expect(writesOf(step)).toEqual(['9/1-7', '1/5-7', '2/3-7', '0/7-7']);
+  });
+
+  test('a jump closes level 1 also where it is empty: a compaction would begin below', () => {
+    const step = nextStep({
+      view: view(manifestOf([0, 4, 4]), 'ours'),
+      backlog: backlogOf(staged(7, 'image')),
+      snapshot: undefined,
+      head: 7n,
+    });
+    expect(writesOf(step)).toEqual(['9/1-7', '1/1-7', '0/7-7']);
+  });
+
+  test('an image of another page size is a seam, whatever its TXID', () => {
+    const step = nextStep({
+      view: { ...view(manifestOf([0, 6, 6], [1, 1, 4]), 'ours'), pageSize: 1024 },
+      backlog: backlogOf(staged(7, 'image')),
+      snapshot: undefined,
+      head: 7n,
+    });
+    expect(writesOf(step)).toEqual(['9/1-7', '1/5-7', '0/7-7']);
+  });
+
+  test('nothing from an announced image on is sent before it is whole', () => {
+    const backlog = backlogOf(staged(6));
+    backlog.gate(7n);
+    backlog.add(staged(8));
+    const input = { view: view(manifestOf([0, 6, 6]), 'ours'), snapshot: undefined, head: 8n };
+    expect(nextStep({ ...input, backlog }).kind).not.toBe('increment');
+    backlog.add(staged(7, 'image'));
+    expect(writesOf(nextStep({ ...input, backlog }))).toEqual(['0/7-7', '9/1-7']);
+  });
+
+  test('a destination whose next file is gone asks for a snapshot, and is seeded by it', () => {
+    const input = {
+      view: view(manifestOf([0, 2, 2]), 'ours'),
+      backlog: backlogOf(staged(7), staged(8)),
+      head: 8n,
+    } as const;
+    expect(nextStep({ ...input, snapshot: undefined }).kind).toBe('needs-snapshot');
+    const step = nextStep({ ...input, snapshot: SNAPSHOT });
+    expect(writesOf(step)).toEqual(['9/1-7', '1/1-7', '0/7-7']);
+    if (step.kind !== 'seed') throw new Error('not a seed');
+    expect(step.seed.writes.at(-1)?.source.path).toBe('/staging/7');
+  });
+
+  test('over files of another writer level 0 is seeded with all pages', () => {
+    const step = nextStep({
+      view: view(manifestOf([0, 6, 6]), 'foreign'),
+      backlog: backlogOf(staged(7), staged(8)),
+      snapshot: SNAPSHOT,
+      head: 8n,
+    });
+    if (step.kind !== 'seed') throw new Error('not a seed');
+    expect(step.seed.writes.every(({ source }) => source.path === SNAPSHOT.path)).toBe(true);
+  });
+
+  test('a snapshot whose following files are gone does not seed', () => {
+    const step = nextStep({
+      view: view(manifestOf([0, 2, 2]), 'ours'),
+      backlog: backlogOf(staged(10)),
+      snapshot: SNAPSHOT,
+      head: 10n,
+    });
+    expect(step.kind).toBe('needs-snapshot');
+  });
+
+  test('a destination that is ahead needs an image above it', () => {
+    const step = nextStep({
+      view: view(manifestOf([0, 20, 20]), 'foreign'),
+      backlog: backlogOf(staged(7)),
+      snapshot: SNAPSHOT,
+      head: 7n,
+    });
+    expect(step).toMatchObject({ kind: 'needs-image', floor: 20n });
+  });
+});

@@ -1,0 +1,84 @@
+/** A copy of core's sources with one error planted in it: what a torture must find. */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const CORE = path.resolve(fileURLToPath(new URL('.', import.meta.url)), '..', '..');
+
+export interface Planted {
+  /** Below `src`. */
+  readonly file: string;
+  /** Occurs exactly once there. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+/** Gives the folder of the mutated sources. `remove` deletes it. */
+export function plant(name: string, planted: readonly Planted[]): { src: string; remove(): void } {
+  const folder = path.join(CORE, '.cache', 'mutants', `${name}-${process.pid}`);
+  fs.rmSync(folder, { recursive: true, force: true });
+  fs.mkdirSync(folder, { recursive: true });
+  fs.cpSync(path.join(CORE, 'src'), path.join(folder, 'src'), { recursive: true });
+  fs.copyFileSync(path.join(CORE, 'package.json'), path.join(folder, 'package.json'));
+  fs.symlinkSync(path.join(CORE, 'wasm'), path.join(folder, 'wasm'));
+  for (const { file, find, replace } of planted) {
+    const target = path.join(folder, 'src', file);
+    const source = fs.readFileSync(target, 'utf8');
+    if (source.split(find).length !== 2) throw new Error(`${file} has not once: ${find}`);
+    fs.writeFileSync(
+      target,
+      source.replace(find, () => replace),
+    );
+  }
+  return {
+    src: path.join(folder, 'src'),
+    remove: () => fs.rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+export const CORE_SRC: string = path.join(CORE, 'src');
+
+/** The errors that the tortures must find (design: planted errors). */
+export const PLANTED = {
+  gapBetweenReaders: [
+    {
+      file: 'database/connections.ts',
+      find: `    try {
+      begin(this.#waiting);
+    } catch`,
+      replace: `    try {
+      this.#holding.commit.run();
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 4);
+      begin(this.#waiting);
+      this.#holding.begin.run();
+    } catch`,
+    },
+  ],
+  imageWithoutFramesBefore: [
+    {
+      file: 'database/imaging.ts',
+      find: `if (held === 0 || header === undefined) return true;`,
+      replace: `if (held >= 0 || header === undefined) return true;`,
+    },
+  ],
+  resumeWithoutProof: [
+    {
+      file: 'database/position.ts',
+      find: `  if (header.salt1 !== position.salt1 || header.salt2 !== position.salt2) {
+    return no('the log has restarted since');
+  }`,
+      replace: `  if (header.salt1 !== position.salt1 || header.salt2 !== position.salt2) return { proved: true };`,
+    },
+    {
+      file: 'database/opening.ts',
+      find: `  let place: LogPlace = { header, frame: position.frame, checksum: position.checksum };
+  for (const batch of wal.readFrames(header, position.frame + 1, log, position.checksum)) {`,
+      replace: `  const fresh = header.salt1 !== position.salt1 || header.salt2 !== position.salt2;
+  let place: LogPlace = fresh
+    ? { header, frame: 0, checksum: header.checksum }
+    : { header, frame: position.frame, checksum: position.checksum };
+  for (const batch of wal.readFrames(header, place.frame + 1, log, place.checksum)) {`,
+    },
+  ],
+} as const satisfies Record<string, readonly Planted[]>;

@@ -1,0 +1,35 @@
+/** Random numbers from a seed (mulberry32), so that a failure can be run again. */
+
+export interface Random {
+  /** From 0 up to but not 1. */
+  next(): number;
+  /** A whole number from `least` to `most`. */
+  int(least: number, most: number): number;
+  pick<T>(of: readonly T[]): T;
+  chance(probability: number): boolean;
+}
+
+export function randomFrom(seed: number): Random {
+  let state = seed >>> 0;
+  const next = (): number => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+  const int = (least: number, most: number): number =>
+    least + Math.floor(next() * (most - least + 1));
+  return {
+    next,
+    int,
+    pick: (of) => of[int(0, of.length - 1)] as (typeof of)[number],
+    chance: (probability) => next() < probability,
+  };
+}
+
+/** The seed of a random test: from SLUICE_SEED, else drawn. The test prints it. */
+export function seedOf(): number {
+  const given = process.env['SLUICE_SEED'];
+  return given === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(given);
+}
