@@ -1,1 +1,34 @@
-export { ReplicationError, isError } from './error.ts';
+/** What users of Sluice import: replication, restore, and the types and errors that go with them. */
+
+export { ReplicationError, isError, messageOf, ERROR_CODES, type ErrorCode } from './error.ts';
+export { DATABASE_DEFAULTS, type DatabaseOptions } from './database/options.ts';
+export type { FollowStats } from './database/events.ts';
+export {
+  completeOptions,
+  defaultMetaPath,
+  replicate,
+  type DrainOptions,
+  type ReplicateOptions,
+  type Replicator,
+} from './replicate/replicate.ts';
+export type { ReplicaTarget } from './replicate/target.ts';
+export type { OpenReplica } from './replicate/uploader.ts';
+export type {
+  DatabaseReport,
+  DatabaseState,
+  DatabaseStatus,
+  DestinationReport,
+  DestinationStatus,
+  StatusError,
+  SyncReport,
+} from './replicate/status.ts';
+export { planRestore, type PlanTarget, type RestorePlan } from './restore/plan.ts';
+export {
+  planFrom,
+  restore,
+  type RestoreOptions,
+  type RestoreProgress,
+  type RestoreReport,
+  type RestoreTarget,
+} from './restore/restore.ts';
+export { wrapDestination, type WrappedDestination, type WrapOptions } from './replica/wrap.ts';
