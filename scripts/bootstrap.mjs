@@ -115,6 +115,7 @@ export function setUp() {
     ...process.env,
     PATH: [path.dirname(node), bin, process.env.PATH].join(path.delimiter),
     npm_config_update_notifier: 'false',
+    TURBO_TELEMETRY_DISABLED: '1',
   };
   const print = fingerprint();
   if (!fs.existsSync(node) || !isUpToDate(print)) {
