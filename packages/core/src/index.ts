@@ -32,3 +32,4 @@ export {
   type RestoreTarget,
 } from './restore/restore.ts';
 export { wrapDestination, type WrappedDestination, type WrapOptions } from './replica/wrap.ts';
+export { sqliteVersion } from './database/sqlite-version.ts';

@@ -154,12 +154,14 @@ export class ConfigReader {
 
   /** At most one of these may be given. */
   exclusive(...keys: readonly string[]): void {
+    this.ignore(...keys);
     const given = keys.filter((key) => this.has(key));
     if (given.length > 1) this.issue(given[1] ?? '', `cannot be given together with ${given[0]}`);
   }
 
   /** Each of these is given, or none: a key without its secret. */
   together(...keys: readonly string[]): void {
+    this.ignore(...keys);
     const given = keys.filter((key) => this.has(key));
     if (given.length === 0) return;
     for (const key of keys) if (!this.has(key)) this.issue(key, `is missing beside ${given[0]}`);
