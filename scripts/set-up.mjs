@@ -1,0 +1,159 @@
+// Three steps, each left out when its stamp says that nothing has changed since it was done:
+//   fetch    Node and pnpm from npm into .tools/runtime
+//   install  what the lockfile names
+//   build    the kernel and the packages
+// Settings of registry, proxy and certificates are the user's own, as npm reports them.
+
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { installPrint, sourcePrint } from './fingerprint.mjs';
+import { PNPM_VERSION, runtimePackage } from './versions.mjs';
+
+export const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const RUNTIME = path.join(ROOT, '.tools', 'runtime');
+const STAMP = path.join(ROOT, '.tools', 'stamp.json');
+/** What the packages run on: better-sqlite3 13 carries its binaries for these. */
+const PACKAGES_NODE_MIN = [22, 18];
+const EXE = process.platform === 'win32' ? '.exe' : '';
+/** npm's settings that decide where and how packages are fetched, and pnpm's names for them. */
+const NETWORK_SETTINGS = ['registry', 'proxy', 'https-proxy', 'noproxy', 'cafile', 'strict-ssl'];
+
+export class SetUpError extends Error {
+  name = 'SetUpError';
+}
+
+/** Brings the checkout up to date. Returns the Node that everything runs on, and its environment. */
+export function setUp() {
+  const stamp = readStamp();
+  const install = installPrint(ROOT);
+  const source = sourcePrint(ROOT);
+  const fetched = stamp.pnpm === PNPM_VERSION && fs.existsSync(stamp.node ?? '');
+  if (!fetched) {
+    stamp.node = fetchRuntime();
+    writeStamp({ node: stamp.node, pnpm: PNPM_VERSION });
+  }
+  const env = environment(stamp.node);
+  if (!fetched || stamp.install !== install || !isInstalled()) {
+    const settings = networkSettings();
+    step('install what the lockfile names', pnpmPath(), ['install', '--frozen-lockfile'], {
+      ...env,
+      ...settings,
+      CI: 'true', // never ask
+    });
+    delete stamp.source;
+  }
+  if (stamp.source !== source || !isBuilt()) {
+    step('build', pnpmPath(), ['run', 'build'], env);
+    writeStamp({ node: stamp.node, pnpm: PNPM_VERSION, install, source });
+  }
+  return { node: stamp.node, env };
+}
+
+function fetchRuntime() {
+  const runtime = runtimePackage();
+  if (runtime === undefined) mustBeNewEnough();
+  const wanted = [`pnpm@${PNPM_VERSION}`];
+  if (runtime !== undefined) wanted.push(`${runtime.name}@${runtime.version}`);
+  fs.mkdirSync(RUNTIME, { recursive: true });
+  // A package.json of its own keeps npm from looking at the repository's.
+  fs.writeFileSync(path.join(RUNTIME, 'package.json'), '{ "private": true }\n');
+  const [npm, npmArgs] = npmCommand();
+  const quiet = ['--no-save', '--no-audit', '--no-fund', '--ignore-scripts', '--include=optional'];
+  const args = [...npmArgs, 'install', ...quiet, '--loglevel=error', '--prefix', RUNTIME, ...wanted];
+  step(`fetch ${wanted.reverse().join(' and ')}`, npm, args);
+  const node =
+    runtime === undefined
+      ? process.execPath
+      : path.join(RUNTIME, 'node_modules', runtime.name, 'bin', `node${EXE}`);
+  // pnpm's only install script: it puts the binary of this platform where `pnpm` is called.
+  step('unpack pnpm', node, [path.join(RUNTIME, 'node_modules', 'pnpm', 'install.js')]);
+  return node;
+}
+
+function mustBeNewEnough() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  const [majorMin, minorMin] = PACKAGES_NODE_MIN;
+  if (major > majorMin || (major === majorMin && minor >= minorMin)) return;
+  throw new SetUpError(
+    `Sluice runs on Node >= ${PACKAGES_NODE_MIN.join('.')}; this is ${process.versions.node}, and npm ` +
+      `holds no newer one for ${process.platform}-${process.arch}: install it and try again.`,
+  );
+}
+
+function environment(node) {
+  const bins = [path.dirname(node), path.join(RUNTIME, 'node_modules', '.bin')];
+  return {
+    ...process.env,
+    PATH: [...bins, process.env.PATH].join(path.delimiter),
+    TURBO_TELEMETRY_DISABLED: '1',
+  };
+}
+
+/** pnpm reads the user's .npmrc, but neither npm's global one nor its environment. */
+function networkSettings() {
+  const [npm, npmArgs] = npmCommand();
+  const args = [...npmArgs, 'config', 'list', '--long', '--json'];
+  const result = spawnSync(npm, args, { cwd: RUNTIME, encoding: 'utf8' });
+  if (result.status !== 0) {
+    throw new SetUpError(`npm config list failed: ${result.error?.message ?? result.stderr}`);
+  }
+  const config = JSON.parse(result.stdout);
+  const settings = {};
+  for (const key of NETWORK_SETTINGS) {
+    const value = [config[key] ?? ''].flat().join(',');
+    if (value !== '') settings[`pnpm_config_${key.replace('-', '_')}`] = value;
+  }
+  return settings;
+}
+
+/** npm, by the path it gives its own scripts, else by name. */
+function npmCommand() {
+  const npm = process.env.npm_execpath;
+  if (npm?.endsWith('npm-cli.js')) return [process.execPath, [npm]];
+  return process.platform === 'win32' ? ['cmd.exe', ['/c', 'npm']] : ['npm', []];
+}
+
+function pnpmPath() {
+  return path.join(RUNTIME, 'node_modules', 'pnpm', `pnpm${EXE}`);
+}
+
+/** Runs one step with its output held back, and tells its time; the output of one that fails is shown. */
+function step(what, command, args, env = process.env) {
+  const started = Date.now();
+  const options = { cwd: ROOT, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] };
+  const result = spawnSync(command, args, { ...options, maxBuffer: 64 * 1024 * 1024 });
+  const seconds = ((Date.now() - started) / 1000).toFixed(1);
+  if (result.status === 0) {
+    console.error(`${what}: ${seconds} s`);
+    return;
+  }
+  const output = [result.stdout, result.stderr, result.error?.message].filter(Boolean).join('\n');
+  const end = result.signal ?? result.status ?? 'no status';
+  throw new SetUpError(`${output.trimEnd()}\n${what}: failed after ${seconds} s with ${end}`);
+}
+
+function isInstalled() {
+  return fs.existsSync(path.join(ROOT, 'node_modules', '.modules.yaml'));
+}
+
+function isBuilt() {
+  const outputs = ['apps/cli/dist/main.js', 'packages/core/dist/index.js', 'packages/core/wasm'];
+  return outputs.every((output) => fs.existsSync(path.join(ROOT, output)));
+}
+
+/** A stamp that cannot be read is as good as none: everything is done once more. */
+function readStamp() {
+  try {
+    return JSON.parse(fs.readFileSync(STAMP, 'utf8'));
+  } catch {
+    return {};
+  }
+}
+
+function writeStamp(stamp) {
+  const temporary = `${STAMP}.${process.pid}`;
+  fs.writeFileSync(temporary, JSON.stringify(stamp));
+  fs.renameSync(temporary, STAMP);
+}
