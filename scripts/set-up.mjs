@@ -45,7 +45,8 @@ export function setUp() {
     delete stamp.source;
   }
   if (stamp.source !== source || !isBuilt()) {
-    step('build', pnpmPath(), ['run', 'build'], env);
+    // tsc goes by its own notes; where the output has been deleted they are wrong.
+    step('build', pnpmPath(), ['run', 'build', ...(isBuilt() ? [] : ['--force'])], env);
     writeStamp({ node: stamp.node, pnpm: PNPM_VERSION, install, source });
   }
   return { node: stamp.node, env };
@@ -139,7 +140,9 @@ function isInstalled() {
 }
 
 function isBuilt() {
-  const outputs = ['apps/cli/dist/main.js', 'packages/core/dist/index.js', 'packages/core/wasm'];
+  const packages = fs.readdirSync(path.join(ROOT, 'packages'));
+  const outputs = packages.map((name) => path.join('packages', name, 'dist', 'index.js'));
+  outputs.push('apps/cli/dist/main.js', 'packages/core/wasm');
   return outputs.every((output) => fs.existsSync(path.join(ROOT, output)));
 }
 
