@@ -1,1 +1,15 @@
-export {};
+/** Replicas in S3 buckets, and in everything that speaks S3. */
+
+import { defineBackend, type Backend } from '@sluice/core/backend';
+import { configFromURL, parseConfig, type S3Config } from './config.ts';
+import { connect } from './destination.ts';
+
+export type { S3Config } from './config.ts';
+
+export const backend: Backend<S3Config> = defineBackend({
+  contract: 1,
+  scheme: 's3',
+  parse: parseConfig,
+  fromURL: configFromURL,
+  connect,
+});
