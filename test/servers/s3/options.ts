@@ -1,0 +1,106 @@
+/** What can be chosen when the S3 test server starts, and the quirks that can be switched on. */
+
+export interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  /** When present, requests must bear it (InvalidToken) and it must not be over (ExpiredToken). */
+  readonly sessionToken?: string | undefined;
+  readonly expiresAt?: Date | undefined;
+  /** Operations that these credentials may not do: AccessDenied. */
+  readonly denied?: readonly Operation[] | undefined;
+}
+
+export type Operation =
+  | 'AbortMultipartUpload'
+  | 'CompleteMultipartUpload'
+  | 'CopyObject'
+  | 'CreateMultipartUpload'
+  | 'DeleteObject'
+  | 'DeleteObjects'
+  | 'GetBucketLocation'
+  | 'GetObject'
+  | 'HeadBucket'
+  | 'HeadObject'
+  | 'ListMultipartUploads'
+  | 'ListObjectsV2'
+  | 'ListParts'
+  | 'PutObject'
+  | 'UploadPart'
+  | 'Unknown';
+
+/** Ways in which providers differ from AWS. All off at the start; may be changed at any time. */
+export interface Quirks {
+  /** An aws-chunked body is 411 MissingContentLength (Ceph RGW and others). */
+  refuseTrailers?: boolean;
+  /** Any x-amz-checksum-* header is 400 InvalidArgument (Backblaze B2). */
+  refuseChecksumHeaders?: boolean;
+  /** DeleteObjects without Content-MD5 is 400 InvalidRequest (Oracle Cloud). */
+  requireDeleteMD5?: boolean;
+  /** DeleteObjects with Content-MD5 is 400 InvalidRequest. */
+  refuseDeleteMD5?: boolean;
+  /** DeleteObjects is 501 NotImplemented: objects are deleted one by one. */
+  refuseDeleteObjects?: boolean;
+  /** DeleteObjects says that all is gone, and nothing is (seen at R2). */
+  deleteObjectsLies?: boolean;
+  /** UNSIGNED-PAYLOAD is 403 AccessDenied (Hetzner). */
+  refuseUnsignedPayload?: boolean;
+  /** Conditions on writes are not looked at (Garage). */
+  ignoreConditions?: boolean;
+  /** Conditions on writes are 501 NotImplemented (Alibaba OSS). */
+  refuseConditions?: boolean;
+  /** All parts but the last must be of one size, else InvalidPart (Cloudflare R2). */
+  equalPartSizes?: boolean;
+  /** More UploadPart requests than this at one time are 429 (Cloudflare R2: 2 to 3). */
+  partsAtOnceMax?: number;
+}
+
+export interface StartOptions {
+  /** 0 (default): the system chooses. */
+  readonly port?: number | undefined;
+  /** Buckets that exist. Default: ['sluice-test']. The first one is `bucket` of what start() gives. */
+  readonly buckets?: readonly string[] | undefined;
+  /** Default: one pair that may do everything. The first is `credentials` of what start() gives. */
+  readonly credentials?: readonly Credentials[] | undefined;
+  /** Default 'us-east-1'. Another region in a signature is AuthorizationHeaderMalformed. */
+  readonly region?: string | undefined;
+  /** `bucket.<domain>` in Host is virtual host style. Default 'localhost'. */
+  readonly domain?: string | undefined;
+  /** Keys in one page of a listing at most. Default 1000, as AWS. */
+  readonly pageSizeMax?: number | undefined;
+  /** All parts but the last have at least this size. Default 5 MiB, as AWS. */
+  readonly partSizeMinBytes?: number | undefined;
+  /** Highest part number. Default 10,000, as AWS; Scaleway has 1,000. */
+  readonly partsMax?: number | undefined;
+  /** The server's clock, in ms. Default Date.now. */
+  readonly now?: (() => number) | undefined;
+  readonly quirks?: Quirks | undefined;
+}
+
+export interface Settings {
+  readonly credentials: readonly Credentials[];
+  readonly region: string;
+  readonly domain: string;
+  readonly pageSizeMax: number;
+  readonly partSizeMinBytes: number;
+  readonly partsMax: number;
+  readonly now: () => number;
+  readonly quirks: Quirks;
+}
+
+const DEFAULT_CREDENTIALS: Credentials = {
+  accessKeyId: 'sluicetest',
+  secretAccessKey: 'sluicetestsecret',
+};
+
+export function settingsOf(options: StartOptions): Settings {
+  return {
+    credentials: options.credentials ?? [DEFAULT_CREDENTIALS],
+    region: options.region ?? 'us-east-1',
+    domain: options.domain ?? 'localhost',
+    pageSizeMax: options.pageSizeMax ?? 1000,
+    partSizeMinBytes: options.partSizeMinBytes ?? 5 * 1024 * 1024,
+    partsMax: options.partsMax ?? 10_000,
+    now: options.now ?? Date.now,
+    quirks: { ...options.quirks },
+  };
+}
