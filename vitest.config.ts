@@ -1,23 +1,86 @@
-import { defineConfig } from 'vitest/config';
+/**
+ * The tests, by what they need:
+ *   unit         packages and the CLI, one part at a time
+ *   conformance  every backend against one suite; against real servers where they are installed
+ *   system       the rest of test/: the demo, the test servers, packages put together
+ *   interop      Litestream's own binaries (scripts/tools.mjs installs them)
+ *   recovery     processes killed at random moments; alone on the machine, as they judge by time too
+ * `npm test` runs all of them. Where a server or a rival is absent, its tests are skipped with the
+ * reason; under SLUICE_REQUIRE=all, as in CI, they fail (test/support/require.ts).
+ */
 
-export default defineConfig({
-  test: {
-    projects: [
-      {
-        test: {
-          name: 'unit',
-          include: ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts'],
-          testTimeout: 30_000,
-        },
-      },
-      {
-        test: {
-          name: 'system',
-          include: ['test/{conformance,interop,recovery,figures}/**/*.test.ts'],
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
-        },
-      },
-    ],
+import os from 'node:os';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+
+const CORES = os.availableParallelism();
+/** Tests that wait for processes and servers: far more than they take here, on a machine under load. */
+const SYSTEM_TIMEOUT_MS = 300_000;
+const UNIT_TIMEOUT_MS = 30_000;
+const OWN_PROJECT = ['test/{conformance,interop,recovery}/**'];
+
+interface Project {
+  name: string;
+  include: string[];
+  exclude?: string[];
+  timeoutMs: number;
+  /** Test files at once. */
+  workers: number;
+  /** Projects of one order run side by side, and must have the same number of workers. */
+  order: number;
+}
+
+const PROJECTS: readonly Project[] = [
+  {
+    name: 'unit',
+    include: ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts'],
+    timeoutMs: UNIT_TIMEOUT_MS,
+    workers: CORES,
+    order: 0,
   },
-});
+  {
+    name: 'conformance',
+    include: ['test/conformance/**/*.test.ts'],
+    timeoutMs: SYSTEM_TIMEOUT_MS,
+    workers: CORES,
+    order: 0,
+  },
+  {
+    name: 'system',
+    include: ['test/**/*.test.ts'],
+    exclude: OWN_PROJECT,
+    timeoutMs: SYSTEM_TIMEOUT_MS,
+    workers: CORES,
+    order: 0,
+  },
+  {
+    name: 'interop',
+    include: ['test/interop/**/*.test.ts'],
+    timeoutMs: SYSTEM_TIMEOUT_MS,
+    workers: CORES,
+    order: 1,
+  },
+  {
+    name: 'recovery',
+    include: ['test/recovery/**/*.test.ts'],
+    timeoutMs: SYSTEM_TIMEOUT_MS,
+    workers: 1,
+    order: 2,
+  },
+];
+
+export default defineConfig({ test: { projects: PROJECTS.map((project) => toVitest(project)) } });
+
+function toVitest(project: Project): TestProjectInlineConfiguration {
+  return {
+    test: {
+      name: project.name,
+      include: project.include,
+      exclude: ['**/node_modules/**', ...(project.exclude ?? [])],
+      testTimeout: project.timeoutMs,
+      hookTimeout: project.timeoutMs,
+      pool: 'forks',
+      maxWorkers: project.workers,
+      sequence: { groupOrder: project.order },
+    },
+  };
+}

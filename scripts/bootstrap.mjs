@@ -11,16 +11,19 @@ const NODE_MAJOR_MIN = 18;
 
 if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR_MIN) {
   console.error(
-    'This is Node ' + process.versions.node + '. Sluice needs Node >= ' + NODE_MAJOR_MIN +
+    'This is Node ' +
+      process.versions.node +
+      '. Sluice needs Node >= ' +
+      NODE_MAJOR_MIN +
       ' to set itself up (it then fetches the Node that it runs on): install a newer one, see nodejs.org.',
   );
   process.exit(1);
 }
 
-import('./verbs.mjs').then(
-  (verbs) => verbs.main(process.argv.slice(2)),
-).catch((error) => {
-  // A step that failed has a message of its own; anything else is a fault of these scripts.
-  console.error(error.name === 'SetUpError' ? error.message : error);
-  process.exit(1);
-});
+import('./verbs.mjs')
+  .then((verbs) => verbs.main(process.argv.slice(2)))
+  .catch((error) => {
+    // A step that failed has a message of its own; anything else is a fault of these scripts.
+    console.error(error.name === 'SetUpError' ? error.message : error);
+    process.exit(1);
+  });

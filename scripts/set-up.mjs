@@ -26,30 +26,38 @@ export class SetUpError extends Error {
 
 /** Brings the checkout up to date. Returns the Node that everything runs on, and its environment. */
 export function setUp() {
-  const stamp = readStamp();
-  const install = installPrint(ROOT);
+  const { node, env, stamp } = setUpTools();
   const source = sourcePrint(ROOT);
-  const fetched = stamp.pnpm === PNPM_VERSION && fs.existsSync(stamp.node ?? '');
-  if (!fetched) {
-    stamp.node = fetchRuntime();
-    writeStamp({ node: stamp.node, pnpm: PNPM_VERSION });
-  }
-  const env = environment(stamp.node);
-  if (!fetched || stamp.install !== install || !isInstalled()) {
-    const settings = networkSettings();
-    step('install what the lockfile names', pnpmPath(), ['install', '--frozen-lockfile'], {
-      ...env,
-      ...settings,
-      CI: 'true', // never ask
-    });
-    delete stamp.source;
-  }
   if (stamp.source !== source || !isBuilt()) {
     // tsc goes by its own notes; where the output has been deleted they are wrong.
     step('build', pnpmPath(), ['run', 'build', ...(isBuilt() ? [] : ['--force'])], env);
-    writeStamp({ node: stamp.node, pnpm: PNPM_VERSION, install, source });
+    writeStamp({ ...stamp, source });
   }
-  return { node: stamp.node, env };
+  return { node, env };
+}
+
+/** The same without the build: for what is to be run although the sources do not compile. */
+export function setUpTools() {
+  const stamp = readStamp();
+  const install = installPrint(ROOT);
+  if (stamp.pnpm !== PNPM_VERSION || !fs.existsSync(stamp.node ?? '')) {
+    stamp.node = fetchRuntime();
+    stamp.pnpm = PNPM_VERSION;
+    delete stamp.install;
+  }
+  const env = environment(stamp.node);
+  if (stamp.install !== install || !isInstalled()) {
+    // CI: pnpm never asks.
+    const installEnv = { ...env, ...networkSettings(), CI: 'true' };
+    step(
+      'install what the lockfile names',
+      pnpmPath(),
+      ['install', '--frozen-lockfile'],
+      installEnv,
+    );
+    writeStamp({ node: stamp.node, pnpm: stamp.pnpm, install });
+  }
+  return { node: stamp.node, env, stamp: readStamp() };
 }
 
 function fetchRuntime() {
@@ -60,10 +68,18 @@ function fetchRuntime() {
   fs.mkdirSync(RUNTIME, { recursive: true });
   // A package.json of its own keeps npm from looking at the repository's.
   fs.writeFileSync(path.join(RUNTIME, 'package.json'), '{ "private": true }\n');
-  const [npm, npmArgs] = npmCommand();
+  const npm = npmCommand();
   const quiet = ['--no-save', '--no-audit', '--no-fund', '--ignore-scripts', '--include=optional'];
-  const args = [...npmArgs, 'install', ...quiet, '--loglevel=error', '--prefix', RUNTIME, ...wanted];
-  step(`fetch ${wanted.reverse().join(' and ')}`, npm, args);
+  const args = [
+    ...npmArgs,
+    'install',
+    ...quiet,
+    '--loglevel=error',
+    '--prefix',
+    RUNTIME,
+    ...wanted,
+  ];
+  step(`fetch ${wanted.join(' and ')}`, npm.command, args);
   const node =
     runtime === undefined
       ? process.execPath
@@ -94,9 +110,9 @@ function environment(node) {
 
 /** pnpm reads the user's .npmrc, but neither npm's global one nor its environment. */
 function networkSettings() {
-  const [npm, npmArgs] = npmCommand();
-  const args = [...npmArgs, 'config', 'list', '--long', '--json'];
-  const result = spawnSync(npm, args, { cwd: RUNTIME, encoding: 'utf8' });
+  const npm = npmCommand();
+  const args = [...npm.args, 'config', 'list', '--long', '--json'];
+  const result = spawnSync(npm.command, args, { cwd: RUNTIME, encoding: 'utf8' });
   if (result.status !== 0) {
     throw new SetUpError(`npm config list failed: ${result.error?.message ?? result.stderr}`);
   }
@@ -112,8 +128,9 @@ function networkSettings() {
 /** npm, by the path it gives its own scripts, else by name. */
 function npmCommand() {
   const npm = process.env.npm_execpath;
-  if (npm?.endsWith('npm-cli.js')) return [process.execPath, [npm]];
-  return process.platform === 'win32' ? ['cmd.exe', ['/c', 'npm']] : ['npm', []];
+  if (npm?.endsWith('npm-cli.js')) return { command: process.execPath, args: [npm] };
+  if (process.platform === 'win32') return { command: 'cmd.exe', args: ['/c', 'npm'] };
+  return { command: 'npm', args: [] };
 }
 
 function pnpmPath() {

