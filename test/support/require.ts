@@ -1,17 +1,18 @@
 /**
- * Tests that need a real server or rival: where it is absent they are skipped, with the reason;
- * under SLUICE_REQUIRE=all, as in CI, that is a failure.
+ * Tests that need a real server or a rival's binary. Where it is absent they are skipped, with the
+ * reason in their name; under SLUICE_REQUIRE=all, as in CI, an absent one is a failure, so that a
+ * green run there means that everything was tried. `node scripts/tools.mjs` installs them.
  */
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { describe } from 'vitest';
+import { describe, test } from 'vitest';
 
-const ROOT = path.resolve(fileURLToPath(new URL('.', import.meta.url)), '..', '..');
+const ROOT = path.resolve(import.meta.dirname, '..', '..');
+/** scripts/tools.mjs installs here. */
 const TOOLS = process.env['SLUICE_TOOLS'] ?? path.join(ROOT, '.cache', 'tools');
 
-const PLACES = {
+const FILES = {
   minio: 'bin/minio',
   versitygw: 'bin/versitygw',
   'litestream-0.5.18': 'bin/litestream',
@@ -20,29 +21,36 @@ const PLACES = {
   'litestream-0.3.13': 'ls03/bin/litestream',
 } as const;
 
-export type Tool = keyof typeof PLACES;
+export type Tool = keyof typeof FILES;
 
-/** Path of a tool's binary, or undefined where it is not installed. */
-export function toolPath(tool: Tool): string | undefined {
-  const file = path.join(TOOLS, PLACES[tool]);
-  return fs.existsSync(file) ? file : undefined;
-}
-
-/** `describe`, if all `tools` are there. */
+/** `describe`, if all `tools` are installed; else the body is skipped, or fails. */
 export function describeWith(tools: readonly Tool[], name: string, body: () => void): void {
-  const absent = tools.filter((tool) => toolPath(tool) === undefined);
+  const absent = tools.filter((tool) => !isInstalled(tool));
   if (absent.length === 0) {
     describe(name, body);
     return;
   }
-  const reason = `${absent.join(', ')} not installed (node scripts/tools.mjs)`;
-  if (process.env['SLUICE_REQUIRE'] === 'all') throw new Error(`${name}: ${reason}`);
-  describe.skip(`${name}: ${reason}`, body);
+  // .ci/summary.mjs knows these words: a test that is skipped without them has no excuse.
+  const reason = `${absent.join(', ')} not installed`;
+  if (process.env['SLUICE_REQUIRE'] !== 'all') {
+    describe.skip(`${name} (${reason})`, body);
+    return;
+  }
+  test(name, () => {
+    throw new Error(`${reason}, and SLUICE_REQUIRE=all: node scripts/tools.mjs`);
+  });
 }
 
-/** Path of a tool that `describeWith` has found. */
+/** Path of the binary. Inside of `describeWith` it is there. */
 export function needTool(tool: Tool): string {
-  const file = toolPath(tool);
-  if (file === undefined) throw new Error(`${tool} is not installed`);
-  return file;
+  if (!isInstalled(tool)) throw new Error(`${tool} is not installed: node scripts/tools.mjs`);
+  return fileOf(tool);
+}
+
+function isInstalled(tool: Tool): boolean {
+  return fs.existsSync(fileOf(tool));
+}
+
+function fileOf(tool: Tool): string {
+  return path.join(TOOLS, FILES[tool]);
 }
