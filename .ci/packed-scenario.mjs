@@ -1,0 +1,38 @@
+// Run by packed.mjs beside an installed `sluice`: two folders get a database, and each alone gives
+// it back. Nothing here is read from the repository.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import Database from 'better-sqlite3';
+
+const CLI = path.join(import.meta.dirname, 'node_modules', 'sluice', 'dist', 'main.js');
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-scenario-'));
+const sluice = (...args) => execFileSync(process.execPath, [CLI, ...args], { encoding: 'utf8' });
+
+try {
+  const source = path.join(folder, 'app.db');
+  const database = new Database(source);
+  database.pragma('journal_mode = WAL');
+  database.exec('create table t (id integer primary key, text)');
+  const insert = database.prepare('insert into t (text) values (?)');
+  for (let round = 0; round < 500; round += 1) insert.run(`row ${round} ${'x'.repeat(round)}`);
+
+  const places = ['one', 'two'].map((name) => path.join(folder, name));
+  sluice('replicate', '-once', source, ...places.map((place) => `file://${place}`));
+  const expected = database.prepare('select * from t').all();
+  database.close();
+
+  for (const place of places) {
+    const output = `${place}.db`;
+    sluice('restore', '-o', output, `file://${place}`);
+    const restored = new Database(output, { readonly: true });
+    assert.equal(restored.pragma('integrity_check', { simple: true }), 'ok');
+    assert.deepEqual(restored.prepare('select * from t').all(), expected);
+    restored.close();
+  }
+} finally {
+  fs.rmSync(folder, { recursive: true, force: true });
+}

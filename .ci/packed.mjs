@@ -1,0 +1,93 @@
+// The packages as users get them: packed, installed by npm into an empty folder, and tried on the
+// oldest Node that they promise and on the one that everything else runs on.
+//   node .ci/packed.mjs OUT.json       writes { tests: [{ name, passed }] } for summary.mjs
+
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { ROOT, setUp } from '../scripts/set-up.mjs';
+import { OLDEST_NODE, runtimePackage } from '../scripts/versions.mjs';
+
+const { node: newestNode, env } = setUp();
+const out = path.resolve(process.argv[2]);
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-packed-'));
+const tests = [];
+
+try {
+  const packages = pack();
+  install(packages);
+  for (const node of [oldestNode(), newestNode]) {
+    const version = must(node, ['--version'], folder).trim();
+    for (const name of Object.keys(packages)) {
+      for (const entry of entriesOf(name)) {
+        attempt(`${version}: ${entry} can be imported`, node, [
+          '--input-type=module',
+          '-e',
+          `await import('${entry}')`,
+        ]);
+      }
+    }
+    attempt(`${version}: the command line tool replicates and restores`, node, [scenario()]);
+  }
+} finally {
+  fs.writeFileSync(out, JSON.stringify({ tests }));
+  fs.rmSync(folder, { recursive: true, force: true });
+}
+process.exitCode = tests.every(({ passed }) => passed) ? 0 : 1;
+
+/** Tarballs by the name of their package. */
+function pack() {
+  const tarballs = {};
+  for (const parent of ['packages', 'apps']) {
+    for (const name of fs.readdirSync(path.join(ROOT, parent))) {
+      const source = path.join(ROOT, parent, name);
+      const manifest = JSON.parse(fs.readFileSync(path.join(source, 'package.json'), 'utf8'));
+      const tarball = path.join(folder, `${parent}-${name}.tgz`);
+      must('pnpm', ['pack', '--out', tarball], source);
+      tarballs[manifest.name] = `file:${tarball}`;
+    }
+  }
+  return tarballs;
+}
+
+function install(packages) {
+  const runtime = { [runtimePackage().name]: OLDEST_NODE };
+  const manifest = { private: true, dependencies: { ...packages, ...runtime } };
+  fs.writeFileSync(path.join(folder, 'package.json'), JSON.stringify(manifest));
+  // No script of a package runs: none of ours may need one.
+  must('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund'], folder);
+}
+
+function oldestNode() {
+  return path.join(folder, 'node_modules', runtimePackage().name, 'bin', 'node');
+}
+
+function entriesOf(name) {
+  const file = path.join(folder, 'node_modules', name, 'package.json');
+  const { exports = {} } = JSON.parse(fs.readFileSync(file, 'utf8'));
+  return Object.keys(exports).map((entry) => path.posix.join(name, entry));
+}
+
+/** Inside of the folder, so that its imports find what npm has installed there. */
+function scenario() {
+  const copy = path.join(folder, 'scenario.mjs');
+  fs.copyFileSync(path.join(ROOT, '.ci', 'packed-scenario.mjs'), copy);
+  return copy;
+}
+
+function attempt(name, node, args) {
+  const result = spawnSync(node, args, { cwd: folder, env, encoding: 'utf8', timeout: 120_000 });
+  const passed = result.status === 0;
+  tests.push({ name, passed });
+  console.log(`${passed ? 'ok  ' : 'FAIL'} ${name}`);
+  if (!passed) console.log(`${result.error?.message ?? ''}${result.stdout}${result.stderr}`);
+}
+
+function must(command, args, cwd) {
+  const result = spawnSync(command, args, { cwd, env, encoding: 'utf8' });
+  if (result.status === 0) return result.stdout;
+  throw new Error(
+    `${command} ${args.join(' ')}: ${result.error?.message ?? ''}${result.stdout}${result.stderr}`,
+  );
+}
