@@ -71,7 +71,7 @@ function fetchRuntime() {
   const npm = npmCommand();
   const quiet = ['--no-save', '--no-audit', '--no-fund', '--ignore-scripts', '--include=optional'];
   const args = [
-    ...npmArgs,
+    ...npm.args,
     'install',
     ...quiet,
     '--loglevel=error',
