@@ -232,8 +232,10 @@ export class Replication {
       newestStaged: this.#head,
       destinations: this.#uploaders.map(({ name, chain, highest }) => ({ name, chain, highest })),
     });
-    if (order.mode === 'resume') this.#go('following');
-    else this.#go('imaging');
+    if (order.mode === 'resume') {
+      logger.info(`going on after TXID ${formatTXID(event.proved ?? 0n)}`, { path: this.path });
+    }
+    this.#go(order.mode === 'resume' ? 'following' : 'imaging');
     this.#begun = true;
     this.#engine?.begin(order);
     this.#wakeAll();
