@@ -1,0 +1,108 @@
+// Runs the benchmarks, keeps what they measured, and shows it:
+//   pnpm bench [name…]        all, or those whose file begins with one of the names
+//
+// A benchmark is packages/*/bench/NAME.bench.{mjs,ts}, apps/*/bench/… or test/figures/…. With --json
+// it prints, as its last line:
+//   { name, command, machine?, note?, rows: [{ what, unit, ours, beside?: { label: value }, bar?, lowerIsBetter? }] }
+// where `bar` is the figure to reach. What it says on stderr is passed on. LITESTREAM_BIN names
+// Litestream's binary where scripts/tools.mjs has installed it.
+//
+// Results go to BENCHMARKS.json, the tables of BENCHMARKS.md between their markers, and
+// docs/benchmarks.svg. Those of a benchmark that was not run stay. Ends with 1 if one failed or
+// missed a bar.
+
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { drawPlot } from './bench-plot.mjs';
+import { reaches, withTables } from './bench-tables.mjs';
+import { ROOT, setUp } from './set-up.mjs';
+
+const RESULTS = path.join(ROOT, 'BENCHMARKS.json');
+const PAGE = path.join(ROOT, 'BENCHMARKS.md');
+const PLOT = path.join(ROOT, 'docs', 'benchmarks.svg');
+const LITESTREAM = path.join(ROOT, '.cache', 'tools', 'bin', 'litestream');
+
+const { node, env } = setUp();
+const wanted = process.argv.slice(2);
+const files = benchmarks().filter((file) => isWanted(file));
+if (files.length === 0) fail(`no benchmark is called ${wanted.join(' or ')}`);
+
+const results = fs.existsSync(RESULTS) ? JSON.parse(fs.readFileSync(RESULTS, 'utf8')) : {};
+let isGood = true;
+for (const file of files) {
+  const result = measure(file);
+  if (result === undefined) isGood = false;
+  else results[result.name] = result;
+}
+fs.writeFileSync(RESULTS, `${JSON.stringify(results, null, 2)}\n`);
+fs.writeFileSync(PAGE, withTables(fs.readFileSync(PAGE, 'utf8'), results));
+fs.writeFileSync(PLOT, drawPlot(results));
+for (const { name, rows } of Object.values(results)) {
+  for (const row of rows.filter((row) => !reaches(row))) {
+    console.log(`below the bar: ${name}, ${row.what}: ${row.ours} ${row.unit}, bar ${row.bar}`);
+    isGood = false;
+  }
+}
+process.exitCode = isGood ? 0 : 1;
+
+function benchmarks() {
+  const parents = ['packages', 'apps'].flatMap((parent) =>
+    fs.readdirSync(path.join(ROOT, parent)).map((name) => path.join(parent, name, 'bench')),
+  );
+  return [...parents, path.join('test', 'figures')].flatMap((folder) => {
+    const absolute = path.join(ROOT, folder);
+    const names = fs.existsSync(absolute) ? fs.readdirSync(absolute) : [];
+    return names
+      .filter((name) => /\.bench\.(mjs|ts)$/.test(name))
+      .map((name) => path.join(folder, name));
+  });
+}
+
+function isWanted(file) {
+  return wanted.length === 0 || wanted.some((name) => path.basename(file).startsWith(name));
+}
+
+/** The result, or undefined when the benchmark failed, which has been said then. */
+function measure(file) {
+  console.log(`${file} …`);
+  const started = Date.now();
+  const child = spawnSync(node, [file, '--json'], {
+    cwd: ROOT,
+    env: fs.existsSync(LITESTREAM) ? { LITESTREAM_BIN: LITESTREAM, ...env } : env,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const seconds = Math.round((Date.now() - started) / 1000);
+  const last = child.stdout.trim().split('\n').at(-1) ?? '';
+  const fault = child.status === 0 ? faultOf(last) : `ended with ${child.signal ?? child.status}`;
+  console.log(`${file}: ${fault ?? 'measured'}, ${seconds} s`);
+  if (fault !== undefined) return undefined;
+  const machine = `${os.cpus()[0].model.trim()}, ${os.availableParallelism()} cores, ${os.platform()}`;
+  const version = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim();
+  const date = new Date().toISOString().slice(0, 10);
+  return { date, node: version, machine, ...JSON.parse(last) };
+}
+
+/** What is wrong with a line that should be a result. */
+function faultOf(line) {
+  let result;
+  try {
+    result = JSON.parse(line);
+  } catch {
+    return `the last line is no JSON: ${line.slice(0, 80)}`;
+  }
+  if (typeof result.name !== 'string' || typeof result.command !== 'string')
+    return 'no name or no command';
+  if (!Array.isArray(result.rows) || result.rows.length === 0) return 'no rows';
+  const isRow = (row) =>
+    typeof row.what === 'string' && typeof row.unit === 'string' && Number.isFinite(row.ours);
+  const bad = result.rows.find((row) => !isRow(row));
+  return bad === undefined ? undefined : `not a row: ${JSON.stringify(bad)}`;
+}
+
+function fail(message) {
+  console.error(message);
+  process.exit(1);
+}
