@@ -12,20 +12,21 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { CORE_SRC } from '../../packages/core/test/support/mutant.ts';
 import { randomFrom, type Random } from '../../packages/core/test/support/random.ts';
 import { judge, judgeFile, type Reported } from './judge.ts';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
+const CORE = path.resolve(HERE, '../../packages/core/dist');
 const EPOCH_ROUNDS = 40;
 const PAGE_SIZES = [512, 1024, 4096, 8192] as const;
 /** A report that is younger than this at the kill says that replication was going on. */
 const FRESH_MS = 2_000;
+const FIRST_REPORT_MS_MAX = 5_000;
 
 export interface KillLoopOptions {
   readonly seed: number;
   readonly rounds: number;
-  /** Core's sources; default those of this repository. */
+  /** Core's code: `dist` of this repository, or `src` of a copy with a planted error. */
   readonly src?: string | undefined;
   /** Litestream's binary in our place. */
   readonly rival?: string | undefined;
@@ -109,19 +110,20 @@ class Epoch {
   async round(): Promise<string | undefined> {
     const random = this.#random;
     this.rounds += 1;
-    const isTogether = random.chance(0.6); // as after a reboot: nobody waits for the other
-    const writing = this.#startWriter();
-    if (!isTogether || this.rounds === 1) await writing;
+    const isFirst = this.rounds > 1 && random.chance(0.6); // as a sidecar that is up before the application
+    if (!isFirst) await this.#startWriter();
     const reportFile = path.join(this.#folder, `report-${this.rounds}`);
     const hasSurvived = this.rounds > 1 && this.#readSalts() !== '';
     const replicator = await this.#startReplicator(reportFile);
-    await writing;
-    await sleep(random.int(200, 1400));
+    if (isFirst) await sleep(random.int(0, 600));
+    await this.#startWriter();
+    if (random.chance(0.7)) await this.#firstReport(reportFile);
+    await sleep(random.int(50, 1000));
     const writerDies = random.next();
-    if (writerDies < 0.25) await this.#killWriter();
+    if (writerDies < 0.3) await this.#killWriter();
     const killedAt = Date.now();
-    await kill(replicator);
-    if (writerDies > 0.5) await this.#killWriter();
+    const both = writerDies < 0.75 ? [kill(replicator), this.#killWriter()] : [kill(replicator)];
+    await Promise.all(both);
     const events = readEvents(reportFile);
     if (hasSurvived) {
       this.survived += 1;
@@ -183,7 +185,7 @@ class Epoch {
   }
 
   async #startReplicator(reportFile: string): Promise<ChildProcess> {
-    const { rival, src = CORE_SRC } = this.#options;
+    const { rival, src = CORE } = this.#options;
     if (rival !== undefined) return this.#startRival(rival);
     const args = [src, this.#database, reportFile, ...this.#destinations()];
     return fork(path.join(HERE, 'replicator-host.ts'), args);
@@ -206,6 +208,15 @@ class Epoch {
     const writer = fork(path.join(HERE, 'ledger-writer.mjs'), args);
     this.#writer = writer;
     await once(writer, 'message');
+  }
+
+  /** Until it says that something is replicated; or not, where it is busy or a rival. */
+  async #firstReport(file: string): Promise<void> {
+    const deadline = Date.now() + FIRST_REPORT_MS_MAX;
+    while (Date.now() < deadline && this.#options.rival === undefined) {
+      if (readEvents(file).some(({ kind }) => kind === 'replicated')) return;
+      await sleep(20);
+    }
   }
 
   async #killWriter(): Promise<void> {

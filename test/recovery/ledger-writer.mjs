@@ -18,7 +18,7 @@ const pick = (list) => list[Math.floor(random() * list.length)];
 const db = new Database(file, { timeout: 5000 });
 db.pragma(`page_size=${pageSize}`);
 db.pragma('journal_mode=wal');
-db.pragma(`wal_autocheckpoint=${pick([0, 10, 100, 1000])}`);
+db.pragma(`wal_autocheckpoint=${pick([0, 100, 1000, 1000])}`);
 db.pragma(`synchronous=${pick(['NORMAL', 'FULL'])}`);
 db.exec(`CREATE TABLE IF NOT EXISTS ledger(id INTEGER PRIMARY KEY, payload BLOB, sum TEXT);
 CREATE TABLE IF NOT EXISTS churn(id INTEGER PRIMARY KEY, a BLOB)`);

@@ -1,7 +1,7 @@
 /**
  * A replicator in a process of its own, to be killed. It reports, synchronously, what is replicated:
  * the newest ledger row that it saw committed before a sync, once a destination has the TXID of it.
- * The folder of core's sources is an argument, so that sources with a planted error can be run.
+ * The folder of core's code is an argument (`dist`, or `src`), so that one with a planted error can be run.
  */
 
 import fs from 'node:fs';
@@ -12,13 +12,14 @@ import Database from 'better-sqlite3';
 import type { Replicator, ReplicaTarget } from '@sluice/core';
 import { backend as file } from '@sluice/file';
 
-const [src = '', database = '', reportFile = '', ...folders] = process.argv.slice(2);
+const [code = '', database = '', reportFile = '', ...folders] = process.argv.slice(2);
+const extension = path.basename(code) === 'src' ? '.ts' : '.js';
 const load = async (name: string): Promise<unknown> =>
-  await import(pathToFileURL(path.join(src, name)).href);
-const { replicate } = (await load('replicate/replicate.ts')) as {
+  await import(pathToFileURL(path.join(code, name + extension)).href);
+const { replicate } = (await load('replicate/replicate')) as {
   replicate: typeof import('@sluice/core').replicate;
 };
-const { wrapDestination } = (await load('replica/wrap.ts')) as {
+const { wrapDestination } = (await load('replica/wrap')) as {
   wrapDestination: typeof import('@sluice/core').wrapDestination;
 };
 
@@ -47,7 +48,7 @@ function target(folder: string, index: number): ReplicaTarget {
 const replicator: Replicator = await replicate({
   databases: [
     {
-      options: { path: database, syncIntervalMs: 200, minCheckpointPageCount: 100 },
+      options: { path: database, syncIntervalMs: 200 },
       targets: folders.map(target),
     },
   ],

@@ -44,6 +44,11 @@ export class Backlog {
     this.#gate = undefined;
   }
 
+  /** Whether an image is announced that is not whole yet. */
+  get isGated(): boolean {
+    return this.#gate !== undefined;
+  }
+
   gate(txid: bigint): void {
     this.#gate = txid;
   }

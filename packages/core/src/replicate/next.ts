@@ -75,9 +75,7 @@ export function nextStep(input: NextInput): NextStep {
   if (snapshot !== undefined && snapshot.txid > at && isFollowed(backlog, snapshot)) {
     return { kind: 'seed', seed: seedFrom(view, snapshot, levelZeroOf(view, backlog, snapshot)) };
   }
-  if (view.chain === 'ours' && backlog.files.some((file) => file.txid === at + 1n)) {
-    return { kind: 'idle' }; // its next file waits for an image that is being made
-  }
+  if (backlog.isGated) return { kind: 'idle' }; // the image that is being made will do
   return whatIsNeeded(view, at, head);
 }
 

@@ -159,6 +159,7 @@ export class Replication {
       target: target.target,
       open: target.open,
       backlog: this.#backlog,
+      knowsBacklog: () => this.#opened !== undefined,
       mayBegin: () => this.#begun,
       head: () => this.#head,
       snapshot: () => this.#snapshot,
@@ -253,7 +254,6 @@ export class Replication {
   }
 
   #onStaged(event: StagedEvent): void {
-    this.#go('following');
     if (event.content === 'snapshot') {
       this.#asked = 'nothing';
       const { pageSize, timestampMs, file } = event;
@@ -264,6 +264,7 @@ export class Replication {
       this.#backlog.add(toIncrement(event));
       if (event.file.maxTXID > this.#head) this.#head = event.file.maxTXID;
     }
+    if (!this.#backlog.isGated) this.#go('following');
     this.#wakeAll();
     this.#release();
   }

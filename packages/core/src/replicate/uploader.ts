@@ -12,7 +12,7 @@ import { admit, type Chain, type FoundTop, type SentRecord } from './admission.t
 import type { Backlog, StagedIncrement, StagedSnapshot } from './backlog.ts';
 import { bodyAs, readChecksum } from './bodies.ts';
 import { Lane } from './lane.ts';
-import { listDestination } from './listing.ts';
+import { listDestination, type ListedDestination } from './listing.ts';
 import {
   addToManifest,
   EMPTY_MANIFEST,
@@ -38,6 +38,8 @@ export interface UploaderContext {
   readonly target: string;
   readonly open: (signal: AbortSignal) => Promise<OpenReplica>;
   readonly backlog: Backlog;
+  /** Whether the backlog is known: before that it cannot be said whose a destination is. */
+  readonly knowsBacklog: () => boolean;
   /** Nothing is sent before this says so: how the history goes on must be known first. */
   readonly mayBegin: () => boolean;
   readonly head: () => bigint;
@@ -66,6 +68,8 @@ export class Uploader {
   #state: DestinationState = 'listing';
   #manifest: Manifest = EMPTY_MANIFEST;
   #chain: Chain | undefined;
+  /** What was listed, until it is decided whose it is. */
+  #listed: ListedDestination | undefined;
   #pageSize = 0;
   #seeding: Seed | undefined;
   #bytesSent = 0;
@@ -179,10 +183,7 @@ export class Uploader {
 
   async #step(signal: AbortSignal): Promise<'worked' | 'idle'> {
     const replica = await this.#open(signal);
-    if (this.#chain === undefined) {
-      await this.#list(replica.client, signal);
-      return 'worked';
-    }
+    if (this.#chain === undefined) return await this.#admit(replica.client, signal);
     if (!this.#context.mayBegin()) return 'idle';
     const step = this.#next(this.#chain);
     switch (step.kind) {
@@ -221,19 +222,20 @@ export class Uploader {
     return this.#replica;
   }
 
-  async #list(client: ReplicaClient, signal: AbortSignal): Promise<void> {
-    const { manifest, top, pageSize } = await listDestination(client, signal);
+  /** Lists it, and decides whose it is once it is known what is staged. */
+  async #admit(client: ReplicaClient, signal: AbortSignal): Promise<'worked' | 'idle'> {
+    this.#listed ??= await listDestination(client, signal);
+    if (!this.#context.knowsBacklog()) return 'idle';
+    const { manifest, top, pageSize } = this.#listed;
+    const staged = await this.#stagedRecord(top);
+    this.#listed = undefined;
     this.#manifest = manifest;
     this.#pageSize = pageSize;
-    this.#chain = admit({
-      manifest,
-      top,
-      record: this.#context.record(),
-      staged: await this.#stagedRecord(top),
-    });
+    this.#chain = admit({ manifest, top, record: this.#context.record(), staged });
     this.#listedOrFailed = true;
     this.#go('listed');
     this.#tell({});
+    return 'worked';
   }
 
   async #stagedRecord(top: FoundTop | undefined): Promise<SentRecord | undefined> {
