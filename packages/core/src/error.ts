@@ -39,6 +39,7 @@ export type ErrorCode =
   | 'RESTORE_OUT_OF_RANGE'
   | 'RESTORE_TARGET_EXISTS'
   | 'RESTORE_INTEGRITY'
+  | 'RESTORE_OUTPUT'
   | 'CONFIG_INVALID';
 
 /** Every code, with whether an attempt that ended in it is worth another. */
@@ -76,6 +77,7 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, { readonly retryable: boole
   RESTORE_OUT_OF_RANGE: { retryable: false },
   RESTORE_TARGET_EXISTS: { retryable: false },
   RESTORE_INTEGRITY: { retryable: false },
+  RESTORE_OUTPUT: { retryable: false },
   CONFIG_INVALID: { retryable: false },
 };
 

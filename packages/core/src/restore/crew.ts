@@ -1,69 +1,99 @@
-/** The threads of one restore. Portions are given out in order, each to the first thread that is free. */
+/** Who decodes: threads, or for little the caller's own. Pieces may end in any order. */
 
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { ReplicationError } from '../error.ts';
-import type { Done, Setting, Work } from './messages.ts';
+import { PieceDecoder } from './decode.ts';
+import type { Answer, Failure, Piece, Setting } from './messages.ts';
+import type { Slabs } from './slabs.ts';
 
-type Answer = Exclude<Done, { kind: 'failed' }>;
-
-interface Member {
-  readonly worker: Worker;
-  finish: ((done: Done) => void) | undefined;
-  fail: ((error: unknown) => void) | undefined;
+export interface Crew {
+  /** The CRC of the piece; its wanted pages are written then, and its slab is free again. */
+  decode(piece: Piece): Promise<bigint>;
+  /** When it resolves nobody writes any more. */
+  close(): Promise<void>;
 }
 
-export class Crew {
-  readonly #members: Member[];
-  readonly #free: Member[];
-  readonly #waiting: ((member: Member) => void)[] = [];
+/** No threads: starting one costs more than decoding a few megabytes. */
+export function inlineCrew({ descriptor }: Setting, slabs: Slabs): Crew {
+  const decoder = new PieceDecoder(descriptor);
+  return {
+    async decode(piece) {
+      try {
+        return decoder.decode(piece);
+      } finally {
+        slabs.give(piece.slab);
+      }
+    },
+    async close() {},
+  };
+}
 
-  constructor(count: number, setting: Setting) {
+export function threadCrew(setting: Setting, slabs: Slabs, count: number): Crew {
+  const threads = Array.from({ length: count }, () => new Thread(setting, slabs));
+  return {
+    /** Goes to the thread with the least to do: there are few more slabs than threads. */
+    decode: (piece) => threads.reduce((a, b) => (b.load < a.load ? b : a)).decode(piece),
+    async close() {
+      await Promise.all(threads.map((thread) => thread.close()));
+    },
+  };
+}
+
+interface Waiting {
+  readonly resolve: (crc: bigint) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+class Thread {
+  readonly #worker: Worker;
+  readonly #slabs: Slabs;
+  readonly #waiting = new Map<number, Waiting>();
+  #lastID = 0;
+  #end: Error | undefined;
+
+  constructor(setting: Setting, slabs: Slabs) {
     const file = new URL(`./worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
-    this.#members = Array.from({ length: count }, () => {
-      const worker = new Worker(file);
-      const member: Member = { worker, finish: undefined, fail: undefined };
-      worker.on('message', (done: Done) => member.finish?.(done));
-      worker.on('error', (error) => member.fail?.(error));
-      worker.postMessage({ kind: 'set', setting } satisfies Work);
-      return member;
-    });
-    this.#free = [...this.#members];
+    this.#slabs = slabs;
+    this.#worker = new Worker(file, { workerData: setting });
+    this.#worker.on('message', (answer: Answer) => this.#settle(answer));
+    this.#worker.on('error', (error: Error) => this.#failAll(error));
+    this.#worker.on('exit', (code) => this.#failAll(new Error(`a thread ended with ${code}`)));
   }
 
-  /** Resolves with a thread that is free: ask for it before you fetch the next portion's bytes. */
-  async take(): Promise<(work: Exclude<Work, { kind: 'set' }>) => Promise<Answer>> {
-    const member = this.#free.pop() ?? (await new Promise<Member>((r) => this.#waiting.push(r)));
-    return async (work) => {
-      try {
-        return await this.#run(member, work);
-      } finally {
-        const next = this.#waiting.shift();
-        if (next === undefined) this.#free.push(member);
-        else next(member);
-      }
-    };
+  get load(): number {
+    return this.#waiting.size;
+  }
+
+  decode(piece: Piece): Promise<bigint> {
+    if (this.#end !== undefined) return Promise.reject(this.#end);
+    const id = ++this.#lastID;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#worker.postMessage({ ...piece, id }, [piece.slab.buffer, piece.targets.buffer]);
+    });
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#members.map(({ worker }) => worker.terminate()));
+    await this.#worker.terminate();
   }
 
-  async #run(member: Member, work: Exclude<Work, { kind: 'set' }>): Promise<Answer> {
-    const done = await new Promise<Done>((resolve, reject) => {
-      member.finish = resolve;
-      member.fail = reject;
-      member.worker.postMessage(work, transfersOf(work));
-    });
-    if (done.kind !== 'failed') return done;
-    throw done.code === undefined
-      ? new Error(done.message)
-      : new ReplicationError(done.code, done.message);
+  #settle({ id, slab, result }: Answer): void {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    this.#slabs.give(slab);
+    if (typeof result === 'bigint') waiting?.resolve(result);
+    else waiting?.reject(revive(result));
+  }
+
+  #failAll(error: Error): void {
+    this.#end ??= error;
+    for (const { reject } of this.#waiting.values()) reject(this.#end);
+    this.#waiting.clear();
   }
 }
 
-function transfersOf(work: Exclude<Work, { kind: 'set' }>): ArrayBuffer[] {
-  const all = work.kind === 'range' ? [work.bytes] : work.files.map((file) => file.bytes);
-  return all.map((bytes) => bytes.buffer as ArrayBuffer);
+function revive({ code, message }: Failure): Error {
+  return code === undefined ? new Error(message) : new ReplicationError(code, message);
 }

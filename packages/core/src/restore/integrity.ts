@@ -1,25 +1,50 @@
-/** SQLite's own check of a restored file, before it gets its name. */
+/** SQLite's own check of a restored file, before it gets its name. In a thread: it may take long. */
 
-import Database from 'better-sqlite3';
-import { messageOf, ReplicationError } from '../error.ts';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { ReplicationError } from '../error.ts';
 
 export type IntegrityCheck = 'none' | 'quick' | 'full';
 
-/** RESTORE_INTEGRITY with SQLite's first complaint. */
-export function checkIntegrity(file: string, check: IntegrityCheck): void {
+/** What the thread is told. */
+export interface IntegrityQuestion {
+  readonly file: string;
+  readonly pragma: 'quick_check' | 'integrity_check';
+}
+
+/**
+ * RESTORE_INTEGRITY with SQLite's first complaint. What SQLite makes beside the file is the
+ * caller's to remove. An abort ends it at SQLite's next step.
+ */
+export async function checkIntegrity(
+  file: string,
+  check: IntegrityCheck,
+  signal: AbortSignal,
+): Promise<void> {
   if (check === 'none') return;
   const pragma = check === 'quick' ? 'quick_check' : 'integrity_check';
-  let answer: unknown;
+  const script = new URL(
+    `./integrity-worker${extname(fileURLToPath(import.meta.url))}`,
+    import.meta.url,
+  );
+  const worker = new Worker(script, { workerData: { file, pragma } satisfies IntegrityQuestion });
+  const stop = (): void => void worker.terminate();
+  signal.addEventListener('abort', stop, { once: true });
   try {
-    const database = new Database(file, { fileMustExist: true });
-    try {
-      answer = database.pragma(`${pragma}(1)`, { simple: true });
-    } finally {
-      database.close();
-    }
-  } catch (error) {
-    answer = messageOf(error);
+    const answer = await new Promise<string>((resolve, reject) => {
+      worker.once('message', resolve);
+      worker.once('error', reject);
+      worker.once('exit', () => resolve('the check did not end'));
+    });
+    signal.throwIfAborted();
+    if (answer === 'ok') return;
+    throw new ReplicationError(
+      'RESTORE_INTEGRITY',
+      `PRAGMA ${pragma} of the restored database: ${answer}; it was removed again`,
+    );
+  } finally {
+    signal.removeEventListener('abort', stop);
+    await worker.terminate();
   }
-  if (answer === 'ok') return;
-  throw new ReplicationError('RESTORE_INTEGRITY', `PRAGMA ${pragma} of ${file}: ${String(answer)}`);
 }

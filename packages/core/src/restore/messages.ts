@@ -1,37 +1,42 @@
 /** What crosses between a restore and its threads. */
 
-import type { LTXHeader } from '../ltx/header.ts';
 import type { ErrorCode } from '../error.ts';
+import type { Slab } from './slabs.ts';
 
+/** What a thread is told at its start. */
 export interface Setting {
+  /** Of the output file: descriptors belong to the process, not to a thread. */
   readonly descriptor: number;
+}
+
+/** A piece of one LTX file, in one slab: bytes, whole page frames, bytes. Each part may be empty. */
+export interface Piece {
+  readonly slab: Slab;
+  /** Bytes from 0 to here are hashed as they are: the file's header. */
+  readonly pagesStart: number;
+  /** Ends of the kernel's batches, each of whole frames; the last is where the frames end. */
+  readonly batchEnds: readonly number[];
+  /** From the last batch to here bytes are hashed as they are: end of the pages, index, trailer. */
+  readonly end: number;
   readonly pageSize: number;
-  /** Database size in pages at the end. */
-  readonly commit: number;
-  readonly claims: SharedArrayBuffer;
+  /** For each frame the number of the page if it is to be written, else 0. */
+  readonly targets: Uint32Array<ArrayBuffer>;
 }
 
-export type Work =
-  | { readonly kind: 'set'; readonly setting: Setting }
-  | {
-      readonly kind: 'whole';
-      readonly files: readonly { readonly bytes: Uint8Array; readonly name: string }[];
-    }
-  | { readonly kind: 'range'; readonly bytes: Uint8Array };
-
-export interface WholeFile {
-  readonly header: LTXHeader;
-  readonly pageCount: number;
+export interface Request extends Piece {
+  readonly id: number;
 }
 
-export type Done =
-  | { readonly kind: 'whole'; readonly files: readonly WholeFile[] }
-  | {
-      readonly kind: 'range';
-      readonly crc: bigint;
-      readonly hashedBytes: number;
-      readonly firstPgno: number;
-      readonly lastPgno: number;
-      readonly pageCount: number;
-    }
-  | { readonly kind: 'failed'; readonly code: ErrorCode | undefined; readonly message: string };
+/** The slab comes back with it. */
+export interface Answer {
+  readonly id: number;
+  readonly slab: Slab;
+  /** CRC of the piece as if nothing came before it. */
+  readonly result: bigint | Failure;
+}
+
+/** An error, as it survives being sent. */
+export interface Failure {
+  readonly code: ErrorCode | undefined;
+  readonly message: string;
+}

@@ -1,143 +1,183 @@
 /**
- * Which files to read, and in which order, so that they are the database at a TXID. Pure.
+ * Which files a restore reads, in which order. Pure: a listing in, a decision out.
  *
- * A plan begins with a file whose min TXID is 1 (it holds every page) and goes on with files of any
- * level that each reach further: `next.minTXID <= reached + 1` and `next.maxTXID > reached`. What a
- * file can follow only grows with what is reached, so taking the furthest reaching file each time
- * reaches as far as any choice does. Newer bases are tried first: they leave less to read.
+ * The plan begins with the newest base at or before the target and goes on by the file that reaches
+ * furthest (chain.ts shows why that finds a way wherever there is one). It is exact: `latest` means
+ * the highest TXID that is listed anywhere, at any level, even by a file that cannot be used; what
+ * does not lead there is an error that names what is missing, never a shorter restore.
  */
 
 import { ReplicationError } from '../error.ts';
-import { formatFilename } from '../ltx/filename.ts';
 import { HEADER_SIZE_BYTES } from '../ltx/header.ts';
 import { formatTXID, type TXID } from '../ltx/txid.ts';
 import type { LTXFileInfo } from '../replica/client.ts';
+import { describeFile } from '../replica/describe.ts';
+import { chainTo, compare, floorOf, nextAfter, reachableTXIDs } from './chain.ts';
+import { locateMoment, type TimeQuestions } from './moment.ts';
 
+/** A moment is found first: `planMoment` gives its TXID. */
 export type PlanTarget =
   | { readonly kind: 'latest' }
   | { readonly kind: 'txid'; readonly txid: TXID };
 
+/** A file that cannot be part of a restore, and why. */
+export interface IgnoredFile {
+  readonly file: LTXFileInfo;
+  /** `too-short`: fewer bytes than a header has. `avoided`: the caller found it unfit. */
+  readonly reason: 'too-short' | 'avoided';
+}
+
 export interface RestorePlan {
-  /** Old to new; the first holds every page. */
-  readonly files: readonly LTXFileInfo[];
+  /** The state that the plan leads to. */
   readonly txid: TXID;
+  /** Oldest first. The first one holds every page. */
+  readonly files: readonly LTXFileInfo[];
+  /** Of all files of the plan. */
   readonly sizeBytes: number;
+  readonly ignored: readonly IgnoredFile[];
+}
+
+export interface PlanOptions {
+  /** Files that turned out to be unfit, as `describeFile` calls them. */
+  readonly avoid?: ReadonlySet<string> | undefined;
 }
 
 /**
- * The plan for `target` over one listing of all levels. RESTORE_NO_SNAPSHOT where nothing holds
- * every page, RESTORE_GAP where files are missing in between, RESTORE_OUT_OF_RANGE for a TXID that
- * was never, or is no longer, a state that these files have.
+ * The plan for one listing of levels 0 to 9, in any order.
+ *
+ * RESTORE_NO_SNAPSHOT where nothing to begin with lies at or before the target, RESTORE_GAP where
+ * files are missing in between, RESTORE_OUT_OF_RANGE for a TXID that is not, or no longer, kept.
  */
-export function planRestore(listed: readonly LTXFileInfo[], target: PlanTarget): RestorePlan {
-  const files = listed.filter((file) => file.sizeBytes >= HEADER_SIZE_BYTES); // less is no LTX file
-  if (files.length === 0) {
-    throw new ReplicationError('RESTORE_NO_SNAPSHOT', 'there is no backup: no LTX file is listed');
-  }
-  const highest = files.reduce((top, file) => (file.maxTXID > top ? file.maxTXID : top), 0n);
-  const goal = target.kind === 'txid' ? target.txid : (highest as TXID);
-  if (goal > highest) {
-    throw new ReplicationError(
-      'RESTORE_OUT_OF_RANGE',
-      `TXID ${formatTXID(goal)} is not there: the newest is ${formatTXID(highest)}`,
-    );
-  }
-  const usable = files.filter((file) => file.maxTXID <= goal);
-  const bases = usable.filter((file) => file.minTXID === 1n).sort(byReach);
-  let furthest: Chain | undefined;
-  for (const base of bases) {
-    const chain = extend(base, usable, goal);
-    if (chain.reached === goal) return toPlan(chain.files, goal);
-    if (furthest === undefined || chain.reached > furthest.reached) furthest = chain;
-  }
-  throw whyNot(files, goal, furthest, target);
-}
-
-interface Chain {
-  readonly files: readonly LTXFileInfo[];
-  readonly reached: bigint;
-}
-
-function extend(base: LTXFileInfo, usable: readonly LTXFileInfo[], goal: bigint): Chain {
-  const waiting = usable
-    .filter((file) => file.maxTXID > base.maxTXID)
-    .sort((a, b) => compare(a.minTXID, b.minTXID));
-  const files = [base];
-  let reached: bigint = base.maxTXID;
-  let at = 0;
-  let best: LTXFileInfo | undefined;
-  while (reached < goal) {
-    for (; at < waiting.length; at++) {
-      const file = waiting[at];
-      if (file === undefined || file.minTXID > reached + 1n) break;
-      if (best === undefined || byReach(file, best) < 0) best = file;
-    }
-    if (best === undefined || best.maxTXID <= reached) break;
-    files.push(best);
-    reached = best.maxTXID;
-  }
-  return { files, reached };
-}
-
-/** Furthest first; of equal reach the smaller file. */
-function byReach(a: LTXFileInfo, b: LTXFileInfo): number {
-  return compare(b.maxTXID, a.maxTXID) || a.sizeBytes - b.sizeBytes || b.level - a.level;
-}
-
-function compare(a: bigint, b: bigint): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function toPlan(files: readonly LTXFileInfo[], txid: TXID): RestorePlan {
-  return { files, txid, sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0) };
-}
-
-function whyNot(
+export function planRestore(
   files: readonly LTXFileInfo[],
-  goal: TXID,
-  furthest: Chain | undefined,
   target: PlanTarget,
-): ReplicationError {
-  if (furthest === undefined) {
-    const first = files
-      .filter((file) => file.minTXID === 1n)
-      .sort(byReach)
-      .at(-1);
-    const hint =
-      first === undefined
-        ? 'no file there holds every page'
-        : `the oldest that holds every page is ${formatTXID(first.maxTXID)}`;
-    return new ReplicationError(
-      'RESTORE_NO_SNAPSHOT',
-      `TXID ${formatTXID(goal)} has no snapshot to begin with: ${hint}`,
-    );
+  options: PlanOptions = {},
+): RestorePlan {
+  const { usable, ignored } = sort(files, options.avoid ?? new Set());
+  const reached = requireRestorable(files, usable, ignored);
+  const txid = target.kind === 'txid' ? target.txid : highest(files);
+  const chain = chainTo(usable, txid);
+  if (chain === undefined) throw unreachable(txid, files, usable, ignored, reached);
+  const sizeBytes = chain.reduce((sum, file) => sum + file.sizeBytes, 0);
+  return { txid, files: chain, sizeBytes, ignored };
+}
+
+/** The search for the TXID of a moment: the caller answers it with times of files. */
+export function planMoment(files: readonly LTXFileInfo[], at: Date): TimeQuestions {
+  const { usable, ignored } = sort(files, new Set());
+  requireRestorable(files, usable, ignored);
+  return locateMoment(usable, at);
+}
+
+function sort(
+  files: readonly LTXFileInfo[],
+  avoid: ReadonlySet<string>,
+): { usable: LTXFileInfo[]; ignored: IgnoredFile[] } {
+  const usable: LTXFileInfo[] = [];
+  const ignored: IgnoredFile[] = [];
+  for (const file of files) {
+    if (file.sizeBytes < HEADER_SIZE_BYTES) ignored.push({ file, reason: 'too-short' });
+    else if (avoid.has(describeFile(file))) ignored.push({ file, reason: 'avoided' });
+    else usable.push(file);
   }
-  const { reached } = furthest;
-  const next = files
-    .filter((file) => file.minTXID > reached + 1n)
-    .sort((a, b) => compare(a.minTXID, b.minTXID))[0];
-  const inside = files.some((file) => file.minTXID <= reached + 1n && file.maxTXID > goal);
-  if (target.kind === 'txid' && inside) {
-    const above = files
-      .filter((file) => file.minTXID <= reached + 1n && file.maxTXID > goal)
-      .sort((a, b) => compare(a.maxTXID, b.maxTXID))[0];
-    return new ReplicationError(
-      'RESTORE_OUT_OF_RANGE',
-      `TXID ${formatTXID(goal)} was merged into a larger file; the nearest that can be restored are ` +
-        `${formatTXID(reached)} and ${formatTXID(above?.maxTXID ?? goal)}`,
-    );
+  return { usable, ignored };
+}
+
+function requireRestorable(
+  files: readonly LTXFileInfo[],
+  usable: readonly LTXFileInfo[],
+  ignored: readonly IgnoredFile[],
+): TXID[] {
+  if (files.length === 0) {
+    throw noSnapshot('there is no backup here: no LTX file is listed at any level');
   }
-  const missingTo = next === undefined ? goal : next.minTXID - 1n;
-  const before = furthest.files.at(-1);
-  return new ReplicationError(
-    'RESTORE_GAP',
-    `TXIDs ${formatTXID(reached + 1n)} to ${formatTXID(missingTo)} are missing, ` +
-      `after ${before === undefined ? 'the start' : describe(before)}` +
-      `${next === undefined ? '' : ` and before ${describe(next)}`}; ` +
-      `restore to TXID ${formatTXID(reached)} instead, or from another destination`,
+  const reached = reachableTXIDs(usable);
+  if (reached.length > 0) return reached;
+  const first = files.reduce((a, b) => (b.minTXID < a.minTXID ? b : a));
+  throw noSnapshot(
+    `none of the ${files.length} files listed is a usable snapshot (a file that begins with TXID ` +
+      `1); they begin with ${describeFile(first)}${explain(ignored)}`,
   );
 }
 
-function describe(file: LTXFileInfo): string {
-  return `level ${file.level} ${formatFilename(file.minTXID, file.maxTXID)}`;
+/** Why no chain leads to `txid`. */
+function unreachable(
+  txid: TXID,
+  files: readonly LTXFileInfo[],
+  usable: readonly LTXFileInfo[],
+  ignored: readonly IgnoredFile[],
+  reached: readonly TXID[],
+): ReplicationError {
+  const below = floorOf(reached, txid);
+  const above = nextAfter(reached, txid);
+  const max = highest(files);
+  if (txid > max) {
+    return outOfRange(
+      `TXID ${formatTXID(txid)} is not stored: the highest listed is ${formatTXID(max)}`,
+    );
+  }
+  if (below === undefined) {
+    return noSnapshot(
+      `no snapshot lies at or before TXID ${formatTXID(txid)}; the earliest that can be restored ` +
+        `is ${formatTXID(reached[0] as TXID)}${explain(ignored)}`,
+    );
+  }
+  if (above !== undefined) {
+    return outOfRange(
+      `TXID ${formatTXID(txid)} cannot be reached by the files that are left; the nearest that can ` +
+        `are ${formatTXID(below)} before it and ${formatTXID(above)} after it${explain(ignored)}`,
+    );
+  }
+  return gap(below, txid, usable, ignored);
+}
+
+/** Nothing beyond `below` is reachable, and `txid` lies beyond: what is missing, between what. */
+function gap(
+  below: TXID,
+  txid: TXID,
+  usable: readonly LTXFileInfo[],
+  ignored: readonly IgnoredFile[],
+): ReplicationError {
+  const before = chainTo(usable, below)?.at(-1);
+  const next = usable
+    .filter((file) => file.maxTXID > below)
+    .reduce<LTXFileInfo | undefined>((a, b) => (a && a.minTXID <= b.minTXID ? a : b), undefined);
+  const missingEnd = next === undefined ? txid : next.minTXID - 1n;
+  const between =
+    (before === undefined ? '' : ` after ${describeFile(before)}`) +
+    (next === undefined ? '' : ` and before ${describeFile(next)}`);
+  return new ReplicationError(
+    'RESTORE_GAP',
+    `TXID ${range(below + 1n, missingEnd)} is missing${between}, so ` +
+      `TXID ${formatTXID(txid)} cannot be restored; the last before the gap is ` +
+      `${formatTXID(below)}${explain(ignored.filter(({ file }) => file.maxTXID > below))}`,
+  );
+}
+
+function range(from: bigint, to: bigint): string {
+  return from === to ? formatTXID(from) : `${formatTXID(from)} to ${formatTXID(to)}`;
+}
+
+/** Files that would have helped but cannot be used are part of the reason. */
+function explain(ignored: readonly IgnoredFile[]): string {
+  const [first] = [...ignored].sort((a, b) => compare(a.file.maxTXID, b.file.maxTXID));
+  if (first === undefined) return '';
+  const more = ignored.length > 1 ? ` and ${ignored.length - 1} more` : '';
+  const why =
+    first.reason === 'avoided'
+      ? 'was found unfit'
+      : `has ${first.file.sizeBytes} bytes, too few for an LTX file`;
+  return ` (${describeFile(first.file)} ${why}${more})`;
+}
+
+function highest(files: readonly LTXFileInfo[]): TXID {
+  return files.reduce((max, file) => (file.maxTXID > max ? file.maxTXID : max), 0n as TXID);
+}
+
+function noSnapshot(message: string): ReplicationError {
+  return new ReplicationError('RESTORE_NO_SNAPSHOT', message);
+}
+
+function outOfRange(message: string): ReplicationError {
+  return new ReplicationError('RESTORE_OUT_OF_RANGE', message);
 }

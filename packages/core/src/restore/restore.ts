@@ -1,38 +1,54 @@
 /** Restores a database from one destination: lists, plans, reads, verifies, and only then names it. */
 
 import { availableParallelism } from 'node:os';
-import { isError } from '../error.ts';
+import { isError, type ErrorCode } from '../error.ts';
+import { decodeHeader, HEADER_SIZE_BYTES } from '../ltx/header.ts';
 import { formatTXID, type TXID } from '../ltx/txid.ts';
+import type { Capabilities } from '../replica/backend.ts';
 import type { LTXFileInfo, ReplicaClient } from '../replica/client.ts';
-import { execute } from './execute.ts';
+import { describeFile } from '../replica/describe.ts';
+import { readBytes } from '../replica/read-bytes.ts';
+import { carryOut } from './carry-out.ts';
 import { checkIntegrity, type IntegrityCheck } from './integrity.ts';
-import { txidAt } from './moment.ts';
-import { Output, type Overwrite } from './output.ts';
-import { planRestore, type RestorePlan } from './plan.ts';
+import { Output, requireFree, type Overwrite } from './output.ts';
+import { planMoment, planRestore, type PlanTarget, type RestorePlan } from './plan.ts';
+import { UnfitFile } from './unfit-file.ts';
 
 export type RestoreTarget =
-  | { readonly kind: 'latest' }
-  | { readonly kind: 'txid'; readonly txid: TXID }
-  /** Everything that was committed at or before this moment, as the files' times tell. */
+  | PlanTarget
+  /** Everything committed at or before this moment, and nothing later, as headers tell the time. */
   | { readonly kind: 'timestamp'; readonly at: Date };
 
 export interface RestoreOptions {
   readonly client: ReplicaClient;
+  /** The destination's. Default: it can read parts of files. */
+  readonly capabilities?: Capabilities | undefined;
   readonly output: string;
   readonly target: RestoreTarget;
-  /** Default 'refuse'. */
+  /** Default 'refuse'. An empty file is replaced in any case. */
   readonly overwrite?: Overwrite | undefined;
   /** Reads at once. Default 8. */
   readonly parallelism?: number | undefined;
   /** Default 'none': every page has been verified by checksum anyway. */
   readonly integrityCheck?: IntegrityCheck | undefined;
   readonly onProgress?: ((progress: RestoreProgress) => void) | undefined;
+  /** The promise rejects with its reason; nothing is left behind. */
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Begins anew where a file turned out to be missing or unfit, and others are taken instead. */
 export interface RestoreProgress {
   readonly doneBytes: number;
+  /** Of all files of the plan; fewer are read where one turns out to hold every page. */
   readonly totalBytes: number;
+  readonly files: number;
+}
+
+/** A file that was read, found unfit, and replaced by others. */
+export interface AvoidedFile {
+  readonly file: string;
+  readonly code: ErrorCode;
+  readonly message: string;
 }
 
 export interface RestoreReport {
@@ -46,13 +62,17 @@ export interface RestoreReport {
   /** Size of the database in pages. */
   readonly commit: number;
   readonly durationMs: number;
+  /** Worth a look: the destination should be repaired. */
+  readonly avoided: readonly AvoidedFile[];
 }
 
 const PARALLELISM_DEFAULT = 8;
 /** Decoding keeps up with most networks on one thread; more than these would wait for the disk. */
 const THREADS_MAX = 4;
 /** Files may be merged away between listing and reading; then it is listed again, so often. */
-const PLANS_MAX = 3;
+const LISTINGS_MAX = 3;
+/** Each reads as much as the first did. Who needs more has a destination that is not worth it. */
+const ATTEMPTS_MAX = 6;
 
 /** Lists once, and plans. Errors as `planRestore`, and those of the destination. */
 export async function planFrom(
@@ -60,58 +80,97 @@ export async function planFrom(
   target: RestoreTarget,
   signal?: AbortSignal,
 ): Promise<RestorePlan> {
-  const files: LTXFileInfo[] = [];
-  for await (const file of client.listFiles('all', { signal })) files.push(file);
-  if (target.kind !== 'timestamp') return planRestore(files, target);
-  const txid = await txidAt(client, files, target.at, signal);
-  return planRestore(files, { kind: 'txid', txid });
+  const listed = await list(client, signal);
+  return planRestore(listed, await toPlanTarget(client, listed, target, signal));
 }
 
 /**
- * Writes `<output>.tmp`, fsyncs and renames it. Leaves nothing behind where it fails or is aborted.
- * Errors: RESTORE_*, LTX_* where a file is not what it should be, and those of the destination.
+ * Writes beside `output`, fsyncs, and gives it its name. Leaves nothing behind where it fails or is
+ * aborted. Errors: RESTORE_*, LTX_* where a file is not what it should be and no others lead to the
+ * same state, and those of the destination.
  */
 export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   const started = performance.now();
   const signal = options.signal ?? new AbortController().signal;
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const plan = await planFrom(options.client, options.target, signal);
-      return await carryOut(plan, options, signal, started);
-    } catch (error) {
-      const moved = isError(error, 'REPLICA_NOT_FOUND') || isError(error, 'REPLICA_CHANGED');
-      if (!moved || attempt >= PLANS_MAX) throw error;
-    }
+  signal.throwIfAborted();
+  await requireFree(options.output, options.overwrite ?? 'refuse');
+  const course = new Course(options, signal);
+  await course.list();
+  const output = await Output.open(options.output, options.overwrite ?? 'refuse');
+  try {
+    const report = await course.run(output);
+    signal.throwIfAborted();
+    await output.sync();
+    await checkIntegrity(output.temporary, options.integrityCheck ?? 'none', signal);
+    signal.throwIfAborted();
+    await output.publish();
+    return { ...report, durationMs: Math.round(performance.now() - started) };
+  } finally {
+    await output.discard();
   }
 }
 
-async function carryOut(
-  plan: RestorePlan,
-  options: RestoreOptions,
-  signal: AbortSignal,
-  started: number,
-): Promise<RestoreReport> {
-  const output = await Output.open(options.output, options.overwrite ?? 'refuse');
-  let doneBytes = 0;
-  try {
-    const { header, filesRead } = await execute({
-      client: options.client,
+/** One restore from its first plan to the one that succeeds. */
+class Course {
+  readonly #options: RestoreOptions;
+  readonly #signal: AbortSignal;
+  readonly #avoided = new Map<string, AvoidedFile>();
+  #listings = 0;
+  #listed: readonly LTXFileInfo[] = [];
+  #target: PlanTarget = { kind: 'latest' };
+  #plan: RestorePlan = planOfNothing;
+
+  constructor(options: RestoreOptions, signal: AbortSignal) {
+    this.#options = options;
+    this.#signal = signal;
+  }
+
+  async list(): Promise<void> {
+    const { client, target } = this.#options;
+    for (;;) {
+      this.#listings += 1;
+      this.#listed = await list(client, this.#signal);
+      try {
+        this.#target = await toPlanTarget(client, this.#listed, target, this.#signal);
+        this.#plan = this.#replan([]);
+        return;
+      } catch (error) {
+        if (!this.#mayListAgain(error)) throw error;
+      }
+    }
+  }
+
+  async run(output: Output): Promise<Omit<RestoreReport, 'durationMs'>> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#attempt(output);
+      } catch (error) {
+        if (attempt >= ATTEMPTS_MAX) throw error;
+        if (error instanceof UnfitFile) this.#avoid(error);
+        else if (this.#mayListAgain(error)) await this.list();
+        else throw error;
+      }
+    }
+  }
+
+  async #attempt(output: Output): Promise<Omit<RestoreReport, 'durationMs'>> {
+    const { client, capabilities, parallelism, onProgress } = this.#options;
+    const plan = this.#plan;
+    let doneBytes = 0;
+    const { header, filesRead } = await carryOut({
+      client,
+      ranges: capabilities === undefined || capabilities.ranges === true ? 'some' : 'none',
       plan,
       descriptor: output.descriptor,
-      resize: (sizeBytes) => output.resize(sizeBytes),
+      onSize: async (sizeBytes) => await output.begin(sizeBytes),
       threads: Math.min(THREADS_MAX, availableParallelism()),
-      fetchesMax: options.parallelism ?? PARALLELISM_DEFAULT,
+      readsMax: parallelism ?? PARALLELISM_DEFAULT,
       onBytes: (count) => {
         doneBytes += count;
-        options.onProgress?.({ doneBytes, totalBytes: plan.sizeBytes });
+        onProgress?.({ doneBytes, totalBytes: plan.sizeBytes, files: plan.files.length });
       },
-      signal,
+      signal: this.#signal,
     });
-    signal.throwIfAborted();
-    await output.sync();
-    checkIntegrity(output.temporary, options.integrityCheck ?? 'none');
-    signal.throwIfAborted();
-    await output.publish();
     return {
       txid: formatTXID(plan.txid),
       timestamp: new Date(header.timestampMs).toISOString(),
@@ -119,10 +178,68 @@ async function carryOut(
       bytesRead: doneBytes,
       pageSize: header.pageSize,
       commit: header.commit,
-      durationMs: Math.round(performance.now() - started),
+      avoided: [...this.#avoided.values()],
     };
-  } catch (error) {
-    await output.discard();
+  }
+
+  /** Plans without the first suspect that others can stand in for; else the error stands. */
+  #avoid(error: UnfitFile): void {
+    for (const file of error.suspects) {
+      try {
+        this.#plan = this.#replan([describeFile(file)]);
+      } catch {
+        continue; // no other files lead there: what was wrong with this one tells more
+      }
+      const { code, message } = error;
+      this.#avoided.set(describeFile(file), { file: describeFile(file), code, message });
+      return;
+    }
     throw error;
   }
+
+  #replan(without: readonly string[]): RestorePlan {
+    const avoid = new Set([...this.#avoided.keys(), ...without]);
+    return planRestore(this.#listed, this.#target, { avoid });
+  }
+
+  /** A file that was listed is gone or another: a compaction or a retention went on meanwhile. */
+  #mayListAgain(error: unknown): boolean {
+    const moved = isError(error, 'REPLICA_NOT_FOUND') || isError(error, 'REPLICA_CHANGED');
+    return moved && this.#listings < LISTINGS_MAX;
+  }
+}
+
+const planOfNothing: RestorePlan = { txid: 0n as TXID, files: [], sizeBytes: 0, ignored: [] };
+
+async function list(client: ReplicaClient, signal?: AbortSignal): Promise<LTXFileInfo[]> {
+  const files: LTXFileInfo[] = [];
+  for await (const file of client.listFiles('all', { signal })) files.push(file);
+  return files;
+}
+
+async function toPlanTarget(
+  client: ReplicaClient,
+  listed: readonly LTXFileInfo[],
+  target: RestoreTarget,
+  signal: AbortSignal | undefined,
+): Promise<PlanTarget> {
+  if (target.kind !== 'timestamp') return target;
+  const questions = planMoment(listed, target.at);
+  let step = questions.next();
+  while (step.done !== true) {
+    const times = step.value.map(async (file) => await readTime(client, file, signal));
+    step = questions.next(await Promise.all(times));
+  }
+  return { kind: 'txid', txid: step.value };
+}
+
+/** The file's own time. A listing's may be that of a copy of the bucket. */
+async function readTime(
+  client: ReplicaClient,
+  file: LTXFileInfo,
+  signal: AbortSignal | undefined,
+): Promise<Date> {
+  const range = { start: 0, end: HEADER_SIZE_BYTES };
+  const { body } = await client.openFile(file, { range, signal });
+  return new Date(decodeHeader(await readBytes(body, HEADER_SIZE_BYTES)).timestampMs);
 }

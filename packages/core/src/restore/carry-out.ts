@@ -1,0 +1,176 @@
+/**
+ * Carries a plan out: its files newest first, so that a page is written once, from the newest file
+ * that has it. Every file is read whole, every page of it decoded and hashed, and its checksum
+ * found right, before this resolves. It ends at the first file that holds every page: only what
+ * lies before such an image stays unread.
+ *
+ * Memory is READ_AHEAD_BYTES_MAX, some slabs for each thread, and one bit for each page.
+ */
+
+import { assert, isError, ReplicationError } from '../error.ts';
+import { formatFilename } from '../ltx/filename.ts';
+import { lockPgno, type LTXHeader } from '../ltx/header.ts';
+import type { LTXFileInfo, ReplicaClient } from '../replica/client.ts';
+import { describeFile } from '../replica/describe.ts';
+import { inlineCrew, threadCrew, type Crew } from './crew.ts';
+import { FileScan, type ScannedFile } from './file-scan.ts';
+import { Lineage } from './lineage.ts';
+import { PageSet } from './page-set.ts';
+import type { RestorePlan } from './plan.ts';
+import { ReadAhead } from './read-ahead.ts';
+import { Slabs } from './slabs.ts';
+import { UnfitFile } from './unfit-file.ts';
+
+/** Below this the caller's own thread decodes: starting others would take longer. */
+const INLINE_BYTES_MAX: number = 4 * 1024 * 1024;
+/** For each thread one at work and one waiting; one more is filled, one comes back. */
+const SLABS_PER_THREAD = 2;
+const SLABS_MORE = 2;
+
+export interface CarryOutOptions {
+  readonly client: ReplicaClient;
+  readonly ranges: 'some' | 'none';
+  readonly plan: RestorePlan;
+  readonly descriptor: number;
+  /** Told the size of the database before the first page is written. */
+  readonly onSize: (sizeBytes: number) => Promise<void>;
+  readonly threads: number;
+  readonly readsMax: number;
+  readonly onBytes: (count: number) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface CarriedOut {
+  /** Of the newest file. */
+  readonly header: LTXHeader;
+  readonly filesRead: number;
+}
+
+export async function carryOut(options: CarryOutOptions): Promise<CarriedOut> {
+  const run = new Run(options);
+  try {
+    return await run.all();
+  } finally {
+    await run.close();
+  }
+}
+
+class Run {
+  readonly #options: CarryOutOptions;
+  readonly #files: readonly LTXFileInfo[];
+  readonly #failed = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #reads: ReadAhead;
+  readonly #slabs: Slabs;
+  readonly #crew: Crew;
+  readonly #written = new PageSet();
+  readonly #lineage = new Lineage();
+  /** Of the newest file: what the database will be. */
+  #header: LTXHeader | undefined;
+
+  constructor(options: CarryOutOptions) {
+    const { plan, descriptor, client, ranges, readsMax } = options;
+    this.#options = options;
+    this.#files = plan.files.toReversed();
+    this.#signal = AbortSignal.any([options.signal, this.#failed.signal]);
+    const isSmall = plan.sizeBytes <= INLINE_BYTES_MAX;
+    const count = SLABS_MORE + (isSmall ? 0 : SLABS_PER_THREAD * options.threads);
+    this.#slabs = new Slabs(count, this.#signal);
+    this.#crew = isSmall
+      ? inlineCrew({ descriptor }, this.#slabs)
+      : threadCrew({ descriptor }, this.#slabs, options.threads);
+    this.#reads = new ReadAhead(this.#files, { client, ranges, readsMax, signal: this.#signal });
+  }
+
+  async all(): Promise<CarriedOut> {
+    const proofs: Promise<void>[] = [];
+    let filesRead = 0;
+    for (const file of this.#files) {
+      const scanned = await this.#scan(file);
+      filesRead += 1;
+      proofs.push(this.#prove(file, scanned));
+      if (scanned.isFullImage) break;
+    }
+    await Promise.all(proofs);
+    this.#signal.throwIfAborted();
+    const header = this.#header;
+    assert(header !== undefined, 'a plan has files');
+    this.#requireWhole(header);
+    return { header, filesRead };
+  }
+
+  /** Afterwards nothing is read and nothing is written any more. */
+  async close(): Promise<void> {
+    this.#failed.abort(new Error('the restore has ended'));
+    await Promise.all([this.#reads.close(), this.#crew.close()]);
+  }
+
+  async #scan(file: LTXFileInfo): Promise<ScannedFile> {
+    const scan = new FileScan({
+      crew: this.#crew,
+      slabs: this.#slabs,
+      claim: (pgno) => pgno <= (this.#header?.commit ?? 0) && this.#written.add(pgno),
+      onHeader: async (header) => await this.#meet(file, header),
+      onFailure: (error) => this.#failed.abort(toUnfit(file, error)),
+    });
+    try {
+      for await (const chunk of this.#reads.read(file)) {
+        this.#signal.throwIfAborted();
+        await scan.push(chunk);
+        this.#options.onBytes(chunk.length);
+      }
+      return scan.finish();
+    } catch (error) {
+      scan.abandon();
+      this.#signal.throwIfAborted();
+      throw toUnfit(file, error);
+    }
+  }
+
+  /** Never rejects: a failure ends the run by its signal, at once. */
+  async #prove(file: LTXFileInfo, { proved }: ScannedFile): Promise<void> {
+    try {
+      await proved;
+    } catch (error) {
+      this.#failed.abort(toUnfit(file, error));
+    }
+  }
+
+  /** Whether the file is what its name tells, and belongs to those that were read before. */
+  async #meet(file: LTXFileInfo, header: LTXHeader): Promise<void> {
+    if (header.minTXID !== file.minTXID || header.maxTXID !== file.maxTXID) {
+      const told = formatFilename(header.minTXID, header.maxTXID);
+      throw new ReplicationError('LTX_INVALID', `by its header it is another file, ${told}`);
+    }
+    if (header.commit === 0) throw new ReplicationError('LTX_INVALID', 'a database of no pages');
+    this.#lineage.add(file, header);
+    if (this.#header === undefined) {
+      this.#header = header;
+      await this.#options.onSize(header.commit * header.pageSize);
+    } else if (header.pageSize !== this.#header.pageSize) {
+      throw new ReplicationError(
+        'LTX_NOT_CONTIGUOUS',
+        `its pages have ${header.pageSize} bytes, those of the newest file ${this.#header.pageSize}`,
+      );
+    }
+  }
+
+  #requireWhole({ commit, pageSize }: LTXHeader): void {
+    const lock = lockPgno(pageSize);
+    if (this.#written.count === commit - (commit >= lock ? 1 : 0)) return;
+    let missing = 1;
+    while (missing === lock || this.#written.has(missing)) missing += 1;
+    throw new ReplicationError(
+      'RESTORE_INTEGRITY',
+      `page ${missing} of ${commit} is in none of the ${this.#files.length} files that lead to ` +
+        'this state; restore another TXID, or from another destination',
+    );
+  }
+}
+
+/** What is wrong with a file's bytes, told with its name; other errors stay as they are. */
+function toUnfit(file: LTXFileInfo, error: unknown): unknown {
+  if (!isError(error) || !error.code.startsWith('LTX_') || error instanceof UnfitFile) return error;
+  const message = `${describeFile(file)}: ${error.message}`;
+  return new UnfitFile(error.code, message, [file], error);
+}

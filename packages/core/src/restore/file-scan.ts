@@ -1,0 +1,203 @@
+/**
+ * Takes the bytes of one LTX file as they come, cuts them into pieces of whole page frames, and
+ * decides for each page whether it is the newest. Decoding, hashing and writing is the crew's.
+ *
+ *   header (100 bytes) | page frames | six zero bytes | index, its length | trailer (16 bytes)
+ *
+ * The order of the file's parts is walked here, unverified; that it was right is known when the
+ * file's checksum, combined from those of its pieces, is found to be the one in its trailer.
+ */
+
+import { assert, ReplicationError } from '../error.ts';
+import { BATCH_BYTES_MAX, combineCRC64 } from '../kernel/kernel.ts';
+import { toFileChecksum } from '../ltx/checksum.ts';
+import { isFullImage } from '../ltx/decoder.ts';
+import { decodeHeader, HEADER_SIZE_BYTES, type LTXHeader } from '../ltx/header.ts';
+import { PAGE_FLAG_BLOCK, PAGE_HEADER_SIZE_BYTES } from '../ltx/page-frame.ts';
+import { decodeTrailer, TRAILER_SIZE_BYTES } from '../ltx/trailer.ts';
+import type { Crew } from './crew.ts';
+import { BLOCK_START_BYTES, readUint32, sizeOfFrame } from './frame-walk.ts';
+import { PageRules } from './page-rules.ts';
+import type { Slab, Slabs } from './slabs.ts';
+
+export interface ScanOptions {
+  readonly crew: Crew;
+  readonly slabs: Slabs;
+  /** Called once, before any page: throws where the file does not belong here. */
+  readonly onHeader: (header: LTXHeader) => void | Promise<void>;
+  /** Whether this is the newest version of the page, and so the one to be written. */
+  readonly claim: (pgno: number) => boolean;
+  /** Told of a piece that failed, long before `proved` is asked. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+export interface ScannedFile {
+  readonly header: LTXHeader;
+  /** Whether it holds every page: nothing before it is needed then. */
+  readonly isFullImage: boolean;
+  /** Resolves when all is decoded and written, and the file checksum holds. */
+  readonly proved: Promise<void>;
+}
+
+interface HashedPiece {
+  readonly crc: Promise<bigint>;
+  readonly hashedBytes: number;
+}
+
+const CHECKSUM_SIZE_BYTES = 8;
+
+export class FileScan {
+  readonly #options: ScanOptions;
+  readonly #pieces: HashedPiece[] = [];
+  #header: LTXHeader | undefined;
+  #rules: PageRules | undefined;
+  #pagesEnded = false;
+
+  // The slab being filled, and what is known of its bytes.
+  #slab: Slab | undefined;
+  #filled = 0;
+  #pagesStart = 0;
+  /** Where the walk is: all before it are whole frames, or the end of the pages. */
+  #at = 0;
+  #framesEnd = 0;
+  #batchEnds: number[] = [];
+  #targets: number[] = [];
+  #hashedPageBytes = 0;
+
+  constructor(options: ScanOptions) {
+    this.#options = options;
+  }
+
+  /** The next bytes, which may be used again afterwards. */
+  async push(chunk: Uint8Array): Promise<void> {
+    for (let from = 0; from < chunk.length;) {
+      const slab = (this.#slab ??= await this.#options.slabs.take());
+      const part = chunk.subarray(from, from + slab.length - this.#filled);
+      slab.set(part, this.#filled);
+      this.#filled += part.length;
+      from += part.length;
+      if (this.#header === undefined) await this.#readHeader(slab);
+      if (this.#header !== undefined && !this.#pagesEnded) this.#walk(slab, this.#header);
+      if (this.#filled === slab.length) await this.#handOver(slab);
+    }
+  }
+
+  /** No more bytes. LTX_TRUNCATED or LTX_INVALID where the file cannot be whole. */
+  finish(): ScannedFile {
+    const header = this.#header;
+    if (header === undefined) throw truncated(`it has ${this.#filled} bytes`);
+    if (!this.#pagesEnded) throw truncated('its pages have no end');
+    assert(this.#rules !== undefined, 'rules come with the header');
+    this.#rules.finish();
+    const slab = this.#slab;
+    if (slab === undefined || this.#filled - this.#at < TRAILER_SIZE_BYTES)
+      throw truncated('its trailer is not whole');
+    const trailerAt = this.#filled - TRAILER_SIZE_BYTES;
+    const trailer = decodeTrailer(slab.subarray(trailerAt, this.#filled), header.flags);
+    this.#send(slab, this.#filled - CHECKSUM_SIZE_BYTES);
+    return {
+      header,
+      isFullImage: isFullImage(header, this.#rules.count),
+      proved: prove(this.#pieces, trailer.fileChecksum),
+    };
+  }
+
+  /** Gives the slab back that nobody will decode. */
+  abandon(): void {
+    if (this.#slab !== undefined) this.#options.slabs.give(this.#slab);
+    this.#slab = undefined;
+  }
+
+  async #readHeader(slab: Slab): Promise<void> {
+    if (this.#filled < HEADER_SIZE_BYTES) return;
+    const header = decodeHeader(slab.subarray(0, HEADER_SIZE_BYTES));
+    await this.#options.onHeader(header);
+    this.#header = header;
+    this.#rules = new PageRules(header);
+    this.#pagesStart = this.#at = this.#framesEnd = HEADER_SIZE_BYTES;
+  }
+
+  /** From where it stands over all frames that are whole. */
+  #walk(bytes: Slab, { pageSize }: LTXHeader): void {
+    const { claim } = this.#options;
+    const rules = this.#rules as PageRules;
+    const end = this.#filled;
+    const batchPages = BATCH_BYTES_MAX / pageSize;
+    let at = this.#at;
+    while (end - at >= PAGE_HEADER_SIZE_BYTES) {
+      const pgno = readUint32(bytes, at);
+      if (pgno === 0) {
+        if (bytes[at + 4] !== 0 || bytes[at + 5] !== 0) throw invalid('flags without a page');
+        this.#pagesEnded = true;
+        this.#framesEnd = at;
+        at += PAGE_HEADER_SIZE_BYTES;
+        break;
+      }
+      const size = sizeOfFrame(bytes, at, end, pageSize);
+      if (size === 0) break;
+      rules.check(pgno);
+      this.#targets.push(claim(pgno) ? pgno : 0);
+      const isBlock = bytes[at + 5] === PAGE_FLAG_BLOCK;
+      this.#hashedPageBytes += (isBlock ? BLOCK_START_BYTES : PAGE_HEADER_SIZE_BYTES) + pageSize;
+      at += size;
+      if (this.#targets.length % batchPages === 0) this.#batchEnds.push(at);
+    }
+    if (!this.#pagesEnded) this.#framesEnd = at;
+    this.#at = at;
+  }
+
+  /** The slab is full: what of it is whole goes to the crew, the rest begins the next one. */
+  async #handOver(slab: Slab): Promise<void> {
+    const kept = this.#pagesEnded
+      ? Math.max(this.#at, this.#filled - TRAILER_SIZE_BYTES)
+      : this.#at;
+    assert(kept > 0, 'a slab holds more than one page frame');
+    const rest = slab.slice(kept, this.#filled);
+    this.#send(slab, kept);
+    this.#slab = await this.#options.slabs.take();
+    this.#slab.set(rest);
+    this.#filled = rest.length;
+  }
+
+  /** The slab's bytes up to `end` go to the crew, and the slab with them. */
+  #send(slab: Slab, end: number): void {
+    const { crew, onFailure } = this.#options;
+    if (this.#framesEnd > (this.#batchEnds.at(-1) ?? this.#pagesStart)) {
+      this.#batchEnds.push(this.#framesEnd);
+    }
+    const crc = crew.decode({
+      slab,
+      pagesStart: this.#pagesStart,
+      batchEnds: this.#batchEnds,
+      end,
+      pageSize: this.#header?.pageSize ?? 0,
+      targets: new Uint32Array(this.#targets),
+    });
+    crc.catch(onFailure);
+    const rawBytes = this.#pagesStart + (end - this.#framesEnd);
+    this.#pieces.push({ crc, hashedBytes: rawBytes + this.#hashedPageBytes });
+    this.#slab = undefined;
+    this.#filled = this.#pagesStart = this.#at = this.#framesEnd = 0;
+    this.#batchEnds = [];
+    this.#targets = [];
+    this.#hashedPageBytes = 0;
+  }
+}
+
+async function prove(pieces: readonly HashedPiece[], fileChecksum: bigint): Promise<void> {
+  const crcs = await Promise.all(pieces.map((piece) => piece.crc));
+  let whole = 0n;
+  for (const [index, crc] of crcs.entries()) {
+    whole = combineCRC64(whole, crc, pieces[index]?.hashedBytes ?? 0);
+  }
+  if (toFileChecksum(whole) === fileChecksum) return;
+  throw new ReplicationError('LTX_CHECKSUM_MISMATCH', 'its checksum is not that of its bytes');
+}
+
+function truncated(what: string): ReplicationError {
+  return new ReplicationError('LTX_TRUNCATED', `the file is cut off: ${what}`);
+}
+
+function invalid(what: string): ReplicationError {
+  return new ReplicationError('LTX_INVALID', what);
+}

@@ -1,0 +1,49 @@
+/**
+ * The buffers in which bytes go from the network to a thread: a fixed number, handed over and back,
+ * used over and over. They are what bounds the memory of decoding.
+ *
+ * They are not shared memory: copying into that takes V8 several times as long.
+ */
+
+/** Many batches of the kernel, and many of the largest page frame. */
+const SLAB_BYTES: number = 2 * 1024 * 1024;
+
+export type Slab = Uint8Array<ArrayBuffer>;
+
+export class Slabs {
+  readonly #free: Slab[] = [];
+  readonly #waiting: (() => void)[] = [];
+  readonly #signal: AbortSignal;
+  #unmade: number;
+
+  constructor(count: number, signal: AbortSignal) {
+    this.#unmade = count;
+    this.#signal = signal;
+    signal.addEventListener('abort', () => this.#wakeAll(), { once: true });
+  }
+
+  /** One that nobody uses. Rejects with the signal's reason. */
+  async take(): Promise<Slab> {
+    for (;;) {
+      this.#signal.throwIfAborted();
+      const slab = this.#free.pop() ?? this.#make();
+      if (slab !== undefined) return slab;
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  give(slab: Slab): void {
+    this.#free.push(slab);
+    this.#waiting.shift()?.();
+  }
+
+  #make(): Slab | undefined {
+    if (this.#unmade === 0) return undefined;
+    this.#unmade -= 1;
+    return new Uint8Array(SLAB_BYTES);
+  }
+
+  #wakeAll(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+}
