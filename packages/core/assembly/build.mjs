@@ -1,21 +1,40 @@
-// Compiles the kernel: assembly/index.ts -> wasm/kernel.wasm.
-import { mkdirSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+// Compiles the kernel to wasm/kernel.wasm. With --text its readable form, kernel.wat, comes as well.
+
+import fs from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 
-const folder = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
-process.chdir(folder);
-mkdirSync('wasm', { recursive: true });
-const { error, stderr } = await asc.main([
-  'assembly/index.ts',
-  '--outFile', 'wasm/kernel.wasm',
-  '--runtime', 'stub',
-  '--enable', 'simd,bulk-memory',
-  '--optimizeLevel', '3',
-  '--noAssert',
-]);
+const packageFolder = fileURLToPath(new URL('..', import.meta.url));
+const outputFolder = path.join(packageFolder, 'wasm');
+
+/** Pages of 64 KiB that the layout in memory.ts needs; index.ts does not compile when it needs more. */
+const MEMORY_PAGES = 38;
+
+const { error, stderr } = await asc.main(
+  [
+    'assembly/index.ts',
+    ...['--baseDir', packageFolder],
+    ...['--outFile', 'kernel.wasm'],
+    ...(process.argv.includes('--text') ? ['--textFile', 'kernel.wat'] : []),
+    ...['--runtime', 'stub'],
+    ...['--enable', 'simd'],
+    ...['--initialMemory', String(MEMORY_PAGES)],
+    ...['--maximumMemory', String(MEMORY_PAGES)],
+    ...['--optimizeLevel', '3', '--converge', '--noAssert'],
+  ],
+  { writeFile },
+);
 if (error) {
-  console.error(stderr.toString());
-  process.exit(1);
+  process.stderr.write(`compile the kernel: ${error.message}\n${stderr.toString()}`);
+  process.exitCode = 1;
+}
+
+/** Under its final name only when it is whole: another process may be loading it. */
+function writeFile(name, contents) {
+  fs.mkdirSync(outputFolder, { recursive: true });
+  const target = path.join(outputFolder, name);
+  const temporary = `${target}.${process.pid}.tmp`;
+  fs.writeFileSync(temporary, contents);
+  fs.renameSync(temporary, target);
 }

@@ -1,12 +1,28 @@
-// The codec kernel: what src/kernel/wasm-kernel.ts calls. One call takes a batch.
+// The codec kernel's entry: what src/kernel/wasm-kernel.ts calls, and where it finds things.
+// Blocks and xxh32 alone are for the tests: the kernel itself takes batches.
 
-export { crc64, shiftCRC64 } from './crc64';
+import { fillPatterns } from './copy';
+import { MEMORY_END } from './memory';
+
 export {
-  consumedAfter,
-  countAfter,
-  crcAfter,
-  decodePages,
-  encodePages,
-} from './frames';
-export { capacity, checksumsAt, inputAt, outputAt, pgnosAt, sizesAt } from './memory';
-export { scanFrames, sum0, sum1, walChecksum } from './wal';
+  BATCH_BYTES_MAX,
+  CHECKSUMS,
+  COMMITS,
+  INPUT,
+  INPUT_BYTES,
+  OUTPUT,
+  PGNOS,
+  RESULT,
+  SIZES,
+} from './memory';
+export { crc64Shift, crc64Update } from './crc64';
+export { compressBlock } from './lz4-compress';
+export { decompressBlock } from './lz4-decompress';
+export { decodePages, encodePages } from './pages';
+export { scanFrames, walChecksum } from './wal';
+export { xxh32 } from './xxh32';
+
+// As many as build.mjs asks for.
+if (MEMORY_END > 38 << 16) ERROR('memory.ts needs more than 38 pages of memory');
+
+fillPatterns();

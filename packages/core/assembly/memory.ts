@@ -1,35 +1,42 @@
-// Where the kernel's buffers lie. All of them are static: nothing is allocated, nothing grows.
+// The kernel's linear memory: fixed, laid out by hand, no allocator.
+//
+//   address    size                  what
+//   0          STATIC_BYTES          static tables, placed by the compiler
+//   RESULT     64                    what a call reports (see pages.ts, wal.ts)
+//   PGNOS      4 * ENTRIES_MAX       page numbers, in and out
+//   SIZES      4 * ENTRIES_MAX       sizes of page frames
+//   COMMITS    4 * ENTRIES_MAX       commit fields of WAL frames
+//   CHECKSUMS  8 * ENTRIES_MAX       running WAL checksums
+//   HASHES     2 * 2^HASH_BITS_MAX   positions, for the compressor
+//   INPUT      INPUT_BYTES           where the caller puts bytes
+//   OUTPUT     OUTPUT_BYTES          what we make of them
+//
+// SLACK_BYTES follow INPUT and OUTPUT: copies move 16 bytes at a time and may run over an end.
 
-/** Pages or encoded frames of one batch, at most. */
-export const BATCH_BYTES_MAX: u32 = 1024 * 1024;
-/** 16-byte copies may run over the end of a buffer by this much. */
-const SLACK: u32 = 64;
-/** A batch of the smallest pages. */
-export const COUNT_MAX: u32 = BATCH_BYTES_MAX / 512 + 1;
-/** Room beyond a batch for one more frame of the largest page, or for headers of the smallest. */
-const EXTRA: u32 = 512 * 1024;
+/** Largest batch of pages, in bytes. The same number stands in src/kernel/kernel.ts. */
+export const BATCH_BYTES_MAX: u32 = 1 << 20;
 
-export const INPUT: usize = memory.data(BATCH_BYTES_MAX + EXTRA + SLACK, 16);
-export const OUTPUT: usize = memory.data(BATCH_BYTES_MAX + EXTRA + SLACK, 16);
-export const PGNOS: usize = memory.data(COUNT_MAX * 4, 16);
-export const SIZES: usize = memory.data(COUNT_MAX * 4, 16);
-export const CHECKSUMS: usize = memory.data(COUNT_MAX * 8, 16);
+/** A batch, and a page frame that the batch before left unfinished (at most 65,819 bytes). */
+export const INPUT_BYTES: u32 = BATCH_BYTES_MAX + (128 << 10);
 
-export function inputAt(): usize {
-  return INPUT;
-}
-export function outputAt(): usize {
-  return OUTPUT;
-}
-export function pgnosAt(): usize {
-  return PGNOS;
-}
-export function sizesAt(): usize {
-  return SIZES;
-}
-export function checksumsAt(): usize {
-  return CHECKSUMS;
-}
-export function capacity(): u32 {
-  return BATCH_BYTES_MAX + EXTRA;
-}
+/** A batch in its worst case: 2,048 pages of 512 random bytes grow by 43 bytes each. */
+const OUTPUT_BYTES: u32 = BATCH_BYTES_MAX + (128 << 10);
+
+/** No call meets more: 2,048 pages of 512 bytes in a batch, 2,200 WAL frames of 536 in the input. */
+export const ENTRIES_MAX: u32 = 2304;
+
+/** 2^14 positions of 2 bytes. More would not fit the first-level cache. */
+export const HASH_BITS_MAX: u32 = 14;
+
+const STATIC_BYTES: usize = 4096;
+const SLACK_BYTES: u32 = 64;
+
+export const RESULT: usize = STATIC_BYTES;
+export const PGNOS: usize = RESULT + 64;
+export const SIZES: usize = PGNOS + 4 * ENTRIES_MAX;
+export const COMMITS: usize = SIZES + 4 * ENTRIES_MAX;
+export const CHECKSUMS: usize = COMMITS + 4 * ENTRIES_MAX;
+export const HASHES: usize = CHECKSUMS + 8 * ENTRIES_MAX;
+export const INPUT: usize = HASHES + (2 << HASH_BITS_MAX);
+export const OUTPUT: usize = INPUT + INPUT_BYTES + SLACK_BYTES;
+export const MEMORY_END: usize = OUTPUT + OUTPUT_BYTES + SLACK_BYTES;

@@ -1,74 +1,77 @@
-// The WAL's cumulative checksum: s0 += x[i] + s1, s1 += x[i+1] + s0 over 32-bit words, in the byte
-// order that the magic number tells; and frames that hold by it.
+// SQLite's WAL: the cumulative checksum, and frames checked in a batch.
+//
+// Frame: u32 BE pgno, u32 BE commit, u32 BE salt 1, u32 BE salt 2, u32 BE checksum 1, u32 BE checksum 2, page.
+// A frame holds if and only if its salts are the header's, its pgno is not 0, and the checksum of the
+// frame before, carried on over pgno, commit and page, is the one it bears.
+// The checksum reads words in the byte order that the WAL's magic number tells.
+//
+// RESULT: u32 at 0 s0, at 4 s1; scanFrames leaves the state after the last frame that holds.
 
-import { CHECKSUMS, INPUT, PGNOS, SIZES } from './memory';
+import { CHECKSUMS, COMMITS, ENTRIES_MAX, PGNOS, RESULT } from './memory';
 
-let s0: u32 = 0;
-let s1: u32 = 0;
+const FRAME_HEADER_BYTES: u32 = 24;
 
-export function sum0(): u32 {
-  return s0;
-}
-export function sum1(): u32 {
-  return s1;
-}
-
-// @ts-ignore: decorator
-@inline
-function word(at: usize, bigEndian: bool): u32 {
-  const value = load<u32>(at);
-  return bigEndian ? bswap(value) : value;
+/** Carries the checksum in RESULT on over `length` bytes, a multiple of 8. */
+export function walChecksum(from: usize, length: u32, bigEndian: bool): void {
+  if (bigEndian) checksumBigEndian(from, length);
+  else checksumLittleEndian(from, length);
 }
 
-function add(at: usize, length: usize, bigEndian: bool): void {
-  let a = s0;
-  let b = s1;
-  const end = at + length;
-  if (bigEndian) {
-    for (; at < end; at += 8) {
-      a += bswap(load<u32>(at)) + b;
-      b += bswap(load<u32>(at, 4)) + a;
-    }
-  } else {
-    for (; at < end; at += 8) {
-      a += load<u32>(at) + b;
-      b += load<u32>(at, 4) + a;
-    }
+function checksumLittleEndian(from: usize, length: u32): void {
+  let s0 = load<u32>(RESULT);
+  let s1 = load<u32>(RESULT, 4);
+  let p = from;
+  const end = from + length;
+  while (p < end) {
+    s0 += load<u32>(p) + s1;
+    s1 += load<u32>(p, 4) + s0;
+    p += 8;
   }
-  s0 = a;
-  s1 = b;
+  store<u32>(RESULT, s0);
+  store<u32>(RESULT, s1, 4);
 }
 
-export function walChecksum(length: usize, bigEndian: bool, first: u32, second: u32): void {
-  s0 = first;
-  s1 = second;
-  add(INPUT, length, bigEndian);
+function checksumBigEndian(from: usize, length: u32): void {
+  let s0 = load<u32>(RESULT);
+  let s1 = load<u32>(RESULT, 4);
+  let p = from;
+  const end = from + length;
+  while (p < end) {
+    s0 += bswap<u32>(load<u32>(p)) + s1;
+    s1 += bswap<u32>(load<u32>(p, 4)) + s0;
+    p += 8;
+  }
+  store<u32>(RESULT, s0);
+  store<u32>(RESULT, s1, 4);
 }
 
-/** Frames in the input that hold, from the first: their pgnos, commits (in SIZES) and checksums. */
-export function scanFrames(
-  length: usize,
-  pageSize: usize,
-  salt1: u32,
-  salt2: u32,
-  bigEndian: bool,
-  first: u32,
-  second: u32,
-): u32 {
-  s0 = first;
-  s1 = second;
-  const frameSize = pageSize + 24;
+/** Frames from the first that hold, the state before them in RESULT; fills PGNOS, COMMITS, CHECKSUMS. */
+export function scanFrames(from: usize, length: u32, pageSize: u32, salt1: u32, salt2: u32, bigEndian: bool): u32 {
+  const frameBytes = FRAME_HEADER_BYTES + pageSize;
+  const end = from + length;
+  let p = from;
   let count: u32 = 0;
-  for (let at: usize = INPUT; at + frameSize <= INPUT + length; at += frameSize) {
-    if (word(at + 8, true) != salt1 || word(at + 12, true) != salt2) break;
-    add(at, 8, bigEndian);
-    add(at + 24, pageSize, bigEndian);
-    if (word(at + 16, true) != s0 || word(at + 20, true) != s1) break;
-    store<u32>(PGNOS + count * 4, word(at, true));
-    store<u32>(SIZES + count * 4, word(at + 4, true));
-    store<u32>(CHECKSUMS + count * 8, s0);
-    store<u32>(CHECKSUMS + count * 8 + 4, s1);
-    count += 1;
+  let s0 = load<u32>(RESULT);
+  let s1 = load<u32>(RESULT, 4);
+  while (<u32>(end - p) >= frameBytes && count < ENTRIES_MAX) {
+    const pgno = bswap<u32>(load<u32>(p));
+    if (pgno == 0) break;
+    if (bswap<u32>(load<u32>(p, 8)) != salt1 || bswap<u32>(load<u32>(p, 12)) != salt2) break;
+    walChecksum(p, 8, bigEndian);
+    walChecksum(p + FRAME_HEADER_BYTES, pageSize, bigEndian);
+    const n0 = load<u32>(RESULT);
+    const n1 = load<u32>(RESULT, 4);
+    if (bswap<u32>(load<u32>(p, 16)) != n0 || bswap<u32>(load<u32>(p, 20)) != n1) break;
+    s0 = n0;
+    s1 = n1;
+    store<u32>(PGNOS + (count << 2), pgno);
+    store<u32>(COMMITS + (count << 2), bswap<u32>(load<u32>(p, 4)));
+    store<u32>(CHECKSUMS + (count << 3), s0);
+    store<u32>(CHECKSUMS + (count << 3), s1, 4);
+    count++;
+    p += frameBytes;
   }
+  store<u32>(RESULT, s0);
+  store<u32>(RESULT, s1, 4);
   return count;
 }

@@ -52,13 +52,19 @@ export interface WALChecksumState {
 }
 
 export interface Kernel {
-  /** BATCH_BYTES_MAX and some slack; not moved or resized while the kernel lives. */
+  /**
+   * BATCH_BYTES_MAX and 128 KiB: room for a page frame that the chunk before left unfinished, and
+   * for what a batch grows by that does not compress. Not moved or resized while the kernel lives.
+   */
   readonly input: Uint8Array;
 
   /** CRC-64/ISO of bytes after those that gave `crc` (0n before the first). Any length. */
   crc64(bytes: Uint8Array, crc?: bigint): bigint;
 
-  /** Frames of these pages, in the order given. Checks nothing but sizes: the encoder knows rules. */
+  /**
+   * Frames of at most BATCH_BYTES_MAX bytes of pages, in the order given. Checks nothing but sizes:
+   * the encoder knows rules.
+   */
   encodePages(
     pgnos: Uint32Array,
     /** pgnos.length pages; may be a view of `input`, which saves the copy. */
@@ -68,10 +74,16 @@ export interface Kernel {
     crc: bigint,
   ): EncodedPages;
 
-  /** Throws LTX_INVALID for a frame that no decoder should accept. Both encodings, mixed. */
+  /**
+   * At most input.length bytes of page frames, both encodings mixed. Throws LTX_INVALID for a frame
+   * that no decoder should accept, and for a size that no page can have before its bytes are there.
+   */
   decodePages(bytes: Uint8Array, pageSize: number, crc: bigint): DecodedPages;
 
-  /** Bytes of a WAL, beginning at a frame. Stops at the first frame that does not hold. */
+  /**
+   * At most input.length bytes of a WAL, beginning at a frame. Stops at the first frame that is not
+   * whole or does not hold: other salts, page number 0, or a checksum that does not follow.
+   */
   scanFrames(
     bytes: Uint8Array,
     pageSize: number,
@@ -92,12 +104,12 @@ export interface Kernel {
 /** CRC of A followed by B, from both CRCs and B's length. So parts can be hashed apart. */
 export function combineCRC64(crcA: bigint, crcB: bigint, lengthBytesB: number): bigint {
   combiner ??= instantiate();
-  return BigInt.asUintN(64, combiner.shiftCRC64(crcA, BigInt(lengthBytesB))) ^ crcB;
+  return BigInt.asUintN(64, combiner.crc64Shift(crcA, BigInt(lengthBytesB)) ^ crcB);
 }
 
-let combiner: ReturnType<typeof instantiate> | undefined; // stateless, one per thread
+let combiner: ReturnType<typeof instantiate> | undefined; // holds nothing between calls, one per thread
 
-/** A kernel of its own linear memory, ready. Compiles the module once per thread. */
+/** A kernel of its own linear memory (2.4 MiB), ready. Compiles the module once per thread. */
 export function createKernel(): Kernel {
-  return new WASMKernel();
+  return new WASMKernel(instantiate());
 }

@@ -1,7 +1,7 @@
-/** The kernel in WebAssembly: its buffers, its calls, and what their answers mean. */
+/** `Kernel` over the WebAssembly module that `assembly/` compiles to. */
 
 import fs from 'node:fs';
-import { assert, ReplicationError } from '../error.ts';
+import { ReplicationError, assert } from '../error.ts';
 import type {
   DecodedPages,
   EncodedPages,
@@ -11,93 +11,106 @@ import type {
   WALChecksumState,
 } from './kernel.ts';
 
-/** The little of WebAssembly that is used here; its types come with DOM's, which is not ours. */
+/** The little of WebAssembly that is used here; its types come with the DOM's, which is not ours. */
 declare const WebAssembly: {
   readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
+  readonly Instance: new (module: object) => { readonly exports: unknown };
 };
 
-interface Exports {
+interface WASMGlobal {
+  readonly value: number;
+}
+
+type ByteOrder = 'little-endian' | 'big-endian';
+
+/** What assembly/index.ts exports. Numbers are addresses, bytes and page numbers; i64 is a bigint. */
+export interface KernelExports {
   readonly memory: { readonly buffer: ArrayBuffer };
-  capacity(): number;
-  inputAt(): number;
-  outputAt(): number;
-  pgnosAt(): number;
-  sizesAt(): number;
-  checksumsAt(): number;
-  crc64(crc: bigint, at: number, length: number): bigint;
-  shiftCRC64(crc: bigint, length: bigint): bigint;
-  encodePages(pages: number, pageSize: number, asFrames: number, crc: bigint): number;
-  decodePages(length: number, pageSize: number, crc: bigint): number;
-  crcAfter(): bigint;
-  countAfter(): number;
-  consumedAfter(): number;
-  walChecksum(length: number, bigEndian: number, s0: number, s1: number): void;
+  readonly BATCH_BYTES_MAX: WASMGlobal;
+  readonly RESULT: WASMGlobal;
+  readonly PGNOS: WASMGlobal;
+  readonly SIZES: WASMGlobal;
+  readonly COMMITS: WASMGlobal;
+  readonly CHECKSUMS: WASMGlobal;
+  readonly INPUT: WASMGlobal;
+  readonly INPUT_BYTES: WASMGlobal;
+  readonly OUTPUT: WASMGlobal;
+  crc64Update(register: bigint, from: number, length: number): bigint;
+  crc64Shift(crc: bigint, length: bigint): bigint;
+  encodePages(
+    count: number,
+    from: number,
+    pageSize: number,
+    flags: number,
+    register: bigint,
+  ): number;
+  decodePages(from: number, length: number, pageSize: number, register: bigint): number;
+  compressBlock(from: number, length: number, to: number): number;
+  decompressBlock(from: number, length: number, to: number, outputLength: number): number;
+  xxh32(from: number, length: number): number;
+  walChecksum(from: number, length: number, bigEndian: number): void;
   scanFrames(
+    from: number,
     length: number,
     pageSize: number,
     salt1: number,
     salt2: number,
     bigEndian: number,
-    s0: number,
-    s1: number,
   ): number;
-  sum0(): number;
-  sum1(): number;
 }
 
-/** What is wrong with a frame, by the kernel's answer. */
-const FAULTS: Readonly<Record<number, string>> = {
-  [-1]: 'unknown flags',
-  [-2]: 'a compressed length that no page has',
-  [-3]: 'an LZ4 block that does not give exactly one page',
-  [-4]: 'an LZ4 frame that is not as Litestream writes it',
-  [-5]: 'a wrong content checksum',
-  [-6]: 'flags without a page number',
-};
+const PAGE_FLAGS: Readonly<Record<PageEncoding, number>> = { frame: 0, block: 1 };
+
+/** By the numbers that decodePages in assembly/pages.ts returns. */
 const STOPPED = ['input', 'batch-full', 'end'] as const;
 
-let module: object | undefined; // compiled once per thread
+/** Set in what decodePages returns when a page frame is not valid; the rest picks the reason. */
+const FAULT = 0x80000000;
+const FAULTS = [
+  'its flags are unknown',
+  'its size is not one that a page can have',
+  'its LZ4 block does not make exactly one page',
+  'its LZ4 frame has a header that no Litestream writes',
+  'its LZ4 frame does not end after one block',
+  'the checksum of its LZ4 frame does not match',
+] as const;
+
+let compiled: object | undefined; // once per thread
 
 /** An instance of the compiled module, with a linear memory of its own. */
-export function instantiate(): Exports {
-  module ??= new WebAssembly.Module(
+export function instantiate(): KernelExports {
+  compiled ??= new WebAssembly.Module(
     fs.readFileSync(new URL('../../wasm/kernel.wasm', import.meta.url)),
   );
-  const abort = (): never => {
-    throw new TypeError('invariant broken: the kernel aborted');
-  };
-  return new WebAssembly.Instance(module, { env: { abort } }).exports as Exports;
+  return new WebAssembly.Instance(compiled).exports as KernelExports;
 }
 
 export class WASMKernel implements Kernel {
   readonly input: Uint8Array;
-  readonly #exports: Exports;
-  readonly #output: Uint8Array;
-  readonly #pgnos: Uint32Array;
-  readonly #sizes: Uint32Array;
-  readonly #checksums: Uint32Array;
+  readonly #wasm: KernelExports;
+  readonly #buffer: ArrayBuffer;
+  readonly #inputAddress: number;
+  readonly #outputAddress: number;
+  readonly #batchBytesMax: number;
+  readonly #result: DataView;
 
-  constructor() {
-    const wasm = instantiate();
-    const { buffer } = wasm.memory;
-    const capacity = wasm.capacity();
-    const countMax = Math.floor(capacity / 512);
-    this.#exports = wasm;
-    this.input = new Uint8Array(buffer, wasm.inputAt(), capacity);
-    this.#output = new Uint8Array(buffer, wasm.outputAt(), capacity);
-    this.#pgnos = new Uint32Array(buffer, wasm.pgnosAt(), countMax);
-    this.#sizes = new Uint32Array(buffer, wasm.sizesAt(), countMax);
-    this.#checksums = new Uint32Array(buffer, wasm.checksumsAt(), 2 * countMax);
+  constructor(wasm: KernelExports) {
+    this.#wasm = wasm;
+    this.#buffer = wasm.memory.buffer;
+    this.#inputAddress = wasm.INPUT.value;
+    this.#outputAddress = wasm.OUTPUT.value;
+    this.#batchBytesMax = wasm.BATCH_BYTES_MAX.value;
+    this.#result = new DataView(this.#buffer, wasm.RESULT.value, 64);
+    this.input = new Uint8Array(this.#buffer, this.#inputAddress, wasm.INPUT_BYTES.value);
   }
 
   crc64(bytes: Uint8Array, crc = 0n): bigint {
-    let running = crc;
-    for (let at = 0; at < bytes.length; at += this.input.length) {
-      const part = bytes.subarray(at, at + this.input.length);
-      running = this.#exports.crc64(running, this.#place(part), part.length);
+    let register = ~crc;
+    for (let at = 0; at < bytes.length; at += this.#batchBytesMax) {
+      const part = bytes.subarray(at, at + this.#batchBytesMax);
+      register = this.#wasm.crc64Update(register, this.#place(part), part.length);
     }
-    return BigInt.asUintN(64, running);
+    return BigInt.asUintN(64, ~register);
   }
 
   encodePages(
@@ -107,32 +120,48 @@ export class WASMKernel implements Kernel {
     encoding: PageEncoding,
     crc: bigint,
   ): EncodedPages {
-    assert(pages.length === pgnos.length * pageSize, 'pages are whole, one for each number');
-    assert(pages.length <= this.#batchBytesMax, 'a batch of pages is at most BATCH_BYTES_MAX');
-    if (pages.length > 0) this.#place(pages, 'at the start');
-    this.#pgnos.set(pgnos);
-    const asFrames = encoding === 'frame' ? 1 : 0;
-    const length = this.#exports.encodePages(pgnos.length, pageSize, asFrames, crc);
+    assertPageSize(pageSize);
+    assert(pages.length === pgnos.length * pageSize, 'there is one page for each page number');
+    assert(
+      pages.length <= this.#batchBytesMax,
+      'a batch has at most BATCH_BYTES_MAX bytes of pages',
+    );
+    // Page numbers first: they may be a view that placing the pages would overwrite.
+    const table = this.#table(this.#wasm.PGNOS, pgnos.length);
+    table.set(pgnos);
+    const from = this.#place(pages);
+    const length = this.#wasm.encodePages(pgnos.length, from, pageSize, PAGE_FLAGS[encoding], ~crc);
     return {
-      bytes: this.#output.subarray(0, length),
-      sizes: this.#sizes.subarray(0, pgnos.length),
-      crc: BigInt.asUintN(64, this.#exports.crcAfter()),
+      bytes: new Uint8Array(this.#buffer, this.#outputAddress, length),
+      sizes: this.#table(this.#wasm.SIZES, pgnos.length),
+      crc: this.#crc(),
     };
   }
 
   decodePages(bytes: Uint8Array, pageSize: number, crc: bigint): DecodedPages {
-    const part = bytes.subarray(0, this.input.length);
-    this.#place(part, 'at the start');
-    const stopped = this.#exports.decodePages(part.length, pageSize, crc);
-    const count = this.#exports.countAfter();
-    if (stopped < 0) throw badFrame(stopped, count, this.#exports.consumedAfter());
+    assertPageSize(pageSize);
+    assert(bytes.length <= this.input.length, 'a batch fits into the input');
+    const from = this.#place(bytes);
+    const stopped = this.#wasm.decodePages(from, bytes.length, pageSize, ~crc) >>> 0;
+    const count = this.#result.getUint32(8, true);
+    const consumedBytes = this.#result.getUint32(12, true);
+    if (stopped >= FAULT) {
+      const pgno = this.#result.getUint32(16, true);
+      const reason = FAULTS[stopped - FAULT];
+      throw new ReplicationError(
+        'LTX_INVALID',
+        `decode page ${pgno}, ${consumedBytes} bytes into a batch of page frames: ${reason}; the file is damaged or was not written by an LTX encoder`,
+      );
+    }
+    const reason = STOPPED[stopped];
+    assert(reason !== undefined, 'the kernel says why it stopped');
     return {
-      consumedBytes: this.#exports.consumedAfter(),
-      pgnos: this.#pgnos.subarray(0, count),
-      pages: this.#output.subarray(0, count * pageSize),
-      sizes: this.#sizes.subarray(0, count),
-      crc: BigInt.asUintN(64, this.#exports.crcAfter()),
-      stopped: STOPPED[stopped] ?? 'input',
+      consumedBytes,
+      pgnos: this.#table(this.#wasm.PGNOS, count),
+      pages: new Uint8Array(this.#buffer, this.#outputAddress, count * pageSize),
+      sizes: this.#table(this.#wasm.SIZES, count),
+      crc: this.#crc(),
+      stopped: reason,
     };
   }
 
@@ -141,61 +170,71 @@ export class WASMKernel implements Kernel {
     pageSize: number,
     salt1: number,
     salt2: number,
-    order: 'little-endian' | 'big-endian',
+    order: ByteOrder,
     state: WALChecksumState,
   ): ScannedFrames {
-    assert(bytes.length <= this.input.length, 'frames of one batch fit into the kernel');
-    this.#place(bytes, 'at the start');
-    const bigEndian = order === 'big-endian' ? 1 : 0;
-    const { s0, s1 } = state;
-    const wasm = this.#exports;
-    const count = wasm.scanFrames(bytes.length, pageSize, salt1, salt2, bigEndian, s0, s1);
+    assertPageSize(pageSize);
+    assert(bytes.length <= this.input.length, 'a batch fits into the input');
+    const from = this.#place(bytes);
+    this.#setState(state);
+    const count = this.#wasm.scanFrames(
+      from,
+      bytes.length,
+      pageSize,
+      salt1,
+      salt2,
+      order === 'big-endian' ? 1 : 0,
+    );
     return {
       count,
-      pgnos: this.#pgnos.subarray(0, count),
-      commits: this.#sizes.subarray(0, count),
-      checksums: this.#checksums.subarray(0, 2 * count),
+      pgnos: this.#table(this.#wasm.PGNOS, count),
+      commits: this.#table(this.#wasm.COMMITS, count),
+      checksums: this.#table(this.#wasm.CHECKSUMS, count * 2),
     };
   }
 
   walChecksum(
     bytes: Uint8Array,
-    order: 'little-endian' | 'big-endian',
+    order: ByteOrder,
     state: WALChecksumState = { s0: 0, s1: 0 },
   ): WALChecksumState {
-    assert(bytes.length % 8 === 0, 'a WAL checksum covers whole pairs of words');
-    let { s0, s1 } = state;
+    assert(bytes.length % 8 === 0, 'the WAL checksum covers pairs of words');
+    this.#setState(state);
     for (let at = 0; at < bytes.length; at += this.#batchBytesMax) {
       const part = bytes.subarray(at, at + this.#batchBytesMax);
-      this.#place(part, 'at the start');
-      this.#exports.walChecksum(part.length, order === 'big-endian' ? 1 : 0, s0, s1);
-      s0 = this.#exports.sum0() >>> 0;
-      s1 = this.#exports.sum1() >>> 0;
+      this.#wasm.walChecksum(this.#place(part), part.length, order === 'big-endian' ? 1 : 0);
     }
-    return { s0, s1 };
+    return { s0: this.#result.getUint32(0, true), s1: this.#result.getUint32(4, true) };
   }
 
-  /** Pages of one call: the rest of the buffers is for what does not compress, and for headers. */
-  get #batchBytesMax(): number {
-    return this.input.length - EXTRA_BYTES;
-  }
-
-  /** Address of `bytes` in the kernel: where they are if they lie there already, else of a copy. */
-  #place(bytes: Uint8Array, where: 'anywhere' | 'at the start' = 'anywhere'): number {
-    const isInside = bytes.buffer === this.input.buffer;
-    if (isInside && (where === 'anywhere' || bytes.byteOffset === this.input.byteOffset)) {
-      return bytes.byteOffset;
+  /** Where the bytes lie in our memory: where they are, if that is in `input`, else copied to it. */
+  #place(bytes: Uint8Array): number {
+    const { buffer, byteOffset, length } = bytes;
+    const end = this.#inputAddress + this.input.length;
+    if (buffer === this.#buffer && byteOffset >= this.#inputAddress && byteOffset + length <= end) {
+      return byteOffset;
     }
     this.input.set(bytes);
-    return this.input.byteOffset;
+    return this.#inputAddress;
+  }
+
+  #table(address: WASMGlobal, length: number): Uint32Array {
+    return new Uint32Array(this.#buffer, address.value, length);
+  }
+
+  #crc(): bigint {
+    return BigInt.asUintN(64, ~this.#result.getBigUint64(0, true));
+  }
+
+  #setState(state: WALChecksumState): void {
+    this.#result.setUint32(0, state.s0, true);
+    this.#result.setUint32(4, state.s1, true);
   }
 }
 
-/** As in assembly/memory.ts. */
-const EXTRA_BYTES = 512 * 1024;
-
-function badFrame(fault: number, count: number, offset: number): ReplicationError {
-  const what = FAULTS[fault] ?? `fault ${fault}`;
-  const message = `page frame ${count + 1} of the batch, ${offset} bytes in, has ${what}`;
-  return new ReplicationError('LTX_INVALID', message);
+function assertPageSize(pageSize: number): void {
+  assert(
+    pageSize >= 512 && pageSize <= 65536 && Number.isInteger(Math.log2(pageSize)),
+    'a page size is a power of two from 512 to 65536',
+  );
 }
