@@ -2,11 +2,9 @@
 
 import {
   allLevelsPrefix,
-  compareFiles,
   describeFile,
   describeReplica,
   formatTimestamp,
-  isError,
   keyOf,
   levelPrefix,
   parseKey,
@@ -23,17 +21,15 @@ import {
   type ReplicaClient,
   type WriteOptions,
 } from '@sluice/core/backend';
-import type { Bucket } from './destination.ts';
-import { codeOfObject } from './errors.ts';
+import type { Bucket } from './bucket.ts';
+import { copyKey } from './copying.ts';
+import { deleteKeys } from './deleting.ts';
 import { listKeys } from './listing.ts';
 import { openKey } from './opening.ts';
-import { customerKey, request, storage } from './requests.ts';
 import { upload } from './upload.ts';
 
 const LAYOUT = 'hex-level';
-/** DeleteObjects takes no more keys. */
-const DELETES_MAX = 1_000;
-/** As Litestream writes it: of the newest change in the file. */
+/** Where Litestream keeps the time of a file: x-amz-meta-litestream-timestamp. */
 const TIMESTAMP = 'litestream-timestamp';
 
 export class S3Replica implements ReplicaClient {
@@ -47,40 +43,32 @@ export class S3Replica implements ReplicaClient {
     this.#name = describeReplica(bucket.name, root);
   }
 
+  /** S3 lists in the order of bytes, and in fixed-width hex that is the order of TXIDs. */
   async *listFiles(
     level: number | 'all',
     { from, signal }: ListOptions = {},
   ): AsyncGenerator<LTXFileInfo, void, undefined> {
     const what = `list level ${level} at ${this.#name}`;
-    const root = this.#root;
-    const prefix =
-      level === 'all' ? allLevelsPrefix(LAYOUT, root) : levelPrefix(LAYOUT, root, level);
-    const startAfter =
-      level === 'all' || from === undefined ? undefined : startAfterKey(LAYOUT, root, level, from);
-    let last: LTXFileInfo | undefined;
-    for await (const { key, sizeBytes, modifiedAt } of listKeys(this.#bucket, what, {
-      prefix,
-      startAfter,
-      signal,
-    })) {
-      const file = parseKey(LAYOUT, root, key);
+    const options =
+      level === 'all'
+        ? { prefix: allLevelsPrefix(LAYOUT, this.#root), signal }
+        : { prefix: levelPrefix(LAYOUT, this.#root, level), signal, ...this.#startAt(level, from) };
+    for await (const { key, sizeBytes, modifiedAt } of listKeys(this.#bucket, what, options)) {
+      const file = parseKey(LAYOUT, this.#root, key);
       if (file === undefined || (from !== undefined && file.minTXID < from)) continue;
-      const info = { ...file, sizeBytes, modifiedAt };
-      // S3 lists in byte order, which in fixed-width hex is that of TXIDs; some servers do not.
-      if (last !== undefined && last.level === info.level && compareFiles(last, info) > 0) {
-        throw new ReplicationError(
-          'REPLICA_UNSUPPORTED',
-          `${what}: the server does not list in order`,
-        );
-      }
-      last = info;
-      yield info;
+      yield { ...file, sizeBytes, modifiedAt };
     }
   }
 
   async openFile(file: LTXFileRef, options: OpenOptions = {}): Promise<OpenedFile> {
     const what = `open ${describeFile(file)} at ${this.#name}`;
-    return await openKey(this.#bucket, keyOf(LAYOUT, this.#root, file), what, options);
+    const { sizeBytes, version, body } = await openKey(
+      this.#bucket,
+      this.#keyOf(file),
+      what,
+      options,
+    );
+    return { sizeBytes, version, body };
   }
 
   async writeFile(
@@ -88,17 +76,15 @@ export class S3Replica implements ReplicaClient {
     body: LTXBody,
     { condition = 'none', signal }: WriteOptions = {},
   ): Promise<LTXFileInfo> {
-    const what = `write ${describeFile(file)} to ${this.#name}`;
-    signal?.throwIfAborted();
-    await upload(this.#bucket, {
-      key: keyOf(LAYOUT, this.#root, file),
+    const { modifiedAt } = await upload(this.#bucket, {
+      key: this.#keyOf(file),
       body,
       metadata: { [TIMESTAMP]: formatTimestamp(body.createdAt) },
-      condition,
-      what,
+      condition: condition === 'if-absent' ? { IfNoneMatch: '*' } : {},
+      what: `write ${describeFile(file)} to ${this.#name}`,
       signal,
     });
-    return { ...file, sizeBytes: body.sizeBytes, modifiedAt: new Date() };
+    return { ...file, sizeBytes: body.sizeBytes, modifiedAt };
   }
 
   async deleteFiles(
@@ -106,14 +92,20 @@ export class S3Replica implements ReplicaClient {
     { signal }: AbortableOptions = {},
   ): Promise<void> {
     const what = `delete ${files.length} files at ${this.#name}`;
-    const failures: FileFailure[] = [];
-    for (let index = 0; index < files.length; index += DELETES_MAX) {
-      const batch = files.slice(index, index + DELETES_MAX);
-      failures.push(...(await this.#deleteBatch(batch, what, signal)));
-    }
+    const byKey = new Map(files.map((file) => [this.#keyOf(file), describeFile(file)]));
+    this.#bucket.work.check(signal);
+    const failed = await deleteKeys(this.#bucket, [...byKey.keys()], { what, signal });
+    const failures = failed.map(({ key, code, message }): FileFailure => ({
+      file: byKey.get(key) ?? key,
+      code,
+      message,
+    }));
     const [first] = failures;
     if (first === undefined) return;
-    const message = `${what}: ${failures.length} are still there, first ${first.file}: ${first.message ?? first.code}`;
+    // Where a whole request failed, its message is that of each file in it.
+    const of = first.message?.startsWith(what) === true ? '' : `${first.file}: `;
+    const said = first.message?.replace(`${what}: `, '') ?? first.code;
+    const message = `${what}: ${failures.length} may still be there; ${of}${said}`;
     throw new ReplicationError(first.code, message, { failures });
   }
 
@@ -122,58 +114,16 @@ export class S3Replica implements ReplicaClient {
     to: LTXFileRef,
     { signal }: AbortableOptions = {},
   ): Promise<LTXFileInfo> {
-    const { client, sdk, config } = this.#bucket;
     const what = `copy ${describeFile(from)} to ${describeFile(to)} at ${this.#name}`;
-    const source = `${config.bucket}/${keyOf(LAYOUT, this.#root, from)}`;
-    const command = new sdk.CopyObjectCommand({
-      Bucket: config.bucket,
-      Key: keyOf(LAYOUT, this.#root, to),
-      CopySource: source.split('/').map(encodeURIComponent).join('/'),
-      ...storage(this.#bucket),
-    });
-    await request(this.#bucket, what, signal, (abortSignal) =>
-      client.send(command, { abortSignal }),
-    );
-    const head = new sdk.HeadObjectCommand({
-      Bucket: config.bucket,
-      Key: keyOf(LAYOUT, this.#root, to),
-      ...customerKey(this.#bucket),
-    });
-    const { ContentLength = 0, LastModified = new Date() } = await request(
-      this.#bucket,
-      what,
-      signal,
-      (abortSignal) => client.send(head, { abortSignal }),
-    );
-    return { ...to, sizeBytes: ContentLength, modifiedAt: LastModified };
+    const keys = [this.#keyOf(from), this.#keyOf(to)] as const;
+    return { ...to, ...(await copyKey(this.#bucket, ...keys, { what, signal })) };
   }
 
-  async #deleteBatch(
-    files: readonly LTXFileRef[],
-    what: string,
-    signal: AbortSignal | undefined,
-  ): Promise<FileFailure[]> {
-    const { client, sdk, config } = this.#bucket;
-    const keys = files.map((file) => keyOf(LAYOUT, this.#root, file));
-    const command = new sdk.DeleteObjectsCommand({
-      Bucket: config.bucket,
-      Delete: { Objects: keys.map((Key) => ({ Key })) },
-    });
-    try {
-      const { Errors = [] } = await request(this.#bucket, what, signal, (abortSignal) =>
-        client.send(command, { abortSignal }),
-      );
-      return Errors.flatMap(({ Key = '', Code, Message }) => {
-        const code = codeOfObject(Code);
-        if (code === 'REPLICA_NOT_FOUND') return [];
-        const file = files[keys.indexOf(Key)];
-        const name = file === undefined ? Key : describeFile(file);
-        return [{ file: name, code, message: `${Code ?? 'failed'}: ${Message ?? ''}` }];
-      });
-    } catch (error) {
-      if (!isError(error) || error.code === 'REPLICA_CLOSED') throw error;
-      const { code, message } = error;
-      return files.map((file) => ({ file: describeFile(file), code, message }));
-    }
+  #startAt(level: number, from: ListOptions['from']): { startAfter?: string } {
+    return from === undefined ? {} : { startAfter: startAfterKey(LAYOUT, this.#root, level, from) };
+  }
+
+  #keyOf(file: LTXFileRef): string {
+    return keyOf(LAYOUT, this.#root, file);
   }
 }

@@ -1,18 +1,36 @@
 /**
- * The configuration of a replica in a bucket, by YAML or by URL. All keys of Litestream 0.5.
+ * The configuration of a replica in a bucket: all keys that Litestream 0.5 has for s3, by YAML or,
+ * in kebab-case or camelCase, in the query of an s3:// URL (url.ts).
  *
- *  s3://bucket/path?endpoint=…&region=…   keys in kebab-case or camelCase
+ *  key                      standard
+ *  bucket                   must be given; or the ARN of an access point
+ *  path                     none: keys then begin with a slash, as Litestream's do
+ *  url                      s3://bucket/path?…, instead of the above; other keys win over its query
+ *  endpoint                 AWS; http for this machine and private networks, else https
+ *  region                   the bucket's, asked for; us-east-1 where an endpoint is given
+ *  force-path-style         true where an endpoint is given
+ *  skip-verify              false
+ *  access-key-id            with secret-access-key, or neither: the AWS SDK's chain of credentials
+ *  secret-access-key
+ *  session-token            none; only beside the two
+ *  part-size                8 MiB; a file up to this size is one request
+ *  concurrency              what suits the provider (presets.ts): parts at once
+ *  sign-payload             true; else Content-MD5 vouches for the bytes
+ *  require-content-md5      what suits the provider: Content-MD5 on DeleteObjects
+ *  storage-class            the bucket's
+ *  sse-customer-algorithm   AES256, beside sse-customer-key or -path
+ *  sse-customer-key         none; 32 bytes in base64
+ *  sse-customer-key-path    none; a file that holds it
+ *  sse-customer-key-md5     none; checked against the key
+ *  sse-kms-key-id           none
+ *
+ * `type` and `name` are read by whoever chose this backend.
  */
 
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
-import {
-  ConfigReader,
-  rootOfURLPath,
-  secret,
-  type ParsedConfig,
-  type Secret,
-} from '@sluice/core/backend';
-import { hostOf } from './host.ts';
+import { ConfigReader, secret, type ParsedConfig, type Secret } from '@sluice/core/backend';
+import { inputFromURL } from './url.ts';
 
 export interface S3Config {
   readonly bucket: string;
@@ -21,46 +39,46 @@ export interface S3Config {
   readonly region: string | undefined;
   readonly forcePathStyle: boolean | undefined;
   readonly skipVerify: boolean;
-  /** Together or not at all: without them, the SDK's own chain of credentials. */
+  /** This and the secret, or neither. */
   readonly accessKeyID: string | undefined;
   readonly secretAccessKey: Secret | undefined;
   readonly sessionToken: Secret | undefined;
   readonly partSizeBytes: number;
-  /** Parts of one upload at once; undefined for what suits the provider. */
   readonly partsAtOnce: number | undefined;
   readonly signPayload: boolean;
-  /** Content-MD5 on DeleteObjects; undefined for what suits the provider. */
   readonly requireContentMD5: boolean | undefined;
   readonly storageClass: string | undefined;
+  /** 32 bytes, in base64. */
   readonly sseCustomerKey: Secret | undefined;
   readonly sseKMSKeyID: string | undefined;
 }
 
+const MIB = 1024 * 1024;
 /** S3 refuses smaller parts, but for the last. */
-const PART_BYTES_MIN = 5 * 1024 * 1024;
-/** 10,000 parts of it are 80 GB; a small file is one request. */
-const PART_BYTES_DEFAULT = 8 * 1024 * 1024;
-const PART_BYTES_MAX = 512 * 1024 * 1024;
+const PART_BYTES_MIN = 5 * MIB;
+/** Litestream has 5 MiB; with 8, the largest object of 10,000 parts is 78 GiB before parts grow. */
+const PART_BYTES_DEFAULT = 8 * MIB;
+/** A part lies in memory whole. 10,000 parts of it are as much as S3 takes. */
+const PART_BYTES_MAX = 512 * MIB;
+/** More is more memory, and not faster on any link that we know of. */
 const PARTS_AT_ONCE_MAX = 32;
+const CUSTOMER_KEY_BYTES = 32;
 
 /** CONFIG_INVALID with all issues. */
 export function parseConfig(input: unknown): ParsedConfig<S3Config> {
-  const reader = new ConfigReader('s3', input);
+  const reader = new ConfigReader('s3', withURL(input));
   reader.ignore('name');
   reader.oneOf('type', ['s3']);
+  checkURL(reader);
   const bucket = reader.requiredString('bucket');
-  reader.together('access-key-id', 'secret-access-key');
-  reader.exclusive('sse-customer-key', 'sse-customer-key-path');
-  reader.oneOf('sse-customer-algorithm', ['AES256']);
+  const path = reader.string('path') ?? '';
   const config: S3Config = {
     bucket,
     endpoint: readEndpoint(reader),
     region: reader.string('region'),
     forcePathStyle: reader.boolean('force-path-style'),
     skipVerify: reader.boolean('skip-verify') ?? false,
-    accessKeyID: reader.string('access-key-id'),
-    secretAccessKey: reader.secret('secret-access-key'),
-    sessionToken: reader.secret('session-token'),
+    ...readCredentials(reader),
     partSizeBytes:
       reader.sizeBytes('part-size', { min: PART_BYTES_MIN, max: PART_BYTES_MAX }) ??
       PART_BYTES_DEFAULT,
@@ -71,48 +89,108 @@ export function parseConfig(input: unknown): ParsedConfig<S3Config> {
     sseCustomerKey: readCustomerKey(reader),
     sseKMSKeyID: reader.string('sse-kms-key-id'),
   };
-  const path = reader.string('path') ?? '';
+  checkEncryption(reader, config);
   reader.finish();
   return { config, path };
 }
 
-/** The input that YAML would give. What the host says of region and endpoint is filled in. */
+/** The input that YAML would give. A URL that is not right becomes an issue of `parseConfig`. */
 export function configFromURL(url: URL): unknown {
-  const input: Record<string, unknown> = { type: 's3', ...hostOf(url) };
-  input['path'] = rootOfURLPath(url.pathname);
-  if (input['path'] === '') delete input['path'];
-  for (const [name, value] of url.searchParams) {
-    const key = name.replaceAll(/[A-Z]+/g, (letters) => `-${letters.toLowerCase()}`);
-    input[key === 'require-content-md-5' ? 'require-content-md5' : key] = value;
-  }
-  return input;
+  return inputFromURL(url.href);
+}
+
+/** What `url` says, where keys of their own do not say otherwise. */
+function withURL(input: unknown): unknown {
+  if (typeof input !== 'object' || input === null || !('url' in input)) return input;
+  const { url } = input;
+  if (typeof url !== 'string' || !isS3URL(url)) return input;
+  return { ...inputFromURL(url), ...input };
+}
+
+function checkURL(reader: ConfigReader): void {
+  const url = reader.string('url');
+  if (url !== undefined && !isS3URL(url)) reader.issue('url', 'must begin with s3://');
+}
+
+function isS3URL(text: string): boolean {
+  return /^s3:\/\//i.test(text);
 }
 
 function readEndpoint(reader: ConfigReader): string | undefined {
   const text = reader.string('endpoint');
   if (text === undefined) return undefined;
-  const full = /^https?:\/\//.test(text) ? text : `${schemeFor(text)}://${text}`;
-  if (URL.canParse(full) && new URL(full).pathname === '/') return full.replace(/\/$/, '');
-  reader.issue('endpoint', `is "${text}": a host, or http(s)://host, without a path`);
+  const full = /^https?:\/\//i.test(text) ? text : `${schemeFor(text)}://${text}`;
+  const url = URL.canParse(full) ? new URL(full) : undefined;
+  const isHost = url !== undefined && url.pathname === '/' && url.search === '' && url.hash === '';
+  if (isHost && url.username === '' && url.password === '') return url.origin;
+  // Not shown: somebody may have put a password into it.
+  reader.issue('endpoint', 'must be a host, or http(s)://host, without a path or a password');
   return undefined;
 }
 
-/** Plain HTTP is for this machine and private networks only. */
+/** Without a scheme, plain HTTP is for this machine and private networks only. */
 function schemeFor(host: string): 'http' | 'https' {
   const isPrivate =
-    /^(localhost|127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|\[::1\])/.test(host) ||
-    /\.(local|localhost)(:\d+)?$/.test(host);
+    /^(localhost|127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|\[::1\])/i.test(host) ||
+    /\.(local|localhost)(:\d+)?$/i.test(host);
   return isPrivate ? 'http' : 'https';
 }
 
+function readCredentials(
+  reader: ConfigReader,
+): Pick<S3Config, 'accessKeyID' | 'secretAccessKey' | 'sessionToken'> {
+  reader.together('access-key-id', 'secret-access-key');
+  if (reader.has('session-token') && !reader.has('access-key-id')) {
+    reader.issue('session-token', 'needs access-key-id and secret-access-key beside it');
+  }
+  return {
+    accessKeyID: reader.string('access-key-id'),
+    secretAccessKey: reader.secret('secret-access-key'),
+    sessionToken: reader.secret('session-token'),
+  };
+}
+
 function readCustomerKey(reader: ConfigReader): Secret | undefined {
+  reader.exclusive('sse-customer-key', 'sse-customer-key-path');
   const given = reader.secret('sse-customer-key');
   const file = reader.string('sse-customer-key-path');
-  if (file === undefined) return given;
+  const md5 = reader.string('sse-customer-key-md5');
+  const source = file === undefined ? 'sse-customer-key' : 'sse-customer-key-path';
+  const key = file === undefined ? given : readKeyFile(reader, file);
+  if (key === undefined) return undefined;
+  const bytes = Buffer.from(key.reveal(), 'base64');
+  if (bytes.byteLength !== CUSTOMER_KEY_BYTES) {
+    const had = `${bytes.byteLength} bytes when read as base64`;
+    reader.issue(source, `has ${had}: it must be ${CUSTOMER_KEY_BYTES}`);
+  }
+  if (md5 !== undefined && md5 !== createHash('md5').update(bytes).digest('base64')) {
+    reader.issue('sse-customer-key-md5', 'is not that of the key');
+  }
+  return secret(bytes.toString('base64'));
+}
+
+function readKeyFile(reader: ConfigReader, file: string): Secret | undefined {
   try {
     return secret(fs.readFileSync(file, 'utf8').trim());
   } catch (error) {
-    reader.issue('sse-customer-key-path', error instanceof Error ? error.message : String(error));
+    const said = error instanceof Error ? error.message : String(error);
+    reader.issue('sse-customer-key-path', `cannot be read: ${said}`);
     return undefined;
+  }
+}
+
+function checkEncryption(reader: ConfigReader, config: S3Config): void {
+  const algorithm = reader.oneOf('sse-customer-algorithm', ['AES256']);
+  const { sseCustomerKey, sseKMSKeyID, endpoint } = config;
+  if (algorithm !== undefined && sseCustomerKey === undefined) {
+    reader.issue('sse-customer-algorithm', 'needs sse-customer-key or sse-customer-key-path');
+  }
+  if (sseCustomerKey === undefined) return;
+  if (sseKMSKeyID !== undefined) {
+    reader.issue('sse-kms-key-id', 'cannot be given together with a customer key');
+  }
+  // The key goes along with each request.
+  if (endpoint?.startsWith('http://') === true && schemeFor(endpoint.slice(7)) === 'https') {
+    reader.issue('endpoint', 'must be https where a customer key is sent to it');
   }
 }

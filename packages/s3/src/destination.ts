@@ -1,84 +1,102 @@
-/** One bucket with one set of credentials: one SDK client, at most SOCKETS_MAX sockets. */
+/** One bucket with one set of credentials: one SDK client, whatever the number of databases. */
 
 import { Agent as HTTPAgent } from 'node:http';
 import { Agent as HTTPSAgent } from 'node:https';
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
-import { ReplicationError, type ConnectContext, type Destination } from '@sluice/core/backend';
-import type { S3Config } from './config.ts';
+import type { Capabilities, ConnectContext, Destination } from '@sluice/core/backend';
+import type { Bucket } from './bucket.ts';
+import { Budget } from './budget.ts';
 import { S3Replica } from './client.ts';
+import type { S3Config } from './config.ts';
 import { S3Objects } from './objects.ts';
-import { presetFor, type Preset } from './presets.ts';
-import { sendDeleteChecksum, sendHeaders, stripChecksumHeaders } from './wire.ts';
+import { presetFor, type DeleteChecksum, type Preset } from './presets.ts';
+import { REGION_DEFAULT, regionOfEndpoint, regionOnce } from './region.ts';
+import { shapeRequests } from './wire.ts';
+import { Work } from './work.ts';
 
-/** For all databases together. */
-const SOCKETS_MAX = 16;
+/** Kept open between requests: as many as core has calls on their way at once. */
+const IDLE_SOCKETS_MAX = 16;
+/**
+ * A file that is being read holds its socket until it has been read, however many are open, and no
+ * other call may wait for that. So this is not what limits requests (core and the budget do); it is
+ * well below the 256 sessions that Hetzner allows an address.
+ */
+const SOCKETS_MAX = 128;
 const CONNECT_MS_MAX = 10_000;
-/** No byte for so long on a socket: the request has failed. */
+/** Nothing sent and nothing received for so long: the request has failed. */
 const SILENCE_MS_MAX = 60_000;
-/** Where nothing says otherwise; every S3-compatible server takes it. */
-const REGION_DEFAULT = 'us-east-1';
 
-/** What the parts of a destination share. */
-export interface Bucket {
-  readonly client: S3Client;
-  readonly sdk: typeof import('@aws-sdk/client-s3');
-  readonly config: S3Config;
-  readonly preset: Preset;
-  readonly name: string;
-  /** Aborted at close. */
-  readonly closing: AbortSignal;
-}
-
-export async function connect(config: S3Config, _context: ConnectContext): Promise<Destination> {
+/** Sends nothing: what is not right is told by the first call. */
+export async function connect(config: S3Config, context: ConnectContext): Promise<Destination> {
   const sdk = await import('@aws-sdk/client-s3');
   const preset = presetFor(config.endpoint);
-  const client = new sdk.S3Client(clientConfig(config, preset));
-  client.middlewareStack.add(sendHeaders(headersOf(config, preset)), { step: 'build' });
-  client.middlewareStack.add(stripChecksumHeaders, { step: 'build', priority: 'low' });
-  client.middlewareStack.add(sendDeleteChecksum(deleteChecksum(config, preset)), {
-    step: 'build',
-    priority: 'low',
-  });
-  const closing = new AbortController();
   const name = `s3://${config.bucket}`;
-  const bucket: Bucket = { client, sdk, config, preset, name, closing: closing.signal };
-  let closed = false;
+  const work = new Work(name);
+  const client = makeClient(config, sdk);
+  shapeRequests(client, {
+    headers: {
+      ...preset.headers,
+      ...(!config.signPayload && { 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' }),
+    },
+    deleteChecksum: deleteChecksum(config, preset),
+  });
+  const partsAtOnce = config.partsAtOnce ?? preset.partsAtOnce;
+  const budget = new Budget(partsAtOnce * config.partSizeBytes);
+  const { logger } = context;
+  const bucket: Bucket = { name, client, sdk, config, preset, logger, work, budget };
+  let closed: Promise<void> | undefined;
   return {
     name,
-    capabilities: { ranges: true, ifAbsent: 'any-size' },
+    capabilities: capabilitiesOf(preset),
     replica: (path) => new S3Replica(bucket, path),
     objects: (path) => new S3Objects(bucket, path),
-    close: async () => {
-      if (closed) return;
-      closed = true;
-      closing.abort(new ReplicationError('REPLICA_CLOSED', `${name} was closed`));
-      client.destroy();
+    async close() {
+      closed ??= work.close().then(() => client.destroy());
+      await closed;
     },
   };
 }
 
-function headersOf(config: S3Config, preset: Preset): Record<string, string> {
-  return {
-    ...preset.headers,
-    ...(!config.signPayload && { 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' }),
-  };
+function capabilitiesOf({ conditions }: Preset): Capabilities {
+  return { ranges: true, ...(conditions === 'honoured' && { ifAbsent: 'any-size' }) };
 }
 
-function deleteChecksum(config: S3Config, preset: Preset): Preset['deleteChecksum'] {
-  if (config.requireContentMD5 === undefined) return preset.deleteChecksum;
-  if (config.requireContentMD5) return 'md5';
-  return preset.deleteChecksum === 'md5' ? 'none' : preset.deleteChecksum;
+/** Litestream's key, where it is given, over what is known of the provider. */
+function deleteChecksum({ requireContentMD5 }: S3Config, { deletes }: Preset): DeleteChecksum {
+  if (requireContentMD5 === true) return 'md5';
+  if (deletes === 'one-by-one') return 'none';
+  return requireContentMD5 === false && deletes === 'md5' ? 'crc32' : deletes;
 }
 
-function clientConfig(config: S3Config, preset: Preset): S3ClientConfig {
+function makeClient(config: S3Config, sdk: typeof import('@aws-sdk/client-s3')): S3Client {
+  const { endpoint } = config;
+  const shared = clientConfig(config);
+  const given = config.region ?? (endpoint === undefined ? undefined : regionOfEndpoint(endpoint));
+  if (given !== undefined || endpoint !== undefined) {
+    return new sdk.S3Client({ ...shared, region: given ?? REGION_DEFAULT });
+  }
+  const client: S3Client = new sdk.S3Client({
+    ...shared,
+    // The same sockets and credentials serve both, so there is one client to close.
+    region: regionOnce(config.bucket, sdk, (region) => {
+      const { requestHandler, credentials } = client.config;
+      return new sdk.S3Client({ ...shared, region, requestHandler, credentials });
+    }),
+  });
+  return client;
+}
+
+function clientConfig(config: S3Config): S3ClientConfig {
   const { accessKeyID, secretAccessKey, sessionToken, endpoint } = config;
-  const agent = { keepAlive: true, maxSockets: SOCKETS_MAX };
+  const agent = { keepAlive: true, maxSockets: SOCKETS_MAX, maxFreeSockets: IDLE_SOCKETS_MAX };
   return {
-    region: config.region ?? (endpoint === undefined ? regionOfEnvironment() : REGION_DEFAULT),
-    forcePathStyle: config.forcePathStyle ?? (endpoint !== undefined && preset.pathStyle === 'yes'),
+    customUserAgent: 'sluice',
+    forcePathStyle: config.forcePathStyle ?? endpoint !== undefined,
+    useArnRegion: true,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    followRegionRedirects: endpoint === undefined,
+    // With agents of our own the SDK does not wait for "100 Continue", so it need not ask for it.
+    expectContinueHeader: false,
     maxAttempts: 1, // core retries, once for all backends
     requestHandler: {
       connectionTimeout: CONNECT_MS_MAX,
@@ -96,10 +114,4 @@ function clientConfig(config: S3Config, preset: Preset): S3ClientConfig {
         },
       }),
   };
-}
-
-/** The SDK reads the same variables, and fails where there is none; a bucket's own region is followed to. */
-function regionOfEnvironment(): string {
-  const { AWS_REGION: region, AWS_DEFAULT_REGION: fallback } = process.env;
-  return region ?? fallback ?? REGION_DEFAULT;
 }

@@ -2,57 +2,153 @@
 
 import { ReplicationError, type ErrorCode } from '@sluice/core/backend';
 
-interface ServiceError {
-  readonly name?: string;
-  readonly message?: string;
-  readonly code?: string;
-  readonly Code?: string;
-  readonly $metadata?: { readonly httpStatusCode?: number };
-  readonly $response?: { readonly headers?: Readonly<Record<string, string>> };
-  readonly $retryable?: unknown;
-}
-
 /** Gives an error of the SDK a code. `what` says what was done, to what. */
 export function toReplicationError(error: unknown, what: string): ReplicationError {
-  const {
-    name = '',
-    message = String(error),
-    code,
-    Code,
-    $metadata,
-    $response,
-  } = error as ServiceError;
-  const status = $metadata?.httpStatusCode;
-  const said = Code ?? name;
-  const kind = classify(said, code, status);
-  const hint = HINTS[kind];
-  const retryAfter = Number($response?.headers?.['retry-after']);
-  const answer = status === undefined ? message : `${said || message} (${status})`;
-  return new ReplicationError(kind, `${what}: ${answer}${hint === undefined ? '' : `; ${hint}`}`, {
-    cause: error,
-    status,
-    retryAfterMs: Number.isFinite(retryAfter) && retryAfter > 0 ? retryAfter * 1000 : undefined,
+  const answer = readAnswer(error);
+  const code = classify(answer.code, answer.status);
+  const hint = hintFor(code, answer);
+  return new ReplicationError(code, `${what}: ${describe(answer)}${hint && `; ${hint}`}`, {
+    cause: causeOf(answer),
+    status: answer.status,
+    retryAfterMs: answer.retryAfterMs,
   });
 }
 
-const HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
-  REPLICA_PERMISSION_DENIED: 'check the policy of these credentials',
-  REPLICA_UNAUTHENTICATED: 'check key, secret and token, and this machine’s clock',
-  REPLICA_DESTINATION_NOT_FOUND: 'check the name of the bucket and its region',
-};
-
 /** The code of one object's failure in DeleteObjects. */
 export function codeOfObject(code: string | undefined): ErrorCode {
-  return classify(code ?? '', undefined, undefined);
+  return classify(code ?? '', undefined);
 }
 
-function classify(name: string, system: string | undefined, status: number | undefined): ErrorCode {
-  switch (name) {
+/** Whether the server does not know the operation at all. */
+export function isNotImplemented(error: ReplicationError): boolean {
+  return error.status === 501 || error.status === 405;
+}
+
+/** The region of the bucket, where an answer that refuses another one names it. */
+export function regionNamedBy(error: unknown): string | undefined {
+  return readAnswer(error).region;
+}
+
+/** What is known of a failed request, and all that we keep of it. */
+interface Answer {
+  /** "NoSuchKey" of S3, "ECONNREFUSED" of the system, a class name of the SDK. */
+  readonly code: string;
+  readonly message: string;
+  readonly status: number | undefined;
+  readonly requestID: string | undefined;
+  readonly region: string | undefined;
+  readonly retryAfterMs: number | undefined;
+  /** How much further our clock is than the server's, where it was refused for that. */
+  readonly skewMs: number | undefined;
+}
+
+/** What the SDK puts into its errors. Nothing of it is relied on to be there. */
+interface SDKError {
+  readonly name?: unknown;
+  readonly message?: unknown;
+  readonly code?: unknown;
+  readonly Region?: unknown;
+  readonly ServerTime?: unknown;
+  readonly RequestTime?: unknown;
+  readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string };
+  readonly $response?: { readonly headers?: Readonly<Record<string, string | undefined>> };
+  /** Of an AggregateError: one for each address that was tried. */
+  readonly errors?: readonly unknown[];
+}
+
+function readAnswer(error: unknown): Answer {
+  const said: SDKError = typeof error === 'object' && error !== null ? error : {};
+  const status = said.$metadata?.httpStatusCode;
+  const headers = said.$response?.headers ?? {};
+  const [first] = said.errors ?? [];
+  const system = text(said.code) ?? (first === undefined ? undefined : readAnswer(first).code);
+  const name = text(said.name) ?? '';
+  return {
+    // A name that is a status stands for an answer without a body.
+    code: status === undefined && system !== undefined ? system : name,
+    message: text(said.message) ?? (first === undefined ? '' : readAnswer(first).message),
+    status,
+    requestID: said.$metadata?.requestId,
+    region: headers['x-amz-bucket-region'] ?? text(said.Region),
+    retryAfterMs: readRetryAfter(headers['retry-after']),
+    skewMs: readSkew(said),
+  };
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** Seconds, or a date. */
+function readRetryAfter(header: string | undefined): number | undefined {
+  if (header === undefined) return undefined;
+  const ms = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - Date.now();
+  return ms > 0 ? ms : undefined;
+}
+
+function readSkew(error: SDKError): number | undefined {
+  const ours = text(error.RequestTime)?.replace(
+    /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/,
+    '$1-$2-$3T$4:$5:$6Z',
+  );
+  const skewMs = Date.parse(ours ?? '') - Date.parse(text(error.ServerTime) ?? '');
+  return Number.isNaN(skewMs) ? undefined : skewMs;
+}
+
+function describe({ code, message, status, requestID }: Answer): string {
+  const said = [code, message].filter((part) => part !== '' && part !== 'UnknownError');
+  const of = status === undefined ? [] : [`status ${status}`];
+  if (requestID !== undefined) of.push(`request ${requestID}`);
+  return `${said.join(': ') || 'failed'}${of.length > 0 ? ` (${of.join(', ')})` : ''}`;
+}
+
+/**
+ * The SDK's error itself is not kept: where a signature does not match, it holds the canonical
+ * request, and with it the session token and a customer's key.
+ */
+function causeOf({ code, message }: Answer): Error {
+  const cause = new Error(message);
+  cause.name = code === '' ? 'Error' : code;
+  return cause;
+}
+
+function hintFor(code: ErrorCode, answer: Answer): string {
+  if (answer.skewMs !== undefined) {
+    const minutes = Math.round(Math.abs(answer.skewMs) / 60_000);
+    const way = answer.skewMs > 0 ? 'ahead of' : 'behind';
+    return `this machine's clock is ${minutes} minutes ${way} the server's: set it`;
+  }
+  if (answer.region !== undefined && isOfRegion(answer.code, answer.status)) {
+    return `the bucket is in ${answer.region}: set region`;
+  }
+  switch (code) {
+    case 'REPLICA_PERMISSION_DENIED':
+      return 'check the policy of these credentials';
+    case 'REPLICA_UNAUTHENTICATED':
+      return 'check access-key-id, secret-access-key and session-token, or where the AWS SDK finds them';
+    case 'REPLICA_DESTINATION_NOT_FOUND':
+      return 'check bucket, region and endpoint';
+    case 'REPLICA_HOST_UNTRUSTED':
+      return 'give its authority in NODE_EXTRA_CA_CERTS, or set skip-verify';
+    default:
+      return '';
+  }
+}
+
+function isOfRegion(code: string, status: number | undefined): boolean {
+  return code === 'AuthorizationHeaderMalformed' || status === 301 || status === 307;
+}
+
+function classify(code: string, status: number | undefined): ErrorCode {
+  switch (code) {
     case 'NoSuchKey':
-    case 'NotFound':
     case 'NoSuchVersion':
       return 'REPLICA_NOT_FOUND';
     case 'NoSuchBucket':
+    case 'AuthorizationHeaderMalformed': // it is in another region
+    case 'PermanentRedirect':
+    case 'InvalidBucketName':
+    case 'InvalidBucketState':
       return 'REPLICA_DESTINATION_NOT_FOUND';
     case 'AccessDenied':
     case 'AllAccessDisabled':
@@ -65,17 +161,11 @@ function classify(name: string, system: string | undefined, status: number | und
     case 'ExpiredToken':
     case 'InvalidToken':
     case 'TokenRefreshRequired':
-    case 'RequestTimeTooSkewed':
     case 'CredentialsProviderError':
+    case 'TokenProviderError':
       return 'REPLICA_UNAUTHENTICATED';
     case 'PreconditionFailed':
       return 'REPLICA_CONFLICT';
-    case 'ConditionalRequestConflict':
-    case 'OperationAborted':
-    case 'RequestTimeout':
-    case 'InternalError':
-    case 'TimeoutError':
-      return 'REPLICA_UNAVAILABLE';
     case 'SlowDown':
     case 'Throttling':
     case 'ThrottlingException':
@@ -84,28 +174,75 @@ function classify(name: string, system: string | undefined, status: number | und
       return 'REPLICA_RATE_LIMITED';
     case 'XMinioStorageFull':
     case 'QuotaExceeded':
+    case 'InsufficientStorage':
       return 'REPLICA_FULL';
     case 'InvalidRange':
       return 'REPLICA_RANGE';
     case 'NotImplemented':
+    case 'MethodNotAllowed':
     case 'EntityTooLarge':
+    case 'EntityTooSmall':
+    case 'KeyTooLongError':
       return 'REPLICA_UNSUPPORTED';
+    case 'ConditionalRequestConflict': // not decided: another write of this name was on its way
+    case 'OperationAborted':
+    case 'InternalError':
+    case 'ServiceUnavailable':
+    case 'RequestTimeout':
+    case 'RequestTimeTooSkewed': // the SDK has noted the difference: its next request allows for it
+    case 'TimeoutError':
+    // What arrived was not what we sent, or an upload is gone that somebody tidied away.
+    case 'BadDigest':
+    case 'IncompleteBody':
+    case 'XAmzContentSHA256Mismatch':
+    case 'NoSuchUpload':
+    case 'InvalidPart':
+      return 'REPLICA_UNAVAILABLE';
+    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
+    case 'SELF_SIGNED_CERT_IN_CHAIN':
+    case 'UNABLE_TO_GET_ISSUER_CERT':
+    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
+    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
+    case 'CERT_HAS_EXPIRED':
+    case 'ERR_TLS_CERT_ALTNAME_INVALID':
+      return 'REPLICA_HOST_UNTRUSTED';
+    case 'ECONNREFUSED':
+    case 'ECONNRESET':
+    case 'ECONNABORTED':
+    case 'EPIPE':
+    case 'ETIMEDOUT':
+    case 'EHOSTUNREACH':
+    case 'EHOSTDOWN':
+    case 'ENETUNREACH':
+    case 'ENETDOWN':
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+    case 'EPROTO':
+    case 'EMFILE':
+    case 'ENFILE':
+    case 'ERR_STREAM_PREMATURE_CLOSE':
+      return 'REPLICA_UNAVAILABLE';
     default:
-      return system !== undefined ? 'REPLICA_UNAVAILABLE' : byStatus(status);
+      return byStatus(status);
   }
 }
 
-/** Where the answer has no body: HEAD, and proxies. */
+/** Where the answer has no code: of HEAD, and of what stands between us and S3. */
 function byStatus(status: number | undefined): ErrorCode {
   switch (status) {
+    case 301:
+    case 307:
+      return 'REPLICA_DESTINATION_NOT_FOUND';
     case 401:
       return 'REPLICA_UNAUTHENTICATED';
     case 403:
       return 'REPLICA_PERMISSION_DENIED';
     case 404:
       return 'REPLICA_NOT_FOUND';
-    case 409:
-      return 'REPLICA_UNAVAILABLE';
+    case 405:
+    case 501:
+      return 'REPLICA_UNSUPPORTED';
     case 412:
       return 'REPLICA_CONFLICT';
     case 416:
@@ -113,15 +250,17 @@ function byStatus(status: number | undefined): ErrorCode {
     case 429:
     case 503:
       return 'REPLICA_RATE_LIMITED';
+    case 507:
+      return 'REPLICA_FULL';
     case 408:
+    case 409:
     case 500:
     case 502:
     case 504:
       return 'REPLICA_UNAVAILABLE';
-    case 507:
-      return 'REPLICA_FULL';
     case undefined:
     default:
+      // An unknown refusal must be seen, not repeated.
       return 'REPLICA_UNKNOWN';
   }
 }

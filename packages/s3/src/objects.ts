@@ -1,6 +1,7 @@
 /** Small things by name, beside the levels: one object each, its ETag as version. */
 
 import {
+  bodyFromBytes,
   describeReplica,
   isError,
   objectKey,
@@ -14,10 +15,12 @@ import {
   type OpenedObject,
   type PutOptions,
 } from '@sluice/core/backend';
-import type { Bucket } from './destination.ts';
+import type { Bucket } from './bucket.ts';
+import { deleteKey } from './deleting.ts';
 import { listKeys } from './listing.ts';
 import { openKey } from './opening.ts';
-import { contentMD5, request, storage } from './requests.ts';
+import type { Upload } from './source.ts';
+import { upload } from './upload.ts';
 
 export class S3Objects implements NamedObjects {
   readonly #bucket: Bucket;
@@ -35,25 +38,19 @@ export class S3Objects implements NamedObjects {
     bytes: Uint8Array,
     { condition, signal }: PutOptions = {},
   ): Promise<{ version: string }> {
-    const { client, sdk, config } = this.#bucket;
     const what = `write ${name} to ${this.#name}`;
-    const command = new sdk.PutObjectCommand({
-      Bucket: config.bucket,
-      Key: objectKey(this.#root, name),
-      Body: bytes,
-      ContentLength: bytes.length,
-      ...(condition === 'if-absent' && { IfNoneMatch: '*' }),
-      ...(typeof condition === 'object' && { IfMatch: condition.version }),
-      ...contentMD5(this.#bucket, bytes),
-      ...storage(this.#bucket),
-    });
     try {
-      const { ETag = '' } = await request(this.#bucket, what, signal, (abortSignal) =>
-        client.send(command, { abortSignal }),
-      );
-      return { version: ETag };
+      const { version } = await upload(this.#bucket, {
+        key: objectKey(this.#root, name),
+        body: bodyFromBytes(bytes, new Date(0)),
+        metadata: {}, // what must be kept is in the body
+        condition: conditionOf(condition),
+        what,
+        signal,
+      });
+      return { version };
     } catch (error) {
-      // What is no longer there has not the version that was asked for.
+      // What is gone has not the version that was asked for.
       if (!isError(error, 'REPLICA_NOT_FOUND') || typeof condition !== 'object') throw error;
       throw new ReplicationError('REPLICA_CONFLICT', `${what}: it is gone`, { cause: error });
     }
@@ -81,23 +78,15 @@ export class S3Objects implements NamedObjects {
 
   async delete(
     name: string,
-    { version, signal }: AbortableOptions & { readonly version?: string | undefined } = {},
+    options: AbortableOptions & { readonly version?: string | undefined } = {},
   ): Promise<void> {
-    const { client, sdk, config } = this.#bucket;
+    const { version, signal } = options;
     const what = `delete ${name} at ${this.#name}`;
-    const command = new sdk.DeleteObjectCommand({
-      Bucket: config.bucket,
-      Key: objectKey(this.#root, name),
-      ...(version !== undefined && { IfMatch: version }),
-    });
-    try {
-      await request(this.#bucket, what, signal, (abortSignal) =>
-        client.send(command, { abortSignal }),
-      );
-    } catch (error) {
-      if (!isError(error, 'REPLICA_NOT_FOUND')) throw error;
-      if (version === undefined) return;
-      throw new ReplicationError('REPLICA_CONFLICT', `${what}: it is gone`, { cause: error });
-    }
+    await deleteKey(this.#bucket, objectKey(this.#root, name), { what, signal, version });
   }
+}
+
+function conditionOf(condition: PutOptions['condition']): Upload['condition'] {
+  if (condition === undefined) return {};
+  return condition === 'if-absent' ? { IfNoneMatch: '*' } : { IfMatch: condition.version };
 }

@@ -5,67 +5,52 @@ import { ReplicationError, type LTXBody } from '@sluice/core/backend';
 export class PartReader {
   readonly #iterator: AsyncIterator<Uint8Array>;
   readonly #sizeBytes: number;
-  readonly #partBytes: number;
   readonly #what: string;
   #rest: Uint8Array = new Uint8Array(0);
-  #read = 0;
-  #turn: Promise<unknown> = Promise.resolve();
+  #readBytes = 0;
 
-  constructor(body: Pick<LTXBody, 'sizeBytes' | 'open'>, partBytes: number, what: string) {
-    this.#iterator = body.open()[Symbol.asyncIterator]();
-    this.#sizeBytes = body.sizeBytes;
-    this.#partBytes = partBytes;
+  /** `source` is the body's, opened; `sizeBytes` what it is said to have. */
+  constructor(source: AsyncIterable<Uint8Array>, sizeBytes: LTXBody['sizeBytes'], what: string) {
+    this.#iterator = source[Symbol.asyncIterator]();
+    this.#sizeBytes = sizeBytes;
     this.#what = what;
   }
 
-  /** The next part, or undefined after the last. Calls may overlap: each gets its own part. */
-  async next(): Promise<Uint8Array | undefined> {
-    const part = this.#turn.then(() => this.#take());
-    this.#turn = part.catch(() => undefined); // whoever asked is told
-    return await part;
+  /** The next bytes, up to `partBytes`. With the last of them it is sure that no more follow. */
+  async next(partBytes: number): Promise<Uint8Array> {
+    const wanted = Math.min(partBytes, this.#sizeBytes - this.#readBytes);
+    const part = Buffer.allocUnsafeSlow(wanted); // of its own: a pool would keep it all
+    let length = 0;
+    while (length < wanted) {
+      if (!(await this.#fill())) throw this.#wrongSize('fewer');
+      const chunk = this.#rest.subarray(0, wanted - length);
+      part.set(chunk, length);
+      length += chunk.byteLength;
+      this.#rest = this.#rest.subarray(chunk.byteLength);
+    }
+    this.#readBytes += length;
+    if (this.#readBytes === this.#sizeBytes && (await this.#fill())) throw this.#wrongSize('more');
+    return part;
   }
 
   async close(): Promise<void> {
-    await this.#turn;
     await this.#iterator.return?.();
   }
 
-  async #take(): Promise<Uint8Array | undefined> {
-    const wanted = Math.min(this.#partBytes, this.#sizeBytes - this.#read);
-    const part = Buffer.allocUnsafeSlow(wanted);
-    let length = 0;
-    while (length < wanted) {
-      if (this.#rest.length === 0 && !(await this.#refill())) throw this.#wrong('fewer');
-      const chunk = this.#rest.subarray(0, wanted - length);
-      part.set(chunk, length);
-      length += chunk.length;
-      this.#rest = this.#rest.subarray(chunk.length);
+  /** False at the end. */
+  async #fill(): Promise<boolean> {
+    while (this.#rest.byteLength === 0) {
+      const { done, value } = await this.#iterator.next();
+      if (done === true) return false;
+      this.#rest = value;
     }
-    this.#read += length;
-    if (wanted > 0) {
-      if (this.#read === this.#sizeBytes) await this.#expectEnd();
-      return part;
-    }
-    if (this.#sizeBytes === 0) await this.#expectEnd();
-    return undefined;
-  }
-
-  async #expectEnd(): Promise<void> {
-    while (this.#rest.length === 0) if (!(await this.#refill())) return;
-    throw this.#wrong('more');
-  }
-
-  async #refill(): Promise<boolean> {
-    const { done, value } = await this.#iterator.next();
-    if (done === true) return false;
-    this.#rest = value;
     return true;
   }
 
-  #wrong(than: 'fewer' | 'more'): ReplicationError {
+  #wrongSize(than: 'fewer' | 'more'): ReplicationError {
     return new ReplicationError(
-      'REPLICA_TRUNCATED',
-      `${this.#what}: its source gives ${than} than the ${this.#sizeBytes} bytes that it said`,
+      than === 'fewer' ? 'LTX_TRUNCATED' : 'LTX_INVALID',
+      `${this.#what}: the source gives ${than} than the ${this.#sizeBytes} bytes that it said`,
     );
   }
 }

@@ -1,72 +1,99 @@
 /**
  * What providers want otherwise, by the host of the endpoint: one table, each row with its source.
  *
- *  deleteChecksum  what DeleteObjects carries over its body
- *  pathStyle       the bucket in the path, not in the host
- *  partsAtOnce     parts of one upload on their way at once
- *  headers         sent with every request
+ *  deletes      what DeleteObjects carries over its body, or that objects are deleted one by one
+ *  partsAtOnce  parts on their way at once, for all uploads of a destination together
+ *  partsMax     parts of one upload
+ *  conditions   whether writes with If-None-Match are known to be honoured
+ *  headers      sent with every request
+ *
+ * Everywhere, because most of them need it and AWS takes it: checksums of requests and answers only
+ * where required (so never an aws-chunked trailer), Content-Length, a signed payload, and the bucket
+ * in the path as soon as an endpoint is given (config.ts).
  */
 
+export type DeleteChecksum = 'crc32' | 'md5' | 'none';
+
 export interface Preset {
+  readonly name: string;
   readonly host: RegExp;
-  readonly deleteChecksum: 'crc32' | 'md5' | 'none';
-  readonly pathStyle: 'yes' | 'no';
+  readonly deletes: DeleteChecksum | 'one-by-one';
   readonly partsAtOnce: number;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly partsMax: number;
+  readonly conditions: 'honoured' | 'not-relied-on';
+  readonly headers: Readonly<Record<string, string>>;
   readonly source: string;
 }
 
-/** Memory is parts at once times part size, for each upload that is under way. */
+/** Memory is parts at once times part size: 32 MiB by default. Litestream has 5 of 5 MiB. */
 const PARTS_AT_ONCE = 4;
+/** AWS refuses more. */
+const PARTS_MAX = 10_000;
 
-/** AWS itself. The SDK's CRC32 is what it asks for since 2025; older code sends MD5. */
-export const AWS: Preset = {
-  host: /(^|\.)amazonaws\.com(\.cn)?$/,
-  deleteChecksum: 'crc32',
-  pathStyle: 'no',
+/** MD5 is what S3 asked for first: the oldest servers want it, and hardly one refuses it. */
+const DEFAULTS: Omit<Preset, 'name' | 'host' | 'source'> = {
+  deletes: 'md5',
   partsAtOnce: PARTS_AT_ONCE,
-  source: 'AWS S3 API reference, DeleteObjects',
+  partsMax: PARTS_MAX,
+  conditions: 'honoured',
+  headers: {},
 };
 
-const preset = (host: RegExp, source: string, differences: Partial<Preset> = {}): Preset => ({
-  host,
-  deleteChecksum: 'md5',
-  pathStyle: 'yes',
-  partsAtOnce: PARTS_AT_ONCE,
-  source,
-  ...differences,
-});
+/** The SDK sends CRC-32 to AWS by itself, even where checksums are sent only when required. */
+export const AWS: Preset = {
+  ...DEFAULTS,
+  name: 'AWS',
+  host: /(^|\.)amazonaws\.com(\.cn)?$/,
+  deletes: 'crc32',
+  source: 'Amazon S3 API reference, DeleteObjects: Content-MD5 or x-amz-checksum-*',
+};
+
+export const OTHER: Preset = {
+  ...DEFAULTS,
+  name: 'another provider',
+  host: /./,
+  source: 'benbjohnson/litestream#808: Oracle Cloud wants Content-MD5 on DeleteObjects',
+};
 
 export const PRESETS: readonly Preset[] = [
   AWS,
-  preset(
-    /\.r2\.cloudflarestorage\.com$/,
-    'benbjohnson/litestream#948: two or three parts at once',
-    {
-      partsAtOnce: 2,
-    },
-  ),
-  preset(
-    /(^|\.)(fly\.storage\.tigris\.dev|t3\.storage\.dev)$/,
-    'benbjohnson/litestream#905, #907',
-    {
-      deleteChecksum: 'none',
-      pathStyle: 'no',
-      headers: { 'x-tigris-consistent': 'true' },
-    },
-  ),
-  preset(/\.backblazeb2\.com$/, 'litestream guide for Backblaze B2'),
-  preset(/\.digitaloceanspaces\.com$/, 'benbjohnson/litestream S3 provider table', {
-    pathStyle: 'no',
-  }),
-  preset(/\.scw\.cloud$/, 'benbjohnson/litestream S3 provider table', { pathStyle: 'no' }),
-  preset(/\.your-objectstorage\.com$/, 'benbjohnson/litestream#1059: 256 sessions for an IP'),
-  preset(/^s3\.filebase\.com$/, 'benbjohnson/litestream S3 provider table'),
-  preset(/\.supabase\.co$/, 'benbjohnson/litestream S3 provider table'),
+  {
+    ...DEFAULTS,
+    name: 'Cloudflare R2',
+    host: /\.r2\.cloudflarestorage\.com$/,
+    partsAtOnce: 2,
+    source: 'cloudflare/cloudflare-docs#5236, benbjohnson/litestream#948: two or three at once',
+  },
+  {
+    ...DEFAULTS,
+    name: 'Tigris',
+    host: /^(fly\.storage\.tigris\.dev|t3\.storage\.dev)$/,
+    deletes: 'none',
+    headers: { 'x-tigris-consistent': 'true' },
+    source: 'benbjohnson/litestream#905 (stale reads across regions), #907 (no MD5)',
+  },
+  {
+    ...DEFAULTS,
+    name: 'Backblaze B2',
+    host: /\.backblazeb2\.com$/,
+    conditions: 'not-relied-on',
+    source: 'obsidian-s3-sync-and-backup#78: conditional writes answered 501',
+  },
+  {
+    ...DEFAULTS,
+    name: 'Scaleway',
+    host: /\.scw\.cloud$/,
+    partsMax: 1_000,
+    source: 'LINBIT/linstor-server#461: at most 1,000 parts',
+  },
+  {
+    ...DEFAULTS,
+    name: 'Alibaba OSS',
+    host: /\.aliyuncs\.com$/,
+    conditions: 'not-relied-on',
+    source: 'tobi/walgit#67: If-Match and If-None-Match answered 501',
+  },
 ];
-
-/** For any other endpoint: MD5, which the oldest servers ask for and none refuses (OCI, #808). */
-const OTHER: Preset = preset(/./, 'benbjohnson/litestream#808');
 
 export function presetFor(endpoint: string | undefined): Preset {
   if (endpoint === undefined) return AWS;

@@ -1,67 +1,56 @@
-/** What all calls to a bucket share: signals, names of errors, headers of encryption and storage. */
+/** One request to a bucket: how it ends when it is not wanted any more, and what its errors mean. */
 
-import { createHash } from 'node:crypto';
-import { isError, ReplicationError } from '@sluice/core/backend';
-import type { Bucket } from './destination.ts';
+import { isError } from '@sluice/core/backend';
+import type { Bucket } from './bucket.ts';
 import { toReplicationError } from './errors.ts';
 
-/** Runs one request. Rethrows an abort's reason untouched; gives everything else a code. */
+/**
+ * What an abort does to a request that is on its way:
+ *   cut     the connection is dropped at once: a read
+ *   settle  it may end by itself for SETTLE_MS_MAX before it is cut: a write. A server that has all
+ *           of it commits it whether we listen or not; so the name has settled when the call returns
+ */
+export type WhenAborted = 'cut' | 'settle';
+
+/** An aborted call rejects within a second. */
+const SETTLE_MS_MAX = 700;
+
+/** Rethrows an abort's reason untouched; gives everything else a code. */
 export async function request<Result>(
   bucket: Bucket,
   what: string,
-  signal: AbortSignal | undefined,
+  options: {
+    readonly signals: readonly (AbortSignal | undefined)[];
+    readonly whenAborted: WhenAborted;
+  },
   send: (abortSignal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
-  bucket.closing.throwIfAborted();
-  signal?.throwIfAborted();
-  const any = signal === undefined ? bucket.closing : AbortSignal.any([bucket.closing, signal]);
+  const { work } = bucket;
+  const signals = [...options.signals, work.closing];
+  for (const signal of signals) signal?.throwIfAborted();
+  const connection = new AbortController();
+  const { promise: over, reject } = Promise.withResolvers<never>();
+  let timer: NodeJS.Timeout | undefined;
+  let reason: Error | undefined;
+  // The SDK does not heed the signal while it looks for credentials: nobody waits for it then.
+  const cut = (): void => {
+    connection.abort();
+    reject(reason);
+  };
+  const onAbort = (event: Event): void => {
+    reason ??= (event.target as AbortSignal).reason as Error;
+    if (options.whenAborted === 'cut') cut();
+    else timer ??= setTimeout(cut, SETTLE_MS_MAX);
+  };
+  for (const signal of signals) signal?.addEventListener('abort', onAbort, { once: true });
   try {
-    return await send(any);
+    const result = await Promise.race([work.keep(send(connection.signal)), over]);
+    if (reason !== undefined) throw reason;
+    return result;
   } catch (error) {
-    if (any.aborted) throw any.reason as Error;
-    throw isError(error) ? error : toReplicationError(error, what);
+    throw reason ?? (isError(error) ? error : toReplicationError(error, what));
+  } finally {
+    clearTimeout(timer);
+    for (const signal of signals) signal?.removeEventListener('abort', onAbort);
   }
-}
-
-/** Headers of a customer's key, where one is configured. */
-export function customerKey(bucket: Bucket): {
-  SSECustomerAlgorithm?: string;
-  SSECustomerKey?: string;
-  SSECustomerKeyMD5?: string;
-} {
-  const { sseCustomerKey } = bucket.config;
-  if (sseCustomerKey === undefined) return {};
-  const key = Buffer.from(sseCustomerKey.reveal(), 'base64');
-  if (key.length !== 32) {
-    throw new ReplicationError(
-      'CONFIG_INVALID',
-      `sse-customer-key has ${key.length} bytes: it is 32 bytes in base64`,
-    );
-  }
-  return {
-    SSECustomerAlgorithm: 'AES256',
-    SSECustomerKey: key.toString('base64'),
-    SSECustomerKeyMD5: createHash('md5').update(key).digest('base64'),
-  };
-}
-
-/** What every new object is given. */
-export function storage(bucket: Bucket): {
-  StorageClass?: 'STANDARD';
-  ServerSideEncryption?: 'aws:kms';
-  SSEKMSKeyId?: string;
-} {
-  const { storageClass, sseKMSKeyID } = bucket.config;
-  return {
-    // Providers have classes of their own; the SDK's type knows AWS's only.
-    ...(storageClass !== undefined && { StorageClass: storageClass as 'STANDARD' }),
-    ...(sseKMSKeyID !== undefined && { ServerSideEncryption: 'aws:kms', SSEKMSKeyId: sseKMSKeyID }),
-    ...customerKey(bucket),
-  };
-}
-
-/** Content-MD5 where the payload is not signed: something must vouch for the bytes. */
-export function contentMD5(bucket: Bucket, bytes: Uint8Array): { ContentMD5?: string } {
-  if (bucket.config.signPayload) return {}; // its SHA-256 is in the signature
-  return { ContentMD5: createHash('md5').update(bytes).digest('base64') };
 }

@@ -1,69 +1,79 @@
 /**
- * What the SDK sends otherwise than we want: checksums of DeleteObjects, and headers of a provider.
+ * What goes over the wire otherwise than the SDK would have it, as middleware of its client.
  *
- * The SDK puts a CRC32 on DeleteObjects even when told to send checksums only where required; half
- * of the providers want Content-MD5 there, and some refuse either.
+ * The SDK puts a CRC-32 on DeleteObjects even when told to send checksums only where required;
+ * many providers want Content-MD5 there, and some refuse either.
  */
 
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import type { Preset } from './presets.ts';
+import type { S3Client } from '@aws-sdk/client-s3';
+import type { DeleteChecksum } from './presets.ts';
+
+export interface WireOptions {
+  /** Sent with every request. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly deleteChecksum: DeleteChecksum;
+}
+
+export function shapeRequests(client: S3Client, options: WireOptions): void {
+  // "low": when the SDK has put in its own headers, and before it signs.
+  client.middlewareStack.add(
+    (next, context) => async (args) => {
+      const request = args.request as HTTPRequest;
+      for (const name of Object.keys(request.headers)) {
+        if (/^x-amz-(checksum-|sdk-checksum-|trailer)/i.test(name)) delete request.headers[name];
+      }
+      if (context.commandName === 'DeleteObjectsCommand') {
+        Object.assign(request.headers, checksumHeader(options.deleteChecksum, request.body));
+      }
+      Object.assign(request.headers, options.headers);
+      return await next(args);
+    },
+    { name: 'sluiceShapeRequests', step: 'build', priority: 'low' },
+  );
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      const result = await next(args);
+      const { headers } = result.response as HTTPResponse;
+      const date = new Date(headers['date'] ?? '');
+      if (result.output !== undefined && !Number.isNaN(date.getTime())) {
+        DATES.set(result.output, date);
+      }
+      return result;
+    },
+    { name: 'sluiceNoteDate', step: 'deserialize' },
+  );
+}
+
+/** Dates of answers, by the output that the SDK makes of them. */
+const DATES = new WeakMap<object, Date>();
+
+/** The server's clock when it answered, in whole seconds; ours where it did not say. */
+export function dateOf(output: object): Date {
+  return DATES.get(output) ?? new Date();
+}
 
 interface HTTPRequest {
   readonly headers: Record<string, string>;
   readonly body?: unknown;
 }
 
-interface MiddlewareArguments {
-  readonly request?: unknown;
-  readonly input?: unknown;
+interface HTTPResponse {
+  readonly headers: Readonly<Record<string, string | undefined>>;
 }
 
-type Next<Arguments, Result> = (args: Arguments) => Promise<Result>;
-type Context = { readonly commandName?: string };
-
-/** Adds headers to every request. */
-export function sendHeaders(headers: Readonly<Record<string, string>>) {
-  return <A extends MiddlewareArguments, R>(next: Next<A, R>): Next<A, R> =>
-    async (args) => {
-      Object.assign(toRequest(args).headers, headers);
-      return await next(args);
-    };
-}
-
-/** Takes the SDK's own checksum headers off: the payload is signed, or carries Content-MD5. */
-export const stripChecksumHeaders =
-  <A extends MiddlewareArguments, R>(next: Next<A, R>): Next<A, R> =>
-  async (args) => {
-    const { headers } = toRequest(args);
-    for (const name of Object.keys(headers)) {
-      if (/^x-amz-(checksum-|sdk-checksum-|trailer)/i.test(name)) delete headers[name];
+function checksumHeader(kind: DeleteChecksum, body: unknown): Record<string, string> {
+  const text = typeof body === 'string' ? body : '';
+  switch (kind) {
+    case 'none':
+      return {};
+    case 'md5':
+      return { 'content-md5': createHash('md5').update(text).digest('base64') };
+    case 'crc32': {
+      const bytes = Buffer.alloc(4);
+      bytes.writeUInt32BE(crc32(text));
+      return { 'x-amz-checksum-crc32': bytes.toString('base64') };
     }
-    return await next(args);
-  };
-
-export function sendDeleteChecksum(kind: Preset['deleteChecksum']) {
-  return <A extends MiddlewareArguments, R>(next: Next<A, R>, context: Context): Next<A, R> =>
-    async (args) => {
-      if (context.commandName === 'DeleteObjectsCommand') addChecksum(toRequest(args), kind);
-      return await next(args);
-    };
-}
-
-function addChecksum(request: HTTPRequest, kind: Preset['deleteChecksum']): void {
-  const body = typeof request.body === 'string' ? request.body : '';
-  if (kind === 'md5') {
-    request.headers['content-md5'] = createHash('md5').update(body).digest('base64');
   }
-  if (kind === 'crc32') request.headers['x-amz-checksum-crc32'] = crc32Base64(body);
-}
-
-function crc32Base64(text: string): string {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(crc32(text));
-  return bytes.toString('base64');
-}
-
-function toRequest(args: MiddlewareArguments): HTTPRequest {
-  return args.request as HTTPRequest;
 }

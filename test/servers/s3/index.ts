@@ -46,6 +46,8 @@ export interface RawAccess {
   protect(key: string): void;
   createBucket(name: string): void;
   removeBucket(name: string): void;
+  /** The bucket is not there until what is returned is called. */
+  hideBucket(name: string): () => void;
 }
 
 export async function start(options: StartOptions = {}): Promise<RunningS3> {
@@ -85,5 +87,6 @@ function rawAccess(server: S3Server, bucket: string): RawAccess {
     protect: (key) => void server.protectedKeys.add(key),
     createBucket: (name) => server.createBucket(name),
     removeBucket: (name) => server.removeBucket(name),
+    hideBucket: (name) => server.hideBucket(name),
   };
 }

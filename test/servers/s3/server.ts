@@ -74,6 +74,13 @@ export class S3Server {
     this.#buckets.delete(name);
   }
 
+  /** The bucket is not there until what is returned is called. */
+  hideBucket(name: string): () => void {
+    const bucket = this.bucket(name);
+    this.#buckets.delete(name);
+    return () => this.#buckets.set(name, bucket);
+  }
+
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.setHeader('x-amz-request-id', randomBytes(8).toString('hex').toUpperCase());
     response.setHeader('server', 'sluice-test-s3');

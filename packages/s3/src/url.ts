@@ -1,0 +1,118 @@
+/**
+ * s3://BUCKET[.host]/PATH?key=value, read as Litestream 0.5 reads it.
+ *
+ *  host                              bucket   region     endpoint                               path style
+ *  b.HOST:PORT, without ".com"       b                   http://HOST:PORT                       yes
+ *  b.s3.amazonaws.com                b
+ *  b.s3.REGION.amazonaws.com         b        REGION
+ *  b.REGION.digitaloceanspaces.com   b        REGION     https://REGION.digitaloceanspaces.com  no
+ *  b.s3.REGION.backblazeb2.com       b        REGION     https://s3.REGION.backblazeb2.com      yes
+ *  b.s3.filebase.com                 b                   https://s3.filebase.com                yes
+ *  b.s3.REGION.scw.cloud             b        REGION     https://s3.REGION.scw.cloud            no
+ *  arn:…:REGION:…:accesspoint/NAME   the ARN  REGION
+ *  anything else                     all of it
+ *
+ * Where no region is told, it is found as for any bucket (region.ts).
+ */
+
+import { rootOfURLPath } from '@sluice/core/backend';
+
+/** The keys that a URL gives, as YAML would: text, and unknown ones too. */
+export type Input = Record<string, unknown>;
+
+/** The input that YAML would give. What is wrong with it is told when that is parsed. */
+export function inputFromURL(text: string): Input {
+  const [, place = '', search = ''] = /^s3:\/\/([^?#]*)(?:\?([^#]*))?/i.exec(text) ?? [];
+  return { type: 's3', ...readPlace(place), ...readQuery(search) };
+}
+
+function readPlace(place: string): Input {
+  const arn = /^(arn:[^/]*:accesspoint\/[^/]+)(?:\/(.*))?$/.exec(place);
+  if (arn !== null) {
+    const [, bucket = '', path = ''] = arn;
+    return withPath({ bucket, region: bucket.split(':')[3] }, `/${path}`);
+  }
+  const slash = place.indexOf('/');
+  const authority = (slash < 0 ? place : place.slice(0, slash)).replace(/^.*@/, '');
+  const path = slash < 0 ? '' : place.slice(slash);
+  return withPath(readHost(authority), path);
+}
+
+/** An empty path is one that is not there: a key that is there must not be empty. */
+function withPath(input: Input, pathname: string): Input {
+  const path = isDecodable(pathname) ? rootOfURLPath(pathname) : pathname;
+  return path === '' ? input : { ...input, path };
+}
+
+/** A percent sign that encodes nothing stands for itself. */
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function readHost(host: string): Input {
+  if (host === '') return {}; // "bucket is missing" follows
+  if (host.includes(':') && !host.includes('.com')) {
+    const dot = host.indexOf('.');
+    if (dot < 0) return {}; // host:port alone names no bucket
+    const endpoint = `http://${host.slice(dot + 1)}`;
+    return { bucket: host.slice(0, dot), endpoint, 'force-path-style': true };
+  }
+  for (const { form, read } of FORMS) {
+    const match = form.exec(host);
+    if (match !== null) return read(match[1] ?? '', match[2] ?? '');
+  }
+  return { bucket: host };
+}
+
+interface Form {
+  readonly form: RegExp;
+  readonly read: (bucket: string, region: string) => Input;
+}
+
+const FORMS: readonly Form[] = [
+  { form: /^(.+)\.s3\.amazonaws\.com$/, read: (bucket) => ({ bucket }) },
+  {
+    form: /^(.+)\.s3\.([a-z0-9-]+)\.amazonaws\.com$/,
+    read: (bucket, region) => ({ bucket, region }),
+  },
+  {
+    form: /^(.+)\.([a-z0-9-]+)\.digitaloceanspaces\.com$/,
+    read: (bucket, region) => inHost(bucket, `${region}.digitaloceanspaces.com`, region),
+  },
+  {
+    form: /^(.+)\.s3\.([a-z0-9-]+)\.backblazeb2\.com$/,
+    read: (bucket, region) => inPath(bucket, `s3.${region}.backblazeb2.com`, region),
+  },
+  {
+    form: /^(.+)\.s3\.filebase\.com$/,
+    read: (bucket) => inPath(bucket, 's3.filebase.com'),
+  },
+  {
+    form: /^(.+)\.s3\.([a-z0-9-]+)\.scw\.cloud$/,
+    read: (bucket, region) => inHost(bucket, `s3.${region}.scw.cloud`, region),
+  },
+];
+
+/** The bucket goes into the path of requests, or into their host. */
+function inPath(bucket: string, host: string, region?: string): Input {
+  return { ...inHost(bucket, host, region), 'force-path-style': true };
+}
+
+function inHost(bucket: string, host: string, region?: string): Input {
+  const known = region === undefined ? {} : { region };
+  return { bucket, endpoint: `https://${host}`, 'force-path-style': false, ...known };
+}
+
+/** `forcePathStyle` and `force-path-style` are the same key. */
+function readQuery(search: string): Input {
+  const entries = Array.from(new URLSearchParams(search), ([name, value]) => {
+    const key = name.replaceAll(/[A-Z]+/g, (letters) => `-${letters.toLowerCase()}`);
+    return [key, value] as const;
+  });
+  return Object.fromEntries(entries);
+}

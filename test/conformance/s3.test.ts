@@ -1,0 +1,87 @@
+/** The S3 backend over three servers: our own, MinIO and versitygw. */
+
+import { readdir, readlink } from 'node:fs/promises';
+import { startMinio } from '../servers/minio.ts';
+import { connectS3, rawKeys, rawPut, type S3Place } from '../servers/s3-access.ts';
+import { start, type RunningS3 } from '../servers/s3/index.ts';
+import { startVersitygw } from '../servers/versitygw.ts';
+import { describeWith } from '../support/require.ts';
+import { describeConformance, type Conformance, type Hooks, type Setup } from './suite.ts';
+
+/** The least that S3 takes, so that bodies in parts stay small. */
+const PART_BYTES = 5 * 1024 * 1024;
+
+const s3: Omit<Conformance, 'name' | 'open'> = {
+  layout: 'hex-level',
+  capabilities: { ranges: true, ifAbsent: 'any-size' },
+  objects: 'claimed',
+  hooks: ['raw', 'denied', 'unreachable', 'handles'],
+  partSizeBytes: PART_BYTES,
+  secrets: ['sluicetestsecret', 'not-the-secret'],
+};
+
+describeConformance({
+  ...s3,
+  name: 's3, our server',
+  hooks: [...s3.hooks, 'vanish'],
+  open: openOurs,
+});
+
+describeWith(['minio'], 's3, MinIO', () => {
+  describeConformance({
+    ...s3,
+    name: 's3, MinIO',
+    open: async () => openReal(await startMinio()),
+  });
+});
+
+describeWith(['versitygw'], 's3, versitygw', () => {
+  describeConformance({
+    ...s3,
+    name: 's3, versitygw',
+    open: async () => openReal(await startVersitygw()),
+  });
+});
+
+/** A listing of one page needs no second: small pages show that a listing goes on. */
+async function openOurs(): Promise<Setup> {
+  const server = await start({ pageSizeMax: 100 });
+  return { ...setUp(server, () => server.stop()), vanish: async () => vanish(server) };
+}
+
+/** The bucket is gone; another server's port cannot be had back, so it is put aside. */
+function vanish(server: RunningS3): () => Promise<void> {
+  const bringBack = server.raw.hideBucket(server.bucket);
+  return async () => bringBack();
+}
+
+function openReal(server: S3Place & { stop(): Promise<void> }): Setup {
+  return setUp(server, () => server.stop());
+}
+
+function setUp(place: S3Place, stop: () => Promise<void>): Setup & Hooks {
+  let paths = 0;
+  const more = { 'part-size': PART_BYTES };
+  return {
+    connect: (access) => connectS3(place, more, { access }),
+    newPath: () => `replica-${(paths += 1)}`,
+    raw: {
+      put: (key, bytes) => rawPut(place, key, bytes),
+      keys: (prefix) => rawKeys(place, prefix),
+    },
+    denied: () => connectS3(place, { ...more, 'secret-access-key': 'not-the-secret' }),
+    unreachable: () => connectS3(place, { ...more, endpoint: UNREACHABLE }),
+    handles: openSockets,
+    stop,
+  };
+}
+
+/** Port 1 of this machine: refused at once. */
+const UNREACHABLE = 'http://127.0.0.1:1';
+
+async function openSockets(): Promise<number> {
+  const links = await Promise.all(
+    (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
+  );
+  return links.filter((link) => link.startsWith('socket:')).length;
+}

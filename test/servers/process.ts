@@ -1,0 +1,95 @@
+/** A server of somebody else's: its binary on a free port, with a folder of its own, until stopped. */
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const READY_MS_MAX = 20_000;
+const STOP_MS_MAX = 5_000;
+const LOOK_EVERY_MS = 25;
+/** What is kept of its output, for the message when it does not start. */
+const OUTPUT_CHARS_MAX = 4_000;
+
+export interface RunningProcess {
+  readonly port: number;
+  /** Where it keeps its data; removed when it is stopped. */
+  readonly folder: string;
+  readonly stop: () => Promise<void>;
+}
+
+export interface ProcessOptions {
+  readonly name: string;
+  readonly binary: string;
+  readonly arguments: (port: number, folder: string) => readonly string[];
+  readonly environment?: Readonly<Record<string, string>> | undefined;
+  /** Runs before the start. */
+  readonly prepare?: ((folder: string) => Promise<void>) | undefined;
+  /** Answers 200 once it is ready. */
+  readonly healthPath: string;
+}
+
+export async function startProcess(options: ProcessOptions): Promise<RunningProcess> {
+  const folder = await mkdtemp(join(tmpdir(), `sluice-${options.name}-`));
+  await options.prepare?.(folder);
+  const port = await freePort();
+  const child = spawn(options.binary, options.arguments(port, folder), {
+    cwd: folder,
+    env: { PATH: process.env['PATH'], HOME: folder, ...options.environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  const keep = (chunk: Buffer): void => {
+    output = (output + chunk.toString()).slice(-OUTPUT_CHARS_MAX);
+  };
+  child.stdout.on('data', keep);
+  child.stderr.on('data', keep);
+  child.on('error', (error) => keep(Buffer.from(error.message)));
+  // Whatever ends this process ends the server too.
+  const killWithUs = (): void => void child.kill('SIGKILL');
+  process.once('exit', killWithUs);
+
+  const isRunning = (): boolean => child.exitCode === null && child.signalCode === null;
+  const stop = async (): Promise<void> => {
+    process.off('exit', killWithUs);
+    if (isRunning() && child.pid !== undefined) {
+      const ended = once(child, 'exit');
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX);
+      await ended.finally(() => clearTimeout(timer));
+    }
+    await rm(folder, { recursive: true, force: true });
+  };
+
+  const deadline = Date.now() + READY_MS_MAX;
+  while (!(await answers(`http://127.0.0.1:${port}${options.healthPath}`))) {
+    if (!isRunning() || Date.now() > deadline) {
+      await stop();
+      throw new Error(`${options.name} does not start on port ${port}: ${output.trim()}`);
+    }
+    await sleep(LOOK_EVERY_MS);
+  }
+  return { port, folder, stop };
+}
+
+async function answers(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(1_000) });
+    await response.arrayBuffer();
+    return response.ok;
+  } catch {
+    return false; // not yet
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

@@ -1,0 +1,89 @@
+/** A bucket of a test server as tests use it: destinations to it, and what lies there seen from outside. */
+
+import { ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import type { ConnectContext, Destination, Logger } from '@sluice/core/backend';
+import { backend } from '@sluice/s3';
+import type { Credentials } from './s3/index.ts';
+
+export interface S3Place {
+  readonly endpoint: string;
+  readonly region: string;
+  readonly bucket: string;
+  readonly credentials: Credentials;
+}
+
+const SILENT: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
+
+/** The input for `parse` that reaches this place, with more keys. */
+export function s3Input(
+  place: S3Place,
+  more: Record<string, unknown> = {},
+): Record<string, unknown> {
+  const { accessKeyId, secretAccessKey, sessionToken } = place.credentials;
+  return {
+    type: 's3',
+    bucket: place.bucket,
+    endpoint: place.endpoint,
+    region: place.region,
+    'access-key-id': accessKeyId,
+    'secret-access-key': secretAccessKey,
+    ...(sessionToken !== undefined && { 'session-token': sessionToken }),
+    ...more,
+  };
+}
+
+export async function connectS3(
+  place: S3Place,
+  more: Record<string, unknown> = {},
+  context: Partial<ConnectContext> = {},
+): Promise<Destination> {
+  const { config } = backend.parse(s3Input(place, more));
+  return await backend.connect(config, { logger: SILENT, access: 'write', ...context });
+}
+
+/** A client that has nothing of ours in it. */
+export function rawClient(place: S3Place): S3Client {
+  const { accessKeyId, secretAccessKey } = place.credentials;
+  return new S3Client({
+    endpoint: place.endpoint,
+    region: place.region,
+    forcePathStyle: true,
+    credentials: { accessKeyId, secretAccessKey },
+  });
+}
+
+export async function rawKeys(place: S3Place, prefix: string): Promise<string[]> {
+  const client = rawClient(place);
+  const keys: string[] = [];
+  let token: string | undefined;
+  try {
+    do {
+      const page = await client.send(
+        new ListObjectsV2Command({
+          Bucket: place.bucket,
+          Prefix: prefix,
+          ...(token !== undefined && { ContinuationToken: token }),
+        }),
+      );
+      keys.push(...(page.Contents ?? []).flatMap(({ Key }) => Key ?? []));
+      token = page.NextContinuationToken;
+    } while (token !== undefined);
+    return keys;
+  } finally {
+    client.destroy();
+  }
+}
+
+export async function rawPut(place: S3Place, key: string, bytes: Uint8Array): Promise<void> {
+  const client = rawClient(place);
+  try {
+    await client.send(new PutObjectCommand({ Bucket: place.bucket, Key: key, Body: bytes }));
+  } finally {
+    client.destroy();
+  }
+}
