@@ -1,5 +1,6 @@
 /** The destination "local folders", and the files of one replica in it. */
 
+import type { Stats } from 'node:fs';
 import { readdir, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
@@ -119,15 +120,20 @@ class FileReplica implements ReplicaClient {
     const path = this.#pathOf(file);
     const signals = [signal, this.#tasks.closing];
     return await this.#tasks.run(signal, async () => {
-      try {
+      const place = async (): Promise<LTXFileInfo> => {
         await this.#root.prepare(what);
         await this.#ensureFolder(dirname(path));
         this.#tasks.check(signal);
         await placeFile(path, body, { condition, times: 'created-at', signals });
-        return await this.#stat(file);
+        return toInfo(file, await stat(path));
+      };
+      try {
+        return await place().catch(async (error: unknown) => {
+          // A level that we had found was removed behind our back, if the root is still there.
+          if (systemCode(error) !== 'ENOENT' || !this.#folders.delete(dirname(path))) throw error;
+          return await place();
+        });
       } catch (error) {
-        // The folder was removed behind our back: a second attempt makes it anew.
-        if (systemCode(error) === 'ENOENT') this.#folders.clear();
         throw this.#named(error, what);
       }
     });
@@ -173,25 +179,14 @@ class FileReplica implements ReplicaClient {
   async #statAll(files: readonly LTXFileRef[], what: string): Promise<(LTXFileInfo | undefined)[]> {
     const statOne = async (file: LTXFileRef): Promise<LTXFileInfo | undefined> => {
       try {
-        return await this.#stat(file);
+        const stats = await stat(this.#pathOf(file));
+        return stats.isFile() ? toInfo(file, stats) : undefined;
       } catch (error) {
         if (systemCode(error) === 'ENOENT') return undefined; // deleted meanwhile
         throw toReplicationError(error, what);
       }
     };
     return await Promise.all(files.map(statOne));
-  }
-
-  async #stat(file: LTXFileRef): Promise<LTXFileInfo> {
-    const { size, mtimeMs, ctime } = await stat(this.#pathOf(file));
-    // Litestream keeps the header's time in mtime; what is left for the upload is ctime. A file
-    // system counts in other fractions than we do, so the millisecond is the nearest.
-    return {
-      ...file,
-      sizeBytes: size,
-      modifiedAt: ctime,
-      createdAt: new Date(Math.round(mtimeMs)),
-    };
   }
 
   async #unlink(file: LTXFileRef): Promise<FileFailure | undefined> {
@@ -220,4 +215,10 @@ class FileReplica implements ReplicaClient {
     if (error instanceof SourceError) return error.cause;
     return isError(error) ? error : toReplicationError(error, what);
   }
+}
+
+function toInfo(file: LTXFileRef, { size, mtimeMs, ctime }: Stats): LTXFileInfo {
+  // Litestream keeps the header's time in mtime; what is left for the upload is ctime. A file
+  // system counts in other fractions than we do, so the millisecond is the nearest.
+  return { ...file, sizeBytes: size, modifiedAt: ctime, createdAt: new Date(Math.round(mtimeMs)) };
 }

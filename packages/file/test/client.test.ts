@@ -1,0 +1,138 @@
+import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+
+import { bodyFromBytes } from '@sluice/core/backend';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+
+import { backend } from '../src/index.ts';
+import { openFolder, ref, tree } from './fixtures.ts';
+
+const body = bodyFromBytes(Buffer.from('an LTX file'), new Date(0));
+const golden = fileURLToPath(new URL('../../../test/fixtures/golden', import.meta.url));
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe('what an interrupted write left', () => {
+  async function leftover(): Promise<Awaited<ReturnType<typeof openFolder>>> {
+    const opened = await openFolder();
+    const client = await opened.replica();
+    await client.writeFile(ref(0, 1), body);
+    const name = '0000000000000002-0000000000000002.ltx';
+    await writeFile(join(opened.root, 'ltx/0', `${name}.x.sluice-tmp`), 'half');
+    await writeFile(join(opened.root, 'ltx/0', `${name}.tmp`), "Litestream's");
+    await writeFile(join(opened.root, 'lock.json.x.sluice-tmp'), 'half');
+    return opened;
+  }
+
+  async function temps(root: string): Promise<string[]> {
+    return (await tree(root)).filter((name) => name.endsWith('tmp'));
+  }
+
+  test('stays for a day, since its writer may be at work', async () => {
+    const { root, replica } = await leftover();
+    await Array.fromAsync((await replica()).listFiles('all'));
+    expect(await temps(root)).toHaveLength(3);
+  });
+
+  test('is removed after a day, and is said; what is not ours is not', async () => {
+    const { root, connect, logged } = await leftover();
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + DAY_MS + 60_000 });
+    const destination = await connect();
+    expect(await Array.fromAsync(destination.replica(root).listFiles('all'))).toHaveLength(1);
+    expect(await Array.fromAsync(destination.objects?.(root).list('') ?? [])).toEqual([]);
+    expect(await temps(root)).toEqual(['ltx/0/0000000000000002-0000000000000002.ltx.tmp']);
+    expect(logged).toEqual(
+      Array.from({ length: 2 }, () => 'removed a temporary file of an interrupted write'),
+    );
+  });
+
+  test('is left alone by whoever only reads', async () => {
+    const { root, connect } = await leftover();
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 30 * DAY_MS });
+    const destination = await connect('read');
+    const before = await tree(root);
+    await Array.fromAsync(destination.replica(root).listFiles('all'));
+    await Array.fromAsync(destination.objects?.(root).list('') ?? []);
+    expect(await tree(root)).toEqual(before);
+  });
+});
+
+describe("Litestream's own folders", () => {
+  test('of 0.5 are listed whole, and reading changes nothing in them', async () => {
+    const root = join(golden, 'block-4k', 'bucket');
+    const context = { access: 'read', logger: console } as const;
+    const destination = await backend.connect(backend.parse({ path: root }).config, context);
+    const before = await tree(root);
+    const files = await Array.fromAsync(destination.replica(root).listFiles('all'));
+    const names = before.filter((name) => name.endsWith('.ltx'));
+    expect(files).toHaveLength(names.length);
+    expect(new Set(files.map((file) => file.level))).toContain(9);
+    expect(await tree(root)).toEqual(before);
+    await destination.close();
+  });
+
+  test('of 0.3 are read as named objects', async () => {
+    const root = join(golden, 'v03-4k', 'bucket');
+    const context = { access: 'read', logger: console } as const;
+    const destination = await backend.connect(backend.parse({ path: root }).config, context);
+    const objects = await Array.fromAsync(destination.objects?.(root).list('generations/') ?? []);
+    const names = await readdir(join(root, 'generations'), { recursive: true });
+    const expected = names
+      .filter((name) => name.endsWith('.lz4'))
+      .map((name) => `generations/${name}`);
+    expect(objects.map((object) => object.name)).toEqual(expected.toSorted());
+    expect(objects.some((object) => object.name.includes('.snapshot.lz4'))).toBe(true);
+    await destination.close();
+  });
+});
+
+describe('odd things in a folder', () => {
+  test('links, folders with the name of a file and cycles are not taken for files', async () => {
+    const { root, replica, connect } = await openFolder();
+    const client = await replica();
+    await client.writeFile(ref(0, 1), body);
+    await mkdir(join(root, 'ltx/0/0000000000000002-0000000000000002.ltx'));
+    await symlink('..', join(root, 'up'));
+    await symlink('/etc/passwd', join(root, 'ltx/0/0000000000000003-0000000000000003.lt'));
+    const files = await Array.fromAsync(client.listFiles(0));
+    expect(files.map((file) => file.minTXID)).toEqual([1n]);
+    const objects = (await connect()).objects?.(root);
+    expect(await Array.fromAsync(objects?.list('') ?? [])).toEqual([]);
+  });
+
+  test('no name leads out of the root', async () => {
+    const { root, connect } = await openFolder();
+    const objects = (await connect()).objects?.(root);
+    const refused = expect.objectContaining({ code: 'REPLICA_UNSUPPORTED' });
+    for (const name of [
+      '../x',
+      'a/../../x',
+      '/etc/passwd',
+      '.sluice-root',
+      'a.sluice-tmp',
+      'a\0b',
+    ]) {
+      await expect(objects?.put(name, Buffer.from('x'))).rejects.toEqual(refused);
+      await expect(objects?.get(name)).rejects.toEqual(refused);
+      await expect(objects?.delete(name)).rejects.toEqual(refused);
+    }
+    expect(await tree(join(root, '..', '..'))).toEqual([]);
+  });
+});
+
+test('deletes that fail are told by file, after all were tried', async () => {
+  const { root, replica } = await openFolder();
+  const client = await replica();
+  for (const txid of [1, 3]) await client.writeFile(ref(0, txid), body);
+  await mkdir(join(root, 'ltx/0/0000000000000002-0000000000000002.ltx/x'), { recursive: true });
+  const failed = client.deleteFiles([ref(0, 1), ref(0, 2), ref(0, 3)]);
+  await expect(failed).rejects.toMatchObject({
+    failures: [{ file: 'level 0 0000000000000002-0000000000000002.ltx' }],
+  });
+  await expect(failed).rejects.toThrow('delete 3 files');
+  expect(await Array.fromAsync(client.listFiles(0))).toEqual([]);
+});

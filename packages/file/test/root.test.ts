@@ -1,0 +1,143 @@
+import { mkdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { bodyFromBytes, type ReplicaClient } from '@sluice/core/backend';
+import { describe, expect, test } from 'vitest';
+
+import { openFolder, ref, tree } from './fixtures.ts';
+
+const gone = expect.objectContaining({ code: 'REPLICA_DESTINATION_NOT_FOUND' });
+const body = bodyFromBytes(Buffer.from('an LTX file'), new Date(0));
+const F = '0000000000000001-0000000000000001.ltx';
+
+async function list(client: ReplicaClient): Promise<number> {
+  return (await Array.fromAsync(client.listFiles('all'))).length;
+}
+
+describe('a root that was never there', () => {
+  test('is made by the first write, with all the folders above it, and marked', async () => {
+    const { root, replica } = await openFolder();
+    const client = await replica();
+    expect(await list(client)).toBe(0);
+    await client.deleteFiles([ref(0, 1)]);
+    await expect(stat(root)).rejects.toThrow('ENOENT'); // looking makes nothing
+    await client.writeFile(ref(0, 1), body);
+    expect(await tree(root)).toEqual(['.sluice-root', 'ltx', 'ltx/0', `ltx/0/${F}`]);
+    expect(await readFile(join(root, '.sluice-root'), 'utf8')).toMatch(/^[0-9a-f-]{36}\n$/);
+  });
+
+  test('is an error to whoever only reads, who makes nothing', async () => {
+    const { root, replica } = await openFolder();
+    const client = await replica('read');
+    await expect(list(client)).rejects.toEqual(gone);
+    await expect(client.openFile(ref(0, 1))).rejects.toEqual(gone);
+    await expect(client.deleteFiles([ref(0, 1)])).rejects.toEqual(gone);
+    const refused = expect.objectContaining({ code: 'REPLICA_PERMISSION_DENIED' });
+    await expect(client.writeFile(ref(0, 1), body)).rejects.toEqual(refused);
+    await expect(stat(join(root, '..'))).rejects.toThrow('ENOENT');
+  });
+
+  test('is marked once by many first writes at once', async () => {
+    const { root, connect } = await openFolder();
+    const clients = await Promise.all(Array.from({ length: 8 }, () => connect()));
+    const writes = clients.flatMap((destination, index) =>
+      [1, 2].map((level) => destination.replica(root).writeFile(ref(level, index + 1), body)),
+    );
+    await Promise.all(writes);
+    for (const destination of clients) expect(await list(destination.replica(root))).toBe(16);
+    expect((await tree(root)).filter((name) => name.includes('sluice'))).toEqual(['.sluice-root']);
+  });
+});
+
+describe('a root without a marker', () => {
+  test("is Litestream's: it is read as it is, and marked by the first write", async () => {
+    const { root, replica } = await openFolder();
+    await mkdir(join(root, 'ltx', '0'), { recursive: true });
+    await writeFile(join(root, 'ltx', '0', F), 'x');
+    const reader = await replica('read');
+    expect(await list(reader)).toBe(1);
+    expect(await tree(root)).not.toContain('.sluice-root');
+    const writer = await replica();
+    expect(await list(writer)).toBe(1);
+    expect(await tree(root)).not.toContain('.sluice-root');
+    await writer.writeFile(ref(0, 2), body);
+    expect(await tree(root)).toContain('.sluice-root');
+  });
+});
+
+describe('a root that is known', () => {
+  async function known() {
+    const opened = await openFolder();
+    const client = await opened.replica();
+    await client.writeFile(ref(0, 1), body);
+    return { ...opened, client };
+  }
+
+  async function expectGone(client: ReplicaClient): Promise<void> {
+    await expect(list(client)).rejects.toEqual(gone);
+    await expect(client.writeFile(ref(0, 2), body)).rejects.toEqual(gone);
+    await expect(client.openFile(ref(0, 1))).rejects.toEqual(gone);
+    await expect(client.deleteFiles([ref(0, 1)])).rejects.toEqual(gone);
+  }
+
+  test('and is not there any more is an error, and is not made again', async () => {
+    const { root, client } = await known();
+    await rename(root, `${root}-elsewhere`);
+    await expectGone(client);
+    await expect(stat(root)).rejects.toThrow('ENOENT');
+    await rename(`${root}-elsewhere`, root);
+    expect(await list(client)).toBe(1);
+  });
+
+  test('and is empty is an error: so an unmounted disk looks', async () => {
+    const { root, client } = await known();
+    await rename(root, `${root}-elsewhere`);
+    await mkdir(root);
+    await expectGone(client);
+    expect(await tree(root)).toEqual([]);
+  });
+
+  test('and has lost its marker is an error', async () => {
+    const { root, client } = await known();
+    await unlink(join(root, '.sluice-root'));
+    await expect(list(client)).rejects.toEqual(gone);
+    await expect(client.writeFile(ref(0, 2), body)).rejects.toEqual(gone);
+  });
+
+  test("and bears another's marker is an error", async () => {
+    const { root, client } = await known();
+    await rename(root, `${root}-elsewhere`);
+    await mkdir(join(root, 'ltx', '0'), { recursive: true });
+    await writeFile(join(root, '.sluice-root'), 'another\n');
+    await expect(list(client)).rejects.toEqual(gone);
+    await expect(client.writeFile(ref(0, 2), body)).rejects.toEqual(gone);
+    expect(await tree(root)).toEqual(['.sluice-root', 'ltx', 'ltx/0']);
+  });
+
+  test('and was moved to another disk is the same', async () => {
+    const { root, client } = await known();
+    const marker = join(root, '.sluice-root');
+    const id = await readFile(marker);
+    await rm(marker);
+    await writeFile(marker, id); // another inode
+    expect(await list(client)).toBe(1);
+    await client.writeFile(ref(0, 2), body);
+  });
+
+  test('is known to the next connection from its first look on', async () => {
+    const { root, replica } = await known();
+    const next = await replica();
+    expect(await list(next)).toBe(1);
+    await rename(root, `${root}-elsewhere`);
+    await mkdir(root);
+    await expect(list(next)).rejects.toEqual(gone);
+  });
+
+  test('and has lost a level gets it again at the next write', async () => {
+    const { root, client } = await known();
+    await rm(join(root, 'ltx'), { recursive: true });
+    expect(await list(client)).toBe(0);
+    await client.writeFile(ref(0, 2), body);
+    expect(await list(client)).toBe(1);
+  });
+});

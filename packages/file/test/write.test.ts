@@ -1,0 +1,220 @@
+/** How a file appears, step by step; faults of the file system are put in at single calls. */
+
+import fs from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
+import { basename, join } from 'node:path';
+
+import { bodyFromBytes, type ReplicaClient } from '@sluice/core/backend';
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+
+import { openFolder, ref, tree } from './fixtures.ts';
+
+const CREATED_AT = new Date(1_700_000_000_123);
+const body = bodyFromBytes(Buffer.from('an LTX file'), CREATED_AT);
+const F = '0000000000000001-0000000000000001.ltx';
+
+/** The methods that all handles share. */
+let handles: fs.FileHandle;
+/** Those methods, as they are when nothing is put in. */
+let real: Record<'write' | 'utimes' | 'sync', Method>;
+
+type Method = (...given: unknown[]) => Promise<unknown>;
+
+/** Which file a handle is of. */
+const nameOf = new WeakMap<fs.FileHandle, string>();
+let calls: string[];
+
+beforeAll(async () => {
+  const probe = await fs.open('.', 'r');
+  handles = Object.getPrototypeOf(probe) as fs.FileHandle;
+  const method = (name: string): Method => Reflect.get(handles, name) as Method;
+  real = { write: method('write'), utimes: method('utimes'), sync: method('sync') };
+  await probe.close();
+});
+
+beforeEach(() => {
+  calls = [];
+  const { open } = fs;
+  vi.spyOn(fs, 'open').mockImplementation(async (path, flags, mode) => {
+    const handle = await open(path, flags, mode);
+    nameOf.set(handle, shortName(String(path)));
+    return handle;
+  });
+  for (const method of ['rename', 'link', 'unlink'] as const) {
+    const original = fs[method] as (...paths: unknown[]) => Promise<void>;
+    vi.spyOn(fs, method).mockImplementation(async (...paths: unknown[]) => {
+      calls.push(`${method} ${paths.map((path) => shortName(String(path))).join(' ')}`);
+      await original(...paths);
+    });
+  }
+  for (const method of ['write', 'utimes', 'sync'] as const) {
+    const original = real[method];
+    vi.spyOn(handles, method as 'sync').mockImplementation(async function (
+      this: fs.FileHandle,
+      ...given
+    ) {
+      calls.push(`${method} ${nameOf.get(this)}`);
+      return (await original.apply(this, given)) as undefined;
+    });
+  }
+  syncBuiltinESMExports();
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  syncBuiltinESMExports();
+});
+
+/** Temporary names are random. */
+function shortName(path: string): string {
+  return basename(path).replace(/\.[0-9a-f-]{36}\.sluice-tmp$/, '.TEMP');
+}
+
+/** A replica that has written before, so that its folders are there. */
+async function started(): Promise<{ root: string; client: ReplicaClient }> {
+  const { root, replica } = await openFolder();
+  const client = await replica();
+  await client.writeFile(ref(0, 2), body);
+  calls = [];
+  return { root, client };
+}
+
+describe('a file appears', () => {
+  test('by temp, fsync, rename, and fsync of the folder, in this order', async () => {
+    const { client } = await started();
+    await client.writeFile(ref(0, 1), body);
+    expect(calls).toEqual([
+      `write ${F}.TEMP`,
+      `utimes ${F}.TEMP`,
+      `sync ${F}.TEMP`,
+      `rename ${F}.TEMP ${F}`,
+      'sync 0',
+    ]);
+  });
+
+  test('by a link where no equal name may be, which fails where one is', async () => {
+    const { client } = await started();
+    await client.writeFile(ref(0, 1), body, { condition: 'if-absent' });
+    expect(calls.slice(2)).toEqual([
+      `sync ${F}.TEMP`,
+      `link ${F}.TEMP ${F}`,
+      `unlink ${F}.TEMP`,
+      'sync 0',
+    ]);
+  });
+
+  test('in folders whose names are durable too', async () => {
+    const { replica } = await openFolder();
+    await (await replica()).writeFile(ref(0, 1), body);
+    const synced = calls.filter((call) => call.startsWith('sync')).map((call) => call.slice(5));
+    // "backups" in the test's folder, "app" in "backups", the marker, "ltx" in "app", "0" in "ltx".
+    expect(synced.slice(1)).toEqual([
+      'backups',
+      '.sluice-root.TEMP',
+      'app',
+      'app',
+      'ltx',
+      `${F}.TEMP`,
+      '0',
+    ]);
+  });
+
+  test("with the time of its transaction, to the millisecond, and the upload's beside it", async () => {
+    const { root, client } = await started();
+    const before = Date.now();
+    for (let ms = 0; ms < 1_000; ms += 7) {
+      const createdAt = new Date(1_700_000_000_000 + ms);
+      const info = await client.writeFile(ref(0, 1), { ...body, createdAt });
+      expect(info.createdAt).toEqual(createdAt);
+      expect(info.modifiedAt.getTime()).toBeGreaterThan(before - 1_000);
+    }
+    const { mtimeNs } = await fs.stat(join(root, 'ltx/0', F), { bigint: true });
+    // A double is wrong by up to a quarter of a microsecond; never late, since Litestream leaves
+    // out what is later than the moment that it restores.
+    const earlyNs = 1_700_000_000_994_000_000n - mtimeNs;
+    expect(earlyNs >= 0n && earlyNs < 1_000n).toBe(true);
+  });
+
+  test('for its owner only', async () => {
+    const { root, client } = await started();
+    await client.writeFile(ref(0, 1), body);
+    expect((await fs.stat(join(root, 'ltx/0', F))).mode & 0o777).toBe(0o600);
+  });
+});
+
+describe('a write that fails leaves the old file, and nothing beside it', () => {
+  const faults = [
+    ['write', 'ENOSPC', 'REPLICA_FULL'],
+    ['write', 'EIO', 'REPLICA_UNKNOWN'],
+    ['sync', 'EIO', 'REPLICA_UNKNOWN'],
+    ['sync', 'ENOSPC', 'REPLICA_FULL'],
+    ['rename', 'EACCES', 'REPLICA_PERMISSION_DENIED'],
+    ['open', 'EACCES', 'REPLICA_PERMISSION_DENIED'],
+    ['open', 'EMFILE', 'REPLICA_UNAVAILABLE'],
+  ] as const;
+
+  test.each(faults)('%s: %s is %s', async (call, system, code) => {
+    const { root, client } = await started();
+    await client.writeFile(ref(0, 1), body);
+    const before = await tree(root);
+    failOnce(call, system);
+    const failed = client.writeFile(ref(0, 1), bodyFromBytes(Buffer.from('another'), CREATED_AT));
+    await expect(failed).rejects.toMatchObject({ code });
+    expect(await tree(root)).toEqual(before);
+    expect(await fs.readFile(join(root, 'ltx/0', F), 'utf8')).toBe('an LTX file');
+    await client.writeFile(ref(0, 1), bodyFromBytes(Buffer.from('another'), CREATED_AT));
+    expect(await fs.readFile(join(root, 'ltx/0', F), 'utf8')).toBe('another');
+  });
+
+  test('a short write is gone on with', async () => {
+    const { root, client } = await started();
+    vi.spyOn(handles, 'write').mockImplementation(async function (
+      this: fs.FileHandle,
+      buffer: Uint8Array,
+      offset: number,
+    ) {
+      return await real.write.call(this, buffer, offset, Math.min(3, buffer.byteLength - offset));
+    } as never);
+    await client.writeFile(ref(0, 1), body);
+    expect(await fs.readFile(join(root, 'ltx/0', F), 'utf8')).toBe('an LTX file');
+  });
+});
+
+describe('where the file system has no links', () => {
+  const condition = 'if-absent';
+
+  beforeEach(() => {
+    vi.spyOn(fs, 'link').mockRejectedValue(systemError('EPERM'));
+    syncBuiltinESMExports();
+  });
+
+  test('an equal name is a conflict all the same, and of 20 at once one wins', async () => {
+    const { client, root } = await started();
+    const ended = await Promise.allSettled(
+      Array.from({ length: 20 }, () => client.writeFile(ref(0, 1), body, { condition })),
+    );
+    expect(ended.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    const late = client.writeFile(ref(0, 1), body, { condition });
+    await expect(late).rejects.toMatchObject({ code: 'REPLICA_CONFLICT' });
+    expect((await tree(join(root, 'ltx/0'))).filter((name) => name.includes('tmp'))).toEqual([]);
+  });
+});
+
+test('where a folder cannot be fsynced, a file is written all the same', async () => {
+  const { client } = await started();
+  vi.spyOn(handles, 'sync').mockImplementation(async function (this: fs.FileHandle) {
+    if (nameOf.get(this) === '0') throw systemError('EINVAL');
+    await real.sync.call(this);
+  });
+  await expect(client.writeFile(ref(0, 1), body)).resolves.toMatchObject({ sizeBytes: 11 });
+});
+
+function failOnce(call: 'open' | 'write' | 'sync' | 'rename', code: string): void {
+  const target = call === 'write' || call === 'sync' ? handles : fs;
+  vi.spyOn(target as typeof fs, call as 'rename').mockRejectedValueOnce(systemError(code));
+  syncBuiltinESMExports();
+}
+
+function systemError(code: string): Error {
+  return Object.assign(new Error(`${code}: a system call failed`), { code });
+}
