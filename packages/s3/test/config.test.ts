@@ -1,0 +1,276 @@
+import { inspect } from 'node:util';
+import { isError, keyOf, toTXID, type ConfigIssue } from '@sluice/core/backend';
+import { describe, expect, test } from 'vitest';
+import { configFromURL, parseConfig, type S3Config } from '../src/config.ts';
+
+const KEY_BASE64 = Buffer.alloc(32, 7).toString('base64');
+const KEY_MD5 = 'y4HAEFCYWuvAXWFTtA1Qpg==';
+
+const DEFAULTS: S3Config = {
+  bucket: 'b',
+  endpoint: undefined,
+  region: undefined,
+  forcePathStyle: undefined,
+  skipVerify: false,
+  accessKeyID: undefined,
+  secretAccessKey: undefined,
+  sessionToken: undefined,
+  partSizeBytes: 8_388_608,
+  partsAtOnce: undefined,
+  signPayload: true,
+  requireContentMD5: undefined,
+  storageClass: undefined,
+  sseCustomerKey: undefined,
+  sseKMSKeyID: undefined,
+};
+
+function parseURL(text: string): ReturnType<typeof parseConfig> {
+  return parseConfig(configFromURL(new URL(text)));
+}
+
+function issuesOf(input: unknown): string[] {
+  try {
+    parseConfig(input);
+  } catch (error) {
+    if (isError(error, 'CONFIG_INVALID')) {
+      return (error.issues ?? []).map((issue: ConfigIssue) => issue.message);
+    }
+    throw error;
+  }
+  return [];
+}
+
+test('a bucket, a path and a region are enough', () => {
+  const { config, path } = parseConfig({
+    type: 's3',
+    name: 'off-site',
+    bucket: 'my-app-backups',
+    path: 'app.db',
+    region: 'eu-west-1',
+  });
+  expect(path).toBe('app.db');
+  expect(config).toEqual({ ...DEFAULTS, bucket: 'my-app-backups', region: 'eu-west-1' });
+});
+
+test('every key of Litestream arrives, whether YAML or environment wrote it', () => {
+  const { config } = parseConfig({
+    bucket: 'b',
+    endpoint: 'https://s3.example.com',
+    region: 'nl-1',
+    'force-path-style': 'false',
+    'skip-verify': true,
+    'access-key-id': 'id',
+    'secret-access-key': 'hidden',
+    'session-token': 'token',
+    'part-size': '10MB',
+    concurrency: '3',
+    'sign-payload': false,
+    'require-content-md5': true,
+    'storage-class': 'STANDARD_IA',
+    'sse-kms-key-id': 'alias/backups',
+  });
+  expect({
+    ...config,
+    secretAccessKey: config.secretAccessKey?.reveal(),
+    sessionToken: config.sessionToken?.reveal(),
+  }).toEqual({
+    ...DEFAULTS,
+    endpoint: 'https://s3.example.com',
+    region: 'nl-1',
+    forcePathStyle: false,
+    skipVerify: true,
+    accessKeyID: 'id',
+    secretAccessKey: 'hidden',
+    sessionToken: 'token',
+    partSizeBytes: 10_000_000,
+    partsAtOnce: 3,
+    signPayload: false,
+    requireContentMD5: true,
+    storageClass: 'STANDARD_IA',
+    sseKMSKeyID: 'alias/backups',
+  });
+});
+
+test.each([
+  'forcePathStyle=false&skipVerify=true&signPayload=false&requireContentMD5=true&partSize=5242880&storageClass=GLACIER_IR&sseKmsKeyId=k',
+  'force-path-style=false&skip-verify=true&sign-payload=false&require-content-md5=true&part-size=5242880&storage-class=GLACIER_IR&sse-kms-key-id=k',
+])('a query says the same in camelCase and in kebab-case: %s', (query) => {
+  const { config } = parseURL(`s3://b/db?region=r&concurrency=2&endpoint=h.example&${query}`);
+  expect(config).toEqual({
+    ...DEFAULTS,
+    region: 'r',
+    partsAtOnce: 2,
+    endpoint: 'https://h.example',
+    forcePathStyle: false,
+    skipVerify: true,
+    signPayload: false,
+    requireContentMD5: true,
+    partSizeBytes: 5_242_880,
+    storageClass: 'GLACIER_IR',
+    sseKMSKeyID: 'k',
+  });
+});
+
+describe('the host of a URL', () => {
+  const hosts: [string, Partial<S3Config>][] = [
+    ['b', {}],
+    ['my.dotted.bucket', { bucket: 'my.dotted.bucket' }],
+    ['b.localhost:9000', { endpoint: 'http://localhost:9000', forcePathStyle: true }],
+    ['b.10.0.0.7:9000', { endpoint: 'http://10.0.0.7:9000', forcePathStyle: true }],
+    ['b.s3.amazonaws.com', {}],
+    ['b.s3.eu-west-3.amazonaws.com', { region: 'eu-west-3' }],
+    ['a.b.s3.eu-west-3.amazonaws.com', { bucket: 'a.b', region: 'eu-west-3' }],
+    [
+      'b.nyc3.digitaloceanspaces.com',
+      { region: 'nyc3', endpoint: 'https://nyc3.digitaloceanspaces.com', forcePathStyle: false },
+    ],
+    [
+      'b.s3.us-west-002.backblazeb2.com',
+      {
+        region: 'us-west-002',
+        endpoint: 'https://s3.us-west-002.backblazeb2.com',
+        forcePathStyle: true,
+      },
+    ],
+    ['b.s3.filebase.com', { endpoint: 'https://s3.filebase.com', forcePathStyle: true }],
+    [
+      'b.s3.nl-ams.scw.cloud',
+      { region: 'nl-ams', endpoint: 'https://s3.nl-ams.scw.cloud', forcePathStyle: false },
+    ],
+  ];
+  test.each(hosts)('%s', (host, expected) => {
+    const { config, path } = parseURL(`s3://${host}/db`);
+    expect(config).toEqual({ ...DEFAULTS, ...expected });
+    expect(path).toBe('db');
+  });
+
+  test('a port without a bucket before the host names no bucket', () => {
+    expect(issuesOf(configFromURL(new URL('s3://localhost:9000/db')))).toEqual([
+      'bucket is missing',
+    ]);
+  });
+
+  test('an access point is a bucket, by url', () => {
+    const arn = 'arn:aws:s3:eu-west-1:123456789012:accesspoint/point';
+    const { config, path } = parseConfig({ url: `s3://${arn}/some/db` });
+    expect(config).toEqual({ ...DEFAULTS, bucket: arn, region: 'eu-west-1' });
+    expect(path).toBe('some/db');
+    expect(parseConfig({ url: `s3://${arn}` }).path).toBe('');
+  });
+});
+
+describe('keys lie where Litestream has them', () => {
+  const file = { level: 0, minTXID: toTXID(1), maxTXID: toTXID(1) };
+  const name = '0000000000000001-0000000000000001.ltx';
+  const roots: [unknown, string][] = [
+    [configFromURL(new URL('s3://b/db')), `db/0000/${name}`],
+    [configFromURL(new URL('s3://b/db/')), `db/0000/${name}`],
+    [configFromURL(new URL('s3://b//db')), `db/0000/${name}`],
+    [configFromURL(new URL('s3://b/')), `/0000/${name}`],
+    [configFromURL(new URL('s3://b')), `./0000/${name}`],
+    [configFromURL(new URL('s3://b/a%20b/100%25')), `a b/100%/0000/${name}`],
+    [configFromURL(new URL('s3://b/100%')), `/100%/0000/${name}`],
+    [{ bucket: 'b', path: 'db' }, `db/0000/${name}`],
+    [{ bucket: 'b', path: 'db/' }, `db//0000/${name}`],
+    [{ bucket: 'b', path: '/db' }, `/db/0000/${name}`],
+    [{ bucket: 'b' }, `/0000/${name}`],
+  ];
+  test.each(roots)('%j', (input, key) => {
+    expect(keyOf('hex-level', parseConfig(input).path, file)).toBe(key);
+  });
+});
+
+test('a key of its own wins over what the url says', () => {
+  const { config, path } = parseConfig({
+    url: 's3://b/db?region=one&concurrency=2',
+    region: 'two',
+  });
+  expect(config).toEqual({ ...DEFAULTS, region: 'two', partsAtOnce: 2 });
+  expect(path).toBe('db');
+});
+
+test.each([
+  ['localhost:9000', 'http://localhost:9000'],
+  ['127.0.0.1:9000', 'http://127.0.0.1:9000'],
+  ['192.168.1.2', 'http://192.168.1.2'],
+  ['172.16.0.1', 'http://172.16.0.1'],
+  ['172.32.0.1', 'https://172.32.0.1'],
+  ['nas.local:9000', 'http://nas.local:9000'],
+  ['s3.example.com', 'https://s3.example.com'],
+  ['http://s3.example.com/', 'http://s3.example.com'],
+])('endpoint %s is %s', (endpoint, expected) => {
+  expect(parseConfig({ bucket: 'b', endpoint }).config.endpoint).toBe(expected);
+});
+
+test('everything that is wrong is told at once, with the nearest known key', () => {
+  expect(
+    issuesOf({
+      type: 's3',
+      endpoint: 'https://user:pass@host/path',
+      'access-key-id': 'id',
+      'part-size': '1MiB',
+      concurrency: 0,
+      'sign-payload': 'perhaps',
+      'force-pathstyle': true,
+    }),
+  ).toEqual([
+    'bucket is missing',
+    'endpoint must be a host, or http(s)://host, without a path or a password',
+    'secret-access-key is missing beside access-key-id',
+    'part-size is 1048576 bytes: the least is 5242880',
+    'concurrency is 0: the least is 1',
+    'sign-payload must be true or false, not "perhaps"',
+    'force-pathstyle is not a key of s3: did you mean force-path-style?',
+  ]);
+});
+
+test('a session token without its keys, and a url of another kind, are refused', () => {
+  expect(issuesOf({ bucket: 'b', 'session-token': 't' })).toEqual([
+    'session-token needs access-key-id and secret-access-key beside it',
+  ]);
+  expect(issuesOf({ url: 'gs://b/db' })).toContain('url must begin with s3://');
+});
+
+describe("a customer's key", () => {
+  test('is 32 bytes in base64, with its MD5 if that is given', () => {
+    const key = { bucket: 'b', 'sse-customer-algorithm': 'AES256', 'sse-customer-key': KEY_BASE64 };
+    expect(parseConfig(key).config.sseCustomerKey?.reveal()).toBe(KEY_BASE64);
+    expect(issuesOf({ ...key, 'sse-customer-key-md5': KEY_MD5 })).toEqual([]);
+    expect(issuesOf({ ...key, 'sse-customer-key-md5': KEY_BASE64 })).toEqual([
+      'sse-customer-key-md5 is not that of the key',
+    ]);
+    expect(issuesOf({ bucket: 'b', 'sse-customer-key': 'c2hvcnQ=' })).toEqual([
+      'sse-customer-key has 5 bytes when read as base64: it must be 32',
+    ]);
+  });
+
+  test('comes alone, and over plain HTTP to private hosts only', () => {
+    const key = { bucket: 'b', 'sse-customer-key': KEY_BASE64 };
+    expect(issuesOf({ ...key, 'sse-kms-key-id': 'k' })).toHaveLength(1);
+    expect(issuesOf({ ...key, endpoint: 'http://s3.example.com' })).toEqual([
+      'endpoint must be https where a customer key is sent to it',
+    ]);
+    expect(issuesOf({ ...key, endpoint: 'http://127.0.0.1:9000' })).toEqual([]);
+    expect(issuesOf({ bucket: 'b', 'sse-customer-algorithm': 'AES256' })).toEqual([
+      'sse-customer-algorithm needs sse-customer-key or sse-customer-key-path',
+    ]);
+    expect(issuesOf({ bucket: 'b', 'sse-customer-key-path': '/no/such/file' })[0]).toContain(
+      'sse-customer-key-path cannot be read',
+    );
+  });
+});
+
+test('a printed configuration tells no secret', () => {
+  const { config } = parseConfig({
+    bucket: 'b',
+    'access-key-id': 'id',
+    'secret-access-key': 'hidden-secret',
+    'session-token': 'hidden-token',
+    'sse-customer-key': KEY_BASE64,
+  });
+  const printed = inspect(config, { depth: 9, showHidden: true }) + JSON.stringify(config);
+  expect(printed).toContain('[redacted]');
+  for (const secret of ['hidden-secret', 'hidden-token', KEY_BASE64]) {
+    expect(printed).not.toContain(secret);
+  }
+});
