@@ -1,3 +1,50 @@
-/** The LTX format for tools that read or write files themselves. Loads no native code. */
+/**
+ * `@sluice/core/ltx`: the LTX format for tools that read or write such files themselves. Knows
+ * nothing of databases and networks, and loads no native code.
+ *
+ * `docs/format.md` has the bytes. Everything here is synchronous but for `merge` and
+ * `readPageIndex`; what is wrong with a file is said as a {@link ReplicationError} with one of the
+ * codes LTX_INVALID, LTX_TRUNCATED, LTX_CHECKSUM_MISMATCH, LTX_UNSUPPORTED, LTX_NOT_CONTIGUOUS.
+ */
 
-export { formatTXID, parseTXID, toTXID, type TXID } from './ltx/txid.ts';
+export { ReplicationError, isError, type ErrorCode } from './error.ts';
+export { BATCH_BYTES_MAX, createKernel, type Kernel, type PageEncoding } from './kernel/kernel.ts';
+
+export { formatTXID, nextTXID, parseTXID, toTXID, TXID_MAX, type TXID } from './ltx/txid.ts';
+export { formatFilename, parseFilename } from './ltx/filename.ts';
+export {
+  decodeHeader,
+  encodeHeader,
+  FLAG_NO_CHECKSUM,
+  HEADER_SIZE_BYTES,
+  isPageSize,
+  isSnapshot,
+  lockPgno,
+  validateHeader,
+  type LTXHeader,
+} from './ltx/header.ts';
+export {
+  decodeTrailer,
+  encodeTrailer,
+  TRAILER_SIZE_BYTES,
+  type LTXTrailer,
+} from './ltx/trailer.ts';
+export { CHECKSUM_FLAG, pageChecksum, toFileChecksum, togglePage } from './ltx/checksum.ts';
+export { decodePageIndex, type PageIndexEntry } from './ltx/page-index.ts';
+export {
+  locatePageIndex,
+  PAGE_INDEX_BYTES_MAX,
+  PAGE_INDEX_TAIL_BYTES,
+  readPageIndex,
+  type PageIndexPlace,
+  type ReadFileRange,
+} from './ltx/read-page-index.ts';
+export {
+  LTXEncoder,
+  type EncodedFrames,
+  type EncoderOptions,
+  type FinishedFile,
+} from './ltx/encoder.ts';
+export { isFullImage, LTXDecoder, type DecodedBatch, type DecodedFile } from './ltx/decoder.ts';
+export { mergeHeaders } from './ltx/merged-header.ts';
+export { merge, MERGE_INPUTS_MAX, type MergedFile, type MergeOptions } from './ltx/merge.ts';

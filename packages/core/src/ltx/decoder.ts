@@ -1,15 +1,17 @@
 /**
  * Reads an LTX file as it comes, in chunks of any size, and trusts nothing in it.
  *
- * Beyond what Litestream checks: page numbers ascend, are at most `commit` and never the lock page;
- * a block gives exactly one page; a snapshot leaves no page out; the index is that of the frames
- * which were seen; nothing follows the trailer. Memory: two batches, and the index's CRC.
+ * Beyond what Litestream checks: the page order (page-order.ts); a frame gives exactly one page; the
+ * index, with its length, is that of the frames which were seen; nothing follows the trailer. Memory
+ * is one batch in the kernel and less than one page frame here, whatever the file says.
  */
 
 import { assert, ReplicationError } from '../error.ts';
-import type { Kernel } from '../kernel/kernel.ts';
-import { ByteQueue } from './byte-queue.ts';
-import { CHECKSUM_FLAG, pageChecksum, toFileChecksum, togglePage } from './checksum.ts';
+import type { DecodedPages, Kernel } from '../kernel/kernel.ts';
+import { CHECKSUM_FLAG, pageChecksum, togglePage } from './checksum.ts';
+import { ExpectedIndex } from './expected-index.ts';
+import { FileEnd } from './file-end.ts';
+import { formatFilename } from './filename.ts';
 import {
   decodeHeader,
   FLAG_NO_CHECKSUM,
@@ -18,13 +20,15 @@ import {
   lockPgno,
   type LTXHeader,
 } from './header.ts';
-import { IndexChecker } from './index-checker.ts';
+import { Intake } from './intake.ts';
+import { frameBytesMax, frameBytesWanted } from './page-frame.ts';
 import { PageOrder } from './page-order.ts';
-import { decodeTrailer, TRAILER_SIZE_BYTES, type LTXTrailer } from './trailer.ts';
+import type { LTXTrailer } from './trailer.ts';
 
+/** Pages of a file, and their numbers: views that are good until the kernel is called again. */
 export interface DecodedBatch {
-  /** Views that are good until the next batch is asked for, or the kernel called. */
   readonly pgnos: Uint32Array;
+  /** One after the other, each of the header's page size. */
   readonly pages: Uint8Array;
 }
 
@@ -34,110 +38,138 @@ export interface DecodedFile {
   readonly sizeBytes: number;
 }
 
+interface OpenedFile {
+  readonly header: LTXHeader;
+  readonly order: PageOrder;
+}
+
 export class LTXDecoder {
   readonly #kernel: Kernel;
-  readonly #queue = new ByteQueue();
-  #header: LTXHeader | undefined;
-  #order: PageOrder | undefined;
-  #index: IndexChecker | undefined;
+  readonly #intake = new Intake();
+  readonly #index: ExpectedIndex;
+  #file: OpenedFile | undefined;
+  #pagesEnded = false;
+  #end: FileEnd | undefined;
   #crc = 0n;
+  /** Bytes of the header and of the pages that were decoded. */
   #offset = 0;
+  /** How many bytes must be there before it is worth asking the kernel again. */
+  #wantedBytes = 0;
   #databaseChecksum = CHECKSUM_FLAG;
+  #isReading = false;
+  #failure: Error | undefined;
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
+    this.#index = new ExpectedIndex(kernel);
   }
 
-  /** Known once 100 bytes were pushed. */
+  /** Known once 100 bytes were pushed and their batches asked for. */
   get header(): LTXHeader | undefined {
-    return this.#header;
+    return this.#file?.header;
   }
 
-  /** Takes a chunk; gives the pages that are whole now. The iterable must be read to its end. */
-  *push(chunk: Uint8Array): Generator<DecodedBatch, void> {
-    this.#queue.push(chunk);
-    if (this.#header === undefined) this.#takeHeader();
-    if (this.#header === undefined) return;
-    while (this.#index === undefined) {
-      const batch = this.#takePages(this.#header);
-      if (batch === undefined) return;
-      if (batch.pgnos.length > 0) yield batch;
-    }
-    this.#takeIndex(this.#index);
+  /**
+   * Takes a chunk, which is not a view of the kernel; gives the pages that are whole now. Ask for all
+   * of them: then the chunk's memory may be used again. LTX_INVALID, LTX_UNSUPPORTED: the file cannot be right, and every later call
+   * throws the same.
+   */
+  push(chunk: Uint8Array): Generator<DecodedBatch, void> {
+    this.#checkState();
+    this.#isReading = true;
+    this.#intake.give(chunk);
+    return this.#read();
   }
 
   /** LTX_TRUNCATED, LTX_INVALID or LTX_CHECKSUM_MISMATCH unless the file was whole and right. */
   finish(): DecodedFile {
-    const header = this.#header;
-    if (header === undefined) throw truncated(`${this.#queue.length} of 100 header bytes`);
-    if (this.#index === undefined) throw truncated('its pages have no end');
-    const rest = this.#queue.take(this.#queue.length);
-    if (rest.length < TRAILER_SIZE_BYTES) throw truncated('its trailer is not whole');
-    const trailer = decodeTrailer(rest.subarray(rest.length - TRAILER_SIZE_BYTES), header.flags);
-    this.#crc = this.#kernel.crc64(rest.subarray(0, rest.length - 8), this.#crc);
-    if (toFileChecksum(this.#crc) !== trailer.fileChecksum) {
+    this.#checkState();
+    if (this.#file === undefined) throw truncated(`it has ${this.#intake.length} bytes`);
+    if (this.#end === undefined) throw truncated('its pages have no end');
+    const { header, order } = this.#file;
+    const trailer = this.#end.finish(header.flags);
+    if (isTracked(header) && this.#databaseChecksum !== trailer.postApplyChecksum) {
+      const name = formatFilename(header.minTXID, header.maxTXID);
       throw new ReplicationError(
         'LTX_CHECKSUM_MISMATCH',
-        `LTX file ${name(header)}: its checksum is not that of its bytes`,
+        `LTX file ${name}: its database checksum is not that of its pages`,
       );
     }
-    this.#index.finish(rest.subarray(0, rest.length - TRAILER_SIZE_BYTES));
-    this.#order?.finish();
-    this.#checkDatabase(header, trailer);
-    const pageCount = this.#order?.count ?? 0;
-    return { trailer, pageCount, sizeBytes: this.#offset + rest.length };
+    return { trailer, pageCount: order.count, sizeBytes: this.#offset + this.#end.sizeBytes };
   }
 
-  #takeHeader(): void {
-    if (this.#queue.length < HEADER_SIZE_BYTES) return;
-    const bytes = this.#queue.take(HEADER_SIZE_BYTES);
-    this.#header = decodeHeader(bytes);
-    this.#order = new PageOrder(this.#header);
+  #checkState(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    assert(!this.#isReading, 'all batches of a chunk are asked for before the next call');
+  }
+
+  *#read(): Generator<DecodedBatch, void> {
+    try {
+      yield* this.#batches();
+    } catch (error) {
+      if (error instanceof Error) this.#failure = error;
+      throw error;
+    }
+    this.#intake.keep();
+    this.#isReading = false;
+  }
+
+  *#batches(): Generator<DecodedBatch, void> {
+    const file = (this.#file ??= this.#open());
+    if (file === undefined) return;
+    while (!this.#pagesEnded) {
+      const decoded = this.#takePages(file);
+      if (decoded === undefined) return;
+      if (decoded.pgnos.length > 0) yield this.#track(file.header, decoded);
+    }
+    this.#end ??= new FileEnd(this.#kernel, this.#crc, this.#index.finish());
+    for (const part of this.#intake.drain()) this.#end.push(part);
+  }
+
+  #open(): OpenedFile | undefined {
+    if (this.#intake.length < HEADER_SIZE_BYTES) return undefined;
+    const bytes = this.#intake.peek(new Uint8Array(HEADER_SIZE_BYTES)).slice();
+    this.#intake.skip(HEADER_SIZE_BYTES);
+    const header = decodeHeader(bytes);
     this.#crc = this.#kernel.crc64(bytes);
     this.#offset = HEADER_SIZE_BYTES;
+    return { header, order: new PageOrder(header) };
   }
 
-  #takePages(header: LTXHeader): DecodedBatch | undefined {
-    assert(this.#order !== undefined, 'an order comes with the header');
-    const bytes = this.#queue.peek(this.#kernel.input.length);
+  /** The next batch, maybe of no pages where they end; undefined where more bytes are needed. */
+  #takePages({ header, order }: OpenedFile): DecodedPages | undefined {
+    if (this.#intake.length < this.#wantedBytes) return undefined;
+    this.#index.settle();
+    const bytes = this.#intake.peek(this.#kernel.input);
     const decoded = this.#kernel.decodePages(bytes, header.pageSize, this.#crc);
+    if (decoded.consumedBytes === 0) {
+      this.#wantedBytes = Math.max(frameBytesWanted(bytes), bytes.length + 1);
+      const most = frameBytesMax(header.pageSize);
+      assert(this.#wantedBytes <= most, 'the kernel refuses what no page frame can be');
+      return undefined;
+    }
+    this.#wantedBytes = 0;
+    for (const pgno of decoded.pgnos) order.check(pgno);
+    this.#index.add(decoded.pgnos, decoded.sizes, this.#offset);
     this.#crc = decoded.crc;
-    this.#order.add(decoded.pgnos, decoded.sizes, this.#offset);
-    this.#queue.skip(decoded.consumedBytes);
+    this.#intake.skip(decoded.consumedBytes);
     this.#offset += decoded.consumedBytes;
-    if (decoded.stopped === 'end') this.#index = new IndexChecker(this.#order);
-    if (decoded.pgnos.length === 0 && decoded.stopped === 'input') return undefined;
-    this.#hashDatabase(header, decoded);
+    this.#pagesEnded = decoded.stopped === 'end';
+    if (this.#pagesEnded) order.finish();
     return decoded;
   }
 
-  /** All but what may be the trailer goes to the index, as it comes. */
-  #takeIndex(index: IndexChecker): void {
-    const ready = this.#queue.length - TRAILER_SIZE_BYTES - IndexChecker.LENGTH_SIZE_BYTES;
-    if (ready <= 0) return;
-    const bytes = this.#queue.take(ready);
-    this.#crc = this.#kernel.crc64(bytes, this.#crc);
-    this.#offset += bytes.length;
-    index.push(bytes);
-  }
-
-  #hashDatabase(header: LTXHeader, { pgnos, pages }: DecodedBatch): void {
-    if ((header.flags & FLAG_NO_CHECKSUM) !== 0 || !isSnapshot(header)) return;
-    const own = pages.slice(); // hashing calls the kernel, whose output this is
-    for (const [i, pgno] of pgnos.slice().entries()) {
-      const page = own.subarray(i * header.pageSize, (i + 1) * header.pageSize);
+  /** Takes the pages into the database checksum where the file has one that can be checked. */
+  #track(header: LTXHeader, decoded: DecodedBatch): DecodedBatch {
+    if (!isTracked(header)) return { pgnos: decoded.pgnos, pages: decoded.pages };
+    const pgnos = decoded.pgnos.slice(); // hashing calls the kernel, whose output these are
+    const pages = decoded.pages.slice();
+    for (const [i, pgno] of pgnos.entries()) {
+      const page = pages.subarray(i * header.pageSize, (i + 1) * header.pageSize);
       const sum = pageChecksum(this.#kernel, pgno, page);
       this.#databaseChecksum = togglePage(this.#databaseChecksum, sum);
     }
-  }
-
-  #checkDatabase(header: LTXHeader, trailer: LTXTrailer): void {
-    if ((header.flags & FLAG_NO_CHECKSUM) !== 0 || !isSnapshot(header)) return;
-    if (this.#databaseChecksum === trailer.postApplyChecksum) return;
-    throw new ReplicationError(
-      'LTX_CHECKSUM_MISMATCH',
-      `LTX file ${name(header)}: its database checksum is not that of its pages`,
-    );
+    return { pgnos, pages };
   }
 }
 
@@ -147,10 +179,11 @@ export function isFullImage(header: LTXHeader, pageCount: number): boolean {
   return pageCount === header.commit - (header.commit >= lock ? 1 : 0);
 }
 
-function name(header: LTXHeader): string {
-  return `${header.minTXID}-${header.maxTXID}`;
+/** Whether the pages of this file alone give the database checksum in its trailer. */
+function isTracked(header: LTXHeader): boolean {
+  return (header.flags & FLAG_NO_CHECKSUM) === 0 && isSnapshot(header);
 }
 
 function truncated(what: string): ReplicationError {
-  return new ReplicationError('LTX_TRUNCATED', `the LTX file is cut off: ${what}`);
+  return new ReplicationError('LTX_TRUNCATED', `LTX file: it is cut off: ${what}`);
 }

@@ -11,7 +11,8 @@ import { combineCRC64, type Kernel, type PageEncoding } from '../kernel/kernel.t
 import { toFileChecksum } from './checksum.ts';
 import { encodeHeader, FLAG_NO_CHECKSUM, isSnapshot, lockPgno, type LTXHeader } from './header.ts';
 import { PageIndexWriter } from './page-index.ts';
-import { frameSizeAt, PAGE_HEADER_SIZE_BYTES } from './page-frame.ts';
+import { frameBytesWanted, PAGE_HEADER_SIZE_BYTES } from './page-frame.ts';
+import { lastPgno, nextPgno } from './page-order.ts';
 import { encodeTrailer, TRAILER_SIZE_BYTES } from './trailer.ts';
 
 export interface FinishedFile {
@@ -89,7 +90,7 @@ export class LTXEncoder {
     let at = 0;
     for (let pgno = frames.firstPgno; pgno <= frames.lastPgno; pgno++) {
       this.#check(pgno);
-      const size = frameSizeAt(frames.bytes, at);
+      const size = frameBytesWanted(frames.bytes.subarray(at));
       this.#place(pgno, size);
       at += size;
     }
@@ -119,15 +120,14 @@ export class LTXEncoder {
     assert(pgno <= this.#header.commit, 'no page lies beyond the database');
     assert(pgno !== this.#lock, 'the lock page is never stored');
     if (isSnapshot(this.#header)) {
-      const skipsLock = this.#lastPgno === this.#lock - 1 && pgno === this.#lock + 1;
-      assert(pgno === this.#lastPgno + 1 || skipsLock, 'a snapshot leaves no page out');
+      const next = nextPgno(this.#lastPgno, this.#header.pageSize);
+      assert(pgno === next, 'a snapshot leaves no page out');
     }
     this.#lastPgno = pgno;
   }
 
   #checkWhole(): void {
-    const { commit } = this.#header;
-    const last = commit === this.#lock ? commit - 1 : commit;
+    const last = lastPgno(this.#header.commit, this.#header.pageSize);
     assert(this.#lastPgno === last, 'a snapshot ends with the last page of the database');
   }
 

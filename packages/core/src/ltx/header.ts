@@ -16,13 +16,16 @@
  */
 
 import { ReplicationError } from '../error.ts';
-import { toTXID, type TXID } from './txid.ts';
+import { CHECKSUM_FLAG } from './checksum.ts';
+import { toTXID, TXID_MAX, type TXID } from './txid.ts';
 
 export const HEADER_SIZE_BYTES = 100;
 /** Flag of a file that carries no database checksums. The only mode that Litestream writes. */
 export const FLAG_NO_CHECKSUM = 0x2;
 const MAGIC = 0x4c545831; // "LTX1"
-const CHECKSUM_FLAG = 1n << 63n;
+const UINT32_MAX = 0xffff_ffff;
+const UINT64_MAX = 0xffff_ffff_ffff_ffffn;
+const INT64_MAX = 0x7fff_ffff_ffff_ffffn;
 
 export interface LTXHeader {
   readonly flags: number;
@@ -63,13 +66,16 @@ export function encodeHeader(header: LTXHeader): Uint8Array {
   return bytes;
 }
 
-/** LTX_TRUNCATED under 100 bytes, LTX_INVALID when a rule above is broken. */
+/**
+ * LTX_TRUNCATED under 100 bytes, LTX_INVALID when a rule above is broken, LTX_UNSUPPORTED for a flag
+ * or a magic of a version that we do not know.
+ */
 export function decodeHeader(bytes: Uint8Array): LTXHeader {
   if (bytes.length < HEADER_SIZE_BYTES) {
     throw new ReplicationError('LTX_TRUNCATED', `LTX header has ${bytes.length} of 100 bytes`);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_SIZE_BYTES);
-  if (view.getUint32(0) !== MAGIC) throw invalid('the file does not begin with "LTX1"');
+  checkMagic(view.getUint32(0));
   const header: LTXHeader = {
     flags: view.getUint32(4),
     pageSize: view.getUint32(8),
@@ -88,24 +94,48 @@ export function decodeHeader(bytes: Uint8Array): LTXHeader {
   return header;
 }
 
+/** What {@link decodeHeader} checks, and that every field fits its place. */
 export function validateHeader(header: LTXHeader): void {
-  if ((header.flags & ~FLAG_NO_CHECKSUM) !== 0) throw invalid(`unknown flags ${header.flags}`);
-  if (!isPageSize(header.pageSize)) throw invalid(`page size ${header.pageSize}`);
-  if (header.minTXID < 1n || header.minTXID > header.maxTXID) {
-    throw invalid(`TXIDs ${header.minTXID} to ${header.maxTXID}`);
+  if (header.flags !== 0 && header.flags !== FLAG_NO_CHECKSUM) {
+    throw unsupported(`flags ${header.flags}`);
   }
-  if (header.walOffset < 0n || header.walSize < 0n) throw invalid('negative WAL offset or size');
-  const hasSalt = header.walSalt1 !== 0 || header.walSalt2 !== 0;
-  if (header.walOffset === 0n && (hasSalt || header.walSize !== 0n)) {
-    throw invalid('WAL salts or size without a WAL offset');
+  if (!isPageSize(header.pageSize)) throw invalid(`page size ${header.pageSize}`);
+  if (!isUint32(header.commit)) throw invalid(`commit ${header.commit}`);
+  const { minTXID, maxTXID } = header;
+  if (minTXID < 1n || minTXID > maxTXID || maxTXID > TXID_MAX) {
+    throw invalid(`TXIDs ${minTXID} to ${maxTXID}`);
   }
   if (!Number.isSafeInteger(header.timestampMs)) throw invalid('timestamp out of range');
+  if (header.nodeID < 0n || header.nodeID > UINT64_MAX) throw invalid(`node id ${header.nodeID}`);
+  validateWAL(header);
+  validatePreApply(header);
+}
+
+function validateWAL({ walOffset, walSize, walSalt1, walSalt2 }: LTXHeader): void {
+  if (walOffset < 0n || walSize < 0n || walOffset > INT64_MAX || walSize > INT64_MAX) {
+    throw invalid(`WAL offset ${walOffset} or size ${walSize} out of range`);
+  }
+  if (!isUint32(walSalt1) || !isUint32(walSalt2)) throw invalid('WAL salts out of range');
+  const hasSalt = walSalt1 !== 0 || walSalt2 !== 0;
+  if (walOffset === 0n && (hasSalt || walSize !== 0n)) {
+    throw invalid('WAL salts or size without a WAL offset');
+  }
+}
+
+function validatePreApply(header: LTXHeader): void {
   const checksum = header.preApplyChecksum;
   if (isSnapshot(header) || (header.flags & FLAG_NO_CHECKSUM) !== 0) {
     if (checksum !== 0n) throw invalid('pre-apply checksum in a file that must not have one');
-  } else if ((checksum & CHECKSUM_FLAG) === 0n) {
+  } else if ((checksum & CHECKSUM_FLAG) === 0n || checksum > UINT64_MAX) {
     throw invalid('pre-apply checksum without its flag bit');
   }
+}
+
+function checkMagic(magic: number): void {
+  if (magic === MAGIC) return;
+  const isOtherVersion = magic >>> 8 === MAGIC >>> 8;
+  if (isOtherVersion) throw unsupported(`version "${String.fromCodePoint(magic & 0xff)}"`);
+  throw invalid('the file does not begin with "LTX1"');
 }
 
 /** A snapshot holds every page of the database: by definition a file whose min TXID is 1. */
@@ -114,12 +144,20 @@ export function isSnapshot(header: { readonly minTXID: bigint }): boolean {
 }
 
 export function isPageSize(size: number): boolean {
-  return size >= 512 && size <= 65536 && (size & (size - 1)) === 0;
+  return Number.isInteger(size) && size >= 512 && size <= 65536 && (size & (size - 1)) === 0;
 }
 
 /** The page at 1 GiB, where SQLite keeps its locks. Never stored; restored as zeros. */
 export function lockPgno(pageSize: number): number {
   return 0x4000_0000 / pageSize + 1;
+}
+
+function isUint32(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= UINT32_MAX;
+}
+
+function unsupported(what: string): ReplicationError {
+  return new ReplicationError('LTX_UNSUPPORTED', `LTX header: ${what} is not known here`);
 }
 
 function invalid(what: string): ReplicationError {

@@ -1,27 +1,31 @@
 /**
- * The page index of an LTX file (ltx-format 1.3): for each page, ascending, three unsigned LEB128
- * varints (page number, offset of its frame in the file, size of its frame), then one zero byte;
- * and after it the length of all that, zero byte included, as u64 big-endian.
+ * The page index of an LTX file (ltx-format 1.3): for each page, ascending, three unsigned varints
+ * (page number, offset of its frame in the file, size of its frame), then one zero byte; and after
+ * it the length of all that, zero byte included, as u64 big-endian.
  *
  * It is kept as bytes, some 7 to 10 for a page, never as an object each.
  */
 
 import { ReplicationError } from '../error.ts';
+import { encodeUvarint, UVARINT_BYTES_MAX, UvarintReader } from './uvarint.ts';
 
+/** The length after the index. */
+export const INDEX_LENGTH_SIZE_BYTES = 8;
+/** Page number, offset, size. */
+const ENTRY_BYTES_MAX: number = 3 * UVARINT_BYTES_MAX;
 /** The first chunk; each further one is as large as all before it, up to CHUNK_BYTES_MAX. */
 const CHUNK_BYTES_MIN = 4 * 1024;
 const CHUNK_BYTES_MAX = 1024 * 1024;
-/** Three varints of at most 10 bytes. */
-const ENTRY_BYTES_MAX = 30;
-/** Offsets and sizes beyond this are no file's. */
-const VALUE_MAX = Number.MAX_SAFE_INTEGER;
+const PGNO_MAX = 0xffff_ffff;
 
 export interface PageIndexEntry {
   readonly pgno: number;
+  /** Where the page's frame begins in the file. */
   readonly offset: number;
   readonly sizeBytes: number;
 }
 
+/** Collects the index of a file that is being written. */
 export class PageIndexWriter {
   readonly #full: Uint8Array[] = [];
   #chunk: Uint8Array = new Uint8Array(CHUNK_BYTES_MIN);
@@ -30,15 +34,13 @@ export class PageIndexWriter {
 
   add(pgno: number, offset: number, sizeBytes: number): void {
     if (this.#used + ENTRY_BYTES_MAX > this.#chunk.length) this.#grow();
-    this.#put(pgno);
-    this.#put(offset);
-    this.#put(sizeBytes);
+    this.#used = encodeEntry(this.#chunk, this.#used, pgno, offset, sizeBytes);
   }
 
   /** The index with its zero byte and its length. */
   finish(): Uint8Array {
     const length = this.#fullBytes + this.#used + 1;
-    const bytes = new Uint8Array(length + 8);
+    const bytes = new Uint8Array(length + INDEX_LENGTH_SIZE_BYTES);
     let at = 0;
     for (const chunk of [...this.#full, this.#chunk.subarray(0, this.#used)]) {
       bytes.set(chunk, at);
@@ -46,15 +48,6 @@ export class PageIndexWriter {
     }
     new DataView(bytes.buffer).setBigUint64(length, BigInt(length));
     return bytes;
-  }
-
-  #put(value: number): void {
-    let rest = value;
-    while (rest >= 0x80) {
-      this.#chunk[this.#used++] = (rest % 0x80) | 0x80;
-      rest = Math.floor(rest / 0x80);
-    }
-    this.#chunk[this.#used++] = rest;
   }
 
   #grow(): void {
@@ -67,30 +60,80 @@ export class PageIndexWriter {
   }
 }
 
-/** Entries of `bytes`, which are an index without its length. LTX_INVALID where they are none. */
-export function* decodePageIndex(bytes: Uint8Array): Generator<PageIndexEntry, void> {
-  let at = 0;
-  const take = (): number => {
-    let value = 0;
-    for (let scale = 1; ; scale *= 0x80) {
-      const byte = bytes[at++];
-      if (byte === undefined) throw invalid('it ends in the middle of an entry');
-      value += (byte & 0x7f) * scale;
-      if (value > VALUE_MAX) throw invalid('it holds a number that no file has');
-      if (byte < 0x80) return value;
-    }
-  };
-  let last = 0;
-  for (;;) {
-    const pgno = take();
-    if (pgno === 0) break;
-    if (pgno <= last || pgno > 0xffff_ffff) throw invalid(`page ${pgno} follows page ${last}`);
-    last = pgno;
-    yield { pgno, offset: take(), sizeBytes: take() };
+/** Entries of consecutive frames, the first at `offset`: as bytes in `target`, which has the room. */
+export function encodeEntries(
+  target: Uint8Array,
+  pgnos: Uint32Array,
+  sizes: Uint32Array,
+  offset: number,
+): number {
+  let used = 0;
+  let at = offset;
+  for (const [i, pgno] of pgnos.entries()) {
+    const sizeBytes = sizes[i] ?? 0;
+    used = encodeEntry(target, used, pgno, at, sizeBytes);
+    at += sizeBytes;
   }
-  if (at !== bytes.length) throw invalid(`${bytes.length - at} bytes follow its end`);
+  return used;
 }
 
-function invalid(what: string): ReplicationError {
-  return new ReplicationError('LTX_INVALID', `LTX page index: ${what}`);
+/** Room that the entries of `count` pages may need. */
+export function entriesBytesMax(count: number): number {
+  return count * ENTRY_BYTES_MAX;
+}
+
+/**
+ * The entries of `bytes`: an index with its zero byte, without its length. One at a time, so an index
+ * costs no more memory than its bytes. LTX_INVALID unless pages ascend, each frame begins where the
+ * one before ends, and nothing follows the zero byte.
+ *
+ * Nothing but a file's checksum, over all of the file, proves an index: it is a hint.
+ */
+export function* decodePageIndex(bytes: Uint8Array): Generator<PageIndexEntry, void> {
+  const reader = new UvarintReader(bytes);
+  let last: PageIndexEntry | undefined;
+  for (;;) {
+    const pgno = take(reader);
+    if (pgno === 0) break;
+    const entry = { pgno, offset: take(reader), sizeBytes: take(reader) };
+    checkEntry(entry, last);
+    yield entry;
+    last = entry;
+  }
+  if (reader.restBytes > 0) throw invalid(`${reader.restBytes} bytes follow its end`);
+}
+
+function encodeEntry(
+  target: Uint8Array,
+  start: number,
+  pgno: number,
+  offset: number,
+  sizeBytes: number,
+): number {
+  const afterPgno = encodeUvarint(target, start, pgno);
+  return encodeUvarint(target, encodeUvarint(target, afterPgno, offset), sizeBytes);
+}
+
+function checkEntry(entry: PageIndexEntry, last: PageIndexEntry | undefined): void {
+  const { pgno, offset, sizeBytes } = entry;
+  if (pgno > PGNO_MAX) throw invalid(`page ${pgno}, which no database has`);
+  if (sizeBytes === 0) throw invalid(`a frame of no bytes for page ${pgno}`);
+  if (last === undefined) return;
+  if (pgno <= last.pgno) throw invalid(`page ${pgno} follows page ${last.pgno}`);
+  if (offset !== last.offset + last.sizeBytes) {
+    throw invalid(`page ${pgno} lies at ${offset}, not after page ${last.pgno}`);
+  }
+}
+
+function take(reader: UvarintReader): number {
+  try {
+    return reader.take();
+  } catch (error) {
+    if (error instanceof RangeError) throw invalid(error.message, error);
+    throw error;
+  }
+}
+
+function invalid(what: string, cause?: unknown): ReplicationError {
+  return new ReplicationError('LTX_INVALID', `LTX page index: ${what}`, { cause });
 }

@@ -1,71 +1,69 @@
 /**
- * Checks the numbers of a file's pages as they come, and remembers where their frames lie: as the
- * bytes of the index that they must have.
+ * Which page numbers may follow each other in an LTX file (ltx-format sections 3 and 4).
+ *
+ * Valid if and only if: each is at least 1 and at most the header's commit; none is the lock page;
+ * they ascend. In a snapshot (min TXID 1) moreover: the first is 1, none is left out but the lock
+ * page, and the last is the last that a database of `commit` pages stores.
  */
 
 import { ReplicationError } from '../error.ts';
+import { formatFilename } from './filename.ts';
 import { isSnapshot, lockPgno, type LTXHeader } from './header.ts';
-import { PageIndexWriter } from './page-index.ts';
 
 export class PageOrder {
   readonly #header: LTXHeader;
   readonly #lock: number;
-  readonly #index = new PageIndexWriter();
+  readonly #isSnapshot: boolean;
   #last = 0;
   #count = 0;
 
   constructor(header: LTXHeader) {
     this.#header = header;
     this.#lock = lockPgno(header.pageSize);
+    this.#isSnapshot = isSnapshot(header);
   }
 
+  /** How many pages came. */
   get count(): number {
     return this.#count;
   }
 
-  /** Pages whose frames begin at `offset` and follow each other. LTX_INVALID where they must not. */
-  add(pgnos: Uint32Array, sizes: Uint32Array, offset: number): void {
-    let at = offset;
-    for (let i = 0; i < pgnos.length; i++) {
-      const pgno = pgnos[i] ?? 0;
-      const size = sizes[i] ?? 0;
-      this.#check(pgno);
-      this.#index.add(pgno, at, size);
-      at += size;
+  /** LTX_INVALID unless the page may come next. */
+  check(pgno: number): void {
+    const last = this.#last;
+    const { commit } = this.#header;
+    if (pgno <= last) throw this.#invalid(`page ${pgno} follows page ${last}`);
+    if (pgno > commit) throw this.#invalid(`page ${pgno} lies beyond its ${commit} pages`);
+    if (pgno === this.#lock) throw this.#invalid(`it holds page ${pgno}, the lock page`);
+    const next = nextPgno(last, this.#header.pageSize);
+    if (this.#isSnapshot && pgno !== next) {
+      throw this.#invalid(`a snapshot leaves out page ${next}`);
     }
-    this.#count += pgnos.length;
+    this.#last = pgno;
+    this.#count += 1;
   }
 
   /** LTX_INVALID where a snapshot has not all pages. */
   finish(): void {
-    const { commit } = this.#header;
-    const last = commit === this.#lock ? commit - 1 : commit;
-    if (isSnapshot(this.#header) && this.#last !== last) {
+    const { commit, pageSize } = this.#header;
+    if (this.#isSnapshot && this.#last !== lastPgno(commit, pageSize)) {
       throw this.#invalid(`a snapshot of ${commit} pages ends with page ${this.#last}`);
-    }
-  }
-
-  /** The index that these pages must have, with its length. */
-  expectedIndex(): Uint8Array {
-    return this.#index.finish();
-  }
-
-  #check(pgno: number): void {
-    const last = this.#last;
-    this.#last = pgno;
-    if (pgno <= last) throw this.#invalid(`page ${pgno} follows page ${last}`);
-    if (pgno > this.#header.commit) {
-      throw this.#invalid(`page ${pgno} lies beyond its ${this.#header.commit} pages`);
-    }
-    if (pgno === this.#lock) throw this.#invalid('it holds the lock page');
-    const skipsLock = last === this.#lock - 1 && pgno === this.#lock + 1;
-    if (isSnapshot(this.#header) && pgno !== last + 1 && !skipsLock) {
-      throw this.#invalid(`a snapshot leaves out page ${last + 1}`);
     }
   }
 
   #invalid(what: string): ReplicationError {
     const { minTXID, maxTXID } = this.#header;
-    return new ReplicationError('LTX_INVALID', `LTX file ${minTXID}-${maxTXID}: ${what}`);
+    const name = formatFilename(minTXID, maxTXID);
+    return new ReplicationError('LTX_INVALID', `LTX file ${name}: ${what}`);
   }
+}
+
+/** The page after `pgno` in a file that leaves none out; after 0 comes the first. */
+export function nextPgno(pgno: number, pageSize: number): number {
+  return pgno + 1 === lockPgno(pageSize) ? pgno + 2 : pgno + 1;
+}
+
+/** The last page that a database of `commit` pages stores. */
+export function lastPgno(commit: number, pageSize: number): number {
+  return commit === lockPgno(pageSize) ? commit - 1 : commit;
 }
