@@ -1,76 +1,85 @@
 /**
- * Arguments in Go's manner, as Litestream's scripts write them: flags with one dash or two, with
- * `=` or a space before their value, before or after the other arguments. What they mean is
- * node:util's to say; here they only get their second dash.
+ * Arguments as Go's flag package reads them, and as Litestream's scripts write them:
+ *
+ *  -flag  --flag  -flag=value  -flag value     a text needs a value, which may begin with a dash
+ *  -switch  -switch=true  -switch=false        a switch takes no other value, and none after a space
+ *  --                                          what follows is no flag
+ *
+ * More freely than Go, flags may stand after other arguments. The last of two equal flags counts.
  */
 
-import { parseArgs } from 'node:util';
 import { nearest, ReplicationError } from '@sluice/core/backend';
-import type { Command, Flag } from './flags.ts';
+import type { Command, Flag } from './surface/commands.ts';
+import { refusalOf } from './surface/fate.ts';
 
 export interface Arguments {
+  readonly command: Command;
   readonly positionals: readonly string[];
   text(name: string): string | undefined;
   has(name: string): boolean;
 }
 
-const HELP: Flag = { name: 'help', kind: 'switch', help: 'print this' };
-
-/** CONFIG_INVALID for an unknown or refused flag, or one that lacks its value. */
-export function parseArguments(command: Command, args: readonly string[]): Arguments {
-  const flags = [...command.flags, HELP];
-  const canonical = args.map((argument) => canonicalize(argument, command, flags));
-  const options = Object.fromEntries(
-    flags.map(({ name, kind }) => [
-      name,
-      { type: kind === 'text' ? ('string' as const) : ('boolean' as const) },
-    ]),
-  );
-  try {
-    const { values, positionals } = parseArgs({
-      args: canonical.filter((argument) => argument !== undefined),
-      options,
-      allowPositionals: true,
-      allowNegative: true,
-    });
-    return {
-      positionals,
-      text: (name) => {
-        const value = values[name];
-        return typeof value === 'string' ? value : undefined;
-      },
-      has: (name) => values[name] === true,
-    };
-  } catch (error) {
-    const message = error instanceof Error ? error.message.split('.')[0] : String(error);
-    throw usageError(command, message ?? 'wrong arguments');
+/** CONFIG_INVALID for a flag that is unknown, refused, or lacks its value. */
+export function parseArguments(command: Command, words: readonly string[]): Arguments {
+  const texts = new Map<string, string>();
+  const switches = new Map<string, 'on' | 'off'>();
+  const positionals: string[] = [];
+  for (let index = 0; index < words.length; index += 1) {
+    const word = words[index] ?? '';
+    if (word === '--') {
+      positionals.push(...words.slice(index + 1));
+      break;
+    }
+    const written = /^--?([a-zA-Z][a-zA-Z0-9-]*)(?:=(.*))?$/s.exec(word);
+    if (written === null) {
+      positionals.push(word);
+      continue;
+    }
+    const [, name = '', value] = written;
+    if (/^(h|help)$/.test(name)) {
+      switches.set('help', 'on');
+      continue;
+    }
+    const flag = findFlag(command, name);
+    if (flag.kind === 'switch') {
+      switches.set(name, toSwitch(command, name, value ?? 'true'));
+      continue;
+    }
+    const text = value ?? words[(index += 1)];
+    if (text === undefined) throw usageError(command, `-${name} needs a value`);
+    texts.set(name, text);
   }
+  return {
+    command,
+    positionals,
+    text: (name) => texts.get(name),
+    has: (name) => switches.get(name) === 'on',
+  };
 }
 
-function canonicalize(
-  argument: string,
-  command: Command,
-  flags: readonly Flag[],
-): string | undefined {
-  const match = /^--?([a-zA-Z][a-zA-Z0-9-]*)(=.*)?$/s.exec(argument);
-  if (match === null) return argument;
-  const [, written = '', value = ''] = match;
-  const name = written === 'h' ? 'help' : written;
-  const flag = flags.find((candidate) => candidate.name === name);
+function findFlag(command: Command, name: string): Flag {
+  const flag = command.flags.find((candidate) => candidate.name === name);
   if (flag === undefined) {
+    const known = command.flags.filter(({ fate }) => fate.kind !== 'refused');
     const meant = nearest(
       name,
-      flags.map((candidate) => candidate.name),
+      known.map((candidate) => candidate.name),
     );
     const hint =
       meant === undefined ? `see "sluice ${command.name} -help"` : `did you mean -${meant}?`;
     throw usageError(command, `unknown flag -${name}: ${hint}`);
   }
-  if (flag.refused !== undefined) throw usageError(command, `-${name} ${flag.refused}`);
-  if (flag.kind === 'text' || value === '') return `--${name}${value}`;
-  if (/^=(1|t|true)$/i.test(value)) return `--${name}`;
-  if (/^=(0|f|false)$/i.test(value)) return undefined;
-  throw usageError(command, `-${name} is a switch: true or false, not "${value.slice(1)}"`);
+  if (flag.fate.kind === 'refused') {
+    throw usageError(command, `-${name}: ${refusalOf(flag.fate)}`);
+  }
+  return flag;
+}
+
+/** The words that Go takes for a boolean. */
+function toSwitch(command: Command, name: string, value: string): 'on' | 'off' {
+  if (/^(1|t|true)$/i.test(value)) return 'on';
+  if (/^(0|f|false)$/i.test(value)) return 'off';
+  throw usageError(command, `-${name} is a switch: true or false, not "${value}"`);
 }
 
 export function usageError(command: Command, message: string): ReplicationError {

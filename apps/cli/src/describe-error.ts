@@ -1,11 +1,13 @@
-/** An error as a person reads it: what went wrong, its code, and each issue on a line. */
+/** An error as a person reads it: what went wrong, its code, each part of it on a line. */
 
-import { isError, messageOf } from '@sluice/core';
+import { isError } from '@sluice/core/backend';
 
 export function describeError(error: unknown): string {
   if (!isError(error))
-    return error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
-  const lines = [`${error.message} [${error.code}]`];
-  for (const failure of error.failures ?? []) lines.push(`  ${failure.file}: ${failure.code}`);
+    return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const lines = [`sluice: ${error.message} (${error.code})`];
+  for (const { file, code, message } of error.failures ?? []) {
+    lines.push(`  ${file}: ${message ?? 'failed'} (${code})`);
+  }
   return lines.join('\n');
 }

@@ -5,11 +5,12 @@ import { sameConfig, type Logger } from '@sluice/core/backend';
 import type { DestinationConfig } from './config/model.ts';
 
 interface Entry {
-  readonly destination: DestinationConfig;
-  opening: Promise<WrappedDestination>;
+  readonly wanted: DestinationConfig;
+  readonly opening: Promise<WrappedDestination>;
 }
 
-export class Destinations {
+/** `await using` closes it. */
+export class Destinations implements AsyncDisposable {
   readonly #logger: Logger;
   readonly #access: 'read' | 'write';
   readonly #entries: Entry[] = [];
@@ -21,36 +22,57 @@ export class Destinations {
 
   /** Connects where that has not been done, and gives the replica. A failed try is forgotten. */
   async open(wanted: DestinationConfig, signal?: AbortSignal): Promise<OpenReplica> {
-    let entry = this.#entries.find(
-      ({ destination }) =>
-        destination.backend === wanted.backend && sameConfig(destination.config, wanted.config),
-    );
-    if (entry === undefined) {
-      entry = { destination: wanted, opening: this.#connect(wanted, signal) };
-      this.#entries.push(entry);
-    }
+    const entry = this.#find(wanted) ?? this.#add(wanted, signal);
     try {
       const destination = await entry.opening;
-      const { capabilities } = destination;
-      return { client: destination.replica(wanted.path), capabilities };
+      return {
+        client: destination.replica(wanted.path),
+        capabilities: destination.capabilities,
+      };
     } catch (error) {
-      const at = this.#entries.indexOf(entry);
-      if (at >= 0) this.#entries.splice(at, 1);
+      const index = this.#entries.indexOf(entry);
+      if (index >= 0) this.#entries.splice(index, 1);
       throw error;
     }
   }
 
   async close(): Promise<void> {
-    const entries = this.#entries.splice(0);
-    await Promise.allSettled(
-      entries.map(async ({ opening }) => {
-        await (await opening).close();
-      }),
+    const closing = this.#entries.splice(0).map(async ({ opening }) => {
+      await (await opening).close();
+    });
+    for (const result of await Promise.allSettled(closing)) {
+      if (result.status === 'rejected') this.#logger.debug(`close: ${String(result.reason)}`);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #find(wanted: DestinationConfig): Entry | undefined {
+    return this.#entries.find(
+      ({ wanted: { backend, config } }) =>
+        backend === wanted.backend && sameConfig(config, wanted.config),
     );
+  }
+
+  #add(wanted: DestinationConfig, signal: AbortSignal | undefined): Entry {
+    const entry = { wanted, opening: this.#connect(wanted, signal) };
+    this.#entries.push(entry);
+    return entry;
   }
 
   async #connect(wanted: DestinationConfig, signal?: AbortSignal): Promise<WrappedDestination> {
     const context = { logger: this.#logger, access: this.#access, signal };
-    return wrapDestination(await wanted.backend.connect(wanted.config, context));
+    const destination = await wanted.backend.connect(wanted.config, context);
+    return wrapDestination(destination, {
+      // What stays failed is said by whoever asked; the tries in between are for those who look.
+      onRetry: ({ attempt, delayMs, error }) =>
+        this.#logger.debug(`will be tried again: ${error.message}`, {
+          code: error.code,
+          attempt,
+          waitMs: Math.round(delayMs),
+        }),
+    });
   }
 }

@@ -1,28 +1,42 @@
-/** What -help prints, of the table. */
+/** What -help prints, from the table. */
 
-import { COMMANDS, type Command, type Flag } from './flags.ts';
+import { COMMANDS, type Command, type Flag } from './surface/commands.ts';
+
+/** Wide enough for every flag but the longest, which stands a little out. */
+const FLAG_WIDTH = 26;
+const COMMAND_WIDTH = 12;
 
 export function helpOf(command: Command): string {
-  const works = command.flags.filter((flag) => flag.refused === undefined);
-  const lines = works.map((flag) => `  ${nameOf(flag).padEnd(28)}${flag.help}`);
-  return [`usage: sluice ${command.usage}`, '', command.help, '', ...lines, ''].join('\n');
+  const lines = command.flags
+    .filter(({ fate }) => fate.kind === 'works')
+    .map((flag) => `  ${nameOf(flag).padEnd(FLAG_WIDTH)} ${flag.help}`);
+  const examples = (command.examples ?? []).map((example) => `  ${example}`);
+  const parts = [
+    [`usage: sluice ${command.usage}`],
+    [command.help],
+    ['flags, with one dash or two:', ...lines],
+    ...(examples.length > 0 ? [['for example:', ...examples]] : []),
+    [''],
+  ];
+  return parts.map((part) => part.join('\n')).join('\n\n');
 }
 
 export function helpOfAll(): string {
-  const works = COMMANDS.filter((command) => command.refused === undefined);
-  const lines = works.map((command) => `  ${command.name.padEnd(12)}${command.help}`);
+  const lines = COMMANDS.filter(({ fate }) => fate.kind === 'works').map(
+    ({ name, help }) => `  ${name.padEnd(COMMAND_WIDTH)} ${help}`,
+  );
   return [
-    'Sluice: streaming backup of SQLite to several places at once.',
+    'Sluice: streaming backup of SQLite to several places at once',
     '',
     'usage: sluice COMMAND [flags]',
     '',
     ...lines,
     '',
-    'sluice COMMAND -help tells the flags of a command.',
+    'sluice COMMAND -help says more about one of them.',
     '',
   ].join('\n');
 }
 
 export function nameOf(flag: Flag): string {
-  return `-${flag.name}${flag.value === undefined ? '' : ` ${flag.value}`}`;
+  return flag.value === undefined ? `-${flag.name}` : `-${flag.name} ${flag.value}`;
 }

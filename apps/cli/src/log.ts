@@ -1,9 +1,15 @@
 /**
- * The log: one line for each event, text or JSON, to stdout or stderr. A failed try that is
- * repeated is WARN; ERROR is for what stays failed.
+ * The log: a line for each event, to stdout or stderr.
+ *
+ *  text    time=2026-01-31T12:00:00.000Z level=INFO msg="…" key=value    as Litestream writes it
+ *  json    {"time":"…","level":"INFO","msg":"…","key":"value"}
+ *  pretty  12:00:00.000 INFO …  key=value                              for eyes only
+ *
+ * A failed try that is repeated is WARN; ERROR is for what stays failed.
  */
 
 import type { Logger } from '@sluice/core/backend';
+import type { Secrets } from './secrets.ts';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -14,13 +20,19 @@ export interface LogOptions {
   readonly level: LogLevel;
   readonly type: LogType;
   readonly stream: NodeJS.WritableStream;
+  readonly secrets: Secrets;
+  readonly now?: () => Date;
 }
+
+type Fields = Readonly<Record<string, unknown>>;
 
 export function createLogger(options: LogOptions): Logger {
   const least = LOG_LEVELS.indexOf(options.level);
+  const now = options.now ?? ((): Date => new Date());
   const write = (level: LogLevel, message: string, fields: Fields = {}): void => {
     if (LOG_LEVELS.indexOf(level) < least) return;
-    options.stream.write(`${format(options.type, level, message, fields)}\n`);
+    const line = FORMATS[options.type](now().toISOString(), level, message, given(fields));
+    options.stream.write(`${options.secrets.clean(line)}\n`);
   };
   return {
     debug: (message, fields) => write('debug', message, fields),
@@ -30,26 +42,54 @@ export function createLogger(options: LogOptions): Logger {
   };
 }
 
-type Fields = Readonly<Record<string, unknown>>;
+/** The level that a word names; `warning` is common, and no other is guessed. */
+export function toLogLevel(word: string): LogLevel | undefined {
+  const lower = word.toLowerCase();
+  return LOG_LEVELS.find((level) => level === (lower === 'warning' ? 'warn' : lower));
+}
 
-function format(type: LogType, level: LogLevel, message: string, fields: Fields): string {
-  const time = new Date().toISOString();
-  if (type === 'json') {
-    return JSON.stringify({ time, level: level.toUpperCase(), msg: message, ...fields }, plain);
-  }
-  const pairs = Object.entries(fields)
-    .filter(([, value]) => value !== undefined)
-    .map(([key, value]) => `${key}=${quote(value)}`);
-  const head =
-    type === 'pretty' ? `${time.slice(11, 23)} ${level}` : `${time} ${level.toUpperCase()}`;
-  return [head, message, ...pairs].join(' ');
+type Format = (
+  time: string,
+  level: LogLevel,
+  message: string,
+  fields: readonly [string, unknown][],
+) => string;
+
+const FORMATS: Readonly<Record<LogType, Format>> = {
+  text: (time, level, message, fields) =>
+    [
+      `time=${time}`,
+      `level=${level.toUpperCase()}`,
+      `msg=${quote(message)}`,
+      ...pairs(fields),
+    ].join(' '),
+  json: (time, level, message, fields) =>
+    JSON.stringify({
+      time,
+      level: level.toUpperCase(),
+      msg: message,
+      ...Object.fromEntries(fields.map(([key, value]) => [key, plain(value)])),
+    }),
+  pretty: (time, level, message, fields) =>
+    [time.slice(11, 23), level.toUpperCase().padEnd(5), message, ...pairs(fields)].join(' '),
+};
+
+function given(fields: Fields): [string, unknown][] {
+  return Object.entries(fields).filter(([, value]) => value !== undefined);
+}
+
+function pairs(fields: readonly [string, unknown][]): string[] {
+  return fields.map(([key, value]) => `${key}=${quote(plain(value))}`);
 }
 
 function quote(value: unknown): string {
-  const text = typeof value === 'string' ? value : JSON.stringify(value, plain);
-  return /[\s"=]/.test(text) ? JSON.stringify(text) : text;
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return text === '' || /[\s"=\\]|[^\x20-\x7e]/.test(text) ? JSON.stringify(text) : text;
 }
 
-function plain(_key: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? value.toString() : value;
+/** What JSON can say of it. */
+function plain(value: unknown): unknown {
+  if (typeof value === 'bigint') return value.toString();
+  if (value instanceof Error) return value.message;
+  return value;
 }

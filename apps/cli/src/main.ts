@@ -1,77 +1,35 @@
 #!/usr/bin/env node
-/** The command line tool: finds the command, loads only that, and ends with its exit code. */
+/** The process of the command line tool. */
 
-import { parseArguments } from './args.ts';
-import { findCommand, COMMANDS, type Command } from './flags.ts';
-import { helpOf, helpOfAll } from './help.ts';
-import type { Arguments } from './args.ts';
-
-type Run = (args: Arguments) => Promise<number>;
-
-/** Loaded when they run: help and version need none of the engine. */
-const RUNS: Readonly<Record<string, () => Promise<{ run: Run }>>> = {
-  replicate: () => import('./commands/replicate.ts'),
-  restore: () => import('./commands/restore.ts'),
-  databases: () => import('./commands/databases.ts'),
-  ltx: () => import('./commands/ltx.ts'),
-  status: () => import('./commands/status.ts'),
-  version: () => import('./commands/version.ts'),
-};
+import { EXIT_CODES } from './exit-codes.ts';
+import { runCLI } from './cli.ts';
+import { Secrets } from './secrets.ts';
+import { DEFAULT_PLACES } from './shell.ts';
 
 const NODE_MIN = [22, 18] as const;
-const USAGE_EXIT_CODE = 2;
+/** A vendor's SDK may hold a socket or a timer for long: it does not hold us. */
+const EXIT_MS_MAX = 2_000;
 
-async function main(words: readonly string[]): Promise<number> {
-  const [first, ...rest] = words;
-  if (first === undefined || /^(-h|--?help|help)$/.test(first)) {
-    process.stdout.write(helpOfAll());
-    return first === undefined ? USAGE_EXIT_CODE : 0;
-  }
-  const command = findCommand(first.replace(/^--?version$/, 'version'));
-  if (command === undefined) return await unknownCommand(first);
-  if (command.refused !== undefined) {
-    process.stderr.write(`sluice ${command.name} ${command.refused}\n`);
-    return USAGE_EXIT_CODE;
-  }
-  return await runCommand(command, rest);
-}
-
-async function runCommand(command: Command, words: readonly string[]): Promise<number> {
-  try {
-    const args = parseArguments(command, words);
-    if (args.has('help')) {
-      process.stdout.write(helpOf(command));
-      return 0;
-    }
-    const loaded = await RUNS[command.name]?.();
-    return loaded === undefined ? USAGE_EXIT_CODE : await loaded.run(args);
-  } catch (error) {
-    const { exitCodeOf } = await import('./exit-codes.ts');
-    const { describeError } = await import('./describe-error.ts');
-    process.stderr.write(`${describeError(error)}\n`);
-    return exitCodeOf(error);
-  }
-}
-
-async function unknownCommand(name: string): Promise<number> {
-  const { nearest } = await import('@sluice/core/backend');
-  const meant = nearest(
-    name,
-    COMMANDS.map((command) => command.name),
-  );
-  const hint = meant === undefined ? 'see "sluice help"' : `did you mean ${meant}?`;
-  process.stderr.write(`unknown command "${name}": ${hint}\n`);
-  return USAGE_EXIT_CODE;
-}
+refuseOldNode();
+// `sluice ltx … | head`: nobody reads any more, which is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(EXIT_CODES.ok);
+});
+process.exitCode = await runCLI(process.argv.slice(2), {
+  environment: process.env,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  secrets: new Secrets(),
+  places: DEFAULT_PLACES,
+});
+setTimeout(() => process.exit(), EXIT_MS_MAX).unref();
 
 function refuseOldNode(): void {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   if (major > NODE_MIN[0] || (major === NODE_MIN[0] && minor >= NODE_MIN[1])) return;
   process.stderr.write(
-    `this is Node ${process.versions.node}; sluice needs Node >= ${NODE_MIN.join('.')}\n`,
+    `sluice: needs Node ${NODE_MIN.join('.')} or later, not ${process.version}\n`,
   );
-  process.exit(USAGE_EXIT_CODE);
+  process.exit(EXIT_CODES.failed);
 }
-
-refuseOldNode();
-process.exitCode = await main(process.argv.slice(2));

@@ -1,37 +1,48 @@
-/** /metrics for Prometheus and /healthz. Loaded only where `addr` is configured. */
+/** /metrics for Prometheus, and /healthz. Loaded only where `addr` is configured. */
 
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { DatabaseStatus, Replicator } from '@sluice/core';
-import { ReplicationError, type Logger } from '@sluice/core/backend';
-import { Gauge, Registry } from 'prom-client';
+import type { DatabaseStatus } from '@sluice/core';
+import { messageOf, ReplicationError, type Logger } from '@sluice/core/backend';
+import { Counter, Gauge, Registry } from 'prom-client';
 
 export interface MetricsServer {
+  /** host:port, as it is listened on. */
   readonly address: string;
   close(): Promise<void>;
 }
 
-/** ":9090" listens on 127.0.0.1 only, and says so. */
+/** CONFIG_INVALID where the address is none, or is taken. ":9090" is this machine only. */
 export async function serveMetrics(
   addr: string,
-  replicator: Replicator,
+  status: () => readonly DatabaseStatus[],
   logger: Logger,
 ): Promise<MetricsServer> {
   const { host, port } = parseAddress(addr);
   const metrics = createMetrics();
   const server = http.createServer((request, response) => {
-    void answer(request, response, replicator, metrics);
+    answer(request, status(), metrics).then(
+      ({ code, type, body }) => {
+        response
+          .writeHead(code, { 'content-type': type })
+          .end(request.method === 'HEAD' ? '' : body);
+      },
+      (error: unknown) => {
+        logger.warn(`${request.url}: ${messageOf(error)}`);
+        response.writeHead(500).end();
+      },
+    );
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, resolve);
-  });
-  const bound = server.address() as AddressInfo;
-  const address = `${bound.address}:${bound.port}`;
-  const hint = addr.startsWith(':') ? ' (write a host before the colon to listen elsewhere)' : '';
-  logger.info(`metrics at http://${address}/metrics${hint}`);
+  await listen(server, host, port, addr);
+  const { address, port: bound } = server.address() as AddressInfo;
+  const at = `${address.includes(':') ? `[${address}]` : address}:${bound}`;
+  const hint = addr.startsWith(':')
+    ? ', for this machine only: write a host before the colon for others'
+    : '';
+  logger.info(`metrics at http://${at}/metrics, health at /healthz${hint}`);
+  if (!isLoopback(address)) logger.warn(`whoever reaches ${at} can read the metrics`);
   return {
-    address,
+    address: at,
     close: async () => {
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));
@@ -39,73 +50,115 @@ export async function serveMetrics(
   };
 }
 
-function parseAddress(addr: string): { host: string; port: number } {
-  const match = /^(.*):(\d{1,5})$/.exec(addr);
-  const port = Number(match?.[2]);
-  if (match === null || port > 65_535) {
+async function listen(
+  server: http.Server,
+  host: string,
+  port: number,
+  addr: string,
+): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => {
+      const message = `addr ${addr}: ${messageOf(error)}`;
+      reject(new ReplicationError('CONFIG_INVALID', message, { cause: error }));
+    });
+    server.listen(port, host, resolve);
+  });
+}
+
+export function parseAddress(addr: string): { readonly host: string; readonly port: number } {
+  const match = /^(\[[^\]]+\]|[^:]*):(\d{1,5})$/.exec(addr);
+  const port = Number(match?.[2] ?? Number.NaN);
+  if (!(port <= 65_535)) {
     throw new ReplicationError('CONFIG_INVALID', `addr is host:port or :port, not "${addr}"`);
   }
-  const host = (match[1] ?? '').replace(/^\[(.*)\]$/, '$1');
+  const host = (match?.[1] ?? '').replace(/^\[(.*)\]$/, '$1');
   return { host: host === '' ? '127.0.0.1' : host, port };
 }
 
+function isLoopback(address: string): boolean {
+  return address === '::1' || address.startsWith('127.');
+}
+
+interface Answer {
+  readonly code: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+const TEXT = 'text/plain; charset=utf-8';
+
 async function answer(
   request: http.IncomingMessage,
-  response: http.ServerResponse,
-  replicator: Replicator,
+  databases: readonly DatabaseStatus[],
   metrics: Metrics,
-): Promise<void> {
-  const status = replicator.status();
-  if (request.url === '/metrics') {
-    metrics.set(status);
-    response.setHeader('content-type', metrics.registry.contentType);
-    response.end(await metrics.registry.metrics());
-    return;
+): Promise<Answer> {
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    return { code: 405, type: TEXT, body: 'GET and HEAD only\n' };
   }
-  if (request.url === '/healthz') {
-    const isHealthy = status.every((database) => database.state !== 'failing');
-    response.statusCode = isHealthy ? 200 : 503;
-    response.setHeader('content-type', 'application/json');
-    response.end(`${JSON.stringify({ healthy: isHealthy, databases: status })}\n`);
-    return;
+  const path = request.url?.replace(/\?.*/, '');
+  if (path === '/metrics') {
+    metrics.set(databases);
+    const { registry } = metrics;
+    return { code: 200, type: registry.contentType, body: await registry.metrics() };
   }
-  response.statusCode = 404;
-  response.end('not found: /metrics, /healthz\n');
+  if (path === '/healthz') {
+    // A destination that is down is no reason to restart us: it is waited for. See the lag.
+    const healthy = databases.every(({ state }) => state !== 'failing');
+    const body = `${JSON.stringify({ healthy, databases })}\n`;
+    return { code: healthy ? 200 : 503, type: 'application/json', body };
+  }
+  return { code: 404, type: TEXT, body: 'there are /metrics and /healthz\n' };
 }
 
 interface Metrics {
   readonly registry: Registry;
-  set(status: readonly DatabaseStatus[]): void;
+  set(databases: readonly DatabaseStatus[]): void;
 }
+
+const LABELS = ['db', 'destination'] as const;
 
 function createMetrics(): Metrics {
   const registry = new Registry();
-  const labelNames = ['db', 'destination'] as const;
-  const gauge = (name: string, help: string): Gauge<'db' | 'destination'> =>
-    new Gauge({ name, help, labelNames, registers: [registry] });
+  const gauge = (name: string, help: string): Gauge<(typeof LABELS)[number]> =>
+    new Gauge({ name, help, labelNames: LABELS, registers: [registry] });
   const lag = gauge(
-    'sluice_lag_seconds',
-    'Seconds since the oldest commit that the destination lacks',
+    'sluice_replica_lag_seconds',
+    'Seconds since the oldest commit that the destination lacks; 0 where it lacks none',
   );
-  const bytes = gauge('sluice_sent_bytes_total', 'Bytes sent since the process began');
   const success = gauge(
-    'sluice_last_success_timestamp_seconds',
-    'Time of the last successful sync',
+    'sluice_replica_last_success_timestamp_seconds',
+    'Unix time of the last sync that was successful',
   );
-  const txid = gauge('sluice_txid', 'Everything up to this TXID can be restored from there');
-  const pending = gauge('sluice_pending_files', 'Staged files that the destination lacks');
+  const txid = gauge(
+    'sluice_replica_txid',
+    'Everything up to this TXID can be restored from there',
+  );
+  const pendingFiles = gauge('sluice_replica_pending_files', 'Staged files that it lacks');
+  const pendingBytes = gauge('sluice_replica_pending_bytes', 'Their bytes');
+  const failing = gauge('sluice_replica_failing', '1 where the last try failed, else 0');
+  const sent = new Counter({
+    name: 'sluice_replica_sent_bytes_total',
+    help: 'Bytes sent since the process began',
+    labelNames: LABELS,
+    registers: [registry],
+  });
   return {
     registry,
-    set(status) {
-      for (const database of status) {
-        for (const at of database.destinations) {
-          const labels = { db: database.path, destination: at.name };
+    set(databases) {
+      sent.reset();
+      for (const { path: db, destinations } of databases) {
+        for (const at of destinations) {
+          const labels = { db, destination: at.name };
           lag.set(labels, at.lagSeconds);
-          bytes.set(labels, at.bytesSent);
-          pending.set(labels, at.pendingFiles);
+          pendingFiles.set(labels, at.pendingFiles);
+          pendingBytes.set(labels, at.pendingBytes);
+          failing.set(labels, at.state === 'failing' ? 1 : 0);
+          sent.inc(labels, at.bytesSent);
+          // Exact up to 2^53, which no counter of ours reaches.
           if (at.txid !== undefined) txid.set(labels, Number(BigInt(`0x${at.txid}`)));
-          if (at.lastSuccessAt !== undefined)
-            success.set(labels, Date.parse(at.lastSuccessAt) / 1000);
+          if (at.lastSuccessAt !== undefined) {
+            success.set(labels, Date.parse(at.lastSuccessAt) / 1_000);
+          }
         }
       }
     },

@@ -2,34 +2,47 @@
 
 import { formatBytes } from '@sluice/core/backend';
 
+/** What is done by then needs no bar. */
 const PATIENCE_MS = 2_000;
 const REDRAW_MS = 200;
 const WIDTH = 30;
+const CLEAR_TO_END = '\u001b[K';
 
 export class ProgressBar {
   readonly #what: string;
-  readonly #stream: NodeJS.WriteStream;
-  readonly #started = Date.now();
-  #drawn = 0;
+  readonly #stream: NodeJS.WritableStream & { readonly isTTY?: boolean | undefined };
+  readonly #now: () => number;
+  #startedAt: number | undefined;
+  #drawnAt = 0;
 
-  constructor(what: string, stream: NodeJS.WriteStream = process.stderr) {
+  constructor(
+    what: string,
+    stream: NodeJS.WritableStream & { readonly isTTY?: boolean | undefined },
+    now: () => number = Date.now,
+  ) {
     this.#what = what;
     this.#stream = stream;
+    this.#now = now;
   }
 
   update(doneBytes: number, totalBytes: number): void {
-    const now = Date.now();
-    if (!this.#stream.isTTY || now - this.#started < PATIENCE_MS) return;
-    if (now - this.#drawn < REDRAW_MS) return;
-    this.#drawn = now;
-    const share = Math.min(1, totalBytes === 0 ? 1 : doneBytes / totalBytes);
+    if (this.#stream.isTTY !== true) return;
+    const now = this.#now();
+    this.#startedAt ??= now;
+    const elapsedMs = now - this.#startedAt;
+    if (elapsedMs < PATIENCE_MS || now - this.#drawnAt < REDRAW_MS) return;
+    this.#drawnAt = now;
+    const share = totalBytes === 0 ? 1 : Math.min(1, doneBytes / totalBytes);
     const bar = '#'.repeat(Math.round(share * WIDTH)).padEnd(WIDTH, '.');
-    const rate = formatBytes(Math.round((doneBytes * 1000) / (now - this.#started)));
-    this.#stream.write(`\r${this.#what} [${bar}] ${Math.round(share * 100)} % ${rate}/s \u001b[K`);
+    const rate = `${formatBytes(Math.round((doneBytes * 1_000) / elapsedMs))}/s`;
+    const text = `${this.#what} [${bar}] ${Math.floor(share * 100)} % of ${formatBytes(totalBytes)}, ${rate}`;
+    this.#stream.write(`\r${text}${CLEAR_TO_END}`);
   }
 
+  /** Takes the bar away. It may begin again. */
   end(): void {
-    if (this.#drawn > 0) this.#stream.write('\r\u001b[K');
-    this.#drawn = 0;
+    if (this.#drawnAt > 0) this.#stream.write(`\r${CLEAR_TO_END}`);
+    this.#drawnAt = 0;
+    this.#startedAt = undefined;
   }
 }

@@ -1,11 +1,13 @@
 /** What a command that reads is about: a database of the configuration, or a destination by URL. */
 
 import path from 'node:path';
-import { ReplicationError } from '@sluice/core/backend';
-import type { Arguments } from './args.ts';
+import { usageError, type Arguments } from './args.ts';
+import { applyCredentials } from './config/credentials.ts';
+import { toDatabasePath } from './config/database.ts';
 import { destinationFromURL } from './config/destination.ts';
-import { applyCredentials, loadConfig } from './config/load.ts';
+import { loadConfig } from './config/load.ts';
 import type { Config, DatabaseConfig, DestinationConfig } from './config/model.ts';
+import type { Shell } from './shell.ts';
 
 export interface Selection {
   /** undefined where a URL was given. */
@@ -14,38 +16,40 @@ export interface Selection {
 }
 
 /** CONFIG_INVALID where nothing, or something unknown, is named. */
-export async function select(args: Arguments): Promise<Selection> {
-  const [named] = args.positionals;
-  if (named === undefined) {
-    throw new ReplicationError('CONFIG_INVALID', 'name a database of the configuration, or a URL');
+export async function select(args: Arguments, shell: Shell): Promise<Selection> {
+  const { command } = args;
+  const [named, ...more] = args.positionals;
+  if (named === undefined)
+    throw usageError(command, 'name a database of the configuration, or a URL');
+  if (more.length > 0) {
+    throw usageError(command, `one database or URL at a time, not also ${more.join(' ')}`);
   }
-  if (args.positionals.length > 1) {
-    const more = args.positionals.slice(1).join(' ');
-    throw new ReplicationError('CONFIG_INVALID', `one database or URL at a time, not also ${more}`);
-  }
-  if (named.includes('://') && !/^sqlite3?:/.test(named)) {
-    applyCredentials();
-    return { database: undefined, destinations: [await destinationFromURL(named, process.cwd())] };
-  }
-  const database = findDatabase(await loadConfig(args), named);
+  if (named.includes('://') && !/^sqlite3?:/.test(named))
+    return await selectURL(named, args, shell);
+  const database = findDatabase(await loadConfig(args, shell), named, args);
   const name = args.text('replica');
   if (name === undefined) return { database, destinations: database.destinations };
   const destination = database.destinations.find((candidate) => candidate.name === name);
   if (destination !== undefined) return { database, destinations: [destination] };
   const known = database.destinations.map((candidate) => candidate.name).join(', ');
-  throw new ReplicationError(
-    'CONFIG_INVALID',
-    `no destination is called ${name}: there are ${known}`,
-  );
+  throw usageError(command, `no destination is called ${name}: there are ${known}`);
 }
 
-export function findDatabase(config: Config, named: string): DatabaseConfig {
-  const wanted = path.resolve(named.replace(/^sqlite3?:\/\//, ''));
+async function selectURL(url: string, args: Arguments, shell: Shell): Promise<Selection> {
+  for (const flag of ['config', 'replica']) {
+    if (args.text(flag) === undefined) continue;
+    throw usageError(args.command, `-${flag} goes with a database, and ${url} is a destination`);
+  }
+  applyCredentials(shell);
+  const destination = await destinationFromURL(url, path.resolve(), shell.secrets);
+  return { database: undefined, destinations: [destination] };
+}
+
+/** CONFIG_INVALID where the configuration has no such database. */
+export function findDatabase(config: Config, named: string, args: Arguments): DatabaseConfig {
+  const wanted = toDatabasePath(named);
   const found = config.databases.find((database) => database.options.path === wanted);
   if (found !== undefined) return found;
   const known = config.databases.map((database) => database.options.path).join(', ');
-  throw new ReplicationError(
-    'CONFIG_INVALID',
-    `${wanted} is not in ${config.source}: there are ${known}`,
-  );
+  throw usageError(args.command, `${wanted} is not in ${config.source}: there are ${known}`);
 }

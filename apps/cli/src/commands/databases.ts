@@ -2,22 +2,27 @@
 
 import type { Arguments } from '../args.ts';
 import { loadConfig } from '../config/load.ts';
-import { printTable } from '../table.ts';
+import { printJSON, printTable, type Shell } from '../shell.ts';
 
-export async function run(args: Arguments): Promise<number> {
-  const { databases } = await loadConfig(args);
+export async function run(args: Arguments, shell: Shell): Promise<number> {
+  const { databases } = await loadConfig(args, shell);
   if (args.has('json')) {
-    const rows = databases.map(({ options, destinations }) => ({
-      path: options.path,
-      replica: destinations[0]?.type,
-      replicas: destinations.map(({ name, type, target }) => ({ name, type, target })),
-    }));
-    process.stdout.write(`${JSON.stringify(rows)}\n`);
+    printJSON(
+      shell,
+      databases.map(({ options, destinations }) => ({
+        path: options.path,
+        replica: destinations[0]?.type,
+        destinations: destinations.map(({ name, type, target }) => ({ name, type, target })),
+      })),
+    );
     return 0;
   }
-  const rows = databases.flatMap(({ options, destinations }) =>
-    destinations.map(({ name, target }) => [options.path, name, target]),
+  printTable(
+    shell,
+    ['path', 'replica', 'target'],
+    databases.flatMap(({ options, destinations }) =>
+      destinations.map(({ name, target }) => [options.path, name, target]),
+    ),
   );
-  printTable(['path', 'replica', 'target'], rows);
   return 0;
 }

@@ -1,56 +1,78 @@
-/** sluice ltx */
+/** sluice ltx: what lies at the destinations. One that fails does not hide the others. */
 
-import {
-  formatFilename,
-  formatTXID,
-  ReplicationError,
-  type LTXFileInfo,
-} from '@sluice/core/backend';
-import type { Arguments } from '../args.ts';
+import { formatFilename, formatTXID, messageOf, type LTXFileInfo } from '@sluice/core/backend';
+import { usageError, type Arguments } from '../args.ts';
+import type { DestinationConfig } from '../config/model.ts';
 import { Destinations } from '../destinations.ts';
+import { exitCodeOf } from '../exit-codes.ts';
+import { interruptible } from '../interrupt.ts';
 import { createLogger } from '../log.ts';
 import { select } from '../select.ts';
-import { printTable } from '../table.ts';
+import { printJSON, printTable, type Shell } from '../shell.ts';
 
-export async function run(args: Arguments): Promise<number> {
-  const level = parseLevel(args.text('level') ?? 'all');
-  const { destinations } = await select(args);
-  const logger = createLogger({ level: 'warn', type: 'text', stream: process.stderr });
-  const open = new Destinations(logger, 'read');
-  const rows: { name: string; file: LTXFileInfo }[] = [];
-  try {
-    for (const destination of destinations) {
-      const { client } = await open.open(destination);
-      for await (const file of client.listFiles(level)) rows.push({ name: destination.name, file });
-    }
-  } finally {
-    await open.close();
-  }
-  if (args.has('json')) {
-    process.stdout.write(`${JSON.stringify(rows.map(toJSON))}\n`);
-    return 0;
-  }
-  printTable(
-    ['replica', 'level', 'name', 'size', 'time'],
-    rows.map(({ name, file }) => [
-      name,
-      String(file.level),
-      formatFilename(file.minTXID, file.maxTXID),
-      String(file.sizeBytes),
-      timeOf(file),
-    ]),
-  );
-  return 0;
+interface Row {
+  readonly destination: DestinationConfig;
+  readonly file: LTXFileInfo;
 }
 
-function toJSON({ name, file }: { name: string; file: LTXFileInfo }): object {
+export async function run(args: Arguments, shell: Shell): Promise<number> {
+  const level = parseLevel(args);
+  const { secrets, stderr } = shell;
+  const logger = createLogger({ level: 'warn', type: 'text', stream: stderr, secrets });
+  if (args.command.fate.kind === 'noted') logger.warn(args.command.fate.note);
+  const { destinations } = await select(args, shell);
+  await using open = new Destinations(logger, 'read');
+  const rows: Row[] = [];
+  let code = 0;
+  await interruptible(async (signal) => {
+    for (const destination of destinations) {
+      try {
+        const { client } = await open.open(destination, signal);
+        for await (const file of client.listFiles(level, { signal })) {
+          rows.push({ destination, file });
+        }
+      } catch (error) {
+        signal.throwIfAborted();
+        if (destinations.length === 1) throw error;
+        code = exitCodeOf(error);
+        logger.error(`${destination.name}: ${messageOf(error)}`);
+      }
+    }
+  });
+  if (args.has('json')) printJSON(shell, rows.map(toJSON));
+  else {
+    printTable(
+      shell,
+      ['replica', 'level', 'min_txid', 'max_txid', 'size', 'created'],
+      rows.map(toCells),
+    );
+  }
+  return code;
+}
+
+function toCells({ destination, file }: Row): string[] {
+  const { level, minTXID, maxTXID, sizeBytes } = file;
+  return [
+    destination.name,
+    String(level),
+    formatTXID(minTXID),
+    formatTXID(maxTXID),
+    String(sizeBytes),
+    timeOf(file),
+  ];
+}
+
+/** Litestream's keys; `name` and `replica` are ours. */
+function toJSON({ destination, file }: Row): object {
+  const { level, minTXID, maxTXID, sizeBytes } = file;
   return {
-    replica: name,
-    level: file.level,
-    min_txid: formatTXID(file.minTXID),
-    max_txid: formatTXID(file.maxTXID),
-    size: file.sizeBytes,
+    level,
+    min_txid: formatTXID(minTXID),
+    max_txid: formatTXID(maxTXID),
+    size: sizeBytes,
     timestamp: timeOf(file),
+    name: formatFilename(minTXID, maxTXID),
+    replica: destination.name,
   };
 }
 
@@ -58,8 +80,10 @@ function timeOf(file: LTXFileInfo): string {
   return (file.createdAt ?? file.modifiedAt).toISOString();
 }
 
-function parseLevel(text: string): number | 'all' {
+/** Level 0 where none is named, as in Litestream. */
+function parseLevel(args: Arguments): number | 'all' {
+  const text = args.text('level') ?? '0';
   if (text === 'all') return 'all';
   if (/^[0-9]$/.test(text)) return Number(text);
-  throw new ReplicationError('CONFIG_INVALID', `-level is 0 to 9, or all, not "${text}"`);
+  throw usageError(args.command, `-level is 0 to 9, or all, not "${text}"`);
 }

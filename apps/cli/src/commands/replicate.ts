@@ -1,44 +1,63 @@
-/** sluice replicate: the daemon, or one round of it (-once). */
+/** sluice replicate: reads what is wanted, restores what is missing, and replicates. */
 
-import { ReplicationError } from '@sluice/core/backend';
-import type { Arguments } from '../args.ts';
-import { destinationFromURL } from '../config/destination.ts';
-import { parseYAML } from '../config/document.ts';
-import { applyCredentials, loadConfig } from '../config/load.ts';
+import { usageError, type Arguments } from '../args.ts';
+import { applyCredentials } from '../config/credentials.ts';
+import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/model.ts';
-import { nameAll, parseConfig } from '../config/parse.ts';
-import { runDaemon } from '../daemon.ts';
+import { readCommandLine } from '../config/read.ts';
+import { runDaemon } from '../daemon/daemon.ts';
+import { createLogger, toLogLevel, type LogLevel } from '../log.ts';
+import type { Shell } from '../shell.ts';
 
-export async function run(args: Arguments): Promise<number> {
-  if (args.has('once') && args.text('exec') !== undefined) {
-    throw new ReplicationError(
-      'CONFIG_INVALID',
-      'sluice replicate: -once and -exec cannot be given together',
-    );
+export async function run(args: Arguments, shell: Shell): Promise<number> {
+  // The child gets what we were given, without what we find in files.
+  const inherited = { ...shell.environment };
+  const config = await readConfigOf(args, shell);
+  const command = args.text('exec') ?? config.exec;
+  if (args.has('once') && command !== undefined) {
+    throw usageError(args.command, '-once ends by itself: it cannot be given together with -exec');
   }
-  const config =
-    args.positionals.length === 0 ? await loadConfig(args) : await configOf(args.positionals);
-  return await runDaemon(config, args);
+  const { stdout, stderr, secrets } = shell;
+  const logger = createLogger({
+    level: levelOf(args, config),
+    type: config.log.type,
+    // With -json stdout is for the report.
+    stream: config.log.to === 'stderr' || args.has('json') ? stderr : stdout,
+    secrets,
+  });
+  return await runDaemon({
+    config,
+    mode: args.has('once') ? 'once' : 'until-stopped',
+    command,
+    restoreMissing: args.has('restore-if-db-not-exists') ? 'all' : 'as-configured',
+    report: args.has('json') ? 'json' : 'log',
+    environment: inherited,
+    shell,
+    logger,
+  });
 }
 
-/** `replicate DB URL [URL…]`: what a configuration with just that would say. */
-async function configOf(words: readonly string[]): Promise<Config> {
-  const [database = '', ...urls] = words;
+async function readConfigOf(args: Arguments, shell: Shell): Promise<Config> {
+  const [database, ...urls] = args.positionals;
+  if (database === undefined) return await loadConfig(args, shell);
+  if (args.text('config') !== undefined) {
+    throw usageError(args.command, 'a database and its URLs, or -config: not both');
+  }
   if (urls.length === 0) {
-    const message =
-      'sluice replicate DB URL: the URL is missing; without both, a configuration is read';
-    throw new ReplicationError('CONFIG_INVALID', message);
+    throw usageError(args.command, `where to? write "sluice replicate ${database} URL"`);
   }
-  applyCredentials();
-  const destinations = [];
-  for (const url of urls) {
-    destinations.push({ ...(await destinationFromURL(url, process.cwd())), name: '' });
-  }
-  const text = JSON.stringify({
-    dbs: [{ path: database, replicas: urls.map((url) => ({ url })) }],
-  });
-  const config = await parseConfig(parseYAML(text, 'the command line'), 'the command line');
-  const [first] = config.databases;
-  if (first === undefined) throw new ReplicationError('CONFIG_INVALID', 'no database is named');
-  return { ...config, databases: [{ ...first, destinations: nameAll(destinations) }] };
+  applyCredentials(shell);
+  const { environment, secrets } = shell;
+  return await readCommandLine(database, urls, { environment, secrets });
+}
+
+function levelOf(args: Arguments, config: Config): LogLevel {
+  const written = args.text('log-level');
+  if (written === undefined) return config.log.level;
+  const level = toLogLevel(written);
+  if (level !== undefined) return level;
+  throw usageError(
+    args.command,
+    `-log-level is trace, debug, info, warn or error, not "${written}"`,
+  );
 }

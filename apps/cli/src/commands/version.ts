@@ -2,23 +2,22 @@
 
 import { readFile } from 'node:fs/promises';
 import type { Arguments } from '../args.ts';
+import { printJSON, type Shell } from '../shell.ts';
 
-export async function run(args: Arguments): Promise<number> {
+export async function run(args: Arguments, shell: Shell): Promise<number> {
   const manifest = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
   const { version } = JSON.parse(manifest) as { version: string };
-  const verbose = args.has('verbose')
-    ? { node: process.versions.node, sqlite: await sqlite() }
-    : {};
-  if (args.has('json')) {
-    process.stdout.write(`${JSON.stringify({ version, ...verbose })}\n`);
-    return 0;
+  const more: Record<string, string> = args.has('verbose') ? await details() : {};
+  if (args.has('json')) printJSON(shell, { version, ...more });
+  else {
+    const lines = Object.entries(more).map(([name, value]) => `${name} ${value}`);
+    shell.stdout.write(`${[version, ...lines].join('\n')}\n`);
   }
-  const lines = [version, ...Object.entries(verbose).map(([name, of]) => `${name} ${of}`)];
-  process.stdout.write(`${lines.join('\n')}\n`);
   return 0;
 }
 
-async function sqlite(): Promise<string> {
+async function details(): Promise<Record<string, string>> {
   const { sqliteVersion } = await import('@sluice/core');
-  return sqliteVersion();
+  const { arch, platform, versions } = process;
+  return { node: versions.node, sqlite: sqliteVersion(), platform: `${platform}-${arch}` };
 }

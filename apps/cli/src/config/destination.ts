@@ -1,126 +1,152 @@
-/** One destination of a database: which backend, what it says to its keys, what it is called. */
+/** One destination of a database: which backend, what it makes of its keys, what it is called. */
 
-import { isError, ReplicationError, type ConfigIssue } from '@sluice/core/backend';
-import { loadBackend, splitURL } from '../backends.ts';
-import { COMMON_REPLICA_KEYS, S3_DEFAULT_KEYS } from './keys.ts';
+import { isError, isSecret, ReplicationError, type ConfigIssue } from '@sluice/core/backend';
+import { OWN_BACKENDS } from '../backends.ts';
+import { loadBackend, splitURL, type AnyBackend } from '../load-backend.ts';
+import { bareURL, type Secrets } from '../secrets.ts';
+import type { MapNode } from './document.ts';
+import { spell, type Issues, type Path } from './issues.ts';
 import type { DestinationConfig } from './model.ts';
-import { isMap, ScopeReader } from './scope.ts';
+import { commonKeysOf, defaultsFor, inputOf, keysOfType, naturalInput } from './replica-keys.ts';
+import { Values } from './values.ts';
 
 export interface ReplicaContext {
-  /** Folder of the configuration file: third-party packages are looked for from there. */
+  /** Of the configuration: packages are looked for from there. */
   readonly folder: string;
-  /** Keys at the top that are defaults here. */
-  readonly defaults: Readonly<Record<string, unknown>>;
-  readonly issues: ConfigIssue[];
+  /** What stands at the top. */
+  readonly defaults: Values;
+  readonly issues: Issues;
+  readonly secrets: Secrets;
 }
 
 export interface ReadReplica {
-  readonly destination: DestinationConfig;
+  readonly destination: Omit<DestinationConfig, 'name'>;
+  readonly path: Path;
+  /** undefined where it has to be given one. */
+  readonly name: string | undefined;
   readonly syncIntervalMs: number | undefined;
   readonly snapshotIntervalMs: number | undefined;
+  readonly notes: Values['notes'];
 }
 
-/** Reads a replica of the configuration; what is wrong goes to the issues. */
+/** undefined where something is wrong with it: the issues tell what. */
 export async function readReplica(
-  input: unknown,
-  path: readonly (string | number)[],
+  node: MapNode,
+  path: Path,
   context: ReplicaContext,
 ): Promise<ReadReplica | undefined> {
-  const { issues } = context;
-  if (!isMap(input)) {
-    issues.push({ path, message: `${path.join('.')} must be a map of keys` });
-    return undefined;
-  }
-  const others = Object.keys(input); // what is not common is the backend's to judge
-  const reader = new ScopeReader('replica', input, path, issues, others);
-  const own = Object.fromEntries(
-    Object.entries(input).filter(([key]) => !COMMON_REPLICA_KEYS.includes(key)),
-  );
-  const durations = {
-    syncIntervalMs: reader.durationMs('sync-interval', SYNC_INTERVAL_MS_MIN),
-    snapshotIntervalMs: reader.durationMs('snapshot-interval', 1),
+  const { issues, defaults } = context;
+  const written = typeOf(node);
+  const isOwn = OWN_BACKENDS[written] !== undefined;
+  const isPackage = /[@+-]/.test(written);
+  const keys = isPackage ? commonKeysOf(node) : keysOfType(written);
+  const before = issues.all.length;
+  const values = new Values(isPackage ? onlyKeys(node, keys) : node, path, keys, issues);
+  const destination = await attempt(path, issues, async () => {
+    const type = values.text('type');
+    const url = values.text('url');
+    const split = url === undefined ? undefined : splitURL(url);
+    if (split !== undefined && type !== undefined && type !== split.type) {
+      throw invalid(`type is ${type}, and url begins with ${split.type}://: leave type out`);
+    }
+    if (split !== undefined && values.text('path') !== undefined) {
+      throw invalid('path cannot be given together with url: put it into the url');
+    }
+    const name = split?.type ?? type ?? 'file';
+    const backend = await loadBackend(name, context.folder);
+    const own = isOwn ? inputOf(values, keys) : naturalInput(node);
+    const fromURL = split === undefined ? {} : (backend.fromURL(split.url) as object);
+    const at = split === undefined ? { type: name, ...pathOf(values) } : {};
+    const input = { ...defaultsFor(name, defaults), ...fromURL, ...own, ...at };
+    return parseWith(backend, name, input, url, context.secrets);
+  });
+  if (destination === undefined || issues.all.length > before) return undefined;
+  return {
+    destination,
+    path,
+    name: values.text('name'),
+    syncIntervalMs: values.number('sync-interval') ?? defaults.number('sync-interval'),
+    snapshotIntervalMs: values.number('snapshot-interval') ?? defaults.number('snapshot-interval'),
+    notes: values.notes,
   };
-  reader.durationMs('retention', 0);
-  reader.durationMs('retention-check-interval', 0);
-  try {
-    const destination = await readDestination(own, context);
-    return { destination: { ...destination, name: reader.text('name') ?? '' }, ...durations };
-  } catch (error) {
-    if (!isError(error, 'CONFIG_INVALID')) throw error;
-    const found = error.issues ?? [{ path: [], message: error.message }];
-    for (const issue of found)
-      issues.push({ path: [...path, ...issue.path], message: issue.message });
-    return undefined;
-  }
 }
-
-const SYNC_INTERVAL_MS_MIN = 10;
 
 /** A destination by URL, as on a command line. CONFIG_INVALID with what is wrong. */
-export async function destinationFromURL(text: string, folder: string): Promise<DestinationConfig> {
-  if (!text.includes('://')) {
-    throw new ReplicationError(
-      'CONFIG_INVALID',
-      `"${text}" is no URL: write s3://bucket/path or file:///folder`,
-    );
-  }
+export async function destinationFromURL(
+  text: string,
+  folder: string,
+  secrets: Secrets,
+): Promise<DestinationConfig> {
   const { type, url } = splitURL(text);
   const backend = await loadBackend(type, folder);
-  const { config, path } = backend.parse(backend.fromURL(url));
-  return { name: type, type, target: toTarget(type, { url: text }, path), backend, config, path };
+  return { name: type, ...parseWith(backend, type, backend.fromURL(url), text, secrets) };
 }
 
-async function readDestination(
-  own: Readonly<Record<string, unknown>>,
-  context: ReplicaContext,
-): Promise<DestinationConfig> {
-  const { url, type: given, ...rest } = own;
-  if (typeof url === 'string') {
-    if (rest['path'] !== undefined) {
-      throw new ReplicationError('CONFIG_INVALID', 'path cannot be given together with url', {
-        issues: [{ path: ['path'], message: 'path cannot be given together with url' }],
-      });
+function parseWith(
+  backend: AnyBackend,
+  type: string,
+  input: unknown,
+  url: string | undefined,
+  secrets: Secrets,
+): Omit<DestinationConfig, 'name'> {
+  const { config, path } = backend.parse(input);
+  collectSecrets(config, secrets);
+  const own = OWN_BACKENDS[type];
+  const target =
+    own?.target(config, path) ?? (url === undefined ? `${type}: ${path}` : bareURL(url));
+  // Of a stranger's configuration we do not know which keys tell the place: all may.
+  const place = own === undefined ? JSON.stringify([type, config, path]) : target;
+  return { type, target, backend, config, path, place };
+}
+
+/** The type as far as it can be told before anything is checked. */
+function typeOf(node: MapNode): string {
+  const textAt = (name: string): string | undefined => {
+    const value = node.entries.get(name)?.value;
+    return value?.kind === 'text' ? value.text : undefined;
+  };
+  const url = textAt('url');
+  const scheme = url === undefined ? undefined : /^([^:]*):\/\//.exec(url)?.[1];
+  return scheme ?? textAt('type') ?? 'file';
+}
+
+function pathOf(values: Values): { path?: string } {
+  const path = values.text('path');
+  return path === undefined ? {} : { path };
+}
+
+function onlyKeys(node: MapNode, keys: readonly { readonly name: string }[]): MapNode {
+  const known = [...node.entries].filter(([name]) =>
+    keys.some((key) => key.name === name || key.name.startsWith(`${name}.`)),
+  );
+  return { ...node, entries: new Map(known) };
+}
+
+/** What `work` throws of CONFIG_INVALID becomes issues below `path`. */
+async function attempt<Result>(
+  path: Path,
+  issues: Issues,
+  work: () => Promise<Result>,
+): Promise<Result | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isError(error, 'CONFIG_INVALID')) throw error;
+    const found: readonly ConfigIssue[] = error.issues ?? [{ path: [], message: error.message }];
+    for (const issue of found) {
+      issues.add([...path, ...issue.path], `${spell(path)}: ${issue.message}`);
     }
-    const split = splitURL(url);
-    const backend = await loadBackend(split.type, context.folder);
-    const fromURL = backend.fromURL(split.url);
-    const input = { ...defaultsFor(split.type, context), ...(fromURL as object), ...rest };
-    const { config, path } = backend.parse(withoutName(input));
-    return {
-      name: '',
-      type: split.type,
-      target: toTarget(split.type, own, path),
-      backend,
-      config,
-      path,
-    };
+    return undefined;
   }
-  const type = typeof given === 'string' ? given : 'file';
-  const backend = await loadBackend(type, context.folder);
-  const input = { ...defaultsFor(type, context), type, ...rest };
-  const { config, path } = backend.parse(withoutName(input));
-  return { name: '', type, target: toTarget(type, own, path), backend, config, path };
 }
 
-function defaultsFor(type: string, context: ReplicaContext): Record<string, unknown> {
-  if (type !== 's3') return {};
-  const entries = S3_DEFAULT_KEYS.map((key) => [key, context.defaults[key]] as const);
-  return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
-}
-
-function withoutName(input: Record<string, unknown>): Record<string, unknown> {
-  const { name: _, ...rest } = input;
-  return rest;
-}
-
-/** What a person calls it: no user, no password, no query. */
-function toTarget(type: string, own: Readonly<Record<string, unknown>>, path: string): string {
-  const { url, bucket, endpoint } = own;
-  if (typeof url === 'string') {
-    const bare = url.split('?')[0] ?? url;
-    return bare.replace(/\/\/[^/@]*@/, '//');
+function collectSecrets(value: unknown, secrets: Secrets): void {
+  if (isSecret(value)) secrets.add(value.reveal());
+  else if (typeof value === 'object' && value !== null) {
+    for (const inner of Object.values(value)) collectSecrets(inner, secrets);
   }
-  const at = typeof endpoint === 'string' ? ` at ${endpoint.replace(/\/\/[^/@]*@/, '//')}` : '';
-  if (typeof bucket === 'string') return `${type}://${bucket}/${path}${at}`;
-  return `${type}://${path}`;
+}
+
+function invalid(message: string): ReplicationError {
+  return new ReplicationError('CONFIG_INVALID', message);
 }

@@ -1,54 +1,147 @@
-/** A YAML file as a value, with the line of everything in it. */
+/**
+ * A YAML file as a tree of maps, lists and texts that know their lines. Anchors, aliases and `<<`
+ * are resolved. Scalars stay the texts that they were written as: `0600`, `1e5`, `yes` and
+ * `2024-01-01` are what their key makes of them.
+ */
 
-import { LineCounter, parseDocument, isNode } from 'yaml';
-import { ReplicationError, type ConfigIssue } from '@sluice/core/backend';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
+import type { Document, Pair, YAMLMap } from 'yaml';
+import { ReplicationError } from '@sluice/core/backend';
 
-export interface ConfigDocument {
-  readonly value: unknown;
-  /** "file:line" of what `path` leads to, or of the nearest thing above it. */
-  where(path: readonly (string | number)[]): string;
+export type Node = MapNode | ListNode | TextNode | NothingNode;
+
+export interface MapNode {
+  readonly kind: 'map';
+  readonly line: number;
+  readonly entries: ReadonlyMap<string, Entry>;
 }
 
-/** CONFIG_INVALID with file and line where it is no YAML. */
-export function parseYAML(text: string, file: string): ConfigDocument {
-  const counter = new LineCounter();
-  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false });
-  const lineAt = (offset: number): string => `${file}:${counter.linePos(offset).line}`;
+export interface Entry {
+  /** Of the key: its value may begin on the next. */
+  readonly line: number;
+  readonly value: Node;
+}
+
+export interface ListNode {
+  readonly kind: 'list';
+  readonly line: number;
+  readonly items: readonly Node[];
+}
+
+export interface TextNode {
+  readonly kind: 'text';
+  readonly line: number;
+  readonly text: string;
+  /** Whether it was in quotes, and so is a text and nothing else. */
+  readonly style: 'plain' | 'quoted';
+}
+
+/** A key without a value. */
+export interface NothingNode {
+  readonly kind: 'nothing';
+  readonly line: number;
+}
+
+/** Deeper than any configuration; an alias that holds itself ends here. */
+const DEPTH_MAX = 32;
+
+/** CONFIG_INVALID with every place where it is no YAML. `fill` gives what a text says. */
+export function parseTree(
+  text: string,
+  file: string,
+  fill: (text: string, line: number) => string,
+): Node {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
+  const lineAt = (offset: number): number => Math.max(1, lines.linePos(offset).line);
   if (document.errors.length > 0) {
-    const lines = document.errors.map((error) => `${lineAt(error.pos[0])}: ${error.message}`);
-    throw new ReplicationError('CONFIG_INVALID', lines.join('\n'));
+    const found = document.errors.map(
+      (error) => `${file}:${lineAt(error.pos[0])}: ${error.message}`,
+    );
+    throw new ReplicationError('CONFIG_INVALID', `${file} is not YAML:\n${found.join('\n')}`);
   }
-  return {
-    value: document.toJS() as unknown,
-    where(path) {
-      for (let length = path.length; length > 0; length--) {
-        const node = document.getIn(path.slice(0, length), true);
-        if (isNode(node) && node.range)
-          return lineAt(keyOffset(document, path.slice(0, length), node.range[0]));
+  return new Builder(document, lineAt, fill).build(document.contents, 1, 0);
+}
+
+class Builder {
+  readonly #document: Document.Parsed;
+  readonly #lineAt: (offset: number) => number;
+  readonly #fill: (text: string, line: number) => string;
+
+  constructor(
+    document: Document.Parsed,
+    lineAt: (offset: number) => number,
+    fill: (text: string, line: number) => string,
+  ) {
+    this.#document = document;
+    this.#lineAt = lineAt;
+    this.#fill = fill;
+  }
+
+  build(node: unknown, lineAbove: number, depth: number): Node {
+    const line = this.#lineOf(node, lineAbove);
+    if (depth > DEPTH_MAX) {
+      throw new ReplicationError('CONFIG_INVALID', `line ${line}: more than ${DEPTH_MAX} deep`);
+    }
+    if (isAlias(node)) return this.build(node.resolve(this.#document), line, depth + 1);
+    if (isMap(node)) return { kind: 'map', line, entries: this.#entries(node, line, depth) };
+    if (isSeq(node)) {
+      return { kind: 'list', line, items: node.items.map((at) => this.build(at, line, depth + 1)) };
+    }
+    if (!isScalar(node)) return { kind: 'nothing', line };
+    const style = node.type === 'PLAIN' ? 'plain' : 'quoted';
+    const source = style === 'plain' ? (node.source ?? '') : String(node.value);
+    const text = this.#fill(source, line);
+    // A variable that stands for nothing makes a key without a value, as in Litestream.
+    const isNothing = style === 'plain' ? /^(|~|null|Null|NULL)$/.test(text) : text === '';
+    return isNothing ? { kind: 'nothing', line } : { kind: 'text', line, text, style };
+  }
+
+  #entries(map: YAMLMap, line: number, depth: number): Map<string, Entry> {
+    const merged = new Map<string, Entry>();
+    const own = new Map<string, Entry>();
+    for (const { key, value } of map.items as readonly Pair[]) {
+      const keyLine = this.#lineOf(key, line);
+      const isPlain = isScalar(key) && key.type === 'PLAIN';
+      const name = isPlain ? (key.source ?? '') : String(isScalar(key) ? key.value : key);
+      if (name === '<<') {
+        for (const [inner, entry] of this.#toMerge(value, keyLine, depth)) {
+          if (!merged.has(inner)) merged.set(inner, entry);
+        }
+      } else {
+        const filled = this.#fill(name, keyLine);
+        own.set(filled, { line: keyLine, value: this.build(value, keyLine, depth + 1) });
       }
-      return file;
-    },
-  };
-}
-
-/** A map's value may begin on the line after its key: the key's own line is meant. */
-function keyOffset(
-  document: ReturnType<typeof parseDocument>,
-  path: readonly (string | number)[],
-  offset: number,
-): number {
-  const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
-  const items = (parent as { items?: readonly unknown[] } | null)?.items ?? [];
-  for (const item of items) {
-    const key = (item as { key?: unknown }).key;
-    if (isNode(key) && key.range && String(key) === String(path.at(-1))) return key.range[0];
+    }
+    return new Map([...merged, ...own]);
   }
-  return offset;
+
+  /** `<<: *one`, or `<<: [*one, *two]`, of which the first wins. */
+  #toMerge(value: unknown, line: number, depth: number): [string, Entry][] {
+    const node = this.build(value, line, depth + 1);
+    const maps = node.kind === 'list' ? node.items : [node];
+    return maps.flatMap((map) => (map.kind === 'map' ? [...map.entries] : []));
+  }
+
+  #lineOf(node: unknown, lineAbove: number): number {
+    const range = (node as { range?: readonly [number, number, number] | null } | null)?.range;
+    return range ? this.#lineAt(range[0]) : lineAbove;
+  }
 }
 
-/** One error that lists all issues, each with its place. */
-export function throwIssues(document: ConfigDocument, issues: readonly ConfigIssue[]): void {
-  if (issues.length === 0) return;
-  const lines = issues.map((issue) => `${document.where(issue.path)}: ${issue.message}`);
-  throw new ReplicationError('CONFIG_INVALID', lines.join('\n'), { issues });
+/** The line of what `path` leads to, or of the nearest thing above it. */
+export function lineOf(root: Node, path: readonly (string | number)[]): number {
+  let node: Node | undefined = root;
+  let { line } = root;
+  for (const step of path) {
+    if (node?.kind === 'map') {
+      const entry: Entry | undefined = node.entries.get(String(step));
+      node = entry?.value;
+      line = entry?.line ?? line;
+    } else if (node?.kind === 'list') {
+      node = node.items[Number(step)];
+      line = node?.line ?? line;
+    } else return line;
+  }
+  return line;
 }

@@ -1,10 +1,11 @@
 /** A configuration that has been read: nothing in it can be wrong any more. */
 
 import type { DatabaseOptions } from '@sluice/core';
-import type { AnyBackend } from '../backends.ts';
+import type { AnyBackend } from '../load-backend.ts';
 import type { LogLevel, LogType } from '../log.ts';
 
 export interface DestinationConfig {
+  /** Unique among the destinations of its database. */
   readonly name: string;
   readonly type: string;
   /** For people: no secret. */
@@ -13,8 +14,8 @@ export interface DestinationConfig {
   readonly config: unknown;
   /** Of the replica, below the destination. */
   readonly path: string;
-  /** Where in the configuration it stands. */
-  readonly place?: readonly (string | number)[] | undefined;
+  /** Equal for two destinations whose files would lie in one place. */
+  readonly place: string;
 }
 
 export interface DatabaseConfig {
@@ -23,15 +24,21 @@ export interface DatabaseConfig {
   readonly destinations: readonly DestinationConfig[];
 }
 
+export interface LogConfig {
+  readonly level: LogLevel;
+  readonly type: LogType;
+  readonly to: 'stdout' | 'stderr';
+}
+
 export interface Config {
-  /** Where it was read: paths in messages. */
+  /** Where it was read, for messages. */
   readonly source: string;
   readonly databases: readonly DatabaseConfig[];
   readonly addr: string | undefined;
   readonly exec: string | undefined;
-  readonly logLevel: LogLevel;
-  readonly logType: LogType;
-  readonly logTo: 'stdout' | 'stderr';
+  readonly log: LogConfig;
   readonly shutdownSyncTimeoutMs: number;
   readonly shutdownSyncIntervalMs: number;
+  /** What to say at the start: keys without effect, variables that are not set. */
+  readonly notes: readonly string[];
 }

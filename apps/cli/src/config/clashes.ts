@@ -1,0 +1,43 @@
+/** What is right by itself and wrong together: two of one name, two writers to one place. */
+
+import { completeOptions } from '@sluice/core';
+import type { ReadDatabase } from './database.ts';
+import { spell, type Issues, type Path } from './issues.ts';
+
+export function findClashes(databases: readonly ReadDatabase[], issues: Issues): void {
+  const files = new Seen(issues, (file, other) => `${file} is the path of ${other} already`);
+  const folders = new Seen(issues, (meta, other) => `${meta} is the staging folder of ${other}`);
+  const places = new Seen(
+    issues,
+    (target, other) => `${target} is the target of ${other} already: two would write over another`,
+  );
+  for (const { config, path, replicas } of databases) {
+    const isNew = files.add(config.options.path, config.options.path, [...path, 'path']);
+    const { metaPath } = completeOptions(config.options);
+    if (isNew) folders.add(metaPath, metaPath, [...path, 'meta-path']);
+    const names = new Seen(issues, (name, other) => `the name ${name} is that of ${other} already`);
+    for (const { path: at, name, destination } of replicas) {
+      places.add(destination.place, destination.target, at);
+      if (name !== undefined) names.add(name, name, [...at, 'name']);
+    }
+  }
+}
+
+class Seen {
+  readonly #issues: Issues;
+  readonly #say: (shown: string, other: string) => string;
+  readonly #paths = new Map<string, Path>();
+
+  constructor(issues: Issues, say: (shown: string, other: string) => string) {
+    this.#issues = issues;
+    this.#say = say;
+  }
+
+  /** Whether it is seen for the first time; if not, adds an issue. */
+  add(key: string, shown: string, path: Path): boolean {
+    const other = this.#paths.get(key);
+    if (other === undefined) this.#paths.set(key, path);
+    else this.#issues.add(path, `${spell(path)}: ${this.#say(shown, spell(other))}`);
+    return other === undefined;
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * The replicating process: begins, waits for a reason to end, brings every destination up to date,
+ * ends.
+ *
+ *  reason to end                     exit code
+ *  -once: all is sent                0, or `behind`
+ *  SIGINT, SIGTERM                   0, or `behind`
+ *  the child of -exec has ended      the child's; where that is 0: 0, or `behind`
+ *  a second signal, at any time      128 and its number, at once
+ *  an invariant is broken            1, at once: a process with corrupt state must not go on
+ */
+
+import fs from 'node:fs';
+import { replicate, type Replicator } from '@sluice/core';
+import type { Logger } from '@sluice/core/backend';
+import { startChild, type RunningChild } from '../child.ts';
+import type { Config, DestinationConfig } from '../config/model.ts';
+import { Destinations } from '../destinations.ts';
+import { END_SIGNALS, exitCodeOfSignal, Interrupted, type EndSignal } from '../interrupt.ts';
+import type { MetricsServer } from '../metrics.ts';
+import { ProgressBar } from '../progress.ts';
+import { printJSON, type Environment, type Shell } from '../shell.ts';
+import { announce } from './announce.ts';
+import { exitCodeOfEnding, tellEnding } from './report.ts';
+import { restoreMissing } from './restore-missing.ts';
+
+export interface DaemonOptions {
+  readonly config: Config;
+  readonly mode: 'once' | 'until-stopped';
+  /** The child's command line. */
+  readonly command: string | undefined;
+  readonly restoreMissing: 'all' | 'as-configured';
+  readonly report: 'json' | 'log';
+  /** The child's. */
+  readonly environment: Environment;
+  readonly shell: Shell;
+  readonly logger: Logger;
+}
+
+export async function runDaemon(options: DaemonOptions): Promise<number> {
+  const { config, logger } = options;
+  const stop = new Stop(logger);
+  await using open = new Destinations(logger, 'write');
+  try {
+    announce(config, logger);
+    await restoreMissing(config, options.restoreMissing, { open, logger, signal: stop.signal });
+    return await replicateUntilEnd(options, open, stop);
+  } catch (error) {
+    if (error instanceof Interrupted) return error.exitCode; // nothing had begun
+    throw error;
+  } finally {
+    stop.release();
+  }
+}
+
+async function replicateUntilEnd(
+  options: DaemonOptions,
+  open: Destinations,
+  stop: Stop,
+): Promise<number> {
+  const { config, mode, command, environment, logger, shell } = options;
+  const bar = new ProgressBar('reading', shell.stderr);
+  const crash = Promise.withResolvers<never>();
+  crash.promise.catch(() => undefined); // every wait below races it
+  const replicator = await replicate({
+    databases: config.databases.map(({ options: database, destinations }) => ({
+      options: database,
+      targets: destinations.map((destination) => toTarget(destination, open)),
+    })),
+    logger,
+    onProgress: (_, doneBytes, totalBytes) => {
+      bar.update(doneBytes, totalBytes);
+      if (doneBytes >= totalBytes) bar.end();
+    },
+    onCrash: crash.reject,
+  });
+  let metrics: MetricsServer | undefined;
+  try {
+    metrics = await startMetrics(config, replicator, logger);
+    const child = command === undefined ? undefined : await startChild(command, environment);
+    const ended = mode === 'once' ? Promise.resolve(0) : stop.whenToEnd(child);
+    const childCode = await Promise.race([ended, crash.promise]);
+    return await Promise.race([finish(replicator, options, childCode), crash.promise]);
+  } finally {
+    bar.end();
+    await metrics?.close();
+    await Promise.race([replicator.close(), crash.promise.catch(() => undefined)]);
+  }
+}
+
+async function finish(
+  replicator: Replicator,
+  options: DaemonOptions,
+  childCode: number,
+): Promise<number> {
+  const { config, logger, mode, report: form, shell } = options;
+  const { shutdownSyncTimeoutMs, shutdownSyncIntervalMs } = config;
+  const report = await replicator.drain({ shutdownSyncTimeoutMs, shutdownSyncIntervalMs });
+  const ending = { report, absent: findAbsent(config), mode };
+  tellEnding(ending, logger);
+  if (form === 'json') printJSON(shell, report);
+  return childCode === 0 ? exitCodeOfEnding(ending) : childCode;
+}
+
+function findAbsent(config: Config): Set<string> {
+  const paths = config.databases.map(({ options }) => options.path);
+  const isThere = (file: string): boolean =>
+    (fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0;
+  return new Set(paths.filter((file) => !isThere(file)));
+}
+
+/** Signals, and what they mean: end in peace; then, end at once. */
+class Stop {
+  readonly #logger: Logger;
+  readonly #controller = new AbortController();
+  #child: RunningChild | undefined;
+  #count = 0;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+    for (const name of END_SIGNALS) process.on(name, this.#onSignal);
+  }
+
+  /** Aborted by the first signal. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Resolves with 0 at the first signal; where there is a child, with its exit code at its end. */
+  async whenToEnd(child: RunningChild | undefined): Promise<number> {
+    this.#child = child;
+    if (child !== undefined) return await child.ended;
+    if (!this.signal.aborted) {
+      await new Promise((resolve) => {
+        this.signal.addEventListener('abort', resolve, { once: true });
+      });
+    }
+    return 0;
+  }
+
+  release(): void {
+    for (const name of END_SIGNALS) process.off(name, this.#onSignal);
+  }
+
+  readonly #onSignal = (name: NodeJS.Signals): void => {
+    this.#count += 1;
+    this.#child?.kill(name);
+    if (this.#count > 1) {
+      this.#logger.error(`${name} again: leaving at once; what was not sent stays staged`);
+      process.exit(exitCodeOfSignal(name as EndSignal));
+    }
+    const first = this.#child === undefined ? '' : 'waiting for the command to end, then ';
+    this.#logger.info(`${name}: ${first}a last sync to every destination; again: leave at once`);
+    this.#controller.abort(new Interrupted(name as EndSignal));
+  };
+}
+
+async function startMetrics(
+  config: Config,
+  replicator: Replicator,
+  logger: Logger,
+): Promise<MetricsServer | undefined> {
+  if (config.addr === undefined) return undefined;
+  const { serveMetrics } = await import('../metrics.ts'); // prom-client, for those who want it
+  return await serveMetrics(config.addr, () => replicator.status(), logger);
+}
+
+function toTarget(
+  destination: DestinationConfig,
+  open: Destinations,
+): Parameters<typeof replicate>[0]['databases'][0]['targets'][0] {
+  const { name, type, target } = destination;
+  return { name, type, target, open: (signal) => open.open(destination, signal) };
+}

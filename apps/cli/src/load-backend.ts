@@ -1,0 +1,80 @@
+/** A backend by its type: ours by a short name, anybody's by the name of its package. */
+
+import path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { messageOf, nearest, ReplicationError, type Backend } from '@sluice/core/backend';
+import { OWN_BACKENDS } from './backends.ts';
+import { findPackageEntry } from './package-entry.ts';
+import { refusalOf } from './surface/fate.ts';
+import { FOREIGN_TYPES } from './surface/keys-replica.ts';
+
+/** The contract that this version speaks. */
+const CONTRACT = 1;
+const HERE = path.dirname(fileURLToPath(import.meta.url));
+
+export type AnyBackend = Backend<unknown>;
+
+/**
+ * CONFIG_INVALID, with what to do, where there is no such backend. A package is looked for from
+ * `folder`, that of the configuration, and then from here.
+ */
+export async function loadBackend(type: string, folder: string): Promise<AnyBackend> {
+  const foreign = FOREIGN_TYPES[type];
+  if (foreign?.kind === 'refused') throw invalid(`type ${type}: ${refusalOf(foreign)}`);
+  const name = OWN_BACKENDS[type]?.packageName ?? type;
+  if (OWN_BACKENDS[type] === undefined && !isPackageName(type)) throw unknownType(type);
+  const entry = findPackageEntry(name, [folder, HERE]);
+  if (entry === undefined) {
+    throw invalid(`type ${type} needs the package ${name}: run "npm install ${name}" in ${folder}`);
+  }
+  return check(await load(name, entry), name);
+}
+
+async function load(name: string, entry: string): Promise<{ readonly backend?: AnyBackend }> {
+  try {
+    return (await import(pathToFileURL(entry).href)) as { backend?: AnyBackend };
+  } catch (error) {
+    const message = `load the package ${name}: ${messageOf(error)}`;
+    throw new ReplicationError('CONFIG_INVALID', message, { cause: error });
+  }
+}
+
+function check({ backend }: { readonly backend?: AnyBackend }, name: string): AnyBackend {
+  if (typeof backend?.connect !== 'function') {
+    throw invalid(`the package ${name} is no backend: it exports nothing named backend`);
+  }
+  const contract: number = backend.contract;
+  if (contract === CONTRACT) return backend;
+  const wanted = contract > CONTRACT ? 'a newer sluice' : `a newer ${name}`;
+  throw invalid(
+    `the package ${name} speaks contract ${contract}, this sluice ${CONTRACT}: install ${wanted}`,
+  );
+}
+
+/** Packages without a scope are told from mistyped types by the word in their names. */
+function isPackageName(type: string): boolean {
+  return /^(@[a-z0-9~-][\w.~-]*\/[a-z0-9~-][\w.~-]*|sluice-[\w.~-]+)$/.test(type);
+}
+
+function unknownType(type: string): ReplicationError {
+  const known = Object.keys(OWN_BACKENDS);
+  const meant = nearest(type, known);
+  const hint = meant === undefined ? `there are ${known.join(', ')}` : `did you mean ${meant}?`;
+  return invalid(`type ${type} is not known: ${hint}, or name a package (@scope/name, sluice-…)`);
+}
+
+/** The type and the URL of `s3://…`, or of `@acme/sluice-http+https://…`. */
+export function splitURL(text: string): { readonly type: string; readonly url: URL } {
+  const [, name, rest] =
+    /^(@[^/+]+\/[^/+]+|sluice-[^/+:]+)\+([a-z][a-z0-9+.-]*:.*)$/s.exec(text) ?? [];
+  const written = rest ?? text;
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(written) || !URL.canParse(written)) {
+    throw invalid(`"${text}" is not a URL such as s3://bucket/path or file:///folder`);
+  }
+  const url = new URL(written);
+  return { type: name ?? url.protocol.slice(0, -1), url };
+}
+
+function invalid(message: string): ReplicationError {
+  return new ReplicationError('CONFIG_INVALID', message);
+}

@@ -1,0 +1,68 @@
+/** What the flags of restore ask for. Pure. */
+
+import type { RestoreTarget } from '@sluice/core';
+import { parseTXID } from '@sluice/core/backend';
+import { usageError, type Arguments } from './args.ts';
+import { toLogLevel } from './log.ts';
+
+export interface RestoreWish {
+  readonly target: RestoreTarget;
+  readonly overwrite: 'refuse' | 'replace';
+  readonly parallelism: number | undefined;
+  readonly integrityCheck: 'none' | 'quick' | 'full';
+}
+
+/** RFC 3339, which asks for a zone: a moment without one is anybody's guess. */
+const RFC3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
+/** More reads at once than any network feeds. */
+const PARALLELISM_MAX = 256;
+
+/** CONFIG_INVALID for a flag's value that makes no sense. */
+export function readWish(args: Arguments): RestoreWish {
+  const { command } = args;
+  const level = args.text('log-level');
+  if (level !== undefined && toLogLevel(level) === undefined) {
+    throw usageError(command, `-log-level is trace, debug, info, warn or error, not "${level}"`);
+  }
+  return {
+    target: readTarget(args),
+    overwrite: args.has('force') ? 'replace' : 'refuse',
+    parallelism: readParallelism(args),
+    integrityCheck: readCheck(args),
+  };
+}
+
+function readTarget(args: Arguments): RestoreTarget {
+  const txid = args.text('txid');
+  const timestamp = args.text('timestamp');
+  if (txid !== undefined && timestamp !== undefined) {
+    throw usageError(args.command, '-txid and -timestamp cannot be given together');
+  }
+  if (txid !== undefined) {
+    if (/^[0-9a-f]{16}$/i.test(txid) && !/^0+$/.test(txid)) {
+      return { kind: 'txid', txid: parseTXID(txid) };
+    }
+    throw usageError(args.command, `-txid is 16 hex digits, from 1 on, not "${txid}"`);
+  }
+  if (timestamp === undefined) return { kind: 'latest' };
+  const at = new Date(timestamp.replace(' ', 'T'));
+  if (RFC3339.test(timestamp) && !Number.isNaN(at.getTime())) return { kind: 'timestamp', at };
+  throw usageError(
+    args.command,
+    `-timestamp is a moment with its zone, such as 2026-01-31T12:00:00Z, not "${timestamp}"`,
+  );
+}
+
+function readParallelism(args: Arguments): number | undefined {
+  const text = args.text('parallelism');
+  if (text === undefined) return undefined;
+  const number = /^\d{1,4}$/.test(text) ? Number(text) : 0;
+  if (number >= 1 && number <= PARALLELISM_MAX) return number;
+  throw usageError(args.command, `-parallelism is 1 to ${PARALLELISM_MAX}, not "${text}"`);
+}
+
+function readCheck(args: Arguments): RestoreWish['integrityCheck'] {
+  const text = args.text('integrity-check') ?? 'none';
+  if (text === 'none' || text === 'quick' || text === 'full') return text;
+  throw usageError(args.command, `-integrity-check is none, quick or full, not "${text}"`);
+}

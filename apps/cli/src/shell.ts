@@ -1,0 +1,40 @@
+/** What a command has around it: where it reads and prints. Tests give their own. */
+
+import type { Secrets } from './secrets.ts';
+
+/** Names and values; a variable that is not set is undefined. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface Shell {
+  readonly environment: Environment;
+  readonly stdout: NodeJS.WritableStream;
+  readonly stderr: NodeJS.WritableStream;
+  /** What must not be printed; grows as the configuration is read. */
+  readonly secrets: Secrets;
+  /** Configurations that are looked for, the first first. */
+  readonly places: readonly string[];
+}
+
+export const DEFAULT_PLACES: readonly string[] =
+  process.platform === 'win32'
+    ? ['C:\\Sluice\\sluice.yml', 'C:\\Litestream\\litestream.yml']
+    : ['/etc/sluice.yml', '/etc/litestream.yml'];
+
+/** One line of JSON on stdout. */
+export function printJSON(shell: Shell, value: unknown): void {
+  shell.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+/** Columns for people, on stdout. */
+export function printTable(
+  shell: Shell,
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+): void {
+  const all = [head, ...rows];
+  const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
+  for (const row of all) {
+    const cells = row.map((cell, column) => cell.padEnd(widths[column] ?? 0));
+    shell.stdout.write(`${cells.join('  ').trimEnd()}\n`);
+  }
+}

@@ -1,0 +1,27 @@
+/** Every variable of the environment that we read. Drives docs/configuration.md. */
+
+export interface Variable {
+  readonly name: string;
+  readonly help: string;
+}
+
+export const VARIABLES: readonly Variable[] = [
+  { name: 'SLUICE_CONFIG', help: 'the configuration, where -config names none' },
+  { name: 'LITESTREAM_CONFIG', help: 'the same, where SLUICE_CONFIG is not set' },
+  {
+    name: 'LOG_LEVEL',
+    help: 'wins over logging.level; other words than its values are passed over',
+  },
+  { name: 'AWS_*', help: 'read by the AWS SDK itself: credentials, region, profile, roles' },
+  {
+    name: 'SLUICE_ACCESS_KEY_ID, SLUICE_SECRET_ACCESS_KEY',
+    help: 'stand for AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, where those are not set',
+  },
+  {
+    name: 'LITESTREAM_ACCESS_KEY_ID, LITESTREAM_SECRET_ACCESS_KEY',
+    help: 'the same, where SLUICE_… are not set either',
+  },
+];
+
+/** Of a variable that is not set, `<name>_FILE` may name a file that holds its value. */
+export const FILE_SUFFIX = '_FILE';

@@ -1,0 +1,219 @@
+/**
+ * The keys of destinations, part of the table in keys.ts. Those of file and s3 are judged by the
+ * backends themselves: a test holds that both agree.
+ */
+
+import { notYet, noted, refused, type Fate } from './fate.ts';
+import {
+  BOOLEAN,
+  COUNT,
+  DURATION,
+  INTERVAL,
+  NOTHING_IS_DELETED,
+  rowOf,
+  SECRET,
+  SIZE,
+  SNAPSHOT_INTERVAL,
+  TEXT,
+  type Key,
+  type KeyType,
+} from './key.ts';
+
+const replica = rowOf('replica');
+const BOTH = { knownBy: 'both' } as const;
+const S3 = { knownBy: '0.5', of: ['s3'] } as const;
+const S3_BOTH = { knownBy: 'both', of: ['s3'] } as const;
+const S3_OURS = { knownBy: 'ours', of: ['s3'] } as const;
+
+const COMMON: readonly Key[] = [
+  replica('type', TEXT, 'file', 'file, s3, or the name of a package', {
+    ...BOTH,
+    standard: 'that of url, else file',
+  }),
+  replica('name', TEXT, 'offsite', 'how it is called', {
+    ...BOTH,
+    standard: 'its type, then s3-2, s3-3, …',
+  }),
+  replica('path', TEXT, '/backup/app', 'where the files of this database lie', BOTH),
+  replica('url', TEXT, 's3://bucket/app', 'type, place and settings in one', BOTH),
+  replica('sync-interval', INTERVAL, '500ms', 'at most one file per this time; see below', {
+    ...BOTH,
+    standard: '1s',
+  }),
+  replica('snapshot-interval', SNAPSHOT_INTERVAL, '6h', 'as snapshot.interval; see below', {
+    knownBy: '0.3',
+    standard: 'snapshot.interval',
+  }),
+  replica('retention', DURATION, '72h', 'how long history is kept', {
+    knownBy: '0.3',
+    fate: NOTHING_IS_DELETED,
+  }),
+  replica('retention-check-interval', DURATION, '1h', 'how often that is looked at', {
+    knownBy: '0.3',
+    fate: NOTHING_IS_DELETED,
+  }),
+  replica('validation-interval', DURATION, '6h', 'restore, and compare', {
+    ...BOTH,
+    fate: notYet('backups are not checked by themselves', 'use "sluice restore -integrity-check"'),
+  }),
+  replica('max-sync-ltx-files', COUNT, '100', 'files in one batch', {
+    fate: refused('files are not sent in batches', 'leave it out'),
+  }),
+  replica('auto-recover', BOOLEAN, 'true', 'start anew where local state is broken', {
+    fate: noted('always so: continuity is proved, or an image is taken'),
+  }),
+  ...['age.identities', 'age.recipients'].map((name) =>
+    replica(name, { kind: 'list' }, '[age1example]', 'client-side encryption', {
+      knownBy: '0.3',
+      fate: notYet(
+        'files are not encrypted by us, and must not lie there in the clear unnoticed',
+        'use the encryption of the destination (sse-kms-key-id), or Litestream 0.3.13',
+      ),
+    }),
+  ),
+];
+
+const S3_KEYS: readonly Key[] = [
+  replica('bucket', TEXT, 'my-backups', 'the bucket', S3_BOTH),
+  replica('region', TEXT, 'eu-west-1', 'its region; the SDK’s own settings, if not given', S3_BOTH),
+  replica('endpoint', TEXT, 'https://s3.example.com', 'of another provider than AWS', S3_BOTH),
+  replica('access-key-id', TEXT, 'AKIAEXAMPLE', 'with secret-access-key', {
+    ...S3_BOTH,
+    standard: 'the credential chain of the AWS SDK',
+  }),
+  replica('secret-access-key', SECRET, 'example-secret', 'with access-key-id', S3_BOTH),
+  replica('session-token', SECRET, 'example-token', 'of temporary credentials', S3_OURS),
+  ...['access-key-id', 'secret-access-key', 'session-token'].map((name) =>
+    replica(`${name}-file`, TEXT, `/run/secrets/${name}`, `a file that holds ${name}`, S3_OURS),
+  ),
+  replica('force-path-style', BOOLEAN, 'true', 'bucket in the path instead of the host name', {
+    ...S3_BOTH,
+    standard: 'true with an endpoint of one’s own',
+  }),
+  replica('skip-verify', BOOLEAN, 'true', 'take any TLS certificate', {
+    ...S3_BOTH,
+    standard: 'false',
+  }),
+  replica('sign-payload', BOOLEAN, 'false', 'sign the SHA-256 of bodies', {
+    ...S3,
+    standard: 'true',
+  }),
+  replica('require-content-md5', BOOLEAN, 'false', 'Content-MD5 on DeleteObjects', {
+    ...S3,
+    standard: 'what the provider needs',
+  }),
+  replica('storage-class', TEXT, 'STANDARD_IA', 'of new objects', {
+    ...S3,
+    standard: 'the bucket’s',
+  }),
+  replica('part-size', SIZE, '16MiB', 'of multipart uploads, from 5 MiB', {
+    ...S3,
+    standard: '8MiB',
+  }),
+  replica('concurrency', COUNT, '4', 'parts at once', {
+    ...S3,
+    standard: 'what the provider bears',
+  }),
+  replica('sse-customer-algorithm', TEXT, 'AES256', 'with sse-customer-key', S3),
+  replica(
+    'sse-customer-key',
+    SECRET,
+    'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=',
+    'the server encrypts with this key (base64, 32 bytes), and forgets it',
+    S3,
+  ),
+  replica('sse-customer-key-path', TEXT, '/run/secrets/sse-key', 'a file that holds it', S3),
+  replica('sse-kms-key-id', TEXT, 'alias/backups', 'the server encrypts with this KMS key', S3),
+];
+
+/** Keys of kinds of destination that are not ours, yet or ever. */
+interface Foreign {
+  readonly of: string;
+  readonly fate: Fate;
+  readonly knownBy: '0.5' | 'both';
+  readonly keys: readonly (readonly [string, KeyType, string])[];
+}
+
+const LATER = (what: string): Fate =>
+  notYet(`there is no backend for ${what}`, 'use file or s3 for now');
+const NEVER = (what: string, instead: string): Fate =>
+  refused(`${what} has no backend of ours`, instead);
+const PACKAGE = 'a package can add one (type: its name)';
+
+/** Why a type is refused; the type is named in the message. */
+export const FOREIGN_TYPES: Readonly<Record<string, Fate>> = {
+  gs: LATER('Google Cloud Storage'),
+  gcs: LATER('Google Cloud Storage'),
+  abs: LATER('Azure Blob Storage'),
+  sftp: LATER('SFTP'),
+  nats: NEVER('NATS', PACKAGE),
+  webdav: NEVER('WebDAV', PACKAGE),
+  webdavs: NEVER('WebDAV', PACKAGE),
+  oss: NEVER('Alibaba OSS', 'use s3 with the S3-compatible endpoint of the region'),
+};
+
+const FOREIGN: readonly Foreign[] = [
+  {
+    of: 'abs',
+    fate: LATER('Azure Blob Storage'),
+    knownBy: 'both',
+    keys: [
+      ['account-name', TEXT, 'account'],
+      ['account-key', SECRET, 'a2V5'],
+      ['sas-token', SECRET, 'sv=1'],
+    ],
+  },
+  {
+    of: 'sftp',
+    fate: LATER('SFTP'),
+    knownBy: 'both',
+    keys: [
+      ['host', TEXT, '"host:22"'],
+      ['user', TEXT, 'user'],
+      ['password', SECRET, 'password'],
+      ['key-path', TEXT, '/etc/key'],
+      ['host-key', TEXT, 'ssh-ed25519'],
+      ['concurrent-writes', BOOLEAN, 'true'],
+    ],
+  },
+  {
+    of: 'webdav',
+    fate: NEVER('WebDAV', PACKAGE),
+    knownBy: '0.5',
+    keys: [
+      ['webdav-url', TEXT, 'https://dav.example.com'],
+      ['webdav-username', TEXT, 'user'],
+      ['webdav-password', SECRET, 'password'],
+    ],
+  },
+  {
+    of: 'nats',
+    fate: NEVER('NATS', PACKAGE),
+    knownBy: '0.5',
+    keys: [
+      ['jwt', SECRET, 'jwt'],
+      ['seed', SECRET, 'seed'],
+      ['creds', TEXT, '/etc/creds'],
+      ['nkey', SECRET, 'nkey'],
+      ['username', TEXT, 'user'],
+      ['token', SECRET, 'token'],
+      ['tls', BOOLEAN, 'true'],
+      ['root-cas', { kind: 'list' }, '[/etc/ca.pem]'],
+      ['client-cert', TEXT, '/etc/cert.pem'],
+      ['client-key', TEXT, '/etc/key.pem'],
+      ['max-reconnects', COUNT, '5'],
+      ['reconnect-wait', DURATION, '2s'],
+      ['timeout', DURATION, '10s'],
+    ],
+  },
+];
+
+export const REPLICA_KEYS: readonly Key[] = [
+  ...COMMON,
+  ...S3_KEYS,
+  ...FOREIGN.flatMap(({ of, fate, knownBy, keys }) =>
+    keys.map(([name, type, example]) =>
+      replica(name, type, example, `of type ${of}`, { of: [of], fate, knownBy }),
+    ),
+  ),
+];
