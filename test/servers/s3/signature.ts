@@ -55,6 +55,10 @@ export function authenticate(
     throw new S3Error(
       'SignatureDoesNotMatch',
       'The request signature we calculated does not match the signature you provided. Check your key and signing method.',
+      // As AWS does: what a client keeps of this answer must not be printed.
+      {
+        fields: { AWSAccessKeyId: accessKeyId, StringToSign: toSign, CanonicalRequest: canonical },
+      },
     );
   }
   checkToken(request, credentials, settings.now());
