@@ -75,7 +75,7 @@ class Run {
     this.#signal = AbortSignal.any([options.signal, this.#failed.signal]);
     const isSmall = plan.sizeBytes <= INLINE_BYTES_MAX;
     const count = SLABS_MORE + (isSmall ? 0 : SLABS_PER_THREAD * options.threads);
-    this.#slabs = new Slabs(count, this.#signal);
+    this.#slabs = new Slabs(count, isSmall ? 'small' : 'full', this.#signal);
     this.#crew = isSmall
       ? inlineCrew({ descriptor }, this.#slabs)
       : threadCrew({ descriptor }, this.#slabs, options.threads);

@@ -23,7 +23,7 @@ const ASIDE = '.sluice-replaced';
 
 /** RESTORE_TARGET_EXISTS where a restore to `output` would have to replace something. */
 export async function requireFree(output: string, overwrite: Overwrite): Promise<void> {
-  const found = await statOf(output);
+  const found = await reporting(`look at ${output}`, async () => await statOf(output));
   if (found?.isDirectory() === true) throw exists(output, output, 'is a folder');
   if (overwrite === 'replace') return;
   for (const side of ['', ...PLAYED_FILES]) {
@@ -98,8 +98,9 @@ export class Output {
       if (!(await this.#isOwn())) throw this.#overtaken();
       await this.#takeAfter(await statOf(this.#path));
       await this.#handle.close();
-      const moved = await this.#moveAside();
+      const moved: string[] = [];
       try {
+        await this.#moveAside(moved);
         await this.#place();
       } catch (error) {
         for (const side of moved) await fs.rename(this.#path + side + ASIDE, this.#path + side);
@@ -144,15 +145,13 @@ export class Output {
     return new ReplicationError('RESTORE_TARGET_EXISTS', `restore to ${this.#path}: ${what}`);
   }
 
-  async #moveAside(): Promise<string[]> {
-    const moved: string[] = [];
+  async #moveAside(moved: string[]): Promise<void> {
     for (const side of PLAYED_FILES) {
       const name = this.#path + side;
       if ((await statOf(name)) === undefined) continue;
       await fs.rename(name, name + ASIDE);
       moved.push(side);
     }
-    return moved;
   }
 
   /** A link, unlike a rename, replaces nothing: not even what came into being just now. */

@@ -1,7 +1,7 @@
 /** Restores a database from one destination: lists, plans, reads, verifies, and only then names it. */
 
 import { availableParallelism } from 'node:os';
-import { isError, type ErrorCode } from '../error.ts';
+import { isError, ReplicationError, type ErrorCode } from '../error.ts';
 import { decodeHeader, HEADER_SIZE_BYTES } from '../ltx/header.ts';
 import { formatTXID, type TXID } from '../ltx/txid.ts';
 import type { Capabilities } from '../replica/backend.ts';
@@ -241,5 +241,12 @@ async function readTime(
 ): Promise<Date> {
   const range = { start: 0, end: HEADER_SIZE_BYTES };
   const { body } = await client.openFile(file, { range, signal });
-  return new Date(decodeHeader(await readBytes(body, HEADER_SIZE_BYTES)).timestampMs);
+  const bytes = await readBytes(body, HEADER_SIZE_BYTES);
+  try {
+    return new Date(decodeHeader(bytes).timestampMs);
+  } catch (error) {
+    if (!isError(error)) throw error;
+    const message = `read the time of ${describeFile(file)}: ${error.message}`;
+    throw new ReplicationError(error.code, message, { cause: error });
+  }
 }

@@ -5,8 +5,10 @@
  * They are not shared memory: copying into that takes V8 several times as long.
  */
 
-/** Many batches of the kernel, and many of the largest page frame. */
+/** Several batches of the kernel. */
 const SLAB_BYTES: number = 2 * 1024 * 1024;
+/** Several of the largest page frame, for restores that need no threads. */
+const SMALL_SLAB_BYTES: number = 256 * 1024;
 
 export type Slab = Uint8Array<ArrayBuffer>;
 
@@ -14,10 +16,12 @@ export class Slabs {
   readonly #free: Slab[] = [];
   readonly #waiting: (() => void)[] = [];
   readonly #signal: AbortSignal;
+  readonly #sizeBytes: number;
   #unmade: number;
 
-  constructor(count: number, signal: AbortSignal) {
+  constructor(count: number, size: 'full' | 'small', signal: AbortSignal) {
     this.#unmade = count;
+    this.#sizeBytes = size === 'full' ? SLAB_BYTES : SMALL_SLAB_BYTES;
     this.#signal = signal;
     signal.addEventListener('abort', () => this.#wakeAll(), { once: true });
   }
@@ -40,7 +44,7 @@ export class Slabs {
   #make(): Slab | undefined {
     if (this.#unmade === 0) return undefined;
     this.#unmade -= 1;
-    return new Uint8Array(SLAB_BYTES);
+    return new Uint8Array(this.#sizeBytes);
   }
 
   #wakeAll(): void {

@@ -1,0 +1,184 @@
+/** Small buckets in memory: histories of databases, and any files over them. */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { createKernel, type PageEncoding } from '../../src/kernel/kernel.ts';
+import { LTXEncoder } from '../../src/ltx/encoder.ts';
+import { FLAG_NO_CHECKSUM, lockPgno } from '../../src/ltx/header.ts';
+import { toTXID } from '../../src/ltx/txid.ts';
+import type { Capabilities } from '../../src/replica/backend.ts';
+import type { ReplicaClient } from '../../src/replica/client.ts';
+import { keyOf } from '../../src/replica/layout.ts';
+import { memoryDestination } from '../../src/replica/memory.ts';
+import { MemoryStore } from '../../src/replica/memory-place.ts';
+import type { Random } from '../support/random.ts';
+import { timeOf } from './files.ts';
+
+const kernel = createKernel();
+const BATCH_PAGES_MAX = 16;
+
+export interface FileContent {
+  readonly commit: number;
+  readonly pages: ReadonlyMap<number, Uint8Array>;
+  readonly pageSize: number;
+  readonly nodeID?: bigint;
+  readonly encoding?: PageEncoding;
+  readonly timestamp?: Date;
+}
+
+/** The bytes of an LTX file. */
+export function encodeFile(min: number, max: number, content: FileContent): Uint8Array {
+  const { commit, pages, pageSize, nodeID = 0n, encoding = 'block' } = content;
+  const encoder = new LTXEncoder(
+    kernel,
+    {
+      flags: FLAG_NO_CHECKSUM,
+      pageSize,
+      commit,
+      minTXID: toTXID(min),
+      maxTXID: toTXID(max),
+      timestampMs: (content.timestamp ?? timeOf(max)).getTime(),
+      preApplyChecksum: 0n,
+      walOffset: 32n,
+      walSize: 0n,
+      walSalt1: 0xffff_ffff,
+      walSalt2: 0xffff_ffff,
+      nodeID,
+    },
+    { encoding },
+  );
+  const chunks: Uint8Array[] = [encoder.start().slice()];
+  const pgnos = [...pages.keys()].sort((a, b) => a - b);
+  for (let at = 0; at < pgnos.length; at += BATCH_PAGES_MAX) {
+    const batch = pgnos.slice(at, at + BATCH_PAGES_MAX);
+    const bytes = Buffer.concat(batch.map((pgno) => pages.get(pgno) as Uint8Array));
+    chunks.push(encoder.pages(Uint32Array.from(batch), bytes).slice());
+  }
+  chunks.push(encoder.finish().bytes);
+  return new Uint8Array(Buffer.concat(chunks));
+}
+
+export class Bucket {
+  readonly store: MemoryStore = new MemoryStore();
+
+  client(options: { chunkBytes?: number; capabilities?: Capabilities } = {}): ReplicaClient {
+    return memoryDestination({ store: this.store, ...options }).replica('');
+  }
+
+  put(level: number, min: number, max: number, bytes: Uint8Array): void {
+    const times = { modifiedAt: new Date(0), createdAt: timeOf(max) };
+    this.store.put(this.key(level, min, max), bytes, times);
+  }
+
+  /** Bytes of a file, to be bent. */
+  bytes(level: number, min: number, max: number): Uint8Array {
+    const stored = this.store.objects.get(this.key(level, min, max));
+    if (stored === undefined) throw new Error(`no ${this.key(level, min, max)}`);
+    return stored.bytes;
+  }
+
+  remove(level: number, min: number, max: number): void {
+    this.store.objects.delete(this.key(level, min, max));
+  }
+
+  key(level: number, min: number, max: number): string {
+    return keyOf('tree', '', { level, minTXID: toTXID(min), maxTXID: toTXID(max) });
+  }
+}
+
+/** A bucket with the files of a folder. */
+export function bucketOf(folder: string): Bucket {
+  const bucket = new Bucket();
+  for (const entry of fs.readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const file = path.join(entry.parentPath, entry.name);
+    const key = path.relative(folder, file).split(path.sep).join('/');
+    bucket.store.put(key, fs.readFileSync(file), { modifiedAt: new Date(0) });
+  }
+  return bucket;
+}
+
+/** A database as it was after each TXID, from 1. */
+export class History {
+  readonly pageSize: number;
+  readonly #states: (readonly Uint8Array[])[] = [[]];
+  readonly #changed: ReadonlySet<number>[] = [new Set()];
+
+  constructor(pageSize: number) {
+    this.pageSize = pageSize;
+  }
+
+  get last(): number {
+    return this.#states.length - 1;
+  }
+
+  /** A transaction: some pages anew, and the size that the database has then. */
+  commit(random: Random, size: number, changes: number): void {
+    const before = this.#states.at(-1) ?? [];
+    const changed = new Set<number>();
+    for (let pgno = before.length + 1; pgno <= size; pgno++) changed.add(pgno);
+    for (let i = 0; i < changes; i++) changed.add(random.int(1, size));
+    const state = Array.from({ length: size }, (_, i) =>
+      changed.has(i + 1) ? randomPage(random, this.pageSize) : (before[i] as Uint8Array),
+    );
+    this.#states.push(state);
+    this.#changed.push(changed);
+  }
+
+  /** A transaction that leaves exactly these pages; those that are others than before changed. */
+  set(pages: readonly Uint8Array[]): void {
+    const before = this.#states.at(-1) ?? [];
+    const changed = pages.flatMap((page, i) => (page === before[i] ? [] : [i + 1]));
+    this.#states.push(pages);
+    this.#changed.push(new Set(changed));
+  }
+
+  state(txid: number): readonly Uint8Array[] {
+    return this.#states[txid] ?? [];
+  }
+
+  /** What a restore to a TXID gives. */
+  bytes(txid: number): Uint8Array {
+    return new Uint8Array(Buffer.concat(this.#states[txid] ?? []));
+  }
+
+  /** The pages that a file of these TXIDs holds; of all pages from TXID 1 on. */
+  content(min: number, max: number): FileContent {
+    const state = this.#states[max] ?? [];
+    const pages = new Map<number, Uint8Array>();
+    for (let txid = min; txid <= max; txid++) {
+      for (const pgno of this.#changed[txid] ?? []) {
+        const page = state[pgno - 1];
+        if (page !== undefined) pages.set(pgno, page);
+      }
+    }
+    return { commit: state.length, pages, pageSize: this.pageSize };
+  }
+
+  /** All pages, whatever changed them. */
+  image(max: number): FileContent {
+    const state = this.#states[max] ?? [];
+    const pages = new Map(state.map((page, i) => [i + 1, page]));
+    return { commit: state.length, pages, pageSize: this.pageSize };
+  }
+}
+
+/** Some of it compresses, some does not. */
+function randomPage(random: Random, pageSize: number): Uint8Array {
+  const page = new Uint8Array(pageSize).fill(random.int(0, 255));
+  const end = random.chance(0.2) ? pageSize : random.int(0, pageSize);
+  for (let i = random.int(0, end); i < end; i++) page[i] = random.int(0, 255);
+  return page;
+}
+
+/** A history of `txids` transactions, never as large as the lock page. */
+export function randomHistory(random: Random, pageSize: number, txids: number): History {
+  const history = new History(pageSize);
+  let size = random.int(1, 12);
+  for (let txid = 1; txid <= txids; txid++) {
+    if (random.chance(0.3)) size = Math.max(1, Math.min(size + random.int(-6, 6), 40));
+    history.commit(random, size, random.int(0, 5));
+  }
+  if (size >= lockPgno(pageSize)) throw new Error('too large');
+  return history;
+}

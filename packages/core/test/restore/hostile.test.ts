@@ -1,0 +1,232 @@
+/** Whatever is wrong with a file ends in an error, or in the right bytes; and leaves nothing behind. */
+
+import { describe, expect, test } from 'vitest';
+import { HEADER_SIZE_BYTES } from '../../src/ltx/header.ts';
+import { ReplicationError } from '../../src/error.ts';
+import { createKernel } from '../../src/kernel/kernel.ts';
+import { toFileChecksum } from '../../src/ltx/checksum.ts';
+import type { LTXFileInfo, ReplicaClient } from '../../src/replica/client.ts';
+import { randomFrom, seedOf } from '../support/random.ts';
+import { Bucket, encodeFile, History, type FileContent } from './bucket.ts';
+import { newSetting } from './setting.ts';
+
+type Place = [level: number, min: number, max: number];
+const PLAN: readonly Place[] = [
+  [9, 1, 3],
+  [2, 3, 5],
+  [0, 6, 6],
+];
+const PAGE_SIZE = 512;
+
+function makeBucket(): { bucket: Bucket; history: History } {
+  const random = randomFrom(7);
+  const history = new History(PAGE_SIZE);
+  for (const size of [4, 5, 6, 6, 5, 6]) history.commit(random, size, 2);
+  const bucket = new Bucket();
+  for (const [level, min, max] of PLAN) {
+    const content = min === 1 ? history.image(max) : history.content(min, max);
+    bucket.put(level, min, max, encodeFile(min, max, content));
+  }
+  return { bucket, history };
+}
+
+/** Where the page index begins: behind six zero bytes, before its length and the trailer. */
+function indexStart(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return bytes.length - 24 - Number(view.getBigUint64(bytes.length - 24));
+}
+
+/** Restores of a bent file at once: they wait for the disk more than they work. */
+const AT_ONCE = 16;
+
+/** Each restored into a folder of its own, from a bucket that holds it instead of the right one. */
+async function tryEach(
+  place: Readonly<Place>,
+  bent: readonly Uint8Array[],
+): Promise<(Uint8Array | ReplicationError)[]> {
+  const results: (Uint8Array | ReplicationError)[] = [];
+  const waiting = bent.entries();
+  await Promise.all(
+    Array.from({ length: AT_ONCE }, async () => {
+      const setting = newSetting();
+      for (const [index, bytes] of waiting) {
+        const { bucket } = makeBucket();
+        bucket.put(...place, bytes);
+        try {
+          await setting.run({ client: bucket.client(), overwrite: 'replace' });
+          results[index] = setting.bytes();
+        } catch (error) {
+          if (!(error instanceof ReplicationError)) throw error;
+          results[index] = error;
+        }
+      }
+      expect(setting.names().filter((name) => name !== 'app.db')).toEqual([]);
+    }),
+  );
+  return results;
+}
+
+describe('in each file of a plan', () => {
+  test.each(PLAN)(
+    'level %i %i-%i: each flipped bit of the index and what follows it, and some of what comes before',
+    async (...place) => {
+      const seed = seedOf();
+      console.log(`restore hostile: SLUICE_SEED=${seed}`);
+      const random = randomFrom(seed);
+      const { bucket, history } = makeBucket();
+      const right = bucket.bytes(...place);
+      const flips: { at: number; bit: number }[] = [];
+      for (let at = 0; at < right.length; at++) {
+        const isPage = at >= HEADER_SIZE_BYTES && at < indexStart(right);
+        if (isPage && !random.chance(0.3)) continue;
+        const bits = at < indexStart(right) ? [random.int(0, 7)] : [0, 1, 2, 3, 4, 5, 6, 7];
+        for (const bit of bits) flips.push({ at, bit });
+      }
+      const bent = flips.map(({ at, bit }) => {
+        const bytes = right.slice();
+        bytes[at] = (bytes[at] ?? 0) ^ (1 << bit);
+        return bytes;
+      });
+      for (const [i, result] of (await tryEach(place, bent)).entries()) {
+        const where = flips[i];
+        if (result instanceof ReplicationError) {
+          expect({ ...where, code: result.code }).toEqual({
+            ...where,
+            code: expect.stringMatching(/^LTX_|^RESTORE_OUTPUT/),
+          });
+        } else {
+          expect({ ...where, bytes: result }).toEqual({ ...where, bytes: history.bytes(6) });
+          expect(where?.at).toBeLessThan(indexStart(right));
+        }
+      }
+    },
+  );
+
+  test.each(PLAN)(
+    'level %i %i-%i: every tenth truncation, and a byte too many',
+    async (...place) => {
+      const { bucket } = makeBucket();
+      const right = bucket.bytes(...place);
+      const bent: Uint8Array[] = [new Uint8Array([...right, 0])];
+      for (let length = HEADER_SIZE_BYTES; length < right.length; length++) {
+        const isNearEnd = length >= indexStart(right) - 8;
+        if (length % 10 === 0 || isNearEnd) bent.push(right.slice(0, length));
+      }
+      for (const result of await tryEach(place, bent)) {
+        expect(result).toBeInstanceOf(ReplicationError);
+        if (!(result instanceof ReplicationError)) continue;
+        expect(result.code).toMatch(/^LTX_(TRUNCATED|INVALID|CHECKSUM_MISMATCH)$/);
+        expect(result.message).toContain(`level ${place[0]} `);
+      }
+    },
+  );
+});
+
+describe('a file that is not what it should be', () => {
+  test('by its header is another: both are named', async () => {
+    const { bucket, history } = makeBucket();
+    bucket.put(0, 6, 6, encodeFile(5, 5, history.content(5, 5)));
+    const error = await newSetting().fail({ client: bucket.client() });
+    expect(error.code).toBe('LTX_INVALID');
+    expect(error.message).toContain('0000000000000006-0000000000000006.ltx');
+    expect(error.message).toContain('0000000000000005-0000000000000005.ltx');
+  });
+
+  test('has pages of another size: it is not mixed in', async () => {
+    const { bucket, history } = makeBucket();
+    const foreign: FileContent = {
+      commit: 6,
+      pageSize: 1024,
+      pages: new Map([[1, new Uint8Array(1024)]]),
+    };
+    bucket.put(2, 3, 5, encodeFile(3, 5, foreign));
+    const error = await newSetting().fail({ client: bucket.client() });
+    expect(error.code).toBe('LTX_NOT_CONTIGUOUS');
+    expect(error.message).toContain('1024');
+    expect(history.pageSize).toBe(512);
+  });
+
+  test('lacks a page that only it can have: the page is named', async () => {
+    const { bucket, history } = makeBucket();
+    const { pages, ...rest } = history.content(6, 6);
+    const grown = { ...rest, commit: 8, pages: new Map([...pages, [7, new Uint8Array(512)]]) };
+    bucket.put(0, 6, 6, encodeFile(6, 6, grown));
+    const setting = newSetting();
+    const error = await setting.fail({ client: bucket.client() });
+    expect(error.code).toBe('RESTORE_INTEGRITY');
+    expect(error.message).toContain('page 8 of 8');
+    expect(setting.names()).toEqual([]);
+  });
+
+  test('is a snapshot with a hole: it is refused', async () => {
+    const { bucket, history } = makeBucket();
+    const { pages, ...rest } = history.image(3);
+    const holed = new Map([...pages].filter(([pgno]) => pgno !== 2));
+    // Encoded as an increment, then given the TXIDs of a snapshot and a right checksum.
+    const bytes = encodeFile(2, 3, { ...rest, pages: holed });
+    new DataView(bytes.buffer).setBigUint64(16, 1n);
+    bucket.put(9, 1, 3, withChecksum(bytes, bytes, 512));
+    const error = await newSetting().fail({ client: bucket.client() });
+    expect([error.code, error.message]).toEqual([
+      'LTX_INVALID',
+      expect.stringContaining('leaves out page 2'),
+    ]);
+  });
+
+  test('claims a database of 16 TiB: nothing is allocated for it', async () => {
+    const { bucket, history } = makeBucket();
+    const bytes = encodeFile(6, 6, history.content(6, 6));
+    new DataView(bytes.buffer).setUint32(12, 0xffff_fffe);
+    bucket.put(0, 6, 6, withChecksum(bytes, bytes, 512));
+    const setting = newSetting();
+    const before = process.memoryUsage().rss;
+    const error = await setting.fail({ client: bucket.client() });
+    expect(error.code).toMatch(/^RESTORE_/);
+    expect(process.memoryUsage().rss - before).toBeLessThan(64 * 1024 * 1024);
+    expect(setting.names()).toEqual([]);
+  });
+});
+
+describe('a listing that lies about sizes', () => {
+  function lying(client: ReplicaClient, by: number): ReplicaClient {
+    return {
+      ...bound(client),
+      async *listFiles(level, options): AsyncGenerator<LTXFileInfo> {
+        for await (const file of client.listFiles(level, options)) {
+          yield file.level === 2 ? { ...file, sizeBytes: file.sizeBytes + by } : file;
+        }
+      },
+    };
+  }
+
+  test.each([-200, -1, 1, 5_000_000, 2 ** 50])('by %i bytes is found out', async (by) => {
+    const { bucket } = makeBucket();
+    const setting = newSetting();
+    const error = await setting.fail({ client: lying(bucket.client(), by) });
+    expect(error.code).toBe('REPLICA_CHANGED');
+    expect(setting.names()).toEqual([]);
+  });
+});
+
+function bound(client: ReplicaClient): ReplicaClient {
+  return {
+    listFiles: client.listFiles.bind(client),
+    openFile: client.openFile.bind(client),
+    writeFile: client.writeFile.bind(client),
+    deleteFiles: client.deleteFiles.bind(client),
+  };
+}
+
+/** The file with its checksum made right, as a liar would. All its pages are read by the kernel. */
+function withChecksum(bytes: Uint8Array, out: Uint8Array, pageSize: number): Uint8Array {
+  const kernel = createKernel();
+  const decoded = kernel.decodePages(
+    bytes.subarray(HEADER_SIZE_BYTES, indexStart(bytes)),
+    pageSize,
+    kernel.crc64(bytes.subarray(0, HEADER_SIZE_BYTES)),
+  );
+  const rest = bytes.subarray(indexStart(bytes), bytes.length - 8);
+  const checksum = toFileChecksum(kernel.crc64(rest, decoded.crc));
+  new DataView(out.buffer, out.byteOffset).setBigUint64(out.length - 8, checksum);
+  return out;
+}

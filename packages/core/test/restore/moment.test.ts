@@ -1,0 +1,118 @@
+import { describe, expect, test } from 'vitest';
+import { ReplicationError } from '../../src/error.ts';
+import type { LTXFileInfo } from '../../src/replica/client.ts';
+import { answerFrom } from '../../src/restore/moment.ts';
+import { planMoment, planRestore } from '../../src/restore/plan.ts';
+import { EPOCH_MS, file, timeOf } from './files.ts';
+
+function ask(files: readonly LTXFileInfo[], at: Date): { txid: bigint; asked: number } {
+  let asked = 0;
+  const txid = answerFrom(planMoment(files, at), (each) => {
+    asked += 1;
+    return each.createdAt as Date;
+  });
+  return { txid, asked };
+}
+
+function refused(files: readonly LTXFileInfo[], at: Date): ReplicationError {
+  try {
+    ask(files, at);
+  } catch (error) {
+    if (error instanceof ReplicationError) return error;
+    throw error;
+  }
+  throw new Error('there was an answer');
+}
+
+const later = (date: Date, ms: number): Date => new Date(date.getTime() + ms);
+const increments = (from: number, to: number): LTXFileInfo[] =>
+  Array.from({ length: to - from + 1 }, (_, i) => file(0, from + i, from + i));
+
+describe('the state as of a moment', () => {
+  const files = [file(9, 1, 1), ...increments(1, 40)];
+
+  test('holds what was committed exactly then, and nothing later', () => {
+    expect(ask(files, timeOf(17)).txid).toBe(17n);
+    expect(ask(files, later(timeOf(17), -1)).txid).toBe(16n);
+    expect(ask(files, later(timeOf(17), 9_999)).txid).toBe(17n);
+  });
+
+  test('reaches from the first known time to the last, both included', () => {
+    expect(ask(files, timeOf(1)).txid).toBe(1n);
+    expect(ask(files, timeOf(40)).txid).toBe(40n);
+  });
+
+  test('outside these is refused, with both', () => {
+    for (const at of [later(timeOf(1), -1), later(timeOf(40), 1)]) {
+      const error = refused(files, at);
+      expect(error.code).toBe('RESTORE_OUT_OF_RANGE');
+      expect(error.message).toContain(timeOf(1).toISOString());
+      expect(error.message).toContain(timeOf(40).toISOString());
+    }
+  });
+
+  test('of six thousand files is found by some sixty headers', () => {
+    const many = [file(9, 1, 1), ...increments(1, 6000)];
+    const { txid, asked } = ask(many, timeOf(4321));
+    expect(txid).toBe(4321n);
+    expect(asked).toBeLessThanOrEqual(64);
+  });
+
+  test('by a merged file is that of its last transaction', () => {
+    const merged = [file(9, 1, 1), file(1, 2, 9), file(1, 10, 20)];
+    expect(ask(merged, timeOf(15)).txid).toBe(9n);
+  });
+
+  test('takes no notice of when a snapshot was taken, where another file tells the time', () => {
+    const late = file(9, 1, 5, { createdAt: timeOf(9) });
+    expect(ask([late, file(9, 1, 1), ...increments(1, 12)], timeOf(6)).txid).toBe(6n);
+  });
+
+  test('between files counts a snapshot from when it was taken', () => {
+    const snapshot = file(9, 1, 5, { createdAt: timeOf(6) });
+    const some = [file(9, 1, 1), snapshot, file(1, 2, 3), file(1, 4, 8)];
+    expect(ask(some, timeOf(5)).txid).toBe(3n);
+    expect(ask(some, timeOf(6)).txid).toBe(5n);
+    expect(ask(some, timeOf(8)).txid).toBe(8n);
+  });
+
+  test('may be as late as a snapshot that shows that nothing was committed since', () => {
+    const snapshot = file(9, 1, 4, { createdAt: timeOf(9) });
+    expect(ask([file(9, 1, 1), ...increments(1, 4), snapshot], timeOf(9)).txid).toBe(4n);
+  });
+
+  test('before the first snapshot is refused though increments are older', () => {
+    const error = refused([...increments(2, 9), file(9, 1, 6)], timeOf(4));
+    expect([error.code, error.message]).toEqual([
+      'RESTORE_OUT_OF_RANGE',
+      expect.stringContaining(timeOf(6).toISOString()),
+    ]);
+  });
+
+  test('behind a gap is the gap, never an older state', () => {
+    const some = [file(9, 1, 3), file(0, 3, 3), ...increments(5, 9)];
+    const { txid } = ask(some, timeOf(7));
+    expect(txid).toBe(7n);
+    expect(() => planRestore(some, { kind: 'txid', txid: 7n as never })).toThrow(/is missing/);
+    expect(ask(some, timeOf(3)).txid).toBe(3n);
+  });
+
+  test('inside what only a merged file still covers is the state before it', () => {
+    // Increments 4 to 6 were merged; 7 to 9 are left but begin inside the merged file.
+    const some = [file(9, 1, 3), file(0, 3, 3), file(1, 4, 9), ...increments(7, 9)];
+    expect(ask(some, timeOf(8)).txid).toBe(3n);
+    expect(ask(some, timeOf(9)).txid).toBe(9n);
+  });
+
+  test('errs to the older state where the clock ran backwards', () => {
+    const times = [0, 1, 2, 3, 9, 8, 7, 6, 10, 11];
+    const some = times.map((seconds, i) =>
+      file(i === 0 ? 9 : 0, 1 + (i === 0 ? 0 : i), i + 1, {
+        createdAt: new Date(EPOCH_MS + seconds * 1000),
+      }),
+    );
+    // TXIDs 6 to 8 bear times up to second 8, but TXID 5 before them is later.
+    expect(ask(some, new Date(EPOCH_MS + 8000)).txid).toBe(4n);
+    expect(ask(some, new Date(EPOCH_MS + 9000)).txid).toBe(8n);
+  });
+});

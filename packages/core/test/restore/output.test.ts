@@ -1,0 +1,207 @@
+/** Where the restored file appears, when, and what it replaces. */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import Database from 'better-sqlite3';
+import { describe, expect, test } from 'vitest';
+import { randomFrom } from '../support/random.ts';
+import { Bucket, encodeFile, History } from './bucket.ts';
+import { newSetting, type Setting } from './setting.ts';
+
+const history = new History(512);
+history.commit(randomFrom(1), 4, 0);
+const bucket = new Bucket();
+bucket.put(9, 1, 1, encodeFile(1, 1, history.image(1)));
+const client = bucket.client();
+const restored = history.bytes(1);
+
+function write(setting: Setting, side: string, text: string): void {
+  fs.writeFileSync(setting.output + side, text);
+}
+const temporary = (setting: Setting): string => `${setting.output}.sluice-tmp`;
+
+/** Runs `act` once, when bytes of the restore come. */
+function once(act: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) act();
+    isDone = true;
+  };
+}
+
+describe('a restore that may not replace', () => {
+  test.each(['', '-wal', '-journal'])('refuses where the name with "%s" is taken', async (side) => {
+    const setting = newSetting();
+    write(setting, side, 'something');
+    const error = await setting.fail({ client });
+    expect(error.code).toBe('RESTORE_TARGET_EXISTS');
+    expect(error.message).toContain(`app.db${side} exists`);
+    expect(fs.readFileSync(setting.output + side, 'utf8')).toBe('something');
+    expect(setting.names()).toEqual([`app.db${side}`]);
+  });
+
+  test('takes the place of empty files, which hold nothing', async () => {
+    const setting = newSetting();
+    for (const side of ['', '-wal', '-shm']) write(setting, side, '');
+    await setting.run({ client });
+    expect(setting.bytes()).toEqual(restored);
+    expect(setting.names()).toEqual(['app.db']);
+  });
+
+  test('does not replace what comes into being while it runs', async () => {
+    const setting = newSetting();
+    const onProgress = once(() => write(setting, '', 'new'));
+    const error = await setting.fail({ client, onProgress });
+    expect(error.code).toBe('RESTORE_TARGET_EXISTS');
+    expect(setting.names()).toEqual(['app.db']);
+    expect(fs.readFileSync(setting.output, 'utf8')).toBe('new');
+  });
+
+  test('creates the folders above it', async () => {
+    const setting = newSetting();
+    const output = path.join(setting.folder, 'a', 'b', 'c.db');
+    await setting.run({ client, output });
+    expect(fs.readFileSync(output)).toEqual(Buffer.from(restored));
+    expect(fs.readdirSync(path.dirname(output))).toEqual(['c.db']);
+  });
+});
+
+describe('a restore that may replace', () => {
+  test('leaves nothing of the old database that SQLite would read', async () => {
+    const setting = newSetting();
+    for (const side of ['', '-wal', '-shm', '-journal']) write(setting, side, 'old');
+    await setting.run({ client, overwrite: 'replace' });
+    expect(setting.bytes()).toEqual(restored);
+    expect(setting.names()).toEqual(['app.db']);
+  });
+
+  test('keeps the mode of what it replaces', async () => {
+    const setting = newSetting();
+    write(setting, '', 'old');
+    fs.chmodSync(setting.output, 0o640);
+    await setting.run({ client, overwrite: 'replace' });
+    expect(fs.statSync(setting.output).mode & 0o777).toBe(0o640);
+  });
+
+  test('and fails keeps the old database with its log', async () => {
+    const setting = newSetting();
+    for (const side of ['', '-wal']) write(setting, side, 'old');
+    const error = await setting.fail({ client, overwrite: 'replace', integrityCheck: 'quick' });
+    expect(error.code).toBe('RESTORE_INTEGRITY');
+    expect(setting.names()).toEqual(['app.db', 'app.db-wal']);
+    expect(fs.readFileSync(setting.output, 'utf8')).toBe('old');
+    expect(fs.readFileSync(`${setting.output}-wal`, 'utf8')).toBe('old');
+  });
+
+  test('and cannot put the file in place gives the old log back', async () => {
+    const setting = newSetting();
+    for (const side of ['', '-wal', '-journal']) write(setting, side, `old${side}`);
+    // Where the journal is to be moved to is a folder, so moving it fails after the log was moved.
+    fs.mkdirSync(`${setting.output}-journal.sluice-replaced`);
+    const error = await setting.fail({ client, overwrite: 'replace' });
+    expect(error.code).toBe('RESTORE_OUTPUT');
+    for (const side of ['', '-wal', '-journal']) {
+      expect(fs.readFileSync(setting.output + side, 'utf8')).toBe(`old${side}`);
+    }
+    expect(fs.existsSync(`${setting.output}-wal.sluice-replaced`)).toBe(false);
+    expect(fs.existsSync(temporary(setting))).toBe(false);
+  });
+
+  test('does not replace a folder', async () => {
+    const setting = newSetting();
+    fs.mkdirSync(setting.output);
+    const error = await setting.fail({ client, overwrite: 'replace' });
+    expect([error.code, error.message]).toEqual([
+      'RESTORE_TARGET_EXISTS',
+      expect.stringContaining('is a folder'),
+    ]);
+  });
+
+  test('follows a symbolic link to the database', async () => {
+    const setting = newSetting();
+    const real = path.join(setting.folder, 'real.db');
+    for (const side of ['', '-wal']) fs.writeFileSync(real + side, 'old');
+    fs.symlinkSync(real, setting.output);
+    await setting.run({ client, overwrite: 'replace' });
+    expect(fs.lstatSync(setting.output).isSymbolicLink()).toBe(true);
+    expect(fs.readFileSync(real)).toEqual(Buffer.from(restored));
+    expect(setting.names()).toEqual(['app.db', 'real.db']);
+  });
+});
+
+describe('the temporary file', () => {
+  test('of a restore that crashed is replaced, with what SQLite left beside it', async () => {
+    const setting = newSetting();
+    for (const side of ['', '-wal', '-shm', '-journal']) {
+      fs.writeFileSync(temporary(setting) + side, 'left over');
+    }
+    await setting.run({ client });
+    expect(setting.bytes()).toEqual(restored);
+    expect(setting.names()).toEqual(['app.db']);
+  });
+
+  test('of another restore to the same place is not published, nor removed', async () => {
+    const setting = newSetting();
+    const onProgress = once(() => {
+      fs.unlinkSync(temporary(setting));
+      fs.writeFileSync(temporary(setting), 'of the other');
+    });
+    const error = await setting.fail({ client, onProgress });
+    expect([error.code, error.message]).toEqual([
+      'RESTORE_TARGET_EXISTS',
+      expect.stringContaining('another restore'),
+    ]);
+    expect(fs.readFileSync(temporary(setting), 'utf8')).toBe('of the other');
+    expect(setting.names()).toEqual(['app.db.sluice-tmp']);
+  });
+
+  test('that cannot be made is told with the reason', async () => {
+    const setting = newSetting();
+    fs.writeFileSync(path.join(setting.folder, 'file'), '');
+    const output = path.join(setting.folder, 'file', 'app.db');
+    const error = await setting.fail({ client, output });
+    expect(error.code).toBe('RESTORE_OUTPUT');
+    expect(error.message).toMatch(/ENOTDIR|EEXIST/);
+  });
+});
+
+describe('the integrity check', () => {
+  test('refuses what is no database, and leaves nothing', async () => {
+    for (const integrityCheck of ['quick', 'full'] as const) {
+      const setting = newSetting();
+      const error = await setting.fail({ client, integrityCheck });
+      expect(error.code).toBe('RESTORE_INTEGRITY');
+      expect(setting.names()).toEqual([]);
+    }
+  });
+
+  test('finds an index that does not match its table', async () => {
+    const setting = newSetting();
+    const source = path.join(setting.folder, 'source.db');
+    const database = new Database(source);
+    database.exec('CREATE TABLE t(a); CREATE INDEX i ON t(a); INSERT INTO t VALUES (1), (2), (3)');
+    // What the index holds now is not what the table holds.
+    database.unsafeMode(true);
+    database.pragma('writable_schema=ON');
+    database.exec("UPDATE sqlite_schema SET sql = 'CREATE INDEX i ON t(a+1)' WHERE name = 'i'");
+    database.close();
+    const bytes = fs.readFileSync(source);
+    fs.unlinkSync(source);
+    const pageSize = 4096;
+    const commit = bytes.length / pageSize;
+    const pages = new Map<number, Uint8Array>();
+    for (let i = 0; i < commit; i++) {
+      pages.set(i + 1, new Uint8Array(bytes.subarray(i * pageSize, (i + 1) * pageSize)));
+    }
+    const broken = new Bucket();
+    broken.put(9, 1, 1, encodeFile(1, 1, { pageSize, commit, pages }));
+    const error = await setting.fail({ client: broken.client(), integrityCheck: 'full' });
+    expect([error.code, error.message]).toEqual([
+      'RESTORE_INTEGRITY',
+      expect.stringContaining('index i'),
+    ]);
+    expect(setting.names()).toEqual([]);
+    await setting.run({ client: broken.client(), integrityCheck: 'none' });
+    expect(setting.bytes().length).toBe(bytes.length);
+  });
+});

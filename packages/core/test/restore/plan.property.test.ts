@@ -1,0 +1,140 @@
+/** Any set of files: a plan is exact and covers, or the gap is named. Judged by brute force. */
+
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { ReplicationError } from '../../src/error.ts';
+import { formatTXID, toTXID } from '../../src/ltx/txid.ts';
+import type { LTXFileInfo } from '../../src/replica/client.ts';
+import { reachableTXIDs } from '../../src/restore/chain.ts';
+import { answerFrom } from '../../src/restore/moment.ts';
+import { planMoment, planRestore, type PlanTarget } from '../../src/restore/plan.ts';
+import { file, timeOf } from './files.ts';
+
+const TXID_COUNT = 12;
+const RUNS = 3000;
+
+const anyFile = fc
+  .record({
+    level: fc.nat(9),
+    min: fc.integer({ min: 1, max: TXID_COUNT }),
+    length: fc.integer({ min: 0, max: 5 }),
+    isShort: fc.boolean().chain((maybe) => (maybe ? fc.boolean() : fc.constant(false))),
+  })
+  .map(({ level, min, length, isShort }) => {
+    const from = level === 9 ? 1 : min;
+    return file(level, from, Math.min(min + length, TXID_COUNT), isShort ? { sizeBytes: 50 } : {});
+  });
+const anyFiles = fc.uniqueArray(anyFile, {
+  maxLength: 14,
+  selector: ({ level, minTXID, maxTXID }) => `${level}/${minTXID}-${maxTXID}`,
+});
+const anyTarget: fc.Arbitrary<PlanTarget> = fc.oneof(
+  fc.constant<PlanTarget>({ kind: 'latest' }),
+  fc
+    .integer({ min: 1, max: TXID_COUNT + 1 })
+    .map((txid): PlanTarget => ({ kind: 'txid', txid: toTXID(txid) })),
+);
+
+/** Every state that any order of applicable files leads to: a search that knows no shortcut. */
+function statesOf(files: readonly LTXFileInfo[]): Set<bigint> {
+  const states = new Set<bigint>();
+  const open: bigint[] = files.filter((each) => each.minTXID === 1n).map((each) => each.maxTXID);
+  for (let state = open.pop(); state !== undefined; state = open.pop()) {
+    if (states.has(state)) continue;
+    states.add(state);
+    for (const each of files) {
+      if (each.minTXID <= state + 1n && each.maxTXID > state) open.push(each.maxTXID);
+    }
+  }
+  return states;
+}
+
+function attempt(
+  files: readonly LTXFileInfo[],
+  target: PlanTarget,
+): ReturnType<typeof planRestore> | ReplicationError {
+  try {
+    return planRestore(files, target);
+  } catch (error) {
+    if (error instanceof ReplicationError) return error;
+    throw error;
+  }
+}
+
+describe('any set of files', () => {
+  test('leads to the states that a search without shortcuts finds', () => {
+    fc.assert(
+      fc.property(anyFiles, (files) => {
+        expect(new Set(reachableTXIDs(files))).toEqual(statesOf(files));
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  test('has a plan exactly where one of these is the target, and it is contiguous', () => {
+    fc.assert(
+      fc.property(anyFiles, anyTarget, (files, target) => {
+        const usable = files.filter((each) => each.sizeBytes >= 100);
+        const highest = files.reduce((max, each) => (each.maxTXID > max ? each.maxTXID : max), 0n);
+        const goal = target.kind === 'txid' ? target.txid : highest;
+        const plan = attempt(files, target);
+        expect(plan instanceof ReplicationError).toBe(!statesOf(usable).has(goal));
+        if (plan instanceof ReplicationError) return;
+        expect(plan.txid).toBe(goal);
+        expect(plan.files[0]?.minTXID).toBe(1n);
+        expect(plan.files.at(-1)?.maxTXID).toBe(goal);
+        for (const [i, next] of plan.files.slice(1).entries()) {
+          const before = plan.files[i] as LTXFileInfo;
+          expect(usable).toContain(next);
+          expect(next.minTXID <= before.maxTXID + 1n && next.maxTXID > before.maxTXID).toBe(true);
+        }
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  test('without a plan names what is missing: nothing that is there, nothing but what is not', () => {
+    fc.assert(
+      fc.property(anyFiles, anyTarget, (files, target) => {
+        const error = attempt(files, target);
+        fc.pre(error instanceof ReplicationError && error.code === 'RESTORE_GAP');
+        if (!(error instanceof ReplicationError)) return;
+        const usable = files.filter((each) => each.sizeBytes >= 100);
+        const states = [...statesOf(usable)];
+        const [, from = '', to = from] =
+          /TXID ([0-9a-f]{16})(?: to ([0-9a-f]{16}))? is missing/.exec(error.message) ?? [];
+        const [first, last] = [BigInt(`0x${from}`), BigInt(`0x${to}`)];
+        expect(states).toContain(first - 1n);
+        expect(states.filter((state) => state >= first)).toEqual([]);
+        const covering = usable.filter((each) => each.minTXID <= last && each.maxTXID >= first);
+        expect(covering).toEqual([]);
+        expect(error.message).toContain(formatTXID(first - 1n));
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  test('and any moment lead to the last restorable state that is not later', () => {
+    fc.assert(
+      fc.property(anyFiles, fc.integer({ min: 0, max: TXID_COUNT * 10 + 20 }), (files, tenths) => {
+        const at = new Date(timeOf(0).getTime() + tenths * 1000);
+        const usable = files.filter((each) => each.sizeBytes >= 100);
+        const states = [...statesOf(usable)].sort((a, b) => Number(a - b));
+        fc.pre(states.length > 0);
+        const top = states.at(-1) as bigint;
+        const ends = new Set([
+          ...states,
+          ...usable.map((each) => each.maxTXID).filter((n) => n > top),
+        ]);
+        const notLater = [...ends].filter((txid) => timeOf(txid) <= at);
+        const newest = [...ends].reduce((a, b) => (a > b ? a : b));
+        const isKnown = notLater.length > 0 && at <= timeOf(newest);
+        const find = (): bigint =>
+          answerFrom(planMoment(files, at), (each) => each.createdAt as Date);
+        if (isKnown) expect(find()).toBe(notLater.reduce((a, b) => (a > b ? a : b)));
+        else expect(find).toThrow(/is not known/);
+      }),
+      { numRuns: RUNS },
+    );
+  });
+});

@@ -1,0 +1,215 @@
+/** What is missing or unfit is replaced by other files that lead to the same state, and told. */
+
+import { describe, expect, test } from 'vitest';
+import { ReplicationError } from '../../src/error.ts';
+import type { LTXFileRef, OpenOptions, ReplicaClient } from '../../src/replica/client.ts';
+import { describeFile } from '../../src/replica/describe.ts';
+import { randomFrom } from '../support/random.ts';
+import { Bucket, encodeFile, History } from './bucket.ts';
+import { newSetting } from './setting.ts';
+
+const LAST = 9;
+
+/** Snapshot 1..4, increments 5..9, and a merge of 5..8. */
+function makeBucket(): { bucket: Bucket; history: History } {
+  const random = randomFrom(11);
+  const history = new History(512);
+  for (let txid = 1; txid <= LAST; txid++) history.commit(random, 6, 2);
+  const bucket = new Bucket();
+  bucket.put(9, 1, 4, encodeFile(1, 4, history.image(4)));
+  bucket.put(1, 5, 8, encodeFile(5, 8, history.content(5, 8)));
+  for (let txid = 5; txid <= LAST; txid++) {
+    bucket.put(0, txid, txid, encodeFile(txid, txid, history.content(txid, txid)));
+  }
+  return { bucket, history };
+}
+
+interface Watched {
+  readonly client: ReplicaClient;
+  readonly opened: string[];
+  listings: number;
+}
+
+/** A client that tells what was opened, and lets `before` meddle. */
+function watched(bucket: Bucket, before?: (file: LTXFileRef) => void): Watched {
+  const inner = bucket.client();
+  const result: Watched = {
+    opened: [],
+    listings: 0,
+    client: {
+      listFiles(level, options) {
+        result.listings += 1;
+        return inner.listFiles(level, options);
+      },
+      async openFile(file: LTXFileRef, options?: OpenOptions) {
+        before?.(file);
+        result.opened.push(describeFile(file));
+        return await inner.openFile(file, options);
+      },
+      writeFile: inner.writeFile.bind(inner),
+      deleteFiles: inner.deleteFiles.bind(inner),
+    },
+  };
+  return result;
+}
+
+describe('a file that is gone when it is read', () => {
+  test('is replaced by the one that it was merged into', async () => {
+    const { bucket, history } = makeBucket();
+    const { client, ...rest } = watched(bucket, (file) => {
+      if (file.level !== 1) return;
+      bucket.remove(1, 5, 8);
+      bucket.put(2, 5, 9, encodeFile(5, 9, history.content(5, 9)));
+    });
+    const setting = newSetting();
+    const report = await setting.run({ client });
+    expect(setting.bytes()).toEqual(history.bytes(LAST));
+    expect([report.txid, report.avoided]).toEqual(['0000000000000009', []]);
+    expect(rest.opened.at(-1)).toMatch(/level (2|9) /);
+  });
+
+  test('again and again ends in its error, after three listings', async () => {
+    const { bucket } = makeBucket();
+    const watching = watched(bucket, (file) => {
+      if (file.level !== 9) return;
+      throw new ReplicationError('REPLICA_NOT_FOUND', 'open: no such object');
+    });
+    const setting = newSetting();
+    expect((await setting.fail({ client: watching.client })).code).toBe('REPLICA_NOT_FOUND');
+    expect(watching.listings).toBe(3);
+    expect(setting.names()).toEqual([]);
+  });
+
+  test('so that nothing leads there any more, is a gap', async () => {
+    const { bucket } = makeBucket();
+    const { client } = watched(bucket, (file) => {
+      if (file.level !== 1) return;
+      bucket.remove(1, 5, 8);
+      bucket.remove(0, 6, 6);
+    });
+    const setting = newSetting();
+    expect((await setting.fail({ client })).code).toBe('RESTORE_GAP');
+    expect(setting.names()).toEqual([]);
+  });
+});
+
+describe('a file that is corrupt', () => {
+  function bend(bucket: Bucket, level: number, min: number, max: number): void {
+    const bytes = bucket.bytes(level, min, max).slice();
+    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+    bucket.put(level, min, max, bytes);
+  }
+
+  test('is replaced by others that lead to the same state, and told', async () => {
+    const { bucket, history } = makeBucket();
+    bend(bucket, 1, 5, 8);
+    const setting = newSetting();
+    const report = await setting.run({ client: bucket.client() });
+    expect(setting.bytes()).toEqual(history.bytes(LAST));
+    expect(report.avoided).toEqual([
+      {
+        file: 'level 1 0000000000000005-0000000000000008.ltx',
+        code: 'LTX_CHECKSUM_MISMATCH',
+        message: expect.stringContaining('level 1 '),
+      },
+    ]);
+  });
+
+  test('and cannot be replaced, is the error: never an older state', async () => {
+    const { bucket } = makeBucket();
+    bend(bucket, 0, 9, 9);
+    const setting = newSetting();
+    const error = await setting.fail({ client: bucket.client() });
+    expect([error.code, error.message]).toEqual([
+      'LTX_CHECKSUM_MISMATCH',
+      expect.stringContaining('level 0 0000000000000009'),
+    ]);
+    expect(setting.names()).toEqual([]);
+  });
+
+  test('but lies before a full image is not needed', async () => {
+    const { bucket, history } = makeBucket();
+    bucket.put(0, 9, 9, encodeFile(9, 9, history.image(9)));
+    bend(bucket, 1, 5, 8);
+    bend(bucket, 9, 1, 4);
+    const setting = newSetting();
+    const report = await setting.run({ client: bucket.client() });
+    expect(setting.bytes()).toEqual(history.bytes(LAST));
+    expect([report.filesRead, report.avoided]).toEqual([1, []]);
+  });
+});
+
+describe('lineages', () => {
+  const [A, B] = [0xaaaan, 0xbbbbn];
+
+  /** Files 9/1-4, then 0/5 to 0/9, with these lineages; TXID 7 as an image or not. */
+  function withLineages(
+    nodeIDs: readonly bigint[],
+    seven: 'image' | 'increment',
+  ): Watched & {
+    history: History;
+    bucket: Bucket;
+  } {
+    const { bucket, history } = makeBucket();
+    bucket.remove(1, 5, 8);
+    const [base = 0n, ...rest] = nodeIDs;
+    bucket.put(9, 1, 4, encodeFile(1, 4, { ...history.image(4), nodeID: base }));
+    for (const [i, nodeID] of rest.entries()) {
+      const txid = 5 + i;
+      const isImage = txid === 7 && seven === 'image';
+      const content = isImage ? history.image(txid) : history.content(txid, txid);
+      bucket.put(0, txid, txid, encodeFile(txid, txid, { ...content, nodeID }));
+    }
+    return { ...watched(bucket), history, bucket };
+  }
+
+  test('that are one, or unknown, go together', async () => {
+    for (const nodeIDs of [
+      [A, A, A, A, A, A],
+      [A, 0n, A, 0n, 0n, A],
+      [0n, 0n, B, B, B, 0n],
+    ]) {
+      const { client, history } = withLineages(nodeIDs, 'increment');
+      const setting = newSetting();
+      await setting.run({ client });
+      expect(setting.bytes()).toEqual(history.bytes(LAST));
+    }
+  });
+
+  test('that differ may meet at a full image', async () => {
+    const { client, history } = withLineages([A, A, A, B, B, 0n], 'image');
+    const setting = newSetting();
+    const report = await setting.run({ client });
+    expect(setting.bytes()).toEqual(history.bytes(LAST));
+    expect(report.filesRead).toBe(3);
+  });
+
+  test('that differ meet nowhere else, with unknown ones between them neither', async () => {
+    for (const nodeIDs of [
+      [A, A, A, B, B, B],
+      [A, 0n, 0n, 0n, 0n, B],
+    ]) {
+      const { client } = withLineages(nodeIDs, 'increment');
+      const setting = newSetting();
+      const error = await setting.fail({ client });
+      expect([error.code, error.message]).toEqual([
+        'LTX_NOT_CONTIGUOUS',
+        expect.stringContaining('different runs'),
+      ]);
+      expect(setting.names()).toEqual([]);
+    }
+  });
+
+  test('of a file that spans the seam: a way around it is taken', async () => {
+    const { bucket, history, client } = withLineages([A, A, A, B, B, B], 'image');
+    const foreign = new History(512);
+    for (let txid = 1; txid <= LAST; txid++) foreign.commit(randomFrom(99), 6, 3);
+    bucket.put(1, 5, 8, encodeFile(5, 8, { ...foreign.content(5, 8), nodeID: A }));
+    const setting = newSetting();
+    const report = await setting.run({ client });
+    expect(setting.bytes()).toEqual(history.bytes(LAST));
+    expect(report.avoided.map(({ code, file }) => [code, file])).toEqual([
+      ['LTX_NOT_CONTIGUOUS', 'level 1 0000000000000005-0000000000000008.ltx'],
+    ]);
+  });
+});

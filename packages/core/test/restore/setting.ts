@@ -1,0 +1,41 @@
+/** One bucket, one output, and what a restore of the one into the other gives. */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { ReplicationError } from '../../src/error.ts';
+import { restore, type RestoreOptions, type RestoreReport } from '../../src/restore/restore.ts';
+import { temporaryFolder } from './temporary.ts';
+
+export interface Setting {
+  readonly folder: string;
+  readonly output: string;
+  run(options: Partial<RestoreOptions> & Pick<RestoreOptions, 'client'>): Promise<RestoreReport>;
+  /** The error of a restore that must fail. */
+  fail(options: Parameters<Setting['run']>[0]): Promise<ReplicationError>;
+  bytes(): Uint8Array;
+  /** Names in the folder. */
+  names(): string[];
+}
+
+export function newSetting(): Setting {
+  const folder = temporaryFolder();
+  const output = path.join(folder, 'app.db');
+  const run: Setting['run'] = async (options) =>
+    await restore({ output, target: { kind: 'latest' }, ...options });
+  return {
+    folder,
+    output,
+    run,
+    async fail(options) {
+      try {
+        await run(options);
+      } catch (error) {
+        if (error instanceof ReplicationError) return error;
+        throw error;
+      }
+      throw new Error('the restore succeeded');
+    },
+    bytes: () => new Uint8Array(fs.readFileSync(output)),
+    names: () => fs.readdirSync(folder).sort(),
+  };
+}
