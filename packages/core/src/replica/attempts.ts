@@ -92,7 +92,6 @@ export class Attempts {
 
   /** Returns when it is time for another attempt; throws when there is none. */
   async afterFailure(error: unknown): Promise<void> {
-    this.#signal?.throwIfAborted();
     this.#failures += 1;
     this.#bytes = 0;
     const delayMs = planRetry(error, this.#failures, this.#policy);

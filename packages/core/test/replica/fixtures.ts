@@ -72,3 +72,20 @@ export async function readAll(
   const { body } = await client.openFile(file, options);
   return Uint8Array.from(Buffer.concat(await Array.fromAsync(body)));
 }
+
+/** A signal that tells how many listeners it has. */
+export function countListeners(): { signal: AbortSignal; count: () => number } {
+  const { signal } = new AbortController();
+  let listeners = 0;
+  const add = signal.addEventListener.bind(signal);
+  const remove = signal.removeEventListener.bind(signal);
+  signal.addEventListener = (...given: Parameters<typeof add>) => {
+    listeners += 1;
+    add(...given);
+  };
+  signal.removeEventListener = (...given: Parameters<typeof remove>) => {
+    listeners -= 1;
+    remove(...given);
+  };
+  return { signal, count: () => listeners };
+}

@@ -73,6 +73,7 @@ describe('what is no LTX file of this replica is not taken for one', () => {
     ['TXIDs in the wrong order', 'db/0000/0000000000000002-0000000000000001.ltx'],
     ['the tree layout', `db/ltx/0/${F}`],
     ['no level', `db/${F}`],
+    ['no slash behind the level', `db/0000x${F}`],
   ])('%s', (_what, key) => {
     expect(parseKey('hex-level', 'db', key)).toBeUndefined();
   });

@@ -7,15 +7,22 @@ import {
   FULL_ATTEMPTS_MAX,
   FULL_DELAY_MS,
   planRetry,
-  PROGRESS_BYTES,
   RETRY_AFTER_MS_MAX,
   SILENCE_MS_MAX,
-  STALL_MS_MAX,
 } from '../../src/replica/attempts.ts';
 import { ERROR_CODES, type ErrorCode } from '../../src/error.ts';
 import { retry } from '../../src/replica/retry.ts';
 import { chaos } from './chaos.ts';
-import { bodyOf, bytesOf, error, fakePolicy, memory, readAll, ref, withCode } from './fixtures.ts';
+import {
+  bodyOf,
+  bytesOf,
+  countListeners,
+  error,
+  fakePolicy,
+  memory,
+  readAll,
+  ref,
+} from './fixtures.ts';
 
 const unavailable = error('REPLICA_UNAVAILABLE');
 
@@ -128,6 +135,36 @@ describe('calls', () => {
     expect(await readAll(client, ref(0, 1))).toEqual(bytesOf(9));
   });
 
+  test('a call that is given up is made again, whatever the backend says of its abort', async () => {
+    const { client } = memory();
+    const { clock, policy } = fakePolicy();
+    const flaky = chaos(client, { on: 'deleteFiles', at: 'hang', error: 'hang' });
+    const own = { ...flaky.client };
+    own.deleteFiles = async (files, options) =>
+      await flaky.client.deleteFiles(files, options).catch(() => {
+        throw new DOMException('The operation was aborted', 'AbortError');
+      });
+    await clock.run(retry(own, 'mem', policy).deleteFiles([ref(0, 1)]));
+    expect(flaky.calls.deleteFiles).toBe(2);
+  });
+
+  test('no listener stays on a signal that lives on', async () => {
+    const { client } = memory();
+    const { signal, count } = countListeners();
+    const { clock, policy } = fakePolicy();
+    const flaky = chaos(
+      client,
+      { on: 'writeFile', error: unavailable },
+      { on: 'openFile', at: 0, error: unavailable },
+    );
+    const retried = retry(flaky.client, 'mem', policy);
+    await clock.run(retried.writeFile(ref(0, 1), bodyOf(bytesOf(9)), { signal }));
+    await clock.run(readAll(retried, ref(0, 1), { signal }));
+    await Array.fromAsync(retried.listFiles(0, { signal }));
+    await retried.deleteFiles([ref(0, 1)], { signal });
+    expect(count()).toBe(0);
+  });
+
   test('the source is opened again for each attempt', async () => {
     const { client } = memory();
     const { clock, policy } = fakePolicy();
@@ -216,6 +253,20 @@ describe('listings', () => {
     expect(await listed(flaky, 0)).toEqual(['0/1-1', '0/2-2', '0/3-3']);
   });
 
+  test('that are out of order are passed on as they are: it is for "checked" to say so', async () => {
+    const files = [ref(0, 3), ref(0, 1), ref(0, 2)].map((file) => ({
+      ...file,
+      sizeBytes: 1,
+      modifiedAt: new Date(),
+    }));
+    const unsorted = { ...memory().client };
+    unsorted.listFiles = async function* () {
+      yield* files;
+    };
+    const listed = Array.fromAsync(retry(unsorted, 'mem', fakePolicy().policy).listFiles(0));
+    expect(await listed).toEqual(files);
+  });
+
   test('that are left early are not made again', async () => {
     const { client } = memory();
     for (const txid of [1, 2, 3]) await client.writeFile(ref(0, txid), bodyOf(bytesOf(1)));
@@ -225,138 +276,5 @@ describe('listings', () => {
       break;
     }
     expect(flaky.calls.listFiles).toBe(1);
-  });
-});
-
-describe('streams', () => {
-  const bytes = bytesOf(10_000);
-
-  async function written(): Promise<ReturnType<typeof memory>> {
-    const made = memory();
-    await made.client.writeFile(ref(0, 1), bodyOf(bytes));
-    return made;
-  }
-
-  test.each([
-    ['break', unavailable],
-    ['end early', 'end'],
-    ['hang', 'hang'],
-  ] as const)('that %s go on at the byte where they stopped', async (_how, fault) => {
-    const { client } = await written();
-    for (const range of [undefined, { start: 500, end: 9_300 }]) {
-      const { clock, events, policy } = fakePolicy();
-      const flaky = chaos(client, { on: 'openFile', at: 3, error: fault });
-      const read = readAll(retry(flaky.client, 'mem', policy), ref(0, 1), range && { range });
-      expect(await clock.run(read)).toEqual(bytes.slice(range?.start, range?.end));
-      expect([flaky.calls.openFile, events.length]).toEqual([2, 1]);
-      expect(clock.now()).toBe(fault === 'hang' ? STALL_MS_MAX + DELAY_MS : DELAY_MS);
-    }
-  });
-
-  test('that break again and again without progress end', async () => {
-    const { client } = await written();
-    const { clock, policy } = fakePolicy();
-    const flaky = chaos(client, { on: 'openFile', at: 1, times: 99, error: unavailable });
-    const read = readAll(retry(flaky.client, 'mem', policy), ref(0, 1));
-    await expect(clock.run(read)).rejects.toBe(unavailable);
-    expect(flaky.calls.openFile).toBe(ATTEMPTS_MAX);
-  });
-
-  test('that come on between failures may fail as often as they like', async () => {
-    const made = memory({ chunkBytes: PROGRESS_BYTES });
-    const long = bytesOf(20 * PROGRESS_BYTES);
-    await made.client.writeFile(ref(0, 1), bodyOf(long, long.byteLength));
-    const { clock, policy } = fakePolicy();
-    const flaky = chaos(made.client, { on: 'openFile', at: 1, times: 15, error: unavailable });
-    const read = readAll(retry(flaky.client, 'mem', policy), ref(0, 1));
-    expect(Buffer.compare(await clock.run(read), long)).toBe(0);
-    expect(flaky.calls.openFile).toBe(16);
-  });
-
-  test('never go on in another version of the object', async () => {
-    const { client } = await written();
-    const { clock, policy } = fakePolicy({
-      onRetry: () => void client.writeFile(ref(0, 1), bodyOf(bytesOf(10_000, 9))),
-    });
-    const flaky = chaos(client, { on: 'openFile', at: 3, error: unavailable });
-    const read = clock.run(readAll(retry(flaky.client, 'mem', policy), ref(0, 1)));
-    await expect(read).rejects.toEqual(withCode('REPLICA_CHANGED'));
-  });
-
-  test('never go on where a backend tells no version', async () => {
-    const { client } = await written();
-    const nameless = {
-      ...chaos(client, { on: 'openFile', at: 3, error: unavailable }).client,
-    };
-    const openFile = nameless.openFile.bind(nameless);
-    nameless.openFile = async (...given) => {
-      const { version: _version, ...opened } = await openFile(...given);
-      return opened;
-    };
-    const { clock, policy } = fakePolicy();
-    const read = clock.run(readAll(retry(nameless, 'mem', policy), ref(0, 1)));
-    await expect(read).rejects.toBe(unavailable);
-  });
-
-  test('that go on beyond what was asked for are refused', async () => {
-    const { client } = await written();
-    const deaf = { ...chaos(client).client };
-    deaf.openFile = async (file, options) =>
-      await client.openFile(file, { ...options, range: undefined });
-    const { clock, policy } = fakePolicy();
-    const read = clock.run(
-      readAll(retry(deaf, 'mem', policy), ref(0, 1), { range: { start: 0, end: 1_500 } }),
-    );
-    await expect(read).rejects.toEqual(withCode('REPLICA_UNKNOWN'));
-  });
-
-  test('that are aborted reject with the reason, and are not opened again', async () => {
-    const { client } = await written();
-    const { policy } = fakePolicy();
-    const flaky = chaos(client, { on: 'openFile', at: 3, error: 'hang' });
-    const controller = new AbortController();
-    const reason = new Error('not wanted');
-    const { body } = await retry(flaky.client, 'mem', policy).openFile(ref(0, 1), {
-      signal: controller.signal,
-    });
-    const read = Array.fromAsync(body);
-    setImmediate(() => controller.abort(reason));
-    await expect(read).rejects.toBe(reason);
-    expect(flaky.calls.openFile).toBe(1);
-  });
-
-  test('a version that is gone is not asked for again', async () => {
-    const { client } = await written();
-    const { clock, policy } = fakePolicy();
-    const flaky = chaos(client);
-    const read = clock.run(
-      readAll(retry(flaky.client, 'mem', policy), ref(0, 1), { version: 'v99' }),
-    );
-    await expect(read).rejects.toEqual(withCode('REPLICA_CHANGED'));
-    expect(flaky.calls.openFile).toBe(1);
-  });
-
-  test('an answer that comes too late is let go of', async () => {
-    const { client } = await written();
-    const { clock, policy } = fakePolicy();
-    const ended: string[] = [];
-    let calls = 0;
-    const slow = { ...chaos(client).client };
-    slow.openFile = async (file, options) => {
-      calls += 1;
-      const opened = await client.openFile(file, options);
-      if (calls > 1) return opened;
-      await new Promise<void>((resolve) => void clock.after(STALL_MS_MAX + 10, resolve));
-      const body = async function* (): AsyncGenerator<Uint8Array> {
-        try {
-          yield bytes;
-        } finally {
-          ended.push('late stream');
-        }
-      };
-      return { ...opened, body: body() };
-    };
-    expect(await clock.run(readAll(retry(slow, 'mem', policy), ref(0, 1)))).toEqual(bytes);
-    expect(ended).toEqual(['late stream']);
   });
 });

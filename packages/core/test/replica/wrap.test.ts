@@ -7,7 +7,16 @@ import { memoryDestination } from '../../src/replica/memory.ts';
 import { MemoryStore } from '../../src/replica/memory-place.ts';
 import { wrapDestination } from '../../src/replica/wrap.ts';
 import { chaos, type Fault } from './chaos.ts';
-import { bodyOf, bytesOf, error, fakePolicy, readAll, ref, withCode } from './fixtures.ts';
+import {
+  bodyOf,
+  bytesOf,
+  countListeners,
+  error,
+  fakePolicy,
+  readAll,
+  ref,
+  withCode,
+} from './fixtures.ts';
 
 function chaotic(inner: Destination, ...faults: readonly Fault[]): Destination {
   return { ...inner, replica: (path) => chaos(inner.replica(path), ...faults).client };
@@ -56,6 +65,27 @@ describe('a wrapped destination', () => {
       const read = readAll(destination.replica('db'), ref(0, 1), { range });
       expect(await clock.run(read)).toEqual(bytes.slice(range.start, range.end));
     }
+  });
+
+  test('reads no further than a range goes where the backend has none', async () => {
+    let given = 0;
+    const inner = memoryDestination({ capabilities: {} });
+    const counting: Destination = {
+      ...inner,
+      replica: (path) => ({
+        ...chaos(inner.replica(path)).client,
+        async openFile() {
+          const body = async function* (): AsyncGenerator<Uint8Array> {
+            for (; given < 100; given += 1) yield bytesOf(10);
+          };
+          return { sizeBytes: 1_000, body: body() };
+        },
+      }),
+    };
+    const range = { start: 15, end: 25 };
+    const read = readAll(wrapDestination(counting).replica('db'), ref(0, 1), { range });
+    expect((await read).byteLength).toBe(10);
+    expect(given).toBeLessThan(4);
   });
 
   test('shares one limiter among its replicas and objects', async () => {
@@ -142,19 +172,7 @@ describe('closing', () => {
   });
 
   test('leaves no listener on signals that live on', async () => {
-    const controller = new AbortController();
-    const { signal } = controller;
-    let listeners = 0;
-    const add = signal.addEventListener.bind(signal);
-    const remove = signal.removeEventListener.bind(signal);
-    signal.addEventListener = (...given: Parameters<typeof add>) => {
-      listeners += 1;
-      add(...given);
-    };
-    signal.removeEventListener = (...given: Parameters<typeof remove>) => {
-      listeners -= 1;
-      remove(...given);
-    };
+    const { signal, count } = countListeners();
     const destination = wrapDestination(memoryDestination({ chunkBytes: 10 }));
     const replica = destination.replica('db');
     await replica.writeFile(ref(0, 1), bodyOf(bytesOf(100)), { signal });
@@ -164,7 +182,7 @@ describe('closing', () => {
     await replica.deleteFiles([ref(0, 1)], { signal });
     const missing = await replica.openFile(ref(0, 1), { signal }).catch((e: unknown) => e);
     expect(isError(missing, 'REPLICA_NOT_FOUND')).toBe(true);
-    expect(listeners).toBe(0);
+    expect(count()).toBe(0);
   });
 });
 
