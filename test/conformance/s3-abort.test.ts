@@ -1,0 +1,153 @@
+/** The S3 backend when a call is not wanted any more, and what its uploads hold and leave. */
+
+import { isError, keyOf, readBytes } from '@sluice/core/backend';
+import { describe, expect, test } from 'vitest';
+import { PART_BYTES, rejectionOf, useS3 } from '../servers/s3-fixture.ts';
+import type { FaultKind } from '../servers/s3/index.ts';
+import { bodyOf, pattern, ref } from './context.ts';
+
+const s3 = useS3();
+const FILE = ref(0, 1);
+const KEY = keyOf('hex-level', 'db', FILE);
+const LARGE = pattern(3 * PART_BYTES + 10, 1);
+
+describe('an abort', () => {
+  const reason = new Error('not wanted');
+  /** Rule 3 says a second; a busy machine may be late. */
+  const ABORT_MS_MAX = 1_500;
+
+  /** Aborts when the fault acts; the call ends with the reason, soon. */
+  async function abortWhen(
+    acted: Promise<void>,
+    call: (signal: AbortSignal) => Promise<unknown>,
+  ): Promise<void> {
+    const controller = new AbortController();
+    let since = 0;
+    const aborting = acted.then(() => {
+      since = performance.now();
+      controller.abort(reason);
+    });
+    expect(await rejectionOf(call(controller.signal))).toBe(reason);
+    await aborting;
+    expect(performance.now() - since).toBeLessThan(ABORT_MS_MAX);
+  }
+
+  test('of an upload whose beginning is answered late leaves no upload behind', async () => {
+    const replica = (await s3.connected()).replica('db');
+    const held = s3.server.faults.add({ kind: 'hold-answer' }, { on: 'CreateMultipartUpload' });
+    await abortWhen(held.acted, (signal) => replica.writeFile(FILE, bodyOf(LARGE), { signal }));
+    expect(s3.server.raw.uploads()).toHaveLength(1);
+    held.release();
+    await s3.noUploadIsLeft();
+  });
+
+  test('of an upload whose part hangs leaves no parts behind', async () => {
+    const replica = (await s3.connected()).replica('db');
+    const stalled = s3.server.faults.add(
+      { kind: 'stall-request', afterBytes: 1_000_000 },
+      { on: 'UploadPart', after: 1, times: 9 },
+    );
+    await abortWhen(stalled.acted, (signal) => replica.writeFile(FILE, bodyOf(LARGE), { signal }));
+    await s3.noUploadIsLeft();
+    expect(s3.server.raw.keys()).toEqual([]);
+  });
+
+  test('lets a write that the server may have settle, so that it does not come later', async () => {
+    const replica = (await s3.connected()).replica('db');
+    const put = s3.server.faults.add({ kind: 'hold-request' }, { on: 'PutObject' });
+    const bytes = pattern(5_000, 1);
+    const controller = new AbortController();
+    const writing = rejectionOf(
+      replica.writeFile(FILE, bodyOf(bytes), { signal: controller.signal }),
+    );
+    await put.acted;
+    controller.abort(reason);
+    put.release();
+    expect(await writing).toBe(reason);
+    expect(s3.server.raw.keys()).toEqual([KEY]); // it is decided when the call returns
+  });
+
+  test('does not wait for a write that hangs', async () => {
+    const replica = (await s3.connected()).replica('db');
+    for (const operation of ['PutObject', 'CompleteMultipartUpload', 'DeleteObjects'] as const) {
+      const hung = s3.server.faults.add({ kind: 'hold-request' }, { on: operation });
+      await abortWhen(hung.acted, async (signal) => {
+        if (operation === 'DeleteObjects') await replica.deleteFiles([FILE], { signal });
+        else {
+          const bytes = operation === 'PutObject' ? pattern(9, 1) : LARGE;
+          await replica.writeFile(FILE, bodyOf(bytes), { signal });
+        }
+      });
+    }
+    await s3.noUploadIsLeft();
+    expect(s3.server.raw.keys()).toEqual([]);
+  });
+
+  test('of a read frees its connection, begun or not', async () => {
+    const replica = (await s3.connected()).replica('db');
+    // More than the buffers of both ends take: the server is still sending.
+    await replica.writeFile(FILE, bodyOf(pattern(24_000_000, 1)));
+    const controller = new AbortController();
+    const { signal } = controller;
+    const opened = await Promise.all([1, 2, 3].map(() => replica.openFile(FILE, { signal })));
+    controller.abort(reason);
+    for (const { body } of opened) expect(await rejectionOf(readBytes(body, 9e9))).toBe(reason);
+    await s3.server.requests.until((log) =>
+      log.of('GetObject').every(({ status }) => status === 0),
+    );
+  });
+});
+
+test('memory for parts is bounded, however many uploads there are and however slow', async () => {
+  const destination = await s3.connected({ concurrency: 3 });
+  const stalled = s3.server.faults.add({ kind: 'hold-request' }, { on: 'UploadPart', times: 99 });
+  let readBytes = 0;
+  const counted = bodyOf(pattern(4 * PART_BYTES, 1));
+  const body = {
+    ...counted,
+    async *open() {
+      for await (const chunk of counted.open()) {
+        readBytes += chunk.byteLength;
+        yield chunk;
+      }
+    },
+  };
+  const writing = Promise.all(
+    [1, 2, 3, 4].map((txid) => destination.replica('db').writeFile(ref(0, txid), body)),
+  );
+  await s3.server.requests.until((log) => log.of('UploadPart').length === 3);
+  expect(readBytes).toBeLessThanOrEqual(3 * PART_BYTES + 4 * 65_536);
+  stalled.release();
+  s3.server.faults.clear();
+  await writing;
+  expect(readBytes).toBe(16 * PART_BYTES);
+});
+
+describe('close', () => {
+  test('waits for the parts that an aborted upload leaves', async () => {
+    const destination = await s3.connected();
+    s3.server.faults.add({ kind: 'hold-request' }, { on: 'UploadPart', times: 9 });
+    const writing = rejectionOf(destination.replica('db').writeFile(FILE, bodyOf(LARGE)));
+    await s3.server.requests.until((log) => log.of('UploadPart').length > 0);
+    await destination.close();
+    expect(isError(await writing, 'REPLICA_CLOSED')).toBe(true);
+    expect(s3.server.raw.uploads()).toEqual([]);
+  });
+
+  test('says what it could not clean up', async () => {
+    const warnings: string[] = [];
+    const silent = (): void => undefined;
+    const warn = (message: string): void => void warnings.push(message);
+    const destination = await s3.connected(
+      {},
+      { debug: silent, info: silent, warn, error: silent },
+    );
+    const down: FaultKind = { kind: 'error', status: 500, code: 'InternalError' };
+    s3.server.faults.add(down, { on: 'UploadPart', times: 9 });
+    s3.server.faults.add(down, { on: 'AbortMultipartUpload', times: 9 });
+    await rejectionOf(destination.replica('db').writeFile(FILE, bodyOf(LARGE)));
+    await destination.close();
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain('its parts could not be removed');
+  });
+});

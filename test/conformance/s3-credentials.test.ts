@@ -1,0 +1,73 @@
+/** The S3 backend when it is not let in. */
+
+import { inspect } from 'node:util';
+import { isError, keyOf } from '@sluice/core/backend';
+import { describe, expect, test } from 'vitest';
+import { rejectionOf, useS3 } from '../servers/s3-fixture.ts';
+import { bodyOf, pattern, read, ref } from './context.ts';
+
+const s3 = useS3();
+const FILE = ref(0, 1);
+const KEY = keyOf('hex-level', 'db', FILE);
+
+describe('credentials', () => {
+  const [good, other] = ['sluicetestsecret', 'not-the-secret-at-all'];
+
+  test.each([
+    ['a key that nobody knows', { 'access-key-id': 'nobody' }, 'REPLICA_UNAUTHENTICATED'],
+    ['a wrong secret', { 'secret-access-key': other }, 'REPLICA_UNAUTHENTICATED'],
+    ['a token that nobody gave', { 'session-token': 'not-the-token' }, 'REPLICA_UNAUTHENTICATED'],
+  ] as const)('%s is told as such, and no secret with it', async (_, more, code) => {
+    const customerKey = Buffer.alloc(32, 7).toString('base64');
+    const input = { 'sse-customer-key': customerKey, 'session-token': 'a-token', ...more };
+    const replica = (await s3.connected(input)).replica('db');
+    const errors = await Promise.all([
+      rejectionOf(replica.openFile(FILE)),
+      rejectionOf(replica.writeFile(FILE, bodyOf(pattern(9, 1)))),
+      rejectionOf(replica.deleteFiles([FILE])),
+      rejectionOf(Array.fromAsync(replica.listFiles('all'))),
+    ]);
+    for (const error of errors) {
+      expect(isError(error, code)).toBe(true);
+      const told = inspect(error, { depth: 12, showHidden: true });
+      for (const secret of [good, other, 'not-the-token', 'a-token', customerKey]) {
+        expect(told).not.toContain(secret);
+      }
+    }
+  });
+
+  test('for a session work while the session lasts', async () => {
+    const expiresAt = new Date(Date.now() + 60_000);
+    const session = { accessKeyId: 'session', secretAccessKey: 's', sessionToken: 't' };
+    let now = Date.now();
+    await s3.restart({ credentials: [{ ...session, expiresAt }], now: () => now });
+    const replica = (await s3.connected()).replica('db');
+    await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
+    now = expiresAt.getTime() + 1;
+    const error = await rejectionOf(replica.openFile(FILE));
+    expect(error).toMatchObject({ code: 'REPLICA_UNAUTHENTICATED' });
+    expect(error.message).toContain('ExpiredToken');
+  });
+
+  test('that may not delete lose nothing else', async () => {
+    const appendOnly = { accessKeyId: 'append', secretAccessKey: 's' };
+    await s3.restart({
+      credentials: [{ ...appendOnly, denied: ['DeleteObject', 'DeleteObjects'] }],
+    });
+    const replica = (await s3.connected()).replica('db');
+    await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
+    const error = await rejectionOf(replica.deleteFiles([FILE]));
+    expect(error).toMatchObject({ code: 'REPLICA_PERMISSION_DENIED', failures: [{}] });
+    expect(await read(replica, FILE)).toHaveLength(9);
+  });
+
+  test('are not refused twice for a clock that is wrong', async () => {
+    await s3.restart({ now: () => Date.now() + 20 * 60_000 });
+    const replica = (await s3.connected()).replica('db');
+    const error = await rejectionOf(replica.writeFile(FILE, bodyOf(pattern(9, 1))));
+    expect(isError(error, 'REPLICA_UNAVAILABLE')).toBe(true);
+    expect(error.message).toMatch(/clock is (19|20) minutes behind the server's: set it/);
+    await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
+    expect(s3.server.raw.keys()).toEqual([KEY]);
+  });
+});

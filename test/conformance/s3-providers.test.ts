@@ -1,0 +1,178 @@
+/** The S3 backend and what providers do otherwise: presets on the wire, quirks, regions and hosts. */
+
+import dns from 'node:dns';
+import { keyOf, type LTXFileRef } from '@sluice/core/backend';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { only, PART_BYTES, useS3 } from '../servers/s3-fixture.ts';
+import { bodyOf, pattern, read, ref } from './context.ts';
+
+const s3 = useS3();
+const FILE = ref(0, 1);
+
+describe('DeleteObjects', () => {
+  const cases: [string, Record<string, unknown>, 'md5' | 'crc32' | 'none'][] = [
+    ['AWS', {}, 'crc32'],
+    ['another provider', {}, 'md5'],
+    ['Cloudflare R2', {}, 'md5'],
+    ['Tigris', {}, 'none'],
+    ['AWS', { 'require-content-md5': true }, 'md5'],
+    ['Tigris', { 'require-content-md5': true }, 'md5'],
+    ['another provider', { 'require-content-md5': false }, 'crc32'],
+    ['Tigris', { 'require-content-md5': false }, 'none'],
+  ];
+  test.each(cases)('to %s with %j carries %s', async (name, more, expected) => {
+    // A server that wants neither, to see what is sent where nothing is.
+    s3.server.quirks.refuseDeleteMD5 = expected === 'none';
+    const replica = (await s3.connectedTo(name, more)).replica('db');
+    await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
+    await replica.deleteFiles([FILE]);
+    expect(s3.server.raw.keys()).toEqual([]);
+    const { headers } = only(s3.server, 'DeleteObjects'); // which verified what came
+    const sent = [
+      ...(headers['content-md5'] === undefined ? [] : ['md5']),
+      ...Object.keys(headers).filter((header) => header.startsWith('x-amz-checksum-')),
+    ];
+    const names = { md5: ['md5'], crc32: ['x-amz-checksum-crc32'], none: [] };
+    expect(sent).toEqual(names[expected]);
+  });
+
+  test('goes out by the thousand, and what could not be deleted is told by name', async () => {
+    const files = Array.from({ length: 1_001 }, (_, index) => ref(0, index + 1));
+    const replica = (await s3.connected()).replica('db');
+    for (const index of [4, 1_000]) {
+      const file = files[index] as LTXFileRef;
+      await replica.writeFile(file, bodyOf(pattern(9, 1)));
+      s3.server.raw.protect(keyOf('hex-level', 'db', file));
+    }
+    await replica.writeFile(files[5] as LTXFileRef, bodyOf(pattern(9, 1)));
+    await expect(replica.deleteFiles(files)).rejects.toMatchObject({
+      code: 'REPLICA_PERMISSION_DENIED',
+      failures: [
+        {
+          file: 'level 0 0000000000000005-0000000000000005.ltx',
+          code: 'REPLICA_PERMISSION_DENIED',
+        },
+        {
+          file: 'level 0 00000000000003e9-00000000000003e9.ltx',
+          code: 'REPLICA_PERMISSION_DENIED',
+        },
+      ],
+    });
+    expect(s3.server.requests.of('DeleteObjects')).toHaveLength(2);
+    expect(s3.server.raw.keys()).toHaveLength(2);
+  });
+
+  test('is left for one request an object where a server does not know it', async () => {
+    s3.server.quirks.refuseDeleteObjects = true;
+    const replica = (await s3.connected()).replica('db');
+    const files = [ref(0, 1), ref(0, 2), ref(0, 3)];
+    for (const file of files) await replica.writeFile(file, bodyOf(pattern(9, 1)));
+    s3.server.raw.protect(keyOf('hex-level', 'db', ref(0, 2)));
+    await expect(replica.deleteFiles(files)).rejects.toMatchObject({
+      failures: [{ file: 'level 0 0000000000000002-0000000000000002.ltx' }],
+    });
+    await replica.deleteFiles([ref(0, 1)]);
+    expect(s3.server.requests.of('DeleteObjects')).toHaveLength(1); // and is not tried again
+    expect(s3.server.raw.keys()).toEqual([keyOf('hex-level', 'db', ref(0, 2))]);
+  });
+});
+
+test('every request to Tigris asks for what is consistent', async () => {
+  const replica = (await s3.connectedTo('Tigris')).replica('db');
+  await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
+  await read(replica, FILE);
+  await Array.fromAsync(replica.listFiles(0));
+  for (const { headers } of s3.server.requests.all()) {
+    expect(headers['x-tigris-consistent']).toBe('true');
+  }
+});
+
+test('a provider whose conditions are not relied on claims none', async () => {
+  expect((await s3.connectedTo('Backblaze B2')).capabilities).toEqual({ ranges: true });
+});
+
+describe('where the bucket is', () => {
+  test('without region and endpoint, it is asked once, and requests go there', async () => {
+    await s3.restart({ region: 'eu-west-3' });
+    vi.stubEnv('AWS_ENDPOINT_URL_S3', s3.server.endpoint); // the SDK's own way to another place
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const destination = await s3.connected({ endpoint: undefined, region: undefined });
+    const replica = destination.replica('db');
+    await Promise.all(
+      [1, 2, 3].map((txid) => replica.writeFile(ref(0, txid), bodyOf(pattern(9, 1)))),
+    );
+    await replica.writeFile(ref(0, 4), bodyOf(pattern(9, 1)));
+    expect(s3.server.requests.of('HeadBucket')).toHaveLength(1);
+    expect(s3.server.requests.of('PutObject').map(({ status }) => status)).toEqual([
+      200, 200, 200, 200,
+    ]);
+  });
+
+  test('a region that is wrong is told, with the right one', async () => {
+    const replica = (await s3.connected({ region: 'mars-1' })).replica('db');
+    await expect(replica.openFile(FILE)).rejects.toThrow('the bucket is in us-east-1: set region');
+  });
+
+  test('an endpoint alone means us-east-1 and a bucket in the path', async () => {
+    await (
+      await s3.connected({ region: undefined })
+    )
+      .replica('db')
+      .writeFile(FILE, bodyOf(pattern(9, 1)));
+    expect(only(s3.server, 'PutObject').style).toBe('path');
+  });
+
+  test('without path style it is in the host', async () => {
+    const lookup = dns.lookup;
+    vi.spyOn(dns, 'lookup').mockImplementation(((_: string, ...rest: [never]) =>
+      lookup('127.0.0.1', ...rest)) as typeof dns.lookup); // *.localhost has no address everywhere
+    onTestFinished(() => void vi.restoreAllMocks());
+    const endpoint = `http://localhost:${s3.server.port}`;
+    const destination = await s3.connected({ endpoint, 'force-path-style': false });
+    await destination.replica('db').writeFile(FILE, bodyOf(pattern(9, 1)));
+    expect(only(s3.server, 'PutObject')).toMatchObject({
+      style: 'virtual-host',
+      bucket: s3.server.bucket,
+    });
+  });
+});
+
+describe('a provider with quirks', () => {
+  const quirks = [
+    { refuseTrailers: true },
+    { refuseChecksumHeaders: true },
+    { requireDeleteMD5: true },
+    { refuseUnsignedPayload: true },
+    { equalPartSizes: true },
+    { refuseDeleteObjects: true },
+  ];
+  test.each(quirks)('%j keeps a replica all the same', async (quirk) => {
+    Object.assign(s3.server.quirks, quirk);
+    const replica = (await s3.connected()).replica('db');
+    const bytes = pattern(2 * PART_BYTES + 10, 1);
+    await replica.writeFile(FILE, bodyOf(bytes));
+    await replica.writeFile(ref(0, 2), bodyOf(pattern(9, 1)));
+    expect(Buffer.compare(await read(replica, FILE), bytes)).toBe(0);
+    await replica.deleteFiles([FILE, ref(0, 2)]);
+    expect(await Array.fromAsync(replica.listFiles('all'))).toEqual([]);
+  });
+
+  test('gets no more parts at once than it takes, and no more of them', async () => {
+    s3.server.quirks.partsAtOnceMax = 2;
+    const destination = await s3.connectedTo('Cloudflare R2');
+    const files = [ref(0, 1), ref(0, 2)];
+    await Promise.all(
+      files.map((file) =>
+        destination.replica('db').writeFile(file, bodyOf(pattern(4 * PART_BYTES, 1))),
+      ),
+    );
+    expect(s3.server.requests.of('UploadPart').every(({ status }) => status === 200)).toBe(true);
+  });
+
+  test('that knows no conditions refuses them in words', async () => {
+    s3.server.quirks.refuseConditions = true;
+    const replica = (await s3.connected()).replica('db');
+    const written = replica.writeFile(FILE, bodyOf(pattern(9, 1)), { condition: 'if-absent' });
+    await expect(written).rejects.toMatchObject({ code: 'REPLICA_UNSUPPORTED', status: 501 });
+  });
+});
