@@ -1,6 +1,7 @@
 // What the kernel is measured beside: packages from npm, called as their users call them, and plain
 // JavaScript where there is none.
 
+import jsCRC from 'js-crc/models';
 import { compressSync, uncompressSync } from 'lz4-napi';
 import lz4js from 'lz4js';
 
@@ -16,13 +17,16 @@ const page = Buffer.alloc(65_536);
 
 /** As above. A page in which it finds nothing gives undefined. */
 export const lz4JS = {
-  compress(bytes) {
+  compress: (bytes) => {
     hashes.fill(0);
     const size = lz4js.compressBlock(bytes, block, 0, bytes.length, hashes);
     return size === 0 ? undefined : Buffer.from(block.subarray(0, size));
   },
   decompress: (bytes) => lz4js.decompressBlock(bytes, page, 0, bytes.length, 0),
 };
+
+/** The one npm package that knows CRC-64/ISO. In hex. */
+export const jsCRC64 = jsCRC.crc_64_go_iso;
 
 /** CRC-64/ISO by a table of 256 entries, each in two halves of 32 bits. */
 export function tableCRC64(bytes) {

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { availableParallelism, cpus } from 'node:os';
 import { BATCH_BYTES_MAX, createKernel } from '../src/kernel/kernel.ts';
-import { lz4JS, lz4Napi, plainWALChecksum, tableCRC64 } from './kernel-others.mjs';
+import { jsCRC64, lz4JS, lz4Napi, plainWALChecksum, tableCRC64 } from './kernel-others.mjs';
 import { generatedPages, goldenPages, randomPages } from './kernel-pages.mjs';
 
 const PAGE_BYTES = 4096;
@@ -83,11 +83,13 @@ function decompressing(name, pages, encoding, bar) {
 
 function hashing(name, bytesPerCall) {
   const bytes = samples['random pages'];
-  assert.equal(tableCRC64(bytes), kernel.crc64(bytes), 'both CRCs agree');
+  assert.equal(tableCRC64(bytes), kernel.crc64(bytes), 'the CRCs agree');
+  assert.equal(BigInt(`0x${jsCRC64(bytes)}`), kernel.crc64(bytes), 'the CRCs agree');
   kernel.input.set(bytes);
   const parts = cut(kernel.input.subarray(0, bytes.length), bytesPerCall);
   const speeds = speedsOf(bytes.length, {
     ours: () => parts.forEach((part) => kernel.crc64(part)),
+    'js-crc': () => jsCRC64(bytes),
     'plain JS': () => tableCRC64(bytes),
   });
   return row(name, speeds, BARS.crc64);

@@ -1,4 +1,5 @@
 import * as fc from 'fast-check';
+import jsCRC from 'js-crc/models';
 import { describe, expect, test } from 'vitest';
 import { combineCRC64, createKernel } from '../../src/kernel/kernel.ts';
 import { referenceCRC64 } from './reference.ts';
@@ -43,6 +44,14 @@ describe('CRC-64/ISO', () => {
       const part = bytes.subarray(400 - length); // at odd addresses as well
       expect(kernel.crc64(part)).toBe(referenceCRC64(part));
     }
+  });
+
+  test('another package finds the same', () => {
+    fc.assert(
+      fc.property(anyBytes(3000), (bytes) => {
+        expect(kernel.crc64(bytes)).toBe(BigInt(`0x${jsCRC.crc_64_go_iso(bytes)}`));
+      }),
+    );
   });
 
   test('bytes may come in parts', () => {

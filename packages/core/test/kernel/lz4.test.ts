@@ -180,6 +180,24 @@ describe('bytes that are no block', () => {
     for (let size = 0; size < 100; size++) expect(decompress(bytes, size)).toBeUndefined();
   });
 
+  test.each(['f0', 'f0ff', '1f410100', '1f410100ff'])(
+    'are refused when a length is not whole, whatever lies behind it: %s',
+    (hex) => {
+      memory.fill(255, INPUT); // a decoder that reads on gets to the end of memory
+      expect(decompress(Buffer.from(hex, 'hex'), 4096)).toBeUndefined();
+    },
+  );
+
+  test('are refused at every cut, though what was cut still lies behind it', () => {
+    const bytes = Uint8Array.from(Buffer.alloc(700, Buffer.from(incompressible(300))));
+    const block = compress(bytes);
+    memory.set(block, INPUT);
+    for (let length = 0; length < block.length; length++) {
+      expect(wasm.decompressBlock(INPUT, length, OUTPUT, bytes.length)).toBe(0);
+    }
+    expect(wasm.decompressBlock(INPUT, block.length, OUTPUT, bytes.length)).toBe(1);
+  });
+
   test('are refused when they make one byte less or more than a page', () => {
     const block = compress(new Uint8Array(512).fill(3));
     expect(decompress(block, 511)).toBeUndefined();
