@@ -8,7 +8,7 @@
 
 /** How long the write lock should be ours at most; fsyncs inside a checkpoint cannot be interrupted. */
 export const BARRIER_MS_MAX = 100;
-/** A pass without lock that took longer says that one under the lock would take too long. */
+/** The rest of a pass without lock is done under the lock if it should take no longer. */
 export const PASS_MS_MAX = 30;
 /** The log may grow to this many times `minCheckpointPages` before a barrier ends its cycle. */
 const BARRIER_FACTOR = 3;
@@ -33,7 +33,6 @@ export interface CheckpointState {
   readonly movedAt: number;
   /** Since when there have been frames that are not backfilled; undefined while there are none. */
   readonly undoneSince: number | undefined;
-  readonly lastPassMs: number;
   readonly barrierNotBefore: number;
   readonly barrierWaitMs: number;
   readonly truncatedAt: number;
@@ -54,7 +53,6 @@ export type CheckpointDecision = 'none' | 'passive' | 'barrier' | 'truncate';
 export const CHECKPOINT_START: CheckpointState = {
   movedAt: 0,
   undoneSince: undefined,
-  lastPassMs: 0,
   barrierNotBefore: 0,
   barrierWaitMs: BARRIER_MS_MAX,
   truncatedAt: 0,

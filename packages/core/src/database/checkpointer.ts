@@ -15,6 +15,8 @@ import { BARRIER_BUCKETS_MS } from './events.ts';
 import type { LogFollower, TakeFrames, Tick } from './follow.ts';
 import type { WALReader } from '../wal/reader.ts';
 
+const BUSY_WAIT_MS = 1;
+
 export interface CheckpointerContext {
   readonly connections: Connections;
   readonly wal: WALReader;
@@ -57,10 +59,10 @@ export class Checkpointer {
       case 'none':
         return 'idle';
       case 'passive':
-        this.#pass();
+        this.#pass(tick.checkpointed);
         return 'worked';
       case 'barrier':
-        this.#barrier();
+        this.#barrier(tick.checkpointed);
         return 'worked';
       case 'truncate':
         this.#state = { ...this.#state, truncatedAt: input.now };
@@ -71,35 +73,41 @@ export class Checkpointer {
   }
 
   /** A pass without lock: it goes as far as the reader's mark. */
-  #pass(): { undone: number } {
+  #pass(checkpointed: number): { undone: number; restMs: number } {
     const { connections, now } = this.#context;
     const before = now();
     const after = connections.checkpoint('PASSIVE');
     this.checkpoints += 1;
-    this.#state = { ...this.#state, lastPassMs: now() - before, movedAt: now() };
+    const tookMs = now() - before;
+    this.#state = { ...this.#state, movedAt: now() };
     this.#follow();
-    return { undone: after.log - after.checkpointed };
+    const undone = after.log - after.checkpointed;
+    const done = after.checkpointed - checkpointed;
+    return { undone, restMs: done > 0 ? (tookMs * undone) / done : tookMs };
   }
 
   /** A pass; and where writers never pause, the rest of it under the write lock. */
-  #barrier(): void {
-    const { undone } = this.#pass();
+  #barrier(checkpointed: number): void {
+    const { undone, restMs } = this.#pass(checkpointed);
     const { connections, now } = this.#context;
     if (undone === 0) return;
-    if (this.#state.lastPassMs > PASS_MS_MAX) {
-      this.#state = afterBarrier(this.#state, now(), BARRIER_MS_MAX + this.#state.lastPassMs);
-      return;
-    }
+    if (restMs > PASS_MS_MAX) return; // the next pass, at the next look, leaves less to do
     const before = now();
     const done = connections.withWriteLock(() => {
       this.#follow(); // nobody commits now: the reader stands at the log's end
-      connections.checkpoint('PASSIVE');
+      this.#backfill(before + BARRIER_MS_MAX / 2);
       this.#follow(); // everything is backfilled: it lands on lock 0, and the next writer restarts
     });
     if (done === 'busy') return;
     const tookMs = now() - before;
     this.#count(tookMs);
     this.#state = afterBarrier(this.#state, now(), tookMs);
+  }
+
+  /** A checkpoint that a writer began by itself is about to end: ours is busy until then. */
+  #backfill(deadline: number): void {
+    const { connections, now } = this.#context;
+    while (connections.checkpoint('PASSIVE').busy && now() < deadline) pause(BUSY_WAIT_MS);
   }
 
   #follow(): void {
@@ -116,4 +124,9 @@ export class Checkpointer {
     this.overruns += 1;
     this.#context.onOverrun(tookMs);
   }
+}
+
+/** Waits without letting anything else happen: the write lock is ours meanwhile. */
+function pause(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }

@@ -19,8 +19,11 @@ import { assert, messageOf, ReplicationError } from '../error.ts';
 
 /** SQLite 3.51.3 mended a corruption at the restart of a WAL, and brought `wal_checkpoint(NOOP)`. */
 const SQLITE_VERSION_MIN = [3, 51, 3] as const;
-/** How long W waits for the write lock: a try that fails is repeated, and stops our ticks meanwhile. */
-const WRITE_LOCK_WAIT_MS = 20;
+/**
+ * How long W tries for the write lock; our ticks stop meanwhile. It tries all the time, since SQLite's
+ * own waiting sleeps longer than a writer at full speed ever leaves the lock free.
+ */
+const WRITE_LOCK_TRY_MS = 40;
 
 export interface LogState {
   /** Frames of the log that are committed; -1 where another process is just recovering the index. */
@@ -57,6 +60,7 @@ export class Connections {
   readonly #asker: Database.Database;
   readonly #writer: Database.Database;
   readonly #ask: Database.Statement;
+  readonly #lock: Database.Statement;
   #holding: Reader;
   #waiting: Reader;
   #closed = false;
@@ -84,8 +88,9 @@ export class Connections {
       this.#asker.pragma('wal_autocheckpoint=0');
       this.#asker.pragma('busy_timeout=0');
       this.#ask = this.#asker.prepare('PRAGMA wal_checkpoint(NOOP)');
-      this.#writer = open(WRITE_LOCK_WAIT_MS, 'write');
+      this.#writer = open(0, 'write');
       this.#writer.pragma('wal_autocheckpoint=0');
+      this.#lock = this.#writer.prepare('BEGIN IMMEDIATE');
       this.#guard = open(options.busyTimeoutMs, 'read');
       this.#guard.prepare('SELECT 1 FROM sqlite_master LIMIT 1').get();
       this.#holding = toReader(open(options.busyTimeoutMs, 'write'));
@@ -131,18 +136,24 @@ export class Connections {
 
   /** Runs `work` while we have the write lock, in which nothing is written. 'busy' if it is taken. */
   withWriteLock(work: () => void): 'done' | 'busy' {
-    try {
-      this.#writer.exec('BEGIN IMMEDIATE');
-    } catch (error) {
-      if (isBusy(error)) return 'busy';
-      throw error;
-    }
+    const deadline = performance.now() + WRITE_LOCK_TRY_MS;
+    while (!this.#tryWriteLock()) if (performance.now() > deadline) return 'busy';
     try {
       work();
     } finally {
       this.#writer.exec('ROLLBACK');
     }
     return 'done';
+  }
+
+  #tryWriteLock(): boolean {
+    try {
+      this.#lock.run();
+      return true;
+    } catch (error) {
+      if (isBusy(error)) return false;
+      throw error;
+    }
   }
 
   /** Bytes of the database file from `position`; fewer at its end. */

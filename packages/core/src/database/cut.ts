@@ -82,7 +82,7 @@ export function encodeCut(
     lineage: cut.lineage,
   });
   return encodePages(kernel, encoding, header, pgnos, (pgno, into) => {
-    const page = grown.get(pgno) ?? tail.pages.get(pgno);
+    const page = grown.get(pgno) ?? tail.get(pgno);
     assert(page !== undefined, 'every page of a cut is held');
     if (typeof page !== 'number') {
       into.set(page);

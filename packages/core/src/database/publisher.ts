@@ -98,6 +98,7 @@ export class Publisher {
     const temporary = staging.temporary(`cut-${cut.txid}`);
     const sizeBytes = await staging.write(temporary, encodeCut(cut, kernel, encoding, wal));
     if (cut.tail.spilled) this.#pins -= 1;
+    cut.tail.release();
     await staging.writePosition(positionOf(cut));
     const file = await staging.publish(temporary, 0, cut.txid, cut.txid, sizeBytes);
     this.#newestTXID = cut.txid;

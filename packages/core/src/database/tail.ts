@@ -6,20 +6,25 @@
  * straight from the WAL.
  */
 
+import { assert } from '../error.ts';
 import type { FrameBatch } from '../wal/reader.ts';
+import { giveBack, pagesPerSlab, takeSlab } from './slabs.ts';
 
-/** Bytes of frames that are held in memory: a second of a fast writer, and little beside a process. */
-export const TAIL_BYTES_MAX: number = 16 * 1024 * 1024;
+/** Bytes of pages that are held in memory, each page once: a second of a fast writer. */
+export const TAIL_BYTES_MAX: number = 8 * 1024 * 1024;
 
 /** A page, or the number of the frame in the present log that has it. */
 export type HeldPage = Uint8Array | number;
 
 export class Tail {
-  readonly pages: Map<number, HeldPage> = new Map();
+  /** Where a page is: its slot in memory, or less than 0, the negated number of its frame. */
+  readonly #places: Map<number, number> = new Map();
+  readonly #slabs: Uint8Array[] = [];
   /** When the first of its frames was read, in ms since 1970. */
   readonly since: number;
+  #pageSize = 0;
+  #slots = 0;
   #commit = 0;
-  #bytes = 0;
   #spilled = false;
 
   constructor(now: number) {
@@ -31,9 +36,8 @@ export class Tail {
     return this.#commit;
   }
 
-  /** Bytes of pages that were read into memory, superseded ones included. */
   get sizeBytes(): number {
-    return this.#bytes;
+    return this.#slots * this.#pageSize;
   }
 
   /** Whether some of the pages are held by frame number only. */
@@ -45,27 +49,62 @@ export class Tail {
     return this.#commit === 0;
   }
 
+  has(pgno: number): boolean {
+    return this.#places.has(pgno);
+  }
+
+  get(pgno: number): HeldPage | undefined {
+    const place = this.#places.get(pgno);
+    if (place === undefined) return undefined;
+    return place < 0 ? -place : this.#slot(place);
+  }
+
   /** Takes committed frames, in the order of the log. */
   add(batch: FrameBatch, bytesMax: number = TAIL_BYTES_MAX): void {
     for (let index = 0; index < batch.count; index++) {
-      const pgno = batch.pgnos[index] ?? 0;
+      this.#put(batch, index, bytesMax);
       const commit = batch.commits[index] ?? 0;
-      if (this.#spilled || this.#bytes >= bytesMax) {
-        this.#spilled = true;
-        this.pages.set(pgno, batch.first + index);
-      } else {
-        const page = batch.page(index);
-        this.#bytes += page.length;
-        this.pages.set(pgno, page);
-      }
       if (commit !== 0) this.#commit = commit;
     }
   }
 
   /** Page numbers up to `commit`, ascending: what the database has left of what was written. */
   pgnos(): Uint32Array {
-    const kept = [...this.pages.keys()].filter((pgno) => pgno <= this.#commit);
+    const kept = [...this.#places.keys()].filter((pgno) => pgno <= this.#commit);
     return Uint32Array.from(kept).sort();
+  }
+
+  /** Gives its memory back. It holds nothing any more. */
+  release(): void {
+    this.#places.clear();
+    giveBack(this.#slabs.splice(0));
+  }
+
+  #put(batch: FrameBatch, index: number, bytesMax: number): void {
+    const pgno = batch.pgnos[index] ?? 0;
+    const page = batch.page(index);
+    const known = this.#places.get(pgno);
+    if (this.#spilled || (known === undefined && this.sizeBytes + page.length > bytesMax)) {
+      this.#spilled = true; // the rest stays where it is, in the log
+      this.#places.set(pgno, -(batch.first + index));
+      return;
+    }
+    assert(
+      this.#pageSize === 0 || this.#pageSize === page.length,
+      'pages of a tail are of one size',
+    );
+    this.#pageSize = page.length;
+    const slot = known ?? this.#slots++;
+    this.#places.set(pgno, slot);
+    this.#slot(slot).set(page);
+  }
+
+  #slot(slot: number): Uint8Array {
+    const perSlab = pagesPerSlab(this.#pageSize);
+    const number = Math.floor(slot / perSlab);
+    const slab = (this.#slabs[number] ??= takeSlab());
+    const start = (slot % perSlab) * this.#pageSize;
+    return slab.subarray(start, start + this.#pageSize);
   }
 }
 
@@ -73,7 +112,7 @@ export class Tail {
 export function grownPages(tail: Tail, before: number, lockPgno: number): number[] {
   const missing: number[] = [];
   for (let pgno = before + 1; pgno <= tail.commit; pgno++) {
-    if (!tail.pages.has(pgno) && pgno !== lockPgno) missing.push(pgno);
+    if (!tail.has(pgno) && pgno !== lockPgno) missing.push(pgno);
   }
   return missing;
 }

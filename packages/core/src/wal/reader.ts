@@ -17,7 +17,7 @@ import {
   type WALHeader,
 } from './header.ts';
 
-/** A run of verified frames: their numbers in the log, and where their pages lie. */
+/** A run of verified frames: their numbers in the log, and their pages. Good until the next is read. */
 export interface FrameBatch {
   /** Number of the first frame, from 1. */
   readonly first: number;
@@ -34,6 +34,8 @@ export class WALReader {
   readonly #path: string;
   readonly #kernel: Kernel;
   readonly #headerBytes = new Uint8Array(WAL_HEADER_SIZE_BYTES);
+  /** Frames of the present batch. */
+  #buffer: Uint8Array = new Uint8Array(0);
   #fd: number | undefined;
 
   /** Opens nothing yet: the file may not be there. */
@@ -69,7 +71,7 @@ export class WALReader {
   }
 
   /**
-   * Frames `from` to `to` in batches, each of a buffer of its own. Ends early, without an error,
+   * Frames `from` to `to` in batches, all in one buffer. Ends early, without an error,
    * at the first frame that does not hold: the caller compares what it got with what it asked for.
    */
   *readFrames(
@@ -119,7 +121,9 @@ export class WALReader {
     const fd = this.#open();
     if (fd === undefined) return undefined;
     const frameSize = frameSizeBytes(header.pageSize);
-    const bytes = Buffer.allocUnsafeSlow(count * frameSize);
+    const wanted = count * frameSize;
+    if (this.#buffer.length < wanted) this.#buffer = new Uint8Array(wanted);
+    const bytes = this.#buffer.subarray(0, wanted);
     const length = readFully(fd, bytes, frameOffset(first, header.pageSize));
     const whole = bytes.subarray(0, length - (length % frameSize));
     const scan = this.#kernel.scanFrames(

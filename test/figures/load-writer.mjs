@@ -1,0 +1,31 @@
+// A writer as a process: 10-row transactions, at full speed or at a rate. Prints what it did.
+import Database from 'better-sqlite3';
+
+const [file, secondsText, rateText] = process.argv.slice(2);
+const db = new Database(file, { timeout: 5000 });
+db.pragma('journal_mode=wal');
+db.pragma('synchronous=NORMAL');
+db.exec('CREATE TABLE IF NOT EXISTS t(id INTEGER PRIMARY KEY, a TEXT, b INTEGER)');
+const insert = db.prepare("INSERT INTO t(a, b) VALUES('some text of an ordinary row, ' || ?, ?)");
+const many = db.transaction((n) => {
+  for (let i = 0; i < 10; i++) insert.run(n, i);
+});
+const end = Date.now() + Number(secondsText) * 1000;
+const rate = Number(rateText ?? 0);
+const times = [];
+let done = 0;
+function batch() {
+  const until = Math.min(end, Date.now() + 20);
+  do {
+    const t = performance.now();
+    many(done);
+    times.push(performance.now() - t);
+    done += 1;
+  } while (rate === 0 && Date.now() < until);
+  if (Date.now() < end) setTimeout(batch, rate === 0 ? 0 : 1000 / rate);
+  else {
+    times.sort((a, b) => a - b);
+    process.send({ transactions: done, p99: times[Math.floor(times.length * 0.99)] });
+  }
+}
+batch();
