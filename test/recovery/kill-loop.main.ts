@@ -1,25 +1,46 @@
-/** The kill loop by hand: node test/recovery/kill-loop.main.ts --rounds 1000 [--seed N] [--rival LITESTREAM] */
+/**
+ * The kill loop by hand:
+ *   node test/recovery/kill-loop.main.ts --rounds 1000 [--seed N] [--cross-check LITESTREAM]
+ *   node test/recovery/kill-loop.main.ts --rounds 100 [--seed N] --rival LITESTREAM
+ *   node test/recovery/kill-loop.main.ts --rounds 100 [--seed N] --planted gapBetweenReaders
+ * Ends with one line of JSON; exit code 0 only if every round held. SLUICE_KEEP=1 keeps its folders.
+ */
 
 import { parseArgs } from 'node:util';
+import { plant, PLANTED } from '../../packages/core/test/support/mutant.ts';
 import { seedOf } from '../../packages/core/test/support/random.ts';
 import { killLoop } from './kill-loop.ts';
+
+const TELL_EVERY_ROUNDS = 50;
 
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '1000' },
     seed: { type: 'string' },
     rival: { type: 'string' },
+    'cross-check': { type: 'string' },
+    planted: { type: 'string' },
   },
 });
 const seed = values.seed === undefined ? seedOf() : Number(values.seed);
-const rounds = Number(values.rounds);
-const report = await killLoop({
-  seed,
-  rounds,
-  rival: values.rival,
-  onRound: (round, text) => {
-    if (text !== 'holds' || round % 50 === 0) console.log(`round ${round}: ${text}`);
-  },
-});
-console.log(JSON.stringify({ seed, ...report }));
-process.exitCode = report.broken === undefined ? 0 : 1;
+const { planted, rival } = values;
+const mutant =
+  planted === undefined ? undefined : plant(planted, PLANTED[planted as keyof typeof PLANTED]);
+try {
+  const report = await killLoop({
+    seed,
+    rounds: Number(values.rounds),
+    rival,
+    crossCheck: values['cross-check'],
+    src: mutant?.src,
+    onRound: (round, { broken }) => {
+      if (broken !== undefined || round % TELL_EVERY_ROUNDS === 0) {
+        console.log(`round ${round}: ${broken ?? 'holds'}`);
+      }
+    },
+  });
+  console.log(JSON.stringify({ seed, ...report }));
+  process.exitCode = report.broken === undefined ? 0 : 1;
+} finally {
+  mutant?.remove();
+}

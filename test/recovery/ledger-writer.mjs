@@ -1,8 +1,15 @@
-// An application with a ledger: each row has its number and a checksum, each try is noted before it
-// is committed. Beside it, pages are churned and the log checkpointed in every mode.
+// An application with a ledger, by its own settings, until it is killed. It knows nothing of Sluice.
+//
+// Each row has its number, a version and a checksum; `totals` says after which transaction how many
+// rows there are and how many versions in sum, so that one stale page anywhere breaks a sum. What a
+// transaction will make of `totals` is noted before it commits: what was never noted never was.
+// Beside it pages are churned, the log is checkpointed in every mode, readers stay long.
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import Database from 'better-sqlite3';
+
+/** From then on rows are changed only: the database stays small, the judging fast. */
+const ROWS_MAX = 4000;
 
 const [file, tried, seedText, pageSize] = process.argv.slice(2);
 let state = Number(seedText) >>> 0;
@@ -13,53 +20,96 @@ const random = () => {
   t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
   return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
 };
-const pick = (list) => list[Math.floor(random() * list.length)];
+const int = (least, most) => least + Math.floor(random() * (most - least + 1));
+const pick = (list) => list[int(0, list.length - 1)];
 
 const db = new Database(file, { timeout: 5000 });
 db.pragma(`page_size=${pageSize}`);
 db.pragma('journal_mode=wal');
-db.pragma(`wal_autocheckpoint=${pick([0, 100, 1000, 1000])}`);
-db.pragma(`synchronous=${pick(['NORMAL', 'FULL'])}`);
-db.exec(`CREATE TABLE IF NOT EXISTS ledger(id INTEGER PRIMARY KEY, payload BLOB, sum TEXT);
-CREATE TABLE IF NOT EXISTS churn(id INTEGER PRIMARY KEY, a BLOB)`);
-const insert = db.prepare('INSERT INTO ledger(id, payload, sum) VALUES(?, ?, ?)');
+db.pragma(`wal_autocheckpoint=${pick([0, 1, 20, 100, 1000, 1000])}`);
+db.pragma(`synchronous=${pick(['NORMAL', 'NORMAL', 'FULL'])}`);
+db.pragma(`cache_size=${pick([10, 2000])}`);
+db.exec(`
+CREATE TABLE IF NOT EXISTS ledger(id INTEGER PRIMARY KEY, version INTEGER, payload BLOB, sum TEXT);
+CREATE TABLE IF NOT EXISTS churn(id INTEGER PRIMARY KEY, a BLOB);
+CREATE TABLE IF NOT EXISTS totals(id INTEGER PRIMARY KEY, seq INTEGER, rows INTEGER, versions INTEGER);
+INSERT OR IGNORE INTO totals VALUES(1, 0, 0, 0);`);
+const put = db.prepare('INSERT OR REPLACE INTO ledger VALUES(?, ?, ?, ?)');
+const versionOf = db.prepare('SELECT version FROM ledger WHERE id = ?').pluck();
+const total = db.prepare('UPDATE totals SET seq = ?, rows = ?, versions = ?');
 const add = db.prepare('INSERT INTO churn(a) VALUES(randomblob(?))');
 const change = db.prepare('UPDATE churn SET a = randomblob(?) WHERE id % 11 = ?');
-const remove = db.prepare('DELETE FROM churn WHERE id % 7 = ?');
+const remove = db.prepare('DELETE FROM churn WHERE id % 5 = ?');
 const notes = fs.openSync(tried, 'a');
-let next = (db.prepare('SELECT max(id) AS id FROM ledger').get().id ?? 0) + 1;
+const pauseMs = pick([0, 2, 10]);
+const checkpoints = pick([0.01, 0.05]);
+let now = db.prepare('SELECT seq, rows, versions FROM totals').get();
 
-function transaction() {
-  const rows = 1 + Math.floor(random() * 5);
-  fs.writeSync(notes, `${next + rows - 1}\n`);
-  db.exec('BEGIN IMMEDIATE');
-  for (let i = 0; i < rows; i++) {
-    const payload = Buffer.alloc(Math.floor(random() * 300), next + i);
-    const sum = createHash('sha256')
-      .update(`${next + i}`)
-      .update(payload)
-      .digest('hex');
-    insert.run(next + i, payload, sum);
-  }
-  if (random() < 0.3) for (let i = 0; i < 20; i++) add.run(Math.floor(random() * 600));
-  if (random() < 0.2) change.run(Math.floor(random() * 600), Math.floor(random() * 11));
-  if (random() < 0.1) remove.run(Math.floor(random() * 7));
-  db.exec('COMMIT');
-  next += rows;
+function write(id, version) {
+  const payload = Buffer.alloc(int(0, 300), id * 31 + version);
+  const hash = createHash('sha256').update(`${id} ${version} `).update(payload);
+  put.run(id, version, payload, hash.digest('hex'));
 }
 
-function step() {
+function transaction() {
+  const isKept = random() < 0.95;
+  const added = now.rows >= ROWS_MAX ? 0 : int(0, 5);
+  const changed = now.rows === 0 ? 0 : int(0, 6);
+  const next = {
+    seq: now.seq + 1,
+    rows: now.rows + added,
+    versions: now.versions + added + changed,
+  };
+  if (isKept) fs.writeSync(notes, `${next.seq} ${next.rows} ${next.versions}\n`);
+  db.exec('BEGIN IMMEDIATE');
+  for (let i = 1; i <= added; i++) write(now.rows + i, 1);
+  for (let i = 0; i < changed; i++) {
+    const id = int(1, now.rows);
+    write(id, versionOf.get(id) + 1);
+  }
+  if (random() < 0.2) for (let i = 0; i < 10; i++) add.run(int(0, 600));
+  if (random() < 0.05) change.run(int(0, 600), int(0, 10));
+  if (random() < 0.1) remove.run(int(0, 4));
+  total.run(next.seq, next.rows, next.versions);
+  db.exec(isKept ? 'COMMIT' : 'ROLLBACK');
+  if (isKept) now = next;
+}
+
+function checkpoint(mode) {
+  db.pragma(`wal_checkpoint(${mode})`);
+}
+
+function readLong() {
+  const reader = new Database(file);
+  reader.exec('BEGIN');
+  reader.prepare('SELECT count(*) FROM totals').get();
+  setTimeout(() => reader.close(), int(5, 200));
+}
+
+function act() {
+  const choice = random();
+  if (choice < checkpoints) checkpoint(pick(['PASSIVE', 'FULL', 'RESTART', 'TRUNCATE']));
+  else if (choice < checkpoints + 0.002) db.exec('VACUUM');
+  else if (choice < checkpoints + 0.007) readLong();
+  else transaction();
+}
+
+/** Runs `work`; that another has a lock is no failure. */
+function attempt(work) {
   try {
-    if (random() < 0.015) {
-      db.pragma(`wal_checkpoint(${pick(['PASSIVE', 'FULL', 'RESTART', 'TRUNCATE'])})`);
-    } else {
-      transaction();
-    }
+    work();
   } catch (error) {
     if (db.inTransaction) db.exec('ROLLBACK');
     if (!/^SQLITE_(BUSY|LOCKED)/.test(error.code ?? '')) throw error;
   }
-  setTimeout(step, random() * 12);
 }
+
+function step() {
+  for (let burst = int(1, 4); burst > 0; burst--) attempt(act);
+  setTimeout(step, random() * pauseMs);
+}
+
+process.on('message', (mode) => attempt(() => checkpoint(mode)));
+process.on('disconnect', () => process.exit());
 process.send?.('writing');
 step();

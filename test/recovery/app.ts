@@ -1,0 +1,105 @@
+/** An application with one database, in the process of the test, and what its destinations give back. */
+
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { restore } from '@sluice/core';
+import { toTXID } from '@sluice/core/backend';
+import Database from 'better-sqlite3';
+import { openFolder } from '../support/replica.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+import type { SidecarArguments } from './sidecar.ts';
+
+/** The database and what belongs to it. */
+const SIDES = ['', '-wal', '-shm'] as const;
+
+export class App {
+  readonly folder: string = temporaryFolder('continuity');
+  readonly path: string = path.join(this.folder, 'app.db');
+  readonly #opened: Database.Database[] = [];
+  #rows = 0;
+
+  /** The connection; opened when it is first asked for. It checkpoints only when told to. */
+  get db(): Database.Database {
+    const [open] = this.#opened;
+    if (open !== undefined) return open;
+    const db = new Database(this.path, { timeout: 5000 });
+    this.#opened.push(db);
+    db.pragma('journal_mode=wal');
+    db.pragma('wal_autocheckpoint=0');
+    db.exec('CREATE TABLE IF NOT EXISTS t(id INTEGER PRIMARY KEY, a TEXT)');
+    return db;
+  }
+
+  /** As an application that ends: the log is checkpointed and deleted where nobody else has it open. */
+  close(): void {
+    this.#opened.pop()?.close();
+  }
+
+  add(rows: number): void {
+    const insert = this.db.prepare('INSERT INTO t(a) VALUES(?)');
+    for (let i = 0; i < rows; i++) insert.run(`row ${this.#rows++} ${'x'.repeat(i % 90)}`);
+  }
+
+  change(like: string): void {
+    this.db.prepare("UPDATE t SET a = replace(a, 'x', 'y') || ? WHERE id % 50 = 7").run(like);
+  }
+
+  /** The database file as it would be with everything checkpointed. */
+  bytes(): Buffer {
+    const reader = new Database(this.path, { readonly: true });
+    try {
+      return reader.serialize();
+    } finally {
+      reader.close();
+    }
+  }
+
+  /** A copy of the files as they lie there. Another process makes it: closing a file drops locks. */
+  copy(name: string): void {
+    for (const side of ['', '-wal']) {
+      if (fs.existsSync(this.path + side)) {
+        execFileSync('cp', [this.path + side, path.join(this.folder, name + side)]);
+      }
+    }
+  }
+
+  /** Puts a copy back, as the files of this database and nothing beside them. */
+  putBack(name: string): void {
+    this.close();
+    for (const side of SIDES) fs.rmSync(this.path + side, { force: true });
+    for (const side of ['', '-wal']) {
+      const copy = path.join(this.folder, name + side);
+      if (fs.existsSync(copy)) fs.copyFileSync(copy, this.path + side);
+    }
+  }
+
+  bucket(name: string): string {
+    return path.join(this.folder, `bucket-${name}`);
+  }
+
+  /** Arguments of a replicator to these destinations. */
+  replicatedTo(...names: readonly string[]): SidecarArguments {
+    const destinations = names.map((name) => ({ name, folder: this.bucket(name) }));
+    return { database: this.path, destinations };
+  }
+
+  /** What destination `name` gives, alone. */
+  async restored(name: string, txid?: bigint): Promise<Buffer> {
+    const { client } = await openFolder(this.bucket(name));
+    const output = path.join(this.folder, `restored-${name}.db`);
+    const target =
+      txid === undefined
+        ? ({ kind: 'latest' } as const)
+        : ({ kind: 'txid', txid: toTXID(txid) } as const);
+    await restore({ client, output, target, overwrite: 'replace' });
+    return fs.readFileSync(output);
+  }
+}
+
+/** Equal, or where it begins to differ: kinder than a diff of two databases. */
+export function compare(found: Buffer, expected: Buffer): string {
+  if (found.equals(expected)) return 'equal';
+  if (found.length !== expected.length) return `${found.length} bytes, not ${expected.length}`;
+  return `different from byte ${found.findIndex((byte, index) => byte !== expected[index])} on`;
+}

@@ -1,0 +1,31 @@
+/** A power cut at a chosen moment of writing: this process is killed once so many files were written. */
+
+import type { Destination } from '@sluice/core/backend';
+
+export function cutAfter(destination: Destination, files: number | undefined): Destination {
+  if (files === undefined) return destination;
+  let left = files;
+  const cutIfDue = (): void => {
+    if (left === 0) process.kill(process.pid, 'SIGKILL');
+  };
+  return {
+    name: destination.name,
+    capabilities: destination.capabilities,
+    close: () => destination.close(),
+    replica: (path) => {
+      const client = destination.replica(path);
+      return {
+        listFiles: (level, options) => client.listFiles(level, options),
+        openFile: (file, options) => client.openFile(file, options),
+        deleteFiles: (files, options) => client.deleteFiles(files, options),
+        async writeFile(file, body, options) {
+          cutIfDue();
+          const info = await client.writeFile(file, body, options);
+          left -= 1;
+          cutIfDue();
+          return info;
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,58 @@
+/** Destinations that are slow, fail now and then (also after the write has happened), or refuse all. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ReplicationError } from '@sluice/core';
+import type { Destination, ReplicaClient } from '@sluice/core/backend';
+
+export type Fault = 'none' | 'slow' | 'failing' | 'refusing' | 'hanging';
+
+const SLOW_MS_MAX = 150;
+const FAILS_BEFORE = 0.1;
+const FAILS_AFTER = 0.1;
+/** Longer than any test. */
+const HANG_MS = 3_600_000;
+
+/** `fault` is asked at every call: it may begin and end while the destination is in use. */
+export function withFault(destination: Destination, fault: () => Fault): Destination {
+  return {
+    name: destination.name,
+    capabilities: destination.capabilities,
+    replica: (path) => faulty(destination.replica(path), fault),
+    close: () => destination.close(),
+  };
+}
+
+function faulty(client: ReplicaClient, fault: () => Fault): ReplicaClient {
+  return {
+    async *listFiles(level, options) {
+      await meet(fault(), options?.signal);
+      yield* client.listFiles(level, options);
+    },
+    async openFile(file, options) {
+      await meet(fault(), options?.signal);
+      return await client.openFile(file, options);
+    },
+    async writeFile(file, body, options) {
+      const now = fault();
+      await meet(now, options?.signal);
+      if (now === 'slow') {
+        await sleep(Math.random() * SLOW_MS_MAX, undefined, { signal: options?.signal });
+      }
+      const luck = now === 'failing' ? Math.random() : 1;
+      if (luck < FAILS_BEFORE) throw unavailable('before the write');
+      const info = await client.writeFile(file, body, options);
+      if (luck < FAILS_BEFORE + FAILS_AFTER) throw unavailable('after the write');
+      return info;
+    },
+    deleteFiles: (files, options) => client.deleteFiles(files, options),
+  };
+}
+
+async function meet(fault: Fault, signal: AbortSignal | undefined): Promise<void> {
+  if (fault === 'refusing') throw unavailable('always');
+  if (fault === 'hanging') await sleep(HANG_MS, undefined, { signal });
+}
+
+function unavailable(when: string): ReplicationError {
+  return new ReplicationError('REPLICA_UNAVAILABLE', `this destination fails ${when}, on purpose`);
+}

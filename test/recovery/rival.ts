@@ -1,0 +1,58 @@
+/** Litestream in the place of Sluice: as the replicator, and to restore with. */
+
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { needTool, type Tool } from '../support/require.ts';
+
+/** The binary, where it is installed. */
+export function toolIfThere(tool: Tool): string | undefined {
+  try {
+    return needTool(tool);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Replicates `database` to `folder`, as fast as it is allowed to. */
+export function startLitestream(binary: string, database: string, folder: string): ChildProcess {
+  const config = path.join(path.dirname(database), 'litestream.yml');
+  fs.writeFileSync(
+    config,
+    `dbs:
+- path: ${database}
+  monitor-interval: 50ms
+  replica:
+    type: file
+    path: ${folder}
+    sync-interval: 50ms
+`,
+  );
+  const args = ['replicate', '-config', config];
+  return spawn(binary, args, { stdio: 'ignore', env: environment() });
+}
+
+/** Restores `folder` to `output`. Gives what it said where it did not. */
+export function restoreWithLitestream(
+  binary: string,
+  folder: string,
+  output: string,
+  txid?: string,
+): string | undefined {
+  fs.rmSync(output, { force: true });
+  const at = txid === undefined ? [] : ['-txid', txid];
+  const args = ['restore', '-o', output, ...at, `file://${folder}`];
+  const result = spawnSync(binary, args, { encoding: 'utf8', env: environment() });
+  return result.status === 0 ? undefined : `${result.stdout}${result.stderr}`.trim().slice(-300);
+}
+
+/** Whether what `restoreWithLitestream` gave means that nothing has been replicated yet. */
+export function isNothingThere(refused: string): boolean {
+  return /no matching backup|not found|no such file|no snapshots/i.test(refused);
+}
+
+/** It reads a proxy's certificates from this one, and stops where they are not there. */
+function environment(): NodeJS.ProcessEnv {
+  const { AWS_CA_BUNDLE: _, ...rest } = process.env;
+  return rest;
+}

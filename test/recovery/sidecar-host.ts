@@ -1,0 +1,84 @@
+/** A replicator in a process of its own that takes orders by messages; for `sidecar.ts`. */
+
+import { replicate, wrapDestination, type DatabaseStatus, type ReplicaTarget } from '@sluice/core';
+import { backend as file } from '@sluice/file';
+import { cutAfter } from './cuts.ts';
+import { withFault, type Fault } from './faults.ts';
+import type { SidecarArguments } from './sidecar.ts';
+
+export type SidecarOrder =
+  | { readonly kind: 'sync'; readonly call: number }
+  | { readonly kind: 'status'; readonly call: number }
+  | { readonly kind: 'stop'; readonly call: number }
+  | { readonly kind: 'fault'; readonly call: number; readonly name: string; readonly fault: Fault };
+
+export type SidecarReply =
+  | { readonly kind: 'log'; readonly message: string }
+  | {
+      readonly kind: 'reply';
+      readonly call: number;
+      readonly txid?: string | undefined;
+      readonly status?: DatabaseStatus | undefined;
+    };
+
+const { database, options, destinations, cut } = JSON.parse(
+  process.argv[2] ?? '{}',
+) as SidecarArguments;
+const post = (reply: SidecarReply): void => void process.send?.(reply);
+const log = (message: string): void => post({ kind: 'log', message });
+const logger = { debug: () => undefined, info: log, warn: log, error: log };
+const faults = new Map(destinations.map(({ name, fault = 'none' }) => [name, fault]));
+
+const targets = destinations.map(({ name, folder }): ReplicaTarget => ({
+  name,
+  type: 'file',
+  target: `file://${folder}`,
+  open: async () => {
+    const { config, path } = file.parse({ type: 'file', path: folder });
+    const connected = await file.connect(config, { logger, access: 'write' });
+    const faulty = withFault(connected, () => faults.get(name) ?? 'none');
+    // Once is enough: what is tried here is the patience of the engine, not that of the wrapper.
+    const wrapped = wrapDestination(cutAfter(faulty, cut), { attemptsMax: 1 });
+    return { client: wrapped.replica(path), capabilities: wrapped.capabilities };
+  },
+}));
+const replicator = await replicate({
+  databases: [{ options: { path: database, syncIntervalMs: 50, ...options }, targets }],
+  logger,
+  onCrash: (error) => {
+    log(error.stack ?? error.message);
+    process.exit(70);
+  },
+});
+
+process.on('message', (order: SidecarOrder) => {
+  carryOut(order).catch((error: unknown) => {
+    log(String(error));
+    process.exit(70);
+  });
+});
+process.on('disconnect', () => process.exit(0));
+
+async function carryOut(order: SidecarOrder): Promise<void> {
+  const { call } = order;
+  switch (order.kind) {
+    case 'sync': {
+      const txid = await replicator.sync(database);
+      post({ kind: 'reply', call, txid: txid?.toString() });
+      return;
+    }
+    case 'status':
+      post({ kind: 'reply', call, status: replicator.status()[0] });
+      return;
+    case 'fault':
+      faults.set(order.name, order.fault);
+      post({ kind: 'reply', call });
+      return;
+    case 'stop':
+      await replicator.drain({ shutdownSyncTimeoutMs: 2_000, shutdownSyncIntervalMs: 100 });
+      await replicator.close();
+      post({ kind: 'reply', call });
+      process.disconnect();
+      return;
+  }
+}

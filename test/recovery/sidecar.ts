@@ -1,0 +1,141 @@
+/** A replicator beside an application, as a process that tests start, ask, stop and kill. */
+
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import type { DatabaseOptions, DatabaseStatus } from '@sluice/core';
+import { onTestFinished } from 'vitest';
+import { until } from '../support/wait.ts';
+import type { Fault } from './faults.ts';
+import type { SidecarOrder, SidecarReply } from './sidecar-host.ts';
+
+export interface SidecarArguments {
+  readonly database: string;
+  readonly options?: Partial<DatabaseOptions>;
+  readonly destinations: readonly {
+    readonly name: string;
+    readonly folder: string;
+    readonly fault?: Fault;
+  }[];
+  /** It kills itself once it has written so many files to its destinations. */
+  readonly cut?: number | undefined;
+}
+
+export type Beginning = { kind: 'resumed' } | { kind: 'imaged'; why: string };
+
+/** Omit over each member of a union. */
+type Without<T, Key extends keyof T> = T extends unknown ? Omit<T, Key> : never;
+
+export class Sidecar {
+  readonly messages: string[] = [];
+  readonly #child: ChildProcess;
+  readonly #calls = new Map<number, (reply: SidecarReply & { kind: 'reply' }) => void>();
+  readonly #exited: Promise<unknown>;
+  #call = 0;
+  #hasExited = false;
+
+  constructor(options: SidecarArguments) {
+    const file = path.join(import.meta.dirname, 'sidecar-host.ts');
+    const child = fork(file, [JSON.stringify(options)]);
+    this.#child = child;
+    this.#exited = once(child, 'exit').then(() => (this.#hasExited = true));
+    child.on('message', (reply: SidecarReply) => {
+      if (reply.kind === 'log') this.messages.push(reply.message);
+      else this.#calls.get(reply.call)?.(reply);
+    });
+    onTestFinished(() => this.kill());
+  }
+
+  /** How the history went on, once that is decided. */
+  async beginning(): Promise<Beginning> {
+    let beginning: Beginning | undefined;
+    await until('the replicator has begun', () => {
+      for (const message of this.messages) {
+        const [, why] = /^taking an image: (.*)$/s.exec(message) ?? [];
+        if (why !== undefined) beginning ??= { kind: 'imaged', why };
+        if (message.startsWith('going on after')) beginning ??= { kind: 'resumed' };
+      }
+      return beginning !== undefined;
+    });
+    return beginning as Beginning;
+  }
+
+  async status(): Promise<DatabaseStatus> {
+    const { status } = await this.#order({ kind: 'status' });
+    if (status === undefined) throw new Error('the replicator knows no database');
+    return status;
+  }
+
+  /** Until everything that is committed is at `names` (default: at every destination). Gives its TXID. */
+  async settled(names?: readonly string[]): Promise<bigint> {
+    await this.beginning();
+    let txid: bigint | undefined;
+    await until('what is committed is staged', async () => {
+      const reply = await this.#order({ kind: 'sync' });
+      txid = reply.txid === undefined ? undefined : BigInt(reply.txid);
+      return txid !== undefined;
+    });
+    await this.has(txid ?? 0n, names);
+    return txid ?? 0n;
+  }
+
+  async has(txid: bigint, names?: readonly string[]): Promise<void> {
+    await until(
+      `TXID ${txid} is at ${names?.join(', ') ?? 'every destination'}`,
+      async () => {
+        const { destinations } = await this.status();
+        const asked = destinations.filter(({ name }) => names?.includes(name) ?? true);
+        return asked.every(({ txid: at }) => BigInt(`0x${at ?? '0'}`) >= txid);
+      },
+      HAS_MS_MAX,
+    );
+  }
+
+  async says(what: RegExp): Promise<void> {
+    await until(
+      `the replicator says ${what}`,
+      () => this.messages.some((message) => what.test(message)),
+      HAS_MS_MAX,
+    );
+  }
+
+  async setFault(name: string, fault: Fault): Promise<void> {
+    await this.#order({ kind: 'fault', name, fault });
+  }
+
+  async end(how: 'stop' | 'SIGKILL'): Promise<void> {
+    if (how === 'SIGKILL') await this.kill();
+    else await this.stop();
+  }
+
+  /** As at a SIGTERM: a final sync, then it lets go. */
+  async stop(): Promise<void> {
+    await this.#order({ kind: 'stop' });
+    await this.#exited;
+  }
+
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#exited;
+  }
+
+  /** Until it has ended by itself. */
+  async ended(): Promise<void> {
+    await until('the replicator has ended', () => this.#hasExited, HAS_MS_MAX);
+  }
+
+  async #order(order: Without<SidecarOrder, 'call'>): Promise<SidecarReply & { kind: 'reply' }> {
+    const call = this.#call++;
+    const replied = new Promise<SidecarReply & { kind: 'reply' }>((resolve, reject) => {
+      this.#calls.set(call, resolve);
+      void this.#exited.then(() => {
+        reject(new Error(`the replicator has ended:\n${this.messages.join('\n')}`));
+      });
+    });
+    if (!this.#hasExited) this.#child.send({ ...order, call });
+    return await replied;
+  }
+}
+
+/** More than the longest wait between two tries of a failing destination. */
+const HAS_MS_MAX = 45_000;
