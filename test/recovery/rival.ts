@@ -3,16 +3,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { needTool, type Tool } from '../support/require.ts';
-
-/** The binary, where it is installed. */
-export function toolIfThere(tool: Tool): string | undefined {
-  try {
-    return needTool(tool);
-  } catch {
-    return undefined;
-  }
-}
 
 /** Replicates `database` to `folder`, as fast as it is allowed to. */
 export function startLitestream(binary: string, database: string, folder: string): ChildProcess {
