@@ -128,7 +128,7 @@ export class LTXDecoder {
 
   #open(): OpenedFile | undefined {
     if (this.#intake.length < HEADER_SIZE_BYTES) return undefined;
-    const bytes = this.#intake.peek(new Uint8Array(HEADER_SIZE_BYTES)).slice();
+    const bytes = this.#intake.peek(new Uint8Array(HEADER_SIZE_BYTES));
     this.#intake.skip(HEADER_SIZE_BYTES);
     const header = decodeHeader(bytes);
     this.#crc = this.#kernel.crc64(bytes);
