@@ -124,6 +124,37 @@ describe('odd things in a folder', () => {
   });
 });
 
+describe('no file stays open', () => {
+  const handles = async (): Promise<number> => (await readdir('/proc/self/fd')).length;
+
+  test('where a read is refused', async () => {
+    const client = await (await openFolder()).replica();
+    await client.writeFile(ref(0, 1), body);
+    const before = await handles();
+    const changed = client.openFile(ref(0, 1), { version: 'another' });
+    await expect(changed).rejects.toMatchObject({ code: 'REPLICA_CHANGED' });
+    const beyond = client.openFile(ref(0, 1), { range: { start: 100 } });
+    await expect(beyond).rejects.toMatchObject({ code: 'REPLICA_RANGE' });
+    expect(await handles()).toBe(before);
+  });
+
+  test('where what was opened is never read, once it is aborted or closed', async () => {
+    const { root, connect } = await openFolder();
+    const destination = await connect();
+    const client = destination.replica(root);
+    await client.writeFile(ref(0, 1), body);
+    const before = await handles();
+    const controller = new AbortController();
+    await client.openFile(ref(0, 1), { signal: controller.signal });
+    await client.openFile(ref(0, 1));
+    expect(await handles()).toBe(before + 2);
+    controller.abort(new Error('not wanted'));
+    await vi.waitFor(async () => expect(await handles()).toBe(before + 1));
+    await destination.close();
+    expect(await handles()).toBe(before);
+  });
+});
+
 test('deletes that fail are told by file, after all were tried', async () => {
   const { root, replica } = await openFolder();
   const client = await replica();

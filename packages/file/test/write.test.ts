@@ -180,6 +180,29 @@ describe('a write that fails leaves the old file, and nothing beside it', () => 
   });
 });
 
+test('a write that is aborted during its fsync gets no name afterwards', async () => {
+  const { root, connect } = await openFolder();
+  const destination = await connect();
+  const client = destination.replica(root);
+  await client.writeFile(ref(0, 1), body);
+  const before = await tree(root);
+  const controller = new AbortController();
+  const reason = new Error('not wanted');
+  const synced = Promise.withResolvers<void>();
+  vi.spyOn(handles, 'sync').mockImplementationOnce(async function (this: fs.FileHandle) {
+    controller.abort(reason);
+    await synced.promise;
+    await real.sync.call(this);
+  });
+  const other = bodyFromBytes(Buffer.from('another'), CREATED_AT);
+  const aborted = client.writeFile(ref(0, 1), other, { signal: controller.signal });
+  await expect(aborted).rejects.toBe(reason); // while the fsync still hangs
+  synced.resolve();
+  await destination.close(); // which waits for what was left
+  expect(await tree(root)).toEqual(before);
+  expect(await fs.readFile(join(root, 'ltx/0', F), 'utf8')).toBe('an LTX file');
+});
+
 describe('where the file system has no links', () => {
   const condition = 'if-absent';
 
