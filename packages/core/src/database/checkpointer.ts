@@ -23,6 +23,8 @@ export interface CheckpointerContext {
   readonly follower: LogFollower;
   readonly limits: CheckpointLimits;
   readonly take: TakeFrames;
+  /** Whether the reader may move: not while frames are held by their number only. */
+  readonly mayMove: () => boolean;
   readonly now: () => number;
   readonly onOverrun: (tookMs: number) => void;
 }
@@ -111,8 +113,9 @@ export class Checkpointer {
   }
 
   #follow(): void {
-    const { follower, take } = this.#context;
-    follower.follow(follower.tick(take));
+    const { follower, take, mayMove } = this.#context;
+    const tick = follower.tick(take);
+    if (mayMove()) follower.follow(tick);
   }
 
   #count(tookMs: number): void {

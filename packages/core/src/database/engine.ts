@@ -25,6 +25,8 @@ export interface EngineContext {
   readonly emit: (event: EngineEvent) => void;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Default TAIL_BYTES_MAX. */
+  readonly tailBytesMax?: number | undefined;
 }
 
 /** From where TXIDs go on: 'resume' after the proved one, 'image' above `floor`. */
@@ -89,7 +91,7 @@ export class Engine {
     this.#following = undefined;
     if (following === undefined) return;
     try {
-      await following.sync();
+      if (!following.isImaging) await following.sync(); // an image is given up, and taken at the next start
     } finally {
       await following.close();
     }

@@ -48,6 +48,7 @@ export class Following {
   /** Whether fresh frames go into the tail: not while an image is copied that will hold them all. */
   #collects: 'yes' | 'no';
   #stampedAt = 0;
+  readonly #tailBytesMax: number;
   #ticks = 0;
   #lastTick: Tick | undefined;
   #phase: 'open' | 'failed' | 'closed' = 'open';
@@ -56,6 +57,7 @@ export class Following {
     this.#context = context;
     const { database, options } = context;
     const { start } = database;
+    this.#tailBytesMax = context.tailBytesMax ?? TAIL_BYTES_MAX;
     this.#tail = start.kind === 'proved' ? start.tail : new Tail(context.now());
     this.#collects = start.kind === 'proved' ? 'yes' : 'no';
     this.#loop = new LookLoop({
@@ -76,6 +78,7 @@ export class Following {
         intervalMs: options.checkpointIntervalMs,
       },
       take: this.#take,
+      mayMove: () => !this.#isPinned,
       now: () => performance.now(),
       onOverrun: (tookMs) => {
         const message = `the write barrier took ${Math.round(tookMs)} ms`;
@@ -123,7 +126,7 @@ export class Following {
 
   /** Cuts what is committed now. Where an image is being taken, resolves after it is staged. */
   async sync(): Promise<bigint | undefined> {
-    if (this.#collects === 'no' || this.#announced !== undefined) await this.#imagingTask;
+    if (this.isImaging) await this.#imagingTask;
     if (this.#phase !== 'open' || this.#head === undefined) return undefined;
     try {
       this.#look();
@@ -134,6 +137,11 @@ export class Following {
     }
     const { txid } = this.#head;
     return (await this.#publisher.settled()) === 'published' ? txid : undefined;
+  }
+
+  /** Whether an image is being made that is the next commit: a sync waits for it. */
+  get isImaging(): boolean {
+    return this.#collects === 'no' || this.#announced !== undefined;
   }
 
   stats(): FollowStats {
@@ -162,7 +170,7 @@ export class Following {
 
   readonly #take = (batch: FrameBatch): void => {
     this.#imaging?.add(batch);
-    if (this.#collects === 'yes') this.#tail.add(batch);
+    if (this.#collects === 'yes') this.#tail.add(batch, this.#tailBytesMax);
   };
 
   readonly #look = (): Look => {
@@ -227,7 +235,7 @@ export class Following {
     if (this.#head === undefined || this.#tail.isEmpty || this.#publisher.isCutting) return;
     const { options, now } = this.#context;
     const due = now() - this.#lastCutAt >= options.syncIntervalMs;
-    if (due || this.#tail.spilled || this.#tail.sizeBytes >= TAIL_BYTES_MAX / 2) this.#cut();
+    if (due || this.#tail.spilled || this.#tail.sizeBytes >= this.#tailBytesMax / 2) this.#cut();
   }
 
   #cut(): void {

@@ -62,6 +62,13 @@ export const PLANTED = {
       replace: `if (held >= 0 || header === undefined) return true;`,
     },
   ],
+  readerMovesOverSpilledFrames: [
+    {
+      file: 'database/following.ts',
+      find: `return this.#publisher.pinsLog || this.#tail.spilled;`,
+      replace: `return this.#publisher.pinsLog && this.#tail.since < 0;`,
+    },
+  ],
   resumeWithoutProof: [
     {
       file: 'database/position.ts',

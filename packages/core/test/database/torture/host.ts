@@ -41,6 +41,8 @@ const engine = new EngineClass({
   options,
   kernel: createKernel(),
   now: Date.now,
+  // Small enough that large transactions do not fit: their frames are then read from the log.
+  tailBytesMax: 128 * 1024,
   emit: (event) => {
     post({ kind: 'event', event });
     if (event.kind === 'staged' && event.file.maxTXID > head) head = event.file.maxTXID;
