@@ -143,6 +143,7 @@ function classify(code: string, status: number | undefined): ErrorCode {
   switch (code) {
     case 'NoSuchKey':
     case 'NoSuchVersion':
+    case 'NotFound': // of HEAD
       return 'REPLICA_NOT_FOUND';
     case 'NoSuchBucket':
     case 'AuthorizationHeaderMalformed': // it is in another region
@@ -157,6 +158,7 @@ function classify(code: string, status: number | undefined): ErrorCode {
     case 'ObjectLocked':
       return 'REPLICA_PERMISSION_DENIED';
     case 'InvalidAccessKeyId':
+    case 'XAdminUserNotFound': // versitygw, with 404
     case 'SignatureDoesNotMatch':
     case 'ExpiredToken':
     case 'InvalidToken':
@@ -224,12 +226,12 @@ function classify(code: string, status: number | undefined): ErrorCode {
     case 'ERR_STREAM_PREMATURE_CLOSE':
       return 'REPLICA_UNAVAILABLE';
     default:
-      return byStatus(status);
+      return byStatus(code, status);
   }
 }
 
-/** Where the answer has no code: of HEAD, and of what stands between us and S3. */
-function byStatus(status: number | undefined): ErrorCode {
+/** Where the answer has no code that we know: of HEAD, and of what stands between us and S3. */
+function byStatus(code: string, status: number | undefined): ErrorCode {
   switch (status) {
     case 301:
     case 307:
@@ -239,7 +241,8 @@ function byStatus(status: number | undefined): ErrorCode {
     case 403:
       return 'REPLICA_PERMISSION_DENIED';
     case 404:
-      return 'REPLICA_NOT_FOUND';
+      // With a code that we do not know, something else than the object was not found.
+      return code === 'UnknownError' ? 'REPLICA_NOT_FOUND' : 'REPLICA_UNKNOWN';
     case 405:
     case 501:
       return 'REPLICA_UNSUPPORTED';

@@ -26,6 +26,8 @@ const ANSWERS: [string, number, ErrorCode][] = [
   ['AuthorizationHeaderMalformed', 400, 'REPLICA_DESTINATION_NOT_FOUND'],
   ['AccessDenied', 403, 'REPLICA_PERMISSION_DENIED'],
   ['InvalidAccessKeyId', 403, 'REPLICA_UNAUTHENTICATED'],
+  ['XAdminUserNotFound', 404, 'REPLICA_UNAUTHENTICATED'],
+  ['NoSuchThing', 404, 'REPLICA_UNKNOWN'],
   ['SignatureDoesNotMatch', 403, 'REPLICA_UNAUTHENTICATED'],
   ['ExpiredToken', 400, 'REPLICA_UNAUTHENTICATED'],
   ['SlowDown', 503, 'REPLICA_RATE_LIMITED'],
@@ -39,6 +41,7 @@ const ANSWERS: [string, number, ErrorCode][] = [
   ['NotImplemented', 501, 'REPLICA_UNSUPPORTED'],
   // Answers without a body that we understand.
   ['UnknownError', 403, 'REPLICA_PERMISSION_DENIED'],
+  ['UnknownError', 404, 'REPLICA_NOT_FOUND'],
   ['UnknownError', 412, 'REPLICA_CONFLICT'],
   ['UnknownError', 429, 'REPLICA_RATE_LIMITED'],
   ['UnknownError', 502, 'REPLICA_UNAVAILABLE'],
