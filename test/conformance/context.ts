@@ -102,23 +102,32 @@ export function bodyOf(bytes: Uint8Array, chunkBytes = CHUNK_BYTES): LTXBody {
   };
 }
 
-/** A body that does something before the chunk at an index, or before it ends. */
+/**
+ * A body that does something before the chunk at an index, or before it ends; once, however often
+ * it is opened: for a checksum before the send, or again after an answer that was lost.
+ */
 export function bodyThat(
   bytes: Uint8Array,
   index: number | 'end',
   act: () => Promise<void> | void,
 ): LTXBody {
+  const last = Math.ceil(bytes.byteLength / CHUNK_BYTES) - 1;
+  let done = false;
+  const actOnce = async (): Promise<void> => {
+    if (done) return;
+    done = true;
+    await act();
+  };
   return {
     ...bodyOf(bytes),
     async *open() {
-      const last = Math.ceil(bytes.byteLength / CHUNK_BYTES) - 1;
       let count = 0;
       for await (const chunk of bodyOf(bytes).open()) {
-        if (index !== 'end' && count === Math.min(index, last)) await act();
+        if (index !== 'end' && count === Math.min(index, last)) await actOnce();
         yield chunk;
         count += 1;
       }
-      if (index === 'end') await act();
+      if (index === 'end') await actOnce();
     },
   };
 }

@@ -57,6 +57,8 @@ export interface Conformance {
   /** What must not be read in any message. */
   readonly secrets: readonly string[];
   readonly deviations?: Readonly<Record<string, string>>;
+  /** Default: both. */
+  readonly layers?: readonly Layer[];
   open(): Promise<Setup>;
 }
 
@@ -82,7 +84,7 @@ export const CASES: readonly Case[] = [
 
 export function describeConformance(conformance: Conformance): void {
   const { deviations = {}, name } = conformance;
-  for (const layer of ['bare', 'wrapped'] as const) {
+  for (const layer of conformance.layers ?? (['bare', 'wrapped'] as const)) {
     describe(`${name}, ${layer}`, () => {
       let setup: Setup;
       beforeAll(async () => {
@@ -113,7 +115,7 @@ export function describeConformance(conformance: Conformance): void {
 }
 
 /** Core emulates ranges; everything else that is not claimed is not there. */
-export function isJudged(each: Case, conformance: Conformance, layer: Layer): boolean {
+function isJudged(each: Case, conformance: Conformance, layer: Layer): boolean {
   const { capabilities, hooks, objects } = conformance;
   return (each.needs ?? []).every((need) => {
     switch (need) {

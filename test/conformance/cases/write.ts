@@ -90,7 +90,7 @@ export const writeCases: readonly Case[] = [
       await write(replica, ref(0, 1), pattern(9, 1));
       const bytes = pattern(SIZE_BYTES, 1);
       const body = bodyThat(bytes, 3, async () => {
-        assert.equal(await held(other, FILE), 'none');
+        assertBytes(await held(other, FILE), 'none');
         assert.deepEqual(names(await list(other, 1)), []);
       });
       await replica.writeFile(FILE, body);

@@ -1,0 +1,74 @@
+/** Memory behind a network that fails every few calls: the wrappers keep every promise all the same. */
+
+import { memoryDestination, MemoryStore, type Destination } from '@sluice/core/backend';
+
+import { ReplicationError } from '../../packages/core/src/error.ts';
+import { wrapDestination } from '../../packages/core/src/replica/wrap.ts';
+import { chaos, type Fault } from '../../packages/core/test/replica/chaos.ts';
+import { describeConformance, type Setup } from './suite.ts';
+
+describeConformance({
+  name: 'memory behind a bad network',
+  layout: 'tree',
+  capabilities: { ranges: true, ifAbsent: 'any-size' },
+  objects: 'claimed',
+  hooks: ['raw', 'vanish'],
+  partSizeBytes: 100_000,
+  secrets: [],
+  layers: ['wrapped'],
+  open: async () => openBadNetwork(),
+});
+
+const reset = new ReplicationError('REPLICA_UNAVAILABLE', 'the connection was reset');
+
+/** Strikes each client at its first calls, in every way, and then now and again. */
+function faults(): Fault[] {
+  return [0, 7, 31, 200].flatMap((after): Fault[] => [
+    { on: 'writeFile', after, at: 'before', error: reset },
+    { on: 'writeFile', after: after + 2, at: 'commit', error: reset },
+    { on: 'openFile', after, at: 'before', error: reset },
+    { on: 'openFile', after: after + 1, at: 1, error: reset },
+    { on: 'openFile', after: after + 3, at: 0, error: 'end' },
+    { on: 'listFiles', after, at: 0, error: reset },
+    { on: 'listFiles', after: after + 1, at: 3, error: reset },
+    { on: 'deleteFiles', after, at: 'commit', error: reset },
+  ]);
+}
+
+/** A hundred times as fast as ours, so that waiting costs nothing. */
+const fastClock = {
+  now: () => Date.now(),
+  after(ms: number, ring: () => void): () => void {
+    const timer = setTimeout(ring, ms / 100);
+    return () => clearTimeout(timer);
+  },
+};
+
+function openBadNetwork(): Setup {
+  const store = new MemoryStore();
+  let paths = 0;
+  return {
+    async connect(): Promise<Destination> {
+      const memory = memoryDestination({ store, chunkBytes: 65_536 });
+      const bad = {
+        ...memory,
+        replica: (path: string) => chaos(memory.replica(path), ...faults()).client,
+      };
+      return wrapDestination(bad, { clock: fastClock, stallMs: 3_000_000, silenceMs: 3_000_000 });
+    },
+    newPath: () => `replica-${(paths += 1)}`,
+    raw: {
+      async put(key, bytes) {
+        store.put(key, bytes, { modifiedAt: new Date() });
+      },
+      keys: async (prefix) => store.keys(prefix),
+    },
+    async vanish() {
+      store.exists = false;
+      return async () => {
+        store.exists = true;
+      };
+    },
+    stop: async () => store.objects.clear(),
+  };
+}
