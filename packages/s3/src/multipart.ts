@@ -90,14 +90,23 @@ async function sendParts(bucket: Bucket, of: Upload, place: Place): Promise<Sent
   const failed = new AbortController();
   const signals = [of.signal, work.closing, failed.signal];
   const sending: Promise<SentPart>[] = [];
+  // Memory of parts that have been answered is used again: the garbage of a fast upload would
+  // otherwise be a multiple of what the budget says.
+  const spare: Uint8Array[] = [];
   try {
     for (let number = 1; (number - 1) * partBytes < sizeBytes; number += 1) {
       const giveBack = await budget.take(partBytes, signals);
       try {
-        const bytes = await reader.next(partBytes);
+        const memory = spare.pop() ?? Buffer.allocUnsafeSlow(partBytes);
+        const bytes = await reader.next(partBytes, memory);
         for (const signal of signals) signal?.throwIfAborted();
         const part = { ...place, PartNumber: number };
-        const sent = sendPart(bucket, of, part, bytes, failed.signal).finally(giveBack);
+        const sent = sendPart(bucket, of, part, bytes, failed.signal)
+          .then((answer) => {
+            spare.push(memory);
+            return answer;
+          })
+          .finally(giveBack);
         // The first part that fails ends the others, and is what the call tells.
         sent.catch((error: unknown) => failed.abort(error));
         sending.push(sent);

@@ -4,7 +4,6 @@ import type { Readable } from 'node:stream';
 import {
   isError,
   ReplicationError,
-  untilAborted,
   type AbortableOptions,
   type ByteRange,
 } from '@sluice/core/backend';
@@ -82,7 +81,7 @@ function endWith(stream: Readable, signals: readonly (AbortSignal | undefined)[]
   stream.on('error', () => undefined);
 }
 
-/** The bytes. Leaving early frees the connection. */
+/** The bytes. Leaving early frees the connection; an abort destroys the stream (endWith). */
 async function* bytesOf(
   stream: Readable,
   bucket: Bucket,
@@ -90,7 +89,10 @@ async function* bytesOf(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   try {
-    yield* untilAborted(stream as AsyncIterable<Uint8Array>, signal, bucket.work.closing);
+    for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+      bucket.work.check(signal); // what had come before the abort is not wanted either
+      yield chunk;
+    }
   } catch (error) {
     bucket.work.check(signal);
     throw toReplicationError(error, what);

@@ -16,10 +16,13 @@ export class PartReader {
     this.#what = what;
   }
 
-  /** The next bytes, up to `partBytes`. With the last of them it is sure that no more follow. */
-  async next(partBytes: number): Promise<Uint8Array> {
+  /**
+   * The next bytes, up to `partBytes`: a view of `memory`, if that is given. With the last of them
+   * it is sure that no more follow.
+   */
+  async next(partBytes: number, memory?: Uint8Array): Promise<Uint8Array> {
     const wanted = Math.min(partBytes, this.#sizeBytes - this.#readBytes);
-    const part = Buffer.allocUnsafeSlow(wanted); // of its own: a pool would keep it all
+    const part = memory?.subarray(0, wanted) ?? Buffer.allocUnsafeSlow(wanted);
     let length = 0;
     while (length < wanted) {
       if (!(await this.#fill())) throw this.#wrongSize('fewer');

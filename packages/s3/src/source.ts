@@ -1,7 +1,8 @@
 /** What is to be written, and the reading of it. */
 
-import { untilAborted, type LTXBody } from '@sluice/core/backend';
+import type { LTXBody } from '@sluice/core/backend';
 import type { Bucket } from './bucket.ts';
+import { leavable } from './leavable.ts';
 import { PartReader } from './parts.ts';
 
 export interface Upload {
@@ -22,6 +23,6 @@ export interface Uploaded {
 
 /** The body's bytes, to be left at once when the call is aborted, even if the source hangs. */
 export function openSource(bucket: Bucket, of: Upload): PartReader {
-  const source = untilAborted(of.body.open(), of.signal, bucket.work.closing);
+  const source = leavable(of.body.open(), [of.signal, bucket.work.closing]);
   return new PartReader(source, of.body.sizeBytes, of.what);
 }
