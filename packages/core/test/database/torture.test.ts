@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { plant, PLANTED } from '../support/mutant.ts';
+import { plant, PLANTED, PLANTED_IN_THE_TAIL } from '../support/mutant.ts';
 import { seedOf } from '../support/random.ts';
 import { torture } from './torture/torture.ts';
 
@@ -18,7 +18,7 @@ for (const pageSize of [512, 4096, 16384]) {
   }, 600_000);
 }
 
-for (const [name, planted] of Object.entries(PLANTED)) {
+for (const [name, planted] of Object.entries({ ...PLANTED, ...PLANTED_IN_THE_TAIL })) {
   test(`the torture finds a planted error: ${name}`, async () => {
     const seed = seedOf();
     console.log(`SLUICE_SEED=${seed}`);
