@@ -96,7 +96,9 @@ function readSkew(error: SDKError): number | undefined {
 }
 
 function describe({ code, message, status, requestID }: Answer): string {
-  const said = [code, message].filter((part) => part !== '' && part !== 'UnknownError');
+  const said = [code, message.replace(/\.$/, '')].filter(
+    (part) => part !== '' && part !== 'UnknownError',
+  );
   const of = status === undefined ? [] : [`status ${status}`];
   if (requestID !== undefined) of.push(`request ${requestID}`);
   return `${said.join(': ') || 'failed'}${of.length > 0 ? ` (${of.join(', ')})` : ''}`;

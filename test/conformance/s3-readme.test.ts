@@ -1,0 +1,141 @@
+/** What the README of @sluice/s3 says, against what is so. */
+
+import { readFileSync } from 'node:fs';
+import type { Destination } from '@sluice/core/backend';
+import { parse as parseYAML } from 'yaml';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { parseConfig } from '../../packages/s3/src/config.ts';
+import { OTHER, PRESETS } from '../../packages/s3/src/presets.ts';
+import { assumeRole } from '../servers/assume-role.ts';
+import { startMinio } from '../servers/minio.ts';
+import type { RealS3 } from '../servers/real-s3.ts';
+import { connectS3 } from '../servers/s3-access.ts';
+import { PART_BYTES, rejectionOf } from '../servers/s3-fixture.ts';
+import { describeWith } from '../support/require.ts';
+import { bodyOf, list, pattern, read, ref } from './context.ts';
+
+const README = readFileSync(new URL('../../packages/s3/README.md', import.meta.url), 'utf8');
+
+function blocks(language: string): string[] {
+  const pattern = new RegExp('```' + language + '\\n([^]*?)```', 'g');
+  return Array.from(README.matchAll(pattern), (match) => match[1] ?? '');
+}
+
+test('its configuration is one', () => {
+  const { dbs } = parseYAML(blocks('yaml')[0] ?? '') as { dbs: { replicas: unknown[] }[] };
+  const { config, path } = parseConfig(dbs[0]?.replicas[0]);
+  expect([config.bucket, config.region, path]).toEqual(['my-app-backups', 'eu-west-1', 'app.db']);
+});
+
+test('its table has every key', () => {
+  const source = readFileSync(new URL('../../packages/s3/src/config.ts', import.meta.url), 'utf8');
+  const keys = new Set(
+    Array.from(source.matchAll(/reader\.\w+\(\s*'([a-z0-9-]+)'/g), ([, key]) => key),
+  );
+  for (const key of ['type', 'name']) keys.delete(key);
+  expect(keys.size).toBeGreaterThan(15);
+  const table = README.slice(README.indexOf('## Configuration'), README.indexOf('### Providers'));
+  const missing = [...keys].filter((key) => !table.includes(`\`${key}\``));
+  expect(missing).toEqual([]);
+});
+
+test('its table of providers is that of the presets', () => {
+  const carried = {
+    md5: 'Content-MD5',
+    crc32: 'CRC-32',
+    none: 'nothing',
+    'one-by-one': 'one by one',
+  };
+  for (const preset of [OTHER, ...PRESETS]) {
+    const row = [
+      preset === OTHER ? 'any other' : preset.name,
+      carried[preset.deletes],
+      preset.partsAtOnce,
+      preset.partsMax.toLocaleString('en'),
+      preset.conditions === 'honoured' ? 'claimed' : 'not claimed',
+    ];
+    expect(README).toContain(`| ${row.join(' | ')} |`);
+  }
+});
+
+describeWith(['minio'], 'its policies, at MinIO', () => {
+  let minio: RealS3;
+  beforeAll(async () => {
+    minio = await startMinio();
+  });
+  afterAll(() => minio.stop());
+
+  const FILE = ref(0, 1);
+  const LARGE = ref(9, 1, 7);
+
+  /** A destination whose keys may do what a policy of the README says. */
+  async function allowedBy(policy: string): Promise<Destination> {
+    const ofBucket = policy.replaceAll('my-app-backups', minio.bucket);
+    const credentials = await assumeRole(minio, ofBucket);
+    const destination = await connectS3({ ...minio, credentials }, { 'part-size': PART_BYTES });
+    onTestFinished(() => destination.close());
+    return destination;
+  }
+
+  test('let replicate, restore and delete, and nothing outside of the path', async () => {
+    const [policy = ''] = blocks('json');
+    const destination = await allowedBy(policy);
+    const replica = destination.replica('app.db');
+    await replica.writeFile(FILE, bodyOf(pattern(9, 1)), { condition: 'if-absent' });
+    await replica.writeFile(LARGE, bodyOf(pattern(PART_BYTES + 1, 1)));
+    expect(await list(replica, 'all')).toHaveLength(2);
+    expect(await read(replica, FILE)).toHaveLength(9);
+    await replica.copyFile?.(FILE, ref(0, 2));
+    const controller = new AbortController();
+    const { signal } = controller;
+    const aborted = replica.writeFile(
+      ref(9, 1, 8),
+      { ...bodyOf(pattern(3 * PART_BYTES, 1)), open: () => abortedAfter(controller) },
+      { signal },
+    );
+    await rejectionOf(aborted);
+    await replica.deleteFiles([FILE, ref(0, 2), LARGE]);
+    expect(await list(replica, 'all')).toEqual([]);
+    const other = destination.replica('other.db');
+    await allDenied([
+      other.writeFile(FILE, bodyOf(pattern(9, 1))),
+      other.deleteFiles([FILE]),
+      list(other, 'all'),
+      read(other, FILE),
+    ]);
+  });
+
+  test('let restore, and nothing else', async () => {
+    const [whole = '', restoring = ''] = blocks('json');
+    await (await allowedBy(whole)).replica('app.db').writeFile(FILE, bodyOf(pattern(9, 1)));
+    const replica = (await allowedBy(restoring)).replica('app.db');
+    expect(await list(replica, 'all')).toHaveLength(1);
+    expect(await read(replica, FILE)).toHaveLength(9);
+    await allDenied([
+      replica.writeFile(ref(0, 2), bodyOf(pattern(9, 1))),
+      replica.deleteFiles([FILE]),
+    ]);
+  });
+
+  test('without s3:DeleteObject leave a replica that only grows', async () => {
+    const [policy = ''] = blocks('json');
+    const replica = (await allowedBy(policy.replace('"s3:DeleteObject", ', ''))).replica('app.db');
+    await replica.writeFile(ref(0, 3), bodyOf(pattern(9, 1)));
+    expect(await rejectionOf(replica.deleteFiles([ref(0, 3)]))).toMatchObject({
+      code: 'REPLICA_PERMISSION_DENIED',
+      failures: [{ code: 'REPLICA_PERMISSION_DENIED' }],
+    });
+    expect(await read(replica, ref(0, 3))).toHaveLength(9);
+  });
+});
+
+async function allDenied(calls: readonly Promise<unknown>[]): Promise<void> {
+  for (const error of await Promise.all(calls.map(rejectionOf))) {
+    expect(error).toMatchObject({ code: 'REPLICA_PERMISSION_DENIED' });
+  }
+}
+
+async function* abortedAfter(controller: AbortController): AsyncGenerator<Uint8Array> {
+  for await (const chunk of bodyOf(pattern(2 * PART_BYTES, 1)).open()) yield chunk;
+  controller.abort(new Error('not wanted'));
+}
