@@ -31,8 +31,9 @@ export function createLogger(options: LogOptions): Logger {
   const now = options.now ?? ((): Date => new Date());
   const write = (level: LogLevel, message: string, fields: Fields = {}): void => {
     if (LOG_LEVELS.indexOf(level) < least) return;
-    const line = FORMATS[options.type](now().toISOString(), level, message, given(fields));
-    options.stream.write(`${options.secrets.clean(line)}\n`);
+    const pairs = given(fields, options.secrets);
+    const line = FORMATS[options.type](now(), level, options.secrets.clean(message), pairs);
+    options.stream.write(`${line}\n`);
   };
   return {
     debug: (message, fields) => write('debug', message, fields),
@@ -49,47 +50,52 @@ export function toLogLevel(word: string): LogLevel | undefined {
 }
 
 type Format = (
-  time: string,
+  time: Date,
   level: LogLevel,
   message: string,
   fields: readonly [string, unknown][],
 ) => string;
 
 const FORMATS: Readonly<Record<LogType, Format>> = {
-  text: (time, level, message, fields) =>
-    [
-      `time=${time}`,
-      `level=${level.toUpperCase()}`,
-      `msg=${quote(message)}`,
-      ...pairs(fields),
-    ].join(' '),
+  text: (time, level, message, fields) => {
+    const head = `time=${time.toISOString()} level=${level.toUpperCase()} msg=${quote(message)}`;
+    return [head, ...pairs(fields)].join(' ');
+  },
   json: (time, level, message, fields) =>
     JSON.stringify({
       time,
       level: level.toUpperCase(),
       msg: message,
-      ...Object.fromEntries(fields.map(([key, value]) => [key, plain(value)])),
+      ...Object.fromEntries(fields),
     }),
-  pretty: (time, level, message, fields) =>
-    [time.slice(11, 23), level.toUpperCase().padEnd(5), message, ...pairs(fields)].join(' '),
+  pretty: (time, level, message, fields) => {
+    const head = `${time.toISOString().slice(11, 23)} ${level.toUpperCase().padEnd(5)} ${message}`;
+    return [head, ...pairs(fields)].join(' ');
+  },
 };
 
-function given(fields: Fields): [string, unknown][] {
-  return Object.entries(fields).filter(([, value]) => value !== undefined);
+/** The fields that have a value, as JSON can say it, without secrets. */
+function given(fields: Fields, secrets: Secrets): [string, unknown][] {
+  return Object.entries(fields).flatMap(([key, value]): [string, unknown][] =>
+    value === undefined ? [] : [[key, plain(value, secrets)]],
+  );
+}
+
+/** Cleaned before it is quoted: quoting may hide a secret from whoever looks for it. */
+function plain(value: unknown, secrets: Secrets): unknown {
+  const text = JSON.stringify(value, (_, inner: unknown) => {
+    if (typeof inner === 'string') return secrets.clean(inner);
+    if (typeof inner === 'bigint') return inner.toString();
+    return inner instanceof Error ? secrets.clean(inner.message) : inner;
+  });
+  return text === undefined ? String(value) : (JSON.parse(text) as unknown);
 }
 
 function pairs(fields: readonly [string, unknown][]): string[] {
-  return fields.map(([key, value]) => `${key}=${quote(plain(value))}`);
+  return fields.map(([key, value]) => `${key}=${quote(value)}`);
 }
 
 function quote(value: unknown): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   return text === '' || /[\s"=\\]|[^\x20-\x7e]/.test(text) ? JSON.stringify(text) : text;
-}
-
-/** What JSON can say of it. */
-function plain(value: unknown): unknown {
-  if (typeof value === 'bigint') return value.toString();
-  if (value instanceof Error) return value.message;
-  return value;
 }

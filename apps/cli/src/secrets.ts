@@ -14,7 +14,7 @@ export class Secrets {
     if (value.length >= LENGTH_MIN) this.#values.add(value);
   }
 
-  /** `text` without any of them, also not as a URL or JSON spells them. */
+  /** `text` without any of them, also not as a URL spells them. */
   clean(text: string): string {
     let cleaned = text;
     for (const value of this.#values) {
@@ -25,7 +25,7 @@ export class Secrets {
 }
 
 function spellings(value: string): Set<string> {
-  return new Set([value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1)]);
+  return new Set([value, encodeURIComponent(value)]);
 }
 
 /** Takes user, password and query from what looks like a URL: they may hold secrets. */

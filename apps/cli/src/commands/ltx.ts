@@ -4,7 +4,7 @@ import { formatFilename, formatTXID, messageOf, type LTXFileInfo } from '@sluice
 import { usageError, type Arguments } from '../args.ts';
 import type { DestinationConfig } from '../config/model.ts';
 import { Destinations } from '../destinations.ts';
-import { exitCodeOf } from '../exit-codes.ts';
+import { exitCodeOf } from '../exit-of-error.ts';
 import { interruptible } from '../interrupt.ts';
 import { createLogger } from '../log.ts';
 import { select } from '../select.ts';

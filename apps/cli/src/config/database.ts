@@ -83,7 +83,8 @@ async function readReplicas(
   const many = values.node('replicas');
   const found: [Node, Path][] = one === undefined ? [] : [[one, [...path, 'replica']]];
   if (many?.kind === 'list') {
-    if (many.items.length === 0) issues.add([...path, 'replicas'], `${spell(path)}: no replicas`);
+    const at = [...path, 'replicas'];
+    if (many.items.length === 0) issues.add(at, `${spell(at)} is empty: it would go nowhere`);
     found.push(
       ...many.items.map((item, index): [Node, Path] => [item, [...path, 'replicas', index]]),
     );

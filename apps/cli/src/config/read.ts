@@ -18,6 +18,8 @@ const COMMAND_LINE = 'the command line';
 /** Litestream's. */
 const SHUTDOWN_SYNC_TIMEOUT_MS = 30_000;
 const SHUTDOWN_SYNC_INTERVAL_MS = 500;
+/** What a timeout of 0 gives: time for one request to be answered. */
+const ONE_TRY_MS = 2_000;
 
 export interface ReadOptions {
   /** For messages. */
@@ -56,7 +58,10 @@ export async function readConfig(text: string, options: ReadOptions): Promise<Co
     addr: top.text('addr'),
     exec: top.text('exec'),
     log: readLog(top, environment, notes),
-    shutdownSyncTimeoutMs: top.number('shutdown-sync-timeout') ?? SHUTDOWN_SYNC_TIMEOUT_MS,
+    shutdownSyncTimeoutMs:
+      top.number('shutdown-sync-timeout') === 0
+        ? ONE_TRY_MS
+        : (top.number('shutdown-sync-timeout') ?? SHUTDOWN_SYNC_TIMEOUT_MS),
     shutdownSyncIntervalMs: top.number('shutdown-sync-interval') ?? SHUTDOWN_SYNC_INTERVAL_MS,
     notes,
   };

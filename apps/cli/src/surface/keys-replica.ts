@@ -34,7 +34,7 @@ const COMMON: readonly Key[] = [
     ...BOTH,
     standard: 'its type, then s3-2, s3-3, …',
   }),
-  replica('path', TEXT, '/backup/app', 'where the files of this database lie', BOTH),
+  replica('path', TEXT, '/backup/other', 'where the files of this database lie', BOTH),
   replica('url', TEXT, 's3://bucket/app', 'type, place and settings in one', BOTH),
   replica('sync-interval', INTERVAL, '500ms', 'at most one file per this time; see below', {
     ...BOTH,

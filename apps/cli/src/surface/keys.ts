@@ -33,9 +33,9 @@ const FOLDERS = notYet(
   'name each database under dbs, by its path',
 );
 const WATCHING = notYet('nothing is pinged', 'watch /metrics (addr), or "sluice status"');
-const SOCKET = notYetUnless('false', 'a running replicator takes no orders', 'leave it out');
+const NO_SOCKET = ['a running replicator takes no orders', 'leave it out'] as const;
 
-const GLOBAL_KEYS: readonly Key[] = [
+export const GLOBAL_KEYS: readonly Key[] = [
   global('dbs', LIST, '[]', 'the databases', BOTH),
   global('addr', TEXT, '":9091"', '/metrics and /healthz are served here; ":9090" is 127.0.0.1', {
     ...BOTH,
@@ -82,7 +82,7 @@ const GLOBAL_KEYS: readonly Key[] = [
     'shutdown-sync-timeout',
     DURATION,
     '45s',
-    'at the end, a destination without progress for so long is left behind; 0 is one try',
+    'at the end, a destination without progress for so long is left behind; 0 is one short try',
     { standard: '30s' },
   ),
   global('shutdown-sync-interval', INTERVAL, '250ms', 'time between tries at the end', {
@@ -101,9 +101,13 @@ const GLOBAL_KEYS: readonly Key[] = [
     fate: WATCHING,
   }),
   global('heartbeat-interval', DURATION, '5m', 'how often', { fate: WATCHING }),
-  global('socket.enabled', BOOLEAN, 'true', 'a socket for orders', { fate: SOCKET }),
-  global('socket.path', TEXT, '/var/run/litestream.sock', 'where', { fate: SOCKET }),
-  global('socket.permissions', TEXT, '"0600"', 'for whom', { fate: SOCKET }),
+  global('socket.enabled', BOOLEAN, 'true', 'a socket for orders', {
+    fate: notYetUnless('false', ...NO_SOCKET),
+  }),
+  global('socket.path', TEXT, '/var/run/litestream.sock', 'where', {
+    fate: notYet(...NO_SOCKET),
+  }),
+  global('socket.permissions', TEXT, '"0600"', 'for whom', { fate: notYet(...NO_SOCKET) }),
   global('mcp-addr', TEXT, '":3001"', 'tools for language models', {
     fate: notYet('there is no MCP server', 'use the commands with -json'),
   }),

@@ -1,0 +1,45 @@
+/** One command, from its words to its exit code. */
+
+import { parseArguments, type Arguments } from './args.ts';
+import { describeError } from './describe-error.ts';
+import { EXIT_CODES } from './exit-codes.ts';
+import { exitCodeOf } from './exit-of-error.ts';
+import { helpOf } from './help.ts';
+import { Interrupted } from './interrupt.ts';
+import type { Shell } from './shell.ts';
+import type { Command } from './surface/commands.ts';
+
+type Run = (args: Arguments, shell: Shell) => Promise<number>;
+
+/** Each is loaded only when it runs. */
+const RUNS: Readonly<Record<string, () => Promise<{ run: Run }>>> = {
+  replicate: () => import('./commands/replicate.ts'),
+  restore: () => import('./commands/restore.ts'),
+  databases: () => import('./commands/databases.ts'),
+  ltx: () => import('./commands/ltx.ts'),
+  status: () => import('./commands/status.ts'),
+  version: () => import('./commands/version.ts'),
+};
+
+export async function runCommand(
+  command: Command,
+  words: readonly string[],
+  shell: Shell,
+): Promise<number> {
+  try {
+    const args = parseArguments(command, words);
+    if (args.has('help')) {
+      shell.stdout.write(helpOf(command));
+      return EXIT_CODES.ok;
+    }
+    const load = RUNS[command.aliasOf ?? command.name];
+    if (load === undefined) throw new TypeError(`${command.name} is in the table and does nothing`);
+    const { run } = await load();
+    return await run(args, shell);
+  } catch (error) {
+    const isInterrupted = error instanceof Interrupted;
+    const said = isInterrupted ? `sluice: ${error.message}` : describeError(error);
+    shell.stderr.write(`${shell.secrets.clean(said)}\n`);
+    return isInterrupted ? error.exitCode : exitCodeOf(error);
+  }
+}

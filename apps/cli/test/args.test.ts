@@ -1,0 +1,87 @@
+import { expect, test } from 'vitest';
+import { parseArguments } from '../src/args.ts';
+import { COMMANDS, findCommand, type Command } from '../src/surface/commands.ts';
+
+const restore = findCommand('restore') as Command;
+
+test.each([
+  [['-o', 'x', 'db']],
+  [['--o', 'x', 'db']],
+  [['-o=x', 'db']],
+  [['--o=x', 'db']],
+  [['db', '-o', 'x']],
+  [['db', '--o=x']],
+])('a value may be written in Go’s ways, before or after the database: %j', (words) => {
+  const args = parseArguments(restore, words);
+  expect(args.text('o')).toBe('x');
+  expect(args.positionals).toEqual(['db']);
+});
+
+test.each([
+  ['-json', 'on'],
+  ['--json', 'on'],
+  ['-json=true', 'on'],
+  ['-json=1', 'on'],
+  ['-json=T', 'on'],
+  ['-json=false', 'off'],
+  ['--json=0', 'off'],
+])('%s turns the switch %s', (word, state) => {
+  expect(parseArguments(restore, [word]).has('json')).toBe(state === 'on');
+});
+
+test('a switch takes no value after a space: what follows is the database', () => {
+  const args = parseArguments(restore, ['-if-db-not-exists', 'true']);
+  expect(args.positionals).toEqual(['true']);
+});
+
+test('a value may begin with a dash, and hold an equals sign', () => {
+  const args = parseArguments(restore, ['-o', '-x', '-config=a=b']);
+  expect(args.text('o')).toBe('-x');
+  expect(args.text('config')).toBe('a=b');
+});
+
+test('what stands behind -- is no flag', () => {
+  expect(parseArguments(restore, ['--', '-o', 'x']).positionals).toEqual(['-o', 'x']);
+});
+
+test('of two equal flags the last counts', () => {
+  const args = parseArguments(restore, ['-o', 'a', '-json', '-o=b', '-json=false']);
+  expect([args.text('o'), args.has('json')]).toEqual(['b', false]);
+});
+
+test.each([
+  [['-ooo', 'x'], /unknown flag -ooo/],
+  [['-timestmap', 'x'], /did you mean -timestamp\?/],
+  [['-o'], /-o needs a value/],
+  [['-json=perhaps'], /-json is a switch: true or false, not "perhaps"/],
+])('%j is refused in words', (words, message) => {
+  expect(() => parseArguments(restore, words)).toThrow(message);
+});
+
+test('-no-expand-env is a switch of its own, not the opposite of another', () => {
+  expect(parseArguments(restore, ['-no-expand-env']).has('no-expand-env')).toBe(true);
+  expect(() => parseArguments(restore, ['-expand-env'])).toThrow(/did you mean -no-expand-env/);
+});
+
+const rows = COMMANDS.flatMap((command) =>
+  command.flags.map((flag) => ({ command, flag, name: `${command.name} -${flag.name}` })),
+);
+
+test.each(rows)(
+  '$name works, or is refused by name with what to use instead',
+  ({ command, flag }) => {
+    const words = flag.kind === 'switch' ? [`-${flag.name}`] : [`-${flag.name}`, 'value'];
+    const { fate } = flag;
+    if (fate.kind === 'refused') {
+      expect(fate.instead.length).toBeGreaterThan(8);
+      const parse = (): unknown => parseArguments(command, words);
+      expect(parse).toThrow(
+        `sluice ${command.name}: -${flag.name}: ${fate.reason}; ${fate.instead}`,
+      );
+      return;
+    }
+    const args = parseArguments(command, words);
+    if (flag.kind === 'switch') expect(args.has(flag.name)).toBe(true);
+    else expect(args.text(flag.name)).toBe('value');
+  },
+);

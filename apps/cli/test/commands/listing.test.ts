@@ -1,0 +1,180 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { goldenBucket } from '../support/golden.ts';
+import { sluice } from '../support/shell.ts';
+import { temporaryFolder, writeFile } from '../support/temporary.ts';
+
+const ISO = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
+
+test('ltx lists level 0 where no level is named, as Litestream does', async () => {
+  const { code, stdout } = await sluice(['ltx', `file://${goldenBucket()}`, '-json']);
+  expect(code).toBe(0);
+  const rows = JSON.parse(stdout) as Record<string, unknown>[];
+  expect(rows).toHaveLength(0x19);
+  expect(rows[0]).toEqual({
+    level: 0,
+    min_txid: '0000000000000001',
+    max_txid: '0000000000000001',
+    size: expect.any(Number) as number,
+    timestamp: expect.stringMatching(ISO) as string,
+    name: '0000000000000001-0000000000000001.ltx',
+    replica: 'file',
+  });
+});
+
+test('ltx -level all lists what lies there, level 9 its snapshots', async () => {
+  const bucket = goldenBucket();
+  const rowsOf = async (level: string): Promise<number> => {
+    const { stdout } = await sluice(['ltx', '-level', level, `file://${bucket}`]);
+    return stdout.trim().split('\n').length - 1;
+  };
+  const files = (fs.readdirSync(bucket, { recursive: true }) as string[]).filter((name) =>
+    name.endsWith('.ltx'),
+  );
+  expect(await rowsOf('all')).toBe(files.length);
+  expect(await rowsOf('9')).toBe(fs.readdirSync(path.join(bucket, 'ltx/9')).length);
+});
+
+test.each(['10', '-1', 'some'])('ltx -level %s is refused', async (level) => {
+  const { code, stderr } = await sluice(['ltx', `-level=${level}`, 'file:///a']);
+  expect([code, stderr]).toEqual([
+    2,
+    `sluice: sluice ltx: -level is 0 to 9, or all, not "${level}" (CONFIG_INVALID)\n`,
+  ]);
+});
+
+test('wal is ltx, and is told so', async () => {
+  const bucket = goldenBucket();
+  const { code, stdout, stderr } = await sluice(['wal', `file://${bucket}`]);
+  expect(code).toBe(0);
+  expect(stdout).toBe((await sluice(['ltx', `file://${bucket}`])).stdout);
+  expect(stderr).toContain('wal is an old name: use ltx');
+});
+
+test('a destination that fails hides no other, and is in the exit code', async () => {
+  const config = writeFile(
+    temporaryFolder(),
+    'sluice.yml',
+    `dbs: [{ path: /d, replicas: [{ path: /nowhere/at/all }, { path: ${goldenBucket()} }] }]`,
+  );
+  const { code, stdout, stderr } = await sluice(['ltx', '-config', config, '/d', '-json']);
+  expect(code).toBe(7);
+  expect(JSON.parse(stdout)).toHaveLength(0x19);
+  expect(stderr).toMatch(/level=ERROR msg="file: .*no such folder/);
+});
+
+test('databases lists each database with its destinations', async () => {
+  const config = writeFile(
+    temporaryFolder(),
+    'sluice.yml',
+    `dbs:
+- { path: /d, replicas: [{ type: s3, bucket: b, path: p }, { path: /backup, name: disk }] }
+- { path: /e, replica: { path: /backup-e } }
+`,
+  );
+  const { stdout } = await sluice(['databases', '-config', config, '-json']);
+  expect(JSON.parse(stdout)).toEqual([
+    {
+      path: '/d',
+      replica: 's3',
+      destinations: [
+        { name: 's3', type: 's3', target: 's3://b/p' },
+        { name: 'disk', type: 'file', target: 'file:///backup' },
+      ],
+    },
+    {
+      path: '/e',
+      replica: 'file',
+      destinations: [{ name: 'file', type: 'file', target: 'file:///backup-e' }],
+    },
+  ]);
+  const { stdout: text } = await sluice(['databases', '-config', config]);
+  expect(text).toBe(
+    'path  replica  target\n/d    s3       s3://b/p\n/d    disk     file:///backup\n/e    file     file:///backup-e\n',
+  );
+});
+
+test('the configuration is where -config says, else the variables, else the places', async () => {
+  const folder = temporaryFolder();
+  const config = (name: string): string =>
+    writeFile(folder, `${name}.yml`, `dbs: [{ path: /${name}, replica: { path: /b } }]`);
+  const files = { flag: config('flag'), ours: config('ours'), theirs: config('theirs') };
+  const places = [path.join(folder, 'not-there.yml'), config('place')];
+  const find = async (words: string[], environment: Record<string, string>): Promise<string> => {
+    const { stdout } = await sluice(['databases', '-json', ...words], environment, places);
+    return (JSON.parse(stdout) as { path: string }[])[0]?.path ?? '';
+  };
+  const both = { SLUICE_CONFIG: files.ours, LITESTREAM_CONFIG: files.theirs };
+  expect(await find(['-config', files.flag], both)).toBe('/flag');
+  expect(await find([], both)).toBe('/ours');
+  expect(await find([], { LITESTREAM_CONFIG: files.theirs })).toBe('/theirs');
+  expect(await find([], { SLUICE_CONFIG: '' })).toBe('/place');
+});
+
+test('without a configuration it is said where it was looked for', async () => {
+  const { code, stderr } = await sluice(['databases'], {}, ['/a.yml', '/b.yml']);
+  expect(code).toBe(2);
+  expect(stderr).toContain('there is neither /a.yml nor /b.yml; name one with -config');
+});
+
+test('-no-expand-env leaves dollars alone', async () => {
+  const config = writeFile(
+    temporaryFolder(),
+    's.yml',
+    'dbs: [{ path: "/$X", replica: { path: /b } }]',
+  );
+  const words = ['databases', '-config', config, '-json'];
+  expect((await sluice(words, { X: 'x' })).stdout).toContain('"path":"/x"');
+  expect((await sluice([...words, '-no-expand-env'], { X: 'x' })).stdout).toContain('"path":"/$X"');
+});
+
+test.each([[['version']], [['-version']], [['--version']]])(
+  '%j prints the version',
+  async (words) => {
+    const { code, stdout } = await sluice(words);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^\d+\.\d+\.\d+\n$/)]);
+  },
+);
+
+test('version -verbose tells Node and SQLite too, -json both as JSON', async () => {
+  const { stdout } = await sluice(['version', '-verbose', '-json']);
+  expect(JSON.parse(stdout)).toEqual({
+    version: expect.stringMatching(/^\d/) as string,
+    node: process.versions.node,
+    sqlite: expect.stringMatching(/^3\.\d+\.\d+$/) as string,
+    platform: `${process.platform}-${process.arch}`,
+  });
+});
+
+test.each([[['help']], [['-h']], [['--help']], [['-help']]])(
+  '%j tells the commands',
+  async (words) => {
+    const { code, stdout } = await sluice(words);
+    expect(code).toBe(0);
+    for (const name of ['replicate', 'restore', 'databases', 'ltx', 'status', 'version']) {
+      expect(stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
+    }
+  },
+);
+
+test('without a command, what there is goes to stderr', async () => {
+  const { code, stdout, stderr } = await sluice([]);
+  expect([code, stdout]).toEqual([2, '']);
+  expect(stderr).toContain('usage: sluice COMMAND');
+});
+
+test('help of a command is had in three ways', async () => {
+  const { stdout } = await sluice(['restore', '-h']);
+  expect(stdout).toContain('-timestamp RFC3339');
+  expect((await sluice(['help', 'restore'])).stdout).toBe(stdout);
+  expect((await sluice(['restore', '/d', '--help'])).stdout).toBe(stdout);
+});
+
+test('an unknown command is told the nearest', async () => {
+  const { code, stderr } = await sluice(['replicat']);
+  expect([code, stderr]).toEqual([
+    2,
+    'sluice replicat: there is no such command; did you mean replicate?\n',
+  ]);
+});

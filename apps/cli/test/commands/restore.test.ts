@@ -1,0 +1,264 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { cutBucket, damageBucket, expectedOf, goldenBucket, sha256 } from '../support/golden.ts';
+import { sluice } from '../support/shell.ts';
+import { closedEndpoint } from '../support/silent-server.ts';
+import { temporaryFolder, writeFile } from '../support/temporary.ts';
+
+const ISO = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
+const all = expectedOf();
+const latest = all.at(-1);
+
+function configOf(database: string, replicas: readonly string[]): string {
+  const lines = replicas.map((replica) => `  - ${replica}`).join('\n');
+  return writeFile(
+    temporaryFolder(),
+    'sluice.yml',
+    `dbs:\n- path: ${database}\n  replicas:\n${lines}\n`,
+  );
+}
+
+test('the latest comes back from a URL, byte for byte, and it is said from where', async () => {
+  const bucket = goldenBucket();
+  const output = path.join(temporaryFolder(), 'new', 'app.db');
+  const { code, stdout } = await sluice(['restore', '-o', output, `file://${bucket}`]);
+  expect(code).toBe(0);
+  expect(sha256(output)).toBe(latest?.file_sha256);
+  expect(stdout).toContain(`restored ${output} from file (file://${bucket}): TXID ${latest?.txid}`);
+});
+
+test('a database of the configuration comes back to its own path', async () => {
+  const database = path.join(temporaryFolder(), 'app.db');
+  const config = configOf(database, [`{ path: ${goldenBucket()} }`]);
+  const { code } = await sluice(['restore', database, '-config', config, '-integrity-check=full']);
+  expect(code).toBe(0);
+  expect(sha256(database)).toBe(latest?.file_sha256);
+});
+
+test.each([all[3], all[10]])('-txid $txid gives that state', async (expected) => {
+  const output = path.join(temporaryFolder(), 'app.db');
+  const words = [
+    'restore',
+    '--o',
+    output,
+    '--txid',
+    expected?.txid ?? '',
+    `file://${goldenBucket()}`,
+  ];
+  expect((await sluice(words)).code).toBe(0);
+  expect(sha256(output)).toBe(expected?.file_sha256);
+});
+
+test('-timestamp gives the state of that moment', async () => {
+  const expected = all[8];
+  const output = path.join(temporaryFolder(), 'app.db');
+  const words = [
+    'restore',
+    '-o',
+    output,
+    '-timestamp',
+    expected?.at ?? '',
+    `file://${goldenBucket()}`,
+  ];
+  expect((await sluice(words)).code).toBe(0);
+  expect(sha256(output)).toBe(expected?.file_sha256);
+});
+
+test('of several destinations, the one that reaches furthest is taken', async () => {
+  const behind = goldenBucket();
+  cutBucket(behind, '0000000000000012');
+  const output = path.join(temporaryFolder(), 'app.db');
+  const replicas = [`{ path: ${behind}, name: near }`, `{ path: ${goldenBucket()}, name: far }`];
+  const config = configOf('/data/app.db', replicas);
+  const { stdout } = await sluice(['restore', '-config', config, '-o', output, '/data/app.db']);
+  expect(stdout).toContain('from far (');
+  expect(sha256(output)).toBe(latest?.file_sha256);
+});
+
+test('-replica chooses a destination, whatever it lacks', async () => {
+  const behind = goldenBucket();
+  cutBucket(behind, '0000000000000012');
+  const output = path.join(temporaryFolder(), 'app.db');
+  const replicas = [`{ path: ${behind}, name: near }`, `{ path: ${goldenBucket()}, name: far }`];
+  const config = configOf('/data/app.db', replicas);
+  const words = ['restore', '-config', config, '-o', output, '/data/app.db', '-replica'];
+  expect((await sluice([...words, 'near', '-json'])).stdout).toContain('"txid":"0000000000000012"');
+  const unknown = await sluice([...words, 'nobody']);
+  expect(unknown.code).toBe(2);
+  expect(unknown.stderr).toContain('no destination is called nobody: there are near, far');
+});
+
+test('a destination that is damaged is said, and the next is taken', async () => {
+  const damaged = goldenBucket();
+  damageBucket(damaged, latest?.txid ?? '');
+  const behind = goldenBucket();
+  cutBucket(behind, '0000000000000018');
+  const output = path.join(temporaryFolder(), 'app.db');
+  const replicas = [`{ path: ${damaged}, name: damaged }`, `{ path: ${behind}, name: whole }`];
+  const config = configOf('/data/app.db', replicas);
+  const { code, stdout, stderr } = await sluice([
+    'restore',
+    '-config',
+    config,
+    '-o',
+    output,
+    '/data/app.db',
+  ]);
+  expect(code).toBe(0);
+  expect(stderr).toMatch(/level=WARN msg="restore from damaged: .*" code=LTX_/);
+  expect(stdout).toContain('from whole (');
+  expect(sha256(output)).toBe(all.find(({ txid }) => txid === '0000000000000018')?.file_sha256);
+  expect(fs.readdirSync(path.dirname(output))).toEqual(['app.db']);
+});
+
+test('a destination that cannot be reached is said, and the others are taken', async () => {
+  const output = path.join(temporaryFolder(), 'app.db');
+  const endpoint = await closedEndpoint();
+  const s3 = `{ type: s3, bucket: b, path: p, endpoint: "${endpoint}", region: x, access-key-id: a, secret-access-key: bbbbbbbb }`;
+  const config = configOf('/data/app.db', [s3, `{ path: ${goldenBucket()} }`]);
+  const { code, stderr } = await sluice([
+    'restore',
+    '-config',
+    config,
+    '-o',
+    output,
+    '/data/app.db',
+  ]);
+  expect(code).toBe(0);
+  expect(stderr).toMatch(/level=WARN msg="s3 is left out: .*" code=REPLICA_UNAVAILABLE/);
+});
+
+test('where one cannot be reached, "no backup" is not true, and not said', async () => {
+  const endpoint = await closedEndpoint();
+  const s3 = `{ type: s3, bucket: b, path: p, endpoint: "${endpoint}", region: x, access-key-id: a, secret-access-key: bbbbbbbb }`;
+  const empty = temporaryFolder();
+  const config = configOf('/data/app.db', [`{ path: ${empty} }`, s3]);
+  const output = path.join(temporaryFolder(), 'app.db');
+  const words = ['restore', '-config', config, '-o', output, '-if-replica-exists', '/data/app.db'];
+  expect((await sluice(words)).code).toBe(7);
+});
+
+test('no backup, none of that TXID, none of that moment, a gap: each has its exit code', async () => {
+  const output = path.join(temporaryFolder(), 'app.db');
+  const codeOf = async (...words: string[]): Promise<number> =>
+    (await sluice(['restore', '-o', output, ...words])).code;
+  expect(await codeOf(`file://${temporaryFolder()}`)).toBe(4);
+  expect(await codeOf('-txid', '00000000000000ff', `file://${goldenBucket()}`)).toBe(10);
+  expect(await codeOf('-timestamp', '2001-01-01T00:00:00Z', `file://${goldenBucket()}`)).toBe(10);
+  const bucket = goldenBucket();
+  damageBucket(bucket, latest?.txid ?? '');
+  expect(await codeOf(`file://${bucket}`)).toBe(5);
+  expect(await codeOf(`file://${bucket}/not-there`)).toBe(7);
+  expect(fs.existsSync(output)).toBe(false);
+});
+
+test('a file that is missing in the middle is a gap, and named', async () => {
+  const bucket = goldenBucket();
+  for (const name of fs.readdirSync(bucket, { recursive: true }) as string[]) {
+    if (/0*19\.ltx$/.test(name) || !name.endsWith('ltx')) continue;
+    if (/-0*(18|17|16)\.ltx$/.test(name)) fs.rmSync(path.join(bucket, name));
+  }
+  const output = path.join(temporaryFolder(), 'app.db');
+  const { code, stderr } = await sluice(['restore', '-o', output, `file://${bucket}`]);
+  expect(code).toBe(5);
+  expect(stderr).toMatch(/0000000000000016 to 0000000000000018 is missing .*\(RESTORE_GAP\)/);
+});
+
+test('what is there is not replaced, and nothing is asked before that is known', async () => {
+  const output = writeFile(temporaryFolder(), 'app.db', 'mine');
+  const words = ['restore', '-o', output, 'file:///nowhere/at/all'];
+  const { code, stderr } = await sluice(words);
+  expect(code).toBe(8);
+  expect(stderr).toContain('it exists; choose another place (-o), or replace it (-force)');
+  expect(fs.readFileSync(output, 'utf8')).toBe('mine');
+});
+
+test('-force replaces it, and what SQLite keeps beside it', async () => {
+  const folder = temporaryFolder();
+  const output = writeFile(folder, 'app.db', 'mine');
+  for (const side of ['-wal', '-shm', '-journal']) writeFile(folder, `app.db${side}`, 'old');
+  const { code } = await sluice(['restore', '-force', '-o', output, `file://${goldenBucket()}`]);
+  expect(code).toBe(0);
+  expect(sha256(output)).toBe(latest?.file_sha256);
+  expect(fs.readdirSync(folder)).toEqual(['app.db']);
+});
+
+test('an empty file is no database, and may be replaced', async () => {
+  const output = writeFile(temporaryFolder(), 'app.db', '');
+  expect((await sluice(['restore', '-o', output, `file://${goldenBucket()}`])).code).toBe(0);
+});
+
+test('-if-db-not-exists ends well where it exists, and asks nobody', async () => {
+  const output = writeFile(temporaryFolder(), 'app.db', 'mine');
+  const words = ['restore', '-if-db-not-exists', '-o', output, 'file:///nowhere/at/all'];
+  const outcome = await sluice([...words, '-json']);
+  expect(outcome).toEqual({
+    code: 0,
+    stdout: `{"db_path":"${output}","skipped":"exists"}\n`,
+    stderr: '',
+  });
+});
+
+test('-if-replica-exists ends well where there is no backup', async () => {
+  const output = path.join(temporaryFolder(), 'app.db');
+  const words = ['restore', '-if-replica-exists', '-o', output, `file://${temporaryFolder()}`];
+  const { code, stdout } = await sluice(words);
+  expect([code, stdout]).toEqual([0, 'there is no backup: nothing to do\n']);
+  expect(fs.existsSync(output)).toBe(false);
+});
+
+test('-dry-run says what would be read, in Litestream’s keys, and writes nothing', async () => {
+  const output = writeFile(temporaryFolder(), 'app.db', 'mine');
+  const bucket = goldenBucket();
+  const words = ['restore', '-dry-run', '-o', output, `file://${bucket}`];
+  const plan = JSON.parse((await sluice([...words, '-json'])).stdout) as Record<string, unknown>;
+  expect(plan).toEqual({
+    source: `file://${bucket}`,
+    target_path: output,
+    replica: 'file',
+    min_txid: '0000000000000001',
+    max_txid: latest?.txid,
+    files: expect.arrayContaining([
+      {
+        level: expect.any(Number) as number,
+        name: expect.stringMatching(/^[0-9a-f]{16}-0{14}19\.ltx$/) as string,
+        min_txid: expect.stringMatching(/^[0-9a-f]{16}$/) as string,
+        max_txid: latest?.txid,
+        size: expect.any(Number) as number,
+        timestamp: expect.stringMatching(ISO) as string,
+      },
+    ]) as unknown[],
+  });
+  expect((await sluice(words)).stdout).toContain(`would restore ${output} from file (`);
+  expect(fs.readFileSync(output, 'utf8')).toBe('mine');
+});
+
+test('-json says what was done, in Litestream’s keys and some of ours', async () => {
+  const output = path.join(temporaryFolder(), 'app.db');
+  const bucket = goldenBucket();
+  const { stdout } = await sluice(['restore', '-json', '-o', output, `file://${bucket}`]);
+  expect(JSON.parse(stdout)).toEqual({
+    db_path: output,
+    replica: 'file',
+    txid: latest?.txid,
+    duration_ms: expect.any(Number) as number,
+    integrity_check: 'none',
+    target: `file://${bucket}`,
+    timestamp: expect.stringMatching(ISO) as string,
+    files_read: expect.any(Number) as number,
+    bytes_read: expect.any(Number) as number,
+  });
+});
+
+test.each([
+  [['restore'], /name a database of the configuration, or a URL/],
+  [['restore', 'file:///a'], /with a URL, -o says where to write it/],
+  [['restore', '-o', 'x', 'file:///a', 'file:///b'], /one database or URL at a time/],
+  [['restore', '-o', 'x', '-config', 'c', 'file:///a'], /-config goes with a database/],
+  [['restore', '-o', 'x', 'ftp://a/b'], /type ftp is not known/],
+])('%j is a mistake, and says which', async (words, message) => {
+  const { code, stderr } = await sluice(words);
+  expect(code).toBe(2);
+  expect(stderr).toMatch(message);
+});

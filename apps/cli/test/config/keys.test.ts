@@ -1,0 +1,133 @@
+/** Each row of the table of keys is tried: it changes what is read, is taken with a word, or is refused. */
+
+import { expect, test } from 'vitest';
+import type { Key } from '../../src/surface/key.ts';
+import { KEYS } from '../../src/surface/keys.ts';
+import { REPLICA_KEYS } from '../../src/surface/keys-replica.ts';
+import { effectOf, exampleOf, nest, readText, withValues } from '../support/configuration.ts';
+import type { Values } from '../support/configuration.ts';
+
+/** What a key cannot stand without, and a value of its own to differ from. */
+const BESIDE: Readonly<Record<string, { beside: Values; other: Values }>> = {
+  'access-key-id': {
+    beside: { 'secret-access-key': 'example-secret' },
+    other: { 'access-key-id': 'other' },
+  },
+  'secret-access-key': {
+    beside: { 'access-key-id': 'example' },
+    other: { 'secret-access-key': 'other-secret' },
+  },
+  'session-token': {
+    beside: { 'access-key-id': 'example', 'secret-access-key': 'example-secret' },
+    other: { 'session-token': 'other-token' },
+  },
+};
+
+/** The configuration with the key, and one that differs from it by nothing else. */
+function pair(key: Key): { readonly before: string; readonly after: string } {
+  const { beside = {}, other = {} } = BESIDE[key.name.replace(/-file$/, '')] ?? {};
+  return {
+    before: withValues(key, { ...beside, ...other }),
+    after: withValues(key, { ...beside, ...exampleOf(key) }),
+  };
+}
+
+const named = KEYS.map((key) => ({ key, name: `${key.scope} ${key.name}` }));
+/** They are what is so without them; their own tests are below. */
+const NO_CHANGE = [
+  'replica type',
+  'replica sse-customer-algorithm',
+  'global sse-customer-algorithm',
+];
+const working = named.filter(
+  ({ key, name }) => key.fate.kind === 'works' && !NO_CHANGE.includes(name),
+);
+const noted = named.filter(({ key }) => key.fate.kind === 'noted');
+const refused = named.flatMap(({ key, name }) =>
+  key.fate.kind === 'refused' ? [{ key, name, fate: key.fate }] : [],
+);
+
+test.each(working)('$name changes what is read', async ({ key }) => {
+  const { before, after } = pair(key);
+  // Without a bucket at the destination there is nothing to differ from.
+  const from =
+    key.scope === 'global' && key.name === 'bucket' ? withValues(key, nest('bucket', 'x')) : before;
+  expect(effectOf(await readText(after))).not.toBe(effectOf(await readText(from)));
+});
+
+test('type: file is what a destination is without a type', async () => {
+  const key = { scope: 'replica' } as const;
+  const read = await readText(withValues(key, { type: 'file' }));
+  expect(effectOf(read)).toBe(effectOf(await readText(withValues(key, {}))));
+});
+
+test('sse-customer-algorithm is AES256 or an error', async () => {
+  const key = { scope: 'replica', of: ['s3'] } as const;
+  const sse = { 'sse-customer-key': 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=' };
+  await readText(withValues(key, { ...sse, 'sse-customer-algorithm': 'AES256' }));
+  const wrong = withValues(key, { ...sse, 'sse-customer-algorithm': 'AES128' });
+  await expect(readText(wrong)).rejects.toThrow(/AES128/);
+});
+
+test.each(noted)('$name is taken, and said to have no effect', async ({ key }) => {
+  const { before, after } = pair(key);
+  const config = await readText(after);
+  expect(effectOf(config)).toBe(effectOf(await readText(before)));
+  const note = key.fate.kind === 'noted' ? key.fate.note : '';
+  expect(config.notes.join('\n')).toContain(`${key.name}: ${note}`);
+});
+
+test.each(refused)('$name is refused by name, with what to use instead', async ({ key, fate }) => {
+  const { after } = pair(key);
+  const isForeign = key.scope === 'replica' && key.of !== undefined;
+  const words = isForeign ? 'not of file; leave it out' : `${fate.reason}; ${fate.instead}`;
+  await expect(readText(after)).rejects.toThrow(`${key.name}: `);
+  await expect(readText(after)).rejects.toThrow(words);
+});
+
+test.each(refused.filter(({ fate }) => fate.except !== undefined))(
+  '$name passes where it asks for nothing',
+  async ({ key, fate }) => {
+    const read = await readText(withValues(key, nest(key.name, fate.except)));
+    expect(effectOf(read)).toBe(effectOf(await readText(withValues(key, {}))));
+  },
+);
+
+test.each([
+  ['gs', 'not yet'],
+  ['gcs', 'not yet'],
+  ['abs', 'not yet'],
+  ['sftp', 'not yet'],
+  ['nats', 'has no backend of ours'],
+  ['webdav', 'has no backend of ours'],
+  ['oss', 'has no backend of ours'],
+])('type %s is refused with a reason', async (type, words) => {
+  const text = withValues({ scope: 'replica' }, { type });
+  await expect(readText(text)).rejects.toThrow(`type ${type}: `);
+  await expect(readText(text)).rejects.toThrow(words);
+});
+
+test('keys of a refused type are not complained of beside it', async () => {
+  const values = { type: 'sftp', host: 'example.com', user: 'me' };
+  const text = withValues({ scope: 'replica' }, values);
+  await expect(readText(text)).rejects.toThrow(/has a problem:\n[^\n]*type sftp[^\n]*$/);
+});
+
+test('s3 knows no key that is not in the table', async () => {
+  const { backend } = await import('@sluice/s3');
+  const ours = REPLICA_KEYS.filter(({ of }) => of?.includes('s3') === true).map(({ name }) => name);
+  const messages = await refusalsOf(() => backend.parse({ bucket: 'b', nonsense: 1 }));
+  expect(messages).toEqual(['nonsense is not a key of s3']);
+  // Each of ours, mistyped by nothing but its end, is the nearest that s3 knows.
+  for (const name of ours.filter((key) => !key.endsWith('-file'))) {
+    const [message] = await refusalsOf(() => backend.parse({ bucket: 'b', [`${name}x`]: 1 }));
+    expect(message).toBe(`${name}x is not a key of s3: did you mean ${name}?`);
+  }
+});
+
+async function refusalsOf(parse: () => unknown): Promise<string[]> {
+  const error: unknown = await Promise.resolve()
+    .then(parse)
+    .catch((thrown: unknown) => thrown);
+  return (error as { issues: { message: string }[] }).issues.map(({ message }) => message);
+}

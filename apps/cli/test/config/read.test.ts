@@ -1,0 +1,253 @@
+import fs from 'node:fs';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { isError } from '@sluice/core';
+import { readCommandLine, readConfig } from '../../src/config/read.ts';
+import { Secrets } from '../../src/secrets.ts';
+import { effectOf, readText } from '../support/configuration.ts';
+
+const EXAMPLES = fileURLToPath(new URL('../../../../examples/', import.meta.url));
+
+test('the configuration that people have for Litestream works as it stands', async () => {
+  const config = await readText(`dbs:
+- path: /data/app.db
+  replicas:
+  - type: s3
+    bucket: my-app-backups
+    path: app.db
+    region: eu-west-1
+    retention: 72h
+`);
+  expect(config.databases).toMatchObject([
+    {
+      options: { path: '/data/app.db' },
+      destinations: [{ name: 's3', target: 's3://my-app-backups/app.db', path: 'app.db' }],
+    },
+  ]);
+  expect(config.notes).toEqual([
+    'dbs[0].replicas[0].retention: this version deletes nothing: more is kept',
+  ]);
+});
+
+test('it works with three more destinations', async () => {
+  const config = await readText(`dbs:
+- path: /data/app.db
+  replicas:
+  - { type: s3, bucket: my-app-backups, path: app.db, region: eu-west-1, retention: 72h }
+  - { type: s3, bucket: second, path: app.db }
+  - { url: "s3://third/app.db?endpoint=https://s3.example.com" }
+  - { path: /mnt/backup }
+`);
+  expect(config.databases[0]?.destinations.map(({ name, target }) => [name, target])).toEqual([
+    ['s3', 's3://my-app-backups/app.db'],
+    ['s3-2', 's3://second/app.db'],
+    ['s3-3', 's3://third/app.db at https://s3.example.com'],
+    ['file', 'file:///mnt/backup'],
+  ]);
+});
+
+test.each(fs.readdirSync(EXAMPLES).filter((name) => name.endsWith('.yml')))(
+  'examples/%s is read without a problem',
+  async (name) => {
+    const secret = path.join(EXAMPLES, name); // any file that is there
+    const text = fs
+      .readFileSync(path.join(EXAMPLES, name), 'utf8')
+      .replaceAll('/run/secrets/offsite-key', secret);
+    const environment = { DATA_DIR: '/data', OFFSITE_KEY_ID: 'id' };
+    const config = await readText(text, environment);
+    expect(config.databases.length).toBeGreaterThan(0);
+    expect(config.notes.filter((note) => note.includes('not set'))).toEqual([]);
+  },
+);
+
+test('all problems are in one error, each with file, line and the nearest key', async () => {
+  const text = `adr: ":9090"
+logging:
+  level: dbug
+  sorce: true
+dbs:
+- path: /data/app.db
+  monitor-interval: 1
+  min-checkpoint-page-count: many
+  replicas:
+  - type: s3
+    bukcet: my-app-backups
+    part-size: 1MB
+  - type: file
+    path: /backup/app
+    bucket: b
+  - url: file:///backup/app
+  - typ: s3
+- path: sqlite:///data/app.db
+  replica: /backup
+- replicas: []
+`;
+  const error: unknown = await readText(text).catch((thrown: unknown) => thrown);
+  expect(isError(error, 'CONFIG_INVALID')).toBe(true);
+  const lines = (error as Error).message.split('\n');
+  expect(lines[0]).toBe(`test.yml has ${lines.length - 1} problems:`);
+  expect(lines.slice(1)).toEqual([
+    'test.yml:1: adr is not a known key: did you mean addr?',
+    'test.yml:3: logging.level must be one of trace, debug, info, warn, error, not "dbug": did you mean debug?',
+    'test.yml:4: logging.sorce is not a known key: did you mean logging.source?',
+    'test.yml:7: dbs[0].monitor-interval must be a duration of 10ms or more such as 10s, 5m or 24h, not "1"',
+    'test.yml:8: dbs[0].min-checkpoint-page-count must be a whole number from 1, not "many"',
+    'test.yml:10: dbs[0].replicas[0]: bucket is missing',
+    'test.yml:11: dbs[0].replicas[0].bukcet is not a known key: did you mean bucket?',
+    'test.yml:12: dbs[0].replicas[0]: part-size is 1000000 bytes: the least is 5242880',
+    'test.yml:15: dbs[0].replicas[1].bucket: is a key of s3, not of file; leave it out',
+    'test.yml:17: dbs[0].replicas[3].typ is not a known key: did you mean type?',
+    'test.yml:17: dbs[0].replicas[3]: path is missing',
+    'test.yml:18: dbs[1].path: /data/app.db is the path of dbs[0].path already',
+    'test.yml:19: dbs[1].replica must be a map',
+    'test.yml:20: dbs[2].replicas is empty: it would go nowhere',
+    'test.yml:20: dbs[2]: path is missing',
+  ]);
+});
+
+test.each([
+  ['dbs: 5', /dbs must be a list/],
+  ['', /dbs is missing/],
+  ['[a]', /it must be a map of keys/],
+  ['dbs: [5]', /dbs\[0\] must be a map with a path and its replicas/],
+  ['dbs: [{ path: /d }]', /replicas are missing: it would go nowhere/],
+  ['dbs: [{ path: /d, replica: { path: /b }, replicas: [{ path: /c }] }]', /where one will do/],
+  ['dbs: [{ path: /d, replicas: [5] }]', /dbs\[0\]\.replicas\[0\] must be a map/],
+  ['dbs: [{ path: [/d], replica: { path: /b } }]', /dbs\[0\]\.path must be a value, not a list/],
+  ['logging: loud\ndbs: []', /logging must be a map of level, type, stderr, source/],
+  ['retention: soon\ndbs: []', /retention must be a duration|retention must be a map/],
+])('%j is refused: %s', async (text, message) => {
+  await expect(readText(text)).rejects.toThrow(message);
+});
+
+test('two destinations with one target are an error, also of two databases', async () => {
+  const within = 'dbs: [{ path: /d, replicas: [{ path: /b }, { url: "file:///b/" }] }]';
+  await expect(readText(within)).rejects.toThrow(
+    /dbs\[0\]\.replicas\[1\]: file:\/\/\/b is the target of dbs\[0\]\.replicas\[0\] already/,
+  );
+  const across = `dbs:
+- { path: /d, replica: { type: s3, bucket: b, path: p, region: a } }
+- { path: /e, replica: { url: "s3://b/p?region=b", part-size: 9MB } }
+`;
+  await expect(readText(across)).rejects.toThrow(/s3:\/\/b\/p is the target of dbs\[0\]\.replica /);
+});
+
+test('a name that is given twice is an error, one that is not given gets out of its way', async () => {
+  const twice = 'dbs: [{ path: /d, replicas: [{ path: /a, name: x }, { path: /b, name: x }] }]';
+  await expect(readText(twice)).rejects.toThrow(/the name x is that of/);
+  const given = 'dbs: [{ path: /d, replicas: [{ path: /a }, { path: /b, name: file }] }]';
+  const { databases } = await readText(given);
+  expect(databases[0]?.destinations.map(({ name }) => name)).toEqual(['file-2', 'file']);
+});
+
+test('two databases with one staging folder are an error', async () => {
+  const text = `dbs:
+- { path: /d, meta-path: /m, replica: { path: /a } }
+- { path: /e, meta-path: /m, replica: { path: /b } }
+`;
+  await expect(readText(text)).rejects.toThrow(/\/m is the staging folder of dbs\[0\]/);
+});
+
+test.each([
+  ['sqlite:///data/x.db', '/data/x.db'],
+  ['sqlite3:///data/x.db', '/data/x.db'],
+  ['~/x.db', path.join(homedir(), 'x.db')],
+  ['x.db', path.resolve('x.db')],
+])('the database %s is %s', async (written, meant) => {
+  const { databases } = await readText(`dbs: [{ path: "${written}", replica: { path: /b } }]`);
+  expect(databases[0]?.options.path).toBe(meant);
+});
+
+test('the shortest interval of any destination counts for the database', async () => {
+  const { databases } = await readText(`sync-interval: 5s
+snapshot: { interval: 24h }
+dbs:
+- path: /d
+  replicas:
+  - { path: /a, sync-interval: 2s, snapshot-interval: 3h }
+  - { path: /b, snapshot-interval: 2h }
+- { path: /e, snapshot: { interval: 1h }, replica: { path: /c } }
+- { path: /f, replica: { path: /g } }
+`);
+  expect(
+    databases.map(({ options }) => [options.syncIntervalMs, options.snapshotIntervalMs]),
+  ).toEqual([
+    [2_000, 7_200_000],
+    [5_000, 3_600_000],
+    [5_000, 86_400_000],
+  ]);
+});
+
+test('a default at the top is for destinations of its type, and gives way to what they say', async () => {
+  const config = await readText(`region: top
+access-key-id: id
+secret-access-key: the-secret
+dbs:
+- path: /d
+  replicas:
+  - { type: s3, bucket: a }
+  - { type: s3, bucket: b, region: own }
+  - { url: "s3://c/p?region=url" }
+  - { path: /backup }
+`);
+  const regions = config.databases[0]?.destinations.map(
+    ({ config: of }) => (of as { region?: string }).region,
+  );
+  expect(regions).toEqual(['top', 'own', 'url', undefined]);
+  expect(effectOf(config).match(/the-secret/g)).toHaveLength(3);
+});
+
+test.each([
+  ['{ type: file, url: "s3://b/p" }', /type is file, and url begins with s3:\/\//],
+  ['{ path: /a, url: "s3://b/p" }', /path cannot be given together with url/],
+  ['{ url: "nonsense" }', /"nonsense" is not a URL such as s3:\/\/bucket\/path/],
+  ['{ path: "s3://b/p" }', /is a URL/],
+  ['{ type: s4 }', /type s4 is not known: did you mean s3\?/],
+  ['{ type: "@acme/none" }', /needs the package @acme\/none: run "npm install @acme\/none" in/],
+])('the destination %s is refused', async (replica, message) => {
+  await expect(readText(`dbs: [{ path: /d, replica: ${replica} }]`)).rejects.toThrow(message);
+});
+
+test('a timeout of 0 leaves time for one try', async () => {
+  const text = 'shutdown-sync-timeout: 0\ndbs: [{ path: /d, replica: { path: /b } }]';
+  expect((await readText(text)).shutdownSyncTimeoutMs).toBeGreaterThan(0);
+});
+
+test.each([
+  ['debug', 'debug'],
+  ['WARNING', 'warn'],
+  ['', 'error'],
+])('LOG_LEVEL=%s wins over the configuration: %s', async (written, level) => {
+  const text = 'logging: { level: error }\ndbs: [{ path: /d, replica: { path: /b } }]';
+  const config = await readText(text, { LOG_LEVEL: written });
+  expect([config.log.level, config.notes]).toEqual([level, []]);
+});
+
+test('a LOG_LEVEL that is somebody else’s is passed over, and said', async () => {
+  const text = 'dbs: [{ path: /d, replica: { path: /b } }]';
+  const config = await readText(text, { LOG_LEVEL: 'verbose' });
+  expect(config.log.level).toBe('info');
+  expect(config.notes).toEqual(['LOG_LEVEL is "verbose", which is no level of ours: passed over']);
+});
+
+test('without expansion a dollar is a dollar', async () => {
+  const config = await readConfig('dbs: [{ path: /d, replica: { path: "/b/$X" } }]', {
+    source: 'test.yml',
+    folder: '/',
+    environment: { X: 'x' },
+    variables: 'leave',
+    secrets: new Secrets(),
+  });
+  expect(config.databases[0]?.destinations[0]?.path).toBe('/b/$X');
+});
+
+test('a command line is a configuration without a file', async () => {
+  const options = { environment: {}, secrets: new Secrets() };
+  const config = await readCommandLine('/d', ['file:///a', 's3://b/p'], options);
+  expect(config.databases[0]?.destinations.map(({ name }) => name)).toEqual(['file', 's3']);
+  await expect(readCommandLine('/d', ['file:///a', 's4://b'], options)).rejects.toThrow(
+    'the command line has a problem:\nthe command line: dbs[0].replicas[1]: type s4 is not known',
+  );
+});

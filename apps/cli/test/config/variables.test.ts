@@ -1,0 +1,125 @@
+import { expect, test } from 'vitest';
+import type { Config } from '../../src/config/model.ts';
+import { Secrets } from '../../src/secrets.ts';
+import { effectOf, readText } from '../support/configuration.ts';
+import { temporaryFolder, writeFile } from '../support/temporary.ts';
+
+/** The path of the one destination that `text` is written for. */
+async function pathOf(text: string, environment: Record<string, string> = {}): Promise<string> {
+  const config = await readText(
+    `dbs: [{ path: /d, replica: { type: s3, bucket: b, path: ${text} } }]`,
+    environment,
+  );
+  return config.databases[0]?.destinations[0]?.path ?? '';
+}
+
+test.each([
+  ['$NAME', 'app'],
+  ['"${NAME}"', 'app'],
+  ['a/$NAME/b', 'a/app/b'],
+  ['${NAME}', 'app'],
+  ['$NAME-$NAME.db', 'app-app.db'],
+  ["'$NAME'", 'app'],
+  ['cost$', 'cost$'],
+  ['a$$b', 'a$'],
+  ['$5', '$5'],
+])('%s is filled in', async (written, path) => {
+  expect(await pathOf(written, { NAME: 'app' })).toBe(path);
+});
+
+test.each(['a: b', 'x #y', '"quoted', '- z', '{', '*a', '&b', '%', '@', 'two\nlines', "it's"])(
+  'a variable may hold %j, and stays one value',
+  async (value) => {
+    expect(await pathOf('$NAME', { NAME: value })).toBe(value);
+    expect(await pathOf('x${NAME}y', { NAME: value })).toBe(`x${value}y`);
+  },
+);
+
+test('$PID is our process', async () => {
+  expect(await pathOf('$PID')).toBe(String(process.pid));
+});
+
+test('a variable that is not set stands for nothing, and is said with its line', async () => {
+  const text = 'addr: $ADDR\ndbs:\n- path: /d\n  replica: { path: "/b/${MISSING}x" }\n';
+  const config = await readText(text);
+  expect(config.addr).toBeUndefined();
+  expect(config.databases[0]?.destinations[0]?.path).toBe('/b/x');
+  expect(config.notes).toEqual([
+    'test.yml:1: $ADDR is not set, and stands for nothing',
+    'test.yml:4: $MISSING is not set, and stands for nothing',
+  ]);
+});
+
+test('a comment is no place for a variable', async () => {
+  const config = await readText('# $MISSING\ndbs: [{ path: /d, replica: { path: /b } }]');
+  expect(config.notes).toEqual([]);
+});
+
+test('numbers, booleans, durations and sizes may be variables', async () => {
+  const text = `dbs:
+- path: /d
+  min-checkpoint-page-count: $PAGES
+  staging-max-bytes: $BYTES
+  monitor-interval: $EVERY
+  restore-if-db-not-exists: $YES
+  replica: { path: /b }
+`;
+  const environment = { PAGES: '77', BYTES: '3MiB', EVERY: '3s', YES: 'true' };
+  const { databases } = await readText(text, environment);
+  expect(databases[0]).toMatchObject({
+    restoreIfMissing: 'yes',
+    options: {
+      minCheckpointPageCount: 77,
+      stagingMaxBytes: 3 * 1024 ** 2,
+      monitorIntervalMs: 3000,
+    },
+  });
+});
+
+const SECRET = `dbs:
+- path: /d
+  replica: { type: s3, bucket: b, access-key-id: id, secret-access-key: $THE_KEY }
+`;
+
+test('a variable that is not set may have a file, of which the last line break is taken off', async () => {
+  const file = writeFile(temporaryFolder(), 'key', 'top secret \n');
+  const config = await readText(SECRET, { THE_KEY_FILE: file });
+  expect(effectOf(config)).toContain('"secretAccessKey":"top secret "');
+});
+
+test('a variable that is set wins over its file', async () => {
+  const config = await readText(SECRET, { THE_KEY: 'set', THE_KEY_FILE: '/nowhere' });
+  expect(effectOf(config)).toContain('"secretAccessKey":"set"');
+});
+
+test('a file that cannot be read is named with its variable', async () => {
+  const reading = readText(SECRET, { THE_KEY_FILE: '/nowhere/key' });
+  await expect(reading).rejects.toThrow(/read \/nowhere\/key, which THE_KEY_FILE names/);
+});
+
+test('a key with -file behind it reads its value from a file', async () => {
+  const file = writeFile(temporaryFolder(), 'key', 'from-a-file\n');
+  const secrets = new Secrets();
+  const text = `dbs:
+- path: /d
+  replica: { type: s3, bucket: b, access-key-id: id, secret-access-key-file: ${file} }
+`;
+  const config = await readText(text, {}, secrets);
+  expect(effectOf(config)).toContain('"secretAccessKey":"from-a-file"');
+  expect(secrets.clean('x from-a-file y')).toBe('x [redacted] y');
+});
+
+test('a key and its -file together are an error', async () => {
+  const text = `dbs:
+- path: /d
+  replica: { type: s3, bucket: b, access-key-id: id, secret-access-key: a, secret-access-key-file: /b }
+`;
+  await expect(readText(text)).rejects.toThrow(
+    /secret-access-key-file cannot be given together with/,
+  );
+});
+
+test('no secret is in what a configuration prints', async () => {
+  const config: Config = await readText(SECRET, { THE_KEY: 'top-secret-value' });
+  expect(JSON.stringify(config)).not.toContain('top-secret-value');
+});

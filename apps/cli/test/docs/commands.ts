@@ -1,0 +1,120 @@
+/** docs/commands.md, from the table of commands. */
+
+import { nameOf } from '../../src/help.ts';
+import { COMMANDS, type Command, type Flag } from '../../src/surface/commands.ts';
+import { code, knownBy, page, reason, table } from './markdown.ts';
+
+/** What `-json` prints. Names are Litestream's where it has the thing. */
+const JSON_SHAPES: Readonly<Record<string, string>> = {
+  replicate: `At the end, on stdout (the log goes to stderr then):
+
+\`\`\`json
+{"databases":[{"path":"/data/app.db","txid":"000000000000002a","destinations":[
+  {"name":"s3","target":"s3://bucket/app.db","txid":"000000000000002a","complete":"complete"},
+  {"name":"file","target":"file:///mnt/backup","txid":"0000000000000029","complete":"behind",
+   "cause":{"code":"REPLICA_UNAVAILABLE","message":"…"}}]}]}
+\`\`\``,
+  restore: `One line. The first five keys are Litestream's; where nothing was done, it is
+\`{"db_path":…,"skipped":"exists"}\` or \`{"skipped":"no backup"}\`.
+
+\`\`\`json
+{"db_path":"/data/app.db","replica":"s3","txid":"000000000000002a","duration_ms":812,"integrity_check":"none",
+ "target":"s3://bucket/app.db","timestamp":"2026-01-31T12:00:00.000Z","files_read":3,"bytes_read":81234}
+\`\`\`
+
+With \`-dry-run\`, all of them Litestream's:
+
+\`\`\`json
+{"source":"s3://bucket/app.db","target_path":"/data/app.db","replica":"s3","min_txid":"0000000000000001",
+ "max_txid":"000000000000002a","files":[{"level":9,"name":"0000000000000001-0000000000000029.ltx",
+ "min_txid":"0000000000000001","max_txid":"0000000000000029","size":80000,"timestamp":"2026-01-31T12:00:00.000Z"}]}
+\`\`\``,
+  databases: `\`path\` and \`replica\` (the kind of the first destination) are Litestream's:
+
+\`\`\`json
+[{"path":"/data/app.db","replica":"s3","destinations":[{"name":"s3","type":"s3","target":"s3://bucket/app.db"}]}]
+\`\`\``,
+  ltx: `The first five keys are Litestream's; \`replica\` names the destination:
+
+\`\`\`json
+[{"level":0,"min_txid":"000000000000002a","max_txid":"000000000000002a","size":1234,
+  "timestamp":"2026-01-31T12:00:00.000Z","name":"000000000000002a-000000000000002a.ltx","replica":"s3"}]
+\`\`\``,
+  status: `The first four keys are Litestream's. \`status\` is \`ok\`, \`not initialized\`, \`no database\` or \`error\`;
+\`state\` of a destination is \`ok\`, \`behind\`, \`empty\`, or the [code](errors.md) of what kept us from asking it.
+
+\`\`\`json
+[{"database":"/data/app.db","status":"ok","local_txid":"000000000000002a","wal_size":123632,
+  "replicator":"replicator 4711 runs","destinations":[{"name":"s3","type":"s3","target":"s3://bucket/app.db",
+  "state":"ok","txid":"000000000000002a","lag_seconds":0,"size":912345,
+  "last_success_at":"2026-01-31T12:00:00.000Z"}]}]
+\`\`\``,
+  version: `\`{"version":"1.0.0"}\`, and with \`-verbose\` also \`node\`, \`sqlite\` and \`platform\`.`,
+};
+
+const MORE: Readonly<Record<string, string>> = {
+  replicate: `Each destination has its own position, and is tried again for as long as it fails; none waits for another.
+
+SIGINT and SIGTERM end it with a last sync: each destination ends when it has everything, or when it has made no progress
+for \`shutdown-sync-timeout\`. The exit code is 0 only if all have everything, else [3](errors.md#exit-codes), and the log names
+each that has not, its TXID and why. A second signal ends it at once. \`-once\` ends by the same rule.
+
+\`-exec\` splits its command into words as a shell does, but for variables and operators: for those write \`sh -c '…'\`.
+Signals are passed on to it; when it ends, so does Sluice, after the last sync, with its exit code.
+
+With \`-restore-if-db-not-exists\`, a database starts fresh only where every destination says that it has no backup. One that
+cannot be reached ends the command instead: it may have the rows.`,
+  restore: `Of several destinations that one is taken which reaches furthest; of equals, a local folder before others, then the one that
+answers first. A destination that fails is said and left out; the next is tried. \`-replica\` chooses one.
+
+Every byte has been verified by checksum before the database gets its name. Where the restore fails or is interrupted, nothing
+is left behind.`,
+  ltx: `\`wal\` is an old name of it.`,
+  status: `Each destination is asked once, by a listing; it works whether a replicator runs or not. The exit code is 0 where every database
+is followed and every destination has everything (or lacks what is younger than 5 s), else [3](errors.md#exit-codes).`,
+};
+
+export function renderCommands(): string {
+  const working = COMMANDS.filter(({ fate }) => fate.kind === 'works');
+  const refused = COMMANDS.filter(({ fate }) => fate.kind === 'refused');
+  return page(
+    '# Commands',
+    '<!-- Made from apps/cli/src/surface. Change the table there, then run: pnpm vitest run -u apps/cli/test/docs.test.ts -->',
+    `Flags have one dash or two, and a value behind \`=\` or a space: \`-o x\`, \`--o=x\`. A switch needs no value; \`-json=false\` turns it
+off. They may stand before and after the other arguments. Where Litestream 0.3 or 0.5 has the same word, it means the same, so
+that scripts run unchanged; what we do not do is refused by name, with the reason.`,
+    'How they end is one table for all: [exit codes](errors.md#exit-codes).',
+    ...working.flatMap(renderCommand),
+    '## What is refused',
+    table(
+      ['command', 'Litestream', 'instead'],
+      refused.map(({ name, knownBy: who, fate }) => [code(name), knownBy(who), reason(fate)]),
+    ),
+    'Of Litestream, the Windows service is missing too: run Sluice by a service manager of your choice.',
+  );
+}
+
+function renderCommand(command: Command): string[] {
+  const { name, usage, help, flags, examples = [] } = command;
+  const works = flags.filter(({ fate }) => fate.kind === 'works');
+  const not = flags.filter(({ fate }) => fate.kind === 'refused');
+  return [
+    `## ${name}`,
+    `\`\`\`sh\nsluice ${usage}\n\`\`\``,
+    `${help[0]?.toUpperCase()}${help.slice(1)}.`,
+    MORE[name] ?? '',
+    table(['flag', 'meaning', 'Litestream'], works.map(toRow)),
+    examples.length === 0 ? '' : `\`\`\`sh\n${examples.join('\n')}\n\`\`\``,
+    not.length === 0
+      ? ''
+      : table(
+          ['refused', 'Litestream', 'instead'],
+          not.map((flag) => [code(nameOf(flag)), knownBy(flag.knownBy), reason(flag.fate)]),
+        ),
+    `**JSON.** ${JSON_SHAPES[name] ?? ''}`,
+  ];
+}
+
+function toRow(flag: Flag): string[] {
+  return [code(nameOf(flag)), flag.help, knownBy(flag.knownBy)];
+}

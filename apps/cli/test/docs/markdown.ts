@@ -1,0 +1,34 @@
+/** Markdown, in small pieces. */
+
+import { refusalOf, type Fate, type KnownBy } from '../../src/surface/fate.ts';
+
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+export function code(text: string): string {
+  return `\`${text}\``;
+}
+
+/** Who has it too. */
+export function knownBy(who: KnownBy): string {
+  return { '0.5': '0.5', '0.3': '0.3', both: '0.3, 0.5', ours: '-' }[who];
+}
+
+export function reason(fate: Fate): string {
+  switch (fate.kind) {
+    case 'works':
+      return '';
+    case 'noted':
+      return fate.note;
+    case 'refused':
+      return refusalOf(fate) + (fate.except === undefined ? '' : ` (${fate.except} passes)`);
+  }
+}
+
+/** Paragraphs, with an empty line between. */
+export function page(...parts: readonly string[]): string {
+  return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
+}

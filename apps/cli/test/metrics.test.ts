@@ -1,0 +1,138 @@
+import { expect, test, onTestFinished } from 'vitest';
+import type { DatabaseStatus } from '@sluice/core';
+import { createLogger } from '../src/log.ts';
+import { parseAddress, serveMetrics } from '../src/metrics.ts';
+import { Secrets } from '../src/secrets.ts';
+import { Capture } from './support/shell.ts';
+
+const STATUS: DatabaseStatus = {
+  path: '/data/app.db',
+  state: 'following',
+  at: '2026-01-31T12:00:00.000Z',
+  pid: 1,
+  txid: '000000000000002a',
+  pageSize: 4096,
+  stagedFiles: 1,
+  stagedBytes: 10,
+  error: undefined,
+  destinations: [
+    {
+      name: 's3-eu',
+      type: 's3',
+      target: 's3://b/p',
+      state: 'streaming',
+      txid: '000000000000002a',
+      lagSeconds: 0,
+      pendingFiles: 0,
+      pendingBytes: 0,
+      bytesSent: 4096,
+      lastSuccessAt: '2026-01-31T12:00:00.500Z',
+      lastError: undefined,
+    },
+    {
+      name: 'disk',
+      type: 'file',
+      target: 'file:///b',
+      state: 'failing',
+      txid: undefined,
+      lagSeconds: 12.5,
+      pendingFiles: 3,
+      pendingBytes: 77,
+      bytesSent: 0,
+      lastSuccessAt: undefined,
+      lastError: undefined,
+    },
+  ],
+};
+
+async function serve(addr: string, status: () => readonly DatabaseStatus[] = () => [STATUS]) {
+  const stream = new Capture();
+  const logger = createLogger({ level: 'info', type: 'text', stream, secrets: new Secrets() });
+  const server = await serveMetrics(addr, status, logger);
+  onTestFinished(() => server.close());
+  return {
+    server,
+    stream,
+    get: (path: string, init?: RequestInit) => fetch(`http://${server.address}${path}`, init),
+  };
+}
+
+test('lag, bytes, last success and TXID are there by database and destination', async () => {
+  const { get } = await serve(':0');
+  const response = await get('/metrics');
+  expect(response.headers.get('content-type')).toContain('text/plain');
+  const lines = (await response.text()).split('\n');
+  const s3 = '{db="/data/app.db",destination="s3-eu"}';
+  const disk = '{db="/data/app.db",destination="disk"}';
+  expect(lines).toEqual(
+    expect.arrayContaining([
+      `sluice_replica_lag_seconds${s3} 0`,
+      `sluice_replica_lag_seconds${disk} 12.5`,
+      `sluice_replica_sent_bytes_total${s3} 4096`,
+      `sluice_replica_last_success_timestamp_seconds${s3} 1769860800.5`,
+      `sluice_replica_txid${s3} 42`,
+      `sluice_replica_pending_bytes${disk} 77`,
+      `sluice_replica_failing${disk} 1`,
+      '# TYPE sluice_replica_sent_bytes_total counter',
+    ]),
+  );
+  // What is not known is not there, rather than 0.
+  expect(lines.filter((line) => line.startsWith(`sluice_replica_txid${disk}`))).toEqual([]);
+});
+
+test('a scrape does not add to the counters', async () => {
+  const { get } = await serve(':0');
+  await get('/metrics').then((response) => response.text());
+  expect(await (await get('/metrics?x=1')).text()).toContain('destination="s3-eu"} 4096');
+});
+
+test('/healthz is 200 while every database is followed, also beside a destination that is down', async () => {
+  let status = STATUS;
+  const { get } = await serve(':0', () => [status]);
+  const well = await get('/healthz');
+  expect([well.status, await well.json()]).toMatchObject([200, { healthy: true }]);
+  status = { ...STATUS, state: 'failing' };
+  const ill = await get('/healthz');
+  expect([ill.status, await ill.json()]).toMatchObject([503, { healthy: false }]);
+});
+
+test('anything else is not found, or not allowed', async () => {
+  const { get } = await serve(':0');
+  expect((await get('/')).status).toBe(404);
+  expect((await get('/debug/pprof/')).status).toBe(404);
+  expect((await get('/metrics', { method: 'POST' })).status).toBe(405);
+  expect(await (await get('/metrics', { method: 'HEAD' })).text()).toBe('');
+});
+
+test('":port" listens on this machine only, and says so', async () => {
+  const { server, stream } = await serve(':0');
+  expect(server.address).toMatch(/^127\.0\.0\.1:\d+$/);
+  expect(stream.text).toContain('for this machine only');
+  expect(stream.text).not.toContain('WARN');
+});
+
+test('a host that others reach is listened on when it is written, with a warning', async () => {
+  const { server, stream } = await serve('0.0.0.0:0');
+  expect(server.address).toMatch(/^0\.0\.0\.0:/);
+  expect(stream.text).toMatch(/level=WARN msg="whoever reaches/);
+});
+
+test('an address that is taken is an error', async () => {
+  const { server } = await serve(':0');
+  await expect(serve(server.address)).rejects.toThrow(/addr .*EADDRINUSE/);
+});
+
+test.each([
+  [':9090', '127.0.0.1', 9090],
+  ['localhost:1', 'localhost', 1],
+  ['[::1]:80', '::1', 80],
+])('%s', (addr, host, port) => {
+  expect(parseAddress(addr)).toEqual({ host, port });
+});
+
+test.each(['9090', 'host', ':', ':99999', ':x', 'a:b:1', ''])(
+  'the address "%s" is none',
+  (addr) => {
+    expect(() => parseAddress(addr)).toThrow(/addr is host:port or :port/);
+  },
+);

@@ -1,0 +1,276 @@
+/** `sluice replicate` as a process: how it begins, what it does, how it ends. */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { addRows, countRows } from '../support/database.ts';
+import { CLIProcess, runProcess } from '../support/process.ts';
+import { closedEndpoint, startSilentServer } from '../support/silent-server.ts';
+import { temporaryFolder, writeFile } from '../support/temporary.ts';
+
+// Processes fsync, and a busy disk makes each of that wait for seconds.
+vi.setConfig({ testTimeout: 90_000 });
+
+interface Scene {
+  readonly folder: string;
+  readonly database: string;
+  readonly backup: string;
+}
+
+function scene(rows: number): Scene {
+  const folder = temporaryFolder();
+  const database = path.join(folder, 'app.db');
+  if (rows > 0) addRows(database, rows);
+  const backup = path.join(folder, 'backup');
+  return { folder, database, backup };
+}
+
+async function rowsAt(backup: string): Promise<number> {
+  const output = path.join(temporaryFolder(), 'restored.db');
+  const { code, stderr } = await runProcess(['restore', '-o', output, `file://${backup}`]);
+  expect([code, stderr]).toEqual([0, '']);
+  return countRows(output);
+}
+
+/** An s3 destination that cannot be reached. */
+async function unreachable(): Promise<string> {
+  const endpoint = await closedEndpoint();
+  return `{ type: s3, bucket: b, path: p, endpoint: "${endpoint}", region: x, access-key-id: a, secret-access-key: top-secret-key }`;
+}
+
+test('-once brings two destinations up to date, and ends well', async () => {
+  const { folder, database, backup } = scene(10);
+  const other = path.join(folder, 'other');
+  const words = ['replicate', '-once', database, `file://${backup}`, `file://${other}`, '-json'];
+  const { code, stdout, stderr } = await runProcess(words);
+  expect(code, stderr).toBe(0);
+  const report = JSON.parse(stdout) as unknown;
+  const destination = { txid: '0000000000000001', complete: 'complete' };
+  expect(report).toMatchObject({
+    databases: [
+      {
+        path: database,
+        txid: '0000000000000001',
+        destinations: [
+          { name: 'file', target: `file://${backup}`, ...destination },
+          { name: 'file-2', target: `file://${other}`, ...destination },
+        ],
+      },
+    ],
+  });
+  expect(await rowsAt(backup)).toBe(10);
+  expect(await rowsAt(other)).toBe(10);
+});
+
+test('-once names the destination that it leaves behind, and has the others complete', async () => {
+  const { folder, database, backup } = scene(10);
+  const config = writeFile(
+    folder,
+    'sluice.yml',
+    `shutdown-sync-timeout: 5s
+dbs: [{ path: ${database}, replicas: [${await unreachable()}, { path: ${backup} }] }]
+`,
+  );
+  const { code, stdout } = await runProcess(['replicate', '-once', '-config', config]);
+  expect(code).toBe(3);
+  expect(stdout).toMatch(
+    /level=ERROR msg=".*app\.db: s3 is behind: .*ECONNREFUSED.* code=REPLICA_UNAVAILABLE/,
+  );
+  expect(stdout).toMatch(/level=INFO msg=".*app\.db: file has everything"/);
+  expect(stdout).not.toContain('top-secret-key');
+  expect(await rowsAt(backup)).toBe(10);
+});
+
+test('-once of a database that is not there is an error, and says which', async () => {
+  const { folder, database, backup } = scene(0);
+  const config = writeFile(
+    folder,
+    'sluice.yml',
+    `shutdown-sync-timeout: 300ms\ndbs: [{ path: ${database}, replica: { path: ${backup} } }]\n`,
+  );
+  const { code, stdout } = await runProcess(['replicate', '-once', '-config', config]);
+  expect(code).toBe(9);
+  expect(stdout).toContain(`${database} does not exist, or is empty: nothing was sent`);
+});
+
+test.each(['SIGTERM', 'SIGINT'] as const)('%s sends what is new, and ends well', async (signal) => {
+  const { database, backup } = scene(5);
+  const sluice = new CLIProcess(['replicate', database, `file://${backup}`]);
+  await sluice.says(/taking an image/);
+  addRows(database, 20);
+  sluice.kill(signal);
+  const { code, stdout } = await sluice.ended();
+  expect(code, stdout).toBe(0);
+  expect(stdout).toContain(`${database}: file has everything`);
+  expect(await rowsAt(backup)).toBe(25);
+});
+
+test('SIGTERM ends with the code for "behind" where a destination lacks something', async () => {
+  const { folder, database, backup } = scene(5);
+  const config = writeFile(
+    folder,
+    'sluice.yml',
+    `shutdown-sync-timeout: 300ms
+dbs: [{ path: ${database}, replicas: [{ path: ${backup} }, ${await unreachable()}] }]
+`,
+  );
+  const sluice = new CLIProcess(['replicate', '-config', config]);
+  await sluice.says(/taking an image/);
+  sluice.kill('SIGTERM');
+  const { code, stdout } = await sluice.ended();
+  expect(code).toBe(3);
+  expect(stdout).toMatch(/s3 is behind: .* target="s3:\/\/b\/p at http/);
+  expect(await rowsAt(backup)).toBe(5);
+});
+
+test('a second signal leaves at once, with its number', async () => {
+  const { folder, database } = scene(5);
+  const { endpoint } = await startSilentServer();
+  const s3 = `{ type: s3, bucket: b, path: p, endpoint: "${endpoint}", region: x, access-key-id: a, secret-access-key: bbbbbbbb }`;
+  const config = writeFile(folder, 'sluice.yml', `dbs: [{ path: ${database}, replica: ${s3} }]\n`);
+  const sluice = new CLIProcess(['replicate', '-config', config]);
+  await sluice.says(/taking an image/);
+  sluice.kill('SIGTERM');
+  await sluice.says(/a last sync to every destination/);
+  const before = Date.now();
+  sluice.kill('SIGINT');
+  const { code, stdout } = await sluice.ended();
+  expect(code).toBe(130);
+  expect(Date.now() - before).toBeLessThan(2_000);
+  expect(stdout).toContain('leaving at once; what was not sent stays staged');
+});
+
+test('at the start it says what goes where, what can be lost, and what is not done', async () => {
+  const { folder, database, backup } = scene(1);
+  const config = writeFile(
+    folder,
+    'sluice.yml',
+    `dbs:
+- path: ${database}
+  replicas:
+  - path: ${backup}
+    retention: 72h
+    sync-interval: 250ms
+`,
+  );
+  const { stdout } = await runProcess(['replicate', '-once', '-config', config]);
+  expect(stdout).toContain(
+    `replicating ${database} to file (file://${backup})" syncInterval=250ms`,
+  );
+  expect(stdout).toMatch(/should this disk be lost, so is what a destination does not have yet/);
+  expect(stdout).toMatch(/nothing is deleted at the destinations by this version/);
+  expect(stdout).toMatch(
+    /level=WARN msg="dbs\[0\]\.replicas\[0\]\.retention: this version deletes nothing/,
+  );
+});
+
+test('the log is JSON where it is wanted, on stderr where it is wanted', async () => {
+  const { folder, database, backup } = scene(1);
+  const config = writeFile(
+    folder,
+    'sluice.yml',
+    `logging: { type: json, stderr: true }\ndbs: [{ path: ${database}, replica: { path: ${backup} } }]\n`,
+  );
+  const { stdout, stderr } = await runProcess(['replicate', '-once', '-config', config]);
+  expect(stdout).toBe('');
+  const lines = stderr
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { level: string });
+  expect(lines.length).toBeGreaterThan(3);
+  expect(new Set(lines.map(({ level }) => level))).toEqual(new Set(['INFO']));
+});
+
+test('-log-level wins over LOG_LEVEL', async () => {
+  const { database, backup } = scene(1);
+  const words = ['replicate', '-once', '-log-level', 'error', database, `file://${backup}`];
+  const { code, stdout, stderr } = await runProcess(words, { LOG_LEVEL: 'debug' });
+  expect([code, stdout, stderr]).toEqual([0, '', '']);
+});
+
+test('a wrong configuration begins nothing', async () => {
+  const { folder, database, backup } = scene(1);
+  const config = writeFile(
+    folder,
+    'sluice.yml',
+    `dbs: [{ path: ${database}, replicas: [{ path: ${backup} }, { typ: file }] }]\n`,
+  );
+  const { code, stdout, stderr } = await runProcess(['replicate', '-config', config]);
+  expect([code, stdout]).toEqual([2, '']);
+  expect(stderr).toContain(`${config}:1: dbs[0].replicas[1].typ is not a known key`);
+  expect(fs.readdirSync(folder).sort()).toEqual(['app.db', 'sluice.yml']);
+});
+
+test.each([
+  [['-once', '-exec', 'true', '/d', 'file:///b'], /-once ends by itself/],
+  [['/d'], /where to\? write "sluice replicate \/d URL"/],
+  [['-config', 'x', '/d', 'file:///b'], /not both/],
+  [['-log-level', 'loud', '/d', 'file:///b'], /-log-level is trace/],
+  [['/d', '/b'], /"\/b" is not a URL/],
+  [['-exec', 'a | b', '/d', 'file:///b'], /write sh -c/],
+])('replicate %j is a mistake, and says which', async (words, message) => {
+  const { code, stderr } = await runProcess(['replicate', ...words]);
+  expect(code).toBe(2);
+  expect(stderr).toMatch(message);
+});
+
+test('-restore-if-db-not-exists brings a database back before it is followed', async () => {
+  const { database, backup, folder } = scene(7);
+  await runProcess(['replicate', '-once', database, `file://${backup}`]);
+  for (const name of fs.readdirSync(folder)) {
+    if (name !== 'backup') fs.rmSync(path.join(folder, name), { recursive: true });
+  }
+  const words = ['replicate', '-once', '-restore-if-db-not-exists', database, `file://${backup}`];
+  const { code, stdout } = await runProcess(words);
+  expect(code, stdout).toBe(0);
+  expect(stdout).toMatch(/was missing: restored from file" txid=000000000000000/);
+  expect(countRows(database)).toBe(7);
+  expect(await rowsAt(backup)).toBe(7);
+});
+
+test('-restore-if-db-not-exists lets a database start fresh where there is no backup', async () => {
+  const { database, backup } = scene(0);
+  const words = ['replicate', '-restore-if-db-not-exists', database, `file://${backup}`];
+  const sluice = new CLIProcess(words);
+  await sluice.says(/is missing and has no backup: it starts fresh/);
+  await sluice.says(/waiting: .* does not exist yet/);
+  addRows(database, 3);
+  await sluice.says(/taking an image/);
+  sluice.kill('SIGTERM');
+  expect((await sluice.ended()).code).toBe(0);
+  expect(await rowsAt(backup)).toBe(3);
+});
+
+test('-restore-if-db-not-exists does not start fresh where a destination cannot be asked', async () => {
+  const { folder, database, backup } = scene(0);
+  const config = writeFile(
+    folder,
+    'sluice.yml',
+    `dbs:
+- path: ${database}
+  restore-if-db-not-exists: true
+  replicas: [{ path: ${backup} }, ${await unreachable()}]
+`,
+  );
+  const { code, stderr } = await runProcess(['replicate', '-config', config]);
+  expect(code).toBe(7);
+  expect(stderr).toContain('REPLICA_UNAVAILABLE');
+  expect(fs.existsSync(database)).toBe(false);
+});
+
+test('metrics and health are served while it runs, where addr asks for them', async () => {
+  const { folder, database, backup } = scene(5);
+  const config = writeFile(
+    folder,
+    'sluice.yml',
+    `addr: ":0"\ndbs: [{ path: ${database}, replica: { path: ${backup} } }]\n`,
+  );
+  const sluice = new CLIProcess(['replicate', '-config', config]);
+  const [, origin] = await sluice.says(/metrics at (http:\/\/127\.0\.0\.1:\d+)\/metrics/);
+  const txid = `sluice_replica_txid{db="${database}",destination="file"} 1`;
+  const scrape = async (): Promise<string> => await (await fetch(`${origin}/metrics`)).text();
+  await expect.poll(scrape, { timeout: 10_000 }).toContain(txid);
+  expect((await fetch(`${origin}/healthz`)).status).toBe(200);
+  sluice.kill('SIGTERM');
+  expect((await sluice.ended()).code).toBe(0);
+});

@@ -1,0 +1,115 @@
+/** How the process begins and ends, whatever it is asked for. */
+
+import { execFile, spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test, vi } from 'vitest';
+import { goldenBucket } from '../support/golden.ts';
+import { CLI, CLIProcess, runProcess } from '../support/process.ts';
+import { startSilentServer } from '../support/silent-server.ts';
+import { temporaryFolder, writeFile } from '../support/temporary.ts';
+
+// Processes fsync, and a busy disk makes each of that wait for seconds.
+vi.setConfig({ testTimeout: 90_000 });
+
+const HELP_MS_MAX = 150;
+const TRIES = 5;
+
+test(`--help takes less than ${HELP_MS_MAX} ms`, () => {
+  // Of the processor, so that what else this machine does is not ours. On one that has nothing
+  // else to do the clock says less than that.
+  const preload = writeFile(
+    temporaryFolder(),
+    'preload.cjs',
+    `process.on('exit', () => {
+  const { user, system } = process.cpuUsage();
+  process.stderr.write(String((user + system) / 1000));
+});\n`,
+  );
+  const times = Array.from({ length: TRIES }, () => {
+    const { status, stderr } = spawnSync(process.execPath, ['-r', preload, CLI, '--help']);
+    expect(status).toBe(0);
+    return Number(stderr.toString());
+  });
+  expect(Math.min(...times)).toBeGreaterThan(0);
+  expect(Math.min(...times)).toBeLessThan(HELP_MS_MAX);
+});
+
+/** Packages that a run loads, by a hook that prints what is resolved. */
+async function packagesOf(...words: string[]): Promise<Set<string>> {
+  const hook = writeFile(
+    temporaryFolder(),
+    'hook.mjs',
+    `import { registerHooks } from 'node:module';
+import fs from 'node:fs';
+registerHooks({
+  load(url, context, next) {
+    const name = /.*\\/node_modules\\/((?:@[^/]+\\/)?[^/]+)\\//.exec(url)?.[1] ?? /\\/packages\\/(\\w+)\\//.exec(url)?.[1];
+    if (name !== undefined) fs.writeSync(2, 'loads ' + name + '\\n');
+    return next(url, context);
+  },
+});
+`,
+  );
+  const run = promisify(execFile);
+  const { stderr } = await run(process.execPath, ['--import', hook, CLI, ...words]);
+  return new Set([...stderr.matchAll(/^loads (.*)$/gm)].map(([, name]) => name ?? ''));
+}
+
+test('what is not needed is not loaded', async () => {
+  const heavy = ['better-sqlite3', 'prom-client', 'yaml', '@aws-sdk/client-s3', 's3', 'file'];
+  const help = await packagesOf('--help');
+  for (const name of heavy) expect(help).not.toContain(name);
+  const version = await packagesOf('version');
+  for (const name of heavy) expect(version).not.toContain(name);
+
+  const config = writeFile(
+    temporaryFolder(),
+    's.yml',
+    'dbs: [{ path: /d, replica: { path: /b } }]',
+  );
+  const databases = await packagesOf('databases', '-config', config);
+  expect(databases).toContain('yaml');
+  expect(databases).toContain('file');
+  for (const name of ['prom-client', 's3', '@aws-sdk/client-s3'])
+    expect(databases).not.toContain(name);
+});
+
+test('a restore that is interrupted leaves nothing behind, and ends with the signal’s number', async () => {
+  const { endpoint, connected } = await startSilentServer();
+  const folder = temporaryFolder();
+  const output = path.join(folder, 'app.db');
+  const url = `s3://b/p?endpoint=${endpoint}&region=x&access-key-id=a&secret-access-key=bbbbbbbb`;
+  const restoring = new CLIProcess(['restore', '-o', output, url]);
+  await connected;
+  restoring.kill('SIGINT');
+  const { code, stderr } = await restoring.ended();
+  expect(code).toBe(130);
+  expect(stderr).toBe('sluice: stopped by SIGINT\n');
+});
+
+test('a secret in a URL is in no message', async () => {
+  const { endpoint } = await startSilentServer();
+  const url = `s3://b/p?endpoint=${endpoint.replace(/\d+$/, '1')}&region=x&access-key-id=a&secret-access-key=a-very-secret-key`;
+  const output = path.join(temporaryFolder(), 'app.db');
+  const { code, stdout, stderr } = await runProcess([
+    'restore',
+    '-log-level=debug',
+    '-o',
+    output,
+    url,
+  ]);
+  expect(code).toBe(7);
+  expect(stderr).toContain('REPLICA_UNAVAILABLE');
+  expect(stdout + stderr).not.toContain('a-very-secret-key');
+});
+
+test('a reader that goes away is no failure', () => {
+  const line = `"${process.execPath}" "${CLI}" ltx -level all "file://${goldenBucket()}" | head -n 1; echo`;
+  const { stdout, stderr } = spawnSync('bash', [
+    '-c',
+    `set -o pipefail; ${line} "ended \${PIPESTATUS[0]}"`,
+  ]);
+  expect(stdout.toString()).toMatch(/^replica/);
+  expect(stderr.toString()).toBe('');
+});

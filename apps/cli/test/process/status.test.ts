@@ -1,0 +1,145 @@
+/** `sluice status`, beside a replicator and without one. */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { addRows } from '../support/database.ts';
+import { CLIProcess, runProcess } from '../support/process.ts';
+import { closedEndpoint } from '../support/silent-server.ts';
+import { sluice } from '../support/shell.ts';
+import { temporaryFolder, writeFile } from '../support/temporary.ts';
+
+// Processes fsync, and a busy disk makes each of that wait for seconds.
+vi.setConfig({ testTimeout: 90_000 });
+
+interface Row {
+  readonly database: string;
+  readonly status: string;
+  readonly local_txid?: string;
+  readonly wal_size: number;
+  readonly replicator: string;
+  readonly destinations: readonly {
+    readonly name: string;
+    readonly state: string;
+    readonly txid?: string;
+    readonly lag_seconds?: number;
+    readonly last_success_at?: string;
+    readonly last_error?: string;
+  }[];
+}
+
+function scene(replicas = ''): { config: string; database: string; backup: string } {
+  const folder = temporaryFolder();
+  const database = path.join(folder, 'app.db');
+  const backup = path.join(folder, 'backup');
+  const config = writeFile(
+    folder,
+    'sluice.yml',
+    `shutdown-sync-timeout: 5s
+dbs: [{ path: ${database}, replicas: [{ path: ${backup} }${replicas}] }]
+`,
+  );
+  return { config, database, backup };
+}
+
+async function statusOf(config: string, ...words: string[]): Promise<{ code: number; row: Row }> {
+  const { code, stdout } = await sluice(['status', '-config', config, '-json', ...words]);
+  return { code, row: (JSON.parse(stdout) as [Row])[0] };
+}
+
+test('beside a running replicator it says who runs, how far, and since when', async () => {
+  const { config, database } = scene();
+  addRows(database, 5);
+  const replicator = new CLIProcess(['replicate', '-config', config]);
+  await replicator.says(/taking an image/);
+  await expect.poll(async () => (await statusOf(config)).code, { timeout: 10_000 }).toBe(0);
+  const { row } = await statusOf(config, database);
+  expect(row).toEqual({
+    database,
+    status: 'ok',
+    local_txid: '0000000000000001',
+    wal_size: expect.any(Number) as number,
+    replicator: `replicator ${replicator.pid} runs`,
+    destinations: [
+      {
+        name: 'file',
+        type: 'file',
+        target: expect.stringMatching(/^file:\/\//) as string,
+        state: 'ok',
+        txid: '0000000000000001',
+        lag_seconds: 0,
+        size: expect.any(Number) as number,
+        last_success_at: expect.stringMatching(/^\d{4}-.*Z$/) as string,
+      },
+    ],
+  });
+  replicator.kill('SIGTERM');
+  expect((await replicator.ended()).code).toBe(0);
+});
+
+test('without a replicator it says so, and what is new since then is counted as behind', async () => {
+  const { config, database } = scene();
+  addRows(database, 5);
+  await runProcess(['replicate', '-once', '-config', config]);
+  expect(await statusOf(config)).toMatchObject({
+    code: 0,
+    row: { replicator: 'no replicator runs' },
+  });
+  const later = new Date(Date.now() + 60_000);
+  addRows(database, 1);
+  fs.utimesSync(database, later, later);
+  const state = path.join(path.dirname(database), '.app.db-sluice', 'status.json');
+  const text = fs
+    .readFileSync(state, 'utf8')
+    .replace(/"at": "[^"]*"/, '"at": "2026-01-01T00:00:00.000Z"');
+  fs.writeFileSync(state, text);
+  const { code, row } = await statusOf(config);
+  expect(code).toBe(3);
+  expect(row.destinations[0]?.state).toBe('behind');
+  expect(row.destinations[0]?.lag_seconds).toBeGreaterThan(60);
+});
+
+test('a destination that lacks files, or is empty, or cannot be asked, is told apart', async () => {
+  const endpoint = await closedEndpoint();
+  const { config, database, backup } = scene(
+    `, { path: ${temporaryFolder()}, name: empty }, { path: /nowhere/at/all, name: gone }, { type: s3, bucket: b, endpoint: "${endpoint}", region: x, access-key-id: a, secret-access-key: bbbbbbbb }`,
+  );
+  addRows(database, 5);
+  await runProcess(['replicate', '-once', database, `file://${backup}`]);
+  const { code, row } = await statusOf(config);
+  expect(code).toBe(3);
+  expect(row.destinations.map(({ name, state }) => [name, state])).toEqual([
+    ['file', 'ok'],
+    ['empty', 'empty'],
+    ['gone', 'REPLICA_DESTINATION_NOT_FOUND'],
+    ['s3', 'REPLICA_UNAVAILABLE'],
+  ]);
+  expect(row.destinations[3]?.last_error).toContain('ECONNREFUSED');
+});
+
+test('a database that is missing, or was never followed, is told apart', async () => {
+  const { config, database } = scene();
+  expect((await statusOf(config)).row.status).toBe('no database');
+  addRows(database, 1);
+  expect((await statusOf(config)).row.status).toBe('not initialized');
+});
+
+test('people get a table, one line for each destination', async () => {
+  const { config, database } = scene();
+  addRows(database, 5);
+  await runProcess(['replicate', '-once', '-config', config]);
+  const { stdout } = await sluice(['status', '-config', config]);
+  const [head, columns, line] = stdout.split('\n');
+  expect(head).toMatch(
+    new RegExp(`^${database}: ok, TXID 0000000000000001, WAL \\d+ bytes, no replicator runs$`),
+  );
+  expect(columns).toMatch(/^ {2}destination +state +lag +txid +last success +last error$/);
+  expect(line).toMatch(/^ {2}file +ok +0\.0s +0000000000000001 +\d{4}-/);
+});
+
+test('a database that is not configured is told which are', async () => {
+  const { config, database } = scene();
+  const { code, stderr } = await sluice(['status', '-config', config, '/other.db']);
+  expect(code).toBe(2);
+  expect(stderr).toContain(`/other.db is not in ${config}: there are ${database}`);
+});

@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import { parseArguments } from '../src/args.ts';
+import { readWish, type RestoreWish } from '../src/restore-wish.ts';
+import { findCommand, type Command } from '../src/surface/commands.ts';
+
+function wish(...words: string[]): RestoreWish {
+  return readWish(parseArguments(findCommand('restore') as Command, words));
+}
+
+test('without flags, the latest is wanted, and nothing is replaced', () => {
+  expect(wish()).toEqual({
+    target: { kind: 'latest' },
+    overwrite: 'refuse',
+    parallelism: undefined,
+    integrityCheck: 'none',
+  });
+});
+
+test.each([
+  ['000000000000002a', 42n],
+  ['FFFFFFFFFFFFFFFF', 2n ** 64n - 1n],
+])('-txid %s', (text, txid) => {
+  expect(wish('-txid', text).target).toEqual({ kind: 'txid', txid });
+});
+
+test.each([
+  ['2026-01-31T12:00:00Z', '2026-01-31T12:00:00.000Z'],
+  ['2026-01-31T12:00:00.25+02:00', '2026-01-31T10:00:00.250Z'],
+  ['2026-01-31t12:00:00z', '2026-01-31T12:00:00.000Z'],
+  ['2026-01-31 12:00:00Z', '2026-01-31T12:00:00.000Z'],
+])('-timestamp %s', (text, iso) => {
+  expect(wish('-timestamp', text).target).toEqual({ kind: 'timestamp', at: new Date(iso) });
+});
+
+test.each([
+  [['-txid', '2a'], /16 hex digits/],
+  [['-txid', '0000000000000000'], /from 1 on/],
+  [['-txid', '000000000000002g'], /16 hex digits/],
+  [['-timestamp', '2026-01-31'], /a moment with its zone/],
+  [['-timestamp', '2026-01-31T12:00:00'], /a moment with its zone/],
+  [['-timestamp', '2026-13-31T12:00:00Z'], /a moment with its zone/],
+  [['-timestamp', 'yesterday'], /a moment with its zone/],
+  [['-txid', '000000000000002a', '-timestamp', '2026-01-31T12:00:00Z'], /cannot be given together/],
+  [['-parallelism', '0'], /-parallelism is 1 to 256/],
+  [['-parallelism', '-1'], /-parallelism is 1 to 256/],
+  [['-parallelism', '257'], /-parallelism is 1 to 256/],
+  [['-parallelism', 'many'], /-parallelism is 1 to 256/],
+  [['-integrity-check', 'deep'], /none, quick or full/],
+  [['-log-level', 'loud'], /trace, debug, info, warn or error/],
+])('%j is refused', (words, message) => {
+  expect(() => wish(...words)).toThrow(message);
+});
+
+test('-force, -parallelism and -integrity-check are taken', () => {
+  expect(wish('-force', '-parallelism=3', '-integrity-check', 'quick')).toMatchObject({
+    overwrite: 'replace',
+    parallelism: 3,
+    integrityCheck: 'quick',
+  });
+});

@@ -1,0 +1,83 @@
+/** Small configurations with one key more, made from the examples in the table of keys. */
+
+import { parse, stringify } from 'yaml';
+import { readConfig } from '../../src/config/read.ts';
+import type { Config } from '../../src/config/model.ts';
+import { Secrets } from '../../src/secrets.ts';
+import type { Environment } from '../../src/shell.ts';
+import type { Key } from '../../src/surface/key.ts';
+import { temporaryFolder, writeFile } from './temporary.ts';
+
+export type Values = Record<string, unknown>;
+
+export async function readText(
+  text: string,
+  environment: Environment = {},
+  secrets: Secrets = new Secrets(),
+): Promise<Config> {
+  return await readConfig(text, {
+    source: 'test.yml',
+    folder: temporaryFolder(),
+    environment,
+    variables: 'expand',
+    secrets,
+  });
+}
+
+/** A configuration with `extra` where keys of that scope stand. */
+export function withValues(key: Pick<Key, 'scope' | 'of'>, extra: Values): string {
+  const isS3 = key.of?.includes('s3') === true;
+  const replica = isS3 ? { type: 's3', bucket: 'b', path: 'p' } : { path: '/backup/app' };
+  const database = { path: '/data/app.db', replicas: [replica] };
+  switch (key.scope) {
+    case 'global':
+      // A default counts only where the destination does not say it itself.
+      for (const name of Object.keys(extra)) delete (replica as Values)[name];
+      return stringify({ dbs: [database], ...extra });
+    case 'database': {
+      const { replicas, ...rest } = database;
+      return stringify({
+        dbs: [{ ...rest, ...('replica' in extra ? {} : { replicas }), ...extra }],
+      });
+    }
+    case 'replica': {
+      const { path, ...rest } = replica as Values;
+      const own = 'url' in extra ? rest : { ...rest, path };
+      return stringify({ dbs: [{ ...database, replicas: [{ ...own, ...extra }] }] });
+    }
+  }
+}
+
+/** `snapshot.interval` with its example is `{ snapshot: { interval: '6h' } }`. */
+export function exampleOf(key: Key): Values {
+  const isFile = key.name.endsWith('-file') || key.name === 'sse-customer-key-path';
+  const example: unknown = isFile
+    ? writeFile(temporaryFolder(), 'secret', SSE_KEY)
+    : key.name === 'dbs'
+      ? [{ path: '/data/other.db', replica: { path: '/backup/other' } }]
+      : parse(key.example);
+  return nest(key.name, example);
+}
+
+export function nest(name: string, value: unknown): Values {
+  const [group = '', inner] = name.split('.');
+  return { [group]: inner === undefined ? value : { [inner]: value } };
+}
+
+/** 32 bytes in base64. */
+const SSE_KEY = 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=';
+
+/** What would be done: all that was read but for what is said of it at the start. */
+export function effectOf(read: Config): string {
+  const { notes: _, ...config } = read;
+  // Not the replacer's second argument: a secret has hidden itself in that already.
+  return JSON.stringify(config, function reveal(this: Values, name) {
+    const value = this[name];
+    if (name === 'backend') return undefined;
+    return isSecret(value) ? value.reveal() : value;
+  });
+}
+
+function isSecret(value: unknown): value is { reveal(): string } {
+  return typeof value === 'object' && value !== null && 'reveal' in value;
+}

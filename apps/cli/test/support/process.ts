@@ -1,0 +1,82 @@
+/** The command line tool as a process, as users start it. */
+
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+
+export const CLI = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export class CLIProcess {
+  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #ended: Promise<Ended>;
+  readonly #waiting = new Set<() => void>();
+  #stdout = '';
+  #stderr = '';
+
+  constructor(words: readonly string[], environment: NodeJS.ProcessEnv = {}) {
+    this.#child = spawn(process.execPath, [CLI, ...words], {
+      env: { ...process.env, LOG_LEVEL: '', ...environment },
+    });
+    this.#child.stdout.on('data', (chunk: Buffer) => {
+      this.#stdout += chunk.toString();
+      for (const look of this.#waiting) look();
+    });
+    this.#child.stderr.on('data', (chunk: Buffer) => {
+      this.#stderr += chunk.toString();
+      for (const look of this.#waiting) look();
+    });
+    this.#ended = once(this.#child, 'close').then(([code, signal]) => {
+      for (const look of this.#waiting) look();
+      return {
+        code: code as number | null,
+        signal: signal as NodeJS.Signals | null,
+        stdout: this.#stdout,
+        stderr: this.#stderr,
+      };
+    });
+    onTestFinished(() => void this.#child.kill('SIGKILL'));
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Resolves when what it has printed, on either stream, matches. Rejects when it ends before. */
+  async says(pattern: RegExp): Promise<RegExpExecArray> {
+    return await new Promise((resolve, reject) => {
+      const look = (): void => {
+        const match = pattern.exec(this.#stdout) ?? pattern.exec(this.#stderr);
+        if (match !== null) resolve(match);
+        else if (this.#child.exitCode === null && this.#child.signalCode === null) return;
+        else reject(new Error(`it ended without ${pattern}:\n${this.#stdout}${this.#stderr}`));
+        this.#waiting.delete(look);
+      };
+      this.#waiting.add(look);
+      look();
+    });
+  }
+
+  async ended(): Promise<Ended> {
+    return await this.#ended;
+  }
+}
+
+/** Runs it to its end. */
+export async function runProcess(
+  words: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+): Promise<Ended> {
+  return await new CLIProcess(words, environment).ended();
+}

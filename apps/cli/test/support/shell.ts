@@ -1,0 +1,52 @@
+/** Runs the command line tool inside the test: its own environment, its output as text. */
+
+import { Writable } from 'node:stream';
+import { runCLI } from '../../src/cli.ts';
+import { Secrets } from '../../src/secrets.ts';
+import type { Environment, Shell } from '../../src/shell.ts';
+
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export class CapturedShell implements Shell {
+  readonly environment: Environment;
+  readonly places: readonly string[];
+  readonly secrets = new Secrets();
+  readonly #out = new Capture();
+  readonly #err = new Capture();
+
+  constructor(environment: Environment = {}, places: readonly string[] = []) {
+    this.environment = environment;
+    this.places = places;
+  }
+
+  get stdout(): Capture {
+    return this.#out;
+  }
+
+  get stderr(): Capture {
+    return this.#err;
+  }
+}
+
+export class Capture extends Writable {
+  text = '';
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.text += chunk.toString();
+    done();
+  }
+}
+
+export async function sluice(
+  words: readonly string[],
+  environment: Environment = {},
+  places: readonly string[] = [],
+): Promise<Outcome> {
+  const shell = new CapturedShell(environment, places);
+  const code = await runCLI(words, shell);
+  return { code, stdout: shell.stdout.text, stderr: shell.stderr.text };
+}

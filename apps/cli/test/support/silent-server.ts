@@ -1,0 +1,39 @@
+/** Takes connections and says nothing, as a machine does whose disk hangs. */
+
+import { once } from 'node:events';
+import net from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { onTestFinished } from 'vitest';
+
+export interface SilentServer {
+  readonly endpoint: string;
+  /** Resolves when somebody has connected. */
+  readonly connected: Promise<unknown>;
+}
+
+export async function startSilentServer(): Promise<SilentServer> {
+  const sockets = new Set<net.Socket>();
+  const server = net.createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined); // whoever goes away does so by a reset
+  });
+  const connected = once(server, 'connection');
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  return { endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, connected };
+}
+
+/** An address at which nobody listens. */
+export async function closedEndpoint(): Promise<string> {
+  const server = net.createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return `http://127.0.0.1:${port}`;
+}

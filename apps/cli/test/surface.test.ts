@@ -1,0 +1,76 @@
+/** The tables name everything that Litestream 0.5.18 and 0.3.13 have. */
+
+import { expect, test } from 'vitest';
+import { COMMANDS, findCommand } from '../src/surface/commands.ts';
+import type { Scope } from '../src/surface/key.ts';
+import { KEYS } from '../src/surface/keys.ts';
+import { sluice } from './support/shell.ts';
+
+/** What `litestream` and `litestream <command> -h` of 0.5.18 and 0.3.13 print. */
+const LITESTREAM: Readonly<Record<string, string>> = {
+  replicate:
+    'config exec log-level no-expand-env once force-snapshot enforce-retention restore-if-db-not-exists',
+  restore:
+    'o config txid timestamp generation index replica parallelism if-db-not-exists if-replica-exists dry-run force json f follow-interval integrity-check no-expand-env',
+  databases: 'config json no-expand-env',
+  ltx: 'level json config no-expand-env',
+  wal: 'replica generation config no-expand-env',
+  status: 'config json no-expand-env',
+  version: 'verbose',
+  generations: '',
+  snapshots: '',
+  reset: '',
+  start: '',
+  stop: '',
+  sync: '',
+  register: '',
+  unregister: '',
+  list: '',
+  info: '',
+};
+
+test.each(Object.entries(LITESTREAM))('%s and its flags are in the table', (name, flags) => {
+  const command = findCommand(name);
+  expect(command).toBeDefined();
+  const known = command?.flags.map((flag) => flag.name) ?? [];
+  if (command?.fate.kind !== 'refused') {
+    expect(known).toEqual(expect.arrayContaining(flags.split(' ')));
+  }
+});
+
+test.each(COMMANDS.map((command) => ({ ...command })))(
+  'the command $name works, or is refused by name',
+  async ({ name, fate }) => {
+    const { code, stdout, stderr } = await sluice([name, '-help']);
+    if (fate.kind === 'refused') {
+      expect(code).toBe(2);
+      expect(stderr).toBe(`sluice ${name}: ${fate.reason}; ${fate.instead}\n`);
+    } else {
+      expect(code).toBe(0);
+      expect(stdout).toContain(`usage: sluice ${name}`);
+    }
+  },
+);
+
+/** Of the documentation of 0.5 and 0.3: the keys of each scope. */
+const LITESTREAM_KEYS: Readonly<Record<Scope, string>> = {
+  global:
+    'addr exec logging.level logging.type logging.stderr logging.source access-key-id secret-access-key levels snapshot.interval snapshot.retention l0-retention l0-retention-check-interval verify-compaction retention.enabled validation.interval heartbeat-url heartbeat-interval socket.enabled socket.path socket.permissions mcp-addr shutdown-sync-timeout shutdown-sync-interval dbs sync-interval region endpoint',
+  database:
+    'path dir pattern recursive watch meta-path meta-dir monitor-interval checkpoint-interval min-checkpoint-page-count max-checkpoint-page-count truncate-page-n busy-timeout max-sync-wal-bytes restore-if-db-not-exists snapshot.interval snapshot.retention replica replicas',
+  replica:
+    'type name path url sync-interval snapshot-interval retention retention-check-interval validation-interval max-sync-ltx-files auto-recover age.identities age.recipients access-key-id secret-access-key region bucket endpoint force-path-style skip-verify sign-payload require-content-md5 storage-class part-size concurrency sse-customer-algorithm sse-customer-key sse-customer-key-path sse-kms-key-id account-name account-key sas-token host user password key-path host-key concurrent-writes webdav-url webdav-username webdav-password jwt seed creds nkey username token tls root-cas client-cert client-key max-reconnects reconnect-wait timeout',
+};
+
+test.each(Object.entries(LITESTREAM_KEYS))('every %s key is in the table', (scope, keys) => {
+  const known = KEYS.filter((key) => key.scope === scope).map((key) => key.name);
+  expect(known).toEqual(expect.arrayContaining(keys.split(' ')));
+});
+
+test('no row stands twice', () => {
+  const names = KEYS.map(({ scope, name, of = [] }) => `${scope} ${name} ${of.join()}`);
+  expect(new Set(names).size).toBe(names.length);
+  for (const { name, flags } of COMMANDS) {
+    expect(new Set(flags.map((flag) => flag.name)).size, name).toBe(flags.length);
+  }
+});
