@@ -13,7 +13,7 @@ function step() {
   const t = performance.now();
   const [{ busy }] = db.pragma(`wal_checkpoint(${mode})`);
   calls.push({ mode, ms: performance.now() - t, busy });
-  if (Date.now() < end) setTimeout(step, 300);
+  if (Date.now() < end) setTimeout(step, 400);
   else process.send({ calls });
 }
-setTimeout(step, 300);
+setTimeout(step, 400);

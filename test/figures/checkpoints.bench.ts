@@ -34,7 +34,7 @@ interface Call {
 }
 
 async function run(database: string, seconds: number): Promise<Fared> {
-  const writer = fork(path.join(HERE, 'load-writer.mjs'), [database, String(seconds), '200']);
+  const writer = fork(path.join(HERE, 'load-writer.mjs'), [database, String(seconds), '500']);
   const checkpointer = fork(path.join(HERE, 'app-checkpoints.mjs'), [database, String(seconds)]);
   let walMax = 0;
   const looking = setInterval(() => {
@@ -126,5 +126,5 @@ print(
     ...rows('application checkpoints', ours, theirs),
     ...rows(`during the image of ${IMAGE_MIB} MiB`, image, undefined),
   ],
-  `${SECONDS} s, 200 transactions a second, a checkpoint each 300 ms`,
+  `${SECONDS} s, 500 transactions a second, a checkpoint each 400 ms`,
 );

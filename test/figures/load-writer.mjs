@@ -21,7 +21,8 @@ function batch() {
     many(done);
     times.push(performance.now() - t);
     done += 1;
-  } while (rate === 0 && Date.now() < until);
+    if (rate > 0) break;
+  } while (Date.now() < until);
   if (Date.now() < end) setTimeout(batch, rate === 0 ? 0 : 1000 / rate);
   else {
     times.sort((a, b) => a - b);

@@ -231,7 +231,15 @@ export class Uploader {
     this.#listed = undefined;
     this.#manifest = manifest;
     this.#pageSize = pageSize;
-    this.#chain = admit({ manifest, top, record: this.#context.record(), staged });
+    const record = this.#context.record();
+    this.#chain = admit({ manifest, top, record, staged });
+    if (this.#chain === 'empty' && record !== undefined) {
+      this.#context.logger.warn(
+        `${this.name} is empty, and was not when it was written to last: it is seeded anew; ` +
+          'if a disk is not mounted or a bucket was replaced, stop and mend that first',
+        { target: this.target, sent: formatTXID(record.txid) },
+      );
+    }
     this.#listedOrFailed = true;
     this.#go('listed');
     this.#tell({});
