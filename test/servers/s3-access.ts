@@ -20,7 +20,7 @@ const SILENT: Logger = {
 };
 
 /** The input for `parse` that reaches this place, with more keys. */
-export function s3Input(
+function s3Input(
   place: S3Place,
   more: Record<string, unknown> = {},
 ): Record<string, unknown> {
@@ -47,7 +47,7 @@ export async function connectS3(
 }
 
 /** A client that has nothing of ours in it. */
-export function rawClient(place: S3Place): S3Client {
+function rawClient(place: S3Place): S3Client {
   const { accessKeyId, secretAccessKey } = place.credentials;
   return new S3Client({
     endpoint: place.endpoint,

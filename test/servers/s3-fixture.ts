@@ -1,12 +1,10 @@
 /** A server of our own for each test of a file, and destinations to it that end with the test. */
 
+import dns from 'node:dns';
 import { wrapDestination } from '@sluice/core';
 import type { Destination, Logger } from '@sluice/core/backend';
-import { afterEach, beforeEach, onTestFinished } from 'vitest';
-import { parseConfig } from '../../packages/s3/src/config.ts';
-import { connectAs } from '../../packages/s3/src/destination.ts';
-import { OTHER, PRESETS, type Preset } from '../../packages/s3/src/presets.ts';
-import { connectS3, s3Input } from './s3-access.ts';
+import { afterEach, beforeEach, onTestFinished, vi } from 'vitest';
+import { connectS3 } from './s3-access.ts';
 import {
   start,
   type LoggedRequest,
@@ -25,8 +23,8 @@ export interface S3Fixture {
   /** Another server instead, for this test. */
   restart(options: StartOptions): Promise<void>;
   connected(more?: Input, logger?: Logger): Promise<Destination>;
-  /** As if the server's host were that of a provider. */
-  connectedTo(provider: string, more?: Input): Promise<Destination>;
+  /** The same server under another name: every name is this machine's until the test ends. */
+  connectedTo(host: string, more?: Input): Promise<Destination>;
   /** As the engine uses it, in a hurry. */
   wrapped(): Promise<Destination>;
   noUploadIsLeft(): Promise<void>;
@@ -55,12 +53,9 @@ export function useS3(): S3Fixture {
       server = await start(options);
     },
     connected,
-    async connectedTo(provider, more = {}) {
-      const preset = [...PRESETS, OTHER].find(({ name }) => name === provider) as Preset;
-      const { config } = parseConfig(s3Input(server, { 'part-size': PART_BYTES, ...more }));
-      const destination = await connectAs(config, { logger: console, access: 'write' }, preset);
-      onTestFinished(() => destination.close());
-      return destination;
+    async connectedTo(host, more = {}) {
+      everyNameIsHere();
+      return await connected({ endpoint: `http://${host}:${server.port}`, ...more });
     },
     async wrapped() {
       return wrapDestination(await connected(), { stallMs: STALL_MS, random: () => 0 });
@@ -73,6 +68,13 @@ export function useS3(): S3Fixture {
 
 /** A stream without a byte for so long is tried again. */
 const STALL_MS = 1_000;
+
+function everyNameIsHere(): void {
+  const lookup = dns.lookup;
+  const here = (_host: string, ...rest: [never]): void => lookup('127.0.0.1', ...rest);
+  vi.spyOn(dns, 'lookup').mockImplementation(here as typeof dns.lookup);
+  onTestFinished(() => void vi.restoreAllMocks());
+}
 
 /** What a promise rejects with. Fails when it does not. */
 export async function rejectionOf(work: Promise<unknown>): Promise<Error> {

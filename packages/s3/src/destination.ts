@@ -28,16 +28,8 @@ const SILENCE_MS_MAX = 60_000;
 
 /** Sends nothing: what is not right is told by the first call. */
 export async function connect(config: S3Config, context: ConnectContext): Promise<Destination> {
-  return await connectAs(config, context, presetFor(config.endpoint));
-}
-
-/** The same, as if the provider were the one of the preset. */
-export async function connectAs(
-  config: S3Config,
-  context: ConnectContext,
-  preset: Preset,
-): Promise<Destination> {
   const sdk = await import('@aws-sdk/client-s3');
+  const preset = presetFor(config.endpoint);
   const name = `s3://${config.bucket}`;
   const work = new Work(name);
   const client = makeClient(config, sdk);

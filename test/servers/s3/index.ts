@@ -12,7 +12,7 @@ import type { RequestLog } from './log.ts';
 import type { Credentials, Quirks, StartOptions } from './options.ts';
 import { S3Server } from './server.ts';
 
-export type { Fault, FaultKind, FaultOptions } from './faults.ts';
+export type { FaultKind } from './faults.ts';
 export type { LoggedRequest, RequestLog } from './log.ts';
 export type { Credentials, Operation, Quirks, StartOptions } from './options.ts';
 
