@@ -18,7 +18,7 @@ import { Lineage } from './lineage.ts';
 import { PageSet } from './page-set.ts';
 import type { RestorePlan } from './plan.ts';
 import { ReadAhead } from './read-ahead.ts';
-import { Slabs } from './slabs.ts';
+import { SLAB_BYTES, Slabs, SMALL_SLAB_BYTES } from './slabs.ts';
 import { UnfitFile } from './unfit-file.ts';
 
 /** Below this the caller's own thread decodes: starting others would take longer. */
@@ -75,7 +75,7 @@ class Run {
     this.#signal = AbortSignal.any([options.signal, this.#failed.signal]);
     const isSmall = plan.sizeBytes <= INLINE_BYTES_MAX;
     const count = SLABS_MORE + (isSmall ? 0 : SLABS_PER_THREAD * options.threads);
-    this.#slabs = new Slabs(count, isSmall ? 'small' : 'full', this.#signal);
+    this.#slabs = new Slabs(count, isSmall ? SMALL_SLAB_BYTES : SLAB_BYTES, this.#signal);
     this.#crew = isSmall
       ? inlineCrew({ descriptor }, this.#slabs)
       : threadCrew({ descriptor }, this.#slabs, options.threads);

@@ -6,9 +6,9 @@
  */
 
 /** Several batches of the kernel. */
-const SLAB_BYTES: number = 2 * 1024 * 1024;
+export const SLAB_BYTES: number = 2 * 1024 * 1024;
 /** Several of the largest page frame, for restores that need no threads. */
-const SMALL_SLAB_BYTES: number = 256 * 1024;
+export const SMALL_SLAB_BYTES: number = 256 * 1024;
 
 export type Slab = Uint8Array<ArrayBuffer>;
 
@@ -19,9 +19,9 @@ export class Slabs {
   readonly #sizeBytes: number;
   #unmade: number;
 
-  constructor(count: number, size: 'full' | 'small', signal: AbortSignal) {
+  constructor(count: number, sizeBytes: number, signal: AbortSignal) {
     this.#unmade = count;
-    this.#sizeBytes = size === 'full' ? SLAB_BYTES : SMALL_SLAB_BYTES;
+    this.#sizeBytes = sizeBytes;
     this.#signal = signal;
     signal.addEventListener('abort', () => this.#wakeAll(), { once: true });
   }

@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { createKernel, type PageEncoding } from '../../src/kernel/kernel.ts';
+import { toFileChecksum } from '../../src/ltx/checksum.ts';
 import { LTXEncoder } from '../../src/ltx/encoder.ts';
 import { FLAG_NO_CHECKSUM, lockPgno } from '../../src/ltx/header.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
@@ -56,6 +57,33 @@ export function encodeFile(min: number, max: number, content: FileContent): Uint
   }
   chunks.push(encoder.finish().bytes);
   return new Uint8Array(Buffer.concat(chunks));
+}
+
+/** A file of any pages in any order, with a right checksum: what an encoder of ours never writes. */
+export function forgeFile(
+  min: number,
+  max: number,
+  content: Omit<FileContent, 'pages'> & { readonly pgnos: readonly number[] },
+): Uint8Array {
+  const { pgnos, pageSize, commit } = content;
+  const pages = new Map([[1, new Uint8Array(pageSize)]]);
+  const header = encodeFile(max, max, { pageSize, commit: Math.max(commit, 1), pages }).slice(
+    0,
+    100,
+  );
+  const view = new DataView(header.buffer);
+  view.setUint32(12, commit);
+  view.setBigUint64(16, BigInt(min));
+  const numbers = Uint32Array.from(pgnos);
+  const zeros = new Uint8Array(pgnos.length * pageSize);
+  const encoded = kernel.encodePages(numbers, zeros, pageSize, 'block', kernel.crc64(header));
+  const frames = encoded.bytes.slice();
+  const end = new Uint8Array(6 + 1 + 8 + 8); // end of the pages, an empty index, post-apply checksum
+  end[14] = 1;
+  const checksum = new Uint8Array(8);
+  const value = toFileChecksum(kernel.crc64(end, encoded.crc));
+  new DataView(checksum.buffer).setBigUint64(0, value);
+  return new Uint8Array(Buffer.concat([header, frames, end, checksum]));
 }
 
 export class Bucket {

@@ -217,6 +217,25 @@ describe('reading ahead', () => {
     expect(most()).toBeLessThanOrEqual(4);
   });
 
+  test.each([-1, 1])('finds out that %i byte more came than was asked for', async (by) => {
+    const inner = counting().client;
+    const client: ReplicaClient = {
+      ...inner,
+      async openFile(each) {
+        const body = (async function* () {
+          yield new Uint8Array(each.level + 200 + by);
+        })();
+        return { sizeBytes: 200, body };
+      },
+    };
+    const files = [file(0, 1, 1, { sizeBytes: 200 })];
+    const { signal } = new AbortController();
+    const reads = new ReadAhead(files, { client, ranges: 'some', readsMax: 4, signal });
+    const all = Array.fromAsync(reads.read(files[0] as LTXFileInfo));
+    await expect(all).rejects.toThrow(expect.objectContaining({ code: 'REPLICA_TRUNCATED' }));
+    await reads.close();
+  });
+
   test('holds at most 32 MiB, whatever the number of reads', async () => {
     const files = [file(9, 1, 1, { sizeBytes: 400 * MIB })];
     let asked = 0;

@@ -76,6 +76,12 @@ describe('the state as of a moment', () => {
     expect(ask(some, timeOf(8)).txid).toBe(8n);
   });
 
+  test('is not hidden by a snapshot between files that was taken later than the next', () => {
+    const snapshot = file(9, 1, 5, { createdAt: timeOf(9) });
+    const some = [file(9, 1, 1), snapshot, file(1, 2, 3), file(1, 4, 8), file(1, 9, 20)];
+    expect(ask(some, timeOf(8)).txid).toBe(8n);
+  });
+
   test('may be as late as a snapshot that shows that nothing was committed since', () => {
     const snapshot = file(9, 1, 4, { createdAt: timeOf(9) });
     expect(ask([file(9, 1, 1), ...increments(1, 4), snapshot], timeOf(9)).txid).toBe(4n);
