@@ -39,7 +39,7 @@ export interface RoundReport {
   /** Age of the last report at the kill, of the oldest such report among sound destinations. */
   readonly reportAgeMs: number;
   /** How the start went on that found a log with frames; undefined where there was none. */
-  readonly beginning: 'resumed' | 'imaged' | 'unknown' | undefined;
+  readonly beginning: string | undefined;
 }
 
 export class Epoch {
@@ -86,7 +86,7 @@ export class Epoch {
     }
     const killedAt = Date.now();
     const dying = [this.#killReplicator()];
-    if (random.chance(0.6)) dying.push(this.#killWriter());
+    if (random.chance(0.65)) dying.push(this.#killWriter());
     await Promise.all(dying);
     const events = readEvents(reportFile);
     const reportAgeMs = this.#note(events, killedAt);
@@ -105,7 +105,7 @@ export class Epoch {
   /** Before the replicator starts: the application goes on alone, or not at all. */
   async #application(): Promise<void> {
     const random = this.#random;
-    const isAlone = this.#round === 1 || random.chance(this.#writer === undefined ? 0.2 : 0.6);
+    const isAlone = this.#round === 1 || random.chance(this.#writer === undefined ? 0.15 : 0.4);
     if (!isAlone) return;
     await this.#startWriter();
     await sleep(random.int(0, 400));

@@ -40,11 +40,14 @@ export function lastReported(
   return { txid: BigInt(txid), seq, rows, at };
 }
 
-/** How a start went on, as the replicator said. */
-export function beginningOf(events: readonly HostEvent[]): 'resumed' | 'imaged' | 'unknown' {
+/** How a start went on, as the replicator said: resumed, or with an image and why. */
+export function beginningOf(events: readonly HostEvent[]): string {
   for (const { message = '' } of events) {
-    if (message.startsWith('going on after')) return 'resumed';
-    if (message.startsWith('taking an image')) return 'imaged';
+    if (message.startsWith('going on after')) return RESUMED;
+    if (message.startsWith('taking an image')) return message;
   }
-  return 'unknown';
+  return UNDECIDED;
 }
+
+export const RESUMED = 'resumed';
+export const UNDECIDED = 'killed before it had begun';

@@ -9,6 +9,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { randomFrom } from '../../packages/core/test/support/random.ts';
+import { RESUMED, UNDECIDED } from './events.ts';
 import { Epoch, type EpochOptions, type RoundReport } from './epoch.ts';
 
 const EPOCH_ROUNDS = 25;
@@ -26,9 +27,11 @@ export interface KillLoopReport {
   readonly rounds: number;
   /** Of the rounds: those with a report younger than FRESH_MS for every sound destination. */
   readonly freshShare: number;
-  /** Of the starts that found a log: those that went on without an image. */
+  /** Of the starts that found a log and came so far as to go on: those that took no image for it. */
   readonly resumedShare: number;
   readonly starts: number;
+  /** How often they began how, and why. */
+  readonly beginnings: Readonly<Record<string, number>>;
 }
 
 export async function killLoop(options: KillLoopOptions): Promise<KillLoopReport> {
@@ -54,15 +57,17 @@ export async function killLoop(options: KillLoopOptions): Promise<KillLoopReport
 
 function sumUp(reports: readonly RoundReport[]): KillLoopReport {
   const why = reports.at(-1)?.broken;
-  const starts = reports.filter(({ beginning }) => beginning !== undefined);
-  const resumed = starts.filter(({ beginning }) => beginning === 'resumed');
+  const starts = reports.flatMap(({ beginning }) => (beginning === undefined ? [] : [beginning]));
+  const beginnings: Record<string, number> = {};
+  for (const beginning of starts) beginnings[beginning] = (beginnings[beginning] ?? 0) + 1;
   const fresh = reports.filter(({ reportAgeMs }) => reportAgeMs <= FRESH_MS);
   return {
     broken: why === undefined ? undefined : { round: reports.length, why },
     rounds: reports.length,
     freshShare: share(fresh.length, reports.length),
-    resumedShare: share(resumed.length, starts.length),
+    resumedShare: share(beginnings[RESUMED] ?? 0, starts.length - (beginnings[UNDECIDED] ?? 0)),
     starts: starts.length,
+    beginnings,
   };
 }
 

@@ -26,7 +26,7 @@ const pick = (list) => list[int(0, list.length - 1)];
 const db = new Database(file, { timeout: 5000 });
 db.pragma(`page_size=${pageSize}`);
 db.pragma('journal_mode=wal');
-db.pragma(`wal_autocheckpoint=${pick([0, 1, 20, 100, 1000, 1000])}`);
+db.pragma(`wal_autocheckpoint=${pick([0, 0, 1, 50, 1000, 1000, 1000])}`);
 db.pragma(`synchronous=${pick(['NORMAL', 'NORMAL', 'FULL'])}`);
 db.pragma(`cache_size=${pick([10, 2000])}`);
 db.exec(`
@@ -42,7 +42,7 @@ const change = db.prepare('UPDATE churn SET a = randomblob(?) WHERE id % 11 = ?'
 const remove = db.prepare('DELETE FROM churn WHERE id % 5 = ?');
 const notes = fs.openSync(tried, 'a');
 const pauseMs = pick([0, 2, 10]);
-const checkpoints = pick([0.01, 0.05]);
+const checkpoints = pick([0.003, 0.03]);
 let now = db.prepare('SELECT seq, rows, versions FROM totals').get();
 
 function write(id, version) {

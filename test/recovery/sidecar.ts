@@ -80,15 +80,18 @@ export class Sidecar {
   }
 
   async has(txid: bigint, names?: readonly string[]): Promise<void> {
-    await until(
-      `TXID ${txid} is at ${names?.join(', ') ?? 'every destination'}`,
-      async () => {
-        const { destinations } = await this.status();
-        const asked = destinations.filter(({ name }) => names?.includes(name) ?? true);
-        return asked.every(({ txid: at }) => BigInt(`0x${at ?? '0'}`) >= txid);
-      },
-      HAS_MS_MAX,
-    );
+    let status: DatabaseStatus | undefined;
+    const isThere = async (): Promise<boolean> => {
+      status = await this.status();
+      const asked = status.destinations.filter(({ name }) => names?.includes(name) ?? true);
+      return asked.every(({ txid: at }) => BigInt(`0x${at ?? '0'}`) >= txid);
+    };
+    try {
+      await until(`TXID ${txid} is there`, isThere, HAS_MS_MAX);
+    } catch (error) {
+      const told = [...this.messages, JSON.stringify(status, undefined, 2)];
+      throw new Error(told.join('\n'), { cause: error });
+    }
   }
 
   async says(what: RegExp): Promise<void> {

@@ -1,0 +1,290 @@
+/**
+ * Destinations know nothing of each other: one that is out of reach, hangs, comes back empty, with
+ * what it had, or with what somebody else wrote there, ends with the database and delays no other.
+ */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { describeWith, needTool } from '../support/require.ts';
+import { until } from '../support/wait.ts';
+import { App, compare } from './app.ts';
+import { startLitestream } from './rival.ts';
+import { Sidecar, type SidecarArguments } from './sidecar.ts';
+
+/** A commit reaches a sound destination within this, on a machine under load. */
+const PROMPT_MS = 3_000;
+
+async function expectAll(app: App, names: readonly string[], txid?: bigint): Promise<void> {
+  const bytes = app.bytes();
+  for (const name of names) {
+    expect(compare(await app.restored(name, txid), bytes), `destination ${name}`).toBe('equal');
+  }
+}
+
+/** As if it ran on another machine: with a staging folder that the first one does not know. */
+function elsewhere(app: App, ...names: readonly string[]): SidecarArguments {
+  const metaPath = path.join(app.folder, 'elsewhere');
+  return { ...app.replicatedTo(...names), options: { metaPath } };
+}
+
+test('one that hangs delays no other', async () => {
+  const app = new App();
+  app.add(500);
+  const { database, destinations } = app.replicatedTo('a', 'b', 'c');
+  const hanging = destinations.map((at) => ({ ...at, fault: 'hanging' as const }));
+  const sidecar = new Sidecar({
+    database,
+    destinations: [...hanging.slice(0, 1), ...destinations.slice(1, 2), ...hanging.slice(2)],
+  });
+  await sidecar.settled(['b']);
+  for (let commit = 0; commit < 5; commit++) {
+    app.add(1);
+    const began = Date.now();
+    await sidecar.settled(['b']);
+    expect(Date.now() - began).toBeLessThan(PROMPT_MS);
+  }
+  await expectAll(app, ['b']);
+});
+
+test('one that is out of reach at the start is seeded when it comes, empty', async () => {
+  const app = new App();
+  app.add(500);
+  const sidecar = new Sidecar(app.replicatedTo('a', 'b'));
+  await sidecar.setFault('b', 'refusing');
+  await sidecar.settled(['a']);
+  app.add(10);
+  await sidecar.settled(['a']);
+  await sidecar.setFault('b', 'none');
+  app.add(10);
+  await sidecar.settled();
+  await expectAll(app, ['a', 'b']);
+});
+
+test('one that is out of reach at the start goes on with increments when it comes', async () => {
+  const app = new App();
+  app.add(500);
+  const first = new Sidecar(app.replicatedTo('a', 'b'));
+  await first.settled();
+  await first.stop();
+  const { database, destinations } = app.replicatedTo('a', 'b');
+  const second = new Sidecar({
+    database,
+    destinations: destinations.map((at) => ({
+      ...at,
+      fault: at.name === 'b' ? 'refusing' : 'none',
+    })),
+  });
+  expect(await second.beginning()).toEqual({ kind: 'resumed' });
+  app.add(10);
+  await second.settled(['a']);
+  await second.setFault('b', 'none');
+  app.add(10);
+  await second.settled();
+  await expectAll(app, ['a', 'b']);
+  expect(second.messages.filter((message) => /image|snapshot/.test(message))).toEqual([]);
+});
+
+test('one that another has continued while it was out of reach gets an image above that', async () => {
+  const app = new App();
+  app.add(500);
+  const first = new Sidecar(app.replicatedTo('a', 'b'));
+  await first.settled();
+  await first.stop();
+  const other = new Sidecar(elsewhere(app, 'b'));
+  await other.settled();
+  for (let commit = 0; commit < 5; commit++) {
+    app.add(10);
+    await other.settled();
+  }
+  const theirs = await other.settled();
+  const theirBytes = app.bytes();
+  await other.stop();
+
+  const { database, destinations } = app.replicatedTo('a', 'b');
+  const second = new Sidecar({
+    database,
+    destinations: destinations.map((at) => ({
+      ...at,
+      fault: at.name === 'b' ? 'refusing' : 'none',
+    })),
+  });
+  expect(await second.beginning()).toEqual({ kind: 'resumed' }); // nothing of b is known yet
+  app.add(10);
+  await second.settled(['a']);
+  await second.setFault('b', 'none');
+  await second.says(/an image is needed|taking a snapshot/);
+  app.add(10);
+  await second.settled();
+  await expectAll(app, ['a', 'b']);
+  expect(compare(await app.restored('b', theirs), theirBytes)).toBe('equal');
+});
+
+test('one that another has continued in the same log gets an image, and so do all', async () => {
+  const app = new App();
+  app.add(500);
+  const first = new Sidecar(app.replicatedTo('a', 'b'));
+  await first.settled();
+  await first.stop();
+  const other = new Sidecar(elsewhere(app, 'a'));
+  await other.settled();
+  app.add(10);
+  const theirs = await other.settled();
+  const theirBytes = app.bytes();
+  await other.stop();
+  app.add(10);
+
+  const second = new Sidecar(app.replicatedTo('a', 'b'));
+  expect(await second.beginning()).toEqual({
+    kind: 'imaged',
+    why: 'a holds files that were not sent from here',
+  });
+  await second.settled();
+  await expectAll(app, ['a', 'b']);
+  expect(compare(await app.restored('a', theirs), theirBytes)).toBe('equal');
+});
+
+test('another writer that comes while we are at work is seen, and an image goes above it', async () => {
+  const app = new App();
+  app.add(500);
+  const ours = new Sidecar(app.replicatedTo('a', 'b'));
+  await ours.settled();
+  const other = new Sidecar(elsewhere(app, 'a'));
+  await other.settled();
+  await other.stop();
+  app.add(10);
+  await ours.settled();
+  await ours.says(/another writer is at work there/);
+  app.add(10);
+  await ours.settled();
+  await expectAll(app, ['a', 'b']);
+});
+
+test('one that refuses for long is seeded anew: staging stays bounded, others are unaffected', async () => {
+  const stagingMaxBytes = 256 * 1024;
+  const app = new App();
+  app.add(500);
+  const sidecar = new Sidecar({ ...app.replicatedTo('a', 'b'), options: { stagingMaxBytes } });
+  const early = await sidecar.settled();
+  const earlyBytes = app.bytes();
+  await sidecar.setFault('b', 'refusing');
+  let stagedMax = 0;
+  for (let commit = 0; commit < 60; commit++) {
+    app.add(200);
+    app.db.exec(`UPDATE t SET a = hex(randomblob(20)) WHERE id % 60 = ${commit}`);
+    await sidecar.settled(['a']);
+    const { stagedBytes } = await sidecar.status();
+    stagedMax = Math.max(stagedMax, stagedBytes);
+  }
+  expect(
+    sidecar.messages.some((message) => /staging is full: b will be seeded anew/.test(message)),
+  ).toBe(true);
+  // Beyond the bound there may be one file that was just made.
+  expect(stagedMax).toBeLessThan(stagingMaxBytes * 2);
+  expect(folderBytes(path.join(app.folder, '.app.db-sluice', 'ltx', '0'))).toBeLessThan(
+    stagingMaxBytes * 2,
+  );
+  await expectAll(app, ['a']);
+
+  await sidecar.setFault('b', 'none');
+  app.add(10);
+  await sidecar.settled();
+  await expectAll(app, ['a', 'b']);
+  expect(compare(await app.restored('b', early), earlyBytes)).toBe('equal');
+  await until('nothing but the newest file stays staged', async () => {
+    return (await sidecar.status()).stagedFiles === 1;
+  });
+});
+
+test('one that refuses keeps no other from its periodic snapshots, nor the staging folder small', async () => {
+  const app = new App();
+  app.add(500);
+  const sidecar = new Sidecar({
+    ...app.replicatedTo('a', 'b'),
+    options: { snapshotIntervalMs: 500 },
+  });
+  await sidecar.settled();
+  await sidecar.setFault('b', 'refusing');
+  const before = snapshotsIn(app.bucket('a'));
+  await until('a has three more snapshots', async () => {
+    app.add(1);
+    await sidecar.settled(['a']);
+    return snapshotsIn(app.bucket('a')) >= before + 3;
+  });
+  const staged = fs.readdirSync(path.join(app.folder, '.app.db-sluice', 'ltx', '9'));
+  expect(staged.length).toBeLessThanOrEqual(2); // the one that b lacks, and one being made
+  await sidecar.setFault('b', 'none');
+  app.add(1);
+  await sidecar.settled();
+  await expectAll(app, ['a', 'b']);
+});
+
+test('what was recorded as sent is lost: nothing is guessed', async () => {
+  const app = new App();
+  app.add(500);
+  const first = new Sidecar(app.replicatedTo('a', 'b'));
+  await first.settled();
+  app.add(10);
+  await first.settled();
+  await first.kill();
+  fs.writeFileSync(path.join(app.folder, '.app.db-sluice', 'destinations.json'), '{ "torn');
+  const second = new Sidecar(app.replicatedTo('a', 'b'));
+  app.add(10);
+  await second.settled();
+  await expectAll(app, ['a', 'b']);
+});
+
+describeWith(['litestream-0.5.17'], 'Litestream', () => {
+  test.for(['SIGTERM', 'SIGKILL'] as const)(
+    'has continued a bucket in the same log and ended by %s: an image follows',
+    async (signal) => {
+      const app = new App();
+      app.add(500);
+      const first = new Sidecar(app.replicatedTo('a', 'b'));
+      const ours = await first.settled();
+      const bytes = app.bytes();
+      await first.stop();
+
+      const binary = needTool('litestream-0.5.17');
+      const litestream = startLitestream(binary, app.path, app.bucket('a'));
+      const ended = new Promise((resolve) => litestream.once('exit', resolve));
+      for (let commit = 0; commit < 5; commit++) {
+        const before = newestIn(app.bucket('a'));
+        app.add(10);
+        await until('Litestream has sent it', () => newestIn(app.bucket('a')) > before);
+      }
+      litestream.kill(signal);
+      await ended;
+      app.add(10);
+
+      const second = new Sidecar(app.replicatedTo('a', 'b'));
+      expect((await second.beginning()).kind).toBe('imaged');
+      app.add(10);
+      await second.settled();
+      await expectAll(app, ['a', 'b']);
+      for (const name of ['a', 'b']) {
+        expect(compare(await app.restored(name, ours), bytes)).toBe('equal');
+      }
+    },
+  );
+});
+
+/** Name of the newest level-0 file. */
+function newestIn(bucket: string): string {
+  const names = fs.readdirSync(path.join(bucket, 'ltx', '0'));
+  return (
+    names
+      .filter((name) => name.endsWith('.ltx'))
+      .sort()
+      .at(-1) ?? ''
+  );
+}
+
+function snapshotsIn(bucket: string): number {
+  return fs.readdirSync(path.join(bucket, 'ltx', '9')).length;
+}
+
+function folderBytes(folder: string): number {
+  const names = fs.readdirSync(folder);
+  return names.reduce((sum, name) => sum + fs.statSync(path.join(folder, name)).size, 0);
+}

@@ -1,0 +1,50 @@
+/**
+ * A power loss under `synchronous=NORMAL`: the database comes back as it was some commits ago, behind
+ * what the destinations have. They go on above that, and the tail that was lost can still be restored.
+ */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { App, compare } from './app.ts';
+import { Sidecar } from './sidecar.ts';
+
+/** What the power loss leaves of the staging folder, which is fsynced, unlike the database. */
+const STAGING = {
+  'is as it was': () => undefined,
+  'is lost': (folder) => fs.rmSync(folder, { recursive: true }),
+  'has lost its position': (folder) => fs.rmSync(path.join(folder, 'position')),
+} satisfies Record<string, (folder: string) => void>;
+
+test.for(Object.keys(STAGING) as (keyof typeof STAGING)[])(
+  'the database is rolled back, the staging folder %s',
+  async (staging) => {
+    const app = new App();
+    app.add(1000);
+    const first = new Sidecar(app.replicatedTo('a', 'b'));
+    await first.settled();
+    app.copy('at-the-last-fsync');
+    for (let commit = 0; commit < 10; commit++) {
+      app.add(20);
+      app.change(`${commit}`);
+      await first.settled();
+    }
+    const lost = await first.settled();
+    const lostBytes = app.bytes();
+    await first.kill();
+    app.putBack('at-the-last-fsync');
+    STAGING[staging](path.join(app.folder, '.app.db-sluice'));
+
+    const second = new Sidecar(app.replicatedTo('a', 'b'));
+    expect((await second.beginning()).kind).toBe('imaged');
+    const goesOn = await second.settled();
+    expect(goesOn).toBeGreaterThan(lost);
+    app.add(5);
+    await second.settled();
+    const bytes = app.bytes();
+    for (const name of ['a', 'b']) {
+      expect(compare(await app.restored(name), bytes)).toBe('equal');
+      expect(compare(await app.restored(name, lost), lostBytes)).toBe('equal');
+    }
+  },
+);
