@@ -1,10 +1,10 @@
 /** Destinations as tests use them: opened as the command line tool does, by type and path. */
 
-import { wrapDestination, type OpenReplica, type ReplicaTarget } from '@sluice/core';
+import { wrapDestination, type OpenReplica } from '@sluice/core';
 import type { Logger } from '@sluice/core/backend';
 import { backend as file } from '@sluice/file';
 
-export const SILENT: Logger = {
+const SILENT: Logger = {
   debug: () => undefined,
   info: () => undefined,
   warn: () => undefined,
@@ -18,13 +18,4 @@ export async function openFolder(
   const { config, path } = file.parse({ type: 'file', path: folder });
   const destination = wrapDestination(await file.connect(config, { logger: SILENT, access }));
   return { client: destination.replica(path), capabilities: destination.capabilities };
-}
-
-export function folderTarget(name: string, folder: string): ReplicaTarget {
-  return {
-    name,
-    type: 'file',
-    target: `file://${folder}`,
-    open: async () => await openFolder(folder, 'write'),
-  };
 }

@@ -247,7 +247,7 @@ function toLogState(row: unknown): LogState {
   return { log, checkpointed, busy: busy !== 0 };
 }
 
-export function isBusy(error: unknown): boolean {
+function isBusy(error: unknown): boolean {
   const code = (error as { code?: unknown }).code;
   return typeof code === 'string' && /^SQLITE_(BUSY|LOCKED)/.test(code);
 }

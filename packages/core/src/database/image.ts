@@ -12,7 +12,7 @@
  */
 
 import fs from 'node:fs';
-import { BATCH_BYTES_MAX, combineCRC64, type Kernel, type PageEncoding } from '../kernel/kernel.ts';
+import { BATCH_BYTES_MAX, type Kernel, type PageEncoding } from '../kernel/kernel.ts';
 import { LTXEncoder } from '../ltx/encoder.ts';
 import { lockPgno, type LTXHeader } from '../ltx/header.ts';
 import type { ReadPage } from './encode.ts';
@@ -158,9 +158,4 @@ export class FuzzyCopy {
       yield encoder.pages(Uint32Array.from(pgnos), pages);
     }
   }
-}
-
-/** The CRC of what follows a file's header, from the CRC of the whole. */
-export function crcAfterHeader(whole: bigint, headerCRC: bigint, restBytes: number): bigint {
-  return whole ^ combineCRC64(headerCRC, 0n, restBytes);
 }

@@ -1,7 +1,7 @@
 /** When to look again, and when to stop looking: the settle loop's decisions, pure. */
 
 /** A commit is safe within this, where nothing else is in the way. */
-export const SETTLE_MS_MIN = 10;
+const SETTLE_MS_MIN = 10;
 /** Application checkpoints wait for the reader at most about this long. */
 export const SETTLE_MS_MAX = 25;
 /** A checkpoint publishes its progress after its last file event; it had to be slower than this to be missed. */

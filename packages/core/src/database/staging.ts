@@ -27,7 +27,7 @@ export interface StagedFile {
 }
 
 /** Part of the volume that is never taken by staging. */
-export const FREE_SHARE_MIN = 0.1;
+const FREE_SHARE_MIN = 0.1;
 
 export class Staging {
   readonly folder: string;

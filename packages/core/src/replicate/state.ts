@@ -78,6 +78,6 @@ export function backoffMs(failures: number, random: () => number): number {
   return Math.round(full * (0.5 + random() / 2));
 }
 
-export const BACKOFF_MS_MIN = 500;
+const BACKOFF_MS_MIN = 500;
 /** A destination that comes back is noticed within this. */
 export const BACKOFF_MS_MAX = 30_000;

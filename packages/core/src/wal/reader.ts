@@ -163,7 +163,7 @@ export class WALReader {
 }
 
 /** Reads until `into` is full or the file ends; gives how many bytes there were. */
-export function readFully(fd: number, into: Uint8Array, position: number): number {
+function readFully(fd: number, into: Uint8Array, position: number): number {
   let length = 0;
   while (length < into.length) {
     const read = fs.readSync(fd, into, length, into.length - length, position + length);

@@ -44,7 +44,7 @@ function toBytes(part: Stretch): Uint8Array {
 }
 
 /** `length` bytes of such stretches, over and over. */
-export function bytesOf(length: number): fc.Arbitrary<Uint8Array> {
+function bytesOf(length: number): fc.Arbitrary<Uint8Array> {
   return fc.array(stretch, { minLength: 1, maxLength: 12 }).map((parts) => {
     const once = Buffer.concat(parts.map((part) => toBytes(part)));
     return Uint8Array.from(Buffer.alloc(length, once));

@@ -37,7 +37,7 @@ export function literalBlock(page: Uint8Array): Uint8Array {
 }
 
 /** LTX_INVALID unless the block gives exactly `size` bytes. */
-export function referenceDecompress(block: Uint8Array, size: number): Uint8Array {
+function referenceDecompress(block: Uint8Array, size: number): Uint8Array {
   const out = new Uint8Array(size);
   let at = 0;
   let to = 0;
@@ -70,7 +70,7 @@ export function referenceDecompress(block: Uint8Array, size: number): Uint8Array
   return out;
 }
 
-export function xxh32(bytes: Uint8Array): number {
+function xxh32(bytes: Uint8Array): number {
   const [p1, p2, p3, p4, p5] = [2654435761, 2246822519, 3266489917, 668265263, 374761393];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const rotl = (value: number, bits: number): number => (value << bits) | (value >>> (32 - bits));
