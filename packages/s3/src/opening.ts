@@ -93,6 +93,7 @@ async function* bytesOf(
       bucket.work.check(signal); // what had come before the abort is not wanted either
       yield chunk;
     }
+    bucket.work.check(signal); // a stream that was destroyed may end as if it had been read
   } catch (error) {
     bucket.work.check(signal);
     throw toReplicationError(error, what);
