@@ -82,7 +82,10 @@ function judgeRows(
     const check = database.pragma('integrity_check(1)', { simple: true });
     if (check !== 'ok') return `integrity_check: ${String(check)}`;
     const known = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'totals'").get();
-    const totals = known && (database.prepare('SELECT * FROM totals').get() as Totals | undefined);
+    const totals =
+      known === undefined
+        ? undefined
+        : (database.prepare('SELECT * FROM totals').get() as Totals | undefined);
     if (totals === undefined) return reported === undefined ? undefined : 'the ledger is missing';
     const { seq, rows, versions } = totals;
     if (reported !== undefined && (seq < reported.seq || rows < reported.rows)) {
