@@ -13,6 +13,7 @@ import {
   writeFile,
   type Page,
 } from '../support/ltx-files.ts';
+import { forgetful } from '../support/ltx-forgetful-kernel.ts';
 import { concat, literalBlock, referenceKernel } from '../support/ltx-reference-kernel.ts';
 import { codeOf } from './code-of.ts';
 
@@ -25,6 +26,7 @@ const snapshot = headerWith({ commit: 3 });
 describe.each([
   { kind: 'the kernel', kernel: createKernel() },
   { kind: 'the reference', kernel: referenceKernel() },
+  { kind: 'one that forgets', kernel: forgetful(createKernel()) },
 ])('the decoder, with $kind', ({ kernel }) => {
   const read = (bytes: Uint8Array): string => codeOf(() => readFile(kernel, [bytes]));
 
@@ -203,6 +205,18 @@ describe.each([
     decoder.finish();
     expect(found).toEqual(pages(1, 2, 3, 4, 5, 6, 7, 8, 9));
   });
+});
+
+test('the kernel is asked only when a page can be whole, however small the chunks', () => {
+  const kernel = forgetful(createKernel());
+  const noise = Uint8Array.from({ length: 65536 }, (_, at) => (at * at * 7919) >> 8);
+  const header = headerWith({ ...INCREMENT, pageSize: 65536, commit: 9 });
+  for (const encoding of ['block', 'frame'] as const) {
+    const { whole } = writeFile(kernel, header, [{ pgno: 4, bytes: noise }], encoding);
+    const before = kernel.decodeCalls;
+    readFile(kernel, [...chunksOf(whole, 1)]);
+    expect(kernel.decodeCalls - before).toBeLessThan(10);
+  }
 });
 
 describe('the order of pages', () => {
