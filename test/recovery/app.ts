@@ -17,7 +17,12 @@ export class App {
   readonly folder: string = temporaryFolder('continuity');
   readonly path: string = path.join(this.folder, 'app.db');
   readonly #opened: Database.Database[] = [];
+  readonly #pageSize: number;
   #rows = 0;
+
+  constructor(pageSize = 4096) {
+    this.#pageSize = pageSize;
+  }
 
   /** The connection; opened when it is first asked for. It checkpoints only when told to. */
   get db(): Database.Database {
@@ -25,6 +30,7 @@ export class App {
     if (open !== undefined) return open;
     const db = new Database(this.path, { timeout: 5000 });
     this.#opened.push(db);
+    db.pragma(`page_size=${this.#pageSize}`);
     db.pragma('journal_mode=wal');
     db.pragma('wal_autocheckpoint=0');
     db.exec('CREATE TABLE IF NOT EXISTS t(id INTEGER PRIMARY KEY, a TEXT)');

@@ -2,8 +2,7 @@
 
 import type { Destination } from '@sluice/core/backend';
 
-export function cutAfter(destination: Destination, files: number | undefined): Destination {
-  if (files === undefined) return destination;
+export function cutAfter(destination: Destination, files: number): Destination {
   let left = files;
   const cutIfDue = (): void => {
     if (left === 0) process.kill(process.pid, 'SIGKILL');

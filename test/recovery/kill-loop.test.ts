@@ -6,8 +6,8 @@
 import { describe, expect, test } from 'vitest';
 import { plant, PLANTED } from '../../packages/core/test/support/mutant.ts';
 import { seedOf } from '../../packages/core/test/support/random.ts';
-import { needTool, type Tool } from '../support/require.ts';
 import { killLoop, type KillLoopReport } from './kill-loop.ts';
+import { toolIfThere } from './tool-if-there.ts';
 
 const IN_CI = process.env['SLUICE_REQUIRE'] === 'all';
 const ROUNDS = Number(process.env['SLUICE_KILL_ROUNDS'] ?? (IN_CI ? 150 : 15));
@@ -15,15 +15,6 @@ const PLANTED_ROUNDS_MAX = 100;
 /** Shares of few rounds say little. */
 const ROUNDS_THAT_TELL = 100;
 const ROUND_MS_MAX = 15_000;
-
-/** The binary, where it is installed. */
-function toolIfThere(tool: Tool): string | undefined {
-  try {
-    return needTool(tool);
-  } catch {
-    return undefined;
-  }
-}
 
 async function run(rounds: number, src?: string): Promise<KillLoopReport> {
   const seed = seedOf();

@@ -38,7 +38,9 @@ const targets = destinations.map(({ name, folder }): ReplicaTarget => ({
     const connected = await file.connect(config, { logger, access: 'write' });
     const faulty = withFault(connected, () => faults.get(name) ?? 'none');
     // Once is enough: what is tried here is the patience of the engine, not that of the wrapper.
-    const wrapped = wrapDestination(cutAfter(faulty, cut), { attemptsMax: 1 });
+    const wrapped = wrapDestination(cut?.name === name ? cutAfter(faulty, cut.files) : faulty, {
+      attemptsMax: 1,
+    });
     return { client: wrapped.replica(path), capabilities: wrapped.capabilities };
   },
 }));

@@ -17,8 +17,8 @@ export interface SidecarArguments {
     readonly folder: string;
     readonly fault?: Fault;
   }[];
-  /** It kills itself once it has written so many files to its destinations. */
-  readonly cut?: number | undefined;
+  /** It kills itself once it has written so many files to that destination. */
+  readonly cut?: { readonly name: string; readonly files: number };
 }
 
 export type Beginning = { kind: 'resumed' } | { kind: 'imaged'; why: string };
