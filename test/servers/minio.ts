@@ -3,8 +3,10 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { needTool } from '../support/require.ts';
+import { until } from '../support/wait.ts';
 import { startProcess } from './process.ts';
 import { REAL_BUCKET, REAL_CREDENTIALS, REAL_REGION, type RealS3 } from './real-s3.ts';
+import { rawKeys } from './s3-access.ts';
 
 export async function startMinio(): Promise<RealS3> {
   const { port, stop } = await startProcess({
@@ -25,11 +27,20 @@ export async function startMinio(): Promise<RealS3> {
       void (await mkdir(join(folder, 'data', REAL_BUCKET), { recursive: true })),
     healthPath: '/minio/health/ready',
   });
-  return {
+  const server: RealS3 = {
     endpoint: `http://127.0.0.1:${port}`,
     region: REAL_REGION,
     bucket: REAL_BUCKET,
     credentials: REAL_CREDENTIALS,
     stop,
   };
+  // It says that it is ready a moment before it has its buckets.
+  await until('MinIO lists its bucket', async () => {
+    const isListed = await rawKeys(server, '').then(
+      () => true,
+      () => false,
+    );
+    return isListed;
+  });
+  return server;
 }

@@ -192,6 +192,7 @@ function classify(code: string, status: number | undefined): ErrorCode {
     case 'OperationAborted':
     case 'InternalError':
     case 'ServiceUnavailable':
+    case 'XMinioServerNotInitialized': // it has just been started
     case 'RequestTimeout':
     case 'RequestTimeTooSkewed': // the SDK has noted the difference: its next request allows for it
     case 'TimeoutError':

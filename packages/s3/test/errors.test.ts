@@ -35,6 +35,7 @@ const ANSWERS: [string, number, ErrorCode][] = [
   ['PreconditionFailed', 412, 'REPLICA_CONFLICT'],
   ['ConditionalRequestConflict', 409, 'REPLICA_UNAVAILABLE'],
   ['InternalError', 500, 'REPLICA_UNAVAILABLE'],
+  ['XMinioServerNotInitialized', 503, 'REPLICA_UNAVAILABLE'],
   ['RequestTimeTooSkewed', 403, 'REPLICA_UNAVAILABLE'],
   ['XMinioStorageFull', 507, 'REPLICA_FULL'],
   ['InvalidRange', 416, 'REPLICA_RANGE'],
