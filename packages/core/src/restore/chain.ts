@@ -14,7 +14,7 @@
 import type { TXID } from '../ltx/txid.ts';
 import type { LTXFileInfo } from '../replica/client.ts';
 
-export function isBase(file: LTXFileInfo): boolean {
+function isBase(file: LTXFileInfo): boolean {
   return file.minTXID === 1n;
 }
 

@@ -76,8 +76,9 @@ export class Output {
   async begin(sizeBytes: number): Promise<void> {
     const what = `make ${this.temporary}, ${sizeBytes} bytes`;
     await reporting(what, async () => await this.#handle.truncate(0));
-    const { bavail, bsize } = await fs.statfs(path.dirname(this.#path));
-    if (bavail * bsize < sizeBytes) {
+    const { blocks, bavail, bsize } = await fs.statfs(path.dirname(this.#path));
+    const isTold = blocks > 0; // some network file systems answer with zeros
+    if (isTold && bavail * bsize < sizeBytes) {
       throw new ReplicationError(
         'RESTORE_OUTPUT',
         `${what}: only ${bavail * bsize} bytes are free there; free some, or choose another place`,

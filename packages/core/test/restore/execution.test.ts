@@ -14,6 +14,8 @@ import { file } from './files.ts';
 import { newSetting } from './setting.ts';
 
 const MIB = 1024 * 1024;
+/** For what reads or writes much: a machine under load takes its time. */
+const LONG_MS = 120_000;
 
 /** 12 MiB of pages that do not compress, so that threads decode and files are read in ranges. */
 function makeLarge(): { bucket: Bucket; history: History } {
@@ -57,28 +59,32 @@ describe('a large restore', () => {
     },
   );
 
-  test('with a flipped bit anywhere fails, by thread or walk, and leaves nothing', async () => {
-    const random = randomFrom(3);
-    const right = bucket.bytes(9, 1, 1);
-    for (let i = 0; i < 12; i++) {
-      const bent = right.slice();
-      const at = random.int(100, right.length - 1);
-      bent[at] = (bent[at] ?? 0) ^ (1 << random.int(0, 7));
-      const other = new Bucket();
-      for (const [key, { bytes }] of bucket.store.objects) {
-        other.store.put(key, bytes, { modifiedAt: new Date(0) });
+  test(
+    'with a flipped bit anywhere fails, by thread or walk, and leaves nothing',
+    async () => {
+      const random = randomFrom(3);
+      const right = bucket.bytes(9, 1, 1);
+      for (let i = 0; i < 12; i++) {
+        const bent = right.slice();
+        const at = random.int(100, right.length - 1);
+        bent[at] = (bent[at] ?? 0) ^ (1 << random.int(0, 7));
+        const other = new Bucket();
+        for (const [key, { bytes }] of bucket.store.objects) {
+          other.store.put(key, bytes, { modifiedAt: new Date(0) });
+        }
+        other.put(9, 1, 1, bent);
+        const setting = newSetting();
+        const { code, message } = await setting.fail({ client: other.client() });
+        expect({ at, code, message }).toEqual({
+          at,
+          code: expect.stringMatching(/^LTX_/),
+          message: expect.stringContaining('level 9 '),
+        });
+        expect(setting.names()).toEqual([]);
       }
-      other.put(9, 1, 1, bent);
-      const setting = newSetting();
-      const { code, message } = await setting.fail({ client: other.client() });
-      expect({ at, code, message }).toEqual({
-        at,
-        code: expect.stringMatching(/^LTX_/),
-        message: expect.stringContaining('level 9 '),
-      });
-      expect(setting.names()).toEqual([]);
-    }
-  });
+    },
+    LONG_MS,
+  );
 
   test('of a file that is replaced between two ranges starts again', async () => {
     const inner = bucket.client();
@@ -106,25 +112,29 @@ describe('a large restore', () => {
 });
 
 describe('the lock page', () => {
-  test('is zeros, and no page of any file', async () => {
-    const pageSize = 65_536;
-    const lock = lockPgno(pageSize);
-    const page = new Uint8Array(pageSize).fill(1);
-    const pages = new Map<number, Uint8Array>();
-    for (let pgno = 1; pgno <= lock + 1; pgno++) if (pgno !== lock) pages.set(pgno, page);
-    const bucket = new Bucket();
-    bucket.put(9, 1, 1, encodeFile(1, 1, { pageSize, commit: lock + 1, pages }));
-    const setting = newSetting();
-    const { commit } = await setting.run({ client: bucket.client() });
-    expect(commit).toBe(lock + 1);
-    const file = fs.openSync(setting.output, 'r');
-    const around = Buffer.alloc(3 * pageSize);
-    fs.readSync(file, around, 0, around.length, (lock - 2) * pageSize);
-    fs.closeSync(file);
-    const expected = Buffer.concat([page, new Uint8Array(pageSize), page]);
-    expect(Buffer.compare(around, expected)).toBe(0);
-    expect(fs.statSync(setting.output).size).toBe((lock + 1) * pageSize);
-  });
+  test(
+    'is zeros, and no page of any file',
+    async () => {
+      const pageSize = 65_536;
+      const lock = lockPgno(pageSize);
+      const page = new Uint8Array(pageSize).fill(1);
+      const pages = new Map<number, Uint8Array>();
+      for (let pgno = 1; pgno <= lock + 1; pgno++) if (pgno !== lock) pages.set(pgno, page);
+      const bucket = new Bucket();
+      bucket.put(9, 1, 1, encodeFile(1, 1, { pageSize, commit: lock + 1, pages }));
+      const setting = newSetting();
+      const { commit } = await setting.run({ client: bucket.client() });
+      expect(commit).toBe(lock + 1);
+      const file = fs.openSync(setting.output, 'r');
+      const around = Buffer.alloc(3 * pageSize);
+      fs.readSync(file, around, 0, around.length, (lock - 2) * pageSize);
+      fs.closeSync(file);
+      const expected = Buffer.concat([page, new Uint8Array(pageSize), page]);
+      expect(Buffer.compare(around, expected)).toBe(0);
+      expect(fs.statSync(setting.output).size).toBe((lock + 1) * pageSize);
+    },
+    LONG_MS,
+  );
 });
 
 describe('an abort', () => {

@@ -67,11 +67,9 @@ describe('a plan', () => {
     expect(planRestore([file(9, 1, 2), last], LATEST).txid).toBe(TXID_MAX);
   });
 
-  test('of ten thousand files is made in well under a second', () => {
-    const files = Array.from({ length: 10_000 }, (_, i) => file(0, i + 1, i + 1));
-    const started = performance.now();
-    expect(planRestore(files, LATEST).files.length).toBe(10_000);
-    expect(performance.now() - started).toBeLessThan(1000);
+  test('of a hundred thousand files is made without comparing each with each', () => {
+    const files = Array.from({ length: 100_000 }, (_, i) => file(0, i + 1, i + 1));
+    expect(planRestore(files.toReversed(), LATEST).files.length).toBe(100_000);
   });
 });
 
