@@ -101,7 +101,7 @@ async function readReplicas(
 }
 
 /** Names that are given stay; others are their type, numbered from the second on. */
-export function nameAll(
+function nameAll(
   destinations: readonly (Omit<DestinationConfig, 'name'> & { name?: string | undefined })[],
 ): DestinationConfig[] {
   const taken = new Set(destinations.map(({ name }) => name));

@@ -60,20 +60,23 @@ export function parseTree(
     );
     throw new ReplicationError('CONFIG_INVALID', `${file} is not YAML:\n${found.join('\n')}`);
   }
-  return new Builder(document, lineAt, fill).build(document.contents, 1, 0);
+  return new Builder(document, file, lineAt, fill).build(document.contents, 1, 0);
 }
 
 class Builder {
   readonly #document: Document.Parsed;
+  readonly #file: string;
   readonly #lineAt: (offset: number) => number;
   readonly #fill: (text: string, line: number) => string;
 
   constructor(
     document: Document.Parsed,
+    file: string,
     lineAt: (offset: number) => number,
     fill: (text: string, line: number) => string,
   ) {
     this.#document = document;
+    this.#file = file;
     this.#lineAt = lineAt;
     this.#fill = fill;
   }
@@ -81,7 +84,8 @@ class Builder {
   build(node: unknown, lineAbove: number, depth: number): Node {
     const line = this.#lineOf(node, lineAbove);
     if (depth > DEPTH_MAX) {
-      throw new ReplicationError('CONFIG_INVALID', `line ${line}: more than ${DEPTH_MAX} deep`);
+      const message = `${this.#file}:${line}: more than ${DEPTH_MAX} levels deep`;
+      throw new ReplicationError('CONFIG_INVALID', message);
     }
     if (isAlias(node)) return this.build(node.resolve(this.#document), line, depth + 1);
     if (isMap(node)) return { kind: 'map', line, entries: this.#entries(node, line, depth) };

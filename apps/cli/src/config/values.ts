@@ -103,7 +103,7 @@ function refusalFor(key: Key, node: Node): string | undefined {
 type Converted = { readonly value: Value } | { readonly problem: string };
 
 /** The value of one key, or what is wrong with it. */
-export function convert(key: Key, node: Node): Converted {
+function convert(key: Key, node: Node): Converted {
   const { type } = key;
   if (type.kind === 'map' || type.kind === 'list') {
     return node.kind === type.kind ? { value: node } : { problem: `must be a ${type.kind}` };

@@ -166,8 +166,8 @@ snapshot: { interval: 24h }
 dbs:
 - path: /d
   replicas:
-  - { path: /a, sync-interval: 2s, snapshot-interval: 3h }
-  - { path: /b, snapshot-interval: 2h }
+  - { path: /a, snapshot-interval: 3h }
+  - { path: /b, sync-interval: 2s, snapshot-interval: 2h }
 - { path: /e, snapshot: { interval: 1h }, replica: { path: /c } }
 - { path: /f, replica: { path: /g } }
 `);

@@ -2,8 +2,8 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { expect, test, vi } from 'vitest';
-import { addRows, countRows } from '../support/database.ts';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { addRows, countRows, openApplication } from '../support/database.ts';
 import { CLIProcess, runProcess } from '../support/process.ts';
 import { closedEndpoint, startSilentServer } from '../support/silent-server.ts';
 import { temporaryFolder, writeFile } from '../support/temporary.ts';
@@ -60,6 +60,27 @@ test('-once brings two destinations up to date, and ends well', async () => {
   });
   expect(await rowsAt(backup)).toBe(10);
   expect(await rowsAt(other)).toBe(10);
+});
+
+test('a clean end lets the next start go on where it was, without an image', async () => {
+  const { folder, database, backup } = scene(0);
+  const application = openApplication(database);
+  onTestFinished(() => application.close());
+  application.addRow();
+  const words = ['replicate', database, `file://${backup}`];
+  const first = new CLIProcess(words);
+  await first.says(/taking an image/);
+  application.addRow();
+  first.kill('SIGTERM');
+  expect((await first.ended()).code).toBe(0);
+  const state = path.join(folder, '.app.db-sluice', 'status.json');
+  expect(fs.readFileSync(state, 'utf8')).toContain('"state": "closed"');
+  application.addRow();
+  const second = await runProcess([...words, '-once']);
+  expect(second.code, second.stdout).toBe(0);
+  expect(second.stdout).toMatch(/going on after TXID/);
+  expect(second.stdout).not.toMatch(/taking an image/);
+  expect(await rowsAt(backup)).toBe(3);
 });
 
 test('-once names the destination that it leaves behind, and has the others complete', async () => {

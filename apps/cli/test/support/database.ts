@@ -12,6 +12,15 @@ export function addRows(file: string, count: number): void {
   database.close();
 }
 
+/** An application that stays: its connection keeps the WAL. The caller closes it. */
+export function openApplication(file: string): { addRow(): void; close(): void } {
+  const database = new Database(file);
+  database.pragma('journal_mode = wal');
+  database.exec('CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY, text TEXT)');
+  const insert = database.prepare('INSERT INTO notes (text) VALUES (?)');
+  return { addRow: () => void insert.run('note'), close: () => void database.close() };
+}
+
 export function countRows(file: string): number {
   const database = new Database(file, { readonly: true });
   try {

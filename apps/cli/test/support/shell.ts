@@ -11,7 +11,7 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-export class CapturedShell implements Shell {
+class CapturedShell implements Shell {
   readonly environment: Environment;
   readonly places: readonly string[];
   readonly secrets = new Secrets();
