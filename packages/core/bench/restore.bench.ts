@@ -87,7 +87,7 @@ function report(costs: Readonly<Record<string, readonly Cost[]>>, names: readonl
   });
   const cpMs = medians.find(({ name }) => name === 'cp')?.wallMs;
   if (values.json) {
-    process.stdout.write(`${JSON.stringify({ bench: 'restore', shape, medians, costs })}\n`);
+    process.stdout.write(`${JSON.stringify(toResult(medians, shape))}\n`);
     return;
   }
   for (const { name, wallMs, cpuMs, peakMiB } of medians) {
@@ -153,4 +153,34 @@ function sha256(file: string): string {
 function median(numbers: readonly number[]): number {
   const sorted = [...numbers].sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? 0;
+}
+
+/** As `pnpm bench` reads it. */
+function toResult(medians: readonly (Cost & { name: string })[], shape: object): object {
+  const of = (name: string): Cost | undefined => medians.find((median) => median.name === name);
+  const [cp, ours, theirs] = [of('cp'), of('sluice'), of('litestream')];
+  if (cp === undefined || ours === undefined) throw new Error('--json needs cp and sluice');
+  const row = (
+    what: string,
+    unit: string,
+    bar: number,
+    figure: (cost: Cost) => number,
+  ): object => ({
+    what,
+    unit,
+    ours: Number(figure(ours).toFixed(2)),
+    ...(theirs !== undefined && { beside: { litestream: Number(figure(theirs).toFixed(2)) } }),
+    bar,
+    lowerIsBetter: true,
+  });
+  return {
+    name: 'restore',
+    command: 'pnpm bench restore',
+    note: `${JSON.stringify(shape)}; cp and fsync took ${Math.round(cp.wallMs)} ms`,
+    rows: [
+      row('wall clock, as a multiple of cp and fsync', 'x', 1.5, (cost) => cost.wallMs / cp.wallMs),
+      row('processor', 's', 7, (cost) => cost.cpuMs / 1000),
+      row('peak resident memory', 'MiB', 300, (cost) => cost.peakMiB),
+    ],
+  };
 }

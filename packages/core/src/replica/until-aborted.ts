@@ -9,27 +9,39 @@ export async function* untilAborted<Item>(
   ...signals: readonly (AbortSignal | undefined)[]
 ): AsyncGenerator<Item, void, undefined> {
   const given = signals.filter((signal) => signal !== undefined);
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  aborted.catch(() => undefined); // an abort between two items is seen by the next race
-  const onAbort = (event: Event): void => reject((event.target as AbortSignal).reason as Error);
-  for (const signal of given) {
-    signal.throwIfAborted();
-    signal.addEventListener('abort', onAbort, { once: true });
-  }
+  for (const signal of given) signal.throwIfAborted();
   const iterator = source[Symbol.asyncIterator]();
   let waiting = false;
   try {
     for (;;) {
       waiting = true;
-      const next = await Promise.race([iterator.next(), aborted]);
+      const next = await unlessAborted(iterator.next(), given);
       waiting = false;
       if (next.done === true) return;
       yield next.value;
     }
   } finally {
-    for (const signal of given) signal.removeEventListener('abort', onAbort);
     const ended = iterator.return?.().catch(() => undefined);
     // A generator that hangs in next() cannot return before it: it is not waited for.
     if (!waiting) await ended;
+  }
+}
+
+/** A promise of its own for each item: one that all items are raced against would keep them all. */
+async function unlessAborted<Value>(
+  work: Promise<Value>,
+  signals: readonly AbortSignal[],
+): Promise<Value> {
+  const { promise, resolve, reject } = Promise.withResolvers<Value>();
+  const onAbort = (event: Event): void => reject((event.target as AbortSignal).reason as Error);
+  for (const signal of signals) {
+    if (signal.aborted) reject(signal.reason as Error);
+    signal.addEventListener('abort', onAbort, { once: true });
+  }
+  work.then(resolve, reject);
+  try {
+    return await promise;
+  } finally {
+    for (const signal of signals) signal.removeEventListener('abort', onAbort);
   }
 }
