@@ -13,6 +13,7 @@
 import fs from 'node:fs';
 import { replicate, type Replicator } from '@sluice/core';
 import type { Logger } from '@sluice/core/backend';
+import { calm } from '../calm-log.ts';
 import { startChild, type RunningChild } from '../child.ts';
 import type { Config, DestinationConfig } from '../config/model.ts';
 import { Destinations } from '../destinations.ts';
@@ -67,7 +68,7 @@ async function replicateUntilEnd(
       options: database,
       targets: destinations.map((destination) => toTarget(destination, open)),
     })),
-    logger,
+    logger: calm(logger),
     onProgress: (_, doneBytes, totalBytes) => {
       bar.update(doneBytes, totalBytes);
       if (doneBytes >= totalBytes) bar.end();
