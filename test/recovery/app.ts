@@ -6,6 +6,7 @@ import path from 'node:path';
 import { restore } from '@sluice/core';
 import { toTXID } from '@sluice/core/backend';
 import Database from 'better-sqlite3';
+import { expect } from 'vitest';
 import { openFolder } from '../support/replica.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import type { SidecarArguments } from './sidecar.ts';
@@ -108,4 +109,12 @@ export function compare(found: Buffer, expected: Buffer): string {
   if (found.equals(expected)) return 'equal';
   if (found.length !== expected.length) return `${found.length} bytes, not ${expected.length}`;
   return `different from byte ${found.findIndex((byte, index) => byte !== expected[index])} on`;
+}
+
+/** Each of the destinations, alone, gives what the database is now. */
+export async function expectAll(app: App, names: readonly string[]): Promise<void> {
+  const bytes = app.bytes();
+  for (const name of names) {
+    expect(compare(await app.restored(name), bytes), `destination ${name}`).toBe('equal');
+  }
 }

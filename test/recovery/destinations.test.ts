@@ -8,19 +8,12 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { describeWith, needTool } from '../support/require.ts';
 import { until } from '../support/wait.ts';
-import { App, compare } from './app.ts';
+import { App, compare, expectAll } from './app.ts';
 import { startLitestream } from './rival.ts';
 import { Sidecar, type SidecarArguments } from './sidecar.ts';
 
 /** A commit reaches a sound destination within this, on a machine under load. */
 const PROMPT_MS = 3_000;
-
-async function expectAll(app: App, names: readonly string[], txid?: bigint): Promise<void> {
-  const bytes = app.bytes();
-  for (const name of names) {
-    expect(compare(await app.restored(name, txid), bytes), `destination ${name}`).toBe('equal');
-  }
-}
 
 /** As if it ran on another machine: with a staging folder that the first one does not know. */
 function elsewhere(app: App, ...names: readonly string[]): SidecarArguments {
@@ -160,65 +153,6 @@ test('another writer that comes while we are at work is seen, and an image goes 
   await expectAll(app, ['a', 'b']);
 });
 
-test('one that refuses for long is seeded anew: staging stays bounded, others are unaffected', async () => {
-  const stagingMaxBytes = 256 * 1024;
-  const app = new App();
-  app.add(500);
-  const sidecar = new Sidecar({ ...app.replicatedTo('a', 'b'), options: { stagingMaxBytes } });
-  const early = await sidecar.settled();
-  const earlyBytes = app.bytes();
-  await sidecar.setFault('b', 'refusing');
-  let stagedMax = 0;
-  for (let commit = 0; commit < 60; commit++) {
-    app.add(200);
-    app.db.exec(`UPDATE t SET a = hex(randomblob(20)) WHERE id % 60 = ${commit}`);
-    await sidecar.settled(['a']);
-    const { stagedBytes } = await sidecar.status();
-    stagedMax = Math.max(stagedMax, stagedBytes);
-  }
-  expect(
-    sidecar.messages.some((message) => /staging is full: b will be seeded anew/.test(message)),
-  ).toBe(true);
-  // Beyond the bound there may be one file that was just made.
-  expect(stagedMax).toBeLessThan(stagingMaxBytes * 2);
-  expect(folderBytes(path.join(app.folder, '.app.db-sluice', 'ltx', '0'))).toBeLessThan(
-    stagingMaxBytes * 2,
-  );
-  await expectAll(app, ['a']);
-
-  await sidecar.setFault('b', 'none');
-  app.add(10);
-  await sidecar.settled();
-  await expectAll(app, ['a', 'b']);
-  expect(compare(await app.restored('b', early), earlyBytes)).toBe('equal');
-  await until('nothing but the newest file stays staged', async () => {
-    return (await sidecar.status()).stagedFiles === 1;
-  });
-});
-
-test('one that refuses keeps no other from its periodic snapshots, nor the staging folder small', async () => {
-  const app = new App();
-  app.add(500);
-  const sidecar = new Sidecar({
-    ...app.replicatedTo('a', 'b'),
-    options: { snapshotIntervalMs: 500 },
-  });
-  await sidecar.settled();
-  await sidecar.setFault('b', 'refusing');
-  const before = snapshotsIn(app.bucket('a'));
-  await until('a has three more snapshots', async () => {
-    app.add(1);
-    await sidecar.settled(['a']);
-    return snapshotsIn(app.bucket('a')) >= before + 3;
-  });
-  const staged = fs.readdirSync(path.join(app.folder, '.app.db-sluice', 'ltx', '9'));
-  expect(staged.length).toBeLessThanOrEqual(2); // the one that b lacks, and one being made
-  await sidecar.setFault('b', 'none');
-  app.add(1);
-  await sidecar.settled();
-  await expectAll(app, ['a', 'b']);
-});
-
 test('what was recorded as sent is lost: nothing is guessed', async () => {
   const app = new App();
   app.add(500);
@@ -278,13 +212,4 @@ function newestIn(bucket: string): string {
       .sort()
       .at(-1) ?? ''
   );
-}
-
-function snapshotsIn(bucket: string): number {
-  return fs.readdirSync(path.join(bucket, 'ltx', '9')).length;
-}
-
-function folderBytes(folder: string): number {
-  const names = fs.readdirSync(folder);
-  return names.reduce((sum, name) => sum + fs.statSync(path.join(folder, name)).size, 0);
 }

@@ -19,6 +19,7 @@ import { isNothingThere, restoreWithLitestream, startLitestream } from './rival.
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const CORE = path.resolve(HERE, '../../packages/core/dist');
 const PAGE_SIZES = [512, 1024, 4096, 8192] as const;
+const DAY_MS = 24 * 3_600_000;
 const FIRST_REPORT_MS_MAX = 10_000;
 /** A rival reports nothing: it is given this to begin. */
 const RIVAL_MS = 400;
@@ -49,6 +50,7 @@ export class Epoch {
   readonly #database: string;
   readonly #tried: string;
   readonly #pageSize: string;
+  readonly #settings: HostArguments['options'];
   readonly #destinations: HostArguments['destinations'];
   readonly #reported = new Map<number, Reported>();
   #writer: ChildProcess | undefined;
@@ -62,6 +64,13 @@ export class Epoch {
     this.#database = path.join(folder, 'app.db');
     this.#tried = path.join(folder, 'tried');
     this.#pageSize = String(random.pick(PAGE_SIZES));
+    this.#settings = {
+      syncIntervalMs: random.pick([50, 200, 1_000]),
+      snapshotIntervalMs: random.pick([1_000, DAY_MS]),
+      stagingMaxBytes: random.pick([400_000, 1_000_000_000]),
+      minCheckpointPageCount: random.pick([50, 1_000]),
+      pageEncoding: random.pick(['block', 'frame']),
+    };
     const fault: Fault = random.pick(['none', 'none', 'slow', 'failing']);
     this.#destinations = [
       { folder: path.join(folder, 'a'), fault: 'none' },
@@ -136,6 +145,7 @@ export class Epoch {
     const host: HostArguments = {
       code,
       database: this.#database,
+      options: this.#settings,
       reportFile,
       destinations: this.#destinations,
     };

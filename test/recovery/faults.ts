@@ -1,10 +1,20 @@
-/** Destinations that are slow, fail now and then (also after the write has happened), or refuse all. */
+/**
+ * Destinations that are slow, fail now and then (also after the write has happened), refuse all, hang,
+ * or refuse the files of one level, so that an image stays half sent.
+ */
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReplicationError } from '@sluice/core';
 import type { Destination, ReplicaClient } from '@sluice/core/backend';
 
-export type Fault = 'none' | 'slow' | 'failing' | 'refusing' | 'hanging';
+export type Fault =
+  | 'none'
+  | 'slow'
+  | 'failing'
+  | 'refusing'
+  | 'hanging'
+  | 'refusing level 0'
+  | 'refusing level 1';
 
 const SLOW_MS_MAX = 150;
 const FAILS_BEFORE = 0.1;
@@ -35,6 +45,7 @@ function faulty(client: ReplicaClient, fault: () => Fault): ReplicaClient {
     async writeFile(file, body, options) {
       const now = fault();
       await meet(now, options?.signal);
+      if (now === `refusing level ${file.level}`) throw unavailable(`at level ${file.level}`);
       if (now === 'slow') {
         await sleep(Math.random() * SLOW_MS_MAX, undefined, { signal: options?.signal });
       }

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import Database from 'better-sqlite3';
-import type { Replicator, ReplicaTarget } from '@sluice/core';
+import type { DatabaseOptions, Replicator, ReplicaTarget } from '@sluice/core';
 import { backend as file } from '@sluice/file';
 import type { HostEvent } from './events.ts';
 import { withFault, type Fault } from './faults.ts';
@@ -17,6 +17,7 @@ import { withFault, type Fault } from './faults.ts';
 export interface HostArguments {
   readonly code: string;
   readonly database: string;
+  readonly options: Partial<DatabaseOptions>;
   readonly reportFile: string;
   readonly destinations: readonly { readonly folder: string; readonly fault: Fault }[];
 }
@@ -24,7 +25,7 @@ export interface HostArguments {
 /** A report is made at most so long after the one before: sometimes it hurries, sometimes not. */
 const PAUSE_MS_MAX = 100;
 
-const { code, database, reportFile, destinations } = JSON.parse(
+const { code, database, options, reportFile, destinations } = JSON.parse(
   process.argv[2] ?? '{}',
 ) as HostArguments;
 const extension = path.basename(code) === 'src' ? '.ts' : '.js';
@@ -61,7 +62,7 @@ const targets = destinations.map(({ folder, fault }, index): ReplicaTarget => ({
   },
 }));
 const replicator: Replicator = await replicate({
-  databases: [{ options: { path: database, syncIntervalMs: 200 }, targets }],
+  databases: [{ options: { path: database, ...options }, targets }],
   logger,
   onCrash: die,
 });
