@@ -10,7 +10,7 @@ import { killLoop, type KillLoopReport } from './kill-loop.ts';
 import { toolIfThere } from './tool-if-there.ts';
 
 const IN_CI = process.env['SLUICE_REQUIRE'] === 'all';
-const ROUNDS = Number(process.env['SLUICE_KILL_ROUNDS'] ?? (IN_CI ? 150 : 15));
+const ROUNDS = Number(process.env['SLUICE_KILL_ROUNDS'] ?? (IN_CI ? 110 : 15));
 const PLANTED_ROUNDS_MAX = 100;
 /** Shares of few rounds say little. */
 const ROUNDS_THAT_TELL = 100;
