@@ -118,7 +118,7 @@ export class Epoch {
     if (!isAlone) return;
     await this.#startWriter();
     await sleep(random.int(0, 400));
-    if (random.chance(0.5)) this.#writer?.send(random.pick(['RESTART', 'TRUNCATE', 'FULL']));
+    if (random.chance(0.7)) this.#writer?.send(random.pick(['RESTART', 'TRUNCATE', 'FULL']));
     await sleep(random.int(0, 100));
     if (this.#round > 1 && random.chance(0.2)) await this.#killWriter();
   }
