@@ -219,3 +219,30 @@ test('a database that has left WAL mode is switched back, and that is said once'
   expect(said).toHaveLength(1);
   expect(compare(await app.restored('a'), app.bytes())).toBe('equal');
 });
+
+test.for(['replaced', 'deleted and made anew'] as const)(
+  'a database that is %s while it is followed gets an image',
+  async (what) => {
+    const app = new App();
+    app.add(200);
+    app.db.pragma('wal_checkpoint(TRUNCATE)');
+    app.copy('early');
+    const sidecar = new Sidecar(app.replicatedTo('a', 'b'));
+    await sidecar.settled();
+    app.add(300);
+    const before = await sidecar.settled();
+    const bytesBefore = app.bytes();
+    app.putBack(what === 'replaced' ? 'early' : 'nothing of that name');
+    if (what !== 'replaced') await sidecar.says(/^waiting: .* does not exist yet/);
+    app.add(10);
+    await sidecar.says(/taking an image: (?!there is no position)/);
+    await sidecar.settled();
+    app.add(10);
+    await sidecar.settled();
+    const bytes = app.bytes();
+    for (const name of ['a', 'b']) {
+      expect(compare(await app.restored(name), bytes)).toBe('equal');
+      expect(compare(await app.restored(name, before), bytesBefore)).toBe('equal');
+    }
+  },
+);
