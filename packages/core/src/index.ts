@@ -12,7 +12,7 @@ export {
   type Replicator,
 } from './replicate/replicate.ts';
 export type { ReplicaTarget } from './replicate/target.ts';
-export type { OpenReplica } from './replicate/uploader.ts';
+export type { OpenReplica } from './replicate/sending.ts';
 export type {
   DatabaseReport,
   DatabaseState,

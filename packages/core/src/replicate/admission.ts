@@ -28,6 +28,8 @@ export type Chain =
   | 'ours'
   /** Nothing is there. */
   | 'empty'
+  /** An image was begun here, and its staged files were freed before it was whole: only another may follow. */
+  | 'half-seeded'
   /** Somebody else's, or not provably ours: only an image may follow. */
   | 'foreign';
 

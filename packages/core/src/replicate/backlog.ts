@@ -65,6 +65,11 @@ export class Backlog {
     return this.#files.find((file) => file.txid === txid);
   }
 
+  /** Whether the file at `path` is still staged. */
+  has(path: string): boolean {
+    return this.#files.some((file) => file.path === path);
+  }
+
   /** The oldest image above `txid` that may be sent. */
   imageAbove(txid: bigint): StagedIncrement | undefined {
     return this.#files.find(
@@ -86,6 +91,12 @@ export class Backlog {
       sizeBytes: pending.reduce((sum, file) => sum + file.sizeBytes, 0),
       since: pending[0]?.since,
     };
+  }
+
+  /** Takes out the file at `path`, which is not there any more. */
+  forget(path: string): void {
+    const index = this.#files.findIndex((file) => file.path === path);
+    if (index >= 0) this.#files.splice(index, 1);
   }
 
   /** Takes out, for deletion, all up to `txid` but the newest, which always stays. */

@@ -13,7 +13,14 @@ import { toTXID } from '../ltx/txid.ts';
 import type { LTXFileRef } from '../replica/client.ts';
 import type { Chain } from './admission.ts';
 import type { Backlog, StagedIncrement, StagedSnapshot } from './backlog.ts';
-import { highestOf, MERGED_LEVELS, SNAPSHOT_LEVEL, topOf, type Manifest } from './manifest.ts';
+import {
+  hasFile,
+  highestOf,
+  MERGED_LEVELS,
+  SNAPSHOT_LEVEL,
+  topOf,
+  type Manifest,
+} from './manifest.ts';
 
 export interface DestinationView {
   readonly manifest: Manifest;
@@ -91,13 +98,23 @@ function whatIsNeeded(view: DestinationView, at: bigint, head: bigint): NextStep
     const why = `it ends with TXID ${at}, which is not what was sent there`;
     return { kind: 'needs-image', floor: at, why };
   }
-  const why =
-    view.chain === 'empty'
-      ? 'it is empty'
-      : view.chain === 'foreign'
-        ? 'it holds what another writer put there'
-        : 'files that it lacks are no longer staged';
-  return { kind: 'needs-snapshot', why };
+  return { kind: 'needs-snapshot', why: WHY_A_SNAPSHOT[view.chain] };
+}
+
+const WHY_A_SNAPSHOT: Readonly<Record<Chain, string>> = {
+  empty: 'it is empty',
+  foreign: 'it holds what another writer put there',
+  'half-seeded': 'the image that was being sent is no longer staged',
+  ours: 'files that it lacks are no longer staged',
+};
+
+/** Whether what is left of a seed can still be sent. */
+export function isStaged(seed: Seed, input: Omit<NextInput, 'head'>): boolean {
+  const { view, backlog, snapshot } = input;
+  return seed.writes.every(
+    ({ ref, source }) =>
+      hasFile(view.manifest, ref) || source.path === snapshot?.path || backlog.has(source.path),
+  );
 }
 
 interface ImageSource extends SeedSource {
@@ -105,13 +122,14 @@ interface ImageSource extends SeedSource {
   readonly pageSize: number;
 }
 
-/** Over what is ours the increment of the snapshot's TXID will do; over another's only all pages. */
+/** Over what is ours the increment of the snapshot's TXID will do; over anything else only all pages. */
 function levelZeroOf(
   view: DestinationView,
   backlog: Backlog,
   snapshot: StagedSnapshot,
 ): SeedSource {
-  const increment = view.chain === 'foreign' ? undefined : backlog.get(snapshot.txid);
+  const isOurs = view.chain === 'ours' || view.chain === 'empty';
+  const increment = isOurs ? backlog.get(snapshot.txid) : undefined;
   return increment?.pageSize === snapshot.pageSize ? increment : snapshot;
 }
 

@@ -30,7 +30,7 @@ export interface ReplicateOptions {
 }
 
 export interface DrainOptions {
-  /** A destination that makes no progress for so long is left behind. */
+  /** A destination is left behind when so long after its first failure nothing has succeeded. */
   readonly shutdownSyncTimeoutMs: number;
   /** Tries of a failing destination follow each other by this. */
   readonly shutdownSyncIntervalMs: number;
@@ -85,10 +85,9 @@ export async function replicate(options: ReplicateOptions): Promise<Replicator> 
     stats: (database) => find(database).stats(),
     sync: (database) => find(database).sync(),
     async drain({ shutdownSyncTimeoutMs, shutdownSyncIntervalMs }) {
-      const reports = replications.map(async (replication) => {
-        await replication.begun(shutdownSyncTimeoutMs);
-        return await replication.drain(shutdownSyncTimeoutMs, shutdownSyncIntervalMs);
-      });
+      const reports = replications.map((replication) =>
+        replication.drain(shutdownSyncTimeoutMs, shutdownSyncIntervalMs),
+      );
       return { databases: await Promise.all(reports) };
     },
     async close() {

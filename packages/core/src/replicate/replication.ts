@@ -3,20 +3,17 @@
  * the uploaders, asks for images, frees what every destination has.
  */
 
-import fs from 'node:fs/promises';
 import { isError, messageOf } from '../error.ts';
 import type { EngineEvent, FollowStats, OpenedEvent, StagedEvent } from '../database/events.ts';
 import type { DatabaseOptions } from '../database/options.ts';
 import { formatTXID } from '../ltx/txid.ts';
 import type { Logger } from '../replica/backend.ts';
-import { Backlog, toIncrement, type StagedSnapshot } from './backlog.ts';
 import { decideBeginning } from './beginning.ts';
-import { planRelease } from './budget.ts';
 import { describeStaged } from './describe-staged.ts';
-import type { NextStep } from './next.ts';
+import { ImageOrders } from './image-orders.ts';
 import type { EngineLink } from './pool.ts';
 import { SentRecords } from './record.ts';
-import { snapshotDueInMs } from './snapshots.ts';
+import { StagedFiles } from './staged-files.ts';
 import type { DatabaseReport, DatabaseState, DatabaseStatus, StatusError } from './status.ts';
 import { StatusFile } from './status-file.ts';
 import type { ReplicaTarget } from './target.ts';
@@ -39,29 +36,45 @@ export interface ReplicationContext {
 
 export class Replication {
   readonly #context: ReplicationContext;
-  readonly #backlog = new Backlog();
   readonly #records: SentRecords;
+  readonly #staged: StagedFiles;
+  readonly #images: ImageOrders;
   readonly #statusFile: StatusFile;
   readonly #uploaders: readonly Uploader[];
   readonly #changed = new Wakeup();
   #engine: EngineLink | undefined;
-  #state: DatabaseState = 'waiting';
+  #state: DatabaseState = 'opening';
   #error: StatusError | undefined;
   #opened: OpenedEvent | undefined;
   #begun = false;
   #head = 0n;
-  #snapshot: StagedSnapshot | undefined;
-  #asked: 'nothing' | 'snapshot' | 'image' = 'nothing';
-  #snapshotTimer: NodeJS.Timeout | undefined;
   /** Events of the engine are handled one after the other. */
   #handling: Promise<void> = Promise.resolve();
-  #releasing: Promise<void> = Promise.resolve();
   #closed = false;
 
   constructor(context: ReplicationContext) {
     this.#context = context;
-    this.#records = new SentRecords(context.options.metaPath);
-    this.#statusFile = new StatusFile(context.options.metaPath, () => this.status(), this.#report);
+    const { metaPath, stagingMaxBytes: maxBytes } = context.options;
+    this.#records = new SentRecords(metaPath);
+    const { logger } = context;
+    this.#staged = new StagedFiles({
+      records: this.#records,
+      maxBytes,
+      logger,
+      report: this.#report,
+    });
+    this.#images = new ImageOrders({
+      engine: () => this.#engine,
+      uploaders: () => this.#uploaders,
+      state: () => (this.#begun && !this.#closed ? this.#state : 'idle'),
+      head: () => this.#head,
+      stagedSnapshot: () => this.#staged.snapshot?.txid ?? 0n,
+      onImage: () => this.#go('imaging'),
+      snapshotIntervalMs: context.options.snapshotIntervalMs,
+      now: context.now,
+      logger,
+    });
+    this.#statusFile = new StatusFile(metaPath, () => this.status(), this.#report);
     this.#uploaders = context.targets.map((target) => this.#toUploader(target));
   }
 
@@ -79,7 +92,7 @@ export class Replication {
 
   status(): DatabaseStatus {
     const { now, options, targets } = this.#context;
-    const input = { backlog: this.#backlog, now: now() };
+    const input = { backlog: this.#staged.backlog, now: now() };
     return {
       path: options.path,
       state: this.#state,
@@ -87,8 +100,8 @@ export class Replication {
       pid: process.pid,
       txid: this.#head === 0n ? undefined : formatTXID(this.#head),
       pageSize: this.#opened?.pageSize,
-      stagedFiles: this.#backlog.files.length,
-      stagedBytes: this.#backlog.sizeBytes,
+      stagedFiles: this.#staged.backlog.files.length,
+      stagedBytes: this.#staged.backlog.sizeBytes,
       error: this.#error,
       destinations: this.#uploaders.map((uploader, index) =>
         toDestinationStatus(uploader, targets[index]?.type ?? '', input),
@@ -107,18 +120,13 @@ export class Replication {
     return txid;
   }
 
-  /** Resolves once the history goes on (or the database is found to be absent or failing). */
-  async begun(timeoutMs: number): Promise<void> {
-    const deadline = this.#context.now() + timeoutMs;
-    while (!this.#begun && this.#state !== 'failing' && this.#context.now() < deadline) {
-      await this.#changed.next(Math.max(1, deadline - this.#context.now()));
-    }
-  }
-
-  /** Cuts, and brings every destination up to that: each on its own, as far as it gets. */
+  /**
+   * Cuts what is committed, and brings every destination up to that: each on its own, as far as it
+   * gets (Uploader.drain). A database that is missing has nothing to be cut; one that cannot be
+   * followed is tried again for `timeoutMs`.
+   */
   async drain(timeoutMs: number, retryMs: number): Promise<DatabaseReport> {
-    const txid = await this.#syncWithin(timeoutMs);
-    const target = txid ?? this.#head;
+    const target = (await this.#syncWhenBegun(timeoutMs)) ?? this.#head;
     const destinations = await Promise.all(
       this.#uploaders.map(async (uploader) => {
         const complete =
@@ -134,21 +142,27 @@ export class Replication {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    clearTimeout(this.#snapshotTimer);
+    this.#images.close();
     const reason = new DOMException('the replicator is closing', 'AbortError');
     await Promise.all(this.#uploaders.map((uploader) => uploader.close(reason)));
     await this.#engine?.close();
     await this.#handling;
-    await this.#releasing;
+    await this.#staged.removed();
     await this.#records.save();
     await this.#statusFile.write();
   }
 
-  async #syncWithin(timeoutMs: number): Promise<bigint | undefined> {
-    const late = new Promise<undefined>((resolve) => {
-      setTimeout(resolve, timeoutMs, undefined).unref();
-    });
-    return await Promise.race([this.sync(), late]);
+  async #syncWhenBegun(timeoutMs: number): Promise<bigint | undefined> {
+    const { now } = this.#context;
+    let failingSince: number | undefined;
+    while (!this.#begun) {
+      if (this.#state === 'waiting') return undefined;
+      failingSince = this.#state === 'failing' ? (failingSince ?? now()) : undefined;
+      const left = failingSince === undefined ? Infinity : failingSince + timeoutMs - now();
+      if (left <= 0) return undefined;
+      await this.#changed.next(left === Infinity ? undefined : left);
+    }
+    return await this.sync();
   }
 
   #toUploader(target: ReplicaTarget): Uploader {
@@ -158,19 +172,20 @@ export class Replication {
       name: target.name,
       target: target.target,
       open: target.open,
-      backlog: this.#backlog,
+      backlog: this.#staged.backlog,
       knowsBacklog: () => this.#opened !== undefined,
       mayBegin: () => this.#begun,
       head: () => this.#head,
-      snapshot: () => this.#snapshot,
+      snapshot: () => this.#staged.snapshot,
+      onGone: (path) => this.#staged.forget(path),
       record: () => this.#records.get(key),
-      onNeed: this.#onNeed,
+      onNeed: (need) => this.#images.need(need),
       onChange: ({ sent }) => {
         if (sent !== undefined) this.#records.set(key, sent);
         this.#statusFile.touch();
         this.#changed.notify();
-        this.#release();
-        this.#considerSnapshot();
+        if (this.#begun) this.#staged.free(this.#uploaders);
+        this.#images.consider();
       },
       now,
       random,
@@ -190,7 +205,7 @@ export class Replication {
         await this.#onOpened(event);
         return;
       case 'imaging':
-        this.#backlog.gate(event.txid);
+        this.#staged.backlog.gate(event.txid);
         this.#head = event.txid;
         this.#go('imaging');
         this.#context.logger.info(`taking an image: ${event.why}`, {
@@ -205,7 +220,7 @@ export class Replication {
         return;
       case 'failed':
         this.#error = this.#toStatusError(event.code ?? 'UNKNOWN', event.message);
-        this.#asked = 'nothing';
+        this.#images.answered();
         this.#begun = false;
         this.#go('failing');
         this.#context.logger.error(`${this.path}: ${event.message}`, { code: event.code });
@@ -220,11 +235,10 @@ export class Replication {
     const { logger } = this.#context;
     this.#opened = event;
     this.#error = undefined;
-    this.#asked = 'nothing';
-    this.#snapshot = undefined;
+    this.#images.answered();
     if (event.switchedToWAL === 'yes') logger.info(`${this.path} was switched to WAL mode`);
-    this.#backlog.reset(await Promise.all(event.staged.map((file) => describeStaged(file))));
-    this.#head = this.#backlog.newest?.txid ?? 0n;
+    this.#staged.reset(await Promise.all(event.staged.map((file) => describeStaged(file))));
+    this.#head = this.#staged.backlog.newest?.txid ?? 0n;
     for (const uploader of this.#uploaders) uploader.wake();
     await this.#hear();
     const order = decideBeginning({
@@ -240,7 +254,7 @@ export class Replication {
     this.#begun = true;
     this.#engine?.begin(order);
     this.#wakeAll();
-    this.#considerSnapshot();
+    this.#images.consider();
   }
 
   /** Waits until every destination has been listed, or has failed to be, or HEAR_MS_MAX. */
@@ -254,110 +268,19 @@ export class Replication {
   }
 
   #onStaged(event: StagedEvent): void {
-    if (event.content === 'snapshot') {
-      this.#asked = 'nothing';
-      const { pageSize, timestampMs, file } = event;
-      const { path, sizeBytes, maxTXID: txid } = file;
-      this.#snapshot = { txid, path, sizeBytes, pageSize, timestampMs };
-    } else {
-      if (event.content === 'image') this.#asked = 'nothing';
-      this.#backlog.add(toIncrement(event));
-      if (event.file.maxTXID > this.#head) this.#head = event.file.maxTXID;
-    }
-    if (!this.#backlog.isGated) this.#go('following');
+    if (event.content !== 'increment') this.#images.answered();
+    this.#staged.add(event);
+    const { maxTXID } = event.file;
+    if (event.content !== 'snapshot' && maxTXID > this.#head) this.#head = maxTXID;
+    if (!this.#staged.backlog.isGated) this.#go('following');
     this.#wakeAll();
-    this.#release();
+    if (this.#begun) this.#staged.free(this.#uploaders);
   }
 
   #wakeAll(): void {
     for (const uploader of this.#uploaders) uploader.wake();
     this.#statusFile.touch();
     this.#changed.notify();
-  }
-
-  // --- images ---------------------------------------------------------------------------------
-
-  readonly #onNeed = (need: NextStep & { kind: 'needs-snapshot' | 'needs-image' }): void => {
-    if (!this.#begun || this.#state === 'imaging' || this.#asked === 'image') return;
-    if (need.kind === 'needs-image') {
-      this.#asked = 'image';
-      this.#go('imaging');
-      this.#context.logger.warn(`an image is needed: ${need.why}`);
-      this.#engine?.image(need.floor, need.why);
-      return;
-    }
-    if (this.#asked === 'nothing') this.#askSnapshot(`a destination is seeded: ${need.why}`);
-  };
-
-  #askSnapshot(why: string): void {
-    this.#asked = 'snapshot';
-    this.#context.logger.info(`taking a snapshot: ${why}`);
-    this.#engine?.snapshot();
-  }
-
-  /** Asks for the periodic snapshot where it is due, and looks again when it will be. */
-  #considerSnapshot(): void {
-    clearTimeout(this.#snapshotTimer);
-    if (!this.#begun || this.#closed || this.#asked !== 'nothing') return;
-    if (this.#state !== 'following') return;
-    const current = this.#uploaders.filter((uploader) => uploader.replicatedTXID !== undefined);
-    const newest = current.map((uploader) => uploader.newestSnapshot);
-    const pending = this.#snapshot?.txid ?? 0n;
-    if (newest.some((snapshot) => (snapshot?.txid ?? 0n) < pending)) return; // one is on its way
-    const { now, options } = this.#context;
-    const intervalMs = options.snapshotIntervalMs;
-    const due = snapshotDueInMs({ now: now(), intervalMs, head: this.#head, newest });
-    if (due === 0) this.#askSnapshot('it is due');
-    else if (due !== Infinity) {
-      const wait = Math.min(due, TIMER_MS_MAX);
-      this.#snapshotTimer = setTimeout(() => this.#considerSnapshot(), wait);
-      this.#snapshotTimer.unref();
-    }
-  }
-
-  // --- staging --------------------------------------------------------------------------------
-
-  #release(): void {
-    if (!this.#begun) return;
-    const { options, logger } = this.#context;
-    const plan = planRelease({
-      files: this.#backlog.files,
-      maxBytes: options.stagingMaxBytes,
-      holders: this.#uploaders.map(({ name, releasableTXID }) => ({
-        name,
-        releasable: releasableTXID,
-      })),
-    });
-    const freed = this.#backlog.release(plan.releaseTo);
-    if (freed.length === 0 && !this.#snapshotIsDone()) return;
-    if (plan.laggards.length > 0 && freed.length > 0) {
-      logger.warn(
-        `staging is full: ${plan.laggards.join(', ')} will be seeded anew by a snapshot`,
-        { maxBytes: options.stagingMaxBytes },
-      );
-    }
-    const paths = freed.map((file) => file.path);
-    if (this.#snapshotIsDone() && this.#snapshot !== undefined) {
-      paths.push(this.#snapshot.path);
-      this.#snapshot = undefined;
-    }
-    this.#releasing = this.#releasing
-      .then(async () => {
-        await this.#records.save(); // what is freed is in the record
-        for (const path of paths) await fs.rm(path, { force: true });
-      })
-      .catch(this.#report);
-  }
-
-  /** Nobody who can be reached still needs it. */
-  #snapshotIsDone(): boolean {
-    const snapshot = this.#snapshot;
-    if (snapshot === undefined) return false;
-    return this.#uploaders.every(
-      (uploader) =>
-        (uploader.newestSnapshot?.txid ?? 0n) >= snapshot.txid &&
-        uploader.replicatedTXID !== undefined,
-    );
   }
 
   #go(state: DatabaseState): void {
@@ -375,6 +298,3 @@ export class Replication {
     this.#context.logger.error(`${this.path}: ${messageOf(error)}`, { code });
   };
 }
-
-/** setTimeout takes no more than about 24 days. */
-const TIMER_MS_MAX = 20 * 24 * 3_600_000;

@@ -30,7 +30,14 @@ export interface DestinationStatus {
   readonly lastError: StatusError | undefined;
 }
 
-export type DatabaseState = 'waiting' | 'following' | 'imaging' | 'failing';
+export type DatabaseState =
+  /** It has been looked at by nobody yet. */
+  | 'opening'
+  /** It is missing or empty. */
+  | 'waiting'
+  | 'following'
+  | 'imaging'
+  | 'failing';
 
 export interface DatabaseStatus {
   readonly path: string;

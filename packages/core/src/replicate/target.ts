@@ -1,6 +1,6 @@
 /** Where a database goes: a destination, named, and how it is reached. */
 
-import type { OpenReplica } from './uploader.ts';
+import type { OpenReplica } from './sending.ts';
 
 export interface ReplicaTarget {
   /** Unique among the database's destinations: for logs, status, metrics. */

@@ -15,9 +15,9 @@ export function toDestinationStatus(
   type: string,
   input: TellInput,
 ): DestinationStatus {
-  const { replicatedTXID, figures } = uploader;
+  const { replicatedTXID, health } = uploader;
   const pending = input.backlog.pendingAfter(replicatedTXID ?? 0n);
-  const { lastError, lastSuccessMs } = figures;
+  const { lastError, lastSuccessMs } = health;
   return {
     name: uploader.name,
     type,
@@ -27,7 +27,7 @@ export function toDestinationStatus(
     lagSeconds: pending.since === undefined ? 0 : Math.max(0, input.now - pending.since) / 1000,
     pendingFiles: pending.count,
     pendingBytes: pending.sizeBytes,
-    bytesSent: figures.bytesSent,
+    bytesSent: health.bytesSent,
     lastSuccessAt: lastSuccessMs === undefined ? undefined : new Date(lastSuccessMs).toISOString(),
     lastError:
       lastError === undefined
@@ -44,8 +44,8 @@ export function toDestinationReport(
   uploader: Uploader,
   complete: 'complete' | 'behind',
 ): DestinationReport {
-  const { replicatedTXID, figures } = uploader;
-  const { lastError } = figures;
+  const { replicatedTXID, health } = uploader;
+  const { lastError } = health;
   const unknown = { code: 'REPLICA_UNAVAILABLE', message: 'it has not answered yet' };
   const cause = lastError ?? unknown;
   return {

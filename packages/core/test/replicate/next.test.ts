@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { Backlog, type StagedIncrement, type StagedSnapshot } from '../../src/replicate/backlog.ts';
 import { addToManifest, EMPTY_MANIFEST, type Manifest } from '../../src/replicate/manifest.ts';
-import { nextStep, type DestinationView, type NextStep } from '../../src/replicate/next.ts';
+import {
+  isStaged,
+  nextStep,
+  type DestinationView,
+  type NextStep,
+} from '../../src/replicate/next.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
 
 function staged(txid: number, content: 'increment' | 'image' = 'increment'): StagedIncrement {
@@ -179,5 +184,31 @@ describe('the next file to a destination', () => {
       head: 7n,
     });
     expect(step).toMatchObject({ kind: 'needs-image', floor: 20n });
+  });
+
+  test('a seed goes on only while all that is left of it is staged', () => {
+    const seeding = view(manifestOf([0, 2, 2]), 'ours');
+    const backlog = backlogOf(staged(7), staged(8));
+    const step = nextStep({ view: seeding, backlog, snapshot: SNAPSHOT, head: 8n });
+    if (step.kind !== 'seed') throw new Error('not a seed');
+    const input = { view: seeding, backlog, snapshot: SNAPSHOT };
+    expect(isStaged(step.seed, input)).toBe(true);
+    expect(isStaged(step.seed, { ...input, snapshot: undefined })).toBe(false);
+    expect(isStaged(step.seed, { ...input, backlog: backlogOf(staged(8)) })).toBe(false);
+    const sent = view(manifestOf([9, 1, 7], [1, 1, 7]), 'ours');
+    expect(isStaged(step.seed, { ...input, view: sent, snapshot: undefined })).toBe(true);
+  });
+
+  test('over a half sent image only another image follows, and closes its seam', () => {
+    const half = view(manifestOf([0, 2, 2], [9, 1, 7]), 'half-seeded');
+    const backlog = backlogOf(staged(8), staged(9));
+    expect(nextStep({ view: half, backlog, snapshot: undefined, head: 9n }).kind).toBe(
+      'needs-snapshot',
+    );
+    const snapshot = { ...SNAPSHOT, txid: 8n };
+    const step = nextStep({ view: half, backlog, snapshot, head: 9n });
+    expect(writesOf(step)).toEqual(['9/1-8', '1/1-8', '0/8-8']);
+    if (step.kind !== 'seed') throw new Error('not a seed');
+    expect(step.seed.writes.every(({ source }) => source.path === snapshot.path)).toBe(true);
   });
 });

@@ -1,0 +1,84 @@
+/** What is asked of the engine beyond following: images that a destination needs, snapshots that are due. */
+
+import type { Logger } from '../replica/backend.ts';
+import type { NextStep } from './next.ts';
+import type { EngineLink } from './pool.ts';
+import { snapshotDueInMs } from './snapshots.ts';
+import type { DatabaseState } from './status.ts';
+import type { Uploader } from './uploader.ts';
+
+export interface ImageOrdersContext {
+  readonly engine: () => EngineLink | undefined;
+  readonly uploaders: () => readonly Uploader[];
+  /** 'idle' where nothing may be asked: the history has not begun, or has ended. */
+  readonly state: () => DatabaseState | 'idle';
+  readonly head: () => bigint;
+  /** TXID of the snapshot that is staged; 0n where there is none. */
+  readonly stagedSnapshot: () => bigint;
+  readonly onImage: () => void;
+  readonly snapshotIntervalMs: number;
+  readonly now: () => number;
+  readonly logger: Logger;
+}
+
+export class ImageOrders {
+  readonly #context: ImageOrdersContext;
+  #asked: 'nothing' | 'snapshot' | 'image' = 'nothing';
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(context: ImageOrdersContext) {
+    this.#context = context;
+  }
+
+  /** What was asked for is made, or will not be. */
+  answered(): void {
+    this.#asked = 'nothing';
+  }
+
+  /** A destination needs one. */
+  need(need: NextStep & { kind: 'needs-snapshot' | 'needs-image' }): void {
+    const { engine, logger, onImage, state } = this.#context;
+    if (state() === 'idle' || state() === 'imaging' || this.#asked === 'image') return;
+    if (need.kind === 'needs-image') {
+      this.#asked = 'image';
+      onImage();
+      logger.warn(`an image is needed: ${need.why}`);
+      engine()?.image(need.floor, need.why);
+      return;
+    }
+    if (this.#asked === 'nothing') this.#askSnapshot(`a destination is seeded: ${need.why}`);
+  }
+
+  /** Asks for the periodic snapshot where it is due, and looks again when it will be. */
+  consider(): void {
+    clearTimeout(this.#timer);
+    const { head, now, snapshotIntervalMs: intervalMs, stagedSnapshot, state } = this.#context;
+    if (this.#asked !== 'nothing' || state() !== 'following') return;
+    // Whoever fails gets the newest one when it answers again, and keeps no other from theirs.
+    const answering = this.#context.uploaders().filter((uploader) => uploader.state !== 'failing');
+    if (answering.some(({ isSeeding }) => isSeeding)) return;
+    const current = answering.filter(({ replicatedTXID }) => replicatedTXID !== undefined);
+    const newest = current.map((uploader) => uploader.newestSnapshot);
+    const pending = stagedSnapshot();
+    if (newest.some((snapshot) => (snapshot?.txid ?? 0n) < pending)) return; // one is on its way
+    const due = snapshotDueInMs({ now: now(), intervalMs, head: head(), newest });
+    if (due === 0) this.#askSnapshot('it is due');
+    else if (due !== Infinity) {
+      this.#timer = setTimeout(() => this.consider(), Math.min(due, TIMER_MS_MAX));
+      this.#timer.unref();
+    }
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #askSnapshot(why: string): void {
+    this.#asked = 'snapshot';
+    this.#context.logger.info(`taking a snapshot: ${why}`);
+    this.#context.engine()?.snapshot();
+  }
+}
+
+/** setTimeout takes no more than about 24 days. */
+const TIMER_MS_MAX = 20 * 24 * 3_600_000;

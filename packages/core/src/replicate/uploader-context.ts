@@ -1,0 +1,31 @@
+/** What an uploader is given: its destination, what is staged, and whom it tells. */
+
+import type { Logger } from '../replica/backend.ts';
+import type { SentRecord } from './admission.ts';
+import type { Backlog, StagedSnapshot } from './backlog.ts';
+import type { NextStep } from './next.ts';
+import type { OpenReplica } from './sending.ts';
+
+/** What an uploader knows of the database it serves. */
+export interface UploaderContext {
+  readonly name: string;
+  /** For messages; holds no secret. */
+  readonly target: string;
+  readonly open: (signal: AbortSignal) => Promise<OpenReplica>;
+  readonly backlog: Backlog;
+  /** Whether the backlog is known: before that it cannot be said whose a destination is. */
+  readonly knowsBacklog: () => boolean;
+  /** Nothing is sent before this says so: how the history goes on must be known first. */
+  readonly mayBegin: () => boolean;
+  readonly head: () => bigint;
+  readonly snapshot: () => StagedSnapshot | undefined;
+  /** A staged file was found to be gone. */
+  readonly onGone: (path: string) => void;
+  readonly record: () => SentRecord | undefined;
+  readonly onNeed: (need: NextStep & { kind: 'needs-snapshot' | 'needs-image' }) => void;
+  /** Something changed that others may look at: position, state, what is recorded as sent. */
+  readonly onChange: (change: { sent?: SentRecord }) => void;
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly logger: Logger;
+}
