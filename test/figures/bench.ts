@@ -97,6 +97,14 @@ export async function inFolder<Result>(work: (folder: string) => Promise<Result>
   }
 }
 
+/** What a child tells at its end; an error if it ends without a word. */
+export async function answer(child: ChildProcess): Promise<unknown[]> {
+  const ended = once(child, 'exit').then(([code]) => {
+    throw new Error(`${child.spawnargs.join(' ')} ended with ${code} and told nothing`);
+  });
+  return await Promise.race([once(child, 'message'), ended]);
+}
+
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;

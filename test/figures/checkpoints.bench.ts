@@ -1,12 +1,12 @@
 /** How an application that checkpoints by itself (FULL, RESTART, TRUNCATE) fares beside a replicator. */
 
 import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import {
+  answer,
   inFolder,
   LITESTREAM,
   print,
@@ -41,8 +41,8 @@ async function run(database: string, seconds: number): Promise<Fared> {
     walMax = Math.max(walMax, fs.statSync(`${database}-wal`, { throwIfNoEntry: false })?.size ?? 0);
   }, 20);
   const [[{ p99 }], [{ calls }]] = (await Promise.all([
-    once(writer, 'message'),
-    once(checkpointer, 'message'),
+    answer(writer),
+    answer(checkpointer),
   ])) as [[{ p99: number }], [{ calls: Call[] }]];
   clearInterval(looking);
   return {

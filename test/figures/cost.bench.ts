@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import {
+  answer,
   inFolder,
   LITESTREAM,
   print,
@@ -36,7 +37,7 @@ async function writer(
   rate: number,
 ): Promise<{ transactions: number }> {
   const child = fork(WRITER, [database, String(seconds), String(rate)]);
-  const [told] = (await once(child, 'message')) as [{ transactions: number }];
+  const [told] = (await answer(child)) as [{ transactions: number }];
   await once(child, 'exit');
   return told;
 }
