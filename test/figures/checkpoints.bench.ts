@@ -40,10 +40,10 @@ async function run(database: string, seconds: number): Promise<Fared> {
   const looking = setInterval(() => {
     walMax = Math.max(walMax, fs.statSync(`${database}-wal`, { throwIfNoEntry: false })?.size ?? 0);
   }, 20);
-  const [[{ p99 }], [{ calls }]] = (await Promise.all([
-    answer(writer),
-    answer(checkpointer),
-  ])) as [[{ p99: number }], [{ calls: Call[] }]];
+  const [[{ p99 }], [{ calls }]] = (await Promise.all([answer(writer), answer(checkpointer)])) as [
+    [{ p99: number }],
+    [{ calls: Call[] }],
+  ];
   clearInterval(looking);
   return {
     ms: calls.map((call) => call.ms),

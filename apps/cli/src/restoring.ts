@@ -88,7 +88,7 @@ export function mostTelling(failures: readonly unknown[]): unknown {
 
 export async function restoreFromBest(
   candidates: readonly Candidate[],
-  options: Omit<RestoreOptions, 'client'>,
+  options: Omit<RestoreOptions, 'client' | 'capabilities'>,
   { open, logger }: { readonly open: Destinations; readonly logger: Logger },
 ): Promise<{ readonly from: DestinationConfig; readonly report: RestoreReport }> {
   let failure: unknown;
@@ -100,8 +100,14 @@ export async function restoreFromBest(
         files: plan.files.length,
         sizeBytes: plan.sizeBytes,
       });
-      const { client } = await open.open(destination, options.signal);
-      return { from: destination, report: await restore({ ...options, client }) };
+      const { client, capabilities } = await open.open(destination, options.signal);
+      const report = await restore({ ...options, client, capabilities });
+      for (const { file, code, message } of report.avoided) {
+        logger.warn(`${destination.name}: ${file} is unfit, others stood in for it: ${message}`, {
+          code,
+        });
+      }
+      return { from: destination, report };
     } catch (error) {
       options.signal?.throwIfAborted();
       if (isError(error, 'RESTORE_TARGET_EXISTS')) throw error; // so it would be for the next

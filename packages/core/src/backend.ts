@@ -31,6 +31,7 @@ export type {
   LTXFileInfo,
   LTXFileRef,
   ListOptions,
+  LocalFile,
   NamedObjectInfo,
   NamedObjects,
   OpenOptions,

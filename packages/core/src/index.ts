@@ -26,6 +26,7 @@ export { planRestore, type PlanTarget, type RestorePlan } from './restore/plan.t
 export {
   planFrom,
   restore,
+  type AvoidedFile,
   type RestoreOptions,
   type RestoreProgress,
   type RestoreReport,

@@ -22,6 +22,7 @@ import {
   type LTXFileInfo,
   type LTXFileRef,
   type ListOptions,
+  type LocalFile,
   type OpenedFile,
   type OpenOptions,
   type ReplicaClient,
@@ -32,7 +33,7 @@ import type { FileConfig } from './config.ts';
 import { systemCode, toReplicationError } from './errors.ts';
 import { makeFolder } from './folders.ts';
 import { FileObjects } from './objects.ts';
-import { openPath } from './read.ts';
+import { openHandle, openPath } from './read.ts';
 import { Root } from './root.ts';
 import { sweep } from './sweep.ts';
 import { Tasks } from './tasks.ts';
@@ -100,9 +101,33 @@ class FileReplica implements ReplicaClient {
 
   async openFile(file: LTXFileRef, options: OpenOptions = {}): Promise<OpenedFile> {
     const what = `open ${describeFile(file)} at ${this.#name}`;
-    return await this.#tasks.run(options.signal, async () => {
+    const open = (): Promise<OpenedFile> =>
+      openPath(this.#pathOf(file), what, options, this.#tasks);
+    return await this.#open(options.signal, what, open);
+  }
+
+  async openLocalFile(file: LTXFileRef, { signal }: AbortableOptions = {}): Promise<LocalFile> {
+    const what = `open ${describeFile(file)} at ${this.#name}`;
+    return await this.#open(signal, what, async () => {
+      const local = await openHandle(this.#pathOf(file));
       try {
-        return await openPath(this.#pathOf(file), what, options, this.#tasks);
+        this.#tasks.check(signal); // nobody takes what comes too late
+      } catch (error) {
+        await local.close();
+        throw error;
+      }
+      return local;
+    });
+  }
+
+  async #open<T>(
+    signal: AbortSignal | undefined,
+    what: string,
+    open: () => Promise<T>,
+  ): Promise<T> {
+    return await this.#tasks.run(signal, async () => {
+      try {
+        return await open();
       } catch (error) {
         // A file that is missing because its disk is says so.
         if (systemCode(error) === 'ENOENT') await this.#root.look(what);

@@ -3,7 +3,7 @@
 import type { BigIntStats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 
-import { ReplicationError, type ByteRange } from '@sluice/core/backend';
+import { ReplicationError, type ByteRange, type LocalFile } from '@sluice/core/backend';
 
 import { toReplicationError } from './errors.ts';
 import type { Tasks } from './tasks.ts';
@@ -23,6 +23,18 @@ export interface ReadOptions {
   readonly range?: ByteRange | undefined;
   readonly version?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** As a file of this process; throws what `node:fs` throws. */
+export async function openHandle(path: string): Promise<LocalFile> {
+  const handle = await open(path, 'r');
+  try {
+    const { size: sizeBytes } = await handle.stat();
+    return { sizeBytes, descriptor: handle.fd, close: () => handle.close() };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
 }
 
 /** Opens a file; throws what `node:fs` throws, or REPLICA_CHANGED or REPLICA_RANGE. */

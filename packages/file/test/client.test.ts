@@ -1,8 +1,9 @@
+import { readSync } from 'node:fs';
 import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 
-import { bodyFromBytes } from '@sluice/core/backend';
+import { bodyFromBytes, type ReplicaClient } from '@sluice/core/backend';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 
 import { backend } from '../src/index.ts';
@@ -10,6 +11,7 @@ import { openFolder, ref, tree } from './fixtures.ts';
 
 const body = bodyFromBytes(Buffer.from('an LTX file'), new Date(0));
 const golden = fileURLToPath(new URL('../../../test/fixtures/golden', import.meta.url));
+type OpenLocalFile = NonNullable<ReplicaClient['openLocalFile']>;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 afterEach(() => {
@@ -166,4 +168,37 @@ test('deletes that fail are told by file, after all were tried', async () => {
   });
   await expect(failed).rejects.toThrow('delete 3 files');
   expect(await Array.fromAsync(client.listFiles(0))).toEqual([]);
+});
+
+describe('a file that is opened as a local one', () => {
+  async function localFile(): Promise<{ client: ReplicaClient; open: OpenLocalFile }> {
+    const client = await (await openFolder()).replica();
+    const open = client.openLocalFile?.bind(client);
+    if (open === undefined) throw new Error('it is claimed');
+    return { client, open };
+  }
+
+  test('can be read by position, and stays what it was when its name gets other bytes', async () => {
+    const { client, open } = await localFile();
+    await client.writeFile(ref(0, 1), body);
+    const local = await open(ref(0, 1));
+    await client.writeFile(ref(0, 1), bodyFromBytes(Buffer.from('other bytes'), new Date(0)));
+    const bytes = Buffer.alloc(local.sizeBytes);
+    readSync(local.descriptor, bytes, 0, bytes.length, 0);
+    await local.close();
+    expect(bytes.toString()).toBe('an LTX file');
+  });
+
+  test('is REPLICA_NOT_FOUND where it is not there', async () => {
+    const { client, open } = await localFile();
+    await client.writeFile(ref(0, 1), body);
+    await expect(open(ref(0, 2))).rejects.toMatchObject({ code: 'REPLICA_NOT_FOUND' });
+  });
+
+  test('is not opened for a call that was aborted', async () => {
+    const { client, open } = await localFile();
+    await client.writeFile(ref(0, 1), body);
+    const signal = AbortSignal.abort(new Error('enough'));
+    await expect(open(ref(0, 1), { signal })).rejects.toThrow('enough');
+  });
 });

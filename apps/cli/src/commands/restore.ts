@@ -120,6 +120,7 @@ function tell(
       timestamp,
       files_read: of.filesRead,
       bytes_read: of.bytesRead,
+      avoided: of.avoided,
     },
   );
 }

@@ -239,6 +239,7 @@ test('-json says what was done, in Litestream’s keys and some of ours', async 
   const bucket = goldenBucket();
   const { stdout } = await sluice(['restore', '-json', '-o', output, `file://${bucket}`]);
   expect(JSON.parse(stdout)).toEqual({
+    avoided: [],
     db_path: output,
     replica: 'file',
     txid: latest?.txid,

@@ -23,6 +23,7 @@ import { named } from './named.ts';
 import { checkRange, openChecked } from './open-checked.ts';
 import { WatchedBody } from './watched-body.ts';
 import { wrapCopy } from './wrap-copy.ts';
+import { wrapLocal } from './wrap-local.ts';
 
 export interface CheckOptions {
   /** The replica's, for messages: "s3://bucket/db". */
@@ -76,6 +77,12 @@ export function checked(client: ReplicaClient, options: CheckOptions): ReplicaCl
         if (files.length > 0) await client.deleteFiles(files, { signal: linked });
       });
     },
+
+    ...wrapLocal(client, (open) => async (file, { signal } = {}) => {
+      checkFile(file);
+      const what = `open ${describeFile(file)} at ${name}`;
+      return await guard(what, signal, options, (linked) => open(file, { signal: linked }));
+    }),
 
     ...wrapCopy(client, (copy) => async (from, to, { signal } = {}) => {
       checkFile(from);

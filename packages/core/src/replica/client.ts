@@ -60,6 +60,14 @@ export interface OpenedFile {
   readonly body: AsyncIterable<Uint8Array>;
 }
 
+/** An open file of this process. It stays what it was, whatever happens to its name. */
+export interface LocalFile {
+  readonly sizeBytes: number;
+  readonly descriptor: number;
+  /** When nobody reads it any more. */
+  close(): Promise<void>;
+}
+
 export interface WriteOptions extends AbortableOptions {
   readonly condition?: 'none' | 'if-absent' | undefined;
 }
@@ -86,6 +94,12 @@ export interface ReplicaClient {
 
   /** Tries all, then rejects with `failures`. A file already gone is no failure. */
   deleteFiles(files: readonly LTXFileRef[], options?: AbortableOptions): Promise<void>;
+
+  /**
+   * For a destination on this machine: the file itself, which any thread may read by position. Errors
+   * as those of `openFile`. Present = claimed.
+   */
+  openLocalFile?(file: LTXFileRef, options?: AbortableOptions): Promise<LocalFile>;
 
   /** On the destination's own side. Present = claimed. */
   copyFile?(from: LTXFileRef, to: LTXFileRef, options?: AbortableOptions): Promise<LTXFileInfo>;

@@ -10,6 +10,7 @@ import { isError } from '../error.ts';
 import type { LTXBody, LTXFileInfo, LTXFileRef, NamedObjects, ReplicaClient } from './client.ts';
 import { readBytes } from './read-bytes.ts';
 import { wrapCopy } from './wrap-copy.ts';
+import { wrapLocal } from './wrap-local.ts';
 
 /** Two checksums of 8 bytes at the end of an LTX file. */
 const TRAILER_SIZE_BYTES = 16;
@@ -21,6 +22,7 @@ export function settleConflicts(client: ReplicaClient): ReplicaClient {
     listFiles: (level, options) => client.listFiles(level, options),
     openFile: (file, options) => client.openFile(file, options),
     deleteFiles: (files, options) => client.deleteFiles(files, options),
+    ...wrapLocal(client, (open) => open),
     ...wrapCopy(client, (copy) => copy),
 
     async writeFile(file, body, options = {}) {

@@ -7,6 +7,7 @@
 import type { NamedObjects, ReplicaClient } from './client.ts';
 import { reasonOf } from './clock.ts';
 import { wrapCopy } from './wrap-copy.ts';
+import { wrapLocal } from './wrap-local.ts';
 
 /** Enough to fill a link over a latency of 100 ms; few enough for providers that count sockets. */
 export const CALLS_MAX = 16;
@@ -70,6 +71,10 @@ export function limit(client: ReplicaClient, limiter: Limiter): ReplicaClient {
       limiter.run(options?.signal, () => client.writeFile(file, body, options)),
     deleteFiles: (files, options) =>
       limiter.run(options?.signal, () => client.deleteFiles(files, options)),
+    ...wrapLocal(
+      client,
+      (open) => (file, options) => limiter.run(options?.signal, () => open(file, options)),
+    ),
     ...wrapCopy(
       client,
       (copy) => (from, to, options) => limiter.run(options?.signal, () => copy(from, to, options)),

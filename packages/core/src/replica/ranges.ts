@@ -7,6 +7,7 @@ import type { Capabilities } from './backend.ts';
 import type { ByteRange, NamedObjects, ReplicaClient } from './client.ts';
 import { endOf, type Stream } from './stream.ts';
 import { wrapCopy } from './wrap-copy.ts';
+import { wrapLocal } from './wrap-local.ts';
 
 export function withRanges(client: ReplicaClient, capabilities: Capabilities): ReplicaClient {
   if (capabilities.ranges === true) return client;
@@ -17,6 +18,7 @@ export function withRanges(client: ReplicaClient, capabilities: Capabilities): R
     },
     writeFile: (file, body, options) => client.writeFile(file, body, options),
     deleteFiles: (files, options) => client.deleteFiles(files, options),
+    ...wrapLocal(client, (open) => open),
     ...wrapCopy(client, (copy) => copy),
   };
 }

@@ -21,6 +21,7 @@ import { listResumable } from './relist.ts';
 import { openResumable } from './resume.ts';
 import { WatchedBody } from './watched-body.ts';
 import { wrapCopy } from './wrap-copy.ts';
+import { wrapLocal } from './wrap-local.ts';
 
 /** `name` is the replica's, for messages: "s3://bucket/db". */
 export function retry(client: ReplicaClient, name: string, policy: RetryPolicy): ReplicaClient {
@@ -51,6 +52,11 @@ export function retry(client: ReplicaClient, name: string, policy: RetryPolicy):
       const what = `delete ${files.length} files at ${name}`;
       await again(what, policy, options.signal, (signal) => client.deleteFiles(files, { signal }));
     },
+
+    ...wrapLocal(client, (open) => async (file, { signal } = {}) => {
+      const what = `open ${describeFile(file)} at ${name}`;
+      return await again(what, policy, signal, (linked) => open(file, { signal: linked }));
+    }),
 
     ...wrapCopy(client, (copy) => async (from, to, { signal } = {}) => {
       const what = `copy ${describeFile(from)} to ${describeFile(to)} at ${name}`;

@@ -1,5 +1,5 @@
 /**
- * Carries a plan out: its files newest first, so that a page is written once, from the newest file
+ * Carries a plan out, from anywhere: its files newest first, so that a page is written once, from the newest file
  * that has it. Every file is read whole, every page of it decoded and hashed, and its checksum
  * found right, before this resolves. It ends at the first file that holds every page: only what
  * lies before such an image stays unread.
@@ -7,19 +7,20 @@
  * Memory is READ_AHEAD_BYTES_MAX, some slabs for each thread, and one bit for each page.
  */
 
-import { assert, isError, ReplicationError } from '../error.ts';
-import { formatFilename } from '../ltx/filename.ts';
+import { assert } from '../error.ts';
 import { lockPgno, type LTXHeader } from '../ltx/header.ts';
 import type { LTXFileInfo, ReplicaClient } from '../replica/client.ts';
-import { describeFile } from '../replica/describe.ts';
+import { carryOutWindows } from './carry-out-windows.ts';
 import { inlineCrew, threadCrew, type Crew } from './crew.ts';
 import { FileScan, type ScannedFile } from './file-scan.ts';
-import { Lineage } from './lineage.ts';
+import { Headers } from './headers.ts';
+import { openLocalFiles } from './local-files.ts';
+import { missingPage } from './missing-page.ts';
 import { PageSet } from './page-set.ts';
 import type { RestorePlan } from './plan.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { SLAB_BYTES, Slabs, SMALL_SLAB_BYTES } from './slabs.ts';
-import { UnfitFile } from './unfit-file.ts';
+import { toUnfit } from './unfit-file.ts';
 
 /** Below this the caller's own thread decodes: starting others would take longer. */
 const INLINE_BYTES_MAX: number = 4 * 1024 * 1024;
@@ -30,6 +31,8 @@ const SLABS_MORE = 2;
 export interface CarryOutOptions {
   readonly client: ReplicaClient;
   readonly ranges: 'some' | 'none';
+  /** Whether files that lie on this machine may be read in the order of the database. */
+  readonly local: 'allowed' | 'refused';
   readonly plan: RestorePlan;
   readonly descriptor: number;
   /** Told the size of the database before the first page is written. */
@@ -47,6 +50,11 @@ export interface CarriedOut {
 }
 
 export async function carryOut(options: CarryOutOptions): Promise<CarriedOut> {
+  const { client, plan, signal } = options;
+  if (options.local === 'allowed' && plan.sizeBytes > INLINE_BYTES_MAX) {
+    await using local = await openLocalFiles(client, plan.files.toReversed(), signal);
+    if (local !== undefined) return await carryOutWindows(options, local);
+  }
   const run = new Run(options);
   try {
     return await run.all();
@@ -64,9 +72,7 @@ class Run {
   readonly #slabs: Slabs;
   readonly #crew: Crew;
   readonly #written = new PageSet();
-  readonly #lineage = new Lineage();
-  /** Of the newest file: what the database will be. */
-  #header: LTXHeader | undefined;
+  readonly #headers = new Headers();
 
   constructor(options: CarryOutOptions) {
     const { plan, descriptor, client, ranges, readsMax } = options;
@@ -93,7 +99,7 @@ class Run {
     }
     await Promise.all(proofs);
     this.#signal.throwIfAborted();
-    const header = this.#header;
+    const header = this.#headers.newest;
     assert(header !== undefined, 'a plan has files');
     this.#requireWhole(header);
     return { header, filesRead };
@@ -109,8 +115,12 @@ class Run {
     const scan = new FileScan({
       crew: this.#crew,
       slabs: this.#slabs,
-      claim: (pgno) => pgno <= (this.#header?.commit ?? 0) && this.#written.add(pgno),
-      onHeader: async (header) => await this.#meet(file, header),
+      claim: (pgno) => pgno <= (this.#headers.newest?.commit ?? 0) && this.#written.add(pgno),
+      onHeader: async (header) => {
+        const isNewest = this.#headers.newest === undefined;
+        this.#headers.add(file, header);
+        if (isNewest) await this.#options.onSize(header.commit * header.pageSize);
+      },
       onFailure: (error) => this.#failed.abort(toUnfit(file, error)),
     });
     try {
@@ -136,41 +146,11 @@ class Run {
     }
   }
 
-  /** Whether the file is what its name tells, and belongs to those that were read before. */
-  async #meet(file: LTXFileInfo, header: LTXHeader): Promise<void> {
-    if (header.minTXID !== file.minTXID || header.maxTXID !== file.maxTXID) {
-      const told = formatFilename(header.minTXID, header.maxTXID);
-      throw new ReplicationError('LTX_INVALID', `by its header it is another file, ${told}`);
-    }
-    if (header.commit === 0) throw new ReplicationError('LTX_INVALID', 'a database of no pages');
-    this.#lineage.add(file, header);
-    if (this.#header === undefined) {
-      this.#header = header;
-      await this.#options.onSize(header.commit * header.pageSize);
-    } else if (header.pageSize !== this.#header.pageSize) {
-      throw new ReplicationError(
-        'LTX_NOT_CONTIGUOUS',
-        `its pages have ${header.pageSize} bytes, those of the newest file ${this.#header.pageSize}`,
-      );
-    }
-  }
-
   #requireWhole({ commit, pageSize }: LTXHeader): void {
     const lock = lockPgno(pageSize);
     if (this.#written.count === commit - (commit >= lock ? 1 : 0)) return;
     let missing = 1;
     while (missing === lock || this.#written.has(missing)) missing += 1;
-    throw new ReplicationError(
-      'RESTORE_INTEGRITY',
-      `page ${missing} of ${commit} is in none of the ${this.#files.length} files that lead to ` +
-        'this state; restore another TXID, or from another destination',
-    );
+    throw missingPage(missing, commit);
   }
-}
-
-/** What is wrong with a file's bytes, told with its name; other errors stay as they are. */
-function toUnfit(file: LTXFileInfo, error: unknown): unknown {
-  if (!isError(error) || !error.code.startsWith('LTX_') || error instanceof UnfitFile) return error;
-  const message = `${describeFile(file)}: ${error.message}`;
-  return new UnfitFile(error.code, message, [file], error);
 }

@@ -1,12 +1,10 @@
 /** Who decodes: threads, or for little the caller's own. Pieces may end in any order. */
 
-import { extname } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
-import { ReplicationError } from '../error.ts';
 import { PieceDecoder } from './decode.ts';
-import type { Answer, Failure, Piece, Setting } from './messages.ts';
+import { fromFailure } from './failure.ts';
+import type { Answer, Piece, Setting } from './messages.ts';
 import type { Slabs } from './slabs.ts';
+import { ThreadCalls } from './thread-calls.ts';
 
 export interface Crew {
   /** The CRC of the piece; its wanted pages are written then, and its slab is free again. */
@@ -41,59 +39,28 @@ export function threadCrew(setting: Setting, slabs: Slabs, count: number): Crew 
   };
 }
 
-interface Waiting {
-  readonly resolve: (crc: bigint) => void;
-  readonly reject: (error: unknown) => void;
-}
-
 class Thread {
-  readonly #worker: Worker;
+  readonly #calls: ThreadCalls<Piece, Answer>;
   readonly #slabs: Slabs;
-  readonly #waiting = new Map<number, Waiting>();
-  #lastID = 0;
-  #end: Error | undefined;
 
   constructor(setting: Setting, slabs: Slabs) {
-    const file = new URL(`./worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
+    this.#calls = new ThreadCalls('worker', setting);
     this.#slabs = slabs;
-    this.#worker = new Worker(file, { workerData: setting });
-    this.#worker.on('message', (answer: Answer) => this.#settle(answer));
-    this.#worker.on('error', (error: Error) => this.#failAll(error));
-    this.#worker.on('exit', (code) => this.#failAll(new Error(`a thread ended with ${code}`)));
   }
 
   get load(): number {
-    return this.#waiting.size;
+    return this.#calls.load;
   }
 
-  decode(piece: Piece): Promise<bigint> {
-    if (this.#end !== undefined) return Promise.reject(this.#end);
-    const id = ++this.#lastID;
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
-      this.#worker.postMessage({ ...piece, id }, [piece.slab.buffer, piece.targets.buffer]);
-    });
+  async decode(piece: Piece): Promise<bigint> {
+    const { slab, targets } = piece;
+    const answer = await this.#calls.call(piece, [slab.buffer, targets.buffer]);
+    this.#slabs.give(answer.slab);
+    if (typeof answer.result !== 'bigint') throw fromFailure(answer.result);
+    return answer.result;
   }
 
-  async close(): Promise<void> {
-    await this.#worker.terminate();
+  close(): Promise<void> {
+    return this.#calls.close();
   }
-
-  #settle({ id, slab, result }: Answer): void {
-    const waiting = this.#waiting.get(id);
-    this.#waiting.delete(id);
-    this.#slabs.give(slab);
-    if (typeof result === 'bigint') waiting?.resolve(result);
-    else waiting?.reject(revive(result));
-  }
-
-  #failAll(error: Error): void {
-    this.#end ??= error;
-    for (const { reject } of this.#waiting.values()) reject(this.#end);
-    this.#waiting.clear();
-  }
-}
-
-function revive({ code, message }: Failure): Error {
-  return code === undefined ? new Error(message) : new ReplicationError(code, message);
 }

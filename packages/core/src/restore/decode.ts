@@ -1,9 +1,9 @@
 /** Decodes, hashes and writes one piece of an LTX file. Runs in a thread, or inline for little. */
 
-import fs from 'node:fs';
-import { messageOf, ReplicationError } from '../error.ts';
+import { ReplicationError } from '../error.ts';
 import { createKernel, type Kernel } from '../kernel/kernel.ts';
 import type { Piece } from './messages.ts';
+import { writeFully } from './writing.ts';
 
 export class PieceDecoder {
   readonly #kernel: Kernel = createKernel();
@@ -62,17 +62,6 @@ export class PieceDecoder {
       }
       first = next;
     }
-  }
-}
-
-function writeFully(descriptor: number, bytes: Uint8Array, position: number): void {
-  try {
-    for (let at = 0; at < bytes.length;) {
-      at += fs.writeSync(descriptor, bytes, at, bytes.length - at, position + at);
-    }
-  } catch (error) {
-    const what = `write ${bytes.length} bytes at ${position} of the restored file`;
-    throw new ReplicationError('RESTORE_OUTPUT', `${what}: ${messageOf(error)}`, { cause: error });
   }
 }
 

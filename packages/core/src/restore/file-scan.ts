@@ -14,10 +14,10 @@ import { toFileChecksum } from '../ltx/checksum.ts';
 import { isFullImage } from '../ltx/decoder.ts';
 import { decodeHeader, HEADER_SIZE_BYTES, type LTXHeader } from '../ltx/header.ts';
 import { PAGE_FLAG_BLOCK, PAGE_HEADER_SIZE_BYTES } from '../ltx/page-frame.ts';
+import { PageOrder } from '../ltx/page-order.ts';
 import { decodeTrailer, TRAILER_SIZE_BYTES } from '../ltx/trailer.ts';
 import type { Crew } from './crew.ts';
 import { BLOCK_START_BYTES, readUint32, sizeOfFrame } from './frame-walk.ts';
-import { PageRules } from './page-rules.ts';
 import type { Slab, Slabs } from './slabs.ts';
 
 export interface ScanOptions {
@@ -50,7 +50,7 @@ export class FileScan {
   readonly #options: ScanOptions;
   readonly #pieces: HashedPiece[] = [];
   #header: LTXHeader | undefined;
-  #rules: PageRules | undefined;
+  #order: PageOrder | undefined;
   #pagesEnded = false;
 
   // The slab being filled, and what is known of its bytes.
@@ -87,8 +87,8 @@ export class FileScan {
     const header = this.#header;
     if (header === undefined) throw truncated(`it has ${this.#filled} bytes`);
     if (!this.#pagesEnded) throw truncated('its pages have no end');
-    assert(this.#rules !== undefined, 'rules come with the header');
-    this.#rules.finish();
+    assert(this.#order !== undefined, 'the order comes with the header');
+    this.#order.finish();
     const slab = this.#slab;
     if (slab === undefined || this.#filled - this.#at < TRAILER_SIZE_BYTES)
       throw truncated('its trailer is not whole');
@@ -97,7 +97,7 @@ export class FileScan {
     this.#send(slab, this.#filled - CHECKSUM_SIZE_BYTES);
     return {
       header,
-      isFullImage: isFullImage(header, this.#rules.count),
+      isFullImage: isFullImage(header, this.#order.count),
       proved: prove(this.#pieces, trailer.fileChecksum),
     };
   }
@@ -113,14 +113,14 @@ export class FileScan {
     const header = decodeHeader(slab.subarray(0, HEADER_SIZE_BYTES));
     await this.#options.onHeader(header);
     this.#header = header;
-    this.#rules = new PageRules(header);
+    this.#order = new PageOrder(header);
     this.#pagesStart = this.#at = this.#framesEnd = HEADER_SIZE_BYTES;
   }
 
   /** From where it stands over all frames that are whole. */
   #walk(bytes: Slab, { pageSize }: LTXHeader): void {
     const { claim } = this.#options;
-    const rules = this.#rules as PageRules;
+    const order = this.#order as PageOrder;
     const end = this.#filled;
     const batchPages = BATCH_BYTES_MAX / pageSize;
     let at = this.#at;
@@ -135,7 +135,7 @@ export class FileScan {
       }
       const size = sizeOfFrame(bytes, at, end, pageSize);
       if (size === 0) break;
-      rules.check(pgno);
+      order.check(pgno);
       this.#targets.push(claim(pgno) ? pgno : 0);
       const isBlock = bytes[at + 5] === PAGE_FLAG_BLOCK;
       this.#hashedPageBytes += (isBlock ? BLOCK_START_BYTES : PAGE_HEADER_SIZE_BYTES) + pageSize;

@@ -1,6 +1,6 @@
 /** What crosses between a restore and its threads. */
 
-import type { ErrorCode } from '../error.ts';
+import type { Failure } from './failure.ts';
 import type { Slab } from './slabs.ts';
 
 /** What a thread is told at its start. */
@@ -33,10 +33,4 @@ export interface Answer {
   readonly slab: Slab;
   /** CRC of the piece as if nothing came before it. */
   readonly result: bigint | Failure;
-}
-
-/** An error, as it survives being sent. */
-export interface Failure {
-  readonly code: ErrorCode | undefined;
-  readonly message: string;
 }

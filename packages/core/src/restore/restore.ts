@@ -119,6 +119,7 @@ class Course {
   #listed: readonly LTXFileInfo[] = [];
   #target: PlanTarget = { kind: 'latest' };
   #plan: RestorePlan = planOfNothing;
+  #local: 'allowed' | 'refused' = 'allowed';
 
   constructor(options: RestoreOptions, signal: AbortSignal) {
     this.#options = options;
@@ -145,6 +146,11 @@ class Course {
       try {
         return await this.#attempt(output);
       } catch (error) {
+        if (this.#local === 'allowed' && isOfContent(error)) {
+          // It trusts indexes to find its way: what is wrong, and with what, the other way tells.
+          this.#local = 'refused';
+          continue;
+        }
         if (attempt >= ATTEMPTS_MAX) throw error;
         if (error instanceof UnfitFile) this.#avoid(error);
         else if (this.#mayListAgain(error)) await this.list();
@@ -160,6 +166,7 @@ class Course {
     const { header, filesRead } = await carryOut({
       client,
       ranges: capabilities === undefined || capabilities.ranges === true ? 'some' : 'none',
+      local: this.#local,
       plan,
       descriptor: output.descriptor,
       onSize: async (sizeBytes) => await output.begin(sizeBytes),
@@ -207,6 +214,10 @@ class Course {
     const moved = isError(error, 'REPLICA_NOT_FOUND') || isError(error, 'REPLICA_CHANGED');
     return moved && this.#listings < LISTINGS_MAX;
   }
+}
+
+function isOfContent(error: unknown): boolean {
+  return isError(error) && (error.code.startsWith('LTX_') || error.code === 'RESTORE_INTEGRITY');
 }
 
 const planOfNothing: RestorePlan = { txid: 0n as TXID, files: [], sizeBytes: 0, ignored: [] };

@@ -1,7 +1,8 @@
 /** An error that names the files without which a restore may still succeed. */
 
-import { ReplicationError, type ErrorCode } from '../error.ts';
+import { isError, ReplicationError, type ErrorCode } from '../error.ts';
 import type { LTXFileInfo } from '../replica/client.ts';
+import { describeFile } from '../replica/describe.ts';
 
 export class UnfitFile extends ReplicationError {
   /** Leave out one of these: the likeliest culprit first. */
@@ -16,4 +17,11 @@ export class UnfitFile extends ReplicationError {
     super(code, message, { cause });
     this.suspects = suspects;
   }
+}
+
+/** What is wrong with a file's bytes, told with its name; other errors stay as they are. */
+export function toUnfit(file: LTXFileInfo, error: unknown): unknown {
+  if (!isError(error) || !error.code.startsWith('LTX_') || error instanceof UnfitFile) return error;
+  const message = `${describeFile(file)}: ${error.message}`;
+  return new UnfitFile(error.code, message, [file], error);
 }

@@ -1,9 +1,10 @@
 /** A thread of a restore. */
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { assert, isError, messageOf } from '../error.ts';
+import { assert } from '../error.ts';
 import { PieceDecoder } from './decode.ts';
-import type { Answer, Failure, Request, Setting } from './messages.ts';
+import { toFailure, type Failure } from './failure.ts';
+import type { Answer, Request, Setting } from './messages.ts';
 
 assert(parentPort !== null, 'this file runs as a worker');
 const port = parentPort;
@@ -19,6 +20,6 @@ function decode(request: Request): bigint | Failure {
   try {
     return decoder.decode(request);
   } catch (error) {
-    return { code: isError(error) ? error.code : undefined, message: messageOf(error) };
+    return toFailure(error);
   }
 }

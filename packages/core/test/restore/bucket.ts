@@ -17,6 +17,7 @@ import { timeOf } from './files.ts';
 
 const kernel = createKernel();
 const BATCH_PAGES_MAX = 16;
+const FORGED_BATCH_PAGES = 1024;
 
 export interface FileContent {
   readonly commit: number;
@@ -74,16 +75,21 @@ export function forgeFile(
   const view = new DataView(header.buffer);
   view.setUint32(12, commit);
   view.setBigUint64(16, BigInt(min));
-  const numbers = Uint32Array.from(pgnos);
-  const zeros = new Uint8Array(pgnos.length * pageSize);
-  const encoded = kernel.encodePages(numbers, zeros, pageSize, 'block', kernel.crc64(header));
-  const frames = encoded.bytes.slice();
+  const frames: Uint8Array[] = [];
+  let crc = kernel.crc64(header);
+  for (let at = 0; at < pgnos.length; at += FORGED_BATCH_PAGES) {
+    const numbers = Uint32Array.from(pgnos.slice(at, at + FORGED_BATCH_PAGES));
+    const zeros = new Uint8Array(numbers.length * pageSize);
+    const encoded = kernel.encodePages(numbers, zeros, pageSize, 'block', crc);
+    frames.push(encoded.bytes.slice());
+    crc = encoded.crc;
+  }
   const end = new Uint8Array(6 + 1 + 8 + 8); // end of the pages, an empty index, post-apply checksum
   end[14] = 1;
   const checksum = new Uint8Array(8);
-  const value = toFileChecksum(kernel.crc64(end, encoded.crc));
+  const value = toFileChecksum(kernel.crc64(end, crc));
   new DataView(checksum.buffer).setBigUint64(0, value);
-  return new Uint8Array(Buffer.concat([header, frames, end, checksum]));
+  return new Uint8Array(Buffer.concat([header, ...frames, end, checksum]));
 }
 
 export class Bucket {

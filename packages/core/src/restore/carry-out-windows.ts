@@ -1,0 +1,168 @@
+/**
+ * Carries a plan out whose files lie on this machine: in the order of the database, so that it is
+ * written once and from its beginning to its end. Threads read the files themselves; each takes a
+ * window of the database, reads its pages from every file, and keeps the newest of each.
+ *
+ * As with `carryOut`, every page of every file is decoded and hashed, and every file's checksum
+ * found right, before this resolves. The files' indexes say where to look, and prove nothing.
+ *
+ * Memory is a window and a kernel for each thread, and 12 bytes for each page of each file.
+ */
+
+import fs from 'node:fs';
+import { promisify } from 'node:util';
+import { assert, messageOf, ReplicationError } from '../error.ts';
+import { combineCRC64 } from '../kernel/kernel.ts';
+import { toFileChecksum } from '../ltx/checksum.ts';
+import type { CarriedOut, CarryOutOptions } from './carry-out.ts';
+import { fromFailure } from './failure.ts';
+import type { ReadLocalFile } from './local-file.ts';
+import type { LocalFiles } from './local-files.ts';
+import { ThreadCalls } from './thread-calls.ts';
+import { toUnfit } from './unfit-file.ts';
+import type { HashedSlice, WindowSetting } from './window-decoder.ts';
+import type { WindowAnswer, WindowFailure } from './window-worker.ts';
+import { windowsOf, type Window } from './windows.ts';
+
+/** Large enough that a file's part of it is one read, small enough that many threads have one. */
+const WINDOW_BYTES = 16 * 1024 * 1024;
+/** What was written is brought to the disk so often, beside the work: the last fsync is short then. */
+const FLUSH_BYTES = 128 * 1024 * 1024;
+
+const CHECKSUM_SIZE_BYTES = 8;
+
+const fdatasync = promisify(fs.fdatasync);
+
+export async function carryOutWindows(
+  options: CarryOutOptions,
+  { files }: LocalFiles,
+): Promise<CarriedOut> {
+  const header = files[0]?.header;
+  assert(header !== undefined, 'a plan has files');
+  await options.onSize(header.commit * header.pageSize);
+  const run = new WindowRun(options, files, header);
+  try {
+    await run.all();
+  } finally {
+    await run.close();
+  }
+  return { header, filesRead: files.length };
+}
+
+class WindowRun {
+  readonly #options: CarryOutOptions;
+  readonly #files: readonly ReadLocalFile[];
+  readonly #hashes: HashedSlice[][];
+  readonly #threads: readonly ThreadCalls<Window, WindowAnswer>[];
+  readonly #windows: Iterator<Window>;
+  #unflushedBytes = 0;
+  #flushing: Promise<void> | undefined;
+  #next = 0;
+
+  constructor(
+    options: CarryOutOptions,
+    files: readonly ReadLocalFile[],
+    { pageSize, commit }: { pageSize: number; commit: number },
+  ) {
+    const windowPages = WINDOW_BYTES / pageSize;
+    const setting: WindowSetting = {
+      output: options.descriptor,
+      files: files.map((file) => file.descriptor),
+      pageSize,
+      commit,
+      windowPages,
+    };
+    this.#options = options;
+    this.#files = files;
+    this.#hashes = files.map(() => []);
+    this.#windows = windowsOf(
+      files.map((file) => file.map),
+      commit,
+      windowPages,
+    );
+    this.#threads = Array.from(
+      { length: options.threads },
+      () => new ThreadCalls<Window, WindowAnswer>('window-worker', setting),
+    );
+  }
+
+  async all(): Promise<void> {
+    const { signal } = this.#options;
+    const { promise: aborted, reject } = Promise.withResolvers<never>();
+    const onAbort = (): void => reject(signal.reason as Error);
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      signal.throwIfAborted();
+      const work = this.#threads.map((thread) => this.#serve(thread));
+      await Promise.race([Promise.all(work), aborted]);
+      await this.#flushing;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+    for (const [index, file] of this.#files.entries()) this.#prove(index, file);
+  }
+
+  /** Afterwards nothing is read and nothing is written any more. */
+  async close(): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.close()));
+    await this.#flushing?.catch(() => undefined); // told before, or less than what is told
+  }
+
+  /** One window after the other; the next one is with the thread before it has ended this one. */
+  async #serve(thread: ThreadCalls<Window, WindowAnswer>): Promise<void> {
+    for (let step = this.#windows.next(); step.done !== true; step = this.#windows.next()) {
+      const window = step.value;
+      const order = this.#next++;
+      const { result } = await thread.call(window);
+      if (!Array.isArray(result)) throw this.#toError(result as WindowFailure);
+      this.#count(window, order, result as readonly HashedSlice[]);
+    }
+  }
+
+  #count({ slices }: Window, order: number, hashed: readonly HashedSlice[]): void {
+    for (const [at, { file, start, end }] of slices.entries()) {
+      const slice = hashed[at];
+      const known = this.#hashes[file];
+      assert(slice !== undefined && known !== undefined, 'each slice was hashed');
+      known[order] = slice;
+      this.#options.onBytes(end - start);
+    }
+    this.#unflushedBytes += WINDOW_BYTES;
+    if (this.#unflushedBytes >= FLUSH_BYTES && this.#flushing === undefined) this.#flush();
+  }
+
+  #flush(): void {
+    this.#unflushedBytes = 0;
+    this.#flushing = fdatasync(this.#options.descriptor).then(
+      () => {
+        this.#flushing = undefined;
+      },
+      (error: unknown) => {
+        throw new ReplicationError(
+          'RESTORE_OUTPUT',
+          `fsync the restored file: ${messageOf(error)}`,
+          { cause: error },
+        );
+      },
+    );
+    this.#flushing.catch(() => undefined); // `all` waits for it
+  }
+
+  #toError(failure: WindowFailure): unknown {
+    const file = failure.file === undefined ? undefined : this.#files[failure.file];
+    const error = fromFailure(failure);
+    return file === undefined ? error : toUnfit(file.info, error);
+  }
+
+  #prove(index: number, { info, head, tail, fileChecksum }: ReadLocalFile): void {
+    const slices = (this.#hashes[index] ?? []).filter((slice) => slice !== undefined);
+    let whole = 0n;
+    for (const { crc, hashedBytes } of [head, ...slices, tail]) {
+      whole = combineCRC64(whole, crc, hashedBytes);
+    }
+    this.#options.onBytes(head.hashedBytes + tail.hashedBytes + CHECKSUM_SIZE_BYTES);
+    if (toFileChecksum(whole) === fileChecksum) return;
+    const message = 'its checksum is not that of its bytes';
+    throw toUnfit(info, new ReplicationError('LTX_CHECKSUM_MISMATCH', message));
+  }
+}

@@ -1,0 +1,12 @@
+import { ReplicationError } from '../error.ts';
+import type { LTXFileInfo } from '../replica/client.ts';
+import { describeFile } from '../replica/describe.ts';
+
+/** What was listed is not what has the name now. */
+export function changed(file: LTXFileInfo, sizeBytes: number): ReplicationError {
+  return new ReplicationError(
+    'REPLICA_CHANGED',
+    `read ${describeFile(file)}: listed with ${file.sizeBytes} bytes, now another file of ` +
+      `${sizeBytes} bytes has its name; list again`,
+  );
+}

@@ -1,0 +1,180 @@
+/**
+ * Reads, decodes and hashes the frames of one window of a database, newest file first, and writes
+ * its pages in one go. Runs in a thread, which reads files by their descriptors.
+ */
+
+import fs from 'node:fs';
+import { messageOf, ReplicationError } from '../error.ts';
+import { createKernel, type DecodedPages, type Kernel } from '../kernel/kernel.ts';
+import { lockPgno } from '../ltx/header.ts';
+import { PAGE_FLAG_BLOCK, PAGE_HEADER_SIZE_BYTES } from '../ltx/page-frame.ts';
+import { BLOCK_START_BYTES } from './frame-walk.ts';
+import { missingPage } from './missing-page.ts';
+import { PageSet } from './page-set.ts';
+import type { Slice, Window } from './windows.ts';
+import { writeFully } from './writing.ts';
+
+export interface WindowSetting {
+  /** Of the output file. */
+  readonly output: number;
+  /** Of the LTX files, newest first. */
+  readonly files: readonly number[];
+  readonly pageSize: number;
+  /** Size of the database in pages: what lies beyond is decoded, and not written. */
+  readonly commit: number;
+  readonly windowPages: number;
+}
+
+/** What a file's checksum is combined from. */
+export interface HashedSlice {
+  /** As if nothing came before it. */
+  readonly crc: bigint;
+  readonly hashedBytes: number;
+}
+
+/** What is wrong with one of the files. */
+export class SliceError extends Error {
+  readonly file: number;
+
+  constructor(file: number, cause: unknown) {
+    super(messageOf(cause), { cause });
+    this.file = file;
+  }
+}
+
+export class WindowDecoder {
+  readonly #kernel: Kernel = createKernel();
+  readonly #setting: WindowSetting;
+  readonly #pages: Uint8Array;
+
+  constructor(setting: WindowSetting) {
+    this.#setting = setting;
+    this.#pages = new Uint8Array(setting.windowPages * setting.pageSize);
+  }
+
+  /**
+   * The hashes of the window's slices, in their order. SliceError for a file that is not what its
+   * index says; RESTORE_INTEGRITY for a page that is in no file; RESTORE_OUTPUT.
+   */
+  decode(window: Window): HashedSlice[] {
+    const claimed = new PageSet();
+    const hashed = window.slices.map((slice) => {
+      try {
+        return this.#decodeSlice(slice, window, claimed);
+      } catch (error) {
+        throw new SliceError(slice.file, error);
+      }
+    });
+    this.#write(window, claimed);
+    return hashed;
+  }
+
+  #decodeSlice(slice: Slice, window: Window, claimed: PageSet): HashedSlice {
+    const { pageSize } = this.#setting;
+    const { input } = this.#kernel;
+    const descriptor = this.#setting.files[slice.file] ?? -1;
+    let crc = 0n;
+    let hashedBytes = 0;
+    let last = window.firstPgno - 1;
+    let pages = 0;
+    let filled = 0;
+    for (let at = slice.start; at < slice.end || filled > 0;) {
+      const wanted = Math.min(input.length - filled, slice.end - at);
+      readFully(descriptor, input.subarray(filled, filled + wanted), at);
+      at += wanted;
+      filled += wanted;
+      let used = 0;
+      while (used < filled) {
+        const bytes = input.subarray(used, filled);
+        const decoded = this.#kernel.decodePages(bytes, pageSize, crc);
+        if (decoded.stopped === 'end') throw otherFrames();
+        if (decoded.consumedBytes === 0) break;
+        last = requireAscending(decoded.pgnos, last, window.lastPgno);
+        hashedBytes += hashedBytesOf(bytes, decoded.sizes, pageSize);
+        pages += decoded.pgnos.length;
+        crc = decoded.crc;
+        this.#take(decoded, window.firstPgno, claimed);
+        used += decoded.consumedBytes;
+      }
+      if (used === 0) throw otherFrames(); // all is there, or a whole frame at least
+      input.copyWithin(0, used, filled);
+      filled -= used;
+    }
+    if (pages !== slice.pages) throw otherFrames();
+    return { crc, hashedBytes };
+  }
+
+  /** Keeps the pages that no newer file has; neighbours in one copy. */
+  #take({ pgnos, pages }: DecodedPages, firstPgno: number, claimed: PageSet): void {
+    const { commit, pageSize } = this.#setting;
+    const isWanted = (at: number): boolean => {
+      const pgno = pgnos[at];
+      return pgno !== undefined && pgno <= commit && claimed.add(pgno - firstPgno);
+    };
+    for (let first = 0; first < pgnos.length;) {
+      if (!isWanted(first)) {
+        first += 1;
+        continue;
+      }
+      const pgno = pgnos[first] as number;
+      let next = first + 1;
+      while (pgnos[next] === pgno + (next - first) && isWanted(next)) next += 1;
+      this.#pages.set(
+        pages.subarray(first * pageSize, next * pageSize),
+        (pgno - firstPgno) * pageSize,
+      );
+      // A neighbour that an older run has claimed already was looked at, and is not wanted.
+      first = next;
+    }
+  }
+
+  #write({ firstPgno, lastPgno }: Window, claimed: PageSet): void {
+    const { commit, output, pageSize } = this.#setting;
+    const last = Math.min(lastPgno, commit);
+    const lock = lockPgno(pageSize);
+    for (let pgno = firstPgno; pgno <= last; pgno++) {
+      if (claimed.has(pgno - firstPgno)) continue;
+      if (pgno !== lock) throw missingPage(pgno, commit);
+      this.#pages.fill(0, (pgno - firstPgno) * pageSize, (pgno - firstPgno + 1) * pageSize);
+    }
+    if (last < firstPgno) return;
+    const bytes = this.#pages.subarray(0, (last - firstPgno + 1) * pageSize);
+    writeFully(output, bytes, (firstPgno - 1) * pageSize);
+  }
+}
+
+function requireAscending(pgnos: Uint32Array, before: number, limit: number): number {
+  let last = before;
+  for (const pgno of pgnos) {
+    if (pgno <= last || pgno > limit) throw otherFrames();
+    last = pgno;
+  }
+  return last;
+}
+
+/** Of each frame its start and the page itself are hashed, not what it is stored as. */
+function hashedBytesOf(bytes: Uint8Array, sizes: Uint32Array, pageSize: number): number {
+  let hashed = 0;
+  let at = 0;
+  for (const size of sizes) {
+    const isBlock = bytes[at + 5] === PAGE_FLAG_BLOCK;
+    hashed += (isBlock ? BLOCK_START_BYTES : PAGE_HEADER_SIZE_BYTES) + pageSize;
+    at += size;
+  }
+  return hashed;
+}
+
+function readFully(descriptor: number, target: Uint8Array, position: number): void {
+  for (let at = 0; at < target.length;) {
+    const count = fs.readSync(descriptor, target, at, target.length - at, position + at);
+    if (count === 0) {
+      const where = `it ends at byte ${position + at}`;
+      throw new ReplicationError('LTX_TRUNCATED', `the file is cut off: ${where}`);
+    }
+    at += count;
+  }
+}
+
+function otherFrames(): ReplicationError {
+  return new ReplicationError('LTX_INVALID', 'page frames that are not what the index says');
+}

@@ -1,0 +1,39 @@
+/** A thread that restores windows of a database. */
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { assert } from '../error.ts';
+import { toFailure, type Failure } from './failure.ts';
+import {
+  SliceError,
+  WindowDecoder,
+  type HashedSlice,
+  type WindowSetting,
+} from './window-decoder.ts';
+import type { Window } from './windows.ts';
+
+export interface WindowAnswer {
+  readonly id: number;
+  readonly result: readonly HashedSlice[] | WindowFailure;
+}
+
+export interface WindowFailure extends Failure {
+  /** Whose fault it is; undefined where it is no file's. */
+  readonly file: number | undefined;
+}
+
+assert(parentPort !== null, 'this file runs as a worker');
+const port = parentPort;
+const decoder = new WindowDecoder(workerData as WindowSetting);
+
+port.on('message', ({ id, ...window }: Window & { id: number }) => {
+  port.postMessage({ id, result: decode(window) } satisfies WindowAnswer);
+});
+
+function decode(window: Window): readonly HashedSlice[] | WindowFailure {
+  try {
+    return decoder.decode(window);
+  } catch (error) {
+    if (error instanceof SliceError) return { ...toFailure(error.cause), file: error.file };
+    return { ...toFailure(error), file: undefined };
+  }
+}
