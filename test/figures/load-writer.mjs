@@ -6,8 +6,10 @@ const [file, secondsText, rateText] = process.argv.slice(2);
 const db = new Database(file, { timeout: 5000 });
 db.pragma('journal_mode=wal');
 db.pragma('synchronous=NORMAL');
-db.exec('CREATE TABLE IF NOT EXISTS t(id INTEGER PRIMARY KEY, a TEXT, b INTEGER)');
-const insert = db.prepare("INSERT INTO t(a, b) VALUES('some text of an ordinary row, ' || ?, ?)");
+db.exec('CREATE TABLE IF NOT EXISTS load(id INTEGER PRIMARY KEY, a TEXT, b INTEGER)');
+const insert = db.prepare(
+  "INSERT INTO load(a, b) VALUES('some text of an ordinary row, ' || ?, ?)",
+);
 const many = db.transaction((n) => {
   for (let i = 0; i < 10; i++) insert.run(n, i);
 });

@@ -74,8 +74,8 @@ export class Checkpointer {
     }
   }
 
-  /** A pass without lock: it goes as far as the reader's mark. */
-  #pass(checkpointed: number): { undone: number; restMs: number } {
+  /** A pass without lock: it goes as far as the reader's mark. Answers how long the rest may take, in ms. */
+  #pass(checkpointed: number): number {
     const { connections, now } = this.#context;
     const before = now();
     const after = connections.checkpoint('PASSIVE');
@@ -85,14 +85,15 @@ export class Checkpointer {
     this.#follow();
     const undone = after.log - after.checkpointed;
     const done = after.checkpointed - checkpointed;
-    return { undone, restMs: done > 0 ? (tookMs * undone) / done : tookMs };
+    if (undone === 0) return 0;
+    return done > 0 ? (tookMs * undone) / done : tookMs;
   }
 
   /** A pass; and where writers never pause, the rest of it under the write lock. */
   #barrier(checkpointed: number): void {
-    const { undone, restMs } = this.#pass(checkpointed);
+    // That nothing is undone was so when the pass began: a writer has gone on, or the reader would rest.
+    const restMs = this.#pass(checkpointed);
     const { connections, now } = this.#context;
-    if (undone === 0) return;
     if (restMs > PASS_MS_MAX) return; // the next pass, at the next look, leaves less to do
     const before = now();
     const done = connections.withWriteLock(() => {

@@ -3,7 +3,7 @@
 /** A commit is safe within this, where nothing else is in the way. */
 const SETTLE_MS_MIN = 10;
 /** Application checkpoints wait for the reader at most about this long. */
-export const SETTLE_MS_MAX = 25;
+export const SETTLE_MS_MAX = 50;
 /** A checkpoint publishes its progress after its last file event; it had to be slower than this to be missed. */
 export const QUIET_MS = 1_000;
 
