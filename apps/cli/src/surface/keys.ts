@@ -82,7 +82,7 @@ export const GLOBAL_KEYS: readonly Key[] = [
     'shutdown-sync-timeout',
     DURATION,
     '45s',
-    'at the end, a destination without progress for so long is left behind; 0 is one short try',
+    'at the end, a destination is left behind so long after its first failure if nothing has succeeded since; 0: at its first failure',
     { standard: '30s' },
   ),
   global('shutdown-sync-interval', INTERVAL, '250ms', 'time between tries at the end', {

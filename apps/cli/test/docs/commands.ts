@@ -55,9 +55,9 @@ With \`-dry-run\`, all of them Litestream's:
 const MORE: Readonly<Record<string, string>> = {
   replicate: `Each destination has its own position, and is tried again for as long as it fails; none waits for another.
 
-SIGINT and SIGTERM end it with a last sync: each destination ends when it has everything, or when it has made no progress
-for \`shutdown-sync-timeout\`. The exit code is 0 only if all have everything, else [3](errors.md#exit-codes), and the log names
-each that has not, its TXID and why. A second signal ends it at once. \`-once\` ends by the same rule.
+SIGINT and SIGTERM end it with a last sync: each destination ends when it has everything, or
+\`shutdown-sync-timeout\` after its own first failure if nothing has succeeded since. The exit code is 0
+only if all have everything, else [3](errors.md#exit-codes), and the log names each that has not, its TXID and why. A second signal ends it at once. \`-once\` ends by the same rule.
 
 \`-exec\` splits its command into words as a shell does, but for variables and operators: for those write \`sh -c '…'\`.
 Signals are passed on to it; when it ends, so does Sluice, after the last sync, with its exit code.

@@ -1,5 +1,5 @@
 /**
- * `destinations.json` in the staging folder: what was sent last to each destination. It is written
+ * `destinations.json` in the staging folder: what was sent last to each destination, by its target. It is written
  * before a staged file is freed, so a file that is gone from staging is always in the record.
  * Losing it is safe: then an image is taken.
  */

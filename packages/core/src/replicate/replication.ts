@@ -167,7 +167,7 @@ export class Replication {
 
   #toUploader(target: ReplicaTarget): Uploader {
     const { logger, now, random } = this.#context;
-    const key = `${target.name} ${target.target}`;
+    const key = target.target; // it may get another name, and is the same
     return new Uploader({
       name: target.name,
       target: target.target,
