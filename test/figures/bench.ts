@@ -1,6 +1,6 @@
 /** What the benchmarks of this folder share: a replicator as a process, and what it costs. */
 
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -8,6 +8,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
+const S3_SERVER = fileURLToPath(new URL('../servers/s3/main.ts', import.meta.url));
 const CLI = fileURLToPath(new URL('../../apps/cli/dist/main.js', import.meta.url));
 
 export interface Row {
@@ -24,12 +25,31 @@ export const LITESTREAM: string | undefined = process.env['LITESTREAM_BIN'];
 
 export type Kind = 'sluice' | 'litestream';
 
+/** What a program runs under: nothing, or strace, which makes each fsync take 40 ms longer. */
+export type Disk = 'as it is' | 'slow';
+
+const SLOW_DISK: readonly string[] = [
+  ...['strace', '-f', '--seccomp-bpf', '-qq', '-o', '/dev/null', '-e', 'trace=fsync,fdatasync'],
+  ...['-e', 'inject=fsync,fdatasync:delay_exit=40000'],
+];
+
+/** The command on such a disk. */
+export function onDisk(disk: Disk, command: readonly string[]): readonly [string, ...string[]] {
+  const [first = '', ...rest] = disk === 'slow' ? [...SLOW_DISK, ...command] : command;
+  return [first, ...rest];
+}
+
+export const HAS_STRACE: boolean = spawnSync('strace', ['-V'], { stdio: 'ignore' }).status === 0;
+
 export interface ReplicatorOptions {
   readonly kind: Kind;
   readonly database: string;
   /** Folders: Litestream takes one. */
   readonly folders: readonly string[];
   readonly extra?: string;
+  readonly disk?: Disk;
+  /** One more destination of ours. */
+  readonly s3?: S3Server | undefined;
 }
 
 export class ReplicatorProcess {
@@ -38,19 +58,23 @@ export class ReplicatorProcess {
   readonly #kind: Kind;
 
   constructor(options: ReplicatorOptions) {
-    const { kind, database, folders, extra = '' } = options;
+    const { kind, database, folders, extra = '', disk = 'as it is', s3 } = options;
     this.folders = folders;
     this.#kind = kind;
     const config = `${database}.${kind}.yml`;
     const replicas =
       kind === 'sluice'
-        ? `  replicas:\n${folders.map((folder) => `  - path: ${folder}\n`).join('')}`
+        ? `  replicas:\n${folders.map((folder) => `  - path: ${folder}\n`).join('')}${toYAML(s3)}`
         : `  replica:\n    type: file\n    path: ${folders[0]}\n`;
     fs.writeFileSync(config, `dbs:\n- path: ${database}\n${extra}${replicas}`);
-    const env = { ...process.env };
+    const env: NodeJS.ProcessEnv = {
+      ...process.env,
+      AWS_ACCESS_KEY_ID: s3?.credentials.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: s3?.credentials.secretAccessKey,
+    };
     delete env['AWS_CA_BUNDLE'];
-    const command = kind === 'sluice' ? process.execPath : (LITESTREAM ?? '');
-    const args = [...(kind === 'sluice' ? [CLI] : []), 'replicate', '-config', config];
+    const program = kind === 'sluice' ? [process.execPath, CLI] : [LITESTREAM ?? ''];
+    const [command, ...args] = onDisk(disk, [...program, 'replicate', '-config', config]);
     this.#child = spawn(command, args, { stdio: 'ignore', env });
   }
 
@@ -85,6 +109,30 @@ export class ReplicatorProcess {
     const exited = once(this.#child, 'exit');
     this.#child.kill('SIGKILL');
     await exited;
+  }
+}
+
+export interface S3Server {
+  readonly endpoint: string;
+  readonly bucket: string;
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+}
+
+function toYAML(s3: S3Server | undefined): string {
+  if (s3 === undefined) return '';
+  return `  - type: s3\n    bucket: ${s3.bucket}\n    path: app\n    endpoint: ${s3.endpoint}\n`;
+}
+
+/** Runs `work` beside an S3 server in a process of its own. */
+export async function besideS3<Result>(work: (s3: S3Server) => Promise<Result>): Promise<Result> {
+  const server = spawn(process.execPath, [S3_SERVER, '--with-parent'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  try {
+    const [line] = (await once(server.stdout, 'data')) as [Buffer];
+    return await work(JSON.parse(line.toString()) as S3Server);
+  } finally {
+    server.kill();
   }
 }
 

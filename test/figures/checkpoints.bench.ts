@@ -1,18 +1,21 @@
 /** How an application that checkpoints by itself (FULL, RESTART, TRUNCATE) fares beside a replicator. */
 
-import { fork } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import {
   answer,
+  HAS_STRACE,
   inFolder,
   LITESTREAM,
+  onDisk,
   print,
   quantile,
   ReplicatorProcess,
   round,
+  type Disk,
   type Kind,
   type Row,
 } from './bench.ts';
@@ -33,9 +36,15 @@ interface Call {
   readonly busy: number;
 }
 
-async function run(database: string, seconds: number): Promise<Fared> {
-  const writer = fork(path.join(HERE, 'load-writer.mjs'), [database, String(seconds), '500']);
-  const checkpointer = fork(path.join(HERE, 'app-checkpoints.mjs'), [database, String(seconds)]);
+/** One of the programs of this folder, which tells at its end what it did. */
+function start(disk: Disk, program: string, ...args: readonly string[]): ChildProcess {
+  const [command, ...rest] = onDisk(disk, [process.execPath, path.join(HERE, program), ...args]);
+  return spawn(command, rest, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+}
+
+async function run(database: string, seconds: number, disk: Disk): Promise<Fared> {
+  const writer = start(disk, 'load-writer.mjs', database, String(seconds), '500');
+  const checkpointer = start(disk, 'app-checkpoints.mjs', database, String(seconds));
   let walMax = 0;
   const looking = setInterval(() => {
     walMax = Math.max(walMax, fs.statSync(`${database}-wal`, { throwIfNoEntry: false })?.size ?? 0);
@@ -57,19 +66,21 @@ async function beside(
   kind: Kind | 'nobody',
   sizeMiB: number,
   when: 'at rest' | 'in the image',
+  disk: Disk = 'as it is',
 ): Promise<Fared> {
   return await inFolder(async (folder) => {
     const database = path.join(folder, 'app.db');
     create(database, sizeMiB);
-    if (kind === 'nobody') return await run(database, SECONDS);
+    if (kind === 'nobody') return await run(database, SECONDS, disk);
     const replicator = new ReplicatorProcess({
       kind,
       database,
       folders: [path.join(folder, 'to')],
+      disk,
     });
     try {
       if (when === 'at rest') await replicator.ready();
-      return await run(database, when === 'at rest' ? SECONDS : Math.min(SECONDS, 12));
+      return await run(database, when === 'at rest' ? SECONDS : Math.min(SECONDS, 12), disk);
     } finally {
       await replicator.stop();
     }
@@ -94,6 +105,7 @@ function create(database: string, sizeMiB: number): void {
 const alone = await beside('nobody', 1, 'at rest');
 const ours = await beside('sluice', 1, 'at rest');
 const image = await beside('sluice', IMAGE_MIB, 'in the image');
+const slow = HAS_STRACE ? await beside('sluice', 1, 'at rest', 'slow') : undefined;
 const theirs = LITESTREAM === undefined ? undefined : await beside('litestream', 1, 'at rest');
 
 function rows(what: string, fared: Fared, rival: Fared | undefined): Row[] {
@@ -125,6 +137,11 @@ print(
   [
     ...rows('application checkpoints', ours, theirs),
     ...rows(`during the image of ${IMAGE_MIB} MiB`, image, undefined),
+    ...(slow === undefined
+      ? []
+      : rows('each fsync slowed by 40 ms', slow, undefined).filter(({ what }) =>
+          /checkpoint p50|slowest/.test(what),
+        )),
   ],
   `${SECONDS} s, 500 transactions a second, a checkpoint each 400 ms`,
 );

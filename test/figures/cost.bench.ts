@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import {
   answer,
+  besideS3,
   inFolder,
   LITESTREAM,
   print,
@@ -16,6 +17,7 @@ import {
   round,
   type Kind,
   type Row,
+  type S3Server,
 } from './bench.ts';
 
 const WRITER = fileURLToPath(new URL('./load-writer.mjs', import.meta.url));
@@ -47,12 +49,13 @@ async function load(
   destinations: number,
   seconds: number,
   rate: number,
+  s3?: S3Server,
 ): Promise<Load> {
   return await inFolder(async (folder) => {
     const database = path.join(folder, 'app.db');
     create(database);
     const folders = Array.from({ length: destinations }, (_, n) => path.join(folder, `to-${n}`));
-    const replicator = new ReplicatorProcess({ kind, database, folders });
+    const replicator = new ReplicatorProcess({ kind, database, folders, s3 });
     try {
       await replicator.ready();
       const before = replicator.cpuMs();
@@ -130,6 +133,7 @@ for (let n = 0; n < REPEATS; n++) speeds.push(await alone());
 const aloneSpeed = quantile(speeds, 0.5);
 const one = await median(() => load('sluice', 1, SECONDS, 0));
 const three = await median(() => load('sluice', 3, SECONDS, 0));
+const withS3 = await besideS3((s3) => load('sluice', 1, SECONDS, 0, s3));
 const web = await load('sluice', 1, WEB_SECONDS, WEB_RATE);
 const webThree = await load('sluice', 3, WEB_SECONDS, WEB_RATE);
 const resting = await idle('sluice');
@@ -213,6 +217,7 @@ print(
       120,
       rival?.full.rssMiB,
     ),
+    row('resident memory, the same and an S3 destination', 'MiB', withS3.rssMiB, 150),
   ],
   `${SECONDS} s a run; the writer alone makes ${Math.round(aloneSpeed)} transactions a second`,
 );
