@@ -49,7 +49,7 @@ export const PLANTED = {
     } catch`,
       replace: `    try {
       this.#holding.commit.run();
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 4);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 12);
       begin(this.#waiting);
       this.#holding.begin.run();
     } catch`,
