@@ -61,6 +61,7 @@ export { describeFile, describeReplica } from './replica/describe.ts';
 export { memoryDestination, type MemoryOptions } from './replica/memory.ts';
 export { MemoryStore } from './replica/memory-place.ts';
 export { readBytes } from './replica/read-bytes.ts';
+export { wrapDestination, type WrappedDestination, type WrapOptions } from './replica/wrap.ts';
 export { untilAborted } from './replica/until-aborted.ts';
 export { formatTimestamp, parseTimestamp } from './replica/timestamp.ts';
 
