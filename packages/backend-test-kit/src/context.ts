@@ -1,29 +1,20 @@
-/** What a case is given: a connection and a replica of its own, and words to say promises in. */
+/** What a case is given: a connection, a replica of its own, and what the subject says of itself. */
 
 import assert from 'node:assert/strict';
 
 import {
-  isError,
-  readBytes,
-  toTXID,
-  type ByteRange,
+  wrapDestination,
   type Destination,
-  type ErrorCode,
-  type LTXBody,
-  type LTXFileInfo,
-  type LTXFileRef,
   type NamedObjects,
   type ReplicaClient,
 } from '@sluice/core/backend';
 
-import { wrapDestination } from '../../packages/core/src/replica/wrap.ts';
-import type { Conformance, Setup } from './suite.ts';
-
-/** The backend itself, or what the engine makes of it. */
-export type Layer = 'bare' | 'wrapped';
+import { NotJudged } from './case.ts';
+import { randomFrom, type Random } from './random.ts';
+import type { Layer, Setup, Subject } from './subject.ts';
 
 export interface CaseContext {
-  readonly conformance: Conformance;
+  readonly subject: Subject;
   readonly setup: Setup;
   readonly layer: Layer;
   readonly destination: Destination;
@@ -31,16 +22,31 @@ export interface CaseContext {
   readonly replica: ReplicaClient;
   /** Named objects of the same path; to be asked for only where they are claimed. */
   readonly objects: NamedObjects;
+  /** The seed that `random` began with. */
+  readonly seed: number;
+  readonly random: Random;
   /** One more connection, closed when the case is over. */
   readonly connect: (access?: 'read' | 'write') => Promise<Destination>;
   /** Wraps a destination that a hook gave, if this layer is the wrapped one. */
   readonly adopt: (destination: Destination) => Destination;
+  /** Notes what was seen, for the report. */
+  readonly saw: (what: string) => void;
+  /** Ends the case: there is nothing to judge. */
+  readonly notJudged: (why: string) => never;
 }
 
+export interface Trial {
+  readonly subject: Subject;
+  readonly setup: Setup;
+  readonly layer: Layer;
+  /** Default: another one each time. */
+  readonly seed?: number | undefined;
+  readonly saw?: ((what: string) => void) | undefined;
+}
+
+/** Runs a case at a path of its own, and closes what it opened. */
 export async function withContext(
-  conformance: Conformance,
-  setup: Setup,
-  layer: Layer,
+  { subject, setup, layer, seed = newSeed(), saw = () => undefined }: Trial,
   run: (context: CaseContext) => Promise<void>,
 ): Promise<void> {
   const opened: Destination[] = [];
@@ -56,9 +62,15 @@ export async function withContext(
     const destination = await connect();
     const path = setup.newPath();
     const replica = destination.replica(path);
-    const context = { conformance, setup, layer, destination, path, replica, connect, adopt };
+    const place = { subject, setup, layer, destination, path, replica, connect, adopt };
     await run({
-      ...context,
+      ...place,
+      seed,
+      random: randomFrom(seed),
+      saw,
+      notJudged(why) {
+        throw new NotJudged(why);
+      },
       get objects(): NamedObjects {
         const objects = destination.objects?.(path);
         assert(objects !== undefined, 'named objects are claimed');
@@ -70,141 +82,6 @@ export async function withContext(
   }
 }
 
-export function ref(level: number, minTXID: number | bigint, maxTXID = minTXID): LTXFileRef {
-  return { level, minTXID: toTXID(minTXID), maxTXID: toTXID(maxTXID) };
-}
-
-/** Bytes that are nobody else's: no two seeds give the same, nor do two offsets. */
-export function pattern(sizeBytes: number, seed: number): Uint8Array {
-  const words = new Uint32Array(Math.ceil(sizeBytes / 4));
-  let state = (seed * 2_654_435_761 + 12_345) >>> 0;
-  for (let index = 0; index < words.length; index += 1) {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    words[index] = state;
-  }
-  return new Uint8Array(words.buffer, 0, sizeBytes);
-}
-
-/** A time with milliseconds, so that a place that keeps whole seconds is found out. */
-export const CREATED_AT: Date = new Date('2023-11-14T22:13:20.123Z');
-const CHUNK_BYTES = 65_536;
-
-/** A body in chunks, as files are read. */
-export function bodyOf(bytes: Uint8Array, chunkBytes = CHUNK_BYTES): LTXBody {
-  return {
-    sizeBytes: bytes.byteLength,
-    createdAt: CREATED_AT,
-    async *open() {
-      for (let offset = 0; offset < bytes.byteLength; offset += chunkBytes) {
-        yield bytes.subarray(offset, offset + chunkBytes);
-      }
-    },
-  };
-}
-
-/**
- * A body that does something before the chunk at an index, or before it ends; once, however often
- * it is opened: for a checksum before the send, or again after an answer that was lost.
- */
-export function bodyThat(
-  bytes: Uint8Array,
-  index: number | 'end',
-  act: () => Promise<void> | void,
-): LTXBody {
-  const last = Math.ceil(bytes.byteLength / CHUNK_BYTES) - 1;
-  let done = false;
-  const actOnce = async (): Promise<void> => {
-    if (done) return;
-    done = true;
-    await act();
-  };
-  return {
-    ...bodyOf(bytes),
-    async *open() {
-      let count = 0;
-      for await (const chunk of bodyOf(bytes).open()) {
-        if (index !== 'end' && count === Math.min(index, last)) await actOnce();
-        yield chunk;
-        count += 1;
-      }
-      if (index === 'end') await actOnce();
-    },
-  };
-}
-
-export async function write(
-  replica: ReplicaClient,
-  file: LTXFileRef,
-  bytes: Uint8Array,
-): Promise<LTXFileInfo> {
-  return await replica.writeFile(file, bodyOf(bytes));
-}
-
-export async function read(
-  replica: ReplicaClient,
-  file: LTXFileRef,
-  range?: ByteRange,
-): Promise<Uint8Array> {
-  const { body } = await replica.openFile(file, range === undefined ? {} : { range });
-  return await readBytes(body, Number.MAX_SAFE_INTEGER);
-}
-
-/** What a name holds: its bytes, or that it holds nothing. */
-export async function held(replica: ReplicaClient, file: LTXFileRef): Promise<Uint8Array | 'none'> {
-  try {
-    return await read(replica, file);
-  } catch (error) {
-    if (isError(error, 'REPLICA_NOT_FOUND')) return 'none';
-    throw error;
-  }
-}
-
-export function assertBytes(actual: Uint8Array | 'none', expected: Uint8Array | 'none'): void {
-  if (actual === 'none' || expected === 'none') {
-    assert.equal(sizeOf(actual), sizeOf(expected));
-    return;
-  }
-  assert.equal(actual.byteLength, expected.byteLength);
-  assert(Buffer.compare(actual, expected) === 0, 'the bytes are those that were written');
-}
-
-function sizeOf(bytes: Uint8Array | 'none'): string {
-  return bytes === 'none' ? 'no object' : `${bytes.byteLength} bytes`;
-}
-
-export async function list(
-  replica: ReplicaClient,
-  level: number | 'all',
-  options?: { from?: LTXFileRef['minTXID'] },
-): Promise<LTXFileInfo[]> {
-  return await Array.fromAsync(replica.listFiles(level, options));
-}
-
-export function names(files: readonly LTXFileRef[]): string[] {
-  return files.map((file) => `${file.level}/${file.minTXID}-${file.maxTXID}`);
-}
-
-/** Rejects with one of ours. */
-export async function rejectsWith(
-  work: Promise<unknown>,
-  ...codes: readonly ErrorCode[]
-): Promise<void> {
-  const error: unknown = await work.then(
-    () => new Error(`it was done; ${codes.join(' or ')} was expected`),
-    (reason: unknown) => reason,
-  );
-  if (isError(error) && codes.includes(error.code)) return;
-  throw error;
-}
-
-/** Runs `work` on every item, a few at a time. */
-export async function inParallel<Item>(
-  items: readonly Item[],
-  work: (item: Item) => Promise<unknown>,
-): Promise<void> {
-  const queue = items.values();
-  const worker = async (): Promise<void> => {
-    for (const item of queue) await work(item);
-  };
-  await Promise.all(Array.from({ length: 16 }, worker));
+export function newSeed(): number {
+  return Math.floor(Math.random() * 2 ** 31);
 }

@@ -1,17 +1,7 @@
 import assert from 'node:assert/strict';
 
-import {
-  assertBytes,
-  bodyOf,
-  bodyThat,
-  held,
-  list,
-  pattern,
-  read,
-  ref,
-  write,
-} from '../context.ts';
-import type { Case } from '../suite.ts';
+import type { Case } from '../case.ts';
+import { assertBytes, bodyOf, bodyThat, held, list, pattern, read, ref, write } from '../words.ts';
 
 /** Rule 3: an aborted call rejects within a second. A busy machine may take a little longer. */
 const ABORT_MS_MAX = 1_500;
@@ -20,6 +10,7 @@ const FILE = ref(2, 1, 4);
 export const abortCases: readonly Case[] = [
   {
     id: 'abort/before-touches-nothing',
+    says: 'A call that is aborted before it begins rejects with the reason and touches nothing.',
     async run({ replica }) {
       const bytes = pattern(5_000, 1);
       await write(replica, FILE, bytes);
@@ -39,9 +30,11 @@ export const abortCases: readonly Case[] = [
   },
   {
     id: 'abort/a-write-keeps-the-old',
-    async run({ conformance, replica }) {
+    says: 'A write that is aborted at any chunk rejects with the reason and keeps what was there.',
+    sizeBytes: ({ partSizeBytes }) => Math.max(300_000, 2 * partSizeBytes + 9),
+    async run({ subject, replica }) {
       const old = pattern(1_234, 1);
-      for (const sizeBytes of [300_000, 2 * conformance.partSizeBytes + 9]) {
+      for (const sizeBytes of [300_000, 2 * subject.partSizeBytes + 9]) {
         const bytes = pattern(sizeBytes, 2);
         for (const before of ['none', old] as const) {
           for (const index of [0, 1, 3, 'end'] as const) {
@@ -57,6 +50,7 @@ export const abortCases: readonly Case[] = [
   },
   {
     id: 'abort/a-write-whose-source-hangs',
+    says: 'A write whose source hangs can be aborted.',
     async run({ replica }) {
       await write(replica, FILE, pattern(9, 1));
       const { abort, signal, rejected } = aborting();
@@ -70,14 +64,15 @@ export const abortCases: readonly Case[] = [
   },
   {
     id: 'abort/at-any-moment-old-or-new',
-    async run({ replica }) {
+    says: 'After an abort at any moment, a name holds the old object or the new one.',
+    async run({ random, replica }) {
       let current = pattern(70_000, 0);
       await write(replica, FILE, current);
       for (let round = 1; round <= 25; round += 1) {
         const next = pattern(70_000 + round, round);
         const controller = new AbortController();
         const reason = new Error('not wanted');
-        setTimeout(() => controller.abort(reason), Math.random() * 8);
+        setTimeout(() => controller.abort(reason), random() * 8);
         const { signal } = controller;
         const failure: unknown = await replica
           .writeFile(FILE, bodyOf(next), { signal })
@@ -96,6 +91,8 @@ export const abortCases: readonly Case[] = [
   },
   {
     id: 'abort/a-read',
+    says: 'A read can be aborted between chunks.',
+    sizeBytes: 5_000_000,
     async run({ replica }) {
       const bytes = pattern(5_000_000, 1);
       await write(replica, FILE, bytes);
@@ -115,6 +112,7 @@ export const abortCases: readonly Case[] = [
   },
   {
     id: 'abort/a-listing',
+    says: 'A listing can be aborted between files.',
     async run({ replica }) {
       for (const txid of [1, 2, 3]) await write(replica, ref(0, txid), pattern(9, 1));
       const { abort, signal, rejected } = aborting();
@@ -127,6 +125,7 @@ export const abortCases: readonly Case[] = [
   },
   {
     id: 'abort/a-finished-call-is-left-alone',
+    says: 'An abort after the end changes nothing.',
     async run({ replica }) {
       const controller = new AbortController();
       const { signal } = controller;

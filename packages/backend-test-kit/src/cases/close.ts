@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 
 import { CLOSE_MS_MAX } from '@sluice/core/backend';
 
+import type { Case } from '../case.ts';
 import {
   assertBytes,
   bodyOf,
@@ -12,14 +13,14 @@ import {
   ref,
   rejectsWith,
   write,
-} from '../context.ts';
-import type { Case } from '../suite.ts';
+} from '../words.ts';
 
 const FILE = ref(0, 1);
 
 export const closeCases: readonly Case[] = [
   {
     id: 'close/twice',
+    says: 'close() may be called twice.',
     async run({ connect }) {
       const destination = await connect();
       await Promise.all([destination.close(), destination.close()]);
@@ -29,6 +30,7 @@ export const closeCases: readonly Case[] = [
   },
   {
     id: 'close/then-no-call-is-made',
+    says: 'After close(), every call is REPLICA_CLOSED.',
     async run({ connect, path, replica }) {
       await write(replica, FILE, pattern(9, 1));
       const destination = await connect();
@@ -46,6 +48,8 @@ export const closeCases: readonly Case[] = [
   },
   {
     id: 'close/ends-the-calls-in-flight',
+    says: 'close() ends the calls in flight with REPLICA_CLOSED, and frees what they hold.',
+    sizeBytes: 3_000_000,
     async run({ connect, path, replica, setup }) {
       const bytes = pattern(3_000_000, 1);
       await write(replica, FILE, bytes);

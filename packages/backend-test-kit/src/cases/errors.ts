@@ -3,14 +3,15 @@ import { inspect } from 'node:util';
 
 import { isError, type ErrorCode, type ReplicaClient } from '@sluice/core/backend';
 
-import { assertBytes, bodyOf, pattern, read, ref, rejectsWith, write } from '../context.ts';
-import type { Case } from '../suite.ts';
+import type { Case } from '../case.ts';
+import { assertBytes, bodyOf, pattern, read, ref, rejectsWith, write } from '../words.ts';
 
 const FILE = ref(0, 1);
 
 export const errorCases: readonly Case[] = [
   {
     id: 'errors/a-vanished-root',
+    says: 'A root that is gone is REPLICA_DESTINATION_NOT_FOUND, never an empty level.',
     needs: ['vanish'],
     async run({ path, replica, setup }) {
       await write(replica, FILE, pattern(9, 1));
@@ -25,6 +26,7 @@ export const errorCases: readonly Case[] = [
   },
   {
     id: 'errors/denied',
+    says: 'Credentials that may do nothing are REPLICA_PERMISSION_DENIED or REPLICA_UNAUTHENTICATED.',
     needs: ['denied'],
     async run({ adopt, path, setup }) {
       const denied = adopt(await setup.denied!());
@@ -33,6 +35,7 @@ export const errorCases: readonly Case[] = [
   },
   {
     id: 'errors/unreachable',
+    says: 'A place where nobody answers is REPLICA_UNAVAILABLE.',
     needs: ['unreachable'],
     async run({ adopt, path, setup }) {
       const unreachable = adopt(await setup.unreachable!());
@@ -41,7 +44,8 @@ export const errorCases: readonly Case[] = [
   },
   {
     id: 'errors/tell-no-secret',
-    async run({ conformance, adopt, destination, path, replica, setup }) {
+    says: 'No secret is in any message, nor in what an error carries.',
+    async run({ subject, adopt, destination, path, replica, setup }) {
       const others = [await setup.denied?.(), await setup.unreachable?.()].flatMap((other) =>
         other === undefined ? [] : [adopt(other)],
       );
@@ -49,13 +53,14 @@ export const errorCases: readonly Case[] = [
       for (const other of others) errors.push(...(await failures(other.replica(path))));
       const told = [destination.name, ...errors.map((error) => inspect(error, { depth: 8 }))];
       assert(isError(errors[0], 'REPLICA_NOT_FOUND'));
-      for (const secret of conformance.secrets) {
+      for (const secret of subject.secrets) {
         assert(!told.some((text) => text.includes(secret)), 'a secret is in a message');
       }
     },
   },
   {
     id: 'errors/say-what-was-done-to-what',
+    says: 'An error says what was done, to which file, at which destination.',
     async run({ destination, replica }) {
       const error: unknown = await replica.openFile(ref(3, 0xab, 0xcd)).catch((e: unknown) => e);
       assert(isError(error, 'REPLICA_NOT_FOUND'));
@@ -64,13 +69,6 @@ export const errorCases: readonly Case[] = [
         assert(message.includes(word), message);
       }
       assert(message.includes(destination.name), message);
-    },
-  },
-  {
-    id: 'errors/capabilities-are-as-declared',
-    async run({ conformance, destination }) {
-      assert.deepEqual(destination.capabilities, conformance.capabilities);
-      assert.equal(destination.objects !== undefined, conformance.objects === 'claimed');
     },
   },
 ];

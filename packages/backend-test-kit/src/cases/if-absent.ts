@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 
 import { isError } from '@sluice/core/backend';
 
-import { assertBytes, bodyOf, list, pattern, read, ref, rejectsWith, write } from '../context.ts';
-import type { Case } from '../suite.ts';
+import type { Case } from '../case.ts';
+import { assertBytes, bodyOf, list, pattern, read, ref, rejectsWith, write } from '../words.ts';
 
 const FILE = ref(0, 5);
 const condition = 'if-absent';
@@ -11,6 +11,7 @@ const condition = 'if-absent';
 export const ifAbsentCases: readonly Case[] = [
   {
     id: 'if-absent/an-equal-name-is-a-conflict',
+    says: 'With if-absent, a name that is taken is REPLICA_CONFLICT and stays as it is.',
     needs: ['ifAbsent'],
     async run({ replica }) {
       const bytes = pattern(5_000, 1);
@@ -26,6 +27,7 @@ export const ifAbsentCases: readonly Case[] = [
   },
   {
     id: 'if-absent/a-deleted-name-is-free',
+    says: 'With if-absent, a name that was deleted is free again.',
     needs: ['ifAbsent'],
     async run({ replica }) {
       await replica.writeFile(FILE, bodyOf(pattern(9, 1)), { condition });
@@ -36,6 +38,7 @@ export const ifAbsentCases: readonly Case[] = [
   },
   {
     id: 'if-absent/of-20-at-once-one-wins',
+    says: 'Of twenty writes with if-absent at once, one wins, and it is what lies there.',
     needs: ['ifAbsent'],
     async run({ connect, path, replica }) {
       await write(replica, ref(9, 1), pattern(9, 1));
@@ -57,10 +60,12 @@ export const ifAbsentCases: readonly Case[] = [
   },
   {
     id: 'if-absent/beyond-parts',
+    says: 'if-absent holds for bodies in parts, as far as it is claimed.',
     needs: ['ifAbsent'],
-    async run({ conformance, replica, layer }) {
-      const { ifAbsent } = conformance.capabilities;
-      const bytes = pattern(2 * conformance.partSizeBytes + 1, 1);
+    sizeBytes: ({ partSizeBytes }) => 2 * partSizeBytes + 1,
+    async run({ subject, replica, layer }) {
+      const { ifAbsent } = subject.capabilities;
+      const bytes = pattern(2 * subject.partSizeBytes + 1, 1);
       const first = replica.writeFile(FILE, bodyOf(bytes), { condition });
       if (typeof ifAbsent === 'object' && bytes.byteLength > ifAbsent.sizeMax) {
         if (layer === 'wrapped') await rejectsWith(first, 'REPLICA_UNSUPPORTED');
@@ -69,13 +74,14 @@ export const ifAbsentCases: readonly Case[] = [
         return;
       }
       await first;
-      const other = pattern(2 * conformance.partSizeBytes + 1, 2);
+      const other = pattern(2 * subject.partSizeBytes + 1, 2);
       await rejectsWith(replica.writeFile(FILE, bodyOf(other), { condition }), 'REPLICA_CONFLICT');
       assertBytes(await read(replica, FILE), bytes);
     },
   },
   {
     id: 'if-absent/our-own-write-is-no-conflict',
+    says: 'A conflict with equal bytes is told by the backend, and settled by core.',
     needs: ['ifAbsent'],
     async run({ replica, layer }) {
       const bytes = pattern(5_000, 1);

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 
 import { keyOf, toTXID } from '@sluice/core/backend';
 
-import { CREATED_AT, list, names, pattern, ref, write } from '../context.ts';
-import type { Case } from '../suite.ts';
+import type { Case } from '../case.ts';
+import { CREATED_AT, list, names, pattern, ref, write } from '../words.ts';
 
 const TXID_MAX = toTXID(0xffff_ffff_ffff_ffffn);
 /** Clocks of two machines differ by less than this in any place worth a backup. */
@@ -12,6 +12,7 @@ const CLOCK_MS_MAX = 5 * 60_000;
 export const listCases: readonly Case[] = [
   {
     id: 'list/never-written-is-empty',
+    says: 'A level that was never written is empty, and so is a replica.',
     async run({ replica }) {
       assert.deepEqual(await list(replica, 3), []);
       assert.deepEqual(await list(replica, 'all'), []);
@@ -19,6 +20,7 @@ export const listCases: readonly Case[] = [
   },
   {
     id: 'list/in-order',
+    says: 'Files of a level come by (minTXID, maxTXID), in whatever order they were written.',
     async run({ replica }) {
       const ordered = [ref(1, 1), ref(1, 2, 3), ref(1, 2, 17), ref(1, 9), ref(1, 16), ref(1, 256n)];
       for (const index of [4, 1, 5, 0, 3, 2]) await write(replica, ordered[index]!, pattern(9, 1));
@@ -27,6 +29,7 @@ export const listCases: readonly Case[] = [
   },
   {
     id: 'list/from-a-txid',
+    says: 'A listing from a TXID begins at the first file whose minTXID is not below it.',
     async run({ replica }) {
       for (const txid of [1, 15, 16, 17, 300]) await write(replica, ref(0, txid), pattern(9, 1));
       const after = async (txid: number): Promise<string[]> =>
@@ -38,6 +41,7 @@ export const listCases: readonly Case[] = [
   },
   {
     id: 'list/all-levels',
+    says: 'A listing of all has levels 0 to 9, each in order, the same files as level by level.',
     async run({ replica }) {
       const files = Array.from({ length: 10 }, (_, level) => [
         ref(level, 2),
@@ -59,6 +63,7 @@ export const listCases: readonly Case[] = [
   },
   {
     id: 'list/every-txid',
+    says: 'Every TXID can be named and listed, up to the last of 64 bits.',
     async run({ replica }) {
       const files = [ref(0, 1), ref(0, 0xffff_ffffn), ref(0, 2n ** 53n + 1n), ref(0, TXID_MAX)];
       for (const file of files) await write(replica, file, pattern(9, 1));
@@ -71,6 +76,7 @@ export const listCases: readonly Case[] = [
   },
   {
     id: 'list/sizes-and-times',
+    says: "A listing tells the size, the time of the upload, and the file's own time to the millisecond or not at all.",
     async run({ replica }) {
       const before = Date.now();
       await write(replica, ref(0, 7), pattern(1234, 1));
@@ -85,6 +91,7 @@ export const listCases: readonly Case[] = [
   },
   {
     id: 'list/neighbours-are-not-ours',
+    says: 'Replicas beside and below a replica are not taken for it.',
     async run({ destination, path, replica }) {
       const neighbours = [`${path}2`, `${path}/below`, `${path}/0000`, `${path}/ltx`].map((other) =>
         destination.replica(other),
@@ -98,10 +105,11 @@ export const listCases: readonly Case[] = [
   },
   {
     id: 'list/foreign-objects-are-left-out',
+    says: 'What is no LTX file of ours is left out of listings.',
     needs: ['raw'],
-    async run({ conformance, path, replica, setup }) {
+    async run({ subject, path, replica, setup }) {
       await write(replica, ref(0, 1), pattern(9, 1));
-      const key = keyOf(conformance.layout, path, ref(0, 2));
+      const key = keyOf(subject.layout, path, ref(0, 2));
       const foreign = [
         `${key}.tmp`,
         key.replace('02.ltx', '0A.ltx'),
@@ -117,17 +125,19 @@ export const listCases: readonly Case[] = [
   },
   {
     id: 'list/keys-lie-where-the-layout-says',
+    says: 'Files lie under the keys of the layout, where Litestream looks for them.',
     needs: ['raw'],
-    async run({ conformance, path, replica, setup }) {
+    async run({ subject, path, replica, setup }) {
       const files = [ref(0, 1), ref(9, 1, 0xabc)];
       for (const file of files) await write(replica, file, pattern(9, 1));
-      const expected = files.map((file) => keyOf(conformance.layout, path, file));
+      const expected = files.map((file) => keyOf(subject.layout, path, file));
       const keys = (await setup.raw?.keys(path)) ?? [];
       assert.deepEqual(keys.filter((key) => key.endsWith('.ltx')).toSorted(), expected.toSorted());
     },
   },
   {
     id: 'list/what-changes-meanwhile',
+    says: 'While others come and go, a listing has every file that stays, once, in order.',
     async run({ replica }) {
       const kept = Array.from({ length: 60 }, (_, index) => ref(0, index * 10 + 5));
       const others = kept.map((file) => ref(0, file.minTXID + 1n));
@@ -150,6 +160,7 @@ export const listCases: readonly Case[] = [
   },
   {
     id: 'list/leaving-early-frees-it',
+    says: 'Leaving a listing early frees what it holds.',
     async run({ replica, setup }) {
       for (const txid of [1, 2, 3]) await write(replica, ref(0, txid), pattern(9, 1));
       const before = await setup.handles?.();

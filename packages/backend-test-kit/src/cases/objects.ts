@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 
 import { isError, OBJECT_BYTES_MAX, readBytes, type NamedObjects } from '@sluice/core/backend';
 
-import { assertBytes, list, names, pattern, ref, rejectsWith, write } from '../context.ts';
-import type { Case } from '../suite.ts';
+import type { Case } from '../case.ts';
+import { assertBytes, list, names, pattern, ref, rejectsWith, write } from '../words.ts';
 
 export const objectCases: readonly Case[] = [
   {
     id: 'objects/put-and-get',
+    says: 'An object of up to 1 MiB is read as it was put, with its version.',
     needs: ['objects'],
     async run({ objects }) {
       for (const [index, sizeBytes] of [0, 1, 5_000, OBJECT_BYTES_MAX].entries()) {
@@ -24,6 +25,7 @@ export const objectCases: readonly Case[] = [
   },
   {
     id: 'objects/each-put-is-another-version',
+    says: 'Each put gives another version.',
     needs: ['objects'],
     async run({ objects }) {
       const first = await objects.put('lock.json', pattern(10, 1));
@@ -34,6 +36,7 @@ export const objectCases: readonly Case[] = [
   },
   {
     id: 'objects/missing',
+    says: 'An object that is not there is REPLICA_NOT_FOUND, and deleting it no failure.',
     needs: ['objects'],
     async run({ objects }) {
       await rejectsWith(objects.get('lock.json'), 'REPLICA_NOT_FOUND');
@@ -45,6 +48,7 @@ export const objectCases: readonly Case[] = [
   },
   {
     id: 'objects/ranges',
+    says: 'Ranges of objects are as those of files.',
     needs: ['objects', 'ranges'],
     async run({ objects }) {
       const bytes = pattern(10_000, 1);
@@ -59,6 +63,7 @@ export const objectCases: readonly Case[] = [
   },
   {
     id: 'objects/listed-in-byte-order',
+    says: 'Objects are listed in byte order, by prefix, and from a name on.',
     needs: ['objects'],
     async run({ objects, path, destination }) {
       const all = ['a', 'a-b', 'a.b', 'a/c', 'a/c-d', 'a/c/d', 'a0', 'a_b', 'b', 'generations/0/x'];
@@ -81,6 +86,7 @@ export const objectCases: readonly Case[] = [
   },
   {
     id: 'objects/beside-files',
+    says: 'Objects and LTX files of one path are not taken for each other.',
     needs: ['objects'],
     async run({ objects, replica }) {
       await write(replica, ref(0, 1), pattern(9, 1));
@@ -92,6 +98,7 @@ export const objectCases: readonly Case[] = [
   },
   {
     id: 'objects/names',
+    says: 'A name that is not allowed is REPLICA_UNSUPPORTED, and nothing is put.',
     needs: ['objects'],
     async run({ objects }) {
       const F = '0000000000000001-0000000000000001.ltx';
@@ -115,6 +122,7 @@ export const objectCases: readonly Case[] = [
   },
   {
     id: 'objects/if-absent',
+    says: 'Of twenty puts with if-absent at once, one wins.',
     needs: ['objectsIfAbsent'],
     async run({ objects }) {
       const bodies = Array.from({ length: 20 }, (_, index) => pattern(100, index + 1));
@@ -132,6 +140,7 @@ export const objectCases: readonly Case[] = [
   },
   {
     id: 'objects/if-version',
+    says: 'A put on a version replaces that version and no other, or is refused in words.',
     needs: ['objectsIfAbsent'],
     async run({ objects }) {
       const { version } = await objects.put('lock.json', pattern(10, 1));

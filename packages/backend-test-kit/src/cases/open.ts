@@ -2,19 +2,22 @@ import assert from 'node:assert/strict';
 
 import { isError, type ByteRange } from '@sluice/core/backend';
 
-import { assertBytes, pattern, read, ref, rejectsWith, write } from '../context.ts';
-import type { Case } from '../suite.ts';
+import type { Case } from '../case.ts';
+import type { Random } from '../random.ts';
+import { assertBytes, pattern, read, ref, rejectsWith, write } from '../words.ts';
 
 const SIZE_BYTES = 200_003;
+const WHOLE_BYTES = 150_001;
 
 export const openCases: readonly Case[] = [
   {
     id: 'open/whole',
+    says: "A file is read as it was written, in chunks that are the reader's to keep.",
     async run({ replica }) {
-      const bytes = pattern(SIZE_BYTES, 1);
+      const bytes = pattern(WHOLE_BYTES, 1);
       await write(replica, ref(0, 1), bytes);
       const opened = await replica.openFile(ref(0, 1));
-      assert.equal(opened.sizeBytes, SIZE_BYTES);
+      assert.equal(opened.sizeBytes, WHOLE_BYTES);
       const chunks = await Array.fromAsync(opened.body);
       assertBytes(Buffer.concat(chunks), bytes);
       // Whoever reads may keep a chunk: it is not used again for the next one.
@@ -23,6 +26,7 @@ export const openCases: readonly Case[] = [
   },
   {
     id: 'open/empty',
+    says: 'An empty file can be written and read.',
     async run({ replica }) {
       await write(replica, ref(0, 1), pattern(0, 1));
       const opened = await replica.openFile(ref(0, 1));
@@ -32,8 +36,9 @@ export const openCases: readonly Case[] = [
   },
   {
     id: 'open/ranges',
+    says: 'A range gives its bytes, no more and no fewer, and the size of the whole object.',
     needs: ['ranges'],
-    async run({ replica }) {
+    async run({ random, replica }) {
       const bytes = pattern(SIZE_BYTES, 1);
       await write(replica, ref(0, 1), bytes);
       const end = SIZE_BYTES;
@@ -47,7 +52,7 @@ export const openCases: readonly Case[] = [
         { start: 65_535, end: 65_537 },
         { start: 5, end: end + 100 },
       ];
-      for (const range of [...edges, ...randomRanges(20)]) {
+      for (const range of [...edges, ...randomRanges(20, random)]) {
         const opened = await replica.openFile(ref(0, 1), { range });
         assert.equal(opened.sizeBytes, SIZE_BYTES, "the size is the whole object's");
         const got = Buffer.concat(await Array.fromAsync(opened.body));
@@ -57,6 +62,7 @@ export const openCases: readonly Case[] = [
   },
   {
     id: 'open/range-beyond-the-end',
+    says: 'A range that starts beyond the end is REPLICA_RANGE.',
     needs: ['ranges'],
     async run({ replica, layer }) {
       await write(replica, ref(0, 1), pattern(100, 1));
@@ -71,6 +77,7 @@ export const openCases: readonly Case[] = [
   },
   {
     id: 'open/range-of-an-empty-file',
+    says: 'A range beyond an empty file is REPLICA_RANGE.',
     needs: ['ranges'],
     async run({ replica, layer }) {
       await write(replica, ref(0, 1), pattern(0, 1));
@@ -81,6 +88,7 @@ export const openCases: readonly Case[] = [
   },
   {
     id: 'open/missing',
+    says: 'A file that is not there is REPLICA_NOT_FOUND before the first byte.',
     async run({ replica }) {
       await rejectsWith(replica.openFile(ref(0, 1)), 'REPLICA_NOT_FOUND');
       await write(replica, ref(0, 1), pattern(9, 1));
@@ -91,12 +99,13 @@ export const openCases: readonly Case[] = [
   },
   {
     id: 'open/version',
-    async run({ replica }) {
+    says: 'A version that is no longer there is REPLICA_CHANGED.',
+    async run({ notJudged, replica }) {
       const bytes = pattern(SIZE_BYTES, 1);
       await write(replica, ref(0, 1), bytes);
       const { version, body } = await replica.openFile(ref(0, 1));
       assertBytes(Buffer.concat(await Array.fromAsync(body)), bytes);
-      if (version === undefined) return; // then nothing is resumed, and nobody asks for one
+      if (version === undefined) return notJudged('it gives no version, and so nothing is resumed');
       const same = await replica.openFile(ref(0, 1), { version });
       assert.equal(same.version, version);
       assertBytes(Buffer.concat(await Array.fromAsync(same.body)), bytes);
@@ -110,6 +119,7 @@ export const openCases: readonly Case[] = [
   {
     // One whole file, or an error that says why not: never half of each.
     id: 'open/a-reader-keeps-its-file-through-a-rewrite',
+    says: 'A reader gets one whole file or REPLICA_CHANGED, never half of each.',
     async run({ replica }) {
       const old = pattern(SIZE_BYTES, 1);
       await write(replica, ref(0, 1), old);
@@ -130,6 +140,8 @@ export const openCases: readonly Case[] = [
   },
   {
     id: 'open/leaving-early-frees-it',
+    says: 'Leaving a read early frees what it holds.',
+    sizeBytes: 3_000_000,
     async run({ replica, setup }) {
       const bytes = pattern(3_000_000, 1);
       await write(replica, ref(0, 1), bytes);
@@ -147,6 +159,7 @@ export const openCases: readonly Case[] = [
   },
   {
     id: 'open/many-at-once',
+    says: 'Forty files may be open at once, before any is read.',
     async run({ replica }) {
       const bytes = pattern(SIZE_BYTES, 1);
       await write(replica, ref(0, 1), bytes);
@@ -161,9 +174,9 @@ export const openCases: readonly Case[] = [
   },
 ];
 
-function randomRanges(count: number): ByteRange[] {
+function randomRanges(count: number, random: Random): ByteRange[] {
   return Array.from({ length: count }, () => {
-    const start = Math.floor(Math.random() * SIZE_BYTES);
-    return { start, end: start + 1 + Math.floor(Math.random() * (SIZE_BYTES - start)) };
+    const start = Math.floor(random() * SIZE_BYTES);
+    return { start, end: start + 1 + Math.floor(random() * (SIZE_BYTES - start)) };
   });
 }

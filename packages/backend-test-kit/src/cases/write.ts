@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 
 import { isError } from '@sluice/core/backend';
 
+import type { Case } from '../case.ts';
+import type { CaseContext } from '../context.ts';
 import {
   assertBytes,
   bodyOf,
@@ -13,9 +15,7 @@ import {
   read,
   ref,
   write,
-  type CaseContext,
-} from '../context.ts';
-import type { Case } from '../suite.ts';
+} from '../words.ts';
 
 const FILE = ref(1, 3, 7);
 const SIZE_BYTES = 300_000; // five chunks of the test's bodies
@@ -23,8 +23,10 @@ const SIZE_BYTES = 300_000; // five chunks of the test's bodies
 export const writeCases: readonly Case[] = [
   {
     id: 'write/any-size',
-    async run({ conformance, replica }) {
-      const part = conformance.partSizeBytes;
+    says: 'A body of any size is stored, around the borders of parts too.',
+    sizeBytes: ({ partSizeBytes }) => 2 * partSizeBytes + 5,
+    async run({ subject, replica }) {
+      const part = subject.partSizeBytes;
       const sizes = [0, 1, 4_096, part - 1, part, part + 1, 2 * part + 5];
       for (const [index, sizeBytes] of sizes.entries()) {
         const bytes = pattern(sizeBytes, index + 1);
@@ -40,6 +42,7 @@ export const writeCases: readonly Case[] = [
   },
   {
     id: 'write/any-chunks',
+    says: 'A body in chunks of any size is stored.',
     async run({ replica }) {
       const bytes = pattern(10_007, 1);
       for (const [index, chunkBytes] of [1, 13, 4_096, 20_000].entries()) {
@@ -50,6 +53,7 @@ export const writeCases: readonly Case[] = [
   },
   {
     id: 'write/says-what-is-there',
+    says: 'A write tells the name, the size and the time that a listing then shows.',
     async run({ replica }) {
       const info = await write(replica, FILE, pattern(1_000, 1));
       const [listed] = await list(replica, 1);
@@ -60,8 +64,10 @@ export const writeCases: readonly Case[] = [
   },
   {
     id: 'write/replaces-an-equal-name',
-    async run({ conformance, replica }) {
-      const sizes = [5_000, 70_000, 10, conformance.partSizeBytes + 1, 0, 9];
+    says: 'A write replaces an equal name as a whole.',
+    sizeBytes: ({ partSizeBytes }) => partSizeBytes + 1,
+    async run({ subject, replica }) {
+      const sizes = [5_000, 70_000, 10, subject.partSizeBytes + 1, 0, 9];
       for (const [index, sizeBytes] of sizes.entries()) {
         const bytes = pattern(sizeBytes, index);
         await write(replica, FILE, bytes);
@@ -75,6 +81,7 @@ export const writeCases: readonly Case[] = [
   },
   {
     id: 'write/seen-by-another-connection',
+    says: 'What was written is seen at once by another connection.',
     async run({ connect, path, replica }) {
       const other = (await connect('read')).replica(path);
       const bytes = pattern(SIZE_BYTES, 1);
@@ -85,6 +92,7 @@ export const writeCases: readonly Case[] = [
   },
   {
     id: 'write/not-seen-before-it-is-whole',
+    says: 'A file is not seen before it is whole.',
     async run({ connect, path, replica }) {
       const other = (await connect('read')).replica(path);
       await write(replica, ref(0, 1), pattern(9, 1));
@@ -99,6 +107,8 @@ export const writeCases: readonly Case[] = [
   },
   {
     id: 'write/source-fails',
+    says: 'A write whose source fails leaves what was there.',
+    sizeBytes: ({ partSizeBytes }) => Math.max(SIZE_BYTES, 2 * partSizeBytes),
     async run(context) {
       const failure = new Error('the disk of the source is gone');
       const fail = (): void => {
@@ -117,6 +127,8 @@ export const writeCases: readonly Case[] = [
   },
   {
     id: 'write/source-is-shorter-than-it-said',
+    says: 'A source shorter than it said is refused, and leaves what was there.',
+    sizeBytes: ({ partSizeBytes }) => Math.max(SIZE_BYTES, 2 * partSizeBytes),
     async run(context) {
       await keepsTheOld(context, async ({ replica }, bytes) => {
         const body = { ...bodyOf(bytes), sizeBytes: bytes.byteLength + 1 };
@@ -126,6 +138,8 @@ export const writeCases: readonly Case[] = [
   },
   {
     id: 'write/source-is-longer-than-it-said',
+    says: 'A source longer than it said is refused, and leaves what was there.',
+    sizeBytes: ({ partSizeBytes }) => Math.max(SIZE_BYTES, 2 * partSizeBytes),
     async run(context) {
       await keepsTheOld(context, async ({ replica }, bytes) => {
         const body = { ...bodyOf(bytes), sizeBytes: bytes.byteLength - 1 };
@@ -144,8 +158,8 @@ async function keepsTheOld(
   context: CaseContext,
   fail: (context: CaseContext, bytes: Uint8Array) => Promise<void>,
 ): Promise<void> {
-  const { conformance, replica, path, setup } = context;
-  for (const sizeBytes of [SIZE_BYTES, 2 * conformance.partSizeBytes]) {
+  const { subject, replica, path, setup } = context;
+  for (const sizeBytes of [SIZE_BYTES, 2 * subject.partSizeBytes]) {
     const bytes = pattern(sizeBytes, 2);
     await replica.deleteFiles([FILE]);
     await fail(context, bytes);
