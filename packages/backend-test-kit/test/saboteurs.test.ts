@@ -1,86 +1,69 @@
-/** The suite is tested by destinations that break one promise each: the guarding case must fail. */
+/**
+ * The kit is tested by destinations that break one promise each: the cases that are listed for it
+ * must fail, and no other may. The matrix is printed. Random calls (the model) may find anything,
+ * and are judged apart.
+ */
 
-import assert from 'node:assert/strict';
+import { afterAll, expect, test } from 'vitest';
 
-import {
-  memoryDestination,
-  MemoryStore,
-  type Destination,
-  type NamedObjects,
-  type ReplicaClient,
-} from '@sluice/core/backend';
-import { test } from 'vitest';
+import { CASES, judge, type Result } from '../src/index.ts';
+import { LAYERS } from '../src/subject.ts';
+import { ABORTING_SABOTEURS } from './saboteurs/aborting.ts';
+import { CONFIGURING_SABOTEURS } from './saboteurs/configuring.ts';
+import { FILE_SABOTEURS } from './saboteurs/files.ts';
+import { LISTING_SABOTEURS } from './saboteurs/listing.ts';
+import { OBJECT_SABOTEURS } from './saboteurs/objects.ts';
+import { PLACE_SABOTEURS } from './saboteurs/place.ts';
+import { READING_SABOTEURS } from './saboteurs/reading.ts';
+import type { Saboteur } from './saboteurs/saboteur.ts';
+import { WRITING_SABOTEURS } from './saboteurs/writing.ts';
+import { subjectOf } from './world.ts';
 
-import { withContext } from './context.ts';
-import { OBJECT_SABOTEURS, SABOTEURS, SECRET } from './saboteurs.ts';
-import { CASES, type Conformance, type Setup } from './suite.ts';
+const SABOTEURS: readonly Saboteur[] = [
+  ...CONFIGURING_SABOTEURS,
+  ...PLACE_SABOTEURS,
+  ...LISTING_SABOTEURS,
+  ...READING_SABOTEURS,
+  ...WRITING_SABOTEURS,
+  ...ABORTING_SABOTEURS,
+  ...FILE_SABOTEURS,
+  ...OBJECT_SABOTEURS,
+];
+/** Memory answers at once: what takes so long hangs. */
+const CASE_MS_MAX = 2_500;
+const GROUP_MAX = 3;
 
-test.each(SABOTEURS)('$guard finds what $does', async ({ guard, sabotage }) => {
-  const store = new MemoryStore();
-  const connect = async (): Promise<Destination> => {
-    const memory = memoryDestination({ store });
-    return {
-      ...memory,
-      replica(path) {
-        const client = memory.replica(path);
-        const honest: ReplicaClient = {
-          listFiles: (...given) => client.listFiles(...given),
-          openFile: (...given) => client.openFile(...given),
-          writeFile: (...given) => client.writeFile(...given),
-          deleteFiles: (...given) => client.deleteFiles(...given),
-        };
-        return { ...honest, ...sabotage(client, store) };
-      },
-    };
-  };
-  const { run } = CASES.find((each) => each.id === guard) ?? assert.fail(`no case ${guard}`);
-  await assert.rejects(withContext(conformance, setupOf(store, connect), 'bare', run));
-});
+const matrix: string[] = [];
+afterAll(() => console.log(['what it does -> who found it', ...matrix].join('\n')));
 
-test.each(OBJECT_SABOTEURS)('$guard finds what $does', async ({ guard, sabotage }) => {
-  const store = new MemoryStore();
-  const connect = async (): Promise<Destination> => {
-    const memory = memoryDestination({ store });
-    return {
-      ...memory,
-      objects(path) {
-        const objects = memory.objects?.(path) ?? assert.fail('memory has objects');
-        const honest: NamedObjects = {
-          put: (...given) => objects.put(...given),
-          get: (...given) => objects.get(...given),
-          list: (...given) => objects.list(...given),
-          delete: (...given) => objects.delete(...given),
-        };
-        return { ...honest, ...sabotage(objects) };
-      },
-    };
-  };
-  const { run } = CASES.find((each) => each.id === guard) ?? assert.fail(`no case ${guard}`);
-  await assert.rejects(withContext(conformance, setupOf(store, connect), 'bare', run));
-});
-
-const conformance: Conformance = {
-  name: 'sabotaged',
-  layout: 'tree',
-  capabilities: { ranges: true, ifAbsent: 'any-size' },
-  objects: 'claimed',
-  hooks: ['raw', 'vanish'],
-  partSizeBytes: 100_000,
-  secrets: [SECRET],
-  open: () => assert.fail('each saboteur brings its own'),
-};
-
-function setupOf(store: MemoryStore, connect: () => Promise<Destination>): Setup {
-  let paths = 0;
-  return {
-    connect,
-    newPath: () => `replica-${(paths += 1)}`,
-    async vanish() {
-      store.exists = false;
-      return async () => {
-        store.exists = true;
-      };
-    },
-    stop: async () => undefined,
-  };
+async function judgeAll({ does, layer = 'bare', ...options }: Saboteur): Promise<Result[]> {
+  const subject = subjectOf(does, options);
+  const setup = await subject.open();
+  const results: Result[] = [];
+  for (const each of CASES) {
+    results.push(await judge(each, subject, setup, layer, { seed: 1, caseMsMax: CASE_MS_MAX }));
+  }
+  return results;
 }
+
+test.each(LAYERS)('a place that breaks nothing passes whole, %s', async (layer) => {
+  const results = await judgeAll({ does: 'nothing wrong', group: [], layer });
+  expect(results.filter(({ verdict }) => verdict === 'broken')).toEqual([]);
+});
+
+test.each(SABOTEURS)('what $does is found by $group', async (saboteur) => {
+  const results = await judgeAll(saboteur);
+  const found = results.filter(({ verdict }) => verdict === 'broken').map(({ id }) => id);
+  matrix.push(`${saboteur.does} -> ${found.join(', ')}`);
+  expect(found.toSorted()).toEqual(saboteur.group.toSorted());
+});
+
+test('every promise has a saboteur, and no group is large', () => {
+  expect(SABOTEURS.length).toBeGreaterThanOrEqual(40);
+  expect(SABOTEURS.filter(({ group }) => group.length > GROUP_MAX)).toEqual([]);
+  const guarded = new Set(SABOTEURS.flatMap(({ group }) => group));
+  const ids = CASES.map(({ id }) => id);
+  expect(ids.filter((id) => !guarded.has(id))).toEqual([]);
+  expect([...guarded].filter((id) => !ids.includes(id))).toEqual([]);
+  expect(new Set(ids).size).toBe(ids.length);
+});
