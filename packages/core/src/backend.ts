@@ -55,6 +55,7 @@ export {
   type Layout,
 } from './replica/layout.ts';
 export { bodyFromBytes } from './replica/body.ts';
+export { chaos, type Chaos, type Fault } from './replica/chaos.ts';
 export { compareFiles } from './replica/checked.ts';
 export { OBJECT_BYTES_MAX } from './replica/conflict.ts';
 export { describeFile, describeReplica } from './replica/describe.ts';

@@ -1,6 +1,10 @@
-/** Faults on cue: a client that fails, hangs or breaks off where a test says. */
+/**
+ * Faults on cue, for tests: a client that fails, hangs or breaks off where a test says. Beside the
+ * reference client in memory, so that core's tests and the test kit have the same.
+ */
 
-import type { LTXFileInfo, ReplicaClient } from '../../src/replica/client.ts';
+import type { LTXFileInfo, ReplicaClient } from './client.ts';
+import { wrapCopy } from './wrap-copy.ts';
 
 type Method = 'listFiles' | 'openFile' | 'writeFile' | 'deleteFiles' | 'copyFile';
 
@@ -69,11 +73,11 @@ export function chaos(inner: ReplicaClient, ...faults: readonly Fault[]): Chaos 
       call(next('writeFile'), options?.signal, () => inner.writeFile(file, body, options)),
     deleteFiles: (files, options) =>
       call(next('deleteFiles'), options?.signal, () => inner.deleteFiles(files, options)),
-    copyFile: (from, to, options) =>
-      call(next('copyFile'), options?.signal, async () => {
-        if (inner.copyFile === undefined) throw new Error('the inner client copies');
-        return await inner.copyFile(from, to, options);
-      }),
+    ...wrapCopy(
+      inner,
+      (copy) => (from, to, options) =>
+        call(next('copyFile'), options?.signal, () => copy(from, to, options)),
+    ),
   };
   return { client, calls };
 }
