@@ -33,6 +33,11 @@ export const SIZE_BYTES_USUAL = 300_000;
 /** Thrown by a case that finds out as it runs that there is nothing to judge. */
 export class NotJudged extends Error {}
 
+/** Why a case is known to fail at a layer, if it is. */
+export function deviationOf(id: string, layer: Layer, subject: Subject): string | undefined {
+  return subject.deviations?.[id] ?? subject.deviations?.[`${id} (${layer})`];
+}
+
 /** Why a case cannot be judged, or undefined if it can. */
 export function whyNotJudged(each: Case, subject: Subject, layer: Layer): string | undefined {
   if (each.layers !== undefined && !each.layers.includes(layer)) {

@@ -1,6 +1,6 @@
 /** The kit under a test runner: node:test, vitest, or whatever has these four functions. */
 
-import { whyNotJudged } from './case.ts';
+import { deviationOf, whyNotJudged } from './case.ts';
 import { CASES } from './cases.ts';
 import { judge, type JudgeOptions, type Result } from './judge.ts';
 import { LAYERS, type Setup, type Subject } from './subject.ts';
@@ -31,7 +31,7 @@ export function describeBackend(
       after(async () => setup?.stop());
       for (const each of CASES) {
         if (whyNotJudged(each, subject, layer) !== undefined) continue;
-        const deviation = deviations[each.id];
+        const deviation = deviationOf(each.id, layer, subject);
         const known = deviation === undefined ? '' : ` does not hold: ${deviation}`;
         test(each.id + known, async () => {
           if (setup === undefined) throw new Error(`${name}: the set-up did not open`);
@@ -46,7 +46,9 @@ export function describeBackend(
     const [first] = reasons;
     if (first !== undefined && !reasons.includes(undefined)) unjudged.set(each.id, first);
   }
-  const ids = new Set(CASES.map(({ id }) => id));
+  const ids = new Set(
+    CASES.flatMap(({ id }) => [id, ...LAYERS.map((layer) => `${id} (${layer})`)]),
+  );
   const unknown = Object.keys(deviations).filter((id) => !ids.has(id));
   test(`${name}: every deviation is of a case that there is`, async () => {
     if (unknown.length > 0) throw new Error(`no case is called ${unknown.join(', ')}`);

@@ -2,7 +2,7 @@
 
 import { messageOf } from '@sluice/core/backend';
 
-import { NotJudged, whyNotJudged, type Case } from './case.ts';
+import { deviationOf, NotJudged, whyNotJudged, type Case } from './case.ts';
 import { newSeed, withContext } from './context.ts';
 import type { Layer, Setup, Subject } from './subject.ts';
 
@@ -55,7 +55,7 @@ export async function judge(
   const outcome = await settled(within(caseMsMax, withContext(trial, each.run)));
   const tookMs = Math.round(performance.now() - since);
   const seen = notes.join('; ') || undefined;
-  return { ...common, ...ruling(outcome, subject.deviations?.[each.id], seen), tookMs };
+  return { ...common, ...ruling(outcome, deviationOf(each.id, layer, subject), seen), tookMs };
 }
 
 type Outcome = { readonly kind: 'ended' } | { readonly kind: 'threw'; readonly error: unknown };
@@ -72,9 +72,15 @@ function ruling(outcome: Outcome, known: string | undefined, seen: string | unde
   if (error instanceof NotJudged) {
     return { verdict: 'not judged', why: error.message, isExpected: true };
   }
-  const came = [messageOf(error), seen].filter((text) => text !== undefined).join('; ');
+  const came = [...messagesOf(error), seen].filter((text) => text !== undefined).join('; ');
   const why = known === undefined ? undefined : `known: ${known}`;
   return { verdict: 'broken', why, seen: came, error, isExpected: known !== undefined };
+}
+
+/** Of an error and of what caused it. */
+function messagesOf(error: unknown): string[] {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return [messageOf(error), ...(cause === undefined ? [] : messagesOf(cause))];
 }
 
 async function settled(work: Promise<void>): Promise<Outcome> {

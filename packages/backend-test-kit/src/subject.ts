@@ -59,7 +59,10 @@ export interface Subject {
   readonly partSizeBytes: number;
   /** What must not be read in any message. */
   readonly secrets: readonly string[];
-  /** Ids of cases that are known to fail, and why. The kit fails when one begins to pass. */
+  /**
+   * Ids of cases that are known to fail, and why; "open/version (bare)" is of one layer. The kit
+   * fails when one begins to pass.
+   */
   readonly deviations?: Readonly<Record<string, string>> | undefined;
   /** Default: both. */
   readonly layers?: readonly Layer[] | undefined;

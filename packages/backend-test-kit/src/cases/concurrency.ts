@@ -20,8 +20,10 @@ const FILE = ref(0, 1);
 const REPLICAS = 1_000;
 /** Replicas that are written to as well: enough to be many at once, few enough for slow servers. */
 const WRITTEN = 50;
-/** The contract's bound of sockets, and some that other parts of the process may open meanwhile. */
-const HANDLES_MAX = 16 + 4;
+/** Sockets that a destination may have, whatever the number of its replicas. */
+const SOCKETS_MAX = 16;
+/** A server in this very process holds the other ends; and some are not the destination's at all. */
+const HANDLES_MAX = 2 * SOCKETS_MAX + 4;
 
 export const concurrencyCases: readonly Case[] = [
   {

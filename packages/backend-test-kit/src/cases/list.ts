@@ -93,8 +93,8 @@ export const listCases: readonly Case[] = [
     id: 'list/neighbours-are-not-ours',
     says: 'Replicas beside and below a replica are not taken for it.',
     async run({ destination, path, replica }) {
-      const neighbours = [`${path}2`, `${path}/below`, `${path}/0000`, `${path}/ltx`].map((other) =>
-        destination.replica(other),
+      const neighbours = [`${path}-b`, `${path}/below`, `${path}/0000`, `${path}/ltx`].map(
+        (other) => destination.replica(other),
       );
       await write(replica, ref(0, 1), pattern(9, 1));
       for (const other of neighbours) await write(other, ref(0, 2), pattern(9, 1));

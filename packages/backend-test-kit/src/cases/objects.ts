@@ -69,7 +69,7 @@ export const objectCases: readonly Case[] = [
       const all = ['a', 'a-b', 'a.b', 'a/c', 'a/c-d', 'a/c/d', 'a0', 'a_b', 'b', 'generations/0/x'];
       for (const name of all.toReversed().filter(needsNoFolder))
         await objects.put(name, pattern(3, 1));
-      await destination.objects?.(`${path}2`).put('zz', pattern(3, 1));
+      await destination.objects?.(`${path}-b`).put('zz', pattern(3, 1));
       const expected = all.filter(needsNoFolder);
       assert.deepEqual(await listed(objects, ''), expected);
       assert.deepEqual(
