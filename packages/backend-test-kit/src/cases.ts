@@ -13,6 +13,7 @@ import { ifAbsentCases } from './cases/if-absent.ts';
 import { listCases } from './cases/list.ts';
 import { objectCases } from './cases/objects.ts';
 import { openCases } from './cases/open.ts';
+import { randomCases } from './cases/random.ts';
 import { writeCases } from './cases/write.ts';
 
 export const CASES: readonly Case[] = [
@@ -29,4 +30,5 @@ export const CASES: readonly Case[] = [
   ...errorCases,
   ...closeCases,
   ...objectCases,
+  ...randomCases,
 ];

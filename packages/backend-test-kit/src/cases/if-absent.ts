@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 
-import { isError } from '@sluice/core/backend';
+import {
+  chaos,
+  isError,
+  ReplicationError,
+  wrapDestination,
+  type Destination,
+} from '@sluice/core/backend';
 
 import type { Case } from '../case.ts';
 import { assertBytes, bodyOf, list, pattern, read, ref, rejectsWith, write } from '../words.ts';
@@ -90,6 +96,28 @@ export const ifAbsentCases: readonly Case[] = [
       // The backend reports what it was told; core reads what lies there before it does.
       if (layer === 'bare') return await rejectsWith(again, 'REPLICA_CONFLICT');
       assert.equal((await again).sizeBytes, 5_000);
+    },
+  },
+  {
+    id: 'if-absent/a-lost-answer-is-no-conflict',
+    says: 'A write with if-absent whose answer was lost ends in success, not in a conflict with itself.',
+    needs: ['ifAbsent'],
+    layers: ['wrapped'],
+    async run({ path, setup }) {
+      const bare = await setup.connect('write');
+      const error = new ReplicationError('REPLICA_UNAVAILABLE', 'the answer was lost');
+      const cut: Destination = {
+        name: bare.name,
+        capabilities: bare.capabilities,
+        replica: (at) => chaos(bare.replica(at), { on: 'writeFile', at: 'commit', error }).client,
+        close: () => bare.close(),
+      };
+      await using destination = wrapDestination(cut);
+      const bytes = pattern(5_000, 1);
+      const replica = destination.replica(path);
+      const info = await replica.writeFile(FILE, bodyOf(bytes), { condition });
+      assert.equal(info.sizeBytes, bytes.byteLength);
+      assertBytes(await read(replica, FILE), bytes);
     },
   },
 ];

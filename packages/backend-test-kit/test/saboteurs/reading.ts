@@ -53,6 +53,25 @@ export const READING_SABOTEURS: readonly Saboteur[] = [
       return client.openFile(file, range ? { ...options, range: { ...range, end } } : options);
     },
   })),
+  {
+    ...inFiles(
+      'reads the last bytes of a file as zeros',
+      [
+        'open/ranges',
+        'if-absent/our-own-write-is-no-conflict',
+        'if-absent/a-lost-answer-is-no-conflict',
+      ],
+      (client) => ({
+        async openFile(file, options) {
+          const opened = await client.openFile(file, options);
+          const { start } = options?.range ?? { start: 0 };
+          if (start === 0 || start < opened.sizeBytes - 16) return opened;
+          return { ...opened, body: one(Buffer.alloc(opened.sizeBytes - start)) };
+        },
+      }),
+    ),
+    layer: 'wrapped',
+  },
   inFiles('tells the size of the range', ['open/ranges'], (client) => ({
     async openFile(file, options) {
       const opened = await client.openFile(file, options);
