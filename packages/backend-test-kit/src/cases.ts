@@ -8,6 +8,7 @@ import { concurrencyCases } from './cases/concurrency.ts';
 import { configurationCases } from './cases/configuration.ts';
 import { copyCases } from './cases/copy.ts';
 import { deleteCases } from './cases/delete.ts';
+import { durabilityCases } from './cases/durability.ts';
 import { errorCases } from './cases/errors.ts';
 import { ifAbsentCases } from './cases/if-absent.ts';
 import { listCases } from './cases/list.ts';
@@ -30,5 +31,6 @@ export const CASES: readonly Case[] = [
   ...errorCases,
   ...closeCases,
   ...objectCases,
+  ...durabilityCases,
   ...randomCases,
 ];
