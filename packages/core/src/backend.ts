@@ -61,6 +61,7 @@ export { OBJECT_BYTES_MAX } from './replica/conflict.ts';
 export { describeFile, describeReplica } from './replica/describe.ts';
 export { memoryDestination, type MemoryOptions } from './replica/memory.ts';
 export { MemoryStore } from './replica/memory-place.ts';
+export { storeDestination, type ObjectStore, type StoredKey } from './replica/object-store.ts';
 export { readBytes } from './replica/read-bytes.ts';
 export { wrapDestination, type WrappedDestination, type WrapOptions } from './replica/wrap.ts';
 export { untilAborted } from './replica/until-aborted.ts';
