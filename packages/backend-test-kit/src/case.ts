@@ -28,7 +28,7 @@ export interface Case {
 }
 
 /** What the cases write at most, where they do not say otherwise. */
-export const SIZE_BYTES_USUAL = 300_000;
+const SIZE_BYTES_USUAL = 300_000;
 
 /** Thrown by a case that finds out as it runs that there is nothing to judge. */
 export class NotJudged extends Error {}
