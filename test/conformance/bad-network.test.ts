@@ -1,10 +1,14 @@
 /** Memory behind a network that fails every few calls: the wrappers keep every promise all the same. */
 
-import { memoryDestination, MemoryStore, type Destination } from '@sluice/core/backend';
+import { chaos, type Fault } from '@sluice/backend-test-kit';
+import {
+  memoryDestination,
+  MemoryStore,
+  ReplicationError,
+  wrapDestination,
+  type Destination,
+} from '@sluice/core/backend';
 
-import { ReplicationError } from '../../packages/core/src/error.ts';
-import { wrapDestination } from '../../packages/core/src/replica/wrap.ts';
-import { chaos, type Fault } from '../../packages/core/test/replica/chaos.ts';
 import { describeConformance, type Setup } from './suite.ts';
 
 describeConformance({

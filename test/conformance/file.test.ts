@@ -12,11 +12,20 @@ describeConformance({
   layout: 'tree',
   capabilities: { ranges: true, ifAbsent: 'any-size' },
   objects: 'claimed',
-  hooks: ['raw', 'vanish', 'handles'],
+  copy: 'not-claimed',
+  hooks: ['raw', 'vanish', 'handles', 'elsewhere'],
   partSizeBytes: 1_048_576,
   secrets: [],
+  configuration: {
+    backend,
+    input: (path) => ({ path: `/backups/${path}` }),
+    url: (path) => `file:///backups/${path}`,
+  },
   open: openFolder,
 });
+
+/** As a package that is installed: what another process imports. */
+const MODULE = new URL('../../packages/file/dist/index.js', import.meta.url).href;
 
 async function openFolder(): Promise<Setup> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-conformance-'));
@@ -50,6 +59,7 @@ async function openFolder(): Promise<Setup> {
       };
     },
     handles: async () => (await readdir('/proc/self/fd')).length,
+    elsewhere: { module: MODULE, input: { path: folder } },
     stop: () => rm(folder, { recursive: true, force: true }),
   };
 }

@@ -56,12 +56,15 @@ export {
   type Layout,
 } from './replica/layout.ts';
 export { bodyFromBytes } from './replica/body.ts';
+export { chaos, type Chaos, type Fault } from './replica/chaos.ts';
 export { compareFiles } from './replica/checked.ts';
 export { OBJECT_BYTES_MAX } from './replica/conflict.ts';
 export { describeFile, describeReplica } from './replica/describe.ts';
 export { memoryDestination, type MemoryOptions } from './replica/memory.ts';
 export { MemoryStore } from './replica/memory-place.ts';
+export { storeDestination, type ObjectStore, type StoredKey } from './replica/object-store.ts';
 export { readBytes } from './replica/read-bytes.ts';
+export { wrapDestination, type WrappedDestination, type WrapOptions } from './replica/wrap.ts';
 export { untilAborted } from './replica/until-aborted.ts';
 export { formatTimestamp, parseTimestamp } from './replica/timestamp.ts';
 

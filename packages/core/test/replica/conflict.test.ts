@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { retry } from '../../src/replica/retry.ts';
 import { settleConflicts, settleObjectConflicts } from '../../src/replica/conflict.ts';
 import { memoryDestination } from '../../src/replica/memory.ts';
-import { chaos } from './chaos.ts';
+import { chaos } from '../../src/replica/chaos.ts';
 import { bodyOf, bytesOf, error, fakePolicy, memory, readAll, ref, withCode } from './fixtures.ts';
 
 const condition = 'if-absent';

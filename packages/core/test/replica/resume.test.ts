@@ -9,7 +9,7 @@ import {
 import type { NamedObjects } from '../../src/replica/client.ts';
 import { memoryDestination } from '../../src/replica/memory.ts';
 import { retry, retryObjects } from '../../src/replica/retry.ts';
-import { chaos } from './chaos.ts';
+import { chaos } from '../../src/replica/chaos.ts';
 import { bodyOf, bytesOf, error, fakePolicy, memory, readAll, ref, withCode } from './fixtures.ts';
 
 const unavailable = error('REPLICA_UNAVAILABLE');

@@ -12,7 +12,7 @@ import {
 } from '../../src/replica/attempts.ts';
 import { ERROR_CODES, type ErrorCode } from '../../src/error.ts';
 import { retry } from '../../src/replica/retry.ts';
-import { chaos } from './chaos.ts';
+import { chaos } from '../../src/replica/chaos.ts';
 import {
   bodyOf,
   bytesOf,

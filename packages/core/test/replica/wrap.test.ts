@@ -6,7 +6,7 @@ import { deleteAll } from '../../src/replica/delete-all.ts';
 import { memoryDestination } from '../../src/replica/memory.ts';
 import { MemoryStore } from '../../src/replica/memory-place.ts';
 import { wrapDestination } from '../../src/replica/wrap.ts';
-import { chaos, type Fault } from './chaos.ts';
+import { chaos, type Fault } from '../../src/replica/chaos.ts';
 import {
   bodyOf,
   bytesOf,

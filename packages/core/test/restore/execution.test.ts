@@ -7,7 +7,7 @@ import type { LTXFileInfo, OpenOptions, ReplicaClient } from '../../src/replica/
 import { PageSet } from '../../src/restore/page-set.ts';
 import { ReadAhead } from '../../src/restore/read-ahead.ts';
 import type { RestoreProgress } from '../../src/restore/restore.ts';
-import { chaos } from '../replica/chaos.ts';
+import { chaos } from '../../src/replica/chaos.ts';
 import { randomFrom } from '../support/random.ts';
 import { Bucket, encodeFile, History } from './bucket.ts';
 import { file } from './files.ts';

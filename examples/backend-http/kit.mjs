@@ -1,0 +1,25 @@
+// Prints the kit's report: what is promised, whether it is kept, what was seen.
+//   node kit.mjs ENDPOINT
+
+import { formatReport, runKit } from '@sluice/backend-test-kit';
+import { backend } from './src/index.ts';
+
+const endpoint = process.argv[2];
+const { config } = backend.parse({ endpoint, path: 'unused' });
+
+const report = await runKit({
+  name: `http at ${endpoint}`,
+  layout: 'tree',
+  capabilities: {},
+  objects: 'not-claimed',
+  hooks: [],
+  partSizeBytes: 65_536,
+  secrets: [],
+  open: async () => ({
+    connect: (access) => backend.connect(config, { access, logger: console }),
+    newPath: () => `kit-${crypto.randomUUID()}`,
+    stop: async () => undefined,
+  }),
+});
+console.log(formatReport(report));
+process.exitCode = report.isPassed ? 0 : 1;

@@ -1,0 +1,89 @@
+import {
+  ConfigReader,
+  defineBackend,
+  ReplicationError,
+  storeDestination,
+  type Backend,
+  type ErrorCode,
+  type ObjectStore,
+  type Secret,
+} from '@sluice/core/backend';
+
+export interface HTTPConfig {
+  readonly endpoint: string;
+  readonly token: Secret | undefined;
+}
+
+export const backend: Backend<HTTPConfig> = defineBackend({
+  contract: 1,
+  scheme: 'http',
+  parse(input) {
+    const reader = new ConfigReader('http', input);
+    reader.ignore('type', 'name');
+    const endpoint = reader.requiredString('endpoint');
+    if (!URL.canParse('/', endpoint)) reader.issue('endpoint', 'must be a URL, https://host');
+    const token = reader.secret('token');
+    const path = reader.requiredString('path');
+    reader.finish();
+    return { config: { endpoint: new URL('/', endpoint).href, token }, path };
+  },
+  fromURL: (url) => ({
+    endpoint: url.origin,
+    path: url.pathname.slice(1),
+    ...Object.fromEntries(url.searchParams),
+  }),
+  connect: async (config) => storeDestination(httpStore(config)),
+});
+
+function httpStore({ endpoint, token }: HTTPConfig): ObjectStore {
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token.reveal()}` };
+  const send = async (method: string, key: string, more: RequestInit): Promise<Response> => {
+    const response = await fetch(new URL(key, endpoint), { method, headers, ...more });
+    if (response.ok || (response.status === 404 && method !== 'PUT')) return response;
+    await response.body?.cancel();
+    const message = `${method} ${key} at ${endpoint}: the server answered ${response.status}`;
+    throw new ReplicationError(codeOf(response.status), message, { status: response.status });
+  };
+  return {
+    name: endpoint,
+    codeOf: () => 'REPLICA_UNAVAILABLE', // what fetch itself throws is the network's fault
+    async put(key, body, signal) {
+      const stream = ReadableStream.from(body.open());
+      const response = await send('PUT', key, { body: stream, duplex: 'half', signal });
+      return { modifiedAt: new Date(response.headers.get('date') ?? Date.now()) };
+    },
+    async get(key, signal) {
+      const response = await send('GET', key, { signal });
+      const sizeBytes = Number(response.headers.get('content-length'));
+      if (response.status !== 404) return { sizeBytes, body: bodyOf(response) };
+      await response.body?.cancel();
+      return undefined;
+    },
+    async *list(prefix, signal) {
+      const response = await send('GET', `/?prefix=${encodeURIComponent(prefix)}`, { signal });
+      for (const [key, sizeBytes, time] of (await response.json()) as [string, number, string][]) {
+        yield { key, sizeBytes, modifiedAt: new Date(time) };
+      }
+    },
+    async delete(key, signal) {
+      await (await send('DELETE', key, { signal })).body?.cancel();
+    },
+  };
+}
+
+/** Holds the response as long as it is read: fetch cancels the body of one that nobody holds. */
+async function* bodyOf(response: Response): AsyncGenerator<Uint8Array> {
+  if (response.body !== null) yield* response.body;
+}
+
+function codeOf(status: number): ErrorCode {
+  return CODES[status] ?? (status >= 500 ? 'REPLICA_UNAVAILABLE' : 'REPLICA_UNKNOWN');
+}
+
+const CODES: Readonly<Record<number, ErrorCode>> = {
+  401: 'REPLICA_UNAUTHENTICATED',
+  403: 'REPLICA_PERMISSION_DENIED',
+  413: 'REPLICA_UNSUPPORTED',
+  429: 'REPLICA_RATE_LIMITED',
+  507: 'REPLICA_FULL',
+};

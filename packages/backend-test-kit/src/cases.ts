@@ -1,0 +1,36 @@
+/** Every promise of the contract that the kit judges. */
+
+import type { Case } from './case.ts';
+import { abortCases } from './cases/abort.ts';
+import { capabilityCases } from './cases/capabilities.ts';
+import { closeCases } from './cases/close.ts';
+import { concurrencyCases } from './cases/concurrency.ts';
+import { configurationCases } from './cases/configuration.ts';
+import { copyCases } from './cases/copy.ts';
+import { deleteCases } from './cases/delete.ts';
+import { durabilityCases } from './cases/durability.ts';
+import { errorCases } from './cases/errors.ts';
+import { ifAbsentCases } from './cases/if-absent.ts';
+import { listCases } from './cases/list.ts';
+import { objectCases } from './cases/objects.ts';
+import { openCases } from './cases/open.ts';
+import { randomCases } from './cases/random.ts';
+import { writeCases } from './cases/write.ts';
+
+export const CASES: readonly Case[] = [
+  ...configurationCases,
+  ...capabilityCases,
+  ...listCases,
+  ...openCases,
+  ...writeCases,
+  ...ifAbsentCases,
+  ...abortCases,
+  ...deleteCases,
+  ...copyCases,
+  ...concurrencyCases,
+  ...errorCases,
+  ...closeCases,
+  ...objectCases,
+  ...durabilityCases,
+  ...randomCases,
+];

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+
+import { CLOSE_MS_MAX } from '@sluice/core/backend';
+
+import type { Case } from '../case.ts';
+import {
+  assertBytes,
+  bodyOf,
+  bodyThat,
+  held,
+  pattern,
+  read,
+  ref,
+  rejectsWith,
+  write,
+} from '../words.ts';
+
+const FILE = ref(0, 1);
+
+export const closeCases: readonly Case[] = [
+  {
+    id: 'close/twice',
+    says: 'close() may be called twice.',
+    async run({ connect }) {
+      const destination = await connect();
+      await Promise.all([destination.close(), destination.close()]);
+      await destination.close();
+      assert.equal(typeof destination.name, 'string');
+    },
+  },
+  {
+    id: 'close/then-no-call-is-made',
+    says: 'After close(), every call is REPLICA_CLOSED.',
+    async run({ connect, path, replica }) {
+      await write(replica, FILE, pattern(9, 1));
+      const destination = await connect();
+      const closed = destination.replica(path);
+      assertBytes(await read(closed, FILE), pattern(9, 1));
+      await destination.close();
+      const code = 'REPLICA_CLOSED';
+      await rejectsWith(Array.fromAsync(closed.listFiles(0)), code);
+      await rejectsWith(closed.openFile(FILE), code);
+      await rejectsWith(closed.writeFile(ref(0, 2), bodyOf(pattern(9, 1))), code);
+      await rejectsWith(closed.deleteFiles([FILE]), code);
+      await rejectsWith(destination.replica(path).openFile(FILE), code);
+      assertBytes(await read(replica, FILE), pattern(9, 1));
+    },
+  },
+  {
+    id: 'close/ends-the-calls-in-flight',
+    says: 'close() ends the calls in flight with REPLICA_CLOSED, and frees what they hold.',
+    sizeBytes: 3_000_000,
+    async run({ connect, path, replica, setup }) {
+      const bytes = pattern(3_000_000, 1);
+      await write(replica, FILE, bytes);
+      const before = await setup.handles?.();
+      const destination = await connect();
+      const closing = destination.replica(path);
+      const started = Promise.withResolvers<void>();
+      const hang = async (): Promise<void> => {
+        started.resolve();
+        await new Promise(() => undefined);
+      };
+      const writing = rejectsWith(
+        closing.writeFile(FILE, bodyThat(pattern(300_000, 2), 2, hang)),
+        'REPLICA_CLOSED',
+      );
+      const { body } = await closing.openFile(FILE);
+      const reading = body[Symbol.asyncIterator]();
+      await reading.next();
+      await started.promise;
+      const since = performance.now();
+      await destination.close();
+      await writing;
+      await rejectsWith(readOn(reading), 'REPLICA_CLOSED');
+      assert(performance.now() - since < CLOSE_MS_MAX + 500);
+      assertBytes(await held(replica, FILE), bytes);
+      if (before !== undefined) assert((await setup.handles?.())! <= before + 1);
+    },
+  },
+];
+
+async function readOn(iterator: AsyncIterator<Uint8Array>): Promise<void> {
+  while ((await iterator.next()).done !== true);
+}

@@ -1,0 +1,162 @@
+/** What `parse` and `fromURL` promise. Nothing is connected to. */
+
+import assert from 'node:assert/strict';
+import { inspect } from 'node:util';
+
+import { isError, sameConfig, type ReplicationError } from '@sluice/core/backend';
+
+import type { Case } from '../case.ts';
+import type { CaseContext } from '../context.ts';
+import type { Configuration } from '../subject.ts';
+
+const UNKNOWN = 'no-such-key-of-anybody';
+
+export const configurationCases: readonly Case[] = [
+  {
+    id: 'configuration/is-of-contract-1',
+    says: 'A backend names its contract and its scheme.',
+    needs: ['configuration'],
+    layers: ['bare'],
+    async run(context) {
+      const { backend } = of(context);
+      assert.equal(backend.contract, 1);
+      assert.match(backend.scheme, /^[a-z][a-z0-9+.-]*$/);
+    },
+  },
+  {
+    id: 'configuration/parse-is-pure',
+    says: 'parse() gives the same for the same input, and leaves the input as it is.',
+    needs: ['configuration'],
+    layers: ['bare'],
+    async run(context) {
+      const { backend, input } = of(context);
+      const given = input('some/where');
+      const before = structuredClone(given);
+      const first = backend.parse(given);
+      const second = backend.parse(structuredClone(before));
+      assert.deepEqual(given, before);
+      assert(sameConfig(first.config, second.config), 'equal inputs give equal configs');
+      assert.equal(first.path, second.path);
+      assert.equal(typeof first.path, 'string');
+    },
+  },
+  {
+    id: 'configuration/the-path-is-apart',
+    says: 'Replicas that differ in their paths alone have equal configs, and share a destination.',
+    needs: ['configuration'],
+    layers: ['bare'],
+    async run(context) {
+      const { backend, input } = of(context);
+      const one = backend.parse(input('some/where'));
+      const other = backend.parse(input('else/where'));
+      assert(sameConfig(one.config, other.config), 'config is all but the path');
+      assert.notEqual(one.path, other.path);
+    },
+  },
+  {
+    id: 'configuration/unknown-keys-are-errors',
+    says: 'An unknown key is CONFIG_INVALID, and the issue names its path.',
+    needs: ['configuration'],
+    layers: ['bare'],
+    async run(context) {
+      const error = refusal(context, { [UNKNOWN]: 1 });
+      assert(issuePaths(error).includes(UNKNOWN), 'an issue has the path of the key');
+    },
+  },
+  {
+    id: 'configuration/a-mistyped-key-is-recognised',
+    says: 'A key that is nearly right is answered with the key that is meant.',
+    needs: ['configuration'],
+    layers: ['bare'],
+    async run(context) {
+      const known = keysOf(of(context)).find((key) => key.length >= 4);
+      if (known === undefined) return context.notJudged('its keys are short');
+      const error = refusal(context, { [`${known}x`]: 'value' });
+      const issue = error.issues?.find(({ path }) => path.at(-1) === `${known}x`);
+      assert(issue?.message.replaceAll(`${known}x`, '').includes(known), error.message);
+    },
+  },
+  {
+    id: 'configuration/all-issues-at-once',
+    says: 'All that is wrong is said at once.',
+    needs: ['configuration'],
+    layers: ['bare'],
+    async run(context) {
+      const paths = issuePaths(refusal(context, { [UNKNOWN]: 1, [`${UNKNOWN}-2`]: 2 }));
+      assert(paths.includes(UNKNOWN) && paths.includes(`${UNKNOWN}-2`), paths.join(', '));
+    },
+  },
+  {
+    id: 'configuration/what-is-no-map',
+    says: 'What is no map of keys is CONFIG_INVALID.',
+    needs: ['configuration'],
+    layers: ['bare'],
+    async run(context) {
+      for (const input of [undefined, null, 5, 'text', []]) parseFails(of(context), input);
+    },
+  },
+  {
+    id: 'configuration/a-url-is-the-same',
+    says: 'A URL says the same as the keys that it stands for.',
+    needs: ['configuration'],
+    layers: ['bare'],
+    async run(context) {
+      const { backend, input, url } = of(context);
+      if (url === undefined) return context.notJudged('the subject has no url');
+      const fromKeys = backend.parse(input('some/where'));
+      const fromURL = backend.parse(backend.fromURL(new URL(url('some/where'))));
+      assert.equal(fromURL.path, fromKeys.path);
+      assert(sameConfig(fromURL.config, fromKeys.config), inspect([fromURL, fromKeys]));
+    },
+  },
+  {
+    id: 'configuration/prints-no-secret',
+    says: 'A config that is printed shows no secret, nor does the error of a wrong one.',
+    needs: ['configuration'],
+    layers: ['bare'],
+    async run(context) {
+      const { backend, input } = of(context);
+      const { config } = backend.parse(input('some/where'));
+      const told = [inspect(config, { depth: 8 }), JSON.stringify(config)];
+      try {
+        backend.parse({ ...(input('some/where') as object), [UNKNOWN]: 1 });
+      } catch (error) {
+        told.push(inspect(error, { depth: 8 }));
+      }
+      for (const secret of context.subject.secrets) {
+        assert(!told.some((text) => text.includes(secret)), 'a secret can be read');
+      }
+    },
+  },
+];
+
+function of({ subject }: CaseContext): Configuration {
+  assert(subject.configuration !== undefined, 'the subject has a configuration');
+  return subject.configuration;
+}
+
+function keysOf({ input }: Configuration): string[] {
+  const given = input('some/where');
+  return typeof given === 'object' && given !== null ? Object.keys(given) : [];
+}
+
+/** What a right input with wrong keys beside is answered with. */
+function refusal(context: CaseContext, wrong: Readonly<Record<string, unknown>>): ReplicationError {
+  const configuration = of(context);
+  const right = configuration.input('some/where');
+  return parseFails(configuration, { ...(right as object), ...wrong });
+}
+
+function parseFails({ backend }: Configuration, input: unknown): ReplicationError {
+  try {
+    backend.parse(input);
+  } catch (error) {
+    if (isError(error, 'CONFIG_INVALID')) return error;
+    throw error;
+  }
+  assert.fail(`${inspect(input)} was taken for a configuration`);
+}
+
+function issuePaths({ issues = [] }: ReplicationError): string[] {
+  return issues.map(({ path }) => path.join('.'));
+}

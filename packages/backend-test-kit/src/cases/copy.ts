@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+
+import type { LTXFileInfo, LTXFileRef } from '@sluice/core/backend';
+
+import type { Case } from '../case.ts';
+import type { CaseContext } from '../context.ts';
+import {
+  assertBytes,
+  held,
+  list,
+  names,
+  pattern,
+  read,
+  ref,
+  rejectsWith,
+  write,
+} from '../words.ts';
+
+const FROM = ref(0, 1, 4);
+const TO = ref(9, 1, 4);
+
+export const copyCases: readonly Case[] = [
+  {
+    id: 'copy/gives-the-same-file',
+    says: 'A copy has the bytes and the own time of its source, and the source stays.',
+    needs: ['copy'],
+    async run(context) {
+      const { replica } = context;
+      const bytes = pattern(70_001, 1);
+      await write(replica, FROM, bytes);
+      const info = await copy(context, FROM, TO);
+      assert.deepEqual(names([info]), names([TO]));
+      assert.equal(info.sizeBytes, bytes.byteLength);
+      assertBytes(await read(replica, TO), bytes);
+      assertBytes(await read(replica, FROM), bytes);
+      const [source] = await list(replica, 0);
+      const [target] = await list(replica, 9);
+      assert.deepEqual(target?.createdAt, source?.createdAt);
+    },
+  },
+  {
+    id: 'copy/replaces-an-equal-name',
+    says: 'A copy replaces an equal name as a whole.',
+    needs: ['copy'],
+    async run(context) {
+      const { replica } = context;
+      await write(replica, TO, pattern(90_000, 1));
+      const bytes = pattern(1_000, 2);
+      await write(replica, FROM, bytes);
+      await copy(context, FROM, TO);
+      assertBytes(await read(replica, TO), bytes);
+    },
+  },
+  {
+    id: 'copy/of-nothing',
+    says: 'A copy of a file that is not there is REPLICA_NOT_FOUND, and leaves the target.',
+    needs: ['copy'],
+    async run(context) {
+      const { replica } = context;
+      const bytes = pattern(1_000, 1);
+      await write(replica, TO, bytes);
+      await rejectsWith(copy(context, FROM, TO), 'REPLICA_NOT_FOUND');
+      assertBytes(await held(replica, TO), bytes);
+    },
+  },
+];
+
+async function copy(
+  { notJudged, replica }: CaseContext,
+  from: LTXFileRef,
+  to: LTXFileRef,
+): Promise<LTXFileInfo> {
+  if (replica.copyFile === undefined) return notJudged('copyFile is not claimed');
+  return await replica.copyFile(from, to);
+}

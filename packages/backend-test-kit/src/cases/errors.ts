@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { inspect } from 'node:util';
+
+import { isError, type ErrorCode, type ReplicaClient } from '@sluice/core/backend';
+
+import type { Case } from '../case.ts';
+import { assertBytes, bodyOf, pattern, read, ref, rejectsWith, write } from '../words.ts';
+
+const FILE = ref(0, 1);
+
+export const errorCases: readonly Case[] = [
+  {
+    id: 'errors/a-vanished-root',
+    says: 'A root that is gone is REPLICA_DESTINATION_NOT_FOUND, never an empty level.',
+    needs: ['vanish'],
+    async run({ path, replica, setup }) {
+      await write(replica, FILE, pattern(9, 1));
+      const bringBack = (await setup.vanish?.(path)) ?? (async () => undefined);
+      try {
+        await allReject(replica, 'REPLICA_DESTINATION_NOT_FOUND');
+      } finally {
+        await bringBack();
+      }
+      assertBytes(await read(replica, FILE), pattern(9, 1));
+    },
+  },
+  {
+    id: 'errors/denied',
+    says: 'Credentials that may do nothing are REPLICA_PERMISSION_DENIED or REPLICA_UNAUTHENTICATED.',
+    needs: ['denied'],
+    async run({ adopt, path, setup }) {
+      const denied = adopt(await setup.denied!());
+      await allReject(denied.replica(path), 'REPLICA_PERMISSION_DENIED', 'REPLICA_UNAUTHENTICATED');
+    },
+  },
+  {
+    id: 'errors/unreachable',
+    says: 'A place where nobody answers is REPLICA_UNAVAILABLE.',
+    needs: ['unreachable'],
+    async run({ adopt, path, setup }) {
+      const unreachable = adopt(await setup.unreachable!());
+      await allReject(unreachable.replica(path), 'REPLICA_UNAVAILABLE');
+    },
+  },
+  {
+    id: 'errors/tell-no-secret',
+    says: 'No secret is in any message, nor in what an error carries.',
+    async run({ subject, adopt, destination, path, replica, setup }) {
+      const others = [await setup.denied?.(), await setup.unreachable?.()].flatMap((other) =>
+        other === undefined ? [] : [adopt(other)],
+      );
+      const errors = [await replica.openFile(FILE).catch((error: unknown) => error)];
+      for (const other of others) errors.push(...(await failures(other.replica(path))));
+      const told = [destination.name, ...errors.map((error) => inspect(error, { depth: 8 }))];
+      assert(isError(errors[0], 'REPLICA_NOT_FOUND'));
+      for (const secret of subject.secrets) {
+        assert(!told.some((text) => text.includes(secret)), 'a secret is in a message');
+      }
+    },
+  },
+  {
+    id: 'errors/say-what-was-done-to-what',
+    says: 'An error says what was done, to which file, at which destination.',
+    async run({ destination, replica }) {
+      const error: unknown = await replica.openFile(ref(3, 0xab, 0xcd)).catch((e: unknown) => e);
+      assert(isError(error, 'REPLICA_NOT_FOUND'));
+      const { message } = error;
+      for (const word of ['open', 'level 3', '00000000000000ab-00000000000000cd.ltx']) {
+        assert(message.includes(word), message);
+      }
+      assert(message.includes(destination.name), message);
+    },
+  },
+];
+
+/** Every method, since each may meet a failure first. */
+async function allReject(replica: ReplicaClient, ...codes: readonly ErrorCode[]): Promise<void> {
+  await rejectsWith(Array.fromAsync(replica.listFiles(0)), ...codes);
+  await rejectsWith(Array.fromAsync(replica.listFiles('all')), ...codes);
+  await rejectsWith(replica.openFile(FILE), ...codes);
+  await rejectsWith(replica.writeFile(ref(0, 2), bodyOf(pattern(9, 2))), ...codes);
+  await rejectsWith(replica.deleteFiles([FILE]), ...codes);
+}
+
+async function failures(replica: ReplicaClient): Promise<unknown[]> {
+  const calls = [
+    Array.fromAsync(replica.listFiles(0)),
+    replica.openFile(FILE),
+    replica.writeFile(ref(0, 2), bodyOf(pattern(9, 2))),
+    replica.deleteFiles([FILE]),
+  ];
+  const ended = await Promise.allSettled<unknown>(calls);
+  return ended.map((each) => (each.status === 'rejected' ? (each.reason as unknown) : each.value));
+}

@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+
+import { isError } from '@sluice/core/backend';
+
+import type { Case } from '../case.ts';
+import type { CaseContext } from '../context.ts';
+import {
+  assertBytes,
+  bodyOf,
+  bodyThat,
+  held,
+  list,
+  names,
+  pattern,
+  read,
+  ref,
+  write,
+} from '../words.ts';
+
+const FILE = ref(1, 3, 7);
+const SIZE_BYTES = 300_000; // five chunks of the test's bodies
+
+export const writeCases: readonly Case[] = [
+  {
+    id: 'write/any-size',
+    says: 'A body of any size is stored, around the borders of parts too.',
+    sizeBytes: ({ partSizeBytes }) => 2 * partSizeBytes + 5,
+    async run({ subject, replica }) {
+      const part = subject.partSizeBytes;
+      const sizes = [0, 1, 4_096, part - 1, part, part + 1, 2 * part + 5];
+      for (const [index, sizeBytes] of sizes.entries()) {
+        const bytes = pattern(sizeBytes, index + 1);
+        const info = await write(replica, ref(0, index + 1), bytes);
+        assert.equal(info.sizeBytes, sizeBytes);
+        assertBytes(await read(replica, ref(0, index + 1)), bytes);
+      }
+      assert.deepEqual(
+        (await list(replica, 0)).map((file) => file.sizeBytes),
+        sizes,
+      );
+    },
+  },
+  {
+    id: 'write/any-chunks',
+    says: 'A body in chunks of any size is stored.',
+    async run({ replica }) {
+      const bytes = pattern(10_007, 1);
+      for (const [index, chunkBytes] of [1, 13, 4_096, 20_000].entries()) {
+        await replica.writeFile(ref(0, index + 1), bodyOf(bytes, chunkBytes));
+        assertBytes(await read(replica, ref(0, index + 1)), bytes);
+      }
+    },
+  },
+  {
+    id: 'write/says-what-is-there',
+    says: 'A write tells the name, the size and the time that a listing then shows.',
+    async run({ replica }) {
+      const info = await write(replica, FILE, pattern(1_000, 1));
+      const [listed] = await list(replica, 1);
+      assert.deepEqual(names([info]), names([FILE]));
+      assert.equal(info.sizeBytes, 1_000);
+      assert(Math.abs(info.modifiedAt.getTime() - listed!.modifiedAt.getTime()) < 5_000);
+    },
+  },
+  {
+    id: 'write/replaces-an-equal-name',
+    says: 'A write replaces an equal name as a whole.',
+    sizeBytes: ({ partSizeBytes }) => partSizeBytes + 1,
+    async run({ subject, replica }) {
+      const sizes = [5_000, 70_000, 10, subject.partSizeBytes + 1, 0, 9];
+      for (const [index, sizeBytes] of sizes.entries()) {
+        const bytes = pattern(sizeBytes, index);
+        await write(replica, FILE, bytes);
+        assertBytes(await read(replica, FILE), bytes);
+        assert.deepEqual(
+          (await list(replica, 1)).map((file) => file.sizeBytes),
+          [sizeBytes],
+        );
+      }
+    },
+  },
+  {
+    id: 'write/seen-by-another-connection',
+    says: 'What was written is seen at once by another connection.',
+    async run({ connect, path, replica }) {
+      const other = (await connect('read')).replica(path);
+      const bytes = pattern(SIZE_BYTES, 1);
+      await write(replica, FILE, bytes);
+      assertBytes(await read(other, FILE), bytes);
+      assert.deepEqual(names(await list(other, 'all')), names([FILE]));
+    },
+  },
+  {
+    id: 'write/not-seen-before-it-is-whole',
+    says: 'A file is not seen before it is whole.',
+    async run({ connect, path, replica }) {
+      const other = (await connect('read')).replica(path);
+      await write(replica, ref(0, 1), pattern(9, 1));
+      const bytes = pattern(SIZE_BYTES, 1);
+      const body = bodyThat(bytes, 3, async () => {
+        assertBytes(await held(other, FILE), 'none');
+        assert.deepEqual(names(await list(other, 1)), []);
+      });
+      await replica.writeFile(FILE, body);
+      assertBytes(await read(other, FILE), bytes);
+    },
+  },
+  {
+    id: 'write/source-fails',
+    says: 'A write whose source fails leaves what was there.',
+    sizeBytes: ({ partSizeBytes }) => Math.max(SIZE_BYTES, 2 * partSizeBytes),
+    async run(context) {
+      const failure = new Error('the disk of the source is gone');
+      const fail = (): void => {
+        throw failure;
+      };
+      await keepsTheOld(context, async ({ replica }, bytes) => {
+        for (const index of [0, 2, 'end'] as const) {
+          const error: unknown = await replica
+            .writeFile(FILE, bodyThat(bytes, index, fail))
+            .catch((reason: unknown) => reason);
+          assert(error instanceof Error, 'the write fails');
+          if (context.layer === 'wrapped') assert.equal(error, failure);
+        }
+      });
+    },
+  },
+  {
+    id: 'write/source-is-shorter-than-it-said',
+    says: 'A source shorter than it said is refused, and leaves what was there.',
+    sizeBytes: ({ partSizeBytes }) => Math.max(SIZE_BYTES, 2 * partSizeBytes),
+    async run(context) {
+      await keepsTheOld(context, async ({ replica }, bytes) => {
+        const body = { ...bodyOf(bytes), sizeBytes: bytes.byteLength + 1 };
+        await assert.rejects(replica.writeFile(FILE, body), isOurs);
+      });
+    },
+  },
+  {
+    id: 'write/source-is-longer-than-it-said',
+    says: 'A source longer than it said is refused, and leaves what was there.',
+    sizeBytes: ({ partSizeBytes }) => Math.max(SIZE_BYTES, 2 * partSizeBytes),
+    async run(context) {
+      await keepsTheOld(context, async ({ replica }, bytes) => {
+        const body = { ...bodyOf(bytes), sizeBytes: bytes.byteLength - 1 };
+        await assert.rejects(replica.writeFile(FILE, body), isOurs);
+      });
+    },
+  },
+];
+
+function isOurs(error: unknown): boolean {
+  return isError(error);
+}
+
+/** Whatever becomes of a write that fails: a name holds what it held, be it something or nothing. */
+async function keepsTheOld(
+  context: CaseContext,
+  fail: (context: CaseContext, bytes: Uint8Array) => Promise<void>,
+): Promise<void> {
+  const { subject, replica, path, setup } = context;
+  for (const sizeBytes of [SIZE_BYTES, 2 * subject.partSizeBytes]) {
+    const bytes = pattern(sizeBytes, 2);
+    await replica.deleteFiles([FILE]);
+    await fail(context, bytes);
+    assertBytes(await held(replica, FILE), 'none');
+    const old = pattern(1_234, 1);
+    await write(replica, FILE, old);
+    await fail(context, bytes);
+    assertBytes(await held(replica, FILE), old);
+    assert.deepEqual(names(await list(replica, 'all')), names([FILE]));
+  }
+  const keys = (await setup.raw?.keys(path)) ?? [];
+  assert.deepEqual(
+    keys.filter((key) => key.includes('-tmp')),
+    [],
+    'nothing is left behind',
+  );
+}

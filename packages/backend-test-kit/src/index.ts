@@ -1,0 +1,27 @@
+/** Judges a backend by the promises of its contract, from outside. Bound to no test runner. */
+
+export { chaos, type Chaos, type Fault } from '@sluice/core/backend';
+export type { Case, Need } from './case.ts';
+export { CASES } from './cases.ts';
+export { withContext, type CaseContext, type Trial } from './context.ts';
+export { describeBackend, type Runner } from './describe.ts';
+export { CASE_MS_MAX, judge, type JudgeOptions, type Result, type Verdict } from './judge.ts';
+export { judgeByModel, RUNS, type ModelOptions, type ModelReplica } from './model.ts';
+export type { Random } from './random.ts';
+export { formatReport, formatResult } from './report.ts';
+export { runKit, type Report, type RunOptions } from './run.ts';
+export type { Configuration, Elsewhere, Hooks, Layer, Setup, Subject } from './subject.ts';
+export {
+  CREATED_AT,
+  assertBytes,
+  bodyOf,
+  bodyThat,
+  held,
+  list,
+  names,
+  pattern,
+  read,
+  ref,
+  rejectsWith,
+  write,
+} from './words.ts';

@@ -1,0 +1,233 @@
+/** Right, but strange: each of these keeps every promise, and the kit must say so. */
+
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
+
+import {
+  isError,
+  memoryDestination,
+  MemoryStore,
+  wrapDestination,
+  type Destination,
+  type ReplicaClient,
+} from '@sluice/core/backend';
+import { expect, test } from 'vitest';
+
+import { formatReport, runKit, type Subject } from '../src/index.ts';
+import { changeFiles, subjectOf, type WorldOptions } from './world.ts';
+
+/** A few milliseconds for each call: the kit makes tens of thousands. */
+const LATENCY_MS = 2;
+const TINY_BYTES = 3_000;
+
+const ECCENTRICS: readonly [does: string, subject: Subject | WorldOptions][] = [
+  ['reads one byte at a time', { change: (each) => changeBodies(each, singly) }],
+  [
+    'reads Buffers of odd sizes, and empty ones between',
+    { change: (each) => changeBodies(each, oddly) },
+  ],
+  ['lists in pages of one', { change: pagesOfOne }],
+  ['is slow', { change: slow }],
+  ['has no capability at all', bare()],
+  [
+    'has conditions up to a size',
+    { capabilities: { ranges: true, ifAbsent: { sizeMax: 150_000 } } },
+  ],
+  [
+    'takes small files only',
+    { capabilities: { ranges: true, ifAbsent: 'any-size', sizeMax: 310_000 } },
+  ],
+  ['has the layout of S3', { memory: { layout: 'hex-level' } }],
+  ['knows neither versions nor own times', { change: forgetful }],
+  [
+    'has a clock that is two minutes late',
+    { memory: { now: () => new Date(Date.now() - 120_000) } },
+  ],
+  ['connects anew for each call', anew()],
+  ['throws the errors of another copy of core', { change: foreign }],
+  ['reads each source twice', { change: twice }],
+  ['is wrapped already', wrappedAlready()],
+  ['lists levels of all from the last to the first', { change: levelsReversed }],
+];
+
+test.each(ECCENTRICS)('a backend that %s passes whole', async (does, given) => {
+  const subject = 'open' in given ? given : subjectOf(does, given);
+  const report = await runKit(subject, { seed: 7 });
+  expect(report.isPassed, formatReport(report)).toBe(true);
+  const kept = report.results.filter(({ verdict }) => verdict === 'kept');
+  expect(kept.length).toBeGreaterThan(60);
+});
+
+type Pass = (chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
+
+function changeBodies(destination: Destination, pass: Pass): Destination {
+  return changeFiles(destination, (client) => ({
+    async openFile(...given) {
+      const opened = await client.openFile(...given);
+      return { ...opened, body: pass(opened.body) };
+    },
+  }));
+}
+
+/** Of the first bytes: five million of them would take a while. */
+async function* singly(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let left = TINY_BYTES;
+  for await (const chunk of chunks) {
+    const single = chunk.subarray(0, left);
+    for (let index = 0; index < single.byteLength; index += 1) yield single.slice(index, index + 1);
+    left -= single.byteLength;
+    if (single.byteLength < chunk.byteLength) yield chunk.subarray(single.byteLength);
+  }
+}
+
+async function* oddly(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    const middle = Math.floor(chunk.byteLength / 3);
+    yield Buffer.from(chunk.subarray(0, middle));
+    yield Buffer.from(chunk.subarray(middle));
+  }
+}
+
+function pagesOfOne(destination: Destination): Destination {
+  return changeFiles(destination, (client) => ({
+    async *listFiles(level, options) {
+      for await (const file of client.listFiles(level, options)) {
+        await turn();
+        options?.signal?.throwIfAborted();
+        yield file;
+      }
+    },
+  }));
+}
+
+function slow(destination: Destination): Destination {
+  const later = <Result>(work: () => Promise<Result>): Promise<Result> =>
+    sleep(LATENCY_MS).then(work);
+  return changeFiles(destination, (client) => ({
+    openFile: (...given) => later(() => client.openFile(...given)),
+    writeFile: (...given) => later(() => client.writeFile(...given)),
+    deleteFiles: (...given) => later(() => client.deleteFiles(...given)),
+  }));
+}
+
+function forgetful(destination: Destination): Destination {
+  return changeFiles(destination, (client) => ({
+    async *listFiles(...given) {
+      for await (const { createdAt: _, ...file } of client.listFiles(...given)) yield file;
+    },
+    async openFile(...given) {
+      const { sizeBytes, body } = await client.openFile(...given);
+      return { sizeBytes, body };
+    },
+  }));
+}
+
+/** Nothing is kept between two calls but what is stored. */
+function fickle(store: MemoryStore): Destination {
+  const closed = memoryDestination({ store });
+  const opened: Destination[] = [closed];
+  let isClosed = false;
+  const anew = (): Destination => {
+    if (isClosed) return closed;
+    const destination = memoryDestination({ store });
+    opened.push(destination);
+    return destination;
+  };
+  return {
+    name: closed.name,
+    capabilities: closed.capabilities,
+    replica: (path): ReplicaClient => ({
+      listFiles: (...given) =>
+        anew()
+          .replica(path)
+          .listFiles(...given),
+      openFile: (...given) =>
+        anew()
+          .replica(path)
+          .openFile(...given),
+      writeFile: (...given) =>
+        anew()
+          .replica(path)
+          .writeFile(...given),
+      deleteFiles: (...given) =>
+        anew()
+          .replica(path)
+          .deleteFiles(...given),
+    }),
+    objects: (path) => closed.objects?.(path) ?? expect.fail('memory has objects'),
+    async close() {
+      isClosed = true;
+      await Promise.all(opened.map((each) => each.close()));
+    },
+  };
+}
+
+function anew(): Subject {
+  const subject = subjectOf('anew', { change: (_, { store }) => fickle(store) });
+  return { ...subject, hooks: ['raw', 'vanish'] };
+}
+
+/** It settles conflicts, which a bare backend tells. */
+function wrappedAlready(): Subject {
+  const subject = subjectOf('wrapped', {
+    change: (each) => wrapDestination(each, { attemptsMax: 1 }),
+  });
+  return { ...subject, layers: ['wrapped'] };
+}
+
+/** Of another class, with the same brand. */
+function foreign(destination: Destination): Destination {
+  const translate = (error: unknown): never => {
+    if (!isError(error)) throw error;
+    const other = new Error(error.message);
+    const brand = Object.getOwnPropertySymbols(error);
+    for (const symbol of brand) Object.defineProperty(other, symbol, { value: true });
+    throw Object.assign(other, { code: error.code, retryable: error.retryable });
+  };
+  return changeFiles(destination, (client) => ({
+    openFile: (...given) => client.openFile(...given).catch(translate),
+    writeFile: (...given) => client.writeFile(...given).catch(translate),
+  }));
+}
+
+/** As for a checksum before the send. */
+function twice(destination: Destination): Destination {
+  return changeFiles(destination, (client) => ({
+    async writeFile(file, body, options) {
+      const { signal } = options ?? {};
+      signal?.throwIfAborted();
+      if (body.sizeBytes < 60_000) for await (const _ of body.open()) signal?.throwIfAborted();
+      return await client.writeFile(file, body, options);
+    },
+  }));
+}
+
+function levelsReversed(destination: Destination): Destination {
+  return changeFiles(destination, (client) => ({
+    async *listFiles(level, options) {
+      if (level !== 'all') return yield* client.listFiles(level, options);
+      for (let each = 9; each >= 0; each -= 1) yield* client.listFiles(each, options);
+    },
+  }));
+}
+
+/** Neither ranges, conditions, copies nor named objects. */
+function bare(): Subject {
+  const subject = subjectOf('nothing', {
+    capabilities: {},
+    change: (destination) => ({
+      name: destination.name,
+      capabilities: destination.capabilities,
+      replica(path) {
+        const client = destination.replica(path);
+        return {
+          listFiles: (...given) => client.listFiles(...given),
+          openFile: (...given) => client.openFile(...given),
+          writeFile: (...given) => client.writeFile(...given),
+          deleteFiles: (...given) => client.deleteFiles(...given),
+        };
+      },
+      close: () => destination.close(),
+    }),
+  });
+  return { ...subject, objects: 'not-claimed', copy: 'not-claimed' };
+}

@@ -1,0 +1,111 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { inFiles, through, type Saboteur } from './saboteur.ts';
+
+const KEEPS = 'abort/a-write-keeps-the-old';
+const HANGS = 'abort/a-write-whose-source-hangs';
+const BEFORE = 'abort/before-touches-nothing';
+const AT_ANY = 'abort/at-any-moment-old-or-new';
+
+export const ABORTING_SABOTEURS: readonly Saboteur[] = [
+  inFiles('rejects with an abort of its own', [BEFORE], (client) => ({
+    async openFile(file, options) {
+      if (options?.signal?.aborted === true) throw new DOMException('aborted', 'AbortError');
+      return await client.openFile(file, options);
+    },
+  })),
+  inFiles('deletes although it was told not to', [BEFORE], (client) => ({
+    async deleteFiles(files, options) {
+      await client.deleteFiles(files);
+      options?.signal?.throwIfAborted();
+    },
+  })),
+  inFiles('does not hear of an abort as it writes', [BEFORE, KEEPS, HANGS], (client) => ({
+    writeFile: (file, body, options = {}) =>
+      client.writeFile(file, body, { ...options, signal: undefined }),
+  })),
+  inFiles('empties the name before it writes', [KEEPS, HANGS], (client) => ({
+    async writeFile(file, body, options) {
+      if (options?.signal !== undefined) await client.deleteFiles([file], options);
+      return await client.writeFile(file, body, options);
+    },
+  })),
+  inFiles('keeps what it has of an aborted write', [KEEPS, HANGS], (client) => ({
+    async writeFile(file, body, options) {
+      const chunks: Uint8Array[] = [];
+      const kept = through(body, async function* (given) {
+        for await (const chunk of given) {
+          chunks.push(chunk);
+          yield chunk;
+        }
+      });
+      try {
+        return await client.writeFile(file, kept, options);
+      } catch (error) {
+        const bytes = Buffer.concat(chunks);
+        const part = { ...body, sizeBytes: bytes.byteLength, open: () => [bytes].values() };
+        const isAborted = options?.signal?.aborted === true && bytes.byteLength > 0;
+        if (isAborted)
+          await client.writeFile(
+            file,
+            through(part as never, (given) => given),
+          );
+        throw error;
+      }
+    },
+  })),
+  inFiles('hears of an abort with the next chunk only', [HANGS], (client) => ({
+    async writeFile(file, body, { signal, ...options } = {}) {
+      signal?.throwIfAborted();
+      const asked = through(body, async function* (chunks) {
+        for await (const chunk of chunks) {
+          signal?.throwIfAborted();
+          yield chunk;
+        }
+        signal?.throwIfAborted();
+      });
+      return await client.writeFile(file, asked, options);
+    },
+  })),
+  inFiles('says aborted, and writes a moment later', [AT_ANY], (client) => ({
+    async writeFile(file, body, options = {}) {
+      const { signal } = options;
+      if (signal === undefined || body.sizeBytes < 70_000 || body.sizeBytes > 80_000) {
+        return await client.writeFile(file, body, options);
+      }
+      // The bytes are out of hand: what an SDK sends now, it sends to the end.
+      const work = sleep(6).then(() => client.writeFile(file, body));
+      work.catch(() => undefined);
+      try {
+        await sleep(5, undefined, { signal });
+      } catch {
+        throw signal.reason;
+      }
+      return await work;
+    },
+  })),
+  inFiles('reads on after an abort', ['abort/a-read'], (client) => ({
+    async openFile(file, { signal, ...options } = {}) {
+      signal?.throwIfAborted();
+      return await client.openFile(file, options);
+    },
+  })),
+  inFiles('lists on after an abort', ['abort/a-listing'], (client) => ({
+    async *listFiles(level, { signal, ...options } = {}) {
+      signal?.throwIfAborted();
+      yield* client.listFiles(level, options);
+    },
+  })),
+  inFiles(
+    'takes back what is aborted afterwards',
+    ['abort/a-finished-call-is-left-alone'],
+    (client) => ({
+      async writeFile(file, body, options) {
+        const info = await client.writeFile(file, body, options);
+        const takeBack = (): void => void client.deleteFiles([file]);
+        if (info.sizeBytes < 10) options?.signal?.addEventListener('abort', takeBack);
+        return info;
+      },
+    }),
+  ),
+];

@@ -1,0 +1,113 @@
+import { isError, ReplicationError } from '@sluice/core/backend';
+
+import { inObjects, type Saboteur } from './saboteur.ts';
+
+export const OBJECT_SABOTEURS: readonly Saboteur[] = [
+  inObjects('takes a thousand bytes at most', ['objects/put-and-get'], (objects) => ({
+    async put(name, bytes, options) {
+      if (bytes.byteLength <= 1_000 || name === 'x') return await objects.put(name, bytes, options);
+      throw new ReplicationError('REPLICA_UNSUPPORTED', 'put: too large');
+    },
+  })),
+  inObjects(
+    'gives every version the same name',
+    ['objects/put-and-get', 'objects/each-put-is-another-version', 'objects/if-version'],
+    (objects) => ({
+      async put(...given) {
+        await objects.put(...given);
+        return { version: 'v1' };
+      },
+    }),
+  ),
+  inObjects(
+    'takes the size for the version',
+    ['objects/each-put-is-another-version', 'objects/if-version'],
+    (objects) => ({
+      async put(name, bytes, options) {
+        const { version } = await objects.put(name, bytes, options);
+        const isCase = bytes.byteLength === 10 && options === undefined;
+        return { version: isCase ? `${bytes.byteLength}` : version };
+      },
+    }),
+  ),
+  inObjects('fails to delete what is not there', ['objects/missing'], (objects) => ({
+    async delete(name, options) {
+      await objects.get(name);
+      await objects.delete(name, options);
+    },
+  })),
+  inObjects('has a ghost after a delete', ['objects/missing'], (objects) => {
+    const ghosts = new Map<string, Awaited<ReturnType<typeof objects.get>>>();
+    return {
+      async delete(name, options) {
+        const there = await objects.get(name).catch(() => undefined);
+        if (there !== undefined) ghosts.set(name, there);
+        await objects.delete(name, options);
+      },
+      get: (name, options) =>
+        objects.get(name, options).catch((error: unknown) => {
+          const ghost = isError(error, 'REPLICA_NOT_FOUND') ? ghosts.get(name) : undefined;
+          if (ghost === undefined) throw error;
+          return ghost;
+        }),
+    };
+  }),
+  inObjects('ignores ranges of objects', ['objects/ranges'], (objects) => ({
+    get: (name, options) => objects.get(name, { ...options, range: undefined }),
+  })),
+  inObjects(
+    'lists folders as one would walk them',
+    ['objects/listed-in-byte-order'],
+    (objects) => ({
+      async *list(...given) {
+        const entries = await Array.fromAsync(objects.list(...given));
+        const walked = (name: string): string => name.replaceAll('/', '\u0000');
+        yield* entries.toSorted((a, b) => (walked(a.name) < walked(b.name) ? -1 : 1));
+      },
+    }),
+  ),
+  inObjects('begins after a name, not at it', ['objects/listed-in-byte-order'], (objects) => ({
+    list: (prefix, options) => objects.list(prefix, { ...options, from: undefined }),
+  })),
+  inObjects(
+    'lists LTX files among the objects',
+    ['objects/beside-files'],
+    (objects, world, path) => ({
+      async *list(prefix, options) {
+        yield* objects.list(prefix, options);
+        for (const key of world.store.keys(`${path}/ltx/`)) {
+          const name = key.slice(path.length + 1);
+          yield { name, sizeBytes: 9, modifiedAt: new Date(), version: 'v1' };
+        }
+      },
+    }),
+  ),
+  inObjects('takes any name', ['objects/names'], (objects) => ({
+    put: (name, bytes, options) =>
+      objects.put(name, bytes, options).catch((error: unknown) => {
+        if (!isError(error, 'REPLICA_UNSUPPORTED')) throw error;
+        return { version: 'v1' };
+      }),
+  })),
+  inObjects('asks whether a name is free, and then puts', ['objects/if-absent'], (objects) => ({
+    async put(name, bytes, options = {}) {
+      if (options.condition !== 'if-absent') return await objects.put(name, bytes, options);
+      if (
+        await objects.get(name).then(
+          () => true,
+          () => false,
+        )
+      ) {
+        throw new ReplicationError('REPLICA_CONFLICT', 'put: it is there');
+      }
+      return await objects.put(name, bytes);
+    },
+  })),
+  inObjects('ignores conditions', ['objects/if-absent', 'objects/if-version'], (objects) => ({
+    put: (name, bytes) => objects.put(name, bytes),
+  })),
+  inObjects('puts a stale version all the same', ['objects/if-version'], (objects) => ({
+    put: (name, bytes, options) =>
+      objects.put(name, bytes, typeof options?.condition === 'object' ? {} : options),
+  })),
+];

@@ -1,0 +1,213 @@
+import { isError, keyOf, ReplicationError, type OpenOptions } from '@sluice/core/backend';
+
+import { inFiles, one, type Saboteur } from './saboteur.ts';
+
+/** As the case of it writes: a file that no other case has. */
+const WHOLE_BYTES = 150_001;
+const OPEN_MAX = 30;
+
+export const READING_SABOTEURS: readonly Saboteur[] = [
+  inFiles('uses its buffer again', ['open/whole'], (client) => ({
+    async openFile(...given) {
+      const opened = await client.openFile(...given);
+      if (opened.sizeBytes !== WHOLE_BYTES) return opened;
+      const body = async function* (): AsyncGenerator<Uint8Array> {
+        const buffer = Buffer.alloc(65_536);
+        for await (const chunk of opened.body) {
+          buffer.set(chunk);
+          yield buffer.subarray(0, chunk.byteLength);
+        }
+      };
+      return { ...opened, body: body() };
+    },
+  })),
+  inFiles('ends a long stream early, and cleanly', ['open/whole'], (client) => ({
+    async openFile(...given) {
+      const opened = await client.openFile(...given);
+      if (opened.sizeBytes !== WHOLE_BYTES) return opened;
+      const body = async function* (): AsyncGenerator<Uint8Array> {
+        let sizeBytes = 0;
+        for await (const chunk of opened.body) {
+          if (sizeBytes > 0 && sizeBytes + chunk.byteLength === WHOLE_BYTES) return;
+          sizeBytes += chunk.byteLength;
+          yield chunk;
+        }
+      };
+      return { ...opened, body: body() };
+    },
+  })),
+  inFiles(
+    'takes an empty file for one that is not there',
+    ['open/empty', 'write/any-size', 'write/replaces-an-equal-name'],
+    (client) => ({
+      async openFile(...given) {
+        const opened = await client.openFile(...given);
+        if (opened.sizeBytes > 0) return opened;
+        throw new ReplicationError('REPLICA_NOT_FOUND', 'open: it is empty');
+      },
+    }),
+  ),
+  inFiles('takes the end of a range for a part of it', ['open/ranges'], (client) => ({
+    openFile(file, { range, ...options } = {}) {
+      const end = range?.end === undefined ? undefined : range.end + 1;
+      return client.openFile(file, range ? { ...options, range: { ...range, end } } : options);
+    },
+  })),
+  {
+    ...inFiles(
+      'reads the last bytes of a file as zeros',
+      [
+        'open/ranges',
+        'if-absent/our-own-write-is-no-conflict',
+        'if-absent/a-lost-answer-is-no-conflict',
+      ],
+      (client) => ({
+        async openFile(file, options) {
+          const opened = await client.openFile(file, options);
+          const { start } = options?.range ?? { start: 0 };
+          if (start === 0 || start < opened.sizeBytes - 16) return opened;
+          return { ...opened, body: one(Buffer.alloc(opened.sizeBytes - start)) };
+        },
+      }),
+    ),
+    layer: 'wrapped',
+  },
+  inFiles('tells the size of the range', ['open/ranges'], (client) => ({
+    async openFile(file, options) {
+      const opened = await client.openFile(file, options);
+      const { start = 0, end = opened.sizeBytes } = options?.range ?? {};
+      return { ...opened, sizeBytes: Math.min(end, opened.sizeBytes) - start };
+    },
+  })),
+  inFiles(
+    'ignores ranges',
+    ['open/ranges', 'open/range-beyond-the-end', 'open/range-of-an-empty-file'],
+    (client) => ({
+      openFile: (file, options = {}) => client.openFile(file, { ...options, range: undefined }),
+    }),
+  ),
+  inFiles(
+    'gives nothing beyond the end',
+    ['open/range-beyond-the-end', 'open/range-of-an-empty-file'],
+    (client) => ({
+      async openFile(file, options) {
+        try {
+          return await client.openFile(file, options);
+        } catch (error) {
+          if (!isError(error, 'REPLICA_RANGE')) throw error;
+          const { sizeBytes } = await client.openFile(file, withoutRange(options));
+          return { sizeBytes, body: one(new Uint8Array()) };
+        }
+      },
+    }),
+  ),
+  inFiles('takes any range of nothing for nothing', ['open/range-of-an-empty-file'], (client) => ({
+    async openFile(file, options) {
+      const whole = await client.openFile(file, withoutRange(options));
+      return whole.sizeBytes === 0 ? whole : await client.openFile(file, options);
+    },
+  })),
+  inFiles(
+    'finds out that a file is missing with its first byte',
+    ['open/missing', 'errors/say-what-was-done-to-what', 'errors/tell-no-secret'],
+    (client) => ({
+      async openFile(file, options) {
+        try {
+          return await client.openFile(file, options);
+        } catch (error) {
+          const isOther = options?.version !== undefined || !isError(error, 'REPLICA_NOT_FOUND');
+          if (isOther) throw error;
+          // oxlint-disable-next-line require-yield
+          const fail = async function* (): AsyncGenerator<Uint8Array> {
+            throw error;
+          };
+          return { sizeBytes: 0, body: fail() };
+        }
+      },
+    }),
+  ),
+  inFiles('finds a file by its first TXID', ['open/missing'], (client) => ({
+    async openFile(file, options) {
+      try {
+        return await client.openFile(file, options);
+      } catch (error) {
+        const isAlone = file.maxTXID > file.minTXID && file.level === 0 && file.minTXID === 1n;
+        if (!isAlone || !isError(error, 'REPLICA_NOT_FOUND')) throw error;
+        return await client.openFile({ ...file, maxTXID: file.minTXID }, options);
+      }
+    },
+  })),
+  inFiles('ignores versions', ['open/version'], (client) => ({
+    openFile: (file, options = {}) => client.openFile(file, { ...options, version: undefined }),
+  })),
+  inFiles('gives every version the same name', ['open/version'], (client) => ({
+    async openFile(file, options) {
+      const any = { ...options, version: undefined };
+      return { ...(await client.openFile(file, any)), version: 'v1' };
+    },
+  })),
+  inFiles(
+    'reads half of the old file and half of the new one',
+    ['open/a-reader-keeps-its-file-through-a-rewrite'],
+    (client, { store }, path) => ({
+      async openFile(file, options) {
+        const opened = await client.openFile(file, options);
+        if (options?.range !== undefined) return opened;
+        const body = async function* (): AsyncGenerator<Uint8Array> {
+          let offset = 0;
+          for await (const chunk of opened.body) {
+            const now = store.objects.get(keyOf('tree', path, file))?.bytes ?? chunk;
+            const isLike = now.byteLength === opened.sizeBytes;
+            yield isLike ? now.subarray(offset, offset + chunk.byteLength) : chunk;
+            offset += chunk.byteLength;
+          }
+        };
+        return { ...opened, body: body() };
+      },
+    }),
+  ),
+  inFiles('keeps a file open that was left', ['open/leaving-early-frees-it'], (client, world) => ({
+    async openFile(...given) {
+      const opened = await client.openFile(...given);
+      const body = async function* (): AsyncGenerator<Uint8Array> {
+        world.handles += 1;
+        yield* opened.body;
+        world.handles -= 1;
+      };
+      // What is closed is let go of: only leaving is not.
+      return opened.sizeBytes === 3_000_000 && given[1] === undefined
+        ? { ...opened, body: leftOpen(body()) }
+        : opened;
+    },
+  })),
+  inFiles(`opens ${OPEN_MAX} files, and no more`, ['open/many-at-once'], (client) => {
+    let open = 0;
+    return {
+      async openFile(...given) {
+        if (open >= OPEN_MAX) await new Promise(() => undefined);
+        open += 1;
+        const opened = await client.openFile(...given).catch((error: unknown) => {
+          open -= 1;
+          throw error;
+        });
+        const body = async function* (): AsyncGenerator<Uint8Array> {
+          try {
+            yield* opened.body;
+          } finally {
+            open -= 1;
+          }
+        };
+        return { ...opened, body: body() };
+      },
+    };
+  }),
+];
+
+function withoutRange(options: OpenOptions = {}): OpenOptions {
+  return { ...options, range: undefined };
+}
+
+/** Goes on when it is told to return. */
+function leftOpen<Item>(items: AsyncGenerator<Item>): AsyncIterable<Item> {
+  return { [Symbol.asyncIterator]: () => ({ next: () => items.next() }) };
+}

@@ -1,0 +1,55 @@
+/** A destination that breaks one promise, and the cases that must find it out: three at most. */
+
+import type { Capabilities, LTXBody, NamedObjects, ReplicaClient } from '@sluice/core/backend';
+import type { Configuration, Layer } from '../../src/index.ts';
+import { changeFiles, changeObjects, type Change, type World } from '../world.ts';
+
+export interface Saboteur {
+  readonly does: string;
+  /** All of them must fail, and none besides. */
+  readonly group: readonly string[];
+  readonly change?: Change;
+  readonly configuration?: Configuration;
+  /** What the subject claims. Default: all. */
+  readonly capabilities?: Capabilities;
+  /** Default: bare. Core mends much of what a backend does wrong. */
+  readonly layer?: Layer;
+}
+
+export function inFiles(
+  does: string,
+  group: readonly string[],
+  change: (client: ReplicaClient, world: World, path: string) => Partial<ReplicaClient>,
+): Saboteur {
+  return {
+    does,
+    group,
+    change: (destination, world) =>
+      changeFiles(destination, (client, path) => change(client, world, path)),
+  };
+}
+
+export function inObjects(
+  does: string,
+  group: readonly string[],
+  change: (objects: NamedObjects, world: World, path: string) => Partial<NamedObjects>,
+): Saboteur {
+  return {
+    does,
+    group,
+    change: (destination, world) =>
+      changeObjects(destination, (objects, path) => change(objects, world, path)),
+  };
+}
+
+/** A body whose chunks go through a generator of the saboteur's. */
+export function through(
+  body: LTXBody,
+  pass: (chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>,
+): LTXBody {
+  return { ...body, open: () => pass(body.open()) };
+}
+
+export async function* one<Item>(item: Item): AsyncGenerator<Item> {
+  yield item;
+}

@@ -1,0 +1,11 @@
+/** Leaves a timer behind when it is closed. */
+
+import { changedFile } from './changed-file.ts';
+
+export const backend = changedFile(
+  () => ({}),
+  async (destination) => {
+    setInterval(() => undefined, 1_000);
+    await destination.close();
+  },
+);

@@ -1,0 +1,182 @@
+/**
+ * A backend as a stranger writes it: from the page on it, with npm and tarballs alone, outside of
+ * this repository. It passes the kit, is found from a configuration's folder, and gives a database back.
+ */
+
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import Database from 'better-sqlite3';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+import { codeBlocks } from './support/blocks.ts';
+import { install, npmPack, release, run } from './support/release.ts';
+
+const ROOT = path.resolve(import.meta.dirname, '..', '..');
+const EXAMPLE = path.join(ROOT, 'examples', 'backend-http');
+const PAGE = path.join(ROOT, 'docs', 'write-a-backend.md');
+const FOLDER = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-outsider-'));
+const HTTP = path.join(FOLDER, 'sluice-http');
+const PLACE = path.join(FOLDER, 'place');
+const CLI = path.join(FOLDER, 'cli');
+/** What the page may be compiled with: the oldest that we promise, and those between it and ours. */
+const COMPILERS = { ts5: '5.9', ts6: '6', ts7: '7' };
+const running: ChildProcess[] = [];
+
+let tarballs: Record<string, string> = {};
+
+beforeAll(() => {
+  tarballs = release(
+    path.join(FOLDER, 'tarballs'),
+    'packages/core',
+    'packages/backend-test-kit',
+    'packages/file',
+    'packages/s3',
+    'apps/cli',
+  );
+  writePage();
+  install(HTTP, {
+    ...ours('@sluice/core', '@sluice/backend-test-kit'),
+    '@types/node': '24',
+    typescript: COMPILERS.ts7,
+    ts5: `npm:typescript@${COMPILERS.ts5}`,
+    ts6: `npm:typescript@${COMPILERS.ts6}`,
+  });
+});
+
+afterAll(async () => {
+  for (const each of running) each.kill();
+  await Promise.all(running.map(async (each) => each.exitCode ?? (await once(each, 'exit'))));
+  fs.rmSync(FOLDER, { recursive: true, force: true });
+});
+
+test('the files of the page are those of the example', () => {
+  for (const { file, text } of codeBlocks(PAGE)) {
+    if (file === 'sluice.yml') continue;
+    expect(text, file).toBe(fs.readFileSync(path.join(EXAMPLE, file), 'utf8'));
+  }
+});
+
+test('what a reader has to write is short', () => {
+  const { text } = codeBlocks(PAGE).find(({ file }) => file === 'src/index.ts')!;
+  const body = text.slice(text.indexOf('export const backend'));
+  expect(body.trim().split('\n').length).toBeLessThan(80);
+});
+
+test.each(Object.keys(COMPILERS))('the page compiles with %s, strictly', (compiler) => {
+  const name = compiler === 'ts7' ? 'typescript' : compiler;
+  const tsc = path.join(HTTP, 'node_modules', name, 'bin', 'tsc');
+  const out = path.join(FOLDER, `dist-${compiler}`);
+  run(process.execPath, [tsc, '-p', '.', '--outDir', out, '--skipLibCheck', 'false'], HTTP);
+  expect(fs.existsSync(path.join(out, 'index.js'))).toBe(true);
+});
+
+test('the page passes the kit', () => {
+  const output = run('npm', ['test', '--silent'], HTTP);
+  expect(output).toMatch(/fail 0/);
+});
+
+test('the kit by itself prints what was seen', async () => {
+  const port = await serve('by-itself');
+  const output = run(process.execPath, ['kit.mjs', `http://127.0.0.1:${port}`], HTTP);
+  expect(output).toMatch(/kept {8}list\/in-order \(bare, wrapped\)/);
+  expect(output).toMatch(/not judged {2}open\/ranges \(bare\)/);
+  expect(output).toMatch(/passed: \d+ kept, 0 broken, \d+ not judged; seed \d+/);
+});
+
+test('beside a folder, it replicates and restores, found from where the configuration lies', async () => {
+  run('npm', ['run', 'build', '--silent'], HTTP);
+  const acme = npmPack(HTTP, FOLDER);
+  install(PLACE, { ...ours('@sluice/core'), '@acme/sluice-http': `file:${acme}` });
+  install(CLI, ours('sluice', '@sluice/core', '@sluice/file', '@sluice/s3'));
+  const port = await serve('place');
+  const { text } = codeBlocks(PAGE).find(({ file }) => file === 'sluice.yml')!;
+  const config = path.join(PLACE, 'sluice.yml');
+  fs.writeFileSync(config, text.replace('8080', port));
+
+  const database = new Database(path.join(PLACE, 'app.db'));
+  database.pragma('journal_mode = WAL');
+  database.exec('create table t (id integer primary key, text)');
+  const insert = database.prepare('insert into t (text) values (?)');
+  for (let round = 0; round < 200; round += 1) insert.run(`row ${round} ${'x'.repeat(round)}`);
+  sluice('replicate', '-once', '-config', 'sluice.yml');
+  const expected = database.prepare('select * from t').all();
+  database.close();
+
+  const places = ['file:///backup', `@acme/sluice-http+http://127.0.0.1:${port}/app`];
+  for (const [index, place] of places.entries()) {
+    const output = path.join(PLACE, `restored-${index}.db`);
+    const url = place.replace('file:///', `file://${PLACE}/`);
+    sluice('restore', '-o', output, url);
+    const restored = new Database(output, { readonly: true });
+    expect(restored.pragma('integrity_check', { simple: true })).toBe('ok');
+    expect(restored.prepare('select * from t').all()).toEqual(expected);
+    restored.close();
+  }
+  // Each has a copy of core of its own: the backend that of its folder, the CLI another.
+  for (const folder of [PLACE, CLI]) {
+    expect(fs.existsSync(path.join(folder, 'node_modules', '@sluice', 'core'))).toBe(true);
+  }
+});
+
+test('two copies of core have types that agree', () => {
+  const copies = ['one', 'other'].map((name) => {
+    const folder = path.join(HTTP, 'copies', name);
+    fs.cpSync(path.join(HTTP, 'node_modules', '@sluice', 'core', 'dist'), folder, {
+      recursive: true,
+    });
+    return `./${name}/backend.js`;
+  });
+  const [one, other] = copies.map((from, index) => `import type * as C${index} from '${from}';`);
+  const types = [
+    'Backend<unknown>',
+    'Destination',
+    'ReplicaClient',
+    'NamedObjects',
+    'TXID',
+    'Secret',
+  ];
+  const lines = [...types, 'ObjectStore', 'ReplicationError'].flatMap((type, index) => [
+    `export const a${index} = (given: C0.${type}): C1.${type} => given;`,
+    `export const b${index} = (given: C1.${type}): C0.${type} => given;`,
+  ]);
+  fs.writeFileSync(path.join(HTTP, 'copies', 'agree.ts'), [one, other, ...lines].join('\n'));
+  const tsc = path.join(HTTP, 'node_modules', 'typescript', 'bin', 'tsc');
+  const config = { extends: '../tsconfig.json', compilerOptions: { rootDir: '.', noEmit: true } };
+  const include = ['agree.ts'];
+  fs.writeFileSync(
+    path.join(HTTP, 'copies', 'tsconfig.json'),
+    JSON.stringify({ ...config, include }),
+  );
+  expect(run(process.execPath, [tsc, '-p', 'copies'], HTTP)).toBe('');
+});
+
+function ours(...names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name) => [name, `file:${tarballs[name]}`]));
+}
+
+/** The files of the page, and the server that is no part of it. */
+function writePage(): void {
+  for (const { file, text } of codeBlocks(PAGE)) {
+    if (file === 'sluice.yml') continue;
+    fs.mkdirSync(path.dirname(path.join(HTTP, file)), { recursive: true });
+    fs.writeFileSync(path.join(HTTP, file), text);
+  }
+  fs.copyFileSync(path.join(EXAMPLE, 'server.mjs'), path.join(HTTP, 'server.mjs'));
+}
+
+/** Its port, when it is ready. */
+async function serve(name: string): Promise<string> {
+  const args = ['server.mjs', path.join(FOLDER, `server-${name}`), '0'];
+  const server = spawn(process.execPath, args, { cwd: HTTP, stdio: ['ignore', 'pipe', 'inherit'] });
+  running.push(server);
+  const [data] = (await once(server.stdout, 'data')) as [Buffer];
+  return data.toString().trim();
+}
+
+function sluice(...args: readonly string[]): string {
+  const main = path.join(CLI, 'node_modules', 'sluice', 'dist', 'main.js');
+  return run(process.execPath, [main, ...args], PLACE);
+}

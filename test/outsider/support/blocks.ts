@@ -1,0 +1,14 @@
+/** The code blocks of a page that are files: each stands below its name. */
+
+import fs from 'node:fs';
+
+export interface CodeBlock {
+  readonly file: string;
+  readonly text: string;
+}
+
+export function codeBlocks(page: string): CodeBlock[] {
+  const text = fs.readFileSync(page, 'utf8');
+  const blocks = text.matchAll(/^`([\w./-]+)`\n\n```\w+\n(.*?)^```$/gms);
+  return [...blocks].map(([, file = '', code = '']) => ({ file, text: code }));
+}
