@@ -55,14 +55,18 @@ export {
   type Layout,
 } from './replica/layout.ts';
 export { bodyFromBytes } from './replica/body.ts';
+export { Budget } from './replica/budget.ts';
 export { compareFiles } from './replica/checked.ts';
 export { OBJECT_BYTES_MAX } from './replica/conflict.ts';
 export { describeFile, describeReplica } from './replica/describe.ts';
+export { Limiter } from './replica/limit.ts';
 export { memoryDestination, type MemoryOptions } from './replica/memory.ts';
 export { MemoryStore } from './replica/memory-place.ts';
+export { PartReader, partSizeFor } from './replica/part-reader.ts';
 export { readBytes } from './replica/read-bytes.ts';
 export { untilAborted } from './replica/until-aborted.ts';
 export { formatTimestamp, parseTimestamp } from './replica/timestamp.ts';
+export { Work, type RequestOptions, type WhenAborted } from './replica/work.ts';
 
 export { formatBytes, parseBytes } from './config/bytes.ts';
 export { formatDuration, parseDuration } from './config/duration.ts';

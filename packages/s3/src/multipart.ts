@@ -3,14 +3,13 @@
  * there are removed, in the background: the call does not wait for it, the destination's close does.
  */
 
-import { messageOf } from '@sluice/core/backend';
+import { messageOf, partSizeFor } from '@sluice/core/backend';
 import type { Bucket } from './bucket.ts';
 import { contentMD5, customerKey, storage } from './headers.ts';
 import { request } from './requests.ts';
 import { openSource, type Upload, type Uploaded } from './source.ts';
 import { dateOf } from './wire.ts';
 
-const MIB = 1024 * 1024;
 /** Tries to remove what an upload leaves behind. What then is still there is for a lifecycle rule. */
 const ABANDON_ATTEMPTS_MAX = 3;
 const ABANDON_DELAY_MS = 250;
@@ -46,12 +45,6 @@ export async function uploadParts(bucket: Bucket, of: Upload): Promise<Uploaded>
     void bucket.work.keep(abandon(bucket, place, of.what));
     throw error;
   }
-}
-
-/** The smallest whole number of MiB from the configured size with which the parts are not too many. */
-export function partSizeFor(sizeBytes: number, configuredBytes: number, partsMax: number): number {
-  const least = Math.ceil(sizeBytes / partsMax);
-  return least <= configuredBytes ? configuredBytes : Math.ceil(least / MIB) * MIB;
 }
 
 /**

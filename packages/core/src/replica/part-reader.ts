@@ -1,6 +1,15 @@
 /** Reads a body in parts of one size, each in memory; the last may be smaller. */
 
-import { ReplicationError, type LTXBody } from '@sluice/core/backend';
+import { ReplicationError } from '../error.ts';
+import type { LTXBody } from './client.ts';
+
+const MIB = 1024 * 1024;
+
+/** The smallest whole number of MiB from the configured size with which the parts are not too many. */
+export function partSizeFor(sizeBytes: number, configuredBytes: number, partsMax: number): number {
+  const least = Math.ceil(sizeBytes / partsMax);
+  return least <= configuredBytes ? configuredBytes : Math.ceil(least / MIB) * MIB;
+}
 
 export class PartReader {
   readonly #iterator: AsyncIterator<Uint8Array>;
