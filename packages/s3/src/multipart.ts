@@ -3,7 +3,7 @@
  * there are removed, in the background: the call does not wait for it, the destination's close does.
  */
 
-import { messageOf, partSizeFor } from '@sluice/core/backend';
+import { messageOf, partSizeFor, sendParts } from '@sluice/core/backend';
 import type { Bucket } from './bucket.ts';
 import { contentMD5, customerKey, storage } from './headers.ts';
 import { request } from './requests.ts';
@@ -29,7 +29,7 @@ export async function uploadParts(bucket: Bucket, of: Upload): Promise<Uploaded>
   const { client, sdk } = bucket;
   const place = await create(bucket, of);
   try {
-    const parts = await sendParts(bucket, of, place);
+    const parts = await sendAll(bucket, of, place);
     const command = new sdk.CompleteMultipartUploadCommand({
       ...place,
       MultipartUpload: { Parts: parts },
@@ -75,47 +75,19 @@ async function create(bucket: Bucket, of: Upload): Promise<Place> {
   }
 }
 
-async function sendParts(bucket: Bucket, of: Upload, place: Place): Promise<SentPart[]> {
+async function sendAll(bucket: Bucket, of: Upload, place: Place): Promise<SentPart[]> {
   const { budget, config, preset, work } = bucket;
   const { sizeBytes } = of.body;
-  const partBytes = partSizeFor(sizeBytes, config.partSizeBytes, preset.partsMax);
-  const reader = openSource(bucket, of);
-  const failed = new AbortController();
-  const signals = [of.signal, work.closing, failed.signal];
-  const sending: Promise<SentPart>[] = [];
-  // Memory of parts that have been answered is used again: the garbage of a fast upload would
-  // otherwise be a multiple of what the budget says.
-  const spare: Uint8Array[] = [];
-  try {
-    for (let number = 1; (number - 1) * partBytes < sizeBytes; number += 1) {
-      const giveBack = await budget.take(partBytes, signals);
-      try {
-        const memory = spare.pop() ?? Buffer.allocUnsafeSlow(partBytes);
-        const bytes = await reader.next(partBytes, memory);
-        for (const signal of signals) signal?.throwIfAborted();
-        const part = { ...place, PartNumber: number };
-        const sent = sendPart(bucket, of, part, bytes, failed.signal)
-          .then((answer) => {
-            spare.push(memory);
-            return answer;
-          })
-          .finally(giveBack);
-        // The first part that fails ends the others, and is what the call tells.
-        sent.catch((error: unknown) => failed.abort(error));
-        sending.push(sent);
-      } catch (error) {
-        giveBack();
-        throw error;
-      }
-    }
-    return await Promise.all(sending);
-  } catch (error) {
-    failed.abort(error);
-    await Promise.allSettled(sending); // no part comes after the clean-up
-    throw error;
-  } finally {
-    await reader.close();
-  }
+  const parts = {
+    reader: openSource(bucket, of),
+    sizeBytes,
+    partBytes: partSizeFor(sizeBytes, config.partSizeBytes, preset.partsMax),
+    budget,
+    signals: [of.signal, work.closing],
+  };
+  return await sendParts(parts, (bytes, index, failed) =>
+    sendPart(bucket, of, { ...place, PartNumber: index + 1 }, bytes, failed),
+  );
 }
 
 async function sendPart(

@@ -2,6 +2,7 @@
 
 import { ReplicationError } from '../error.ts';
 import type { LTXBody } from './client.ts';
+import { untilAborted } from './until-aborted.ts';
 
 const MIB = 1024 * 1024;
 
@@ -9,6 +10,15 @@ const MIB = 1024 * 1024;
 export function partSizeFor(sizeBytes: number, configuredBytes: number, partsMax: number): number {
   const least = Math.ceil(sizeBytes / partsMax);
   return least <= configuredBytes ? configuredBytes : Math.ceil(least / MIB) * MIB;
+}
+
+/** Opens a body, to be left at once when a signal aborts, even if its source hangs. */
+export function openParts(
+  body: Pick<LTXBody, 'sizeBytes' | 'open'>,
+  what: string,
+  ...signals: readonly (AbortSignal | undefined)[]
+): PartReader {
+  return new PartReader(untilAborted(body.open(), ...signals), body.sizeBytes, what);
 }
 
 export class PartReader {

@@ -1,7 +1,7 @@
 import v8 from 'node:v8';
 import vm from 'node:vm';
 import { describe, expect, test } from 'vitest';
-import { leavable } from '../src/leavable.ts';
+import { untilAborted } from '../../src/replica/until-aborted.ts';
 
 v8.setFlagsFromString('--expose-gc');
 const collectGarbage = vm.runInNewContext('gc') as () => void;
@@ -17,14 +17,14 @@ const hanging: AsyncIterable<Uint8Array> = {
 
 test('gives what the source gives', async () => {
   const { signal } = new AbortController();
-  const given = await Array.fromAsync(leavable(chunks(5), [signal, undefined]));
+  const given = await Array.fromAsync(untilAborted(chunks(5), signal, undefined));
   expect(given.map((chunk) => chunk[0])).toEqual([0, 1, 2, 3, 4]);
 });
 
 test('holds none of what it has given', async () => {
   const { signal } = new AbortController();
   const given: WeakRef<Uint8Array>[] = [];
-  for await (const chunk of leavable(chunks(200), [signal])) {
+  for await (const chunk of untilAborted(chunks(200), signal)) {
     given.push(new WeakRef(chunk));
     if (given.length < 200) continue;
     await new Promise((resolve) => setImmediate(resolve)); // what runs may hold the latest
@@ -38,7 +38,7 @@ describe('an abort', () => {
   test('ends the wait for a source that hangs', async () => {
     const controller = new AbortController();
     const reason = new Error('not wanted');
-    const reading = Array.fromAsync(leavable(hanging, [undefined, controller.signal]));
+    const reading = Array.fromAsync(untilAborted(hanging, undefined, controller.signal));
     controller.abort(reason);
     await expect(reading).rejects.toBe(reason);
   });
@@ -55,7 +55,7 @@ describe('an abort', () => {
       }
     };
     const reading = async (): Promise<void> => {
-      for await (const _ of leavable(source(), [controller.signal])) controller.abort(reason);
+      for await (const _ of untilAborted(source(), controller.signal)) controller.abort(reason);
     };
     await expect(reading()).rejects.toBe(reason);
     await expect.poll(() => closed).toBe(true);
@@ -68,7 +68,7 @@ test('what the source throws comes through, and leaving early closes it', async 
     yield* chunks(1);
     throw failure;
   };
-  await expect(Array.fromAsync(leavable(failing(), []))).rejects.toBe(failure);
+  await expect(Array.fromAsync(untilAborted(failing()))).rejects.toBe(failure);
   let closed = false;
   const source = async function* (): AsyncGenerator<Uint8Array> {
     try {
@@ -77,6 +77,6 @@ test('what the source throws comes through, and leaving early closes it', async 
       closed = true;
     }
   };
-  for await (const _ of leavable(source(), [])) break;
+  for await (const _ of untilAborted(source())) break;
   expect(closed).toBe(true);
 });
