@@ -85,8 +85,8 @@ async function sendAll(bucket: Bucket, of: Upload, place: Place): Promise<SentPa
     budget,
     signals: [of.signal, work.closing],
   };
-  return await sendParts(parts, (bytes, index, failed) =>
-    sendPart(bucket, of, { ...place, PartNumber: index + 1 }, bytes, failed),
+  return await sendParts(parts, (bytes, index, over) =>
+    sendPart(bucket, of, { ...place, PartNumber: index + 1 }, bytes, over),
   );
 }
 
@@ -95,7 +95,7 @@ async function sendPart(
   of: Upload,
   place: Place & { readonly PartNumber: number },
   bytes: Uint8Array,
-  failed: AbortSignal,
+  over: AbortSignal,
 ): Promise<SentPart> {
   const { client, sdk } = bucket;
   const command = new sdk.UploadPartCommand({
@@ -105,7 +105,7 @@ async function sendPart(
     ...contentMD5(bucket, bytes),
     ...customerKey(bucket),
   });
-  const options = { signals: [of.signal, failed], whenAborted: 'cut' } as const;
+  const options = { signals: [over], whenAborted: 'cut' } as const;
   const { ETag } = await request(bucket, of.what, options, (abortSignal) =>
     client.send(command, { abortSignal }),
   );

@@ -9,40 +9,45 @@ export interface PartsToSend {
   readonly sizeBytes: number;
   readonly partBytes: number;
   readonly budget: Budget;
-  /** Each ends the upload. */
+  /** Each ends the upload, and what is on its way. */
   readonly signals: readonly (AbortSignal | undefined)[];
 }
 
 /**
- * What `send` gave for each part, in their order. `index` counts from 0. The first failure aborts
- * the signal that the others were given, and is thrown when all of them have ended: no part comes
- * after the clean-up.
+ * What `send` gave for each part, in their order. `index` counts from 0. `over` aborts with the
+ * first failure, or with whatever else ends the upload; that is thrown when all parts have ended:
+ * none comes after the clean-up.
  */
 export async function sendParts<Sent>(
-  { reader, sizeBytes, partBytes, budget, signals: given }: PartsToSend,
-  send: (bytes: Uint8Array, index: number, failed: AbortSignal) => Promise<Sent>,
+  { reader, sizeBytes, partBytes, budget, signals }: PartsToSend,
+  send: (bytes: Uint8Array, index: number, over: AbortSignal) => Promise<Sent>,
 ): Promise<Sent[]> {
-  const failed = new AbortController();
-  const signals = [...given, failed.signal];
+  const ending = new AbortController();
+  const over = ending.signal;
+  const onAbort = (event: Event): void => ending.abort((event.target as AbortSignal).reason);
   const sending: Promise<Sent>[] = [];
   // Memory of parts that have been answered is used again: the garbage of a fast upload would
   // otherwise be a multiple of what the budget says.
   const spare: Uint8Array[] = [];
   try {
+    for (const signal of signals) {
+      signal?.throwIfAborted();
+      signal?.addEventListener('abort', onAbort, { once: true });
+    }
     for (let index = 0; index * partBytes < sizeBytes; index += 1) {
-      const giveBack = await budget.take(partBytes, signals);
+      const giveBack = await budget.take(partBytes, [over]);
       try {
         const memory = spare.pop() ?? Buffer.allocUnsafeSlow(partBytes);
         const bytes = await reader.next(partBytes, memory);
-        for (const signal of signals) signal?.throwIfAborted();
-        const sent = send(bytes, index, failed.signal)
+        over.throwIfAborted();
+        const sent = send(bytes, index, over)
           .then((answer) => {
             spare.push(memory);
             return answer;
           })
           .finally(giveBack);
         // The first part that fails ends the others, and is what the call tells.
-        sent.catch((error: unknown) => failed.abort(error));
+        sent.catch((error: unknown) => ending.abort(error));
         sending.push(sent);
       } catch (error) {
         giveBack();
@@ -51,10 +56,11 @@ export async function sendParts<Sent>(
     }
     return await Promise.all(sending);
   } catch (error) {
-    failed.abort(error);
+    ending.abort(error);
     await Promise.allSettled(sending);
     throw error;
   } finally {
+    for (const signal of signals) signal?.removeEventListener('abort', onAbort);
     await reader.close();
   }
 }
