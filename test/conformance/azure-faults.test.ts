@@ -63,7 +63,7 @@ describeWith(['azurite'], 'azure, when something fails', () => {
   describe('a write whose connection is cut', () => {
     async function throughCuts(): Promise<{
       readonly destination: Destination;
-      cutAfter(bytes: number): void;
+      readonly cutAfter: (bytes: number) => void;
     }> {
       const proxy = await startCuttingProxy(new URL(azure.proxy.place.endpoint).origin);
       onTestFinished(() => proxy.stop());

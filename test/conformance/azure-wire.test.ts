@@ -56,9 +56,8 @@ describeWith(['azurite'], 'azure, on the wire', () => {
       const blocks = azure.proxy.of('PutBlock');
       expect(azure.proxy.requests).toHaveLength(4);
       const expected = [0, 1, 2].map((i) => bytes.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES));
-      expect(blocks.map(({ headers }) => headers['content-md5']).toSorted()).toEqual(
-        expected.map(md5).toSorted(),
-      );
+      const sums = new Set(blocks.map(({ headers }) => headers['content-md5']));
+      expect(sums).toEqual(new Set(expected.map(md5)));
       for (const { headers, bodyBytes, query } of blocks) {
         expect(headers['content-length']).toBe(String(bodyBytes));
         expect(Buffer.from(query.get('blockid') ?? '', 'base64')).toHaveLength(64);

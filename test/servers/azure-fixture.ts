@@ -60,8 +60,8 @@ export function useAzure(): AzureFixture {
 }
 
 /** The one request of its kind. */
-export function onlyRequest({ of }: AzureProxy, operation: Operation): LoggedRequest {
-  const [request, ...others] = of(operation);
+export function onlyRequest(proxy: AzureProxy, operation: Operation): LoggedRequest {
+  const [request, ...others] = proxy.of(operation);
   if (request !== undefined && others.length === 0) return request;
-  throw new Error(`${operation} was sent ${of(operation).length} times`);
+  throw new Error(`${operation} was sent ${proxy.of(operation).length} times`);
 }

@@ -84,15 +84,20 @@ export function parseConfig(input: unknown): ParsedConfig<AzureConfig> {
 }
 
 /** The input that YAML would give. A URL that is not right becomes an issue of `parseConfig`. */
-export function configFromURL(url: URL): unknown {
-  return { type: 'abs', url: url.href };
+export function configFromURL({ href }: URL): unknown {
+  const url = readURL(href);
+  const isRight = url !== undefined && url.password === '';
+  return isRight ? { type: 'abs', ...inputFromURL(url) } : { type: 'abs', url: href };
 }
 
 /** What `url` says, where keys of their own do not say otherwise. */
 function withURL(input: unknown): unknown {
   if (typeof input !== 'object' || input === null || !('url' in input)) return input;
   const url = readURL(input.url);
-  if (url === undefined) return input;
+  return url === undefined ? input : { ...inputFromURL(url), ...input };
+}
+
+function inputFromURL(url: URL): Record<string, unknown> {
   const path = url.pathname === '' ? '' : rootOfURLPath(url.pathname);
   return {
     bucket: url.host,
@@ -100,7 +105,6 @@ function withURL(input: unknown): unknown {
     ...(url.username !== '' && { 'account-name': decodeURIComponent(url.username) }),
     ...(path !== '' && { path }),
     ...keysOfQuery(url.search),
-    ...input,
   };
 }
 
