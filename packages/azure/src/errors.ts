@@ -86,7 +86,7 @@ function hintFor(code: ErrorCode, answer: Answer): string {
   switch (code) {
     case 'REPLICA_PERMISSION_DENIED':
       return answer.code === 'AuthorizationFailure'
-        ? 'check the permissions of the token, and whether the firewall of the account lets this machine in'
+        ? 'check key or token, its permissions and when it expires, and whether the firewall of the account lets this machine in'
         : 'the identity needs the role Storage Blob Data Contributor, or the token the permissions rwdl and c';
     case 'REPLICA_UNAUTHENTICATED':
       return 'check account-name, account-key or the token, when it expires, and this machine’s clock';
