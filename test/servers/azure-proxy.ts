@@ -68,6 +68,9 @@ export interface AzureProxy {
   stop(): Promise<void>;
 }
 
+/** Longer than any test: what closes a socket is its client. */
+const KEEP_ALIVE_MS = 600_000;
+
 interface Planned {
   readonly operation: Operation;
   readonly kind: FaultKind;
@@ -131,7 +134,7 @@ export async function startAzureProxy(
       to.destroy();
       return;
     }
-    log.status = got.statusCode;
+    if (!to.destroyed) log.status = got.statusCode;
     to.writeHead(got.statusCode ?? 0, got.headers);
     if (kind?.kind !== 'cut-response') return await pipeline(got, to);
     const whole = await buffer(got);
@@ -147,6 +150,7 @@ export async function startAzureProxy(
     sockets.most = Math.max(sockets.most, sockets.now);
     socket.once('close', () => (sockets.now -= 1));
   });
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

@@ -103,6 +103,8 @@ function classify({ code, status }: Answer): ErrorCode {
   switch (code) {
     case 'BlobNotFound':
       return 'REPLICA_NOT_FOUND';
+    case 'CannotVerifyCopySource': // it is gone since we looked, or its server has no time
+      return status === 404 ? 'REPLICA_NOT_FOUND' : byStatus(status);
     case 'ContainerNotFound':
     case 'ContainerBeingDeleted':
     case 'ContainerDisabled':

@@ -32,6 +32,8 @@ function sdkError({
 describe('what Azure says has a code', () => {
   test.each([
     ['BlobNotFound', 404, 'REPLICA_NOT_FOUND'],
+    ['CannotVerifyCopySource', 404, 'REPLICA_NOT_FOUND'],
+    ['CannotVerifyCopySource', 403, 'REPLICA_PERMISSION_DENIED'],
     ['ContainerNotFound', 404, 'REPLICA_DESTINATION_NOT_FOUND'],
     ['ContainerBeingDeleted', 409, 'REPLICA_DESTINATION_NOT_FOUND'],
     ['AuthorizationPermissionMismatch', 403, 'REPLICA_PERMISSION_DENIED'],
