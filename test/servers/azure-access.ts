@@ -29,7 +29,7 @@ const SILENT: Logger = {
 const HOUR_MS = 3_600_000;
 
 /** The input for `parse` that reaches this place with the key of its account. */
-export function withKey(place: AzurePlace): Record<string, unknown> {
+function withKey(place: AzurePlace): Record<string, unknown> {
   const { endpoint, container: bucket, account, accountKey } = place;
   return {
     ...{ type: 'abs', bucket, endpoint },
