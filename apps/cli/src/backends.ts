@@ -11,7 +11,22 @@ interface BucketConfig {
   readonly endpoint: string | undefined;
 }
 
+interface ContainerConfig {
+  readonly container: string;
+  readonly endpoint: string;
+}
+
 export const OWN_BACKENDS: Readonly<Record<string, OwnBackend>> = {
+  abs: {
+    packageName: '@sluice/azure',
+    target: (config, path) => {
+      const { container, endpoint } = config as ContainerConfig;
+      const account = /^https:\/\/([a-z0-9-]+)\.blob\.core\.windows\.net$/.exec(endpoint)?.[1];
+      return account === undefined
+        ? `abs://${container}/${path} at ${endpoint}`
+        : `abs://${account}@${container}/${path}`;
+    },
+  },
   file: { packageName: '@sluice/file', target: (_, path) => `file://${path}` },
   s3: {
     packageName: '@sluice/s3',

@@ -41,7 +41,8 @@ async function selectURL(url: string, args: Arguments, shell: Shell): Promise<Se
     throw usageError(args.command, `-${flag} goes with a database, and ${url} is a destination`);
   }
   applyCredentials(shell);
-  const destination = await destinationFromURL(url, path.resolve(), shell.secrets);
+  const { environment, secrets } = shell;
+  const destination = await destinationFromURL(url, path.resolve(), secrets, environment);
   return { database: undefined, destinations: [destination] };
 }
 

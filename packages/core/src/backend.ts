@@ -57,16 +57,21 @@ export {
 } from './replica/layout.ts';
 export { bodyFromBytes } from './replica/body.ts';
 export { chaos, type Chaos, type Fault } from './replica/chaos.ts';
+export { Budget } from './replica/budget.ts';
 export { compareFiles } from './replica/checked.ts';
 export { OBJECT_BYTES_MAX } from './replica/conflict.ts';
 export { describeFile, describeReplica } from './replica/describe.ts';
+export { Limiter } from './replica/limit.ts';
 export { memoryDestination, type MemoryOptions } from './replica/memory.ts';
 export { MemoryStore } from './replica/memory-place.ts';
 export { storeDestination, type ObjectStore, type StoredKey } from './replica/object-store.ts';
 export { readBytes } from './replica/read-bytes.ts';
 export { wrapDestination, type WrappedDestination, type WrapOptions } from './replica/wrap.ts';
+export { openParts, PartReader, partSizeFor } from './replica/part-reader.ts';
+export { sendParts, type PartsToSend } from './replica/send-parts.ts';
 export { untilAborted } from './replica/until-aborted.ts';
 export { formatTimestamp, parseTimestamp } from './replica/timestamp.ts';
+export { Work, type RequestOptions, type WhenAborted } from './replica/work.ts';
 
 export { formatBytes, parseBytes } from './config/bytes.ts';
 export { formatDuration, parseDuration } from './config/duration.ts';
@@ -74,3 +79,4 @@ export { nearest } from './config/nearest.ts';
 export { ConfigReader, type NumberLimits } from './config/reader.ts';
 export { sameConfig } from './config/same.ts';
 export { isSecret, secret, type Secret } from './config/secret.ts';
+export { keysOfQuery } from './config/url-query.ts';

@@ -3,14 +3,13 @@
  * there are removed, in the background: the call does not wait for it, the destination's close does.
  */
 
-import { messageOf } from '@sluice/core/backend';
+import { messageOf, partSizeFor, sendParts } from '@sluice/core/backend';
 import type { Bucket } from './bucket.ts';
 import { contentMD5, customerKey, storage } from './headers.ts';
 import { request } from './requests.ts';
 import { openSource, type Upload, type Uploaded } from './source.ts';
 import { dateOf } from './wire.ts';
 
-const MIB = 1024 * 1024;
 /** Tries to remove what an upload leaves behind. What then is still there is for a lifecycle rule. */
 const ABANDON_ATTEMPTS_MAX = 3;
 const ABANDON_DELAY_MS = 250;
@@ -30,7 +29,7 @@ export async function uploadParts(bucket: Bucket, of: Upload): Promise<Uploaded>
   const { client, sdk } = bucket;
   const place = await create(bucket, of);
   try {
-    const parts = await sendParts(bucket, of, place);
+    const parts = await sendAll(bucket, of, place);
     const command = new sdk.CompleteMultipartUploadCommand({
       ...place,
       MultipartUpload: { Parts: parts },
@@ -46,12 +45,6 @@ export async function uploadParts(bucket: Bucket, of: Upload): Promise<Uploaded>
     void bucket.work.keep(abandon(bucket, place, of.what));
     throw error;
   }
-}
-
-/** The smallest whole number of MiB from the configured size with which the parts are not too many. */
-export function partSizeFor(sizeBytes: number, configuredBytes: number, partsMax: number): number {
-  const least = Math.ceil(sizeBytes / partsMax);
-  return least <= configuredBytes ? configuredBytes : Math.ceil(least / MIB) * MIB;
 }
 
 /**
@@ -82,47 +75,19 @@ async function create(bucket: Bucket, of: Upload): Promise<Place> {
   }
 }
 
-async function sendParts(bucket: Bucket, of: Upload, place: Place): Promise<SentPart[]> {
+async function sendAll(bucket: Bucket, of: Upload, place: Place): Promise<SentPart[]> {
   const { budget, config, preset, work } = bucket;
   const { sizeBytes } = of.body;
-  const partBytes = partSizeFor(sizeBytes, config.partSizeBytes, preset.partsMax);
-  const reader = openSource(bucket, of);
-  const failed = new AbortController();
-  const signals = [of.signal, work.closing, failed.signal];
-  const sending: Promise<SentPart>[] = [];
-  // Memory of parts that have been answered is used again: the garbage of a fast upload would
-  // otherwise be a multiple of what the budget says.
-  const spare: Uint8Array[] = [];
-  try {
-    for (let number = 1; (number - 1) * partBytes < sizeBytes; number += 1) {
-      const giveBack = await budget.take(partBytes, signals);
-      try {
-        const memory = spare.pop() ?? Buffer.allocUnsafeSlow(partBytes);
-        const bytes = await reader.next(partBytes, memory);
-        for (const signal of signals) signal?.throwIfAborted();
-        const part = { ...place, PartNumber: number };
-        const sent = sendPart(bucket, of, part, bytes, failed.signal)
-          .then((answer) => {
-            spare.push(memory);
-            return answer;
-          })
-          .finally(giveBack);
-        // The first part that fails ends the others, and is what the call tells.
-        sent.catch((error: unknown) => failed.abort(error));
-        sending.push(sent);
-      } catch (error) {
-        giveBack();
-        throw error;
-      }
-    }
-    return await Promise.all(sending);
-  } catch (error) {
-    failed.abort(error);
-    await Promise.allSettled(sending); // no part comes after the clean-up
-    throw error;
-  } finally {
-    await reader.close();
-  }
+  const parts = {
+    reader: openSource(bucket, of),
+    sizeBytes,
+    partBytes: partSizeFor(sizeBytes, config.partSizeBytes, preset.partsMax),
+    budget,
+    signals: [of.signal, work.closing],
+  };
+  return await sendParts(parts, (bytes, index, over) =>
+    sendPart(bucket, of, { ...place, PartNumber: index + 1 }, bytes, over),
+  );
 }
 
 async function sendPart(
@@ -130,7 +95,7 @@ async function sendPart(
   of: Upload,
   place: Place & { readonly PartNumber: number },
   bytes: Uint8Array,
-  failed: AbortSignal,
+  over: AbortSignal,
 ): Promise<SentPart> {
   const { client, sdk } = bucket;
   const command = new sdk.UploadPartCommand({
@@ -140,7 +105,7 @@ async function sendPart(
     ...contentMD5(bucket, bytes),
     ...customerKey(bucket),
   });
-  const options = { signals: [of.signal, failed], whenAborted: 'cut' } as const;
+  const options = { signals: [over], whenAborted: 'cut' } as const;
   const { ETag } = await request(bucket, of.what, options, (abortSignal) =>
     client.send(command, { abortSignal }),
   );

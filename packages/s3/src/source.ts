@@ -1,8 +1,7 @@
 /** What is to be written, and the reading of it. */
 
-import { untilAborted, type LTXBody } from '@sluice/core/backend';
+import { openParts, type LTXBody, type PartReader } from '@sluice/core/backend';
 import type { Bucket } from './bucket.ts';
-import { PartReader } from './parts.ts';
 
 export interface Upload {
   readonly key: string;
@@ -22,6 +21,5 @@ export interface Uploaded {
 
 /** The body's bytes, to be left at once when the call is aborted, even if the source hangs. */
 export function openSource(bucket: Bucket, of: Upload): PartReader {
-  const source = untilAborted(of.body.open(), of.signal, bucket.work.closing);
-  return new PartReader(source, of.body.sizeBytes, of.what);
+  return openParts(of.body, of.what, of.signal, bucket.work.closing);
 }

@@ -15,7 +15,7 @@
  * Where no region is told, it is found as for any bucket (region.ts).
  */
 
-import { rootOfURLPath } from '@sluice/core/backend';
+import { keysOfQuery, rootOfURLPath } from '@sluice/core/backend';
 
 /** The keys that a URL gives, as YAML would: text, and unknown ones too. */
 export type Input = Record<string, unknown>;
@@ -23,7 +23,7 @@ export type Input = Record<string, unknown>;
 /** The input that YAML would give. What is wrong with it is told when that is parsed. */
 export function inputFromURL(text: string): Input {
   const [, place = '', search = ''] = /^s3:\/\/([^?#]*)(?:\?([^#]*))?/i.exec(text) ?? [];
-  return { type: 's3', ...readPlace(place), ...readQuery(search) };
+  return { type: 's3', ...readPlace(place), ...keysOfQuery(search) };
 }
 
 function readPlace(place: string): Input {
@@ -106,13 +106,4 @@ function inPath(bucket: string, host: string, region?: string): Input {
 function inHost(bucket: string, host: string, region?: string): Input {
   const known = region === undefined ? {} : { region };
   return { bucket, endpoint: `https://${host}`, 'force-path-style': false, ...known };
-}
-
-/** `forcePathStyle` and `force-path-style` are the same key. */
-function readQuery(search: string): Input {
-  const entries = Array.from(new URLSearchParams(search), ([name, value]) => {
-    const key = name.replaceAll(/[A-Z]+/g, (letters) => `-${letters.toLowerCase()}`);
-    return [key, value] as const;
-  });
-  return Object.fromEntries(entries);
 }

@@ -5,9 +5,11 @@ import { OWN_BACKENDS } from '../backends.ts';
 import { loadBackend, splitURL, type AnyBackend } from '../load-backend.ts';
 import { bareURL, type Secrets } from '../secrets.ts';
 import type { MapNode } from './document.ts';
+import { withCredentials } from './credentials.ts';
 import { spell, type Issues, type Path } from './issues.ts';
 import type { DestinationConfig } from './model.ts';
 import { commonKeysOf, defaultsFor, inputOf, keysOfType, naturalInput } from './replica-keys.ts';
+import type { Environment } from '../shell.ts';
 import { Values } from './values.ts';
 
 export interface ReplicaContext {
@@ -17,6 +19,7 @@ export interface ReplicaContext {
   readonly defaults: Values;
   readonly issues: Issues;
   readonly secrets: Secrets;
+  readonly environment: Environment;
 }
 
 export interface ReadReplica {
@@ -58,7 +61,8 @@ export async function readReplica(
     const fromURL = split === undefined ? {} : (backend.fromURL(split.url) as object);
     const at = split === undefined ? { type: name, ...pathOf(values) } : {};
     const input = { ...defaultsFor(name, defaults), ...fromURL, ...own, ...at };
-    return parseWith(backend, name, input, url, context.secrets);
+    const whole = withCredentials(name, input, context.environment);
+    return parseWith(backend, name, whole, url, context.secrets);
   });
   if (destination === undefined || issues.all.length > before) return undefined;
   return {
@@ -76,10 +80,12 @@ export async function destinationFromURL(
   text: string,
   folder: string,
   secrets: Secrets,
+  environment: Environment = {},
 ): Promise<DestinationConfig> {
   const { type, url } = splitURL(text);
   const backend = await loadBackend(type, folder);
-  return { name: type, ...parseWith(backend, type, backend.fromURL(url), text, secrets) };
+  const input = withCredentials(type, backend.fromURL(url) as object, environment);
+  return { name: type, ...parseWith(backend, type, input, text, secrets) };
 }
 
 function parseWith(

@@ -48,6 +48,7 @@ export async function readConfig(text: string, options: ReadOptions): Promise<Co
     defaults: top,
     issues,
     secrets,
+    environment,
   });
   findClashes(databases, issues);
   issues.throwAny(root, source, source === COMMAND_LINE ? 'no-lines' : 'lines');

@@ -21,6 +21,15 @@ export const VARIABLES: readonly Variable[] = [
     name: 'LITESTREAM_ACCESS_KEY_ID, LITESTREAM_SECRET_ACCESS_KEY',
     help: 'the same, where SLUICE_… are not set either',
   },
+  {
+    name: 'SLUICE_AZURE_ACCOUNT_KEY, SLUICE_AZURE_SAS_TOKEN',
+    help: 'account-key and sas-token of type abs, where neither a key nor a token is configured',
+  },
+  {
+    name: 'LITESTREAM_AZURE_ACCOUNT_KEY, LITESTREAM_AZURE_SAS_TOKEN',
+    help: 'the same, where SLUICE_… are not set',
+  },
+  { name: 'AZURE_*', help: 'read by @azure/identity itself: identities, where there is no key' },
 ];
 
 /** Of a variable that is not set, `<name>_FILE` may name a file that holds its value. */

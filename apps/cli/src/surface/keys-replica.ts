@@ -1,5 +1,5 @@
 /**
- * The keys of destinations, part of the table in keys.ts. Those of file and s3 are judged by the
+ * The keys of destinations, part of the table in keys.ts. Those of abs, file and s3 are judged by the
  * backends themselves: a test holds that both agree.
  */
 
@@ -24,9 +24,11 @@ const BOTH = { knownBy: 'both' } as const;
 const S3 = { knownBy: '0.5', of: ['s3'] } as const;
 const S3_BOTH = { knownBy: 'both', of: ['s3'] } as const;
 const S3_OURS = { knownBy: 'ours', of: ['s3'] } as const;
+const ABS_BOTH = { knownBy: 'both', of: ['abs'] } as const;
+const ABS_OURS = { knownBy: 'ours', of: ['abs'] } as const;
 
 const COMMON: readonly Key[] = [
-  replica('type', TEXT, 'file', 'file, s3, or the name of a package', {
+  replica('type', TEXT, 'file', 'abs, file, s3, or the name of a package', {
     ...BOTH,
     standard: 'that of url, else file',
   }),
@@ -126,6 +128,52 @@ const S3_KEYS: readonly Key[] = [
   replica('sse-kms-key-id', TEXT, 'alias/backups', 'the server encrypts with this KMS key', S3),
 ];
 
+const ABS_KEYS: readonly Key[] = [
+  replica('bucket', TEXT, 'backups', 'the container', ABS_BOTH),
+  replica('account-name', TEXT, 'account', 'the storage account', {
+    ...ABS_BOTH,
+    standard: 'that of the URL',
+  }),
+  replica('endpoint', TEXT, 'https://a.example.com', 'of another cloud, or of an emulator', {
+    ...ABS_BOTH,
+    standard: 'https://<account-name>.blob.core.windows.net',
+  }),
+  replica('account-key', SECRET, 'a2V5', 'a key of the account', {
+    ...ABS_BOTH,
+    standard: 'what DefaultAzureCredential finds',
+  }),
+  replica('sas-token', SECRET, 'sv=1&sig=c2ln', 'a token; wins over account-key', {
+    ...ABS_BOTH,
+    knownBy: '0.5',
+  }),
+  replica(
+    'sas-token-path',
+    TEXT,
+    '/run/secrets/sas-token',
+    'a file that holds it, read for each request: it may change',
+    ABS_OURS,
+  ),
+  replica(
+    'connection-string',
+    SECRET,
+    'AccountName=account;AccountKey=a2V5',
+    'account, endpoint, key or token in one',
+    ABS_OURS,
+  ),
+  ...['account-key', 'sas-token', 'connection-string'].map((name) =>
+    replica(`${name}-file`, TEXT, `/run/secrets/${name}`, `a file that holds ${name}`, ABS_OURS),
+  ),
+  replica('access-tier', TEXT, 'Cool', 'of new files: Hot, Cool or Cold', {
+    ...ABS_OURS,
+    standard: 'the account’s',
+  }),
+  replica('part-size', SIZE, '16MiB', 'of blocks, from 1 MiB; smaller files are one request', {
+    ...ABS_OURS,
+    standard: '8MiB',
+  }),
+  replica('concurrency', COUNT, '2', 'blocks at once', { ...ABS_OURS, standard: '4' }),
+];
+
 /** Keys of kinds of destination that are not ours, yet or ever. */
 interface Foreign {
   readonly of: string;
@@ -135,7 +183,7 @@ interface Foreign {
 }
 
 const LATER = (what: string): Fate =>
-  notYet(`there is no backend for ${what}`, 'use file or s3 for now');
+  notYet(`there is no backend for ${what}`, 'use abs, file or s3 for now');
 const NEVER = (what: string, instead: string): Fate =>
   refused(`${what} has no backend of ours`, instead);
 const PACKAGE = 'a package can add one (type: its name)';
@@ -144,7 +192,6 @@ const PACKAGE = 'a package can add one (type: its name)';
 export const FOREIGN_TYPES: Readonly<Record<string, Fate>> = {
   gs: LATER('Google Cloud Storage'),
   gcs: LATER('Google Cloud Storage'),
-  abs: LATER('Azure Blob Storage'),
   sftp: LATER('SFTP'),
   nats: NEVER('NATS', PACKAGE),
   webdav: NEVER('WebDAV', PACKAGE),
@@ -153,16 +200,6 @@ export const FOREIGN_TYPES: Readonly<Record<string, Fate>> = {
 };
 
 const FOREIGN: readonly Foreign[] = [
-  {
-    of: 'abs',
-    fate: LATER('Azure Blob Storage'),
-    knownBy: 'both',
-    keys: [
-      ['account-name', TEXT, 'account'],
-      ['account-key', SECRET, 'a2V5'],
-      ['sas-token', SECRET, 'sv=1'],
-    ],
-  },
   {
     of: 'sftp',
     fate: LATER('SFTP'),
@@ -211,6 +248,7 @@ const FOREIGN: readonly Foreign[] = [
 export const REPLICA_KEYS: readonly Key[] = [
   ...COMMON,
   ...S3_KEYS,
+  ...ABS_KEYS,
   ...FOREIGN.flatMap(({ of, fate, knownBy, keys }) =>
     keys.map(([name, type, example]) =>
       replica(name, type, example, `of type ${of}`, { of: [of], fate, knownBy }),

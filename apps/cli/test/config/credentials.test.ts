@@ -1,5 +1,7 @@
-import { expect, test } from 'vitest';
-import { findCredentials } from '../../src/config/credentials.ts';
+import { describe, expect, test } from 'vitest';
+import { destinationFromURL } from '../../src/config/destination.ts';
+import { Secrets } from '../../src/secrets.ts';
+import { findCredentials, withCredentials } from '../../src/config/credentials.ts';
 import { temporaryFolder, writeFile } from '../support/temporary.ts';
 
 test.each(['SLUICE', 'LITESTREAM'])('%s_… stand for AWS_… where those are not set', (prefix) => {
@@ -31,4 +33,36 @@ test.each(['AWS_SECRET_ACCESS_KEY', 'SLUICE_SECRET_ACCESS_KEY', 'LITESTREAM_SECR
 
 test('without any of them, nothing is found, and the SDK looks elsewhere', () => {
   expect(findCredentials({ HOME: '/root' })).toEqual({});
+});
+
+describe('a key and a token for Azure', () => {
+  const input = { bucket: 'backups', 'account-name': 'account' };
+
+  test.each(['SLUICE', 'LITESTREAM'])('stand in %s_AZURE_…', (prefix) => {
+    const environment = {
+      [`${prefix}_AZURE_ACCOUNT_KEY`]: 'key',
+      [`${prefix}_AZURE_SAS_TOKEN`]: 'token',
+    };
+    const found = { ...input, 'account-key': 'key', 'sas-token': 'token' };
+    expect(withCredentials('abs', input, environment)).toEqual(found);
+    expect(withCredentials('s3', input, environment)).toEqual(input);
+  });
+
+  test.each(['account-key', 'sas-token', 'sas-token-path', 'connection-string'])(
+    'count only where no %s is configured',
+    (key) => {
+      const given = { ...input, [key]: 'given' };
+      expect(withCredentials('abs', given, { SLUICE_AZURE_SAS_TOKEN: 'token' })).toEqual(given);
+    },
+  );
+
+  test('reach a destination by URL, and are hidden from then on', async () => {
+    const secrets = new Secrets();
+    const environment = { LITESTREAM_AZURE_ACCOUNT_KEY: 'YSBrZXkgb2YgQXp1cmU=' };
+    const url = 'abs://account@backups/app.db';
+    const { target, config } = await destinationFromURL(url, '/', secrets, environment);
+    expect(target).toBe(url);
+    expect(config).toMatchObject({ credentials: { kind: 'shared-key', accountName: 'account' } });
+    expect(secrets.clean('the key is YSBrZXkgb2YgQXp1cmU=')).not.toContain('YSBrZXkg');
+  });
 });

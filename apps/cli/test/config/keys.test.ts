@@ -1,6 +1,7 @@
 /** Each row of the table of keys is tried: it changes what is read, is taken with a word, or is refused. */
 
 import { expect, test } from 'vitest';
+import { loadBackend } from '../../src/load-backend.ts';
 import type { Key } from '../../src/surface/key.ts';
 import { KEYS } from '../../src/surface/keys.ts';
 import { REPLICA_KEYS } from '../../src/surface/keys-replica.ts';
@@ -23,9 +24,20 @@ const BESIDE: Readonly<Record<string, { beside: Values; other: Values }>> = {
   },
 };
 
+/** Of abs: what stands at the account's place, or has to. */
+const BESIDE_ABS: typeof BESIDE = {
+  'account-name': { beside: {}, other: { 'account-name': 'other' } },
+  bucket: { beside: {}, other: { bucket: 'others' } },
+  'connection-string': {
+    beside: { 'account-name': undefined },
+    other: { 'connection-string': 'AccountName=other;AccountKey=a2V5' },
+  },
+};
+
 /** The configuration with the key, and one that differs from it by nothing else. */
 function pair(key: Key): { readonly before: string; readonly after: string } {
-  const { beside = {}, other = {} } = BESIDE[key.name.replace(/-file$/, '')] ?? {};
+  const table = key.of?.includes('abs') === true ? BESIDE_ABS : BESIDE;
+  const { beside = {}, other = {} } = table[key.name.replace(/-file$/, '')] ?? {};
   return {
     before: withValues(key, { ...beside, ...other }),
     after: withValues(key, { ...beside, ...exampleOf(key) }),
@@ -51,7 +63,9 @@ test.each(working)('$name changes what is read', async ({ key }) => {
   const { before, after } = pair(key);
   // Without a bucket at the destination there is nothing to differ from.
   const from =
-    key.scope === 'global' && key.name === 'bucket' ? withValues(key, nest('bucket', 'x')) : before;
+    key.scope === 'global' && key.name === 'bucket'
+      ? withValues(key, nest('bucket', 'another'))
+      : before;
   expect(effectOf(await readText(after))).not.toBe(effectOf(await readText(from)));
 });
 
@@ -96,7 +110,6 @@ test.each(refused.filter(({ fate }) => fate.except !== undefined))(
 test.each([
   ['gs', 'not yet'],
   ['gcs', 'not yet'],
-  ['abs', 'not yet'],
   ['sftp', 'not yet'],
   ['nats', 'has no backend of ours'],
   ['webdav', 'has no backend of ours'],
@@ -113,15 +126,18 @@ test('keys of a refused type are not complained of beside it', async () => {
   await expect(readText(text)).rejects.toThrow(/has a problem:\n[^\n]*type sftp[^\n]*$/);
 });
 
-test('s3 knows no key that is not in the table', async () => {
-  const { backend } = await import('@sluice/s3');
-  const ours = REPLICA_KEYS.filter(({ of }) => of?.includes('s3') === true).map(({ name }) => name);
-  const messages = await refusalsOf(() => backend.parse({ bucket: 'b', nonsense: 1 }));
-  expect(messages).toEqual(['nonsense is not a key of s3']);
-  // Each of ours, mistyped by nothing but its end, is the nearest that s3 knows.
+test.each([
+  ['s3', { bucket: 'b' }],
+  ['abs', { bucket: 'backups', 'account-name': 'account' }],
+])('%s knows no key that is not in the table', async (type, input) => {
+  const backend = await loadBackend(type, '/');
+  const ours = REPLICA_KEYS.filter(({ of }) => of?.includes(type) === true).map(({ name }) => name);
+  const messages = await refusalsOf(() => backend.parse({ ...input, nonsense: 1 }));
+  expect(messages).toEqual([`nonsense is not a key of ${type}`]);
+  // Each of ours, mistyped by nothing but its end, is the nearest that it knows.
   for (const name of ours.filter((key) => !key.endsWith('-file'))) {
-    const [message] = await refusalsOf(() => backend.parse({ bucket: 'b', [`${name}x`]: 1 }));
-    expect(message).toBe(`${name}x is not a key of s3: did you mean ${name}?`);
+    const [message] = await refusalsOf(() => backend.parse({ ...input, [`${name}x`]: 1 }));
+    expect(message).toBe(`${name}x is not a key of ${type}: did you mean ${name}?`);
   }
 });
 

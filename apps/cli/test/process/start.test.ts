@@ -57,7 +57,15 @@ registerHooks({
 }
 
 test('what is not needed is not loaded', async () => {
-  const heavy = ['better-sqlite3', 'prom-client', 'yaml', '@aws-sdk/client-s3', 's3', 'file'];
+  const heavy = [
+    'better-sqlite3',
+    'prom-client',
+    'yaml',
+    '@aws-sdk/client-s3',
+    's3',
+    'azure',
+    'file',
+  ];
   const help = await packagesOf('--help');
   for (const name of heavy) expect(help).not.toContain(name);
   const version = await packagesOf('version');
@@ -71,7 +79,7 @@ test('what is not needed is not loaded', async () => {
   const databases = await packagesOf('databases', '-config', config);
   expect(databases).toContain('yaml');
   expect(databases).toContain('file');
-  for (const name of ['prom-client', 's3', '@aws-sdk/client-s3'])
+  for (const name of ['prom-client', 's3', 'azure', '@aws-sdk/client-s3', '@azure/storage-blob'])
     expect(databases).not.toContain(name);
 });
 

@@ -24,15 +24,21 @@ export async function readText(
   });
 }
 
+const FOLDER = { path: '/backup/app' };
+/** The least that a destination of a type needs. */
+const REPLICAS: Readonly<Record<string, Values>> = {
+  s3: { type: 's3', bucket: 'b', path: 'p' },
+  abs: { type: 'abs', bucket: 'backups', 'account-name': 'account', path: 'p' },
+};
+
 /** A configuration with `extra` where keys of that scope stand. */
 export function withValues(key: Pick<Key, 'scope' | 'of'>, extra: Values): string {
-  const isS3 = key.of?.includes('s3') === true;
-  const replica = isS3 ? { type: 's3', bucket: 'b', path: 'p' } : { path: '/backup/app' };
-  const database = { path: '/data/app.db', replicas: [replica] };
+  const replica = REPLICAS[key.of?.[0] ?? 'file'] ?? FOLDER;
+  const database = { path: '/data/app.db', replicas: [{ ...replica }] };
   switch (key.scope) {
     case 'global':
       // A default counts only where the destination does not say it itself.
-      for (const name of Object.keys(extra)) delete (replica as Values)[name];
+      for (const name of Object.keys(extra)) delete (database.replicas[0] as Values)[name];
       return stringify({ dbs: [database], ...extra });
     case 'database': {
       const { replicas, ...rest } = database;
@@ -52,7 +58,7 @@ export function withValues(key: Pick<Key, 'scope' | 'of'>, extra: Values): strin
 export function exampleOf(key: Key): Values {
   const isFile = key.name.endsWith('-file') || key.name === 'sse-customer-key-path';
   const example: unknown = isFile
-    ? writeFile(temporaryFolder(), 'secret', SSE_KEY)
+    ? writeFile(temporaryFolder(), 'secret', SECRETS[key.name] ?? SSE_KEY)
     : key.name === 'dbs'
       ? [{ path: '/data/other.db', replica: { path: '/backup/other' } }]
       : parse(key.example);
@@ -64,6 +70,11 @@ export function nest(name: string, value: unknown): Values {
   return { [group]: inner === undefined ? value : { [inner]: value } };
 }
 
+/** What a file of a secret holds, where it is not any base64. */
+const SECRETS: Readonly<Record<string, string>> = {
+  'sas-token-file': 'sv=1&sig=c2ln',
+  'connection-string-file': 'AccountName=account;AccountKey=a2V5',
+};
 /** 32 bytes in base64. */
 const SSE_KEY = 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=';
 

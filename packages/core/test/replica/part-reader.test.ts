@@ -1,7 +1,6 @@
-import { isError } from '@sluice/core/backend';
+import { isError } from '../../src/error.ts';
 import { describe, expect, test } from 'vitest';
-import { partSizeFor } from '../src/multipart.ts';
-import { PartReader } from '../src/parts.ts';
+import { PartReader, partSizeFor } from '../../src/replica/part-reader.ts';
 
 const MIB = 1024 * 1024;
 

@@ -1,6 +1,25 @@
 /** Reads a body in parts of one size, each in memory; the last may be smaller. */
 
-import { ReplicationError, type LTXBody } from '@sluice/core/backend';
+import { ReplicationError } from '../error.ts';
+import type { LTXBody } from './client.ts';
+import { untilAborted } from './until-aborted.ts';
+
+const MIB = 1024 * 1024;
+
+/** The smallest whole number of MiB from the configured size with which the parts are not too many. */
+export function partSizeFor(sizeBytes: number, configuredBytes: number, partsMax: number): number {
+  const least = Math.ceil(sizeBytes / partsMax);
+  return least <= configuredBytes ? configuredBytes : Math.ceil(least / MIB) * MIB;
+}
+
+/** Opens a body, to be left at once when a signal aborts, even if its source hangs. */
+export function openParts(
+  body: Pick<LTXBody, 'sizeBytes' | 'open'>,
+  what: string,
+  ...signals: readonly (AbortSignal | undefined)[]
+): PartReader {
+  return new PartReader(untilAborted(body.open(), ...signals), body.sizeBytes, what);
+}
 
 export class PartReader {
   readonly #iterator: AsyncIterator<Uint8Array>;

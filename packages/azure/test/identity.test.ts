@@ -1,0 +1,49 @@
+/** Without any key or token: what @azure/identity finds, where it is installed. */
+
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Destination, Logger } from '@sluice/core/backend';
+import { backend } from '../src/index.ts';
+
+const silent = (): void => undefined;
+const logger: Logger = { debug: silent, info: silent, warn: silent, error: silent };
+
+async function connect(more: Record<string, unknown> = {}): Promise<Destination> {
+  const { config } = backend.parse({ bucket: 'backups', 'account-name': 'account', ...more });
+  return await backend.connect(config, { logger, access: 'read' });
+}
+
+beforeEach(() => {
+  vi.resetModules();
+});
+afterEach(() => {
+  vi.doUnmock('@azure/identity');
+});
+
+function uninstall(): void {
+  vi.doMock('@azure/identity', () => {
+    throw new Error("Cannot find package '@azure/identity'");
+  });
+}
+
+test('it connects without sending anything', async () => {
+  const destination = await connect();
+  expect(destination.name).toBe('abs://backups');
+  await destination.close();
+});
+
+test('where it is missing, one error says what to install', async () => {
+  uninstall();
+  await expect(connect()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  await expect(connect()).rejects.toThrow(/npm install @azure\/identity$/);
+});
+
+test('who has a key or a token does without it', async () => {
+  uninstall();
+  for (const more of [
+    { 'account-key': 'a2V5' },
+    { 'sas-token': 'sig=c2ln' },
+    { 'sas-token-path': '/run/sas' },
+  ]) {
+    await (await connect(more)).close();
+  }
+});

@@ -1,0 +1,28 @@
+/** What the README tells people to write, against the code. */
+
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { backend } from '../src/index.ts';
+
+const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+
+test('its table has every key', () => {
+  const source = readFileSync(new URL('../src/config.ts', import.meta.url), 'utf8');
+  const keys = new Set(
+    Array.from(source.matchAll(/reader\.\w+\(\s*'([a-z0-9-]+)'/g), ([, key]) => key),
+  );
+  for (const key of ['type', 'name']) keys.delete(key);
+  expect(keys.size).toBeGreaterThan(10);
+  const table = README.slice(
+    README.indexOf('## Configuration'),
+    README.indexOf('## Permissions needed'),
+  );
+  expect([...keys].filter((key) => !table.includes(`\`${key}\``))).toEqual([]);
+});
+
+test('the URL of its example names what its YAML names', () => {
+  const [url = ''] = /abs:\/\/\S+/.exec(README) ?? [];
+  const yaml = { 'account-name': 'myaccount', bucket: 'backups', path: 'app.db' };
+  for (const [key, value] of Object.entries(yaml)) expect(README).toContain(`${key}: ${value}\n`);
+  expect(backend.parse(backend.fromURL(new URL(url)))).toEqual(backend.parse(yaml));
+});

@@ -1,0 +1,66 @@
+/** Sends a body in parts of one size, as many at once as the memory for them allows. */
+
+import type { Budget } from './budget.ts';
+import type { PartReader } from './part-reader.ts';
+
+export interface PartsToSend {
+  /** Of the whole body. Closed when all is sent, or nothing more will be. */
+  readonly reader: PartReader;
+  readonly sizeBytes: number;
+  readonly partBytes: number;
+  readonly budget: Budget;
+  /** Each ends the upload, and what is on its way. */
+  readonly signals: readonly (AbortSignal | undefined)[];
+}
+
+/**
+ * What `send` gave for each part, in their order. `index` counts from 0. `over` aborts with the
+ * first failure, or with whatever else ends the upload; that is thrown when all parts have ended:
+ * none comes after the clean-up.
+ */
+export async function sendParts<Sent>(
+  { reader, sizeBytes, partBytes, budget, signals }: PartsToSend,
+  send: (bytes: Uint8Array, index: number, over: AbortSignal) => Promise<Sent>,
+): Promise<Sent[]> {
+  const ending = new AbortController();
+  const over = ending.signal;
+  const onAbort = (event: Event): void => ending.abort((event.target as AbortSignal).reason);
+  const sending: Promise<Sent>[] = [];
+  // Memory of parts that have been answered is used again: the garbage of a fast upload would
+  // otherwise be a multiple of what the budget says.
+  const spare: Uint8Array[] = [];
+  try {
+    for (const signal of signals) {
+      signal?.throwIfAborted();
+      signal?.addEventListener('abort', onAbort, { once: true });
+    }
+    for (let index = 0; index * partBytes < sizeBytes; index += 1) {
+      const giveBack = await budget.take(partBytes, [over]);
+      try {
+        const memory = spare.pop() ?? Buffer.allocUnsafeSlow(partBytes);
+        const bytes = await reader.next(partBytes, memory);
+        over.throwIfAborted();
+        const sent = send(bytes, index, over)
+          .then((answer) => {
+            spare.push(memory);
+            return answer;
+          })
+          .finally(giveBack);
+        // The first part that fails ends the others, and is what the call tells.
+        sent.catch((error: unknown) => ending.abort(error));
+        sending.push(sent);
+      } catch (error) {
+        giveBack();
+        throw error;
+      }
+    }
+    return await Promise.all(sending);
+  } catch (error) {
+    ending.abort(error);
+    await Promise.allSettled(sending);
+    throw error;
+  } finally {
+    for (const signal of signals) signal?.removeEventListener('abort', onAbort);
+    await reader.close();
+  }
+}

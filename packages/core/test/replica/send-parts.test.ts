@@ -1,0 +1,92 @@
+import { describe, expect, test } from 'vitest';
+import { Budget } from '../../src/replica/budget.ts';
+import { openParts } from '../../src/replica/part-reader.ts';
+import { sendParts, type PartsToSend } from '../../src/replica/send-parts.ts';
+
+const PART_BYTES = 10;
+
+/** A body of so many bytes, the n-th of them n; `closed` when its reader has let go of it. */
+function parts(
+  sizeBytes: number,
+  partsAtOnce = 2,
+  ...signals: readonly AbortSignal[]
+): PartsToSend & { readonly closed: Promise<void> } {
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
+  const body = {
+    sizeBytes,
+    async *open(): AsyncGenerator<Uint8Array> {
+      try {
+        yield Uint8Array.from({ length: sizeBytes }, (_, index) => index);
+      } finally {
+        resolve();
+      }
+    },
+  };
+  const reader = openParts(body, 'write x', ...signals);
+  const budget = new Budget(partsAtOnce * PART_BYTES);
+  return { reader, sizeBytes, partBytes: PART_BYTES, budget, signals, closed };
+}
+
+/** Rejects as soon as the signal aborts. */
+async function hang(signal: AbortSignal): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  signal.addEventListener('abort', () => reject(signal.reason as Error));
+  return await promise;
+}
+
+test('each part is sent once, and answers are in their order', async () => {
+  const sent = new Map<number, number[]>();
+  const answers = await sendParts(parts(25), async (bytes, index) => {
+    sent.set(index, [...bytes]);
+    if (index === 0) await new Promise((resolve) => setImmediate(resolve)); // the last to end
+    return `part ${index}`;
+  });
+  expect(answers).toEqual(['part 0', 'part 1', 'part 2']);
+  expect(sent.get(2)).toEqual([20, 21, 22, 23, 24]);
+});
+
+test('no more are on their way than the memory for them allows', async () => {
+  let [now, most] = [0, 0];
+  await sendParts(parts(95, 3), async () => {
+    most = Math.max(most, (now += 1));
+    await new Promise((resolve) => setImmediate(resolve));
+    now -= 1;
+  });
+  expect(most).toBe(3);
+});
+
+describe('what ends an upload', () => {
+  test('is its first failure: the others are ended, waited for, and the source is closed', async () => {
+    const failure = new Error('refused');
+    const ended: number[] = [];
+    const given = parts(30, 3);
+    const sending = sendParts(given, async (_, index, over) => {
+      if (index === 2) throw failure;
+      await hang(over).finally(() => ended.push(index));
+    });
+    await expect(sending).rejects.toBe(failure);
+    expect(ended).toEqual([0, 1]);
+    await given.closed;
+  });
+
+  test('is an abort: the parts on their way are told', async () => {
+    const controller = new AbortController();
+    const reason = new Error('not wanted');
+    const given = parts(30, 3, controller.signal);
+    const sending = sendParts(given, async (_, index, over) => {
+      if (index === 2) setImmediate(() => controller.abort(reason));
+      await hang(over);
+    });
+    await expect(sending).rejects.toBe(reason);
+    await given.closed;
+    expect(await given.budget.take(3 * PART_BYTES, [])).toBeTypeOf('function'); // all given back
+  });
+
+  test('before it has begun, sends nothing', async () => {
+    const reason = new Error('not wanted');
+    const sending = sendParts({ ...parts(30), signals: [AbortSignal.abort(reason)] }, () => {
+      throw new Error('it was sent');
+    });
+    await expect(sending).rejects.toBe(reason);
+  });
+});

@@ -1,0 +1,192 @@
+/** The Azure backend when it is not let in, and when what lets it in changes. */
+
+import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import {
+  ContainerSASPermissions,
+  generateBlobSASQueryParameters,
+  StorageSharedKeyCredential,
+} from '@azure/storage-blob';
+import type { Destination, ErrorCode } from '@sluice/core/backend';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { accountToken, connectAzure } from '../servers/azure-access.ts';
+import { BLOCK_BYTES, useAzure } from '../servers/azure-fixture.ts';
+import { rejectionOf } from '../servers/s3-fixture.ts';
+import { describeWith } from '../support/require.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+import { bodyOf, list, pattern, read, ref } from './context.ts';
+
+const README = readFileSync(new URL('../../packages/azure/README.md', import.meta.url), 'utf8');
+const FILE = ref(0, 1);
+const SMALL = bodyOf(pattern(9, 1));
+
+/** What every kind of call rejects with. */
+async function allReject(destination: Destination): Promise<Error[]> {
+  const replica = destination.replica('db');
+  return await Promise.all([
+    rejectionOf(replica.openFile(FILE)),
+    rejectionOf(replica.writeFile(FILE, SMALL)),
+    rejectionOf(replica.writeFile(FILE, bodyOf(pattern(2 * BLOCK_BYTES, 1)))),
+    rejectionOf(replica.deleteFiles([FILE])),
+    rejectionOf(list(replica, 'all')),
+    rejectionOf(replica.copyFile?.(FILE, ref(1, 1)) ?? Promise.resolve()),
+    rejectionOf(destination.objects?.('db').put('x', Buffer.from('x')) ?? Promise.resolve()),
+  ]);
+}
+
+describeWith(['azurite'], 'azure, credentials', () => {
+  const azure = useAzure();
+
+  const wrongKey = Buffer.from('another key').toString('base64');
+  const yesterday = new Date(Date.now() - 86_400_000);
+  test.each<[string, () => Record<string, unknown>, ErrorCode, string]>([
+    [
+      'a wrong key',
+      () => ({ 'account-key': wrongKey }),
+      'REPLICA_PERMISSION_DENIED', // Azurite says AuthorizationFailure, Azure AuthenticationFailed
+      'check key or token',
+    ],
+    [
+      'a token that has expired',
+      () => ({ 'sas-token': accountToken(azure.proxy.place, { expiresOn: yesterday }) }),
+      'REPLICA_PERMISSION_DENIED', // as above
+      'when it expires',
+    ],
+    [
+      'a token that allows nothing of it',
+      () => ({ 'sas-token': accountToken(azure.proxy.place, { permissions: 't' }) }),
+      'REPLICA_PERMISSION_DENIED',
+      'rwdl',
+    ],
+    [
+      'a container that is not there',
+      () => ({ bucket: 'no-such-container' }),
+      'REPLICA_DESTINATION_NOT_FOUND',
+      'the container must be there before',
+    ],
+    [
+      'a server that is not there',
+      () => ({ endpoint: 'http://127.0.0.1:1/sluicetest' }),
+      'REPLICA_UNAVAILABLE',
+      'ECONNREFUSED',
+    ],
+  ])('%s is told as such, and no secret with it', async (_, more, code, words) => {
+    const given = more();
+    const destination = await azure.connected(given);
+    for (const error of await allReject(destination)) {
+      expect(error).toMatchObject({ code });
+      expect(error.message).toContain(words);
+      const told = inspect(error, { depth: 12, showHidden: true });
+      expect(told).not.toMatch(/sig=|SharedKey /);
+      expect(told).not.toContain(azure.proxy.place.accountKey);
+      if (given['account-key'] === wrongKey) expect(told).not.toContain(wrongKey);
+    }
+  });
+
+  test('what Azure says of a key that is not its own is told as such', async () => {
+    const replica = (await azure.connected()).replica('db');
+    const said = { kind: 'error', status: 403, code: 'AuthenticationFailed' } as const;
+    azure.proxy.fault('GetBlob', said);
+    const error = await rejectionOf(replica.openFile(FILE));
+    expect(error).toMatchObject({ code: 'REPLICA_UNAUTHENTICATED', status: 403 });
+    expect(error.message).toContain('check account-name, account-key or the token');
+  });
+
+  describe('a token in a file', () => {
+    test('may be another one at any time, and nothing is connected anew', async () => {
+      const path = join(temporaryFolder('azure-token'), 'token');
+      const expired = accountToken(azure.proxy.place, { expiresOn: yesterday });
+      await writeFile(path, expired);
+      const more = { 'account-key': undefined, 'sas-token-path': path };
+      const replica = (await azure.connected(more)).replica('db');
+      const refused = await rejectionOf(replica.writeFile(FILE, SMALL));
+      expect(refused).toMatchObject({ status: 403 });
+      await writeFile(path, accountToken(azure.proxy.place));
+      await replica.writeFile(FILE, SMALL);
+      await replica.copyFile?.(FILE, ref(1, 1));
+      await writeFile(path, expired);
+      expect(await rejectionOf(list(replica, 0))).toMatchObject({ status: 403 });
+      expect(azure.proxy.sockets.most).toBe(1);
+    });
+
+    test('that is missing, or holds none, is told by its name', async () => {
+      const path = join(temporaryFolder('azure-token'), 'token');
+      const more = { 'account-key': undefined, 'sas-token-path': path };
+      const replica = (await azure.connected(more)).replica('db');
+      const missing = await rejectionOf(replica.openFile(FILE));
+      expect(missing).toMatchObject({ code: 'REPLICA_UNAUTHENTICATED' });
+      expect(missing.message).toContain(path);
+      await writeFile(path, 'sv=1&secret');
+      const empty = await rejectionOf(replica.openFile(FILE));
+      expect(empty).toMatchObject({ code: 'REPLICA_UNAUTHENTICATED' });
+      expect(empty.message).toContain(`${path} holds no token`);
+      expect(empty.message).not.toContain('secret');
+    });
+  });
+
+  test('a connection string reaches the same place', async () => {
+    const { endpoint, account, accountKey, container } = azure.proxy.place;
+    const text = `DefaultEndpointsProtocol=http;AccountName=${account};AccountKey=${accountKey};BlobEndpoint=${endpoint};`;
+    const without = { 'account-name': undefined, 'account-key': undefined, endpoint: undefined };
+    const more = { ...without, bucket: container, 'connection-string': text };
+    await (await azure.connected(more)).replica('db').writeFile(FILE, SMALL);
+    const replica = (await azure.connected()).replica('db');
+    expect(await read(replica, FILE)).toHaveLength(9);
+  });
+
+  describe('the permissions of the README', () => {
+    const [, whole = ''] = /--permissions (\w+)/.exec(README) ?? [];
+    const [, restoring = ''] = /to restore `(\w+)`:/.exec(README) ?? [];
+
+    async function allowed(permissions: string): Promise<Destination> {
+      const { place } = azure.proxy;
+      const token = generateBlobSASQueryParameters(
+        {
+          containerName: place.container,
+          permissions: ContainerSASPermissions.parse(permissions),
+          expiresOn: new Date(Date.now() + 3_600_000),
+        },
+        new StorageSharedKeyCredential(place.account, place.accountKey),
+      ).toString();
+      const more = { 'account-key': undefined, 'sas-token': token, 'part-size': BLOCK_BYTES };
+      const destination = await connectAzure(place, more);
+      onTestFinished(() => destination.close());
+      return destination;
+    }
+
+    test('let replicate, restore and delete', async () => {
+      const replica = (await allowed(whole)).replica('db');
+      await replica.writeFile(FILE, SMALL, { condition: 'if-absent' });
+      await replica.writeFile(ref(9, 1), bodyOf(pattern(2 * BLOCK_BYTES, 1)));
+      await replica.copyFile?.(FILE, ref(1, 1));
+      expect(await list(replica, 'all')).toHaveLength(3);
+      expect(await read(replica, FILE)).toHaveLength(9);
+      await replica.deleteFiles([FILE, ref(1, 1), ref(9, 1)]);
+      expect(await list(replica, 'all')).toEqual([]);
+    });
+
+    test('let restore, and nothing else', async () => {
+      await (await azure.connected()).replica('db').writeFile(FILE, SMALL);
+      const replica = (await allowed(restoring)).replica('db');
+      expect(await list(replica, 'all')).toHaveLength(1);
+      expect(await read(replica, FILE)).toHaveLength(9);
+      const calls = [replica.writeFile(ref(0, 2), SMALL), replica.deleteFiles([FILE])];
+      for (const error of await Promise.all(calls.map(rejectionOf))) {
+        expect(error).toMatchObject({ code: 'REPLICA_PERMISSION_DENIED' });
+      }
+    });
+
+    test('without d leave a replica that only grows', async () => {
+      expect(whole).toContain('d');
+      const replica = (await allowed(whole.replace('d', ''))).replica('db');
+      await replica.writeFile(FILE, SMALL);
+      expect(await rejectionOf(replica.deleteFiles([FILE]))).toMatchObject({
+        code: 'REPLICA_PERMISSION_DENIED',
+        failures: [{ code: 'REPLICA_PERMISSION_DENIED' }],
+      });
+      expect(await read(replica, FILE)).toHaveLength(9);
+    });
+  });
+});

@@ -1,0 +1,251 @@
+/** The Azure backend when the network fails, or the server, or nobody wants the answer any more. */
+
+import { isError, keyOf, type Destination } from '@sluice/core/backend';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { connectAzure, rawContainer, rawKeys } from '../servers/azure-access.ts';
+import { BLOCK_BYTES, onlyRequest, useAzure } from '../servers/azure-fixture.ts';
+import type { FaultKind, Operation } from '../servers/azure-proxy.ts';
+import { startCuttingProxy } from '../servers/cutting-proxy.ts';
+import { rejectionOf } from '../servers/s3-fixture.ts';
+import { describeWith } from '../support/require.ts';
+import { until } from '../support/wait.ts';
+import { bodyOf, held, pattern, read, ref } from './context.ts';
+
+const FILE = ref(0, 1);
+const KEY = keyOf('tree', 'db', FILE);
+const LARGE = pattern(3 * BLOCK_BYTES + 10, 1);
+
+describeWith(['azurite'], 'azure, when something fails', () => {
+  const azure = useAzure();
+
+  describe('an answer that is lost', () => {
+    test.each([
+      ['PutBlob', pattern(5_000, 1)],
+      ['PutBlockList', LARGE],
+    ] as const)('of %s is no conflict with itself', async (operation, bytes) => {
+      const replica = (await azure.wrapped()).replica('db');
+      azure.proxy.fault(operation, { kind: 'lose-answer' });
+      const info = await replica.writeFile(FILE, bodyOf(bytes), { condition: 'if-absent' });
+      expect(info.sizeBytes).toBe(bytes.byteLength);
+      expect(azure.proxy.of(operation).map(({ status }) => status)).toEqual([undefined, 409]);
+      expect(Buffer.compare(await read(replica, FILE), bytes)).toBe(0);
+    });
+
+    test('of a put under a version is none either', async () => {
+      const objects = (await azure.wrapped()).objects?.('db');
+      const first = await objects?.put('lease', Buffer.from('one'), { condition: 'if-absent' });
+      azure.proxy.fault('PutBlob', { kind: 'lose-answer' });
+      const second = await objects?.put('lease', Buffer.from('two'), { condition: first! });
+      const found = await objects?.get('lease');
+      for await (const _ of found?.body ?? []) break;
+      expect(found?.version).toBe(second?.version);
+      expect(second?.version).not.toBe(first?.version);
+    });
+
+    test('of a delete is asked for again', async () => {
+      const replica = (await azure.wrapped()).replica('db');
+      await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
+      azure.proxy.fault('DeleteBlob', { kind: 'lose-answer' });
+      await replica.deleteFiles([FILE]);
+      expect(await rawKeys(azure.proxy.place, '')).toEqual([]);
+    });
+  });
+
+  test('a conflict with somebody else is one', async () => {
+    const replica = (await azure.wrapped()).replica('db');
+    await replica.writeFile(FILE, bodyOf(pattern(LARGE.byteLength, 9)));
+    for (const bytes of [pattern(5_000, 1), LARGE]) {
+      const writing = replica.writeFile(FILE, bodyOf(bytes), { condition: 'if-absent' });
+      expect(await rejectionOf(writing)).toMatchObject({ code: 'REPLICA_CONFLICT', status: 409 });
+    }
+  });
+
+  describe('a write whose connection is cut', () => {
+    async function throughCuts(): Promise<{
+      readonly destination: Destination;
+      readonly cutAfter: (bytes: number) => void;
+    }> {
+      const proxy = await startCuttingProxy(new URL(azure.proxy.place.endpoint).origin);
+      onTestFinished(() => proxy.stop());
+      const { pathname } = new URL(azure.proxy.place.endpoint);
+      const place = { ...azure.proxy.place, endpoint: `${proxy.endpoint}${pathname}` };
+      const destination = await connectAzure(place, { 'part-size': BLOCK_BYTES });
+      onTestFinished(() => destination.close());
+      return { destination, cutAfter: (bytes) => proxy.cutNextAfter(bytes) };
+    }
+
+    test.each([
+      ['in one request', 900_000, 300_000],
+      ['in one of its blocks', LARGE.byteLength, 500_000],
+    ])('%s leaves what was there, and is worth another try', async (_, sizeBytes, afterBytes) => {
+      const outside = (await azure.connected()).replica('db');
+      const old = pattern(1_000, 9);
+      for (const before of ['none', old] as const) {
+        if (before !== 'none') await outside.writeFile(FILE, bodyOf(before));
+        const { destination, cutAfter } = await throughCuts();
+        cutAfter(afterBytes);
+        const bytes = bodyOf(pattern(sizeBytes, 2));
+        const error = await rejectionOf(destination.replica('db').writeFile(FILE, bytes));
+        expect(isError(error, 'REPLICA_UNAVAILABLE')).toBe(true);
+        expect(await held(outside, FILE)).toEqual(before === 'none' ? 'none' : Buffer.from(before));
+      }
+    });
+  });
+
+  describe('a read that breaks off', () => {
+    test('goes on where it stopped, at the same version', async () => {
+      const bytes = pattern(3_000_000, 1);
+      const replica = (await azure.wrapped()).replica('db');
+      await replica.writeFile(FILE, bodyOf(bytes));
+      azure.proxy.fault('GetBlob', { kind: 'cut-response', afterBytes: 1_000_000 });
+      expect(Buffer.compare(await read(replica, FILE), bytes)).toBe(0);
+      const [first, second, ...others] = azure.proxy.of('GetBlob');
+      expect(others).toEqual([]);
+      expect(first?.headers['x-ms-range']).toBeUndefined();
+      expect(second?.headers['x-ms-range']).toMatch(/^bytes=[1-9]\d*-/);
+      expect(second?.headers['if-match']).toMatch(/^"[^"]+"$/);
+    });
+
+    test('is told as what it is where nobody tries again', async () => {
+      const replica = (await azure.connected()).replica('db');
+      await replica.writeFile(FILE, bodyOf(pattern(900_000, 1)));
+      azure.proxy.fault('GetBlob', { kind: 'cut-response', afterBytes: 300_000 });
+      const error = await rejectionOf(read(replica, FILE));
+      expect(isError(error, 'REPLICA_UNAVAILABLE')).toBe(true);
+      expect(error.message).toContain('level 0 0000000000000001-0000000000000001.ltx at abs://');
+      expect(azure.proxy.of('GetBlob')).toHaveLength(1); // the SDK does not try either
+    });
+  });
+
+  test('the SDK tries nothing again by itself', async () => {
+    const replica = (await azure.connected()).replica('db');
+    for (const status of [500, 503]) {
+      azure.proxy.fault('PutBlob', { kind: 'error', status, code: 'Whatever' });
+      await rejectionOf(replica.writeFile(FILE, bodyOf(pattern(9, 1))));
+    }
+    azure.proxy.fault('PutBlob', { kind: 'lose-answer' });
+    await rejectionOf(replica.writeFile(FILE, bodyOf(pattern(9, 1))));
+    expect(azure.proxy.of('PutBlob')).toHaveLength(3);
+  });
+
+  test('a server that asks for patience says how long', async () => {
+    const replica = (await azure.connected()).replica('db');
+    const headers = { 'retry-after': '3' };
+    azure.proxy.fault('GetBlob', { kind: 'error', status: 503, code: 'ServerBusy', headers });
+    const error = await rejectionOf(replica.openFile(FILE));
+    expect(error).toMatchObject({ code: 'REPLICA_RATE_LIMITED', retryAfterMs: 3_000, status: 503 });
+  });
+
+  test('what cannot be deleted is told by file, after all were tried', async () => {
+    const replica = (await azure.connected()).replica('db');
+    const files = [1, 2, 3].map((txid) => ref(0, txid));
+    for (const file of files) await replica.writeFile(file, bodyOf(pattern(9, 1)));
+    const leased = rawContainer(azure.proxy.place).getBlobClient(keyOf('tree', 'db', ref(0, 2)));
+    await leased.getBlobLeaseClient().acquireLease(-1);
+    const error = await rejectionOf(replica.deleteFiles(files));
+    expect(error).toMatchObject({
+      code: 'REPLICA_PERMISSION_DENIED',
+      failures: [{ file: 'level 0 0000000000000002-0000000000000002.ltx' }],
+    });
+    expect(error.message).toContain('LeaseIdMissing');
+    expect(await rawKeys(azure.proxy.place, '')).toHaveLength(1);
+  });
+
+  describe('an abort', () => {
+    const reason = new Error('not wanted');
+    /** Rule 3 says a second; a busy machine may be late. */
+    const ABORT_MS_MAX = 1_500;
+    const HELD: FaultKind = { kind: 'hold-request' };
+
+    test.each<[Operation, Uint8Array]>([
+      ['PutBlob', pattern(9, 1)],
+      ['PutBlock', LARGE],
+      ['PutBlockList', LARGE],
+      ['DeleteBlob', pattern(9, 1)],
+    ])('does not wait for a %s that hangs, and leaves what was there', async (operation, bytes) => {
+      const replica = (await azure.connected()).replica('db');
+      const old = pattern(100, 9);
+      await replica.writeFile(FILE, bodyOf(old));
+      const fault = azure.proxy.fault(operation, HELD, 9);
+      const controller = new AbortController();
+      const { signal } = controller;
+      const ended = rejectionOf(
+        operation === 'DeleteBlob'
+          ? replica.deleteFiles([FILE], { signal })
+          : replica.writeFile(FILE, bodyOf(bytes), { signal }),
+      );
+      await fault.acted;
+      const since = performance.now();
+      controller.abort(reason);
+      expect(await ended).toBe(reason);
+      expect(performance.now() - since).toBeLessThan(ABORT_MS_MAX);
+      expect(await held(replica, FILE)).toEqual(Buffer.from(old));
+    });
+
+    test('lets a write that the server may have settle, so that it does not come later', async () => {
+      const replica = (await azure.connected()).replica('db');
+      const put = azure.proxy.fault('PutBlob', HELD);
+      const controller = new AbortController();
+      const { signal } = controller;
+      const writing = rejectionOf(replica.writeFile(FILE, bodyOf(pattern(9, 1)), { signal }));
+      await put.acted;
+      controller.abort(reason);
+      put.release();
+      expect(await writing).toBe(reason);
+      expect(await rawKeys(azure.proxy.place, '')).toEqual([KEY]); // decided when it returns
+      expect(onlyRequest(azure.proxy, 'PutBlob').status).toBe(201); // somebody heard it
+    });
+
+    test('of a read frees its connection, begun or not', async () => {
+      const destination = await azure.connected();
+      const replica = destination.replica('db');
+      // More than the buffers of both ends take: the server is still sending.
+      await replica.writeFile(FILE, bodyOf(pattern(24_000_000, 1)));
+      const controller = new AbortController();
+      const { signal } = controller;
+      const opened = await Promise.all([1, 2, 3].map(() => replica.openFile(FILE, { signal })));
+      const before = azure.proxy.sockets.now;
+      controller.abort(reason);
+      const [first] = opened; // nobody has turned to the others
+      const reading = Array.fromAsync(first!.body);
+      expect(await rejectionOf(reading)).toBe(reason);
+      await until('three connections are closed', () => azure.proxy.sockets.now <= before - 3);
+      expect(await held(replica, ref(0, 2))).toBe('none'); // and there are others
+    });
+  });
+
+  test('memory for blocks is bounded, however many uploads there are and however slow', async () => {
+    const destination = await azure.connected({ concurrency: 3 });
+    const stalled = azure.proxy.fault('PutBlock', { kind: 'hold-request' }, 3);
+    let readBytes = 0;
+    const counted = bodyOf(pattern(4 * BLOCK_BYTES, 1));
+    const body = {
+      ...counted,
+      async *open() {
+        for await (const chunk of counted.open()) {
+          readBytes += chunk.byteLength;
+          yield chunk;
+        }
+      },
+    };
+    const writing = Promise.all(
+      [1, 2, 3, 4].map((txid) => destination.replica('db').writeFile(ref(0, txid), body)),
+    );
+    await until('three blocks are on their way', () => azure.proxy.of('PutBlock').length === 3);
+    expect(readBytes).toBeLessThanOrEqual(3 * BLOCK_BYTES + 4 * 65_536);
+    stalled.release();
+    await writing;
+    expect(readBytes).toBe(16 * BLOCK_BYTES);
+  });
+
+  test('close ends what hangs, and its sockets', async () => {
+    const destination = await azure.connected();
+    const fault = azure.proxy.fault('PutBlockList', { kind: 'hold-request' });
+    const writing = rejectionOf(destination.replica('db').writeFile(FILE, bodyOf(LARGE)));
+    await fault.acted;
+    await destination.close();
+    expect(isError(await writing, 'REPLICA_CLOSED')).toBe(true);
+    await until('all sockets are gone', () => azure.proxy.sockets.now === 0);
+    expect(onlyRequest(azure.proxy, 'PutBlockList').status).toBeUndefined();
+  });
+});

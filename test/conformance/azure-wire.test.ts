@@ -1,0 +1,180 @@
+/** What the Azure backend sends, as a server sees it. */
+
+import { createHash } from 'node:crypto';
+import { keyOf, toTXID, type Destination } from '@sluice/core/backend';
+import { describe, expect, test } from 'vitest';
+import { rawContainer } from '../servers/azure-access.ts';
+import { BLOCK_BYTES, onlyRequest, useAzure } from '../servers/azure-fixture.ts';
+import { rejectionOf } from '../servers/s3-fixture.ts';
+import { describeWith } from '../support/require.ts';
+import { bodyOf, CREATED_AT, list, pattern, read, ref } from './context.ts';
+
+const FILE = ref(0, 1);
+const KEY = keyOf('tree', 'db', FILE);
+const MiB = 1024 * 1024;
+
+function md5(bytes: Uint8Array): string {
+  return createHash('md5').update(bytes).digest('base64');
+}
+
+describeWith(['azurite'], 'azure, on the wire', () => {
+  const azure = useAzure();
+
+  describe('a write', () => {
+    test('of a small file is one Put Blob with its length and the MD5 of its bytes', async () => {
+      const bytes = pattern(70_000, 1);
+      const replica = (await azure.connected()).replica('db');
+      const info = await replica.writeFile(FILE, bodyOf(bytes), { condition: 'if-absent' });
+      expect(azure.proxy.requests).toHaveLength(1);
+      const { headers, bodyBytes } = onlyRequest(azure.proxy, 'PutBlob');
+      expect(bodyBytes).toBe(70_000);
+      expect(headers['content-length']).toBe('70000');
+      expect(headers['transfer-encoding']).toBeUndefined();
+      expect(headers['content-md5']).toBe(md5(bytes));
+      expect(headers['if-none-match']).toBe('*');
+      expect(headers['x-ms-meta-litestreamtimestamp']).toBe('2023-11-14T22:13:20.123Z');
+      expect(headers['x-ms-blob-content-type']).toBe('application/octet-stream');
+      expect(headers['x-ms-access-tier']).toBeUndefined();
+      expect(headers['user-agent']).toMatch(/^sluice /);
+      expect(Math.abs(info.modifiedAt.getTime() - Date.now())).toBeLessThan(5_000);
+    });
+
+    test('without a condition sends none', async () => {
+      await (await azure.connected()).replica('db').writeFile(FILE, bodyOf(pattern(9, 1)));
+      expect(onlyRequest(azure.proxy, 'PutBlob').headers['if-none-match']).toBeUndefined();
+    });
+
+    test('of nothing has a length too', async () => {
+      await (await azure.connected()).replica('db').writeFile(FILE, bodyOf(pattern(0, 1)));
+      expect(onlyRequest(azure.proxy, 'PutBlob').headers['content-length']).toBe('0');
+    });
+
+    test('of a large file stages blocks, each with its own MD5, and commits them', async () => {
+      const bytes = pattern(2 * BLOCK_BYTES + 10, 1);
+      const replica = (await azure.connected({ 'access-tier': 'Cool' })).replica('db');
+      await replica.writeFile(FILE, bodyOf(bytes), { condition: 'if-absent' });
+      const blocks = azure.proxy.of('PutBlock');
+      expect(azure.proxy.requests).toHaveLength(4);
+      const expected = [0, 1, 2].map((i) => bytes.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES));
+      const sums = new Set(blocks.map(({ headers }) => headers['content-md5']));
+      expect(sums).toEqual(new Set(expected.map(md5)));
+      for (const { headers, bodyBytes, query } of blocks) {
+        expect(headers['content-length']).toBe(String(bodyBytes));
+        expect(Buffer.from(query.get('blockid') ?? '', 'base64')).toHaveLength(64);
+        expect(headers['x-ms-meta-litestreamtimestamp']).toBeUndefined();
+      }
+      const { headers } = onlyRequest(azure.proxy, 'PutBlockList');
+      expect(headers['if-none-match']).toBe('*');
+      expect(headers['x-ms-meta-litestreamtimestamp']).toBe('2023-11-14T22:13:20.123Z');
+      expect(headers['x-ms-blob-content-type']).toBe('application/octet-stream');
+      expect(headers['x-ms-access-tier']).toBe('Cool');
+      const [listed] = await list(replica, 0);
+      expect(listed?.createdAt).toEqual(CREATED_AT);
+      expect(Buffer.compare(await read(replica, FILE), bytes)).toBe(0);
+    });
+
+    test('has the access tier that is configured; a named object has not', async () => {
+      const destination = await azure.connected({ 'access-tier': 'Cold' });
+      await destination.replica('db').writeFile(FILE, bodyOf(pattern(9, 1)));
+      await destination.objects?.('db').put('lock.json', pattern(9, 2));
+      const tiers = azure.proxy.of('PutBlob').map(({ headers }) => headers['x-ms-access-tier']);
+      expect(tiers).toEqual(['Cold', undefined]);
+    });
+
+    test('replaces what others left unseen under its name', async () => {
+      // Litestream's ids of blocks have 64 bytes; all those of a blob must be of one length.
+      const id = Buffer.alloc(64, 7).toString('base64');
+      const blob = rawContainer(azure.proxy.place).getBlockBlobClient(KEY);
+      await blob.stageBlock(id, Buffer.from('left behind'), 11);
+      const bytes = pattern(BLOCK_BYTES + 10, 1);
+      const replica = (await azure.connected()).replica('db');
+      await replica.writeFile(FILE, bodyOf(bytes), { condition: 'if-absent' });
+      expect(Buffer.compare(await read(replica, FILE), bytes)).toBe(0);
+    });
+
+    test('whose bytes change on their way is refused, and worth another try', async () => {
+      const replica = (await azure.connected()).replica('db');
+      for (const [operation, bytes] of [
+        ['PutBlob', pattern(5_000, 1)],
+        ['PutBlock', pattern(2 * MiB, 1)],
+      ] as const) {
+        azure.proxy.fault(operation, { kind: 'change-body' });
+        const error = await rejectionOf(replica.writeFile(FILE, bodyOf(bytes)));
+        expect(error).toMatchObject({ code: 'REPLICA_UNAVAILABLE', status: 400 });
+        expect(error.message).toContain('Md5Mismatch');
+      }
+      expect(await list(replica, 0)).toEqual([]);
+    });
+  });
+
+  test('a listing asks for the metadata, and begins where it is told to', async () => {
+    const replica = (await azure.connected()).replica('db');
+    for (const txid of [1, 2, 3]) await replica.writeFile(ref(1, txid), bodyOf(pattern(9, 1)));
+    expect(await list(replica, 1, { from: toTXID(2) })).toHaveLength(2);
+    const { query } = onlyRequest(azure.proxy, 'ListBlobs');
+    expect(query.get('include')).toBe('metadata');
+    // Litestream puts the TXID into the prefix, and then finds that very file only.
+    expect(query.get('prefix')).toBe('db/ltx/1/');
+    expect(query.get('startFrom')).toBe('db/ltx/1/0000000000000002');
+  });
+
+  test('a file without a time of its own is listed without one', async () => {
+    await rawContainer(azure.proxy.place).getBlockBlobClient(KEY).upload('x', 1);
+    const [file] = await list((await azure.connected()).replica('db'), 'all');
+    expect(file?.createdAt).toBeUndefined();
+    expect(file?.modifiedAt).toBeInstanceOf(Date);
+  });
+
+  describe('a copy', () => {
+    test('is made by the server, with the time', async () => {
+      const bytes = pattern(70_000, 1);
+      const replica = (await azure.connected()).replica('db');
+      await replica.writeFile(FILE, bodyOf(bytes));
+      const info = await replica.copyFile?.(FILE, ref(3, 1, 9));
+      expect(info).toMatchObject({ ...ref(3, 1, 9), sizeBytes: 70_000 });
+      expect(azure.proxy.of('GetBlob')).toEqual([]);
+      expect(onlyRequest(azure.proxy, 'CopyBlob').bodyBytes).toBe(0);
+      const [listed] = await list(replica, 3);
+      expect(listed?.createdAt).toEqual(CREATED_AT);
+      expect(Buffer.compare(await read(replica, ref(3, 1, 9)), bytes)).toBe(0);
+    });
+
+    test('of what is not there says so', async () => {
+      const replica = (await azure.connected()).replica('db');
+      const copying = replica.copyFile?.(FILE, ref(3, 1, 9)) ?? Promise.resolve();
+      expect(await rejectionOf(copying)).toMatchObject({ code: 'REPLICA_NOT_FOUND' });
+    });
+  });
+
+  describe('a thousand replicas', () => {
+    /** Also those that a keep-alive has left open. */
+    const SOCKETS_MAX = 16;
+
+    async function useAll(destination: Destination): Promise<void> {
+      const replicas = Array.from({ length: 1_000 }, (_, i) => destination.replica(`db-${i}`));
+      const bytes = pattern(100, 1);
+      await Promise.all(replicas.map((replica) => replica.writeFile(FILE, bodyOf(bytes))));
+      await Promise.all(replicas.map((replica) => list(replica, 'all')));
+      await Promise.all(replicas.map((replica) => replica.deleteFiles([FILE])));
+    }
+
+    test.each(['connected', 'wrapped'] as const)('have 16 sockets, %s', async (layer) => {
+      await useAll(await azure[layer]());
+      expect(azure.proxy.sockets.most).toBeLessThanOrEqual(SOCKETS_MAX);
+    });
+
+    test.each(['connected', 'wrapped'] as const)(
+      'may hold any number of files open, %s',
+      async (layer) => {
+        const replica = (await azure[layer]()).replica('db');
+        const bytes = pattern(3 * MiB, 1);
+        await replica.writeFile(FILE, bodyOf(bytes));
+        const opened = await Promise.all(Array.from({ length: 40 }, () => replica.openFile(FILE)));
+        await replica.writeFile(ref(0, 2), bodyOf(pattern(9, 1)));
+        expect(await list(replica, 0)).toHaveLength(2);
+        for (const { body } of opened) for await (const _ of body) break;
+        expect(azure.proxy.sockets.most).toBeLessThanOrEqual(40 + SOCKETS_MAX);
+      },
+    );
+  });
+});

@@ -1,0 +1,105 @@
+/** The Azure backend over Azurite: with the key of the account, and with a token in a file. */
+
+import { mkdtemp, readdir, readlink, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  accountToken,
+  connectAzure,
+  rawKeys,
+  rawPut,
+  type AzurePlace,
+} from '../servers/azure-access.ts';
+import { startAzureProxy } from '../servers/azure-proxy.ts';
+import { startAzurite } from '../servers/azurite.ts';
+import { describeWith } from '../support/require.ts';
+import { describeConformance, type Conformance, type Setup } from './suite.ts';
+
+/** The least that we take, so that bodies in blocks stay small. */
+const BLOCK_BYTES = 1024 * 1024;
+const WRONG_KEY = Buffer.from('not the key').toString('base64');
+
+const azure: Omit<Conformance, 'name' | 'open'> = {
+  layout: 'tree',
+  capabilities: { ranges: true, ifAbsent: 'any-size' },
+  objects: 'claimed',
+  hooks: ['raw', 'denied', 'unreachable', 'handles'],
+  partSizeBytes: BLOCK_BYTES,
+  secrets: [Buffer.from('the key of the account of the tests').toString('base64'), WRONG_KEY],
+};
+
+describeWith(['azurite'], 'azure, Azurite', () => {
+  describeConformance({ ...azure, name: 'azure, account key', open: openWithKey });
+  describeConformance({
+    ...azure,
+    name: 'azure, token in a file, short pages',
+    hooks: [...azure.hooks, 'vanish'],
+    // Each name of the query of a token; its signature is another one for each server.
+    secrets: ['sig=', 'nobody'],
+    open: openWithToken,
+  });
+});
+
+async function openWithKey(): Promise<Setup> {
+  const server = await startAzurite();
+  return setUp(server, {}, { 'account-key': WRONG_KEY }, () => server.stop());
+}
+
+/** A listing of one page needs no second: short pages show that a listing goes on. */
+async function openWithToken(): Promise<Setup> {
+  const server = await startAzurite();
+  const proxy = await startAzureProxy(server, { pageSizeMax: 250 });
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-azure-token-'));
+  const path = join(folder, 'token');
+  await writeFile(path, `?${accountToken(server)}\n`);
+  const given = { 'account-key': undefined, 'sas-token-path': path };
+  // It is valid, and lets nobody do anything with blobs but tag them.
+  const denied = {
+    'sas-token-path': undefined,
+    'sas-token': accountToken(server, { permissions: 't' }),
+  };
+  const stop = async (): Promise<void> => {
+    await proxy.stop();
+    await server.stop();
+    await rm(folder, { recursive: true, force: true });
+  };
+  const vanish = async (): Promise<() => Promise<void>> => {
+    const bringBack = proxy.hideContainer();
+    return async () => bringBack();
+  };
+  // From outside one looks at the server itself: a signed query must not be changed on its way.
+  return { ...setUp(proxy.place, given, denied, stop, server), vanish };
+}
+
+function setUp(
+  place: AzurePlace,
+  given: Record<string, unknown>,
+  denied: Record<string, unknown>,
+  stop: () => Promise<void>,
+  seen: AzurePlace = place,
+): Setup {
+  let paths = 0;
+  const more = { 'part-size': BLOCK_BYTES, ...given };
+  return {
+    connect: (access) => connectAzure(place, more, { access }),
+    newPath: () => `replica-${(paths += 1)}`,
+    raw: {
+      put: (key, bytes) => rawPut(seen, key, bytes),
+      keys: (prefix) => rawKeys(seen, prefix),
+    },
+    denied: () => connectAzure(place, { ...more, ...denied }),
+    unreachable: () => connectAzure(place, { ...more, endpoint: UNREACHABLE }),
+    handles: openSockets,
+    stop,
+  };
+}
+
+/** Port 1 of this machine: refused at once. */
+const UNREACHABLE = 'http://127.0.0.1:1/sluicetest';
+
+async function openSockets(): Promise<number> {
+  const links = await Promise.all(
+    (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
+  );
+  return links.filter((link) => link.startsWith('socket:')).length;
+}

@@ -1,0 +1,67 @@
+/** Azurite behind a proxy that fails on cue, for each test of a file, and destinations to it. */
+
+import { wrapDestination } from '@sluice/core';
+import type { Destination } from '@sluice/core/backend';
+import { afterAll, afterEach, beforeAll, beforeEach, onTestFinished } from 'vitest';
+import { connectAzure, makeContainer } from './azure-access.ts';
+import {
+  startAzureProxy,
+  type AzureProxy,
+  type LoggedRequest,
+  type Operation,
+} from './azure-proxy.ts';
+import { startAzurite, type Azurite } from './azurite.ts';
+
+/** The least that we take. */
+export const BLOCK_BYTES: number = 1024 * 1024;
+
+type Input = Record<string, unknown>;
+
+export interface AzureFixture {
+  readonly proxy: AzureProxy;
+  connected(more?: Input): Promise<Destination>;
+  /** As the engine uses it, in a hurry. */
+  wrapped(more?: Input): Promise<Destination>;
+}
+
+/** A stream without a byte for so long is tried again. */
+const STALL_MS = 1_000;
+
+/** To be called within `describeWith(['azurite'], …)`. Each test has a container of its own. */
+export function useAzure(): AzureFixture {
+  let server: Azurite;
+  let proxy: AzureProxy;
+  let count = 0;
+  beforeAll(async () => {
+    server = await startAzurite();
+  });
+  beforeEach(async () => {
+    const place = { ...server, container: `test-${(count += 1)}` };
+    await makeContainer(place);
+    proxy = await startAzureProxy(place);
+  });
+  afterEach(() => proxy.stop());
+  afterAll(() => server.stop());
+
+  const connected: AzureFixture['connected'] = async (more = {}) => {
+    const destination = await connectAzure(proxy.place, { 'part-size': BLOCK_BYTES, ...more });
+    onTestFinished(() => destination.close());
+    return destination;
+  };
+  return {
+    get proxy() {
+      return proxy;
+    },
+    connected,
+    async wrapped(more) {
+      return wrapDestination(await connected(more), { stallMs: STALL_MS, random: () => 0 });
+    },
+  };
+}
+
+/** The one request of its kind. */
+export function onlyRequest(proxy: AzureProxy, operation: Operation): LoggedRequest {
+  const [request, ...others] = proxy.of(operation);
+  if (request !== undefined && others.length === 0) return request;
+  throw new Error(`${operation} was sent ${proxy.of(operation).length} times`);
+}

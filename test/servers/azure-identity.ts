@@ -1,0 +1,113 @@
+/**
+ * An endpoint of Azurite that lets in who shows a token of our own identity service, and nobody
+ * else: as Azure does for a managed identity, over TLS.
+ */
+
+import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import {
+  createServer,
+  request as send,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createTLSServer } from 'node:https';
+import type { AddressInfo, Server } from 'node:net';
+import path from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { accountToken } from './azure-access.ts';
+import type { Azurite } from './azurite.ts';
+
+export interface IdentityPlace {
+  /** "https://127.0.0.1:port/account" */
+  readonly endpoint: string;
+  /** What a process there has in its environment. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Tokens that were given out. */
+  readonly tokens: number;
+  stop(): Promise<void>;
+}
+
+/** `folder` is for a certificate that only this test trusts. */
+export async function startIdentity(server: Azurite, folder: string): Promise<IdentityPlace> {
+  const [header, token] = [randomUUID(), randomUUID()];
+  let tokens = 0;
+  const identity = createServer((from, to) => {
+    const url = new URL(from.url ?? '', 'http://identity');
+    const isAsked = url.searchParams.get('resource') === 'https://storage.azure.com';
+    if (!isAsked || from.headers['x-identity-header'] !== header) {
+      to.writeHead(400).end();
+      return;
+    }
+    tokens += 1;
+    const expiresOn = Math.floor(Date.now() / 1_000) + 3_600;
+    to.writeHead(200, { 'content-type': 'application/json' });
+    to.end(JSON.stringify({ access_token: token, expires_on: expiresOn, token_type: 'Bearer' }));
+  });
+
+  const sas = accountToken(server);
+  const upstream = new URL(server.endpoint);
+  const answer = async (from: IncomingMessage, to: ServerResponse): Promise<void> => {
+    const { authorization, 'x-ms-copy-source-authorization': ofSource, ...headers } = from.headers;
+    const source = headers['x-ms-copy-source'];
+    const isKnown = authorization === `Bearer ${token}`;
+    if (!isKnown || (source !== undefined && ofSource !== `Bearer ${token}`)) {
+      to.writeHead(401, { 'x-ms-error-code': 'NoAuthenticationInformation' }).end();
+      return;
+    }
+    // The server itself lets in by a token of the account: that takes the identity's place.
+    if (typeof source === 'string') {
+      headers['x-ms-copy-source'] =
+        `${server.endpoint}${new URL(source).pathname.slice(upstream.pathname.length)}?${sas}`;
+    }
+    const at = from.url?.includes('?') === true ? `${from.url}&${sas}` : `${from.url}?${sas}`;
+    const { hostname: host, port } = upstream;
+    const forwarded = send({ host, port, path: at, method: from.method, headers });
+    await pipeline(from, forwarded);
+    const [got] = (await once(forwarded, 'response')) as [IncomingMessage];
+    to.writeHead(got.statusCode ?? 0, got.headers);
+    await pipeline(got, to);
+  };
+  const { key, cert } = makeCertificate(folder);
+  const tls = createTLSServer(
+    { key: fs.readFileSync(key), cert: fs.readFileSync(cert) },
+    (from, to) => void answer(from, to).catch(() => to.destroy()),
+  );
+  const [identityPort, port] = [await listen(identity), await listen(tls)];
+  return {
+    endpoint: `https://127.0.0.1:${port}${upstream.pathname}`,
+    environment: {
+      IDENTITY_ENDPOINT: `http://127.0.0.1:${identityPort}/msi/token`,
+      IDENTITY_HEADER: header,
+      NODE_EXTRA_CA_CERTS: cert,
+    },
+    get tokens() {
+      return tokens;
+    },
+    async stop() {
+      for (const each of [identity, tls]) {
+        each.close();
+        each.closeAllConnections();
+        await once(each, 'close');
+      }
+    },
+  };
+}
+
+async function listen(server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
+function makeCertificate(folder: string): { readonly key: string; readonly cert: string } {
+  const [key, cert] = [path.join(folder, 'key.pem'), path.join(folder, 'cert.pem')];
+  const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2'];
+  const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];
+  execFileSync('openssl', [...request, ...subject, '-keyout', key, '-out', cert], {
+    stdio: 'ignore',
+  });
+  return { key, cert };
+}
