@@ -15,6 +15,7 @@ const TOOLS = process.env['SLUICE_TOOLS'] ?? path.join(ROOT, '.cache', 'tools');
 const FILES = {
   minio: 'bin/minio',
   versitygw: 'bin/versitygw',
+  'fake-gcs-server': 'bin/fake-gcs-server',
   'litestream-0.5.18': 'bin/litestream',
   'litestream-0.5.17': 'ls05/bin/litestream',
   'litestream-0.5.12': 'ls0512/bin/litestream',
