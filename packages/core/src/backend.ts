@@ -55,13 +55,17 @@ export {
   type Layout,
 } from './replica/layout.ts';
 export { bodyFromBytes } from './replica/body.ts';
+export { Budget } from './replica/budget.ts';
 export { compareFiles } from './replica/checked.ts';
 export { OBJECT_BYTES_MAX } from './replica/conflict.ts';
 export { describeFile, describeReplica } from './replica/describe.ts';
 export { memoryDestination, type MemoryOptions } from './replica/memory.ts';
 export { MemoryStore } from './replica/memory-place.ts';
+export { PartReader } from './replica/parts.ts';
 export { readBytes } from './replica/read-bytes.ts';
+export { sendRequest, type RequestOptions, type WhenAborted } from './replica/request.ts';
 export { untilAborted } from './replica/until-aborted.ts';
+export { Work } from './replica/work.ts';
 export { formatTimestamp, parseTimestamp } from './replica/timestamp.ts';
 
 export { formatBytes, parseBytes } from './config/bytes.ts';

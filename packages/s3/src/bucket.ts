@@ -1,11 +1,9 @@
 /** What the parts of one destination share. */
 
 import type { S3Client } from '@aws-sdk/client-s3';
-import type { Logger } from '@sluice/core/backend';
-import type { Budget } from './budget.ts';
+import type { Budget, Logger, Work } from '@sluice/core/backend';
 import type { S3Config } from './config.ts';
 import type { Preset } from './presets.ts';
-import type { Work } from './work.ts';
 
 export interface Bucket {
   /** "s3://bucket" */

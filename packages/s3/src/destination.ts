@@ -3,16 +3,20 @@
 import { Agent as HTTPAgent } from 'node:http';
 import { Agent as HTTPSAgent } from 'node:https';
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
-import type { Capabilities, ConnectContext, Destination } from '@sluice/core/backend';
+import {
+  Budget,
+  Work,
+  type Capabilities,
+  type ConnectContext,
+  type Destination,
+} from '@sluice/core/backend';
 import type { Bucket } from './bucket.ts';
-import { Budget } from './budget.ts';
 import { S3Replica } from './client.ts';
 import type { S3Config } from './config.ts';
 import { S3Objects } from './objects.ts';
 import { presetFor, type DeleteChecksum, type Preset } from './presets.ts';
 import { REGION_DEFAULT, regionOfEndpoint, regionOnce } from './region.ts';
 import { shapeRequests } from './wire.ts';
-import { Work } from './work.ts';
 
 /** Kept open between requests: as many as core has calls on their way at once. */
 const IDLE_SOCKETS_MAX = 16;

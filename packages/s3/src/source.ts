@@ -1,9 +1,8 @@
 /** What is to be written, and the reading of it. */
 
-import type { LTXBody } from '@sluice/core/backend';
+import { PartReader, type LTXBody } from '@sluice/core/backend';
 import type { Bucket } from './bucket.ts';
 import { leavable } from './leavable.ts';
-import { PartReader } from './parts.ts';
 
 export interface Upload {
   readonly key: string;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Budget } from '../src/budget.ts';
+import { Budget } from '../../src/replica/budget.ts';
 
 /** Whether a promise has settled once all that can happen without time has happened. */
 async function isPending(promise: Promise<unknown>): Promise<boolean> {

@@ -4,7 +4,8 @@
  */
 
 import { setMaxListeners } from 'node:events';
-import { CLOSE_MS_MAX, ReplicationError } from '@sluice/core/backend';
+import { ReplicationError } from '../error.ts';
+import { CLOSE_MS_MAX } from './backend.ts';
 
 /** What is left of CLOSE_MS_MAX is for the sockets. */
 const CLEAN_UP_MS_MAX = CLOSE_MS_MAX - 1_500;

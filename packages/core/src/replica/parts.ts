@@ -1,6 +1,7 @@
 /** Reads a body in parts of one size, each in memory; the last may be smaller. */
 
-import { ReplicationError, type LTXBody } from '@sluice/core/backend';
+import { ReplicationError } from '../error.ts';
+import type { LTXBody } from './client.ts';
 
 export class PartReader {
   readonly #iterator: AsyncIterator<Uint8Array>;
