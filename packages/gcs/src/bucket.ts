@@ -11,6 +11,7 @@ import type { Storage } from '@google-cloud/storage';
 import {
   Budget,
   readBytes,
+  ReplicationError,
   sendRequest,
   Work,
   type Logger,
@@ -38,7 +39,7 @@ export interface Call {
   readonly what: string;
   readonly about?: Refusal['about'];
   readonly whenAborted?: WhenAborted;
-  readonly signals: readonly (AbortSignal | undefined)[];
+  readonly signal: AbortSignal | undefined;
 }
 
 /** An answer whose body has not been read. Whoever has it releases its hold. */
@@ -47,6 +48,12 @@ export interface Answer {
   readonly headers: { get(name: string): string | null };
   readonly body: Readable;
   readonly hold: Hold;
+}
+
+interface Received {
+  readonly status: number;
+  readonly headers: Answer['headers'];
+  readonly data: Readable;
 }
 
 /** An object as answers of JSON tell of it. 64-bit numbers are text. */
@@ -79,6 +86,10 @@ export class Bucket {
     this.#agent = makeAgent(storage.apiEndpoint);
   }
 
+  get endpoint(): string {
+    return this.#storage.apiEndpoint;
+  }
+
   /** "/storage/v1/b/bucket/o", with the key behind it. */
   pathOf(key?: string): string {
     const objects = `/storage/v1/b/${encodeURIComponent(this.config.bucket)}/o`;
@@ -87,17 +98,18 @@ export class Bucket {
 
   /** Resolves with an answer of one of these statuses; any other is an error with a code. */
   async open(call: Call, ...statuses: readonly number[]): Promise<Answer> {
-    const { what, signals, whenAborted = 'cut', about = 'object' } = call;
-    const toError = (error: unknown): Error => thrownToError(error, what);
-    const hold = await this.#sockets.take([...signals, this.work.closing]);
+    const { what, signal, whenAborted = 'cut', about = 'object' } = call;
+    const toError = (error: unknown): ReplicationError => thrownToError(error, what);
+    const hold = await this.#sockets.take([signal, this.work.closing]);
     try {
-      const options = { signals, whenAborted, toError } as Parameters<typeof sendRequest>[1];
-      const answer = await sendRequest(this.work, options, (connection) =>
-        this.#send(call, connection),
-      );
-      const { status, headers, data: body } = answer;
+      const options = { signals: [signal], whenAborted, toError };
+      const {
+        status,
+        headers,
+        data: body,
+      } = await sendRequest(this.work, options, (connection) => this.#send(call, connection));
       if (statuses.includes(status)) return { status, headers, body, hold };
-      const text = await this.#read(body, call);
+      const text = await this.#readText(body, call);
       const retryAfter = headers.get('retry-after');
       throw refusalToError({ status, body: text, retryAfter, about }, what);
     } catch (error) {
@@ -111,14 +123,22 @@ export class Bucket {
     return await this.read<Result>(await this.open(call, ...statuses), call);
   }
 
-  /** What an answer says in JSON, and with it an end to the answer. */
-  async read<Result>({ body, hold }: Answer, call: Call): Promise<Result> {
+  /** What an answer says in JSON; with that the answer is over. */
+  async read<Result>(answer: Answer, call: Call): Promise<Result> {
+    const text = await this.drain(answer, call);
     try {
-      const text = await this.#read(body, call);
-      return (text.startsWith('{') ? JSON.parse(text) : {}) as Result;
-    } catch (error) {
-      this.work.check(call.signals[0]);
-      throw thrownToError(error, call.what);
+      return JSON.parse(text === '' ? '{}' : text) as Result;
+    } catch (cause) {
+      // A proxy's page, say: it must not be taken for a listing of nothing.
+      const message = `${call.what}: the answer is no JSON: ${text.slice(0, 100)}`;
+      throw new ReplicationError('REPLICA_UNAVAILABLE', message, { cause });
+    }
+  }
+
+  /** Reads an answer to its end, so that its socket serves the next request. */
+  async drain({ body, hold }: Answer, call: Call): Promise<string> {
+    try {
+      return await this.#readText(body, call);
     } finally {
       hold.release();
     }
@@ -129,14 +149,11 @@ export class Bucket {
     this.#agent.destroy();
   }
 
-  async #send(
-    call: Call,
-    connection: AbortSignal,
-  ): Promise<Omit<Answer, 'hold' | 'body'> & { data: Readable }> {
+  async #send(call: Call, connection: AbortSignal): Promise<Received> {
     const { url, method = 'GET', params = {}, headers, data } = call;
     const query = Object.entries(params).filter((entry) => entry[1] !== undefined);
     return await this.#storage.authClient.request<Readable>({
-      url: url.startsWith('/') ? this.#storage.apiEndpoint + url : url,
+      url: url.startsWith('/') ? this.endpoint + url : url,
       method,
       params: Object.fromEntries(query),
       headers: { 'user-agent': 'sluice', ...headers },
@@ -150,18 +167,19 @@ export class Bucket {
     });
   }
 
-  async #read(body: Readable, { signals }: Call): Promise<string> {
+  async #readText(body: Readable, { what, signal }: Call): Promise<string> {
+    const signals = [signal, this.work.closing];
     const end = (): void => void body.destroy();
-    const ending = [...signals, this.work.closing];
-    for (const signal of ending) signal?.addEventListener('abort', end, { once: true });
+    for (const each of signals) each?.addEventListener('abort', end, { once: true });
     try {
+      this.work.check(signal);
       const bytes = await readBytes(body as AsyncIterable<Uint8Array>, ANSWER_BYTES_MAX);
       return new TextDecoder().decode(bytes);
+    } catch (error) {
+      this.work.check(signal);
+      throw thrownToError(error, what);
     } finally {
-      for (const signal of ending) {
-        signal?.removeEventListener('abort', end);
-        signal?.throwIfAborted();
-      }
+      for (const each of signals) each?.removeEventListener('abort', end);
     }
   }
 }

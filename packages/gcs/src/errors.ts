@@ -114,7 +114,11 @@ function readThrown(error: unknown): { code: string; message: string; status: nu
   const within = inner === undefined ? undefined : readThrown(inner);
   return {
     code: text(said.code) ?? within?.code ?? '',
-    message: text(said.message) ?? within?.message ?? String(error),
+    // Of a URL only the place: the rest may hold an upload's id, which lets anybody go on with it.
+    message: (text(said.message) ?? within?.message ?? String(error)).replaceAll(
+      /(https?:\/\/[^\s?]+)\?\S*/g,
+      '$1',
+    ),
     status: typeof status === 'number' ? status : undefined,
   };
 }

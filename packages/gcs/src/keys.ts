@@ -1,6 +1,6 @@
 /** What is done with keys of a bucket, and not with bytes: list, delete, copy. */
 
-import type { AbortableOptions } from '@sluice/core/backend';
+import { ReplicationError, type AbortableOptions } from '@sluice/core/backend';
 import type { Bucket, Call, ObjectResource } from './bucket.ts';
 
 export interface ListedKey {
@@ -18,11 +18,12 @@ export interface ListKeysOptions extends AbortableOptions {
 }
 
 interface Page {
+  readonly kind?: string;
   readonly items?: readonly ObjectResource[];
   readonly nextPageToken?: string;
 }
 
-const LISTED_FIELDS = 'items(name,size,generation,timeCreated,metadata),nextPageToken';
+const LISTED_FIELDS = 'kind,items(name,size,generation,timeCreated,metadata),nextPageToken';
 
 /** One recursive listing, page after page, in the order of the keys' bytes. */
 export async function* listKeys(
@@ -31,10 +32,14 @@ export async function* listKeys(
   { prefix, startOffset, signal }: ListKeysOptions,
 ): AsyncGenerator<ListedKey, void, undefined> {
   const params = { prefix, startOffset, fields: LISTED_FIELDS };
-  const call: Call = { url: bucket.pathOf(), what, about: 'bucket', signals: [signal], params };
+  const call: Call = { url: bucket.pathOf(), what, about: 'bucket', signal, params };
   let pageToken: string | undefined;
   do {
     const page = await bucket.call<Page>({ ...call, params: { ...params, pageToken } }, 200);
+    if (page.kind !== 'storage#objects') {
+      const message = `${what}: the answer is no listing: is ${bucket.endpoint} Cloud Storage?`;
+      throw new ReplicationError('REPLICA_UNSUPPORTED', message);
+    }
     for (const { name, metadata = {}, ...item } of page.items ?? []) {
       bucket.work.check(signal);
       if (name === undefined) continue;
@@ -70,9 +75,9 @@ export async function deleteKey(
     params: { ifGenerationMatch },
     what,
     whenAborted: 'settle',
-    signals: [signal],
+    signal,
   };
-  await bucket.call(call, 200, 204);
+  await bucket.drain(await bucket.open(call, 200, 204), call);
 }
 
 interface Rewrite {
@@ -93,7 +98,7 @@ export async function copyKey(
     method: 'POST',
     what,
     whenAborted: 'settle',
-    signals: [signal],
+    signal,
   };
   let rewriteToken: string | undefined;
   for (;;) {

@@ -58,7 +58,7 @@ async function get(
       ...(range !== undefined && { range: rangeHeader(range) }),
     },
     what,
-    signals: [signal],
+    signal,
   };
   const status = range === undefined ? 200 : 206;
   const answer = await bucket.open(call, status).catch((error: unknown) => {

@@ -67,7 +67,10 @@ export class Sockets {
       await promise;
     } finally {
       for (const signal of signals) signal?.removeEventListener('abort', onAbort);
-      if (this.#waiting.size === 0) this.#timer = void clearInterval(this.#timer);
+      if (this.#waiting.size === 0) {
+        clearInterval(this.#timer);
+        this.#timer = undefined;
+      }
     }
   }
 

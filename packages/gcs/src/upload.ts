@@ -137,7 +137,7 @@ class Session {
       data: JSON.stringify(resourceOf(this.#of)),
     };
     const answer = await this.#bucket.open(call, 200);
-    await this.#bucket.read(answer, call);
+    await this.#bucket.drain(answer, call);
     const url = answer.headers.get('location');
     if (url !== null) return url;
     const message = `${this.#of.what}: the server opens an upload and does not say where`;
@@ -217,10 +217,10 @@ class Session {
   async #toSession(url: string, more: Partial<Call>): Promise<number | ObjectResource> {
     const { what, signal } = this.#of;
     const about = 'session';
-    const call: Call = { url, method: 'PUT', what, about, signals: [signal], ...more };
+    const call: Call = { url, method: 'PUT', what, about, signal, ...more };
     const answer = await this.#bucket.open(call, 200, 201, 308);
     if (answer.status !== 308) return await this.#bucket.read<ObjectResource>(answer, call);
-    await this.#bucket.read(answer, call);
+    await this.#bucket.drain(answer, call);
     const last = /-(\d+)$/.exec(answer.headers.get('range') ?? '')?.[1];
     return last === undefined ? 0 : Number(last) + 1;
   }
@@ -235,8 +235,11 @@ class Session {
     if (delayMs > PART_DELAY_MS_MAX) throw error;
     logger.warn(`${error.message}; the part is sent again in ${delayMs} ms`);
     const signals = [this.#of.signal, work.closing].filter((signal) => signal !== undefined);
-    await sleep(delayMs, undefined, { signal: AbortSignal.any(signals) }).catch(() => undefined);
-    work.check(this.#of.signal);
+    try {
+      await sleep(delayMs, undefined, { signal: AbortSignal.any(signals) });
+    } finally {
+      work.check(this.#of.signal);
+    }
   }
 
   #standsAt(arrived: number, expected: number): ReplicationError {
@@ -248,9 +251,9 @@ class Session {
   async #abandon(url: string): Promise<void> {
     const { work, logger } = this.#bucket;
     if (work.ended.aborted) return;
-    const call: Call = { url, method: 'DELETE', what: this.#of.what, signals: [] };
+    const call: Call = { url, method: 'DELETE', what: this.#of.what, signal: undefined };
     try {
-      await this.#bucket.call(call, 200, 204, 404, 410, 499);
+      await this.#bucket.drain(await this.#bucket.open(call, 200, 204, 404, 410, 499), call);
     } catch (error) {
       logger.debug(`${this.#of.what}: its upload could not be ended: ${messageOf(error)}`);
     }
@@ -269,7 +272,7 @@ function callOf({ config }: Bucket, of: Upload, uploadType: string): Call {
     params: { uploadType, name: key, ifGenerationMatch, fields: FIELDS },
     what,
     about: 'bucket',
-    signals: [signal],
+    signal,
   };
 }
 

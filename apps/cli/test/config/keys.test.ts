@@ -94,8 +94,6 @@ test.each(refused.filter(({ fate }) => fate.except !== undefined))(
 );
 
 test.each([
-  ['gs', 'not yet'],
-  ['gcs', 'not yet'],
   ['abs', 'not yet'],
   ['sftp', 'not yet'],
   ['nats', 'has no backend of ours'],
@@ -113,15 +111,15 @@ test('keys of a refused type are not complained of beside it', async () => {
   await expect(readText(text)).rejects.toThrow(/has a problem:\n[^\n]*type sftp[^\n]*$/);
 });
 
-test('s3 knows no key that is not in the table', async () => {
-  const { backend } = await import('@sluice/s3');
-  const ours = REPLICA_KEYS.filter(({ of }) => of?.includes('s3') === true).map(({ name }) => name);
+test.each(['s3', 'gs'])('%s knows no key that is not in the table', async (type) => {
+  const { backend } = type === 's3' ? await import('@sluice/s3') : await import('@sluice/gcs');
+  const ours = REPLICA_KEYS.filter(({ of }) => of?.includes(type) === true).map(({ name }) => name);
   const messages = await refusalsOf(() => backend.parse({ bucket: 'b', nonsense: 1 }));
-  expect(messages).toEqual(['nonsense is not a key of s3']);
-  // Each of ours, mistyped by nothing but its end, is the nearest that s3 knows.
+  expect(messages).toEqual([`nonsense is not a key of ${type}`]);
+  // Each of ours, mistyped by nothing but its end, is the nearest that the backend knows.
   for (const name of ours.filter((key) => !key.endsWith('-file'))) {
     const [message] = await refusalsOf(() => backend.parse({ bucket: 'b', [`${name}x`]: 1 }));
-    expect(message).toBe(`${name}x is not a key of s3: did you mean ${name}?`);
+    expect(message).toBe(`${name}x is not a key of ${type}: did you mean ${name}?`);
   }
 });
 

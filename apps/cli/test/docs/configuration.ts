@@ -10,7 +10,10 @@ import { code, knownBy, page, reason, table } from './markdown.ts';
 export function renderConfiguration(example: string): string {
   const common = REPLICA_KEYS.filter(({ of }) => of === undefined);
   const s3 = REPLICA_KEYS.filter(({ of }) => of?.includes('s3') === true);
-  const foreign = REPLICA_KEYS.filter(({ of }) => of !== undefined && !of.includes('s3'));
+  const gs = REPLICA_KEYS.filter(({ of }) => of?.includes('gs') === true);
+  const foreign = REPLICA_KEYS.filter(
+    (key) => key.of !== undefined && ![...s3, ...gs].includes(key),
+  );
   return page(
     '# Configuration',
     '<!-- Made from apps/cli/src/surface. Change the table there, then run: pnpm vitest run -u apps/cli/test/docs.test.ts -->',
@@ -41,6 +44,10 @@ counts for all, and so does the shortest \`snapshot-interval\`.`,
     `\`url\` is \`s3://bucket/path\`, with other keys behind a question mark: \`?region=eu-west-1&endpoint=https://…\`.
 Without \`access-key-id\`, the credential chain of the AWS SDK is used: environment, profiles, roles.`,
     renderKeys(s3),
+    '### `type: gs`',
+    `Google Cloud Storage. \`url\` is \`gs://bucket/path\`, with other keys behind a question mark. \`gcs\`, as Litestream 0.3 calls it, is
+the same. Without \`credentials\`, Google’s application default credentials are used: environment, \`gcloud\`, the machine’s own.`,
+    renderKeys(gs),
     '### Types by package',
     `Any npm package that speaks our contract for backends is a type: \`type: '@acme/sluice-http'\` with the keys that it reads, or
 \`url: '@acme/sluice-http+https://…'\`. It is looked for from the folder of the configuration, then from that of Sluice.`,

@@ -1,5 +1,6 @@
 /** Small configurations with one key more, made from the examples in the table of keys. */
 
+import { generateKeyPairSync } from 'node:crypto';
 import { parse, stringify } from 'yaml';
 import { readConfig } from '../../src/config/read.ts';
 import type { Config } from '../../src/config/model.ts';
@@ -26,8 +27,8 @@ export async function readText(
 
 /** A configuration with `extra` where keys of that scope stand. */
 export function withValues(key: Pick<Key, 'scope' | 'of'>, extra: Values): string {
-  const isS3 = key.of?.includes('s3') === true;
-  const replica = isS3 ? { type: 's3', bucket: 'b', path: 'p' } : { path: '/backup/app' };
+  const type = ['s3', 'gs'].find((each) => key.of?.includes(each));
+  const replica = type === undefined ? { path: '/backup/app' } : { type, bucket: 'b', path: 'p' };
   const database = { path: '/data/app.db', replicas: [replica] };
   switch (key.scope) {
     case 'global':
@@ -51,11 +52,14 @@ export function withValues(key: Pick<Key, 'scope' | 'of'>, extra: Values): strin
 /** `snapshot.interval` with its example is `{ snapshot: { interval: '6h' } }`. */
 export function exampleOf(key: Key): Values {
   const isFile = key.name.endsWith('-file') || key.name === 'sse-customer-key-path';
+  const isGoogle = key.name.startsWith('credentials');
   const example: unknown = isFile
-    ? writeFile(temporaryFolder(), 'secret', SSE_KEY)
-    : key.name === 'dbs'
-      ? [{ path: '/data/other.db', replica: { path: '/backup/other' } }]
-      : parse(key.example);
+    ? writeFile(temporaryFolder(), 'secret', isGoogle ? SERVICE_ACCOUNT : SSE_KEY)
+    : isGoogle
+      ? SERVICE_ACCOUNT
+      : key.name === 'dbs'
+        ? [{ path: '/data/other.db', replica: { path: '/backup/other' } }]
+        : parse(key.example);
   return nest(key.name, example);
 }
 
@@ -63,6 +67,13 @@ export function nest(name: string, value: unknown): Values {
   const [group = '', inner] = name.split('.');
   return { [group]: inner === undefined ? value : { [inner]: value } };
 }
+
+const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const SERVICE_ACCOUNT = JSON.stringify({
+  type: 'service_account',
+  client_email: 'replicator@example.iam.gserviceaccount.com',
+  private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+});
 
 /** 32 bytes in base64. */
 const SSE_KEY = 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=';
