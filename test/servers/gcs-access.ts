@@ -4,7 +4,8 @@ import type { ConnectContext, Destination, Logger } from '@sluice/core/backend';
 import { backend } from '@sluice/gcs';
 
 export interface GCSPlace {
-  readonly endpoint: string;
+  /** undefined: where the SDK goes by itself. */
+  readonly endpoint: string | undefined;
   readonly bucket: string;
 }
 
@@ -20,7 +21,12 @@ export async function connectGCS(
   more: Record<string, unknown> = {},
   context: Partial<ConnectContext> = {},
 ): Promise<Destination> {
-  const { config } = backend.parse({ type: 'gs', bucket, endpoint, ...more });
+  const { config } = backend.parse({
+    type: 'gs',
+    bucket,
+    ...(endpoint !== undefined && { endpoint }),
+    ...more,
+  });
   return await backend.connect(config, { logger: SILENT, access: 'write', ...context });
 }
 

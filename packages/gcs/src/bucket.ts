@@ -176,6 +176,7 @@ export class Bucket {
       const bytes = await readBytes(body as AsyncIterable<Uint8Array>, ANSWER_BYTES_MAX);
       return new TextDecoder().decode(bytes);
     } catch (error) {
+      body.destroy();
       this.work.check(signal);
       throw thrownToError(error, what);
     } finally {

@@ -86,7 +86,8 @@ function isOurs(text: string): boolean {
 function inputFromURL(text: string): Input {
   const [, bucket = '', pathname = '', query = ''] =
     /^[a-z]+:\/\/([^/?#]*)([^?#]*)(?:\?([^#]*))?/i.exec(text) ?? [];
-  const path = isDecodable(pathname) ? rootOfURLPath(pathname) : pathname;
+  // A percent sign that encodes nothing stands for itself.
+  const path = rootOfURLPath(pathname.replaceAll(/%(?![0-9a-f]{2})/gi, '%25'));
   return {
     type: 'gs',
     // What is empty is not there: "bucket is missing" says more than "is empty".
@@ -94,16 +95,6 @@ function inputFromURL(text: string): Input {
     ...(path !== '' && path !== '.' && { path }),
     ...Object.fromEntries(new URLSearchParams(query)),
   };
-}
-
-/** A percent sign that encodes nothing stands for itself. */
-function isDecodable(text: string): boolean {
-  try {
-    decodeURIComponent(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function readPartSize(reader: ConfigReader): number {

@@ -87,8 +87,8 @@ async function putWhole(bucket: Bucket, of: Upload, reader: PartReader): Promise
   const bytes = await reader.next(sizeBytes, data.subarray(start));
   bucket.work.check(of.signal);
   const md5 = createHash('md5').update(bytes).digest('base64');
-  data.write(head(md5), 'latin1');
-  data.write(end, start + sizeBytes, 'latin1');
+  data.write(head(md5), 'utf8');
+  data.write(end, start + sizeBytes, 'utf8');
   const call = {
     ...callOf(bucket, of, 'multipart'),
     headers: { 'content-type': `multipart/related; boundary=${boundary}` },

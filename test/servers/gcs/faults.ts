@@ -10,6 +10,8 @@ export type FaultKind =
       readonly reason?: string;
       readonly headers?: Readonly<Record<string, string>>;
     }
+  /** 200 with this text, as a proxy in between may say. Nothing is done. */
+  | { readonly kind: 'page'; readonly text: string }
   /** The connection is reset after so many bytes of the request's body; a session keeps those. */
   | { readonly kind: 'cut-request'; readonly afterBytes: number }
   /** All is done, the connection is reset before the first byte of the answer. */

@@ -26,8 +26,8 @@ export interface RunningGCS {
   requestsOf(operation: Operation): readonly LoggedRequest[];
   /** Resolves when `accept` holds; it is asked whenever a request or a socket has ended. */
   until(accept: () => boolean): Promise<void>;
-  /** Open now, and at most so far. */
-  readonly sockets: { readonly now: number; readonly max: number };
+  /** That are open. */
+  readonly sockets: number;
   readonly raw: {
     keys(): readonly string[];
     get(key: string): { readonly bytes: Buffer; readonly metadata: object } | undefined;
@@ -56,7 +56,7 @@ export async function start(options: StartOptions = {}): Promise<RunningGCS> {
     requestsOf: (operation) => server.log.filter((entry) => entry.operation === operation),
     until: (accept) => server.until(accept),
     get sockets() {
-      return { now: server.sockets, max: server.socketsMax };
+      return server.sockets;
     },
     raw: {
       keys: () => server.store.keys(),

@@ -39,7 +39,6 @@ export class GCSServer {
   readonly log: LoggedRequest[] = [];
   /** Sockets that are open. */
   sockets = 0;
-  socketsMax = 0;
   isBucketThere = true;
   readonly #options: ServerOptions;
   readonly #watchers = new Set<() => void>();
@@ -52,7 +51,6 @@ export class GCSServer {
     });
     this.#http.on('connection', (socket) => {
       this.sockets += 1;
-      this.socketsMax = Math.max(this.socketsMax, this.sockets);
       socket.once('close', () => {
         this.sockets -= 1;
         this.#notify();
@@ -138,6 +136,7 @@ export class GCSServer {
       const { status, reason = 'backendError', headers } = fault.kind;
       throw new Refused(status, reason, 'A fault of the test.', headers);
     }
+    if (fault?.kind.kind === 'page') return { status: 200, body: Buffer.from(fault.kind.text) };
     checkAccess(entry, this.#options.accounts, exchange.store.get(entry.key) !== undefined);
     if (!this.isBucketThere || target.bucket !== this.#options.bucket) {
       throw new Refused(404, 'notFound', 'The specified bucket does not exist.');
@@ -201,7 +200,7 @@ function targetOf(request: IncomingMessage, url: URL): Target {
   const of = (operation: Operation, key: string, other = ''): Target => ({
     operation,
     bucket: decodeURIComponent(bucket),
-    key: decodeURIComponent(key),
+    key,
     other,
   });
   if (isUpload !== undefined) {
@@ -214,7 +213,8 @@ function targetOf(request: IncomingMessage, url: URL): Target {
     const isQuestion = request.headers['content-range']?.startsWith('bytes */') === true;
     return isQuestion ? { ...target, operation: 'ask-upload' } : target;
   }
-  const [key = '', toKey] = rest.split(/\/rewriteTo\/b\/[^/]+\/o\//);
+  const [fromKey = '', toKey] = rest.split(/\/rewriteTo\/b\/[^/]+\/o\//);
+  const key = decodeURIComponent(fromKey);
   if (toKey !== undefined) return of('rewrite', key, decodeURIComponent(toKey));
   if (rest === '') return of('list', '');
   if (request.method === 'DELETE') return of('delete', key);

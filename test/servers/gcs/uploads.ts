@@ -105,7 +105,7 @@ export class Uploads {
       keep(soFar.subarray(0, soFar.byteLength - (soFar.byteLength % STEP_BYTES))),
     );
     if (session.done !== undefined) return session.done;
-    if (start > session.bytes.byteLength) throw new Refused(400, 'badRequest', 'a gap');
+    if (start > session.bytes.byteLength) return standing(session);
     if (body.byteLength !== end - start) throw new Refused(400, 'badRequest', 'a short part');
     if (end < size && body.byteLength % STEP_BYTES !== 0) {
       throw new Refused(400, 'badRequest', 'a part that is no multiple of 256 KiB');
