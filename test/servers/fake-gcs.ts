@@ -4,7 +4,12 @@ import { needTool } from '../support/require.ts';
 import type { GCSPlace } from './gcs-access.ts';
 import { startProcess } from './process.ts';
 
-export async function startFakeGCS(): Promise<GCSPlace & { stop(): Promise<void> }> {
+interface RunningFakeGCS extends GCSPlace {
+  readonly endpoint: string;
+  stop(): Promise<void>;
+}
+
+export async function startFakeGCS(): Promise<RunningFakeGCS> {
   const { port, stop } = await startProcess({
     name: 'fake-gcs-server',
     binary: needTool('fake-gcs-server'),
