@@ -85,6 +85,15 @@ describe('a resumable upload', () => {
     await isWhole();
   });
 
+  test('waits for an object whose bytes are all there, and asks again', async () => {
+    const replica = (await gcs.connected()).replica('db');
+    gcs.server.faults.add({ kind: 'not-yet' }, { on: 'put-part', after: 3 });
+    await replica.writeFile(FILE, bodyOf(LARGE));
+    expect(gcs.statuses('put-part')).toEqual([308, 308, 308, 308]);
+    expect(gcs.statuses('ask-upload')).toEqual([200]);
+    await isWhole();
+  });
+
   test.each([429, 500, 503])(
     'bears a %i, waits as long as it is told, and says so',
     async (status) => {

@@ -45,8 +45,8 @@ export interface Uploaded {
 /** Tries to get one part there. Each part that arrives lets it count from one again. */
 const PART_ATTEMPTS_MAX = 5;
 const PART_DELAY_MS = 250;
-/** Longer waits that the server asks for are core's, with a new session. */
-const PART_DELAY_MS_MAX = 10_000;
+/** As core has it: a call does not hang longer because the server says so. */
+const PART_DELAY_MS_MAX = 30_000;
 const FIELDS = 'generation,timeCreated,size,md5Hash';
 
 /** LTX_TRUNCATED or LTX_INVALID where the body has another size than it said. */
@@ -177,8 +177,11 @@ class Session {
           : await this.#ask(url);
         if (typeof answer === 'object') return answer;
         if (answer === end && md5 === undefined) return undefined;
-        this.#isLost = answer < start || answer >= end;
-        if (this.#isLost || (isKnown && answer <= arrived)) throw this.#standsAt(answer, arrived);
+        this.#isLost = answer < start || answer > end;
+        // All of the last part, and no object yet: it is asked for again.
+        if (this.#isLost || answer === end || (isKnown && answer <= arrived)) {
+          throw this.#standsAt(answer, arrived);
+        }
         if (answer > arrived) failures = 0;
         arrived = answer;
         isKnown = true;

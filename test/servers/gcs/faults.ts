@@ -22,6 +22,8 @@ export type FaultKind =
   | { readonly kind: 'hold-request' }
   /** All is done, the answer waits until `release()`. */
   | { readonly kind: 'hold-answer' }
+  /** All of the last part is kept; the object is there when the session is asked again. */
+  | { readonly kind: 'not-yet' }
   /** Of a part, a session keeps so many bytes and forgets the rest. */
   | { readonly kind: 'keep-less'; readonly bytes: number };
 

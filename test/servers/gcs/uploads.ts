@@ -87,9 +87,12 @@ export class Uploads {
   async put(exchange: Exchange, id: string): Promise<Answer> {
     const session = this.#find(id);
     const range = exchange.request.headers['content-range'] ?? '';
-    if (/^bytes \*\/(\d+|\*)$/.test(range)) {
+    const [, asked] = /^bytes \*\/(\d+)$/.exec(range) ?? [];
+    if (asked !== undefined) {
       await readBody(exchange);
-      return session.done ?? standing(session);
+      if (session.done !== undefined) return session.done;
+      if (session.bytes.byteLength < Number(asked)) return standing(session);
+      return finish(exchange, session);
     }
     const [, first, last, total] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(range) ?? [];
     if (total === undefined) throw new Refused(400, 'badRequest', `content-range ${range}`);
@@ -113,11 +116,8 @@ export class Uploads {
     const kept = exchange.fault?.kind.kind === 'keep-less' ? exchange.fault.kind.bytes : Infinity;
     keep(body.subarray(0, kept));
     if (session.bytes.byteLength < size) return standing(session);
-    const md5Hash = /md5=(.*)$/.exec(String(exchange.request.headers['x-goog-hash']))?.[1];
-    const resource = { ...session.resource, ...(md5Hash !== undefined && { md5Hash }) };
-    const { key, bytes, condition } = session;
-    session.done = commit(exchange.store, key, bytes, resource, condition);
-    return session.done;
+    if (exchange.fault?.kind.kind === 'not-yet') return standing(session);
+    return finish(exchange, session);
   }
 
   #find(id: string): Session {
@@ -125,6 +125,13 @@ export class Uploads {
     if (session !== undefined) return session;
     throw new Refused(404, 'notFound', 'No such upload.');
   }
+}
+
+function finish({ request, store }: Exchange, session: Session): Answer {
+  const md5Hash = /md5=(.*)$/.exec(String(request.headers['x-goog-hash']))?.[1];
+  const resource = { ...session.resource, ...(md5Hash !== undefined && { md5Hash }) };
+  session.done = commit(store, session.key, session.bytes, resource, session.condition);
+  return session.done;
 }
 
 function standing({ bytes: { byteLength } }: Session): Answer {
