@@ -41,6 +41,26 @@ describe('a write in one request', () => {
     expect(await rejectionOf(other)).toMatchObject({ code: 'REPLICA_CONFLICT' });
   });
 
+  test('whose bytes arrive otherwise than they were sent makes no object', async () => {
+    const replica = (await gcs.wrapped()).replica('db');
+    gcs.server.faults.add({ kind: 'spoil' }, { on: 'put' });
+    await replica.writeFile(FILE, bodyOf(pattern(5_000, 1)));
+    gcs.server.faults.add({ kind: 'spoil' }, { on: 'put-part', after: 1 });
+    await replica.writeFile(ref(9, 1), bodyOf(LARGE));
+    expect(gcs.statuses('put')).toEqual([400, 200]);
+    expect(gcs.server.requestsOf('begin-upload')).toHaveLength(2);
+    expect(Buffer.compare(await read(replica, ref(9, 1)), LARGE)).toBe(0);
+  });
+
+  test('is not done where the server says that it has another size', async () => {
+    const replica = (await gcs.connected()).replica('db');
+    const text = JSON.stringify({ size: '4999', generation: '1' });
+    gcs.server.faults.add({ kind: 'page', text }, { on: 'put' });
+    const error = await rejectionOf(replica.writeFile(FILE, bodyOf(pattern(5_000, 1))));
+    expect(error).toMatchObject({ code: 'REPLICA_UNAVAILABLE' });
+    expect(error.message).toContain('4999');
+  });
+
   test('of a named object on a version, whose answer was lost, ends in success', async () => {
     const objects = (await gcs.wrapped()).objects?.('db');
     const { version } = (await objects?.put('lock.json', pattern(10, 1))) ?? { version: '' };
@@ -145,6 +165,21 @@ describe('a resumable upload', () => {
     put.release();
     expect(await rejection).toMatchObject({ code: 'REPLICA_CONFLICT', status: 412 });
     expect(gcs.server.raw.get(KEY)?.bytes).toHaveLength(9);
+  });
+
+  test('waits for memory while four others have a part in it', async () => {
+    const replica = (await gcs.connected()).replica('db');
+    const held = gcs.server.faults.add({ kind: 'hold-request' }, { on: 'put-part', times: 4 });
+    let opened = 0;
+    const body = { ...bodyOf(LARGE), open: () => ((opened += 1), bodyOf(LARGE).open()) };
+    const writing = Array.from({ length: 6 }, (_, index) =>
+      replica.writeFile(ref(9, 1, index + 1), body),
+    );
+    await gcs.server.until(() => gcs.server.requestsOf('put-part').length === 4);
+    expect(opened).toBe(4);
+    held.release();
+    await Promise.all(writing);
+    expect(gcs.server.raw.keys()).toHaveLength(6);
   });
 
   test('whose source fails or is aborted makes no object, and is ended', async () => {

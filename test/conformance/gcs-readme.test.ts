@@ -52,6 +52,24 @@ test('its role lets replicate, restore and delete', async () => {
   expect(await list(replica, 'all')).toEqual([]);
 });
 
+test('its scopes are those that are asked for', async () => {
+  const { account, credentials } = serviceAccount('replicator', WHOLE);
+  const server = await start({ accounts: [account] });
+  onTestFinished(() => server.stop());
+  for (const access of ['read', 'write'] as const) {
+    const destination = await connectGCS(server, { credentials }, { access });
+    onTestFinished(() => destination.close());
+    await list(destination.replica('app.db'), 'all');
+  }
+  const scopes = server.requests.map(({ headers }) => {
+    const [, claims = ''] = headers.authorization?.split('.') ?? [];
+    return JSON.parse(Buffer.from(claims, 'base64url').toString()) as { scope: string };
+  });
+  const names = scopes.map(({ scope }) => scope.replace(/.*\//, ''));
+  expect(names).toEqual(['devstorage.read_only', 'devstorage.read_write']);
+  for (const name of names) expect(README).toContain(name);
+});
+
 test('its role for restoring lets restore, and nothing else', async () => {
   const [whole, restoring] = await accountsOf(WHOLE, ['roles/storage.objectViewer']);
   await whole!.replica('app.db').writeFile(FILE, bodyOf(pattern(9, 1)));

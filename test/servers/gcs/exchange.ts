@@ -90,6 +90,9 @@ export function checkCondition(condition: string | null, generation: string | un
   throw new Refused(412, 'conditionNotMet', message);
 }
 
+/** Counted from the end: behind it may come what ends a body of several parts. */
+const SPOILT = -100;
+
 /** The whole body. Stops where a fault cuts: then what has come so far is handed to `onCut`. */
 export async function readBody(
   { request, fault, entry }: Exchange,
@@ -112,5 +115,8 @@ export async function readBody(
     onCut(soFar());
     throw new ConnectionGone('the client went away');
   }
-  return soFar();
+  const body = soFar();
+  if (fault?.kind.kind === 'spoil')
+    body.writeUInt8(body.at(SPOILT) === 0 ? 1 : 0, body.byteLength + SPOILT);
+  return body;
 }

@@ -22,6 +22,8 @@ export type FaultKind =
   | { readonly kind: 'hold-request' }
   /** All is done, the answer waits until `release()`. */
   | { readonly kind: 'hold-answer' }
+  /** A byte of the request's body arrives as another. */
+  | { readonly kind: 'spoil' }
   /** All of the last part is kept; the object is there when the session is asked again. */
   | { readonly kind: 'not-yet' }
   /** Of a part, a session keeps so many bytes and forgets the rest. */

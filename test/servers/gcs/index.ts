@@ -24,7 +24,7 @@ export interface RunningGCS {
   /** What came over the wire. */
   readonly requests: readonly LoggedRequest[];
   requestsOf(operation: Operation): readonly LoggedRequest[];
-  /** Resolves when `accept` holds; it is asked whenever a request or a socket has ended. */
+  /** Resolves when `accept` holds; it is asked whenever a request begins or ends, or a socket ends. */
   until(accept: () => boolean): Promise<void>;
   /** That are open. */
   readonly sockets: number;

@@ -77,7 +77,7 @@ export class GCSServer {
     await promise;
   }
 
-  /** Resolves when `accept` holds; it is asked whenever a request or a socket has ended. */
+  /** Resolves when `accept` holds; it is asked whenever a request begins or ends, or a socket ends. */
   async until(accept: () => boolean): Promise<void> {
     if (accept()) return;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -103,6 +103,7 @@ export class GCSServer {
       bodyBytes: 0,
     };
     this.log.push(entry);
+    this.#notify();
     const { store, port } = this;
     const { pageSizeMax = 1_000, bucket } = this.#options;
     const fault = this.faults.pick(operation);
