@@ -151,6 +151,7 @@ describe('a resumable upload', () => {
       lost.release();
       await writing;
       expect(gcs.server.requestsOf('begin-upload')).toHaveLength(2);
+      expect(gcs.server.requestsOf('ask-upload')).toEqual([]); // it would say the same
       await isWhole();
     },
   );
@@ -247,10 +248,15 @@ describe('an abort', () => {
   });
 
   test('while a part waits to be sent again ends the wait', async () => {
-    const replica = (await gcs.connected()).replica('db');
+    const waiting = Promise.withResolvers<void>();
+    const replica = (await gcs.connected({}, logTo({ push: () => waiting.resolve() }))).replica(
+      'db',
+    );
     const headers = { 'retry-after': '9' };
-    const busy = gcs.server.faults.add({ kind: 'error', status: 503, headers }, { on: 'put-part' });
-    await abortWhen(busy.acted, (signal) => replica.writeFile(FILE, bodyOf(LARGE), { signal }));
+    gcs.server.faults.add({ kind: 'error', status: 503, headers }, { on: 'put-part' });
+    await abortWhen(waiting.promise, (signal) =>
+      replica.writeFile(FILE, bodyOf(LARGE), { signal }),
+    );
     await gcs.server.until(() => gcs.server.uploads.open === 0);
   });
 
@@ -324,7 +330,7 @@ describe('other calls', () => {
   });
 });
 
-function logTo(said: string[]): Logger {
+function logTo(said: { push(message: string): unknown }): Logger {
   const keep = (message: string): void => void said.push(message);
   return { debug: keep, info: keep, warn: keep, error: keep };
 }

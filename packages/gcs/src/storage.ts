@@ -2,7 +2,7 @@
 
 import type { Storage } from '@google-cloud/storage';
 import type { ConnectContext } from '@sluice/core/backend';
-import type { GoogleAuth, GoogleAuthOptions } from 'google-auth-library';
+import type { GoogleAuthOptions } from 'google-auth-library';
 import type { GCSConfig, ServiceAccountKey } from './config.ts';
 
 /** Reading and writing objects is all that a replica needs; nothing of the project or of ACLs. */
@@ -23,7 +23,7 @@ export async function makeStorage(
   const apiEndpoint = config.endpoint ?? emulator();
   const authClient = new library.GoogleAuth(authOf(config, apiEndpoint, SCOPES[access], library));
   return new Storage({
-    authClient: authClient as unknown as GoogleAuth,
+    authClient,
     retryOptions: { autoRetry: false }, // core retries, once for all backends
     ...(apiEndpoint !== undefined && { apiEndpoint }),
   });
