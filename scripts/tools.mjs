@@ -45,6 +45,7 @@ const npm = (name, version, binary) => ({
 /** One Go build at a time: each uses all cores, and up to 1.5 GB. */
 const BUILT = [
   go('versitygw', 'github.com/versity/versitygw/cmd/versitygw@v1.8.0'),
+  go('fake-gcs-server', 'github.com/fsouza/fake-gcs-server@v1.56.1'),
   go('litestream-0.5.18', 'github.com/benbjohnson/litestream/cmd/litestream@v0.5.18'),
   go('minio', 'github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c'),
 ];

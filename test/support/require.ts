@@ -16,6 +16,7 @@ const FILES = {
   azurite: 'azurite/node_modules/.bin/azurite-blob',
   minio: 'bin/minio',
   versitygw: 'bin/versitygw',
+  'fake-gcs-server': 'bin/fake-gcs-server',
   'litestream-0.5.18': 'bin/litestream',
   'litestream-0.5.17': 'ls05/bin/litestream',
   'litestream-0.5.12': 'ls0512/bin/litestream',

@@ -15,6 +15,10 @@ interface ContainerConfig {
   readonly container: string;
   readonly endpoint: string;
 }
+const GCS: OwnBackend = {
+  packageName: '@sluice/gcs',
+  target: (config, path) => targetOf('gs', config as BucketConfig, path),
+};
 
 export const OWN_BACKENDS: Readonly<Record<string, OwnBackend>> = {
   abs: {
@@ -28,11 +32,14 @@ export const OWN_BACKENDS: Readonly<Record<string, OwnBackend>> = {
     },
   },
   file: { packageName: '@sluice/file', target: (_, path) => `file://${path}` },
+  gs: GCS,
+  gcs: GCS, // as Litestream 0.3 calls it
   s3: {
     packageName: '@sluice/s3',
-    target: (config, path) => {
-      const { bucket, endpoint } = config as BucketConfig;
-      return `s3://${bucket}/${path}${endpoint === undefined ? '' : ` at ${endpoint}`}`;
-    },
+    target: (config, path) => targetOf('s3', config as BucketConfig, path),
   },
 };
+
+function targetOf(scheme: string, { bucket, endpoint }: BucketConfig, path: string): string {
+  return `${scheme}://${bucket}/${path}${endpoint === undefined ? '' : ` at ${endpoint}`}`;
+}

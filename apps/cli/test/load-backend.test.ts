@@ -32,8 +32,14 @@ function installPackage(name: string, contract = 1): string {
   return folder;
 }
 
-test.each(['abs', 'file', 's3'])('%s is ours', async (type) => {
-  expect(await loadBackend(type, temporaryFolder())).toMatchObject({ scheme: type, contract: 1 });
+test.each([
+  ['file', 'file'],
+  ['s3', 's3'],
+  ['gs', 'gs'],
+  ['gcs', 'gs'],
+  ['abs', 'abs'],
+])('%s is ours', async (type, scheme) => {
+  expect(await loadBackend(type, temporaryFolder())).toMatchObject({ scheme, contract: 1 });
 });
 
 test('a package is found from the folder of the configuration', async () => {

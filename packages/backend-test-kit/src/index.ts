@@ -17,6 +17,7 @@ export {
   bodyOf,
   bodyThat,
   held,
+  inParallel,
   list,
   names,
   pattern,

@@ -14,6 +14,11 @@ export const VARIABLES: readonly Variable[] = [
   },
   { name: 'AWS_*', help: 'read by the AWS SDK itself: credentials, region, profile, roles' },
   {
+    name: 'GOOGLE_APPLICATION_CREDENTIALS',
+    help: 'read by Google’s SDK itself: a file with credentials; there are other places it looks at',
+  },
+  { name: 'STORAGE_EMULATOR_HOST', help: 'a Google Cloud Storage for tests, without credentials' },
+  {
     name: 'SLUICE_ACCESS_KEY_ID, SLUICE_SECRET_ACCESS_KEY',
     help: 'stand for AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, where those are not set',
   },

@@ -1,5 +1,5 @@
 /**
- * The keys of destinations, part of the table in keys.ts. Those of abs, file and s3 are judged by the
+ * The keys of destinations, part of the table in keys.ts. Those of our own types are judged by the
  * backends themselves: a test holds that both agree.
  */
 
@@ -24,11 +24,13 @@ const BOTH = { knownBy: 'both' } as const;
 const S3 = { knownBy: '0.5', of: ['s3'] } as const;
 const S3_BOTH = { knownBy: 'both', of: ['s3'] } as const;
 const S3_OURS = { knownBy: 'ours', of: ['s3'] } as const;
+const GCS_BOTH = { knownBy: 'both', of: ['gs', 'gcs'] } as const;
+const GCS_OURS = { knownBy: 'ours', of: ['gs', 'gcs'] } as const;
 const ABS_BOTH = { knownBy: 'both', of: ['abs'] } as const;
 const ABS_OURS = { knownBy: 'ours', of: ['abs'] } as const;
 
 const COMMON: readonly Key[] = [
-  replica('type', TEXT, 'file', 'abs, file, s3, or the name of a package', {
+  replica('type', TEXT, 'file', 'file, s3, gs, abs, or the name of a package', {
     ...BOTH,
     standard: 'that of url, else file',
   }),
@@ -128,6 +130,29 @@ const S3_KEYS: readonly Key[] = [
   replica('sse-kms-key-id', TEXT, 'alias/backups', 'the server encrypts with this KMS key', S3),
 ];
 
+const GCS_KEYS: readonly Key[] = [
+  replica('bucket', TEXT, 'my-backups', 'the bucket', GCS_BOTH),
+  replica(
+    'credentials',
+    SECRET,
+    '\'{"type": "service_account"}\'',
+    'a service account’s key, in JSON',
+    {
+      ...GCS_OURS,
+      standard: 'application default credentials',
+    },
+  ),
+  replica('credentials-file', TEXT, '/run/secrets/key.json', 'a file that holds it', GCS_OURS),
+  replica('endpoint', TEXT, 'https://storage.example.com', 'instead of Google’s own', {
+    ...GCS_OURS,
+    standard: 'STORAGE_EMULATOR_HOST, or Google’s',
+  }),
+  replica('part-size', SIZE, '16MiB', 'of resumable uploads, a multiple of 256 KiB', {
+    ...GCS_OURS,
+    standard: '8MiB',
+  }),
+];
+
 const ABS_KEYS: readonly Key[] = [
   replica('bucket', TEXT, 'backups', 'the container', ABS_BOTH),
   replica('account-name', TEXT, 'account', 'the storage account', {
@@ -183,15 +208,13 @@ interface Foreign {
 }
 
 const LATER = (what: string): Fate =>
-  notYet(`there is no backend for ${what}`, 'use abs, file or s3 for now');
+  notYet(`there is no backend for ${what}`, 'use file, s3, gs or abs for now');
 const NEVER = (what: string, instead: string): Fate =>
   refused(`${what} has no backend of ours`, instead);
 const PACKAGE = 'a package can add one (type: its name)';
 
 /** Why a type is refused; the type is named in the message. */
 export const FOREIGN_TYPES: Readonly<Record<string, Fate>> = {
-  gs: LATER('Google Cloud Storage'),
-  gcs: LATER('Google Cloud Storage'),
   sftp: LATER('SFTP'),
   nats: NEVER('NATS', PACKAGE),
   webdav: NEVER('WebDAV', PACKAGE),
@@ -248,6 +271,7 @@ const FOREIGN: readonly Foreign[] = [
 export const REPLICA_KEYS: readonly Key[] = [
   ...COMMON,
   ...S3_KEYS,
+  ...GCS_KEYS,
   ...ABS_KEYS,
   ...FOREIGN.flatMap(({ of, fate, knownBy, keys }) =>
     keys.map(([name, type, example]) =>

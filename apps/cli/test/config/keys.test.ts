@@ -108,8 +108,6 @@ test.each(refused.filter(({ fate }) => fate.except !== undefined))(
 );
 
 test.each([
-  ['gs', 'not yet'],
-  ['gcs', 'not yet'],
   ['sftp', 'not yet'],
   ['nats', 'has no backend of ours'],
   ['webdav', 'has no backend of ours'],
@@ -128,6 +126,7 @@ test('keys of a refused type are not complained of beside it', async () => {
 
 test.each([
   ['s3', { bucket: 'b' }],
+  ['gs', { bucket: 'b' }],
   ['abs', { bucket: 'backups', 'account-name': 'account' }],
 ])('%s knows no key that is not in the table', async (type, input) => {
   const backend = await loadBackend(type, '/');

@@ -45,6 +45,10 @@ counts for all, and so does the shortest \`snapshot-interval\`.`,
     `\`url\` is \`s3://bucket/path\`, with other keys behind a question mark: \`?region=eu-west-1&endpoint=https://…\`.
 Without \`access-key-id\`, the credential chain of the AWS SDK is used: environment, profiles, roles.`,
     renderKeys(keysOfType('s3')),
+    '### `type: gs`',
+    `Google Cloud Storage. \`url\` is \`gs://bucket/path\`, with other keys behind a question mark. \`gcs\`, as Litestream 0.3 calls it, is
+the same. Without \`credentials\`, Google’s application default credentials are used: environment, \`gcloud\`, the machine’s own.`,
+    renderKeys(keysOfType('gs')),
     '### `type: abs`',
     `\`url\` is \`abs://account@container/path\`, with other keys behind a question mark. Without \`account-key\`, \`sas-token\`,
 \`sas-token-path\` or \`connection-string\`, DefaultAzureCredential is used: environment, workload and managed identity, the Azure CLI.

@@ -1,5 +1,6 @@
 /** Small configurations with one key more, made from the examples in the table of keys. */
 
+import { generateKeyPairSync } from 'node:crypto';
 import { parse, stringify } from 'yaml';
 import { readConfig } from '../../src/config/read.ts';
 import type { Config } from '../../src/config/model.ts';
@@ -28,6 +29,7 @@ const FOLDER = { path: '/backup/app' };
 /** The least that a destination of a type needs. */
 const REPLICAS: Readonly<Record<string, Values>> = {
   s3: { type: 's3', bucket: 'b', path: 'p' },
+  gs: { type: 'gs', bucket: 'b', path: 'p' },
   abs: { type: 'abs', bucket: 'backups', 'account-name': 'account', path: 'p' },
 };
 
@@ -59,9 +61,11 @@ export function exampleOf(key: Key): Values {
   const isFile = key.name.endsWith('-file') || key.name === 'sse-customer-key-path';
   const example: unknown = isFile
     ? writeFile(temporaryFolder(), 'secret', SECRETS[key.name] ?? SSE_KEY)
-    : key.name === 'dbs'
-      ? [{ path: '/data/other.db', replica: { path: '/backup/other' } }]
-      : parse(key.example);
+    : key.name === 'credentials'
+      ? SERVICE_ACCOUNT
+      : key.name === 'dbs'
+        ? [{ path: '/data/other.db', replica: { path: '/backup/other' } }]
+        : parse(key.example);
   return nest(key.name, example);
 }
 
@@ -70,11 +74,20 @@ export function nest(name: string, value: unknown): Values {
   return { [group]: inner === undefined ? value : { [inner]: value } };
 }
 
+const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const SERVICE_ACCOUNT = JSON.stringify({
+  type: 'service_account',
+  client_email: 'replicator@example.iam.gserviceaccount.com',
+  private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+});
+
 /** What a file of a secret holds, where it is not any base64. */
 const SECRETS: Readonly<Record<string, string>> = {
+  'credentials-file': SERVICE_ACCOUNT,
   'sas-token-file': 'sv=1&sig=c2ln',
   'connection-string-file': 'AccountName=account;AccountKey=a2V5',
 };
+
 /** 32 bytes in base64. */
 const SSE_KEY = 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=';
 

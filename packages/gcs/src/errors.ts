@@ -1,0 +1,168 @@
+/** What Google Cloud Storage says, and what the network says, in our codes. */
+
+import { isError, ReplicationError, type ErrorCode } from '@sluice/core/backend';
+
+/** An answer that is not what was asked for. */
+export interface Refusal {
+  readonly status: number;
+  /** JSON, or plain text where bytes were asked for. */
+  readonly body: string;
+  readonly retryAfter?: string | null | undefined;
+  /** What a 404 means, unless the answer says that it is the bucket. */
+  readonly about: 'bucket' | 'object' | 'session';
+}
+
+/** Gives a refused request a code. `what` says what was done, to what. */
+export function refusalToError(refusal: Refusal, what: string): ReplicationError {
+  const { status } = refusal;
+  const { reason, message } = readBody(refusal.body);
+  const code = classify(refusal, reason, message);
+  const said = [reason, message.replace(/\.$/, '')].filter((part) => part !== '').join(': ');
+  return new ReplicationError(
+    code,
+    `${what}: ${said === '' ? 'refused' : said} (status ${status})${hintFor(code)}`,
+    { status, retryAfterMs: readRetryAfter(refusal.retryAfter) },
+  );
+}
+
+/** Gives what the SDK or the network throws a code. */
+export function thrownToError(error: unknown, what: string): ReplicationError {
+  if (isError(error)) return error;
+  const { code: name, message, status } = readThrown(error);
+  const code = classifyThrown(name, message, status);
+  // The SDK's error itself is not kept: it holds the request, and with it the token.
+  const cause = new Error(message);
+  if (name !== '') cause.name = name;
+  const said = name === '' || message.includes(name) ? message : `${name}: ${message}`;
+  return new ReplicationError(code, `${what}: ${said}${hintFor(code)}`, { cause, status });
+}
+
+interface ErrorBody {
+  readonly error?: {
+    readonly message?: unknown;
+    readonly errors?: readonly { readonly reason?: unknown }[];
+  };
+}
+
+/** The text of an answer that is no JSON: enough to see what it is. */
+const TEXT_CHARS_MAX = 200;
+
+function readBody(body: string): { reason: string; message: string } {
+  try {
+    const { error } = JSON.parse(body) as ErrorBody;
+    const reason = error?.errors?.[0]?.reason;
+    return { reason: text(reason) ?? '', message: text(error?.message) ?? '' };
+  } catch {
+    const isPage = /^\s*<(!doctype|html)/i.test(body);
+    return { reason: '', message: isPage ? '' : body.trim().slice(0, TEXT_CHARS_MAX) };
+  }
+}
+
+function classify({ status, about }: Refusal, reason: string, message: string): ErrorCode {
+  switch (status) {
+    case 400:
+      if (/bucket name/i.test(message)) return 'REPLICA_DESTINATION_NOT_FOUND';
+      // What arrived was not what we sent.
+      return /\b(md5|crc32c|checksum|hash)\b/i.test(message)
+        ? 'REPLICA_UNAVAILABLE'
+        : 'REPLICA_UNKNOWN';
+    case 401:
+      return 'REPLICA_UNAUTHENTICATED';
+    case 403:
+      return /rateLimitExceeded/i.test(reason)
+        ? 'REPLICA_RATE_LIMITED'
+        : 'REPLICA_PERMISSION_DENIED';
+    case 404:
+      if (about === 'session') return 'REPLICA_UNAVAILABLE';
+      return about === 'bucket' || /bucket does not exist/i.test(message)
+        ? 'REPLICA_DESTINATION_NOT_FOUND'
+        : 'REPLICA_NOT_FOUND';
+    case 412:
+      return 'REPLICA_CONFLICT';
+    case 416:
+      return 'REPLICA_RANGE';
+    case 429:
+      return 'REPLICA_RATE_LIMITED';
+    case 405:
+    case 413:
+    case 501:
+      return 'REPLICA_UNSUPPORTED';
+    case 408:
+    case 409: // another write of this name was on its way
+    case 410: // an upload that somebody ended, or that is a week old
+    case 499:
+      return 'REPLICA_UNAVAILABLE';
+    default:
+      return status >= 500 ? 'REPLICA_UNAVAILABLE' : 'REPLICA_UNKNOWN';
+  }
+}
+
+/** What the SDK and Node put into their errors. Nothing of it is relied on to be there. */
+interface Thrown {
+  readonly code?: unknown;
+  readonly message?: unknown;
+  readonly cause?: unknown;
+  readonly response?: { readonly status?: unknown };
+  /** Of an AggregateError: one for each address that was tried. */
+  readonly errors?: readonly unknown[];
+}
+
+function readThrown(error: unknown): { code: string; message: string; status: number | undefined } {
+  const said: Thrown = typeof error === 'object' && error !== null ? error : {};
+  const status = said.response?.status;
+  const inner = said.errors?.[0] ?? said.cause;
+  const within = inner === undefined ? undefined : readThrown(inner);
+  return {
+    code: text(said.code) ?? within?.code ?? '',
+    // Of a URL only the place: the rest may hold an upload's id, which lets anybody go on with it.
+    message: (text(said.message) ?? within?.message ?? String(error)).replaceAll(
+      /(https?:\/\/[^\s?]+)\?\S*/g,
+      '$1',
+    ),
+    status: typeof status === 'number' ? status : undefined,
+  };
+}
+
+function classifyThrown(name: string, message: string, status: number | undefined): ErrorCode {
+  // Our own requests throw at no status: this one was for a token.
+  if (status !== undefined) {
+    return status >= 500 || status === 429 ? 'REPLICA_UNAVAILABLE' : 'REPLICA_UNAUTHENTICATED';
+  }
+  if (/default credentials|invalid_grant|credentials/i.test(message)) {
+    return 'REPLICA_UNAUTHENTICATED';
+  }
+  if (/^(ERR_TLS_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_SSL_)/.test(name)) {
+    return 'REPLICA_HOST_UNTRUSTED';
+  }
+  // "ECONNRESET" and its like, and a body that broke off.
+  if (/^(E[A-Z]+|EAI_AGAIN|ERR_STREAM_\w+)$/.test(name) || /socket hang up/i.test(message)) {
+    return 'REPLICA_UNAVAILABLE';
+  }
+  return 'REPLICA_UNKNOWN';
+}
+
+function hintFor(code: ErrorCode): string {
+  switch (code) {
+    case 'REPLICA_PERMISSION_DENIED':
+      return '; check the roles of these credentials on the bucket';
+    case 'REPLICA_UNAUTHENTICATED':
+      return '; check credentials, or GOOGLE_APPLICATION_CREDENTIALS and what else the SDK looks for';
+    case 'REPLICA_DESTINATION_NOT_FOUND':
+      return '; check bucket and endpoint';
+    case 'REPLICA_HOST_UNTRUSTED':
+      return '; give its authority in NODE_EXTRA_CA_CERTS';
+    default:
+      return '';
+  }
+}
+
+/** Seconds, or a date. */
+function readRetryAfter(header: string | null | undefined): number | undefined {
+  if (header === undefined || header === null) return undefined;
+  const ms = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - Date.now();
+  return ms > 0 ? ms : undefined;
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}

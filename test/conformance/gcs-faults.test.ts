@@ -1,0 +1,336 @@
+/** The Google Cloud Storage backend when the network fails, or the server, or the caller goes away. */
+
+import { isError, keyOf, type Logger } from '@sluice/core/backend';
+import { describe, expect, test } from 'vitest';
+import { PART_BYTES, useGCS } from '../servers/gcs-fixture.ts';
+import type { FaultKind } from '../servers/gcs/index.ts';
+import { rejectionOf } from '../servers/s3-fixture.ts';
+import { bodyOf, bodyThat, held, list, pattern, read, ref } from './context.ts';
+
+const gcs = useGCS();
+const FILE = ref(0, 1);
+const KEY = keyOf('tree', 'db', FILE);
+const LARGE = pattern(3 * PART_BYTES + 10, 1);
+const UNAVAILABLE: FaultKind = { kind: 'error', status: 503 };
+
+async function isWhole(): Promise<void> {
+  const replica = (await gcs.connected()).replica('db');
+  expect(Buffer.compare(await read(replica, FILE), LARGE)).toBe(0);
+}
+
+describe('a write in one request', () => {
+  test('whose connection is cut leaves what was there, and is worth another try', async () => {
+    const replica = (await gcs.connected()).replica('db');
+    const old = pattern(1_000, 9);
+    for (const before of ['none', old] as const) {
+      if (before !== 'none') await replica.writeFile(FILE, bodyOf(before));
+      gcs.server.faults.add({ kind: 'cut-request', afterBytes: 50_000 }, { on: 'put' });
+      const error = await rejectionOf(replica.writeFile(FILE, bodyOf(pattern(200_000, 2))));
+      expect(isError(error, 'REPLICA_UNAVAILABLE')).toBe(true);
+      expect(await held(replica, FILE)).toEqual(before === 'none' ? 'none' : Buffer.from(before));
+    }
+  });
+
+  test('whose answer was lost ends in success, and is no conflict with itself', async () => {
+    const replica = (await gcs.wrapped()).replica('db');
+    gcs.server.faults.add({ kind: 'lose-answer' }, { on: 'put' });
+    const condition = 'if-absent';
+    await replica.writeFile(FILE, bodyOf(pattern(5_000, 1)), { condition });
+    expect(gcs.statuses('put')).toEqual([0, 412]);
+    const other = replica.writeFile(FILE, bodyOf(pattern(5_000, 2)), { condition });
+    expect(await rejectionOf(other)).toMatchObject({ code: 'REPLICA_CONFLICT' });
+  });
+
+  test('whose bytes arrive otherwise than they were sent makes no object', async () => {
+    const replica = (await gcs.wrapped()).replica('db');
+    gcs.server.faults.add({ kind: 'spoil' }, { on: 'put' });
+    await replica.writeFile(FILE, bodyOf(pattern(5_000, 1)));
+    gcs.server.faults.add({ kind: 'spoil' }, { on: 'put-part', after: 1 });
+    await replica.writeFile(ref(9, 1), bodyOf(LARGE));
+    expect(gcs.statuses('put')).toEqual([400, 200]);
+    expect(gcs.server.requestsOf('begin-upload')).toHaveLength(2);
+    expect(Buffer.compare(await read(replica, ref(9, 1)), LARGE)).toBe(0);
+  });
+
+  test('is not done where the server says that it has another size', async () => {
+    const replica = (await gcs.connected()).replica('db');
+    const text = JSON.stringify({ size: '4999', generation: '1' });
+    gcs.server.faults.add({ kind: 'page', text }, { on: 'put' });
+    const error = await rejectionOf(replica.writeFile(FILE, bodyOf(pattern(5_000, 1))));
+    expect(error).toMatchObject({ code: 'REPLICA_UNAVAILABLE' });
+    expect(error.message).toContain('4999');
+  });
+
+  test('of a named object on a version, whose answer was lost, ends in success', async () => {
+    const objects = (await gcs.wrapped()).objects?.('db');
+    const { version } = (await objects?.put('lock.json', pattern(10, 1))) ?? { version: '' };
+    gcs.server.faults.add({ kind: 'lose-answer' }, { on: 'put' });
+    const put = await objects?.put('lock.json', pattern(10, 2), { condition: { version } });
+    expect(put?.version).not.toBe(version);
+    expect(gcs.statuses('put')).toEqual([200, 0, 412]);
+  });
+});
+
+describe('a resumable upload', () => {
+  /** Hits each part in turn: the first, one in the middle, and the last. */
+  const eachPart = [0, 1, 3];
+
+  test.each(eachPart)('goes on where part %i was cut, and sends no byte twice', async (after) => {
+    const replica = (await gcs.connected()).replica('db');
+    gcs.server.faults.add({ kind: 'cut-request', afterBytes: 5 }, { on: 'put-part', after });
+    await replica.writeFile(FILE, bodyOf(LARGE), { condition: 'if-absent' });
+    expect(gcs.server.requestsOf('ask-upload')).toHaveLength(1);
+    const sent = gcs.server.requestsOf('put-part').reduce((sum, each) => sum + each.bodyBytes, 0);
+    expect(sent).toBe(LARGE.byteLength + 5); // those were not a whole step
+    await isWhole();
+  });
+
+  test.each(eachPart)(
+    'whose answer to part %i was lost asks, and repeats nothing',
+    async (after) => {
+      const replica = (await gcs.connected()).replica('db');
+      gcs.server.faults.add({ kind: 'lose-answer' }, { on: 'put-part', after });
+      await replica.writeFile(FILE, bodyOf(LARGE), { condition: 'if-absent' });
+      const sent = gcs.server.requestsOf('put-part').reduce((sum, each) => sum + each.bodyBytes, 0);
+      expect(sent).toBe(LARGE.byteLength);
+      await isWhole();
+    },
+  );
+
+  test('goes on where the server kept less than it was sent', async () => {
+    const replica = (await gcs.connected({ 'part-size': 2 * PART_BYTES })).replica('db');
+    gcs.server.faults.add({ kind: 'keep-less', bytes: PART_BYTES }, { on: 'put-part' });
+    await replica.writeFile(FILE, bodyOf(LARGE));
+    expect(gcs.server.requestsOf('ask-upload')).toHaveLength(0);
+    await isWhole();
+  });
+
+  test('waits for an object whose bytes are all there, and asks again', async () => {
+    const replica = (await gcs.connected()).replica('db');
+    gcs.server.faults.add({ kind: 'not-yet' }, { on: 'put-part', after: 3 });
+    await replica.writeFile(FILE, bodyOf(LARGE));
+    expect(gcs.statuses('put-part')).toEqual([308, 308, 308, 308]);
+    expect(gcs.statuses('ask-upload')).toEqual([200]);
+    await isWhole();
+  });
+
+  test.each([429, 500, 503])(
+    'bears a %i, waits as long as it is told, and says so',
+    async (status) => {
+      const said: string[] = [];
+      const logger = logTo(said);
+      const replica = (await gcs.connected({}, logger)).replica('db');
+      const headers = { 'retry-after': '1' };
+      gcs.server.faults.add({ kind: 'error', status, headers }, { on: 'put-part', after: 1 });
+      const since = performance.now();
+      await replica.writeFile(FILE, bodyOf(LARGE));
+      expect(performance.now() - since).toBeGreaterThan(990);
+      expect(said.join()).toMatch(/write level 0 .*; the part is sent again in 1000 ms/);
+      await isWhole();
+    },
+  );
+
+  test('gives up a part that fails five times, and leaves no upload behind', async () => {
+    const replica = (await gcs.connected()).replica('db');
+    gcs.server.faults.add(UNAVAILABLE, { on: 'put-part', after: 1, times: 99 });
+    const error = await rejectionOf(replica.writeFile(FILE, bodyOf(LARGE)));
+    expect(isError(error, 'REPLICA_UNAVAILABLE')).toBe(true);
+    expect(gcs.server.requestsOf('put-part')).toHaveLength(1 + 5);
+    await gcs.server.until(() => gcs.server.uploads.open === 0);
+    expect(gcs.server.raw.keys()).toEqual([]);
+  });
+
+  test.each(['forgetAll', 'forgetBytes'] as const)(
+    'is begun anew by core where the server does %s',
+    async (forget) => {
+      const replica = (await gcs.wrapped()).replica('db');
+      const lost = gcs.server.faults.add({ kind: 'hold-request' }, { on: 'put-part', after: 2 });
+      const writing = replica.writeFile(FILE, bodyOf(LARGE));
+      await lost.acted;
+      gcs.server.uploads[forget]();
+      lost.release();
+      await writing;
+      expect(gcs.server.requestsOf('begin-upload')).toHaveLength(2);
+      expect(gcs.server.requestsOf('ask-upload')).toEqual([]); // it would say the same
+      await isWhole();
+    },
+  );
+
+  test('is refused at its end where somebody else was faster', async () => {
+    const replica = (await gcs.connected()).replica('db');
+    const put = gcs.server.faults.add({ kind: 'hold-request' }, { on: 'put-part', after: 3 });
+    const writing = replica.writeFile(FILE, bodyOf(LARGE), { condition: 'if-absent' });
+    const rejection = rejectionOf(writing);
+    await put.acted;
+    gcs.server.raw.put(KEY, pattern(9, 9));
+    put.release();
+    expect(await rejection).toMatchObject({ code: 'REPLICA_CONFLICT', status: 412 });
+    expect(gcs.server.raw.get(KEY)?.bytes).toHaveLength(9);
+  });
+
+  test('waits for memory while four others have a part in it', async () => {
+    const replica = (await gcs.connected()).replica('db');
+    const held = gcs.server.faults.add({ kind: 'hold-request' }, { on: 'put-part', times: 4 });
+    let opened = 0;
+    const body = { ...bodyOf(LARGE), open: () => ((opened += 1), bodyOf(LARGE).open()) };
+    const writing = Array.from({ length: 6 }, (_, index) =>
+      replica.writeFile(ref(9, 1, index + 1), body),
+    );
+    await gcs.server.until(() => gcs.server.requestsOf('put-part').length === 4);
+    expect(opened).toBe(4);
+    held.release();
+    await Promise.all(writing);
+    expect(gcs.server.raw.keys()).toHaveLength(6);
+  });
+
+  test('whose source fails or is aborted makes no object, and is ended', async () => {
+    const replica = (await gcs.connected()).replica('db');
+    const failure = new Error('the disk is gone');
+    const failing = bodyThat(LARGE, 11, () => {
+      throw failure;
+    });
+    expect(await rejectionOf(replica.writeFile(FILE, failing))).toBe(failure);
+    const controller = new AbortController();
+    const { signal } = controller;
+    const aborted = bodyThat(LARGE, 11, () => controller.abort(failure));
+    expect(await rejectionOf(replica.writeFile(FILE, aborted, { signal }))).toBe(failure);
+    expect(gcs.server.requestsOf('put-part').length).toBeGreaterThan(0);
+    await gcs.server.until(() => gcs.server.uploads.open === 0);
+    expect(gcs.server.raw.keys()).toEqual([]);
+  });
+});
+
+describe('an abort', () => {
+  const reason = new Error('not wanted');
+  /** Rule 3 says a second; a busy machine may be late. */
+  const ABORT_MS_MAX = 1_500;
+
+  async function abortWhen(
+    acted: Promise<void>,
+    call: (signal: AbortSignal) => Promise<unknown>,
+  ): Promise<void> {
+    const controller = new AbortController();
+    let since = 0;
+    const aborting = acted.then(() => {
+      since = performance.now();
+      controller.abort(reason);
+    });
+    expect(await rejectionOf(call(controller.signal))).toBe(reason);
+    await aborting;
+    expect(performance.now() - since).toBeLessThan(ABORT_MS_MAX);
+  }
+
+  test('does not wait for a request that hangs, whichever it is', async () => {
+    const replica = (await gcs.connected()).replica('db');
+    await replica.writeFile(ref(0, 2), bodyOf(pattern(9, 1)));
+    const calls = {
+      put: (signal) => replica.writeFile(FILE, bodyOf(pattern(9, 1)), { signal }),
+      'begin-upload': (signal) => replica.writeFile(FILE, bodyOf(LARGE), { signal }),
+      'put-part': (signal) => replica.writeFile(FILE, bodyOf(LARGE), { signal }),
+      media: (signal) => replica.openFile(ref(0, 2), { signal }),
+      list: (signal) => Array.fromAsync(replica.listFiles('all', { signal })),
+      delete: (signal) => replica.deleteFiles([ref(0, 2)], { signal }),
+      rewrite: (signal) => replica.copyFile?.(ref(0, 2), ref(1, 2), { signal }) as Promise<unknown>,
+    } satisfies Record<string, (signal: AbortSignal) => Promise<unknown>>;
+    for (const operation of [
+      'put',
+      'begin-upload',
+      'put-part',
+      'media',
+      'list',
+      'delete',
+      'rewrite',
+    ] as const) {
+      const hung = gcs.server.faults.add({ kind: 'hold-request' }, { on: operation });
+      await abortWhen(hung.acted, calls[operation]);
+    }
+    expect(gcs.server.raw.keys()).toHaveLength(1);
+  });
+
+  test('while a part waits to be sent again ends the wait', async () => {
+    const waiting = Promise.withResolvers<void>();
+    const replica = (await gcs.connected({}, logTo({ push: () => waiting.resolve() }))).replica(
+      'db',
+    );
+    const headers = { 'retry-after': '9' };
+    gcs.server.faults.add({ kind: 'error', status: 503, headers }, { on: 'put-part' });
+    await abortWhen(waiting.promise, (signal) =>
+      replica.writeFile(FILE, bodyOf(LARGE), { signal }),
+    );
+    await gcs.server.until(() => gcs.server.uploads.open === 0);
+  });
+
+  test('lets a write that the server may have settle, so that it does not come later', async () => {
+    const replica = (await gcs.connected()).replica('db');
+    for (const [operation, after, bytes] of [
+      ['put', 0, pattern(5_000, 1)],
+      ['put-part', 3, LARGE],
+    ] as const) {
+      await replica.deleteFiles([FILE]);
+      const put = gcs.server.faults.add({ kind: 'hold-request' }, { on: operation, after });
+      const controller = new AbortController();
+      const { signal } = controller;
+      const writing = rejectionOf(replica.writeFile(FILE, bodyOf(bytes), { signal }));
+      await put.acted;
+      controller.abort(reason);
+      put.release();
+      expect(await writing).toBe(reason);
+      expect(gcs.server.raw.keys()).toEqual([KEY]); // it is decided when the call returns
+    }
+  });
+});
+
+describe('other calls', () => {
+  test('that fail once are tried again by core, and each is sent twice', async () => {
+    const replica = (await gcs.wrapped()).replica('db');
+    await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
+    const faults = ['list', 'media', 'rewrite', 'delete'] as const;
+    for (const on of faults) gcs.server.faults.add(UNAVAILABLE, { on });
+    expect(await list(replica, 0)).toHaveLength(1);
+    expect(await read(replica, FILE)).toHaveLength(9);
+    await replica.copyFile?.(FILE, ref(1, 1));
+    await replica.deleteFiles([FILE]);
+    expect(faults.map((operation) => gcs.server.requestsOf(operation).length)).toEqual([
+      2, 2, 2, 2,
+    ]);
+  });
+
+  test('a read that is cut goes on at its byte', async () => {
+    const replica = (await gcs.wrapped()).replica('db');
+    await replica.writeFile(FILE, bodyOf(LARGE));
+    gcs.server.faults.add({ kind: 'cut-response', afterBytes: 300_000 }, { on: 'media' });
+    expect(Buffer.compare(await read(replica, FILE), LARGE)).toBe(0);
+    const [, again] = gcs.server.requestsOf('media');
+    expect(again?.headers.range).toMatch(/^bytes=\d{5,}-/);
+  });
+
+  test('a listing that is no listing is an error, not an empty level', async () => {
+    const { endpoint } = gcs.server;
+    const destination = await gcs.connected({ endpoint, bucket: 'another' });
+    const listing = Array.fromAsync(destination.replica('db').listFiles(0));
+    expect(await rejectionOf(listing)).toMatchObject({ code: 'REPLICA_DESTINATION_NOT_FOUND' });
+    gcs.server.faults.add({ kind: 'page', text: '<html>Please sign in</html>' }, { on: 'list' });
+    gcs.server.faults.add({ kind: 'page', text: '{}' }, { on: 'list' });
+    const replica = (await gcs.connected()).replica('db');
+    expect(await rejectionOf(list(replica, 0))).toMatchObject({ code: 'REPLICA_UNAVAILABLE' });
+    expect(await rejectionOf(list(replica, 0))).toMatchObject({ code: 'REPLICA_UNSUPPORTED' });
+  });
+
+  test('a file that cannot be deleted is named, and the others are deleted', async () => {
+    const replica = (await gcs.connected()).replica('db');
+    const files = [1, 2, 3].map((txid) => ref(0, txid));
+    for (const file of files) await replica.writeFile(file, bodyOf(pattern(9, 1)));
+    gcs.server.faults.add({ kind: 'error', status: 403, reason: 'forbidden' }, { on: 'delete' });
+    const error = await rejectionOf(replica.deleteFiles(files));
+    expect(error).toMatchObject({
+      code: 'REPLICA_PERMISSION_DENIED',
+      failures: [{ code: 'REPLICA_PERMISSION_DENIED', file: expect.stringContaining('level 0') }],
+    });
+    expect(gcs.server.raw.keys()).toHaveLength(1);
+  });
+});
+
+function logTo(said: { push(message: string): unknown }): Logger {
+  const keep = (message: string): void => void said.push(message);
+  return { debug: keep, info: keep, warn: keep, error: keep };
+}

@@ -1,0 +1,210 @@
+/** What the Google Cloud Storage backend sends, as a server sees it, and over how many sockets. */
+
+import { createHash } from 'node:crypto';
+import { wrapDestination } from '@sluice/core';
+import { keyOf, readBytes, toTXID } from '@sluice/core/backend';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { connectGCS } from '../servers/gcs-access.ts';
+import { countSockets, PART_BYTES, useGCS } from '../servers/gcs-fixture.ts';
+import { bodyOf, CREATED_AT, inParallel, list, pattern, read, ref } from './context.ts';
+
+const gcs = useGCS();
+const FILE = ref(0, 1);
+const KEY = keyOf('tree', 'db', FILE);
+const TIMESTAMP = { 'litestream-timestamp': CREATED_AT.toISOString() };
+
+describe('a write', () => {
+  test('of a small file is one request, with its length and the MD5 of its bytes', async () => {
+    const replica = (await gcs.connected()).replica('db');
+    const bytes = pattern(70_000, 1);
+    const info = await replica.writeFile(FILE, bodyOf(bytes), { condition: 'if-absent' });
+    expect(gcs.server.requests).toHaveLength(1);
+    const { query, headers, bodyBytes, status } = gcs.only('put');
+    expect(status).toBe(200);
+    expect(query.get('ifGenerationMatch')).toBe('0');
+    expect(query.get('name')).toBe('db/ltx/0/0000000000000001-0000000000000001.ltx');
+    expect(headers['content-length']).toBe(String(bodyBytes));
+    expect(headers['transfer-encoding']).toBeUndefined();
+    expect(gcs.server.raw.get(KEY)).toMatchObject({ md5Hash: md5(bytes), metadata: TIMESTAMP });
+    expect(Math.abs(info.modifiedAt.getTime() - Date.now())).toBeLessThan(5_000);
+    expect(info.createdAt).toEqual(CREATED_AT);
+  });
+
+  test('without a condition sends none', async () => {
+    const replica = (await gcs.connected()).replica('db');
+    await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
+    await replica.writeFile(FILE, bodyOf(pattern(PART_BYTES + 1, 1)));
+    for (const operation of ['put', 'begin-upload'] as const) {
+      expect(gcs.only(operation).query.get('ifGenerationMatch')).toBeNull();
+    }
+  });
+
+  test('up to a part is one request, and of one byte more a resumable upload', async () => {
+    const replica = (await gcs.connected()).replica('db');
+    await replica.writeFile(FILE, bodyOf(pattern(PART_BYTES, 1)));
+    expect(gcs.server.requests).toHaveLength(1);
+    await replica.writeFile(FILE, bodyOf(pattern(PART_BYTES + 1, 1)));
+    expect(gcs.server.requestsOf('put-part')).toHaveLength(2);
+  });
+
+  test('of a large file is equal parts, the last with the MD5 of all bytes', async () => {
+    const replica = (await gcs.connected()).replica('db');
+    const bytes = pattern(2 * PART_BYTES + 10, 1);
+    await replica.writeFile(FILE, bodyOf(bytes), { condition: 'if-absent' });
+    const begun = gcs.only('begin-upload');
+    expect(begun.query.get('ifGenerationMatch')).toBe('0');
+    expect(begun.headers['x-upload-content-length']).toBe(String(bytes.byteLength));
+    const sent = gcs.server
+      .requestsOf('put-part')
+      .map(({ headers }) => [headers['content-range'], headers['x-goog-hash']]);
+    const total = bytes.byteLength;
+    expect(sent).toEqual([
+      [`bytes 0-${PART_BYTES - 1}/${total}`, undefined],
+      [`bytes ${PART_BYTES}-${2 * PART_BYTES - 1}/${total}`, undefined],
+      [`bytes ${2 * PART_BYTES}-${total - 1}/${total}`, `md5=${md5(bytes)}`],
+    ]);
+    expect(gcs.server.raw.get(KEY)).toMatchObject({ md5Hash: md5(bytes), metadata: TIMESTAMP });
+    expect(gcs.server.uploads.open).toBe(0);
+  });
+});
+
+describe('a read', () => {
+  test('asks for a range only where one is wanted, and for a version by its generation', async () => {
+    const replica = (await gcs.connected()).replica('db');
+    await replica.writeFile(FILE, bodyOf(pattern(100, 1)));
+    await read(replica, FILE);
+    const { version = '' } = await replica.openFile(FILE, { range: { start: 10, end: 20 } });
+    await replica.openFile(FILE, { range: { start: 10 }, version });
+    const sent = gcs.server
+      .requestsOf('media')
+      .map(({ headers, query }) => [headers.range, query.get('ifGenerationMatch')]);
+    expect(sent).toEqual([
+      [undefined, null],
+      ['bytes=10-19', null],
+      ['bytes=10-', version],
+    ]);
+  });
+
+  test('of all levels is one recursive listing; a TXID to begin with is no part of the prefix', async () => {
+    const replica = (await gcs.connected()).replica('db');
+    for (const txid of [0xaa, 0xab, 0xac]) {
+      await replica.writeFile(ref(3, txid), bodyOf(pattern(9, 1)));
+    }
+    expect(await list(replica, 'all')).toHaveLength(3);
+    expect(await list(replica, 3, { from: toTXID(0xab) })).toHaveLength(2);
+    const sent = gcs.server
+      .requestsOf('list')
+      .map(({ query }) => ['prefix', 'delimiter', 'startOffset'].map((name) => query.get(name)));
+    expect(sent).toEqual([
+      ['db/ltx/', null, null],
+      ['db/ltx/3/', null, 'db/ltx/3/00000000000000ab'],
+    ]);
+  });
+
+  test('of a listing tells the time that Litestream wrote, and none where it wrote none', async () => {
+    const replica = (await gcs.connected()).replica('db');
+    await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
+    gcs.server.raw.put(keyOf('tree', 'db', ref(0, 2)), pattern(9, 1));
+    const [ours, others] = await list(replica, 0);
+    expect(ours?.createdAt).toEqual(CREATED_AT);
+    expect(others).not.toHaveProperty('createdAt');
+  });
+});
+
+test.each(['', '.', '/db', 'db/', 'a b/ü+%?#&', 'tenants/a.db'])(
+  'the keys of the root %j go over the wire as they are',
+  async (root) => {
+    const replica = (await gcs.connected()).replica(root);
+    const large = pattern(PART_BYTES + 1, 1);
+    await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
+    await replica.writeFile(ref(9, 1), bodyOf(large));
+    await replica.copyFile?.(FILE, ref(1, 1));
+    const files = [FILE, ref(1, 1), ref(9, 1)];
+    expect(gcs.server.raw.keys()).toEqual(files.map((file) => keyOf('tree', root, file)));
+    expect(await list(replica, 'all')).toHaveLength(3);
+    expect(await read(replica, FILE)).toHaveLength(9);
+    await replica.deleteFiles(files);
+    expect(gcs.server.raw.keys()).toEqual([]);
+  },
+);
+
+test('a copy is made by the server, of any size, with the time of the file', async () => {
+  const replica = (await gcs.connected()).replica('db');
+  for (const sizeBytes of [9, 1_500_000]) {
+    await replica.writeFile(FILE, bodyOf(pattern(sizeBytes, 1)));
+    expect(await replica.copyFile?.(FILE, ref(4, 1))).toMatchObject({ level: 4, sizeBytes });
+  }
+  expect(gcs.server.raw.get(keyOf('tree', 'db', ref(4, 1)))?.metadata).toEqual(TIMESTAMP);
+  // The large one needed another request.
+  expect(gcs.server.requestsOf('rewrite')).toHaveLength(3);
+  expect(gcs.server.requestsOf('media')).toEqual([]);
+});
+
+describe('sockets', () => {
+  test('of 1,000 replicas are 16 at most, and gone when the destination is closed', async () => {
+    const sockets = countSockets();
+    const destination = wrapDestination(await gcs.connected());
+    const replicas = Array.from({ length: 1_000 }, (_, index) => destination.replica(`db${index}`));
+    const bytes = pattern(2_000, 1);
+    await Promise.all(replicas.map((each) => each.writeFile(FILE, bodyOf(bytes))));
+    await Promise.all(replicas.map((each) => list(each, 'all')));
+    const found = await Promise.all(replicas.map((each) => read(each, FILE)));
+    expect(found.every((each) => Buffer.compare(each, bytes) === 0)).toBe(true);
+    expect(sockets.max).toBeLessThanOrEqual(16);
+    await destination.close();
+    await gcs.server.until(() => gcs.server.sockets === 0);
+  });
+
+  test('are 16 at most where more files are read at once, and each is read whole', async () => {
+    const sockets = countSockets();
+    const replica = (await gcs.connected()).replica('db');
+    const bytes = pattern(1_000_000, 1);
+    await replica.writeFile(FILE, bodyOf(bytes));
+    const opened = await Promise.all(Array.from({ length: 24 }, () => replica.openFile(FILE)));
+    // With all of them open and half read, others come through.
+    const readers = opened.map(({ body }) => body[Symbol.asyncIterator]());
+    const first = await Promise.all(readers.map((reader) => reader.next()));
+    await replica.writeFile(ref(0, 2), bodyOf(bytes));
+    await inParallel([...readers.entries()], async ([index, reader]) => {
+      const rest = await readBytes({ [Symbol.asyncIterator]: () => reader }, bytes.byteLength);
+      const whole = Buffer.concat([first[index]?.value as Uint8Array, rest]);
+      expect(Buffer.compare(whole, bytes)).toBe(0);
+    });
+    expect(sockets.max).toBeLessThanOrEqual(16);
+  });
+
+  test('that are parked find another version, and say so', async () => {
+    const replica = (await gcs.connected()).replica('db');
+    await replica.writeFile(FILE, bodyOf(pattern(3_000_000, 1)));
+    const opened = await Promise.all(Array.from({ length: 17 }, () => replica.openFile(FILE)));
+    await replica.writeFile(FILE, bodyOf(pattern(3_000_000, 2)));
+    const ended = await Promise.allSettled(opened.map(({ body }) => readBytes(body, 3_000_000)));
+    const parked = ended.filter(({ status }) => status === 'rejected');
+    expect(parked.length).toBeGreaterThan(0);
+    for (const each of parked) {
+      expect(each).toMatchObject({ reason: { code: 'REPLICA_CHANGED' } });
+    }
+    for (const each of ended) {
+      if (each.status === 'rejected') continue;
+      expect(Buffer.compare(each.value, pattern(3_000_000, 1))).toBe(0);
+    }
+  });
+});
+
+test.each(['127.0.0.1', 'http://127.0.0.1'])(
+  'STORAGE_EMULATOR_HOST=%s:… is where requests go, without credentials',
+  async (host) => {
+    const { port } = new URL(gcs.server.endpoint);
+    process.env['STORAGE_EMULATOR_HOST'] = `${host}:${port}`;
+    onTestFinished(() => void delete process.env['STORAGE_EMULATOR_HOST']);
+    const place = { bucket: gcs.server.bucket, endpoint: undefined };
+    const destination = await connectGCS(place);
+    onTestFinished(() => destination.close());
+    await destination.replica('db').writeFile(FILE, bodyOf(pattern(9, 1)));
+    expect(gcs.only('put').headers.authorization).toBeUndefined();
+  },
+);
+
+function md5(bytes: Uint8Array): string {
+  return createHash('md5').update(bytes).digest('base64');
+}

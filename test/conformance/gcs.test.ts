@@ -1,0 +1,88 @@
+/** The Google Cloud Storage backend over two servers: our own, and fake-gcs-server. */
+
+import { readdir, readlink } from 'node:fs/promises';
+import { startFakeGCS } from '../servers/fake-gcs.ts';
+import { connectGCS, rawKeys, rawPut, type GCSPlace } from '../servers/gcs-access.ts';
+import { serviceAccount, start } from '../servers/gcs/index.ts';
+import { describeWith } from '../support/require.ts';
+import { describeConformance, type Conformance, type Setup } from './suite.ts';
+
+/** The least that there is, so that bodies in parts stay small. */
+const PART_BYTES = 256 * 1024;
+
+const gcs: Omit<Conformance, 'name' | 'open'> = {
+  layout: 'tree',
+  capabilities: { ranges: true, ifAbsent: 'any-size' },
+  objects: 'claimed',
+  hooks: ['raw', 'unreachable', 'handles'],
+  partSizeBytes: PART_BYTES,
+  secrets: [],
+};
+
+const OURS = serviceAccount('replicator', ['roles/storage.objectUser']);
+const STRANGER = serviceAccount('stranger', []);
+
+describeConformance({
+  ...gcs,
+  name: 'gcs, our server',
+  hooks: [...gcs.hooks, 'denied', 'vanish'],
+  secrets: [OURS, STRANGER].map(({ secret }) => secret),
+  open: openOurs,
+});
+
+describeWith(['fake-gcs-server'], 'gcs, fake-gcs-server', () => {
+  describeConformance({
+    ...gcs,
+    name: 'gcs, fake-gcs-server',
+    open: async () => {
+      const server = await startFakeGCS();
+      return {
+        ...setUp(server, {}, () => server.stop()),
+        raw: {
+          put: (key, bytes) => rawPut(server, key, bytes),
+          keys: (prefix) => rawKeys(server, prefix),
+        },
+      };
+    },
+  });
+});
+
+/** A listing of one page needs no second: small pages show that a listing goes on. */
+async function openOurs(): Promise<Setup> {
+  const accounts = [OURS, STRANGER].map(({ account }) => account);
+  const server = await start({ pageSizeMax: 100, accounts });
+  return {
+    ...setUp(server, { credentials: OURS.credentials }, () => server.stop()),
+    raw: {
+      put: async (key, bytes) => server.raw.put(key, bytes),
+      keys: async (prefix) => server.raw.keys().filter((key) => key.startsWith(prefix)),
+    },
+    denied: () => connectGCS(server, { credentials: STRANGER.credentials }),
+    async vanish() {
+      const bringBack = server.raw.hideBucket();
+      return async () => bringBack();
+    },
+  };
+}
+
+function setUp(place: GCSPlace, more: Record<string, unknown>, stop: () => Promise<void>): Setup {
+  let paths = 0;
+  const all = { 'part-size': PART_BYTES, ...more };
+  return {
+    connect: (access) => connectGCS(place, all, { access }),
+    newPath: () => `replica-${(paths += 1)}`,
+    unreachable: () => connectGCS({ ...place, endpoint: UNREACHABLE }, all),
+    handles: openSockets,
+    stop,
+  };
+}
+
+/** Port 1 of this machine: refused at once. */
+const UNREACHABLE = 'http://127.0.0.1:1';
+
+async function openSockets(): Promise<number> {
+  const links = await Promise.all(
+    (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
+  );
+  return links.filter((link) => link.startsWith('socket:')).length;
+}

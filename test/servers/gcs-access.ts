@@ -1,0 +1,46 @@
+/** A bucket of a test server as tests use it: destinations to it, and what lies there seen from outside. */
+
+import type { ConnectContext, Destination, Logger } from '@sluice/core/backend';
+import { backend } from '@sluice/gcs';
+
+export interface GCSPlace {
+  /** undefined: where the SDK goes by itself. */
+  readonly endpoint: string | undefined;
+  readonly bucket: string;
+}
+
+const SILENT: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
+
+export async function connectGCS(
+  { endpoint, bucket }: GCSPlace,
+  more: Record<string, unknown> = {},
+  context: Partial<ConnectContext> = {},
+): Promise<Destination> {
+  const { config } = backend.parse({
+    type: 'gs',
+    bucket,
+    ...(endpoint !== undefined && { endpoint }),
+    ...more,
+  });
+  return await backend.connect(config, { logger: SILENT, access: 'write', ...context });
+}
+
+/** By plain HTTP: nothing of ours is in it. */
+export async function rawPut(place: GCSPlace, key: string, bytes: Uint8Array): Promise<void> {
+  const name = encodeURIComponent(key);
+  const url = `${place.endpoint}/upload/storage/v1/b/${place.bucket}/o?uploadType=media&name=${name}`;
+  const answer = await fetch(url, { method: 'POST', body: bytes });
+  if (!answer.ok) throw new Error(`put ${key}: ${answer.status} ${await answer.text()}`);
+}
+
+export async function rawKeys(place: GCSPlace, prefix: string): Promise<string[]> {
+  const url = `${place.endpoint}/storage/v1/b/${place.bucket}/o?prefix=${encodeURIComponent(prefix)}`;
+  const answer = await fetch(url);
+  const { items = [] } = (await answer.json()) as { items?: readonly { name: string }[] };
+  return items.map(({ name }) => name);
+}
