@@ -58,6 +58,18 @@ export { bodyFromBytes } from './replica/body.ts';
 export { compareFiles } from './replica/checked.ts';
 export { OBJECT_BYTES_MAX } from './replica/conflict.ts';
 export { describeFile, describeReplica } from './replica/describe.ts';
+export {
+  ASIDE_SUFFIX,
+  LEFTOVER_AGE_MS,
+  TEMP_SUFFIX,
+  isLeftover,
+  isOwnName,
+  temporaryPath,
+} from './replica/folder-names.ts';
+export { MARKER_NAME, Root, type Marker, type RootStore } from './replica/folder-root.ts';
+export { SourceError, readSource } from './replica/source.ts';
+export { Tasks } from './replica/tasks.ts';
+export { walkObjects, type FolderEntry } from './replica/walk-objects.ts';
 export { memoryDestination, type MemoryOptions } from './replica/memory.ts';
 export { MemoryStore } from './replica/memory-place.ts';
 export { readBytes } from './replica/read-bytes.ts';
