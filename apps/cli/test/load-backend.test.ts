@@ -32,7 +32,7 @@ function installPackage(name: string, contract = 1): string {
   return folder;
 }
 
-test.each(['file', 's3'])('%s is ours', async (type) => {
+test.each(['file', 's3', 'sftp'])('%s is ours', async (type) => {
   expect(await loadBackend(type, temporaryFolder())).toMatchObject({ scheme: type, contract: 1 });
 });
 

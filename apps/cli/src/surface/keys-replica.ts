@@ -1,5 +1,5 @@
 /**
- * The keys of destinations, part of the table in keys.ts. Those of file and s3 are judged by the
+ * The keys of destinations, part of the table in keys.ts. Those of our own types are judged by the
  * backends themselves: a test holds that both agree.
  */
 
@@ -24,9 +24,12 @@ const BOTH = { knownBy: 'both' } as const;
 const S3 = { knownBy: '0.5', of: ['s3'] } as const;
 const S3_BOTH = { knownBy: 'both', of: ['s3'] } as const;
 const S3_OURS = { knownBy: 'ours', of: ['s3'] } as const;
+const SFTP = { knownBy: '0.5', of: ['sftp'] } as const;
+const SFTP_BOTH = { knownBy: 'both', of: ['sftp'] } as const;
+const SFTP_OURS = { knownBy: 'ours', of: ['sftp'] } as const;
 
 const COMMON: readonly Key[] = [
-  replica('type', TEXT, 'file', 'file, s3, or the name of a package', {
+  replica('type', TEXT, 'file', 'file, s3, sftp, or the name of a package', {
     ...BOTH,
     standard: 'that of url, else file',
   }),
@@ -126,6 +129,38 @@ const S3_KEYS: readonly Key[] = [
   replica('sse-kms-key-id', TEXT, 'alias/backups', 'the server encrypts with this KMS key', S3),
 ];
 
+const SFTP_KEYS: readonly Key[] = [
+  replica('host', TEXT, 'backup.example.com:22', 'host, or host:port', SFTP_BOTH),
+  replica('user', TEXT, 'backup', 'who logs in', SFTP_BOTH),
+  replica('password', SECRET, 'example-password', 'of that user', SFTP_BOTH),
+  replica('password-file', TEXT, '/run/secrets/password', 'a file that holds it', SFTP_OURS),
+  replica('key-path', TEXT, '~/.ssh/id_ed25519', 'a private key', SFTP_BOTH),
+  replica('passphrase', SECRET, 'example-passphrase', 'of that key', SFTP_OURS),
+  replica('passphrase-file', TEXT, '/run/secrets/passphrase', 'a file that holds it', SFTP_OURS),
+  replica('agent', TEXT, '/run/user/1000/ssh-agent', 'the socket of an SSH agent', {
+    ...SFTP_OURS,
+    standard: '$SSH_AUTH_SOCK, without password and key-path',
+  }),
+  replica(
+    'host-key',
+    TEXT,
+    'SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU',
+    'the key that the server must show: a line as in authorized_keys, or its fingerprint',
+    SFTP,
+  ),
+  replica(
+    'known-hosts',
+    TEXT,
+    '~/.ssh/known_hosts',
+    'a file of such keys, as ssh has it',
+    SFTP_OURS,
+  ),
+  replica('concurrent-writes', BOOLEAN, 'false', 'several pieces of a file on their way at once', {
+    ...SFTP,
+    standard: 'true',
+  }),
+];
+
 /** Keys of kinds of destination that are not ours, yet or ever. */
 interface Foreign {
   readonly of: string;
@@ -135,7 +170,7 @@ interface Foreign {
 }
 
 const LATER = (what: string): Fate =>
-  notYet(`there is no backend for ${what}`, 'use file or s3 for now');
+  notYet(`there is no backend for ${what}`, 'use file, s3 or sftp for now');
 const NEVER = (what: string, instead: string): Fate =>
   refused(`${what} has no backend of ours`, instead);
 const PACKAGE = 'a package can add one (type: its name)';
@@ -145,7 +180,6 @@ export const FOREIGN_TYPES: Readonly<Record<string, Fate>> = {
   gs: LATER('Google Cloud Storage'),
   gcs: LATER('Google Cloud Storage'),
   abs: LATER('Azure Blob Storage'),
-  sftp: LATER('SFTP'),
   nats: NEVER('NATS', PACKAGE),
   webdav: NEVER('WebDAV', PACKAGE),
   webdavs: NEVER('WebDAV', PACKAGE),
@@ -161,19 +195,6 @@ const FOREIGN: readonly Foreign[] = [
       ['account-name', TEXT, 'account'],
       ['account-key', SECRET, 'a2V5'],
       ['sas-token', SECRET, 'sv=1'],
-    ],
-  },
-  {
-    of: 'sftp',
-    fate: LATER('SFTP'),
-    knownBy: 'both',
-    keys: [
-      ['host', TEXT, '"host:22"'],
-      ['user', TEXT, 'user'],
-      ['password', SECRET, 'password'],
-      ['key-path', TEXT, '/etc/key'],
-      ['host-key', TEXT, 'ssh-ed25519'],
-      ['concurrent-writes', BOOLEAN, 'true'],
     ],
   },
   {
@@ -211,6 +232,7 @@ const FOREIGN: readonly Foreign[] = [
 export const REPLICA_KEYS: readonly Key[] = [
   ...COMMON,
   ...S3_KEYS,
+  ...SFTP_KEYS,
   ...FOREIGN.flatMap(({ of, fate, knownBy, keys }) =>
     keys.map(([name, type, example]) =>
       replica(name, type, example, `of type ${of}`, { of: [of], fate, knownBy }),

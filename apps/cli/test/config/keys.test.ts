@@ -1,6 +1,7 @@
 /** Each row of the table of keys is tried: it changes what is read, is taken with a word, or is refused. */
 
 import { expect, test } from 'vitest';
+import { loadBackend } from '../../src/load-backend.ts';
 import type { Key } from '../../src/surface/key.ts';
 import { KEYS } from '../../src/surface/keys.ts';
 import { REPLICA_KEYS } from '../../src/surface/keys-replica.ts';
@@ -21,6 +22,7 @@ const BESIDE: Readonly<Record<string, { beside: Values; other: Values }>> = {
     beside: { 'access-key-id': 'example', 'secret-access-key': 'example-secret' },
     other: { 'session-token': 'other-token' },
   },
+  passphrase: { beside: { 'key-path': '/etc/key' }, other: { passphrase: 'other' } },
 };
 
 /** The configuration with the key, and one that differs from it by nothing else. */
@@ -97,7 +99,6 @@ test.each([
   ['gs', 'not yet'],
   ['gcs', 'not yet'],
   ['abs', 'not yet'],
-  ['sftp', 'not yet'],
   ['nats', 'has no backend of ours'],
   ['webdav', 'has no backend of ours'],
   ['oss', 'has no backend of ours'],
@@ -108,20 +109,23 @@ test.each([
 });
 
 test('keys of a refused type are not complained of beside it', async () => {
-  const values = { type: 'sftp', host: 'example.com', user: 'me' };
+  const values = { type: 'abs', 'account-name': 'a', 'account-key': 'a2V5' };
   const text = withValues({ scope: 'replica' }, values);
-  await expect(readText(text)).rejects.toThrow(/has a problem:\n[^\n]*type sftp[^\n]*$/);
+  await expect(readText(text)).rejects.toThrow(/has a problem:\n[^\n]*type abs[^\n]*$/);
 });
 
-test('s3 knows no key that is not in the table', async () => {
-  const { backend } = await import('@sluice/s3');
-  const ours = REPLICA_KEYS.filter(({ of }) => of?.includes('s3') === true).map(({ name }) => name);
-  const messages = await refusalsOf(() => backend.parse({ bucket: 'b', nonsense: 1 }));
-  expect(messages).toEqual(['nonsense is not a key of s3']);
-  // Each of ours, mistyped by nothing but its end, is the nearest that s3 knows.
+test.each([
+  ['s3', { bucket: 'b' }],
+  ['sftp', { host: 'h', user: 'u' }],
+])('%s knows no key that is not in the table', async (type, needed) => {
+  const backend = await loadBackend(type, import.meta.dirname);
+  const ours = REPLICA_KEYS.filter(({ of }) => of?.includes(type) === true).map(({ name }) => name);
+  const messages = await refusalsOf(() => backend.parse({ ...needed, nonsense: 1 }));
+  expect(messages).toEqual([`nonsense is not a key of ${type}`]);
+  // Each of ours, mistyped by nothing but its end, is the nearest that it knows.
   for (const name of ours.filter((key) => !key.endsWith('-file'))) {
-    const [message] = await refusalsOf(() => backend.parse({ bucket: 'b', [`${name}x`]: 1 }));
-    expect(message).toBe(`${name}x is not a key of s3: did you mean ${name}?`);
+    const [message] = await refusalsOf(() => backend.parse({ ...needed, [`${name}x`]: 1 }));
+    expect(message).toBe(`${name}x is not a key of ${type}: did you mean ${name}?`);
   }
 });
 

@@ -1,6 +1,7 @@
 /** docs/configuration.md, from the tables of keys and variables. */
 
 import { VARIABLES } from '../../src/surface/environment.ts';
+import { OWN_BACKENDS } from '../../src/backends.ts';
 import { DEFAULT_PLACES } from '../../src/shell.ts';
 import type { Key } from '../../src/surface/key.ts';
 import { GLOBAL_KEYS, keysOf } from '../../src/surface/keys.ts';
@@ -9,8 +10,11 @@ import { code, knownBy, page, reason, table } from './markdown.ts';
 
 export function renderConfiguration(example: string): string {
   const common = REPLICA_KEYS.filter(({ of }) => of === undefined);
-  const s3 = REPLICA_KEYS.filter(({ of }) => of?.includes('s3') === true);
-  const foreign = REPLICA_KEYS.filter(({ of }) => of !== undefined && !of.includes('s3'));
+  const keysOfType = (type: string): readonly Key[] =>
+    REPLICA_KEYS.filter(({ of }) => of?.includes(type) === true);
+  const foreign = REPLICA_KEYS.filter(
+    ({ of }) => of !== undefined && !of.some((type) => OWN_BACKENDS[type] !== undefined),
+  );
   return page(
     '# Configuration',
     '<!-- Made from apps/cli/src/surface. Change the table there, then run: pnpm vitest run -u apps/cli/test/docs.test.ts -->',
@@ -40,7 +44,12 @@ counts for all, and so does the shortest \`snapshot-interval\`.`,
     '### `type: s3`',
     `\`url\` is \`s3://bucket/path\`, with other keys behind a question mark: \`?region=eu-west-1&endpoint=https://…\`.
 Without \`access-key-id\`, the credential chain of the AWS SDK is used: environment, profiles, roles.`,
-    renderKeys(s3),
+    renderKeys(keysOfType('s3')),
+    '### `type: sftp`',
+    `\`url\` is \`sftp://user:password@host:port/path\`, with other keys behind a question mark; \`/~/path\` begins in the folder where
+the server puts the user, as a \`path\` without a slash does. Without \`host-key\` or \`known-hosts\` no server is trusted: the error says
+which key it has shown.`,
+    renderKeys(keysOfType('sftp')),
     '### Types by package',
     `Any npm package that speaks our contract for backends is a type: \`type: '@acme/sluice-http'\` with the keys that it reads, or
 \`url: '@acme/sluice-http+https://…'\`. It is looked for from the folder of the configuration, then from that of Sluice.`,

@@ -24,10 +24,19 @@ export async function readText(
   });
 }
 
+/** What a destination of a type cannot be without. */
+const NEEDED: readonly { readonly type: string; readonly values: Values }[] = [
+  { type: 's3', values: { bucket: 'b' } },
+  { type: 'sftp', values: { host: 'h', user: 'u' } },
+];
+
 /** A configuration with `extra` where keys of that scope stand. */
 export function withValues(key: Pick<Key, 'scope' | 'of'>, extra: Values): string {
-  const isS3 = key.of?.includes('s3') === true;
-  const replica = isS3 ? { type: 's3', bucket: 'b', path: 'p' } : { path: '/backup/app' };
+  const needed = NEEDED.find(({ type }) => key.of?.includes(type) === true);
+  const replica =
+    needed === undefined
+      ? { path: '/backup/app' }
+      : { type: needed.type, path: 'p', ...needed.values };
   const database = { path: '/data/app.db', replicas: [replica] };
   switch (key.scope) {
     case 'global':
