@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import ssh2 from 'ssh2';
+import { makeKeys } from '../../packages/sftp/test/keys.ts';
 import { needTool } from '../support/require.ts';
 import { startProcess } from './process.ts';
 import { SFTP_PASSWORD, type SFTPServer } from './sftp.ts';
@@ -17,7 +17,7 @@ const PASSWORD_HASH =
   '$6$sluicetest$w1NNf4xDc/dRPjAq9LZsNeAJnfIdYqpXxJle5Ot0MNPcqhdxx7ip5TLFPal7cgWg1hqVeZugqhx9b.nlTdWBk.';
 
 export async function startProftpd(): Promise<SFTPServer> {
-  const keys = ssh2.utils.generateKeyPairSync('ed25519');
+  const keys = makeKeys();
   const isRoot = process.getuid?.() === 0;
   const uid = isRoot ? NOBODY : (process.getuid?.() ?? NOBODY);
   const modules = dirname(needTool('proftpd'));

@@ -1,46 +1,62 @@
 /**
  * OpenSSH's sshd, where it is installed (test/support/require.ts), on a free port and with keys of
- * its own: unprivileged, with or without OpenSSH's extensions, or as root in a chroot.
+ * its own: unprivileged, with or without OpenSSH's extensions, as root in a chroot, or as ourselves.
  */
 
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import fs from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import ssh2 from 'ssh2';
+import { makeKeys } from '../../packages/sftp/test/keys.ts';
 import { needTool } from '../support/require.ts';
 import type { SFTPServer } from './sftp.ts';
 import { startProcess } from './process.ts';
 
 /** Debian's user that owns nothing. */
 const NOBODY = { name: 'nobody', uid: 65_534 } as const;
-/** Asks that are answered as an old server would. */
-const OPENSSH_ONLY = 'posix-rename,fsync,hardlink,statvfs,fstatvfs,lsetstat,limits,copy-data';
+/** What is refused, so that the server is like one that has never heard of it. */
+const REFUSED = {
+  all: '',
+  'statvfs-only': 'posix-rename,fsync,hardlink,lsetstat,limits,copy-data',
+  none: 'posix-rename,fsync,hardlink,statvfs,fstatvfs,lsetstat,limits,copy-data',
+} as const;
 
 export interface SshdOptions {
-  readonly as: 'root-in-a-chroot' | 'unprivileged';
-  readonly extensions: 'all' | 'none';
+  readonly as: 'root-in-a-chroot' | 'unprivileged' | 'own-user';
+  readonly extensions: keyof typeof REFUSED;
+  /** Has each request written down: see `requests`. For one's own user, whose shell runs a program. */
+  readonly log?: 'requests';
 }
 
-export async function startSshd({ as, extensions }: SshdOptions): Promise<SFTPServer> {
+export interface Sshd extends SFTPServer {
+  /** Requests since the start: "fsync", "open", … */
+  requests(): readonly string[];
+}
+
+export async function startSshd({ as, extensions, log }: SshdOptions): Promise<Sshd> {
   const isRoot = process.getuid?.() === 0;
   const isOther = isRoot && as === 'unprivileged';
   const user = isOther ? NOBODY.name : userInfo().username;
   const keys = {
-    host: ssh2.utils.generateKeyPairSync('ed25519'),
-    client: ssh2.utils.generateKeyPairSync('ed25519'),
+    host: makeKeys(),
+    client: makeKeys(),
   };
   // sshd wants a chroot's parents to be root's alone, as /tmp is not.
   const files = await mkdtemp(
-    as === 'unprivileged' ? join(tmpdir(), 'sluice-sftp-') : '/run/sluice-sftp-',
+    as === 'root-in-a-chroot' ? '/run/sluice-sftp-' : join(tmpdir(), 'sluice-sftp-'),
   );
   const data = join(files, 'data');
   const keyPath = join(files, 'client-key');
-  const chroot = as === 'unprivileged' ? '' : files;
-  if (as === 'root-in-a-chroot') await mkdir('/run/sshd', { recursive: true, mode: 0o755 });
+  const chroot = as === 'root-in-a-chroot' ? files : '';
+  if (isRoot) await mkdir('/run/sshd', { recursive: true, mode: 0o755 });
   await mkdir(data);
   await writeFile(keyPath, keys.client.private, { mode: 0o600 });
-  const refused = extensions === 'none' ? ` -P ${OPENSSH_ONLY}` : '';
+  const requestLog = join(files, 'requests');
+  const refused = extensions === 'all' ? '' : ` -P ${REFUSED[extensions]}`;
+  const sftp =
+    log === undefined
+      ? `internal-sftp${refused}`
+      : `/usr/lib/openssh/sftp-server -e -l DEBUG3${refused} 2>>${requestLog}`;
   const owner = isOther ? NOBODY.uid : undefined;
 
   const { port, stop } = await startProcess({
@@ -58,13 +74,11 @@ export async function startSshd({ as, extensions }: SshdOptions): Promise<SFTPSe
         `AuthorizedKeysFile ${join(folder, 'authorized-keys')}`,
         'StrictModes no',
         // Without PAM it wants to read the shadow file, and takes an account for locked if it cannot.
-        `UsePAM ${as === 'unprivileged' ? 'yes' : 'no'}`,
+        `UsePAM ${isRoot && !isOther ? 'no' : 'yes'}`,
         'PermitRootLogin yes',
         'MaxStartups 100',
-        `Subsystem sftp internal-sftp${refused}`,
-        ...(chroot === ''
-          ? []
-          : [`ForceCommand internal-sftp${refused}`, `ChrootDirectory ${chroot}`]),
+        `Subsystem sftp ${sftp}`,
+        ...(chroot === '' ? [] : [`ForceCommand ${sftp}`, `ChrootDirectory ${chroot}`]),
       ];
       await writeFile(join(folder, 'sshd.conf'), `${lines.join('\n')}\n`);
       if (owner === undefined) return;
@@ -80,7 +94,7 @@ export async function startSshd({ as, extensions }: SshdOptions): Promise<SFTPSe
   });
   const address = { type: 'sftp', host: `127.0.0.1:${port}`, user, 'host-key': keys.host.public };
   const other = join(files, 'other-key');
-  await writeFile(other, ssh2.utils.generateKeyPairSync('ed25519').private, { mode: 0o600 });
+  await writeFile(other, makeKeys().private, { mode: 0o600 });
   return {
     input: { ...address, 'key-path': keyPath },
     denied: { ...address, 'key-path': other },
@@ -88,6 +102,10 @@ export async function startSshd({ as, extensions }: SshdOptions): Promise<SFTPSe
     root: chroot === '' ? data : '/data',
     onDisk: (path) => chroot + path,
     port,
+    requests() {
+      const lines = fs.readFileSync(requestLog, 'utf8').split('\n');
+      return lines.flatMap((line) => /request \d+: (?!sent )([a-z-]+)/.exec(line)?.[1] ?? []);
+    },
     async stop() {
       await stop();
       await rm(files, { recursive: true, force: true });

@@ -6,6 +6,7 @@
  */
 
 import type { Attributes as RawAttributes, FileEntryWithStats, SFTPWrapper, Stats } from 'ssh2';
+import type SftpClient from 'ssh2-sftp-client';
 
 import { SSHError, STATUS, statusOf } from './errors.ts';
 
@@ -47,6 +48,13 @@ const PIECE_BYTES_MAX = 253 * 1024;
 const PAGES_AHEAD = 4;
 
 type Callback<T> = (error?: Error | null, value?: T) => void;
+
+/** Loads the SDK, which only who connects has to wait for. */
+export async function makeClient(): Promise<SftpClient> {
+  const { default: Client } = await import('ssh2-sftp-client');
+  const ignore = (): void => undefined; // what it has to say, its client below says too
+  return new Client('sluice', { error: ignore, end: ignore, close: ignore });
+}
 
 export class Channel {
   readonly #sftp: SFTPWrapper;

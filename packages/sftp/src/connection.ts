@@ -9,9 +9,9 @@ import { readFile } from 'node:fs/promises';
 import type { Logger } from '@sluice/core/backend';
 import type { Client, ConnectConfig, SFTPWrapper } from 'ssh2';
 
-import { Channel } from './channel.ts';
+import { Channel, makeClient } from './channel.ts';
 import type { SFTPConfig } from './config.ts';
-import { SSHError, toSSHError } from './errors.ts';
+import { SSHError, toKeyError, toSSHError, type Stage } from './errors.ts';
 import {
   judge,
   readKeyLines,
@@ -114,14 +114,12 @@ export class Connection {
   }
 
   async #open(): Promise<Connected> {
-    const { default: SftpClient } = await import('ssh2-sftp-client');
-    const ignore = (): void => undefined; // what it has to say, its client below says too
-    const client = new SftpClient('sluice', { error: ignore, end: ignore, close: ignore });
+    const client = await makeClient();
     const ssh = client.client;
     const host = await this.#expectedKeys();
     const options = await this.#options();
     this.#ssh = ssh;
-    let stage: 'greeting' | 'login' = 'greeting';
+    let stage: Stage = 'greeting';
     let failure: SSHError | undefined;
     let connected: Connected | undefined;
     const lose = (error: SSHError): void => {
@@ -129,7 +127,7 @@ export class Connection {
       if (connected !== undefined) this.#lose(connected, failure);
     };
     ssh.on('connect', () => ssh.setNoDelay(true)); // else each request waits 40 ms for a second one
-    ssh.on('handshake', () => void (stage = 'login'));
+    ssh.on('handshake', () => void (stage = 'login')).on('ready', () => void (stage = 'ready'));
     ssh.on('error', (error) => lose(toSSHError(error, stage)));
     const onEnd = (): void => lose(new SSHError('REPLICA_UNAVAILABLE', 'the connection was lost'));
     ssh.on('end', onEnd).on('close', onEnd);
@@ -150,7 +148,8 @@ export class Connection {
     } catch (error) {
       ssh.end();
       ssh.destroy();
-      throw failure ?? toSSHError(error, stage);
+      // Without an event it is ssh2 itself that will not take what we have given it.
+      throw failure ?? (stage === 'greeting' ? toKeyError(error) : toSSHError(error, stage));
     }
     if (failure !== undefined) throw failure;
     this.generation += 1;
@@ -177,6 +176,7 @@ export class Connection {
       ssh.sftp((error, sftp) => {
         connected.isOpening = false;
         if (error === undefined) return this.#add(connected, sftp);
+        if (this.#ssh !== ssh || this.#closed) return undefined; // it ends, and this with it
         connected.channelsMax = channels.length;
         const fields = { channels: channels.length, error: error.message };
         this.#logger.debug(`${this.name} opens no more channels`, fields);

@@ -85,8 +85,11 @@ interface RawSSHError {
   readonly code?: unknown;
 }
 
-/** Why SSH could not be spoken. `isKnown`: the keys were exchanged, and it was about who we are. */
-export function toSSHError(error: unknown, stage: 'greeting' | 'login'): SSHError {
+/** How far a connection has come: each part of it fails in its own way. */
+export type Stage = 'greeting' | 'login' | 'ready';
+
+/** Why SSH cannot be spoken, or no longer. */
+export function toSSHError(error: unknown, stage: Stage): SSHError {
   if (error instanceof SSHError) return error;
   const said = error instanceof Error ? error.message : String(error);
   const { level, code } = (typeof error === 'object' && error !== null ? error : {}) as RawSSHError;
@@ -97,4 +100,12 @@ export function toSSHError(error: unknown, stage: 'greeting' | 'login'): SSHErro
   // "Too many authentication failures" is a protocol error to OpenSSH.
   const isRefusal = stage === 'login' && (code === 2 || code === 14);
   return new SSHError(isRefusal ? 'REPLICA_UNAUTHENTICATED' : 'REPLICA_UNAVAILABLE', said, error);
+}
+
+/** A private key that cannot be read, for want of its passphrase for one. */
+export function toKeyError(error: unknown): SSHError {
+  if (error instanceof SSHError) return error;
+  const said = error instanceof Error ? error.message : String(error);
+  const message = `${said}; check key-path and passphrase`;
+  return new SSHError('REPLICA_UNAUTHENTICATED', message, error);
 }
