@@ -66,7 +66,7 @@ export async function startSshd({ as, extensions, log }: SshdOptions): Promise<S
     uid: owner,
     async prepare(folder) {
       await writeFile(join(folder, 'host-key'), keys.host.private, { mode: 0o600 });
-      await writeFile(join(folder, 'authorized-keys'), `${keys.client.public}\n`);
+      await writeFile(join(folder, 'authorized-keys'), `restrict ${keys.client.public}\n`);
       const lines = [
         'ListenAddress 127.0.0.1',
         `HostKey ${join(folder, 'host-key')}`,
