@@ -189,3 +189,19 @@ test('a read whose connection is lost again and again goes on where it was', asy
   assertBytes(await readBytes(body, bytes.byteLength), bytes);
   expect(fake.connections).toBeGreaterThan(2);
 });
+
+test('a conditional write whose answer was lost is no conflict with itself', async () => {
+  const fake = await startFakeServer();
+  const destination = wrapDestination(await connectTo(fake));
+  onTestFinished(() => destination.close());
+  const replica = destination.replica('/r');
+  await replica.writeFile(ref(0, 2), bodyOf(pattern(5_000, 2)));
+  let lost = 0;
+  fake.judge = ({ kind }) => (kind === 'RENAME' && (lost += 1) === 1 ? 'lost-after' : undefined);
+  const condition = 'if-absent';
+  const info = await replica.writeFile(FILE, bodyOf(pattern(5_000, 1)), { condition });
+  expect(info.sizeBytes).toBe(5_000);
+  expect(lost).toBe(1); // the second try was told that the name is taken
+  const other = replica.writeFile(FILE, bodyOf(pattern(5_000, 3)), { condition });
+  await rejectsWith(other, 'REPLICA_CONFLICT');
+});

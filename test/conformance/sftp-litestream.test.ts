@@ -36,7 +36,7 @@ async function open(server: Sshd, access: 'read' | 'write'): Promise<ReplicaClie
 /** Litestream's configuration: the keys are the same. */
 function configure(folder: string, server: Sshd, database: string): string {
   const keys = Object.entries({ ...server.input, path: `${server.root}/app` });
-  const lines = keys.map(([key, value]) => `    ${key}: "${String(value)}"\n`).join('');
+  const lines = keys.map(([key, value]) => `    ${key}: "${value}"\n`).join('');
   const file = path.join(folder, 'litestream.yml');
   fs.writeFileSync(
     file,

@@ -62,6 +62,7 @@ export async function connect(config: SFTPConfig, context: ConnectContext): Prom
     replica: (path) => new SFTPReplica(placeAt(path), name),
     objects: (path) => new SFTPObjects(placeAt(path), name),
     async close() {
+      connection.stopConnecting();
       closed ??= tasks.close(CLEAN_UP_MS_MAX).then(() => connection.close());
       await closed;
     },

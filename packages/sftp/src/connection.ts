@@ -51,6 +51,8 @@ export class Connection {
   readonly name: string;
   #connected: Promise<Connected> | undefined;
   #ssh: Client | undefined;
+  /** While it is being made. */
+  #opening: Client | undefined;
   #refusal: Refusal | undefined;
   #closed = false;
   /** Counts connections: what was known of a root before it is to be looked at again. */
@@ -85,8 +87,14 @@ export class Connection {
     return channel;
   }
 
-  async close(): Promise<void> {
+  /** From now on nothing is connected; calls end what they have begun over the connection that there is. */
+  stopConnecting(): void {
     this.#closed = true;
+    this.#opening?.destroy();
+  }
+
+  async close(): Promise<void> {
+    this.stopConnecting();
     const ssh = this.#ssh;
     if (ssh === undefined) return;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -119,6 +127,7 @@ export class Connection {
     const host = await this.#expectedKeys();
     const options = await this.#options();
     this.#ssh = ssh;
+    this.#opening = ssh;
     let stage: Stage = 'greeting';
     let failure: SSHError | undefined;
     let connected: Connected | undefined;
@@ -148,8 +157,11 @@ export class Connection {
     } catch (error) {
       ssh.end();
       ssh.destroy();
+      this.#ssh = undefined;
       // Without an event it is ssh2 itself that will not take what we have given it.
       throw failure ?? (stage === 'greeting' ? toKeyError(error) : toSSHError(error, stage));
+    } finally {
+      this.#opening = undefined;
     }
     if (failure !== undefined) throw failure;
     this.generation += 1;

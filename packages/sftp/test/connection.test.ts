@@ -1,12 +1,14 @@
 /** Who the server is, who we are, and what becomes of a connection. */
 
+import { once } from 'node:events';
 import fs from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 
-import { isError, type ReplicationError } from '@sluice/core/backend';
-import { describe, expect, test, vi } from 'vitest';
+import { CLOSE_MS_MAX, isError, type ReplicationError } from '@sluice/core/backend';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 
+import { backend } from '../src/index.ts';
 import { startFakeServer, tree } from './fake-server.ts';
 import { bodyOf, connectTo, PASSWORD, readText, ref, ROOT } from './fixtures.ts';
 import { makeKeys } from './keys.ts';
@@ -221,4 +223,26 @@ test('pieces of a file go one by one where concurrent-writes is off', async () =
   }
   expect(most[0]).toBeGreaterThan(1);
   expect(most[1]).toBe(1);
+});
+
+test('closing does not wait for a server that takes connections and says nothing', async () => {
+  const silent = net.createServer().listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  onTestFinished(() => void silent.close());
+  const accepted = once(silent, 'connection') as Promise<net.Socket[]>;
+  const { config } = backend.parse({
+    host: `127.0.0.1:${(silent.address() as net.AddressInfo).port}`,
+    user: 'u',
+    password: PASSWORD,
+    'host-key': OTHER_KEYS.public,
+  });
+  const destination = await backend.connect(config, { access: 'write', logger: console });
+  const failure = failureOf(destination.replica(ROOT).writeFile(FILE, bodyOf('x')));
+  const [socket] = await accepted;
+  const ended = once(socket?.resume() ?? silent, 'close');
+  const since = performance.now();
+  await destination.close();
+  expect((await failure).code).toBe('REPLICA_CLOSED');
+  await ended; // nothing of it is left
+  expect(performance.now() - since).toBeLessThan(CLOSE_MS_MAX / 2);
 });
