@@ -73,7 +73,10 @@ export async function startFakeServer(): Promise<FakeServer> {
     channelsMax: 100,
     writesAtOnceMax: 0,
     async dropAll() {
-      const ended = [...clients].map((client) => once(client, 'close'));
+      // Not `once` of node:events, which fails with the errors that come before.
+      const ended = [...clients].map(
+        (client) => new Promise<void>((resolve) => void client.once('close', () => resolve())),
+      );
       for (const client of clients) client.end();
       await Promise.all(ended);
     },
