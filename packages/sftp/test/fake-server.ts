@@ -144,7 +144,7 @@ function serve(fake: FakeServer, sftp: SFTPWrapper, lose: () => void): void {
     fake.requests.push({ kind, path });
     const verdict = fake.judge({ kind, path });
     if (verdict === 'lost-before') return lose();
-    if (typeof verdict === 'number') return sftp.status(id, verdict);
+    if (typeof verdict === 'number') return sendStatus(sftp, id, verdict);
     try {
       const answer = act();
       if (verdict === 'lost-after') return lose();
@@ -235,11 +235,27 @@ function serve(fake: FakeServer, sftp: SFTPWrapper, lose: () => void): void {
   sftp.on('MKDIR', (id, path) => on('MKDIR', id, path, () => fs.mkdirSync(onDisk(path))));
   sftp.on('RENAME', (id, from, to) =>
     on('RENAME', id, `${from} ${to}`, () => {
-      if (fs.existsSync(onDisk(to))) return () => sftp.status(id, fake.renameOntoTaken);
+      if (fs.existsSync(onDisk(to))) return () => sendStatus(sftp, id, fake.renameOntoTaken);
       fs.renameSync(onDisk(from), onDisk(to));
       return undefined;
     }),
   );
+}
+
+/** ssh2 makes 4 of each status that is not in the first draft; other servers do not. */
+function sendStatus(sftp: SFTPWrapper, id: number, status: number): void {
+  if (status <= STATUS_CODE.OP_UNSUPPORTED) return sftp.status(id, status);
+  const packet = Buffer.alloc(21); // length, type, request, status, two empty texts
+  packet.writeUInt32BE(packet.byteLength - 4, 0);
+  packet[4] = 101;
+  packet.writeUInt32BE(id, 5);
+  packet.writeUInt32BE(status, 9);
+  interface Internals {
+    readonly outgoing: { readonly id: number };
+    readonly _protocol: { channelData(channel: number, data: Buffer): void };
+  }
+  const { outgoing, _protocol } = sftp as unknown as Internals;
+  return _protocol.channelData(outgoing.id, packet);
 }
 
 function statusOf(error: unknown): number {

@@ -104,10 +104,29 @@ describe('a file that is moved aside, and not replaced', () => {
     const client = (await connectTo(fake)).replica(ROOT);
     expect(await files(client)).toEqual(['0/1: 11']);
     expect(tree(fake, ROOT)).toEqual([ASIDE]);
-    plant(fake, `${ROOT}/${ASIDE}`, 'moved aside', 11 * 60_000);
-    expect(await files(client)).toEqual(['0/1: 11']);
-    expect(tree(fake, ROOT)).toEqual([`ltx/0/${F}`]);
-    expect(await readText(client, FILE)).toBe('moved aside');
+    for (const ageMs of [11 * 60_000, 25 * HOUR_MS]) {
+      plant(fake, `${ROOT}/${ASIDE}`, 'moved aside', ageMs);
+      expect(await files(client)).toEqual(['0/1: 11']);
+      expect(tree(fake, ROOT)).toEqual([`ltx/0/${F}`]);
+      expect(await readText(client, FILE)).toBe('moved aside');
+      await client.deleteFiles([FILE]);
+    }
+  });
+
+  test('is as old as its moving, not as what it holds', async () => {
+    const fake = await startFakeServer();
+    plant(fake, `${ROOT}/ltx/0/${F}`, 'written long ago', 100 * HOUR_MS);
+    const client = (await connectTo(fake)).replica(ROOT);
+    await client.writeFile(ref(0, 2), bodyOf('x'));
+    const isMoving = (path: string): boolean => path.endsWith('.sluice-aside');
+    fake.judge = ({ kind, path }) =>
+      kind === 'RENAME' && isMoving(path) ? 'lost-after' : undefined;
+    expect(await codeOf(client.writeFile(FILE, bodyOf('new')))).toBe('REPLICA_UNAVAILABLE');
+    fake.judge = () => undefined;
+    const other = (await connectTo(fake)).replica(ROOT);
+    expect(await files(other)).toEqual(['0/1: 16', '0/2: 1']);
+    expect(tree(fake, ROOT)).toContain(ASIDE);
+    expect(await readText(other, FILE)).toBe('written long ago');
   });
 
   test('still has its name: if-absent is a conflict', async () => {
@@ -181,6 +200,7 @@ describe('temporary files of a process that was killed', () => {
   test('are told by the upload’s time, though theirs is set to the transaction’s already', async () => {
     const fake = await startFakeServer();
     const client = (await connectTo(fake)).replica(ROOT);
+    await client.writeFile(ref(0, 2), bodyOf('x'));
     // At the moment of its rename a temporary file says that it is from 2023.
     let seen: string[] = [];
     fake.judge = ({ kind }) => {
