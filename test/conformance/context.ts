@@ -1,6 +1,7 @@
 /** The kit's words, for tests of one backend beside the suite. */
 
 export {
+  assertBytes,
   bodyOf,
   bodyThat,
   CREATED_AT,
@@ -10,4 +11,5 @@ export {
   pattern,
   read,
   ref,
+  rejectsWith,
 } from '@sluice/backend-test-kit';

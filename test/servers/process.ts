@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
+import { createConnection, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -27,19 +27,23 @@ export interface ProcessOptions {
   readonly arguments: (port: number, folder: string) => readonly string[];
   readonly environment?: Readonly<Record<string, string>> | undefined;
   /** Runs before the start. */
-  readonly prepare?: ((folder: string) => Promise<void>) | undefined;
-  /** Answers 200 once it is ready. */
-  readonly healthPath: string;
+  readonly prepare?: ((folder: string, port: number) => Promise<void>) | undefined;
+  /** Answers 200 once it is ready; without one, a port that takes connections is enough. */
+  readonly healthPath?: string | undefined;
+  /** As whom it runs, where we may choose. */
+  readonly uid?: number | undefined;
+  readonly gid?: number | undefined;
 }
 
 export async function startProcess(options: ProcessOptions): Promise<RunningProcess> {
   const folder = await mkdtemp(join(tmpdir(), `sluice-${options.name}-`));
-  await options.prepare?.(folder);
   const port = await freePort();
+  await options.prepare?.(folder, port);
   const child = spawn(options.binary, options.arguments(port, folder), {
     cwd: folder,
     env: { PATH: process.env['PATH'], HOME: folder, ...options.environment },
     stdio: ['ignore', 'pipe', 'pipe'],
+    ...(options.uid !== undefined && { uid: options.uid, gid: options.gid ?? options.uid }),
   });
   let output = '';
   const keep = (chunk: Buffer): void => {
@@ -65,7 +69,10 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
   };
 
   const deadline = Date.now() + READY_MS_MAX;
-  while (!(await answers(`http://127.0.0.1:${port}${options.healthPath}`))) {
+  const { healthPath } = options;
+  const isReady = (): Promise<boolean> =>
+    healthPath === undefined ? listens(port) : answers(`http://127.0.0.1:${port}${healthPath}`);
+  while (!(await isReady())) {
     if (!isRunning() || Date.now() > deadline) {
       await stop();
       throw new Error(`${options.name} does not start on port ${port}: ${output.trim()}`);
@@ -82,6 +89,18 @@ async function answers(url: string): Promise<boolean> {
     return response.ok;
   } catch {
     return false; // not yet
+  }
+}
+
+async function listens(port: number): Promise<boolean> {
+  const socket = createConnection(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false; // not yet
+  } finally {
+    socket.destroy();
   }
 }
 

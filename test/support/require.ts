@@ -21,6 +21,9 @@ const FILES = {
   'litestream-0.5.17': 'ls05/bin/litestream',
   'litestream-0.5.12': 'ls0512/bin/litestream',
   'litestream-0.3.13': 'ls03/bin/litestream',
+  // Debian packages: wherever they are installed.
+  sshd: '/usr/sbin/sshd',
+  proftpd: '/usr/lib/proftpd/mod_sftp.so',
 } as const;
 
 export type Tool = keyof typeof FILES;
@@ -54,5 +57,5 @@ function isInstalled(tool: Tool): boolean {
 }
 
 function fileOf(tool: Tool): string {
-  return path.join(TOOLS, FILES[tool]);
+  return path.resolve(TOOLS, FILES[tool]);
 }

@@ -19,6 +19,11 @@ const GCS: OwnBackend = {
   packageName: '@sluice/gcs',
   target: (config, path) => targetOf('gs', config as BucketConfig, path),
 };
+interface ServerConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+}
 
 export const OWN_BACKENDS: Readonly<Record<string, OwnBackend>> = {
   abs: {
@@ -37,6 +42,16 @@ export const OWN_BACKENDS: Readonly<Record<string, OwnBackend>> = {
   s3: {
     packageName: '@sluice/s3',
     target: (config, path) => targetOf('s3', config as BucketConfig, path),
+  },
+  sftp: {
+    packageName: '@sluice/sftp',
+    target: (config, path) => {
+      const { host, port, user } = config as ServerConfig;
+      const address = host.includes(':') ? `[${host}]` : host;
+      // A path without a slash begins where the server puts us.
+      const place = path.startsWith('/') ? path : `/~/${path}`;
+      return `sftp://${user}@${address}${port === 22 ? '' : `:${port}`}${place}`;
+    },
   },
 };
 

@@ -38,6 +38,7 @@ test.each([
   ['gs', 'gs'],
   ['gcs', 'gs'],
   ['abs', 'abs'],
+  ['sftp', 'sftp'],
 ])('%s is ours', async (type, scheme) => {
   expect(await loadBackend(type, temporaryFolder())).toMatchObject({ scheme, contract: 1 });
 });

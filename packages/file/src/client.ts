@@ -14,6 +14,8 @@ import {
   levelPrefix,
   parseKey,
   ReplicationError,
+  SourceError,
+  Tasks,
   type AbortableOptions,
   type ConnectContext,
   type Destination,
@@ -26,6 +28,7 @@ import {
   type OpenedFile,
   type OpenOptions,
   type ReplicaClient,
+  type Root,
   type WriteOptions,
 } from '@sluice/core/backend';
 
@@ -34,10 +37,9 @@ import { systemCode, toReplicationError } from './errors.ts';
 import { makeFolder } from './folders.ts';
 import { FileObjects } from './objects.ts';
 import { openHandle, openPath } from './read.ts';
-import { Root } from './root.ts';
+import { rootAt } from './root.ts';
 import { sweep } from './sweep.ts';
-import { Tasks } from './tasks.ts';
-import { placeFile, SourceError } from './write.ts';
+import { placeFile } from './write.ts';
 
 const NAME = 'file://';
 const LAYOUT = 'tree';
@@ -49,7 +51,7 @@ export async function connect(_config: FileConfig, context: ConnectContext): Pro
   const tasks = new Tasks(NAME);
   const roots = new Map<string, Root>();
   const rootOf = (path: string): Root => {
-    const root = roots.get(path) ?? new Root(path, context.access);
+    const root = roots.get(path) ?? rootAt(path, context.access);
     roots.set(path, root);
     return root;
   };

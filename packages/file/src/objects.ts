@@ -1,32 +1,33 @@
 /** Small things by name, beside the levels: one file each. */
 
-import type { Dirent } from 'node:fs';
 import { readdir, stat, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 
 import {
   bodyFromBytes,
   describeReplica,
   isError,
+  isOwnName,
   objectKey,
-  parseObjectKey,
   ReplicationError,
+  walkObjects,
   type AbortableOptions,
   type ByteRange,
   type ConnectContext,
+  type FolderEntry,
   type NamedObjectInfo,
   type NamedObjects,
   type OpenedObject,
   type PutOptions,
+  type Root,
+  type Tasks,
 } from '@sluice/core/backend';
 
 import { systemCode, toReplicationError } from './errors.ts';
 import { makeFolder } from './folders.ts';
 import { openPath, versionOf } from './read.ts';
-import { MARKER_NAME, type Root } from './root.ts';
 import { sweep } from './sweep.ts';
-import type { Tasks } from './tasks.ts';
-import { placeFile, TEMP_SUFFIX } from './write.ts';
+import { placeFile } from './write.ts';
 
 export class FileObjects implements NamedObjects {
   readonly #root: Root;
@@ -87,8 +88,9 @@ export class FileObjects implements NamedObjects {
     const what = `list ${prefix}* at ${this.#name}`;
     const there = await this.#tasks.run(signal, () => this.#root.look(what));
     if (there === 'not-yet') return;
-    const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
-    for await (const name of this.#walk(folder, prefix, what, signal)) {
+    const read = (folder: string): Promise<FolderEntry[]> =>
+      this.#tasks.run(signal, () => this.#readFolder(folder, what));
+    for await (const { name } of walkObjects(this.#root.path, prefix, read)) {
       if (name < from) continue;
       const info = await this.#tasks.run(signal, () => this.#stat(name, what));
       if (info !== undefined) yield info;
@@ -112,57 +114,19 @@ export class FileObjects implements NamedObjects {
     });
   }
 
-  /** Names below `folder` ("" or "a/b/") that begin with `prefix`, in byte order. */
-  async *#walk(
-    folder: string,
-    prefix: string,
-    what: string,
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<string, void, undefined> {
-    const entries = await this.#tasks.run(signal, () => this.#readFolder(folder, what));
-    for (const { path, kind } of entries) {
-      this.#tasks.check(signal);
-      const isWanted = kind === 'folder' ? beginAlike(path, prefix) : path.startsWith(prefix);
-      if (!isWanted || !this.#isObject(path, kind)) continue;
-      if (kind === 'folder') yield* this.#walk(path, prefix, what, signal);
-      else yield path;
-    }
-  }
-
-  /** What lies in a folder, in the byte order of the whole names below it. */
-  async #readFolder(
-    folder: string,
-    what: string,
-  ): Promise<{ path: string; kind: 'folder' | 'file' }[]> {
-    const path = join(this.#root.path, folder);
-    let entries: Dirent[];
+  async #readFolder(path: string, what: string): Promise<FolderEntry[]> {
     try {
-      entries = await readdir(path, { withFileTypes: true });
+      const entries = await readdir(path, { withFileTypes: true });
+      const names = entries.map((entry) => entry.name);
+      if (this.#context.access === 'write') await sweep(path, names, this.#context.logger);
+      return entries.map((entry) => ({
+        name: entry.name,
+        kind: entry.isDirectory() ? 'folder' : 'file',
+      }));
     } catch (error) {
       if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return [];
       throw toReplicationError(error, what);
     }
-    if (this.#context.access === 'write') {
-      await sweep(
-        path,
-        entries.map((entry) => entry.name),
-        this.#context.logger,
-      );
-    }
-    // "a.b" comes before "a/c": a folder is sorted with its slash.
-    return entries
-      .map((entry) =>
-        entry.isDirectory()
-          ? { path: `${folder}${entry.name}/`, kind: 'folder' as const }
-          : { path: folder + entry.name, kind: 'file' as const },
-      )
-      .sort((a, b) => (a.path < b.path ? -1 : 1));
-  }
-
-  #isObject(path: string, kind: 'folder' | 'file'): boolean {
-    const name = kind === 'folder' ? `${path}x` : path;
-    if (isOurs(name)) return false;
-    return parseObjectKey(this.#root.path, join(this.#root.path, name)) === name;
   }
 
   async #stat(name: string, what: string): Promise<NamedObjectInfo | undefined> {
@@ -179,22 +143,13 @@ export class FileObjects implements NamedObjects {
 
   #pathOf(name: string, what: string): string {
     const path = objectKey(this.#root.path, name);
-    if (!isOurs(name)) return path;
+    if (!isOwnName(name)) return path;
     throw new ReplicationError('REPLICA_UNSUPPORTED', `${what}: the name is one of our own`);
   }
 
   #named(error: unknown, what: string): unknown {
     return isError(error) ? error : toReplicationError(error, what);
   }
-}
-
-function isOurs(name: string): boolean {
-  return name === MARKER_NAME || name.endsWith(TEMP_SUFFIX);
-}
-
-/** Whether a folder may hold names that begin with the prefix. */
-function beginAlike(folder: string, prefix: string): boolean {
-  return folder.startsWith(prefix) || prefix.startsWith(folder);
 }
 
 /** A file system cannot replace one version and no other: two processes would both see theirs. */

@@ -3,10 +3,9 @@
 import type { BigIntStats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 
-import { ReplicationError, type ByteRange, type LocalFile } from '@sluice/core/backend';
+import { ReplicationError, type ByteRange, type LocalFile, type Tasks } from '@sluice/core/backend';
 
 import { toReplicationError } from './errors.ts';
-import type { Tasks } from './tasks.ts';
 
 /** One read. Large, because each costs a turn through the thread pool; memory is this a stream. */
 const CHUNK_BYTES = 1_048_576;

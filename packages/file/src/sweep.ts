@@ -3,13 +3,9 @@
 import { lstat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import type { Logger } from '@sluice/core/backend';
+import { isLeftover, TEMP_SUFFIX, type Logger } from '@sluice/core/backend';
 
 import { systemCode } from './errors.ts';
-import { TEMP_SUFFIX } from './write.ts';
-
-/** Longer than any upload takes, and than clocks of a network file system differ. */
-const LEFTOVER_AGE_MS = 24 * 60 * 60 * 1000;
 
 /** Of the names in a folder, removes those that are ours and old. Never fails a listing. */
 export async function sweep(
@@ -24,7 +20,7 @@ export async function sweep(
     try {
       // Not mtime: that is set to the time of the transaction.
       const { ctimeMs } = await lstat(path);
-      if (now - ctimeMs < LEFTOVER_AGE_MS) continue;
+      if (!isLeftover(name, ctimeMs, now)) continue;
       await unlink(path);
       logger.info('removed a temporary file of an interrupted write', { path });
     } catch (error) {

@@ -4,19 +4,22 @@
  * renaming, because link(2) fails where a name is taken and rename(2) does not.
  */
 
-import { randomUUID } from 'node:crypto';
 import { link, lstat, open, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import { bodyFromBytes, ReplicationError, untilAborted, type LTXBody } from '@sluice/core/backend';
+import {
+  bodyFromBytes,
+  readSource,
+  ReplicationError,
+  temporaryPath,
+  type LTXBody,
+} from '@sluice/core/backend';
 
 import { systemCode } from './errors.ts';
 import { syncFolder } from './folders.ts';
 
 /** Backups hold what the database holds: nobody else's to read unless its owner says so. */
 const FILE_MODE = 0o600;
-/** What our own temporary files end in. No LTX file does, and no named object may. */
-export const TEMP_SUFFIX = '.sluice-tmp';
 
 export interface PlaceOptions {
   readonly condition: 'none' | 'if-absent';
@@ -31,7 +34,7 @@ export interface PlaceOptions {
  * SourceError), or REPLICA_CONFLICT. The folder must be there.
  */
 export async function placeFile(path: string, body: LTXBody, options: PlaceOptions): Promise<void> {
-  const temp = `${path}.${randomUUID()}${TEMP_SUFFIX}`;
+  const temp = temporaryPath(path);
   const handle = await open(temp, 'wx', FILE_MODE);
   try {
     try {
@@ -49,16 +52,7 @@ export async function placeFile(path: string, body: LTXBody, options: PlaceOptio
 }
 
 async function writeBody(handle: FileHandle, body: LTXBody, options: PlaceOptions): Promise<void> {
-  let sizeBytes = 0;
-  for await (const chunk of untilAborted(fromSource(body), ...options.signals)) {
-    sizeBytes += chunk.byteLength;
-    await writeAll(handle, chunk);
-    check(options);
-  }
-  if (sizeBytes !== body.sizeBytes) {
-    const message = `the source gave ${sizeBytes} of ${body.sizeBytes} bytes`;
-    throw new SourceError(new ReplicationError('LTX_TRUNCATED', message));
-  }
+  for await (const chunk of readSource(body, options.signals)) await writeAll(handle, chunk);
   if (options.times === 'created-at') await handle.utimes(body.createdAt, body.createdAt);
   check(options);
   await handle.sync();
@@ -74,22 +68,6 @@ async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
 
 function check({ signals }: PlaceOptions): void {
   for (const signal of signals) signal?.throwIfAborted();
-}
-
-/** The source's own failure, which is not the destination's. */
-export class SourceError extends Error {
-  constructor(cause: unknown) {
-    super('the source failed', { cause });
-  }
-}
-
-/** Marks what the source throws. */
-async function* fromSource(body: LTXBody): AsyncGenerator<Uint8Array, void, undefined> {
-  try {
-    yield* body.open();
-  } catch (error) {
-    throw new SourceError(error);
-  }
 }
 
 async function giveName(temp: string, path: string, condition: string): Promise<void> {

@@ -28,9 +28,12 @@ const GCS_BOTH = { knownBy: 'both', of: ['gs', 'gcs'] } as const;
 const GCS_OURS = { knownBy: 'ours', of: ['gs', 'gcs'] } as const;
 const ABS_BOTH = { knownBy: 'both', of: ['abs'] } as const;
 const ABS_OURS = { knownBy: 'ours', of: ['abs'] } as const;
+const SFTP = { knownBy: '0.5', of: ['sftp'] } as const;
+const SFTP_BOTH = { knownBy: 'both', of: ['sftp'] } as const;
+const SFTP_OURS = { knownBy: 'ours', of: ['sftp'] } as const;
 
 const COMMON: readonly Key[] = [
-  replica('type', TEXT, 'file', 'file, s3, gs, abs, or the name of a package', {
+  replica('type', TEXT, 'file', 'file, s3, gs, abs, sftp, or the name of a package', {
     ...BOTH,
     standard: 'that of url, else file',
   }),
@@ -199,6 +202,38 @@ const ABS_KEYS: readonly Key[] = [
   replica('concurrency', COUNT, '2', 'blocks at once', { ...ABS_OURS, standard: '4' }),
 ];
 
+const SFTP_KEYS: readonly Key[] = [
+  replica('host', TEXT, 'backup.example.com:22', 'host, or host:port', SFTP_BOTH),
+  replica('user', TEXT, 'backup', 'who logs in', SFTP_BOTH),
+  replica('password', SECRET, 'example-password', 'of that user', SFTP_BOTH),
+  replica('password-file', TEXT, '/run/secrets/password', 'a file that holds it', SFTP_OURS),
+  replica('key-path', TEXT, '~/.ssh/id_ed25519', 'a private key', SFTP_BOTH),
+  replica('passphrase', SECRET, 'example-passphrase', 'of that key', SFTP_OURS),
+  replica('passphrase-file', TEXT, '/run/secrets/passphrase', 'a file that holds it', SFTP_OURS),
+  replica('agent', TEXT, '/run/user/1000/ssh-agent', 'the socket of an SSH agent', {
+    ...SFTP_OURS,
+    standard: '$SSH_AUTH_SOCK, without password and key-path',
+  }),
+  replica(
+    'host-key',
+    TEXT,
+    'SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU',
+    'the key that the server must show: a line as in authorized_keys, or its fingerprint',
+    SFTP,
+  ),
+  replica(
+    'known-hosts',
+    TEXT,
+    '~/.ssh/known_hosts',
+    'a file of such keys, as ssh has it',
+    SFTP_OURS,
+  ),
+  replica('concurrent-writes', BOOLEAN, 'false', 'several pieces of a file on their way at once', {
+    ...SFTP,
+    standard: 'true',
+  }),
+];
+
 /** Keys of kinds of destination that are not ours, yet or ever. */
 interface Foreign {
   readonly of: string;
@@ -207,15 +242,12 @@ interface Foreign {
   readonly keys: readonly (readonly [string, KeyType, string])[];
 }
 
-const LATER = (what: string): Fate =>
-  notYet(`there is no backend for ${what}`, 'use file, s3, gs or abs for now');
 const NEVER = (what: string, instead: string): Fate =>
   refused(`${what} has no backend of ours`, instead);
 const PACKAGE = 'a package can add one (type: its name)';
 
 /** Why a type is refused; the type is named in the message. */
 export const FOREIGN_TYPES: Readonly<Record<string, Fate>> = {
-  sftp: LATER('SFTP'),
   nats: NEVER('NATS', PACKAGE),
   webdav: NEVER('WebDAV', PACKAGE),
   webdavs: NEVER('WebDAV', PACKAGE),
@@ -223,19 +255,6 @@ export const FOREIGN_TYPES: Readonly<Record<string, Fate>> = {
 };
 
 const FOREIGN: readonly Foreign[] = [
-  {
-    of: 'sftp',
-    fate: LATER('SFTP'),
-    knownBy: 'both',
-    keys: [
-      ['host', TEXT, '"host:22"'],
-      ['user', TEXT, 'user'],
-      ['password', SECRET, 'password'],
-      ['key-path', TEXT, '/etc/key'],
-      ['host-key', TEXT, 'ssh-ed25519'],
-      ['concurrent-writes', BOOLEAN, 'true'],
-    ],
-  },
   {
     of: 'webdav',
     fate: NEVER('WebDAV', PACKAGE),
@@ -273,6 +292,7 @@ export const REPLICA_KEYS: readonly Key[] = [
   ...S3_KEYS,
   ...GCS_KEYS,
   ...ABS_KEYS,
+  ...SFTP_KEYS,
   ...FOREIGN.flatMap(({ of, fate, knownBy, keys }) =>
     keys.map(([name, type, example]) =>
       replica(name, type, example, `of type ${of}`, { of: [of], fate, knownBy }),

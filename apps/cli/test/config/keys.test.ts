@@ -22,6 +22,7 @@ const BESIDE: Readonly<Record<string, { beside: Values; other: Values }>> = {
     beside: { 'access-key-id': 'example', 'secret-access-key': 'example-secret' },
     other: { 'session-token': 'other-token' },
   },
+  passphrase: { beside: { 'key-path': '/etc/key' }, other: { passphrase: 'other' } },
 };
 
 /** Of abs: what stands at the account's place, or has to. */
@@ -108,7 +109,6 @@ test.each(refused.filter(({ fate }) => fate.except !== undefined))(
 );
 
 test.each([
-  ['sftp', 'not yet'],
   ['nats', 'has no backend of ours'],
   ['webdav', 'has no backend of ours'],
   ['oss', 'has no backend of ours'],
@@ -119,14 +119,15 @@ test.each([
 });
 
 test('keys of a refused type are not complained of beside it', async () => {
-  const values = { type: 'sftp', host: 'example.com', user: 'me' };
+  const values = { type: 'nats', username: 'u', token: 't' };
   const text = withValues({ scope: 'replica' }, values);
-  await expect(readText(text)).rejects.toThrow(/has a problem:\n[^\n]*type sftp[^\n]*$/);
+  await expect(readText(text)).rejects.toThrow(/has a problem:\n[^\n]*type nats[^\n]*$/);
 });
 
 test.each([
   ['s3', { bucket: 'b' }],
   ['gs', { bucket: 'b' }],
+  ['sftp', { host: 'h', user: 'u' }],
   ['abs', { bucket: 'backups', 'account-name': 'account' }],
 ])('%s knows no key that is not in the table', async (type, input) => {
   const backend = await loadBackend(type, '/');

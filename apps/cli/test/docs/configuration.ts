@@ -1,7 +1,7 @@
 /** docs/configuration.md, from the tables of keys and variables. */
 
-import { OWN_BACKENDS } from '../../src/backends.ts';
 import { VARIABLES } from '../../src/surface/environment.ts';
+import { OWN_BACKENDS } from '../../src/backends.ts';
 import { DEFAULT_PLACES } from '../../src/shell.ts';
 import type { Key } from '../../src/surface/key.ts';
 import { GLOBAL_KEYS, keysOf } from '../../src/surface/keys.ts';
@@ -54,6 +54,11 @@ the same. Without \`credentials\`, Google’s application default credentials ar
 \`sas-token-path\` or \`connection-string\`, DefaultAzureCredential is used: environment, workload and managed identity, the Azure CLI.
 It comes with the package \`@azure/identity\`, which then has to be installed beside Sluice.`,
     renderKeys(keysOfType('abs')),
+    '### `type: sftp`',
+    `\`url\` is \`sftp://user:password@host:port/path\`, with other keys behind a question mark; \`/~/path\` begins in the folder where
+the server puts the user, as a \`path\` without a slash does. Without \`host-key\` or \`known-hosts\` no server is trusted: the error says
+which key it has shown.`,
+    renderKeys(keysOfType('sftp')),
     '### Types by package',
     `Any npm package that speaks our contract for backends is a type: \`type: '@acme/sluice-http'\` with the keys that it reads, or
 \`url: '@acme/sluice-http+https://…'\`. It is looked for from the folder of the configuration, then from that of Sluice.`,

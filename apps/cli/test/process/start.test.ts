@@ -62,8 +62,10 @@ test('what is not needed is not loaded', async () => {
     '@google-cloud/storage',
     'google-auth-library',
     '@azure/storage-blob',
+    'ssh2-sftp-client',
+    'ssh2',
   ];
-  const far = ['s3', 'gcs', 'azure', ...sdks];
+  const far = ['s3', 'gcs', 'azure', 'sftp', ...sdks];
   const heavy = ['better-sqlite3', 'prom-client', 'yaml', 'file', ...far];
   const help = await packagesOf('--help');
   for (const name of heavy) expect(help).not.toContain(name);

@@ -31,6 +31,7 @@ const REPLICAS: Readonly<Record<string, Values>> = {
   s3: { type: 's3', bucket: 'b', path: 'p' },
   gs: { type: 'gs', bucket: 'b', path: 'p' },
   abs: { type: 'abs', bucket: 'backups', 'account-name': 'account', path: 'p' },
+  sftp: { type: 'sftp', host: 'h', user: 'u', path: 'p' },
 };
 
 /** A configuration with `extra` where keys of that scope stand. */

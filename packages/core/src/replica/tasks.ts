@@ -1,11 +1,12 @@
 /**
- * Work that the operating system does not let us cancel. An aborted call returns at once; what it
+ * Work that nobody lets us cancel (the operating system, an SSH connection). An aborted call returns at once; what it
  * had begun cleans up after itself, and belongs to the destination until it closes.
  */
 
 import { setMaxListeners } from 'node:events';
 
-import { CLOSE_MS_MAX, ReplicationError } from '@sluice/core/backend';
+import { ReplicationError } from '../error.ts';
+import { CLOSE_MS_MAX } from './backend.ts';
 
 export class Tasks {
   readonly #name: string;
@@ -56,11 +57,11 @@ export class Tasks {
     };
   }
 
-  /** Ends the calls in flight and waits for what they leave behind, for CLOSE_MS_MAX at most. */
-  async close(): Promise<void> {
+  /** Ends the calls in flight and waits for what they leave behind, so long at most. */
+  async close(waitMs: number = CLOSE_MS_MAX): Promise<void> {
     this.#closing.abort(new ReplicationError('REPLICA_CLOSED', `${this.#name} was closed`));
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, CLOSE_MS_MAX);
+    const timer = setTimeout(resolve, waitMs);
     await Promise.race([Promise.allSettled(this.#running), promise]);
     clearTimeout(timer);
   }

@@ -1,0 +1,111 @@
+/** What an SFTP server and SSH say, in our codes. */
+
+import { ReplicationError, type ErrorCode } from '@sluice/core/backend';
+
+/** A connection that could not be made, or is lost: the code is known where it is thrown. */
+export class SSHError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+  }
+}
+
+/** Answers of a server (SSH_FX_…). Those beyond 8 are of later drafts; ProFTPD sends them all the same. */
+export const STATUS = {
+  EOF: 1,
+  NO_SUCH_FILE: 2,
+  PERMISSION_DENIED: 3,
+  FAILURE: 4,
+  NO_CONNECTION: 6,
+  CONNECTION_LOST: 7,
+  UNSUPPORTED: 8,
+  NO_SUCH_PATH: 10,
+  ALREADY_EXISTS: 11,
+  WRITE_PROTECT: 12,
+  NO_SPACE: 14,
+  QUOTA_EXCEEDED: 15,
+} as const;
+
+/** The server's answer, as a number; undefined for what is no answer of a server. */
+export function statusOf(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  return typeof error.code === 'number' ? error.code : undefined;
+}
+
+export function isMissing(error: unknown): boolean {
+  const status = statusOf(error);
+  return status === STATUS.NO_SUCH_FILE || status === STATUS.NO_SUCH_PATH;
+}
+
+/** Gives an error a code. `what` says what was done, to what: "write … to sftp://u@h/b". */
+export function toReplicationError(error: unknown, what: string): ReplicationError {
+  const said = error instanceof Error ? error.message : String(error);
+  if (error instanceof SSHError) {
+    return new ReplicationError(error.code, `${what}: ${said}`, { cause: error });
+  }
+  const status = statusOf(error);
+  const { code, hint } = classify(status);
+  const answer = status === undefined ? said : `${said} (${status})`;
+  const message = `${what}: ${answer}${hint === undefined ? '' : `; ${hint}`}`;
+  return new ReplicationError(code, message, { cause: error, status });
+}
+
+function classify(status: number | undefined): { code: ErrorCode; hint?: string } {
+  switch (status) {
+    case STATUS.NO_SUCH_FILE:
+    case STATUS.NO_SUCH_PATH:
+      return { code: 'REPLICA_NOT_FOUND' };
+    case STATUS.PERMISSION_DENIED:
+      return { code: 'REPLICA_PERMISSION_DENIED', hint: 'check who owns the folder' };
+    case STATUS.WRITE_PROTECT:
+      return { code: 'REPLICA_PERMISSION_DENIED', hint: 'it is mounted read-only' };
+    case STATUS.NO_SPACE:
+    case STATUS.QUOTA_EXCEEDED:
+      return { code: 'REPLICA_FULL' };
+    case STATUS.NO_CONNECTION:
+    case STATUS.CONNECTION_LOST:
+      return { code: 'REPLICA_UNAVAILABLE' };
+    case STATUS.UNSUPPORTED:
+      return { code: 'REPLICA_UNSUPPORTED' };
+    case STATUS.FAILURE:
+      return {
+        code: 'REPLICA_UNKNOWN',
+        hint: 'the server says no more than that; look for a full disk or a quota there',
+      };
+    case undefined:
+    default:
+      return { code: 'REPLICA_UNKNOWN' };
+  }
+}
+
+interface RawSSHError {
+  readonly level?: unknown;
+  readonly code?: unknown;
+}
+
+/** How far a connection has come: each part of it fails in its own way. */
+export type Stage = 'greeting' | 'login' | 'ready';
+
+/** Why SSH cannot be spoken, or no longer. */
+export function toSSHError(error: unknown, stage: Stage): SSHError {
+  if (error instanceof SSHError) return error;
+  const said = error instanceof Error ? error.message : String(error);
+  const { level, code } = (typeof error === 'object' && error !== null ? error : {}) as RawSSHError;
+  if (level === 'client-authentication' || level === 'agent') {
+    return new SSHError('REPLICA_UNAUTHENTICATED', `${said}; check user, password and key`, error);
+  }
+  if (level === 'handshake') return new SSHError('REPLICA_UNSUPPORTED', said, error);
+  // "Too many authentication failures" is a protocol error to OpenSSH.
+  const isRefusal = stage === 'login' && (code === 2 || code === 14);
+  return new SSHError(isRefusal ? 'REPLICA_UNAUTHENTICATED' : 'REPLICA_UNAVAILABLE', said, error);
+}
+
+/** A private key that cannot be read, for want of its passphrase for one. */
+export function toKeyError(error: unknown): SSHError {
+  if (error instanceof SSHError) return error;
+  const said = error instanceof Error ? error.message : String(error);
+  const message = `${said}; check key-path and passphrase`;
+  return new SSHError('REPLICA_UNAUTHENTICATED', message, error);
+}

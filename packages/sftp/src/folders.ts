@@ -1,0 +1,45 @@
+/** Folders on the server: made with what is above them, and made durable where that can be. */
+
+import { dirname } from 'node:path/posix';
+
+import type { Channel } from './channel.ts';
+import { isMissing, STATUS, statusOf } from './errors.ts';
+
+/** Others may look into the folders; the files in them are the owner's alone. */
+const FOLDER_MODE = 0o755;
+
+export async function makeFolder(channel: Channel, path: string): Promise<void> {
+  if ((await channel.stat(path)) !== undefined) return;
+  const parent = dirname(path);
+  try {
+    await channel.mkdir(path, FOLDER_MODE);
+  } catch (error) {
+    const isThere = (await channel.stat(path)) !== undefined; // made by another at the same time
+    if (isThere) return;
+    if (!isMissing(error) || parent === path) throw error;
+    await makeFolder(channel, parent);
+    return await makeFolder(channel, path);
+  }
+  await syncFolder(channel, parent);
+}
+
+/** OpenSSH opens and fsyncs a folder like a file; who refuses that keeps names in its own way. */
+export async function syncFolder(channel: Channel, path: string): Promise<void> {
+  if (!channel.has('fsync')) return;
+  try {
+    const handle = await channel.open(path, 'r', 0);
+    await Promise.all([channel.fsync(handle), channel.close(handle)]);
+  } catch (error) {
+    if (statusOf(error) === undefined) throw error;
+  }
+}
+
+/** Less than this is nothing: a file system keeps some blocks to itself. */
+const FREE_BYTES_MIN = 64 * 1024;
+
+/** Whether the server has said no more than "failure" because its disk is full. */
+export async function isFull(channel: Channel, error: unknown, folder: string): Promise<boolean> {
+  if (statusOf(error) !== STATUS.FAILURE) return false;
+  const freeBytes = await channel.freeBytes(folder).catch(() => undefined);
+  return freeBytes !== undefined && freeBytes < FREE_BYTES_MIN;
+}

@@ -1,0 +1,20 @@
+/** Keys for tests. ssh2 makes one in some hundred that neither it nor OpenSSH can read. */
+
+import ssh2 from 'ssh2';
+
+export interface KeyPair {
+  readonly private: string;
+  /** "ssh-ed25519 AAAA…" */
+  readonly public: string;
+}
+
+export function makeKeys(passphrase?: string): KeyPair {
+  const make = ssh2.utils.generateKeyPairSync;
+  for (;;) {
+    const keys =
+      passphrase === undefined
+        ? make('ed25519')
+        : make('ed25519', { passphrase, cipher: 'aes256-ctr', rounds: 4 });
+    if (!(ssh2.utils.parseKey(keys.private, passphrase) instanceof Error)) return keys;
+  }
+}

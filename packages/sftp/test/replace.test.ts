@@ -1,0 +1,217 @@
+/** Servers that cannot replace a file in one step, and whatever becomes of the steps. */
+
+import { describe, expect, test } from 'vitest';
+import { isError, type ErrorCode, type ReplicaClient } from '@sluice/core/backend';
+
+import { plant, startFakeServer, tree, type FakeServer } from './fake-server.ts';
+import { bodyOf, connectTo, readText, ref, ROOT } from './fixtures.ts';
+
+const FILE = ref(0, 1);
+const F = '0000000000000001-0000000000000001.ltx';
+const ASIDE = `ltx/0/${F}.sluice-aside`;
+const HOUR_MS = 3_600_000;
+
+async function codeOf(work: Promise<unknown>): Promise<ErrorCode | 'done'> {
+  return await work.then(
+    () => 'done' as const,
+    (error: unknown) => {
+      if (isError(error)) return error.code;
+      throw error;
+    },
+  );
+}
+
+async function files(client: ReplicaClient): Promise<string[]> {
+  const listed = await Array.fromAsync(client.listFiles('all'));
+  return listed.map(({ level, minTXID, sizeBytes }) => `${level}/${minTXID}: ${sizeBytes}`);
+}
+
+function kinds(fake: FakeServer, kind: string): number {
+  return fake.requests.filter((request) => request.kind === kind).length;
+}
+
+describe.each([4, 11])('where a rename onto a name that is taken is answered with %i', (code) => {
+  test('the new file takes the place of the old one, and nothing is left', async () => {
+    const fake = await startFakeServer();
+    fake.renameOntoTaken = code;
+    const client = (await connectTo(fake)).replica(ROOT);
+    await client.writeFile(FILE, bodyOf('the old one'));
+    await client.writeFile(FILE, bodyOf('the new one, longer'));
+    expect(await readText(client, FILE)).toBe('the new one, longer');
+    expect(tree(fake, ROOT)).toEqual(['.sluice-root', `ltx/0/${F}`]);
+  });
+
+  test('nothing moves when the bytes are the same', async () => {
+    const fake = await startFakeServer();
+    fake.renameOntoTaken = code;
+    const client = (await connectTo(fake)).replica(ROOT);
+    await client.writeFile(FILE, bodyOf('the very same'));
+    const before = kinds(fake, 'RENAME');
+    await client.writeFile(FILE, bodyOf('the very same'));
+    expect(kinds(fake, 'RENAME') - before).toBe(1); // the one that was refused
+    expect(tree(fake, ROOT)).toEqual(['.sluice-root', `ltx/0/${F}`]);
+    await client.writeFile(FILE, bodyOf('the very sama'));
+    expect(await readText(client, FILE)).toBe('the very sama');
+  });
+
+  test('if-absent is a conflict', async () => {
+    const fake = await startFakeServer();
+    fake.renameOntoTaken = code;
+    const client = (await connectTo(fake)).replica(ROOT);
+    await client.writeFile(FILE, bodyOf('the old one'));
+    const refused = client.writeFile(FILE, bodyOf('another'), { condition: 'if-absent' });
+    expect(await codeOf(refused)).toBe('REPLICA_CONFLICT');
+    expect(await readText(client, FILE)).toBe('the old one');
+    expect(tree(fake, ROOT)).toEqual(['.sluice-root', `ltx/0/${F}`]);
+  });
+});
+
+test('the old file is moved back when the new one cannot have its name', async () => {
+  const fake = await startFakeServer();
+  const client = (await connectTo(fake)).replica(ROOT);
+  await client.writeFile(FILE, bodyOf('the old one'));
+  const isLast = (path: string): boolean =>
+    path.includes('-tmp ') && tree(fake, ROOT).includes(ASIDE);
+  fake.judge = ({ kind, path }) => (kind === 'RENAME' && isLast(path) ? 3 : undefined);
+  const code = await codeOf(client.writeFile(FILE, bodyOf('the new one')));
+  expect(code).toBe('REPLICA_PERMISSION_DENIED');
+  expect(await readText(client, FILE)).toBe('the old one');
+  expect(tree(fake, ROOT)).toEqual(['.sluice-root', `ltx/0/${F}`]);
+});
+
+test('a server that lets nobody set times is written to all the same', async () => {
+  const fake = await startFakeServer();
+  fake.judge = ({ kind }) => (kind.endsWith('SETSTAT') ? 8 : undefined);
+  const client = (await connectTo(fake)).replica(ROOT);
+  await client.writeFile(FILE, bodyOf('the old one'));
+  await client.writeFile(FILE, bodyOf('the new one'));
+  expect(await readText(client, FILE)).toBe('the new one');
+});
+
+describe('a file that is moved aside, and not replaced', () => {
+  test('is what readers read, who change nothing', async () => {
+    const fake = await startFakeServer();
+    plant(fake, `${ROOT}/${ASIDE}`, 'moved aside', 25 * HOUR_MS);
+    const client = (await connectTo(fake, { access: 'read' })).replica(ROOT);
+    expect(await files(client)).toEqual(['0/1: 11']);
+    expect(await readText(client, FILE)).toBe('moved aside');
+    expect(tree(fake, ROOT)).toEqual([ASIDE]);
+  });
+
+  test('is left alone beside a running replication, and moved back after ten minutes', async () => {
+    const fake = await startFakeServer();
+    plant(fake, `${ROOT}/${ASIDE}`, 'moved aside', 9 * 60_000);
+    const client = (await connectTo(fake)).replica(ROOT);
+    expect(await files(client)).toEqual(['0/1: 11']);
+    expect(tree(fake, ROOT)).toEqual([ASIDE]);
+    for (const ageMs of [11 * 60_000, 25 * HOUR_MS]) {
+      plant(fake, `${ROOT}/${ASIDE}`, 'moved aside', ageMs);
+      expect(await files(client)).toEqual(['0/1: 11']);
+      expect(tree(fake, ROOT)).toEqual([`ltx/0/${F}`]);
+      expect(await readText(client, FILE)).toBe('moved aside');
+      await client.deleteFiles([FILE]);
+    }
+  });
+
+  test('is as old as its moving, not as what it holds', async () => {
+    const fake = await startFakeServer();
+    plant(fake, `${ROOT}/ltx/0/${F}`, 'written long ago', 100 * HOUR_MS);
+    const client = (await connectTo(fake)).replica(ROOT);
+    await client.writeFile(ref(0, 2), bodyOf('x'));
+    const isMoving = (path: string): boolean => path.endsWith('.sluice-aside');
+    fake.judge = ({ kind, path }) =>
+      kind === 'RENAME' && isMoving(path) ? 'lost-after' : undefined;
+    expect(await codeOf(client.writeFile(FILE, bodyOf('new')))).toBe('REPLICA_UNAVAILABLE');
+    fake.judge = () => undefined;
+    const other = (await connectTo(fake)).replica(ROOT);
+    expect(await files(other)).toEqual(['0/1: 16', '0/2: 1']);
+    expect(tree(fake, ROOT)).toContain(ASIDE);
+    expect(await readText(other, FILE)).toBe('written long ago');
+  });
+
+  test('still has its name: if-absent is a conflict', async () => {
+    const fake = await startFakeServer();
+    plant(fake, `${ROOT}/${ASIDE}`, 'moved aside');
+    const client = (await connectTo(fake)).replica(ROOT);
+    const refused = client.writeFile(FILE, bodyOf('another'), { condition: 'if-absent' });
+    expect(await codeOf(refused)).toBe('REPLICA_CONFLICT');
+  });
+
+  test('is deleted with its name', async () => {
+    const fake = await startFakeServer();
+    plant(fake, `${ROOT}/${ASIDE}`, 'moved aside');
+    plant(fake, `${ROOT}/ltx/0/${F}`, 'and replaced');
+    const client = (await connectTo(fake)).replica(ROOT);
+    await client.deleteFiles([FILE]);
+    expect(await files(client)).toEqual([]);
+    expect(tree(fake, ROOT)).toEqual([]);
+  });
+
+  test('is of no account beside the file that replaced it, and removed after a day', async () => {
+    const fake = await startFakeServer();
+    plant(fake, `${ROOT}/${ASIDE}`, 'moved aside', 23 * HOUR_MS);
+    plant(fake, `${ROOT}/ltx/0/${F}`, 'and replaced');
+    const client = (await connectTo(fake)).replica(ROOT);
+    expect(await readText(client, FILE)).toBe('and replaced');
+    expect(await files(client)).toEqual(['0/1: 12']);
+    expect(tree(fake, ROOT)).toHaveLength(2);
+    plant(fake, `${ROOT}/${ASIDE}`, 'moved aside', 25 * HOUR_MS);
+    expect(await files(client)).toEqual(['0/1: 12']);
+    expect(tree(fake, ROOT)).toEqual([`ltx/0/${F}`]);
+  });
+
+  test('gives way to the next one that is moved aside', async () => {
+    const fake = await startFakeServer();
+    plant(fake, `${ROOT}/${ASIDE}`, 'moved aside');
+    plant(fake, `${ROOT}/ltx/0/${F}`, 'and replaced');
+    const client = (await connectTo(fake)).replica(ROOT);
+    await client.writeFile(FILE, bodyOf('again'));
+    expect(await readText(client, FILE)).toBe('again');
+    expect(tree(fake, ROOT)).toEqual(['.sluice-root', `ltx/0/${F}`]);
+  });
+});
+
+describe('temporary files of a process that was killed', () => {
+  const young = `ltx/0/${F}.1.sluice-tmp`;
+  const old = `ltx/0/${F}.2.sluice-tmp`;
+  const litestreams = `ltx/0/${F}.3.tmp`;
+
+  async function planted(): Promise<FakeServer> {
+    const fake = await startFakeServer();
+    plant(fake, `${ROOT}/${young}`, 'x', 23 * HOUR_MS);
+    plant(fake, `${ROOT}/${old}`, 'x', 25 * HOUR_MS);
+    plant(fake, `${ROOT}/${litestreams}`, 'x', 100 * HOUR_MS);
+    return fake;
+  }
+
+  test('are removed after a day, and no others are', async () => {
+    const fake = await planted();
+    expect(await files((await connectTo(fake)).replica(ROOT))).toEqual([]);
+    expect(tree(fake, ROOT)).toEqual([young, litestreams]);
+  });
+
+  test('are none of a reader’s business', async () => {
+    const fake = await planted();
+    expect(await files((await connectTo(fake, { access: 'read' })).replica(ROOT))).toEqual([]);
+    expect(tree(fake, ROOT)).toEqual([young, old, litestreams]);
+    expect(kinds(fake, 'REMOVE') + kinds(fake, 'RENAME') + kinds(fake, 'MKDIR')).toBe(0);
+  });
+
+  test('are told by the upload’s time, though theirs is set to the transaction’s already', async () => {
+    const fake = await startFakeServer();
+    const client = (await connectTo(fake)).replica(ROOT);
+    await client.writeFile(ref(0, 2), bodyOf('x'));
+    // At the moment of its rename a temporary file says that it is from 2023.
+    let seen: string[] = [];
+    fake.judge = ({ kind }) => {
+      if (kind === 'RENAME' && seen.length === 0) seen = tree(fake, ROOT);
+      return kind === 'RENAME' || kind === 'REMOVE' ? 3 : undefined;
+    };
+    expect(await codeOf(client.writeFile(FILE, bodyOf('x')))).toBe('REPLICA_PERMISSION_DENIED');
+    fake.judge = () => undefined;
+    expect(seen.filter((name) => name.endsWith('-tmp'))).toHaveLength(1);
+    const before = tree(fake, ROOT);
+    await files((await connectTo(fake)).replica(ROOT));
+    expect(tree(fake, ROOT)).toEqual(before);
+  });
+});

@@ -1,0 +1,207 @@
+/** The SFTP backend over OpenSSH: what is asked of the server, cut connections, a full disk. */
+
+import { execFileSync } from 'node:child_process';
+import { readdir, readlink } from 'node:fs/promises';
+import { wrapDestination } from '@sluice/core';
+import { readBytes, type Destination } from '@sluice/core/backend';
+import { backend } from '@sluice/sftp';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { startFakeServer } from '../../packages/sftp/test/fake-server.ts';
+import { connectTo } from '../../packages/sftp/test/fixtures.ts';
+import { startCuttingProxy } from '../servers/cutting-proxy.ts';
+import { startSshd, type Sshd, type SshdOptions } from '../servers/sshd.ts';
+import { describeWith } from '../support/require.ts';
+import {
+  assertBytes,
+  bodyOf,
+  held,
+  inParallel,
+  list,
+  pattern,
+  ref,
+  rejectsWith,
+} from './context.ts';
+
+const FILE = ref(0, 1);
+
+async function start(options: SshdOptions): Promise<Sshd> {
+  const server = await startSshd(options);
+  onTestFinished(() => server.stop());
+  return server;
+}
+
+async function connect(
+  { input }: Sshd,
+  options: { readonly access?: 'read' | 'write'; readonly port?: string } = {},
+): Promise<Destination> {
+  const at = options.port === undefined ? {} : { host: `127.0.0.1:${options.port}` };
+  const { config } = backend.parse({ ...input, ...at });
+  const { access = 'write' } = options;
+  const destination = await backend.connect(config, { access, logger: console });
+  onTestFinished(() => destination.close());
+  return destination;
+}
+
+async function sockets(): Promise<number> {
+  const names = await readdir('/proc/self/fd');
+  const links = names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => ''));
+  return (await Promise.all(links)).filter((link) => link.startsWith('socket:')).length;
+}
+
+describeWith(['sshd'], 'sftp, OpenSSH', () => {
+  test('a file is fsynced, renamed over the old one in one step, and so is its folder', async () => {
+    const server = await start({ as: 'own-user', extensions: 'all', log: 'requests' });
+    const replica = (await connect(server)).replica(`${server.root}/r`);
+    await replica.writeFile(FILE, bodyOf(pattern(5_000, 1)));
+    const before = server.requests().length;
+    await replica.writeFile(FILE, bodyOf(pattern(5_000, 2)));
+    const file = ['open', 'write', 'fstat', 'fsetstat', 'fsync', 'close', 'posix-rename'];
+    const folder = ['open', 'fsync', 'close'];
+    expect(server.requests().slice(before, before + 10)).toEqual([...file, ...folder]);
+  });
+
+  test('a reader in a loop beside a running replication changes nothing', async () => {
+    const server = await start({ as: 'own-user', extensions: 'all', log: 'requests' });
+    const writer = (await connect(server)).replica(`${server.root}/r`);
+    await writer.writeFile(FILE, bodyOf(pattern(5_000, 1)));
+    const before = server.requests().length;
+    const destination = await connect(server, { access: 'read' });
+    const reader = destination.replica(`${server.root}/r`);
+    const objects = destination.objects?.(`${server.root}/r`);
+    for (let round = 0; round < 10; round += 1) {
+      await list(reader, 'all');
+      await held(reader, FILE);
+      await held(reader, ref(0, 2));
+      await Array.fromAsync(objects?.list('') ?? []);
+    }
+    const reading = ['open', 'close', 'read', 'fstat', 'stat', 'opendir', 'readdir', 'limits'];
+    const others = server
+      .requests()
+      .slice(before)
+      .filter((kind) => !reading.includes(kind));
+    expect(others).toEqual([]);
+  });
+
+  test('1,000 replicas are one socket', async () => {
+    const server = await start({ as: 'unprivileged', extensions: 'all' });
+    const destination = await connect(server);
+    const before = await sockets();
+    let most = 0;
+    const paths = Array.from({ length: 1_000 }, (_, index) => `${server.root}/${index}`);
+    await inParallel(paths, async (path) => {
+      await list(destination.replica(path), 'all');
+      if (path.endsWith('00')) {
+        await destination.replica(path).writeFile(FILE, bodyOf(pattern(9, 1)));
+        most = Math.max(most, await sockets());
+      }
+    });
+    expect(most).toBe(before + 1);
+  });
+
+  test.each(['all', 'none'] as const)(
+    'a write that is cut after any number of bytes leaves the old file or the new one (extensions: %s)',
+    async (extensions) => {
+      const server = await start({ as: 'unprivileged', extensions });
+      const proxy = await startCuttingProxy(`http://127.0.0.1:${server.port}`);
+      onTestFinished(() => proxy.stop());
+      const port = new URL(proxy.endpoint).port;
+      const path = `${server.root}/r`;
+      const direct = (await connect(server)).replica(path);
+      let old = pattern(30_000, 0);
+      await direct.writeFile(FILE, bodyOf(old));
+      // Until the greeting, the login and all of the write have passed.
+      for (let bytes = 1_000; ; bytes += 1_300) {
+        const next = pattern(30_000, bytes);
+        proxy.cutNextAfter(bytes);
+        const cutsBefore = proxy.cuts;
+        const cut = await connect(server, { port });
+        const writing = cut.replica(path).writeFile(FILE, bodyOf(next));
+        await writing.catch((error: unknown) => {
+          expect(error).toMatchObject({ code: 'REPLICA_UNAVAILABLE' });
+        });
+        const found = await held(direct, FILE);
+        const isNew = found !== 'none' && Buffer.compare(found, next) === 0;
+        assertBytes(found, isNew ? next : old);
+        if (proxy.cuts === cutsBefore) break;
+        old = isNew ? next : old;
+        // The next write over the same destination removes what this one has left.
+        old = pattern(100, bytes + 1);
+        await cut.replica(path).writeFile(FILE, bodyOf(old));
+        const keys = await readdir(`${server.onDisk(path)}/ltx/0`);
+        expect(keys).toHaveLength(1);
+        await cut.close();
+      }
+      expect(proxy.cuts).toBeGreaterThan(15);
+    },
+  );
+
+  // A file system of its own needs root.
+  if (process.getuid?.() === 0) {
+    describe('a disk that is full', () => {
+      async function startFull(extensions: SshdOptions['extensions']): Promise<Sshd> {
+        const server = await start({ as: 'root-in-a-chroot', extensions });
+        const at = server.onDisk(server.root);
+        execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'sluice-test', at]);
+        onTestFinished(() => void execFileSync('umount', ['-l', at]));
+        return server;
+      }
+
+      test('is told as that, and what was there stays', async () => {
+        const server = await startFull('all');
+        const replica = (await connect(server)).replica(`${server.root}/r`);
+        const old = pattern(400_000, 1);
+        await replica.writeFile(FILE, bodyOf(old));
+        const writing = replica.writeFile(FILE, bodyOf(pattern(900_000, 2)));
+        await rejectsWith(writing, 'REPLICA_FULL');
+        assertBytes(await held(replica, FILE), old);
+        // What could not be finished is gone: a smaller one has space.
+        await replica.writeFile(FILE, bodyOf(pattern(500_000, 3)));
+        assertBytes(await held(replica, FILE), pattern(500_000, 3));
+      });
+
+      test('has nothing moved aside', async () => {
+        const server = await startFull('statvfs-only');
+        const replica = (await connect(server)).replica(`${server.root}/r`);
+        await replica.writeFile(FILE, bodyOf(pattern(10, 1)));
+        await replica.writeFile(ref(0, 2), bodyOf(pattern(1_000_000, 1)));
+        await rejectsWith(replica.writeFile(FILE, bodyOf(pattern(10, 2))), 'REPLICA_FULL');
+        assertBytes(await held(replica, FILE), pattern(10, 1));
+        await replica.deleteFiles([ref(0, 2)]);
+        await replica.writeFile(FILE, bodyOf(pattern(10, 2)));
+        assertBytes(await held(replica, FILE), pattern(10, 2));
+      });
+    });
+  }
+});
+
+test('a read whose connection is lost again and again goes on where it was', async () => {
+  const fake = await startFakeServer();
+  const bytes = pattern(3_000_000, 1);
+  const writer = await connectTo(fake);
+  await writer.replica('/r').writeFile(FILE, bodyOf(bytes));
+  await writer.close();
+  const destination = wrapDestination(await connectTo(fake, { access: 'read' }));
+  onTestFinished(() => destination.close());
+  let reads = 0;
+  fake.judge = ({ kind }) =>
+    kind === 'READ' && (reads += 1) % 60 === 0 ? 'lost-before' : undefined;
+  const { body } = await destination.replica('/r').openFile(FILE);
+  assertBytes(await readBytes(body, bytes.byteLength), bytes);
+  expect(fake.connections).toBeGreaterThan(2);
+});
+
+test('a conditional write whose answer was lost is no conflict with itself', async () => {
+  const fake = await startFakeServer();
+  const destination = wrapDestination(await connectTo(fake));
+  onTestFinished(() => destination.close());
+  const replica = destination.replica('/r');
+  await replica.writeFile(ref(0, 2), bodyOf(pattern(5_000, 2)));
+  let lost = 0;
+  fake.judge = ({ kind }) => (kind === 'RENAME' && (lost += 1) === 1 ? 'lost-after' : undefined);
+  const condition = 'if-absent';
+  const info = await replica.writeFile(FILE, bodyOf(pattern(5_000, 1)), { condition });
+  expect(info.sizeBytes).toBe(5_000);
+  expect(lost).toBe(1); // the second try was told that the name is taken
+  const other = replica.writeFile(FILE, bodyOf(pattern(5_000, 3)), { condition });
+  await rejectsWith(other, 'REPLICA_CONFLICT');
+});

@@ -1,0 +1,114 @@
+/**
+ * OpenSSH's sshd, where it is installed (test/support/require.ts), on a free port and with keys of
+ * its own: unprivileged, with or without OpenSSH's extensions, as root in a chroot, or as ourselves.
+ */
+
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import fs from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { makeKeys } from '../../packages/sftp/test/keys.ts';
+import { needTool } from '../support/require.ts';
+import type { SFTPServer } from './sftp.ts';
+import { startProcess } from './process.ts';
+
+/** Debian's user that owns nothing. */
+const NOBODY = { name: 'nobody', uid: 65_534 } as const;
+/** What is refused, so that the server is like one that has never heard of it. */
+const REFUSED = {
+  all: '',
+  'statvfs-only': 'posix-rename,fsync,hardlink,lsetstat,limits,copy-data',
+  none: 'posix-rename,fsync,hardlink,statvfs,fstatvfs,lsetstat,limits,copy-data',
+} as const;
+
+export interface SshdOptions {
+  readonly as: 'root-in-a-chroot' | 'unprivileged' | 'own-user';
+  readonly extensions: keyof typeof REFUSED;
+  /** Has each request written down: see `requests`. For one's own user, whose shell runs a program. */
+  readonly log?: 'requests';
+}
+
+export interface Sshd extends SFTPServer {
+  /** Requests since the start: "fsync", "open", … */
+  requests(): readonly string[];
+}
+
+export async function startSshd({ as, extensions, log }: SshdOptions): Promise<Sshd> {
+  const isRoot = process.getuid?.() === 0;
+  const isOther = isRoot && as === 'unprivileged';
+  const user = isOther ? NOBODY.name : userInfo().username;
+  const keys = {
+    host: makeKeys(),
+    client: makeKeys(),
+  };
+  // sshd wants a chroot's parents to be root's alone, as /tmp is not.
+  const files = await mkdtemp(
+    as === 'root-in-a-chroot' ? '/run/sluice-sftp-' : join(tmpdir(), 'sluice-sftp-'),
+  );
+  const data = join(files, 'data');
+  const keyPath = join(files, 'client-key');
+  const chroot = as === 'root-in-a-chroot' ? files : '';
+  if (isRoot) await mkdir('/run/sshd', { recursive: true, mode: 0o755 });
+  await mkdir(data);
+  await writeFile(keyPath, keys.client.private, { mode: 0o600 });
+  const requestLog = join(files, 'requests');
+  const refused = extensions === 'all' ? '' : ` -P ${REFUSED[extensions]}`;
+  const sftp =
+    log === undefined
+      ? `internal-sftp${refused}`
+      : `/usr/lib/openssh/sftp-server -e -l DEBUG3${refused} 2>>${requestLog}`;
+  const owner = isOther ? NOBODY.uid : undefined;
+
+  const { port, stop } = await startProcess({
+    name: 'sshd',
+    binary: needTool('sshd'),
+    arguments: (_port, folder) => ['-D', '-e', '-f', join(folder, 'sshd.conf'), '-p', `${_port}`],
+    uid: owner,
+    async prepare(folder) {
+      await writeFile(join(folder, 'host-key'), keys.host.private, { mode: 0o600 });
+      await writeFile(join(folder, 'authorized-keys'), `restrict ${keys.client.public}\n`);
+      const lines = [
+        'ListenAddress 127.0.0.1',
+        `HostKey ${join(folder, 'host-key')}`,
+        `PidFile ${join(folder, 'sshd.pid')}`,
+        `AuthorizedKeysFile ${join(folder, 'authorized-keys')}`,
+        'StrictModes no',
+        // Without PAM it wants to read the shadow file, and takes an account for locked if it cannot.
+        `UsePAM ${isRoot && !isOther ? 'no' : 'yes'}`,
+        'PermitRootLogin yes',
+        'MaxStartups 100',
+        `Subsystem sftp ${sftp}`,
+        ...(chroot === '' ? [] : [`ForceCommand ${sftp}`, `ChrootDirectory ${chroot}`]),
+      ];
+      await writeFile(join(folder, 'sshd.conf'), `${lines.join('\n')}\n`);
+      if (owner === undefined) return;
+      for (const path of [
+        folder,
+        data,
+        ...fs.readdirSync(folder).map((name) => join(folder, name)),
+      ]) {
+        fs.chownSync(path, owner, owner);
+      }
+      fs.chmodSync(files, 0o755); // its client's key stays ours
+    },
+  });
+  const address = { type: 'sftp', host: `127.0.0.1:${port}`, user, 'host-key': keys.host.public };
+  const other = join(files, 'other-key');
+  await writeFile(other, makeKeys().private, { mode: 0o600 });
+  return {
+    input: { ...address, 'key-path': keyPath },
+    denied: { ...address, 'key-path': other },
+    keyPath,
+    root: chroot === '' ? data : '/data',
+    onDisk: (path) => chroot + path,
+    port,
+    requests() {
+      const lines = fs.readFileSync(requestLog, 'utf8').split('\n');
+      return lines.flatMap((line) => /request \d+: (?!sent )([a-z-]+)/.exec(line)?.[1] ?? []);
+    },
+    async stop() {
+      await stop();
+      await rm(files, { recursive: true, force: true });
+    },
+  };
+}
