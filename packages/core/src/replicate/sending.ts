@@ -1,7 +1,6 @@
 /** One staged file to one destination. */
 
 import fs from 'node:fs';
-import { ReplicationError } from '../error.ts';
 import type { Capabilities } from '../replica/backend.ts';
 import type { LTXBody, LTXFileInfo, LTXFileRef, ReplicaClient } from '../replica/client.ts';
 import type { SentRecord } from './admission.ts';
@@ -17,16 +16,17 @@ export interface Sending {
   readonly ref: LTXFileRef;
   readonly source: SeedSource;
   readonly onBytes: () => void;
-  /** The staged file was found to be gone. */
-  readonly onGone: (path: string) => void;
   readonly signal: AbortSignal;
 }
 
-/** Level 0 is written only where nobody wrote it before, as far as the destination can say. */
+/**
+ * Level 0 is written only where nobody wrote it before, as far as the destination can say.
+ * 'gone' where the staged file was freed before it was sent: a laggard's, beyond what may be staged.
+ */
 export async function sendFile(
   { client, capabilities }: OpenReplica,
-  { ref, source, onBytes, onGone, signal }: Sending,
-): Promise<{ info: LTXFileInfo; sent: SentRecord }> {
+  { ref, source, onBytes, signal }: Sending,
+): Promise<{ info: LTXFileInfo; sent: SentRecord } | 'gone'> {
   try {
     const { body, checksum } = await bodyAs(ref, source, onBytes);
     const isConditional = ref.level === 0 && mayBeConditional(capabilities, body);
@@ -34,13 +34,8 @@ export async function sendFile(
     const info = await client.writeFile(ref, body, { condition, signal });
     return { info, sent: { txid: ref.maxTXID, sizeBytes: body.sizeBytes, checksum } };
   } catch (error) {
-    if (fs.existsSync(source.path)) throw error;
-    onGone(source.path);
-    throw new ReplicationError(
-      'STAGING_FAILED',
-      `send ${source.path}: it is no longer staged; the destination is seeded anew`,
-      { cause: error },
-    );
+    if (signal.aborted || fs.existsSync(source.path)) throw error;
+    return 'gone';
   }
 }
 

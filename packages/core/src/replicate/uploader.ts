@@ -246,8 +246,13 @@ export class Uploader {
     signal: AbortSignal,
   ): Promise<void> {
     const onBytes = (): void => this.#health.progressed();
-    const { onGone } = this.#context;
-    const { info, sent } = await sendFile(replica, { ref, source, onBytes, onGone, signal });
+    const result = await sendFile(replica, { ref, source, onBytes, signal });
+    if (result === 'gone') {
+      this.#context.logger.warn(`${this.name}: ${source.path} was freed before it was sent`);
+      this.#context.onGone(source.path);
+      return;
+    }
+    const { info, sent } = result;
     this.#holdings.wrote(info);
     this.#health.sent(sent.sizeBytes);
     this.#succeed();
