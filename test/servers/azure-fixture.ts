@@ -24,9 +24,6 @@ export interface AzureFixture {
   wrapped(more?: Input): Promise<Destination>;
 }
 
-/** A stream without a byte for so long is tried again. */
-const STALL_MS = 1_000;
-
 /** To be called within `describeWith(['azurite'], …)`. Each test has a container of its own. */
 export function useAzure(): AzureFixture {
   let server: Azurite;
@@ -54,7 +51,7 @@ export function useAzure(): AzureFixture {
     },
     connected,
     async wrapped(more) {
-      return wrapDestination(await connected(more), { stallMs: STALL_MS, random: () => 0 });
+      return wrapDestination(await connected(more), { random: () => 0 });
     },
   };
 }
