@@ -61,7 +61,6 @@ afterAll(async () => {
   await Promise.all(running.map((server) => end(server, 'SIGTERM')));
   fs.rmSync(FOLDER, { recursive: true, force: true });
 });
-});
 
 test('the files of the page are those of the example', () => {
   for (const { file, text } of codeBlocks(PAGE)) {
