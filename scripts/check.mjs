@@ -21,6 +21,11 @@ const CHECKS = [
     run: ['exec', 'turbo', 'boundaries', '--no-color', '--filter=!@sluice/test'],
   },
   { name: 'unused', run: ['exec', 'knip', '--no-progress', '--no-config-hints'] },
+  // The types that a stranger's compiler finds, and where. The command line tool has none.
+  ...PUBLISHED.filter((folder) => folder.startsWith('packages')).map((folder) => ({
+    name: `types of ${folder}`,
+    run: ['exec', 'attw', '--pack', folder, '--profile', 'esm-only', '--no-color'],
+  })),
   ...PUBLISHED.map((folder) => ({
     name: `publish ${folder}`,
     run: ['exec', 'publint', 'run', folder, '--strict', '--pack', 'npm'],

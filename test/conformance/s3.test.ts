@@ -1,8 +1,9 @@
 /** The S3 backend over three servers: our own, MinIO and versitygw. */
 
 import { readdir, readlink } from 'node:fs/promises';
+import { backend } from '@sluice/s3';
 import { startMinio } from '../servers/minio.ts';
-import { connectS3, rawKeys, rawPut, type S3Place } from '../servers/s3-access.ts';
+import { connectS3, rawKeys, rawPut, s3Input, type S3Place } from '../servers/s3-access.ts';
 import { start, type RunningS3 } from '../servers/s3/index.ts';
 import { startVersitygw } from '../servers/versitygw.ts';
 import { describeWith } from '../support/require.ts';
@@ -15,9 +16,14 @@ const s3: Omit<Conformance, 'name' | 'open'> = {
   layout: 'hex-level',
   capabilities: { ranges: true, ifAbsent: 'any-size' },
   objects: 'claimed',
-  hooks: ['raw', 'denied', 'unreachable', 'handles'],
+  hooks: ['raw', 'denied', 'unreachable', 'handles', 'elsewhere'],
   partSizeBytes: PART_BYTES,
   secrets: ['sluicetestsecret', 'not-the-secret'],
+  configuration: {
+    backend,
+    input: (path) => ({ bucket: 'backups', region: 'eu-west-1', path }),
+    url: (path) => `s3://backups/${path}?region=eu-west-1`,
+  },
 };
 
 describeConformance({
@@ -72,9 +78,13 @@ function setUp(place: S3Place, stop: () => Promise<void>): Setup & Hooks {
     denied: () => connectS3(place, { ...more, 'secret-access-key': 'not-the-secret' }),
     unreachable: () => connectS3(place, { ...more, endpoint: UNREACHABLE }),
     handles: openSockets,
+    elsewhere: { module: MODULE, input: s3Input(place, more) },
     stop,
   };
 }
+
+/** As a package that is installed: what another process imports. */
+const MODULE = new URL('../../packages/s3/dist/index.js', import.meta.url).href;
 
 /** Port 1 of this machine: refused at once. */
 const UNREACHABLE = 'http://127.0.0.1:1';

@@ -16,9 +16,12 @@ import { install, npmPack, release, run } from './support/release.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '..', '..');
 const EXAMPLE = path.join(ROOT, 'examples', 'backend-http');
+const KV_EXAMPLE = path.join(ROOT, 'examples', 'backend-kv');
+const KV_FILES = ['src', 'test', 'server.mjs', 'package.json', 'tsconfig.json'];
 const PAGE = path.join(ROOT, 'docs', 'write-a-backend.md');
 const FOLDER = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-outsider-'));
 const HTTP = path.join(FOLDER, 'sluice-http');
+const KV = path.join(FOLDER, 'sluice-kv');
 const PLACE = path.join(FOLDER, 'place');
 const CLI = path.join(FOLDER, 'cli');
 /** What the page may be compiled with: the oldest that we promise, and those between it and ours. */
@@ -37,6 +40,14 @@ beforeAll(() => {
     'apps/cli',
   );
   writePage();
+  for (const file of KV_FILES) {
+    fs.cpSync(path.join(KV_EXAMPLE, file), path.join(KV, file), { recursive: true });
+  }
+  install(KV, {
+    ...ours('@sluice/core', '@sluice/backend-test-kit'),
+    '@types/node': '24',
+    typescript: COMPILERS.ts7,
+  });
   install(HTTP, {
     ...ours('@sluice/core', '@sluice/backend-test-kit'),
     '@types/node': '24',
@@ -47,8 +58,7 @@ beforeAll(() => {
 });
 
 afterAll(async () => {
-  for (const each of running) each.kill();
-  await Promise.all(running.map(async (each) => each.exitCode ?? (await once(each, 'exit'))));
+  await Promise.all(running.map((server) => end(server, 'SIGTERM')));
   fs.rmSync(FOLDER, { recursive: true, force: true });
 });
 
@@ -79,7 +89,7 @@ test('the page passes the kit', () => {
 });
 
 test('the kit by itself prints what was seen', async () => {
-  const port = await serve('by-itself');
+  const port = await serve(HTTP, path.join(FOLDER, 'server-by-itself'), '0');
   const output = run(process.execPath, ['kit.mjs', `http://127.0.0.1:${port}`], HTTP);
   expect(output).toMatch(/kept {8}list\/in-order \(bare, wrapped\)/);
   expect(output).toMatch(/not judged {2}open\/ranges \(bare\)/);
@@ -91,34 +101,35 @@ test('beside a folder, it replicates and restores, found from where the configur
   const acme = npmPack(HTTP, FOLDER);
   install(PLACE, { ...ours('@sluice/core'), '@acme/sluice-http': `file:${acme}` });
   install(CLI, ours('sluice', '@sluice/core', '@sluice/file', '@sluice/s3'));
-  const port = await serve('place');
+  const port = await serve(HTTP, path.join(FOLDER, 'server-place'), '0');
   const { text } = codeBlocks(PAGE).find(({ file }) => file === 'sluice.yml')!;
-  const config = path.join(PLACE, 'sluice.yml');
-  fs.writeFileSync(config, text.replace('8080', port));
-
-  const database = new Database(path.join(PLACE, 'app.db'));
-  database.pragma('journal_mode = WAL');
-  database.exec('create table t (id integer primary key, text)');
-  const insert = database.prepare('insert into t (text) values (?)');
-  for (let round = 0; round < 200; round += 1) insert.run(`row ${round} ${'x'.repeat(round)}`);
-  sluice('replicate', '-once', '-config', 'sluice.yml');
-  const expected = database.prepare('select * from t').all();
-  database.close();
-
-  const places = ['file:///backup', `@acme/sluice-http+http://127.0.0.1:${port}/app`];
-  for (const [index, place] of places.entries()) {
-    const output = path.join(PLACE, `restored-${index}.db`);
-    const url = place.replace('file:///', `file://${PLACE}/`);
-    sluice('restore', '-o', output, url);
-    const restored = new Database(output, { readonly: true });
-    expect(restored.pragma('integrity_check', { simple: true })).toBe('ok');
-    expect(restored.prepare('select * from t').all()).toEqual(expected);
-    restored.close();
-  }
+  fs.writeFileSync(path.join(PLACE, 'sluice.yml'), text.replace('8080', port));
+  const expected = replicateRows('sluice.yml', 'app.db');
+  expect(restoreRows(`file://${PLACE}/backup`)).toEqual(expected);
+  expect(restoreRows(`@acme/sluice-http+http://127.0.0.1:${port}/app`)).toEqual(expected);
   // Each has a copy of core of its own: the backend that of its folder, the CLI another.
   for (const folder of [PLACE, CLI]) {
     expect(fs.existsSync(path.join(folder, 'node_modules', '@sluice', 'core'))).toBe(true);
   }
+});
+
+test('a key-value store passes the kit', () => {
+  expect(run('npm', ['test', '--silent'], KV)).toMatch(/fail 0/);
+});
+
+test('a key-value store that is killed gives the database back when it is there again', async () => {
+  run('npm', ['run', 'build', '--silent'], KV);
+  const place = path.join(FOLDER, 'kv-place');
+  install(place, { ...ours('@sluice/core'), '@acme/sluice-kv': `file:${npmPack(KV, FOLDER)}` });
+  const log = path.join(FOLDER, 'store.log');
+  const port = await serve(KV, log, '0');
+  const lines = ['dbs:', '- path: app.db', '  replicas:', "  - type: '@acme/sluice-kv'"];
+  const keys = ['    host: 127.0.0.1', `    port: ${port}`, '    path: app', ''];
+  fs.writeFileSync(path.join(place, 'sluice.yml'), [...lines, ...keys].join('\n'));
+  const expected = replicateRows('sluice.yml', 'app.db', place);
+  await end(running.at(-1)!, 'SIGKILL');
+  await serve(KV, log, port);
+  expect(restoreRows(`@acme/sluice-kv+kv://127.0.0.1:${port}/app`, place)).toEqual(expected);
 });
 
 test('two copies of core have types that agree', () => {
@@ -167,16 +178,45 @@ function writePage(): void {
   fs.copyFileSync(path.join(EXAMPLE, 'server.mjs'), path.join(HTTP, 'server.mjs'));
 }
 
-/** Its port, when it is ready. */
-async function serve(name: string): Promise<string> {
-  const args = ['server.mjs', path.join(FOLDER, `server-${name}`), '0'];
-  const server = spawn(process.execPath, args, { cwd: HTTP, stdio: ['ignore', 'pipe', 'inherit'] });
+/** Starts a server of an example. Its port, when it is ready. */
+async function serve(cwd: string, place: string, port: string): Promise<string> {
+  const args = ['server.mjs', place, port];
+  const server = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'inherit'] });
   running.push(server);
   const [data] = (await once(server.stdout, 'data')) as [Buffer];
   return data.toString().trim();
 }
 
-function sluice(...args: readonly string[]): string {
+async function end(server: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  if (server.exitCode !== null || server.signalCode !== null) return;
+  server.kill(signal);
+  await once(server, 'exit');
+}
+
+/** Makes a database, replicates it once, and gives what is in it. */
+function replicateRows(config: string, name: string, place = PLACE): unknown[] {
+  const database = new Database(path.join(place, name));
+  database.pragma('journal_mode = WAL');
+  database.exec('create table t (id integer primary key, text)');
+  const insert = database.prepare('insert into t (text) values (?)');
+  for (let round = 0; round < 200; round += 1) insert.run(`row ${round} ${'x'.repeat(round)}`);
+  sluice(place, 'replicate', '-once', '-config', config);
+  const rows = database.prepare('select * from t').all();
+  database.close();
+  return rows;
+}
+
+function restoreRows(url: string, place = PLACE): unknown[] {
+  const output = path.join(fs.mkdtempSync(path.join(FOLDER, 'restored-')), 'app.db');
+  sluice(place, 'restore', '-o', output, url);
+  const restored = new Database(output, { readonly: true });
+  expect(restored.pragma('integrity_check', { simple: true })).toBe('ok');
+  const rows = restored.prepare('select * from t').all();
+  restored.close();
+  return rows;
+}
+
+function sluice(place: string, ...args: readonly string[]): string {
   const main = path.join(CLI, 'node_modules', 'sluice', 'dist', 'main.js');
-  return run(process.execPath, [main, ...args], PLACE);
+  return run(process.execPath, [main, ...args], place);
 }

@@ -20,7 +20,10 @@ const SILENT: Logger = {
 };
 
 /** The input for `parse` that reaches this place, with more keys. */
-function s3Input(place: S3Place, more: Record<string, unknown> = {}): Record<string, unknown> {
+export function s3Input(
+  place: S3Place,
+  more: Record<string, unknown> = {},
+): Record<string, unknown> {
   const { accessKeyId, secretAccessKey, sessionToken } = place.credentials;
   return {
     type: 's3',

@@ -8,7 +8,7 @@ const ROOT = path.resolve(import.meta.dirname, '..', '..', '..');
 const VERSION = '1.0.0';
 
 /** The environment of a process that knows nothing of this repository's tools but Node and npm. */
-export const ENV: NodeJS.ProcessEnv = { ...process.env, npm_config_update_notifier: 'false' };
+const ENV: NodeJS.ProcessEnv = { ...process.env, npm_config_update_notifier: 'false' };
 
 /** Packs packages into `folder`. Gives tarballs by name. */
 export function release(folder: string, ...sources: readonly string[]): Record<string, string> {

@@ -1,0 +1,102 @@
+// A key-value store in a process of its own: what it has answered for outlives its SIGKILL.
+//   node server.mjs FILE [PORT]      prints its port when it is ready
+//
+// A request is a line of JSON, { method, key, size }, and `size` bytes; so is an answer. The store
+// is a log: a put is its line and its bytes, a delete its line. A record that was cut off by a
+// crash is the last one, and left out.
+
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readSync,
+  ftruncateSync,
+  writeSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+
+const [file = 'store.log', port = '0'] = process.argv.slice(2);
+const log = openSync(file, 'a+');
+const index = new Map(); // key -> { offset, size, time }
+let end = 0;
+
+replay();
+createServer((socket) => {
+  serve(socket).catch(() => socket.destroy()); // a client that left is no error of ours
+}).listen(Number(port), '127.0.0.1', function () {
+  console.log(this.address().port);
+});
+
+function replay() {
+  const { size } = fstatSync(log);
+  while (end < size) {
+    const head = readHead(end);
+    if (head === undefined || end + head.length + head.record.size > size) break;
+    apply(head.record, end + head.length);
+    end += head.length + head.record.size;
+  }
+  ftruncateSync(log, end);
+}
+
+function readHead(offset) {
+  const bytes = read(offset, 4_096);
+  const length = bytes.indexOf(10) + 1;
+  return length === 0 ? undefined : { length, record: JSON.parse(bytes.subarray(0, length)) };
+}
+
+function read(offset, size) {
+  const bytes = Buffer.alloc(size);
+  return bytes.subarray(0, readSync(log, bytes, 0, size, offset));
+}
+
+function apply({ method, key, size, time }, offset) {
+  if (method === 'put') index.set(key, { offset, size, time });
+  else index.delete(key);
+}
+
+function append(record, bytes) {
+  const head = Buffer.from(`${JSON.stringify(record)}\n`);
+  writeSync(log, Buffer.concat([head, bytes]));
+  fsyncSync(log);
+  apply(record, end + head.byteLength);
+  end += head.byteLength + bytes.byteLength;
+}
+
+async function serve(socket) {
+  let pending = Buffer.alloc(0);
+  for await (const chunk of socket) {
+    pending = Buffer.concat([pending, chunk]);
+    for (;;) {
+      const length = pending.indexOf(10) + 1;
+      if (length === 0) break;
+      const request = JSON.parse(pending.subarray(0, length));
+      if (pending.byteLength < length + request.size) break;
+      answer(socket, request, pending.subarray(length, length + request.size));
+      pending = pending.subarray(length + request.size);
+    }
+  }
+}
+
+function answer(socket, { method, key, size }, bytes) {
+  const reply = (head, body = Buffer.alloc(0)) =>
+    socket.write(
+      Buffer.concat([Buffer.from(`${JSON.stringify({ ...head, size: body.byteLength })}\n`), body]),
+    );
+  const time = Date.now();
+  if (method === 'put' || method === 'delete') {
+    if (method === 'put' || index.has(key)) append({ method, key, size, time }, bytes);
+    return reply({ time });
+  }
+  if (method === 'list') {
+    const found = [...index].filter(([each]) => each.startsWith(key));
+    return reply(
+      {},
+      Buffer.from(JSON.stringify(found.map(([each, at]) => [each, at.size, at.time]))),
+    );
+  }
+  const found = index.get(key);
+  return found === undefined ? reply({ missing: true }) : reply({}, read(found.offset, found.size));
+}
+
+process.on('exit', () => closeSync(log));

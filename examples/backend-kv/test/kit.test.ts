@@ -1,0 +1,79 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+
+import { bodyOf, describeBackend, pattern, read, ref, type Setup } from '@sluice/backend-test-kit';
+import { backend } from '../src/index.ts';
+
+describeBackend(
+  {
+    name: 'kv',
+    layout: 'tree',
+    capabilities: { sizeMax: 16 * 1024 * 1024 },
+    objects: 'not-claimed',
+    copy: 'not-claimed',
+    hooks: ['unreachable', 'elsewhere'],
+    partSizeBytes: 65_536,
+    secrets: [],
+    configuration: {
+      backend,
+      input: (path) => ({ host: 'example.com', port: 7_070, path }),
+      url: (path) => `kv://example.com:7070/${path}`,
+    },
+    open: openStore,
+  },
+  { after, before, describe, test },
+);
+
+void test('what the store has answered for outlives its SIGKILL', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-kv-'));
+  const file = join(folder, 'store.log');
+  const bytes = pattern(300_000, 1);
+  try {
+    for (const round of ['write', 'read']) {
+      const { server, port } = await start(file);
+      const { config } = backend.parse({ host: '127.0.0.1', port, path: 'p' });
+      const destination = await backend.connect(config, { access: 'write', logger: console });
+      const replica = destination.replica('p');
+      if (round === 'write') await replica.writeFile(ref(0, 1), bodyOf(bytes));
+      assert.equal(Buffer.compare(await read(replica, ref(0, 1)), bytes), 0);
+      await destination.close();
+      server.kill('SIGKILL');
+      await once(server, 'exit');
+    }
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+async function start(file: string): Promise<{ server: ChildProcess; port: string }> {
+  const server = spawn(process.execPath, ['server.mjs', file], {
+    cwd: join(import.meta.dirname, '..'),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [data] = (await once(server.stdout, 'data')) as [Buffer];
+  return { server, port: data.toString().trim() };
+}
+
+async function openStore(): Promise<Setup> {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-kv-'));
+  const { server, port } = await start(join(folder, 'store.log'));
+  const input = { host: '127.0.0.1', port, path: 'unused' };
+  const connect = async (more: object, access: 'read' | 'write' = 'write') =>
+    await backend.connect(backend.parse({ ...input, ...more }).config, { access, logger: console });
+  let paths = 0;
+  return {
+    connect: (access) => connect({}, access),
+    newPath: () => `replica-${(paths += 1)}`,
+    unreachable: () => connect({ port: 1 }),
+    elsewhere: { module: new URL('../src/index.ts', import.meta.url).href, input },
+    async stop() {
+      server.kill('SIGKILL');
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
