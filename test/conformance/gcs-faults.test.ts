@@ -247,6 +247,23 @@ describe('an abort', () => {
     expect(gcs.server.raw.keys()).toHaveLength(1);
   });
 
+  test('ends a read that hangs, and its connection', async () => {
+    const replica = (await gcs.connected()).replica('db');
+    await replica.writeFile(FILE, bodyOf(LARGE));
+    const before = gcs.server.sockets;
+    gcs.server.faults.add({ kind: 'stall-response', afterBytes: 100_000 }, { on: 'media' });
+    const reading = Promise.withResolvers<void>();
+    await abortWhen(reading.promise, async (signal) => {
+      const { body } = await replica.openFile(FILE, { signal });
+      let sizeBytes = 0;
+      for await (const chunk of body) {
+        sizeBytes += chunk.byteLength;
+        if (sizeBytes === 100_000) setImmediate(reading.resolve); // the next chunk is waited for
+      }
+    });
+    await gcs.server.until(() => gcs.server.sockets < before);
+  });
+
   test('while a part waits to be sent again ends the wait', async () => {
     const waiting = Promise.withResolvers<void>();
     const replica = (await gcs.connected({}, logTo({ push: () => waiting.resolve() }))).replica(

@@ -18,6 +18,8 @@ export type FaultKind =
   | { readonly kind: 'lose-answer' }
   /** The connection is reset after so many bytes of the answer. */
   | { readonly kind: 'cut-response'; readonly afterBytes: number }
+  /** No byte comes any more after so many of the answer; the connection stays. */
+  | { readonly kind: 'stall-response'; readonly afterBytes: number }
   /** Nothing is done until `release()`. */
   | { readonly kind: 'hold-request' }
   /** All is done, the answer waits until `release()`. */

@@ -179,6 +179,10 @@ export class GCSServer {
     if (response.destroyed) throw new ConnectionGone('the client went away');
     const length = status === 204 ? {} : { 'content-length': body.byteLength };
     response.writeHead(status, { ...headers, ...length });
+    if (fault?.kind.kind === 'stall-response') {
+      response.write(body.subarray(0, fault.kind.afterBytes), () => fault.act());
+      return;
+    }
     if (fault?.kind.kind === 'cut-response') {
       response.write(body.subarray(0, fault.kind.afterBytes), () => {
         fault.act();
