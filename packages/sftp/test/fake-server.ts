@@ -244,7 +244,8 @@ function serve(fake: FakeServer, sftp: SFTPWrapper, lose: () => void): void {
 
 /** ssh2 makes 4 of each status that is not in the first draft; other servers do not. */
 function sendStatus(sftp: SFTPWrapper, id: number, status: number): void {
-  if (status <= STATUS_CODE.OP_UNSUPPORTED) return sftp.status(id, status);
+  const standard: number = STATUS_CODE.OP_UNSUPPORTED;
+  if (status <= standard) return sftp.status(id, status);
   const packet = Buffer.alloc(21); // length, type, request, status, two empty texts
   packet.writeUInt32BE(packet.byteLength - 4, 0);
   packet[4] = 101;
