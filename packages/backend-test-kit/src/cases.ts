@@ -12,6 +12,7 @@ import { durabilityCases } from './cases/durability.ts';
 import { errorCases } from './cases/errors.ts';
 import { ifAbsentCases } from './cases/if-absent.ts';
 import { listCases } from './cases/list.ts';
+import { localFileCases } from './cases/local-file.ts';
 import { objectCases } from './cases/objects.ts';
 import { openCases } from './cases/open.ts';
 import { randomCases } from './cases/random.ts';
@@ -22,6 +23,7 @@ export const CASES: readonly Case[] = [
   ...capabilityCases,
   ...listCases,
   ...openCases,
+  ...localFileCases,
   ...writeCases,
   ...ifAbsentCases,
   ...abortCases,

@@ -15,6 +15,7 @@ import { FILE_SABOTEURS } from './saboteurs/files.ts';
 import { LISTING_SABOTEURS } from './saboteurs/listing.ts';
 import { OBJECT_SABOTEURS } from './saboteurs/objects.ts';
 import { PLACE_SABOTEURS } from './saboteurs/place.ts';
+import { LOCAL_SABOTEURS } from './saboteurs/local.ts';
 import { READING_SABOTEURS } from './saboteurs/reading.ts';
 import { inFiles, type Saboteur } from './saboteurs/saboteur.ts';
 import { WRITING_SABOTEURS } from './saboteurs/writing.ts';
@@ -25,6 +26,7 @@ const SABOTEURS: readonly Saboteur[] = [
   ...PLACE_SABOTEURS,
   ...LISTING_SABOTEURS,
   ...READING_SABOTEURS,
+  ...LOCAL_SABOTEURS,
   ...WRITING_SABOTEURS,
   ...ABORTING_SABOTEURS,
   ...FILE_SABOTEURS,

@@ -134,16 +134,20 @@ export function changeFiles(
         openFile: (...given) => client.openFile(...given),
         writeFile: (...given) => client.writeFile(...given),
         deleteFiles: (...given) => client.deleteFiles(...given),
-        ...copyOf(client),
+        ...optionalOf(client),
         ...change(client, path),
       };
     },
   };
 }
 
-function copyOf(client: ReplicaClient): Pick<ReplicaClient, 'copyFile'> {
+function optionalOf(client: ReplicaClient): Pick<ReplicaClient, 'copyFile' | 'openLocalFile'> {
   const copyFile = client.copyFile?.bind(client);
-  return copyFile === undefined ? {} : { copyFile };
+  const openLocalFile = client.openLocalFile?.bind(client);
+  return {
+    ...(copyFile !== undefined && { copyFile }),
+    ...(openLocalFile !== undefined && { openLocalFile }),
+  };
 }
 
 /** The same for named objects. */

@@ -5,8 +5,9 @@
 
 import type { LTXFileInfo, ReplicaClient } from './client.ts';
 import { wrapCopy } from './wrap-copy.ts';
+import { wrapLocal } from './wrap-local.ts';
 
-type Method = 'listFiles' | 'openFile' | 'writeFile' | 'deleteFiles' | 'copyFile';
+type Method = 'listFiles' | 'openFile' | 'writeFile' | 'deleteFiles' | 'copyFile' | 'openLocalFile';
 
 export interface Fault {
   readonly on: Method;
@@ -30,7 +31,14 @@ export interface Chaos {
 }
 
 export function chaos(inner: ReplicaClient, ...faults: readonly Fault[]): Chaos {
-  const calls = { listFiles: 0, openFile: 0, writeFile: 0, deleteFiles: 0, copyFile: 0 };
+  const calls = {
+    listFiles: 0,
+    openFile: 0,
+    writeFile: 0,
+    deleteFiles: 0,
+    copyFile: 0,
+    openLocalFile: 0,
+  };
   const struck = new Map<Fault, number>();
 
   /** The fault of this call, if any. */
@@ -73,6 +81,11 @@ export function chaos(inner: ReplicaClient, ...faults: readonly Fault[]): Chaos 
       call(next('writeFile'), options?.signal, () => inner.writeFile(file, body, options)),
     deleteFiles: (files, options) =>
       call(next('deleteFiles'), options?.signal, () => inner.deleteFiles(files, options)),
+    ...wrapLocal(
+      inner,
+      (open) => (file, options) =>
+        call(next('openLocalFile'), options?.signal, () => open(file, options)),
+    ),
     ...wrapCopy(
       inner,
       (copy) => (from, to, options) =>

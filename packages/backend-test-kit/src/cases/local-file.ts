@@ -1,0 +1,42 @@
+import fs from 'node:fs';
+
+import type { LocalFile, LTXFileRef } from '@sluice/core/backend';
+
+import type { Case } from '../case.ts';
+import type { CaseContext } from '../context.ts';
+import { assertBytes, pattern, ref, rejectsWith, write } from '../words.ts';
+
+const FILE = ref(0, 1);
+
+export const localFileCases: readonly Case[] = [
+  {
+    id: 'local-file/is-the-file',
+    says: 'A local file has the bytes of the file, and keeps them when its name gets others.',
+    async run(context) {
+      const bytes = pattern(70_001, 1);
+      await write(context.replica, FILE, bytes);
+      const local = await open(context, FILE);
+      try {
+        await write(context.replica, FILE, pattern(90_000, 2));
+        const there = new Uint8Array(local.sizeBytes);
+        fs.readSync(local.descriptor, there, 0, there.byteLength, 0);
+        assertBytes(there, bytes);
+      } finally {
+        await local.close();
+      }
+    },
+  },
+  {
+    id: 'local-file/of-nothing',
+    says: 'A local file that is not there is REPLICA_NOT_FOUND.',
+    async run(context) {
+      await write(context.replica, FILE, pattern(1_000, 1));
+      await rejectsWith(open(context, ref(0, 2)), 'REPLICA_NOT_FOUND');
+    },
+  },
+];
+
+async function open({ notJudged, replica }: CaseContext, file: LTXFileRef): Promise<LocalFile> {
+  if (replica.openLocalFile === undefined) return notJudged('openLocalFile is not claimed');
+  return await replica.openLocalFile(file);
+}
