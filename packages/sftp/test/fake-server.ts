@@ -37,6 +37,8 @@ export interface FakeServer {
   readonly folder: string;
   readonly hostKey: string;
   readonly requests: Request[];
+  /** That new files were to have. */
+  readonly modes: (number | undefined)[];
   /** Connections, and channels, since the start. */
   connections: number;
   channels: number;
@@ -64,6 +66,7 @@ export async function startFakeServer(): Promise<FakeServer> {
     folder,
     hostKey: keys.public,
     requests: [],
+    modes: [],
     connections: 0,
     channels: 0,
     channelsAtOnceMax: 0,
@@ -155,9 +158,10 @@ function serve(fake: FakeServer, sftp: SFTPWrapper, lose: () => void): void {
     }
   };
 
-  sftp.on('OPEN', (id, path, flags) =>
+  sftp.on('OPEN', (id, path, flags, { mode }) =>
     on('OPEN', id, path, () => {
       const isNew = (flags & OPEN_MODE.CREAT) !== 0;
+      if (isNew) fake.modes.push(mode);
       const fd = fs.openSync(onDisk(path), isNew ? 'wx' : 'r');
       return () => sftp.handle(id, keep({ path, fd }));
     }),
