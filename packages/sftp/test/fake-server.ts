@@ -21,6 +21,9 @@ import { makeKeys } from './keys.ts';
 
 const { OPEN_MODE, STATUS_CODE } = ssh2.utils.sftp;
 
+/** "Operation unsupported", the last one of the first draft. */
+const DRAFT_STATUS_MAX = 8;
+
 export interface Request {
   /** "OPEN", "WRITE", … */
   readonly kind: string;
@@ -248,7 +251,7 @@ function serve(fake: FakeServer, sftp: SFTPWrapper, lose: () => void): void {
 
 /** ssh2 makes 4 of each status that is not in the first draft; other servers do not. */
 function sendStatus(sftp: SFTPWrapper, id: number, status: number): void {
-  if (status <= STATUS_CODE.OP_UNSUPPORTED) return sftp.status(id, status);
+  if (status <= DRAFT_STATUS_MAX) return sftp.status(id, status);
   const packet = Buffer.alloc(21); // length, type, request, status, two empty texts
   packet.writeUInt32BE(packet.byteLength - 4, 0);
   packet[4] = 101;
