@@ -140,7 +140,7 @@ export class Place {
     this.root.checkWritable(what);
     const place = async (channel: Channel): Promise<Date> => {
       await removeOrphans(channel, connection);
-      await this.#prepare(what);
+      await this.#prepare(dirname(path), what);
       await this.#ensureFolder(channel, dirname(path));
       tasks.check(signal);
       const signals = [signal, tasks.closing];
@@ -152,7 +152,6 @@ export class Place {
       } catch (error) {
         // A level that we had found was removed behind our back, if the root is still there.
         if (!isMissing(error) || !this.#folders.delete(dirname(path))) throw error;
-        this.#preparedOver = 0;
         return await place(channel);
       }
     });
@@ -172,8 +171,10 @@ export class Place {
     });
   }
 
-  async #prepare(what: string): Promise<void> {
-    if (this.#preparedOver === this.#shared.connection.generation) return;
+  /** Before anything is made: whether the root is ours. Once over each connection, and for each folder. */
+  async #prepare(folder: string, what: string): Promise<void> {
+    const isKnown = this.#preparedOver === this.#shared.connection.generation;
+    if (isKnown && this.#folders.has(folder)) return;
     await this.root.prepare(what);
     this.#preparedOver = this.#shared.connection.generation;
   }

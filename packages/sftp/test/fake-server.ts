@@ -21,6 +21,9 @@ import { makeKeys } from './keys.ts';
 
 const { OPEN_MODE, STATUS_CODE } = ssh2.utils.sftp;
 
+/** "Operation unsupported", the last one of the first draft. */
+const DRAFT_STATUS_MAX = 8;
+
 export interface Request {
   /** "OPEN", "WRITE", … */
   readonly kind: string;
@@ -37,6 +40,8 @@ export interface FakeServer {
   readonly folder: string;
   readonly hostKey: string;
   readonly requests: Request[];
+  /** That new files were to have. */
+  readonly modes: (number | undefined)[];
   /** Connections, and channels, since the start. */
   connections: number;
   channels: number;
@@ -64,6 +69,7 @@ export async function startFakeServer(): Promise<FakeServer> {
     folder,
     hostKey: keys.public,
     requests: [],
+    modes: [],
     connections: 0,
     channels: 0,
     channelsAtOnceMax: 0,
@@ -155,9 +161,10 @@ function serve(fake: FakeServer, sftp: SFTPWrapper, lose: () => void): void {
     }
   };
 
-  sftp.on('OPEN', (id, path, flags) =>
+  sftp.on('OPEN', (id, path, flags, { mode }) =>
     on('OPEN', id, path, () => {
       const isNew = (flags & OPEN_MODE.CREAT) !== 0;
+      if (isNew) fake.modes.push(mode);
       const fd = fs.openSync(onDisk(path), isNew ? 'wx' : 'r');
       return () => sftp.handle(id, keep({ path, fd }));
     }),
@@ -244,8 +251,7 @@ function serve(fake: FakeServer, sftp: SFTPWrapper, lose: () => void): void {
 
 /** ssh2 makes 4 of each status that is not in the first draft; other servers do not. */
 function sendStatus(sftp: SFTPWrapper, id: number, status: number): void {
-  const standard: number = STATUS_CODE.OP_UNSUPPORTED;
-  if (status <= standard) return sftp.status(id, status);
+  if (status <= DRAFT_STATUS_MAX) return sftp.status(id, status);
   const packet = Buffer.alloc(21); // length, type, request, status, two empty texts
   packet.writeUInt32BE(packet.byteLength - 4, 0);
   packet[4] = 101;
