@@ -42,6 +42,11 @@ export class Root {
     this.#access = access;
   }
 
+  /** A marker that was never seen here may be that of somebody who has just begun. */
+  get marker(): 'seen' | 'not seen' {
+    return this.#marker === undefined ? 'not seen' : 'seen';
+  }
+
   /** Whether there is a root to look into. Throws when there ought to be one. */
   async look(what: string): Promise<'there' | 'not-yet'> {
     const found = await this.#findMarker(what);
