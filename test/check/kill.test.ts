@@ -3,9 +3,11 @@
  * and what a restore gives, by Litestream too, is what it was.
  */
 
+import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { wrapDestination, type OpenReplica } from '@sluice/core';
 import { expect, onTestFinished, test } from 'vitest';
 import { Litestream } from '../interop/litestream.ts';
@@ -78,7 +80,7 @@ async function liveBucket(): Promise<{ server: RunningS3; live: OpenReplica; url
   return {
     server,
     live: { client: destination.replica(ROOT), capabilities },
-    url: `s3://${server.bucket}/${ROOT}?${query}`,
+    url: `s3://${server.bucket}/${ROOT}?${query.toString()}`,
   };
 }
 
@@ -118,6 +120,31 @@ describeWith(['litestream-0.5.18'], 'Litestream', () => {
     const output = path.join(temporaryFolder('check'), 'restored.db');
     const litestream = new Litestream(needTool('litestream-0.5.18'), output, folder);
     expect(litestream.restore(output)).toBeUndefined();
+    expect(sha256(output)).toBe(expectedSHA256());
+  });
+
+  test('restores a bucket beside what killed checks left', async () => {
+    const { server, url } = await liveBucket();
+    for (const on of ['GetObject', 'UploadPart', 'CompleteMultipartUpload'] as const) {
+      const held = server.faults.add({ kind: 'hold-answer' }, { on });
+      const { child, ended } = startSluice('check', url);
+      await held.acted;
+      child.kill('SIGKILL');
+      await ended;
+      server.faults.clear();
+    }
+    expect(server.raw.keys().some((key) => key.startsWith(`${ROOT}/${SITE}`))).toBe(true);
+    const output = path.join(temporaryFolder('check'), 'restored.db');
+    const { endpoint, region, bucket, credentials } = server;
+    const replica = `s3://${bucket}/${ROOT}?endpoint=${endpoint}&region=${region}`;
+    // Not synchronously: this process is the server too.
+    const run = promisify(execFile);
+    await run(needTool('litestream-0.5.18'), ['restore', '-o', output, replica], {
+      env: {
+        AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+      },
+    });
     expect(sha256(output)).toBe(expectedSHA256());
   });
 });

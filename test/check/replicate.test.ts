@@ -31,7 +31,7 @@ async function scene(quirks: Quirks): Promise<Scene> {
     'access-key-id': accessKeyId,
     'secret-access-key': secretAccessKey,
   });
-  const url = `s3://${server.bucket}/app?${query}`;
+  const url = `s3://${server.bucket}/app?${query.toString()}`;
   return {
     server,
     commit() {

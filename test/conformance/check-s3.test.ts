@@ -4,7 +4,7 @@ import { checkDestination, checkFailure, wrapDestination, type CheckReport } fro
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connectS3, rawKeys } from '../servers/s3-access.ts';
 import { PART_BYTES, useS3 } from '../servers/s3-fixture.ts';
-import { start, type Operation, type Quirks, type StartOptions } from '../servers/s3/index.ts';
+import type { Operation, Quirks, StartOptions } from '../servers/s3/index.ts';
 import { startMinio } from '../servers/minio.ts';
 import { startVersitygw } from '../servers/versitygw.ts';
 import { describeWith } from '../support/require.ts';

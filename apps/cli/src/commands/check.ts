@@ -88,7 +88,8 @@ function inWords(
 ): FeatureReport {
   const { missing, seen, next } = feature;
   const rights = OWN_BACKENDS[destination.type]?.rights;
-  const named = missing === undefined || rights === undefined ? '' : ` (${rights[missing]})`;
+  const isKnown = missing !== undefined && rights !== undefined;
+  const named = isKnown ? `; the right is called ${rights[missing]}` : '';
   return {
     ...feature,
     seen: shell.secrets.clean(seen),

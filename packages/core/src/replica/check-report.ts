@@ -62,7 +62,7 @@ interface Feature {
 }
 
 /** In the order of judging. Without those that are needed, nothing is backed up or restored. */
-export const CHECK_FEATURES: Readonly<Record<CheckFeature, Feature>> = {
+const CHECK_FEATURES: Readonly<Record<CheckFeature, Feature>> = {
   reach: { needed: 'yes', after: [], right: 'list' },
   write: { needed: 'yes', after: ['reach'], right: 'write' },
   list: { needed: 'yes', after: ['reach', 'write'], right: 'list' },
