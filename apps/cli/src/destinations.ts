@@ -20,15 +20,22 @@ export class Destinations implements AsyncDisposable {
     this.#access = access;
   }
 
-  /** Connects where that has not been done, and gives the replica. A failed try is forgotten. */
+  /** The replica. Errors as those of `connect`. */
   async open(wanted: DestinationConfig, signal?: AbortSignal): Promise<OpenReplica> {
+    const destination = await this.connect(wanted, signal);
+    return {
+      client: destination.replica(wanted.path),
+      unsettled: destination.unsettled(wanted.path),
+      capabilities: destination.capabilities,
+      fencing: destination.fencing,
+    };
+  }
+
+  /** Connects where that has not been done. A failed try is forgotten. */
+  async connect(wanted: DestinationConfig, signal?: AbortSignal): Promise<WrappedDestination> {
     const entry = this.#find(wanted) ?? this.#add(wanted, signal);
     try {
-      const destination = await entry.opening;
-      return {
-        client: destination.replica(wanted.path),
-        capabilities: destination.capabilities,
-      };
+      return await entry.opening;
     } catch (error) {
       const index = this.#entries.indexOf(entry);
       if (index >= 0) this.#entries.splice(index, 1);

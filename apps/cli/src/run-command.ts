@@ -17,6 +17,7 @@ const RUNS: Readonly<Record<string, () => Promise<{ run: Run }>>> = {
   restore: () => import('./commands/restore.ts'),
   databases: () => import('./commands/databases.ts'),
   ltx: () => import('./commands/ltx.ts'),
+  check: () => import('./commands/check.ts'),
   status: () => import('./commands/status.ts'),
   version: () => import('./commands/version.ts'),
 };

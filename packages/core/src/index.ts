@@ -33,4 +33,16 @@ export {
   type RestoreTarget,
 } from './restore/restore.ts';
 export { wrapDestination, type WrappedDestination, type WrapOptions } from './replica/wrap.ts';
+export { checkDestination, type CheckOptions } from './replica/check.ts';
+export {
+  checkFailure,
+  unconnected,
+  type CheckFeature,
+  type CheckFigures,
+  type CheckReport,
+  type CheckRight,
+  type CheckVerdict,
+  type FeatureReport,
+} from './replica/check-report.ts';
+export { Fencing } from './replica/check-fencing.ts';
 export { sqliteVersion } from './database/sqlite-version.ts';

@@ -37,6 +37,7 @@ import { systemCode, toReplicationError } from './errors.ts';
 import { makeFolder } from './folders.ts';
 import { FileObjects } from './objects.ts';
 import { openHandle, openPath } from './read.ts';
+import { removeEmpty } from './remove-empty.ts';
 import { rootAt } from './root.ts';
 import { sweep } from './sweep.ts';
 import { placeFile } from './write.ts';
@@ -60,6 +61,13 @@ export async function connect(_config: FileConfig, context: ConnectContext): Pro
     capabilities: { ranges: true, ifAbsent: 'any-size' },
     replica: (path) => new FileReplica(rootOf(path), tasks, context),
     objects: (path) => new FileObjects(rootOf(path), tasks, context),
+    ...(context.access === 'write' && {
+      removeEmpty: (path: string, { signal }: AbortableOptions = {}) =>
+        tasks.run(signal, async () => {
+          await removeEmpty(path, roots.get(path)?.marker ?? 'not seen');
+          roots.delete(path); // whoever comes next finds out anew what is there
+        }),
+    }),
     close: () => tasks.close(),
   };
 }

@@ -165,6 +165,23 @@ export const COMMANDS: readonly Command[] = [
     flags: [CONFIG, NO_EXPAND, JSON_FLAG],
   },
   {
+    name: 'check',
+    usage: 'check [flags] [NAME|URL]',
+    help: 'put destinations to the test: what works there, what does not, and what to do',
+    knownBy: 'ours',
+    fate: WORKS,
+    flags: [
+      { ...CONFIG, knownBy: 'ours' },
+      { ...NO_EXPAND, knownBy: 'ours' },
+      { ...JSON_FLAG, knownBy: 'ours' },
+    ],
+    examples: [
+      'sluice check',
+      'sluice check s3-eu',
+      'sluice check s3://bucket/app.db?region=eu-central-1',
+    ],
+  },
+  {
     name: 'version',
     usage: 'version [flags]',
     help: 'print the version',

@@ -1,5 +1,6 @@
 /** docs/commands.md, from the table of commands. */
 
+import type { CheckFeature } from '@sluice/core';
 import { nameOf } from '../../src/help.ts';
 import { COMMANDS, type Command, type Flag } from '../../src/surface/commands.ts';
 import { code, knownBy, page, reason, table } from './markdown.ts';
@@ -49,8 +50,32 @@ With \`-dry-run\`, all of them Litestream's:
   "state":"ok","txid":"000000000000002a","lag_seconds":0,"size":912345,
   "last_success_at":"2026-01-31T12:00:00.000Z"}]}]
 \`\`\``,
+  check: `One for each destination. \`verdict\` is \`works\`, \`does not\` or \`not judged\`; \`code\` is that of
+the [error](errors.md), where one came back; \`missing\` the right that was denied: \`list\`, \`read\`, \`write\` or \`delete\`. \`left\`
+names probe files that are still there.
+
+\`\`\`json
+[{"name":"s3","type":"s3","target":"s3://bucket/app.db","others":0,"path":"app.db/.sluice-check-5f1c0a9e7b32","ok":true,
+  "features":[{"feature":"reach","verdict":"works","seen":"s3://bucket answers"},
+  {"feature":"if-absent","verdict":"does not","seen":"conditional writes are ignored by this server: fencing is off",
+   "next":"replication works without it; see that never two replicators write to one place"}],
+  "write_ms":12.4,"read_ms":9.1,"up_bytes_per_second":31457280,"down_bytes_per_second":62914560,"left":[]}]
+\`\`\``,
   version: `\`{"version":"1.0.0"}\`, and with \`-verbose\` also \`node\`, \`sqlite\` and \`platform\`.`,
 };
+
+/** As core judges them. */
+const CHECKED: readonly (readonly [CheckFeature, string])[] = [
+  ['reach', 'the bucket or the folder is there, and can be reached with these credentials'],
+  ['write', 'small files can be written'],
+  ['list', 'what was written is listed at once, by level and from a TXID on'],
+  ['read', 'the bytes that were written come back'],
+  ['ranges', 'parts of a file come as they were asked for'],
+  ['large', 'a file of several parts goes up and comes back'],
+  ['if-absent', 'a second write of the same name is refused, so that two replicators cannot mix'],
+  ['if-absent-large', 'the same for a file that goes up in parts'],
+  ['delete', 'what was written can be deleted, and is not listed any more'],
+];
 
 const MORE: Readonly<Record<string, string>> = {
   replicate: `Each destination has its own position, and is tried again for as long as it fails; none waits for another.
@@ -70,6 +95,22 @@ answers first. A destination that fails is said and left out; the next is tried.
 Every byte has been verified by checksum before the database gets its name. Where the restore fails or is interrupted, nothing
 is left behind.`,
   ltx: `\`wal\` is an old name of it.`,
+  check: `Without an argument, all destinations of the configuration; by NAME, those that are called so; or one by URL. Replicas that lie
+beside each other at one destination are checked once.
+
+${table(
+  ['feature', 'what is put to the test'],
+  CHECKED.map(([feature, what]) => [code(feature), what]),
+)}
+
+It works in a replica of its own, \`<path>/.sluice-check-<random>\`, and removes it; what lies at the path itself is neither written to
+nor deleted nor tidied, so it may run beside a replicator. It sends a little over four times the part size of an S3 destination
+(8 MiB where none is set). A check that is killed leaves that folder: remove it by hand.
+
+The exit code is 0 where backups can be kept and restored; \`if-absent\`, \`if-absent-large\` and \`delete\` are not needed for that.
+Else it is that of the first that cannot: [6](errors.md#exit-codes) where access is denied, with the right that is missing, 7 where the
+bucket is not there or cannot be reached, which the verdict tells apart. The replicator itself finds out by its first small file whether
+the server honours conditions; where it does not, it warns once and goes on without.`,
   status: `Each destination is asked once, by a listing; it works whether a replicator runs or not. The exit code is 0 where every database
 is followed and every destination has everything (or lacks what is younger than 5 s), else [3](errors.md#exit-codes).`,
 };

@@ -1,6 +1,6 @@
 /** What a backend package exports: how a kind of destination is configured and connected to. */
 
-import type { NamedObjects, ReplicaClient } from './client.ts';
+import type { AbortableOptions, NamedObjects, ReplicaClient } from './client.ts';
 
 export interface Logger {
   debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
@@ -34,6 +34,11 @@ export interface Destination {
   replica(path: string): ReplicaClient;
   /** Present = claimed. */
   objects?(path: string): NamedObjects;
+  /**
+   * Removes what the backend itself has made for a replica, where nothing else is in it: folders, a
+   * marker. What holds anything else stays, and that is no failure. Present = there are such things.
+   */
+  removeEmpty?(path: string, options?: AbortableOptions): Promise<void>;
   /** Safe to call twice; calls in flight reject with REPLICA_CLOSED; sockets gone after CLOSE_MS_MAX. */
   close(): Promise<void>;
 }

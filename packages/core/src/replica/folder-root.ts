@@ -49,6 +49,11 @@ export class Root {
     this.#store = store;
   }
 
+  /** A marker that was never seen here may be that of somebody who has just begun. */
+  get marker(): 'seen' | 'not seen' {
+    return this.#marker === undefined ? 'not seen' : 'seen';
+  }
+
   /** Whether there is a root to look into. Throws when there ought to be one. */
   async look(what: string): Promise<'there' | 'not-yet'> {
     if ((await this.#findMarker(what)) !== undefined) return 'there';

@@ -8,9 +8,10 @@ import { setMaxListeners } from 'node:events';
 import { ReplicationError } from '../error.ts';
 import { retryPolicy, type RetryPolicy } from './attempts.ts';
 import { CLOSE_MS_MAX, type Destination } from './backend.ts';
-import { checked, type CheckOptions } from './checked.ts';
+import { checked, guard, type CheckOptions } from './checked.ts';
 import { checkedObjects } from './checked-objects.ts';
-import type { NamedObjects, ReplicaClient } from './client.ts';
+import { Fencing } from './check-fencing.ts';
+import type { AbortableOptions, NamedObjects, ReplicaClient } from './client.ts';
 import { inTime } from './clock.ts';
 import { settleConflicts, settleObjectConflicts } from './conflict.ts';
 import { describeReplica } from './describe.ts';
@@ -24,7 +25,12 @@ export interface WrapOptions extends Partial<RetryPolicy> {
 }
 
 /** A destination that checks, retries and limits, and that `await using` closes. */
-export interface WrappedDestination extends Destination, AsyncDisposable {}
+export interface WrappedDestination extends Destination, AsyncDisposable {
+  /** As `replica`, but a conflict comes as it is, even where our own bytes lie there. */
+  unsettled(path: string): ReplicaClient;
+  /** What is known of its conditional writes. */
+  readonly fencing: Fencing;
+}
 
 export function wrapDestination(
   destination: Destination,
@@ -36,6 +42,7 @@ export function wrapDestination(
   setMaxListeners(0, closing.signal); // one for each call in flight
   const { name, capabilities } = destination;
   const objectsOf = destination.objects?.bind(destination);
+  const removeEmpty = destination.removeEmpty?.bind(destination);
 
   const checksFor = (path: string): CheckOptions => ({
     name: describeReplica(name, path),
@@ -43,6 +50,9 @@ export function wrapDestination(
     clock: policy.clock,
     closing: closing.signal,
   });
+
+  const retried = (path: string, checks: CheckOptions): ReplicaClient =>
+    retry(limit(withRanges(destination.replica(path), capabilities), limiter), checks.name, policy);
 
   const close = async (): Promise<void> => {
     closing.abort(new ReplicationError('REPLICA_CLOSED', `${name} was closed`));
@@ -57,9 +67,15 @@ export function wrapDestination(
 
     replica(path): ReplicaClient {
       const checks = checksFor(path);
-      const client = limit(withRanges(destination.replica(path), capabilities), limiter);
-      return checked(settleConflicts(retry(client, checks.name, policy)), checks);
+      return checked(settleConflicts(retried(path, checks)), checks);
     },
+
+    unsettled(path): ReplicaClient {
+      const checks = checksFor(path);
+      return checked(retried(path, checks), checks);
+    },
+
+    fencing: new Fencing(),
 
     ...(objectsOf !== undefined && {
       objects(path: string): NamedObjects {
@@ -67,6 +83,15 @@ export function wrapDestination(
         const named = withObjectRanges(objectsOf(path), capabilities);
         const tried = retryObjects(limitObjects(named, limiter), checks.name, policy);
         return checkedObjects(settleObjectConflicts(tried), checks);
+      },
+    }),
+
+    ...(removeEmpty !== undefined && {
+      async removeEmpty(path: string, { signal }: AbortableOptions = {}): Promise<void> {
+        const checks = checksFor(path);
+        await guard(`remove what is empty at ${checks.name}`, signal, checks, async (linked) => {
+          await limiter.run(linked, () => removeEmpty(path, { signal: linked }));
+        });
       },
     }),
 

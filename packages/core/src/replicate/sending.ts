@@ -2,7 +2,8 @@
 
 import fs from 'node:fs';
 import type { Capabilities } from '../replica/backend.ts';
-import type { LTXBody, LTXFileInfo, LTXFileRef, ReplicaClient } from '../replica/client.ts';
+import { Fencing, writeFenced, type FencedReplica } from '../replica/check-fencing.ts';
+import type { LTXFileInfo, LTXFileRef, ReplicaClient } from '../replica/client.ts';
 import type { SentRecord } from './admission.ts';
 import { bodyAs } from './bodies.ts';
 import type { SeedSource } from './next.ts';
@@ -10,12 +11,23 @@ import type { SeedSource } from './next.ts';
 export interface OpenReplica {
   readonly client: ReplicaClient;
   readonly capabilities: Capabilities;
+  /** What is known of its conditional writes; one for all replicas of a destination. */
+  readonly fencing?: Fencing | undefined;
+  /** The same files, whose conflicts come as they are: without it fencing is not proved. */
+  readonly unsettled?: ReplicaClient | undefined;
+}
+
+/** Where nobody brings it along, what is known of a destination is known of this replica only. */
+export function withFencing(replica: OpenReplica): FencedReplica {
+  return { ...replica, fencing: replica.fencing ?? new Fencing() };
 }
 
 export interface Sending {
   readonly ref: LTXFileRef;
   readonly source: SeedSource;
   readonly onBytes: () => void;
+  /** Something about the conditional writes of the destination was found out. */
+  readonly onFound: (level: 'warn' | 'debug', message: string) => void;
   readonly signal: AbortSignal;
 }
 
@@ -24,22 +36,18 @@ export interface Sending {
  * 'gone' where the staged file was freed before it was sent: a laggard's, beyond what may be staged.
  */
 export async function sendFile(
-  { client, capabilities }: OpenReplica,
-  { ref, source, onBytes, signal }: Sending,
+  replica: FencedReplica,
+  { ref, source, onBytes, onFound, signal }: Sending,
 ): Promise<{ info: LTXFileInfo; sent: SentRecord } | 'gone'> {
   try {
     const { body, checksum } = await bodyAs(ref, source, onBytes);
-    const isConditional = ref.level === 0 && mayBeConditional(capabilities, body);
-    const condition = isConditional ? 'if-absent' : 'none';
-    const info = await client.writeFile(ref, body, { condition, signal });
+    const info =
+      ref.level === 0
+        ? await writeFenced(replica, { file: ref, body, onFound, signal })
+        : await replica.client.writeFile(ref, body, { signal });
     return { info, sent: { txid: ref.maxTXID, sizeBytes: body.sizeBytes, checksum } };
   } catch (error) {
     if (signal.aborted || fs.existsSync(source.path)) throw error;
     return 'gone';
   }
-}
-
-function mayBeConditional({ ifAbsent }: Capabilities, body: LTXBody): boolean {
-  if (ifAbsent === undefined) return false;
-  return ifAbsent === 'any-size' || body.sizeBytes <= ifAbsent.sizeMax;
 }

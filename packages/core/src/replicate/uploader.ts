@@ -4,6 +4,7 @@
  */
 
 import { isError } from '../error.ts';
+import type { FencedReplica } from '../replica/check-fencing.ts';
 import type { LTXFileRef, ReplicaClient } from '../replica/client.ts';
 import { formatTXID, type TXID } from '../ltx/txid.ts';
 import { admit, type Chain, type FoundTop, type SentRecord } from './admission.ts';
@@ -15,7 +16,7 @@ import { Lane } from './lane.ts';
 import { listDestination, type ListedDestination } from './listing.ts';
 import { SNAPSHOT_LEVEL } from './manifest.ts';
 import { isStaged, nextStep, type NextStep, type Seed, type SeedSource } from './next.ts';
-import { sendFile, type OpenReplica } from './sending.ts';
+import { sendFile, withFencing } from './sending.ts';
 import type { DestinationState } from './state.ts';
 import type { UploaderContext } from './uploader-context.ts';
 import { Wakeup } from './wakeup.ts';
@@ -25,7 +26,7 @@ export class Uploader {
   readonly #files: Lane;
   readonly #snapshots: Lane;
   readonly #changed = new Wakeup();
-  #replica: OpenReplica | undefined;
+  #replica: FencedReplica | undefined;
   readonly #holdings = new Holdings();
   /** What was listed, until it is decided whose it is. */
   #listed: ListedDestination | undefined;
@@ -168,8 +169,8 @@ export class Uploader {
     return nextStep({ ...input, view: this.#holdings.view('half-seeded') });
   }
 
-  async #open(signal: AbortSignal): Promise<OpenReplica> {
-    this.#replica ??= await this.#context.open(signal);
+  async #open(signal: AbortSignal): Promise<FencedReplica> {
+    this.#replica ??= withFencing(await this.#context.open(signal));
     return this.#replica;
   }
 
@@ -203,7 +204,7 @@ export class Uploader {
   }
 
   async #sendIncrement(
-    replica: OpenReplica,
+    replica: FencedReplica,
     file: StagedIncrement,
     signal: AbortSignal,
   ): Promise<void> {
@@ -213,7 +214,7 @@ export class Uploader {
     this.#holdings.pageSizeIs(file.pageSize);
   }
 
-  async #sendSeed(replica: OpenReplica, seed: Seed, signal: AbortSignal): Promise<void> {
+  async #sendSeed(replica: FencedReplica, seed: Seed, signal: AbortSignal): Promise<void> {
     if (this.#holdings.seeding !== seed) this.#health.go('seed-begun');
     const write = this.#holdings.seed(seed);
     if (write !== undefined) await this.#send(replica, write.ref, write.source, signal);
@@ -240,16 +241,19 @@ export class Uploader {
   // --- both -----------------------------------------------------------------------------------
 
   async #send(
-    replica: OpenReplica,
+    replica: FencedReplica,
     ref: LTXFileRef,
     source: SeedSource,
     signal: AbortSignal,
   ): Promise<void> {
     const onBytes = (): void => this.#health.progressed();
-    const result = await sendFile(replica, { ref, source, onBytes, signal });
+    const { logger, onGone } = this.#context;
+    const onFound = (level: 'warn' | 'debug', message: string): void =>
+      logger[level](`${this.name}: ${message}`, { target: this.target });
+    const result = await sendFile(replica, { ref, source, onBytes, onFound, signal });
     if (result === 'gone') {
-      this.#context.logger.warn(`${this.name}: ${source.path} was freed before it was sent`);
-      this.#context.onGone(source.path);
+      logger.warn(`${this.name}: ${source.path} was freed before it was sent`);
+      onGone(source.path);
       return;
     }
     const { info, sent } = result;

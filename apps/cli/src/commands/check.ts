@@ -1,0 +1,175 @@
+/**
+ * sluice check: one destination after the other is put to the test, in a replica of its own. What is
+ * found is printed as it is found; the exit code is that of the first that cannot keep backups.
+ */
+
+import {
+  checkDestination,
+  checkFailure,
+  unconnected,
+  type CheckFigures,
+  type CheckOptions,
+  type CheckReport,
+  type FeatureReport,
+} from '@sluice/core';
+import { formatBytes, type Logger } from '@sluice/core/backend';
+import type { Arguments } from '../args.ts';
+import { OWN_BACKENDS } from '../backends.ts';
+import { checkTargets, type CheckTarget } from '../check-targets.ts';
+import { Destinations } from '../destinations.ts';
+import { EXIT_CODES } from '../exit-codes.ts';
+import { EXIT_OF_ERROR } from '../exit-of-error.ts';
+import { interruptible } from '../interrupt.ts';
+import { createLogger } from '../log.ts';
+import { printJSON, type Shell } from '../shell.ts';
+
+export async function run(args: Arguments, shell: Shell): Promise<number> {
+  const targets = await checkTargets(args, shell);
+  const { secrets, stderr } = shell;
+  const logger = createLogger({ level: 'warn', type: 'text', stream: stderr, secrets });
+  const printer = args.has('json') ? jsonPrinter(shell) : textPrinter(shell);
+  const reports: { target: CheckTarget; report: CheckReport }[] = [];
+  await interruptible(async (signal) => {
+    for (const target of targets) {
+      printer.begins(target);
+      const onFeature = (feature: FeatureReport): void =>
+        printer.feature(inWords(feature, target, shell), signal);
+      const report = await checkTarget(target, { logger, onFeature, signal });
+      printer.ends(report);
+      reports.push({ target, report });
+    }
+  });
+  if (args.has('json')) {
+    printJSON(
+      shell,
+      reports.map(({ target, report }) => toJSON(target, report, shell)),
+    );
+  }
+  const [failure] = reports.flatMap(({ report }) => checkFailure(report) ?? []);
+  if (failure === undefined) return EXIT_CODES.ok;
+  return EXIT_CODES[failure.code === undefined ? 'failed' : EXIT_OF_ERROR[failure.code]];
+}
+
+interface Context {
+  readonly logger: Logger;
+  readonly onFeature: (feature: FeatureReport) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Two connections: what is looked at in the place of the replica is opened for reading only. */
+async function checkTarget(
+  { destination }: CheckTarget,
+  { logger, onFeature, signal }: Context,
+): Promise<CheckReport> {
+  const { config, path, type, target } = destination;
+  await using writing = new Destinations(logger, 'write');
+  await using reading = new Destinations(logger, 'read');
+  let connected: Pick<CheckOptions, 'destination' | 'reader'>;
+  try {
+    connected = {
+      destination: await writing.connect(destination, signal),
+      reader: await reading.connect(destination, signal),
+    };
+  } catch (error) {
+    signal.throwIfAborted();
+    const report = unconnected(target, path, error);
+    for (const feature of report.features) onFeature(feature);
+    return report;
+  }
+  const partBytes = OWN_BACKENDS[type]?.partBytes?.(config);
+  return await checkDestination({ ...connected, path, partBytes, onFeature, signal });
+}
+
+/** Without secrets; where a right is missing, with what the provider calls it. */
+function inWords(
+  feature: FeatureReport,
+  { destination }: CheckTarget,
+  shell: Shell,
+): FeatureReport {
+  const { missing, seen, next } = feature;
+  const rights = OWN_BACKENDS[destination.type]?.rights;
+  const isKnown = missing !== undefined && rights !== undefined;
+  const named = isKnown ? `; the right is called ${rights[missing]}` : '';
+  return {
+    ...feature,
+    seen: shell.secrets.clean(seen),
+    next: next === undefined ? undefined : next + named,
+  };
+}
+
+interface Printer {
+  begins(target: CheckTarget): void;
+  feature(report: FeatureReport, signal: AbortSignal): void;
+  ends(report: CheckReport): void;
+}
+
+/** All at the end; only what an interrupted check leaves behind is said at once: there is no end. */
+function jsonPrinter({ stderr }: Shell): Printer {
+  return {
+    begins: () => undefined,
+    feature({ feature, verdict, seen }, signal) {
+      if (!signal.aborted || feature !== 'delete' || verdict === 'works') return;
+      stderr.write(`sluice check: ${seen}\n`);
+    },
+    ends: () => undefined,
+  };
+}
+
+/** As wide as the longest. */
+const FEATURE_WIDTH = 'if-absent-large'.length;
+const VERDICT_WIDTH = 'not judged'.length;
+
+function textPrinter({ stdout }: Shell): Printer {
+  const print = (line: string): void => void stdout.write(`${line}\n`);
+  return {
+    begins({ destination: { name, target }, others }) {
+      print(`${name}: ${target}${others > 0 ? `, and ${others} more beside it` : ''}`);
+    },
+    feature({ feature, verdict, seen, next }) {
+      print(`  ${feature.padEnd(FEATURE_WIDTH)}  ${verdict.padEnd(VERDICT_WIDTH)}  ${seen}`);
+      if (next !== undefined) print(`  ${''.padEnd(FEATURE_WIDTH)}  next: ${next}`);
+    },
+    ends({ figures, left, destination, path }) {
+      const measured = figuresOf(figures);
+      if (measured !== '') print(`  ${measured}`);
+      for (const name of left) print(`  left at ${destination}, in ${path}: ${name}`);
+    },
+  };
+}
+
+function figuresOf({
+  readMs,
+  writeMs,
+  upBytesPerSecond,
+  downBytesPerSecond,
+}: CheckFigures): string {
+  const ms = (what: string, value: number | undefined): string[] =>
+    value === undefined ? [] : [`a small ${what} ${value.toFixed(1)} ms`];
+  const speed = (way: string, value: number | undefined): string[] =>
+    value === undefined ? [] : [`${way} ${formatBytes(value)}/s`];
+  return [
+    ...ms('write', writeMs),
+    ...ms('read', readMs),
+    ...speed('up', upBytesPerSecond),
+    ...speed('down', downBytesPerSecond),
+  ].join(', ');
+}
+
+function toJSON(target: CheckTarget, report: CheckReport, shell: Shell): object {
+  const { name, type, target: place } = target.destination;
+  const { figures } = report;
+  return {
+    name,
+    type,
+    target: place,
+    others: target.others,
+    path: report.path,
+    ok: checkFailure(report) === undefined,
+    features: report.features.map((feature) => inWords(feature, target, shell)),
+    write_ms: figures.writeMs,
+    read_ms: figures.readMs,
+    up_bytes_per_second: figures.upBytesPerSecond,
+    down_bytes_per_second: figures.downBytesPerSecond,
+    left: report.left,
+  };
+}

@@ -1,0 +1,127 @@
+/**
+ * The place where probes work: a replica of its own below the one that is meant, so that neither
+ * its files nor its listings are ever touched. It remembers what was written there, to remove it.
+ */
+
+import { isError } from '../error.ts';
+import { formatFilename } from '../ltx/filename.ts';
+import { toTXID } from '../ltx/txid.ts';
+import type { Destination } from './backend.ts';
+import { ProbeBytes, type ProbeFile } from './check-bytes.ts';
+import type { LTXFileInfo, LTXFileRef, ReplicaClient } from './client.ts';
+import type { WrappedDestination } from './wrap.ts';
+
+/** Begins with a dot, as no level and no file of a replica does. */
+const SITE_PREFIX = '.sluice-check-';
+
+/** Where probes for the replica at `path` work. `random` is lower-case letters and digits. */
+export function sitePath(path: string, random: string): string {
+  const name = SITE_PREFIX + random;
+  return path === '' ? name : `${path}/${name}`;
+}
+
+export interface Probe extends ProbeFile {
+  readonly ref: LTXFileRef;
+}
+
+export function probeFile(level: number, maxTXID: number, file: ProbeFile): Probe {
+  const minTXID = level === 0 ? maxTXID : 1;
+  return { ...file, ref: { level, minTXID: toTXID(minTXID), maxTXID: toTXID(maxTXID) } };
+}
+
+export interface SiteOptions {
+  readonly destination: Destination;
+  readonly path: string;
+  readonly bytes: ProbeBytes;
+  /** Milliseconds; only differences count. */
+  readonly now: () => number;
+  readonly signal: AbortSignal | undefined;
+}
+
+export class CheckSite {
+  readonly path: string;
+  readonly #client: ReplicaClient;
+  readonly #bytes: ProbeBytes;
+  readonly #now: () => number;
+  readonly #signal: AbortSignal | undefined;
+  /** By name: what we tried to write. A write that failed may have been done. */
+  readonly #tried = new Map<string, LTXFileRef>();
+  #written = 0;
+
+  constructor({ destination, path, bytes, now, signal }: SiteOptions) {
+    this.path = path;
+    this.#client = unsettledReplica(destination, path);
+    this.#bytes = bytes;
+    this.#now = now;
+    this.#signal = signal;
+  }
+
+  get tried(): readonly LTXFileRef[] {
+    return [...this.#tried.values()];
+  }
+
+  get written(): number {
+    return this.#written;
+  }
+
+  async write(probe: Probe, condition: 'none' | 'if-absent' = 'none'): Promise<void> {
+    const name = nameOf(probe.ref);
+    const isNew = !this.#tried.has(name);
+    this.#tried.set(name, probe.ref);
+    const options = { condition, signal: this.#signal };
+    await this.#client.writeFile(probe.ref, this.#bytes.body(probe), options);
+    if (isNew) this.#written += 1;
+  }
+
+  /** What is wrong with the bytes from `start` to `end`; undefined where they are those of the file. */
+  async fault(probe: Probe, range?: { start: number; end: number }): Promise<string | undefined> {
+    const { start, end } = range ?? { start: 0, end: probe.sizeBytes };
+    const opened = await this.#client.openFile(probe.ref, { range, signal: this.#signal });
+    const { equal, came } = await this.#bytes.matching(opened.body, probe, start);
+    const what = `bytes ${start} to ${end} of ${probe.sizeBytes}`;
+    if (opened.sizeBytes !== probe.sizeBytes) return `${what}: said to be ${opened.sizeBytes}`;
+    if (came !== end - start) return `${what}: ${came} bytes came`;
+    return equal === came ? undefined : `${what}: another byte came at ${start + equal}`;
+  }
+
+  async holds(probe: Probe, range?: { start: number; end: number }): Promise<boolean> {
+    try {
+      return (await this.fault(probe, range)) === undefined;
+    } catch (error) {
+      if (isError(error, 'REPLICA_NOT_FOUND')) return false;
+      throw error;
+    }
+  }
+
+  async list(
+    level: number | 'all',
+    options: { readonly from?: LTXFileRef | undefined; readonly signal?: AbortSignal } = {},
+  ): Promise<LTXFileInfo[]> {
+    const { from, signal = this.#signal } = options;
+    return await Array.fromAsync(this.#client.listFiles(level, { from: from?.minTXID, signal }));
+  }
+
+  async deleteTried(signal: AbortSignal): Promise<void> {
+    await this.#client.deleteFiles(this.tried, { signal });
+  }
+
+  /** How long `work` takes, in milliseconds. */
+  async time(work: () => Promise<unknown>): Promise<number> {
+    const began = this.#now();
+    await work();
+    return this.#now() - began;
+  }
+}
+
+/** Level and name, as in "level 0 0000000000000001-0000000000000001.ltx". */
+export function nameOf({ level, minTXID, maxTXID }: LTXFileRef): string {
+  return `level ${level} ${formatFilename(minTXID, maxTXID)}`;
+}
+
+/** A conflict must come as it is: here nobody may take it for a success of his own. */
+function unsettledReplica(
+  destination: Destination | WrappedDestination,
+  path: string,
+): ReplicaClient {
+  return 'unsettled' in destination ? destination.unsettled(path) : destination.replica(path);
+}

@@ -1,0 +1,149 @@
+import { describe, expect, test } from 'vitest';
+
+import type { Capabilities, Destination } from '../../src/replica/backend.ts';
+import { checkFailure } from '../../src/replica/check-report.ts';
+import { memoryDestination } from '../../src/replica/memory.ts';
+import { MemoryStore } from '../../src/replica/memory-place.ts';
+import { wrapDestination } from '../../src/replica/wrap.ts';
+import { ALL_WORKS, check, failing, seenOf, verdicts } from './check-fixtures.ts';
+import { bodyOf, bytesOf, error, ref } from './fixtures.ts';
+
+describe('a destination that keeps its promises', () => {
+  test.each(['bare', 'wrapped'] as const)('is found to do all of it, %s', async (form) => {
+    const store = new MemoryStore();
+    const inner = memoryDestination({ store });
+    const destination = form === 'bare' ? inner : wrapDestination(inner);
+    const report = await check(destination);
+    expect(verdicts(report)).toEqual(ALL_WORKS);
+    expect(report.path).toMatch(/^db\/\.sluice-check-[0-9a-f]{12}$/);
+    expect(report.left).toEqual([]);
+    expect(checkFailure(report)).toBeUndefined();
+    expect(store.objects.size).toBe(0);
+  });
+
+  test('is measured', async () => {
+    const { figures } = await check(memoryDestination());
+    expect(figures.readMs).toBeGreaterThanOrEqual(0);
+    expect(figures.writeMs).toBeGreaterThanOrEqual(0);
+    expect(figures.upBytesPerSecond).toBeGreaterThan(0);
+    expect(figures.downBytesPerSecond).toBeGreaterThan(0);
+  });
+
+  test('hears of each verdict as it falls, in the order of the report', async () => {
+    const told: string[] = [];
+    const report = await check(memoryDestination(), {
+      onFeature: ({ feature }) => told.push(feature),
+    });
+    expect(told).toEqual(report.features.map(({ feature }) => feature));
+    expect(told).toEqual(Object.keys(ALL_WORKS));
+  });
+
+  test.each(['db', '', 'a/b', 'db/'])('keeps what lies at "%s" as it is', async (path) => {
+    const store = new MemoryStore();
+    const destination = memoryDestination({ store });
+    const live = destination.replica(path);
+    await live.writeFile(ref(0, 1), bodyOf(bytesOf(50)));
+    await live.writeFile(ref(9, 1, 6), bodyOf(bytesOf(50)));
+    const before = new Map(store.objects);
+    const touched = new Set<string>();
+    const put = store.put.bind(store);
+    store.put = (key, ...rest) => {
+      touched.add(key);
+      return put(key, ...rest);
+    };
+    await check(destination, { path });
+    expect(store.objects).toEqual(before);
+    expect(touched.size).toBeGreaterThan(5);
+    for (const key of touched) expect(key).toMatch(/^(.*\/)?\.sluice-check-[0-9a-f]+\/ltx\/[09]\//);
+  });
+});
+
+describe('what is not claimed', () => {
+  test('is not judged, and not asked for', async () => {
+    const report = await check(memoryDestination({ capabilities: {} }));
+    expect(verdicts(report)).toEqual({
+      ...ALL_WORKS,
+      ranges: 'not judged',
+      'if-absent': 'not judged',
+      'if-absent-large': 'not judged',
+    });
+    expect(seenOf(report, 'if-absent')).toContain('fencing is off');
+    expect(checkFailure(report)).toBeUndefined();
+  });
+
+  test('above a size is not judged above that size', async () => {
+    const capabilities: Capabilities = { ranges: true, ifAbsent: { sizeMax: 50_000 } };
+    const report = await check(memoryDestination({ capabilities }));
+    expect(verdicts(report)).toEqual({ ...ALL_WORKS, 'if-absent-large': 'not judged' });
+    expect(seenOf(report, 'if-absent-large')).toBe('not claimed above 50000 bytes');
+  });
+
+  test('of sizes is told by its limit', async () => {
+    const capabilities: Capabilities = { ranges: true, sizeMax: 50_000 };
+    const report = await check(memoryDestination({ capabilities }));
+    expect(verdicts(report)['large']).toBe('not judged');
+    expect(seenOf(report, 'large')).toContain('files up to 50000 bytes');
+  });
+});
+
+test('an abort in the midst rejects with its reason, and removes what was written', async () => {
+  const store = new MemoryStore();
+  const controller = new AbortController();
+  const reason = new Error('enough');
+  const told: string[] = [];
+  const checking = check(memoryDestination({ store }), {
+    signal: controller.signal,
+    onFeature: ({ feature, verdict }) => {
+      told.push(`${feature} ${verdict}`);
+      if (feature === 'read') controller.abort(reason);
+    },
+  });
+  await expect(checking).rejects.toBe(reason);
+  expect(told.at(-1)).toBe('delete works');
+  expect(store.objects.size).toBe(0);
+});
+
+test('a place that is not there is looked for through the reader, and its parent told', async () => {
+  const store = new MemoryStore();
+  const destination = memoryDestination({ store });
+  const missing = new Set(['backup/db']);
+  const reader = readerWithout(missing);
+  const removed: string[] = [];
+  const removing: Destination = {
+    ...destination,
+    removeEmpty: async (path) => void removed.push(path),
+  };
+  const report = await check(removing, { reader, path: 'backup/db' });
+  expect(verdicts(report)).toEqual(ALL_WORKS);
+  expect(seenOf(report, 'reach')).toBe('the folder is not there yet: the first write makes it');
+  expect(removed).toEqual([report.path, 'backup/db']);
+
+  missing.add('backup');
+  const gone = await check(removing, { reader, path: 'backup/db' });
+  expect(checkFailure(gone)).toMatchObject({ code: 'REPLICA_DESTINATION_NOT_FOUND' });
+  expect(store.objects.size).toBe(0);
+});
+
+test('a folder that stays is told', async () => {
+  const destination: Destination = {
+    ...memoryDestination(),
+    removeEmpty: async () => await Promise.reject(error('REPLICA_PERMISSION_DENIED')),
+  };
+  const report = await check(destination);
+  expect(report.left).toEqual([`the folder ${report.path}`]);
+  expect(verdicts(report)['delete']).toBe('does not');
+});
+
+function readerWithout(missing: ReadonlySet<string>): Destination {
+  const inner = memoryDestination();
+  return {
+    ...inner,
+    replica: (path) => ({
+      ...inner.replica(path),
+      listFiles: (level, options) =>
+        missing.has(path)
+          ? failing(error('REPLICA_DESTINATION_NOT_FOUND'))
+          : inner.replica(path).listFiles(level, options),
+    }),
+  };
+}

@@ -1,0 +1,89 @@
+/** What a replicator makes of a server's conditional writes, by its first small file. */
+
+import path from 'node:path';
+import Database from 'better-sqlite3';
+import { expect, onTestFinished, test } from 'vitest';
+import { start, type Quirks, type RunningS3 } from '../servers/s3/index.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+import { sluice, type Ended } from './program.ts';
+
+const ROWS = 5;
+
+interface Scene {
+  readonly server: RunningS3;
+  readonly commit: () => void;
+  readonly replicate: (...databases: string[]) => Promise<Ended>;
+}
+
+async function scene(quirks: Quirks): Promise<Scene> {
+  const server = await start({ quirks });
+  onTestFinished(() => server.stop());
+  const file = path.join(temporaryFolder('check'), 'app.db');
+  const database = new Database(file);
+  onTestFinished(() => void database.close());
+  database.pragma('journal_mode = wal');
+  database.exec('CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT)');
+  const insert = database.prepare('INSERT INTO notes (text) VALUES (?)');
+  const { accessKeyId, secretAccessKey } = server.credentials;
+  const query = new URLSearchParams({
+    endpoint: server.endpoint,
+    region: server.region,
+    'access-key-id': accessKeyId,
+    'secret-access-key': secretAccessKey,
+  });
+  const url = `s3://${server.bucket}/app?${query.toString()}`;
+  return {
+    server,
+    commit() {
+      for (let row = 0; row < ROWS; row += 1) insert.run('note');
+    },
+    replicate: async () => await sluice('replicate', '-once', file, url),
+  };
+}
+
+/** Conditions and answers of the writes to level 0. */
+function writesOf(server: RunningS3): string[] {
+  return server.requests
+    .of('PutObject')
+    .filter(({ key }) => key.startsWith('app/0000/'))
+    .map(({ headers, status }) => `${headers['if-none-match'] ?? 'none'} ${status}`);
+}
+
+function warningsIn({ stdout, stderr }: Ended): string[] {
+  return `${stdout}${stderr}`.split('\n').filter((line) => line.includes('fencing is off'));
+}
+
+test('a server that honours them: the first file is refused a second time, and nothing is said', async () => {
+  const { server, commit, replicate } = await scene({});
+  commit();
+  const first = await replicate();
+  expect(first.code).toBe(0);
+  expect(writesOf(server)).toEqual(['* 200', '* 412']);
+  expect(warningsIn(first)).toEqual([]);
+  expect(server.requests.of('ListObjectsV2')).toHaveLength(1); // and no probe lies anywhere
+  expect(server.raw.keys().every((key) => /^app\/000[09]\//.test(key))).toBe(true);
+});
+
+test.each<[string, Quirks, string, string[]]>([
+  [
+    'answers 501 to them',
+    { refuseConditions: true },
+    'not known to this server',
+    ['* 501', 'none 200'],
+  ],
+  ['ignores them', { ignoreConditions: true }, 'are ignored by this server', ['* 200', '* 200']],
+])('a server that %s is said once, and replication goes on', async (_, quirks, words, writes) => {
+  const { server, commit, replicate } = await scene(quirks);
+  commit();
+  const first = await replicate();
+  expect(first.code, first.stdout + first.stderr).toBe(0);
+  expect(writesOf(server)).toEqual(writes);
+  expect(warningsIn(first)).toHaveLength(1);
+  expect(warningsIn(first)[0]).toContain(words);
+  expect(warningsIn(first)[0]).toContain('level=WARN');
+  server.requests.clear();
+  commit();
+  const second = await replicate(); // another process: it finds out anew, and is no worse off
+  expect(second.code).toBe(0);
+  expect(writesOf(server)).toEqual(writes);
+});

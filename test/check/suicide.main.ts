@@ -1,0 +1,56 @@
+/** Checks a folder, and kills itself when a step has been done: `node suicide.main.ts FOLDER STEP`. */
+
+import { checkDestination, wrapDestination } from '@sluice/core';
+import type { Destination, ReplicaClient } from '@sluice/core/backend';
+import { backend } from '@sluice/file';
+
+const [folder = '', step = ''] = process.argv.slice(2);
+const logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
+let steps = 0;
+
+/** Counts a call; the last that there is never ends. */
+async function counted<Result>(call: () => Promise<Result>): Promise<Result> {
+  const isLast = steps === Number(step);
+  steps += 1;
+  try {
+    return await call();
+  } finally {
+    if (isLast) process.kill(process.pid, 'SIGKILL');
+  }
+}
+
+function deadly(client: ReplicaClient): ReplicaClient {
+  return {
+    async *listFiles(...given) {
+      yield* await counted(() => Array.fromAsync(client.listFiles(...given)));
+    },
+    openFile: (...given) => counted(() => client.openFile(...given)),
+    writeFile: (...given) => counted(() => client.writeFile(...given)),
+    deleteFiles: (...given) => counted(() => client.deleteFiles(...given)),
+  };
+}
+
+async function connect(access: 'read' | 'write'): Promise<Destination> {
+  const { config } = backend.parse({ type: 'file', path: folder });
+  const destination = await backend.connect(config, { logger, access });
+  return wrapDestination({
+    ...destination,
+    replica: (path) => deadly(destination.replica(path)),
+    ...(destination.removeEmpty !== undefined && {
+      removeEmpty: (path: string) => counted(async () => await destination.removeEmpty?.(path)),
+    }),
+  });
+}
+
+const PART_BYTES = 100_000;
+const destination = await connect('write');
+const reader = await connect('read');
+const report = await checkDestination({ destination, reader, path: folder, partBytes: PART_BYTES });
+await destination.close();
+await reader.close();
+process.stdout.write(JSON.stringify({ steps, left: report.left }));

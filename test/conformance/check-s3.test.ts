@@ -1,0 +1,218 @@
+/** `checkDestination` against our S3 server, as it is and with what providers do otherwise. */
+
+import { checkDestination, checkFailure, wrapDestination, type CheckReport } from '@sluice/core';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { connectS3, rawKeys } from '../servers/s3-access.ts';
+import { PART_BYTES, useS3 } from '../servers/s3-fixture.ts';
+import type { Operation, Quirks, StartOptions } from '../servers/s3/index.ts';
+import { startMinio } from '../servers/minio.ts';
+import { startVersitygw } from '../servers/versitygw.ts';
+import { describeWith } from '../support/require.ts';
+
+const s3 = useS3();
+
+type Verdicts = Record<string, string>;
+
+const ALL_WORKS: Verdicts = {
+  reach: 'works',
+  write: 'works',
+  list: 'works',
+  read: 'works',
+  ranges: 'works',
+  large: 'works',
+  'if-absent': 'works',
+  'if-absent-large': 'works',
+  delete: 'works',
+};
+const NO_FENCE = { 'if-absent': 'does not', 'if-absent-large': 'does not' };
+
+async function check(more: Record<string, unknown> = {}, path = 'db'): Promise<CheckReport> {
+  const destination = wrapDestination(await s3.connected(more), { random: () => 0 });
+  return await checkDestination({ destination, path, partBytes: PART_BYTES });
+}
+
+function verdicts(report: CheckReport): Verdicts {
+  return Object.fromEntries(report.features.map(({ feature, verdict }) => [feature, verdict]));
+}
+
+function seenOf(report: CheckReport, feature: string): string {
+  return report.features.find((each) => each.feature === feature)?.seen ?? 'nothing';
+}
+
+test('a server that does all of it: nothing is left, nothing lay outside of the place of its own', async () => {
+  const report = await check();
+  expect(verdicts(report)).toEqual(ALL_WORKS);
+  expect(report.left).toEqual([]);
+  expect(s3.server.raw.keys()).toEqual([]);
+  await s3.noUploadIsLeft();
+  for (const { operation, key } of s3.server.requests.all()) {
+    if (!['PutObject', 'CreateMultipartUpload', 'UploadPart', 'GetObject'].includes(operation))
+      continue;
+    expect(key).toMatch(
+      /^db\/\.sluice-check-[0-9a-f]{12}\/000[09]\/[0-9a-f]{16}-[0-9a-f]{16}\.ltx$/,
+    );
+  }
+});
+
+test('the large file goes up in parts, and small and large conditions are put twice', async () => {
+  await check();
+  const conditional = (operation: Operation): (number | undefined)[] =>
+    s3.server.requests
+      .of(operation)
+      .filter(({ headers }) => headers['if-none-match'] === '*')
+      .map(({ status }) => status);
+  expect(conditional('PutObject')).toEqual([200, 412]);
+  expect(conditional('CompleteMultipartUpload')).toEqual([200, 412]);
+  expect(s3.server.requests.of('CreateMultipartUpload')).toHaveLength(3);
+  const parts = s3.server.requests.of('UploadPart').map(({ bodyBytes }) => bodyBytes);
+  expect(parts.toSorted((a, b) => b - a)).toEqual([
+    ...Array.from({ length: 4 }, () => PART_BYTES),
+    PART_BYTES / 8,
+    65_536,
+    65_536,
+  ]);
+});
+
+describe('providers', () => {
+  test.each<[string, Quirks, Verdicts, string]>([
+    [
+      'ignores conditions',
+      { ignoreConditions: true },
+      NO_FENCE,
+      'ignored by this server: fencing is off',
+    ],
+    [
+      'answers 501 to conditions',
+      { refuseConditions: true },
+      NO_FENCE,
+      'not known to this server: fencing is off',
+    ],
+  ])('one that %s is found out', async (_, quirks, expected, words) => {
+    Object.assign(s3.server.quirks, quirks);
+    const report = await check();
+    expect(verdicts(report)).toEqual({ ...ALL_WORKS, ...expected });
+    expect(seenOf(report, 'if-absent')).toContain(words);
+    expect(seenOf(report, 'if-absent-large')).toContain(words);
+    expect(checkFailure(report)).toBeUndefined();
+    expect(s3.server.raw.keys()).toEqual([]);
+    await s3.noUploadIsLeft();
+  });
+
+  test('one that deletes in words only is found out, and what is left is named', async () => {
+    s3.server.quirks.deleteObjectsLies = true;
+    const report = await check();
+    expect(verdicts(report)).toEqual({ ...ALL_WORKS, delete: 'does not' });
+    expect(report.left).toHaveLength(s3.server.raw.keys().length);
+  });
+
+  test.each<[string, Quirks]>([
+    ['takes no trailers', { refuseTrailers: true }],
+    ['takes no checksums', { refuseChecksumHeaders: true }],
+    ['knows no DeleteObjects', { refuseDeleteObjects: true }],
+    ['wants parts of one size', { equalPartSizes: true }],
+  ])('one that %s does all that is needed', async (_, quirks) => {
+    Object.assign(s3.server.quirks, quirks);
+    expect(verdicts(await check())).toEqual(ALL_WORKS);
+  });
+
+  test('one that takes few parts at once is found out', async () => {
+    s3.server.quirks.partsAtOnceMax = 0;
+    const report = await check();
+    expect(checkFailure(report)).toMatchObject({ feature: 'large', code: 'REPLICA_RATE_LIMITED' });
+  });
+});
+
+describe('three errors stay apart', () => {
+  test('no such bucket', async () => {
+    s3.server.raw.removeBucket(s3.server.bucket);
+    const report = await check();
+    expect(checkFailure(report)).toMatchObject({
+      feature: 'reach',
+      code: 'REPLICA_DESTINATION_NOT_FOUND',
+    });
+    expect(seenOf(report, 'reach')).toMatch(/^there is no such bucket or folder: .*NoSuchBucket/);
+    expect(s3.server.requests.of('PutObject')).toEqual([]);
+  });
+
+  test('nobody there', async () => {
+    await s3.server.stop();
+    const report = await check();
+    expect(checkFailure(report)).toMatchObject({ feature: 'reach', code: 'REPLICA_UNAVAILABLE' });
+    expect(seenOf(report, 'reach')).toMatch(/^cannot be reached: .*ECONNREFUSED/);
+    await s3.restart({});
+  });
+
+  test.each<[string, string, Operation[], Verdicts]>([
+    ['list', 'list', ['ListObjectsV2'], { list: 'does not', delete: 'not judged' }],
+    ['read', 'read', ['GetObject'], { read: 'does not' }],
+    ['write', 'write', ['PutObject', 'CreateMultipartUpload'], { write: 'does not' }],
+    ['delete', 'delete', ['DeleteObject', 'DeleteObjects'], { delete: 'does not' }],
+  ])('access denied: the right to %s is missing', async (right, feature, denied, expected) => {
+    await s3.restart(restricted(denied));
+    const report = await check();
+    expect(verdicts(report)).toMatchObject(expected);
+    const missing = report.features.filter((each) => each.missing !== undefined);
+    expect(missing.map((each) => [each.feature, each.missing])).toEqual([[feature, right]]);
+    expect(missing[0]?.seen).toContain(`access is denied: the right to ${right} is missing`);
+  });
+
+  test('a wrong secret is neither of them', async () => {
+    const report = await check({ 'secret-access-key': 'not-the-secret' });
+    expect(checkFailure(report)).toMatchObject({
+      feature: 'reach',
+      code: 'REPLICA_UNAUTHENTICATED',
+    });
+    expect(JSON.stringify(report)).not.toContain('not-the-secret');
+  });
+});
+
+test('where deleting is denied, backups can be kept; what is left is named', async () => {
+  await s3.restart(restricted(['DeleteObject', 'DeleteObjects']));
+  const report = await check();
+  expect(checkFailure(report)).toBeUndefined();
+  expect(report.left).toHaveLength(s3.server.raw.keys().length);
+  expect(seenOf(report, 'delete')).toContain(report.left.join(', '));
+});
+
+test('where deleting is denied for one object, that one is named', async () => {
+  const destination = wrapDestination(await s3.connected());
+  const random = (count: number): Uint8Array => new Uint8Array(count).fill(0xab);
+  const key = 'db/.sluice-check-abababababab/0000/0000000000000002-0000000000000002.ltx';
+  s3.server.raw.protect(key);
+  const report = await checkDestination({ destination, path: 'db', partBytes: PART_BYTES, random });
+  expect(report.left).toEqual(['level 0 0000000000000002-0000000000000002.ltx']);
+  expect(s3.server.raw.keys()).toEqual([key]);
+});
+
+test('an answer that is lost changes no verdict', async () => {
+  const isConditional = (request: {
+    headers: Record<string, unknown>;
+    operation: string;
+  }): boolean => request.headers['if-none-match'] === '*';
+  s3.server.faults.add({ kind: 'lose-answer' }, { on: isConditional, times: 2 });
+  s3.server.faults.add({ kind: 'lose-answer' }, { on: 'DeleteObjects' });
+  expect(verdicts(await check())).toEqual(ALL_WORKS);
+});
+
+function restricted(denied: readonly Operation[]): StartOptions {
+  return {
+    credentials: [{ accessKeyId: 'restricted', secretAccessKey: 'restrictedsecret', denied }],
+  };
+}
+
+describe.each([
+  ['MinIO', 'minio', startMinio],
+  ['versitygw', 'versitygw', startVersitygw],
+] as const)('%s', (name, tool, startServer) => {
+  describeWith([tool], name, () => {
+    test('does all of it, and is left as it was', async () => {
+      const place = await startServer();
+      onTestFinished(() => place.stop());
+      const destination = wrapDestination(await connectS3(place, { 'part-size': PART_BYTES }));
+      onTestFinished(() => destination.close());
+      const report = await checkDestination({ destination, path: 'db', partBytes: PART_BYTES });
+      expect(verdicts(report)).toEqual(ALL_WORKS);
+      expect(await rawKeys(place, '')).toEqual([]);
+    });
+  });
+});
