@@ -9,7 +9,7 @@ import { MemoryStore } from '../../src/replica/memory-place.ts';
 
 export const PART_BYTES = 100_000;
 /** Waiting costs nothing here. */
-export const clock = {
+const clock = {
   now: () => 1_700_000_000_000,
   after(_ms: number, ring: () => void) {
     const timer = setImmediate(ring);
