@@ -24,6 +24,7 @@ const HTTP = path.join(FOLDER, 'sluice-http');
 const KV = path.join(FOLDER, 'sluice-kv');
 const PLACE = path.join(FOLDER, 'place');
 const CLI = path.join(FOLDER, 'cli');
+const CLI_NEEDS = ['core', 'file', 's3', 'gcs', 'azure', 'sftp'].map((name) => `@sluice/${name}`);
 /** What the page may be compiled with: the oldest that we promise, and those between it and ours. */
 const COMPILERS = { ts5: '5.9', ts6: '6', ts7: '7' };
 const running: ChildProcess[] = [];
@@ -37,6 +38,9 @@ beforeAll(() => {
     'packages/backend-test-kit',
     'packages/file',
     'packages/s3',
+    'packages/gcs',
+    'packages/azure',
+    'packages/sftp',
     'apps/cli',
   );
   writePage();
@@ -100,7 +104,7 @@ test('beside a folder, it replicates and restores, found from where the configur
   run('npm', ['run', 'build', '--silent'], HTTP);
   const acme = npmPack(HTTP, FOLDER);
   install(PLACE, { ...ours('@sluice/core'), '@acme/sluice-http': `file:${acme}` });
-  install(CLI, ours('sluice', '@sluice/core', '@sluice/file', '@sluice/s3'));
+  install(CLI, ours('sluice', ...CLI_NEEDS));
   const port = await serve(HTTP, path.join(FOLDER, 'server-place'), '0');
   const { text } = codeBlocks(PAGE).find(({ file }) => file === 'sluice.yml')!;
   fs.writeFileSync(path.join(PLACE, 'sluice.yml'), text.replace('8080', port));

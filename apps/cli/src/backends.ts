@@ -21,16 +21,26 @@ interface BucketConfig {
 interface ContainerConfig {
   readonly container: string;
   readonly endpoint: string;
+  readonly blockSizeBytes: number;
 }
-const GCS: OwnBackend = {
-  packageName: '@sluice/gcs',
-  target: (config, path) => targetOf('gs', config as BucketConfig, path),
-};
+
 interface ServerConfig {
   readonly host: string;
   readonly port: number;
   readonly user: string;
 }
+
+const GCS: OwnBackend = {
+  packageName: '@sluice/gcs',
+  target: (config, path) => targetOf('gs', config as BucketConfig, path),
+  partBytes: (config) => (config as BucketConfig).partSizeBytes,
+  rights: {
+    list: 'storage.objects.list on the bucket',
+    read: 'storage.objects.get on its objects',
+    write: 'storage.objects.create on its objects',
+    delete: 'storage.objects.delete on its objects',
+  },
+};
 
 export const OWN_BACKENDS: Readonly<Record<string, OwnBackend>> = {
   abs: {
@@ -42,6 +52,7 @@ export const OWN_BACKENDS: Readonly<Record<string, OwnBackend>> = {
         ? `abs://${container}/${path} at ${endpoint}`
         : `abs://${account}@${container}/${path}`;
     },
+    partBytes: (config) => (config as ContainerConfig).blockSizeBytes,
   },
   file: { packageName: '@sluice/file', target: (_, path) => `file://${path}` },
   gs: GCS,
@@ -49,6 +60,13 @@ export const OWN_BACKENDS: Readonly<Record<string, OwnBackend>> = {
   s3: {
     packageName: '@sluice/s3',
     target: (config, path) => targetOf('s3', config as BucketConfig, path),
+    partBytes: (config) => (config as BucketConfig).partSizeBytes,
+    rights: {
+      list: 's3:ListBucket on the bucket',
+      read: 's3:GetObject on its objects',
+      write: 's3:PutObject on its objects',
+      delete: 's3:DeleteObject on its objects',
+    },
   },
   sftp: {
     packageName: '@sluice/sftp',
@@ -58,13 +76,6 @@ export const OWN_BACKENDS: Readonly<Record<string, OwnBackend>> = {
       // A path without a slash begins where the server puts us.
       const place = path.startsWith('/') ? path : `/~/${path}`;
       return `sftp://${user}@${address}${port === 22 ? '' : `:${port}`}${place}`;
-    },
-    partBytes: (config) => (config as BucketConfig).partSizeBytes,
-    rights: {
-      list: 's3:ListBucket on the bucket',
-      read: 's3:GetObject on its objects',
-      write: 's3:PutObject on its objects',
-      delete: 's3:DeleteObject on its objects',
     },
   },
 };

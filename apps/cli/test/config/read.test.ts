@@ -55,7 +55,15 @@ test.each(fs.readdirSync(EXAMPLES).filter((name) => name.endsWith('.yml')))(
     const text = fs
       .readFileSync(path.join(EXAMPLES, name), 'utf8')
       .replaceAll('/run/secrets/offsite-key', secret);
-    const environment = { DATA_DIR: '/data', OFFSITE_KEY_ID: 'id' };
+    const environment = {
+      DATA_DIR: '/data',
+      OFFSITE_KEY_ID: 'id',
+      AWS_KEY_ID: 'id',
+      AWS_SECRET_KEY: 'secret',
+      R2_ACCOUNT: 'account',
+      R2_KEY_ID: 'id',
+      R2_SECRET_KEY: 'secret',
+    };
     const config = await readText(text, environment);
     expect(config.databases.length).toBeGreaterThan(0);
     expect(config.notes.filter((note) => note.includes('not set'))).toEqual([]);
