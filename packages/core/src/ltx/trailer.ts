@@ -11,6 +11,8 @@ import { CHECKSUM_FLAG } from './checksum.ts';
 import { FLAG_NO_CHECKSUM } from './header.ts';
 
 export const TRAILER_SIZE_BYTES = 16;
+/** At its end: what the file checksum itself does not cover. */
+export const FILE_CHECKSUM_SIZE_BYTES = 8;
 
 export interface LTXTrailer {
   readonly postApplyChecksum: bigint;

@@ -10,11 +10,10 @@ import fs from 'node:fs/promises';
 import { ReplicationError } from '../error.ts';
 import { combineCRC64, createKernel, type Kernel } from '../kernel/kernel.ts';
 import { decodeHeader, encodeHeader, HEADER_SIZE_BYTES, lockPgno } from '../ltx/header.ts';
+import { FILE_CHECKSUM_SIZE_BYTES, TRAILER_SIZE_BYTES } from '../ltx/trailer.ts';
 import type { LTXBody, LTXFileRef } from '../replica/client.ts';
 import type { SeedSource } from './next.ts';
 
-const CHECKSUM_SIZE_BYTES = 8;
-const TRAILER_SIZE_BYTES = 16;
 const CHECKSUM_FLAG = 1n << 63n;
 const PAGE_HEADER_SIZE_BYTES = 6;
 const CHUNK_BYTES = 1024 * 1024;
@@ -24,8 +23,8 @@ export async function readChecksum(path: string): Promise<string> {
   const handle = await fs.open(path, 'r');
   try {
     const { size } = await handle.stat();
-    const bytes = Buffer.alloc(CHECKSUM_SIZE_BYTES);
-    await handle.read(bytes, 0, bytes.length, size - CHECKSUM_SIZE_BYTES);
+    const bytes = Buffer.alloc(FILE_CHECKSUM_SIZE_BYTES);
+    await handle.read(bytes, 0, bytes.length, size - FILE_CHECKSUM_SIZE_BYTES);
     return bytes.toString('hex');
   } finally {
     await handle.close();
@@ -56,7 +55,7 @@ export async function bodyAs(
       return { body: plainBody(source, onBytes), checksum: await readChecksum(source.path) };
     }
     head = encodeHeader({ ...header, minTXID: ref.minTXID, maxTXID: ref.maxTXID });
-    const end = Buffer.alloc(TRAILER_SIZE_BYTES + CHECKSUM_SIZE_BYTES);
+    const end = Buffer.alloc(TRAILER_SIZE_BYTES + FILE_CHECKSUM_SIZE_BYTES);
     await handle.read(end, 0, end.length, source.sizeBytes - end.length);
     const isBlock = start.readUInt16BE(HEADER_SIZE_BYTES + 4) !== 0; // ltx-format: flag 1 = block
     const hashed = hashedBytesAfterHeader({
@@ -74,7 +73,7 @@ export async function bodyAs(
     createdAt: new Date(source.timestampMs),
     async *open(): AsyncIterable<Uint8Array> {
       yield head;
-      const end = source.sizeBytes - CHECKSUM_SIZE_BYTES;
+      const end = source.sizeBytes - FILE_CHECKSUM_SIZE_BYTES;
       yield* counted(readRange(source.path, HEADER_SIZE_BYTES, end), onBytes);
       yield tail;
     },
@@ -101,7 +100,7 @@ function checksumUnder(
   // The flag bit hides the checksum's top bit; CRC is linear, so what differs does not depend on it.
   const before = combineCRC64(shared.crc64(own), 0n, hashed);
   const after = combineCRC64(shared.crc64(head), 0n, hashed);
-  const bytes = Buffer.alloc(CHECKSUM_SIZE_BYTES);
+  const bytes = Buffer.alloc(FILE_CHECKSUM_SIZE_BYTES);
   bytes.writeBigUInt64BE((whole ^ before ^ after) | CHECKSUM_FLAG);
   return bytes;
 }

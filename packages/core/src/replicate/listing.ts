@@ -2,12 +2,12 @@
 
 import { ReplicationError } from '../error.ts';
 import { decodeHeader, HEADER_SIZE_BYTES } from '../ltx/header.ts';
+import { FILE_CHECKSUM_SIZE_BYTES } from '../ltx/trailer.ts';
 import type { ByteRange, LTXFileInfo, ReplicaClient } from '../replica/client.ts';
 import type { FoundTop } from './admission.ts';
 import { addToManifest, EMPTY_MANIFEST, type Manifest } from './manifest.ts';
 
-const CHECKSUM_SIZE_BYTES = 8;
-const FILE_SIZE_MIN = HEADER_SIZE_BYTES + CHECKSUM_SIZE_BYTES;
+const FILE_SIZE_MIN = HEADER_SIZE_BYTES + FILE_CHECKSUM_SIZE_BYTES;
 
 export interface ListedDestination {
   readonly manifest: Manifest;
@@ -34,7 +34,7 @@ export async function listDestination(
     return { manifest, top: { txid, sizeBytes, checksum: 'too short' }, pageSize: 0 };
   }
   const head = await readBytes(client, newest, { start: 0, end: HEADER_SIZE_BYTES }, signal);
-  const start = sizeBytes - CHECKSUM_SIZE_BYTES;
+  const start = sizeBytes - FILE_CHECKSUM_SIZE_BYTES;
   const end = await readBytes(client, newest, { start, end: sizeBytes }, signal);
   const checksum = Buffer.from(end).toString('hex');
   return { manifest, top: { txid, sizeBytes, checksum }, pageSize: pageSizeOf(head) };

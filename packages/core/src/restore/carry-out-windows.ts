@@ -12,15 +12,15 @@
 import fs from 'node:fs';
 import { promisify } from 'node:util';
 import { assert, messageOf, ReplicationError } from '../error.ts';
-import { combineCRC64 } from '../kernel/kernel.ts';
-import { toFileChecksum } from '../ltx/checksum.ts';
+import { FILE_CHECKSUM_SIZE_BYTES } from '../ltx/trailer.ts';
 import type { CarriedOut, CarryOutOptions } from './carry-out.ts';
+import { requireFileChecksum, type HashedPart } from './file-checksum.ts';
 import { fromFailure } from './failure.ts';
 import type { ReadLocalFile } from './local-file.ts';
 import type { LocalFiles } from './local-files.ts';
 import { ThreadCalls } from './thread-calls.ts';
 import { toUnfit } from './unfit-file.ts';
-import type { HashedSlice, WindowSetting } from './window-decoder.ts';
+import type { WindowSetting } from './window-decoder.ts';
 import type { WindowAnswer, WindowFailure } from './window-worker.ts';
 import { windowsOf, type Window } from './windows.ts';
 
@@ -28,8 +28,6 @@ import { windowsOf, type Window } from './windows.ts';
 const WINDOW_BYTES = 16 * 1024 * 1024;
 /** What was written is brought to the disk so often, beside the work: the last fsync is short then. */
 const FLUSH_BYTES = 128 * 1024 * 1024;
-
-const CHECKSUM_SIZE_BYTES = 8;
 
 const fdatasync = promisify(fs.fdatasync);
 
@@ -52,7 +50,7 @@ export async function carryOutWindows(
 class WindowRun {
   readonly #options: CarryOutOptions;
   readonly #files: readonly ReadLocalFile[];
-  readonly #hashes: HashedSlice[][];
+  readonly #hashes: HashedPart[][];
   readonly #threads: readonly ThreadCalls<Window, WindowAnswer>[];
   readonly #windows: Iterator<Window>;
   #unflushedBytes = 0;
@@ -115,11 +113,11 @@ class WindowRun {
       const order = this.#next++;
       const { result } = await thread.call(window);
       if (!Array.isArray(result)) throw this.#toError(result as WindowFailure);
-      this.#count(window, order, result as readonly HashedSlice[]);
+      this.#count(window, order, result as readonly HashedPart[]);
     }
   }
 
-  #count({ slices }: Window, order: number, hashed: readonly HashedSlice[]): void {
+  #count({ slices }: Window, order: number, hashed: readonly HashedPart[]): void {
     for (const [at, { file, start, end }] of slices.entries()) {
       const slice = hashed[at];
       const known = this.#hashes[file];
@@ -156,13 +154,11 @@ class WindowRun {
 
   #prove(index: number, { info, head, tail, fileChecksum }: ReadLocalFile): void {
     const slices = (this.#hashes[index] ?? []).filter((slice) => slice !== undefined);
-    let whole = 0n;
-    for (const { crc, hashedBytes } of [head, ...slices, tail]) {
-      whole = combineCRC64(whole, crc, hashedBytes);
+    this.#options.onBytes(head.hashedBytes + tail.hashedBytes + FILE_CHECKSUM_SIZE_BYTES);
+    try {
+      requireFileChecksum([head, ...slices, tail], fileChecksum);
+    } catch (error) {
+      throw toUnfit(info, error);
     }
-    this.#options.onBytes(head.hashedBytes + tail.hashedBytes + CHECKSUM_SIZE_BYTES);
-    if (toFileChecksum(whole) === fileChecksum) return;
-    const message = 'its checksum is not that of its bytes';
-    throw toUnfit(info, new ReplicationError('LTX_CHECKSUM_MISMATCH', message));
   }
 }

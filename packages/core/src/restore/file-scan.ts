@@ -9,14 +9,14 @@
  */
 
 import { assert, ReplicationError } from '../error.ts';
-import { BATCH_BYTES_MAX, combineCRC64 } from '../kernel/kernel.ts';
-import { toFileChecksum } from '../ltx/checksum.ts';
+import { BATCH_BYTES_MAX } from '../kernel/kernel.ts';
 import { isFullImage } from '../ltx/decoder.ts';
 import { decodeHeader, HEADER_SIZE_BYTES, type LTXHeader } from '../ltx/header.ts';
 import { PAGE_FLAG_BLOCK, PAGE_HEADER_SIZE_BYTES } from '../ltx/page-frame.ts';
 import { PageOrder } from '../ltx/page-order.ts';
-import { decodeTrailer, TRAILER_SIZE_BYTES } from '../ltx/trailer.ts';
+import { decodeTrailer, FILE_CHECKSUM_SIZE_BYTES, TRAILER_SIZE_BYTES } from '../ltx/trailer.ts';
 import type { Crew } from './crew.ts';
+import { requireFileChecksum } from './file-checksum.ts';
 import { BLOCK_START_BYTES, readUint32, sizeOfFrame } from './frame-walk.ts';
 import type { Slab, Slabs } from './slabs.ts';
 
@@ -43,8 +43,6 @@ interface HashedPiece {
   readonly crc: Promise<bigint>;
   readonly hashedBytes: number;
 }
-
-const CHECKSUM_SIZE_BYTES = 8;
 
 export class FileScan {
   readonly #options: ScanOptions;
@@ -94,7 +92,7 @@ export class FileScan {
       throw truncated('its trailer is not whole');
     const trailerAt = this.#filled - TRAILER_SIZE_BYTES;
     const trailer = decodeTrailer(slab.subarray(trailerAt, this.#filled), header.flags);
-    this.#send(slab, this.#filled - CHECKSUM_SIZE_BYTES);
+    this.#send(slab, this.#filled - FILE_CHECKSUM_SIZE_BYTES);
     return {
       header,
       isFullImage: isFullImage(header, this.#order.count),
@@ -185,13 +183,8 @@ export class FileScan {
 }
 
 async function prove(pieces: readonly HashedPiece[], fileChecksum: bigint): Promise<void> {
-  const crcs = await Promise.all(pieces.map((piece) => piece.crc));
-  let whole = 0n;
-  for (const [index, crc] of crcs.entries()) {
-    whole = combineCRC64(whole, crc, pieces[index]?.hashedBytes ?? 0);
-  }
-  if (toFileChecksum(whole) === fileChecksum) return;
-  throw new ReplicationError('LTX_CHECKSUM_MISMATCH', 'its checksum is not that of its bytes');
+  const parts = pieces.map(async ({ crc, hashedBytes }) => ({ crc: await crc, hashedBytes }));
+  requireFileChecksum(await Promise.all(parts), fileChecksum);
 }
 
 function truncated(what: string): ReplicationError {

@@ -12,13 +12,12 @@ import type { Kernel } from '../kernel/kernel.ts';
 import { decodeHeader, HEADER_SIZE_BYTES, type LTXHeader } from '../ltx/header.ts';
 import { PAGE_HEADER_SIZE_BYTES } from '../ltx/page-frame.ts';
 import { locatePageIndex } from '../ltx/read-page-index.ts';
-import { decodeTrailer, TRAILER_SIZE_BYTES } from '../ltx/trailer.ts';
+import { decodeTrailer, FILE_CHECKSUM_SIZE_BYTES, TRAILER_SIZE_BYTES } from '../ltx/trailer.ts';
 import type { LocalFile, LTXFileInfo } from '../replica/client.ts';
 import { readPageMap, type PageMap } from './page-map.ts';
-import type { HashedSlice } from './window-decoder.ts';
+import type { HashedPart } from './file-checksum.ts';
 
 const read = promisify(fs.read);
-const CHECKSUM_SIZE_BYTES = 8;
 /** Length of the index, and the trailer. */
 const END_BYTES = 8 + TRAILER_SIZE_BYTES;
 
@@ -28,8 +27,8 @@ export interface ReadLocalFile {
   readonly descriptor: number;
   readonly header: LTXHeader;
   readonly map: PageMap;
-  readonly head: HashedSlice;
-  readonly tail: HashedSlice;
+  readonly head: HashedPart;
+  readonly tail: HashedPart;
   readonly fileChecksum: bigint;
 }
 
@@ -53,7 +52,7 @@ export async function readLocalFile(
   }
   const index = tailBytes.subarray(PAGE_HEADER_SIZE_BYTES, end - pagesEnd);
   const trailer = decodeTrailer(tailBytes.subarray(-TRAILER_SIZE_BYTES), header.flags);
-  const hashed = tailBytes.subarray(0, -CHECKSUM_SIZE_BYTES);
+  const hashed = tailBytes.subarray(0, -FILE_CHECKSUM_SIZE_BYTES);
   return {
     info,
     descriptor,

@@ -8,6 +8,7 @@ import { messageOf, ReplicationError } from '../error.ts';
 import { createKernel, type DecodedPages, type Kernel } from '../kernel/kernel.ts';
 import { lockPgno } from '../ltx/header.ts';
 import { PAGE_FLAG_BLOCK, PAGE_HEADER_SIZE_BYTES } from '../ltx/page-frame.ts';
+import type { HashedPart } from './file-checksum.ts';
 import { BLOCK_START_BYTES } from './frame-walk.ts';
 import { missingPage } from './missing-page.ts';
 import { PageSet } from './page-set.ts';
@@ -23,13 +24,6 @@ export interface WindowSetting {
   /** Size of the database in pages: what lies beyond is decoded, and not written. */
   readonly commit: number;
   readonly windowPages: number;
-}
-
-/** What a file's checksum is combined from. */
-export interface HashedSlice {
-  /** As if nothing came before it. */
-  readonly crc: bigint;
-  readonly hashedBytes: number;
 }
 
 /** What is wrong with one of the files. */
@@ -56,7 +50,7 @@ export class WindowDecoder {
    * The hashes of the window's slices, in their order. SliceError for a file that is not what its
    * index says; RESTORE_INTEGRITY for a page that is in no file; RESTORE_OUTPUT.
    */
-  decode(window: Window): HashedSlice[] {
+  decode(window: Window): HashedPart[] {
     const claimed = new PageSet();
     const hashed = window.slices.map((slice) => {
       try {
@@ -69,7 +63,7 @@ export class WindowDecoder {
     return hashed;
   }
 
-  #decodeSlice(slice: Slice, window: Window, claimed: PageSet): HashedSlice {
+  #decodeSlice(slice: Slice, window: Window, claimed: PageSet): HashedPart {
     const { pageSize } = this.#setting;
     const { input } = this.#kernel;
     const descriptor = this.#setting.files[slice.file] ?? -1;

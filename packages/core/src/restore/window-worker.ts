@@ -2,18 +2,14 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../error.ts';
+import type { HashedPart } from './file-checksum.ts';
 import { toFailure, type Failure } from './failure.ts';
-import {
-  SliceError,
-  WindowDecoder,
-  type HashedSlice,
-  type WindowSetting,
-} from './window-decoder.ts';
+import { SliceError, WindowDecoder, type WindowSetting } from './window-decoder.ts';
 import type { Window } from './windows.ts';
 
 export interface WindowAnswer {
   readonly id: number;
-  readonly result: readonly HashedSlice[] | WindowFailure;
+  readonly result: readonly HashedPart[] | WindowFailure;
 }
 
 export interface WindowFailure extends Failure {
@@ -29,7 +25,7 @@ port.on('message', ({ id, ...window }: Window & { id: number }) => {
   port.postMessage({ id, result: decode(window) } satisfies WindowAnswer);
 });
 
-function decode(window: Window): readonly HashedSlice[] | WindowFailure {
+function decode(window: Window): readonly HashedPart[] | WindowFailure {
   try {
     return decoder.decode(window);
   } catch (error) {
