@@ -6,7 +6,7 @@ import { Budget, Limiter, Work, type ConnectContext, type Destination } from '@s
 import { AzureReplica } from './client.ts';
 import type { AzureConfig } from './config.ts';
 import { containerOf } from './container.ts';
-import { AzureObjects } from './objects.ts';
+import { objectsOf } from './objects.ts';
 import type { Place } from './place.ts';
 
 /** Requests at once: as many as core has calls. A thousand databases share them. */
@@ -33,7 +33,7 @@ export async function connect(config: AzureConfig, _context: ConnectContext): Pr
     name,
     capabilities: { ranges: true, ifAbsent: 'any-size' },
     replica: (path) => new AzureReplica(place, path),
-    objects: (path) => new AzureObjects(place, path),
+    objects: (path) => objectsOf(place, path),
     async close() {
       closed ??= work.close().then(() => agent.destroy());
       await closed;

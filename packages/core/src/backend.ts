@@ -59,8 +59,15 @@ export { bodyFromBytes } from './replica/body.ts';
 export { chaos, type Chaos, type Fault } from './replica/chaos.ts';
 export { Budget } from './replica/budget.ts';
 export { compareFiles } from './replica/checked.ts';
+export { codeOfConnection } from './replica/connection-code.ts';
 export { OBJECT_BYTES_MAX } from './replica/conflict.ts';
 export { describeFile, describeReplica } from './replica/describe.ts';
+export {
+  KeyedObjects,
+  type KeyedCall,
+  type KeyedObject,
+  type KeyedStore,
+} from './replica/keyed-objects.ts';
 export { Limiter } from './replica/limit.ts';
 export {
   ASIDE_SUFFIX,

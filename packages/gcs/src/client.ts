@@ -28,7 +28,7 @@ import {
 import { Bucket } from './bucket.ts';
 import type { GCSConfig } from './config.ts';
 import { copyKey, deleteKey, listKeys } from './keys.ts';
-import { generationOf, GCSObjects } from './objects.ts';
+import { generationOf, objectsOf } from './objects.ts';
 import { openKey } from './reading.ts';
 import { makeStorage } from './storage.ts';
 import { upload } from './upload.ts';
@@ -48,7 +48,7 @@ export async function connect(config: GCSConfig, context: ConnectContext): Promi
     name: bucket.name,
     capabilities: { ranges: true, ifAbsent: 'any-size' },
     replica: (path) => new GCSReplica(bucket, path),
-    objects: (path) => new GCSObjects(bucket, path),
+    objects: (path) => objectsOf(bucket, path),
     close: async () => await (closed ??= bucket.close()),
   };
 }

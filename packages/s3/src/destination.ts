@@ -13,7 +13,7 @@ import {
 import type { Bucket } from './bucket.ts';
 import { S3Replica } from './client.ts';
 import type { S3Config } from './config.ts';
-import { S3Objects } from './objects.ts';
+import { objectsOf } from './objects.ts';
 import { presetFor, type DeleteChecksum, type Preset } from './presets.ts';
 import { REGION_DEFAULT, regionOfEndpoint, regionOnce } from './region.ts';
 import { shapeRequests } from './wire.ts';
@@ -53,7 +53,7 @@ export async function connect(config: S3Config, context: ConnectContext): Promis
     name,
     capabilities: capabilitiesOf(preset),
     replica: (path) => new S3Replica(bucket, path),
-    objects: (path) => new S3Objects(bucket, path),
+    objects: (path) => objectsOf(bucket, path),
     async close() {
       closed ??= work.close().then(() => client.destroy());
       await closed;

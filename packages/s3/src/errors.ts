@@ -1,6 +1,6 @@
 /** What S3 says, and what the network says, in our codes. */
 
-import { ReplicationError, type ErrorCode } from '@sluice/core/backend';
+import { codeOfConnection, ReplicationError, type ErrorCode } from '@sluice/core/backend';
 
 /** Gives an error of the SDK a code. `what` says what was done, to what. */
 export function toReplicationError(error: unknown, what: string): ReplicationError {
@@ -203,33 +203,8 @@ function classify(code: string, status: number | undefined): ErrorCode {
     case 'NoSuchUpload':
     case 'InvalidPart':
       return 'REPLICA_UNAVAILABLE';
-    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
-    case 'SELF_SIGNED_CERT_IN_CHAIN':
-    case 'UNABLE_TO_GET_ISSUER_CERT':
-    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
-    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
-    case 'CERT_HAS_EXPIRED':
-    case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return 'REPLICA_HOST_UNTRUSTED';
-    case 'ECONNREFUSED':
-    case 'ECONNRESET':
-    case 'ECONNABORTED':
-    case 'EPIPE':
-    case 'ETIMEDOUT':
-    case 'EHOSTUNREACH':
-    case 'EHOSTDOWN':
-    case 'ENETUNREACH':
-    case 'ENETDOWN':
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-    case 'EPROTO':
-    case 'EMFILE':
-    case 'ENFILE':
-    case 'ERR_STREAM_PREMATURE_CLOSE':
-      return 'REPLICA_UNAVAILABLE';
     default:
-      return byStatus(code, status);
+      return codeOfConnection(code) ?? byStatus(code, status);
   }
 }
 
