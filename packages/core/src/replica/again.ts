@@ -23,8 +23,9 @@ export async function again<T>(
 }
 
 /**
- * One attempt that is aborted when nothing was heard of it for too long. `heard` puts that off.
- * The aborted call has a moment to end by itself, so that it is not repeated beside itself.
+ * One attempt, as soon as it has a slot, that is aborted when nothing was heard of it for too long.
+ * `heard` puts that off. The aborted call has a moment to end by itself, so that it is not repeated
+ * beside itself.
  */
 export async function audibly<T>(
   what: string,
@@ -32,8 +33,8 @@ export async function audibly<T>(
   signal: AbortSignal | undefined,
   call: (signal: AbortSignal, heard: () => void) => Promise<T>,
 ): Promise<T> {
-  signal?.throwIfAborted();
-  const { clock, silenceMs } = policy;
+  const { clock, silenceMs, slots } = policy;
+  const slot = await slots.take(signal);
   const link = linkSignals(signal);
   const late = (): Error =>
     new ReplicationError('REPLICA_UNAVAILABLE', `${what}: nothing came back for ${silenceMs} ms`);
@@ -44,7 +45,8 @@ export async function audibly<T>(
     stop = listen();
   };
   try {
-    return await abortable(call(link.signal, heard), link.signal, clock);
+    const work = slot.hold(() => call(link.signal, heard));
+    return await abortable(work, link.signal, clock);
   } finally {
     stop();
     link.unlink();

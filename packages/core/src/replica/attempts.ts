@@ -12,6 +12,7 @@
 
 import { isError, type ReplicationError } from '../error.ts';
 import { sleep, systemClock, type Clock } from './clock.ts';
+import { CALLS_MAX, Limiter } from './limit.ts';
 
 /** Together about 4 s: an outage beyond that is the engine's to wait for, in the open. */
 export const ATTEMPTS_MAX = 5;
@@ -42,6 +43,8 @@ export interface RetryPolicy {
   readonly attemptsMax: number;
   readonly stallMs: number;
   readonly silenceMs: number;
+  /** For attempts at once. Waiting for one counts as neither a stall nor silence. */
+  readonly slots: Limiter;
   readonly clock: Clock;
   /** 0 to 1, as Math.random. */
   readonly random: () => number;
@@ -54,6 +57,7 @@ export function retryPolicy(options: Partial<RetryPolicy> = {}): RetryPolicy {
     attemptsMax: ATTEMPTS_MAX,
     stallMs: STALL_MS_MAX,
     silenceMs: SILENCE_MS_MAX,
+    slots: new Limiter(CALLS_MAX),
     clock: systemClock,
     random: Math.random,
     onRetry: () => undefined,

@@ -4,13 +4,15 @@
  * reads two files at a time, can neither hold up others nor wait for itself.
  */
 
-import type { NamedObjects, ReplicaClient } from './client.ts';
 import { reasonOf } from './clock.ts';
-import { wrapCopy } from './wrap-copy.ts';
-import { wrapLocal } from './wrap-local.ts';
 
 /** Enough to fill a link over a latency of 100 ms; few enough for providers that count sockets. */
 export const CALLS_MAX = 16;
+
+/** One that is free. It must be held, once: it is given back when that work has settled. */
+interface Slot {
+  hold<T>(work: () => Promise<T>): Promise<T>;
+}
 
 /** Slots, handed out in the order of asking. */
 export class Limiter {
@@ -23,12 +25,22 @@ export class Limiter {
 
   /** Holds a slot while `work` runs. An abort while waiting takes none. */
   async run<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    const slot = await this.take(signal);
+    return await slot.hold(work);
+  }
+
+  /** Waits for a slot; whoever has it holds it while some work lasts, that is waited for or not. */
+  async take(signal: AbortSignal | undefined): Promise<Slot> {
     await this.#acquire(signal);
-    try {
-      return await work();
-    } finally {
-      this.#release();
-    }
+    return {
+      hold: async (work) => {
+        try {
+          return await work();
+        } finally {
+          this.#release();
+        }
+      },
+    };
   }
 
   async #acquire(signal: AbortSignal | undefined): Promise<void> {
@@ -59,54 +71,5 @@ export class Limiter {
     }
     this.#waiting.delete(next);
     next();
-  }
-}
-
-export function limit(client: ReplicaClient, limiter: Limiter): ReplicaClient {
-  return {
-    listFiles: (level, options) =>
-      limitList(limiter, options?.signal, () => client.listFiles(level, options)),
-    openFile: (file, options) => limiter.run(options?.signal, () => client.openFile(file, options)),
-    writeFile: (file, body, options) =>
-      limiter.run(options?.signal, () => client.writeFile(file, body, options)),
-    deleteFiles: (files, options) =>
-      limiter.run(options?.signal, () => client.deleteFiles(files, options)),
-    ...wrapLocal(
-      client,
-      (open) => (file, options) => limiter.run(options?.signal, () => open(file, options)),
-    ),
-    ...wrapCopy(
-      client,
-      (copy) => (from, to, options) => limiter.run(options?.signal, () => copy(from, to, options)),
-    ),
-  };
-}
-
-export function limitObjects(objects: NamedObjects, limiter: Limiter): NamedObjects {
-  return {
-    put: (name, bytes, options) =>
-      limiter.run(options?.signal, () => objects.put(name, bytes, options)),
-    get: (name, options) => limiter.run(options?.signal, () => objects.get(name, options)),
-    list: (prefix, options) =>
-      limitList(limiter, options?.signal, () => objects.list(prefix, options)),
-    delete: (name, options) => limiter.run(options?.signal, () => objects.delete(name, options)),
-  };
-}
-
-/** The first request of a listing takes a slot; its pages come as fast as they are read. */
-async function* limitList<Entry>(
-  limiter: Limiter,
-  signal: AbortSignal | undefined,
-  open: () => AsyncIterable<Entry>,
-): AsyncGenerator<Entry, void, undefined> {
-  const iterator = open()[Symbol.asyncIterator]();
-  try {
-    let next = await limiter.run(signal, () => iterator.next());
-    while (next.done !== true) {
-      yield next.value;
-      next = await iterator.next();
-    }
-  } finally {
-    await iterator.return?.();
   }
 }

@@ -68,7 +68,7 @@ class Pages<Entry> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Entry, void, undefined> {
-    const { clock, stallMs } = this.#policy;
+    const { clock, stallMs, slots } = this.#policy;
     const late = (): Error =>
       new ReplicationError(
         'REPLICA_UNAVAILABLE',
@@ -76,15 +76,21 @@ class Pages<Entry> {
       );
     const link = linkSignals(this.#signal);
     const iterator = this.#open(link.signal)[Symbol.asyncIterator]();
+    const bounds = { clock, ms: stallMs, signal: this.#signal, late };
+    const within = (
+      pending: Promise<IteratorResult<Entry>>,
+    ): Promise<IteratorResult<Entry> | void> =>
+      inTime(pending, bounds).catch((error: unknown) => {
+        this.failure = { error };
+        link.abort(error); // a hanging request is not told to end before its signal is
+      });
     try {
-      for (;;) {
-        const bounds = { clock, ms: stallMs, signal: this.#signal, late };
-        const next = await inTime(iterator.next(), bounds).catch((error: unknown) => {
-          this.failure = { error };
-          link.abort(error); // a hanging request is not told to end before its signal is
-        });
-        if (next === undefined || next.done === true) return;
+      const slot = await slots.take(this.#signal);
+      // The first request has the slot; further pages come as fast as they are read.
+      let next = await within(slot.hold(() => iterator.next()));
+      while (next !== undefined && next.done !== true) {
         yield next.value;
+        next = await within(iterator.next());
       }
     } finally {
       await release(iterator, clock);

@@ -118,10 +118,10 @@ class ResumableReader<S extends Stream> {
 
   /** Opens, again and again; aborts the attempts that fail. */
   async #attempt(at: ReadAt): Promise<Opened<S>> {
-    at.signal?.throwIfAborted();
     for (;;) {
+      const slot = await this.#policy.slots.take(at.signal);
       const link = linkSignals(at.signal);
-      const opening = this.#open({ ...at, signal: link.signal });
+      const opening = slot.hold(() => this.#open({ ...at, signal: link.signal }));
       try {
         return { stream: await this.#inTime(opening), link };
       } catch (error) {

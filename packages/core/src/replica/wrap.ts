@@ -1,6 +1,6 @@
 /**
- * A destination as the engine uses it: `checked(settled(retry(limit(ranges(client)))))`, with one
- * limiter for all replicas, and a close that ends the calls in flight.
+ * A destination as the engine uses it: `checked(settled(retry(ranges(client))))`, with one limiter for
+ * all replicas, whose slots attempts hold, and a close that ends the calls in flight.
  */
 
 import { setMaxListeners } from 'node:events';
@@ -15,11 +15,11 @@ import type { AbortableOptions, NamedObjects, ReplicaClient } from './client.ts'
 import { inTime } from './clock.ts';
 import { settleConflicts, settleObjectConflicts } from './conflict.ts';
 import { describeReplica } from './describe.ts';
-import { CALLS_MAX, limit, Limiter, limitObjects } from './limit.ts';
+import { CALLS_MAX, Limiter } from './limit.ts';
 import { withObjectRanges, withRanges } from './ranges.ts';
 import { retry, retryObjects } from './retry.ts';
 
-export interface WrapOptions extends Partial<RetryPolicy> {
+export interface WrapOptions extends Partial<Omit<RetryPolicy, 'slots'>> {
   /** Calls on their way at once, for all replicas together. Default CALLS_MAX. */
   readonly callsMax?: number | undefined;
 }
@@ -36,8 +36,7 @@ export function wrapDestination(
   destination: Destination,
   { callsMax = CALLS_MAX, ...policyOptions }: WrapOptions = {},
 ): WrappedDestination {
-  const policy = retryPolicy(policyOptions);
-  const limiter = new Limiter(callsMax);
+  const policy = retryPolicy({ ...policyOptions, slots: new Limiter(callsMax) });
   const closing = new AbortController();
   setMaxListeners(0, closing.signal); // one for each call in flight
   const { name, capabilities } = destination;
@@ -52,7 +51,7 @@ export function wrapDestination(
   });
 
   const retried = (path: string, checks: CheckOptions): ReplicaClient =>
-    retry(limit(withRanges(destination.replica(path), capabilities), limiter), checks.name, policy);
+    retry(withRanges(destination.replica(path), capabilities), checks.name, policy);
 
   const close = async (): Promise<void> => {
     closing.abort(new ReplicationError('REPLICA_CLOSED', `${name} was closed`));
@@ -81,7 +80,7 @@ export function wrapDestination(
       objects(path: string): NamedObjects {
         const checks = checksFor(path);
         const named = withObjectRanges(objectsOf(path), capabilities);
-        const tried = retryObjects(limitObjects(named, limiter), checks.name, policy);
+        const tried = retryObjects(named, checks.name, policy);
         return checkedObjects(settleObjectConflicts(tried), checks);
       },
     }),
@@ -90,7 +89,7 @@ export function wrapDestination(
       async removeEmpty(path: string, { signal }: AbortableOptions = {}): Promise<void> {
         const checks = checksFor(path);
         await guard(`remove what is empty at ${checks.name}`, signal, checks, async (linked) => {
-          await limiter.run(linked, () => removeEmpty(path, { signal: linked }));
+          await policy.slots.run(linked, () => removeEmpty(path, { signal: linked }));
         });
       },
     }),

@@ -48,7 +48,7 @@ export class FakeClock implements Clock {
 }
 
 /** Lets everything run that can. */
-async function quiet(): Promise<void> {
+export async function quiet(): Promise<void> {
   for (let turn = 0; turn < 5; turn += 1) {
     await new Promise((resolve) => {
       setImmediate(resolve);
