@@ -1,0 +1,85 @@
+/** What the benchmarks of the backends do, by the backends as core uses them. */
+
+import fs from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { wrapDestination } from '@sluice/core';
+import {
+  bodyFromBytes,
+  toTXID,
+  type Backend,
+  type LTXBody,
+  type LTXFileRef,
+} from '@sluice/core/backend';
+import { CHUNK_BYTES, count, ROOT, type MoveOrder, type Way } from './way.ts';
+
+/** As many as core has calls on their way. */
+const WRITES_AT_ONCE = 16;
+const SMALL_BYTES = 512;
+
+export interface OurWay extends Way {
+  /** So many small files of level 0. */
+  fill(files: number): Promise<void>;
+}
+
+export async function ourWay({ file, input }: MoveOrder): Promise<OurWay> {
+  const type = String(input['type']);
+  const backend = await backendOf(type);
+  const { config, path: root } = backend.parse({ path: ROOT, ...input });
+  const nothing = (): void => undefined;
+  const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+  const destination = wrapDestination(await backend.connect(config, { logger, access: 'write' }));
+  const replica = destination.replica(root);
+  return {
+    async up(run) {
+      await replica.writeFile(fileOf(9, run + 1), bodyOf(file));
+    },
+    async down(run) {
+      const { body } = await replica.openFile(fileOf(9, run + 1));
+      if (type !== 'sftp') return await count(body);
+      // As its library does.
+      await pipeline(body, fs.createWriteStream(`${file}.down`));
+      return fs.statSync(`${file}.down`).size;
+    },
+    async list() {
+      let files = 0;
+      for await (const { sizeBytes } of replica.listFiles(0)) files += Number(sizeBytes > 0);
+      return files;
+    },
+    async fill(files) {
+      const body = bodyFromBytes(new Uint8Array(SMALL_BYTES).fill(1), new Date(0));
+      const numbers = Array.from({ length: files }, (_, index) => index + 1).values();
+      const lane = async (): Promise<void> => {
+        for (const number of numbers) await replica.writeFile(fileOf(0, number), body);
+      };
+      await Promise.all(Array.from({ length: WRITES_AT_ONCE }, lane));
+    },
+    close: () => destination.close(),
+  };
+}
+
+export async function backendOf(type: string): Promise<Backend<unknown>> {
+  switch (type) {
+    case 's3':
+      return (await import('@sluice/s3')).backend;
+    case 'gs':
+      return (await import('@sluice/gcs')).backend;
+    case 'abs':
+      return (await import('@sluice/azure')).backend;
+    case 'sftp':
+      return (await import('@sluice/sftp')).backend;
+    default:
+      return (await import('@sluice/file')).backend;
+  }
+}
+
+function fileOf(level: number, txid: number): LTXFileRef {
+  return { level, minTXID: toTXID(level === 9 ? 1 : txid), maxTXID: toTXID(txid) };
+}
+
+function bodyOf(file: string): LTXBody {
+  return {
+    sizeBytes: fs.statSync(file).size,
+    createdAt: new Date(0),
+    open: () => fs.createReadStream(file, { highWaterMark: CHUNK_BYTES }),
+  };
+}
