@@ -11,6 +11,8 @@ interface Waiting {
 export class Budget {
   readonly #maxBytes: number;
   readonly #waiting = new Set<Waiting>();
+  /** Held weakly: what nobody uses again is garbage like any other. */
+  readonly #spare: WeakRef<Uint8Array>[] = [];
   #usedBytes = 0;
 
   constructor(maxBytes: number) {
@@ -36,6 +38,23 @@ export class Budget {
       if (isTaken) this.#giveBack(sizeBytes);
       isTaken = false;
     };
+  }
+
+  /**
+   * Memory of just this size for what was taken; its bytes are anything. Some that was used before,
+   * if there is any: the garbage of fast uploads would otherwise be a multiple of the budget.
+   */
+  borrow(sizeBytes: number): Uint8Array {
+    for (let ref = this.#spare.pop(); ref !== undefined; ref = this.#spare.pop()) {
+      const memory = ref.deref();
+      if (memory?.byteLength === sizeBytes) return memory;
+    }
+    return Buffer.allocUnsafeSlow(sizeBytes);
+  }
+
+  /** To be used again. Only what was answered: something may still be sending what was not. */
+  recycle(memory: Uint8Array): void {
+    this.#spare.push(new WeakRef(memory));
   }
 
   async #wait(sizeBytes: number, signals: readonly (AbortSignal | undefined)[]): Promise<void> {

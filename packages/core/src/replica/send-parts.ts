@@ -26,9 +26,6 @@ export async function sendParts<Sent>(
   const over = ending.signal;
   const onAbort = (event: Event): void => ending.abort((event.target as AbortSignal).reason);
   const sending: Promise<Sent>[] = [];
-  // Memory of parts that have been answered is used again: the garbage of a fast upload would
-  // otherwise be a multiple of what the budget says.
-  const spare: Uint8Array[] = [];
   try {
     for (const signal of signals) {
       signal?.throwIfAborted();
@@ -37,12 +34,12 @@ export async function sendParts<Sent>(
     for (let index = 0; index * partBytes < sizeBytes; index += 1) {
       const giveBack = await budget.take(partBytes, [over]);
       try {
-        const memory = spare.pop() ?? Buffer.allocUnsafeSlow(partBytes);
+        const memory = budget.borrow(partBytes);
         const bytes = await reader.next(partBytes, memory);
         over.throwIfAborted();
         const sent = send(bytes, index, over)
           .then((answer) => {
-            spare.push(memory);
+            budget.recycle(memory);
             return answer;
           })
           .finally(giveBack);

@@ -62,3 +62,14 @@ test('an abort while waiting takes nothing, and lets the next one in', async () 
   await behind;
   await expect(budget.take(1, [AbortSignal.abort(reason)])).rejects.toBe(reason);
 });
+
+test('memory is used again for the next of its size, and once at a time', () => {
+  const budget = new Budget(10);
+  const memory = budget.borrow(5);
+  expect(memory.byteLength).toBe(5);
+  budget.recycle(memory);
+  expect(budget.borrow(5)).toBe(memory);
+  expect(budget.borrow(5)).not.toBe(memory);
+  budget.recycle(memory);
+  expect(budget.borrow(6).byteLength).toBe(6);
+});

@@ -55,6 +55,27 @@ test('no more are on their way than the memory for them allows', async () => {
   expect(most).toBe(3);
 });
 
+test('memory of parts that were answered serves the next ones, of the next upload too', async () => {
+  const memories = new Set<ArrayBufferLike>();
+  const first = parts(40, 1);
+  const second = { ...parts(40, 1), budget: first.budget };
+  for (const each of [first, second]) {
+    await sendParts(each, async ({ buffer }) => void memories.add(buffer));
+  }
+  expect(memories.size).toBe(1);
+});
+
+test('memory of a part that failed is not used again: it may still be on its way', async () => {
+  const given = parts(PART_BYTES, 1);
+  let failed: ArrayBufferLike | undefined;
+  const sending = sendParts(given, async ({ buffer }) => {
+    failed = buffer;
+    throw new Error('refused');
+  });
+  await expect(sending).rejects.toThrow('refused');
+  expect(given.budget.borrow(PART_BYTES).buffer).not.toBe(failed);
+});
+
 describe('what ends an upload', () => {
   test('is its first failure: the others are ended, waited for, and the source is closed', async () => {
     const failure = new Error('refused');
