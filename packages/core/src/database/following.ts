@@ -5,22 +5,17 @@ import { toTXID, type TXID } from '../ltx/txid.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { readerOfCurrent } from './current.ts';
 import { beginCut, drawLineage } from './cut.ts';
-import { headerOf } from './encode.ts';
-import type { BeginOrder, EngineContext } from './engine.ts';
+import type { BeginOrder } from './engine.ts';
 import type { FollowStats } from './events.ts';
 import type { Tick } from './follow.ts';
-import { Imaging } from './imaging.ts';
-import type { OpenDatabase } from './opening.ts';
+import { Imager, type ImagerContext } from './imager.ts';
+import type { Imaging } from './imaging.ts';
 import { LookLoop, type Look } from './loop.ts';
-import type { Staging } from './staging.ts';
 import { Publisher } from './publisher.ts';
 import { Tail, TAIL_BYTES_MAX } from './tail.ts';
-import { lockPgno } from '../ltx/header.ts';
 import type { FrameBatch } from '../wal/reader.ts';
 
-export interface FollowingContext extends EngineContext {
-  readonly staging: Staging;
-  readonly database: OpenDatabase;
+export interface FollowingContext extends ImagerContext {
   readonly newestStaged: TXID | undefined;
   readonly onFailure: (error: unknown) => void;
 }
@@ -38,8 +33,7 @@ export class Following {
   /** undefined until `begin`: no file is cut before. */
   #head: Head | undefined;
   #tail: Tail;
-  #imaging: Imaging | undefined;
-  #imagingTask: Promise<void> | undefined;
+  readonly #imager: Imager;
   #publisher: Publisher;
   /** TXID of an image that is announced and not staged yet. */
   #announced: TXID | undefined;
@@ -85,6 +79,12 @@ export class Following {
         context.emit({ kind: 'notice', level: 'warn', message });
       },
     });
+    this.#imager = new Imager(context, {
+      take: this.#take,
+      isOpen: () => this.#phase === 'open',
+      onBegin: () => this.#loop.wake(),
+      onError: this.#fail,
+    });
     this.#publisher = this.#newPublisher(0n);
     this.#loop.wake();
   }
@@ -104,12 +104,12 @@ export class Following {
 
   /** Until it is frozen nothing is cut: the image is the next commit. */
   image(order: { readonly floor: bigint; readonly why: string }): void {
-    this.#runImaging(async () => {
+    this.#imager.run(async () => {
       const before = this.#head;
       this.#head = undefined;
       this.#collects = 'no';
       this.#tail = new Tail(this.#context.now());
-      const imaging = await this.#copy('image');
+      const imaging = await this.#imager.copy('image');
       if (imaging === undefined) return;
       const txid = toTXID(max(order.floor, before?.txid, this.#context.newestStaged) + 1n);
       await this.#publishImage(imaging, txid, order.why);
@@ -117,16 +117,16 @@ export class Following {
   }
 
   snapshot(): void {
-    this.#runImaging(async () => {
+    this.#imager.run(async () => {
       if (this.#head === undefined) return;
-      const imaging = await this.#copy('snapshot');
+      const imaging = await this.#imager.copy('snapshot');
       if (imaging !== undefined) await this.#publishSnapshot(imaging);
     });
   }
 
   /** Cuts what is committed now. Where an image is being taken, resolves after it is staged. */
   async sync(): Promise<bigint | undefined> {
-    if (this.isImaging) await this.#imagingTask;
+    if (this.isImaging) await this.#imager.settled();
     if (this.#phase !== 'open' || this.#head === undefined) return undefined;
     try {
       this.#look();
@@ -162,14 +162,14 @@ export class Following {
     if (this.#phase === 'closed') return;
     this.#phase = 'closed';
     this.#loop.stop();
-    await this.#imagingTask;
+    await this.#imager.settled();
     await this.#publisher.settled();
     this.#context.database.connections.close();
     this.#context.database.wal.close();
   }
 
   readonly #take = (batch: FrameBatch): void => {
-    this.#imaging?.add(batch);
+    this.#imager.add(batch);
     if (this.#collects === 'yes') this.#tail.add(batch, this.#tailBytesMax);
   };
 
@@ -259,111 +259,39 @@ export class Following {
 
   // --- images ---------------------------------------------------------------------------------
 
-  #runImaging(work: () => Promise<void>): void {
-    const task = (this.#imagingTask ?? Promise.resolve()).then(async () => {
-      if (this.#phase !== 'open') return;
-      try {
-        await work();
-      } catch (error) {
-        this.#fail(error);
-      } finally {
-        this.#imaging?.close();
-        this.#imaging = undefined;
-      }
-    });
-    this.#imagingTask = task;
-  }
-
-  async #copy(name: string): Promise<Imaging | undefined> {
-    const { database, staging, kernel, options, emit } = this.#context;
-    const need = database.connections.fileSizeBytes();
-    const spare = await staging.spareBytes();
-    if (need > spare) {
-      throw new ReplicationError(
-        'STAGING_FULL',
-        `take an image of ${need} bytes into ${staging.folder}: ${Math.max(0, Math.floor(spare))} ` +
-          'bytes may be taken of its volume; free space there, or set meta-path',
-      );
-    }
-    const imaging = Imaging.begin(
-      {
-        kernel,
-        encoding: options.pageEncoding,
-        connections: database.connections,
-        wal: database.wal,
-        follower: database.follower,
-        staging,
-        take: this.#take,
-        stopped: () => this.#phase !== 'open',
-        onProgress: (doneBytes, totalBytes) => emit({ kind: 'progress', doneBytes, totalBytes }),
-      },
-      name,
-    );
-    this.#imaging = imaging;
-    this.#loop.wake();
-    await imaging.copy();
-    return this.#phase === 'open' ? imaging : undefined;
-  }
-
   async #publishImage(imaging: Imaging, txid: TXID, why: string): Promise<void> {
     const { staging, emit, database } = this.#context;
     await staging.announceImage(txid);
     this.#announced = txid;
     this.#look(); // the image is the state after this look
     const { commit } = imaging.freeze();
-    const rest = this.#readRest(imaging, commit);
+    const rest = this.#imager.readRest(imaging, commit);
     const lineage = drawLineage();
     const { place } = database.follower;
     const { pageSize } = database.connections;
     this.#head = { txid, commit, lineage };
     this.#collects = 'yes';
     emit({ kind: 'imaging', txid, why });
-    const timestampMs = this.#stamp();
-    const identity = { pageSize, commit, minTXID: txid, maxTXID: txid, lineage, timestampMs };
-    const temporary = staging.temporary(`image-${txid}`);
-    const sizeBytes = await imaging.write(temporary, headerOf(identity), rest);
-    const image = { txid, temporary, sizeBytes, pageSize, commit, timestampMs };
+    const range = { minTXID: txid, maxTXID: txid };
+    const identity = { ...range, pageSize, commit, lineage, timestampMs: this.#stamp() };
+    const image = await this.#imager.write(imaging, rest, identity);
     this.#publisher.image(image, place, lineage);
     await this.#publisher.settled();
     this.#announced = undefined;
   }
 
   async #publishSnapshot(imaging: Imaging): Promise<void> {
-    const { staging, database } = this.#context;
     this.#look();
     if (!this.#tail.isEmpty) this.#cut();
     assert(this.#head !== undefined, 'a snapshot bears a TXID that was given out');
     const { txid, commit, lineage } = this.#head;
     imaging.freeze();
-    const rest = this.#readRest(imaging, commit);
-    const { pageSize } = database.connections;
-    const maxTXID = toTXID(txid);
-    const timestampMs = this.#stamp();
-    const identity = { pageSize, commit, minTXID: toTXID(1), maxTXID, lineage, timestampMs };
-    const temporary = staging.temporary(`snapshot-${txid}`);
-    const sizeBytes = await imaging.write(temporary, headerOf(identity), rest);
-    this.#publisher.snapshot({
-      txid: maxTXID,
-      temporary,
-      sizeBytes,
-      pageSize,
-      commit,
-      timestampMs,
-    });
+    const rest = this.#imager.readRest(imaging, commit);
+    const { pageSize } = this.#context.database.connections;
+    const range = { minTXID: toTXID(1), maxTXID: toTXID(txid) };
+    const identity = { ...range, pageSize, commit, lineage, timestampMs: this.#stamp() };
+    this.#publisher.snapshot(await this.#imager.write(imaging, rest, identity));
     await this.#publisher.settled();
-  }
-
-  #readRest(imaging: Imaging, commit: number): (pgno: number, into: Uint8Array) => void {
-    const { connections, wal, follower } = this.#context.database;
-    const current = readerOfCurrent(connections, wal, follower.place);
-    const lock = lockPgno(connections.pageSize);
-    const pages = new Map<number, Uint8Array>();
-    for (const pgno of imaging.missing(commit)) if (pgno !== lock) pages.set(pgno, current(pgno));
-    return (pgno, into) => {
-      const page = pages.get(pgno);
-      assert(page !== undefined, 'pages beyond the copy were read when the image was frozen');
-      into.set(page);
-    };
   }
 }
 
