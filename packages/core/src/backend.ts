@@ -117,4 +117,5 @@ export { nearest } from './config/nearest.ts';
 export { ConfigReader, type NumberLimits } from './config/reader.ts';
 export { sameConfig } from './config/same.ts';
 export { isSecret, secret, type Secret } from './config/secret.ts';
+export { parseEndpoint, withKeysOfURL } from './config/url-input.ts';
 export { keysOfQuery } from './config/url-query.ts';
