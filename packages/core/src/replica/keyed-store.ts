@@ -33,9 +33,9 @@ export interface KeyedStore {
   listPage(call: KeyedListing & { readonly pageToken: string | undefined }): Promise<KeyedPage>;
 
   /**
-   * REPLICA_NOT_FOUND, or REPLICA_CONFLICT where another version is there than was asked for:
-   * callers are told REPLICA_CHANGED. A body ends when `signal` aborts or the destination closes,
-   * whether it is read or not (`bytesOfStream`).
+   * REPLICA_NOT_FOUND; REPLICA_CONFLICT where another version is there than was asked for (callers
+   * are told REPLICA_CHANGED); REPLICA_RANGE where a range begins behind the last byte. A body ends
+   * when `signal` aborts or the destination closes, whether it is read or not (`bytesOfStream`).
    */
   open(key: string, call: KeyedOpening): Promise<OpenedObject>;
 

@@ -6,7 +6,7 @@
 
 import type { Budget } from './budget.ts';
 import type { KeyedUpload } from './keyed-store.ts';
-import { openParts, partSizeFor } from './part-reader.ts';
+import { openParts, partSizeFor, type PartReader } from './part-reader.ts';
 import { sendParts } from './send-parts.ts';
 import type { Work } from './work.ts';
 
@@ -28,11 +28,17 @@ export async function sendWhole<Answer>(
   const signals = [signal, work.closing];
   const giveBack = await budget.take(body.sizeBytes, signals);
   try {
-    const reader = openParts(body, what, ...signals);
-    const bytes = await reader.next(body.sizeBytes).finally(() => reader.close());
-    return await send(bytes);
+    return await send(await readWhole(body, openParts(body, what, ...signals)));
   } finally {
     giveBack();
+  }
+}
+
+async function readWhole({ sizeBytes }: ToSend['body'], reader: PartReader): Promise<Uint8Array> {
+  try {
+    return await reader.next(sizeBytes);
+  } finally {
+    await reader.close();
   }
 }
 
