@@ -23,9 +23,9 @@ import {
   type OpenedObject,
 } from '@sluice/core/backend';
 import type { AzureConfig } from './config.ts';
-import { accessTo } from './access.ts';
 import { holdSocket, request, TIMESTAMP, versionOf, type Container } from './container.ts';
 import { toReplicationError } from './errors.ts';
+import { accessTo } from './sdk.ts';
 import { upload } from './upload.ts';
 
 /** Requests at once: as many as core has calls. A thousand databases share them. */

@@ -11,7 +11,7 @@ import type {
   WhenAborted,
   Work,
 } from '@sluice/core/backend';
-import type { Access } from './access.ts';
+import type { Access } from './sdk.ts';
 import type { AzureConfig } from './config.ts';
 import { toReplicationError } from './errors.ts';
 

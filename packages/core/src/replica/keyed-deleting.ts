@@ -1,6 +1,6 @@
 /** Deletes by keys: many in one request where the store can, else some at once. */
 
-import { isError, type ReplicationError } from '../error.ts';
+import { isError, ReplicationError, type FileFailure } from '../error.ts';
 import type { KeyedCall, KeyFailure, KeyedStore } from './keyed-store.ts';
 
 /** Half of what a destination has on its way: what is new is more urgent than what is old. */
@@ -37,8 +37,7 @@ export class KeyedDeletes {
       const failures = await this.#batches.delete(keys, call);
       return failures.map((failure) => ({ ...failure, of: 'key' }));
     } catch (error) {
-      if (!isOfRequest(error)) throw error;
-      const { code, message } = error;
+      const { code, message } = this.#ofRequest(error, call);
       if (code !== 'REPLICA_UNSUPPORTED') {
         return keys.map((key) => ({ key, code, message, of: 'request' }));
       }
@@ -55,8 +54,7 @@ export class KeyedDeletes {
         try {
           await this.#store.delete(key, call);
         } catch (error) {
-          if (!isOfRequest(error)) throw error;
-          const { code, message } = error;
+          const { code, message } = this.#ofRequest(error, call);
           if (code !== 'REPLICA_NOT_FOUND') failed.push({ key, code, message, of: 'key' });
         }
       }
@@ -64,9 +62,29 @@ export class KeyedDeletes {
     await Promise.all(Array.from({ length: DELETES_AT_ONCE }, lane));
     return failed;
   }
+
+  /** The error of a request, unless an abort or a close ends the whole call. */
+  #ofRequest(error: unknown, { signal }: KeyedCall): ReplicationError {
+    this.#store.work.check(signal);
+    if (isError(error)) return error;
+    throw error;
+  }
 }
 
-/** An error of the request, as against an abort or a close, which end the whole call. */
-function isOfRequest(error: unknown): error is ReplicationError {
-  return isError(error) && error.code !== 'REPLICA_CLOSED';
+/** What a call says that has left something behind. `nameOf` gives the file of a key. */
+export function leftBehind(
+  what: string,
+  failed: readonly [FailedDelete, ...FailedDelete[]],
+  nameOf: (key: string) => string,
+): ReplicationError {
+  const failures = failed.map(({ key, code, message }): FileFailure => ({
+    file: nameOf(key),
+    code,
+    message,
+  }));
+  const [{ key, code, message, of }] = failed;
+  const first = of === 'key' ? `${nameOf(key)}: ` : '';
+  const said = `${first}${message.replace(`${what}: `, '')}`;
+  const text = `${what}: ${failures.length} may still be there; ${said}`;
+  return new ReplicationError(code, text, { failures });
 }

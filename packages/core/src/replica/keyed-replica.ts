@@ -1,6 +1,5 @@
 /** The LTX files of one replica at a place that keeps them by key. */
 
-import { ReplicationError, type FileFailure } from '../error.ts';
 import type {
   AbortableOptions,
   ListOptions,
@@ -13,7 +12,7 @@ import type {
   WriteOptions,
 } from './client.ts';
 import { describeFile, describeReplica } from './describe.ts';
-import type { FailedDelete, KeyedDeletes } from './keyed-deleting.ts';
+import { leftBehind, type KeyedDeletes } from './keyed-deleting.ts';
 import { listKeys } from './keyed-listing.ts';
 import { openKey } from './keyed-opening.ts';
 import type { KeyedStore } from './keyed-store.ts';
@@ -89,16 +88,9 @@ export class KeyedReplica implements ReplicaClient {
     const byKey = new Map(files.map((file) => [this.#keyOf(file), describeFile(file)]));
     this.#store.work.check(signal);
     const failed = await this.#deletes.delete([...byKey.keys()], { what, signal });
-    const [first] = failed;
+    const [first, ...rest] = failed;
     if (first === undefined) return;
-    const nameOf = ({ key }: FailedDelete): string => byKey.get(key) ?? key;
-    const failures = failed.map((failure): FileFailure => {
-      const { code, message } = failure;
-      return { file: nameOf(failure), code, message };
-    });
-    const said = `${first.of === 'key' ? `${nameOf(first)}: ` : ''}${first.message.replace(`${what}: `, '')}`;
-    const message = `${what}: ${failures.length} may still be there; ${said}`;
-    throw new ReplicationError(first.code, message, { failures });
+    throw leftBehind(what, [first, ...rest], (key) => byKey.get(key) ?? key);
   }
 
   #copyWith(copy: NonNullable<KeyedStore['copy']>): NonNullable<ReplicaClient['copyFile']> {

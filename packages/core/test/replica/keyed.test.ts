@@ -240,17 +240,24 @@ describe('a delete', () => {
     expect(tried).toHaveLength(6);
   });
 
-  test('that is aborted ends with that, and not with failures', async () => {
+  test.each(['one by one', 'in a batch'])('%s that is aborted ends with that', async (how) => {
     const controller = new AbortController();
-    const store = storeWith({
-      async delete() {
-        controller.abort(reason);
-        throw reason;
-      },
-    });
+    const timeOut = error('REPLICA_UNAVAILABLE'); // a reason may be one of our errors
+    const ended = async (): Promise<never> => {
+      controller.abort(timeOut);
+      return await Promise.reject(timeOut);
+    };
+    const batches = how === 'in a batch' ? { keysMax: 9, delete: ended } : undefined;
     const { signal } = controller;
-    const deleting = keyedDestination(store).replica('db').deleteFiles(FILES, { signal });
-    await expect(deleting).rejects.toBe(reason);
+    const destination = keyedDestination(storeWith({ delete: ended, batches }));
+    const deleting = destination.replica('db').deleteFiles(FILES, { signal });
+    await expect(deleting).rejects.toBe(timeOut);
+  });
+
+  test('shows a bug of the store as what it is', async () => {
+    const bug = new TypeError('x is not a function');
+    const store = storeWith({ delete: async () => await Promise.reject(bug) });
+    await expect(keyedDestination(store).replica('db').deleteFiles(FILES)).rejects.toBe(bug);
   });
 
   test('has some on their way at once, and no more', async () => {

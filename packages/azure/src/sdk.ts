@@ -1,4 +1,4 @@
-/** Access to a container: the SDK's client of it, with the credentials that are configured. */
+/** The SDK's client of a container, with the credentials that are configured. */
 
 import { readFile } from 'node:fs/promises';
 import type { Agent } from 'node:http';
