@@ -17,9 +17,10 @@ import {
   type Destination,
   type KeyedCall,
   type KeyedCopied,
+  type KeyedDeletion,
   type KeyedOpening,
   type KeyedPage,
-  type KeyedStore,
+  type KeyedPaging,
   type OpenedObject,
 } from '@sluice/core/backend';
 import type { AzureConfig } from './config.ts';
@@ -58,10 +59,7 @@ export async function connect(config: AzureConfig, _context: ConnectContext): Pr
   });
 }
 
-async function listPage(
-  container: Container,
-  call: Parameters<KeyedStore['listPage']>[0],
-): Promise<KeyedPage> {
+async function listPage(container: Container, call: KeyedPaging): Promise<KeyedPage> {
   const { prefix, startAfter, pageToken } = call;
   type Page = ContainerListBlobFlatSegmentResponse | undefined;
   const page = await request(container, call, 'cut', async (client, abortSignal): Promise<Page> => {
@@ -116,11 +114,7 @@ function brokenOff(error: unknown, what: string): ReplicationError {
   return new ReplicationError('REPLICA_UNAVAILABLE', `${named.message}; the body broke off`);
 }
 
-async function deleteBlob(
-  container: Container,
-  key: string,
-  call: Parameters<KeyedStore['delete']>[1],
-): Promise<void> {
+async function deleteBlob(container: Container, key: string, call: KeyedDeletion): Promise<void> {
   const conditions = ifMatch(call.version);
   await request(container, call, 'settle', (client, abortSignal) =>
     client.getBlobClient(key).delete({ conditions, abortSignal }),

@@ -63,16 +63,18 @@ export { codeOfConnection } from './replica/connection-code.ts';
 export { OBJECT_BYTES_MAX } from './replica/conflict.ts';
 export { describeFile, describeReplica } from './replica/describe.ts';
 export { keyedDestination } from './replica/keyed-destination.ts';
-export { changed } from './replica/keyed-opening.ts';
+export { versionChanged } from './replica/keyed-opening.ts';
 export type {
   KeyFailure,
   KeyedBatches,
   KeyedCall,
   KeyedCopied,
+  KeyedDeletion,
   KeyedListing,
   KeyedObject,
   KeyedOpening,
   KeyedPage,
+  KeyedPaging,
   KeyedStore,
   KeyedUpload,
   KeyedUploaded,

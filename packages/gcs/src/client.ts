@@ -8,8 +8,9 @@ import {
   type Destination,
   type KeyedCall,
   type KeyedCopied,
+  type KeyedDeletion,
   type KeyedPage,
-  type KeyedStore,
+  type KeyedPaging,
 } from '@sluice/core/backend';
 import { Bucket, TIMESTAMP, type Call, type ObjectResource } from './bucket.ts';
 import type { GCSConfig } from './config.ts';
@@ -45,7 +46,7 @@ const LISTED_FIELDS = 'kind,items(name,size,generation,timeCreated,metadata),nex
 
 async function listPage(
   bucket: Bucket,
-  { prefix, startAfter, startAt, pageToken, what, signal }: Parameters<KeyedStore['listPage']>[0],
+  { prefix, startAfter, startAt, pageToken, what, signal }: KeyedPaging,
 ): Promise<KeyedPage> {
   const startOffset = startAfter ?? startAt;
   const params = { prefix, startOffset, fields: LISTED_FIELDS, pageToken };
@@ -77,7 +78,7 @@ async function listPage(
 async function deleteObject(
   bucket: Bucket,
   key: string,
-  { what, signal, version }: Parameters<KeyedStore['delete']>[1],
+  { what, signal, version }: KeyedDeletion,
 ): Promise<void> {
   const call: Call = {
     url: bucket.pathOf(key),

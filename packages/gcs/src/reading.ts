@@ -1,10 +1,10 @@
 /** Opens one object, whole or a range of it. */
 
 import {
-  changed,
   isError,
   rangeHeader,
   sizeOfContentRange,
+  versionChanged,
   type KeyedOpening,
   type OpenedObject,
 } from '@sluice/core/backend';
@@ -51,14 +51,14 @@ async function get(
   const status = range === undefined ? 200 : 206;
   const answer = await bucket.open(call, status).catch((error: unknown) => {
     if (!isError(error, 'REPLICA_CONFLICT')) throw error;
-    throw changed(what, error);
+    throw versionChanged(what, error);
   });
   const there = answer.headers.get('x-goog-generation') ?? '';
   if (version === undefined || there === version) return answer;
   // A server that does not heed the condition.
   answer.body.destroy();
   answer.hold.release();
-  throw changed(what);
+  throw versionChanged(what);
 }
 
 interface Source {

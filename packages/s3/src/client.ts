@@ -13,8 +13,10 @@ import {
   type Destination,
   type KeyedCall,
   type KeyedCopied,
+  type KeyedDeletion,
   type KeyedOpening,
   type KeyedPage,
+  type KeyedPaging,
   type KeyedStore,
   type KeyFailure,
   type OpenedObject,
@@ -68,10 +70,7 @@ function storeOf(name: string, bucket: Bucket): KeyedStore {
   };
 }
 
-async function listPage(
-  bucket: Bucket,
-  call: Parameters<KeyedStore['listPage']>[0],
-): Promise<KeyedPage> {
+async function listPage(bucket: Bucket, call: KeyedPaging): Promise<KeyedPage> {
   const { startAfter, pageToken } = call;
   const command = new bucket.sdk.ListObjectsV2Command({
     Bucket: bucket.config.bucket,
@@ -120,11 +119,7 @@ async function openObject(bucket: Bucket, key: string, call: KeyedOpening): Prom
   };
 }
 
-async function deleteObject(
-  bucket: Bucket,
-  key: string,
-  call: Parameters<KeyedStore['delete']>[1],
-): Promise<void> {
+async function deleteObject(bucket: Bucket, key: string, call: KeyedDeletion): Promise<void> {
   const command = new bucket.sdk.DeleteObjectCommand({
     Bucket: bucket.config.bucket,
     Key: key,

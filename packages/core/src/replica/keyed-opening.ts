@@ -13,12 +13,12 @@ export async function openKey(
   try {
     return await store.open(key, call);
   } catch (error) {
-    throw isError(error, 'REPLICA_CONFLICT') ? changed(call.what, error) : error;
+    throw isError(error, 'REPLICA_CONFLICT') ? versionChanged(call.what, error) : error;
   }
 }
 
 /** What a version that is gone means to whoever reads it. */
-export function changed(what: string, cause?: ReplicationError): ReplicationError {
+export function versionChanged(what: string, cause?: ReplicationError): ReplicationError {
   const details = { cause, status: cause?.status };
   return new ReplicationError('REPLICA_CHANGED', `${what}: it is another version now`, details);
 }

@@ -30,7 +30,7 @@ export interface KeyedStore {
   readonly work: Work;
 
   /** One page of a recursive listing, in byte order of the keys. */
-  listPage(call: KeyedListing & { readonly pageToken: string | undefined }): Promise<KeyedPage>;
+  listPage(call: KeyedPaging): Promise<KeyedPage>;
 
   /**
    * REPLICA_NOT_FOUND; REPLICA_CONFLICT where another version is there than was asked for (callers
@@ -46,7 +46,7 @@ export interface KeyedStore {
   put(upload: KeyedUpload): Promise<KeyedUploaded>;
 
   /** What is not there may be REPLICA_NOT_FOUND, or no failure; another version is a CONFLICT. */
-  delete(key: string, call: KeyedCall & { readonly version?: string | undefined }): Promise<void>;
+  delete(key: string, call: KeyedDeletion): Promise<void>;
 
   /** Many in one request. Absent: one by one. */
   readonly batches?: KeyedBatches | undefined;
@@ -64,6 +64,11 @@ export interface KeyedListing extends KeyedCall {
   readonly startAfter?: string | undefined;
   /** Nothing before this key is wanted; an object may have it. Not together with `startAfter`. */
   readonly startAt?: string | undefined;
+}
+
+export interface KeyedPaging extends KeyedListing {
+  /** What the page before gave; undefined for the first. */
+  readonly pageToken: string | undefined;
 }
 
 export interface KeyedPage {
@@ -111,6 +116,11 @@ export interface KeyedUploaded {
 export interface KeyedCopied {
   readonly sizeBytes: number;
   readonly modifiedAt: Date;
+}
+
+export interface KeyedDeletion extends KeyedCall {
+  /** Only this version. */
+  readonly version?: string | undefined;
 }
 
 export interface KeyedBatches {

@@ -3,7 +3,7 @@ import { isError, type ErrorCode } from '../../src/error.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
 import type { LTXFileInfo } from '../../src/replica/client.ts';
 import { keyedDestination } from '../../src/replica/keyed-destination.ts';
-import type { KeyedListing, KeyedStore, KeyedUpload } from '../../src/replica/keyed-store.ts';
+import type { KeyedPaging, KeyedStore, KeyedUpload } from '../../src/replica/keyed-store.ts';
 import { keyOf, objectKey } from '../../src/replica/layout.ts';
 import { Work } from '../../src/replica/work.ts';
 import { bodyOf, bytesOf, CREATED_AT, error, ref } from './fixtures.ts';
@@ -37,9 +37,9 @@ const keyOfFile = (file = ref(0, 1)): string => keyOf('tree', 'db', file);
 /** A store with pages of these keys, which notes what it is asked. */
 function listed(...pages: readonly (readonly string[])[]): {
   store: KeyedStore;
-  asked: (KeyedListing & { readonly pageToken: string | undefined })[];
+  asked: KeyedPaging[];
 } {
-  const asked: (KeyedListing & { readonly pageToken: string | undefined })[] = [];
+  const asked: KeyedPaging[] = [];
   const store = storeWith({
     async listPage(call) {
       asked.push(call);
