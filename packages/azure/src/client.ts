@@ -1,132 +1,156 @@
-/** The LTX files of one replica in a container. */
+/** A container with one set of credentials: what its requests are. Core makes replicas of them. */
 
+import { Agent as HTTPAgent } from 'node:http';
+import { Agent as HTTPSAgent } from 'node:https';
+import type { Readable } from 'node:stream';
+import type { ContainerListBlobFlatSegmentResponse } from '@azure/storage-blob';
 import {
-  allLevelsPrefix,
-  describeFile,
-  describeReplica,
-  formatTimestamp,
-  keyOf,
-  levelPrefix,
-  parseKey,
+  Budget,
+  bytesOfStream,
+  keyedDestination,
+  Limiter,
   parseTimestamp,
   ReplicationError,
-  startAfterKey,
-  type AbortableOptions,
-  type FileFailure,
-  type ListOptions,
-  type LTXBody,
-  type LTXFileInfo,
-  type LTXFileRef,
-  type OpenedFile,
-  type OpenOptions,
-  type ReplicaClient,
-  type WriteOptions,
+  sizeOfContentRange,
+  Work,
+  type ConnectContext,
+  type Destination,
+  type KeyedCall,
+  type KeyedCopied,
+  type KeyedDeletion,
+  type KeyedOpening,
+  type KeyedPage,
+  type KeyedPaging,
+  type OpenedObject,
 } from '@sluice/core/backend';
-import { copyBlob, deleteBlobs, listBlobs, openBlob } from './blobs.ts';
-import type { Place } from './place.ts';
+import type { AzureConfig } from './config.ts';
+import { holdSocket, request, TIMESTAMP, versionOf, type Container } from './container.ts';
+import { toReplicationError } from './errors.ts';
+import { accessTo } from './sdk.ts';
 import { upload } from './upload.ts';
 
-const LAYOUT = 'tree';
-/** Where Litestream keeps the time of a file; names of metadata have no hyphens here. */
-const TIMESTAMP = 'litestreamtimestamp';
+/** Requests at once: as many as core has calls. A thousand databases share them. */
+const REQUESTS_MAX = 16;
+/** The server copies no larger blobs in one request. */
+const COPY_BYTES_MAX = 256 * 1024 * 1024;
 
-export class AzureReplica implements ReplicaClient {
-  readonly #place: Place;
-  readonly #root: string;
-  readonly #name: string;
+/** Sends nothing: what is not right is told by the first call. But see `accessTo`. */
+export async function connect(config: AzureConfig, _context: ConnectContext): Promise<Destination> {
+  const name = `abs://${config.container}`;
+  const options = { keepAlive: true, maxSockets: REQUESTS_MAX, maxFreeSockets: REQUESTS_MAX };
+  const isSecure = config.endpoint.startsWith('https:');
+  const agent = isSecure ? new HTTPSAgent(options) : new HTTPAgent(options);
+  const access = await accessTo(config, agent);
+  const work = new Work(name);
+  const slots = new Limiter(REQUESTS_MAX);
+  const budget = new Budget(config.blocksAtOnce * config.blockSizeBytes);
+  const container: Container = { config, access, work, slots, budget, agent };
+  return keyedDestination({
+    name,
+    layout: 'tree',
+    capabilities: { ranges: true, ifAbsent: 'any-size' },
+    work,
+    listPage: (call) => listPage(container, call),
+    open: (key, call) => openBlob(container, key, call),
+    put: (of) => upload(container, of),
+    delete: (key, call) => deleteBlob(container, key, call),
+    copy: (from, to, call) => copyBlob(container, from, to, call),
+    close: () => agent.destroy(),
+  });
+}
 
-  constructor(place: Place, root: string) {
-    this.#place = place;
-    this.#root = root;
-    this.#name = describeReplica(place.name, root);
+async function listPage(container: Container, call: KeyedPaging): Promise<KeyedPage> {
+  const { prefix, startAfter, pageToken } = call;
+  type Page = ContainerListBlobFlatSegmentResponse | undefined;
+  const page = await request(container, call, 'cut', async (client, abortSignal): Promise<Page> => {
+    const seek = startAfter === undefined ? {} : { startFrom: startAfter };
+    const list = client.listBlobsFlat({ prefix, includeMetadata: true, abortSignal, ...seek });
+    const next = pageToken === undefined ? {} : { continuationToken: pageToken };
+    return (await list.byPage(next).next()).value as Page;
+  });
+  const { segment, continuationToken = '' } = page ?? {};
+  return {
+    objects: (segment?.blobItems ?? []).map(({ name, properties, metadata = {} }) => ({
+      key: name,
+      sizeBytes: properties.contentLength ?? 0,
+      modifiedAt: properties.lastModified,
+      version: versionOf(properties.etag),
+      createdAt: parseTimestamp(metadata[TIMESTAMP] ?? ''),
+    })),
+    nextPageToken: continuationToken === '' ? undefined : continuationToken,
+  };
+}
+
+async function openBlob(
+  container: Container,
+  key: string,
+  call: KeyedOpening,
+): Promise<OpenedObject> {
+  const { what, signal, range, version } = call;
+  const { start = 0, end } = range ?? {};
+  const count = end === undefined ? undefined : end - start;
+  const answer = await request(container, call, 'cut', (client, abortSignal) =>
+    client.getBlobClient(key).download(start, count, {
+      conditions: ifMatch(version),
+      abortSignal,
+      maxRetryRequests: 0, // core goes on where a body stops
+    }),
+  );
+  const stream = answer.readableStreamBody as Readable;
+  holdSocket(container, stream);
+  const toError = (error: unknown): ReplicationError => brokenOff(error, what);
+  return {
+    sizeBytes: sizeOfContentRange(answer.contentRange) ?? answer.contentLength ?? 0,
+    modifiedAt: answer.lastModified ?? new Date(0),
+    version: versionOf(answer.etag),
+    body: bytesOfStream(stream, { work: container.work, signal, toError }),
+  };
+}
+
+function brokenOff(error: unknown, what: string): ReplicationError {
+  const named = toReplicationError(error, what);
+  if (named.code !== 'REPLICA_UNKNOWN') return named;
+  // The SDK has several words for a connection that ends before the body does, and no code.
+  return new ReplicationError('REPLICA_UNAVAILABLE', `${named.message}; the body broke off`);
+}
+
+async function deleteBlob(container: Container, key: string, call: KeyedDeletion): Promise<void> {
+  const conditions = ifMatch(call.version);
+  await request(container, call, 'settle', (client, abortSignal) =>
+    client.getBlobClient(key).delete({ conditions, abortSignal }),
+  );
+}
+
+/** Metadata and all. REPLICA_UNSUPPORTED for more than 256 MiB. */
+async function copyBlob(
+  container: Container,
+  from: string,
+  to: string,
+  call: KeyedCall,
+): Promise<KeyedCopied> {
+  const tier = container.config.accessTier;
+  const { contentLength: sizeBytes = 0, etag = '' } = await request(
+    container,
+    call,
+    'cut',
+    (client, abortSignal) => client.getBlobClient(from).getProperties({ abortSignal }),
+  );
+  if (sizeBytes > COPY_BYTES_MAX) {
+    const message = `${call.what}: ${sizeBytes} bytes, and Azure copies ${COPY_BYTES_MAX} at most`;
+    throw new ReplicationError('REPLICA_UNSUPPORTED', message);
   }
-
-  /** Azure lists in the order of names, and in fixed-width hex that is the order of TXIDs. */
-  async *listFiles(
-    level: number | 'all',
-    { from, signal }: ListOptions = {},
-  ): AsyncGenerator<LTXFileInfo, void, undefined> {
-    const what = `list level ${level} at ${this.#name}`;
-    const options =
-      level === 'all'
-        ? { prefix: allLevelsPrefix(LAYOUT, this.#root), signal }
-        : { prefix: levelPrefix(LAYOUT, this.#root, level), signal, ...this.#startAt(level, from) };
-    for await (const { key, sizeBytes, modifiedAt, metadata } of listBlobs(
-      this.#place,
-      what,
-      options,
-    )) {
-      const file = parseKey(LAYOUT, this.#root, key);
-      if (file === undefined || (from !== undefined && file.minTXID < from)) continue;
-      yield {
-        ...file,
-        sizeBytes,
-        modifiedAt,
-        createdAt: parseTimestamp(metadata[TIMESTAMP] ?? ''),
-      };
-    }
-  }
-
-  async openFile(file: LTXFileRef, options: OpenOptions = {}): Promise<OpenedFile> {
-    const what = `open ${describeFile(file)} at ${this.#name}`;
-    const opened = await openBlob(this.#place, this.#keyOf(file), what, options);
-    const { sizeBytes, version, body } = opened;
-    return { sizeBytes, version, body };
-  }
-
-  async writeFile(
-    file: LTXFileRef,
-    body: LTXBody,
-    { condition = 'none', signal }: WriteOptions = {},
-  ): Promise<LTXFileInfo> {
-    const { createdAt, sizeBytes } = body;
-    const { modifiedAt } = await upload(this.#place, {
-      key: this.#keyOf(file),
-      body,
-      metadata: { [TIMESTAMP]: formatTimestamp(createdAt) },
-      conditions: condition === 'if-absent' ? { ifNoneMatch: '*' } : {},
-      tier: this.#place.config.accessTier,
-      what: `write ${describeFile(file)} to ${this.#name}`,
-      signal,
+  const copied = await request(container, call, 'settle', async (client, abortSignal) => {
+    const { url, ...authorization } = await container.access.copySource(client, from);
+    return await client.getBlobClient(to).syncCopyFromURL(url, {
+      sourceConditions: { ifMatch: etag }, // so that the size is this one's
+      abortSignal,
+      ...authorization,
+      ...(tier !== undefined && { tier }),
     });
-    return { ...file, sizeBytes, modifiedAt, createdAt };
-  }
+  });
+  return { sizeBytes, modifiedAt: copied.lastModified ?? new Date() };
+}
 
-  async deleteFiles(
-    files: readonly LTXFileRef[],
-    { signal }: AbortableOptions = {},
-  ): Promise<void> {
-    const what = `delete ${files.length} files at ${this.#name}`;
-    const byKey = new Map(files.map((file) => [this.#keyOf(file), describeFile(file)]));
-    this.#place.work.check(signal);
-    const failed = await deleteBlobs(this.#place, [...byKey.keys()], { what, signal });
-    const failures = failed.map(({ key, code, message }): FileFailure => ({
-      file: byKey.get(key) ?? key,
-      code,
-      message,
-    }));
-    const [first] = failures;
-    if (first === undefined) return;
-    const said = first.message?.replace(`${what}: `, '') ?? first.code;
-    const message = `${what}: ${failures.length} may still be there; ${first.file}: ${said}`;
-    throw new ReplicationError(first.code, message, { failures });
-  }
-
-  async copyFile(
-    from: LTXFileRef,
-    to: LTXFileRef,
-    { signal }: AbortableOptions = {},
-  ): Promise<LTXFileInfo> {
-    const what = `copy ${describeFile(from)} to ${describeFile(to)} at ${this.#name}`;
-    const keys = [this.#keyOf(from), this.#keyOf(to)] as const;
-    return { ...to, ...(await copyBlob(this.#place, ...keys, { what, signal })) };
-  }
-
-  #startAt(level: number, from: ListOptions['from']): { startFrom?: string } {
-    return from === undefined ? {} : { startFrom: startAfterKey(LAYOUT, this.#root, level, from) };
-  }
-
-  #keyOf(file: LTXFileRef): string {
-    return keyOf(LAYOUT, this.#root, file);
-  }
+function ifMatch(version: string | undefined): { readonly ifMatch?: string } {
+  return version === undefined ? {} : { ifMatch: version };
 }

@@ -23,8 +23,10 @@
 import {
   ConfigReader,
   keysOfQuery,
+  parseEndpoint,
   rootOfURLPath,
   secret,
+  withKeysOfURL,
   type ParsedConfig,
   type Secret,
 } from '@sluice/core/backend';
@@ -64,10 +66,12 @@ const BLOCKS_AT_ONCE_MAX = 16;
 
 /** CONFIG_INVALID with all issues. */
 export function parseConfig(input: unknown): ParsedConfig<AzureConfig> {
-  const reader = new ConfigReader('abs', withURL(input));
+  const reader = new ConfigReader('abs', withKeysOfURL(input, keysOfURL));
   reader.ignore('name');
   reader.oneOf('type', ['abs']);
-  checkURL(reader);
+  const url = reader.string('url');
+  const wrong = url && whatIsWrong(url);
+  if (wrong !== undefined) reader.issue('url', wrong);
   const config: AzureConfig = {
     container: readContainer(reader),
     ...readAccount(reader),
@@ -85,19 +89,13 @@ export function parseConfig(input: unknown): ParsedConfig<AzureConfig> {
 
 /** The input that YAML would give. A URL that is not right becomes an issue of `parseConfig`. */
 export function configFromURL({ href }: URL): unknown {
-  const url = readURL(href);
-  const isRight = url !== undefined && url.password === '';
-  return isRight ? { type: 'abs', ...inputFromURL(url) } : { type: 'abs', url: href };
+  const isRight = whatIsWrong(href) === undefined;
+  return isRight ? { type: 'abs', ...keysOfURL(href) } : { type: 'abs', url: href };
 }
 
-/** What `url` says, where keys of their own do not say otherwise. */
-function withURL(input: unknown): unknown {
-  if (typeof input !== 'object' || input === null || !('url' in input)) return input;
-  const url = readURL(input.url);
-  return url === undefined ? input : { ...inputFromURL(url), ...input };
-}
-
-function inputFromURL(url: URL): Record<string, unknown> {
+function keysOfURL(text: string): Record<string, unknown> | undefined {
+  const url = readURL(text);
+  if (url === undefined) return undefined;
   const path = url.pathname === '' ? '' : rootOfURLPath(url.pathname);
   return {
     bucket: url.host,
@@ -108,23 +106,18 @@ function inputFromURL(url: URL): Record<string, unknown> {
   };
 }
 
-function readURL(text: unknown): URL | undefined {
-  const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined;
-  return url?.href.startsWith('abs://') === true && isDecodable(url.pathname) ? url : undefined;
+/** Undefined unless it is ours, and each percent sign of its path encodes something. */
+function readURL(text: string): URL | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.href.startsWith('abs://') !== true) return undefined;
+  return /%(?![0-9a-f]{2})/i.test(url.pathname) ? undefined : url;
 }
 
-/** Whether each percent sign encodes something. */
-function isDecodable(text: string): boolean {
-  return !/%(?![0-9a-f]{2})/i.test(text);
-}
-
-function checkURL(reader: ConfigReader): void {
-  const text = reader.string('url');
-  if (text === undefined) return;
+function whatIsWrong(text: string): string | undefined {
   const url = readURL(text);
-  if (url === undefined) reader.issue('url', 'must be abs://account@container/path');
+  if (url === undefined) return 'must be abs://account@container/path';
   // Not shown, and not taken either: URLs are seen by everybody.
-  else if (url.password !== '') reader.issue('url', 'holds a password: write it in account-key');
+  return url.password === '' ? undefined : 'holds a password: write it in account-key';
 }
 
 function readContainer(reader: ConfigReader): string {
@@ -195,11 +188,8 @@ function readEndpoint(
     }
     return `https://${accountName}.blob.core.windows.net`;
   }
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const isPlain = url?.username === '' && url.password === '' && url.search === '';
-  if (url !== undefined && isPlain && /^https?:$/.test(url.protocol)) {
-    return `${url.origin}${url.pathname}`.replace(/\/+$/, '');
-  }
+  const url = parseEndpoint(text);
+  if (url !== undefined) return `${url.origin}${url.pathname}`.replace(/\/+$/, '');
   // Not shown: somebody may have put a token into it.
   reader.issue(key, 'must have an endpoint that is http(s)://host, without password and query');
   return '';

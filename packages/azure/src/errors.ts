@@ -1,28 +1,22 @@
 /** What Azure Blob Storage says, and what the network says, in our codes. */
 
-import { codeOfConnection, ReplicationError, type ErrorCode } from '@sluice/core/backend';
+import {
+  codeOfConnection,
+  codeOfStatus,
+  errorOfRefusal,
+  readRetryAfter,
+  textOf,
+  type ErrorCode,
+  type Refusal,
+  type ReplicationError,
+} from '@sluice/core/backend';
 
 /** Gives an error of the SDK a code. `what` says what was done, to what. */
 export function toReplicationError(error: unknown, what: string): ReplicationError {
   const answer = readAnswer(error);
   const code = classify(answer);
   const hint = hintFor(code, answer);
-  const message = `${what}: ${describe(answer)}${hint === '' ? '' : `; ${hint}`}`;
-  return new ReplicationError(code, message, {
-    cause: causeOf(answer),
-    status: answer.status,
-    retryAfterMs: answer.retryAfterMs,
-  });
-}
-
-/** What is known of a failed request, and all that we keep of it. */
-interface Answer {
-  /** "BlobNotFound" of Azure, "ECONNREFUSED" of the system, a class name of the SDK. */
-  readonly code: string;
-  readonly message: string;
-  readonly status: number | undefined;
-  readonly requestID: string | undefined;
-  readonly retryAfterMs: number | undefined;
+  return errorOfRefusal(answer, { what, code, hint, filler: 'RestError' });
 }
 
 /** What the SDK puts into its errors. Nothing of it is relied on to be there. */
@@ -36,23 +30,19 @@ interface SDKError {
   readonly errors?: readonly unknown[];
 }
 
-function readAnswer(error: unknown): Answer {
+function readAnswer(error: unknown): Refusal {
   const said: SDKError = typeof error === 'object' && error !== null ? error : {};
   const header = (name: string): string | undefined => said.response?.headers?.get(name);
   const [first] = said.errors ?? [];
-  const system = text(said.code) ?? (first === undefined ? undefined : readAnswer(first).code);
+  const system = textOf(said.code) ?? (first === undefined ? undefined : readAnswer(first).code);
   return {
     // The header is there where a body is not: HEAD, and downloads.
-    code: header('x-ms-error-code') ?? system ?? text(said.name) ?? '',
-    message: firstLine(text(said.message) ?? ''),
+    code: header('x-ms-error-code') ?? system ?? textOf(said.name) ?? '',
+    message: firstLine(textOf(said.message) ?? ''),
     status: typeof said.statusCode === 'number' ? said.statusCode : undefined,
     requestID: header('x-ms-request-id'),
     retryAfterMs: readRetryAfter(header('retry-after')),
   };
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
 /** Azure adds the request and the time in lines of their own; the rest may be the whole answer. */
@@ -61,28 +51,7 @@ function firstLine(message: string): string {
   return line.trim().replace(/\.$/, '');
 }
 
-/** Seconds, or a date. */
-function readRetryAfter(header: string | undefined): number | undefined {
-  if (header === undefined) return undefined;
-  const ms = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - Date.now();
-  return ms > 0 ? ms : undefined;
-}
-
-function describe({ code, message, status, requestID }: Answer): string {
-  const said = [code, message].filter((part) => part !== '' && part !== 'RestError');
-  const of = status === undefined ? [] : [`status ${status}`];
-  if (requestID !== undefined) of.push(`request ${requestID}`);
-  return `${said.join(': ') || 'failed'}${of.length > 0 ? ` (${of.join(', ')})` : ''}`;
-}
-
-/** The SDK's error itself is not kept: it holds the request, with its URL and the token in it. */
-function causeOf({ code, message }: Answer): Error {
-  const cause = new Error(message);
-  cause.name = code === '' ? 'Error' : code;
-  return cause;
-}
-
-function hintFor(code: ErrorCode, answer: Answer): string {
+function hintFor(code: ErrorCode, answer: Refusal): string {
   switch (code) {
     case 'REPLICA_PERMISSION_DENIED':
       return answer.code === 'AuthorizationFailure'
@@ -99,12 +68,12 @@ function hintFor(code: ErrorCode, answer: Answer): string {
   }
 }
 
-function classify({ code, status }: Answer): ErrorCode {
+function classify({ code, status }: Refusal): ErrorCode {
   switch (code) {
     case 'BlobNotFound':
       return 'REPLICA_NOT_FOUND';
     case 'CannotVerifyCopySource': // it is gone since we looked, or its server has no time
-      return status === 404 ? 'REPLICA_NOT_FOUND' : byStatus(status);
+      return status === 404 ? 'REPLICA_NOT_FOUND' : codeOfStatus(status);
     case 'ContainerNotFound':
     case 'ContainerBeingDeleted':
     case 'ContainerDisabled':
@@ -170,37 +139,6 @@ function classify({ code, status }: Answer): ErrorCode {
     case 'REQUEST_SEND_ERROR':
       return 'REPLICA_UNAVAILABLE';
     default:
-      return codeOfConnection(code) ?? byStatus(status);
-  }
-}
-
-/** Where the answer has no code that we know: from what stands between us and Azure. */
-function byStatus(status: number | undefined): ErrorCode {
-  switch (status) {
-    case 401:
-      return 'REPLICA_UNAUTHENTICATED';
-    case 403:
-      return 'REPLICA_PERMISSION_DENIED';
-    case 405:
-    case 501:
-      return 'REPLICA_UNSUPPORTED';
-    case 412:
-      return 'REPLICA_CONFLICT';
-    case 416:
-      return 'REPLICA_RANGE';
-    case 429:
-    case 503:
-      return 'REPLICA_RATE_LIMITED';
-    case 507:
-      return 'REPLICA_FULL';
-    case 408:
-    case 500:
-    case 502:
-    case 504:
-      return 'REPLICA_UNAVAILABLE';
-    case undefined:
-    default:
-      // An unknown refusal must be seen, not repeated.
-      return 'REPLICA_UNKNOWN';
+      return codeOfConnection(code) ?? codeOfStatus(status);
   }
 }

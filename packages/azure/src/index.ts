@@ -1,8 +1,8 @@
 /** Replicas in containers of Azure Blob Storage. */
 
 import { defineBackend, type Backend } from '@sluice/core/backend';
+import { connect } from './client.ts';
 import { configFromURL, parseConfig, type AzureConfig } from './config.ts';
-import { connect } from './destination.ts';
 
 export type { AzureConfig } from './config.ts';
 

@@ -8,10 +8,15 @@
  */
 
 import { createHash, randomBytes } from 'node:crypto';
-import { openParts, partSizeFor, sendParts, type LTXBody } from '@sluice/core/backend';
+import {
+  formatTimestamp,
+  sendInParts,
+  sendWhole,
+  type KeyedUpload,
+  type KeyedUploaded,
+} from '@sluice/core/backend';
 import type { AccessTier } from './config.ts';
-import { versionOf } from './blobs.ts';
-import { request, type Place, type Request } from './place.ts';
+import { request, TIMESTAMP, versionOf, type Container } from './container.ts';
 
 /** Azure commits no more. */
 const BLOCKS_MAX = 50_000;
@@ -21,100 +26,72 @@ const BLOCKS_MAX = 50_000;
  */
 const BLOCK_ID_BYTES = 64;
 
-export interface Upload extends Request {
-  readonly key: string;
-  readonly body: Pick<LTXBody, 'sizeBytes' | 'open'>;
-  readonly metadata: Readonly<Record<string, string>>;
-  readonly conditions: { readonly ifNoneMatch?: '*'; readonly ifMatch?: string };
-  readonly tier: AccessTier | undefined;
-}
-
-export interface Uploaded {
-  readonly version: string;
-  /** By the server's clock. */
-  readonly modifiedAt: Date;
-}
-
 interface Answer {
   readonly etag?: string | undefined;
   readonly lastModified?: Date | undefined;
 }
 
 /** LTX_TRUNCATED or LTX_INVALID where the body has another size than it said. */
-export async function upload(place: Place, of: Upload): Promise<Uploaded> {
-  place.work.check(of.signal);
-  const isSmall = of.body.sizeBytes <= place.config.blockSizeBytes;
-  const { etag, lastModified } = isSmall ? await put(place, of) : await stage(place, of);
-  return { version: versionOf(etag), modifiedAt: lastModified ?? new Date() };
+export async function upload(container: Container, of: KeyedUpload): Promise<KeyedUploaded> {
+  const isSmall = of.body.sizeBytes <= container.config.blockSizeBytes;
+  const { etag, lastModified } = await (isSmall
+    ? sendWhole(container, of, (bytes) => put(container, of, bytes))
+    : stage(container, of));
+  const modifiedAt = lastModified ?? new Date();
+  return { version: versionOf(etag), modifiedAt, createdAt: of.createdAt };
 }
 
-async function put(place: Place, of: Upload): Promise<Answer> {
-  const { sizeBytes } = of.body;
-  const giveBack = await place.budget.take(sizeBytes, [of.signal, place.work.closing]);
-  try {
-    const bytes = await readWhole(place, of);
-    return await request(place, of, 'settle', (container, abortSignal) =>
-      container.getBlockBlobClient(of.key).upload(bytes, bytes.byteLength, {
-        ...optionsOf(of),
-        transactionalContentMD5: md5(bytes),
-        abortSignal,
-      }),
-    );
-  } finally {
-    giveBack();
-  }
+async function put(container: Container, of: KeyedUpload, bytes: Uint8Array): Promise<Answer> {
+  return await request(container, of, 'settle', (client, abortSignal) =>
+    client.getBlockBlobClient(of.key).upload(bytes, bytes.byteLength, {
+      ...optionsOf(container, of),
+      transactionalContentMD5: md5(bytes),
+      abortSignal,
+    }),
+  );
 }
 
-async function readWhole({ work }: Place, of: Upload): Promise<Uint8Array> {
-  const reader = openParts(of.body, of.what, of.signal, work.closing);
-  try {
-    return await reader.next(of.body.sizeBytes);
-  } finally {
-    await reader.close();
-  }
-}
-
-async function stage(place: Place, of: Upload): Promise<Answer> {
-  const { budget, config, work } = place;
-  const { sizeBytes } = of.body;
+async function stage(container: Container, of: KeyedUpload): Promise<Answer> {
+  const limits = { partSizeBytes: container.config.blockSizeBytes, partsMax: BLOCKS_MAX };
   const idOf = blockIDs();
-  const parts = {
-    reader: openParts(of.body, of.what, of.signal, work.closing),
-    sizeBytes,
-    partBytes: partSizeFor(sizeBytes, config.blockSizeBytes, BLOCKS_MAX),
-    budget,
-    signals: [of.signal, work.closing],
-  };
-  const ids = await sendParts(parts, async (bytes, index, signal) => {
+  const ids = await sendInParts(container, limits, of, async (bytes, index, signal) => {
     const id = idOf(index);
-    await request(place, { what: of.what, signal }, 'cut', (container, abortSignal) =>
-      container.getBlockBlobClient(of.key).stageBlock(id, bytes, bytes.byteLength, {
+    await request(container, { what: of.what, signal }, 'cut', (client, abortSignal) =>
+      client.getBlockBlobClient(of.key).stageBlock(id, bytes, bytes.byteLength, {
         transactionalContentMD5: md5(bytes),
         abortSignal,
       }),
     );
     return id;
   });
-  return await request(place, of, 'settle', (container, abortSignal) =>
-    container.getBlockBlobClient(of.key).commitBlockList(ids, { ...optionsOf(of), abortSignal }),
+  const options = optionsOf(container, of);
+  return await request(container, of, 'settle', (client, abortSignal) =>
+    client.getBlockBlobClient(of.key).commitBlockList(ids, { ...options, abortSignal }),
   );
 }
 
 interface UploadOptions {
-  readonly conditions: Upload['conditions'];
+  readonly conditions: { readonly ifNoneMatch?: '*'; readonly ifMatch?: string };
   readonly metadata: Record<string, string>;
   readonly blobHTTPHeaders: { readonly blobContentType: string };
   readonly tier?: AccessTier;
 }
 
-/** As Litestream has them, but for the tier. */
-function optionsOf({ conditions, metadata, tier }: Upload): UploadOptions {
-  return {
-    conditions,
-    metadata: { ...metadata },
+/** As Litestream has them, but for the tier, which is for files: the rest is small and read often. */
+function optionsOf({ config }: Container, { createdAt, condition }: KeyedUpload): UploadOptions {
+  const shared = {
+    conditions: conditionsOf(condition),
     blobHTTPHeaders: { blobContentType: 'application/octet-stream' },
-    ...(tier !== undefined && { tier }),
   };
+  if (createdAt === undefined) return { ...shared, metadata: {} };
+  const tier = config.accessTier;
+  const metadata = { [TIMESTAMP]: formatTimestamp(createdAt) };
+  return { ...shared, metadata, ...(tier !== undefined && { tier }) };
+}
+
+function conditionsOf(condition: KeyedUpload['condition']): UploadOptions['conditions'] {
+  if (condition === undefined) return {};
+  return condition === 'if-absent' ? { ifNoneMatch: '*' } : { ifMatch: condition.version };
 }
 
 /** Of this upload only: two writers of one name do not mix their blocks. */

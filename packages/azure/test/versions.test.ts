@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { versionOf } from '../src/blobs.ts';
+import { versionOf } from '../src/container.ts';
 
 test('a version is the same in a header, with quotes, and in a listing, without', () => {
   expect(versionOf('0x8DCAFE')).toBe('"0x8DCAFE"');

@@ -62,12 +62,32 @@ export { compareFiles } from './replica/checked.ts';
 export { codeOfConnection } from './replica/connection-code.ts';
 export { OBJECT_BYTES_MAX } from './replica/conflict.ts';
 export { describeFile, describeReplica } from './replica/describe.ts';
+export { keyedDestination } from './replica/keyed-destination.ts';
+export { versionChanged } from './replica/keyed-opening.ts';
+export type {
+  KeyFailure,
+  KeyedBatches,
+  KeyedCall,
+  KeyedCopied,
+  KeyedDeletion,
+  KeyedListing,
+  KeyedObject,
+  KeyedOpening,
+  KeyedPage,
+  KeyedPaging,
+  KeyedStore,
+  KeyedUpload,
+  KeyedUploaded,
+} from './replica/keyed-store.ts';
+export { rangeHeader, sizeOfContentRange } from './replica/http-range.ts';
 export {
-  KeyedObjects,
-  type KeyedCall,
-  type KeyedObject,
-  type KeyedStore,
-} from './replica/keyed-objects.ts';
+  codeOfStatus,
+  readRetryAfter,
+  errorOfRefusal,
+  textOf,
+  type Refusal,
+  type RefusalMeaning,
+} from './replica/http-refusal.ts';
 export { Limiter } from './replica/limit.ts';
 export {
   ASIDE_SUFFIX,
@@ -86,8 +106,9 @@ export { MemoryStore } from './replica/memory-place.ts';
 export { storeDestination, type ObjectStore, type StoredKey } from './replica/object-store.ts';
 export { readBytes } from './replica/read-bytes.ts';
 export { wrapDestination, type WrappedDestination, type WrapOptions } from './replica/wrap.ts';
-export { openParts, PartReader, partSizeFor } from './replica/part-reader.ts';
-export { sendParts, type PartsToSend } from './replica/send-parts.ts';
+export { openParts, PartReader } from './replica/part-reader.ts';
+export { sendInParts, sendWhole, type PartLimits, type Sending } from './replica/send-body.ts';
+export { bytesOfStream, type StreamOptions } from './replica/stream-bytes.ts';
 export { untilAborted } from './replica/until-aborted.ts';
 export { formatTimestamp, parseTimestamp } from './replica/timestamp.ts';
 export { Work, type RequestOptions, type WhenAborted } from './replica/work.ts';
@@ -98,4 +119,5 @@ export { nearest } from './config/nearest.ts';
 export { ConfigReader, type NumberLimits } from './config/reader.ts';
 export { sameConfig } from './config/same.ts';
 export { isSecret, secret, type Secret } from './config/secret.ts';
+export { parseEndpoint, withKeysOfURL } from './config/url-input.ts';
 export { keysOfQuery } from './config/url-query.ts';

@@ -55,6 +55,9 @@ interface Received {
   readonly data: Readable;
 }
 
+/** Where Litestream keeps the time of a file: in the object's metadata. */
+export const TIMESTAMP = 'litestream-timestamp';
+
 /** An object as answers of JSON tell of it. 64-bit numbers are text. */
 export interface ObjectResource {
   readonly name?: string;
@@ -143,8 +146,7 @@ export class Bucket {
     }
   }
 
-  async close(): Promise<void> {
-    await this.work.close();
+  close(): void {
     this.#agent.destroy();
   }
 

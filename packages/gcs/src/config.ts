@@ -15,12 +15,11 @@
  */
 
 import { createPrivateKey } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import {
   ConfigReader,
-  messageOf,
+  parseEndpoint,
   rootOfURLPath,
-  secret,
+  withKeysOfURL,
   type ParsedConfig,
   type Secret,
 } from '@sluice/core/backend';
@@ -44,11 +43,13 @@ const PART_BYTES_MAX = 512 * MIB;
 
 /** CONFIG_INVALID with all issues. */
 export function parseConfig(input: unknown): ParsedConfig<GCSConfig> {
-  const reader = new ConfigReader('gs', withURL(input));
+  const reader = new ConfigReader('gs', withKeysOfURL(input, readURL));
   reader.ignore('name');
   reader.oneOf('type', ['gs', 'gcs']);
   const url = reader.string('url');
-  if (url !== undefined && !isOurs(url)) reader.issue('url', 'must begin with gs://');
+  if (url !== undefined && readURL(url) === undefined) {
+    reader.issue('url', 'must begin with gs://');
+  }
   const bucket = reader.requiredString('bucket');
   if (/[/\s]/.test(bucket)) reader.issue('bucket', 'is a name, without slashes or blanks');
   const config: GCSConfig = {
@@ -67,25 +68,14 @@ export function parseConfig(input: unknown): ParsedConfig<GCSConfig> {
 
 /** The input that YAML would give. A URL that is not right becomes an issue of `parseConfig`. */
 export function configFromURL(url: URL): unknown {
-  return inputFromURL(url.href);
+  return readURL(url.href);
 }
 
-type Input = Record<string, unknown>;
-
-/** What `url` says, where keys of their own do not say otherwise. */
-function withURL(input: unknown): unknown {
-  if (typeof input !== 'object' || input === null || !('url' in input)) return input;
-  const { url } = input;
-  return typeof url === 'string' && isOurs(url) ? { ...inputFromURL(url), ...input } : input;
-}
-
-function isOurs(text: string): boolean {
-  return /^g(c)?s:\/\//i.test(text);
-}
-
-function inputFromURL(text: string): Input {
-  const [, bucket = '', pathname = '', query = ''] =
-    /^[a-z]+:\/\/([^/?#]*)([^?#]*)(?:\?([^#]*))?/i.exec(text) ?? [];
+/** Undefined for one that is not ours. */
+function readURL(text: string): Record<string, unknown> | undefined {
+  const parts = /^gc?s:\/\/([^/?#]*)([^?#]*)(?:\?([^#]*))?/i.exec(text);
+  if (parts === null) return undefined;
+  const [, bucket = '', pathname = '', query = ''] = parts;
   // A percent sign that encodes nothing stands for itself.
   const path = rootOfURLPath(pathname.replaceAll(/%(?![0-9a-f]{2})/gi, '%25'));
   return {
@@ -109,9 +99,8 @@ function readPartSize(reader: ConfigReader): number {
 function readEndpoint(reader: ConfigReader): string | undefined {
   const text = reader.string('endpoint');
   if (text === undefined) return undefined;
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const isHost = url !== undefined && /^https?:$/.test(url.protocol) && url.pathname === '/';
-  if (isHost && url.search + url.hash + url.username + url.password === '') return url.origin;
+  const url = parseEndpoint(text);
+  if (url?.pathname === '/') return url.origin;
   // Not shown: somebody may have put a password into it.
   reader.issue('endpoint', 'must be http(s)://host, without a path or a password');
   return undefined;
@@ -124,20 +113,11 @@ function mayBeOverheard(endpoint: string | undefined): boolean {
 }
 
 function readCredentials(reader: ConfigReader): Secret | undefined {
-  reader.exclusive('credentials', 'credentials-file');
-  const given = reader.secret('credentials');
-  const file = reader.string('credentials-file');
-  const key = file === undefined ? 'credentials' : 'credentials-file';
-  try {
-    const json = file === undefined ? given?.reveal() : readFileSync(file, 'utf8');
-    if (json === undefined) return undefined;
-    const wrong = whatIsWrong(json);
-    if (wrong !== undefined) reader.issue(key, wrong);
-    return secret(json);
-  } catch (error) {
-    reader.issue(key, `cannot be read: ${messageOf(error)}`);
-    return undefined;
-  }
+  const given = reader.secretOrFile('credentials', 'credentials-file');
+  if (given === undefined) return undefined;
+  const wrong = whatIsWrong(given.secret.reveal());
+  if (wrong !== undefined) reader.issue(given.key, wrong);
+  return given.secret;
 }
 
 /** What a service account's key must have. */

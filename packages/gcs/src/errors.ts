@@ -1,6 +1,13 @@
 /** What Google Cloud Storage says, and what the network says, in our codes. */
 
-import { isError, ReplicationError, type ErrorCode } from '@sluice/core/backend';
+import {
+  errorOfRefusal,
+  isError,
+  readRetryAfter,
+  ReplicationError,
+  textOf,
+  type ErrorCode,
+} from '@sluice/core/backend';
 
 /** An answer that is not what was asked for. */
 export interface Refusal {
@@ -17,11 +24,11 @@ export function refusalToError(refusal: Refusal, what: string): ReplicationError
   const { status } = refusal;
   const { reason, message } = readBody(refusal.body);
   const code = classify(refusal, reason, message);
-  const said = [reason, message.replace(/\.$/, '')].filter((part) => part !== '').join(': ');
-  return new ReplicationError(
-    code,
-    `${what}: ${said === '' ? 'refused' : said} (status ${status})${hintFor(code)}`,
-    { status, retryAfterMs: readRetryAfter(refusal.retryAfter) },
+  const said = reason === '' && message === '' ? 'refused' : message;
+  const retryAfterMs = readRetryAfter(refusal.retryAfter);
+  return errorOfRefusal(
+    { code: reason, message: said, status, requestID: undefined, retryAfterMs },
+    { what, code, hint: hintFor(code), filler: '' },
   );
 }
 
@@ -33,8 +40,12 @@ export function thrownToError(error: unknown, what: string): ReplicationError {
   // The SDK's error itself is not kept: it holds the request, and with it the token.
   const cause = new Error(message);
   if (name !== '') cause.name = name;
+  const hint = hintFor(code);
   const said = name === '' || message.includes(name) ? message : `${name}: ${message}`;
-  return new ReplicationError(code, `${what}: ${said}${hintFor(code)}`, { cause, status });
+  return new ReplicationError(code, `${what}: ${said}${hint === '' ? '' : `; ${hint}`}`, {
+    cause,
+    status,
+  });
 }
 
 interface ErrorBody {
@@ -51,7 +62,7 @@ function readBody(body: string): { reason: string; message: string } {
   try {
     const { error } = JSON.parse(body) as ErrorBody;
     const reason = error?.errors?.[0]?.reason;
-    return { reason: text(reason) ?? '', message: text(error?.message) ?? '' };
+    return { reason: textOf(reason) ?? '', message: textOf(error?.message) ?? '' };
   } catch {
     const isPage = /^\s*<(!doctype|html)/i.test(body);
     return { reason: '', message: isPage ? '' : body.trim().slice(0, TEXT_CHARS_MAX) };
@@ -113,9 +124,9 @@ function readThrown(error: unknown): { code: string; message: string; status: nu
   const inner = said.errors?.[0] ?? said.cause;
   const within = inner === undefined ? undefined : readThrown(inner);
   return {
-    code: text(said.code) ?? within?.code ?? '',
+    code: textOf(said.code) ?? within?.code ?? '',
     // Of a URL only the place: the rest may hold an upload's id, which lets anybody go on with it.
-    message: (text(said.message) ?? within?.message ?? String(error)).replaceAll(
+    message: (textOf(said.message) ?? within?.message ?? String(error)).replaceAll(
       /(https?:\/\/[^\s?]+)\?\S*/g,
       '$1',
     ),
@@ -144,25 +155,14 @@ function classifyThrown(name: string, message: string, status: number | undefine
 function hintFor(code: ErrorCode): string {
   switch (code) {
     case 'REPLICA_PERMISSION_DENIED':
-      return '; check the roles of these credentials on the bucket';
+      return 'check the roles of these credentials on the bucket';
     case 'REPLICA_UNAUTHENTICATED':
-      return '; check credentials, or GOOGLE_APPLICATION_CREDENTIALS and what else the SDK looks for';
+      return 'check credentials, or GOOGLE_APPLICATION_CREDENTIALS and what else the SDK looks for';
     case 'REPLICA_DESTINATION_NOT_FOUND':
-      return '; check bucket and endpoint';
+      return 'check bucket and endpoint';
     case 'REPLICA_HOST_UNTRUSTED':
-      return '; give its authority in NODE_EXTRA_CA_CERTS';
+      return 'give its authority in NODE_EXTRA_CA_CERTS';
     default:
       return '';
   }
-}
-
-/** Seconds, or a date. */
-function readRetryAfter(header: string | null | undefined): number | undefined {
-  if (header === undefined || header === null) return undefined;
-  const ms = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - Date.now();
-  return ms > 0 ? ms : undefined;
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }

@@ -2,53 +2,41 @@
 
 import {
   isError,
-  ReplicationError,
-  type AbortableOptions,
-  type ByteRange,
+  rangeHeader,
+  sizeOfContentRange,
+  versionChanged,
+  type KeyedOpening,
+  type OpenedObject,
 } from '@sluice/core/backend';
 import type { Answer, Bucket, Call } from './bucket.ts';
 import { thrownToError } from './errors.ts';
 import type { Hold } from './sockets.ts';
 
-export interface Opened {
-  readonly sizeBytes: number;
-  readonly modifiedAt: Date;
-  readonly version: string;
-  readonly body: AsyncIterable<Uint8Array>;
-}
-
-export interface ReadOptions extends AbortableOptions {
-  readonly range?: ByteRange | undefined;
-  readonly version?: string | undefined;
-}
-
 /** REPLICA_CHANGED when another version is there than the one that was asked for. */
-export async function openKey(
+export async function openObject(
   bucket: Bucket,
   key: string,
-  what: string,
-  options: ReadOptions,
-): Promise<Opened> {
-  const answer = await get(bucket, key, what, options);
+  opening: KeyedOpening,
+): Promise<OpenedObject> {
+  const answer = await get(bucket, key, opening);
   const { headers } = answer;
-  const total = /\/(\d+)$/.exec(headers.get('content-range') ?? '')?.[1];
   const version = headers.get('x-goog-generation') ?? '';
-  const sizeBytes = Number(total ?? headers.get('content-length') ?? 0);
-  const end = Math.min(options.range?.end ?? sizeBytes, sizeBytes);
-  const source = { bucket, key, what, options: { ...options, version } };
+  const sizeBytes =
+    sizeOfContentRange(headers.get('content-range')) ?? Number(headers.get('content-length') ?? 0);
+  const { start = 0, end = sizeBytes } = opening.range ?? {};
+  const source = { bucket, key, opening: { ...opening, version } };
   return {
     sizeBytes,
     modifiedAt: new Date(headers.get('last-modified') ?? 0),
     version,
-    body: new Body(source, answer, options.range?.start ?? 0, end).bytes(),
+    body: new Body(source, answer, start, Math.min(end, sizeBytes)).bytes(),
   };
 }
 
 async function get(
   bucket: Bucket,
   key: string,
-  what: string,
-  { range, version, signal }: ReadOptions,
+  { what, signal, range, version }: KeyedOpening,
 ): Promise<Answer> {
   const call: Call = {
     url: bucket.pathOf(key),
@@ -63,30 +51,20 @@ async function get(
   const status = range === undefined ? 200 : 206;
   const answer = await bucket.open(call, status).catch((error: unknown) => {
     if (!isError(error, 'REPLICA_CONFLICT')) throw error;
-    throw changed(what, error);
+    throw versionChanged(what, error);
   });
   const there = answer.headers.get('x-goog-generation') ?? '';
   if (version === undefined || there === version) return answer;
   // A server that does not heed the condition.
   answer.body.destroy();
   answer.hold.release();
-  throw changed(what);
-}
-
-function changed(what: string, cause?: unknown): ReplicationError {
-  return new ReplicationError('REPLICA_CHANGED', `${what}: it is another version now`, { cause });
-}
-
-/** Half open to closed. Core never asks for an empty range. */
-function rangeHeader({ start, end }: ByteRange): string {
-  return `bytes=${start}-${end === undefined ? '' : end - 1}`;
+  throw versionChanged(what);
 }
 
 interface Source {
   readonly bucket: Bucket;
   readonly key: string;
-  readonly what: string;
-  readonly options: ReadOptions;
+  readonly opening: KeyedOpening;
 }
 
 /** The bytes of one version, over one connection after another if it is parked in between. */
@@ -100,7 +78,7 @@ class Body {
 
   constructor(source: Source, answer: Answer, start: number, end: number) {
     this.#source = source;
-    this.#signals = [source.options.signal, source.bucket.work.closing];
+    this.#signals = [source.opening.signal, source.bucket.work.closing];
     this.#offset = start;
     this.#end = end;
     this.#connection = this.#adopt(answer);
@@ -123,7 +101,7 @@ class Body {
       }
     } catch (error) {
       this.#check();
-      throw thrownToError(error, this.#source.what);
+      throw thrownToError(error, this.#source.opening.what);
     } finally {
       this.#drop();
     }
@@ -148,12 +126,12 @@ class Body {
   }
 
   async #reopen(): Promise<Answer> {
-    const { bucket, key, what, options } = this.#source;
+    const { bucket, key, opening } = this.#source;
     const range = { start: this.#offset, end: this.#end };
-    return await get(bucket, key, what, { ...options, range });
+    return await get(bucket, key, { ...opening, range });
   }
 
   #check(): void {
-    this.#source.bucket.work.check(this.#source.options.signal);
+    this.#source.bucket.work.check(this.#source.opening.signal);
   }
 }

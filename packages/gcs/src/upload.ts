@@ -17,30 +17,16 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  formatTimestamp,
   isError,
   messageOf,
   openParts,
   ReplicationError,
-  type LTXBody,
+  type KeyedUpload,
+  type KeyedUploaded,
   type PartReader,
 } from '@sluice/core/backend';
-import type { Bucket, Call, ObjectResource } from './bucket.ts';
-
-export interface Upload {
-  readonly key: string;
-  readonly body: Pick<LTXBody, 'sizeBytes' | 'open'>;
-  readonly metadata: Readonly<Record<string, string>>;
-  /** 0: only where no object is there. undefined: in any case. */
-  readonly ifGenerationMatch: string | undefined;
-  readonly what: string;
-  readonly signal: AbortSignal | undefined;
-}
-
-export interface Uploaded {
-  readonly version: string;
-  /** By the server's clock. */
-  readonly modifiedAt: Date;
-}
+import { TIMESTAMP, type Bucket, type Call, type ObjectResource } from './bucket.ts';
 
 /** Tries to get one part there. Each part that arrives lets it count from one again. */
 const PART_ATTEMPTS_MAX = 5;
@@ -50,12 +36,11 @@ const PART_DELAY_MS_MAX = 30_000;
 const FIELDS = 'generation,timeCreated,size,md5Hash';
 
 /** LTX_TRUNCATED or LTX_INVALID where the body has another size than it said. */
-export async function upload(bucket: Bucket, of: Upload): Promise<Uploaded> {
+export async function upload(bucket: Bucket, of: KeyedUpload): Promise<KeyedUploaded> {
   const { work, budget, config } = bucket;
   const { sizeBytes } = of.body;
   const partBytes = Math.min(sizeBytes, config.partSizeBytes);
   const signals = [of.signal, work.closing];
-  work.check(of.signal);
   const giveBack = await budget.take(partBytes, signals);
   const reader = openParts(of.body, of.what, ...signals);
   try {
@@ -67,7 +52,11 @@ export async function upload(bucket: Bucket, of: Upload): Promise<Uploaded> {
   }
 }
 
-async function putWhole(bucket: Bucket, of: Upload, reader: PartReader): Promise<Uploaded> {
+async function putWhole(
+  bucket: Bucket,
+  of: KeyedUpload,
+  reader: PartReader,
+): Promise<KeyedUploaded> {
   const { sizeBytes } = of.body;
   const boundary = `sluice-${randomUUID()}`;
   const head = (md5Hash: string): string =>
@@ -102,19 +91,19 @@ const MD5_OF_NOTHING = createHash('md5').digest('base64');
 
 class Session {
   readonly #bucket: Bucket;
-  readonly #of: Upload;
+  readonly #of: KeyedUpload;
   readonly #reader: PartReader;
   readonly #md5 = createHash('md5');
   /** The server has forgotten bytes that we have no more, or has more than it was sent. */
   #isLost = false;
 
-  constructor(bucket: Bucket, of: Upload, reader: PartReader) {
+  constructor(bucket: Bucket, of: KeyedUpload, reader: PartReader) {
     this.#bucket = bucket;
     this.#of = of;
     this.#reader = reader;
   }
 
-  async put(): Promise<Uploaded> {
+  async put(): Promise<KeyedUploaded> {
     const url = await this.#begin();
     try {
       return await this.#putParts(url);
@@ -144,7 +133,7 @@ class Session {
     throw new ReplicationError('REPLICA_UNSUPPORTED', message);
   }
 
-  async #putParts(url: string): Promise<Uploaded> {
+  async #putParts(url: string): Promise<KeyedUploaded> {
     const { config, work } = this.#bucket;
     const { sizeBytes } = this.#of.body;
     const memory = Buffer.allocUnsafeSlow(config.partSizeBytes);
@@ -263,16 +252,22 @@ class Session {
   }
 }
 
-function resourceOf({ key, metadata }: Upload): ObjectResource {
-  return { name: key, ...(Object.keys(metadata).length > 0 && { metadata }) };
+function resourceOf({ key, createdAt }: KeyedUpload): ObjectResource {
+  if (createdAt === undefined) return { name: key };
+  return { name: key, metadata: { [TIMESTAMP]: formatTimestamp(createdAt) } };
 }
 
-function callOf({ config }: Bucket, of: Upload, uploadType: string): Call {
-  const { key, ifGenerationMatch, what, signal } = of;
+/** Generation 0 is that of an object that is not there. */
+function generationOf({ condition }: KeyedUpload): string | undefined {
+  return condition === 'if-absent' ? '0' : condition?.version;
+}
+
+function callOf({ config }: Bucket, of: KeyedUpload, uploadType: string): Call {
+  const { key, what, signal } = of;
   return {
     url: `/upload/storage/v1/b/${encodeURIComponent(config.bucket)}/o`,
     method: 'POST',
-    params: { uploadType, name: key, ifGenerationMatch, fields: FIELDS },
+    params: { uploadType, name: key, ifGenerationMatch: generationOf(of), fields: FIELDS },
     what,
     about: 'bucket',
     signal,
@@ -280,12 +275,17 @@ function callOf({ config }: Bucket, of: Upload, uploadType: string): Call {
 }
 
 /** REPLICA_UNAVAILABLE where the server has other bytes than were sent. */
-function toUploaded(object: ObjectResource, of: Upload, md5: string | undefined): Uploaded {
+function toUploaded(
+  object: ObjectResource,
+  of: KeyedUpload,
+  md5: string | undefined,
+): KeyedUploaded {
   const { generation = '', timeCreated, size, md5Hash } = object;
   const isOther = md5 !== undefined && md5Hash !== undefined && md5Hash !== md5;
   if (isOther || (size !== undefined && Number(size) !== of.body.sizeBytes)) {
     const message = `${of.what}: the server has other bytes than were sent (${size} bytes, MD5 ${md5Hash})`;
     throw new ReplicationError('REPLICA_UNAVAILABLE', message);
   }
-  return { version: generation, modifiedAt: new Date(timeCreated ?? Date.now()) };
+  const modifiedAt = new Date(timeCreated ?? Date.now());
+  return { version: generation, modifiedAt, createdAt: of.createdAt };
 }

@@ -1,13 +1,26 @@
-/** What the parts of one destination share. */
+/** One bucket: what its requests share, how one is sent, and what each object is written with. */
 
-import type { S3Client } from '@aws-sdk/client-s3';
-import type { Budget, Logger, Work } from '@sluice/core/backend';
+import { createHash } from 'node:crypto';
+import type {
+  $Command,
+  S3Client,
+  S3ClientResolvedConfig,
+  ServiceInputTypes,
+  ServiceOutputTypes,
+} from '@aws-sdk/client-s3';
+import type {
+  Budget,
+  KeyedCall,
+  Logger,
+  ReplicationError,
+  WhenAborted,
+  Work,
+} from '@sluice/core/backend';
 import type { S3Config } from './config.ts';
+import { toReplicationError } from './errors.ts';
 import type { Preset } from './presets.ts';
 
 export interface Bucket {
-  /** "s3://bucket" */
-  readonly name: string;
   readonly client: S3Client;
   /** Loaded when the first destination connects: it takes longer than all else at a start. */
   readonly sdk: typeof import('@aws-sdk/client-s3');
@@ -16,4 +29,77 @@ export interface Bucket {
   readonly logger: Logger;
   readonly work: Work;
   readonly budget: Budget;
+}
+
+/** One request. Rethrows an abort's reason untouched; gives everything else a code. */
+export async function request<Answer>(
+  { work }: Bucket,
+  whenAborted: WhenAborted,
+  { what, signal }: KeyedCall,
+  begin: (cut: AbortSignal) => Promise<Answer>,
+): Promise<Answer> {
+  const toError = (error: unknown): ReplicationError => toReplicationError(error, what);
+  return await work.request({ signals: [signal], whenAborted, toError }, begin);
+}
+
+type Command<Input extends ServiceInputTypes, Output extends ServiceOutputTypes> = $Command<
+  Input,
+  Output,
+  S3ClientResolvedConfig,
+  ServiceInputTypes,
+  ServiceOutputTypes
+>;
+
+export async function send<Input extends ServiceInputTypes, Output extends ServiceOutputTypes>(
+  bucket: Bucket,
+  command: Command<Input, Output>,
+  whenAborted: WhenAborted,
+  call: KeyedCall,
+): Promise<Output> {
+  return await request(bucket, whenAborted, call, (abortSignal) =>
+    bucket.client.send(command, { abortSignal }),
+  );
+}
+
+interface CustomerKey {
+  SSECustomerAlgorithm: 'AES256';
+  SSECustomerKey: string;
+  SSECustomerKeyMD5: string;
+}
+
+/** The customer's key, where one is configured: it goes along with each read and each write. */
+export function customerKey({ config }: Bucket): CustomerKey | undefined {
+  const key = config.sseCustomerKey?.reveal();
+  if (key === undefined) return undefined;
+  return {
+    SSECustomerAlgorithm: 'AES256',
+    SSECustomerKey: key,
+    SSECustomerKeyMD5: md5(Buffer.from(key, 'base64')),
+  };
+}
+
+interface Storage extends Partial<CustomerKey> {
+  StorageClass?: 'STANDARD';
+  ServerSideEncryption?: 'aws:kms';
+  SSEKMSKeyId?: string;
+}
+
+/** Of new objects: class and encryption. */
+export function storage(bucket: Bucket): Storage {
+  const { storageClass, sseKMSKeyID } = bucket.config;
+  return {
+    // Providers have classes of their own; the SDK's type knows those of AWS only.
+    ...(storageClass !== undefined && { StorageClass: storageClass as 'STANDARD' }),
+    ...(sseKMSKeyID !== undefined && { ServerSideEncryption: 'aws:kms', SSEKMSKeyId: sseKMSKeyID }),
+    ...customerKey(bucket),
+  };
+}
+
+/** Where the payload is not signed, Content-MD5 vouches for the bytes: some server must refuse half of them. */
+export function contentMD5({ config }: Bucket, bytes: Uint8Array): { ContentMD5?: string } {
+  return config.signPayload ? {} : { ContentMD5: md5(bytes) };
+}
+
+function md5(bytes: Uint8Array): string {
+  return createHash('md5').update(bytes).digest('base64');
 }

@@ -1,129 +1,182 @@
-/** The LTX files of one replica in a bucket. */
+/** A bucket with one set of credentials: what its requests are. Core makes replicas of them. */
 
+import type { Readable } from 'node:stream';
 import {
-  allLevelsPrefix,
-  describeFile,
-  describeReplica,
-  formatTimestamp,
-  keyOf,
-  levelPrefix,
-  parseKey,
+  Budget,
+  bytesOfStream,
+  keyedDestination,
+  rangeHeader,
   ReplicationError,
-  startAfterKey,
-  type AbortableOptions,
-  type FileFailure,
-  type ListOptions,
-  type LTXBody,
-  type LTXFileInfo,
-  type LTXFileRef,
-  type OpenedFile,
-  type OpenOptions,
-  type ReplicaClient,
-  type WriteOptions,
+  sizeOfContentRange,
+  Work,
+  type ConnectContext,
+  type Destination,
+  type KeyedCall,
+  type KeyedCopied,
+  type KeyedDeletion,
+  type KeyedOpening,
+  type KeyedPage,
+  type KeyedPaging,
+  type KeyedStore,
+  type KeyFailure,
+  type OpenedObject,
 } from '@sluice/core/backend';
-import type { Bucket } from './bucket.ts';
-import { copyKey } from './copying.ts';
-import { deleteKeys } from './deleting.ts';
-import { listKeys } from './listing.ts';
-import { openKey } from './opening.ts';
+import { customerKey, send, storage, type Bucket } from './bucket.ts';
+import type { S3Config } from './config.ts';
+import { codeOfObject, toReplicationError } from './errors.ts';
+import { presetFor } from './presets.ts';
+import { makeClient } from './sdk.ts';
 import { upload } from './upload.ts';
 
-const LAYOUT = 'hex-level';
-/** Where Litestream keeps the time of a file: x-amz-meta-litestream-timestamp. */
-const TIMESTAMP = 'litestream-timestamp';
+/** DeleteObjects takes no more keys. */
+const DELETED_KEYS_MAX = 1_000;
+/** CopyObject copies no larger objects. */
+const COPY_BYTES_MAX = 5 * 1024 ** 3;
 
-export class S3Replica implements ReplicaClient {
-  readonly #bucket: Bucket;
-  readonly #root: string;
-  readonly #name: string;
+/** Sends nothing: what is not right is told by the first call. */
+export async function connect(config: S3Config, { logger }: ConnectContext): Promise<Destination> {
+  const sdk = await import('@aws-sdk/client-s3');
+  const name = `s3://${config.bucket}`;
+  const preset = presetFor(config.endpoint);
+  const client = makeClient(config, preset, sdk);
+  const work = new Work(name);
+  const budget = new Budget((config.partsAtOnce ?? preset.partsAtOnce) * config.partSizeBytes);
+  return keyedDestination(storeOf(name, { client, sdk, config, preset, logger, work, budget }));
+}
 
-  constructor(bucket: Bucket, root: string) {
-    this.#bucket = bucket;
-    this.#root = root;
-    this.#name = describeReplica(bucket.name, root);
-  }
+function storeOf(name: string, bucket: Bucket): KeyedStore {
+  const { client, preset, work } = bucket;
+  return {
+    name,
+    layout: 'hex-level',
+    capabilities: {
+      ranges: true,
+      ...(preset.conditions === 'honoured' && { ifAbsent: 'any-size' }),
+    },
+    work,
+    listPage: (call) => listPage(bucket, call),
+    open: (key, call) => openObject(bucket, key, call),
+    put: (of) => upload(bucket, of),
+    delete: (key, call) => deleteObject(bucket, key, call),
+    batches:
+      preset.deletes === 'one-by-one'
+        ? undefined
+        : {
+            keysMax: DELETED_KEYS_MAX,
+            delete: (keys, call) => deleteObjects(bucket, keys, call),
+          },
+    copy: (from, to, call) => copyObject(bucket, from, to, call),
+    close: () => client.destroy(),
+  };
+}
 
-  /** S3 lists in the order of bytes, and in fixed-width hex that is the order of TXIDs. */
-  async *listFiles(
-    level: number | 'all',
-    { from, signal }: ListOptions = {},
-  ): AsyncGenerator<LTXFileInfo, void, undefined> {
-    const what = `list level ${level} at ${this.#name}`;
-    const options =
-      level === 'all'
-        ? { prefix: allLevelsPrefix(LAYOUT, this.#root), signal }
-        : { prefix: levelPrefix(LAYOUT, this.#root, level), signal, ...this.#startAt(level, from) };
-    for await (const { key, sizeBytes, modifiedAt } of listKeys(this.#bucket, what, options)) {
-      const file = parseKey(LAYOUT, this.#root, key);
-      if (file === undefined || (from !== undefined && file.minTXID < from)) continue;
-      yield { ...file, sizeBytes, modifiedAt };
-    }
-  }
+async function listPage(bucket: Bucket, call: KeyedPaging): Promise<KeyedPage> {
+  const { startAfter, pageToken } = call;
+  const command = new bucket.sdk.ListObjectsV2Command({
+    Bucket: bucket.config.bucket,
+    Prefix: call.prefix,
+    // S3 knows no start that is an object's own key: those listings are short.
+    ...(startAfter !== undefined && { StartAfter: startAfter }),
+    ...(pageToken !== undefined && { ContinuationToken: pageToken }),
+  });
+  const page = await send(bucket, command, 'cut', call);
+  const { Contents = [], IsTruncated, NextContinuationToken } = page;
+  return {
+    objects: Contents.flatMap(({ Key, Size = 0, LastModified = new Date(0), ETag = '' }) =>
+      Key === undefined
+        ? []
+        : [{ key: Key, sizeBytes: Size, modifiedAt: LastModified, version: ETag }],
+    ),
+    nextPageToken: IsTruncated === true ? NextContinuationToken : undefined,
+  };
+}
 
-  async openFile(file: LTXFileRef, options: OpenOptions = {}): Promise<OpenedFile> {
-    const what = `open ${describeFile(file)} at ${this.#name}`;
-    const { sizeBytes, version, body } = await openKey(
-      this.#bucket,
-      this.#keyOf(file),
-      what,
-      options,
+async function openObject(bucket: Bucket, key: string, call: KeyedOpening): Promise<OpenedObject> {
+  const { what, signal, range, version } = call;
+  const command = new bucket.sdk.GetObjectCommand({
+    Bucket: bucket.config.bucket,
+    Key: key,
+    ...(range !== undefined && { Range: rangeHeader(range) }),
+    ...(version !== undefined && { IfMatch: version }),
+    ...customerKey(bucket),
+  });
+  const answer = await send(bucket, command, 'cut', call);
+  const stream = answer.Body as Readable;
+  const total = sizeOfContentRange(answer.ContentRange);
+  if (range !== undefined && total === undefined) {
+    stream.destroy();
+    throw new ReplicationError(
+      'REPLICA_UNSUPPORTED',
+      `${what}: the server answers with the whole object where a range was asked for`,
     );
-    return { sizeBytes, version, body };
   }
+  const toError = (error: unknown): ReplicationError => toReplicationError(error, what);
+  return {
+    sizeBytes: total ?? answer.ContentLength ?? 0,
+    modifiedAt: answer.LastModified ?? new Date(0),
+    version: answer.ETag ?? '',
+    body: bytesOfStream(stream, { work: bucket.work, signal, toError }),
+  };
+}
 
-  async writeFile(
-    file: LTXFileRef,
-    body: LTXBody,
-    { condition = 'none', signal }: WriteOptions = {},
-  ): Promise<LTXFileInfo> {
-    const { modifiedAt } = await upload(this.#bucket, {
-      key: this.#keyOf(file),
-      body,
-      metadata: { [TIMESTAMP]: formatTimestamp(body.createdAt) },
-      condition: condition === 'if-absent' ? { IfNoneMatch: '*' } : {},
-      what: `write ${describeFile(file)} to ${this.#name}`,
-      signal,
-    });
-    return { ...file, sizeBytes: body.sizeBytes, modifiedAt };
-  }
+async function deleteObject(bucket: Bucket, key: string, call: KeyedDeletion): Promise<void> {
+  const command = new bucket.sdk.DeleteObjectCommand({
+    Bucket: bucket.config.bucket,
+    Key: key,
+    ...(call.version !== undefined && { IfMatch: call.version }),
+  });
+  await send(bucket, command, 'settle', call);
+}
 
-  async deleteFiles(
-    files: readonly LTXFileRef[],
-    { signal }: AbortableOptions = {},
-  ): Promise<void> {
-    const what = `delete ${files.length} files at ${this.#name}`;
-    const byKey = new Map(files.map((file) => [this.#keyOf(file), describeFile(file)]));
-    this.#bucket.work.check(signal);
-    const failed = await deleteKeys(this.#bucket, [...byKey.keys()], { what, signal });
-    const failures = failed.map(({ key, code, message }): FileFailure => ({
-      file: byKey.get(key) ?? key,
-      code,
-      message,
-    }));
-    const [first] = failures;
-    if (first === undefined) return;
-    // Where a whole request failed, its message is that of each file in it.
-    const of = first.message?.startsWith(what) === true ? '' : `${first.file}: `;
-    const said = first.message?.replace(`${what}: `, '') ?? first.code;
-    const message = `${what}: ${failures.length} may still be there; ${of}${said}`;
-    throw new ReplicationError(first.code, message, { failures });
-  }
+async function deleteObjects(
+  bucket: Bucket,
+  keys: readonly string[],
+  call: KeyedCall,
+): Promise<KeyFailure[]> {
+  const command = new bucket.sdk.DeleteObjectsCommand({
+    Bucket: bucket.config.bucket,
+    // Quiet: keys that are gone need not come back.
+    Delete: { Objects: keys.map((Key) => ({ Key })), Quiet: true },
+  });
+  const { Errors = [] } = await send(bucket, command, 'settle', call);
+  return Errors.flatMap(({ Key = '', Code = 'failed', Message = '' }) => {
+    const code = codeOfObject(Code);
+    return code === 'REPLICA_NOT_FOUND' ? [] : [{ key: Key, code, message: `${Code}: ${Message}` }];
+  });
+}
 
-  async copyFile(
-    from: LTXFileRef,
-    to: LTXFileRef,
-    { signal }: AbortableOptions = {},
-  ): Promise<LTXFileInfo> {
-    const what = `copy ${describeFile(from)} to ${describeFile(to)} at ${this.#name}`;
-    const keys = [this.#keyOf(from), this.#keyOf(to)] as const;
-    return { ...to, ...(await copyKey(this.#bucket, ...keys, { what, signal })) };
+/** REPLICA_UNSUPPORTED for more than 5 GiB. Metadata go along. */
+async function copyObject(
+  bucket: Bucket,
+  from: string,
+  to: string,
+  call: KeyedCall,
+): Promise<KeyedCopied> {
+  const { sdk, config } = bucket;
+  const key = customerKey(bucket);
+  const head = new sdk.HeadObjectCommand({ Bucket: config.bucket, Key: from, ...key });
+  const { ContentLength: sizeBytes = 0, ETag } = await send(bucket, head, 'cut', call);
+  if (sizeBytes > COPY_BYTES_MAX) {
+    const message = `${call.what}: ${sizeBytes} bytes, and S3 copies ${COPY_BYTES_MAX} at most`;
+    throw new ReplicationError('REPLICA_UNSUPPORTED', message);
   }
+  const copy = new sdk.CopyObjectCommand({
+    Bucket: config.bucket,
+    Key: to,
+    CopySource: copySource(config.bucket, from),
+    ...(ETag !== undefined && { CopySourceIfMatch: ETag }), // so that the size is this one's
+    ...storage(bucket),
+    ...(key !== undefined && {
+      CopySourceSSECustomerAlgorithm: key.SSECustomerAlgorithm,
+      CopySourceSSECustomerKey: key.SSECustomerKey,
+      CopySourceSSECustomerKeyMD5: key.SSECustomerKeyMD5,
+    }),
+  });
+  const { CopyObjectResult } = await send(bucket, copy, 'settle', call);
+  return { sizeBytes, modifiedAt: CopyObjectResult?.LastModified ?? new Date() };
+}
 
-  #startAt(level: number, from: ListOptions['from']): { startAfter?: string } {
-    return from === undefined ? {} : { startAfter: startAfterKey(LAYOUT, this.#root, level, from) };
-  }
-
-  #keyOf(file: LTXFileRef): string {
-    return keyOf(LAYOUT, this.#root, file);
-  }
+function copySource(bucket: string, key: string): string {
+  const place = bucket.startsWith('arn:') ? `${bucket}/object/${key}` : `${bucket}/${key}`;
+  return place.split('/').map(encodeURIComponent).join('/');
 }

@@ -28,8 +28,14 @@
  */
 
 import { createHash } from 'node:crypto';
-import fs from 'node:fs';
-import { ConfigReader, secret, type ParsedConfig, type Secret } from '@sluice/core/backend';
+import {
+  ConfigReader,
+  parseEndpoint,
+  secret,
+  withKeysOfURL,
+  type ParsedConfig,
+  type Secret,
+} from '@sluice/core/backend';
 import { inputFromURL } from './url.ts';
 
 export interface S3Config {
@@ -66,10 +72,13 @@ const CUSTOMER_KEY_BYTES = 32;
 
 /** CONFIG_INVALID with all issues. */
 export function parseConfig(input: unknown): ParsedConfig<S3Config> {
-  const reader = new ConfigReader('s3', withURL(input));
+  const reader = new ConfigReader('s3', withKeysOfURL(input, readURL));
   reader.ignore('name');
   reader.oneOf('type', ['s3']);
-  checkURL(reader);
+  const url = reader.string('url');
+  if (url !== undefined && readURL(url) === undefined) {
+    reader.issue('url', 'must begin with s3://');
+  }
   const bucket = reader.requiredString('bucket');
   const path = reader.string('path') ?? '';
   const config: S3Config = {
@@ -99,30 +108,16 @@ export function configFromURL(url: URL): unknown {
   return inputFromURL(url.href);
 }
 
-/** What `url` says, where keys of their own do not say otherwise. */
-function withURL(input: unknown): unknown {
-  if (typeof input !== 'object' || input === null || !('url' in input)) return input;
-  const { url } = input;
-  if (typeof url !== 'string' || !isS3URL(url)) return input;
-  return { ...inputFromURL(url), ...input };
-}
-
-function checkURL(reader: ConfigReader): void {
-  const url = reader.string('url');
-  if (url !== undefined && !isS3URL(url)) reader.issue('url', 'must begin with s3://');
-}
-
-function isS3URL(text: string): boolean {
-  return /^s3:\/\//i.test(text);
+function readURL(text: string): ReturnType<typeof inputFromURL> | undefined {
+  return /^s3:\/\//i.test(text) ? inputFromURL(text) : undefined;
 }
 
 function readEndpoint(reader: ConfigReader): string | undefined {
   const text = reader.string('endpoint');
   if (text === undefined) return undefined;
   const full = /^https?:\/\//i.test(text) ? text : `${schemeFor(text)}://${text}`;
-  const url = URL.canParse(full) ? new URL(full) : undefined;
-  const isHost = url !== undefined && url.pathname === '/' && url.search === '' && url.hash === '';
-  if (isHost && url.username === '' && url.password === '') return url.origin;
+  const url = parseEndpoint(full);
+  if (url?.pathname === '/') return url.origin;
   // Not shown: somebody may have put a password into it.
   reader.issue('endpoint', 'must be a host, or http(s)://host, without a path or a password');
   return undefined;
@@ -151,32 +146,18 @@ function readCredentials(
 }
 
 function readCustomerKey(reader: ConfigReader): Secret | undefined {
-  reader.exclusive('sse-customer-key', 'sse-customer-key-path');
-  const given = reader.secret('sse-customer-key');
-  const file = reader.string('sse-customer-key-path');
+  const given = reader.secretOrFile('sse-customer-key', 'sse-customer-key-path');
   const md5 = reader.string('sse-customer-key-md5');
-  const source = file === undefined ? 'sse-customer-key' : 'sse-customer-key-path';
-  const key = file === undefined ? given : readKeyFile(reader, file);
-  if (key === undefined) return undefined;
-  const bytes = Buffer.from(key.reveal(), 'base64');
+  if (given === undefined) return undefined;
+  const bytes = Buffer.from(given.secret.reveal(), 'base64');
   if (bytes.byteLength !== CUSTOMER_KEY_BYTES) {
     const had = `${bytes.byteLength} bytes when read as base64`;
-    reader.issue(source, `has ${had}: it must be ${CUSTOMER_KEY_BYTES}`);
+    reader.issue(given.key, `has ${had}: it must be ${CUSTOMER_KEY_BYTES}`);
   }
   if (md5 !== undefined && md5 !== createHash('md5').update(bytes).digest('base64')) {
     reader.issue('sse-customer-key-md5', 'is not that of the key');
   }
   return secret(bytes.toString('base64'));
-}
-
-function readKeyFile(reader: ConfigReader, file: string): Secret | undefined {
-  try {
-    return secret(fs.readFileSync(file, 'utf8').trim());
-  } catch (error) {
-    const said = error instanceof Error ? error.message : String(error);
-    reader.issue('sse-customer-key-path', `cannot be read: ${said}`);
-    return undefined;
-  }
 }
 
 function checkEncryption(reader: ConfigReader, config: S3Config): void {

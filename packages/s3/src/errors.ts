@@ -1,27 +1,30 @@
 /** What S3 says, and what the network says, in our codes. */
 
-import { codeOfConnection, ReplicationError, type ErrorCode } from '@sluice/core/backend';
+import {
+  codeOfConnection,
+  codeOfStatus,
+  errorOfRefusal,
+  readRetryAfter,
+  textOf,
+  type ErrorCode,
+  type Refusal,
+  type ReplicationError,
+} from '@sluice/core/backend';
 
 /** Gives an error of the SDK a code. `what` says what was done, to what. */
 export function toReplicationError(error: unknown, what: string): ReplicationError {
   const answer = readAnswer(error);
   const code = classify(answer.code, answer.status);
   const hint = hintFor(code, answer);
-  return new ReplicationError(code, `${what}: ${describe(answer)}${hint && `; ${hint}`}`, {
-    cause: causeOf(answer),
-    status: answer.status,
-    retryAfterMs: answer.retryAfterMs,
-  });
+  return errorOfRefusal(answer, { what, code, hint, filler: NAMELESS });
 }
+
+/** The SDK's name of an answer without a body. */
+const NAMELESS = 'UnknownError';
 
 /** The code of one object's failure in DeleteObjects. */
 export function codeOfObject(code: string | undefined): ErrorCode {
   return classify(code ?? '', undefined);
-}
-
-/** Whether the server does not know the operation at all. */
-export function isNotImplemented(error: ReplicationError): boolean {
-  return error.status === 501 || error.status === 405;
 }
 
 /** The region of the bucket, where an answer that refuses another one names it. */
@@ -29,15 +32,8 @@ export function regionNamedBy(error: unknown): string | undefined {
   return readAnswer(error).region;
 }
 
-/** What is known of a failed request, and all that we keep of it. */
-interface Answer {
-  /** "NoSuchKey" of S3, "ECONNREFUSED" of the system, a class name of the SDK. */
-  readonly code: string;
-  readonly message: string;
-  readonly status: number | undefined;
-  readonly requestID: string | undefined;
+interface Answer extends Refusal {
   readonly region: string | undefined;
-  readonly retryAfterMs: number | undefined;
   /** How much further our clock is than the server's, where it was refused for that. */
   readonly skewMs: number | undefined;
 }
@@ -61,57 +57,27 @@ function readAnswer(error: unknown): Answer {
   const status = said.$metadata?.httpStatusCode;
   const headers = said.$response?.headers ?? {};
   const [first] = said.errors ?? [];
-  const system = text(said.code) ?? (first === undefined ? undefined : readAnswer(first).code);
-  const name = text(said.name) ?? '';
+  const system = textOf(said.code) ?? (first === undefined ? undefined : readAnswer(first).code);
+  const name = textOf(said.name) ?? '';
   return {
     // A name that is a status stands for an answer without a body.
     code: status === undefined && system !== undefined ? system : name,
-    message: text(said.message) ?? (first === undefined ? '' : readAnswer(first).message),
+    message: textOf(said.message) ?? (first === undefined ? '' : readAnswer(first).message),
     status,
     requestID: said.$metadata?.requestId,
-    region: headers['x-amz-bucket-region'] ?? text(said.Region),
+    region: headers['x-amz-bucket-region'] ?? textOf(said.Region),
     retryAfterMs: readRetryAfter(headers['retry-after']),
     skewMs: readSkew(said),
   };
 }
 
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-/** Seconds, or a date. */
-function readRetryAfter(header: string | undefined): number | undefined {
-  if (header === undefined) return undefined;
-  const ms = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - Date.now();
-  return ms > 0 ? ms : undefined;
-}
-
 function readSkew(error: SDKError): number | undefined {
-  const ours = text(error.RequestTime)?.replace(
+  const ours = textOf(error.RequestTime)?.replace(
     /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/,
     '$1-$2-$3T$4:$5:$6Z',
   );
-  const skewMs = Date.parse(ours ?? '') - Date.parse(text(error.ServerTime) ?? '');
+  const skewMs = Date.parse(ours ?? '') - Date.parse(textOf(error.ServerTime) ?? '');
   return Number.isNaN(skewMs) ? undefined : skewMs;
-}
-
-function describe({ code, message, status, requestID }: Answer): string {
-  const said = [code, message.replace(/\.$/, '')].filter(
-    (part) => part !== '' && part !== 'UnknownError',
-  );
-  const of = status === undefined ? [] : [`status ${status}`];
-  if (requestID !== undefined) of.push(`request ${requestID}`);
-  return `${said.join(': ') || 'failed'}${of.length > 0 ? ` (${of.join(', ')})` : ''}`;
-}
-
-/**
- * The SDK's error itself is not kept: where a signature does not match, it holds the canonical
- * request, and with it the session token and a customer's key.
- */
-function causeOf({ code, message }: Answer): Error {
-  const cause = new Error(message);
-  cause.name = code === '' ? 'Error' : code;
-  return cause;
 }
 
 function hintFor(code: ErrorCode, answer: Answer): string {
@@ -214,34 +180,13 @@ function byStatus(code: string, status: number | undefined): ErrorCode {
     case 301:
     case 307:
       return 'REPLICA_DESTINATION_NOT_FOUND';
-    case 401:
-      return 'REPLICA_UNAUTHENTICATED';
-    case 403:
-      return 'REPLICA_PERMISSION_DENIED';
     case 404:
       // With a code that we do not know, something else than the object was not found.
-      return code === 'UnknownError' ? 'REPLICA_NOT_FOUND' : 'REPLICA_UNKNOWN';
-    case 405:
-    case 501:
-      return 'REPLICA_UNSUPPORTED';
-    case 412:
-      return 'REPLICA_CONFLICT';
-    case 416:
-      return 'REPLICA_RANGE';
-    case 429:
-    case 503:
-      return 'REPLICA_RATE_LIMITED';
-    case 507:
-      return 'REPLICA_FULL';
-    case 408:
+      return code === NAMELESS ? 'REPLICA_NOT_FOUND' : 'REPLICA_UNKNOWN';
     case 409:
-    case 500:
-    case 502:
-    case 504:
       return 'REPLICA_UNAVAILABLE';
     case undefined:
     default:
-      // An unknown refusal must be seen, not repeated.
-      return 'REPLICA_UNKNOWN';
+      return codeOfStatus(status);
   }
 }

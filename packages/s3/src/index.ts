@@ -1,8 +1,8 @@
 /** Replicas in S3 buckets, and in everything that speaks S3. */
 
 import { defineBackend, type Backend } from '@sluice/core/backend';
+import { connect } from './client.ts';
 import { configFromURL, parseConfig, type S3Config } from './config.ts';
-import { connect } from './destination.ts';
 
 export type { S3Config } from './config.ts';
 

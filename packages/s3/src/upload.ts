@@ -1,55 +1,160 @@
 /**
- * Writes one object, whole or not at all: in one request where it fits into a part, else in parts
- * (multipart.ts). Bytes are read into memory before they are sent: a body stream that fails inside
- * the SDK would leave its `send` pending, and every request has its length and a checksum of all
- * its bytes. Memory is what the destination's budget says, for all uploads together.
+ * Writes one object, whole or not at all: in one request where it fits into a part, else in parts:
+ * create, send the parts, complete. Whatever ends that early, the parts that are there are removed,
+ * in the background: the call does not wait for it, the destination's close does.
  */
 
-import type { Bucket } from './bucket.ts';
-import { contentMD5, storage } from './headers.ts';
-import { uploadParts } from './multipart.ts';
-import { request } from './requests.ts';
-import { openSource, type Upload, type Uploaded } from './source.ts';
+import {
+  formatTimestamp,
+  messageOf,
+  sendInParts,
+  sendWhole,
+  type KeyedCall,
+  type KeyedUpload,
+  type KeyedUploaded,
+} from '@sluice/core/backend';
+import { contentMD5, customerKey, request, send, storage, type Bucket } from './bucket.ts';
 import { dateOf } from './wire.ts';
 
+/** Where Litestream keeps the time of a file: x-amz-meta-litestream-timestamp. */
+const TIMESTAMP = 'litestream-timestamp';
+/** Tries to remove what an upload leaves behind. What then is still there is for a lifecycle rule. */
+const ABANDON_ATTEMPTS_MAX = 3;
+const ABANDON_DELAY_MS = 250;
+
+interface Place {
+  readonly Bucket: string;
+  readonly Key: string;
+  readonly UploadId: string | undefined;
+}
+
+interface SentPart {
+  readonly PartNumber: number;
+  readonly ETag: string | undefined;
+}
+
 /** LTX_TRUNCATED or LTX_INVALID where the body has another size than it said. */
-export async function upload(bucket: Bucket, of: Upload): Promise<Uploaded> {
-  const { budget, config, work } = bucket;
-  const { sizeBytes } = of.body;
-  work.check(of.signal);
-  if (sizeBytes > config.partSizeBytes) return await uploadParts(bucket, of);
-  const giveBack = await budget.take(sizeBytes, [of.signal, work.closing]);
-  try {
-    return await put(bucket, of, await readWhole(bucket, of));
-  } finally {
-    giveBack();
-  }
+export async function upload(bucket: Bucket, of: KeyedUpload): Promise<KeyedUploaded> {
+  const isSmall = of.body.sizeBytes <= bucket.config.partSizeBytes;
+  const answer = await (isSmall
+    ? sendWhole(bucket, of, (bytes) => put(bucket, of, bytes))
+    : uploadParts(bucket, of));
+  return { version: answer.ETag ?? '', modifiedAt: dateOf(answer) };
 }
 
-async function readWhole(bucket: Bucket, of: Upload): Promise<Uint8Array> {
-  const reader = openSource(bucket, of);
-  try {
-    return await reader.next(of.body.sizeBytes);
-  } finally {
-    await reader.close();
-  }
+interface Answer {
+  readonly ETag?: string | undefined;
 }
 
-async function put(bucket: Bucket, of: Upload, bytes: Uint8Array): Promise<Uploaded> {
-  const { client, sdk, config } = bucket;
-  const command = new sdk.PutObjectCommand({
-    Bucket: config.bucket,
+async function put(bucket: Bucket, of: KeyedUpload, bytes: Uint8Array): Promise<Answer> {
+  const command = new bucket.sdk.PutObjectCommand({
+    Bucket: bucket.config.bucket,
     Key: of.key,
     Body: bytes,
     ContentLength: bytes.byteLength,
-    Metadata: { ...of.metadata },
-    ...of.condition,
+    Metadata: metadataOf(of),
+    ...conditionOf(of),
     ...contentMD5(bucket, bytes),
     ...storage(bucket),
   });
-  const options = { signals: [of.signal], whenAborted: 'settle' } as const;
-  const answer = await request(bucket, of.what, options, (abortSignal) =>
-    client.send(command, { abortSignal }),
-  );
-  return { version: answer.ETag ?? '', modifiedAt: dateOf(answer) };
+  return await send(bucket, command, 'settle', of);
+}
+
+async function uploadParts(bucket: Bucket, of: KeyedUpload): Promise<Answer> {
+  const place = await create(bucket, of);
+  const limits = {
+    partSizeBytes: bucket.config.partSizeBytes,
+    partsMax: bucket.preset.partsMax,
+  };
+  try {
+    const parts = await sendInParts(bucket, limits, of, (bytes, index, signal) =>
+      sendPart(bucket, { ...place, PartNumber: index + 1 }, bytes, { what: of.what, signal }),
+    );
+    const command = new bucket.sdk.CompleteMultipartUploadCommand({
+      ...place,
+      MultipartUpload: { Parts: parts },
+      ...conditionOf(of),
+      ...customerKey(bucket),
+    });
+    return await send(bucket, command, 'settle', of);
+  } catch (error) {
+    void bucket.work.keep(abandon(bucket, place, of.what));
+    throw error;
+  }
+}
+
+/**
+ * Begins an upload. An abort does not cut this request: an answer that nobody hears would leave an
+ * upload that nobody knows. When it comes late, what it began is removed.
+ */
+async function create(bucket: Bucket, of: KeyedUpload): Promise<Place> {
+  const { client, sdk, config, work } = bucket;
+  const named = { Bucket: config.bucket, Key: of.key };
+  const command = new sdk.CreateMultipartUploadCommand({
+    ...named,
+    Metadata: metadataOf(of),
+    ...storage(bucket),
+  });
+  const creating = client
+    .send(command, { abortSignal: work.ended })
+    .then(({ UploadId }) => ({ ...named, UploadId }));
+  try {
+    return await request(bucket, 'settle', of, () => creating);
+  } catch (error) {
+    const removeLate = creating.then(
+      (place) => abandon(bucket, place, of.what),
+      () => undefined, // nothing was begun, and the call has told why
+    );
+    void work.keep(removeLate);
+    throw error;
+  }
+}
+
+async function sendPart(
+  bucket: Bucket,
+  place: Place & { readonly PartNumber: number },
+  bytes: Uint8Array,
+  call: KeyedCall,
+): Promise<SentPart> {
+  const command = new bucket.sdk.UploadPartCommand({
+    ...place,
+    Body: bytes,
+    ContentLength: bytes.byteLength,
+    ...contentMD5(bucket, bytes),
+    ...customerKey(bucket),
+  });
+  const { ETag } = await send(bucket, command, 'cut', call);
+  return { PartNumber: place.PartNumber, ETag };
+}
+
+/** Removes an upload and its parts. Says so where it cannot. */
+async function abandon(bucket: Bucket, place: Place, what: string): Promise<void> {
+  const { client, sdk, logger, work } = bucket;
+  const command = new sdk.AbortMultipartUploadCommand(place);
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await client.send(command, { abortSignal: work.ended });
+      return;
+    } catch (error) {
+      // It was completed after all, or somebody else removed it.
+      if (error instanceof Error && error.name === 'NoSuchUpload') return;
+      if (attempt < ABANDON_ATTEMPTS_MAX && !work.ended.aborted) {
+        await new Promise((resolve) => setTimeout(resolve, ABANDON_DELAY_MS * attempt));
+        continue;
+      }
+      logger.warn(
+        `${what}: its parts could not be removed and cost money until a lifecycle rule does: ${messageOf(error)}`,
+      );
+      return;
+    }
+  }
+}
+
+function metadataOf({ createdAt }: KeyedUpload): Record<string, string> {
+  return createdAt === undefined ? {} : { [TIMESTAMP]: formatTimestamp(createdAt) };
+}
+
+function conditionOf({ condition }: KeyedUpload): { IfNoneMatch?: '*'; IfMatch?: string } {
+  if (condition === undefined) return {};
+  return condition === 'if-absent' ? { IfNoneMatch: '*' } : { IfMatch: condition.version };
 }

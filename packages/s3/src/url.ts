@@ -12,7 +12,7 @@
  *  arn:…:REGION:…:accesspoint/NAME   the ARN  REGION
  *  anything else                     all of it
  *
- * Where no region is told, it is found as for any bucket (region.ts).
+ * Where no region is told, it is found as for any bucket (sdk.ts).
  */
 
 import { keysOfQuery, rootOfURLPath } from '@sluice/core/backend';

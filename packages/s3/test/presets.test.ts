@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { AWS, OTHER, presetFor, PRESETS } from '../src/presets.ts';
-import { regionOfEndpoint } from '../src/region.ts';
+import { regionOfEndpoint } from '../src/sdk.ts';
 
 test('every row says where it is from', () => {
   for (const { name, source } of [...PRESETS, OTHER]) {

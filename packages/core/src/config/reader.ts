@@ -8,7 +8,9 @@
  * may be text everywhere; text may not be a number, because YAML has already lost its spelling.
  */
 
-import { ReplicationError, type ConfigIssue } from '../error.ts';
+import { readFileSync } from 'node:fs';
+
+import { messageOf, ReplicationError, type ConfigIssue } from '../error.ts';
 import { parseBytes } from './bytes.ts';
 import { parseDuration } from './duration.ts';
 import { nearest } from './nearest.ts';
@@ -73,6 +75,22 @@ export class ConfigReader {
     }
     const text = this.string(key);
     return text === undefined ? undefined : secret(text);
+  }
+
+  /**
+   * A secret that is given as it is, or as the path of a file that holds it: blanks around it are not
+   * part of it. `key` is where it came from, for issues.
+   */
+  secretOrFile(key: string, fileKey: string): { secret: Secret; key: string } | undefined {
+    this.exclusive(key, fileKey);
+    const given = this.secret(key);
+    const file = this.string(fileKey);
+    if (file === undefined) return given && { secret: given, key };
+    try {
+      return { secret: secret(readFileSync(file, 'utf8').trim()), key: fileKey };
+    } catch (error) {
+      return this.#wrong(fileKey, `cannot be read: ${messageOf(error)}`);
+    }
   }
 
   boolean(key: string): boolean | undefined {

@@ -8,49 +8,16 @@ import { bodyFromBytes } from './body.ts';
 import type {
   AbortableOptions,
   ByteRange,
-  LTXBody,
   NamedObjectInfo,
   NamedObjects,
   OpenedObject,
   PutOptions,
 } from './client.ts';
 import { describeReplica } from './describe.ts';
+import { listKeys } from './keyed-listing.ts';
+import { openKey } from './keyed-opening.ts';
+import type { KeyedStore } from './keyed-store.ts';
 import { objectKey, objectPrefix, parseObjectKey } from './layout.ts';
-
-/** One call: `what` is being done, for messages. */
-export interface KeyedCall {
-  readonly what: string;
-  readonly signal: AbortSignal | undefined;
-}
-
-export interface KeyedObject {
-  readonly key: string;
-  readonly sizeBytes: number;
-  readonly modifiedAt: Date;
-  readonly version: string;
-}
-
-export interface KeyedStore {
-  /** Of the destination, for messages: "s3://bucket". */
-  readonly name: string;
-  /** REPLICA_CONFLICT, or REPLICA_NOT_FOUND where nothing has the version that was asked for. */
-  put(
-    key: string,
-    body: LTXBody,
-    call: KeyedCall & Pick<PutOptions, 'condition'>,
-  ): Promise<{ readonly version: string }>;
-  open(
-    key: string,
-    what: string,
-    options: AbortableOptions & { readonly range?: ByteRange | undefined },
-  ): Promise<OpenedObject>;
-  /** In byte order of the keys; may begin at `fromKey`, or before it. */
-  list(
-    call: KeyedCall & { readonly prefix: string; readonly fromKey: string },
-  ): AsyncIterable<KeyedObject>;
-  /** What is not there may be REPLICA_NOT_FOUND, or no failure. */
-  delete(key: string, call: KeyedCall & { readonly version?: string | undefined }): Promise<void>;
-}
 
 export class KeyedObjects implements NamedObjects {
   readonly #store: KeyedStore;
@@ -69,10 +36,12 @@ export class KeyedObjects implements NamedObjects {
     { condition, signal }: PutOptions = {},
   ): Promise<{ version: string }> {
     const what = `write ${name} to ${this.#name}`;
+    const key = objectKey(this.#root, name);
     const body = bodyFromBytes(bytes, new Date(0));
+    this.#store.work.check(signal);
     try {
-      const call = { condition, what, signal };
-      const { version } = await this.#store.put(objectKey(this.#root, name), body, call);
+      const upload = { key, body, createdAt: undefined, condition, what, signal };
+      const { version } = await this.#store.put(upload);
       return { version };
     } catch (error) {
       if (!isError(error, 'REPLICA_NOT_FOUND') || typeof condition !== 'object') throw error;
@@ -82,20 +51,20 @@ export class KeyedObjects implements NamedObjects {
 
   async get(
     name: string,
-    options: AbortableOptions & { readonly range?: ByteRange | undefined } = {},
+    { range, signal }: AbortableOptions & { readonly range?: ByteRange | undefined } = {},
   ): Promise<OpenedObject> {
-    const key = objectKey(this.#root, name);
-    return await this.#store.open(key, `open ${name} at ${this.#name}`, options);
+    const call = { what: `open ${name} at ${this.#name}`, signal, range };
+    return await openKey(this.#store, objectKey(this.#root, name), call);
   }
 
   async *list(
     prefix: string,
     { from = '', signal }: AbortableOptions & { readonly from?: string | undefined } = {},
   ): AsyncGenerator<NamedObjectInfo, void, undefined> {
-    const listed = this.#store.list({
+    const listed = listKeys(this.#store, {
       what: `list ${prefix}* at ${this.#name}`,
       prefix: objectPrefix(this.#root, prefix),
-      fromKey: objectPrefix(this.#root, from),
+      startAt: objectPrefix(this.#root, from),
       signal,
     });
     for await (const { key, sizeBytes, modifiedAt, version } of listed) {

@@ -1,4 +1,8 @@
-import { expect, test } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { expect, onTestFinished, test } from 'vitest';
 
 import { ConfigReader } from '../../src/config/reader.ts';
 import { isError } from '../../src/error.ts';
@@ -152,4 +156,24 @@ test('no message shows a secret, nor a value under an unknown key', () => {
   ]);
   expect(issues).toHaveLength(2);
   expect(issues.join()).not.toContain('hunter2');
+});
+
+test('a secret may stand in a file, but not in both places', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-reader-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'key');
+  writeFileSync(file, 'hunter2\n');
+  const ask = (input: unknown): Read => {
+    return read(input, (reader) => {
+      const given = reader.secretOrFile('key', 'key-path');
+      return given && [given.secret.reveal(), given.key];
+    });
+  };
+  expect(ask({})).toMatchObject({ value: undefined, issues: [] });
+  expect(ask({ key: 'hunter3' })).toMatchObject({ value: ['hunter3', 'key'], issues: [] });
+  expect(ask({ 'key-path': file })).toMatchObject({ value: ['hunter2', 'key-path'], issues: [] });
+  const both = ask({ key: 'hunter3', 'key-path': file });
+  expect(both.issues).toEqual(['key-path cannot be given together with key']);
+  const missing = ask({ 'key-path': join(folder, 'other') });
+  expect(missing.issues).toEqual([expect.stringMatching(/^key-path cannot be read: ENOENT/)]);
 });
