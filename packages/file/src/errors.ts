@@ -16,6 +16,10 @@ export function systemCode(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
+export function isMissing(error: unknown): boolean {
+  return systemCode(error) === 'ENOENT';
+}
+
 function classify(code: string | undefined): { code: ErrorCode; hint?: string } {
   switch (code) {
     case 'ENOENT':

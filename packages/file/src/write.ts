@@ -8,10 +8,10 @@ import { link, lstat, open, rename, unlink, type FileHandle } from 'node:fs/prom
 import { dirname } from 'node:path';
 
 import {
-  bodyFromBytes,
   readSource,
   ReplicationError,
   temporaryPath,
+  type FolderPlaceOptions,
   type LTXBody,
 } from '@sluice/core/backend';
 
@@ -21,12 +21,9 @@ import { syncFolder } from './folders.ts';
 /** Backups hold what the database holds: nobody else's to read unless its owner says so. */
 const FILE_MODE = 0o600;
 
-export interface PlaceOptions {
-  readonly condition: 'none' | 'if-absent';
+interface PlaceOptions extends FolderPlaceOptions {
   /** Sets the file's time to the body's. */
   readonly times: 'created-at' | 'as-they-come';
-  /** Any of these has it undone, if it has not its name yet. */
-  readonly signals: readonly (AbortSignal | undefined)[];
 }
 
 /**
@@ -131,14 +128,4 @@ async function exists(path: string): Promise<boolean> {
 
 function conflict(path: string): ReplicationError {
   return new ReplicationError('REPLICA_CONFLICT', `${path} is there already`);
-}
-
-/** A small file of our own, unless there is one already. */
-export async function writeBytesIfAbsent(path: string, bytes: Uint8Array): Promise<void> {
-  const options: PlaceOptions = { condition: 'if-absent', times: 'as-they-come', signals: [] };
-  try {
-    await placeFile(path, bodyFromBytes(bytes, new Date(0)), options);
-  } catch (error) {
-    if (!(error instanceof ReplicationError && error.code === 'REPLICA_CONFLICT')) throw error;
-  }
 }

@@ -26,6 +26,7 @@ export const STATUS = {
   WRITE_PROTECT: 12,
   NO_SPACE: 14,
   QUOTA_EXCEEDED: 15,
+  DIR_NOT_EMPTY: 18,
 } as const;
 
 /** The server's answer, as a number; undefined for what is no answer of a server. */

@@ -82,12 +82,14 @@ function unlessLost(error: unknown): void {
   if (statusOf(error) === undefined) throw error;
 }
 
-/** No failure if there is nothing. */
-export async function removeIfThere(channel: Channel, path: string): Promise<void> {
+/** False, and no failure, if there is nothing. */
+export async function removeIfThere(channel: Channel, path: string): Promise<boolean> {
   try {
     await channel.unlink(path);
+    return true;
   } catch (error) {
     if (!isMissing(error)) throw error;
+    return false;
   }
 }
 

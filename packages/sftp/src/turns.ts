@@ -6,7 +6,9 @@
 
 const turns = new Map<string, Promise<void>>();
 
-export async function inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
+/** `server` tells one login from another. */
+export async function inTurn<T>(server: string, path: string, work: () => Promise<T>): Promise<T> {
+  const key = `${server}\0${path}`;
   const before = turns.get(key) ?? Promise.resolve();
   const mine = before.then(work);
   const ended = mine.then(
