@@ -14,7 +14,7 @@ import { asideOf, mayNeedMending, withAsides } from './asides.ts';
 import type { Channel, Entry, Times } from './channel.ts';
 import type { SFTPConfig } from './config.ts';
 import { Connection } from './connection.ts';
-import { isMissing, SSHError, STATUS, statusOf, toReplicationError } from './errors.ts';
+import { isMissing, SSHError, toReplicationError } from './errors.ts';
 import { makeFolder, removeFolder } from './folders.ts';
 import { mend } from './mend.ts';
 import { removeIfThere } from './naming.ts';
