@@ -84,6 +84,7 @@ export type {
   FolderPlaceOptions,
   FolderStore,
 } from './replica/folder-store.ts';
+export { inTurn } from './replica/folder-turns.ts';
 export { readSource } from './replica/source.ts';
 export { type FolderEntry } from './replica/walk-objects.ts';
 export { memoryDestination, type MemoryOptions } from './replica/memory.ts';

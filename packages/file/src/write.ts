@@ -8,6 +8,7 @@ import { link, lstat, open, rename, unlink, type FileHandle } from 'node:fs/prom
 import { dirname } from 'node:path';
 
 import {
+  inTurn,
   readSource,
   ReplicationError,
   temporaryPath,
@@ -92,28 +93,15 @@ const LINKLESS: ReadonlySet<string> = new Set([
   'EMLINK',
 ]);
 
-/** Names that are being given without links, by this process. */
-const renaming = new Map<string, Promise<void>>();
-
 /**
  * Without links the question and the rename are two steps. Within this process they are one, by
  * turns; another process may come between, as Litestream always may, which does not ask at all.
  */
 async function renameIfAbsent(temp: string, path: string): Promise<void> {
-  const before = renaming.get(path) ?? Promise.resolve();
-  const inTurn = async (): Promise<void> => {
-    await before;
+  await inTurn(path, async () => {
     if (await exists(path)) throw conflict(path);
     await rename(temp, path);
-  };
-  const mine = inTurn();
-  const settled = mine.catch(() => undefined);
-  renaming.set(path, settled);
-  try {
-    await mine;
-  } finally {
-    if (renaming.get(path) === settled) renaming.delete(path);
-  }
+  });
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -8,7 +8,7 @@
 import type { Attributes as RawAttributes, FileEntryWithStats, SFTPWrapper, Stats } from 'ssh2';
 import type SftpClient from 'ssh2-sftp-client';
 
-import { isMissing, SSHError, STATUS, statusOf } from './errors.ts';
+import { SSHError, STATUS, statusOf, unlessMissing } from './errors.ts';
 
 /** Whole seconds, by the server's clock or as they were set. */
 export interface Times {
@@ -114,12 +114,8 @@ export class Channel {
 
   /** Undefined where there is nothing. */
   async stat(path: string): Promise<Attributes | undefined> {
-    try {
-      return toAttributes(await this.#ask<Stats>((done) => this.#sftp.stat(path, done)));
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
-    }
+    const found = await unlessMissing(this.#ask<Stats>((done) => this.#sftp.stat(path, done)));
+    return found === undefined ? undefined : toAttributes(found);
   }
 
   async fstat(handle: Buffer): Promise<Attributes> {
@@ -169,13 +165,9 @@ export class Channel {
 
   /** What lies in a folder, in no order; undefined where there is none. */
   async readFolder(path: string): Promise<readonly Entry[] | undefined> {
-    let handle: Buffer;
-    try {
-      handle = await this.#ask<Buffer>((done) => this.#sftp.opendir(path, done));
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
-    }
+    const opened = this.#ask<Buffer>((done) => this.#sftp.opendir(path, done));
+    const handle = await unlessMissing(opened);
+    if (handle === undefined) return undefined;
     try {
       return await this.#readPages(handle);
     } finally {

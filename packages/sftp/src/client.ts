@@ -2,6 +2,7 @@
 
 import {
   folderDestination,
+  inTurn,
   LEVEL_MAX,
   type ConnectContext,
   type Destination,
@@ -19,7 +20,6 @@ import { makeFolder, removeFolder } from './folders.ts';
 import { mend } from './mend.ts';
 import { removeIfThere } from './naming.ts';
 import { openPath, versionOf } from './read.ts';
-import { inTurn } from './turns.ts';
 import { placeFile, removeOrphans } from './write.ts';
 
 /** SFTP counts times in seconds. */
@@ -97,7 +97,7 @@ function storeOf(
       throw new SSHError('REPLICA_CHANGED', 'it was removed as soon as it was there');
     },
     remove: (channel, path) =>
-      inTurn(connection.name, path, async () => {
+      inTurn(`${connection.name}\0${path}`, async () => {
         // The aside first: alone it would be taken for the file.
         if (!channel.has('posix-rename')) await removeIfThere(channel, asideOf(path));
         if (!(await removeIfThere(channel, path))) await removeIfThere(channel, asideOf(path));

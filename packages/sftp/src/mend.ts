@@ -2,13 +2,12 @@
 
 import { join } from 'node:path/posix';
 
-import { temporaryPath, type Logger } from '@sluice/core/backend';
+import { inTurn, temporaryPath, type Logger } from '@sluice/core/backend';
 
 import { planMending } from './asides.ts';
 import type { Channel, Entry } from './channel.ts';
 import type { Connection } from './connection.ts';
 import { removeIfThere } from './naming.ts';
-import { inTurn } from './turns.ts';
 
 /** Never fails a listing: if the connection is lost, the next request says so. */
 export async function mend(
@@ -28,7 +27,7 @@ export async function mend(
     }
     for (const { from, to } of moveBack) {
       const path = join(folder, to);
-      await inTurn(connection.name, path, async () => {
+      await inTurn(`${connection.name}\0${path}`, async () => {
         if ((await channel.stat(path)) !== undefined) return; // written meanwhile
         await channel.rename(join(folder, from), path);
         logger.info('moved a file back to its name', { path });

@@ -5,7 +5,7 @@ import type { FolderContent, FolderHandle } from '@sluice/core/backend';
 import { asideOf } from './asides.ts';
 import type { Attributes, Channel } from './channel.ts';
 import type { Connection } from './connection.ts';
-import { isMissing } from './errors.ts';
+import { unlessMissing } from './errors.ts';
 
 /** The checksums at the end of an LTX file: of all its bytes, so they tell one version from another. */
 const TRAILER_BYTES = 16;
@@ -53,15 +53,9 @@ async function trailerOf(channel: Channel, handle: Buffer, sizeBytes: number): P
 
 /** A file, or what was moved aside from it and not replaced. */
 async function openOrAside(channel: Channel, path: string): Promise<Buffer> {
-  // Between the two questions it may have got its name.
-  for (const each of [path, asideOf(path)]) {
-    try {
-      return await channel.open(each, 'r', 0);
-    } catch (error) {
-      if (!isMissing(error)) throw error;
-    }
-  }
-  return await channel.open(path, 'r', 0);
+  const open = (name: string): Promise<Buffer> => channel.open(name, 'r', 0);
+  const handle = (await unlessMissing(open(path))) ?? (await unlessMissing(open(asideOf(path))));
+  return handle ?? (await open(path)); // between the two questions it may have got its name
 }
 
 /** The bytes from `start` to `end`, fewer if the file has become shorter. */

@@ -7,6 +7,8 @@
 import { dirname } from 'node:path/posix';
 
 import {
+  inTurn,
+  PartReader,
   readSource,
   temporaryPath,
   type FolderPlaceOptions,
@@ -18,7 +20,6 @@ import type { Connection } from './connection.ts';
 import { isMissing, SSHError, statusOf } from './errors.ts';
 import { isFull, syncFolder } from './folders.ts';
 import { giveName } from './naming.ts';
-import { inTurn } from './turns.ts';
 
 /** Backups hold what the database holds: nobody else's to read unless its owner says so. */
 const FILE_MODE = 0o600;
@@ -49,7 +50,7 @@ export async function placeFile(
     handle = undefined;
     const { condition } = options;
     // What an aborted write still had in hand does not come after the next one.
-    const given = await inTurn(connection.name, path, async () => {
+    const given = await inTurn(`${connection.name}\0${path}`, async () => {
       for (const signal of options.signals) signal?.throwIfAborted();
       return await giveName(channel, temp, path, { condition, body, nowMs });
     });
@@ -73,13 +74,20 @@ async function sendBody(
   const { pieceBytes, requestsAhead } = channel.limits('write');
   const ahead = pieces === 'one-by-one' ? 1 : requestsAhead;
   const answers: Promise<void>[] = [];
-  let position = 0;
-  for await (const piece of inPieces(readSource(body, signals), pieceBytes)) {
-    if (answers.length >= ahead) await answers.shift();
-    const answer = channel.write(handle, piece, position);
-    answer.catch(() => undefined); // those behind the first that fails have nobody who waits
-    answers.push(answer);
-    position += piece.byteLength;
+  const reader = new PartReader(readSource(body, signals), body.sizeBytes, 'write');
+  const memory = Buffer.allocUnsafeSlow(pieceBytes); // ssh2 copies what it is given at once
+  try {
+    let position = 0;
+    do {
+      const piece = await reader.next(pieceBytes, memory);
+      if (answers.length >= ahead) await answers.shift();
+      const answer = channel.write(handle, piece, position);
+      answer.catch(() => undefined); // those behind the first that fails have nobody who waits
+      answers.push(answer);
+      position += piece.byteLength;
+    } while (position < body.sizeBytes);
+  } finally {
+    await reader.close();
   }
   return answers;
 }
@@ -137,32 +145,4 @@ export async function removeOrphans(channel: Channel, { orphans }: Connection): 
     orphans.delete(temp);
     await discard(channel, undefined, temp, orphans);
   }
-}
-
-/** The same bytes in pieces of one size, as few as can be. */
-async function* inPieces(
-  chunks: AsyncIterable<Uint8Array>,
-  pieceBytes: number,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  let piece = Buffer.allocUnsafeSlow(0);
-  let filled = 0;
-  for await (const chunk of chunks) {
-    for (let offset = 0; offset < chunk.byteLength;) {
-      if (filled === 0 && chunk.byteLength - offset >= pieceBytes) {
-        yield chunk.subarray(offset, offset + pieceBytes);
-        offset += pieceBytes;
-        continue;
-      }
-      // ssh2 copies what it is given at once, so one buffer serves for all.
-      if (piece.byteLength === 0) piece = Buffer.allocUnsafeSlow(pieceBytes);
-      const length = Math.min(pieceBytes - filled, chunk.byteLength - offset);
-      piece.set(chunk.subarray(offset, offset + length), filled);
-      filled += length;
-      offset += length;
-      if (filled < pieceBytes) continue;
-      yield piece;
-      filled = 0;
-    }
-  }
-  if (filled > 0) yield piece.subarray(0, filled);
 }
