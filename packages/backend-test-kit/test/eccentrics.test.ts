@@ -13,6 +13,7 @@ import {
 import { expect, test } from 'vitest';
 
 import { formatReport, runKit, type Subject } from '../src/index.ts';
+import { FOLDERS } from './folders.ts';
 import { withRoots } from './roots.ts';
 import { changeFiles, subjectOf, type WorldOptions } from './world.ts';
 
@@ -48,6 +49,7 @@ const ECCENTRICS: readonly [does: string, subject: Subject | WorldOptions][] = [
   ['reads each source twice', { change: twice }],
   ['is wrapped already', wrappedAlready()],
   ['keeps each replica below a root', rooted()],
+  ['has its files in folders, with sockets among them', FOLDERS],
   ['lists levels of all from the last to the first', { change: levelsReversed }],
 ];
 
