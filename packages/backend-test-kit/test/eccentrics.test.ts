@@ -49,7 +49,7 @@ const ECCENTRICS: readonly [does: string, subject: Subject | WorldOptions][] = [
   ['reads each source twice', { change: twice }],
   ['is wrapped already', wrappedAlready()],
   ['keeps each replica below a root', rooted()],
-  ['has its files in folders, with sockets among them', FOLDERS],
+  ['has its files in folders, with links among them', FOLDERS],
   ['lists levels of all from the last to the first', { change: levelsReversed }],
 ];
 

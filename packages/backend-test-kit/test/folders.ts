@@ -1,6 +1,6 @@
 /**
  * Folders in memory, under core's `folderDestination`: what the backends of files share, without a
- * disk or a server. It has things in its folders that are neither file nor folder, lists in a strange
+ * disk or a server. It has links in its folders, which are neither file nor folder, lists in a strange
  * order, and reads three levels at once.
  */
 
@@ -116,14 +116,15 @@ function storeOf(disk: Disk): FolderStore<Disk, Entry> {
     async readFolder(_, path) {
       await turn();
       const folder = path.replace(/(?<=.)\/$/, '');
+      if (posix.basename(folder) === 'link') return [{ ...INSIDE, name: 'inside' }];
       if (disk.get(folder) !== 'folder') return undefined;
       const entries = namesIn(disk, folder).map(([name, node]): Entry => {
         const isFile = typeof node === 'object';
         return { name, kind: isFile ? 'file' : 'folder', info: infoOf(isFile ? node : NOTHING) };
       });
-      // A replica has a socket beside its files, under a name that a file or an object could have.
+      // A replica has links beside its files, under names that a file and an object could have.
       const hasFiles = entries.some(({ name }) => !name.startsWith('.sluice-'));
-      return hasFiles ? [...entries.reverse(), ...SOCKETS] : entries;
+      return hasFiles ? [...entries.reverse(), ...LINKS] : entries;
     },
     async fileOf(_, { info: { createdAt, modifiedAt, sizeBytes } }) {
       return { createdAt, modifiedAt, sizeBytes };
@@ -175,7 +176,9 @@ const NOTHING: File = {
   createdAt: new Date(0),
   version: 'none',
 };
-const SOCKETS = ['0000000000000001-00000000000000ff.ltx', 'socket'].map((name) => ({
+/** What a link leads to. */
+const INSIDE = { kind: 'file' as const, info: infoOf(NOTHING) };
+const LINKS = ['0000000000000001-00000000000000ff.ltx', 'link'].map((name) => ({
   name,
   kind: 'other' as const,
   info: infoOf(NOTHING),
