@@ -13,6 +13,7 @@ describeConformance({
   capabilities: { ranges: true, ifAbsent: 'any-size' },
   objects: 'claimed',
   copy: 'not-claimed',
+  removeEmpty: 'claimed',
   hooks: ['raw', 'vanish', 'handles', 'elsewhere'],
   partSizeBytes: 1_048_576,
   secrets: [],

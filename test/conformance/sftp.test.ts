@@ -24,6 +24,7 @@ for (const [name, tool, start] of SERVERS) {
       layout: 'tree',
       capabilities: { ranges: true, ifAbsent: 'any-size' },
       objects: 'claimed',
+      removeEmpty: 'claimed',
       hooks: ['raw', 'vanish', 'denied', 'unreachable', 'handles'],
       // Not a part, but what is asked for in one request at most.
       partSizeBytes: 253 * 1024,

@@ -11,6 +11,7 @@ export type Need =
   | 'objects'
   | 'objectsIfAbsent'
   | 'copy'
+  | 'removeEmpty'
   | 'configuration'
   | keyof Hooks;
 
@@ -74,6 +75,8 @@ function whatIsMissing(need: Need, subject: Subject, layer: Layer): string | und
       return when(objects === 'claimed' && hasConditions, 'named objects with ifAbsent: no');
     case 'copy':
       return when(subject.copy !== 'not-claimed', 'copyFile is not claimed');
+    case 'removeEmpty':
+      return when(subject.removeEmpty !== 'not-claimed', 'removeEmpty is not claimed');
     case 'configuration':
       return when(subject.configuration !== undefined, 'the subject has no configuration');
     case 'raw':

@@ -16,6 +16,7 @@ import { localFileCases } from './cases/local-file.ts';
 import { objectCases } from './cases/objects.ts';
 import { openCases } from './cases/open.ts';
 import { randomCases } from './cases/random.ts';
+import { removeEmptyCases } from './cases/remove-empty.ts';
 import { writeCases } from './cases/write.ts';
 
 export const CASES: readonly Case[] = [
@@ -29,6 +30,7 @@ export const CASES: readonly Case[] = [
   ...abortCases,
   ...deleteCases,
   ...copyCases,
+  ...removeEmptyCases,
   ...concurrencyCases,
   ...errorCases,
   ...closeCases,

@@ -54,6 +54,8 @@ export interface Subject {
   readonly objects: 'claimed' | 'not-claimed';
   /** Default: judged where a client has `copyFile`. */
   readonly copy?: 'claimed' | 'not-claimed' | undefined;
+  /** Default: judged where a destination has `removeEmpty`. */
+  readonly removeEmpty?: 'claimed' | 'not-claimed' | undefined;
   readonly hooks: readonly (keyof Hooks)[];
   /** Where the backend begins to send a body in parts; sizes around it are tried. */
   readonly partSizeBytes: number;

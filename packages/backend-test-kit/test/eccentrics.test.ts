@@ -13,6 +13,8 @@ import {
 import { expect, test } from 'vitest';
 
 import { formatReport, runKit, type Subject } from '../src/index.ts';
+import { FOLDERS } from './folders.ts';
+import { withRoots } from './roots.ts';
 import { changeFiles, subjectOf, type WorldOptions } from './world.ts';
 
 /** A few milliseconds for each call: the kit makes tens of thousands. */
@@ -46,6 +48,8 @@ const ECCENTRICS: readonly [does: string, subject: Subject | WorldOptions][] = [
   ['throws the errors of another copy of core', { change: foreign }],
   ['reads each source twice', { change: twice }],
   ['is wrapped already', wrappedAlready()],
+  ['keeps each replica below a root', rooted()],
+  ['has its files in folders, with links among them', FOLDERS],
   ['lists levels of all from the last to the first', { change: levelsReversed }],
 ];
 
@@ -174,6 +178,11 @@ function wrappedAlready(): Subject {
   return { ...subject, layers: ['wrapped'] };
 }
 
+/** What is made for a replica beside its files is there when they are gone. */
+function rooted(): Subject {
+  return { ...subjectOf('rooted', { change: withRoots() }), removeEmpty: 'claimed' };
+}
+
 /** Of another class, with the same brand. */
 function foreign(destination: Destination): Destination {
   const translate = (error: unknown): never => {
@@ -229,5 +238,5 @@ function bare(): Subject {
       close: () => destination.close(),
     }),
   });
-  return { ...subject, objects: 'not-claimed', copy: 'not-claimed' };
+  return { ...subject, objects: 'not-claimed', copy: 'not-claimed', removeEmpty: 'not-claimed' };
 }

@@ -11,6 +11,7 @@ import { CASES, judge, type Result } from '../src/index.ts';
 import { LAYERS } from '../src/subject.ts';
 import { ABORTING_SABOTEURS } from './saboteurs/aborting.ts';
 import { CONFIGURING_SABOTEURS } from './saboteurs/configuring.ts';
+import { EMPTYING_SABOTEURS } from './saboteurs/emptying.ts';
 import { FILE_SABOTEURS } from './saboteurs/files.ts';
 import { LISTING_SABOTEURS } from './saboteurs/listing.ts';
 import { OBJECT_SABOTEURS } from './saboteurs/objects.ts';
@@ -30,6 +31,7 @@ const SABOTEURS: readonly Saboteur[] = [
   ...WRITING_SABOTEURS,
   ...ABORTING_SABOTEURS,
   ...FILE_SABOTEURS,
+  ...EMPTYING_SABOTEURS,
   ...OBJECT_SABOTEURS,
 ];
 /** Memory answers at once: what takes so long hangs. */

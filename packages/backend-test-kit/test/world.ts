@@ -24,6 +24,8 @@ export interface World {
   readonly store: MemoryStore;
   /** Streams and listings that are open. */
   handles: number;
+  /** The markers of replicas, where they have any. */
+  readonly roots: Map<string, symbol>;
 }
 
 export type Access = 'read' | 'write';
@@ -57,7 +59,7 @@ function openWorld(
   capabilities: Capabilities,
   { change = (same) => same, memory }: WorldOptions,
 ): Setup {
-  const world: World = { store: new MemoryStore(), handles: 0 };
+  const world: World = { store: new MemoryStore(), handles: 0, roots: new Map() };
   const open = (store: MemoryStore): Destination =>
     counted(memoryDestination({ capabilities, ...memory, store }), world);
   let paths = 0;

@@ -89,18 +89,24 @@ export {
   type RefusalMeaning,
 } from './replica/http-refusal.ts';
 export { Limiter } from './replica/limit.ts';
+export { folderDestination } from './replica/folder-destination.ts';
 export {
   ASIDE_SUFFIX,
   LEFTOVER_AGE_MS,
   TEMP_SUFFIX,
   isLeftover,
-  isOwnName,
   temporaryPath,
 } from './replica/folder-names.ts';
-export { MARKER_NAME, Root, type Marker, type RootStore } from './replica/folder-root.ts';
-export { SourceError, readSource } from './replica/source.ts';
-export { Tasks } from './replica/tasks.ts';
-export { walkObjects, type FolderEntry } from './replica/walk-objects.ts';
+export type {
+  FolderContent,
+  FolderFileInfo,
+  FolderHandle,
+  FolderPlaceOptions,
+  FolderStore,
+} from './replica/folder-store.ts';
+export { inTurn } from './replica/folder-turns.ts';
+export { readSource } from './replica/source.ts';
+export { type FolderEntry } from './replica/walk-objects.ts';
 export { memoryDestination, type MemoryOptions } from './replica/memory.ts';
 export { MemoryStore } from './replica/memory-place.ts';
 export { storeDestination, type ObjectStore, type StoredKey } from './replica/object-store.ts';

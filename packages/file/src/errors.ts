@@ -1,11 +1,11 @@
 /** What the operating system says, in our codes. */
 
-import { ReplicationError, type ErrorCode } from '@sluice/core/backend';
+import { messageOf, ReplicationError, type ErrorCode } from '@sluice/core/backend';
 
 /** Gives an error of `node:fs` a code. `what` says what was done, to what: "write … to file:///b". */
 export function toReplicationError(error: unknown, what: string): ReplicationError {
   const { code, hint } = classify(systemCode(error));
-  const said = error instanceof Error ? error.message : String(error);
+  const said = messageOf(error);
   const message = `${what}: ${said}${hint === undefined ? '' : `; ${hint}`}`;
   return new ReplicationError(code, message, { cause: error });
 }
@@ -14,6 +14,10 @@ export function toReplicationError(error: unknown, what: string): ReplicationErr
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
+}
+
+export function isMissing(error: unknown): boolean {
+  return systemCode(error) === 'ENOENT';
 }
 
 function classify(code: string | undefined): { code: ErrorCode; hint?: string } {

@@ -8,10 +8,11 @@ import { link, lstat, open, rename, unlink, type FileHandle } from 'node:fs/prom
 import { dirname } from 'node:path';
 
 import {
-  bodyFromBytes,
+  inTurn,
   readSource,
   ReplicationError,
   temporaryPath,
+  type FolderPlaceOptions,
   type LTXBody,
 } from '@sluice/core/backend';
 
@@ -21,12 +22,9 @@ import { syncFolder } from './folders.ts';
 /** Backups hold what the database holds: nobody else's to read unless its owner says so. */
 const FILE_MODE = 0o600;
 
-export interface PlaceOptions {
-  readonly condition: 'none' | 'if-absent';
+interface PlaceOptions extends FolderPlaceOptions {
   /** Sets the file's time to the body's. */
   readonly times: 'created-at' | 'as-they-come';
-  /** Any of these has it undone, if it has not its name yet. */
-  readonly signals: readonly (AbortSignal | undefined)[];
 }
 
 /**
@@ -95,28 +93,15 @@ const LINKLESS: ReadonlySet<string> = new Set([
   'EMLINK',
 ]);
 
-/** Names that are being given without links, by this process. */
-const renaming = new Map<string, Promise<void>>();
-
 /**
  * Without links the question and the rename are two steps. Within this process they are one, by
  * turns; another process may come between, as Litestream always may, which does not ask at all.
  */
 async function renameIfAbsent(temp: string, path: string): Promise<void> {
-  const before = renaming.get(path) ?? Promise.resolve();
-  const inTurn = async (): Promise<void> => {
-    await before;
+  await inTurn(path, async () => {
     if (await exists(path)) throw conflict(path);
     await rename(temp, path);
-  };
-  const mine = inTurn();
-  const settled = mine.catch(() => undefined);
-  renaming.set(path, settled);
-  try {
-    await mine;
-  } finally {
-    if (renaming.get(path) === settled) renaming.delete(path);
-  }
+  });
 }
 
 async function exists(path: string): Promise<boolean> {
@@ -131,14 +116,4 @@ async function exists(path: string): Promise<boolean> {
 
 function conflict(path: string): ReplicationError {
   return new ReplicationError('REPLICA_CONFLICT', `${path} is there already`);
-}
-
-/** A small file of our own, unless there is one already. */
-export async function writeBytesIfAbsent(path: string, bytes: Uint8Array): Promise<void> {
-  const options: PlaceOptions = { condition: 'if-absent', times: 'as-they-come', signals: [] };
-  try {
-    await placeFile(path, bodyFromBytes(bytes, new Date(0)), options);
-  } catch (error) {
-    if (!(error instanceof ReplicationError && error.code === 'REPLICA_CONFLICT')) throw error;
-  }
 }

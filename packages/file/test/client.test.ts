@@ -155,6 +155,22 @@ describe('no file stays open', () => {
     await destination.close();
     expect(await handles()).toBe(before);
   });
+
+  test('where it is opened too late, for a call that was aborted meanwhile', async () => {
+    const { root, connect } = await openFolder();
+    const destination = await connect();
+    const client = destination.replica(root);
+    await client.writeFile(ref(0, 1), body);
+    const before = await handles();
+    const controller = new AbortController();
+    const options = { signal: controller.signal };
+    const calls = [client.openFile(ref(0, 1), options), client.openLocalFile?.(ref(0, 1), options)];
+    const ended = Promise.allSettled(calls);
+    controller.abort(new Error('enough'));
+    expect((await ended).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    await destination.close(); // which waits for what was left
+    expect(await handles()).toBe(before);
+  });
 });
 
 test('deletes that fail are told by file, after all were tried', async () => {

@@ -119,6 +119,14 @@ describe('a file appears', () => {
     ]);
   });
 
+  test('in folders that another left, perhaps before their names were durable', async () => {
+    const { replica } = await openFolder();
+    await (await replica()).writeFile(ref(0, 2), body);
+    calls = [];
+    await (await replica()).writeFile(ref(0, 1), body);
+    expect(calls.slice(0, 2)).toEqual(['sync app', 'sync ltx']);
+  });
+
   test("with the time of its transaction, to the millisecond, and the upload's beside it", async () => {
     const { root, client } = await started();
     const before = Date.now();
@@ -178,6 +186,17 @@ describe('a write that fails leaves the old file, and nothing beside it', () => 
     await client.writeFile(ref(0, 1), body);
     expect(await fs.readFile(join(root, 'ltx/0', F), 'utf8')).toBe('an LTX file');
   });
+});
+
+test('a source that fails is blamed itself, and not the folder', async () => {
+  const { client, root } = await started();
+  const before = await tree(root);
+  const failure = systemError('EIO');
+  const open = (): never => {
+    throw failure;
+  };
+  await expect(client.writeFile(ref(0, 1), { ...body, open })).rejects.toBe(failure);
+  expect(await tree(root)).toEqual(before);
 });
 
 test('a write that is aborted during its fsync gets no name afterwards', async () => {

@@ -8,7 +8,7 @@
 import type { Attributes as RawAttributes, FileEntryWithStats, SFTPWrapper, Stats } from 'ssh2';
 import type SftpClient from 'ssh2-sftp-client';
 
-import { SSHError, STATUS, statusOf } from './errors.ts';
+import { SSHError, STATUS, statusOf, unlessMissing } from './errors.ts';
 
 /** Whole seconds, by the server's clock or as they were set. */
 export interface Times {
@@ -44,6 +44,9 @@ interface Internals {
 /** What every server takes (RFC draft 02: 34,000 with all around it), and what we ask for at most. */
 const PIECE_BYTES_MIN = 31 * 1024;
 const PIECE_BYTES_MAX = 253 * 1024;
+/** What may be on its way, and so in memory, for each file: as much as ssh2's window takes. */
+const AHEAD_BYTES = 2 * 1024 * 1024;
+const REQUESTS_AHEAD_MAX = 64;
 /** Requests for more of a folder that are on their way at once; OpenSSH answers each with 100 names. */
 const PAGES_AHEAD = 4;
 
@@ -79,11 +82,13 @@ export class Channel {
     return _extensions[`${extension}@openssh.com`] === EXTENSION_VERSIONS[extension];
   }
 
-  /** How much the server reads, or writes, in one request. */
-  pieceBytes(direction: 'read' | 'write'): number {
+  /** How much the server reads, or writes, in one request, and how many are to be on their way. */
+  limits(direction: 'read' | 'write'): { pieceBytes: number; requestsAhead: number } {
     const { _maxReadLen, _maxWriteLen } = this.#sftp as Internals;
     const limit = (direction === 'read' ? _maxReadLen : _maxWriteLen) ?? PIECE_BYTES_MIN;
-    return Math.max(1, Math.min(limit, PIECE_BYTES_MAX));
+    const pieceBytes = Math.max(1, Math.min(limit, PIECE_BYTES_MAX));
+    const ahead = Math.min(Math.floor(AHEAD_BYTES / pieceBytes), REQUESTS_AHEAD_MAX);
+    return { pieceBytes, requestsAhead: Math.max(1, ahead) };
   }
 
   open(path: string, flags: 'r' | 'wx', mode: number): Promise<Buffer> {
@@ -109,13 +114,8 @@ export class Channel {
 
   /** Undefined where there is nothing. */
   async stat(path: string): Promise<Attributes | undefined> {
-    try {
-      return toAttributes(await this.#ask<Stats>((done) => this.#sftp.stat(path, done)));
-    } catch (error) {
-      const status = statusOf(error);
-      if (status === STATUS.NO_SUCH_FILE || status === STATUS.NO_SUCH_PATH) return undefined;
-      throw error;
-    }
+    const found = await unlessMissing(this.#ask<Stats>((done) => this.#sftp.stat(path, done)));
+    return found === undefined ? undefined : toAttributes(found);
   }
 
   async fstat(handle: Buffer): Promise<Attributes> {
@@ -159,16 +159,15 @@ export class Channel {
     await this.#ask((done) => this.#sftp.mkdir(path, { mode }, done));
   }
 
+  async rmdir(path: string): Promise<void> {
+    await this.#ask((done) => this.#sftp.rmdir(path, done));
+  }
+
   /** What lies in a folder, in no order; undefined where there is none. */
   async readFolder(path: string): Promise<readonly Entry[] | undefined> {
-    let handle: Buffer;
-    try {
-      handle = await this.#ask<Buffer>((done) => this.#sftp.opendir(path, done));
-    } catch (error) {
-      const status = statusOf(error);
-      if (status === STATUS.NO_SUCH_FILE || status === STATUS.NO_SUCH_PATH) return undefined;
-      throw error;
-    }
+    const opened = this.#ask<Buffer>((done) => this.#sftp.opendir(path, done));
+    const handle = await unlessMissing(opened);
+    if (handle === undefined) return undefined;
     try {
       return await this.#readPages(handle);
     } finally {
@@ -187,6 +186,7 @@ export class Channel {
     for (let page = pages.shift(); page !== undefined; page = pages.shift()) {
       try {
         for (const { filename, attrs } of await page) {
+          if (filename === '.' || filename === '..') continue;
           entries.push({ name: filename, ...toAttributes(attrs) });
         }
       } catch (error) {

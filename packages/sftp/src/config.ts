@@ -22,7 +22,7 @@
 import { homedir } from 'node:os';
 import { join, posix } from 'node:path';
 
-import { ConfigReader, type ParsedConfig, type Secret } from '@sluice/core/backend';
+import { ConfigReader, keysOfQuery, type ParsedConfig, type Secret } from '@sluice/core/backend';
 
 import { readKeyLines } from './host-key.ts';
 
@@ -89,21 +89,12 @@ function isSFTPURL(text: string): boolean {
   return /^sftp:\/\//i.test(text) && URL.canParse(text);
 }
 
-/** `keyPath` and `key-path` are the same key. */
 function inputFromURL(text: string): Record<string, unknown> {
-  const { host, username, password, pathname, searchParams } = new URL(text);
-  const query = Array.from(searchParams, ([name, value]) => {
-    const key = name.replaceAll(/[A-Z]+/g, (letters) => `-${letters.toLowerCase()}`);
-    return [key, value] as const;
-  });
-  const given = {
-    host,
-    user: decode(username),
-    password: decode(password),
-    path: pathOf(pathname),
-  };
+  const { host, username, password, pathname, search } = new URL(text);
+  const user = decode(username);
+  const given = { host, user, password: decode(password), path: pathOf(pathname) };
   const filled = Object.entries(given).filter(([, value]) => value !== '');
-  return { type: 'sftp', ...Object.fromEntries(filled), ...Object.fromEntries(query) };
+  return { type: 'sftp', ...Object.fromEntries(filled), ...keysOfQuery(search) };
 }
 
 /** From the server's root, as Litestream reads it; /~/app is app in the folder where we are put. */

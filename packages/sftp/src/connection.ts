@@ -6,7 +6,7 @@
 
 import { readFile } from 'node:fs/promises';
 
-import type { Logger } from '@sluice/core/backend';
+import { messageOf, type Logger } from '@sluice/core/backend';
 import type { Client, ConnectConfig, SFTPWrapper } from 'ssh2';
 
 import { Channel, makeClient } from './channel.ts';
@@ -284,8 +284,7 @@ async function readOr(
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    const said = error instanceof Error ? error.message : String(error);
-    throw new SSHError(code, `${key} cannot be read: ${said}`, error);
+    throw new SSHError(code, `${key} cannot be read: ${messageOf(error)}`, error);
   }
 }
 

@@ -1,6 +1,6 @@
 /** What an SFTP server and SSH say, in our codes. */
 
-import { ReplicationError, type ErrorCode } from '@sluice/core/backend';
+import { messageOf, ReplicationError, type ErrorCode } from '@sluice/core/backend';
 
 /** A connection that could not be made, or is lost: the code is known where it is thrown. */
 export class SSHError extends Error {
@@ -26,6 +26,7 @@ export const STATUS = {
   WRITE_PROTECT: 12,
   NO_SPACE: 14,
   QUOTA_EXCEEDED: 15,
+  DIR_NOT_EMPTY: 18,
 } as const;
 
 /** The server's answer, as a number; undefined for what is no answer of a server. */
@@ -39,9 +40,19 @@ export function isMissing(error: unknown): boolean {
   return status === STATUS.NO_SUCH_FILE || status === STATUS.NO_SUCH_PATH;
 }
 
+/** The answer; undefined where what was asked for is not there. */
+export async function unlessMissing<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
 /** Gives an error a code. `what` says what was done, to what: "write … to sftp://u@h/b". */
 export function toReplicationError(error: unknown, what: string): ReplicationError {
-  const said = error instanceof Error ? error.message : String(error);
+  const said = messageOf(error);
   if (error instanceof SSHError) {
     return new ReplicationError(error.code, `${what}: ${said}`, { cause: error });
   }
@@ -91,7 +102,7 @@ export type Stage = 'greeting' | 'login' | 'ready';
 /** Why SSH cannot be spoken, or no longer. */
 export function toSSHError(error: unknown, stage: Stage): SSHError {
   if (error instanceof SSHError) return error;
-  const said = error instanceof Error ? error.message : String(error);
+  const said = messageOf(error);
   const { level, code } = (typeof error === 'object' && error !== null ? error : {}) as RawSSHError;
   if (level === 'client-authentication' || level === 'agent') {
     return new SSHError('REPLICA_UNAUTHENTICATED', `${said}; check user, password and key`, error);
@@ -105,7 +116,6 @@ export function toSSHError(error: unknown, stage: Stage): SSHError {
 /** A private key that cannot be read, for want of its passphrase for one. */
 export function toKeyError(error: unknown): SSHError {
   if (error instanceof SSHError) return error;
-  const said = error instanceof Error ? error.message : String(error);
-  const message = `${said}; check key-path and passphrase`;
+  const message = `${messageOf(error)}; check key-path and passphrase`;
   return new SSHError('REPLICA_UNAUTHENTICATED', message, error);
 }

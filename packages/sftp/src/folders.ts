@@ -23,6 +23,19 @@ export async function makeFolder(channel: Channel, path: string): Promise<void> 
   await syncFolder(channel, parent);
 }
 
+/** What is gone, or holds anything, is no failure; many servers say no more than that it failed. */
+export async function removeFolder(channel: Channel, path: string): Promise<void> {
+  try {
+    await channel.rmdir(path);
+  } catch (error) {
+    if (isMissing(error)) return;
+    const status = statusOf(error);
+    if (status !== STATUS.FAILURE && status !== STATUS.DIR_NOT_EMPTY) throw error;
+    const entries = await channel.readFolder(path);
+    if (entries !== undefined && entries.length === 0) throw error;
+  }
+}
+
 /** OpenSSH opens and fsyncs a folder like a file; who refuses that keeps names in its own way. */
 export async function syncFolder(channel: Channel, path: string): Promise<void> {
   if (!channel.has('fsync')) return;

@@ -13,11 +13,11 @@
 
 import { dirname } from 'node:path/posix';
 
-import { ReplicationError, type LTXBody } from '@sluice/core/backend';
+import { readBytes, ReplicationError, type LTXBody } from '@sluice/core/backend';
 
 import { asideOf } from './asides.ts';
 import type { Channel, Times } from './channel.ts';
-import { isMissing, SSHError, STATUS, statusOf } from './errors.ts';
+import { SSHError, STATUS, statusOf, unlessMissing } from './errors.ts';
 import { isFull } from './folders.ts';
 import { readPieces } from './read.ts';
 
@@ -82,13 +82,9 @@ function unlessLost(error: unknown): void {
   if (statusOf(error) === undefined) throw error;
 }
 
-/** No failure if there is nothing. */
-export async function removeIfThere(channel: Channel, path: string): Promise<void> {
-  try {
-    await channel.unlink(path);
-  } catch (error) {
-    if (!isMissing(error)) throw error;
-  }
+/** False, and no failure, if there is nothing. */
+export async function removeIfThere(channel: Channel, path: string): Promise<boolean> {
+  return (await unlessMissing(channel.unlink(path).then(() => true))) ?? false;
 }
 
 async function giveFreeName(channel: Channel, temp: string, path: string): Promise<void> {
@@ -134,17 +130,12 @@ function conflict(path: string): ReplicationError {
 async function holds(channel: Channel, path: string, body: LTXBody): Promise<boolean> {
   const handle = await channel.open(path, 'r', 0);
   try {
-    let rest: Uint8Array = new Uint8Array(0);
-    const theirs = readPieces(channel, handle, 0, body.sizeBytes);
+    let position = 0;
     for await (const ours of body.open()) {
-      for (let offset = 0; offset < ours.byteLength;) {
-        if (rest.byteLength === 0) rest = (await theirs.next()).value ?? rest;
-        const length = Math.min(rest.byteLength, ours.byteLength - offset);
-        const part = ours.subarray(offset, offset + length);
-        if (length === 0 || Buffer.compare(part, rest.subarray(0, length)) !== 0) return false;
-        rest = rest.subarray(length);
-        offset += length;
-      }
+      const end = position + ours.byteLength;
+      const theirs = await readBytes(readPieces(channel, handle, position, end), ours.byteLength);
+      if (Buffer.compare(ours, theirs) !== 0) return false;
+      position = end;
     }
     return true;
   } catch (error) {

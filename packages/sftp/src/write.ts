@@ -7,41 +7,28 @@
 import { dirname } from 'node:path/posix';
 
 import {
-  isError,
+  inTurn,
+  PartReader,
   readSource,
-  ReplicationError,
   temporaryPath,
+  type FolderPlaceOptions,
   type LTXBody,
 } from '@sluice/core/backend';
 
 import type { Channel, Times } from './channel.ts';
+import type { Connection } from './connection.ts';
 import { isMissing, SSHError, statusOf } from './errors.ts';
 import { isFull, syncFolder } from './folders.ts';
 import { giveName } from './naming.ts';
-import { inTurn } from './turns.ts';
 
 /** Backups hold what the database holds: nobody else's to read unless its owner says so. */
 const FILE_MODE = 0o600;
-/** What may be on its way for each file that is written. */
-const AHEAD_BYTES = 2 * 1024 * 1024;
-const REQUESTS_AHEAD_MAX = 64;
 /** Names of temporary files that are kept in mind; beyond that the sweep has them. */
 const ORPHANS_MAX = 1_000;
 
-/** What all writes over one connection share. */
-export interface Writing {
-  readonly name: string;
-  /** How far the server's clock is ahead of ours, once it is known. */
-  clockOffsetMs: number | undefined;
-  readonly orphans: Set<string>;
-}
-
-export interface PlaceOptions {
-  readonly condition: 'none' | 'if-absent';
+interface PlaceOptions extends FolderPlaceOptions {
   /** The times that a file is to have, given the server's own. */
   readonly times: (nowMs: number) => Times;
-  /** Any of these has it undone, if it has not its name yet. */
-  readonly signals: readonly (AbortSignal | undefined)[];
   readonly pieces: 'many-at-once' | 'one-by-one';
 }
 
@@ -50,7 +37,7 @@ export async function placeFile(
   channel: Channel,
   path: string,
   body: LTXBody,
-  writing: Writing,
+  connection: Connection,
   options: PlaceOptions,
 ): Promise<Date> {
   const temp = temporaryPath(path);
@@ -59,18 +46,18 @@ export async function placeFile(
   try {
     handle = await channel.open(temp, 'wx', FILE_MODE);
     const pieces = await sendBody(channel, handle, body, options);
-    nowMs = await finish(channel, handle, body, writing, { ...options, pieces });
+    nowMs = await finish(channel, handle, body, connection, { ...options, pieces });
     handle = undefined;
     const { condition } = options;
     // What an aborted write still had in hand does not come after the next one.
-    const given = await inTurn(`${writing.name}\0${path}`, async () => {
+    const given = await inTurn(`${connection.name}\0${path}`, async () => {
       for (const signal of options.signals) signal?.throwIfAborted();
       return await giveName(channel, temp, path, { condition, body, nowMs });
     });
     if (given === 'same-is-there') await channel.unlink(temp);
   } catch (error) {
     const full = await isFull(channel, error, dirname(path));
-    await discard(channel, handle, temp, writing);
+    await discard(channel, handle, temp, connection.orphans);
     throw full ? new SSHError('REPLICA_FULL', 'the disk of the server is full', error) : error;
   }
   await syncFolder(channel, dirname(path));
@@ -84,17 +71,23 @@ async function sendBody(
   body: LTXBody,
   { signals, pieces }: PlaceOptions,
 ): Promise<readonly Promise<void>[]> {
-  const pieceBytes = channel.pieceBytes('write');
-  const most = Math.max(1, Math.min(Math.floor(AHEAD_BYTES / pieceBytes), REQUESTS_AHEAD_MAX));
-  const ahead = pieces === 'one-by-one' ? 1 : most;
+  const { pieceBytes, requestsAhead } = channel.limits('write');
+  const ahead = pieces === 'one-by-one' ? 1 : requestsAhead;
   const answers: Promise<void>[] = [];
-  let position = 0;
-  for await (const piece of inPieces(readSource(body, signals), pieceBytes)) {
-    if (answers.length >= ahead) await answers.shift();
-    const answer = channel.write(handle, piece, position);
-    answer.catch(() => undefined); // those behind the first that fails have nobody who waits
-    answers.push(answer);
-    position += piece.byteLength;
+  const reader = new PartReader(readSource(body, signals), body.sizeBytes, 'write');
+  const memory = Buffer.allocUnsafeSlow(pieceBytes); // ssh2 copies what it is given at once
+  try {
+    let position = 0;
+    do {
+      const piece = await reader.next(pieceBytes, memory);
+      if (answers.length >= ahead) await answers.shift();
+      const answer = channel.write(handle, piece, position);
+      answer.catch(() => undefined); // those behind the first that fails have nobody who waits
+      answers.push(answer);
+      position += piece.byteLength;
+    } while (position < body.sizeBytes);
+  } finally {
+    await reader.close();
   }
   return answers;
 }
@@ -104,15 +97,15 @@ async function finish(
   channel: Channel,
   handle: Buffer,
   body: LTXBody,
-  writing: Writing,
+  connection: Connection,
   options: { readonly times: PlaceOptions['times']; readonly pieces: readonly Promise<void>[] },
 ): Promise<number> {
   const written = channel.fstat(handle);
   const learnt = written.then(({ modifiedMs }) => {
-    writing.clockOffsetMs ??= modifiedMs - Date.now();
+    connection.clockOffsetMs ??= modifiedMs - Date.now();
   });
-  if (writing.clockOffsetMs === undefined) await learnt;
-  const nowMs = Date.now() + (writing.clockOffsetMs ?? 0);
+  if (connection.clockOffsetMs === undefined) await learnt;
+  const nowMs = Date.now() + (connection.clockOffsetMs ?? 0);
   await Promise.all([
     ...options.pieces,
     learnt,
@@ -136,7 +129,7 @@ async function discard(
   channel: Channel,
   handle: Buffer | undefined,
   temp: string,
-  { orphans }: Writing,
+  orphans: Set<string>,
 ): Promise<void> {
   if (handle !== undefined) await channel.close(handle).catch(() => undefined);
   try {
@@ -147,53 +140,9 @@ async function discard(
 }
 
 /** Removes what a lost connection has left of writes of this process. */
-export async function removeOrphans(channel: Channel, { orphans }: Writing): Promise<void> {
+export async function removeOrphans(channel: Channel, { orphans }: Connection): Promise<void> {
   for (const temp of [...orphans]) {
     orphans.delete(temp);
-    await discard(channel, undefined, temp, { name: '', clockOffsetMs: undefined, orphans });
-  }
-}
-
-/** The same bytes in pieces of one size, as few as can be. */
-async function* inPieces(
-  chunks: AsyncIterable<Uint8Array>,
-  pieceBytes: number,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  let piece = Buffer.allocUnsafeSlow(0);
-  let filled = 0;
-  for await (const chunk of chunks) {
-    for (let offset = 0; offset < chunk.byteLength;) {
-      if (filled === 0 && chunk.byteLength - offset >= pieceBytes) {
-        yield chunk.subarray(offset, offset + pieceBytes);
-        offset += pieceBytes;
-        continue;
-      }
-      // ssh2 copies what it is given at once, so one buffer serves for all.
-      if (piece.byteLength === 0) piece = Buffer.allocUnsafeSlow(pieceBytes);
-      const length = Math.min(pieceBytes - filled, chunk.byteLength - offset);
-      piece.set(chunk.subarray(offset, offset + length), filled);
-      filled += length;
-      offset += length;
-      if (filled < pieceBytes) continue;
-      yield piece;
-      filled = 0;
-    }
-  }
-  if (filled > 0) yield piece.subarray(0, filled);
-}
-
-/** A small file of our own, unless there is one already. */
-export async function writeBytesIfAbsent(
-  channel: Channel,
-  path: string,
-  body: LTXBody,
-  writing: Writing,
-): Promise<void> {
-  const times = (nowMs: number): Times => ({ accessedMs: nowMs, modifiedMs: nowMs });
-  const options = { condition: 'if-absent', times, signals: [], pieces: 'one-by-one' } as const;
-  try {
-    await placeFile(channel, path, body, writing, options);
-  } catch (error) {
-    if (!(error instanceof ReplicationError && isError(error, 'REPLICA_CONFLICT'))) throw error;
+    await discard(channel, undefined, temp, orphans);
   }
 }

@@ -39,8 +39,9 @@ test('ssh2-sftp-client has its ssh2 client, and gives the channel that it opens'
   expect(client.client).toBeInstanceOf(ssh2.Client);
   expect(sftp).toMatchObject({ _extensions: {}, _maxReadLen: 31_952, _maxWriteLen: 31_952 });
   const channel = new Channel(sftp);
-  expect(channel.pieceBytes('read')).toBe(31_952);
-  expect(channel.pieceBytes('write')).toBe(31_952);
+  const limits = { pieceBytes: 31_952, requestsAhead: 64 };
+  expect(channel.limits('read')).toEqual(limits);
+  expect(channel.limits('write')).toEqual(limits);
   expect(channel.has('fsync')).toBe(false);
 });
 

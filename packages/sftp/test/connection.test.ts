@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 
-import { CLOSE_MS_MAX, isError, type ReplicationError } from '@sluice/core/backend';
+import { CLOSE_MS_MAX, isError, type LTXBody, type ReplicationError } from '@sluice/core/backend';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 
 import { backend } from '../src/index.ts';
@@ -223,6 +223,27 @@ test('pieces of a file go one by one where concurrent-writes is off', async () =
   }
   expect(most[0]).toBeGreaterThan(1);
   expect(most[1]).toBe(1);
+});
+
+test('a source is let go when the server takes no more of it', async () => {
+  const fake = await startFakeServer();
+  const client = (await connectTo(fake, { input: { 'concurrent-writes': false } })).replica(ROOT);
+  let isLetGo = false;
+  const body: LTXBody = {
+    sizeBytes: 1_000_000,
+    createdAt: new Date(0),
+    async *open() {
+      try {
+        for (let count = 0; count < 10; count += 1) yield Buffer.alloc(100_000);
+      } finally {
+        isLetGo = true;
+      }
+    },
+  };
+  fake.judge = ({ kind, path }) => (kind === 'WRITE' && path.includes('.ltx') ? 3 : undefined);
+  const refused = expect.objectContaining({ code: 'REPLICA_PERMISSION_DENIED' });
+  await expect(client.writeFile(FILE, body)).rejects.toEqual(refused);
+  expect(isLetGo).toBe(true);
 });
 
 test('closing does not wait for a server that takes connections and says nothing', async () => {

@@ -240,6 +240,7 @@ function serve(fake: FakeServer, sftp: SFTPWrapper, lose: () => void): void {
   );
   sftp.on('REMOVE', (id, path) => on('REMOVE', id, path, () => fs.unlinkSync(onDisk(path))));
   sftp.on('MKDIR', (id, path) => on('MKDIR', id, path, () => fs.mkdirSync(onDisk(path))));
+  sftp.on('RMDIR', (id, path) => on('RMDIR', id, path, () => fs.rmdirSync(onDisk(path))));
   sftp.on('RENAME', (id, from, to) =>
     on('RENAME', id, `${from} ${to}`, () => {
       if (fs.existsSync(onDisk(to))) return () => sendStatus(sftp, id, fake.renameOntoTaken);

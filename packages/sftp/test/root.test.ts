@@ -60,6 +60,14 @@ test('a level that was removed behind our back is made again, if the root is sti
   expect(await readText(client, ref(0, 2))).toBe('again');
 });
 
+test('whoever only reads is refused to write before anything is connected to', async () => {
+  const fake = await startFakeServer();
+  const reader = await connectTo(fake, { access: 'read' });
+  const refused = expect.objectContaining({ code: 'REPLICA_PERMISSION_DENIED' });
+  await expect(reader.replica(ROOT).writeFile(ref(0, 1), bodyOf('x'))).rejects.toEqual(refused);
+  expect(fake.connections).toBe(0);
+});
+
 test('files are their owner’s alone, with the time of their transaction', async () => {
   const fake = await startFakeServer();
   const client = (await connectTo(fake)).replica(ROOT);

@@ -18,6 +18,10 @@ export const capabilityCases: readonly Case[] = [
       assert.equal(destination.objects !== undefined, subject.objects === 'claimed', 'objects');
       const copies = replica.copyFile !== undefined;
       if (subject.copy !== undefined) assert.equal(copies, subject.copy === 'claimed', 'copyFile');
+      if (subject.removeEmpty !== undefined) {
+        const removes = destination.removeEmpty !== undefined;
+        assert.equal(removes, subject.removeEmpty === 'claimed', 'removeEmpty');
+      }
       saw(`${JSON.stringify(destination.capabilities)}, copyFile: ${copies ? 'yes' : 'no'}`);
     },
   },

@@ -7,7 +7,7 @@ import { isOwnName } from './folder-names.ts';
 
 export interface FolderEntry {
   readonly name: string;
-  readonly kind: 'folder' | 'file';
+  readonly kind: 'folder' | 'file' | 'other';
 }
 
 /** What lies in a folder; empty where it is missing. */
@@ -38,6 +38,7 @@ async function* walk<Entry extends FolderEntry>(
   const entries = await read(posix.join(root, folder));
   // "a.b" comes before "a/c": a folder is sorted with its slash.
   const sorted = entries
+    .filter(({ kind }) => kind !== 'other')
     .map((entry) => ({ name: folder + entry.name + (entry.kind === 'folder' ? '/' : ''), entry }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
   for (const found of sorted) {
