@@ -15,9 +15,11 @@ const TOOLS = process.env.SLUICE_TOOLS ?? path.join(ROOT, '.cache', 'tools');
 /** Of a failed install: enough to see the cause, which compilers and pip tell last. */
 const ERROR_LINES_MAX = 12;
 
-const go = (name, module) => ({
+/** `folder` is for what has too common a name to lie beside the others. */
+const go = (name, module, folder = 'bin') => ({
   name,
-  file: `bin/${path.basename(module.split('@')[0])}`,
+  file: `${folder}/${path.basename(module.split('@')[0])}`,
+  env: { GOBIN: path.join(TOOLS, folder) },
   commands: [['go', 'install', '-trimpath', '-ldflags=-s -w', module]],
 });
 const pip = (name, version, folder) => {
@@ -59,9 +61,11 @@ const apt = (name, file, ...packages) => {
 
 /** One Go build at a time: each uses all cores, and up to 1.5 GB. */
 const BUILT = [
+  go('toxiproxy', 'github.com/Shopify/toxiproxy/v2/cmd/server@v2.5.0', 'toxiproxy'),
   go('versitygw', 'github.com/versity/versitygw/cmd/versitygw@v1.8.0'),
   go('fake-gcs-server', 'github.com/fsouza/fake-gcs-server@v1.56.1'),
   go('litestream-0.5.18', 'github.com/benbjohnson/litestream/cmd/litestream@v0.5.18'),
+  go('rclone', 'github.com/rclone/rclone@v1.76.0'),
   go('minio', 'github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c'),
 ];
 const DOWNLOADED = [
@@ -105,7 +109,7 @@ async function inTurn(tools) {
   return installed;
 }
 
-async function install({ name, file, commands }) {
+async function install({ name, file, commands, env = {} }) {
   if (fs.existsSync(path.resolve(TOOLS, file))) {
     console.log(`${name}: there`);
     return true;
@@ -113,7 +117,7 @@ async function install({ name, file, commands }) {
   const started = Date.now();
   const errors = [];
   for (const [command, ...args] of commands) {
-    const failure = await run(command, args);
+    const failure = await run(command, args, env);
     if (failure === undefined && fs.existsSync(path.resolve(TOOLS, file))) {
       console.log(`${name}: ${Math.round((Date.now() - started) / 1000)} s`);
       return true;
@@ -125,10 +129,10 @@ async function install({ name, file, commands }) {
 }
 
 /** Why it failed, or undefined. */
-function run(command, args) {
+function run(command, args, more) {
   const env = {
     ...process.env,
-    GOBIN: path.join(TOOLS, 'bin'),
+    ...more,
     CGO_ENABLED: '0',
     DEBIAN_FRONTEND: 'noninteractive',
     RUNLEVEL: '1', // Debian then starts no service that it installs

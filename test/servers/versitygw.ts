@@ -17,10 +17,12 @@ export async function startVersitygw(): Promise<RealS3> {
     arguments: (port, folder) => [
       ...['-q', '-a', REAL_CREDENTIALS.accessKeyId, '-s', REAL_CREDENTIALS.secretAccessKey],
       ...['-p', `127.0.0.1:${port}`, '--virtual-domain', 'localhost', '--health', '/health'],
-      ...['posix', join(folder, 'data')],
+      ...['--iam-dir', join(folder, 'users'), 'posix', join(folder, 'data')],
     ],
-    prepare: async (folder) =>
-      void (await mkdir(join(folder, 'data', REAL_BUCKET), { recursive: true })),
+    async prepare(folder) {
+      await mkdir(join(folder, 'data', REAL_BUCKET), { recursive: true });
+      await mkdir(join(folder, 'users'));
+    },
     healthPath: '/health',
   });
   return {

@@ -17,6 +17,8 @@ const FILES = {
   minio: 'bin/minio',
   versitygw: 'bin/versitygw',
   'fake-gcs-server': 'bin/fake-gcs-server',
+  toxiproxy: 'toxiproxy/server',
+  rclone: 'bin/rclone',
   'litestream-0.5.18': 'bin/litestream',
   'litestream-0.5.17': 'ls05/bin/litestream',
   'litestream-0.5.12': 'ls0512/bin/litestream',

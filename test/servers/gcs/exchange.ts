@@ -32,8 +32,6 @@ export interface Exchange {
   readonly store: Store;
   readonly fault: Fault | undefined;
   readonly pageSizeMax: number;
-  /** "http://127.0.0.1:port" */
-  readonly endpoint: string;
   readonly bucket: string;
 }
 

@@ -104,11 +104,10 @@ export class GCSServer {
     };
     this.log.push(entry);
     this.#notify();
-    const { store, port } = this;
+    const { store } = this;
     const { pageSizeMax = 1_000, bucket } = this.#options;
     const fault = this.faults.pick(operation);
-    const endpoint = `http://127.0.0.1:${port}`;
-    const exchange: Exchange = { request, entry, store, fault, pageSizeMax, endpoint, bucket };
+    const exchange: Exchange = { request, entry, store, fault, pageSizeMax, bucket };
     try {
       const answer = await this.#answer(exchange, target).catch((error: unknown) => {
         if (error instanceof Refused) return error.toAnswer(operation === 'media');

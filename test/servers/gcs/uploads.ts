@@ -67,14 +67,15 @@ export class Uploads {
   }
 
   async begin(exchange: Exchange): Promise<Answer> {
-    const { entry, store, endpoint, bucket } = exchange;
+    const { entry, store, bucket } = exchange;
     const resource = JSON.parse((await readBody(exchange)).toString()) as Resource;
     const condition = entry.query.get('ifGenerationMatch');
     checkCondition(condition, store.get(entry.key)?.generation);
     const id = randomUUID();
     const empty = Buffer.alloc(0);
     this.#sessions.set(id, { key: entry.key, resource, condition, bytes: empty, done: undefined });
-    const location = `${endpoint}/upload/storage/v1/b/${bucket}/o?uploadType=resumable&upload_id=${id}`;
+    // Where it was reached: a proxy goes on being in between.
+    const location = `http://${entry.headers.host}/upload/storage/v1/b/${bucket}/o?uploadType=resumable&upload_id=${id}`;
     return { status: 200, headers: { location } };
   }
 

@@ -1,0 +1,76 @@
+/** A destination whose every promise is accounted for: how many calls it has had, and what is not settled. */
+
+import type { Destination, ReplicaClient } from '@sluice/core/backend';
+
+export interface Accounted {
+  readonly destination: Destination;
+  /** Calls of files and listings so far: what core tries again is another one. */
+  readonly calls: number;
+  /** Calls and reads of their streams that have neither been fulfilled nor rejected. */
+  readonly pending: number;
+}
+
+export function accounted(destination: Destination): Accounted {
+  let calls = 0;
+  let pending = 0;
+
+  async function settle<T>(work: Promise<T>): Promise<T> {
+    pending += 1;
+    try {
+      return await work;
+    } finally {
+      pending -= 1;
+    }
+  }
+
+  function call<T>(work: Promise<T>): Promise<T> {
+    calls += 1;
+    return settle(work);
+  }
+
+  function stream<T>(open: () => AsyncIterable<T>): AsyncIterable<T> {
+    return {
+      [Symbol.asyncIterator]() {
+        const iterator = open()[Symbol.asyncIterator]();
+        return {
+          next: () => settle(iterator.next()),
+          return: async () => {
+            const left = iterator.return?.() ?? Promise.resolve({ done: true, value: undefined });
+            return await settle(left);
+          },
+        };
+      },
+    };
+  }
+
+  const replica = (path: string): ReplicaClient => {
+    const client = destination.replica(path);
+    return {
+      listFiles(level, options) {
+        calls += 1;
+        return stream(() => client.listFiles(level, options));
+      },
+      async openFile(file, options) {
+        const opened = await call(client.openFile(file, options));
+        return { ...opened, body: stream(() => opened.body) };
+      },
+      writeFile: (file, body, options) => call(client.writeFile(file, body, options)),
+      deleteFiles: (files, options) => call(client.deleteFiles(files, options)),
+    };
+  };
+
+  return {
+    destination: {
+      name: destination.name,
+      capabilities: destination.capabilities,
+      replica,
+      close: () => destination.close(),
+    },
+    get calls() {
+      return calls;
+    },
+    get pending() {
+      return pending;
+    },
+  };
+}
