@@ -44,6 +44,7 @@ test('a server that ignores conditions is no failure, and is said with what to d
     /if-absent +does not +conditional writes are ignored by this server: fencing is off\n +next: .*two replicators/,
   );
   expect(stdout).not.toContain(SECRET);
+  expect(stdout).toMatch(/if-version +does not +writes that name a version are ignored/);
   expect(server.raw.keys()).toEqual([]);
 });
 
@@ -60,7 +61,18 @@ test.each<[string, Operation[], number, string]>([
   expect(denials.map((each) => each.feature)).toEqual([feature]);
   const found = features.find((each) => each.feature === feature);
   expect(found).toMatchObject({ verdict: 'does not', missing: feature });
-  expect(found?.next).toContain(`; the right is called ${action} on `);
+  expect(found?.next).toContain(`; it takes ${action} on `);
+});
+
+test('a key without s3:AbortMultipartUpload is told that its parts stay, and cost money', async () => {
+  const { server, url } = await startServer({}, ['AbortMultipartUpload']);
+  const { code, features } = await featuresOf(url);
+  expect(code).toBe(0);
+  const refused = features.filter(({ verdict }) => verdict === 'does not');
+  expect(refused.map(({ feature }) => feature)).toEqual(['abort']);
+  expect(refused[0]?.seen).toContain('its parts could not be removed and cost money');
+  expect(refused[0]?.next).toContain('; it takes s3:AbortMultipartUpload on its objects');
+  expect(server.raw.uploads()).toHaveLength(2);
 });
 
 test('no such bucket, and nobody there, end with 7 and in words of their own', async () => {

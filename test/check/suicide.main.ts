@@ -1,7 +1,7 @@
 /** Checks a folder, and kills itself when a step has been done: `node suicide.main.ts FOLDER STEP`. */
 
 import { checkDestination, wrapDestination } from '@sluice/core';
-import type { Destination, ReplicaClient } from '@sluice/core/backend';
+import type { Destination, Logger, NamedObjects, ReplicaClient } from '@sluice/core/backend';
 import { backend } from '@sluice/file';
 
 const [folder = '', step = ''] = process.argv.slice(2);
@@ -35,12 +35,25 @@ function deadly(client: ReplicaClient): ReplicaClient {
   };
 }
 
-async function connect(access: 'read' | 'write'): Promise<Destination> {
+function deadlyObjects(objects: NamedObjects): NamedObjects {
+  return {
+    async *list(...given) {
+      yield* await counted(() => Array.fromAsync(objects.list(...given)));
+    },
+    get: (...given) => counted(() => objects.get(...given)),
+    put: (...given) => counted(() => objects.put(...given)),
+    delete: (...given) => counted(() => objects.delete(...given)),
+  };
+}
+
+async function connect(access: 'read' | 'write', heard: Logger = logger): Promise<Destination> {
   const { config } = backend.parse({ type: 'file', path: folder });
-  const destination = await backend.connect(config, { logger, access });
+  const destination = await backend.connect(config, { logger: heard, access });
+  const objectsOf = destination.objects?.bind(destination);
   return wrapDestination({
     ...destination,
     replica: (path) => deadly(destination.replica(path)),
+    ...(objectsOf !== undefined && { objects: (path: string) => deadlyObjects(objectsOf(path)) }),
     ...(destination.removeEmpty !== undefined && {
       removeEmpty: (path: string) => counted(async () => await destination.removeEmpty?.(path)),
     }),
@@ -50,7 +63,13 @@ async function connect(access: 'read' | 'write'): Promise<Destination> {
 const PART_BYTES = 100_000;
 const destination = await connect('write');
 const reader = await connect('read');
-const report = await checkDestination({ destination, reader, path: folder, partBytes: PART_BYTES });
+const report = await checkDestination({
+  destination,
+  reader,
+  connect: (heard) => connect('write', heard),
+  path: folder,
+  partBytes: PART_BYTES,
+});
 await destination.close();
 await reader.close();
 process.stdout.write(JSON.stringify({ steps, left: report.left }));

@@ -1,13 +1,21 @@
 /** `checkDestination` against our S3 server, as it is and with what providers do otherwise. */
 
-import { checkDestination, checkFailure, wrapDestination, type CheckReport } from '@sluice/core';
+import {
+  checkDestination,
+  checkFailure,
+  wrapDestination,
+  type CheckOptions,
+  type CheckReport,
+} from '@sluice/core';
+import type { Destination, Logger } from '@sluice/core/backend';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { connectS3, rawKeys } from '../servers/s3-access.ts';
+import { rawKeys } from '../servers/s3-access.ts';
 import { PART_BYTES, useS3 } from '../servers/s3-fixture.ts';
 import type { Operation, Quirks, StartOptions } from '../servers/s3/index.ts';
 import { startMinio } from '../servers/minio.ts';
 import { startVersitygw } from '../servers/versitygw.ts';
 import { describeWith } from '../support/require.ts';
+import { checkPlace } from './check-place.ts';
 
 const s3 = useS3();
 
@@ -20,16 +28,31 @@ const ALL_WORKS: Verdicts = {
   read: 'works',
   ranges: 'works',
   large: 'works',
+  abort: 'works',
   'if-absent': 'works',
   'if-absent-large': 'works',
+  objects: 'works',
+  'if-version': 'works',
   delete: 'works',
 };
-const NO_FENCE = { 'if-absent': 'does not', 'if-absent-large': 'does not' };
+const NO_FENCE = {
+  'if-absent': 'does not',
+  'if-absent-large': 'does not',
+  'if-version': 'does not',
+};
 
-async function check(more: Record<string, unknown> = {}, path = 'db'): Promise<CheckReport> {
+async function check(
+  more: Record<string, unknown> = {},
+  options: Partial<CheckOptions> = {},
+): Promise<CheckReport> {
   const destination = wrapDestination(await s3.connected(more), { random: () => 0 });
-  return await checkDestination({ destination, path, partBytes: PART_BYTES });
+  const connect = async (logger: Logger): Promise<Destination> =>
+    wrapDestination(await s3.connected(more, logger));
+  const given = { destination, connect, path: 'db', partBytes: PART_BYTES, layout: LAYOUT };
+  return await checkDestination({ ...given, ...options });
 }
+
+const LAYOUT = 'hex-level' as const;
 
 function verdicts(report: CheckReport): Verdicts {
   return Object.fromEntries(report.features.map(({ feature, verdict }) => [feature, verdict]));
@@ -49,22 +72,26 @@ test('a server that does all of it: nothing is left, nothing lay outside of the 
     if (!['PutObject', 'CreateMultipartUpload', 'UploadPart', 'GetObject'].includes(operation))
       continue;
     expect(key).toMatch(
-      /^db\/\.sluice-check-[0-9a-f]{12}\/000[09]\/[0-9a-f]{16}-[0-9a-f]{16}\.ltx$/,
+      /^db\/\.sluice-check-[0-9a-f]{12}\/(000[09]\/[0-9a-f]{16}-[0-9a-f]{16}\.ltx|lock\.json)$/,
     );
   }
 });
 
 test('the large file goes up in parts, and small and large conditions are put twice', async () => {
-  await check();
+  const report = await check();
   const conditional = (operation: Operation): (number | undefined)[] =>
     s3.server.requests
       .of(operation)
-      .filter(({ headers }) => headers['if-none-match'] === '*')
+      .filter(({ headers, key }) => headers['if-none-match'] === '*' && !key.endsWith('.json'))
       .map(({ status }) => status);
   expect(conditional('PutObject')).toEqual([200, 412]);
   expect(conditional('CompleteMultipartUpload')).toEqual([200, 412]);
-  expect(s3.server.requests.of('CreateMultipartUpload')).toHaveLength(3);
-  const parts = s3.server.requests.of('UploadPart').map(({ bodyBytes }) => bodyBytes);
+  const [aborted = ''] = s3.server.requests.of('AbortMultipartUpload').map(({ key }) => key);
+  expect(aborted.startsWith(report.path)).toBe(true);
+  const whole = ({ key }: { key: string }): boolean => key !== aborted;
+  expect(s3.server.requests.of('CreateMultipartUpload').filter(whole)).toHaveLength(3);
+  const uploads = s3.server.requests.of('UploadPart').filter(whole);
+  const parts = uploads.map(({ bodyBytes }) => bodyBytes);
   expect(parts.toSorted((a, b) => b - a)).toEqual([
     ...Array.from({ length: 4 }, () => PART_BYTES),
     PART_BYTES / 8,
@@ -102,7 +129,7 @@ describe('providers', () => {
     s3.server.quirks.deleteObjectsLies = true;
     const report = await check();
     expect(verdicts(report)).toEqual({ ...ALL_WORKS, delete: 'does not' });
-    expect(report.left).toHaveLength(s3.server.raw.keys().length);
+    expect(report.left.toSorted()).toEqual(s3.server.raw.keys().toSorted());
   });
 
   test.each<[string, Quirks]>([
@@ -120,6 +147,28 @@ describe('providers', () => {
     const report = await check();
     expect(checkFailure(report)).toMatchObject({ feature: 'large', code: 'REPLICA_RATE_LIMITED' });
   });
+});
+
+test('a host that is not known to honour conditions is asked for none', async () => {
+  const destination = wrapDestination(await s3.connectedTo('s3.us-west-004.backblazeb2.com'));
+  const report = await check({}, { destination, provider: 's3.us-west-004.backblazeb2.com' });
+  const notJudged = { 'if-absent': 'not judged', 'if-absent-large': 'not judged' };
+  expect(verdicts(report)).toEqual({ ...ALL_WORKS, ...notJudged, 'if-version': 'not judged' });
+  expect(seenOf(report, 'if-absent')).toBe(
+    's3.us-west-004.backblazeb2.com is not known to honour conditional writes: fencing is off',
+  );
+  const conditions = s3.server.requests.all().filter(({ headers }) => 'if-none-match' in headers);
+  expect(conditions).toEqual([]);
+});
+
+test('an aborted upload that may not be removed is told, and is no failure', async () => {
+  await s3.restart(restricted(['AbortMultipartUpload']));
+  const report = await check();
+  expect(verdicts(report)).toEqual({ ...ALL_WORKS, abort: 'does not' });
+  expect(seenOf(report, 'abort')).toMatch(/its parts could not be removed .*Access ?Denied/);
+  expect(checkFailure(report)).toBeUndefined();
+  // The conditional one was refused at its end.
+  expect(s3.server.raw.uploads()).toHaveLength(2);
 });
 
 describe('three errors stay apart', () => {
@@ -170,8 +219,9 @@ test('where deleting is denied, backups can be kept; what is left is named', asy
   await s3.restart(restricted(['DeleteObject', 'DeleteObjects']));
   const report = await check();
   expect(checkFailure(report)).toBeUndefined();
-  expect(report.left).toHaveLength(s3.server.raw.keys().length);
-  expect(seenOf(report, 'delete')).toContain(report.left.join(', '));
+  expect(report.left.toSorted()).toEqual(s3.server.raw.keys().toSorted());
+  const labels = report.left.map((key) => key.slice(report.path.length + 1));
+  expect(seenOf(report, 'delete')).toContain(`left in ${report.path}: ${labels.join(', ')}`);
 });
 
 test('where deleting is denied for one object, that one is named', async () => {
@@ -179,8 +229,9 @@ test('where deleting is denied for one object, that one is named', async () => {
   const random = (count: number): Uint8Array => new Uint8Array(count).fill(0xab);
   const key = 'db/.sluice-check-abababababab/0000/0000000000000002-0000000000000002.ltx';
   s3.server.raw.protect(key);
-  const report = await checkDestination({ destination, path: 'db', partBytes: PART_BYTES, random });
-  expect(report.left).toEqual(['level 0 0000000000000002-0000000000000002.ltx']);
+  const given = { destination, path: 'db', partBytes: PART_BYTES, layout: LAYOUT, random } as const;
+  const report = await checkDestination(given);
+  expect(report.left).toEqual([key]);
   expect(s3.server.raw.keys()).toEqual([key]);
 });
 
@@ -208,9 +259,7 @@ describe.each([
     test('does all of it, and is left as it was', async () => {
       const place = await startServer();
       onTestFinished(() => place.stop());
-      const destination = wrapDestination(await connectS3(place, { 'part-size': PART_BYTES }));
-      onTestFinished(() => destination.close());
-      const report = await checkDestination({ destination, path: 'db', partBytes: PART_BYTES });
+      const report = await checkPlace(place);
       expect(verdicts(report)).toEqual(ALL_WORKS);
       expect(await rawKeys(place, '')).toEqual([]);
     });

@@ -34,11 +34,12 @@ export {
 } from './restore/restore.ts';
 export { wrapDestination, type WrappedDestination, type WrapOptions } from './replica/wrap.ts';
 export { checkDestination, type CheckOptions } from './replica/check.ts';
+export { unconnected } from './replica/check-errors.ts';
 export {
   checkFailure,
-  unconnected,
   type CheckFeature,
   type CheckFigures,
+  type CheckProgress,
   type CheckReport,
   type CheckRight,
   type CheckVerdict,

@@ -7,14 +7,17 @@ import {
   checkDestination,
   checkFailure,
   unconnected,
+  wrapDestination,
   type CheckFigures,
   type CheckOptions,
+  type CheckProgress,
   type CheckReport,
   type FeatureReport,
 } from '@sluice/core';
 import { formatBytes, type Logger } from '@sluice/core/backend';
 import type { Arguments } from '../args.ts';
 import { OWN_BACKENDS } from '../backends.ts';
+import { ProgressLine } from '../check-progress.ts';
 import { checkTargets, type CheckTarget } from '../check-targets.ts';
 import { Destinations } from '../destinations.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
@@ -32,9 +35,13 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   await interruptible(async (signal) => {
     for (const target of targets) {
       printer.begins(target);
-      const onFeature = (feature: FeatureReport): void =>
+      using progress = new ProgressLine(`  ${target.destination.name}`, stderr);
+      const onFeature = (feature: FeatureReport): void => {
+        progress.clear();
         printer.feature(inWords(feature, target, shell), signal);
-      const report = await checkTarget(target, { logger, onFeature, signal });
+      };
+      const onProgress = (now: CheckProgress): void => progress.update(now);
+      const report = await checkTarget(target, { logger, onFeature, onProgress, signal });
       printer.ends(report);
       reports.push({ target, report });
     }
@@ -53,15 +60,19 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
 interface Context {
   readonly logger: Logger;
   readonly onFeature: (feature: FeatureReport) => void;
+  readonly onProgress: (progress: CheckProgress) => void;
   readonly signal: AbortSignal;
 }
 
-/** Two connections: what is looked at in the place of the replica is opened for reading only. */
+/**
+ * Two connections: what is looked at in the place of the replica is opened for reading only. A third
+ * is opened and closed by the probe of aborts.
+ */
 async function checkTarget(
   { destination }: CheckTarget,
-  { logger, onFeature, signal }: Context,
+  { logger, onFeature, onProgress, signal }: Context,
 ): Promise<CheckReport> {
-  const { config, path, type, target } = destination;
+  const { backend, config, path, type, target } = destination;
   await using writing = new Destinations(logger, 'write');
   await using reading = new Destinations(logger, 'read');
   let connected: Pick<CheckOptions, 'destination' | 'reader'>;
@@ -76,24 +87,32 @@ async function checkTarget(
     for (const feature of report.features) onFeature(feature);
     return report;
   }
-  const partBytes = OWN_BACKENDS[type]?.partBytes?.(config);
-  return await checkDestination({ ...connected, path, partBytes, onFeature, signal });
+  const own = OWN_BACKENDS[type];
+  return await checkDestination({
+    ...connected,
+    path,
+    partBytes: own?.partBytes?.(config),
+    layout: own?.layout,
+    provider: own?.provider?.(config),
+    connect: async (heard) =>
+      wrapDestination(await backend.connect(config, { logger: heard, access: 'write', signal })),
+    onFeature,
+    onProgress,
+    signal,
+  });
 }
 
-/** Without secrets; where a right is missing, with what the provider calls it. */
-function inWords(
-  feature: FeatureReport,
-  { destination }: CheckTarget,
-  shell: Shell,
-): FeatureReport {
-  const { missing, seen, next } = feature;
+/** Without secrets; where a right is missing, or may be, with what gives it there. */
+function inWords(report: FeatureReport, { destination }: CheckTarget, shell: Shell): FeatureReport {
+  const { feature, verdict, missing, seen, next } = report;
   const rights = OWN_BACKENDS[destination.type]?.rights;
-  const isKnown = missing !== undefined && rights !== undefined;
-  const named = isKnown ? `; the right is called ${rights[missing]}` : '';
+  // What cannot be removed is told in the words of a log, and hardly ever for another reason.
+  const lacked = missing ?? (feature === 'abort' && verdict === 'does not' ? 'abort' : undefined);
+  const right = lacked === undefined ? undefined : rights?.[lacked];
   return {
-    ...feature,
+    ...report,
     seen: shell.secrets.clean(seen),
-    next: next === undefined ? undefined : next + named,
+    next: next === undefined || right === undefined ? next : `${next}; it takes ${right}`,
   };
 }
 
@@ -129,10 +148,9 @@ function textPrinter({ stdout }: Shell): Printer {
       print(`  ${feature.padEnd(FEATURE_WIDTH)}  ${verdict.padEnd(VERDICT_WIDTH)}  ${seen}`);
       if (next !== undefined) print(`  ${''.padEnd(FEATURE_WIDTH)}  next: ${next}`);
     },
-    ends({ figures, left, destination, path }) {
+    ends({ figures }) {
       const measured = figuresOf(figures);
       if (measured !== '') print(`  ${measured}`);
-      for (const name of left) print(`  left at ${destination}, in ${path}: ${name}`);
     },
   };
 }

@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { OWN_BACKENDS } from '../../src/backends.ts';
 import { oncePerPlace } from '../../src/check-targets.ts';
 import { readText } from '../support/configuration.ts';
 import { goldenBucket } from '../support/golden.ts';
@@ -38,10 +39,19 @@ const FEATURES = [
   'read',
   'ranges',
   'large',
+  'abort',
   'if-absent',
   'if-absent-large',
+  'objects',
+  'if-version',
   'delete',
 ];
+
+/** A folder can hold no lease; all else it can. */
+const EXPECTED = FEATURES.map((feature) => [
+  feature,
+  feature === 'if-version' ? 'not judged' : 'works',
+]);
 
 async function checkJSON(
   ...words: string[]
@@ -72,9 +82,7 @@ test('a folder that is alive does all of it, and is left as it was', async () =>
     ok: true,
     left: [],
   });
-  expect(one?.features.map(({ feature, verdict }) => [feature, verdict])).toEqual(
-    FEATURES.map((feature) => [feature, 'works']),
-  );
+  expect(one?.features.map(({ feature, verdict }) => [feature, verdict])).toEqual(EXPECTED);
   for (const key of [
     'write_ms',
     'read_ms',
@@ -92,9 +100,8 @@ test('people get a line for each feature, and what was measured', async () => {
   const { code, stdout } = await sluice(['check', `file://${folder}`]);
   const [head, ...lines] = stdout.trimEnd().split('\n');
   expect([code, head]).toEqual([0, `file: file://${folder}`]);
-  expect(lines.slice(0, -1).map((line) => line.slice(2, 29).trim().split(/ +/))).toEqual(
-    FEATURES.map((feature) => [feature, 'works']),
-  );
+  const verdicts = lines.slice(0, -1).filter((line) => !line.trim().startsWith('next: '));
+  expect(verdicts.map((line) => line.slice(2, 29).trim().split(/ {2,}/))).toEqual(EXPECTED);
   expect(lines.at(-1)).toMatch(
     /^ {2}a small write [\d.]+ ms, a small read [\d.]+ ms, up [\d.]+ [KMG]iB\/s, down [\d.]+ [KMG]iB\/s$/,
   );
@@ -198,6 +205,12 @@ test.each([
   const { code, stderr } = await sluice(['check', ...words]);
   expect(code).toBe(2);
   expect(stderr).toContain(message);
+});
+
+test.each(Object.entries(OWN_BACKENDS))('what gives a right is known of %s', (_, { rights }) => {
+  for (const right of ['list', 'read', 'write', 'replace', 'delete'] as const) {
+    expect(rights[right], right).toMatch(/./);
+  }
 });
 
 test('the documentation lists each feature', () => {

@@ -51,8 +51,8 @@ With \`-dry-run\`, all of them Litestream's:
   "last_success_at":"2026-01-31T12:00:00.000Z"}]}]
 \`\`\``,
   check: `One for each destination. \`verdict\` is \`works\`, \`does not\` or \`not judged\`; \`code\` is that of
-the [error](errors.md), where one came back; \`missing\` the right that was denied: \`list\`, \`read\`, \`write\` or \`delete\`. \`left\`
-names probe files that are still there.
+the [error](errors.md), where one came back; \`missing\` the right that was denied: \`list\`, \`read\`, \`write\`, \`replace\`, \`delete\` or
+\`abort\`. \`next\` says what to do, and what the provider calls that right. \`left\` has the keys of what is still there.
 
 \`\`\`json
 [{"name":"s3","type":"s3","target":"s3://bucket/app.db","others":0,"path":"app.db/.sluice-check-5f1c0a9e7b32","ok":true,
@@ -72,8 +72,20 @@ const CHECKED: readonly (readonly [CheckFeature, string])[] = [
   ['read', 'the bytes that were written come back'],
   ['ranges', 'parts of a file come as they were asked for'],
   ['large', 'a file of several parts goes up and comes back'],
+  [
+    'abort',
+    'a large write that is given up half-way leaves neither a file nor parts that cost money',
+  ],
   ['if-absent', 'a second write of the same name is refused, so that two replicators cannot mix'],
   ['if-absent-large', 'the same for a file that goes up in parts'],
+  [
+    'objects',
+    'a small named object is written, read and listed (`lock.json`, where a lease would lie)',
+  ],
+  [
+    'if-version',
+    'one that names the version it replaces is refused where another is there: so a lease is held',
+  ],
   ['delete', 'what was written can be deleted, and is not listed any more'],
 ];
 
@@ -104,10 +116,18 @@ ${table(
 )}
 
 It works in a replica of its own, \`<path>/.sluice-check-<random>\`, and removes it; what lies at the path itself is neither written to
-nor deleted nor tidied, so it may run beside a replicator. It sends a little over four times the part size of an S3 destination
-(8 MiB where none is set). A check that is killed leaves that folder: remove it by hand.
+nor deleted nor tidied, so it may run beside a replicator. It sends a little over five times the part size of an S3 destination
+(8 MiB where none is set), and reads two of them. A check that is killed leaves that folder: remove it by hand.
 
-The exit code is 0 where backups can be kept and restored; \`if-absent\`, \`if-absent-large\` and \`delete\` are not needed for that.
+Where deleting is refused, the verdict names the keys that stay. \`abort\` needs \`s3:AbortMultipartUpload\`: without it uploads that
+broke off stay in the bucket, where no listing shows them. A host that is not known to honour conditional writes is not asked
+for them: \`not judged\`.
+
+On a terminal, what takes longer than two seconds is shown as it goes. The figures are the median of five small writes and
+reads, and the speed of one file of two parts and an eighth; the small ones include what the server needs to make it durable.
+
+The exit code is 0 where backups can be kept and restored; \`abort\`, \`if-absent\`, \`if-absent-large\`, \`objects\`, \`if-version\` and
+\`delete\` are not needed for that.
 Else it is that of the first that cannot: [6](errors.md#exit-codes) where access is denied, with the right that is missing, 7 where the
 bucket is not there or cannot be reached, which the verdict tells apart. The replicator itself finds out by its first small file whether
 the server honours conditions; where it does not, it warns once and goes on without.`,

@@ -17,12 +17,19 @@ export class ProbeBytes {
   /** Four bytes at a time: one by one they would be slower than a fast link. */
   readonly #noise: Uint32Array;
   readonly #createdAt: Date;
+  readonly #onBytes: (count: number) => void;
 
-  constructor(noise: Uint8Array, createdAt: Date) {
+  /** `onBytes` is told of bytes as they are sent, and as they come back. */
+  constructor(
+    noise: Uint8Array,
+    createdAt: Date,
+    onBytes: (count: number) => void = () => undefined,
+  ) {
     const own = new Uint8Array(NOISE_BYTES);
     own.set(noise);
     this.#noise = new Uint32Array(own.buffer);
     this.#createdAt = createdAt;
+    this.#onBytes = onBytes;
   }
 
   body(file: ProbeFile): LTXBody {
@@ -33,9 +40,17 @@ export class ProbeBytes {
     };
   }
 
+  /** The same, and `onPast` is called once more than `sizeBytes` of it are asked for. */
+  bodyPast(file: ProbeFile, sizeBytes: number, onPast: () => void): LTXBody {
+    const body = this.body(file);
+    return { ...body, open: () => tellingPast(body.open(), sizeBytes, onPast) };
+  }
+
   async *#read({ seed, sizeBytes }: ProbeFile): AsyncGenerator<Uint8Array, void, undefined> {
     for (let start = 0; start < sizeBytes; start += NOISE_BYTES) {
-      yield this.#chunkAt(seed, start).subarray(0, sizeBytes - start);
+      const chunk = this.#chunkAt(seed, start).subarray(0, sizeBytes - start);
+      yield chunk;
+      this.#onBytes(chunk.byteLength);
     }
   }
 
@@ -49,6 +64,7 @@ export class ProbeBytes {
     let equal = 0;
     let expected: { readonly at: number; readonly bytes: Uint8Array } | undefined;
     for await (const chunk of body) {
+      this.#onBytes(chunk.byteLength);
       for (let done = 0; done < chunk.byteLength;) {
         const offset = start + came;
         const at = offset - (offset % NOISE_BYTES);
@@ -71,6 +87,22 @@ export class ProbeBytes {
       words[index] = (this.#noise[index] ?? 0) ^ turn;
     }
     return new Uint8Array(words.buffer);
+  }
+}
+
+async function* tellingPast(
+  chunks: AsyncIterable<Uint8Array>,
+  sizeBytes: number,
+  onPast: () => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let left = sizeBytes;
+  for await (const chunk of chunks) {
+    const before = chunk.subarray(0, left);
+    left -= before.byteLength;
+    if (before.byteLength > 0) yield before;
+    if (before.byteLength === chunk.byteLength) continue;
+    onPast();
+    yield chunk.subarray(before.byteLength);
   }
 }
 

@@ -13,7 +13,7 @@
 
 import { isError, messageOf } from '../error.ts';
 import type { Capabilities } from './backend.ts';
-import { CONDITIONS_IGNORED, CONDITIONS_REFUSED } from './check-report.ts';
+import { CONDITIONS_IGNORED, CONDITIONS_REFUSED } from './check-judge.ts';
 import type {
   AbortableOptions,
   LTXBody,

@@ -1,14 +1,15 @@
 /** What each feature is put to. A probe that throws has found an error; check.ts names it. */
 
-import { isError } from '../error.ts';
-import type { Capabilities } from './backend.ts';
+import { assert, isError, type ErrorCode } from '../error.ts';
+import type { Capabilities, Destination, Logger } from './backend.ts';
+import { judgeAbort, judgeConditions, type ConditionOutcome } from './check-judge.ts';
+import { namedObjects, OTHER_BYTES, versions, type ProbeObjects } from './check-objects.ts';
 import {
   doesNot,
-  judgeConditions,
+  notJudged,
   works,
   type CheckFeature,
   type CheckFigures,
-  type ConditionOutcome,
   type FeatureReport,
 } from './check-report.ts';
 import { nameOf, probeFile, type CheckSite, type Probe } from './check-site.ts';
@@ -27,6 +28,10 @@ export interface ProbeContext {
   /** A file above this goes up in parts, where the destination has parts. */
   readonly partBytes: number;
   readonly capabilities: Capabilities;
+  /** Opens the place once more: see CheckOptions. */
+  readonly connect: ((logger: Logger) => Promise<Destination>) | undefined;
+  /** Where the destination keeps such. */
+  readonly objects: ProbeObjects | undefined;
   /** Filled in by the probes that measure. */
   readonly figures: { -readonly [Name in keyof CheckFigures]: CheckFigures[Name] };
 }
@@ -35,6 +40,8 @@ export interface ProbePlan {
   readonly feature: CheckFeature;
   /** Of the largest file that it writes. */
   readonly sizeBytes: (partBytes: number) => number;
+  /** Bytes that it moves, both ways; 0 where they are next to nothing. */
+  readonly movesBytes?: ((partBytes: number) => number) | undefined;
   readonly run: (context: ProbeContext) => Promise<FeatureReport>;
 }
 
@@ -42,6 +49,9 @@ export interface ProbePlan {
 const largeBytes = (partBytes: number): number => 2 * partBytes + Math.ceil(partBytes / 8);
 /** The least that goes in parts: it is written twice. */
 const overAPart = (partBytes: number): number => partBytes + OVER_A_PART_BYTES;
+const upAndDown = (partBytes: number): number => 2 * largeBytes(partBytes);
+const twice = (partBytes: number): number => 2 * overAPart(partBytes);
+const onePart = (partBytes: number): number => partBytes;
 const small = (): number => SMALL_BYTES;
 const none = (): number => 0;
 
@@ -51,9 +61,12 @@ export const PROBES: readonly ProbePlan[] = [
   { feature: 'list', sizeBytes: none, run: list },
   { feature: 'read', sizeBytes: none, run: read },
   { feature: 'ranges', sizeBytes: none, run: ranges },
-  { feature: 'large', sizeBytes: largeBytes, run: large },
+  { feature: 'large', sizeBytes: largeBytes, movesBytes: upAndDown, run: large },
+  { feature: 'abort', sizeBytes: largeBytes, movesBytes: onePart, run: abort },
   { feature: 'if-absent', sizeBytes: small, run: ifAbsentSmall },
-  { feature: 'if-absent-large', sizeBytes: overAPart, run: ifAbsentLarge },
+  { feature: 'if-absent-large', sizeBytes: overAPart, movesBytes: twice, run: ifAbsentLarge },
+  { feature: 'objects', sizeBytes: small, run: ({ objects }) => ofObjects(objects, namedObjects) },
+  { feature: 'if-version', sizeBytes: small, run: ({ objects }) => ofObjects(objects, versions) },
 ];
 
 const SMALL: readonly Probe[] = Array.from({ length: SMALL_COUNT }, (_, index) =>
@@ -122,8 +135,6 @@ async function ranges({ site }: ProbeContext): Promise<FeatureReport> {
   return works('ranges', 'parts of a file come as they were asked for');
 }
 
-const OTHER_BYTES = 'look for a proxy or a cache in between; else report it, with this line';
-
 async function large({ site, partBytes, figures }: ProbeContext): Promise<FeatureReport> {
   const sizeBytes = largeBytes(partBytes);
   const probe = probeFile(9, 7, { seed: LARGE_SEED, sizeBytes });
@@ -136,6 +147,47 @@ async function large({ site, partBytes, figures }: ProbeContext): Promise<Featur
   figures.upBytesPerSecond = speed(sizeBytes, upMs);
   figures.downBytesPerSecond = speed(sizeBytes, downMs);
   return works('large', `a file of ${sizeBytes} bytes, up and down`);
+}
+
+/**
+ * What an upload leaves that is not completed is removed in the background, and told in the log where
+ * it cannot be. So it has a connection of its own: when that has closed, there is no more to be told.
+ */
+async function abort({ site, partBytes, connect }: ProbeContext): Promise<FeatureReport> {
+  if (connect === undefined) return notJudged('abort', 'it needs a connection of its own');
+  const warnings: { message: string; code?: ErrorCode | undefined }[] = [];
+  let hears: 'nothing yet' | 'warnings' = 'nothing yet';
+  const destination = await connect({
+    ...SILENT,
+    warn(message, { code } = {}) {
+      if (hears === 'warnings') warnings.push({ message, code: code as ErrorCode | undefined });
+    },
+  });
+  const probe = probeFile(9, 8, { seed: LARGE_SEED + 1, sizeBytes: largeBytes(partBytes) });
+  try {
+    await site.writeAborted(destination, probe, partBytes);
+    hears = 'warnings'; // those before were of parts that were sent again
+  } finally {
+    await destination.close();
+  }
+  const isThere = await site.isThere(probe.ref);
+  if (isThere === 'no') site.forget(probe.ref);
+  return judgeAbort({ isThere, warnings });
+}
+
+const SILENT: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
+
+async function ofObjects(
+  objects: ProbeObjects | undefined,
+  run: (objects: ProbeObjects) => Promise<FeatureReport>,
+): Promise<FeatureReport> {
+  assert(objects !== undefined, 'what is not claimed is not probed');
+  return await run(objects);
 }
 
 async function ifAbsentSmall(context: ProbeContext): Promise<FeatureReport> {

@@ -3,12 +3,13 @@
  * its files nor its listings are ever touched. It remembers what was written there, to remove it.
  */
 
-import { isError } from '../error.ts';
+import { isError, type ErrorCode } from '../error.ts';
 import { formatFilename } from '../ltx/filename.ts';
 import { toTXID } from '../ltx/txid.ts';
 import type { Destination } from './backend.ts';
 import { ProbeBytes, type ProbeFile } from './check-bytes.ts';
 import type { LTXFileInfo, LTXFileRef, ReplicaClient } from './client.ts';
+import { keyOf, type Layout } from './layout.ts';
 import type { WrappedDestination } from './wrap.ts';
 
 /** Begins with a dot, as no level and no file of a replica does. */
@@ -33,6 +34,8 @@ export interface SiteOptions {
   readonly destination: Destination;
   readonly path: string;
   readonly bytes: ProbeBytes;
+  /** What keys look like there. Without it files are called by level and name. */
+  readonly layout: Layout | undefined;
   /** Milliseconds; only differences count. */
   readonly now: () => number;
   readonly signal: AbortSignal | undefined;
@@ -44,14 +47,16 @@ export class CheckSite {
   readonly #bytes: ProbeBytes;
   readonly #now: () => number;
   readonly #signal: AbortSignal | undefined;
-  /** By name: what we tried to write. A write that failed may have been done. */
+  readonly #layout: Layout | undefined;
+  /** By name: what we tried to write. A write that failed may have been done, unless it was refused. */
   readonly #tried = new Map<string, LTXFileRef>();
   #written = 0;
 
-  constructor({ destination, path, bytes, now, signal }: SiteOptions) {
+  constructor({ destination, path, bytes, layout, now, signal }: SiteOptions) {
     this.path = path;
     this.#client = unsettledReplica(destination, path);
     this.#bytes = bytes;
+    this.#layout = layout;
     this.#now = now;
     this.#signal = signal;
   }
@@ -69,8 +74,28 @@ export class CheckSite {
     const isNew = !this.#tried.has(name);
     this.#tried.set(name, probe.ref);
     const options = { condition, signal: this.#signal };
-    await this.#client.writeFile(probe.ref, this.#bytes.body(probe), options);
+    try {
+      await this.#client.writeFile(probe.ref, this.#bytes.body(probe), options);
+    } catch (error) {
+      if (isNew && isRefusal(error)) this.#tried.delete(name);
+      throw error;
+    }
     if (isNew) this.#written += 1;
+  }
+
+  /** Writes through `destination`, and aborts that when more than `bytes` have been asked for. */
+  async writeAborted(destination: Destination, probe: Probe, bytes: number): Promise<void> {
+    const aborting = new AbortController();
+    const reason = new Error('aborted by the check');
+    const body = this.#bytes.bodyPast(probe, bytes, () => aborting.abort(reason));
+    const signals = this.#signal === undefined ? [] : [this.#signal];
+    const signal = AbortSignal.any([aborting.signal, ...signals]);
+    this.#tried.set(nameOf(probe.ref), probe.ref);
+    try {
+      await unsettledReplica(destination, this.path).writeFile(probe.ref, body, { signal });
+    } catch (error) {
+      if (error !== reason) throw error;
+    }
   }
 
   /** What is wrong with the bytes from `start` to `end`; undefined where they are those of the file. */
@@ -93,6 +118,16 @@ export class CheckSite {
     }
   }
 
+  /** It was looked for, and is not there: nothing has to be removed. */
+  forget(ref: LTXFileRef): void {
+    this.#tried.delete(nameOf(ref));
+  }
+
+  async isThere(ref: LTXFileRef): Promise<'yes' | 'no'> {
+    const found = await this.list(ref.level, { from: ref });
+    return found.some((file) => nameOf(file) === nameOf(ref)) ? 'yes' : 'no';
+  }
+
   async list(
     level: number | 'all',
     options: { readonly from?: LTXFileRef | undefined; readonly signal?: AbortSignal } = {},
@@ -103,6 +138,18 @@ export class CheckSite {
 
   async deleteTried(signal: AbortSignal): Promise<void> {
     await this.#client.deleteFiles(this.tried, { signal });
+  }
+
+  /** What people find a file by: its key below the site, where keys are known. */
+  labelOf(ref: LTXFileRef): string {
+    if (this.#layout === undefined) return nameOf(ref);
+    const root = 'root'; // of any path the rest is the same
+    return keyOf(this.#layout, root, ref).slice(root.length + 1);
+  }
+
+  /** The whole key of what has this label, where keys are known. */
+  keyOf(label: string): string {
+    return this.#layout === undefined ? label : `${this.path}/${label}`;
   }
 
   /** How long `work` takes, in milliseconds. */
@@ -116,6 +163,19 @@ export class CheckSite {
 /** Level and name, as in "level 0 0000000000000001-0000000000000001.ltx". */
 export function nameOf({ level, minTXID, maxTXID }: LTXFileRef): string {
   return `level ${level} ${formatFilename(minTXID, maxTXID)}`;
+}
+
+/** With one of these nothing was written. */
+const REFUSALS: ReadonlySet<ErrorCode> = new Set([
+  'REPLICA_PERMISSION_DENIED',
+  'REPLICA_UNAUTHENTICATED',
+  'REPLICA_HOST_UNTRUSTED',
+  'REPLICA_DESTINATION_NOT_FOUND',
+  'REPLICA_UNSUPPORTED',
+]);
+
+export function isRefusal(error: unknown): boolean {
+  return isError(error) && REFUSALS.has(error.code);
 }
 
 /** A conflict must come as it is: here nobody may take it for a success of his own. */

@@ -9,27 +9,27 @@
 
 import { randomBytes } from 'node:crypto';
 
+import { posix } from 'node:path';
+
 import { isError } from '../error.ts';
-import type { Destination } from './backend.ts';
+import type { Destination, Logger } from './backend.ts';
 import { NOISE_BYTES, ProbeBytes } from './check-bytes.ts';
+import { cleanUp } from './check-clean-up.ts';
+import { failed } from './check-errors.ts';
+import { ProbeObjects } from './check-objects.ts';
 import { PART_BYTES_DEFAULT, PROBES, type ProbeContext } from './check-probes.ts';
 import {
-  failed,
-  judgeDeletion,
-  notJudged,
   skip,
   works,
+  type CheckProgress,
   type CheckReport,
+  type Claims,
   type FeatureReport,
 } from './check-report.ts';
-import { CheckSite, nameOf, sitePath } from './check-site.ts';
-import { sleep, systemClock, type Clock } from './clock.ts';
+import { CheckSite, sitePath } from './check-site.ts';
+import { systemClock, type Clock } from './clock.ts';
+import type { Layout } from './layout.ts';
 
-/** Removing is given up after so long: whoever waits for an aborted check waits for this too. */
-const CLEAN_UP_MS_MAX = 15_000;
-/** What was deleted may be listed for a moment: it is looked at so often, and so long between. */
-const LOOKS_MAX = 3;
-const LOOK_AGAIN_MS = 1_000;
 const RANDOM_BYTES = 6;
 
 export interface CheckOptions {
@@ -41,42 +41,62 @@ export interface CheckOptions {
   readonly path: string;
   /** Files above this go up in parts, where the destination has parts. Default 8 MiB. */
   readonly partBytes?: number | undefined;
+  /**
+   * Opens the place once more, for writing. What an upload that is aborted there cannot remove is
+   * told to the logger until it has closed. Without it `abort` is not judged.
+   */
+  readonly connect?: ((logger: Logger) => Promise<Destination>) | undefined;
+  /** What keys look like there. Without it files are called by level and name. */
+  readonly layout?: Layout | undefined;
+  /** Who keeps the files, for a sentence. Default: "this destination". */
+  readonly provider?: string | undefined;
   /** Told each verdict as it falls. */
   readonly onFeature?: ((report: FeatureReport) => void) | undefined;
+  /** Told what is being done, as it begins and as bytes move. */
+  readonly onProgress?: ((progress: CheckProgress) => void) | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: ((count: number) => Uint8Array) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Rejects only with the signal's reason. Takes two whole parts up and down, and one part up twice. */
+/** Rejects only with the signal's reason. Takes two whole parts up and down, and three parts up. */
 export async function checkDestination(options: CheckOptions): Promise<CheckReport> {
-  const { destination, path, onFeature, signal } = options;
+  const { destination, path, onFeature, signal, connect } = options;
   const { partBytes = PART_BYTES_DEFAULT, clock = systemClock, random = randomBytes } = options;
+  const moving = new Moving(options.onProgress);
+  const nonce = Buffer.from(random(RANDOM_BYTES)).toString('hex');
+  const bytes = new ProbeBytes(random(NOISE_BYTES), new Date(clock.now()), moving.onBytes);
   const site = new CheckSite({
     destination,
-    path: sitePath(path, Buffer.from(random(RANDOM_BYTES)).toString('hex')),
-    bytes: new ProbeBytes(random(NOISE_BYTES), new Date(clock.now())),
+    path: sitePath(path, nonce),
+    bytes,
+    layout: options.layout,
     now: () => performance.now(),
     signal,
   });
   const { capabilities } = destination;
-  const context: ProbeContext = { site, partBytes, capabilities, figures: {} };
+  const place = destination.objects?.(site.path);
+  const objects = place === undefined ? undefined : new ProbeObjects(place, nonce, signal);
+  const context: ProbeContext = { site, partBytes, capabilities, connect, objects, figures: {} };
   const features: FeatureReport[] = [];
   const tell = (report: FeatureReport): void => {
     features.push(report);
     onFeature?.(report);
   };
   let left: readonly string[] = [];
-  const place = await reach(options, site);
-  tell(place.report);
+  moving.begin('reach');
+  const reached = await reach(options, site);
+  tell(reached.report);
   try {
-    for (const { feature, sizeBytes, run } of PROBES) {
-      const skipped = skip(feature, features, capabilities, sizeBytes(partBytes));
+    for (const { feature, sizeBytes, movesBytes, run } of PROBES) {
+      moving.begin(feature, movesBytes?.(partBytes));
+      const skipped = skip(feature, features, claimsOf(options), sizeBytes(partBytes));
       tell(skipped ?? (await judged(feature, signal, () => run(context))));
     }
   } finally {
-    const folders = place.isNew ? [site.path, path] : [site.path];
-    const cleaned = await cleanUp(site, destination, folders, clock);
+    moving.begin('delete');
+    const folders = reached.isNew ? [site.path, path] : [site.path];
+    const cleaned = await cleanUp({ site, objects, destination, folders, clock });
     left = cleaned.left;
     tell(cleaned.report);
   }
@@ -87,6 +107,32 @@ export async function checkDestination(options: CheckOptions): Promise<CheckRepo
     features,
     figures: context.figures,
     left,
+  };
+}
+
+function claimsOf({ destination, provider = 'this destination' }: CheckOptions): Claims {
+  const objects = destination.objects === undefined ? 'not claimed' : 'claimed';
+  return { capabilities: destination.capabilities, objects, provider };
+}
+
+/** What is being done, as bytes move. What is sent again counts again, up to the whole. */
+class Moving {
+  readonly #onProgress: NonNullable<CheckOptions['onProgress']>;
+  #now: CheckProgress = { feature: 'reach', doneBytes: 0, totalBytes: 0 };
+
+  constructor(onProgress: CheckOptions['onProgress'] = () => undefined) {
+    this.#onProgress = onProgress;
+  }
+
+  begin(feature: CheckProgress['feature'], totalBytes = 0): void {
+    this.#now = { feature, doneBytes: 0, totalBytes };
+    this.#onProgress(this.#now);
+  }
+
+  readonly onBytes = (count: number): void => {
+    const { doneBytes, totalBytes } = this.#now;
+    this.#now = { ...this.#now, doneBytes: Math.min(doneBytes + count, totalBytes) };
+    this.#onProgress(this.#now);
   };
 }
 
@@ -122,8 +168,8 @@ async function reach(options: CheckOptions, site: CheckSite): Promise<Reached> {
       const { seen } = failed('list', error);
       return { report: works('reach', `it answers; ${seen}`), isNew: false };
     }
-    const above = path.slice(0, Math.max(path.lastIndexOf('/'), 0));
-    if (isError(error, 'REPLICA_DESTINATION_NOT_FOUND') && above !== path) {
+    const above = folderAbove(destination, path);
+    if (isError(error, 'REPLICA_DESTINATION_NOT_FOUND') && above !== undefined) {
       const isThere = await look(reader, above, signal).then(
         () => true,
         () => false, // then what was said of the folder itself is what counts
@@ -133,6 +179,16 @@ async function reach(options: CheckOptions, site: CheckSite): Promise<Reached> {
     }
     return { report: failed('reach', error), isNew: false };
   }
+}
+
+/**
+ * Undefined where there can be none. A bucket that is not there is no folder that is not there yet:
+ * some servers list the root of a bucket that they do not have (MinIO does).
+ */
+function folderAbove({ removeEmpty }: Destination, path: string): string | undefined {
+  const above = posix.dirname(path);
+  const isFolder = removeEmpty !== undefined || above !== '.';
+  return isFolder && above !== path ? above : undefined;
 }
 
 const NOT_YET = 'the folder is not there yet: the first write makes it';
@@ -145,65 +201,4 @@ async function look(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   for await (const _ of reader.replica(path).listFiles(0, { signal })) return;
-}
-
-/** Not by the caller's signal: what was written is removed also when that has aborted. */
-async function cleanUp(
-  site: CheckSite,
-  destination: Destination,
-  folders: readonly string[],
-  clock: Clock,
-): Promise<{ report: FeatureReport; left: readonly string[] }> {
-  const { tried, written } = site;
-  if (tried.length === 0) {
-    return { report: notJudged('delete', 'nothing was written that could be deleted'), left: [] };
-  }
-  const signal = AbortSignal.timeout(CLEAN_UP_MS_MAX);
-  let refused = await errorOf(() => site.deleteTried(signal));
-  let left = await whatIsLeft(site, clock, signal);
-  if (left?.length === 0 && refused === undefined) {
-    const folder = await firstThatStays(destination, folders, signal);
-    if (folder !== undefined) [refused, left] = [folder.error, [`the folder ${folder.path}`]];
-  }
-  const report = judgeDeletion({ written, error: refused, left });
-  return { report, left: left ?? (refused === undefined ? [] : tried.map(nameOf)) };
-}
-
-/** Names of the files that are still listed; undefined where they cannot be listed. */
-async function whatIsLeft(
-  site: CheckSite,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<string[] | undefined> {
-  try {
-    for (let looks = 1; ; looks += 1) {
-      const files = await site.list('all', { signal });
-      if (files.length === 0 || looks === LOOKS_MAX) return files.map(nameOf);
-      await sleep(clock, LOOK_AGAIN_MS, signal);
-    }
-  } catch {
-    return undefined; // the verdict on `list` says why; this one says that it is not known
-  }
-}
-
-/** Folders and markers, where a destination has such: a listing does not show them. */
-async function firstThatStays(
-  destination: Destination,
-  folders: readonly string[],
-  signal: AbortSignal,
-): Promise<{ path: string; error: unknown } | undefined> {
-  for (const path of folders) {
-    const error = await errorOf(async () => destination.removeEmpty?.(path, { signal }));
-    if (error !== undefined) return { path, error };
-  }
-  return undefined;
-}
-
-async function errorOf(work: () => Promise<unknown>): Promise<unknown> {
-  try {
-    await work();
-    return undefined;
-  } catch (error) {
-    return error;
-  }
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 
 import type { ErrorCode } from '../../src/error.ts';
-import { checkFailure, unconnected } from '../../src/replica/check-report.ts';
+import { unconnected } from '../../src/replica/check-errors.ts';
+import { checkFailure } from '../../src/replica/check-report.ts';
 import type { ReplicaClient } from '../../src/replica/client.ts';
 import { MemoryStore } from '../../src/replica/memory-place.ts';
 import {
@@ -29,8 +30,12 @@ describe('conditional writes', () => {
   ] as const)('that are ignored for %s are found out', async (_, isIgnored, features) => {
     const report = await check(
       memoryThat((client) => ({
-        writeFile: (file, body, options) =>
-          client.writeFile(file, body, isIgnored(body.sizeBytes) ? {} : options),
+        writeFile: (file, body, { condition, signal } = {}) =>
+          client.writeFile(
+            file,
+            body,
+            isIgnored(body.sizeBytes) ? { signal } : { condition, signal },
+          ),
       })),
     );
     const expected = Object.fromEntries(features.map((feature) => [feature, 'does not']));
@@ -221,6 +226,25 @@ describe('access that is denied', () => {
     expect(report.left).toHaveLength(store.objects.size);
     expect(report.left).toContain('level 0 0000000000000001-0000000000000001.ltx');
     expect(seenOf(report, 'delete')).toContain(report.left.join(', '));
+  });
+
+  test('to delete names what is left by its keys, where they are known', async () => {
+    const store = new MemoryStore();
+    const report = await check(
+      memoryThat(() => ({ deleteFiles: deny }), { store }),
+      {
+        layout: 'tree',
+      },
+    );
+    expect(report.left.toSorted()).toEqual([...store.objects.keys()].toSorted());
+    const first = 'ltx/0/0000000000000001-0000000000000001.ltx';
+    expect(seenOf(report, 'delete')).toContain(`; left in ${report.path}: ${first}, `);
+  });
+
+  test('to write leaves nothing, and says nothing of it', async () => {
+    const report = await check(memoryThat(() => ({ writeFile: deny, deleteFiles: deny })));
+    expect(seenOf(report, 'delete')).toBe('nothing was written that could be deleted');
+    expect(report.left).toEqual([]);
   });
 
   test('to delete one file names that one', async () => {

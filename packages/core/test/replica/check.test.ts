@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import type { Capabilities, Destination } from '../../src/replica/backend.ts';
-import { checkFailure } from '../../src/replica/check-report.ts';
+import { checkFailure, type CheckProgress } from '../../src/replica/check-report.ts';
 import { memoryDestination } from '../../src/replica/memory.ts';
 import { MemoryStore } from '../../src/replica/memory-place.ts';
 import { wrapDestination } from '../../src/replica/wrap.ts';
@@ -54,7 +54,8 @@ describe('a destination that keeps its promises', () => {
     await check(destination, { path });
     expect(store.objects).toEqual(before);
     expect(touched.size).toBeGreaterThan(5);
-    for (const key of touched) expect(key).toMatch(/^(.*\/)?\.sluice-check-[0-9a-f]+\/ltx\/[09]\//);
+    for (const key of touched)
+      expect(key).toMatch(/^(.*\/)?\.sluice-check-[0-9a-f]+\/(ltx\/[09]\/|lock\.json$)/);
   });
 });
 
@@ -66,8 +67,11 @@ describe('what is not claimed', () => {
       ranges: 'not judged',
       'if-absent': 'not judged',
       'if-absent-large': 'not judged',
+      'if-version': 'not judged',
     });
-    expect(seenOf(report, 'if-absent')).toContain('fencing is off');
+    expect(seenOf(report, 'if-absent')).toBe(
+      'this destination is not known to honour conditional writes: fencing is off',
+    );
     expect(checkFailure(report)).toBeUndefined();
   });
 
@@ -76,6 +80,22 @@ describe('what is not claimed', () => {
     const report = await check(memoryDestination({ capabilities }));
     expect(verdicts(report)).toEqual({ ...ALL_WORKS, 'if-absent-large': 'not judged' });
     expect(seenOf(report, 'if-absent-large')).toBe('not claimed above 50000 bytes');
+  });
+
+  test('is told with the name of who keeps the files', async () => {
+    const destination = memoryDestination({ capabilities: { ranges: true } });
+    const report = await check(destination, { provider: 's3.example' });
+    const known = 's3.example is not known to honour conditional writes';
+    expect(seenOf(report, 'if-absent-large')).toBe(`${known}: fencing is off`);
+    expect(seenOf(report, 'if-version')).toBe(`${known}: no lease can be held`);
+  });
+
+  test('of named objects is told, and nothing is asked of them', async () => {
+    const { objects: _, ...destination } = memoryDestination();
+    const report = await check(destination);
+    const expected = { objects: 'not judged', 'if-version': 'not judged' };
+    expect(verdicts(report)).toEqual({ ...ALL_WORKS, ...expected });
+    expect(seenOf(report, 'objects')).toContain('not claimed');
   });
 
   test('of sizes is told by its limit', async () => {
@@ -122,6 +142,23 @@ test('a place that is not there is looked for through the reader, and its parent
   const gone = await check(removing, { reader, path: 'backup/db' });
   expect(checkFailure(gone)).toMatchObject({ code: 'REPLICA_DESTINATION_NOT_FOUND' });
   expect(store.objects.size).toBe(0);
+});
+
+test('a bucket that is not there is no folder that is not there yet', async () => {
+  const reader = readerWithout(new Set(['db'])); // it lists its root, as MinIO does
+  const report = await check(memoryDestination(), { reader });
+  expect(checkFailure(report)).toMatchObject({ code: 'REPLICA_DESTINATION_NOT_FOUND' });
+});
+
+test('what is being done is told as it begins, and as bytes move', async () => {
+  const told: CheckProgress[] = [];
+  await check(memoryDestination(), { onProgress: (progress) => told.push(progress) });
+  expect([...new Set(told.map(({ feature }) => feature))]).toEqual(Object.keys(ALL_WORKS));
+  const large = told.filter(({ feature }) => feature === 'large');
+  const moved = large.map(({ doneBytes }) => doneBytes);
+  expect(moved[0]).toBe(0);
+  expect(moved.at(-1)).toBe(large[0]?.totalBytes);
+  expect(moved).toEqual(moved.toSorted((a, b) => a - b));
 });
 
 test('a folder that stays is told', async () => {

@@ -1,0 +1,221 @@
+/** `checkDestination` with keys that may do less than is needed: which action is missing is named. */
+
+import { execFile } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { PutBucketPolicyCommand, S3Client } from '@aws-sdk/client-s3';
+import { checkDestination, checkFailure, wrapDestination, type CheckReport } from '@sluice/core';
+import type { Destination, Logger } from '@sluice/core/backend';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { assumeRole } from '../servers/assume-role.ts';
+import { accountToken, connectAzure, rawKeys as azureKeys } from '../servers/azure-access.ts';
+import { startAzurite, type Azurite } from '../servers/azurite.ts';
+import { connectGCS } from '../servers/gcs-access.ts';
+import { serviceAccount, start as startGCS, type Role } from '../servers/gcs/index.ts';
+import { startMinio } from '../servers/minio.ts';
+import { startProcess } from '../servers/process.ts';
+import { REAL_BUCKET, REAL_CREDENTIALS, REAL_REGION, type RealS3 } from '../servers/real-s3.ts';
+import { rawKeys, type S3Place } from '../servers/s3-access.ts';
+import type { Credentials } from '../servers/s3/index.ts';
+import { describeWith, needTool } from '../support/require.ts';
+import { checkPlace } from './check-place.ts';
+
+/** Features that do not work, each with the right that is missing. */
+function denials({ features }: CheckReport): Record<string, string | undefined> {
+  const refused = features.filter(({ verdict }) => verdict === 'does not');
+  return Object.fromEntries(refused.map(({ feature, missing }) => [feature, missing]));
+}
+
+const ALL = ['ListBucket', 'GetObject', 'PutObject', 'DeleteObject', 'AbortMultipartUpload'];
+
+function policyOf(actions: readonly string[], bucket: string, principal?: string): string {
+  const who = principal === undefined ? {} : { Principal: { AWS: [principal] } };
+  const allow = (names: readonly string[], resource: string): object[] => {
+    const Action = names.map((name) => `s3:${name}`);
+    return names.length === 0 ? [] : [{ Effect: 'Allow', ...who, Action, Resource: [resource] }];
+  };
+  const ofBucket = actions.filter((name) => name === 'ListBucket');
+  const ofObjects = actions.filter((name) => name !== 'ListBucket');
+  const arn = `arn:aws:s3:::${bucket}`;
+  const Statement = [...allow(ofBucket, arn), ...allow(ofObjects, `${arn}/*`)];
+  return JSON.stringify({ Version: '2012-10-17', Statement });
+}
+
+interface Lock extends RealS3 {
+  /** A key that may do this and no more. */
+  allowed(actions: readonly string[]): Promise<Credentials>;
+}
+
+async function lockedMinio(): Promise<Lock> {
+  const server = await startMinio();
+  return { ...server, allowed: (actions) => assumeRole(server, policyOf(actions, server.bucket)) };
+}
+
+const USER: Credentials = { accessKeyId: 'restricted', secretAccessKey: 'restrictedsecret' };
+
+/** It has users where it is given a folder for them, and policies of a bucket. */
+async function lockedVersitygw(): Promise<Lock> {
+  const binary = needTool('versitygw');
+  const { accessKeyId, secretAccessKey } = REAL_CREDENTIALS;
+  const { port, stop } = await startProcess({
+    name: 'versitygw',
+    binary,
+    arguments: (port, folder) => [
+      ...['-q', '-a', accessKeyId, '-s', secretAccessKey, '-p', `127.0.0.1:${port}`],
+      ...['--health', '/health', '--iam-dir', join(folder, 'users')],
+      ...['posix', join(folder, 'data')],
+    ],
+    async prepare(folder) {
+      await mkdir(join(folder, 'data', REAL_BUCKET), { recursive: true });
+      await mkdir(join(folder, 'users'));
+    },
+    healthPath: '/health',
+  });
+  const endpoint = `http://127.0.0.1:${port}`;
+  const root = { endpoint, region: REAL_REGION, credentials: { accessKeyId, secretAccessKey } };
+  await promisify(execFile)(binary, [
+    ...['admin', '-a', accessKeyId, '-s', secretAccessKey, '-er', endpoint, 'create-user'],
+    ...['-a', USER.accessKeyId, '-s', USER.secretAccessKey, '-r', 'user'],
+  ]);
+  return {
+    ...{ ...root, bucket: REAL_BUCKET, stop },
+    async allowed(actions) {
+      const client = new S3Client({ ...root, forcePathStyle: true });
+      const Policy = policyOf(actions, REAL_BUCKET, USER.accessKeyId);
+      await client.send(new PutBucketPolicyCommand({ Bucket: REAL_BUCKET, Policy }));
+      client.destroy();
+      return USER;
+    },
+  };
+}
+
+describe.each([
+  ['MinIO', 'minio', lockedMinio],
+  ['versitygw', 'versitygw', lockedVersitygw],
+] as const)('%s', (name, tool, startServer) => {
+  describeWith([tool], `a key at ${name}`, () => {
+    let server: Lock;
+    beforeAll(async () => {
+      server = await startServer();
+    });
+    afterAll(() => server.stop());
+
+    async function checkWithout(...missing: string[]): Promise<CheckReport> {
+      const credentials = await server.allowed(ALL.filter((action) => !missing.includes(action)));
+      return await checkPlace({ ...server, credentials } satisfies S3Place);
+    }
+
+    test('that may do all of it lacks nothing', async () => {
+      const report = await checkWithout();
+      expect(report.features.filter(({ verdict }) => verdict !== 'works')).toEqual([]);
+      expect(await rawKeys(server, '')).toEqual([]);
+    });
+
+    test('that may only append lacks the right to delete, and what stays is named', async () => {
+      const report = await checkWithout('DeleteObject');
+      expect(denials(report)).toEqual({ delete: 'delete' });
+      expect(checkFailure(report)).toBeUndefined();
+      expect(report.left.length).toBeGreaterThan(8);
+      expect(report.left.toSorted()).toEqual((await rawKeys(server, report.path)).toSorted());
+    });
+
+    test('that may only read lacks the right to write, and leaves nothing', async () => {
+      const before = await rawKeys(server, '');
+      const report = await checkWithout('PutObject', 'DeleteObject', 'AbortMultipartUpload');
+      expect(denials(report)).toEqual({ write: 'write' });
+      expect(checkFailure(report)).toMatchObject({ code: 'REPLICA_PERMISSION_DENIED' });
+      expect(report.left).toEqual([]);
+      expect(await rawKeys(server, '')).toEqual(before);
+    });
+
+    test('that may not list lacks the right to list', async () => {
+      const report = await checkWithout('ListBucket');
+      expect(denials(report)).toEqual({ list: 'list' });
+      expect(report.features[0]?.seen).toContain('it answers; access is denied');
+    });
+
+    test('that may not read lacks the right to read', async () => {
+      expect(denials(await checkWithout('GetObject'))).toEqual({ read: 'read' });
+    });
+
+    test('that may not abort uploads is told that its parts stay', async () => {
+      const report = await checkWithout('AbortMultipartUpload');
+      expect(Object.keys(denials(report))).toEqual(['abort']);
+      expect(checkFailure(report)).toBeUndefined();
+    });
+
+    test('of a bucket that is not there is not told that it lacks a right', async () => {
+      const report = await checkPlace({ ...server, bucket: 'there-is-none' });
+      expect(checkFailure(report)).toMatchObject({
+        feature: 'reach',
+        code: 'REPLICA_DESTINATION_NOT_FOUND',
+      });
+    });
+  });
+});
+
+async function checkTree(connect: (logger: Logger) => Promise<Destination>): Promise<CheckReport> {
+  const silent = { debug() {}, info() {}, warn() {}, error() {} };
+  const destination = wrapDestination(await connect(silent));
+  onTestFinished(() => destination.close());
+  const again = async (logger: Logger): Promise<Destination> =>
+    wrapDestination(await connect(logger));
+  const given = { destination, connect: again, path: 'db', layout: 'tree' } as const;
+  return await checkDestination({ ...given, partBytes: BLOCK_BYTES });
+}
+
+const BLOCK_BYTES = 1024 * 1024;
+
+describeWith(['azurite'], 'a token at Azurite', () => {
+  let azurite: Azurite;
+  beforeAll(async () => {
+    azurite = await startAzurite();
+  });
+  afterAll(() => azurite.stop());
+
+  async function checkWith(permissions: string): Promise<CheckReport> {
+    const token = accountToken(azurite, { permissions });
+    const given = { 'account-key': undefined, 'sas-token': token, 'part-size': BLOCK_BYTES };
+    return await checkTree((logger) => connectAzure(azurite, given, { logger }));
+  }
+
+  test.each([
+    ['rwdlc', {}],
+    ['rwdc', { list: 'list' }],
+    ['wdlc', { read: 'read' }],
+    ['rdl', { write: 'write' }],
+    ['rl', { write: 'write' }],
+  ])('with the permissions "%s" lacks %j', async (permissions, expected) => {
+    expect(denials(await checkWith(permissions))).toEqual(expected);
+    expect(await azureKeys(azurite, '')).toEqual([]);
+  });
+
+  test('that may not delete is told what stays, by its keys', async () => {
+    const report = await checkWith('rwlc');
+    expect(denials(report)).toEqual({ delete: 'delete' });
+    expect(report.left.toSorted()).toEqual((await azureKeys(azurite, '')).toSorted());
+  });
+});
+
+describe('an account at Google, as our server has them,', () => {
+  const VIEWER: Role = 'roles/storage.objectViewer';
+  const CREATOR: Role = 'roles/storage.objectCreator';
+
+  test.each<[Role[], Record<string, string>]>([
+    [['roles/storage.objectUser'], {}],
+    [[VIEWER], { write: 'write' }],
+    [[CREATOR], { list: 'list', read: 'read', delete: 'delete' }],
+    // To replace an object is to delete one, too.
+    [[VIEWER, CREATOR], { 'if-version': 'replace', delete: 'delete' }],
+  ])('with %j lacks %j', async (roles, expected) => {
+    const { account, credentials } = serviceAccount('checker', roles);
+    const server = await startGCS({ accounts: [account] });
+    onTestFinished(() => server.stop());
+    const given = { credentials, 'part-size': BLOCK_BYTES };
+    const report = await checkTree((logger) => connectGCS(server, given, { logger }));
+    expect(denials(report)).toEqual(expected);
+    const keys = server.raw.keys().toSorted();
+    expect(report.left.toSorted()).toEqual(keys);
+  });
+});
