@@ -1,14 +1,18 @@
 /** The hard promises of the contract, each over all five backends, as the engine uses them. */
 
+import fs from 'node:fs';
+import path from 'node:path';
 import { wrapDestination, type WrappedDestination } from '@sluice/core';
 import { chaos } from '@sluice/backend-test-kit';
 import {
   readBytes,
   ReplicationError,
+  temporaryPath,
   type Destination,
   type ReplicaClient,
 } from '@sluice/core/backend';
 import { describe, expect, test } from 'vitest';
+import { startSluice } from '../check/program.ts';
 import { describeWith } from '../support/require.ts';
 import { until } from '../support/wait.ts';
 import {
@@ -23,6 +27,7 @@ import {
   rejectsWith,
 } from './context.ts';
 import { KINDS, type Kind, type Place } from './promises/places.ts';
+import { makeSetting } from './promises/setting.ts';
 import { countSocketsTo } from './promises/sockets.ts';
 import type { Moment } from './promises/steps.ts';
 
@@ -95,6 +100,39 @@ for (const kind of KINDS) {
         expect(steps).toBeGreaterThan(0);
       },
     );
+
+    test('restore and status in a loop beside a running daemon touch nothing', async () => {
+      const place = await kind.open();
+      const setting = makeSetting(place);
+      const { child, ended } = startSluice('replicate', '-config', setting.daemon);
+      await until('the first sync', async () => (await setting.status()) === 0);
+      const temporary = plantTemporary(place.onDisk?.(place.pathOf('app')));
+      place.noteChanges();
+      for (let round = 0; round < 3; round += 1) {
+        setting.add();
+        const codes = await Promise.all([setting.restore(), setting.status()]);
+        expect(codes[0]).toBe(0);
+        expect([0, 3]).toContain(codes[1]); // a daemon may be behind for a moment
+      }
+      await until('everything is there', async () => (await setting.status()) === 0);
+      expect(await setting.restore()).toBe(0);
+      expect(setting.restoredRows()).toEqual(setting.rows());
+      expect(place.changes()).toEqual([]);
+      expect(temporary.filter((file) => !fs.existsSync(file))).toEqual([]);
+      child.kill('SIGTERM');
+      expect(await ended).toMatchObject({ code: 0 });
+    });
+  });
+}
+
+/** What a daemon that is writing has in a folder. */
+function plantTemporary(folder: string | undefined): string[] {
+  if (folder === undefined) return [];
+  return [0, 9].map((level) => {
+    const file = temporaryPath(path.join(folder, 'ltx', String(level), 'a.ltx'));
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.writeFileSync(file, 'the first half of');
+    return file;
   });
 }
 

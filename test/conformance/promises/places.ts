@@ -8,7 +8,7 @@ import { backend as file } from '@sluice/file';
 import { backend as gcs } from '@sluice/gcs';
 import { backend as s3 } from '@sluice/s3';
 import { backend as sftp } from '@sluice/sftp';
-import { onTestFinished } from 'vitest';
+import { onTestFinished, vi } from 'vitest';
 import { startFakeServer } from '../../../packages/sftp/test/fake-server.ts';
 import { PASSWORD } from '../../../packages/sftp/test/fixtures.ts';
 import { startAzurite } from '../../servers/azurite.ts';
@@ -30,8 +30,11 @@ export interface Place {
   connectDirectly(): Promise<Destination>;
   /** As `sluice.yml` has them, but for the path: past the steps, and so that requests are noted. */
   readonly input: { readonly direct: Input; readonly noted: Input };
-  /** Of the requests that were noted, those that are no mere reading. */
+  /** From now on what is no mere reading is noted, of this process and of those that it starts. */
+  noteChanges(): void;
   changes(): readonly string[];
+  /** Where a path lies on this machine, if it does. */
+  readonly onDisk?: (path: string) => string;
   pathOf(name: string): string;
   readonly steps: Steps;
   /** What is not whole and nobody's any more: uploads, temporary files. */
@@ -79,13 +82,16 @@ async function placeOfHTTP(
 ): Promise<Place> {
   const proxy = await startStepProxy(endpoint);
   onTestFinished(() => proxy.stop());
+  let notedFrom = 0;
   const direct = inputAt(endpoint);
   const noted = inputAt(endpoint.replace(new URL(endpoint).origin, proxy.origin));
   return {
     connect: connectorOf(backend, noted),
     connectDirectly: connectorOf(backend, direct),
     input: { direct, noted },
-    changes: () => proxy.requests.filter((request) => !/^(GET|HEAD) /.test(request)),
+    noteChanges: () => void (notedFrom = proxy.requests.length),
+    changes: () =>
+      proxy.requests.slice(notedFrom).filter((request) => !/^(GET|HEAD) /.test(request)),
     pathOf: (name) => name,
     steps: proxy.steps,
     leftovers,
@@ -169,6 +175,12 @@ async function openSFTP(): Promise<Place> {
     connect: connectorOf(backend, input.noted),
     connectDirectly: connectorOf(backend, input.direct),
     input,
+    // Nobody else comes to this server, and none of them is to change anything.
+    noteChanges: () => {
+      server.requests.length = 0;
+      server.modes.length = 0;
+    },
+    onDisk: (at) => path.join(server.folder, at),
     changes: () => [
       ...server.requests
         .filter(({ kind }) => !READING_SFTP.includes(kind))
@@ -182,14 +194,24 @@ async function openSFTP(): Promise<Place> {
   };
 }
 
+const NOTE_CHANGES = new URL('note-changes.mjs', import.meta.url).href;
+
 async function openFolder(): Promise<Place> {
   const folder = temporaryFolder('promises');
+  const notes = path.join(temporaryFolder('notes'), 'changes');
   const connect = connectorOf(file as Backend<unknown>, {});
   return {
     connect,
     connectDirectly: connect,
     input: { direct: { type: 'file' }, noted: { type: 'file' } },
-    changes: () => [],
+    noteChanges() {
+      vi.stubEnv('SLUICE_TEST_FOLDER', folder);
+      vi.stubEnv('SLUICE_TEST_NOTES', notes);
+      vi.stubEnv('NODE_OPTIONS', `--import=${NOTE_CHANGES}`);
+      onTestFinished(() => void vi.unstubAllEnvs());
+    },
+    onDisk: (at) => at,
+    changes: () => (fs.existsSync(notes) ? fs.readFileSync(notes, 'utf8').split('\n') : []),
     pathOf: (name) => path.join(folder, name),
     steps: await watchFolder(folder),
     leftovers: () => temporaryFilesIn(folder),
