@@ -13,6 +13,7 @@ import {
 import type { Bucket } from './bucket.ts';
 import { S3Replica } from './client.ts';
 import type { S3Config } from './config.ts';
+import { findCredentials } from './credentials.ts';
 import { objectsOf } from './objects.ts';
 import { presetFor, type DeleteChecksum, type Preset } from './presets.ts';
 import { REGION_DEFAULT, regionOfEndpoint, regionOnce } from './region.ts';
@@ -74,12 +75,14 @@ function deleteChecksum({ requireContentMD5 }: S3Config, { deletes }: Preset): D
 
 function makeClient(config: S3Config, sdk: typeof import('@aws-sdk/client-s3')): S3Client {
   const { endpoint } = config;
-  const shared = clientConfig(config);
+  let client: S3Client;
+  const shared = { credentials: findCredentials(() => client), ...clientConfig(config) };
   const given = config.region ?? (endpoint === undefined ? undefined : regionOfEndpoint(endpoint));
   if (given !== undefined || endpoint !== undefined) {
-    return new sdk.S3Client({ ...shared, region: given ?? REGION_DEFAULT });
+    client = new sdk.S3Client({ ...shared, region: given ?? REGION_DEFAULT });
+    return client;
   }
-  const client: S3Client = new sdk.S3Client({
+  client = new sdk.S3Client({
     ...shared,
     // The same sockets and credentials serve both, so there is one client to close.
     region: regionOnce(config.bucket, sdk, (region) => {
