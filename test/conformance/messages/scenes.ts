@@ -27,7 +27,7 @@ export interface Scene {
   /** What is asked for: the first listing, or the first write. */
   readonly command: 'restore' | 'replicate';
   /** The destination, and what else has to be arranged. */
-  arrange(): Promise<Replica>;
+  readonly arrange: () => Promise<Replica>;
 }
 
 function scene(

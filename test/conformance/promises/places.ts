@@ -110,7 +110,7 @@ export const KINDS: readonly Kind[] = [
       onTestFinished(() => server.stop());
       const inputAt = (endpoint: string): Input =>
         s3Input({ ...server, endpoint }, { 'part-size': 5 * MiB });
-      return await placeOfHTTP(s3 as Backend<unknown>, inputAt, server.endpoint, () =>
+      return await placeOfHTTP(s3, inputAt, server.endpoint, () =>
         server.raw.uploads().map(({ key }) => key),
       );
     },
@@ -128,7 +128,7 @@ export const KINDS: readonly Kind[] = [
         return { type: 'gs', bucket, endpoint, 'part-size': MiB / 4 };
       };
       // A session that has begun is Google's to forget, within a week.
-      return await placeOfHTTP(gcs as Backend<unknown>, inputAt, server.endpoint, () => []);
+      return await placeOfHTTP(gcs, inputAt, server.endpoint, () => []);
     },
   },
   {
@@ -137,14 +137,15 @@ export const KINDS: readonly Kind[] = [
     partBytes: MiB,
     socketsMax: 16,
     async open() {
-      const { endpoint, container, account, accountKey, stop } = await startAzurite();
-      onTestFinished(stop);
+      const server = await startAzurite();
+      onTestFinished(() => server.stop());
+      const { endpoint, container, account, accountKey } = server;
       const inputAt = (at: string): Input => {
         const names = { 'account-name': account, 'account-key': accountKey };
         return { type: 'abs', bucket: container, endpoint: at, 'part-size': MiB, ...names };
       };
       // Blocks that were not committed are the service's to forget.
-      return await placeOfHTTP(azure as Backend<unknown>, inputAt, endpoint, () => []);
+      return await placeOfHTTP(azure, inputAt, endpoint, () => []);
     },
   },
   { name: 'sftp', tools: [], partBytes: 'never', socketsMax: 1, open: openSFTP },
@@ -170,7 +171,7 @@ async function openSFTP(): Promise<Place> {
     return { ...at, password: PASSWORD, 'host-key': hostKey };
   };
   const input = { direct: inputOf(other), noted: inputOf(server) };
-  const backend = sftp as Backend<unknown>;
+  const backend = sftp;
   return {
     connect: connectorOf(backend, input.noted),
     connectDirectly: connectorOf(backend, input.direct),
@@ -199,7 +200,7 @@ const NOTE_CHANGES = new URL('note-changes.mjs', import.meta.url).href;
 async function openFolder(): Promise<Place> {
   const folder = temporaryFolder('promises');
   const notes = path.join(temporaryFolder('notes'), 'changes');
-  const connect = connectorOf(file as Backend<unknown>, {});
+  const connect = connectorOf(file, {});
   return {
     connect,
     connectDirectly: connect,

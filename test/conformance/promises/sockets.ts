@@ -13,7 +13,7 @@ export interface Sockets {
 export function countSocketsTo(port: number | undefined): Sockets {
   const open = new Set<Socket>();
   let most = 0;
-  const connect = Socket.prototype.connect as (...given: unknown[]) => Socket;
+  const connect = Reflect.get(Socket.prototype, 'connect') as (...given: unknown[]) => Socket;
   const counted = function (this: Socket, ...given: unknown[]): Socket {
     if (port !== undefined && portOf(given) === port) {
       open.add(this);
@@ -23,7 +23,7 @@ export function countSocketsTo(port: number | undefined): Sockets {
     }
     return connect.apply(this, given);
   };
-  vi.spyOn(net.Socket.prototype, 'connect').mockImplementation(counted as Socket['connect']);
+  vi.spyOn(net.Socket.prototype, 'connect').mockImplementation(counted);
   onTestFinished(() => void vi.restoreAllMocks());
   return {
     get most() {
