@@ -1,7 +1,7 @@
 /** What the Azure backend sends, as a server sees it. */
 
 import { createHash } from 'node:crypto';
-import { keyOf, toTXID, type Destination } from '@sluice/core/backend';
+import { keyOf, toTXID } from '@sluice/core/backend';
 import { describe, expect, test } from 'vitest';
 import { rawContainer } from '../servers/azure-access.ts';
 import { BLOCK_BYTES, onlyRequest, useAzure } from '../servers/azure-fixture.ts';
@@ -144,37 +144,5 @@ describeWith(['azurite'], 'azure, on the wire', () => {
       const copying = replica.copyFile?.(FILE, ref(3, 1, 9)) ?? Promise.resolve();
       expect(await rejectionOf(copying)).toMatchObject({ code: 'REPLICA_NOT_FOUND' });
     });
-  });
-
-  describe('a thousand replicas', () => {
-    /** Also those that a keep-alive has left open. */
-    const SOCKETS_MAX = 16;
-
-    async function useAll(destination: Destination): Promise<void> {
-      const replicas = Array.from({ length: 1_000 }, (_, i) => destination.replica(`db-${i}`));
-      const bytes = pattern(100, 1);
-      await Promise.all(replicas.map((replica) => replica.writeFile(FILE, bodyOf(bytes))));
-      await Promise.all(replicas.map((replica) => list(replica, 'all')));
-      await Promise.all(replicas.map((replica) => replica.deleteFiles([FILE])));
-    }
-
-    test.each(['connected', 'wrapped'] as const)('have 16 sockets, %s', async (layer) => {
-      await useAll(await azure[layer]());
-      expect(azure.proxy.sockets.most).toBeLessThanOrEqual(SOCKETS_MAX);
-    });
-
-    test.each(['connected', 'wrapped'] as const)(
-      'may hold any number of files open, %s',
-      async (layer) => {
-        const replica = (await azure[layer]()).replica('db');
-        const bytes = pattern(3 * MiB, 1);
-        await replica.writeFile(FILE, bodyOf(bytes));
-        const opened = await Promise.all(Array.from({ length: 40 }, () => replica.openFile(FILE)));
-        await replica.writeFile(ref(0, 2), bodyOf(pattern(9, 1)));
-        expect(await list(replica, 0)).toHaveLength(2);
-        for (const { body } of opened) for await (const _ of body) break;
-        expect(azure.proxy.sockets.most).toBeLessThanOrEqual(40 + SOCKETS_MAX);
-      },
-    );
   });
 });

@@ -31,16 +31,6 @@ describe('a write in one request', () => {
     }
   });
 
-  test('whose answer was lost ends in success, and is no conflict with itself', async () => {
-    const replica = (await gcs.wrapped()).replica('db');
-    gcs.server.faults.add({ kind: 'lose-answer' }, { on: 'put' });
-    const condition = 'if-absent';
-    await replica.writeFile(FILE, bodyOf(pattern(5_000, 1)), { condition });
-    expect(gcs.statuses('put')).toEqual([0, 412]);
-    const other = replica.writeFile(FILE, bodyOf(pattern(5_000, 2)), { condition });
-    expect(await rejectionOf(other)).toMatchObject({ code: 'REPLICA_CONFLICT' });
-  });
-
   test('whose bytes arrive otherwise than they were sent makes no object', async () => {
     const replica = (await gcs.wrapped()).replica('db');
     gcs.server.faults.add({ kind: 'spoil' }, { on: 'put' });

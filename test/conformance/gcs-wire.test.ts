@@ -1,7 +1,6 @@
 /** What the Google Cloud Storage backend sends, as a server sees it, and over how many sockets. */
 
 import { createHash } from 'node:crypto';
-import { wrapDestination } from '@sluice/core';
 import { keyOf, readBytes, toTXID } from '@sluice/core/backend';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connectGCS } from '../servers/gcs-access.ts';
@@ -141,20 +140,6 @@ test('a copy is made by the server, of any size, with the time of the file', asy
 });
 
 describe('sockets', () => {
-  test('of 1,000 replicas are 16 at most, and gone when the destination is closed', async () => {
-    const sockets = countSockets();
-    const destination = wrapDestination(await gcs.connected());
-    const replicas = Array.from({ length: 1_000 }, (_, index) => destination.replica(`db${index}`));
-    const bytes = pattern(2_000, 1);
-    await Promise.all(replicas.map((each) => each.writeFile(FILE, bodyOf(bytes))));
-    await Promise.all(replicas.map((each) => list(each, 'all')));
-    const found = await Promise.all(replicas.map((each) => read(each, FILE)));
-    expect(found.every((each) => Buffer.compare(each, bytes) === 0)).toBe(true);
-    expect(sockets.max).toBeLessThanOrEqual(16);
-    await destination.close();
-    await gcs.server.until(() => gcs.server.sockets === 0);
-  });
-
   test('are 16 at most where more files are read at once, and each is read whole', async () => {
     const sockets = countSockets();
     const replica = (await gcs.connected()).replica('db');

@@ -1,4 +1,4 @@
-/** The S3 backend and what providers do otherwise: presets on the wire, quirks, regions and hosts. */
+/** The S3 backend and what providers do otherwise: quirks, regions and hosts. Presets: s3-presets. */
 
 import { keyOf, type LTXFileRef } from '@sluice/core/backend';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -10,10 +10,6 @@ const FILE = ref(0, 1);
 
 describe('DeleteObjects', () => {
   const cases: [string, Record<string, unknown>, 'md5' | 'crc32' | 'none'][] = [
-    ['s3.us-east-1.amazonaws.com', {}, 'crc32'],
-    ['storage.example', {}, 'md5'],
-    ['account.r2.cloudflarestorage.com', {}, 'md5'],
-    ['t3.storage.dev', {}, 'none'],
     ['s3.us-east-1.amazonaws.com', { 'require-content-md5': true }, 'md5'],
     ['t3.storage.dev', { 'require-content-md5': true }, 'md5'],
     ['storage.example', { 'require-content-md5': false }, 'crc32'],
@@ -73,22 +69,6 @@ describe('DeleteObjects', () => {
     await replica.deleteFiles([ref(0, 1)]);
     expect(s3.server.requests.of('DeleteObjects')).toHaveLength(1); // and is not tried again
     expect(s3.server.raw.keys()).toEqual([keyOf('hex-level', 'db', ref(0, 2))]);
-  });
-});
-
-test('every request to Tigris asks for what is consistent', async () => {
-  const replica = (await s3.connectedTo('t3.storage.dev')).replica('db');
-  await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
-  await read(replica, FILE);
-  await Array.fromAsync(replica.listFiles(0));
-  for (const { headers } of s3.server.requests.all()) {
-    expect(headers['x-tigris-consistent']).toBe('true');
-  }
-});
-
-test('a provider whose conditions are not relied on claims none', async () => {
-  expect((await s3.connectedTo('s3.us-west-002.backblazeb2.com')).capabilities).toEqual({
-    ranges: true,
   });
 });
 

@@ -31,7 +31,7 @@ function classify(code: string | undefined): { code: ErrorCode; hint?: string } 
       return { code: 'REPLICA_PERMISSION_DENIED', hint: 'it is mounted read-only' };
     case 'ENOSPC':
     case 'EDQUOT':
-      return { code: 'REPLICA_FULL' };
+      return { code: 'REPLICA_FULL', hint: 'make room there' };
     case 'EFBIG':
       return { code: 'REPLICA_UNSUPPORTED', hint: 'the file system takes no file of that size' };
     case 'EMFILE':

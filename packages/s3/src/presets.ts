@@ -52,7 +52,7 @@ export const OTHER: Preset = {
   ...DEFAULTS,
   name: 'another provider',
   host: /./,
-  source: 'benbjohnson/litestream#808: Oracle Cloud wants Content-MD5 on DeleteObjects',
+  source: 'benbjohnson/litestream#808: Content-MD5 on DeleteObjects is what the strictest want',
 };
 
 export const PRESETS: readonly Preset[] = [
@@ -85,6 +85,46 @@ export const PRESETS: readonly Preset[] = [
     host: /\.scw\.cloud$/,
     partsMax: 1_000,
     source: 'LINBIT/linstor-server#461: at most 1,000 parts',
+  },
+  {
+    ...DEFAULTS,
+    name: 'DigitalOcean Spaces',
+    host: /\.digitaloceanspaces\.com$/,
+    source:
+      'benbjohnson/litestream, s3/replica_client.go: signed payloads; statamic/cms#2644: 503 SlowDown',
+  },
+  {
+    ...DEFAULTS,
+    name: 'Hetzner',
+    host: /\.your-objectstorage\.com$/,
+    source:
+      'benbjohnson/litestream#1059: unsigned payloads are refused; zhaofengli/attic#260: 256 sessions',
+  },
+  {
+    ...DEFAULTS,
+    name: 'Filebase',
+    host: /^s3\.filebase\.com$/,
+    source: 'benbjohnson/litestream, s3/replica_client.go: signed payloads, the bucket in the path',
+  },
+  {
+    ...DEFAULTS,
+    name: 'Supabase',
+    host: /\.supabase\.co$/,
+    source: 'benbjohnson/litestream, s3/replica_client.go: signed payloads, the bucket in the path',
+  },
+  {
+    ...DEFAULTS,
+    name: 'Oracle Cloud',
+    host: /\.oraclecloud\.com$/,
+    source: 'benbjohnson/litestream#808: Content-MD5 on DeleteObjects',
+  },
+  {
+    ...DEFAULTS,
+    name: 'Google Cloud Storage, XML',
+    host: /(^|\.)storage(\.[\w.-]+)?\.googleapis\.com$/,
+    conditions: 'not-relied-on',
+    source:
+      'earth-mover/icechunk#533: If-Match is for reads only; writes take conditions on generations',
   },
   {
     ...DEFAULTS,

@@ -4,6 +4,7 @@ import { Agent as HTTPAgent } from 'node:http';
 import { Agent as HTTPSAgent } from 'node:https';
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import type { S3Config } from './config.ts';
+import { findCredentials } from './credentials.ts';
 import { regionNamedBy, toReplicationError } from './errors.ts';
 import type { DeleteChecksum, Preset } from './presets.ts';
 import { shapeRequests } from './wire.ts';
@@ -25,7 +26,7 @@ const SILENCE_MS_MAX = 60_000;
 /** Sends nothing. */
 export function makeClient(config: S3Config, preset: Preset, sdk: SDK): S3Client {
   const { endpoint } = config;
-  const shared = clientConfig(config);
+  const shared = { credentials: findCredentials((): S3Client => client), ...clientConfig(config) };
   const given = config.region ?? (endpoint === undefined ? undefined : regionOfEndpoint(endpoint));
   const client: S3Client = new sdk.S3Client({
     ...shared,

@@ -3,6 +3,10 @@
  *
  * The SDK puts a CRC-32 on DeleteObjects even when told to send checksums only where required;
  * many providers want Content-MD5 there, and some refuse either.
+ *
+ * A bucket with Object Lock and a retention of its own takes no object without Content-MD5, though
+ * the signature vouches for the bytes. Which bucket is one is told by its first refusal: from then on
+ * the header is sent.
  */
 
 import { createHash } from 'node:crypto';
@@ -17,6 +21,7 @@ export interface WireOptions {
 }
 
 export function shapeRequests(client: S3Client, options: WireOptions): void {
+  let wantsMD5 = false;
   // "low": when the SDK has put in its own headers, and before it signs.
   client.middlewareStack.add(
     (next, context) => async (args) => {
@@ -28,7 +33,20 @@ export function shapeRequests(client: S3Client, options: WireOptions): void {
         Object.assign(request.headers, checksumHeader(options.deleteChecksum, request.body));
       }
       Object.assign(request.headers, options.headers);
-      return await next(args);
+      const { body } = request;
+      const isUpload = UPLOADS.has(context.commandName ?? '') && body instanceof Uint8Array;
+      if (!isUpload || 'content-md5' in request.headers) return await next(args);
+      const addMD5 = (): void => void (request.headers['content-md5'] = md5(body));
+      if (wantsMD5) addMD5();
+      try {
+        return await next(args);
+      } catch (error) {
+        if (wantsMD5 || (error as Partial<Error>).name !== 'InvalidRequest') throw error;
+        addMD5();
+        const result = await next(args);
+        wantsMD5 = true;
+        return result;
+      }
     },
     { name: 'sluiceShapeRequests', step: 'build', priority: 'low' },
   );
@@ -45,6 +63,8 @@ export function shapeRequests(client: S3Client, options: WireOptions): void {
     { name: 'sluiceNoteDate', step: 'deserialize' },
   );
 }
+
+const UPLOADS: ReadonlySet<string> = new Set(['PutObjectCommand', 'UploadPartCommand']);
 
 /** Dates of answers, by the output that the SDK makes of them. */
 const DATES = new WeakMap<object, Date>();
@@ -69,11 +89,15 @@ function checksumHeader(kind: DeleteChecksum, body: unknown): Record<string, str
     case 'none':
       return {};
     case 'md5':
-      return { 'content-md5': createHash('md5').update(text).digest('base64') };
+      return { 'content-md5': md5(text) };
     case 'crc32': {
       const bytes = Buffer.alloc(4);
       bytes.writeUInt32BE(crc32(text));
       return { 'x-amz-checksum-crc32': bytes.toString('base64') };
     }
   }
+}
+
+function md5(bytes: string | Uint8Array): string {
+  return createHash('md5').update(bytes).digest('base64');
 }

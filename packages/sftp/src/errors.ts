@@ -74,7 +74,7 @@ function classify(status: number | undefined): { code: ErrorCode; hint?: string 
       return { code: 'REPLICA_PERMISSION_DENIED', hint: 'it is mounted read-only' };
     case STATUS.NO_SPACE:
     case STATUS.QUOTA_EXCEEDED:
-      return { code: 'REPLICA_FULL' };
+      return { code: 'REPLICA_FULL', hint: 'no space is left there: make room' };
     case STATUS.NO_CONNECTION:
     case STATUS.CONNECTION_LOST:
       return { code: 'REPLICA_UNAVAILABLE' };

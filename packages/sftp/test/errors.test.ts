@@ -28,6 +28,10 @@ test('a failure without a reason says where to look', () => {
   expect(toReplicationError(answer(4), 'write').message).toMatch(/full disk or a quota/);
 });
 
+test('a full disk is said in words, whatever ssh2 makes of its number', () => {
+  expect(toReplicationError(answer(14), 'write').message).toContain('no space is left there');
+});
+
 test('an error of SSH keeps its code', () => {
   const lost = new SSHError('REPLICA_UNAVAILABLE', 'the connection was lost');
   expect(toReplicationError(lost, 'list x').message).toBe('list x: the connection was lost');

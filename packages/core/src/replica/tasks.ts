@@ -1,5 +1,5 @@
 /**
- * Work that nobody lets us cancel (the operating system, an SSH connection). An aborted call returns at once; what it
+ * Work that nobody lets us cancel (the operating system, an SSH connection). An aborted call returns soon; what it
  * had begun cleans up after itself, and belongs to the destination until it closes.
  */
 
@@ -7,6 +7,12 @@ import { setMaxListeners } from 'node:events';
 
 import { ReplicationError } from '../error.ts';
 import { CLOSE_MS_MAX } from './backend.ts';
+
+/**
+ * An aborted call rejects within a second. So long it waits for the step that it is at: a rename that
+ * is on its way is done then, and the name holds what it will hold.
+ */
+const SETTLE_MS_MAX = 700;
 
 export class Tasks {
   readonly #name: string;
@@ -29,18 +35,32 @@ export class Tasks {
     this.#closing.signal.throwIfAborted();
   }
 
-  /** Settles as `work` does, or at once when the signal aborts or the destination closes. */
+  /**
+   * Settles as `work` does; with the signal's reason when that aborts, once `work` has ended or
+   * SETTLE_MS_MAX have passed; at once when the destination closes, which waits itself.
+   */
   async run<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
     this.check(signal);
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    const onAbort = (): void => reject(signal?.reason as Error);
+    let timer: NodeJS.Timeout | undefined;
+    const end = (): void => reject(signal?.reason as Error);
+    const onAbort = (): void => {
+      timer = setTimeout(end, SETTLE_MS_MAX);
+    };
     const onClose = (): void => reject(this.#closing.signal.reason as Error);
     signal?.addEventListener('abort', onAbort, { once: true });
     this.#closing.signal.addEventListener('abort', onClose, { once: true });
-    this.#keep(work().then(resolve, reject));
+    const running = work();
+    this.#keep(
+      running.then(
+        (result) => (signal?.aborted === true ? end() : resolve(result)),
+        (error: unknown) => (signal?.aborted === true ? end() : reject(error)),
+      ),
+    );
     try {
       return await promise;
     } finally {
+      clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
       this.#closing.signal.removeEventListener('abort', onClose);
     }

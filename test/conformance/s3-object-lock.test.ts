@@ -1,0 +1,91 @@
+/** Buckets whose objects are kept for a time, whoever wants them gone: Object Lock. */
+
+import {
+  CreateBucketCommand,
+  PutObjectLockConfigurationCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { startMinio } from '../servers/minio.ts';
+import { connectS3, type S3Place } from '../servers/s3-access.ts';
+import { PART_BYTES, useS3 } from '../servers/s3-fixture.ts';
+import { describeWith } from '../support/require.ts';
+import { bodyOf, list, pattern, read, ref } from './context.ts';
+
+const FILE = ref(0, 1);
+const LARGE = pattern(2 * PART_BYTES + 10, 1);
+
+describe('a bucket that takes nothing without Content-MD5', () => {
+  const s3 = useS3();
+
+  test('is found out by its first refusal, and gets it from then on', async () => {
+    const replica = (await s3.connected()).replica('db');
+    s3.server.faults.add(
+      { kind: 'error', status: 400, code: 'InvalidRequest' },
+      {
+        times: 99,
+        on: ({ operation, headers }) =>
+          ['PutObject', 'UploadPart'].includes(operation) && headers['content-md5'] === undefined,
+      },
+    );
+    for (const txid of [1, 2, 3]) await replica.writeFile(ref(0, txid), bodyOf(pattern(9, txid)));
+    await replica.writeFile(ref(9, 1), bodyOf(LARGE));
+    expect(s3.server.requests.of('PutObject').map(({ status }) => status)).toEqual([
+      ...[400, 200],
+      ...[200, 200],
+    ]);
+    expect(s3.server.requests.of('UploadPart').map(({ status }) => status)).toEqual([
+      ...[200, 200, 200],
+    ]);
+    expect(Buffer.compare(await read(replica, ref(9, 1)), LARGE)).toBe(0);
+  });
+
+  test('is not looked for where something else is wrong with a request', async () => {
+    const replica = (await s3.connected()).replica('db');
+    const wrong = { kind: 'error', status: 400, code: 'InvalidRequest' } as const;
+    s3.server.faults.add(wrong, { times: 2, on: 'PutObject' });
+    await expect(replica.writeFile(FILE, bodyOf(pattern(9, 1)))).rejects.toMatchObject({
+      status: 400,
+    });
+    await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
+    const sent = s3.server.requests.of('PutObject').map(({ headers }) => headers['content-md5']);
+    expect(sent).toEqual([undefined, expect.any(String), undefined]);
+  });
+});
+
+describeWith(['minio'], 'minio, with a retention of a day', () => {
+  test('keeps a replica all the same', async () => {
+    const server = await startMinio();
+    onTestFinished(() => server.stop());
+    const place = { ...server, bucket: 'locked' };
+    await makeLocked(place);
+    const destination = await connectS3(place, { 'part-size': PART_BYTES });
+    onTestFinished(() => destination.close());
+    const replica = destination.replica('db');
+    await replica.writeFile(FILE, bodyOf(pattern(9, 1)), { condition: 'if-absent' });
+    await replica.writeFile(ref(9, 1), bodyOf(LARGE));
+    expect(Buffer.compare(await read(replica, ref(9, 1)), LARGE)).toBe(0);
+    expect(await list(replica, 'all')).toHaveLength(2);
+  });
+});
+
+async function makeLocked({ endpoint, region, bucket, credentials }: S3Place): Promise<void> {
+  const { accessKeyId, secretAccessKey } = credentials;
+  const keys = { accessKeyId, secretAccessKey };
+  const client = new S3Client({ endpoint, region, credentials: keys, forcePathStyle: true });
+  try {
+    await client.send(
+      new CreateBucketCommand({ Bucket: bucket, ObjectLockEnabledForBucket: true }),
+    );
+    const retention = { DefaultRetention: { Mode: 'COMPLIANCE', Days: 1 } } as const;
+    const configuration = { ObjectLockEnabled: 'Enabled', Rule: retention } as const;
+    await client.send(
+      new PutObjectLockConfigurationCommand({
+        Bucket: bucket,
+        ObjectLockConfiguration: configuration,
+      }),
+    );
+  } finally {
+    client.destroy();
+  }
+}

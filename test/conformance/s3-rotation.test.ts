@@ -1,0 +1,173 @@
+/** Credentials that the AWS SDK finds by itself, and that are others while Sluice runs. */
+
+import { once } from 'node:events';
+import fs from 'node:fs';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { text } from 'node:stream/consumers';
+import type { ReplicaClient } from '@sluice/core/backend';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { useS3 } from '../servers/s3-fixture.ts';
+import type { Credentials } from '../servers/s3/index.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+import { bodyOf, pattern, ref } from './context.ts';
+
+const s3 = useS3();
+const DAY_MS = 86_400_000;
+
+interface Session extends Credentials {
+  readonly sessionToken: string;
+}
+
+function session(name: string): Session {
+  return { accessKeyId: `key-${name}`, secretAccessKey: `s-${name}`, sessionToken: `t-${name}` };
+}
+
+const [FIRST, SECOND] = [session('first'), session('second')];
+
+interface Rotating {
+  /** When the first session ends. The second one is good for longer. */
+  readonly expiresAt: Date;
+  readonly rotate: () => void;
+}
+
+/** A server that takes the first session for a day, and then the second one only. */
+async function startRotating(): Promise<Rotating> {
+  let now = Date.now();
+  const expiresAt = new Date(now + DAY_MS);
+  await s3.restart({ credentials: [{ ...FIRST, expiresAt }, SECOND], now: () => now });
+  // The server's clock alone would be a skew of ours: it is the session that ends, so both go on.
+  return {
+    expiresAt,
+    rotate() {
+      now = expiresAt.getTime() + 1;
+      vi.useFakeTimers({ now, toFake: ['Date'] });
+      onTestFinished(() => void vi.useRealTimers());
+    },
+  };
+}
+
+function endOf(current: Session, expiresAt: Date): string {
+  const end = current === FIRST ? expiresAt : new Date(expiresAt.getTime() + DAY_MS);
+  return end.toISOString();
+}
+
+/** Nothing of this machine's own credentials, and these variables. */
+function stubEnvironment(variables: Readonly<Record<string, string>>): void {
+  for (const name of Object.keys(process.env)) {
+    if (name.startsWith('AWS_')) vi.stubEnv(name, undefined);
+  }
+  const nowhere = path.join(temporaryFolder('aws'), 'none');
+  vi.stubEnv('AWS_CONFIG_FILE', nowhere);
+  vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', nowhere);
+  vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true');
+  for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
+  onTestFinished(() => void vi.unstubAllEnvs());
+}
+
+async function startAnswering(answer: (request: IncomingMessage) => Promise<string>) {
+  const server = createServer((request, response) => {
+    answer(request).then(
+      (body) => response.end(body),
+      () => response.destroy(),
+    );
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+async function replicaOfSDK(): Promise<ReplicaClient> {
+  const keys = ['access-key-id', 'secret-access-key', 'session-token'];
+  const none = Object.fromEntries(keys.map((key) => [key, undefined]));
+  return (await s3.connected(none)).replica('db');
+}
+
+async function write(replica: ReplicaClient, txid: number): Promise<void> {
+  await replica.writeFile(ref(0, txid), bodyOf(pattern(9, txid)));
+}
+
+/** The keys that requests were signed with. */
+function keysOf(): string[] {
+  return s3.server.requests.all().map(({ headers }) => {
+    return /Credential=([^/]+)\//.exec(headers.authorization ?? '')?.[1] ?? 'none';
+  });
+}
+
+test("a container's role is asked for again before its session ends", async () => {
+  const { rotate, expiresAt } = await startRotating();
+  let current = FIRST;
+  const uri = await startAnswering(async () =>
+    JSON.stringify({
+      AccessKeyId: current.accessKeyId,
+      SecretAccessKey: current.secretAccessKey,
+      Token: current.sessionToken,
+      Expiration: endOf(current, expiresAt),
+    }),
+  );
+  stubEnvironment({ AWS_CONTAINER_CREDENTIALS_FULL_URI: `${uri}/role` });
+  const replica = await replicaOfSDK();
+  await write(replica, 1);
+  current = SECOND;
+  rotate();
+  await write(replica, 2);
+  expect(keysOf()).toEqual([FIRST.accessKeyId, SECOND.accessKeyId]);
+});
+
+test('a web identity is exchanged again, with the token that its file holds by then', async () => {
+  const { rotate, expiresAt } = await startRotating();
+  const file = path.join(temporaryFolder('web-identity'), 'token');
+  fs.writeFileSync(file, 'token-1');
+  const tokens: string[] = [];
+  const sts = await startAnswering(async (request) => {
+    const token = new URLSearchParams(await text(request)).get('WebIdentityToken') ?? '';
+    tokens.push(token);
+    const current = token === 'token-1' ? FIRST : SECOND;
+    const { accessKeyId, secretAccessKey, sessionToken } = current;
+    return `<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+<AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>${accessKeyId}</AccessKeyId>
+<SecretAccessKey>${secretAccessKey}</SecretAccessKey><SessionToken>${sessionToken}</SessionToken>
+<Expiration>${endOf(current, expiresAt)}</Expiration></Credentials></AssumeRoleWithWebIdentityResult>
+</AssumeRoleWithWebIdentityResponse>`;
+  });
+  stubEnvironment({
+    AWS_WEB_IDENTITY_TOKEN_FILE: file,
+    AWS_ROLE_ARN: 'arn:aws:iam::123456789012:role/replicator',
+    AWS_ENDPOINT_URL_STS: sts,
+    AWS_REGION: 'us-east-1',
+  });
+  const replica = await replicaOfSDK();
+  await write(replica, 1);
+  fs.writeFileSync(file, 'token-2');
+  rotate();
+  await write(replica, 2);
+  expect(tokens).toEqual(['token-1', 'token-2']);
+  expect(keysOf()).toEqual([FIRST.accessKeyId, SECOND.accessKeyId]);
+});
+
+test('a file of credentials is read again when it has others', async () => {
+  const { rotate } = await startRotating();
+  const file = path.join(temporaryFolder('aws'), 'credentials');
+  const put = ({ accessKeyId, secretAccessKey, sessionToken }: Session): void => {
+    const lines = [
+      '[default]',
+      `aws_access_key_id = ${accessKeyId}`,
+      `aws_secret_access_key = ${secretAccessKey}`,
+      `aws_session_token = ${sessionToken}`,
+    ];
+    fs.writeFileSync(file, lines.join('\n'));
+  };
+  put(FIRST);
+  stubEnvironment({ AWS_SHARED_CREDENTIALS_FILE: file });
+  const replica = await replicaOfSDK();
+  await write(replica, 1);
+  put(SECOND);
+  rotate();
+  await write(replica, 2);
+  expect(keysOf()).toEqual([FIRST.accessKeyId, SECOND.accessKeyId]);
+});
