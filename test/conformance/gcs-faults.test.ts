@@ -161,13 +161,32 @@ describe('a resumable upload', () => {
   test('waits for memory while four others have a part in it', async () => {
     const replica = (await gcs.connected()).replica('db');
     const held = gcs.server.faults.add({ kind: 'hold-request' }, { on: 'put-part', times: 4 });
-    let opened = 0;
-    const body = { ...bodyOf(LARGE), open: () => ((opened += 1), bodyOf(LARGE).open()) };
+    let read = 0;
+    const body = {
+      ...bodyOf(LARGE),
+      async *open() {
+        read += 1;
+        yield* bodyOf(LARGE).open();
+      },
+    };
     const writing = Array.from({ length: 6 }, (_, index) =>
       replica.writeFile(ref(9, 1, index + 1), body),
     );
     await gcs.server.until(() => gcs.server.requestsOf('put-part').length === 4);
-    expect(opened).toBe(4);
+    expect(read).toBe(4);
+    held.release();
+    await Promise.all(writing);
+    expect(gcs.server.raw.keys()).toHaveLength(6);
+  });
+
+  test('keeps no file waiting that is one request', async () => {
+    const replica = (await gcs.connected()).replica('db');
+    const held = gcs.server.faults.add({ kind: 'hold-request' }, { on: 'put-part', times: 4 });
+    const writing = Array.from({ length: 5 }, (_, index) =>
+      replica.writeFile(ref(9, 1, index + 1), bodyOf(LARGE)),
+    );
+    await gcs.server.until(() => gcs.server.requestsOf('put-part').length === 4);
+    await replica.writeFile(FILE, bodyOf(pattern(PART_BYTES, 1)));
     held.release();
     await Promise.all(writing);
     expect(gcs.server.raw.keys()).toHaveLength(6);

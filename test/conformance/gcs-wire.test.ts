@@ -46,6 +46,13 @@ describe('a write', () => {
     expect(gcs.server.requestsOf('put-part')).toHaveLength(2);
   });
 
+  test('of a file of more than eight parts has larger ones', async () => {
+    const replica = (await gcs.connected({ 'part-size': 1024 * 1024 })).replica('db');
+    await replica.writeFile(FILE, bodyOf(pattern(9 * 1024 * 1024, 1)));
+    const sizes = gcs.server.requestsOf('put-part').map(({ bodyBytes }) => bodyBytes);
+    expect(sizes).toEqual([...Array.from({ length: 4 }, () => 2 * 1024 * 1024), 1024 * 1024]);
+  });
+
   test('of a large file is equal parts, the last with the MD5 of all bytes', async () => {
     const replica = (await gcs.connected()).replica('db');
     const bytes = pattern(2 * PART_BYTES + 10, 1);

@@ -112,7 +112,7 @@ export { MemoryStore } from './replica/memory-place.ts';
 export { storeDestination, type ObjectStore, type StoredKey } from './replica/object-store.ts';
 export { readBytes } from './replica/read-bytes.ts';
 export { wrapDestination, type WrappedDestination, type WrapOptions } from './replica/wrap.ts';
-export { openParts, PartReader } from './replica/part-reader.ts';
+export { openParts, PartReader, partSizeFor } from './replica/part-reader.ts';
 export { sendInParts, sendWhole, type PartLimits, type Sending } from './replica/send-body.ts';
 export { bytesOfStream, type StreamOptions } from './replica/stream-bytes.ts';
 export { untilAborted } from './replica/until-aborted.ts';

@@ -73,7 +73,10 @@ export class Bucket {
   readonly config: GCSConfig;
   readonly logger: Logger;
   readonly work: Work;
+  /** Of files that are one request. They do not wait for what goes up in parts. */
   readonly budget: Budget;
+  /** Of parts: four of the configured size, or one of the largest. */
+  readonly sessionBudget: Budget;
   readonly #storage: Storage;
   readonly #agent: HTTPAgent;
   readonly #sockets = new Sockets();
@@ -84,6 +87,7 @@ export class Bucket {
     this.logger = logger;
     this.work = new Work(this.name);
     this.budget = new Budget(PARTS_AT_ONCE * config.partSizeBytes);
+    this.sessionBudget = new Budget(PARTS_AT_ONCE * config.partSizeBytes);
     this.#storage = storage;
     this.#agent = makeAgent(storage.apiEndpoint);
   }

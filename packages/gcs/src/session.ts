@@ -1,0 +1,210 @@
+/**
+ * A resumable upload: a session is opened, parts are put one after another, and the object appears
+ * with the last one. Which parts arrived only the session knows, so this is where they are sent
+ * again, and not by core:
+ *
+ *  the session answers            then
+ *  308, range: bytes=0-<last>     what comes behind goes on from there
+ *  308 without a range            nothing has arrived
+ *  200                            the object is there: an answer was lost
+ *  404, 410                       the session is gone: UNAVAILABLE, and core begins anew
+ */
+
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  isError,
+  messageOf,
+  partSizeFor,
+  ReplicationError,
+  type KeyedUpload,
+  type KeyedUploaded,
+  type PartReader,
+} from '@sluice/core/backend';
+import type { Bucket, Call, ObjectResource } from './bucket.ts';
+import { callOf, resourceOf, toUploaded } from './new-object.ts';
+
+/** Tries to get one part there. Each part that arrives lets it count from one again. */
+const PART_ATTEMPTS_MAX = 5;
+const PART_DELAY_MS = 250;
+/** As core has it: a call does not hang longer because the server says so. */
+const PART_DELAY_MS_MAX = 30_000;
+/** Parts follow one another, so a large file is few of them: eight, until they have 32 MiB. */
+const PARTS_MAX = 8;
+const PART_BYTES_MAX = 32 * 1024 * 1024;
+
+export class Session {
+  readonly #bucket: Bucket;
+  readonly #of: KeyedUpload;
+  readonly #reader: PartReader;
+  readonly #md5 = createHash('md5');
+  /** The server has forgotten bytes that we have no more, or has more than it was sent. */
+  #isLost = false;
+
+  constructor(bucket: Bucket, of: KeyedUpload, reader: PartReader) {
+    this.#bucket = bucket;
+    this.#of = of;
+    this.#reader = reader;
+  }
+
+  async put(): Promise<KeyedUploaded> {
+    const url = await this.#begin();
+    try {
+      return await this.#putParts(url);
+    } catch (error) {
+      void this.#bucket.work.keep(this.#abandon(url));
+      throw error;
+    }
+  }
+
+  /** Where the parts go. */
+  async #begin(): Promise<string> {
+    const { sizeBytes } = this.#of.body;
+    const call: Call = {
+      ...callOf(this.#bucket, this.#of, 'resumable'),
+      headers: {
+        'content-type': 'application/json; charset=UTF-8',
+        'x-upload-content-type': 'application/octet-stream',
+        'x-upload-content-length': String(sizeBytes),
+      },
+      data: JSON.stringify(resourceOf(this.#of)),
+    };
+    const answer = await this.#bucket.open(call, 200);
+    await this.#bucket.drain(answer, call);
+    const url = answer.headers.get('location');
+    if (url !== null) return url;
+    const message = `${this.#of.what}: the server opens an upload and does not say where`;
+    throw new ReplicationError('REPLICA_UNSUPPORTED', message);
+  }
+
+  async #putParts(url: string): Promise<KeyedUploaded> {
+    const { config, work, sessionBudget: budget } = this.#bucket;
+    const { sizeBytes } = this.#of.body;
+    const partBytes = partBytesFor(sizeBytes, config.partSizeBytes);
+    for (let start = 0; ; start += partBytes) {
+      // For each part anew: other uploads are served between two of them.
+      const giveBack = await budget.take(partBytes, [this.#of.signal, work.closing]);
+      try {
+        const memory = budget.borrow(partBytes);
+        const bytes = await this.#reader.next(partBytes, memory);
+        work.check(this.#of.signal);
+        this.#md5.update(bytes);
+        const isLast = start + bytes.byteLength === sizeBytes;
+        const md5 = isLast ? this.#md5.digest('base64') : undefined;
+        const done = await this.#putPart(url, start, bytes, md5);
+        budget.recycle(memory);
+        if (done !== undefined) return toUploaded(done, this.#of, md5);
+      } finally {
+        giveBack();
+      }
+    }
+  }
+
+  /** The object, if that was the last part. */
+  async #putPart(
+    url: string,
+    start: number,
+    bytes: Uint8Array,
+    md5: string | undefined,
+  ): Promise<ObjectResource | undefined> {
+    const end = start + bytes.byteLength;
+    let arrived = start;
+    let isKnown = true;
+    let failures = 0;
+    for (;;) {
+      try {
+        const answer = isKnown
+          ? await this.#send(url, arrived, bytes.subarray(arrived - start), md5)
+          : await this.#ask(url);
+        if (typeof answer === 'object') return answer;
+        if (answer === end && md5 === undefined) return undefined;
+        this.#isLost = answer < start || answer > end;
+        // All of the last part, and no object yet: it is asked for again.
+        if (this.#isLost || answer === end || (isKnown && answer <= arrived)) {
+          throw this.#standsAt(answer, arrived);
+        }
+        if (answer > arrived) failures = 0;
+        arrived = answer;
+        isKnown = true;
+      } catch (error) {
+        failures += 1;
+        isKnown = false;
+        await this.#afterFailure(error, failures);
+      }
+    }
+  }
+
+  async #send(
+    url: string,
+    start: number,
+    data: Uint8Array,
+    md5: string | undefined,
+  ): Promise<number | ObjectResource> {
+    const { sizeBytes } = this.#of.body;
+    const last = start + data.byteLength - 1;
+    return await this.#toSession(url, {
+      headers: {
+        'content-range': `bytes ${start}-${last}/${sizeBytes}`,
+        ...(md5 !== undefined && { 'x-goog-hash': `md5=${md5}` }),
+      },
+      data,
+      whenAborted: md5 === undefined ? 'cut' : 'settle',
+    });
+  }
+
+  /** How much has arrived, or the object where all has. */
+  async #ask(url: string): Promise<number | ObjectResource> {
+    const headers = { 'content-range': `bytes */${this.#of.body.sizeBytes}` };
+    return await this.#toSession(url, { headers, data: '' });
+  }
+
+  async #toSession(url: string, more: Partial<Call>): Promise<number | ObjectResource> {
+    const { what, signal } = this.#of;
+    const about = 'session';
+    const call: Call = { url, method: 'PUT', what, about, signal, ...more };
+    const answer = await this.#bucket.open(call, 200, 201, 308);
+    if (answer.status !== 308) return await this.#bucket.read<ObjectResource>(answer, call);
+    await this.#bucket.drain(answer, call);
+    const last = /-(\d+)$/.exec(answer.headers.get('range') ?? '')?.[1];
+    return last === undefined ? 0 : Number(last) + 1;
+  }
+
+  /** Waits, or throws what is not worth another attempt. */
+  async #afterFailure(error: unknown, failures: number): Promise<void> {
+    const { work, logger } = this.#bucket;
+    work.check(this.#of.signal);
+    if (!isError(error) || !error.retryable || failures >= PART_ATTEMPTS_MAX) throw error;
+    if (this.#isLost || error.status === 404 || error.status === 410) throw error;
+    const delayMs = Math.max(PART_DELAY_MS * 2 ** (failures - 1), error.retryAfterMs ?? 0);
+    if (delayMs > PART_DELAY_MS_MAX) throw error;
+    logger.warn(`${error.message}; the part is sent again in ${delayMs} ms`);
+    const signals = [this.#of.signal, work.closing].filter((signal) => signal !== undefined);
+    try {
+      await sleep(delayMs, undefined, { signal: AbortSignal.any(signals) });
+    } finally {
+      work.check(this.#of.signal);
+    }
+  }
+
+  #standsAt(arrived: number, expected: number): ReplicationError {
+    const message = `${this.#of.what}: the upload stands at byte ${arrived}, after ${expected}`;
+    return new ReplicationError('REPLICA_UNAVAILABLE', message);
+  }
+
+  /** Ends a session that will have no last part. It would end by itself after a week, unseen. */
+  async #abandon(url: string): Promise<void> {
+    const { work, logger } = this.#bucket;
+    if (work.ended.aborted) return;
+    const call: Call = { url, method: 'DELETE', what: this.#of.what, signal: undefined };
+    try {
+      await this.#bucket.drain(await this.#bucket.open(call, 200, 204, 404, 410, 499), call);
+    } catch (error) {
+      logger.debug(`${this.#of.what}: its upload could not be ended: ${messageOf(error)}`);
+    }
+  }
+}
+
+function partBytesFor(sizeBytes: number, configuredBytes: number): number {
+  const wanted = partSizeFor(sizeBytes, configuredBytes, PARTS_MAX);
+  return Math.min(wanted, Math.max(configuredBytes, PART_BYTES_MAX));
+}
