@@ -29,6 +29,7 @@ import {
   withKeysOfURL,
   type ParsedConfig,
   type Secret,
+  percentDecoded,
 } from '@sluice/core/backend';
 import { posix } from 'node:path';
 
@@ -100,7 +101,7 @@ function keysOfURL(text: string): Record<string, unknown> | undefined {
   return {
     bucket: url.host,
     // Nothing is not empty: a key that is there must have a value.
-    ...(url.username !== '' && { 'account-name': decodeURIComponent(url.username) }),
+    ...(url.username !== '' && { 'account-name': percentDecoded(url.username) }),
     ...(path !== '' && { path }),
     ...keysOfQuery(url.search),
   };

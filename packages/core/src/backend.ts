@@ -51,6 +51,7 @@ export {
   objectPrefix,
   parseKey,
   parseObjectKey,
+  percentDecoded,
   rootOfURLPath,
   startAfterKey,
   type Layout,

@@ -76,8 +76,7 @@ function readURL(text: string): Record<string, unknown> | undefined {
   const parts = /^gc?s:\/\/([^/?#]*)([^?#]*)(?:\?([^#]*))?/i.exec(text);
   if (parts === null) return undefined;
   const [, bucket = '', pathname = '', query = ''] = parts;
-  // A percent sign that encodes nothing stands for itself.
-  const path = rootOfURLPath(pathname.replaceAll(/%(?![0-9a-f]{2})/gi, '%25'));
+  const path = rootOfURLPath(pathname);
   return {
     type: 'gs',
     // What is empty is not there: "bucket is missing" says more than "is empty".

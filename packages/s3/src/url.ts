@@ -40,18 +40,8 @@ function readPlace(place: string): Input {
 
 /** An empty path is one that is not there: a key that is there must not be empty. */
 function withPath(input: Input, pathname: string): Input {
-  const path = isDecodable(pathname) ? rootOfURLPath(pathname) : pathname;
+  const path = rootOfURLPath(pathname);
   return path === '' ? input : { ...input, path };
-}
-
-/** A percent sign that encodes nothing stands for itself. */
-function isDecodable(text: string): boolean {
-  try {
-    decodeURIComponent(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function readHost(host: string): Input {

@@ -169,7 +169,7 @@ describe('keys lie where Litestream has them', () => {
     [configFromURL(new URL('s3://b/')), `/0000/${name}`],
     [configFromURL(new URL('s3://b')), `./0000/${name}`],
     [configFromURL(new URL('s3://b/a%20b/100%25')), `a b/100%/0000/${name}`],
-    [configFromURL(new URL('s3://b/100%')), `/100%/0000/${name}`],
+    [configFromURL(new URL('s3://b/100%')), `100%/0000/${name}`],
     [{ bucket: 'b', path: 'db' }, `db/0000/${name}`],
     [{ bucket: 'b', path: 'db/' }, `db//0000/${name}`],
     [{ bucket: 'b', path: '/db' }, `/db/0000/${name}`],

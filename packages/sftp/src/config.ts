@@ -22,7 +22,13 @@
 import { homedir } from 'node:os';
 import { join, posix } from 'node:path';
 
-import { ConfigReader, keysOfQuery, type ParsedConfig, type Secret } from '@sluice/core/backend';
+import {
+  ConfigReader,
+  keysOfQuery,
+  type ParsedConfig,
+  type Secret,
+  percentDecoded,
+} from '@sluice/core/backend';
 
 import { readKeyLines } from './host-key.ts';
 
@@ -91,25 +97,16 @@ function isSFTPURL(text: string): boolean {
 
 function inputFromURL(text: string): Record<string, unknown> {
   const { host, username, password, pathname, search } = new URL(text);
-  const user = decode(username);
-  const given = { host, user, password: decode(password), path: pathOf(pathname) };
+  const user = percentDecoded(username);
+  const given = { host, user, password: percentDecoded(password), path: pathOf(pathname) };
   const filled = Object.entries(given).filter(([, value]) => value !== '');
   return { type: 'sftp', ...Object.fromEntries(filled), ...keysOfQuery(search) };
 }
 
 /** From the server's root, as Litestream reads it; /~/app is app in the folder where we are put. */
 function pathOf(pathname: string): string {
-  const path = decode(pathname);
+  const path = percentDecoded(pathname);
   return path === '/~' || path.startsWith('/~/') ? path.slice('/~/'.length) : path;
-}
-
-/** A percent sign that encodes nothing stands for itself. */
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 function readHost(reader: ConfigReader): Pick<SFTPConfig, 'host' | 'port'> {

@@ -100,7 +100,16 @@ function isObjectName(name: string): boolean {
  * its first slash. `s3://b/db/` and `s3://b//db` give `db`, `s3://b/` gives ``, `s3://b` gives `.`.
  */
 export function rootOfURLPath(pathname: string): string {
-  const cleaned = posix.normalize(decodeURIComponent(pathname)).replace(/\/+$/, '');
+  const cleaned = posix.normalize(percentDecoded(pathname)).replace(/\/+$/, '');
   if (cleaned === '') return pathname === '' ? '.' : '';
   return cleaned.startsWith('/') ? cleaned.slice(1) : cleaned;
+}
+
+/** Text of a URL. Where a percent sign encodes nothing, or no UTF-8, all of it stands for itself. */
+export function percentDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

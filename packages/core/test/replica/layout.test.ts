@@ -50,6 +50,8 @@ test('a URL path is the root that Litestream reads in it', () => {
   const read = roots.map((url) => rootOfURLPath(new URL(url).pathname));
   expect(read).toEqual(['db', 'db', 'db', '', '.', 'a/b']);
   expect(rootOfURLPath('/a%20b')).toBe('a b');
+  expect(rootOfURLPath('/%FF')).toBe('%FF');
+  expect(rootOfURLPath('/100%/db')).toBe('100%/db');
 });
 
 test('snapshots lie at level 9, in both layouts', () => {
