@@ -1,8 +1,9 @@
-/** The S3 backend over three servers: our own, MinIO and versitygw. */
+/** The S3 backend over four servers: our own, MinIO, versitygw and rclone. */
 
 import { readdir, readlink } from 'node:fs/promises';
 import { backend } from '@sluice/s3';
 import { startMinio } from '../servers/minio.ts';
+import { startRcloneS3 } from '../servers/rclone.ts';
 import { connectS3, rawKeys, rawPut, s3Input, type S3Place } from '../servers/s3-access.ts';
 import { start, type RunningS3 } from '../servers/s3/index.ts';
 import { startVersitygw } from '../servers/versitygw.ts';
@@ -49,6 +50,18 @@ describeWith(['versitygw'], 's3, versitygw', () => {
   });
 });
 
+describeWith(['rclone'], 's3, rclone', () => {
+  describeConformance({
+    ...s3,
+    name: 's3, rclone',
+    deviations: {
+      'concurrency/of-equal-names-one-is-whole':
+        'it removes the old object before the new one has its name; a reader finds none',
+    },
+    open: openRclone,
+  });
+});
+
 /** A listing of one page needs no second: small pages show that a listing goes on. */
 async function openOurs(): Promise<Setup> {
   const server = await start({ pageSizeMax: 100 });
@@ -65,15 +78,40 @@ function openReal(server: S3Place & { stop(): Promise<void> }): Setup {
   return setUp(server, () => server.stop());
 }
 
-function setUp(place: S3Place, stop: () => Promise<void>): Setup & Hooks {
+/** More than the kit uses. */
+const PATHS_MAX = 200;
+
+/** Markers of folders are foreign to a replica, and nobody's leftovers. */
+async function openRclone(): Promise<Setup> {
+  const levels = Array.from({ length: 10 }, (_, level) => `000${level}`);
+  const paths = Array.from({ length: PATHS_MAX }, (_, index) => pathOf(index + 1));
+  const server = await startRcloneS3(
+    paths.flatMap((path) => levels.map((level) => `${path}/${level}`)),
+  );
+  return setUp(
+    server,
+    () => server.stop(),
+    (key) => !key.endsWith('/'),
+  );
+}
+
+function pathOf(count: number): string {
+  return `replica-${count}`;
+}
+
+function setUp(
+  place: S3Place,
+  stop: () => Promise<void>,
+  isObject: (key: string) => boolean = () => true,
+): Setup & Hooks {
   let paths = 0;
   const more = { 'part-size': PART_BYTES };
   return {
     connect: (access) => connectS3(place, more, { access }),
-    newPath: () => `replica-${(paths += 1)}`,
+    newPath: () => pathOf((paths += 1)),
     raw: {
       put: (key, bytes) => rawPut(place, key, bytes),
-      keys: (prefix) => rawKeys(place, prefix),
+      keys: async (prefix) => (await rawKeys(place, prefix)).filter(isObject),
     },
     denied: () => connectS3(place, { ...more, 'secret-access-key': 'not-the-secret' }),
     unreachable: () => connectS3(place, { ...more, endpoint: UNREACHABLE }),
