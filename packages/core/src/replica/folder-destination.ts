@@ -40,8 +40,10 @@ export function folderDestination<Session, Entry extends FolderEntry>(
       async removeEmpty(path: string, { signal }: AbortableOptions = {}) {
         const place = placeAt(path);
         const what = `remove empty folders at ${place.name}`;
-        await place.run({ what, signal }, (session) => removeEmpty(place, session));
-        places.delete(path); // whoever comes next finds out anew what is there
+        await place.run({ what, signal }, async (session) => {
+          await removeEmpty(place, session);
+          places.delete(path); // whoever comes next finds out anew what is there
+        });
       },
     }),
     async close() {

@@ -149,7 +149,8 @@ export class FolderPlace<Session, Entry extends FolderEntry> {
 
   async #readMarker(known: Marker | undefined): Promise<Marker | undefined> {
     const stamp = await this.store.use((session) => this.store.stampOf(session, this.marker));
-    if (stamp === undefined || known?.stamp === stamp) return stamp === undefined ? stamp : known;
+    if (stamp === undefined) return undefined;
+    if (known?.stamp === stamp) return known;
     const handle = await this.store.open(this.marker, 'object');
     try {
       const sizeBytes = Math.min(handle.sizeBytes, MARKER_BYTES_MAX);
