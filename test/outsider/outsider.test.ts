@@ -117,6 +117,28 @@ test('beside a folder, it replicates and restores, found from where the configur
   }
 });
 
+test.each(Object.keys(COMPILERS))('every package compiles with %s, strictly', (compiler) => {
+  const name = compiler === 'ts7' ? 'typescript' : compiler;
+  const tsc = path.join(HTTP, 'node_modules', name, 'bin', 'tsc');
+  const entries = ['core', 'core/backend', 'core/ltx'].map((entry) => `@sluice/${entry}`);
+  const backends = CLI_NEEDS.filter((each) => each !== '@sluice/core');
+  const lines = [
+    ...entries.map((entry, index) => `export type * as Entry${index} from '${entry}';`),
+    `import type { Backend } from '@sluice/core/backend';`,
+    ...backends.map((each, index) => `import { backend as backend${index} } from '${each}';`),
+    `export const backends: Backend<unknown>[] = [${backends.map((_, index) => `backend${index}`).join()}];`,
+  ];
+  fs.writeFileSync(path.join(CLI, 'every.mts'), lines.join('\n'));
+  const { compilerOptions } = JSON.parse(
+    fs.readFileSync(path.join(HTTP, 'tsconfig.json'), 'utf8'),
+  ) as { compilerOptions: object };
+  const here = { typeRoots: [path.join(HTTP, 'node_modules', '@types')], rootDir: '.' };
+  const options = { ...compilerOptions, ...here, noEmit: true, skipLibCheck: false };
+  const tsconfig = { compilerOptions: options, include: ['every.mts'] };
+  fs.writeFileSync(path.join(CLI, 'tsconfig.json'), JSON.stringify(tsconfig));
+  expect(run(process.execPath, [tsc, '-p', '.'], CLI)).toBe('');
+});
+
 test('a key-value store passes the kit', () => {
   expect(run('npm', ['test', '--silent'], KV)).toMatch(/fail 0/);
 });
