@@ -43,11 +43,13 @@ With \`-dry-run\`, all of them Litestream's:
 \`\`\``,
   status: `The first four keys are Litestream's. \`status\` is \`ok\`, \`not initialized\`, \`no database\` or \`error\`;
 \`state\` of a destination is \`ok\`, \`behind\`, \`empty\`, or the [code](errors.md) of what kept us from asking it.
+\`fencing\` is what the replicator has found out of conditional writes there: \`honoured\`, \`small files only\`, \`off\` (ignored or
+not known: a second replicator would not be refused), \`not claimed\`, or \`unproved\` before its first small file.
 
 \`\`\`json
 [{"database":"/data/app.db","status":"ok","local_txid":"000000000000002a","wal_size":123632,
   "replicator":"replicator 4711 runs","destinations":[{"name":"s3","type":"s3","target":"s3://bucket/app.db",
-  "state":"ok","txid":"000000000000002a","lag_seconds":0,"size":912345,
+  "state":"ok","txid":"000000000000002a","lag_seconds":0,"size":912345,"fencing":"honoured",
   "last_success_at":"2026-01-31T12:00:00.000Z"}]}]
 \`\`\``,
   check: `One for each destination. \`verdict\` is \`works\`, \`does not\` or \`not judged\`; \`code\` is that of
