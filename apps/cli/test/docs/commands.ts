@@ -142,7 +142,7 @@ export function renderCommands(): string {
   const refused = COMMANDS.filter(({ fate }) => fate.kind === 'refused');
   return page(
     '# Commands',
-    '<!-- Made from apps/cli/src/surface. Change the table there, then run: pnpm vitest run -u apps/cli/test/docs.test.ts -->',
+    '<!-- Made from apps/cli/src/surface. Change the table there, then run: pnpm vitest run --project unit apps/cli/test/docs.test.ts -u -->',
     `Flags have one dash or two, and a value behind \`=\` or a space: \`-o x\`, \`--o=x\`. A switch needs no value; \`-json=false\` turns it
 off. They may stand before and after the other arguments. Where Litestream 0.3 or 0.5 has the same word, it means the same, so
 that scripts run unchanged; what we do not do is refused by name, with the reason.`,

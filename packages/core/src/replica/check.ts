@@ -195,9 +195,9 @@ function silent({ name }: Destination): ReplicationError {
  * Undefined where there can be none. A bucket that is not there is no folder that is not there yet:
  * some servers list the root of a bucket that they do not have (MinIO does).
  */
-function folderAbove({ removeEmpty }: Destination, path: string): string | undefined {
+function folderAbove(destination: Destination, path: string): string | undefined {
   const above = posix.dirname(path);
-  const isFolder = removeEmpty !== undefined || above !== '.';
+  const isFolder = destination.removeEmpty !== undefined || above !== '.';
   return isFolder && above !== path ? above : undefined;
 }
 

@@ -323,7 +323,7 @@ test('one that says nothing is not waited for', async () => {
 
 /** Ends with the signal only. */
 async function* silent(signal: AbortSignal | undefined): AsyncGenerator<never, void, undefined> {
-  await new Promise((_, reject) => {
+  yield await new Promise<never>((_, reject) => {
     signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
   });
 }
