@@ -1,5 +1,6 @@
 /** What a replicator makes of a server's conditional writes, by its first small file. */
 
+import fs from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
@@ -12,7 +13,9 @@ const ROWS = 5;
 interface Scene {
   readonly server: RunningS3;
   readonly commit: () => void;
-  readonly replicate: (...databases: string[]) => Promise<Ended>;
+  readonly replicate: () => Promise<Ended>;
+  /** What `sluice status` says of fencing. */
+  readonly fencing: () => Promise<string | undefined>;
 }
 
 async function scene(quirks: Quirks): Promise<Scene> {
@@ -38,6 +41,14 @@ async function scene(quirks: Quirks): Promise<Scene> {
       for (let row = 0; row < ROWS; row += 1) insert.run('note');
     },
     replicate: async () => await sluice('replicate', '-once', file, url),
+    async fencing() {
+      const config = path.join(path.dirname(file), 'sluice.yml');
+      const dbs = [{ path: file, replicas: [{ url }] }];
+      fs.writeFileSync(config, JSON.stringify({ dbs })); // JSON is YAML
+      const { stdout } = await sluice('status', '-json', '-config', config);
+      const [row] = JSON.parse(stdout) as [{ destinations: [{ fencing?: string }] }];
+      return row.destinations[0].fencing;
+    },
   };
 }
 
@@ -54,7 +65,7 @@ function warningsIn({ stdout, stderr }: Ended): string[] {
 }
 
 test('a server that honours them: the first file is refused a second time, and nothing is said', async () => {
-  const { server, commit, replicate } = await scene({});
+  const { server, commit, replicate, fencing } = await scene({});
   commit();
   const first = await replicate();
   expect(first.code).toBe(0);
@@ -62,6 +73,9 @@ test('a server that honours them: the first file is refused a second time, and n
   expect(warningsIn(first)).toEqual([]);
   expect(server.requests.of('ListObjectsV2')).toHaveLength(1); // and no probe lies anywhere
   expect(server.raw.keys().every((key) => /^app\/000[09]\//.test(key))).toBe(true);
+  const asked = server.requests.all().map(({ operation }) => operation);
+  expect(asked.toSorted()).toEqual(['ListObjectsV2', 'PutObject', 'PutObject', 'PutObject']);
+  expect(await fencing()).toBe('honoured');
 });
 
 test.each<[string, Quirks, string, string[]]>([
@@ -73,7 +87,7 @@ test.each<[string, Quirks, string, string[]]>([
   ],
   ['ignores them', { ignoreConditions: true }, 'are ignored by this server', ['* 200', '* 200']],
 ])('a server that %s is said once, and replication goes on', async (_, quirks, words, writes) => {
-  const { server, commit, replicate } = await scene(quirks);
+  const { server, commit, replicate, fencing } = await scene(quirks);
   commit();
   const first = await replicate();
   expect(first.code, first.stdout + first.stderr).toBe(0);
@@ -81,6 +95,7 @@ test.each<[string, Quirks, string, string[]]>([
   expect(warningsIn(first)).toHaveLength(1);
   expect(warningsIn(first)[0]).toContain(words);
   expect(warningsIn(first)[0]).toContain('level=WARN');
+  expect(await fencing()).toBe('off');
   server.requests.clear();
   commit();
   const second = await replicate(); // another process: it finds out anew, and is no worse off

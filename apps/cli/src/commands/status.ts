@@ -76,7 +76,7 @@ function print(rows: readonly DatabaseRow[], shell: Shell): void {
     );
     printTable(
       shell,
-      ['  destination', 'state', 'lag', 'txid', 'last success', 'last error'],
+      ['  destination', 'state', 'lag', 'txid', 'fencing', 'last success', 'last error'],
       row.destinations.map(toCells),
     );
   }
@@ -88,6 +88,7 @@ function toCells(row: DestinationRow): string[] {
     row.state,
     row.lag_seconds === undefined ? '-' : `${row.lag_seconds.toFixed(1)}s`,
     row.txid ?? '-',
+    row.fencing ?? '-',
     row.last_success_at ?? '-',
     messageOf(row.last_error ?? ''),
   ];

@@ -20,6 +20,8 @@ export interface DestinationRow {
   /** Since the oldest commit that it lacks, as far as anybody knows. */
   readonly lag_seconds: number | undefined;
   readonly size: number | undefined;
+  /** Whether a second replicator of the same place would be refused, as far as ours has found out. */
+  readonly fencing: string | undefined;
   readonly last_success_at: string | undefined;
   readonly last_error: string | undefined;
   readonly last_error_at: string | undefined;
@@ -72,6 +74,7 @@ export function describeDestination(
     name,
     type,
     target,
+    fencing: known?.fencing,
     last_success_at: known?.lastSuccessAt,
     last_error: known?.lastError?.message,
     last_error_at: known?.lastError?.at,

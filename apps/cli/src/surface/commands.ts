@@ -167,7 +167,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'check',
     usage: 'check [flags] [NAME|URL]',
-    help: 'put destinations to the test: what works there, what does not, and what to do',
+    help: 'put destinations to the test, in a place of its own beside the backups: what works, what does not, and what to do',
     knownBy: 'ours',
     fate: WORKS,
     flags: [

@@ -43,11 +43,13 @@ With \`-dry-run\`, all of them Litestream's:
 \`\`\``,
   status: `The first four keys are Litestream's. \`status\` is \`ok\`, \`not initialized\`, \`no database\` or \`error\`;
 \`state\` of a destination is \`ok\`, \`behind\`, \`empty\`, or the [code](errors.md) of what kept us from asking it.
+\`fencing\` is what the replicator has found out of conditional writes there: \`honoured\`, \`small files only\`, \`off\` (ignored or
+not known: a second replicator would not be refused), \`not claimed\`, or \`unproved\` before its first small file.
 
 \`\`\`json
 [{"database":"/data/app.db","status":"ok","local_txid":"000000000000002a","wal_size":123632,
   "replicator":"replicator 4711 runs","destinations":[{"name":"s3","type":"s3","target":"s3://bucket/app.db",
-  "state":"ok","txid":"000000000000002a","lag_seconds":0,"size":912345,
+  "state":"ok","txid":"000000000000002a","lag_seconds":0,"size":912345,"fencing":"honoured",
   "last_success_at":"2026-01-31T12:00:00.000Z"}]}]
 \`\`\``,
   check: `One for each destination. \`verdict\` is \`works\`, \`does not\` or \`not judged\`; \`code\` is that of
@@ -140,7 +142,7 @@ export function renderCommands(): string {
   const refused = COMMANDS.filter(({ fate }) => fate.kind === 'refused');
   return page(
     '# Commands',
-    '<!-- Made from apps/cli/src/surface. Change the table there, then run: pnpm vitest run -u apps/cli/test/docs.test.ts -->',
+    '<!-- Made from apps/cli/src/surface. Change the table there, then run: pnpm vitest run --project unit apps/cli/test/docs.test.ts -u -->',
     `Flags have one dash or two, and a value behind \`=\` or a space: \`-o x\`, \`--o=x\`. A switch needs no value; \`-json=false\` turns it
 off. They may stand before and after the other arguments. Where Litestream 0.3 or 0.5 has the same word, it means the same, so
 that scripts run unchanged; what we do not do is refused by name, with the reason.`,

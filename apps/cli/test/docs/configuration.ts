@@ -17,7 +17,7 @@ export function renderConfiguration(example: string): string {
   );
   return page(
     '# Configuration',
-    '<!-- Made from apps/cli/src/surface. Change the table there, then run: pnpm vitest run -u apps/cli/test/docs.test.ts -->',
+    '<!-- Made from apps/cli/src/surface. Change the table there, then run: pnpm vitest run --project unit apps/cli/test/docs.test.ts -u -->',
     `A YAML file: all keys of Litestream 0.3 and 0.5, and some of our own. It is read from the place that \`-config\`
 names, else \`SLUICE_CONFIG\`, else \`LITESTREAM_CONFIG\`, else the first of ${DEFAULT_PLACES.map(code).join(' and ')} that is there.`,
     `\`\`\`yaml\n${example.trim()}\n\`\`\``,

@@ -69,6 +69,7 @@ test('beside a running replicator it says who runs, how far, and since when', as
         txid: '0000000000000001',
         lag_seconds: 0,
         size: expect.any(Number) as number,
+        fencing: 'honoured',
         last_success_at: expect.stringMatching(/^\d{4}-.*Z$/) as string,
       },
     ],
@@ -133,8 +134,8 @@ test('people get a table, one line for each destination', async () => {
   expect(head).toMatch(
     new RegExp(`^${database}: ok, TXID 0000000000000001, WAL \\d+ bytes, no replicator runs$`),
   );
-  expect(columns).toMatch(/^ {2}destination +state +lag +txid +last success +last error$/);
-  expect(line).toMatch(/^ {2}file +ok +0\.0s +0000000000000001 +\d{4}-/);
+  expect(columns).toMatch(/^ {2}destination +state +lag +txid +fencing +last success +last error$/);
+  expect(line).toMatch(/^ {2}file +ok +0\.0s +0000000000000001 +honoured +\d{4}-/);
 });
 
 test('a database that is not configured is told which are', async () => {

@@ -27,12 +27,30 @@ const SMALL_BYTES_MAX = 1_048_576;
 /** A proof that fails for another reason is tried again with the next files, so often. */
 const PROOFS_MAX = 3;
 
+/** As it is told: what a second replicator of the same place would meet. */
+export type FencingState =
+  /** No small file has been written over this connection yet. */
+  | 'unproved'
+  | 'honoured'
+  /** Large files are written without a condition. */
+  | 'small files only'
+  /** Conditions are ignored or not known there. */
+  | 'off'
+  /** The destination is not known to honour them. */
+  | 'not claimed';
+
 /** What is known of a destination's conditional writes: one for all of its replicas. */
 export class Fencing {
   #small: 'unproved' | 'honoured' | 'off' = 'unproved';
   #large: 'claimed' | 'off' = 'claimed';
   #proofs = 0;
   #proving: 'now' | 'not now' = 'not now';
+
+  stateFor({ ifAbsent }: Capabilities): FencingState {
+    if (ifAbsent === undefined) return 'not claimed';
+    if (this.#small !== 'honoured') return this.#small;
+    return this.#large === 'off' ? 'small files only' : 'honoured';
+  }
 
   conditionFor({ ifAbsent }: Capabilities, sizeBytes: number): 'if-absent' | 'none' {
     if (ifAbsent === undefined) return 'none';

@@ -70,9 +70,9 @@ export function judgeVersions({ right, stale, absent, holds }: VersionsSeen): Fe
   return doesNot('if-version', seen, ONE_WRITER);
 }
 
-/** Refused here, before anything is sent, or by the server. */
+/** Where the backend itself refuses them, before anything is sent. */
 export function unsupportedVersions(error: unknown): FeatureReport | undefined {
-  if (!isError(error, 'REPLICA_UNSUPPORTED') || error.status !== undefined) return undefined;
+  if (!isError(error, 'REPLICA_UNSUPPORTED')) return undefined;
   return notJudged('if-version', `not claimed: ${inOneLine(messageOf(error))}`, ONE_WRITER);
 }
 

@@ -96,7 +96,7 @@ export async function versions(objects: ProbeObjects): Promise<FeatureReport> {
 }
 
 /** What the backend itself refuses is an error: it was never asked of the server. */
-export async function outcomeOf(work: () => Promise<unknown>): Promise<ConditionOutcome> {
+async function outcomeOf(work: () => Promise<unknown>): Promise<ConditionOutcome> {
   try {
     await work();
     return 'accepted';

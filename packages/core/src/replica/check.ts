@@ -11,7 +11,7 @@ import { randomBytes } from 'node:crypto';
 
 import { posix } from 'node:path';
 
-import { isError } from '../error.ts';
+import { isError, ReplicationError } from '../error.ts';
 import type { Destination, Logger } from './backend.ts';
 import { NOISE_BYTES, ProbeBytes } from './check-bytes.ts';
 import { cleanUp } from './check-clean-up.ts';
@@ -31,6 +31,8 @@ import { systemClock, type Clock } from './clock.ts';
 import type { Layout } from './layout.ts';
 
 const RANDOM_BYTES = 6;
+/** A replicator waits for minutes; who asks whether it works does not. One silence is shorter. */
+const REACH_MS_MAX = 40_000;
 
 export interface CheckOptions {
   /** The place, opened for writing. */
@@ -156,13 +158,16 @@ interface Reached {
 }
 
 async function reach(options: CheckOptions, site: CheckSite): Promise<Reached> {
-  const { destination, reader = destination, path, signal } = options;
+  const { destination, reader = destination, path, signal: given } = options;
+  const patience = AbortSignal.timeout(REACH_MS_MAX);
+  const signal = given === undefined ? patience : AbortSignal.any([given, patience]);
   try {
     await look(reader, path, signal);
-    await site.list('all');
+    await site.list('all', { signal });
     return { report: works('reach', `${destination.name} answers`), isNew: false };
   } catch (error) {
-    signal?.throwIfAborted();
+    given?.throwIfAborted();
+    if (signal.aborted) return { report: failed('reach', silent(destination)), isNew: false };
     if (isError(error, 'REPLICA_PERMISSION_DENIED')) {
       // It is there, and knows us; what else is denied is worth knowing too.
       const { seen } = failed('list', error);
@@ -174,20 +179,25 @@ async function reach(options: CheckOptions, site: CheckSite): Promise<Reached> {
         () => true,
         () => false, // then what was said of the folder itself is what counts
       );
-      signal?.throwIfAborted();
+      given?.throwIfAborted();
       if (isThere) return { report: works('reach', NOT_YET, MOUNT), isNew: true };
     }
     return { report: failed('reach', error), isNew: false };
   }
 }
 
+function silent({ name }: Destination): ReplicationError {
+  const message = `${name}: no answer in ${REACH_MS_MAX / 1_000} s`;
+  return new ReplicationError('REPLICA_UNAVAILABLE', message);
+}
+
 /**
  * Undefined where there can be none. A bucket that is not there is no folder that is not there yet:
  * some servers list the root of a bucket that they do not have (MinIO does).
  */
-function folderAbove({ removeEmpty }: Destination, path: string): string | undefined {
+function folderAbove(destination: Destination, path: string): string | undefined {
   const above = posix.dirname(path);
-  const isFolder = removeEmpty !== undefined || above !== '.';
+  const isFolder = destination.removeEmpty !== undefined || above !== '.';
   return isFolder && above !== path ? above : undefined;
 }
 

@@ -3,6 +3,7 @@
  * `status.json` in the staging folder, and through it by `sluice status`.
  */
 
+import type { FencingState } from '../replica/check-fencing.ts';
 import type { DestinationState } from './state.ts';
 
 export interface StatusError {
@@ -24,6 +25,8 @@ export interface DestinationStatus {
   readonly lagSeconds: number;
   readonly pendingFiles: number;
   readonly pendingBytes: number;
+  /** Whether a second replicator of the same place would be refused; undefined until it is opened. */
+  readonly fencing?: FencingState | undefined;
   /** Since this process began. */
   readonly bytesSent: number;
   readonly lastSuccessAt: string | undefined;

@@ -27,6 +27,7 @@ export function toDestinationStatus(
     lagSeconds: pending.since === undefined ? 0 : Math.max(0, input.now - pending.since) / 1000,
     pendingFiles: pending.count,
     pendingBytes: pending.sizeBytes,
+    fencing: uploader.fencing,
     bytesSent: health.bytesSent,
     lastSuccessAt: lastSuccessMs === undefined ? undefined : new Date(lastSuccessMs).toISOString(),
     lastError:

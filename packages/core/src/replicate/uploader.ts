@@ -4,7 +4,7 @@
  */
 
 import { isError } from '../error.ts';
-import type { FencedReplica } from '../replica/check-fencing.ts';
+import type { FencedReplica, FencingState } from '../replica/check-fencing.ts';
 import type { LTXFileRef, ReplicaClient } from '../replica/client.ts';
 import { formatTXID, type TXID } from '../ltx/txid.ts';
 import { admit, type Chain, type FoundTop, type SentRecord } from './admission.ts';
@@ -99,6 +99,11 @@ export class Uploader {
 
   get newestSnapshot(): { txid: bigint; modifiedAtMs: number } | undefined {
     return this.#holdings.newestSnapshot;
+  }
+
+  /** undefined until it has been opened. */
+  get fencing(): FencingState | undefined {
+    return this.#replica?.fencing.stateFor(this.#replica.capabilities);
   }
 
   get health(): Pick<Health, 'bytesSent' | 'lastSuccessMs' | 'lastError'> {

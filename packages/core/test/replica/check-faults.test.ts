@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 
 import type { ErrorCode } from '../../src/error.ts';
 import { unconnected } from '../../src/replica/check-errors.ts';
@@ -306,6 +306,27 @@ test('what is listed for a moment after it was deleted is not left', async () =>
   expect(stale).toBe(0);
   expect(verdicts(report)).toEqual(ALL_WORKS);
 });
+
+test('one that says nothing is not waited for', async () => {
+  vi.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => {
+    const controller = new AbortController();
+    if (ms === 40_000) setImmediate(() => controller.abort());
+    return controller.signal;
+  });
+  onTestFinished(() => void vi.restoreAllMocks());
+  const report = await check(
+    memoryThat(() => ({ listFiles: (_, { signal } = {}) => silent(signal) })),
+  );
+  expect(checkFailure(report)).toMatchObject({ feature: 'reach', code: 'REPLICA_UNAVAILABLE' });
+  expect(seenOf(report, 'reach')).toBe('cannot be reached: memory://: no answer in 40 s');
+});
+
+/** Ends with the signal only. */
+async function* silent(signal: AbortSignal | undefined): AsyncGenerator<never, void, undefined> {
+  yield await new Promise<never>((_, reject) => {
+    signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
+}
 
 test('where no connection came about, that is all that is judged', () => {
   const report = unconnected('sftp://host', 'db', error('REPLICA_HOST_UNTRUSTED'));

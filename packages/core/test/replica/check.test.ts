@@ -91,7 +91,8 @@ describe('what is not claimed', () => {
   });
 
   test('of named objects is told, and nothing is asked of them', async () => {
-    const { objects: _, ...destination } = memoryDestination();
+    const destination: Destination = memoryDestination();
+    delete destination.objects;
     const report = await check(destination);
     const expected = { objects: 'not judged', 'if-version': 'not judged' };
     expect(verdicts(report)).toEqual({ ...ALL_WORKS, ...expected });
