@@ -52,7 +52,7 @@ async function rowsOf({ name, input, partsMiB }: Subject, file: string): Promise
 }
 
 async function move(order: MoveOrder): Promise<Moved> {
-  const child = fork(path.join(import.meta.dirname, 'move-file.ts'), [JSON.stringify(order)], {
+  const child = fork(path.join(import.meta.dirname, 'move.main.ts'), [JSON.stringify(order)], {
     env: { ...process.env, AWS_CA_BUNDLE: '' },
   });
   const moved = (await answer(child))[0] as Moved;
