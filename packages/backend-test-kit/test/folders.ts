@@ -124,7 +124,7 @@ function storeOf(disk: Disk): FolderStore<Disk, Entry> {
       });
       // A replica has links beside its files, under names that a file and an object could have.
       const hasFiles = entries.some(({ name }) => !name.startsWith('.sluice-'));
-      return hasFiles ? [...entries.reverse(), ...LINKS] : entries;
+      return hasFiles ? [...entries.toReversed(), ...LINKS] : entries;
     },
     async fileOf(_, { info: { createdAt, modifiedAt, sizeBytes } }) {
       return { createdAt, modifiedAt, sizeBytes };
