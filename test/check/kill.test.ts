@@ -116,7 +116,9 @@ describeWith(['litestream-0.5.18'], 'Litestream', () => {
   test('restores a folder beside what killed checks left', async () => {
     const folder = path.join(temporaryFolder('check'), 'live');
     copyTo(folder);
-    for (const step of [5, 15, 25]) expect(await killAt(folder, step)).toBe('killed');
+    for (const step of [5, 15, 25, 30]) expect(await killAt(folder, step)).toBe('killed');
+    const left = fs.readdirSync(folder, { recursive: true }) as string[];
+    expect(left.some((name) => name.endsWith('lock.json'))).toBe(true);
     const output = path.join(temporaryFolder('check'), 'restored.db');
     const litestream = new Litestream(needTool('litestream-0.5.18'), output, folder);
     expect(litestream.restore(output)).toBeUndefined();
@@ -125,7 +127,9 @@ describeWith(['litestream-0.5.18'], 'Litestream', () => {
 
   test('restores a bucket beside what killed checks left', async () => {
     const { server, url } = await liveBucket();
-    for (const on of ['GetObject', 'UploadPart', 'CompleteMultipartUpload'] as const) {
+    const isOfLease = ({ key }: { key: string }): boolean => key.endsWith('/lock.json');
+    const steps = ['GetObject', 'UploadPart', 'AbortMultipartUpload', isOfLease] as const;
+    for (const on of [...steps, 'CompleteMultipartUpload'] as const) {
       const held = server.faults.add({ kind: 'hold-answer' }, { on });
       const { child, ended } = startSluice('check', url);
       await held.acted;
