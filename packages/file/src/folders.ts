@@ -15,14 +15,23 @@ const FOLDER_MODE = 0o755;
 export async function makeFolder(path: string): Promise<void> {
   const parent = dirname(path);
   try {
-    await mkdir(path, FOLDER_MODE);
+    await makeOne(path);
   } catch (error) {
-    if (systemCode(error) === 'EEXIST') return await syncFolder(parent).catch(ignoreUnreadable);
     if (systemCode(error) !== 'ENOENT' || parent === path) throw error;
     await makeFolder(parent);
-    return await makeFolder(path);
+    // Once: some file systems (/proc) say so of what they never let anybody make.
+    await makeOne(path);
   }
-  await syncFolder(parent);
+}
+
+async function makeOne(path: string): Promise<void> {
+  try {
+    await mkdir(path, FOLDER_MODE);
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') throw error;
+    return await syncFolder(dirname(path)).catch(ignoreUnreadable);
+  }
+  await syncFolder(dirname(path));
 }
 
 /** A parent that we may pass through and not read is not ours, and older than us. */

@@ -12,15 +12,23 @@ export async function makeFolder(channel: Channel, path: string): Promise<void> 
   if ((await channel.stat(path)) !== undefined) return;
   const parent = dirname(path);
   try {
-    await channel.mkdir(path, FOLDER_MODE);
+    await makeOne(channel, path);
   } catch (error) {
-    const isThere = (await channel.stat(path)) !== undefined; // made by another at the same time
-    if (isThere) return;
     if (!isMissing(error) || parent === path) throw error;
     await makeFolder(channel, parent);
-    return await makeFolder(channel, path);
+    // Once: some file systems (/proc) say so of what they never let anybody make.
+    await makeOne(channel, path);
   }
-  await syncFolder(channel, parent);
+}
+
+async function makeOne(channel: Channel, path: string): Promise<void> {
+  try {
+    await channel.mkdir(path, FOLDER_MODE);
+  } catch (error) {
+    if ((await channel.stat(path)) !== undefined) return; // made by another at the same time
+    throw error;
+  }
+  await syncFolder(channel, dirname(path));
 }
 
 /** What is gone, or holds anything, is no failure; many servers say no more than that it failed. */

@@ -79,3 +79,12 @@ test('files are their owner’s alone, with the time of their transaction', asyn
   expect(fake.modes).toContain(0o600);
   expect(fake.modes.every((mode) => mode === 0o600)).toBe(true);
 });
+
+test('a folder that nobody may make is one error, not an endless search for what is missing', async () => {
+  const fake = await startFakeServer();
+  const client = (await connectTo(fake)).replica('a/b');
+  // "No such file", though what is above it is there: some file systems say so.
+  fake.judge = ({ kind }) => (kind === 'MKDIR' ? 2 : undefined);
+  await expect(client.writeFile(ref(0, 1), bodyOf('x'))).rejects.toThrow(/write level 0/);
+  expect(fake.requests.filter(({ kind }) => kind === 'MKDIR').length).toBeLessThan(10);
+});
