@@ -14,6 +14,7 @@ import {
   type KeyedUploaded,
 } from '@sluice/core/backend';
 import { contentMD5, customerKey, request, send, storage, type Bucket } from './bucket.ts';
+import { toReplicationError } from './errors.ts';
 import { dateOf } from './wire.ts';
 
 /** Where Litestream keeps the time of a file: x-amz-meta-litestream-timestamp. */
@@ -144,6 +145,7 @@ async function abandon(bucket: Bucket, place: Place, what: string): Promise<void
       }
       logger.warn(
         `${what}: its parts could not be removed and cost money until a lifecycle rule does: ${messageOf(error)}`,
+        { code: toReplicationError(error, what).code },
       );
       return;
     }
