@@ -2,9 +2,12 @@
 
 import {
   CreateBucketCommand,
+  DeleteObjectCommand,
+  ListObjectVersionsCommand,
   PutObjectLockConfigurationCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
+import { keyOf } from '@sluice/core/backend';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { startMinio } from '../servers/minio.ts';
 import { connectS3, type S3Place } from '../servers/s3-access.ts';
@@ -58,7 +61,7 @@ describeWith(['minio'], 'minio, with a retention of a day', () => {
     const server = await startMinio();
     onTestFinished(() => server.stop());
     const place = { ...server, bucket: 'locked' };
-    await makeLocked(place);
+    await withClient(place, makeLocked);
     const destination = await connectS3(place, { 'part-size': PART_BYTES });
     onTestFinished(() => destination.close());
     const replica = destination.replica('db');
@@ -69,22 +72,58 @@ describeWith(['minio'], 'minio, with a retention of a day', () => {
   });
 });
 
-async function makeLocked({ endpoint, region, bucket, credentials }: S3Place): Promise<void> {
+describeWith(['minio'], 'minio, with object-lock-mode', () => {
+  test('keeps each new file until its time, and no named object', async () => {
+    const server = await startMinio();
+    onTestFinished(() => server.stop());
+    const place = { ...server, bucket: 'lockable' };
+    await withClient(place, makeLockable);
+    const lock = { 'object-lock-mode': 'COMPLIANCE', 'object-lock-retention': '1h' };
+    const destination = await connectS3(place, { 'part-size': PART_BYTES, ...lock });
+    onTestFinished(() => destination.close());
+    const replica = destination.replica('db');
+    await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
+    await replica.writeFile(ref(9, 1), bodyOf(LARGE));
+    await replica.copyFile?.(FILE, ref(1, 1));
+    await destination.objects?.('db').put('lock.json', pattern(9, 1));
+    const locked = await withClient(place, async (client, Bucket) => {
+      const { Versions = [] } = await client.send(new ListObjectVersionsCommand({ Bucket }));
+      const deleted = Versions.map(async ({ Key, VersionId }) => {
+        const command = new DeleteObjectCommand({ Bucket, Key, VersionId });
+        const [answer] = await Promise.allSettled([client.send(command)]);
+        return answer.status === 'rejected' ? [Key ?? ''] : [];
+      });
+      return (await Promise.all(deleted)).flat().toSorted((a, b) => (a < b ? -1 : 1));
+    });
+    expect(locked).toEqual(
+      [FILE, ref(1, 1), ref(9, 1)].map((file) => keyOf('hex-level', 'db', file)),
+    );
+  });
+});
+
+async function makeLockable(client: S3Client, Bucket: string): Promise<void> {
+  await client.send(new CreateBucketCommand({ Bucket, ObjectLockEnabledForBucket: true }));
+}
+
+/** With a retention of its own. */
+async function makeLocked(client: S3Client, Bucket: string): Promise<void> {
+  await makeLockable(client, Bucket);
+  const retention = { DefaultRetention: { Mode: 'COMPLIANCE', Days: 1 } } as const;
+  const configuration = { ObjectLockEnabled: 'Enabled', Rule: retention } as const;
+  await client.send(
+    new PutObjectLockConfigurationCommand({ Bucket, ObjectLockConfiguration: configuration }),
+  );
+}
+
+async function withClient<Result>(
+  { endpoint, region, bucket, credentials }: S3Place,
+  work: (client: S3Client, bucket: string) => Promise<Result>,
+): Promise<Result> {
   const { accessKeyId, secretAccessKey } = credentials;
   const keys = { accessKeyId, secretAccessKey };
   const client = new S3Client({ endpoint, region, credentials: keys, forcePathStyle: true });
   try {
-    await client.send(
-      new CreateBucketCommand({ Bucket: bucket, ObjectLockEnabledForBucket: true }),
-    );
-    const retention = { DefaultRetention: { Mode: 'COMPLIANCE', Days: 1 } } as const;
-    const configuration = { ObjectLockEnabled: 'Enabled', Rule: retention } as const;
-    await client.send(
-      new PutObjectLockConfigurationCommand({
-        Bucket: bucket,
-        ObjectLockConfiguration: configuration,
-      }),
-    );
+    return await work(client, bucket);
   } finally {
     client.destroy();
   }

@@ -88,6 +88,30 @@ describe('a write', () => {
     }
   });
 
+  test('carries a lock with each new file, and its MD5, and none with a named object', async () => {
+    const lock = { 'object-lock-mode': 'GOVERNANCE', 'object-lock-retention': '1h' };
+    const destination = await s3.connected(lock);
+    const replica = destination.replica('db');
+    const before = Date.now();
+    await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
+    await replica.writeFile(ref(0, 2), bodyOf(pattern(PART_BYTES + 1, 1)));
+    await replica.copyFile?.(FILE, ref(1, 1));
+    expect(only(s3.server, 'PutObject').headers['content-md5']).toBe(md5(pattern(9, 1)));
+    expect(
+      s3.server.requests.of('UploadPart').map(({ headers }) => 'content-md5' in headers),
+    ).toEqual([true, true]);
+    for (const operation of ['PutObject', 'CreateMultipartUpload', 'CopyObject'] as const) {
+      const { headers } = only(s3.server, operation);
+      expect(headers['x-amz-object-lock-mode']).toBe('GOVERNANCE');
+      const until = Date.parse(String(headers['x-amz-object-lock-retain-until-date']));
+      expect(until - before).toBeGreaterThanOrEqual(3_599_000); // the SDK writes whole seconds
+      expect(until - Date.now()).toBeLessThanOrEqual(3_600_000);
+    }
+    await destination.objects?.('db').put('lock.json', pattern(9, 1));
+    const [, named] = s3.server.requests.of('PutObject');
+    expect(named?.headers['x-amz-object-lock-mode']).toBeUndefined();
+  });
+
   test("carries a customer's key with each part, and so do reads and copies", async () => {
     const key = Buffer.alloc(32, 7);
     const replica = (await s3.connected({ 'sse-customer-key': key.toString('base64') })).replica(

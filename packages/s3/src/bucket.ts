@@ -16,7 +16,7 @@ import type {
   WhenAborted,
   Work,
 } from '@sluice/core/backend';
-import type { S3Config } from './config.ts';
+import type { ObjectLock, S3Config } from './config.ts';
 import { toReplicationError } from './errors.ts';
 import type { Preset } from './presets.ts';
 
@@ -95,9 +95,22 @@ export function storage(bucket: Bucket): Storage {
   };
 }
 
-/** Where the payload is not signed, Content-MD5 vouches for the bytes: some server must refuse half of them. */
+interface Lock {
+  ObjectLockMode?: ObjectLock['mode'];
+  ObjectLockRetainUntilDate?: Date;
+}
+
+/** Of new LTX files. Named objects are written again and again. */
+export function lock({ config: { objectLock } }: Bucket): Lock {
+  if (objectLock === undefined) return {};
+  const until = new Date(Date.now() + objectLock.retentionMs);
+  return { ObjectLockMode: objectLock.mode, ObjectLockRetainUntilDate: until };
+}
+
+/** Where the payload is not signed, Content-MD5 vouches for the bytes: some server must refuse half of them. What is locked must have it. */
 export function contentMD5({ config }: Bucket, bytes: Uint8Array): { ContentMD5?: string } {
-  return config.signPayload ? {} : { ContentMD5: md5(bytes) };
+  const isWanted = !config.signPayload || config.objectLock !== undefined;
+  return isWanted ? { ContentMD5: md5(bytes) } : {};
 }
 
 function md5(bytes: Uint8Array): string {

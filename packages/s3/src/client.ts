@@ -21,7 +21,7 @@ import {
   type KeyFailure,
   type OpenedObject,
 } from '@sluice/core/backend';
-import { customerKey, send, storage, type Bucket } from './bucket.ts';
+import { customerKey, lock, send, storage, type Bucket } from './bucket.ts';
 import type { S3Config } from './config.ts';
 import { codeOfObject, toReplicationError } from './errors.ts';
 import { presetFor } from './presets.ts';
@@ -166,6 +166,7 @@ async function copyObject(
     CopySource: copySource(config.bucket, from),
     ...(ETag !== undefined && { CopySourceIfMatch: ETag }), // so that the size is this one's
     ...storage(bucket),
+    ...lock(bucket),
     ...(key !== undefined && {
       CopySourceSSECustomerAlgorithm: key.SSECustomerAlgorithm,
       CopySourceSSECustomerKey: key.SSECustomerKey,

@@ -23,6 +23,8 @@
  *  sse-customer-key-path    none; a file that holds it
  *  sse-customer-key-md5     none; checked against the key
  *  sse-kms-key-id           none
+ *  object-lock-mode         none; with object-lock-retention (ours, both)
+ *  object-lock-retention    none; how long each new file is kept, whoever wants it gone
  *
  * `type` and `name` are read by whoever chose this backend.
  */
@@ -57,7 +59,17 @@ export interface S3Config {
   /** 32 bytes, in base64. */
   readonly sseCustomerKey: Secret | undefined;
   readonly sseKMSKeyID: string | undefined;
+  readonly objectLock: ObjectLock | undefined;
 }
+
+/** Each new LTX file cannot be deleted or replaced for so long: a version less is all one can do to it. */
+export interface ObjectLock {
+  readonly mode: (typeof LOCK_MODES)[number];
+  readonly retentionMs: number;
+}
+
+/** COMPLIANCE binds the account's owner too. */
+const LOCK_MODES = ['GOVERNANCE', 'COMPLIANCE'] as const;
 
 const MIB = 1024 * 1024;
 /** S3 refuses smaller parts, but for the last. */
@@ -69,6 +81,10 @@ const PART_BYTES_MAX = 512 * MIB;
 /** More is more memory, and not faster on any link that we know of. */
 const PARTS_AT_ONCE_MAX = 32;
 const CUSTOMER_KEY_BYTES = 32;
+/** S3 takes no longer one: 100 years. */
+const LOCK_RETENTION_MS_MAX = 36_500 * 86_400_000;
+/** Less protects from nothing, and clocks differ. */
+const LOCK_RETENTION_MS_MIN = 60_000;
 
 /** CONFIG_INVALID with all issues. */
 export function parseConfig(input: unknown): ParsedConfig<S3Config> {
@@ -97,6 +113,7 @@ export function parseConfig(input: unknown): ParsedConfig<S3Config> {
     storageClass: reader.string('storage-class'),
     sseCustomerKey: readCustomerKey(reader),
     sseKMSKeyID: reader.string('sse-kms-key-id'),
+    objectLock: readObjectLock(reader),
   };
   checkEncryption(reader, config);
   reader.finish();
@@ -158,6 +175,14 @@ function readCustomerKey(reader: ConfigReader): Secret | undefined {
     reader.issue('sse-customer-key-md5', 'is not that of the key');
   }
   return secret(bytes.toString('base64'));
+}
+
+function readObjectLock(reader: ConfigReader): ObjectLock | undefined {
+  reader.together('object-lock-mode', 'object-lock-retention');
+  const mode = reader.oneOf('object-lock-mode', LOCK_MODES);
+  const limits = { min: LOCK_RETENTION_MS_MIN, max: LOCK_RETENTION_MS_MAX };
+  const retentionMs = reader.durationMs('object-lock-retention', limits);
+  return mode === undefined || retentionMs === undefined ? undefined : { mode, retentionMs };
 }
 
 function checkEncryption(reader: ConfigReader, config: S3Config): void {

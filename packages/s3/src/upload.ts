@@ -13,7 +13,7 @@ import {
   type KeyedUpload,
   type KeyedUploaded,
 } from '@sluice/core/backend';
-import { contentMD5, customerKey, request, send, storage, type Bucket } from './bucket.ts';
+import { contentMD5, customerKey, lock, request, send, storage, type Bucket } from './bucket.ts';
 import { toReplicationError } from './errors.ts';
 import { dateOf } from './wire.ts';
 
@@ -53,7 +53,7 @@ async function put(bucket: Bucket, of: KeyedUpload, bytes: Uint8Array): Promise<
     Key: of.key,
     Body: bytes,
     ContentLength: bytes.byteLength,
-    Metadata: metadataOf(of),
+    ...ofFile(bucket, of),
     ...conditionOf(of),
     ...contentMD5(bucket, bytes),
     ...storage(bucket),
@@ -93,7 +93,7 @@ async function create(bucket: Bucket, of: KeyedUpload): Promise<Place> {
   const named = { Bucket: config.bucket, Key: of.key };
   const command = new sdk.CreateMultipartUploadCommand({
     ...named,
-    Metadata: metadataOf(of),
+    ...ofFile(bucket, of),
     ...storage(bucket),
   });
   const creating = client
@@ -152,8 +152,14 @@ async function abandon(bucket: Bucket, place: Place, what: string): Promise<void
   }
 }
 
-function metadataOf({ createdAt }: KeyedUpload): Record<string, string> {
-  return createdAt === undefined ? {} : { [TIMESTAMP]: formatTimestamp(createdAt) };
+/** What is kept with an LTX file, and not with a named object. */
+function ofFile(bucket: Bucket, { createdAt }: KeyedUpload): FileFields {
+  if (createdAt === undefined) return {};
+  return { Metadata: { [TIMESTAMP]: formatTimestamp(createdAt) }, ...lock(bucket) };
+}
+
+interface FileFields extends ReturnType<typeof lock> {
+  readonly Metadata?: Record<string, string>;
 }
 
 function conditionOf({ condition }: KeyedUpload): { IfNoneMatch?: '*'; IfMatch?: string } {

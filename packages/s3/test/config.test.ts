@@ -22,6 +22,7 @@ const DEFAULTS: S3Config = {
   storageClass: undefined,
   sseCustomerKey: undefined,
   sseKMSKeyID: undefined,
+  objectLock: undefined,
 };
 
 function parseURL(text: string): ReturnType<typeof parseConfig> {
@@ -68,6 +69,8 @@ test('every key of Litestream arrives, whether YAML or environment wrote it', ()
     'require-content-md5': true,
     'storage-class': 'STANDARD_IA',
     'sse-kms-key-id': 'alias/backups',
+    'object-lock-mode': 'COMPLIANCE',
+    'object-lock-retention': '720h',
   });
   expect({
     ...config,
@@ -88,6 +91,7 @@ test('every key of Litestream arrives, whether YAML or environment wrote it', ()
     requireContentMD5: true,
     storageClass: 'STANDARD_IA',
     sseKMSKeyID: 'alias/backups',
+    objectLock: { mode: 'COMPLIANCE', retentionMs: 720 * 3_600_000 },
   });
 });
 

@@ -131,6 +131,14 @@ const S3_KEYS: readonly Key[] = [
   ),
   replica('sse-customer-key-path', TEXT, '/run/secrets/sse-key', 'a file that holds it', S3),
   replica('sse-kms-key-id', TEXT, 'alias/backups', 'the server encrypts with this KMS key', S3),
+  replica(
+    'object-lock-mode',
+    TEXT,
+    'GOVERNANCE',
+    'new files cannot be deleted for object-lock-retention (or COMPLIANCE: by nobody)',
+    S3_OURS,
+  ),
+  replica('object-lock-retention', TEXT, '720h', 'a duration, with object-lock-mode', S3_OURS),
 ];
 
 const GCS_KEYS: readonly Key[] = [

@@ -22,6 +22,14 @@ const BESIDE: Readonly<Record<string, { beside: Values; other: Values }>> = {
     beside: { 'access-key-id': 'example', 'secret-access-key': 'example-secret' },
     other: { 'session-token': 'other-token' },
   },
+  'object-lock-mode': {
+    beside: { 'object-lock-retention': '720h' },
+    other: { 'object-lock-mode': 'COMPLIANCE' },
+  },
+  'object-lock-retention': {
+    beside: { 'object-lock-mode': 'GOVERNANCE' },
+    other: { 'object-lock-retention': '1h' },
+  },
   passphrase: { beside: { 'key-path': '/etc/key' }, other: { passphrase: 'other' } },
 };
 
