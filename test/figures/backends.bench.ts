@@ -34,18 +34,20 @@ await inFolder(async (folder) => {
 print('backends', rows, 'medians of five; the servers run on the same machine');
 
 async function rowsOf({ name, input, partsMiB }: Subject, file: string): Promise<Row[]> {
+  const order = { file, input, from: 'file' } as const;
   const both = async (task: MoveOrder['task']): Promise<Both> => ({
-    ours: await move({ task, file, input, way: 'ours' }),
-    plain: await move({ task, file, input, way: 'plain' }),
+    ours: await move({ ...order, task, way: 'ours' }),
+    plain: await move({ ...order, task, way: 'plain' }),
   });
   const up = await both('up');
+  const lean = await move({ ...order, task: 'up', way: 'ours', from: 'memory' });
   const down = await both('down');
-  await move({ task: 'fill', file, input, way: 'ours' });
+  await move({ ...order, task: 'fill', way: 'ours' });
   const list = await both('list');
   return [
     timeRow(`${name}: ${MIB} MiB up`, up),
     timeRow(`${name}: ${MIB} MiB down`, down),
-    memoryRow(`${name}: memory, up`, up, partsMiB),
+    memoryRow(`${name}: memory, up`, { ...up, ours: lean }, partsMiB),
     memoryRow(`${name}: memory, down`, down, 0),
     timeRow(`${name}: list ${SMALL_FILES} files`, list),
   ];

@@ -21,7 +21,7 @@ export interface OurWay extends Way {
   fill(files: number): Promise<void>;
 }
 
-export async function ourWay({ file, input }: MoveOrder): Promise<OurWay> {
+export async function ourWay({ file, from, input }: MoveOrder): Promise<OurWay> {
   const type = String(input['type']);
   const backend = await backendOf(type);
   const { config, path: root } = backend.parse({ path: ROOT, ...input });
@@ -31,7 +31,7 @@ export async function ourWay({ file, input }: MoveOrder): Promise<OurWay> {
   const replica = destination.replica(root);
   return {
     async up(run) {
-      await replica.writeFile(fileOf(9, run + 1), bodyOf(file));
+      await replica.writeFile(fileOf(9, run + 1), bodyOf(file, from));
     },
     async down(run) {
       const { body } = await replica.openFile(fileOf(9, run + 1));
@@ -76,10 +76,15 @@ function fileOf(level: number, txid: number): LTXFileRef {
   return { level, minTXID: toTXID(level === 9 ? 1 : txid), maxTXID: toTXID(txid) };
 }
 
-function bodyOf(file: string): LTXBody {
-  return {
-    sizeBytes: fs.statSync(file).size,
-    createdAt: new Date(0),
-    open: () => fs.createReadStream(file, { highWaterMark: CHUNK_BYTES }),
-  };
+function bodyOf(file: string, from: MoveOrder['from']): LTXBody {
+  const sizeBytes = fs.statSync(file).size;
+  const read = (): AsyncIterable<Uint8Array> =>
+    fs.createReadStream(file, { highWaterMark: CHUNK_BYTES });
+  const open = from === 'file' ? read : () => repeat(sizeBytes / CHUNK_BYTES);
+  return { sizeBytes, createdAt: new Date(0), open };
+}
+
+async function* repeat(times: number): AsyncGenerator<Uint8Array> {
+  const chunk = new Uint8Array(CHUNK_BYTES).fill(1);
+  for (let n = 0; n < times; n++) yield chunk;
 }

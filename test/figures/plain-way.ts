@@ -164,7 +164,8 @@ function plainFile(file: string, replica: string): Way {
       let files = 0;
       const lane = async (): Promise<void> => {
         for (const name of names) {
-          files += Number((await fs.promises.stat(path.join(folder, name))).isFile());
+          const stats = await fs.promises.stat(path.join(folder, name));
+          files += Number(stats.isFile());
         }
       };
       await Promise.all(Array.from({ length: STATS_AT_ONCE }, lane));

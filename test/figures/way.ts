@@ -9,6 +9,8 @@ export const ROOT = 'bench';
 export interface MoveOrder {
   /** Up, down what went up, or list, five times each; or fill with what is to be listed. */
   readonly task: 'up' | 'down' | 'fill' | 'list';
+  /** What goes up: the file; or one MiB of memory again and again, so that only the way itself costs some. */
+  readonly from: 'file' | 'memory';
   readonly file: string;
   readonly way: 'ours' | 'plain';
   readonly input: Readonly<Record<string, unknown>>;
