@@ -13,7 +13,7 @@ import {
   type KeyedUpload,
   type KeyedUploaded,
 } from '@sluice/core/backend';
-import { contentMD5, customerKey, request, send, storage, type Bucket } from './bucket.ts';
+import { contentMD5, customerKey, optionsOf, send, storage, type Bucket } from './bucket.ts';
 import { dateOf } from './wire.ts';
 
 /** Where Litestream keeps the time of a file: x-amz-meta-litestream-timestamp. */
@@ -95,17 +95,19 @@ async function create(bucket: Bucket, of: KeyedUpload): Promise<Place> {
     Metadata: metadataOf(of),
     ...storage(bucket),
   });
-  const creating = client
-    .send(command, { abortSignal: work.ended })
-    .then(({ UploadId }) => ({ ...named, UploadId }));
+  let creating: Promise<Place> | undefined;
+  const begin = async (): Promise<Place> => {
+    const { UploadId } = await client.send(command, { abortSignal: work.ended });
+    return { ...named, UploadId };
+  };
   try {
-    return await request(bucket, 'settle', of, () => creating);
+    return await work.request(optionsOf(of, 'settle'), () => (creating = begin()));
   } catch (error) {
-    const removeLate = creating.then(
+    const removeLate = creating?.then(
       (place) => abandon(bucket, place, of.what),
       () => undefined, // nothing was begun, and the call has told why
     );
-    void work.keep(removeLate);
+    if (removeLate !== undefined) void work.keep(removeLate);
     throw error;
   }
 }
@@ -133,7 +135,7 @@ async function abandon(bucket: Bucket, place: Place, what: string): Promise<void
   const command = new sdk.AbortMultipartUploadCommand(place);
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await client.send(command, { abortSignal: work.ended });
+      await work.cleanUp((abortSignal) => client.send(command, { abortSignal }));
       return;
     } catch (error) {
       // It was completed after all, or somebody else removed it.
