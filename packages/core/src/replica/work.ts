@@ -99,19 +99,20 @@ export class Work {
       hold.release();
     };
     const open = async (cut: AbortSignal): Promise<Answer> => {
-      const answer = await send(cut);
-      opened = answer.stream.once('close', () => hold.release());
-      // A connection may be lost before anybody reads: the reader is told when it begins.
-      opened.on('error', () => undefined);
-      if (isOver) end(); // nobody hears of it any more
-      return answer;
-    };
-    const releasing = (error: unknown): never => {
-      hold.release();
-      throw error;
+      try {
+        const answer = await send(cut);
+        opened = answer.stream.once('close', () => hold.release());
+        // A connection may be lost before anybody reads: the reader is told when it begins.
+        opened.on('error', () => undefined);
+        if (isOver) end(); // nobody hears of it any more
+        return answer;
+      } catch (error) {
+        hold.release();
+        throw error;
+      }
     };
     try {
-      return { ...(await this.#send(hold, options, (cut) => open(cut).catch(releasing))), hold };
+      return { ...(await this.#send(hold, options, open)), hold };
     } catch (error) {
       end();
       throw error;
