@@ -8,7 +8,7 @@ import type { S3Config } from './config.ts';
 import { findCredentials } from './credentials.ts';
 import { regionNamedBy, toReplicationError } from './errors.ts';
 import type { DeleteChecksum, Preset } from './presets.ts';
-import { shapeRequests } from './wire.ts';
+import { closeSockets, shapeRequests } from './wire.ts';
 
 type SDK = typeof import('@aws-sdk/client-s3');
 
@@ -29,7 +29,9 @@ export function makeClient(config: S3Config, preset: Preset, sdk: SDK): S3Client
         ? // The same sockets and credentials serve both, so there is one client to close.
           regionOnce(config.bucket, sdk, (region) => {
             const { requestHandler, credentials } = client.config;
-            return new sdk.S3Client({ ...shared, region, requestHandler, credentials });
+            const asking = new sdk.S3Client({ ...shared, region, requestHandler, credentials });
+            closeSockets(asking);
+            return asking;
           })
         : REGION_DEFAULT),
   });
