@@ -141,6 +141,7 @@ describe('sockets', () => {
     await closed;
     const late = pending(work, 1);
     const waiting = work.request(options(), async () => 'sent');
+    await turn();
     const closing = work.close();
     await expect(waiting).rejects.toMatchObject({ code: 'REPLICA_CLOSED' });
     for (const end of [...others, ...late]) end();
