@@ -162,7 +162,7 @@ export class Session {
     const about = 'session';
     const call: Call = { url, method: 'PUT', what, about, signal, ...more };
     const answer = await this.#bucket.send(call, 200, 201, 308);
-    if (answer.status !== 308) return this.#bucket.read<ObjectResource>(answer, call);
+    if (answer.status !== 308) return this.#bucket.read(answer, call) as ObjectResource;
     const last = /-(\d+)$/.exec(answer.headers.get('range') ?? '')?.[1];
     return last === undefined ? 0 : Number(last) + 1;
   }
