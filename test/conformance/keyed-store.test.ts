@@ -3,7 +3,6 @@
 import { Readable } from 'node:stream';
 import {
   Budget,
-  bytesOfStream,
   keyedDestination,
   MemoryStore,
   ReplicationError,
@@ -15,6 +14,8 @@ import {
   type KeyedCall,
   type KeyedStore,
   type KeyedUpload,
+  type RequestOptions,
+  type WhenAborted,
 } from '@sluice/core/backend';
 
 import { describeConformance, type Conformance } from './suite.ts';
@@ -57,18 +58,21 @@ function connect(memory: MemoryStore): Destination {
   const work = new Work('bucket://b');
   const sending = { work, budget: new Budget(4 * PART_BYTES) };
   /** A turn of the loop each, as a request takes. */
+  const answered = async <Answer>(call: KeyedCall, answer: () => Answer): Promise<Answer> => {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (!memory.exists) throw refused(call, 'DESTINATION_NOT_FOUND', 'no such bucket');
+    return answer();
+  };
+  const optionsOf = (call: KeyedCall, whenAborted: WhenAborted): RequestOptions => {
+    const toError = (error: unknown): ReplicationError => refused(call, 'UNKNOWN', String(error));
+    return { signals: [call.signal], whenAborted, toError };
+  };
   const send = async <Answer>(
     call: KeyedCall,
-    whenAborted: 'cut' | 'settle',
+    whenAborted: WhenAborted,
     answer: () => Answer,
-  ): Promise<Answer> => {
-    const toError = (error: unknown): ReplicationError => refused(call, 'UNKNOWN', String(error));
-    return await work.request({ signals: [call.signal], whenAborted, toError }, async () => {
-      await new Promise((resolve) => setImmediate(resolve));
-      if (!memory.exists) throw refused(call, 'DESTINATION_NOT_FOUND', 'no such bucket');
-      return answer();
-    });
-  };
+  ): Promise<Answer> =>
+    await work.request(optionsOf(call, whenAborted), () => answered(call, answer));
   const find = (key: string, call: KeyedCall & { readonly version?: string | undefined }) => {
     const found = memory.objects.get(key);
     if (found === undefined) throw refused(call, 'NOT_FOUND', 'no such key');
@@ -98,17 +102,18 @@ function connect(memory: MemoryStore): Destination {
         return { objects, nextPageToken: keys[PAGE_KEYS] };
       }),
     open: async (key, call) =>
-      await send(call, 'cut', () => {
-        const { bytes, modifiedAt, version } = find(key, call);
-        const { start = 0, end } = call.range ?? {};
-        if (call.range !== undefined && start >= bytes.byteLength) {
-          throw refused(call, 'RANGE', `it has ${bytes.byteLength} bytes`);
-        }
-        const stream = Readable.from(inChunks(bytes.subarray(start, end)));
-        const toError = (error: unknown) => refused(call, 'UNAVAILABLE', String(error));
-        const body = bytesOfStream(stream, { work, signal: call.signal, toError });
-        return { sizeBytes: bytes.byteLength, modifiedAt, version, body };
-      }),
+      await work.open(optionsOf(call, 'cut'), () =>
+        answered(call, () => {
+          const { bytes, modifiedAt, version } = find(key, call);
+          const { start = 0, end } = call.range ?? {};
+          if (call.range !== undefined && start >= bytes.byteLength) {
+            throw refused(call, 'RANGE', `it has ${bytes.byteLength} bytes`);
+          }
+          const stream = Readable.from(inChunks(bytes.subarray(start, end)));
+          return { sizeBytes: bytes.byteLength, modifiedAt, version, stream };
+        }),
+      ),
+    bodyError: (error, what) => refused({ what }, 'UNAVAILABLE', String(error)),
     async put(of) {
       if (of.body.sizeBytes <= PART_BYTES) {
         return await sendWhole(sending, of, (bytes) => send(of, 'settle', () => commit(of, bytes)));
@@ -156,6 +161,6 @@ type Refused = ErrorCode extends infer Code
     : never
   : never;
 
-function refused({ what }: KeyedCall, code: Refused, said: string): ReplicationError {
+function refused({ what }: Pick<KeyedCall, 'what'>, code: Refused, said: string): ReplicationError {
   return new ReplicationError(`REPLICA_${code}`, `${what}: ${said}`);
 }

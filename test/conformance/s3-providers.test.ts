@@ -83,7 +83,8 @@ describe('where the bucket is', () => {
       [1, 2, 3].map((txid) => replica.writeFile(ref(0, txid), bodyOf(pattern(9, 1)))),
     );
     await replica.writeFile(ref(0, 4), bodyOf(pattern(9, 1)));
-    expect(s3.server.requests.of('HeadBucket')).toHaveLength(1);
+    const asked = s3.server.requests.of('HeadBucket');
+    expect(asked.map(({ headers }) => headers.connection)).toEqual(['close']); // it may be another host
     expect(s3.server.requests.of('PutObject').map(({ status }) => status)).toEqual([
       200, 200, 200, 200,
     ]);

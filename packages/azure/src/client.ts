@@ -6,45 +6,41 @@ import type { Readable } from 'node:stream';
 import type { ContainerListBlobFlatSegmentResponse } from '@azure/storage-blob';
 import {
   Budget,
-  bytesOfStream,
   keyedDestination,
-  Limiter,
   parseTimestamp,
   ReplicationError,
   sizeOfContentRange,
+  SOCKETS_MAX,
   Work,
   type ConnectContext,
   type Destination,
   type KeyedCall,
   type KeyedCopied,
   type KeyedDeletion,
+  type KeyedOpened,
   type KeyedOpening,
   type KeyedPage,
   type KeyedPaging,
-  type OpenedObject,
 } from '@sluice/core/backend';
 import type { AzureConfig } from './config.ts';
-import { holdSocket, request, TIMESTAMP, versionOf, type Container } from './container.ts';
+import { optionsOf, request, TIMESTAMP, versionOf, type Container } from './container.ts';
 import { toReplicationError } from './errors.ts';
 import { accessTo } from './sdk.ts';
 import { upload } from './upload.ts';
 
-/** Requests at once: as many as core has calls. A thousand databases share them. */
-const REQUESTS_MAX = 16;
 /** The server copies no larger blobs in one request. */
 const COPY_BYTES_MAX = 256 * 1024 * 1024;
 
 /** Sends nothing: what is not right is told by the first call. But see `accessTo`. */
 export async function connect(config: AzureConfig, _context: ConnectContext): Promise<Destination> {
   const name = `abs://${config.container}`;
-  const options = { keepAlive: true, maxSockets: REQUESTS_MAX, maxFreeSockets: REQUESTS_MAX };
+  const options = { keepAlive: true, maxSockets: SOCKETS_MAX, maxFreeSockets: SOCKETS_MAX };
   const isSecure = config.endpoint.startsWith('https:');
   const agent = isSecure ? new HTTPSAgent(options) : new HTTPAgent(options);
   const access = await accessTo(config, agent);
   const work = new Work(name);
-  const slots = new Limiter(REQUESTS_MAX);
   const budget = new Budget(config.blocksAtOnce * config.blockSizeBytes);
-  const container: Container = { config, access, work, slots, budget, agent };
+  const container: Container = { config, access, work, budget };
   return keyedDestination({
     name,
     layout: 'tree',
@@ -52,6 +48,7 @@ export async function connect(config: AzureConfig, _context: ConnectContext): Pr
     work,
     listPage: (call) => listPage(container, call),
     open: (key, call) => openBlob(container, key, call),
+    bodyError: brokenOff,
     put: (of) => upload(container, of),
     delete: (key, call) => deleteBlob(container, key, call),
     copy: (from, to, call) => copyBlob(container, from, to, call),
@@ -82,29 +79,26 @@ async function listPage(container: Container, call: KeyedPaging): Promise<KeyedP
 }
 
 async function openBlob(
-  container: Container,
+  { access, work }: Container,
   key: string,
   call: KeyedOpening,
-): Promise<OpenedObject> {
-  const { what, signal, range, version } = call;
-  const { start = 0, end } = range ?? {};
+): Promise<KeyedOpened> {
+  const { start = 0, end } = call.range ?? {};
   const count = end === undefined ? undefined : end - start;
-  const answer = await request(container, call, 'cut', (client, abortSignal) =>
-    client.getBlobClient(key).download(start, count, {
-      conditions: ifMatch(version),
+  return await work.open(optionsOf(call, 'cut'), async (abortSignal) => {
+    const client = await access.client(call.what);
+    const answer = await client.getBlobClient(key).download(start, count, {
+      conditions: ifMatch(call.version),
       abortSignal,
       maxRetryRequests: 0, // core goes on where a body stops
-    }),
-  );
-  const stream = answer.readableStreamBody as Readable;
-  holdSocket(container, stream);
-  const toError = (error: unknown): ReplicationError => brokenOff(error, what);
-  return {
-    sizeBytes: sizeOfContentRange(answer.contentRange) ?? answer.contentLength ?? 0,
-    modifiedAt: answer.lastModified ?? new Date(0),
-    version: versionOf(answer.etag),
-    body: bytesOfStream(stream, { work: container.work, signal, toError }),
-  };
+    });
+    return {
+      sizeBytes: sizeOfContentRange(answer.contentRange) ?? answer.contentLength ?? 0,
+      modifiedAt: answer.lastModified ?? new Date(0),
+      version: versionOf(answer.etag),
+      stream: answer.readableStreamBody as Readable,
+    };
+  });
 }
 
 function brokenOff(error: unknown, what: string): ReplicationError {

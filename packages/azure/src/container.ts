@@ -1,13 +1,11 @@
 /** One container: what its requests share, and how one is sent. */
 
-import type { Agent } from 'node:http';
-import type { Readable } from 'node:stream';
 import type { ContainerClient } from '@azure/storage-blob';
 import type {
   Budget,
   KeyedCall,
-  Limiter,
   ReplicationError,
+  RequestOptions,
   WhenAborted,
   Work,
 } from '@sluice/core/backend';
@@ -22,37 +20,28 @@ export interface Container {
   readonly config: AzureConfig;
   readonly access: Access;
   readonly work: Work;
-  /** Requests at once. A read gives its slot back with the first byte: see `holdSocket`. */
-  readonly slots: Limiter;
   readonly budget: Budget;
-  readonly agent: Agent;
 }
 
 /** Rethrows an abort's reason untouched; gives everything else a code. */
 export async function request<Result>(
-  { access, slots, work }: Container,
-  { what, signal }: KeyedCall,
+  { access, work }: Container,
+  call: KeyedCall,
   whenAborted: WhenAborted,
   send: (client: ContainerClient, abortSignal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
-  const toError = (error: unknown): ReplicationError => toReplicationError(error, what);
-  return await slots.run(signal, async () =>
-    work.request({ signals: [signal], whenAborted, toError }, async (abortSignal) =>
-      send(await access.client(what), abortSignal),
-    ),
+  return await work.request(optionsOf(call, whenAborted), async (abortSignal) =>
+    send(await access.client(call.what), abortSignal),
   );
 }
 
-/**
- * A body that is being read has a socket of its own until it has been read: no other call may wait
- * for that, however many are open.
- */
-export function holdSocket({ agent }: Container, body: Readable): void {
-  agent.maxSockets += 1;
-  body.once('close', () => (agent.maxSockets -= 1));
+/** Of one request. */
+export function optionsOf({ what, signal }: KeyedCall, whenAborted: WhenAborted): RequestOptions {
+  const toError = (error: unknown): ReplicationError => toReplicationError(error, what);
+  return { signals: [signal], whenAborted, toError };
 }
 
 /** Headers have ETags in quotes, listings have not. */
 export function versionOf(etag: string | undefined): string {
-  return `"${(etag ?? '').replaceAll('"', '')}"`;
+  return etag === undefined ? '' : `"${etag.replaceAll('"', '')}"`;
 }

@@ -64,7 +64,6 @@ export { codeOfConnection } from './replica/connection-code.ts';
 export { OBJECT_BYTES_MAX } from './replica/conflict.ts';
 export { describeFile, describeReplica } from './replica/describe.ts';
 export { keyedDestination } from './replica/keyed-destination.ts';
-export { versionChanged } from './replica/keyed-opening.ts';
 export type {
   KeyFailure,
   KeyedBatches,
@@ -73,6 +72,7 @@ export type {
   KeyedDeletion,
   KeyedListing,
   KeyedObject,
+  KeyedOpened,
   KeyedOpening,
   KeyedPage,
   KeyedPaging,
@@ -89,7 +89,6 @@ export {
   type Refusal,
   type RefusalMeaning,
 } from './replica/http-refusal.ts';
-export { Limiter } from './replica/limit.ts';
 export { folderDestination } from './replica/folder-destination.ts';
 export {
   ASIDE_SUFFIX,
@@ -115,7 +114,7 @@ export { readBytes } from './replica/read-bytes.ts';
 export { wrapDestination, type WrappedDestination, type WrapOptions } from './replica/wrap.ts';
 export { openParts, PartReader, partSizeFor } from './replica/part-reader.ts';
 export { sendInParts, sendWhole, type PartLimits, type Sending } from './replica/send-body.ts';
-export { bytesOfStream, type StreamOptions } from './replica/stream-bytes.ts';
+export { SOCKETS_MAX, type Hold } from './replica/sockets.ts';
 export { untilAborted } from './replica/until-aborted.ts';
 export { formatTimestamp, parseTimestamp } from './replica/timestamp.ts';
 export { Work, type RequestOptions, type WhenAborted } from './replica/work.ts';

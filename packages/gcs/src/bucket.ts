@@ -12,13 +12,15 @@ import {
   Budget,
   readBytes,
   ReplicationError,
+  SOCKETS_MAX,
   Work,
+  type Hold,
   type Logger,
+  type RequestOptions,
   type WhenAborted,
 } from '@sluice/core/backend';
 import type { GCSConfig } from './config.ts';
 import { refusalToError, thrownToError, type Refusal } from './errors.ts';
-import { Sockets, SOCKETS_MAX, type Hold } from './sockets.ts';
 
 /** Parts in memory, for all uploads of a destination together. */
 const PARTS_AT_ONCE = 4;
@@ -41,18 +43,18 @@ export interface Call {
   readonly signal: AbortSignal | undefined;
 }
 
-/** An answer whose body has not been read. Whoever has it releases its hold. */
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly headers: { get(name: string): string | null };
-  readonly body: Readable;
-  readonly hold: Hold;
 }
 
-interface Received {
-  readonly status: number;
-  readonly headers: Answer['headers'];
-  readonly data: Readable;
+export interface Opened extends Answer {
+  readonly stream: Readable;
+}
+
+/** An answer that has been read to its end, so that its socket serves the next request. */
+export interface Read extends Answer {
+  readonly text: string;
 }
 
 /** Where Litestream keeps the time of a file: in the object's metadata. */
@@ -79,7 +81,6 @@ export class Bucket {
   readonly sessionBudget: Budget;
   readonly #storage: Storage;
   readonly #agent: HTTPAgent;
-  readonly #sockets = new Sockets();
 
   constructor(config: GCSConfig, storage: Storage, logger: Logger) {
     this.name = `gs://${config.bucket}`;
@@ -103,50 +104,33 @@ export class Bucket {
   }
 
   /** Resolves with an answer of one of these statuses; any other is an error with a code. */
-  async open(call: Call, ...statuses: readonly number[]): Promise<Answer> {
-    const { what, signal, whenAborted = 'cut', about = 'object' } = call;
-    const toError = (error: unknown): ReplicationError => thrownToError(error, what);
-    const hold = await this.#sockets.take([signal, this.work.closing]);
-    try {
-      const options = { signals: [signal], whenAborted, toError };
-      const {
-        status,
-        headers,
-        data: body,
-      } = await this.work.request(options, (connection) => this.#send(call, connection));
-      if (statuses.includes(status)) return { status, headers, body, hold };
-      const text = await this.#readText(body, call);
-      const retryAfter = headers.get('retry-after');
-      throw refusalToError({ status, body: text, retryAfter, about }, what);
-    } catch (error) {
-      hold.release();
-      throw error;
-    }
+  async send(call: Call, ...statuses: readonly number[]): Promise<Read> {
+    return await this.work.request(optionsOf(call), async (cut) => {
+      const { stream, ...answer } = await this.#open(call, statuses, cut);
+      return { ...answer, text: await readText(stream, cut) };
+    });
   }
 
-  /** The same, with what the answer says in JSON. */
+  /** The same, whose bytes are left to be read. */
+  async open(
+    call: Call,
+    ...statuses: readonly number[]
+  ): Promise<Opened & { readonly hold: Hold }> {
+    return await this.work.open(optionsOf(call), (cut) => this.#open(call, statuses, cut));
+  }
+
+  /** What an answer says in JSON. */
   async call<Result>(call: Call, ...statuses: readonly number[]): Promise<Result> {
-    return await this.read<Result>(await this.open(call, ...statuses), call);
+    return this.read(await this.send(call, ...statuses), call) as Result;
   }
 
-  /** What an answer says in JSON; with that the answer is over. */
-  async read<Result>(answer: Answer, call: Call): Promise<Result> {
-    const text = await this.drain(answer, call);
+  read({ text }: Read, { what }: Call): unknown {
     try {
-      return JSON.parse(text === '' ? '{}' : text) as Result;
+      return JSON.parse(text === '' ? '{}' : text) as unknown;
     } catch (cause) {
       // A proxy's page, say: it must not be taken for a listing of nothing.
-      const message = `${call.what}: the answer is no JSON: ${text.slice(0, 100)}`;
+      const message = `${what}: the answer is no JSON: ${text.slice(0, 100)}`;
       throw new ReplicationError('REPLICA_UNAVAILABLE', message, { cause });
-    }
-  }
-
-  /** Reads an answer to its end, so that its socket serves the next request. */
-  async drain({ body, hold }: Answer, call: Call): Promise<string> {
-    try {
-      return await this.#readText(body, call);
-    } finally {
-      hold.release();
     }
   }
 
@@ -154,39 +138,48 @@ export class Bucket {
     this.#agent.destroy();
   }
 
-  async #send(call: Call, connection: AbortSignal): Promise<Received> {
-    const { url, method = 'GET', params = {}, headers, data } = call;
+  async #open(call: Call, statuses: readonly number[], cut: AbortSignal): Promise<Opened> {
+    const { url, method = 'GET', params = {}, headers: given, data, about = 'object' } = call;
     const query = Object.entries(params).filter((entry) => entry[1] !== undefined);
-    return await this.#storage.authClient.request<Readable>({
+    const answer = await this.#storage.authClient.request<Readable>({
       url: url.startsWith('/') ? this.endpoint + url : url,
       method,
       params: Object.fromEntries(query),
-      headers: { 'user-agent': 'sluice', ...headers },
+      headers: { 'user-agent': 'sluice', ...given },
       ...(data !== undefined && { data }),
       responseType: 'stream',
       validateStatus: () => true,
       redirect: 'manual', // 308 says that an upload goes on
       retry: false, // core retries, once for all backends
       agent: this.#agent,
-      signal: connection,
+      signal: cut,
     });
+    const { status, headers, data: stream } = answer;
+    if (statuses.includes(status)) return { status, headers, stream };
+    const body = await readText(stream, cut);
+    throw refusalToError(
+      { status, body, retryAfter: headers.get('retry-after'), about },
+      call.what,
+    );
   }
+}
 
-  async #readText(body: Readable, { what, signal }: Call): Promise<string> {
-    const signals = [signal, this.work.closing];
-    const end = (): void => void body.destroy();
-    for (const each of signals) each?.addEventListener('abort', end, { once: true });
-    try {
-      this.work.check(signal);
-      const bytes = await readBytes(body as AsyncIterable<Uint8Array>, ANSWER_BYTES_MAX);
-      return new TextDecoder().decode(bytes);
-    } catch (error) {
-      body.destroy();
-      this.work.check(signal);
-      throw thrownToError(error, what);
-    } finally {
-      for (const each of signals) each?.removeEventListener('abort', end);
-    }
+function optionsOf({ what, signal, whenAborted = 'cut' }: Call): RequestOptions {
+  return { signals: [signal], whenAborted, toError: (error) => thrownToError(error, what) };
+}
+
+async function readText(stream: Readable, cut: AbortSignal): Promise<string> {
+  const end = (): void => void stream.destroy();
+  cut.addEventListener('abort', end, { once: true });
+  if (cut.aborted) end();
+  try {
+    const bytes = await readBytes(stream as AsyncIterable<Uint8Array>, ANSWER_BYTES_MAX);
+    return new TextDecoder().decode(bytes);
+  } catch (error) {
+    stream.destroy();
+    throw error;
+  } finally {
+    cut.removeEventListener('abort', end);
   }
 }
 

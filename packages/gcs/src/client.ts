@@ -3,18 +3,22 @@
 import {
   keyedDestination,
   parseTimestamp,
+  rangeHeader,
   ReplicationError,
+  sizeOfContentRange,
   type ConnectContext,
   type Destination,
   type KeyedCall,
   type KeyedCopied,
   type KeyedDeletion,
+  type KeyedOpened,
+  type KeyedOpening,
   type KeyedPage,
   type KeyedPaging,
 } from '@sluice/core/backend';
 import { Bucket, TIMESTAMP, type Call, type ObjectResource } from './bucket.ts';
 import type { GCSConfig } from './config.ts';
-import { openObject } from './reading.ts';
+import { thrownToError } from './errors.ts';
 import { makeStorage } from './sdk.ts';
 import { upload } from './upload.ts';
 
@@ -29,6 +33,7 @@ export async function connect(config: GCSConfig, context: ConnectContext): Promi
     work: bucket.work,
     listPage: (call) => listPage(bucket, call),
     open: (key, call) => openObject(bucket, key, call),
+    bodyError: thrownToError,
     put: (of) => upload(bucket, of),
     delete: (key, call) => deleteObject(bucket, key, call),
     copy: (from, to, call) => copyObject(bucket, from, to, call),
@@ -75,6 +80,33 @@ async function listPage(
   };
 }
 
+async function openObject(
+  bucket: Bucket,
+  key: string,
+  { what, signal, range, version }: KeyedOpening,
+): Promise<KeyedOpened> {
+  const call: Call = {
+    url: bucket.pathOf(key),
+    params: { alt: 'media', ifGenerationMatch: version },
+    headers: {
+      'accept-encoding': 'identity',
+      ...(range !== undefined && { range: rangeHeader(range) }),
+    },
+    what,
+    signal,
+  };
+  const { headers, stream, hold } = await bucket.open(call, range === undefined ? 200 : 206);
+  return {
+    sizeBytes:
+      sizeOfContentRange(headers.get('content-range')) ??
+      Number(headers.get('content-length') ?? 0),
+    modifiedAt: new Date(headers.get('last-modified') ?? 0),
+    version: headers.get('x-goog-generation') ?? '',
+    stream,
+    hold,
+  };
+}
+
 async function deleteObject(
   bucket: Bucket,
   key: string,
@@ -88,7 +120,7 @@ async function deleteObject(
     whenAborted: 'settle',
     signal,
   };
-  await bucket.drain(await bucket.open(call, 200, 204), call);
+  await bucket.send(call, 200, 204);
 }
 
 interface Rewrite {

@@ -69,9 +69,8 @@ export class Session {
       },
       data: JSON.stringify(resourceOf(this.#of)),
     };
-    const answer = await this.#bucket.open(call, 200);
-    await this.#bucket.drain(answer, call);
-    const url = answer.headers.get('location');
+    const { headers } = await this.#bucket.send(call, 200);
+    const url = headers.get('location');
     if (url !== null) return url;
     const message = `${this.#of.what}: the server opens an upload and does not say where`;
     throw new ReplicationError('REPLICA_UNSUPPORTED', message);
@@ -162,9 +161,8 @@ export class Session {
     const { what, signal } = this.#of;
     const about = 'session';
     const call: Call = { url, method: 'PUT', what, about, signal, ...more };
-    const answer = await this.#bucket.open(call, 200, 201, 308);
-    if (answer.status !== 308) return await this.#bucket.read<ObjectResource>(answer, call);
-    await this.#bucket.drain(answer, call);
+    const answer = await this.#bucket.send(call, 200, 201, 308);
+    if (answer.status !== 308) return this.#bucket.read(answer, call) as ObjectResource;
     const last = /-(\d+)$/.exec(answer.headers.get('range') ?? '')?.[1];
     return last === undefined ? 0 : Number(last) + 1;
   }
@@ -197,7 +195,7 @@ export class Session {
     if (work.ended.aborted) return;
     const call: Call = { url, method: 'DELETE', what: this.#of.what, signal: undefined };
     try {
-      await this.#bucket.drain(await this.#bucket.open(call, 200, 204, 404, 410, 499), call);
+      await this.#bucket.send(call, 200, 204, 404, 410, 499);
     } catch (error) {
       logger.debug(`${this.#of.what}: its upload could not be ended: ${messageOf(error)}`);
     }

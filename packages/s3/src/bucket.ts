@@ -13,6 +13,7 @@ import type {
   KeyedCall,
   Logger,
   ReplicationError,
+  RequestOptions,
   WhenAborted,
   Work,
 } from '@sluice/core/backend';
@@ -31,15 +32,10 @@ export interface Bucket {
   readonly budget: Budget;
 }
 
-/** One request. Rethrows an abort's reason untouched; gives everything else a code. */
-export async function request<Answer>(
-  { work }: Bucket,
-  whenAborted: WhenAborted,
-  { what, signal }: KeyedCall,
-  begin: (cut: AbortSignal) => Promise<Answer>,
-): Promise<Answer> {
+/** Of one request. Rethrows an abort's reason untouched; gives everything else a code. */
+export function optionsOf({ what, signal }: KeyedCall, whenAborted: WhenAborted): RequestOptions {
   const toError = (error: unknown): ReplicationError => toReplicationError(error, what);
-  return await work.request({ signals: [signal], whenAborted, toError }, begin);
+  return { signals: [signal], whenAborted, toError };
 }
 
 type Command<Input extends ServiceInputTypes, Output extends ServiceOutputTypes> = $Command<
@@ -56,7 +52,7 @@ export async function send<Input extends ServiceInputTypes, Output extends Servi
   whenAborted: WhenAborted,
   call: KeyedCall,
 ): Promise<Output> {
-  return await request(bucket, whenAborted, call, (abortSignal) =>
+  return await bucket.work.request(optionsOf(call, whenAborted), (abortSignal) =>
     bucket.client.send(command, { abortSignal }),
   );
 }

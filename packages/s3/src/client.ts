@@ -3,7 +3,6 @@
 import type { Readable } from 'node:stream';
 import {
   Budget,
-  bytesOfStream,
   keyedDestination,
   rangeHeader,
   ReplicationError,
@@ -14,14 +13,14 @@ import {
   type KeyedCall,
   type KeyedCopied,
   type KeyedDeletion,
+  type KeyedOpened,
   type KeyedOpening,
   type KeyedPage,
   type KeyedPaging,
   type KeyedStore,
   type KeyFailure,
-  type OpenedObject,
 } from '@sluice/core/backend';
-import { customerKey, lock, send, storage, type Bucket } from './bucket.ts';
+import { customerKey, lock, optionsOf, send, storage, type Bucket } from './bucket.ts';
 import type { S3Config } from './config.ts';
 import { codeOfObject, toReplicationError } from './errors.ts';
 import { presetFor } from './presets.ts';
@@ -56,6 +55,7 @@ function storeOf(name: string, bucket: Bucket): KeyedStore {
     work,
     listPage: (call) => listPage(bucket, call),
     open: (key, call) => openObject(bucket, key, call),
+    bodyError: toReplicationError,
     put: (of) => upload(bucket, of),
     delete: (key, call) => deleteObject(bucket, key, call),
     batches:
@@ -91,8 +91,8 @@ async function listPage(bucket: Bucket, call: KeyedPaging): Promise<KeyedPage> {
   };
 }
 
-async function openObject(bucket: Bucket, key: string, call: KeyedOpening): Promise<OpenedObject> {
-  const { what, signal, range, version } = call;
+async function openObject(bucket: Bucket, key: string, call: KeyedOpening): Promise<KeyedOpened> {
+  const { range, version } = call;
   const command = new bucket.sdk.GetObjectCommand({
     Bucket: bucket.config.bucket,
     Key: key,
@@ -100,23 +100,24 @@ async function openObject(bucket: Bucket, key: string, call: KeyedOpening): Prom
     ...(version !== undefined && { IfMatch: version }),
     ...customerKey(bucket),
   });
-  const answer = await send(bucket, command, 'cut', call);
-  const stream = answer.Body as Readable;
-  const total = sizeOfContentRange(answer.ContentRange);
-  if (range !== undefined && total === undefined) {
-    stream.destroy();
-    throw new ReplicationError(
-      'REPLICA_UNSUPPORTED',
-      `${what}: the server answers with the whole object where a range was asked for`,
-    );
-  }
-  const toError = (error: unknown): ReplicationError => toReplicationError(error, what);
-  return {
-    sizeBytes: total ?? answer.ContentLength ?? 0,
-    modifiedAt: answer.LastModified ?? new Date(0),
-    version: answer.ETag ?? '',
-    body: bytesOfStream(stream, { work: bucket.work, signal, toError }),
-  };
+  return await bucket.work.open(optionsOf(call, 'cut'), async (abortSignal) => {
+    const answer = await bucket.client.send(command, { abortSignal });
+    const stream = answer.Body as Readable;
+    const total = sizeOfContentRange(answer.ContentRange);
+    if (range !== undefined && total === undefined) {
+      stream.destroy();
+      throw new ReplicationError(
+        'REPLICA_UNSUPPORTED',
+        `${call.what}: the server answers with the whole object where a range was asked for`,
+      );
+    }
+    return {
+      sizeBytes: total ?? answer.ContentLength ?? 0,
+      modifiedAt: answer.LastModified ?? new Date(0),
+      version: answer.ETag ?? '',
+      stream,
+    };
+  });
 }
 
 async function deleteObject(bucket: Bucket, key: string, call: KeyedDeletion): Promise<void> {

@@ -3,22 +3,15 @@
 import { Agent as HTTPAgent } from 'node:http';
 import { Agent as HTTPSAgent } from 'node:https';
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
+import { SOCKETS_MAX } from '@sluice/core/backend';
 import type { S3Config } from './config.ts';
 import { findCredentials } from './credentials.ts';
 import { regionNamedBy, toReplicationError } from './errors.ts';
 import type { DeleteChecksum, Preset } from './presets.ts';
-import { shapeRequests } from './wire.ts';
+import { closeSockets, shapeRequests } from './wire.ts';
 
 type SDK = typeof import('@aws-sdk/client-s3');
 
-/** Kept open between requests: as many as core has calls on their way at once. */
-const IDLE_SOCKETS_MAX = 16;
-/**
- * A file that is being read holds its socket until it has been read, however many are open, and no
- * other call may wait for that. So this is not what limits requests (core and the budget do); it is
- * well below the 256 sessions that Hetzner allows an address.
- */
-const SOCKETS_MAX = 128;
 const CONNECT_MS_MAX = 10_000;
 /** Nothing sent and nothing received for so long: the request has failed. */
 const SILENCE_MS_MAX = 60_000;
@@ -36,7 +29,9 @@ export function makeClient(config: S3Config, preset: Preset, sdk: SDK): S3Client
         ? // The same sockets and credentials serve both, so there is one client to close.
           regionOnce(config.bucket, sdk, (region) => {
             const { requestHandler, credentials } = client.config;
-            return new sdk.S3Client({ ...shared, region, requestHandler, credentials });
+            const asking = new sdk.S3Client({ ...shared, region, requestHandler, credentials });
+            closeSockets(asking);
+            return asking;
           })
         : REGION_DEFAULT),
   });
@@ -59,7 +54,7 @@ function deleteChecksum({ requireContentMD5 }: S3Config, { deletes }: Preset): D
 
 function clientConfig(config: S3Config): S3ClientConfig {
   const { accessKeyID, secretAccessKey, sessionToken, endpoint } = config;
-  const agent = { keepAlive: true, maxSockets: SOCKETS_MAX, maxFreeSockets: IDLE_SOCKETS_MAX };
+  const agent = { keepAlive: true, maxSockets: SOCKETS_MAX, maxFreeSockets: SOCKETS_MAX };
   return {
     customUserAgent: 'sluice',
     forcePathStyle: config.forcePathStyle ?? endpoint !== undefined,

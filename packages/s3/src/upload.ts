@@ -13,7 +13,15 @@ import {
   type KeyedUpload,
   type KeyedUploaded,
 } from '@sluice/core/backend';
-import { contentMD5, customerKey, lock, request, send, storage, type Bucket } from './bucket.ts';
+import {
+  contentMD5,
+  customerKey,
+  lock,
+  optionsOf,
+  send,
+  storage,
+  type Bucket,
+} from './bucket.ts';
 import { toReplicationError } from './errors.ts';
 import { dateOf } from './wire.ts';
 
@@ -96,17 +104,19 @@ async function create(bucket: Bucket, of: KeyedUpload): Promise<Place> {
     ...ofFile(bucket, of),
     ...storage(bucket),
   });
-  const creating = client
-    .send(command, { abortSignal: work.ended })
-    .then(({ UploadId }) => ({ ...named, UploadId }));
+  let creating: Promise<Place> | undefined;
+  const begin = async (): Promise<Place> => {
+    const { UploadId } = await client.send(command, { abortSignal: work.ended });
+    return { ...named, UploadId };
+  };
   try {
-    return await request(bucket, 'settle', of, () => creating);
+    return await work.request(optionsOf(of, 'settle'), () => (creating = begin()));
   } catch (error) {
-    const removeLate = creating.then(
+    const removeLate = creating?.then(
       (place) => abandon(bucket, place, of.what),
       () => undefined, // nothing was begun, and the call has told why
     );
-    void work.keep(removeLate);
+    if (removeLate !== undefined) void work.keep(removeLate);
     throw error;
   }
 }
@@ -134,7 +144,7 @@ async function abandon(bucket: Bucket, place: Place, what: string): Promise<void
   const command = new sdk.AbortMultipartUploadCommand(place);
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await client.send(command, { abortSignal: work.ended });
+      await work.cleanUp((abortSignal) => client.send(command, { abortSignal }));
       return;
     } catch (error) {
       // It was completed after all, or somebody else removed it.

@@ -64,6 +64,17 @@ export function shapeRequests(client: S3Client, options: WireOptions): void {
   );
 }
 
+/** For what is asked at another host than all else: there its socket would be one too many. */
+export function closeSockets(client: S3Client): void {
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      (args.request as HTTPRequest).headers['connection'] = 'close';
+      return await next(args);
+    },
+    { name: 'sluiceCloseSockets', step: 'build' },
+  );
+}
+
 const UPLOADS: ReadonlySet<string> = new Set(['PutObjectCommand', 'UploadPartCommand']);
 
 /** Dates of answers, by the output that the SDK makes of them. */

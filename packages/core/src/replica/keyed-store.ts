@@ -7,10 +7,12 @@
  * gives a request both. Each message begins with the call's `what`.
  */
 
-import type { FileFailure } from '../error.ts';
+import type { Readable } from 'node:stream';
+import type { FileFailure, ReplicationError } from '../error.ts';
 import type { Capabilities } from './backend.ts';
 import type { ByteRange, LTXBody, OpenedObject, PutOptions } from './client.ts';
 import type { Layout } from './layout.ts';
+import type { Hold } from './sockets.ts';
 import type { Work } from './work.ts';
 
 /** One call, of one request or of several. */
@@ -34,10 +36,13 @@ export interface KeyedStore {
 
   /**
    * REPLICA_NOT_FOUND; REPLICA_CONFLICT where another version is there than was asked for (callers
-   * are told REPLICA_CHANGED); REPLICA_RANGE where a range begins behind the last byte. A body ends
-   * when `signal` aborts or the destination closes, whether it is read or not (`bytesOfStream`).
+   * are told REPLICA_CHANGED); REPLICA_RANGE where a range begins behind the last byte. A request of
+   * `Work.open`. What is opened may be opened again, where it had been read to (keyed-body.ts).
    */
-  open(key: string, call: KeyedOpening): Promise<OpenedObject>;
+  open(key: string, call: KeyedOpening): Promise<KeyedOpened>;
+
+  /** Gives what the stream of an opened object throws a code. */
+  bodyError(error: unknown, what: string): ReplicationError;
 
   /**
    * Whole or not at all (`sendWhole`, `sendInParts`). REPLICA_CONFLICT where the condition does not
@@ -92,6 +97,12 @@ export interface KeyedOpening extends KeyedCall {
   /** Never empty, and asked for only where ranges are claimed. */
   readonly range?: ByteRange | undefined;
   readonly version?: string | undefined;
+}
+
+export interface KeyedOpened extends Omit<OpenedObject, 'body'> {
+  readonly stream: Readable;
+  /** From `Work.open`. */
+  readonly hold: Hold;
 }
 
 export interface KeyedUpload extends KeyedCall {

@@ -1,11 +1,16 @@
 /**
  * The requests of a destination that are on their way. An aborted call returns soon; what it had
  * begun, and what has to be cleaned up after it, belongs to the destination until it has closed.
+ *
+ * Each request waits for one of the destination's sockets (sockets.ts). So none is sent, and waited
+ * for, while another one of the same call is on its way to get there first.
  */
 
 import { setMaxListeners } from 'node:events';
+import type { Readable } from 'node:stream';
 import { isError, ReplicationError } from '../error.ts';
 import { CLOSE_MS_MAX } from './backend.ts';
+import { Sockets, type Hold } from './sockets.ts';
 
 /** What is left of CLOSE_MS_MAX is for the sockets. */
 const CLEAN_UP_MS_MAX = CLOSE_MS_MAX - 1_500;
@@ -30,6 +35,7 @@ export interface RequestOptions {
 
 export class Work {
   readonly #name: string;
+  readonly #sockets = new Sockets();
   readonly #running = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
   readonly #ended = new AbortController();
@@ -67,14 +73,73 @@ export class Work {
 
   /**
    * One request: how it ends when it is not wanted any more, and what its errors mean. `send` is
-   * given the signal that cuts the connection. Rethrows an abort's reason untouched.
+   * given the signal that cuts the connection; its socket is free when it settles, so it reads the
+   * answer to the end. Rethrows an abort's reason untouched.
    */
   async request<Result>(
+    options: RequestOptions,
+    send: (cut: AbortSignal) => Promise<Result>,
+  ): Promise<Result> {
+    const hold = await this.#take(options);
+    return await this.#send(hold, options, (cut) => heldWhile(hold, () => send(cut)));
+  }
+
+  /** The same, of which a stream is left to be read. It keeps its socket until it is closed. */
+  async open<Answer extends { readonly stream: Readable }>(
+    options: RequestOptions,
+    send: (cut: AbortSignal) => Promise<Answer>,
+  ): Promise<Answer & { readonly hold: Hold }> {
+    const hold = await this.#take(options);
+    let isOver = false;
+    let opened: Readable | undefined;
+    const end = (): void => {
+      isOver = true;
+      if (opened === undefined) return;
+      opened.destroy();
+      hold.release();
+    };
+    const open = async (cut: AbortSignal): Promise<Answer> => {
+      try {
+        const answer = await send(cut);
+        opened = answer.stream.once('close', () => hold.release());
+        // A connection may be lost before anybody reads: the reader is told when it begins.
+        opened.on('error', () => undefined);
+        if (isOver) end(); // nobody hears of it any more
+        return answer;
+      } catch (error) {
+        hold.release();
+        throw error;
+      }
+    };
+    try {
+      return { ...(await this.#send(hold, options, open)), hold };
+    } catch (error) {
+      end();
+      throw error;
+    }
+  }
+
+  /** A request that outlives its call: only the end of the destination cuts it. */
+  async cleanUp<Result>(send: (ended: AbortSignal) => Promise<Result>): Promise<Result> {
+    const hold = await this.#sockets.take([this.ended]);
+    return await heldWhile(hold, () => send(this.ended));
+  }
+
+  async #take({ signals }: RequestOptions): Promise<Hold> {
+    return await this.#sockets.take([...signals, this.closing]);
+  }
+
+  async #send<Result>(
+    hold: Hold,
     { signals: given, whenAborted, toError }: RequestOptions,
     send: (cut: AbortSignal) => Promise<Result>,
   ): Promise<Result> {
     const signals = [...given, this.closing];
-    for (const signal of signals) signal?.throwIfAborted();
+    for (const signal of signals) {
+      if (signal?.aborted !== true) continue;
+      hold.release();
+      throw signal.reason;
+    }
     const connection = new AbortController();
     const { promise: over, reject } = Promise.withResolvers<never>();
     let timer: NodeJS.Timeout | undefined;
@@ -116,5 +181,13 @@ export class Work {
   /** What ends may leave something to clean up. */
   async #idle(): Promise<void> {
     while (this.#running.size > 0) await Promise.allSettled(this.#running);
+  }
+}
+
+async function heldWhile<Result>(hold: Hold, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } finally {
+    hold.release();
   }
 }

@@ -24,6 +24,7 @@ function storeWith(parts: Partial<KeyedStore>): KeyedStore {
     work: new Work(NAME),
     listPage: unexpected,
     open: unexpected,
+    bodyError: (thrown) => error('REPLICA_UNAVAILABLE', { cause: thrown }),
     put: unexpected,
     delete: unexpected,
     close: () => undefined,

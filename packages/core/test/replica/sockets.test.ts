@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest';
-import { Sockets, SOCKETS_MAX, type Hold } from '../src/sockets.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { Sockets, SOCKETS_MAX, type Hold } from '../../src/replica/sockets.ts';
 
 async function takeAll(sockets: Sockets): Promise<Hold[]> {
   return await Promise.all(Array.from({ length: SOCKETS_MAX }, () => sockets.take([])));
@@ -67,4 +67,46 @@ test('an abort while waiting takes none, and the next in line has it', async () 
   hold?.release();
   await next;
   await expect(sockets.take([AbortSignal.abort(reason)])).rejects.toBe(reason);
+});
+
+describe('a stream that has had its turn', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  /** Notes how often it was parked. */
+  async function reading(sockets: Sockets): Promise<{ next: () => void; parked: () => number }> {
+    const hold = await sockets.take([]);
+    let parked = 0;
+    const next = (): void => {
+      hold.busy();
+      hold.idle(() => {
+        parked += 1;
+        hold.release();
+      });
+    };
+    vi.advanceTimersByTime(5_000); // what it took to open counts for nothing
+    next();
+    hold.busy();
+    return { next, parked: () => parked };
+  }
+
+  test('is parked between two reads, where another waits', async () => {
+    const sockets = new Sockets();
+    const { next, parked } = await reading(sockets);
+    const others = Array.from({ length: SOCKETS_MAX }, () => sockets.take([]));
+    vi.advanceTimersByTime(999);
+    next();
+    expect(parked()).toBe(0);
+    vi.advanceTimersByTime(1);
+    next();
+    expect(parked()).toBe(1);
+    await Promise.all(others);
+  });
+
+  test('goes on where nobody waits', async () => {
+    const { next, parked } = await reading(new Sockets());
+    vi.advanceTimersByTime(5_000);
+    next();
+    expect(parked()).toBe(0);
+  });
 });

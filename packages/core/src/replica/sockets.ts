@@ -1,20 +1,22 @@
 /**
  * At most SOCKETS_MAX requests of a destination at once, whatever the number of its replicas and of
  * files that are open. A file that is being read holds its socket; one that nobody has read from
- * for a while is parked when others wait: its connection is dropped, and it goes on with another
- * request when it is read again.
+ * for a while, or that has had its turn, is parked when others wait: its connection is dropped, and
+ * it goes on with another request when it is read again.
  */
 
-/** As many as core has calls on their way. */
+/** Of one destination, as the contract has it: as many as core has calls on their way. */
 export const SOCKETS_MAX = 16;
 /** A reader that is slower than this between two reads pays a request when others wait. */
 const IDLE_MS = 50;
+/** One that is fast pays a request for each turn. It is long next to what a request takes. */
+const TURN_MS = 1_000;
 
 /** A stream's hold on its socket. */
 export interface Hold {
   /** From now on somebody waits for its bytes: it keeps its socket. */
   busy(): void;
-  /** From now on nobody does. `park` drops its connection and releases the hold. */
+  /** From now on nobody does. `park` drops its connection and releases the hold, maybe at once. */
   idle(park: () => void): void;
   /** Safe to call twice. */
   release(): void;
@@ -38,12 +40,17 @@ export class Sockets {
     for (const signal of signals) signal?.throwIfAborted();
     if (this.#free > 0) this.#free -= 1;
     else await this.#wait(signals);
+    let turnSince: number | undefined;
     let isHeld = true;
     const hold: Hold = {
       busy: () => void this.#idle.delete(hold),
       idle: (park) => {
         this.#idle.delete(hold);
-        if (isHeld) this.#idle.set(hold, { since: performance.now(), park });
+        if (!isHeld) return;
+        const now = performance.now();
+        turnSince ??= now; // from when it could be read on
+        if (this.#waiting.size > 0 && now - turnSince >= TURN_MS) park();
+        else this.#idle.set(hold, { since: now, park });
       },
       release: () => {
         this.#idle.delete(hold);
