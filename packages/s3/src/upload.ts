@@ -13,15 +13,7 @@ import {
   type KeyedUpload,
   type KeyedUploaded,
 } from '@sluice/core/backend';
-import {
-  contentMD5,
-  customerKey,
-  lock,
-  optionsOf,
-  send,
-  storage,
-  type Bucket,
-} from './bucket.ts';
+import { contentMD5, customerKey, lock, optionsOf, send, storage, type Bucket } from './bucket.ts';
 import { toReplicationError } from './errors.ts';
 import { dateOf } from './wire.ts';
 
