@@ -11,7 +11,7 @@ test('its table has every key', () => {
   const read = source.matchAll(/reader\.\w+\(\s*'([a-z0-9-]+)'(?:, '([a-z0-9-]+)')?/g);
   const keys = new Set([...read].flatMap(([, ...found]) => found.filter(Boolean)));
   for (const key of ['type', 'name']) keys.delete(key);
-  expect(keys.size).toBe(20);
+  expect(keys.size).toBe(22);
   const table = README.slice(README.indexOf('## Configuration'), README.indexOf('### Providers'));
   const missing = [...keys].filter((key) => !table.includes(`\`${key}\``));
   expect(missing).toEqual([]);
