@@ -99,6 +99,56 @@ describe('an abort', () => {
   });
 });
 
+describe('a new upload, while what an earlier one of its key left is being removed', () => {
+  const gone = new Error('the disk of the source is gone');
+  const failing = {
+    ...bodyOf(LARGE),
+    async *open(): AsyncGenerator<Uint8Array, void, undefined> {
+      yield LARGE.subarray(0, 9);
+      throw gone;
+    },
+  };
+
+  test('waits for that: a server may remove the folder that both are in', async () => {
+    const replica = (await s3.connected()).replica('db');
+    const held = s3.server.faults.add({ kind: 'hold-request' }, { on: 'AbortMultipartUpload' });
+    expect(await rejectionOf(replica.writeFile(FILE, failing))).toBe(gone);
+    await held.acted;
+    const writing = replica.writeFile(FILE, bodyOf(LARGE));
+    // Of another key: neither waits, nor comes before a request that was made earlier.
+    await replica.writeFile(ref(0, 2), bodyOf(LARGE));
+    expect(s3.server.requests.of('CreateMultipartUpload')).toHaveLength(2);
+    held.release();
+    await writing;
+    expect(s3.server.raw.uploads()).toEqual([]);
+  });
+
+  test('does not wait for ever', async () => {
+    const replica = (await s3.connected()).replica('db');
+    const hung = s3.server.faults.add({ kind: 'hold-request' }, { on: 'AbortMultipartUpload' });
+    expect(await rejectionOf(replica.writeFile(FILE, failing))).toBe(gone);
+    await hung.acted;
+    await replica.writeFile(FILE, bodyOf(LARGE));
+    expect(s3.server.raw.keys()).toEqual([KEY]);
+    hung.release();
+  });
+
+  test('does not wait when it is not wanted any more', async () => {
+    const replica = (await s3.connected()).replica('db');
+    const hung = s3.server.faults.add({ kind: 'hold-request' }, { on: 'AbortMultipartUpload' });
+    expect(await rejectionOf(replica.writeFile(FILE, failing))).toBe(gone);
+    await hung.acted;
+    const controller = new AbortController();
+    const { signal } = controller;
+    const writing = rejectionOf(replica.writeFile(FILE, bodyOf(LARGE), { signal }));
+    const reason = new Error('not wanted');
+    controller.abort(reason);
+    expect(await writing).toBe(reason);
+    expect(s3.server.requests.of('CreateMultipartUpload')).toHaveLength(1);
+    hung.release();
+  });
+});
+
 test('memory for parts is bounded, however many uploads there are and however slow', async () => {
   const destination = await s3.connected({ concurrency: 3 });
   const stalled = s3.server.faults.add({ kind: 'hold-request' }, { on: 'UploadPart', times: 99 });

@@ -20,6 +20,7 @@ import type {
 import type { ObjectLock, S3Config } from './config.ts';
 import { toReplicationError } from './errors.ts';
 import type { Preset } from './presets.ts';
+import type { Removals } from './removals.ts';
 
 export interface Bucket {
   readonly client: S3Client;
@@ -30,6 +31,7 @@ export interface Bucket {
   readonly logger: Logger;
   readonly work: Work;
   readonly budget: Budget;
+  readonly removals: Removals;
 }
 
 /** Of one request. Rethrows an abort's reason untouched; gives everything else a code. */

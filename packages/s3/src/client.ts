@@ -24,6 +24,7 @@ import { customerKey, lock, optionsOf, send, storage, type Bucket } from './buck
 import type { S3Config } from './config.ts';
 import { codeOfObject, toReplicationError } from './errors.ts';
 import { presetFor } from './presets.ts';
+import { Removals } from './removals.ts';
 import { makeClient } from './sdk.ts';
 import { upload } from './upload.ts';
 
@@ -40,7 +41,8 @@ export async function connect(config: S3Config, { logger }: ConnectContext): Pro
   const client = makeClient(config, preset, sdk);
   const work = new Work(name);
   const budget = new Budget((config.partsAtOnce ?? preset.partsAtOnce) * config.partSizeBytes);
-  return keyedDestination(storeOf(name, { client, sdk, config, preset, logger, work, budget }));
+  const bucket = { client, sdk, config, preset, logger, work, budget, removals: new Removals() };
+  return keyedDestination(storeOf(name, bucket));
 }
 
 function storeOf(name: string, bucket: Bucket): KeyedStore {

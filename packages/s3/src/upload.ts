@@ -79,7 +79,7 @@ async function uploadParts(bucket: Bucket, of: KeyedUpload): Promise<Answer> {
     });
     return await send(bucket, command, 'settle', of);
   } catch (error) {
-    void bucket.work.keep(abandon(bucket, place, of.what));
+    removeLater(bucket, of.key, abandon(bucket, place, of.what));
     throw error;
   }
 }
@@ -89,7 +89,8 @@ async function uploadParts(bucket: Bucket, of: KeyedUpload): Promise<Answer> {
  * upload that nobody knows. When it comes late, what it began is removed.
  */
 async function create(bucket: Bucket, of: KeyedUpload): Promise<Place> {
-  const { client, sdk, config, work } = bucket;
+  const { client, sdk, config, work, removals } = bucket;
+  await removals.settled(of.key, of.signal, work.closing);
   const named = { Bucket: config.bucket, Key: of.key };
   const command = new sdk.CreateMultipartUploadCommand({
     ...named,
@@ -108,7 +109,7 @@ async function create(bucket: Bucket, of: KeyedUpload): Promise<Place> {
       (place) => abandon(bucket, place, of.what),
       () => undefined, // nothing was begun, and the call has told why
     );
-    if (removeLate !== undefined) void work.keep(removeLate);
+    if (removeLate !== undefined) removeLater(bucket, of.key, removeLate);
     throw error;
   }
 }
@@ -128,6 +129,11 @@ async function sendPart(
   });
   const { ETag } = await send(bucket, command, 'cut', call);
   return { PartNumber: place.PartNumber, ETag };
+}
+
+function removeLater({ work, removals }: Bucket, key: string, removal: Promise<void>): void {
+  removals.add(key, removal);
+  void work.keep(removal);
 }
 
 /** Removes an upload and its parts. Says so where it cannot. */
