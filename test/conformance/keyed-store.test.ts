@@ -11,7 +11,7 @@ import {
   Work,
   type Destination,
   type ErrorCode,
-  type KeyedCall,
+  type StoreCall,
   type KeyedStore,
   type KeyedUpload,
   type RequestOptions,
@@ -58,22 +58,22 @@ function connect(memory: MemoryStore): Destination {
   const work = new Work('bucket://b');
   const sending = { work, budget: new Budget(4 * PART_BYTES) };
   /** A turn of the loop each, as a request takes. */
-  const answered = async <Answer>(call: KeyedCall, answer: () => Answer): Promise<Answer> => {
+  const answered = async <Answer>(call: StoreCall, answer: () => Answer): Promise<Answer> => {
     await new Promise((resolve) => setImmediate(resolve));
     if (!memory.exists) throw refused(call, 'DESTINATION_NOT_FOUND', 'no such bucket');
     return answer();
   };
-  const optionsOf = (call: KeyedCall, whenAborted: WhenAborted): RequestOptions => {
+  const optionsOf = (call: StoreCall, whenAborted: WhenAborted): RequestOptions => {
     const toError = (error: unknown): ReplicationError => refused(call, 'UNKNOWN', String(error));
     return { signals: [call.signal], whenAborted, toError };
   };
   const send = async <Answer>(
-    call: KeyedCall,
+    call: StoreCall,
     whenAborted: WhenAborted,
     answer: () => Answer,
   ): Promise<Answer> =>
     await work.request(optionsOf(call, whenAborted), () => answered(call, answer));
-  const find = (key: string, call: KeyedCall & { readonly version?: string | undefined }) => {
+  const find = (key: string, call: StoreCall & { readonly version?: string | undefined }) => {
     const found = memory.objects.get(key);
     if (found === undefined) throw refused(call, 'NOT_FOUND', 'no such key');
     if ((call.version ?? found.version) === found.version) return found;
@@ -161,6 +161,6 @@ type Refused = ErrorCode extends infer Code
     : never
   : never;
 
-function refused({ what }: Pick<KeyedCall, 'what'>, code: Refused, said: string): ReplicationError {
+function refused({ what }: Pick<StoreCall, 'what'>, code: Refused, said: string): ReplicationError {
   return new ReplicationError(`REPLICA_${code}`, `${what}: ${said}`);
 }

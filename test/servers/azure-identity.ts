@@ -3,7 +3,6 @@
  * else: as Azure does for a managed identity, over TLS.
  */
 
-import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -15,10 +14,10 @@ import {
 } from 'node:http';
 import { createServer as createTLSServer } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
-import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { accountToken } from './azure-access.ts';
 import type { Azurite } from './azurite.ts';
+import { makeCertificate } from './certificate.ts';
 
 export interface IdentityPlace {
   /** "https://127.0.0.1:port/account" */
@@ -100,14 +99,4 @@ async function listen(server: Server): Promise<number> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return (server.address() as AddressInfo).port;
-}
-
-function makeCertificate(folder: string): { readonly key: string; readonly cert: string } {
-  const [key, cert] = [path.join(folder, 'key.pem'), path.join(folder, 'cert.pem')];
-  const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2'];
-  const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];
-  execFileSync('openssl', [...request, ...subject, '-keyout', key, '-out', cert], {
-    stdio: 'ignore',
-  });
-  return { key, cert };
 }

@@ -1,20 +1,18 @@
 /** A container with one set of credentials: what its requests are. Core makes replicas of them. */
 
-import { Agent as HTTPAgent } from 'node:http';
-import { Agent as HTTPSAgent } from 'node:https';
 import type { Readable } from 'node:stream';
 import type { ContainerListBlobFlatSegmentResponse } from '@azure/storage-blob';
 import {
   Budget,
+  httpAgent,
   keyedDestination,
   parseTimestamp,
   ReplicationError,
   sizeOfContentRange,
-  SOCKETS_MAX,
   Work,
   type ConnectContext,
   type Destination,
-  type KeyedCall,
+  type StoreCall,
   type KeyedCopied,
   type KeyedDeletion,
   type KeyedOpened,
@@ -34,9 +32,7 @@ const COPY_BYTES_MAX = 256 * 1024 * 1024;
 /** Sends nothing: what is not right is told by the first call. But see `accessTo`. */
 export async function connect(config: AzureConfig, _context: ConnectContext): Promise<Destination> {
   const name = `abs://${config.container}`;
-  const options = { keepAlive: true, maxSockets: SOCKETS_MAX, maxFreeSockets: SOCKETS_MAX };
-  const isSecure = config.endpoint.startsWith('https:');
-  const agent = isSecure ? new HTTPSAgent(options) : new HTTPAgent(options);
+  const agent = httpAgent(config.endpoint.startsWith('http:') ? 'http:' : 'https:');
   const access = await accessTo(config, agent);
   const work = new Work(name);
   const budget = new Budget(config.blocksAtOnce * config.blockSizeBytes);
@@ -120,7 +116,7 @@ async function copyBlob(
   container: Container,
   from: string,
   to: string,
-  call: KeyedCall,
+  call: StoreCall,
 ): Promise<KeyedCopied> {
   const tier = container.config.accessTier;
   const { contentLength: sizeBytes = 0, etag = '' } = await request(

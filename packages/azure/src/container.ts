@@ -3,7 +3,7 @@
 import type { ContainerClient } from '@azure/storage-blob';
 import type {
   Budget,
-  KeyedCall,
+  StoreCall,
   ReplicationError,
   RequestOptions,
   WhenAborted,
@@ -26,7 +26,7 @@ export interface Container {
 /** Rethrows an abort's reason untouched; gives everything else a code. */
 export async function request<Result>(
   { access, work }: Container,
-  call: KeyedCall,
+  call: StoreCall,
   whenAborted: WhenAborted,
   send: (client: ContainerClient, abortSignal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
@@ -36,7 +36,7 @@ export async function request<Result>(
 }
 
 /** Of one request. */
-export function optionsOf({ what, signal }: KeyedCall, whenAborted: WhenAborted): RequestOptions {
+export function optionsOf({ what, signal }: StoreCall, whenAborted: WhenAborted): RequestOptions {
   const toError = (error: unknown): ReplicationError => toReplicationError(error, what);
   return { signals: [signal], whenAborted, toError };
 }

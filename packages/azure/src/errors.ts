@@ -5,6 +5,7 @@ import {
   codeOfStatus,
   errorOfRefusal,
   readRetryAfter,
+  readSystemError,
   textOf,
   type ErrorCode,
   type Refusal,
@@ -22,23 +23,18 @@ export function toReplicationError(error: unknown, what: string): ReplicationErr
 /** What the SDK puts into its errors. Nothing of it is relied on to be there. */
 interface SDKError {
   readonly name?: unknown;
-  readonly message?: unknown;
-  readonly code?: unknown;
   readonly statusCode?: unknown;
   readonly response?: { readonly headers?: { get(name: string): string | undefined } };
-  /** Of an AggregateError: one for each address that was tried. */
-  readonly errors?: readonly unknown[];
 }
 
 function readAnswer(error: unknown): Refusal {
   const said: SDKError = typeof error === 'object' && error !== null ? error : {};
   const header = (name: string): string | undefined => said.response?.headers?.get(name);
-  const [first] = said.errors ?? [];
-  const system = textOf(said.code) ?? (first === undefined ? undefined : readAnswer(first).code);
+  const system = readSystemError(error);
   return {
     // The header is there where a body is not: HEAD, and downloads.
-    code: header('x-ms-error-code') ?? system ?? textOf(said.name) ?? '',
-    message: firstLine(textOf(said.message) ?? ''),
+    code: (header('x-ms-error-code') ?? system.code) || (textOf(said.name) ?? ''),
+    message: firstLine(system.message),
     status: typeof said.statusCode === 'number' ? said.statusCode : undefined,
     requestID: header('x-ms-request-id'),
     retryAfterMs: readRetryAfter(header('retry-after')),

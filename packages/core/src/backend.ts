@@ -60,14 +60,13 @@ export { bodyFromBytes } from './replica/body.ts';
 export { chaos, type Chaos, type Fault } from './replica/chaos.ts';
 export { Budget } from './replica/budget.ts';
 export { compareFiles } from './replica/checked.ts';
-export { codeOfConnection } from './replica/connection-code.ts';
+export { codeOfConnection, readSystemError, type SystemError } from './replica/system-error.ts';
 export { OBJECT_BYTES_MAX } from './replica/conflict.ts';
 export { describeFile, describeReplica } from './replica/describe.ts';
 export { keyedDestination } from './replica/keyed-destination.ts';
 export type {
   KeyFailure,
   KeyedBatches,
-  KeyedCall,
   KeyedCopied,
   KeyedDeletion,
   KeyedListing,
@@ -80,6 +79,8 @@ export type {
   KeyedUpload,
   KeyedUploaded,
 } from './replica/keyed-store.ts';
+export type { StoreCall } from './replica/store-call.ts';
+export { HTTP_SILENCE_MS_MAX, httpAgent, type HTTPAgentOptions } from './replica/http-agent.ts';
 export { rangeHeader, sizeOfContentRange } from './replica/http-range.ts';
 export {
   codeOfStatus,

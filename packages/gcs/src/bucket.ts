@@ -4,15 +4,14 @@
  * a pool of the whole process and without a limit: none of that would keep our promises.
  */
 
-import { Agent as HTTPAgent } from 'node:http';
-import { Agent as HTTPSAgent } from 'node:https';
+import type { Agent } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Storage } from '@google-cloud/storage';
 import {
   Budget,
+  httpAgent,
   readBytes,
   ReplicationError,
-  SOCKETS_MAX,
   Work,
   type Hold,
   type Logger,
@@ -24,8 +23,6 @@ import { refusalToError, thrownToError, type Refusal } from './errors.ts';
 
 /** Parts in memory, for all uploads of a destination together. */
 const PARTS_AT_ONCE = 4;
-/** Nothing sent and nothing received for so long: the connection is dropped. */
-const SILENCE_MS_MAX = 60_000;
 /** Of an answer that is not an object's bytes: a page of a listing is about 1 MB. */
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 
@@ -80,7 +77,7 @@ export class Bucket {
   /** Of parts: four of the configured size, or one of the largest. */
   readonly sessionBudget: Budget;
   readonly #storage: Storage;
-  readonly #agent: HTTPAgent;
+  readonly #agent: Agent;
 
   constructor(config: GCSConfig, storage: Storage, logger: Logger) {
     this.name = `gs://${config.bucket}`;
@@ -90,7 +87,7 @@ export class Bucket {
     this.budget = new Budget(PARTS_AT_ONCE * config.partSizeBytes);
     this.sessionBudget = new Budget(PARTS_AT_ONCE * config.partSizeBytes);
     this.#storage = storage;
-    this.#agent = makeAgent(storage.apiEndpoint);
+    this.#agent = httpAgent(storage.apiEndpoint.startsWith('http:') ? 'http:' : 'https:');
   }
 
   get endpoint(): string {
@@ -181,20 +178,4 @@ async function readText(stream: Readable, cut: AbortSignal): Promise<string> {
   } finally {
     cut.removeEventListener('abort', end);
   }
-}
-
-function makeAgent(endpoint: string): HTTPAgent {
-  const options = { keepAlive: true, maxSockets: SOCKETS_MAX, timeout: SILENCE_MS_MAX };
-  const agent = endpoint.startsWith('http:') ? new HTTPAgent(options) : new HTTPSAgent(options);
-  // The agent tells a request of the silence, and leaves it at that.
-  const connect = agent.createConnection.bind(agent);
-  agent.createConnection = (...given) => {
-    const socket = connect(...given);
-    socket?.once('timeout', () => {
-      const error = new Error(`nothing was sent or received for ${SILENCE_MS_MAX} ms`);
-      socket.destroy(Object.assign(error, { code: 'ETIMEDOUT' }));
-    });
-    return socket;
-  };
-  return agent;
 }

@@ -8,7 +8,7 @@ import {
   sizeOfContentRange,
   type ConnectContext,
   type Destination,
-  type KeyedCall,
+  type StoreCall,
   type KeyedCopied,
   type KeyedDeletion,
   type KeyedOpened,
@@ -134,7 +134,7 @@ async function copyObject(
   bucket: Bucket,
   from: string,
   to: string,
-  { what, signal }: KeyedCall,
+  { what, signal }: StoreCall,
 ): Promise<KeyedCopied> {
   const call: Call = {
     url: `${bucket.pathOf(from)}/rewriteTo${bucket.pathOf(to).replace('/storage/v1', '')}`,

@@ -1,12 +1,16 @@
 /** What Google Cloud Storage says, and what the network says, in our codes. */
 
 import {
+  codeOfConnection,
+  codeOfStatus,
   errorOfRefusal,
   isError,
   readRetryAfter,
-  ReplicationError,
+  readSystemError,
   textOf,
   type ErrorCode,
+  type ReplicationError,
+  type SystemError,
 } from '@sluice/core/backend';
 
 /** An answer that is not what was asked for. */
@@ -38,14 +42,10 @@ export function thrownToError(error: unknown, what: string): ReplicationError {
   const { code: name, message, status } = readThrown(error);
   const code = classifyThrown(name, message, status);
   // The SDK's error itself is not kept: it holds the request, and with it the token.
-  const cause = new Error(message);
-  if (name !== '') cause.name = name;
-  const hint = hintFor(code);
-  const said = name === '' || message.includes(name) ? message : `${name}: ${message}`;
-  return new ReplicationError(code, `${what}: ${said}${hint === '' ? '' : `; ${hint}`}`, {
-    cause,
-    status,
-  });
+  return errorOfRefusal(
+    { code: name, message, status, requestID: undefined, retryAfterMs: undefined },
+    { what, code, hint: hintFor(code), filler: '' },
+  );
 }
 
 interface ErrorBody {
@@ -77,8 +77,6 @@ function classify({ status, about }: Refusal, reason: string, message: string): 
       return /\b(md5|crc32c|checksum|hash)\b/i.test(message)
         ? 'REPLICA_UNAVAILABLE'
         : 'REPLICA_UNKNOWN';
-    case 401:
-      return 'REPLICA_UNAUTHENTICATED';
     case 403:
       return /rateLimitExceeded/i.test(reason)
         ? 'REPLICA_RATE_LIMITED'
@@ -88,48 +86,32 @@ function classify({ status, about }: Refusal, reason: string, message: string): 
       return about === 'bucket' || /bucket does not exist/i.test(message)
         ? 'REPLICA_DESTINATION_NOT_FOUND'
         : 'REPLICA_NOT_FOUND';
-    case 412:
-      return 'REPLICA_CONFLICT';
-    case 416:
-      return 'REPLICA_RANGE';
-    case 429:
-      return 'REPLICA_RATE_LIMITED';
-    case 405:
     case 413:
-    case 501:
       return 'REPLICA_UNSUPPORTED';
-    case 408:
     case 409: // another write of this name was on its way
     case 410: // an upload that somebody ended, or that is a week old
     case 499:
+    case 503:
       return 'REPLICA_UNAVAILABLE';
     default:
-      return status >= 500 ? 'REPLICA_UNAVAILABLE' : 'REPLICA_UNKNOWN';
+      return codeOfStatus(status);
   }
 }
 
-/** What the SDK and Node put into their errors. Nothing of it is relied on to be there. */
+/** What the SDK puts into its errors. Nothing of it is relied on to be there. */
 interface Thrown {
-  readonly code?: unknown;
-  readonly message?: unknown;
   readonly cause?: unknown;
   readonly response?: { readonly status?: unknown };
-  /** Of an AggregateError: one for each address that was tried. */
-  readonly errors?: readonly unknown[];
 }
 
-function readThrown(error: unknown): { code: string; message: string; status: number | undefined } {
+function readThrown(error: unknown): SystemError & { readonly status: number | undefined } {
   const said: Thrown = typeof error === 'object' && error !== null ? error : {};
   const status = said.response?.status;
-  const inner = said.errors?.[0] ?? said.cause;
-  const within = inner === undefined ? undefined : readThrown(inner);
+  const { code, message } = readSystemError(error);
   return {
-    code: textOf(said.code) ?? within?.code ?? '',
+    code: code || readSystemError(said.cause).code,
     // Of a URL only the place: the rest may hold an upload's id, which lets anybody go on with it.
-    message: (textOf(said.message) ?? within?.message ?? String(error)).replaceAll(
-      /(https?:\/\/[^\s?]+)\?\S*/g,
-      '$1',
-    ),
+    message: (message || String(error)).replaceAll(/(https?:\/\/[^\s?]+)\?\S*/g, '$1'),
     status: typeof status === 'number' ? status : undefined,
   };
 }
@@ -142,14 +124,10 @@ function classifyThrown(name: string, message: string, status: number | undefine
   if (/default credentials|invalid_grant|credentials/i.test(message)) {
     return 'REPLICA_UNAUTHENTICATED';
   }
-  if (/^(ERR_TLS_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_SSL_)/.test(name)) {
-    return 'REPLICA_HOST_UNTRUSTED';
-  }
-  // "ECONNRESET" and its like, and a body that broke off.
-  if (/^(E[A-Z]+|EAI_AGAIN|ERR_STREAM_\w+)$/.test(name) || /socket hang up/i.test(message)) {
+  // A body that broke off.
+  if (name.startsWith('ERR_STREAM_') || /socket hang up/i.test(message))
     return 'REPLICA_UNAVAILABLE';
-  }
-  return 'REPLICA_UNKNOWN';
+  return codeOfConnection(name) ?? 'REPLICA_UNKNOWN';
 }
 
 function hintFor(code: ErrorCode): string {

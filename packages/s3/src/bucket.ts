@@ -10,7 +10,7 @@ import type {
 } from '@aws-sdk/client-s3';
 import type {
   Budget,
-  KeyedCall,
+  StoreCall,
   Logger,
   ReplicationError,
   RequestOptions,
@@ -35,7 +35,7 @@ export interface Bucket {
 }
 
 /** Of one request. Rethrows an abort's reason untouched; gives everything else a code. */
-export function optionsOf({ what, signal }: KeyedCall, whenAborted: WhenAborted): RequestOptions {
+export function optionsOf({ what, signal }: StoreCall, whenAborted: WhenAborted): RequestOptions {
   const toError = (error: unknown): ReplicationError => toReplicationError(error, what);
   return { signals: [signal], whenAborted, toError };
 }
@@ -52,7 +52,7 @@ export async function send<Input extends ServiceInputTypes, Output extends Servi
   bucket: Bucket,
   command: Command<Input, Output>,
   whenAborted: WhenAborted,
-  call: KeyedCall,
+  call: StoreCall,
 ): Promise<Output> {
   return await bucket.work.request(optionsOf(call, whenAborted), (abortSignal) =>
     bucket.client.send(command, { abortSignal }),

@@ -10,7 +10,7 @@ import {
   Work,
   type ConnectContext,
   type Destination,
-  type KeyedCall,
+  type StoreCall,
   type KeyedCopied,
   type KeyedDeletion,
   type KeyedOpened,
@@ -134,7 +134,7 @@ async function deleteObject(bucket: Bucket, key: string, call: KeyedDeletion): P
 async function deleteObjects(
   bucket: Bucket,
   keys: readonly string[],
-  call: KeyedCall,
+  call: StoreCall,
 ): Promise<KeyFailure[]> {
   const command = new bucket.sdk.DeleteObjectsCommand({
     Bucket: bucket.config.bucket,
@@ -153,7 +153,7 @@ async function copyObject(
   bucket: Bucket,
   from: string,
   to: string,
-  call: KeyedCall,
+  call: StoreCall,
 ): Promise<KeyedCopied> {
   const { sdk, config } = bucket;
   const key = customerKey(bucket);

@@ -5,6 +5,7 @@ import {
   codeOfStatus,
   errorOfRefusal,
   readRetryAfter,
+  readSystemError,
   textOf,
   type ErrorCode,
   type Refusal,
@@ -41,28 +42,22 @@ interface Answer extends Refusal {
 /** What the SDK puts into its errors. Nothing of it is relied on to be there. */
 interface SDKError {
   readonly name?: unknown;
-  readonly message?: unknown;
-  readonly code?: unknown;
   readonly Region?: unknown;
   readonly ServerTime?: unknown;
   readonly RequestTime?: unknown;
   readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string };
   readonly $response?: { readonly headers?: Readonly<Record<string, string | undefined>> };
-  /** Of an AggregateError: one for each address that was tried. */
-  readonly errors?: readonly unknown[];
 }
 
 function readAnswer(error: unknown): Answer {
   const said: SDKError = typeof error === 'object' && error !== null ? error : {};
   const status = said.$metadata?.httpStatusCode;
   const headers = said.$response?.headers ?? {};
-  const [first] = said.errors ?? [];
-  const system = textOf(said.code) ?? (first === undefined ? undefined : readAnswer(first).code);
-  const name = textOf(said.name) ?? '';
+  const system = readSystemError(error);
   return {
     // A name that is a status stands for an answer without a body.
-    code: status === undefined && system !== undefined ? system : name,
-    message: textOf(said.message) ?? (first === undefined ? '' : readAnswer(first).message),
+    code: (status === undefined && system.code) || (textOf(said.name) ?? ''),
+    message: system.message,
     status,
     requestID: said.$metadata?.requestId,
     region: headers['x-amz-bucket-region'] ?? textOf(said.Region),

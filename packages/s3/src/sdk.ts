@@ -1,9 +1,7 @@
 /** The SDK's client: its sockets, its credentials, and where the bucket is. */
 
-import { Agent as HTTPAgent } from 'node:http';
-import { Agent as HTTPSAgent } from 'node:https';
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
-import { SOCKETS_MAX } from '@sluice/core/backend';
+import { HTTP_SILENCE_MS_MAX, httpAgent } from '@sluice/core/backend';
 import type { S3Config } from './config.ts';
 import { findCredentials } from './credentials.ts';
 import { regionNamedBy, toReplicationError } from './errors.ts';
@@ -13,8 +11,6 @@ import { closeSockets, shapeRequests } from './wire.ts';
 type SDK = typeof import('@aws-sdk/client-s3');
 
 const CONNECT_MS_MAX = 10_000;
-/** Nothing sent and nothing received for so long: the request has failed. */
-const SILENCE_MS_MAX = 60_000;
 
 /** Sends nothing. */
 export function makeClient(config: S3Config, preset: Preset, sdk: SDK): S3Client {
@@ -54,7 +50,6 @@ function deleteChecksum({ requireContentMD5 }: S3Config, { deletes }: Preset): D
 
 function clientConfig(config: S3Config): S3ClientConfig {
   const { accessKeyID, secretAccessKey, sessionToken, endpoint } = config;
-  const agent = { keepAlive: true, maxSockets: SOCKETS_MAX, maxFreeSockets: SOCKETS_MAX };
   return {
     customUserAgent: 'sluice',
     forcePathStyle: config.forcePathStyle ?? endpoint !== undefined,
@@ -66,9 +61,10 @@ function clientConfig(config: S3Config): S3ClientConfig {
     maxAttempts: 1, // core retries, once for all backends
     requestHandler: {
       connectionTimeout: CONNECT_MS_MAX,
-      socketTimeout: SILENCE_MS_MAX,
-      httpAgent: new HTTPAgent(agent),
-      httpsAgent: new HTTPSAgent({ ...agent, rejectUnauthorized: !config.skipVerify }),
+      // Where the SDK is not told, it takes the agent's away.
+      socketTimeout: HTTP_SILENCE_MS_MAX,
+      httpAgent: httpAgent('http:'),
+      httpsAgent: httpAgent('https:', { skipVerify: config.skipVerify }),
     },
     ...(endpoint !== undefined && { endpoint }),
     ...(accessKeyID !== undefined &&

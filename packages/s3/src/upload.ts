@@ -9,7 +9,7 @@ import {
   messageOf,
   sendInParts,
   sendWhole,
-  type KeyedCall,
+  type StoreCall,
   type KeyedUpload,
   type KeyedUploaded,
 } from '@sluice/core/backend';
@@ -118,7 +118,7 @@ async function sendPart(
   bucket: Bucket,
   place: Place & { readonly PartNumber: number },
   bytes: Uint8Array,
-  call: KeyedCall,
+  call: StoreCall,
 ): Promise<SentPart> {
   const command = new bucket.sdk.UploadPartCommand({
     ...place,

@@ -12,17 +12,12 @@ import { MARKER_NAME, Root, type Marker } from './folder-root.ts';
 import type { FolderContent, FolderPlaceOptions, FolderStore } from './folder-store.ts';
 import { readBytes } from './read-bytes.ts';
 import { SourceError } from './source.ts';
+import type { StoreCall } from './store-call.ts';
 import type { Tasks } from './tasks.ts';
 import type { FolderEntry } from './walk-objects.ts';
 
 /** A marker holds a random id. */
 const MARKER_BYTES_MAX = 1024;
-
-/** One call: `what` is being done, for messages. */
-export interface FolderCall {
-  readonly what: string;
-  readonly signal: AbortSignal | undefined;
-}
 
 export class FolderPlace<Session, Entry extends FolderEntry> {
   readonly name: string;
@@ -59,7 +54,7 @@ export class FolderPlace<Session, Entry extends FolderEntry> {
   }
 
   /** Whether there is a root to look into; 'once' may answer for the connection that there is. */
-  async look({ what, signal }: FolderCall, when: 'once' | 'again'): Promise<'there' | 'not-yet'> {
+  async look({ what, signal }: StoreCall, when: 'once' | 'again'): Promise<'there' | 'not-yet'> {
     const generation = this.store.generation?.();
     if (when === 'once' && generation !== undefined && this.#foundOver === generation) {
       return 'there';
@@ -70,11 +65,11 @@ export class FolderPlace<Session, Entry extends FolderEntry> {
   }
 
   /** Steps in a session; their errors get a code. */
-  async run<T>(call: FolderCall, work: (session: Session) => Promise<T>): Promise<T> {
+  async run<T>(call: StoreCall, work: (session: Session) => Promise<T>): Promise<T> {
     return await this.runLocally(call, () => this.store.use(work));
   }
 
-  async runLocally<T>({ what, signal }: FolderCall, work: () => Promise<T>): Promise<T> {
+  async runLocally<T>({ what, signal }: StoreCall, work: () => Promise<T>): Promise<T> {
     return await this.tasks.run(signal, async () => {
       try {
         return await work();
@@ -102,7 +97,7 @@ export class FolderPlace<Session, Entry extends FolderEntry> {
   /** Makes what has to be there, and has a file placed at `path`. */
   async write<T>(
     path: string,
-    { what, signal }: FolderCall,
+    { what, signal }: StoreCall,
     place: (session: Session, signals: FolderPlaceOptions['signals']) => Promise<T>,
   ): Promise<T> {
     this.root.checkWritable(what);

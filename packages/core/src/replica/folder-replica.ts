@@ -15,7 +15,8 @@ import type {
   WriteOptions,
 } from './client.ts';
 import { describeFile } from './describe.ts';
-import type { FolderCall, FolderPlace } from './folder-place.ts';
+import type { FolderPlace } from './folder-place.ts';
+import type { StoreCall } from './store-call.ts';
 import { keyOf, LEVEL_MAX, levelPrefix, parseKey } from './layout.ts';
 import type { FolderEntry } from './walk-objects.ts';
 
@@ -141,7 +142,7 @@ export class FolderReplica<Session, Entry extends FolderEntry> implements Replic
 
   async #infosOf(
     found: readonly Found<Entry>[],
-    call: FolderCall,
+    call: StoreCall,
   ): Promise<(LTXFileInfo | undefined)[]> {
     const infoOf = async ({ file, entry }: Found<Entry>): Promise<LTXFileInfo | undefined> => {
       const info = await this.#place.store.fileOf(this.#pathOf(file), entry);

@@ -33,7 +33,10 @@ export function errorOfRefusal(refusal: Refusal, meaning: RefusalMeaning): Repli
 }
 
 function describe({ code, message, status, requestID }: Refusal, filler: string): string {
-  const said = [code, message.replace(/\.$/, '')].filter((part) => part !== '' && part !== filler);
+  const words = message.includes(code) ? [message] : [code, message];
+  const said = words
+    .map((part) => part.replace(/\.$/, ''))
+    .filter((part) => part !== '' && part !== filler);
   const of = status === undefined ? [] : [`status ${status}`];
   if (requestID !== undefined) of.push(`request ${requestID}`);
   return `${said.join(': ') || 'failed'}${of.length > 0 ? ` (${of.join(', ')})` : ''}`;

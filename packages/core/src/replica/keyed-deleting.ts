@@ -1,7 +1,8 @@
 /** Deletes by keys: many in one request where the store can, else some at once. */
 
 import { isError, ReplicationError, type FileFailure } from '../error.ts';
-import type { KeyedCall, KeyFailure, KeyedStore } from './keyed-store.ts';
+import type { KeyFailure, KeyedStore } from './keyed-store.ts';
+import type { StoreCall } from './store-call.ts';
 
 /** Half of what a destination has on its way: what is new is more urgent than what is old. */
 const DELETES_AT_ONCE = 8;
@@ -22,7 +23,7 @@ export class KeyedDeletes {
   }
 
   /** Tries all, and returns what may still be there. What is gone already is no failure. */
-  async delete(keys: readonly string[], call: KeyedCall): Promise<FailedDelete[]> {
+  async delete(keys: readonly string[], call: StoreCall): Promise<FailedDelete[]> {
     const atOnce = this.#batches?.keysMax ?? keys.length;
     const failed: FailedDelete[][] = [];
     for (let index = 0; index < keys.length; index += atOnce) {
@@ -31,7 +32,7 @@ export class KeyedDeletes {
     return failed.flat();
   }
 
-  async #deleteSome(keys: readonly string[], call: KeyedCall): Promise<FailedDelete[]> {
+  async #deleteSome(keys: readonly string[], call: StoreCall): Promise<FailedDelete[]> {
     if (this.#batches === undefined) return await this.#deleteEach(keys, call);
     try {
       const failures = await this.#batches.delete(keys, call);
@@ -46,7 +47,7 @@ export class KeyedDeletes {
     }
   }
 
-  async #deleteEach(keys: readonly string[], call: KeyedCall): Promise<FailedDelete[]> {
+  async #deleteEach(keys: readonly string[], call: StoreCall): Promise<FailedDelete[]> {
     const failed: FailedDelete[] = [];
     const queue = keys.values();
     const lane = async (): Promise<void> => {
@@ -64,7 +65,7 @@ export class KeyedDeletes {
   }
 
   /** The error of a request, unless an abort or a close ends the whole call. */
-  #ofRequest(error: unknown, { signal }: KeyedCall): ReplicationError {
+  #ofRequest(error: unknown, { signal }: StoreCall): ReplicationError {
     this.#store.work.check(signal);
     if (isError(error)) return error;
     throw error;

@@ -13,14 +13,8 @@ import type { Capabilities } from './backend.ts';
 import type { ByteRange, LTXBody, OpenedObject, PutOptions } from './client.ts';
 import type { Layout } from './layout.ts';
 import type { Hold } from './sockets.ts';
+import type { StoreCall } from './store-call.ts';
 import type { Work } from './work.ts';
-
-/** One call, of one request or of several. */
-export interface KeyedCall {
-  /** What is done, to what: messages begin with it. */
-  readonly what: string;
-  readonly signal: AbortSignal | undefined;
-}
 
 export interface KeyedStore {
   /** Of the destination: "s3://bucket". For messages and logs; holds no secret. */
@@ -57,13 +51,13 @@ export interface KeyedStore {
   readonly batches?: KeyedBatches | undefined;
 
   /** On the vendor's side, with all that is kept beside the bytes. Present = claimed. */
-  copy?(from: string, to: string, call: KeyedCall): Promise<KeyedCopied>;
+  copy?(from: string, to: string, call: StoreCall): Promise<KeyedCopied>;
 
   /** Lets go of the sockets. Nothing is on its way any more. */
   close(): void;
 }
 
-export interface KeyedListing extends KeyedCall {
+export interface KeyedListing extends StoreCall {
   readonly prefix: string;
   /** Nothing before this key is wanted, and no object has it. Where it is not heeded, it is only slow. */
   readonly startAfter?: string | undefined;
@@ -93,7 +87,7 @@ export interface KeyedObject {
   readonly createdAt?: Date | undefined;
 }
 
-export interface KeyedOpening extends KeyedCall {
+export interface KeyedOpening extends StoreCall {
   /** Never empty, and asked for only where ranges are claimed. */
   readonly range?: ByteRange | undefined;
   readonly version?: string | undefined;
@@ -105,7 +99,7 @@ export interface KeyedOpened extends Omit<OpenedObject, 'body'> {
   readonly hold: Hold;
 }
 
-export interface KeyedUpload extends KeyedCall {
+export interface KeyedUpload extends StoreCall {
   readonly key: string;
   readonly body: Omit<LTXBody, 'createdAt'>;
   /**
@@ -129,7 +123,7 @@ export interface KeyedCopied {
   readonly modifiedAt: Date;
 }
 
-export interface KeyedDeletion extends KeyedCall {
+export interface KeyedDeletion extends StoreCall {
   /** Only this version. */
   readonly version?: string | undefined;
 }
@@ -141,7 +135,7 @@ export interface KeyedBatches {
    * Tries all, and returns those that may still be there; what is gone already is not among them.
    * REPLICA_UNSUPPORTED where the server knows no such request: from then on, one by one.
    */
-  delete(keys: readonly string[], call: KeyedCall): Promise<readonly KeyFailure[]>;
+  delete(keys: readonly string[], call: StoreCall): Promise<readonly KeyFailure[]>;
 }
 
 export interface KeyFailure extends Pick<FileFailure, 'code'> {

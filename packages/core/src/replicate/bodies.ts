@@ -12,14 +12,21 @@ import { combineCRC64, createKernel, type Kernel } from '../kernel/kernel.ts';
 import { decodeHeader, encodeHeader, HEADER_SIZE_BYTES, lockPgno } from '../ltx/header.ts';
 import { FILE_CHECKSUM_SIZE_BYTES, TRAILER_SIZE_BYTES } from '../ltx/trailer.ts';
 import type { LTXBody, LTXFileRef } from '../replica/client.ts';
+import type { SentRecord } from './admission.ts';
+import type { StagedIncrement } from './backlog.ts';
 import type { SeedSource } from './next.ts';
 
 const CHECKSUM_FLAG = 1n << 63n;
 const PAGE_HEADER_SIZE_BYTES = 6;
 const CHUNK_BYTES = 1024 * 1024;
 
+/** What is noted of a staged file when it is sent. */
+export async function recordOf({ txid, sizeBytes, path }: StagedIncrement): Promise<SentRecord> {
+  return { txid, sizeBytes, checksum: await readChecksum(path) };
+}
+
 /** Last 8 bytes of a staged file, as 16 hex digits. */
-export async function readChecksum(path: string): Promise<string> {
+async function readChecksum(path: string): Promise<string> {
   const handle = await fs.open(path, 'r');
   try {
     const { size } = await handle.stat();

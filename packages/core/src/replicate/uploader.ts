@@ -7,9 +7,9 @@ import { isError } from '../error.ts';
 import type { FencedReplica, FencingState } from '../replica/check-fencing.ts';
 import type { LTXFileRef, ReplicaClient } from '../replica/client.ts';
 import { formatTXID, type TXID } from '../ltx/txid.ts';
-import { admit, type Chain, type FoundTop, type SentRecord } from './admission.ts';
+import { admit, type Chain, type SentRecord } from './admission.ts';
 import type { StagedIncrement } from './backlog.ts';
-import { readChecksum } from './bodies.ts';
+import { recordOf } from './bodies.ts';
 import { Health } from './health.ts';
 import { Holdings } from './holdings.ts';
 import { Lane } from './lane.ts';
@@ -20,6 +20,9 @@ import { sendFile, withFencing } from './sending.ts';
 import type { DestinationState } from './state.ts';
 import type { UploaderContext } from './uploader-context.ts';
 import { Wakeup } from './wakeup.ts';
+
+/** A drain looks at its deadline at least so often. */
+const DRAIN_LOOK_MS = 250;
 
 export class Uploader {
   readonly #context: UploaderContext;
@@ -184,7 +187,8 @@ export class Uploader {
     this.#listed ??= await listDestination(client, signal);
     if (!this.#context.knowsBacklog()) return 'idle';
     const { manifest, top, pageSize } = this.#listed;
-    const staged = await this.#stagedRecord(top);
+    const same = this.#context.backlog.files.find(({ txid }) => txid === top?.txid);
+    const staged = same === undefined ? undefined : await recordOf(same);
     this.#listed = undefined;
     const record = this.#context.record();
     this.#holdings.listed(manifest, pageSize, admit({ manifest, top, record, staged }));
@@ -199,13 +203,6 @@ export class Uploader {
     this.#health.go('listed');
     this.#tell({});
     return 'worked';
-  }
-
-  async #stagedRecord(top: FoundTop | undefined): Promise<SentRecord | undefined> {
-    const file = this.#context.backlog.files.find((staged) => staged.txid === top?.txid);
-    if (file === undefined) return undefined;
-    const checksum = await readChecksum(file.path);
-    return { txid: file.txid, sizeBytes: file.sizeBytes, checksum };
   }
 
   async #sendIncrement(
@@ -302,6 +299,3 @@ export class Uploader {
     this.#snapshots.wake();
   }
 }
-
-/** A drain looks at its deadline at least so often. */
-const DRAIN_LOOK_MS = 250;

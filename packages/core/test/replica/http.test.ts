@@ -34,6 +34,12 @@ describe('a refusal', () => {
     expect(error.cause).toMatchObject({ name: 'AccessDenied', message: 'Access Denied.' });
   });
 
+  test('says no word twice', () => {
+    const [system, message] = ['ECONNREFUSED', 'connect ECONNREFUSED 127.0.0.1:1'];
+    const refused = { ...refusal, code: system, message, status: undefined, requestID: undefined };
+    expect(errorOfRefusal(refused, { ...meaning, hint: '' }).message).toBe(`write x: ${message}`);
+  });
+
   test('of which nothing is known has at least failed', () => {
     const unsaid = {
       ...refusal,

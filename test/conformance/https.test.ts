@@ -1,0 +1,241 @@
+/** The way to a bucket: over TLS whose authority is known or not, and through a company's proxy. */
+
+import { once } from 'node:events';
+import fs from 'node:fs';
+import https from 'node:https';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import tls from 'node:tls';
+import { httpAgent, isError, readBytes, type Destination } from '@sluice/core/backend';
+import {
+  afterAll,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  onTestFinished,
+  test,
+  vi,
+} from 'vitest';
+import { connectAzure } from '../servers/azure-access.ts';
+import { startAzurite, type Azurite } from '../servers/azurite.ts';
+import { makeCertificate, type Certificate } from '../servers/certificate.ts';
+import { startForwardProxy, type ForwardProxy } from '../servers/forward-proxy.ts';
+import { connectGCS } from '../servers/gcs-access.ts';
+import { serviceAccount } from '../servers/gcs/access.ts';
+import { start as startGCS } from '../servers/gcs/index.ts';
+import { connectS3 } from '../servers/s3-access.ts';
+import { rejectionOf } from '../servers/s3-fixture.ts';
+import { start as startS3 } from '../servers/s3/index.ts';
+import { startTLSFront, type TLSFront } from '../servers/tls-front.ts';
+import { describeWith, type Tool } from '../support/require.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+import { bodyOf, pattern, ref } from './context.ts';
+
+type Input = Record<string, unknown>;
+
+/** A server that speaks plain HTTP, and how it is reached at another origin. */
+interface Server {
+  readonly port: number;
+  /** `origin` is "https://name:port", of this server however it is reached. */
+  connect(origin: string, more?: Input): Promise<Destination>;
+  stop(): Promise<void>;
+}
+
+interface Kind {
+  readonly name: string;
+  readonly tools: readonly Tool[];
+  /** A name that is no name of this machine. */
+  readonly host: string;
+  start(): Promise<Server>;
+}
+
+const KINDS: readonly Kind[] = [
+  { name: 's3', tools: [], host: 'store.example.test', start: ofS3 },
+  { name: 'gcs', tools: [], host: 'store.example.test', start: ofGCS },
+  // By a name of a host, Azurite takes its first part for the account.
+  { name: 'azure', tools: ['azurite'], host: 'sluicetest.example.test', start: ofAzure },
+];
+
+async function ofS3(): Promise<Server> {
+  const server = await startS3();
+  return {
+    port: server.port,
+    connect: (endpoint, more) => connectS3({ ...server, endpoint }, more),
+    stop: () => server.stop(),
+  };
+}
+
+async function ofGCS(): Promise<Server> {
+  const { credentials } = serviceAccount('backup', ['roles/storage.objectUser']);
+  const server = await startGCS();
+  return {
+    port: Number(new URL(server.endpoint).port),
+    connect(endpoint, more) {
+      // A token is sent to nobody in the clear.
+      const known = endpoint.startsWith('https:') ? { credentials } : {};
+      return connectGCS({ ...server, endpoint }, { ...known, ...more });
+    },
+    stop: () => server.stop(),
+  };
+}
+
+async function ofAzure(): Promise<Server> {
+  const server: Azurite = await startAzurite();
+  const { port, pathname } = new URL(server.endpoint);
+  return {
+    port: Number(port),
+    connect: (origin, more) => {
+      const endpoint = origin.includes('127.0.0.1') ? `${origin}${pathname}` : origin;
+      return connectAzure({ ...server, endpoint }, more);
+    },
+    stop: () => server.stop(),
+  };
+}
+
+const FILE = ref(0, 1);
+const BYTES = Buffer.from(pattern(5_000, 1));
+
+for (const kind of KINDS) {
+  const { name, tools, host } = kind;
+  describeWith(tools, name, () => {
+    let server: Server;
+    let front: TLSFront;
+    let certificate: Certificate;
+    let proxy: ForwardProxy;
+    let paths = 0;
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-https-'));
+
+    beforeAll(async () => {
+      certificate = makeCertificate(folder, host);
+      server = await kind.start();
+      front = await startTLSFront(server.port, certificate);
+    });
+    afterAll(async () => {
+      await Promise.all([server.stop(), front.stop()]);
+      fs.rmSync(folder, { recursive: true, force: true });
+    });
+    beforeEach(async () => {
+      proxy = await startForwardProxy();
+      onTestFinished(async () => {
+        vi.unstubAllEnvs();
+        await proxy.stop();
+      });
+    });
+
+    const connected: Server['connect'] = async (origin, more) => {
+      const destination = await server.connect(origin, more);
+      onTestFinished(() => destination.close());
+      return destination;
+    };
+    /** That a file goes there and comes back. */
+    const serves = async (destination: Destination): Promise<void> => {
+      const replica = destination.replica(`replica-${(paths += 1)}`);
+      await replica.writeFile(FILE, bodyOf(BYTES));
+      const { body } = await replica.openFile(FILE);
+      expect(await readBytes(body, BYTES.byteLength)).toEqual(BYTES);
+    };
+    const refusal = async (destination: Destination): Promise<Error> =>
+      await rejectionOf(destination.replica('refused').writeFile(FILE, bodyOf(BYTES)));
+
+    test('a certificate that nobody vouches for is not trusted, and what to do is said', async () => {
+      const error = await refusal(await connected(`https://127.0.0.1:${front.port}`));
+      expect(isError(error, 'REPLICA_HOST_UNTRUSTED'), String(error)).toBe(true);
+      expect(error.message).toContain('NODE_EXTRA_CA_CERTS');
+    });
+
+    describe('with an authority that is known', () => {
+      beforeEach(() => {
+        const before = tls.getCACertificates('default');
+        tls.setDefaultCACertificates([...before, fs.readFileSync(certificate.cert, 'utf8')]);
+        onTestFinished(() => tls.setDefaultCACertificates(before));
+      });
+
+      test('files go over TLS', async () => {
+        await serves(await connected(`https://127.0.0.1:${front.port}`));
+      });
+
+      test('files go through a tunnel of the proxy that HTTPS_PROXY names', async () => {
+        vi.stubEnv('HTTPS_PROXY', proxy.url);
+        await serves(await connected(`https://${host}:${front.port}`));
+        // One socket, kept open.
+        expect(proxy.seen).toEqual([`CONNECT ${host}:${front.port}`]);
+      });
+
+      test('this machine is behind no proxy', async () => {
+        vi.stubEnv('HTTPS_PROXY', proxy.url);
+        await serves(await connected(`https://127.0.0.1:${front.port}`));
+        expect(proxy.seen).toEqual([]);
+      });
+    });
+
+    test('files go through the proxy that HTTP_PROXY names', async () => {
+      vi.stubEnv('HTTP_PROXY', proxy.url);
+      await serves(await connected(`http://${host}:${server.port}`));
+      expect(proxy.seen.length).toBeGreaterThanOrEqual(2);
+      for (const request of proxy.seen)
+        expect(request).toContain(` http://${host}:${server.port}/`);
+    });
+
+    test('a host that NO_PROXY names is asked itself', async () => {
+      vi.stubEnv('HTTP_PROXY', proxy.url);
+      vi.stubEnv('NO_PROXY', `other.test,${host}`);
+      const error = await refusal(await connected(`http://${host}:${server.port}`));
+      expect(isError(error, 'REPLICA_UNAVAILABLE'), String(error)).toBe(true);
+      expect(error.message).toContain(host); // it has no address
+      expect(proxy.seen).toEqual([]);
+    });
+
+    test('a proxy that refuses is named', async () => {
+      vi.stubEnv('HTTPS_PROXY', proxy.url);
+      proxy.refuse();
+      const error = await refusal(await connected(`https://${host}:${front.port}`));
+      expect(isError(error, 'REPLICA_UNAVAILABLE'), String(error)).toBe(true);
+      expect(error.message).toContain(proxy.url);
+    });
+
+    test('a proxy that is no URL is refused before anything is sent', async () => {
+      vi.stubEnv('HTTPS_PROXY', 'http://');
+      const error = await rejectionOf(connected(`https://${host}:${front.port}`));
+      expect(isError(error, 'CONFIG_INVALID'), String(error)).toBe(true);
+      expect(error.message).toContain('HTTPS_PROXY');
+    });
+  });
+}
+
+test('skip-verify takes any certificate', async () => {
+  const server = await ofS3();
+  const front = await startTLSFront(server.port, makeCertificate(temporaryFolder('https')));
+  onTestFinished(async () => {
+    await Promise.all([server.stop(), front.stop()]);
+  });
+  const destination = await server.connect(`https://127.0.0.1:${front.port}`, {
+    'skip-verify': true,
+  });
+  onTestFinished(() => destination.close());
+  await destination.replica('db').writeFile(FILE, bodyOf(BYTES));
+  const { body } = await destination.replica('db').openFile(FILE);
+  expect(await readBytes(body, BYTES.byteLength)).toEqual(BYTES);
+});
+
+test('a server that falls silent behind a tunnel is left', async () => {
+  const silent = net.createServer((socket) => void socket.on('error', () => undefined).resume());
+  silent.listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const certificate = makeCertificate(temporaryFolder('https'), 'store.example.test');
+  const front = await startTLSFront((silent.address() as net.AddressInfo).port, certificate);
+  const proxy = await startForwardProxy();
+  vi.stubEnv('HTTPS_PROXY', proxy.url);
+  const agent = httpAgent('https:', { skipVerify: true, silenceMs: 100 });
+  onTestFinished(async () => {
+    vi.unstubAllEnvs();
+    agent.destroy();
+    await Promise.all([front.stop(), proxy.stop()]);
+    silent.close();
+  });
+  const request = https.get(`https://store.example.test:${front.port}/`, { agent });
+  const [error] = (await once(request, 'error')) as [NodeJS.ErrnoException];
+  expect(error.code).toBe('ETIMEDOUT');
+  expect(proxy.seen).toHaveLength(1);
+});
