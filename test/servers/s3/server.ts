@@ -186,7 +186,7 @@ function earlyFault(fault: ActiveFault | undefined): Answer | undefined {
   if (fault?.kind.kind === 'error') {
     fault.act();
     const { status, code, headers } = fault.kind;
-    throw new S3Error({ code, status }, `A fault answers ${code}.`, headers ? { headers } : {});
+    throw new S3Error({ code, status }, 'A fault of the test.', headers ? { headers } : {});
   }
   if (fault?.kind.kind === 'error-in-200') {
     fault.act();
@@ -195,7 +195,7 @@ function earlyFault(fault: ActiveFault | undefined): Answer | undefined {
       status: 200,
       headers: { 'content-type': 'application/xml' },
       body: xmlDocument(
-        `<Error>${element('Code', code)}${element('Message', `A fault answers ${code}.`)}</Error>`,
+        `<Error>${element('Code', code)}${element('Message', 'A fault of the test.')}</Error>`,
       ),
     };
   }
