@@ -16,6 +16,7 @@
 import fs from 'node:fs';
 import Database from 'better-sqlite3';
 import { assert, messageOf, ReplicationError } from '../error.ts';
+import { readFullySync } from '../file-io.ts';
 
 /** SQLite 3.51.3 mended a corruption at the restart of a WAL, and brought `wal_checkpoint(NOOP)`. */
 const SQLITE_VERSION_MIN = [3, 51, 3] as const;
@@ -158,14 +159,7 @@ export class Connections {
 
   /** Bytes of the database file from `position`; fewer at its end. */
   readFile(into: Uint8Array, position: number): number {
-    let length = 0;
-    while (length < into.length) {
-      const rest = into.length - length;
-      const read = fs.readSync(this.#descriptor, into, length, rest, position + length);
-      if (read === 0) break;
-      length += read;
-    }
-    return length;
+    return readFullySync(this.#descriptor, into, position);
   }
 
   fileSizeBytes(): number {
