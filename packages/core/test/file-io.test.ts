@@ -23,30 +23,20 @@ afterEach(async () => {
 
 /** The system handles at most `most` bytes a call. */
 function shorten(most: number): void {
-  const { readSync, writeSync } = fs;
-  vi.spyOn(fs, 'writeSync').mockImplementation(((
-    fd: number,
-    ...args: [Uint8Array, number, number, number]
-  ) => {
-    const [from, offset, length, position] = args;
-    return writeSync(fd, from, offset, Math.min(length, most), position);
-  }) as typeof fs.writeSync);
-  vi.spyOn(fs, 'readSync').mockImplementation(((
-    fd: number,
-    ...args: [Uint8Array, number, number, number]
-  ) => {
-    const [into, offset, length, position] = args;
-    return readSync(fd, into, offset, Math.min(length, most), position);
-  }) as typeof fs.readSync);
-  const { read, write } = handle;
-  vi.spyOn(handle, 'write').mockImplementation(((...args: [Uint8Array, number, number]) => {
-    const [from, offset, length] = args;
-    return write.call(handle, from, offset, Math.min(length, most));
-  }) as typeof handle.write);
-  vi.spyOn(handle, 'read').mockImplementation(((...args: [Uint8Array, number, number, number]) => {
-    const [into, offset, length, position] = args;
-    return read.call(handle, into, offset, Math.min(length, most), position);
-  }) as typeof handle.read);
+  limit(fs, 'readSync', 3, most);
+  limit(fs, 'writeSync', 3, most);
+  limit(handle, 'read', 2, most);
+  limit(handle, 'write', 2, most);
+}
+
+/** The argument at `lengthAt` of this method is at most `most`. */
+function limit(owner: object, name: string, lengthAt: number, most: number): void {
+  const real = Reflect.get(owner, name) as (...args: unknown[]) => unknown;
+  const short = (...args: unknown[]): unknown => {
+    const limited = args.map((arg, at) => (at === lengthAt ? Math.min(arg as number, most) : arg));
+    return Reflect.apply(real, owner, limited);
+  };
+  vi.spyOn(owner as Record<string, typeof short>, name).mockImplementation(short);
 }
 
 test.each([1, 7, 999, 1_000])(
