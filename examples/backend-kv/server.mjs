@@ -47,7 +47,11 @@ function readHead(offset) {
 
 function read(offset, size) {
   const bytes = Buffer.alloc(size);
-  return bytes.subarray(0, readSync(log, bytes, 0, size, offset));
+  let done = 0;
+  for (let count = -1; done < size && count !== 0; done += count) {
+    count = readSync(log, bytes, done, size - done, offset + done);
+  }
+  return bytes.subarray(0, done);
 }
 
 function apply({ method, key, size, time }, offset) {
@@ -57,7 +61,8 @@ function apply({ method, key, size, time }, offset) {
 
 function append(record, bytes) {
   const head = Buffer.from(`${JSON.stringify(record)}\n`);
-  writeSync(log, Buffer.concat([head, bytes]));
+  const whole = Buffer.concat([head, bytes]);
+  for (let done = 0; done < whole.byteLength;) done += writeSync(log, whole, done);
   fsyncSync(log);
   apply(record, end + head.byteLength);
   end += head.byteLength + bytes.byteLength;

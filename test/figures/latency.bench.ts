@@ -1,8 +1,12 @@
-/** From the return of a lone commit to the whole file at a local destination. */
+/**
+ * From the return of a commit to the whole file at a local destination: of lone commits, and of
+ * commits whose pauses are uneven, shorter and longer than a sync interval.
+ */
 
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { decodeHeader, HEADER_SIZE_BYTES, parseFilename } from '@sluice/core/ltx';
 import Database from 'better-sqlite3';
 import {
   inFolder,
@@ -12,13 +16,23 @@ import {
   ReplicatorProcess,
   round,
   type Kind,
+  type Row,
 } from './bench.ts';
 
 const COMMITS = Number(process.env['SLUICE_BENCH_COMMITS'] ?? 60);
-/** Longer than a sync interval: each commit is a lone one. */
-const PAUSE_MS = 1_300;
 
-async function measure(kind: Kind): Promise<number[]> {
+interface Pauses {
+  readonly name: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly bars: readonly [p50: number, p99: number];
+}
+
+/** Longer than a sync interval. */
+const LONE: Pauses = { name: 'lone commit', fromMs: 1_300, toMs: 1_700, bars: [10, 21] };
+const UNEVEN: Pauses = { name: 'uneven commit', fromMs: 200, toMs: 1_800, bars: [20, 120] };
+
+async function measure(kind: Kind, pauses: Pauses): Promise<number[]> {
   return await inFolder(async (folder) => {
     const database = path.join(folder, 'app.db');
     const db = new Database(database);
@@ -28,14 +42,14 @@ async function measure(kind: Kind): Promise<number[]> {
     const replicator = new ReplicatorProcess({ kind, database, folders: [bucket] });
     try {
       await replicator.ready();
-      const level = path.join(bucket, 'ltx', '0');
       const insert = db.prepare('INSERT INTO t VALUES(randomblob(100))');
-      const times: number[] = [];
+      const arrivals = new Arrivals(path.join(bucket, 'ltx', '0'));
       for (let n = 0; n < COMMITS; n++) {
-        await sleep(PAUSE_MS + Math.random() * 400);
-        times.push(await timeOne(level, () => void insert.run()));
+        await sleep(pauses.fromMs + Math.random() * (pauses.toMs - pauses.fromMs));
+        insert.run();
+        arrivals.expect();
       }
-      return times;
+      return await arrivals.times();
     } finally {
       await replicator.stop();
       db.close();
@@ -43,28 +57,70 @@ async function measure(kind: Kind): Promise<number[]> {
   });
 }
 
-async function timeOne(level: string, commit: () => void): Promise<number> {
-  const known = new Set(fs.readdirSync(level));
-  const arrived = Promise.withResolvers<number>();
-  const watcher = fs.watch(level, (_, name) => {
-    if (name !== null && /^[0-9a-f-]+\.ltx$/.test(name) && !known.has(name))
-      arrived.resolve(performance.now());
-  });
-  commit();
-  const committed = performance.now();
-  const at = await arrived.promise;
-  watcher.close();
-  return at - committed;
+interface Commit {
+  /** Of the clock that stamps files. */
+  readonly wallMs: number;
+  readonly at: number;
 }
 
-const ours = await measure('sluice');
-const theirs = LITESTREAM === undefined ? [] : await measure('litestream');
-const rows = ([0.5, 0.99] as const).map((share) => ({
-  what: `lone commit to whole file, p${share * 100}`,
-  unit: 'ms',
-  ours: round(quantile(ours, share)),
-  ...(theirs.length > 0 && { beside: { litestream: round(quantile(theirs, share)) } }),
-  bar: share === 0.5 ? 30 : 100,
-  lowerIsBetter: true,
-}));
-print('latency', rows, `${COMMITS} commits`);
+/** For each commit, when the file that has it was there: the first with a later time in its header. */
+class Arrivals {
+  readonly #level: string;
+  readonly #known: Set<string>;
+  readonly #watcher: fs.FSWatcher;
+  readonly #times: number[] = [];
+  #waiting: Commit[] = [];
+  #allArrived: () => void = () => undefined;
+
+  constructor(level: string) {
+    this.#level = level;
+    this.#known = new Set(fs.readdirSync(level));
+    this.#watcher = fs.watch(level, (_, name) => {
+      if (name !== null) this.#arrived(name);
+    });
+  }
+
+  /** A commit has returned just now. */
+  expect(): void {
+    this.#waiting.push({ wallMs: Date.now(), at: performance.now() });
+  }
+
+  async times(): Promise<number[]> {
+    if (this.#waiting.length > 0) {
+      await new Promise<void>((resolve) => (this.#allArrived = resolve));
+    }
+    this.#watcher.close();
+    return this.#times;
+  }
+
+  #arrived(name: string): void {
+    if (parseFilename(name) === undefined || this.#known.has(name)) return;
+    const at = performance.now();
+    this.#known.add(name);
+    const bytes = fs.readFileSync(path.join(this.#level, name));
+    const { timestampMs } = decodeHeader(bytes.subarray(0, HEADER_SIZE_BYTES));
+    const here = this.#waiting.filter(({ wallMs }) => wallMs <= timestampMs);
+    this.#waiting = this.#waiting.filter(({ wallMs }) => wallMs > timestampMs);
+    this.#times.push(...here.map((commit) => at - commit.at));
+    if (this.#waiting.length === 0) this.#allArrived();
+  }
+}
+
+async function rowsOf(pauses: Pauses): Promise<Row[]> {
+  const ours = await measure('sluice', pauses);
+  const theirs = LITESTREAM === undefined ? [] : await measure('litestream', pauses);
+  return ([0.5, 0.99] as const).map((share, index) => ({
+    what: `${pauses.name} to whole file, p${share * 100}`,
+    unit: 'ms',
+    ours: round(quantile(ours, share)),
+    ...(theirs.length > 0 && { beside: { litestream: round(quantile(theirs, share)) } }),
+    bar: pauses.bars[index] as number,
+    lowerIsBetter: true,
+  }));
+}
+
+const rows = [...(await rowsOf(LONE)), ...(await rowsOf(UNEVEN))];
+const note =
+  `${COMMITS} commits each; lone ones ${LONE.fromMs / 1000} to ${LONE.toMs / 1000} s apart, ` +
+  `uneven ones ${UNEVEN.fromMs / 1000} to ${UNEVEN.toMs / 1000} s; the sync interval is 1 s`;
+print('latency', rows, note);

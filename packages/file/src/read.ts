@@ -3,7 +3,7 @@
 import type { BigIntStats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 
-import type { FolderHandle, LocalFile } from '@sluice/core/backend';
+import { readFully, type FolderHandle, type LocalFile } from '@sluice/core/backend';
 
 /** One read. Large, because each costs a turn through the thread pool; memory is this a stream. */
 const CHUNK_BYTES = 1_048_576;
@@ -50,9 +50,9 @@ async function* readPieces(
   for (let offset = start; offset < end;) {
     // A buffer of its own for each: the reader may hold several, or give them to a worker.
     const chunk = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, end - offset));
-    const { bytesRead } = await handle.read(chunk, 0, chunk.byteLength, offset);
-    if (bytesRead === 0) return;
-    yield chunk.subarray(0, bytesRead);
-    offset += bytesRead;
+    const count = await readFully(handle, chunk, offset);
+    if (count > 0) yield chunk.subarray(0, count);
+    if (count < chunk.byteLength) return;
+    offset += count;
   }
 }

@@ -12,6 +12,7 @@ import {
   readSource,
   ReplicationError,
   temporaryPath,
+  writeFully,
   type FolderPlaceOptions,
   type LTXBody,
 } from '@sluice/core/backend';
@@ -50,18 +51,10 @@ export async function placeFile(path: string, body: LTXBody, options: PlaceOptio
 }
 
 async function writeBody(handle: FileHandle, body: LTXBody, options: PlaceOptions): Promise<void> {
-  for await (const chunk of readSource(body, options.signals)) await writeAll(handle, chunk);
+  for await (const chunk of readSource(body, options.signals)) await writeFully(handle, chunk);
   if (options.times === 'created-at') await handle.utimes(body.createdAt, body.createdAt);
   check(options);
   await handle.sync();
-}
-
-async function writeAll(handle: FileHandle, chunk: Uint8Array): Promise<void> {
-  let offset = 0;
-  while (offset < chunk.byteLength) {
-    const { bytesWritten } = await handle.write(chunk, offset, chunk.byteLength - offset);
-    offset += bytesWritten;
-  }
 }
 
 function check({ signals }: PlaceOptions): void {

@@ -14,8 +14,8 @@ export function announce(config: Config, logger: Logger): void {
     });
   }
   logger.info(
-    'should this disk be lost, so is what a destination does not have yet: a commit after a pause ' +
-      'is sent at once, others at most a sync interval later, plus the time of the upload',
+    'should this disk be lost, so is what a destination does not have yet: a commit is sent at ' +
+      'once, of many in a row some up to a sync interval later, plus the time of the upload',
   );
   logger.info('nothing is deleted at the destinations by this version: history grows');
   for (const note of config.notes) logger.warn(note);

@@ -43,7 +43,7 @@ const COMMON: readonly Key[] = [
   }),
   replica('path', TEXT, '/backup/other', 'where the files of this database lie', BOTH),
   replica('url', TEXT, 's3://bucket/app', 'type, place and settings in one', BOTH),
-  replica('sync-interval', INTERVAL, '500ms', 'at most one file per this time; see below', {
+  replica('sync-interval', INTERVAL, '500ms', 'one file per this time on average; see below', {
     ...BOTH,
     standard: '1s',
   }),

@@ -38,7 +38,8 @@ destinations of its type.`,
     `A destination is called by its \`name\`, else by its type: \`s3\`, then \`s3-2\`, \`s3-3\`. Logs, metrics, \`status\` and \`-replica\` use
 that name.`,
     `One file is made of each change and sent to all destinations of a database, so the shortest \`sync-interval\` of any of them
-counts for all, and so does the shortest \`snapshot-interval\`.`,
+counts for all, and so does the shortest \`snapshot-interval\`. A change is sent at once. Only when ten files were made faster than one per
+\`sync-interval\` do the next changes wait, together, for at most that time.`,
     '### `type: file`',
     `\`path\` is the folder; \`url\` is \`file:///folder\`. Both forms write into it as Litestream does (\`ltx/0\` … \`ltx/9\`).`,
     '### `type: s3`',

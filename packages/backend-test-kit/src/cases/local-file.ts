@@ -1,6 +1,4 @@
-import fs from 'node:fs';
-
-import type { LocalFile, LTXFileRef } from '@sluice/core/backend';
+import { readFully, type LocalFile, type LTXFileRef } from '@sluice/core/backend';
 
 import type { Case } from '../case.ts';
 import type { CaseContext } from '../context.ts';
@@ -19,7 +17,7 @@ export const localFileCases: readonly Case[] = [
       try {
         await write(context.replica, FILE, pattern(90_000, 2));
         const there = new Uint8Array(local.sizeBytes);
-        fs.readSync(local.descriptor, there, 0, there.byteLength, 0);
+        await readFully(local.descriptor, there, 0);
         assertBytes(there, bytes);
       } finally {
         await local.close();

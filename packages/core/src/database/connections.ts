@@ -16,6 +16,8 @@
 import fs from 'node:fs';
 import Database from 'better-sqlite3';
 import { assert, messageOf, ReplicationError } from '../error.ts';
+import { readFullySync } from '../file-io.ts';
+import { explainIndexFailure, toWAL, type JournalMode } from './journal-mode.ts';
 
 /** SQLite 3.51.3 mended a corruption at the restart of a WAL, and brought `wal_checkpoint(NOOP)`. */
 const SQLITE_VERSION_MIN = [3, 51, 3] as const;
@@ -45,11 +47,6 @@ interface Reader {
 export interface ConnectionOptions {
   readonly path: string;
   readonly busyTimeoutMs: number;
-}
-
-export interface JournalMode {
-  /** Whether we had to switch the database to WAL. */
-  readonly switched: boolean;
 }
 
 export class Connections {
@@ -158,14 +155,7 @@ export class Connections {
 
   /** Bytes of the database file from `position`; fewer at its end. */
   readFile(into: Uint8Array, position: number): number {
-    let length = 0;
-    while (length < into.length) {
-      const rest = into.length - length;
-      const read = fs.readSync(this.#descriptor, into, length, rest, position + length);
-      if (read === 0) break;
-      length += read;
-    }
-    return length;
+    return readFullySync(this.#descriptor, into, position);
   }
 
   fileSizeBytes(): number {
@@ -209,18 +199,6 @@ function toReader(connection: Database.Database): Reader {
   };
 }
 
-function toWAL(database: Database.Database, path: string): JournalMode {
-  const before = database.pragma('journal_mode', { simple: true });
-  if (before === 'wal') return { switched: false };
-  const after = database.pragma('journal_mode=wal', { simple: true });
-  if (after === 'wal') return { switched: true };
-  throw new ReplicationError(
-    'DATABASE_NOT_WAL',
-    `switch ${path} from journal mode ${String(before)} to WAL: SQLite answered "${String(after)}"; ` +
-      'close other connections, or set "PRAGMA journal_mode=wal" in the application',
-  );
-}
-
 function assertVersion(database: Database.Database): void {
   const text = database.prepare('SELECT sqlite_version()').pluck().get() as string;
   const version = text.split('.').map(Number);
@@ -258,7 +236,9 @@ function toDatabaseError(error: unknown, path: string): unknown {
     return error;
   }
   const kind = isBusy(error) ? 'DATABASE_BUSY' : 'DATABASE_INVALID';
-  return new ReplicationError(kind, `open ${path}: ${messageOf(error)} (${code})`, {
+  const isIndex = code.startsWith('SQLITE_IOERR_SHM');
+  const where = isIndex ? ` ${explainIndexFailure(error, path)}` : '';
+  return new ReplicationError(kind, `open ${path}: ${messageOf(error)} (${code})${where}`, {
     cause: error,
   });
 }

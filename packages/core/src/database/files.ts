@@ -2,6 +2,7 @@
 
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import { writeFully } from '../file-io.ts';
 
 /** Makes the names in `folder` durable. */
 export async function syncFolder(folder: string): Promise<void> {
@@ -27,13 +28,25 @@ export async function writeDurably(file: string, text: string): Promise<void> {
   const temporary = `${file}.tmp`;
   const handle = await fs.open(temporary, 'w', 0o600);
   try {
-    await handle.writeFile(text);
+    await writeFully(handle, Buffer.from(text));
     await handle.sync();
   } finally {
     await handle.close();
   }
   await fs.rename(temporary, file);
   await syncFolder(path.dirname(file));
+}
+
+/** Replaces `file` by `text`. After a power loss it may hold the old text, the new one, or nothing. */
+export async function replaceText(file: string, text: string): Promise<void> {
+  const temporary = `${file}.new`;
+  const handle = await fs.open(temporary, 'w');
+  try {
+    await writeFully(handle, Buffer.from(text));
+  } finally {
+    await handle.close();
+  }
+  await fs.rename(temporary, file);
 }
 
 /** Text of a small file of ours, or undefined where there is none. */

@@ -4,6 +4,7 @@ import { ReplicationError, assert } from '../error.ts';
 import { toTXID, type TXID } from '../ltx/txid.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { readerOfCurrent } from './current.ts';
+import { afterCut, cutDueInMs, fullBudget, type CutBudget } from './cut-budget.ts';
 import { beginCut, drawLineage } from './cut.ts';
 import type { BeginOrder } from './engine.ts';
 import type { FollowStats } from './events.ts';
@@ -37,7 +38,7 @@ export class Following {
   #publisher: Publisher;
   /** TXID of an image that is announced and not staged yet. */
   #announced: TXID | undefined;
-  #lastCutAt = 0;
+  #budget: CutBudget;
   readonly #loop: LookLoop;
   /** Whether fresh frames go into the tail: not while an image is copied that will hold them all. */
   #collects: 'yes' | 'no';
@@ -54,6 +55,7 @@ export class Following {
     this.#tailBytesMax = context.tailBytesMax ?? TAIL_BYTES_MAX;
     this.#tail = start.kind === 'proved' ? start.tail : new Tail(context.now());
     this.#collects = start.kind === 'proved' ? 'yes' : 'no';
+    this.#budget = fullBudget(options.syncIntervalMs);
     this.#loop = new LookLoop({
       files: [options.path, `${options.path}-wal`],
       pollMs: options.monitorIntervalMs,
@@ -205,7 +207,7 @@ export class Following {
 
   readonly #dueInMs = (): number => {
     if (this.#tail.isEmpty || this.#head === undefined) return Infinity;
-    return this.#lastCutAt + this.#context.options.syncIntervalMs - this.#context.now();
+    return cutDueInMs(this.#budget, performance.now());
   };
 
   readonly #fail = (error: unknown): void => {
@@ -233,9 +235,8 @@ export class Following {
 
   #cutIfDue(): void {
     if (this.#head === undefined || this.#tail.isEmpty || this.#publisher.isCutting) return;
-    const { options, now } = this.#context;
-    const due = now() - this.#lastCutAt >= options.syncIntervalMs;
-    if (due || this.#tail.spilled || this.#tail.sizeBytes >= this.#tailBytesMax / 2) this.#cut();
+    const isDue = cutDueInMs(this.#budget, performance.now()) === 0;
+    if (isDue || this.#tail.spilled || this.#tail.sizeBytes >= this.#tailBytesMax / 2) this.#cut();
   }
 
   #cut(): void {
@@ -253,7 +254,7 @@ export class Following {
     });
     this.#head = { ...this.#head, txid: cut.txid, commit: cut.commit };
     this.#tail = new Tail(now());
-    this.#lastCutAt = now();
+    this.#budget = afterCut(this.#budget, performance.now());
     this.#publisher.cut(cut);
   }
 

@@ -12,6 +12,8 @@
  */
 
 import fs from 'node:fs';
+import { ReplicationError } from '../error.ts';
+import { readFullySync, writeFullySync } from '../file-io.ts';
 import { BATCH_BYTES_MAX, type Kernel, type PageEncoding } from '../kernel/kernel.ts';
 import { LTXEncoder } from '../ltx/encoder.ts';
 import { lockPgno, type LTXHeader } from '../ltx/header.ts';
@@ -75,7 +77,7 @@ export class FuzzyCopy {
       encoding,
       0n,
     );
-    fs.writeSync(this.#descriptor, encoded.bytes, 0, encoded.bytes.length, this.#offset);
+    writeFullySync(this.#descriptor, encoded.bytes, this.#offset);
     this.#batches.push({
       firstPgno: first,
       lastPgno: first + count - 1,
@@ -118,7 +120,12 @@ export class FuzzyCopy {
 
   #readBatch(batch: CopiedBatch): Uint8Array {
     const bytes = Buffer.allocUnsafe(batch.sizeBytes);
-    fs.readSync(this.#descriptor, bytes, 0, batch.sizeBytes, batch.offset);
+    if (readFullySync(this.#descriptor, bytes, batch.offset) < bytes.length) {
+      throw new ReplicationError(
+        'STAGING_FAILED',
+        `read ${this.#options.path}: it has lost bytes at ${batch.offset}; check the volume`,
+      );
+    }
     return bytes;
   }
 

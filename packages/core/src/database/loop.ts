@@ -1,6 +1,6 @@
 /**
  * When a followed database is looked at: at once and then every 10 to 50 ms while something moves,
- * once per safety poll while nothing does. The file watcher is off while the loop runs: it fires
+ * once per safety poll while nothing does. The files are watched when nothing moves: a watcher fires
  * many times in one transaction, and every event costs more than a look.
  */
 
@@ -42,7 +42,7 @@ export class LookLoop {
 
   /** Something may have moved: look at once, and until it has settled. */
   readonly wake = (): void => {
-    if (this.#stopped || this.#settling !== undefined) return;
+    if (this.#stopped || (this.#settling !== undefined && this.#watchers.length === 0)) return;
     this.#unwatch();
     this.#settling = beginSettling(performance.now());
     this.#later(0);
@@ -79,6 +79,7 @@ export class LookLoop {
       atRest: look.atRest,
     });
     if (next !== 'settled') {
+      if (next.isStill && !state.isStill) this.#watch();
       this.#settling = next;
       this.#later(next.delayMs);
       return;
@@ -99,6 +100,7 @@ export class LookLoop {
   }
 
   #watch(): void {
+    this.#unwatch();
     for (const file of this.#context.files) {
       try {
         const watcher = fs.watch(file, { persistent: false }, this.wake);

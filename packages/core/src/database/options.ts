@@ -6,7 +6,7 @@ export interface DatabaseOptions {
   readonly path: string;
   /** Staging folder. Default: `.<name>-sluice` beside the database. */
   readonly metaPath: string;
-  /** At most one L0 file per this time; the first change after a pause is cut at once. */
+  /** One L0 file per this time on average, and a burst of them after a pause (cut-budget.ts). */
   readonly syncIntervalMs: number;
   /** The safety poll of an idle database. */
   readonly monitorIntervalMs: number;

@@ -5,6 +5,8 @@
  */
 
 import fs from 'node:fs';
+import { ReplicationError } from '../error.ts';
+import { readFullySync, writeFullySync } from '../file-io.ts';
 import type { FrameBatch } from '../wal/reader.ts';
 
 export class Overlay {
@@ -56,7 +58,13 @@ export class Overlay {
   read(pgno: number, into: Uint8Array): boolean {
     const slot = this.#slots.get(pgno);
     if (slot === undefined) return false;
-    fs.readSync(this.#descriptor, into, 0, this.#pageSize, slot * this.#pageSize);
+    const page = into.subarray(0, this.#pageSize);
+    if (readFullySync(this.#descriptor, page, slot * this.#pageSize) < page.length) {
+      throw new ReplicationError(
+        'STAGING_FAILED',
+        `read page ${pgno} from ${this.#path}: it has lost bytes; check the volume`,
+      );
+    }
     return true;
   }
 
@@ -71,6 +79,6 @@ export class Overlay {
       slot = this.#slots.size;
       this.#slots.set(pgno, slot);
     }
-    fs.writeSync(this.#descriptor, page, 0, page.length, slot * this.#pageSize);
+    writeFullySync(this.#descriptor, page, slot * this.#pageSize);
   }
 }

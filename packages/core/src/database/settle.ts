@@ -7,12 +7,20 @@ export const SETTLE_MS_MAX = 50;
 /** A checkpoint publishes its progress after its last file event; it had to be slower than this to be missed. */
 export const QUIET_MS = 1_000;
 
+/**
+ * Where nothing has moved for this long, commits come one at a time: the files are watched again, so
+ * that the next one is seen at once. Under constant writing every event would cost more than a look.
+ */
+export const STILL_MS = 100;
+
 export interface SettleState {
   readonly delayMs: number;
   readonly log: number;
   readonly checkpointed: number;
   /** When `log` or `checkpointed` last moved, in ms. */
   readonly movedAt: number;
+  /** Whether nothing has moved for STILL_MS. */
+  readonly isStill: boolean;
 }
 
 export interface SettleInput {
@@ -24,7 +32,7 @@ export interface SettleInput {
 }
 
 export function beginSettling(now: number): SettleState {
-  return { delayMs: SETTLE_MS_MIN, log: -1, checkpointed: -1, movedAt: now };
+  return { delayMs: SETTLE_MS_MIN, log: -1, checkpointed: -1, movedAt: now, isStill: false };
 }
 
 /** The next state, or 'settled': the log is held and its reader at rest, or nothing has moved for QUIET_MS. */
@@ -37,5 +45,6 @@ export function settle(state: SettleState, input: SettleInput): SettleState | 's
     log: input.log,
     checkpointed: input.checkpointed,
     movedAt,
+    isStill: input.held && input.now - movedAt >= STILL_MS,
   };
 }

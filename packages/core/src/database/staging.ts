@@ -13,6 +13,7 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, ReplicationError } from '../error.ts';
+import { writeFully } from '../file-io.ts';
 import { formatFilename, parseFilename } from '../ltx/filename.ts';
 import { formatTXID, parseTXID, toTXID, type TXID } from '../ltx/txid.ts';
 import { makeFolder, readText, syncFolder, writeDurably } from './files.ts';
@@ -110,7 +111,7 @@ export class Staging {
       let size = 0;
       try {
         for await (const chunk of chunks) {
-          await handle.writeFile(chunk);
+          await writeFully(handle, chunk);
           size += chunk.length;
         }
         await handle.sync();

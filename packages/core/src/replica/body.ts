@@ -3,6 +3,7 @@
 import { open, stat } from 'node:fs/promises';
 
 import { ReplicationError } from '../error.ts';
+import { readFully } from '../file-io.ts';
 import type { AbortableOptions, LTXBody, LTXFileRef, ReplicaClient } from './client.ts';
 import { describeFile } from './describe.ts';
 import { readBytes } from './read-bytes.ts';
@@ -43,10 +44,10 @@ async function* readFile(path: string, sizeBytes: number): AsyncGenerator<Uint8A
     let offset = 0;
     while (offset < sizeBytes) {
       const chunk = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, sizeBytes - offset));
-      const { bytesRead } = await file.read(chunk, 0, chunk.byteLength, offset);
-      if (bytesRead === 0) return; // it became shorter: whoever counts will say so
-      offset += bytesRead;
-      yield chunk.subarray(0, bytesRead);
+      const count = await readFully(file, chunk, offset);
+      offset += count;
+      if (count > 0) yield chunk.subarray(0, count);
+      if (count < chunk.byteLength) return; // it became shorter: whoever counts will say so
     }
   } finally {
     await file.close();

@@ -15,6 +15,7 @@ import type { LTXBody, LTXFileRef } from '../replica/client.ts';
 import type { SentRecord } from './admission.ts';
 import type { StagedIncrement } from './backlog.ts';
 import type { SeedSource } from './next.ts';
+import { readStaged } from './read-staged.ts';
 
 const CHECKSUM_FLAG = 1n << 63n;
 const PAGE_HEADER_SIZE_BYTES = 6;
@@ -30,9 +31,8 @@ async function readChecksum(path: string): Promise<string> {
   const handle = await fs.open(path, 'r');
   try {
     const { size } = await handle.stat();
-    const bytes = Buffer.alloc(FILE_CHECKSUM_SIZE_BYTES);
-    await handle.read(bytes, 0, bytes.length, size - FILE_CHECKSUM_SIZE_BYTES);
-    return bytes.toString('hex');
+    const start = size - FILE_CHECKSUM_SIZE_BYTES;
+    return (await readStaged(handle, path, start, FILE_CHECKSUM_SIZE_BYTES)).toString('hex');
   } finally {
     await handle.close();
   }
@@ -54,16 +54,17 @@ export async function bodyAs(
   let head: Uint8Array;
   let tail: Uint8Array;
   try {
-    const start = Buffer.alloc(HEADER_SIZE_BYTES + PAGE_HEADER_SIZE_BYTES);
-    await handle.read(start, 0, start.length, 0);
+    const startBytes = HEADER_SIZE_BYTES + PAGE_HEADER_SIZE_BYTES;
+    const start = await readStaged(handle, source.path, 0, startBytes);
     const own = start.subarray(0, HEADER_SIZE_BYTES);
     const header = decodeHeader(own);
     if (header.minTXID === ref.minTXID && header.maxTXID === ref.maxTXID) {
       return { body: plainBody(source, onBytes), checksum: await readChecksum(source.path) };
     }
     head = encodeHeader({ ...header, minTXID: ref.minTXID, maxTXID: ref.maxTXID });
-    const end = Buffer.alloc(TRAILER_SIZE_BYTES + FILE_CHECKSUM_SIZE_BYTES);
-    await handle.read(end, 0, end.length, source.sizeBytes - end.length);
+    const endBytes = TRAILER_SIZE_BYTES + FILE_CHECKSUM_SIZE_BYTES;
+    const endStart = source.sizeBytes - endBytes;
+    const end = await readStaged(handle, source.path, endStart, endBytes);
     const isBlock = start.readUInt16BE(HEADER_SIZE_BYTES + 4) !== 0; // ltx-format: flag 1 = block
     const hashed = hashedBytesAfterHeader({
       indexBytes: Number(end.readBigUInt64BE(0)),
@@ -138,16 +139,9 @@ async function* readRange(path: string, start: number, end: number): AsyncIterab
   const handle = await fs.open(path, 'r');
   try {
     for (let at = start; at < end;) {
-      const chunk = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, end - at));
-      const { bytesRead } = await handle.read(chunk, 0, chunk.length, at);
-      if (bytesRead === 0) {
-        throw new ReplicationError(
-          'STAGING_FAILED',
-          `read ${path}: it ends at ${at} of ${end} bytes`,
-        );
-      }
-      yield chunk.subarray(0, bytesRead);
-      at += bytesRead;
+      const chunk = await readStaged(handle, path, at, Math.min(CHUNK_BYTES, end - at));
+      yield chunk;
+      at += chunk.length;
     }
   } finally {
     await handle.close();

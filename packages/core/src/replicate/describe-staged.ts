@@ -4,18 +4,16 @@ import fs from 'node:fs/promises';
 import type { StagedFile } from '../database/staging.ts';
 import { decodeHeader, HEADER_SIZE_BYTES, lockPgno } from '../ltx/header.ts';
 import type { StagedIncrement } from './backlog.ts';
+import { readStaged } from './read-staged.ts';
 
 export async function describeStaged(file: StagedFile): Promise<StagedIncrement> {
   const handle = await fs.open(file.path, 'r');
   try {
-    const head = Buffer.alloc(HEADER_SIZE_BYTES);
-    await handle.read(head, 0, head.length, 0);
-    const header = decodeHeader(head);
-    const footer = Buffer.alloc(24);
-    await handle.read(footer, 0, footer.length, file.sizeBytes - footer.length);
-    const indexBytes = Number(footer.readBigUInt64BE(0));
-    const index = Buffer.alloc(Math.min(indexBytes, file.sizeBytes));
-    await handle.read(index, 0, index.length, file.sizeBytes - footer.length - indexBytes);
+    const header = decodeHeader(await readStaged(handle, file.path, 0, HEADER_SIZE_BYTES));
+    const footerAt = file.sizeBytes - 24;
+    const footer = await readStaged(handle, file.path, footerAt, 24);
+    const indexBytes = Math.min(Number(footer.readBigUInt64BE(0)), file.sizeBytes);
+    const index = await readStaged(handle, file.path, footerAt - indexBytes, indexBytes);
     const pages = header.commit - (header.commit >= lockPgno(header.pageSize) ? 1 : 0);
     return {
       txid: file.maxTXID,

@@ -4,9 +4,8 @@
  * Losing it is safe: then an image is taken.
  */
 
-import fs from 'node:fs/promises';
 import path from 'node:path';
-import { readText } from '../database/files.ts';
+import { readText, replaceText } from '../database/files.ts';
 import type { SentRecord } from './admission.ts';
 
 export class SentRecords {
@@ -47,10 +46,8 @@ export class SentRecords {
       key,
       { txid: txid.toString(16).padStart(16, '0'), sizeBytes, checksum },
     ]);
-    const temporary = `${this.#file}.new`;
     // Not fsynced: after a power loss it is old or gone, which is only more careful.
-    await fs.writeFile(temporary, `${JSON.stringify(Object.fromEntries(entries), undefined, 2)}\n`);
-    await fs.rename(temporary, this.#file);
+    await replaceText(this.#file, `${JSON.stringify(Object.fromEntries(entries), undefined, 2)}\n`);
   }
 }
 

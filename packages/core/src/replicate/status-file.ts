@@ -2,6 +2,7 @@
 
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import { replaceText } from '../database/files.ts';
 import type { DatabaseStatus } from './status.ts';
 
 /** Rewritten at most so often. An idle database's file is left alone. */
@@ -41,11 +42,9 @@ export class StatusFile {
   }
 
   async #write(): Promise<void> {
-    const temporary = `${this.#file}.new`;
     try {
       await fs.mkdir(path.dirname(this.#file), { recursive: true });
-      await fs.writeFile(temporary, `${JSON.stringify(this.#status(), undefined, 2)}\n`);
-      await fs.rename(temporary, this.#file);
+      await replaceText(this.#file, `${JSON.stringify(this.#status(), undefined, 2)}\n`);
     } catch (error) {
       this.#onError(error);
     }

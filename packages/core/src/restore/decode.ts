@@ -3,7 +3,7 @@
 import { ReplicationError } from '../error.ts';
 import { createKernel, type Kernel } from '../kernel/kernel.ts';
 import type { Piece } from './messages.ts';
-import { writeFully } from './writing.ts';
+import { writePages } from './writing.ts';
 
 export class PieceDecoder {
   readonly #kernel: Kernel = createKernel();
@@ -58,7 +58,7 @@ export class PieceDecoder {
           if (targets[next] !== target + (next - first) || pgnos[next] !== targets[next]) break;
         }
         const bytes = pages.subarray(first * pageSize, next * pageSize);
-        writeFully(this.#descriptor, bytes, (target - 1) * pageSize);
+        writePages(this.#descriptor, bytes, (target - 1) * pageSize);
       }
       first = next;
     }

@@ -5,9 +5,8 @@
  *   header (100 bytes) | page frames | six zero bytes | index, its length | trailer (16 bytes)
  */
 
-import fs from 'node:fs';
-import { promisify } from 'node:util';
 import { ReplicationError } from '../error.ts';
+import { readFully } from '../file-io.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { decodeHeader, HEADER_SIZE_BYTES, type LTXHeader } from '../ltx/header.ts';
 import { PAGE_HEADER_SIZE_BYTES } from '../ltx/page-frame.ts';
@@ -17,7 +16,6 @@ import type { LocalFile, LTXFileInfo } from '../replica/client.ts';
 import { readPageMap, type PageMap } from './page-map.ts';
 import type { HashedPart } from './file-checksum.ts';
 
-const read = promisify(fs.read);
 /** Length of the index, and the trailer. */
 const END_BYTES = 8 + TRAILER_SIZE_BYTES;
 
@@ -66,12 +64,7 @@ export async function readLocalFile(
 
 async function readAt(descriptor: number, start: number, length: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(length);
-  for (let at = 0; at < length;) {
-    const { bytesRead } = await read(descriptor, bytes, at, length - at, start + at);
-    if (bytesRead === 0) {
-      throw new ReplicationError('LTX_TRUNCATED', `the file is cut off: it ends at ${start + at}`);
-    }
-    at += bytesRead;
-  }
-  return bytes;
+  const count = await readFully(descriptor, bytes, start);
+  if (count === length) return bytes;
+  throw new ReplicationError('LTX_TRUNCATED', `the file is cut off: it ends at ${start + count}`);
 }

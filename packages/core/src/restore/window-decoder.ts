@@ -3,8 +3,8 @@
  * its pages in one go. Runs in a thread, which reads files by their descriptors.
  */
 
-import fs from 'node:fs';
 import { messageOf, ReplicationError } from '../error.ts';
+import { readFullySync } from '../file-io.ts';
 import { createKernel, type DecodedPages, type Kernel } from '../kernel/kernel.ts';
 import { lockPgno } from '../ltx/header.ts';
 import { PAGE_FLAG_BLOCK, PAGE_HEADER_SIZE_BYTES } from '../ltx/page-frame.ts';
@@ -13,7 +13,7 @@ import { BLOCK_START_BYTES } from './frame-walk.ts';
 import { missingPage } from './missing-page.ts';
 import { PageSet } from './page-set.ts';
 import type { Slice, Window } from './windows.ts';
-import { writeFully } from './writing.ts';
+import { writePages } from './writing.ts';
 
 export interface WindowSetting {
   /** Of the output file. */
@@ -74,7 +74,7 @@ export class WindowDecoder {
     let filled = 0;
     for (let at = slice.start; at < slice.end || filled > 0;) {
       const wanted = Math.min(input.length - filled, slice.end - at);
-      readFully(descriptor, input.subarray(filled, filled + wanted), at);
+      readWhole(descriptor, input.subarray(filled, filled + wanted), at);
       at += wanted;
       filled += wanted;
       let used = 0;
@@ -133,7 +133,7 @@ export class WindowDecoder {
     }
     if (last < firstPgno) return;
     const bytes = this.#pages.subarray(0, (last - firstPgno + 1) * pageSize);
-    writeFully(output, bytes, (firstPgno - 1) * pageSize);
+    writePages(output, bytes, (firstPgno - 1) * pageSize);
   }
 }
 
@@ -158,15 +158,11 @@ function hashedBytesOf(bytes: Uint8Array, sizes: Uint32Array, pageSize: number):
   return hashed;
 }
 
-function readFully(descriptor: number, target: Uint8Array, position: number): void {
-  for (let at = 0; at < target.length;) {
-    const count = fs.readSync(descriptor, target, at, target.length - at, position + at);
-    if (count === 0) {
-      const where = `it ends at byte ${position + at}`;
-      throw new ReplicationError('LTX_TRUNCATED', `the file is cut off: ${where}`);
-    }
-    at += count;
-  }
+function readWhole(descriptor: number, target: Uint8Array, position: number): void {
+  const count = readFullySync(descriptor, target, position);
+  if (count === target.length) return;
+  const where = `it ends at byte ${position + count}`;
+  throw new ReplicationError('LTX_TRUNCATED', `the file is cut off: ${where}`);
 }
 
 function otherFrames(): ReplicationError {

@@ -6,6 +6,7 @@
  */
 
 import fs from 'node:fs';
+import { readFullySync } from '../file-io.ts';
 import { BATCH_BYTES_MAX, type Kernel, type WALChecksumState } from '../kernel/kernel.ts';
 import { decodeFrameHeader, type FrameHeader } from './frame.ts';
 import {
@@ -48,7 +49,7 @@ export class WALReader {
   readHeader(): WALHeader | undefined {
     const fd = this.#open();
     if (fd === undefined) return undefined;
-    const length = fs.readSync(fd, this.#headerBytes, 0, WAL_HEADER_SIZE_BYTES, 0);
+    const length = readFullySync(fd, this.#headerBytes, 0);
     if (length < WAL_HEADER_SIZE_BYTES) return undefined;
     return decodeWALHeader(this.#headerBytes, this.#kernel);
   }
@@ -58,7 +59,7 @@ export class WALReader {
     const fd = this.#open();
     if (fd === undefined || number < 1) return undefined;
     const bytes = new Uint8Array(FRAME_HEADER_SIZE_BYTES);
-    const length = fs.readSync(fd, bytes, 0, bytes.length, frameOffset(number, header.pageSize));
+    const length = readFullySync(fd, bytes, frameOffset(number, header.pageSize));
     return decodeFrameHeader(bytes.subarray(0, length));
   }
 
@@ -67,7 +68,7 @@ export class WALReader {
     const fd = this.#open();
     if (fd === undefined) return false;
     const offset = frameOffset(number, header.pageSize) + FRAME_HEADER_SIZE_BYTES;
-    return fs.readSync(fd, into, 0, header.pageSize, offset) === header.pageSize;
+    return readFullySync(fd, into.subarray(0, header.pageSize), offset) === header.pageSize;
   }
 
   /**
@@ -124,7 +125,7 @@ export class WALReader {
     const wanted = count * frameSize;
     if (this.#buffer.length < wanted) this.#buffer = new Uint8Array(wanted);
     const bytes = this.#buffer.subarray(0, wanted);
-    const length = readFully(fd, bytes, frameOffset(first, header.pageSize));
+    const length = readFullySync(fd, bytes, frameOffset(first, header.pageSize));
     const whole = bytes.subarray(0, length - (length % frameSize));
     const scan = this.#kernel.scanFrames(
       whole,
@@ -160,15 +161,4 @@ export class WALReader {
     }
     return this.#fd;
   }
-}
-
-/** Reads until `into` is full or the file ends; gives how many bytes there were. */
-function readFully(fd: number, into: Uint8Array, position: number): number {
-  let length = 0;
-  while (length < into.length) {
-    const read = fs.readSync(fd, into, length, into.length - length, position + length);
-    if (read === 0) break;
-    length += read;
-  }
-  return length;
 }
