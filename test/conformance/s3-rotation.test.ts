@@ -150,8 +150,8 @@ test('a web identity is exchanged again, with the token that its file holds by t
   expect(keysOf()).toEqual([FIRST.accessKeyId, SECOND.accessKeyId]);
 });
 
-test('a file of credentials is read again when it has others', async () => {
-  const { rotate } = await startRotating();
+/** A file of credentials that nobody has configured but the SDK, with the first session in it. */
+function credentialsFile(): { put: (session: Session) => void } {
   const file = path.join(temporaryFolder('aws'), 'credentials');
   const put = ({ accessKeyId, secretAccessKey, sessionToken }: Session): void => {
     const lines = [
@@ -164,10 +164,31 @@ test('a file of credentials is read again when it has others', async () => {
   };
   put(FIRST);
   stubEnvironment({ AWS_SHARED_CREDENTIALS_FILE: file });
+  return { put };
+}
+
+test('a file of credentials is read again when it has others', async () => {
+  const { rotate } = await startRotating();
+  const { put } = credentialsFile();
   const replica = await replicaOfSDK();
   await write(replica, 1);
   put(SECOND);
   rotate();
   await write(replica, 2);
   expect(keysOf()).toEqual([FIRST.accessKeyId, SECOND.accessKeyId]);
+});
+
+test('a file of credentials is read again though the wall clock was set back', async () => {
+  await s3.restart({ credentials: [FIRST, SECOND] });
+  const { put } = credentialsFile();
+  vi.useFakeTimers({ toFake: ['Date', 'performance'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const replica = await replicaOfSDK();
+  await write(replica, 1);
+  put(SECOND);
+  vi.advanceTimersByTime(10 * 60_000);
+  vi.setSystemTime(Date.now() - DAY_MS);
+  await expect(write(replica, 2)).rejects.toThrow(/clock is \d+ minutes behind/); // and is allowed for now
+  await write(replica, 2);
+  expect(keysOf()).toEqual([FIRST, SECOND, SECOND].map(({ accessKeyId }) => accessKeyId));
 });

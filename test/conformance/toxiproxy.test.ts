@@ -221,6 +221,7 @@ async function play(
     silenceMs: network === 'slow' ? PATIENCE_MS : SILENCE_MS,
     clock: {
       now: () => Date.now(),
+      monotonic: () => performance.now(),
       after(ms, ring) {
         const timer = setTimeout(ring, ms === SILENCE_MS ? silenceMs : ms);
         return () => clearTimeout(timer);

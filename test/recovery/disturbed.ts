@@ -8,6 +8,7 @@ import { onTestFinished } from 'vitest';
 import { Engine } from '../../packages/core/src/database/engine.ts';
 import type { EngineEvent } from '../../packages/core/src/database/events.ts';
 import type { StagedFile } from '../../packages/core/src/database/staging.ts';
+import { systemClock } from '../../packages/core/src/clock.ts';
 import { createKernel } from '../../packages/core/src/kernel/kernel.ts';
 import type { Random } from '../../packages/core/test/support/random.ts';
 import { App } from './app.ts';
@@ -43,7 +44,7 @@ export class Disturbed {
     this.#engine = new Engine({
       options: completeOptions({ path: this.app.path, syncIntervalMs: 5, pageEncoding }),
       kernel: createKernel(),
-      now: Date.now,
+      clock: systemClock,
       emit: this.#hear,
     });
     onTestFinished(() => this.#engine.close());

@@ -17,6 +17,8 @@ export interface SidecarArguments {
     readonly folder: string;
     readonly fault?: Fault;
   }[];
+  /** Of its process, beside those of the test. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** It kills itself once it has written so many files to that destination. */
   readonly cut?: { readonly name: string; readonly files: number };
 }
@@ -36,7 +38,8 @@ export class Sidecar {
 
   constructor(options: SidecarArguments) {
     const file = path.join(import.meta.dirname, 'sidecar-host.ts');
-    const child = fork(file, [JSON.stringify(options)]);
+    const env = { ...process.env, ...options.environment };
+    const child = fork(file, [JSON.stringify(options)], { env });
     this.#child = child;
     this.#exited = once(child, 'exit').then(() => (this.#hasExited = true));
     child.on('message', (reply: SidecarReply) => {

@@ -13,7 +13,7 @@ type Fields = Readonly<Record<string, unknown>>;
 type Write = (message: string, fields?: Fields) => void;
 
 /** Lines that carry `failures` are of tries that are repeated; `target` and `code` tell which. */
-export function calm(logger: Logger, now: () => number = Date.now): Logger {
+export function calm(logger: Logger, now: () => number = () => performance.now()): Logger {
   const saidAt = new Map<string, number>();
   const unlessRepeated =
     (write: Write): Write =>

@@ -20,7 +20,7 @@ export class ProgressLine implements Disposable {
   #beganAt = 0;
   #isDrawn = false;
 
-  constructor(head: string, stream: Terminal, now: () => number = Date.now) {
+  constructor(head: string, stream: Terminal, now: () => number = () => performance.now()) {
     this.#head = head;
     this.#stream = stream;
     this.#now = now;

@@ -18,7 +18,7 @@ export class ProgressBar {
   constructor(
     what: string,
     stream: NodeJS.WritableStream & { readonly isTTY?: boolean | undefined },
-    now: () => number = Date.now,
+    now: () => number = () => performance.now(),
   ) {
     this.#what = what;
     this.#stream = stream;

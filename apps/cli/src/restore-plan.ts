@@ -26,6 +26,7 @@ export function printPlan(
       replica: destination.name,
       min_txid: files[0]?.min_txid,
       max_txid: txid,
+      doubt: plan.doubt,
       files,
     });
     return;
@@ -35,4 +36,5 @@ export function printPlan(
     `would restore ${output} from ${destination.name} (${destination.target}) as of TXID ${txid}, ` +
       `reading ${files.length} files, ${formatBytes(plan.sizeBytes)}:\n${lines.join('\n')}\n`,
   );
+  if (plan.doubt !== undefined) shell.stdout.write(`${plan.doubt}\n`);
 }

@@ -107,6 +107,7 @@ export async function restoreFromBest(
           code,
         });
       }
+      if (report.doubt !== undefined) logger.warn(`${destination.name}: ${report.doubt}`);
       return { from: destination, report };
     } catch (error) {
       options.signal?.throwIfAborted();

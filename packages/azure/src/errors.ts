@@ -37,7 +37,7 @@ function readAnswer(error: unknown): Refusal {
     message: firstLine(system.message),
     status: typeof said.statusCode === 'number' ? said.statusCode : undefined,
     requestID: header('x-ms-request-id'),
-    retryAfterMs: readRetryAfter(header('retry-after')),
+    retryAfterMs: readRetryAfter(header('retry-after'), header('date')),
   };
 }
 

@@ -155,7 +155,7 @@ export class Bucket {
     if (statuses.includes(status)) return { status, headers, stream };
     const body = await readText(stream, cut);
     throw refusalToError(
-      { status, body, retryAfter: headers.get('retry-after'), about },
+      { status, body, retryAfter: headers.get('retry-after'), date: headers.get('date'), about },
       call.what,
     );
   }

@@ -19,6 +19,8 @@ export interface Refusal {
   /** JSON, or plain text where bytes were asked for. */
   readonly body: string;
   readonly retryAfter?: string | null | undefined;
+  /** The server's time. */
+  readonly date?: string | null | undefined;
   /** What a 404 means, unless the answer says that it is the bucket. */
   readonly about: 'bucket' | 'object' | 'session';
 }
@@ -29,7 +31,7 @@ export function refusalToError(refusal: Refusal, what: string): ReplicationError
   const { reason, message } = readBody(refusal.body);
   const code = classify(refusal, reason, message);
   const said = reason === '' && message === '' ? 'refused' : message;
-  const retryAfterMs = readRetryAfter(refusal.retryAfter);
+  const retryAfterMs = readRetryAfter(refusal.retryAfter, refusal.date);
   return errorOfRefusal(
     { code: reason, message: said, status, requestID: undefined, retryAfterMs },
     { what, code, hint: hintFor(code), filler: '' },

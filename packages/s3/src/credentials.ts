@@ -22,6 +22,25 @@ export function findCredentials(clientOf: () => S3Client): () => Promise<Found> 
     const { config } = clientOf();
     const init = { ...config, parentClientConfig: config, ignoreCache: true };
     const found: Found = await config.credentialDefaultProvider(init)();
-    return { expiration: new Date(Date.now() + LIFETIME_MS), ...found };
+    const lifetimeMs =
+      found.expiration === undefined ? LIFETIME_MS : found.expiration.getTime() - Date.now();
+    return { ...found, expiration: new EndOfLife(lifetimeMs) };
   };
+}
+
+/**
+ * A date that comes by the wall clock or after its lifetime, whichever is first. The SDK compares it
+ * with the wall clock alone, and would keep old keys for as long as that clock was set back.
+ */
+class EndOfLife extends Date {
+  readonly #endsAt: number;
+
+  constructor(lifetimeMs: number) {
+    super(Date.now() + lifetimeMs);
+    this.#endsAt = performance.now() + lifetimeMs;
+  }
+
+  override getTime(): number {
+    return Math.min(super.getTime(), Date.now() + this.#endsAt - performance.now());
+  }
 }

@@ -61,7 +61,7 @@ function readAnswer(error: unknown): Answer {
     status,
     requestID: said.$metadata?.requestId,
     region: headers['x-amz-bucket-region'] ?? textOf(said.Region),
-    retryAfterMs: readRetryAfter(headers['retry-after']),
+    retryAfterMs: readRetryAfter(headers['retry-after'], headers['date']),
     skewMs: readSkew(said),
   };
 }

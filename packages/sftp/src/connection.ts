@@ -109,12 +109,12 @@ export class Connection {
   async #connect(): Promise<Connected> {
     if (this.#closed) throw new SSHError('REPLICA_CLOSED', `${this.name} was closed`);
     const refusal = this.#refusal;
-    if (refusal !== undefined && Date.now() < refusal.untilMs) throw refusal.error;
+    if (refusal !== undefined && performance.now() < refusal.untilMs) throw refusal.error;
     this.#connected ??= this.#open().catch((error: unknown) => {
       this.#connected = undefined;
       const failure = toSSHError(error, 'greeting');
       if (failure.code !== 'REPLICA_UNAVAILABLE') {
-        this.#refusal = { error: failure, untilMs: Date.now() + REFUSED_MS };
+        this.#refusal = { error: failure, untilMs: performance.now() + REFUSED_MS };
       }
       throw failure;
     });

@@ -52,7 +52,7 @@ async function serverNow(
       channel.close(handle),
       channel.unlink(probe),
     ]);
-    connection.clockOffsetMs = modifiedMs - Date.now();
+    connection.clockOffsetMs = modifiedMs - performance.now();
   }
-  return Date.now() + connection.clockOffsetMs;
+  return Math.round(performance.now() + connection.clockOffsetMs);
 }

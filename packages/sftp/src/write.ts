@@ -102,10 +102,10 @@ async function finish(
 ): Promise<number> {
   const written = channel.fstat(handle);
   const learnt = written.then(({ modifiedMs }) => {
-    connection.clockOffsetMs ??= modifiedMs - Date.now();
+    connection.clockOffsetMs ??= modifiedMs - performance.now();
   });
   if (connection.clockOffsetMs === undefined) await learnt;
-  const nowMs = Date.now() + (connection.clockOffsetMs ?? 0);
+  const nowMs = Math.round(performance.now() + (connection.clockOffsetMs ?? 0));
   await Promise.all([
     ...options.pieces,
     learnt,

@@ -121,6 +121,7 @@ function tell(
       files_read: of.filesRead,
       bytes_read: of.bytesRead,
       avoided: of.avoided,
+      doubt: of.doubt,
     },
   );
 }

@@ -19,7 +19,7 @@ export interface Cut {
   readonly pageSize: number;
   readonly commit: number;
   readonly timestampMs: number;
-  /** When the first of its frames was read. */
+  /** When the first of its frames was read, by the monotonic clock. */
   readonly since: number;
   readonly tail: Tail;
   readonly grown: ReadonlyMap<number, Uint8Array>;
@@ -32,7 +32,8 @@ export interface CutInput {
   readonly pageSize: number;
   /** Database size in pages after the TXID before this one. */
   readonly commitBefore: number;
-  readonly now: number;
+  /** For the header: in ms since 1970. */
+  readonly timestampMs: number;
   readonly place: LogPlace;
   readonly lineage: bigint;
   readonly readCurrent: ReadCurrent;
@@ -52,7 +53,7 @@ export function beginCut(tail: Tail, input: CutInput): Cut {
     txid: input.txid,
     pageSize: input.pageSize,
     commit: tail.commit,
-    timestampMs: input.now,
+    timestampMs: input.timestampMs,
     since: tail.since,
     tail,
     grown,

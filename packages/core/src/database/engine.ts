@@ -7,6 +7,7 @@
  */
 
 import fs from 'node:fs';
+import type { Clock } from '../clock.ts';
 import { isError, messageOf } from '../error.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { EngineEvent, FollowStats } from './events.ts';
@@ -23,8 +24,7 @@ export interface EngineContext {
   readonly options: DatabaseOptions;
   readonly kernel: Kernel;
   readonly emit: (event: EngineEvent) => void;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
+  readonly clock: Clock;
   /** Default TAIL_BYTES_MAX. */
   readonly tailBytesMax?: number | undefined;
 }
@@ -105,7 +105,7 @@ export class Engine {
   }
 
   async #open(): Promise<void> {
-    const { options, emit, now, kernel } = this.#context;
+    const { options, emit, clock, kernel } = this.#context;
     const absent = whyAbsent(options.path);
     if (absent !== undefined) {
       if (this.#said !== absent) emit({ kind: 'waiting', why: absent });
@@ -119,7 +119,7 @@ export class Engine {
       const staged = await this.#staging.open();
       this.#newest = staged.at(-1);
       const position = await this.#staging.readPosition();
-      database = openDatabase({ options, kernel, position, newest: this.#newest, now: now() });
+      database = openDatabase({ options, kernel, position, newest: this.#newest, clock });
       this.#follow(database, staged);
     } catch (error) {
       database?.connections.close();

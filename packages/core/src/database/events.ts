@@ -10,7 +10,7 @@ export interface StagedEvent {
   readonly pageSize: number;
   readonly commit: number;
   readonly timestampMs: number;
-  /** When the first of its frames was read from the log, in ms since 1970. */
+  /** When the first of its frames was read from the log, by the monotonic clock. */
   readonly since: number;
 }
 

@@ -13,6 +13,7 @@ import { Imager, type ImagerContext } from './imager.ts';
 import type { Imaging } from './imaging.ts';
 import { LookLoop, type Look } from './loop.ts';
 import { Publisher } from './publisher.ts';
+import { nextStamp } from './stamps.ts';
 import { Tail, TAIL_BYTES_MAX } from './tail.ts';
 import type { FrameBatch } from '../wal/reader.ts';
 
@@ -53,12 +54,13 @@ export class Following {
     const { database, options } = context;
     const { start } = database;
     this.#tailBytesMax = context.tailBytesMax ?? TAIL_BYTES_MAX;
-    this.#tail = start.kind === 'proved' ? start.tail : new Tail(context.now());
+    this.#tail = start.kind === 'proved' ? start.tail : new Tail(context.clock);
     this.#collects = start.kind === 'proved' ? 'yes' : 'no';
     this.#budget = fullBudget(options.syncIntervalMs);
     this.#loop = new LookLoop({
       files: [options.path, `${options.path}-wal`],
       pollMs: options.monitorIntervalMs,
+      clock: context.clock,
       look: this.#look,
       check: this.#check,
       dueInMs: this.#dueInMs,
@@ -75,7 +77,7 @@ export class Following {
       },
       take: this.#take,
       mayMove: () => !this.#isPinned,
-      now: () => performance.now(),
+      now: () => context.clock.monotonic(),
       onOverrun: (tookMs) => {
         const message = `the write barrier took ${Math.round(tookMs)} ms`;
         context.emit({ kind: 'notice', level: 'warn', message });
@@ -110,7 +112,7 @@ export class Following {
       const before = this.#head;
       this.#head = undefined;
       this.#collects = 'no';
-      this.#tail = new Tail(this.#context.now());
+      this.#tail = new Tail(this.#context.clock);
       const imaging = await this.#imager.copy('image');
       if (imaging === undefined) return;
       const txid = toTXID(max(order.floor, before?.txid, this.#context.newestStaged) + 1n);
@@ -207,7 +209,7 @@ export class Following {
 
   readonly #dueInMs = (): number => {
     if (this.#tail.isEmpty || this.#head === undefined) return Infinity;
-    return cutDueInMs(this.#budget, performance.now());
+    return cutDueInMs(this.#budget, this.#context.clock.monotonic());
   };
 
   readonly #fail = (error: unknown): void => {
@@ -217,9 +219,8 @@ export class Following {
     this.#context.onFailure(error);
   };
 
-  /** Times of files never run backwards, whatever the clock does. */
   #stamp(): number {
-    this.#stampedAt = Math.max(this.#stampedAt, this.#context.now());
+    this.#stampedAt = nextStamp(this.#stampedAt, this.#context.clock.now());
     return this.#stampedAt;
   }
 
@@ -235,26 +236,26 @@ export class Following {
 
   #cutIfDue(): void {
     if (this.#head === undefined || this.#tail.isEmpty || this.#publisher.isCutting) return;
-    const isDue = cutDueInMs(this.#budget, performance.now()) === 0;
+    const isDue = cutDueInMs(this.#budget, this.#context.clock.monotonic()) === 0;
     if (isDue || this.#tail.spilled || this.#tail.sizeBytes >= this.#tailBytesMax / 2) this.#cut();
   }
 
   #cut(): void {
-    const { database, now } = this.#context;
+    const { database, clock } = this.#context;
     assert(this.#head !== undefined, 'files are cut only after begin');
     const { connections, wal, follower } = database;
     const cut = beginCut(this.#tail, {
       txid: toTXID(this.#head.txid + 1n),
       pageSize: connections.pageSize,
       commitBefore: this.#head.commit,
-      now: this.#stamp(),
+      timestampMs: this.#stamp(),
       place: follower.place,
       lineage: this.#head.lineage,
       readCurrent: readerOfCurrent(connections, wal, follower.place),
     });
     this.#head = { ...this.#head, txid: cut.txid, commit: cut.commit };
-    this.#tail = new Tail(now());
-    this.#budget = afterCut(this.#budget, performance.now());
+    this.#tail = new Tail(clock);
+    this.#budget = afterCut(this.#budget, this.#context.clock.monotonic());
     this.#publisher.cut(cut);
   }
 

@@ -104,10 +104,11 @@ export class Imager {
   /** Writes a frozen image to a temporary file. */
   async write(imaging: Imaging, rest: ReadPage, identity: FileIdentity): Promise<WrittenImage> {
     const { maxTXID: txid, minTXID, pageSize, commit, timestampMs } = identity;
+    const since = this.#context.clock.monotonic();
     const name = minTXID === txid ? 'image' : 'snapshot';
     const temporary = this.#context.staging.temporary(`${name}-${txid}`);
     const sizeBytes = await imaging.write(temporary, headerOf(identity), rest);
-    return { txid, temporary, sizeBytes, pageSize, commit, timestampMs };
+    return { txid, temporary, sizeBytes, pageSize, commit, timestampMs, since };
   }
 
   async #checkRoom(): Promise<void> {

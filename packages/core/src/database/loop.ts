@@ -5,6 +5,7 @@
  */
 
 import fs from 'node:fs';
+import type { Clock } from '../clock.ts';
 import { beginSettling, settle, type SettleState } from './settle.ts';
 
 export interface Look {
@@ -21,6 +22,7 @@ export interface LoopContext {
   /** Files whose events wake the loop. One that is missing is left to the poll. */
   readonly files: readonly string[];
   readonly pollMs: number;
+  readonly clock: Clock;
   readonly look: () => Look;
   /** Called at each safety poll: throws where the files are no longer those that were opened. */
   readonly check: () => void;
@@ -44,7 +46,7 @@ export class LookLoop {
   readonly wake = (): void => {
     if (this.#stopped || (this.#settling !== undefined && this.#watchers.length === 0)) return;
     this.#unwatch();
-    this.#settling = beginSettling(performance.now());
+    this.#settling = beginSettling(this.#context.clock.monotonic());
     this.#later(0);
   };
 
@@ -72,7 +74,7 @@ export class LookLoop {
   #settle(state: SettleState): void {
     const look = this.#context.look();
     const next = settle(state, {
-      now: performance.now(),
+      now: this.#context.clock.monotonic(),
       log: look.log,
       checkpointed: look.checkpointed,
       held: look.quiet,

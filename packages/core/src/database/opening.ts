@@ -1,5 +1,6 @@
 /** How a database is opened: connections, the place in its log, and what is proved about it. */
 
+import type { Clock } from '../clock.ts';
 import { assert } from '../error.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { isSameLog } from '../wal/header.ts';
@@ -27,7 +28,7 @@ export interface OpeningInput {
   readonly kernel: Kernel;
   readonly position: Position | undefined;
   readonly newest: StagedFile | undefined;
-  readonly now: number;
+  readonly clock: Clock;
 }
 
 /** Opens connections, of which a reader has begun, and looks for the proof (a) to (c) of continuity. */
@@ -72,7 +73,7 @@ function prove(
   });
   if (!continuity.proved) return continuity.why;
   assert(position !== undefined && header !== undefined, 'a proof has a position and a header');
-  const tail = new Tail(input.now);
+  const tail = new Tail(input.clock);
   let place: LogPlace = { header, frame: position.frame, checksum: position.checksum };
   for (const batch of wal.readFrames(header, position.frame + 1, log, position.checksum)) {
     tail.add(batch);

@@ -31,6 +31,8 @@ export interface WrittenImage {
   readonly pageSize: number;
   readonly commit: number;
   readonly timestampMs: number;
+  /** When the state that it holds was read, by the monotonic clock. */
+  readonly since: number;
 }
 
 export class Publisher {
@@ -71,14 +73,13 @@ export class Publisher {
   image(image: WrittenImage, place: LogPlace, lineage: bigint): void {
     this.#enqueue(async () => {
       const { staging, emit } = this.#context;
-      const { txid, pageSize, commit, timestampMs } = image;
+      const { txid, pageSize, commit, timestampMs, since } = image;
       if (this.#newestTXID < txid) {
         await staging.writePosition(toPosition(txid, pageSize, commit, place, lineage));
         this.#newestTXID = txid;
       }
       const file = await staging.publish(image.temporary, 0, txid, txid, image.sizeBytes);
       await staging.imageIsWhole();
-      const since = timestampMs;
       emit({ kind: 'staged', file, content: 'image', pageSize, commit, timestampMs, since });
     });
   }
@@ -86,9 +87,8 @@ export class Publisher {
   snapshot(image: WrittenImage): void {
     this.#enqueue(async () => {
       const { staging, emit } = this.#context;
-      const { txid, pageSize, commit, timestampMs } = image;
+      const { txid, pageSize, commit, timestampMs, since } = image;
       const file = await staging.publish(image.temporary, 9, toTXID(1), txid, image.sizeBytes);
-      const since = timestampMs;
       emit({ kind: 'staged', file, content: 'snapshot', pageSize, commit, timestampMs, since });
     });
   }

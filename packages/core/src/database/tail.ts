@@ -6,6 +6,7 @@
  * straight from the WAL.
  */
 
+import type { Clock } from '../clock.ts';
 import { assert } from '../error.ts';
 import type { FrameBatch } from '../wal/reader.ts';
 import { giveBack, pagesPerSlab, takeSlab } from './slabs.ts';
@@ -20,15 +21,20 @@ export class Tail {
   /** Where a page is: its slot in memory, or less than 0, the negated number of its frame. */
   readonly #places: Map<number, number> = new Map();
   readonly #slabs: Uint8Array[] = [];
-  /** When the first of its frames was read, in ms since 1970. */
-  readonly since: number;
+  readonly #clock: Pick<Clock, 'monotonic'>;
+  #since: number | undefined;
   #pageSize = 0;
   #slots = 0;
   #commit = 0;
   #spilled = false;
 
-  constructor(now: number) {
-    this.since = now;
+  constructor(clock: Pick<Clock, 'monotonic'>) {
+    this.#clock = clock;
+  }
+
+  /** When the first of its frames was read, by the monotonic clock. */
+  get since(): number {
+    return this.#since ?? this.#clock.monotonic();
   }
 
   /** Database size in pages after the last commit held; 0 while there is none. */
@@ -61,6 +67,7 @@ export class Tail {
 
   /** Takes committed frames, in the order of the log. */
   add(batch: FrameBatch, bytesMax: number = TAIL_BYTES_MAX): void {
+    this.#since ??= this.#clock.monotonic();
     for (let index = 0; index < batch.count; index++) {
       this.#put(batch, index, bytesMax);
       const commit = batch.commits[index] ?? 0;

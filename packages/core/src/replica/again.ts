@@ -2,7 +2,7 @@
 
 import { ReplicationError } from '../error.ts';
 import { Attempts, type RetryPolicy } from './attempts.ts';
-import { reasonOf, type Clock } from './clock.ts';
+import { reasonOf, type TimerClock } from './clock.ts';
 import { linkSignals } from './link-signals.ts';
 
 /** Runs `call` until it succeeds or is not worth another attempt. */
@@ -60,7 +60,7 @@ const CLEAN_UP_MS_MAX = 900;
 export async function abortable<T>(
   work: Promise<T>,
   signal: AbortSignal,
-  clock: Clock,
+  clock: TimerClock,
 ): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   let cancel = (): void => undefined;

@@ -11,7 +11,7 @@
  */
 
 import { isError, type ReplicationError } from '../error.ts';
-import { sleep, systemClock, type Clock } from './clock.ts';
+import { sleep, systemTimers, type TimerClock } from './clock.ts';
 import { CALLS_MAX, Limiter } from './limit.ts';
 
 /** Together about 4 s: an outage beyond that is the engine's to wait for, in the open. */
@@ -45,7 +45,7 @@ export interface RetryPolicy {
   readonly silenceMs: number;
   /** For attempts at once. Waiting for one counts as neither a stall nor silence. */
   readonly slots: Limiter;
-  readonly clock: Clock;
+  readonly clock: TimerClock;
   /** 0 to 1, as Math.random. */
   readonly random: () => number;
   /** Told before each wait, so that nothing is retried in silence. */
@@ -58,7 +58,7 @@ export function retryPolicy(options: Partial<RetryPolicy> = {}): RetryPolicy {
     stallMs: STALL_MS_MAX,
     silenceMs: SILENCE_MS_MAX,
     slots: new Limiter(CALLS_MAX),
-    clock: systemClock,
+    clock: systemTimers,
     random: Math.random,
     onRetry: () => undefined,
     ...options,

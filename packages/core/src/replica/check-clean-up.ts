@@ -5,7 +5,7 @@ import { judgeDeletion, NOTHING_WRITTEN } from './check-judge.ts';
 import type { ProbeObjects } from './check-objects.ts';
 import { notJudged, type FeatureReport } from './check-report.ts';
 import type { CheckSite } from './check-site.ts';
-import { sleep, type Clock } from './clock.ts';
+import { sleep, type TimerClock } from './clock.ts';
 
 /** Removing is given up after so long: whoever waits for an aborted check waits for this too. */
 const CLEAN_UP_MS_MAX = 15_000;
@@ -19,7 +19,7 @@ export interface CleanUp {
   readonly destination: Destination;
   /** That go with the files, where a destination has such; the innermost first. */
   readonly folders: readonly string[];
-  readonly clock: Clock;
+  readonly clock: TimerClock;
 }
 
 export interface CleanedUp {

@@ -27,7 +27,7 @@ import {
   type FeatureReport,
 } from './check-report.ts';
 import { CheckSite, sitePath } from './check-site.ts';
-import { systemClock, type Clock } from './clock.ts';
+import { systemTimers, type TimerClock } from './clock.ts';
 import type { Layout } from './layout.ts';
 
 const RANDOM_BYTES = 6;
@@ -56,7 +56,7 @@ export interface CheckOptions {
   readonly onFeature?: ((report: FeatureReport) => void) | undefined;
   /** Told what is being done, as it begins and as bytes move. */
   readonly onProgress?: ((progress: CheckProgress) => void) | undefined;
-  readonly clock?: Clock | undefined;
+  readonly clock?: TimerClock | undefined;
   readonly random?: ((count: number) => Uint8Array) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -64,7 +64,7 @@ export interface CheckOptions {
 /** Rejects only with the signal's reason. Takes two whole parts up and down, and three parts up. */
 export async function checkDestination(options: CheckOptions): Promise<CheckReport> {
   const { destination, path, onFeature, signal, connect } = options;
-  const { partBytes = PART_BYTES_DEFAULT, clock = systemClock, random = randomBytes } = options;
+  const { partBytes = PART_BYTES_DEFAULT, clock = systemTimers, random = randomBytes } = options;
   const moving = new Moving(options.onProgress);
   const nonce = Buffer.from(random(RANDOM_BYTES)).toString('hex');
   const bytes = new ProbeBytes(random(NOISE_BYTES), new Date(clock.now()), moving.onBytes);

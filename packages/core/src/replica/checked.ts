@@ -15,7 +15,7 @@ import { assert, ReplicationError } from '../error.ts';
 import { abortable } from './again.ts';
 import type { Capabilities } from './backend.ts';
 import type { LTXBody, LTXFileInfo, LTXFileRef, ReplicaClient } from './client.ts';
-import type { Clock } from './clock.ts';
+import type { TimerClock } from './clock.ts';
 import { describeFile, describeRange } from './describe.ts';
 import { LEVEL_MAX } from './layout.ts';
 import { linkSignals } from './link-signals.ts';
@@ -29,7 +29,7 @@ export interface CheckOptions {
   /** The replica's, for messages: "s3://bucket/db". */
   readonly name: string;
   readonly capabilities: Capabilities;
-  readonly clock: Clock;
+  readonly clock: TimerClock;
   /** Aborts when the destination closes, with REPLICA_CLOSED. */
   readonly closing: AbortSignal;
 }

@@ -1,14 +1,14 @@
-/** Time as an argument: what waits takes a clock, so that tests need not wait. */
+/** Clocks with timers: what waits takes one, so that tests need not wait. */
 
-export interface Clock {
-  /** Milliseconds since 1970. */
-  now(): number;
+import { systemClock, type Clock } from '../clock.ts';
+
+export interface TimerClock extends Clock {
   /** Rings once, `ms` from now. Returns what cancels it. */
   after(ms: number, ring: () => void): () => void;
 }
 
-export const systemClock: Clock = {
-  now: () => Date.now(),
+export const systemTimers: TimerClock = {
+  ...systemClock,
   after(ms, ring) {
     const timer = setTimeout(ring, ms);
     return () => clearTimeout(timer);
@@ -16,7 +16,7 @@ export const systemClock: Clock = {
 };
 
 /** Resolves after `ms`, or rejects with the signal's reason as soon as it aborts. */
-export async function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+export async function sleep(clock: TimerClock, ms: number, signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const onAbort = (): void => reject(reasonOf(signal));
@@ -31,7 +31,7 @@ export async function sleep(clock: Clock, ms: number, signal?: AbortSignal): Pro
 }
 
 export interface Bounds {
-  readonly clock: Clock;
+  readonly clock: TimerClock;
   readonly ms: number;
   readonly signal?: AbortSignal | undefined;
   /** What to reject with when the time is over. */

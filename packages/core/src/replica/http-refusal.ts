@@ -73,10 +73,18 @@ export function codeOfStatus(status: number | undefined): ErrorCode {
   }
 }
 
-/** In ms, of the header Retry-After: seconds, or a date. Undefined where it says nothing. */
-export function readRetryAfter(header: string | null | undefined): number | undefined {
+/**
+ * In ms, of the header Retry-After: seconds, or a date, which counts from the header Date of the same
+ * answer: our own clock may be wrong. Undefined where it says nothing.
+ */
+export function readRetryAfter(
+  header: string | null | undefined,
+  date: string | null | undefined,
+): number | undefined {
   if (header === undefined || header === null) return undefined;
-  const ms = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - Date.now();
+  const ms = /^\d+$/.test(header)
+    ? Number(header) * 1_000
+    : Date.parse(header) - Date.parse(date ?? '');
   return ms > 0 ? ms : undefined;
 }
 

@@ -20,7 +20,7 @@ import type {
   ReplicaClient,
   WriteOptions,
 } from './client.ts';
-import { systemClock } from './clock.ts';
+import { systemTimers } from './clock.ts';
 import { describeFile, describeReplica } from './describe.ts';
 import { allLevelsPrefix, keyOf, levelPrefix, parseKey, type Layout } from './layout.ts';
 import { untilAborted } from './until-aborted.ts';
@@ -67,7 +67,7 @@ export function storeDestination(store: ObjectStore): Destination {
   const closing = new AbortController();
   setMaxListeners(0, closing.signal); // one for each call in flight
   const capabilities: Capabilities = sizeMax === undefined ? {} : { sizeMax };
-  const checks = { name, capabilities, clock: systemClock, closing: closing.signal };
+  const checks = { name, capabilities, clock: systemTimers, closing: closing.signal };
   return {
     name,
     capabilities,

@@ -3,14 +3,14 @@
 import { assert, isError, ReplicationError } from '../error.ts';
 import { abortable } from './again.ts';
 import type { ByteRange } from './client.ts';
-import type { Clock } from './clock.ts';
+import type { TimerClock } from './clock.ts';
 import { linkSignals, type LinkedSignal } from './link-signals.ts';
 import { named } from './named.ts';
 import type { ReadAt } from './resume.ts';
 import { discard, endOf, type Stream } from './stream.ts';
 
 export interface OpenChecks {
-  readonly clock: Clock;
+  readonly clock: TimerClock;
   readonly closing: AbortSignal;
 }
 

@@ -1,7 +1,7 @@
 /** What reads of files and of named objects have in common. */
 
 import type { ByteRange } from './client.ts';
-import { inTime, type Clock } from './clock.ts';
+import { inTime, type TimerClock } from './clock.ts';
 
 /** An opened file or object. */
 export interface Stream {
@@ -14,7 +14,7 @@ export interface Stream {
 const RELEASE_MS_MAX = 1_000;
 
 /** Ends a stream that is not wanted to its end, so that it frees its connection. */
-export async function release(iterator: AsyncIterator<unknown>, clock: Clock): Promise<void> {
+export async function release(iterator: AsyncIterator<unknown>, clock: TimerClock): Promise<void> {
   if (iterator.return === undefined) return;
   const late = (): Error => new Error('the stream did not end when told to');
   try {
@@ -26,7 +26,7 @@ export async function release(iterator: AsyncIterator<unknown>, clock: Clock): P
 }
 
 /** Frees a body that nobody has begun to read. */
-export async function discard(body: AsyncIterable<unknown>, clock: Clock): Promise<void> {
+export async function discard(body: AsyncIterable<unknown>, clock: TimerClock): Promise<void> {
   const iterator = body[Symbol.asyncIterator]();
   const late = (): Error => new Error('the stream did not begin');
   try {

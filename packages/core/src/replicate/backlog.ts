@@ -10,7 +10,7 @@ export interface StagedIncrement {
   /** 0 where it is not known (a file of an earlier run). */
   readonly pageSize: number;
   readonly timestampMs: number;
-  /** When the oldest commit in it was seen, in ms since 1970. */
+  /** When the oldest commit in it was seen, by the monotonic clock. */
   readonly since: number;
 }
 

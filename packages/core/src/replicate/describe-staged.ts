@@ -1,12 +1,13 @@
 /** What a staged file of an earlier run is: read from its header and its page index. */
 
 import fs from 'node:fs/promises';
+import type { Clock } from '../clock.ts';
 import type { StagedFile } from '../database/staging.ts';
 import { decodeHeader, HEADER_SIZE_BYTES, lockPgno } from '../ltx/header.ts';
 import type { StagedIncrement } from './backlog.ts';
 import { readStaged } from './read-staged.ts';
 
-export async function describeStaged(file: StagedFile): Promise<StagedIncrement> {
+export async function describeStaged(file: StagedFile, clock: Clock): Promise<StagedIncrement> {
   const handle = await fs.open(file.path, 'r');
   try {
     const header = decodeHeader(await readStaged(handle, file.path, 0, HEADER_SIZE_BYTES));
@@ -22,7 +23,7 @@ export async function describeStaged(file: StagedFile): Promise<StagedIncrement>
       content: countEntries(index) === pages ? 'image' : 'increment',
       pageSize: header.pageSize,
       timestampMs: header.timestampMs,
-      since: header.timestampMs,
+      since: clock.monotonic() - Math.max(0, clock.now() - header.timestampMs),
     };
   } finally {
     await handle.close();

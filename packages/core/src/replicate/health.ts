@@ -1,16 +1,18 @@
 /** How it goes with one destination: its state, what was sent, and since when nothing has moved. */
 
+import type { Clock } from '../clock.ts';
 import { isError, messageOf, type ErrorCode } from '../error.ts';
 import { transition, type DestinationEvent, type DestinationState } from './state.ts';
 
 export interface LastError {
   readonly code: ErrorCode;
   readonly message: string;
+  /** In ms since 1970. */
   readonly atMs: number;
 }
 
 export class Health {
-  readonly #now: () => number;
+  readonly #clock: Clock;
   #state: DestinationState = 'listing';
   #bytesSent = 0;
   #lastSuccessMs: number | undefined;
@@ -19,9 +21,9 @@ export class Health {
   /** The first failure since the last progress. */
   #failingSince: number | undefined;
 
-  constructor(now: () => number) {
-    this.#now = now;
-    this.#progressedAt = now();
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#progressedAt = clock.monotonic();
   }
 
   get state(): DestinationState {
@@ -32,6 +34,7 @@ export class Health {
     return this.#bytesSent;
   }
 
+  /** In ms since 1970. */
   get lastSuccessMs(): number | undefined {
     return this.#lastSuccessMs;
   }
@@ -46,13 +49,13 @@ export class Health {
 
   /** Bytes are moving, or a try begins. */
   progressed(): void {
-    this.#progressedAt = this.#now();
+    this.#progressedAt = this.#clock.monotonic();
   }
 
   succeeded(): void {
     this.progressed();
     this.#failingSince = undefined;
-    this.#lastSuccessMs = this.#now();
+    this.#lastSuccessMs = this.#clock.now();
   }
 
   sent(sizeBytes: number): void {
@@ -61,15 +64,15 @@ export class Health {
 
   failed(error: unknown): LastError {
     const code = isError(error) ? error.code : 'REPLICA_UNKNOWN';
-    this.#lastError = { code, message: messageOf(error), atMs: this.#now() };
-    this.#failingSince ??= this.#now();
+    this.#lastError = { code, message: messageOf(error), atMs: this.#clock.now() };
+    this.#failingSince ??= this.#clock.monotonic();
     return this.#lastError;
   }
 
   /** Somebody begins to wait: what failed before counts from now on. */
   patienceBegins(): void {
     this.progressed();
-    if (this.#failingSince !== undefined) this.#failingSince = this.#now();
+    if (this.#failingSince !== undefined) this.#failingSince = this.#clock.monotonic();
   }
 
   /**
@@ -77,7 +80,7 @@ export class Health {
    * failure, or a try that is under way has moved no byte for HANG_MS_MAX.
    */
   isHopeless(timeoutMs: number, doing: 'trying' | 'waiting'): boolean {
-    const now = this.#now();
+    const now = this.#clock.monotonic();
     if (this.#failingSince !== undefined && now - this.#failingSince >= timeoutMs) return true;
     return doing === 'trying' && now - this.#progressedAt >= Math.max(timeoutMs, HANG_MS_MAX);
   }

@@ -1,5 +1,6 @@
 /** What is asked of the engine beyond following: images that a destination needs, snapshots that are due. */
 
+import type { Clock } from '../clock.ts';
 import type { Logger } from '../replica/backend.ts';
 import type { NextStep } from './next.ts';
 import type { EngineLink } from './pool.ts';
@@ -17,7 +18,7 @@ export interface ImageOrdersContext {
   readonly stagedSnapshot: () => bigint;
   readonly onImage: () => void;
   readonly snapshotIntervalMs: number;
-  readonly now: () => number;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -52,7 +53,7 @@ export class ImageOrders {
   /** Asks for the periodic snapshot where it is due, and looks again when it will be. */
   consider(): void {
     clearTimeout(this.#timer);
-    const { head, now, snapshotIntervalMs: intervalMs, stagedSnapshot, state } = this.#context;
+    const { head, snapshotIntervalMs: intervalMs, stagedSnapshot, state } = this.#context;
     if (this.#asked !== 'nothing' || state() !== 'following') return;
     // Whoever fails gets the newest one when it answers again, and keeps no other from theirs.
     const answering = this.#context.uploaders().filter((uploader) => uploader.state !== 'failing');
@@ -61,7 +62,7 @@ export class ImageOrders {
     const newest = current.map((uploader) => uploader.newestSnapshot);
     const pending = stagedSnapshot();
     if (newest.some((snapshot) => (snapshot?.txid ?? 0n) < pending)) return; // one is on its way
-    const due = snapshotDueInMs({ now: now(), intervalMs, head: head(), newest });
+    const due = snapshotDueInMs({ intervalMs, head: head(), newest });
     if (due === 0) this.#askSnapshot('it is due');
     else if (due !== Infinity) {
       this.#timer = setTimeout(() => this.consider(), Math.min(due, TIMER_MS_MAX));

@@ -5,6 +5,7 @@
  * SQLite in the same process would lose its locks (hazards E-1).
  */
 
+import { systemClock, type Clock } from '../clock.ts';
 import { DATABASE_DEFAULTS, type DatabaseOptions } from '../database/options.ts';
 import { assert, ReplicationError } from '../error.ts';
 import type { FollowStats } from '../database/events.ts';
@@ -25,7 +26,7 @@ export interface ReplicateOptions {
   readonly onProgress?: (database: string, doneBytes: number, totalBytes: number) => void;
   /** A thread died of a broken invariant: close, and end the process. */
   readonly onCrash: (error: Error) => void;
-  readonly now?: () => number;
+  readonly clock?: Clock;
   readonly random?: () => number;
 }
 
@@ -59,7 +60,7 @@ export function completeOptions(
 }
 
 export async function replicate(options: ReplicateOptions): Promise<Replicator> {
-  const { databases, logger, now = Date.now, random = Math.random } = options;
+  const { databases, logger, clock = systemClock, random = Math.random } = options;
   const pool = new WorkerPool(databases.length, options.onCrash);
   const replications = databases.map((database) => {
     assert(database.targets.length > 0, 'a database has a destination');
@@ -68,7 +69,7 @@ export async function replicate(options: ReplicateOptions): Promise<Replicator> 
       targets: database.targets,
       watch: (watched, listen) => pool.watch(watched, listen),
       logger,
-      now,
+      clock,
       random,
       onProgress: ({ doneBytes, totalBytes }) =>
         options.onProgress?.(database.options.path, doneBytes, totalBytes),

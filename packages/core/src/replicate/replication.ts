@@ -3,6 +3,7 @@
  * the uploaders, asks for images, frees what every destination has.
  */
 
+import type { Clock } from '../clock.ts';
 import { isError, messageOf } from '../error.ts';
 import type { EngineEvent, FollowStats, OpenedEvent, StagedEvent } from '../database/events.ts';
 import type { DatabaseOptions } from '../database/options.ts';
@@ -29,7 +30,7 @@ export interface ReplicationContext {
   readonly targets: readonly ReplicaTarget[];
   readonly watch: (options: DatabaseOptions, listen: (event: EngineEvent) => void) => EngineLink;
   readonly logger: Logger;
-  readonly now: () => number;
+  readonly clock: Clock;
   readonly random: () => number;
   readonly onProgress: (progress: { doneBytes: number; totalBytes: number }) => void;
 }
@@ -71,10 +72,14 @@ export class Replication {
       stagedSnapshot: () => this.#staged.snapshot?.txid ?? 0n,
       onImage: () => this.#go('imaging'),
       snapshotIntervalMs: context.options.snapshotIntervalMs,
-      now: context.now,
+      clock: context.clock,
       logger,
     });
-    this.#statusFile = new StatusFile(metaPath, () => this.status(), this.#report);
+    this.#statusFile = new StatusFile(metaPath, {
+      status: () => this.status(),
+      clock: context.clock,
+      onError: this.#report,
+    });
     this.#uploaders = context.targets.map((target) => this.#toUploader(target));
   }
 
@@ -91,12 +96,12 @@ export class Replication {
   }
 
   status(): DatabaseStatus {
-    const { now, options, targets } = this.#context;
-    const input = { backlog: this.#staged.backlog, now: now() };
+    const { clock, options, targets } = this.#context;
+    const input = { backlog: this.#staged.backlog, monotonicMs: clock.monotonic() };
     return {
       path: options.path,
       state: this.#state,
-      at: new Date(now()).toISOString(),
+      at: new Date(clock.now()).toISOString(),
       pid: process.pid,
       txid: this.#head === 0n ? undefined : formatTXID(this.#head),
       pageSize: this.#opened?.pageSize,
@@ -153,12 +158,13 @@ export class Replication {
   }
 
   async #syncWhenBegun(timeoutMs: number): Promise<bigint | undefined> {
-    const { now } = this.#context;
+    const { clock } = this.#context;
     let failingSince: number | undefined;
     while (!this.#begun) {
       if (this.#state === 'waiting') return undefined;
-      failingSince = this.#state === 'failing' ? (failingSince ?? now()) : undefined;
-      const left = failingSince === undefined ? Infinity : failingSince + timeoutMs - now();
+      failingSince = this.#state === 'failing' ? (failingSince ?? clock.monotonic()) : undefined;
+      const left =
+        failingSince === undefined ? Infinity : failingSince + timeoutMs - clock.monotonic();
       if (left <= 0) return undefined;
       await this.#changed.next(left === Infinity ? undefined : left);
     }
@@ -166,7 +172,7 @@ export class Replication {
   }
 
   #toUploader(target: ReplicaTarget): Uploader {
-    const { logger, now, random } = this.#context;
+    const { logger, clock, random } = this.#context;
     const key = target.target; // it may get another name, and is the same
     return new Uploader({
       name: target.name,
@@ -187,7 +193,7 @@ export class Replication {
         if (this.#begun) this.#staged.free(this.#uploaders);
         this.#images.consider();
       },
-      now,
+      clock,
       random,
       logger,
     });
@@ -237,7 +243,9 @@ export class Replication {
     this.#error = undefined;
     this.#images.answered();
     if (event.switchedToWAL === 'yes') logger.info(`${this.path} was switched to WAL mode`);
-    this.#staged.reset(await Promise.all(event.staged.map((file) => describeStaged(file))));
+    this.#staged.reset(
+      await Promise.all(event.staged.map((file) => describeStaged(file, this.#context.clock))),
+    );
     this.#head = this.#staged.backlog.newest?.txid ?? 0n;
     for (const uploader of this.#uploaders) uploader.wake();
     await this.#hear();
@@ -259,9 +267,9 @@ export class Replication {
 
   /** Waits until every destination has been listed, or has failed to be, or HEAR_MS_MAX. */
   async #hear(): Promise<void> {
-    const deadline = this.#context.now() + HEAR_MS_MAX;
+    const deadline = this.#context.clock.monotonic() + HEAR_MS_MAX;
     for (;;) {
-      const left = deadline - this.#context.now();
+      const left = deadline - this.#context.clock.monotonic();
       if (left <= 0 || this.#closed || this.#uploaders.every(({ isHeardOf }) => isHeardOf)) return;
       await this.#changed.next(left);
     }
@@ -290,7 +298,7 @@ export class Replication {
   }
 
   #toStatusError(code: string, message: string): StatusError {
-    return { code, message, at: new Date(this.#context.now()).toISOString() };
+    return { code, message, at: new Date(this.#context.clock.now()).toISOString() };
   }
 
   readonly #report = (error: unknown): void => {

@@ -2,30 +2,35 @@
 
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import type { Clock } from '../clock.ts';
 import { replaceText } from '../database/files.ts';
 import type { DatabaseStatus } from './status.ts';
 
 /** Rewritten at most so often. An idle database's file is left alone. */
 const WRITE_EVERY_MS = 1_000;
 
+export interface StatusFileContext {
+  readonly status: () => DatabaseStatus;
+  readonly clock: Clock;
+  readonly onError: (error: unknown) => void;
+}
+
 export class StatusFile {
   readonly #file: string;
-  readonly #status: () => DatabaseStatus;
-  readonly #onError: (error: unknown) => void;
+  readonly #context: StatusFileContext;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
-  #writtenAt = 0;
+  #writtenAt = -Infinity;
 
-  constructor(folder: string, status: () => DatabaseStatus, onError: (error: unknown) => void) {
+  constructor(folder: string, context: StatusFileContext) {
     this.#file = path.join(folder, 'status.json');
-    this.#status = status;
-    this.#onError = onError;
+    this.#context = context;
   }
 
   /** Something has changed: the file will tell. */
   touch(): void {
     if (this.#timer !== undefined) return;
-    const wait = Math.max(0, this.#writtenAt + WRITE_EVERY_MS - Date.now());
+    const wait = Math.max(0, this.#writtenAt + WRITE_EVERY_MS - this.#context.clock.monotonic());
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       void this.write();
@@ -36,7 +41,7 @@ export class StatusFile {
   async write(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#writtenAt = Date.now();
+    this.#writtenAt = this.#context.clock.monotonic();
     this.#writing = this.#writing.then(() => this.#write());
     await this.#writing;
   }
@@ -44,9 +49,9 @@ export class StatusFile {
   async #write(): Promise<void> {
     try {
       await fs.mkdir(path.dirname(this.#file), { recursive: true });
-      await replaceText(this.#file, `${JSON.stringify(this.#status(), undefined, 2)}\n`);
+      await replaceText(this.#file, `${JSON.stringify(this.#context.status(), undefined, 2)}\n`);
     } catch (error) {
-      this.#onError(error);
+      this.#context.onError(error);
     }
   }
 }

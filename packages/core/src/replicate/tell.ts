@@ -7,7 +7,8 @@ import type { Uploader } from './uploader.ts';
 
 export interface TellInput {
   readonly backlog: Backlog;
-  readonly now: number;
+  /** Now, by the monotonic clock. */
+  readonly monotonicMs: number;
 }
 
 export function toDestinationStatus(
@@ -24,7 +25,8 @@ export function toDestinationStatus(
     target: uploader.target,
     state: uploader.state,
     txid: replicatedTXID === undefined ? undefined : formatTXID(replicatedTXID),
-    lagSeconds: pending.since === undefined ? 0 : Math.max(0, input.now - pending.since) / 1000,
+    lagSeconds:
+      pending.since === undefined ? 0 : Math.max(0, input.monotonicMs - pending.since) / 1000,
     pendingFiles: pending.count,
     pendingBytes: pending.sizeBytes,
     fencing: uploader.fencing,

@@ -1,5 +1,6 @@
 /** What an uploader is given: its destination, what is staged, and whom it tells. */
 
+import type { Clock } from '../clock.ts';
 import type { Logger } from '../replica/backend.ts';
 import type { SentRecord } from './admission.ts';
 import type { Backlog, StagedSnapshot } from './backlog.ts';
@@ -25,7 +26,7 @@ export interface UploaderContext {
   readonly onNeed: (need: NextStep & { kind: 'needs-snapshot' | 'needs-image' }) => void;
   /** Something changed that others may look at: position, state, what is recorded as sent. */
   readonly onChange: (change: { sent?: SentRecord }) => void;
-  readonly now: () => number;
+  readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
 }

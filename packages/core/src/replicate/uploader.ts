@@ -16,6 +16,7 @@ import { Lane } from './lane.ts';
 import { listDestination, type ListedDestination } from './listing.ts';
 import { SNAPSHOT_LEVEL } from './manifest.ts';
 import { isStaged, nextStep, type NextStep, type Seed, type SeedSource } from './next.ts';
+import { SnapshotAge, type AgedSnapshot } from './snapshot-age.ts';
 import { sendFile, withFencing } from './sending.ts';
 import type { DestinationState } from './state.ts';
 import type { UploaderContext } from './uploader-context.ts';
@@ -34,13 +35,15 @@ export class Uploader {
   /** What was listed, until it is decided whose it is. */
   #listed: ListedDestination | undefined;
   readonly #health: Health;
+  readonly #snapshotAge: SnapshotAge;
   /** Steps that are under way: asking or sending, not waiting. */
   #trying = 0;
   #listedOrFailed = false;
 
   constructor(context: UploaderContext) {
     this.#context = context;
-    this.#health = new Health(context.now);
+    this.#health = new Health(context.clock);
+    this.#snapshotAge = new SnapshotAge(context.clock);
     const lane = (step: (signal: AbortSignal) => Promise<'worked' | 'idle'>): Lane =>
       new Lane({
         step,
@@ -100,8 +103,9 @@ export class Uploader {
     return this.#holdings.releasableTXID;
   }
 
-  get newestSnapshot(): { txid: bigint; modifiedAtMs: number } | undefined {
-    return this.#holdings.newestSnapshot;
+  get newestSnapshot(): AgedSnapshot | undefined {
+    const { newestSnapshot } = this.#holdings;
+    return newestSnapshot === undefined ? undefined : this.#snapshotAge.of(newestSnapshot);
   }
 
   /** undefined until it has been opened. */
@@ -260,6 +264,7 @@ export class Uploader {
     }
     const { info, sent } = result;
     this.#holdings.wrote(info);
+    this.#snapshotAge.wrote(info);
     this.#health.sent(sent.sizeBytes);
     this.#succeed();
     this.#tell(ref.level === 0 ? { sent } : {});

@@ -1,6 +1,7 @@
 /** A thread that watches databases: SQLite calls, WAL reading and encoding happen here. */
 
 import { parentPort } from 'node:worker_threads';
+import { systemClock } from '../clock.ts';
 import { Engine } from '../database/engine.ts';
 import { assert, messageOf } from '../error.ts';
 import { createKernel } from '../kernel/kernel.ts';
@@ -36,7 +37,7 @@ port.on('message', (order: WorkerOrder) => {
         options: order.options,
         kernel,
         emit: (event) => post({ kind: 'event', database, event }),
-        now: Date.now,
+        clock: systemClock,
       });
       engines.set(database, engine);
       engine.start();

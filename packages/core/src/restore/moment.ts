@@ -10,15 +10,16 @@
  * bound of the commit's, and only asked where no other file ends with the same TXID.
  *
  * Header times rise with TXIDs as long as the writer's clock does, so a few probes find the place.
- * Where the clock ran backwards no answer is right for every reading; the rule is: of what was
- * looked at, nothing that bears a later time than T is in. The search probes from the oldest on and
- * stops at the first later time, so a doubt ends in the older state.
+ * Where that clock was wrong for a while, times.ts says which of the times that were read are to be
+ * believed. The state as of T is then the last one with a believed time at or before T. A file behind
+ * it without such a time is left out. That there is a doubt is told.
  */
 
 import { ReplicationError } from '../error.ts';
 import { formatTXID, type TXID } from '../ltx/txid.ts';
 import type { LTXFileInfo } from '../replica/client.ts';
 import { compare, reachableTXIDs } from './chain.ts';
+import { believedTimes } from './times.ts';
 
 /** Headers asked for at once. 17-fold narrowing: 6,000 files take three or four rounds. */
 const PROBES_PER_ROUND = 16;
@@ -30,8 +31,15 @@ interface Point {
   readonly file: LTXFileInfo;
 }
 
+/** The state as of a moment. */
+export interface Moment {
+  readonly txid: TXID;
+  /** Why another state may have been meant, where times of files contradict each other. */
+  readonly doubt: string | undefined;
+}
+
 /** Asks for the times of some files; is given them in the same order. */
-export type TimeQuestions = Generator<readonly LTXFileInfo[], TXID, readonly Date[]>;
+export type TimeQuestions = Generator<readonly LTXFileInfo[], Moment, readonly Date[]>;
 
 /**
  * Finds the TXID of `at` among the states that `files` lead to. Beyond the last of them it may be
@@ -48,7 +56,8 @@ export function* locateMoment(files: readonly LTXFileInfo[], at: Date): TimeQues
   const points = pointsOf(files, wanted, (level) => level !== LEVEL_SNAPSHOT);
   const known = new Set(points.map((point) => point.txid));
   const images = pointsOf(files, wanted, (level) => level === LEVEL_SNAPSHOT);
-  const found = yield* lastAtOrBefore(points, at);
+  const search = yield* lastAtOrBefore(points, at);
+  const found = search.index;
 
   // Snapshots whose TXID no other file ends with lie between the points: the newest that counts.
   const after = points[found + 1]?.txid;
@@ -59,17 +68,17 @@ export function* locateMoment(files: readonly LTXFileInfo[], at: Date): TimeQues
       (after === undefined || image.txid < after),
   );
   const image = yield* lastAtOrBefore(between, at);
-  const answer = between[image] ?? points[found];
+  const answer = between[image.index] ?? points[found];
   const newest = [...points, ...images].sort((a, b) => compare(a.txid, b.txid));
   if (answer === undefined || answer.txid === newest.at(-1)?.txid) {
-    yield* requireWithin(newest, images, at);
+    yield* requireWithin({ points: newest, images, at, answer });
   }
-  if (answer === undefined) throw new TypeError('a moment within the bounds has no TXID');
-  return answer.txid;
+  if (answer === undefined) throw new TypeError('a moment before all others has no TXID');
+  return { txid: answer.txid, doubt: search.doubt ?? image.doubt };
 }
 
 /** Drives a search with times that are at hand. */
-export function answerFrom(questions: TimeQuestions, timeOf: (file: LTXFileInfo) => Date): TXID {
+export function answerFrom(questions: TimeQuestions, timeOf: (file: LTXFileInfo) => Date): Moment {
   let step = questions.next();
   while (step.done !== true) step = questions.next(step.value.map(timeOf));
   return step.value;
@@ -93,40 +102,91 @@ function pointsOf(
     .sort((a, b) => compare(a.txid, b.txid));
 }
 
-/** Index of the last point before the first one that is later than `at`; -1 where all are later. */
+/** What was found among points: the index, -1 where all are later, and whether it is sure. */
+interface Search {
+  readonly index: number;
+  readonly doubt: string | undefined;
+}
+
+/** The last point whose time is believed and not later than `at`. */
 function* lastAtOrBefore(
   points: readonly Point[],
   at: Date,
-): Generator<readonly LTXFileInfo[], number, readonly Date[]> {
-  let low = -1; // At or before `at`, or before all points.
-  let high = points.length; // Later than `at`, or behind all points.
-  while (high - low > 1) {
-    const probes = spread(low, high);
+): Generator<readonly LTXFileInfo[], Search, readonly Date[]> {
+  const known = new Map<number, Date>();
+  for (;;) {
+    const { low, high, doubt } = bracket(points, known, at);
+    const unknown: number[] = [];
+    for (let index = low + 1; index < high; index++) if (!known.has(index)) unknown.push(index);
+    if (unknown.length === 0) return { index: low, doubt };
+    const probes = spread(unknown);
     const times = yield probes.map((index) => (points[index] as Point).file);
-    const later = times.findIndex((time) => time.getTime() > at.getTime());
-    if (later === -1) low = probes.at(-1) as number;
-    else {
-      high = probes[later] as number;
-      low = probes[later - 1] ?? low;
-    }
+    for (const [place, index] of probes.entries()) known.set(index, times[place] as Date);
   }
-  return low;
 }
 
-/** Up to PROBES_PER_ROUND indexes, evenly spread, all strictly between `low` and `high`. */
-function spread(low: number, high: number): number[] {
-  const between = high - low - 1;
-  if (between <= PROBES_PER_ROUND) return Array.from({ length: between }, (_, i) => low + 1 + i);
-  const step = (high - low) / (PROBES_PER_ROUND + 1);
-  return Array.from({ length: PROBES_PER_ROUND }, (_, i) => low + Math.round(step * (i + 1)));
+interface Bracket {
+  /** At or before `at`, or before all points. */
+  readonly low: number;
+  /** Later than `at`, or behind all points. */
+  readonly high: number;
+  readonly doubt: string | undefined;
 }
 
-/** Throws RESTORE_OUT_OF_RANGE unless the first known time <= `at` <= the last known time. */
-function* requireWithin(
-  points: readonly Point[],
-  images: readonly Point[],
-  at: Date,
-): Generator<readonly LTXFileInfo[], void, readonly Date[]> {
+function bracket(points: readonly Point[], known: ReadonlyMap<number, Date>, at: Date): Bracket {
+  const read = [...known].sort(([a], [b]) => a - b);
+  const times = believedTimes(
+    read.map(([index, time]) => ({
+      timeMs: time.getTime(),
+      uploadedMs: (points[index] as Point).file.modifiedAt.getTime(),
+    })),
+  );
+  let low = -1;
+  let high = points.length;
+  let doubt: string | undefined;
+  for (const [place, [index, time]] of read.entries()) {
+    const believed = times[place];
+    if (believed !== time.getTime()) doubt ??= doubtOf(points[index] as Point, time);
+    if (believed === undefined) continue;
+    if (believed <= at.getTime()) low = index;
+    else high = Math.min(high, index);
+  }
+  return { low, high, doubt };
+}
+
+function doubtOf({ txid }: Point, time: Date): string {
+  return (
+    `times are in doubt: TXID ${formatTXID(txid)} bears ${time.toISOString()}, which does not fit the ` +
+    'files around it; the clock of the writer was wrong for a while; -txid chooses a state by its number'
+  );
+}
+
+/** Up to PROBES_PER_ROUND of the indexes, evenly spread. */
+function spread(indexes: readonly number[]): readonly number[] {
+  if (indexes.length <= PROBES_PER_ROUND) return indexes;
+  const step = (indexes.length + 1) / (PROBES_PER_ROUND + 1);
+  return Array.from(
+    { length: PROBES_PER_ROUND },
+    (_, i) => indexes[Math.round(step * (i + 1)) - 1] as number,
+  );
+}
+
+interface Bounds {
+  /** All of them, oldest first. */
+  readonly points: readonly Point[];
+  readonly images: readonly Point[];
+  readonly at: Date;
+  /** undefined where all are later than `at`. */
+  readonly answer: Point | undefined;
+}
+
+/** Throws RESTORE_OUT_OF_RANGE unless something is at or before `at`, and `at` is not after the last known time. */
+function* requireWithin({
+  points,
+  images,
+  at,
+  answer,
+}: Bounds): Generator<readonly LTXFileInfo[], void, readonly Date[]> {
   const first = points[0] as Point;
   const last = points.at(-1) as Point;
   // An image of the newest TXID, taken later than its commit, shows that nothing came between.
@@ -136,7 +196,7 @@ function* requireWithin(
     throw new TypeError('a time was asked for and not given');
   }
   const latest = seen > committed ? seen : committed;
-  if (at >= earliest && at <= latest) return;
+  if (answer !== undefined && at <= latest) return;
   throw new ReplicationError(
     'RESTORE_OUT_OF_RANGE',
     `the state as of ${at.toISOString()} is not known: what is stored goes from ` +

@@ -35,11 +35,15 @@ export interface RestorePlan {
   /** Of all files of the plan. */
   readonly sizeBytes: number;
   readonly ignored: readonly IgnoredFile[];
+  /** For a moment: why another state may have been meant, where times of files contradict each other. */
+  readonly doubt?: string | undefined;
 }
 
 export interface PlanOptions {
   /** Files that turned out to be unfit, as `describeFile` calls them. */
   readonly avoid?: ReadonlySet<string> | undefined;
+  /** Of the moment that the target was found for. */
+  readonly doubt?: string | undefined;
 }
 
 /**
@@ -59,7 +63,7 @@ export function planRestore(
   const chain = chainTo(usable, txid);
   if (chain === undefined) throw unreachable(txid, files, usable, ignored, reached);
   const sizeBytes = chain.reduce((sum, file) => sum + file.sizeBytes, 0);
-  return { txid, files: chain, sizeBytes, ignored };
+  return { txid, files: chain, sizeBytes, ignored, doubt: options.doubt };
 }
 
 /** The search for the TXID of a moment: the caller answers it with times of files. */

@@ -64,6 +64,8 @@ export interface RestoreReport {
   readonly durationMs: number;
   /** Worth a look: the destination should be repaired. */
   readonly avoided: readonly AvoidedFile[];
+  /** Of a moment: why another state may have been meant, where times of files contradict each other. */
+  readonly doubt: string | undefined;
 }
 
 const PARALLELISM_DEFAULT = 8;
@@ -81,7 +83,8 @@ export async function planFrom(
   signal?: AbortSignal,
 ): Promise<RestorePlan> {
   const listed = await list(client, signal);
-  return planRestore(listed, await toPlanTarget(client, listed, target, signal));
+  const { target: state, doubt } = await toPlanTarget(client, listed, target, signal);
+  return planRestore(listed, state, { doubt });
 }
 
 /**
@@ -118,6 +121,7 @@ class Course {
   #listings = 0;
   #listed: readonly LTXFileInfo[] = [];
   #target: PlanTarget = { kind: 'latest' };
+  #doubt: string | undefined;
   #plan: RestorePlan = planOfNothing;
   #local: 'allowed' | 'refused' = 'allowed';
 
@@ -132,7 +136,9 @@ class Course {
       this.#listings += 1;
       this.#listed = await list(client, this.#signal);
       try {
-        this.#target = await toPlanTarget(client, this.#listed, target, this.#signal);
+        const found = await toPlanTarget(client, this.#listed, target, this.#signal);
+        this.#target = found.target;
+        this.#doubt = found.doubt;
         this.#plan = this.#replan([]);
         return;
       } catch (error) {
@@ -186,6 +192,7 @@ class Course {
       pageSize: header.pageSize,
       commit: header.commit,
       avoided: [...this.#avoided.values()],
+      doubt: plan.doubt,
     };
   }
 
@@ -206,7 +213,7 @@ class Course {
 
   #replan(without: readonly string[]): RestorePlan {
     const avoid = new Set([...this.#avoided.keys(), ...without]);
-    return planRestore(this.#listed, this.#target, { avoid });
+    return planRestore(this.#listed, this.#target, { avoid, doubt: this.#doubt });
   }
 
   /** A file that was listed is gone or another: a compaction or a retention went on meanwhile. */
@@ -233,15 +240,16 @@ async function toPlanTarget(
   listed: readonly LTXFileInfo[],
   target: RestoreTarget,
   signal: AbortSignal | undefined,
-): Promise<PlanTarget> {
-  if (target.kind !== 'timestamp') return target;
+): Promise<{ target: PlanTarget; doubt: string | undefined }> {
+  if (target.kind !== 'timestamp') return { target, doubt: undefined };
   const questions = planMoment(listed, target.at);
   let step = questions.next();
   while (step.done !== true) {
     const times = step.value.map(async (file) => await readTime(client, file, signal));
     step = questions.next(await Promise.all(times));
   }
-  return { kind: 'txid', txid: step.value };
+  const { txid, doubt } = step.value;
+  return { target: { kind: 'txid', txid }, doubt };
 }
 
 /** The file's own time. A listing's may be that of a copy of the bucket. */

@@ -11,6 +11,7 @@ import {
   fullBudget,
   type CutBudget,
 } from '../../src/database/cut-budget.ts';
+import { systemClock } from '../../src/clock.ts';
 import { Engine } from '../../src/database/engine.ts';
 import type { EngineEvent } from '../../src/database/events.ts';
 import { DATABASE_DEFAULTS } from '../../src/database/options.ts';
@@ -119,7 +120,7 @@ test('commits soon after a cut are staged at once, ten of them', async () => {
       syncIntervalMs: HOUR_MS,
     },
     kernel: createKernel(),
-    now: Date.now,
+    clock: systemClock,
     emit: (event) => {
       events.push(event);
       if (event.kind === 'opened') {

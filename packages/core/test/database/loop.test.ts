@@ -20,6 +20,7 @@ beforeEach(() => {
   loop = new LookLoop({
     files: ['app.db-wal'],
     pollMs: 60_000,
+    clock: { now: () => 0, monotonic: () => performance.now() },
     check: () => undefined,
     dueInMs: () => Infinity,
     onError: (error) => expect(error).toBeUndefined(),

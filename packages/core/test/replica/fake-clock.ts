@@ -1,17 +1,21 @@
 /** A clock that a test turns. */
 
-import type { Clock } from '../../src/replica/clock.ts';
+import type { TimerClock } from '../../src/replica/clock.ts';
 
 interface Timer {
   readonly at: number;
   readonly ring: () => void;
 }
 
-export class FakeClock implements Clock {
+export class FakeClock implements TimerClock {
   #now = 0;
   readonly #timers = new Set<Timer>();
 
   now(): number {
+    return this.#now;
+  }
+
+  monotonic(): number {
     return this.#now;
   }
 

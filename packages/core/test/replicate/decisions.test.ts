@@ -92,15 +92,20 @@ describe('staging is bounded', () => {
 });
 
 describe('a snapshot is due', () => {
-  const input = { now: 1000, intervalMs: 500, head: 9n };
+  const input = { intervalMs: 500, head: 9n };
+  const aged = (txid: bigint, ageMs: number, guessForMs = 0) => [{ txid, ageMs, guessForMs }];
   test('where a destination has none', () => {
     expect(snapshotDueInMs({ ...input, newest: [undefined] })).toBe(0);
   });
   test('when its newest is older than the interval', () => {
-    expect(snapshotDueInMs({ ...input, newest: [{ txid: 3n, modifiedAtMs: 700 }] })).toBe(200);
+    expect(snapshotDueInMs({ ...input, newest: aged(3n, 300) })).toBe(200);
+    expect(snapshotDueInMs({ ...input, newest: aged(3n, 900) })).toBe(0);
+  });
+  test('not while its age is a guess that the next write may correct', () => {
+    expect(snapshotDueInMs({ ...input, newest: aged(3n, 900, 40) })).toBe(40);
   });
   test('never while nothing has changed since', () => {
-    expect(snapshotDueInMs({ ...input, newest: [{ txid: 9n, modifiedAtMs: 0 }] })).toBe(Infinity);
+    expect(snapshotDueInMs({ ...input, newest: aged(9n, 900) })).toBe(Infinity);
   });
 });
 

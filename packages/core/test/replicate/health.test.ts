@@ -3,8 +3,9 @@ import { Health } from '../../src/replicate/health.ts';
 
 describe('whoever waits for a destination', () => {
   function healthAt(start: number): { health: Health; at: (ms: number) => void } {
-    let now = start;
-    return { health: new Health(() => now), at: (ms) => (now = ms) };
+    let monotonic = start;
+    const clock = { now: () => 0, monotonic: () => monotonic };
+    return { health: new Health(clock), at: (ms) => (monotonic = ms) };
   }
 
   test('waits as long as it takes while nothing fails', () => {

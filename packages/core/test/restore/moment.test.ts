@@ -1,17 +1,24 @@
 import { describe, expect, test } from 'vitest';
 import { ReplicationError } from '../../src/error.ts';
+import { toTXID } from '../../src/ltx/txid.ts';
 import type { LTXFileInfo } from '../../src/replica/client.ts';
 import { answerFrom } from '../../src/restore/moment.ts';
 import { planMoment, planRestore } from '../../src/restore/plan.ts';
 import { EPOCH_MS, file, timeOf } from './files.ts';
 
-function ask(files: readonly LTXFileInfo[], at: Date): { txid: bigint; asked: number } {
+interface Answer {
+  readonly txid: bigint;
+  readonly doubt: string | undefined;
+  readonly asked: number;
+}
+
+function ask(files: readonly LTXFileInfo[], at: Date): Answer {
   let asked = 0;
-  const txid = answerFrom(planMoment(files, at), (each) => {
+  const { txid, doubt } = answerFrom(planMoment(files, at), (each) => {
     asked += 1;
     return each.createdAt as Date;
   });
-  return { txid, asked };
+  return { txid, doubt, asked };
 }
 
 function refused(files: readonly LTXFileInfo[], at: Date): ReplicationError {
@@ -109,16 +116,87 @@ describe('the state as of a moment', () => {
     expect(ask(some, timeOf(8)).txid).toBe(3n);
     expect(ask(some, timeOf(9)).txid).toBe(9n);
   });
+});
 
-  test('errs to the older state where the clock ran backwards', () => {
-    const times = [0, 1, 2, 3, 9, 8, 7, 6, 10, 11];
-    const some = times.map((seconds, i) =>
-      file(i === 0 ? 9 : 0, 1 + (i === 0 ? 0 : i), i + 1, {
-        createdAt: new Date(EPOCH_MS + seconds * 1000),
+describe('where the clock of the writer was wrong for a while', () => {
+  const HOUR_MS = 3_600_000;
+  const YEAR_MS = 365 * 24 * HOUR_MS;
+
+  /** A history of one file a second, with the clock ahead by so much, uploaded one second later. */
+  function historyOf(aheadMs: readonly number[]): LTXFileInfo[] {
+    return aheadMs.map((ahead, index) =>
+      file(index === 0 ? 9 : 0, 1, index + 1, {
+        minTXID: toTXID(index === 0 ? 1 : index + 1),
+        createdAt: new Date(EPOCH_MS + index * 1000 + ahead),
+        modifiedAt: new Date(EPOCH_MS + index * 1000 + 1000),
       }),
     );
-    // TXIDs 6 to 8 bear times up to second 8, but TXID 5 before them is later.
-    expect(ask(some, new Date(EPOCH_MS + 8000)).txid).toBe(4n);
-    expect(ask(some, new Date(EPOCH_MS + 9000)).txid).toBe(8n);
+  }
+  /** The second in which `txid` was committed. */
+  const second = (txid: number): Date => new Date(EPOCH_MS + (txid - 1) * 1000);
+  const right = (count: number): number[] => Array.from({ length: count }, () => 0);
+  const wrong = (count: number, by: number): number[] => Array.from({ length: count }, () => by);
+  /** Without what a server tells: a copied bucket, of which all uploads are later. */
+  const copied = (files: readonly LTXFileInfo[]): LTXFileInfo[] =>
+    files.map((each) => ({ ...each, modifiedAt: new Date(EPOCH_MS + 9 * YEAR_MS) }));
+
+  test('a year ahead for a moment hides nothing that came later', () => {
+    const files = historyOf([...right(4), ...wrong(1, YEAR_MS), ...right(15)]);
+    for (const some of [files, copied(files)]) {
+      const { txid, doubt } = ask(some, second(12));
+      expect(txid).toBe(12n);
+      expect(doubt).toMatch(/^times are in doubt: TXID 0000000000000005 bears 2024-/);
+    }
+  });
+
+  test('a year ahead from the beginning, and set right: both parts are found', () => {
+    const files = historyOf([...wrong(6, YEAR_MS), ...right(3)]);
+    expect(ask(files, second(8)).txid).toBe(8n);
+    expect(ask(files, second(5))).toMatchObject({
+      txid: 4n, // by the time of its upload: TXID 5 was uploaded later
+      doubt: expect.stringContaining('in doubt'),
+    });
+  });
+
+  test('years behind at a boot hides nothing that came before, and gives nothing that came later', () => {
+    const files = historyOf([...right(10), ...wrong(3, -20 * YEAR_MS), ...right(10)]);
+    for (const some of [files, copied(files)]) {
+      expect(ask(some, second(6)).txid).toBe(6n);
+      expect(ask(some, second(20)).txid).toBe(20n);
+      expect(ask(some, second(6)).doubt).toMatch(/TXID 000000000000000[bcd] bears 2003-/);
+    }
+  });
+
+  test('ahead by an hour and set back: the time after the step counts', () => {
+    const files = historyOf([...wrong(40, HOUR_MS), ...right(40)]);
+    expect(ask(files, second(60)).txid).toBe(60n);
+    expect(ask(files, second(60)).doubt).toContain('in doubt');
+  });
+
+  test('a file without a believed time is left out where the moment may lie before it', () => {
+    const files = copied(historyOf([...right(4), ...wrong(1, YEAR_MS), ...right(5)]));
+    expect(ask(files, new Date(second(5).getTime() + 500)).txid).toBe(4n);
+    expect(ask(files, second(6)).txid).toBe(6n);
+  });
+
+  test('a server that is years behind puts no time in doubt', () => {
+    const files = historyOf(right(30)).map((each) => ({ ...each, modifiedAt: new Date(0) }));
+    expect(ask(files, second(17))).toMatchObject({ txid: 17n, doubt: undefined });
+  });
+
+  test('the fewest times are not believed, and of equal choices the later ones are', () => {
+    const seconds = [0, 1, 2, 3, 9, 8, 7, 6, 10, 11];
+    const some = copied(historyOf(seconds.map((time, index) => (time - index) * 1000)));
+    expect(ask(some, new Date(EPOCH_MS + 5000)).txid).toBe(4n);
+    expect(ask(some, new Date(EPOCH_MS + 8000)).txid).toBe(8n);
+    expect(ask(some, new Date(EPOCH_MS + 10_000)).txid).toBe(9n);
+  });
+
+  test('of six thousand files hardly more headers are read', () => {
+    const files = historyOf([...right(3000), ...wrong(500, YEAR_MS), ...right(2500)]);
+    const { txid, asked, doubt } = ask(files, second(4321));
+    expect(txid).toBe(4321n);
+    expect(doubt).toContain('in doubt');
+    expect(asked).toBeLessThanOrEqual(80);
   });
 });

@@ -130,7 +130,7 @@ describe('any set of files', () => {
         const newest = [...ends].reduce((a, b) => (a > b ? a : b));
         const isKnown = notLater.length > 0 && at <= timeOf(newest);
         const find = (): bigint =>
-          answerFrom(planMoment(files, at), (each) => each.createdAt as Date);
+          answerFrom(planMoment(files, at), (each) => each.createdAt as Date).txid;
         if (isKnown) expect(find()).toBe(notLater.reduce((a, b) => (a > b ? a : b)));
         else expect(find).toThrow(/is not known/);
       }),

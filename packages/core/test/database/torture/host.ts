@@ -28,6 +28,8 @@ const { createKernel } = (await load(
   'kernel/kernel.ts',
 )) as typeof import('../../../src/kernel/kernel.ts');
 
+const { systemClock } = (await load('clock.ts')) as typeof import('../../../src/clock.ts');
+
 const options = JSON.parse(optionsText) as DatabaseOptions;
 const post = (reply: HostReply): void => {
   const text = JSON.stringify(reply, (_, value: unknown) =>
@@ -40,7 +42,7 @@ let head = 0n;
 const engine = new EngineClass({
   options,
   kernel: createKernel(),
-  now: Date.now,
+  clock: systemClock,
   // Small enough that large transactions do not fit: their frames are then read from the log.
   tailBytesMax: 128 * 1024,
   emit: (event) => {

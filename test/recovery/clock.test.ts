@@ -1,0 +1,130 @@
+/** A wall clock that steps back, jumps ahead or was always wrong stops nothing and hides nothing. */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { restore } from '@sluice/core';
+import { expect, test } from 'vitest';
+import { MovedClock } from '../support/moved-clock.ts';
+import { openFolder } from '../support/replica.ts';
+import { until } from '../support/wait.ts';
+import { App, compare } from './app.ts';
+import { Sidecar } from './sidecar.ts';
+
+const HOUR_MS = 3_600_000;
+const YEAR_MS = 365 * 24 * HOUR_MS;
+/** A commit is at its destination within this, whatever the clock says; on a machine under load. */
+const PROMPT_MS = 10_000;
+
+/** Without asking for a sync: by itself. */
+async function arrives(app: App, ...names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const isThere = async (): Promise<boolean> => {
+      const there = await app.restored(name).catch(() => undefined);
+      return there !== undefined && compare(there, app.bytes()) === 'equal';
+    };
+    await until(`what is committed is at ${name}`, isThere, PROMPT_MS);
+  }
+}
+
+/** Commits, each after the one before has arrived: so each is a file of its own. */
+async function commitOneByOne(app: App, commits: number): Promise<void> {
+  for (let commit = 0; commit < commits; commit++) {
+    app.add(1);
+    await arrives(app, 'a');
+  }
+}
+
+async function restoredAsOf(app: App, at: Date): Promise<{ bytes: Buffer; doubt?: string }> {
+  const { client } = await openFolder(app.bucket('a'));
+  const output = path.join(app.folder, 'as-of.db');
+  const target = { kind: 'timestamp', at } as const;
+  const { doubt } = await restore({ client, output, target, overwrite: 'replace' });
+  return { bytes: fs.readFileSync(output), ...(doubt === undefined ? {} : { doubt }) };
+}
+
+function snapshotsIn(bucket: string): number {
+  return fs.readdirSync(path.join(bucket, 'ltx', '9')).length;
+}
+
+test.for([
+  ['back by an hour', -HOUR_MS],
+  ['back by a year', -YEAR_MS],
+  ['ahead by a year', YEAR_MS],
+] as const)('a clock that steps %s delays no commit', async ([, step]) => {
+  const app = new App();
+  app.add(10);
+  const clock = new MovedClock();
+  const options = { syncIntervalMs: 1_000 };
+  const sidecar = new Sidecar({
+    ...app.replicatedTo('a'),
+    options,
+    environment: clock.environment,
+  });
+  await sidecar.settled();
+  await commitOneByOne(app, 1); // the next one is due an interval after it
+  clock.set(step);
+  await commitOneByOne(app, 3);
+  clock.set(0);
+  await commitOneByOne(app, 3);
+  const { lagSeconds } = (await sidecar.status()).destinations[0] ?? {};
+  expect(lagSeconds).toBe(0);
+});
+
+test('a year ahead for a moment hides nothing from a restore to a later time, which tells of it', async () => {
+  const app = new App();
+  app.add(10);
+  const clock = new MovedClock();
+  const sidecar = new Sidecar({ ...app.replicatedTo('a'), environment: clock.environment });
+  await sidecar.settled();
+  clock.set(YEAR_MS);
+  await commitOneByOne(app, 1);
+  clock.set(0);
+  await commitOneByOne(app, 3);
+  const at = new Date();
+  const bytes = app.bytes();
+  await until('a later millisecond', () => Date.now() > at.getTime());
+  await commitOneByOne(app, 1);
+  const restored = await restoredAsOf(app, at);
+  expect(compare(restored.bytes, bytes)).toBe('equal');
+  expect(restored.doubt).toMatch(/^times are in doubt: TXID \w{16} bears /);
+});
+
+test.for([
+  ['ahead', YEAR_MS],
+  ['behind', -YEAR_MS],
+] as const)(
+  'a clock that is a year %s of the server makes no snapshot for each commit',
+  async ([, by]) => {
+    const app = new App();
+    app.add(10);
+    const clock = new MovedClock(by);
+    const options = { snapshotIntervalMs: HOUR_MS };
+    const started = { ...app.replicatedTo('a'), options, environment: clock.environment };
+    const first = new Sidecar(started);
+    await first.settled();
+    await commitOneByOne(app, 5);
+    expect(snapshotsIn(app.bucket('a'))).toBe(1);
+    await first.stop();
+    // What was listed is as old as the server says: the next start makes none either.
+    const second = new Sidecar(started);
+    await commitOneByOne(app, 3);
+    expect(snapshotsIn(app.bucket('a'))).toBe(1);
+    await second.stop();
+  },
+);
+
+test('a clock that is set back during a last sync does not keep it from ending', async () => {
+  const app = new App();
+  app.add(10);
+  const clock = new MovedClock();
+  const sidecar = new Sidecar({ ...app.replicatedTo('a', 'b'), environment: clock.environment });
+  await sidecar.settled();
+  await sidecar.setFault('b', 'refusing');
+  app.add(1);
+  await sidecar.settled(['a']);
+  await sidecar.says(/^b: .*this destination fails/);
+  const stopped = sidecar.stop();
+  clock.set(-HOUR_MS);
+  await stopped;
+  expect(compare(await app.restored('a'), app.bytes())).toBe('equal');
+});
