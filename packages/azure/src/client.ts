@@ -30,13 +30,16 @@ import { upload } from './upload.ts';
 const COPY_BYTES_MAX = 256 * 1024 * 1024;
 
 /** Sends nothing: what is not right is told by the first call. But see `accessTo`. */
-export async function connect(config: AzureConfig, _context: ConnectContext): Promise<Destination> {
+export async function connect(
+  config: AzureConfig,
+  { logger }: ConnectContext,
+): Promise<Destination> {
   const name = `abs://${config.container}`;
   const agent = httpAgent(config.endpoint.startsWith('http:') ? 'http:' : 'https:');
   const access = await accessTo(config, agent);
   const work = new Work(name);
   const budget = new Budget(config.blocksAtOnce * config.blockSizeBytes);
-  const container: Container = { config, access, work, budget };
+  const container: Container = { config, access, work, budget, logger };
   return keyedDestination({
     name,
     layout: 'tree',

@@ -11,12 +11,12 @@
  */
 
 import { createHash } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
-  isError,
+  linkSignals,
   messageOf,
   partSizeFor,
   ReplicationError,
+  waitToResend,
   type KeyedUpload,
   type KeyedUploaded,
   type PartReader,
@@ -24,11 +24,6 @@ import {
 import type { Bucket, Call, ObjectResource } from './bucket.ts';
 import { callOf, resourceOf, toUploaded } from './new-object.ts';
 
-/** Tries to get one part there. Each part that arrives lets it count from one again. */
-const PART_ATTEMPTS_MAX = 5;
-const PART_DELAY_MS = 250;
-/** As core has it: a call does not hang longer because the server says so. */
-const PART_DELAY_MS_MAX = 30_000;
 /** Parts follow one another, so a large file is few of them: eight, until they have 32 MiB. */
 const PARTS_MAX = 8;
 const PART_BYTES_MAX = 32 * 1024 * 1024;
@@ -171,16 +166,12 @@ export class Session {
   async #afterFailure(error: unknown, failures: number): Promise<void> {
     const { work, logger } = this.#bucket;
     work.check(this.#of.signal);
-    if (!isError(error) || !error.retryable || failures >= PART_ATTEMPTS_MAX) throw error;
-    if (this.#isLost || error.status === 404 || error.status === 410) throw error;
-    const delayMs = Math.max(PART_DELAY_MS * 2 ** (failures - 1), error.retryAfterMs ?? 0);
-    if (delayMs > PART_DELAY_MS_MAX) throw error;
-    logger.warn(`${error.message}; the part is sent again in ${delayMs} ms`);
-    const signals = [this.#of.signal, work.closing].filter((signal) => signal !== undefined);
+    if (this.#isLost) throw error;
+    const link = linkSignals(this.#of.signal, work.closing);
     try {
-      await sleep(delayMs, undefined, { signal: AbortSignal.any(signals) });
+      await waitToResend(error, failures, { logger }, link.signal);
     } finally {
-      work.check(this.#of.signal);
+      link.unlink();
     }
   }
 

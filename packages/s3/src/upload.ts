@@ -2,12 +2,20 @@
  * Writes one object, whole or not at all: in one request where it fits into a part, else in parts:
  * create, send the parts, complete. Whatever ends that early, the parts that are there are removed,
  * in the background: the call does not wait for it, the destination's close does.
+ *
+ * A part that fails is sent again by itself, and so is the request that completes. Where the answer
+ * to that one was lost, the upload may be gone because it was completed: then the object's ETag,
+ * which S3 makes of those of the parts, says whether it is ours.
  */
+
+import { createHash } from 'node:crypto';
 
 import {
   formatTimestamp,
+  isError,
   messageOf,
   sendInParts,
+  sendLast,
   sendWhole,
   type StoreCall,
   type KeyedUpload,
@@ -71,13 +79,7 @@ async function uploadParts(bucket: Bucket, of: KeyedUpload): Promise<Answer> {
     const parts = await sendInParts(bucket, limits, of, (bytes, index, signal) =>
       sendPart(bucket, { ...place, PartNumber: index + 1 }, bytes, { what: of.what, signal }),
     );
-    const command = new bucket.sdk.CompleteMultipartUploadCommand({
-      ...place,
-      MultipartUpload: { Parts: parts },
-      ...conditionOf(of),
-      ...customerKey(bucket),
-    });
-    return await send(bucket, command, 'settle', of);
+    return await complete(bucket, of, place, parts);
   } catch (error) {
     removeLater(bucket, of.key, abandon(bucket, place, of.what));
     throw error;
@@ -129,6 +131,54 @@ async function sendPart(
   });
   const { ETag } = await send(bucket, command, 'cut', call);
   return { PartNumber: place.PartNumber, ETag };
+}
+
+async function complete(
+  bucket: Bucket,
+  of: KeyedUpload,
+  place: Place,
+  parts: readonly SentPart[],
+): Promise<Answer> {
+  const command = new bucket.sdk.CompleteMultipartUploadCommand({
+    ...place,
+    MultipartUpload: { Parts: [...parts] },
+    ...conditionOf(of),
+    ...customerKey(bucket),
+  });
+  return await sendLast(bucket, of, async (failures) => {
+    try {
+      return await send(bucket, command, 'settle', of);
+    } catch (error) {
+      const done =
+        failures > 0 && isUploadGone(error) ? await completed(bucket, of, parts) : undefined;
+      if (done !== undefined) return done;
+      throw error;
+    }
+  });
+}
+
+/** The object, if it is made of these parts. A failure to look says nothing: the upload is gone. */
+async function completed(
+  bucket: Bucket,
+  of: KeyedUpload,
+  parts: readonly SentPart[],
+): Promise<Answer | undefined> {
+  const place = { Bucket: bucket.config.bucket, Key: of.key };
+  const head = new bucket.sdk.HeadObjectCommand({ ...place, ...customerKey(bucket) });
+  const found = await send(bucket, head, 'cut', of).catch(() => undefined);
+  bucket.work.check(of.signal);
+  return found?.ETag === etagOf(parts) ? found : undefined;
+}
+
+/** S3's own: the MD5 of the MD5s of the parts, where they are not encrypted by a key of KMS. */
+function etagOf(parts: readonly SentPart[]): string {
+  const all = createHash('md5');
+  for (const { ETag = '' } of parts) all.update(Buffer.from(ETag.replaceAll('"', ''), 'hex'));
+  return `"${all.digest('hex')}-${parts.length}"`;
+}
+
+function isUploadGone(error: unknown): boolean {
+  return isError(error) && error.cause instanceof Error && error.cause.name === 'NoSuchUpload';
 }
 
 function removeLater({ work, removals }: Bucket, key: string, removal: Promise<void>): void {
