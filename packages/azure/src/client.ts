@@ -57,18 +57,18 @@ export async function connect(
 
 async function listPage(container: Container, call: KeyedPaging): Promise<KeyedPage> {
   const { prefix, startAfter, pageToken } = call;
-  type Page = ContainerListBlobFlatSegmentResponse | undefined;
+  type Page = ContainerListBlobFlatSegmentResponse;
   const page = await request(container, call, 'cut', async (client, abortSignal): Promise<Page> => {
     const seek = startAfter === undefined ? {} : { startFrom: startAfter };
     const list = client.listBlobsFlat({ prefix, includeMetadata: true, abortSignal, ...seek });
     const next = pageToken === undefined ? {} : { continuationToken: pageToken };
     return (await list.byPage(next).next()).value as Page;
   });
-  const { segment, continuationToken = '' } = page ?? {};
+  const { segment, continuationToken = '' } = page;
   return {
-    objects: (segment?.blobItems ?? []).map(({ name, properties, metadata = {} }) => ({
+    objects: segment.blobItems.map(({ name, properties, metadata = {} }) => ({
       key: name,
-      sizeBytes: properties.contentLength ?? 0,
+      sizeBytes: properties.contentLength ?? NaN,
       modifiedAt: properties.lastModified,
       version: versionOf(properties.etag),
       createdAt: parseTimestamp(metadata[TIMESTAMP] ?? ''),

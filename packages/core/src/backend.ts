@@ -81,6 +81,14 @@ export type {
 } from './replica/keyed-store.ts';
 export type { StoreCall } from './replica/store-call.ts';
 export { HTTP_SILENCE_MS_MAX, httpAgent, type HTTPAgentOptions } from './replica/http-agent.ts';
+export {
+  errorOfForeignAnswer,
+  isPage,
+  isRedirect,
+  NotTheProvider,
+  rootOfXML,
+  type ForeignAnswer,
+} from './replica/http-answer.ts';
 export { rangeHeader, sizeOfContentRange } from './replica/http-range.ts';
 export {
   codeOfStatus,

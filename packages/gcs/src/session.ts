@@ -21,8 +21,8 @@ import {
   type KeyedUploaded,
   type PartReader,
 } from '@sluice/core/backend';
-import type { Bucket, Call, ObjectResource } from './bucket.ts';
-import { callOf, resourceOf, toUploaded } from './new-object.ts';
+import { foreign, type Bucket, type Call } from './bucket.ts';
+import { callOf, readNewObject, resourceOf, toUploaded, type NewObject } from './new-object.ts';
 
 /** Parts follow one another, so a large file is few of them: eight, until they have 32 MiB. */
 const PARTS_MAX = 8;
@@ -64,11 +64,10 @@ export class Session {
       },
       data: JSON.stringify(resourceOf(this.#of)),
     };
-    const { headers } = await this.#bucket.send(call, 200);
-    const url = headers.get('location');
-    if (url !== null) return url;
-    const message = `${this.#of.what}: the server opens an upload and does not say where`;
-    throw new ReplicationError('REPLICA_UNSUPPORTED', message);
+    const answer = await this.#bucket.send(call, 200);
+    const url = answer.headers.get('location');
+    if (url !== null && /[?&]upload_id=./.test(url)) return url;
+    throw foreign(answer, this.#of.what, 'no place for the parts');
   }
 
   async #putParts(url: string): Promise<KeyedUploaded> {
@@ -100,7 +99,7 @@ export class Session {
     start: number,
     bytes: Uint8Array,
     md5: string | undefined,
-  ): Promise<ObjectResource | undefined> {
+  ): Promise<NewObject | undefined> {
     const end = start + bytes.byteLength;
     let arrived = start;
     let isKnown = true;
@@ -133,7 +132,7 @@ export class Session {
     start: number,
     data: Uint8Array,
     md5: string | undefined,
-  ): Promise<number | ObjectResource> {
+  ): Promise<number | NewObject> {
     const { sizeBytes } = this.#of.body;
     const last = start + data.byteLength - 1;
     return await this.#toSession(url, {
@@ -147,17 +146,17 @@ export class Session {
   }
 
   /** How much has arrived, or the object where all has. */
-  async #ask(url: string): Promise<number | ObjectResource> {
+  async #ask(url: string): Promise<number | NewObject> {
     const headers = { 'content-range': `bytes */${this.#of.body.sizeBytes}` };
     return await this.#toSession(url, { headers, data: '' });
   }
 
-  async #toSession(url: string, more: Partial<Call>): Promise<number | ObjectResource> {
+  async #toSession(url: string, more: Partial<Call>): Promise<number | NewObject> {
     const { what, signal } = this.#of;
     const about = 'session';
     const call: Call = { url, method: 'PUT', what, about, signal, ...more };
     const answer = await this.#bucket.send(call, 200, 201, 308);
-    if (answer.status !== 308) return this.#bucket.read(answer, call) as ObjectResource;
+    if (answer.status !== 308) return readNewObject(this.#bucket, answer, this.#of);
     const last = /-(\d+)$/.exec(answer.headers.get('range') ?? '')?.[1];
     return last === undefined ? 0 : Number(last) + 1;
   }

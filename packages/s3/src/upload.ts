@@ -13,6 +13,7 @@ import { createHash } from 'node:crypto';
 import {
   formatTimestamp,
   isError,
+  NotTheProvider,
   messageOf,
   sendInParts,
   sendLast,
@@ -34,12 +35,12 @@ const ABANDON_DELAY_MS = 250;
 interface Place {
   readonly Bucket: string;
   readonly Key: string;
-  readonly UploadId: string | undefined;
+  readonly UploadId: string;
 }
 
 interface SentPart {
   readonly PartNumber: number;
-  readonly ETag: string | undefined;
+  readonly ETag: string;
 }
 
 /** LTX_TRUNCATED or LTX_INVALID where the body has another size than it said. */
@@ -102,7 +103,8 @@ async function create(bucket: Bucket, of: KeyedUpload): Promise<Place> {
   let creating: Promise<Place> | undefined;
   const begin = async (): Promise<Place> => {
     const { UploadId } = await client.send(command, { abortSignal: work.ended });
-    return { ...named, UploadId };
+    if (UploadId !== undefined && UploadId !== '') return { ...named, UploadId };
+    throw new NotTheProvider({ status: 200, lacks: 'no UploadId' });
   };
   try {
     return await work.request(optionsOf(of, 'settle'), () => (creating = begin()));
@@ -129,7 +131,7 @@ async function sendPart(
     ...contentMD5(bucket, bytes),
     ...customerKey(bucket),
   });
-  const { ETag } = await send(bucket, command, 'cut', call);
+  const { ETag = '' } = await send(bucket, command, 'cut', call);
   return { PartNumber: place.PartNumber, ETag };
 }
 
@@ -147,7 +149,12 @@ async function complete(
   });
   return await sendLast(bucket, of, async (failures) => {
     try {
-      return await send(bucket, command, 'settle', of);
+      const answer = await send(bucket, command, 'settle', of);
+      if (answer.ETag) return answer;
+      // Some servers do not say it here (Ceph RGW 16), but of the object.
+      const done = await completed(bucket, of, parts);
+      if (done !== undefined) return done;
+      throw toReplicationError(new NotTheProvider({ status: 200, lacks: 'no ETag' }), of.what);
     } catch (error) {
       const done =
         failures > 0 && isUploadGone(error) ? await completed(bucket, of, parts) : undefined;
@@ -173,7 +180,7 @@ async function completed(
 /** S3's own: the MD5 of the MD5s of the parts, where they are not encrypted by a key of KMS. */
 function etagOf(parts: readonly SentPart[]): string {
   const all = createHash('md5');
-  for (const { ETag = '' } of parts) all.update(Buffer.from(ETag.replaceAll('"', ''), 'hex'));
+  for (const { ETag } of parts) all.update(Buffer.from(ETag.replaceAll('"', ''), 'hex'));
   return `"${all.digest('hex')}-${parts.length}"`;
 }
 
