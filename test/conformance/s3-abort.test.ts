@@ -206,8 +206,9 @@ describe('close', () => {
       {},
       { debug: silent, info: silent, warn, error: silent },
     );
+    const denied: FaultKind = { kind: 'error', status: 403, code: 'AccessDenied' };
     const down: FaultKind = { kind: 'error', status: 500, code: 'InternalError' };
-    s3.server.faults.add(down, { on: 'UploadPart', times: 9 });
+    s3.server.faults.add(denied, { on: 'UploadPart', times: 9 });
     s3.server.faults.add(down, { on: 'AbortMultipartUpload', times: 9 });
     await rejectionOf(destination.replica('db').writeFile(FILE, bodyOf(LARGE)));
     await destination.close();

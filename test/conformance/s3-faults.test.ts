@@ -9,6 +9,7 @@ import type { FaultKind } from '../servers/s3/index.ts';
 import { startVersitygw } from '../servers/versitygw.ts';
 import { describeWith } from '../support/require.ts';
 import { until } from '../support/wait.ts';
+import { logTo } from '../support/log-to.ts';
 import { bodyOf, held, pattern, read, ref } from './context.ts';
 
 const s3 = useS3();
@@ -29,22 +30,52 @@ describe('a write whose connection is cut', () => {
     }
   });
 
-  test('in a part leaves no parts behind', async () => {
+  test('in a part, each time, leaves no parts behind', async () => {
     const replica = (await s3.connected()).replica('db');
-    s3.server.faults.add(RESET, { on: 'UploadPart', after: 1 });
+    s3.server.faults.add(RESET, { on: 'UploadPart', after: 1, times: 99 });
     const error = await rejectionOf(replica.writeFile(FILE, bodyOf(LARGE)));
     expect(isError(error, 'REPLICA_UNAVAILABLE')).toBe(true);
     await s3.noUploadIsLeft();
     expect(s3.server.raw.keys()).toEqual([]);
   });
 
-  test('succeeds when it is tried again', async () => {
-    const replica = (await s3.wrapped()).replica('db');
+  test('in a part sends that part again, and nothing else', async () => {
+    const replica = (await s3.connected()).replica('db');
     s3.server.faults.add(RESET, { on: 'UploadPart', after: 1 });
     await replica.writeFile(FILE, bodyOf(LARGE));
     expect(Buffer.compare(await read(replica, FILE), LARGE)).toBe(0);
+    expect(s3.server.requests.of('CreateMultipartUpload')).toHaveLength(1);
+    expect(s3.server.requests.of('UploadPart')).toHaveLength(4 + 1);
     await s3.noUploadIsLeft();
   });
+});
+
+test('a file of many parts is sent though one part in four fails', async () => {
+  const said: string[] = [];
+  const replica = (await s3.connected({}, logTo(said))).replica('db');
+  const bytes = pattern(12 * PART_BYTES, 3);
+  for (let after = 1; after < 12; after += 4) {
+    s3.server.faults.add(
+      { kind: 'error', status: 503, code: 'SlowDown' },
+      { on: 'UploadPart', after },
+    );
+  }
+  await replica.writeFile(FILE, bodyOf(bytes));
+  expect(s3.server.requests.of('CreateMultipartUpload')).toHaveLength(1);
+  expect(s3.server.requests.of('UploadPart')).toHaveLength(12 + 3);
+  expect(said.filter((line) => line.includes('the part is sent again'))).toHaveLength(3);
+  expect(Buffer.compare(await read(replica, FILE), bytes)).toBe(0);
+});
+
+test('a file whose upload is gone is uploaded anew', async () => {
+  const replica = (await s3.wrapped()).replica('db');
+  s3.server.faults.add(
+    { kind: 'error', status: 404, code: 'NoSuchUpload' },
+    { on: 'UploadPart', after: 2 },
+  );
+  await replica.writeFile(FILE, bodyOf(LARGE));
+  expect(s3.server.requests.of('CreateMultipartUpload')).toHaveLength(2);
+  expect(Buffer.compare(await read(replica, FILE), LARGE)).toBe(0);
 });
 
 describe('an answer that is lost', () => {
@@ -56,7 +87,10 @@ describe('an answer that is lost', () => {
     s3.server.faults.add({ kind: 'lose-answer' }, { on: operation });
     const info = await replica.writeFile(FILE, bodyOf(bytes), { condition: 'if-absent' });
     expect(info.sizeBytes).toBe(bytes.byteLength);
-    expect(s3.server.requests.of(operation).map(({ status }) => status)).toEqual([0, 412]);
+    // A second one of these is refused: the name is taken, or the upload is not there any more.
+    const refused = operation === 'PutObject' ? 412 : 404;
+    expect(s3.server.requests.of(operation).map(({ status }) => status)).toEqual([0, refused]);
+    expect(s3.server.requests.of('UploadPart').length).toBeLessThanOrEqual(4);
     expect(Buffer.compare(await read(replica, FILE), bytes)).toBe(0);
     await s3.noUploadIsLeft();
   });
@@ -76,9 +110,16 @@ test('an error after 200 OK is an error', async () => {
     { kind: 'error-in-200', code: 'InternalError' },
     { on: 'CompleteMultipartUpload' },
   );
-  const error = await rejectionOf(replica.writeFile(FILE, bodyOf(LARGE)));
-  expect(isError(error, 'REPLICA_UNAVAILABLE')).toBe(true);
+  await replica.writeFile(FILE, bodyOf(LARGE));
   expect(completing.hits).toBe(1);
+  expect(s3.server.requests.of('CompleteMultipartUpload')).toHaveLength(2);
+  expect(s3.server.requests.of('UploadPart')).toHaveLength(4);
+  s3.server.faults.add(
+    { kind: 'error-in-200', code: 'AccessDenied' },
+    { on: 'CompleteMultipartUpload' },
+  );
+  const error = await rejectionOf(replica.writeFile(FILE, bodyOf(LARGE)));
+  expect(isError(error, 'REPLICA_PERMISSION_DENIED')).toBe(true);
   await s3.noUploadIsLeft();
   await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
   s3.server.faults.add({ kind: 'error-in-200', code: 'SlowDown' }, { on: 'CopyObject' });

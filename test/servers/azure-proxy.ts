@@ -40,6 +40,13 @@ export type FaultKind =
   | { readonly kind: 'lose-answer' }
   | { readonly kind: 'hold-request' }
   | { readonly kind: 'change-body' }
+  /** Somebody else answers: a login page, a proxy. Nothing is done. */
+  | {
+      readonly kind: 'answer';
+      readonly status: number;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly text: string;
+    }
   | { readonly kind: 'cut-response'; readonly afterBytes: number }
   | {
       readonly kind: 'error';
@@ -121,6 +128,11 @@ export async function startAzureProxy(
     const fault = strike(operation);
     const kind = fault?.kind;
     if (kind?.kind === 'error') return refuse(to, log, kind);
+    if (kind?.kind === 'answer') {
+      to.writeHead((log.status = kind.status), kind.headers);
+      to.end(from.method === 'HEAD' ? undefined : kind.text);
+      return;
+    }
     if (kind?.kind === 'hold-request') await fault?.released.promise;
     if (kind?.kind === 'change-body') body.writeUInt8(body.readUInt8(0) ^ 1, 0);
     const { hostname: host, port } = upstream;

@@ -30,13 +30,16 @@ import { upload } from './upload.ts';
 const COPY_BYTES_MAX = 256 * 1024 * 1024;
 
 /** Sends nothing: what is not right is told by the first call. But see `accessTo`. */
-export async function connect(config: AzureConfig, _context: ConnectContext): Promise<Destination> {
+export async function connect(
+  config: AzureConfig,
+  { logger }: ConnectContext,
+): Promise<Destination> {
   const name = `abs://${config.container}`;
   const agent = httpAgent(config.endpoint.startsWith('http:') ? 'http:' : 'https:');
   const access = await accessTo(config, agent);
   const work = new Work(name);
   const budget = new Budget(config.blocksAtOnce * config.blockSizeBytes);
-  const container: Container = { config, access, work, budget };
+  const container: Container = { config, access, work, budget, logger };
   return keyedDestination({
     name,
     layout: 'tree',
@@ -54,18 +57,18 @@ export async function connect(config: AzureConfig, _context: ConnectContext): Pr
 
 async function listPage(container: Container, call: KeyedPaging): Promise<KeyedPage> {
   const { prefix, startAfter, pageToken } = call;
-  type Page = ContainerListBlobFlatSegmentResponse | undefined;
+  type Page = ContainerListBlobFlatSegmentResponse;
   const page = await request(container, call, 'cut', async (client, abortSignal): Promise<Page> => {
     const seek = startAfter === undefined ? {} : { startFrom: startAfter };
     const list = client.listBlobsFlat({ prefix, includeMetadata: true, abortSignal, ...seek });
     const next = pageToken === undefined ? {} : { continuationToken: pageToken };
     return (await list.byPage(next).next()).value as Page;
   });
-  const { segment, continuationToken = '' } = page ?? {};
+  const { segment, continuationToken = '' } = page;
   return {
-    objects: (segment?.blobItems ?? []).map(({ name, properties, metadata = {} }) => ({
+    objects: segment.blobItems.map(({ name, properties, metadata = {} }) => ({
       key: name,
-      sizeBytes: properties.contentLength ?? 0,
+      sizeBytes: properties.contentLength ?? NaN,
       modifiedAt: properties.lastModified,
       version: versionOf(properties.etag),
       createdAt: parseTimestamp(metadata[TIMESTAMP] ?? ''),

@@ -3,6 +3,7 @@
 import type { ContainerClient } from '@azure/storage-blob';
 import type {
   Budget,
+  Logger,
   StoreCall,
   ReplicationError,
   RequestOptions,
@@ -21,6 +22,7 @@ export interface Container {
   readonly access: Access;
   readonly work: Work;
   readonly budget: Budget;
+  readonly logger: Logger;
 }
 
 /** Rethrows an abort's reason untouched; gives everything else a code. */

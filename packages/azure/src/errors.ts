@@ -3,7 +3,9 @@
 import {
   codeOfConnection,
   codeOfStatus,
+  errorOfForeignAnswer,
   errorOfRefusal,
+  NotTheProvider,
   readRetryAfter,
   readSystemError,
   textOf,
@@ -11,25 +13,38 @@ import {
   type Refusal,
   type ReplicationError,
 } from '@sluice/core/backend';
+import { foreign, isAzure, type RawResponse } from './answers.ts';
 
 /** Gives an error of the SDK a code. `what` says what was done, to what. */
 export function toReplicationError(error: unknown, what: string): ReplicationError {
+  const stranger = error instanceof NotTheProvider ? error : readStranger(error);
+  if (stranger !== undefined) return errorOfForeignAnswer(stranger, { what, provider: PROVIDER });
   const answer = readAnswer(error);
   const code = classify(answer);
   const hint = hintFor(code, answer);
   return errorOfRefusal(answer, { what, code, hint, filler: 'RestError' });
 }
 
+const PROVIDER = 'Azure Blob Storage';
+
+/** A refusal that is not Azure's. What has 500 and more may be anybody's who has no time. */
+function readStranger(error: unknown): NotTheProvider | undefined {
+  const { response } = (typeof error === 'object' && error !== null ? error : {}) as SDKError;
+  if (response?.status === undefined || response.status >= 500) return undefined;
+  if (isAzure(response) || response.headers.get('x-ms-error-code') !== undefined) return undefined;
+  return foreign({ ...response, status: response.status }, '');
+}
+
 /** What the SDK puts into its errors. Nothing of it is relied on to be there. */
 interface SDKError {
   readonly name?: unknown;
   readonly statusCode?: unknown;
-  readonly response?: { readonly headers?: { get(name: string): string | undefined } };
+  readonly response?: Partial<Pick<RawResponse, 'status'>> & Omit<RawResponse, 'status'>;
 }
 
 function readAnswer(error: unknown): Refusal {
   const said: SDKError = typeof error === 'object' && error !== null ? error : {};
-  const header = (name: string): string | undefined => said.response?.headers?.get(name);
+  const header = (name: string): string | undefined => said.response?.headers.get(name);
   const system = readSystemError(error);
   return {
     // The header is there where a body is not: HEAD, and downloads.

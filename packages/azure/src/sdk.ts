@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import type { Agent } from 'node:http';
 import type { ContainerClient, StorageSharedKeyCredential } from '@azure/storage-blob';
 import { messageOf, ReplicationError } from '@sluice/core/backend';
+import { judgeAnswers } from './answers.ts';
 import { cleanToken, type AzureConfig } from './config.ts';
 
 type SDK = typeof import('@azure/storage-blob');
@@ -69,7 +70,7 @@ function withCredential(
   copySource: Access['copySource'],
 ): Access {
   const url = `${config.endpoint}/${config.container}`;
-  const client = new sdk.ContainerClient(url, sdk.newPipeline(credential, pipelineOptions(agent)));
+  const client = new sdk.ContainerClient(url, pipelineOf(sdk, credential, agent));
   return { client: async () => client, copySource };
 }
 
@@ -80,7 +81,7 @@ function withToken(
   sdk: SDK,
   tokenFor: (what: string) => Promise<string>,
 ): Access {
-  const pipeline = sdk.newPipeline(new sdk.AnonymousCredential(), pipelineOptions(agent));
+  const pipeline = pipelineOf(sdk, new sdk.AnonymousCredential(), agent);
   let current: { readonly token: string; readonly client: ContainerClient } | undefined;
   return {
     async client(what) {
@@ -119,11 +120,27 @@ async function loadIdentity(): Promise<typeof import('@azure/identity')> {
   }
 }
 
-/** `agent` is an option of the SDK's HTTP pipeline, though not of the type here. */
-function pipelineOptions(agent: Agent): Parameters<SDK['newPipeline']>[1] & { agent: Agent } {
+function pipelineOf(
+  sdk: SDK,
+  credential: Parameters<SDK['newPipeline']>[0],
+  agent: Agent,
+): ReturnType<SDK['newPipeline']> {
+  const pipeline = sdk.newPipeline(credential, pipelineOptions(agent));
+  pipeline.factories.push(judgeAnswers);
+  return pipeline;
+}
+
+interface PipelineOptions {
+  readonly agent: Agent;
+  readonly redirectOptions: { readonly maxRetries: number };
+}
+
+/** The two are options of the SDK's HTTP pipeline, though not of the type here. */
+function pipelineOptions(agent: Agent): Parameters<SDK['newPipeline']>[1] & PipelineOptions {
   return {
     agent,
     retryOptions: { maxTries: 1 }, // core retries, once for all backends
+    redirectOptions: { maxRetries: 0 }, // Azure sends us nowhere: a login page does
     userAgentOptions: { userAgentPrefix: 'sluice' },
   };
 }

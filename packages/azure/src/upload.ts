@@ -11,6 +11,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import {
   formatTimestamp,
   sendInParts,
+  sendLast,
   sendWhole,
   type KeyedUpload,
   type KeyedUploaded,
@@ -65,8 +66,10 @@ async function stage(container: Container, of: KeyedUpload): Promise<Answer> {
     return id;
   });
   const options = optionsOf(container, of);
-  return await request(container, of, 'settle', (client, abortSignal) =>
-    client.getBlockBlobClient(of.key).commitBlockList(ids, { ...options, abortSignal }),
+  return await sendLast(container, of, () =>
+    request(container, of, 'settle', (client, abortSignal) =>
+      client.getBlockBlobClient(of.key).commitBlockList(ids, { ...options, abortSignal }),
+    ),
   );
 }
 

@@ -82,6 +82,14 @@ export type {
 } from './replica/keyed-store.ts';
 export type { StoreCall } from './replica/store-call.ts';
 export { HTTP_SILENCE_MS_MAX, httpAgent, type HTTPAgentOptions } from './replica/http-agent.ts';
+export {
+  errorOfForeignAnswer,
+  isPage,
+  isRedirect,
+  NotTheProvider,
+  rootOfXML,
+  type ForeignAnswer,
+} from './replica/http-answer.ts';
 export { rangeHeader, sizeOfContentRange } from './replica/http-range.ts';
 export {
   codeOfStatus,
@@ -115,9 +123,17 @@ export { storeDestination, type ObjectStore, type StoredKey } from './replica/ob
 export { readBytes } from './replica/read-bytes.ts';
 export { wrapDestination, type WrappedDestination, type WrapOptions } from './replica/wrap.ts';
 export { openParts, PartReader, partSizeFor } from './replica/part-reader.ts';
-export { sendInParts, sendWhole, type PartLimits, type Sending } from './replica/send-body.ts';
+export { waitToResend } from './replica/resend.ts';
+export {
+  sendInParts,
+  sendLast,
+  sendWhole,
+  type PartLimits,
+  type Sending,
+} from './replica/send-body.ts';
 export { SOCKETS_MAX, type Hold } from './replica/sockets.ts';
 export { untilAborted } from './replica/until-aborted.ts';
+export { linkSignals, type LinkedSignal } from './replica/link-signals.ts';
 export { formatTimestamp, parseTimestamp } from './replica/timestamp.ts';
 export { Work, type RequestOptions, type WhenAborted } from './replica/work.ts';
 

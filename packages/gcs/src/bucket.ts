@@ -10,16 +10,18 @@ import type { Storage } from '@google-cloud/storage';
 import {
   Budget,
   httpAgent,
+  isRedirect,
+  NotTheProvider,
   readBytes,
-  ReplicationError,
   Work,
   type Hold,
   type Logger,
+  type ReplicationError,
   type RequestOptions,
   type WhenAborted,
 } from '@sluice/core/backend';
 import type { GCSConfig } from './config.ts';
-import { refusalToError, thrownToError, type Refusal } from './errors.ts';
+import { isForeignRefusal, refusalToError, thrownToError, type Refusal } from './errors.ts';
 
 /** Parts in memory, for all uploads of a destination together. */
 const PARTS_AT_ONCE = 4;
@@ -35,6 +37,7 @@ export interface Call {
   readonly data?: Uint8Array | string;
   /** What was done, to what: for messages. */
   readonly what: string;
+  /** Default 'object'. */
   readonly about?: Refusal['about'];
   readonly whenAborted?: WhenAborted;
   readonly signal: AbortSignal | undefined;
@@ -116,18 +119,12 @@ export class Bucket {
     return await this.work.open(optionsOf(call), (cut) => this.#open(call, statuses, cut));
   }
 
-  /** What an answer says in JSON. */
-  async call<Result>(call: Call, ...statuses: readonly number[]): Promise<Result> {
-    return this.read(await this.send(call, ...statuses), call) as Result;
-  }
-
-  read({ text }: Read, { what }: Call): unknown {
+  /** An answer in JSON. Whatever else came must not be taken for a listing of nothing. */
+  read(answer: Read, { what }: Pick<Call, 'what'>): unknown {
     try {
-      return JSON.parse(text === '' ? '{}' : text) as unknown;
-    } catch (cause) {
-      // A proxy's page, say: it must not be taken for a listing of nothing.
-      const message = `${what}: the answer is no JSON: ${text.slice(0, 100)}`;
-      throw new ReplicationError('REPLICA_UNAVAILABLE', message, { cause });
+      return JSON.parse(answer.text) as unknown;
+    } catch {
+      throw foreign(answer, what, 'no JSON');
     }
   }
 
@@ -152,13 +149,30 @@ export class Bucket {
       signal: cut,
     });
     const { status, headers, data: stream } = answer;
-    if (statuses.includes(status)) return { status, headers, stream };
+    const location = headers.get('location');
+    // Google's 308 says that an upload goes on; one that leads elsewhere is somebody else's.
+    const isElsewhere = isRedirect(status) && location !== null;
+    if (statuses.includes(status) && !isElsewhere) return { status, headers, stream };
     const body = await readText(stream, cut);
+    if (isElsewhere || isForeignRefusal({ status, body, about })) {
+      throw foreign({ status, headers, text: body }, call.what, '');
+    }
     throw refusalToError(
       { status, body, retryAfter: headers.get('retry-after'), date: headers.get('date'), about },
       call.what,
     );
   }
+}
+
+/** An answer that is not Google's. `lacks` says what Google's would have. */
+export function foreign(
+  { status, headers, text }: Answer & { readonly text?: string },
+  what: string,
+  lacks: string,
+): ReplicationError {
+  const contentType = headers.get('content-type');
+  const location = headers.get('location');
+  return thrownToError(new NotTheProvider({ status, text, contentType, location, lacks }), what);
 }
 
 function optionsOf({ what, signal, whenAborted = 'cut' }: Call): RequestOptions {

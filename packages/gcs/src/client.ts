@@ -4,7 +4,6 @@ import {
   keyedDestination,
   parseTimestamp,
   rangeHeader,
-  ReplicationError,
   sizeOfContentRange,
   type ConnectContext,
   type Destination,
@@ -16,7 +15,7 @@ import {
   type KeyedPage,
   type KeyedPaging,
 } from '@sluice/core/backend';
-import { Bucket, TIMESTAMP, type Call, type ObjectResource } from './bucket.ts';
+import { Bucket, foreign, TIMESTAMP, type Call, type ObjectResource } from './bucket.ts';
 import type { GCSConfig } from './config.ts';
 import { thrownToError } from './errors.ts';
 import { makeStorage } from './sdk.ts';
@@ -56,12 +55,12 @@ async function listPage(
   const startOffset = startAfter ?? startAt;
   const params = { prefix, startOffset, fields: LISTED_FIELDS, pageToken };
   const call: Call = { url: bucket.pathOf(), what, about: 'bucket', signal, params };
-  const page = await bucket.call<Page>(call, 200);
-  if (page.kind !== 'storage#objects') {
-    const message = `${what}: the answer is no listing: is ${bucket.endpoint} Cloud Storage?`;
-    throw new ReplicationError('REPLICA_UNSUPPORTED', message);
+  const answer = await bucket.send(call, 200);
+  const page = bucket.read(answer, call) as Page | null;
+  const { items = [], nextPageToken = '' } = page ?? {};
+  if (page?.kind !== 'storage#objects' || !Array.isArray(items)) {
+    throw foreign(answer, what, 'no storage#objects');
   }
-  const { items = [], nextPageToken = '' } = page;
   return {
     objects: items.flatMap(({ name: key, size, timeCreated, generation = '', metadata = {} }) =>
       key === undefined
@@ -93,15 +92,23 @@ async function openObject(
       ...(range !== undefined && { range: rangeHeader(range) }),
     },
     what,
+    about: 'bytes',
     signal,
   };
-  const { headers, stream, hold } = await bucket.open(call, range === undefined ? 200 : 206);
+  const opened = await bucket.open(call, range === undefined ? 200 : 206);
+  const { headers, stream, hold } = opened;
+  const sizeBytes =
+    sizeOfContentRange(headers.get('content-range')) ?? headers.get('content-length');
+  const generation = headers.get('x-goog-generation');
+  if (generation === null || sizeBytes === null) {
+    stream.destroy();
+    hold.release();
+    throw foreign(opened, what, generation === null ? 'no x-goog-generation' : 'no size');
+  }
   return {
-    sizeBytes:
-      sizeOfContentRange(headers.get('content-range')) ??
-      Number(headers.get('content-length') ?? 0),
+    sizeBytes: Number(sizeBytes),
     modifiedAt: new Date(headers.get('last-modified') ?? 0),
-    version: headers.get('x-goog-generation') ?? '',
+    version: generation,
     stream,
     hold,
   };
@@ -120,7 +127,11 @@ async function deleteObject(
     whenAborted: 'settle',
     signal,
   };
-  await bucket.send(call, 200, 204);
+  const answer = await bucket.send(call, 200, 204);
+  // With a body, it is an emulator's: "null".
+  if (answer.status !== 204 && bucket.read(answer, call) !== null) {
+    throw foreign(answer, what, 'not the status 204');
+  }
 }
 
 interface Rewrite {
@@ -145,12 +156,14 @@ async function copyObject(
   };
   let rewriteToken: string | undefined;
   for (;;) {
-    const answer = await bucket.call<Rewrite>({ ...call, params: { rewriteToken } }, 200);
+    const answer = await bucket.send({ ...call, params: { rewriteToken } }, 200);
     bucket.work.check(signal);
-    const { resource = {} } = answer;
-    if (answer.done !== false) {
-      return { sizeBytes: Number(resource.size), modifiedAt: new Date(resource.timeCreated ?? 0) };
+    const said = (bucket.read(answer, call) ?? {}) as Rewrite;
+    const { generation, size, timeCreated } = said.resource ?? {};
+    if (said.done === true && generation !== undefined) {
+      return { sizeBytes: Number(size), modifiedAt: new Date(timeCreated ?? 0) };
     }
-    rewriteToken = answer.rewriteToken;
+    if (said.done !== false || !said.rewriteToken) throw foreign(answer, what, 'no generation');
+    rewriteToken = said.rewriteToken;
   }
 }

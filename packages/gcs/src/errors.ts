@@ -3,8 +3,11 @@
 import {
   codeOfConnection,
   codeOfStatus,
+  errorOfForeignAnswer,
   errorOfRefusal,
   isError,
+  isPage,
+  NotTheProvider,
   readRetryAfter,
   readSystemError,
   textOf,
@@ -22,7 +25,19 @@ export interface Refusal {
   /** The server's time. */
   readonly date?: string | null | undefined;
   /** What a 404 means, unless the answer says that it is the bucket. */
-  readonly about: 'bucket' | 'object' | 'session';
+  readonly about: 'bucket' | 'object' | 'bytes' | 'session';
+}
+
+const PROVIDER = 'Google Cloud Storage';
+
+/**
+ * Whether a refusal is not Google's. That an object is not there must be said in Google's JSON; where
+ * its bytes were asked for, in a line of text.
+ */
+export function isForeignRefusal({ status, body, about }: Refusal): boolean {
+  if (status >= 500) return false; // whoever it is that has no time
+  if (isPage(body)) return true;
+  return status === 404 && about === 'object' && !hasError(body);
 }
 
 /** Gives a refused request a code. `what` says what was done, to what. */
@@ -41,6 +56,9 @@ export function refusalToError(refusal: Refusal, what: string): ReplicationError
 /** Gives what the SDK or the network throws a code. */
 export function thrownToError(error: unknown, what: string): ReplicationError {
   if (isError(error)) return error;
+  if (error instanceof NotTheProvider) {
+    return errorOfForeignAnswer(error, { what, provider: PROVIDER });
+  }
   const { code: name, message, status } = readThrown(error);
   const code = classifyThrown(name, message, status);
   // The SDK's error itself is not kept: it holds the request, and with it the token.
@@ -55,6 +73,14 @@ interface ErrorBody {
     readonly message?: unknown;
     readonly errors?: readonly { readonly reason?: unknown }[];
   };
+}
+
+function hasError(body: string): boolean {
+  try {
+    return (JSON.parse(body) as ErrorBody | null)?.error !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 /** The text of an answer that is no JSON: enough to see what it is. */

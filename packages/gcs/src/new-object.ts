@@ -6,9 +6,16 @@ import {
   type KeyedUpload,
   type KeyedUploaded,
 } from '@sluice/core/backend';
-import { TIMESTAMP, type Bucket, type Call, type ObjectResource } from './bucket.ts';
+import {
+  foreign,
+  TIMESTAMP,
+  type Bucket,
+  type Call,
+  type ObjectResource,
+  type Read,
+} from './bucket.ts';
 
-const FIELDS = 'generation,timeCreated,size,md5Hash';
+const FIELDS = 'name,generation,timeCreated,size,md5Hash';
 
 export function resourceOf({ key, createdAt }: KeyedUpload): ObjectResource {
   if (createdAt === undefined) return { name: key };
@@ -32,15 +39,30 @@ export function callOf({ config }: Bucket, of: KeyedUpload, uploadType: string):
   };
 }
 
+/** The object that has been written: it has a generation, which only Google gives it. */
+export interface NewObject extends ObjectResource {
+  readonly generation: string;
+  readonly size: string;
+}
+
+/** REPLICA_UNAVAILABLE where the answer is not Google's. */
+export function readNewObject(bucket: Bucket, answer: Read, of: KeyedUpload): NewObject {
+  const object = (bucket.read(answer, of) ?? {}) as ObjectResource;
+  const { name = of.key, generation, size } = object;
+  if (generation !== undefined && generation !== '' && size !== undefined && name === of.key) {
+    return { ...object, generation, size };
+  }
+  throw foreign(answer, of.what, 'no generation of this object');
+}
+
 /** REPLICA_UNAVAILABLE where the server has other bytes than were sent. */
 export function toUploaded(
-  object: ObjectResource,
+  { generation, timeCreated, size, md5Hash }: NewObject,
   of: KeyedUpload,
   md5: string | undefined,
 ): KeyedUploaded {
-  const { generation = '', timeCreated, size, md5Hash } = object;
   const isOther = md5 !== undefined && md5Hash !== undefined && md5Hash !== md5;
-  if (isOther || (size !== undefined && Number(size) !== of.body.sizeBytes)) {
+  if (isOther || Number(size) !== of.body.sizeBytes) {
     const message = `${of.what}: the server has other bytes than were sent (${size} bytes, MD5 ${md5Hash})`;
     throw new ReplicationError('REPLICA_UNAVAILABLE', message);
   }

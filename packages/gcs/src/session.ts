@@ -11,24 +11,19 @@
  */
 
 import { createHash } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
-  isError,
+  linkSignals,
   messageOf,
   partSizeFor,
   ReplicationError,
+  waitToResend,
   type KeyedUpload,
   type KeyedUploaded,
   type PartReader,
 } from '@sluice/core/backend';
-import type { Bucket, Call, ObjectResource } from './bucket.ts';
-import { callOf, resourceOf, toUploaded } from './new-object.ts';
+import { foreign, type Bucket, type Call } from './bucket.ts';
+import { callOf, readNewObject, resourceOf, toUploaded, type NewObject } from './new-object.ts';
 
-/** Tries to get one part there. Each part that arrives lets it count from one again. */
-const PART_ATTEMPTS_MAX = 5;
-const PART_DELAY_MS = 250;
-/** As core has it: a call does not hang longer because the server says so. */
-const PART_DELAY_MS_MAX = 30_000;
 /** Parts follow one another, so a large file is few of them: eight, until they have 32 MiB. */
 const PARTS_MAX = 8;
 const PART_BYTES_MAX = 32 * 1024 * 1024;
@@ -69,11 +64,10 @@ export class Session {
       },
       data: JSON.stringify(resourceOf(this.#of)),
     };
-    const { headers } = await this.#bucket.send(call, 200);
-    const url = headers.get('location');
-    if (url !== null) return url;
-    const message = `${this.#of.what}: the server opens an upload and does not say where`;
-    throw new ReplicationError('REPLICA_UNSUPPORTED', message);
+    const answer = await this.#bucket.send(call, 200);
+    const url = answer.headers.get('location');
+    if (url !== null && /[?&]upload_id=./.test(url)) return url;
+    throw foreign(answer, this.#of.what, 'no place for the parts');
   }
 
   async #putParts(url: string): Promise<KeyedUploaded> {
@@ -105,7 +99,7 @@ export class Session {
     start: number,
     bytes: Uint8Array,
     md5: string | undefined,
-  ): Promise<ObjectResource | undefined> {
+  ): Promise<NewObject | undefined> {
     const end = start + bytes.byteLength;
     let arrived = start;
     let isKnown = true;
@@ -138,7 +132,7 @@ export class Session {
     start: number,
     data: Uint8Array,
     md5: string | undefined,
-  ): Promise<number | ObjectResource> {
+  ): Promise<number | NewObject> {
     const { sizeBytes } = this.#of.body;
     const last = start + data.byteLength - 1;
     return await this.#toSession(url, {
@@ -152,17 +146,17 @@ export class Session {
   }
 
   /** How much has arrived, or the object where all has. */
-  async #ask(url: string): Promise<number | ObjectResource> {
+  async #ask(url: string): Promise<number | NewObject> {
     const headers = { 'content-range': `bytes */${this.#of.body.sizeBytes}` };
     return await this.#toSession(url, { headers, data: '' });
   }
 
-  async #toSession(url: string, more: Partial<Call>): Promise<number | ObjectResource> {
+  async #toSession(url: string, more: Partial<Call>): Promise<number | NewObject> {
     const { what, signal } = this.#of;
     const about = 'session';
     const call: Call = { url, method: 'PUT', what, about, signal, ...more };
     const answer = await this.#bucket.send(call, 200, 201, 308);
-    if (answer.status !== 308) return this.#bucket.read(answer, call) as ObjectResource;
+    if (answer.status !== 308) return readNewObject(this.#bucket, answer, this.#of);
     const last = /-(\d+)$/.exec(answer.headers.get('range') ?? '')?.[1];
     return last === undefined ? 0 : Number(last) + 1;
   }
@@ -171,16 +165,12 @@ export class Session {
   async #afterFailure(error: unknown, failures: number): Promise<void> {
     const { work, logger } = this.#bucket;
     work.check(this.#of.signal);
-    if (!isError(error) || !error.retryable || failures >= PART_ATTEMPTS_MAX) throw error;
-    if (this.#isLost || error.status === 404 || error.status === 410) throw error;
-    const delayMs = Math.max(PART_DELAY_MS * 2 ** (failures - 1), error.retryAfterMs ?? 0);
-    if (delayMs > PART_DELAY_MS_MAX) throw error;
-    logger.warn(`${error.message}; the part is sent again in ${delayMs} ms`);
-    const signals = [this.#of.signal, work.closing].filter((signal) => signal !== undefined);
+    if (this.#isLost) throw error;
+    const link = linkSignals(this.#of.signal, work.closing);
     try {
-      await sleep(delayMs, undefined, { signal: AbortSignal.any(signals) });
+      await waitToResend(error, failures, { logger }, link.signal);
     } finally {
-      work.check(this.#of.signal);
+      link.unlink();
     }
   }
 

@@ -12,8 +12,8 @@ import {
   type KeyedUploaded,
   type PartReader,
 } from '@sluice/core/backend';
-import type { Bucket, ObjectResource } from './bucket.ts';
-import { callOf, resourceOf, toUploaded } from './new-object.ts';
+import type { Bucket } from './bucket.ts';
+import { callOf, readNewObject, resourceOf, toUploaded } from './new-object.ts';
 import { Session } from './session.ts';
 
 /** LTX_TRUNCATED or LTX_INVALID where the body has another size than it said. */
@@ -74,7 +74,7 @@ async function putMultipart(
     data,
     whenAborted: 'settle',
   } as const;
-  return toUploaded(await bucket.call<ObjectResource>(call, 200), of, md5);
+  return toUploaded(readNewObject(bucket, await bucket.send(call, 200), of), of, md5);
 }
 
 const MD5_OF_NOTHING = createHash('md5').digest('base64');

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import {
   Budget,
   keyedDestination,
+  NotTheProvider,
   rangeHeader,
   ReplicationError,
   sizeOfContentRange,
@@ -32,6 +33,9 @@ import { upload } from './upload.ts';
 const DELETED_KEYS_MAX = 1_000;
 /** CopyObject copies no larger objects. */
 const COPY_BYTES_MAX = 5 * 1024 ** 3;
+
+/** What was not said; core takes no such entry. */
+const NEVER = new Date(NaN);
 
 /** Sends nothing: what is not right is told by the first call. */
 export async function connect(config: S3Config, { logger }: ConnectContext): Promise<Destination> {
@@ -84,13 +88,18 @@ async function listPage(bucket: Bucket, call: KeyedPaging): Promise<KeyedPage> {
   const page = await send(bucket, command, 'cut', call);
   const { Contents = [], IsTruncated, NextContinuationToken } = page;
   return {
-    objects: Contents.flatMap(({ Key, Size = 0, LastModified = new Date(0), ETag = '' }) =>
-      Key === undefined
-        ? []
-        : [{ key: Key, sizeBytes: Size, modifiedAt: LastModified, version: ETag }],
-    ),
-    nextPageToken: IsTruncated === true ? NextContinuationToken : undefined,
+    objects: Contents.map(({ Key = '', Size = NaN, LastModified = NEVER, ETag = '' }) => {
+      return { key: Key, sizeBytes: Size, modifiedAt: LastModified, version: ETag };
+    }),
+    nextPageToken: IsTruncated === true ? tokenOf(NextContinuationToken, call.what) : undefined,
   };
+}
+
+/** A listing that goes on and does not say where is not a whole one. */
+function tokenOf(token: string | undefined, what: string): string {
+  if (token !== undefined && token !== '') return token;
+  const message = `${what}: the server says that the listing goes on, and gives no token to go on with`;
+  throw new ReplicationError('REPLICA_UNAVAILABLE', message);
 }
 
 async function openObject(bucket: Bucket, key: string, call: KeyedOpening): Promise<KeyedOpened> {
@@ -158,7 +167,7 @@ async function copyObject(
   const { sdk, config } = bucket;
   const key = customerKey(bucket);
   const head = new sdk.HeadObjectCommand({ Bucket: config.bucket, Key: from, ...key });
-  const { ContentLength: sizeBytes = 0, ETag } = await send(bucket, head, 'cut', call);
+  const { ContentLength: sizeBytes = 0, ETag = '' } = await send(bucket, head, 'cut', call);
   if (sizeBytes > COPY_BYTES_MAX) {
     const message = `${call.what}: ${sizeBytes} bytes, and S3 copies ${COPY_BYTES_MAX} at most`;
     throw new ReplicationError('REPLICA_UNSUPPORTED', message);
@@ -167,7 +176,7 @@ async function copyObject(
     Bucket: config.bucket,
     Key: to,
     CopySource: copySource(config.bucket, from),
-    ...(ETag !== undefined && { CopySourceIfMatch: ETag }), // so that the size is this one's
+    CopySourceIfMatch: ETag, // so that the size is this one's
     ...storage(bucket),
     ...lock(bucket),
     ...(key !== undefined && {
@@ -176,8 +185,9 @@ async function copyObject(
       CopySourceSSECustomerKeyMD5: key.SSECustomerKeyMD5,
     }),
   });
-  const { CopyObjectResult } = await send(bucket, copy, 'settle', call);
-  return { sizeBytes, modifiedAt: CopyObjectResult?.LastModified ?? new Date() };
+  const { CopyObjectResult: copied } = await send(bucket, copy, 'settle', call);
+  if (copied?.ETag) return { sizeBytes, modifiedAt: copied.LastModified ?? new Date() };
+  throw toReplicationError(new NotTheProvider({ status: 200, lacks: 'no ETag' }), call.what);
 }
 
 function copySource(bucket: string, key: string): string {

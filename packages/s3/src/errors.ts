@@ -3,7 +3,9 @@
 import {
   codeOfConnection,
   codeOfStatus,
+  errorOfForeignAnswer,
   errorOfRefusal,
+  NotTheProvider,
   readRetryAfter,
   readSystemError,
   textOf,
@@ -14,12 +16,15 @@ import {
 
 /** Gives an error of the SDK a code. `what` says what was done, to what. */
 export function toReplicationError(error: unknown, what: string): ReplicationError {
+  if (error instanceof NotTheProvider)
+    return errorOfForeignAnswer(error, { what, provider: PROVIDER });
   const answer = readAnswer(error);
   const code = classify(answer.code, answer.status);
   const hint = hintFor(code, answer);
   return errorOfRefusal(answer, { what, code, hint, filler: NAMELESS });
 }
 
+const PROVIDER = 'an S3 server';
 /** The SDK's name of an answer without a body. */
 const NAMELESS = 'UnknownError';
 

@@ -3,6 +3,7 @@
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import { HTTP_SILENCE_MS_MAX, httpAgent } from '@sluice/core/backend';
 import type { S3Config } from './config.ts';
+import { judgeAnswers } from './answers.ts';
 import { findCredentials } from './credentials.ts';
 import { regionNamedBy, toReplicationError } from './errors.ts';
 import type { DeleteChecksum, Preset } from './presets.ts';
@@ -31,6 +32,7 @@ export function makeClient(config: S3Config, preset: Preset, sdk: SDK): S3Client
           })
         : REGION_DEFAULT),
   });
+  judgeAnswers(client);
   shapeRequests(client, {
     headers: {
       ...preset.headers,

@@ -2,12 +2,21 @@
  * Writes one object, whole or not at all: in one request where it fits into a part, else in parts:
  * create, send the parts, complete. Whatever ends that early, the parts that are there are removed,
  * in the background: the call does not wait for it, the destination's close does.
+ *
+ * A part that fails is sent again by itself, and so is the request that completes. Where the answer
+ * to that one was lost, the upload may be gone because it was completed: then the object's ETag,
+ * which S3 makes of those of the parts, says whether it is ours.
  */
+
+import { createHash } from 'node:crypto';
 
 import {
   formatTimestamp,
+  isError,
+  NotTheProvider,
   messageOf,
   sendInParts,
+  sendLast,
   sendWhole,
   type StoreCall,
   type KeyedUpload,
@@ -26,12 +35,12 @@ const ABANDON_DELAY_MS = 250;
 interface Place {
   readonly Bucket: string;
   readonly Key: string;
-  readonly UploadId: string | undefined;
+  readonly UploadId: string;
 }
 
 interface SentPart {
   readonly PartNumber: number;
-  readonly ETag: string | undefined;
+  readonly ETag: string;
 }
 
 /** LTX_TRUNCATED or LTX_INVALID where the body has another size than it said. */
@@ -71,13 +80,7 @@ async function uploadParts(bucket: Bucket, of: KeyedUpload): Promise<Answer> {
     const parts = await sendInParts(bucket, limits, of, (bytes, index, signal) =>
       sendPart(bucket, { ...place, PartNumber: index + 1 }, bytes, { what: of.what, signal }),
     );
-    const command = new bucket.sdk.CompleteMultipartUploadCommand({
-      ...place,
-      MultipartUpload: { Parts: parts },
-      ...conditionOf(of),
-      ...customerKey(bucket),
-    });
-    return await send(bucket, command, 'settle', of);
+    return await complete(bucket, of, place, parts);
   } catch (error) {
     removeLater(bucket, of.key, abandon(bucket, place, of.what));
     throw error;
@@ -100,7 +103,8 @@ async function create(bucket: Bucket, of: KeyedUpload): Promise<Place> {
   let creating: Promise<Place> | undefined;
   const begin = async (): Promise<Place> => {
     const { UploadId } = await client.send(command, { abortSignal: work.ended });
-    return { ...named, UploadId };
+    if (UploadId !== undefined && UploadId !== '') return { ...named, UploadId };
+    throw new NotTheProvider({ status: 200, lacks: 'no UploadId' });
   };
   try {
     return await work.request(optionsOf(of, 'settle'), () => (creating = begin()));
@@ -127,8 +131,61 @@ async function sendPart(
     ...contentMD5(bucket, bytes),
     ...customerKey(bucket),
   });
-  const { ETag } = await send(bucket, command, 'cut', call);
+  const { ETag = '' } = await send(bucket, command, 'cut', call);
   return { PartNumber: place.PartNumber, ETag };
+}
+
+async function complete(
+  bucket: Bucket,
+  of: KeyedUpload,
+  place: Place,
+  parts: readonly SentPart[],
+): Promise<Answer> {
+  const command = new bucket.sdk.CompleteMultipartUploadCommand({
+    ...place,
+    MultipartUpload: { Parts: [...parts] },
+    ...conditionOf(of),
+    ...customerKey(bucket),
+  });
+  return await sendLast(bucket, of, async (failures) => {
+    try {
+      const answer = await send(bucket, command, 'settle', of);
+      if (answer.ETag) return answer;
+      // Some servers do not say it here (Ceph RGW 16), but of the object.
+      const done = await completed(bucket, of, parts);
+      if (done !== undefined) return done;
+      throw toReplicationError(new NotTheProvider({ status: 200, lacks: 'no ETag' }), of.what);
+    } catch (error) {
+      const done =
+        failures > 0 && isUploadGone(error) ? await completed(bucket, of, parts) : undefined;
+      if (done !== undefined) return done;
+      throw error;
+    }
+  });
+}
+
+/** The object, if it is made of these parts. A failure to look says nothing: the upload is gone. */
+async function completed(
+  bucket: Bucket,
+  of: KeyedUpload,
+  parts: readonly SentPart[],
+): Promise<Answer | undefined> {
+  const place = { Bucket: bucket.config.bucket, Key: of.key };
+  const head = new bucket.sdk.HeadObjectCommand({ ...place, ...customerKey(bucket) });
+  const found = await send(bucket, head, 'cut', of).catch(() => undefined);
+  bucket.work.check(of.signal);
+  return found?.ETag === etagOf(parts) ? found : undefined;
+}
+
+/** S3's own: the MD5 of the MD5s of the parts, where they are not encrypted by a key of KMS. */
+function etagOf(parts: readonly SentPart[]): string {
+  const all = createHash('md5');
+  for (const { ETag } of parts) all.update(Buffer.from(ETag.replaceAll('"', ''), 'hex'));
+  return `"${all.digest('hex')}-${parts.length}"`;
+}
+
+function isUploadGone(error: unknown): boolean {
+  return isError(error) && error.cause instanceof Error && error.cause.name === 'NoSuchUpload';
 }
 
 function removeLater({ work, removals }: Bucket, key: string, removal: Promise<void>): void {

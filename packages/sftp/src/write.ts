@@ -15,7 +15,7 @@ import {
   type LTXBody,
 } from '@sluice/core/backend';
 
-import type { Channel, Times } from './channel.ts';
+import type { Attributes, Channel, Times } from './channel.ts';
 import type { Connection } from './connection.ts';
 import { isMissing, SSHError, statusOf } from './errors.ts';
 import { isFull, syncFolder } from './folders.ts';
@@ -60,8 +60,19 @@ export async function placeFile(
     await discard(channel, handle, temp, connection.orphans);
     throw full ? new SSHError('REPLICA_FULL', 'the disk of the server is full', error) : error;
   }
-  await syncFolder(channel, dirname(path));
+  const [found] = await Promise.all([channel.stat(path), syncFolder(channel, dirname(path))]);
+  checkName(found, body);
   return new Date(Math.floor(nowMs / 1000) * 1000);
+}
+
+/** Some servers take a file and put it elsewhere: it counts when the folder has its name. */
+function checkName(found: Attributes | undefined, { sizeBytes }: LTXBody): void {
+  if (found?.sizeBytes === sizeBytes) return;
+  const has = found === undefined ? 'no such file' : `one of ${found.sizeBytes} bytes`;
+  const message =
+    `the server said that ${sizeBytes} bytes have their name, and the folder has ${has}: ` +
+    'look for what moves or removes files there';
+  throw new SSHError('REPLICA_UNAVAILABLE', message);
 }
 
 /** Sends all bytes; returns the answers that are still to come. */

@@ -31,8 +31,11 @@ export interface Request {
   readonly path: string;
 }
 
-/** An answer instead of the true one, or the loss of the connection before or after it is done. */
-type Verdict = number | 'lost-before' | 'lost-after' | undefined;
+/**
+ * An answer instead of the true one, or the loss of the connection before or after it is done, or an
+ * "OK" to what is not done.
+ */
+type Verdict = number | 'lost-before' | 'lost-after' | 'ignored' | undefined;
 
 export interface FakeServer {
   readonly port: number;
@@ -150,6 +153,7 @@ function serve(fake: FakeServer, sftp: SFTPWrapper, lose: () => void): void {
     fake.requests.push({ kind, path });
     const verdict = fake.judge({ kind, path });
     if (verdict === 'lost-before') return lose();
+    if (verdict === 'ignored') return sftp.status(id, STATUS_CODE.OK);
     if (typeof verdict === 'number') return sendStatus(sftp, id, verdict);
     try {
       const answer = act();

@@ -10,6 +10,13 @@ export type FaultKind =
       readonly reason?: string;
       readonly headers?: Readonly<Record<string, string>>;
     }
+  /** Somebody else answers: a login page, a proxy. Nothing is done. */
+  | {
+      readonly kind: 'answer';
+      readonly status: number;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly text: string;
+    }
   /** 200 with this text, as a proxy in between may say. Nothing is done. */
   | { readonly kind: 'page'; readonly text: string }
   /** The connection is reset after so many bytes of the request's body; a session keeps those. */

@@ -136,6 +136,10 @@ export class GCSServer {
       const { status, reason = 'backendError', headers } = fault.kind;
       throw new Refused(status, reason, 'A fault of the test.', headers);
     }
+    if (fault?.kind.kind === 'answer') {
+      const { status, headers, text } = fault.kind;
+      return { status, ...(headers && { headers }), body: Buffer.from(text) };
+    }
     if (fault?.kind.kind === 'page') return { status: 200, body: Buffer.from(fault.kind.text) };
     checkAccess(entry, this.#options.accounts, exchange.store.get(entry.key) !== undefined);
     if (!this.isBucketThere || target.bucket !== this.#options.bucket) {

@@ -21,6 +21,13 @@ export type FaultKind =
     }
   /** 200 and then an `<Error>` document, as S3 does for CopyObject and CompleteMultipartUpload. Nothing is done. */
   | { readonly kind: 'error-in-200'; readonly code: string }
+  /** Somebody else answers: a login page, a proxy. Nothing is done. */
+  | {
+      readonly kind: 'answer';
+      readonly status: number;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly text: string;
+    }
   /** The connection is reset after so many bytes of the request's body. Nothing is done. */
   | { readonly kind: 'cut-request'; readonly afterBytes: number }
   /** No byte is read any more after so many of the request's body, the connection stays. Nothing is done. */

@@ -110,7 +110,7 @@ export class S3Server {
   async #answer(opened: Omit<Exchange, 'bucket' | 'settings' | 'protectedKeys'>): Promise<Answer> {
     const { request, target, entry, fault } = opened;
     if (fault?.kind.kind === 'hold-request') await fault.hold();
-    const early = earlyFault(fault);
+    const early = earlyFault(fault, opened.response);
     if (early !== undefined) return early;
     const { settings, protectedKeys } = this;
     const { denied = [] } = authenticate(request, target, settings);
@@ -182,11 +182,17 @@ export class S3Server {
 }
 
 /** The answer of a fault that acts instead of the handler. */
-function earlyFault(fault: ActiveFault | undefined): Answer | undefined {
+function earlyFault(fault: ActiveFault | undefined, response: ServerResponse): Answer | undefined {
   if (fault?.kind.kind === 'error') {
     fault.act();
     const { status, code, headers } = fault.kind;
     throw new S3Error({ code, status }, 'A fault of the test.', headers ? { headers } : {});
+  }
+  if (fault?.kind.kind === 'answer') {
+    fault.act();
+    const { status, headers, text: body } = fault.kind;
+    for (const name of response.getHeaderNames()) response.removeHeader(name); // it is not ours
+    return { status, headers, body };
   }
   if (fault?.kind.kind === 'error-in-200') {
     fault.act();

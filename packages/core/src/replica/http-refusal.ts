@@ -61,10 +61,14 @@ export function codeOfStatus(status: number | undefined): ErrorCode {
       return 'REPLICA_RATE_LIMITED';
     case 507:
       return 'REPLICA_FULL';
+    case 302: // a login page, and not the provider: no provider sends us elsewhere for a while
+    case 303:
+    case 407: // of a proxy
     case 408:
     case 500:
     case 502:
     case 504:
+    case 511: // of a network that wants a login first
       return 'REPLICA_UNAVAILABLE';
     case undefined:
     default:

@@ -1,5 +1,6 @@
 /** A listing by keys: page after page, each asked for when the one before has been read. */
 
+import { checkEntry, checkPage } from './keyed-checks.ts';
 import type { KeyedListing, KeyedObject, KeyedStore } from './keyed-store.ts';
 
 export async function* listKeys(
@@ -8,9 +9,12 @@ export async function* listKeys(
 ): AsyncGenerator<KeyedObject, void, undefined> {
   let pageToken: string | undefined;
   do {
-    const page = await store.listPage({ ...listing, pageToken });
+    const asked = { ...listing, pageToken };
+    const page = await store.listPage(asked);
+    checkPage(page, asked);
     for (const object of page.objects) {
       store.work.check(listing.signal);
+      checkEntry(object, asked);
       yield object;
     }
     pageToken = page.nextPageToken;

@@ -14,6 +14,7 @@ import type {
   PutOptions,
 } from './client.ts';
 import { describeReplica } from './describe.ts';
+import { checkUploaded } from './keyed-checks.ts';
 import { listKeys } from './keyed-listing.ts';
 import { openKey } from './keyed-opening.ts';
 import type { KeyedStore } from './keyed-store.ts';
@@ -41,8 +42,9 @@ export class KeyedObjects implements NamedObjects {
     this.#store.work.check(signal);
     try {
       const upload = { key, body, createdAt: undefined, condition, what, signal };
-      const { version } = await this.#store.put(upload);
-      return { version };
+      const uploaded = await this.#store.put(upload);
+      checkUploaded(uploaded, what);
+      return { version: uploaded.version };
     } catch (error) {
       if (!isError(error, 'REPLICA_NOT_FOUND') || typeof condition !== 'object') throw error;
       throw gone(what, error);

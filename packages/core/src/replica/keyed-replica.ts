@@ -12,6 +12,7 @@ import type {
   WriteOptions,
 } from './client.ts';
 import { describeFile, describeReplica } from './describe.ts';
+import { checkCopied, checkUploaded } from './keyed-checks.ts';
 import { leftBehind, type KeyedDeletes } from './keyed-deleting.ts';
 import { listKeys } from './keyed-listing.ts';
 import { openKey } from './keyed-opening.ts';
@@ -69,14 +70,17 @@ export class KeyedReplica implements ReplicaClient {
   ): Promise<LTXFileInfo> {
     this.#store.work.check(signal);
     const { sizeBytes } = body;
-    const { modifiedAt, createdAt } = await this.#store.put({
+    const what = `write ${describeFile(file)} to ${this.#name}`;
+    const uploaded = await this.#store.put({
       key: this.#keyOf(file),
       body,
       createdAt: body.createdAt,
       condition: condition === 'none' ? undefined : condition,
-      what: `write ${describeFile(file)} to ${this.#name}`,
+      what,
       signal,
     });
+    checkUploaded(uploaded, what);
+    const { modifiedAt, createdAt } = uploaded;
     return { ...file, sizeBytes, modifiedAt, ...(createdAt !== undefined && { createdAt }) };
   }
 
@@ -97,6 +101,7 @@ export class KeyedReplica implements ReplicaClient {
     return async (from, to, { signal } = {}) => {
       const what = `copy ${describeFile(from)} to ${describeFile(to)} at ${this.#name}`;
       const copied = await copy(this.#keyOf(from), this.#keyOf(to), { what, signal });
+      checkCopied(copied, what);
       return { ...to, sizeBytes: copied.sizeBytes, modifiedAt: copied.modifiedAt };
     };
   }

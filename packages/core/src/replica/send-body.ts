@@ -4,9 +4,12 @@
  * of all its bytes. Memory is what the destination's budget says, for all uploads together.
  */
 
+import type { Logger } from './backend.ts';
 import type { Budget } from './budget.ts';
 import type { KeyedUpload } from './keyed-store.ts';
+import { linkSignals } from './link-signals.ts';
 import { openParts, partSizeFor, type PartReader } from './part-reader.ts';
+import { sendAgain } from './resend.ts';
 import { sendParts } from './send-parts.ts';
 import type { Work } from './work.ts';
 
@@ -14,6 +17,8 @@ import type { Work } from './work.ts';
 export interface Sending {
   readonly work: Work;
   readonly budget: Budget;
+  /** Told of each part that is sent again: what is tried again without it is not heard of. */
+  readonly logger?: Logger | undefined;
 }
 
 /** What is read, for whom, and until when. */
@@ -51,10 +56,11 @@ export interface PartLimits {
 /**
  * As many parts at once as the budget allows, all but the last of one size. Gives what `send` gave
  * for each, in their order; `index` counts from 0, `over` ends a request that is not wanted any more.
- * Throws when all parts have ended, so that none comes after the clean-up.
+ * A part that fails is sent again by itself (resend.ts), so `send` may be called several times for
+ * the same bytes. Throws when all parts have ended, so that none comes after the clean-up.
  */
 export async function sendInParts<Sent>(
-  { work, budget }: Sending,
+  { work, budget, logger }: Sending,
   { partSizeBytes, partsMax }: PartLimits,
   { body, what, signal }: ToSend,
   send: (bytes: Uint8Array, index: number, over: AbortSignal) => Promise<Sent>,
@@ -63,5 +69,20 @@ export async function sendInParts<Sent>(
   const signals = [signal, work.closing];
   const reader = openParts(body, what, ...signals);
   const partBytes = partSizeFor(sizeBytes, partSizeBytes, partsMax);
-  return await sendParts({ reader, sizeBytes, partBytes, budget, signals }, send);
+  const resending = { logger };
+  return await sendParts({ reader, sizeBytes, partBytes, budget, resending, signals }, send);
+}
+
+/** The request that makes an object of its parts. It is sent again by itself, as a part is. */
+export async function sendLast<Answer>(
+  { work, logger }: Sending,
+  { signal }: ToSend,
+  send: (failures: number) => Promise<Answer>,
+): Promise<Answer> {
+  const link = linkSignals(signal, work.closing);
+  try {
+    return await sendAgain(send, { logger }, link.signal);
+  } finally {
+    link.unlink();
+  }
 }

@@ -2,6 +2,7 @@
 
 import type { Budget } from './budget.ts';
 import type { PartReader } from './part-reader.ts';
+import { sendAgain, type Resending } from './resend.ts';
 
 export interface PartsToSend {
   /** Of the whole body. Closed when all is sent, or nothing more will be. */
@@ -9,18 +10,23 @@ export interface PartsToSend {
   readonly sizeBytes: number;
   readonly partBytes: number;
   readonly budget: Budget;
+  /** A part that fails is sent again by itself. */
+  readonly resending: Resending;
   /** Each ends the upload, and what is on its way. */
   readonly signals: readonly (AbortSignal | undefined)[];
 }
 
+/** `index` counts from 0. `over` aborts when the part is not wanted any more. */
+export type SendPart<Sent> = (bytes: Uint8Array, index: number, over: AbortSignal) => Promise<Sent>;
+
 /**
- * What `send` gave for each part, in their order. `index` counts from 0. `over` aborts with the
- * first failure, or with whatever else ends the upload; that is thrown when all parts have ended:
- * none comes after the clean-up.
+ * What `send` gave for each part, in their order. `over` aborts with the first part that cannot be
+ * sent, or with whatever else ends the upload; that is thrown when all parts have ended: none comes
+ * after the clean-up.
  */
 export async function sendParts<Sent>(
-  { reader, sizeBytes, partBytes, budget, signals }: PartsToSend,
-  send: (bytes: Uint8Array, index: number, over: AbortSignal) => Promise<Sent>,
+  { reader, sizeBytes, partBytes, budget, resending, signals }: PartsToSend,
+  send: SendPart<Sent>,
 ): Promise<Sent[]> {
   const ending = new AbortController();
   const over = ending.signal;
@@ -37,13 +43,14 @@ export async function sendParts<Sent>(
         const memory = budget.borrow(partBytes);
         const bytes = await reader.next(partBytes, memory);
         over.throwIfAborted();
-        const sent = send(bytes, index, over)
-          .then((answer) => {
-            budget.recycle(memory);
-            return answer;
-          })
-          .finally(giveBack);
-        // The first part that fails ends the others, and is what the call tells.
+        const attempt = async (failures: number): Promise<Sent> => {
+          const answer = await send(bytes, index, over);
+          // What a failed attempt was sending may still be on its way.
+          if (failures === 0) budget.recycle(memory);
+          return answer;
+        };
+        const sent = sendAgain(attempt, resending, over).finally(giveBack);
+        // The first part that fails for good ends the others, and is what the call tells.
         sent.catch((error: unknown) => ending.abort(error));
         sending.push(sent);
       } catch (error) {

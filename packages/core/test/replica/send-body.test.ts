@@ -6,9 +6,11 @@ import { Work } from '../../src/replica/work.ts';
 import { bodyOf, bytesOf } from './fixtures.ts';
 
 const reason = new Error('not wanted');
+const ignore = (): void => undefined;
+const quietLogger = { debug: ignore, info: ignore, warn: ignore, error: ignore };
 
 function sending(memoryBytes = 10): Sending {
-  return { work: new Work('x://b'), budget: new Budget(memoryBytes) };
+  return { work: new Work('x://b'), budget: new Budget(memoryBytes), logger: quietLogger };
 }
 
 function toSend(body: LTXBody, signal?: AbortSignal) {

@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { Budget } from '../../src/replica/budget.ts';
 import { openParts } from '../../src/replica/part-reader.ts';
 import { sendParts, type PartsToSend } from '../../src/replica/send-parts.ts';
+import { FakeClock } from './fake-clock.ts';
+import { error } from './fixtures.ts';
 
 const PART_BYTES = 10;
 
@@ -10,7 +12,7 @@ function parts(
   sizeBytes: number,
   partsAtOnce = 2,
   ...signals: readonly AbortSignal[]
-): PartsToSend & { readonly closed: Promise<void> } {
+): PartsToSend & { readonly closed: Promise<void>; readonly clock: FakeClock } {
   const { promise: closed, resolve } = Promise.withResolvers<void>();
   const body = {
     sizeBytes,
@@ -24,7 +26,9 @@ function parts(
   };
   const reader = openParts(body, 'write x', ...signals);
   const budget = new Budget(partsAtOnce * PART_BYTES);
-  return { reader, sizeBytes, partBytes: PART_BYTES, budget, signals, closed };
+  const clock = new FakeClock();
+  const resending = { logger: { warn: () => undefined }, clock };
+  return { reader, sizeBytes, partBytes: PART_BYTES, budget, resending, signals, closed, clock };
 }
 
 /** Rejects as soon as the signal aborts. */
@@ -76,8 +80,35 @@ test('memory of a part that failed is not used again: it may still be on its way
   expect(given.budget.borrow(PART_BYTES).buffer).not.toBe(failed);
 });
 
+describe('a part that fails', () => {
+  test('is sent again with the same bytes, and no other part is', async () => {
+    const given = parts(30, 3);
+    const sent: number[][] = [];
+    const sending = sendParts(given, async (bytes, index) => {
+      const isFirst = !sent.some(([first]) => first === index * PART_BYTES);
+      sent.push([...bytes]);
+      if (index === 1 && isFirst) throw error('REPLICA_RATE_LIMITED');
+      return index;
+    });
+    expect(await given.clock.run(sending)).toEqual([0, 1, 2]);
+    expect(sent.map(([first]) => first)).toEqual([0, 10, 20, 10]);
+    expect(sent[3]).toEqual(sent[1]);
+  });
+
+  test('and is sent again leaves its memory to nobody', async () => {
+    const given = parts(PART_BYTES, 1);
+    const buffers: ArrayBufferLike[] = [];
+    const sending = sendParts(given, async ({ buffer }) => {
+      buffers.push(buffer);
+      if (buffers.length === 1) throw error('REPLICA_UNAVAILABLE');
+    });
+    await given.clock.run(sending);
+    expect(given.budget.borrow(PART_BYTES).buffer).not.toBe(buffers[0]);
+  });
+});
+
 describe('what ends an upload', () => {
-  test('is its first failure: the others are ended, waited for, and the source is closed', async () => {
+  test('is the first part that cannot be sent: the others are ended, waited for, and the source is closed', async () => {
     const failure = new Error('refused');
     const ended: number[] = [];
     const given = parts(30, 3);
