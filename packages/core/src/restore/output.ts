@@ -3,35 +3,19 @@
  * as `<name>.sluice-tmp`; a crash leaves at most that, and the next restore replaces it.
  *
  * What SQLite keeps beside a database that is replaced (`-wal`, `-journal`) would be played into
- * the restored one, so it must be gone when the new file gets the name, and must stay while the old
- * one has it. So it is moved aside, and back where the new file cannot be put in place.
+ * the restored one, so it is removed first. `old-database.ts` makes the old database whole without it.
  */
 
 import type { Stats } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { makeFolder, syncFolder } from '../database/files.ts';
-import { messageOf, ReplicationError } from '../error.ts';
+import { ReplicationError } from '../error.ts';
+import { PLAYED_FILES, settleOldDatabase } from './old-database.ts';
+import { findTarget, requireFree, reporting, statOf, type Overwrite } from './output-target.ts';
 
-export type Overwrite = 'refuse' | 'replace';
-
-/** Files that change what SQLite reads from the database beside them. */
-const PLAYED_FILES = ['-wal', '-journal'];
 const SIDE_FILES = [...PLAYED_FILES, '-shm'];
 const TEMPORARY = '.sluice-tmp';
-const ASIDE = '.sluice-replaced';
-
-/** RESTORE_TARGET_EXISTS where a restore to `output` would have to replace something. */
-export async function requireFree(output: string, overwrite: Overwrite): Promise<void> {
-  const found = await reporting(`look at ${output}`, async () => await statOf(output));
-  if (found?.isDirectory() === true) throw exists(output, output, 'is a folder');
-  if (overwrite === 'replace') return;
-  for (const side of ['', ...PLAYED_FILES]) {
-    const stat = await statOf(output + side);
-    if (stat === undefined || stat.size === 0) continue; // an empty file holds nothing
-    throw exists(output, output + side, 'exists');
-  }
-}
 
 export class Output {
   readonly #path: string;
@@ -42,9 +26,9 @@ export class Output {
 
   /** Creates the folders above and the temporary file. RESTORE_TARGET_EXISTS, RESTORE_OUTPUT. */
   static async open(output: string, overwrite: Overwrite): Promise<Output> {
-    await requireFree(output, overwrite);
+    const target = await findTarget(output);
+    await requireFree(target, overwrite);
     return await reporting(`create a file beside ${output}`, async () => {
-      const target = await realPath(path.resolve(output));
       await makeFolder(path.dirname(target));
       await removeTemporary(target);
       const handle = await fs.open(target + TEMPORARY, 'wx+', 0o644);
@@ -92,25 +76,23 @@ export class Output {
     await reporting(`fsync ${this.temporary}`, async () => await this.#handle.sync());
   }
 
-  /** Gives the file its name, durably. RESTORE_TARGET_EXISTS where the name was taken meanwhile. */
-  async publish(): Promise<void> {
+  /**
+   * Gives the file its name, durably. RESTORE_TARGET_EXISTS where the name was taken meanwhile,
+   * DATABASE_BUSY where the database that it would replace is in use.
+   */
+  async publish(signal: AbortSignal): Promise<void> {
     await requireFree(this.#path, this.#overwrite);
     await reporting(`give ${this.temporary} its name`, async () => {
+      await settleOldDatabase(this.#path, { signal });
       if (!(await this.#isOwn())) throw this.#overtaken();
       await this.#takeAfter(await statOf(this.#path));
       await this.#handle.close();
-      const moved: string[] = [];
-      try {
-        await this.#moveAside(moved);
-        await this.#place();
-      } catch (error) {
-        for (const side of moved) await fs.rename(this.#path + side + ASIDE, this.#path + side);
-        throw error;
-      }
+      await this.#removeSides('');
+      // Durable before the new name is: after a power loss no old log lies beside the new file.
       await syncFolder(path.dirname(this.#path));
-      for (const side of PLAYED_FILES) await fs.rm(this.#path + side + ASIDE, { force: true });
-      await fs.rm(`${this.#path}-shm`, { force: true });
-      for (const side of SIDE_FILES) await fs.rm(this.temporary + side, { force: true });
+      await this.#place();
+      await syncFolder(path.dirname(this.#path));
+      await this.#removeSides(TEMPORARY);
       this.#isPublished = true;
     });
   }
@@ -146,13 +128,8 @@ export class Output {
     return new ReplicationError('RESTORE_TARGET_EXISTS', `restore to ${this.#path}: ${what}`);
   }
 
-  async #moveAside(moved: string[]): Promise<void> {
-    for (const side of PLAYED_FILES) {
-      const name = this.#path + side;
-      if ((await statOf(name)) === undefined) continue;
-      await fs.rename(name, name + ASIDE);
-      moved.push(side);
-    }
+  async #removeSides(suffix: '' | typeof TEMPORARY): Promise<void> {
+    for (const side of SIDE_FILES) await fs.rm(this.#path + suffix + side, { force: true });
   }
 
   /** A link, unlike a rename, replaces nothing: not even what came into being just now. */
@@ -170,39 +147,8 @@ export class Output {
   }
 }
 
-async function statOf(file: string): Promise<Stats | undefined> {
-  try {
-    return await fs.stat(file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-/** Where a symbolic link leads: SQLite keeps its files beside that one. */
-async function realPath(file: string): Promise<string> {
-  return (await statOf(file)) === undefined ? file : await fs.realpath(file);
-}
-
 async function removeTemporary(target: string): Promise<void> {
   for (const side of ['', ...SIDE_FILES]) {
     await fs.rm(target + TEMPORARY + side, { force: true });
   }
-}
-
-/** Names what the file system refused. */
-async function reporting<T>(what: string, act: () => Promise<T>): Promise<T> {
-  try {
-    return await act();
-  } catch (error) {
-    if (error instanceof ReplicationError) throw error;
-    throw new ReplicationError('RESTORE_OUTPUT', `${what}: ${messageOf(error)}`, { cause: error });
-  }
-}
-
-function exists(output: string, name: string, how: string): ReplicationError {
-  return new ReplicationError(
-    'RESTORE_TARGET_EXISTS',
-    `restore to ${output}: ${name} ${how}; choose another output, or say that it may be replaced (-force)`,
-  );
 }

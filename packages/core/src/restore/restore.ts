@@ -10,7 +10,8 @@ import { describeFile } from '../replica/describe.ts';
 import { readBytes } from '../replica/read-bytes.ts';
 import { carryOut } from './carry-out.ts';
 import { checkIntegrity, type IntegrityCheck } from './integrity.ts';
-import { Output, requireFree, type Overwrite } from './output.ts';
+import { Output } from './output.ts';
+import { findTarget, requireFree, type Overwrite } from './output-target.ts';
 import { planMoment, planRestore, type PlanTarget, type RestorePlan } from './plan.ts';
 import { UnfitFile } from './unfit-file.ts';
 
@@ -96,7 +97,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   const started = performance.now();
   const signal = options.signal ?? new AbortController().signal;
   signal.throwIfAborted();
-  await requireFree(options.output, options.overwrite ?? 'refuse');
+  await requireFree(await findTarget(options.output), options.overwrite ?? 'refuse');
   const course = new Course(options, signal);
   await course.list();
   const output = await Output.open(options.output, options.overwrite ?? 'refuse');
@@ -106,7 +107,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
     await output.sync();
     await checkIntegrity(output.temporary, options.integrityCheck ?? 'none', signal);
     signal.throwIfAborted();
-    await output.publish();
+    await output.publish(signal);
     return { ...report, durationMs: Math.round(performance.now() - started) };
   } finally {
     await output.discard();

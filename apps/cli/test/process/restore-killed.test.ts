@@ -1,0 +1,138 @@
+/**
+ * `sluice restore -force` that is killed before each of its steps in the folder of the database. What
+ * has the name afterwards, read by SQLite with what lies beside it, is the old database or the new one.
+ */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import Database from 'better-sqlite3';
+import { expect, test, vi } from 'vitest';
+import { expectedOf, goldenBucket, sha256 } from '../support/golden.ts';
+import { runProcess } from '../support/process.ts';
+import { temporaryFolder, writeFile } from '../support/temporary.ts';
+
+// Processes fsync, and a busy disk makes each of that wait for seconds.
+vi.setConfig({ testTimeout: 120_000 });
+
+const restored = expectedOf().at(-1)?.file_sha256;
+/** More than any restore takes: what does not end is a fault of the test. */
+const STEPS_MAX = 60;
+
+/** Kills its process before the step with the number KILL_AT. */
+const HOOK = `
+import fs from 'node:fs/promises';
+let step = 0;
+for (const name of ['rename', 'link', 'unlink', 'rm', 'open']) {
+  const real = fs[name];
+  fs[name] = async (...args) => {
+    if (String(args[0]).startsWith(process.env.KILL_IN)) {
+      step += 1;
+      if (step === Number(process.env.KILL_AT)) process.kill(process.pid, 'SIGKILL');
+    }
+    return await real(...args);
+  };
+}
+`;
+
+interface Old {
+  readonly folder: string;
+  readonly output: string;
+}
+
+/** Copies what lies in the folder of a database while it is open: so a power loss leaves it. */
+function copyOf(write: (database: Database.Database) => void): Old {
+  const source = path.join(temporaryFolder(), 'source.db');
+  const database = new Database(source);
+  database.exec('CREATE TABLE old (text TEXT)');
+  write(database);
+  const folder = temporaryFolder();
+  const output = path.join(folder, 'app.db');
+  for (const side of ['', '-wal', '-shm', '-journal']) {
+    if (fs.existsSync(source + side)) fs.copyFileSync(source + side, output + side);
+  }
+  database.close();
+  return { folder, output };
+}
+
+const ROWS = 40;
+const insert = (database: Database.Database, count: number): void => {
+  const statement = database.prepare('INSERT INTO old VALUES (randomblob(4000))');
+  for (let row = 0; row < count; row += 1) statement.run();
+};
+
+const STATES: readonly { readonly name: string; readonly make: () => Old }[] = [
+  {
+    name: 'whose last commits are in its WAL',
+    make: () =>
+      copyOf((database) => {
+        database.pragma('journal_mode = wal');
+        insert(database, ROWS / 2);
+        database.pragma('wal_checkpoint(TRUNCATE)');
+        insert(database, ROWS / 2);
+      }),
+  },
+  {
+    name: 'that has a journal to be rolled back',
+    make: () =>
+      copyOf((database) => {
+        insert(database, ROWS);
+        database.pragma('cache_size = 2');
+        database.exec('BEGIN; DELETE FROM old'); // what does not fit is in the file already
+      }),
+  },
+  {
+    name: 'without anything beside it',
+    make: () => copyOf((database) => insert(database, ROWS)),
+  },
+];
+
+/** 'old' with all its rows, or 'new'; as an application would find it. */
+function stateOf(output: string): string {
+  const copy = path.join(temporaryFolder(), 'copy.db');
+  for (const side of ['', '-wal', '-shm', '-journal']) {
+    if (fs.existsSync(output + side)) fs.copyFileSync(output + side, copy + side);
+  }
+  const database = new Database(copy, { fileMustExist: true });
+  try {
+    expect(database.pragma('integrity_check', { simple: true })).toBe('ok');
+    const isOld = "SELECT count(*) FROM sqlite_schema WHERE name = 'old'";
+    if (database.prepare(isOld).pluck().get() === 0) {
+      expect(sha256(output)).toBe(restored);
+      return 'new';
+    }
+    return `old with ${String(database.prepare('SELECT count(*) FROM old').pluck().get())} rows`;
+  } finally {
+    database.close();
+  }
+}
+
+test.each(STATES)(
+  'a restore over a database $name that is killed at any step leaves the old or the new one',
+  async ({ make }) => {
+    const hook = pathToFileURL(writeFile(temporaryFolder(), 'hook.mjs', HOOK)).href;
+    const bucket = `file://${goldenBucket()}`;
+    const seen: string[] = [];
+    for (let step = 1; step <= STEPS_MAX; step += 1) {
+      const { folder, output } = make();
+      const words = ['restore', '-force', '-o', output, bucket];
+      const { code, signal, stderr } = await runProcess(words, {
+        NODE_OPTIONS: `--import ${hook}`,
+        KILL_IN: output,
+        KILL_AT: String(step),
+      });
+      seen.push(stateOf(output));
+      if (signal === null) {
+        expect([code, stderr]).toEqual([0, '']);
+        expect(fs.readdirSync(folder)).toEqual(['app.db']);
+        break;
+      }
+      expect(signal).toBe('SIGKILL');
+      // The next restore replaces the temporary file.
+      const left = fs.readdirSync(folder).filter((file) => !/^app\.db(-\w+)?$/.test(file));
+      expect(['', 'app.db.sluice-tmp']).toContain(left.join());
+    }
+    // Old until one step, and new from there on.
+    expect(seen.join(', ')).toMatch(new RegExp(`^(old with ${ROWS} rows, ){4,}new(, new)*$`));
+  },
+);

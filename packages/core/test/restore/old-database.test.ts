@@ -1,0 +1,106 @@
+/** A database that a restore replaces is whole without its log before that is removed. */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import Database from 'better-sqlite3';
+import { expect, onTestFinished, test } from 'vitest';
+import { settleOldDatabase } from '../../src/restore/old-database.ts';
+import { temporaryFolder } from './temporary.ts';
+
+const signal = new AbortController().signal;
+
+/** A database in WAL mode, whose one row is in the log, and the connection that keeps it there. */
+function newDatabase(): { file: string; application: Database.Database } {
+  const file = path.join(temporaryFolder(), 'app.db');
+  const application = new Database(file);
+  application.pragma('journal_mode = wal');
+  application.exec(
+    'CREATE TABLE t(a); CREATE TABLE u(a); PRAGMA wal_checkpoint(TRUNCATE); INSERT INTO t VALUES (1)',
+  );
+  onTestFinished(() => void application.close());
+  return { file, application };
+}
+
+/** Rows of the file alone, as it would be without what lies beside it. */
+function rowsWithoutLog(file: string, table = 't'): unknown {
+  const copy = path.join(temporaryFolder(), 'copy.db');
+  fs.copyFileSync(file, copy);
+  const database = new Database(copy);
+  onTestFinished(() => void database.close());
+  return database.prepare(`SELECT count(*) FROM ${table}`).pluck().get();
+}
+
+function settle(file: string, timeoutMs = 10_000): Promise<void> {
+  return settleOldDatabase(file, { signal, timeoutMs });
+}
+
+test('the log is put into the file, beside a connection that is idle', async () => {
+  const { file } = newDatabase();
+  expect(rowsWithoutLog(file)).toBe(0);
+  await settle(file);
+  expect(rowsWithoutLog(file)).toBe(1);
+  expect(fs.statSync(`${file}-wal`).size).toBe(0);
+});
+
+test('a reader that ends is waited for', async () => {
+  const { file, application } = newDatabase();
+  const reader = new Database(file);
+  onTestFinished(() => void reader.close());
+  reader.exec('BEGIN; SELECT * FROM t');
+  application.exec('INSERT INTO u VALUES (1)');
+  const settled = settle(file);
+  await expect.poll(() => rowsWithoutLog(file)).toBe(1); // as far as the reader lets it
+  expect(rowsWithoutLog(file, 'u')).toBe(0);
+  reader.exec('COMMIT');
+  await settled;
+  expect(rowsWithoutLog(file, 'u')).toBe(1);
+});
+
+test.each(['BEGIN; SELECT * FROM t', 'BEGIN IMMEDIATE'])(
+  'a connection that stays inside %s is said to use it, and nothing is lost',
+  async (statement) => {
+    const { file, application } = newDatabase();
+    const other = new Database(file);
+    onTestFinished(() => void other.close());
+    other.exec(statement);
+    if (!statement.endsWith('IMMEDIATE')) application.exec('INSERT INTO t VALUES (2)');
+    const before = application.prepare('SELECT count(*) FROM t').pluck().get();
+    await expect(settle(file, 0)).rejects.toThrow(
+      expect.objectContaining({
+        code: 'DATABASE_BUSY',
+        message: expect.stringContaining('stop whatever has it open, and restore again') as string,
+      }),
+    );
+    expect(application.prepare('SELECT count(*) FROM t').pluck().get()).toBe(before);
+    expect(fs.statSync(`${file}-wal`).size).toBeGreaterThan(0);
+  },
+);
+
+test('an abort ends the wait with its reason', async () => {
+  const { file } = newDatabase();
+  const other = new Database(file);
+  onTestFinished(() => void other.close());
+  other.exec('BEGIN IMMEDIATE');
+  const reason = new Error('enough');
+  const settling = settleOldDatabase(file, { signal: AbortSignal.abort(reason) });
+  await expect(settling).rejects.toBe(reason);
+});
+
+test.each([
+  ['a text', 'no database'.repeat(1_000)],
+  ['a few bytes', 'no'],
+  ['nothing', ''],
+])('%s with files beside it has no log to lose', async (_, text) => {
+  const file = path.join(temporaryFolder(), 'app.db');
+  fs.writeFileSync(file, text);
+  for (const side of ['-wal', '-journal']) fs.writeFileSync(file + side, 'of nobody');
+  await settle(file);
+  expect(fs.readFileSync(file, 'utf8')).toBe(text);
+});
+
+test('a log without a database is no database', async () => {
+  const file = path.join(temporaryFolder(), 'app.db');
+  fs.writeFileSync(`${file}-wal`, 'a log');
+  await settle(file);
+  expect(fs.existsSync(file)).toBe(false);
+});
