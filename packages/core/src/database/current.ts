@@ -3,8 +3,8 @@
  * those by which a database grew without writing them (a page that goes to the freelist at once).
  *
  * The newest frame of such a page that is still in the log, up to the frame we hold, wins over the
- * file. A log may be restarting under our eyes: frames of the old log that are written over were
- * backfilled, and the newest ones are written over last, so those that are left are the newest.
+ * file. A log may be restarting under our eyes: then all frames of the old log were backfilled, and
+ * for one that is no longer proved to be there (WALReader.readPage) the file has the same page.
  */
 
 import type { Connections } from './connections.ts';
@@ -23,7 +23,7 @@ export function readerOfCurrent(
     const page = new Uint8Array(pageSize);
     const frame = newest.get(pgno);
     if (frame !== undefined && place.header !== undefined) {
-      if (wal.readPage(frame, place.header, page) && isIn(wal, place, frame, pgno)) return page;
+      if (wal.readPage(frame, place.header, page)) return page;
       page.fill(0);
     }
     connections.readFile(page, (pgno - 1) * pageSize); // beyond the end of the file: zeros
@@ -40,15 +40,4 @@ function newestFrames(wal: WALReader, place: LogPlace): Map<number, number> {
     if (header?.salt1 === salt1 && header.salt2 === salt2) frames.set(header.pgno, number);
   }
   return frames;
-}
-
-/** A writer writes a frame's header before its page: a header that still is the old one vouches for it. */
-function isIn(wal: WALReader, place: LogPlace, frame: number, pgno: number): boolean {
-  if (place.header === undefined) return false;
-  const header = wal.readFrameHeader(frame, place.header);
-  return (
-    header?.pgno === pgno &&
-    header.salt1 === place.header.salt1 &&
-    header.salt2 === place.header.salt2
-  );
 }

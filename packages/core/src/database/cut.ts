@@ -3,8 +3,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Kernel, PageEncoding } from '../kernel/kernel.ts';
 import { lockPgno } from '../ltx/header.ts';
-import type { TXID } from '../ltx/txid.ts';
-import { assert } from '../error.ts';
+import { formatTXID, type TXID } from '../ltx/txid.ts';
+import { assert, ReplicationError } from '../error.ts';
 import type { WALReader } from '../wal/reader.ts';
 import { encodePages, headerOf } from './encode.ts';
 import type { LogPlace } from './follow.ts';
@@ -62,7 +62,10 @@ export function beginCut(tail: Tail, input: CutInput): Cut {
   };
 }
 
-/** The cut as the chunks of an LTX file. Spilled pages are read from the log: it must be pinned. */
+/**
+ * The cut as the chunks of an LTX file. Spilled pages are read from the log, which must be pinned:
+ * WAL_INVALID where it was not.
+ */
 export function encodeCut(
   cut: Cut,
   kernel: Kernel,
@@ -89,8 +92,12 @@ export function encodeCut(
       into.set(page);
       return;
     }
-    assert(cut.place.header !== undefined, 'a spilled page lies in a log');
-    assert(wal.readPage(page, cut.place.header, into), 'a pinned log keeps its frames');
+    assert(tail.log !== undefined, 'a spilled page lies in a log');
+    if (wal.readPage(page, tail.log, into)) return;
+    throw new ReplicationError(
+      'WAL_INVALID',
+      `read page ${pgno} of TXID ${formatTXID(cut.txid)}: frame ${page} of the log is no longer the one that was committed; a full snapshot will be taken`,
+    );
   });
 }
 

@@ -7,7 +7,8 @@
  */
 
 import type { Clock } from '../clock.ts';
-import { assert } from '../error.ts';
+import { assert, ReplicationError } from '../error.ts';
+import { isSameLog, type WALHeader } from '../wal/header.ts';
 import type { FrameBatch } from '../wal/reader.ts';
 import { giveBack, pagesPerSlab, takeSlab } from './slabs.ts';
 
@@ -26,7 +27,7 @@ export class Tail {
   #pageSize = 0;
   #slots = 0;
   #commit = 0;
-  #spilled = false;
+  #log: WALHeader | undefined;
 
   constructor(clock: Pick<Clock, 'monotonic'>) {
     this.#clock = clock;
@@ -48,7 +49,12 @@ export class Tail {
 
   /** Whether some of the pages are held by frame number only. */
   get spilled(): boolean {
-    return this.#spilled;
+    return this.#log !== undefined;
+  }
+
+  /** The log that these frame numbers count in. */
+  get log(): WALHeader | undefined {
+    return this.#log;
   }
 
   get isEmpty(): boolean {
@@ -65,8 +71,14 @@ export class Tail {
     return place < 0 ? -place : this.#slot(place);
   }
 
-  /** Takes committed frames, in the order of the log. */
+  /** Takes committed frames, in the order of the log. WAL_INVALID where pages that are held by number are lost. */
   add(batch: FrameBatch, bytesMax: number = TAIL_BYTES_MAX): void {
+    if (this.#log !== undefined && !isSameLog(this.#log, batch.header)) {
+      throw new ReplicationError(
+        'WAL_INVALID',
+        'hold frames of the log by their numbers: the log restarted before they were read; a full snapshot will be taken',
+      );
+    }
     this.#since ??= this.#clock.monotonic();
     for (let index = 0; index < batch.count; index++) {
       this.#put(batch, index, bytesMax);
@@ -91,8 +103,8 @@ export class Tail {
     const pgno = batch.pgnos[index] ?? 0;
     const page = batch.page(index);
     const known = this.#places.get(pgno);
-    if (this.#spilled || (known === undefined && this.sizeBytes + page.length > bytesMax)) {
-      this.#spilled = true; // the rest stays where it is, in the log
+    if (this.spilled || (known === undefined && this.sizeBytes + page.length > bytesMax)) {
+      this.#log = batch.header; // the rest stays where it is, in the log
       this.#places.set(pgno, -(batch.first + index));
       return;
     }

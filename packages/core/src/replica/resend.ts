@@ -6,13 +6,13 @@
 import { isError } from '../error.ts';
 import { ATTEMPTS_MAX, planRetry } from './attempts.ts';
 import type { Logger } from './backend.ts';
-import { sleep, systemClock, type Clock } from './clock.ts';
+import { sleep, systemTimers, type TimerClock } from './clock.ts';
 
 export interface Resending {
   /** Told before each wait, so that nothing is retried in silence. */
   readonly logger?: Pick<Logger, 'warn'> | undefined;
   /** Default: the system's. */
-  readonly clock?: Clock | undefined;
+  readonly clock?: TimerClock | undefined;
   /** 0 to 1, as Math.random, which is the default. */
   readonly random?: (() => number) | undefined;
 }
@@ -40,7 +40,7 @@ export async function sendAgain<Answer>(
 export async function waitToResend(
   error: unknown,
   failures: number,
-  { logger, clock = systemClock, random = Math.random }: Resending,
+  { logger, clock = systemTimers, random = Math.random }: Resending,
   signal: AbortSignal,
 ): Promise<void> {
   signal.throwIfAborted();

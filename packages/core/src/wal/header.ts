@@ -19,6 +19,8 @@ import { ReplicationError } from '../error.ts';
 
 export const WAL_HEADER_SIZE_BYTES = 32;
 export const FRAME_HEADER_SIZE_BYTES = 24;
+/** Of a frame's header, what its checksum covers: page number and commit. */
+export const FRAME_CHECKSUMMED_BYTES = 8;
 
 export type ChecksumOrder = 'little-endian' | 'big-endian';
 

@@ -11,15 +11,19 @@ import { BATCH_BYTES_MAX, type Kernel, type WALChecksumState } from '../kernel/k
 import { decodeFrameHeader, type FrameHeader } from './frame.ts';
 import {
   decodeWALHeader,
+  FRAME_CHECKSUMMED_BYTES,
   FRAME_HEADER_SIZE_BYTES,
   frameOffset,
   frameSizeBytes,
   WAL_HEADER_SIZE_BYTES,
+  type ChecksumOrder,
   type WALHeader,
 } from './header.ts';
 
 /** A run of verified frames: their numbers in the log, and their pages. Good until the next is read. */
 export interface FrameBatch {
+  /** Of the log that they are frames of. */
+  readonly header: WALHeader;
   /** Number of the first frame, from 1. */
   readonly first: number;
   readonly count: number;
@@ -63,12 +67,26 @@ export class WALReader {
     return decodeFrameHeader(bytes.subarray(0, length));
   }
 
-  /** The page of frame `number`, as it lies there; the caller knows that it still is that frame. */
+  /**
+   * The page of frame `number`, proved to be that frame of this log: its salts are the header's, and
+   * its checksum follows from that of the frame before. False where it is not.
+   */
   readPage(number: number, header: WALHeader, into: Uint8Array): boolean {
     const fd = this.#open();
-    if (fd === undefined) return false;
-    const offset = frameOffset(number, header.pageSize) + FRAME_HEADER_SIZE_BYTES;
-    return readFullySync(fd, into.subarray(0, header.pageSize), offset) === header.pageSize;
+    if (fd === undefined || number < 1) return false;
+    const before = number === 1 ? header : this.readFrameHeader(number - 1, header);
+    const bytes = new Uint8Array(FRAME_HEADER_SIZE_BYTES);
+    const page = into.subarray(0, header.pageSize);
+    const offset = frameOffset(number, header.pageSize);
+    const length = readFullySync(fd, bytes, offset);
+    if (readFullySync(fd, page, offset + FRAME_HEADER_SIZE_BYTES) < page.length) return false;
+    const frame = decodeFrameHeader(bytes.subarray(0, length));
+    if (before === undefined || frame === undefined) return false;
+    if (!isOfLog(before, header) || !isOfLog(frame, header)) return false;
+    // Not one call: the kernel may be assembling a batch of pages in its input, of which `into` is one.
+    const start = stepChecksum(bytes, header.order, before.checksum);
+    const { s0, s1 } = this.#kernel.walChecksum(page, header.order, start);
+    return s0 === frame.checksum.s0 && s1 === frame.checksum.s1;
   }
 
   /**
@@ -137,6 +155,7 @@ export class WALReader {
     );
     const last = scan.count - 1;
     return {
+      header,
       first,
       count: scan.count,
       pgnos: scan.pgnos.slice(0, scan.count),
@@ -161,4 +180,20 @@ export class WALReader {
     }
     return this.#fd;
   }
+}
+
+function isOfLog(frame: { salt1: number; salt2: number }, header: WALHeader): boolean {
+  return frame.salt1 === header.salt1 && frame.salt2 === header.salt2;
+}
+
+/** The cumulative checksum after the bytes of a frame's header that it covers, without the kernel. */
+function stepChecksum(
+  frameHeader: Uint8Array,
+  order: ChecksumOrder,
+  { s0, s1 }: WALChecksumState,
+): WALChecksumState {
+  const view = new DataView(frameHeader.buffer, frameHeader.byteOffset, FRAME_CHECKSUMMED_BYTES);
+  const first = (view.getUint32(0, order === 'little-endian') + s0 + s1) >>> 0;
+  const second = (view.getUint32(4, order === 'little-endian') + s1 + first) >>> 0;
+  return { s0: first, s1: second };
 }
