@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { ROOT, setUp, SetUpError } from './set-up.mjs';
 
-const CLI = path.join(ROOT, 'apps', 'cli', 'dist', 'main.js');
+export const CLI = path.join(ROOT, 'apps', 'cli', 'dist', 'main.js');
 const DEMO = path.join(ROOT, 'test', 'demo', 'main.ts');
 const VITEST = path.join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
 /** What `npm test` runs when no project is named: all but the figures, which want a quiet machine. */
@@ -39,7 +39,7 @@ function withProjects(args) {
 }
 
 /** Runs a script under the fetched Node and ends as it ends. */
-async function run(nodeArgs, cwd) {
+export async function run(nodeArgs, cwd) {
   const { node, env } = setUp();
   const child = spawn(node, nodeArgs, { cwd, env, stdio: 'inherit' });
   const stopPassing = passSignals(child);

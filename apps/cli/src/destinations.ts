@@ -1,7 +1,7 @@
 /** Open destinations: one connection for each kind, place and credentials, whatever the number of databases. */
 
 import { wrapDestination, type OpenReplica, type WrappedDestination } from '@sluice/core';
-import { sameConfig, type Logger } from '@sluice/core/backend';
+import { homeFolder, sameConfig, type Logger } from '@sluice/core/backend';
 import type { DestinationConfig } from './config/model.ts';
 
 interface Entry {
@@ -70,6 +70,7 @@ export class Destinations implements AsyncDisposable {
   }
 
   async #connect(wanted: DestinationConfig, signal?: AbortSignal): Promise<WrappedDestination> {
+    giveHome();
     const context = { logger: this.#logger, access: this.#access, signal };
     const destination = await wanted.backend.connect(wanted.config, context);
     return wrapDestination(destination, {
@@ -82,4 +83,12 @@ export class Destinations implements AsyncDisposable {
         }),
     });
   }
+}
+
+/**
+ * SDKs look for files of theirs in the home folder, and some fail where the user has none. As a
+ * container runtime does, they are given the root folder.
+ */
+function giveHome(): void {
+  if (homeFolder() === undefined) process.env['HOME'] = '/';
 }

@@ -8,7 +8,8 @@
  * A failed try that is repeated is WARN; ERROR is for what stays failed.
  */
 
-import type { Logger } from '@sluice/core/backend';
+import { messageOf, type Logger } from '@sluice/core/backend';
+import { LogOutput, type LogStream } from './log-output.ts';
 import type { Secrets } from './secrets.ts';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const;
@@ -19,7 +20,9 @@ export type LogType = (typeof LOG_TYPES)[number];
 export interface LogOptions {
   readonly level: LogLevel;
   readonly type: LogType;
-  readonly stream: NodeJS.WritableStream;
+  readonly stream: LogStream;
+  /** Where lines go when `stream` cannot be written to any more. */
+  readonly fallback?: LogStream | undefined;
   readonly secrets: Secrets;
   readonly now?: () => Date;
 }
@@ -29,11 +32,16 @@ type Fields = Readonly<Record<string, unknown>>;
 export function createLogger(options: LogOptions): Logger {
   const least = LOG_LEVELS.indexOf(options.level);
   const now = options.now ?? ((): Date => new Date());
+  const streams = options.fallback === undefined ? [] : [options.fallback];
+  const output = new LogOutput([options.stream, ...streams], {
+    onBroken: (error) => write('warn', `a log output cannot be written to: ${messageOf(error)}`),
+    onLost: (lines) => write('warn', `${lines} lines before this one could not be written`),
+  });
   const write = (level: LogLevel, message: string, fields: Fields = {}): void => {
     if (LOG_LEVELS.indexOf(level) < least) return;
     const pairs = given(fields, options.secrets);
     const line = FORMATS[options.type](now(), level, options.secrets.clean(message), pairs);
-    options.stream.write(`${line}\n`);
+    output.write(`${line}\n`);
   };
   return {
     debug: (message, fields) => write('debug', message, fields),

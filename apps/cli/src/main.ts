@@ -11,12 +11,14 @@ const NODE_MIN = [22, 18] as const;
 const EXIT_MS_MAX = 2_000;
 
 refuseOldNode();
-// `sluice ltx … | head`: nobody reads any more, which is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(EXIT_CODES.ok);
-});
-process.exitCode = await runCLI(process.argv.slice(2), {
+// Without a listener Node opens its debugger, a port that runs whatever it is sent.
+process.on('SIGUSR1', () => undefined);
+const words = process.argv.slice(2);
+// What replicates does not end because nobody reads its log (log-output.ts).
+const isDaemon = words[0] === 'replicate';
+process.stdout.on('error', isDaemon ? () => undefined : endWithoutReader);
+process.stderr.on('error', () => undefined);
+process.exitCode = await runCLI(words, {
   environment: process.env,
   stdout: process.stdout,
   stderr: process.stderr,
@@ -24,6 +26,12 @@ process.exitCode = await runCLI(process.argv.slice(2), {
   places: DEFAULT_PLACES,
 });
 setTimeout(() => process.exit(), EXIT_MS_MAX).unref();
+
+/** `sluice ltx … | head`: nobody reads any more, which is no failure. A full disk is one. */
+function endWithoutReader(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') process.stderr.write(`sluice: write to stdout: ${error.message}\n`);
+  process.exit(error.code === 'EPIPE' ? EXIT_CODES.ok : EXIT_CODES.failed);
+}
 
 function refuseOldNode(): void {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);

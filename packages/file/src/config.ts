@@ -7,10 +7,9 @@
  *  type  "file"; read by whoever chose this backend, as is `name`
  */
 
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 
-import { ConfigReader, type ParsedConfig } from '@sluice/core/backend';
+import { ConfigReader, expandHome, type ParsedConfig } from '@sluice/core/backend';
 
 /** Nothing: all local folders are one destination, and each replica has a folder of its own. */
 export interface FileConfig {
@@ -55,8 +54,4 @@ function readURL(reader: ConfigReader): string {
   }
   if (url.pathname === '' || url.pathname === '/') reader.issue('url', 'names no folder');
   return url.pathname;
-}
-
-function expandHome(path: string): string {
-  return path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : path;
 }

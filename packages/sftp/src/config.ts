@@ -19,11 +19,11 @@
  * `type` and `name` are read by whoever chose this backend.
  */
 
-import { homedir } from 'node:os';
-import { join, posix } from 'node:path';
+import { posix } from 'node:path';
 
 import {
   ConfigReader,
+  expandHome,
   keysOfQuery,
   type ParsedConfig,
   type Secret,
@@ -132,7 +132,7 @@ function readHostKey(reader: ConfigReader): string | undefined {
 
 function readPath(reader: ConfigReader, key: string): string | undefined {
   const path = reader.string(key);
-  return path?.startsWith('~/') === true ? join(homedir(), path.slice(2)) : path;
+  return path === undefined ? undefined : expandHome(path);
 }
 
 /** "/a//b/../c/" is "/a/c"; what goes above the folder where it begins stays as it is. */

@@ -6,6 +6,7 @@ import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/model.ts';
 import { readCommandLine } from '../config/read.ts';
 import { runDaemon } from '../daemon/daemon.ts';
+import { handOverProcessOne } from '../daemon/init.ts';
 import { createLogger, toLogLevel, type LogLevel } from '../log.ts';
 import type { Shell } from '../shell.ts';
 
@@ -18,13 +19,16 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
     throw usageError(args.command, '-once ends by itself: it cannot be given together with -exec');
   }
   const { stdout, stderr, secrets } = shell;
+  // With -json stdout is for the report.
+  const isForStderr = config.log.to === 'stderr' || args.has('json');
   const logger = createLogger({
     level: levelOf(args, config),
     type: config.log.type,
-    // With -json stdout is for the report.
-    stream: config.log.to === 'stderr' || args.has('json') ? stderr : stdout,
+    stream: isForStderr ? stderr : stdout,
+    fallback: isForStderr ? undefined : stderr,
     secrets,
   });
+  if (command !== undefined) handOverProcessOne(inherited, logger);
   return await runDaemon({
     config,
     mode: args.has('once') ? 'once' : 'until-stopped',

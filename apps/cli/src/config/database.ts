@@ -1,8 +1,8 @@
 /** One database of the configuration, with its destinations. */
 
-import { homedir } from 'node:os';
 import path from 'node:path';
 import type { DatabaseOptions } from '@sluice/core';
+import { expandHome } from '@sluice/core/backend';
 import { keysOf } from '../surface/keys.ts';
 import { readReplica, type ReadReplica, type ReplicaContext } from './destination.ts';
 import type { MapNode, Node } from './document.ts';
@@ -120,8 +120,7 @@ export function toDatabasePath(written: string): string {
 }
 
 function absolute(written: string): string {
-  const isHome = written === '~' || written.startsWith('~/');
-  return path.resolve(isHome ? path.join(homedir(), written.slice(1)) : written);
+  return path.resolve(expandHome(written));
 }
 
 function least(values: readonly (number | undefined)[]): number | undefined {

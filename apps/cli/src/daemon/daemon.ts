@@ -4,9 +4,9 @@
  *
  *  reason to end                     exit code
  *  -once: all is sent                0, or `behind`
- *  SIGINT, SIGTERM                   0, or `behind`
+ *  SIGINT, SIGTERM, SIGHUP, SIGQUIT  0, or `behind`
  *  the child of -exec has ended      the child's; where that is 0: 0, or `behind`
- *  a second signal, at any time      128 and its number, at once
+ *  a second of these, at any time    128 and its number, at once
  *  an invariant is broken            1, at once: a process with corrupt state must not go on
  */
 
@@ -17,13 +17,14 @@ import { calm } from '../calm-log.ts';
 import { startChild, type RunningChild } from '../child.ts';
 import type { Config, DestinationConfig } from '../config/model.ts';
 import { Destinations } from '../destinations.ts';
-import { END_SIGNALS, exitCodeOfSignal, Interrupted, type EndSignal } from '../interrupt.ts';
+import { Interrupted } from '../interrupt.ts';
 import type { MetricsServer } from '../metrics.ts';
 import { ProgressBar } from '../progress.ts';
 import { printJSON, type Environment, type Shell } from '../shell.ts';
 import { announce } from './announce.ts';
 import { exitCodeOfEnding, tellEnding } from './report.ts';
 import { restoreMissing } from './restore-missing.ts';
+import { Stop } from './stop.ts';
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -49,8 +50,6 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   } catch (error) {
     if (error instanceof Interrupted) return error.exitCode; // nothing had begun
     throw error;
-  } finally {
-    stop.release();
   }
 }
 
@@ -76,14 +75,24 @@ async function replicateUntilEnd(
     onCrash: crash.reject,
   });
   let metrics: MetricsServer | undefined;
+  let child: RunningChild | undefined;
   try {
     metrics = await startMetrics(config, replicator, logger);
-    const child = command === undefined ? undefined : await startChild(command, environment);
+    if (command !== undefined && !stop.signal.aborted) {
+      child = await startChild(command, environment);
+    }
     const ended = mode === 'once' ? Promise.resolve(0) : stop.whenToEnd(child);
     const childCode = await Promise.race([ended, crash.promise]);
+    child = undefined;
     return await Promise.race([finish(replicator, options, childCode), crash.promise]);
+  } catch (error) {
+    if (child !== undefined) {
+      logger.error(`replication has failed: ending the command (process ${child.pid}) too`);
+    }
+    throw error;
   } finally {
     bar.end();
+    await child?.end();
     await metrics?.close();
     await Promise.race([replicator.close(), crash.promise.catch(() => undefined)]);
   }
@@ -108,52 +117,6 @@ function findAbsent(config: Config): Set<string> {
   const isThere = (file: string): boolean =>
     (fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0;
   return new Set(paths.filter((file) => !isThere(file)));
-}
-
-/** Signals, and what they mean: end in peace; then, end at once. */
-class Stop {
-  readonly #logger: Logger;
-  readonly #controller = new AbortController();
-  #child: RunningChild | undefined;
-  #count = 0;
-
-  constructor(logger: Logger) {
-    this.#logger = logger;
-    for (const name of END_SIGNALS) process.on(name, this.#onSignal);
-  }
-
-  /** Aborted by the first signal. */
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  /** Resolves with 0 at the first signal; where there is a child, with its exit code at its end. */
-  async whenToEnd(child: RunningChild | undefined): Promise<number> {
-    this.#child = child;
-    if (child !== undefined) return await child.ended;
-    if (!this.signal.aborted) {
-      await new Promise((resolve) => {
-        this.signal.addEventListener('abort', resolve, { once: true });
-      });
-    }
-    return 0;
-  }
-
-  release(): void {
-    for (const name of END_SIGNALS) process.off(name, this.#onSignal);
-  }
-
-  readonly #onSignal = (name: NodeJS.Signals): void => {
-    this.#count += 1;
-    this.#child?.kill(name);
-    if (this.#count > 1) {
-      this.#logger.error(`${name} again: leaving at once; what was not sent stays staged`);
-      process.exit(exitCodeOfSignal(name as EndSignal));
-    }
-    const first = this.#child === undefined ? '' : 'waiting for the command to end, then ';
-    this.#logger.info(`${name}: ${first}a last sync to every destination; again: leave at once`);
-    this.#controller.abort(new Interrupted(name as EndSignal));
-  };
 }
 
 async function startMetrics(

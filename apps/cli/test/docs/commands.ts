@@ -94,12 +94,19 @@ const CHECKED: readonly (readonly [CheckFeature, string])[] = [
 const MORE: Readonly<Record<string, string>> = {
   replicate: `Each destination has its own position, and is tried again for as long as it fails; none waits for another.
 
-SIGINT and SIGTERM end it with a last sync: each destination ends when it has everything, or
+SIGINT, SIGTERM, SIGHUP and SIGQUIT end it with a last sync: each destination ends when it has everything, or
 \`shutdown-sync-timeout\` after its own first failure if nothing has succeeded since. The exit code is 0
 only if all have everything, else [3](errors.md#exit-codes), and the log names each that has not, its TXID and why. A second signal ends it at once. \`-once\` ends by the same rule.
+The same signal within a second is not a second one: supervisors send one to the process and to its group.
 
 \`-exec\` splits its command into words as a shell does, but for variables and operators: for those write \`sh -c '…'\`.
-Signals are passed on to it; when it ends, so does Sluice, after the last sync, with its exit code.
+Every signal is passed on to it once; when it ends, so does Sluice, after the last sync, with its exit code. Where Sluice fails or
+is ended by a second signal, it ends the command too. SIGKILL it cannot see: a container ends the command then, and so does systemd
+(by its default \`KillMode=control-group\`); elsewhere stop the command before you start Sluice again. As process 1 of a container it
+runs under a small shell, which collects the processes that the command leaves behind.
+
+When nobody reads its log any more, or the disk of its log is full, replication goes on: lines go to stderr as long as that can be
+written to, and how many were lost is said later.
 
 With \`-restore-if-db-not-exists\`, a database starts fresh only where every destination says that it has no backup. One that
 cannot be reached ends the command instead: it may have the rows.`,

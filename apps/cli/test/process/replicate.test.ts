@@ -144,6 +144,29 @@ dbs: [{ path: ${database}, replicas: [{ path: ${backup} }, ${await unreachable()
   expect(await rowsAt(backup)).toBe(5);
 });
 
+test.each([[['stdout']], [['stdout', 'stderr']]] as const)(
+  'it goes on when nobody reads %j any more',
+  async (closed) => {
+    const { folder, database, backup } = scene(5);
+    const sluice = new CLIProcess(['replicate', database, `file://${backup}`]);
+    await sluice.says(/taking an image|full snapshot/);
+    for (const stream of closed) sluice.closeReader(stream);
+    sluice.kill('SIGUSR2'); // which is said, to nobody
+    const state = path.join(folder, '.app.db-sluice', 'status.json');
+    addRows(database, 20);
+    const before = fs.readFileSync(state, 'utf8');
+    await expect.poll(() => fs.readFileSync(state, 'utf8'), { timeout: 10_000 }).not.toBe(before);
+    sluice.kill('SIGTERM');
+    const { code, stderr } = await sluice.ended();
+    expect(code, stderr).toBe(0);
+    expect(await rowsAt(backup)).toBe(25);
+    if (closed.length === 1) {
+      expect(stderr).toContain('a log output cannot be written to: write EPIPE');
+      expect(stderr).toContain('SIGTERM: a last sync to every destination');
+    }
+  },
+);
+
 test('a second signal leaves at once, with its number', async () => {
   const { folder, database } = scene(5);
   const { endpoint } = await startSilentServer();

@@ -24,6 +24,7 @@ export class CLIProcess {
   constructor(words: readonly string[], environment: NodeJS.ProcessEnv = {}) {
     this.#child = spawn(process.execPath, [CLI, ...words], {
       env: { ...process.env, LOG_LEVEL: '', ...environment },
+      detached: true, // a process group of its own, so that a signal to it does not reach us
     });
     this.#child.stdout.on('data', (chunk: Buffer) => {
       this.#stdout += chunk.toString();
@@ -51,6 +52,16 @@ export class CLIProcess {
 
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
+  }
+
+  /** To every process of its group, as a terminal does it. */
+  killGroup(signal: NodeJS.Signals): void {
+    process.kill(-this.pid, signal);
+  }
+
+  /** Whoever reads its output goes away. */
+  closeReader(of: 'stdout' | 'stderr'): void {
+    this.#child[of].destroy();
   }
 
   /** Resolves when what it has printed, on either stream, matches. Rejects when it ends before. */

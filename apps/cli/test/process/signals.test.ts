@@ -1,0 +1,186 @@
+/** What signals do to the replicating process and to the command of -exec beside it. */
+
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { addRows, countRows } from '../support/database.ts';
+import { CLIProcess, runProcess } from '../support/process.ts';
+import { temporaryFolder, writeFile } from '../support/temporary.ts';
+
+// Processes fsync, and a busy disk makes each of that wait for seconds.
+vi.setConfig({ testTimeout: 90_000 });
+
+/** Writes each signal that it gets to a file, and ends at those that end a service, in its own time. */
+const APPLICATION = `import fs from 'node:fs';
+const [, , file] = process.argv;
+for (const name of ['SIGHUP', 'SIGQUIT', 'SIGINT', 'SIGTERM', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH']) {
+  process.on(name, () => {
+    fs.appendFileSync(file, name + ' ');
+    console.log('the command got ' + name);
+    if (/HUP|QUIT|INT|TERM/.test(name)) setTimeout(() => process.exit(0), 300);
+  });
+}
+setInterval(() => undefined, 60_000);
+console.log('the command is up as ' + process.pid + '.');
+`;
+
+class Scene {
+  readonly folder = temporaryFolder();
+  readonly database = path.join(this.folder, 'app.db');
+  readonly backup = path.join(this.folder, 'backup');
+  readonly #got = path.join(this.folder, 'got');
+
+  constructor() {
+    addRows(this.database, 3);
+  }
+
+  /** Replicates beside a command, once that is up. */
+  async start(application = APPLICATION): Promise<{ sluice: CLIProcess; command: number }> {
+    const program = writeFile(this.folder, 'application.mjs', application);
+    const command = `"${process.execPath}" "${program}" "${this.#got}"`;
+    const words = ['replicate', '-exec', command, this.database, `file://${this.backup}`];
+    const sluice = new CLIProcess(words);
+    const [, pid] = await sluice.says(/the command is up as (\d+)\./);
+    onTestFinished(() => endProcess(Number(pid)));
+    await sluice.says(/taking an image|full snapshot/);
+    return { sluice, command: Number(pid) };
+  }
+
+  /** The signals that the command got, in order. */
+  get got(): string {
+    return fs.existsSync(this.#got) ? fs.readFileSync(this.#got, 'utf8').trim() : '';
+  }
+
+  async rowsAtBackup(): Promise<number> {
+    const output = path.join(temporaryFolder(), 'restored.db');
+    const { code, stderr } = await runProcess(['restore', '-o', output, `file://${this.backup}`]);
+    expect([code, stderr]).toEqual([0, '']);
+    return countRows(output);
+  }
+}
+
+/** As ps says it: T is stopped, Z has ended, and nobody has asked for its exit code yet. */
+function stateOf(pid: number): string {
+  const { stdout } = spawnSync('ps', ['-o', 'state=', '-p', String(pid)], { encoding: 'utf8' });
+  return stdout.trim().slice(0, 1);
+}
+
+function isAlive(pid: number): boolean {
+  return !['', 'Z'].includes(stateOf(pid));
+}
+
+function endProcess(pid: number): void {
+  if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+}
+
+test.each(['SIGHUP', 'SIGQUIT', 'SIGINT', 'SIGTERM'] as const)(
+  '%s reaches the command once, and ends both after a last sync',
+  async (signal) => {
+    const scene = new Scene();
+    const { sluice, command } = await scene.start();
+    addRows(scene.database, 20);
+    sluice.kill(signal);
+    const { code, stdout } = await sluice.ended();
+    expect(code, stdout).toBe(0);
+    expect(scene.got).toBe(signal);
+    expect(isAlive(command)).toBe(false);
+    expect(await scene.rowsAtBackup()).toBe(23);
+  },
+);
+
+test.each(['SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const)(
+  '%s reaches the command once, and ends nothing',
+  async (signal) => {
+    const scene = new Scene();
+    const { sluice } = await scene.start();
+    sluice.kill(signal);
+    await sluice.says(new RegExp(`the command got ${signal}`));
+    sluice.kill('SIGTERM');
+    const { code, stdout, stderr } = await sluice.ended();
+    expect(code, stdout).toBe(0);
+    expect(scene.got).toBe(`${signal} SIGTERM`);
+    expect(stdout + stderr).not.toMatch(/debugger/i);
+  },
+);
+
+test('a signal to the process and to its group is one signal, and the command gets it once', async () => {
+  const scene = new Scene();
+  const { sluice } = await scene.start();
+  sluice.killGroup('SIGTERM');
+  await sluice.says(/a last sync to every destination/);
+  sluice.kill('SIGTERM');
+  const { code, stdout } = await sluice.ended();
+  expect(code, stdout).toBe(0);
+  expect(scene.got).toBe('SIGTERM');
+  expect(stdout).not.toContain('leaving at once');
+});
+
+test.each(['SIGUSR1', 'SIGUSR2'] as const)(
+  '%s without a command is ignored, and opens no debugger',
+  async (signal) => {
+    const { database, backup } = new Scene();
+    const sluice = new CLIProcess(['replicate', database, `file://${backup}`]);
+    await sluice.says(/taking an image|full snapshot/);
+    sluice.kill(signal);
+    await sluice.says(new RegExp(`${signal} is ignored`));
+    sluice.kill('SIGQUIT');
+    const { code, stdout, stderr } = await sluice.ended();
+    expect(code, stdout).toBe(0);
+    expect(stdout + stderr).not.toMatch(/debugger/i);
+  },
+);
+
+test('a second signal ends a command that does not end by itself', async () => {
+  const stubborn = `process.on('SIGTERM', () => console.log('the command goes on'));
+process.on('SIGINT', () => undefined);
+setInterval(() => undefined, 60_000);
+console.log('the command is up as ' + process.pid + '.');
+`;
+  const { sluice, command } = await new Scene().start(stubborn);
+  sluice.kill('SIGTERM');
+  await sluice.says(/the command goes on/);
+  sluice.kill('SIGINT');
+  const { code, stdout } = await sluice.ended();
+  expect(code).toBe(130);
+  expect(stdout).toContain('leaving at once');
+  await expect.poll(() => isAlive(command)).toBe(false);
+});
+
+test('a stop and its continuation reach the command too', async () => {
+  const { sluice, command } = await new Scene().start();
+  const states = (): string[] => [sluice.pid, command].map(stateOf);
+  sluice.kill('SIGTSTP');
+  await expect.poll(states).toEqual(['T', 'T']);
+  sluice.kill('SIGCONT');
+  await expect.poll(states).not.toContain('T');
+  sluice.kill('SIGTERM');
+  expect((await sluice.ended()).code).toBe(0);
+});
+
+test('a command does not survive a replicator that fails beside it', async () => {
+  const scene = new Scene();
+  const program = writeFile(scene.folder, 'application.mjs', APPLICATION);
+  const got = path.join(scene.folder, 'got');
+  // A thread that dies is what a broken invariant looks like from outside.
+  const dying = writeFile(
+    scene.folder,
+    'dying.mjs',
+    `import { isMainThread } from 'node:worker_threads';
+import fs from 'node:fs';
+const look = () => { if (fs.existsSync(${JSON.stringify(path.join(scene.folder, 'die'))})) throw new Error('planted'); };
+if (!isMainThread) setInterval(look, 50).unref();
+`,
+  );
+  const command = `"${process.execPath}" "${program}" "${got}"`;
+  const words = ['replicate', '-exec', command, scene.database, `file://${scene.backup}`];
+  const sluice = new CLIProcess(words, { NODE_OPTIONS: `--import file://${dying}` });
+  const [, pid] = await sluice.says(/the command is up as (\d+)\./);
+  onTestFinished(() => endProcess(Number(pid)));
+  writeFile(scene.folder, 'die', '');
+  const { code, stdout } = await sluice.ended();
+  expect(code).toBe(1);
+  expect(stdout).toContain(`ending the command (process ${pid}) too`);
+  expect(isAlive(Number(pid))).toBe(false);
+  expect(scene.got).toBe('SIGTERM');
+});
