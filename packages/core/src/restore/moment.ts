@@ -18,7 +18,7 @@
 import { ReplicationError } from '../error.ts';
 import { formatTXID, type TXID } from '../ltx/txid.ts';
 import type { LTXFileInfo } from '../replica/client.ts';
-import { compare, reachableTXIDs } from './chain.ts';
+import { compare, reachableTXIDs } from '../history/chain.ts';
 import { believedTimes } from './times.ts';
 
 /** Headers asked for at once. 17-fold narrowing: 6,000 files take three or four rounds. */

@@ -12,7 +12,7 @@ import { HEADER_SIZE_BYTES } from '../ltx/header.ts';
 import { formatTXID, type TXID } from '../ltx/txid.ts';
 import type { LTXFileInfo } from '../replica/client.ts';
 import { describeFile } from '../replica/describe.ts';
-import { chainTo, compare, floorOf, nextAfter, reachableTXIDs } from './chain.ts';
+import { chainTo, compare, floorOf, nextAfter, reachableTXIDs } from '../history/chain.ts';
 import { locateMoment, type TimeQuestions } from './moment.ts';
 
 /** A moment is found first: `planMoment` gives its TXID. */

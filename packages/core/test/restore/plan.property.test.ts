@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { ReplicationError } from '../../src/error.ts';
 import { formatTXID, toTXID } from '../../src/ltx/txid.ts';
 import type { LTXFileInfo } from '../../src/replica/client.ts';
-import { reachableTXIDs } from '../../src/restore/chain.ts';
+import { reachableTXIDs } from '../../src/history/chain.ts';
 import { answerFrom } from '../../src/restore/moment.ts';
 import { planMoment, planRestore, type PlanTarget } from '../../src/restore/plan.ts';
 import { file, timeOf } from './files.ts';
