@@ -30,6 +30,7 @@ export const CUT_SCENES: readonly CutScene[] = [
     order: ['0/n-n', '9/1-n'],
     prepare: async (app) => {
       const before = await replicate(app);
+      app.add(5);
       app.db.pragma('wal_checkpoint(RESTART)');
       app.add(5);
       return before;

@@ -6,8 +6,8 @@
  * - C asks how far the log is committed, and checkpoints. It is never inside a transaction:
  *   a checkpoint on a connection that is inside one, NOOP too, is SQLITE_LOCKED.
  * - W takes the write lock, and writes nothing.
- * - A read-only connection is closed last: a connection that can write would, as the last one,
- *   checkpoint and delete the WAL.
+ * - A read-only connection is closed last, unless all of the log is staged: a connection that can
+ *   write would, as the last one, checkpoint and delete the WAL.
  *
  * One descriptor on the database file is opened once and kept while the process lives: closing any
  * descriptor of it drops the POSIX locks that the process has on it (hazards E-1).
@@ -162,14 +162,11 @@ export class Connections {
     return fs.fstatSync(this.#descriptor).size;
   }
 
-  /** Whether `path` still names the file that we have open. */
-  isSameFile(path: string): boolean {
-    const ours = fs.fstatSync(this.#descriptor);
-    const there = fs.statSync(path, { throwIfNoEntry: false });
-    return there !== undefined && there.ino === ours.ino && there.dev === ours.dev;
-  }
-
-  close(): void {
+  /**
+   * 'keep the log': a read-only connection is closed last, and SQLite leaves the log as it is. 'as the
+   * application': where nobody else is connected, SQLite checkpoints the log and deletes it.
+   */
+  close(how: 'keep the log' | 'as the application'): void {
     if (this.#closed) return;
     this.#closed = true;
     for (const reader of [this.#holding, this.#waiting]) {
@@ -177,8 +174,9 @@ export class Connections {
       reader.connection.close();
     }
     this.#writer.close();
-    this.#asker.close();
+    if (how === 'keep the log') this.#asker.close();
     this.#guard.close();
+    if (how === 'as the application') this.#asker.close();
   }
 }
 

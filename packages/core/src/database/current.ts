@@ -8,7 +8,7 @@
  */
 
 import type { Connections } from './connections.ts';
-import type { LogPlace } from './follow.ts';
+import type { LogPlace } from '../wal/frame.ts';
 import type { WALReader } from '../wal/reader.ts';
 
 export function readerOfCurrent(

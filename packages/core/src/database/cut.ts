@@ -7,8 +7,7 @@ import { formatTXID, type TXID } from '../ltx/txid.ts';
 import { assert, ReplicationError } from '../error.ts';
 import type { WALReader } from '../wal/reader.ts';
 import { encodePages, headerOf } from './encode.ts';
-import type { LogPlace } from './follow.ts';
-import type { Position } from './position.ts';
+import type { LogPlace } from '../wal/frame.ts';
 import { grownPages, type Tail } from './tail.ts';
 
 /** Reads page `pgno` as SQLite sees it now: of the log where it is there, else of the file. */
@@ -99,30 +98,6 @@ export function encodeCut(
       `read page ${pgno} of TXID ${formatTXID(cut.txid)}: frame ${page} of the log is no longer the one that was committed; a full snapshot will be taken`,
     );
   });
-}
-
-/** Where the log stands after this cut. */
-export function positionOf(cut: Cut): Position {
-  return toPosition(cut.txid, cut.pageSize, cut.commit, cut.place, cut.lineage);
-}
-
-export function toPosition(
-  txid: TXID,
-  pageSize: number,
-  commit: number,
-  place: LogPlace,
-  lineage: bigint,
-): Position {
-  return {
-    txid,
-    pageSize,
-    commit,
-    frame: place.header === undefined ? 0 : place.frame,
-    salt1: place.header?.salt1 ?? 0,
-    salt2: place.header?.salt2 ?? 0,
-    checksum: place.checksum,
-    lineage,
-  };
 }
 
 /** 64 random bits, never 0: 0 is "unknown". Drawn at each image that starts a run. */

@@ -82,7 +82,7 @@ export class Engine {
     return this.#following?.stats();
   }
 
-  /** Cuts what is left, lets go of the database. Leaves its WAL where it is. */
+  /** Cuts what is left, lets go of the database. Where nobody else uses it, no WAL is left beside it. */
   async close(): Promise<void> {
     this.#closing = 'yes';
     clearTimeout(this.#timer);
@@ -91,9 +91,9 @@ export class Engine {
     this.#following = undefined;
     if (following === undefined) return;
     try {
-      if (!following.isImaging) await following.sync(); // an image is given up, and taken at the next start
+      await following.end(); // an image is given up, and taken at the next start
     } finally {
-      await following.close();
+      await following.close('keep the log');
     }
   }
 
@@ -119,10 +119,13 @@ export class Engine {
       const staged = await this.#staging.open();
       this.#newest = staged.at(-1);
       const position = await this.#staging.readPosition();
-      database = openDatabase({ options, kernel, position, newest: this.#newest, clock });
+      const { tailBytesMax } = this.#context;
+      const newest = this.#newest;
+      database = openDatabase({ options, kernel, position, newest, clock, tailBytesMax });
       this.#follow(database, staged);
     } catch (error) {
-      database?.connections.close();
+      database?.connections.close('keep the log');
+      database?.wal.close();
       this.#fail(error);
     }
   }
@@ -139,6 +142,7 @@ export class Engine {
       },
     });
     this.#reopenMs = start.kind === 'proved' ? REOPEN_MS_MIN : this.#reopenMs;
+    if (database.links > 1) this.#warnOfLinks(database);
     this.#context.emit({
       kind: 'opened',
       proved: start.kind === 'proved' ? start.position.txid : undefined,
@@ -149,12 +153,20 @@ export class Engine {
     });
   }
 
+  /** SQLite names the WAL after the path: whoever opens the file by another name has another WAL. */
+  #warnOfLinks({ path, links }: OpenDatabase): void {
+    const message =
+      `${path} has ${links} hard links: whoever opens the database by another name than this one ` +
+      'has another WAL, is not replicated, and may damage the database; use one name only';
+    this.#context.emit({ kind: 'notice', level: 'warn', message });
+  }
+
   /** Lets go of the database and opens it again: then its continuity is proved anew, or not. */
   async #restart(error: unknown): Promise<void> {
     const following = this.#following;
     this.#following = undefined;
     if (following === undefined) return;
-    await following.close();
+    await following.close('keep the log');
     if (isError(error, 'WAL_INVALID')) await this.#staging.forgetPosition();
     this.#fail(error);
   }

@@ -11,6 +11,7 @@
 
 import { ReplicationError } from '../error.ts';
 import type { WALChecksumState } from '../kernel/kernel.ts';
+import type { LogPlace } from '../wal/frame.ts';
 import { isSameLog, type WALHeader } from '../wal/header.ts';
 import type { FrameBatch, WALReader } from '../wal/reader.ts';
 import type { Connections, LogState } from './connections.ts';
@@ -24,13 +25,6 @@ export interface Tick extends LogState {
   /** Frames that were new to us. */
   readonly fresh: number;
   readonly kind: 'held' | 'unsettled';
-}
-
-/** Where in the log we are: after which frame, of which log, with which running checksum. */
-export interface LogPlace {
-  readonly header: WALHeader | undefined;
-  readonly frame: number;
-  readonly checksum: WALChecksumState;
 }
 
 export type TakeFrames = (batch: FrameBatch) => void;

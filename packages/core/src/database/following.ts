@@ -1,6 +1,7 @@
 /** An open database, followed: the loop of ticks, the cuts, the images. */
 
-import { ReplicationError, assert } from '../error.ts';
+import { setTimeout } from 'node:timers/promises';
+import { assert } from '../error.ts';
 import { toTXID, type TXID } from '../ltx/txid.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { readerOfCurrent } from './current.ts';
@@ -12,10 +13,20 @@ import type { Tick } from './follow.ts';
 import { Imager, type ImagerContext } from './imager.ts';
 import type { Imaging } from './imaging.ts';
 import { LookLoop, type Look } from './loop.ts';
+import type { Position, Staged } from './continuity/position.ts';
 import { Publisher } from './publisher.ts';
 import { nextStamp } from './stamps.ts';
+import { describeStanding } from './standing.ts';
 import { Tail, TAIL_BYTES_MAX } from './tail.ts';
 import type { FrameBatch } from '../wal/reader.ts';
+
+/** How often the position is written for what checkpoints change: two fsyncs each time. */
+const REFRESH_EVERY_MS = 500;
+/** How long an end waits for the log to be empty. A log that others use is left to them. */
+const REST_MS_MAX = 1_000;
+const REST_LOOK_MS = 10;
+/** A writer that never pauses must not be cut into files of one commit each. */
+const REST_CUTS_MAX = 3;
 
 export interface FollowingContext extends ImagerContext {
   readonly newestStaged: TXID | undefined;
@@ -44,6 +55,7 @@ export class Following {
   /** Whether fresh frames go into the tail: not while an image is copied that will hold them all. */
   #collects: 'yes' | 'no';
   #stampedAt = 0;
+  #nextRefreshAt = 0;
   readonly #tailBytesMax: number;
   #ticks = 0;
   #lastTick: Tick | undefined;
@@ -52,13 +64,13 @@ export class Following {
   constructor(context: FollowingContext) {
     this.#context = context;
     const { database, options } = context;
-    const { start } = database;
+    const { start, path } = database;
     this.#tailBytesMax = context.tailBytesMax ?? TAIL_BYTES_MAX;
     this.#tail = start.kind === 'proved' ? start.tail : new Tail(context.clock);
     this.#collects = start.kind === 'proved' ? 'yes' : 'no';
     this.#budget = fullBudget(options.syncIntervalMs);
     this.#loop = new LookLoop({
-      files: [options.path, `${options.path}-wal`],
+      files: [path, `${path}-wal`],
       pollMs: options.monitorIntervalMs,
       clock: context.clock,
       look: this.#look,
@@ -89,7 +101,7 @@ export class Following {
       onBegin: () => this.#loop.wake(),
       onError: this.#fail,
     });
-    this.#publisher = this.#newPublisher(0n);
+    this.#publisher = this.#newPublisher(undefined);
     this.#loop.wake();
   }
 
@@ -99,7 +111,7 @@ export class Following {
     if (order.mode === 'resume' && start.kind === 'proved') {
       const { txid, commit, lineage } = start.position;
       this.#head = { txid, commit, lineage };
-      this.#publisher = this.#newPublisher(txid);
+      this.#publisher = this.#newPublisher(start.position);
       this.#loop.wake();
       return;
     }
@@ -162,36 +174,62 @@ export class Following {
     };
   }
 
-  async close(): Promise<void> {
+  /**
+   * Cuts what is left and lets go as an application does, so that no log lies beside a file that
+   * somebody then replaces. The log stays where something of it is not staged: the next start needs it.
+   */
+  async end(): Promise<void> {
+    const needsLog = !this.isImaging && (await this.#comeToRest()) === 'log is needed';
+    await this.close(needsLog ? 'keep the log' : 'as the application');
+  }
+
+  async close(how: 'keep the log' | 'as the application'): Promise<void> {
     if (this.#phase === 'closed') return;
+    const kept = this.#phase === 'failed' ? 'keep the log' : how;
     this.#phase = 'closed';
     this.#loop.stop();
     await this.#imager.settled();
     await this.#publisher.settled();
-    this.#context.database.connections.close();
+    this.#context.database.connections.close(kept);
     this.#context.database.wal.close();
   }
 
   readonly #take = (batch: FrameBatch): void => {
+    this.#context.database.guard.add(batch);
     this.#imager.add(batch);
     if (this.#collects === 'yes') this.#tail.add(batch, this.#tailBytesMax);
   };
 
   readonly #look = (): Look => {
     const { follower } = this.#context.database;
-    const tick = follower.tick(this.#take);
-    this.#ticks += 1;
-    this.#lastTick = tick;
+    const tick = this.#tick();
     let worked: 'idle' | 'worked' = 'idle';
     if (!this.#isPinned) {
       follower.follow(tick);
       worked = this.#checkpointer.run(tick);
+      if (worked === 'worked') this.#tick(); // so that the guard knows of our own checkpoint
     }
     this.#cutIfDue();
+    this.#refreshPosition();
     const quiet = tick.kind === 'held' && worked === 'idle';
     const { log, checkpointed, fresh } = tick;
     return { log, checkpointed, fresh, quiet, atRest: follower.isAtRest };
   };
+
+  #tick(): Tick {
+    const { follower, guard } = this.#context.database;
+    const tick = follower.tick(this.#take);
+    this.#ticks += 1;
+    this.#lastTick = tick;
+    if (tick.kind === 'unsettled') {
+      guard.checkNames(); // a WAL that is gone never settles
+      return tick;
+    }
+    guard.observe(tick);
+    const now = this.#context.clock.monotonic();
+    if (guard.isDue(now)) guard.check(now);
+    return tick;
+  }
 
   /** While pages of a cut or of the tail are held by frame number only, the log must stay as it is. */
   get #isPinned(): boolean {
@@ -199,12 +237,7 @@ export class Following {
   }
 
   readonly #check = (): void => {
-    const { options, database } = this.#context;
-    if (database.connections.isSameFile(options.path) && database.wal.isSameFile()) return;
-    throw new ReplicationError(
-      'DATABASE_INVALID',
-      `${options.path} or its WAL was replaced or deleted while it was followed; it is opened anew`,
-    );
+    this.#context.database.guard.checkNames();
   };
 
   readonly #dueInMs = (): number => {
@@ -224,12 +257,65 @@ export class Following {
     return this.#stampedAt;
   }
 
-  #newPublisher(newestTXID: bigint): Publisher {
+  #newPublisher(position: Position | undefined): Publisher {
     const { staging, kernel, options, database, emit } = this.#context;
-    const { wal } = database;
+    const { wal, guard } = database;
     const encoding = options.pageEncoding;
     const onError = this.#fail;
-    return new Publisher({ staging, kernel, encoding, wal, emit, onError }, newestTXID);
+    return new Publisher({ staging, kernel, encoding, wal, guard, emit, onError }, position);
+  }
+
+  // --- what a start finds ---------------------------------------------------------------------
+
+  /** What the position would say of the newest staged file; undefined while something is not staged. */
+  get #newest(): Staged | undefined {
+    const { start, connections } = this.#context.database;
+    if (!this.#tail.isEmpty || !this.#publisher.isIdle || this.isImaging) return undefined;
+    const { pageSize } = connections;
+    if (this.#head !== undefined) return { ...this.#head, txid: toTXID(this.#head.txid), pageSize };
+    return start.kind === 'proved' ? start.position : undefined;
+  }
+
+  /** A checkpoint changes what the file shows: the position follows, or the next start could prove nothing. */
+  #refreshPosition(): void {
+    const now = this.#context.clock.monotonic();
+    if (this.#head === undefined || now < this.#nextRefreshAt) return;
+    this.#nextRefreshAt = now + REFRESH_EVERY_MS;
+    const position = this.#describeStanding();
+    if (position !== undefined) this.#publisher.position(position);
+  }
+
+  #describeStanding(): Position | undefined {
+    const newest = this.#newest;
+    const tick = this.#lastTick;
+    if (newest === undefined || tick === undefined) return undefined;
+    const { database, clock } = this.#context;
+    return describeStanding({ database, newest, tick, take: this.#take, now: clock.now() });
+  }
+
+  /** Until all of the log is staged and in the database file, and the position says so. */
+  async #comeToRest(): Promise<'log is needed' | 'log is not needed'> {
+    const { connections, start, follower } = this.#context.database;
+    if (this.#head === undefined && start.kind === 'unproved') return 'log is not needed';
+    this.#loop.stop();
+    const { clock } = this.#context;
+    const deadline = clock.monotonic() + REST_MS_MAX;
+    for (let cuts = 0; cuts < REST_CUTS_MAX && clock.monotonic() < deadline;) {
+      if (!this.#tail.isEmpty) cuts += 1;
+      await this.sync();
+      if (this.#phase !== 'open') return 'log is needed';
+      const position = this.#describeStanding();
+      if (position?.atRest === true) {
+        this.#publisher.position(position);
+        if ((await this.#publisher.settled()) === 'published') return 'log is not needed';
+      }
+      if (!this.#isPinned) {
+        follower.follow(this.#tick());
+        connections.checkpoint('PASSIVE');
+      }
+      await setTimeout(REST_LOOK_MS);
+    }
+    return 'log is needed';
   }
 
   // --- cuts -----------------------------------------------------------------------------------

@@ -1,27 +1,41 @@
 /** How a database is opened: connections, the place in its log, and what is proved about it. */
 
+import fs from 'node:fs';
 import type { Clock } from '../clock.ts';
-import { assert } from '../error.ts';
+import { ReplicationError } from '../error.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import { isSameLog } from '../wal/header.ts';
 import { WALReader } from '../wal/reader.ts';
 import { Connections } from './connections.ts';
-import { descriptorOf } from './descriptor.ts';
-import { LogFollower, type LogPlace } from './follow.ts';
+import { isSameFile, type FileStamp } from './continuity/evidence.ts';
+import { countLinks, descriptorOf, readEvidence, readStamp, stampOf } from './continuity/file.ts';
+import { refuseFormerLog } from './continuity/former-log.ts';
+import { FileGuard } from './continuity/guard.ts';
+import type { Position } from './continuity/position.ts';
+import { doubtReading, NOWHERE, proveContinuity } from './continuity/proof.ts';
+import type { LogPlace } from '../wal/frame.ts';
+import { LogFollower } from './follow.ts';
 import type { DatabaseOptions } from './options.ts';
-import { proveContinuity, type Position } from './position.ts';
 import type { StagedFile } from './staging.ts';
 import { Tail } from './tail.ts';
 
 export interface OpenDatabase {
+  /** Where it really lies: what SQLite keeps beside it is there. */
+  readonly path: string;
+  /** For reading the database file by position. Never closed here. */
+  readonly descriptor: number;
+  /** How many names the file has. */
+  readonly links: number;
   readonly connections: Connections;
   readonly wal: WALReader;
   readonly follower: LogFollower;
+  readonly guard: FileGuard;
   /** What is proved to follow the newest staged file, or why nothing is. */
-  readonly start:
-    | { readonly kind: 'proved'; readonly position: Position; readonly tail: Tail }
-    | { readonly kind: 'unproved'; readonly why: string };
+  readonly start: Start;
 }
+
+export type Start =
+  | { readonly kind: 'proved'; readonly position: Position; readonly tail: Tail }
+  | { readonly kind: 'unproved'; readonly why: string };
 
 export interface OpeningInput {
   readonly options: DatabaseOptions;
@@ -29,41 +43,92 @@ export interface OpeningInput {
   readonly position: Position | undefined;
   readonly newest: StagedFile | undefined;
   readonly clock: Clock;
+  /** Default TAIL_BYTES_MAX. */
+  readonly tailBytesMax?: number | undefined;
 }
 
-/** Opens connections, of which a reader has begun, and looks for the proof (a) to (c) of continuity. */
+/** Opens connections, of which a reader has begun, and looks for the proof of continuity. */
 export function openDatabase(input: OpeningInput): OpenDatabase {
-  const { options, kernel } = input;
-  const connections = new Connections(options, descriptorOf(options.path));
-  const wal = new WALReader(`${options.path}-wal`, kernel);
+  const { options, kernel, position } = input;
+  const path = fs.realpathSync.native(options.path);
+  const descriptor = descriptorOf(path);
+  const wal = new WALReader(`${path}-wal`, kernel);
+  let connections: Connections | undefined;
   try {
-    const proof = prove(input, connections, wal);
-    if (typeof proof !== 'string') {
-      const follower = new LogFollower(connections, wal, proof.place);
-      return { connections, wal, follower, start: { kind: 'proved', ...proof } };
-    }
-    const nowhere: LogPlace = { header: undefined, frame: 0, checksum: { s0: 0, s1: 0 } };
-    const follower = new LogFollower(connections, wal, nowhere);
-    return { connections, wal, follower, start: { kind: 'unproved', why: proof } };
+    refuseFormerLog({ path, descriptor, position, wal, kernel });
+    wal.close(); // until a connection of ours has it open, somebody may delete it
+    connections = new Connections({ path, busyTimeoutMs: options.busyTimeoutMs }, descriptor);
+    return look(input, { path, descriptor, connections, wal });
   } catch (error) {
-    connections.close();
+    connections?.close('keep the log');
     wal.close();
     throw error;
   }
 }
 
-function prove(
-  input: OpeningInput,
-  connections: Connections,
-  wal: WALReader,
-): { position: Position; tail: Tail; place: LogPlace } | string {
-  const { position } = input;
+interface Opened {
+  readonly path: string;
+  readonly descriptor: number;
+  readonly connections: Connections;
+  readonly wal: WALReader;
+}
+
+/** After the first reader has begun: from then on no log is lost that we have not read. */
+function look(input: OpeningInput, opened: Opened): OpenDatabase {
+  const { options, kernel } = input;
+  const { path, descriptor, connections, wal } = opened;
+  const { start, place, checkpointed, stamp } = prove(input, opened);
+  const named = readStamp(path);
+  if (named === undefined || !isSameFile(named, stamp)) {
+    throw new ReplicationError(
+      'DATABASE_REPLACED',
+      `open ${path}: the file was replaced while it was opened; it is opened again`,
+    );
+  }
+  const guard = new FileGuard({
+    configured: options.path,
+    path,
+    descriptor,
+    pageSize: connections.pageSize,
+    kernel,
+    wal,
+    opened: stamp,
+    backfilled: checkpointed,
+    log: place.header,
+    held: place.frame,
+    checkpoint: () => (connections.checkpoint('PASSIVE').busy ? 'busy' : 'done'),
+  });
+  const follower = new LogFollower(connections, wal, place);
+  const links = countLinks(path);
+  return { path, descriptor, links, connections, wal, follower, guard, start };
+}
+
+interface Proof {
+  readonly start: Start;
+  /** Up to where the log is held. */
+  readonly place: LogPlace;
+  /** Frames that were backfilled, and then what the file showed, when it was looked at. */
+  readonly checkpointed: number;
+  readonly stamp: FileStamp;
+}
+
+function prove(input: OpeningInput, opened: Opened): Proof {
+  const { position, kernel } = input;
+  const { connections, wal, descriptor } = opened;
   const header = wal.readHeader();
-  const { log } = connections.ask();
+  const { log, checkpointed } = connections.ask();
+  const file = readEvidence(descriptor, kernel);
+  const seen = { checkpointed: Math.max(0, checkpointed), stamp: file ?? stampOf(descriptor) };
+  const unproved = (why: string): Proof => ({
+    start: { kind: 'unproved', why },
+    place: NOWHERE,
+    ...seen,
+  });
   const continuity = proveContinuity({
     position,
     newestStaged: input.newest?.maxTXID,
     pageSize: connections.pageSize,
+    file,
     header,
     log,
     frame:
@@ -71,17 +136,26 @@ function prove(
         ? undefined
         : wal.readFrameHeader(position.frame, header),
   });
-  if (!continuity.proved) return continuity.why;
-  assert(position !== undefined && header !== undefined, 'a proof has a position and a header');
+  if (!continuity.proved) return unproved(continuity.why);
   const tail = new Tail(input.clock);
-  let place: LogPlace = { header, frame: position.frame, checksum: position.checksum };
-  for (const batch of wal.readFrames(header, position.frame + 1, log, position.checksum)) {
-    tail.add(batch);
-    place = { header, frame: place.frame + batch.count, checksum: batch.checksum };
+  let place = continuity.from;
+  if (place.header !== undefined) {
+    for (const batch of wal.readFrames(place.header, place.frame + 1, log, place.checksum)) {
+      tail.add(batch, input.tailBytesMax);
+      place = { ...place, frame: place.frame + batch.count, checksum: batch.checksum };
+    }
   }
-  // The reader may have landed on lock 0, and a writer restarted the log while we read it.
-  if (place.frame !== log || !isSameLog(header, wal.readHeader())) {
-    return 'the log restarted while it was read';
-  }
-  return { position, tail, place };
+  const after = connections.ask();
+  const doubt = doubtReading({
+    log,
+    read: place.frame,
+    headerBefore: header,
+    headerAfter: wal.readHeader(),
+    spilled: tail.spilled,
+    logAfter: after.log,
+    checkpointedAfter: after.checkpointed,
+  });
+  if (doubt !== undefined) return unproved(doubt);
+  const start = { kind: 'proved', position: continuity.position, tail } as const;
+  return { start, place, ...seen };
 }

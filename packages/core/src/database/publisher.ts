@@ -8,9 +8,11 @@
 import type { Kernel, PageEncoding } from '../kernel/kernel.ts';
 import { toTXID, type TXID } from '../ltx/txid.ts';
 import type { WALReader } from '../wal/reader.ts';
-import { encodeCut, positionOf, toPosition, type Cut } from './cut.ts';
+import type { FileGuard } from './continuity/guard.ts';
+import { isSamePosition, toPosition, type Position, type Staged } from './continuity/position.ts';
+import { encodeCut, type Cut } from './cut.ts';
 import type { EngineEvent } from './events.ts';
-import type { LogPlace } from './follow.ts';
+import type { LogPlace } from '../wal/frame.ts';
 import type { Staging } from './staging.ts';
 
 export interface PublisherContext {
@@ -18,6 +20,8 @@ export interface PublisherContext {
   readonly kernel: Kernel;
   readonly encoding: PageEncoding;
   readonly wal: WALReader;
+  /** Says what the database file shows when a position is written. */
+  readonly guard: FileGuard;
   readonly emit: (event: EngineEvent) => void;
   /** Called once: after that nothing more is published. */
   readonly onError: (error: unknown) => void;
@@ -38,14 +42,19 @@ export interface WrittenImage {
 export class Publisher {
   readonly #context: PublisherContext;
   #queue: Promise<void> = Promise.resolve();
+  /** What the position file says. */
+  #position: Position | undefined;
   #newestTXID: bigint;
   #cuts = 0;
   #pins = 0;
+  #pending = 0;
   #failed = false;
 
-  constructor(context: PublisherContext, newestTXID: bigint) {
+  /** `position`: of the newest staged file, where that is known. */
+  constructor(context: PublisherContext, position?: Position) {
     this.#context = context;
-    this.#newestTXID = newestTXID;
+    this.#position = position;
+    this.#newestTXID = position?.txid ?? 0n;
   }
 
   /** Whether a cut is on its way. */
@@ -64,6 +73,11 @@ export class Publisher {
     return this.#failed ? 'failed' : 'published';
   }
 
+  /** Whether anything is on its way. */
+  get isIdle(): boolean {
+    return this.#pending === 0;
+  }
+
   cut(cut: Cut): void {
     this.#cuts += 1;
     if (cut.tail.spilled) this.#pins += 1;
@@ -75,7 +89,7 @@ export class Publisher {
       const { staging, emit } = this.#context;
       const { txid, pageSize, commit, timestampMs, since } = image;
       if (this.#newestTXID < txid) {
-        await staging.writePosition(toPosition(txid, pageSize, commit, place, lineage));
+        await this.#writePosition({ txid, pageSize, commit, lineage }, place);
         this.#newestTXID = txid;
       }
       const file = await staging.publish(image.temporary, 0, txid, txid, image.sizeBytes);
@@ -99,7 +113,7 @@ export class Publisher {
     const sizeBytes = await staging.write(temporary, encodeCut(cut, kernel, encoding, wal));
     if (cut.tail.spilled) this.#pins -= 1;
     cut.tail.release();
-    await staging.writePosition(positionOf(cut));
+    await this.#writePosition(cut, cut.place);
     const file = await staging.publish(temporary, 0, cut.txid, cut.txid, sizeBytes);
     this.#newestTXID = cut.txid;
     this.#cuts -= 1;
@@ -107,14 +121,34 @@ export class Publisher {
     emit({ kind: 'staged', file, content: 'increment', pageSize, commit, timestampMs, since });
   }
 
+  /** Says anew what the database file shows, of the newest file, which is published. */
+  position(position: Position): void {
+    if (isSamePosition(this.#position, position)) return;
+    this.#enqueue(async () => {
+      if (position.txid === this.#newestTXID) await this.#store(position);
+    });
+  }
+
+  async #writePosition(staged: Staged, place: LogPlace): Promise<void> {
+    const file = this.#context.guard.evidence();
+    await this.#store(toPosition(staged, place, { file, atRest: false }));
+  }
+
+  async #store(position: Position): Promise<void> {
+    await this.#context.staging.writePosition(position);
+    this.#position = position;
+  }
+
   #enqueue(work: () => Promise<void>): void {
+    this.#pending += 1;
     this.#queue = this.#queue.then(async () => {
-      if (this.#failed) return;
       try {
-        await work();
+        if (!this.#failed) await work();
       } catch (error) {
         this.#failed = true;
         this.#context.onError(error);
+      } finally {
+        this.#pending -= 1;
       }
     });
   }

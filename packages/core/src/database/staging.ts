@@ -3,7 +3,7 @@
  *
  *   <meta>/ltx/0/<n>-<n>.ltx   increments and images, one TXID each; the newest one always stays
  *   <meta>/ltx/9/1-<n>.ltx     a snapshot that is being sent
- *   <meta>/position            where in the log the newest L0 ends (position.ts)
+ *   <meta>/position            where in the log the newest L0 ends (continuity/position.ts)
  *   <meta>/imaging             the TXID of an image that is announced and not yet whole
  *   <meta>/*.tmp               being written; swept at a start
  *
@@ -12,12 +12,12 @@
 
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { messageOf, ReplicationError } from '../error.ts';
+import { isError, messageOf, ReplicationError } from '../error.ts';
 import { writeFully } from '../file-io.ts';
 import { formatFilename, parseFilename } from '../ltx/filename.ts';
 import { formatTXID, parseTXID, toTXID, type TXID } from '../ltx/txid.ts';
 import { makeFolder, readText, syncFolder, writeDurably } from './files.ts';
-import { formatPosition, parsePosition, type Position } from './position.ts';
+import { formatPosition, parsePosition, type Position } from './continuity/position.ts';
 
 export interface StagedFile {
   readonly level: 0 | 9;
@@ -163,6 +163,7 @@ async function removeTemporary(folder: string): Promise<void> {
 }
 
 function toStagingError(error: unknown, file: string): unknown {
+  if (isError(error)) return error; // of what was to be written, not of the writing
   const code = (error as NodeJS.ErrnoException).code;
   if (code === undefined) return error;
   const full = code === 'ENOSPC' || code === 'EDQUOT';

@@ -14,7 +14,7 @@
  */
 
 import type { WALChecksumState } from '../kernel/kernel.ts';
-import { FRAME_HEADER_SIZE_BYTES } from './header.ts';
+import { FRAME_HEADER_SIZE_BYTES, type WALHeader } from './header.ts';
 
 export interface FrameHeader {
   readonly pgno: number;
@@ -34,4 +34,11 @@ export function decodeFrameHeader(bytes: Uint8Array): FrameHeader | undefined {
     salt2: view.getUint32(12),
     checksum: { s0: view.getUint32(16), s1: view.getUint32(20) },
   };
+}
+
+/** Where in the log we are: after which frame, of which log, with which running checksum. */
+export interface LogPlace {
+  readonly header: WALHeader | undefined;
+  readonly frame: number;
+  readonly checksum: WALChecksumState;
 }

@@ -64,21 +64,14 @@ export const PLANTED = {
   ],
   resumeWithoutProof: [
     {
-      file: 'database/position.ts',
-      find: `  if (header.salt1 !== position.salt1 || header.salt2 !== position.salt2) {
-    return no('the log has restarted since');
-  }`,
-      replace: `  if (header.salt1 !== position.salt1 || header.salt2 !== position.salt2) return { proved: true };`,
+      file: 'database/continuity/proof.ts',
+      find: `  if (isUntouched(known, file)) {`,
+      replace: `  if (isUntouched(known, file) || evidence.log >= 0) {`,
     },
     {
-      file: 'database/opening.ts',
-      find: `  let place: LogPlace = { header, frame: position.frame, checksum: position.checksum };
-  for (const batch of wal.readFrames(header, position.frame + 1, log, position.checksum)) {`,
-      replace: `  const fresh = header.salt1 !== position.salt1 || header.salt2 !== position.salt2;
-  let place: LogPlace = fresh
-    ? { header, frame: 0, checksum: header.checksum }
-    : { header, frame: position.frame, checksum: position.checksum };
-  for (const batch of wal.readFrames(header, place.frame + 1, log, place.checksum)) {`,
+      file: 'database/continuity/proof.ts',
+      find: `  if (position.atRest) {`,
+      replace: `  if (position.atRest || log >= 0) {`,
     },
   ],
 } as const satisfies Record<string, readonly Planted[]>;

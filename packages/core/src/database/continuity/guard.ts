@@ -1,0 +1,232 @@
+/**
+ * Watches, while a database is followed, that it stays the file that was opened.
+ *
+ * Its path, its WAL and its wal-index must name the files that they named at the opening. And in WAL
+ * mode only checkpoints write to the database file, of frames that we hold: so a file that was
+ * written while nothing was left to backfill, or that has other pages than the log had, was replaced
+ * in place (cp, a backup written over it). Then the log says nothing about it, and a full snapshot is
+ * due. All of it is a few calls of stat, and some pages read where the file has changed.
+ */
+
+import fs from 'node:fs';
+import { ReplicationError } from '../../error.ts';
+import { readFullySync } from '../../file-io.ts';
+import type { Kernel } from '../../kernel/kernel.ts';
+import { isSameLog, type WALHeader } from '../../wal/header.ts';
+import type { FrameBatch, WALReader } from '../../wal/reader.ts';
+import { isSameFile, isWritten, type FileEvidence, type FileStamp } from './evidence.ts';
+import { readEvidence, readStamp } from './file.ts';
+import { PageWitnesses } from './witnesses.ts';
+
+/** How often it is looked at while the database is written all the time. */
+const CHECK_EVERY_MS = 250;
+/** A checkpoint publishes its progress after it has written. When it takes longer, we ask for one. */
+const UNEXPLAINED_MS_MAX = 2_000;
+const FIRST_PGNO = 1;
+
+export interface GuardContext {
+  /** As configured: it may lead over symbolic links. */
+  readonly configured: string;
+  /** Where the database really lies, and what SQLite keeps beside it. */
+  readonly path: string;
+  readonly descriptor: number;
+  readonly pageSize: number;
+  readonly kernel: Kernel;
+  readonly wal: WALReader;
+  /** What the file showed once the first reader had begun. */
+  readonly opened: FileStamp;
+  /** Frames of the log that were backfilled then. */
+  readonly backfilled: number;
+  /** The log up to the frame that is held. */
+  readonly log: WALHeader | undefined;
+  readonly held: number;
+  /** Makes a checkpoint as far as it goes without waiting: 'busy' while somebody else makes one. */
+  readonly checkpoint: () => 'done' | 'busy';
+}
+
+/** 'unexplained': it was written to, and there are frames that a checkpoint may be backfilling. */
+type Explanation = 'vouched' | 'unexplained' | { readonly foreign: string };
+
+export interface SeenLog {
+  readonly log: number;
+  readonly checkpointed: number;
+}
+
+export class FileGuard {
+  readonly #context: GuardContext;
+  readonly #witnesses: PageWitnesses;
+  readonly #index: FileStamp | undefined;
+  #log: WALHeader | undefined;
+  /** Frames of all logs before this one that we held, so that frames can be counted over all logs. */
+  #framesBefore = 0;
+  #held: number;
+  #backfilled: number;
+  /** The file as it was when all that had been written to it was explained, and by how many frames. */
+  #vouched: { readonly stamp: FileStamp; readonly backfilled: number };
+  #unexplainedSince: number | undefined;
+  /** Whether a checkpoint of our own was made of which an explanation has to come. */
+  #hasAsked = false;
+  #nextCheckAt = 0;
+
+  constructor(context: GuardContext) {
+    this.#context = context;
+    this.#log = context.log;
+    this.#held = context.held;
+    this.#witnesses = new PageWitnesses(context.held); // what the log had before was not shown to us
+    this.#backfilled = context.backfilled;
+    this.#vouched = { stamp: context.opened, backfilled: context.backfilled };
+    this.#index = readStamp(indexOf(context.path));
+  }
+
+  /** Committed frames as they are read, each once. */
+  add(batch: FrameBatch): void {
+    if (!isSameLog(this.#log, batch.header)) this.#begin(batch.header);
+    const { kernel, backfilled } = this.#context;
+    for (let index = 0; index < batch.count; index++) {
+      const pgno = batch.pgnos[index] ?? 0;
+      const commit = batch.commits[index] ?? 0;
+      const frame = this.#framesBefore + batch.first + index;
+      // What was backfilled before we came is not ours to answer for.
+      if (frame > backfilled && this.#witnesses.wants(pgno)) {
+        this.#witnesses.add(pgno, frame, kernel.crc64(batch.page(index)));
+      }
+      if (commit !== 0) this.#witnesses.shrinkTo(commit);
+    }
+    this.#held = batch.first + batch.count - 1;
+  }
+
+  /** What SQLite said of the log, after `add` has had all of its frames. */
+  observe({ log, checkpointed }: SeenLog): void {
+    if (log === 0) this.#begin(undefined);
+    this.#backfilled = this.#framesBefore + checkpointed;
+    // A wal-index that was recovered knows of no progress, and all of the log is backfilled again.
+    if (this.#backfilled < this.#vouched.backfilled) {
+      this.#vouched = { stamp: this.#vouched.stamp, backfilled: this.#backfilled };
+    }
+  }
+
+  /** Whether a check is due. `now`: of a clock that only goes on. */
+  isDue(now: number): boolean {
+    return now >= this.#nextCheckAt;
+  }
+
+  /** DATABASE_REPLACED, or WAL_INVALID for what lies beside it, where a path names another file than at the opening. */
+  checkNames(): FileStamp {
+    const { configured, path, wal, opened } = this.#context;
+    const stamp = readStamp(path);
+    if (stamp === undefined || !isSameFile(stamp, opened)) {
+      throw this.#replaced('the file was replaced or deleted');
+    }
+    if (realPathOf(configured) !== path) throw this.#replaced('its path leads to another file now');
+    if (!wal.isSameFile()) throw this.#lost('the WAL');
+    const index = readStamp(indexOf(path));
+    const isSameIndex =
+      index === undefined || this.#index === undefined
+        ? index === this.#index
+        : isSameFile(index, this.#index);
+    if (!isSameIndex) throw this.#lost('the wal-index (-shm)');
+    return stamp;
+  }
+
+  /**
+   * The same for what the file shows. Call after a look, of which `add` and `observe` have had all:
+   * then no frame can have been backfilled that we do not hold, because our reader began before it.
+   */
+  check(now: number): void {
+    this.#nextCheckAt = now + CHECK_EVERY_MS;
+    const found = this.#explain(this.checkNames());
+    if (found === 'vouched') return;
+    const foreign = found === 'unexplained' ? this.#await(now) : found.foreign;
+    if (foreign !== undefined) throw this.#replaced(foreign);
+  }
+
+  /** What the file shows, for a position; undefined while that is being changed. Throws as `checkNames`. */
+  evidence(): FileEvidence | undefined {
+    if (this.#explain(this.checkNames()) !== 'vouched') return undefined; // the next check says why
+    const evidence = readEvidence(this.#context.descriptor, this.#context.kernel);
+    const { stamp } = this.#vouched;
+    return evidence !== undefined && !isWritten(evidence, stamp) ? evidence : undefined;
+  }
+
+  /** A log that was begun anew, or none: what came before was held and backfilled to its end. */
+  #begin(log: WALHeader | undefined): void {
+    this.#framesBefore += this.#held;
+    this.#held = 0;
+    this.#log = log;
+  }
+
+  /** Whether what the file shows can come from checkpoints. Then it is what is compared with next. */
+  #explain(stamp: FileStamp): Explanation {
+    const vouched = this.#vouched;
+    const isSame = !isWritten(stamp, vouched.stamp);
+    const isUnchanged = isSame && stamp.changedNs === vouched.stamp.changedNs;
+    if (!isUnchanged) {
+      const foreign = this.#witnesses.findForeign(this.#backfilled, this.#hashPage);
+      if (foreign !== undefined) {
+        return { foreign: `page ${foreign} of the file is not what SQLite put there` };
+      }
+      if (!isSame && this.#backfilled <= vouched.backfilled) {
+        return vouched.backfilled < this.#framesBefore + this.#held
+          ? 'unexplained'
+          : { foreign: 'the file was written to while nothing of its log was left to checkpoint' };
+      }
+    }
+    if (!isUnchanged || !this.#witnesses.knowsFirstPage) this.#trustFirstPage();
+    this.#vouched = { stamp, backfilled: this.#backfilled };
+    this.#unexplainedSince = undefined;
+    this.#hasAsked = false;
+    return 'vouched';
+  }
+
+  #trustFirstPage(): void {
+    const hash = this.#hashPage(FIRST_PGNO);
+    if (hash !== undefined) this.#witnesses.trustFirstPage(this.#backfilled, hash);
+  }
+
+  /** A checkpoint may be under way, or was killed: one of our own then does the same again, and says so. */
+  #await(now: number): string | undefined {
+    this.#unexplainedSince ??= now;
+    if (now - this.#unexplainedSince < UNEXPLAINED_MS_MAX) return undefined;
+    if (this.#hasAsked) return 'the file was written to, and by no checkpoint';
+    this.#unexplainedSince = now;
+    this.#hasAsked = this.#context.checkpoint() === 'done';
+    return undefined;
+  }
+
+  readonly #hashPage = (pgno: number): bigint | undefined => {
+    const { descriptor, pageSize, kernel } = this.#context;
+    const page = new Uint8Array(pageSize);
+    const length = readFullySync(descriptor, page, (pgno - 1) * pageSize);
+    return length < pageSize ? undefined : kernel.crc64(page);
+  };
+
+  #lost(what: string): ReplicationError {
+    return new ReplicationError(
+      'WAL_INVALID',
+      `follow ${this.#context.path}: ${what} was replaced or deleted while it was followed; it is opened again, and a full snapshot is taken. ` +
+        'Restart the application: what it still writes to a deleted file is lost',
+    );
+  }
+
+  #replaced(what: string): ReplicationError {
+    return new ReplicationError(
+      'DATABASE_REPLACED',
+      `follow ${this.#context.path}: ${what} while it was followed; it is opened again, and a full snapshot is taken`,
+    );
+  }
+}
+
+function indexOf(path: string): string {
+  return `${path}-shm`;
+}
+
+/** undefined where nothing is there. */
+function realPathOf(path: string): string | undefined {
+  try {
+    return fs.realpathSync.native(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return undefined;
+    throw error;
+  }
+}
