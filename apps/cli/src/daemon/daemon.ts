@@ -45,7 +45,11 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   await using open = new Destinations(logger, 'write');
   try {
     announce(config, logger);
-    await restoreMissing(config, options.restoreMissing, { open, logger, signal: stop.signal });
+    await restoreMissing(config, options.restoreMissing, {
+      logger,
+      whenSilent: options.mode === 'once' ? 'fail' : 'wait',
+      signal: stop.signal,
+    });
     return await replicateUntilEnd(options, open, stop);
   } catch (error) {
     if (error instanceof Interrupted) return error.exitCode; // nothing had begun

@@ -84,7 +84,7 @@ export const COMMANDS: readonly Command[] = [
       flag('once', 'bring every destination up to date, and end', { knownBy: '0.5' }),
       flag(
         'restore-if-db-not-exists',
-        'first restore each database that is missing and has a backup',
+        'first restore each database that is missing and has a backup; wait for every destination to answer',
         { knownBy: '0.5' },
       ),
       LEVEL,
@@ -110,7 +110,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'restore',
     usage: 'restore [flags] DB_PATH|URL',
-    help: 'write a database as it was, from the destination that reaches furthest',
+    help: 'write a database as it was, from the destination with the newest state',
     knownBy: 'both',
     fate: WORKS,
     flags: [
@@ -123,8 +123,11 @@ export const COMMANDS: readonly Command[] = [
       }),
       REPLICA,
       flag('parallelism', 'reads at once; default 8', { value: 'N' }),
-      flag('if-db-not-exists', 'end well, having done nothing, where the database exists'),
-      flag('if-replica-exists', 'end well, having done nothing, where there is no backup'),
+      flag(
+        'if-db-not-exists',
+        'exit 0 if the database already exists; else restore only if every destination answers',
+      ),
+      flag('if-replica-exists', 'exit 0 if there is no backup'),
       flag('force', 'replace the database, and its -wal, -shm and -journal', { knownBy: '0.5' }),
       flag('dry-run', 'say what would be read, and write nothing', { knownBy: '0.5' }),
       flag('integrity-check', 'none, quick or full: SQLite’s own check; default none', {

@@ -276,7 +276,7 @@ test('-restore-if-db-not-exists lets a database start fresh where there is no ba
   const { database, backup } = scene(0);
   const words = ['replicate', '-restore-if-db-not-exists', database, `file://${backup}`];
   const sluice = new CLIProcess(words);
-  await sluice.says(/is missing and has no backup: it starts fresh/);
+  await sluice.says(/is missing and starts fresh: there is no backup: no LTX file is at file/);
   await sluice.says(/waiting: .* does not exist yet/);
   addRows(database, 3);
   await sluice.says(/taking an image/);
@@ -285,20 +285,65 @@ test('-restore-if-db-not-exists lets a database start fresh where there is no ba
   expect(await rowsAt(backup)).toBe(3);
 });
 
-test('-restore-if-db-not-exists does not start fresh where a destination cannot be asked', async () => {
-  const { folder, database, backup } = scene(0);
+/** A database that is gone, with a backup on a disk that is not mounted, and one that stayed behind. */
+async function sceneOfLostDisk(): Promise<{
+  readonly config: string;
+  readonly database: string;
+  readonly mount: () => void;
+}> {
+  const { folder, database, backup } = scene(3);
+  const disk = path.join(folder, 'disk');
+  const far = path.join(disk, 'backup');
+  const older = ['replicate', '-once', database, `file://${backup}`];
+  expect((await runProcess(older)).code).toBe(0);
+  addRows(database, 4);
+  expect((await runProcess([...older, `file://${far}`])).code).toBe(0);
+  fs.cpSync(backup, `${backup}-older`, { recursive: true });
+  for (const name of fs.readdirSync(folder)) {
+    if (/app\.db/.test(name)) fs.rmSync(path.join(folder, name), { recursive: true });
+  }
+  fs.renameSync(disk, `${disk}-elsewhere`);
   const config = writeFile(
     folder,
     'sluice.yml',
     `dbs:
 - path: ${database}
   restore-if-db-not-exists: true
-  replicas: [{ path: ${backup} }, ${await unreachable()}]
+  replicas: [{ path: ${backup}, name: near }, { path: ${far}, name: far }]
 `,
   );
-  const { code, stderr } = await runProcess(['replicate', '-config', config]);
+  return { config, database, mount: () => fs.renameSync(`${disk}-elsewhere`, disk) };
+}
+
+test('restore-if-db-not-exists waits for a destination that does not answer, and says for whom', async () => {
+  const { config, database, mount } = await sceneOfLostDisk();
+  const sluice = new CLIProcess(['replicate', '-config', config]);
+  await sluice.says(/is missing, and waits for far, which may hold its newest state: .*nextTry=1s/);
+  await sluice.says(/nextTry=2s/);
+  expect(fs.existsSync(database)).toBe(false);
+  mount();
+  await sluice.says(/was missing: restored from/);
+  expect(countRows(database)).toBe(7);
+  sluice.kill('SIGTERM');
+  expect((await sluice.ended()).code).toBe(0);
+});
+
+test('a signal ends the wait for a destination, and nothing was begun', async () => {
+  const { config, database } = await sceneOfLostDisk();
+  const sluice = new CLIProcess(['replicate', '-config', config]);
+  await sluice.says(/waits for far/);
+  sluice.kill('SIGTERM');
+  expect((await sluice.ended()).code).toBe(143);
+  expect(fs.existsSync(database)).toBe(false);
+});
+
+test('-once does not wait for a destination, and restores nothing without it', async () => {
+  const { config, database } = await sceneOfLostDisk();
+  const { code, stderr } = await runProcess(['replicate', '-once', '-config', config]);
   expect(code).toBe(7);
-  expect(stderr).toContain('REPLICA_UNAVAILABLE');
+  expect(stderr).toMatch(
+    /^sluice: nothing is restored, .*: far: .*\(REPLICA_DESTINATION_NOT_FOUND\)/,
+  );
   expect(fs.existsSync(database)).toBe(false);
 });
 
