@@ -10,8 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isError } from '@sluice/core';
 import { formatDuration, type Logger } from '@sluice/core/backend';
 import type { Config, DatabaseConfig } from '../config/model.ts';
-import { Destinations } from '../destinations.ts';
-import { askAll, describeFailure, type NoAnswer } from '../restoring/ask.ts';
+import type { Destinations } from '../destinations.ts';
+import { askAll, describeFailure, type Answer, type NoAnswer } from '../restoring/ask.ts';
 import { choose, noAnswerFrom } from '../restoring/choose.ts';
 import { restoreFromBest } from '../restoring/from-best.ts';
 import { sentFrom } from '../restoring/records.ts';
@@ -19,38 +19,41 @@ import { sentFrom } from '../restoring/records.ts';
 /** The first wait for those that do not answer; it doubles up to the maximum. */
 const WAIT_MS_MIN = 1_000;
 const WAIT_MS_MAX = 30_000;
+const LATEST = { kind: 'latest' } as const;
 
 export interface RestoreContext {
+  /** To be read from: where `sluice restore` finds no backup, or no folder, so does this. */
+  readonly open: Destinations;
   readonly logger: Logger;
   /** `fail`: the error of a destination that does not answer ends it. */
   readonly whenSilent: 'wait' | 'fail';
   readonly signal: AbortSignal;
 }
 
-export async function restoreMissing(
+/** For each database that is missing, by its path: resolves when it is restored, or may start fresh. */
+export function restoreMissing(
   config: Config,
   which: 'all' | 'as-configured',
   context: RestoreContext,
-): Promise<void> {
-  const { logger, signal } = context;
-  let missing = config.databases.filter(
+): ReadonlyMap<string, Promise<void>> {
+  const missing = config.databases.filter(
     ({ options, restoreIfMissing }) =>
       (which === 'all' || restoreIfMissing === 'yes') && isMissing(options.path),
   );
-  if (missing.length === 0) return;
-  // As `sluice restore` opens them: where that finds no backup, or no folder, so does this.
-  await using open = new Destinations(logger, 'read');
-  for (let waitMs = WAIT_MS_MIN; ; waitMs = Math.min(waitMs * 2, WAIT_MS_MAX)) {
-    const waiting: DatabaseConfig[] = [];
-    for (const database of missing) {
-      const silent = await restoreOne(database, open, context);
-      if (silent.length === 0) continue;
-      waiting.push(database);
-      tellWait(database, silent, waitMs, logger);
-    }
-    if (waiting.length === 0) return;
-    missing = waiting;
-    await sleep(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted());
+  const restores = new OneByOne();
+  return new Map(
+    missing.map((database) => [database.options.path, restoreOne(database, restores, context)]),
+  );
+}
+
+/** A restore uses all processors and much of the network. Those that wait for an answer wait side by side. */
+class OneByOne {
+  #last: Promise<unknown> = Promise.resolve();
+
+  async run<Result>(work: () => Promise<Result>): Promise<Result> {
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => undefined);
+    return await turn;
   }
 }
 
@@ -63,35 +66,59 @@ function isMissing(file: string): boolean {
   }
 }
 
-/** Gives those that have to be waited for. */
 async function restoreOne(
   database: DatabaseConfig,
-  open: Destinations,
-  { logger, whenSilent, signal }: RestoreContext,
-): Promise<readonly NoAnswer[]> {
+  restores: OneByOne,
+  context: RestoreContext,
+): Promise<void> {
+  const { open, logger, signal } = context;
   const { options, destinations } = database;
-  const { path } = options;
-  const target = { kind: 'latest' } as const;
-  const sentTo = sentFrom(database, path, logger);
-  const answers = await askAll({ destinations, target, open, sentTo, signal });
-  const silent = answers.filter((answer) => answer.kind === 'no-answer');
-  if (silent.length > 0) {
-    if (whenSilent === 'fail') throw noAnswerFrom(silent);
-    return silent;
+  const sentTo = sentFrom(database, options.path, logger);
+  for (let waitMs = WAIT_MS_MIN; ; waitMs = Math.min(waitMs * 2, WAIT_MS_MAX)) {
+    const answers = await askAll({ destinations, target: LATEST, open, sentTo, signal });
+    const silent = answers.filter((answer) => answer.kind === 'no-answer');
+    if (!isMissing(options.path)) {
+      tellCreated(database, logger);
+      return;
+    }
+    if (silent.length === 0) {
+      await restores.run(() => restoreFrom(answers, database, context));
+      return;
+    }
+    if (context.whenSilent === 'fail') throw noAnswerFrom(silent);
+    tellWait(database, silent, waitMs, logger);
+    await sleep(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
+}
+
+async function restoreFrom(
+  answers: readonly Answer[],
+  database: DatabaseConfig,
+  { open, logger, signal }: RestoreContext,
+): Promise<void> {
+  const { path } = database.options;
   try {
-    const candidates = await choose(answers, { target, watchedBy: 'nobody', logger, signal });
+    const choice = { target: LATEST, watchedBy: 'nobody', logger, signal } as const;
     const { from, report } = await restoreFromBest(
-      candidates,
-      { output: path, target, signal },
+      await choose(answers, choice),
+      { output: path, target: LATEST, signal },
       { open, logger, older: 'refused' },
     );
     logger.info(`${path} was missing: restored from ${from.name}`, { txid: report.txid });
   } catch (error) {
-    if (!isError(error, 'RESTORE_NO_SNAPSHOT')) throw error;
-    logger.info(`${path} is missing and starts fresh: ${error.message}`);
+    if (isError(error, 'RESTORE_NO_SNAPSHOT')) {
+      logger.info(`${path} is missing and starts fresh: ${error.message}`);
+    } else if (isError(error, 'RESTORE_TARGET_EXISTS') && !isMissing(path)) {
+      tellCreated(database, logger);
+    } else throw error;
   }
-  return [];
+}
+
+function tellCreated({ options }: DatabaseConfig, logger: Logger): void {
+  logger.warn(
+    `${options.path} was created while it waited to be restored: it is followed as it is, without what ` +
+      'its destinations hold. If that was not meant, stop, remove it, and start again',
+  );
 }
 
 function tellWait(

@@ -110,7 +110,8 @@ written to, and how many were lost is said later.
 
 With \`-restore-if-db-not-exists\`, a database that is missing, or an empty file, is restored when every destination has answered, and
 starts fresh only if all of them say that they have no backup. One that does not answer is waited for, because it may hold the newest
-rows; the log says which. \`-once\` does not wait: it ends with the error.`,
+rows; the log says which. Other databases are replicated meanwhile; the command of \`-exec\` starts when all is restored. \`-once\`
+does not wait: it ends with the error.`,
   restore: `Of several destinations the one with the newest state is taken; of equals, a local folder before others, then the one that
 answers first. A destination that fails is said and left out; the next is tried. \`-replica\` chooses one. Where destinations
 hold histories of which none includes the others, nothing is restored until \`-replica\` says which is meant.

@@ -3,34 +3,14 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { addRows, countRows, openApplication } from '../support/database.ts';
+import { addRows, openApplication } from '../support/database.ts';
 import { CLIProcess, runProcess } from '../support/process.ts';
+import { rowsAt, scene } from '../support/scene.ts';
 import { closedEndpoint, startSilentServer } from '../support/silent-server.ts';
-import { temporaryFolder, writeFile } from '../support/temporary.ts';
+import { writeFile } from '../support/temporary.ts';
 
 // Processes fsync, and a busy disk makes each of that wait for seconds.
 vi.setConfig({ testTimeout: 90_000 });
-
-interface Scene {
-  readonly folder: string;
-  readonly database: string;
-  readonly backup: string;
-}
-
-function scene(rows: number): Scene {
-  const folder = temporaryFolder();
-  const database = path.join(folder, 'app.db');
-  if (rows > 0) addRows(database, rows);
-  const backup = path.join(folder, 'backup');
-  return { folder, database, backup };
-}
-
-async function rowsAt(backup: string): Promise<number> {
-  const output = path.join(temporaryFolder(), 'restored.db');
-  const { code, stderr } = await runProcess(['restore', '-o', output, `file://${backup}`]);
-  expect([code, stderr]).toEqual([0, '']);
-  return countRows(output);
-}
 
 /** An s3 destination that cannot be reached. */
 async function unreachable(): Promise<string> {
@@ -256,95 +236,6 @@ test.each([
   const { code, stderr } = await runProcess(['replicate', ...words]);
   expect(code).toBe(2);
   expect(stderr).toMatch(message);
-});
-
-test('-restore-if-db-not-exists brings a database back before it is followed', async () => {
-  const { database, backup, folder } = scene(7);
-  await runProcess(['replicate', '-once', database, `file://${backup}`]);
-  for (const name of fs.readdirSync(folder)) {
-    if (name !== 'backup') fs.rmSync(path.join(folder, name), { recursive: true });
-  }
-  const words = ['replicate', '-once', '-restore-if-db-not-exists', database, `file://${backup}`];
-  const { code, stdout } = await runProcess(words);
-  expect(code, stdout).toBe(0);
-  expect(stdout).toMatch(/was missing: restored from file" txid=000000000000000/);
-  expect(countRows(database)).toBe(7);
-  expect(await rowsAt(backup)).toBe(7);
-});
-
-test('-restore-if-db-not-exists lets a database start fresh where there is no backup', async () => {
-  const { database, backup } = scene(0);
-  const words = ['replicate', '-restore-if-db-not-exists', database, `file://${backup}`];
-  const sluice = new CLIProcess(words);
-  await sluice.says(/is missing and starts fresh: there is no backup: no LTX file is at file/);
-  await sluice.says(/waiting: .* does not exist yet/);
-  addRows(database, 3);
-  await sluice.says(/taking an image/);
-  sluice.kill('SIGTERM');
-  expect((await sluice.ended()).code).toBe(0);
-  expect(await rowsAt(backup)).toBe(3);
-});
-
-/** A database that is gone, with a backup on a disk that is not mounted, and one that stayed behind. */
-async function sceneOfLostDisk(): Promise<{
-  readonly config: string;
-  readonly database: string;
-  readonly mount: () => void;
-}> {
-  const { folder, database, backup } = scene(3);
-  const disk = path.join(folder, 'disk');
-  const far = path.join(disk, 'backup');
-  const older = ['replicate', '-once', database, `file://${backup}`];
-  expect((await runProcess(older)).code).toBe(0);
-  addRows(database, 4);
-  expect((await runProcess([...older, `file://${far}`])).code).toBe(0);
-  fs.cpSync(backup, `${backup}-older`, { recursive: true });
-  for (const name of fs.readdirSync(folder)) {
-    if (/app\.db/.test(name)) fs.rmSync(path.join(folder, name), { recursive: true });
-  }
-  fs.renameSync(disk, `${disk}-elsewhere`);
-  const config = writeFile(
-    folder,
-    'sluice.yml',
-    `dbs:
-- path: ${database}
-  restore-if-db-not-exists: true
-  replicas: [{ path: ${backup}, name: near }, { path: ${far}, name: far }]
-`,
-  );
-  return { config, database, mount: () => fs.renameSync(`${disk}-elsewhere`, disk) };
-}
-
-test('restore-if-db-not-exists waits for a destination that does not answer, and says for whom', async () => {
-  const { config, database, mount } = await sceneOfLostDisk();
-  const sluice = new CLIProcess(['replicate', '-config', config]);
-  await sluice.says(/is missing, and waits for far, which may hold its newest state: .*nextTry=1s/);
-  await sluice.says(/nextTry=2s/);
-  expect(fs.existsSync(database)).toBe(false);
-  mount();
-  await sluice.says(/was missing: restored from/);
-  expect(countRows(database)).toBe(7);
-  sluice.kill('SIGTERM');
-  expect((await sluice.ended()).code).toBe(0);
-});
-
-test('a signal ends the wait for a destination, and nothing was begun', async () => {
-  const { config, database } = await sceneOfLostDisk();
-  const sluice = new CLIProcess(['replicate', '-config', config]);
-  await sluice.says(/waits for far/);
-  sluice.kill('SIGTERM');
-  expect((await sluice.ended()).code).toBe(143);
-  expect(fs.existsSync(database)).toBe(false);
-});
-
-test('-once does not wait for a destination, and restores nothing without it', async () => {
-  const { config, database } = await sceneOfLostDisk();
-  const { code, stderr } = await runProcess(['replicate', '-once', '-config', config]);
-  expect(code).toBe(7);
-  expect(stderr).toMatch(
-    /^sluice: nothing is restored, .*: far: .*\(REPLICA_DESTINATION_NOT_FOUND\)/,
-  );
-  expect(fs.existsSync(database)).toBe(false);
 });
 
 test('metrics and health are served while it runs, where addr asks for them', async () => {
