@@ -232,10 +232,16 @@ test.each([
   [['-log-level', 'loud', '/d', 'file:///b'], /-log-level is trace/],
   [['/d', '/b'], /"\/b" is not a URL/],
   [['-exec', 'a | b', '/d', 'file:///b'], /write sh -c/],
+  [['-exec', ' ', '/d', 'file:///b'], /-exec: no command/],
+  [['', 'file:///b'], /a database or URL is empty: is a variable not set\?/],
+  [['/d', ''], /a database or URL is empty/],
+  [['/d', 'file:///b\n'], /"file:\/\/\/b\\n" holds a line break/],
+  [['/d', 'file:///.d-sluice/b'], /\/\.d-sluice\/b lies in the staging folder of dbs\[0\]/],
 ])('replicate %j is a mistake, and says which', async (words, message) => {
   const { code, stderr } = await runProcess(['replicate', ...words]);
   expect(code).toBe(2);
   expect(stderr).toMatch(message);
+  expect(stderr).not.toContain('begins'); // nothing is done before
 });
 
 test('metrics and health are served while it runs, where addr asks for them', async () => {
