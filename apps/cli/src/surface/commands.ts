@@ -25,6 +25,8 @@ export interface Command {
   /** The command that it is another name of. */
   readonly aliasOf?: string | undefined;
   readonly flags: readonly Flag[];
+  /** Default: any number, or the command says which are too many. */
+  readonly argumentsMax?: number | undefined;
   /** Said below the flags. */
   readonly examples?: readonly string[] | undefined;
 }
@@ -154,6 +156,7 @@ export const COMMANDS: readonly Command[] = [
     knownBy: 'both',
     fate: WORKS,
     flags: [CONFIG, NO_EXPAND, JSON_FLAG],
+    argumentsMax: 0,
   },
   ltx('ltx', '0.5', undefined, []),
   ltx('wal', 'both', 'ltx', [
@@ -166,6 +169,7 @@ export const COMMANDS: readonly Command[] = [
     knownBy: '0.5',
     fate: WORKS,
     flags: [CONFIG, NO_EXPAND, JSON_FLAG],
+    argumentsMax: 1,
   },
   {
     name: 'check',
@@ -194,6 +198,7 @@ export const COMMANDS: readonly Command[] = [
       flag('verbose', 'and those of Node and SQLite', { knownBy: '0.5' }),
       flag('json', 'print JSON', OURS),
     ],
+    argumentsMax: 0,
   },
   gone('generations', '0.3', OLD_BUCKET, 'list the generations of a backup of 0.3'),
   gone(
