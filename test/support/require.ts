@@ -26,6 +26,7 @@ const FILES = {
   // Debian packages: wherever they are installed.
   sshd: '/usr/sbin/sshd',
   proftpd: '/usr/lib/proftpd/mod_sftp.so',
+  unshare: '/usr/bin/unshare',
 } as const;
 
 export type Tool = keyof typeof FILES;

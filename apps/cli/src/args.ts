@@ -19,7 +19,7 @@ export interface Arguments {
   has(name: string): boolean;
 }
 
-/** CONFIG_INVALID for a flag that is unknown, refused, or lacks its value. */
+/** CONFIG_INVALID for a flag that is unknown, refused, or lacks its value, and for an argument too many. */
 export function parseArguments(command: Command, words: readonly string[]): Arguments {
   const texts = new Map<string, string>();
   const switches = new Map<string, 'on' | 'off'>();
@@ -47,7 +47,13 @@ export function parseArguments(command: Command, words: readonly string[]): Argu
     }
     const text = value ?? words[(index += 1)];
     if (text === undefined) throw usageError(command, `-${name} needs a value`);
+    if (text === '') throw usageError(command, `-${name} is empty: is a variable not set?`);
     texts.set(name, text);
+  }
+  const [extra] = positionals.slice(command.argumentsMax ?? Infinity);
+  if (extra !== undefined) {
+    const known = command.argumentsMax === 0 ? 'no argument' : `${command.argumentsMax} argument`;
+    throw usageError(command, `it takes ${known}, and "${extra}" is one more`);
   }
   return {
     command,

@@ -30,8 +30,7 @@ export interface RunningChild {
  * are killed by SIGKILL: then whoever started us has to end it (docs/commands.md).
  */
 export async function startChild(command: string, environment: Environment): Promise<RunningChild> {
-  const [file, ...args] = splitWords(command);
-  if (file === undefined) throw new ReplicationError('CONFIG_INVALID', '-exec: no command');
+  const [file, ...args] = checkCommand(command);
   const detached = process.platform !== 'win32'; // there it would open a window
   const child = spawn(file, args, { stdio: STDIO, env: { ...environment }, detached });
   const ended = new Promise<number>((resolve) => {
@@ -40,7 +39,7 @@ export async function startChild(command: string, environment: Environment): Pro
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve);
     child.on('error', (error) => {
-      const message = `-exec: start ${file}: ${messageOf(error)}`;
+      const message = `-exec: start ${file}: ${messageOf(error)}; check that it is there, in PATH, and executable`;
       reject(new ReplicationError('CONFIG_INVALID', message, { cause: error }));
     });
   });
@@ -55,6 +54,13 @@ export async function startChild(command: string, environment: Environment): Pro
     clearTimeout(timer);
   };
   return { pid: child.pid ?? 0, ended, kill, end };
+}
+
+/** Its words. CONFIG_INVALID where there are none, or a shell would be needed. */
+export function checkCommand(command: string): readonly [string, ...string[]] {
+  const [file, ...args] = splitWords(command);
+  if (file === undefined) throw new ReplicationError('CONFIG_INVALID', '-exec: no command');
+  return [file, ...args];
 }
 
 function exitCode(code: number | null, signal: NodeJS.Signals | null): number {

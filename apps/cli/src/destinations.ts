@@ -1,6 +1,11 @@
 /** Open destinations: one connection for each kind, place and credentials, whatever the number of databases. */
 
-import { wrapDestination, type OpenReplica, type WrappedDestination } from '@sluice/core';
+import {
+  wrapDestination,
+  type OpenReplica,
+  type Place,
+  type WrappedDestination,
+} from '@sluice/core';
 import { homeFolder, sameConfig, type Logger } from '@sluice/core/backend';
 import type { DestinationConfig } from './config/model.ts';
 
@@ -20,11 +25,15 @@ export class Destinations implements AsyncDisposable {
     this.#access = access;
   }
 
-  /** The replica. Errors as those of `connect`. */
-  async open(wanted: DestinationConfig, signal?: AbortSignal): Promise<OpenReplica> {
+  /** The replica, and whether its folder is still to be made. Errors as those of `connect`. */
+  async open(
+    wanted: DestinationConfig,
+    signal?: AbortSignal,
+  ): Promise<OpenReplica & Pick<Place, 'isNew'>> {
     const destination = await this.connect(wanted, signal);
     return {
       client: destination.replica(wanted.path),
+      isNew: async (options) => (await destination.isNew?.(wanted.path, options)) ?? false,
       unsettled: destination.unsettled(wanted.path),
       capabilities: destination.capabilities,
       fencing: destination.fencing,

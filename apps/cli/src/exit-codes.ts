@@ -23,6 +23,8 @@ export const EXIT_CODES = {
   database: 9,
   /** There is a backup, but none of the moment or the TXID that was asked for. */
   outOfRange: 10,
+  /** The destinations hold different histories: -replica has to say which is meant. */
+  ambiguous: 11,
 } as const;
 
 export type ExitName = keyof typeof EXIT_CODES;

@@ -37,6 +37,7 @@ export const EXIT_OF_ERROR: Readonly<Record<ErrorCode, ExitName>> = {
   RESTORE_NO_SNAPSHOT: 'noBackup',
   RESTORE_GAP: 'damaged',
   RESTORE_OUT_OF_RANGE: 'outOfRange',
+  RESTORE_AMBIGUOUS: 'ambiguous',
   RESTORE_TARGET_EXISTS: 'targetExists',
   RESTORE_INTEGRITY: 'database',
   RESTORE_OUTPUT: 'failed',

@@ -5,6 +5,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { messageOf, nearest, ReplicationError, type Backend } from '@sluice/core/backend';
 import { OWN_BACKENDS } from './backends.ts';
 import { findPackageEntry } from './package-entry.ts';
+import { hasControlCharacter } from './control-characters.ts';
 import { refusalOf } from './surface/fate.ts';
 import { FOREIGN_TYPES } from './surface/keys-replica.ts';
 
@@ -65,6 +66,10 @@ function unknownType(type: string): ReplicationError {
 
 /** The type and the URL of `s3://…`, or of `@acme/sluice-http+https://…`. */
 export function splitURL(text: string): { readonly type: string; readonly url: URL } {
+  // A URL loses them without a word, and then is another one.
+  if (hasControlCharacter(text) || text !== text.trim()) {
+    throw invalid(`${JSON.stringify(text)} holds a line break, or blanks around it`);
+  }
   const [, name, rest] =
     /^(@[^/+]+\/[^/+]+|sluice-[^/+:]+)\+([a-z][a-z0-9+.-]*:.*)$/s.exec(text) ?? [];
   const written = rest ?? text;

@@ -1,7 +1,7 @@
 /** What a restore would read: -dry-run. */
 
 import { formatBytes, formatFilename, formatTXID } from '@sluice/core/backend';
-import type { Candidate } from './restoring.ts';
+import type { Candidate } from './restoring/ask.ts';
 import { printJSON, type Shell } from './shell.ts';
 
 export function printPlan(

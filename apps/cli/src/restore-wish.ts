@@ -45,12 +45,19 @@ function readTarget(args: Arguments): RestoreTarget {
     throw usageError(args.command, `-txid is 16 hex digits, from 1 on, not "${txid}"`);
   }
   if (timestamp === undefined) return { kind: 'latest' };
-  const at = new Date(timestamp.replace(' ', 'T'));
-  if (RFC3339.test(timestamp) && !Number.isNaN(at.getTime())) return { kind: 'timestamp', at };
-  throw usageError(
-    args.command,
-    `-timestamp is a moment with its zone, such as 2026-01-31T12:00:00Z, not "${timestamp}"`,
-  );
+  const moment = '-timestamp is a moment with its zone, such as 2026-01-31T12:00:00Z';
+  if (!RFC3339.test(timestamp)) throw usageError(args.command, `${moment}, not "${timestamp}"`);
+  const written = timestamp.replace(' ', 'T').toUpperCase();
+  const at = new Date(written);
+  if (isInCalendar(written) && !Number.isNaN(at.getTime())) return { kind: 'timestamp', at };
+  throw usageError(args.command, `${moment}; there is no day or time "${timestamp}"`);
+}
+
+/** JavaScript takes the 30th of February for the 2nd of March, and 24:00 for the next day. */
+function isInCalendar(written: string): boolean {
+  const local = written.slice(0, 'YYYY-MM-DDTHH:MM:SS'.length);
+  const at = new Date(`${local}Z`);
+  return !Number.isNaN(at.getTime()) && at.toISOString().startsWith(local);
 }
 
 function readParallelism(args: Arguments): number | undefined {

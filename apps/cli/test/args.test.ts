@@ -50,9 +50,21 @@ test('of two equal flags the last counts', () => {
 });
 
 test.each([
+  ['version', ['x']],
+  ['databases', ['/data/app.db']],
+  ['status', ['/data/app.db', '/data/other.db']],
+])('%s refuses an argument too many by name: %j', (name, words) => {
+  expect(() => parseArguments(findCommand(name) as Command, words)).toThrow(
+    `and "${words.at(-1)}" is one more`,
+  );
+});
+
+test.each([
   [['-ooo', 'x'], /unknown flag -ooo/],
   [['-timestmap', 'x'], /did you mean -timestamp\?/],
   [['-o'], /-o needs a value/],
+  [['-o', ''], /-o is empty: is a variable not set\?/],
+  [['-config='], /-config is empty/],
   [['-json=perhaps'], /-json is a switch: true or false, not "perhaps"/],
 ])('%j is refused in words', (words, message) => {
   expect(() => parseArguments(restore, words)).toThrow(message);

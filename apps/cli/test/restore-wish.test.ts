@@ -28,6 +28,7 @@ test.each([
   ['2026-01-31T12:00:00.25+02:00', '2026-01-31T10:00:00.250Z'],
   ['2026-01-31t12:00:00z', '2026-01-31T12:00:00.000Z'],
   ['2026-01-31 12:00:00Z', '2026-01-31T12:00:00.000Z'],
+  ['2024-02-29T23:59:59.999-12:00', '2024-03-01T11:59:59.999Z'],
 ])('-timestamp %s', (text, iso) => {
   expect(wish('-timestamp', text).target).toEqual({ kind: 'timestamp', at: new Date(iso) });
 });
@@ -40,6 +41,15 @@ test.each([
   [['-timestamp', '2026-01-31T12:00:00'], /a moment with its zone/],
   [['-timestamp', '2026-13-31T12:00:00Z'], /a moment with its zone/],
   [['-timestamp', 'yesterday'], /a moment with its zone/],
+  [['-timestamp', '2026-02-30T12:00:00Z'], /there is no day or time "2026-02-30T12:00:00Z"/],
+  [['-timestamp', '2025-02-29T12:00:00+01:00'], /there is no day or time/],
+  [['-timestamp', '2026-04-31T00:00:00Z'], /there is no day or time/],
+  [['-timestamp', '2026-00-01T00:00:00Z'], /there is no day or time/],
+  [['-timestamp', '2026-01-00T00:00:00Z'], /there is no day or time/],
+  [['-timestamp', '2026-01-31T24:00:00Z'], /there is no day or time/],
+  [['-timestamp', '2026-01-31T12:60:00Z'], /there is no day or time/],
+  [['-timestamp', '2026-01-31T12:00:60Z'], /there is no day or time/],
+  [['-timestamp', '2026-01-31T12:00:00+25:00'], /there is no day or time/],
   [['-txid', '000000000000002a', '-timestamp', '2026-01-31T12:00:00Z'], /cannot be given together/],
   [['-parallelism', '0'], /-parallelism is 1 to 256/],
   [['-parallelism', '-1'], /-parallelism is 1 to 256/],

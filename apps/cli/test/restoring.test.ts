@@ -1,85 +1,246 @@
-import { expect, test } from 'vitest';
-import { isError, ReplicationError, type RestorePlan } from '@sluice/core';
+/** Which destination is restored from, where several have answered, or have not. */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { isError, type RestoreTarget } from '@sluice/core';
+import { ReplicationError } from '@sluice/core/backend';
 import { destinationFromURL } from '../src/config/destination.ts';
 import type { DestinationConfig } from '../src/config/model.ts';
 import { Destinations } from '../src/destinations.ts';
 import { createLogger } from '../src/log.ts';
-import { compareCandidates, findCandidates, mostTelling } from '../src/restoring.ts';
+import { askAll, type Answer, type Question } from '../src/restoring/ask.ts';
+import { choose, type ChoiceOptions } from '../src/restoring/choose.ts';
 import { Secrets } from '../src/secrets.ts';
-import { goldenBucket } from './support/golden.ts';
+import { cutBucket, damageBucket, expectedOf, goldenBucket } from './support/golden.ts';
 import { Capture } from './support/shell.ts';
-import { startSilentServer } from './support/silent-server.ts';
+import { closedEndpoint, startSilentServer } from './support/silent-server.ts';
+import { temporaryFolder } from './support/temporary.ts';
 
-function candidate(type: string, txid: bigint) {
-  const destination = { type } as DestinationConfig;
-  return { destination, plan: { txid } as RestorePlan };
+const latest = expectedOf().at(-1)?.txid;
+const signal = new AbortController().signal;
+
+class Scene {
+  readonly log = new Capture();
+  readonly logger = createLogger({
+    level: 'warn',
+    type: 'text',
+    stream: this.log,
+    secrets: new Secrets(),
+  });
+  readonly open = new Destinations(this.logger, 'read');
+
+  constructor() {
+    onTestFinished(() => this.open.close());
+  }
+
+  /** Named by the keys: folders, or URLs. */
+  async ask(places: Record<string, string>, more: Partial<Question> = {}): Promise<Answer[]> {
+    const destinations: DestinationConfig[] = [];
+    for (const [name, place] of Object.entries(places)) {
+      const url = place.includes('://') ? place : `file://${place}`;
+      destinations.push({ ...(await destinationFromURL(url, '/', new Secrets())), name });
+    }
+    return await askAll({
+      destinations,
+      target: { kind: 'latest' },
+      open: this.open,
+      sentTo: () => Promise.resolve(undefined),
+      signal,
+      ...more,
+    });
+  }
+
+  /** Names of those to restore from, or the error. */
+  async choose(
+    answers: readonly Answer[],
+    watchedBy: ChoiceOptions['watchedBy'] = 'a person',
+    target: RestoreTarget = { kind: 'latest' },
+  ): Promise<string | ReplicationError> {
+    try {
+      const options = { target, watchedBy, logger: this.logger, signal };
+      const candidates = await choose(answers, options);
+      return candidates.map(({ destination }) => destination.name).join(' ');
+    } catch (error) {
+      if (error instanceof ReplicationError) return error;
+      throw error;
+    }
+  }
 }
 
-test('what reaches furthest comes first, then what is near, then what answered first', () => {
-  const answers = [
-    candidate('s3', 5n),
-    candidate('gs', 7n),
-    candidate('s3', 7n),
-    candidate('file', 7n),
-    candidate('file', 6n),
-  ];
-  const order = [...answers].sort(compareCandidates).map((found) => answers.indexOf(found));
-  expect(order).toEqual([3, 1, 2, 4, 0]);
+function bucketUpTo(txid: string): string {
+  const bucket = goldenBucket();
+  cutBucket(bucket, txid);
+  return bucket;
+}
+
+function removeFiles(bucket: string, pattern: RegExp): void {
+  for (const name of fs.readdirSync(bucket, { recursive: true }) as string[]) {
+    if (pattern.test(name)) fs.rmSync(path.join(bucket, name));
+  }
+}
+
+const s3At = (endpoint: string): string =>
+  `s3://b/p?endpoint=${endpoint}&region=x&access-key-id=a&secret-access-key=bbbbbbbb`;
+
+test('of copies of one history, the one that reaches furthest comes first', async () => {
+  const scene = new Scene();
+  const places = { behind: bucketUpTo('0000000000000012'), far: goldenBucket() };
+  expect(await scene.choose(await scene.ask(places))).toBe('far behind');
+  expect(scene.log.text).toBe('');
 });
 
-test('TXIDs beyond what a number can hold are compared exactly', () => {
-  const [high, low] = [candidate('s3', 2n ** 60n + 1n), candidate('file', 2n ** 60n)];
-  expect(compareCandidates(high, low)).toBeLessThan(0);
+test('different histories are named, with TXID and time, and none is chosen', async () => {
+  const scene = new Scene();
+  const places = { old: goldenBucket('block-4k'), other: goldenBucket('frame-4k') };
+  for (const watchedBy of ['a person', 'nobody'] as const) {
+    const error = await scene.choose(await scene.ask(places), watchedBy);
+    expect(error).toMatchObject({ code: 'RESTORE_AMBIGUOUS' });
+    for (const [name, folder] of Object.entries(places)) {
+      const line = new RegExp(
+        `^  ${name} \\(file://${folder}\\): TXID 00000000000000\\w\\w of no known lineage, written at 20`,
+        'm',
+      );
+      expect((error as ReplicationError).message).toMatch(line);
+    }
+    expect((error as ReplicationError).message).toMatch(/run "sluice restore -replica NAME"$/);
+  }
 });
 
-test('a failure to ask tells more than a moment that is not there, and that more than no backup', () => {
-  const error = (code: ConstructorParameters<typeof ReplicationError>[0]): ReplicationError =>
-    new ReplicationError(code, code);
-  const none = error('RESTORE_NO_SNAPSHOT');
-  const range = error('RESTORE_OUT_OF_RANGE');
-  const denied = error('REPLICA_PERMISSION_DENIED');
-  expect(mostTelling([none, range, denied])).toBe(denied);
-  expect(mostTelling([none, range])).toBe(range);
-  expect(mostTelling([none, none])).toBe(none);
+test('a destination whose newest state is damaged is older at best: a person is told, a script is refused', async () => {
+  const scene = new Scene();
+  const damaged = goldenBucket();
+  removeFiles(damaged, /-0*1[678]\.ltx$/);
+  const answers = await scene.ask({ damaged, behind: bucketUpTo('0000000000000012') });
+  expect(await scene.choose(answers)).toBe('behind');
+  expect(scene.log.text).toMatch(/damaged is left out: TXID .* is missing .*code=RESTORE_GAP/);
+  expect(scene.log.text).toMatch(
+    new RegExp(`newest state is at damaged .*TXID ${latest} .*: an older one is restored`),
+  );
+  expect(await scene.choose(answers, 'nobody')).toMatchObject({
+    code: 'RESTORE_GAP',
+    message: expect.stringMatching(/^nothing is restored, .* damaged .*-replica NAME/) as string,
+  });
+});
+
+test('one that is damaged and behind stops nobody', async () => {
+  const scene = new Scene();
+  const damaged = bucketUpTo('0000000000000012');
+  removeFiles(damaged, /-0*1[01]\.ltx$/);
+  const answers = await scene.ask({ damaged, whole: goldenBucket() });
+  expect(answers.map(({ kind }) => kind).sort()).toEqual(['restorable', 'unusable']);
+  expect(await scene.choose(answers, 'nobody')).toBe('whole');
+});
+
+test('one that tells nothing of its newest state stops a script', async () => {
+  const scene = new Scene();
+  const damaged = goldenBucket();
+  for (const name of fs.readdirSync(damaged, { recursive: true }) as string[]) {
+    if (name.endsWith(`${latest}.ltx`)) fs.writeFileSync(path.join(damaged, name), 'x'.repeat(500));
+  }
+  const answers = await scene.ask({ damaged, behind: bucketUpTo('0000000000000012') });
+  expect(await scene.choose(answers)).toBe('behind');
+  expect(await scene.choose(answers, 'nobody')).toMatchObject({
+    message: expect.stringMatching(/^nothing is restored, .* damaged, which/) as string,
+  });
+});
+
+test('without an answer of all, a person is told, and a script is refused', async () => {
+  const scene = new Scene();
+  const answers = await scene.ask({ gone: s3At(await closedEndpoint()), here: goldenBucket() });
+  expect(await scene.choose(answers)).toBe('here');
+  expect(scene.log.text).toMatch(/gone is left out: .*code=REPLICA_UNAVAILABLE/);
+  expect(await scene.choose(answers, 'nobody')).toMatchObject({
+    code: 'REPLICA_UNAVAILABLE',
+    message: expect.stringMatching(/^nothing is restored, .*: gone: .*-replica NAME/) as string,
+  });
+});
+
+test('that there is no backup is true only where all have said so, and it is said where', async () => {
+  const scene = new Scene();
+  const [one, other] = [temporaryFolder(), temporaryFolder()];
+  const none = (await scene.choose(await scene.ask({ one, other }))) as ReplicationError;
+  expect(none.code).toBe('RESTORE_NO_SNAPSHOT');
+  expect(none.message).toContain(`one (file://${one})`);
+  expect(none.message).toContain(`other (file://${other})`);
+  const gone = s3At(await closedEndpoint());
+  const error = await scene.choose(await scene.ask({ one, gone }));
+  expect(error).toMatchObject({ code: 'REPLICA_UNAVAILABLE' });
+});
+
+test('increments without a snapshot are damage, and not "no backup"', async () => {
+  const scene = new Scene();
+  const bucket = goldenBucket();
+  removeFiles(bucket, /0{15}1-\w+\.ltx$/);
+  expect(await scene.choose(await scene.ask({ bucket }))).toMatchObject({ code: 'RESTORE_GAP' });
+});
+
+test('what was sent and is there no more is not "no backup", nor is less than that the newest', async () => {
+  const scene = new Scene();
+  const sentTo = (): Promise<bigint> => Promise.resolve(0x18n);
+  const empty = await scene.choose(await scene.ask({ empty: temporaryFolder() }, { sentTo }));
+  expect(empty).toMatchObject({
+    code: 'REPLICA_DESTINATION_NOT_FOUND',
+    message: expect.stringContaining('TXID 0000000000000018 was sent there') as string,
+  });
+  const older = { older: bucketUpTo('0000000000000012') };
+  expect(await scene.choose(await scene.ask(older, { sentTo }))).toMatchObject({
+    code: 'RESTORE_GAP',
+    message: expect.stringContaining('say so with -txid 0000000000000012') as string,
+  });
+  const upToDate = { same: bucketUpTo('0000000000000018'), newer: goldenBucket() };
+  expect(await scene.choose(await scene.ask(upToDate, { sentTo }))).toBe('newer same');
+});
+
+test('at a moment or TXID, one that has not been there is left out', async () => {
+  const scene = new Scene();
+  const at = expectedOf().at(-2)?.at ?? '';
+  const target = { kind: 'timestamp', at: new Date(at) } as const;
+  const places = { behind: bucketUpTo('0000000000000012'), far: goldenBucket() };
+  const answers = await scene.ask(places, { target });
+  expect(await scene.choose(answers, 'nobody', target)).toBe('far');
+});
+
+test('a failure to ask tells more than a moment that is not there', async () => {
+  const scene = new Scene();
+  const target = { kind: 'timestamp', at: new Date(0) } as const;
+  const gone = s3At(await closedEndpoint());
+  const answers = await scene.ask({ range: goldenBucket(), gone }, { target });
+  expect(await scene.choose(answers, 'a person', target)).toMatchObject({
+    code: 'REPLICA_UNAVAILABLE',
+  });
+  const alone = await scene.ask({ range: goldenBucket() }, { target });
+  expect(await scene.choose(alone, 'a person', target)).toMatchObject({
+    code: 'RESTORE_OUT_OF_RANGE',
+  });
+});
+
+test('a destination that is damaged where it is read is a candidate until it is read', async () => {
+  const scene = new Scene();
+  const damaged = goldenBucket();
+  damageBucket(damaged, latest ?? '');
+  const chosen = await scene.choose(await scene.ask({ damaged, whole: goldenBucket() }), 'nobody');
+  expect(String(chosen).split(' ').sort()).toEqual(['damaged', 'whole']);
 });
 
 test('a destination that hangs is left out once another has answered', async () => {
+  const scene = new Scene();
   const { endpoint } = await startSilentServer();
-  const secrets = new Secrets();
-  const stream = new Capture();
-  const logger = createLogger({ level: 'warn', type: 'text', stream, secrets });
-  await using open = new Destinations(logger, 'read');
-  const s3 = `s3://b/p?endpoint=${endpoint}&region=x&access-key-id=a&secret-access-key=bbbbbbbb`;
-  const destinations = [
-    { ...(await destinationFromURL(s3, '/', secrets)), name: 'hangs' },
-    { ...(await destinationFromURL(`file://${goldenBucket()}`, '/', secrets)), name: 'answers' },
-  ];
-  const found = await findCandidates({
-    destinations,
-    target: { kind: 'latest' },
-    open,
-    logger,
-    signal: new AbortController().signal,
-    patienceMs: 50,
-  });
-  expect(found.map(({ destination }) => destination.name)).toEqual(['answers']);
-  expect(stream.text).toMatch(/hangs is left out: no answer within 0\.05 s of another one's/);
+  const places = { hangs: s3At(endpoint), answers: goldenBucket() };
+  const answers = await scene.ask(places, { patienceMs: 50 });
+  expect(await scene.choose(answers)).toBe('answers');
+  expect(scene.log.text).toMatch(/hangs is left out: no answer within 0\.05 s of another one's/);
 });
 
 test('an interrupt ends the search with its reason', async () => {
+  const scene = new Scene();
   const { endpoint, connected } = await startSilentServer();
-  const secrets = new Secrets();
-  const logger = createLogger({ level: 'warn', type: 'text', stream: new Capture(), secrets });
-  await using open = new Destinations(logger, 'read');
-  const s3 = `s3://b/p?endpoint=${endpoint}&region=x&access-key-id=a&secret-access-key=bbbbbbbb`;
-  const destinations = [await destinationFromURL(s3, '/', secrets)];
   const controller = new AbortController();
-  const { signal } = controller;
-  const search = findCandidates({ destinations, target: { kind: 'latest' }, open, logger, signal });
+  const asking = scene.ask({ hangs: s3At(endpoint) }, { signal: controller.signal });
   await connected;
   const reason = new Error('enough');
   controller.abort(reason);
-  const error: unknown = await search.catch((thrown: unknown) => thrown);
+  const error: unknown = await asking.catch((thrown: unknown) => thrown);
   expect(error).toBe(reason);
   expect(isError(error)).toBe(false);
 });

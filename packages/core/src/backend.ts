@@ -115,6 +115,7 @@ export type {
   FolderStore,
 } from './replica/folder-store.ts';
 export { inTurn } from './replica/folder-turns.ts';
+export { findUnmounted } from './replica/mount-points.ts';
 export { readSource } from './replica/source.ts';
 export { type FolderEntry } from './replica/walk-objects.ts';
 export { memoryDestination, type MemoryOptions } from './replica/memory.ts';

@@ -38,6 +38,7 @@ export type ErrorCode =
   | 'RESTORE_NO_SNAPSHOT'
   | 'RESTORE_GAP'
   | 'RESTORE_OUT_OF_RANGE'
+  | 'RESTORE_AMBIGUOUS'
   | 'RESTORE_TARGET_EXISTS'
   | 'RESTORE_INTEGRITY'
   | 'RESTORE_OUTPUT'
@@ -77,6 +78,7 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, { readonly retryable: boole
   RESTORE_NO_SNAPSHOT: { retryable: false },
   RESTORE_GAP: { retryable: false },
   RESTORE_OUT_OF_RANGE: { retryable: false },
+  RESTORE_AMBIGUOUS: { retryable: false },
   RESTORE_TARGET_EXISTS: { retryable: false },
   RESTORE_INTEGRITY: { retryable: false },
   RESTORE_OUTPUT: { retryable: false },

@@ -12,6 +12,7 @@ export {
   type Replicator,
 } from './replicate/replicate.ts';
 export type { ReplicaTarget } from './replicate/target.ts';
+export { lastSentTo } from './replicate/record.ts';
 export type { OpenReplica } from './replicate/sending.ts';
 export type {
   DatabaseReport,
@@ -24,14 +25,22 @@ export type {
 } from './replicate/status.ts';
 export { planRestore, type PlanTarget, type RestorePlan } from './restore/plan.ts';
 export {
-  planFrom,
   restore,
   type AvoidedFile,
   type RestoreOptions,
   type RestoreProgress,
   type RestoreReport,
-  type RestoreTarget,
 } from './restore/restore.ts';
+export { checkOutput, isDatabaseAt } from './restore/output-target.ts';
+export type { RestoreTarget } from './restore/listing.ts';
+export { newestOfEachLineage, orderByLineage } from './restore/lineages.ts';
+export {
+  includes,
+  surveyReplica,
+  type NewestFile,
+  type Place,
+  type Surveyed,
+} from './restore/survey.ts';
 export { wrapDestination, type WrappedDestination, type WrapOptions } from './replica/wrap.ts';
 export { checkDestination, type CheckOptions } from './replica/check.ts';
 export { unconnected } from './replica/check-errors.ts';

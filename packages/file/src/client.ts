@@ -3,6 +3,7 @@
 import { readdir, rmdir, stat, unlink } from 'node:fs/promises';
 
 import {
+  findUnmounted,
   folderDestination,
   type ConnectContext,
   type Destination,
@@ -27,6 +28,7 @@ function storeOf({ access, logger }: ConnectContext): FolderStore<void> {
     levelsAtOnce: 1,
     use: (work) => work(),
     stampOf: (_, path) => unlessMissing(async () => versionOf(await stat(path, { bigint: true }))),
+    findUnmounted: (path) => findUnmounted(path),
     async readFolder(_, path) {
       let entries;
       try {

@@ -32,11 +32,18 @@ export function configFromURL(url: URL): unknown {
   return { type: 'file', url: url.href };
 }
 
+/** Nobody means them in the name of a folder. */
+const CONTROL = /\p{Cc}/u;
+
 function readPath(reader: ConfigReader): string {
   const path = reader.requiredString('path');
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(path)?.[0];
   if (scheme !== undefined) reader.issue('path', `is a URL (${scheme}): write it under url`);
   if (path.includes('\0')) reader.issue('path', 'holds a NUL character');
+  else if (CONTROL.test(path))
+    reader.issue('path', 'holds a line break or another control character');
+  if (/^~[^/]/.test(path)) reader.issue('path', `${path}: only ~ and ~/… are understood`);
+  if (path !== '' && resolve(path) === '/') reader.issue('path', 'is the root of the file system');
   return path;
 }
 

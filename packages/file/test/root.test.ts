@@ -49,6 +49,30 @@ describe('a root that was never there', () => {
   });
 });
 
+describe('a root is new', () => {
+  test('if it was never made, and what holds it is there', async () => {
+    const { root, connect } = await openFolder();
+    const destination = await connect('read');
+    expect(await destination.isNew?.(root)).toBe(false); // nor is the folder above it
+    await mkdir(join(root, '..'));
+    expect(await destination.isNew?.(root)).toBe(true);
+    expect(await list(destination.replica(root)).catch(({ code }: { code: string }) => code)).toBe(
+      'REPLICA_DESTINATION_NOT_FOUND',
+    );
+    await mkdir(root);
+    expect(await destination.isNew?.(root)).toBe(false);
+  });
+
+  test('and not any more where it was seen', async () => {
+    const { root, connect } = await openFolder();
+    const destination = await connect();
+    await destination.replica(root).writeFile(ref(0, 1), body);
+    await rm(root, { recursive: true });
+    expect(await destination.isNew?.(root)).toBe(false);
+    expect(await (await connect('read')).isNew?.(root)).toBe(true); // who never saw it
+  });
+});
+
 describe('a root without a marker', () => {
   test("is Litestream's: it is read as it is, and marked by the first write", async () => {
     const { root, replica } = await openFolder();

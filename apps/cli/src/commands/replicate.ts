@@ -1,6 +1,7 @@
 /** sluice replicate: reads what is wanted, restores what is missing, and replicates. */
 
 import { usageError, type Arguments } from '../args.ts';
+import { checkCommand } from '../child.ts';
 import { applyCredentials } from '../config/credentials.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/model.ts';
@@ -18,6 +19,9 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   if (args.has('once') && command !== undefined) {
     throw usageError(args.command, '-once ends by itself: it cannot be given together with -exec');
   }
+  // What would end it as soon as it has begun ends it before.
+  if (command !== undefined) checkCommand(command);
+  if (config.addr !== undefined) (await import('../metrics.ts')).parseAddress(config.addr);
   const { stdout, stderr, secrets } = shell;
   // With -json stdout is for the report.
   const isForStderr = config.log.to === 'stderr' || args.has('json');
@@ -44,6 +48,9 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
 async function readConfigOf(args: Arguments, shell: Shell): Promise<Config> {
   const [database, ...urls] = args.positionals;
   if (database === undefined) return await loadConfig(args, shell);
+  if (args.positionals.includes('')) {
+    throw usageError(args.command, 'a database or URL is empty: is a variable not set?');
+  }
   if (args.text('config') !== undefined) {
     throw usageError(args.command, 'a database and its URLs, or -config: not both');
   }

@@ -1,17 +1,19 @@
 /** sluice restore */
 
-import fs from 'node:fs';
-import { isError, type RestoreReport } from '@sluice/core';
-import { ReplicationError, type Logger } from '@sluice/core/backend';
+import { checkOutput, isDatabaseAt, isError, type RestoreReport } from '@sluice/core';
+import type { Logger } from '@sluice/core/backend';
 import { usageError, type Arguments } from '../args.ts';
-import { Destinations } from '../destinations.ts';
 import type { DestinationConfig } from '../config/model.ts';
+import { Destinations } from '../destinations.ts';
 import { interruptible } from '../interrupt.ts';
 import { createLogger, toLogLevel } from '../log.ts';
 import { ProgressBar } from '../progress.ts';
 import { printPlan } from '../restore-plan.ts';
 import { readWish, type RestoreWish } from '../restore-wish.ts';
-import { findCandidates, restoreFromBest, type Candidate } from '../restoring.ts';
+import { askAll, type Candidate } from '../restoring/ask.ts';
+import { choose } from '../restoring/choose.ts';
+import { restoreFromBest } from '../restoring/from-best.ts';
+import { sentFrom } from '../restoring/records.ts';
 import { select, type Selection } from '../select.ts';
 import { printJSON, type Shell } from '../shell.ts';
 
@@ -36,11 +38,12 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   const selection = await select(args, shell);
   const output = args.text('o') ?? selection.database?.options.path;
   if (output === undefined) throw usageError(args.command, 'with a URL, -o says where to write it');
-  if (args.has('if-db-not-exists') && fs.existsSync(output)) {
+  if (args.has('if-db-not-exists') && (await isDatabaseAt(output))) {
     say(args, shell, `${output} exists: nothing to do`, { db_path: output, skipped: 'exists' });
     return 0;
   }
-  if (!args.has('dry-run')) refuseExisting(output, wish);
+  // Nothing is read where nothing could be written.
+  if (!args.has('dry-run')) await checkOutput(output, wish.overwrite);
   await using open = new Destinations(logger, 'read');
   const job = { args, shell, wish, selection, output, open, logger };
   await interruptible((signal) => carryOut(job, signal));
@@ -60,40 +63,39 @@ async function carryOut(job: Job, signal: AbortSignal): Promise<void> {
   const options = {
     output,
     target: wish.target,
-    overwrite: wish.overwrite === 'replace' || isEmpty(output) ? 'replace' : 'refuse',
+    overwrite: wish.overwrite,
     parallelism: wish.parallelism,
     integrityCheck: wish.integrityCheck,
     onProgress: ({ doneBytes, totalBytes }: { doneBytes: number; totalBytes: number }) =>
       bar.update(doneBytes, totalBytes),
     signal,
   } as const;
-  const { from, report } = await restoreFromBest(candidates, options, { open, logger }).finally(
-    () => bar.end(),
-  );
+  const older = watcherOf(args) === 'nobody' ? 'refused' : 'allowed';
+  const { from, report } = await restoreFromBest(candidates, options, {
+    open,
+    logger,
+    older,
+  }).finally(() => bar.end());
   tell(job, from, report);
 }
 
-/** Nothing is read where nothing could be written. An empty file is no database: it may go. */
-function refuseExisting(output: string, wish: RestoreWish): void {
-  if (wish.overwrite === 'replace' || isEmpty(output) || !fs.existsSync(output)) return;
-  throw new ReplicationError(
-    'RESTORE_TARGET_EXISTS',
-    `restore to ${output}: it exists; choose another place (-o), or replace it (-force)`,
-  );
-}
-
-function isEmpty(output: string): boolean {
-  return fs.statSync(output, { throwIfNoEntry: false })?.size === 0;
+/** With -if-db-not-exists it stands in a script before the application starts. */
+function watcherOf(args: Arguments): 'a person' | 'nobody' {
+  return args.has('if-db-not-exists') ? 'nobody' : 'a person';
 }
 
 async function findOrNone(job: Job, signal: AbortSignal): Promise<readonly Candidate[]> {
-  const { args, shell, selection, wish, open, logger } = job;
-  const { destinations } = selection;
+  const { args, shell, selection, wish, output, open, logger } = job;
+  const { destinations, database } = selection;
+  const { target } = wish;
+  const sentTo = sentFrom(database, output, logger);
+  const answers = await askAll({ destinations, target, open, sentTo, signal });
   try {
-    return await findCandidates({ destinations, target: wish.target, open, logger, signal });
+    return await choose(answers, { target, watchedBy: watcherOf(args), logger, signal });
   } catch (error) {
     if (!args.has('if-replica-exists') || !isError(error, 'RESTORE_NO_SNAPSHOT')) throw error;
-    say(args, shell, 'there is no backup: nothing to do', { skipped: 'no backup' });
+    const looked_at = destinations.map((destination) => destination.target);
+    say(args, shell, `${error.message}; nothing to do`, { skipped: 'no backup', looked_at });
     return [];
   }
 }

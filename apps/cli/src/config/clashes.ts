@@ -3,6 +3,7 @@
 import { completeOptions } from '@sluice/core';
 import type { ReadDatabase } from './database.ts';
 import { spell, type Issues, type Path } from './issues.ts';
+import { realPathOf } from './overlaps.ts';
 
 export function findClashes(databases: readonly ReadDatabase[], issues: Issues): void {
   const files = new Seen(issues, (file, other) => `${file} is the path of ${other} already`);
@@ -12,12 +13,13 @@ export function findClashes(databases: readonly ReadDatabase[], issues: Issues):
     (target, other) => `${target} is the target of ${other} already: two would write over another`,
   );
   for (const { config, path, replicas } of databases) {
-    const isNew = files.add(config.options.path, config.options.path, [...path, 'path']);
-    const { metaPath } = completeOptions(config.options);
-    if (isNew) folders.add(metaPath, metaPath, [...path, 'meta-path']);
+    const { path: file, metaPath } = completeOptions(config.options);
+    const isNew = files.add(realPathOf(file), file, [...path, 'path']);
+    if (isNew) folders.add(realPathOf(metaPath), metaPath, [...path, 'meta-path']);
     const names = new Seen(issues, (name, other) => `the name ${name} is that of ${other} already`);
     for (const { path: at, name, destination } of replicas) {
-      places.add(destination.place, destination.target, at);
+      const { type, path: folder, place, target } = destination;
+      places.add(type === 'file' ? realPathOf(folder) : place, target, at);
       if (name !== undefined) names.add(name, name, [...at, 'name']);
     }
   }

@@ -6,9 +6,13 @@ import { expandHome } from '@sluice/core/backend';
 import { keysOf } from '../surface/keys.ts';
 import { readReplica, type ReadReplica, type ReplicaContext } from './destination.ts';
 import type { MapNode, Node } from './document.ts';
-import { spell, type Path } from './issues.ts';
+import { spell, type Issues, type Path } from './issues.ts';
+import { hasControlCharacter } from '../control-characters.ts';
 import type { DatabaseConfig, DestinationConfig } from './model.ts';
 import { Values } from './values.ts';
+
+/** Litestream takes them off. */
+const SCHEME = /^sqlite3?:\/\//;
 
 export interface ReadDatabase {
   readonly config: DatabaseConfig;
@@ -36,7 +40,9 @@ export async function readDatabase(
     if (!node.entries.has('dir')) issues.add(path, `${spell(path)}: path is missing`);
     return undefined;
   }
+  checkPath(file.replace(SCHEME, ''), [...path, 'path'], issues);
   const metaPath = values.text('meta-path');
+  if (metaPath !== undefined) checkPath(metaPath, [...path, 'meta-path'], issues);
   const options = {
     path: toDatabasePath(file),
     metaPath: metaPath === undefined ? undefined : absolute(metaPath),
@@ -116,7 +122,21 @@ function nameAll(
 
 /** As it is called by all of us: absolute, without the schemes that Litestream takes off. */
 export function toDatabasePath(written: string): string {
-  return absolute(written.replace(/^sqlite3?:\/\//, ''));
+  return absolute(written.replace(SCHEME, ''));
+}
+
+/** Adds an issue for what cannot be meant. */
+function checkPath(written: string, at: Path, issues: Issues): void {
+  const say = (problem: string): void => issues.add(at, `${spell(at)}: ${problem}`);
+  if (hasControlCharacter(written)) {
+    say(`${JSON.stringify(written)} holds a line break or another control character`);
+  } else if (/^~[^/]/.test(written)) {
+    say(`${written}: only ~ and ~/… are understood; write the whole path`);
+  } else if (/^[a-z][a-z0-9+.-]*:\/\//i.test(written)) {
+    say(`${written} is a URL, and a database is a file`);
+  } else if (absolute(written) === path.resolve('/')) {
+    say(`${written} is the root of the file system`);
+  }
 }
 
 function absolute(written: string): string {

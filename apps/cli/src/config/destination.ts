@@ -4,6 +4,7 @@ import { isError, isSecret, ReplicationError, type ConfigIssue } from '@sluice/c
 import { OWN_BACKENDS } from '../backends.ts';
 import { loadBackend, splitURL, type AnyBackend } from '../load-backend.ts';
 import { bareURL, type Secrets } from '../secrets.ts';
+import { hasControlCharacter } from '../control-characters.ts';
 import type { MapNode } from './document.ts';
 import { withCredentials } from './credentials.ts';
 import { spell, type Issues, type Path } from './issues.ts';
@@ -46,6 +47,12 @@ export async function readReplica(
   const before = issues.all.length;
   const values = new Values(isPackage ? onlyKeys(node, keys) : node, path, keys, issues);
   const destination = await attempt(path, issues, async () => {
+    const label = values.text('name');
+    if (label !== undefined && hasControlCharacter(label)) {
+      throw invalid(
+        `name ${JSON.stringify(label)} holds a line break or another control character`,
+      );
+    }
     const type = values.text('type');
     const url = values.text('url');
     const split = url === undefined ? undefined : splitURL(url);

@@ -5,7 +5,7 @@
  */
 
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
-import type { Document, Pair, YAMLMap } from 'yaml';
+import type { Document, Pair, YAMLMap, YAMLParseError } from 'yaml';
 import { ReplicationError } from '@sluice/core/backend';
 
 export type Node = MapNode | ListNode | TextNode | NothingNode;
@@ -44,6 +44,8 @@ export interface NothingNode {
 
 /** Deeper than any configuration; an alias that holds itself ends here. */
 const DEPTH_MAX = 32;
+/** More than any configuration; aliases of aliases can make as many of a few lines as they like. */
+const NODES_MAX = 200_000;
 
 /** CONFIG_INVALID with every place where it is no YAML. `fill` gives what a text says. */
 export function parseTree(
@@ -56,14 +58,19 @@ export function parseTree(
   const lineAt = (offset: number): number => Math.max(1, lines.linePos(offset).line);
   if (document.errors.length > 0) {
     const found = document.errors.map(
-      (error) => `${file}:${lineAt(error.pos[0])}: ${error.message}`,
+      (error) => `${file}:${lineAt(error.pos[0])}: ${describe(error)}`,
     );
     throw new ReplicationError('CONFIG_INVALID', `${file} is not YAML:\n${found.join('\n')}`);
   }
   return new Builder(document, file, lineAt, fill).build(document.contents, 1, 0);
 }
 
+function describe({ code, message }: YAMLParseError): string {
+  return code === 'MULTIPLE_DOCS' ? 'there is more than one document (---)' : message;
+}
+
 class Builder {
+  #nodes = 0;
   readonly #document: Document.Parsed;
   readonly #file: string;
   readonly #lineAt: (offset: number) => number;
@@ -85,6 +92,11 @@ class Builder {
     const line = this.#lineOf(node, lineAbove);
     if (depth > DEPTH_MAX) {
       const message = `${this.#file}:${line}: more than ${DEPTH_MAX} levels deep`;
+      throw new ReplicationError('CONFIG_INVALID', message);
+    }
+    this.#nodes += 1;
+    if (this.#nodes > NODES_MAX) {
+      const message = `${this.#file}:${line}: more than ${NODES_MAX} values, with those of aliases`;
       throw new ReplicationError('CONFIG_INVALID', message);
     }
     if (isAlias(node)) return this.build(node.resolve(this.#document), line, depth + 1);

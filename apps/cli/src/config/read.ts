@@ -1,6 +1,7 @@
 /** A configuration as Litestream 0.3 and 0.5 know it, and ours: strict, with all problems at once. */
 
 import path from 'node:path';
+import { messageOf, ReplicationError } from '@sluice/core/backend';
 import { toLogLevel, type LogLevel, type LogType } from '../log.ts';
 import type { Environment } from '../shell.ts';
 import type { Secrets } from '../secrets.ts';
@@ -10,6 +11,7 @@ import { readDatabase, type ReadDatabase } from './database.ts';
 import type { ReplicaContext } from './destination.ts';
 import { parseTree, type MapNode, type Node } from './document.ts';
 import { Issues, spell } from './issues.ts';
+import { findOverlaps } from './overlaps.ts';
 import type { Config } from './model.ts';
 import { Values } from './values.ts';
 import { fillIn, markVariables } from './variables.ts';
@@ -35,12 +37,17 @@ export interface ReadOptions {
 export async function readConfig(text: string, options: ReadOptions): Promise<Config> {
   const { source, environment, secrets } = options;
   const notes: string[] = [];
-  const marked = options.variables === 'expand' ? markVariables(text) : { text, names: [] };
-  const root = parseTree(marked.text, source, (written, line) =>
-    fillIn(written, marked.names, environment, (name) =>
-      notes.push(`${source}:${line}: $${name} is not set, and stands for nothing`),
-    ),
-  );
+  const marked = options.variables === 'expand' ? markVariables(text) : { text, variables: [] };
+  const root = parseTree(marked.text, source, (written, line) => {
+    const at = `${source}:${line}`;
+    try {
+      return fillIn({ ...marked, text: written }, environment, (name) =>
+        notes.push(`${at}: $${name} is not set, and stands for nothing`),
+      );
+    } catch (error) {
+      throw new ReplicationError('CONFIG_INVALID', `${at}: ${messageOf(error)}`, { cause: error });
+    }
+  });
   const issues = new Issues();
   const top = new Values(asMap(root, issues), [], keysOf('global'), issues);
   const databases = await readDatabases(top.node('dbs'), issues, {
@@ -51,6 +58,7 @@ export async function readConfig(text: string, options: ReadOptions): Promise<Co
     environment,
   });
   findClashes(databases, issues);
+  findOverlaps(databases, issues);
   issues.throwAny(root, source, source === COMMAND_LINE ? 'no-lines' : 'lines');
   for (const { path: at, note } of allNotes(top, databases)) notes.push(`${spell(at)}: ${note}`);
   const config: Config = {
@@ -91,6 +99,7 @@ async function readDatabases(
     if (issues.all.length === 0) issues.add([], 'dbs is missing: the list of databases');
     return [];
   }
+  if (node.items.length === 0) issues.add(['dbs'], 'dbs is empty: there is nothing to replicate');
   const databases: ReadDatabase[] = [];
   for (const [index, item] of node.items.entries()) {
     const database = await readDatabase(item, ['dbs', index], context);

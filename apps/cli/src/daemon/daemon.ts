@@ -4,7 +4,7 @@
  *
  *  reason to end                     exit code
  *  -once: all is sent                0, or `behind`
- *  SIGINT, SIGTERM, SIGHUP, SIGQUIT  0, or `behind`
+ *  SIGINT, SIGTERM, SIGHUP, SIGQUIT  0, or `behind`; before all is restored, 128 and its number
  *  the child of -exec has ended      the child's; where that is 0: 0, or `behind`
  *  a second of these, at any time    128 and its number, at once
  *  an invariant is broken            1, at once: a process with corrupt state must not go on
@@ -43,10 +43,20 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const { config, logger } = options;
   const stop = new Stop(logger);
   await using open = new Destinations(logger, 'write');
+  await using reading = new Destinations(logger, 'read');
   try {
     announce(config, logger);
-    await restoreMissing(config, options.restoreMissing, { open, logger, signal: stop.signal });
-    return await replicateUntilEnd(options, open, stop);
+    const restoring = restoreMissing(config, options.restoreMissing, {
+      open: reading,
+      logger,
+      whenSilent: options.mode === 'once' ? 'fail' : 'wait',
+      signal: stop.signal,
+    });
+    const restored = Promise.all(restoring.values());
+    restored.catch(() => undefined); // awaited as soon as there is something to close
+    // A database that waits for a destination does not hold up the others.
+    if (options.mode === 'once') await restored;
+    return await replicateUntilEnd(options, open, stop, restoring);
   } catch (error) {
     if (error instanceof Interrupted) return error.exitCode; // nothing had begun
     throw error;
@@ -57,6 +67,7 @@ async function replicateUntilEnd(
   options: DaemonOptions,
   open: Destinations,
   stop: Stop,
+  restoring: ReadonlyMap<string, Promise<void>>,
 ): Promise<number> {
   const { config, mode, command, environment, logger, shell } = options;
   const bar = new ProgressBar('reading', shell.stderr);
@@ -66,6 +77,7 @@ async function replicateUntilEnd(
     databases: config.databases.map(({ options: database, destinations }) => ({
       options: database,
       targets: destinations.map((destination) => toTarget(destination, open)),
+      ready: restoring.get(database.path),
     })),
     logger: calm(logger),
     onProgress: (_, doneBytes, totalBytes) => {
@@ -78,10 +90,12 @@ async function replicateUntilEnd(
   let child: RunningChild | undefined;
   try {
     metrics = await startMetrics(config, replicator, logger);
+    const interrupted = await Promise.race([codeOfInterrupt(restoring), crash.promise]);
     if (command !== undefined && !stop.signal.aborted) {
       child = await startChild(command, environment);
     }
-    const ended = mode === 'once' ? Promise.resolve(0) : stop.whenToEnd(child);
+    const ended =
+      mode === 'once' || interrupted > 0 ? Promise.resolve(interrupted) : stop.whenToEnd(child);
     const childCode = await Promise.race([ended, crash.promise]);
     child = undefined;
     return await Promise.race([finish(replicator, options, childCode), crash.promise]);
@@ -95,6 +109,17 @@ async function replicateUntilEnd(
     await child?.end();
     await metrics?.close();
     await Promise.race([replicator.close(), crash.promise.catch(() => undefined)]);
+  }
+}
+
+/** 0 when all is restored. */
+async function codeOfInterrupt(restoring: ReadonlyMap<string, Promise<void>>): Promise<number> {
+  try {
+    await Promise.all(restoring.values());
+    return 0;
+  } catch (error) {
+    if (error instanceof Interrupted) return error.exitCode;
+    throw error;
   }
 }
 

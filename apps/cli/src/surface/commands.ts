@@ -25,6 +25,8 @@ export interface Command {
   /** The command that it is another name of. */
   readonly aliasOf?: string | undefined;
   readonly flags: readonly Flag[];
+  /** Default: any number, or the command says which are too many. */
+  readonly argumentsMax?: number | undefined;
   /** Said below the flags. */
   readonly examples?: readonly string[] | undefined;
 }
@@ -84,7 +86,7 @@ export const COMMANDS: readonly Command[] = [
       flag('once', 'bring every destination up to date, and end', { knownBy: '0.5' }),
       flag(
         'restore-if-db-not-exists',
-        'first restore each database that is missing and has a backup',
+        'first restore each database that is missing and has a backup; wait for every destination to answer',
         { knownBy: '0.5' },
       ),
       LEVEL,
@@ -110,7 +112,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'restore',
     usage: 'restore [flags] DB_PATH|URL',
-    help: 'write a database as it was, from the destination that reaches furthest',
+    help: 'write a database as it was, from the destination with the newest state',
     knownBy: 'both',
     fate: WORKS,
     flags: [
@@ -123,8 +125,11 @@ export const COMMANDS: readonly Command[] = [
       }),
       REPLICA,
       flag('parallelism', 'reads at once; default 8', { value: 'N' }),
-      flag('if-db-not-exists', 'end well, having done nothing, where the database exists'),
-      flag('if-replica-exists', 'end well, having done nothing, where there is no backup'),
+      flag(
+        'if-db-not-exists',
+        'exit 0 if the database already exists; else restore only if every destination answers',
+      ),
+      flag('if-replica-exists', 'exit 0 if there is no backup'),
       flag('force', 'replace the database, and its -wal, -shm and -journal', { knownBy: '0.5' }),
       flag('dry-run', 'say what would be read, and write nothing', { knownBy: '0.5' }),
       flag('integrity-check', 'none, quick or full: SQLite’s own check; default none', {
@@ -151,6 +156,7 @@ export const COMMANDS: readonly Command[] = [
     knownBy: 'both',
     fate: WORKS,
     flags: [CONFIG, NO_EXPAND, JSON_FLAG],
+    argumentsMax: 0,
   },
   ltx('ltx', '0.5', undefined, []),
   ltx('wal', 'both', 'ltx', [
@@ -163,6 +169,7 @@ export const COMMANDS: readonly Command[] = [
     knownBy: '0.5',
     fate: WORKS,
     flags: [CONFIG, NO_EXPAND, JSON_FLAG],
+    argumentsMax: 1,
   },
   {
     name: 'check',
@@ -191,6 +198,7 @@ export const COMMANDS: readonly Command[] = [
       flag('verbose', 'and those of Node and SQLite', { knownBy: '0.5' }),
       flag('json', 'print JSON', OURS),
     ],
+    argumentsMax: 0,
   },
   gone('generations', '0.3', OLD_BUCKET, 'list the generations of a backup of 0.3'),
   gone(

@@ -40,7 +40,7 @@ test.each(['10', '-1', 'some'])('ltx -level %s is refused', async (level) => {
   const { code, stderr } = await sluice(['ltx', `-level=${level}`, 'file:///a']);
   expect([code, stderr]).toEqual([
     2,
-    `sluice: sluice ltx: -level is 0 to 9, or all, not "${level}" (CONFIG_INVALID)\n`,
+    `sluice ltx: -level is 0 to 9, or all, not "${level}" (CONFIG_INVALID)\n`,
   ]);
 });
 

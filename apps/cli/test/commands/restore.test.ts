@@ -107,6 +107,9 @@ test('a destination that is damaged is said, and the next is taken', async () =>
   ]);
   expect(code).toBe(0);
   expect(stderr).toMatch(/level=WARN msg="restore from damaged: .*" code=LTX_/);
+  expect(stderr).toMatch(
+    /an older state was restored: damaged has TXID 0000000000000019, written at/,
+  );
   expect(stdout).toContain('from whole (');
   expect(sha256(output)).toBe(all.find(({ txid }) => txid === '0000000000000018')?.file_sha256);
   expect(fs.readdirSync(path.dirname(output))).toEqual(['app.db']);
@@ -149,7 +152,7 @@ test('no backup, none of that TXID, none of that moment, a gap: each has its exi
   const bucket = goldenBucket();
   damageBucket(bucket, latest?.txid ?? '');
   expect(await codeOf(`file://${bucket}`)).toBe(5);
-  expect(await codeOf(`file://${bucket}/not-there`)).toBe(7);
+  expect(await codeOf(`file://${bucket}/not/there`)).toBe(7);
   expect(fs.existsSync(output)).toBe(false);
 });
 
@@ -200,12 +203,72 @@ test('-if-db-not-exists ends well where it exists, and asks nobody', async () =>
   });
 });
 
-test('-if-replica-exists ends well where there is no backup', async () => {
-  const output = path.join(temporaryFolder(), 'app.db');
-  const words = ['restore', '-if-replica-exists', '-o', output, `file://${temporaryFolder()}`];
+test('-if-replica-exists ends well where there is no backup, and says where it looked', async () => {
+  const folder = temporaryFolder();
+  const output = path.join(folder, 'app.db');
+  const words = ['restore', '-if-replica-exists', '-o', output, `file://${folder}`];
   const { code, stdout } = await sluice(words);
-  expect([code, stdout]).toEqual([0, 'there is no backup: nothing to do\n']);
-  expect(fs.existsSync(output)).toBe(false);
+  expect([code, stdout]).toEqual([
+    0,
+    `there is no backup: no LTX file is at file (file://${folder}); nothing to do\n`,
+  ]);
+  expect(JSON.parse((await sluice([...words, '-json'])).stdout)).toEqual({
+    skipped: 'no backup',
+    looked_at: [`file://${folder}`],
+  });
+  expect(fs.readdirSync(folder)).toEqual([]);
+});
+
+test('-if-replica-exists does not take files without a snapshot for no backup', async () => {
+  const bucket = goldenBucket();
+  for (const name of fs.readdirSync(bucket, { recursive: true }) as string[]) {
+    if (/0{15}1-\w+\.ltx$/.test(name)) fs.rmSync(path.join(bucket, name));
+  }
+  const output = path.join(temporaryFolder(), 'app.db');
+  const words = ['restore', '-if-replica-exists', '-o', output, `file://${bucket}`];
+  expect((await sluice(words)).code).toBe(5);
+});
+
+test('the first deployment, with a folder that is not there yet, has no backup', async () => {
+  const folder = temporaryFolder();
+  const database = path.join(folder, 'data', 'app.db');
+  const config = configOf(database, [
+    `{ path: ${temporaryFolder()}, name: empty }`,
+    `{ path: ${folder}/yet, name: yet }`,
+  ]);
+  const words = ['restore', '-config', config, '-if-db-not-exists', '-if-replica-exists', database];
+  const { code, stdout, stderr } = await sluice(words);
+  expect([code, stderr]).toEqual([0, '']);
+  expect(stdout).toMatch(/^there is no backup: no LTX file is at .*yet \(file:.*\/yet\)/);
+  expect(fs.readdirSync(folder)).toEqual([]);
+});
+
+test('a folder without the one above it may lie on a disk that is not mounted', async () => {
+  const folder = temporaryFolder();
+  const database = path.join(folder, 'app.db');
+  const config = configOf(database, [`{ path: ${folder}/disk/backup }`]);
+  const words = ['restore', '-config', config, '-if-replica-exists', database];
+  const { code, stderr } = await sluice(words);
+  expect(code).toBe(7);
+  expect(stderr).toMatch(/no such folder: is the disk of .* mounted\? \(REPLICA_DESTINATION_NOT_F/);
+});
+
+test('a folder that was written to before is not new where it is missing', async () => {
+  const folder = temporaryFolder();
+  const database = path.join(folder, 'app.db');
+  const target = `file://${folder}/backup`;
+  fs.mkdirSync(path.join(folder, '.app.db-sluice'));
+  const record = { [target]: { txid: '0000000000000007', sizeBytes: 1, checksum: 'a' } };
+  writeFile(path.join(folder, '.app.db-sluice'), 'destinations.json', JSON.stringify(record));
+  const config = configOf(database, [`{ path: ${folder}/backup }`]);
+  for (const words of [
+    ['-config', config, database],
+    ['-o', database, target],
+  ]) {
+    const { code, stderr } = await sluice(['restore', '-if-replica-exists', ...words]);
+    expect(code).toBe(7);
+    expect(stderr).toMatch(/nothing is there, and TXID 0000000000000007 was sent there/);
+  }
 });
 
 test('-dry-run says what would be read, in Litestream’s keys, and writes nothing', async () => {

@@ -41,6 +41,14 @@ dbs:
   expect(lineOf(tree, ['addr'])).toBe(2);
 });
 
+test('aliases of aliases are counted, and end in words', () => {
+  const lists = Array.from({ length: 8 }, (_, level) => {
+    const item = level === 0 ? 'x' : `*a${level - 1}`;
+    return `a${level}: &a${level} [${Array.from({ length: 9 }, () => item).join(', ')}]`;
+  });
+  expect(() => parse(lists.join('\n'))).toThrow(/test\.yml:\d+: more than \d+ values, with those/);
+});
+
 test('scalars stay the texts that were written', () => {
   const written = '{ a: 0600, b: 1e5, c: yes, d: 2024-01-01, e: "5", f: 12345678901234567890 }';
   expect(plain(parse(written))).toEqual({

@@ -27,6 +27,60 @@ test.each([
   expect(await pathOf(written, { NAME: 'app' })).toBe(path);
 });
 
+test.each([
+  ['${NAME:-/else}', 'app', 'else', 'else'],
+  ['${NAME-/else}', 'app', '', 'else'],
+  ['"${NAME:-/else}"', 'app', 'else', 'else'],
+  ['a${NAME:-}b', 'aappb', 'ab', 'ab'],
+  ['x/${NAME:-$OTHER}', 'x/app', 'x/other', 'x/other'],
+  ['x/${NAME:-${OTHER}-1}/y', 'x/app/y', 'x/other-1/y', 'x/other-1/y'],
+  ['${NAME:-${NONE:-${OTHER-z}}}', 'app', 'other', 'other'],
+  ['${NAME:-a: b #c}', 'app', 'a: b #c', 'a: b #c'],
+  ['${NAME:-"it\'s"}', 'app', '"it\'s"', '"it\'s"'],
+  ['${NAME:--}', 'app', '-', '-'],
+])('%s has a default', async (written, set, empty, unset) => {
+  const bare = (path: string): string => path.replace(/^\//, '');
+  const at = async (environment: Record<string, string>): Promise<string> =>
+    bare(await pathOf(written, { OTHER: 'other', ...environment }));
+  expect(await at({ NAME: 'app' })).toBe(set);
+  expect(await at({ NAME: '' })).toBe(empty);
+  expect(await at({})).toBe(unset);
+});
+
+test('a default that is used is no variable that is not set, and one that is not used is not read', async () => {
+  const text = 'dbs: [{ path: "${DATA:-/data}/app.db", replica: { path: "/b/${SET:-$MISSING}" } }]';
+  const config = await readText(text, { SET: 'x' });
+  expect(config.notes).toEqual([]);
+  expect(config.databases[0]?.options.path).toBe('/data/app.db');
+  const other = await readText(text, { DATA: '/d' });
+  expect(other.notes).toEqual(['test.yml:1: $MISSING is not set, and stands for nothing']);
+});
+
+test('a default keeps the numbers of lines, and ends on its own', async () => {
+  const text = 'addr: ${ADDR:-":1}\ndbs:\n- path: ${X:-/d}\n  pth: 1\n  replica: { path: /b }\n';
+  await expect(readText(text)).rejects.toThrow(/test\.yml:4: dbs\[0\]\.pth is not a known key/);
+});
+
+test.each([
+  ['/b/${NAME:?unset}', '${NAME:?unset}'],
+  ['/b/${NAME:+x}', '${NAME:+x}'],
+  ['/b/${NAME/a/b}', '${NAME/a/b}'],
+  ['"/b/${NAME"', '${NAME'],
+  ['"/b/${NAME:-x"', '${NAME:-'],
+  ['/b/${A:-${B:-${C:-${D:-${E:-${F:-${G:-${H:-${I:-x}}}}}}}}}', '${I:-x}'],
+])('%s is refused by name, with its line', async (written, named) => {
+  const text = `dbs:\n- path: /d\n  replica:\n    path: ${written}\n`;
+  const error: unknown = await readText(text).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ code: 'CONFIG_INVALID' });
+  expect(String(error)).toContain(`test.yml:4: ${named}`);
+  expect(String(error)).toContain('is not understood: write $NAME, ${NAME}, ${NAME:-default}');
+});
+
+test('what is not understood may stand in a comment', async () => {
+  const config = await readText('# ${A:?x} ${B\ndbs: [{ path: /d, replica: { path: /b } }]');
+  expect(config.notes).toEqual([]);
+});
+
 test.each(['a: b', 'x #y', '"quoted', '- z', '{', '*a', '&b', '%', '@', 'two\nlines', "it's"])(
   'a variable may hold %j, and stays one value',
   async (value) => {

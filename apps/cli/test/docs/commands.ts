@@ -16,7 +16,7 @@ const JSON_SHAPES: Readonly<Record<string, string>> = {
    "cause":{"code":"REPLICA_UNAVAILABLE","message":"…"}}]}]}
 \`\`\``,
   restore: `One line. The first five keys are Litestream's; where nothing was done, it is
-\`{"db_path":…,"skipped":"exists"}\` or \`{"skipped":"no backup"}\`.
+\`{"db_path":…,"skipped":"exists"}\` or \`{"skipped":"no backup","looked_at":["s3://bucket/app.db"]}\`.
 
 \`\`\`json
 {"db_path":"/data/app.db","replica":"s3","txid":"000000000000002a","duration_ms":812,"integrity_check":"none",
@@ -108,10 +108,18 @@ runs under a small shell, which collects the processes that the command leaves b
 When nobody reads its log any more, or the disk of its log is full, replication goes on: lines go to stderr as long as that can be
 written to, and how many were lost is said later.
 
-With \`-restore-if-db-not-exists\`, a database starts fresh only where every destination says that it has no backup. One that
-cannot be reached ends the command instead: it may have the rows.`,
-  restore: `Of several destinations that one is taken which reaches furthest; of equals, a local folder before others, then the one that
-answers first. A destination that fails is said and left out; the next is tried. \`-replica\` chooses one.
+With \`-restore-if-db-not-exists\`, a database that is missing, or an empty file, is restored when every destination has answered, and
+starts fresh only if all of them say that they have no backup. One that does not answer is waited for, because it may hold the newest
+rows; the log says which. Other databases are replicated meanwhile; the command of \`-exec\` starts when all is restored. \`-once\`
+does not wait: it ends with the error.`,
+  restore: `Of several destinations the one with the newest state is taken; of equals, a local folder before others, then the one that
+answers first. A destination that fails is said and left out; the next is tried. \`-replica\` chooses one. Where destinations
+hold histories of which none includes the others, nothing is restored until \`-replica\` says which is meant.
+
+With \`-if-db-not-exists\` nobody is expected to read warnings: nothing is restored unless every destination answers, and
+nothing older than the newest state that any of them lists.
+
+With \`-force\`, stop the application first. The old database stays whole until the new one has its name.
 
 Every byte has been verified by checksum before the database gets its name. Where the restore fails or is interrupted, nothing
 is left behind.`,

@@ -69,7 +69,9 @@ which key it has shown.`,
       foreign.map((key) => [code(key.name), knownBy(key.knownBy), reason(key.fate)]),
     ),
     '## Variables',
-    `\`$VAR\` and \`\${VAR}\` stand for a variable of the environment, \`$PID\` for our process; \`-no-expand-env\` turns that off. They are
+    `\`$VAR\` and \`\${VAR}\` stand for a variable of the environment, \`$PID\` for our process; \`-no-expand-env\` turns that off.
+\`\${VAR:-default}\` is the default where the variable is not set or empty, \`\${VAR-default}\` where it is not set; a default may hold
+variables itself. Other forms that shells know are refused. Variables are
 filled in after the file has been read as YAML, so a value may hold any character. A variable that is not set stands for nothing,
 which is said at the start.`,
     `**Secrets in files.** Wherever a variable is read, by us or in the file, and it is not set, \`<variable>_FILE\` may name a file

@@ -3,34 +3,14 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { addRows, countRows, openApplication } from '../support/database.ts';
+import { addRows, openApplication } from '../support/database.ts';
 import { CLIProcess, runProcess } from '../support/process.ts';
+import { rowsAt, scene } from '../support/scene.ts';
 import { closedEndpoint, startSilentServer } from '../support/silent-server.ts';
-import { temporaryFolder, writeFile } from '../support/temporary.ts';
+import { writeFile } from '../support/temporary.ts';
 
 // Processes fsync, and a busy disk makes each of that wait for seconds.
 vi.setConfig({ testTimeout: 90_000 });
-
-interface Scene {
-  readonly folder: string;
-  readonly database: string;
-  readonly backup: string;
-}
-
-function scene(rows: number): Scene {
-  const folder = temporaryFolder();
-  const database = path.join(folder, 'app.db');
-  if (rows > 0) addRows(database, rows);
-  const backup = path.join(folder, 'backup');
-  return { folder, database, backup };
-}
-
-async function rowsAt(backup: string): Promise<number> {
-  const output = path.join(temporaryFolder(), 'restored.db');
-  const { code, stderr } = await runProcess(['restore', '-o', output, `file://${backup}`]);
-  expect([code, stderr]).toEqual([0, '']);
-  return countRows(output);
-}
 
 /** An s3 destination that cannot be reached. */
 async function unreachable(): Promise<string> {
@@ -252,54 +232,16 @@ test.each([
   [['-log-level', 'loud', '/d', 'file:///b'], /-log-level is trace/],
   [['/d', '/b'], /"\/b" is not a URL/],
   [['-exec', 'a | b', '/d', 'file:///b'], /write sh -c/],
+  [['-exec', ' ', '/d', 'file:///b'], /-exec: no command/],
+  [['', 'file:///b'], /a database or URL is empty: is a variable not set\?/],
+  [['/d', ''], /a database or URL is empty/],
+  [['/d', 'file:///b\n'], /"file:\/\/\/b\\n" holds a line break/],
+  [['/d', 'file:///.d-sluice/b'], /\/\.d-sluice\/b lies in the staging folder of dbs\[0\]/],
 ])('replicate %j is a mistake, and says which', async (words, message) => {
   const { code, stderr } = await runProcess(['replicate', ...words]);
   expect(code).toBe(2);
   expect(stderr).toMatch(message);
-});
-
-test('-restore-if-db-not-exists brings a database back before it is followed', async () => {
-  const { database, backup, folder } = scene(7);
-  await runProcess(['replicate', '-once', database, `file://${backup}`]);
-  for (const name of fs.readdirSync(folder)) {
-    if (name !== 'backup') fs.rmSync(path.join(folder, name), { recursive: true });
-  }
-  const words = ['replicate', '-once', '-restore-if-db-not-exists', database, `file://${backup}`];
-  const { code, stdout } = await runProcess(words);
-  expect(code, stdout).toBe(0);
-  expect(stdout).toMatch(/was missing: restored from file" txid=000000000000000/);
-  expect(countRows(database)).toBe(7);
-  expect(await rowsAt(backup)).toBe(7);
-});
-
-test('-restore-if-db-not-exists lets a database start fresh where there is no backup', async () => {
-  const { database, backup } = scene(0);
-  const words = ['replicate', '-restore-if-db-not-exists', database, `file://${backup}`];
-  const sluice = new CLIProcess(words);
-  await sluice.says(/is missing and has no backup: it starts fresh/);
-  await sluice.says(/waiting: .* does not exist yet/);
-  addRows(database, 3);
-  await sluice.says(/taking an image/);
-  sluice.kill('SIGTERM');
-  expect((await sluice.ended()).code).toBe(0);
-  expect(await rowsAt(backup)).toBe(3);
-});
-
-test('-restore-if-db-not-exists does not start fresh where a destination cannot be asked', async () => {
-  const { folder, database, backup } = scene(0);
-  const config = writeFile(
-    folder,
-    'sluice.yml',
-    `dbs:
-- path: ${database}
-  restore-if-db-not-exists: true
-  replicas: [{ path: ${backup} }, ${await unreachable()}]
-`,
-  );
-  const { code, stderr } = await runProcess(['replicate', '-config', config]);
-  expect(code).toBe(7);
-  expect(stderr).toContain('REPLICA_UNAVAILABLE');
-  expect(fs.existsSync(database)).toBe(false);
+  expect(stderr).not.toContain('begins'); // nothing is done before
 });
 
 test('metrics and health are served while it runs, where addr asks for them', async () => {

@@ -39,6 +39,13 @@ export interface Destination {
    * marker. What holds anything else stays, and that is no failure. Present = there are such things.
    */
   removeEmpty?(path: string, options?: AbortableOptions): Promise<void>;
+  /**
+   * Whether the folder of a replica has not been made yet: nothing is there, this destination never saw
+   * anything there, the folder that holds it is there, and its disk is mounted as far as that can be told.
+   * With access 'read' a listing is REPLICA_DESTINATION_NOT_FOUND all the same. Present = replicas lie in
+   * folders.
+   */
+  isNew?(path: string, options?: AbortableOptions): Promise<boolean>;
   /** Safe to call twice; calls in flight reject with REPLICA_CLOSED; sockets gone after CLOSE_MS_MAX. */
   close(): Promise<void>;
 }

@@ -173,15 +173,10 @@ async function reach(options: CheckOptions, site: CheckSite): Promise<Reached> {
       const { seen } = failed('list', error);
       return { report: works('reach', `it answers; ${seen}`), isNew: false };
     }
-    const above = folderAbove(destination, path);
-    if (isError(error, 'REPLICA_DESTINATION_NOT_FOUND') && above !== undefined) {
-      const isThere = await look(reader, above, signal).then(
-        () => true,
-        () => false, // then what was said of the folder itself is what counts
-      );
-      given?.throwIfAborted();
-      if (isThere) return { report: works('reach', NOT_YET, MOUNT), isNew: true };
-    }
+    const isNew =
+      isError(error, 'REPLICA_DESTINATION_NOT_FOUND') && (await isToBeMade(options, signal));
+    given?.throwIfAborted();
+    if (isNew) return { report: works('reach', NOT_YET, MOUNT), isNew };
     return { report: failed('reach', error), isNew: false };
   }
 }
@@ -189,6 +184,22 @@ async function reach(options: CheckOptions, site: CheckSite): Promise<Reached> {
 function silent({ name }: Destination): ReplicationError {
   const message = `${name}: no answer in ${REACH_MS_MAX / 1_000} s`;
   return new ReplicationError('REPLICA_UNAVAILABLE', message);
+}
+
+/** Of a backend that cannot tell, the folder above it tells. What fails here says less than what failed before. */
+async function isToBeMade(
+  { destination, reader = destination, path }: CheckOptions,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const above = folderAbove(destination, path);
+  try {
+    if (reader.isNew !== undefined) return await reader.isNew(path, { signal });
+    if (above === undefined) return false;
+    await look(reader, above, signal);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**

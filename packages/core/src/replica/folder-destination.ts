@@ -36,6 +36,11 @@ export function folderDestination<Session, Entry extends FolderEntry>(
     capabilities: { ranges: true, ifAbsent: 'any-size' },
     replica: (path) => new FolderReplica(placeAt(path)),
     objects: (path) => new FolderObjects(placeAt(path)),
+    async isNew(path: string, { signal }: AbortableOptions = {}) {
+      const place = placeAt(path);
+      const what = `look for ${place.name}`;
+      return await tasks.run(signal, () => place.root.isNew(what));
+    },
     ...(access === 'write' && {
       async removeEmpty(path: string, { signal }: AbortableOptions = {}) {
         const place = placeAt(path);

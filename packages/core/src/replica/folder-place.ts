@@ -44,10 +44,13 @@ export class FolderPlace<Session, Entry extends FolderEntry> {
     this.tasks = tasks;
     this.marker = posix.join(path, MARKER_NAME);
     this.folder = posix.dirname(this.marker);
+    const isThere = (folder: string): Promise<boolean> =>
+      store.use(async (session) => (await store.stampOf(session, folder)) !== undefined);
     this.root = new Root(path, destination.access, {
       readMarker: (known) => this.#readMarker(known),
-      isThere: () =>
-        store.use(async (session) => (await store.stampOf(session, this.folder)) !== undefined),
+      isThere: () => isThere(this.folder),
+      isParentThere: () => isThere(posix.dirname(this.folder)),
+      findUnmounted: async () => await store.findUnmounted?.(this.folder),
       mark: (text) => store.use((session) => this.#mark(session, text)),
       describe: (error, what) => this.named(error, what),
     });

@@ -10,6 +10,9 @@
  *  any          none     yes            DESTINATION_NOT_FOUND        DESTINATION_NOT_FOUND
  *  there        same     yes            as it is                     as it is
  *  there        another  yes            DESTINATION_NOT_FOUND        DESTINATION_NOT_FOUND
+ *
+ * Without a marker it is DESTINATION_NOT_FOUND in any case where the disk that it is to lie on is not
+ * mounted, as far as that can be told.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -31,6 +34,9 @@ export interface RootStore {
   /** The marker, or undefined. One that has the stamp of `known` need not be read again. */
   readMarker(known: Marker | undefined): Promise<Marker | undefined>;
   isThere(): Promise<boolean>;
+  isParentThere(): Promise<boolean>;
+  /** The mount point that it lies below, where nothing is mounted, as far as that can be told. */
+  findUnmounted(): Promise<string | undefined>;
   /** Makes the folder, and the marker unless there is one. */
   mark(text: string): Promise<void>;
   describe(error: unknown, what: string): unknown;
@@ -57,16 +63,27 @@ export class Root {
   /** Whether there is a root to look into. Throws when there ought to be one. */
   async look(what: string): Promise<'there' | 'not-yet'> {
     if ((await this.#findMarker(what)) !== undefined) return 'there';
+    await this.#checkMounted(what);
     const isThere = await this.#named(what, () => this.#store.isThere());
     if (isThere) return 'there';
     if (this.#access === 'read') throw this.#gone(what, 'there is no such folder');
     return 'not-yet';
   }
 
+  /** Whether it was never there, though it could be. */
+  async isNew(what: string): Promise<boolean> {
+    if (this.#marker !== undefined || (await this.#findMarker(what)) !== undefined) return false;
+    return await this.#named(what, async () => {
+      if ((await this.#store.findUnmounted()) !== undefined) return false;
+      return !(await this.#store.isThere()) && (await this.#store.isParentThere());
+    });
+  }
+
   /** Makes sure that the root is there, is the one we know, and bears a marker. */
   async prepare(what: string): Promise<void> {
     this.checkWritable(what);
     if ((await this.#findMarker(what)) !== undefined) return;
+    await this.#checkMounted(what);
     this.#marking ??= this.#mark(what).finally(() => {
       this.#marking = undefined;
     });
@@ -95,6 +112,13 @@ export class Root {
     }
     this.#marker = found;
     return found;
+  }
+
+  async #checkMounted(what: string): Promise<void> {
+    const point = await this.#store.findUnmounted();
+    if (point === undefined) return;
+    const message = `${what}: ${point} is a mount point of /etc/fstab, and nothing is mounted there; mount it`;
+    throw new ReplicationError('REPLICA_DESTINATION_NOT_FOUND', message);
   }
 
   async #named<T>(what: string, work: () => Promise<T>): Promise<T> {

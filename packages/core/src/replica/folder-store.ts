@@ -43,6 +43,8 @@ export interface FolderStore<Session, Entry extends FolderEntry = FolderEntry> {
   generation?(): number;
   /** Another one for each file that has had this path. Undefined where there is nothing. */
   stampOf(session: Session, path: string): Promise<string | undefined>;
+  /** The mount point above a folder, or the folder itself, where nothing is mounted. Absent: that cannot be told. */
+  findUnmounted?(path: string): Promise<string | undefined>;
   /** All that lies in a folder, in any order. Undefined where there is none. May mend what it finds. */
   readFolder(session: Session, path: string): Promise<readonly Entry[] | undefined>;
   /** Undefined for what is no file, or is gone. */

@@ -42,6 +42,7 @@ export function wrapDestination(
   const { name, capabilities } = destination;
   const objectsOf = destination.objects?.bind(destination);
   const removeEmpty = destination.removeEmpty?.bind(destination);
+  const isNew = destination.isNew?.bind(destination);
 
   const checksFor = (path: string): CheckOptions => ({
     name: describeReplica(name, path),
@@ -90,6 +91,15 @@ export function wrapDestination(
         const checks = checksFor(path);
         await guard(`remove what is empty at ${checks.name}`, signal, checks, async (linked) => {
           await policy.slots.run(linked, () => removeEmpty(path, { signal: linked }));
+        });
+      },
+    }),
+
+    ...(isNew !== undefined && {
+      async isNew(path: string, { signal }: AbortableOptions = {}): Promise<boolean> {
+        const checks = checksFor(path);
+        return await guard(`look for ${checks.name}`, signal, checks, async (linked) => {
+          return await policy.slots.run(linked, () => isNew(path, { signal: linked }));
         });
       },
     }),

@@ -51,6 +51,13 @@ export class SentRecords {
   }
 }
 
+/** The TXID that was sent to a destination last, as the staging folder `folder` tells. */
+export async function lastSentTo(folder: string, target: string): Promise<bigint | undefined> {
+  const records = new SentRecords(folder);
+  await records.load();
+  return records.get(target)?.txid;
+}
+
 function parseRecords(text: string): Map<string, SentRecord> {
   const records = new Map<string, SentRecord>();
   let value: unknown;

@@ -20,6 +20,8 @@ export interface ReplicateOptions {
   readonly databases: readonly {
     readonly options: Partial<DatabaseOptions> & { readonly path: string };
     readonly targets: readonly ReplicaTarget[];
+    /** Database and destinations are left alone until it resolves: something else makes the database first. */
+    readonly ready?: Promise<void> | undefined;
   }[];
   readonly logger: Logger;
   /** How far the copy of an image is, in bytes of the database. */
@@ -67,6 +69,7 @@ export async function replicate(options: ReplicateOptions): Promise<Replicator> 
     return new Replication({
       options: completeOptions(database.options),
       targets: database.targets,
+      ready: database.ready,
       watch: (watched, listen) => pool.watch(watched, listen),
       logger,
       clock,

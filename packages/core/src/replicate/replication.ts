@@ -28,6 +28,8 @@ const HEAR_MS_MAX = 3_000;
 export interface ReplicationContext {
   readonly options: DatabaseOptions;
   readonly targets: readonly ReplicaTarget[];
+  /** Database and destinations are left alone until it resolves. */
+  readonly ready?: Promise<void> | undefined;
   readonly watch: (options: DatabaseOptions, listen: (event: EngineEvent) => void) => EngineLink;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -85,6 +87,20 @@ export class Replication {
 
   async start(): Promise<void> {
     await this.#records.load();
+    const { ready } = this.#context;
+    if (ready === undefined) {
+      this.#watch();
+      return;
+    }
+    this.#go('waiting');
+    const unlessClosed = (): void => {
+      if (!this.#closed) this.#watch();
+    };
+    ready.then(unlessClosed, () => undefined); // why it does not come is for whoever gave it to say
+  }
+
+  #watch(): void {
+    this.#go('opening');
     this.#engine = this.#context.watch(this.#context.options, (event) => {
       this.#handling = this.#handling.then(() => this.#handle(event)).catch(this.#report);
     });

@@ -4,11 +4,26 @@ import type { Stats } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, ReplicationError } from '../error.ts';
+import { findUnmounted } from '../replica/mount-points.ts';
 import { playedFilesOf } from './old-database.ts';
 
 export type Overwrite = 'refuse' | 'replace';
 
-/** RESTORE_TARGET_EXISTS where a restore to `output` would have to replace something. */
+/**
+ * RESTORE_TARGET_EXISTS where a restore to `output` would have to replace something, RESTORE_OUTPUT where
+ * `output` cannot be a file. Nothing is made.
+ */
+export async function checkOutput(output: string, overwrite: Overwrite): Promise<void> {
+  await requireFree(await findTarget(output), overwrite);
+}
+
+/** Whether there is a database at `output`: an empty file is none. RESTORE_OUTPUT where it cannot be told. */
+export async function isDatabaseAt(output: string): Promise<boolean> {
+  const found = await reporting(`look at ${output}`, async () => await statOf(output));
+  return found !== undefined && (found.size > 0 || !found.isFile());
+}
+
+/** Of a target that has been found. RESTORE_TARGET_EXISTS. */
 export async function requireFree(output: string, overwrite: Overwrite): Promise<void> {
   await reporting(`look at ${output}`, async () => {
     const found = await statOf(output);
@@ -19,7 +34,7 @@ export async function requireFree(output: string, overwrite: Overwrite): Promise
     if (taken === undefined) return;
     throw new ReplicationError(
       'RESTORE_TARGET_EXISTS',
-      `restore to ${output}: ${output + taken} exists; choose another place (-o), or replace it (-force)`,
+      `restore to ${output}: ${taken === '' ? 'it' : output + taken} exists; choose another place (-o), or replace it (-force)`,
     );
   });
 }
@@ -33,7 +48,16 @@ export async function findTarget(output: string): Promise<string> {
     const message = `restore to ${output}: that names a folder; add the name of the file`;
     throw new ReplicationError('RESTORE_OUTPUT', message);
   }
-  return await reporting(`look at ${output}`, async () => await followLinks(path.resolve(output)));
+  return await reporting(`look at ${output}`, async () => {
+    const target = await followLinks(path.resolve(output));
+    const point = await findUnmounted(path.dirname(target));
+    if (point === undefined) return target;
+    throw new ReplicationError(
+      'RESTORE_OUTPUT',
+      `restore to ${output}: ${point} is a mount point of /etc/fstab, and nothing is mounted there; ` +
+        'mount it, or choose another place (-o)',
+    );
+  });
 }
 
 async function followLinks(file: string): Promise<string> {

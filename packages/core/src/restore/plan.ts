@@ -49,8 +49,8 @@ export interface PlanOptions {
 /**
  * The plan for one listing of levels 0 to 9, in any order.
  *
- * RESTORE_NO_SNAPSHOT where nothing to begin with lies at or before the target, RESTORE_GAP where
- * files are missing in between, RESTORE_OUT_OF_RANGE for a TXID that is not, or no longer, kept.
+ * RESTORE_NO_SNAPSHOT where nothing is listed, RESTORE_GAP where files are missing at the beginning or
+ * in between, RESTORE_OUT_OF_RANGE for a TXID that is not, or no longer, kept.
  */
 export function planRestore(
   files: readonly LTXFileInfo[],
@@ -93,14 +93,21 @@ function requireRestorable(
   ignored: readonly IgnoredFile[],
 ): TXID[] {
   if (files.length === 0) {
-    throw noSnapshot('there is no backup here: no LTX file is listed at any level');
+    const message = 'there is no backup here: no LTX file is listed at any level';
+    throw new ReplicationError('RESTORE_NO_SNAPSHOT', message);
   }
   const reached = reachableTXIDs(usable);
   if (reached.length > 0) return reached;
-  const first = files.reduce((a, b) => (b.minTXID < a.minTXID ? b : a));
-  throw noSnapshot(
-    `none of the ${files.length} files listed is a usable snapshot (a file that begins with TXID ` +
-      `1); they begin with ${describeFile(first)}${explain(ignored)}`,
+  const [first, ...others] = usable;
+  if (first === undefined) {
+    const message = `none of the ${files.length} files listed can be used${explain(ignored)}`;
+    throw new ReplicationError('RESTORE_GAP', message);
+  }
+  const oldest = others.reduce((a, b) => (b.minTXID < a.minTXID ? b : a), first);
+  throw new ReplicationError(
+    'RESTORE_GAP',
+    `TXID ${range(1n, oldest.minTXID - 1n)} is missing before ${describeFile(oldest)}: none of the ` +
+      `${files.length} files listed is a snapshot to begin with${explain(ignored)}`,
   );
 }
 
@@ -121,7 +128,7 @@ function unreachable(
     );
   }
   if (below === undefined) {
-    return noSnapshot(
+    return outOfRange(
       `no snapshot lies at or before TXID ${formatTXID(txid)}; the earliest that can be restored ` +
         `is ${formatTXID(reached[0] as TXID)}${explain(ignored)}`,
     );
@@ -176,10 +183,6 @@ function explain(ignored: readonly IgnoredFile[]): string {
 
 function highest(files: readonly LTXFileInfo[]): TXID {
   return files.reduce((max, file) => (file.maxTXID > max ? file.maxTXID : max), 0n as TXID);
-}
-
-function noSnapshot(message: string): ReplicationError {
-  return new ReplicationError('RESTORE_NO_SNAPSHOT', message);
 }
 
 function outOfRange(message: string): ReplicationError {

@@ -1,24 +1,18 @@
 /** Restores a database from one destination: lists, plans, reads, verifies, and only then names it. */
 
 import { availableParallelism } from 'node:os';
-import { isError, ReplicationError, type ErrorCode } from '../error.ts';
-import { decodeHeader, HEADER_SIZE_BYTES } from '../ltx/header.ts';
+import { isError, type ErrorCode } from '../error.ts';
 import { formatTXID, type TXID } from '../ltx/txid.ts';
 import type { Capabilities } from '../replica/backend.ts';
 import type { LTXFileInfo, ReplicaClient } from '../replica/client.ts';
 import { describeFile } from '../replica/describe.ts';
-import { readBytes } from '../replica/read-bytes.ts';
 import { carryOut } from './carry-out.ts';
 import { checkIntegrity, type IntegrityCheck } from './integrity.ts';
+import { listAll, toPlanTarget, type RestoreTarget } from './listing.ts';
 import { Output } from './output.ts';
-import { findTarget, requireFree, type Overwrite } from './output-target.ts';
-import { planMoment, planRestore, type PlanTarget, type RestorePlan } from './plan.ts';
+import { checkOutput, type Overwrite } from './output-target.ts';
+import { planRestore, type PlanTarget, type RestorePlan } from './plan.ts';
 import { UnfitFile } from './unfit-file.ts';
-
-export type RestoreTarget =
-  | PlanTarget
-  /** Everything committed at or before this moment, and nothing later, as headers tell the time. */
-  | { readonly kind: 'timestamp'; readonly at: Date };
 
 export interface RestoreOptions {
   readonly client: ReplicaClient;
@@ -77,17 +71,6 @@ const LISTINGS_MAX = 3;
 /** Each reads as much as the first did. Who needs more has a destination that is not worth it. */
 const ATTEMPTS_MAX = 6;
 
-/** Lists once, and plans. Errors as `planRestore`, and those of the destination. */
-export async function planFrom(
-  client: ReplicaClient,
-  target: RestoreTarget,
-  signal?: AbortSignal,
-): Promise<RestorePlan> {
-  const listed = await list(client, signal);
-  const { target: state, doubt } = await toPlanTarget(client, listed, target, signal);
-  return planRestore(listed, state, { doubt });
-}
-
 /**
  * Writes beside `output`, fsyncs, and gives it its name. Leaves nothing behind where it fails or is
  * aborted. Errors: RESTORE_*, LTX_* where a file is not what it should be and no others lead to the
@@ -97,7 +80,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   const started = performance.now();
   const signal = options.signal ?? new AbortController().signal;
   signal.throwIfAborted();
-  await requireFree(await findTarget(options.output), options.overwrite ?? 'refuse');
+  await checkOutput(options.output, options.overwrite ?? 'refuse');
   const course = new Course(options, signal);
   await course.list();
   const output = await Output.open(options.output, options.overwrite ?? 'refuse');
@@ -135,7 +118,7 @@ class Course {
     const { client, target } = this.#options;
     for (;;) {
       this.#listings += 1;
-      this.#listed = await list(client, this.#signal);
+      this.#listed = await listAll(client, this.#signal);
       try {
         const found = await toPlanTarget(client, this.#listed, target, this.#signal);
         this.#target = found.target;
@@ -229,44 +212,3 @@ function isOfContent(error: unknown): boolean {
 }
 
 const planOfNothing: RestorePlan = { txid: 0n as TXID, files: [], sizeBytes: 0, ignored: [] };
-
-async function list(client: ReplicaClient, signal?: AbortSignal): Promise<LTXFileInfo[]> {
-  const files: LTXFileInfo[] = [];
-  for await (const file of client.listFiles('all', { signal })) files.push(file);
-  return files;
-}
-
-async function toPlanTarget(
-  client: ReplicaClient,
-  listed: readonly LTXFileInfo[],
-  target: RestoreTarget,
-  signal: AbortSignal | undefined,
-): Promise<{ target: PlanTarget; doubt: string | undefined }> {
-  if (target.kind !== 'timestamp') return { target, doubt: undefined };
-  const questions = planMoment(listed, target.at);
-  let step = questions.next();
-  while (step.done !== true) {
-    const times = step.value.map(async (file) => await readTime(client, file, signal));
-    step = questions.next(await Promise.all(times));
-  }
-  const { txid, doubt } = step.value;
-  return { target: { kind: 'txid', txid }, doubt };
-}
-
-/** The file's own time. A listing's may be that of a copy of the bucket. */
-async function readTime(
-  client: ReplicaClient,
-  file: LTXFileInfo,
-  signal: AbortSignal | undefined,
-): Promise<Date> {
-  const range = { start: 0, end: HEADER_SIZE_BYTES };
-  const { body } = await client.openFile(file, { range, signal });
-  const bytes = await readBytes(body, HEADER_SIZE_BYTES);
-  try {
-    return new Date(decodeHeader(bytes).timestampMs);
-  } catch (error) {
-    if (!isError(error)) throw error;
-    const message = `read the time of ${describeFile(file)}: ${error.message}`;
-    throw new ReplicationError(error.code, message, { cause: error });
-  }
-}

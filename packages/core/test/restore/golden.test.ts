@@ -6,7 +6,9 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { formatTXID, parseTXID } from '../../src/ltx/txid.ts';
-import { planFrom, restore, type RestoreTarget } from '../../src/restore/restore.ts';
+import type { RestoreTarget } from '../../src/restore/listing.ts';
+import { restore } from '../../src/restore/restore.ts';
+import { surveyReplica } from '../../src/restore/survey.ts';
 import { bucketOf } from './bucket.ts';
 import { temporaryFolder } from './temporary.ts';
 
@@ -57,8 +59,10 @@ describe.each(BUCKETS)('%s', (name) => {
   });
 
   test('ends, for latest, with the highest TXID listed', async () => {
-    const { txid } = await planFrom(client, { kind: 'latest' });
-    expect(formatTXID(txid)).toBe(restores.at(-1)?.txid);
+    const survey = await surveyReplica({ client }, { kind: 'latest' });
+    expect(survey.kind === 'restorable' && formatTXID(survey.plan.txid)).toBe(
+      restores.at(-1)?.txid,
+    );
   });
 
   test('passes SQLite own check, which leaves nothing behind', async () => {

@@ -81,13 +81,13 @@ describe('where there is no plan', () => {
       expect.stringContaining('no backup'),
     ]);
     const increments = refused([file(0, 5, 5), file(0, 6, 6)]);
-    expect(increments.code).toBe('RESTORE_NO_SNAPSHOT');
+    expect(increments.code).toBe('RESTORE_GAP');
     expect(increments.message).toContain('0000000000000005-0000000000000005.ltx');
   });
 
   test('a TXID before the first snapshot is told with the earliest there is', () => {
     const error = refused([file(0, 2, 2), file(9, 1, 5)], at(2));
-    expect(error.code).toBe('RESTORE_NO_SNAPSHOT');
+    expect(error.code).toBe('RESTORE_OUT_OF_RANGE');
     expect(error.message).toContain('0000000000000005');
   });
 

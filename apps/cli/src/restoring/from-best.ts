@@ -1,0 +1,95 @@
+/** Restores from the first candidate; where that fails, from the next. */
+
+import { isError, restore, type RestoreOptions, type RestoreReport } from '@sluice/core';
+import { formatTXID, ReplicationError, type Logger } from '@sluice/core/backend';
+import type { DestinationConfig } from '../config/model.ts';
+import type { Destinations } from '../destinations.ts';
+import { describeFailure, type Candidate } from './ask.ts';
+
+export interface FromBestContext {
+  readonly open: Destinations;
+  readonly logger: Logger;
+  /** Whether a candidate may stand in that does not have the same state. */
+  readonly older: 'allowed' | 'refused';
+}
+
+export interface Restored {
+  readonly from: DestinationConfig;
+  readonly report: RestoreReport;
+}
+
+export async function restoreFromBest(
+  candidates: readonly Candidate[],
+  options: Omit<RestoreOptions, 'client' | 'capabilities'>,
+  context: FromBestContext,
+): Promise<Restored> {
+  const { logger } = context;
+  const [best] = candidates;
+  const usable = candidates.filter(
+    (candidate) => best !== undefined && (context.older === 'allowed' || isSame(candidate, best)),
+  );
+  const failures: unknown[] = [];
+  for (const [index, candidate] of usable.entries()) {
+    try {
+      const restored = await restoreFrom(candidate, options, context);
+      if (best !== undefined && !isSame(candidate, best)) {
+        const { destination, newest } = best;
+        logger.warn(
+          `an older state was restored: ${destination.name} has TXID ${formatTXID(newest.txid)}, ` +
+            `written at ${newest.at.toISOString()}`,
+        );
+      }
+      return restored;
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      failures.push(error);
+      if (isOfOutput(error) || index === usable.length - 1) break; // it is thrown
+      const { message, code } = describeFailure(error);
+      logger.warn(`restore from ${candidate.destination.name}: ${message}`, { code });
+    }
+  }
+  throw failures.length > 1 ? afterOthers(failures) : failures[0];
+}
+
+async function restoreFrom(
+  { destination, plan }: Candidate,
+  options: Omit<RestoreOptions, 'client' | 'capabilities'>,
+  { open, logger }: FromBestContext,
+): Promise<Restored> {
+  logger.info(`restoring from ${destination.name}`, {
+    target: destination.target,
+    txid: formatTXID(plan.txid),
+    files: plan.files.length,
+    sizeBytes: plan.sizeBytes,
+  });
+  const { client, capabilities } = await open.open(destination, options.signal);
+  const report = await restore({ ...options, client, capabilities });
+  for (const { file, code, message } of report.avoided) {
+    logger.warn(`${destination.name}: ${file} is unfit, others stood in for it: ${message}`, {
+      code,
+    });
+  }
+  if (report.doubt !== undefined) logger.warn(`${destination.name}: ${report.doubt}`);
+  return { from: destination, report };
+}
+
+function isSame({ newest: a }: Candidate, { newest: b }: Candidate): boolean {
+  return a.txid === b.txid && a.lineage === b.lineage;
+}
+
+/** It would be the same with the next. */
+function isOfOutput(error: unknown): boolean {
+  const codes = ['RESTORE_TARGET_EXISTS', 'RESTORE_OUTPUT', 'DATABASE_BUSY'] as const;
+  return codes.some((code) => isError(error, code));
+}
+
+/** The others have been said. The code is that of the best candidate's. */
+function afterOthers(failures: readonly unknown[]): ReplicationError {
+  const [first] = failures;
+  const { message } = describeFailure(failures.at(-1));
+  return new ReplicationError(
+    isError(first) ? first.code : 'REPLICA_UNKNOWN',
+    `${message}; the ${failures.length - 1} tried before failed too`,
+    { cause: first },
+  );
+}

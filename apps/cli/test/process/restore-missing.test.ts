@@ -1,0 +1,147 @@
+/** `sluice replicate -restore-if-db-not-exists`: what is missing comes back before it is followed. */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { addRows, countRows } from '../support/database.ts';
+import { CLIProcess, runProcess } from '../support/process.ts';
+import { rowsAt, scene } from '../support/scene.ts';
+import { writeFile } from '../support/temporary.ts';
+
+// Processes fsync, and a busy disk makes each of that wait for seconds.
+vi.setConfig({ testTimeout: 90_000 });
+
+/** For what a process does by itself. */
+const WITHIN = { timeout: 60_000 };
+const FIRST = '0000000000000001-0000000000000001.ltx';
+
+test('-restore-if-db-not-exists brings a database back before it is followed', async () => {
+  const { database, backup, folder } = scene(7);
+  await runProcess(['replicate', '-once', database, `file://${backup}`]);
+  for (const name of fs.readdirSync(folder)) {
+    if (name !== 'backup') fs.rmSync(path.join(folder, name), { recursive: true });
+  }
+  const words = ['replicate', '-once', '-restore-if-db-not-exists', database, `file://${backup}`];
+  const { code, stdout } = await runProcess(words);
+  expect(code, stdout).toBe(0);
+  expect(stdout).toMatch(/was missing: restored from file" txid=000000000000000/);
+  expect(countRows(database)).toBe(7);
+  expect(await rowsAt(backup)).toBe(7);
+});
+
+test('-restore-if-db-not-exists lets a database start fresh where there is no backup', async () => {
+  const { database, backup } = scene(0);
+  const words = ['replicate', '-restore-if-db-not-exists', database, `file://${backup}`];
+  const sluice = new CLIProcess(words);
+  await sluice.says(/is missing and starts fresh: there is no backup: no LTX file is at file/);
+  await sluice.says(/waiting: .* does not exist yet/);
+  addRows(database, 3);
+  await sluice.says(/taking an image/);
+  sluice.kill('SIGTERM');
+  expect((await sluice.ended()).code).toBe(0);
+  expect(await rowsAt(backup)).toBe(3);
+});
+
+/** A database that is gone, with a backup on a disk that is not mounted, and one that stayed behind. */
+async function sceneOfLostDisk(): Promise<{
+  readonly config: string;
+  readonly database: string;
+  readonly mount: () => void;
+}> {
+  const { folder, database, backup } = scene(3);
+  const disk = path.join(folder, 'disk');
+  const far = path.join(disk, 'backup');
+  const older = ['replicate', '-once', database, `file://${backup}`];
+  expect((await runProcess(older)).code).toBe(0);
+  addRows(database, 4);
+  expect((await runProcess([...older, `file://${far}`])).code).toBe(0);
+  fs.cpSync(backup, `${backup}-older`, { recursive: true });
+  for (const name of fs.readdirSync(folder)) {
+    if (/app\.db/.test(name)) fs.rmSync(path.join(folder, name), { recursive: true });
+  }
+  fs.renameSync(disk, `${disk}-elsewhere`);
+  const config = writeFile(
+    folder,
+    'sluice.yml',
+    `dbs:
+- path: ${database}
+  restore-if-db-not-exists: true
+  replicas: [{ path: ${backup}, name: near }, { path: ${far}, name: far }]
+`,
+  );
+  return { config, database, mount: () => fs.renameSync(`${disk}-elsewhere`, disk) };
+}
+
+test('restore-if-db-not-exists waits for a destination that does not answer, and says for whom', async () => {
+  const { config, database, mount } = await sceneOfLostDisk();
+  const sluice = new CLIProcess(['replicate', '-config', config]);
+  await sluice.says(/is missing, and waits for far, which may hold its newest state: .*nextTry=1s/);
+  await sluice.says(/nextTry=2s/);
+  expect(fs.existsSync(database)).toBe(false);
+  mount();
+  await sluice.says(/was missing: restored from/);
+  expect(countRows(database)).toBe(7);
+  sluice.kill('SIGTERM');
+  expect((await sluice.ended()).code).toBe(0);
+});
+
+test('a database that waits for a destination holds up no other one, but the command', async () => {
+  const { config, database, mount } = await sceneOfLostDisk();
+  const folder = path.dirname(database);
+  const other = path.join(folder, 'other.db');
+  addRows(other, 2);
+  const started = path.join(folder, 'started');
+  fs.appendFileSync(config, `- path: ${other}\n  replica: { path: ${folder}/other-backup }\n`);
+  const words = [
+    'replicate',
+    '-config',
+    config,
+    '-exec',
+    `sh -c 'touch ${started}; exec sleep 600'`,
+  ];
+  const sluice = new CLIProcess(words);
+  await sluice.says(/nextTry=2s/);
+  await expect
+    .poll(() => fs.existsSync(`${folder}/other-backup/ltx/0/${FIRST}`), WITHIN)
+    .toBe(true);
+  expect(await rowsAt(`${folder}/other-backup`)).toBe(2);
+  expect(fs.existsSync(started)).toBe(false);
+  mount();
+  await expect.poll(() => fs.existsSync(started), WITHIN).toBe(true);
+  expect(countRows(database)).toBe(7);
+  sluice.kill('SIGTERM');
+  expect((await sluice.ended()).code).toBe(143); // the command's
+});
+
+test('a database that appears while it waits to be restored is followed as it is, and that is said', async () => {
+  const { config, database } = await sceneOfLostDisk();
+  const sluice = new CLIProcess(['replicate', '-config', config]);
+  await sluice.says(/waits for far/);
+  addRows(database, 1);
+  await sluice.says(
+    /level=WARN msg=".*app.db was created while it waited to be restored: it is fol/,
+  );
+  await sluice.says(/taking an image/);
+  sluice.kill('SIGTERM');
+  await sluice.ended();
+  expect(countRows(database)).toBe(1);
+});
+
+test('a signal ends the wait for a destination, and nothing was begun', async () => {
+  const { config, database } = await sceneOfLostDisk();
+  const sluice = new CLIProcess(['replicate', '-config', config]);
+  await sluice.says(/waits for far/);
+  sluice.kill('SIGTERM');
+  expect((await sluice.ended()).code).toBe(143);
+  expect(fs.existsSync(database)).toBe(false);
+});
+
+test('-once does not wait for a destination, and restores nothing without it', async () => {
+  const { config, database } = await sceneOfLostDisk();
+  const { code, stderr } = await runProcess(['replicate', '-once', '-config', config]);
+  expect(code).toBe(7);
+  expect(stderr).toMatch(
+    /^sluice: nothing is restored, .*: far: .*\(REPLICA_DESTINATION_NOT_FOUND\)/,
+  );
+  expect(fs.existsSync(database)).toBe(false);
+});

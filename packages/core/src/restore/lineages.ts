@@ -1,0 +1,72 @@
+/**
+ * Which of several states is the newest. Pure.
+ *
+ * TXIDs tell that within one lineage only: each lineage counts from where it began, so an old one may
+ * have counted further. A state of one lineage is older than that of another where the other's
+ * files include the file that it ends with. Where neither includes the other, two histories have gone
+ * their own ways, and no rule knows which is meant.
+ */
+
+export interface LineageEnd {
+  readonly txid: bigint;
+  /** 0 where unknown: then it is compared as a lineage of its own. */
+  readonly lineage: bigint;
+  readonly at: Date;
+}
+
+export type Ordered<State> =
+  /** Newest first. */
+  | { readonly kind: 'ordered'; readonly states: readonly State[] }
+  /** The newest of each history, the latest first. */
+  | { readonly kind: 'apart'; readonly states: readonly State[] };
+
+/** The state of each lineage that reaches furthest: those that have to be compared by their files. */
+export function newestOfEachLineage<State extends LineageEnd>(states: readonly State[]): State[] {
+  return states.filter(
+    (state, index) =>
+      !states.some(
+        (other, at) =>
+          at !== index &&
+          isOfOneLineage(state, other) &&
+          (other.txid > state.txid || (other.txid === state.txid && at < index)),
+      ),
+  );
+}
+
+/** `isPartOf(a, b)`: the files of `b` include the one that `a` ends with. Equal states keep their order. */
+export function orderByLineage<State extends LineageEnd>(
+  states: readonly State[],
+  isPartOf: (part: State, whole: State) => boolean,
+): Ordered<State> {
+  const newest = newestOfEachLineage(states);
+  const ends = newest.filter(
+    (end, index) =>
+      !newest.some(
+        (other, at) =>
+          other !== end && isPartOf(end, other) && (!isPartOf(other, end) || at < index),
+      ),
+  );
+  const [best] = ends;
+  if (best === undefined) return { kind: 'ordered', states: [] };
+  if (ends.length > 1) {
+    return { kind: 'apart', states: ends.sort((a, b) => b.at.getTime() - a.at.getTime()) };
+  }
+  const isOfBest = (state: State): boolean =>
+    state === best ||
+    isOfOneLineage(state, best) ||
+    (newest.includes(state) && isPartOf(best, state));
+  const ofBest = states.filter(isOfBest).sort(byTXID);
+  const others = states.filter((state) => !isOfBest(state));
+  return {
+    kind: 'ordered',
+    states: [...ofBest, ...others.sort((a, b) => b.at.getTime() - a.at.getTime())],
+  };
+}
+
+function isOfOneLineage(a: LineageEnd, b: LineageEnd): boolean {
+  return a.lineage !== 0n && a.lineage === b.lineage;
+}
+
+function byTXID(a: LineageEnd, b: LineageEnd): number {
+  return a.txid === b.txid ? 0 : a.txid > b.txid ? -1 : 1;
+}

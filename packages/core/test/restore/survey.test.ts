@@ -1,0 +1,137 @@
+import { describe, expect, test } from 'vitest';
+import { isError, ReplicationError, type ErrorCode } from '../../src/error.ts';
+import { toTXID } from '../../src/ltx/txid.ts';
+import type { LTXFileInfo, ReplicaClient } from '../../src/replica/client.ts';
+import { includes, surveyReplica, type Place, type Surveyed } from '../../src/restore/survey.ts';
+import { randomFrom } from '../support/random.ts';
+import { Bucket, encodeFile, History } from './bucket.ts';
+import { timeOf } from './files.ts';
+
+const LATEST = { kind: 'latest' } as const;
+const history = new History(512);
+for (let txid = 1; txid <= 5; txid += 1) history.commit(randomFrom(txid), 4, 2);
+
+const LINEAGE = 0xabcdn;
+const SNAPSHOT_AT = new Date('2030-01-01T00:00:00Z');
+
+/** L0 1..1 to 5..5, and a snapshot of 5 that was taken later. */
+function newBucket(): Bucket {
+  const bucket = new Bucket();
+  for (let txid = 1; txid <= 5; txid += 1) {
+    const content = { ...history.content(txid, txid), nodeID: LINEAGE };
+    bucket.put(0, txid, txid, encodeFile(txid, txid, content));
+  }
+  const image = { ...history.image(5), nodeID: LINEAGE, timestamp: SNAPSHOT_AT };
+  bucket.put(9, 1, 5, encodeFile(1, 5, image));
+  return bucket;
+}
+
+async function surveyed(bucket: Bucket): Promise<Surveyed> {
+  const client = bucket.client();
+  const survey = await surveyReplica({ client }, LATEST);
+  if (survey.kind !== 'restorable') throw new Error(survey.kind);
+  return { client, ...survey };
+}
+
+test('nothing listed is empty, and no error', async () => {
+  expect(await surveyReplica({ client: new Bucket().client() }, LATEST)).toEqual({ kind: 'empty' });
+});
+
+test('the newest file tells lineage and time of the commit, not of the snapshot', async () => {
+  const { newest } = await surveyed(newBucket());
+  expect([newest.txid, newest.lineage, newest.at]).toEqual([5n, LINEAGE, timeOf(5)]);
+});
+
+test('of an older target it is the file that this one ends with', async () => {
+  const target = { kind: 'txid', txid: toTXID(3) } as const;
+  const survey = await surveyReplica({ client: newBucket().client() }, target);
+  expect(survey).toMatchObject({ kind: 'restorable', newest: { txid: 3n, at: timeOf(3) } });
+});
+
+test('where its header cannot be read, another file that ends there tells', async () => {
+  const bucket = newBucket();
+  bucket.bytes(0, 5, 5).fill(0, 0, 4);
+  const { newest } = await surveyed(bucket);
+  expect([newest.txid, newest.lineage, newest.at]).toEqual([5n, LINEAGE, SNAPSHOT_AT]);
+  bucket.bytes(9, 1, 5).fill(0, 0, 4);
+  expect(await surveyReplica({ client: bucket.client() }, LATEST)).toMatchObject({
+    kind: 'unusable',
+    error: { code: 'LTX_INVALID' },
+    newest: undefined,
+  });
+});
+
+test('files that lead nowhere are unusable, and their newest is told', async () => {
+  const bucket = newBucket();
+  bucket.remove(9, 1, 5);
+  bucket.remove(0, 4, 4);
+  expect(await surveyReplica({ client: bucket.client() }, LATEST)).toMatchObject({
+    kind: 'unusable',
+    error: { code: 'RESTORE_GAP' },
+    newest: { txid: 5n, lineage: LINEAGE },
+  });
+});
+
+test('a destination that cannot be asked has not answered', async () => {
+  const client = newBucket().client();
+  const listFiles = async function* (): AsyncGenerator<LTXFileInfo> {
+    yield* [];
+    await Promise.reject(new Error('unplugged'));
+  };
+  await expect(surveyReplica({ client: { ...client, listFiles } }, LATEST)).rejects.toThrow(
+    'unplugged',
+  );
+});
+
+describe('a folder that is not there', () => {
+  const failing = (code: ErrorCode): ReplicaClient => ({
+    ...newBucket().client(),
+    listFiles: async function* () {
+      yield* [];
+      await Promise.reject(new ReplicationError(code, code));
+    },
+  });
+  const client = failing('REPLICA_DESTINATION_NOT_FOUND');
+  const codeOf = async (place: Place): Promise<string> => {
+    try {
+      return (await surveyReplica(place, LATEST)).kind;
+    } catch (error) {
+      return isError(error) ? error.code : String(error);
+    }
+  };
+
+  test('is empty if it was never made, and else an error', async () => {
+    expect(await codeOf({ client, isNew: () => Promise.resolve(true) })).toBe('empty');
+    expect(await codeOf({ client, isNew: () => Promise.resolve(false) })).toBe(
+      'REPLICA_DESTINATION_NOT_FOUND',
+    );
+    expect(await codeOf({ client })).toBe('REPLICA_DESTINATION_NOT_FOUND');
+  });
+
+  test('is not looked for where it is another failure', async () => {
+    const place = {
+      client: failing('REPLICA_UNAVAILABLE'),
+      isNew: () => Promise.reject(new Error('asked')),
+    };
+    expect(await codeOf(place)).toBe('REPLICA_UNAVAILABLE');
+  });
+});
+
+test('a destination includes another that stayed behind, but not the other way round', async () => {
+  const whole = await surveyed(newBucket());
+  const behind = newBucket();
+  behind.remove(9, 1, 5);
+  for (const txid of [4, 5]) behind.remove(0, txid, txid);
+  const part = await surveyed(behind);
+  expect(await includes(whole, part)).toBe(true);
+  expect(await includes(part, whole)).toBe(false);
+});
+
+test('a file of the same name and size with other bytes is another one', async () => {
+  const whole = await surveyed(newBucket());
+  const forged = newBucket();
+  const content = { ...history.content(5, 5), nodeID: LINEAGE, timestamp: new Date(1) };
+  forged.put(0, 5, 5, encodeFile(5, 5, content));
+  expect(forged.bytes(0, 5, 5)).toHaveLength(newBucket().bytes(0, 5, 5).length);
+  expect(await includes(whole, await surveyed(forged))).toBe(false);
+});
