@@ -13,6 +13,7 @@ import {
 import { startAzureProxy } from '../servers/azure-proxy.ts';
 import { startAzurite } from '../servers/azurite.ts';
 import { describeWith } from '../support/require.ts';
+import { relayed } from './relays.ts';
 import { describeConformance, type Conformance, type Setup } from './suite.ts';
 
 /** The least that we take, so that bodies in blocks stay small. */
@@ -23,7 +24,7 @@ const azure: Omit<Conformance, 'name' | 'open'> = {
   layout: 'tree',
   capabilities: { ranges: true, ifAbsent: 'any-size' },
   objects: 'claimed',
-  hooks: ['raw', 'denied', 'unreachable', 'handles'],
+  hooks: ['raw', 'denied', 'unreachable', 'silent', 'cuttable', 'handles'],
   partSizeBytes: BLOCK_BYTES,
   secrets: [Buffer.from('the key of the account of the tests').toString('base64'), WRONG_KEY],
 };
@@ -33,7 +34,7 @@ describeWith(['azurite'], 'azure, Azurite', () => {
   describeConformance({
     ...azure,
     name: 'azure, token in a file, short pages',
-    hooks: ['raw', 'denied', 'unreachable', 'vanish'],
+    hooks: ['raw', 'denied', 'unreachable', 'silent', 'cuttable', 'vanish'],
     // Each name of the query of a token; its signature is another one for each server.
     secrets: ['sig=', 'nobody'],
     open: openWithToken,
@@ -91,7 +92,7 @@ function setUp(
     unreachable: () => connectAzure(place, { ...more, endpoint: UNREACHABLE }),
     // Of a proxy in between, all ends are in this process too.
     ...(seen === place && { handles: openSockets }),
-    stop,
+    ...relayed(place.endpoint, (endpoint) => connectAzure(place, { ...more, endpoint }), stop),
   };
 }
 

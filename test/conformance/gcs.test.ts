@@ -5,6 +5,7 @@ import { startFakeGCS } from '../servers/fake-gcs.ts';
 import { connectGCS, rawKeys, rawPut, type GCSPlace } from '../servers/gcs-access.ts';
 import { serviceAccount, start } from '../servers/gcs/index.ts';
 import { describeWith } from '../support/require.ts';
+import { relayed } from './relays.ts';
 import { describeConformance, type Conformance, type Setup } from './suite.ts';
 
 /** The least that there is, so that bodies in parts stay small. */
@@ -14,7 +15,7 @@ const gcs: Omit<Conformance, 'name' | 'open'> = {
   layout: 'tree',
   capabilities: { ranges: true, ifAbsent: 'any-size' },
   objects: 'claimed',
-  hooks: ['raw', 'unreachable', 'handles'],
+  hooks: ['raw', 'unreachable', 'silent', 'cuttable', 'handles'],
   partSizeBytes: PART_BYTES,
   secrets: [],
 };
@@ -34,6 +35,7 @@ describeWith(['fake-gcs-server'], 'gcs, fake-gcs-server', () => {
   describeConformance({
     ...gcs,
     name: 'gcs, fake-gcs-server',
+    deviations: { 'objects/delete-of-a-version': 'it ignores ifGenerationMatch on DELETE' },
     open: async () => {
       const server = await startFakeGCS();
       return {
@@ -65,7 +67,11 @@ async function openOurs(): Promise<Setup> {
   };
 }
 
-function setUp(place: GCSPlace, more: Record<string, unknown>, stop: () => Promise<void>): Setup {
+function setUp(
+  place: GCSPlace & { readonly endpoint: string },
+  more: Record<string, unknown>,
+  stop: () => Promise<void>,
+): Setup {
   let paths = 0;
   const all = { 'part-size': PART_BYTES, ...more };
   return {
@@ -73,7 +79,7 @@ function setUp(place: GCSPlace, more: Record<string, unknown>, stop: () => Promi
     newPath: () => `replica-${(paths += 1)}`,
     unreachable: () => connectGCS({ ...place, endpoint: UNREACHABLE }, all),
     handles: openSockets,
-    stop,
+    ...relayed(place.endpoint, (endpoint) => connectGCS({ ...place, endpoint }, all), stop),
   };
 }
 

@@ -14,6 +14,7 @@ import { SFTP_PASSWORD, type SFTPServer } from '../servers/sftp.ts';
 import { startProftpd } from '../servers/sftp-proftpd.ts';
 import { startSshd } from '../servers/sshd.ts';
 import { describeWith, type Tool } from '../support/require.ts';
+import { relayed } from './relays.ts';
 import { describeConformance, type Setup } from './suite.ts';
 
 const SERVERS: readonly (readonly [string, Tool, () => Promise<SFTPServer>])[] = [
@@ -31,7 +32,7 @@ for (const [name, tool, start] of SERVERS) {
       capabilities: { ranges: true, ifAbsent: 'any-size' },
       objects: 'claimed',
       removeEmpty: 'claimed',
-      hooks: ['raw', 'vanish', 'denied', 'unreachable', 'handles'],
+      hooks: ['raw', 'vanish', 'denied', 'unreachable', 'silent', 'cuttable', 'handles'],
       // Not a part, but what is asked for in one request at most.
       partSizeBytes: 253 * 1024,
       secrets: [SFTP_PASSWORD, 'not-the-password', 'PRIVATE KEY'],
@@ -77,6 +78,10 @@ function setUp(server: SFTPServer): Setup {
     // No SSH listens there.
     unreachable: () => connect({ ...server.input, host: '127.0.0.1:1' }),
     handles: async () => (await readdir('/proc/self/fd')).length,
-    stop: () => server.stop(),
+    ...relayed(
+      `127.0.0.1:${server.port}`,
+      (host) => connect({ ...server.input, host }),
+      () => server.stop(),
+    ),
   };
 }

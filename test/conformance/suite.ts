@@ -12,7 +12,7 @@ export function describeConformance(conformance: Subject): void {
   const seed = process.env['SLUICE_SEED'];
   const unjudged = describeBackend(
     conformance,
-    { describe, test: judged, before: beforeAll, after: afterAll },
+    { describe, test, before: beforeAll, after: afterAll },
     seed === undefined ? {} : { seed: Number(seed) },
   );
   test(`${conformance.name}: what is not judged is known`, ({ annotate, expect }) => {
@@ -20,11 +20,4 @@ export function describeConformance(conformance: Subject): void {
     expect(ids).toEqual([...new Set(ids)]);
     return annotate(`not judged: ${ids.join(', ') || 'nothing'}`);
   });
-}
-
-/** A deviation must be seen. One that is a race of the server's is not seen each time. */
-const DEVIATION_TRIES_MAX = 30;
-
-function judged(name: string, body: () => Promise<void>): void {
-  test(name, { retry: name.includes('does not hold') ? DEVIATION_TRIES_MAX - 1 : 0 }, body);
 }

@@ -84,7 +84,9 @@ test.each(Object.keys(COMPILERS))('the page compiles with %s, strictly', (compil
   const tsc = path.join(HTTP, 'node_modules', name, 'bin', 'tsc');
   const out = path.join(FOLDER, `dist-${compiler}`);
   run(process.execPath, [tsc, '-p', '.', '--outDir', out, '--skipLibCheck', 'false'], HTTP);
-  expect(fs.existsSync(path.join(out, 'index.js'))).toBe(true);
+  const emitted = fs.readdirSync(out).filter((name) => name.endsWith('.js'));
+  expect(emitted.toSorted()).toEqual(['errors.js', 'index.js']);
+  expect(fs.readFileSync(path.join(out, 'index.js'), 'utf8')).toContain(`from './errors.js'`);
 });
 
 test('the page passes the kit', () => {

@@ -1,5 +1,6 @@
 /** The tables name everything that Litestream 0.5.18 and 0.3.13 have. */
 
+import { HOST_KEYS } from '@sluice/core/backend';
 import { expect, test } from 'vitest';
 import { COMMANDS, findCommand } from '../src/surface/commands.ts';
 import type { Scope } from '../src/surface/key.ts';
@@ -73,4 +74,10 @@ test('no row stands twice', () => {
   for (const { name, flags } of COMMANDS) {
     expect(new Set(flags.map((flag) => flag.name)).size, name).toBe(flags.length);
   }
+});
+
+test('the keys of a replica that are ours to read are those that authors of backends are told', () => {
+  const common = KEYS.filter(({ of, scope }) => scope === 'replica' && of === undefined);
+  const names = new Set(common.map(({ name }) => name.split('.')[0]));
+  expect(names).toEqual(new Set(HOST_KEYS));
 });

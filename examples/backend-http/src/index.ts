@@ -4,10 +4,11 @@ import {
   ReplicationError,
   storeDestination,
   type Backend,
-  type ErrorCode,
   type ObjectStore,
   type Secret,
 } from '@sluice/core/backend';
+
+import { codeOf } from './errors.ts';
 
 export interface HTTPConfig {
   readonly endpoint: string;
@@ -75,15 +76,3 @@ function httpStore({ endpoint, token }: HTTPConfig): ObjectStore {
 async function* bodyOf(response: Response): AsyncGenerator<Uint8Array> {
   if (response.body !== null) yield* response.body;
 }
-
-function codeOf(status: number): ErrorCode {
-  return CODES[status] ?? (status >= 500 ? 'REPLICA_UNAVAILABLE' : 'REPLICA_UNKNOWN');
-}
-
-const CODES: Readonly<Record<number, ErrorCode>> = {
-  401: 'REPLICA_UNAUTHENTICATED',
-  403: 'REPLICA_PERMISSION_DENIED',
-  413: 'REPLICA_UNSUPPORTED',
-  429: 'REPLICA_RATE_LIMITED',
-  507: 'REPLICA_FULL',
-};

@@ -34,11 +34,6 @@ const SIZE_BYTES_USUAL = 300_000;
 /** Thrown by a case that finds out as it runs that there is nothing to judge. */
 export class NotJudged extends Error {}
 
-/** Why a case is known to fail at a layer, if it is. */
-export function deviationOf(id: string, layer: Layer, subject: Subject): string | undefined {
-  return subject.deviations?.[id] ?? subject.deviations?.[`${id} (${layer})`];
-}
-
 /** Why a case cannot be judged, or undefined if it can. */
 export function whyNotJudged(each: Case, subject: Subject, layer: Layer): string | undefined {
   if (each.layers !== undefined && !each.layers.includes(layer)) {
@@ -83,6 +78,8 @@ function whatIsMissing(need: Need, subject: Subject, layer: Layer): string | und
     case 'vanish':
     case 'denied':
     case 'unreachable':
+    case 'silent':
+    case 'cuttable':
     case 'handles':
     case 'elsewhere':
       return when(hooks.includes(need), `the set-up has no hook "${need}"`);

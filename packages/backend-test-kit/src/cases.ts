@@ -11,8 +11,10 @@ import { deleteCases } from './cases/delete.ts';
 import { durabilityCases } from './cases/durability.ts';
 import { errorCases } from './cases/errors.ts';
 import { ifAbsentCases } from './cases/if-absent.ts';
+import { leftoverCases } from './cases/leftovers.ts';
 import { listCases } from './cases/list.ts';
 import { localFileCases } from './cases/local-file.ts';
+import { networkCases } from './cases/network.ts';
 import { objectCases } from './cases/objects.ts';
 import { openCases } from './cases/open.ts';
 import { randomCases } from './cases/random.ts';
@@ -26,6 +28,7 @@ export const CASES: readonly Case[] = [
   ...openCases,
   ...localFileCases,
   ...writeCases,
+  ...leftoverCases,
   ...ifAbsentCases,
   ...abortCases,
   ...deleteCases,
@@ -33,6 +36,7 @@ export const CASES: readonly Case[] = [
   ...removeEmptyCases,
   ...concurrencyCases,
   ...errorCases,
+  ...networkCases,
   ...closeCases,
   ...objectCases,
   ...durabilityCases,

@@ -29,6 +29,8 @@ export interface CaseContext {
   readonly connect: (access?: 'read' | 'write') => Promise<Destination>;
   /** Wraps a destination that a hook gave, if this layer is the wrapped one. */
   readonly adopt: (destination: Destination) => Destination;
+  /** Closes a connection now, and not once more when the case is over. */
+  readonly close: (destination: Destination) => Promise<void>;
   /** Notes what was seen, for the report. */
   readonly saw: (what: string) => void;
   /** Ends the case: there is nothing to judge. */
@@ -49,20 +51,24 @@ export async function withContext(
   { subject, setup, layer, seed = newSeed(), saw = () => undefined }: Trial,
   run: (context: CaseContext) => Promise<void>,
 ): Promise<void> {
-  const opened: Destination[] = [];
+  const opened = new Set<Destination>();
   const adopt = (bare: Destination): Destination => {
     // One attempt: what is judged is the backend, and what it says at once.
     const destination = layer === 'bare' ? bare : wrapDestination(bare, { attemptsMax: 1 });
-    opened.push(destination);
+    opened.add(destination);
     return destination;
   };
   const connect = async (access: 'read' | 'write' = 'write'): Promise<Destination> =>
     adopt(await setup.connect(access));
+  const close = async (destination: Destination): Promise<void> => {
+    opened.delete(destination);
+    await destination.close();
+  };
   try {
     const destination = await connect();
     const path = setup.newPath();
     const replica = destination.replica(path);
-    const place = { subject, setup, layer, destination, path, replica, connect, adopt };
+    const place = { subject, setup, layer, destination, path, replica, connect, adopt, close };
     await run({
       ...place,
       seed,
@@ -78,7 +84,7 @@ export async function withContext(
       },
     });
   } finally {
-    await Promise.all(opened.map((destination) => destination.close()));
+    await Promise.all([...opened].map((destination) => destination.close()));
   }
 }
 

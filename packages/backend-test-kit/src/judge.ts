@@ -2,8 +2,9 @@
 
 import { messageOf } from '@sluice/core/backend';
 
-import { deviationOf, NotJudged, whyNotJudged, type Case } from './case.ts';
+import { NotJudged, whyNotJudged, type Case } from './case.ts';
 import { newSeed, withContext } from './context.ts';
+import { deviationOf, type Deviation } from './deviation.ts';
 import type { Layer, Setup, Subject } from './subject.ts';
 
 export type Verdict = 'kept' | 'broken' | 'not judged';
@@ -62,10 +63,14 @@ type Outcome = { readonly kind: 'ended' } | { readonly kind: 'threw'; readonly e
 type Ruling = Pick<Result, 'verdict' | 'why' | 'seen' | 'error' | 'isExpected'>;
 
 /** Pure: what an outcome means beside what is known. */
-function ruling(outcome: Outcome, known: string | undefined, seen: string | undefined): Ruling {
+function ruling(outcome: Outcome, known: Deviation | undefined, seen: string | undefined): Ruling {
   if (outcome.kind === 'ended') {
     if (known === undefined) return { verdict: 'kept', seen, isExpected: true };
-    const why = `it is listed as a deviation (${known}), and holds: take it off the list`;
+    if (known.fails === 'sometimes') {
+      const why = `this time; it is known to fail sometimes: ${known.reason}`;
+      return { verdict: 'kept', why, seen, isExpected: true };
+    }
+    const why = `it is listed as a deviation (${known.reason}), and holds: take it off the list`;
     return { verdict: 'kept', why, seen, isExpected: false };
   }
   const { error } = outcome;
@@ -73,7 +78,7 @@ function ruling(outcome: Outcome, known: string | undefined, seen: string | unde
     return { verdict: 'not judged', why: error.message, isExpected: true };
   }
   const came = [...messagesOf(error), seen].filter((text) => text !== undefined).join('; ');
-  const why = known === undefined ? undefined : `known: ${known}`;
+  const why = known === undefined ? undefined : `known: ${known.reason}`;
   return { verdict: 'broken', why, seen: came, error, isExpected: known !== undefined };
 }
 

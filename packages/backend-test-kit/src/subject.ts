@@ -2,6 +2,8 @@
 
 import type { Backend, Capabilities, Destination, Layout } from '@sluice/core/backend';
 
+import type { Deviation } from './deviation.ts';
+
 /** The backend itself, or what the engine makes of it: checked, retried, limited. */
 export type Layer = 'bare' | 'wrapped';
 
@@ -18,10 +20,20 @@ export interface Hooks {
   readonly denied?: () => Promise<Destination>;
   /** A connection to where nobody answers. */
   readonly unreachable?: () => Promise<Destination>;
+  /** A connection to where somebody accepts and never answers: `startRelay()`. */
+  readonly silent?: () => Promise<Destination>;
+  /** A connection that can be cut from the server's side: `startRelay({ host, port })`. */
+  readonly cuttable?: () => Promise<Cuttable>;
   /** Files and sockets that this process holds open. */
   readonly handles?: () => Promise<number>;
   /** How another process gets to the same place: to see what is left there when this one is gone. */
   readonly elsewhere?: Elsewhere;
+}
+
+export interface Cuttable {
+  readonly destination: Destination;
+  /** Ends what is open; the server can be reached again at once. */
+  readonly cut: () => Promise<void>;
 }
 
 export interface Elsewhere {
@@ -61,11 +73,8 @@ export interface Subject {
   readonly partSizeBytes: number;
   /** What must not be read in any message. */
   readonly secrets: readonly string[];
-  /**
-   * Ids of cases that are known to fail, and why; "open/version (bare)" is of one layer. The kit
-   * fails when one begins to pass.
-   */
-  readonly deviations?: Readonly<Record<string, string>> | undefined;
+  /** By the ids of cases that are known to fail; "open/version (bare)" is of one layer. */
+  readonly deviations?: Readonly<Record<string, string | Deviation>> | undefined;
   /** Default: both. */
   readonly layers?: readonly Layer[] | undefined;
   readonly configuration?: Configuration | undefined;

@@ -1,6 +1,7 @@
 /** Words to say promises in: files, bytes that nobody else has, and what a name holds. */
 
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import {
   isError,
@@ -36,6 +37,7 @@ export function pattern(sizeBytes: number, seed: number): Uint8Array {
 /** A time with milliseconds, so that a place that keeps whole seconds is found out. */
 export const CREATED_AT: Date = new Date('2023-11-14T22:13:20.123Z');
 const CHUNK_BYTES = 65_536;
+const LOOK_EVERY_MS = 20;
 
 /** A body in chunks, as files are read. */
 export function bodyOf(bytes: Uint8Array, chunkBytes: number = CHUNK_BYTES): LTXBody {
@@ -112,8 +114,24 @@ export function assertBytes(actual: Uint8Array | 'none', expected: Uint8Array | 
     assert.equal(sizeOf(actual), sizeOf(expected));
     return;
   }
-  assert.equal(actual.byteLength, expected.byteLength);
-  assert(Buffer.compare(actual, expected) === 0, 'the bytes are those that were written');
+  assert.equal(actual.byteLength, expected.byteLength, 'bytes');
+  if (Buffer.compare(actual, expected) === 0) return;
+  const at = actual.findIndex((byte, index) => byte !== expected[index]);
+  const total = actual.byteLength;
+  assert.fail(`byte ${at} of ${total} is ${actual[at]}, and ${expected[at]} was written`);
+}
+
+/** With the numbers in its message. */
+export function assertAtMost(actual: number, most: number, what: string): void {
+  assert(actual <= most, `${what}: ${round(actual)}, and ${round(most)} at most were expected`);
+}
+
+export function assertAtLeast(actual: number, least: number, what: string): void {
+  assert(actual >= least, `${what}: ${round(actual)}, and ${round(least)} at least were expected`);
+}
+
+function round(value: number): number {
+  return Math.round(value);
 }
 
 function sizeOf(bytes: Uint8Array | 'none'): string {
@@ -143,6 +161,20 @@ export async function rejectsWith(
   );
   if (isError(error) && codes.includes(error.code)) return;
   throw error;
+}
+
+/** What is right as soon as it settles: looked at again and again until `ms` are over. */
+export async function eventually(ms: number, check: () => Promise<void>): Promise<void> {
+  const deadline = performance.now() + ms;
+  for (;;) {
+    try {
+      await check();
+      return;
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      await sleep(LOOK_EVERY_MS);
+    }
+  }
 }
 
 /** Runs `work` on every item, a few at a time. */

@@ -15,7 +15,7 @@ import { expect, test } from 'vitest';
 import { formatReport, runKit, type Subject } from '../src/index.ts';
 import { FOLDERS } from './folders.ts';
 import { withRoots } from './roots.ts';
-import { changeFiles, subjectOf, type WorldOptions } from './world.ts';
+import { changeFiles, subjectOf, type World, type WorldOptions } from './world.ts';
 
 /** A few milliseconds for each call: the kit makes tens of thousands. */
 const LATENCY_MS = 2;
@@ -51,6 +51,7 @@ const ECCENTRICS: readonly [does: string, subject: Subject | WorldOptions][] = [
   ['keeps each replica below a root', rooted()],
   ['has its files in folders, with links among them', FOLDERS],
   ['lists levels of all from the last to the first', { change: levelsReversed }],
+  ['makes a file of its own in the midst of a write', { change: late }],
 ];
 
 test.each(ECCENTRICS)('a backend that %s passes whole', async (does, given) => {
@@ -218,6 +219,28 @@ function levelsReversed(destination: Destination): Destination {
     },
   }));
 }
+
+/** Beside a file that is written another one appears: when somebody reads meanwhile, as it happens. */
+function late(destination: Destination, { store }: World): Destination {
+  return changeFiles(destination, (client, path) => ({
+    async *listFiles(...given) {
+      if (writing.has(path)) store.put(`${path}/late`, Buffer.alloc(1), { modifiedAt: new Date() });
+      yield* client.listFiles(...given);
+    },
+    async writeFile(...given) {
+      writing.add(path);
+      try {
+        return await client.writeFile(...given);
+      } finally {
+        writing.delete(path);
+        store.objects.delete(`${path}/late`);
+      }
+    },
+  }));
+}
+
+/** Paths of replicas; each is used by one case. */
+const writing = new Set<string>();
 
 /** Neither ranges, conditions, copies nor named objects. */
 function bare(): Subject {

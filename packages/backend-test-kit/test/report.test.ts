@@ -3,7 +3,15 @@ import { fileURLToPath } from 'node:url';
 
 import { expect, test } from 'vitest';
 
-import { CASES, describeBackend, formatReport, judge, runKit, type Case } from '../src/index.ts';
+import {
+  CASE_MS_MAX,
+  CASES,
+  describeBackend,
+  formatReport,
+  judge,
+  runKit,
+  type Case,
+} from '../src/index.ts';
 import { changeFiles, subjectOf } from './world.ts';
 
 const EMPTY_RANGES = 'open/range-of-an-empty-file';
@@ -41,6 +49,64 @@ test('a deviation that holds is to be taken off the list', async () => {
   const report = await runKit({ ...lateness, deviations }, { only: ['open/empty'] });
   expect(report.isPassed).toBe(false);
   expect(formatReport(report)).toContain('UNEXPECTED  open/empty');
+});
+
+test('a deviation that is known to fail sometimes may hold, and may break', async () => {
+  const flaky = { reason: 'a race of the server', fails: 'sometimes' } as const;
+  const deviations = { 'open/empty': flaky, 'open/version': flaky };
+  const report = await runKit(
+    { ...lateness, deviations, layers: ['bare'] },
+    { only: ['open/empty', 'open/version'] },
+  );
+  expect(report.isPassed).toBe(true);
+  expect(report.results.map(({ id, verdict }) => [id, verdict])).toEqual([
+    ['open/empty', 'kept'],
+    ['open/version', 'broken'],
+  ]);
+  expect(formatReport(report)).toContain('it is known to fail sometimes: a race of the server');
+});
+
+test('what was seen has the numbers that were compared', async () => {
+  const wrong = subjectOf('a backend', {
+    change: (each, world) =>
+      changeFiles(each, (client) => ({
+        async openFile(...given) {
+          world.handles += 1;
+          const opened = await client.openFile(...given);
+          return { ...opened, body: shiftedBy(1, opened.body) };
+        },
+      })),
+  });
+  const report = await runKit(wrong, {
+    only: ['open/whole', 'open/leaving-early-frees-it'],
+  });
+  for (const { id, seen, verdict } of report.results) {
+    expect([id, verdict, seen]).toEqual([id, 'broken', expect.stringMatching(/\d.*\d/)]);
+  }
+  expect(report.results.length).toBeGreaterThan(3);
+});
+
+async function* shiftedBy(
+  more: number,
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) yield chunk.map((byte) => byte + more);
+}
+
+test('the time that a case may take is told to the runner, with some to spare', () => {
+  const limits: number[] = [];
+  const runner = {
+    describe: (_: string, body: () => void) => body(),
+    test: (_: string, __: () => Promise<void>, timeoutMs: number) => limits.push(timeoutMs),
+    before: () => undefined,
+    after: () => undefined,
+  };
+  describeBackend(lateness, runner);
+  expect(Math.min(...limits)).toBeGreaterThan(CASE_MS_MAX);
+  limits.length = 0;
+  describeBackend(lateness, runner, { caseMsMax: 500 });
+  expect(Math.min(...limits)).toBeGreaterThan(500);
+  expect(Math.max(...limits)).toBeLessThan(CASE_MS_MAX);
 });
 
 test('a case that hangs is broken', async () => {

@@ -14,6 +14,7 @@ import { CONFIGURING_SABOTEURS } from './saboteurs/configuring.ts';
 import { EMPTYING_SABOTEURS } from './saboteurs/emptying.ts';
 import { FILE_SABOTEURS } from './saboteurs/files.ts';
 import { LISTING_SABOTEURS } from './saboteurs/listing.ts';
+import { NETWORK_SABOTEURS } from './saboteurs/network.ts';
 import { OBJECT_SABOTEURS } from './saboteurs/objects.ts';
 import { PLACE_SABOTEURS } from './saboteurs/place.ts';
 import { LOCAL_SABOTEURS } from './saboteurs/local.ts';
@@ -25,6 +26,7 @@ import { subjectOf } from './world.ts';
 const SABOTEURS: readonly Saboteur[] = [
   ...CONFIGURING_SABOTEURS,
   ...PLACE_SABOTEURS,
+  ...NETWORK_SABOTEURS,
   ...LISTING_SABOTEURS,
   ...READING_SABOTEURS,
   ...LOCAL_SABOTEURS,

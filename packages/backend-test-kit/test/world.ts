@@ -26,16 +26,22 @@ export interface World {
   handles: number;
   /** The markers of replicas, where they have any. */
   readonly roots: Map<string, symbol>;
+  /** How often the connection of `cuttable` was cut. */
+  cuts: number;
 }
 
 export type Access = 'read' | 'write';
 /** What becomes of each destination of a world. */
 export type Change = (destination: Destination, world: World, access: Access) => Destination;
 
+export type Changed = 'usual' | 'silent' | 'cuttable';
+
 export interface WorldOptions {
   readonly capabilities?: Capabilities | undefined;
   readonly memory?: MemoryOptions | undefined;
   readonly change?: Change | undefined;
+  /** What `change` is applied to. Default: usual connections, denied and unreachable ones. */
+  readonly changed?: Changed | undefined;
   readonly configuration?: Configuration | undefined;
 }
 
@@ -47,7 +53,7 @@ export function subjectOf(name: string, options: WorldOptions = {}): Subject {
     layout: options.memory?.layout ?? 'tree',
     capabilities,
     objects: 'claimed',
-    hooks: ['raw', 'vanish', 'denied', 'unreachable', 'handles'],
+    hooks: ['raw', 'vanish', 'denied', 'unreachable', 'silent', 'cuttable', 'handles'],
     partSizeBytes: 100_000,
     secrets: [SECRET],
     configuration,
@@ -57,14 +63,22 @@ export function subjectOf(name: string, options: WorldOptions = {}): Subject {
 
 function openWorld(
   capabilities: Capabilities,
-  { change = (same) => same, memory }: WorldOptions,
+  { change = (same) => same, changed = 'usual', memory }: WorldOptions,
 ): Setup {
-  const world: World = { store: new MemoryStore(), handles: 0, roots: new Map() };
+  const world: World = {
+    store: new MemoryStore(),
+    handles: 0,
+    roots: new Map(),
+    cuts: 0,
+  };
+  const changeOf = (of: Changed, destination: Destination): Destination =>
+    of === changed ? change(destination, world, 'write') : destination;
   const open = (store: MemoryStore): Destination =>
     counted(memoryDestination({ capabilities, ...memory, store }), world);
   let paths = 0;
   return {
-    connect: async (access) => change(open(world.store), world, access),
+    connect: async (access) =>
+      changed === 'usual' ? change(open(world.store), world, access) : open(world.store),
     newPath: () => `replica-${(paths += 1)}`,
     raw: {
       async put(key, bytes) {
@@ -78,10 +92,13 @@ function openWorld(
         world.store.exists = true;
       };
     },
-    denied: async () =>
-      change(refusing(open(world.store), 'REPLICA_PERMISSION_DENIED'), world, 'write'),
-    unreachable: async () =>
-      change(refusing(open(world.store), 'REPLICA_UNAVAILABLE'), world, 'write'),
+    denied: async () => changeOf('usual', refusing(open(world.store), 'REPLICA_PERMISSION_DENIED')),
+    unreachable: async () => changeOf('usual', refusing(open(world.store), 'REPLICA_UNAVAILABLE')),
+    silent: async () => changeOf('silent', silent(open(world.store))),
+    cuttable: async () => ({
+      destination: changeOf('cuttable', reconnecting(open(world.store), world)),
+      cut: async () => void (world.cuts += 1),
+    }),
     handles: async () => world.handles,
     stop: async () => world.store.objects.clear(),
   };
@@ -89,21 +106,33 @@ function openWorld(
 
 /** Counts what is open, as the operating system counts files and sockets. */
 function counted(destination: Destination, world: World): Destination {
+  const open = new Set<symbol>();
+  const free = (handle: symbol): void => {
+    if (open.delete(handle)) world.handles -= 1;
+  };
   const count = async function* <Item>(items: AsyncIterable<Item>): AsyncGenerator<Item> {
+    const handle = Symbol('handle');
+    open.add(handle);
     world.handles += 1;
     try {
       yield* items;
     } finally {
-      world.handles -= 1;
+      free(handle);
     }
   };
-  return changeFiles(destination, (client) => ({
-    listFiles: (...given) => count(client.listFiles(...given)),
-    async openFile(...given) {
-      const opened = await client.openFile(...given);
-      return { ...opened, body: count(opened.body) };
+  return {
+    ...changeFiles(destination, (client) => ({
+      listFiles: (...given) => count(client.listFiles(...given)),
+      async openFile(...given) {
+        const opened = await client.openFile(...given);
+        return { ...opened, body: count(opened.body) };
+      },
+    })),
+    async close() {
+      await destination.close();
+      for (const handle of open) free(handle);
     },
-  }));
+  };
 }
 
 /** A destination that answers every call on files with one error. */
@@ -119,6 +148,62 @@ function refusing(destination: Destination, code: ErrorCode): Destination {
     openFile: refuse,
     writeFile: refuse,
     deleteFiles: refuse,
+  }));
+}
+
+/** A destination that never answers: its calls end when they are aborted, or when it closes. */
+function silent(destination: Destination): Destination {
+  const closed = new AbortController();
+  const never = async (signal: AbortSignal | undefined): Promise<never> => {
+    const ends = AbortSignal.any([closed.signal, ...(signal === undefined ? [] : [signal])]);
+    await new Promise<void>((_, reject) => {
+      if (ends.aborted) reject(ends.reason as Error);
+      ends.addEventListener('abort', () => reject(ends.reason as Error), { once: true });
+    });
+    throw new TypeError('a promise that never resolves');
+  };
+  return {
+    ...changeFiles(destination, () => ({
+      // oxlint-disable-next-line require-yield
+      async *listFiles(_, options) {
+        await never(options?.signal);
+      },
+      openFile: (_, options) => never(options?.signal),
+      writeFile: (_, __, options) => never(options?.signal),
+      deleteFiles: (_, options) => never(options?.signal),
+    })),
+    async close() {
+      closed.abort(new ReplicationError('REPLICA_CLOSED', `${destination.name} was closed`));
+      await destination.close();
+    },
+  };
+}
+
+/** After a cut one call finds out, and the next has a connection again. */
+function reconnecting(destination: Destination, world: World): Destination {
+  let known = world.cuts;
+  const findOut = (): void => {
+    if (known === world.cuts) return;
+    known = world.cuts;
+    throw new ReplicationError('REPLICA_UNAVAILABLE', `call ${destination.name}: it was cut`);
+  };
+  return changeFiles(destination, (client) => ({
+    async *listFiles(...given) {
+      findOut();
+      yield* client.listFiles(...given);
+    },
+    async openFile(...given) {
+      findOut();
+      return await client.openFile(...given);
+    },
+    async writeFile(...given) {
+      findOut();
+      return await client.writeFile(...given);
+    },
+    async deleteFiles(...given) {
+      findOut();
+      await client.deleteFiles(...given);
+    },
   }));
 }
 

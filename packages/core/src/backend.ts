@@ -141,6 +141,7 @@ export { Work, type RequestOptions, type WhenAborted } from './replica/work.ts';
 export { formatBytes, parseBytes } from './config/bytes.ts';
 export { formatDuration, parseDuration } from './config/duration.ts';
 export { expandHome, homeFolder } from './config/home.ts';
+export { HOST_KEYS } from './config/host-keys.ts';
 export { nearest } from './config/nearest.ts';
 export { ConfigReader, type NumberLimits } from './config/reader.ts';
 export { sameConfig } from './config/same.ts';

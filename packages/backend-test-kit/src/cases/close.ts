@@ -4,9 +4,11 @@ import { CLOSE_MS_MAX } from '@sluice/core/backend';
 
 import type { Case } from '../case.ts';
 import {
+  assertAtMost,
   assertBytes,
   bodyOf,
   bodyThat,
+  eventually,
   held,
   pattern,
   read,
@@ -31,12 +33,12 @@ export const closeCases: readonly Case[] = [
   {
     id: 'close/then-no-call-is-made',
     says: 'After close(), every call is REPLICA_CLOSED.',
-    async run({ connect, path, replica }) {
+    async run({ close, connect, path, replica }) {
       await write(replica, FILE, pattern(9, 1));
       const destination = await connect();
       const closed = destination.replica(path);
       assertBytes(await read(closed, FILE), pattern(9, 1));
-      await destination.close();
+      await close(destination);
       const code = 'REPLICA_CLOSED';
       await rejectsWith(Array.fromAsync(closed.listFiles(0)), code);
       await rejectsWith(closed.openFile(FILE), code);
@@ -48,12 +50,11 @@ export const closeCases: readonly Case[] = [
   },
   {
     id: 'close/ends-the-calls-in-flight',
-    says: 'close() ends the calls in flight with REPLICA_CLOSED, and frees what they hold.',
+    says: 'close() ends the calls in flight with REPLICA_CLOSED, in time.',
     sizeBytes: 3_000_000,
-    async run({ connect, path, replica, setup }) {
+    async run({ close, connect, path, replica }) {
       const bytes = pattern(3_000_000, 1);
       await write(replica, FILE, bytes);
-      const before = await setup.handles?.();
       const destination = await connect();
       const closing = destination.replica(path);
       const started = Promise.withResolvers<void>();
@@ -70,12 +71,35 @@ export const closeCases: readonly Case[] = [
       await reading.next();
       await started.promise;
       const since = performance.now();
-      await destination.close();
+      await close(destination);
       await writing;
       await rejectsWith(readOn(reading), 'REPLICA_CLOSED');
-      assert(performance.now() - since < CLOSE_MS_MAX + 500);
+      assertAtMost(performance.now() - since, CLOSE_MS_MAX + 500, 'ms until all has ended');
       assertBytes(await held(replica, FILE), bytes);
-      if (before !== undefined) assert((await setup.handles?.())! <= before + 1);
+    },
+  },
+  {
+    id: 'close/frees-every-socket',
+    says: 'After close() no socket and no file is open that was opened since connect().',
+    needs: ['handles'],
+    sizeBytes: 2_000_000,
+    async run({ close, connect, path, replica, saw, setup }) {
+      await write(replica, FILE, pattern(2_000_000, 1));
+      const handles = async (): Promise<number> => (await setup.handles?.()) ?? 0;
+      const before = await handles();
+      const destination = await connect();
+      const client = destination.replica(path);
+      // Some are idle then, some are in use.
+      const small = Array.from({ length: 6 }, (_, index) => ref(0, index + 2));
+      await Promise.all(small.map((file) => write(client, file, pattern(100, 1))));
+      const { body } = await client.openFile(FILE);
+      await body[Symbol.asyncIterator]().next();
+      const during = await handles();
+      await close(destination);
+      await eventually(CLOSE_MS_MAX, async () => {
+        assertAtMost(await handles(), before, 'handles after close()');
+      });
+      saw(`${before} handles before, ${during} in use`);
     },
   },
 ];

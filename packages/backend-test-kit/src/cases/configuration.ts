@@ -3,13 +3,17 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 
-import { isError, sameConfig, type ReplicationError } from '@sluice/core/backend';
+import { HOST_KEYS, isError, sameConfig, type ReplicationError } from '@sluice/core/backend';
 
 import type { Case } from '../case.ts';
 import type { CaseContext } from '../context.ts';
 import type { Configuration } from '../subject.ts';
 
 const UNKNOWN = 'no-such-key-of-anybody';
+/** Of the host's keys a backend is given two. */
+const NEVER_PASSED = HOST_KEYS.filter((key) => key !== 'type' && key !== 'path');
+/** One of them is right for a key of any usual kind. */
+const PROBES = ['text', '5m', 'https://example.com', 7, true];
 
 export const configurationCases: readonly Case[] = [
   {
@@ -61,6 +65,26 @@ export const configurationCases: readonly Case[] = [
     async run(context) {
       const error = refusal(context, { [UNKNOWN]: 1 });
       assert(issuePaths(error).includes(UNKNOWN), 'an issue has the path of the key');
+    },
+  },
+  {
+    id: 'configuration/no-key-of-the-host',
+    says: 'No key of a backend is one that the host reads itself (HOST_KEYS): it would never get it.',
+    needs: ['configuration'],
+    layers: ['bare'],
+    async run(context) {
+      const { backend, input } = of(context);
+      const right = input('some/where') as Readonly<Record<string, unknown>>;
+      const taken = Object.keys(right).filter((key) => NEVER_PASSED.includes(key));
+      assert.deepEqual(taken, [], 'keys of the host in the input of the backend');
+      const { config } = backend.parse(right);
+      for (const key of NEVER_PASSED) {
+        for (const value of PROBES) {
+          const other = configWith(of(context), { ...right, [key]: value });
+          const isIgnored = other === undefined || sameConfig(other, config);
+          assert(isIgnored, `"${key}: ${value}" changes the config: the host never passes it on`);
+        }
+      }
     },
   },
   {
@@ -155,6 +179,16 @@ function parseFails({ backend }: Configuration, input: unknown): ReplicationErro
     throw error;
   }
   assert.fail(`${inspect(input)} was taken for a configuration`);
+}
+
+/** Undefined where the input is refused. */
+function configWith({ backend }: Configuration, input: unknown): unknown {
+  try {
+    return backend.parse(input).config;
+  } catch (error) {
+    if (isError(error, 'CONFIG_INVALID')) return undefined;
+    throw error;
+  }
 }
 
 function issuePaths({ issues = [] }: ReplicationError): string[] {

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 
-import { isError, OBJECT_BYTES_MAX, readBytes, type NamedObjects } from '@sluice/core/backend';
+import {
+  isError,
+  messageOf,
+  OBJECT_BYTES_MAX,
+  readBytes,
+  type NamedObjects,
+} from '@sluice/core/backend';
 
 import type { Case } from '../case.ts';
 import { assertBytes, list, names, pattern, ref, rejectsWith, write } from '../words.ts';
@@ -18,7 +24,7 @@ export const objectCases: readonly Case[] = [
         const got = await objects.get(name);
         assert.equal(got.version, version);
         assert.equal(got.sizeBytes, sizeBytes);
-        assert(got.modifiedAt instanceof Date);
+        assert(got.modifiedAt instanceof Date, `modifiedAt is ${String(got.modifiedAt)}`);
         assertBytes(await readBytes(got.body, OBJECT_BYTES_MAX), bytes);
       }
     },
@@ -159,6 +165,31 @@ export const objectCases: readonly Case[] = [
       assertBytes(await readAll(objects, 'lock.json'), pattern(10, 2));
       const absent = objects.put('other.json', pattern(10, 3), { condition: { version } });
       await rejectsWith(absent, 'REPLICA_CONFLICT');
+    },
+  },
+  {
+    id: 'objects/delete-of-a-version',
+    says: 'A delete of a version removes that version and no other, or is refused in words.',
+    needs: ['objects'],
+    async run({ notJudged, objects, saw }) {
+      const first = await objects.put('lock.json', pattern(20, 1));
+      const { version } = await objects.put('lock.json', pattern(20, 2));
+      if (first.version === version) return notJudged('two puts have the same version');
+      const stale = await objects
+        .delete('lock.json', { version: first.version })
+        .catch((error: unknown) => error);
+      assertBytes(await readAll(objects, 'lock.json'), pattern(20, 2));
+      if (isError(stale, 'REPLICA_UNSUPPORTED')) {
+        const current = objects.delete('lock.json', { version });
+        await rejectsWith(current, 'REPLICA_UNSUPPORTED');
+        assertBytes(await readAll(objects, 'lock.json'), pattern(20, 2));
+        saw('it is refused in words');
+        return;
+      }
+      assert(isError(stale, 'REPLICA_CONFLICT'), `a stale version: ${messageOf(stale)}`);
+      await objects.delete('lock.json', { version });
+      assert.deepEqual(await listed(objects, ''), []);
+      await rejectsWith(objects.delete('lock.json', { version }), 'REPLICA_CONFLICT');
     },
   },
 ];

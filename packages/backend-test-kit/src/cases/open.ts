@@ -4,7 +4,16 @@ import { isError, type ByteRange } from '@sluice/core/backend';
 
 import type { Case } from '../case.ts';
 import type { Random } from '../random.ts';
-import { assertBytes, pattern, read, ref, rejectsWith, write } from '../words.ts';
+import {
+  assertAtLeast,
+  assertAtMost,
+  assertBytes,
+  pattern,
+  read,
+  ref,
+  rejectsWith,
+  write,
+} from '../words.ts';
 
 const SIZE_BYTES = 200_003;
 const WHOLE_BYTES = 150_001;
@@ -21,7 +30,7 @@ export const openCases: readonly Case[] = [
       const chunks = await Array.fromAsync(opened.body);
       assertBytes(Buffer.concat(chunks), bytes);
       // Whoever reads may keep a chunk: it is not used again for the next one.
-      assert(new Set(chunks).size === chunks.length);
+      assert.equal(new Set(chunks).size, chunks.length, 'chunks that are buffers of their own');
     },
   },
   {
@@ -149,11 +158,11 @@ export const openCases: readonly Case[] = [
       for (let round = 0; round < 100; round += 1) {
         const { body } = await replica.openFile(ref(0, 1));
         for await (const chunk of body) {
-          assert(chunk.byteLength > 0);
+          assertAtLeast(chunk.byteLength, 1, 'bytes of a chunk');
           break;
         }
       }
-      if (before !== undefined) assert((await setup.handles?.())! <= before + 1);
+      if (before !== undefined) assertAtMost((await setup.handles?.())!, before + 1, 'handles');
       assertBytes(await read(replica, ref(0, 1)), bytes);
     },
   },

@@ -52,6 +52,25 @@ export const CONFIGURING_SABOTEURS: readonly Saboteur[] = [
         issues.map((issue) => ({ ...issue, message: 'is not a key' })),
       ),
   })),
+  configured('has a key of its own that the host takes', ['no-key-of-the-host'], (own) => ({
+    parse(input) {
+      if (typeof input !== 'object' || input === null || !('retention' in input)) {
+        return own.parse(input);
+      }
+      const { retention, ...rest } = input;
+      const { config, path } = own.parse(rest);
+      return { config: { ...(config as object), keepFor: retention }, path };
+    },
+  })),
+  {
+    does: 'is configured by a name, which the host keeps',
+    group: ['configuration/no-key-of-the-host'],
+    configuration: {
+      ...CONFIGURATION,
+      input: (path) => ({ ...(CONFIGURATION.input(path) as Input), name: 'offsite' }),
+      backend: { ...CONFIGURATION.backend, parse: (input) => parseWithName(input) },
+    },
+  },
   configured('says one thing at a time', ['all-issues-at-once'], (own) => ({
     parse: (input) => retold(own, input, (issues) => issues.slice(0, 1)),
   })),
@@ -68,6 +87,12 @@ export const CONFIGURING_SABOTEURS: readonly Saboteur[] = [
     },
   })),
 ];
+
+function parseWithName(input: unknown): ReturnType<Backend<unknown>['parse']> {
+  if (typeof input !== 'object' || input === null) return CONFIGURATION.backend.parse(input);
+  const { name: _, ...rest } = input as Input;
+  return CONFIGURATION.backend.parse(Array.isArray(input) ? input : rest);
+}
 
 function retold(
   own: Backend<unknown>,

@@ -32,7 +32,7 @@ export const OBJECT_SABOTEURS: readonly Saboteur[] = [
   ),
   inObjects('fails to delete what is not there', ['objects/missing'], (objects) => ({
     async delete(name, options) {
-      await objects.get(name);
+      if (options?.version === undefined) await objects.get(name);
       await objects.delete(name, options);
     },
   })),
@@ -110,4 +110,30 @@ export const OBJECT_SABOTEURS: readonly Saboteur[] = [
     put: (name, bytes, options) =>
       objects.put(name, bytes, typeof options?.condition === 'object' ? {} : options),
   })),
+  inObjects('deletes whatever version is there', ['objects/delete-of-a-version'], (objects) => ({
+    delete: (name, options) => objects.delete(name, { ...options, version: undefined }),
+  })),
+  inObjects(
+    'keeps silent about a version that is gone',
+    ['objects/delete-of-a-version'],
+    (objects) => ({
+      delete: (name, options) =>
+        objects.delete(name, options).catch((error: unknown) => {
+          if (!isError(error, 'REPLICA_CONFLICT')) throw error;
+        }),
+    }),
+  ),
+  inObjects(
+    'takes a version for done and deletes nothing',
+    ['objects/delete-of-a-version'],
+    (objects) => ({
+      async delete(name, options = {}) {
+        const { version, ...rest } = options;
+        if (version === undefined) return await objects.delete(name, rest);
+        const there = await objects.get(name).catch(() => undefined);
+        if (there?.version !== version)
+          throw new ReplicationError('REPLICA_CONFLICT', 'delete: another');
+      },
+    }),
+  ),
 ];

@@ -2,13 +2,15 @@
 
 import type { Capabilities, LTXBody, NamedObjects, ReplicaClient } from '@sluice/core/backend';
 import type { Configuration, Layer } from '../../src/index.ts';
-import { changeFiles, changeObjects, type Change, type World } from '../world.ts';
+import { changeFiles, changeObjects, type Change, type Changed, type World } from '../world.ts';
 
 export interface Saboteur {
   readonly does: string;
   /** All of them must fail, and none besides. */
   readonly group: readonly string[];
   readonly change?: Change;
+  /** What `change` is applied to. Default: usual connections. */
+  readonly changed?: Changed;
   readonly configuration?: Configuration;
   /** What the subject claims. Default: all. */
   readonly capabilities?: Capabilities;
