@@ -61,7 +61,12 @@ export { bodyFromBytes } from './replica/body.ts';
 export { chaos, type Chaos, type Fault } from './replica/chaos.ts';
 export { Budget } from './replica/budget.ts';
 export { compareFiles } from './replica/checked.ts';
-export { codeOfConnection, readSystemError, type SystemError } from './replica/system-error.ts';
+export {
+  codeOfConnection,
+  hintOfConnection,
+  readSystemError,
+  type SystemError,
+} from './replica/system-error.ts';
 export { OBJECT_BYTES_MAX } from './replica/conflict.ts';
 export { describeFile, describeReplica } from './replica/describe.ts';
 export { keyedDestination } from './replica/keyed-destination.ts';
@@ -140,6 +145,7 @@ export { Work, type RequestOptions, type WhenAborted } from './replica/work.ts';
 export { formatBytes, parseBytes } from './config/bytes.ts';
 export { formatDuration, parseDuration } from './config/duration.ts';
 export { expandHome, homeFolder } from './config/home.ts';
+export { mendEnvironment } from './config/environment.ts';
 export { nearest } from './config/nearest.ts';
 export { ConfigReader, type NumberLimits } from './config/reader.ts';
 export { sameConfig } from './config/same.ts';

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import {
   Budget,
   keyedDestination,
+  mendEnvironment,
   NotTheProvider,
   rangeHeader,
   ReplicationError,
@@ -34,11 +35,14 @@ const DELETED_KEYS_MAX = 1_000;
 /** CopyObject copies no larger objects. */
 const COPY_BYTES_MAX = 5 * 1024 ** 3;
 
+/** What the SDK reads by itself. */
+const VARIABLES = /^AWS_/;
 /** What was not said; core takes no such entry. */
 const NEVER = new Date(NaN);
 
 /** Sends nothing: what is not right is told by the first call. */
 export async function connect(config: S3Config, { logger }: ConnectContext): Promise<Destination> {
+  for (const line of mendEnvironment(VARIABLES)) logger.info(line);
   const sdk = await import('@aws-sdk/client-s3');
   const name = `s3://${config.bucket}`;
   const preset = presetFor(config.endpoint);
