@@ -36,7 +36,7 @@ const VARIABLES = /^(AZURE_|IDENTITY_|MSI_)/;
 /** Sends nothing: what is not right is told by the first call. But see `accessTo`. */
 export async function connect(
   config: AzureConfig,
-  { logger }: ConnectContext,
+  { logger, access: use }: ConnectContext,
 ): Promise<Destination> {
   for (const line of mendEnvironment(VARIABLES)) logger.info(line);
   const name = `abs://${config.container}`;
@@ -49,6 +49,7 @@ export async function connect(
     name,
     layout: 'tree',
     capabilities: { ranges: true, ifAbsent: 'any-size' },
+    access: use,
     work,
     listPage: (call) => listPage(container, call),
     open: (key, call) => openBlob(container, key, call),

@@ -57,6 +57,7 @@ export {
   startAfterKey,
   type Layout,
 } from './replica/layout.ts';
+export { whatIsWrongWithPath } from './replica/plain-keys.ts';
 export { bodyFromBytes } from './replica/body.ts';
 export { chaos, type Chaos, type Fault } from './replica/chaos.ts';
 export { Budget } from './replica/budget.ts';
@@ -146,6 +147,7 @@ export { formatBytes, parseBytes } from './config/bytes.ts';
 export { formatDuration, parseDuration } from './config/duration.ts';
 export { expandHome, homeFolder } from './config/home.ts';
 export { mendEnvironment } from './config/environment.ts';
+export { whatIsWrongWithBucket } from './config/bucket.ts';
 export { nearest } from './config/nearest.ts';
 export { ConfigReader, type NumberLimits } from './config/reader.ts';
 export { sameConfig } from './config/same.ts';

@@ -34,6 +34,7 @@ export async function connect(config: GCSConfig, context: ConnectContext): Promi
     name: bucket.name,
     layout: 'tree',
     capabilities: { ranges: true, ifAbsent: 'any-size' },
+    access: context.access,
     work: bucket.work,
     listPage: (call) => listPage(bucket, call),
     open: (key, call) => openObject(bucket, key, call),
