@@ -16,6 +16,7 @@ export type ErrorCode =
   | 'DATABASE_NOT_WAL'
   | 'DATABASE_BUSY'
   | 'DATABASE_INVALID'
+  | 'DATABASE_DENIED'
   | 'SQLITE_TOO_OLD'
   | 'STAGING_FULL'
   | 'STAGING_FAILED'
@@ -54,6 +55,7 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, { readonly retryable: boole
   DATABASE_NOT_WAL: { retryable: false },
   DATABASE_BUSY: { retryable: true },
   DATABASE_INVALID: { retryable: false },
+  DATABASE_DENIED: { retryable: false },
   SQLITE_TOO_OLD: { retryable: false },
   STAGING_FULL: { retryable: true },
   STAGING_FAILED: { retryable: false },

@@ -8,7 +8,7 @@
  *  a user whom /etc/passwd does not know, no HOME  HOME is /, as Docker has it
  */
 
-import { homedir } from 'node:os';
+import { homeFolder } from './home.ts';
 
 /** Of `process.env`, or of a test. */
 export type Environment = Record<string, string | undefined>;
@@ -17,7 +17,7 @@ export type Environment = Record<string, string | undefined>;
 export function mendEnvironment(
   names: RegExp,
   env: Environment = process.env,
-  homeOf: () => string = homedir,
+  homeOf: () => string | undefined = homeFolder,
 ): readonly string[] {
   const mended: string[] = [];
   for (const [name, value = ''] of Object.entries(env)) {
@@ -30,18 +30,9 @@ export function mendEnvironment(
       mended.push(`${name} has no scheme: it is read as http://`);
     }
   }
-  if (env['HOME'] === undefined && !hasHome(homeOf)) {
+  if ((env['HOME'] ?? '') === '' && homeOf() === undefined) {
     env['HOME'] = '/';
     mended.push('this user has no home folder: HOME is read as /');
   }
   return mended;
-}
-
-function hasHome(homeOf: () => string): boolean {
-  try {
-    homeOf();
-    return true;
-  } catch {
-    return false; // "uv_os_homedir returned ENOENT"
-  }
 }
