@@ -145,6 +145,18 @@ for (const kind of KINDS) {
       expect(error.message).toContain('NODE_EXTRA_CA_CERTS');
     });
 
+    test('a server that speaks plain HTTP at an https endpoint is said to', async () => {
+      const error = await refusal(await connected(`https://127.0.0.1:${server.port}`));
+      expect(isError(error, 'REPLICA_UNAVAILABLE'), String(error)).toBe(true);
+      expect(error.message).toMatch(/TLS: wrong version number; .*write http:\/\/ in endpoint/);
+      expect(error.message).not.toContain('\n');
+    });
+
+    test('a server that wants TLS at an http endpoint is worth another try', async () => {
+      const error = await refusal(await connected(`http://127.0.0.1:${front.port}`));
+      expect(isError(error, 'REPLICA_UNAVAILABLE'), String(error)).toBe(true);
+    });
+
     describe('with an authority that is known', () => {
       beforeEach(() => {
         const before = tls.getCACertificates('default');
@@ -152,12 +164,22 @@ for (const kind of KINDS) {
         onTestFinished(() => tls.setDefaultCACertificates(before));
       });
 
+      test('a certificate of another name is not mended by an authority', async () => {
+        const error = await refusal(await connected(`https://localhost:${front.port}`));
+        expect(isError(error, 'REPLICA_HOST_UNTRUSTED'), String(error)).toBe(true);
+        expect(error.message).toContain('its certificate is for another name');
+        expect(error.message).not.toContain('NODE_EXTRA_CA_CERTS');
+      });
+
       test('files go over TLS', async () => {
         await serves(await connected(`https://127.0.0.1:${front.port}`));
       });
 
-      test('files go through a tunnel of the proxy that HTTPS_PROXY names', async () => {
-        vi.stubEnv('HTTPS_PROXY', proxy.url);
+      test.each([
+        ['names', (url: string) => url],
+        ['names without a scheme', (url: string) => url.replace('http://', '')],
+      ])('files go through a tunnel of the proxy that HTTPS_PROXY %s', async (_, spelled) => {
+        vi.stubEnv('HTTPS_PROXY', spelled(proxy.url));
         await serves(await connected(`https://${host}:${front.port}`));
         // One socket, kept open.
         expect(proxy.seen).toEqual([`CONNECT ${host}:${front.port}`]);
@@ -195,8 +217,15 @@ for (const kind of KINDS) {
       expect(error.message).toContain(proxy.url);
     });
 
-    test('a proxy that is no URL is refused before anything is sent', async () => {
-      vi.stubEnv('HTTPS_PROXY', 'http://');
+    test('a host below one that NO_PROXY names is asked itself', async () => {
+      vi.stubEnv('HTTP_PROXY', proxy.url);
+      vi.stubEnv('NO_PROXY', 'example.test');
+      await refusal(await connected(`http://${host}:${server.port}`));
+      expect(proxy.seen).toEqual([]);
+    });
+
+    test.each(['http://', 'socks5://127.0.0.1:1080'])('%s is refused as a proxy', async (named) => {
+      vi.stubEnv('HTTPS_PROXY', named);
       const error = await rejectionOf(connected(`https://${host}:${front.port}`));
       expect(isError(error, 'CONFIG_INVALID'), String(error)).toBe(true);
       expect(error.message).toContain('HTTPS_PROXY');

@@ -42,7 +42,8 @@ describeWith(['sshd'], 'sftp, OpenSSH', () => {
     await replica.writeFile(FILE, bodyOf(pattern(5_000, 2)));
     const file = ['open', 'write', 'fstat', 'fsetstat', 'fsync', 'close', 'posix-rename'];
     const folder = ['open', 'fsync', 'close'];
-    expect(server.requests().slice(before, before + 10)).toEqual([...file, ...folder]);
+    // And then the folder is asked whether it has the name.
+    expect(server.requests().slice(before)).toEqual([...file, ...folder, 'stat']);
   });
 
   test('a reader in a loop beside a running replication changes nothing', async () => {

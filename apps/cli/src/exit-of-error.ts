@@ -16,6 +16,7 @@ export const EXIT_OF_ERROR: Readonly<Record<ErrorCode, ExitName>> = {
   DATABASE_BUSY: 'database',
   DATABASE_INVALID: 'database',
   DATABASE_REPLACED: 'database',
+  DATABASE_DENIED: 'database',
   SQLITE_TOO_OLD: 'failed',
   STAGING_FULL: 'failed',
   STAGING_FAILED: 'failed',

@@ -6,6 +6,7 @@ import {
   Budget,
   httpAgent,
   keyedDestination,
+  mendEnvironment,
   parseTimestamp,
   ReplicationError,
   sizeOfContentRange,
@@ -29,11 +30,15 @@ import { upload } from './upload.ts';
 /** The server copies no larger blobs in one request. */
 const COPY_BYTES_MAX = 256 * 1024 * 1024;
 
+/** What the SDK and @azure/identity read by themselves. */
+const VARIABLES = /^(AZURE_|IDENTITY_|MSI_)/;
+
 /** Sends nothing: what is not right is told by the first call. But see `accessTo`. */
 export async function connect(
   config: AzureConfig,
-  { logger }: ConnectContext,
+  { logger, access: use }: ConnectContext,
 ): Promise<Destination> {
+  for (const line of mendEnvironment(VARIABLES)) logger.info(line);
   const name = `abs://${config.container}`;
   const agent = httpAgent(config.endpoint.startsWith('http:') ? 'http:' : 'https:');
   const access = await accessTo(config, agent);
@@ -44,6 +49,7 @@ export async function connect(
     name,
     layout: 'tree',
     capabilities: { ranges: true, ifAbsent: 'any-size' },
+    access: use,
     work,
     listPage: (call) => listPage(container, call),
     open: (key, call) => openBlob(container, key, call),

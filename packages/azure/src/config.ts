@@ -26,6 +26,8 @@ import {
   parseEndpoint,
   rootOfURLPath,
   secret,
+  whatIsWrongWithBucket,
+  whatIsWrongWithPath,
   withKeysOfURL,
   type ParsedConfig,
   type Secret,
@@ -125,7 +127,8 @@ function readContainer(reader: ConfigReader): string {
   const container = reader.requiredString('bucket');
   // Whatever is no name would be read as another part of the URL of requests.
   if (container === '' || /^[a-z0-9$-]{3,63}$/.test(container)) return container;
-  reader.issue('bucket', 'must be the name of a container: 3 to 63 of a-z, 0-9 and -');
+  const wrong = whatIsWrongWithBucket(container, 'a container');
+  reader.issue('bucket', wrong ?? 'must be the name of a container: 3 to 63 of a-z, 0-9 and -');
   return container;
 }
 
@@ -134,7 +137,10 @@ function readPath(reader: ConfigReader): string {
   const path = reader.string('path') ?? '';
   if (/^\/*\.\.(\/|$)/.test(posix.normalize(path))) {
     reader.issue('path', 'leads out of the container');
+    return path;
   }
+  const wrong = whatIsWrongWithPath(path);
+  if (wrong !== undefined) reader.issue('path', wrong);
   return path;
 }
 

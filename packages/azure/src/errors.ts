@@ -5,6 +5,7 @@ import {
   codeOfStatus,
   errorOfForeignAnswer,
   errorOfRefusal,
+  hintOfConnection,
   NotTheProvider,
   readRetryAfter,
   readSystemError,
@@ -72,10 +73,10 @@ function hintFor(code: ErrorCode, answer: Refusal): string {
       return 'check account-name, account-key or the token, when it expires, and this machine’s clock';
     case 'REPLICA_DESTINATION_NOT_FOUND':
       return 'check bucket and account-name: the container must be there before';
-    case 'REPLICA_HOST_UNTRUSTED':
-      return 'give its authority in NODE_EXTRA_CA_CERTS';
     default:
-      return answer.code === 'ENOTFOUND' ? 'check account-name and endpoint' : '';
+      return answer.code === 'ENOTFOUND'
+        ? 'check account-name and endpoint'
+        : hintOfConnection(answer);
   }
 }
 

@@ -140,6 +140,8 @@ function pipelineOptions(agent: Agent): Parameters<SDK['newPipeline']>[1] & Pipe
   return {
     agent,
     retryOptions: { maxTries: 1 }, // core retries, once for all backends
+    // The agent knows the way through a proxy (core). Without this the SDK would look for one itself.
+    proxyOptions: { host: 'http://unused.invalid', port: 1 },
     redirectOptions: { maxRetries: 0 }, // Azure sends us nowhere: a login page does
     userAgentOptions: { userAgentPrefix: 'sluice' },
   };

@@ -160,8 +160,16 @@ test('the endpoint of a connection string is its own, or made of its parts', () 
 test.each([
   [{}, ['bucket is missing', 'account-name is missing, or endpoint']],
   [
-    { ...ACCOUNT, bucket: 'a/b' },
+    { ...ACCOUNT, bucket: 'A' },
     ['bucket must be the name of a container: 3 to 63 of a-z, 0-9 and -'],
+  ],
+  [
+    { ...ACCOUNT, bucket: 'backups', path: 'a\\b' },
+    ['path must have no backslashes, and no . or .. between slashes: write a/b'],
+  ],
+  [
+    { ...ACCOUNT, bucket: 'a/b' },
+    ['bucket is a name with a path, not the name of a container alone: write bucket: a, path: b'],
   ],
   [
     { ...ACCOUNT, 'account-name': 'a.example.com/' },

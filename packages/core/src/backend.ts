@@ -57,11 +57,17 @@ export {
   startAfterKey,
   type Layout,
 } from './replica/layout.ts';
+export { whatIsWrongWithPath } from './replica/plain-keys.ts';
 export { bodyFromBytes } from './replica/body.ts';
 export { chaos, type Chaos, type Fault } from './replica/chaos.ts';
 export { Budget } from './replica/budget.ts';
 export { compareFiles } from './replica/checked.ts';
-export { codeOfConnection, readSystemError, type SystemError } from './replica/system-error.ts';
+export {
+  codeOfConnection,
+  hintOfConnection,
+  readSystemError,
+  type SystemError,
+} from './replica/system-error.ts';
 export { OBJECT_BYTES_MAX } from './replica/conflict.ts';
 export { describeFile, describeReplica } from './replica/describe.ts';
 export { keyedDestination } from './replica/keyed-destination.ts';
@@ -141,7 +147,12 @@ export { Work, type RequestOptions, type WhenAborted } from './replica/work.ts';
 export { formatBytes, parseBytes } from './config/bytes.ts';
 export { formatDuration, parseDuration } from './config/duration.ts';
 export { expandHome, homeFolder } from './config/home.ts';
+<<<<<<< HEAD
 export { HOST_KEYS } from './config/host-keys.ts';
+=======
+export { mendEnvironment } from './config/environment.ts';
+export { whatIsWrongWithBucket } from './config/bucket.ts';
+>>>>>>> answers
 export { nearest } from './config/nearest.ts';
 export { ConfigReader, type NumberLimits } from './config/reader.ts';
 export { sameConfig } from './config/same.ts';

@@ -17,6 +17,7 @@ export type ErrorCode =
   | 'DATABASE_BUSY'
   | 'DATABASE_INVALID'
   | 'DATABASE_REPLACED'
+  | 'DATABASE_DENIED'
   | 'SQLITE_TOO_OLD'
   | 'STAGING_FULL'
   | 'STAGING_FAILED'
@@ -57,6 +58,7 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, { readonly retryable: boole
   DATABASE_BUSY: { retryable: true },
   DATABASE_INVALID: { retryable: false },
   DATABASE_REPLACED: { retryable: false },
+  DATABASE_DENIED: { retryable: false },
   SQLITE_TOO_OLD: { retryable: false },
   STAGING_FULL: { retryable: true },
   STAGING_FAILED: { retryable: false },

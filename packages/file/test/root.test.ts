@@ -165,3 +165,44 @@ describe('a root that is known', () => {
     expect(await list(client)).toBe(1);
   });
 });
+
+describe('a bucket that was copied into a folder', () => {
+  test('is not "no backup" to whoever reads', async () => {
+    const { root, replica } = await openFolder();
+    await mkdir(join(root, '0000'), { recursive: true });
+    await writeFile(join(root, '0000', F), 'an LTX file');
+    await expect(list(await replica('read'))).rejects.toEqual(
+      expect.objectContaining({
+        code: 'REPLICA_UNSUPPORTED',
+        message: expect.stringMatching(/below ltx\/0.*below 0000: .*from an S3 bucket/) as string,
+      }),
+    );
+    expect(await list(await replica())).toBe(0); // there is nothing of its own to lose
+  });
+
+  test('and neither is a backup of Litestream 0.3', async () => {
+    const { root, replica } = await openFolder();
+    await mkdir(join(root, 'generations', '0123456789abcdef', 'snapshots'), { recursive: true });
+    await expect(list(await replica('read'))).rejects.toEqual(
+      expect.objectContaining({
+        code: 'REPLICA_UNSUPPORTED',
+        message: expect.stringContaining('Litestream 0.3.13') as string,
+      }),
+    );
+  });
+
+  test('is told from folders that only have such names', async () => {
+    const { root, replica } = await openFolder();
+    await mkdir(join(root, '0000'), { recursive: true });
+    await writeFile(join(root, '0000', 'readme.txt'), '');
+    expect(await list(await replica('read'))).toBe(0);
+  });
+
+  test('is not looked for where files are', async () => {
+    const { root, replica } = await openFolder();
+    await (await replica()).writeFile(ref(0, 1), body);
+    await mkdir(join(root, '0000'));
+    await writeFile(join(root, '0000', F), 'an LTX file');
+    expect(await list(await replica('read'))).toBe(1);
+  });
+});

@@ -2,6 +2,7 @@
 
 import {
   keyedDestination,
+  mendEnvironment,
   parseTimestamp,
   rangeHeader,
   sizeOfContentRange,
@@ -21,14 +22,19 @@ import { thrownToError } from './errors.ts';
 import { makeStorage } from './sdk.ts';
 import { upload } from './upload.ts';
 
+/** What the SDK reads by itself. */
+const VARIABLES = /^(GOOGLE_|GCLOUD_|CLOUDSDK_|STORAGE_EMULATOR_HOST$)/;
+
 /** Sends nothing: what is not right is told by the first call. */
 export async function connect(config: GCSConfig, context: ConnectContext): Promise<Destination> {
+  for (const line of mendEnvironment(VARIABLES)) context.logger.info(line);
   const storage = await makeStorage(config, context.access);
   const bucket = new Bucket(config, storage, context.logger);
   return keyedDestination({
     name: bucket.name,
     layout: 'tree',
     capabilities: { ranges: true, ifAbsent: 'any-size' },
+    access: context.access,
     work: bucket.work,
     listPage: (call) => listPage(bucket, call),
     open: (key, call) => openObject(bucket, key, call),

@@ -19,6 +19,8 @@ import {
   ConfigReader,
   parseEndpoint,
   rootOfURLPath,
+  whatIsWrongWithBucket,
+  whatIsWrongWithPath,
   withKeysOfURL,
   type ParsedConfig,
   type Secret,
@@ -51,7 +53,8 @@ export function parseConfig(input: unknown): ParsedConfig<GCSConfig> {
     reader.issue('url', 'must begin with gs://');
   }
   const bucket = reader.requiredString('bucket');
-  if (/[/\s]/.test(bucket)) reader.issue('bucket', 'is a name, without slashes or blanks');
+  const wrong = whatIsWrongWithBucket(bucket, 'a bucket');
+  if (bucket !== '' && wrong !== undefined) reader.issue('bucket', wrong);
   const config: GCSConfig = {
     bucket,
     credentials: readCredentials(reader),
@@ -62,6 +65,8 @@ export function parseConfig(input: unknown): ParsedConfig<GCSConfig> {
     reader.issue('endpoint', 'must be https where credentials are sent to it');
   }
   const path = reader.string('path') ?? '';
+  const wrongPath = whatIsWrongWithPath(path);
+  if (wrongPath !== undefined) reader.issue('path', wrongPath);
   reader.finish();
   return { config, path };
 }
@@ -99,9 +104,9 @@ function readEndpoint(reader: ConfigReader): string | undefined {
   const text = reader.string('endpoint');
   if (text === undefined) return undefined;
   const url = parseEndpoint(text);
-  if (url?.pathname === '/') return url.origin;
+  if (url !== undefined) return (url.origin + url.pathname).replace(/\/+$/, '');
   // Not shown: somebody may have put a password into it.
-  reader.issue('endpoint', 'must be http(s)://host, without a path or a password');
+  reader.issue('endpoint', 'must be http(s)://host, without a password or a query');
   return undefined;
 }
 

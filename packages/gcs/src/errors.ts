@@ -5,6 +5,7 @@ import {
   codeOfStatus,
   errorOfForeignAnswer,
   errorOfRefusal,
+  hintOfConnection,
   isError,
   isPage,
   NotTheProvider,
@@ -49,7 +50,7 @@ export function refusalToError(refusal: Refusal, what: string): ReplicationError
   const retryAfterMs = readRetryAfter(refusal.retryAfter, refusal.date);
   return errorOfRefusal(
     { code: reason, message: said, status, requestID: undefined, retryAfterMs },
-    { what, code, hint: hintFor(code), filler: '' },
+    { what, code, hint: hintFor(code, { code: reason, message }), filler: '' },
   );
 }
 
@@ -64,7 +65,7 @@ export function thrownToError(error: unknown, what: string): ReplicationError {
   // The SDK's error itself is not kept: it holds the request, and with it the token.
   return errorOfRefusal(
     { code: name, message, status, requestID: undefined, retryAfterMs: undefined },
-    { what, code, hint: hintFor(code), filler: '' },
+    { what, code, hint: hintFor(code, { code: name, message }), filler: '' },
   );
 }
 
@@ -158,7 +159,7 @@ function classifyThrown(name: string, message: string, status: number | undefine
   return codeOfConnection(name) ?? 'REPLICA_UNKNOWN';
 }
 
-function hintFor(code: ErrorCode): string {
+function hintFor(code: ErrorCode, said: Pick<SystemError, 'code' | 'message'>): string {
   switch (code) {
     case 'REPLICA_PERMISSION_DENIED':
       return 'check the roles of these credentials on the bucket';
@@ -166,9 +167,7 @@ function hintFor(code: ErrorCode): string {
       return 'check credentials, or GOOGLE_APPLICATION_CREDENTIALS and what else the SDK looks for';
     case 'REPLICA_DESTINATION_NOT_FOUND':
       return 'check bucket and endpoint';
-    case 'REPLICA_HOST_UNTRUSTED':
-      return 'give its authority in NODE_EXTRA_CA_CERTS';
     default:
-      return '';
+      return hintOfConnection(said);
   }
 }

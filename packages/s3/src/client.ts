@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import {
   Budget,
   keyedDestination,
+  mendEnvironment,
   NotTheProvider,
   rangeHeader,
   ReplicationError,
@@ -34,11 +35,15 @@ const DELETED_KEYS_MAX = 1_000;
 /** CopyObject copies no larger objects. */
 const COPY_BYTES_MAX = 5 * 1024 ** 3;
 
+/** What the SDK reads by itself. */
+const VARIABLES = /^AWS_/;
 /** What was not said; core takes no such entry. */
 const NEVER = new Date(NaN);
 
 /** Sends nothing: what is not right is told by the first call. */
-export async function connect(config: S3Config, { logger }: ConnectContext): Promise<Destination> {
+export async function connect(config: S3Config, context: ConnectContext): Promise<Destination> {
+  const { logger, access } = context;
+  for (const line of mendEnvironment(VARIABLES)) logger.info(line);
   const sdk = await import('@aws-sdk/client-s3');
   const name = `s3://${config.bucket}`;
   const preset = presetFor(config.endpoint);
@@ -46,7 +51,7 @@ export async function connect(config: S3Config, { logger }: ConnectContext): Pro
   const work = new Work(name);
   const budget = new Budget((config.partsAtOnce ?? preset.partsAtOnce) * config.partSizeBytes);
   const bucket = { client, sdk, config, preset, logger, work, budget, removals: new Removals() };
-  return keyedDestination(storeOf(name, bucket));
+  return keyedDestination({ ...storeOf(name, bucket), access });
 }
 
 function storeOf(name: string, bucket: Bucket): KeyedStore {

@@ -34,6 +34,8 @@ import {
   ConfigReader,
   parseEndpoint,
   secret,
+  whatIsWrongWithBucket,
+  whatIsWrongWithPath,
   withKeysOfURL,
   type ParsedConfig,
   type Secret,
@@ -95,8 +97,8 @@ export function parseConfig(input: unknown): ParsedConfig<S3Config> {
   if (url !== undefined && readURL(url) === undefined) {
     reader.issue('url', 'must begin with s3://');
   }
-  const bucket = reader.requiredString('bucket');
-  const path = reader.string('path') ?? '';
+  const bucket = readBucket(reader);
+  const path = readPath(reader);
   const config: S3Config = {
     bucket,
     endpoint: readEndpoint(reader),
@@ -129,14 +131,44 @@ function readURL(text: string): ReturnType<typeof inputFromURL> | undefined {
   return /^s3:\/\//i.test(text) ? inputFromURL(text) : undefined;
 }
 
+/** A name, or the ARN of an access point, which has a slash. */
+function readBucket(reader: ConfigReader): string {
+  const bucket = reader.requiredString('bucket');
+  if (bucket === '' || bucket.startsWith('arn:')) return bucket;
+  const wrong = whatIsWrongWithBucket(bucket, 'a bucket') ?? whatIsUnfit(bucket);
+  if (wrong !== undefined) reader.issue('bucket', wrong);
+  return bucket;
+}
+
+/** Kinds of bucket that speak S3 in part. AWS keeps these endings for them. */
+function whatIsUnfit(bucket: string): string | undefined {
+  if (/--xa?-s3$/.test(bucket)) {
+    return (
+      'is a directory bucket (S3 Express One Zone), which lists in no order and is in one zone only: ' +
+      'use a general purpose bucket'
+    );
+  }
+  return bucket.endsWith('--table-s3')
+    ? 'is a table bucket, which takes no objects: use a general purpose bucket'
+    : undefined;
+}
+
+function readPath(reader: ConfigReader): string {
+  const path = reader.string('path') ?? '';
+  const wrong = whatIsWrongWithPath(path);
+  if (wrong !== undefined) reader.issue('path', wrong);
+  return path;
+}
+
+/** It may have a path, as that of Supabase has: https://PROJECT.storage.supabase.co/storage/v1/s3 */
 function readEndpoint(reader: ConfigReader): string | undefined {
   const text = reader.string('endpoint');
   if (text === undefined) return undefined;
   const full = /^https?:\/\//i.test(text) ? text : `${schemeFor(text)}://${text}`;
   const url = parseEndpoint(full);
-  if (url?.pathname === '/') return url.origin;
+  if (url !== undefined) return (url.origin + url.pathname).replace(/\/+$/, '');
   // Not shown: somebody may have put a password into it.
-  reader.issue('endpoint', 'must be a host, or http(s)://host, without a path or a password');
+  reader.issue('endpoint', 'must be a host, or http(s)://host, without a password or a query');
   return undefined;
 }
 

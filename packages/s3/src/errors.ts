@@ -5,6 +5,7 @@ import {
   codeOfStatus,
   errorOfForeignAnswer,
   errorOfRefusal,
+  hintOfConnection,
   NotTheProvider,
   readRetryAfter,
   readSystemError,
@@ -96,11 +97,17 @@ function hintFor(code: ErrorCode, answer: Answer): string {
       return 'check access-key-id, secret-access-key and session-token, or where the AWS SDK finds them';
     case 'REPLICA_DESTINATION_NOT_FOUND':
       return 'check bucket, region and endpoint';
-    case 'REPLICA_HOST_UNTRUSTED':
-      return 'give its authority in NODE_EXTRA_CA_CERTS, or set skip-verify';
     default:
-      return '';
+      return hintOfNetwork(answer);
   }
+}
+
+function hintOfNetwork(answer: Answer): string {
+  const hint = hintOfConnection(answer);
+  if (answer.code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    return `${hint}; where the bucket's name has dots, set force-path-style`;
+  }
+  return /NODE_EXTRA_CA_CERTS/.test(hint) ? `${hint}, or set skip-verify` : hint;
 }
 
 function isOfRegion(code: string, status: number | undefined): boolean {

@@ -219,13 +219,65 @@ test('everything that is wrong is told at once, with the nearest known key', () 
     }),
   ).toEqual([
     'bucket is missing',
-    'endpoint must be a host, or http(s)://host, without a path or a password',
+    'endpoint must be a host, or http(s)://host, without a password or a query',
     'secret-access-key is missing beside access-key-id',
     'part-size is 1048576 bytes: the least is 5242880',
     'concurrency is 0: the least is 1',
     'sign-payload must be true or false, not "perhaps"',
     'force-pathstyle is not a key of s3: did you mean force-path-style?',
   ]);
+});
+
+describe('what cannot be meant is refused by name', () => {
+  test.each([
+    ['s3://x', 'bucket is a URL (s3://), not the name of a bucket: write bucket: x'],
+    [
+      's3://x/backups/app/',
+      'bucket is a URL (s3://), not the name of a bucket: write bucket: x, path: backups/app',
+    ],
+    [
+      'x/y',
+      'bucket is a name with a path, not the name of a bucket alone: write bucket: x, path: y',
+    ],
+    ['x/', 'bucket is a name with a path, not the name of a bucket alone: write bucket: x'],
+    ['my bucket', 'bucket must be the name of a bucket, without blanks, ? and #'],
+  ])('bucket %s', (bucket, message) => {
+    expect(issuesOf({ bucket })).toEqual([message]);
+  });
+
+  test.each([
+    ['logs--use1-az4--x-s3', /directory bucket .* use a general purpose bucket/],
+    ['point--use1-az4--xa-s3', /directory bucket/],
+    ['facts--table-s3', /table bucket/],
+  ])('bucket %s', (bucket, message) => {
+    expect(issuesOf({ bucket })).toEqual([expect.stringMatching(message)]);
+  });
+
+  test.each([
+    ['a\\b', /^path must have no backslashes.*: write a\/b$/],
+    ['a/../b', /^path must have no backslashes, and no \. or \.\. between slashes: write b$/],
+    ['./a', /: write a$/],
+    ['..', /between slashes$/],
+    ['s3://b/p', /^path is a URL \(s3:\/\/\): write it under url$/],
+    ['a\u0000b', /cannot be seen/],
+  ])('path %s', (path, message) => {
+    expect(issuesOf({ bucket: 'b', path })).toEqual([expect.stringMatching(message)]);
+  });
+});
+
+test('a name that only looks odd is a name', () => {
+  const buckets = ['b', 'Old_Bucket', 'b.example.com', 'x-s3', 'tenant:b', 'b--x', 'table-s3'];
+  for (const bucket of buckets) expect(issuesOf({ bucket })).toEqual([]);
+  for (const path of ['.', 'a.b', '...', 'a b', 'ä', 'a:b', 'C:']) {
+    expect(issuesOf({ bucket: 'b', path })).toEqual([]);
+  }
+});
+
+test('an endpoint may have a path', () => {
+  const endpoint = 'https://project.storage.supabase.co/storage/v1/s3';
+  for (const written of [endpoint, `${endpoint}/`]) {
+    expect(parseConfig({ bucket: 'b', endpoint: written }).config.endpoint).toBe(endpoint);
+  }
 });
 
 test('a session token without its keys, and a url of another kind, are refused', () => {

@@ -74,6 +74,7 @@ export function parseConfig(input: unknown): ParsedConfig<SFTPConfig> {
   };
   const path = reader.string('path') ?? '';
   if (path.includes('\0')) reader.issue('path', 'holds a NUL character');
+  if (isSFTPURL(path)) reader.issue('path', 'is a URL (sftp://): write it under url');
   reader.finish();
   return { config, path: cleanPath(path) };
 }

@@ -4,22 +4,15 @@
  * request after the other, fsync among them, so that more are opened while all are in use.
  */
 
-import { readFile } from 'node:fs/promises';
-
-import { messageOf, type Logger } from '@sluice/core/backend';
+import type { Logger } from '@sluice/core/backend';
 import type { Client, ConnectConfig, SFTPWrapper } from 'ssh2';
+import type SftpClient from 'ssh2-sftp-client';
 
 import { Channel, makeClient } from './channel.ts';
 import type { SFTPConfig } from './config.ts';
-import { SSHError, toKeyError, toSSHError, type Stage } from './errors.ts';
-import {
-  judge,
-  readKeyLines,
-  readKnownHosts,
-  readShownKey,
-  type ExpectedKey,
-  type ShownKey,
-} from './host-key.ts';
+import { isOfKeyTypes, SSHError, toKeyError, toSSHError, type Stage } from './errors.ts';
+import { Login } from './login.ts';
+import { readExpectedKeys, Trust } from './trust.ts';
 
 /** OpenSSH opens ten to a connection, and ProFTPD drops one that asks for more. */
 const CHANNELS_MAX = 8;
@@ -122,10 +115,29 @@ export class Connection {
   }
 
   async #open(): Promise<Connected> {
-    const client = await makeClient();
+    const trust = new Trust(await readExpectedKeys(this.#config));
+    for (;;) {
+      const client = await makeClient();
+      try {
+        const connected = await this.#attempt(client, trust);
+        this.generation += 1;
+        this.#refusal = undefined;
+        return connected;
+      } catch (error) {
+        client.client.end();
+        client.client.destroy();
+        this.#ssh = undefined;
+        if (this.#closed || !trust.mayHaveAnother || !isOfTrust(error)) throw error;
+      } finally {
+        this.#opening = undefined;
+      }
+    }
+  }
+
+  async #attempt(client: SftpClient, trust: Trust): Promise<Connected> {
     const ssh = client.client;
-    const host = await this.#expectedKeys();
-    const options = await this.#options();
+    const login = new Login(this.#config);
+    const options = { ...this.#options(), ...(await login.options()) };
     this.#ssh = ssh;
     this.#opening = ssh;
     let stage: Stage = 'greeting';
@@ -136,36 +148,47 @@ export class Connection {
       if (connected !== undefined) this.#lose(connected, failure);
     };
     ssh.on('connect', () => ssh.setNoDelay(true)); // else each request waits 40 ms for a second one
-    ssh.on('handshake', () => void (stage = 'login')).on('ready', () => void (stage = 'ready'));
-    ssh.on('error', (error) => lose(toSSHError(error, stage)));
+    let opening: NodeJS.Timeout | undefined;
+    const onReady = (): void => {
+      stage = 'ready';
+      opening = setTimeout(() => {
+        lose(new SSHError('REPLICA_UNAVAILABLE', `no SFTP was opened in ${CONNECT_MS_MAX} ms`));
+        ssh.destroy();
+      }, CONNECT_MS_MAX);
+    };
+    ssh.on('handshake', () => void (stage = 'login')).on('ready', onReady);
+    ssh.on('error', (error) => lose(toSSHError(error, stage, login.hint())));
     const onEnd = (): void => lose(new SSHError('REPLICA_UNAVAILABLE', 'the connection was lost'));
     ssh.on('end', onEnd).on('close', onEnd);
-    ssh.on('keyboard-interactive', (_name, _instructions, _language, prompts, finish) => {
-      const password = this.#config.password?.reveal() ?? '';
-      finish(prompts.map(({ echo }) => (echo === true ? '' : password)));
-    });
+    ssh.on('keyboard-interactive', (_name, _instructions, _language, prompts, finish) =>
+      login.answer(prompts, finish),
+    );
+    const serverHostKey = trust.algorithms();
     const hostVerifier = (blob: Buffer): boolean => {
-      const refusal = this.#refuse(readShownKey(blob), host);
-      failure ??= refusal;
-      return refusal === undefined;
+      const isTrusted = trust.verify(blob);
+      failure ??= isTrusted ? undefined : trust.refusal(this.name);
+      return isTrusted;
     };
     try {
-      const sftp = await client.connect({ ...options, ...preferring(host), hostVerifier });
+      const sftp = await client.connect({
+        ...options,
+        algorithms: { serverHostKey },
+        hostVerifier,
+      });
       connected = { ssh, channels: [], channelsMax: CHANNELS_MAX, isOpening: false };
       this.#add(connected, sftp);
       if (this.#closed) throw new SSHError('REPLICA_CLOSED', `${this.name} was closed`);
     } catch (error) {
-      ssh.end();
-      ssh.destroy();
-      this.#ssh = undefined;
+      if (stage === 'greeting' && isOfKeyTypes(failure ?? error)) {
+        trust.noOther();
+        throw trust.refusal(this.name) ?? failure ?? error;
+      }
       // Without an event it is ssh2 itself that will not take what we have given it.
       throw failure ?? (stage === 'greeting' ? toKeyError(error) : toSSHError(error, stage));
     } finally {
-      this.#opening = undefined;
+      clearTimeout(opening);
     }
     if (failure !== undefined) throw failure;
-    this.generation += 1;
-    this.#refusal = undefined;
     return connected;
   }
 
@@ -173,8 +196,8 @@ export class Connection {
     const channel = new Channel(sftp);
     connected.channels.push(channel);
     const lose = (error?: Error): void => {
-      const why = error?.message ?? 'the server ended the channel';
-      this.#lose(connected, new SSHError('REPLICA_UNAVAILABLE', why, error));
+      const why = error ?? new Error('the server ended the channel');
+      this.#lose(connected, toSSHError(why, 'ready'));
     };
     sftp.on('error', lose).on('end', lose).on('close', lose);
   }
@@ -208,84 +231,20 @@ export class Connection {
     connected.ssh.destroy();
   }
 
-  async #expectedKeys(): Promise<readonly ExpectedKey[]> {
-    const { host, port, hostKey, knownHosts } = this.#config;
-    if (hostKey !== undefined) return readKeyLines(hostKey) ?? [];
-    if (knownHosts === undefined) return [];
-    const text = await readOr('REPLICA_HOST_UNTRUSTED', knownHosts, 'known-hosts');
-    return readKnownHosts(text, host, port);
-  }
-
-  async #options(): Promise<ConnectConfig> {
-    const { host, port, user, password, keyPath, passphrase } = this.#config;
-    const hasOther = password !== undefined || keyPath !== undefined;
-    const agent = this.#config.agent ?? (hasOther ? undefined : process.env['SSH_AUTH_SOCK']);
+  #options(): ConnectConfig {
+    const { host, port } = this.#config;
     return {
       host,
       port,
-      username: user,
       readyTimeout: CONNECT_MS_MAX,
       keepaliveInterval: KEEPALIVE_MS,
       keepaliveCountMax: KEEPALIVES_MAX,
-      ...(password !== undefined && { password: password.reveal(), tryKeyboard: true }),
-      // Read anew for each connection: keys are changed while we run.
-      ...(keyPath !== undefined && {
-        privateKey: await readOr('REPLICA_UNAUTHENTICATED', keyPath, 'key-path'),
-      }),
-      ...(passphrase !== undefined && { passphrase: passphrase.reveal() }),
-      ...(agent !== undefined && { agent }),
     };
   }
-
-  #refuse(shown: ShownKey, expected: readonly ExpectedKey[]): SSHError | undefined {
-    const verdict = judge(shown, expected);
-    if (verdict === 'trusted') return undefined;
-    const offered = `${this.name} offers ${shown.type} ${shown.fingerprint}`;
-    return new SSHError(
-      'REPLICA_HOST_UNTRUSTED',
-      `${offered}, ${REASONS[verdict](shown, expected)}`,
-    );
-  }
 }
 
-const REASONS = {
-  unknown: ({ line }: ShownKey) =>
-    'and no key of it is known: compare that with what "ssh-keygen -lf" says on the server, and ' +
-    `if it is the same, set host-key to "${line}"`,
-  changed: (_: ShownKey, expected: readonly ExpectedKey[]) =>
-    `but its host key is to be ${expected.map(({ fingerprint }) => fingerprint).join(' or ')}: ` +
-    'the host key has changed, or somebody stands between. Ask who runs the server before you ' +
-    'change host-key or known-hosts',
-  revoked: () => 'which is revoked in known-hosts',
-} as const;
-
-/** Asks for a key of a type that is known before any other, as a server may have several. */
-function preferring(expected: readonly ExpectedKey[]): ConnectConfig {
-  const types = expected.flatMap(({ type, mark }) =>
-    mark === 'revoked' ? [] : type === 'ssh-rsa' ? RSA : (KEY_TYPES.find((t) => t === type) ?? []),
-  );
-  return { algorithms: { serverHostKey: [...new Set([...types, ...KEY_TYPES])] } };
-}
-
-const RSA = ['rsa-sha2-512', 'rsa-sha2-256', 'ssh-rsa'] as const;
-const KEY_TYPES = [
-  'ssh-ed25519',
-  'ecdsa-sha2-nistp256',
-  'ecdsa-sha2-nistp384',
-  'ecdsa-sha2-nistp521',
-  ...RSA,
-] as const;
-
-async function readOr(
-  code: 'REPLICA_HOST_UNTRUSTED' | 'REPLICA_UNAUTHENTICATED',
-  path: string,
-  key: string,
-): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    throw new SSHError(code, `${key} cannot be read: ${messageOf(error)}`, error);
-  }
+function isOfTrust(error: unknown): boolean {
+  return error instanceof SSHError && error.code === 'REPLICA_HOST_UNTRUSTED';
 }
 
 function noChannel(): never {

@@ -99,13 +99,34 @@ interface RawSSHError {
 /** How far a connection has come: each part of it fails in its own way. */
 export type Stage = 'greeting' | 'login' | 'ready';
 
-/** Why SSH cannot be spoken, or no longer. */
-export function toSSHError(error: unknown, stage: Stage): SSHError {
+/** The server has no key of the types that were asked for. */
+export function isOfKeyTypes(error: unknown): boolean {
+  return /no matching host key format/.test(messageOf(error));
+}
+
+/** What came in the place of SFTP: a login shell that prints something before it is started. */
+function isOfOutput(said: string): boolean {
+  return /Packet length \d+ exceeds max length|Invalid packet length/.test(said);
+}
+
+/** Why SSH cannot be spoken, or no longer. `hint` is of the login. */
+export function toSSHError(error: unknown, stage: Stage, hint = ''): SSHError {
   if (error instanceof SSHError) return error;
   const said = messageOf(error);
   const { level, code } = (typeof error === 'object' && error !== null ? error : {}) as RawSSHError;
   if (level === 'client-authentication' || level === 'agent') {
-    return new SSHError('REPLICA_UNAUTHENTICATED', `${said}; check user, password and key`, error);
+    const message = `${said}; check user, password and key${hint}`;
+    return new SSHError('REPLICA_UNAUTHENTICATED', message, error);
+  }
+  if (isOfOutput(said)) {
+    const message =
+      `what came is not SFTP (${said}): something prints text at each login there. Let it do so only ` +
+      'where somebody sits (in .bashrc: case $- in *i*) … esac), or use internal-sftp';
+    return new SSHError('REPLICA_UNSUPPORTED', message, error);
+  }
+  if (/Unable to start subsystem/.test(said)) {
+    const message = `${said}; the server lets us in and has no SFTP for this user`;
+    return new SSHError('REPLICA_UNAVAILABLE', message, error);
   }
   if (level === 'handshake') return new SSHError('REPLICA_UNSUPPORTED', said, error);
   // "Too many authentication failures" is a protocol error to OpenSSH.

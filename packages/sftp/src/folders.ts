@@ -45,14 +45,26 @@ export async function removeFolder(channel: Channel, path: string): Promise<void
 }
 
 /** OpenSSH opens and fsyncs a folder like a file; who refuses that keeps names in its own way. */
-export async function syncFolder(channel: Channel, path: string): Promise<void> {
-  if (!channel.has('fsync')) return;
-  try {
-    const handle = await channel.open(path, 'r', 0);
-    await Promise.all([channel.fsync(handle), channel.close(handle)]);
-  } catch (error) {
-    if (statusOf(error) === undefined) throw error;
-  }
+async function syncFolder(channel: Channel, path: string): Promise<void> {
+  await syncFolderAnd(channel, path, async () => undefined);
+}
+
+/** The same, with a request more that is sent behind it, and waits for no round trip of its own. */
+export async function syncFolderAnd<T>(
+  channel: Channel,
+  path: string,
+  ask: () => Promise<T>,
+): Promise<T> {
+  if (!channel.has('fsync')) return await ask();
+  const handle = await channel.open(path, 'r', 0).catch(unlessRefused);
+  if (handle === undefined) return await ask();
+  const synced = Promise.all([channel.fsync(handle), channel.close(handle)]);
+  const [answer] = await Promise.all([ask(), synced.catch(unlessRefused)]);
+  return answer;
+}
+
+function unlessRefused(error: unknown): undefined {
+  if (statusOf(error) === undefined) throw error;
 }
 
 /** Less than this is nothing: a file system keeps some blocks to itself. */

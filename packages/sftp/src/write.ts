@@ -18,7 +18,7 @@ import {
 import type { Attributes, Channel, Times } from './channel.ts';
 import type { Connection } from './connection.ts';
 import { isMissing, SSHError, statusOf } from './errors.ts';
-import { isFull, syncFolder } from './folders.ts';
+import { isFull, syncFolderAnd } from './folders.ts';
 import { giveName } from './naming.ts';
 
 /** Backups hold what the database holds: nobody else's to read unless its owner says so. */
@@ -60,8 +60,7 @@ export async function placeFile(
     await discard(channel, handle, temp, connection.orphans);
     throw full ? new SSHError('REPLICA_FULL', 'the disk of the server is full', error) : error;
   }
-  const [found] = await Promise.all([channel.stat(path), syncFolder(channel, dirname(path))]);
-  checkName(found, body);
+  checkName(await syncFolderAnd(channel, dirname(path), () => channel.stat(path)), body);
   return new Date(Math.floor(nowMs / 1000) * 1000);
 }
 

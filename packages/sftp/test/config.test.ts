@@ -140,6 +140,12 @@ test('all issues are told at once', () => {
   ]);
 });
 
+test('a URL in the place of a path is refused by name', () => {
+  expect(issuesOf({ ...NEEDED, path: 'sftp://h/a' })).toEqual([
+    'path is a URL (sftp://): write it under url',
+  ]);
+});
+
 test('a URL of another kind is refused', () => {
   expect(issuesOf({ url: 's3://b/p', ...NEEDED })).toEqual(['url must begin with sftp://']);
 });

@@ -63,7 +63,17 @@ export interface FakeServer {
   dropAll(): Promise<void>;
 }
 
-export async function startFakeServer(): Promise<FakeServer> {
+export interface FakeServerOptions {
+  /** Private keys of other types, which it has beside its own. */
+  readonly otherHostKeys?: readonly string[];
+  /** What its login shell prints in the place of SFTP. */
+  readonly prints?: string;
+}
+
+export async function startFakeServer({
+  otherHostKeys = [],
+  prints,
+}: FakeServerOptions = {}): Promise<FakeServer> {
   const folder = fs.mkdtempSync(join(tmpdir(), 'sluice-fake-sftp-'));
   const keys = makeKeys();
   const clients = new Set<Connection>();
@@ -90,7 +100,7 @@ export async function startFakeServer(): Promise<FakeServer> {
       await Promise.all(ended);
     },
   };
-  const server = new ssh2.Server({ hostKeys: [keys.private] }, (client) => {
+  const server = new ssh2.Server({ hostKeys: [keys.private, ...otherHostKeys] }, (client) => {
     fake.connections += 1;
     clients.add(client);
     (client as unknown as net.Socket).setNoDelay(true); // it has it; its types do not say so
@@ -104,7 +114,12 @@ export async function startFakeServer(): Promise<FakeServer> {
     });
     client.on('session', (accept, reject) => {
       if (channels >= fake.channelsMax) return reject();
-      accept().on('sftp', (acceptSFTP) => {
+      const session = accept();
+      if (prints !== undefined) {
+        session.on('subsystem', (acceptSubsystem) => void acceptSubsystem().write(prints));
+        return undefined;
+      }
+      return session.on('sftp', (acceptSFTP) => {
         fake.channels += 1;
         channels += 1;
         fake.channelsAtOnceMax = Math.max(fake.channelsAtOnceMax, channels);

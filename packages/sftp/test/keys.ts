@@ -18,3 +18,10 @@ export function makeKeys(passphrase?: string): KeyPair {
     if (!(ssh2.utils.parseKey(keys.private, passphrase) instanceof Error)) return keys;
   }
 }
+
+/** "ssh-rsa AAAA…", of a private key in any form that ssh2 reads. */
+export function publicKeyOf(text: string): string {
+  const key = ssh2.utils.parseKey(text);
+  if (key instanceof Error) throw key;
+  return `${key.type} ${key.getPublicSSH().toString('base64')}`;
+}

@@ -30,8 +30,8 @@ function find(
   const found: Record<string, string> = {};
   for (const [name, names] of Object.entries(wanted)) {
     for (const candidate of names) {
-      const value = valueOf(candidate, environment);
-      if (value === undefined || value === '') continue;
+      const value = valueOf(candidate, environment)?.trim() ?? ''; // as it would be in a file
+      if (value === '') continue;
       found[name] = value;
       break;
     }

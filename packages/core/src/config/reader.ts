@@ -48,12 +48,14 @@ export class ConfigReader {
     });
   }
 
-  /** A non-empty text. */
+  /** A non-empty text, without the line breaks that variables and files have around it. */
   string(key: string): string | undefined {
     const value = this.#take(key);
     if (value === undefined) return undefined;
-    if (typeof value === 'string' && value !== '') return value;
-    if (typeof value === 'string') return this.#wrong(key, 'is empty');
+    if (typeof value === 'string') {
+      const text = value.replaceAll(/^\s*[\r\n]+|[\r\n]+\s*$/g, '');
+      return text === '' ? this.#wrong(key, 'is empty') : text;
+    }
     const quote = typeof value === 'number' || typeof value === 'boolean';
     return this.#wrong(
       key,

@@ -11,6 +11,7 @@ import type { Clock } from '../clock.ts';
 import { isError, messageOf } from '../error.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { EngineEvent, FollowStats } from './events.ts';
+import { toFailure } from './failure.ts';
 import { Following } from './following.ts';
 import { openDatabase, type OpenDatabase } from './opening.ts';
 import type { DatabaseOptions } from './options.ts';
@@ -172,8 +173,9 @@ export class Engine {
   }
 
   #fail(error: unknown): void {
-    const code = isError(error) ? error.code : undefined;
-    this.#context.emit({ kind: 'failed', code, message: messageOf(error) });
+    const failure = toFailure(error, this.#context.options);
+    const code = isError(failure) ? failure.code : undefined;
+    this.#context.emit({ kind: 'failed', code, message: messageOf(failure) });
     this.#later(this.#reopenMs);
     this.#reopenMs = Math.min(this.#reopenMs * 2, REOPEN_MS_MAX);
   }

@@ -3,14 +3,11 @@
 import type { Agent } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { messageOf, ReplicationError } from '../error.ts';
+import { proxyEnvironment } from './http-proxy.ts';
 import { SOCKETS_MAX } from './sockets.ts';
 
 /** Nothing sent and nothing received for so long: the connection is dropped. */
 export const HTTP_SILENCE_MS_MAX = 60_000;
-
-/** What is on this machine is behind no proxy, whatever the environment says. */
-const HERE = ['localhost', '127.0.0.1-127.255.255.255', '::1', '[::1]'];
 
 export interface HTTPAgentOptions {
   /** Whatever certificate the server shows is taken for its own. Off by default. */
@@ -21,8 +18,8 @@ export interface HTTPAgentOptions {
 
 /**
  * An agent for the requests of one destination. They go through the proxy that HTTPS_PROXY and
- * HTTP_PROXY name, but for the hosts in NO_PROXY (Node 22.21, 24.5 and later; older ones ignore
- * all three). CONFIG_INVALID where what they name is no URL.
+ * HTTP_PROXY name, but for the hosts in NO_PROXY (http-proxy.ts; Node 22.21, 24.5 and later; older
+ * ones ignore all three). CONFIG_INVALID where they name no proxy that can be used.
  */
 export function httpAgent(
   protocol: 'http:' | 'https:',
@@ -33,27 +30,15 @@ export function httpAgent(
     maxSockets: SOCKETS_MAX,
     maxFreeSockets: SOCKETS_MAX,
     timeout: silenceMs,
-    proxyEnv: proxyEnv(process.env),
+    proxyEnv: proxyEnvironment(process.env),
   };
-  try {
-    // Node's own modules, loaded when the first destination connects.
-    if (protocol === 'http:') {
-      return neverSilent(new (process.getBuiltinModule('node:http').Agent)(options), silenceMs);
-    }
-    const { Agent: Secure } = process.getBuiltinModule('node:https');
-    const secure = new Secure({ ...options, rejectUnauthorized: !skipVerify });
-    return neverSilent(secure, silenceMs);
-  } catch (error) {
-    const message = `connect through HTTPS_PROXY or HTTP_PROXY: ${messageOf(error)}; give http://host:port`;
-    throw new ReplicationError('CONFIG_INVALID', message);
+  // Node's own modules, loaded when the first destination connects.
+  if (protocol === 'http:') {
+    return neverSilent(new (process.getBuiltinModule('node:http').Agent)(options), silenceMs);
   }
-}
-
-/** In small letters they count more: whoever calls Node has them in both. */
-function proxyEnv(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const others = env['no_proxy'] ?? env['NO_PROXY'];
-  const list = [...(others === undefined ? [] : [others]), ...HERE].join(',');
-  return { ...env, no_proxy: list, NO_PROXY: list };
+  const { Agent: Secure } = process.getBuiltinModule('node:https');
+  const secure = new Secure({ ...options, rejectUnauthorized: !skipVerify });
+  return neverSilent(secure, silenceMs);
 }
 
 /** By itself an agent tells a request of the silence, and leaves it at that. */

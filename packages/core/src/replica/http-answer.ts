@@ -36,11 +36,14 @@ export function errorOfForeignAnswer(
   { what, provider }: { readonly what: string; readonly provider: string },
 ): ReplicationError {
   // Its status is not kept: it is not the provider's, and says nothing of an object or an upload.
-  return new ReplicationError(
-    codeOfForeign(answer.status),
-    `${what}: this does not look like ${provider}: ${message}; ` +
-      'check endpoint, and whether a proxy or a login page answers in its place',
-  );
+  const text = `${what}: this does not look like ${provider}: ${message}; ${nextStep(answer)}`;
+  return new ReplicationError(codeOfForeign(answer.status), text);
+}
+
+function nextStep({ text = '' }: ForeignAnswer): string {
+  return /HTTP request (?:was sent )?to (?:an )?HTTPS/i.test(text)
+    ? 'write https:// in endpoint'
+    : 'check endpoint, and whether a proxy or a login page answers in its place';
 }
 
 function codeOfForeign(status: number): ErrorCode {

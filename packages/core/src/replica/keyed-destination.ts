@@ -4,18 +4,20 @@ import type { Destination } from './backend.ts';
 import { KeyedDeletes } from './keyed-deleting.ts';
 import { KeyedObjects } from './keyed-objects.ts';
 import { KeyedReplica } from './keyed-replica.ts';
+import { KeyedRoots } from './keyed-roots.ts';
 import type { KeyedStore } from './keyed-store.ts';
 
 /** Sends nothing: what is not right is told by the first call. */
 export function keyedDestination(store: KeyedStore): Destination {
   const { name, capabilities } = store;
   const deletes = new KeyedDeletes(store);
+  const roots = new KeyedRoots(store);
   let closed: Promise<void> | undefined;
   return {
     name,
     capabilities,
-    replica: (path) => new KeyedReplica(store, deletes, path),
-    objects: (path) => new KeyedObjects(store, path),
+    replica: (path) => new KeyedReplica(store, { deletes, roots }, path),
+    objects: (path) => new KeyedObjects(store, roots, path),
     close: async () => await (closed ??= store.work.close().then(() => store.close())),
   };
 }

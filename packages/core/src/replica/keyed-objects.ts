@@ -17,16 +17,19 @@ import { describeReplica } from './describe.ts';
 import { checkUploaded } from './keyed-checks.ts';
 import { listKeys } from './keyed-listing.ts';
 import { openKey } from './keyed-opening.ts';
+import type { KeyedRoots } from './keyed-roots.ts';
 import type { KeyedStore } from './keyed-store.ts';
 import { objectKey, objectPrefix, parseObjectKey } from './layout.ts';
 
 export class KeyedObjects implements NamedObjects {
   readonly #store: KeyedStore;
+  readonly #roots: KeyedRoots;
   readonly #root: string;
   readonly #name: string;
 
-  constructor(store: KeyedStore, root: string) {
+  constructor(store: KeyedStore, roots: KeyedRoots, root: string) {
     this.#store = store;
+    this.#roots = roots;
     this.#root = root;
     this.#name = describeReplica(store.name, root);
   }
@@ -40,6 +43,7 @@ export class KeyedObjects implements NamedObjects {
     const key = objectKey(this.#root, name);
     const body = bodyFromBytes(bytes, new Date(0));
     this.#store.work.check(signal);
+    await this.#roots.prove(this.#root, { what, signal });
     try {
       const upload = { key, body, createdAt: undefined, condition, what, signal };
       const uploaded = await this.#store.put(upload);

@@ -16,20 +16,29 @@ import { checkCopied, checkUploaded } from './keyed-checks.ts';
 import { leftBehind, type KeyedDeletes } from './keyed-deleting.ts';
 import { listKeys } from './keyed-listing.ts';
 import { openKey } from './keyed-opening.ts';
+import type { KeyedRoots } from './keyed-roots.ts';
 import type { KeyedStore } from './keyed-store.ts';
 import { allLevelsPrefix, keyOf, levelPrefix, parseKey, startAfterKey } from './layout.ts';
+
+/** What the replicas of a destination share. */
+export interface KeyedParts {
+  readonly deletes: KeyedDeletes;
+  readonly roots: KeyedRoots;
+}
 
 export class KeyedReplica implements ReplicaClient {
   /** Where the store can. */
   readonly copyFile?: NonNullable<ReplicaClient['copyFile']>;
   readonly #store: KeyedStore;
   readonly #deletes: KeyedDeletes;
+  readonly #roots: KeyedRoots;
   readonly #root: string;
   readonly #name: string;
 
-  constructor(store: KeyedStore, deletes: KeyedDeletes, root: string) {
+  constructor(store: KeyedStore, { deletes, roots }: KeyedParts, root: string) {
     this.#store = store;
     this.#deletes = deletes;
+    this.#roots = roots;
     this.#root = root;
     this.#name = describeReplica(store.name, root);
     if (store.copy !== undefined) this.copyFile = this.#copyWith(store.copy.bind(store));
@@ -45,12 +54,16 @@ export class KeyedReplica implements ReplicaClient {
   ): AsyncGenerator<LTXFileInfo, void, undefined> {
     const what = `list level ${level} at ${this.#name}`;
     const where = this.#whereIs(level, from);
+    let isNothingThere = true;
     for await (const { key, ...listed } of listKeys(this.#store, { what, signal, ...where })) {
       const file = parseKey(this.#store.layout, this.#root, key);
       if (file === undefined || (from !== undefined && file.minTXID < from)) continue;
+      isNothingThere = false;
       const { sizeBytes, modifiedAt, createdAt } = listed;
       yield { ...file, sizeBytes, modifiedAt, ...(createdAt !== undefined && { createdAt }) };
     }
+    if (!isNothingThere || level !== 'all' || from !== undefined) return;
+    if (this.#store.access === 'read') await this.#roots.lookBeside(this.#root, { what, signal });
   }
 
   async openFile(
@@ -71,6 +84,7 @@ export class KeyedReplica implements ReplicaClient {
     this.#store.work.check(signal);
     const { sizeBytes } = body;
     const what = `write ${describeFile(file)} to ${this.#name}`;
+    await this.#roots.prove(this.#root, { what, signal });
     const uploaded = await this.#store.put({
       key: this.#keyOf(file),
       body,
@@ -100,6 +114,7 @@ export class KeyedReplica implements ReplicaClient {
   #copyWith(copy: NonNullable<KeyedStore['copy']>): NonNullable<ReplicaClient['copyFile']> {
     return async (from, to, { signal } = {}) => {
       const what = `copy ${describeFile(from)} to ${describeFile(to)} at ${this.#name}`;
+      await this.#roots.prove(this.#root, { what, signal });
       const copied = await copy(this.#keyOf(from), this.#keyOf(to), { what, signal });
       checkCopied(copied, what);
       return { ...to, sizeBytes: copied.sizeBytes, modifiedAt: copied.modifiedAt };

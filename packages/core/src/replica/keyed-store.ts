@@ -9,7 +9,7 @@
 
 import type { Readable } from 'node:stream';
 import type { FileFailure, ReplicationError } from '../error.ts';
-import type { Capabilities } from './backend.ts';
+import type { Capabilities, ConnectContext } from './backend.ts';
 import type { ByteRange, LTXBody, OpenedObject, PutOptions } from './client.ts';
 import type { Layout } from './layout.ts';
 import type { Hold } from './sockets.ts';
@@ -22,6 +22,11 @@ export interface KeyedStore {
   /** Where Litestream has its files at this kind of destination. */
   readonly layout: Layout;
   readonly capabilities: Capabilities;
+  /**
+   * Whoever only reads is told of files that lie beside where they are looked for (keyed-roots.ts):
+   * one request more for a listing of nothing.
+   */
+  readonly access?: ConnectContext['access'] | undefined;
   /** Of the destination, for all its requests. Closed before `close` is called. */
   readonly work: Work;
 

@@ -177,3 +177,15 @@ test('a secret may stand in a file, but not in both places', () => {
   const missing = ask({ 'key-path': join(folder, 'other') });
   expect(missing.issues).toEqual([expect.stringMatching(/^key-path cannot be read: ENOENT/)]);
 });
+
+test('what variables have around a value is not part of it', () => {
+  const input = { bucket: 'b\n', key: '\nAKIA\n\n', password: ' two blanks \r\n', empty: '\n' };
+  const { value, issues } = read(input, (reader) => [
+    reader.string('bucket'),
+    reader.secret('key')?.reveal(),
+    reader.secret('password')?.reveal(),
+    reader.string('empty'),
+  ]);
+  expect(value).toEqual(['b', 'AKIA', ' two blanks ', undefined]);
+  expect(issues).toEqual(['empty is empty']);
+});

@@ -1,0 +1,19 @@
+/** Names of buckets: what people write in their place. */
+
+/**
+ * What is wrong with the name of a bucket, for an issue of its configuration; undefined where nothing
+ * is. `what` is "a bucket" or "a container". Which names a provider takes is the provider's to say.
+ */
+export function whatIsWrongWithBucket(bucket: string, what: string): string | undefined {
+  const [, scheme, rest = bucket] = /^([a-z][a-z0-9+.-]*:\/\/)(.*)$/i.exec(bucket) ?? [];
+  const [name = '', ...path] = rest.split(/[/\\]/);
+  const below = path.filter((part) => part !== '').join('/');
+  const meant = [
+    ...(name === '' ? [] : [`bucket: ${name}`]),
+    ...(below === '' ? [] : [`path: ${below}`]),
+  ].join(', ');
+  const write = meant === '' ? '' : `: write ${meant}`;
+  if (scheme !== undefined) return `is a URL (${scheme}), not the name of ${what}${write}`;
+  if (name !== bucket) return `is a name with a path, not the name of ${what} alone${write}`;
+  return /[\s?#]/.test(bucket) ? `must be the name of ${what}, without blanks, ? and #` : undefined;
+}

@@ -1,0 +1,153 @@
+/** Servers that want to be logged in to in their own ways. */
+
+import fs from 'node:fs';
+import { join } from 'node:path';
+
+import { isError, type ReplicationError } from '@sluice/core/backend';
+import { describe, expect, test } from 'vitest';
+import type { AuthContext, AuthenticationType } from 'ssh2';
+
+import { startFakeServer, type FakeServer } from './fake-server.ts';
+import { bodyOf, connectTo, PASSWORD, ref, ROOT } from './fixtures.ts';
+import { makeKeys } from './keys.ts';
+
+const FILE = ref(0, 1);
+
+type Input = Readonly<Record<string, unknown>>;
+
+/** Wants these methods, one after the other, and takes each when its turn has come. */
+function wants(fake: FakeServer, ...steps: readonly AuthenticationType[]): string[] {
+  const tried: string[] = [];
+  let done = 0;
+  fake.accept = (context: AuthContext) => {
+    tried.push(context.method);
+    const isTurn = context.method === steps[done] && isRight(context);
+    // A key is offered before it signs.
+    if (isTurn && context.method === 'publickey' && context.signature === undefined) return true;
+    if (isTurn) done += 1;
+    if (done === steps.length) return true;
+    context.reject([steps[done] ?? 'none'], isTurn);
+    return 'later';
+  };
+  return tried;
+}
+
+function isRight(context: AuthContext): boolean {
+  return context.method !== 'password' || context.password === PASSWORD;
+}
+
+async function write(fake: FakeServer, input: Input = {}): Promise<void> {
+  await (await connectTo(fake, { input })).replica(ROOT).writeFile(FILE, bodyOf('x'));
+}
+
+async function refusal(fake: FakeServer, input: Input = {}): Promise<ReplicationError> {
+  const error: unknown = await write(fake, input).catch((thrown: unknown) => thrown);
+  if (isError(error, 'REPLICA_UNAUTHENTICATED')) return error;
+  throw error;
+}
+
+function keyIn(fake: FakeServer, text = makeKeys().private): Input {
+  const path = join(fake.folder, 'key');
+  fs.writeFileSync(path, text);
+  return { 'key-path': path };
+}
+
+describe('a server that wants', () => {
+  test('a key and then a password is given both', async () => {
+    const fake = await startFakeServer();
+    const tried = wants(fake, 'publickey', 'password');
+    await write(fake, keyIn(fake));
+    expect(tried).toEqual(['none', 'publickey', 'publickey', 'password']);
+  });
+
+  test('a password and then a key is given both', async () => {
+    const fake = await startFakeServer();
+    wants(fake, 'password', 'publickey');
+    await write(fake, keyIn(fake));
+  });
+
+  test('a key and then a password says so where there is no password', async () => {
+    const fake = await startFakeServer();
+    wants(fake, 'publickey', 'password');
+    const error = await refusal(fake, { ...keyIn(fake), password: undefined });
+    expect(error.message).toMatch(/the server wants more than that \(password\): set password$/);
+  });
+
+  test('what is not configured at all is named', async () => {
+    const fake = await startFakeServer();
+    wants(fake, 'publickey');
+    const error = await refusal(fake);
+    expect(error.message).toMatch(/takes other methods too \(publickey\): set key-path$/);
+  });
+
+  test('a wrong password is refused, and not asked without end', async () => {
+    const fake = await startFakeServer();
+    const tried = wants(fake, 'password');
+    await refusal(fake, { password: 'wrong' });
+    expect(tried).toEqual(['none', 'password']);
+  });
+
+  test('each step again and again is left', async () => {
+    const fake = await startFakeServer();
+    let count = 0;
+    fake.accept = (context) => {
+      count += 1;
+      context.reject(['password'], true);
+      return 'later';
+    };
+    await refusal(fake);
+    expect(count).toBeLessThan(10);
+  });
+});
+
+describe('a server that asks questions', () => {
+  /** Asks rounds of questions; answers are judged by the last of a round. */
+  function asks(
+    fake: FakeServer,
+    ...rounds: readonly { prompt: string; echo: boolean }[][]
+  ): string[] {
+    const answers: string[] = [];
+    fake.accept = (context) => {
+      if (context.method !== 'keyboard-interactive') return ['keyboard-interactive'];
+      const next = (index: number): void => {
+        const round = rounds[index];
+        if (round === undefined) return context.accept();
+        context.prompt(round, (given) => {
+          answers.push(...given);
+          next(index + 1);
+        });
+        return undefined;
+      };
+      next(0);
+      return 'later';
+    };
+    return answers;
+  }
+
+  test('is told the password, and ends with a round without questions', async () => {
+    const fake = await startFakeServer();
+    const answers = asks(fake, [{ prompt: 'Password for backup@nas: ', echo: false }], []);
+    await write(fake);
+    expect(answers).toEqual([PASSWORD]);
+  });
+
+  test('is told the user where it asks for it', async () => {
+    const fake = await startFakeServer();
+    const answers = asks(fake, [
+      { prompt: 'Username: ', echo: true },
+      { prompt: 'Password: ', echo: false },
+    ]);
+    await write(fake);
+    expect(answers).toEqual(['backup', PASSWORD]);
+  });
+});
+
+test.each([
+  'Welcome to this machine!\n',
+  'Hi\n\0\0\0\u0005', // and then it is SFTP
+])('a login that prints %j is told as what it is', async (prints) => {
+  const fake = await startFakeServer({ prints });
+  const error: unknown = await write(fake).catch((thrown: unknown) => thrown);
+  expect(isError(error, 'REPLICA_UNSUPPORTED'), String(error)).toBe(true);
+  expect(String(error)).toMatch(/something prints text at each login/);
+});

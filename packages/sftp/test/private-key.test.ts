@@ -1,0 +1,86 @@
+/** Private keys as others make them. */
+
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import fs from 'node:fs';
+import { join } from 'node:path';
+
+import { describe, expect, test } from 'vitest';
+import ssh2 from 'ssh2';
+
+import { readPrivateKey } from '../src/private-key.ts';
+import { startFakeServer } from './fake-server.ts';
+import { bodyOf, connectTo, ref, ROOT } from './fixtures.ts';
+import { makeKeys } from './keys.ts';
+
+const KINDS: readonly (readonly [string, KeyObject])[] = [
+  ['RSA', generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey],
+  ['ECDSA', generateKeyPairSync('ec', { namedCurve: 'secp384r1' }).privateKey],
+  ['Ed25519', generateKeyPairSync('ed25519').privateKey],
+];
+
+function pkcs8(key: KeyObject, passphrase?: string): string {
+  const options = { type: 'pkcs8', format: 'pem' } as const;
+  return String(
+    passphrase === undefined
+      ? key.export(options)
+      : key.export({ ...options, cipher: 'aes-256-cbc', passphrase }),
+  );
+}
+
+describe.each(KINDS)('a key of PKCS #8, %s', (_, key) => {
+  test('signs as the same key in a form that SSH reads', () => {
+    const { text } = readPrivateKey(pkcs8(key), undefined);
+    const parsed = ssh2.utils.parseKey(text);
+    if (parsed instanceof Error) throw parsed;
+    const data = Buffer.from('what is signed');
+    expect(parsed.isPrivateKey()).toBe(true);
+    expect(parsed.verify(data, parsed.sign(data))).toBe(true);
+  });
+
+  test('is decrypted, and its passphrase is not needed again', () => {
+    const read = readPrivateKey(pkcs8(key, 'open sesame'), 'open sesame');
+    expect(read.passphrase).toBeUndefined();
+    expect(ssh2.utils.parseKey(read.text)).not.toBeInstanceOf(Error);
+  });
+
+  test('lets us in', async () => {
+    const fake = await startFakeServer();
+    fake.accept = ({ method }) => (method === 'publickey' ? true : ['publickey']);
+    const path = join(fake.folder, 'key.pem');
+    fs.writeFileSync(path, pkcs8(key, 'open sesame'));
+    const input = { 'key-path': path, passphrase: 'open sesame', password: undefined };
+    await (await connectTo(fake, { input })).replica(ROOT).writeFile(ref(0, 1), bodyOf('x'));
+  });
+});
+
+test('a key with its parameters before it is read, as openssl ecparam makes it', () => {
+  const key = KINDS[1]?.[1];
+  const sec1 = String(key?.export({ type: 'sec1', format: 'pem' }));
+  const text = `-----BEGIN EC PARAMETERS-----\nBgUrgQQAIg==\n-----END EC PARAMETERS-----\n${sec1}`;
+  expect(ssh2.utils.parseKey(readPrivateKey(text, undefined).text)).not.toBeInstanceOf(Error);
+});
+
+test.each([
+  ['without its passphrase', undefined, /it is encrypted: set passphrase/],
+  ['with a wrong one', 'wrong', /key-path cannot be used: .*; check key-path and passphrase/],
+])('an encrypted key %s is refused in words', (_, passphrase, message) => {
+  const { privateKey } = generateKeyPairSync('ed25519');
+  expect(() => readPrivateKey(pkcs8(privateKey, 'right'), passphrase)).toThrow(message);
+});
+
+test('a kind that SSH does not have is named', () => {
+  const { privateKey } = generateKeyPairSync('x25519');
+  expect(() => readPrivateKey(pkcs8(privateKey), undefined)).toThrow(/x25519: SSH has RSA/);
+});
+
+test.each([makeKeys().public, '-----BEGIN PUBLIC KEY-----\nx\n-----END PUBLIC KEY-----\n'])(
+  'a public key is told from a private one: %s',
+  (text) => {
+    expect(() => readPrivateKey(text, undefined)).toThrow(/it is a public key/);
+  },
+);
+
+test('what SSH reads by itself is left as it is', () => {
+  const { private: text } = makeKeys('passphrase');
+  expect(readPrivateKey(text, 'passphrase')).toEqual({ text, passphrase: 'passphrase' });
+});
