@@ -12,6 +12,7 @@ export {
   type Replicator,
 } from './replicate/replicate.ts';
 export type { ReplicaTarget } from './replicate/target.ts';
+export { describeDamage } from './replicate/admission.ts';
 export type { OpenReplica } from './replicate/sending.ts';
 export type {
   DatabaseReport,
@@ -33,6 +34,7 @@ export {
   type RestoreTarget,
 } from './restore/restore.ts';
 export { wrapDestination, type WrappedDestination, type WrapOptions } from './replica/wrap.ts';
+export { FileSet } from './replica/file-set.ts';
 export { checkDestination, type CheckOptions } from './replica/check.ts';
 export { unconnected } from './replica/check-errors.ts';
 export {

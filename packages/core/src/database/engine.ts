@@ -14,6 +14,7 @@ import type { EngineEvent, FollowStats } from './events.ts';
 import { Following } from './following.ts';
 import { openDatabase, type OpenDatabase } from './opening.ts';
 import type { DatabaseOptions } from './options.ts';
+import type { Position } from './position.ts';
 import { Staging, type StagedFile } from './staging.ts';
 
 /** After a failure the database is opened again; the wait doubles from here to the maximum. */
@@ -120,14 +121,18 @@ export class Engine {
       this.#newest = staged.at(-1);
       const position = await this.#staging.readPosition();
       database = openDatabase({ options, kernel, position, newest: this.#newest, clock });
-      this.#follow(database, staged);
+      this.#follow(database, staged, position);
     } catch (error) {
       database?.connections.close();
       this.#fail(error);
     }
   }
 
-  #follow(database: OpenDatabase, staged: readonly StagedFile[]): void {
+  #follow(
+    database: OpenDatabase,
+    staged: readonly StagedFile[],
+    position: Position | undefined,
+  ): void {
     const { connections, start } = database;
     this.#following = new Following({
       ...this.#context,
@@ -144,6 +149,7 @@ export class Engine {
       proved: start.kind === 'proved' ? start.position.txid : undefined,
       why: start.kind === 'proved' ? undefined : start.why,
       staged,
+      lastTXID: highest(position?.txid ?? 0n, this.#newest?.maxTXID ?? 0n),
       pageSize: connections.pageSize,
       switchedToWAL: connections.journalMode.switched ? 'yes' : 'no',
     });
@@ -165,6 +171,10 @@ export class Engine {
     this.#later(this.#reopenMs);
     this.#reopenMs = Math.min(this.#reopenMs * 2, REOPEN_MS_MAX);
   }
+}
+
+function highest(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
 }
 
 function whyAbsent(path: string): string | undefined {

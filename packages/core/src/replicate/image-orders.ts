@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { Logger } from '../replica/backend.ts';
 import type { NextStep } from './next.ts';
 import type { EngineLink } from './pool.ts';
+import type { AgedSnapshot } from './snapshot-age.ts';
 import { snapshotDueInMs } from './snapshots.ts';
 import type { DatabaseState } from './status.ts';
 import type { Uploader } from './uploader.ts';
@@ -29,6 +30,11 @@ export class ImageOrders {
 
   constructor(context: ImageOrdersContext) {
     this.#context = context;
+  }
+
+  /** Whether the engine makes one, or was asked to. */
+  get isMaking(): boolean {
+    return this.#asked !== 'nothing' || this.#context.state() === 'imaging';
   }
 
   /** What was asked for is made, or will not be. */
@@ -57,12 +63,13 @@ export class ImageOrders {
     if (this.#asked !== 'nothing' || state() !== 'following') return;
     // Whoever fails gets the newest one when it answers again, and keeps no other from theirs.
     const answering = this.#context.uploaders().filter((uploader) => uploader.state !== 'failing');
-    if (answering.some(({ isSeeding }) => isSeeding)) return;
+    if (answering.some(({ holdings }) => holdings.seeding !== undefined)) return;
     const current = answering.filter(({ replicatedTXID }) => replicatedTXID !== undefined);
     const newest = current.map((uploader) => uploader.newestSnapshot);
     const pending = stagedSnapshot();
     if (newest.some((snapshot) => (snapshot?.txid ?? 0n) < pending)) return; // one is on its way
-    const due = snapshotDueInMs({ intervalMs, head: head(), newest });
+    const refused = this.#context.uploaders().flatMap((uploader) => this.#toRefused(uploader));
+    const due = snapshotDueInMs({ intervalMs, head: head(), newest: [...newest, ...refused] });
     if (due === 0) this.#askSnapshot('it is due');
     else if (due !== Infinity) {
       this.#timer = setTimeout(() => this.consider(), Math.min(due, TIMER_MS_MAX));
@@ -72,6 +79,13 @@ export class ImageOrders {
 
   close(): void {
     clearTimeout(this.#timer);
+  }
+
+  /** A destination that refuses snapshots is offered one an interval later, as if it had the last one. */
+  #toRefused({ snapshotRefusal: refusal, newestSnapshot }: Uploader): AgedSnapshot[] {
+    if (refusal === undefined) return [];
+    const ageMs = this.#context.clock.monotonic() - refusal.failedAt;
+    return [{ txid: newestSnapshot?.txid ?? 0n, ageMs, guessForMs: 0 }];
   }
 
   #askSnapshot(why: string): void {
