@@ -84,7 +84,11 @@ export class Holdings {
   listed({ files, pageSize }: ListedDestination, admit: (files: FileSet) => Admission): void {
     for (const file of this.#meanwhile ?? []) files.add(file);
     this.#meanwhile = undefined;
+    const before = this.#files;
     this.#files = files;
+    const isIntact = this.#seeding?.writes.every(({ ref }) => !before.has(ref) || files.has(ref));
+    if (isIntact === true) return; // the seed goes on, and decides
+    this.#seeding = undefined;
     this.#pageSize = pageSize;
     this.#admission = this.#floor === 0n ? admit(files) : TAKEN;
   }

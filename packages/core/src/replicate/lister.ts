@@ -50,7 +50,9 @@ export class Lister {
   get dueInMs(): number {
     const { holdings } = this.#context;
     if (holdings.chain === undefined) return 0;
-    return holdings.seeding === undefined ? this.#relisting.dueInMs() : Infinity;
+    const dueInMs = this.#relisting.dueInMs();
+    // A seed that is under way is not disturbed without reason.
+    return holdings.seeding === undefined || this.#relisting.isDemanded ? dueInMs : Infinity;
   }
 
   /** A file was written there. */

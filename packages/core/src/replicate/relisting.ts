@@ -35,6 +35,7 @@ export class Relisting {
   #fileCount = 0;
   #wroteSince: 'nothing' | 'something' = 'nothing';
   #place: 'local' | 'remote' = 'remote';
+  /** Whether something has happened after which it must be listed. */
   #isDemanded = false;
   #count = 0;
 
@@ -45,6 +46,10 @@ export class Relisting {
   /** Listings that were begun, each of one request for each thousand files. */
   get count(): number {
     return this.#count;
+  }
+
+  get isDemanded(): boolean {
+    return this.#isDemanded;
   }
 
   begins(place: 'local' | 'remote'): void {

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../../src/error.ts';
-import { refusal, Scene, writing } from './scene.ts';
+import { refusal, Scene, writing, type Server } from './scene.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -89,6 +89,40 @@ describe('what was deleted or replaced is noticed, said and mended', () => {
     await scene.expectRestored();
   });
 
+  test('what is written while it is listed stays known', async () => {
+    const listed = Promise.withResolvers<void>();
+    const mayEnd = Promise.withResolvers<void>();
+    let snapshots = 0;
+    const server: Server = (client) => ({
+      ...writing(async (file, body, options) => {
+        if (file.level === 9) snapshots += 1;
+        return await client.writeFile(file, body, options);
+      })(client),
+      async *listFiles(level, options) {
+        const files = await Array.fromAsync(client.listFiles(level, options));
+        if (files.length > 2) {
+          listed.resolve();
+          await mayEnd.promise;
+        }
+        yield* files;
+      },
+    });
+    const scene = new Scene({ server }).start();
+    scene.staged.image();
+    scene.staged.commit();
+    expect(await scene.drained()).toBe('complete');
+    scene.later(HOUR_MS);
+    await listed.promise;
+    scene.staged.takeSnapshot();
+    scene.uploader.wake();
+    await scene.until('the snapshot is there', () => scene.uploader.newestSnapshot?.txid === 2n);
+    mayEnd.resolve();
+    scene.staged.commit();
+    expect(await scene.drained()).toBe('complete');
+    expect(snapshots).toBe(2);
+    expect(scene.uploader.newestSnapshot?.txid).toBe(2n);
+  });
+
   test('what is there stays known where nothing has changed: no file is sent again', async () => {
     const scene = await settled();
     const before = await scene.names();
@@ -120,6 +154,41 @@ describe('what was deleted or replaced is noticed, said and mended', () => {
       await scene.expectRestored();
     },
   );
+
+  test.for<[string, ErrorCode, number, (scene: Scene) => void]>([
+    ['an outage', 'REPLICA_UNAVAILABLE', 60_000, () => undefined],
+    ['a disk that was away', 'REPLICA_DESTINATION_NOT_FOUND', 0, () => undefined],
+    [
+      'a disk that was replaced',
+      'REPLICA_DESTINATION_NOT_FOUND',
+      0,
+      (scene) => scene.store.objects.clear(),
+    ],
+  ])('%s in the middle of a seed', async ([, code, ms, act]) => {
+    let isOut = false;
+    const server = writing(async (file, body, options, client) => {
+      if (isOut && file.level === 1) throw refusal(code);
+      return await client.writeFile(file, body, options);
+    });
+    const scene = new Scene({ server }).start();
+    scene.staged.image();
+    scene.staged.commit();
+    expect(await scene.drained()).toBe('complete');
+    isOut = true;
+    scene.staged.image(9n); // a jump: snapshot, seam, level 0
+    const drain = scene.drained(HOUR_MS);
+    await scene.until('it fails', () => scene.uploader.state === 'failing');
+    act(scene);
+    scene.staged.backlog.release(9n);
+    scene.later(ms);
+    const { listings } = scene.uploader;
+    await scene.until('it was listed', () => scene.uploader.listings > listings);
+    isOut = false;
+    expect(await drain).toBe('complete');
+    expect(scene.needs).toEqual([]); // the image is still staged
+    expect(await scene.names()).toContain('9/1-10');
+    await scene.expectRestored();
+  });
 
   test('after an outage it is listed before anything else: it may be another disk', async () => {
     let isOut = false;
