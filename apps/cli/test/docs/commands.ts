@@ -43,7 +43,8 @@ With \`-dry-run\`, all of them Litestream's:
 \`\`\``,
   status: `The first four keys are Litestream's. \`status\` is \`ok\`, \`not initialized\`, \`no database\` or \`error\`;
 \`state\` of a destination is \`ok\`, \`behind\`, \`empty\`, \`damaged\` (files are missing, so that the newest state
-cannot be restored from there), or the [code](errors.md) of what kept us from asking it.
+cannot be restored from there), or the [code](errors.md) of what kept us from asking it or of
+what it answers to snapshots, where it refuses them.
 \`fencing\` is what the replicator has found out of conditional writes there: \`honoured\`, \`small files only\`, \`off\` (ignored or
 not known: a second replicator would not be refused), \`not claimed\`, or \`unproved\` before its first small file.
 
