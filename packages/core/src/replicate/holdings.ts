@@ -15,6 +15,8 @@ export class Holdings {
   #seeding: Seed | undefined;
   /** Up to this TXID names are taken by files that are not ours, whether they are listed or not. */
   #floor = 0n;
+  /** Snapshots whose names were taken. A listing tells whether somebody else's is there. */
+  #suspects: LTXFileRef[] = [];
   /** Files that were written while a listing was on its way, which may not show them. */
   #meanwhile: LTXFileInfo[] | undefined;
 
@@ -90,12 +92,19 @@ export class Holdings {
     if (isIntact === true) return; // the seed goes on, and decides
     this.#seeding = undefined;
     this.#pageSize = pageSize;
-    this.#admission = this.#floor === 0n ? admit(files) : TAKEN;
+    const isMixed = this.#floor > 0n || this.#suspects.some((suspect) => files.has(suspect));
+    this.#suspects = [];
+    this.#admission = isMixed ? TAKEN : admit(files);
   }
 
-  /** `file` is somebody else's, whatever a listing shows. It is to be listed before anything else. */
-  taken(file: LTXFileRef): void {
-    if (file.maxTXID > this.#floor) this.#floor = file.maxTXID;
+  /**
+   * The name of `file` is taken by somebody else. It is to be listed before anything else. A name that
+   * must be given is passed over, also where no listing shows it; of a snapshot, the next one has
+   * another name, so only one that is listed matters: a restore would begin with it.
+   */
+  taken(file: LTXFileRef, need: SeedWrite['need']): void {
+    if (need === 'optional') this.#suspects.push(file);
+    else if (file.maxTXID > this.#floor) this.#floor = file.maxTXID;
     this.unknown();
   }
 

@@ -26,6 +26,8 @@ export interface ImageOrdersContext {
 export class ImageOrders {
   readonly #context: ImageOrdersContext;
   #asked: 'nothing' | 'snapshot' | 'image' = 'nothing';
+  /** When a snapshot was asked for last, by the monotonic clock. */
+  #askedAt = -Infinity;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(context: ImageOrdersContext) {
@@ -84,12 +86,14 @@ export class ImageOrders {
   /** A destination that refuses snapshots is offered one an interval later, as if it had the last one. */
   #toRefused({ snapshotRefusal: refusal, newestSnapshot }: Uploader): AgedSnapshot[] {
     if (refusal === undefined) return [];
-    const ageMs = this.#context.clock.monotonic() - refusal.failedAt;
+    const lastOffer = Math.max(refusal.failedAt, this.#askedAt);
+    const ageMs = this.#context.clock.monotonic() - lastOffer;
     return [{ txid: newestSnapshot?.txid ?? 0n, ageMs, guessForMs: 0 }];
   }
 
   #askSnapshot(why: string): void {
     this.#asked = 'snapshot';
+    this.#askedAt = this.#context.clock.monotonic();
     this.#context.logger.info(`taking a snapshot: ${why}`);
     this.#context.engine()?.snapshot();
   }

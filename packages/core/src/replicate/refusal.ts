@@ -9,12 +9,19 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set([
   'REPLICA_UNAUTHENTICATED',
   'REPLICA_FULL',
   'REPLICA_UNSUPPORTED',
-  'REPLICA_UNKNOWN', // an answer that we have no word for, as 413
+  'REPLICA_CONFLICT',
+  'REPLICA_UNKNOWN', // an answer that we have no word for
 ]);
+const STATUS_TOO_LARGE = 413;
 /** A refusal may be a moment's: it counts when it was said so often in a row. */
 const REFUSALS_MIN = 3;
 /** Whatever the answer, so many failures in a row are no outage while other files arrive: about 4 minutes. */
 const FAILURES_MIN = 12;
+
+/** What a destination answers to snapshots, and to which it did so last. */
+export interface SnapshotRefusal extends UploadFailure {
+  readonly txid: bigint;
+}
 
 export interface Failing {
   readonly failure: UploadFailure | undefined;
@@ -24,5 +31,6 @@ export interface Failing {
 
 export function isRefused({ failure, failures }: Failing): boolean {
   if (failure === undefined) return false;
-  return failures >= (REFUSALS.has(failure.code) ? REFUSALS_MIN : FAILURES_MIN);
+  const isRefusal = REFUSALS.has(failure.code) || failure.status === STATUS_TOO_LARGE;
+  return failures >= (isRefusal ? REFUSALS_MIN : FAILURES_MIN);
 }

@@ -16,8 +16,8 @@ export interface Holder {
   readonly releasableTXID: bigint;
   readonly replicatedTXID: bigint | undefined;
   readonly newestSnapshot: { readonly txid: bigint } | undefined;
-  /** What it answers to snapshots, where it refuses them. */
-  readonly snapshotRefusal: unknown;
+  /** The snapshot that it refused last, where it refuses them. */
+  readonly snapshotRefusal: { readonly txid: bigint } | undefined;
 }
 
 export interface StagedFilesContext {
@@ -122,6 +122,6 @@ function isWanted(txid: bigint, holders: readonly Holder[]): boolean {
   return holders.some(
     ({ newestSnapshot, replicatedTXID, snapshotRefusal }) =>
       replicatedTXID === undefined ||
-      ((newestSnapshot?.txid ?? 0n) < txid && snapshotRefusal === undefined),
+      ((newestSnapshot?.txid ?? 0n) < txid && (snapshotRefusal?.txid ?? 0n) < txid),
   );
 }

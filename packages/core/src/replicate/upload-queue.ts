@@ -13,12 +13,14 @@ export type StepResult =
   | 'idle'
   /** What is to be sent next is not there yet. */
   | 'waiting'
-  /** Nothing was done, and what comes next is another thing now. */
+  /** There is another thing to do now. It says neither that a failure is over nor that it lasts. */
   | 'changed';
 
 export interface UploadFailure {
   readonly code: ErrorCode;
   readonly message: string;
+  /** What the other side answered, where it speaks in numbers (an HTTP status). */
+  readonly status: number | undefined;
   /** In ms since 1970. */
   readonly atMs: number;
   /** The same moment, by the monotonic clock. */
@@ -88,7 +90,7 @@ export class UploadQueue {
     if (this.#doing !== 'pausing') this.#wakeup.notify();
   }
 
-  /** Somebody waits: failures count from now on, and pauses after one are at most so long. */
+  /** Somebody waits: failures count from now on, and most pauses are at most so long. */
   hurry(pauseMsMax: number): void {
     const now = this.#context.clock.monotonic();
     if (this.#failingSince !== undefined) this.#failingSince = now;
@@ -135,17 +137,19 @@ export class UploadQueue {
 
   #fail(error: unknown): void {
     const { clock } = this.#context;
-    const code = isError(error) ? error.code : 'REPLICA_UNKNOWN';
+    const { code, status } = isError(error) ? error : UNKNOWN;
     const failedAt = clock.monotonic();
-    this.#failure = { code, message: messageOf(error), atMs: clock.now(), failedAt };
+    this.#failure = { code, status, message: messageOf(error), atMs: clock.now(), failedAt };
     this.#failures += 1;
     this.#failingSince ??= failedAt;
   }
 
   #nextPauseMs(): number {
-    const isTaken = this.#failure?.code === 'REPLICA_CONFLICT';
-    const maxMs = isTaken ? CONFLICT_BACKOFF_MS_MAX : BACKOFF_MS_MAX;
-    return Math.min(backoffMs(this.#failures, this.#context.random, maxMs), this.#pauseMsMax);
+    const { random } = this.#context;
+    if (this.#failure?.code === 'REPLICA_CONFLICT') {
+      return backoffMs(this.#failures, random, CONFLICT_BACKOFF_MS_MAX); // nobody's hurry changes that
+    }
+    return Math.min(backoffMs(this.#failures, random), this.#pauseMsMax);
   }
 
   #settle(result: StepResult): void {
@@ -164,6 +168,8 @@ export class UploadQueue {
     this.#context.onHealed();
   }
 }
+
+const UNKNOWN = { code: 'REPLICA_UNKNOWN', status: undefined } as const;
 
 /** That a destination can be listed says nothing about these: only a written file does. */
 const ONLY_A_WRITE_ENDS: ReadonlySet<ErrorCode> = new Set([

@@ -5,20 +5,25 @@
 
 import { isError } from '../error.ts';
 import type { FencedReplica, FencingState } from '../replica/check-fencing.ts';
-import type { LTXFileRef } from '../replica/client.ts';
 import { formatTXID, type TXID } from '../ltx/txid.ts';
 import type { Chain } from './admission.ts';
 import { Health, isHopeless } from './health.ts';
 import { Holdings } from './holdings.ts';
 import { Lister } from './lister.ts';
-import { isStaged, nextStep, SNAPSHOT_LEVEL, type NextStep, type Seed } from './next.ts';
-import type { SeedSource } from './next.ts';
-import { isRefused } from './refusal.ts';
+import {
+  isStaged,
+  nextStep,
+  SNAPSHOT_LEVEL,
+  type NextStep,
+  type Seed,
+  type SeedWrite,
+} from './next.ts';
+import { isRefused, type SnapshotRefusal } from './refusal.ts';
 import { SnapshotAge, type AgedSnapshot } from './snapshot-age.ts';
 import { SeenFiles, Sender } from './sender.ts';
 import { withFencing, type Written } from './sending.ts';
 import { stateOf, type DestinationState } from './state.ts';
-import { UploadQueue, type StepResult, type UploadFailure } from './upload-queue.ts';
+import { UploadQueue, type StepResult } from './upload-queue.ts';
 import type { UploaderContext } from './uploader-context.ts';
 import { Wakeup } from './wakeup.ts';
 
@@ -39,6 +44,8 @@ export class Uploader {
   readonly #lister: Lister;
   readonly #health: Health;
   readonly #snapshotAge: SnapshotAge;
+  /** The snapshot that was sent last, or refused. */
+  #triedSnapshot = 0n;
   #hasReported = false;
   #isClosed = false;
 
@@ -112,9 +119,10 @@ export class Uploader {
   }
 
   /** Where snapshots are refused while level 0 goes on: what was answered last. */
-  get snapshotRefusal(): UploadFailure | undefined {
-    const isAlone = this.#files.failure === undefined;
-    return isAlone && isRefused(this.#snapshots) ? this.#snapshots.failure : undefined;
+  get snapshotRefusal(): SnapshotRefusal | undefined {
+    const { failure } = this.#snapshots;
+    if (failure === undefined || this.#files.failure !== undefined) return undefined;
+    return isRefused(this.#snapshots) ? { ...failure, txid: this.#triedSnapshot } : undefined;
   }
 
   /** undefined until it has been opened. */
@@ -200,7 +208,8 @@ export class Uploader {
       case 'increment': {
         const txid = step.file.txid as TXID; // of a staged file: parsed from its name
         const ref = { level: 0, minTXID: txid, maxTXID: txid };
-        return await this.#send(this.#fileSender, ref, step.file, signal);
+        const source = step.file;
+        return await this.#send(this.#fileSender, { ref, source, need: 'required' }, signal);
       }
       case 'seed':
         return await this.#sendSeed(step.seed, signal);
@@ -220,11 +229,16 @@ export class Uploader {
     const write = this.#holdings.seed(seed);
     const isSkipped = write?.need === 'optional' && isRefused(this.#files);
     if (write !== undefined && !isSkipped) {
-      const result = await this.#send(this.#fileSender, write.ref, write.source, signal);
-      if (result !== 'worked' || this.#holdings.seed(seed) !== undefined) return result;
+      const result = await this.#send(this.#fileSender, write, signal);
+      if (result !== 'worked') return result;
+      // Only a whole seed ends a row of failures: each of its files may be sent again with another.
+      if (this.#holdings.seed(seed) !== undefined) return 'changed';
     }
     // A destination that takes level 0 and no snapshot gets level 0, and is told of.
-    if (isSkipped) this.#snapshots.adoptFailure(this.#files);
+    if (isSkipped) {
+      this.#snapshots.adoptFailure(this.#files);
+      this.#triedSnapshot = seed.txid;
+    }
     this.#holdings.seeded(seed);
     this.#tell({});
     return 'worked';
@@ -243,17 +257,18 @@ export class Uploader {
     if (snapshot === undefined) return isRefused(this.#snapshots) ? 'waiting' : 'idle';
     if (this.#holdings.hasSnapshot(snapshot.txid)) return 'idle';
     if ((this.replicatedTXID ?? -1n) < snapshot.txid) return 'waiting';
+    this.#triedSnapshot = snapshot.txid;
     const maxTXID = snapshot.txid as TXID;
     const ref = { level: SNAPSHOT_LEVEL, minTXID: 1n as TXID, maxTXID };
-    return await this.#send(this.#snapshotSender, ref, snapshot, signal);
+    const write = { ref, source: snapshot, need: 'optional' } as const;
+    return await this.#send(this.#snapshotSender, write, signal);
   }
 
   // --- both -----------------------------------------------------------------------------------
 
   async #send(
     sender: Sender,
-    ref: LTXFileRef,
-    source: SeedSource,
+    { ref, source, need }: SeedWrite,
     signal: AbortSignal,
   ): Promise<StepResult> {
     if (this.#replica === undefined) return 'waiting';
@@ -261,7 +276,7 @@ export class Uploader {
       const written = await sender.send(this.#replica, ref, source, signal);
       return written === 'gone' ? 'changed' : this.#record(written);
     } catch (error) {
-      if (isError(error, 'REPLICA_CONFLICT')) this.#holdings.taken(ref);
+      if (isError(error, 'REPLICA_CONFLICT')) this.#holdings.taken(ref, need);
       throw error;
     }
   }
@@ -293,10 +308,8 @@ export class Uploader {
     const fields = { target: this.target, code, failures, nextTryMs: waitMs };
     if (code === 'REPLICA_CONFLICT') {
       const highest = formatTXID(this.#holdings.highest);
-      logger.error(
-        `${this.name}: another writer is at work there; a full snapshot will be sent above it: ${message}`,
-        { ...fields, highest },
-      );
+      const what = 'another writer is at work there, and it is listed again';
+      logger.error(`${this.name}: ${what}: ${message}`, { ...fields, highest });
     } else {
       const level = isError(error) && !error.retryable ? 'error' : 'warn';
       logger[level](`${this.name}: ${message}`, fields);

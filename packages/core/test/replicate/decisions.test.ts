@@ -222,8 +222,8 @@ describe('the state of a destination follows from what is known of it', () => {
 });
 
 describe('a destination refuses a kind of file', () => {
-  const failing = (code: ErrorCode, failures: number) => ({
-    failure: { code, message: '', atMs: 0, failedAt: 0 },
+  const failing = (code: ErrorCode, failures: number, status?: number) => ({
+    failure: { code, status, message: '', atMs: 0, failedAt: 0 },
     failures,
   });
   test.for<ErrorCode>(['REPLICA_PERMISSION_DENIED', 'REPLICA_FULL', 'REPLICA_UNKNOWN'])(
@@ -236,6 +236,7 @@ describe('a destination refuses a kind of file', () => {
   test('when an outage of that kind of file alone lasts', () => {
     expect(isRefused(failing('REPLICA_UNAVAILABLE', 11))).toBe(false);
     expect(isRefused(failing('REPLICA_UNAVAILABLE', 12))).toBe(true);
+    expect(isRefused(failing('REPLICA_UNAVAILABLE', 3, 413))).toBe(true); // a proxy's web page
     expect(isRefused({ failure: undefined, failures: 0 })).toBe(false);
   });
 });
