@@ -168,6 +168,119 @@ test('what was recorded as sent is lost: nothing is guessed', async () => {
   await expectAll(app, ['a', 'b']);
 });
 
+test('one that forbids snapshots keeps the others from none, and is told of', async () => {
+  const app = new App();
+  app.add(500);
+  const { database, destinations } = app.replicatedTo('a', 'b');
+  const sidecar = new Sidecar({
+    database,
+    options: { snapshotIntervalMs: 300 },
+    destinations: destinations.map((at) => ({
+      ...at,
+      fault: at.name === 'a' ? 'forbidding level 9' : 'none',
+    })),
+  });
+  const snapshots = (): string[] => ltxIn(app.bucket('b'), 9);
+  await until(
+    'b has some snapshots, and what was staged of them is freed',
+    async () => {
+      app.add(1);
+      await sidecar.settled();
+      return (
+        snapshots().length >= 4 && ltxIn(path.join(app.folder, '.app.db-sluice'), 9).length === 0
+      );
+    },
+    30_000,
+  );
+  const status = await sidecar.status();
+  expect(status.destinations.map(({ name, state }) => [name, state])).toEqual([
+    ['a', 'failing'],
+    ['b', 'streaming'],
+  ]);
+  expect(status.destinations[0]?.snapshotError?.code).toBe('REPLICA_PERMISSION_DENIED');
+  expect(ltxIn(app.bucket('a'), 9)).toEqual([]);
+  expect(status.stagedFiles).toBe(1);
+  await expectAll(app, ['a', 'b']);
+});
+
+test.for([
+  ['the staged files', ['ltx']],
+  ['the staged files and what was recorded as sent', ['ltx', 'destinations.json']],
+  ['the staged files and the position', ['ltx', 'position']],
+] as const)(
+  '%s are lost while one is out of reach: it gets a full snapshot, above all that it has',
+  async ([, lost]) => {
+    const app = new App();
+    app.add(500);
+    const first = new Sidecar(app.replicatedTo('b'));
+    await first.settled();
+    for (let commit = 0; commit < 3; commit++) {
+      app.add(10);
+      await first.settled();
+    }
+    await first.stop();
+    const theirs = ltxIn(app.bucket('b'), 0);
+    for (const name of lost) {
+      fs.rmSync(path.join(app.folder, '.app.db-sluice', name), { recursive: true });
+    }
+    const { database, destinations } = app.replicatedTo('a', 'b');
+    const second = new Sidecar({
+      database,
+      destinations: destinations.map((at) => ({
+        ...at,
+        fault: at.name === 'b' ? 'refusing' : 'none',
+      })),
+    });
+    for (let commit = 0; commit < theirs.length + 2; commit++) {
+      app.add(10);
+      await second.settled(['a']);
+    }
+    expect(ltxIn(app.bucket('a'), 0)[0]! > theirs.at(-1)!).toBe(true);
+    await second.setFault('b', 'none');
+    app.add(10);
+    await second.settled();
+    await expectAll(app, ['a', 'b']);
+  },
+);
+
+test.for(['answers', 'is out of reach at first'] as const)(
+  'the staging folder is put back to an older copy, and the destination %s',
+  async (how) => {
+    const app = new App();
+    app.add(500);
+    const staging = path.join(app.folder, '.app.db-sluice');
+    const first = new Sidecar(app.replicatedTo('a', 'b'));
+    await first.settled();
+    app.add(10);
+    await first.settled();
+    fs.cpSync(staging, `${staging}-copy`, { recursive: true });
+    for (let commit = 0; commit < 3; commit++) {
+      app.add(10);
+      await first.settled();
+    }
+    await first.kill();
+    fs.rmSync(staging, { recursive: true });
+    fs.renameSync(`${staging}-copy`, staging);
+    app.add(10);
+    const { database, destinations } = app.replicatedTo('a', 'b');
+    const second = new Sidecar({
+      database,
+      destinations: destinations.map((at) => ({
+        ...at,
+        fault: how === 'answers' ? 'none' : 'refusing',
+      })),
+    });
+    await second.beginning();
+    for (let commit = 0; commit < 5; commit++) {
+      app.add(10);
+      await second.settled([]);
+    }
+    for (const name of ['a', 'b']) await second.setFault(name, 'none');
+    await second.settled();
+    await expectAll(app, ['a', 'b']);
+  },
+);
+
 describeWith(['litestream-0.5.17'], 'Litestream', () => {
   test.for(['SIGTERM', 'SIGKILL'] as const)(
     'has continued a bucket in the same log and ended by %s: an image follows',
@@ -205,11 +318,13 @@ describeWith(['litestream-0.5.17'], 'Litestream', () => {
 
 /** Name of the newest level-0 file. */
 function newestIn(bucket: string): string {
-  const names = fs.readdirSync(path.join(bucket, 'ltx', '0'));
-  return (
-    names
-      .filter((name) => name.endsWith('.ltx'))
-      .sort()
-      .at(-1) ?? ''
-  );
+  return ltxIn(bucket, 0).at(-1) ?? '';
+}
+
+/** Names of the files of a level, by TXID. */
+function ltxIn(folder: string, level: number): string[] {
+  const names = fs.existsSync(path.join(folder, 'ltx', `${level}`))
+    ? fs.readdirSync(path.join(folder, 'ltx', `${level}`))
+    : [];
+  return names.filter((name) => name.endsWith('.ltx')).sort();
 }

@@ -1,6 +1,6 @@
 /**
  * Destinations that are slow, fail now and then (also after the write has happened), refuse all, hang,
- * or refuse the files of one level, so that an image stays half sent.
+ * or refuse the files of one level: for a while, so that an image stays half sent, or for good.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,7 +14,8 @@ export type Fault =
   | 'refusing'
   | 'hanging'
   | 'refusing level 0'
-  | 'refusing level 1';
+  | 'refusing level 1'
+  | 'forbidding level 9';
 
 const SLOW_MS_MAX = 150;
 const FAILS_BEFORE = 0.1;
@@ -46,6 +47,7 @@ function faulty(client: ReplicaClient, fault: () => Fault): ReplicaClient {
       const now = fault();
       await meet(now, options?.signal);
       if (now === `refusing level ${file.level}`) throw unavailable(`at level ${file.level}`);
+      if (now === `forbidding level ${file.level}`) throw forbidden(file.level);
       if (now === 'slow') {
         await sleep(Math.random() * SLOW_MS_MAX, undefined, { signal: options?.signal });
       }
@@ -62,6 +64,11 @@ function faulty(client: ReplicaClient, fault: () => Fault): ReplicaClient {
 async function meet(fault: Fault, signal: AbortSignal | undefined): Promise<void> {
   if (fault === 'refusing') throw unavailable('always');
   if (fault === 'hanging') await sleep(HANG_MS, undefined, { signal });
+}
+
+function forbidden(level: number): ReplicationError {
+  const message = `this destination takes no file of level ${level}, on purpose`;
+  return new ReplicationError('REPLICA_PERMISSION_DENIED', message);
 }
 
 function unavailable(when: string): ReplicationError {

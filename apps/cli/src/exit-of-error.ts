@@ -26,6 +26,7 @@ export const EXIT_OF_ERROR: Readonly<Record<ErrorCode, ExitName>> = {
   REPLICA_UNAUTHENTICATED: 'denied',
   REPLICA_HOST_UNTRUSTED: 'denied',
   REPLICA_CONFLICT: 'failed',
+  REPLICA_NOT_LISTED: 'failed',
   REPLICA_FULL: 'failed',
   REPLICA_RATE_LIMITED: 'unreachable',
   REPLICA_UNAVAILABLE: 'unreachable',

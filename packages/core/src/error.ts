@@ -27,6 +27,7 @@ export type ErrorCode =
   | 'REPLICA_UNAUTHENTICATED'
   | 'REPLICA_HOST_UNTRUSTED'
   | 'REPLICA_CONFLICT'
+  | 'REPLICA_NOT_LISTED'
   | 'REPLICA_FULL'
   | 'REPLICA_RATE_LIMITED'
   | 'REPLICA_UNAVAILABLE'
@@ -68,6 +69,7 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, { readonly retryable: boole
   REPLICA_UNAUTHENTICATED: { retryable: false },
   REPLICA_HOST_UNTRUSTED: { retryable: false },
   REPLICA_CONFLICT: { retryable: false },
+  REPLICA_NOT_LISTED: { retryable: false },
   REPLICA_FULL: { retryable: true },
   REPLICA_RATE_LIMITED: { retryable: true },
   REPLICA_UNAVAILABLE: { retryable: true },

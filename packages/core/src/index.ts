@@ -12,7 +12,11 @@ export {
   type Replicator,
 } from './replicate/replicate.ts';
 export type { ReplicaTarget } from './replicate/target.ts';
+<<<<<<< HEAD
 export { lastSentTo } from './replicate/record.ts';
+=======
+export { describeDamage } from './replicate/admission.ts';
+>>>>>>> destinations
 export type { OpenReplica } from './replicate/sending.ts';
 export type {
   DatabaseReport,
@@ -42,6 +46,7 @@ export {
   type Surveyed,
 } from './restore/survey.ts';
 export { wrapDestination, type WrappedDestination, type WrapOptions } from './replica/wrap.ts';
+export { FileSet } from './replica/file-set.ts';
 export { checkDestination, type CheckOptions } from './replica/check.ts';
 export { unconnected } from './replica/check-errors.ts';
 export {

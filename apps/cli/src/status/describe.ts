@@ -13,7 +13,10 @@ export interface DestinationRow {
   readonly name: string;
   readonly type: string;
   readonly target: string;
-  /** `ok`, `behind`, `empty`, or the code of what stopped us from asking. */
+  /**
+   * `ok`, `behind`, `empty`, `damaged` (files are missing), or a code: of what stopped us from
+   * asking, or of its answer to snapshots.
+   */
   readonly state: string;
   /** 16 hex digits: the highest that is listed. */
   readonly txid: string | undefined;
@@ -90,11 +93,27 @@ export function describeDestination(
       last_error_at: now.toISOString(),
     };
   }
-  const txid = listed.txid === undefined ? undefined : formatTXID(listed.txid);
+  const txid = listed.txid === 0n ? undefined : formatTXID(listed.txid);
   const lag = lagOf(txid, local, now, known?.lagSeconds);
   const isFine = lag !== undefined && lag <= LAG_SECONDS_FINE;
-  const state = txid === undefined ? 'empty' : isFine ? 'ok' : 'behind';
-  return { ...row, state, txid, lag_seconds: lag, size: listed.sizeBytes };
+  if (listed.damage !== undefined) {
+    return {
+      ...row,
+      state: 'damaged',
+      txid,
+      lag_seconds: lag,
+      size: listed.sizeBytes,
+      last_error: `${listed.damage}: the newest state cannot be restored from here`,
+      last_error_at: now.toISOString(),
+    };
+  }
+  const found = { ...row, txid, lag_seconds: lag, size: listed.sizeBytes };
+  const refused = known?.snapshotError;
+  if (isFine && refused !== undefined) {
+    const { code: state, message, at } = refused;
+    return { ...found, state, last_error: `it refuses snapshots: ${message}`, last_error_at: at };
+  }
+  return { ...found, state: txid === undefined ? 'empty' : isFine ? 'ok' : 'behind' };
 }
 
 /**

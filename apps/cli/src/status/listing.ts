@@ -1,11 +1,18 @@
-/** How far a destination is, by one listing of it. */
+/** How far a destination is, and whether that can be restored, by one listing of it. */
 
-import type { TXID } from '@sluice/core/backend';
+import { describeDamage, FileSet } from '@sluice/core';
 import type { DestinationConfig } from '../config/model.ts';
 import type { Destinations } from '../destinations.ts';
 
 export type Listed =
-  | { readonly kind: 'listed'; readonly txid: TXID | undefined; readonly sizeBytes: number }
+  | {
+      readonly kind: 'listed';
+      /** The highest that is listed; 0n where nothing is. */
+      readonly txid: bigint;
+      readonly sizeBytes: number;
+      /** Why the newest state cannot be restored; undefined where it can. */
+      readonly damage: string | undefined;
+    }
   | { readonly kind: 'failed'; readonly error: unknown };
 
 /** Errors of the destination. */
@@ -15,11 +22,11 @@ export async function listHighest(
   signal: AbortSignal,
 ): Promise<Listed> {
   const { client } = await open.open(destination, signal);
-  let txid: TXID | undefined;
+  const files = new FileSet();
   let sizeBytes = 0;
   for await (const file of client.listFiles('all', { signal })) {
-    if (txid === undefined || file.maxTXID > txid) txid = file.maxTXID;
+    files.add(file);
     sizeBytes += file.sizeBytes;
   }
-  return { kind: 'listed', txid, sizeBytes };
+  return { kind: 'listed', txid: files.highest, sizeBytes, damage: describeDamage(files) };
 }

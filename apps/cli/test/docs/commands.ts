@@ -42,7 +42,9 @@ With \`-dry-run\`, all of them Litestream's:
   "timestamp":"2026-01-31T12:00:00.000Z","name":"000000000000002a-000000000000002a.ltx","replica":"s3"}]
 \`\`\``,
   status: `The first four keys are Litestream's. \`status\` is \`ok\`, \`not initialized\`, \`no database\` or \`error\`;
-\`state\` of a destination is \`ok\`, \`behind\`, \`empty\`, or the [code](errors.md) of what kept us from asking it.
+\`state\` of a destination is \`ok\`, \`behind\`, \`empty\`, \`damaged\` (files are missing, so that the newest state
+cannot be restored from there), or the [code](errors.md) of what kept us from asking it or of
+what it answers to snapshots, where it refuses them.
 \`fencing\` is what the replicator has found out of conditional writes there: \`honoured\`, \`small files only\`, \`off\` (ignored or
 not known: a second replicator would not be refused), \`not claimed\`, or \`unproved\` before its first small file.
 

@@ -118,6 +118,25 @@ test('a destination that lacks files, or is empty, or cannot be asked, is told a
   expect(row.destinations[3]?.last_error).toContain('ECONNREFUSED');
 });
 
+test('a destination from which a file is missing is damaged, and it is said which', async () => {
+  const { config, database, backup } = scene();
+  for (let run = 0; run < 3; run++) {
+    addRows(database, 5);
+    await runProcess(['replicate', '-once', '-config', config]);
+  }
+  expect(await statusOf(config)).toMatchObject({ code: 0 });
+  const level0 = path.join(backup, 'ltx', '0');
+  const [first = '', second = ''] = fs.readdirSync(level0).sort();
+  fs.rmSync(path.join(level0, second));
+  fs.rmSync(path.join(backup, 'ltx', '9'), { recursive: true });
+  const { code, row } = await statusOf(config);
+  expect(code).toBe(3);
+  expect(row.destinations[0]).toMatchObject({
+    state: 'damaged',
+    last_error: `TXID 0000000000000002 is missing after ${first.slice(0, 16)}: the newest state cannot be restored from here`,
+  });
+});
+
 test('a database that is missing, or was never followed, is told apart', async () => {
   const { config, database } = scene();
   expect((await statusOf(config)).row.status).toBe('no database');

@@ -15,6 +15,7 @@ import { toFailure } from './failure.ts';
 import { Following } from './following.ts';
 import { openDatabase, type OpenDatabase } from './opening.ts';
 import type { DatabaseOptions } from './options.ts';
+import type { Position } from './position.ts';
 import { Staging, type StagedFile } from './staging.ts';
 
 /** After a failure the database is opened again; the wait doubles from here to the maximum. */
@@ -123,7 +124,7 @@ export class Engine {
       const { tailBytesMax } = this.#context;
       const newest = this.#newest;
       database = openDatabase({ options, kernel, position, newest, clock, tailBytesMax });
-      this.#follow(database, staged);
+      this.#follow(database, staged, position);
     } catch (error) {
       database?.connections.close('keep the log');
       database?.wal.close();
@@ -131,7 +132,11 @@ export class Engine {
     }
   }
 
-  #follow(database: OpenDatabase, staged: readonly StagedFile[]): void {
+  #follow(
+    database: OpenDatabase,
+    staged: readonly StagedFile[],
+    position: Position | undefined,
+  ): void {
     const { connections, start } = database;
     this.#following = new Following({
       ...this.#context,
@@ -149,6 +154,7 @@ export class Engine {
       proved: start.kind === 'proved' ? start.position.txid : undefined,
       why: start.kind === 'proved' ? undefined : start.why,
       staged,
+      lastTXID: highest(position?.txid ?? 0n, this.#newest?.maxTXID ?? 0n),
       pageSize: connections.pageSize,
       switchedToWAL: connections.journalMode.switched ? 'yes' : 'no',
     });
@@ -179,6 +185,10 @@ export class Engine {
     this.#later(this.#reopenMs);
     this.#reopenMs = Math.min(this.#reopenMs * 2, REOPEN_MS_MAX);
   }
+}
+
+function highest(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
 }
 
 function whyAbsent(path: string): string | undefined {

@@ -9,6 +9,8 @@ export interface StagedEvent {
   readonly content: 'increment' | 'image' | 'snapshot';
   readonly pageSize: number;
   readonly commit: number;
+  /** The run of images and increments that it belongs to: the node id of its header. */
+  readonly lineage: bigint;
   readonly timestampMs: number;
   /** When the first of its frames was read from the log, by the monotonic clock. */
   readonly since: number;
@@ -20,6 +22,8 @@ export interface OpenedEvent {
   readonly proved: bigint | undefined;
   readonly why: string | undefined;
   readonly staged: readonly StagedFile[];
+  /** The highest TXID that was given out, as far as the staging folder tells; 0n where none was. */
+  readonly lastTXID: bigint;
   readonly pageSize: number;
   readonly switchedToWAL: 'yes' | 'no';
 }

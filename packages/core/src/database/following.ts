@@ -363,7 +363,7 @@ export class Following {
     const range = { minTXID: txid, maxTXID: txid };
     const identity = { ...range, pageSize, commit, lineage, timestampMs: this.#stamp() };
     const image = await this.#imager.write(imaging, rest, identity);
-    this.#publisher.image(image, place, lineage);
+    this.#publisher.image(image, place);
     await this.#publisher.settled();
     this.#announced = undefined;
   }

@@ -103,12 +103,12 @@ export class Imager {
 
   /** Writes a frozen image to a temporary file. */
   async write(imaging: Imaging, rest: ReadPage, identity: FileIdentity): Promise<WrittenImage> {
-    const { maxTXID: txid, minTXID, pageSize, commit, timestampMs } = identity;
+    const { maxTXID: txid, minTXID, pageSize, commit, lineage, timestampMs } = identity;
     const since = this.#context.clock.monotonic();
     const name = minTXID === txid ? 'image' : 'snapshot';
     const temporary = this.#context.staging.temporary(`${name}-${txid}`);
     const sizeBytes = await imaging.write(temporary, headerOf(identity), rest);
-    return { txid, temporary, sizeBytes, pageSize, commit, timestampMs, since };
+    return { txid, temporary, sizeBytes, pageSize, commit, lineage, timestampMs, since };
   }
 
   async #checkRoom(): Promise<void> {

@@ -34,6 +34,7 @@ export interface WrittenImage {
   readonly sizeBytes: number;
   readonly pageSize: number;
   readonly commit: number;
+  readonly lineage: bigint;
   readonly timestampMs: number;
   /** When the state that it holds was read, by the monotonic clock. */
   readonly since: number;
@@ -84,26 +85,44 @@ export class Publisher {
     this.#enqueue(() => this.#publishCut(cut));
   }
 
-  image(image: WrittenImage, place: LogPlace, lineage: bigint): void {
+  image(image: WrittenImage, place: LogPlace): void {
     this.#enqueue(async () => {
       const { staging, emit } = this.#context;
-      const { txid, pageSize, commit, timestampMs, since } = image;
+      const { txid, pageSize, commit, lineage, timestampMs, since } = image;
       if (this.#newestTXID < txid) {
         await this.#writePosition({ txid, pageSize, commit, lineage }, place);
         this.#newestTXID = txid;
       }
       const file = await staging.publish(image.temporary, 0, txid, txid, image.sizeBytes);
       await staging.imageIsWhole();
-      emit({ kind: 'staged', file, content: 'image', pageSize, commit, timestampMs, since });
+      emit({
+        kind: 'staged',
+        file,
+        content: 'image',
+        pageSize,
+        commit,
+        lineage,
+        timestampMs,
+        since,
+      });
     });
   }
 
   snapshot(image: WrittenImage): void {
     this.#enqueue(async () => {
       const { staging, emit } = this.#context;
-      const { txid, pageSize, commit, timestampMs, since } = image;
+      const { txid, pageSize, commit, lineage, timestampMs, since } = image;
       const file = await staging.publish(image.temporary, 9, toTXID(1), txid, image.sizeBytes);
-      emit({ kind: 'staged', file, content: 'snapshot', pageSize, commit, timestampMs, since });
+      emit({
+        kind: 'staged',
+        file,
+        content: 'snapshot',
+        pageSize,
+        commit,
+        lineage,
+        timestampMs,
+        since,
+      });
     });
   }
 
@@ -117,8 +136,17 @@ export class Publisher {
     const file = await staging.publish(temporary, 0, cut.txid, cut.txid, sizeBytes);
     this.#newestTXID = cut.txid;
     this.#cuts -= 1;
-    const { pageSize, commit, timestampMs, since } = cut;
-    emit({ kind: 'staged', file, content: 'increment', pageSize, commit, timestampMs, since });
+    const { pageSize, commit, lineage, timestampMs, since } = cut;
+    emit({
+      kind: 'staged',
+      file,
+      content: 'increment',
+      pageSize,
+      commit,
+      lineage,
+      timestampMs,
+      since,
+    });
   }
 
   /** Says anew what the database file shows, of the newest file, which is published. */

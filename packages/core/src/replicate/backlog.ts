@@ -7,6 +7,8 @@ export interface StagedIncrement {
   readonly path: string;
   readonly sizeBytes: number;
   readonly content: 'increment' | 'image';
+  /** The run of images and increments that it belongs to. */
+  readonly lineage: bigint;
   /** 0 where it is not known (a file of an earlier run). */
   readonly pageSize: number;
   readonly timestampMs: number;
@@ -16,6 +18,7 @@ export interface StagedIncrement {
 
 export interface StagedSnapshot {
   readonly txid: bigint;
+  readonly lineage: bigint;
   readonly path: string;
   readonly sizeBytes: number;
   readonly pageSize: number;
@@ -70,17 +73,11 @@ export class Backlog {
     return this.#files.some((file) => file.path === path);
   }
 
-  /** The oldest image above `txid` that may be sent. */
-  imageAbove(txid: bigint): StagedIncrement | undefined {
+  /** The oldest image that `fits`, of those that may be sent. */
+  firstImage(fits: (image: StagedIncrement) => boolean): StagedIncrement | undefined {
     return this.#files.find(
-      (file) => file.content === 'image' && file.txid > txid && this.get(file.txid) === file,
+      (file) => file.content === 'image' && fits(file) && this.get(file.txid) === file,
     );
-  }
-
-  /** The oldest file above `txid` that may be sent. */
-  firstAbove(txid: bigint): StagedIncrement | undefined {
-    const file = this.#files.find((known) => known.txid > txid);
-    return file === undefined ? undefined : this.get(file.txid);
   }
 
   /** What a destination that has everything up to `txid` lacks. */
@@ -108,12 +105,13 @@ export class Backlog {
 }
 
 export function toIncrement(event: StagedEvent): StagedIncrement {
-  const { file, content, pageSize, timestampMs, since } = event;
+  const { file, content, lineage, pageSize, timestampMs, since } = event;
   return {
     txid: file.maxTXID,
     path: file.path,
     sizeBytes: file.sizeBytes,
     content: content === 'image' ? 'image' : 'increment',
+    lineage,
     pageSize,
     timestampMs,
     since,

@@ -1,7 +1,8 @@
 /** How the history of a database goes on at a start: resumed, or with an image. Pure. */
 
 import type { BeginOrder } from '../database/engine.ts';
-import type { Chain } from './admission.ts';
+import { formatTXID, toTXID } from '../ltx/txid.ts';
+import type { Chain, SentRecord } from './admission.ts';
 
 export interface Heard {
   readonly name: string;
@@ -14,19 +15,30 @@ export interface BeginningInput {
   /** The TXID of which continuity is proved in the log, or why none is. */
   readonly proved: bigint | undefined;
   readonly why: string | undefined;
-  readonly newestStaged: bigint;
+  /** The highest TXID that was given out, as far as the staging folder tells. */
+  readonly lastTXID: bigint;
+  /** What was sent to any place, also to one that is out of reach or not configured any more. */
+  readonly records: readonly Pick<SentRecord, 'txid'>[];
   readonly destinations: readonly Heard[];
 }
 
 /**
- * An image where continuity is not proved; and where a destination that is not ours has TXIDs that
- * ours would run into. Others that lack a base get a snapshot, which needs no new history.
+ * An image where continuity is not proved; where more was sent than the staging folder knows of, so
+ * that part of it is lost; and where a destination that is not ours has TXIDs that ours would run
+ * into. It bears a TXID that nobody was ever given: a destination that is out of reach may hold any
+ * that was recorded as sent. Others that lack a base get a snapshot, which needs no new history.
  */
 export function decideBeginning(input: BeginningInput): BeginOrder {
-  const { proved, destinations } = input;
-  const highest = destinations.map((heard) => heard.highest);
-  const floor = [input.newestStaged, ...highest].reduce((a, b) => (b > a ? b : a), 0n);
+  const { proved, lastTXID, records, destinations } = input;
+  const sent = highest(records.map(({ txid }) => txid));
+  const floor = highest([lastTXID, sent, ...destinations.map((heard) => heard.highest)]);
   if (proved === undefined) return { mode: 'image', floor, why: input.why ?? 'nothing is proved' };
+  if (sent > proved) {
+    const why =
+      `TXID ${formatTXID(toTXID(sent))} was sent, and the staging folder knows of ` +
+      `${formatTXID(toTXID(proved))} only: part of it was lost or put back`;
+    return { mode: 'image', floor, why };
+  }
   const foreign = destinations.find(
     (heard) => heard.chain === 'foreign' && heard.highest >= proved,
   );
@@ -35,4 +47,8 @@ export function decideBeginning(input: BeginningInput): BeginOrder {
     return { mode: 'image', floor, why };
   }
   return { mode: 'resume', floor, why: '' };
+}
+
+function highest(txids: readonly bigint[]): bigint {
+  return txids.reduce((a, b) => (b > a ? b : a), 0n);
 }

@@ -9,7 +9,13 @@
 import fs from 'node:fs/promises';
 import { ReplicationError } from '../error.ts';
 import { combineCRC64, createKernel, type Kernel } from '../kernel/kernel.ts';
-import { decodeHeader, encodeHeader, HEADER_SIZE_BYTES, lockPgno } from '../ltx/header.ts';
+import {
+  decodeHeader,
+  encodeHeader,
+  HEADER_SIZE_BYTES,
+  lockPgno,
+  type LTXHeader,
+} from '../ltx/header.ts';
 import { FILE_CHECKSUM_SIZE_BYTES, TRAILER_SIZE_BYTES } from '../ltx/trailer.ts';
 import type { LTXBody, LTXFileRef } from '../replica/client.ts';
 import type { SentRecord } from './admission.ts';
@@ -22,8 +28,21 @@ const PAGE_HEADER_SIZE_BYTES = 6;
 const CHUNK_BYTES = 1024 * 1024;
 
 /** What is noted of a staged file when it is sent. */
-export async function recordOf({ txid, sizeBytes, path }: StagedIncrement): Promise<SentRecord> {
-  return { txid, sizeBytes, checksum: await readChecksum(path) };
+async function recordOf(file: StagedIncrement): Promise<SentRecord> {
+  const { txid, sizeBytes, lineage, path } = file;
+  return { txid, sizeBytes, lineage, checksum: await readChecksum(path) };
+}
+
+/** The same; undefined where there is no such file, or it was freed meanwhile. */
+export async function recordIfStaged(
+  file: StagedIncrement | undefined,
+): Promise<SentRecord | undefined> {
+  try {
+    return file && (await recordOf(file));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 /** Last 8 bytes of a staged file, as 16 hex digits. */
@@ -42,6 +61,7 @@ async function readChecksum(path: string): Promise<string> {
 export interface NamedBody {
   readonly body: LTXBody;
   readonly checksum: string;
+  readonly header: LTXHeader;
 }
 
 /** A body of `source` whose header bears the TXIDs of `ref`. `onBytes` is told what was read. */
@@ -53,13 +73,15 @@ export async function bodyAs(
   const handle = await fs.open(source.path, 'r');
   let head: Uint8Array;
   let tail: Uint8Array;
+  let header: LTXHeader;
   try {
     const startBytes = HEADER_SIZE_BYTES + PAGE_HEADER_SIZE_BYTES;
     const start = await readStaged(handle, source.path, 0, startBytes);
     const own = start.subarray(0, HEADER_SIZE_BYTES);
-    const header = decodeHeader(own);
+    header = decodeHeader(own);
     if (header.minTXID === ref.minTXID && header.maxTXID === ref.maxTXID) {
-      return { body: plainBody(source, onBytes), checksum: await readChecksum(source.path) };
+      const checksum = await readChecksum(source.path);
+      return { body: plainBody(source, onBytes), checksum, header };
     }
     head = encodeHeader({ ...header, minTXID: ref.minTXID, maxTXID: ref.maxTXID });
     const endBytes = TRAILER_SIZE_BYTES + FILE_CHECKSUM_SIZE_BYTES;
@@ -86,7 +108,7 @@ export async function bodyAs(
       yield tail;
     },
   };
-  return { body, checksum: Buffer.from(tail).toString('hex') };
+  return { body, checksum: Buffer.from(tail).toString('hex'), header };
 }
 
 function plainBody(source: SeedSource, onBytes: (count: number) => void): LTXBody {

@@ -21,6 +21,7 @@ export async function describeStaged(file: StagedFile, clock: Clock): Promise<St
       path: file.path,
       sizeBytes: file.sizeBytes,
       content: countEntries(index) === pages ? 'image' : 'increment',
+      lineage: header.nodeID,
       pageSize: header.pageSize,
       timestampMs: header.timestampMs,
       since: clock.monotonic() - Math.max(0, clock.now() - header.timestampMs),

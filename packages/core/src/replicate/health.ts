@@ -1,33 +1,19 @@
-/** How it goes with one destination: its state, what was sent, and since when nothing has moved. */
+/** How it goes with one destination: what was sent, and since when nothing has moved. */
 
 import type { Clock } from '../clock.ts';
-import { isError, messageOf, type ErrorCode } from '../error.ts';
-import { transition, type DestinationEvent, type DestinationState } from './state.ts';
-
-export interface LastError {
-  readonly code: ErrorCode;
-  readonly message: string;
-  /** In ms since 1970. */
-  readonly atMs: number;
-}
+import type { UploadFailure, UploadQueue } from './upload-queue.ts';
 
 export class Health {
   readonly #clock: Clock;
-  #state: DestinationState = 'listing';
   #bytesSent = 0;
   #lastSuccessMs: number | undefined;
-  #lastError: LastError | undefined;
-  #progressedAt: number;
-  /** The first failure since the last progress. */
-  #failingSince: number | undefined;
+  #lastError: UploadFailure | undefined;
+  #triedAt: number;
+  #movedAt = -Infinity;
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#progressedAt = clock.monotonic();
-  }
-
-  get state(): DestinationState {
-    return this.#state;
+    this.#triedAt = clock.monotonic();
   }
 
   get bytesSent(): number {
@@ -39,51 +25,72 @@ export class Health {
     return this.#lastSuccessMs;
   }
 
-  get lastError(): LastError | undefined {
+  /** Also where it is over. */
+  get lastError(): UploadFailure | undefined {
     return this.#lastError;
   }
 
-  go(event: DestinationEvent): void {
-    this.#state = transition(this.#state, event);
+  /** When a try began, by the monotonic clock. */
+  get triedAt(): number {
+    return this.#triedAt;
   }
 
-  /** Bytes are moving, or a try begins. */
-  progressed(): void {
-    this.#progressedAt = this.#clock.monotonic();
+  /** When bytes last moved there, by the monotonic clock. */
+  get movedAt(): number {
+    return this.#movedAt;
+  }
+
+  /** A try begins. */
+  tries(): void {
+    this.#triedAt = this.#clock.monotonic();
+  }
+
+  /** Bytes are moving. */
+  moved(): void {
+    this.#movedAt = this.#clock.monotonic();
   }
 
   succeeded(): void {
-    this.progressed();
-    this.#failingSince = undefined;
     this.#lastSuccessMs = this.#clock.now();
   }
 
   sent(sizeBytes: number): void {
     this.#bytesSent += sizeBytes;
+    this.succeeded();
   }
 
-  failed(error: unknown): LastError {
-    const code = isError(error) ? error.code : 'REPLICA_UNKNOWN';
-    this.#lastError = { code, message: messageOf(error), atMs: this.#clock.now() };
-    this.#failingSince ??= this.#clock.monotonic();
-    return this.#lastError;
+  failed(failure: UploadFailure): void {
+    this.#lastError = failure;
   }
+}
 
-  /** Somebody begins to wait: what failed before counts from now on. */
-  patienceBegins(): void {
-    this.progressed();
-    if (this.#failingSince !== undefined) this.#failingSince = this.#clock.monotonic();
-  }
+/** Facts of a destination that somebody waits for. Times are by the monotonic clock. */
+export interface Patience {
+  readonly now: number;
+  readonly timeoutMs: number;
+  readonly isMakingImage: boolean;
+}
 
-  /**
-   * Whether whoever waits should wait no more: nothing has succeeded for `timeoutMs` since the first
-   * failure, or a try that is under way has moved no byte for HANG_MS_MAX.
-   */
-  isHopeless(timeoutMs: number, doing: 'trying' | 'waiting'): boolean {
-    const now = this.#clock.monotonic();
-    if (this.#failingSince !== undefined && now - this.#failingSince >= timeoutMs) return true;
-    return doing === 'trying' && now - this.#progressedAt >= Math.max(timeoutMs, HANG_MS_MAX);
+/**
+ * Whether whoever waits for a destination should wait no more, because for `timeoutMs`
+ *  - nothing has succeeded since the first failure, and no byte is moving there now; or
+ *  - what is to be sent was not there, and no image is being made;
+ * or because a try that is under way has moved no byte for HANG_MS_MAX.
+ */
+export function isHopeless(
+  queue: Pick<UploadQueue, 'isTrying' | 'failingSince' | 'waitingSince'>,
+  health: Pick<Health, 'triedAt' | 'movedAt'>,
+  { now, timeoutMs, isMakingImage }: Patience,
+): boolean {
+  const isOver = (since: number | undefined, ms = timeoutMs): boolean =>
+    since !== undefined && now - since >= ms;
+  if (queue.isTrying) {
+    const lastSign = Math.max(health.triedAt, health.movedAt);
+    if (isOver(lastSign, Math.max(timeoutMs, HANG_MS_MAX))) return true;
+    return isOver(queue.failingSince) && isOver(health.movedAt);
   }
+  if (isMakingImage) return false;
+  return isOver(queue.failingSince) || isOver(queue.waitingSince);
 }
 
 /** A backend that neither fails nor moves a byte for so long will not do so later. */

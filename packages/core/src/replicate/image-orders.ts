@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { Logger } from '../replica/backend.ts';
 import type { NextStep } from './next.ts';
 import type { EngineLink } from './pool.ts';
+import type { AgedSnapshot } from './snapshot-age.ts';
 import { snapshotDueInMs } from './snapshots.ts';
 import type { DatabaseState } from './status.ts';
 import type { Uploader } from './uploader.ts';
@@ -25,10 +26,17 @@ export interface ImageOrdersContext {
 export class ImageOrders {
   readonly #context: ImageOrdersContext;
   #asked: 'nothing' | 'snapshot' | 'image' = 'nothing';
+  /** When a snapshot was asked for last, by the monotonic clock. */
+  #askedAt = -Infinity;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(context: ImageOrdersContext) {
     this.#context = context;
+  }
+
+  /** Whether the engine makes one, or was asked to. */
+  get isMaking(): boolean {
+    return this.#asked !== 'nothing' || this.#context.state() === 'imaging';
   }
 
   /** What was asked for is made, or will not be. */
@@ -57,12 +65,13 @@ export class ImageOrders {
     if (this.#asked !== 'nothing' || state() !== 'following') return;
     // Whoever fails gets the newest one when it answers again, and keeps no other from theirs.
     const answering = this.#context.uploaders().filter((uploader) => uploader.state !== 'failing');
-    if (answering.some(({ isSeeding }) => isSeeding)) return;
+    if (answering.some(({ holdings }) => holdings.seeding !== undefined)) return;
     const current = answering.filter(({ replicatedTXID }) => replicatedTXID !== undefined);
     const newest = current.map((uploader) => uploader.newestSnapshot);
     const pending = stagedSnapshot();
     if (newest.some((snapshot) => (snapshot?.txid ?? 0n) < pending)) return; // one is on its way
-    const due = snapshotDueInMs({ intervalMs, head: head(), newest });
+    const refused = this.#context.uploaders().flatMap((uploader) => this.#toRefused(uploader));
+    const due = snapshotDueInMs({ intervalMs, head: head(), newest: [...newest, ...refused] });
     if (due === 0) this.#askSnapshot('it is due');
     else if (due !== Infinity) {
       this.#timer = setTimeout(() => this.consider(), Math.min(due, TIMER_MS_MAX));
@@ -74,8 +83,17 @@ export class ImageOrders {
     clearTimeout(this.#timer);
   }
 
+  /** A destination that refuses snapshots is offered one an interval later, as if it had the last one. */
+  #toRefused({ snapshotRefusal: refusal, newestSnapshot }: Uploader): AgedSnapshot[] {
+    if (refusal === undefined) return [];
+    const lastOffer = Math.max(refusal.failedAt, this.#askedAt);
+    const ageMs = this.#context.clock.monotonic() - lastOffer;
+    return [{ txid: newestSnapshot?.txid ?? 0n, ageMs, guessForMs: 0 }];
+  }
+
   #askSnapshot(why: string): void {
     this.#asked = 'snapshot';
+    this.#askedAt = this.#context.clock.monotonic();
     this.#context.logger.info(`taking a snapshot: ${why}`);
     this.#context.engine()?.snapshot();
   }

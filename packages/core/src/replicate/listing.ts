@@ -4,15 +4,15 @@ import { ReplicationError } from '../error.ts';
 import { decodeHeader, HEADER_SIZE_BYTES } from '../ltx/header.ts';
 import { FILE_CHECKSUM_SIZE_BYTES } from '../ltx/trailer.ts';
 import type { ByteRange, LTXFileInfo, ReplicaClient } from '../replica/client.ts';
-import type { FoundTop } from './admission.ts';
-import { addToManifest, EMPTY_MANIFEST, type Manifest } from './manifest.ts';
+import { FileSet } from '../replica/file-set.ts';
+import type { SentRecord } from './admission.ts';
 
 const FILE_SIZE_MIN = HEADER_SIZE_BYTES + FILE_CHECKSUM_SIZE_BYTES;
 
 export interface ListedDestination {
-  readonly manifest: Manifest;
+  readonly files: FileSet;
   /** undefined where level 0 is empty. */
-  readonly top: FoundTop | undefined;
+  readonly top: SentRecord | undefined;
   /** Of the newest file; 0 where there is none. */
   readonly pageSize: number;
 }
@@ -20,32 +20,34 @@ export interface ListedDestination {
 /** One listing of all levels, and two small reads of the newest file. */
 export async function listDestination(
   client: ReplicaClient,
-  signal: AbortSignal,
+  { onFile, signal }: { readonly onFile: () => void; readonly signal: AbortSignal },
 ): Promise<ListedDestination> {
-  let manifest = EMPTY_MANIFEST;
-  let newest: LTXFileInfo | undefined;
+  const files = new FileSet();
   for await (const file of client.listFiles('all', { signal })) {
-    manifest = addToManifest(manifest, file);
-    if (file.level === 0 && (newest === undefined || file.maxTXID >= newest.maxTXID)) newest = file;
+    files.add(file);
+    onFile();
   }
-  if (newest === undefined) return { manifest, top: undefined, pageSize: 0 };
+  const newest = files.newestOf(0);
+  if (newest === undefined) return { files, top: undefined, pageSize: 0 };
   const { maxTXID: txid, sizeBytes } = newest;
   if (sizeBytes < FILE_SIZE_MIN) {
-    return { manifest, top: { txid, sizeBytes, checksum: 'too short' }, pageSize: 0 };
+    const top = { txid, sizeBytes, checksum: 'too short', lineage: 0n };
+    return { files, top, pageSize: 0 };
   }
   const head = await readBytes(client, newest, { start: 0, end: HEADER_SIZE_BYTES }, signal);
   const start = sizeBytes - FILE_CHECKSUM_SIZE_BYTES;
   const end = await readBytes(client, newest, { start, end: sizeBytes }, signal);
   const checksum = Buffer.from(end).toString('hex');
-  return { manifest, top: { txid, sizeBytes, checksum }, pageSize: pageSizeOf(head) };
+  const { pageSize, nodeID: lineage } = headerOf(head);
+  return { files, top: { txid, sizeBytes, checksum, lineage }, pageSize };
 }
 
-/** A file that is no LTX file is not ours either: its page size does not matter then. */
-function pageSizeOf(head: Uint8Array): number {
+/** A file that is no LTX file is not ours either: what its header says does not matter then. */
+function headerOf(head: Uint8Array): { readonly pageSize: number; readonly nodeID: bigint } {
   try {
-    return decodeHeader(head).pageSize;
+    return decodeHeader(head);
   } catch {
-    return 0;
+    return { pageSize: 0, nodeID: 0n };
   }
 }
 

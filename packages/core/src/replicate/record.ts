@@ -1,7 +1,7 @@
 /**
- * `destinations.json` in the staging folder: what was sent last to each destination, by its target. It is written
- * before a staged file is freed, so a file that is gone from staging is always in the record.
- * Losing it is safe: then an image is taken.
+ * `destinations.json` in the staging folder: what was sent last to each destination, by its target,
+ * and of which lineage. It is written before a staged file is freed, so a file that is gone from
+ * staging is always in the record. Losing it is safe: then an image is taken.
  */
 
 import path from 'node:path';
@@ -28,6 +28,11 @@ export class SentRecords {
     return this.#records.get(key);
   }
 
+  /** Of all places that were ever sent to, also of those that are not configured any more. */
+  all(): SentRecord[] {
+    return [...this.#records.values()];
+  }
+
   set(key: string, record: SentRecord): void {
     this.#records.set(key, record);
     this.#dirty = true;
@@ -42,9 +47,9 @@ export class SentRecords {
   async #write(): Promise<void> {
     if (!this.#dirty) return;
     this.#dirty = false;
-    const entries = [...this.#records].map(([key, { txid, sizeBytes, checksum }]) => [
+    const entries = [...this.#records].map(([key, { txid, sizeBytes, checksum, lineage }]) => [
       key,
-      { txid: txid.toString(16).padStart(16, '0'), sizeBytes, checksum },
+      { txid: toHex(txid), sizeBytes, checksum, lineage: toHex(lineage) },
     ]);
     // Not fsynced: after a power loss it is old or gone, which is only more careful.
     await replaceText(this.#file, `${JSON.stringify(Object.fromEntries(entries), undefined, 2)}\n`);
@@ -68,10 +73,23 @@ function parseRecords(text: string): Map<string, SentRecord> {
   }
   if (typeof value !== 'object' || value === null) return records;
   for (const [key, entry] of Object.entries(value as Record<string, unknown>)) {
-    const { txid, sizeBytes, checksum } = entry as Record<string, unknown>;
-    if (typeof txid !== 'string' || !/^[0-9a-f]{16}$/.test(txid)) continue;
-    if (typeof sizeBytes !== 'number' || typeof checksum !== 'string') continue;
-    records.set(key, { txid: BigInt(`0x${txid}`), sizeBytes, checksum });
+    if (typeof entry !== 'object' || entry === null) continue;
+    const { txid, sizeBytes, checksum, lineage } = entry as Record<string, unknown>;
+    if (!isHex(txid) || typeof sizeBytes !== 'number' || typeof checksum !== 'string') continue;
+    records.set(key, {
+      txid: BigInt(`0x${txid}`),
+      sizeBytes,
+      checksum,
+      lineage: isHex(lineage) ? BigInt(`0x${lineage}`) : 0n, // of before it was recorded
+    });
   }
   return records;
+}
+
+function toHex(value: bigint): string {
+  return value.toString(16).padStart(16, '0');
+}
+
+function isHex(value: unknown): value is string {
+  return typeof value === 'string' && /^[0-9a-f]{16}$/.test(value);
 }

@@ -23,7 +23,7 @@ import { Uploader } from './uploader.ts';
 import { Wakeup } from './wakeup.ts';
 
 /** How long a start waits for destinations that have neither answered nor failed. */
-const HEAR_MS_MAX = 3_000;
+const REPORT_MS_MAX = 3_000;
 
 export interface ReplicationContext {
   readonly options: DatabaseOptions;
@@ -178,9 +178,9 @@ export class Replication {
     let failingSince: number | undefined;
     while (!this.#begun) {
       if (this.#state === 'waiting') return undefined;
-      failingSince = this.#state === 'failing' ? (failingSince ?? clock.monotonic()) : undefined;
-      const left =
-        failingSince === undefined ? Infinity : failingSince + timeoutMs - clock.monotonic();
+      const now = clock.monotonic();
+      failingSince = this.#state === 'failing' ? (failingSince ?? now) : undefined;
+      const left = failingSince === undefined ? Infinity : failingSince + timeoutMs - now;
       if (left <= 0) return undefined;
       await this.#changed.next(left === Infinity ? undefined : left);
     }
@@ -209,6 +209,7 @@ export class Replication {
         if (this.#begun) this.#staged.free(this.#uploaders);
         this.#images.consider();
       },
+      isMakingImage: () => this.#images.isMaking,
       clock,
       random,
       logger,
@@ -255,7 +256,6 @@ export class Replication {
 
   async #onOpened(event: OpenedEvent): Promise<void> {
     const { logger } = this.#context;
-    this.#opened = event;
     this.#error = undefined;
     this.#images.answered();
     if (event.switchedToWAL === 'yes') logger.info(`${this.path} was switched to WAL mode`);
@@ -263,13 +263,19 @@ export class Replication {
       await Promise.all(event.staged.map((file) => describeStaged(file, this.#context.clock))),
     );
     this.#head = this.#staged.backlog.newest?.txid ?? 0n;
+    this.#opened = event; // from now on the backlog is known
     for (const uploader of this.#uploaders) uploader.wake();
-    await this.#hear();
+    await this.#waitForListings();
     const order = decideBeginning({
       proved: event.proved,
       why: event.why,
-      newestStaged: this.#head,
-      destinations: this.#uploaders.map(({ name, chain, highest }) => ({ name, chain, highest })),
+      lastTXID: event.lastTXID,
+      records: this.#records.all(),
+      destinations: this.#uploaders.map(({ name, holdings: { chain, highest } }) => ({
+        name,
+        chain,
+        highest,
+      })),
     });
     if (order.mode === 'resume') {
       logger.info(`going on after TXID ${formatTXID(event.proved ?? 0n)}`, { path: this.path });
@@ -281,12 +287,14 @@ export class Replication {
     this.#images.consider();
   }
 
-  /** Waits until every destination has been listed, or has failed to be, or HEAR_MS_MAX. */
-  async #hear(): Promise<void> {
-    const deadline = this.#context.clock.monotonic() + HEAR_MS_MAX;
+  /** Waits until every destination has been listed, or has failed to be, or REPORT_MS_MAX. */
+  async #waitForListings(): Promise<void> {
+    const { clock } = this.#context;
+    const deadline = clock.monotonic() + REPORT_MS_MAX;
     for (;;) {
-      const left = deadline - this.#context.clock.monotonic();
-      if (left <= 0 || this.#closed || this.#uploaders.every(({ isHeardOf }) => isHeardOf)) return;
+      const left = deadline - clock.monotonic();
+      if (left <= 0 || this.#closed || this.#uploaders.every(({ hasReported }) => hasReported))
+        return;
       await this.#changed.next(left);
     }
   }

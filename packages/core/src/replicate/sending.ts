@@ -22,6 +22,13 @@ export function withFencing(replica: OpenReplica): FencedReplica {
   return { ...replica, fencing: replica.fencing ?? new Fencing() };
 }
 
+/** A file that was written. */
+export interface Written {
+  readonly info: LTXFileInfo;
+  readonly sent: SentRecord;
+  readonly pageSize: number;
+}
+
 export interface Sending {
   readonly ref: LTXFileRef;
   readonly source: SeedSource;
@@ -32,20 +39,19 @@ export interface Sending {
 }
 
 /**
- * Level 0 is written only where nobody wrote it before, as far as the destination can say.
- * 'gone' where the staged file was freed before it was sent: a laggard's, beyond what may be staged.
+ * A file of any level is written only where nobody wrote it before, as far as the destination can say:
+ * a writer that was fenced out replaces neither increments nor snapshots. 'gone' where the staged file was freed before it was sent: a laggard's, beyond what may be staged.
  */
 export async function sendFile(
   replica: FencedReplica,
   { ref, source, onBytes, onFound, signal }: Sending,
-): Promise<{ info: LTXFileInfo; sent: SentRecord } | 'gone'> {
+): Promise<Written | 'gone'> {
   try {
-    const { body, checksum } = await bodyAs(ref, source, onBytes);
-    const info =
-      ref.level === 0
-        ? await writeFenced(replica, { file: ref, body, onFound, signal })
-        : await replica.client.writeFile(ref, body, { signal });
-    return { info, sent: { txid: ref.maxTXID, sizeBytes: body.sizeBytes, checksum } };
+    const { body, checksum, header } = await bodyAs(ref, source, onBytes);
+    const info = await writeFenced(replica, { file: ref, body, onFound, signal });
+    const { nodeID: lineage, pageSize } = header;
+    const sent = { txid: ref.maxTXID, sizeBytes: body.sizeBytes, checksum, lineage };
+    return { info, sent, pageSize };
   } catch (error) {
     if (signal.aborted || fs.existsSync(source.path)) throw error;
     return 'gone';

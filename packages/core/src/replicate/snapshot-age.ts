@@ -7,7 +7,7 @@
 
 import type { Clock } from '../clock.ts';
 import type { LTXFileInfo } from '../replica/client.ts';
-import { SNAPSHOT_LEVEL } from './manifest.ts';
+import { SNAPSHOT_LEVEL } from './next.ts';
 
 export interface ListedSnapshot {
   readonly txid: bigint;

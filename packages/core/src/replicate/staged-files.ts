@@ -16,6 +16,8 @@ export interface Holder {
   readonly releasableTXID: bigint;
   readonly replicatedTXID: bigint | undefined;
   readonly newestSnapshot: { readonly txid: bigint } | undefined;
+  /** The snapshot that it refused last, where it refuses them. */
+  readonly snapshotRefusal: { readonly txid: bigint } | undefined;
 }
 
 export interface StagedFilesContext {
@@ -53,10 +55,10 @@ export class StagedFiles {
       this.backlog.add(toIncrement(event));
       return;
     }
-    const { pageSize, timestampMs, file } = event;
+    const { lineage, pageSize, timestampMs, file } = event;
     const { path, sizeBytes, maxTXID: txid } = file;
     const before = this.#snapshot;
-    this.#snapshot = { txid, path, sizeBytes, pageSize, timestampMs };
+    this.#snapshot = { txid, path, sizeBytes, lineage, pageSize, timestampMs };
     if (before !== undefined) this.#remove([before.path]); // the new one will do
   }
 
@@ -75,7 +77,7 @@ export class StagedFiles {
     });
     const paths = this.backlog.release(plan.releaseTo).map((file) => file.path);
     if (paths.length > 0) this.#giveUp(plan.laggards, holders);
-    if (this.#snapshot !== undefined && hasEveryone(holders, this.#snapshot.txid)) {
+    if (this.#snapshot !== undefined && !isWanted(this.#snapshot.txid, holders)) {
       paths.push(this.#snapshot.path);
       this.#snapshot = undefined;
     }
@@ -115,9 +117,11 @@ export class StagedFiles {
   }
 }
 
-function hasEveryone(holders: readonly Holder[], txid: bigint): boolean {
-  return holders.every(
-    ({ newestSnapshot, replicatedTXID }) =>
-      (newestSnapshot?.txid ?? 0n) >= txid && replicatedTXID !== undefined,
+/** Whether a destination lacks the snapshot, and may take it: as a base, or beside level 0. */
+function isWanted(txid: bigint, holders: readonly Holder[]): boolean {
+  return holders.some(
+    ({ newestSnapshot, replicatedTXID, snapshotRefusal }) =>
+      replicatedTXID === undefined ||
+      ((newestSnapshot?.txid ?? 0n) < txid && (snapshotRefusal?.txid ?? 0n) < txid),
   );
 }

@@ -1,83 +1,39 @@
-/** What a destination is doing, and what it does next: a total table (SPEC.md), pure. */
+/** What a destination is doing: derived from what is known of it, and kept nowhere else. Pure. */
 
-export type DestinationState = 'listing' | 'seeding' | 'streaming' | 'failing' | 'closed';
+import type { Chain } from './admission.ts';
 
-export type DestinationEvent =
-  /** The first listing, or one after another writer was seen, has been read. */
-  | 'listed'
-  /** An image is being written. */
-  | 'seed-begun'
-  | 'seed-done'
-  /** A write or a listing failed; it will be tried again. */
-  | 'failed'
-  /** A try after a failure was successful. */
-  | 'healed'
-  /** It holds what we did not write: it is listed again. */
-  | 'foreign'
-  | 'close';
+export type DestinationState =
+  /** Not known yet, or something unexpected was seen there: it is listed before anything is sent. */
+  | 'listing'
+  /** A full snapshot is on its way there, or is being made for it. */
+  | 'seeding'
+  /** Increments follow as they are staged. */
+  | 'streaming'
+  /** What was sent there is not all there any more; a full snapshot is on its way. */
+  | 'damaged'
+  /** The last try failed, of level 0 or of a snapshot; it will be tried again. */
+  | 'failing'
+  /** Nothing is sent any more. */
+  | 'closed';
 
-type Table = Readonly<
-  Record<DestinationState, Readonly<Record<DestinationEvent, DestinationState>>>
->;
-
-const TABLE: Table = {
-  listing: {
-    listed: 'streaming',
-    'seed-begun': 'listing',
-    'seed-done': 'listing',
-    failed: 'failing',
-    healed: 'listing',
-    foreign: 'listing',
-    close: 'closed',
-  },
-  seeding: {
-    listed: 'seeding',
-    'seed-begun': 'seeding',
-    'seed-done': 'streaming',
-    failed: 'failing',
-    healed: 'seeding',
-    foreign: 'listing',
-    close: 'closed',
-  },
-  streaming: {
-    listed: 'streaming',
-    'seed-begun': 'seeding',
-    'seed-done': 'streaming',
-    failed: 'failing',
-    healed: 'streaming',
-    foreign: 'listing',
-    close: 'closed',
-  },
-  failing: {
-    listed: 'streaming',
-    'seed-begun': 'seeding',
-    'seed-done': 'streaming',
-    failed: 'failing',
-    healed: 'streaming',
-    foreign: 'listing',
-    close: 'closed',
-  },
-  closed: {
-    listed: 'closed',
-    'seed-begun': 'closed',
-    'seed-done': 'closed',
-    failed: 'closed',
-    healed: 'closed',
-    foreign: 'closed',
-    close: 'closed',
-  },
-};
-
-export function transition(state: DestinationState, event: DestinationEvent): DestinationState {
-  return TABLE[state][event];
+export interface DestinationFacts {
+  readonly isClosed: boolean;
+  /** A try failed, and nothing has shown since that it is over. */
+  readonly hasFailed: boolean;
+  /** undefined where it must be listed first. */
+  readonly chain: Chain | undefined;
+  readonly isSeeding: boolean;
 }
 
-/** Wait before the next try after `failures` failures in a row: doubling, with jitter, bounded. */
-export function backoffMs(failures: number, random: () => number): number {
-  const full = Math.min(BACKOFF_MS_MAX, BACKOFF_MS_MIN * 2 ** Math.min(failures - 1, 20));
-  return Math.round(full * (0.5 + random() / 2));
+export function stateOf({
+  isClosed,
+  hasFailed,
+  chain,
+  isSeeding,
+}: DestinationFacts): DestinationState {
+  if (isClosed) return 'closed';
+  if (hasFailed) return 'failing';
+  if (chain === undefined) return 'listing';
+  if (chain === 'damaged') return 'damaged';
+  return chain === 'ours' && !isSeeding ? 'streaming' : 'seeding';
 }
-
-const BACKOFF_MS_MIN = 500;
-/** A destination that comes back is noticed within this. */
-export const BACKOFF_MS_MAX = 30_000;

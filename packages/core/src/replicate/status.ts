@@ -19,6 +19,8 @@ export interface DestinationStatus {
   /** For people; holds no secret. */
   readonly target: string;
   readonly state: DestinationState;
+  /** What is wrong with what is there, in words; undefined where nothing is known to be. */
+  readonly damage?: string | undefined;
   /** 16 hex digits: everything up to it can be restored from here. */
   readonly txid: string | undefined;
   /** Since the oldest commit that this destination lacks; 0 where it lacks none. */
@@ -27,9 +29,13 @@ export interface DestinationStatus {
   readonly pendingBytes: number;
   /** Whether a second replicator of the same place would be refused; undefined until it is opened. */
   readonly fencing?: FencingState | undefined;
+  /** How often it was listed as a whole since this process began. */
+  readonly listings?: number | undefined;
   /** Since this process began. */
   readonly bytesSent: number;
   readonly lastSuccessAt: string | undefined;
+  /** What it answers to snapshots, where it refuses them while level 0 goes on. */
+  readonly snapshotError?: StatusError | undefined;
   readonly lastError: StatusError | undefined;
 }
 

@@ -2,7 +2,8 @@
 
 import { formatTXID } from '../ltx/txid.ts';
 import type { Backlog } from './backlog.ts';
-import type { DestinationReport, DestinationStatus } from './status.ts';
+import type { DestinationReport, DestinationStatus, StatusError } from './status.ts';
+import type { UploadFailure } from './upload-queue.ts';
 import type { Uploader } from './uploader.ts';
 
 export interface TellInput {
@@ -16,7 +17,7 @@ export function toDestinationStatus(
   type: string,
   input: TellInput,
 ): DestinationStatus {
-  const { replicatedTXID, health } = uploader;
+  const { replicatedTXID, health, snapshotRefusal } = uploader;
   const pending = input.backlog.pendingAfter(replicatedTXID ?? 0n);
   const { lastError, lastSuccessMs } = health;
   return {
@@ -24,23 +25,25 @@ export function toDestinationStatus(
     type,
     target: uploader.target,
     state: uploader.state,
+    damage: uploader.holdings.why,
     txid: replicatedTXID === undefined ? undefined : formatTXID(replicatedTXID),
     lagSeconds:
       pending.since === undefined ? 0 : Math.max(0, input.monotonicMs - pending.since) / 1000,
     pendingFiles: pending.count,
     pendingBytes: pending.sizeBytes,
     fencing: uploader.fencing,
+    listings: uploader.listings,
     bytesSent: health.bytesSent,
     lastSuccessAt: lastSuccessMs === undefined ? undefined : new Date(lastSuccessMs).toISOString(),
-    lastError:
-      lastError === undefined
-        ? undefined
-        : {
-            code: lastError.code,
-            message: lastError.message,
-            at: new Date(lastError.atMs).toISOString(),
-          },
+    snapshotError: toStatusError(snapshotRefusal),
+    lastError: toStatusError(lastError),
   };
+}
+
+function toStatusError(failure: UploadFailure | undefined): StatusError | undefined {
+  if (failure === undefined) return undefined;
+  const { code, message, atMs } = failure;
+  return { code, message, at: new Date(atMs).toISOString() };
 }
 
 export function toDestinationReport(

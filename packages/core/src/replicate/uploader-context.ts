@@ -26,6 +26,8 @@ export interface UploaderContext {
   readonly onNeed: (need: NextStep & { kind: 'needs-snapshot' | 'needs-image' }) => void;
   /** Something changed that others may look at: position, state, what is recorded as sent. */
   readonly onChange: (change: { sent?: SentRecord }) => void;
+  /** Whether an image or a snapshot is being made, or is asked for. */
+  readonly isMakingImage: () => boolean;
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;

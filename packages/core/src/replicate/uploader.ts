@@ -5,20 +5,25 @@
 
 import { isError } from '../error.ts';
 import type { FencedReplica, FencingState } from '../replica/check-fencing.ts';
-import type { LTXFileRef, ReplicaClient } from '../replica/client.ts';
 import { formatTXID, type TXID } from '../ltx/txid.ts';
-import { admit, type Chain, type SentRecord } from './admission.ts';
-import type { StagedIncrement } from './backlog.ts';
-import { recordOf } from './bodies.ts';
-import { Health } from './health.ts';
+import type { Chain } from './admission.ts';
+import { Health, isHopeless } from './health.ts';
 import { Holdings } from './holdings.ts';
-import { Lane } from './lane.ts';
-import { listDestination, type ListedDestination } from './listing.ts';
-import { SNAPSHOT_LEVEL } from './manifest.ts';
-import { isStaged, nextStep, type NextStep, type Seed, type SeedSource } from './next.ts';
+import { Lister } from './lister.ts';
+import {
+  isStaged,
+  nextStep,
+  SNAPSHOT_LEVEL,
+  type NextStep,
+  type Seed,
+  type SeedWrite,
+} from './next.ts';
+import { isRefused, type SnapshotRefusal } from './refusal.ts';
 import { SnapshotAge, type AgedSnapshot } from './snapshot-age.ts';
-import { sendFile, withFencing } from './sending.ts';
-import type { DestinationState } from './state.ts';
+import { SeenFiles, Sender } from './sender.ts';
+import { withFencing, type Written } from './sending.ts';
+import { stateOf, type DestinationState } from './state.ts';
+import { UploadQueue, type StepResult } from './upload-queue.ts';
 import type { UploaderContext } from './uploader-context.ts';
 import { Wakeup } from './wakeup.ts';
 
@@ -27,32 +32,40 @@ const DRAIN_LOOK_MS = 250;
 
 export class Uploader {
   readonly #context: UploaderContext;
-  readonly #files: Lane;
-  readonly #snapshots: Lane;
+  /** Level 0, and what seeds the destination. */
+  readonly #files: UploadQueue;
+  readonly #fileSender: Sender;
+  /** Periodic snapshots, beside level 0. */
+  readonly #snapshots: UploadQueue;
+  readonly #snapshotSender: Sender;
   readonly #changed = new Wakeup();
   #replica: FencedReplica | undefined;
   readonly #holdings = new Holdings();
-  /** What was listed, until it is decided whose it is. */
-  #listed: ListedDestination | undefined;
+  readonly #lister: Lister;
   readonly #health: Health;
   readonly #snapshotAge: SnapshotAge;
-  /** Steps that are under way: asking or sending, not waiting. */
-  #trying = 0;
-  #listedOrFailed = false;
+  /** The snapshot that was sent last, or refused. */
+  #triedSnapshot = 0n;
+  #hasReported = false;
+  #isClosed = false;
 
   constructor(context: UploaderContext) {
     this.#context = context;
     this.#health = new Health(context.clock);
     this.#snapshotAge = new SnapshotAge(context.clock);
-    const lane = (step: (signal: AbortSignal) => Promise<'worked' | 'idle'>): Lane =>
-      new Lane({
-        step,
-        onSuccess: this.#succeed,
-        onFailure: this.#fail,
-        random: context.random,
-      });
-    this.#files = lane((signal) => this.#try(() => this.#step(signal)));
-    this.#snapshots = lane((signal) => this.#try(() => this.#stepSnapshot(signal)));
+    const onBytes = (): void => this.#health.moved();
+    this.#lister = new Lister({ ...context, holdings: this.#holdings, onFile: onBytes });
+    const sender = { ...context, seen: new SeenFiles(), onBytes };
+    this.#fileSender = new Sender(sender);
+    this.#snapshotSender = new Sender(sender);
+    this.#files = this.#toQueue(
+      (signal) => this.#stepFiles(signal),
+      () => this.#lister.dueInMs,
+    );
+    this.#snapshots = this.#toQueue(
+      (signal) => this.#stepSnapshots(signal),
+      () => Infinity,
+    );
   }
 
   start(): void {
@@ -74,25 +87,22 @@ export class Uploader {
   }
 
   get state(): DestinationState {
-    return this.#health.state;
+    return stateOf({
+      isClosed: this.#isClosed,
+      hasFailed: (this.#files.failure ?? this.#snapshots.failure) !== undefined,
+      chain: this.#holdings.chain,
+      isSeeding: this.#holdings.seeding !== undefined,
+    });
   }
 
-  /** undefined until it has been listed. */
-  get chain(): Chain | undefined {
-    return this.#holdings.chain;
+  /** What is there, as far as it is known. */
+  get holdings(): Pick<Holdings, 'chain' | 'why' | 'highest' | 'seeding'> {
+    return this.#holdings;
   }
 
   /** Whether its first listing has come, or has failed once: then nobody waits for it. */
-  get isHeardOf(): boolean {
-    return this.#listedOrFailed;
-  }
-
-  get isSeeding(): boolean {
-    return this.#holdings.seeding !== undefined;
-  }
-
-  get highest(): bigint {
-    return this.#holdings.highest;
+  get hasReported(): boolean {
+    return this.#hasReported;
   }
 
   get replicatedTXID(): bigint | undefined {
@@ -108,9 +118,21 @@ export class Uploader {
     return newestSnapshot === undefined ? undefined : this.#snapshotAge.of(newestSnapshot);
   }
 
+  /** Where snapshots are refused while level 0 goes on: what was answered last. */
+  get snapshotRefusal(): SnapshotRefusal | undefined {
+    const { failure } = this.#snapshots;
+    if (failure === undefined || this.#files.failure !== undefined) return undefined;
+    return isRefused(this.#snapshots) ? { ...failure, txid: this.#triedSnapshot } : undefined;
+  }
+
   /** undefined until it has been opened. */
   get fencing(): FencingState | undefined {
     return this.#replica?.fencing.stateFor(this.#replica.capabilities);
+  }
+
+  /** How often it was listed as a whole. */
+  get listings(): number {
+    return this.#lister.count;
   }
 
   get health(): Pick<Health, 'bytesSent' | 'lastSuccessMs' | 'lastError'> {
@@ -118,57 +140,79 @@ export class Uploader {
   }
 
   /**
-   * Resolves when everything up to `txid` is there, or when nothing has succeeded for `timeoutMs`
-   * since its first failure. Tries follow each other by `retryMs` meanwhile.
+   * Resolves when everything up to `txid` is there, or when waiting is hopeless (health.ts). Tries
+   * follow each other by `retryMs` meanwhile.
    */
   async drain(txid: bigint, timeoutMs: number, retryMs: number): Promise<'complete' | 'behind'> {
-    this.#health.patienceBegins();
+    this.#health.tries();
     this.#files.hurry(retryMs);
     this.#snapshots.hurry(retryMs);
     for (;;) {
       const changed = this.#changed.next(Math.min(retryMs, DRAIN_LOOK_MS));
       if ((this.replicatedTXID ?? -1n) >= txid) return 'complete';
-      const doing = this.#trying > 0 ? 'trying' : 'waiting';
-      if (this.#health.isHopeless(timeoutMs, doing)) return 'behind';
+      const now = this.#context.clock.monotonic();
+      const isMakingImage = this.#context.isMakingImage();
+      if (isHopeless(this.#files, this.#health, { now, timeoutMs, isMakingImage })) return 'behind';
       await changed;
     }
   }
 
   async close(reason: unknown): Promise<void> {
-    this.#health.go('close');
+    this.#isClosed = true;
     await Promise.all([this.#files.close(reason), this.#snapshots.close(reason)]);
   }
 
-  async #try<Result>(step: () => Promise<Result>): Promise<Result> {
-    this.#health.progressed();
-    this.#trying += 1;
-    try {
-      return await step();
-    } finally {
-      this.#trying -= 1;
-    }
+  #toQueue(step: (signal: AbortSignal) => Promise<StepResult>, dueInMs: () => number): UploadQueue {
+    const { clock, random } = this.#context;
+    const onHealed = this.#onHealed;
+    const queue = new UploadQueue({
+      step,
+      dueInMs,
+      onHealed,
+      onFailure: (error, waitMs) => this.#onFailure(queue, error, waitMs),
+      clock,
+      random,
+    });
+    return queue;
   }
 
-  // --- the lane of files ----------------------------------------------------------------------
+  // --- files of level 0, and what seeds the destination ---------------------------------------
 
-  async #step(signal: AbortSignal): Promise<'worked' | 'idle'> {
-    const replica = await this.#open(signal);
-    if (this.chain === undefined) return await this.#admit(replica.client, signal);
-    if (!this.#context.mayBegin()) return 'idle';
-    const step = this.#next(this.chain);
+  async #stepFiles(signal: AbortSignal): Promise<StepResult> {
+    this.#health.tries();
+    this.#replica ??= withFencing(await this.#context.open(signal));
+    const replica = this.#replica;
+    if (this.#lister.dueInMs === 0) {
+      const result = await this.#lister.list(replica.client, signal);
+      if (result === 'answered') {
+        this.#hasReported = true;
+        this.#health.succeeded();
+      }
+      this.#tell({});
+      return result;
+    }
+    if (this.#fileSender.isLooking) {
+      return this.#record(await this.#fileSender.look(replica.client, signal));
+    }
+    const { chain } = this.#holdings;
+    if (!this.#context.mayBegin() || chain === undefined) return 'waiting';
+    const step = this.#next(chain);
     switch (step.kind) {
       case 'idle':
-        return 'idle';
+      case 'waiting':
+        return step.kind;
       case 'needs-snapshot':
       case 'needs-image':
         this.#context.onNeed(step);
-        return 'idle';
-      case 'increment':
-        await this.#sendIncrement(replica, step.file, signal);
-        return 'worked';
+        return 'waiting';
+      case 'increment': {
+        const txid = step.file.txid as TXID; // of a staged file: parsed from its name
+        const ref = { level: 0, minTXID: txid, maxTXID: txid };
+        const source = step.file;
+        return await this.#send(this.#fileSender, { ref, source, need: 'required' }, signal);
+      }
       case 'seed':
-        await this.#sendSeed(replica, step.seed, signal);
-        return 'worked';
+        return await this.#sendSeed(step.seed, signal);
     }
   }
 
@@ -177,128 +221,104 @@ export class Uploader {
     const input = { view: this.#holdings.view(chain), backlog, snapshot: snapshot(), head: head() };
     const { seeding } = input.view;
     if (seeding === undefined || isStaged(seeding, input)) return nextStep(input);
-    this.#holdings.seedIsLost();
+    this.#holdings.abandonSeed();
     return nextStep({ ...input, view: this.#holdings.view('half-seeded') });
   }
 
-  async #open(signal: AbortSignal): Promise<FencedReplica> {
-    this.#replica ??= withFencing(await this.#context.open(signal));
-    return this.#replica;
-  }
-
-  /** Lists it, and decides whose it is once it is known what is staged. */
-  async #admit(client: ReplicaClient, signal: AbortSignal): Promise<'worked' | 'idle'> {
-    this.#listed ??= await listDestination(client, signal);
-    if (!this.#context.knowsBacklog()) return 'idle';
-    const { manifest, top, pageSize } = this.#listed;
-    const same = this.#context.backlog.files.find(({ txid }) => txid === top?.txid);
-    const staged = same === undefined ? undefined : await recordOf(same);
-    this.#listed = undefined;
-    const record = this.#context.record();
-    this.#holdings.listed(manifest, pageSize, admit({ manifest, top, record, staged }));
-    if (this.chain === 'empty' && record !== undefined) {
-      this.#context.logger.warn(
-        `${this.name} is empty, and was not when it was written to last: it is seeded anew; ` +
-          'if a disk is not mounted or a bucket was replaced, stop and mend that first',
-        { target: this.target, sent: formatTXID(record.txid) },
-      );
+  async #sendSeed(seed: Seed, signal: AbortSignal): Promise<StepResult> {
+    const write = this.#holdings.seed(seed);
+    const isSkipped = write?.need === 'optional' && isRefused(this.#files);
+    if (write !== undefined && !isSkipped) {
+      const result = await this.#send(this.#fileSender, write, signal);
+      if (result !== 'worked') return result;
+      // Only a whole seed ends a row of failures: each of its files may be sent again with another.
+      if (this.#holdings.seed(seed) !== undefined) return 'changed';
     }
-    this.#listedOrFailed = true;
-    this.#health.go('listed');
+    // A destination that takes level 0 and no snapshot gets level 0, and is told of.
+    if (isSkipped) {
+      this.#snapshots.adoptFailure(this.#files);
+      this.#triedSnapshot = seed.txid;
+    }
+    this.#holdings.seeded(seed);
     this.#tell({});
     return 'worked';
   }
 
-  async #sendIncrement(
-    replica: FencedReplica,
-    file: StagedIncrement,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const txid = file.txid as TXID; // of a staged file: parsed from its name
-    const ref = { level: 0, minTXID: txid, maxTXID: txid };
-    await this.#send(replica, ref, file, signal);
-    this.#holdings.pageSizeIs(file.pageSize);
-  }
-
-  async #sendSeed(replica: FencedReplica, seed: Seed, signal: AbortSignal): Promise<void> {
-    if (this.#holdings.seeding !== seed) this.#health.go('seed-begun');
-    const write = this.#holdings.seed(seed);
-    if (write !== undefined) await this.#send(replica, write.ref, write.source, signal);
-    if (this.#holdings.seed(seed) !== undefined) return;
-    this.#holdings.seeded(seed);
-    this.#health.go('seed-done');
-    this.#tell({});
-  }
-
-  // --- the lane of snapshots ------------------------------------------------------------------
+  // --- periodic snapshots ---------------------------------------------------------------------
 
   /** A snapshot is sent after the L0 of its own TXID, while level 0 goes on. */
-  async #stepSnapshot(signal: AbortSignal): Promise<'worked' | 'idle'> {
+  async #stepSnapshots(signal: AbortSignal): Promise<StepResult> {
     const snapshot = this.#context.snapshot();
-    if (snapshot === undefined || this.#replica === undefined) return 'idle';
-    if (!this.#context.mayBegin() || (this.replicatedTXID ?? -1n) < snapshot.txid) return 'idle';
+    const replica = this.#replica;
+    if (replica === undefined || !this.#context.mayBegin()) return 'waiting';
+    if (this.#snapshotSender.isLooking) {
+      return this.#record(await this.#snapshotSender.look(replica.client, signal));
+    }
+    if (snapshot === undefined) return isRefused(this.#snapshots) ? 'waiting' : 'idle';
     if (this.#holdings.hasSnapshot(snapshot.txid)) return 'idle';
+    if ((this.replicatedTXID ?? -1n) < snapshot.txid) return 'waiting';
+    this.#triedSnapshot = snapshot.txid;
     const maxTXID = snapshot.txid as TXID;
     const ref = { level: SNAPSHOT_LEVEL, minTXID: 1n as TXID, maxTXID };
-    await this.#send(this.#replica, ref, snapshot, signal);
-    return 'worked';
+    const write = { ref, source: snapshot, need: 'optional' } as const;
+    return await this.#send(this.#snapshotSender, write, signal);
   }
 
   // --- both -----------------------------------------------------------------------------------
 
   async #send(
-    replica: FencedReplica,
-    ref: LTXFileRef,
-    source: SeedSource,
+    sender: Sender,
+    { ref, source, need }: SeedWrite,
     signal: AbortSignal,
-  ): Promise<void> {
-    const onBytes = (): void => this.#health.progressed();
-    const { logger, onGone } = this.#context;
-    const onFound = (level: 'warn' | 'debug', message: string): void =>
-      logger[level](`${this.name}: ${message}`, { target: this.target });
-    const result = await sendFile(replica, { ref, source, onBytes, onFound, signal });
-    if (result === 'gone') {
-      logger.warn(`${this.name}: ${source.path} was freed before it was sent`);
-      onGone(source.path);
-      return;
+  ): Promise<StepResult> {
+    if (this.#replica === undefined) return 'waiting';
+    try {
+      const written = await sender.send(this.#replica, ref, source, signal);
+      return written === 'gone' ? 'changed' : this.#record(written);
+    } catch (error) {
+      if (isError(error, 'REPLICA_CONFLICT')) this.#holdings.taken(ref, need);
+      throw error;
     }
-    const { info, sent } = result;
-    this.#holdings.wrote(info);
-    this.#snapshotAge.wrote(info);
-    this.#health.sent(sent.sizeBytes);
-    this.#succeed();
-    this.#tell(ref.level === 0 ? { sent } : {});
   }
 
-  readonly #succeed = (): void => {
+  #record(written: Written): StepResult {
+    const { info, sent } = written;
+    this.#holdings.wrote(written);
+    this.#snapshotAge.wrote(info);
+    this.#lister.wrote();
+    this.#health.sent(sent.sizeBytes);
+    this.#tell(info.level === 0 ? { sent } : {});
+    return 'worked';
+  }
+
+  readonly #onHealed = (): void => {
     this.#health.succeeded();
-    if (this.state !== 'failing') return;
     this.#context.logger.info(`${this.name} answers again`, { target: this.target });
-    this.#health.go('healed');
     this.#tell({});
   };
 
-  readonly #fail = (error: unknown, failures: number, waitMs: number): void => {
+  #onFailure(queue: UploadQueue, error: unknown, waitMs: number): void {
     const { logger } = this.#context;
-    const { code, message } = this.#health.failed(error);
-    this.#listedOrFailed = true;
+    const { failure, failures, failingSince } = queue;
+    if (failure === undefined) return;
+    const { code, message } = failure;
+    this.#health.failed(failure);
+    this.#lister.failed(code, failingSince);
+    this.#hasReported = true;
     const fields = { target: this.target, code, failures, nextTryMs: waitMs };
     if (code === 'REPLICA_CONFLICT') {
-      logger.error(
-        `${this.name}: another writer is at work there; an image will be sent above it`,
-        { ...fields, highest: formatTXID(this.highest) },
-      );
-      this.#holdings.unknown();
-      this.#health.go('foreign');
+      const highest = formatTXID(this.#holdings.highest);
+      const what = 'another writer is at work there, and it is listed again';
+      logger.error(`${this.name}: ${what}: ${message}`, { ...fields, highest });
     } else {
       const level = isError(error) && !error.retryable ? 'error' : 'warn';
       logger[level](`${this.name}: ${message}`, fields);
-      this.#health.go('failed');
     }
+    this.#files.wake(); // what has failed may ask for a listing
     this.#tell({});
-  };
+  }
 
-  #tell(change: { sent?: SentRecord }): void {
+  #tell(change: { sent?: Written['sent'] }): void {
     this.#context.onChange(change);
     this.#changed.notify();
     this.#snapshots.wake();

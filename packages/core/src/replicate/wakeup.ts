@@ -1,27 +1,42 @@
 /** Waiting for something that somebody else does: no polling, no lost wake-up. */
 
 export class Wakeup {
-  #waiting: (() => void)[] = [];
+  readonly #waiting = new Set<() => void>();
+  #count = 0;
+
+  /** How often it was notified: ask before you look, then wait for more `since` that. */
+  get count(): number {
+    return this.#count;
+  }
 
   /** Wakes all who wait now. */
   readonly notify = (): void => {
-    const waiting = this.#waiting;
-    this.#waiting = [];
+    this.#count += 1;
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
     for (const wake of waiting) wake();
   };
 
   /** Resolves at the next notify, or after `timeoutMs`. Ask for it before you look, then await it. */
-  next(timeoutMs?: number): Promise<void> {
-    return new Promise((resolve) => {
-      if (timeoutMs === undefined) {
-        this.#waiting.push(resolve);
-        return;
-      }
-      const timer = setTimeout(resolve, timeoutMs);
-      this.#waiting.push(() => {
+  async next(timeoutMs: number = Infinity): Promise<void> {
+    await this.since(this.#count, timeoutMs);
+  }
+
+  /** Resolves when it was notified more than `count` times, or after `timeoutMs`. */
+  async since(count: number, timeoutMs: number = Infinity): Promise<void> {
+    if (this.#count !== count) return;
+    await new Promise<void>((resolve) => {
+      const wake = (): void => {
         clearTimeout(timer);
+        this.#waiting.delete(wake);
         resolve();
-      });
+      };
+      const timer =
+        timeoutMs === Infinity ? undefined : setTimeout(wake, Math.min(timeoutMs, TIMER_MS_MAX));
+      this.#waiting.add(wake);
     });
   }
 }
+
+/** setTimeout takes no more than about 24 days: whoever waits longer looks again. */
+const TIMER_MS_MAX = 20 * 24 * 3_600_000;

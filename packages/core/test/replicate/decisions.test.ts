@@ -1,51 +1,123 @@
 import { describe, expect, test } from 'vitest';
+import type { ErrorCode } from '../../src/error.ts';
+import { FileSet } from '../../src/replica/file-set.ts';
 import { admit } from '../../src/replicate/admission.ts';
 import { decideBeginning } from '../../src/replicate/beginning.ts';
 import { planRelease } from '../../src/replicate/budget.ts';
-import { addToManifest, EMPTY_MANIFEST } from '../../src/replicate/manifest.ts';
 import { snapshotDueInMs } from '../../src/replicate/snapshots.ts';
-import { backoffMs, BACKOFF_MS_MAX, transition } from '../../src/replicate/state.ts';
+import { isRefused } from '../../src/replicate/refusal.ts';
+import { stateOf, type DestinationFacts } from '../../src/replicate/state.ts';
+import { backoffMs, BACKOFF_MS_MAX } from '../../src/replicate/upload-queue.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
 
-const file = (level: number, txid: number) => ({
+const file = (level: number, min: number, max = min, sizeBytes = 100) => ({
   level,
-  minTXID: toTXID(txid),
-  maxTXID: toTXID(txid),
-  sizeBytes: 100,
+  minTXID: toTXID(min),
+  maxTXID: toTXID(max),
+  sizeBytes,
   modifiedAt: new Date(0),
 });
-const sent = (txid: number, checksum = 'aa') => ({ txid: BigInt(txid), sizeBytes: 100, checksum });
+const LINEAGE = 0xabcn;
+const sent = (txid: number, checksum = 'aa') => ({
+  txid: BigInt(txid),
+  sizeBytes: 100,
+  checksum,
+  lineage: LINEAGE,
+});
 
 describe('a destination goes on only where it ends with what was sent there', () => {
-  const manifest = addToManifest(EMPTY_MANIFEST, file(0, 5));
-  const input = { manifest, top: sent(5), record: undefined, staged: undefined };
+  const files = FileSet.of([file(0, 4), file(0, 5), file(9, 1, 4)]);
+  const newest = { txid: 5n, lineage: LINEAGE };
+  const input = { files, top: sent(5), record: undefined, staged: undefined, newest };
 
   test('with the file that was recorded', () => {
-    expect(admit({ ...input, record: sent(5) })).toBe('ours');
+    expect(admit({ ...input, record: sent(5) })).toEqual({
+      chain: 'ours',
+      lineage: LINEAGE,
+      why: undefined,
+    });
   });
   test('with a file that still is staged', () => {
-    expect(admit({ ...input, record: sent(4), staged: sent(5) })).toBe('ours');
+    expect(admit({ ...input, record: sent(4), staged: sent(5) }).chain).toBe('ours');
   });
   test('not with the same TXID of other bytes', () => {
-    expect(admit({ ...input, record: sent(5, 'bb') })).toBe('foreign');
-    expect(admit({ ...input, record: { ...sent(5), sizeBytes: 99 } })).toBe('foreign');
+    expect(admit({ ...input, record: sent(5, 'bb') }).chain).toBe('foreign');
+    expect(admit({ ...input, record: { ...sent(5), sizeBytes: 99 } }).chain).toBe('foreign');
   });
   test('not with anything above it at any level', () => {
-    const above = addToManifest(manifest, file(1, 6));
-    expect(admit({ ...input, manifest: above, record: sent(5) })).toBe('foreign');
+    const above = FileSet.of([file(0, 4), file(0, 5), file(9, 1, 4), file(1, 6)]);
+    expect(admit({ ...input, files: above, record: sent(5) }).chain).toBe('foreign');
+  });
+  test('not with a file of another lineage under the newest TXID', () => {
+    const record = { ...sent(5), lineage: 7n };
+    expect(admit({ ...input, top: record, record }).chain).toBe('foreign');
+    const older = { ...input, newest: { txid: 6n, lineage: LINEAGE } }; // its next file will tell
+    expect(admit({ ...older, top: record, record }).chain).toBe('ours');
+  });
+  test('also with a record of before lineages were recorded: the file itself bears it', () => {
+    const admission = admit({ ...input, record: { ...sent(5), lineage: 0n } });
+    expect(admission).toMatchObject({ chain: 'ours', lineage: LINEAGE });
   });
   test('nothing there is nobody’s', () => {
-    expect(admit({ ...input, manifest: EMPTY_MANIFEST, top: undefined })).toBe('empty');
+    const empty = { ...input, files: new FileSet(), top: undefined };
+    expect(admit(empty)).toEqual({ chain: 'empty', lineage: 0n, why: undefined });
+  });
+});
+
+describe('a destination of which something is missing is damaged, in words', () => {
+  const newest = { txid: 9n, lineage: LINEAGE };
+  const judge = (record: number, ...files: ReturnType<typeof file>[]): ReturnType<typeof admit> => {
+    const set = FileSet.of(files);
+    const top = set.newestOf(0) && sent(Number(set.topOf(0)));
+    return admit({ files: set, top, record: sent(record), staged: undefined, newest });
+  };
+
+  test.for<[string, ReturnType<typeof file>[], string]>([
+    [
+      'a file in the middle',
+      [file(0, 1), file(0, 2), file(0, 4)],
+      'TXID 0000000000000003 is missing after 0000000000000002',
+    ],
+    [
+      'a stretch',
+      [file(9, 1, 1), file(0, 4)],
+      'TXID 0000000000000002 to 0000000000000003 is missing after 0000000000000001',
+    ],
+    [
+      'the snapshot',
+      [file(0, 3), file(0, 4)],
+      'its snapshot is missing: no file there begins with TXID 1',
+    ],
+    [
+      'the bytes of a file',
+      [file(0, 1), file(0, 2, 2, 0), file(0, 3), file(0, 4)],
+      'TXID 0000000000000002 is missing after 0000000000000001',
+    ],
+  ])('%s', ([, files, why]) => {
+    expect(judge(4, ...files)).toEqual({ chain: 'damaged', lineage: LINEAGE, why });
+  });
+  test('the newest files, as of an older copy', () => {
+    const admission = judge(9, file(0, 1), file(0, 2));
+    expect(admission).toMatchObject({ chain: 'damaged', lineage: 0n });
+    expect(admission.why).toMatch(/ends with TXID 0{15}2, and TXID 0{15}9 was sent there/);
+  });
+  test('but not where a file of another level spans it', () => {
+    expect(judge(4, file(0, 1), file(1, 1, 3), file(0, 4)).chain).toBe('ours');
+  });
+  test('and what is empty now is told of', () => {
+    const admission = judge(4);
+    expect(admission.chain).toBe('empty');
+    expect(admission.why).toMatch(/is empty, and TXID 0{15}4 was sent there/);
   });
 });
 
 describe('a history resumes only where it is proved', () => {
-  const at = (chain: 'ours' | 'foreign' | 'empty' | undefined, highest: bigint) => ({
+  const at = (chain: 'ours' | 'foreign' | 'damaged' | 'empty' | undefined, highest: bigint) => ({
     name: 'x',
     chain,
     highest,
   });
-  const input = { proved: 5n, why: undefined, newestStaged: 5n };
+  const input = { proved: 5n, why: undefined, lastTXID: 5n, records: [] };
 
   test('proved, and every destination ours', () => {
     const order = decideBeginning({ ...input, destinations: [at('ours', 5n), at('ours', 3n)] });
@@ -59,6 +131,22 @@ describe('a history resumes only where it is proved', () => {
   test('an image where another writer went on', () => {
     const order = decideBeginning({ ...input, destinations: [at('foreign', 6n), at('ours', 5n)] });
     expect(order).toMatchObject({ mode: 'image', floor: 6n });
+  });
+  test('an image where more was sent than the staging folder knows of', () => {
+    const records = [{ txid: 4n }, { txid: 8n }];
+    const order = decideBeginning({ ...input, records, destinations: [at(undefined, 0n)] });
+    expect(order).toMatchObject({ mode: 'image', floor: 8n });
+    expect(order.why).toMatch(/TXID 0{15}8 was sent.*0{15}5 only: part of it was lost/);
+  });
+  test('an image bears a TXID that was never given out, also where nobody answers', () => {
+    const lost = { proved: undefined, why: 'lost', lastTXID: 7n, records: [{ txid: 4n }] };
+    const destinations = [at(undefined, 0n), at('empty', 0n)];
+    expect(decideBeginning({ ...lost, destinations })).toMatchObject({ mode: 'image', floor: 7n });
+    const records = [{ txid: 11n }];
+    expect(decideBeginning({ ...lost, records, destinations })).toMatchObject({ floor: 11n });
+  });
+  test('no image for one that is damaged: a snapshot mends it, and the others are spared', () => {
+    expect(decideBeginning({ ...input, destinations: [at('damaged', 5n)] }).mode).toBe('resume');
   });
   test('no image for one that is empty, far behind or not heard of', () => {
     const destinations = [at('empty', 0n), at('foreign', 2n), at(undefined, 0n)];
@@ -109,15 +197,52 @@ describe('a snapshot is due', () => {
   });
 });
 
-describe('states of a destination', () => {
-  test('a failure heals, and what is closed stays closed', () => {
-    expect(transition('streaming', 'failed')).toBe('failing');
-    expect(transition('failing', 'healed')).toBe('streaming');
-    expect(transition('closed', 'healed')).toBe('closed');
+describe('the state of a destination follows from what is known of it', () => {
+  const facts: DestinationFacts = {
+    isClosed: false,
+    hasFailed: false,
+    chain: 'ours',
+    isSeeding: false,
+  };
+  test.for<[Partial<DestinationFacts>, ReturnType<typeof stateOf>]>([
+    [{}, 'streaming'],
+    [{ isSeeding: true }, 'seeding'],
+    [{ chain: undefined }, 'listing'],
+    [{ chain: 'empty' }, 'seeding'],
+    [{ chain: 'foreign' }, 'seeding'],
+    [{ chain: 'half-seeded' }, 'seeding'],
+    [{ chain: 'damaged' }, 'damaged'],
+    [{ chain: 'damaged', isSeeding: true }, 'damaged'],
+    [{ chain: 'damaged', hasFailed: true }, 'failing'],
+    [{ chain: undefined, hasFailed: true }, 'failing'],
+    [{ hasFailed: true, isClosed: true }, 'closed'],
+  ])('%o is %s', ([some, state]) => {
+    expect(stateOf({ ...facts, ...some })).toBe(state);
   });
-  test('the wait doubles and is bounded', () => {
-    const waits = [1, 2, 3, 10, 1000].map((failures) => backoffMs(failures, () => 1));
-    expect(waits.slice(0, 3)).toEqual([500, 1000, 2000]);
-    expect(waits.at(-1)).toBe(BACKOFF_MS_MAX);
+});
+
+describe('a destination refuses a kind of file', () => {
+  const failing = (code: ErrorCode, failures: number, status?: number) => ({
+    failure: { code, status, message: '', atMs: 0, failedAt: 0 },
+    failures,
   });
+  test.for<ErrorCode>(['REPLICA_PERMISSION_DENIED', 'REPLICA_FULL', 'REPLICA_UNKNOWN'])(
+    'when it says so three times in a row, by %s',
+    (code) => {
+      expect(isRefused(failing(code, 2))).toBe(false);
+      expect(isRefused(failing(code, 3))).toBe(true);
+    },
+  );
+  test('when an outage of that kind of file alone lasts', () => {
+    expect(isRefused(failing('REPLICA_UNAVAILABLE', 11))).toBe(false);
+    expect(isRefused(failing('REPLICA_UNAVAILABLE', 12))).toBe(true);
+    expect(isRefused(failing('REPLICA_UNAVAILABLE', 3, 413))).toBe(true); // a proxy's web page
+    expect(isRefused({ failure: undefined, failures: 0 })).toBe(false);
+  });
+});
+
+test('the wait after failures doubles and is bounded', () => {
+  const waits = [1, 2, 3, 10, 1000].map((failures) => backoffMs(failures, () => 1));
+  expect(waits.slice(0, 3)).toEqual([500, 1000, 2000]);
+  expect(waits.at(-1)).toBe(BACKOFF_MS_MAX);
 });

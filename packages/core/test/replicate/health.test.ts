@@ -1,53 +1,43 @@
 import { describe, expect, test } from 'vitest';
-import { Health } from '../../src/replicate/health.ts';
+import { isHopeless } from '../../src/replicate/health.ts';
 
 describe('whoever waits for a destination', () => {
-  function healthAt(start: number): { health: Health; at: (ms: number) => void } {
-    let monotonic = start;
-    const clock = { now: () => 0, monotonic: () => monotonic };
-    return { health: new Health(clock), at: (ms) => (monotonic = ms) };
-  }
+  const queue = { isTrying: false, failingSince: undefined, waitingSince: undefined };
+  const health = { triedAt: 0, movedAt: -Infinity };
+  const at = (now: number) => ({ now, timeoutMs: 300, isMakingImage: false });
 
-  test('waits as long as it takes while nothing fails', () => {
-    const { health, at } = healthAt(0);
-    health.patienceBegins();
-    at(3_600_000);
-    expect(health.isHopeless(0, 'waiting')).toBe(false);
+  test('waits as long as it takes while nothing fails and bytes move', () => {
+    const moving = { triedAt: 0, movedAt: 3_599_999 };
+    expect(isHopeless(queue, health, at(3_600_000))).toBe(false);
+    expect(isHopeless({ ...queue, isTrying: true }, moving, at(3_600_000))).toBe(false);
   });
 
   test('gives it up when nothing has succeeded for the timeout since its first failure', () => {
-    const { health, at } = healthAt(0);
-    health.patienceBegins();
-    at(1000);
-    health.failed(new Error('no'));
-    at(1299);
-    health.failed(new Error('no'));
-    expect(health.isHopeless(300, 'trying')).toBe(false);
-    at(1300);
-    expect(health.isHopeless(300, 'waiting')).toBe(true);
-    health.succeeded();
-    expect(health.isHopeless(300, 'waiting')).toBe(false);
+    const failing = { ...queue, failingSince: 1000 };
+    for (const isTrying of [true, false]) {
+      expect(isHopeless({ ...failing, isTrying }, health, at(1299))).toBe(false);
+      expect(isHopeless({ ...failing, isTrying }, health, at(1300))).toBe(true);
+    }
   });
 
-  test('counts an older failure only from when the waiting begins', () => {
-    const { health, at } = healthAt(0);
-    health.failed(new Error('no'));
-    at(60_000);
-    health.patienceBegins();
-    at(60_299);
-    expect(health.isHopeless(300, 'waiting')).toBe(false);
-    at(60_300);
-    expect(health.isHopeless(300, 'waiting')).toBe(true);
+  test('lets a try that moves bytes go on, whatever failed before', () => {
+    const failing = { ...queue, failingSince: 1000, isTrying: true };
+    expect(isHopeless(failing, { triedAt: 1001, movedAt: 4900 }, at(5000))).toBe(false);
+    expect(isHopeless(failing, { triedAt: 1001, movedAt: 4700 }, at(5000))).toBe(true);
   });
 
   test('gives up a try that neither fails nor moves a byte', () => {
-    const { health, at } = healthAt(0);
-    health.patienceBegins();
-    at(59_999);
-    expect(health.isHopeless(300, 'trying')).toBe(false);
-    at(60_000);
-    expect(health.isHopeless(300, 'trying')).toBe(true);
-    health.progressed();
-    expect(health.isHopeless(300, 'trying')).toBe(false);
+    const trying = { ...queue, isTrying: true };
+    expect(isHopeless(trying, health, at(59_999))).toBe(false);
+    expect(isHopeless(trying, health, at(60_000))).toBe(true);
+    expect(isHopeless(trying, { triedAt: 0, movedAt: 1 }, at(60_000))).toBe(false);
+  });
+
+  test('waits for an image that is being made, and not for one that is not', () => {
+    const waiting = { ...queue, failingSince: 1000, waitingSince: 1000 };
+    expect(isHopeless(waiting, health, { ...at(9000), isMakingImage: true })).toBe(false);
+    expect(isHopeless(waiting, health, at(9000))).toBe(true);
+    expect(isHopeless({ ...queue, waitingSince: 1000 }, health, at(1299))).toBe(false);
+    expect(isHopeless({ ...queue, waitingSince: 1000 }, health, at(1300))).toBe(true);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Backlog, type StagedIncrement, type StagedSnapshot } from '../../src/replicate/backlog.ts';
-import { addToManifest, EMPTY_MANIFEST, type Manifest } from '../../src/replicate/manifest.ts';
+import { FileSet } from '../../src/replica/file-set.ts';
 import {
   isStaged,
   nextStep,
@@ -9,8 +9,11 @@ import {
 } from '../../src/replicate/next.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
 
+const LINEAGE = 0xabcn;
+
 function staged(txid: number, content: 'increment' | 'image' = 'increment'): StagedIncrement {
   return {
+    lineage: LINEAGE,
     txid: BigInt(txid),
     path: `/staging/${txid}`,
     sizeBytes: 100,
@@ -28,25 +31,32 @@ function backlogOf(...files: StagedIncrement[]): Backlog {
 }
 
 /** Files as [level, minTXID, maxTXID]. */
-function manifestOf(...files: [number, number, number][]): Manifest {
-  return files.reduce<Manifest>(
-    (manifest, [level, min, max]) =>
-      addToManifest(manifest, {
-        level,
-        minTXID: toTXID(min),
-        maxTXID: toTXID(max),
-        sizeBytes: 100,
-        modifiedAt: new Date(0),
-      }),
-    EMPTY_MANIFEST,
+function filesOf(...files: [number, number, number][]): FileSet {
+  return FileSet.of(
+    files.map(([level, min, max]) => ({
+      level,
+      minTXID: toTXID(min),
+      maxTXID: toTXID(max),
+      sizeBytes: 100,
+      modifiedAt: new Date(0),
+    })),
   );
 }
 
-function view(manifest: Manifest, chain: DestinationView['chain']): DestinationView {
-  return { manifest, chain, pageSize: 4096, seeding: undefined };
+function view(files: FileSet, chain: DestinationView['chain']): DestinationView {
+  return {
+    files,
+    highest: files.highest,
+    chain,
+    lineage: LINEAGE,
+    why: undefined,
+    pageSize: 4096,
+    seeding: undefined,
+  };
 }
 
 const SNAPSHOT: StagedSnapshot = {
+  lineage: LINEAGE,
   txid: 7n,
   path: '/staging/snapshot',
   sizeBytes: 1000,
@@ -62,7 +72,7 @@ function writesOf(step: NextStep): string[] {
 describe('the next file to a destination', () => {
   test('an increment follows its predecessor', () => {
     const step = nextStep({
-      view: view(manifestOf([0, 4, 4]), 'ours'),
+      view: view(filesOf([0, 4, 4]), 'ours'),
       backlog: backlogOf(staged(4), staged(5), staged(6)),
       snapshot: undefined,
       head: 6n,
@@ -72,7 +82,7 @@ describe('the next file to a destination', () => {
 
   test('a destination that has everything is left alone', () => {
     const step = nextStep({
-      view: view(manifestOf([0, 6, 6]), 'ours'),
+      view: view(filesOf([0, 6, 6]), 'ours'),
       backlog: backlogOf(staged(6)),
       snapshot: undefined,
       head: 6n,
@@ -82,7 +92,7 @@ describe('the next file to a destination', () => {
 
   test('a first image goes to level 0, then to the snapshots', () => {
     const input = {
-      view: view(EMPTY_MANIFEST, 'empty'),
+      view: view(new FileSet(), 'empty'),
       backlog: backlogOf(staged(1, 'image')),
       snapshot: undefined,
       head: 1n,
@@ -93,7 +103,7 @@ describe('the next file to a destination', () => {
   test('an image that follows goes to level 0 first, also over another writer', () => {
     for (const chain of ['ours', 'foreign'] as const) {
       const step = nextStep({
-        view: view(manifestOf([0, 6, 6], [1, 1, 4], [9, 1, 1]), chain),
+        view: view(filesOf([0, 6, 6], [1, 1, 4], [9, 1, 1]), chain),
         backlog: backlogOf(staged(7, 'image')),
         snapshot: undefined,
         head: 7n,
@@ -104,7 +114,7 @@ describe('the next file to a destination', () => {
 
   test('an image at a jump is a snapshot first, then closes each level, then level 0', () => {
     const step = nextStep({
-      view: view(manifestOf([0, 4, 4], [1, 1, 4], [2, 1, 2], [9, 1, 1]), 'ours'),
+      view: view(filesOf([0, 4, 4], [1, 1, 4], [2, 1, 2], [9, 1, 1]), 'ours'),
       backlog: backlogOf(staged(7, 'image')),
       snapshot: undefined,
       head: 7n,
@@ -114,7 +124,7 @@ describe('the next file to a destination', () => {
 
   test('a jump closes level 1 also where it is empty: a compaction would begin below', () => {
     const step = nextStep({
-      view: view(manifestOf([0, 4, 4]), 'ours'),
+      view: view(filesOf([0, 4, 4]), 'ours'),
       backlog: backlogOf(staged(7, 'image')),
       snapshot: undefined,
       head: 7n,
@@ -124,7 +134,7 @@ describe('the next file to a destination', () => {
 
   test('an image of another page size is a seam, whatever its TXID', () => {
     const step = nextStep({
-      view: { ...view(manifestOf([0, 6, 6], [1, 1, 4]), 'ours'), pageSize: 1024 },
+      view: { ...view(filesOf([0, 6, 6], [1, 1, 4]), 'ours'), pageSize: 1024 },
       backlog: backlogOf(staged(7, 'image')),
       snapshot: undefined,
       head: 7n,
@@ -136,7 +146,7 @@ describe('the next file to a destination', () => {
     const backlog = backlogOf(staged(6));
     backlog.gate(7n);
     backlog.add(staged(8));
-    const input = { view: view(manifestOf([0, 6, 6]), 'ours'), snapshot: undefined, head: 8n };
+    const input = { view: view(filesOf([0, 6, 6]), 'ours'), snapshot: undefined, head: 8n };
     expect(nextStep({ ...input, backlog }).kind).not.toBe('increment');
     backlog.add(staged(7, 'image'));
     expect(writesOf(nextStep({ ...input, backlog }))).toEqual(['0/7-7', '9/1-7']);
@@ -144,7 +154,7 @@ describe('the next file to a destination', () => {
 
   test('a destination whose next file is gone asks for a snapshot, and is seeded by it', () => {
     const input = {
-      view: view(manifestOf([0, 2, 2]), 'ours'),
+      view: view(filesOf([0, 2, 2]), 'ours'),
       backlog: backlogOf(staged(7), staged(8)),
       head: 8n,
     } as const;
@@ -157,7 +167,7 @@ describe('the next file to a destination', () => {
 
   test('over files of another writer level 0 is seeded with all pages', () => {
     const step = nextStep({
-      view: view(manifestOf([0, 6, 6]), 'foreign'),
+      view: view(filesOf([0, 6, 6]), 'foreign'),
       backlog: backlogOf(staged(7), staged(8)),
       snapshot: SNAPSHOT,
       head: 8n,
@@ -168,7 +178,7 @@ describe('the next file to a destination', () => {
 
   test('a snapshot whose following files are gone does not seed', () => {
     const step = nextStep({
-      view: view(manifestOf([0, 2, 2]), 'ours'),
+      view: view(filesOf([0, 2, 2]), 'ours'),
       backlog: backlogOf(staged(10)),
       snapshot: SNAPSHOT,
       head: 10n,
@@ -178,7 +188,7 @@ describe('the next file to a destination', () => {
 
   test('a destination that is ahead needs an image above it', () => {
     const step = nextStep({
-      view: view(manifestOf([0, 20, 20]), 'foreign'),
+      view: view(filesOf([0, 20, 20]), 'foreign'),
       backlog: backlogOf(staged(7)),
       snapshot: SNAPSHOT,
       head: 7n,
@@ -187,7 +197,7 @@ describe('the next file to a destination', () => {
   });
 
   test('a seed goes on only while all that is left of it is staged', () => {
-    const seeding = view(manifestOf([0, 2, 2]), 'ours');
+    const seeding = view(filesOf([0, 2, 2]), 'ours');
     const backlog = backlogOf(staged(7), staged(8));
     const step = nextStep({ view: seeding, backlog, snapshot: SNAPSHOT, head: 8n });
     if (step.kind !== 'seed') throw new Error('not a seed');
@@ -195,12 +205,12 @@ describe('the next file to a destination', () => {
     expect(isStaged(step.seed, input)).toBe(true);
     expect(isStaged(step.seed, { ...input, snapshot: undefined })).toBe(false);
     expect(isStaged(step.seed, { ...input, backlog: backlogOf(staged(8)) })).toBe(false);
-    const sent = view(manifestOf([9, 1, 7], [1, 1, 7]), 'ours');
+    const sent = view(filesOf([9, 1, 7], [1, 1, 7]), 'ours');
     expect(isStaged(step.seed, { ...input, view: sent, snapshot: undefined })).toBe(true);
   });
 
   test('over a half sent image only another image follows, and closes its seam', () => {
-    const half = view(manifestOf([0, 2, 2], [9, 1, 7]), 'half-seeded');
+    const half = view(filesOf([0, 2, 2], [9, 1, 7]), 'half-seeded');
     const backlog = backlogOf(staged(8), staged(9));
     expect(nextStep({ view: half, backlog, snapshot: undefined, head: 9n }).kind).toBe(
       'needs-snapshot',
@@ -210,5 +220,43 @@ describe('the next file to a destination', () => {
     expect(writesOf(step)).toEqual(['9/1-8', '1/1-8', '0/8-8']);
     if (step.kind !== 'seed') throw new Error('not a seed');
     expect(step.seed.writes.every(({ source }) => source.path === snapshot.path)).toBe(true);
+  });
+
+  test('an increment of another lineage is not sent: a snapshot is', () => {
+    const input = {
+      view: { ...view(filesOf([0, 4, 4], [9, 1, 1]), 'ours'), lineage: 7n },
+      backlog: backlogOf(staged(5), staged(6)),
+      head: 6n,
+    } as const;
+    expect(nextStep({ ...input, snapshot: undefined }).kind).toBe('needs-snapshot');
+    const step = nextStep({ ...input, snapshot: { ...SNAPSHOT, txid: 6n } });
+    expect(writesOf(step)).toEqual(['9/1-6', '1/1-6', '0/6-6']);
+    if (step.kind !== 'seed') throw new Error('not a seed');
+    expect(step.seed.writes.every(({ source }) => source.path === SNAPSHOT.path)).toBe(true);
+  });
+
+  test('damage is mended by a snapshot at the TXID with which it ends, if that file is ours', () => {
+    const damaged = view(filesOf([0, 5, 5], [0, 7, 7], [1, 1, 5]), 'damaged');
+    const input = { backlog: backlogOf(staged(7)), snapshot: SNAPSHOT, head: 7n };
+    const step = nextStep({ ...input, view: damaged });
+    expect(writesOf(step)).toEqual(['9/1-7', '1/6-7', '0/7-7']); // the last one is there
+    expect(nextStep({ ...input, view: damaged, snapshot: undefined }).kind).toBe('needs-snapshot');
+    const unknown = { ...damaged, lineage: 0n };
+    expect(nextStep({ ...input, view: unknown })).toMatchObject({ kind: 'needs-image', floor: 7n });
+  });
+
+  test('above a name that is taken and not listed only an image follows', () => {
+    const taken = { ...view(filesOf([0, 6, 6]), 'foreign'), highest: 7n };
+    const input = { backlog: backlogOf(staged(7)), snapshot: undefined, head: 7n };
+    expect(nextStep({ ...input, view: taken })).toMatchObject({ kind: 'needs-image', floor: 7n });
+    const backlog = backlogOf(staged(7), staged(8, 'image'));
+    const step = nextStep({ ...input, view: taken, backlog, head: 8n });
+    expect(writesOf(step)).toEqual(['9/1-8', '1/1-8', '0/8-8']);
+  });
+
+  test('what is ahead of us is never taken for up to date', () => {
+    const ahead = view(filesOf([0, 9, 9]), 'ours');
+    const input = { backlog: backlogOf(staged(7)), snapshot: undefined, head: 7n };
+    expect(nextStep({ ...input, view: ahead })).toMatchObject({ kind: 'needs-image', floor: 9n });
   });
 });

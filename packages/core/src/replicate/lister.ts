@@ -1,0 +1,104 @@
+/** Lists one destination: at first, when it is due again, and after a surprise; and says whose it is. */
+
+import type { Clock } from '../clock.ts';
+import type { ErrorCode } from '../error.ts';
+import { formatTXID } from '../ltx/txid.ts';
+import type { Logger } from '../replica/backend.ts';
+import type { ReplicaClient } from '../replica/client.ts';
+import { admit, type SentRecord } from './admission.ts';
+import type { Backlog } from './backlog.ts';
+import { recordIfStaged } from './bodies.ts';
+import type { Holdings } from './holdings.ts';
+import { listDestination, type ListedDestination } from './listing.ts';
+import { Relisting } from './relisting.ts';
+import type { StepResult } from './upload-queue.ts';
+
+export interface ListerContext {
+  /** The destination's. */
+  readonly name: string;
+  readonly target: string;
+  readonly holdings: Holdings;
+  readonly backlog: Backlog;
+  /** Whether the backlog is known: before that it cannot be said whose a destination is. */
+  readonly knowsBacklog: () => boolean;
+  readonly record: () => SentRecord | undefined;
+  /** Another file was listed. */
+  readonly onFile: () => void;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export class Lister {
+  readonly #context: ListerContext;
+  readonly #relisting: Relisting;
+  /** What was listed, until it is decided whose it is. */
+  #listed: ListedDestination | undefined;
+  /** What was last said to be wrong with what is there. */
+  #saidWhy: string | undefined;
+
+  constructor(context: ListerContext) {
+    this.#context = context;
+    this.#relisting = new Relisting(context.clock);
+  }
+
+  /** How often it was listed as a whole. */
+  get count(): number {
+    return this.#relisting.count;
+  }
+
+  /** 0 where it must be listed before anything is sent. */
+  get dueInMs(): number {
+    const { holdings } = this.#context;
+    if (holdings.chain === undefined) return 0;
+    const dueInMs = this.#relisting.dueInMs();
+    // A seed that is under way is not disturbed without reason.
+    return holdings.seeding === undefined || this.#relisting.isDemanded ? dueInMs : Infinity;
+  }
+
+  /** A file was written there. */
+  wrote(): void {
+    this.#relisting.wrote();
+  }
+
+  failed(code: ErrorCode, failingSince: number | undefined): void {
+    this.#relisting.failed(code, failingSince);
+  }
+
+  /** Lists it, and decides whose it is once it is known what is staged. */
+  async list(client: ReplicaClient, signal: AbortSignal): Promise<StepResult> {
+    const { holdings, backlog, knowsBacklog, onFile, record } = this.#context;
+    if (this.#listed === undefined) {
+      this.#relisting.begins(client.openLocalFile === undefined ? 'remote' : 'local');
+      holdings.listingBegins();
+      this.#listed = await listDestination(client, { onFile, signal });
+    }
+    if (!knowsBacklog()) return 'waiting';
+    const { top } = this.#listed;
+    const staged = await recordIfStaged(backlog.files.find(({ txid }) => txid === top?.txid));
+    const listed = this.#listed;
+    this.#listed = undefined;
+    const { newest } = backlog;
+    holdings.listed(listed, (files) => admit({ files, top, record: record(), staged, newest }));
+    this.#relisting.listed(holdings.fileCount);
+    this.#report();
+    return 'answered';
+  }
+
+  /** Says what is wrong with it: once, until it is right again. */
+  #report(): void {
+    const { name, target, holdings, record, logger } = this.#context;
+    const { chain, why } = holdings;
+    if (why !== undefined && why !== this.#saidWhy) {
+      const sent = record();
+      const hint =
+        chain === 'empty'
+          ? '; if a disk is not mounted or a bucket was replaced, stop and mend that first'
+          : '';
+      logger.warn(`${name}: ${why}; a full snapshot will be sent${hint}`, {
+        target,
+        sent: sent === undefined ? undefined : formatTXID(sent.txid),
+      });
+    }
+    this.#saidWhy = chain === 'ours' ? undefined : (why ?? this.#saidWhy);
+  }
+}

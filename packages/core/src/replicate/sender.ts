@@ -1,0 +1,140 @@
+/**
+ * Sends staged files to one destination, one after the other.
+ *
+ * The first file that this process writes there is listed back before it counts: a server that tidies
+ * keys, or one that answers in the place of another, takes a file and shows it under no name that we
+ * know. What cannot be listed cannot be restored. It costs one listing for each destination and
+ * process. A file that is not listed is looked for again, and written again after REWRITE_MS.
+ */
+
+import type { Clock } from '../clock.ts';
+import { isError, ReplicationError } from '../error.ts';
+import type { Logger } from '../replica/backend.ts';
+import type { FencedReplica } from '../replica/check-fencing.ts';
+import type { LTXFileInfo, LTXFileRef, ReplicaClient } from '../replica/client.ts';
+import { describeFile } from '../replica/describe.ts';
+import type { SeedSource } from './next.ts';
+import { sendFile, type Written } from './sending.ts';
+
+/** What the server does not show may be large: it is not sent again more often. */
+const REWRITE_MS = 600_000;
+
+export interface SenderContext {
+  /** The destination's. */
+  readonly name: string;
+  readonly target: string;
+  readonly onBytes: () => void;
+  /** A staged file was found to be gone. */
+  readonly onGone: (path: string) => void;
+  /** Shared by all senders to one destination. */
+  readonly seen: SeenFiles;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Whether any file that was written by this process was listed. */
+export class SeenFiles {
+  any: 'none' | 'some' = 'none';
+}
+
+export class Sender {
+  readonly #context: SenderContext;
+  /** Written, and to be looked for. */
+  #unlisted: (Written & { readonly writtenAt: number }) | undefined;
+  /** Looked for in vain, and to be written again. */
+  #lost: Written | undefined;
+
+  constructor(context: SenderContext) {
+    this.#context = context;
+  }
+
+  /** Whether a file was written that was not found again: it is looked for before anything is sent. */
+  get isLooking(): boolean {
+    return this.#unlisted !== undefined;
+  }
+
+  /** Sends `source` under the TXIDs of `ref`. 'gone' where it was freed before it was sent. */
+  async send(
+    replica: FencedReplica,
+    ref: LTXFileRef,
+    source: SeedSource,
+    signal: AbortSignal,
+  ): Promise<Written | 'gone'> {
+    const { name, target, onBytes, onGone, seen, clock, logger } = this.#context;
+    const onFound = (level: 'warn' | 'debug', message: string): void =>
+      logger[level](`${name}: ${message}`, { target });
+    let written: Written | 'gone';
+    try {
+      written = await sendFile(replica, { ref, source, onBytes, onFound, signal });
+    } catch (error) {
+      throw this.#isOwnLost(error, ref) ? notListed(ref, 'it is not listed') : error;
+    }
+    if (written === 'gone') {
+      logger.warn(`${name}: ${source.path} was freed before it was sent`);
+      onGone(source.path);
+      return written;
+    }
+    if (seen.any === 'some') return written;
+    this.#unlisted = { ...written, writtenAt: clock.monotonic() };
+    return await this.look(replica.client, signal);
+  }
+
+  /** Looks for the file that was written last. REPLICA_NOT_LISTED where it is not found. */
+  async look(client: ReplicaClient, signal: AbortSignal): Promise<Written> {
+    const { seen, clock } = this.#context;
+    const unlisted = this.#unlisted;
+    if (unlisted === undefined) throw new TypeError('no file is looked for');
+    if (seen.any === 'none') {
+      const how = await whyUnlisted(client, unlisted.info, signal);
+      if (how !== undefined) {
+        if (clock.monotonic() - unlisted.writtenAt >= REWRITE_MS) {
+          this.#lost = unlisted;
+          this.#unlisted = undefined;
+        }
+        throw notListed(unlisted.info, how);
+      }
+      seen.any = 'some';
+    }
+    this.#unlisted = undefined;
+    this.#lost = undefined;
+    return unlisted;
+  }
+
+  /** A name that is taken by our own file, which no listing shows, is looked for again. */
+  #isOwnLost(error: unknown, ref: LTXFileRef): boolean {
+    if (!isError(error, 'REPLICA_CONFLICT') || this.#lost === undefined) return false;
+    if (!isSame(this.#lost.info, ref)) return false;
+    this.#unlisted = { ...this.#lost, writtenAt: this.#context.clock.monotonic() };
+    return true;
+  }
+}
+
+/** Why it does not count as stored; undefined where a listing shows it as it was written. */
+async function whyUnlisted(
+  client: ReplicaClient,
+  file: LTXFileInfo,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { level, minTXID: from, sizeBytes } = file;
+  for await (const found of client.listFiles(level, { from, signal })) {
+    if (found.minTXID > from) break;
+    if (!isSame(found, file)) continue;
+    if (found.sizeBytes === sizeBytes) return undefined;
+    return `it is listed with ${found.sizeBytes} bytes, and ${sizeBytes} were sent`;
+  }
+  return 'it is not listed';
+}
+
+function isSame(a: LTXFileRef, b: LTXFileRef): boolean {
+  return a.level === b.level && a.minTXID === b.minTXID && a.maxTXID === b.maxTXID;
+}
+
+function notListed(file: LTXFileRef, how: string): ReplicationError {
+  return new ReplicationError(
+    'REPLICA_NOT_LISTED',
+    `wrote ${describeFile(file)}, and the server said that it is stored, but ${how}: the server ` +
+      'keeps it under another name or not at all, and nothing counts as replicated there; check that ' +
+      'the path has no leading, trailing or double slash and no backslash, and what stands before ' +
+      'the server',
+  );
+}

@@ -1,0 +1,75 @@
+import { describe, expect, test } from 'vitest';
+import type { ErrorCode } from '../../src/error.ts';
+import { OUTAGE_MS, RELIST_MS, Relisting } from '../../src/replicate/relisting.ts';
+import { StoppedClock } from './scene.ts';
+
+function listed(
+  place: 'local' | 'remote',
+  fileCount = 1,
+): { relisting: Relisting; clock: StoppedClock } {
+  const clock = new StoppedClock();
+  const relisting = new Relisting(clock);
+  relisting.begins(place);
+  relisting.listed(fileCount);
+  return { relisting, clock };
+}
+
+describe('a destination is listed again', () => {
+  test('once an hour, whatever is written there', () => {
+    const { relisting, clock } = listed('remote');
+    relisting.wrote();
+    expect(relisting.dueInMs()).toBe(RELIST_MS);
+    clock.advance(RELIST_MS - 1);
+    expect(relisting.dueInMs()).toBe(1);
+    clock.advance(5);
+    expect(relisting.dueInMs()).toBe(0);
+  });
+
+  test('a folder of this machine each minute, and soon after a write: that costs no request', () => {
+    const { relisting, clock } = listed('local', 100);
+    expect(relisting.dueInMs()).toBe(60_000);
+    relisting.wrote();
+    expect(relisting.dueInMs()).toBe(5_000);
+    clock.advance(5_000);
+    relisting.begins('local');
+    relisting.listed(100);
+    expect(relisting.dueInMs()).toBe(60_000);
+  });
+
+  test('more rarely where a folder holds many files', () => {
+    const { relisting } = listed('local', 100_000);
+    relisting.wrote();
+    expect(relisting.dueInMs()).toBe(2_000_000);
+    const { relisting: huge } = listed('local', 10_000_000);
+    expect(huge.dueInMs()).toBe(RELIST_MS);
+  });
+
+  test.for<ErrorCode>([
+    'REPLICA_CONFLICT',
+    'REPLICA_NOT_FOUND',
+    'REPLICA_CHANGED',
+    'REPLICA_DESTINATION_NOT_FOUND',
+  ])('at once after %s, and once', (code) => {
+    const { relisting } = listed('remote');
+    relisting.failed(code, 0);
+    expect(relisting.dueInMs()).toBe(0);
+    relisting.listed(1);
+    expect(relisting.dueInMs()).toBe(RELIST_MS);
+  });
+
+  test('after an outage, not after a hiccup', () => {
+    const { relisting, clock } = listed('remote');
+    const since = clock.monotonic();
+    relisting.failed('REPLICA_UNAVAILABLE', since);
+    clock.advance(OUTAGE_MS - 1);
+    relisting.failed('REPLICA_UNAVAILABLE', since);
+    expect(relisting.dueInMs()).toBeGreaterThan(0);
+    clock.advance(1);
+    relisting.failed('REPLICA_UNAVAILABLE', since);
+    expect(relisting.dueInMs()).toBe(0);
+  });
+
+  test('not by this, before it was listed at all', () => {
+    expect(new Relisting(new StoppedClock()).dueInMs()).toBe(Infinity);
+  });
+});

@@ -1,0 +1,274 @@
+/**
+ * One destination in memory, the uploader that sends there, and a database that is a few pages: what
+ * it stages are LTX files on disk, and what the destination holds is restored and compared.
+ */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { expect, onTestFinished } from 'vitest';
+import type { Clock } from '../../src/clock.ts';
+import { ReplicationError, type ErrorCode } from '../../src/error.ts';
+import { formatTXID, toTXID } from '../../src/ltx/txid.ts';
+import type { LTXFileInfo, LTXFileRef, ReplicaClient } from '../../src/replica/client.ts';
+import { memoryDestination } from '../../src/replica/memory.ts';
+import { MemoryStore } from '../../src/replica/memory-place.ts';
+import { wrapDestination } from '../../src/replica/wrap.ts';
+import type { SentRecord } from '../../src/replicate/admission.ts';
+import { Backlog, type StagedSnapshot } from '../../src/replicate/backlog.ts';
+import type { NextStep } from '../../src/replicate/next.ts';
+import { Uploader } from '../../src/replicate/uploader.ts';
+import { Wakeup } from '../../src/replicate/wakeup.ts';
+import { restore } from '../../src/restore/restore.ts';
+import { encodeFile } from '../restore/bucket.ts';
+import { temporaryFolder } from '../restore/temporary.ts';
+
+const PAGE_SIZE = 512;
+const PAGES = 4;
+const ROOT = 'db';
+/** Tries of a failing destination follow each other so fast, as at the end of a process. */
+const RETRY_MS = 5;
+const WAIT_MS_MAX = 20_000;
+
+/** Time that stands still until a test moves it. */
+export class StoppedClock implements Clock {
+  #ms = 1_000_000;
+
+  now(): number {
+    return 1_700_000_000_000 + this.#ms;
+  }
+
+  monotonic(): number {
+    return this.#ms;
+  }
+
+  advance(ms: number): void {
+    this.#ms += ms;
+  }
+}
+
+/** The database of a scene, and its staging folder. */
+export class Staged {
+  readonly folder: string = temporaryFolder();
+  readonly backlog: Backlog = new Backlog();
+  head = 0n;
+  lineage: bigint;
+  snapshot: StagedSnapshot | undefined;
+  readonly #pages = Array.from({ length: PAGES }, () => new Uint8Array(PAGE_SIZE));
+  readonly #states = new Map<bigint, Buffer>();
+
+  constructor(lineage = 0x100n) {
+    this.lineage = lineage;
+  }
+
+  /** A transaction changes one page. */
+  commit(): bigint {
+    this.#change(this.head + 1n);
+    const pgno = Number(this.head % BigInt(PAGES)) + 1;
+    this.#stage([pgno], 'increment');
+    return this.head;
+  }
+
+  /** A new lineage begins above `floor`. */
+  image(floor = 0n): bigint {
+    this.lineage += 1n;
+    this.#change((floor > this.head ? floor : this.head) + 1n);
+    this.#stage(ALL_PAGES, 'image');
+    return this.head;
+  }
+
+  takeSnapshot(): void {
+    const file = this.#write(1n, ALL_PAGES, 'snapshot');
+    this.snapshot = { txid: this.head, lineage: this.lineage, pageSize: PAGE_SIZE, ...file };
+  }
+
+  stateOf(txid: bigint): Buffer {
+    return this.#states.get(txid) ?? Buffer.from('no such state');
+  }
+
+  #change(txid: bigint): void {
+    this.head = txid;
+    const page = Buffer.alloc(PAGE_SIZE, `TXID ${txid} of lineage ${this.lineage}, `);
+    this.#pages[Number(txid % BigInt(PAGES))] = page;
+    this.#states.set(txid, Buffer.concat(this.#pages));
+  }
+
+  #stage(pgnos: readonly number[], content: 'increment' | 'image'): void {
+    const file = this.#write(this.head, pgnos, 'level0');
+    const { timestampMs: since } = file;
+    const { head: txid, lineage } = this;
+    this.backlog.add({ txid, lineage, pageSize: PAGE_SIZE, content, since, ...file });
+  }
+
+  #write(
+    min: bigint,
+    pgnos: readonly number[],
+    kind: string,
+  ): { path: string; sizeBytes: number; timestampMs: number } {
+    const pages = new Map(pgnos.map((pgno) => [pgno, this.#pages[pgno - 1] as Uint8Array]));
+    const timestamp = new Date(1_700_000_000_000);
+    const content = { commit: PAGES, pageSize: PAGE_SIZE, pages, nodeID: this.lineage, timestamp };
+    const bytes = encodeFile(Number(min), Number(this.head), content);
+    const file = path.join(this.folder, `${kind}-${this.head}.ltx`);
+    fs.writeFileSync(file, bytes);
+    return { path: file, sizeBytes: bytes.length, timestampMs: timestamp.getTime() };
+  }
+}
+
+const ALL_PAGES = Array.from({ length: PAGES }, (_, index) => index + 1);
+
+/** What a server does in its own way, by level and TXIDs. */
+export type Server = (client: ReplicaClient) => ReplicaClient;
+
+export interface SceneOptions {
+  readonly staged?: Staged;
+  readonly store?: MemoryStore;
+  readonly server?: Server;
+  readonly record?: SentRecord | undefined;
+  readonly clock?: StoppedClock;
+}
+
+export class Scene {
+  readonly staged: Staged;
+  readonly store: MemoryStore;
+  readonly uploader: Uploader;
+  readonly clock: StoppedClock;
+  readonly messages: string[] = [];
+  readonly needs: NextStep['kind'][] = [];
+  record: SentRecord | undefined;
+  /** Every record that was ever made of a file as sent. */
+  readonly recorded: SentRecord[] = [];
+  readonly #changed = new Wakeup();
+
+  constructor(options: SceneOptions = {}) {
+    this.staged = options.staged ?? new Staged();
+    this.store = options.store ?? new MemoryStore();
+    this.clock = options.clock ?? new StoppedClock();
+    this.record = options.record;
+    const log = (message: string): void => void this.messages.push(message);
+    const { staged } = this;
+    this.uploader = new Uploader({
+      name: 'memory',
+      target: 'memory://bucket/db',
+      open: async () => this.#open(options.server ?? ((client) => client)),
+      backlog: staged.backlog,
+      knowsBacklog: () => true,
+      mayBegin: () => true,
+      head: () => staged.head,
+      snapshot: () => staged.snapshot,
+      onGone: (file) => staged.backlog.forget(file),
+      record: () => this.record,
+      onNeed: (need) => this.#onNeed(need),
+      onChange: ({ sent }) => {
+        if (sent !== undefined) {
+          this.record = sent;
+          this.recorded.push(sent);
+        }
+        this.#changed.notify();
+      },
+      isMakingImage: () => false,
+      clock: this.clock,
+      random: () => 1,
+      logger: { debug: log, info: log, warn: log, error: log },
+    });
+    onTestFinished(() => this.uploader.close(new Error('the test is over')));
+  }
+
+  start(): this {
+    this.uploader.start();
+    return this;
+  }
+
+  /** Waits for the destination as the end of a process does, with its patience. */
+  async drained(timeoutMs = 1_000): Promise<'complete' | 'behind'> {
+    this.uploader.wake();
+    return await this.uploader.drain(this.staged.head, timeoutMs, RETRY_MS);
+  }
+
+  async until(what: string, holds: () => boolean): Promise<void> {
+    const deadline = Date.now() + WAIT_MS_MAX;
+    while (!holds()) {
+      const left = deadline - Date.now();
+      if (left <= 0) throw new Error(`never: ${what}\n${this.messages.join('\n')}`);
+      await this.#changed.next(Math.min(left, 20));
+    }
+  }
+
+  /** Time passes, and whoever waits for it looks again. */
+  later(ms: number): void {
+    this.clock.advance(ms);
+    this.uploader.wake();
+  }
+
+  /** What is there, as "0/5-5 9/1-5", by level and TXIDs. */
+  async names(): Promise<string[]> {
+    const files = await this.files();
+    return files.map(({ level, minTXID, maxTXID }) => `${level}/${minTXID}-${maxTXID}`);
+  }
+
+  async files(): Promise<LTXFileInfo[]> {
+    return await Array.fromAsync(this.client().listFiles('all'));
+  }
+
+  client(): ReplicaClient {
+    return memoryDestination({ store: this.store }).replica(ROOT);
+  }
+
+  remove(level: number, min: number, max = min): void {
+    const key = [...this.store.objects.keys()].find((each) =>
+      each.endsWith(`/${level}/${formatTXID(toTXID(min))}-${formatTXID(toTXID(max))}.ltx`),
+    );
+    if (key === undefined) throw new Error(`level ${level} ${min}-${max} is not there`);
+    this.store.objects.delete(key);
+  }
+
+  /** The destination alone gives the newest state, byte for byte. */
+  async expectRestored(): Promise<void> {
+    const output = path.join(this.staged.folder, 'restored');
+    const target = { kind: 'latest' } as const;
+    const report = await restore({ client: this.client(), output, target, overwrite: 'replace' });
+    expect(report.txid).toBe(formatTXID(this.staged.head));
+    expect(fs.readFileSync(output).equals(this.staged.stateOf(this.staged.head))).toBe(true);
+  }
+
+  #open(server: Server): ReturnType<ConstructorParameters<typeof Uploader>[0]['open']> {
+    const memory = memoryDestination({ store: this.store });
+    const behind = { ...memory, replica: (root: string) => server(memory.replica(root)) };
+    const wrapped = wrapDestination(behind, { attemptsMax: 1 });
+    return Promise.resolve({
+      client: wrapped.replica(ROOT),
+      unsettled: wrapped.unsettled(ROOT),
+      capabilities: wrapped.capabilities,
+      fencing: wrapped.fencing,
+    });
+  }
+
+  /** As the engine does. */
+  #onNeed(need: NextStep & { kind: 'needs-snapshot' | 'needs-image' }): void {
+    this.needs.push(need.kind);
+    if (need.kind === 'needs-image') this.staged.image(need.floor);
+    else this.staged.takeSnapshot();
+    setImmediate(() => this.uploader.wake());
+  }
+}
+
+/** A server whose writes of some files end otherwise. */
+export function writing(
+  write: (
+    ...given: [...Parameters<ReplicaClient['writeFile']>, ReplicaClient]
+  ) => ReturnType<ReplicaClient['writeFile']>,
+): Server {
+  return (client) => ({
+    listFiles: (level, options) => client.listFiles(level, options),
+    openFile: (file, options) => client.openFile(file, options),
+    deleteFiles: (files, options) => client.deleteFiles(files, options),
+    writeFile: (file, body, options) => write(file, body, options ?? {}, client),
+  });
+}
+
+export function refusal(code: ErrorCode = 'REPLICA_PERMISSION_DENIED'): ReplicationError {
+  return new ReplicationError(code, 'the server refuses it');
+}
+
+export function isFile(file: LTXFileRef, level: number, max: number): boolean {
+  return file.level === level && file.maxTXID === BigInt(max);
+}

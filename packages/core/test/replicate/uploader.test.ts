@@ -1,0 +1,167 @@
+/** What a destination does to what is sent: names that are taken, snapshots that are refused. */
+
+import { describe, expect, test } from 'vitest';
+import type { ErrorCode } from '../../src/error.ts';
+import type { LTXFileRef } from '../../src/replica/client.ts';
+import { bodyOf, bytesOf } from '../replica/fixtures.ts';
+import { isFile, refusal, Scene, Staged, writing, type Server } from './scene.ts';
+
+const HOUR_MS = 3_600_000;
+
+test('an increment goes only over its own lineage', async () => {
+  const first = new Scene().start();
+  first.staged.image();
+  first.staged.commit();
+  expect(await first.drained()).toBe('complete');
+  await first.uploader.close(new Error('out of reach'));
+  // The staging folder was lost meanwhile: TXIDs began anew, and 3 follows 2 by its number alone.
+  const staged = new Staged(0x900n);
+  staged.image();
+  staged.commit();
+  staged.commit();
+  staged.backlog.release(2n);
+  const { store, record } = first;
+  const second = new Scene({ staged, store, record }).start();
+  expect(await second.drained()).toBe('complete');
+  expect(second.needs).toEqual(['needs-snapshot']);
+  await second.expectRestored();
+});
+
+describe('a name that is taken', () => {
+  test('and not listed ends in a full snapshot above it', async () => {
+    let conflicts = 0;
+    const server = writing(async (file, body, options, client) => {
+      if (!isFile(file, 0, 1)) return await client.writeFile(file, body, options);
+      conflicts += 1;
+      throw refusal('REPLICA_CONFLICT');
+    });
+    const scene = new Scene({ server }).start();
+    scene.staged.image();
+    expect(await scene.drained()).toBe('complete');
+    expect(conflicts).toBe(1);
+    expect(scene.needs).toEqual(['needs-image']);
+    expect(await scene.names()).toEqual(['0/2-2', '9/1-2']);
+    await scene.expectRestored();
+  });
+
+  test('time after time is one failure that lasts: whoever waits gives up', async () => {
+    const server = writing(async () => await Promise.reject(refusal('REPLICA_CONFLICT')));
+    const scene = new Scene({ server }).start();
+    scene.staged.image();
+    const drain = scene.drained(5_000);
+    await scene.until('it has failed some times', () => scene.needs.length >= 3);
+    expect(scene.uploader.health.lastError?.code).toBe('REPLICA_CONFLICT');
+    scene.later(5_000);
+    expect(await drain).toBe('behind');
+  });
+
+  test.for([0, 9])('at level %i is never replaced', async (level) => {
+    const scene = new Scene().start();
+    scene.staged.image();
+    expect(await scene.drained()).toBe('complete');
+    const txid = scene.staged.commit();
+    const theirs = { level, minTXID: level === 9 ? 1n : txid, maxTXID: txid } as LTXFileRef;
+    await scene.client().writeFile(theirs, bodyOf(bytesOf(200)));
+    if (level === 9) scene.staged.takeSnapshot();
+    scene.uploader.wake();
+    await scene.until('a full image is made', () => scene.needs.includes('needs-image'));
+    expect(await scene.drained()).toBe('complete');
+    expect((await scene.files()).find((file) => isFile(file, level, 2))?.sizeBytes).toBe(200);
+    await scene.expectRestored();
+    scene.staged.commit();
+    expect(await scene.drained()).toBe('complete');
+    await scene.expectRestored();
+  });
+
+  test('by our own write, whose answer was lost, is ours: at level 0, a snapshot and a seam', async () => {
+    const lost: string[] = [];
+    const server = writing(async (file, body, options, client) => {
+      const name = `${file.level}/${file.minTXID}-${file.maxTXID}`;
+      const info = await client.writeFile(file, body, options);
+      if (lost.includes(name)) return info;
+      lost.push(name);
+      throw refusal('REPLICA_UNAVAILABLE');
+    });
+    const scene = new Scene({ server }).start();
+    scene.staged.image();
+    scene.staged.commit();
+    expect(await scene.drained()).toBe('complete');
+    scene.remove(0, 1);
+    scene.remove(9, 1);
+    scene.later(HOUR_MS);
+    await scene.until('it is damaged', () => scene.needs.length > 0);
+    expect(await scene.drained()).toBe('complete');
+    expect(lost).toEqual(['0/1-1', '9/1-1', '0/2-2', '9/1-2', '1/1-2']);
+    expect(scene.needs).toEqual(['needs-snapshot']);
+    await scene.expectRestored();
+  });
+});
+
+test('files of every level are written only where there is none', async () => {
+  const conditions: string[] = [];
+  const server = writing(async (file, body, options, client) => {
+    conditions.push(`${file.level} ${options?.condition}`);
+    return await client.writeFile(file, body, options);
+  });
+  const scene = new Scene({ server }).start();
+  scene.staged.image();
+  expect(await scene.drained()).toBe('complete');
+  scene.staged.commit();
+  scene.staged.takeSnapshot();
+  expect(await scene.drained()).toBe('complete');
+  await scene.until('the snapshot is there', () => scene.uploader.newestSnapshot?.txid === 2n);
+  scene.remove(0, 1);
+  scene.remove(9, 1, 1);
+  scene.remove(9, 1, 2);
+  scene.later(HOUR_MS);
+  await scene.until('it is damaged', () => scene.uploader.replicatedTXID === undefined);
+  expect(await scene.drained()).toBe('complete');
+  expect(new Set(conditions)).toEqual(new Set(['0 if-absent', '9 if-absent', '1 if-absent']));
+});
+
+describe('a destination that refuses snapshots', () => {
+  const refusing = (code?: ErrorCode): Server =>
+    writing(async (file, body, options, client) => {
+      if (file.level === 9) throw refusal(code);
+      return await client.writeFile(file, body, options);
+    });
+
+  test.for<ErrorCode>(['REPLICA_PERMISSION_DENIED', 'REPLICA_UNKNOWN'])(
+    'by %s gets level 0 all the same, wants no staged snapshot, and shows it',
+    async (code) => {
+      const scene = new Scene({ server: refusing(code) }).start();
+      scene.staged.image();
+      for (let commit = 0; commit < 3; commit++) scene.staged.commit();
+      expect(await scene.drained()).toBe('complete');
+      expect(scene.uploader.replicatedTXID).toBe(4n);
+      expect(scene.uploader.state).toBe('failing');
+      expect(scene.uploader.snapshotRefusal?.code).toBe(code);
+      await scene.expectRestored();
+      scene.staged.takeSnapshot();
+      scene.staged.commit();
+      expect(await scene.drained()).toBe('complete');
+      expect(scene.uploader.snapshotRefusal?.code).toBe(code);
+      scene.staged.snapshot = undefined; // the others have it
+      scene.staged.commit();
+      expect(await scene.drained()).toBe('complete');
+      expect(scene.uploader.state).toBe('failing');
+    },
+  );
+
+  test('is well again when it takes one', async () => {
+    let isMended = false;
+    const server = writing(async (file, body, options, client) => {
+      if (file.level === 9 && !isMended) throw refusal();
+      return await client.writeFile(file, body, options);
+    });
+    const scene = new Scene({ server }).start();
+    scene.staged.image();
+    expect(await scene.drained()).toBe('complete');
+    isMended = true;
+    scene.staged.commit();
+    scene.staged.takeSnapshot();
+    expect(await scene.drained()).toBe('complete');
+    await scene.until('it is well', () => scene.uploader.state === 'streaming');
+    expect(scene.uploader.snapshotRefusal).toBeUndefined();
+  });
+});
