@@ -147,12 +147,9 @@ export { Work, type RequestOptions, type WhenAborted } from './replica/work.ts';
 export { formatBytes, parseBytes } from './config/bytes.ts';
 export { formatDuration, parseDuration } from './config/duration.ts';
 export { expandHome, homeFolder } from './config/home.ts';
-<<<<<<< HEAD
 export { HOST_KEYS } from './config/host-keys.ts';
-=======
 export { mendEnvironment } from './config/environment.ts';
 export { whatIsWrongWithBucket } from './config/bucket.ts';
->>>>>>> answers
 export { nearest } from './config/nearest.ts';
 export { ConfigReader, type NumberLimits } from './config/reader.ts';
 export { sameConfig } from './config/same.ts';

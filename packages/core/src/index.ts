@@ -12,11 +12,8 @@ export {
   type Replicator,
 } from './replicate/replicate.ts';
 export type { ReplicaTarget } from './replicate/target.ts';
-<<<<<<< HEAD
 export { lastSentTo } from './replicate/record.ts';
-=======
 export { describeDamage } from './replicate/admission.ts';
->>>>>>> destinations
 export type { OpenReplica } from './replicate/sending.ts';
 export type {
   DatabaseReport,

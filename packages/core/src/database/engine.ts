@@ -15,7 +15,7 @@ import { toFailure } from './failure.ts';
 import { Following } from './following.ts';
 import { openDatabase, type OpenDatabase } from './opening.ts';
 import type { DatabaseOptions } from './options.ts';
-import type { Position } from './position.ts';
+import type { Position } from './continuity/position.ts';
 import { Staging, type StagedFile } from './staging.ts';
 
 /** After a failure the database is opened again; the wait doubles from here to the maximum. */
