@@ -110,6 +110,8 @@ export class Disturbed {
         this.#staged.push(event);
         return;
       case 'failed':
+      case 'full':
+      case 'no-snapshot':
         this.#failure = event.message;
         return;
       case 'waiting':

@@ -27,7 +27,9 @@ test('one that refuses for long is seeded anew: staging stays bounded, others ar
     stagedMax = Math.max(stagedMax, stagedBytes);
   }
   expect(
-    sidecar.messages.some((message) => /staging is full: b will be seeded anew/.test(message)),
+    sidecar.messages.some((message) =>
+      /staging is full: b will be seeded by a snapshot/.test(message),
+    ),
   ).toBe(true);
   // Beyond the bound there may be one file that was just made.
   expect(stagedMax).toBeLessThan(stagingMaxBytes * 2);

@@ -20,6 +20,7 @@ export const EXIT_OF_ERROR: Readonly<Record<ErrorCode, ExitName>> = {
   SQLITE_TOO_OLD: 'failed',
   STAGING_FULL: 'failed',
   STAGING_FAILED: 'failed',
+  STAGING_IN_USE: 'database',
   REPLICA_NOT_FOUND: 'damaged',
   REPLICA_DESTINATION_NOT_FOUND: 'unreachable',
   REPLICA_PERMISSION_DENIED: 'denied',

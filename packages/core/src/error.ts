@@ -21,6 +21,7 @@ export type ErrorCode =
   | 'SQLITE_TOO_OLD'
   | 'STAGING_FULL'
   | 'STAGING_FAILED'
+  | 'STAGING_IN_USE'
   | 'REPLICA_NOT_FOUND'
   | 'REPLICA_DESTINATION_NOT_FOUND'
   | 'REPLICA_PERMISSION_DENIED'
@@ -63,6 +64,7 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, { readonly retryable: boole
   SQLITE_TOO_OLD: { retryable: false },
   STAGING_FULL: { retryable: true },
   STAGING_FAILED: { retryable: false },
+  STAGING_IN_USE: { retryable: true },
   REPLICA_NOT_FOUND: { retryable: false },
   REPLICA_DESTINATION_NOT_FOUND: { retryable: false },
   REPLICA_PERMISSION_DENIED: { retryable: false },

@@ -15,7 +15,7 @@ import { toFailure } from './failure.ts';
 import { Following } from './following.ts';
 import { openDatabase, type OpenDatabase } from './opening.ts';
 import type { DatabaseOptions } from './options.ts';
-import type { Position } from './continuity/position.ts';
+import { checkStaged, type FoundFile } from './staged-check.ts';
 import { Staging, type StagedFile } from './staging.ts';
 
 /** After a failure the database is opened again; the wait doubles from here to the maximum. */
@@ -27,6 +27,8 @@ export interface EngineContext {
   readonly kernel: Kernel;
   readonly emit: (event: EngineEvent) => void;
   readonly clock: Clock;
+  /** Staged files up to this TXID are at every destination: their bytes are not read at a start. */
+  readonly sentEverywhere?: bigint | undefined;
   /** Default TAIL_BYTES_MAX. */
   readonly tailBytesMax?: number | undefined;
 }
@@ -46,7 +48,10 @@ export class Engine {
   #timer: NodeJS.Timeout | undefined;
   #reopenMs = REOPEN_MS_MIN;
   #said: string | undefined;
-  #newest: StagedFile | undefined;
+  /** The log was not what it has to be: what the position says of it proves nothing. */
+  #distrustsPosition = false;
+  /** Whether all that was staged when this process began has been read whole. */
+  #hasChecked = false;
   #closing: 'no' | 'yes' = 'no';
   /** Settles when no opening and no failing is under way. */
   #work: Promise<void> = Promise.resolve();
@@ -94,9 +99,14 @@ export class Engine {
     if (following === undefined) return;
     try {
       await following.end(); // an image is given up, and taken at the next start
-    } finally {
-      await following.close('keep the log');
+    } catch (error) {
+      this.#tellFailure(error); // what was not cut is in the log, which stays
     }
+  }
+
+  /** Lets go of the database and opens it again after a while: whoever runs this could not go on. */
+  reopen(why: unknown): void {
+    this.#work = this.#reopenAfter(this.#work, why);
   }
 
   #later(delayMs: number): void {
@@ -108,23 +118,24 @@ export class Engine {
 
   async #open(): Promise<void> {
     const { options, emit, clock, kernel } = this.#context;
-    const absent = whyAbsent(options.path);
-    if (absent !== undefined) {
-      if (this.#said !== absent) emit({ kind: 'waiting', why: absent });
-      this.#said = absent;
-      this.#later(options.monitorIntervalMs);
-      return;
-    }
-    this.#said = undefined;
     let database: OpenDatabase | undefined;
     try {
-      const staged = await this.#staging.open();
-      this.#newest = staged.at(-1);
+      const absent = whyAbsent(options.path);
+      if (absent !== undefined) {
+        if (this.#said !== absent) emit({ kind: 'waiting', why: absent });
+        this.#said = absent;
+        this.#later(options.monitorIntervalMs);
+        return;
+      }
+      this.#said = undefined;
+      await this.#forgetDistrusted();
+      const { files, highest } = await this.#staging.open();
+      const staged = await this.#checkStaged(files);
       const position = await this.#staging.readPosition();
       const { tailBytesMax } = this.#context;
-      const newest = this.#newest;
+      const newest = staged.at(-1)?.file;
       database = openDatabase({ options, kernel, position, newest, clock, tailBytesMax });
-      this.#follow(database, staged, position);
+      this.#follow(database, staged, max(highest, position?.txid ?? 0n));
     } catch (error) {
       database?.connections.close('keep the log');
       database?.wal.close();
@@ -132,17 +143,30 @@ export class Engine {
     }
   }
 
-  #follow(
-    database: OpenDatabase,
-    staged: readonly StagedFile[],
-    position: Position | undefined,
-  ): void {
+  /** What is staged and whole. What is damaged is removed: whoever lacks it is seeded anew. */
+  async #checkStaged(files: readonly StagedFile[]): Promise<readonly FoundFile[]> {
+    const { kernel, clock, sentEverywhere = 0n } = this.#context;
+    const { found, damaged } = await checkStaged(files, {
+      kernel,
+      clock,
+      depthOf: (file) => (this.#hasChecked || file.maxTXID <= sentEverywhere ? 'ends' : 'whole'),
+    });
+    this.#hasChecked = true; // what comes later this process has made
+    for (const { file, why } of damaged) {
+      this.#notice(`the staged file ${file.path} is damaged and is removed: ${why}`);
+      await this.#staging.remove(file);
+    }
+    return found;
+  }
+
+  #follow(database: OpenDatabase, staged: readonly FoundFile[], lastTXID: bigint): void {
     const { connections, start } = database;
     this.#following = new Following({
       ...this.#context,
       staging: this.#staging,
       database,
-      newestStaged: this.#newest?.maxTXID,
+      lastTXID,
+      newestStampMs: staged.at(-1)?.timestampMs ?? 0,
       onFailure: (error) => {
         this.#work = this.#restart(error);
       },
@@ -154,7 +178,7 @@ export class Engine {
       proved: start.kind === 'proved' ? start.position.txid : undefined,
       why: start.kind === 'proved' ? undefined : start.why,
       staged,
-      lastTXID: highest(position?.txid ?? 0n, this.#newest?.maxTXID ?? 0n),
+      lastTXID,
       pageSize: connections.pageSize,
       switchedToWAL: connections.journalMode.switched ? 'yes' : 'no',
     });
@@ -162,10 +186,10 @@ export class Engine {
 
   /** SQLite names the WAL after the path: whoever opens the file by another name has another WAL. */
   #warnOfLinks({ path, links }: OpenDatabase): void {
-    const message =
+    this.#notice(
       `${path} has ${links} hard links: whoever opens the database by another name than this one ` +
-      'has another WAL, is not replicated, and may damage the database; use one name only';
-    this.#context.emit({ kind: 'notice', level: 'warn', message });
+        'has another WAL, is not replicated, and may damage the database; use one name only',
+    );
   }
 
   /** Lets go of the database and opens it again: then its continuity is proved anew, or not. */
@@ -173,21 +197,44 @@ export class Engine {
     const following = this.#following;
     this.#following = undefined;
     if (following === undefined) return;
-    await following.close('keep the log');
-    if (isError(error, 'WAL_INVALID')) await this.#staging.forgetPosition();
+    this.#distrustsPosition ||= isError(error, 'WAL_INVALID');
+    try {
+      await following.close('keep the log');
+      await this.#forgetDistrusted();
+    } catch (closing) {
+      this.#notice(`let go of ${this.#context.options.path}: ${messageOf(closing)}`);
+    }
     this.#fail(error);
   }
 
-  #fail(error: unknown): void {
+  async #reopenAfter(work: Promise<void>, why: unknown): Promise<void> {
+    await work;
+    await this.#restart(why);
+  }
+
+  async #forgetDistrusted(): Promise<void> {
+    if (this.#distrustsPosition) await this.#staging.forgetPosition();
+    this.#distrustsPosition = false;
+  }
+
+  #notice(message: string): void {
+    this.#context.emit({ kind: 'notice', level: 'warn', message });
+  }
+
+  #tellFailure(error: unknown): void {
     const failure = toFailure(error, this.#context.options);
     const code = isError(failure) ? failure.code : undefined;
     this.#context.emit({ kind: 'failed', code, message: messageOf(failure) });
+  }
+
+  #fail(error: unknown): void {
+    this.#tellFailure(error);
     this.#later(this.#reopenMs);
     this.#reopenMs = Math.min(this.#reopenMs * 2, REOPEN_MS_MAX);
   }
 }
 
-function highest(a: bigint, b: bigint): bigint {
+function max(a: bigint, b: bigint): bigint {
   return a > b ? a : b;
 }
 

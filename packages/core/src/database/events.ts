@@ -1,6 +1,7 @@
 /** What a watched database tells the one who watches it. All of it can cross a thread. */
 
 import type { ErrorCode } from '../error.ts';
+import type { FoundFile } from './staged-check.ts';
 import type { StagedFile } from './staging.ts';
 
 export interface StagedEvent {
@@ -21,7 +22,7 @@ export interface OpenedEvent {
   /** The newest TXID of which continuity is proved; undefined where an image has to be taken. */
   readonly proved: bigint | undefined;
   readonly why: string | undefined;
-  readonly staged: readonly StagedFile[];
+  readonly staged: readonly FoundFile[];
   /** The highest TXID that was given out, as far as the staging folder tells; 0n where none was. */
   readonly lastTXID: bigint;
   readonly pageSize: number;
@@ -48,6 +49,11 @@ export type EngineEvent =
   | { readonly kind: 'imaging'; readonly txid: bigint; readonly why: string }
   | { readonly kind: 'progress'; readonly doneBytes: number; readonly totalBytes: number }
   | StagedEvent
+  /** There is no room for what is committed: it is held in memory, and tried again. */
+  | { readonly kind: 'full'; readonly message: string }
+  /** A snapshot that was asked for cannot be made. All else goes on. */
+  | { readonly kind: 'no-snapshot'; readonly code: ErrorCode; readonly message: string }
+  /** Nothing is followed. It is opened anew after a while. */
   | { readonly kind: 'failed'; readonly code: ErrorCode | undefined; readonly message: string }
   | { readonly kind: 'notice'; readonly level: 'info' | 'warn'; readonly message: string };
 

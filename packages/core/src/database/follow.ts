@@ -15,17 +15,25 @@ import type { LogPlace } from '../wal/frame.ts';
 import { isSameLog, type WALHeader } from '../wal/header.ts';
 import type { FrameBatch, WALReader } from '../wal/reader.ts';
 import type { Connections, LogState } from './connections.ts';
+import type { WhyUnsettled } from './unsettled.ts';
 
 /** A log may restart while it is looked at; a third look in a row that sees one is left to the next tick. */
 const LOOKS_MAX = 3;
 
-export interface Tick extends LogState {
+/** A tick reads so much at most: other databases share the thread, and their readers must move on. */
+const TICK_BYTES_MAX = 32 * 1024 * 1024;
+
+interface Looked extends LogState {
   /** Frames of the log that we hold. */
   readonly held: number;
   /** Frames that were new to us. */
   readonly fresh: number;
-  readonly kind: 'held' | 'unsettled';
 }
+
+export type Tick =
+  /** 'behind': there was more than one tick reads. What is held may end inside a transaction. */
+  | (Looked & { readonly kind: 'held' | 'behind' })
+  | (Looked & { readonly kind: 'unsettled'; readonly why: WhyUnsettled });
 
 export type TakeFrames = (batch: FrameBatch) => void;
 
@@ -62,22 +70,24 @@ export class LogFollower {
    * WAL_INVALID when the log is not what the protocol promises: then an image must be taken.
    */
   tick(take: TakeFrames): Tick {
+    let why: WhyUnsettled = 'restarting';
     for (let look = 0; look < LOOKS_MAX; look++) {
       const before = this.#wal.readHeader();
       const asked = this.#connections.ask();
-      if (asked.log < 0) break;
+      why = asked.log < 0 ? 'index-held' : before === undefined ? 'no-header' : 'restarting';
+      if (why === 'index-held') break;
       if (asked.log === 0) return { ...asked, held: 0, fresh: 0, kind: 'held' };
       if (before !== undefined && isSameLog(before, this.#wal.readHeader())) {
         return this.#advance(before, asked, take);
       }
     }
     const held = this.#held;
-    return { log: held, checkpointed: -1, busy: true, held, fresh: 0, kind: 'unsettled' };
+    return { log: held, checkpointed: -1, busy: true, held, fresh: 0, kind: 'unsettled', why };
   }
 
   /** Moves the reader where that is allowed and of use. Call after a tick; `tick` is its answer. */
   follow(tick: Tick): void {
-    if (tick.kind === 'unsettled' || tick.held !== tick.log) return;
+    if (tick.kind !== 'held' || tick.held !== tick.log) return;
     const backfilled = tick.checkpointed === tick.log;
     const stands = this.#readerFrame === tick.log;
     if (!stands || !backfilled) this.#movedAtRest = 0;
@@ -97,16 +107,21 @@ export class LogFollower {
     if (asked.log < this.#held) {
       throw broken(`it has ${asked.log} committed frames where we hold ${this.#held}`);
     }
-    const fresh = asked.log - this.#held;
+    const before = this.#held;
+    let bytes = 0;
     for (const batch of this.#wal.readFrames(header, this.#held + 1, asked.log, this.#checksum)) {
       take(batch);
       this.#held += batch.count;
       this.#checksum = batch.checksum;
+      bytes += batch.count * header.pageSize;
+      if (bytes >= TICK_BYTES_MAX && this.#held < asked.log) {
+        return { ...asked, held: this.#held, fresh: this.#held - before, kind: 'behind' };
+      }
     }
     if (this.#held !== asked.log) {
       throw broken(`frame ${this.#held + 1} of ${asked.log} committed ones does not hold`);
     }
-    return { ...asked, held: this.#held, fresh, kind: 'held' };
+    return { ...asked, held: this.#held, fresh: this.#held - before, kind: 'held' };
   }
 }
 

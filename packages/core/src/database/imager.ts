@@ -9,7 +9,9 @@ import type { EngineContext } from './engine.ts';
 import { Imaging } from './imaging.ts';
 import type { OpenDatabase } from './opening.ts';
 import type { WrittenImage } from './publisher.ts';
+import { spareBytes } from './room.ts';
 import type { Staging } from './staging.ts';
+import { isSystemError, toStagingError } from './staging-error.ts';
 
 export interface ImagerContext extends EngineContext {
   readonly staging: Staging;
@@ -22,8 +24,9 @@ export interface ImagerHooks {
   readonly take: (batch: FrameBatch) => void;
   /** A database that has failed or was closed is copied no further. */
   readonly isOpen: () => boolean;
+  /** Resolves when what is committed is held. */
+  readonly untilHeld: () => Promise<void>;
   readonly onBegin: () => void;
-  readonly onError: (error: unknown) => void;
 }
 
 export class Imager {
@@ -37,14 +40,15 @@ export class Imager {
     this.#hooks = hooks;
   }
 
-  /** `work` takes one image, after those that are being taken. Its errors go to `onError`. */
-  run(work: () => Promise<void>): void {
+  /** `work` takes one image, after those that are being taken. */
+  run(work: () => Promise<void>, onError: (error: unknown) => void): void {
     this.#task = this.#task.then(async () => {
       if (!this.#hooks.isOpen()) return;
       try {
         await work();
       } catch (error) {
-        this.#hooks.onError(error);
+        const what = `make an image in ${this.#context.staging.folder}`;
+        onError(isSystemError(error) ? toStagingError(what, error) : error);
       } finally {
         this.#imaging?.close();
         this.#imaging = undefined;
@@ -65,8 +69,9 @@ export class Imager {
   /** STAGING_FULL where there is no room. Undefined if the database was closed meanwhile. */
   async copy(name: string): Promise<Imaging | undefined> {
     const { database, staging, kernel, options, emit } = this.#context;
-    const { take, isOpen, onBegin } = this.#hooks;
+    const { take, isOpen, untilHeld, onBegin } = this.#hooks;
     await this.#checkRoom();
+    await untilHeld();
     const imaging = Imaging.begin(
       {
         kernel,
@@ -114,12 +119,13 @@ export class Imager {
   async #checkRoom(): Promise<void> {
     const { database, staging } = this.#context;
     const need = database.connections.fileSizeBytes();
-    const spare = await staging.spareBytes();
+    const spare = spareBytes(await staging.room());
     if (need <= spare) return;
     throw new ReplicationError(
       'STAGING_FULL',
-      `take an image of ${need} bytes into ${staging.folder}: ${Math.max(0, Math.floor(spare))} ` +
-        'bytes may be taken of its volume; free space there, or set meta-path',
+      `make an image of a database of ${need} bytes in ${staging.folder}: ` +
+        `${Math.max(0, Math.floor(spare))} bytes of its volume may be taken, a tenth of it is left to ` +
+        'others; free space there, or set meta-path',
     );
   }
 }

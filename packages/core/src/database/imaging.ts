@@ -15,6 +15,8 @@ import type { Staging } from './staging.ts';
 
 /** A log may restart while its frames are taken; then they are taken anew, so often. */
 const TRIES_MAX = 100;
+/** A step copies 1 MiB at most. Whether there still is room is asked after so many. */
+const STEPS_PER_LOOK = 16;
 
 export interface ImagingContext {
   readonly kernel: Kernel;
@@ -34,13 +36,15 @@ export class Imaging {
   readonly #copy: FuzzyCopy;
   readonly #overlay: Overlay;
   #frozen = false;
+  /** What kept a frame from being added. */
+  #failure: { readonly error: unknown } | undefined;
 
   /** Takes all frames of the present log cycle. From now on `add` must see every fresh frame. */
   static begin(context: ImagingContext, name: string): Imaging {
     const path = context.staging.temporary(`${name}-overlay`);
     for (let attempt = 0; attempt < TRIES_MAX; attempt++) {
       const tick = context.follower.tick(context.take);
-      if (tick.kind === 'unsettled') continue;
+      if (tick.kind !== 'held') continue;
       const overlay = new Overlay(path, context.connections.pageSize);
       if (takeCycle(context, tick.held, overlay)) return new Imaging(context, name, overlay);
       overlay.close();
@@ -63,14 +67,23 @@ export class Imaging {
     });
   }
 
+  /** Never throws: whoever copies and writes the image finds out. */
   add(batch: Parameters<TakeFrames>[0]): void {
-    if (!this.#frozen) this.#overlay.add(batch);
+    if (this.#frozen || this.#failure !== undefined) return;
+    try {
+      this.#overlay.add(batch);
+    } catch (error) {
+      this.#failure = { error };
+    }
   }
 
   /** Copies the whole file, a batch at a time, while ticks go on in between. */
   async copy(): Promise<void> {
-    const { connections, onProgress } = this.#context;
-    while (!this.#context.stopped() && this.#copy.step() === 'more') {
+    const { connections, staging, onProgress } = this.#context;
+    for (let steps = 0; !this.#context.stopped(); steps++) {
+      if (steps % STEPS_PER_LOOK === 0) await staging.requireRoom();
+      if (this.#copy.step() === 'done') break;
+      this.#check();
       onProgress(this.#copy.copiedPages * connections.pageSize, connections.fileSizeBytes());
       await yieldToTicks();
     }
@@ -78,6 +91,7 @@ export class Imaging {
 
   /** The image is the state after the last frame that was added. Gives its size in pages. */
   freeze(): { commit: number } {
+    this.#check();
     this.#frozen = true;
     const { connections } = this.#context;
     const filePages = Math.floor(connections.fileSizeBytes() / connections.pageSize);
@@ -106,7 +120,12 @@ export class Imaging {
           await yieldToTicks();
         }
       })(),
+      'image',
     );
+  }
+
+  #check(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
   }
 
   close(): void {

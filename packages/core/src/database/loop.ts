@@ -6,12 +6,17 @@
 
 import fs from 'node:fs';
 import type { Clock } from '../clock.ts';
+import { messageOf } from '../error.ts';
 import { beginSettling, settle, type SettleState } from './settle.ts';
 
 export interface Look {
   readonly log: number;
   readonly checkpointed: number;
-  /** Everything that is committed is held, and nothing was done that moves the log. */
+  /** Everything that is committed is held. */
+  readonly held: boolean;
+  /** There is more to read at once. */
+  readonly behind: boolean;
+  /** It is held, and nothing was done that moves the log. */
   readonly quiet: boolean;
   readonly fresh: number;
   /** The reader is where the next writer restarts the log. */
@@ -29,7 +34,11 @@ export interface LoopContext {
   /** In how many ms something is due that a look does; Infinity where nothing is. */
   readonly dueInMs: () => number;
   readonly onError: (error: unknown) => void;
+  readonly onNotice: (level: 'info' | 'warn', message: string) => void;
 }
+
+/** Where files cannot be watched a commit is seen within this. A look takes some 50 microseconds. */
+export const UNWATCHED_POLL_MS = 100;
 
 export class LookLoop {
   readonly #context: LoopContext;
@@ -37,6 +46,8 @@ export class LookLoop {
   #timer: NodeJS.Timeout | undefined;
   #watchers: fs.FSWatcher[] = [];
   #stopped = false;
+  /** Why the files cannot be watched, while that is so. */
+  #unwatchable: string | undefined;
 
   constructor(context: LoopContext) {
     this.#context = context;
@@ -83,7 +94,7 @@ export class LookLoop {
     if (next !== 'settled') {
       if (next.isStill && !state.isStill) this.#watch();
       this.#settling = next;
-      this.#later(next.delayMs);
+      this.#later(look.behind ? 0 : next.delayMs);
       return;
     }
     this.#settling = undefined;
@@ -98,21 +109,48 @@ export class LookLoop {
 
   #sleepAfter(look: Look): void {
     if (look.fresh > 0 || !look.quiet) this.wake();
-    else this.#later(Math.max(1, Math.min(this.#context.pollMs, this.#context.dueInMs())));
+    else this.#later(Math.max(1, Math.min(this.#pollMs, this.#context.dueInMs())));
+  }
+
+  get #pollMs(): number {
+    const { pollMs } = this.#context;
+    return this.#unwatchable === undefined ? pollMs : Math.min(pollMs, UNWATCHED_POLL_MS);
   }
 
   #watch(): void {
     this.#unwatch();
-    for (const file of this.#context.files) {
-      try {
-        const watcher = fs.watch(file, { persistent: false }, this.wake);
-        watcher.on('error', this.#unwatch); // the poll goes on without it
-        this.#watchers.push(watcher);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      }
+    try {
+      for (const file of this.#context.files) this.#watchFile(file);
+    } catch (error) {
+      this.#cannotWatch(error);
+      return;
+    }
+    if (this.#unwatchable === undefined) return;
+    this.#unwatchable = undefined;
+    this.#context.onNotice('info', 'changes of its files are watched again');
+  }
+
+  #watchFile(file: string): void {
+    try {
+      const watcher = fs.watch(file, { persistent: false }, this.wake);
+      watcher.on('error', this.#cannotWatch);
+      this.#watchers.push(watcher);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
   }
+
+  /** Said once, until it can be watched again: it is tried after each change. */
+  readonly #cannotWatch = (error: unknown): void => {
+    this.#unwatch();
+    if (this.#unwatchable !== undefined) return;
+    this.#unwatchable = messageOf(error);
+    this.#context.onNotice(
+      'warn',
+      `changes of its files cannot be watched (${this.#unwatchable}): they are looked at every ` +
+        `${UNWATCHED_POLL_MS} ms; raise fs.inotify.max_user_instances or max_user_watches`,
+    );
+  };
 
   readonly #unwatch = (): void => {
     for (const watcher of this.#watchers) watcher.close();

@@ -5,6 +5,8 @@
  * whole after files above it leaves the position of the newest of them.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isError, messageOf } from '../error.ts';
 import type { Kernel, PageEncoding } from '../kernel/kernel.ts';
 import { toTXID, type TXID } from '../ltx/txid.ts';
 import type { WALReader } from '../wal/reader.ts';
@@ -12,8 +14,9 @@ import type { FileGuard } from './continuity/guard.ts';
 import { isSamePosition, toPosition, type Position, type Staged } from './continuity/position.ts';
 import { encodeCut, type Cut } from './cut.ts';
 import type { EngineEvent } from './events.ts';
+import { isFull } from './staging-error.ts';
 import type { LogPlace } from '../wal/frame.ts';
-import type { Staging } from './staging.ts';
+import type { StagedFile, Staging } from './staging.ts';
 
 export interface PublisherContext {
   readonly staging: Staging;
@@ -23,9 +26,16 @@ export interface PublisherContext {
   /** Says what the database file shows when a position is written. */
   readonly guard: FileGuard;
   readonly emit: (event: EngineEvent) => void;
+  /** Whether what is committed meanwhile can be held for longer, while a cut waits for room. */
+  readonly mayWait: () => boolean;
+  /** A cut is staged. */
+  readonly onCut: () => void;
   /** Called once: after that nothing more is published. */
   readonly onError: (error: unknown) => void;
 }
+
+/** A cut that found no room is tried again after this: space is freed by others. */
+const ROOM_RETRY_MS = 500;
 
 /** An image or a snapshot that is written to a temporary file. */
 export interface WrittenImage {
@@ -95,65 +105,60 @@ export class Publisher {
       }
       const file = await staging.publish(image.temporary, 0, txid, txid, image.sizeBytes);
       await staging.imageIsWhole();
-      emit({
-        kind: 'staged',
-        file,
-        content: 'image',
-        pageSize,
-        commit,
-        lineage,
-        timestampMs,
-        since,
-      });
+      const of = { pageSize, commit, lineage, timestampMs, since };
+      emit({ kind: 'staged', file, content: 'image', ...of });
     });
   }
 
-  snapshot(image: WrittenImage): void {
-    this.#enqueue(async () => {
-      const { staging, emit } = this.#context;
-      const { txid, pageSize, commit, lineage, timestampMs, since } = image;
-      const file = await staging.publish(image.temporary, 9, toTXID(1), txid, image.sizeBytes);
-      emit({
-        kind: 'staged',
-        file,
-        content: 'snapshot',
-        pageSize,
-        commit,
-        lineage,
-        timestampMs,
-        since,
-      });
-    });
+  /** Nothing hangs on a snapshot: one that cannot be published is told, and all else goes on. */
+  async snapshot(image: WrittenImage): Promise<void> {
+    const { staging, emit } = this.#context;
+    const { txid, pageSize, commit, lineage, timestampMs, since } = image;
+    const file = await staging.publish(image.temporary, 9, toTXID(1), txid, image.sizeBytes);
+    const of = { pageSize, commit, lineage, timestampMs, since };
+    emit({ kind: 'staged', file, content: 'snapshot', ...of });
   }
 
   async #publishCut(cut: Cut): Promise<void> {
-    const { staging, kernel, encoding, wal, emit } = this.#context;
-    const temporary = staging.temporary(`cut-${cut.txid}`);
-    const sizeBytes = await staging.write(temporary, encodeCut(cut, kernel, encoding, wal));
-    if (cut.tail.spilled) this.#pins -= 1;
+    const file = await this.#stage(cut);
     cut.tail.release();
-    await this.#writePosition(cut, cut.place);
-    const file = await staging.publish(temporary, 0, cut.txid, cut.txid, sizeBytes);
     this.#newestTXID = cut.txid;
     this.#cuts -= 1;
     const { pageSize, commit, lineage, timestampMs, since } = cut;
-    emit({
-      kind: 'staged',
-      file,
-      content: 'increment',
-      pageSize,
-      commit,
-      lineage,
-      timestampMs,
-      since,
-    });
+    const of = { pageSize, commit, lineage, timestampMs, since };
+    this.#context.emit({ kind: 'staged', file, content: 'increment', ...of });
+    this.#context.onCut();
+  }
+
+  /** Where there is no room, waits for it for as long as all that is committed meanwhile can be held. */
+  async #stage(cut: Cut): Promise<StagedFile> {
+    const { staging, kernel, encoding, wal, emit, mayWait } = this.#context;
+    const temporary = staging.temporary(`cut-${cut.txid}`);
+    for (let isTold = false; ; isTold = true) {
+      try {
+        const chunks = encodeCut(cut, kernel, encoding, wal);
+        const sizeBytes = await staging.write(temporary, chunks, 'cut');
+        if (cut.tail.spilled) this.#pins -= 1;
+        await this.#writePosition(cut, cut.place);
+        return await staging.publish(temporary, 0, cut.txid, cut.txid, sizeBytes);
+      } catch (error) {
+        if (!isError(error, 'STAGING_FULL') || cut.tail.spilled || !mayWait()) throw error;
+        if (!isTold) emit({ kind: 'full', message: messageOf(error) });
+        await sleep(ROOM_RETRY_MS);
+      }
+    }
   }
 
   /** Says anew what the database file shows, of the newest file, which is published. */
   position(position: Position): void {
     if (isSamePosition(this.#position, position)) return;
     this.#enqueue(async () => {
-      if (position.txid === this.#newestTXID) await this.#store(position);
+      if (position.txid !== this.#newestTXID) return;
+      try {
+        await this.#store(position);
+      } catch (error) {
+        if (!isFull(error)) throw error; // the old one holds, and at worst proves nothing
+      }
     });
   }
 

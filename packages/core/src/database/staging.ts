@@ -12,12 +12,14 @@
 
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { isError, messageOf, ReplicationError } from '../error.ts';
+import { isError, ReplicationError } from '../error.ts';
 import { writeFully } from '../file-io.ts';
 import { formatFilename, parseFilename } from '../ltx/filename.ts';
 import { formatTXID, parseTXID, toTXID, type TXID } from '../ltx/txid.ts';
 import { makeFolder, readText, syncFolder, writeDurably } from './files.ts';
 import { formatPosition, parsePosition, type Position } from './continuity/position.ts';
+import { floorBytes, readRoom, spareBytes, type Purpose, type Room } from './room.ts';
+import { toStagingError } from './staging-error.ts';
 
 export interface StagedFile {
   readonly level: 0 | 9;
@@ -27,8 +29,16 @@ export interface StagedFile {
   readonly path: string;
 }
 
-/** Part of the volume that is never taken by staging. */
-const FREE_SHARE_MIN = 0.1;
+/** What a start finds in the folder. */
+export interface FoundStaging {
+  /** L0 files, by TXID. */
+  readonly files: readonly StagedFile[];
+  /** The highest TXID of any file that is or was just now there: it was given out. */
+  readonly highest: bigint;
+}
+
+/** While a file is written the room is looked at again after so many bytes: others write too. */
+const LOOK_EVERY_BYTES = 16 * 1024 * 1024;
 
 export class Staging {
   readonly folder: string;
@@ -41,17 +51,36 @@ export class Staging {
 
   /**
    * Makes the folders, removes what a crash left half written, and drops what follows an image that
-   * never became whole. Gives the staged L0 files by TXID.
+   * never became whole. STAGING_FULL, STAGING_FAILED.
    */
-  async open(): Promise<StagedFile[]> {
-    await makeFolder(this.#levels[0]);
-    await makeFolder(this.#levels[9]);
-    for (const folder of [this.folder, this.#levels[0], this.#levels[9]]) {
-      await removeTemporary(folder);
+  async open(): Promise<FoundStaging> {
+    try {
+      await makeFolder(this.#levels[0]);
+      await makeFolder(this.#levels[9]);
+      for (const folder of [this.folder, this.#levels[0], this.#levels[9]]) {
+        await removeTemporary(folder);
+      }
+      for (const snapshot of await this.list(9)) await this.remove(snapshot);
+      const highest = (await this.list(0)).at(-1)?.maxTXID ?? 0n;
+      await this.#dropUnfinishedImage();
+      return { files: await this.list(0), highest };
+    } catch (error) {
+      throw toStagingError(`open the staging folder ${this.folder}`, error);
     }
-    for (const snapshot of await this.list(9)) await fs.rm(snapshot.path);
-    await this.#dropUnfinishedImage();
-    return await this.list(0);
+  }
+
+  async remove(file: StagedFile): Promise<void> {
+    await fs.rm(file.path, { recursive: true, force: true });
+  }
+
+  async room(): Promise<Room> {
+    return await readRoom(this.folder);
+  }
+
+  /** STAGING_FULL where the reserve of the volume is touched: then no image is made. */
+  async requireRoom(): Promise<void> {
+    const room = await this.room();
+    if (spareBytes(room) < 0) throw tooLittleRoom(this.folder, 0, room);
   }
 
   async list(level: 0 | 9): Promise<StagedFile[]> {
@@ -77,8 +106,13 @@ export class Staging {
   }
 
   async readPosition(): Promise<Position | undefined> {
-    const text = await readText(path.join(this.folder, 'position'));
-    return text === undefined ? undefined : parsePosition(text);
+    const file = path.join(this.folder, 'position');
+    try {
+      const text = await readText(file);
+      return text === undefined ? undefined : parsePosition(text);
+    } catch (error) {
+      throw toStagingError(`read ${file}`, error);
+    }
   }
 
   /** After this no start can prove continuity: the next one takes an image. */
@@ -88,12 +122,12 @@ export class Staging {
   }
 
   async writePosition(position: Position): Promise<void> {
-    await writeDurably(path.join(this.folder, 'position'), formatPosition(position));
+    await this.#writeText('position', formatPosition(position));
   }
 
   /** From now on files above `txid` may be staged before the image that bears it is whole. */
   async announceImage(txid: TXID): Promise<void> {
-    await writeDurably(path.join(this.folder, 'imaging'), `${formatTXID(txid)}\n`);
+    await this.#writeText('imaging', `${formatTXID(txid)}\n`);
   }
 
   async imageIsWhole(): Promise<void> {
@@ -101,26 +135,40 @@ export class Staging {
     await syncFolder(this.folder);
   }
 
-  /** Writes `chunks` to a temporary file and fsyncs it. Gives its size. */
+  /**
+   * Writes `chunks` to a temporary file and fsyncs it. Gives its size. STAGING_FULL where that would
+   * take more than staging may, or more than there is: then nothing of it is left.
+   */
   async write(
     temporary: string,
     chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+    purpose: Purpose,
   ): Promise<number> {
     try {
+      let room = await this.room();
+      const floor = floorBytes(room, purpose);
       const handle = await fs.open(temporary, 'w', 0o600);
-      let size = 0;
+      let sizeBytes = 0;
+      let lookedAt = 0;
       try {
         for await (const chunk of chunks) {
+          if (sizeBytes - lookedAt >= LOOK_EVERY_BYTES) {
+            room = await this.room();
+            lookedAt = sizeBytes;
+          }
+          const left = room.availableBytes - (sizeBytes - lookedAt) - chunk.length;
+          if (left < floor) throw tooLittleRoom(temporary, sizeBytes + chunk.length, room);
           await writeFully(handle, chunk);
-          size += chunk.length;
+          sizeBytes += chunk.length;
         }
         await handle.sync();
       } finally {
         await handle.close();
       }
-      return size;
+      return sizeBytes;
     } catch (error) {
-      throw toStagingError(error, temporary);
+      await fs.rm(temporary, { force: true });
+      throw toStagingError(`write ${temporary}`, error);
     }
   }
 
@@ -133,21 +181,29 @@ export class Staging {
     sizeBytes: number,
   ): Promise<StagedFile> {
     const file = this.pathOf(level, minTXID, maxTXID);
-    await fs.rename(temporary, file);
-    await syncFolder(this.#levels[level]);
+    try {
+      await fs.rename(temporary, file);
+      await syncFolder(this.#levels[level]);
+    } catch (error) {
+      throw toStagingError(`name ${file}`, error);
+    }
     return { level, minTXID, maxTXID, sizeBytes, path: file };
   }
 
-  /** Bytes that may still be taken of the volume without going below FREE_SHARE_MIN. */
-  async spareBytes(): Promise<number> {
-    const { bavail, blocks, bsize } = await fs.statfs(this.folder);
-    return (bavail - blocks * FREE_SHARE_MIN) * bsize;
+  async #writeText(name: string, text: string): Promise<void> {
+    const file = path.join(this.folder, name);
+    try {
+      await writeDurably(file, text);
+    } catch (error) {
+      await fs.rm(`${file}.tmp`, { force: true }).catch(() => undefined); // the first error is told
+      throw toStagingError(`write ${file}`, error);
+    }
   }
 
   async #dropUnfinishedImage(): Promise<void> {
     const text = await readText(path.join(this.folder, 'imaging'));
     if (text === undefined) return;
-    const from = text.trim() === '' ? toTXID(1) : parseTXID(text.trim());
+    const from = parseMarker(text);
     for (const file of await this.list(0)) {
       if (file.maxTXID >= from) await fs.rm(file.path);
     }
@@ -162,14 +218,23 @@ async function removeTemporary(folder: string): Promise<void> {
   }
 }
 
-function toStagingError(error: unknown, file: string): unknown {
-  if (isError(error)) return error; // of what was to be written, not of the writing
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === undefined) return error;
-  const full = code === 'ENOSPC' || code === 'EDQUOT';
+/** A marker that is torn or overwritten may stand for any TXID: then nothing staged is to be trusted. */
+function parseMarker(text: string): TXID {
+  try {
+    return parseTXID(text.trim());
+  } catch (error) {
+    if (!isError(error)) throw error;
+    return toTXID(1);
+  }
+}
+
+function tooLittleRoom(file: string, sizeBytes: number, room: Room): ReplicationError {
+  const [free, kept] = [room.availableBytes, room.reserveBytes].map((n) =>
+    Math.max(0, Math.floor(n)),
+  );
   return new ReplicationError(
-    full ? 'STAGING_FULL' : 'STAGING_FAILED',
-    `write ${file}: ${messageOf(error)}; ${full ? 'free space on this volume' : 'check the volume'}`,
-    { cause: error },
+    'STAGING_FULL',
+    `write ${file}: ${sizeBytes} bytes and more, where ${free} are free on its volume and ${kept} are ` +
+      'left to others; free space there, or set meta-path',
   );
 }

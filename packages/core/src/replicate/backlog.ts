@@ -1,6 +1,7 @@
 /** The staged files of one database, oldest first, and what may be freed of them. Pure. */
 
 import type { StagedEvent } from '../database/events.ts';
+import type { FoundFile } from '../database/staged-check.ts';
 
 export interface StagedIncrement {
   readonly txid: bigint;
@@ -9,7 +10,6 @@ export interface StagedIncrement {
   readonly content: 'increment' | 'image';
   /** The run of images and increments that it belongs to. */
   readonly lineage: bigint;
-  /** 0 where it is not known (a file of an earlier run). */
   readonly pageSize: number;
   readonly timestampMs: number;
   /** When the oldest commit in it was seen, by the monotonic clock. */
@@ -116,4 +116,9 @@ export function toIncrement(event: StagedEvent): StagedIncrement {
     timestampMs,
     since,
   };
+}
+
+/** Of a file of an earlier run. */
+export function foundIncrement({ file, ...described }: FoundFile): StagedIncrement {
+  return { txid: file.maxTXID, path: file.path, sizeBytes: file.sizeBytes, ...described };
 }

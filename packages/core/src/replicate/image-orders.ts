@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { Logger } from '../replica/backend.ts';
 import type { NextStep } from './next.ts';
 import type { EngineLink } from './pool.ts';
+import { Retry } from './retry.ts';
 import type { AgedSnapshot } from './snapshot-age.ts';
 import { snapshotDueInMs } from './snapshots.ts';
 import type { DatabaseState } from './status.ts';
@@ -18,6 +19,8 @@ export interface ImageOrdersContext {
   /** TXID of the snapshot that is staged; 0n where there is none. */
   readonly stagedSnapshot: () => bigint;
   readonly onImage: () => void;
+  /** A snapshot that failed may be asked for again. */
+  readonly onRetry: () => void;
   readonly snapshotIntervalMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -29,9 +32,13 @@ export class ImageOrders {
   /** When a snapshot was asked for last, by the monotonic clock. */
   #askedAt = -Infinity;
   #timer: NodeJS.Timeout | undefined;
+  /** Of snapshots for which there was no room. */
+  readonly #retry: Retry;
+  #retryTimer: NodeJS.Timeout | undefined;
 
   constructor(context: ImageOrdersContext) {
     this.#context = context;
+    this.#retry = new Retry(context.clock, RETRY_MS);
   }
 
   /** Whether the engine makes one, or was asked to. */
@@ -39,15 +46,31 @@ export class ImageOrders {
     return this.#asked !== 'nothing' || this.#context.state() === 'imaging';
   }
 
-  /** What was asked for is made, or will not be. */
-  answered(): void {
+  /** What was asked for is made. */
+  made(): void {
     this.#asked = 'nothing';
+    this.#retry.succeeded();
+  }
+
+  /** What was asked for will not be made. It is asked for again where it is still wanted. */
+  dropped(): void {
+    this.#asked = 'nothing';
+  }
+
+  /** A snapshot cannot be made now. Gives in how many ms it is tried again, where it is still wanted. */
+  failed(): number {
+    this.#asked = 'nothing';
+    const waitMs = this.#retry.failed();
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = setTimeout(this.#context.onRetry, waitMs);
+    this.#retryTimer.unref();
+    return waitMs;
   }
 
   /** A destination needs one. */
   need(need: NextStep & { kind: 'needs-snapshot' | 'needs-image' }): void {
     const { engine, logger, onImage, state } = this.#context;
-    if (state() === 'idle' || state() === 'imaging' || this.#asked === 'image') return;
+    if (state() !== 'following' || this.#asked === 'image') return;
     if (need.kind === 'needs-image') {
       this.#asked = 'image';
       onImage();
@@ -55,7 +78,8 @@ export class ImageOrders {
       engine()?.image(need.floor, need.why);
       return;
     }
-    if (this.#asked === 'nothing') this.#askSnapshot(`a destination is seeded: ${need.why}`);
+    if (this.#asked !== 'nothing' || this.#retry.waitMs > 0) return; // it asks again when woken
+    this.#askSnapshot(`a destination is seeded: ${need.why}`);
   }
 
   /** Asks for the periodic snapshot where it is due, and looks again when it will be. */
@@ -71,16 +95,14 @@ export class ImageOrders {
     const pending = stagedSnapshot();
     if (newest.some((snapshot) => (snapshot?.txid ?? 0n) < pending)) return; // one is on its way
     const refused = this.#context.uploaders().flatMap((uploader) => this.#toRefused(uploader));
-    const due = snapshotDueInMs({ intervalMs, head: head(), newest: [...newest, ...refused] });
-    if (due === 0) this.#askSnapshot('it is due');
-    else if (due !== Infinity) {
-      this.#timer = setTimeout(() => this.consider(), Math.min(due, TIMER_MS_MAX));
+    const newestOfAll = [...newest, ...refused];
+    const dueInMs = snapshotDueInMs({ intervalMs, head: head(), newest: newestOfAll });
+    const waitMs = Math.max(dueInMs, this.#retry.waitMs);
+    if (waitMs === 0) this.#askSnapshot('it is due');
+    else if (waitMs !== Infinity) {
+      this.#timer = setTimeout(() => this.consider(), Math.min(waitMs, TIMER_MS_MAX));
       this.#timer.unref();
     }
-  }
-
-  close(): void {
-    clearTimeout(this.#timer);
   }
 
   /** A destination that refuses snapshots is offered one an interval later, as if it had the last one. */
@@ -91,6 +113,11 @@ export class ImageOrders {
     return [{ txid: newestSnapshot?.txid ?? 0n, ageMs, guessForMs: 0 }];
   }
 
+  close(): void {
+    clearTimeout(this.#timer);
+    clearTimeout(this.#retryTimer);
+  }
+
   #askSnapshot(why: string): void {
     this.#asked = 'snapshot';
     this.#askedAt = this.#context.clock.monotonic();
@@ -99,5 +126,7 @@ export class ImageOrders {
   }
 }
 
+/** Space comes back when somebody makes room. Until then a try costs one look at the volume. */
+const RETRY_MS = { minMs: 10_000, maxMs: 10 * 60_000 };
 /** setTimeout takes no more than about 24 days. */
 const TIMER_MS_MAX = 20 * 24 * 3_600_000;

@@ -4,11 +4,10 @@ import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { ReplicationError } from '../error.ts';
+import { messageOf, ReplicationError } from '../error.ts';
 import type { BeginOrder } from '../database/engine.ts';
 import type { EngineEvent, FollowStats } from '../database/events.ts';
-import type { DatabaseOptions } from '../database/options.ts';
-import type { WorkerOrder, WorkerReply, WorkerResult } from './messages.ts';
+import type { WatchOrder, WorkerOrder, WorkerReply, WorkerResult } from './messages.ts';
 
 /** A thread costs some 15 MB; more of them than cores would only take turns. */
 const WORKERS_MAX = 4;
@@ -18,6 +17,8 @@ export interface EngineLink {
   begin(order: BeginOrder): void;
   image(floor: bigint, why: string): void;
   snapshot(): void;
+  /** Lets go of the database and opens it again, after a while. */
+  reopen(why: unknown): void;
   /** Cuts what is committed; the TXID that holds it, or undefined where nothing is followed. */
   sync(): Promise<bigint | undefined>;
   stats(): Promise<FollowStats | undefined>;
@@ -54,17 +55,18 @@ export class WorkerPool {
     });
   }
 
-  watch(options: DatabaseOptions, listen: (event: EngineEvent) => void): EngineLink {
+  watch(order: WatchOrder, listen: (event: EngineEvent) => void): EngineLink {
     const database = this.#nextDatabase++;
     const worker = this.#workers[database % this.#workers.length];
     if (worker === undefined) throw new ReplicationError('REPLICA_CLOSED', 'the pool is closed');
     const send: SendOrder = (order) => worker.postMessage(order);
     this.#listeners.set(database, listen);
-    send({ kind: 'watch', database, options });
+    send({ kind: 'watch', database, ...order });
     return {
       begin: (order) => send({ kind: 'begin', database, order }),
       image: (floor, why) => send({ kind: 'image', database, floor, why }),
       snapshot: () => send({ kind: 'snapshot', database }),
+      reopen: (why) => send({ kind: 'reopen', database, message: messageOf(why) }),
       sync: async () => (await this.#call(send, { kind: 'sync', database })).txid,
       stats: async () => (await this.#call(send, { kind: 'stats', database })).stats,
       close: async () => {
@@ -98,7 +100,7 @@ export class WorkerPool {
     const call = this.#calls.get(reply.call);
     this.#calls.delete(reply.call);
     if (reply.kind === 'reply') call?.resolve(reply.result);
-    else call?.reject(new Error(reply.message));
+    else call?.reject(new ReplicationError(reply.code ?? 'DATABASE_INVALID', reply.message));
   }
 
   #crash(error: Error, onCrash: (error: Error) => void): void {

@@ -6,6 +6,7 @@
 
 import path from 'node:path';
 import { readText, replaceText } from '../database/files.ts';
+import { toStagingError } from '../database/staging-error.ts';
 import type { SentRecord } from './admission.ts';
 
 export class SentRecords {
@@ -18,10 +19,19 @@ export class SentRecords {
     this.#file = path.join(folder, 'destinations.json');
   }
 
+  /** STAGING_FAILED where the file is there and cannot be read. */
   async load(): Promise<void> {
-    const text = await readText(this.#file);
+    const text = await this.#read();
     if (text === undefined) return;
     for (const [key, record] of parseRecords(text)) this.#records.set(key, record);
+  }
+
+  async #read(): Promise<string | undefined> {
+    try {
+      return await readText(this.#file);
+    } catch (error) {
+      throw toStagingError(`read ${this.#file}`, error);
+    }
   }
 
   get(key: string): SentRecord | undefined {
@@ -33,20 +43,36 @@ export class SentRecords {
     return [...this.#records.values()];
   }
 
+  /** What was sent to each of `keys` at least; 0n where nothing is known of one. */
+  lowestOf(keys: readonly string[]): bigint {
+    const txids = keys.map((key) => this.#records.get(key)?.txid ?? 0n);
+    return txids.length === 0 ? 0n : txids.reduce((a, b) => (b < a ? b : a));
+  }
+
   set(key: string, record: SentRecord): void {
     this.#records.set(key, record);
     this.#dirty = true;
   }
 
-  /** Resolves when everything that was set before is in the file. */
+  /** Resolves when everything that was set before is in the file. What could not be written is with the next. */
   async save(): Promise<void> {
-    this.#writing = this.#writing.then(() => this.#write());
-    await this.#writing;
+    const writing = this.#writing.then(() => this.#write());
+    this.#writing = writing.catch(() => undefined); // whoever waited for it is told
+    await writing;
   }
 
   async #write(): Promise<void> {
     if (!this.#dirty) return;
     this.#dirty = false;
+    try {
+      await this.#replace();
+    } catch (error) {
+      this.#dirty = true;
+      throw toStagingError(`write ${this.#file}`, error);
+    }
+  }
+
+  async #replace(): Promise<void> {
     const entries = [...this.#records].map(([key, { txid, sizeBytes, checksum, lineage }]) => [
       key,
       { txid: toHex(txid), sizeBytes, checksum, lineage: toHex(lineage) },

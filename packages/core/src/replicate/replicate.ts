@@ -26,7 +26,10 @@ export interface ReplicateOptions {
   readonly logger: Logger;
   /** How far the copy of an image is, in bytes of the database. */
   readonly onProgress?: (database: string, doneBytes: number, totalBytes: number) => void;
-  /** A thread died of a broken invariant: close, and end the process. */
+  /**
+   * A thread died of a broken invariant, or another process has taken a staging folder over: close,
+   * and end the process.
+   */
   readonly onCrash: (error: Error) => void;
   readonly clock?: Clock;
   readonly random?: () => number;
@@ -61,6 +64,7 @@ export function completeOptions(
   return { ...DATABASE_DEFAULTS, metaPath: defaultMetaPath(options.path), ...options };
 }
 
+/** STAGING_IN_USE where another process follows one of the databases: then none is followed here. */
 export async function replicate(options: ReplicateOptions): Promise<Replicator> {
   const { databases, logger, clock = systemClock, random = Math.random } = options;
   const pool = new WorkerPool(databases.length, options.onCrash);
@@ -70,10 +74,11 @@ export async function replicate(options: ReplicateOptions): Promise<Replicator> 
       options: completeOptions(database.options),
       targets: database.targets,
       ready: database.ready,
-      watch: (watched, listen) => pool.watch(watched, listen),
+      watch: (order, listen) => pool.watch(order, listen),
       logger,
       clock,
       random,
+      onLost: options.onCrash,
       onProgress: ({ doneBytes, totalBytes }) =>
         options.onProgress?.(database.options.path, doneBytes, totalBytes),
     });
@@ -83,7 +88,11 @@ export async function replicate(options: ReplicateOptions): Promise<Replicator> 
     if (found !== undefined) return found;
     throw new ReplicationError('CONFIG_INVALID', `${database} is not replicated by this process`);
   };
-  await Promise.all(replications.map((replication) => replication.start()));
+  const close = async (): Promise<void> => {
+    await Promise.all(replications.map((replication) => replication.close()));
+    await pool.close();
+  };
+  await startAll(replications, close);
   return {
     status: () => replications.map((replication) => replication.status()),
     stats: (database) => find(database).stats(),
@@ -94,9 +103,18 @@ export async function replicate(options: ReplicateOptions): Promise<Replicator> 
       );
       return { databases: await Promise.all(reports) };
     },
-    async close() {
-      await Promise.all(replications.map((replication) => replication.close()));
-      await pool.close();
-    },
+    close,
   };
+}
+
+/** All of them, or none: a database that another process follows is an error of the whole. */
+async function startAll(
+  replications: readonly Replication[],
+  close: () => Promise<void>,
+): Promise<void> {
+  const started = await Promise.allSettled(replications.map((replication) => replication.start()));
+  const refused = started.find((result) => result.status === 'rejected');
+  if (refused === undefined) return;
+  await close();
+  throw refused.reason;
 }

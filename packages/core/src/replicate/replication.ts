@@ -1,21 +1,26 @@
 /**
  * One database and its destinations: hears of staged files, decides how the history goes on, wakes
  * the uploaders, asks for images, frees what every destination has.
+ *
+ * What is staged is sent and freed whatever becomes of the following: a full disk gets room by that.
  */
 
 import type { Clock } from '../clock.ts';
-import { isError, messageOf } from '../error.ts';
+import { isError, messageOf, ReplicationError } from '../error.ts';
 import type { EngineEvent, FollowStats, OpenedEvent, StagedEvent } from '../database/events.ts';
 import type { DatabaseOptions } from '../database/options.ts';
 import { formatTXID } from '../ltx/txid.ts';
 import type { Logger } from '../replica/backend.ts';
 import { decideBeginning } from './beginning.ts';
-import { describeStaged } from './describe-staged.ts';
+import { StagingClaim } from './claim.ts';
+import { Condition } from './condition.ts';
+import { finalSync } from './final-sync.ts';
 import { ImageOrders } from './image-orders.ts';
+import type { WatchOrder } from './messages.ts';
 import type { EngineLink } from './pool.ts';
 import { SentRecords } from './record.ts';
 import { StagedFiles } from './staged-files.ts';
-import type { DatabaseReport, DatabaseState, DatabaseStatus, StatusError } from './status.ts';
+import type { DatabaseReport, DatabaseStatus } from './status.ts';
 import { StatusFile } from './status-file.ts';
 import type { ReplicaTarget } from './target.ts';
 import { toDestinationReport, toDestinationStatus } from './tell.ts';
@@ -30,11 +35,13 @@ export interface ReplicationContext {
   readonly targets: readonly ReplicaTarget[];
   /** Database and destinations are left alone until it resolves. */
   readonly ready?: Promise<void> | undefined;
-  readonly watch: (options: DatabaseOptions, listen: (event: EngineEvent) => void) => EngineLink;
+  readonly watch: (order: WatchOrder, listen: (event: EngineEvent) => void) => EngineLink;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: () => number;
   readonly onProgress: (progress: { doneBytes: number; totalBytes: number }) => void;
+  /** Another process has taken the staging folder over: this one must end. */
+  readonly onLost: (error: Error) => void;
 }
 
 export class Replication {
@@ -45,9 +52,9 @@ export class Replication {
   readonly #statusFile: StatusFile;
   readonly #uploaders: readonly Uploader[];
   readonly #changed = new Wakeup();
+  readonly #claim: StagingClaim;
   #engine: EngineLink | undefined;
-  #state: DatabaseState = 'opening';
-  #error: StatusError | undefined;
+  readonly #condition: Condition;
   #opened: OpenedEvent | undefined;
   #begun = false;
   #head = 0n;
@@ -59,52 +66,55 @@ export class Replication {
     this.#context = context;
     const { metaPath, stagingMaxBytes: maxBytes } = context.options;
     this.#records = new SentRecords(metaPath);
-    const { logger } = context;
+    const { clock, logger } = context;
+    this.#condition = new Condition({
+      path: this.path,
+      clock,
+      logger,
+      onChange: () => {
+        this.#statusFile.touch();
+        this.#changed.notify();
+      },
+    });
     this.#staged = new StagedFiles({
       records: this.#records,
+      folder: metaPath,
       maxBytes,
+      holders: () => (this.#begun ? this.#uploaders : undefined),
+      clock,
       logger,
       report: this.#report,
     });
     this.#images = new ImageOrders({
       engine: () => this.#engine,
       uploaders: () => this.#uploaders,
-      state: () => (this.#begun && !this.#closed ? this.#state : 'idle'),
+      state: () => (this.#begun && !this.#closed ? this.#condition.state : 'idle'),
       head: () => this.#head,
       stagedSnapshot: () => this.#staged.snapshot?.txid ?? 0n,
-      onImage: () => this.#go('imaging'),
+      onImage: () => this.#condition.go('imaging'),
+      onRetry: () => this.#wakeAll(),
       snapshotIntervalMs: context.options.snapshotIntervalMs,
       clock: context.clock,
       logger,
     });
     this.#statusFile = new StatusFile(metaPath, {
       status: () => this.status(),
-      clock: context.clock,
+      clock,
       onError: this.#report,
+    });
+    this.#claim = new StagingClaim({
+      options: context.options,
+      clock,
+      onOwned: () => this.#onOwned(),
+      onWaiting: (why) => this.#condition.wait(why),
+      onFailure: (error) => this.#condition.fail(error),
     });
     this.#uploaders = context.targets.map((target) => this.#toUploader(target));
   }
 
+  /** STAGING_IN_USE where another process follows the database. What else fails is tried again. */
   async start(): Promise<void> {
-    await this.#records.load();
-    const { ready } = this.#context;
-    if (ready === undefined) {
-      this.#watch();
-      return;
-    }
-    this.#go('waiting');
-    const unlessClosed = (): void => {
-      if (!this.#closed) this.#watch();
-    };
-    ready.then(unlessClosed, () => undefined); // why it does not come is for whoever gave it to say
-  }
-
-  #watch(): void {
-    this.#go('opening');
-    this.#engine = this.#context.watch(this.#context.options, (event) => {
-      this.#handling = this.#handling.then(() => this.#handle(event)).catch(this.#report);
-    });
-    for (const uploader of this.#uploaders) uploader.start();
+    await this.#claim.start();
   }
 
   get path(): string {
@@ -116,14 +126,15 @@ export class Replication {
     const input = { backlog: this.#staged.backlog, monotonicMs: clock.monotonic() };
     return {
       path: options.path,
-      state: this.#state,
+      state: this.#condition.state,
       at: new Date(clock.now()).toISOString(),
       pid: process.pid,
       txid: this.#head === 0n ? undefined : formatTXID(this.#head),
       pageSize: this.#opened?.pageSize,
       stagedFiles: this.#staged.backlog.files.length,
       stagedBytes: this.#staged.backlog.sizeBytes,
-      error: this.#error,
+      error: this.#condition.error,
+      snapshotError: this.#condition.snapshotError,
       destinations: this.#uploaders.map((uploader, index) =>
         toDestinationStatus(uploader, targets[index]?.type ?? '', input),
       ),
@@ -134,7 +145,10 @@ export class Replication {
     return await this.#engine?.stats();
   }
 
-  /** Cuts what is committed now; resolves with the TXID that holds it, once it is staged. */
+  /**
+   * Cuts what is committed now; resolves with the TXID that holds it, once it is staged, or undefined
+   * where nothing is followed. Rejects where it cannot be seen what is committed, or not be staged.
+   */
   async sync(): Promise<bigint | undefined> {
     const txid = await this.#engine?.sync();
     await this.#handling;
@@ -144,10 +158,19 @@ export class Replication {
   /**
    * Cuts what is committed, and brings every destination up to that: each on its own, as far as it
    * gets (Uploader.drain). A database that is missing has nothing to be cut; one that cannot be
-   * followed is tried again for `timeoutMs`.
+   * followed is tried again for `timeoutMs`, and what is staged of it is sent all the same.
    */
   async drain(timeoutMs: number, retryMs: number): Promise<DatabaseReport> {
-    const target = (await this.#syncWhenBegun(timeoutMs)) ?? this.#head;
+    const result = await finalSync({
+      state: () => this.#condition.state,
+      error: () => this.#condition.error,
+      hasBegun: () => this.#begun,
+      sync: () => this.sync(),
+      changed: this.#changed,
+      clock: this.#context.clock,
+      timeoutMs,
+    });
+    const target = result.kind === 'staged' ? result.txid : this.#head;
     const destinations = await Promise.all(
       this.#uploaders.map(async (uploader) => {
         const complete =
@@ -157,7 +180,11 @@ export class Replication {
     );
     await this.#statusFile.write();
     const head = target === 0n ? undefined : formatTXID(target);
-    return { path: this.path, txid: head, error: this.#error, destinations };
+    const error =
+      result.kind === 'failed'
+        ? this.#condition.toStatusError(result.code, result.message)
+        : this.#condition.error;
+    return { path: this.path, txid: head, error, destinations };
   }
 
   async close(): Promise<void> {
@@ -168,23 +195,10 @@ export class Replication {
     await Promise.all(this.#uploaders.map((uploader) => uploader.close(reason)));
     await this.#engine?.close();
     await this.#handling;
-    await this.#staged.removed();
-    await this.#records.save();
+    await this.#staged.close();
+    await this.#records.save().catch(this.#report);
     await this.#statusFile.write();
-  }
-
-  async #syncWhenBegun(timeoutMs: number): Promise<bigint | undefined> {
-    const { clock } = this.#context;
-    let failingSince: number | undefined;
-    while (!this.#begun) {
-      if (this.#state === 'waiting') return undefined;
-      const now = clock.monotonic();
-      failingSince = this.#state === 'failing' ? (failingSince ?? now) : undefined;
-      const left = failingSince === undefined ? Infinity : failingSince + timeoutMs - now;
-      if (left <= 0) return undefined;
-      await this.#changed.next(left === Infinity ? undefined : left);
-    }
-    return await this.sync();
+    await this.#claim.close();
   }
 
   #toUploader(target: ReplicaTarget): Uploader {
@@ -206,7 +220,7 @@ export class Replication {
         if (sent !== undefined) this.#records.set(key, sent);
         this.#statusFile.touch();
         this.#changed.notify();
-        if (this.#begun) this.#staged.free(this.#uploaders);
+        this.#staged.free();
         this.#images.consider();
       },
       isMakingImage: () => this.#images.isMaking,
@@ -216,13 +230,47 @@ export class Replication {
     });
   }
 
+  // --- how it begins --------------------------------------------------------------------------
+
+  /** The staging folder is ours: from now on it is read and written. */
+  async #onOwned(): Promise<void> {
+    await this.#records.load();
+    this.#statusFile.begin();
+    const { ready } = this.#context;
+    if (ready === undefined) {
+      this.#watch();
+      return;
+    }
+    this.#condition.go('waiting');
+    const unlessClosed = (): void => {
+      if (!this.#closed) this.#watch();
+    };
+    ready.then(unlessClosed, () => undefined); // why it does not come is for whoever gave it to say
+  }
+
+  #watch(): void {
+    this.#condition.go('opening');
+    const { options, targets, watch } = this.#context;
+    const sentEverywhere = this.#records.lowestOf(targets.map(({ target }) => target));
+    this.#engine = watch({ options, sentEverywhere }, (event) => {
+      this.#handling = this.#handling.then(() => this.#handle(event)).catch(this.#restart);
+    });
+    for (const uploader of this.#uploaders) uploader.start();
+  }
+
+  /** It could not be gone on after an event: the database is opened again, after a while. */
+  readonly #restart = (error: unknown): void => {
+    if (isError(error, 'STAGING_IN_USE')) this.#context.onLost(error);
+    this.#condition.fail(error);
+    this.#engine?.reopen(error);
+  };
+
   // --- events of the engine -------------------------------------------------------------------
 
   async #handle(event: EngineEvent): Promise<void> {
     switch (event.kind) {
       case 'waiting':
-        this.#go('waiting');
-        this.#context.logger.info(`waiting: ${event.why}`);
+        this.#condition.wait(event.why);
         return;
       case 'opened':
         await this.#onOpened(event);
@@ -230,7 +278,7 @@ export class Replication {
       case 'imaging':
         this.#staged.backlog.gate(event.txid);
         this.#head = event.txid;
-        this.#go('imaging');
+        this.#condition.go('imaging');
         this.#context.logger.info(`taking an image: ${event.why}`, {
           txid: formatTXID(event.txid),
         });
@@ -239,14 +287,19 @@ export class Replication {
         this.#context.onProgress(event);
         return;
       case 'staged':
-        this.#onStaged(event);
+        await this.#onStaged(event);
+        return;
+      case 'full':
+        this.#condition.fail(new ReplicationError('STAGING_FULL', event.message));
+        this.#staged.lacksRoom();
+        return;
+      case 'no-snapshot':
+        this.#condition.missSnapshot(event.code, event.message, this.#images.failed());
         return;
       case 'failed':
-        this.#error = this.#toStatusError(event.code ?? 'UNKNOWN', event.message);
-        this.#images.answered();
-        this.#begun = false;
-        this.#go('failing');
-        this.#context.logger.error(`${this.path}: ${event.message}`, { code: event.code });
+        this.#condition.fail(event);
+        this.#images.dropped();
+        if (event.code === 'STAGING_FULL') this.#staged.lacksRoom();
         return;
       case 'notice':
         this.#context.logger[event.level](`${this.path}: ${event.message}`);
@@ -256,12 +309,11 @@ export class Replication {
 
   async #onOpened(event: OpenedEvent): Promise<void> {
     const { logger } = this.#context;
-    this.#error = undefined;
-    this.#images.answered();
+    await this.#claim.renew();
+    this.#condition.open();
+    this.#images.dropped();
     if (event.switchedToWAL === 'yes') logger.info(`${this.path} was switched to WAL mode`);
-    this.#staged.reset(
-      await Promise.all(event.staged.map((file) => describeStaged(file, this.#context.clock))),
-    );
+    this.#staged.reset(event.staged);
     this.#head = this.#staged.backlog.newest?.txid ?? 0n;
     this.#opened = event; // from now on the backlog is known
     for (const uploader of this.#uploaders) uploader.wake();
@@ -280,7 +332,7 @@ export class Replication {
     if (order.mode === 'resume') {
       logger.info(`going on after TXID ${formatTXID(event.proved ?? 0n)}`, { path: this.path });
     }
-    this.#go(order.mode === 'resume' ? 'following' : 'imaging');
+    this.#condition.go(order.mode === 'resume' ? 'following' : 'imaging');
     this.#begun = true;
     this.#engine?.begin(order);
     this.#wakeAll();
@@ -299,30 +351,25 @@ export class Replication {
     }
   }
 
-  #onStaged(event: StagedEvent): void {
-    if (event.content !== 'increment') this.#images.answered();
+  async #onStaged(event: StagedEvent): Promise<void> {
+    const { content, file } = event;
+    if (content !== 'increment') this.#images.made();
+    if (content === 'snapshot') this.#condition.madeSnapshot();
+    else {
+      if (file.maxTXID > this.#head) this.#head = file.maxTXID;
+      this.#condition.staged();
+    }
     this.#staged.add(event);
-    const { maxTXID } = event.file;
-    if (event.content !== 'snapshot' && maxTXID > this.#head) this.#head = maxTXID;
-    if (!this.#staged.backlog.isGated) this.#go('following');
+    if (!this.#staged.backlog.isGated) this.#condition.go('following');
     this.#wakeAll();
-    if (this.#begun) this.#staged.free(this.#uploaders);
+    await this.#staged.measure();
+    this.#staged.free();
   }
 
   #wakeAll(): void {
     for (const uploader of this.#uploaders) uploader.wake();
     this.#statusFile.touch();
     this.#changed.notify();
-  }
-
-  #go(state: DatabaseState): void {
-    this.#state = state;
-    this.#statusFile.touch();
-    this.#changed.notify();
-  }
-
-  #toStatusError(code: string, message: string): StatusError {
-    return { code, message, at: new Date(this.#context.clock.now()).toISOString() };
   }
 
   readonly #report = (error: unknown): void => {

@@ -4,11 +4,16 @@
  */
 
 import fs from 'node:fs/promises';
+import type { Clock } from '../clock.ts';
 import type { StagedEvent } from '../database/events.ts';
+import { readRoom } from '../database/room.ts';
+import type { FoundFile } from '../database/staged-check.ts';
+import { isFull } from '../database/staging-error.ts';
 import type { Logger } from '../replica/backend.ts';
-import { Backlog, toIncrement, type StagedIncrement, type StagedSnapshot } from './backlog.ts';
-import { planRelease } from './budget.ts';
+import { Backlog, foundIncrement, toIncrement, type StagedSnapshot } from './backlog.ts';
+import { affordableBytes, planRelease } from './budget.ts';
 import type { SentRecords } from './record.ts';
+import { Retry } from './retry.ts';
 
 /** A destination, as far as staging must know it. */
 export interface Holder {
@@ -22,21 +27,40 @@ export interface Holder {
 
 export interface StagedFilesContext {
   readonly records: SentRecords;
+  /** The staging folder. */
+  readonly folder: string;
   readonly maxBytes: number;
+  /** undefined before it is known what they have: nothing is freed then. */
+  readonly holders: () => readonly Holder[] | undefined;
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly report: (error: unknown) => void;
 }
+
+/** A destination that is slow is given this to take files, before those that it lacks are freed for new ones. */
+const PRESSURE_MS = 2_000;
+/** Files that could not be removed, or of which it could not be recorded that they were sent. */
+const RETRY_MS = { minMs: 1_000, maxMs: 60_000 };
 
 export class StagedFiles {
   readonly backlog: Backlog = new Backlog();
   readonly #context: StagedFilesContext;
   #snapshot: StagedSnapshot | undefined;
-  /** Destinations of which it was said that they will be seeded anew. */
+  /** What may be staged, by the limit and by what the volume has. */
+  #affordableBytes: number;
+  /** Destinations of which it was said that they will be seeded by a snapshot. */
   readonly #givenUp = new Set<string>();
+  /** Files that nobody wants, and that are still there. */
+  readonly #freed = new Set<string>();
   #removing: Promise<void> = Promise.resolve();
+  readonly #retry: Retry;
+  #retryTimer: NodeJS.Timeout | undefined;
+  #pressureTimer: NodeJS.Timeout | undefined;
 
   constructor(context: StagedFilesContext) {
     this.#context = context;
+    this.#affordableBytes = context.maxBytes;
+    this.#retry = new Retry(context.clock, RETRY_MS);
   }
 
   /** The newest snapshot, while a destination still wants it. */
@@ -45,13 +69,15 @@ export class StagedFiles {
   }
 
   /** Of a database that was opened (again): snapshots of before are gone. */
-  reset(files: readonly StagedIncrement[]): void {
-    this.backlog.reset(files);
+  reset(files: readonly FoundFile[]): void {
+    for (const { file } of files) this.#freed.delete(file.path); // it is freed again, if it is
+    this.backlog.reset(files.map(foundIncrement));
     this.#snapshot = undefined;
   }
 
   add(event: StagedEvent): void {
     if (event.content !== 'snapshot') {
+      clearTimeout(this.#pressureTimer);
       this.backlog.add(toIncrement(event));
       return;
     }
@@ -59,7 +85,8 @@ export class StagedFiles {
     const { path, sizeBytes, maxTXID: txid } = file;
     const before = this.#snapshot;
     this.#snapshot = { txid, path, sizeBytes, lineage, pageSize, timestampMs };
-    if (before !== undefined) this.#remove([before.path]); // the new one will do
+    this.#freed.delete(path); // one may have been made before at the same TXID
+    if (before !== undefined && before.path !== path) this.#remove([before.path]);
   }
 
   /** Of a file that was found to be gone: whoever wants it must be seeded in another way. */
@@ -68,15 +95,43 @@ export class StagedFiles {
     if (this.#snapshot?.path === path) this.#snapshot = undefined;
   }
 
+  /** Looks at the volume: others may need what staging takes of it. */
+  async measure(): Promise<void> {
+    const { folder, maxBytes } = this.#context;
+    const room = await readRoom(folder);
+    this.#affordableBytes = affordableBytes(maxBytes, this.backlog.sizeBytes, room);
+  }
+
   /** Frees what no destination wants, and what is too much to keep. */
-  free(holders: readonly Holder[]): void {
+  free(): void {
+    this.#release(this.#affordableBytes);
+  }
+
+  /** There is no room for what is new: all that can be had of a snapshot instead is freed, soon. */
+  lacksRoom(): void {
+    clearTimeout(this.#pressureTimer);
+    this.#pressureTimer = setTimeout(() => this.#release(0), PRESSURE_MS);
+    this.#pressureTimer.unref();
+  }
+
+  /** Resolves when what was freed is removed, or could not be. After that nothing is tried again. */
+  async close(): Promise<void> {
+    clearTimeout(this.#retryTimer);
+    clearTimeout(this.#pressureTimer);
+    await this.#removing;
+  }
+
+  #release(maxBytes: number): void {
+    const holders = this.#context.holders();
+    if (holders === undefined) return;
     const plan = planRelease({
       files: this.backlog.files,
-      maxBytes: this.#context.maxBytes,
+      maxBytes,
       holders: holders.map(({ name, releasableTXID }) => ({ name, releasable: releasableTXID })),
+      snapshot: this.#snapshot,
     });
     const paths = this.backlog.release(plan.releaseTo).map((file) => file.path);
-    if (paths.length > 0) this.#giveUp(plan.laggards, holders);
+    if (paths.length > 0) this.#giveUp(plan.laggards, holders, maxBytes);
     if (this.#snapshot !== undefined && !isWanted(this.#snapshot.txid, holders)) {
       paths.push(this.#snapshot.path);
       this.#snapshot = undefined;
@@ -84,13 +139,8 @@ export class StagedFiles {
     if (paths.length > 0) this.#remove(paths);
   }
 
-  /** Resolves when all that was freed is removed. */
-  async removed(): Promise<void> {
-    await this.#removing;
-  }
-
   /** Says it once of each, and again only if it has caught up in between. */
-  #giveUp(laggards: readonly string[], holders: readonly Holder[]): void {
+  #giveUp(laggards: readonly string[], holders: readonly Holder[], maxBytes: number): void {
     const oldest = this.backlog.files[0]?.txid ?? 0n;
     for (const { name, releasableTXID } of holders) {
       if (releasableTXID + 1n >= oldest) this.#givenUp.delete(name);
@@ -98,22 +148,48 @@ export class StagedFiles {
     const names = laggards.filter((name) => !this.#givenUp.has(name));
     if (names.length === 0) return;
     for (const name of names) this.#givenUp.add(name);
-    this.#context.logger.warn(
-      `staging is full: ${names.join(', ')} will be seeded anew by a snapshot`,
-      { maxBytes: this.#context.maxBytes },
-    );
+    this.#context.logger.warn(`staging is full: ${names.join(', ')} will be seeded by a snapshot`, {
+      maxBytes,
+    });
   }
 
   #remove(paths: readonly string[]): void {
-    this.#removing = this.#removing
-      .then(async () => {
-        await this.#context.records.save(); // what is freed is in the record
-        for (const path of paths) {
-          // A snapshot may have been made again at the same TXID.
-          if (path !== this.#snapshot?.path) await fs.rm(path, { force: true });
-        }
-      })
-      .catch(this.#context.report);
+    for (const path of paths) this.#freed.add(path);
+    if (this.#retry.waitMs > 0) return; // they go with those that could not be removed
+    this.#removing = this.#removing.then(() => this.#removeFreed());
+  }
+
+  /** Never rejects: what could not be done is told once, and tried again. */
+  async #removeFreed(): Promise<void> {
+    if (this.#freed.size === 0) return;
+    const { records, report } = this.#context;
+    try {
+      await this.#saveUnlessFull();
+      for (const path of this.#freed) {
+        await fs.rm(path, { force: true });
+        this.#freed.delete(path);
+      }
+      await records.save();
+      this.#retry.succeeded();
+    } catch (error) {
+      if (!this.#retry.isFailing) report(error);
+      this.#retryTimer = setTimeout(() => {
+        this.#removing = this.#removing.then(() => this.#removeFreed());
+      }, this.#retry.failed());
+      this.#retryTimer.unref();
+    }
+  }
+
+  /**
+   * What is freed is in the record before. But a volume that has no room for the record gets room by
+   * freeing: then the record follows. Without it the next start is more careful than it has to be.
+   */
+  async #saveUnlessFull(): Promise<void> {
+    try {
+      await this.#context.records.save();
+    } catch (error) {
+      if (!isFull(error)) throw error;
+    }
   }
 }
 

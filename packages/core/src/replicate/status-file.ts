@@ -4,6 +4,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../clock.ts';
 import { replaceText } from '../database/files.ts';
+import { toStagingError } from '../database/staging-error.ts';
 import type { DatabaseStatus } from './status.ts';
 
 /** Rewritten at most so often. An idle database's file is left alone. */
@@ -21,15 +22,23 @@ export class StatusFile {
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
   #writtenAt = -Infinity;
+  #isOurs = false;
+  #isFailing = false;
 
   constructor(folder: string, context: StatusFileContext) {
     this.#file = path.join(folder, 'status.json');
     this.#context = context;
   }
 
+  /** The folder is ours. Before that nothing is written: it may be another process that tells. */
+  begin(): void {
+    this.#isOurs = true;
+    this.touch();
+  }
+
   /** Something has changed: the file will tell. */
   touch(): void {
-    if (this.#timer !== undefined) return;
+    if (!this.#isOurs || this.#timer !== undefined) return;
     const wait = Math.max(0, this.#writtenAt + WRITE_EVERY_MS - this.#context.clock.monotonic());
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
@@ -39,6 +48,7 @@ export class StatusFile {
   }
 
   async write(): Promise<void> {
+    if (!this.#isOurs) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#writtenAt = this.#context.clock.monotonic();
@@ -50,8 +60,10 @@ export class StatusFile {
     try {
       await fs.mkdir(path.dirname(this.#file), { recursive: true });
       await replaceText(this.#file, `${JSON.stringify(this.#context.status(), undefined, 2)}\n`);
+      this.#isFailing = false;
     } catch (error) {
-      this.#context.onError(error);
+      if (!this.#isFailing) this.#context.onError(toStagingError(`write ${this.#file}`, error));
+      this.#isFailing = true; // said once, and tried again with the next change
     }
   }
 }

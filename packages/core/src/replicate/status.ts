@@ -60,6 +60,8 @@ export interface DatabaseStatus {
   readonly stagedFiles: number;
   readonly stagedBytes: number;
   readonly error: StatusError | undefined;
+  /** Why the last snapshot that was due or wanted could not be made; all else goes on. */
+  readonly snapshotError?: StatusError | undefined;
   readonly destinations: readonly DestinationStatus[];
 }
 

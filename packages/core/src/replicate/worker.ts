@@ -3,7 +3,7 @@
 import { parentPort } from 'node:worker_threads';
 import { systemClock } from '../clock.ts';
 import { Engine } from '../database/engine.ts';
-import { assert, messageOf } from '../error.ts';
+import { assert, isError, messageOf, ReplicationError } from '../error.ts';
 import { createKernel } from '../kernel/kernel.ts';
 import type { WorkerOrder, WorkerReply, WorkerResult } from './messages.ts';
 
@@ -25,7 +25,10 @@ function engineOf(database: number): Engine {
 function answer(call: number, work: Promise<WorkerResult>): void {
   work.then(
     (result) => post({ kind: 'reply', call, result }),
-    (error: unknown) => post({ kind: 'refused', call, message: messageOf(error) }),
+    (error: unknown) => {
+      const code = isError(error) ? error.code : undefined;
+      post({ kind: 'refused', call, code, message: messageOf(error) });
+    },
   );
 }
 
@@ -35,6 +38,7 @@ port.on('message', (order: WorkerOrder) => {
     case 'watch': {
       const engine = new Engine({
         options: order.options,
+        sentEverywhere: order.sentEverywhere,
         kernel,
         emit: (event) => post({ kind: 'event', database, event }),
         clock: systemClock,
@@ -51,6 +55,9 @@ port.on('message', (order: WorkerOrder) => {
       return;
     case 'snapshot':
       engineOf(database).snapshot();
+      return;
+    case 'reopen':
+      engineOf(database).reopen(new ReplicationError('STAGING_FAILED', order.message));
       return;
     case 'sync':
       answer(

@@ -1,20 +1,25 @@
 import fs from 'node:fs';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { LookLoop, type Look } from '../../src/database/loop.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { LookLoop, UNWATCHED_POLL_MS, type Look } from '../../src/database/loop.ts';
 import { QUIET_MS, SETTLE_MS_MAX, STILL_MS } from '../../src/database/settle.ts';
 
 /** Listeners of the watchers that are open. */
 const listeners = new Set<() => void>();
 let looks = 0;
 let log = 0;
+let isBehind = false;
+const notices: string[] = [];
 let loop: LookLoop;
+
+function watch(_: string, __: object, listener: () => void): object {
+  listeners.add(listener);
+  return { on: () => undefined, close: () => listeners.delete(listener) };
+}
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
-  vi.spyOn(fs, 'watch').mockImplementation(((_: string, __: object, listener: () => void) => {
-    listeners.add(listener);
-    return { on: () => undefined, close: () => listeners.delete(listener) };
-  }) as never);
+  vi.spyOn(fs, 'watch').mockImplementation(watch as never);
+  notices.length = 0;
   looks = 0;
   log = 1;
   loop = new LookLoop({
@@ -24,9 +29,18 @@ beforeEach(() => {
     check: () => undefined,
     dueInMs: () => Infinity,
     onError: (error) => expect(error).toBeUndefined(),
+    onNotice: (_, message) => void notices.push(message),
     look: (): Look => {
       looks += 1;
-      return { log, checkpointed: 0, quiet: true, fresh: 0, atRest: false };
+      return {
+        log,
+        checkpointed: 0,
+        held: true,
+        behind: isBehind,
+        quiet: true,
+        fresh: 0,
+        atRest: false,
+      };
     },
   });
   loop.wake();
@@ -61,6 +75,15 @@ test('while commits follow each other nothing is watched', () => {
   }
 });
 
+test('what a look has left to read is read at once, not at the next turn', () => {
+  isBehind = true;
+  vi.advanceTimersByTime(1);
+  const before = looks;
+  vi.advanceTimersByTime(5);
+  expect(looks).toBeGreaterThanOrEqual(before + 5);
+  isBehind = false;
+});
+
 test('when all has settled the files are watched, and not looked at', () => {
   vi.advanceTimersByTime(QUIET_MS + 2 * SETTLE_MS_MAX);
   const before = looks;
@@ -70,4 +93,43 @@ test('when all has settled the files are watched, and not looked at', () => {
   writeToFile();
   vi.advanceTimersByTime(1);
   expect(looks).toBe(before + 1);
+});
+
+describe('where no watcher is left', () => {
+  const refuse = (code: string): void => {
+    vi.mocked(fs.watch).mockImplementation(() => {
+      throw Object.assign(new Error(`${code}: too many open files, watch`), { code });
+    });
+  };
+
+  test.for(['EMFILE', 'ENOSPC'])(
+    'by %s, files are looked at often, and that is said once',
+    (code) => {
+      refuse(code);
+      vi.advanceTimersByTime(QUIET_MS + 2 * SETTLE_MS_MAX);
+      for (let commit = 0; commit < 3; commit++) {
+        log += 1;
+        const before = looks;
+        vi.advanceTimersByTime(UNWATCHED_POLL_MS);
+        expect(looks).toBeGreaterThan(before);
+        vi.advanceTimersByTime(QUIET_MS + 2 * SETTLE_MS_MAX);
+      }
+      expect(notices).toEqual([
+        expect.stringMatching(new RegExp(`${code}.*every 100 ms.*inotify`)),
+      ]);
+    },
+  );
+
+  test('they are watched again once that is possible', () => {
+    refuse('EMFILE');
+    vi.advanceTimersByTime(QUIET_MS + 2 * SETTLE_MS_MAX);
+    vi.mocked(fs.watch).mockImplementation(watch as never);
+    loop.wake();
+    vi.advanceTimersByTime(QUIET_MS + 2 * SETTLE_MS_MAX);
+    expect(listeners.size).toBe(1);
+    expect(notices).toHaveLength(2);
+    const before = looks;
+    vi.advanceTimersByTime(30_000);
+    expect(looks).toBe(before);
+  });
 });

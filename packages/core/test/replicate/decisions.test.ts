@@ -3,7 +3,7 @@ import type { ErrorCode } from '../../src/error.ts';
 import { FileSet } from '../../src/replica/file-set.ts';
 import { admit } from '../../src/replicate/admission.ts';
 import { decideBeginning } from '../../src/replicate/beginning.ts';
-import { planRelease } from '../../src/replicate/budget.ts';
+import { affordableBytes, planRelease } from '../../src/replicate/budget.ts';
 import { snapshotDueInMs } from '../../src/replicate/snapshots.ts';
 import { isRefused } from '../../src/replicate/refusal.ts';
 import { stateOf, type DestinationFacts } from '../../src/replicate/state.ts';
@@ -155,7 +155,11 @@ describe('a history resumes only where it is proved', () => {
 });
 
 describe('staging is bounded', () => {
-  const files = [1, 2, 3, 4].map((txid) => ({ txid: BigInt(txid), sizeBytes: 10 }));
+  const files = [1, 2, 3, 4].map((txid) => ({
+    txid: BigInt(txid),
+    sizeBytes: 10,
+    content: 'increment' as const,
+  }));
 
   test('what every destination has is freed', () => {
     const holders = [
@@ -170,12 +174,43 @@ describe('staging is bounded', () => {
       { name: 'a', releasable: 0n },
       { name: 'b', releasable: 3n },
     ];
-    const plan = planRelease({ files, maxBytes: 20, holders });
-    expect(plan).toEqual({ releaseTo: 2n, laggards: ['a'] });
+    const plan = planRelease({ files, maxBytes: 30, holders });
+    expect(plan).toEqual({ releaseTo: 3n, laggards: ['a'] });
+    const slower = [holders[0], { name: 'b', releasable: 1n }] as typeof holders;
+    expect(planRelease({ files, maxBytes: 30, holders: slower })).toEqual({
+      releaseTo: 1n,
+      laggards: ['a'],
+    });
   });
   test('the newest file stays, whatever the budget', () => {
     const plan = planRelease({ files, maxBytes: 0, holders: [{ name: 'a', releasable: 0n }] });
-    expect(plan.releaseTo).toBe(3n);
+    expect(plan.releaseTo).toBe(4n); // a backlog keeps its newest file (backlog.ts)
+    expect(planRelease({ files, maxBytes: 0, holders: [] }).releaseTo).toBe(3n);
+  });
+  test('one that lost a file goes on from an image or a snapshot, and keeps what follows', () => {
+    const holders = [{ name: 'a', releasable: 0n }];
+    const image = files.map((file) =>
+      file.txid === 3n ? { ...file, content: 'image' as const } : file,
+    );
+    expect(planRelease({ files: image, maxBytes: 30, holders }).releaseTo).toBe(2n);
+    const snapshot = { txid: 3n };
+    expect(planRelease({ files, maxBytes: 30, holders, snapshot }).releaseTo).toBe(3n);
+    expect(planRelease({ files, maxBytes: 30, holders, snapshot: { txid: 0n } }).releaseTo).toBe(
+      4n,
+    );
+  });
+
+  test('a tenth of the volume is left to others', () => {
+    const room = { availableBytes: 300, reserveBytes: 100 };
+    expect(affordableBytes(1_000_000, 500, room)).toBe(700);
+    expect(affordableBytes(600, 500, room)).toBe(600);
+    // What is staged until there is no room but the reserve is all that may be staged.
+    expect(affordableBytes(1_000_000, 700, { availableBytes: 100, reserveBytes: 100 })).toBe(700);
+  });
+  test('where others have touched the reserve, half of what is left is theirs', () => {
+    expect(affordableBytes(1_000_000, 40, { availableBytes: 20, reserveBytes: 100 })).toBe(30);
+    expect(affordableBytes(1_000_000, 0, { availableBytes: 60, reserveBytes: 100 })).toBe(30);
+    expect(affordableBytes(1_000_000, 0, { availableBytes: 0, reserveBytes: 100 })).toBe(0);
   });
 });
 

@@ -80,7 +80,7 @@ export const PLANTED = {
 export const PLANTED_IN_THE_TAIL = {
   readerMovesOverSpilledFrames: [
     {
-      file: 'database/following.ts',
+      file: 'database/cutter.ts',
       find: `return this.#publisher.pinsLog || this.#tail.spilled;`,
       replace: `return this.#publisher.pinsLog && this.#tail.since < 0;`,
     },

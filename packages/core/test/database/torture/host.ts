@@ -49,7 +49,7 @@ const engine = new EngineClass({
     post({ kind: 'event', event });
     if (event.kind === 'staged' && event.file.maxTXID > head) head = event.file.maxTXID;
     if (event.kind === 'opened') {
-      head = event.staged.at(-1)?.maxTXID ?? 0n;
+      head = event.staged.at(-1)?.file.maxTXID ?? 0n;
       const mode = event.proved === undefined ? 'image' : 'resume';
       // An image at a random jump, as where a destination is ahead.
       const floor = head + (mode === 'image' && Math.random() < 0.2 ? 7n : 0n);
@@ -64,6 +64,7 @@ process.on('message', (order: HostOrder) => {
     case 'sync':
       void engine
         .sync()
+        .catch(() => undefined) // its failure is told as an event
         .then((txid) => post({ kind: 'reply', call: order.call, txid: txid?.toString() }));
       return;
     case 'snapshot':

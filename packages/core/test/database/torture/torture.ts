@@ -223,7 +223,7 @@ class Host {
       if (event.kind === 'opened') opened(event.proved === undefined ? 'imaged' : 'resumed');
       if (event.kind === 'failed') this.lastFailure = event.message;
       if (event.kind === 'opened') {
-        const files = event.staged.map((file) => file.path);
+        const files = event.staged.map(({ file }) => file.path);
         this.#recover(files, applied);
       }
       if (event.kind === 'staged') {

@@ -1,0 +1,72 @@
+/** One replicator follows a database. A second one says who does, and touches nothing. */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { addRows, countRows, openApplication } from '../support/database.ts';
+import { CLIProcess, runProcess } from '../support/process.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+
+// Processes fsync, and a busy disk makes each of that wait for seconds.
+vi.setConfig({ testTimeout: 90_000 });
+
+interface Scene {
+  readonly database: string;
+  readonly backup: string;
+  readonly words: readonly string[];
+  readonly first: CLIProcess;
+}
+
+/** A replicator that has a database. */
+async function followed(): Promise<Scene> {
+  const folder = temporaryFolder();
+  const database = path.join(folder, 'app.db');
+  const backup = path.join(folder, 'backup');
+  addRows(database, 5);
+  const words = ['replicate', database, `file://${backup}`];
+  const first = new CLIProcess(words);
+  await first.says(/taking an image/);
+  return { database, backup, words, first };
+}
+
+test.for(['-once', 'a daemon'] as const)(
+  '%s beside a replicator ends, says who has the database, and disturbs nothing',
+  async (how) => {
+    const { database, backup, words, first } = await followed();
+    const more = how === '-once' ? ['-once'] : [];
+    const { code, stdout, stderr } = await runProcess([...words, ...more]);
+    expect(code, stdout).toBe(9);
+    expect(stderr).toMatch(
+      new RegExp(
+        `^sluice: replicator ${first.pid} already follows ${database} since \\d{4}-[^ ]+Z; ` +
+          'stop it first \\(STAGING_IN_USE\\)\n$',
+      ),
+    );
+    addRows(database, 7);
+    first.kill('SIGTERM');
+    expect((await first.ended()).code).toBe(0);
+    const output = path.join(temporaryFolder(), 'restored.db');
+    expect((await runProcess(['restore', '-o', output, `file://${backup}`])).code).toBe(0);
+    expect(countRows(output)).toBe(12);
+  },
+);
+
+test('the state that the first one tells stays its own', async () => {
+  const { database, words, first } = await followed();
+  const file = path.join(path.dirname(database), '.app.db-sluice', 'status.json');
+  await vi.waitFor(() => expect(fs.existsSync(file)).toBe(true));
+  expect((await runProcess([...words, '-once'])).code).toBe(9);
+  const state = JSON.parse(fs.readFileSync(file, 'utf8')) as { pid: number; error?: unknown };
+  expect(state).toMatchObject({ pid: first.pid });
+  expect(state.error).toBeUndefined();
+});
+
+test('a replicator that was killed leaves the database to the next one at once', async () => {
+  const { database, words, first } = await followed();
+  const application = openApplication(database);
+  onTestFinished(() => application.close());
+  application.addRow();
+  first.kill('SIGKILL');
+  const { code, stdout } = await runProcess([...words, '-once']);
+  expect(code, stdout).toBe(0);
+});

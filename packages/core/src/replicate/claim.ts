@@ -1,0 +1,101 @@
+/**
+ * Makes this process the owner of a staging folder before anything in it is read or written: tries
+ * until it is, and lets go in the end.
+ */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import type { Clock } from '../clock.ts';
+import type { DatabaseOptions } from '../database/options.ts';
+import { OwnerLock } from '../database/owner-lock.ts';
+import { isError } from '../error.ts';
+import { Retry } from './retry.ts';
+
+export interface ClaimContext {
+  readonly options: DatabaseOptions;
+  readonly clock: Clock;
+  /** The folder is ours. What this rejects with is tried again like the claim itself. */
+  readonly onOwned: () => Promise<void>;
+  /** There is nowhere to put the folder: the one of the database is missing. */
+  readonly onWaiting: (why: string) => void;
+  readonly onFailure: (error: unknown) => void;
+}
+
+const RETRY_MS = { minMs: 1_000, maxMs: 30_000 };
+
+export class StagingClaim {
+  readonly #context: ClaimContext;
+  readonly #retry: Retry;
+  #lock: OwnerLock | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #trying: Promise<void> = Promise.resolve();
+  #isWaiting = false;
+  #isClosed = false;
+
+  constructor(context: ClaimContext) {
+    this.#context = context;
+    this.#retry = new Retry(context.clock, RETRY_MS);
+  }
+
+  /** Resolves after the first try. STAGING_IN_USE where another process has the folder: nothing was touched. */
+  async start(): Promise<void> {
+    try {
+      await this.#try();
+    } catch (error) {
+      if (isError(error, 'STAGING_IN_USE')) throw error;
+      this.#fail(error);
+    }
+  }
+
+  /** Takes the lock again where its file was deleted, or put back. STAGING_IN_USE, STAGING_FAILED. */
+  async renew(): Promise<void> {
+    if (this.#lock?.isIntact === true) return;
+    this.#lock?.release();
+    this.#lock = undefined;
+    this.#lock = await this.#acquire();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    await this.#trying;
+    this.#lock?.release();
+    this.#lock = undefined;
+  }
+
+  async #try(): Promise<void> {
+    const { options, onOwned, onWaiting } = this.#context;
+    const missing = missingFolder(options);
+    if (missing !== undefined) {
+      if (!this.#isWaiting) onWaiting(`${missing}, the folder of ${options.path}, does not exist`);
+      this.#isWaiting = true;
+      this.#later(options.monitorIntervalMs);
+      return;
+    }
+    this.#lock ??= await this.#acquire();
+    if (!this.#isClosed) await onOwned();
+  }
+
+  async #acquire(): Promise<OwnerLock> {
+    const { options, clock } = this.#context;
+    return await OwnerLock.acquire({ folder: options.metaPath, database: options.path, clock });
+  }
+
+  #fail(error: unknown): void {
+    this.#context.onFailure(error);
+    this.#later(this.#retry.failed());
+  }
+
+  #later(waitMs: number): void {
+    if (this.#isClosed) return;
+    this.#timer = setTimeout(() => {
+      this.#trying = this.#try().catch((error: unknown) => this.#fail(error));
+    }, waitMs);
+  }
+}
+
+/** A path that is mistyped gets no folders of ours. */
+function missingFolder({ path: database, metaPath }: DatabaseOptions): string | undefined {
+  const folder = path.dirname(database);
+  return fs.existsSync(folder) || fs.existsSync(metaPath) ? undefined : folder;
+}

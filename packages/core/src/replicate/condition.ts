@@ -1,0 +1,102 @@
+/** How it goes with one database: its state, why it is not well, and what is said of that. */
+
+import type { Clock } from '../clock.ts';
+import { messageOf, type ErrorCode } from '../error.ts';
+import type { Logger } from '../replica/backend.ts';
+import type { DatabaseState, StatusError } from './status.ts';
+
+export interface ConditionContext {
+  /** Of the database, for messages. */
+  readonly path: string;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly onChange: () => void;
+}
+
+export class Condition {
+  readonly #context: ConditionContext;
+  #state: DatabaseState = 'opening';
+  #error: StatusError | undefined;
+  #snapshotError: StatusError | undefined;
+  /** Failures in a row of one code, since something was staged. */
+  #failures = 0;
+  #failingCode: string | undefined;
+
+  constructor(context: ConditionContext) {
+    this.#context = context;
+  }
+
+  get state(): DatabaseState {
+    return this.#state;
+  }
+
+  /** Why it is not followed, while that is so. */
+  get error(): StatusError | undefined {
+    return this.#error;
+  }
+
+  /** Why the last snapshot that was asked for could not be made, until one is made. */
+  get snapshotError(): StatusError | undefined {
+    return this.#snapshotError;
+  }
+
+  go(state: DatabaseState): void {
+    this.#state = state;
+    this.#context.onChange();
+  }
+
+  wait(why: string): void {
+    this.go('waiting');
+    this.#context.logger.info(`waiting: ${why}`);
+  }
+
+  /** The log says the first of a kind, and then one now and then: it counts by `failures`. */
+  fail(error: unknown): void {
+    const { path, logger } = this.#context;
+    const { code, message } = toFailure(error);
+    this.#failures = code === this.#failingCode ? this.#failures + 1 : 1;
+    this.#failingCode = code;
+    this.#error = this.toStatusError(code, message);
+    this.go('failing');
+    logger.error(`${path}: ${message}`, { target: path, code, failures: this.#failures });
+  }
+
+  /** It is opened: what comes next shows whether that lasts. */
+  open(): void {
+    this.#error = undefined;
+  }
+
+  /** What is committed is staged. */
+  staged(): void {
+    this.#failures = 0;
+    this.#failingCode = undefined;
+    this.#error = undefined;
+  }
+
+  /** Nothing hangs on a snapshot: it is made later. Said once, until one is made. */
+  missSnapshot(code: ErrorCode, message: string, nextTryMs: number): void {
+    const { path, logger, onChange } = this.#context;
+    if (this.#snapshotError?.code !== code) {
+      const what = `${path}: no snapshot can be made, and replication goes on without: ${message}`;
+      logger.warn(what, { code, nextTryMs });
+    }
+    this.#snapshotError = this.toStatusError(code, message);
+    onChange();
+  }
+
+  madeSnapshot(): void {
+    this.#snapshotError = undefined;
+  }
+
+  toStatusError(code: string, message: string): StatusError {
+    return { code, message, at: new Date(this.#context.clock.now()).toISOString() };
+  }
+}
+
+function toFailure(error: unknown): { code: string; message: string } {
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+  return {
+    code: typeof code === 'string' ? code : 'UNKNOWN',
+    message: typeof message === 'string' ? message : messageOf(error),
+  };
+}

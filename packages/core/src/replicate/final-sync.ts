@@ -1,0 +1,90 @@
+/** The last cut of a database before everything ends: what is committed now is staged, or it is said why not. */
+
+import type { Clock } from '../clock.ts';
+import { isError, messageOf } from '../error.ts';
+import type { DatabaseState } from './status.ts';
+import type { Wakeup } from './wakeup.ts';
+
+export interface FinalSyncContext {
+  readonly state: () => DatabaseState;
+  /** Why it cannot be followed, while that is so. */
+  readonly error: () => { readonly code: string; readonly message: string } | undefined;
+  /** Whether it is decided how the history goes on. */
+  readonly hasBegun: () => boolean;
+  /** Cuts what is committed; undefined where nothing is followed just now. */
+  readonly sync: () => Promise<bigint | undefined>;
+  /** Wakes whoever waits for another state. */
+  readonly changed: Wakeup;
+  readonly clock: Clock;
+  /** A database that cannot be followed is tried again for so long. */
+  readonly timeoutMs: number;
+}
+
+export type FinalSyncResult =
+  /** Everything that was committed is staged up to this TXID. */
+  | { readonly kind: 'staged'; readonly txid: bigint }
+  /** There is no database: nothing is to be cut. */
+  | { readonly kind: 'absent' }
+  /** It cannot be said what is committed, or it cannot be staged. */
+  | { readonly kind: 'failed'; readonly code: string; readonly message: string };
+
+/** After a sync that failed the next one follows after this at the earliest. */
+const LOOK_MS = 250;
+
+export async function finalSync(context: FinalSyncContext): Promise<FinalSyncResult> {
+  const { state, error, hasBegun, changed, clock, timeoutMs } = context;
+  const attempt = new Attempt(context);
+  /** Of the first failure: a database that comes and goes is not waited for without end. */
+  let failingSince: number | undefined;
+  for (;;) {
+    const waiting = changed.next(LOOK_MS);
+    const { txid, refusal } = attempt;
+    if (txid !== undefined) return { kind: 'staged', txid };
+    if (state() === 'waiting') return { kind: 'absent' };
+    const now = clock.monotonic();
+    if (state() === 'imaging') failingSince = undefined; // it goes on, and may take its time
+    if (state() === 'failing' || refusal !== undefined) failingSince ??= now;
+    if (failingSince !== undefined && now - failingSince >= timeoutMs) {
+      return { kind: 'failed', ...(error() ?? describe(refusal)) };
+    }
+    if (hasBegun() && state() !== 'failing') attempt.begin();
+    await waiting;
+  }
+}
+
+/** One sync after the other, until one succeeds. */
+class Attempt {
+  readonly #context: FinalSyncContext;
+  #isUnderWay = false;
+  #notBefore = -Infinity;
+  /** That holds all that was committed. */
+  txid: bigint | undefined;
+  refusal: unknown;
+
+  constructor(context: FinalSyncContext) {
+    this.#context = context;
+  }
+
+  begin(): void {
+    if (this.#isUnderWay || this.#context.clock.monotonic() < this.#notBefore) return;
+    this.#isUnderWay = true;
+    void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    const { sync, clock, changed } = this.#context;
+    try {
+      this.txid = await sync();
+    } catch (error) {
+      this.refusal = error;
+    } finally {
+      this.#isUnderWay = false;
+      this.#notBefore = clock.monotonic() + LOOK_MS;
+      changed.notify();
+    }
+  }
+}
+
+function describe(error: unknown): { code: string; message: string } {
+  return { code: isError(error) ? error.code : 'DATABASE_BUSY', message: messageOf(error) };
+}

@@ -1,0 +1,127 @@
+/** One owner for a staging folder. */
+
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import type { Clock } from '../../src/clock.ts';
+import { OwnerLock } from '../../src/database/owner-lock.ts';
+import { temporaryFolder } from '../restore/temporary.ts';
+
+const NOON = Date.UTC(2026, 0, 31, 12);
+
+/** Nobody waits: an hour passes between every two looks at it. */
+function hastyClock(): Clock {
+  let hours = 0;
+  return { now: () => NOON, monotonic: () => (hours += 1) * 3_600_000 };
+}
+
+interface Place {
+  readonly folder: string;
+  readonly database: string;
+}
+
+function place(): Place {
+  const folder = temporaryFolder();
+  return { folder: path.join(folder, '.app.db-sluice'), database: path.join(folder, 'app.db') };
+}
+
+async function acquire(input: Place): Promise<OwnerLock> {
+  const lock = await OwnerLock.acquire({ ...input, clock: hastyClock() });
+  onTestFinished(() => lock.release());
+  return lock;
+}
+
+test('a second one in the same process is refused, and told who has it', async () => {
+  const at = place();
+  const lock = await acquire(at);
+  const since = new Date(NOON).toISOString();
+  await expect(acquire(at)).rejects.toMatchObject({
+    code: 'STAGING_IN_USE',
+    message: `replicator ${process.pid} already follows ${at.database} since ${since}; stop it first`,
+  });
+  await expect(acquire(at)).rejects.toThrow(/already follows/); // being refused takes nothing away
+  lock.release();
+  await acquire(at);
+});
+
+test('two databases cannot share a folder', async () => {
+  const at = place();
+  await acquire(at);
+  const other = path.join(path.dirname(at.database), 'other.db');
+  const refused = acquire({ ...at, database: other });
+  await expect(refused).rejects.toThrow(
+    `with the staging folder ${at.folder}; give ${other} another meta-path`,
+  );
+});
+
+/** A process that holds the lock. */
+async function startHolder({ folder, database }: Place): Promise<ChildProcess> {
+  const module = path.resolve(import.meta.dirname, '../../src/database/owner-lock.ts');
+  const script = path.join(path.dirname(folder), 'holder.mjs');
+  fs.writeFileSync(
+    script,
+    `import { OwnerLock } from ${JSON.stringify(module)};
+     import { systemClock as clock } from ${JSON.stringify(path.resolve(import.meta.dirname, '../../src/clock.ts'))};
+     globalThis.lock = await OwnerLock.acquire({ ...${JSON.stringify({ folder, database })}, clock });
+     process.send('held');
+     setInterval(() => undefined, 1000);`,
+  );
+  const holder = fork(script);
+  onTestFinished(() => void holder.kill('SIGKILL'));
+  await once(holder, 'message');
+  return holder;
+}
+
+test('the lock of another process is told by its id, and dies with it', async () => {
+  const at = place();
+  const holder = await startHolder(at);
+  await expect(acquire(at)).rejects.toThrow(`replicator ${holder.pid} already follows`);
+  holder.kill('SIGKILL');
+  await once(holder, 'exit');
+  await acquire(at);
+  const owner = JSON.parse(fs.readFileSync(path.join(at.folder, 'owner'), 'utf8')) as unknown;
+  expect(owner).toMatchObject({ pid: process.pid, host: os.hostname(), database: at.database });
+});
+
+test('one that is started while the one before ends waits for it', async () => {
+  const at = place();
+  const holder = await startHolder(at);
+  const { systemClock: clock } = await import('../../src/clock.ts');
+  const waiting = OwnerLock.acquire({ ...at, clock });
+  holder.kill('SIGKILL');
+  (await waiting).release();
+});
+
+test('what somebody else wrote into the lock file does not matter', async () => {
+  const at = place();
+  fs.mkdirSync(at.folder);
+  fs.writeFileSync(path.join(at.folder, 'lock'), 'x'.repeat(5_000));
+  const { systemClock: clock } = await import('../../src/clock.ts');
+  const lock = await OwnerLock.acquire({ ...at, clock });
+  onTestFinished(() => lock.release());
+  await expect(acquire(at)).rejects.toThrow(/already follows/);
+});
+
+test('a folder that cannot be made names meta-path', async () => {
+  const at = place();
+  fs.writeFileSync(at.folder, 'a file');
+  await expect(acquire(at)).rejects.toMatchObject({
+    code: 'STAGING_FAILED',
+    message: expect.stringMatching(/^create the staging folder .*or set meta-path$/),
+  });
+});
+
+test('a lock whose file was deleted, or replaced, is known to be lost', async () => {
+  const at = place();
+  const lock = await acquire(at);
+  expect(lock.isIntact).toBe(true);
+  fs.renameSync(at.folder, `${at.folder}-away`);
+  expect(lock.isIntact).toBe(false);
+  const other = await acquire(at);
+  expect([lock.isIntact, other.isIntact]).toEqual([false, true]);
+  lock.release();
+  expect(fs.existsSync(path.join(at.folder, 'owner'))).toBe(true); // that of the other one
+});

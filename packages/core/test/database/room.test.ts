@@ -1,0 +1,125 @@
+/** Staging leaves room to others, waits for room where there is none, and goes on when it comes. */
+
+import fs from 'node:fs/promises';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { floorBytes, spareBytes } from '../../src/database/room.ts';
+import { TAIL_BYTES_MAX } from '../../src/database/tail.ts';
+import { Watched } from './watched.ts';
+
+const MB = 1024 * 1024;
+
+/** The volume, as the system tells of it: of 1000 MB so many are free. */
+function volumeWith(freeMB: number): (freeMB: number) => void {
+  let free = freeMB;
+  vi.spyOn(fs, 'statfs').mockImplementation((async () => ({
+    bsize: MB,
+    blocks: 1000,
+    bavail: free,
+  })) as never);
+  return (now) => (free = now);
+}
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe('so much stays free', () => {
+  const room = (availableBytes: number) => ({ availableBytes, reserveBytes: 100 });
+  test('a tenth of the volume, whatever is written', () => {
+    expect(spareBytes(room(150))).toBe(50);
+    expect(spareBytes(room(50))).toBe(-50);
+    for (const purpose of ['cut', 'image'] as const) {
+      expect(floorBytes(room(250), purpose)).toBe(100);
+    }
+  });
+  test('half of what is left for a cut, where others have touched that, and no image is made', () => {
+    expect(floorBytes(room(60), 'cut')).toBe(30);
+    expect(floorBytes(room(60), 'image')).toBe(100);
+  });
+});
+
+test('a snapshot without room is told, and commits are staged as ever', async () => {
+  const watched = new Watched();
+  watched.commit();
+  const engine = watched.start();
+  await watched.next('staged');
+  const setFree = volumeWith(99);
+  engine.snapshot();
+  expect(await watched.next('no-snapshot')).toMatchObject({
+    code: 'STAGING_FULL',
+    message: expect.stringMatching(/^make an image of a database of \d+ bytes in .*meta-path$/),
+  });
+  watched.commit();
+  expect(await engine.sync()).toBe(2n);
+  setFree(500);
+  engine.snapshot();
+  await watched.next('staged', ({ content }) => content === 'snapshot');
+  expect(watched.all('failed')).toEqual([]);
+});
+
+test('a snapshot whose room is taken while it is made leaves nothing, and commits go on', async () => {
+  const watched = new Watched();
+  watched.commit(20 * MB);
+  const engine = watched.start();
+  await watched.next('staged');
+  const setFree = volumeWith(500);
+  const before = watched.all('progress').length;
+  engine.snapshot();
+  await watched.next('progress', () => watched.all('progress').length > before);
+  setFree(99);
+  await watched.next('no-snapshot');
+  await engine.sync();
+  expect(watched.folderOf('meta').filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  watched.commit();
+  expect(await engine.sync()).toBe(2n);
+});
+
+test('a commit without room is told once and held, and staged when there is room', async () => {
+  const watched = new Watched();
+  watched.commit();
+  const engine = watched.start();
+  await watched.next('staged');
+  const setFree = volumeWith(0);
+  watched.commit();
+  const { message } = await watched.next('full');
+  expect(message).toMatch(/^write .*cut-2\.tmp: .* free space there, or set meta-path$/);
+  watched.commit();
+  const syncing = engine.sync();
+  watched.app.pragma('wal_checkpoint(TRUNCATE)'); // what is held does not hang on the log
+  setFree(10);
+  expect(await syncing).toBe(3n);
+  expect(watched.all('full')).toHaveLength(1);
+  expect(watched.all('failed')).toEqual([]);
+  expect(watched.staged()).toHaveLength(3);
+});
+
+test('more than can be held is a failure, and all is there once there is room', async () => {
+  const watched = new Watched();
+  watched.commit();
+  const engine = watched.start();
+  await watched.next('staged');
+  await engine.sync();
+  const setFree = volumeWith(0);
+  watched.commit();
+  await watched.next('full');
+  watched.commit(TAIL_BYTES_MAX);
+  expect(await watched.next('failed')).toMatchObject({ code: 'STAGING_FULL' });
+  const from = watched.events.length;
+  setFree(500);
+  const opened = await watched.next('opened', () => true, from);
+  expect(opened.proved).toBe(1n); // the log has all of it: nobody has restarted it
+  await watched.next('staged', () => true, from);
+});
+
+test('an end does not wait for room', async () => {
+  const watched = new Watched();
+  watched.commit();
+  const engine = watched.start();
+  await watched.next('staged');
+  await engine.sync();
+  volumeWith(0);
+  watched.commit();
+  await watched.next('full');
+  await engine.close();
+  expect(watched.all('failed')).toMatchObject([{ code: 'STAGING_FULL' }]);
+});

@@ -1,0 +1,130 @@
+/** A database that an engine watches in the thread of the test, and what the engine tells. */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import Database from 'better-sqlite3';
+import { onTestFinished } from 'vitest';
+import { systemClock, type Clock } from '../../src/clock.ts';
+import { Engine } from '../../src/database/engine.ts';
+import type { EngineEvent } from '../../src/database/events.ts';
+import { DATABASE_DEFAULTS } from '../../src/database/options.ts';
+import { createKernel } from '../../src/kernel/kernel.ts';
+import { temporaryFolder } from '../restore/temporary.ts';
+
+/** The monotonic clock of this machine, and what a test adds to it. */
+class LeapingClock implements Clock {
+  #ahead = 0;
+
+  now(): number {
+    return systemClock.now();
+  }
+
+  monotonic(): number {
+    return systemClock.monotonic() + this.#ahead;
+  }
+
+  leap(ms: number): void {
+    this.#ahead += ms;
+  }
+}
+
+type Kind = EngineEvent['kind'];
+type EventOf<K extends Kind> = EngineEvent & { kind: K };
+
+export class Watched {
+  readonly folder: string = temporaryFolder();
+  readonly path: string = path.join(this.folder, 'app.db');
+  readonly metaPath: string = path.join(this.folder, 'meta');
+  readonly clock = new LeapingClock();
+  readonly events: EngineEvent[] = [];
+  readonly #apps: Database.Database[] = [];
+  readonly #waiting = new Set<() => void>();
+
+  constructor() {
+    onTestFinished(() => {
+      for (const app of this.#apps) app.close();
+    });
+  }
+
+  /** The application's connection; made when it is first asked for. */
+  get app(): Database.Database {
+    const [open] = this.#apps;
+    if (open !== undefined) return open;
+    const app = new Database(this.path);
+    this.#apps.push(app);
+    app.pragma('journal_mode=wal');
+    app.pragma('wal_autocheckpoint=0');
+    app.exec('CREATE TABLE IF NOT EXISTS t(id INTEGER PRIMARY KEY, v)');
+    return app;
+  }
+
+  /** A transaction of about so many bytes. */
+  commit(sizeBytes = 100): void {
+    this.app.prepare('INSERT INTO t(v) VALUES (randomblob(?))').run(sizeBytes);
+  }
+
+  /** Begins with an image, or where that is proved, goes on. */
+  start(more: { readonly sentEverywhere?: bigint; readonly tailBytesMax?: number } = {}): Engine {
+    const engine: Engine = new Engine({
+      ...more,
+      options: {
+        ...DATABASE_DEFAULTS,
+        path: this.path,
+        metaPath: this.metaPath,
+        syncIntervalMs: 1,
+        monitorIntervalMs: 20,
+      },
+      kernel: createKernel(),
+      clock: this.clock,
+      emit: (event) => {
+        this.events.push(event);
+        if (event.kind === 'opened') {
+          const mode = event.proved === undefined ? 'image' : 'resume';
+          const order = { mode, floor: event.lastTXID, why: event.why ?? '' } as const;
+          setImmediate(() => engine.begin(order));
+        }
+        for (const look of this.#waiting) look();
+      },
+    });
+    onTestFinished(() => engine.close());
+    engine.start();
+    return engine;
+  }
+
+  all<K extends Kind>(kind: K): EventOf<K>[] {
+    return this.events.filter((event): event is EventOf<K> => event.kind === kind);
+  }
+
+  /** The first such event, or one that fits, of those that came from `from` on. */
+  async next<K extends Kind>(
+    kind: K,
+    fits: (event: EventOf<K>) => boolean = () => true,
+    from = 0,
+  ): Promise<EventOf<K>> {
+    return await new Promise((resolve) => {
+      const look = (): void => {
+        const found = this.events
+          .slice(from)
+          .find((event) => event.kind === kind && fits(event as EventOf<K>));
+        if (found === undefined) return;
+        this.#waiting.delete(look);
+        resolve(found as EventOf<K>);
+      };
+      this.#waiting.add(look);
+      look();
+    });
+  }
+
+  folderOf(name: 'meta'): string[] {
+    return fs.readdirSync(path.join(this.folder, name));
+  }
+
+  /** Staged files of level 0 by name. */
+  staged(): string[] {
+    return fs.readdirSync(path.join(this.metaPath, 'ltx', '0')).sort();
+  }
+
+  stagedPath(index: number): string {
+    return path.join(this.metaPath, 'ltx', '0', this.staged().at(index) ?? '');
+  }
+}

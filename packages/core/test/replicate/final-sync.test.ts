@@ -1,0 +1,80 @@
+/** The last cut before an end: everything is staged, or it is said why not, in the time that was given. */
+
+import { expect, test } from 'vitest';
+import { ReplicationError } from '../../src/error.ts';
+import { finalSync, type FinalSyncResult } from '../../src/replicate/final-sync.ts';
+import type { DatabaseState } from '../../src/replicate/status.ts';
+import { Wakeup } from '../../src/replicate/wakeup.ts';
+
+const TIMEOUT_MS = 1_000;
+const BUSY = new ReplicationError('DATABASE_BUSY', 'it is busy');
+
+/** Time passes as somebody waits, and does not wait itself. */
+class PassingWakeup extends Wakeup {
+  ms = 0;
+
+  override async next(timeoutMs: number): Promise<void> {
+    this.ms += timeoutMs;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+interface Scene {
+  readonly state: (ms: number) => DatabaseState;
+  readonly sync: (ms: number) => bigint | undefined;
+}
+
+async function ask({ state, sync }: Scene): Promise<{ result: FinalSyncResult; ms: number }> {
+  const changed = new PassingWakeup();
+  const result = await finalSync({
+    state: () => state(changed.ms),
+    error: () => undefined,
+    hasBegun: () => true,
+    sync: async () => sync(changed.ms),
+    changed,
+    clock: { now: () => 0, monotonic: () => changed.ms },
+    timeoutMs: TIMEOUT_MS,
+  });
+  return { result, ms: changed.ms };
+}
+
+function refuse(): never {
+  throw BUSY;
+}
+
+test('is the TXID of a sync that succeeds', async () => {
+  const { result } = await ask({ state: () => 'following', sync: () => 7n });
+  expect(result).toEqual({ kind: 'staged', txid: 7n });
+});
+
+test('that nothing is followed just now is no success: it is asked again', async () => {
+  const scene: Scene = { state: () => 'following', sync: (ms) => (ms > 700 ? 7n : undefined) };
+  expect((await ask(scene)).result).toEqual({ kind: 'staged', txid: 7n });
+});
+
+test('a database that is not there has nothing to cut', async () => {
+  const { result, ms } = await ask({ state: () => 'waiting', sync: refuse });
+  expect(result).toEqual({ kind: 'absent' });
+  expect(ms).toBeLessThan(TIMEOUT_MS);
+});
+
+test('a database that fails is waited for so long, and a refusal says why', async () => {
+  const { result, ms } = await ask({ state: () => 'following', sync: refuse });
+  expect(result).toEqual({ kind: 'failed', code: 'DATABASE_BUSY', message: 'it is busy' });
+  expect(ms).toBeGreaterThanOrEqual(TIMEOUT_MS);
+  expect(ms).toBeLessThan(2 * TIMEOUT_MS);
+});
+
+test('one that comes and goes is not waited for without end', async () => {
+  const state = (ms: number): DatabaseState => (ms % 600 < 300 ? 'failing' : 'following');
+  const { result, ms } = await ask({ state, sync: refuse });
+  expect(result.kind).toBe('failed');
+  expect(ms).toBeLessThan(2 * TIMEOUT_MS);
+});
+
+test('one that is opened again and takes an image is waited for until that is made', async () => {
+  const state = (ms: number): DatabaseState =>
+    ms < 500 ? 'failing' : ms < 10 * TIMEOUT_MS ? 'imaging' : 'following';
+  const sync = (ms: number): bigint | undefined => (ms < 10 * TIMEOUT_MS ? undefined : 8n);
+  expect((await ask({ state, sync })).result).toEqual({ kind: 'staged', txid: 8n });
+});

@@ -1,0 +1,101 @@
+/** What nobody wants is removed, also where that does not succeed at once. */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { until } from '../../../../test/support/wait.ts';
+import { systemClock } from '../../src/clock.ts';
+import { toTXID } from '../../src/ltx/txid.ts';
+import { SentRecords } from '../../src/replicate/record.ts';
+import { StagedFiles, type Holder } from '../../src/replicate/staged-files.ts';
+import { temporaryFolder } from '../restore/temporary.ts';
+
+const SENT = { sizeBytes: 10, checksum: 'aa', lineage: 1n };
+
+function scene() {
+  const folder = temporaryFolder();
+  const said: string[] = [];
+  const records = new SentRecords(folder);
+  const holder: { -readonly [K in keyof Holder]: Holder[K] } = {
+    name: 'a',
+    releasableTXID: 0n,
+    replicatedTXID: 0n,
+    newestSnapshot: undefined,
+    snapshotRefusal: undefined,
+  };
+  const say = (message: string): void => void said.push(message);
+  const staged = new StagedFiles({
+    records,
+    folder,
+    maxBytes: 1_000_000,
+    holders: () => [holder],
+    clock: systemClock,
+    logger: { debug: say, info: say, warn: say, error: say },
+    report: (error) => say(String(error)),
+  });
+  const add = (txid: number): string => {
+    const file = path.join(folder, `${txid}.ltx`);
+    fs.writeFileSync(file, '0123456789');
+    staged.add({
+      kind: 'staged',
+      file: {
+        level: 0,
+        minTXID: toTXID(txid),
+        maxTXID: toTXID(txid),
+        sizeBytes: 10,
+        path: file,
+      },
+      content: 'increment',
+      pageSize: 512,
+      commit: 1,
+      lineage: 1n,
+      timestampMs: 0,
+      since: 0,
+    });
+    return file;
+  };
+  const send = (txid: bigint): void => {
+    records.set('a', { txid, ...SENT });
+    holder.releasableTXID = txid;
+    holder.replicatedTXID = txid;
+    staged.free();
+  };
+  return { folder, staged, records, said, add, send };
+}
+
+const recorded = (folder: string): unknown =>
+  JSON.parse(fs.readFileSync(path.join(folder, 'destinations.json'), 'utf8'));
+
+test('a record that could not be written once is written later, and nothing stays', async () => {
+  const { folder, staged, said, add, send } = scene();
+  const [first, second, third] = [add(1), add(2), add(3)];
+  const obstacle = path.join(folder, 'destinations.json.new');
+  fs.mkdirSync(obstacle); // where the record is written before it gets its name
+  send(1n);
+  await until('it is said', () => said.length > 0);
+  expect(fs.existsSync(first)).toBe(true); // what is not recorded is not freed
+  send(2n);
+  fs.rmdirSync(obstacle);
+  add(4);
+  send(3n);
+  await until('all that was sent is removed', () =>
+    [first, second, third].every((file) => !fs.existsSync(file)),
+  );
+  await staged.close();
+  expect(said).toEqual([expect.stringContaining('destinations.json')]);
+  expect(recorded(folder)).toMatchObject({ a: { txid: '0000000000000003' } });
+});
+
+test('a record that cannot be read is a failure with its reason, and a damaged one is none', async () => {
+  const folder = temporaryFolder();
+  const file = path.join(folder, 'destinations.json');
+  fs.mkdirSync(file);
+  const records = new SentRecords(folder);
+  await expect(records.load()).rejects.toMatchObject({ code: 'STAGING_FAILED' });
+  fs.rmdirSync(file);
+  for (const text of ['', '{', 'null', '[]', '{"a":null}', '{"a":{"txid":1}}', '"a"']) {
+    fs.writeFileSync(file, text);
+    await records.load();
+    expect(records.all()).toEqual([]);
+  }
+});
