@@ -3,7 +3,8 @@
  * an older copy, or continued by another writer, and nobody tells.
  *
  *  destination                      listed again
- *  any                              each RELIST_MS, and after a surprise or a long outage
+ *  any                              each RELIST_MS, or more rarely where it holds very many files,
+ *                                   and after a surprise or a long outage
  *  a folder of this machine         each LOCAL_IDLE_MS, and LOCAL_RELIST_MS after the listing
  *                                   before where something was written since: that costs no request
  */
@@ -11,13 +12,16 @@
 import type { Clock } from '../clock.ts';
 import type { ErrorCode } from '../error.ts';
 
-/** One request for each thousand files in an hour, where up to 3,600 files are written. */
 export const RELIST_MS = 3_600_000;
+/** A listing is a request for each thousand files: so there are at most 60 of them in an hour. */
+const RELIST_MS_PER_FILE = 60;
 /** Files that vanish from a folder in use are missed within some seconds. */
 const LOCAL_RELIST_MS = 5_000;
 const LOCAL_IDLE_MS = 60_000;
 /** A folder of many files is listed more rarely, so that it takes less than a thousandth of the time. */
 const LOCAL_RELIST_MS_PER_FILE = 20;
+/** However many files there are. */
+const RELIST_MS_MAX = 24 * 3_600_000;
 /** What was out of reach for so long may be another disk or bucket when it answers again. */
 export const OUTAGE_MS = 60_000;
 
@@ -83,8 +87,10 @@ export class Relisting {
   }
 
   #intervalMs(): number {
-    if (this.#place === 'remote') return RELIST_MS;
+    const isLocal = this.#place === 'local';
     const least = this.#wroteSince === 'something' ? LOCAL_RELIST_MS : LOCAL_IDLE_MS;
-    return Math.min(Math.max(least, this.#fileCount * LOCAL_RELIST_MS_PER_FILE), RELIST_MS);
+    const perFile = isLocal ? LOCAL_RELIST_MS_PER_FILE : RELIST_MS_PER_FILE;
+    const ms = Math.max(isLocal ? least : RELIST_MS, this.#fileCount * perFile);
+    return Math.min(ms, RELIST_MS_MAX);
   }
 }

@@ -13,7 +13,8 @@ import type { Logger } from '../replica/backend.ts';
 import type { FencedReplica } from '../replica/check-fencing.ts';
 import type { LTXFileInfo, LTXFileRef, ReplicaClient } from '../replica/client.ts';
 import { describeFile } from '../replica/describe.ts';
-import type { SeedSource } from './next.ts';
+import type { Holdings } from './holdings.ts';
+import type { SeedWrite } from './next.ts';
 import { sendFile, type Written } from './sending.ts';
 
 /** What the server does not show may be large: it is not sent again more often. */
@@ -23,7 +24,10 @@ export interface SenderContext {
   /** The destination's. */
   readonly name: string;
   readonly target: string;
+  readonly holdings: Holdings;
   readonly onBytes: () => void;
+  /** A file is there, and counts. */
+  readonly onWritten: (written: Written) => void;
   /** A staged file was found to be gone. */
   readonly onGone: (path: string) => void;
   /** Shared by all senders to one destination. */
@@ -53,34 +57,35 @@ export class Sender {
     return this.#unlisted !== undefined;
   }
 
-  /** Sends `source` under the TXIDs of `ref`. 'gone' where it was freed before it was sent. */
+  /** 'changed' where the staged file was freed before it was sent. */
   async send(
     replica: FencedReplica,
-    ref: LTXFileRef,
-    source: SeedSource,
+    { ref, source, need }: SeedWrite,
     signal: AbortSignal,
-  ): Promise<Written | 'gone'> {
-    const { name, target, onBytes, onGone, seen, clock, logger } = this.#context;
+  ): Promise<'worked' | 'changed'> {
+    const { name, target, holdings, onBytes, onGone, seen, clock, logger } = this.#context;
     const onFound = (level: 'warn' | 'debug', message: string): void =>
       logger[level](`${name}: ${message}`, { target });
     let written: Written | 'gone';
     try {
       written = await sendFile(replica, { ref, source, onBytes, onFound, signal });
     } catch (error) {
-      throw this.#isOwnLost(error, ref) ? notListed(ref, 'it is not listed') : error;
+      if (this.#isOwnLost(error, ref)) throw notListed(ref, 'it is not listed');
+      if (isError(error, 'REPLICA_CONFLICT')) holdings.taken(ref, need);
+      throw error;
     }
     if (written === 'gone') {
       logger.warn(`${name}: ${source.path} was freed before it was sent`);
       onGone(source.path);
-      return written;
+      return 'changed';
     }
-    if (seen.any === 'some') return written;
+    if (seen.any === 'some') return this.#record(written);
     this.#unlisted = { ...written, writtenAt: clock.monotonic() };
     return await this.look(replica.client, signal);
   }
 
   /** Looks for the file that was written last. REPLICA_NOT_LISTED where it is not found. */
-  async look(client: ReplicaClient, signal: AbortSignal): Promise<Written> {
+  async look(client: ReplicaClient, signal: AbortSignal): Promise<'worked'> {
     const { seen, clock } = this.#context;
     const unlisted = this.#unlisted;
     if (unlisted === undefined) throw new TypeError('no file is looked for');
@@ -97,7 +102,14 @@ export class Sender {
     }
     this.#unlisted = undefined;
     this.#lost = undefined;
-    return unlisted;
+    return this.#record(unlisted);
+  }
+
+  /** From here on it counts. */
+  #record(written: Written): 'worked' {
+    this.#context.holdings.wrote(written);
+    this.#context.onWritten(written);
+    return 'worked';
   }
 
   /** A name that is taken by our own file, which no listing shows, is looked for again. */

@@ -10,14 +10,7 @@ import type { Chain } from './admission.ts';
 import { Health, isHopeless } from './health.ts';
 import { Holdings } from './holdings.ts';
 import { Lister } from './lister.ts';
-import {
-  isStaged,
-  nextStep,
-  SNAPSHOT_LEVEL,
-  type NextStep,
-  type Seed,
-  type SeedWrite,
-} from './next.ts';
+import { isStaged, nextStep, SNAPSHOT_LEVEL, type NextStep, type Seed } from './next.ts';
 import { isRefused, type SnapshotRefusal } from './refusal.ts';
 import { SnapshotAge, type AgedSnapshot } from './snapshot-age.ts';
 import { SeenFiles, Sender } from './sender.ts';
@@ -44,8 +37,8 @@ export class Uploader {
   readonly #lister: Lister;
   readonly #health: Health;
   readonly #snapshotAge: SnapshotAge;
-  /** The snapshot that was sent last, or refused. */
-  #triedSnapshot = 0n;
+  /** The snapshot whose sending failed last. */
+  #failedSnapshot = 0n;
   #hasReported = false;
   #isClosed = false;
 
@@ -55,7 +48,13 @@ export class Uploader {
     this.#snapshotAge = new SnapshotAge(context.clock);
     const onBytes = (): void => this.#health.moved();
     this.#lister = new Lister({ ...context, holdings: this.#holdings, onFile: onBytes });
-    const sender = { ...context, seen: new SeenFiles(), onBytes };
+    const sender = {
+      ...context,
+      holdings: this.#holdings,
+      seen: new SeenFiles(),
+      onBytes,
+      onWritten: this.#onWritten,
+    };
     this.#fileSender = new Sender(sender);
     this.#snapshotSender = new Sender(sender);
     this.#files = this.#toQueue(
@@ -122,7 +121,7 @@ export class Uploader {
   get snapshotRefusal(): SnapshotRefusal | undefined {
     const { failure } = this.#snapshots;
     if (failure === undefined || this.#files.failure !== undefined) return undefined;
-    return isRefused(this.#snapshots) ? { ...failure, txid: this.#triedSnapshot } : undefined;
+    return isRefused(this.#snapshots) ? { ...failure, txid: this.#failedSnapshot } : undefined;
   }
 
   /** undefined until it has been opened. */
@@ -192,7 +191,7 @@ export class Uploader {
       return result;
     }
     if (this.#fileSender.isLooking) {
-      return this.#record(await this.#fileSender.look(replica.client, signal));
+      return await this.#fileSender.look(replica.client, signal);
     }
     const { chain } = this.#holdings;
     if (!this.#context.mayBegin() || chain === undefined) return 'waiting';
@@ -209,10 +208,10 @@ export class Uploader {
         const txid = step.file.txid as TXID; // of a staged file: parsed from its name
         const ref = { level: 0, minTXID: txid, maxTXID: txid };
         const source = step.file;
-        return await this.#send(this.#fileSender, { ref, source, need: 'required' }, signal);
+        return await this.#fileSender.send(replica, { ref, source, need: 'required' }, signal);
       }
       case 'seed':
-        return await this.#sendSeed(step.seed, signal);
+        return await this.#sendSeed(replica, step.seed, signal);
     }
   }
 
@@ -225,11 +224,11 @@ export class Uploader {
     return nextStep({ ...input, view: this.#holdings.view('half-seeded') });
   }
 
-  async #sendSeed(seed: Seed, signal: AbortSignal): Promise<StepResult> {
+  async #sendSeed(replica: FencedReplica, seed: Seed, signal: AbortSignal): Promise<StepResult> {
     const write = this.#holdings.seed(seed);
     const isSkipped = write?.need === 'optional' && isRefused(this.#files);
     if (write !== undefined && !isSkipped) {
-      const result = await this.#send(this.#fileSender, write, signal);
+      const result = await this.#fileSender.send(replica, write, signal);
       if (result !== 'worked') return result;
       // Only a whole seed ends a row of failures: each of its files may be sent again with another.
       if (this.#holdings.seed(seed) !== undefined) return 'changed';
@@ -237,7 +236,7 @@ export class Uploader {
     // A destination that takes level 0 and no snapshot gets level 0, and is told of.
     if (isSkipped) {
       this.#snapshots.adoptFailure(this.#files);
-      this.#triedSnapshot = seed.txid;
+      this.#failedSnapshot = seed.txid;
     }
     this.#holdings.seeded(seed);
     this.#tell({});
@@ -252,44 +251,30 @@ export class Uploader {
     const replica = this.#replica;
     if (replica === undefined || !this.#context.mayBegin()) return 'waiting';
     if (this.#snapshotSender.isLooking) {
-      return this.#record(await this.#snapshotSender.look(replica.client, signal));
+      return await this.#snapshotSender.look(replica.client, signal);
     }
     if (snapshot === undefined) return isRefused(this.#snapshots) ? 'waiting' : 'idle';
     if (this.#holdings.hasSnapshot(snapshot.txid)) return 'idle';
     if ((this.replicatedTXID ?? -1n) < snapshot.txid) return 'waiting';
-    this.#triedSnapshot = snapshot.txid;
     const maxTXID = snapshot.txid as TXID;
     const ref = { level: SNAPSHOT_LEVEL, minTXID: 1n as TXID, maxTXID };
     const write = { ref, source: snapshot, need: 'optional' } as const;
-    return await this.#send(this.#snapshotSender, write, signal);
-  }
-
-  // --- both -----------------------------------------------------------------------------------
-
-  async #send(
-    sender: Sender,
-    { ref, source, need }: SeedWrite,
-    signal: AbortSignal,
-  ): Promise<StepResult> {
-    if (this.#replica === undefined) return 'waiting';
     try {
-      const written = await sender.send(this.#replica, ref, source, signal);
-      return written === 'gone' ? 'changed' : this.#record(written);
+      return await this.#snapshotSender.send(replica, write, signal);
     } catch (error) {
-      if (isError(error, 'REPLICA_CONFLICT')) this.#holdings.taken(ref, need);
+      this.#failedSnapshot = snapshot.txid;
       throw error;
     }
   }
 
-  #record(written: Written): StepResult {
-    const { info, sent } = written;
-    this.#holdings.wrote(written);
-    this.#snapshotAge.wrote(info);
+  // --- both -----------------------------------------------------------------------------------
+
+  readonly #onWritten = ({ info, sent }: Written): void => {
     this.#lister.wrote();
+    this.#snapshotAge.wrote(info);
     this.#health.sent(sent.sizeBytes);
     this.#tell(info.level === 0 ? { sent } : {});
-    return 'worked';
-  }
+  };
 
   readonly #onHealed = (): void => {
     this.#health.succeeded();

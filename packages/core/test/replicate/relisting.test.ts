@@ -36,12 +36,16 @@ describe('a destination is listed again', () => {
     expect(relisting.dueInMs()).toBe(60_000);
   });
 
-  test('more rarely where a folder holds many files', () => {
-    const { relisting } = listed('local', 100_000);
+  test.for<['local' | 'remote', number, number]>([
+    ['local', 100_000, 2_000_000],
+    ['local', 100_000_000, 24 * RELIST_MS],
+    ['remote', 60_000, RELIST_MS],
+    ['remote', 600_000, 10 * RELIST_MS],
+    ['remote', 100_000_000, 24 * RELIST_MS],
+  ])('more rarely where it holds many files: %s, %i', ([place, files, ms]) => {
+    const { relisting } = listed(place, files);
     relisting.wrote();
-    expect(relisting.dueInMs()).toBe(2_000_000);
-    const { relisting: huge } = listed('local', 10_000_000);
-    expect(huge.dueInMs()).toBe(RELIST_MS);
+    expect(relisting.dueInMs()).toBe(ms);
   });
 
   test.for<ErrorCode>([
