@@ -14,9 +14,13 @@ export async function compareWithLive(
   for (const index of which) {
     const output = path.join(folder, `compared-${index}.db`);
     await restoreLatest({ folder: destinations[index]?.folder ?? '', output });
-    if (!fs.readFileSync(output).equals(expected)) {
-      return `destination ${index} has everything, it said, and is not what SQLite shows`;
-    }
+    const found = fs.readFileSync(output);
+    if (found.equals(expected)) continue;
+    const from = found.findIndex((byte, at) => byte !== expected[at]);
+    return (
+      `destination ${index} has everything, it said, and is not what SQLite shows: ` +
+      `${found.length} bytes for ${expected.length}, other ones from ${from} on`
+    );
   }
   return undefined;
 }

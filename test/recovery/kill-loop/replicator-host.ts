@@ -160,12 +160,22 @@ function claim(
 async function claimSyncs(destination: number): Promise<void> {
   while (!stopping.signal.aborted) {
     const totals = syncs === 'often' ? await readTotals() : undefined;
-    const txid = totals === undefined ? undefined : await replicator.sync(database);
+    const txid = totals === undefined ? undefined : await sync();
     if (totals !== undefined && txid !== undefined) {
       await untilThere(destination, txid);
       if (txidAt(destination) >= txid) claim('sync', destination, txid, totals);
     }
-    await sleep(txid === undefined ? 10 : Math.random() * PAUSE_MS_MAX);
+    await sleep(txid === undefined ? PAUSE_MS_MAX : Math.random() * PAUSE_MS_MAX);
+  }
+}
+
+/** undefined where what is committed cannot be cut now: the replicator says why by itself. */
+async function sync(): Promise<bigint | undefined> {
+  try {
+    return await replicator.sync(database);
+  } catch (error) {
+    tell({ kind: 'log', message: `sync: ${(error as Error).message}` });
+    return undefined;
   }
 }
 
@@ -206,7 +216,7 @@ function isInSync(destination: number): boolean {
 }
 
 async function settle(): Promise<Settled> {
-  const txid = await replicator.sync(database);
+  const txid = await sync();
   const deadline = performance.now() + SETTLE_MS_MAX;
   const hasAll = (destination: number): boolean =>
     txid !== undefined && txidAt(destination) >= txid && isInSync(destination);

@@ -12,4 +12,4 @@ export interface Actor {
 }
 
 /** After whatever an actor did, what is committed is replicated again within this. */
-export const HEALED_MS_MAX = 20_000;
+export const HEALED_MS_MAX = 60_000;

@@ -15,7 +15,13 @@ import type { Setup } from '../setup.ts';
 import { HEALED_MS_MAX, type Actor } from './actor.ts';
 import { judgeMixed } from './mixed-database.ts';
 
-const MAY_REPORT = ['DATABASE_INVALID', 'DATABASE_BUSY', 'DATABASE_NOT_WAL', 'WAL_INVALID'];
+const MAY_REPORT = [
+  'DATABASE_REPLACED',
+  'DATABASE_INVALID',
+  'DATABASE_BUSY',
+  'DATABASE_NOT_WAL',
+  'WAL_INVALID',
+];
 
 export const replacedWhileStopped: Actor = {
   when: 'stopped',
