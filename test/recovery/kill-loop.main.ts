@@ -5,6 +5,7 @@
  *   node test/recovery/kill-loop.main.ts --rounds 100 [--seed N] --planted gapBetweenReaders
  *   node test/recovery/kill-loop.main.ts --rounds 20 [--seed N] --actor 'spilled tail'
  * The last acts in every round; without it any of them acts in a fifth of the rounds.
+ * Each takes --verbose, and tells of every round then.
  * Ends with one line of JSON; exit code 0 only if every round held. SLUICE_KEEP=1 keeps its folders.
  */
 
@@ -24,6 +25,7 @@ const { values } = parseArgs({
     'cross-check': { type: 'string' },
     planted: { type: 'string' },
     actor: { type: 'string' },
+    verbose: { type: 'boolean' },
   },
 });
 const seed = values.seed === undefined ? seedOf() : Number(values.seed);
@@ -43,10 +45,9 @@ try {
     crossCheck: values['cross-check'],
     src: mutant?.src,
     onRound: (round, { broken, story }) => {
-      if (process.env['STORY']) console.log(round, story.join(': '));
-      if (broken !== undefined || round % TELL_EVERY_ROUNDS === 0) {
-        console.log(`round ${round}: ${broken ?? 'holds'}`);
-      }
+      if (broken === undefined && values.verbose !== true && round % TELL_EVERY_ROUNDS !== 0)
+        return;
+      console.log(`round ${round}: ${broken ?? `holds ${story.join(', ')}`.trim()}`);
     },
   });
   console.log(JSON.stringify({ seed, ...report }));

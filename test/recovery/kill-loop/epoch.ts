@@ -67,7 +67,7 @@ export class Epoch {
     this.#round += 1;
     setup.beginRound();
     await setup.application.order({ kind: 'go' });
-    await this.#applicationAlone();
+    await applicationAlone(setup, this.#round);
     const actor = this.#round === 1 ? undefined : pickActor(random, this.#options.actor);
     let broken = actor?.when === 'stopped' ? await this.#act(actor) : undefined;
     const hasSurvived = this.#round > 1 && setup.hasLog;
@@ -103,24 +103,6 @@ export class Epoch {
   }
 
   // --- what happens in a round ------------------------------------------------------------------
-
-  /** Before the replicator starts: the application goes on alone, or not at all. */
-  async #applicationAlone(): Promise<void> {
-    const random = this.#random;
-    const { application } = this.#setup;
-    const isAlone = this.#round === 1 || random.chance(application.isRunning ? 0.4 : 0.15);
-    if (!isAlone) return;
-    await application.start(random.int(0, 2 ** 31));
-    await sleep(random.int(0, 400));
-    if (random.chance(0.7)) {
-      await application.order({
-        kind: 'checkpoint',
-        mode: random.pick(['RESTART', 'TRUNCATE', 'FULL']),
-      });
-    }
-    await sleep(random.int(0, 100));
-    if (this.#round > 1 && random.chance(0.2)) await application.kill();
-  }
 
   async #act(actor: NamedActor): Promise<string | undefined> {
     for (const code of actor.mayReport) this.#setup.mayReport.add(code);
@@ -182,4 +164,19 @@ export class Epoch {
 
 function folderOf({ folder }: { readonly folder: string }): string {
   return folder;
+}
+
+/** Before the replicator starts: the application goes on alone, or not at all. */
+export async function applicationAlone(setup: Setup, round: number): Promise<void> {
+  const { application, random } = setup;
+  const isAlone = round === 1 || random.chance(application.isRunning ? 0.4 : 0.15);
+  if (!isAlone) return;
+  await application.start(random.int(0, 2 ** 31));
+  await sleep(random.int(0, 400));
+  if (random.chance(0.7)) {
+    const mode = random.pick(['RESTART', 'TRUNCATE', 'FULL'] as const);
+    await application.order({ kind: 'checkpoint', mode });
+  }
+  await sleep(random.int(0, 100));
+  if (round > 1 && random.chance(0.2)) await application.kill();
 }

@@ -6,7 +6,7 @@ import type { ChildProcess } from 'node:child_process';
 import type { Random } from '../../../packages/core/test/support/random.ts';
 import { isNothingThere, restoreWithLitestream, startLitestream } from '../rival.ts';
 import { kill } from './children.ts';
-import type { RoundReport } from './epoch.ts';
+import { applicationAlone, type RoundReport } from './epoch.ts';
 import { judgeFile } from './judge.ts';
 import { Setup } from './setup.ts';
 
@@ -18,6 +18,7 @@ export class RivalEpoch {
   readonly #random: Random;
   readonly #setup: Setup;
   #replicator: ChildProcess | undefined;
+  #round = 0;
 
   constructor(folder: string, binary: string, random: Random) {
     this.#binary = binary;
@@ -28,9 +29,16 @@ export class RivalEpoch {
   async round(): Promise<RoundReport> {
     const random = this.#random;
     const { application, database, destinations } = this.#setup;
-    await application.start(random.int(0, 2 ** 31));
+    this.#round += 1;
+    await applicationAlone(this.#setup, this.#round);
     this.#replicator = startLitestream(this.#binary, database, destinations[0]?.folder ?? '');
+    await sleep(application.isRunning ? 0 : random.int(0, 600));
+    await application.start(random.int(0, 2 ** 31));
     await sleep(RIVAL_MS + random.int(0, 1000));
+    if (random.chance(0.15)) {
+      await application.kill();
+      await sleep(random.int(0, 200));
+    }
     await kill(this.#replicator);
     if (random.chance(0.65)) await application.kill();
     const nobody = { actor: undefined, story: [], reportAgeMs: 0, beginning: undefined };
