@@ -12,12 +12,15 @@ export type Fault =
   | 'slow'
   | 'failing'
   | 'refusing'
+  /** It takes its time to list. */
+  | 'late'
   | 'hanging'
   | 'refusing level 0'
   | 'refusing level 1'
   | 'forbidding level 9';
 
 const SLOW_MS_MAX = 150;
+const LATE_MS = 1_000;
 const FAILS_BEFORE = 0.1;
 const FAILS_AFTER = 0.1;
 /** Longer than any test. */
@@ -36,7 +39,9 @@ export function withFault(destination: Destination, fault: () => Fault): Destina
 function faulty(client: ReplicaClient, fault: () => Fault): ReplicaClient {
   return {
     async *listFiles(level, options) {
-      await meet(fault(), options?.signal);
+      const now = fault();
+      await meet(now, options?.signal);
+      if (now === 'late') await sleep(LATE_MS, undefined, { signal: options?.signal });
       yield* client.listFiles(level, options);
     },
     async openFile(file, options) {

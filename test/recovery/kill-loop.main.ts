@@ -3,6 +3,9 @@
  *   node test/recovery/kill-loop.main.ts --rounds 1000 [--seed N] [--cross-check LITESTREAM]
  *   node test/recovery/kill-loop.main.ts --rounds 100 [--seed N] --rival LITESTREAM
  *   node test/recovery/kill-loop.main.ts --rounds 100 [--seed N] --planted gapBetweenReaders
+ *   node test/recovery/kill-loop.main.ts --rounds 20 [--seed N] --actor 'spilled tail'
+ * The last acts in every round; without it any of them acts in a fifth of the rounds.
+ * Each takes --verbose, and tells of every round then.
  * Ends with one line of JSON; exit code 0 only if every round held. SLUICE_KEEP=1 keeps its folders.
  */
 
@@ -10,6 +13,7 @@ import { parseArgs } from 'node:util';
 import { plant, PLANTED } from '../../packages/core/test/support/mutant.ts';
 import { seedOf } from '../../packages/core/test/support/random.ts';
 import { killLoop } from './kill-loop.ts';
+import { ACTOR_NAMES } from './kill-loop/actors/actors.ts';
 
 const TELL_EVERY_ROUNDS = 50;
 
@@ -20,10 +24,16 @@ const { values } = parseArgs({
     rival: { type: 'string' },
     'cross-check': { type: 'string' },
     planted: { type: 'string' },
+    actor: { type: 'string' },
+    verbose: { type: 'boolean' },
   },
 });
 const seed = values.seed === undefined ? seedOf() : Number(values.seed);
 const { planted, rival } = values;
+const actor = ACTOR_NAMES.find((name) => name === values.actor);
+if (values.actor !== undefined && actor === undefined) {
+  throw new Error(`--actor is one of: ${ACTOR_NAMES.join(', ')}`);
+}
 const mutant =
   planted === undefined ? undefined : plant(planted, PLANTED[planted as keyof typeof PLANTED]);
 try {
@@ -31,12 +41,13 @@ try {
     seed,
     rounds: Number(values.rounds),
     rival,
+    actor,
     crossCheck: values['cross-check'],
     src: mutant?.src,
-    onRound: (round, { broken }) => {
-      if (broken !== undefined || round % TELL_EVERY_ROUNDS === 0) {
-        console.log(`round ${round}: ${broken ?? 'holds'}`);
-      }
+    onRound: (round, { broken, story }) => {
+      if (broken === undefined && values.verbose !== true && round % TELL_EVERY_ROUNDS !== 0)
+        return;
+      console.log(`round ${round}: ${broken ?? `holds ${story.join(', ')}`.trim()}`);
     },
   });
   console.log(JSON.stringify({ seed, ...report }));

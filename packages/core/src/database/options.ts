@@ -22,6 +22,8 @@ export interface DatabaseOptions {
   readonly stagingMaxBytes: number;
   readonly snapshotIntervalMs: number;
   readonly pageEncoding: PageEncoding;
+  /** Bytes of pages that the tail holds in memory. Default TAIL_BYTES_MAX; tests make it small. */
+  readonly tailBytesMax?: number | undefined;
 }
 
 /** Litestream's values where it has the key; staging-max-bytes and page-encoding are ours. */

@@ -42,6 +42,7 @@ port.on('message', (order: WorkerOrder) => {
         kernel,
         emit: (event) => post({ kind: 'event', database, event }),
         clock: systemClock,
+        tailBytesMax: order.options.tailBytesMax,
       });
       engines.set(database, engine);
       engine.start();

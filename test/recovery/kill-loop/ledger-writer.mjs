@@ -1,15 +1,16 @@
-// An application with a ledger, by its own settings, until it is killed. It knows nothing of Sluice.
-//
-// Each row has its number, a version and a checksum; `totals` says after which transaction how many
-// rows there are and how many versions in sum, so that one stale page anywhere breaks a sum. What a
-// transaction will make of `totals` is noted before it commits: what was never noted never was.
-// Beside it pages are churned, the log is checkpointed in every mode, readers stay long.
-import { createHash } from 'node:crypto';
+// An application with a ledger (ledger.ts), by its own settings, until it is killed. It knows nothing
+// of Sluice. Beside the ledger pages are churned, the log is checkpointed in every mode, readers stay
+// long. Orders come by messages, and are answered once they are carried out.
 import fs from 'node:fs';
 import Database from 'better-sqlite3';
+import { BULK_BYTES_MAX, BULK_BYTES_MIN, BULK_ROWS, Ledger, noteOf } from './ledger.ts';
 
 /** From then on rows are changed only: the database stays small, the judging fast. */
 const ROWS_MAX = 4000;
+/** Says that the database is corrupt; for application.ts. */
+const CORRUPT_EXIT_CODE = 77;
+/** An order that meets a lock is tried again so often; each waits for the busy timeout. */
+const ORDER_TRIES_MAX = 5;
 
 const [file, tried, seedText, pageSize] = process.argv.slice(2);
 let state = Number(seedText) >>> 0;
@@ -23,20 +24,18 @@ const random = () => {
 const int = (least, most) => least + Math.floor(random() * (most - least + 1));
 const pick = (list) => list[int(0, list.length - 1)];
 
+process.on('uncaughtException', (error) => {
+  if (!/^SQLITE_(CORRUPT|NOTADB)/.test(error.code ?? '')) throw error;
+  process.exit(CORRUPT_EXIT_CODE);
+});
+
 const db = new Database(file, { timeout: 5000 });
 db.pragma(`page_size=${pageSize}`);
 db.pragma('journal_mode=wal');
 db.pragma(`wal_autocheckpoint=${pick([0, 0, 1, 50, 1000, 1000, 1000])}`);
 db.pragma(`synchronous=${pick(['NORMAL', 'NORMAL', 'FULL'])}`);
 db.pragma(`cache_size=${pick([10, 2000])}`);
-db.exec(`
-CREATE TABLE IF NOT EXISTS ledger(id INTEGER PRIMARY KEY, version INTEGER, payload BLOB, sum TEXT);
-CREATE TABLE IF NOT EXISTS churn(id INTEGER PRIMARY KEY, a BLOB);
-CREATE TABLE IF NOT EXISTS totals(id INTEGER PRIMARY KEY, seq INTEGER, rows INTEGER, versions INTEGER);
-INSERT OR IGNORE INTO totals VALUES(1, 0, 0, 0);`);
-const put = db.prepare('INSERT OR REPLACE INTO ledger VALUES(?, ?, ?, ?)');
-const versionOf = db.prepare('SELECT version FROM ledger WHERE id = ?').pluck();
-const total = db.prepare('UPDATE totals SET seq = ?, rows = ?, versions = ?');
+const ledger = new Ledger(db);
 const add = db.prepare('INSERT INTO churn(a) VALUES(randomblob(?))');
 const change = db.prepare('UPDATE churn SET a = randomblob(?) WHERE id % 11 = ?');
 const remove = db.prepare('DELETE FROM churn WHERE id % 5 = ?');
@@ -44,13 +43,8 @@ const notes = fs.openSync(tried, 'a');
 const pauseMs = pick([0, 2, 10, 10]);
 const hot = random();
 const checkpoints = pick([0.003, 0.03]);
-let now = db.prepare('SELECT seq, rows, versions FROM totals').get();
-
-function write(id, version) {
-  const payload = Buffer.alloc(int(0, 300), id * 31 + version);
-  const hash = createHash('sha256').update(`${id} ${version} `).update(payload);
-  put.run(id, version, payload, hash.digest('hex'));
-}
+let now = ledger.totals();
+let isCalm = false;
 
 /** Mostly of a tenth of the rows, another one after each start: a page that was lost is seldom mended by chance. */
 function pickRow() {
@@ -58,28 +52,52 @@ function pickRow() {
   return 1 + Math.floor(((hot + random() * 0.1) % 1) * now.rows);
 }
 
+function commit(next, write) {
+  fs.writeSync(notes, `${noteOf(next)}\n`);
+  db.exec('BEGIN IMMEDIATE');
+  write();
+  ledger.setTotals(next);
+  db.exec('COMMIT');
+  now = next;
+}
+
 function transaction() {
   const isKept = random() < 0.95;
   const added = now.rows >= ROWS_MAX ? 0 : int(0, 5);
   const changed = now.rows === 0 ? 0 : int(0, 6);
   const next = {
+    ...now,
     seq: now.seq + 1,
     rows: now.rows + added,
     versions: now.versions + added + changed,
   };
-  if (isKept) fs.writeSync(notes, `${next.seq} ${next.rows} ${next.versions}\n`);
-  db.exec('BEGIN IMMEDIATE');
-  for (let i = 1; i <= added; i++) write(now.rows + i, 1);
-  for (let i = 0; i < changed; i++) {
-    const id = pickRow();
-    write(id, versionOf.get(id) + 1);
+  const write = () => {
+    for (let i = 1; i <= added; i++) ledger.put(now.rows + i, 1, int(0, 300));
+    for (let i = 0; i < changed; i++) {
+      const id = pickRow();
+      ledger.put(id, ledger.versionOf(id) + 1, int(0, 300));
+    }
+    if (random() < 0.2) for (let i = 0; i < 10; i++) add.run(int(0, 600));
+    if (random() < 0.05) change.run(int(0, 600), int(0, 10));
+    if (random() < 0.1) remove.run(int(0, 4));
+  };
+  if (isKept) {
+    commit(next, write);
+    return;
   }
-  if (random() < 0.2) for (let i = 0; i < 10; i++) add.run(int(0, 600));
-  if (random() < 0.05) change.run(int(0, 600), int(0, 10));
-  if (random() < 0.1) remove.run(int(0, 4));
-  total.run(next.seq, next.rows, next.versions);
-  db.exec(isKept ? 'COMMIT' : 'ROLLBACK');
-  if (isKept) now = next;
+  db.exec('BEGIN IMMEDIATE');
+  write();
+  db.exec('ROLLBACK');
+}
+
+/** Larger than the tail of a replicator that is told to keep a small one. */
+function largeTransaction() {
+  const version = now.bulk + 1;
+  commit({ ...now, seq: now.seq + 1, bulk: version }, () => {
+    for (let id = 1; id <= BULK_ROWS; id++) {
+      ledger.putBulk(id, version, int(BULK_BYTES_MIN, BULK_BYTES_MAX));
+    }
+  });
 }
 
 function checkpoint(mode) {
@@ -101,22 +119,46 @@ function act() {
   else transaction();
 }
 
-/** Runs `work`; that another has a lock is no failure. */
+/** Whether `work` was done; that another has a lock is no failure. */
 function attempt(work) {
   try {
     work();
+    return true;
   } catch (error) {
     if (db.inTransaction) db.exec('ROLLBACK');
     if (!/^SQLITE_(BUSY|LOCKED)/.test(error.code ?? '')) throw error;
+    return false;
   }
 }
 
 function step() {
-  for (let burst = int(1, 4); burst > 0; burst--) attempt(act);
+  if (!isCalm) for (let burst = int(1, 4); burst > 0; burst--) attempt(act);
   setTimeout(step, random() * pauseMs);
 }
 
-process.on('message', (mode) => attempt(() => checkpoint(mode)));
+const ORDERS = {
+  checkpoint: ({ mode }) => checkpoint(mode),
+  small: () => {
+    const { seq } = now;
+    while (now.seq === seq) transaction();
+  },
+  large: largeTransaction,
+  /** Nothing is written but by orders. */
+  calm: () => {
+    isCalm = true;
+  },
+  go: () => {
+    isCalm = false;
+  },
+};
+
+process.on('message', (order) => {
+  let isDone = false;
+  for (let tries = 0; !isDone && tries < ORDER_TRIES_MAX; tries++) {
+    isDone = attempt(() => ORDERS[order.kind](order));
+  }
+  process.send?.({ call: order.call, isDone });
+});
 process.on('disconnect', () => process.exit());
 process.send?.('writing');
 step();

@@ -1,0 +1,118 @@
+/**
+ * Another file comes into the place of the database, or its wal-index is deleted, while the replicator
+ * is away or beside it. The next era of the ledger is in the new file.
+ *
+ * Where a log of the old file stays beside a new one, SQLite itself may mix the two. Then what SQLite
+ * shows is the truth: the replicator backs up exactly that, or reports an error.
+ */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import Database from 'better-sqlite3';
+import { deleteSides, nextEra } from '../next-era.ts';
+import type { Setup } from '../setup.ts';
+import { HEALED_MS_MAX, type Actor } from './actor.ts';
+import { judgeMixed } from './mixed-database.ts';
+
+const MAY_REPORT = [
+  'DATABASE_REPLACED',
+  'DATABASE_INVALID',
+  'DATABASE_BUSY',
+  'DATABASE_NOT_WAL',
+  'WAL_INVALID',
+];
+
+export const replacedWhileStopped: Actor = {
+  when: 'stopped',
+  mayReport: MAY_REPORT,
+  act: async (setup) => {
+    const { random, application } = setup;
+    await application.kill();
+    const isClean = random.chance(0.5);
+    if (isClean) {
+      setup.startReplicator();
+      const why = (await setup.untilReplicated(HEALED_MS_MAX)) ?? (await setup.stopReplicator());
+      if (why !== undefined) return why;
+    }
+    const way = random.pick(Object.keys(WAYS) as Way[]);
+    setup.story.push(isClean ? 'after a clean stop' : 'after a kill', way);
+    WAYS[way](setup);
+    const live = setup.live();
+    if (live.kind === 'unsound') {
+      return isClean ? `SQLite shows: ${live.why}` : await judgeMixed(setup);
+    }
+    setup.era = live.totals.era;
+    if (random.chance(0.5)) await application.start(random.int(0, 2 ** 31));
+    setup.startReplicator();
+    await application.start(random.int(0, 2 ** 31));
+    return await setup.untilReplicated(HEALED_MS_MAX);
+  },
+};
+
+export const replacedWhileRunning: Actor = {
+  when: 'running',
+  mayReport: MAY_REPORT,
+  act: async (setup) => {
+    const { random, application } = setup;
+    const isAtRest = random.chance(0.6);
+    if (isAtRest) await rest(setup);
+    const way = random.pick(Object.keys(WAYS) as Way[]);
+    const isBeside = way === 'rename' && random.chance(0.4);
+    if (!isBeside) await application.kill();
+    setup.story.push(isAtRest ? 'at rest' : 'in full run', way);
+    WAYS[way](setup);
+    if (isBeside) {
+      await sleep(random.int(0, 500)); // it goes on in the file that it has open
+      await application.kill();
+      setup.story.push('with the application open');
+    }
+    await sleep(random.int(0, 1_500));
+    const live = setup.live();
+    setup.story.push(live.kind);
+    if (live.kind === 'unsound') return await judgeMixed(setup);
+    setup.era = live.totals.era;
+    await application.start(random.int(0, 2 ** 31));
+    return await setup.untilReplicated(HEALED_MS_MAX);
+  },
+};
+
+/** Until everything is backfilled, and the reader of the replicator is where it holds no frame. */
+async function rest({ application }: Setup): Promise<void> {
+  await application.order({ kind: 'calm' });
+  for (let times = 0; times < 2; times++) {
+    await application.order({ kind: 'checkpoint', mode: 'PASSIVE' });
+    await sleep(600);
+  }
+}
+
+type Way = keyof typeof WAYS;
+
+const WAYS = {
+  rename: (setup: Setup) => fs.renameSync(nextEra(setup), setup.database),
+  copy: (setup: Setup) => fs.copyFileSync(nextEra(setup), setup.database),
+  'rename, log deleted': (setup: Setup) => {
+    const next = nextEra(setup);
+    deleteSides(setup.database);
+    fs.renameSync(next, setup.database);
+  },
+  'vacuum and rename': (setup: Setup) => {
+    const vacuumed = path.join(setup.folder, 'vacuumed.db');
+    fs.rmSync(vacuumed, { force: true });
+    const database = new Database(setup.database, { readonly: true, timeout: 5000 });
+    database.prepare('VACUUM INTO ?').run(vacuumed);
+    database.close();
+    fs.renameSync(vacuumed, setup.database);
+  },
+  'wal-index deleted': (setup: Setup) => fs.rmSync(`${setup.database}-shm`, { force: true }),
+  'link moved': (setup: Setup) => {
+    if (setup.watched === setup.database) {
+      fs.renameSync(nextEra(setup), setup.database);
+      return;
+    }
+    setup.database = nextEra(setup);
+    const link = `${setup.watched}.new`;
+    fs.symlinkSync(path.basename(setup.database), link);
+    fs.renameSync(link, setup.watched);
+  },
+} as const;

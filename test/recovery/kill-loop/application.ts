@@ -1,0 +1,89 @@
+/** The application with the ledger, as a process: started, told what to do, killed. */
+
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { kill } from './children.ts';
+
+export type ApplicationOrder =
+  | { readonly kind: 'checkpoint'; readonly mode: 'PASSIVE' | 'FULL' | 'RESTART' | 'TRUNCATE' }
+  /** One transaction. A large one does not fit into a small tail. */
+  | { readonly kind: 'small' | 'large' }
+  /** Writes only what it is ordered to, until `go`. */
+  | { readonly kind: 'calm' | 'go' };
+
+interface OrderReply {
+  readonly call: number;
+  /** False where it met a lock that was not let go of. */
+  readonly isDone: boolean;
+}
+
+/** The writer ends by itself only where its database is corrupt; ledger-writer.mjs. */
+const CORRUPT_EXIT_CODE = 77;
+
+export class Application {
+  readonly #database: () => string;
+  readonly #tried: string;
+  readonly #pageSize: number;
+  readonly #calls = new Map<number, (isDone: boolean) => void>();
+  #writer: ChildProcess | undefined;
+  #call = 0;
+  #sawCorruption = false;
+
+  constructor(database: () => string, tried: string, pageSize: number) {
+    this.#database = database;
+    this.#tried = tried;
+    this.#pageSize = pageSize;
+  }
+
+  get isRunning(): boolean {
+    return this.#writer !== undefined;
+  }
+
+  /** Whether SQLite told it that its database is corrupt, since this was last asked. */
+  takeCorruption(): boolean {
+    const saw = this.#sawCorruption;
+    this.#sawCorruption = false;
+    return saw;
+  }
+
+  /** Resolves when it writes. */
+  async start(seed: number): Promise<void> {
+    if (this.#writer !== undefined) return;
+    const args = [this.#database(), this.#tried, String(seed), String(this.#pageSize)];
+    const writer = fork(path.join(import.meta.dirname, 'ledger-writer.mjs'), args);
+    this.#writer = writer;
+    const exited = once(writer, 'exit');
+    writer.on('exit', (code) => this.#ended(writer, code));
+    await Promise.race([once(writer, 'message'), exited]);
+    writer.on('message', ({ call, isDone }: OrderReply) => this.#answer(call, isDone));
+  }
+
+  async kill(): Promise<void> {
+    const writer = this.#writer;
+    this.#writer = undefined;
+    await kill(writer);
+  }
+
+  /** Whether it was carried out. */
+  async order(order: ApplicationOrder): Promise<boolean> {
+    const writer = this.#writer;
+    if (writer?.connected !== true) return false;
+    const call = this.#call++;
+    const answered = new Promise<boolean>((resolve) => this.#calls.set(call, resolve));
+    writer.send({ ...order, call });
+    return await answered;
+  }
+
+  #answer(call: number, isDone: boolean): void {
+    this.#calls.get(call)?.(isDone);
+    this.#calls.delete(call);
+  }
+
+  #ended(writer: ChildProcess, code: number | null): void {
+    for (const call of [...this.#calls.keys()]) this.#answer(call, false);
+    if (this.#writer === writer) this.#writer = undefined;
+    if (code === CORRUPT_EXIT_CODE) this.#sawCorruption = true;
+    else if (code !== null) throw new Error(`the application ended with ${code}`);
+  }
+}
