@@ -46,6 +46,7 @@ export class Engine {
   #said: string | undefined;
   #newest: StagedFile | undefined;
   #closing: 'no' | 'yes' = 'no';
+  #lostIndex = false;
   /** Settles when no opening and no failing is under way. */
   #work: Promise<void> = Promise.resolve();
 
@@ -119,9 +120,15 @@ export class Engine {
       const staged = await this.#staging.open();
       this.#newest = staged.at(-1);
       const position = await this.#staging.readPosition();
-      const { tailBytesMax } = this.#context;
-      const newest = this.#newest;
-      database = openDatabase({ options, kernel, position, newest, clock, tailBytesMax });
+      database = openDatabase({
+        options,
+        kernel,
+        position,
+        newest: this.#newest,
+        clock,
+        lostIndex: this.#lostIndex,
+        tailBytesMax: this.#context.tailBytesMax,
+      });
       this.#follow(database, staged);
     } catch (error) {
       database?.connections.close('keep the log');
@@ -138,6 +145,7 @@ export class Engine {
       database,
       newestStaged: this.#newest?.maxTXID,
       onFailure: (error) => {
+        this.#lostIndex ||= database.guard.lostIndex;
         this.#work = this.#restart(error);
       },
     });

@@ -227,7 +227,7 @@ export class Following {
     }
     guard.observe(tick);
     const now = this.#context.clock.monotonic();
-    if (guard.isDue(now)) guard.check(now);
+    if (guard.isDue(now)) guard.check(now, { log: tick.log, place: follower.place });
     return tick;
   }
 
