@@ -53,6 +53,7 @@ export class Engine {
   /** Whether all that was staged when this process began has been read whole. */
   #hasChecked = false;
   #closing: 'no' | 'yes' = 'no';
+  #lostIndex = false;
   /** Settles when no opening and no failing is under way. */
   #work: Promise<void> = Promise.resolve();
 
@@ -132,9 +133,15 @@ export class Engine {
       const { files, highest } = await this.#staging.open();
       const staged = await this.#checkStaged(files);
       const position = await this.#staging.readPosition();
-      const { tailBytesMax } = this.#context;
-      const newest = staged.at(-1)?.file;
-      database = openDatabase({ options, kernel, position, newest, clock, tailBytesMax });
+      database = openDatabase({
+        options,
+        kernel,
+        position,
+        newest: staged.at(-1)?.file,
+        clock,
+        lostIndex: this.#lostIndex,
+        tailBytesMax: this.#context.tailBytesMax,
+      });
       this.#follow(database, staged, max(highest, position?.txid ?? 0n));
     } catch (error) {
       database?.connections.close('keep the log');
@@ -168,6 +175,7 @@ export class Engine {
       lastTXID,
       newestStampMs: staged.at(-1)?.timestampMs ?? 0,
       onFailure: (error) => {
+        this.#lostIndex ||= database.guard.lostIndex;
         this.#work = this.#restart(error);
       },
     });

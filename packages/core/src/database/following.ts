@@ -218,7 +218,7 @@ export class Following {
     if (tick.kind !== 'held') return tick;
     guard.observe(tick);
     const now = this.#context.clock.monotonic();
-    if (guard.isDue(now)) guard.check(now);
+    if (guard.isDue(now)) guard.check(now, { log: tick.log, place: follower.place });
     return tick;
   }
 

@@ -43,6 +43,8 @@ export interface OpeningInput {
   readonly position: Position | undefined;
   readonly newest: StagedFile | undefined;
   readonly clock: Clock;
+  /** Whether a wal-index of this database was lost while it was followed. */
+  readonly lostIndex: boolean;
   /** Default TAIL_BYTES_MAX. */
   readonly tailBytesMax?: number | undefined;
 }
@@ -96,6 +98,7 @@ function look(input: OpeningInput, opened: Opened): OpenDatabase {
     backfilled: checkpointed,
     log: place.header,
     held: place.frame,
+    lostIndex: input.lostIndex,
     checkpoint: () => (connections.checkpoint('PASSIVE').busy ? 'busy' : 'done'),
   });
   const follower = new LogFollower(connections, wal, place);

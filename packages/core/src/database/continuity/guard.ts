@@ -12,17 +12,18 @@ import fs from 'node:fs';
 import { ReplicationError } from '../../error.ts';
 import { readFullySync } from '../../file-io.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
+import type { LogPlace } from '../../wal/frame.ts';
 import { isSameLog, type WALHeader } from '../../wal/header.ts';
 import type { FrameBatch, WALReader } from '../../wal/reader.ts';
 import { isSameFile, isWritten, type FileEvidence, type FileStamp } from './evidence.ts';
 import { readEvidence, readStamp } from './file.ts';
+import { UnseenCommits } from './unseen.ts';
 import { PageWitnesses } from './witnesses.ts';
 
 /** How often it is looked at while the database is written all the time. */
-const CHECK_EVERY_MS = 250;
-/** A checkpoint publishes its progress after it has written. When it takes longer, we ask for one. */
-const UNEXPLAINED_MS_MAX = 2_000;
-const FIRST_PGNO = 1;
+const CHECK_EVERY_MS = 500;
+/** A checkpoint publishes its progress after it has written. When that takes longer, it has to be under way still. */
+const UNEXPLAINED_MS_MAX = 1_000;
 
 export interface GuardContext {
   /** As configured: it may lead over symbolic links. */
@@ -40,6 +41,8 @@ export interface GuardContext {
   /** The log up to the frame that is held. */
   readonly log: WALHeader | undefined;
   readonly held: number;
+  /** Whether a wal-index of this database was lost while it was followed. */
+  readonly lostIndex: boolean;
   /** Makes a checkpoint as far as it goes without waiting: 'busy' while somebody else makes one. */
   readonly checkpoint: () => 'done' | 'busy';
 }
@@ -64,8 +67,9 @@ export class FileGuard {
   /** The file as it was when all that had been written to it was explained, and by how many frames. */
   #vouched: { readonly stamp: FileStamp; readonly backfilled: number };
   #unexplainedSince: number | undefined;
-  /** Whether a checkpoint of our own was made of which an explanation has to come. */
-  #hasAsked = false;
+  readonly #unseen: UnseenCommits;
+  /** Whether the wal-index was lost: whoever had it open may still commit through it. */
+  lostIndex: boolean;
   #nextCheckAt = 0;
 
   constructor(context: GuardContext) {
@@ -76,6 +80,8 @@ export class FileGuard {
     this.#backfilled = context.backfilled;
     this.#vouched = { stamp: context.opened, backfilled: context.backfilled };
     this.#index = readStamp(indexOf(context.path));
+    this.lostIndex = context.lostIndex;
+    this.#unseen = new UnseenCommits(context.wal, context.lostIndex ? 'none' : 'one');
   }
 
   /** Committed frames as they are read, each once. */
@@ -87,8 +93,8 @@ export class FileGuard {
       const commit = batch.commits[index] ?? 0;
       const frame = this.#framesBefore + batch.first + index;
       // What was backfilled before we came is not ours to answer for.
-      if (frame > backfilled && this.#witnesses.wants(pgno)) {
-        this.#witnesses.add(pgno, frame, kernel.crc64(batch.page(index)));
+      if (frame > backfilled) {
+        this.#witnesses.add(pgno, frame, () => kernel.crc64(batch.page(index)));
       }
       if (commit !== 0) this.#witnesses.shrinkTo(commit);
     }
@@ -124,18 +130,25 @@ export class FileGuard {
       index === undefined || this.#index === undefined
         ? index === this.#index
         : isSameFile(index, this.#index);
-    if (!isSameIndex) throw this.#lost('the wal-index (-shm)');
+    if (!isSameIndex) {
+      this.lostIndex = true;
+      throw this.#lost('the wal-index (-shm)');
+    }
     return stamp;
   }
 
   /**
-   * The same for what the file shows. Call after a look, of which `add` and `observe` have had all:
+   * The same for what the file and its log show. Call after a look, of which `add` and `observe` have had all:
    * then no frame can have been backfilled that we do not hold, because our reader began before it.
    */
-  check(now: number): void {
+  check(now: number, { log, place }: { readonly log: number; readonly place: LogPlace }): void {
     this.#nextCheckAt = now + CHECK_EVERY_MS;
+    if (this.#unseen.find(place, log, now)) throw this.#unseenCommits();
     const found = this.#explain(this.checkNames());
-    if (found === 'vouched') return;
+    if (found === 'vouched') {
+      this.#witnesses.trust(this.#backfilled, this.#hashPage, this.#drawPage);
+      return;
+    }
     const foreign = found === 'unexplained' ? this.#await(now) : found.foreign;
     if (foreign !== undefined) throw this.#replaced(foreign);
   }
@@ -159,39 +172,39 @@ export class FileGuard {
   #explain(stamp: FileStamp): Explanation {
     const vouched = this.#vouched;
     const isSame = !isWritten(stamp, vouched.stamp);
-    const isUnchanged = isSame && stamp.changedNs === vouched.stamp.changedNs;
-    if (!isUnchanged) {
+    const hasProgress = this.#backfilled > vouched.backfilled;
+    // Also where only the progress is new: somebody may checkpoint into a file that has lost its name.
+    const isNews = !isSame || hasProgress || stamp.changedNs !== vouched.stamp.changedNs;
+    if (isNews) {
       const foreign = this.#witnesses.findForeign(this.#backfilled, this.#hashPage);
       if (foreign !== undefined) {
         return { foreign: `page ${foreign} of the file is not what SQLite put there` };
       }
-      if (!isSame && this.#backfilled <= vouched.backfilled) {
-        return vouched.backfilled < this.#framesBefore + this.#held
-          ? 'unexplained'
-          : { foreign: 'the file was written to while nothing of its log was left to checkpoint' };
-      }
     }
-    if (!isUnchanged || !this.#witnesses.knowsFirstPage) this.#trustFirstPage();
+    if (!isSame && !hasProgress) {
+      return vouched.backfilled < this.#framesBefore + this.#held
+        ? 'unexplained'
+        : { foreign: 'the file was written to while nothing of its log was left to checkpoint' };
+    }
     this.#vouched = { stamp, backfilled: this.#backfilled };
     this.#unexplainedSince = undefined;
-    this.#hasAsked = false;
     return 'vouched';
   }
 
-  #trustFirstPage(): void {
-    const hash = this.#hashPage(FIRST_PGNO);
-    if (hash !== undefined) this.#witnesses.trustFirstPage(this.#backfilled, hash);
-  }
-
-  /** A checkpoint may be under way, or was killed: one of our own then does the same again, and says so. */
+  /** A checkpoint may be under way: for as long as one of our own finds that it is. Gives why it was none. */
   #await(now: number): string | undefined {
     this.#unexplainedSince ??= now;
     if (now - this.#unexplainedSince < UNEXPLAINED_MS_MAX) return undefined;
-    if (this.#hasAsked) return 'the file was written to, and by no checkpoint';
     this.#unexplainedSince = now;
-    this.#hasAsked = this.#context.checkpoint() === 'done';
-    return undefined;
+    if (this.#context.checkpoint() === 'busy') return undefined;
+    return 'the file was written to, and by no checkpoint that came to its end';
   }
+
+  readonly #drawPage = (): number => {
+    const { pageSize } = this.#context;
+    const pages = Math.floor(Number(this.#vouched.stamp.sizeBytes) / pageSize);
+    return 1 + Math.floor(Math.random() * pages);
+  };
 
   readonly #hashPage = (pgno: number): bigint | undefined => {
     const { descriptor, pageSize, kernel } = this.#context;
@@ -205,6 +218,15 @@ export class FileGuard {
       'WAL_INVALID',
       `follow ${this.#context.path}: ${what} was replaced or deleted while it was followed; it is opened again, and a full snapshot is taken. ` +
         'Restart the application: what it still writes to a deleted file is lost',
+    );
+  }
+
+  #unseenCommits(): ReplicationError {
+    this.lostIndex = true;
+    return new ReplicationError(
+      'WAL_INVALID',
+      `follow ${this.#context.path}: its WAL has commits that SQLite does not show: the wal-index (-shm) was deleted or replaced while an application had it open; ` +
+        'restart the application; the database is opened again, and a full snapshot is taken',
     );
   }
 

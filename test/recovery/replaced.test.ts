@@ -1,0 +1,305 @@
+/**
+ * The database file is replaced by another one, or written over, while its log stays beside it: by
+ * mv, by cp, by a copy with its old times, under a link. Never does replication go on as if nothing
+ * had happened: a full snapshot is taken, or it is said why not.
+ */
+
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import Database from 'better-sqlite3';
+import { describe, expect, test } from 'vitest';
+import { until } from '../support/wait.ts';
+import { App, expectAll } from './app.ts';
+import { Sidecar } from './sidecar.ts';
+
+const REPLACED =
+  /was replaced or deleted while|leads to another file|is not what SQLite put there|written to/;
+const REFUSED = /is not the database that .*-wal belongs to/;
+
+/** Each puts the file `from` where `to` is. Other processes do it: closing a file drops locks. */
+const WAYS: Readonly<Record<string, (from: string, to: string) => void>> = {
+  mv: (from, to) => execFileSync('mv', [from, to]),
+  cp: (from, to) => execFileSync('cp', [from, to]),
+  'cp, and its times are put back': (from, to) => {
+    const { atime, mtime } = fs.statSync(to);
+    execFileSync('cp', [from, to]);
+    fs.utimesSync(to, atime, mtime);
+  },
+  'dd, block by block': (from, to) => {
+    execFileSync('dd', [`if=${from}`, `of=${to}`, 'bs=4096', 'conv=notrunc'], { stdio: 'ignore' });
+    fs.truncateSync(to, fs.statSync(from).size);
+  },
+};
+
+/** A database with other rows, whole, and nothing beside it. */
+function another(app: App, rows = 3000): string {
+  const file = path.join(app.folder, 'other');
+  const db = new Database(file);
+  db.pragma('journal_mode=wal');
+  db.exec('CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT); CREATE TABLE u(b)');
+  const insert = db.prepare('INSERT INTO t(a) VALUES(?)');
+  db.transaction(() => {
+    for (let i = 0; i < rows; i++) insert.run(`another ${i}`);
+  })();
+  db.close();
+  return file;
+}
+
+/** The database of the application itself, with some rows changed by hand. It has the same page 1. */
+function edited(app: App): string {
+  const file = path.join(app.folder, 'edited');
+  execFileSync('cp', [app.path, file]);
+  const db = new Database(file);
+  db.exec("UPDATE t SET a = replace(a, 'row', 'ROW') WHERE id % 7 = 3");
+  db.close();
+  return file;
+}
+
+async function followed(app: App): Promise<Sidecar> {
+  app.add(1500);
+  const sidecar = new Sidecar(app.replicatedTo('a', 'b'));
+  await sidecar.settled();
+  app.add(1000);
+  await sidecar.settled();
+  return sidecar;
+}
+
+/** Until each destination gives what the application sees, and again after it has gone on. */
+async function expectFollowed(app: App, sidecar: Sidecar): Promise<void> {
+  for (let commit = 0; commit < 2; commit++) {
+    app.add(10);
+    await sidecar.settled();
+    await expectAll(app, ['a', 'b']);
+  }
+}
+
+describe('while it is followed, and the application has ended', () => {
+  for (const state of ['backfilled', 'open'] as const) {
+    test.for(Object.keys(WAYS))(`%s, with a log that is ${state}`, async (way) => {
+      const app = new App();
+      const sidecar = await followed(app);
+      if (state === 'backfilled') {
+        await until('the log is backfilled', () => {
+          const [at] = app.db.pragma('wal_checkpoint(PASSIVE)') as Record<string, number>[];
+          return at?.['log'] === at?.['checkpointed'];
+        });
+      }
+      app.close();
+      WAYS[way]?.(another(app), app.path);
+      await sidecar.says(REPLACED);
+      await expectFollowed(app, sidecar);
+    });
+  }
+
+  test('a copy of it that was edited is put in its place, with the same page 1', async () => {
+    const app = new App();
+    const sidecar = await followed(app);
+    app.db.pragma('wal_checkpoint(TRUNCATE)');
+    await sidecar.settled();
+    app.close();
+    execFileSync('cp', [edited(app), app.path]);
+    await sidecar.says(REPLACED);
+    await expectFollowed(app, sidecar);
+  });
+
+  test.for(['-wal', '-shm'])('its %s is deleted', async (side) => {
+    const app = new App();
+    const sidecar = await followed(app);
+    app.close();
+    fs.rmSync(app.path + side);
+    await sidecar.says(/was replaced or deleted while it was followed/);
+    await expectFollowed(app, sidecar);
+  });
+
+  test('the -shm is deleted, and the application commits through the deleted one', async () => {
+    const app = new App();
+    const sidecar = await followed(app);
+    fs.rmSync(`${app.path}-shm`);
+    await sidecar.says(/wal-index \(-shm\) was replaced or deleted/);
+    await until('it is said that commits are not shown', () => {
+      app.add(1);
+      return sidecar.messages.some((message) =>
+        message.includes('commits that SQLite does not show'),
+      );
+    });
+  });
+
+  test('a link is pointed at another file', async () => {
+    const app = new App();
+    app.add(200);
+    const link = path.join(app.folder, 'link.db');
+    fs.symlinkSync(app.path, link);
+    const { destinations } = app.replicatedTo('a');
+    const sidecar = new Sidecar({ database: link, destinations });
+    await sidecar.settled();
+    app.add(100);
+    await sidecar.settled();
+    await expectAll(app, ['a']);
+    const other = another(app);
+    fs.rmSync(link);
+    fs.symlinkSync(other, link);
+    await sidecar.says(/leads to another file|was replaced or deleted/);
+    await sidecar.settled();
+    const reader = new Database(other, { readonly: true });
+    expect((await app.restored('a')).equals(reader.serialize())).toBe(true);
+    reader.close();
+  });
+});
+
+describe('while it is followed and written to all the time', () => {
+  /** Few pages are written, again and again: they are soon right again, whatever was done to the file. */
+  const writes = (app: App): void => {
+    try {
+      app.add(3);
+      app.db.pragma('wal_checkpoint(PASSIVE)');
+    } catch (error) {
+      // Of a file that is written over SQLite may say so.
+      if (!/^SQLITE_(CORRUPT|IOERR|NOTADB)/.test((error as { code: string }).code)) throw error;
+    }
+  };
+
+  test.for([...Object.keys(WAYS), 'an older copy'] as const)('%s', async (way) => {
+    const app = new App();
+    app.add(3000);
+    app.db.pragma('wal_checkpoint(TRUNCATE)');
+    app.copy('older');
+    const sidecar = await followed(app);
+    app.change('written once');
+    app.db.pragma('wal_checkpoint(TRUNCATE)');
+    await sidecar.settled();
+    const from = way === 'an older copy' ? path.join(app.folder, 'older') : another(app);
+    const writing = setInterval(() => writes(app), 2);
+    try {
+      const { size } = fs.statSync(app.path);
+      await until('it is written to', () => fs.statSync(app.path).size > size + 20_000);
+      (WAYS[way] ?? WAYS['cp'])?.(from, app.path);
+      await sidecar.says(REPLACED);
+    } finally {
+      clearInterval(writing);
+    }
+  });
+});
+
+describe('while the replicator is stopped, cleanly, and the application has ended', () => {
+  async function stopped(app: App): Promise<void> {
+    const sidecar = await followed(app);
+    app.close();
+    await sidecar.stop();
+    expect(fs.existsSync(`${app.path}-wal`)).toBe(false);
+    expect(fs.existsSync(`${app.path}-shm`)).toBe(false);
+  }
+
+  test('nothing happens, or it is opened and read: no new image is taken', async () => {
+    const app = new App();
+    await stopped(app);
+    for (let start = 0; start < 3; start++) {
+      if (start === 1) expect(app.bytes().length).toBeGreaterThan(0);
+      const sidecar = new Sidecar(app.replicatedTo('a', 'b'));
+      expect((await sidecar.beginning()).kind).toBe('resumed');
+      await sidecar.settled();
+      await expectAll(app, ['a', 'b']);
+      app.add(20);
+      await sidecar.settled();
+      await expectAll(app, ['a', 'b']);
+      app.close();
+      await sidecar.stop();
+    }
+  });
+
+  test('the application begins again and writes: what it wrote follows without an image', async () => {
+    const app = new App();
+    await stopped(app);
+    app.add(300);
+    const sidecar = new Sidecar(app.replicatedTo('a', 'b'));
+    expect((await sidecar.beginning()).kind).toBe('resumed');
+    await expectFollowed(app, sidecar);
+  });
+
+  const changes: Readonly<Record<string, (app: App) => void>> = {
+    ...Object.fromEntries(
+      Object.entries(WAYS).map(([way, put]) => [way, (app) => put(another(app), app.path)]),
+    ),
+    'an edited copy is put in its place': (app) => execFileSync('mv', [edited(app), app.path]),
+    'an edited copy is copied over it': (app) => execFileSync('cp', [edited(app), app.path]),
+    'the application writes, checkpoints, and restarts the log twice': (app) => {
+      for (let round = 0; round < 2; round++) {
+        app.add(20);
+        app.db.pragma('wal_checkpoint(RESTART)');
+      }
+      app.add(20);
+    },
+    'the application writes and ends': (app) => {
+      app.add(20);
+      app.close();
+    },
+  };
+  test.for(Object.keys(changes))('%s: an image is taken', async (what) => {
+    const app = new App();
+    await stopped(app);
+    changes[what]?.(app);
+    const sidecar = new Sidecar(app.replicatedTo('a', 'b'));
+    expect((await sidecar.beginning()).kind).toBe('imaged');
+    await expectFollowed(app, sidecar);
+  });
+});
+
+describe('while the replicator was killed and its log was left', () => {
+  async function killed(app: App): Promise<void> {
+    const sidecar = await followed(app);
+    app.close();
+    await sidecar.kill();
+    expect(fs.statSync(`${app.path}-wal`).size).toBeGreaterThan(0);
+  }
+
+  test.for(['mv', 'cp'])(
+    '%s: the log is not played into the new file, and it is said what to do',
+    async (way) => {
+      const app = new App();
+      await killed(app);
+      const other = another(app);
+      const bytes = fs.readFileSync(other);
+      WAYS[way]?.(other, app.path);
+      const sidecar = new Sidecar(app.replicatedTo('a', 'b'));
+      await sidecar.says(REFUSED);
+      expect(fs.readFileSync(app.path).equals(bytes)).toBe(true);
+      fs.rmSync(`${app.path}-wal`); // as the runbook says
+      fs.rmSync(`${app.path}-shm`);
+      await expectFollowed(app, sidecar);
+      expect(app.db.prepare('SELECT count(*) FROM u').pluck().get()).toBe(0);
+    },
+  );
+
+  test('mv, and the application has played the log in before: an image of what it has', async () => {
+    const app = new App();
+    await killed(app);
+    WAYS['mv']?.(another(app), app.path);
+    app.add(5);
+    const sidecar = new Sidecar(app.replicatedTo('a', 'b'));
+    expect((await sidecar.beginning()).kind).toBe('imaged');
+    await expectFollowed(app, sidecar);
+  });
+
+  test('a copy of database and log together is put in place: an image', async () => {
+    const app = new App();
+    await killed(app);
+    for (const side of ['', '-wal']) {
+      execFileSync('cp', [app.path + side, `${app.path}-copy${side}`]);
+      fs.rmSync(app.path + side);
+    }
+    fs.rmSync(`${app.path}-shm`);
+    for (const side of ['', '-wal']) fs.renameSync(`${app.path}-copy${side}`, app.path + side);
+    const sidecar = new Sidecar(app.replicatedTo('a', 'b'));
+    expect((await sidecar.beginning()).kind).toBe('imaged');
+    await expectFollowed(app, sidecar);
+  });
+});
+
+test('a database with two names is followed, and that is said', async () => {
+  const app = new App();
+  app.add(10);
+  fs.linkSync(app.path, path.join(app.folder, 'second.db'));
+  const sidecar = new Sidecar(app.replicatedTo('a'));
+  await sidecar.settled();
+  await sidecar.says(/has 2 hard links/);
+});
