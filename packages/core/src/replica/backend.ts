@@ -39,6 +39,12 @@ export interface Destination {
    * marker. What holds anything else stays, and that is no failure. Present = there are such things.
    */
   removeEmpty?(path: string, options?: AbortableOptions): Promise<void>;
+  /**
+   * Asked where a listing of all levels has nothing, before that is taken for "no backup".
+   * REPLICA_UNSUPPORTED where files lie beside that this replica may be meant to have: of the other
+   * layout, say. Present = it can tell.
+   */
+  lookBeside?(path: string, options?: AbortableOptions): Promise<void>;
   /** Safe to call twice; calls in flight reject with REPLICA_CLOSED; sockets gone after CLOSE_MS_MAX. */
   close(): Promise<void>;
 }

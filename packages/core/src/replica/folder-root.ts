@@ -38,14 +38,14 @@ export interface RootStore {
 
 export class Root {
   readonly path: string;
-  readonly access: ConnectContext['access'];
+  readonly #access: ConnectContext['access'];
   readonly #store: RootStore;
   #marker: Marker | undefined;
   #marking: Promise<void> | undefined;
 
   constructor(path: string, access: ConnectContext['access'], store: RootStore) {
     this.path = path;
-    this.access = access;
+    this.#access = access;
     this.#store = store;
   }
 
@@ -59,7 +59,7 @@ export class Root {
     if ((await this.#findMarker(what)) !== undefined) return 'there';
     const isThere = await this.#named(what, () => this.#store.isThere());
     if (isThere) return 'there';
-    if (this.access === 'read') throw this.#gone(what, 'there is no such folder');
+    if (this.#access === 'read') throw this.#gone(what, 'there is no such folder');
     return 'not-yet';
   }
 
@@ -74,7 +74,7 @@ export class Root {
   }
 
   checkWritable(what: string): void {
-    if (this.access === 'write') return;
+    if (this.#access === 'write') return;
     const message = `${what}: the destination was opened for reading`;
     throw new ReplicationError('REPLICA_PERMISSION_DENIED', message);
   }
