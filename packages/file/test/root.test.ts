@@ -1,7 +1,7 @@
 import { mkdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { bodyFromBytes, type ReplicaClient } from '@sluice/core/backend';
+import { bodyFromBytes, wrapDestination, type ReplicaClient } from '@sluice/core/backend';
 import { describe, expect, test } from 'vitest';
 
 import { openFolder, ref, tree } from './fixtures.ts';
@@ -167,11 +167,19 @@ describe('a root that is known', () => {
 });
 
 describe('a bucket that was copied into a folder', () => {
+  /** As restores have it. */
+  async function opened() {
+    const { connect, root, replica } = await openFolder();
+    const asRead = async (): Promise<ReplicaClient> =>
+      wrapDestination(await connect('read')).replica(root);
+    return { root, replica, asRead };
+  }
+
   test('is not "no backup" to whoever reads', async () => {
-    const { root, replica } = await openFolder();
+    const { root, replica, asRead } = await opened();
     await mkdir(join(root, '0000'), { recursive: true });
     await writeFile(join(root, '0000', F), 'an LTX file');
-    await expect(list(await replica('read'))).rejects.toEqual(
+    await expect(list(await asRead())).rejects.toEqual(
       expect.objectContaining({
         code: 'REPLICA_UNSUPPORTED',
         message: expect.stringMatching(/below ltx\/0.*below 0000: .*from an S3 bucket/) as string,
@@ -181,9 +189,9 @@ describe('a bucket that was copied into a folder', () => {
   });
 
   test('and neither is a backup of Litestream 0.3', async () => {
-    const { root, replica } = await openFolder();
+    const { root, asRead } = await opened();
     await mkdir(join(root, 'generations', '0123456789abcdef', 'snapshots'), { recursive: true });
-    await expect(list(await replica('read'))).rejects.toEqual(
+    await expect(list(await asRead())).rejects.toEqual(
       expect.objectContaining({
         code: 'REPLICA_UNSUPPORTED',
         message: expect.stringContaining('Litestream 0.3.13') as string,
@@ -192,17 +200,17 @@ describe('a bucket that was copied into a folder', () => {
   });
 
   test('is told from folders that only have such names', async () => {
-    const { root, replica } = await openFolder();
+    const { root, asRead } = await opened();
     await mkdir(join(root, '0000'), { recursive: true });
     await writeFile(join(root, '0000', 'readme.txt'), '');
-    expect(await list(await replica('read'))).toBe(0);
+    expect(await list(await asRead())).toBe(0);
   });
 
   test('is not looked for where files are', async () => {
-    const { root, replica } = await openFolder();
+    const { root, replica, asRead } = await opened();
     await (await replica()).writeFile(ref(0, 1), body);
     await mkdir(join(root, '0000'));
     await writeFile(join(root, '0000', F), 'an LTX file');
-    expect(await list(await replica('read'))).toBe(1);
+    expect(await list(await asRead())).toBe(1);
   });
 });

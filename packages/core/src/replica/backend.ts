@@ -46,6 +46,11 @@ export interface Destination {
    * folders.
    */
   isNew?(path: string, options?: AbortableOptions): Promise<boolean>;
+   * Asked where a listing of all levels has nothing, before that is taken for "no backup".
+   * REPLICA_UNSUPPORTED where files lie beside that this replica may be meant to have: of the other
+   * layout, say. Present = it can tell.
+   */
+  lookBeside?(path: string, options?: AbortableOptions): Promise<void>;
   /** Safe to call twice; calls in flight reject with REPLICA_CLOSED; sockets gone after CLOSE_MS_MAX. */
   close(): Promise<void>;
 }

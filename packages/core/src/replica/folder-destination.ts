@@ -2,6 +2,7 @@
 
 import { CLOSE_MS_MAX, type ConnectContext, type Destination } from './backend.ts';
 import type { AbortableOptions } from './client.ts';
+import { lookBesideFolder } from './folder-beside.ts';
 import { FolderObjects } from './folder-objects.ts';
 import { FolderPlace } from './folder-place.ts';
 import { FolderReplica } from './folder-replica.ts';
@@ -41,6 +42,11 @@ export function folderDestination<Session, Entry extends FolderEntry>(
       const what = `look for ${place.name}`;
       return await tasks.run(signal, () => place.root.isNew(what));
     },
+    ...(access === 'read' && {
+      async lookBeside(path: string, options: AbortableOptions = {}) {
+        await lookBesideFolder(placeAt(path), options);
+      },
+    }),
     ...(access === 'write' && {
       async removeEmpty(path: string, { signal }: AbortableOptions = {}) {
         const place = placeAt(path);

@@ -1,9 +1,6 @@
 /** The LTX files of one replica in folders. */
 
-import { posix } from 'node:path';
-
 import { ReplicationError, type FileFailure } from '../error.ts';
-import { parseFilename } from '../ltx/filename.ts';
 import { compareFiles } from './checked.ts';
 import type {
   AbortableOptions,
@@ -18,7 +15,6 @@ import type {
   WriteOptions,
 } from './client.ts';
 import { describeFile } from './describe.ts';
-import { errorOfGenerations, errorOfOtherLayout, GENERATIONS, isGeneration } from './elsewhere.ts';
 import type { FolderPlace } from './folder-place.ts';
 import type { StoreCall } from './store-call.ts';
 import { keyOf, LEVEL_MAX, levelPrefix, parseKey } from './layout.ts';
@@ -49,12 +45,11 @@ export class FolderReplica<Session, Entry extends FolderEntry> implements Replic
     level: number | 'all',
     { from, signal }: ListOptions = {},
   ): AsyncGenerator<LTXFileInfo, void, undefined> {
-    const { name, root, store, tasks } = this.#place;
+    const { name, store, tasks } = this.#place;
     const call = { what: `list level ${level} at ${name}`, signal };
     if ((await this.#place.look(call, 'once')) === 'not-yet') return;
     const levels = level === 'all' ? Array.from({ length: LEVEL_MAX + 1 }, (_, i) => i) : [level];
     let isNothingThere = true;
-    let isAnyListed = false;
     for (const some of batchesOf(levels, store.levelsAtOnce)) {
       const read = (session: Session): Promise<(readonly Found<Entry>[] | undefined)[]> =>
         Promise.all(some.map((each) => this.#readLevel(session, each)));
@@ -66,35 +61,13 @@ export class FolderReplica<Session, Entry extends FolderEntry> implements Replic
         for (const batch of batchesOf(wanted, STEPS_AT_ONCE)) {
           for (const info of await this.#infosOf(batch, call)) {
             tasks.check(signal);
-            if (info === undefined) continue;
-            isAnyListed = true;
-            yield info;
+            if (info !== undefined) yield info;
           }
         }
       }
     }
     // Levels that are missing may have been there: then the root is not what it was.
     if (isNothingThere) await this.#place.look(call, 'again');
-    const isForAll = level === 'all' && from === undefined;
-    if (isForAll && !isAnyListed && root.access === 'read') await this.#lookBeside(call);
-  }
-
-  /** Before that is taken for "no backup": whether the files of a bucket were copied here. */
-  async #lookBeside(call: StoreCall): Promise<void> {
-    const { folder, root, store } = this.#place;
-    const found = await this.#place.run(call, async (session) => {
-      const entries = (await store.readFolder(session, folder)) ?? [];
-      const levels = entries.filter(({ kind, name }) => kind === 'folder' && /^000\d$/.test(name));
-      for (const { name } of levels) {
-        const files = (await store.readFolder(session, posix.join(root.path, name))) ?? [];
-        if (files.some((file) => parseFilename(file.name) !== undefined)) return 'other layout';
-      }
-      const path = posix.join(root.path, GENERATIONS);
-      const generations = (await store.readFolder(session, path)) ?? [];
-      return generations.some(({ name }) => isGeneration(name)) ? 'generations' : 'nothing';
-    });
-    if (found === 'other layout') throw errorOfOtherLayout(call.what, LAYOUT);
-    if (found === 'generations') throw errorOfGenerations(call.what);
   }
 
   async openFile(file: LTXFileRef, options: OpenOptions = {}): Promise<OpenedFile> {

@@ -44,14 +44,14 @@ export interface RootStore {
 
 export class Root {
   readonly path: string;
-  readonly access: ConnectContext['access'];
+  readonly #access: ConnectContext['access'];
   readonly #store: RootStore;
   #marker: Marker | undefined;
   #marking: Promise<void> | undefined;
 
   constructor(path: string, access: ConnectContext['access'], store: RootStore) {
     this.path = path;
-    this.access = access;
+    this.#access = access;
     this.#store = store;
   }
 
@@ -66,7 +66,7 @@ export class Root {
     await this.#checkMounted(what);
     const isThere = await this.#named(what, () => this.#store.isThere());
     if (isThere) return 'there';
-    if (this.access === 'read') throw this.#gone(what, 'there is no such folder');
+    if (this.#access === 'read') throw this.#gone(what, 'there is no such folder');
     return 'not-yet';
   }
 
@@ -91,7 +91,7 @@ export class Root {
   }
 
   checkWritable(what: string): void {
-    if (this.access === 'write') return;
+    if (this.#access === 'write') return;
     const message = `${what}: the destination was opened for reading`;
     throw new ReplicationError('REPLICA_PERMISSION_DENIED', message);
   }

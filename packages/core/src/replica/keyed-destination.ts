@@ -1,6 +1,8 @@
 /** A destination out of what a vendor's requests are: see keyed-store.ts. */
 
 import type { Destination } from './backend.ts';
+import type { AbortableOptions } from './client.ts';
+import { describeReplica } from './describe.ts';
 import { KeyedDeletes } from './keyed-deleting.ts';
 import { KeyedObjects } from './keyed-objects.ts';
 import { KeyedReplica } from './keyed-replica.ts';
@@ -17,6 +19,12 @@ export function keyedDestination(store: KeyedStore): Destination {
     name,
     capabilities,
     replica: (path) => new KeyedReplica(store, { deletes, roots }, path),
+    ...(store.access === 'read' && {
+      async lookBeside(path: string, { signal }: AbortableOptions = {}) {
+        const what = `list level all at ${describeReplica(name, path)}`;
+        await roots.lookBeside(path, { what, signal });
+      },
+    }),
     objects: (path) => new KeyedObjects(store, roots, path),
     close: async () => await (closed ??= store.work.close().then(() => store.close())),
   };

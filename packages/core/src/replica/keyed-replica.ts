@@ -54,16 +54,12 @@ export class KeyedReplica implements ReplicaClient {
   ): AsyncGenerator<LTXFileInfo, void, undefined> {
     const what = `list level ${level} at ${this.#name}`;
     const where = this.#whereIs(level, from);
-    let isNothingThere = true;
     for await (const { key, ...listed } of listKeys(this.#store, { what, signal, ...where })) {
       const file = parseKey(this.#store.layout, this.#root, key);
       if (file === undefined || (from !== undefined && file.minTXID < from)) continue;
-      isNothingThere = false;
       const { sizeBytes, modifiedAt, createdAt } = listed;
       yield { ...file, sizeBytes, modifiedAt, ...(createdAt !== undefined && { createdAt }) };
     }
-    if (!isNothingThere || level !== 'all' || from !== undefined) return;
-    if (this.#store.access === 'read') await this.#roots.lookBeside(this.#root, { what, signal });
   }
 
   async openFile(

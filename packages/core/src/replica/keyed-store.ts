@@ -22,10 +22,7 @@ export interface KeyedStore {
   /** Where Litestream has its files at this kind of destination. */
   readonly layout: Layout;
   readonly capabilities: Capabilities;
-  /**
-   * Whoever only reads is told of files that lie beside where they are looked for (keyed-roots.ts):
-   * one request more for a listing of nothing.
-   */
+  /** Whoever only reads is told of files that lie beside where they are looked for (keyed-roots.ts). */
   readonly access?: ConnectContext['access'] | undefined;
   /** Of the destination, for all its requests. Closed before `close` is called. */
   readonly work: Work;

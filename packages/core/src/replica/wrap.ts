@@ -1,5 +1,5 @@
 /**
- * A destination as the engine uses it: `checked(settled(retry(ranges(client))))`, with one limiter for
+ * A destination as the engine uses it: `checked(settled(beside(retry(ranges(client)))))`, with one limiter for
  * all replicas, whose slots attempts hold, and a close that ends the calls in flight.
  */
 
@@ -8,6 +8,7 @@ import { setMaxListeners } from 'node:events';
 import { ReplicationError } from '../error.ts';
 import { retryPolicy, type RetryPolicy } from './attempts.ts';
 import { CLOSE_MS_MAX, type Destination } from './backend.ts';
+import { lookingBeside } from './beside.ts';
 import { checked, guard, type CheckOptions } from './checked.ts';
 import { checkedObjects } from './checked-objects.ts';
 import { Fencing } from './check-fencing.ts';
@@ -43,6 +44,7 @@ export function wrapDestination(
   const objectsOf = destination.objects?.bind(destination);
   const removeEmpty = destination.removeEmpty?.bind(destination);
   const isNew = destination.isNew?.bind(destination);
+  const lookBeside = destination.lookBeside?.bind(destination);
 
   const checksFor = (path: string): CheckOptions => ({
     name: describeReplica(name, path),
@@ -52,7 +54,12 @@ export function wrapDestination(
   });
 
   const retried = (path: string, checks: CheckOptions): ReplicaClient =>
-    retry(withRanges(destination.replica(path), capabilities), checks.name, policy);
+    lookingBeside(
+      retry(withRanges(destination.replica(path), capabilities), checks.name, policy),
+      lookBeside,
+      path,
+      { name: checks.name, policy },
+    );
 
   const close = async (): Promise<void> => {
     closing.abort(new ReplicationError('REPLICA_CLOSED', `${name} was closed`));

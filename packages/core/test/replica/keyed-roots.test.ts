@@ -4,11 +4,13 @@ import { posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { isError } from '../../src/error.ts';
+import { toTXID } from '../../src/ltx/txid.ts';
 import type { Destination } from '../../src/replica/backend.ts';
 import { keyedDestination } from '../../src/replica/keyed-destination.ts';
 import type { KeyedStore } from '../../src/replica/keyed-store.ts';
 import { keyOf, type Layout } from '../../src/replica/layout.ts';
 import { readBytes } from '../../src/replica/read-bytes.ts';
+import { wrapDestination } from '../../src/replica/wrap.ts';
 import { Work } from '../../src/replica/work.ts';
 import { bodyOf, bytesOf, error, ref } from './fixtures.ts';
 
@@ -149,7 +151,8 @@ test('a root whose keys are plain costs no request more', async () => {
 
 describe('a listing of nothing', () => {
   async function listed(server: Server, layout: Layout, root: string): Promise<unknown[]> {
-    return await Array.fromAsync(server.destination(layout, 'read').replica(root).listFiles('all'));
+    const destination = wrapDestination(server.destination(layout, 'read'));
+    return await Array.fromAsync(destination.replica(root).listFiles('all'));
   }
 
   test.each([
@@ -185,8 +188,17 @@ describe('a listing of nothing', () => {
 
   test('for whoever writes is one: there is nothing of its own to lose', async () => {
     const server = new Server('keeps');
-    const replica = server.destination('hex-level', 'write').replica('db');
+    const replica = wrapDestination(server.destination('hex-level', 'write')).replica('db');
     expect(await Array.fromAsync(replica.listFiles('all'))).toEqual([]);
     expect(server.lists).toBe(1);
+  });
+
+  test('of one level, or from a TXID on, is one', async () => {
+    const server = new Server('keeps');
+    server.keys.set(keyOf('tree', 'db', FILE), bytesOf(9));
+    const replica = wrapDestination(server.destination('hex-level', 'read')).replica('db');
+    expect(await Array.fromAsync(replica.listFiles(0))).toEqual([]);
+    expect(await Array.fromAsync(replica.listFiles('all', { from: toTXID(2) }))).toEqual([]);
+    expect(server.lists).toBe(2);
   });
 });
