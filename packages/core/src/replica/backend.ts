@@ -46,6 +46,7 @@ export interface Destination {
    * folders.
    */
   isNew?(path: string, options?: AbortableOptions): Promise<boolean>;
+  /**
    * Asked where a listing of all levels has nothing, before that is taken for "no backup".
    * REPLICA_UNSUPPORTED where files lie beside that this replica may be meant to have: of the other
    * layout, say. Present = it can tell.
