@@ -74,6 +74,14 @@ export const PLANTED = {
       replace: `  if (position.atRest || log >= 0) {`,
     },
   ],
+  /** A file that was replaced while nobody used it is taken for the one that was there. */
+  fileIsNotLookedAt: [
+    {
+      file: 'database/continuity/proof.ts',
+      find: `  if (isUntouched(known, file)) {`,
+      replace: `  if (isUntouched(known, file) || known.sizeBytes >= 0n) {`,
+    },
+  ],
 } as const satisfies Record<string, readonly Planted[]>;
 
 /** Seen only where a tail is small or a transaction large: for the torture, which makes it so. */
@@ -83,6 +91,29 @@ export const PLANTED_IN_THE_TAIL = {
       file: 'database/cutter.ts',
       find: `return this.#publisher.pinsLog || this.#tail.spilled;`,
       replace: `return this.#publisher.pinsLog && this.#tail.since < 0;`,
+    },
+  ],
+  /** What a start finds in a log that may restart is held by frame number, and nobody looks again. */
+  spilledTailOfAStart: [
+    {
+      file: 'database/continuity/proof.ts',
+      find: `  if (isUntouched(known, file)) {`,
+      replace: `  if (isUntouched(known, file) || (typeof from !== 'string' && from.frame > 0)) {`,
+    },
+    {
+      file: 'database/continuity/proof.ts',
+      find: `  if (evidence.spilled && `,
+      replace: `  if (evidence.spilled && evidence.log < 0 && `,
+    },
+    {
+      file: 'database/tail.ts',
+      find: `    if (this.#log !== undefined && !isSameLog(this.#log, batch.header)) {`,
+      replace: `    if (this.#log !== undefined && batch.first < 0 && !isSameLog(this.#log, batch.header)) {`,
+    },
+    {
+      file: 'database/cut.ts',
+      find: `    if (wal.readPage(page, tail.log, into)) return;`,
+      replace: `    if (wal.readPage(page, tail.log, into) || page > 0) return;`,
     },
   ],
 } as const satisfies Record<string, readonly Planted[]>;

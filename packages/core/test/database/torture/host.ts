@@ -4,6 +4,7 @@
  */
 
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import type { Engine } from '../../../src/database/engine.ts';
 import type { EngineEvent } from '../../../src/database/events.ts';
@@ -38,7 +39,9 @@ const post = (reply: HostReply): void => {
   process.send?.(text);
 };
 
+const LISTING_MS_MAX = 200;
 let head = 0n;
+let begun: Promise<void> = Promise.resolve();
 const engine = new EngineClass({
   options,
   kernel: createKernel(),
@@ -53,7 +56,9 @@ const engine = new EngineClass({
       const mode = event.proved === undefined ? 'image' : 'resume';
       // An image at a random jump, as where a destination is ahead.
       const floor = head + (mode === 'image' && Math.random() < 0.2 ? 7n : 0n);
-      setImmediate(() => engine.begin({ mode, floor, why: event.why ?? '' }));
+      // Destinations are listed first, which may take a while.
+      const delayMs = Math.random() < 0.5 ? 0 : Math.random() * LISTING_MS_MAX;
+      begun = sleep(delayMs).then(() => engine.begin({ mode, floor, why: event.why ?? '' }));
     }
   },
 });
@@ -62,8 +67,8 @@ engine.start();
 process.on('message', (order: HostOrder) => {
   switch (order.kind) {
     case 'sync':
-      void engine
-        .sync()
+      void begun
+        .then(() => engine.sync())
         .catch(() => undefined) // its failure is told as an event
         .then((txid) => post({ kind: 'reply', call: order.call, txid: txid?.toString() }));
       return;

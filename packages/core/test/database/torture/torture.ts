@@ -16,6 +16,7 @@ import { CORE_SRC } from '../../support/mutant.ts';
 import { randomFrom, type Random } from '../../support/random.ts';
 import type { HostOrder, HostReply } from './host.ts';
 import { PageMap } from './page-map.ts';
+import { BulkLoad, replaceDatabase } from './replace.ts';
 
 export interface TortureOptions {
   readonly seed: number;
@@ -116,9 +117,42 @@ class Torture {
       if (random.chance(0.5)) await sleep(random.int(0, 150)); // the application goes on alone
     }
     if (random.chance(0.5)) await sleep(random.int(0, 150));
+    if (killed && random.chance(0.3)) {
+      await this.#startHost(); // beside an application that goes on
+      await sleep(random.int(0, 300));
+      killed = false;
+    }
     for (const writer of writers) await kill(await writer);
     if (killed) await this.#startHost();
-    return await this.#compare();
+    const why = await this.#compare();
+    if (why !== undefined || random.chance(0.7)) return why;
+    await this.#end(random.pick(['clean', 'clean', 'killed']));
+    const next = random.pick(['replace', 'load', 'nothing']);
+    if (next === 'replace') replaceDatabase(this.#path, random);
+    if (next === 'load') return await this.#loadAround();
+    if (random.chance(0.5)) await this.#startHost();
+    return undefined;
+  }
+
+  /** A bulk load begins while the replicator is away, and goes on once it is there. */
+  async #loadAround(): Promise<string | undefined> {
+    const bulk = new BulkLoad(this.#path);
+    try {
+      bulk.load();
+      await this.#startHost();
+      bulk.load();
+      return await this.#compare();
+    } finally {
+      bulk.close();
+    }
+  }
+
+  /** The replicator ends while nobody else uses the database. */
+  async #end(how: 'clean' | 'killed'): Promise<void> {
+    const host = this.#host;
+    this.#host = undefined;
+    if (how === 'clean') await host?.close();
+    await host?.kill();
   }
 
   /** Nobody writes: what is staged must be what SQLite says. */
@@ -251,9 +285,17 @@ class Host {
   }
 
   async sync(): Promise<bigint | undefined> {
+    return await this.#call('sync');
+  }
+
+  async close(): Promise<void> {
+    await this.#call('close');
+  }
+
+  async #call(kind: 'sync' | 'close'): Promise<bigint | undefined> {
     const call = this.#nextCall++;
     const answer = new Promise<bigint | undefined>((resolve) => this.#calls.set(call, resolve));
-    this.send({ kind: 'sync', call });
+    this.send({ kind, call });
     return await answer;
   }
 
