@@ -66,6 +66,19 @@ describe('a server that wants', () => {
     await write(fake, keyIn(fake));
   });
 
+  test('a password before the key that it refused is given both', async () => {
+    const fake = await startFakeServer();
+    let isPasswordKnown = false;
+    fake.accept = (context: AuthContext) => {
+      if (context.method === 'publickey' && isPasswordKnown) return true;
+      const isRightNow = context.method === 'password' && isRight(context);
+      isPasswordKnown ||= isRightNow;
+      context.reject(['publickey', 'password'], isRightNow); // it names both, whatever comes first
+      return 'later';
+    };
+    await write(fake, keyIn(fake));
+  });
+
   test('a key and then a password says so where there is no password', async () => {
     const fake = await startFakeServer();
     wants(fake, 'publickey', 'password');

@@ -135,6 +135,23 @@ describe('a write', () => {
     return { store, puts };
   }
 
+  test('whose answer has no version is not done, and neither is a copy without a size', async () => {
+    const store = storeWith({
+      put: async () => ({ version: '', modifiedAt: MODIFIED_AT }),
+      copy: async () => ({ sizeBytes: NaN, modifiedAt: MODIFIED_AT }),
+    });
+    const destination = keyedDestination(store);
+    const replica = destination.replica('db');
+    const unavailable = expect.objectContaining({ code: 'REPLICA_UNAVAILABLE' });
+    for (const work of [
+      replica.writeFile(ref(0, 1), bodyOf(bytesOf(9))),
+      destination.objects?.('db').put('lock.json', bytesOf(9)),
+      replica.copyFile?.(ref(0, 1), ref(1, 1)),
+    ]) {
+      await expect(work).rejects.toEqual(unavailable);
+    }
+  });
+
   test('of a file has its own time; of a named object it has none', async () => {
     const { store, puts } = written();
     const destination = keyedDestination(store);
