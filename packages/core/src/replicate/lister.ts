@@ -28,11 +28,15 @@ export interface ListerContext {
   readonly logger: Logger;
 }
 
+/** A database may come long after its destinations were listed: then they are listed anew. */
+const LISTED_MS_MAX = 60_000;
+
 export class Lister {
   readonly #context: ListerContext;
   readonly #relisting: Relisting;
   /** What was listed, until it is decided whose it is. */
   #listed: ListedDestination | undefined;
+  #listedAt = 0;
   /** What was last said to be wrong with what is there. */
   #saidWhy: string | undefined;
 
@@ -66,11 +70,13 @@ export class Lister {
 
   /** Lists it, and decides whose it is once it is known what is staged. */
   async list(client: ReplicaClient, signal: AbortSignal): Promise<StepResult> {
-    const { holdings, backlog, knowsBacklog, onFile, record } = this.#context;
-    if (this.#listed === undefined) {
+    const { holdings, backlog, knowsBacklog, onFile, record, clock } = this.#context;
+    const isOld = clock.monotonic() - this.#listedAt >= LISTED_MS_MAX;
+    if (this.#listed === undefined || (isOld && knowsBacklog())) {
       this.#relisting.begins(client.openLocalFile === undefined ? 'remote' : 'local');
       holdings.listingBegins();
       this.#listed = await listDestination(client, { onFile, signal });
+      this.#listedAt = clock.monotonic();
     }
     if (!knowsBacklog()) return 'waiting';
     const { top } = this.#listed;

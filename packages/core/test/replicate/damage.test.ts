@@ -89,6 +89,23 @@ describe('what was deleted or replaced is noticed, said and mended', () => {
     await scene.expectRestored();
   });
 
+  test('before a database comes that was waited for', async () => {
+    const first = await settled();
+    await first.uploader.close(new Error('a restart'));
+    const { staged, store, record } = first;
+    const scene = new Scene({ staged, store, record });
+    scene.isOpened = false;
+    scene.start();
+    await scene.until('it was listed', () => scene.uploader.listings === 1);
+    await new Promise(setImmediate);
+    scene.remove(0, 4);
+    scene.clock.advance(60_000);
+    scene.isOpened = true;
+    expect(await scene.drained()).toBe('complete');
+    expect(scene.uploader.listings).toBe(2);
+    await scene.expectRestored();
+  });
+
   test('what is written while it is listed stays known', async () => {
     const listed = Promise.withResolvers<void>();
     const mayEnd = Promise.withResolvers<void>();

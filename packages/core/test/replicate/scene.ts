@@ -135,6 +135,8 @@ export class Scene {
   readonly messages: string[] = [];
   readonly needs: NextStep['kind'][] = [];
   record: SentRecord | undefined;
+  /** Whether the database was there, so that it is known what is staged. */
+  isOpened = true;
   /** Every record that was ever made of a file as sent. */
   readonly recorded: SentRecord[] = [];
   readonly #changed = new Wakeup();
@@ -151,7 +153,7 @@ export class Scene {
       target: 'memory://bucket/db',
       open: async () => this.#open(options.server ?? ((client) => client)),
       backlog: staged.backlog,
-      knowsBacklog: () => true,
+      knowsBacklog: () => this.isOpened,
       mayBegin: () => true,
       head: () => staged.head,
       snapshot: () => staged.snapshot,
