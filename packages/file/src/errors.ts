@@ -24,6 +24,14 @@ function classify(code: string | undefined): { code: ErrorCode; hint?: string } 
   switch (code) {
     case 'ENOENT':
       return { code: 'REPLICA_NOT_FOUND' };
+    case 'ENOTDIR':
+    case 'ELOOP':
+      return {
+        code: 'REPLICA_DESTINATION_NOT_FOUND',
+        hint: 'it, or what should be a folder on the way to it, is no folder: correct the path',
+      };
+    case 'ENAMETOOLONG':
+      return { code: 'REPLICA_UNSUPPORTED', hint: 'choose a shorter path' };
     case 'EACCES':
     case 'EPERM':
       return { code: 'REPLICA_PERMISSION_DENIED', hint: 'check who owns the folder' };
@@ -37,6 +45,8 @@ function classify(code: string | undefined): { code: ErrorCode; hint?: string } 
     case 'EMFILE':
     case 'ENFILE':
       return { code: 'REPLICA_UNAVAILABLE', hint: 'raise the limit of open files' };
+    case 'EIO':
+      return { code: 'REPLICA_UNKNOWN', hint: 'have a look at the disk' };
     // A network file system that is out of reach for now.
     case 'ESTALE':
     case 'ETIMEDOUT':

@@ -18,7 +18,9 @@ describe('what the operating system says has a code', () => {
     ['EMFILE', 'REPLICA_UNAVAILABLE'],
     ['ESTALE', 'REPLICA_UNAVAILABLE'],
     ['EIO', 'REPLICA_UNKNOWN'],
-    ['ENOTDIR', 'REPLICA_UNKNOWN'],
+    ['ENOTDIR', 'REPLICA_DESTINATION_NOT_FOUND'],
+    ['ELOOP', 'REPLICA_DESTINATION_NOT_FOUND'],
+    ['ENAMETOOLONG', 'REPLICA_UNSUPPORTED'],
     ['EWHATEVER', 'REPLICA_UNKNOWN'],
   ])('%s is %s', (system, code) => {
     const cause = systemError(system);

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { messageOf, ReplicationError } from '@sluice/core/backend';
 import type { Arguments } from '../args.ts';
+import { readTextFile } from '../read-file.ts';
 import type { Shell } from '../shell.ts';
 import { applyCredentials } from './credentials.ts';
 import type { Config } from './model.ts';
@@ -35,9 +36,9 @@ function findConfig(given: string | undefined, shell: Shell): string {
 
 function readText(file: string): string {
   try {
-    return fs.readFileSync(file, 'utf8');
+    return readTextFile(file);
   } catch (error) {
-    const message = `read the configuration ${file}: ${messageOf(error)}`;
+    const message = `read the configuration ${file}: ${messageOf(error)}; check the path (-config), and who may read it`;
     throw new ReplicationError('CONFIG_INVALID', message, { cause: error });
   }
 }

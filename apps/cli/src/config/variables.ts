@@ -12,8 +12,8 @@
  * structure. Of a variable that is not set, `<name>_FILE` may name a file that holds its value.
  */
 
-import fs from 'node:fs';
 import { messageOf, ReplicationError } from '@sluice/core/backend';
+import { readTextFile } from '../read-file.ts';
 import type { Environment } from '../shell.ts';
 import { FILE_SUFFIX } from '../surface/environment.ts';
 
@@ -138,7 +138,7 @@ export function valueOf(name: string, environment: Environment): string | undefi
 /** What is in the file, without the line break that editors put at the end. */
 export function readSecretFile(file: string, why: string): string {
   try {
-    return fs.readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+    return readTextFile(file).replace(/\r?\n$/, '');
   } catch (error) {
     const message = `read ${file}, which ${why} names: ${messageOf(error)}`;
     throw new ReplicationError('CONFIG_INVALID', message, { cause: error });

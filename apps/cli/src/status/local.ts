@@ -40,8 +40,15 @@ async function statOrNone(file: string): Promise<{ size: number; mtimeMs: number
   try {
     return await fs.stat(file);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    const isDenied = code === 'EACCES' || code === 'EPERM';
+    throw new ReplicationError(
+      isDenied ? 'DATABASE_DENIED' : 'DATABASE_INVALID',
+      `look at ${file}: ${messageOf(error)}; ` +
+        (isDenied ? 'run this as the user of the application' : 'check the path'),
+      { cause: error },
+    );
   }
 }
 
@@ -51,7 +58,7 @@ async function readState(file: string): Promise<DatabaseStatus | undefined> {
     return JSON.parse(await fs.readFile(file, 'utf8')) as DatabaseStatus;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    const message = `read ${file}: ${messageOf(error)}`;
+    const message = `read ${file}: ${messageOf(error)}; run this as the user of the replicator`;
     throw new ReplicationError('STAGING_FAILED', message, { cause: error });
   }
 }

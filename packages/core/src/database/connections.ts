@@ -15,9 +15,10 @@
 
 import fs from 'node:fs';
 import Database from 'better-sqlite3';
-import { assert, messageOf, ReplicationError } from '../error.ts';
+import { assert, ReplicationError } from '../error.ts';
+import { fromSQLite } from './database-error.ts';
 import { readFullySync } from '../file-io.ts';
-import { explainIndexFailure, toWAL, type JournalMode } from './journal-mode.ts';
+import { toWAL, type JournalMode } from './journal-mode.ts';
 
 /** SQLite 3.51.3 mended a corruption at the restart of a WAL, and brought `wal_checkpoint(NOOP)`. */
 const SQLITE_VERSION_MIN = [3, 51, 3] as const;
@@ -96,7 +97,7 @@ export class Connections {
       begin(this.#holding);
     } catch (error) {
       for (const database of opened.toReversed()) database.close();
-      throw toDatabaseError(error, options.path);
+      throw fromSQLite(error, options.path);
     }
   }
 
@@ -226,17 +227,4 @@ function toLogState(row: unknown): LogState {
 function isBusy(error: unknown): boolean {
   const code = (error as { code?: unknown }).code;
   return typeof code === 'string' && /^SQLITE_(BUSY|LOCKED)/.test(code);
-}
-
-function toDatabaseError(error: unknown, path: string): unknown {
-  const code = (error as { code?: unknown }).code;
-  if (typeof code !== 'string' || !code.startsWith('SQLITE_') || code === 'SQLITE_TOO_OLD') {
-    return error;
-  }
-  const kind = isBusy(error) ? 'DATABASE_BUSY' : 'DATABASE_INVALID';
-  const isIndex = code.startsWith('SQLITE_IOERR_SHM');
-  const where = isIndex ? ` ${explainIndexFailure(error, path)}` : '';
-  return new ReplicationError(kind, `open ${path}: ${messageOf(error)} (${code})${where}`, {
-    cause: error,
-  });
 }

@@ -10,8 +10,8 @@ import fs from 'node:fs';
 import type { Clock } from '../clock.ts';
 import { isError, messageOf } from '../error.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import { toDatabaseError } from './database-error.ts';
 import type { EngineEvent, FollowStats } from './events.ts';
-import { toFailure } from './failure.ts';
 import { Following } from './following.ts';
 import { openDatabase, type OpenDatabase } from './opening.ts';
 import type { DatabaseOptions } from './options.ts';
@@ -230,9 +230,8 @@ export class Engine {
   }
 
   #tellFailure(error: unknown): void {
-    const failure = toFailure(error, this.#context.options);
-    const code = isError(failure) ? failure.code : undefined;
-    this.#context.emit({ kind: 'failed', code, message: messageOf(failure) });
+    const { code, message } = toDatabaseError(error, this.#context.options);
+    this.#context.emit({ kind: 'failed', code, message });
   }
 
   #fail(error: unknown): void {

@@ -54,7 +54,7 @@ export type EngineEvent =
   /** A snapshot that was asked for cannot be made. All else goes on. */
   | { readonly kind: 'no-snapshot'; readonly code: ErrorCode; readonly message: string }
   /** Nothing is followed. It is opened anew after a while. */
-  | { readonly kind: 'failed'; readonly code: ErrorCode | undefined; readonly message: string }
+  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: 'notice'; readonly level: 'info' | 'warn'; readonly message: string };
 
 export const BARRIER_BUCKETS_MS: readonly number[] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];

@@ -14,12 +14,36 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Creates a folder and those above it, and makes their names durable. */
+/**
+ * Creates a folder and those above it, and makes their names durable. One by one: of what /proc lets nobody
+ * make, Node's own recursion never ends.
+ */
 export async function makeFolder(folder: string): Promise<void> {
-  const first = await fs.mkdir(folder, { recursive: true });
-  if (first === undefined) return;
-  for (let at = folder; at.length >= first.length; at = path.dirname(at)) {
-    await syncFolder(path.dirname(at));
+  const parent = path.dirname(folder);
+  try {
+    await makeOne(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === folder) throw error;
+    await makeFolder(parent);
+    await makeOne(folder);
+  }
+}
+
+async function makeOne(folder: string): Promise<void> {
+  try {
+    await fs.mkdir(folder);
+  } catch (error) {
+    if (await isFolder(folder)) return; // a read-only file system says EROFS of it, not EEXIST
+    throw error;
+  }
+  await syncFolder(path.dirname(folder));
+}
+
+async function isFolder(at: string): Promise<boolean> {
+  try {
+    return (await fs.stat(at)).isDirectory();
+  } catch {
+    return false; // then what mkdir said is what counts
   }
 }
 

@@ -1,7 +1,7 @@
 /** How it goes with one database: its state, why it is not well, and what is said of that. */
 
 import type { Clock } from '../clock.ts';
-import { messageOf, type ErrorCode } from '../error.ts';
+import type { ErrorCode } from '../error.ts';
 import type { Logger } from '../replica/backend.ts';
 import type { DatabaseState, StatusError } from './status.ts';
 
@@ -51,9 +51,8 @@ export class Condition {
   }
 
   /** The log says the first of a kind, and then one now and then: it counts by `failures`. */
-  fail(error: unknown): void {
+  fail({ code, message }: { readonly code: ErrorCode; readonly message: string }): void {
     const { path, logger } = this.#context;
-    const { code, message } = toFailure(error);
     this.#failures = code === this.#failingCode ? this.#failures + 1 : 1;
     this.#failingCode = code;
     this.#error = this.toStatusError(code, message);
@@ -91,12 +90,4 @@ export class Condition {
   toStatusError(code: string, message: string): StatusError {
     return { code, message, at: new Date(this.#context.clock.now()).toISOString() };
   }
-}
-
-function toFailure(error: unknown): { code: string; message: string } {
-  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
-  return {
-    code: typeof code === 'string' ? code : 'UNKNOWN',
-    message: typeof message === 'string' ? message : messageOf(error),
-  };
 }

@@ -7,6 +7,7 @@
 
 import type { Clock } from '../clock.ts';
 import { isError, messageOf, ReplicationError } from '../error.ts';
+import { toDatabaseError } from '../database/database-error.ts';
 import type { EngineEvent, FollowStats, OpenedEvent, StagedEvent } from '../database/events.ts';
 import type { DatabaseOptions } from '../database/options.ts';
 import { formatTXID } from '../ltx/txid.ts';
@@ -107,7 +108,7 @@ export class Replication {
       clock,
       onOwned: () => this.#onOwned(),
       onWaiting: (why) => this.#condition.wait(why),
-      onFailure: (error) => this.#condition.fail(error),
+      onFailure: (error) => this.#condition.fail(toDatabaseError(error, context.options)),
     });
     this.#uploaders = context.targets.map((target) => this.#toUploader(target));
   }
@@ -261,7 +262,7 @@ export class Replication {
   /** It could not be gone on after an event: the database is opened again, after a while. */
   readonly #restart = (error: unknown): void => {
     if (isError(error, 'STAGING_IN_USE')) this.#context.onLost(error);
-    this.#condition.fail(error);
+    this.#condition.fail(toDatabaseError(error, this.#context.options));
     this.#engine?.reopen(error);
   };
 

@@ -1,9 +1,8 @@
 /** `status.json` in the staging folder: rewritten when something has changed, not more often than each interval. */
 
-import fs from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../clock.ts';
-import { replaceText } from '../database/files.ts';
+import { makeFolder, replaceText } from '../database/files.ts';
 import { toStagingError } from '../database/staging-error.ts';
 import type { DatabaseStatus } from './status.ts';
 
@@ -58,7 +57,7 @@ export class StatusFile {
 
   async #write(): Promise<void> {
     try {
-      await fs.mkdir(path.dirname(this.#file), { recursive: true });
+      await makeFolder(path.dirname(this.#file));
       await replaceText(this.#file, `${JSON.stringify(this.#context.status(), undefined, 2)}\n`);
       this.#isFailing = false;
     } catch (error) {

@@ -1,0 +1,180 @@
+/**
+ * What a new user gets wrong: each mistake ends with its exit code, a code of the table and a next step,
+ * without a stack, and leaves nothing but what was there.
+ */
+
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { expect, test, vi } from 'vitest';
+import { ERROR_CODES } from '@sluice/core';
+import { goldenBucket } from '../support/golden.ts';
+import { addRows } from '../support/database.ts';
+import { runProcess } from '../support/process.ts';
+import { sluice } from '../support/shell.ts';
+import { temporaryFolder, writeFile } from '../support/temporary.ts';
+
+// Processes fsync, and a busy disk makes each of that wait for seconds.
+vi.setConfig({ testTimeout: 90_000 });
+
+interface Mistake {
+  readonly name: string;
+  /** Given a folder with `app.db`, `text.db`, `empty/` and `bucket/`. */
+  readonly words: (folder: string) => readonly string[];
+  readonly code: number;
+  readonly says: RegExp;
+}
+
+function replicate(keys: (folder: string) => string): Mistake['words'] {
+  return (folder) => {
+    const text = `shutdown-sync-timeout: 1s\ndbs:\n- { ${keys(folder)} }\n`;
+    return ['replicate', '-once', '-config', writeFile(temporaryFolder(), 's.yml', text)];
+  };
+}
+
+const MISTAKES: readonly Mistake[] = [
+  {
+    name: 'a database that is a folder',
+    words: replicate((at) => `path: ${at}/empty, meta-path: ${at}/m, replica: { path: ${at}/d }`),
+    code: 9,
+    says: /empty.*; it is a folder, or no regular file: path names the file of a database" code=DATABASE_INVALID/,
+  },
+  {
+    name: 'a database that is a text',
+    words: replicate((at) => `path: ${at}/text.db, meta-path: ${at}/m, replica: { path: ${at}/d }`),
+    code: 9,
+    says: /text\.db.*no SQLite database, or an encrypted one.* code=DATABASE_INVALID/,
+  },
+  {
+    name: 'a staging folder that cannot be made',
+    words: replicate(
+      (at) => `path: ${at}/app.db, meta-path: /proc/sluice, replica: { path: ${at}/d }`,
+    ),
+    code: 9,
+    says: /staging folder \/proc\/sluice: .*meta-path.* code=STAGING_FAILED/,
+  },
+  {
+    name: 'a destination that is a file',
+    words: replicate(
+      (at) => `path: ${at}/app.db, meta-path: ${at}/m, replica: { path: ${at}/text.db }`,
+    ),
+    code: 3,
+    says: /text\.db: .* is no folder: correct the path.* code=REPLICA_DESTINATION_NOT_FOUND/,
+  },
+  {
+    name: 'a restore from a file',
+    words: (at) => ['restore', '-o', `${at}/o.db`, `file://${at}/text.db`],
+    code: 7,
+    says: /is no folder: correct the path \(REPLICA_DESTINATION_NOT_FOUND\)/,
+  },
+  {
+    name: 'a restore into a folder',
+    words: (at) => ['restore', '-o', `${at}/empty`, `file://${at}/bucket`],
+    code: 8,
+    says: /empty: it is a folder; add the name of the file \(RESTORE_TARGET_EXISTS\)/,
+  },
+  {
+    name: 'a restore into a folder that is to be replaced',
+    words: (at) => ['restore', '-force', '-o', `${at}/empty`, `file://${at}/bucket`],
+    code: 8,
+    says: /empty: it is a folder; add the name of the file \(RESTORE_TARGET_EXISTS\)/,
+  },
+  {
+    name: 'a restore to a name with a slash behind it',
+    words: (at) => ['restore', '-o', `${at}/new/`, `file://${at}/bucket`],
+    code: 1,
+    says: /new\/: that names a folder; add the name of the file \(RESTORE_OUTPUT\)/,
+  },
+  {
+    name: 'a restore below a file',
+    words: (at) => ['restore', '-o', `${at}/text.db/o.db`, `file://${at}/bucket`],
+    code: 1,
+    says: /ENOTDIR.*what should be a folder on the way to it is a file.*\(RESTORE_OUTPUT\)/,
+  },
+  {
+    name: 'a restore to where nothing can be made',
+    words: (at) => ['restore', '-o', '/proc/sluice/o.db', `file://${at}/bucket`],
+    code: 1,
+    says: /^sluice: create a file beside \/proc\/sluice\/o\.db: .*; choose another place \(-o\)/,
+  },
+  {
+    name: 'a restore to what is no file, such as a device',
+    words: (at) => {
+      execFileSync('sh', ['-c', 'mkfifo "$0"', `${at}/text.db-pipe`]);
+      return ['restore', '-force', '-o', `${at}/text.db-pipe`, `file://${at}/bucket`];
+    },
+    code: 8,
+    says: /text\.db-pipe: it is not a regular file; choose another place \(-o\)/,
+  },
+  {
+    name: 'a restore to a name that is too long',
+    words: (at) => ['restore', '-o', `${at}/${'x'.repeat(300)}`, `file://${at}/bucket`],
+    code: 1,
+    says: /ENAMETOOLONG.*choose a shorter name \(-o\) \(RESTORE_OUTPUT\)/,
+  },
+  {
+    name: 'a restore to a link that leads nowhere',
+    words: (at) => {
+      fs.symlinkSync(`${at}/not/there.db`, `${at}/link.db`);
+      return ['restore', '-o', `${at}/link.db`, `file://${at}/bucket`];
+    },
+    code: 1,
+    says: /link\.db: it is a link to .*not\/there\.db, whose folder does not exist/,
+  },
+  {
+    name: 'a restore of what was never backed up',
+    words: (at) => ['restore', '-o', `${at}/o.db`, `file://${at}/empty`],
+    code: 4,
+    says: /there is no backup: no LTX file is at file \(file:\/\/.*\/empty\) \(RESTORE_NO_SNAPSHOT\)/,
+  },
+  {
+    name: 'a configuration that is a folder',
+    words: (at) => ['databases', '-config', `${at}/empty`],
+    code: 2,
+    says: /read the configuration .*EISDIR.*check the path \(-config\)/,
+  },
+  {
+    name: 'a configuration without an end',
+    words: () => ['databases', '-config', '/dev/zero'],
+    code: 2,
+    says: /\/dev\/zero: it has more than \d+ bytes; check the path/,
+  },
+  {
+    name: 'a command that is not there',
+    words: (at) => ['replicate', '-exec', 'no-such-command', `${at}/app.db`, `file://${at}/d`],
+    code: 2,
+    says: /-exec: start no-such-command: .*; check that it is there, in PATH, and executable/,
+  },
+  {
+    name: 'the status of a database below a file',
+    words: (at) => {
+      const text = `dbs: [{ path: ${at}/text.db/app.db, replica: { path: ${at}/d } }]\n`;
+      return ['status', '-config', writeFile(temporaryFolder(), 's.yml', text)];
+    },
+    code: 9,
+    says: /ENOTDIR.*check the path \(DATABASE_INVALID\)/,
+  },
+];
+
+test.each(MISTAKES)('$name', async ({ words, code: expected, says }) => {
+  const folder = temporaryFolder();
+  addRows(path.join(folder, 'app.db'), 1);
+  writeFile(folder, 'text.db', 'a text and no database'.repeat(100));
+  fs.mkdirSync(path.join(folder, 'empty'));
+  fs.renameSync(goldenBucket(), path.join(folder, 'bucket'));
+
+  const line = words(folder);
+  const isShort = line[0] !== 'replicate'; // the others have threads of their own
+  const { code, stdout, stderr } = await (isShort ? sluice(line) : runProcess(line));
+  const said = stdout + stderr;
+  expect(said).toMatch(says);
+  expect(code, said).toBe(expected);
+  expect(said).not.toMatch(/^ {4}at /m);
+  const codes = [...said.matchAll(/code=(\w+)|\((\w+)\)$/gm)].map(([, log, error]) => log ?? error);
+  for (const each of codes) expect(Object.keys(ERROR_CODES)).toContain(each);
+  // A failure that ends a command is said once.
+  const lines = stderr.trim().split('\n');
+  if (isShort) expect(lines).toHaveLength(1);
+  const made = fs.readdirSync(folder).filter((name) => !/^(app|text|link)\.db|^\.app/.test(name));
+  expect(made.filter((name) => !['bucket', 'd', 'empty', 'm'].includes(name))).toEqual([]);
+});
