@@ -178,7 +178,7 @@ print(
       'three destinations, as a multiple of one',
       'x',
       three.cpuMsPerTransaction / one.cpuMsPerTransaction,
-      1.3,
+      1.2,
       undefined,
       2,
     ),

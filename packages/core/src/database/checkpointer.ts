@@ -53,7 +53,8 @@ export class Checkpointer {
       checkpointed: tick.checkpointed,
       held: tick.kind === 'held',
       atRest: follower.isAtRest,
-      walSizeBytes: wal.sizeBytes(),
+      // Matters only where nothing is left to backfill: elsewhere the question is saved.
+      walSizeBytes: tick.log === tick.checkpointed ? wal.sizeBytes() : 0,
     };
     this.#state = observe(this.#state, input);
     const decision = decideCheckpoint(this.#state, input, limits);

@@ -85,7 +85,7 @@ export class Connections {
       this.journalMode = toWAL(this.#asker, options.path);
       this.#asker.pragma('wal_autocheckpoint=0');
       this.#asker.pragma('busy_timeout=0');
-      this.#ask = this.#asker.prepare('PRAGMA wal_checkpoint(NOOP)');
+      this.#ask = this.#asker.prepare('PRAGMA wal_checkpoint(NOOP)').raw();
       this.#writer = open(0, 'write');
       this.#writer.pragma('wal_autocheckpoint=0');
       this.#lock = this.#writer.prepare('BEGIN IMMEDIATE');
@@ -125,7 +125,7 @@ export class Connections {
 
   checkpoint(mode: CheckpointMode): LogState {
     try {
-      return toLogState(this.#asker.prepare(`PRAGMA wal_checkpoint(${mode})`).get());
+      return toLogState(this.#asker.prepare(`PRAGMA wal_checkpoint(${mode})`).raw().get());
     } catch (error) {
       if (isBusy(error)) return { ...this.ask(), busy: true };
       throw error;
@@ -193,7 +193,7 @@ function toReader(connection: Database.Database): Reader {
   return {
     connection,
     begin: connection.prepare('BEGIN'),
-    touch: connection.prepare('SELECT 1 FROM sqlite_master LIMIT 1'),
+    touch: connection.prepare('SELECT 1 FROM sqlite_master LIMIT 1').pluck(),
     commit: connection.prepare('COMMIT'),
   };
 }
@@ -213,8 +213,9 @@ function assertVersion(database: Database.Database): void {
   }
 }
 
+/** Of a raw row: to make an object of it costs more than the question. */
 function toLogState(row: unknown): LogState {
-  const { busy, log, checkpointed } = row as { busy: number; log: number; checkpointed: number };
+  const [busy, log, checkpointed] = row as [busy: number, log: number, checkpointed: number];
   if (log < 0 && busy === 0) {
     throw new ReplicationError(
       'DATABASE_NOT_WAL',

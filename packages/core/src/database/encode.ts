@@ -59,3 +59,21 @@ export function* encodePages(
   }
   yield encoder.finish().bytes.slice();
 }
+
+/** A file of some pages is written in one call. */
+const WRITE_BYTES = 256 * 1024;
+
+/** The same bytes in fewer chunks: each write costs more than its bytes do. */
+export function* joined(chunks: Iterable<Uint8Array>): Generator<Uint8Array, void> {
+  let held: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for (const chunk of chunks) {
+    held.push(chunk);
+    sizeBytes += chunk.length;
+    if (sizeBytes < WRITE_BYTES) continue;
+    yield held.length === 1 ? chunk : Buffer.concat(held);
+    held = [];
+    sizeBytes = 0;
+  }
+  if (held.length > 0) yield Buffer.concat(held);
+}

@@ -205,7 +205,9 @@ export class Following {
     const { log, checkpointed, fresh } = tick;
     const behind = this.#lastTick?.kind === 'behind';
     const quiet = tick.kind === 'held' && worked === 'idle';
-    return { log, checkpointed, fresh, held, behind, quiet, atRest: follower.isAtRest };
+    const freshBytes = fresh * this.#context.database.connections.pageSize;
+    const { isAtRest: atRest } = follower;
+    return { log, checkpointed, fresh, freshBytes, held, behind, quiet, atRest };
   };
 
   #tick(): Tick {

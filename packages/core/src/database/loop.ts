@@ -1,5 +1,5 @@
 /**
- * When a followed database is looked at: at once and then every 10 to 50 ms while something moves,
+ * When a followed database is looked at: at once and then every 10 to 100 ms while something moves,
  * once per safety poll while nothing does. The files are watched when nothing moves: a watcher fires
  * many times in one transaction, and every event costs more than a look.
  */
@@ -19,6 +19,7 @@ export interface Look {
   /** It is held, and nothing was done that moves the log. */
   readonly quiet: boolean;
   readonly fresh: number;
+  readonly freshBytes: number;
   /** The reader is where the next writer restarts the log. */
   readonly atRest: boolean;
 }
@@ -90,16 +91,23 @@ export class LookLoop {
       checkpointed: look.checkpointed,
       held: look.quiet,
       atRest: look.atRest,
+      freshBytes: look.freshBytes,
     });
     if (next !== 'settled') {
       if (next.isStill && !state.isStill) this.#watch();
       this.#settling = next;
-      this.#later(look.behind ? 0 : next.delayMs);
+      this.#later(look.behind ? 0 : this.#until(next.delayMs));
       return;
     }
     this.#settling = undefined;
     this.#watch();
     this.#sleepAfter(this.#context.look()); // what came between the last look and the watch
+  }
+
+  /** A cut that is due earlier is not kept waiting. */
+  #until(delayMs: number): number {
+    const dueInMs = this.#context.dueInMs();
+    return dueInMs > 0 ? Math.min(delayMs, Math.ceil(dueInMs)) : delayMs;
   }
 
   #poll(): void {

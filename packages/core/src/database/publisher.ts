@@ -13,6 +13,7 @@ import type { WALReader } from '../wal/reader.ts';
 import type { FileGuard } from './continuity/guard.ts';
 import { isSamePosition, toPosition, type Position, type Staged } from './continuity/position.ts';
 import { encodeCut, type Cut } from './cut.ts';
+import { joined } from './encode.ts';
 import type { EngineEvent } from './events.ts';
 import { isFull } from './staging-error.ts';
 import type { LogPlace } from '../wal/frame.ts';
@@ -136,7 +137,7 @@ export class Publisher {
     const temporary = staging.temporary(`cut-${cut.txid}`);
     for (let isTold = false; ; isTold = true) {
       try {
-        const chunks = encodeCut(cut, kernel, encoding, wal);
+        const chunks = joined(encodeCut(cut, kernel, encoding, wal));
         const sizeBytes = await staging.write(temporary, chunks, 'cut');
         if (cut.tail.spilled) this.#pins -= 1;
         await this.#writePosition(cut, cut.place);

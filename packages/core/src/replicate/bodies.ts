@@ -64,59 +64,81 @@ export interface NamedBody {
   readonly header: LTXHeader;
 }
 
-/** A body of `source` whose header bears the TXIDs of `ref`. `onBytes` is told what was read. */
+/**
+ * A body of `source` whose header bears the TXIDs of `ref`. `whole` has all bytes of it where they are
+ * in memory. `onBytes` is told what was read.
+ */
 export async function bodyAs(
   ref: LTXFileRef,
   source: SeedSource,
+  whole: Buffer | undefined,
   onBytes: (count: number) => void,
 ): Promise<NamedBody> {
+  if (whole !== undefined) return await bodyOf(ref, source, bytesOf(whole), onBytes);
   const handle = await fs.open(source.path, 'r');
-  let head: Uint8Array;
-  let tail: Uint8Array;
-  let header: LTXHeader;
   try {
-    const startBytes = HEADER_SIZE_BYTES + PAGE_HEADER_SIZE_BYTES;
-    const start = await readStaged(handle, source.path, 0, startBytes);
-    const own = start.subarray(0, HEADER_SIZE_BYTES);
-    header = decodeHeader(own);
-    if (header.minTXID === ref.minTXID && header.maxTXID === ref.maxTXID) {
-      const checksum = await readChecksum(source.path);
-      return { body: plainBody(source, onBytes), checksum, header };
-    }
-    head = encodeHeader({ ...header, minTXID: ref.minTXID, maxTXID: ref.maxTXID });
-    const endBytes = TRAILER_SIZE_BYTES + FILE_CHECKSUM_SIZE_BYTES;
-    const endStart = source.sizeBytes - endBytes;
-    const end = await readStaged(handle, source.path, endStart, endBytes);
-    const isBlock = start.readUInt16BE(HEADER_SIZE_BYTES + 4) !== 0; // ltx-format: flag 1 = block
-    const hashed = hashedBytesAfterHeader({
-      indexBytes: Number(end.readBigUInt64BE(0)),
-      sizeBytes: source.sizeBytes,
-      pages: header.commit - (header.commit >= lockPgno(header.pageSize) ? 1 : 0),
-      pageBytes: header.pageSize + PAGE_HEADER_SIZE_BYTES + (isBlock ? 4 : 0),
-    });
-    tail = checksumUnder(own, head, end.readBigUInt64BE(TRAILER_SIZE_BYTES), hashed);
+    const ranges: Ranges = {
+      read: (start, length) => readStaged(handle, source.path, start, length),
+      stream: (start, end) => readRange(source.path, start, end),
+    };
+    return await bodyOf(ref, source, ranges, onBytes);
   } finally {
     await handle.close();
   }
+}
+
+/** Bytes of a staged file. */
+interface Ranges {
+  readonly read: (start: number, length: number) => Promise<Buffer>;
+  /** May be used when the file has been closed. */
+  readonly stream: (start: number, end: number) => AsyncIterable<Uint8Array>;
+}
+
+function bytesOf(whole: Buffer): Ranges {
+  return {
+    read: async (start, length) => whole.subarray(start, start + length),
+    async *stream(start, end) {
+      yield whole.subarray(start, end);
+    },
+  };
+}
+
+async function bodyOf(
+  ref: LTXFileRef,
+  source: SeedSource,
+  { read, stream }: Ranges,
+  onBytes: (count: number) => void,
+): Promise<NamedBody> {
+  const start = await read(0, HEADER_SIZE_BYTES + PAGE_HEADER_SIZE_BYTES);
+  const own = start.subarray(0, HEADER_SIZE_BYTES);
+  const header = decodeHeader(own);
+  const endBytes = TRAILER_SIZE_BYTES + FILE_CHECKSUM_SIZE_BYTES;
+  const end = await read(source.sizeBytes - endBytes, endBytes);
+  const { sizeBytes, timestampMs } = source;
+  const common = { sizeBytes, createdAt: new Date(timestampMs) };
+  if (header.minTXID === ref.minTXID && header.maxTXID === ref.maxTXID) {
+    const checksum = end.subarray(TRAILER_SIZE_BYTES).toString('hex');
+    const body = { ...common, open: () => counted(stream(0, sizeBytes), onBytes) };
+    return { body, checksum, header };
+  }
+  const head = encodeHeader({ ...header, minTXID: ref.minTXID, maxTXID: ref.maxTXID });
+  const isBlock = start.readUInt16BE(HEADER_SIZE_BYTES + 4) !== 0; // ltx-format: flag 1 = block
+  const hashed = hashedBytesAfterHeader({
+    indexBytes: Number(end.readBigUInt64BE(0)),
+    sizeBytes,
+    pages: header.commit - (header.commit >= lockPgno(header.pageSize) ? 1 : 0),
+    pageBytes: header.pageSize + PAGE_HEADER_SIZE_BYTES + (isBlock ? 4 : 0),
+  });
+  const tail = checksumUnder(own, head, end.readBigUInt64BE(TRAILER_SIZE_BYTES), hashed);
   const body: LTXBody = {
-    sizeBytes: source.sizeBytes,
-    createdAt: new Date(source.timestampMs),
+    ...common,
     async *open(): AsyncIterable<Uint8Array> {
       yield head;
-      const end = source.sizeBytes - FILE_CHECKSUM_SIZE_BYTES;
-      yield* counted(readRange(source.path, HEADER_SIZE_BYTES, end), onBytes);
+      yield* counted(stream(HEADER_SIZE_BYTES, sizeBytes - FILE_CHECKSUM_SIZE_BYTES), onBytes);
       yield tail;
     },
   };
   return { body, checksum: Buffer.from(tail).toString('hex'), header };
-}
-
-function plainBody(source: SeedSource, onBytes: (count: number) => void): LTXBody {
-  return {
-    sizeBytes: source.sizeBytes,
-    createdAt: new Date(source.timestampMs),
-    open: () => counted(readRange(source.path, 0, source.sizeBytes), onBytes),
-  };
 }
 
 /** File checksum of the same pages under another header, as its 8 bytes. */

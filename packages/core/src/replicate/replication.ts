@@ -20,6 +20,7 @@ import { ImageOrders } from './image-orders.ts';
 import type { WatchOrder } from './messages.ts';
 import type { EngineLink } from './pool.ts';
 import { SentRecords } from './record.ts';
+import { SharedReads } from './shared-reads.ts';
 import { StagedFiles } from './staged-files.ts';
 import type { DatabaseReport, DatabaseStatus } from './status.ts';
 import { StatusFile } from './status-file.ts';
@@ -54,6 +55,7 @@ export class Replication {
   readonly #uploaders: readonly Uploader[];
   readonly #changed = new Wakeup();
   readonly #claim: StagingClaim;
+  readonly #reads = new SharedReads();
   #engine: EngineLink | undefined;
   readonly #condition: Condition;
   #opened: OpenedEvent | undefined;
@@ -210,6 +212,7 @@ export class Replication {
       target: target.target,
       open: target.open,
       backlog: this.#staged.backlog,
+      reads: this.#reads,
       knowsBacklog: () => this.#opened !== undefined,
       mayBegin: () => this.#begun,
       head: () => this.#head,

@@ -16,6 +16,7 @@ import { describeFile } from '../replica/describe.ts';
 import type { Holdings } from './holdings.ts';
 import type { SeedWrite } from './next.ts';
 import { sendFile, type Written } from './sending.ts';
+import type { SharedReads } from './shared-reads.ts';
 
 /** What the server does not show may be large: it is not sent again more often. */
 const REWRITE_MS = 600_000;
@@ -28,6 +29,8 @@ export interface SenderContext {
   readonly onBytes: () => void;
   /** A file is there, and counts. */
   readonly onWritten: (written: Written) => void;
+  /** Shared by all destinations of the database. */
+  readonly reads: SharedReads;
   /** A staged file was found to be gone. */
   readonly onGone: (path: string) => void;
   /** Shared by all senders to one destination. */
@@ -63,12 +66,12 @@ export class Sender {
     { ref, source, need }: SeedWrite,
     signal: AbortSignal,
   ): Promise<'worked' | 'changed'> {
-    const { name, target, holdings, onBytes, onGone, seen, clock, logger } = this.#context;
+    const { name, target, holdings, reads, onBytes, onGone, seen, clock, logger } = this.#context;
     const onFound = (level: 'warn' | 'debug', message: string): void =>
       logger[level](`${name}: ${message}`, { target });
     let written: Written | 'gone';
     try {
-      written = await sendFile(replica, { ref, source, onBytes, onFound, signal });
+      written = await sendFile(replica, { ref, source, reads, onBytes, onFound, signal });
     } catch (error) {
       if (this.#isOwnLost(error, ref)) throw notListed(ref, 'it is not listed');
       if (isError(error, 'REPLICA_CONFLICT')) holdings.taken(ref, need);

@@ -7,6 +7,7 @@ import type { LTXFileInfo, LTXFileRef, ReplicaClient } from '../replica/client.t
 import type { SentRecord } from './admission.ts';
 import { bodyAs } from './bodies.ts';
 import type { SeedSource } from './next.ts';
+import type { SharedReads } from './shared-reads.ts';
 
 export interface OpenReplica {
   readonly client: ReplicaClient;
@@ -32,6 +33,7 @@ export interface Written {
 export interface Sending {
   readonly ref: LTXFileRef;
   readonly source: SeedSource;
+  readonly reads: SharedReads;
   readonly onBytes: () => void;
   /** Something about the conditional writes of the destination was found out. */
   readonly onFound: (level: 'warn' | 'debug', message: string) => void;
@@ -44,10 +46,11 @@ export interface Sending {
  */
 export async function sendFile(
   replica: FencedReplica,
-  { ref, source, onBytes, onFound, signal }: Sending,
+  { ref, source, reads, onBytes, onFound, signal }: Sending,
 ): Promise<Written | 'gone'> {
   try {
-    const { body, checksum, header } = await bodyAs(ref, source, onBytes);
+    using whole = await reads.read(source);
+    const { body, checksum, header } = await bodyAs(ref, source, whole?.bytes, onBytes);
     const info = await writeFenced(replica, { file: ref, body, onFound, signal });
     const { nodeID: lineage, pageSize } = header;
     const sent = { txid: ref.maxTXID, sizeBytes: body.sizeBytes, checksum, lineage };

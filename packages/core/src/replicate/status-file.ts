@@ -57,12 +57,22 @@ export class StatusFile {
 
   async #write(): Promise<void> {
     try {
-      await makeFolder(path.dirname(this.#file));
-      await replaceText(this.#file, `${JSON.stringify(this.#context.status(), undefined, 2)}\n`);
+      await this.#replace(`${JSON.stringify(this.#context.status(), undefined, 2)}\n`);
       this.#isFailing = false;
     } catch (error) {
       if (!this.#isFailing) this.#context.onError(toStagingError(`write ${this.#file}`, error));
       this.#isFailing = true; // said once, and tried again with the next change
+    }
+  }
+
+  /** The folder is there, but for the first time. */
+  async #replace(text: string): Promise<void> {
+    try {
+      await replaceText(this.#file, text);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      await makeFolder(path.dirname(this.#file));
+      await replaceText(this.#file, text);
     }
   }
 }

@@ -6,6 +6,7 @@ import type { SentRecord } from './admission.ts';
 import type { Backlog, StagedSnapshot } from './backlog.ts';
 import type { NextStep } from './next.ts';
 import type { OpenReplica } from './sending.ts';
+import type { SharedReads } from './shared-reads.ts';
 
 /** What an uploader knows of the database it serves. */
 export interface UploaderContext {
@@ -14,6 +15,8 @@ export interface UploaderContext {
   readonly target: string;
   readonly open: (signal: AbortSignal) => Promise<OpenReplica>;
   readonly backlog: Backlog;
+  /** Of staged files, shared by all destinations of the database. */
+  readonly reads: SharedReads;
   /** Whether the backlog is known: before that it cannot be said whose a destination is. */
   readonly knowsBacklog: () => boolean;
   /** Nothing is sent before this says so: how the history goes on must be known first. */

@@ -64,7 +64,8 @@ export function decodeWALHeader(bytes: Uint8Array, kernel: Kernel): WALHeader | 
 
 /** Whether both are headers of the same log: a restart draws new salts. */
 export function isSameLog(a: WALHeader | undefined, b: WALHeader | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b;
+  if (a === b) return true;
+  if (a === undefined || b === undefined) return false;
   return (
     a.salt1 === b.salt1 &&
     a.salt2 === b.salt2 &&

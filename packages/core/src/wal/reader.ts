@@ -39,6 +39,9 @@ export class WALReader {
   readonly #path: string;
   readonly #kernel: Kernel;
   readonly #headerBytes = new Uint8Array(WAL_HEADER_SIZE_BYTES);
+  /** The last header that was read, and its bytes: it is read often, and hardly ever another one. */
+  readonly #knownBytes = new Uint8Array(WAL_HEADER_SIZE_BYTES);
+  #known: WALHeader | undefined;
   /** Frames of the present batch. */
   #buffer: Uint8Array = new Uint8Array(0);
   #fd: number | undefined;
@@ -55,7 +58,12 @@ export class WALReader {
     if (fd === undefined) return undefined;
     const length = readFullySync(fd, this.#headerBytes, 0);
     if (length < WAL_HEADER_SIZE_BYTES) return undefined;
-    return decodeWALHeader(this.#headerBytes, this.#kernel);
+    if (this.#known !== undefined && Buffer.compare(this.#headerBytes, this.#knownBytes) === 0) {
+      return this.#known;
+    }
+    this.#known = decodeWALHeader(this.#headerBytes, this.#kernel);
+    this.#knownBytes.set(this.#headerBytes);
+    return this.#known;
   }
 
   /** Header of frame `number`, not verified; undefined beyond the file's end. */

@@ -7,16 +7,36 @@ import {
   observe,
   UNTOUCHED_MS,
 } from '../../src/database/checkpoint.ts';
-import { beginSettling, QUIET_MS, settle, SETTLE_MS_MAX } from '../../src/database/settle.ts';
+import {
+  beginSettling,
+  QUIET_MS,
+  settle,
+  SETTLE_MS_MAX,
+  STEADY_BYTES_MAX,
+  STEADY_MS_MAX,
+} from '../../src/database/settle.ts';
 
 describe('the settle loop', () => {
-  const input = { now: 0, log: 5, checkpointed: 5, held: true, atRest: false };
+  const input = { now: 0, log: 5, checkpointed: 5, held: true, atRest: false, freshBytes: 0 };
   test('ends when everything is held and the reader is at rest', () => {
     expect(settle(beginSettling(0), { ...input, atRest: true })).toBe('settled');
   });
   test('goes on while something is not held', () => {
     const state = settle(beginSettling(0), { ...input, atRest: true, held: false });
     expect(state).not.toBe('settled');
+  });
+  test('waits longer beside who writes a little all the time, and not beside who writes much', () => {
+    const longestBeside = (freshBytes: number): number => {
+      let state = beginSettling(0);
+      for (let now = 0; now < 5_000; now += state.delayMs) {
+        const next = settle(state, { ...input, now, log: now, freshBytes });
+        if (next === 'settled') throw new Error('the log has moved at each look');
+        state = next;
+      }
+      return state.delayMs;
+    };
+    expect(longestBeside(STEADY_BYTES_MAX)).toBe(STEADY_MS_MAX);
+    expect(longestBeside(STEADY_BYTES_MAX + 1)).toBe(SETTLE_MS_MAX);
   });
   test('slows down to its longest wait, and ends when nothing has moved', () => {
     let state = beginSettling(0);

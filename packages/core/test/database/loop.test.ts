@@ -9,6 +9,7 @@ let looks = 0;
 let log = 0;
 let isBehind = false;
 const notices: string[] = [];
+let dueInMs = Infinity;
 let loop: LookLoop;
 
 function watch(_: string, __: object, listener: () => void): object {
@@ -22,12 +23,13 @@ beforeEach(() => {
   notices.length = 0;
   looks = 0;
   log = 1;
+  dueInMs = Infinity;
   loop = new LookLoop({
     files: ['app.db-wal'],
     pollMs: 60_000,
     clock: { now: () => 0, monotonic: () => performance.now() },
     check: () => undefined,
-    dueInMs: () => Infinity,
+    dueInMs: () => dueInMs,
     onError: (error) => expect(error).toBeUndefined(),
     onNotice: (_, message) => void notices.push(message),
     look: (): Look => {
@@ -39,6 +41,7 @@ beforeEach(() => {
         behind: isBehind,
         quiet: true,
         fresh: 0,
+        freshBytes: 0,
         atRest: false,
       };
     },
@@ -82,6 +85,15 @@ test('what a look has left to read is read at once, not at the next turn', () =>
   vi.advanceTimersByTime(5);
   expect(looks).toBeGreaterThanOrEqual(before + 5);
   isBehind = false;
+});
+
+test('a cut that is due before the next turn is not kept waiting', () => {
+  vi.advanceTimersByTime(2 * SETTLE_MS_MAX);
+  dueInMs = 3;
+  vi.advanceTimersByTime(SETTLE_MS_MAX);
+  const before = looks;
+  vi.advanceTimersByTime(3);
+  expect(looks).toBe(before + 1);
 });
 
 test('when all has settled the files are watched, and not looked at', () => {

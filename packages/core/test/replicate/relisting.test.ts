@@ -26,18 +26,18 @@ describe('a destination is listed again', () => {
   });
 
   test('a folder of this machine each minute, and soon after a write: that costs no request', () => {
-    const { relisting, clock } = listed('local', 100);
+    const { relisting, clock } = listed('local', 10);
     expect(relisting.dueInMs()).toBe(60_000);
     relisting.wrote();
     expect(relisting.dueInMs()).toBe(5_000);
     clock.advance(5_000);
     relisting.begins('local');
-    relisting.listed(100);
+    relisting.listed(10);
     expect(relisting.dueInMs()).toBe(60_000);
   });
 
   test.for<['local' | 'remote', number, number]>([
-    ['local', 100_000, 2_000_000],
+    ['local', 10_000, 2_000_000],
     ['local', 100_000_000, 24 * RELIST_MS],
     ['remote', 60_000, RELIST_MS],
     ['remote', 600_000, 10 * RELIST_MS],

@@ -16,6 +16,7 @@ import { wrapDestination } from '../../src/replica/wrap.ts';
 import type { SentRecord } from '../../src/replicate/admission.ts';
 import { Backlog, type StagedSnapshot } from '../../src/replicate/backlog.ts';
 import type { NextStep } from '../../src/replicate/next.ts';
+import { SharedReads } from '../../src/replicate/shared-reads.ts';
 import { Uploader } from '../../src/replicate/uploader.ts';
 import { Wakeup } from '../../src/replicate/wakeup.ts';
 import { restore } from '../../src/restore/restore.ts';
@@ -153,6 +154,7 @@ export class Scene {
       target: 'memory://bucket/db',
       open: async () => this.#open(options.server ?? ((client) => client)),
       backlog: staged.backlog,
+      reads: new SharedReads(),
       knowsBacklog: () => this.isOpened,
       mayBegin: () => true,
       head: () => staged.head,
