@@ -118,7 +118,7 @@ async function writeOwner(folder: string, database: string, clock: Clock): Promi
   try {
     await replaceText(path.join(folder, 'owner'), `${JSON.stringify(owner)}\n`);
   } catch {
-    fs.rmSync(path.join(folder, 'owner'), { force: true }); // that of a process before this one
+    fs.rmSync(path.join(folder, 'owner'), { recursive: true, force: true }); // that of one before
   }
 }
 

@@ -105,6 +105,13 @@ test('what somebody else wrote into the lock file does not matter', async () => 
   await expect(acquire(at)).rejects.toThrow(/already follows/);
 });
 
+test('that the owner cannot be written changes nothing', async () => {
+  const at = place();
+  fs.mkdirSync(path.join(at.folder, 'owner', 'a folder'), { recursive: true });
+  await acquire(at);
+  await expect(acquire(at)).rejects.toMatchObject({ code: 'STAGING_IN_USE' });
+});
+
 test('a folder that cannot be made names meta-path', async () => {
   const at = place();
   fs.writeFileSync(at.folder, 'a file');
