@@ -90,6 +90,7 @@ function tryLock(file: string): Database.Database | undefined {
   let connection: Database.Database | undefined;
   try {
     connection = new Database(file, { timeout: 0 });
+    connection.pragma('journal_mode=MEMORY'); // nothing is written: a full disk can be locked too
     connection.exec('BEGIN EXCLUSIVE');
     return connection;
   } catch (error) {

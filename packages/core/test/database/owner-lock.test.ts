@@ -121,6 +121,16 @@ test('a folder that cannot be made names meta-path', async () => {
   });
 });
 
+test('the lock takes no room, and leaves nothing beside it', async () => {
+  const at = place();
+  const lock = await acquire(at);
+  const names = (): string[] => fs.readdirSync(at.folder).sort();
+  expect(names()).toEqual(['lock', 'owner']);
+  expect(fs.statSync(path.join(at.folder, 'lock')).size).toBe(0);
+  lock.release();
+  expect(names()).toEqual(['lock']);
+});
+
 test('a lock whose file was deleted, or replaced, is known to be lost', async () => {
   const at = place();
   const lock = await acquire(at);
