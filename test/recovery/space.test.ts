@@ -59,6 +59,8 @@ if (process.getuid?.() === 0) {
       expect(
         sidecar.messages.filter((message) => /staging is full: b /.test(message)),
       ).toHaveLength(1);
+      // Room is made before it is missed.
+      expect(sidecar.messages.filter((message) => message.includes('free space'))).toEqual([]);
       await sidecar.setFault('b', 'none');
       await sidecar.settled();
       await expectAll(app, ['a', 'b']);
@@ -87,27 +89,31 @@ if (process.getuid?.() === 0) {
       const told = sidecar.messages.filter((message) => message.includes('free space'));
       expect(told.length).toBeLessThanOrEqual(2); // once, and once more where it let go of the database
     });
-
-    test('what is staged is sent and freed while nothing new can be staged', async () => {
-      const { app, metaPath, change } = appOnSmallVolume();
-      const sidecar = new Sidecar({ ...app.replicatedTo('a', 'b'), options: { metaPath } });
-      await sidecar.settled();
-      await sidecar.setFault('b', 'refusing');
-      for (let commit = 0; commit < 5; commit++) {
-        change();
-        await sidecar.settled(['a']);
-      }
-      const bytes = app.bytes();
-      fillUp(path.join(path.dirname(metaPath), 'somebody-elses'));
-      await sidecar.setFault('b', 'none');
-      await until('b has what was staged', async () => {
-        const there = await app.restored('b').catch(() => undefined);
-        return there !== undefined && compare(there, bytes) === 'equal';
-      });
-      await until('it is freed', async () => (await sidecar.status()).stagedFiles === 1);
-    });
   });
 }
+
+test('what is staged is sent and freed while the database cannot be followed', async () => {
+  const app = new App();
+  app.add(500);
+  const sidecar = new Sidecar(app.replicatedTo('a', 'b'));
+  await sidecar.settled();
+  await sidecar.setFault('b', 'refusing');
+  for (let commit = 0; commit < 5; commit++) {
+    app.add(1);
+    await sidecar.settled(['a']);
+  }
+  const bytes = app.bytes();
+  for (const side of ['', '-wal', '-shm']) {
+    fs.renameSync(`${app.path}${side}`, path.join(app.folder, `moved${side}`));
+  }
+  await sidecar.says(/^waiting: .* does not exist yet/);
+  await sidecar.setFault('b', 'none');
+  await until('b has what was staged', async () => {
+    const there = await app.restored('b').catch(() => undefined);
+    return there !== undefined && compare(there, bytes) === 'equal';
+  });
+  await until('it is freed', async () => (await sidecar.status()).stagedFiles === 1);
+});
 
 /** Leaves nothing free. */
 function fillUp(file: string): void {

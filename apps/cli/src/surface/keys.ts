@@ -147,7 +147,7 @@ const DATABASE_KEYS: readonly Key[] = [
     'staging-max-bytes',
     { kind: 'size', leastBytes: 1024 ** 2 },
     '2GiB',
-    'what destinations that are behind may hold on this disk; beyond it they are seeded anew',
+    'what destinations that are behind may hold on this disk, a tenth of which stays free; beyond it they are seeded anew',
     { knownBy: 'ours', standard: '1GiB' },
   ),
   database(

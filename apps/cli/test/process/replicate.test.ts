@@ -147,6 +147,29 @@ test.each([[['stdout']], [['stdout', 'stderr']]] as const)(
   },
 );
 
+test('a last sync that cannot see what is committed is an error, and says why', async () => {
+  const { folder, database, backup } = scene(0);
+  const application = openApplication(database);
+  onTestFinished(() => application.close());
+  application.addRow();
+  const config = writeFile(
+    folder,
+    'sluice.yml',
+    `shutdown-sync-timeout: 300ms\ndbs: [{ path: ${database}, replica: { path: ${backup} } }]\n`,
+  );
+  const sluice = new CLIProcess(['replicate', '-config', config]);
+  await sluice.says(/taking an image/);
+  await vi.waitFor(() => expect(fs.readdirSync(path.join(backup, 'ltx', '9'))).toHaveLength(1), {
+    timeout: 30_000,
+  });
+  application.addRow();
+  fs.truncateSync(`${database}-wal`, 0); // SQLite still says that it has frames
+  sluice.kill('SIGTERM');
+  const { code, stdout } = await sluice.ended();
+  expect(code, stdout).toBe(9);
+  expect(stdout).toMatch(/level=ERROR msg=".*for 5 s SQLite says that frames are committed/);
+});
+
 test('a second signal leaves at once, with its number', async () => {
   const { folder, database } = scene(5);
   const { endpoint } = await startSilentServer();

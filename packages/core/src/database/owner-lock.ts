@@ -90,6 +90,7 @@ function tryLock(file: string): Database.Database | undefined {
   let connection: Database.Database | undefined;
   try {
     connection = new Database(file, { timeout: 0 });
+    connection.pragma('journal_mode=MEMORY'); // nothing is written: a full disk can be locked too
     connection.exec('BEGIN EXCLUSIVE');
     return connection;
   } catch (error) {
@@ -118,7 +119,7 @@ async function writeOwner(folder: string, database: string, clock: Clock): Promi
   try {
     await replaceText(path.join(folder, 'owner'), `${JSON.stringify(owner)}\n`);
   } catch {
-    fs.rmSync(path.join(folder, 'owner'), { force: true }); // that of a process before this one
+    fs.rmSync(path.join(folder, 'owner'), { recursive: true, force: true }); // that of one before
   }
 }
 

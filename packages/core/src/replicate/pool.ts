@@ -1,6 +1,5 @@
 /** The worker threads that watch databases, and a link to each watched database. */
 
-import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
@@ -9,7 +8,10 @@ import type { BeginOrder } from '../database/engine.ts';
 import type { EngineEvent, FollowStats } from '../database/events.ts';
 import type { WatchOrder, WorkerOrder, WorkerReply, WorkerResult } from './messages.ts';
 
-/** A thread costs some 15 MB; more of them than cores would only take turns. */
+/**
+ * A thread costs some 15 MB. They may be more than there are cores: a checkpoint or a large transaction
+ * of one database takes its thread for seconds, and another's reader must move on meanwhile.
+ */
 const WORKERS_MAX = 4;
 
 /** One watched database, as the main thread sees it. */
@@ -42,7 +44,7 @@ export class WorkerPool {
 
   /** `onCrash`: a worker died of a broken invariant. Whoever runs the pool must stop. */
   constructor(databases: number, onCrash: (error: Error) => void) {
-    const count = Math.max(1, Math.min(databases, WORKERS_MAX, availableParallelism() - 1));
+    const count = Math.max(1, Math.min(databases, WORKERS_MAX));
     const file = new URL(`./worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
     this.#workers = Array.from({ length: count }, () => {
       const worker = new Worker(file);

@@ -105,6 +105,13 @@ test('what somebody else wrote into the lock file does not matter', async () => 
   await expect(acquire(at)).rejects.toThrow(/already follows/);
 });
 
+test('that the owner cannot be written changes nothing', async () => {
+  const at = place();
+  fs.mkdirSync(path.join(at.folder, 'owner', 'a folder'), { recursive: true });
+  await acquire(at);
+  await expect(acquire(at)).rejects.toMatchObject({ code: 'STAGING_IN_USE' });
+});
+
 test('a folder that cannot be made names meta-path', async () => {
   const at = place();
   fs.writeFileSync(at.folder, 'a file');
@@ -112,6 +119,16 @@ test('a folder that cannot be made names meta-path', async () => {
     code: 'STAGING_FAILED',
     message: expect.stringMatching(/^create the staging folder .*or set meta-path$/),
   });
+});
+
+test('the lock takes no room, and leaves nothing beside it', async () => {
+  const at = place();
+  const lock = await acquire(at);
+  const names = (): string[] => fs.readdirSync(at.folder).sort();
+  expect(names()).toEqual(['lock', 'owner']);
+  expect(fs.statSync(path.join(at.folder, 'lock')).size).toBe(0);
+  lock.release();
+  expect(names()).toEqual(['lock']);
 });
 
 test('a lock whose file was deleted, or replaced, is known to be lost', async () => {

@@ -115,8 +115,9 @@ export class Watched {
     });
   }
 
-  folderOf(name: 'meta'): string[] {
-    return fs.readdirSync(path.join(this.folder, name));
+  /** What is being written in the staging folder. */
+  temporary(): string[] {
+    return fs.readdirSync(this.metaPath).filter((name) => name.endsWith('.tmp'));
   }
 
   /** Staged files of level 0 by name. */

@@ -74,16 +74,27 @@ test('a record that could not be written once is written later, and nothing stay
   send(1n);
   await until('it is said', () => said.length > 0);
   expect(fs.existsSync(first)).toBe(true); // what is not recorded is not freed
-  send(2n);
-  fs.rmdirSync(obstacle);
   add(4);
   send(3n);
+  fs.rmdirSync(obstacle);
   await until('all that was sent is removed', () =>
     [first, second, third].every((file) => !fs.existsSync(file)),
   );
   await staged.close();
   expect(said).toEqual([expect.stringContaining('destinations.json')]);
   expect(recorded(folder)).toMatchObject({ a: { txid: '0000000000000003' } });
+});
+
+test('what could not be saved is saved the next time, though nothing has changed', async () => {
+  const folder = temporaryFolder();
+  const records = new SentRecords(folder);
+  const obstacle = path.join(folder, 'destinations.json.new');
+  fs.mkdirSync(obstacle);
+  records.set('a', { txid: 7n, ...SENT });
+  await expect(records.save()).rejects.toMatchObject({ code: 'STAGING_FAILED' });
+  fs.rmdirSync(obstacle);
+  await records.save();
+  expect(recorded(folder)).toMatchObject({ a: { txid: '0000000000000007' } });
 });
 
 test('a record that cannot be read is a failure with its reason, and a damaged one is none', async () => {
