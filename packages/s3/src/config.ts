@@ -188,7 +188,7 @@ function readCredentials(
     reader.issue('session-token', 'needs access-key-id and secret-access-key beside it');
   }
   return {
-    accessKeyID: reader.string('access-key-id'),
+    accessKeyID: reader.string('access-key-id')?.trim(),
     secretAccessKey: reader.secret('secret-access-key'),
     sessionToken: reader.secret('session-token'),
   };

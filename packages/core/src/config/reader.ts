@@ -48,14 +48,12 @@ export class ConfigReader {
     });
   }
 
-  /** A non-empty text, without the line breaks that variables and files have around it. */
+  /** A non-empty text. */
   string(key: string): string | undefined {
     const value = this.#take(key);
     if (value === undefined) return undefined;
-    if (typeof value === 'string') {
-      const text = value.replaceAll(/^\s*[\r\n]+|[\r\n]+\s*$/g, '');
-      return text === '' ? this.#wrong(key, 'is empty') : text;
-    }
+    if (typeof value === 'string' && value !== '') return value;
+    if (typeof value === 'string') return this.#wrong(key, 'is empty');
     const quote = typeof value === 'number' || typeof value === 'boolean';
     return this.#wrong(
       key,
@@ -69,14 +67,16 @@ export class ConfigReader {
     return this.string(key) ?? '';
   }
 
+  /** Without the line breaks that variables and files have around it. */
   secret(key: string): Secret | undefined {
     const value = this.#object[key];
     if (isSecret(value)) {
       this.#known.add(key);
       return value;
     }
-    const text = this.string(key);
-    return text === undefined ? undefined : secret(text);
+    const text = this.string(key)?.replaceAll(/^\s*[\r\n]+|[\r\n]+\s*$/g, '');
+    if (text === undefined) return undefined;
+    return text === '' ? this.#wrong(key, 'is empty') : secret(text);
   }
 
   /**
