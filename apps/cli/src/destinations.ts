@@ -33,7 +33,7 @@ export class Destinations implements AsyncDisposable {
     const destination = await this.connect(wanted, signal);
     return {
       client: destination.replica(wanted.path),
-      isNew: async (options) => (await destination.isNew?.(wanted.path, options)) ?? false,
+      isNew: destination.isNew?.bind(destination, wanted.path),
       unsettled: destination.unsettled(wanted.path),
       capabilities: destination.capabilities,
       fencing: destination.fencing,

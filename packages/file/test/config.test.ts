@@ -34,7 +34,7 @@ describe('a path', () => {
     [{ path: 7 }, ['path must be text, not a number: put it in quotes']],
     [{ path: 's3://b/db' }, ['path is a URL (s3://): write it under url']],
     [{ path: '/a\0b' }, ['path holds a NUL character']],
-    [{ path: '/a\n' }, ['path holds a line break or another control character']],
+    [{ path: '/a\nb' }, ['path holds a line break or another control character']],
     [{ path: '/a/..' }, ['path is the root of the file system']],
     [{ path: '~root/a' }, ['path ~root/a: only ~ and ~/… are understood']],
     [{ path: '/a', url: 'file:///a' }, ['url cannot be given together with path']],

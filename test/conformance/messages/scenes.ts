@@ -97,7 +97,7 @@ export const SCENES: readonly Scene[] = [
   ),
   scene('A folder that does not exist: sftp', async () => sftpReplica(await startFakeServer())),
   scene('A folder that does not exist: file', async () => ({
-    path: path.join(temporaryFolder('disk'), 'app'),
+    path: path.join(temporaryFolder('disk'), 'backups', 'app'),
   })),
 
   scene(

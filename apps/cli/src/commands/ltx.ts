@@ -39,6 +39,10 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
       }
     }
   });
+  if (rows.length === 0 && code === 0) {
+    const where = destinations.map(({ name, target }) => `${name} (${target})`).join(', ');
+    logger.warn(`no LTX file of level ${level} is at ${where}`);
+  }
   if (args.has('json')) printJSON(shell, rows.map(toJSON));
   else {
     printTable(

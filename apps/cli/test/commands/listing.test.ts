@@ -44,6 +44,19 @@ test.each(['10', '-1', 'some'])('ltx -level %s is refused', async (level) => {
   ]);
 });
 
+test('where nothing is listed it is said where', async () => {
+  const folder = temporaryFolder();
+  const { code, stdout, stderr } = await sluice([
+    'ltx',
+    '-level',
+    '9',
+    '-json',
+    `file://${folder}`,
+  ]);
+  expect([code, stdout]).toEqual([0, '[]\n']);
+  expect(stderr).toContain(`msg="no LTX file of level 9 is at file (file://${folder})"`);
+});
+
 test('wal is ltx, and is told so', async () => {
   const bucket = goldenBucket();
   const { code, stdout, stderr } = await sluice(['wal', `file://${bucket}`]);

@@ -81,13 +81,18 @@ test('what is not understood may stand in a comment', async () => {
   expect(config.notes).toEqual([]);
 });
 
-test.each(['a: b', 'x #y', '"quoted', '- z', '{', '*a', '&b', '%', '@', 'two\nlines', "it's"])(
+test.each(['a: b', 'x #y', '"quoted', '- z', '{', '*a', '&b', '%', '@', "it's"])(
   'a variable may hold %j, and stays one value',
   async (value) => {
     expect(await pathOf('$NAME', { NAME: value })).toBe(value);
     expect(await pathOf('x${NAME}y', { NAME: value })).toBe(`x${value}y`);
   },
 );
+
+test('a variable may hold lines', async () => {
+  const text = 'exec: $COMMAND\ndbs: [{ path: /d, replica: { path: /b } }]\n';
+  expect((await readText(text, { COMMAND: 'two\nlines' })).exec).toBe('two\nlines');
+});
 
 test('$PID is our process', async () => {
   expect(await pathOf('$PID')).toBe(String(process.pid));

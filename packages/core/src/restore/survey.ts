@@ -1,6 +1,6 @@
 /** What one destination offers to a restore, before anything is read but a listing and one header. */
 
-import { isError, type ReplicationError } from '../error.ts';
+import { isError, ReplicationError } from '../error.ts';
 import { FILE_CHECKSUM_SIZE_BYTES } from '../ltx/trailer.ts';
 import type { TXID } from '../ltx/txid.ts';
 import type { AbortableOptions, LTXFileInfo, ReplicaClient } from '../replica/client.ts';
@@ -103,7 +103,8 @@ async function listUnlessNew(
   } catch (error) {
     if (!isError(error, 'REPLICA_DESTINATION_NOT_FOUND') || isNew === undefined) throw error;
     if (await isNew({ signal })) return [];
-    throw error;
+    const message = `${error.message}; if this is the first start, make the folder that is to hold it`;
+    throw new ReplicationError(error.code, message, { cause: error });
   }
 }
 
