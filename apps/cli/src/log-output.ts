@@ -4,7 +4,7 @@
  * a disk may have room later. Lines that no output took are counted, and said once one does.
  */
 
-import fs from 'node:fs';
+import { writeFullySync } from '@sluice/core/backend';
 
 /** `fd`: as the streams of the process have it. */
 export type LogStream = NodeJS.WritableStream & { readonly fd?: number | undefined };
@@ -82,7 +82,7 @@ class Output {
     const { fd } = this.#stream;
     if (fd === undefined) return new Error('the stream is closed');
     try {
-      fs.writeSync(fd, line);
+      writeFullySync(fd, Buffer.from(line));
       return undefined;
     } catch (error) {
       return error as Error;

@@ -1,6 +1,7 @@
 /** Small files that people write: a configuration, a secret. */
 
 import fs from 'node:fs';
+import { readFullySync } from '@sluice/core/backend';
 
 /** Thousands of databases, or any key. */
 const FILE_BYTES_MAX = 8 * 1024 * 1024;
@@ -10,10 +11,7 @@ export function readTextFile(file: string): string {
   const descriptor = fs.openSync(file, 'r');
   try {
     const bytes = Buffer.alloc(FILE_BYTES_MAX + 1);
-    let length = 0;
-    for (let read = -1; read !== 0 && length < bytes.length; length += read) {
-      read = fs.readSync(descriptor, bytes, length, bytes.length - length, null);
-    }
+    const length = readFullySync(descriptor, bytes);
     if (length > FILE_BYTES_MAX) throw new Error(`it has more than ${FILE_BYTES_MAX} bytes`);
     return bytes.toString('utf8', 0, length);
   } finally {

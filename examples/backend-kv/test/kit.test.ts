@@ -6,7 +6,15 @@ import { join } from 'node:path';
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { bodyOf, describeBackend, pattern, read, ref, type Setup } from '@sluice/backend-test-kit';
+import {
+  bodyOf,
+  describeBackend,
+  pattern,
+  read,
+  ref,
+  startRelay,
+  type Setup,
+} from '@sluice/backend-test-kit';
 import { backend } from '../src/index.ts';
 
 describeBackend(
@@ -16,7 +24,7 @@ describeBackend(
     capabilities: { sizeMax: 16 * 1024 * 1024 },
     objects: 'not-claimed',
     copy: 'not-claimed',
-    hooks: ['unreachable', 'elsewhere'],
+    hooks: ['unreachable', 'silent', 'cuttable', 'elsewhere'],
     partSizeBytes: 65_536,
     secrets: [],
     configuration: {
@@ -65,13 +73,18 @@ async function openStore(): Promise<Setup> {
   const input = { host: '127.0.0.1', port, path: 'unused' };
   const connect = async (more: object, access: 'read' | 'write' = 'write') =>
     await backend.connect(backend.parse({ ...input, ...more }).config, { access, logger: console });
+  const nobody = await startRelay();
+  const relay = await startRelay({ host: '127.0.0.1', port: Number(port) });
   let paths = 0;
   return {
     connect: (access) => connect({}, access),
     newPath: () => `replica-${(paths += 1)}`,
     unreachable: () => connect({ port: 1 }),
+    silent: () => connect({ port: nobody.port }),
+    cuttable: async () => ({ destination: await connect({ port: relay.port }), cut: relay.cut }),
     elsewhere: { module: new URL('../src/index.ts', import.meta.url).href, input },
     async stop() {
+      await Promise.all([nobody.close(), relay.close()]);
       server.kill('SIGKILL');
       await rm(folder, { recursive: true, force: true });
     },

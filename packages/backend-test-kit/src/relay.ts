@@ -9,7 +9,7 @@ export interface Relay {
   /** Connections that clients have open. */
   readonly connections: number;
   /** Ends every connection, from the server's side. New ones are passed on as before. */
-  cut(): Promise<void>;
+  readonly cut: () => Promise<void>;
   close(): Promise<void>;
 }
 

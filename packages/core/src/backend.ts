@@ -11,7 +11,7 @@ export {
   type ErrorDetails,
   type FileFailure,
 } from './error.ts';
-export { readFully, writeFully, type OpenFile } from './file-io.ts';
+export { readFully, readFullySync, writeFully, writeFullySync, type OpenFile } from './file-io.ts';
 export { formatFilename, parseFilename } from './ltx/filename.ts';
 export { formatTXID, parseTXID, toTXID, type TXID } from './ltx/txid.ts';
 

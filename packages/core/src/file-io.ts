@@ -12,11 +12,12 @@ import { promisify } from 'node:util';
 /** A handle, or the number of a descriptor. */
 export type OpenFile = FileHandle | number;
 
-/** Writes all of `bytes` at `position`, or throws. */
-export function writeFullySync(descriptor: number, bytes: Uint8Array, position: number): void {
+/** Writes all of `bytes` at `position`, or where the file stands, or throws. */
+export function writeFullySync(descriptor: number, bytes: Uint8Array, position?: number): void {
   for (let done = 0; done < bytes.length;) {
     const rest = bytes.length - done;
-    const count = fs.writeSync(descriptor, bytes, done, rest, position + done);
+    const at = position === undefined ? null : position + done;
+    const count = fs.writeSync(descriptor, bytes, done, rest, at);
     if (count === 0) throw refused(rest);
     done += count;
   }
@@ -32,11 +33,12 @@ export async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise
   }
 }
 
-/** Reads until `into` is full or the file ends. Gives how many bytes there were. */
-export function readFullySync(descriptor: number, into: Uint8Array, position: number): number {
+/** Reads from `position`, or from where the file stands, until `into` is full or it ends. Gives how many bytes there were. */
+export function readFullySync(descriptor: number, into: Uint8Array, position?: number): number {
   let done = 0;
   while (done < into.length) {
-    const count = fs.readSync(descriptor, into, done, into.length - done, position + done);
+    const at = position === undefined ? null : position + done;
+    const count = fs.readSync(descriptor, into, done, into.length - done, at);
     if (count === 0) break;
     done += count;
   }

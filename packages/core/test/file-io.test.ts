@@ -56,6 +56,15 @@ test.each([1, 7, 999, 1_000])(
   },
 );
 
+test('without a position, bytes go where the file stands', () => {
+  shorten(7);
+  writeFullySync(handle.fd, bytes.subarray(0, 500));
+  writeFullySync(handle.fd, bytes.subarray(500));
+  const there = new Uint8Array(SIZE);
+  expect(readFullySync(handle.fd, there, 0)).toBe(SIZE);
+  expect(there).toEqual(bytes);
+});
+
 test('a read beyond the end gives what there is', async () => {
   writeFullySync(handle.fd, bytes, 0);
   const there = new Uint8Array(SIZE);
