@@ -9,6 +9,7 @@ import { Engine } from '../../packages/core/src/database/engine.ts';
 import type { EngineEvent } from '../../packages/core/src/database/events.ts';
 import type { StagedFile } from '../../packages/core/src/database/staging.ts';
 import { systemClock } from '../../packages/core/src/clock.ts';
+import { Gauges } from '../../packages/core/src/database/gauges.ts';
 import { createKernel } from '../../packages/core/src/kernel/kernel.ts';
 import type { Random } from '../../packages/core/test/support/random.ts';
 import { App } from './app.ts';
@@ -45,6 +46,7 @@ export class Disturbed {
       options: completeOptions({ path: this.app.path, syncIntervalMs: 5, pageEncoding }),
       kernel: createKernel(),
       clock: systemClock,
+      gauges: Gauges.create(systemClock.monotonic()),
       emit: this.#hear,
     });
     onTestFinished(() => this.#engine.close());

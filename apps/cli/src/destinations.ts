@@ -1,6 +1,7 @@
 /** Open destinations: one connection for each kind, place and credentials, whatever the number of databases. */
 
 import {
+  loggerFor,
   wrapDestination,
   type OpenReplica,
   type Place,
@@ -21,7 +22,7 @@ export class Destinations implements AsyncDisposable {
   readonly #entries: Entry[] = [];
 
   constructor(logger: Logger, access: 'read' | 'write') {
-    this.#logger = logger;
+    this.#logger = loggerFor(logger); // databases share what is opened here
     this.#access = access;
   }
 

@@ -2,6 +2,7 @@
 
 import { constants } from 'node:os';
 import { SIGNAL_EXIT_BASE } from './child.ts';
+import { leaveAtOnce } from './leave.ts';
 
 /** Ctrl-C, a supervisor, a terminal that closes, and what images of PHP and nginx are stopped with. */
 export type EndSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGQUIT';
@@ -49,7 +50,7 @@ export async function interruptible<Result>(
   const copies = new SignalCopies();
   const onSignal = (signal: NodeJS.Signals): void => {
     if (copies.isCopy(signal)) return;
-    if (controller.signal.aborted) process.exit(exitCodeOfSignal(signal as EndSignal));
+    if (controller.signal.aborted) leaveAtOnce(exitCodeOfSignal(signal as EndSignal));
     controller.abort(new Interrupted(signal as EndSignal));
   };
   for (const signal of END_SIGNALS) process.on(signal, onSignal);

@@ -3,6 +3,7 @@
 
 import { EXIT_CODES } from './exit-codes.ts';
 import { runCLI } from './cli.ts';
+import { hasHangingThread, leaveAtOnce } from './leave.ts';
 import { Secrets } from './secrets.ts';
 import { DEFAULT_PLACES } from './shell.ts';
 
@@ -25,7 +26,10 @@ process.exitCode = await runCLI(words, {
   secrets: new Secrets(),
   places: DEFAULT_PLACES,
 });
-setTimeout(() => process.exit(), EXIT_MS_MAX).unref();
+setTimeout(() => {
+  if (hasHangingThread()) leaveAtOnce(Number(process.exitCode));
+  process.exit();
+}, EXIT_MS_MAX).unref();
 
 /** `sluice ltx … | head`: nobody reads any more, which is no failure. A full disk is one. */
 function endWithoutReader(error: NodeJS.ErrnoException): void {

@@ -4,7 +4,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { DatabaseStatus } from '@sluice/core';
 import { messageOf, ReplicationError, type Logger } from '@sluice/core/backend';
-import { Counter, Gauge, Registry } from 'prom-client';
+import { createMetrics, type Metrics } from './metrics-registry.ts';
 
 export interface MetricsServer {
   /** host:port, as it is listened on. */
@@ -102,65 +102,9 @@ async function answer(
     return { code: 200, type: registry.contentType, body: await registry.metrics() };
   }
   if (path === '/healthz') {
-    // A destination that is down is no reason to restart us: it is waited for. See the lag.
-    const healthy = databases.every(({ state }) => state !== 'failing');
+    const healthy = databases.every((database) => database.healthy);
     const body = `${JSON.stringify({ healthy, databases })}\n`;
     return { code: healthy ? 200 : 503, type: 'application/json', body };
   }
   return { code: 404, type: TEXT, body: 'there are /metrics and /healthz\n' };
-}
-
-interface Metrics {
-  readonly registry: Registry;
-  set(databases: readonly DatabaseStatus[]): void;
-}
-
-const LABELS = ['db', 'destination'] as const;
-
-function createMetrics(): Metrics {
-  const registry = new Registry();
-  const gauge = (name: string, help: string): Gauge<(typeof LABELS)[number]> =>
-    new Gauge({ name, help, labelNames: LABELS, registers: [registry] });
-  const lag = gauge(
-    'sluice_replica_lag_seconds',
-    'Seconds since the oldest commit that the destination lacks; 0 where it lacks none',
-  );
-  const success = gauge(
-    'sluice_replica_last_success_timestamp_seconds',
-    'Unix time of the last sync that was successful',
-  );
-  const txid = gauge(
-    'sluice_replica_txid',
-    'Everything up to this TXID can be restored from there',
-  );
-  const pendingFiles = gauge('sluice_replica_pending_files', 'Staged files that it lacks');
-  const pendingBytes = gauge('sluice_replica_pending_bytes', 'Their bytes');
-  const failing = gauge('sluice_replica_failing', '1 where the last try failed, else 0');
-  const sent = new Counter({
-    name: 'sluice_replica_sent_bytes_total',
-    help: 'Bytes sent since the process began',
-    labelNames: LABELS,
-    registers: [registry],
-  });
-  return {
-    registry,
-    set(databases) {
-      sent.reset();
-      for (const { path: db, destinations } of databases) {
-        for (const at of destinations) {
-          const labels = { db, destination: at.name };
-          lag.set(labels, at.lagSeconds);
-          pendingFiles.set(labels, at.pendingFiles);
-          pendingBytes.set(labels, at.pendingBytes);
-          failing.set(labels, at.state === 'failing' ? 1 : 0);
-          sent.inc(labels, at.bytesSent);
-          // Exact up to 2^53, which no counter of ours reaches.
-          if (at.txid !== undefined) txid.set(labels, Number(BigInt(`0x${at.txid}`)));
-          if (at.lastSuccessAt !== undefined) {
-            success.set(labels, Date.parse(at.lastSuccessAt) / 1_000);
-          }
-        }
-      }
-    },
-  };
 }

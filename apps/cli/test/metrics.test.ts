@@ -14,6 +14,24 @@ const STATUS: DatabaseStatus = {
   pageSize: 4096,
   stagedFiles: 1,
   stagedBytes: 10,
+  commitsSeen: 7,
+  walBytes: 4152,
+  healthy: true,
+  problems: [],
+  writer: { pid: 1, host: 'h', boot: '', monotonicMs: 0, heartbeatMs: 10_000 },
+  marks: undefined,
+  facts: {
+    absence: undefined,
+    failure: undefined,
+    threadSilentMs: 0,
+    lookAgeMs: 0,
+    stagedAgeMs: 0,
+    imageStalledMs: 0,
+    recordStalledMs: 0,
+    stateFileAgeMs: 0,
+    freshMs: 3_000,
+    destinations: [],
+  },
   error: undefined,
   destinations: [
     {
@@ -86,14 +104,41 @@ test('a scrape does not add to the counters', async () => {
   expect(await (await get('/metrics?x=1')).text()).toContain('destination="s3-eu"} 4096');
 });
 
-test('/healthz is 200 while every database is followed, also beside a destination that is down', async () => {
+test('/healthz is 200 while every database is healthy, else 503 with what is wrong', async () => {
   let status = STATUS;
-  const { get } = await serve(':0', () => [status]);
+  const { get } = await serve(':0', () => [STATUS, status]);
   const well = await get('/healthz');
   expect([well.status, await well.json()]).toMatchObject([200, { healthy: true }]);
-  status = { ...STATUS, state: 'failing' };
+  const problem = { stage: 'look', message: 'its log was last read completely 61 s ago' } as const;
+  status = { ...STATUS, healthy: false, problems: [problem] };
   const ill = await get('/healthz');
-  expect([ill.status, await ill.json()]).toMatchObject([503, { healthy: false }]);
+  const databases = [{ problems: [] }, { problems: [problem] }];
+  expect([ill.status, await ill.json()]).toMatchObject([503, { healthy: false, databases }]);
+});
+
+test('each database says whether it is healthy, its state, its commits and its WAL', async () => {
+  let status = STATUS;
+  const { get } = await serve(':0', () => [status]);
+  const lines = async (): Promise<string[]> => (await (await get('/metrics')).text()).split('\n');
+  const db = 'db="/data/app.db"';
+  expect(await lines()).toEqual(
+    expect.arrayContaining([
+      `sluice_db_healthy{${db}} 1`,
+      `sluice_db_state{${db},state="following"} 1`,
+      `sluice_db_state{${db},state="failing"} 0`,
+      `sluice_db_commits_total{${db}} 7`,
+      `sluice_db_wal_bytes{${db}} 4152`,
+    ]),
+  );
+  status = { ...STATUS, state: 'failing', healthy: false };
+  expect(await lines()).toEqual(
+    expect.arrayContaining([
+      `sluice_db_healthy{${db}} 0`,
+      `sluice_db_state{${db},state="following"} 0`,
+      `sluice_db_state{${db},state="failing"} 1`,
+      `sluice_db_commits_total{${db}} 7`,
+    ]),
+  );
 });
 
 test('anything else is not found, or not allowed', async () => {

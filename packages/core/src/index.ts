@@ -2,7 +2,7 @@
 
 export { ReplicationError, isError, messageOf, ERROR_CODES, type ErrorCode } from './error.ts';
 export { DATABASE_DEFAULTS, type DatabaseOptions } from './database/options.ts';
-export type { FollowStats } from './database/events.ts';
+export type { Absence, FollowStats } from './database/events.ts';
 export {
   completeOptions,
   defaultMetaPath,
@@ -11,6 +11,7 @@ export {
   type ReplicateOptions,
   type Replicator,
 } from './replicate/replicate.ts';
+export { loggerFor, serving } from './replicate/logging.ts';
 export type { ReplicaTarget } from './replicate/target.ts';
 export { lastSentTo } from './replicate/record.ts';
 export { describeDamage } from './replicate/admission.ts';
@@ -24,6 +25,21 @@ export type {
   StatusError,
   SyncReport,
 } from './replicate/status.ts';
+export {
+  ageFacts,
+  judge,
+  lagMs,
+  runningLimits,
+  type DatabaseFacts,
+  type DestinationFacts,
+  type Limits,
+  type Problem,
+  type Stage,
+  type Verdict,
+} from './replicate/verdict.ts';
+export { ageOfWriting, stateOfWriter, type Writer, type WriterState } from './replicate/writer.ts';
+export { areSameMarks, readFileMarks, type FileMarks } from './replicate/file-marks.ts';
+export { systemClock, type Clock } from './clock.ts';
 export { planRestore, type PlanTarget, type RestorePlan } from './restore/plan.ts';
 export {
   restore,

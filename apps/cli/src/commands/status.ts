@@ -16,6 +16,7 @@ import { printJSON, printTable, type Shell } from '../shell.ts';
 import {
   describeDatabase,
   describeDestination,
+  judgeLocal,
   type DatabaseRow,
   type DestinationRow,
 } from '../status/describe.ts';
@@ -34,10 +35,7 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   );
   if (args.has('json')) printJSON(shell, rows);
   else print(rows, shell);
-  const isWell = rows.every(
-    ({ status, destinations }) =>
-      status === 'ok' && destinations.every(({ state }) => state === 'ok'),
-  );
+  const isWell = rows.every(({ status, healthy }) => status === 'ok' && healthy);
   return isWell ? EXIT_CODES.ok : EXIT_CODES.behind;
 }
 
@@ -57,12 +55,12 @@ async function describe(
       }
     }),
   );
-  const local = await readLocal(database.options);
+  const judged = judgeLocal(await readLocal(database.options));
   const now = new Date();
   return describeDatabase(
-    local,
+    judged,
     database.destinations.map((destination, index) =>
-      describeDestination(destination, listed[index] as Listed, local, now),
+      describeDestination(destination, listed[index] as Listed, judged, now),
     ),
   );
 }
@@ -79,6 +77,7 @@ function print(rows: readonly DatabaseRow[], shell: Shell): void {
       ['  destination', 'state', 'lag', 'txid', 'fencing', 'last success', 'last error'],
       row.destinations.map(toCells),
     );
+    for (const problem of row.problems) shell.stdout.write(`  ! ${problem}\n`);
   }
 }
 

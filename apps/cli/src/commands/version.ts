@@ -1,12 +1,11 @@
 /** sluice version */
 
-import { readFile } from 'node:fs/promises';
 import type { Arguments } from '../args.ts';
 import { printJSON, type Shell } from '../shell.ts';
+import { readVersion } from '../version.ts';
 
 export async function run(args: Arguments, shell: Shell): Promise<number> {
-  const manifest = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
-  const { version } = JSON.parse(manifest) as { version: string };
+  const version = await readVersion();
   const more: Record<string, string> = args.has('verbose') ? await details() : {};
   if (args.has('json')) printJSON(shell, { version, ...more });
   else {

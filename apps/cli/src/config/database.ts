@@ -58,6 +58,7 @@ export async function readDatabase(
       least(replicas.map((replica) => replica.snapshotIntervalMs)) ??
       values.number('snapshot.interval') ??
       defaults.number('snapshot.interval'),
+    maxLagMs: values.number('max-lag') ?? defaults.number('max-lag'),
     pageEncoding: values.text('page-encoding') as DatabaseOptions['pageEncoding'] | undefined,
   } satisfies { [Name in keyof DatabaseOptions]: DatabaseOptions[Name] | undefined };
   return {

@@ -4,12 +4,14 @@ import { DATABASE_DEFAULTS } from '@sluice/core';
 import { formatDuration, type Logger } from '@sluice/core/backend';
 import type { Config } from '../config/model.ts';
 
-export function announce(config: Config, logger: Logger): void {
-  logger.info(`sluice ${process.pid} begins`, { config: config.source });
+export function announce(config: Config, version: string, logger: Logger): void {
+  const { source } = config;
+  logger.info(`sluice ${version} starts as process ${process.pid}`, { config: source });
   for (const { options, destinations } of config.databases) {
     const syncIntervalMs = options.syncIntervalMs ?? DATABASE_DEFAULTS.syncIntervalMs;
     const to = destinations.map(({ name, target }) => `${name} (${target})`).join(', ');
     logger.info(`replicating ${options.path} to ${to}`, {
+      db: options.path,
       syncInterval: formatDuration(syncIntervalMs),
     });
   }

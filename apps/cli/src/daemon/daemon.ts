@@ -10,7 +10,6 @@
  *  an invariant is broken            1, at once: a process with corrupt state must not go on
  */
 
-import fs from 'node:fs';
 import { replicate, type Replicator } from '@sluice/core';
 import type { Logger } from '@sluice/core/backend';
 import { calm } from '../calm-log.ts';
@@ -18,9 +17,11 @@ import { startChild, type RunningChild } from '../child.ts';
 import type { Config, DestinationConfig } from '../config/model.ts';
 import { Destinations } from '../destinations.ts';
 import { Interrupted } from '../interrupt.ts';
+import { noteHangingThread } from '../leave.ts';
 import type { MetricsServer } from '../metrics.ts';
 import { ProgressBar } from '../progress.ts';
 import { printJSON, type Environment, type Shell } from '../shell.ts';
+import { readVersion } from '../version.ts';
 import { announce } from './announce.ts';
 import { exitCodeOfEnding, tellEnding } from './report.ts';
 import { restoreMissing } from './restore-missing.ts';
@@ -45,7 +46,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   await using open = new Destinations(logger, 'write');
   await using reading = new Destinations(logger, 'read');
   try {
-    announce(config, logger);
+    announce(config, await readVersion(), logger);
     const restoring = restoreMissing(config, options.restoreMissing, {
       open: reading,
       logger,
@@ -108,7 +109,8 @@ async function replicateUntilEnd(
     bar.end();
     await child?.end();
     await metrics?.close();
-    await Promise.race([replicator.close(), crash.promise.catch(() => undefined)]);
+    const closed = await Promise.race([replicator.close(), crash.promise.catch(() => undefined)]);
+    if (closed === 'hangs') noteHangingThread();
   }
 }
 
@@ -130,18 +132,15 @@ async function finish(
 ): Promise<number> {
   const { config, logger, mode, report: form, shell } = options;
   const { shutdownSyncTimeoutMs, shutdownSyncIntervalMs } = config;
-  const report = await replicator.drain({ shutdownSyncTimeoutMs, shutdownSyncIntervalMs });
-  const ending = { report, absent: findAbsent(config), mode };
-  tellEnding(ending, logger);
+  const report = await replicator.drain({
+    shutdownSyncTimeoutMs,
+    shutdownSyncIntervalMs,
+    // Who asks for a sync once asks for all of it; who waits for a database waits for a while.
+    ...(mode === 'once' ? { absentMs: 0 } : {}),
+  });
+  tellEnding(report, logger);
   if (form === 'json') printJSON(shell, report);
-  return childCode === 0 ? exitCodeOfEnding(ending) : childCode;
-}
-
-function findAbsent(config: Config): Set<string> {
-  const paths = config.databases.map(({ options }) => options.path);
-  const isThere = (file: string): boolean =>
-    (fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0;
-  return new Set(paths.filter((file) => !isThere(file)));
+  return childCode === 0 ? exitCodeOfEnding(report) : childCode;
 }
 
 async function startMetrics(

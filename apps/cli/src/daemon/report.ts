@@ -1,49 +1,51 @@
 /** How it ended: who has everything, and who has not and why. */
 
-import type { DatabaseReport, SyncReport } from '@sluice/core';
+import type { DatabaseReport, Stage, SyncReport } from '@sluice/core';
+import { loggerFor } from '@sluice/core';
 import type { Logger } from '@sluice/core/backend';
-import { EXIT_CODES } from '../exit-codes.ts';
+import { EXIT_CODES, type ExitName } from '../exit-codes.ts';
 
-export interface Ending {
-  readonly report: SyncReport;
-  /** Paths of databases that are missing or empty: they have nothing that could be behind. */
-  readonly absent: ReadonlySet<string>;
-  readonly mode: 'once' | 'until-stopped';
+/** How the process ends where the last sync has met this. The first that applies counts. */
+const EXIT_OF_STAGE: readonly (readonly [ExitName, readonly Stage[]])[] = [
+  ['database', ['database', 'thread', 'look', 'staging']],
+  ['behind', ['send', 'snapshot']],
+  ['failed', ['image', 'record', 'state file']],
+];
+
+export function tellEnding({ databases }: SyncReport, logger: Logger): void {
+  for (const database of databases) tellDatabase(database, loggerFor(logger, database.path));
 }
 
-export function tellEnding({ report, absent, mode }: Ending, logger: Logger): void {
-  for (const database of report.databases) {
-    const { path, error } = database;
-    if (error !== undefined) logger.error(`${path}: ${error.message}`, { code: error.code });
-    if (!isAbsent(database, absent)) tellDestinations(database, logger);
-    else if (mode === 'once') logger.error(`${path} does not exist, or is empty: nothing was sent`);
-    else logger.info(`${path} was waited for, and did not come`);
+function tellDatabase(database: DatabaseReport, logger: Logger): void {
+  const { absence, destinations, error, problems, txid } = database;
+  if (error !== undefined) logger.error(error.message, { code: error.code });
+  if (absence !== undefined && txid === undefined) {
+    const what = absence === 'empty' ? 'it is empty' : 'it does not exist';
+    if (problems.length > 0) logger.error(`${what}: nothing was sent`);
+    else logger.info(`${what}: it was waited for, and did not come`);
+    return;
   }
-}
-
-function tellDestinations({ path, txid, destinations }: DatabaseReport, logger: Logger): void {
+  for (const { destination, message } of problems) {
+    if (destination === undefined && message !== error?.message) logger.error(message);
+  }
   for (const { name, target, complete, cause, txid: reached } of destinations) {
     const fields = { target, txid: reached, of: txid };
-    if (complete === 'complete') logger.info(`${path}: ${name} has everything`, fields);
+    if (complete === 'complete') logger.info(`${name} has everything`, fields);
     else {
       const why = cause?.message ?? 'for no known cause';
-      logger.error(`${path}: ${name} is behind: ${why}`, { ...fields, code: cause?.code });
+      logger.error(`${name} is behind: ${why}`, { ...fields, code: cause?.code });
     }
   }
 }
 
 /** A database that could not be followed outweighs destinations that are behind. */
-export function exitCodeOfEnding({ report, absent, mode }: Ending): number {
-  const there = report.databases.filter((database) => !isAbsent(database, absent));
-  const isMissed = mode === 'once' && there.length < report.databases.length;
-  if (isMissed || there.some(({ error }) => error !== undefined)) return EXIT_CODES.database;
-  const isComplete = there.every(({ destinations }) =>
-    destinations.every(({ complete }) => complete === 'complete'),
+export function exitCodeOfEnding({ databases }: SyncReport): number {
+  const stages = new Set(databases.flatMap(({ problems }) => problems.map(({ stage }) => stage)));
+  const isBehind = databases.some(
+    ({ txid, destinations }) =>
+      txid !== undefined && destinations.some(({ complete }) => complete === 'behind'),
   );
-  return isComplete ? EXIT_CODES.ok : EXIT_CODES.behind;
-}
-
-/** One that was sent and is gone now is not: what it had must be there. */
-function isAbsent({ path, txid }: DatabaseReport, absent: ReadonlySet<string>): boolean {
-  return txid === undefined && absent.has(path);
+  if (isBehind) stages.add('send');
+  const met = EXIT_OF_STAGE.find(([, of]) => of.some((stage) => stages.has(stage)));
+  return EXIT_CODES[met?.[0] ?? 'ok'];
 }

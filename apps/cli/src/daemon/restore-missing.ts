@@ -7,7 +7,7 @@
 
 import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isError } from '@sluice/core';
+import { isError, loggerFor, serving } from '@sluice/core';
 import { formatDuration, type Logger } from '@sluice/core/backend';
 import type { Config, DatabaseConfig } from '../config/model.ts';
 import type { Destinations } from '../destinations.ts';
@@ -42,7 +42,11 @@ export function restoreMissing(
   );
   const restores = new OneByOne();
   return new Map(
-    missing.map((database) => [database.options.path, restoreOne(database, restores, context)]),
+    missing.map((database) => {
+      const { path } = database.options;
+      const own = { ...context, logger: loggerFor(context.logger, path) };
+      return [path, serving(path, () => restoreOne(database, restores, own))];
+    }),
   );
 }
 

@@ -15,6 +15,7 @@ import {
   SignalCopies,
   type EndSignal,
 } from '../interrupt.ts';
+import { leaveAtOnce } from '../leave.ts';
 
 /** What people send to make a service reload, reopen its log, or end in its own way. */
 const PASSED_SIGNALS = ['SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGALRM', 'SIGVTALRM', 'SIGIO'] as const;
@@ -77,7 +78,7 @@ export class Stop {
     if (this.#first !== undefined) {
       this.#logger.error(`${name} again: leaving at once; what was not sent stays staged`);
       this.#child?.kill('SIGKILL'); // it was asked once, and would survive us
-      process.exit(exitCodeOfSignal(name));
+      leaveAtOnce(exitCodeOfSignal(name));
     }
     this.#first = name;
     this.#child?.kill(name);

@@ -1,6 +1,17 @@
 /** What `sluice status` says, in the keys of its JSON. Pure. */
 
-import { isError, messageOf } from '@sluice/core';
+import {
+  ageFacts,
+  isError,
+  judge,
+  lagMs,
+  messageOf,
+  runningLimits,
+  type DatabaseFacts,
+  type DatabaseStatus,
+  type Problem,
+  type Verdict,
+} from '@sluice/core';
 import { formatTXID } from '@sluice/core/backend';
 import type { DestinationConfig } from '../config/model.ts';
 import type { Listed } from './listing.ts';
@@ -8,14 +19,16 @@ import type { Local } from './local.ts';
 
 /** A commit is on its way this long without anything being wrong: two sync intervals, and a write. */
 const LAG_SECONDS_FINE = 5;
+/** A state file that is younger than so many heartbeats is as good as the replicator's own word. */
+const HEARTBEATS_FRESH = 2;
 
 export interface DestinationRow {
   readonly name: string;
   readonly type: string;
   readonly target: string;
   /**
-   * `ok`, `behind`, `empty`, `damaged` (files are missing), or a code: of what stopped us from
-   * asking, or of its answer to snapshots.
+   * `ok`, `behind`, `failing`, `empty`, `damaged` (files are missing), or a code: of what stopped us
+   * from asking, or of its answer to snapshots.
    */
   readonly state: string;
   /** 16 hex digits: the highest that is listed. */
@@ -38,40 +51,111 @@ export interface DatabaseRow {
   readonly wal_size: number;
   readonly error: string | undefined;
   readonly replicator: string;
+  readonly commits_seen: number | undefined;
+  /** Whether everything is as it should be, here and at every destination: the exit code says the same. */
+  readonly healthy: boolean;
+  readonly problems: readonly string[];
   readonly destinations: readonly DestinationRow[];
 }
 
+/** The judgement of a database by what its replicator wrote, and by what has become of that one. */
+export interface Judged {
+  readonly local: Local;
+  readonly facts: DatabaseFacts | undefined;
+  readonly verdict: Verdict;
+}
+
+export function judgeLocal(local: Local): Judged {
+  const { state, writer, ageMs, maxLagMs } = local;
+  if (state === undefined || writer === undefined) {
+    const verdict = { healthy: false, problems: [notFollowed(local)], behind: [] };
+    return { local, facts: undefined, verdict };
+  }
+  if (writer === 'ended') {
+    const { problems, destinations } = state;
+    const missing = local.database === 'exists' ? [] : [notFollowed(local)];
+    const all = [...missing, ...problems];
+    const behind =
+      local.sinceEnd === 'changed' && ageMs > LAG_SECONDS_FINE * 1_000
+        ? destinations.map(({ name }) => name)
+        : [];
+    return {
+      local,
+      facts: state.facts,
+      verdict: { healthy: all.length === 0, problems: all, behind },
+    };
+  }
+  const isFresh = writer === 'runs' && ageMs <= HEARTBEATS_FRESH * state.writer.heartbeatMs;
+  const facts = isFresh ? state.facts : ageFacts(state.facts, ageMs);
+  const verdict = judge(facts, runningLimits(maxLagMs));
+  const gone = goneProblem(local, state);
+  if (gone === undefined) return { local, facts, verdict };
+  return {
+    local,
+    facts,
+    verdict: { ...verdict, healthy: false, problems: [gone, ...verdict.problems] },
+  };
+}
+
+const NOT_FOLLOWED: Readonly<Record<Local['database'], string>> = {
+  exists: 'no replicator has followed it yet',
+  'is missing': 'it does not exist',
+  'has no folder': 'it does not exist, and neither does its folder: check the path',
+};
+
+function notFollowed({ database }: Local): Problem {
+  return { stage: 'database', message: NOT_FOLLOWED[database] };
+}
+
+function goneProblem({ writer, ageMs }: Local, { pid }: DatabaseStatus): Problem | undefined {
+  if (writer === 'runs') return undefined;
+  const seconds = Math.floor(ageMs / 1_000);
+  const message =
+    writer === 'died'
+      ? `replicator ${pid} is gone without having ended; it was last heard of ${seconds} s ago`
+      : `replicator ${pid} was last heard of ${seconds} s ago: it hangs, or cannot write its state file`;
+  return { stage: 'thread', message };
+}
+
 export function describeDatabase(
-  local: Local,
+  { local, verdict }: Judged,
   destinations: readonly DestinationRow[],
 ): DatabaseRow {
-  const { state, replicator } = local;
+  const { state } = local;
+  const own = verdict.problems.filter(({ destination }) => destination === undefined);
   return {
     database: local.path,
-    status: statusOf(local),
+    status: statusOf(local, own),
     local_txid: state?.txid,
     wal_size: local.walBytes,
-    error: state?.error?.message,
-    replicator:
-      state !== undefined && replicator === 'runs'
-        ? `replicator ${state.pid} runs`
-        : 'no replicator runs',
+    error: state?.error?.message ?? own[0]?.message,
+    replicator: describeReplicator(local),
+    commits_seen: state?.commitsSeen,
+    healthy: verdict.healthy && destinations.every((destination) => destination.state === 'ok'),
+    problems: verdict.problems.map(({ message }) => message),
     destinations,
   };
 }
 
-function statusOf({ database, state }: Local): DatabaseRow['status'] {
-  if (database === 'is missing') return 'no database';
-  if (state?.txid === undefined) return state?.error === undefined ? 'not initialized' : 'error';
-  return state.error === undefined ? 'ok' : 'error';
+function statusOf({ database, state }: Local, own: readonly Problem[]): DatabaseRow['status'] {
+  if (database !== 'exists') return 'no database';
+  if (state === undefined) return 'not initialized';
+  if (state.error !== undefined || own.length > 0) return 'error';
+  return state.txid === undefined ? 'not initialized' : 'ok';
+}
+
+function describeReplicator({ state, writer }: Local): string {
+  if (state === undefined || writer === 'ended' || writer === 'died') return 'no replicator runs';
+  return `replicator ${state.pid} ${writer === 'runs' ? 'runs' : 'is silent'}`;
 }
 
 export function describeDestination(
   { name, type, target }: DestinationConfig,
   listed: Listed,
-  local: Local,
+  judged: Judged,
   now: Date,
 ): DestinationRow {
+  const { local, verdict } = judged;
   const known = local.state?.destinations.find((candidate) => candidate.name === name);
   const row = {
     name,
@@ -87,53 +171,53 @@ export function describeDestination(
       ...row,
       state: isError(listed.error) ? listed.error.code : 'failed',
       txid: undefined,
-      lag_seconds: known?.lagSeconds,
+      lag_seconds: lagOf(name, undefined, judged),
       size: undefined,
       last_error: messageOf(listed.error),
       last_error_at: now.toISOString(),
     };
   }
   const txid = listed.txid === 0n ? undefined : formatTXID(listed.txid);
-  const lag = lagOf(txid, local, now, known?.lagSeconds);
-  const isFine = lag !== undefined && lag <= LAG_SECONDS_FINE;
+  const lag = lagOf(name, txid, judged);
+  const found = { ...row, txid, lag_seconds: lag, size: listed.sizeBytes };
   if (listed.damage !== undefined) {
     return {
-      ...row,
+      ...found,
       state: 'damaged',
-      txid,
-      lag_seconds: lag,
-      size: listed.sizeBytes,
       last_error: `${listed.damage}: the newest state cannot be restored from here`,
       last_error_at: now.toISOString(),
     };
   }
-  const found = { ...row, txid, lag_seconds: lag, size: listed.sizeBytes };
+  if (txid === undefined) return { ...found, state: 'empty' };
+  const isFine = lag !== undefined && lag <= LAG_SECONDS_FINE && !verdict.behind.includes(name);
+  if (!isFine) return { ...found, state: 'behind' };
   const refused = known?.snapshotError;
-  if (isFine && refused !== undefined) {
+  if (refused !== undefined) {
     const { code: state, message, at } = refused;
     return { ...found, state, last_error: `it refuses snapshots: ${message}`, last_error_at: at };
   }
-  return { ...found, state: txid === undefined ? 'empty' : isFine ? 'ok' : 'behind' };
+  const isFailing = verdict.problems.some(({ destination }) => destination === name);
+  return { ...found, state: isFailing ? 'failing' : 'ok' };
 }
 
 /**
- * 0 where it has all that was staged, and nothing was written to the database since. What was
- * written while no replicator ran cannot be told from a checkpoint: it counts from when the last
- * one was heard of.
+ * As the replicator counts it, and what has passed since it was heard of. Where none runs, what was
+ * written since it ended counts from then.
  */
 function lagOf(
+  name: string,
   txid: string | undefined,
-  { state, replicator, changedAt }: Local,
-  now: Date,
-  known: number | undefined,
+  { local, facts }: Judged,
 ): number | undefined {
+  const { state, writer, sinceEnd, ageMs } = local;
   if (state?.txid === undefined) return undefined;
-  const sinceHeard = Math.max(0, (now.getTime() - Date.parse(state.at)) / 1_000);
-  const isUnseen =
-    replicator === 'does not run' &&
-    changedAt !== undefined &&
-    changedAt.getTime() > Date.parse(state.at);
-  const isCurrent = txid !== undefined && txid >= state.txid;
-  if (isCurrent) return isUnseen ? sinceHeard : 0;
-  return (known ?? 0) + sinceHeard;
+  const own = facts?.destinations.find((destination) => destination.name === name);
+  const known = own === undefined ? 0 : lagMs(own, facts?.freshMs ?? 0);
+  const isListed = txid !== undefined && txid >= state.txid;
+  if (writer === 'ended') {
+    if (isListed) return sinceEnd === 'changed' ? ageMs / 1_000 : 0;
+    return (known + ageMs) / 1_000;
+  }
+  // What it believes to be there and no listing shows counts from when it said so.
+  return Math.max(known, isListed ? 0 : ageMs) / 1_000;
 }

@@ -2,46 +2,63 @@
 
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { completeOptions, type DatabaseOptions, type DatabaseStatus } from '@sluice/core';
+import {
+  ageOfWriting,
+  areSameMarks,
+  completeOptions,
+  readFileMarks,
+  stateOfWriter,
+  systemClock,
+  type DatabaseOptions,
+  type DatabaseStatus,
+  type FileMarks,
+  type WriterState,
+} from '@sluice/core';
 import { messageOf, ReplicationError } from '@sluice/core/backend';
 
 export interface Local {
   readonly path: string;
   /** What the replicator wrote last; undefined where none ever did. */
   readonly state: DatabaseStatus | undefined;
-  readonly replicator: 'runs' | 'does not run';
-  readonly database: 'exists' | 'is missing';
+  /** Who wrote it, now; undefined where nobody did. */
+  readonly writer: WriterState | undefined;
+  /** How old the state is. */
+  readonly ageMs: number;
+  readonly database: 'exists' | 'is missing' | 'has no folder';
   readonly walBytes: number;
-  /** When database or WAL were written to last. */
-  readonly changedAt: Date | undefined;
+  /** Whether it was written to since the replicator ended. */
+  readonly sinceEnd: 'unchanged' | 'changed';
+  readonly maxLagMs: number;
 }
 
 export async function readLocal(
   options: Partial<DatabaseOptions> & { readonly path: string },
 ): Promise<Local> {
-  const { path: file, metaPath } = completeOptions(options);
-  const [database, wal, state] = await Promise.all([
-    statOrNone(file),
-    statOrNone(`${file}-wal`),
+  const { path: file, metaPath, maxLagMs } = completeOptions(options);
+  const [marks, state] = await Promise.all([
+    readMarks(file),
     readState(path.join(metaPath, 'status.json')),
   ]);
-  const times = [database, wal].flatMap((stat) => (stat === undefined ? [] : [stat.mtimeMs]));
+  const ageMs = state === undefined ? 0 : ageOfWriting(state.writer, state.at, systemClock);
   return {
     path: file,
     state,
-    replicator: state !== undefined && isAlive(state.pid) ? 'runs' : 'does not run',
-    database: database === undefined ? 'is missing' : 'exists',
-    walBytes: wal?.size ?? 0,
-    changedAt: times.length === 0 ? undefined : new Date(Math.max(...times)),
+    writer: state === undefined ? undefined : writerOf(state, ageMs),
+    ageMs,
+    database: marks.database === undefined ? await whyMissing(file) : 'exists',
+    walBytes: marks.wal?.sizeBytes ?? 0,
+    sinceEnd:
+      state?.marks !== undefined && areSameMarks(state.marks, marks) ? 'unchanged' : 'changed',
+    maxLagMs,
   };
 }
 
-async function statOrNone(file: string): Promise<{ size: number; mtimeMs: number } | undefined> {
+/** DATABASE_DENIED, DATABASE_INVALID where it cannot be looked at. */
+async function readMarks(file: string): Promise<FileMarks> {
   try {
-    return await fs.stat(file);
+    return await readFileMarks(file);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return undefined;
     const isDenied = code === 'EACCES' || code === 'EPERM';
     throw new ReplicationError(
       isDenied ? 'DATABASE_DENIED' : 'DATABASE_INVALID',
@@ -52,21 +69,40 @@ async function statOrNone(file: string): Promise<{ size: number; mtimeMs: number
   }
 }
 
+async function whyMissing(file: string): Promise<'is missing' | 'has no folder'> {
+  try {
+    await fs.access(path.dirname(file));
+    return 'is missing';
+  } catch {
+    return 'has no folder';
+  }
+}
+
+function writerOf(state: DatabaseStatus, ageMs: number): WriterState {
+  return state.state === 'ended' ? 'ended' : stateOfWriter(state.writer, ageMs);
+}
+
 /** STAGING_FAILED where it is there and cannot be read. */
 async function readState(file: string): Promise<DatabaseStatus | undefined> {
+  let text: string;
   try {
-    return JSON.parse(await fs.readFile(file, 'utf8')) as DatabaseStatus;
+    text = await fs.readFile(file, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     const message = `read ${file}: ${messageOf(error)}; run this as the user of the replicator`;
     throw new ReplicationError('STAGING_FAILED', message, { cause: error });
   }
+  return parseState(text);
 }
 
-function isAlive(pid: number): boolean {
+/** undefined for a file that a power loss has torn, or that an earlier version wrote: nothing is known then. */
+function parseState(text: string): DatabaseStatus | undefined {
   try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'; // it is there, and somebody else's
+    const state = JSON.parse(text) as Partial<DatabaseStatus> | null;
+    return state?.writer === undefined || state.facts === undefined
+      ? undefined
+      : (state as DatabaseStatus);
+  } catch {
+    return undefined;
   }
 }

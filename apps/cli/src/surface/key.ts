@@ -42,6 +42,8 @@ export const DURATION: KeyType = { kind: 'duration', leastMs: 0 };
 export const INTERVAL: KeyType = { kind: 'duration', leastMs: 10 };
 /** A snapshot holds the whole database. */
 export const SNAPSHOT_INTERVAL: KeyType = { kind: 'duration', leastMs: 1_000 };
+/** Less would count the waits between two looks. */
+export const MAX_LAG: KeyType = { kind: 'duration', leastMs: 1_000 };
 export const COUNT: KeyType = { kind: 'number', least: 1 };
 export const SIZE: KeyType = { kind: 'size', leastBytes: 0 };
 

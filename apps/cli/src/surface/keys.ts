@@ -10,6 +10,7 @@ import {
   COUNT,
   DURATION,
   INTERVAL,
+  MAX_LAG,
   NOTHING_IS_DELETED,
   rowOf,
   SIZE,
@@ -88,6 +89,13 @@ export const GLOBAL_KEYS: readonly Key[] = [
   global('shutdown-sync-interval', INTERVAL, '250ms', 'time between tries at the end', {
     standard: '500ms',
   }),
+  global(
+    'max-lag',
+    MAX_LAG,
+    '5m',
+    'a commit that is older than this and not at every destination is a fault: status, /healthz and metrics say so',
+    { knownBy: 'ours', standard: '1m' },
+  ),
   global('levels', LIST, '[{ interval: 30s }]', 'levels that files are merged into', {
     fate: notYet('files are not merged into levels', 'leave it out; Litestream can merge them'),
   }),
@@ -122,6 +130,10 @@ const DATABASE_KEYS: readonly Key[] = [
   database('monitor-interval', INTERVAL, '2s', 'safety poll of an idle database', {
     ...BOTH,
     standard: '1s',
+  }),
+  database('max-lag', MAX_LAG, '5m', 'as max-lag at the top', {
+    knownBy: 'ours',
+    standard: 'max-lag',
   }),
   database(
     'checkpoint-interval',

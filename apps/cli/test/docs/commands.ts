@@ -42,15 +42,16 @@ With \`-dry-run\`, all of them Litestream's:
   "timestamp":"2026-01-31T12:00:00.000Z","name":"000000000000002a-000000000000002a.ltx","replica":"s3"}]
 \`\`\``,
   status: `The first four keys are Litestream's. \`status\` is \`ok\`, \`not initialized\`, \`no database\` or \`error\`;
-\`state\` of a destination is \`ok\`, \`behind\`, \`empty\`, \`damaged\` (files are missing, so that the newest state
+\`state\` of a destination is \`ok\`, \`behind\`, \`failing\` (\`problems\` says with what), \`empty\`, \`damaged\` (files are missing, so that the newest state
 cannot be restored from there), or the [code](errors.md) of what kept us from asking it or of
 what it answers to snapshots, where it refuses them.
+\`healthy\` is what the exit code says; \`problems\` are in the order of a commit's way. \`commits_seen\` counts since the replicator began.
 \`fencing\` is what the replicator has found out of conditional writes there: \`honoured\`, \`small files only\`, \`off\` (ignored or
 not known: a second replicator would not be refused), \`not claimed\`, or \`unproved\` before its first small file.
 
 \`\`\`json
 [{"database":"/data/app.db","status":"ok","local_txid":"000000000000002a","wal_size":123632,
-  "replicator":"replicator 4711 runs","destinations":[{"name":"s3","type":"s3","target":"s3://bucket/app.db",
+  "replicator":"replicator 4711 runs","commits_seen":1042,"healthy":true,"problems":[],"destinations":[{"name":"s3","type":"s3","target":"s3://bucket/app.db",
   "state":"ok","txid":"000000000000002a","lag_seconds":0,"size":912345,"fencing":"honoured",
   "last_success_at":"2026-01-31T12:00:00.000Z"}]}]
 \`\`\``,
@@ -110,6 +111,22 @@ runs under a small shell, which collects the processes that the command leaves b
 When nobody reads its log any more, or the disk of its log is full, replication goes on: lines go to stderr as long as that can be
 written to, and how many were lost is said later.
 
+A database is healthy while every commit older than \`max-lag\` (default 1m) is at every destination and nothing stands still.
+\`sluice status\`, its exit code, \`/healthz\` and \`/metrics\` are four views of that one judgement. One that is missing for as long is not
+healthy; nor is one whose folder does not exist, at once, and nothing is created there. With \`addr\`, \`/healthz\` answers 200 while all
+databases are healthy, else 503, with what is wrong. A destination that is down makes it 503 in time, so use it for alerts and readiness,
+not to restart Sluice. \`/metrics\` has, for each database:
+
+| metric | meaning |
+| --- | --- |
+| \`sluice_db_healthy\` | 1 or 0, as \`/healthz\` |
+| \`sluice_db_state\` | 1 for its \`state\`: opening, waiting, following, imaging, failing or ended |
+| \`sluice_db_commits_total\` | transactions seen in its log since the process began |
+| \`sluice_db_wal_bytes\` | size of its WAL file |
+| \`sluice_replica_lag_seconds\` | for each \`destination\`: since the oldest commit that it lacks, or may lack; it grows whatever stands still |
+| \`sluice_replica_txid\`, \`…_pending_files\`, \`…_pending_bytes\`, \`…_sent_bytes_total\` | what it has, what it lacks, what was sent |
+| \`sluice_replica_failing\`, \`…_last_success_timestamp_seconds\` | whether the last try failed; when the last success was |
+
 With \`-restore-if-db-not-exists\`, a database that is missing, or an empty file, is restored when every destination has answered, and
 starts fresh only if all of them say that they have no backup. One that does not answer is waited for, because it may hold the newest
 rows; the log says which. Other databases are replicated meanwhile; the command of \`-exec\` starts when all is restored. \`-once\`
@@ -151,7 +168,9 @@ Else it is that of the first that cannot: [6](errors.md#exit-codes) where access
 bucket is not there or cannot be reached, which the verdict tells apart. The replicator itself finds out by its first small file whether
 the server honours conditions; where it does not, it warns once and goes on without.`,
   status: `Each destination is asked once, by a listing; it works whether a replicator runs or not. The exit code is 0 where every database
-is followed and every destination has everything (or lacks what is younger than 5 s), else [3](errors.md#exit-codes).`,
+is healthy (see [replicate](#replicate)) and every destination has everything or lacks only what is younger than 5 s, else
+[3](errors.md#exit-codes). A replicator that is gone without having ended, or that has not been heard of for some 30 s, is a problem
+too. Lag is counted from the commit: from the last moment of which it is known that everything was there.`,
 };
 
 export function renderCommands(): string {

@@ -75,9 +75,9 @@ dbs: [{ path: ${database}, replicas: [${await unreachable()}, { path: ${backup} 
   const { code, stdout } = await runProcess(['replicate', '-once', '-config', config]);
   expect(code).toBe(3);
   expect(stdout).toMatch(
-    /level=ERROR msg=".*app\.db: s3 is behind: .*ECONNREFUSED.* code=REPLICA_UNAVAILABLE/,
+    /level=ERROR msg="s3 is behind: .*ECONNREFUSED.* db=\S*app\.db .*code=REPLICA_UNAVAILABLE/,
   );
-  expect(stdout).toMatch(/level=INFO msg=".*app\.db: file has everything"/);
+  expect(stdout).toMatch(/level=INFO msg="file has everything" db=\S*app\.db /);
   expect(stdout).not.toContain('top-secret-key');
   expect(await rowsAt(backup)).toBe(10);
 });
@@ -91,7 +91,7 @@ test('-once of a database that is not there is an error, and says which', async 
   );
   const { code, stdout } = await runProcess(['replicate', '-once', '-config', config]);
   expect(code).toBe(9);
-  expect(stdout).toContain(`${database} does not exist, or is empty: nothing was sent`);
+  expect(stdout).toContain(`msg="it does not exist: nothing was sent" db=${database}`);
 });
 
 test.each(['SIGTERM', 'SIGINT'] as const)('%s sends what is new, and ends well', async (signal) => {
@@ -102,7 +102,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)('%s sends what is new, and ends well',
   sluice.kill(signal);
   const { code, stdout } = await sluice.ended();
   expect(code, stdout).toBe(0);
-  expect(stdout).toContain(`${database}: file has everything`);
+  expect(stdout).toContain(`msg="file has everything" db=${database}`);
   expect(await rowsAt(backup)).toBe(25);
 });
 
@@ -134,8 +134,9 @@ test.each([[['stdout']], [['stdout', 'stderr']]] as const)(
     sluice.kill('SIGUSR2'); // which is said, to nobody
     const state = path.join(folder, '.app.db-sluice', 'status.json');
     addRows(database, 20);
-    const before = fs.readFileSync(state, 'utf8');
-    await expect.poll(() => fs.readFileSync(state, 'utf8'), { timeout: 10_000 }).not.toBe(before);
+    // What was staged before its reader went away was the first file.
+    const txids = (): string => fs.readFileSync(state, 'utf8').replaceAll(/"txid": "0+1"/g, '');
+    await expect.poll(txids, { timeout: 10_000 }).toMatch(/"name": "file"[^}]*"txid": "/);
     sluice.kill('SIGTERM');
     const { code, stderr } = await sluice.ended();
     expect(code, stderr).toBe(0);
@@ -202,7 +203,7 @@ test('at the start it says what goes where, what can be lost, and what is not do
   );
   const { stdout } = await runProcess(['replicate', '-once', '-config', config]);
   expect(stdout).toContain(
-    `replicating ${database} to file (file://${backup})" syncInterval=250ms`,
+    `replicating ${database} to file (file://${backup})" db=${database} syncInterval=250ms`,
   );
   expect(stdout).toMatch(/should this disk be lost, so is what a destination does not have yet/);
   expect(stdout).toMatch(/nothing is deleted at the destinations by this version/);
@@ -226,6 +227,44 @@ test('the log is JSON where it is wanted, on stderr where it is wanted', async (
     .map((line) => JSON.parse(line) as { level: string });
   expect(lines.length).toBeGreaterThan(3);
   expect(new Set(lines.map(({ level }) => level))).toEqual(new Set(['INFO']));
+});
+
+/** Of lines that are about the process and no database. */
+const OF_THE_PROCESS = [
+  /^sluice \d+\.\d+\.\d+ starts as process \d+$/,
+  /^should this disk be lost/,
+  /^nothing is deleted at the destinations/,
+];
+
+test('every line names its database, also where databases share a connection that fails', async () => {
+  const { folder, database } = scene(3);
+  const other = path.join(folder, 'other.db');
+  addRows(other, 3);
+  const s3 = await unreachable();
+  const config = writeFile(
+    folder,
+    'sluice.yml',
+    `logging: { type: json, level: debug }
+shutdown-sync-timeout: 1s
+dbs:
+- { path: ${database}, replicas: [${s3}, { path: ${path.join(folder, 'a')} }] }
+- { path: ${other}, replicas: [${s3.replace('path: p', 'path: q')}, { path: ${path.join(folder, 'b')} }] }
+`,
+  );
+  const { stdout } = await runProcess(['replicate', '-once', '-config', config]);
+  const lines = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { msg: string; db?: string });
+  const nameless = lines.filter(({ db }) => db === undefined).map(({ msg }) => msg);
+  expect(nameless.filter((msg) => !OF_THE_PROCESS.some((known) => known.test(msg)))).toEqual([]);
+  for (const db of [database, other]) {
+    const own = lines.filter((line) => line.db === db).map(({ msg }) => msg);
+    expect(own).toContainEqual(expect.stringMatching(/^will be tried again: .*ECONNREFUSED/));
+    expect(own).toContainEqual(expect.stringMatching(/^file: full snapshot sent: .* in [\d.]+ s$/));
+    expect(own).toContainEqual(expect.stringMatching(/^s3 is behind: /));
+    expect(own).toContain('file has everything');
+  }
 });
 
 test('-log-level wins over LOG_LEVEL', async () => {

@@ -18,6 +18,8 @@ interface Row {
   readonly local_txid?: string;
   readonly wal_size: number;
   readonly replicator: string;
+  readonly healthy: boolean;
+  readonly problems: readonly string[];
   readonly destinations: readonly {
     readonly name: string;
     readonly state: string;
@@ -52,7 +54,11 @@ test('beside a running replicator it says who runs, how far, and since when', as
   addRows(database, 5);
   const replicator = new CLIProcess(['replicate', '-config', config]);
   await replicator.says(/taking an image/);
-  await expect.poll(async () => (await statusOf(config)).code, { timeout: 10_000 }).toBe(0);
+  const lag = async (): Promise<unknown> => {
+    const { code, row } = await statusOf(config);
+    return [code, row.destinations[0]?.lag_seconds];
+  };
+  await expect.poll(lag, { timeout: 10_000 }).toEqual([0, 0]);
   const { row } = await statusOf(config, database);
   expect(row).toEqual({
     database,
@@ -60,6 +66,9 @@ test('beside a running replicator it says who runs, how far, and since when', as
     local_txid: '0000000000000001',
     wal_size: expect.any(Number) as number,
     replicator: `replicator ${replicator.pid} runs`,
+    commits_seen: expect.any(Number) as number,
+    healthy: true,
+    problems: [],
     destinations: [
       {
         name: 'file',
@@ -90,10 +99,9 @@ test('without a replicator it says so, and what is new since then is counted as 
   addRows(database, 1);
   fs.utimesSync(database, later, later);
   const state = path.join(path.dirname(database), '.app.db-sluice', 'status.json');
-  const text = fs
-    .readFileSync(state, 'utf8')
-    .replace(/"at": "[^"]*"/, '"at": "2026-01-01T00:00:00.000Z"');
-  fs.writeFileSync(state, text);
+  const text = fs.readFileSync(state, 'utf8');
+  const long = (_: string, at: string): string => `"monotonicMs": ${Number(at) - 100_000}`;
+  fs.writeFileSync(state, text.replace(/"monotonicMs": ([\d.-]+)/, long));
   const { code, row } = await statusOf(config);
   expect(code).toBe(3);
   expect(row.destinations[0]?.state).toBe('behind');

@@ -18,8 +18,9 @@ export interface Cut {
   readonly pageSize: number;
   readonly commit: number;
   readonly timestampMs: number;
-  /** When the first of its frames was read, by the monotonic clock. */
+  /** Of the file, as StagedEvent has them. */
   readonly since: number;
+  readonly asOf: number;
   readonly tail: Tail;
   readonly grown: ReadonlyMap<number, Uint8Array>;
   readonly place: LogPlace;
@@ -33,6 +34,8 @@ export interface CutInput {
   readonly commitBefore: number;
   /** For the header: in ms since 1970. */
   readonly timestampMs: number;
+  readonly since: number;
+  readonly asOf: number;
   readonly place: LogPlace;
   readonly lineage: bigint;
   readonly readCurrent: ReadCurrent;
@@ -53,7 +56,8 @@ export function beginCut(tail: Tail, input: CutInput): Cut {
     pageSize: input.pageSize,
     commit: tail.commit,
     timestampMs: input.timestampMs,
-    since: tail.since,
+    since: input.since,
+    asOf: input.asOf,
     tail,
     grown,
     place: input.place,

@@ -9,7 +9,7 @@ import type { FrameBatch } from '../wal/reader.ts';
 import type { Position, Staged } from './continuity/position.ts';
 import { readerOfCurrent } from './current.ts';
 import { afterCut, cutDueInMs, fullBudget, type CutBudget } from './cut-budget.ts';
-import { beginCut } from './cut.ts';
+import { beginCut, type Cut } from './cut.ts';
 import type { ImagerContext } from './imager.ts';
 import { Publisher } from './publisher.ts';
 import { nextStamp } from './stamps.ts';
@@ -26,6 +26,8 @@ export interface CutterHooks {
   /** A file was staged, and there is more to cut. */
   readonly onMore: () => void;
   readonly onError: (error: unknown) => void;
+  /** What a file that is cut now holds, of a tail of which the first frame was read at `tailSince`. */
+  readonly timesOf: (tailSince: number) => Pick<Cut, 'since' | 'asOf'>;
 }
 
 /** What is known of the newest TXID that was given out. */
@@ -143,6 +145,7 @@ export class Cutter {
       pageSize: connections.pageSize,
       commitBefore: this.#head.commit,
       timestampMs: this.stamp(),
+      ...this.#hooks.timesOf(this.#tail.since),
       place: follower.place,
       lineage: this.#head.lineage,
       readCurrent: readerOfCurrent(connections, wal, follower.place),
@@ -166,7 +169,7 @@ export class Cutter {
   }
 
   #newPublisher(position: Position | undefined): Publisher {
-    const { staging, kernel, options, database, emit } = this.#context;
+    const { staging, kernel, options, database, emit, clock, gauges } = this.#context;
     const { wal, guard } = database;
     const { mayWait, onMore, onError } = this.#hooks;
     return new Publisher(
@@ -177,6 +180,7 @@ export class Cutter {
         wal,
         guard,
         emit,
+        onMoved: () => gauges.set('stagingMovedAt', clock.monotonic()),
         mayWait: () => mayWait() && !this.#isTailFull,
         onCut: () => {
           if (this.hasMore) onMore();

@@ -7,12 +7,14 @@
  */
 
 import fs from 'node:fs';
+import path from 'node:path';
 import type { Clock } from '../clock.ts';
 import { isError, messageOf } from '../error.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { toDatabaseError } from './database-error.ts';
-import type { EngineEvent, FollowStats } from './events.ts';
+import type { Absence, EngineEvent, FollowStats } from './events.ts';
 import { Following } from './following.ts';
+import type { Gauges } from './gauges.ts';
 import { openDatabase, type OpenDatabase } from './opening.ts';
 import type { DatabaseOptions } from './options.ts';
 import { checkStaged, type FoundFile } from './staged-check.ts';
@@ -27,6 +29,8 @@ export interface EngineContext {
   readonly kernel: Kernel;
   readonly emit: (event: EngineEvent) => void;
   readonly clock: Clock;
+  /** What is noted for whoever must see that we stand still. */
+  readonly gauges: Gauges;
   /** Staged files up to this TXID are at every destination: their bytes are not read at a start. */
   readonly sentEverywhere?: bigint | undefined;
   /** Default TAIL_BYTES_MAX. */
@@ -47,7 +51,7 @@ export class Engine {
   #following: Following | undefined;
   #timer: NodeJS.Timeout | undefined;
   #reopenMs = REOPEN_MS_MIN;
-  #said: string | undefined;
+  #said: Absence | undefined;
   /** The log was not what it has to be: what the position says of it proves nothing. */
   #distrustsPosition = false;
   /** Whether all that was staged when this process began has been read whole. */
@@ -123,7 +127,9 @@ export class Engine {
     try {
       const absent = whyAbsent(options.path);
       if (absent !== undefined) {
-        if (this.#said !== absent) emit({ kind: 'waiting', why: absent });
+        if (this.#said !== absent) {
+          emit({ kind: 'waiting', absence: absent, why: describeAbsence(options.path, absent) });
+        }
         this.#said = absent;
         this.#later(options.monitorIntervalMs);
         return;
@@ -245,8 +251,19 @@ function max(a: bigint, b: bigint): bigint {
   return a > b ? a : b;
 }
 
-function whyAbsent(path: string): string | undefined {
-  const stat = fs.statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) return `${path} does not exist yet`;
-  return stat.size === 0 ? `${path} is empty` : undefined;
+function whyAbsent(file: string): Absence | undefined {
+  const stat = fs.statSync(file, { throwIfNoEntry: false });
+  if (stat !== undefined) return stat.size === 0 ? 'empty' : undefined;
+  return fs.existsSync(path.dirname(file)) ? 'no file' : 'no folder';
+}
+
+function describeAbsence(file: string, absence: Absence): string {
+  switch (absence) {
+    case 'no folder':
+      return `${file} does not exist, and neither does its folder: check the path`;
+    case 'no file':
+      return `${file} does not exist yet`;
+    case 'empty':
+      return `${file} is empty`;
+  }
 }

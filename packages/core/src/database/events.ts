@@ -13,8 +13,10 @@ export interface StagedEvent {
   /** The run of images and increments that it belongs to: the node id of its header. */
   readonly lineage: bigint;
   readonly timestampMs: number;
-  /** When the first of its frames was read from the log, by the monotonic clock. */
+  /** Its oldest commit was made then or later, by the monotonic clock. */
   readonly since: number;
+  /** Everything that was committed then is in it, or in the files before it. */
+  readonly asOf: number;
 }
 
 export interface OpenedEvent {
@@ -42,8 +44,11 @@ export interface FollowStats {
   readonly barrierHistogram: readonly number[];
 }
 
+/** Why there is nothing to follow. */
+export type Absence = 'no folder' | 'no file' | 'empty';
+
 export type EngineEvent =
-  | { readonly kind: 'waiting'; readonly why: string }
+  | { readonly kind: 'waiting'; readonly absence: Absence; readonly why: string }
   | OpenedEvent
   /** An image will bear this TXID: nothing from it on may be sent before it is staged. */
   | { readonly kind: 'imaging'; readonly txid: bigint; readonly why: string }

@@ -8,8 +8,9 @@ import type { Position } from './continuity/position.ts';
 import { drawLineage } from './cut.ts';
 import { Cutter, type CutterContext } from './cutter.ts';
 import type { BeginOrder } from './engine.ts';
-import type { FollowStats } from './events.ts';
+import type { EngineEvent, FollowStats } from './events.ts';
 import type { Tick } from './follow.ts';
+import { Freshness } from './freshness.ts';
 import { Imager } from './imager.ts';
 import type { Imaging } from './imaging.ts';
 import { LookLoop, type Look } from './loop.ts';
@@ -39,6 +40,7 @@ export class Following {
   readonly #imager: Imager;
   readonly #loop: LookLoop;
   readonly #unsettled: Unsettled;
+  readonly #freshness: Freshness;
   /** TXID of an image that is announced and not staged yet. */
   #announced: TXID | undefined;
   #nextRefreshAt = 0;
@@ -52,11 +54,16 @@ export class Following {
     const { database, options, emit } = context;
     const { path, connections, wal, follower } = database;
     this.#unsettled = new Unsettled(context.clock, path);
-    this.#cutter = new Cutter(context, {
-      mayWait: () => this.#phase === 'open',
-      onMore: () => this.#loop.wake(),
-      onError: this.#fail,
-    });
+    this.#freshness = new Freshness(context.gauges);
+    this.#cutter = new Cutter(
+      { ...context, emit: this.#emit },
+      {
+        mayWait: () => this.#phase === 'open',
+        onMore: () => this.#loop.wake(),
+        onError: this.#fail,
+        timesOf: (tailSince) => this.#freshness.cut(tailSince),
+      },
+    );
     this.#loop = new LookLoop({
       files: [path, `${path}-wal`],
       pollMs: options.monitorIntervalMs,
@@ -186,12 +193,14 @@ export class Following {
 
   readonly #take = (batch: FrameBatch): void => {
     this.#context.database.guard.add(batch);
+    this.#freshness.counted(batch.commits);
     this.#imager.add(batch);
     this.#cutter.add(batch);
   };
 
   readonly #look = (): Look => {
-    const { follower } = this.#context.database;
+    const { database, gauges } = this.#context;
+    const { follower, wal } = database;
     const tick = this.#tick();
     let worked: 'idle' | 'worked' = 'idle';
     if (!this.#cutter.isPinned) {
@@ -202,6 +211,8 @@ export class Following {
     const held = this.#lastTick?.kind === 'held';
     if (held) this.#cutter.cutIfDue(); // else what is held may end inside a transaction
     this.#refreshPosition();
+    this.#noteSettled();
+    gauges.set('walSizeBytes', wal.sizeBytes());
     const { log, checkpointed, fresh } = tick;
     const behind = this.#lastTick?.kind === 'behind';
     const quiet = tick.kind === 'held' && worked === 'idle';
@@ -211,7 +222,9 @@ export class Following {
   };
 
   #tick(): Tick {
-    const { follower, guard } = this.#context.database;
+    const { clock, database } = this.#context;
+    const { follower, guard } = database;
+    const at = clock.monotonic();
     const tick = follower.tick(this.#take);
     this.#ticks += 1;
     this.#lastTick = tick;
@@ -219,10 +232,28 @@ export class Following {
     this.#unsettled.saw(tick);
     if (tick.kind !== 'held') return tick;
     guard.observe(tick);
-    const now = this.#context.clock.monotonic();
-    if (guard.isDue(now)) guard.check(now, { log: tick.log, place: follower.place });
+    if (guard.isDue(at)) guard.check(at, { log: tick.log, place: follower.place });
+    this.#freshness.looked(at, tick.fresh); // of a file that is still the one that we follow
     return tick;
   }
+
+  /** Notes whether something is held that is not in a staged file. */
+  #noteSettled(): void {
+    const { head, hasMore, publisher } = this.#cutter;
+    const isAllStaged = head !== undefined && !this.isImaging && !hasMore && !publisher.isCutting;
+    this.#freshness.settled(isAllStaged ? 'staged' : 'pending');
+  }
+
+  readonly #emit = (event: EngineEvent): void => {
+    if (event.kind === 'staged' && event.content === 'image') {
+      this.#freshness.imageIsWhole(event.file.maxTXID, event.asOf);
+    } else if (event.kind === 'staged' && event.content === 'increment') {
+      const below = this.#announced === undefined ? 'whole' : 'image';
+      this.#freshness.staged(event.file.maxTXID, event.asOf, below);
+      this.#noteSettled();
+    }
+    this.#context.emit(event);
+  };
 
   /** Resolves right after a look that was held, before anything else runs. Rejects where none is. */
   async #untilHeld(): Promise<void> {
@@ -322,6 +353,7 @@ export class Following {
     this.#announced = txid;
     await this.#untilHeld(); // the image is the state after this look
     const { commit } = imaging.freeze();
+    const times = this.#freshness.image();
     const rest = this.#imager.readRest(imaging, commit);
     const lineage = drawLineage();
     const { place } = database.follower;
@@ -330,10 +362,13 @@ export class Following {
     emit({ kind: 'imaging', txid, why });
     const range = { minTXID: txid, maxTXID: txid };
     const identity = { ...range, pageSize, commit, lineage, timestampMs: this.#cutter.stamp() };
-    const image = await this.#imager.write(imaging, rest, identity);
+    const image = await this.#imager.write(imaging, rest, identity, times);
     this.#cutter.publisher.image(image, place);
-    await this.#cutter.publisher.settled();
+    const settled = await this.#cutter.publisher.settled();
     this.#announced = undefined;
+    if (settled === 'failed') return;
+    this.#freshness.imageIsWhole(txid, times.asOf);
+    this.#noteSettled();
   }
 
   async #publishSnapshot(imaging: Imaging): Promise<void> {
@@ -343,11 +378,13 @@ export class Following {
     assert(head !== undefined, 'a snapshot bears a TXID that was given out');
     const { txid, commit, lineage } = head;
     imaging.freeze();
+    const asOf = this.#context.gauges.get('lookedAt');
     const rest = this.#imager.readRest(imaging, commit);
     const { pageSize } = this.#context.database.connections;
     const range = { minTXID: toTXID(1), maxTXID: toTXID(txid) };
     const identity = { ...range, pageSize, commit, lineage, timestampMs: this.#cutter.stamp() };
-    const image = await this.#imager.write(imaging, rest, identity);
+    const times = { since: asOf, asOf };
+    const image = await this.#imager.write(imaging, rest, identity, times);
     // The increment of its own TXID comes before it.
     if ((await this.#cutter.publisher.settled()) === 'failed') return;
     await this.#cutter.publisher.snapshot(image);

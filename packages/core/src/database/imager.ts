@@ -45,6 +45,7 @@ export class Imager {
     this.#task = this.#task.then(async () => {
       if (!this.#hooks.isOpen()) return;
       try {
+        this.#onMoved();
         await work();
       } catch (error) {
         const what = `make an image in ${this.#context.staging.folder}`;
@@ -52,6 +53,7 @@ export class Imager {
       } finally {
         this.#imaging?.close();
         this.#imaging = undefined;
+        this.#context.gauges.set('imageMovedAt', 0);
       }
     });
   }
@@ -82,6 +84,7 @@ export class Imager {
         staging,
         take,
         stopped: () => !isOpen(),
+        onMoved: this.#onMoved,
         onProgress: (doneBytes, totalBytes) => emit({ kind: 'progress', doneBytes, totalBytes }),
       },
       name,
@@ -107,14 +110,22 @@ export class Imager {
   }
 
   /** Writes a frozen image to a temporary file. */
-  async write(imaging: Imaging, rest: ReadPage, identity: FileIdentity): Promise<WrittenImage> {
+  async write(
+    imaging: Imaging,
+    rest: ReadPage,
+    identity: FileIdentity,
+    times: Pick<WrittenImage, 'since' | 'asOf'>,
+  ): Promise<WrittenImage> {
     const { maxTXID: txid, minTXID, pageSize, commit, lineage, timestampMs } = identity;
-    const since = this.#context.clock.monotonic();
     const name = minTXID === txid ? 'image' : 'snapshot';
     const temporary = this.#context.staging.temporary(`${name}-${txid}`);
     const sizeBytes = await imaging.write(temporary, headerOf(identity), rest);
-    return { txid, temporary, sizeBytes, pageSize, commit, lineage, timestampMs, since };
+    return { txid, temporary, sizeBytes, pageSize, commit, lineage, timestampMs, ...times };
   }
+
+  readonly #onMoved = (): void => {
+    this.#context.gauges.set('imageMovedAt', this.#context.clock.monotonic());
+  };
 
   async #checkRoom(): Promise<void> {
     const { database, staging } = this.#context;

@@ -28,6 +28,8 @@ export interface ImagingContext {
   /** Where ticks put their frames. */
   readonly take: TakeFrames;
   readonly stopped: () => boolean;
+  /** Something was read or written: it does not stand still. */
+  readonly onMoved: () => void;
   readonly onProgress: (doneBytes: number, totalBytes: number) => void;
 }
 
@@ -79,11 +81,12 @@ export class Imaging {
 
   /** Copies the whole file, a batch at a time, while ticks go on in between. */
   async copy(): Promise<void> {
-    const { connections, staging, onProgress } = this.#context;
+    const { connections, staging, onMoved, onProgress } = this.#context;
     for (let steps = 0; !this.#context.stopped(); steps++) {
       if (steps % STEPS_PER_LOOK === 0) await staging.requireRoom();
       if (this.#copy.step() === 'done') break;
       this.#check();
+      onMoved();
       onProgress(this.#copy.copiedPages * connections.pageSize, connections.fileSizeBytes());
       await yieldToTicks();
     }
@@ -110,12 +113,13 @@ export class Imaging {
   /** Writes the image to `temporary`, fsynced. Gives its size. */
   async write(temporary: string, header: LTXHeader, readRest: ReadPage): Promise<number> {
     const chunks = this.#copy.merge(header, this.#overlay, readRest);
-    const { stopped } = this.#context;
+    const { stopped, onMoved } = this.#context;
     return await this.#context.staging.write(
       temporary,
       (async function* () {
         for (const chunk of chunks) {
           if (stopped()) throw new ReplicationError('STAGING_FAILED', 'the image was given up');
+          onMoved();
           yield chunk.slice(); // the kernel's views are good until its next call, and ticks call it
           await yieldToTicks();
         }

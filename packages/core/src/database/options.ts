@@ -22,11 +22,13 @@ export interface DatabaseOptions {
   readonly stagingMaxBytes: number;
   readonly snapshotIntervalMs: number;
   readonly pageEncoding: PageEncoding;
+  /** A commit that is older than this and not at every destination is a fault (replicate/verdict.ts). */
+  readonly maxLagMs: number;
   /** Bytes of pages that the tail holds in memory. Default TAIL_BYTES_MAX; tests make it small. */
   readonly tailBytesMax?: number | undefined;
 }
 
-/** Litestream's values where it has the key; staging-max-bytes and page-encoding are ours. */
+/** Litestream's values where it has the key; staging-max-bytes, page-encoding and max-lag are ours. */
 export const DATABASE_DEFAULTS: Omit<DatabaseOptions, 'path' | 'metaPath'> = {
   syncIntervalMs: 1_000,
   monitorIntervalMs: 1_000,
@@ -37,4 +39,5 @@ export const DATABASE_DEFAULTS: Omit<DatabaseOptions, 'path' | 'metaPath'> = {
   stagingMaxBytes: 1024 ** 3,
   snapshotIntervalMs: 24 * 3_600_000,
   pageEncoding: 'block',
+  maxLagMs: 60_000,
 };

@@ -29,6 +29,8 @@ export interface PublisherContext {
   readonly emit: (event: EngineEvent) => void;
   /** Whether what is committed meanwhile can be held for longer, while a cut waits for room. */
   readonly mayWait: () => boolean;
+  /** Bytes of a cut were encoded. */
+  readonly onMoved: () => void;
   /** A cut is staged. */
   readonly onCut: () => void;
   /** Called once: after that nothing more is published. */
@@ -47,8 +49,9 @@ export interface WrittenImage {
   readonly commit: number;
   readonly lineage: bigint;
   readonly timestampMs: number;
-  /** When the state that it holds was read, by the monotonic clock. */
+  /** Of the file, as StagedEvent has them. */
   readonly since: number;
+  readonly asOf: number;
 }
 
 export class Publisher {
@@ -99,14 +102,14 @@ export class Publisher {
   image(image: WrittenImage, place: LogPlace): void {
     this.#enqueue(async () => {
       const { staging, emit } = this.#context;
-      const { txid, pageSize, commit, lineage, timestampMs, since } = image;
+      const { txid, pageSize, commit, lineage, timestampMs, since, asOf } = image;
       if (this.#newestTXID < txid) {
         await this.#writePosition({ txid, pageSize, commit, lineage }, place);
         this.#newestTXID = txid;
       }
       const file = await staging.publish(image.temporary, 0, txid, txid, image.sizeBytes);
       await staging.imageIsWhole();
-      const of = { pageSize, commit, lineage, timestampMs, since };
+      const of = { pageSize, commit, lineage, timestampMs, since, asOf };
       emit({ kind: 'staged', file, content: 'image', ...of });
     });
   }
@@ -114,9 +117,9 @@ export class Publisher {
   /** Nothing hangs on a snapshot: one that cannot be published is told, and all else goes on. */
   async snapshot(image: WrittenImage): Promise<void> {
     const { staging, emit } = this.#context;
-    const { txid, pageSize, commit, lineage, timestampMs, since } = image;
+    const { txid, pageSize, commit, lineage, timestampMs, since, asOf } = image;
     const file = await staging.publish(image.temporary, 9, toTXID(1), txid, image.sizeBytes);
-    const of = { pageSize, commit, lineage, timestampMs, since };
+    const of = { pageSize, commit, lineage, timestampMs, since, asOf };
     emit({ kind: 'staged', file, content: 'snapshot', ...of });
   }
 
@@ -125,19 +128,19 @@ export class Publisher {
     cut.tail.release();
     this.#newestTXID = cut.txid;
     this.#cuts -= 1;
-    const { pageSize, commit, lineage, timestampMs, since } = cut;
-    const of = { pageSize, commit, lineage, timestampMs, since };
+    const { pageSize, commit, lineage, timestampMs, since, asOf } = cut;
+    const of = { pageSize, commit, lineage, timestampMs, since, asOf };
     this.#context.emit({ kind: 'staged', file, content: 'increment', ...of });
     this.#context.onCut();
   }
 
   /** Where there is no room, waits for it for as long as all that is committed meanwhile can be held. */
   async #stage(cut: Cut): Promise<StagedFile> {
-    const { staging, kernel, encoding, wal, emit, mayWait } = this.#context;
+    const { staging, kernel, encoding, wal, emit, onMoved, mayWait } = this.#context;
     const temporary = staging.temporary(`cut-${cut.txid}`);
     for (let isTold = false; ; isTold = true) {
       try {
-        const chunks = joined(encodeCut(cut, kernel, encoding, wal));
+        const chunks = noticed(joined(encodeCut(cut, kernel, encoding, wal)), onMoved);
         const sizeBytes = await staging.write(temporary, chunks, 'cut');
         if (cut.tail.spilled) this.#pins -= 1;
         await this.#writePosition(cut, cut.place);
@@ -185,5 +188,12 @@ export class Publisher {
         this.#pending -= 1;
       }
     });
+  }
+}
+
+function* noticed<T>(items: Iterable<T>, onItem: () => void): Iterable<T> {
+  for (const item of items) {
+    onItem();
+    yield item;
   }
 }

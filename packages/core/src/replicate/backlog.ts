@@ -14,6 +14,8 @@ export interface StagedIncrement {
   readonly timestampMs: number;
   /** When the oldest commit in it was seen, by the monotonic clock. */
   readonly since: number;
+  /** Everything that was committed then is in it, or in the files before it. */
+  readonly asOf: number;
 }
 
 export interface StagedSnapshot {
@@ -81,12 +83,11 @@ export class Backlog {
   }
 
   /** What a destination that has everything up to `txid` lacks. */
-  pendingAfter(txid: bigint): { count: number; sizeBytes: number; since: number | undefined } {
+  pendingAfter(txid: bigint): { count: number; sizeBytes: number } {
     const pending = this.#files.filter((file) => file.txid > txid);
     return {
       count: pending.length,
       sizeBytes: pending.reduce((sum, file) => sum + file.sizeBytes, 0),
-      since: pending[0]?.since,
     };
   }
 
@@ -105,7 +106,7 @@ export class Backlog {
 }
 
 export function toIncrement(event: StagedEvent): StagedIncrement {
-  const { file, content, lineage, pageSize, timestampMs, since } = event;
+  const { file, content, lineage, pageSize, timestampMs, since, asOf } = event;
   return {
     txid: file.maxTXID,
     path: file.path,
@@ -115,10 +116,17 @@ export function toIncrement(event: StagedEvent): StagedIncrement {
     pageSize,
     timestampMs,
     since,
+    asOf,
   };
 }
 
 /** Of a file of an earlier run. */
 export function foundIncrement({ file, ...described }: FoundFile): StagedIncrement {
-  return { txid: file.maxTXID, path: file.path, sizeBytes: file.sizeBytes, ...described };
+  return {
+    txid: file.maxTXID,
+    path: file.path,
+    sizeBytes: file.sizeBytes,
+    asOf: described.since,
+    ...described,
+  };
 }

@@ -57,7 +57,7 @@ export class Condition {
     this.#failingCode = code;
     this.#error = this.toStatusError(code, message);
     this.go('failing');
-    logger.error(`${path}: ${message}`, { target: path, code, failures: this.#failures });
+    logger.error(message, { target: path, code, failures: this.#failures });
   }
 
   /** It is opened: what comes next shows whether that lasts. */
@@ -74,9 +74,9 @@ export class Condition {
 
   /** Nothing hangs on a snapshot: it is made later. Said once, until one is made. */
   missSnapshot(code: ErrorCode, message: string, nextTryMs: number): void {
-    const { path, logger, onChange } = this.#context;
+    const { logger, onChange } = this.#context;
     if (this.#snapshotError?.code !== code) {
-      const what = `${path}: no snapshot can be made, and replication goes on without: ${message}`;
+      const what = `no snapshot can be made, and replication goes on without: ${message}`;
       logger.warn(what, { code, nextTryMs });
     }
     this.#snapshotError = this.toStatusError(code, message);

@@ -16,6 +16,8 @@ export interface FinalSyncContext {
   /** Wakes whoever waits for another state. */
   readonly changed: Wakeup;
   readonly clock: Clock;
+  /** Whether the thread that follows it does not answer, or moves nothing any more. */
+  readonly isStuck: () => boolean;
   /** A database that cannot be followed is tried again for so long. */
   readonly timeoutMs: number;
 }
@@ -32,7 +34,7 @@ export type FinalSyncResult =
 const LOOK_MS = 250;
 
 export async function finalSync(context: FinalSyncContext): Promise<FinalSyncResult> {
-  const { state, error, hasBegun, changed, clock, timeoutMs } = context;
+  const { state, error, hasBegun, changed, clock, isStuck, timeoutMs } = context;
   const attempt = new Attempt(context);
   /** Of the first failure: a database that comes and goes is not waited for without end. */
   let failingSince: number | undefined;
@@ -41,6 +43,7 @@ export async function finalSync(context: FinalSyncContext): Promise<FinalSyncRes
     const { txid, refusal } = attempt;
     if (txid !== undefined) return { kind: 'staged', txid };
     if (state() === 'waiting') return { kind: 'absent' };
+    if (isStuck()) return { kind: 'failed', ...(error() ?? STUCK) };
     const now = clock.monotonic();
     if (state() === 'imaging') failingSince = undefined; // it goes on, and may take its time
     if (state() === 'failing' || refusal !== undefined) failingSince ??= now;
@@ -51,6 +54,11 @@ export async function finalSync(context: FinalSyncContext): Promise<FinalSyncRes
     await waiting;
   }
 }
+
+const STUCK = {
+  code: 'DATABASE_BUSY',
+  message: 'the thread that follows the database does not answer, or its staging folder hangs',
+};
 
 /** One sync after the other, until one succeeds. */
 class Attempt {

@@ -68,6 +68,7 @@ export class Health {
 export interface Patience {
   readonly now: number;
   readonly timeoutMs: number;
+  readonly hangMs: number;
   readonly isMakingImage: boolean;
 }
 
@@ -75,23 +76,20 @@ export interface Patience {
  * Whether whoever waits for a destination should wait no more, because for `timeoutMs`
  *  - nothing has succeeded since the first failure, and no byte is moving there now; or
  *  - what is to be sent was not there, and no image is being made;
- * or because a try that is under way has moved no byte for HANG_MS_MAX.
+ * or because a try that is under way has moved no byte for `hangMs`.
  */
 export function isHopeless(
   queue: Pick<UploadQueue, 'isTrying' | 'failingSince' | 'waitingSince'>,
   health: Pick<Health, 'triedAt' | 'movedAt'>,
-  { now, timeoutMs, isMakingImage }: Patience,
+  { now, timeoutMs, hangMs, isMakingImage }: Patience,
 ): boolean {
   const isOver = (since: number | undefined, ms = timeoutMs): boolean =>
     since !== undefined && now - since >= ms;
   if (queue.isTrying) {
     const lastSign = Math.max(health.triedAt, health.movedAt);
-    if (isOver(lastSign, Math.max(timeoutMs, HANG_MS_MAX))) return true;
+    if (isOver(lastSign, Math.max(timeoutMs, hangMs))) return true;
     return isOver(queue.failingSince) && isOver(health.movedAt);
   }
   if (isMakingImage) return false;
   return isOver(queue.failingSince) || isOver(queue.waitingSince);
 }
-
-/** A backend that neither fails nor moves a byte for so long will not do so later. */
-const HANG_MS_MAX = 60_000;

@@ -1,11 +1,13 @@
 /** Lists a destination, and reads enough of its newest level-0 file to know whose it is. */
 
+import type { Clock } from '../clock.ts';
 import { ReplicationError } from '../error.ts';
 import { decodeHeader, HEADER_SIZE_BYTES } from '../ltx/header.ts';
 import { FILE_CHECKSUM_SIZE_BYTES } from '../ltx/trailer.ts';
 import type { ByteRange, LTXFileInfo, ReplicaClient } from '../replica/client.ts';
 import { FileSet } from '../replica/file-set.ts';
 import type { SentRecord } from './admission.ts';
+import type { Wakeup } from './wakeup.ts';
 
 const FILE_SIZE_MIN = HEADER_SIZE_BYTES + FILE_CHECKSUM_SIZE_BYTES;
 
@@ -68,4 +70,26 @@ async function readBytes(
     );
   }
   return bytes;
+}
+
+/** How long a start waits for destinations that have neither answered nor failed. */
+const REPORT_MS_MAX = 3_000;
+
+export interface ListingsWait {
+  readonly uploaders: readonly { readonly hasReported: boolean }[];
+  /** Wakes when one of them has reported. */
+  readonly changed: Wakeup;
+  readonly clock: Clock;
+  readonly isClosed: () => boolean;
+}
+
+/** Waits until every destination has been listed, or has failed to be, or REPORT_MS_MAX. */
+export async function waitForListings(wait: ListingsWait): Promise<void> {
+  const { uploaders, changed, clock, isClosed } = wait;
+  const deadline = clock.monotonic() + REPORT_MS_MAX;
+  for (;;) {
+    const left = deadline - clock.monotonic();
+    if (left <= 0 || isClosed() || uploaders.every(({ hasReported }) => hasReported)) return;
+    await changed.next(left);
+  }
 }

@@ -9,6 +9,8 @@ export interface WatchOrder {
   readonly options: DatabaseOptions;
   /** Staged files up to this TXID are at every destination. */
   readonly sentEverywhere: bigint;
+  /** Of its gauges (database/gauges.ts). */
+  readonly memory: SharedArrayBuffer;
 }
 
 /** To a worker. `database` tells which; `call` is answered by a reply of the same number. */

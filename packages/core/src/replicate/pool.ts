@@ -78,9 +78,10 @@ export class WorkerPool {
     };
   }
 
-  async close(): Promise<void> {
+  async close(): Promise<'closed'> {
     this.#closing = true;
     await Promise.all(this.#workers.map((worker) => worker.terminate()));
+    return 'closed';
   }
 
   #call(

@@ -15,6 +15,10 @@ import { WorkerPool } from './pool.ts';
 import { Replication } from './replication.ts';
 import type { DatabaseStatus, SyncReport } from './status.ts';
 import type { ReplicaTarget } from './target.ts';
+import { within } from './within.ts';
+
+/** A thread that hangs in the system cannot be ended: it ends with the process. */
+const CLOSE_MS_MAX = 5_000;
 
 export interface ReplicateOptions {
   readonly databases: readonly {
@@ -40,6 +44,8 @@ export interface DrainOptions {
   readonly shutdownSyncTimeoutMs: number;
   /** Tries of a failing destination follow each other by this. */
   readonly shutdownSyncIntervalMs: number;
+  /** A database that has been missing for longer is a fault. Default: its `maxLagMs`. */
+  readonly absentMs?: number | undefined;
 }
 
 export interface Replicator {
@@ -49,8 +55,8 @@ export interface Replicator {
   sync(database: string): Promise<bigint | undefined>;
   /** Brings every destination of every database up to date, each on its own, as far as it gets. */
   drain(options: DrainOptions): Promise<SyncReport>;
-  /** Stops. What was not sent stays staged. */
-  close(): Promise<void>;
+  /** Stops. What was not sent stays staged. 'hangs' where a thread could not be ended. */
+  close(): Promise<'closed' | 'hangs'>;
 }
 
 /** The staging folder of a database where none is configured: beside it, hidden. */
@@ -61,7 +67,11 @@ export function defaultMetaPath(database: string): string {
 export function completeOptions(
   options: Partial<DatabaseOptions> & { readonly path: string },
 ): DatabaseOptions {
-  return { ...DATABASE_DEFAULTS, metaPath: defaultMetaPath(options.path), ...options };
+  const metaPath = defaultMetaPath(options.path);
+  const complete = { ...DATABASE_DEFAULTS, metaPath, ...options };
+  // What is looked at more seldom than this cannot be known to be no older than max-lag.
+  const monitorIntervalMs = Math.min(complete.monitorIntervalMs, complete.maxLagMs / 4);
+  return { ...complete, monitorIntervalMs };
 }
 
 /** STAGING_IN_USE where another process follows one of the databases: then none is followed here. */
@@ -88,19 +98,17 @@ export async function replicate(options: ReplicateOptions): Promise<Replicator> 
     if (found !== undefined) return found;
     throw new ReplicationError('CONFIG_INVALID', `${database} is not replicated by this process`);
   };
-  const close = async (): Promise<void> => {
+  const close = async (): Promise<'closed' | 'hangs'> => {
     await Promise.all(replications.map((replication) => replication.close()));
-    await pool.close();
+    return (await within(CLOSE_MS_MAX, pool.close())) ?? 'hangs';
   };
   await startAll(replications, close);
   return {
     status: () => replications.map((replication) => replication.status()),
     stats: (database) => find(database).stats(),
     sync: (database) => find(database).sync(),
-    async drain({ shutdownSyncTimeoutMs, shutdownSyncIntervalMs }) {
-      const reports = replications.map((replication) =>
-        replication.drain(shutdownSyncTimeoutMs, shutdownSyncIntervalMs),
-      );
+    async drain(drainOptions) {
+      const reports = replications.map((replication) => replication.drain(drainOptions));
       return { databases: await Promise.all(reports) };
     },
     close,
@@ -110,7 +118,7 @@ export async function replicate(options: ReplicateOptions): Promise<Replicator> 
 /** All of them, or none: a database that another process follows is an error of the whole. */
 async function startAll(
   replications: readonly Replication[],
-  close: () => Promise<void>,
+  close: () => Promise<unknown>,
 ): Promise<void> {
   const started = await Promise.allSettled(replications.map((replication) => replication.start()));
   const refused = started.find((result) => result.status === 'rejected');

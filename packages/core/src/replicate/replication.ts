@@ -5,48 +5,39 @@
  * What is staged is sent and freed whatever becomes of the following: a full disk gets room by that.
  */
 
-import type { Clock } from '../clock.ts';
 import { isError, messageOf, ReplicationError } from '../error.ts';
 import { toDatabaseError } from '../database/database-error.ts';
 import type { EngineEvent, FollowStats, OpenedEvent, StagedEvent } from '../database/events.ts';
-import type { DatabaseOptions } from '../database/options.ts';
 import { formatTXID } from '../ltx/txid.ts';
-import type { Logger } from '../replica/backend.ts';
 import { decideBeginning } from './beginning.ts';
+import { bringUpToDate } from './ending.ts';
 import { StagingClaim } from './claim.ts';
 import { Condition } from './condition.ts';
-import { finalSync } from './final-sync.ts';
+import { DatabaseHealth, HANG_MS_MAX } from './database-health.ts';
+import { readFileMarks, type FileMarks } from './file-marks.ts';
 import { ImageOrders } from './image-orders.ts';
-import type { WatchOrder } from './messages.ts';
+import { waitForListings } from './listing.ts';
+import { loggerFor, serving } from './logging.ts';
 import type { EngineLink } from './pool.ts';
 import { SentRecords } from './record.ts';
+import type { ReplicationContext } from './replication-context.ts';
 import { SharedReads } from './shared-reads.ts';
 import { StagedFiles } from './staged-files.ts';
 import type { DatabaseReport, DatabaseStatus } from './status.ts';
-import { StatusFile } from './status-file.ts';
+import { heartbeatMs, StatusFile } from './status-file.ts';
 import type { ReplicaTarget } from './target.ts';
-import { toDestinationReport, toDestinationStatus } from './tell.ts';
+import type { DrainOptions } from './replicate.ts';
+import { toDatabaseReport, toDatabaseStatus } from './tell.ts';
 import { Uploader } from './uploader.ts';
+import type { Verdict } from './verdict.ts';
 import { Wakeup } from './wakeup.ts';
+import { within } from './within.ts';
 
-/** How long a start waits for destinations that have neither answered nor failed. */
-const REPORT_MS_MAX = 3_000;
-
-export interface ReplicationContext {
-  readonly options: DatabaseOptions;
-  readonly targets: readonly ReplicaTarget[];
-  /** Database and destinations are left alone until it resolves. */
-  readonly ready?: Promise<void> | undefined;
-  readonly watch: (order: WatchOrder, listen: (event: EngineEvent) => void) => EngineLink;
-  readonly logger: Logger;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly onProgress: (progress: { doneBytes: number; totalBytes: number }) => void;
-  /** Another process has taken the staging folder over: this one must end. */
-  readonly onLost: (error: Error) => void;
-}
+/** What must be closed gets so long, where nothing else says that it is stuck. */
+const CLOSE_MS_MAX = 5_000;
 
 export class Replication {
+  readonly path: string;
   readonly #context: ReplicationContext;
   readonly #records: SentRecords;
   readonly #staged: StagedFiles;
@@ -58,15 +49,21 @@ export class Replication {
   readonly #reads = new SharedReads();
   #engine: EngineLink | undefined;
   readonly #condition: Condition;
+  readonly #health: DatabaseHealth;
   #opened: OpenedEvent | undefined;
   #begun = false;
   #head = 0n;
   /** Events of the engine are handled one after the other. */
   #handling: Promise<void> = Promise.resolve();
   #closed = false;
+  /** Whether the last sync was complete, once it was made. */
+  #ending: Verdict | undefined;
+  #marks: FileMarks | undefined;
 
-  constructor(context: ReplicationContext) {
+  constructor(given: ReplicationContext) {
+    const context = { ...given, logger: loggerFor(given.logger, given.options.path) };
     this.#context = context;
+    this.path = context.options.path;
     const { metaPath, stagingMaxBytes: maxBytes } = context.options;
     this.#records = new SentRecords(metaPath);
     const { clock, logger } = context;
@@ -75,6 +72,7 @@ export class Replication {
       clock,
       logger,
       onChange: () => {
+        if (this.#condition.state !== 'waiting') this.#health.present();
         this.#statusFile.touch();
         this.#changed.notify();
       },
@@ -104,12 +102,27 @@ export class Replication {
       status: () => this.status(),
       clock,
       onError: this.#report,
+      heartbeatMs: heartbeatMs(context.options.maxLagMs),
+    });
+    this.#health = new DatabaseHealth({
+      maxLagMs: context.options.maxLagMs,
+      monitorIntervalMs: context.options.monitorIntervalMs,
+      clock,
+      backlog: this.#staged.backlog,
+      head: () => this.#head,
+      uploaders: () => this.#uploaders,
+      freeingSince: () => this.#staged.freeingSince,
+      stateFileWrittenAt: () => this.#statusFile.writtenAt,
+      failure: () => this.#condition.error?.message,
     });
     this.#claim = new StagingClaim({
       options: context.options,
       clock,
       onOwned: () => this.#onOwned(),
-      onWaiting: (why) => this.#condition.wait(why),
+      onWaiting: (why) => {
+        this.#health.absent('no folder');
+        this.#condition.wait(why);
+      },
       onFailure: (error) => this.#condition.fail(toDatabaseError(error, context.options)),
     });
     this.#uploaders = context.targets.map((target) => this.#toUploader(target));
@@ -120,28 +133,21 @@ export class Replication {
     await this.#claim.start();
   }
 
-  get path(): string {
-    return this.#context.options.path;
-  }
-
   status(): DatabaseStatus {
-    const { clock, options, targets } = this.#context;
-    const input = { backlog: this.#staged.backlog, monotonicMs: clock.monotonic() };
-    return {
+    const { clock, options } = this.#context;
+    return toDatabaseStatus({
       path: options.path,
-      state: this.#condition.state,
-      at: new Date(clock.now()).toISOString(),
-      pid: process.pid,
-      txid: this.#head === 0n ? undefined : formatTXID(this.#head),
+      condition: this.#condition,
+      clock,
+      heartbeatMs: heartbeatMs(options.maxLagMs),
+      marks: this.#marks,
+      head: this.#head,
       pageSize: this.#opened?.pageSize,
-      stagedFiles: this.#staged.backlog.files.length,
-      stagedBytes: this.#staged.backlog.sizeBytes,
-      error: this.#condition.error,
-      snapshotError: this.#condition.snapshotError,
-      destinations: this.#uploaders.map((uploader, index) =>
-        toDestinationStatus(uploader, targets[index]?.type ?? '', input),
-      ),
-    };
+      backlog: this.#staged.backlog,
+      health: this.#health,
+      ending: this.#ending,
+      uploaders: this.#uploaders,
+    });
   }
 
   async stats(): Promise<FollowStats | undefined> {
@@ -161,46 +167,40 @@ export class Replication {
   /**
    * Cuts what is committed, and brings every destination up to that: each on its own, as far as it
    * gets (Uploader.drain). A database that is missing has nothing to be cut; one that cannot be
-   * followed is tried again for `timeoutMs`, and what is staged of it is sent all the same.
+   * followed is tried again for a while, and what is staged of it is sent all the same.
    */
-  async drain(timeoutMs: number, retryMs: number): Promise<DatabaseReport> {
-    const result = await finalSync({
-      state: () => this.#condition.state,
-      error: () => this.#condition.error,
+  async drain(options: DrainOptions): Promise<DatabaseReport> {
+    const { clock, options: database } = this.#context;
+    const ending = await bringUpToDate({
+      condition: this.#condition,
       hasBegun: () => this.#begun,
       sync: () => this.sync(),
       changed: this.#changed,
-      clock: this.#context.clock,
-      timeoutMs,
+      clock,
+      head: () => this.#head,
+      health: this.#health,
+      uploaders: this.#uploaders,
+      options: { absentMs: database.maxLagMs, ...options },
     });
-    const target = result.kind === 'staged' ? result.txid : this.#head;
-    const destinations = await Promise.all(
-      this.#uploaders.map(async (uploader) => {
-        const complete =
-          target === 0n ? 'behind' : await uploader.drain(target, timeoutMs, retryMs);
-        return toDestinationReport(uploader, complete);
-      }),
-    );
-    await this.#statusFile.write();
-    const head = target === 0n ? undefined : formatTXID(target);
-    const error =
-      result.kind === 'failed'
-        ? this.#condition.toStatusError(result.code, result.message)
-        : this.#condition.error;
-    return { path: this.path, txid: head, error, destinations };
+    this.#ending = ending.verdict;
+    return toDatabaseReport(this.path, ending, this.#condition, this.#uploaders);
   }
 
+  /** Whatever hangs in the system is given up after a while: it ends with the process. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     this.#images.close();
     const reason = new DOMException('the replicator is closing', 'AbortError');
-    await Promise.all(this.#uploaders.map((uploader) => uploader.close(reason)));
-    await this.#engine?.close();
-    await this.#handling;
-    await this.#staged.close();
-    await this.#records.save().catch(this.#report);
-    await this.#statusFile.write();
+    const closing = this.#uploaders.map((uploader) => uploader.close(reason));
+    await within(CLOSE_MS_MAX, Promise.all(closing));
+    await this.#health.unlessStuck(this.#engine?.close(), CLOSE_MS_MAX);
+    await within(CLOSE_MS_MAX, this.#handling);
+    const saved = this.#staged.close().then(() => this.#records.save());
+    await within(CLOSE_MS_MAX, saved.catch(this.#report));
+    this.#marks = await readFileMarks(this.path).catch(() => undefined);
+    this.#condition.go('ended');
+    await this.#statusFile.close();
     await this.#claim.close();
   }
 
@@ -209,6 +209,7 @@ export class Replication {
     const key = target.target; // it may get another name, and is the same
     return new Uploader({
       name: target.name,
+      type: target.type,
       target: target.target,
       open: target.open,
       backlog: this.#staged.backlog,
@@ -222,12 +223,14 @@ export class Replication {
       onNeed: (need) => this.#images.need(need),
       onChange: ({ sent }) => {
         if (sent !== undefined) this.#records.set(key, sent);
+        for (const uploader of this.#uploaders) this.#health.confirmed(uploader);
         this.#statusFile.touch();
         this.#changed.notify();
         this.#staged.free();
         this.#images.consider();
       },
       isMakingImage: () => this.#images.isMaking,
+      hangMs: Math.min(HANG_MS_MAX, this.#context.options.maxLagMs),
       clock,
       random,
       logger,
@@ -245,6 +248,7 @@ export class Replication {
       this.#watch();
       return;
     }
+    this.#health.absent('no file');
     this.#condition.go('waiting');
     const unlessClosed = (): void => {
       if (!this.#closed) this.#watch();
@@ -256,10 +260,13 @@ export class Replication {
     this.#condition.go('opening');
     const { options, targets, watch } = this.#context;
     const sentEverywhere = this.#records.lowestOf(targets.map(({ target }) => target));
-    this.#engine = watch({ options, sentEverywhere }, (event) => {
+    const { memory } = this.#health.gauges;
+    this.#engine = watch({ options, sentEverywhere, memory }, (event) => {
       this.#handling = this.#handling.then(() => this.#handle(event)).catch(this.#restart);
     });
-    for (const uploader of this.#uploaders) uploader.start();
+    serving(this.path, () => {
+      for (const uploader of this.#uploaders) uploader.start();
+    });
   }
 
   /** It could not be gone on after an event: the database is opened again, after a while. */
@@ -274,6 +281,7 @@ export class Replication {
   async #handle(event: EngineEvent): Promise<void> {
     switch (event.kind) {
       case 'waiting':
+        this.#health.absent(event.absence);
         this.#condition.wait(event.why);
         return;
       case 'opened':
@@ -306,7 +314,7 @@ export class Replication {
         if (event.code === 'STAGING_FULL') this.#staged.lacksRoom();
         return;
       case 'notice':
-        this.#context.logger[event.level](`${this.path}: ${event.message}`);
+        this.#context.logger[event.level](event.message);
         return;
     }
   }
@@ -316,12 +324,17 @@ export class Replication {
     await this.#claim.renew();
     this.#condition.open();
     this.#images.dropped();
-    if (event.switchedToWAL === 'yes') logger.info(`${this.path} was switched to WAL mode`);
+    if (event.switchedToWAL === 'yes') logger.info('the database was switched to WAL mode');
     this.#staged.reset(event.staged);
     this.#head = this.#staged.backlog.newest?.txid ?? 0n;
     this.#opened = event; // from now on the backlog is known
     for (const uploader of this.#uploaders) uploader.wake();
-    await this.#waitForListings();
+    await waitForListings({
+      uploaders: this.#uploaders,
+      changed: this.#changed,
+      clock: this.#context.clock,
+      isClosed: () => this.#closed,
+    });
     const order = decideBeginning({
       proved: event.proved,
       why: event.why,
@@ -334,25 +347,13 @@ export class Replication {
       })),
     });
     if (order.mode === 'resume') {
-      logger.info(`going on after TXID ${formatTXID(event.proved ?? 0n)}`, { path: this.path });
+      logger.info(`going on after TXID ${formatTXID(event.proved ?? 0n)}`);
     }
     this.#condition.go(order.mode === 'resume' ? 'following' : 'imaging');
     this.#begun = true;
     this.#engine?.begin(order);
     this.#wakeAll();
     this.#images.consider();
-  }
-
-  /** Waits until every destination has been listed, or has failed to be, or REPORT_MS_MAX. */
-  async #waitForListings(): Promise<void> {
-    const { clock } = this.#context;
-    const deadline = clock.monotonic() + REPORT_MS_MAX;
-    for (;;) {
-      const left = deadline - clock.monotonic();
-      if (left <= 0 || this.#closed || this.#uploaders.every(({ hasReported }) => hasReported))
-        return;
-      await this.#changed.next(left);
-    }
   }
 
   async #onStaged(event: StagedEvent): Promise<void> {
@@ -378,6 +379,6 @@ export class Replication {
 
   readonly #report = (error: unknown): void => {
     const code = isError(error) ? error.code : undefined;
-    this.#context.logger.error(`${this.path}: ${messageOf(error)}`, { code });
+    this.#context.logger.error(messageOf(error), { code });
   };
 }

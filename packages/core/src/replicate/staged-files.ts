@@ -53,6 +53,8 @@ export class StagedFiles {
   /** Files that nobody wants, and that are still there. */
   readonly #freed = new Set<string>();
   #removing: Promise<void> = Promise.resolve();
+  /** Since when files are being removed, or every try to do it has failed. */
+  #freeingSince: number | undefined;
   readonly #retry: Retry;
   #retryTimer: NodeJS.Timeout | undefined;
   #pressureTimer: NodeJS.Timeout | undefined;
@@ -61,6 +63,11 @@ export class StagedFiles {
     this.#context = context;
     this.#affordableBytes = context.maxBytes;
     this.#retry = new Retry(context.clock, RETRY_MS);
+  }
+
+  /** Since when what may be freed is not; by the monotonic clock. */
+  get freeingSince(): number | undefined {
+    return this.#freeingSince;
   }
 
   /** The newest snapshot, while a destination still wants it. */
@@ -162,7 +169,8 @@ export class StagedFiles {
   /** Never rejects: what could not be done is told once, and tried again. */
   async #removeFreed(): Promise<void> {
     if (this.#freed.size === 0) return;
-    const { records, report } = this.#context;
+    const { clock, records, report } = this.#context;
+    this.#freeingSince ??= clock.monotonic();
     try {
       await this.#saveUnlessFull();
       for (const path of this.#freed) {
@@ -171,6 +179,7 @@ export class StagedFiles {
       }
       await records.save();
       this.#retry.succeeded();
+      this.#freeingSince = undefined;
     } catch (error) {
       if (!this.#retry.isFailing) report(error);
       this.#retryTimer = setTimeout(() => {

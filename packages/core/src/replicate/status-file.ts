@@ -1,27 +1,48 @@
-/** `status.json` in the staging folder: rewritten when something has changed, not more often than each interval. */
+/**
+ * `status.json` in the staging folder: rewritten when something has changed, and from time to time
+ * where nothing has, so that its age tells another process whether we still run.
+ *
+ * It makes no folder: a staging folder that was moved away with its database is not made again.
+ */
 
 import path from 'node:path';
 import type { Clock } from '../clock.ts';
-import { makeFolder, replaceText } from '../database/files.ts';
+import { replaceText } from '../database/files.ts';
 import { toStagingError } from '../database/staging-error.ts';
 import type { DatabaseStatus } from './status.ts';
+import { within } from './within.ts';
 
-/** Rewritten at most so often. An idle database's file is left alone. */
+/** Rewritten at most so often. */
 const WRITE_EVERY_MS = 1_000;
+/** A disk that hangs does not keep us from ending. */
+const LAST_WRITE_MS_MAX = 5_000;
+
+/** Often enough that the file's age shows in time that we are gone, and seldom enough for a disk that sleeps. */
+export function heartbeatMs(maxLagMs: number): number {
+  return Math.min(HEARTBEAT_MS_MAX, maxLagMs / 4);
+}
+
+const HEARTBEAT_MS_MAX = 10_000;
 
 export interface StatusFileContext {
   readonly status: () => DatabaseStatus;
   readonly clock: Clock;
   readonly onError: (error: unknown) => void;
+  /** Rewritten at least so often. */
+  readonly heartbeatMs: number;
 }
 
 export class StatusFile {
   readonly #file: string;
   readonly #context: StatusFileContext;
+  #heartbeat: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #writing: Promise<void> = Promise.resolve();
-  #writtenAt = -Infinity;
-  #isOurs = false;
+  #writing: Promise<void> | undefined;
+  /** Asked for while it was being written. */
+  #isAskedAgain = false;
+  #triedAt = -Infinity;
+  /** When it was last written, or began to be owed; undefined before the folder is ours. */
+  #writtenAt: number | undefined;
   #isFailing = false;
 
   constructor(folder: string, context: StatusFileContext) {
@@ -29,16 +50,24 @@ export class StatusFile {
     this.#context = context;
   }
 
+  /** By the monotonic clock; undefined where it is not owed. */
+  get writtenAt(): number | undefined {
+    return this.#writtenAt;
+  }
+
   /** The folder is ours. Before that nothing is written: it may be another process that tells. */
   begin(): void {
-    this.#isOurs = true;
+    const { clock, heartbeatMs } = this.#context;
+    this.#writtenAt ??= clock.monotonic();
+    this.#heartbeat ??= setInterval(() => void this.write(), heartbeatMs);
+    this.#heartbeat.unref();
     this.touch();
   }
 
   /** Something has changed: the file will tell. */
   touch(): void {
-    if (!this.#isOurs || this.#timer !== undefined) return;
-    const wait = Math.max(0, this.#writtenAt + WRITE_EVERY_MS - this.#context.clock.monotonic());
+    if (this.#writtenAt === undefined || this.#timer !== undefined) return;
+    const wait = Math.max(0, this.#triedAt + WRITE_EVERY_MS - this.#context.clock.monotonic());
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       void this.write();
@@ -46,33 +75,42 @@ export class StatusFile {
     this.#timer.unref();
   }
 
+  /** Resolves when a state that is no older than this call is written, or could not be. */
   async write(): Promise<void> {
-    if (!this.#isOurs) return;
+    if (this.#writtenAt === undefined) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#writtenAt = this.#context.clock.monotonic();
-    this.#writing = this.#writing.then(() => this.#write());
+    if (this.#writing === undefined) this.#writing = this.#writeAll();
+    else this.#isAskedAgain = true;
     await this.#writing;
   }
 
-  async #write(): Promise<void> {
-    try {
-      await this.#replace(`${JSON.stringify(this.#context.status(), undefined, 2)}\n`);
-      this.#isFailing = false;
-    } catch (error) {
-      if (!this.#isFailing) this.#context.onError(toStagingError(`write ${this.#file}`, error));
-      this.#isFailing = true; // said once, and tried again with the next change
-    }
+  /** The last write; given up after a while. */
+  async close(): Promise<void> {
+    clearInterval(this.#heartbeat);
+    await within(LAST_WRITE_MS_MAX, this.write());
+    clearTimeout(this.#timer);
   }
 
-  /** The folder is there, but for the first time. */
-  async #replace(text: string): Promise<void> {
+  async #writeAll(): Promise<void> {
+    do {
+      this.#isAskedAgain = false;
+      await this.#write();
+    } while (this.#isAskedAgain);
+    this.#writing = undefined;
+  }
+
+  async #write(): Promise<void> {
+    const { clock, onError, status } = this.#context;
+    const at = clock.monotonic();
+    this.#triedAt = at;
     try {
-      await replaceText(this.#file, text);
+      await replaceText(this.#file, `${JSON.stringify(status(), undefined, 2)}\n`);
+      this.#writtenAt = at;
+      this.#isFailing = false;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      await makeFolder(path.dirname(this.#file));
-      await replaceText(this.#file, text);
+      if (!this.#isFailing) onError(toStagingError(`write ${this.#file}`, error));
+      this.#isFailing = true; // said once, and tried again
     }
   }
 }

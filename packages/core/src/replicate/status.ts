@@ -3,8 +3,12 @@
  * `status.json` in the staging folder, and through it by `sluice status`.
  */
 
+import type { Absence } from '../database/events.ts';
 import type { FencingState } from '../replica/check-fencing.ts';
 import type { DestinationState } from './state.ts';
+import type { FileMarks } from './file-marks.ts';
+import type { DatabaseFacts, Problem } from './verdict.ts';
+import type { Writer } from './writer.ts';
 
 export interface StatusError {
   readonly code: string;
@@ -23,7 +27,7 @@ export interface DestinationStatus {
   readonly damage?: string | undefined;
   /** 16 hex digits: everything up to it can be restored from here. */
   readonly txid: string | undefined;
-  /** Since the oldest commit that this destination lacks; 0 where it lacks none. */
+  /** Since the oldest commit that this destination lacks, or may lack; 0 where it lacks none. */
   readonly lagSeconds: number;
   readonly pendingFiles: number;
   readonly pendingBytes: number;
@@ -46,7 +50,9 @@ export type DatabaseState =
   | 'waiting'
   | 'following'
   | 'imaging'
-  | 'failing';
+  | 'failing'
+  /** The process has let go of it, after a last sync. */
+  | 'ended';
 
 export interface DatabaseStatus {
   readonly path: string;
@@ -54,11 +60,21 @@ export interface DatabaseStatus {
   /** When this was true: ISO 8601, UTC. */
   readonly at: string;
   readonly pid: number;
+  readonly writer: Writer;
+  /** Once it has ended: what its files were then. */
+  readonly marks: FileMarks | undefined;
   /** The newest staged TXID, 16 hex digits. */
   readonly txid: string | undefined;
   readonly pageSize: number | undefined;
   readonly stagedFiles: number;
   readonly stagedBytes: number;
+  /** Transactions seen in its log since the process began. */
+  readonly commitsSeen: number;
+  readonly walBytes: number;
+  /** `judge` of the facts, by `max-lag`; once it has ended, by whether the last sync was complete. */
+  readonly healthy: boolean;
+  readonly problems: readonly Problem[];
+  readonly facts: DatabaseFacts;
   readonly error: StatusError | undefined;
   /** Why the last snapshot that was due or wanted could not be made; all else goes on. */
   readonly snapshotError?: StatusError | undefined;
@@ -77,6 +93,11 @@ export interface DestinationReport {
 export interface DatabaseReport {
   readonly path: string;
   readonly txid: string | undefined;
+  /** Where it was missing or empty, and so nothing was sent now. */
+  readonly absence: Absence | undefined;
+  /** Whether everything that was committed when the last sync began is at every destination. */
+  readonly healthy: boolean;
+  readonly problems: readonly Problem[];
   /** Why nothing is followed, where that is so. */
   readonly error: StatusError | undefined;
   readonly destinations: readonly DestinationReport[];

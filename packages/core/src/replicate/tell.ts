@@ -1,34 +1,92 @@
-/** An uploader as its status and its report. Pure. */
+/** A database and its uploaders as their status and their report. */
 
+import type { Clock } from '../clock.ts';
 import { formatTXID } from '../ltx/txid.ts';
 import type { Backlog } from './backlog.ts';
-import type { DestinationReport, DestinationStatus, StatusError } from './status.ts';
+import type { Condition } from './condition.ts';
+import type { DatabaseHealth } from './database-health.ts';
+import type { EndingResult } from './ending.ts';
+import type { FileMarks } from './file-marks.ts';
+import type {
+  DatabaseReport,
+  DatabaseStatus,
+  DestinationReport,
+  DestinationStatus,
+  StatusError,
+} from './status.ts';
+import { lagMs, type DestinationFacts, type Verdict } from './verdict.ts';
 import type { UploadFailure } from './upload-queue.ts';
 import type { Uploader } from './uploader.ts';
+import { describeWriter } from './writer.ts';
 
-export interface TellInput {
+export interface DatabaseInput {
+  readonly path: string;
+  readonly condition: Pick<Condition, 'state' | 'error' | 'snapshotError'>;
+  readonly clock: Clock;
+  readonly heartbeatMs: number;
+  readonly marks: FileMarks | undefined;
+  readonly head: bigint;
+  readonly pageSize: number | undefined;
   readonly backlog: Backlog;
-  /** Now, by the monotonic clock. */
-  readonly monotonicMs: number;
+  readonly health: DatabaseHealth;
+  /** Whether the last sync was complete, once it was made. */
+  readonly ending: Verdict | undefined;
+  readonly uploaders: readonly Uploader[];
 }
 
-export function toDestinationStatus(
-  uploader: Uploader,
-  type: string,
-  input: TellInput,
-): DestinationStatus {
+export function toDatabaseStatus(input: DatabaseInput): DatabaseStatus {
+  const { backlog, clock, condition, health, heartbeatMs, head } = input;
+  const facts = health.facts();
+  const { healthy, problems } = input.ending ?? health.verdict(facts);
+  const { commits, walSizeBytes } = health.gauges.read();
+  return {
+    path: input.path,
+    state: condition.state,
+    at: new Date(clock.now()).toISOString(),
+    pid: process.pid,
+    writer: describeWriter(clock, heartbeatMs),
+    marks: input.marks,
+    txid: head === 0n ? undefined : formatTXID(head),
+    pageSize: input.pageSize,
+    stagedFiles: backlog.files.length,
+    stagedBytes: backlog.sizeBytes,
+    commitsSeen: commits,
+    walBytes: walSizeBytes,
+    healthy,
+    problems,
+    facts,
+    error: condition.error,
+    snapshotError: condition.snapshotError,
+    destinations: input.uploaders.map((uploader, index) =>
+      toDestinationStatus(uploader, {
+        backlog,
+        facts: facts.destinations[index],
+        freshMs: facts.freshMs,
+      }),
+    ),
+  };
+}
+
+interface TellInput {
+  readonly backlog: Backlog;
+  readonly facts: DestinationFacts | undefined;
+  /** A look so long ago is as good as one now. */
+  readonly freshMs: number;
+}
+
+function toDestinationStatus(uploader: Uploader, input: TellInput): DestinationStatus {
   const { replicatedTXID, health, snapshotRefusal } = uploader;
-  const pending = input.backlog.pendingAfter(replicatedTXID ?? 0n);
+  const { backlog, facts, freshMs } = input;
+  const pending = backlog.pendingAfter(replicatedTXID ?? 0n);
   const { lastError, lastSuccessMs } = health;
   return {
     name: uploader.name,
-    type,
+    type: uploader.type,
     target: uploader.target,
     state: uploader.state,
     damage: uploader.holdings.why,
     txid: replicatedTXID === undefined ? undefined : formatTXID(replicatedTXID),
-    lagSeconds:
-      pending.since === undefined ? 0 : Math.max(0, input.monotonicMs - pending.since) / 1000,
+    lagSeconds: facts === undefined ? 0 : lagMs(facts, freshMs) / 1_000,
     pendingFiles: pending.count,
     pendingBytes: pending.sizeBytes,
     fencing: uploader.fencing,
@@ -46,14 +104,34 @@ function toStatusError(failure: UploadFailure | undefined): StatusError | undefi
   return { code, message, at: new Date(atMs).toISOString() };
 }
 
-export function toDestinationReport(
-  uploader: Uploader,
-  complete: 'complete' | 'behind',
-): DestinationReport {
+/** How it ended. */
+export function toDatabaseReport(
+  path: string,
+  { result, target, verdict, absence }: EndingResult,
+  condition: Pick<Condition, 'error' | 'toStatusError'>,
+  uploaders: readonly Uploader[],
+): DatabaseReport {
+  return {
+    path,
+    txid: target === 0n ? undefined : formatTXID(target),
+    absence,
+    healthy: verdict.healthy,
+    problems: verdict.problems,
+    error:
+      result.kind === 'failed'
+        ? condition.toStatusError(result.code, result.message)
+        : condition.error,
+    destinations: uploaders.map((uploader) => toDestinationReport(uploader, verdict)),
+  };
+}
+
+function toDestinationReport(uploader: Uploader, { behind, problems }: Verdict): DestinationReport {
   const { replicatedTXID, health } = uploader;
-  const { lastError } = health;
-  const unknown = { code: 'REPLICA_UNAVAILABLE', message: 'it has not answered yet' };
-  const cause = lastError ?? unknown;
+  const isBehind = replicatedTXID === undefined || behind.includes(uploader.name);
+  const complete = isBehind ? 'behind' : 'complete';
+  const own = problems.find(({ destination }) => destination === uploader.name) ?? problems[0];
+  const unknown = { code: 'REPLICA_UNAVAILABLE', message: own?.message ?? 'it has not answered' };
+  const cause = health.lastError ?? unknown;
   return {
     name: uploader.name,
     target: uploader.target,

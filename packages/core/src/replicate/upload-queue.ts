@@ -53,6 +53,8 @@ export class UploadQueue {
   /** Since when what is to be sent is not there. */
   #waitingSince: number | undefined;
   #pauseMsMax = Infinity;
+  /** When the present step began, or moved something, by the monotonic clock. */
+  #movedAt = -Infinity;
   #running: Promise<void> | undefined;
 
   constructor(context: UploadQueueContext) {
@@ -83,6 +85,16 @@ export class UploadQueue {
 
   get isTrying(): boolean {
     return this.#doing === 'trying';
+  }
+
+  /** Since when a step that is under way has moved nothing; undefined where none is. */
+  get stillSince(): number | undefined {
+    return this.isTrying ? this.#movedAt : undefined;
+  }
+
+  /** Bytes are moving, or answers come. */
+  moved(): void {
+    this.#movedAt = this.#context.clock.monotonic();
   }
 
   /** There may be something to do. */
@@ -119,6 +131,7 @@ export class UploadQueue {
       const { count } = this.#wakeup;
       try {
         this.#doing = 'trying';
+        this.moved();
         const result = await this.#context.step(signal);
         this.#settle(result);
         if ((result === 'idle' || result === 'waiting') && !signal.aborted) {

@@ -11,6 +11,8 @@ import type { SharedReads } from './shared-reads.ts';
 /** What an uploader knows of the database it serves. */
 export interface UploaderContext {
   readonly name: string;
+  /** Which kind of destination: s3, file. */
+  readonly type: string;
   /** For messages; holds no secret. */
   readonly target: string;
   readonly open: (signal: AbortSignal) => Promise<OpenReplica>;
@@ -31,6 +33,8 @@ export interface UploaderContext {
   readonly onChange: (change: { sent?: SentRecord }) => void;
   /** Whether an image or a snapshot is being made, or is asked for. */
   readonly isMakingImage: () => boolean;
+  /** For so long a try may move no byte while somebody waits. */
+  readonly hangMs: number;
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;

@@ -7,6 +7,7 @@ import { isError } from '../error.ts';
 import type { FencedReplica, FencingState } from '../replica/check-fencing.ts';
 import { formatTXID, type TXID } from '../ltx/txid.ts';
 import type { Chain } from './admission.ts';
+import type { DestinationSigns } from './facts.ts';
 import { Health, isHopeless } from './health.ts';
 import { Holdings } from './holdings.ts';
 import { Lister } from './lister.ts';
@@ -14,6 +15,7 @@ import { isStaged, nextStep, SNAPSHOT_LEVEL, type NextStep, type Seed } from './
 import { isRefused, type SnapshotRefusal } from './refusal.ts';
 import { SnapshotAge, type AgedSnapshot } from './snapshot-age.ts';
 import { SeenFiles, Sender } from './sender.ts';
+import { SentSnapshot } from './sent-snapshot.ts';
 import { withFencing, type Written } from './sending.ts';
 import { stateOf, type DestinationState } from './state.ts';
 import { UploadQueue, type StepResult } from './upload-queue.ts';
@@ -37,6 +39,8 @@ export class Uploader {
   readonly #lister: Lister;
   readonly #health: Health;
   readonly #snapshotAge: SnapshotAge;
+  /** How much of the present seed was sent. */
+  #seedSent: SentSnapshot | undefined;
   /** The snapshot whose sending failed last. */
   #failedSnapshot = 0n;
   #hasReported = false;
@@ -46,7 +50,7 @@ export class Uploader {
     this.#context = context;
     this.#health = new Health(context.clock);
     this.#snapshotAge = new SnapshotAge(context.clock);
-    const onBytes = (): void => this.#health.moved();
+    const onBytes = (): void => this.#onBytes(this.#files);
     this.#lister = new Lister({ ...context, holdings: this.#holdings, onFile: onBytes });
     const sender = {
       ...context,
@@ -56,7 +60,10 @@ export class Uploader {
       onWritten: this.#onWritten,
     };
     this.#fileSender = new Sender(sender);
-    this.#snapshotSender = new Sender(sender);
+    this.#snapshotSender = new Sender({
+      ...sender,
+      onBytes: () => this.#onBytes(this.#snapshots),
+    });
     this.#files = this.#toQueue(
       (signal) => this.#stepFiles(signal),
       () => this.#lister.dueInMs,
@@ -79,6 +86,10 @@ export class Uploader {
 
   get name(): string {
     return this.#context.name;
+  }
+
+  get type(): string {
+    return this.#context.type;
   }
 
   get target(): string {
@@ -138,11 +149,26 @@ export class Uploader {
     return this.#health;
   }
 
+  /** What its health is judged by. */
+  get signs(): DestinationSigns {
+    const now = this.#context.clock.monotonic();
+    const past = (since: number | undefined): number => (since === undefined ? 0 : now - since);
+    const failure = this.#files.failure ?? this.#snapshots.failure;
+    return {
+      stalledMs: past(this.#files.stillSince),
+      failingMs: past(this.#files.failingSince),
+      snapshotStalledMs: past(this.#snapshots.stillSince),
+      snapshotFailingMs: past(this.#snapshots.failingSince),
+      error: failure?.message,
+    };
+  }
+
   /**
    * Resolves when everything up to `txid` is there, or when waiting is hopeless (health.ts). Tries
    * follow each other by `retryMs` meanwhile.
    */
   async drain(txid: bigint, timeoutMs: number, retryMs: number): Promise<'complete' | 'behind'> {
+    const { hangMs, isMakingImage } = this.#context;
     this.#health.tries();
     this.#files.hurry(retryMs);
     this.#snapshots.hurry(retryMs);
@@ -150,8 +176,8 @@ export class Uploader {
       const changed = this.#changed.next(Math.min(retryMs, DRAIN_LOOK_MS));
       if ((this.replicatedTXID ?? -1n) >= txid) return 'complete';
       const now = this.#context.clock.monotonic();
-      const isMakingImage = this.#context.isMakingImage();
-      if (isHopeless(this.#files, this.#health, { now, timeoutMs, isMakingImage })) return 'behind';
+      const patience = { now, timeoutMs, hangMs, isMakingImage: isMakingImage() };
+      if (isHopeless(this.#files, this.#health, patience)) return 'behind';
       await changed;
     }
   }
@@ -225,11 +251,13 @@ export class Uploader {
   }
 
   async #sendSeed(replica: FencedReplica, seed: Seed, signal: AbortSignal): Promise<StepResult> {
+    if (this.#holdings.seeding !== seed) this.#seedSent = new SentSnapshot(this.#context.clock);
     const write = this.#holdings.seed(seed);
     const isSkipped = write?.need === 'optional' && isRefused(this.#files);
     if (write !== undefined && !isSkipped) {
       const result = await this.#fileSender.send(replica, write, signal);
       if (result !== 'worked') return result;
+      this.#seedSent?.add(write.source.sizeBytes);
       // Only a whole seed ends a row of failures: each of its files may be sent again with another.
       if (this.#holdings.seed(seed) !== undefined) return 'changed';
     }
@@ -239,6 +267,7 @@ export class Uploader {
       this.#failedSnapshot = seed.txid;
     }
     this.#holdings.seeded(seed);
+    this.#tellSent(this.#seedSent);
     this.#tell({});
     return 'worked';
   }
@@ -259,8 +288,13 @@ export class Uploader {
     const maxTXID = snapshot.txid as TXID;
     const ref = { level: SNAPSHOT_LEVEL, minTXID: 1n as TXID, maxTXID };
     const write = { ref, source: snapshot, need: 'optional' } as const;
+    const sent = new SentSnapshot(this.#context.clock);
     try {
-      return await this.#snapshotSender.send(replica, write, signal);
+      const result = await this.#snapshotSender.send(replica, write, signal);
+      if (result !== 'worked') return result;
+      sent.add(snapshot.sizeBytes);
+      this.#tellSent(sent);
+      return result;
     } catch (error) {
       this.#failedSnapshot = snapshot.txid;
       throw error;
@@ -275,6 +309,16 @@ export class Uploader {
     this.#health.sent(sent.sizeBytes);
     this.#tell(info.level === 0 ? { sent } : {});
   };
+
+  #tellSent(sent: SentSnapshot | undefined): void {
+    if (sent === undefined) return;
+    this.#context.logger.info(`${this.name}: ${sent.describe()}`, { target: this.target });
+  }
+
+  #onBytes(queue: UploadQueue): void {
+    queue.moved();
+    this.#health.moved();
+  }
 
   readonly #onHealed = (): void => {
     this.#health.succeeded();

@@ -3,6 +3,7 @@
 import { parentPort } from 'node:worker_threads';
 import { systemClock } from '../clock.ts';
 import { Engine } from '../database/engine.ts';
+import { Gauges } from '../database/gauges.ts';
 import { assert, isError, messageOf, ReplicationError } from '../error.ts';
 import { createKernel } from '../kernel/kernel.ts';
 import type { WorkerOrder, WorkerReply, WorkerResult } from './messages.ts';
@@ -11,6 +12,12 @@ assert(parentPort !== null, 'this file runs as a worker');
 const port = parentPort;
 const kernel = createKernel();
 const engines = new Map<number, Engine>();
+const gauges: Gauges[] = [];
+/** So often a thread shows that it takes turns. One that is silent for several of these is stuck. */
+const ALIVE_EVERY_MS = 500;
+setInterval(() => {
+  for (const each of gauges) each.set('aliveAt', systemClock.monotonic());
+}, ALIVE_EVERY_MS);
 
 function post(reply: WorkerReply): void {
   port.postMessage(reply);
@@ -36,12 +43,15 @@ port.on('message', (order: WorkerOrder) => {
   const { database } = order;
   switch (order.kind) {
     case 'watch': {
+      const own = new Gauges(order.memory);
+      gauges.push(own);
       const engine = new Engine({
         options: order.options,
         sentEverywhere: order.sentEverywhere,
         kernel,
         emit: (event) => post({ kind: 'event', database, event }),
         clock: systemClock,
+        gauges: own,
         tailBytesMax: order.options.tailBytesMax,
       });
       engines.set(database, engine);

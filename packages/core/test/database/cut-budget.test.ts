@@ -12,6 +12,7 @@ import {
   type CutBudget,
 } from '../../src/database/cut-budget.ts';
 import { systemClock } from '../../src/clock.ts';
+import { Gauges } from '../../src/database/gauges.ts';
 import { Engine } from '../../src/database/engine.ts';
 import type { EngineEvent } from '../../src/database/events.ts';
 import { DATABASE_DEFAULTS } from '../../src/database/options.ts';
@@ -121,6 +122,7 @@ test('commits soon after a cut are staged at once, ten of them', async () => {
     },
     kernel: createKernel(),
     clock: systemClock,
+    gauges: Gauges.create(systemClock.monotonic()),
     emit: (event) => {
       events.push(event);
       if (event.kind === 'opened') {

@@ -93,6 +93,7 @@ function cutOf(tail: Tail, log: Log): Cut {
     commit: tail.commit,
     timestampMs: 0,
     since: 0,
+    asOf: 0,
     tail,
     grown: new Map(),
     place: { header: log.header, frame: log.frames, checksum: { s0: 0, s1: 0 } },

@@ -8,6 +8,7 @@ import { systemClock, type Clock } from '../../src/clock.ts';
 import { Engine } from '../../src/database/engine.ts';
 import type { EngineEvent } from '../../src/database/events.ts';
 import { DATABASE_DEFAULTS } from '../../src/database/options.ts';
+import { Gauges } from '../../src/database/gauges.ts';
 import { createKernel } from '../../src/kernel/kernel.ts';
 import { temporaryFolder } from '../restore/temporary.ts';
 
@@ -76,6 +77,7 @@ export class Watched {
       },
       kernel: createKernel(),
       clock: this.clock,
+      gauges: Gauges.create(this.clock.monotonic()),
       emit: (event) => {
         this.events.push(event);
         if (event.kind === 'opened') {

@@ -32,6 +32,7 @@ async function ask({ state, sync }: Scene): Promise<{ result: FinalSyncResult; m
     hasBegun: () => true,
     sync: async () => sync(changed.ms),
     changed,
+    isStuck: () => false,
     clock: { now: () => 0, monotonic: () => changed.ms },
     timeoutMs: TIMEOUT_MS,
   });

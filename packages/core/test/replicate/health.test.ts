@@ -4,7 +4,7 @@ import { isHopeless } from '../../src/replicate/health.ts';
 describe('whoever waits for a destination', () => {
   const queue = { isTrying: false, failingSince: undefined, waitingSince: undefined };
   const health = { triedAt: 0, movedAt: -Infinity };
-  const at = (now: number) => ({ now, timeoutMs: 300, isMakingImage: false });
+  const at = (now: number) => ({ now, timeoutMs: 300, hangMs: 60_000, isMakingImage: false });
 
   test('waits as long as it takes while nothing fails and bytes move', () => {
     const moving = { triedAt: 0, movedAt: 3_599_999 };

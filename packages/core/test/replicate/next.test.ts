@@ -21,6 +21,7 @@ function staged(txid: number, content: 'increment' | 'image' = 'increment'): Sta
     pageSize: 4096,
     timestampMs: txid,
     since: txid,
+    asOf: txid,
   };
 }
 

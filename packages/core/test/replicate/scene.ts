@@ -97,7 +97,7 @@ export class Staged {
     const file = this.#write(this.head, pgnos, 'level0');
     const { timestampMs: since } = file;
     const { head: txid, lineage } = this;
-    this.backlog.add({ txid, lineage, pageSize: PAGE_SIZE, content, since, ...file });
+    this.backlog.add({ txid, lineage, pageSize: PAGE_SIZE, content, since, asOf: since, ...file });
   }
 
   #write(
@@ -151,12 +151,14 @@ export class Scene {
     const { staged } = this;
     this.uploader = new Uploader({
       name: 'memory',
+      type: 'memory',
       target: 'memory://bucket/db',
       open: async () => this.#open(options.server ?? ((client) => client)),
       backlog: staged.backlog,
       reads: new SharedReads(),
       knowsBacklog: () => this.isOpened,
       mayBegin: () => true,
+      hangMs: 60_000,
       head: () => staged.head,
       snapshot: () => staged.snapshot,
       onGone: (file) => staged.backlog.forget(file),

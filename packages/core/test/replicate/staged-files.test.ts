@@ -46,6 +46,7 @@ function scene() {
         path: file,
       },
       content: 'increment',
+      asOf: 0,
       pageSize: 512,
       commit: 1,
       lineage: 1n,

@@ -30,6 +30,9 @@ const { createKernel } = (await load(
 )) as typeof import('../../../src/kernel/kernel.ts');
 
 const { systemClock } = (await load('clock.ts')) as typeof import('../../../src/clock.ts');
+const { Gauges } = (await load(
+  'database/gauges.ts',
+)) as typeof import('../../../src/database/gauges.ts');
 
 const options = JSON.parse(optionsText) as DatabaseOptions;
 const post = (reply: HostReply): void => {
@@ -46,6 +49,7 @@ const engine = new EngineClass({
   options,
   kernel: createKernel(),
   clock: systemClock,
+  gauges: Gauges.create(systemClock.monotonic()),
   // Small enough that large transactions do not fit: their frames are then read from the log.
   tailBytesMax: 128 * 1024,
   emit: (event) => {

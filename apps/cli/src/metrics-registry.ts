@@ -1,0 +1,92 @@
+/** What /metrics says, in the words of Prometheus. */
+
+import type { DatabaseState, DatabaseStatus } from '@sluice/core';
+import { Counter, Gauge, Registry } from 'prom-client';
+
+export interface Metrics {
+  readonly registry: Registry;
+  set(databases: readonly DatabaseStatus[]): void;
+}
+
+const LABELS = ['db', 'destination'] as const;
+const STATES: readonly DatabaseState[] = [
+  'opening',
+  'waiting',
+  'following',
+  'imaging',
+  'failing',
+  'ended',
+];
+
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const gauge = (name: string, help: string): Gauge<(typeof LABELS)[number]> =>
+    new Gauge({ name, help, labelNames: LABELS, registers: [registry] });
+  const databaseGauge = (name: string, help: string): Gauge<'db'> =>
+    new Gauge({ name, help, labelNames: ['db'], registers: [registry] });
+  const healthy = databaseGauge(
+    'sluice_db_healthy',
+    '1 where every commit older than max-lag is at every destination and nothing stands still, else 0',
+  );
+  const state = new Gauge({
+    name: 'sluice_db_state',
+    help: '1 for the state that the database is in, 0 for the others',
+    labelNames: ['db', 'state'],
+    registers: [registry],
+  });
+  const walBytes = databaseGauge('sluice_db_wal_bytes', 'Size of its WAL file');
+  const commits = new Counter({
+    name: 'sluice_db_commits_total',
+    help: 'Transactions seen in its log since the process began',
+    labelNames: ['db'],
+    registers: [registry],
+  });
+  const lag = gauge(
+    'sluice_replica_lag_seconds',
+    'Seconds since the oldest commit that the destination lacks, or may lack; 0 where it lacks none',
+  );
+  const success = gauge(
+    'sluice_replica_last_success_timestamp_seconds',
+    'Unix time of the last sync that was successful',
+  );
+  const txid = gauge(
+    'sluice_replica_txid',
+    'Everything up to this TXID can be restored from there',
+  );
+  const pendingFiles = gauge('sluice_replica_pending_files', 'Staged files that it lacks');
+  const pendingBytes = gauge('sluice_replica_pending_bytes', 'Their bytes');
+  const failing = gauge('sluice_replica_failing', '1 where the last try failed, else 0');
+  const sent = new Counter({
+    name: 'sluice_replica_sent_bytes_total',
+    help: 'Bytes sent since the process began',
+    labelNames: LABELS,
+    registers: [registry],
+  });
+  return {
+    registry,
+    set(databases) {
+      sent.reset();
+      commits.reset();
+      for (const database of databases) {
+        const { path: db, destinations } = database;
+        healthy.set({ db }, database.healthy ? 1 : 0);
+        walBytes.set({ db }, database.walBytes);
+        commits.inc({ db }, database.commitsSeen);
+        for (const name of STATES) state.set({ db, state: name }, name === database.state ? 1 : 0);
+        for (const at of destinations) {
+          const labels = { db, destination: at.name };
+          lag.set(labels, at.lagSeconds);
+          pendingFiles.set(labels, at.pendingFiles);
+          pendingBytes.set(labels, at.pendingBytes);
+          failing.set(labels, at.state === 'failing' ? 1 : 0);
+          sent.inc(labels, at.bytesSent);
+          // Exact up to 2^53, which no counter of ours reaches.
+          if (at.txid !== undefined) txid.set(labels, Number(BigInt(`0x${at.txid}`)));
+          if (at.lastSuccessAt !== undefined) {
+            success.set(labels, Date.parse(at.lastSuccessAt) / 1_000);
+          }
+        }
+      }
+    },
+  };
+}

@@ -1,0 +1,23 @@
+/** What a replication is given: its database, where to, and whom it tells. */
+
+import type { Clock } from '../clock.ts';
+import type { EngineEvent } from '../database/events.ts';
+import type { DatabaseOptions } from '../database/options.ts';
+import type { Logger } from '../replica/backend.ts';
+import type { WatchOrder } from './messages.ts';
+import type { EngineLink } from './pool.ts';
+import type { ReplicaTarget } from './target.ts';
+
+export interface ReplicationContext {
+  readonly options: DatabaseOptions;
+  readonly targets: readonly ReplicaTarget[];
+  /** Database and destinations are left alone until it resolves. */
+  readonly ready?: Promise<void> | undefined;
+  readonly watch: (order: WatchOrder, listen: (event: EngineEvent) => void) => EngineLink;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly onProgress: (progress: { doneBytes: number; totalBytes: number }) => void;
+  /** Another process has taken the staging folder over: this one must end. */
+  readonly onLost: (error: Error) => void;
+}

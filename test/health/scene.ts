@@ -1,0 +1,151 @@
+/** A replicator of which a stage can be made to stand still, and the four that must say so. */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import Database from 'better-sqlite3';
+import { onTestFinished } from 'vitest';
+import { CLIProcess, runProcess, type Ended } from '../../apps/cli/test/support/process.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+import { until } from '../support/wait.ts';
+
+export const MAX_LAG_MS = 2_000;
+/** To ask, four times, on a machine that does other things too. */
+export const ASKING_MS = 4_000;
+const PRELOAD = pathToFileURL(path.join(import.meta.dirname, 'freeze.mjs')).href;
+
+export interface Signs {
+  /** What `sluice status` says, and its exit code. */
+  readonly status: boolean;
+  readonly exitCode: number | null;
+  readonly healthz: number;
+  readonly metric: string | undefined;
+  readonly problems: readonly string[];
+}
+
+interface Row {
+  readonly healthy: boolean;
+  readonly replicator: string;
+  readonly problems: readonly string[];
+}
+
+export const GOOD = { status: true, exitCode: 0, healthz: 200, metric: '1' };
+export const BAD = { status: false, exitCode: 3, healthz: 503, metric: '0' };
+
+export class Scene {
+  readonly folder = temporaryFolder('frozen');
+  readonly data = path.join(this.folder, 'data');
+  readonly database = path.join(this.data, 'app.db');
+  readonly backup = path.join(this.folder, 'backup');
+  readonly #freeze = path.join(this.folder, 'freeze');
+  readonly #config = path.join(this.folder, 'sluice.yml');
+  #replicator: CLIProcess | undefined;
+  #origin = '';
+  #app: Database.Database | undefined;
+
+  constructor(keys = '') {
+    for (const folder of [this.data, this.#freeze]) fs.mkdirSync(folder);
+    fs.writeFileSync(
+      this.#config,
+      `addr: ":0"
+max-lag: ${MAX_LAG_MS}ms
+shutdown-sync-timeout: 1s
+${keys}
+dbs: [{ path: ${this.database}, replicas: [{ path: ${this.backup} }] }]
+`,
+    );
+    const app = new Database(this.database);
+    app.pragma('journal_mode = wal');
+    app.exec('CREATE TABLE t (x)');
+    this.#app = app;
+    onTestFinished(() => this.closeApplication());
+  }
+
+  async start(more: { NODE_OPTIONS?: string } = {}): Promise<void> {
+    const options = [more.NODE_OPTIONS ?? '', `--import ${PRELOAD}`].join(' ');
+    const env = { ...more, FREEZE: this.#freeze, NODE_OPTIONS: options };
+    this.#replicator = new CLIProcess(['replicate', '-config', this.#config], env);
+    const [, origin] = await this.#replicator.says(/metrics at (http:\/\/127\.0\.0\.1:\d+)/);
+    this.#origin = origin ?? '';
+  }
+
+  closeApplication(): void {
+    this.#app?.close();
+    this.#app = undefined;
+  }
+
+  commit(): void {
+    this.#app?.exec('INSERT INTO t VALUES (randomblob(100))');
+  }
+
+  freeze(name: string, pattern = ''): void {
+    fs.writeFileSync(path.join(this.#freeze, name), pattern);
+  }
+
+  thaw(name: string): void {
+    fs.rmSync(path.join(this.#freeze, name));
+  }
+
+  /** What `sluice status` says. */
+  async status(): Promise<{ code: number | null; row: Row }> {
+    const { code, stdout } = await runProcess(['status', '-config', this.#config, '-json']);
+    const [row] = JSON.parse(stdout) as [Row];
+    return { code, row };
+  }
+
+  async signs(): Promise<Signs> {
+    const [status, healthz, metrics] = await Promise.all([
+      this.status(),
+      fetch(`${this.#origin}/healthz`),
+      fetch(`${this.#origin}/metrics`).then((response) => response.text()),
+    ]);
+    const { databases } = (await healthz.json()) as {
+      databases: { problems: { stage: string; message: string }[] }[];
+    };
+    return {
+      status: status.row.healthy,
+      exitCode: status.code,
+      healthz: healthz.status,
+      metric: /^sluice_db_healthy\{.*\} (\d)$/m.exec(metrics)?.[1],
+      problems: [
+        ...status.row.problems,
+        ...databases.flatMap(({ problems }) => problems.map(({ stage }) => stage)),
+      ],
+    };
+  }
+
+  /** Until all of them say the same. Commits go on meanwhile. */
+  async untilAll(wanted: typeof GOOD, timeoutMs: number): Promise<Signs> {
+    let last: Signs | undefined;
+    const timer = setInterval(() => this.commit(), 100);
+    try {
+      const isSo = async (): Promise<boolean> => {
+        last = await this.signs();
+        const { status, exitCode, healthz, metric } = last;
+        return JSON.stringify({ status, exitCode, healthz, metric }) === JSON.stringify(wanted);
+      };
+      await until('all say the same', isSo, timeoutMs);
+    } catch (error) {
+      throw new Error(JSON.stringify(last, undefined, 2), { cause: error });
+    } finally {
+      clearInterval(timer);
+    }
+    if (last === undefined) throw new Error('nobody was asked');
+    return last;
+  }
+
+  async ended(): Promise<void> {
+    await this.#replicator?.ended();
+  }
+
+  /** As at a SIGTERM. */
+  async end(): Promise<Ended> {
+    if (this.#replicator === undefined) throw new Error('it was not started');
+    this.#replicator.kill('SIGTERM');
+    return await this.#replicator.ended();
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#replicator?.kill(signal);
+  }
+}
