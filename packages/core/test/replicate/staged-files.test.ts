@@ -2,13 +2,14 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { expect, test } from 'vitest';
-import { until } from '../../../../test/support/wait.ts';
+import { expect, test, vi } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
 import { SentRecords } from '../../src/replicate/record.ts';
 import { StagedFiles, type Holder } from '../../src/replicate/staged-files.ts';
 import { temporaryFolder } from '../restore/temporary.ts';
+
+const WAIT = { timeout: 20_000, interval: 20 };
 
 const SENT = { sizeBytes: 10, checksum: 'aa', lineage: 1n };
 
@@ -73,14 +74,14 @@ test('a record that could not be written once is written later, and nothing stay
   const obstacle = path.join(folder, 'destinations.json.new');
   fs.mkdirSync(obstacle); // where the record is written before it gets its name
   send(1n);
-  await until('it is said', () => said.length > 0);
+  await vi.waitFor(() => expect(said).not.toHaveLength(0), WAIT);
   expect(fs.existsSync(first)).toBe(true); // what is not recorded is not freed
   add(4);
   send(3n);
   fs.rmdirSync(obstacle);
-  await until('all that was sent is removed', () =>
-    [first, second, third].every((file) => !fs.existsSync(file)),
-  );
+  await vi.waitFor(() => {
+    expect([first, second, third].filter((file) => fs.existsSync(file))).toEqual([]);
+  }, WAIT);
   await staged.close();
   expect(said).toEqual([expect.stringContaining('destinations.json')]);
   expect(recorded(folder)).toMatchObject({ a: { txid: '0000000000000003' } });
