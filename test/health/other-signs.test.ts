@@ -1,6 +1,8 @@
 /** What else must be seen: a database that is not where it should be, a replicator that is gone, a clock that stands. */
 
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
+import path from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
 import { MovedClock } from '../support/moved-clock.ts';
@@ -104,4 +106,18 @@ test('in a folder that was mistyped nothing is created, and the database is not 
   const { code, stdout } = await scene.end();
   expect(code, stdout).toBe(9);
   expect(fs.existsSync(scene.data)).toBe(false);
+});
+
+test('a disk that hangs is seen, and does not keep it from ending', async () => {
+  const scene = new Scene();
+  await scene.start();
+  await scene.untilAll(GOOD, 20_000);
+  // Opened for writing, it waits in the system for a reader who never comes.
+  const pipe = path.join(scene.data, '.app.db-sluice', 'status.json.new');
+  expect(spawnSync('mkfifo', [pipe]).status).toBe(0);
+  const { problems } = await scene.untilAll(BAD, MAX_LAG_MS + ASKING_MS);
+  expect(problems).toContain('state file');
+  const { code, stdout } = await scene.end();
+  expect(code, stdout).toBe(1);
+  expect(stdout).toContain('file has everything');
 });

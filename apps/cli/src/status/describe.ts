@@ -72,29 +72,17 @@ export function judgeLocal(local: Local): Judged {
     return { local, facts: undefined, verdict };
   }
   if (writer === 'ended') {
-    const { problems, destinations } = state;
-    const missing = local.database === 'exists' ? [] : [notFollowed(local)];
-    const all = [...missing, ...problems];
-    const behind =
-      local.sinceEnd === 'changed' && ageMs > LAG_SECONDS_FINE * 1_000
-        ? destinations.map(({ name }) => name)
-        : [];
-    return {
-      local,
-      facts: state.facts,
-      verdict: { healthy: all.length === 0, problems: all, behind },
-    };
+    const problems = [...missingProblem(local, state.problems), ...state.problems];
+    const isUnseen = local.sinceEnd === 'changed' && ageMs > LAG_SECONDS_FINE * 1_000;
+    const behind = isUnseen ? state.destinations.map(({ name }) => name) : [];
+    const verdict = { healthy: problems.length === 0, problems, behind };
+    return { local, facts: state.facts, verdict };
   }
   const isFresh = writer === 'runs' && ageMs <= HEARTBEATS_FRESH * state.writer.heartbeatMs;
   const facts = isFresh ? state.facts : ageFacts(state.facts, ageMs);
-  const verdict = judge(facts, runningLimits(maxLagMs));
-  const gone = goneProblem(local, state);
-  if (gone === undefined) return { local, facts, verdict };
-  return {
-    local,
-    facts,
-    verdict: { ...verdict, healthy: false, problems: [gone, ...verdict.problems] },
-  };
+  const { problems: own, behind } = judge(facts, runningLimits(maxLagMs));
+  const problems = [...goneProblem(local, state), ...missingProblem(local, own), ...own];
+  return { local, facts, verdict: { healthy: problems.length === 0, problems, behind } };
 }
 
 const NOT_FOLLOWED: Readonly<Record<Local['database'], string>> = {
@@ -107,14 +95,20 @@ function notFollowed({ database }: Local): Problem {
   return { stage: 'database', message: NOT_FOLLOWED[database] };
 }
 
-function goneProblem({ writer, ageMs }: Local, { pid }: DatabaseStatus): Problem | undefined {
-  if (writer === 'runs') return undefined;
+/** A database that has gone since the replicator wrote of it. */
+function missingProblem(local: Local, known: readonly Problem[]): Problem[] {
+  const isKnown = known.some(({ stage }) => stage === 'database');
+  return local.database === 'exists' || isKnown ? [] : [notFollowed(local)];
+}
+
+function goneProblem({ writer, ageMs }: Local, { pid }: DatabaseStatus): Problem[] {
+  if (writer === 'runs') return [];
   const seconds = Math.floor(ageMs / 1_000);
   const message =
     writer === 'died'
       ? `replicator ${pid} is gone without having ended; it was last heard of ${seconds} s ago`
       : `replicator ${pid} was last heard of ${seconds} s ago: it hangs, or cannot write its state file`;
-  return { stage: 'thread', message };
+  return [{ stage: 'thread', message }];
 }
 
 export function describeDatabase(

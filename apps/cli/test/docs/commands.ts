@@ -10,7 +10,8 @@ const JSON_SHAPES: Readonly<Record<string, string>> = {
   replicate: `At the end, on stdout (the log goes to stderr then):
 
 \`\`\`json
-{"databases":[{"path":"/data/app.db","txid":"000000000000002a","destinations":[
+{"databases":[{"path":"/data/app.db","txid":"000000000000002a","healthy":false,
+  "problems":[{"stage":"send","destination":"file","message":"file has failed for 31 s: …"}],"destinations":[
   {"name":"s3","target":"s3://bucket/app.db","txid":"000000000000002a","complete":"complete"},
   {"name":"file","target":"file:///mnt/backup","txid":"0000000000000029","complete":"behind",
    "cause":{"code":"REPLICA_UNAVAILABLE","message":"…"}}]}]}

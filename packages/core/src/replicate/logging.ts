@@ -19,7 +19,7 @@ export function serving<Result>(database: string, work: () => Result): Result {
 export function loggerFor(logger: Logger, database?: string): Logger {
   const named = (fields: Fields = {}): Fields => {
     const db = database ?? served.getStore();
-    return db === undefined ? fields : { db, ...fields };
+    return db === undefined || 'db' in fields ? fields : { ...fields, db };
   };
   return {
     debug: (message, fields) => logger.debug(message, named(fields)),
