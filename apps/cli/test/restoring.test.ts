@@ -10,7 +10,8 @@ import type { DestinationConfig } from '../src/config/model.ts';
 import { Destinations } from '../src/destinations.ts';
 import { createLogger } from '../src/log.ts';
 import { askAll, type Answer, type Question } from '../src/restoring/ask.ts';
-import { choose, type ChoiceOptions } from '../src/restoring/choose.ts';
+import { choose } from '../src/restoring/choose.ts';
+import type { Sent } from '../src/restoring/records.ts';
 import { Secrets } from '../src/secrets.ts';
 import { cutBucket, damageBucket, expectedOf, goldenBucket } from './support/golden.ts';
 import { Capture } from './support/shell.ts';
@@ -54,11 +55,12 @@ class Scene {
   /** Names of those to restore from, or the error. */
   async choose(
     answers: readonly Answer[],
-    watchedBy: ChoiceOptions['watchedBy'] = 'a person',
+    reader: 'a person' | 'nobody' = 'a person',
     target: RestoreTarget = { kind: 'latest' },
   ): Promise<string | ReplicationError> {
     try {
-      const options = { target, watchedBy, logger: this.logger, signal };
+      const isAttended = reader === 'a person';
+      const options = { target, isAttended, logger: this.logger, signal };
       const candidates = await choose(answers, options);
       return candidates.map(({ destination }) => destination.name).join(' ');
     } catch (error) {
@@ -93,8 +95,8 @@ test('of copies of one history, the one that reaches furthest comes first', asyn
 test('different histories are named, with TXID and time, and none is chosen', async () => {
   const scene = new Scene();
   const places = { old: goldenBucket('block-4k'), other: goldenBucket('frame-4k') };
-  for (const watchedBy of ['a person', 'nobody'] as const) {
-    const error = await scene.choose(await scene.ask(places), watchedBy);
+  for (const reader of ['a person', 'nobody'] as const) {
+    const error = await scene.choose(await scene.ask(places), reader);
     expect(error).toMatchObject({ code: 'RESTORE_AMBIGUOUS' });
     for (const [name, folder] of Object.entries(places)) {
       const line = new RegExp(
@@ -177,7 +179,7 @@ test('increments without a snapshot are damage, and not "no backup"', async () =
 
 test('what was sent and is there no more is not "no backup", nor is less than that the newest', async () => {
   const scene = new Scene();
-  const sentTo = (): Promise<bigint> => Promise.resolve(0x18n);
+  const sentTo = (): Promise<Sent> => Promise.resolve({ txid: 0x18n, lineage: 0n });
   const empty = await scene.choose(await scene.ask({ empty: temporaryFolder() }, { sentTo }));
   expect(empty).toMatchObject({
     code: 'REPLICA_DESTINATION_NOT_FOUND',
@@ -188,6 +190,12 @@ test('what was sent and is there no more is not "no backup", nor is less than th
     code: 'RESTORE_GAP',
     message: expect.stringContaining('say so with -txid 0000000000000012') as string,
   });
+  // What is lost there may be whole elsewhere: by lineage, or not known to be.
+  const others = { older: older.older, whole: bucketUpTo('0000000000000018') };
+  const byName: Question['sentTo'] = async ({ name }) =>
+    name === 'older' ? { txid: 0x19n, lineage: 0n } : undefined;
+  const lost = await scene.ask(others, { sentTo: byName });
+  expect(await scene.choose(lost)).toBe('whole');
   const upToDate = { same: bucketUpTo('0000000000000018'), newer: goldenBucket() };
   expect(await scene.choose(await scene.ask(upToDate, { sentTo }))).toBe('newer same');
 });

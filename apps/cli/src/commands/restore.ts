@@ -9,10 +9,10 @@ import { interruptible } from '../interrupt.ts';
 import { createLogger, toLogLevel } from '../log.ts';
 import { ProgressBar } from '../progress.ts';
 import { printPlan } from '../restore-plan.ts';
-import { readWish, type RestoreWish } from '../restore-wish.ts';
 import { askAll, type Candidate } from '../restoring/ask.ts';
 import { choose } from '../restoring/choose.ts';
 import { restoreFromBest } from '../restoring/from-best.ts';
+import { readFlags, type RestoreFlags } from '../restoring/flags.ts';
 import { sentFrom } from '../restoring/records.ts';
 import { select, type Selection } from '../select.ts';
 import { printJSON, type Shell } from '../shell.ts';
@@ -20,7 +20,7 @@ import { printJSON, type Shell } from '../shell.ts';
 interface Job {
   readonly args: Arguments;
   readonly shell: Shell;
-  readonly wish: RestoreWish;
+  readonly flags: RestoreFlags;
   readonly selection: Selection;
   readonly output: string;
   readonly open: Destinations;
@@ -28,7 +28,7 @@ interface Job {
 }
 
 export async function run(args: Arguments, shell: Shell): Promise<number> {
-  const wish = readWish(args);
+  const flags = readFlags(args);
   const logger = createLogger({
     level: toLogLevel(args.text('log-level') ?? '') ?? 'warn',
     type: 'text',
@@ -43,18 +43,18 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
     return 0;
   }
   // Nothing is read where nothing could be written.
-  if (!args.has('dry-run')) await checkOutput(output, wish.overwrite);
+  if (!args.has('dry-run')) await checkOutput(output, flags.overwrite);
   await using open = new Destinations(logger, 'read');
-  const job = { args, shell, wish, selection, output, open, logger };
-  await interruptible((signal) => carryOut(job, signal));
+  const job = { args, shell, flags, selection, output, open, logger };
+  await interruptible((signal) => findAndRestore(job, signal));
   return 0;
 }
 
-async function carryOut(job: Job, signal: AbortSignal): Promise<void> {
+async function findAndRestore(job: Job, signal: AbortSignal): Promise<void> {
   const candidates = await findOrNone(job, signal);
   const [best] = candidates;
   if (best === undefined) return;
-  const { args, shell, output, wish, open, logger } = job;
+  const { args, shell, output, flags, open, logger } = job;
   if (args.has('dry-run')) {
     printPlan(best, output, args.has('json') ? 'json' : 'text', shell);
     return;
@@ -62,36 +62,36 @@ async function carryOut(job: Job, signal: AbortSignal): Promise<void> {
   const bar = new ProgressBar('restoring', shell.stderr);
   const options = {
     output,
-    target: wish.target,
-    overwrite: wish.overwrite,
-    parallelism: wish.parallelism,
-    integrityCheck: wish.integrityCheck,
+    target: flags.target,
+    overwrite: flags.overwrite,
+    parallelism: flags.parallelism,
+    integrityCheck: flags.integrityCheck,
     onProgress: ({ doneBytes, totalBytes }: { doneBytes: number; totalBytes: number }) =>
       bar.update(doneBytes, totalBytes),
     signal,
   } as const;
-  const older = watcherOf(args) === 'nobody' ? 'refused' : 'allowed';
+  const older = isAttended(args) ? 'allowed' : 'refused';
   const { from, report } = await restoreFromBest(candidates, options, {
     open,
     logger,
     older,
   }).finally(() => bar.end());
-  tell(job, from, report);
+  printReport(job, from, report);
 }
 
 /** With -if-db-not-exists it stands in a script before the application starts. */
-function watcherOf(args: Arguments): 'a person' | 'nobody' {
-  return args.has('if-db-not-exists') ? 'nobody' : 'a person';
+function isAttended(args: Arguments): boolean {
+  return !args.has('if-db-not-exists');
 }
 
 async function findOrNone(job: Job, signal: AbortSignal): Promise<readonly Candidate[]> {
-  const { args, shell, selection, wish, output, open, logger } = job;
+  const { args, shell, selection, flags, output, open, logger } = job;
   const { destinations, database } = selection;
-  const { target } = wish;
+  const { target } = flags;
   const sentTo = sentFrom(database, output, logger);
   const answers = await askAll({ destinations, target, open, sentTo, signal });
   try {
-    return await choose(answers, { target, watchedBy: watcherOf(args), logger, signal });
+    return await choose(answers, { target, isAttended: isAttended(args), logger, signal });
   } catch (error) {
     if (!args.has('if-replica-exists') || !isError(error, 'RESTORE_NO_SNAPSHOT')) throw error;
     const looked_at = destinations.map((destination) => destination.target);
@@ -101,8 +101,8 @@ async function findOrNone(job: Job, signal: AbortSignal): Promise<readonly Candi
 }
 
 /** Litestream's keys in JSON; `target`, `timestamp` and what was read are ours. */
-function tell(
-  { args, shell, output, wish }: Job,
+function printReport(
+  { args, shell, output, flags }: Job,
   from: DestinationConfig,
   of: RestoreReport,
 ): void {
@@ -117,7 +117,7 @@ function tell(
       replica: from.name,
       txid,
       duration_ms: durationMs,
-      integrity_check: wish.integrityCheck,
+      integrity_check: flags.integrityCheck,
       target: from.target,
       timestamp,
       files_read: of.filesRead,

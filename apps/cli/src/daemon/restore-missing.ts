@@ -82,7 +82,7 @@ async function restoreOne(
     const answers = await askAll({ destinations, target: LATEST, open, sentTo, signal });
     const silent = answers.filter((answer) => answer.kind === 'no-answer');
     if (!isMissing(options.path)) {
-      tellCreated(database, logger);
+      warnOfCreated(database, logger);
       return;
     }
     if (silent.length === 0) {
@@ -90,7 +90,7 @@ async function restoreOne(
       return;
     }
     if (context.whenSilent === 'fail') throw noAnswerFrom(silent);
-    tellWait(database, silent, waitMs, logger);
+    warnOfWait(database, silent, waitMs, logger);
     await sleep(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
 }
@@ -102,7 +102,7 @@ async function restoreFrom(
 ): Promise<void> {
   const { path } = database.options;
   try {
-    const choice = { target: LATEST, watchedBy: 'nobody', logger, signal } as const;
+    const choice = { target: LATEST, isAttended: false, logger, signal } as const;
     const { from, report } = await restoreFromBest(
       await choose(answers, choice),
       { output: path, target: LATEST, signal },
@@ -113,19 +113,19 @@ async function restoreFrom(
     if (isError(error, 'RESTORE_NO_SNAPSHOT')) {
       logger.info(`${path} is missing and starts fresh: ${error.message}`);
     } else if (isError(error, 'RESTORE_TARGET_EXISTS') && !isMissing(path)) {
-      tellCreated(database, logger);
+      warnOfCreated(database, logger);
     } else throw error;
   }
 }
 
-function tellCreated({ options }: DatabaseConfig, logger: Logger): void {
+function warnOfCreated({ options }: DatabaseConfig, logger: Logger): void {
   logger.warn(
     `${options.path} was created while it waited to be restored: it is followed as it is, without what ` +
       'its destinations hold. If that was not meant, stop, remove it, and start again',
   );
 }
 
-function tellWait(
+function warnOfWait(
   { options }: DatabaseConfig,
   silent: readonly NoAnswer[],
   waitMs: number,

@@ -12,6 +12,7 @@ import {
 import { formatTXID, ReplicationError } from '@sluice/core/backend';
 import type { DestinationConfig } from '../config/model.ts';
 import type { Destinations } from '../destinations.ts';
+import type { Sent, SentTo } from './records.ts';
 
 /** Once one has answered, the others get so long: one that hangs must not stop a restore. */
 const PATIENCE_MS = 30_000;
@@ -47,7 +48,7 @@ export interface Question {
   readonly target: RestoreTarget;
   readonly open: Destinations;
   /** What was sent to a destination last, as far as this machine knows. */
-  readonly sentTo: (destination: DestinationConfig) => Promise<bigint | undefined>;
+  readonly sentTo: SentTo;
   readonly signal: AbortSignal;
   readonly patienceMs?: number | undefined;
 }
@@ -87,16 +88,19 @@ async function askOne(
   const { client, isNew } = await open.open(destination, signal);
   const survey = await surveyReplica({ client, isNew }, target, signal);
   if (survey.kind === 'empty') {
-    if (sent !== undefined) throw emptied(destination, sent);
+    if (sent !== undefined) throw isEmptied(destination, sent);
     return { kind: 'empty', destination };
   }
   const { listed, newest } = survey;
   if (survey.kind === 'restorable') {
     const { plan } = survey;
-    if (target.kind !== 'latest' || sent === undefined || sent <= plan.txid) {
+    if (target.kind !== 'latest' || sent === undefined || sent.txid <= plan.txid) {
       return { kind: 'restorable', destination, client, plan, newest: survey.newest, listed };
     }
-    return { kind: 'unusable', destination, client, error: cut(plan, sent), newest, listed };
+    // What was sent is the newest state that was there, whatever is left of it.
+    const lost = { ...survey.newest, ...sent };
+    const error = isCut(plan, sent);
+    return { kind: 'unusable', destination, client, error, newest: lost, listed };
   }
   return { kind: 'unusable', destination, client, error: survey.error, newest, listed };
 }
@@ -109,18 +113,18 @@ function tooLate(patienceMs: number): ReplicationError {
   );
 }
 
-function emptied({ target }: DestinationConfig, sent: bigint): ReplicationError {
+function isEmptied({ target }: DestinationConfig, { txid }: Sent): ReplicationError {
   return new ReplicationError(
     'REPLICA_DESTINATION_NOT_FOUND',
-    `list ${target}: nothing is there, and TXID ${formatTXID(sent)} was sent there, as the staging folder of the ` +
+    `list ${target}: nothing is there, and TXID ${formatTXID(txid)} was sent there, as the staging folder of the ` +
       'database tells: mount its disk, or correct its name. If it was emptied on purpose, remove the staging folder',
   );
 }
 
-function cut(plan: RestorePlan, sent: bigint): ReplicationError {
+function isCut(plan: RestorePlan, { txid }: Sent): ReplicationError {
   return new ReplicationError(
     'RESTORE_GAP',
-    `TXID ${formatTXID(sent)} was sent there, as the staging folder of the database tells, and the newest that is there ` +
+    `TXID ${formatTXID(txid)} was sent there, as the staging folder of the database tells, and the newest that is there ` +
       `is ${formatTXID(plan.txid)}; to restore that one, say so with -txid ${formatTXID(plan.txid)}`,
   );
 }

@@ -16,7 +16,8 @@ import {
 
 export interface ChoiceOptions {
   readonly target: RestoreTarget;
-  readonly watchedBy: 'a person' | 'nobody';
+  /** Whether somebody reads what is said. */
+  readonly isAttended: boolean;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
@@ -33,7 +34,7 @@ export async function choose(
   answers: readonly Answer[],
   options: ChoiceOptions,
 ): Promise<readonly Candidate[]> {
-  const { target, watchedBy, logger, signal } = options;
+  const { target, isAttended, logger, signal } = options;
   const candidates = answers.filter((answer) => answer.kind === 'restorable');
   const silent = answers.filter((answer) => answer.kind === 'no-answer');
   const unusable = answers.filter((answer) => answer.kind === 'unusable');
@@ -42,14 +43,14 @@ export async function choose(
     warnOf(others, logger);
     throw worst?.error ?? noBackup(answers);
   }
-  if (silent.length > 0 && watchedBy === 'nobody') throw noAnswerFrom(silent);
+  if (silent.length > 0 && !isAttended) throw noAnswerFrom(silent);
 
   // A file that cannot be used may be newer than what can. At a moment it has just not been there.
   const mayBeNewer = target.kind === 'latest' ? unusable : [];
   const states = await newestFirst([...candidates, ...mayBeNewer.filter(isState)], signal);
   const [newest] = states;
   const lost = newest?.kind === 'unusable' ? newest : undefined;
-  if (watchedBy === 'nobody') {
+  if (!isAttended) {
     const obstacle = lost ?? mayBeNewer.find((answer) => !isState(answer));
     if (obstacle !== undefined) throw onlyOlder(obstacle);
   }
@@ -82,9 +83,10 @@ async function newestFirst(states: readonly State[], signal: AbortSignal): Promi
   return found;
 }
 
-/** Of equal states a local one is nearer. */
+/** Of equal states one that can be restored comes before one that cannot, and a local one before others. */
 function byDistance(a: { readonly state: State }, b: { readonly state: State }): number {
-  const distance = ({ destination }: State): number => (destination.type === 'file' ? 0 : 1);
+  const distance = ({ kind, destination }: State): number =>
+    (kind === 'restorable' ? 0 : 2) + (destination.type === 'file' ? 0 : 1);
   return distance(a.state) - distance(b.state);
 }
 

@@ -5,8 +5,14 @@ import { messageOf, type Logger } from '@sluice/core/backend';
 import path from 'node:path';
 import type { DatabaseConfig, DestinationConfig } from '../config/model.ts';
 
-/** The TXID that was sent last, or undefined where nothing is known to have been sent. */
-export type SentTo = (destination: DestinationConfig) => Promise<bigint | undefined>;
+/** What was sent last; lineage 0 is unknown. */
+export interface Sent {
+  readonly txid: bigint;
+  readonly lineage: bigint;
+}
+
+/** Undefined where nothing is known to have been sent. */
+export type SentTo = (destination: DestinationConfig) => Promise<Sent | undefined>;
 
 /** `database` is undefined where a destination was given by its URL: then `output` may be the database. */
 export function sentFrom(

@@ -82,11 +82,14 @@ export class SentRecords {
   }
 }
 
-/** The TXID that was sent to a destination last, as the staging folder `folder` tells. */
-export async function lastSentTo(folder: string, target: string): Promise<bigint | undefined> {
+/** What was sent to a destination last, as the staging folder `folder` tells. */
+export async function lastSentTo(
+  folder: string,
+  target: string,
+): Promise<Pick<SentRecord, 'txid' | 'lineage'> | undefined> {
   const records = new SentRecords(folder);
   await records.load();
-  return records.get(target)?.txid;
+  return records.get(target);
 }
 
 function parseRecords(text: string): Map<string, SentRecord> {

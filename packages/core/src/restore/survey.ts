@@ -11,7 +11,7 @@ import { planRestore, type RestorePlan } from './plan.ts';
 /** The file that a state ends with, as its own header tells of it. */
 export interface NewestFile {
   readonly file: LTXFileInfo;
-  readonly txid: TXID;
+  readonly txid: bigint;
   /** 0 where unknown: Litestream's files, and merges over several lineages. */
   readonly lineage: bigint;
   readonly at: Date;

@@ -2,10 +2,10 @@
 
 import type { RestoreTarget } from '@sluice/core';
 import { parseTXID } from '@sluice/core/backend';
-import { usageError, type Arguments } from './args.ts';
-import { toLogLevel } from './log.ts';
+import { usageError, type Arguments } from '../args.ts';
+import { toLogLevel } from '../log.ts';
 
-export interface RestoreWish {
+export interface RestoreFlags {
   readonly target: RestoreTarget;
   readonly overwrite: 'refuse' | 'replace';
   readonly parallelism: number | undefined;
@@ -18,7 +18,7 @@ const RFC3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)
 const PARALLELISM_MAX = 256;
 
 /** CONFIG_INVALID for a flag's value that makes no sense. */
-export function readWish(args: Arguments): RestoreWish {
+export function readFlags(args: Arguments): RestoreFlags {
   const { command } = args;
   const level = args.text('log-level');
   if (level !== undefined && toLogLevel(level) === undefined) {
@@ -68,7 +68,7 @@ function readParallelism(args: Arguments): number | undefined {
   throw usageError(args.command, `-parallelism is 1 to ${PARALLELISM_MAX}, not "${text}"`);
 }
 
-function readCheck(args: Arguments): RestoreWish['integrityCheck'] {
+function readCheck(args: Arguments): RestoreFlags['integrityCheck'] {
   const text = args.text('integrity-check') ?? 'none';
   if (text === 'none' || text === 'quick' || text === 'full') return text;
   throw usageError(args.command, `-integrity-check is none, quick or full, not "${text}"`);

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import { parseArguments } from '../src/args.ts';
-import { readWish, type RestoreWish } from '../src/restore-wish.ts';
+import { readFlags, type RestoreFlags } from '../src/restoring/flags.ts';
 import { findCommand, type Command } from '../src/surface/commands.ts';
 
-function wish(...words: string[]): RestoreWish {
-  return readWish(parseArguments(findCommand('restore') as Command, words));
+function flags(...words: string[]): RestoreFlags {
+  return readFlags(parseArguments(findCommand('restore') as Command, words));
 }
 
 test('without flags, the latest is wanted, and nothing is replaced', () => {
-  expect(wish()).toEqual({
+  expect(flags()).toEqual({
     target: { kind: 'latest' },
     overwrite: 'refuse',
     parallelism: undefined,
@@ -20,7 +20,7 @@ test.each([
   ['000000000000002a', 42n],
   ['FFFFFFFFFFFFFFFF', 2n ** 64n - 1n],
 ])('-txid %s', (text, txid) => {
-  expect(wish('-txid', text).target).toEqual({ kind: 'txid', txid });
+  expect(flags('-txid', text).target).toEqual({ kind: 'txid', txid });
 });
 
 test.each([
@@ -30,7 +30,7 @@ test.each([
   ['2026-01-31 12:00:00Z', '2026-01-31T12:00:00.000Z'],
   ['2024-02-29T23:59:59.999-12:00', '2024-03-01T11:59:59.999Z'],
 ])('-timestamp %s', (text, iso) => {
-  expect(wish('-timestamp', text).target).toEqual({ kind: 'timestamp', at: new Date(iso) });
+  expect(flags('-timestamp', text).target).toEqual({ kind: 'timestamp', at: new Date(iso) });
 });
 
 test.each([
@@ -58,11 +58,11 @@ test.each([
   [['-integrity-check', 'deep'], /none, quick or full/],
   [['-log-level', 'loud'], /trace, debug, info, warn or error/],
 ])('%j is refused', (words, message) => {
-  expect(() => wish(...words)).toThrow(message);
+  expect(() => flags(...words)).toThrow(message);
 });
 
 test('-force, -parallelism and -integrity-check are taken', () => {
-  expect(wish('-force', '-parallelism=3', '-integrity-check', 'quick')).toMatchObject({
+  expect(flags('-force', '-parallelism=3', '-integrity-check', 'quick')).toMatchObject({
     overwrite: 'replace',
     parallelism: 3,
     integrityCheck: 'quick',
