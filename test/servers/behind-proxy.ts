@@ -41,6 +41,8 @@ const MiB = 1024 * 1024;
 /** A call that takes two parts and a bit. */
 export const IN_PARTS = 'write in parts';
 export const IN_PARTS_COUNT = 2.25;
+/** Each part is tried so often by itself, before all of it is (ATTEMPTS_MAX). */
+const PART_TRIES = 5;
 
 export const PROXIED: readonly ProxiedKind[] = [
   {
@@ -48,8 +50,8 @@ export const PROXIED: readonly ProxiedKind[] = [
     tools: ['minio'],
     partSizeBytes: 5 * MiB,
     // Begin, three parts, and complete or abort.
-    requestsMax: (call) => (call === IN_PARTS ? 5 : 1),
-    bodiesMax: () => 1,
+    requestsMax: (call) => (call === IN_PARTS ? 1 + 3 * PART_TRIES + 1 : 1),
+    bodiesMax: (call) => (call === IN_PARTS ? PART_TRIES : 1),
     isWitnessOf: () => true,
     start: startS3,
   },
@@ -84,8 +86,8 @@ export const PROXIED: readonly ProxiedKind[] = [
     tools: ['azurite'],
     partSizeBytes: MiB,
     // Three blocks and their list.
-    requestsMax: (call) => (call === IN_PARTS ? 4 : 1),
-    bodiesMax: () => 1,
+    requestsMax: (call) => (call === IN_PARTS ? 3 * PART_TRIES + 1 : 1),
+    bodiesMax: (call) => (call === IN_PARTS ? PART_TRIES : 1),
     isWitnessOf: () => true,
     start: startAzure,
   },
