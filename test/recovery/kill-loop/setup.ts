@@ -63,6 +63,11 @@ export class Setup {
   /** Added to the wall clock of the replicator, when it starts. */
   clockOffsetMs = 0;
   era = 1;
+  /**
+   * Another file lies beside the log and the wal-index of the one before: SQLite itself may mix them,
+   * now or when it is written to next.
+   */
+  mayBeMixed = false;
   /** Codes of errors that the replicator may well report in this round. */
   readonly mayReport: Set<string> = new Set();
   /** What was done to it in this round. */
@@ -124,6 +129,7 @@ export class Setup {
     this.#lives = [];
     this.mayReport.clear();
     this.story.length = 0;
+    this.mayBeMixed = false;
   }
 
   /** `faults` are those of this life only. */
@@ -192,7 +198,7 @@ export class Setup {
         return reported !== undefined && !isOlder(reported, totals);
       });
     const isOver = (events: readonly HostEvent[]): boolean =>
-      hasAll(events) || events.some(({ code }) => code === DIED);
+      hasAll(events) || events.some(({ code }) => code === DIED) || this.application.sawCorruption;
     const events = (await this.untilTold(isOver, timeoutMs)) ?? [];
     if (hasAll(events)) return undefined;
     const said = this.events.filter(({ kind }) => kind !== 'replicated').slice(-4);
