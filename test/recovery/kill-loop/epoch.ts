@@ -28,6 +28,8 @@ export interface EpochOptions {
   readonly crossCheck?: string | undefined;
   /** This actor acts in every round, and no other. */
   readonly actor?: ActorName | undefined;
+  /** How long to wait until all is well again; for a planted error less than usual. */
+  readonly patienceMs?: number | undefined;
 }
 
 export interface RoundReport {
@@ -55,6 +57,7 @@ export class Epoch {
       {
         folder,
         src: options.src,
+        patienceMs: options.patienceMs,
         path: random.chance(SYMLINKS) ? 'symlink' : 'plain',
         stagingVolume: isFull ? 'small' : 'plain',
       },

@@ -25,6 +25,8 @@ const DAY_MS = 24 * 3_600_000;
 const TAIL_BYTES_MAX = 256 * 1024;
 const VOLUME_BYTES = 24 * 1024 * 1024;
 const LOOK_EVERY_MS = 20;
+/** After whatever an actor did, what is committed is replicated again within this. */
+const PATIENCE_MS = 60_000;
 
 export interface SetupOptions {
   readonly folder: string;
@@ -33,6 +35,8 @@ export interface SetupOptions {
   /** Whether the replicator is given a symbolic link to the database. */
   readonly path: 'plain' | 'symlink';
   readonly stagingVolume: 'plain' | 'small';
+  /** Instead of PATIENCE_MS. */
+  readonly patienceMs?: number | undefined;
 }
 
 export interface Destination {
@@ -189,7 +193,8 @@ export class Setup {
   }
 
   /** Until every sound destination is said to have what is committed now. Gives why it never was. */
-  async untilReplicated(timeoutMs: number): Promise<string | undefined> {
+  async untilReplicated(): Promise<string | undefined> {
+    const timeoutMs = this.#options.patienceMs ?? PATIENCE_MS;
     const totals = readTotals(this.database);
     if (totals === undefined) return 'the live database has no ledger';
     const hasAll = (events: readonly HostEvent[]): boolean =>

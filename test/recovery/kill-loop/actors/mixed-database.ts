@@ -6,7 +6,6 @@
 import { compareWithLive } from '../compare.ts';
 import { putNextEra } from '../next-era.ts';
 import type { Setup } from '../setup.ts';
-import { HEALED_MS_MAX } from './actor.ts';
 
 const SAID_MS_MAX = 10_000;
 
@@ -36,5 +35,5 @@ async function beginAnew(setup: Setup): Promise<string | undefined> {
   await putNextEra(setup);
   setup.startReplicator();
   await setup.application.start(setup.random.int(0, 2 ** 31));
-  return await setup.untilReplicated(HEALED_MS_MAX);
+  return await setup.untilReplicated();
 }

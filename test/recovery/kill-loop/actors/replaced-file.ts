@@ -12,7 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { deleteSides, nextEra } from '../next-era.ts';
 import type { Setup } from '../setup.ts';
-import { HEALED_MS_MAX, type Actor } from './actor.ts';
+import type { Actor } from './actor.ts';
 import { judgeMixed } from './mixed-database.ts';
 
 const MAY_REPORT = [
@@ -32,7 +32,7 @@ export const replacedWhileStopped: Actor = {
     const isClean = random.chance(0.5);
     if (isClean) {
       setup.startReplicator();
-      const why = (await setup.untilReplicated(HEALED_MS_MAX)) ?? (await setup.stopReplicator());
+      const why = (await setup.untilReplicated()) ?? (await setup.stopReplicator());
       if (why !== undefined) return why;
     }
     const way = random.pick(waysOf(setup));
@@ -46,7 +46,7 @@ export const replacedWhileStopped: Actor = {
     if (random.chance(0.5)) await application.start(random.int(0, 2 ** 31));
     setup.startReplicator();
     await application.start(random.int(0, 2 ** 31));
-    return await setup.untilReplicated(HEALED_MS_MAX);
+    return await setup.untilReplicated();
   },
 };
 
@@ -74,7 +74,7 @@ export const replacedWhileRunning: Actor = {
     if (live.kind === 'unsound') return await judgeMixed(setup);
     setup.era = live.totals.era;
     await application.start(random.int(0, 2 ** 31));
-    const why = await setup.untilReplicated(HEALED_MS_MAX);
+    const why = await setup.untilReplicated();
     return setup.mayBeMixed && application.sawCorruption ? await judgeMixed(setup) : why;
   },
 };
