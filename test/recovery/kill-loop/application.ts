@@ -40,7 +40,12 @@ export class Application {
     return this.#writer !== undefined;
   }
 
-  /** Whether SQLite told it that its database is corrupt, since this was last asked. */
+  /** Whether SQLite told it that its database is corrupt. */
+  get sawCorruption(): boolean {
+    return this.#sawCorruption;
+  }
+
+  /** The same, once. */
   takeCorruption(): boolean {
     const saw = this.#sawCorruption;
     this.#sawCorruption = false;

@@ -10,6 +10,7 @@ import type { Random } from '../../../packages/core/test/support/random.ts';
 import { pickActor, type ActorName, type NamedActor } from './actors/actors.ts';
 import { beginningOf, reportedOf, type HostEvent } from './events.ts';
 import { crossCheck, judge } from './judge.ts';
+import { putNextEra } from './next-era.ts';
 import { Setup } from './setup.ts';
 
 const FIRST_REPORT_MS_MAX = 10_000;
@@ -27,6 +28,8 @@ export interface EpochOptions {
   readonly crossCheck?: string | undefined;
   /** This actor acts in every round, and no other. */
   readonly actor?: ActorName | undefined;
+  /** How long to wait until all is well again; for a planted error less than usual. */
+  readonly patienceMs?: number | undefined;
 }
 
 export interface RoundReport {
@@ -54,6 +57,7 @@ export class Epoch {
       {
         folder,
         src: options.src,
+        patienceMs: options.patienceMs,
         path: random.chance(SYMLINKS) ? 'symlink' : 'plain',
         stagingVolume: isFull ? 'small' : 'plain',
       },
@@ -86,7 +90,9 @@ export class Epoch {
     if (random.chance(0.65)) dying.push(setup.application.kill());
     await Promise.all(dying);
     const { events } = setup;
-    broken ??= this.#judgeEvents(events) ?? this.#judgeApplication() ?? (await this.#judgeAll());
+    broken ??= this.#judgeEvents(events);
+    if (setup.mayBeMixed) await this.#replaceMixture();
+    broken ??= this.#judgeApplication() ?? (await this.#judgeAll());
     if (random.chance(COPIES))
       setup.copies.keep([setup.staging, ...setup.destinations.map(folderOf)]);
     return {
@@ -132,6 +138,14 @@ export class Epoch {
       ({ kind, code = '' }) => kind === 'error' && !this.#setup.mayReport.has(code),
     );
     return failure && `the replicator said: ${failure.code} ${failure.message}`;
+  }
+
+  /** What SQLite itself has made of two files is nobody's fault. */
+  async #replaceMixture(): Promise<void> {
+    const { application } = this.#setup;
+    await application.kill();
+    const isMixed = application.sawCorruption || this.#setup.live().kind === 'unsound';
+    if (isMixed) await putNextEra(this.#setup);
   }
 
   #judgeApplication(): string | undefined {

@@ -23,3 +23,20 @@ export function nextEra({ folder, era, random, pageSize, triedFile }: Setup): st
 export function deleteSides(database: string): void {
   for (const side of ['-wal', '-shm']) fs.rmSync(database + side, { force: true });
 }
+
+/**
+ * In the place of a database that is a mixture of two. As the runbook says: everything is stopped, and
+ * what is left of the old one is deleted.
+ */
+export async function putNextEra(setup: Setup): Promise<void> {
+  const { application, claims, destinations } = setup;
+  await Promise.all([setup.killReplicator(), application.kill()]);
+  application.takeCorruption();
+  setup.era += 1; // that of the mixture
+  const next = nextEra(setup);
+  deleteSides(setup.database);
+  fs.renameSync(next, setup.database);
+  setup.era += 1;
+  setup.mayBeMixed = false;
+  for (const index of destinations.keys()) claims.damaged(index, 'mixed', setup.nextLife);
+}

@@ -1,7 +1,7 @@
 /**
  * A replicator in a process of its own, to be killed. It claims, synchronously, what is replicated:
  * what the ledger's `totals` said before a sync, once a destination has the TXID of that sync; and what
- * `totals` said some seconds ago, where status says that a destination is in sync.
+ * they said a while ago, where status says that every commit older than that is confirmed there.
  *
  * `totals` are read by the parent process: a connection here would keep the locks and the wal-index
  * of files that the replicator lets go of. The folder of core's code is an argument (`dist`, or `src`),
@@ -49,10 +49,10 @@ export interface Settled {
 
 /** A claim is made at most so long after the one before: sometimes it hurries, sometimes not. */
 const PAUSE_MS_MAX = 100;
-/** What was committed so long ago is there where status says "in sync". */
-const GREEN_AFTER_MS = 3_000;
-/** More lag than this is not "in sync". */
-const GREEN_LAG_S_MAX = 2;
+/** Between what status says and what was read before lies the time of a call. */
+const MARGIN_MS = 20;
+/** How long ago what was read of the ledger is remembered: claims that are older say little. */
+const SEEN_MS_MAX = 30_000;
 const WATCH_EVERY_MS = 100;
 const SETTLE_MS_MAX = 2_000;
 const DRAIN = { shutdownSyncTimeoutMs: 3_000, shutdownSyncIntervalMs: 100 };
@@ -188,17 +188,20 @@ function txidAt(destination: number): bigint {
   return at === undefined ? -1n : BigInt(`0x${at}`);
 }
 
+/** Status says of each destination: every commit older than so much is confirmed there. */
 async function claimStatus(): Promise<void> {
-  const seen: { totals: Totals; at: number }[] = [];
+  let seen: { totals: Totals; at: number }[] = [];
   while (!stopping.signal.aborted) {
-    const now = performance.now();
     const totals = await readTotals();
+    const now = performance.now(); // after it was read: what it says was committed before
     if (totals !== undefined) seen.push({ totals, at: now });
-    const isOld = ({ at }: { at: number }): boolean => at < now - GREEN_AFTER_MS;
-    const old = seen.findLast(isOld);
-    seen.splice(0, seen.findLastIndex(isOld));
+    seen = seen.filter(({ at }) => at > now - SEEN_MS_MAX);
     for (const destination of destinations.keys()) {
-      if (old !== undefined && isInSync(destination)) {
+      const { confirmedAgeMs = Infinity } =
+        replicator.status()[0]?.facts.destinations[destination] ?? {};
+      const confirmedAt = performance.now() - confirmedAgeMs - MARGIN_MS;
+      const old = seen.findLast(({ at }) => at < confirmedAt);
+      if (old !== undefined && isWell(destination)) {
         claim('status', destination, txidAt(destination), old.totals);
       }
     }
@@ -207,19 +210,19 @@ async function claimStatus(): Promise<void> {
 }
 
 /** Whether status says, in all that it says, that nothing is amiss at this destination. */
-function isInSync(destination: number): boolean {
+function isWell(destination: number): boolean {
   const [status] = replicator.status();
   const at = status?.destinations[destination];
   if (status === undefined || at === undefined) return false;
   if (status.state !== 'following' || status.error !== undefined) return false;
-  return at.state === 'streaming' && at.lagSeconds <= GREEN_LAG_S_MAX;
+  return at.state === 'streaming' && at.damage === undefined;
 }
 
 async function settle(): Promise<Settled> {
   const txid = await sync();
   const deadline = performance.now() + SETTLE_MS_MAX;
   const hasAll = (destination: number): boolean =>
-    txid !== undefined && txidAt(destination) >= txid && isInSync(destination);
+    txid !== undefined && txidAt(destination) >= txid && isWell(destination);
   const all = [...destinations.keys()];
   while (performance.now() < deadline && !all.every(hasAll)) await sleep(10);
   return { inSync: all.map(hasAll) };

@@ -25,6 +25,8 @@ const DAY_MS = 24 * 3_600_000;
 const TAIL_BYTES_MAX = 256 * 1024;
 const VOLUME_BYTES = 24 * 1024 * 1024;
 const LOOK_EVERY_MS = 20;
+/** After whatever an actor did, what is committed is replicated again within this. */
+const PATIENCE_MS = 60_000;
 
 export interface SetupOptions {
   readonly folder: string;
@@ -33,6 +35,8 @@ export interface SetupOptions {
   /** Whether the replicator is given a symbolic link to the database. */
   readonly path: 'plain' | 'symlink';
   readonly stagingVolume: 'plain' | 'small';
+  /** Instead of PATIENCE_MS. */
+  readonly patienceMs?: number | undefined;
 }
 
 export interface Destination {
@@ -63,6 +67,11 @@ export class Setup {
   /** Added to the wall clock of the replicator, when it starts. */
   clockOffsetMs = 0;
   era = 1;
+  /**
+   * Another file lies beside the log and the wal-index of the one before: SQLite itself may mix them,
+   * now or when it is written to next.
+   */
+  mayBeMixed = false;
   /** Codes of errors that the replicator may well report in this round. */
   readonly mayReport: Set<string> = new Set();
   /** What was done to it in this round. */
@@ -124,6 +133,7 @@ export class Setup {
     this.#lives = [];
     this.mayReport.clear();
     this.story.length = 0;
+    this.mayBeMixed = false;
   }
 
   /** `faults` are those of this life only. */
@@ -183,7 +193,8 @@ export class Setup {
   }
 
   /** Until every sound destination is said to have what is committed now. Gives why it never was. */
-  async untilReplicated(timeoutMs: number): Promise<string | undefined> {
+  async untilReplicated(): Promise<string | undefined> {
+    const timeoutMs = this.#options.patienceMs ?? PATIENCE_MS;
     const totals = readTotals(this.database);
     if (totals === undefined) return 'the live database has no ledger';
     const hasAll = (events: readonly HostEvent[]): boolean =>
@@ -192,7 +203,7 @@ export class Setup {
         return reported !== undefined && !isOlder(reported, totals);
       });
     const isOver = (events: readonly HostEvent[]): boolean =>
-      hasAll(events) || events.some(({ code }) => code === DIED);
+      hasAll(events) || events.some(({ code }) => code === DIED) || this.application.sawCorruption;
     const events = (await this.untilTold(isOver, timeoutMs)) ?? [];
     if (hasAll(events)) return undefined;
     const said = this.events.filter(({ kind }) => kind !== 'replicated').slice(-4);

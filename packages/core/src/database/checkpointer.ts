@@ -27,6 +27,11 @@ export interface CheckpointerContext {
   readonly mayMove: () => boolean;
   readonly now: () => number;
   readonly onOverrun: (tookMs: number) => void;
+  /**
+   * Throws where a path names another file than at the opening. A checkpoint would write what belongs
+   * there into the file that we have open, and tell everybody that it is done.
+   */
+  readonly checkNames: () => void;
 }
 
 export class Checkpointer {
@@ -58,6 +63,7 @@ export class Checkpointer {
     };
     this.#state = observe(this.#state, input);
     const decision = decideCheckpoint(this.#state, input, limits);
+    if (decision !== 'none') this.#context.checkNames();
     switch (decision) {
       case 'none':
         return 'idle';

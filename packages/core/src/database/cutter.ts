@@ -28,6 +28,8 @@ export interface CutterHooks {
   readonly onError: (error: unknown) => void;
   /** What a file that is cut now holds, of a tail of which the first frame was read at `tailSince`. */
   readonly timesOf: (tailSince: number) => Pick<Cut, 'since' | 'asOf'>;
+  /** Throws where what is held is not of the file that was opened. */
+  readonly beforeCut: () => void;
 }
 
 /** What is known of the newest TXID that was given out. */
@@ -139,6 +141,7 @@ export class Cutter {
   cut(): TXID {
     const { database, clock } = this.#context;
     assert(this.#head !== undefined, 'files are cut only after begin');
+    this.#hooks.beforeCut();
     const { connections, wal, follower } = database;
     const cut = beginCut(this.#tail, {
       txid: toTXID(this.#head.txid + 1n),

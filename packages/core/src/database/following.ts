@@ -61,6 +61,7 @@ export class Following {
         mayWait: () => this.#phase === 'open',
         onMore: () => this.#loop.wake(),
         onError: this.#fail,
+        beforeCut: () => this.#checkFile(),
         timesOf: (tailSince) => this.#freshness.cut(tailSince),
       },
     );
@@ -90,6 +91,7 @@ export class Following {
         const message = `the write barrier took ${Math.round(tookMs)} ms`;
         emit({ kind: 'notice', level: 'warn', message });
       },
+      checkNames: this.#check,
     });
     this.#imager = new Imager(context, {
       take: this.#take,
@@ -132,13 +134,14 @@ export class Following {
 
   /**
    * Cuts what is committed now. Where an image is being taken, resolves after it is staged. Rejects
-   * where it cannot be seen how far the log is committed, or what was cut cannot be staged.
+   * where it cannot be seen how far the log is committed, where another file lies in the place of the
+   * database, or where what was cut cannot be staged.
    */
   async sync(): Promise<bigint | undefined> {
     if (this.isImaging) await this.#imager.settled();
     this.#requireFollowing();
     if (this.#cutter.head === undefined) return undefined;
-    await this.#untilHeld();
+    await this.#untilVouched();
     const txid = this.#try(() => this.#cutter.cutRest());
     await this.#cutter.publisher.settled();
     this.#requireFollowing();
@@ -232,7 +235,7 @@ export class Following {
     this.#unsettled.saw(tick);
     if (tick.kind !== 'held') return tick;
     guard.observe(tick);
-    if (guard.isDue(at)) guard.check(at, { log: tick.log, place: follower.place });
+    guard.checkWhenDue(at, { log: tick.log, place: follower.place });
     this.#freshness.looked(at, tick.fresh); // of a file that is still the one that we follow
     return tick;
   }
@@ -263,6 +266,21 @@ export class Following {
       if (look.held) return;
       await sleep(look.behind ? 0 : LOOK_AGAIN_MS);
     }
+  }
+
+  /** The same, and the file is seen to be the one that was opened. */
+  async #untilVouched(): Promise<void> {
+    for (;;) {
+      await this.#untilHeld();
+      if (this.#try(() => this.#checkFile()) === 'vouched') return;
+      await sleep(LOOK_AGAIN_MS); // somebody checkpoints
+    }
+  }
+
+  /** Call right after a look that was held. */
+  #checkFile(): 'vouched' | 'unexplained' {
+    const { database, clock } = this.#context;
+    return database.guard.check(clock.monotonic());
   }
 
   #requireFollowing(): void {
@@ -338,6 +356,7 @@ export class Following {
       }
       if (!this.#cutter.isPinned) {
         follower.follow(this.#tick());
+        this.#check();
         connections.checkpoint('PASSIVE');
       }
       await sleep(LOOK_AGAIN_MS);
@@ -351,7 +370,7 @@ export class Following {
     const { staging, emit, database } = this.#context;
     await staging.announceImage(txid);
     this.#announced = txid;
-    await this.#untilHeld(); // the image is the state after this look
+    await this.#untilVouched(); // the image is the state after this look
     const { commit } = imaging.freeze();
     const times = this.#freshness.image();
     const rest = this.#imager.readRest(imaging, commit);
@@ -372,7 +391,7 @@ export class Following {
   }
 
   async #publishSnapshot(imaging: Imaging): Promise<void> {
-    await this.#untilHeld(); // the snapshot is the state after this look
+    await this.#untilVouched(); // the snapshot is the state after this look
     this.#cutter.cutRest();
     const { head } = this.#cutter;
     assert(head !== undefined, 'a snapshot bears a TXID that was given out');

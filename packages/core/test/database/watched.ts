@@ -12,16 +12,22 @@ import { Gauges } from '../../src/database/gauges.ts';
 import { createKernel } from '../../src/kernel/kernel.ts';
 import { temporaryFolder } from '../restore/temporary.ts';
 
-/** The monotonic clock of this machine, and what a test adds to it. */
+/** The monotonic clock of this machine, and what a test adds to it; or it stands still. */
 class LeapingClock implements Clock {
   #ahead = 0;
+  #stoppedAt: number | undefined;
 
   now(): number {
     return systemClock.now();
   }
 
   monotonic(): number {
-    return systemClock.monotonic() + this.#ahead;
+    return this.#stoppedAt ?? systemClock.monotonic() + this.#ahead;
+  }
+
+  /** From now on no time passes: nothing becomes due. */
+  stop(): void {
+    this.#stoppedAt = this.monotonic();
   }
 
   leap(ms: number): void {
@@ -31,6 +37,12 @@ class LeapingClock implements Clock {
 
 type Kind = EngineEvent['kind'];
 type EventOf<K extends Kind> = EngineEvent & { kind: K };
+
+export interface StartOptions {
+  readonly sentEverywhere?: bigint;
+  readonly tailBytesMax?: number;
+  readonly minCheckpointPageCount?: number;
+}
 
 export class Watched {
   readonly folder: string = temporaryFolder();
@@ -65,7 +77,7 @@ export class Watched {
   }
 
   /** Begins with an image, or where that is proved, goes on. */
-  start(more: { readonly sentEverywhere?: bigint; readonly tailBytesMax?: number } = {}): Engine {
+  start({ minCheckpointPageCount, ...more }: StartOptions = {}): Engine {
     const engine: Engine = new Engine({
       ...more,
       options: {
@@ -74,6 +86,7 @@ export class Watched {
         metaPath: this.metaPath,
         syncIntervalMs: 1,
         monitorIntervalMs: 20,
+        minCheckpointPageCount: minCheckpointPageCount ?? DATABASE_DEFAULTS.minCheckpointPageCount,
       },
       kernel: createKernel(),
       clock: this.clock,

@@ -10,6 +10,3 @@ export interface Actor {
   /** Gives what is broken. What it returns nothing about is judged at the end of the round. */
   readonly act: (setup: Setup) => Promise<string | undefined>;
 }
-
-/** After whatever an actor did, what is committed is replicated again within this. */
-export const HEALED_MS_MAX = 60_000;

@@ -1,7 +1,7 @@
 /** The wall clock of the machine steps back or ahead, and returns, at once or much later. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { HEALED_MS_MAX, type Actor } from './actor.ts';
+import type { Actor } from './actor.ts';
 
 const MINUTE_MS = 60_000;
 const STEPS_MS = [
@@ -34,6 +34,6 @@ export const clockStep: Actor = {
     // A busy application fills the tail, and a full tail is cut at any time.
     if (random.chance(0.7)) await application.order({ kind: 'calm' });
     await application.order({ kind: 'small' });
-    return await setup.untilReplicated(HEALED_MS_MAX);
+    return await setup.untilReplicated();
   },
 };

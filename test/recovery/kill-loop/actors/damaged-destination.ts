@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Setup } from '../setup.ts';
-import { HEALED_MS_MAX, type Actor } from './actor.ts';
+import type { Actor } from './actor.ts';
 
 export const damagedDestination: Actor = {
   when: 'running',
@@ -15,7 +15,7 @@ export const damagedDestination: Actor = {
     if (random.chance(0.7)) await application.order({ kind: 'calm' });
     for (let files = random.int(1, 4); files > 0; files--) {
       await application.order({ kind: 'small' });
-      const why = await setup.untilReplicated(HEALED_MS_MAX);
+      const why = await setup.untilReplicated();
       if (why !== undefined) return why;
     }
     await setup.killReplicator();
@@ -26,7 +26,7 @@ export const damagedDestination: Actor = {
     DAMAGES[damage](setup, index);
     setup.startReplicator();
     await application.order({ kind: 'small' });
-    return await setup.untilReplicated(HEALED_MS_MAX);
+    return await setup.untilReplicated();
   },
 };
 

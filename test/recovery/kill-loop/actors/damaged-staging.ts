@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { Random } from '../../../../packages/core/test/support/random.ts';
 import type { Setup } from '../setup.ts';
-import { HEALED_MS_MAX, type Actor } from './actor.ts';
+import type { Actor } from './actor.ts';
 
 export const damagedStaging: Actor = {
   when: 'stopped',
@@ -17,7 +17,7 @@ export const damagedStaging: Actor = {
     DAMAGES[damage](setup);
     setup.startReplicator();
     await application.start(random.int(0, 2 ** 31));
-    return await setup.untilReplicated(HEALED_MS_MAX);
+    return await setup.untilReplicated();
   },
 };
 

@@ -6,7 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Setup } from '../setup.ts';
-import { HEALED_MS_MAX, type Actor } from './actor.ts';
+import type { Actor } from './actor.ts';
 
 const FREE_BYTES_MAX = 300_000;
 /** What the process reports fits. */
@@ -15,13 +15,18 @@ const FILE_BYTES_MAX = 600_000;
 
 export const fullDisk: Actor = {
   when: 'running',
-  mayReport: ['STAGING_FULL', 'STAGING_FAILED', 'REPLICA_FULL'],
+  mayReport: [
+    'STAGING_FULL',
+    'STAGING_FAILED',
+    'REPLICA_FULL',
+    'REPLICA_UNSUPPORTED', // a file larger than the process may make
+  ],
   act: async (setup) => {
     const { random, application } = setup;
     await application.start(random.int(0, 2 ** 31));
     if (setup.volume === undefined || random.chance(0.3)) await limitFiles(setup);
     else await fillVolume(setup);
-    return await setup.untilReplicated(HEALED_MS_MAX);
+    return await setup.untilReplicated();
   },
 };
 

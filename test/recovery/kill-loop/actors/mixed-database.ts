@@ -3,11 +3,9 @@
  * what SQLite shows, or it says that something is wrong. After that the application gets a new one.
  */
 
-import fs from 'node:fs';
 import { compareWithLive } from '../compare.ts';
-import { deleteSides, nextEra } from '../next-era.ts';
+import { putNextEra } from '../next-era.ts';
 import type { Setup } from '../setup.ts';
-import { HEALED_MS_MAX } from './actor.ts';
 
 const SAID_MS_MAX = 10_000;
 
@@ -32,18 +30,10 @@ async function compareUntilSaid(setup: Setup): Promise<string | undefined> {
   return why;
 }
 
-/** As the runbook says: everything is stopped, and what is left of the old database is deleted. */
+/** The application gets another database, and goes on. */
 async function beginAnew(setup: Setup): Promise<string | undefined> {
-  const { random, application, claims, destinations } = setup;
-  await setup.killReplicator();
-  application.takeCorruption();
-  setup.era += 1; // that of the mixture
-  const next = nextEra(setup);
-  deleteSides(setup.database);
-  fs.renameSync(next, setup.database);
-  setup.era += 1;
-  for (const index of destinations.keys()) claims.damaged(index, 'mixed', setup.nextLife);
+  await putNextEra(setup);
   setup.startReplicator();
-  await application.start(random.int(0, 2 ** 31));
-  return await setup.untilReplicated(HEALED_MS_MAX);
+  await setup.application.start(setup.random.int(0, 2 ** 31));
+  return await setup.untilReplicated();
 }

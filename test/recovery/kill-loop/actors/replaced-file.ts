@@ -12,7 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { deleteSides, nextEra } from '../next-era.ts';
 import type { Setup } from '../setup.ts';
-import { HEALED_MS_MAX, type Actor } from './actor.ts';
+import type { Actor } from './actor.ts';
 import { judgeMixed } from './mixed-database.ts';
 
 const MAY_REPORT = [
@@ -32,10 +32,10 @@ export const replacedWhileStopped: Actor = {
     const isClean = random.chance(0.5);
     if (isClean) {
       setup.startReplicator();
-      const why = (await setup.untilReplicated(HEALED_MS_MAX)) ?? (await setup.stopReplicator());
+      const why = (await setup.untilReplicated()) ?? (await setup.stopReplicator());
       if (why !== undefined) return why;
     }
-    const way = random.pick(Object.keys(WAYS) as Way[]);
+    const way = random.pick(waysOf(setup));
     setup.story.push(isClean ? 'after a clean stop' : 'after a kill', way);
     WAYS[way](setup);
     const live = setup.live();
@@ -46,7 +46,7 @@ export const replacedWhileStopped: Actor = {
     if (random.chance(0.5)) await application.start(random.int(0, 2 ** 31));
     setup.startReplicator();
     await application.start(random.int(0, 2 ** 31));
-    return await setup.untilReplicated(HEALED_MS_MAX);
+    return await setup.untilReplicated();
   },
 };
 
@@ -57,10 +57,11 @@ export const replacedWhileRunning: Actor = {
     const { random, application } = setup;
     const isAtRest = random.chance(0.6);
     if (isAtRest) await rest(setup);
-    const way = random.pick(Object.keys(WAYS) as Way[]);
+    const way = random.pick(waysOf(setup));
     const isBeside = way === 'rename' && random.chance(0.4);
     if (!isBeside) await application.kill();
     setup.story.push(isAtRest ? 'at rest' : 'in full run', way);
+    setup.mayBeMixed = LEAVES_LOG.has(way);
     WAYS[way](setup);
     if (isBeside) {
       await sleep(random.int(0, 500)); // it goes on in the file that it has open
@@ -73,7 +74,8 @@ export const replacedWhileRunning: Actor = {
     if (live.kind === 'unsound') return await judgeMixed(setup);
     setup.era = live.totals.era;
     await application.start(random.int(0, 2 ** 31));
-    return await setup.untilReplicated(HEALED_MS_MAX);
+    const why = await setup.untilReplicated();
+    return setup.mayBeMixed && application.sawCorruption ? await judgeMixed(setup) : why;
   },
 };
 
@@ -106,13 +108,17 @@ const WAYS = {
   },
   'wal-index deleted': (setup: Setup) => fs.rmSync(`${setup.database}-shm`, { force: true }),
   'link moved': (setup: Setup) => {
-    if (setup.watched === setup.database) {
-      fs.renameSync(nextEra(setup), setup.database);
-      return;
-    }
     setup.database = nextEra(setup);
     const link = `${setup.watched}.new`;
     fs.symlinkSync(path.basename(setup.database), link);
     fs.renameSync(link, setup.watched);
   },
 } as const;
+
+/** By these a log and a wal-index stay that are not of the new file. */
+const LEAVES_LOG: ReadonlySet<Way> = new Set(['rename', 'copy', 'vacuum and rename']);
+
+function waysOf(setup: Setup): Way[] {
+  const ways = Object.keys(WAYS) as Way[];
+  return setup.watched === setup.database ? ways.filter((way) => way !== 'link moved') : ways;
+}

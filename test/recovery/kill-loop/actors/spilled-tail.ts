@@ -5,7 +5,6 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Actor } from './actor.ts';
-import { HEALED_MS_MAX } from './actor.ts';
 
 export const spilledTail: Actor = {
   when: 'running',
@@ -15,7 +14,7 @@ export const spilledTail: Actor = {
     await application.start(random.int(0, 2 ** 31));
     await application.order({ kind: 'calm' });
     await application.order({ kind: 'small' }); // frames that nobody has backfilled keep the log as it is
-    let why = await setup.untilReplicated(HEALED_MS_MAX);
+    let why = await setup.untilReplicated();
     if (random.chance(0.5)) why ??= await setup.stopReplicator();
     else await setup.killReplicator();
     if (why !== undefined) return why;
@@ -29,6 +28,6 @@ export const spilledTail: Actor = {
       await sleep(random.int(0, 100));
     }
     await application.order({ kind: 'go' });
-    return await setup.untilReplicated(HEALED_MS_MAX);
+    return await setup.untilReplicated();
   },
 };

@@ -111,11 +111,6 @@ export class FileGuard {
     }
   }
 
-  /** Whether a check is due. `now`: of a clock that only goes on. */
-  isDue(now: number): boolean {
-    return now >= this.#nextCheckAt;
-  }
-
   /** DATABASE_REPLACED, or WAL_INVALID for what lies beside it, where a path names another file than at the opening. */
   checkNames(): FileStamp {
     const { configured, path, wal, opened } = this.#context;
@@ -138,19 +133,32 @@ export class FileGuard {
   }
 
   /**
-   * The same for what the file and its log show. Call after a look, of which `add` and `observe` have had all:
-   * then no frame can have been backfilled that we do not hold, because our reader began before it.
+   * The same for what the file and its log show; when that is due. Call right after SQLite was asked for
+   * its log, of which `add` and `observe` have had all: a commit beyond that is one which it does not show.
    */
-  check(now: number, { log, place }: { readonly log: number; readonly place: LogPlace }): void {
+  checkWhenDue(
+    now: number,
+    { log, place }: { readonly log: number; readonly place: LogPlace },
+  ): void {
+    if (now < this.#nextCheckAt) return;
     this.#nextCheckAt = now + CHECK_EVERY_MS;
     if (this.#unseen.find(place, log, now)) throw this.#unseenCommits();
+    this.check(now);
+  }
+
+  /**
+   * The same for what the file shows. Call after a look, of which `add` and `observe` have had all: then
+   * no frame can have been backfilled that we do not hold, because our reader began before it.
+   */
+  check(now: number): 'vouched' | 'unexplained' {
     const found = this.#explain(this.checkNames());
     if (found === 'vouched') {
       this.#witnesses.trust(this.#backfilled, this.#hashPage, this.#drawPage);
-      return;
+      return 'vouched';
     }
     const foreign = found === 'unexplained' ? this.#await(now) : found.foreign;
     if (foreign !== undefined) throw this.#replaced(foreign);
+    return 'unexplained';
   }
 
   /** What the file shows, for a position; undefined while that is being changed. Throws as `checkNames`. */
