@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import type { Clock } from '../clock.ts';
 import { ReplicationError } from '../error.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import type { WALHeader } from '../wal/header.ts';
 import { WALReader } from '../wal/reader.ts';
 import { Connections } from './connections.ts';
 import { isSameFile, type FileStamp } from './continuity/evidence.ts';
@@ -79,7 +80,7 @@ interface Opened {
 function look(input: OpeningInput, opened: Opened): OpenDatabase {
   const { options, kernel } = input;
   const { path, descriptor, connections, wal } = opened;
-  const { start, place, checkpointed, stamp } = prove(input, opened);
+  const { start, place, header, checkpointed, stamp } = prove(input, opened);
   const named = readStamp(path);
   if (named === undefined || !isSameFile(named, stamp)) {
     throw new ReplicationError(
@@ -95,6 +96,7 @@ function look(input: OpeningInput, opened: Opened): OpenDatabase {
     kernel,
     wal,
     opened: stamp,
+    openedLog: header,
     backfilled: checkpointed,
     log: place.header,
     held: place.frame,
@@ -110,7 +112,8 @@ interface Proof {
   readonly start: Start;
   /** Up to where the log is held. */
   readonly place: LogPlace;
-  /** Frames that were backfilled, and then what the file showed, when it was looked at. */
+  /** The log that there was, frames of it that were backfilled, and then what the file showed. */
+  readonly header: WALHeader | undefined;
   readonly checkpointed: number;
   readonly stamp: FileStamp;
 }
@@ -121,7 +124,8 @@ function prove(input: OpeningInput, opened: Opened): Proof {
   const header = wal.readHeader();
   const { log, checkpointed } = connections.ask();
   const file = readEvidence(descriptor, kernel);
-  const seen = { checkpointed: Math.max(0, checkpointed), stamp: file ?? stampOf(descriptor) };
+  const stamp = file ?? stampOf(descriptor);
+  const seen = { header, checkpointed: Math.max(0, checkpointed), stamp };
   const unproved = (why: string): Proof => ({
     start: { kind: 'unproved', why },
     place: NOWHERE,

@@ -36,7 +36,8 @@ export interface GuardContext {
   readonly wal: WALReader;
   /** What the file showed once the first reader had begun. */
   readonly opened: FileStamp;
-  /** Frames of the log that were backfilled then. */
+  /** The log that there was then, and how many frames of it were backfilled. */
+  readonly openedLog: WALHeader | undefined;
   readonly backfilled: number;
   /** The log up to the frame that is held. */
   readonly log: WALHeader | undefined;
@@ -87,13 +88,14 @@ export class FileGuard {
   /** Committed frames as they are read, each once. */
   add(batch: FrameBatch): void {
     if (!isSameLog(this.#log, batch.header)) this.#begin(batch.header);
-    const { kernel, backfilled } = this.#context;
+    const { kernel, openedLog, backfilled } = this.#context;
+    const isOpenedLog = this.#framesBefore === 0 && isSameLog(openedLog, batch.header);
     for (let index = 0; index < batch.count; index++) {
       const pgno = batch.pgnos[index] ?? 0;
       const commit = batch.commits[index] ?? 0;
       const frame = this.#framesBefore + batch.first + index;
       // What was backfilled before we came is not ours to answer for.
-      if (frame > backfilled) {
+      if (!isOpenedLog || frame > backfilled) {
         this.#witnesses.add(pgno, frame, () => kernel.crc64(batch.page(index)));
       }
       if (commit !== 0) this.#witnesses.shrinkTo(commit);

@@ -37,6 +37,7 @@ export interface TortureReport {
   readonly increments: number;
 }
 
+const FAILURE_MS_MAX = 5_000;
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 
 export async function torture(options: TortureOptions): Promise<TortureReport> {
@@ -160,8 +161,7 @@ class Torture {
     const host = this.#host;
     if (host === undefined) return 'no host';
     const txid = await host.sync();
-    if (txid === undefined)
-      return `nothing is followed: ${host.lastFailure ?? 'no failure was told'}`;
+    if (txid === undefined) return `nothing is followed: ${await host.failure()}`;
     for (const event of host.takeStaged()) {
       if (event.content === 'snapshot') {
         const why = this.#judgeSnapshot(event);
@@ -231,7 +231,7 @@ class Host {
   #staged: Staged[] = [];
   #calls = new Map<number, (txid: bigint | undefined) => void>();
   #nextCall = 0;
-  lastFailure: string | undefined;
+  #failures: string[] = [];
 
   constructor(database: string, src: string, applied: ReadonlySet<string>) {
     const options = {
@@ -255,7 +255,7 @@ class Host {
       }
       const { event } = reply;
       if (event.kind === 'opened') opened(event.proved === undefined ? 'imaged' : 'resumed');
-      if (event.kind === 'failed') this.lastFailure = event.message;
+      if (event.kind === 'failed') this.#failures.push(event.message);
       if (event.kind === 'opened') {
         const files = event.staged.map(({ file }) => file.path);
         this.#recover(files, applied);
@@ -290,6 +290,13 @@ class Host {
 
   async close(): Promise<void> {
     await this.#call('close');
+  }
+
+  /** What was told of the last failure. A failure is told after what failed was let go of. */
+  async failure(): Promise<string> {
+    const deadline = Date.now() + FAILURE_MS_MAX;
+    while (this.#failures.length === 0 && Date.now() < deadline) await sleep(10);
+    return this.#failures.at(-1) ?? 'no failure was told';
   }
 
   async #call(kind: 'sync' | 'close'): Promise<bigint | undefined> {

@@ -1,0 +1,269 @@
+/** The guard of a database file, shown step by step what an application and others do to it. */
+
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import Database from 'better-sqlite3';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { descriptorOf, stampOf } from '../../src/database/continuity/file.ts';
+import { FileGuard } from '../../src/database/continuity/guard.ts';
+import { isError } from '../../src/error.ts';
+import { createKernel } from '../../src/kernel/kernel.ts';
+import type { LogPlace } from '../../src/wal/frame.ts';
+import type { WALHeader } from '../../src/wal/header.ts';
+import { WALReader } from '../../src/wal/reader.ts';
+
+const PAGE_SIZE = 4096;
+const kernel = createKernel();
+
+/** A database whose log is read as a follower reads it, but only when it is told to. */
+class Watched {
+  readonly folder: string = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-guard-'));
+  readonly path: string = path.join(fs.realpathSync(this.folder), 'app.db');
+  readonly db: Database.Database;
+  readonly #wal: WALReader;
+  #guard: FileGuard | undefined;
+  #place: LogPlace = { header: undefined, frame: 0, checksum: { s0: 0, s1: 0 } };
+  #now = 0;
+
+  constructor() {
+    this.db = new Database(this.path);
+    this.db.pragma(`page_size=${PAGE_SIZE}`);
+    this.db.pragma('journal_mode=wal');
+    this.db.pragma('wal_autocheckpoint=0');
+    this.db.exec('CREATE TABLE t(id INTEGER PRIMARY KEY, a BLOB); CREATE TABLE cold(a BLOB)');
+    this.#wal = new WALReader(`${this.path}-wal`, kernel);
+    onTestFinished(() => {
+      this.#wal.close();
+      this.db.close();
+      fs.rmSync(this.folder, { recursive: true });
+    });
+  }
+
+  add(rows: number, table: 't' | 'cold' = 't'): void {
+    const insert = this.db.prepare(`INSERT INTO ${table}(a) VALUES(randomblob(3000))`);
+    for (let row = 0; row < rows; row++) insert.run();
+  }
+
+  checkpoint(mode: 'PASSIVE' | 'RESTART' | 'TRUNCATE'): void {
+    this.db.pragma(`wal_checkpoint(${mode})`);
+  }
+
+  get header(): WALHeader | undefined {
+    return this.#wal.readHeader();
+  }
+
+  /** As a start that proves nothing: what the log has is read at the first look. */
+  open(): void {
+    const { checkpointed } = this.#ask();
+    const descriptor = descriptorOf(this.path);
+    this.#guard = new FileGuard({
+      configured: this.path,
+      path: this.path,
+      descriptor,
+      pageSize: PAGE_SIZE,
+      kernel,
+      wal: this.#wal,
+      opened: stampOf(descriptor),
+      openedLog: this.header,
+      backfilled: checkpointed,
+      log: undefined,
+      held: 0,
+      lostIndex: false,
+      checkpoint: () => {
+        this.checkpoint('PASSIVE');
+        return 'done';
+      },
+    });
+  }
+
+  /** A look after `ms`, and the check that follows it. */
+  look(ms = 500): void {
+    const guard = this.#opened;
+    const { log, checkpointed } = this.#ask();
+    const { header } = this;
+    const isSame = header?.salt1 === this.#place.header?.salt1;
+    if (log > 0 && header !== undefined) {
+      if (!isSame) this.#place = { header, frame: 0, checksum: header.checksum };
+      const { frame, checksum } = this.#place;
+      for (const batch of this.#wal.readFrames(header, frame + 1, log, checksum)) {
+        guard.add(batch);
+        this.#place = { header, frame: batch.first + batch.count - 1, checksum: batch.checksum };
+      }
+    }
+    guard.observe({ log, checkpointed });
+    this.#now += ms;
+    guard.check(this.#now, { log, place: this.#place });
+  }
+
+  get evidence(): ReturnType<FileGuard['evidence']> {
+    return this.#opened.evidence();
+  }
+
+  get #opened(): FileGuard {
+    if (this.#guard === undefined) throw new Error('the guard is made first');
+    return this.#guard;
+  }
+
+  #ask(): { log: number; checkpointed: number } {
+    const [state] = this.db.pragma('wal_checkpoint(NOOP)') as {
+      log: number;
+      checkpointed: number;
+    }[];
+    return state ?? { log: 0, checkpointed: 0 };
+  }
+}
+
+/** Writes over the page at `pgno`, in another process: closing the file here would drop locks. */
+function overwrite(file: string, pgno: number): void {
+  const page = path.join(path.dirname(file), 'page');
+  fs.writeFileSync(page, Buffer.alloc(PAGE_SIZE, 7));
+  const at = ['bs=4096', 'count=1', `seek=${pgno - 1}`, 'conv=notrunc'];
+  execFileSync('dd', [`if=${page}`, `of=${file}`, ...at], { stdio: 'ignore' });
+}
+
+const replaced = expect.toSatisfy((error: unknown) => isError(error, 'DATABASE_REPLACED'));
+
+describe('checkpoints', () => {
+  test('of any kind, between looks or not, are what the file may be written by', () => {
+    const watched = new Watched();
+    watched.add(20);
+    watched.open();
+    for (const mode of ['PASSIVE', 'RESTART', 'TRUNCATE', 'PASSIVE'] as const) {
+      for (let round = 0; round < 3; round++) {
+        watched.add(5);
+        watched.look();
+        watched.checkpoint(mode);
+        if (round > 0) watched.look();
+        expect(watched.evidence === undefined).toBe(round === 0); // seen, or not explained yet
+      }
+      watched.look();
+    }
+  });
+
+  test('of a log that began anew before the first look, with fewer frames than the one before', () => {
+    const watched = new Watched();
+    watched.add(300);
+    watched.checkpoint('PASSIVE');
+    watched.open();
+    watched.add(1); // restarts the log
+    watched.look();
+    for (let commit = 0; commit < 20; commit++) {
+      watched.add(2);
+      watched.look();
+      watched.checkpoint('PASSIVE');
+      watched.look();
+    }
+  });
+
+  test('beside a reader leave pages out that have a younger frame', () => {
+    const watched = new Watched();
+    watched.add(20);
+    watched.open();
+    watched.look();
+    const reader = new Database(watched.path);
+    reader.exec('BEGIN');
+    reader.prepare('SELECT count(*) FROM t').get();
+    watched.add(20);
+    watched.look();
+    watched.checkpoint('PASSIVE'); // as far as the reader lets it
+    watched.look();
+    reader.close();
+    watched.checkpoint('PASSIVE');
+    watched.look();
+  });
+
+  test('after VACUUM have cut pages off that may come again without a frame', () => {
+    const watched = new Watched();
+    watched.add(100);
+    watched.open();
+    watched.look();
+    watched.db.exec('DELETE FROM t WHERE id % 3 > 0; VACUUM');
+    watched.look();
+    watched.checkpoint('TRUNCATE');
+    watched.look();
+    watched.add(100);
+    watched.db.exec('DELETE FROM t WHERE id > 60');
+    watched.look();
+    watched.checkpoint('TRUNCATE');
+    watched.look();
+  });
+});
+
+describe('whoever else writes to the file is found', () => {
+  test('at once, where nothing was left to checkpoint', () => {
+    const watched = new Watched();
+    watched.add(50);
+    watched.checkpoint('PASSIVE');
+    watched.open();
+    watched.look();
+    overwrite(watched.path, 30);
+    expect(watched.evidence).toBeUndefined();
+    expect(() => watched.look()).toThrow(replaced);
+  });
+
+  test('within seconds, where a checkpoint could have been under way', () => {
+    const watched = new Watched();
+    watched.add(50);
+    watched.checkpoint('PASSIVE');
+    watched.open();
+    watched.look();
+    watched.add(5);
+    watched.look();
+    overwrite(watched.path, 30);
+    watched.look();
+    expect(watched.evidence).toBeUndefined();
+    expect(() => watched.look(1_500)).toThrow(replaced);
+  });
+
+  test('by page 1, though a checkpoint explains that it was written', () => {
+    const watched = new Watched();
+    watched.add(50);
+    watched.checkpoint('PASSIVE');
+    watched.open();
+    watched.look();
+    overwrite(watched.path, 1);
+    watched.db.exec('UPDATE t SET a = randomblob(3000) WHERE id % 9 = 0');
+    watched.checkpoint('PASSIVE');
+    expect(() => watched.look()).toThrow(replaced);
+  });
+
+  test('by pages that nobody writes, though checkpoints put all the others right again', () => {
+    const watched = new Watched();
+    watched.add(100, 'cold');
+    watched.add(20);
+    watched.checkpoint('TRUNCATE');
+    watched.open();
+    for (let looks = 0; looks < 60; looks++) watched.look();
+    for (let pgno = 10; pgno <= 90; pgno++) overwrite(watched.path, pgno);
+    watched.db.exec('UPDATE t SET a = randomblob(3000)');
+    watched.checkpoint('PASSIVE');
+    expect(() => watched.look()).toThrow(replaced);
+  });
+
+  test('by pages that were written, though only the progress of checkpoints is new', () => {
+    const watched = new Watched();
+    watched.add(20);
+    watched.open();
+    watched.look();
+    watched.add(20);
+    watched.look();
+    const copy = `${watched.path}-copy`;
+    execFileSync('cp', ['-p', watched.path, copy]);
+    watched.checkpoint('PASSIVE');
+    execFileSync('cp', ['-p', copy, watched.path]); // as if it had gone elsewhere: size and times are as before
+    expect(() => watched.look()).toThrow(replaced);
+  });
+});
+
+test('chmod is no writing', () => {
+  const watched = new Watched();
+  watched.add(20);
+  watched.checkpoint('PASSIVE');
+  watched.open();
+  watched.look();
+  fs.chmodSync(watched.path, 0o600);
+  watched.look();
+  expect(watched.evidence).toBeDefined();
+});
