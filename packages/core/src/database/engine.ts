@@ -35,6 +35,8 @@ export interface EngineContext {
   readonly sentEverywhere?: bigint | undefined;
   /** Default TAIL_BYTES_MAX. */
   readonly tailBytesMax?: number | undefined;
+  /** Default TICK_BYTES_MAX. */
+  readonly tickBytesMax?: number | undefined;
 }
 
 /** From where TXIDs go on: 'resume' after the proved one, 'image' above `floor`. */
@@ -147,6 +149,7 @@ export class Engine {
         clock,
         lostIndex: this.#lostIndex,
         tailBytesMax: this.#context.tailBytesMax,
+        tickBytesMax: this.#context.tickBytesMax,
       });
       this.#follow(database, staged, max(highest, position?.txid ?? 0n));
     } catch (error) {

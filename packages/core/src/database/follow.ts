@@ -21,7 +21,7 @@ import type { WhyUnsettled } from './unsettled.ts';
 const LOOKS_MAX = 3;
 
 /** A tick reads so much at most: other databases share the thread, and their readers must move on. */
-const TICK_BYTES_MAX = 32 * 1024 * 1024;
+const TICK_BYTES_MAX: number = 32 * 1024 * 1024;
 
 interface Looked extends LogState {
   /** Frames of the log that we hold. */
@@ -40,6 +40,7 @@ export type TakeFrames = (batch: FrameBatch) => void;
 export class LogFollower {
   readonly #connections: Connections;
   readonly #wal: WALReader;
+  readonly #tickBytesMax: number;
   #header: WALHeader | undefined;
   #held: number;
   #checksum: WALChecksumState;
@@ -48,7 +49,13 @@ export class LogFollower {
   /** How often in a row the reader was moved while everything was backfilled. */
   #movedAtRest = 0;
 
-  constructor(connections: Connections, wal: WALReader, place: LogPlace) {
+  constructor(
+    connections: Connections,
+    wal: WALReader,
+    place: LogPlace,
+    tickBytesMax: number = TICK_BYTES_MAX,
+  ) {
+    this.#tickBytesMax = tickBytesMax;
     this.#connections = connections;
     this.#wal = wal;
     this.#header = place.header;
@@ -108,20 +115,18 @@ export class LogFollower {
       throw broken(`it has ${asked.log} committed frames where we hold ${this.#held}`);
     }
     const before = this.#held;
-    let bytes = 0;
-    for (const batch of this.#wal.readFrames(header, this.#held + 1, asked.log, this.#checksum)) {
+    const most = Math.max(1, Math.floor(this.#tickBytesMax / header.pageSize));
+    const last = Math.min(asked.log, before + most);
+    for (const batch of this.#wal.readFrames(header, before + 1, last, this.#checksum)) {
       take(batch);
       this.#held += batch.count;
       this.#checksum = batch.checksum;
-      bytes += batch.count * header.pageSize;
-      if (bytes >= TICK_BYTES_MAX && this.#held < asked.log) {
-        return { ...asked, held: this.#held, fresh: this.#held - before, kind: 'behind' };
-      }
     }
-    if (this.#held !== asked.log) {
+    if (this.#held !== last) {
       throw broken(`frame ${this.#held + 1} of ${asked.log} committed ones does not hold`);
     }
-    return { ...asked, held: this.#held, fresh: this.#held - before, kind: 'held' };
+    const kind = last < asked.log ? 'behind' : 'held';
+    return { ...asked, held: last, fresh: last - before, kind };
   }
 }
 

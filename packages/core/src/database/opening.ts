@@ -48,6 +48,8 @@ export interface OpeningInput {
   readonly lostIndex: boolean;
   /** Default TAIL_BYTES_MAX. */
   readonly tailBytesMax?: number | undefined;
+  /** What one look at the log reads at most. */
+  readonly tickBytesMax?: number | undefined;
 }
 
 /** Opens connections, of which a reader has begun, and looks for the proof of continuity. */
@@ -103,7 +105,7 @@ function look(input: OpeningInput, opened: Opened): OpenDatabase {
     lostIndex: input.lostIndex,
     checkpoint: () => (connections.checkpoint('PASSIVE').busy ? 'busy' : 'done'),
   });
-  const follower = new LogFollower(connections, wal, place);
+  const follower = new LogFollower(connections, wal, place, input.tickBytesMax);
   const links = countLinks(path);
   return { path, descriptor, links, connections, wal, follower, guard, start };
 }

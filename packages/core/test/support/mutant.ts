@@ -86,6 +86,13 @@ export const PLANTED = {
 
 /** Seen only where a tail is small or a transaction large: for the torture, which makes it so. */
 export const PLANTED_IN_THE_TAIL = {
+  cutsInsideTransactions: [
+    {
+      file: 'database/following.ts',
+      find: `if (held) this.#cutter.cutIfDue();`,
+      replace: `this.#cutter.cutIfDue();`,
+    },
+  ],
   readerMovesOverSpilledFrames: [
     {
       file: 'database/cutter.ts',

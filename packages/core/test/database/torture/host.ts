@@ -52,6 +52,8 @@ const engine = new EngineClass({
   gauges: Gauges.create(systemClock.monotonic()),
   // Small enough that large transactions do not fit: their frames are then read from the log.
   tailBytesMax: 128 * 1024,
+  // Small enough that many a look ends inside a transaction.
+  tickBytesMax: 16 * 1024,
   emit: (event) => {
     post({ kind: 'event', event });
     if (event.kind === 'staged' && event.file.maxTXID > head) head = event.file.maxTXID;
