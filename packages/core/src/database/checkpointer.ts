@@ -34,15 +34,21 @@ export interface CheckpointerContext {
   readonly checkNames: () => void;
 }
 
+interface CheckpointCounts {
+  checkpoints: number;
+  barriers: number;
+  barrierOverruns: number;
+  barrierHistogram: number[];
+}
+
 export class Checkpointer {
   readonly #context: CheckpointerContext;
-  readonly barrierHistogram: number[] = Array.from(
-    { length: BARRIER_BUCKETS_MS.length + 1 },
-    () => 0,
-  );
-  checkpoints = 0;
-  barriers = 0;
-  overruns = 0;
+  readonly counts: CheckpointCounts = {
+    checkpoints: 0,
+    barriers: 0,
+    barrierOverruns: 0,
+    barrierHistogram: Array.from({ length: BARRIER_BUCKETS_MS.length + 1 }, () => 0),
+  };
   #state: CheckpointState = CHECKPOINT_START;
 
   constructor(context: CheckpointerContext) {
@@ -76,7 +82,7 @@ export class Checkpointer {
       case 'truncate':
         this.#state = { ...this.#state, truncatedAt: input.now };
         this.#context.connections.checkpoint('TRUNCATE');
-        this.checkpoints += 1;
+        this.counts.checkpoints += 1;
         return 'worked';
     }
   }
@@ -86,7 +92,7 @@ export class Checkpointer {
     const { connections, now } = this.#context;
     const before = now();
     const after = connections.checkpoint('PASSIVE');
-    this.checkpoints += 1;
+    this.counts.checkpoints += 1;
     const tookMs = now() - before;
     this.#state = { ...this.#state, movedAt: now() };
     this.#follow();
@@ -127,12 +133,12 @@ export class Checkpointer {
   }
 
   #count(tookMs: number): void {
-    this.barriers += 1;
+    this.counts.barriers += 1;
     const bucket = BARRIER_BUCKETS_MS.findIndex((limit) => tookMs <= limit);
     const index = bucket < 0 ? BARRIER_BUCKETS_MS.length : bucket;
-    this.barrierHistogram[index] = (this.barrierHistogram[index] ?? 0) + 1;
+    this.counts.barrierHistogram[index] = (this.counts.barrierHistogram[index] ?? 0) + 1;
     if (tookMs <= BARRIER_MS_MAX) return;
-    this.overruns += 1;
+    this.counts.barrierOverruns += 1;
     this.#context.onOverrun(tookMs);
   }
 }

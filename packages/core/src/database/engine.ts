@@ -11,6 +11,7 @@ import path from 'node:path';
 import type { Clock } from '../clock.ts';
 import { isError, messageOf } from '../error.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import { highestOf } from '../ltx/txid.ts';
 import { toDatabaseError } from './database-error.ts';
 import type { Absence, EngineEvent, FollowStats } from './events.ts';
 import { Following } from './following.ts';
@@ -151,7 +152,7 @@ export class Engine {
         tailBytesMax: this.#context.tailBytesMax,
         tickBytesMax: this.#context.tickBytesMax,
       });
-      this.#follow(database, staged, max(highest, position?.txid ?? 0n));
+      this.#follow(database, staged, highestOf(highest, position?.txid));
     } catch (error) {
       database?.connections.close('keep the log');
       database?.wal.close();
@@ -248,10 +249,6 @@ export class Engine {
     this.#later(this.#reopenMs);
     this.#reopenMs = Math.min(this.#reopenMs * 2, REOPEN_MS_MAX);
   }
-}
-
-function max(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
 }
 
 function whyAbsent(file: string): Absence | undefined {

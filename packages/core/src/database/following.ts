@@ -1,8 +1,8 @@
 /** An open database, followed: the loop of ticks, the cuts, the images. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { assert, isError, ReplicationError } from '../error.ts';
-import { toTXID, type TXID } from '../ltx/txid.ts';
+import { assert, ReplicationError } from '../error.ts';
+import { highestOf, toTXID, type TXID } from '../ltx/txid.ts';
 import { Checkpointer } from './checkpointer.ts';
 import type { Position } from './continuity/position.ts';
 import { drawLineage } from './cut.ts';
@@ -14,6 +14,7 @@ import { Freshness } from './freshness.ts';
 import { Imager } from './imager.ts';
 import type { Imaging } from './imaging.ts';
 import { LookLoop, type Look } from './loop.ts';
+import { isStagingError } from './staging-error.ts';
 import { describeStanding } from './standing.ts';
 import { Unsettled } from './unsettled.ts';
 import type { FrameBatch } from '../wal/reader.ts';
@@ -53,6 +54,7 @@ export class Following {
     this.#context = context;
     const { database, options, emit } = context;
     const { path, connections, wal, follower } = database;
+    const check = (): void => void database.guard.checkNames();
     this.#unsettled = new Unsettled(context.clock, path);
     this.#freshness = new Freshness(context.gauges);
     this.#cutter = new Cutter(
@@ -70,7 +72,7 @@ export class Following {
       pollMs: options.monitorIntervalMs,
       clock: context.clock,
       look: this.#look,
-      check: this.#check,
+      check,
       dueInMs: () => this.#cutter.dueInMs(),
       onError: this.#fail,
       onNotice: (level, message) => emit({ kind: 'notice', level, message }),
@@ -91,7 +93,7 @@ export class Following {
         const message = `the write barrier took ${Math.round(tookMs)} ms`;
         emit({ kind: 'notice', level: 'warn', message });
       },
-      checkNames: this.#check,
+      checkNames: check,
     });
     this.#imager = new Imager(context, {
       take: this.#take,
@@ -119,7 +121,7 @@ export class Following {
       const before = this.#cutter.suspend();
       const imaging = await this.#imager.copy('image');
       if (imaging === undefined) return;
-      const txid = toTXID(max(order.floor, before, this.#context.lastTXID) + 1n);
+      const txid = toTXID(highestOf(order.floor, before, this.#context.lastTXID) + 1n);
       await this.#publishImage(imaging, txid, order.why);
     }, this.#fail);
   }
@@ -160,10 +162,7 @@ export class Following {
       log: this.#lastTick?.log ?? 0,
       checkpointed: this.#lastTick?.checkpointed ?? 0,
       ticks: this.#ticks,
-      checkpoints: this.#checkpointer.checkpoints,
-      barriers: this.#checkpointer.barriers,
-      barrierOverruns: this.#checkpointer.overruns,
-      barrierHistogram: this.#checkpointer.barrierHistogram,
+      ...this.#checkpointer.counts,
     };
   }
 
@@ -203,7 +202,7 @@ export class Following {
 
   readonly #look = (): Look => {
     const { database, gauges } = this.#context;
-    const { follower, wal } = database;
+    const { follower, wal, connections } = database;
     const tick = this.#tick();
     let worked: 'idle' | 'worked' = 'idle';
     if (!this.#cutter.isPinned) {
@@ -219,7 +218,7 @@ export class Following {
     const { log, checkpointed, fresh } = tick;
     const behind = this.#lastTick?.kind === 'behind';
     const quiet = tick.kind === 'held' && worked === 'idle';
-    const freshBytes = fresh * this.#context.database.connections.pageSize;
+    const freshBytes = fresh * connections.pageSize;
     const { isAtRest: atRest } = follower;
     return { log, checkpointed, fresh, freshBytes, held, behind, quiet, atRest };
   };
@@ -297,10 +296,6 @@ export class Following {
     }
   }
 
-  readonly #check = (): void => {
-    this.#context.database.guard.checkNames();
-  };
-
   readonly #fail = (error: unknown): void => {
     if (this.#phase !== 'open' && this.#phase !== 'ending') return;
     this.#phase = 'failed';
@@ -312,14 +307,9 @@ export class Following {
   /** Nothing hangs on a snapshot: one for which staging has no room is told, and all else goes on. */
   readonly #failSnapshot = (error: unknown): void => {
     if (this.#phase !== 'open') return; // it was given up
-    if (!isError(error, 'STAGING_FULL') && !isError(error, 'STAGING_FAILED')) {
-      this.#fail(error);
-      return;
-    }
-    this.#context.emit({ kind: 'no-snapshot', code: error.code, message: error.message });
+    if (!isStagingError(error)) this.#fail(error);
+    else this.#context.emit({ kind: 'no-snapshot', code: error.code, message: error.message });
   };
-
-  // --- what a start finds ---------------------------------------------------------------------
 
   /** A checkpoint changes what the file shows: the position follows, or the next start could prove nothing. */
   #refreshPosition(): void {
@@ -340,7 +330,7 @@ export class Following {
 
   /** Until all of the log is staged and in the database file, and the position says so. */
   async #comeToRest(): Promise<'log is needed' | 'log is not needed'> {
-    const { connections, start, follower } = this.#context.database;
+    const { connections, start, follower, guard } = this.#context.database;
     if (this.#cutter.head === undefined && start.kind === 'unproved') return 'log is not needed';
     this.#loop.stop();
     const { clock } = this.#context;
@@ -356,15 +346,13 @@ export class Following {
       }
       if (!this.#cutter.isPinned) {
         follower.follow(this.#tick());
-        this.#check();
+        guard.checkNames();
         connections.checkpoint('PASSIVE');
       }
       await sleep(LOOK_AGAIN_MS);
     }
     return 'log is needed';
   }
-
-  // --- images ---------------------------------------------------------------------------------
 
   async #publishImage(imaging: Imaging, txid: TXID, why: string): Promise<void> {
     const { staging, emit, database } = this.#context;
@@ -408,8 +396,4 @@ export class Following {
     if ((await this.#cutter.publisher.settled()) === 'failed') return;
     await this.#cutter.publisher.snapshot(image);
   }
-}
-
-function max(...values: (bigint | undefined)[]): bigint {
-  return values.reduce<bigint>((a, b) => (b !== undefined && b > a ? b : a), 0n);
 }

@@ -16,6 +16,11 @@ export function isSystemError(error: unknown): boolean {
   return !isError(error) && typeof code === 'string' && /^E[A-Z0-9]+$/.test(code);
 }
 
+/** Whether staging has refused something, or had no room for it. */
+export function isStagingError(error: unknown): error is ReplicationError {
+  return isError(error, 'STAGING_FULL') || isError(error, 'STAGING_FAILED');
+}
+
 /** STAGING_FULL or STAGING_FAILED. What no system has refused is a fault of ours, and stays as it is. */
 export function toStagingError(what: string, error: unknown): unknown {
   const code = (error as { code?: unknown } | undefined)?.code;

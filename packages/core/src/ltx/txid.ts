@@ -29,6 +29,11 @@ export function parseTXID(text: string): TXID {
   return toTXID(BigInt(`0x${text}`));
 }
 
+/** The highest of some, 0 where there is none. */
+export function highestOf(...txids: readonly (bigint | undefined)[]): bigint {
+  return txids.reduce<bigint>((a, b) => (b !== undefined && b > a ? b : a), 0n);
+}
+
 export function nextTXID(txid: bigint): TXID {
   return toTXID(txid + 1n);
 }

@@ -4,7 +4,7 @@
  * adding one is an append nearly always.
  */
 
-import type { TXID } from '../ltx/txid.ts';
+import { highestOf, type TXID } from '../ltx/txid.ts';
 import type { LTXFileInfo, LTXFileRef } from './client.ts';
 
 /** Files of one level in the order of (minTXID, maxTXID). */
@@ -48,7 +48,7 @@ export class FileSet {
 
   /** The highest TXID at any level; 0n where there is no file at all. */
   get highest(): bigint {
-    return this.levels.reduce((highest, { level }) => max(highest, this.topOf(level)), 0n);
+    return this.levels.reduce((highest, { level }) => highestOf(highest, this.topOf(level)), 0n);
   }
 
   has(file: LTXFileRef): boolean {
@@ -176,8 +176,4 @@ class Level implements SortedFiles {
     this.#size = numbers(this.#size);
     this.#modifiedAtMs = numbers(this.#modifiedAtMs);
   }
-}
-
-function max(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
 }

@@ -94,7 +94,7 @@ class Watched {
     }
     guard.observe({ log, checkpointed });
     this.#now += ms;
-    guard.check(this.#now, { log, place: this.#place });
+    guard.checkWhenDue(this.#now, { log, place: this.#place });
   }
 
   get evidence(): ReturnType<FileGuard['evidence']> {
