@@ -81,6 +81,11 @@ export class Cutter {
     return !this.#collects;
   }
 
+  /** Whether all that is held is in a staged file. */
+  get isAllStaged(): boolean {
+    return this.head !== undefined && !this.hasMore && !this.publisher.isCutting;
+  }
+
   /** While pages of a cut or of the tail are held by frame number only, the log must stay as it is. */
   get isPinned(): boolean {
     return this.#publisher.pinsLog || this.#tail.spilled;

@@ -241,8 +241,7 @@ export class Following {
 
   /** Notes whether something is held that is not in a staged file. */
   #noteSettled(): void {
-    const { head, hasMore, publisher } = this.#cutter;
-    const isAllStaged = head !== undefined && !this.isImaging && !hasMore && !publisher.isCutting;
+    const isAllStaged = !this.isImaging && this.#cutter.isAllStaged;
     this.#freshness.settled(isAllStaged ? 'staged' : 'pending');
   }
 
