@@ -18,8 +18,8 @@ export function findClashes(databases: readonly ReadDatabase[], issues: Issues):
     if (isNew) folders.add(realPathOf(metaPath), metaPath, [...path, 'meta-path']);
     const names = new Seen(issues, (name, other) => `the name ${name} is that of ${other} already`);
     for (const { path: at, name, destination } of replicas) {
-      const { type, path: folder, place, target } = destination;
-      places.add(type === 'file' ? realPathOf(folder) : place, target, at);
+      const { folder, place, target } = destination;
+      places.add(folder === undefined ? place : realPathOf(folder), target, at);
       if (name !== undefined) names.add(name, name, [...at, 'name']);
     }
   }

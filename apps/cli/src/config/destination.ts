@@ -1,9 +1,15 @@
 /** One destination of a database: which backend, what it makes of its keys, what it is called. */
 
-import { isError, isSecret, ReplicationError, type ConfigIssue } from '@sluice/core/backend';
-import { OWN_BACKENDS } from '../backends.ts';
+import {
+  isError,
+  isSecret,
+  ReplicationError,
+  type ConfigIssue,
+  parseConfig,
+} from '@sluice/core/backend';
+import { isOwnType } from '../backends.ts';
 import { loadBackend, splitURL, type AnyBackend } from '../load-backend.ts';
-import { bareURL, type Secrets } from '../secrets.ts';
+import type { Secrets } from '../secrets.ts';
 import { hasControlCharacter } from '../control-characters.ts';
 import type { MapNode } from './document.ts';
 import { withCredentials } from './credentials.ts';
@@ -41,7 +47,7 @@ export async function readReplica(
 ): Promise<ReadReplica | undefined> {
   const { issues, defaults } = context;
   const written = typeOf(node);
-  const isOwn = OWN_BACKENDS[written] !== undefined;
+  const isOwn = isOwnType(written);
   const isPackage = /[@+-]/.test(written);
   const keys = isPackage ? commonKeysOf(node) : keysOfType(written);
   const before = issues.all.length;
@@ -69,7 +75,7 @@ export async function readReplica(
     const at = split === undefined ? { type: name, ...pathOf(values) } : {};
     const input = { ...defaultsFor(name, defaults), ...fromURL, ...own, ...at };
     const whole = withCredentials(name, input, context.environment);
-    return parseWith(backend, name, whole, url, context.secrets);
+    return parseWith(backend, name, whole, context.secrets);
   });
   if (destination === undefined || issues.all.length > before) return undefined;
   return {
@@ -92,24 +98,20 @@ export async function destinationFromURL(
   const { type, url } = splitURL(text);
   const backend = await loadBackend(type, folder);
   const input = withCredentials(type, backend.fromURL(url) as object, environment);
-  return { name: type, ...parseWith(backend, type, input, text, secrets) };
+  return { name: type, ...parseWith(backend, type, input, secrets) };
 }
 
 function parseWith(
   backend: AnyBackend,
   type: string,
   input: unknown,
-  url: string | undefined,
   secrets: Secrets,
 ): Omit<DestinationConfig, 'name'> {
-  const { config, path } = backend.parse(input);
+  const { config, path } = parseConfig(backend, input);
   collectSecrets(config, secrets);
-  const own = OWN_BACKENDS[type];
-  const target =
-    own?.target(config, path) ?? (url === undefined ? `${type}: ${path}` : bareURL(url));
-  // Of a stranger's configuration we do not know which keys tell the place: all may.
-  const place = own === undefined ? JSON.stringify([type, config, path]) : target;
-  return { type, target, backend, config, path, place };
+  const description = backend.describe(config, path);
+  const place = description.place ?? description.target;
+  return { ...description, type, backend, config, path, place };
 }
 
 /** The type as far as it can be told before anything is checked. */

@@ -33,9 +33,9 @@ export function findOverlaps(all: readonly ReadDatabase[], issues: Issues): void
     toPlace(at, completeOptions(config.options).metaPath),
   );
   const destinations = databases.flatMap(({ replicas }) =>
-    replicas
-      .filter(({ destination }) => destination.type === 'file')
-      .map(({ path: at, destination }) => toPlace(at, destination.path)),
+    replicas.flatMap(({ path: at, destination: { folder } }) =>
+      folder === undefined ? [] : [toPlace(at, folder)],
+    ),
   );
   const say = ({ at, shown }: Place, how: string, { at: other, shown: where }: Place): void =>
     issues.add(at, `${spell(at)}: ${shown} ${how} ${spell(other)}, ${where}: choose another place`);

@@ -1,7 +1,7 @@
 /** Which keys a destination has, and what its backend is given of them. */
 
 import { ReplicationError } from '@sluice/core/backend';
-import { OWN_BACKENDS } from '../backends.ts';
+import { isOwnType } from '../backends.ts';
 import { WORKS } from '../surface/fate.ts';
 import type { Key } from '../surface/key.ts';
 import { REPLICA_KEYS } from '../surface/keys-replica.ts';
@@ -17,7 +17,7 @@ const FILE = '-file';
  * type is refused says it all. Keys of other types are known, to be refused in their words.
  */
 export function keysOfType(type: string): readonly Key[] {
-  const isOwn = OWN_BACKENDS[type] !== undefined;
+  const isOwn = isOwnType(type);
   const own = REPLICA_KEYS.filter((key) => key.of === undefined || key.of.includes(type));
   const names = new Set(own.map((key) => key.name));
   const others = REPLICA_KEYS.filter((key) => !names.has(key.name)).map((key) =>
@@ -63,7 +63,7 @@ function addFromFile(input: Record<string, unknown>, name: string, file: string)
 
 /** What stands at the top for this type. */
 export function defaultsFor(type: string, top: Values): Record<string, unknown> {
-  if (OWN_BACKENDS[type] === undefined) return {};
+  if (!isOwnType(type)) return {};
   return inputOf(
     top,
     REPLICA_KEYS.filter((key) => key.of?.includes(type)),

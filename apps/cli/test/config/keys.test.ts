@@ -7,6 +7,7 @@ import { KEYS } from '../../src/surface/keys.ts';
 import { REPLICA_KEYS } from '../../src/surface/keys-replica.ts';
 import { effectOf, exampleOf, nest, readText, withValues } from '../support/configuration.ts';
 import type { Values } from '../support/configuration.ts';
+import { parseConfig } from '@sluice/core/backend';
 
 /** What a key cannot stand without, and a value of its own to differ from. */
 const BESIDE: Readonly<Record<string, { beside: Values; other: Values }>> = {
@@ -140,11 +141,11 @@ test.each([
 ])('%s knows no key that is not in the table', async (type, input) => {
   const backend = await loadBackend(type, '/');
   const ours = REPLICA_KEYS.filter(({ of }) => of?.includes(type) === true).map(({ name }) => name);
-  const messages = await refusalsOf(() => backend.parse({ ...input, nonsense: 1 }));
+  const messages = await refusalsOf(() => parseConfig(backend, { ...input, nonsense: 1 }));
   expect(messages).toEqual([`nonsense is not a key of ${type}`]);
   // Each of ours, mistyped by nothing but its end, is the nearest that it knows.
   for (const name of ours.filter((key) => !key.endsWith('-file'))) {
-    const [message] = await refusalsOf(() => backend.parse({ ...input, [`${name}x`]: 1 }));
+    const [message] = await refusalsOf(() => parseConfig(backend, { ...input, [`${name}x`]: 1 }));
     expect(message).toBe(`${name}x is not a key of ${type}: did you mean ${name}?`);
   }
 });

@@ -1,7 +1,7 @@
 /** docs/configuration.md, from the tables of keys and variables. */
 
 import { VARIABLES } from '../../src/surface/environment.ts';
-import { OWN_BACKENDS } from '../../src/backends.ts';
+import { isOwnType } from '../../src/backends.ts';
 import { DEFAULT_PLACES } from '../../src/shell.ts';
 import type { Key } from '../../src/surface/key.ts';
 import { GLOBAL_KEYS, keysOf } from '../../src/surface/keys.ts';
@@ -12,9 +12,7 @@ export function renderConfiguration(example: string): string {
   const common = REPLICA_KEYS.filter(({ of }) => of === undefined);
   const keysOfType = (type: string): readonly Key[] =>
     REPLICA_KEYS.filter(({ of }) => of?.includes(type) === true);
-  const foreign = REPLICA_KEYS.filter(
-    ({ of }) => of !== undefined && !of.some((type) => OWN_BACKENDS[type] !== undefined),
-  );
+  const foreign = REPLICA_KEYS.filter(({ of }) => of !== undefined && !of.some(isOwnType));
   return page(
     '# Configuration',
     '<!-- Made from apps/cli/src/surface. Change the table there, then run: pnpm vitest run --project unit apps/cli/test/docs.test.ts -u -->',
