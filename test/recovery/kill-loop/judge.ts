@@ -135,7 +135,10 @@ function judgeRows(
   if (totals === undefined) return reported === undefined ? undefined : 'the ledger is missing';
   const { era, seq, rows } = totals;
   if (reported !== undefined && isOlder(totals, reported)) {
-    return `transaction ${reported.seq} of era ${reported.era} was reported, ${seq} of era ${era} is the last`;
+    return (
+      `transaction ${reported.seq} of era ${reported.era} was reported by ${reported.by}, ` +
+      `${seq} of era ${era} is the last`
+    );
   }
   const isNew = era === 1 && seq === 0;
   if (!isNew && !tried.has(noteOf(totals))) {

@@ -56,7 +56,6 @@ export class Following {
     const { path, connections, wal, follower } = database;
     const check = (): void => void database.guard.checkNames();
     this.#unsettled = new Unsettled(context.clock, path);
-    this.#freshness = new Freshness(context.gauges);
     this.#cutter = new Cutter(
       { ...context, emit: this.#emit },
       {
@@ -64,9 +63,10 @@ export class Following {
         onMore: () => this.#loop.wake(),
         onError: this.#fail,
         beforeCut: () => this.#checkFile(),
-        timesOf: (tailSince) => this.#freshness.cut(tailSince),
+        timesOfCut: () => this.#freshness.cut(),
       },
     );
+    this.#freshness = new Freshness(context.gauges, this.#cutter.hasMore ? 'held' : 'empty');
     this.#loop = new LookLoop({
       files: [path, `${path}-wal`],
       pollMs: options.monitorIntervalMs,
@@ -235,7 +235,7 @@ export class Following {
     if (tick.kind !== 'held') return tick;
     guard.observe(tick);
     guard.checkWhenDue(at, { log: tick.log, place: follower.place });
-    this.#freshness.looked(at, tick.fresh); // of a file that is still the one that we follow
+    this.#freshness.looked(at); // of a file that is still the one that we follow
     return tick;
   }
 
