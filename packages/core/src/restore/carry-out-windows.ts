@@ -12,9 +12,9 @@
 import fs from 'node:fs';
 import { promisify } from 'node:util';
 import { assert, messageOf, ReplicationError } from '../error.ts';
+import { requireFileChecksum, type HashedPart } from '../ltx/checksum.ts';
 import { FILE_CHECKSUM_SIZE_BYTES } from '../ltx/trailer.ts';
 import type { CarriedOut, CarryOutOptions } from './carry-out.ts';
-import { requireFileChecksum, type HashedPart } from './file-checksum.ts';
 import { fromFailure } from './failure.ts';
 import type { ReadLocalFile } from './local-file.ts';
 import type { LocalFiles } from './local-files.ts';

@@ -8,6 +8,7 @@
  */
 
 import { assert } from '../error.ts';
+import { createKernel } from '../kernel/kernel.ts';
 import { lockPgno, type LTXHeader } from '../ltx/header.ts';
 import type { LTXFileInfo, ReplicaClient } from '../replica/client.ts';
 import { carryOutWindows } from './carry-out-windows.ts';
@@ -73,6 +74,7 @@ class Run {
   readonly #crew: Crew;
   readonly #written = new PageSet();
   readonly #headers = new Headers();
+  readonly #kernel = createKernel();
 
   constructor(options: CarryOutOptions) {
     const { plan, descriptor, client, ranges, readsMax } = options;
@@ -113,6 +115,7 @@ class Run {
 
   async #scan(file: LTXFileInfo): Promise<ScannedFile> {
     const scan = new FileScan({
+      kernel: this.#kernel,
       crew: this.#crew,
       slabs: this.#slabs,
       claim: (pgno) => pgno <= (this.#headers.newest?.commit ?? 0) && this.#written.add(pgno),

@@ -1,10 +1,11 @@
 /** What a destination has for a restore, and which TXID a target means there. */
 
 import { isError, ReplicationError } from '../error.ts';
-import { decodeHeader, HEADER_SIZE_BYTES, type LTXHeader } from '../ltx/header.ts';
+import { readHeader as readFileHeader } from '../ltx/file.ts';
+import type { LTXHeader } from '../ltx/header.ts';
 import type { LTXFileInfo, ReplicaClient } from '../replica/client.ts';
 import { describeFile } from '../replica/describe.ts';
-import { readBytes } from '../replica/read-bytes.ts';
+import { rangesOf } from '../replica/read-bytes.ts';
 import { planMoment, type PlanTarget } from './plan.ts';
 
 export type RestoreTarget =
@@ -45,13 +46,10 @@ export async function readHeader(
   file: LTXFileInfo,
   signal: AbortSignal | undefined,
 ): Promise<LTXHeader> {
-  const range = { start: 0, end: HEADER_SIZE_BYTES };
-  const { body } = await client.openFile(file, { range, signal });
-  const bytes = await readBytes(body, HEADER_SIZE_BYTES);
   try {
-    return decodeHeader(bytes);
+    return await readFileHeader(rangesOf(client, file, signal), file.sizeBytes);
   } catch (error) {
-    if (!isError(error)) throw error;
+    if (!isError(error) || !error.code.startsWith('LTX_')) throw error;
     const message = `read the header of ${describeFile(file)}: ${error.message}`;
     throw new ReplicationError(error.code, message, { cause: error });
   }

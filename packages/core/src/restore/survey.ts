@@ -1,10 +1,10 @@
 /** What one destination offers to a restore, before anything is read but a listing and one header. */
 
 import { isError, ReplicationError } from '../error.ts';
-import { FILE_CHECKSUM_SIZE_BYTES } from '../ltx/trailer.ts';
+import { readFileChecksum } from '../ltx/file.ts';
 import type { TXID } from '../ltx/txid.ts';
 import type { AbortableOptions, LTXFileInfo, ReplicaClient } from '../replica/client.ts';
-import { readBytes } from '../replica/read-bytes.ts';
+import { rangesOf } from '../replica/read-bytes.ts';
 import { listAll, readHeader, toPlanTarget, type RestoreTarget } from './listing.ts';
 import { planRestore, type RestorePlan } from './plan.ts';
 
@@ -86,8 +86,8 @@ export async function includes(
   );
   if (same === undefined) return false;
   const [a, b] = await Promise.all([
-    readChecksum(whole.client, same, signal),
-    readChecksum(part.client, file, signal),
+    readFileChecksum(rangesOf(whole.client, same, signal), same.sizeBytes),
+    readFileChecksum(rangesOf(part.client, file, signal), file.sizeBytes),
   ]);
   return a === b;
 }
@@ -141,16 +141,6 @@ async function readHighest(
     if (isOfContent(error)) return undefined;
     throw error;
   }
-}
-
-async function readChecksum(
-  client: ReplicaClient,
-  file: LTXFileInfo,
-  signal: AbortSignal | undefined,
-): Promise<string> {
-  const range = { start: file.sizeBytes - FILE_CHECKSUM_SIZE_BYTES, end: file.sizeBytes };
-  const { body } = await client.openFile(file, { range, signal });
-  return Buffer.from(await readBytes(body, FILE_CHECKSUM_SIZE_BYTES)).toString('hex');
 }
 
 /** About what is stored, not about whether it could be asked for. */

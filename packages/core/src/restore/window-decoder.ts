@@ -6,10 +6,9 @@
 import { messageOf, ReplicationError } from '../error.ts';
 import { readFullySync } from '../file-io.ts';
 import { createKernel, type DecodedPages, type Kernel } from '../kernel/kernel.ts';
+import type { HashedPart } from '../ltx/checksum.ts';
 import { lockPgno } from '../ltx/header.ts';
-import { PAGE_FLAG_BLOCK, PAGE_HEADER_SIZE_BYTES } from '../ltx/page-frame.ts';
-import type { HashedPart } from './file-checksum.ts';
-import { BLOCK_START_BYTES } from './frame-walk.ts';
+import { hashedStartBytes } from '../ltx/page-frame.ts';
 import { missingPage } from './missing-page.ts';
 import { PageSet } from './page-set.ts';
 import type { Slice, Window } from './windows.ts';
@@ -146,13 +145,12 @@ function requireAscending(pgnos: Uint32Array, before: number, limit: number): nu
   return last;
 }
 
-/** Of each frame its start and the page itself are hashed, not what it is stored as. */
+/** The file checksum covers the start of each frame and the page itself, not its compressed form. */
 function hashedBytesOf(bytes: Uint8Array, sizes: Uint32Array, pageSize: number): number {
   let hashed = 0;
   let at = 0;
   for (const size of sizes) {
-    const isBlock = bytes[at + 5] === PAGE_FLAG_BLOCK;
-    hashed += (isBlock ? BLOCK_START_BYTES : PAGE_HEADER_SIZE_BYTES) + pageSize;
+    hashed += hashedStartBytes(bytes[at + 5] as number) + pageSize;
     at += size;
   }
   return hashed;

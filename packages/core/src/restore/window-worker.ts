@@ -2,7 +2,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../error.ts';
-import type { HashedPart } from './file-checksum.ts';
+import type { HashedPart } from '../ltx/checksum.ts';
 import { toFailure, type Failure } from './failure.ts';
 import { SliceError, WindowDecoder, type WindowSetting } from './window-decoder.ts';
 import type { Window } from './windows.ts';

@@ -13,6 +13,7 @@ import { encodeFile, History } from './bucket.ts';
 import { temporaryFolder } from './temporary.ts';
 
 const PAGE_SIZE = 512;
+const kernel = createKernel();
 /** Just room for the largest frame of a page of this size, and some more. */
 const SLAB_BYTES_MIN = 600;
 const CHUNK_BYTES = 256;
@@ -22,6 +23,7 @@ async function scan(bytes: Uint8Array, slabBytes: number, decoder: PieceDecoder)
   const slabs = new Slabs(2, slabBytes, new AbortController().signal);
   const seen = new Set<number>();
   const file = new FileScan({
+    kernel,
     crew: {
       async decode(piece) {
         slabs.give(piece.slab);
@@ -66,7 +68,6 @@ test('a file may be cut by the end of a buffer anywhere', async () => {
 });
 
 describe('a piece', () => {
-  const kernel = createKernel();
   const pages = Uint8Array.from({ length: 3 * PAGE_SIZE }, (_, i) => i >> 4);
   const encoded = kernel.encodePages(Uint32Array.of(4, 5, 9), pages, PAGE_SIZE, 'block', 0n);
   const frames = encoded.bytes.slice();
