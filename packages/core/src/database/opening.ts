@@ -102,6 +102,7 @@ function look(input: OpeningInput, opened: Opened): OpenDatabase {
     held: place.frame,
     lostIndex: input.lostIndex,
     checkpoint: () => (connections.checkpoint('PASSIVE').busy ? 'busy' : 'done'),
+    ask: () => connections.ask(),
   });
   const follower = new LogFollower(connections, wal, place, input.tickBytesMax);
   const links = countLinks(path);
