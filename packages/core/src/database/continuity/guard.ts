@@ -153,8 +153,8 @@ export class FileGuard {
   }
 
   /**
-   * The same for what the file shows. Call after a look, of which `add` and `observe` have had all: then
-   * no frame can have been backfilled that we do not hold, because our reader began before it.
+   * The same for what the file shows. Call after SQLite was asked for its log, of which `add` and `observe`
+   * have had all, and before the reader moves: then no frame can have been backfilled that we do not hold.
    */
   check(now: number): 'vouched' | 'unexplained' {
     const found = this.#explain(this.checkNames());
