@@ -38,7 +38,7 @@ export {
   readPageIndex,
   type PageIndexPlace,
   type ReadFileRange,
-} from './ltx/read-page-index.ts';
+} from './ltx/file.ts';
 export {
   LTXEncoder,
   type EncodedFrames,

@@ -125,7 +125,7 @@ export class Engine {
   }
 
   async #open(): Promise<void> {
-    const { options, emit, clock, kernel } = this.#context;
+    const { options, emit, kernel } = this.#context;
     let database: OpenDatabase | undefined;
     try {
       const absent = whyAbsent(options.path);
@@ -147,7 +147,6 @@ export class Engine {
         kernel,
         position,
         newest: staged.at(-1)?.file,
-        clock,
         lostIndex: this.#lostIndex,
         tailBytesMax: this.#context.tailBytesMax,
         tickBytesMax: this.#context.tickBytesMax,

@@ -1,7 +1,6 @@
 /** How a database is opened: connections, the place in its log, and what is proved about it. */
 
 import fs from 'node:fs';
-import type { Clock } from '../clock.ts';
 import { ReplicationError } from '../error.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { WALHeader } from '../wal/header.ts';
@@ -43,7 +42,6 @@ export interface OpeningInput {
   readonly kernel: Kernel;
   readonly position: Position | undefined;
   readonly newest: StagedFile | undefined;
-  readonly clock: Clock;
   /** Whether a wal-index of this database was lost while it was followed. */
   readonly lostIndex: boolean;
   /** Default TAIL_BYTES_MAX. */
@@ -104,6 +102,7 @@ function look(input: OpeningInput, opened: Opened): OpenDatabase {
     held: place.frame,
     lostIndex: input.lostIndex,
     checkpoint: () => (connections.checkpoint('PASSIVE').busy ? 'busy' : 'done'),
+    ask: () => connections.ask(),
   });
   const follower = new LogFollower(connections, wal, place, input.tickBytesMax);
   const links = countLinks(path);
@@ -146,7 +145,7 @@ function prove(input: OpeningInput, opened: Opened): Proof {
         : wal.readFrameHeader(position.frame, header),
   });
   if (!continuity.proved) return unproved(continuity.why);
-  const tail = new Tail(input.clock);
+  const tail = new Tail();
   let place = continuity.from;
   if (place.header !== undefined) {
     for (const batch of wal.readFrames(place.header, place.frame + 1, log, place.checksum)) {

@@ -9,8 +9,8 @@ import { isError, messageOf, ReplicationError } from '../error.ts';
 import { readFully } from '../file-io.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { isFullImage, LTXDecoder } from '../ltx/decoder.ts';
-import { decodeHeader, HEADER_SIZE_BYTES, type LTXHeader } from '../ltx/header.ts';
-import { readPageIndex } from '../ltx/read-page-index.ts';
+import { readEnds, readPageIndex } from '../ltx/file.ts';
+import type { LTXHeader } from '../ltx/header.ts';
 import type { StagedFile } from './staging.ts';
 import { toStagingError } from './staging-error.ts';
 
@@ -69,7 +69,7 @@ async function check(file: StagedFile, context: CheckContext): Promise<FoundFile
   try {
     const read = async (start: number, end: number): Promise<Uint8Array> =>
       await readRange(handle, start, end);
-    const header = decodeHeader(await read(0, HEADER_SIZE_BYTES));
+    const { header } = await readEnds(read, file.sizeBytes);
     if (header.minTXID !== file.minTXID || header.maxTXID !== file.maxTXID) {
       throw new ReplicationError('LTX_INVALID', 'by its header it is another file');
     }

@@ -3,7 +3,8 @@
  * zero. The effective strength is 63 bits.
  */
 
-import type { Kernel } from '../kernel/kernel.ts';
+import { ReplicationError } from '../error.ts';
+import { combineCRC64, type Kernel } from '../kernel/kernel.ts';
 
 /** Bit 63, set in every stored checksum. */
 export const CHECKSUM_FLAG: bigint = 1n << 63n;
@@ -22,4 +23,19 @@ export function togglePage(database: bigint, page: bigint): bigint {
 
 export function toFileChecksum(crc: bigint): bigint {
   return CHECKSUM_FLAG | crc;
+}
+
+/** A part of the bytes that a file checksum covers. */
+export interface HashedPart {
+  /** As if nothing came before it. */
+  readonly crc: bigint;
+  readonly hashedBytes: number;
+}
+
+/** LTX_CHECKSUM_MISMATCH unless all of a file's parts, in order, have its checksum. */
+export function requireFileChecksum(parts: Iterable<HashedPart>, fileChecksum: bigint): void {
+  let whole = 0n;
+  for (const { crc, hashedBytes } of parts) whole = combineCRC64(whole, crc, hashedBytes);
+  if (toFileChecksum(whole) === fileChecksum) return;
+  throw new ReplicationError('LTX_CHECKSUM_MISMATCH', 'its checksum is not that of its bytes');
 }

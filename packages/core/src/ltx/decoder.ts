@@ -8,9 +8,8 @@
 
 import { assert, ReplicationError } from '../error.ts';
 import type { DecodedPages, Kernel } from '../kernel/kernel.ts';
-import { CHECKSUM_FLAG, pageChecksum, togglePage } from './checksum.ts';
-import { ExpectedIndex } from './expected-index.ts';
-import { FileEnd } from './file-end.ts';
+import { CHECKSUM_FLAG, pageChecksum, requireFileChecksum, togglePage } from './checksum.ts';
+import { ExpectedIndex, FileEnd } from './file-end.ts';
 import { formatFilename } from './filename.ts';
 import {
   decodeHeader,
@@ -70,9 +69,9 @@ export class LTXDecoder {
   }
 
   /**
-   * Takes a chunk, which is not a view of the kernel; gives the pages that are whole now. Ask for all
-   * of them: then the chunk's memory may be used again. LTX_INVALID, LTX_UNSUPPORTED: the file cannot be right, and every later call
-   * throws the same.
+   * Takes a chunk, which is not a view of the kernel, and gives the pages that are complete now. Ask
+   * for all of them before the chunk's memory is used again. LTX_INVALID, LTX_UNSUPPORTED: the file
+   * cannot be right, and every later call throws the same error.
    */
   push(chunk: Uint8Array): Generator<DecodedBatch, void> {
     this.#checkState();
@@ -87,7 +86,10 @@ export class LTXDecoder {
     if (this.#file === undefined) throw truncated(`it has ${this.#intake.length} bytes`);
     if (this.#end === undefined) throw truncated('its pages have no end');
     const { header, order } = this.#file;
-    const trailer = this.#end.finish(header.flags);
+    const trailer = this.#end.readTrailer(header.flags);
+    const before = { crc: this.#crc, hashedBytes: 0 }; // nothing comes before it: its length does not count
+    requireFileChecksum([before, this.#end.hashed()], trailer.fileChecksum);
+    this.#end.checkIndex();
     if (isTracked(header) && this.#databaseChecksum !== trailer.postApplyChecksum) {
       const name = formatFilename(header.minTXID, header.maxTXID);
       throw new ReplicationError(
@@ -122,7 +124,7 @@ export class LTXDecoder {
       if (decoded === undefined) return;
       if (decoded.pgnos.length > 0) yield this.#track(file.header, decoded);
     }
-    this.#end ??= new FileEnd(this.#kernel, this.#crc, this.#index.finish());
+    this.#end ??= new FileEnd(this.#kernel, this.#index.finish());
     for (const part of this.#intake.drain()) this.#end.push(part);
   }
 

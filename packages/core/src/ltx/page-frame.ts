@@ -1,6 +1,6 @@
 /**
- * One page in an LTX file (ltx-format 1.2). The kernel encodes and decodes frames; here is only how
- * long one is.
+ * One page in an LTX file (ltx-format 1.2). The kernel encodes and decodes frames; this file only
+ * says how long one is.
  *
  *  off size field
  *    0   4  page number, big-endian
@@ -13,16 +13,21 @@
  * Six zero bytes end the pages.
  */
 
+import { ReplicationError } from '../error.ts';
+
 export const PAGE_HEADER_SIZE_BYTES = 6;
 /** Flag of a page that is a raw LZ4 block with its length before it. */
-export const PAGE_FLAG_BLOCK = 0x1;
-const BLOCK_START_BYTES = PAGE_HEADER_SIZE_BYTES + 4;
+const PAGE_FLAG_BLOCK = 0x1;
+/** Before a block: page header and the block's length. */
+const BLOCK_START_BYTES: number = PAGE_HEADER_SIZE_BYTES + 4;
+/** Before an LZ4 frame's one block: page header, magic, descriptor, the block's size. */
 const LZ4_FRAME_START_BYTES = PAGE_HEADER_SIZE_BYTES + 7 + 4;
+/** After it: end mark and content checksum. */
 const LZ4_FRAME_END_BYTES = 4 + 4;
 
 /** The most that a page frame of `pageSize` bytes can have: a block that is all literals. */
 export function frameBytesMax(pageSize: number): number {
-  const block = pageSize + Math.floor(pageSize / 255) + 16;
+  const block = blockBytesMax(pageSize);
   return Math.max(
     BLOCK_START_BYTES + block,
     LZ4_FRAME_START_BYTES + pageSize + LZ4_FRAME_END_BYTES,
@@ -42,4 +47,55 @@ export function frameBytesWanted(bytes: Uint8Array): number {
   if (bytes.length < LZ4_FRAME_START_BYTES) return LZ4_FRAME_START_BYTES;
   const block = view.getUint32(LZ4_FRAME_START_BYTES - 4, true) & 0x7fff_ffff;
   return LZ4_FRAME_START_BYTES + block + LZ4_FRAME_END_BYTES;
+}
+
+/** Bytes of a frame's start that the file checksum covers; after them it covers the page itself. */
+export function hashedStartBytes(flags: number): number {
+  return flags === PAGE_FLAG_BLOCK ? BLOCK_START_BYTES : PAGE_HEADER_SIZE_BYTES;
+}
+
+/**
+ * Size of the page frame at `at`; 0 where `end` comes before the bytes that tell it, or before its
+ * own end. LTX_INVALID for a size that no page of `pageSize` bytes can have. Does not decode the
+ * frame: only that proves it.
+ */
+export function sizeOfFrame(bytes: Uint8Array, at: number, end: number, pageSize: number): number {
+  if (end - at < PAGE_HEADER_SIZE_BYTES) return 0;
+  const flags = ((bytes[at + 4] as number) << 8) | (bytes[at + 5] as number);
+  if (flags === PAGE_FLAG_BLOCK) {
+    if (end - at < BLOCK_START_BYTES) return 0;
+    const length = readUint32(bytes, at + 6);
+    if (length === 0 || length > blockBytesMax(pageSize)) throw badLength(length);
+    const size = BLOCK_START_BYTES + length;
+    return end - at < size ? 0 : size;
+  }
+  if (flags !== 0) throw new ReplicationError('LTX_INVALID', `page frame with flags ${flags}`);
+  if (end - at < LZ4_FRAME_START_BYTES) return 0;
+  const word = at + LZ4_FRAME_START_BYTES - 4; // little-endian; its top bit: the block is stored as it is
+  const length =
+    (bytes[word] as number) |
+    ((bytes[word + 1] as number) << 8) |
+    ((bytes[word + 2] as number) << 16) |
+    (((bytes[word + 3] as number) & 0x7f) << 24);
+  if (length === 0 || length > pageSize) throw badLength(length);
+  const size = LZ4_FRAME_START_BYTES + length + LZ4_FRAME_END_BYTES;
+  return end - at < size ? 0 : size;
+}
+
+export function readUint32(bytes: Uint8Array, at: number): number {
+  return (
+    (bytes[at] as number) * 0x100_0000 +
+    (((bytes[at + 1] as number) << 16) |
+      ((bytes[at + 2] as number) << 8) |
+      (bytes[at + 3] as number))
+  );
+}
+
+function badLength(length: number): ReplicationError {
+  return new ReplicationError('LTX_INVALID', `page frame with a compressed length of ${length}`);
+}
+
+/** The most that LZ4 needs for a page: a block that is all literals. */
+function blockBytesMax(pageSize: number): number {
+  return pageSize + Math.floor(pageSize / 255) + 16;
 }

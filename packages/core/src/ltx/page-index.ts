@@ -60,18 +60,18 @@ export class PageIndexWriter {
   }
 }
 
-/** Entries of consecutive frames, the first at `offset`: as bytes in `target`, which has the room. */
+/** Writes the entries of consecutive frames, the first at `offset`, into `target`. Gives their size in bytes. */
 export function encodeEntries(
   target: Uint8Array,
-  pgnos: Uint32Array,
-  sizes: Uint32Array,
+  pgnos: ArrayLike<number>,
+  sizes: ArrayLike<number>,
   offset: number,
 ): number {
   let used = 0;
   let at = offset;
-  for (const [i, pgno] of pgnos.entries()) {
+  for (let i = 0; i < pgnos.length; i++) {
     const sizeBytes = sizes[i] ?? 0;
-    used = encodeEntry(target, used, pgno, at, sizeBytes);
+    used = encodeEntry(target, used, pgnos[i] ?? 0, at, sizeBytes);
     at += sizeBytes;
   }
   return used;

@@ -1,10 +1,11 @@
 /** What a destination has for a restore, and which TXID a target means there. */
 
 import { isError, ReplicationError } from '../error.ts';
-import { decodeHeader, HEADER_SIZE_BYTES, type LTXHeader } from '../ltx/header.ts';
+import { readHeader as readFileHeader } from '../ltx/file.ts';
+import type { LTXHeader } from '../ltx/header.ts';
 import type { LTXFileInfo, ReplicaClient } from '../replica/client.ts';
 import { describeFile } from '../replica/describe.ts';
-import { readBytes } from '../replica/read-bytes.ts';
+import { rangesOf } from '../replica/read-bytes.ts';
 import { planMoment, type PlanTarget } from './plan.ts';
 
 export type RestoreTarget =
@@ -27,14 +28,14 @@ export async function toPlanTarget(
   signal: AbortSignal | undefined,
 ): Promise<{ readonly target: PlanTarget; readonly doubt: string | undefined }> {
   if (target.kind !== 'timestamp') return { target, doubt: undefined };
-  const questions = planMoment(listed, target.at);
-  let step = questions.next();
+  const search = planMoment(listed, target.at);
+  let step = search.next();
   while (step.done !== true) {
     // The file's own time. A listing's may be that of a copy of the bucket.
     const times = step.value.map(
       async (file) => new Date((await readHeader(client, file, signal)).timestampMs),
     );
-    step = questions.next(await Promise.all(times));
+    step = search.next(await Promise.all(times));
   }
   const { txid, doubt } = step.value;
   return { target: { kind: 'txid', txid }, doubt };
@@ -45,13 +46,10 @@ export async function readHeader(
   file: LTXFileInfo,
   signal: AbortSignal | undefined,
 ): Promise<LTXHeader> {
-  const range = { start: 0, end: HEADER_SIZE_BYTES };
-  const { body } = await client.openFile(file, { range, signal });
-  const bytes = await readBytes(body, HEADER_SIZE_BYTES);
   try {
-    return decodeHeader(bytes);
+    return await readFileHeader(rangesOf(client, file, signal), file.sizeBytes);
   } catch (error) {
-    if (!isError(error)) throw error;
+    if (!isError(error) || !error.code.startsWith('LTX_')) throw error;
     const message = `read the header of ${describeFile(file)}: ${error.message}`;
     throw new ReplicationError(error.code, message, { cause: error });
   }
