@@ -10,6 +10,11 @@ export const OWN_PACKAGES: Readonly<Record<string, string>> = {
   sftp: '@sluice/sftp',
 };
 
+/** Without the other names of the same. */
+export const OWN_TYPES: readonly string[] = Object.keys(OWN_PACKAGES).filter(
+  (type) => type !== 'gcs',
+);
+
 export function isOwnType(type: string): boolean {
   return Object.hasOwn(OWN_PACKAGES, type);
 }

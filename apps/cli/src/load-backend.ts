@@ -3,11 +3,19 @@
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { resolve } from 'import-meta-resolve';
-import { messageOf, nearest, ReplicationError, type Backend } from '@sluice/core/backend';
+import {
+  isError,
+  messageOf,
+  nearest,
+  parseURL,
+  ReplicationError,
+  type Backend,
+} from '@sluice/core/backend';
 import { isOwnType, OWN_PACKAGES } from './backends.ts';
+import { bareURL } from './secrets.ts';
 import { hasControlCharacter } from './control-characters.ts';
-import { refusalOf } from './surface/fate.ts';
-import { FOREIGN_TYPES } from './surface/keys-replica.ts';
+import { refusalOf } from './support.ts';
+import { REFUSED_TYPES } from './litestream.ts';
 
 /** The contract that this version speaks. */
 const CONTRACT = 1;
@@ -19,8 +27,8 @@ export type AnyBackend = Backend<unknown>;
  * `folder`, that of the configuration, and then from here.
  */
 export async function loadBackend(type: string, folder: string): Promise<AnyBackend> {
-  const foreign = FOREIGN_TYPES[type];
-  if (foreign?.kind === 'refused') throw invalid(`type ${type}: ${refusalOf(foreign)}`);
+  const refused = REFUSED_TYPES[type];
+  if (refused !== undefined) throw invalid(`type ${type}: ${refusalOf(refused)}`);
   if (!isOwnType(type) && !isPackageName(type)) throw unknownType(type);
   const name = OWN_PACKAGES[type] ?? type;
   const entry = findPackage(name, folder);
@@ -98,16 +106,18 @@ function unknownType(type: string): ReplicationError {
 export function splitURL(text: string): { readonly type: string; readonly url: URL } {
   // A URL loses them without a word, and then is another one.
   if (hasControlCharacter(text) || text !== text.trim()) {
-    throw invalid(`${JSON.stringify(text)} holds a line break, or blanks around it`);
+    throw invalid(`${JSON.stringify(bareURL(text))} holds a line break, or blanks around it`);
   }
   const [, name, rest] =
     /^(@[^/+]+\/[^/+]+|sluice-[^/+:]+)\+([a-z][a-z0-9+.-]*:.*)$/s.exec(text) ?? [];
   const written = rest ?? text;
-  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(written) || !URL.canParse(written)) {
-    throw invalid(`"${text}" is not a URL such as s3://bucket/path or file:///folder`);
+  try {
+    const url = parseURL(written);
+    return { type: name ?? url.protocol.slice(0, -1), url };
+  } catch (error) {
+    if (!isError(error, 'CONFIG_INVALID')) throw error;
+    throw invalid(`"${bareURL(text)}" is not a URL such as s3://bucket/path or file:///folder`);
   }
-  const url = new URL(written);
-  return { type: name ?? url.protocol.slice(0, -1), url };
 }
 
 function invalid(message: string): ReplicationError {

@@ -72,7 +72,7 @@ test('its keys are what YAML makes of them, and ours are ours', async () => {
     retries: 5
     gzip: true
     headers: { x-a: "5" }
-    token: "1234567"
+    token: 1234567
   - url: '@acme/sluice-http+https://me:pw@example.com/b?token=t'
     retries: $N
 `,
@@ -91,7 +91,7 @@ test('its keys are what YAML makes of them, and ours are ours', async () => {
     {
       name: '@acme/sluice-http',
       type: '@acme/sluice-http',
-      target: 'http b {"host":"example.com","token":"string","retries":7}',
+      target: 'http b {"host":"example.com","retries":7,"token":"string"}',
     },
   ]);
 });

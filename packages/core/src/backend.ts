@@ -156,6 +156,7 @@ export { isSecret, secret, type Secret } from './config/secret.ts';
 export {
   jsonSchemaOf,
   propertiesOf,
+  typesOf,
   type ConfigSchema,
   type JSONSchema,
   type ValueKind,

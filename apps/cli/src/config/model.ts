@@ -19,7 +19,7 @@ export interface DestinationConfig extends DestinationDescription {
 
 export interface DatabaseConfig {
   readonly options: Partial<DatabaseOptions> & { readonly path: string };
-  readonly restoreIfMissing: 'yes' | 'no';
+  readonly restoreIfMissing: boolean;
   readonly destinations: readonly DestinationConfig[];
 }
 

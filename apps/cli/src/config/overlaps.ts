@@ -14,7 +14,7 @@ import path from 'node:path';
 import { completeOptions } from '@sluice/core';
 import { allLevelsPrefix } from '@sluice/core/backend';
 import type { ReadDatabase } from './database.ts';
-import { spell, type Issues, type Path } from './issues.ts';
+import { spell, type Path, type Problems } from './problems.ts';
 
 interface Place {
   /** Where it stands in the configuration. */
@@ -24,7 +24,7 @@ interface Place {
   readonly real: string;
 }
 
-export function findOverlaps(all: readonly ReadDatabase[], issues: Issues): void {
+export function findOverlaps(all: readonly ReadDatabase[], problems: Problems): void {
   // A database at the root is refused already, and everything lies in it.
   const databases = all.filter(({ config }) => config.options.path !== path.resolve('/'));
   // A path that is there twice is refused already.
@@ -38,7 +38,10 @@ export function findOverlaps(all: readonly ReadDatabase[], issues: Issues): void
     ),
   );
   const say = ({ at, shown }: Place, how: string, { at: other, shown: where }: Place): void =>
-    issues.add(at, `${spell(at)}: ${shown} ${how} ${spell(other)}, ${where}: choose another place`);
+    problems.add(
+      at,
+      `${spell(at)}: ${shown} ${how} ${spell(other)}, ${where}: choose another place`,
+    );
 
   for (const destination of destinations) {
     for (const folder of staging) {

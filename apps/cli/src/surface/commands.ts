@@ -3,7 +3,7 @@
  * parser, the help, docs/commands.md and the test that tries each row.
  */
 
-import { notYet, noted, refused, WORKS, type Fate, type KnownBy } from './fate.ts';
+import { notYet, noted, refused, WORKS, type Support, type KnownBy } from '../support.ts';
 
 export interface Flag {
   readonly name: string;
@@ -13,7 +13,7 @@ export interface Flag {
   readonly value?: string | undefined;
   readonly help: string;
   readonly knownBy: KnownBy;
-  readonly fate: Fate;
+  readonly support: Support;
 }
 
 export interface Command {
@@ -21,7 +21,7 @@ export interface Command {
   readonly usage: string;
   readonly help: string;
   readonly knownBy: KnownBy;
-  readonly fate: Fate;
+  readonly support: Support;
   /** The command that it is another name of. */
   readonly aliasOf?: string | undefined;
   readonly flags: readonly Flag[];
@@ -31,14 +31,14 @@ export interface Command {
   readonly examples?: readonly string[] | undefined;
 }
 
-type Rest = { readonly value?: string; readonly knownBy?: KnownBy; readonly fate?: Fate };
+type Rest = { readonly value?: string; readonly knownBy?: KnownBy; readonly support?: Support };
 
 const flag = (name: string, help: string, rest: Rest = {}): Flag => ({
   name,
   kind: rest.value === undefined ? 'switch' : 'text',
   help,
   knownBy: 'both',
-  fate: WORKS,
+  support: WORKS,
   ...rest,
 });
 
@@ -76,7 +76,7 @@ export const COMMANDS: readonly Command[] = [
     usage: 'replicate [flags] [DB URL [URL…]]',
     help: 'follow databases and send what they commit to all their destinations',
     knownBy: 'both',
-    fate: WORKS,
+    support: WORKS,
     flags: [
       CONFIG,
       NO_EXPAND,
@@ -93,14 +93,14 @@ export const COMMANDS: readonly Command[] = [
       flag('json', 'print a report at the end', OURS),
       flag('force-snapshot', 'with -once: write a snapshot', {
         knownBy: '0.5',
-        fate: notYet(
+        support: notYet(
           'a snapshot cannot be ordered',
           'leave it out: one is written where a destination has none, and by snapshot.interval',
         ),
       }),
       flag('enforce-retention', 'with -once: delete what retention no longer keeps', {
         knownBy: '0.5',
-        fate: notYet('this version deletes nothing', 'leave it out'),
+        support: notYet('this version deletes nothing', 'leave it out'),
       }),
     ],
     examples: [
@@ -114,7 +114,7 @@ export const COMMANDS: readonly Command[] = [
     usage: 'restore [flags] DB_PATH|URL',
     help: 'write a database as it was, from the destination with the newest state',
     knownBy: 'both',
-    fate: WORKS,
+    support: WORKS,
     flags: [
       CONFIG,
       NO_EXPAND,
@@ -138,10 +138,14 @@ export const COMMANDS: readonly Command[] = [
       }),
       LEVEL,
       JSON_FLAG,
-      flag('f', 'follow the backup', { knownBy: '0.5', fate: FOLLOW }),
-      flag('follow-interval', 'how often', { value: 'D', knownBy: '0.5', fate: FOLLOW }),
-      flag('generation', 'of this generation', { value: 'ID', knownBy: '0.3', fate: OLD_BUCKET }),
-      flag('index', 'up to this WAL index', { value: 'N', knownBy: '0.3', fate: OLD_BUCKET }),
+      flag('f', 'follow the backup', { knownBy: '0.5', support: FOLLOW }),
+      flag('follow-interval', 'how often', { value: 'D', knownBy: '0.5', support: FOLLOW }),
+      flag('generation', 'of this generation', {
+        value: 'ID',
+        knownBy: '0.3',
+        support: OLD_BUCKET,
+      }),
+      flag('index', 'up to this WAL index', { value: 'N', knownBy: '0.3', support: OLD_BUCKET }),
     ],
     examples: [
       'sluice restore /data/app.db',
@@ -150,24 +154,38 @@ export const COMMANDS: readonly Command[] = [
     ],
   },
   {
+    name: 'config',
+    usage: 'config check [flags]',
+    help: 'check: read the configuration, and say where each destination is, what has no effect and what is wrong',
+    knownBy: 'ours',
+    support: WORKS,
+    flags: [
+      { ...CONFIG, knownBy: 'ours' },
+      { ...NO_EXPAND, knownBy: 'ours' },
+      { ...JSON_FLAG, knownBy: 'ours' },
+    ],
+    argumentsMax: 1,
+    examples: ['sluice config check', 'sluice config check -config /etc/sluice.yml -json'],
+  },
+  {
     name: 'databases',
     usage: 'databases [flags]',
     help: 'list the configured databases and their destinations',
     knownBy: 'both',
-    fate: WORKS,
+    support: WORKS,
     flags: [CONFIG, NO_EXPAND, JSON_FLAG],
     argumentsMax: 0,
   },
   ltx('ltx', '0.5', undefined, []),
   ltx('wal', 'both', 'ltx', [
-    flag('generation', 'of this generation', { value: 'ID', knownBy: '0.3', fate: OLD_BUCKET }),
+    flag('generation', 'of this generation', { value: 'ID', knownBy: '0.3', support: OLD_BUCKET }),
   ]),
   {
     name: 'status',
     usage: 'status [flags] [DB_PATH]',
     help: 'how far each destination is, whether a replicator runs or not',
     knownBy: '0.5',
-    fate: WORKS,
+    support: WORKS,
     flags: [CONFIG, NO_EXPAND, JSON_FLAG],
     argumentsMax: 1,
   },
@@ -176,7 +194,7 @@ export const COMMANDS: readonly Command[] = [
     usage: 'check [flags] [NAME|URL]',
     help: 'put destinations to the test, in a place of its own beside the backups: what works, what does not, and what to do',
     knownBy: 'ours',
-    fate: WORKS,
+    support: WORKS,
     flags: [
       { ...CONFIG, knownBy: 'ours' },
       { ...NO_EXPAND, knownBy: 'ours' },
@@ -193,7 +211,7 @@ export const COMMANDS: readonly Command[] = [
     usage: 'version [flags]',
     help: 'print the version',
     knownBy: 'both',
-    fate: WORKS,
+    support: WORKS,
     flags: [
       flag('verbose', 'and those of Node and SQLite', { knownBy: '0.5' }),
       flag('json', 'print JSON', OURS),
@@ -259,14 +277,14 @@ function ltx(
     help:
       aliasOf === undefined ? 'list the LTX files of each destination' : `old name of ${aliasOf}`,
     knownBy,
-    fate: aliasOf === undefined ? WORKS : noted(`${name} is an old name: use ${aliasOf}`),
+    support: aliasOf === undefined ? WORKS : noted(`${name} is an old name: use ${aliasOf}`),
     aliasOf,
     flags: [CONFIG, NO_EXPAND, level, REPLICA, JSON_FLAG, ...more],
   };
 }
 
-function gone(name: string, knownBy: KnownBy, fate: Fate, help: string): Command {
-  return { name, usage: name, help, knownBy, fate, flags: [] };
+function gone(name: string, knownBy: KnownBy, support: Support, help: string): Command {
+  return { name, usage: name, help, knownBy, support, flags: [] };
 }
 
 export function findCommand(name: string): Command | undefined {

@@ -94,8 +94,14 @@ function prepareMap(
       const hint = meant === undefined ? '' : `: did you mean ${meant}?`;
       unknown.push({ path: at, message: `${at.join('.')} is not a key of ${what}${hint}` });
     } else if (value !== undefined && value !== null) {
-      const inner = { what: key, beside: [], path: at, unknown };
-      prepared[key] = prepare(value, properties?.[key] ?? {}, inner);
+      const inner = properties?.[key] ?? {};
+      const keys = inner.properties === undefined ? undefined : Object.keys(inner.properties);
+      if (keys === undefined || isMap(value)) {
+        prepared[key] = prepare(value, inner, { what: key, beside: [], path: at, unknown });
+      } else {
+        const message = `${at.join('.')} must be a map of ${keys.join(', ')}`;
+        unknown.push({ path: at, message });
+      }
     }
   }
   return prepared;

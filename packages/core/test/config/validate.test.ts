@@ -107,6 +107,10 @@ test('unknown keys are refused with the nearest known one, at every depth', () =
   ]);
 });
 
+test('what must be a map of keys is said with its keys', () => {
+  expect(issuesOf({ path: 'p', login: 'me' })).toEqual(['login must be a map of user, port']);
+});
+
 test('a missing key is said to be missing, beside all that is unknown', () => {
   expect(issuesOf({ hots: 'x' })).toEqual([
     'path is missing',

@@ -1,10 +1,10 @@
-/** What becomes of a command, a flag or a key that we have, or that Litestream has. */
+/** Whether this version has a command, a flag or a key that Litestream has, and the words of a refusal. */
 
-export type Fate =
+export type Support =
   | { readonly kind: 'works' }
-  /** Taken, and of no effect in this version: said at the start. */
+  /** Accepted without effect: the start says so. */
   | { readonly kind: 'noted'; readonly note: string }
-  /** Refused by name. `except` is a value that asks for nothing, and so is let through. */
+  /** Refused by name. `except` is a value that asks for nothing, so it is accepted. */
   | {
       readonly kind: 'refused';
       readonly reason: string;
@@ -15,27 +15,27 @@ export type Fate =
 /** Who else knows the word: Litestream 0.5, 0.3, both, or nobody. */
 export type KnownBy = '0.5' | '0.3' | 'both' | 'ours';
 
-export const WORKS: Fate = { kind: 'works' };
+export const WORKS: Support = { kind: 'works' };
 
-export function noted(note: string): Fate {
+export function noted(note: string): Support {
   return { kind: 'noted', note };
 }
 
-export function refused(reason: string, instead: string): Fate {
+export function refused(reason: string, instead: string): Support {
   return { kind: 'refused', reason, instead };
 }
 
 /** Refused because a later version brings it. */
-export function notYet(reason: string, instead: string): Fate {
+export function notYet(reason: string, instead: string): Support {
   return refused(`not yet: ${reason}`, instead);
 }
 
 /** `except` is what it says by default: a configuration that spells it out asks for nothing. */
-export function notYetUnless(except: string, reason: string, instead: string): Fate {
+export function notYetUnless(except: string, reason: string, instead: string): Support {
   return { kind: 'refused', reason: `not yet: ${reason}`, instead, except };
 }
 
 /** "not yet: …; use …", as errors and the documentation say it. */
-export function refusalOf(fate: Fate & { kind: 'refused' }): string {
+export function refusalOf(fate: Support & { kind: 'refused' }): string {
   return `${fate.reason}; ${fate.instead}`;
 }
