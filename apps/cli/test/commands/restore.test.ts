@@ -173,7 +173,7 @@ test('what is there is not replaced, and nothing is asked before that is known',
   const words = ['restore', '-o', output, 'file:///nowhere/at/all'];
   const { code, stderr } = await sluice(words);
   expect(code).toBe(8);
-  expect(stderr).toContain('it exists; choose another place (-o), or replace it (-force)');
+  expect(stderr).toContain('it already exists; choose another path (-o), or replace it (-force)');
   expect(fs.readFileSync(output, 'utf8')).toBe('mine');
 });
 

@@ -71,19 +71,19 @@ const MISTAKES: readonly Mistake[] = [
     name: 'a restore into a folder',
     words: (at) => ['restore', '-o', `${at}/empty`, `file://${at}/bucket`],
     code: 8,
-    says: /empty: it is a folder; add the name of the file \(RESTORE_TARGET_EXISTS\)/,
+    says: /empty: it is a folder; add a file name \(RESTORE_TARGET_EXISTS\)/,
   },
   {
     name: 'a restore into a folder that is to be replaced',
     words: (at) => ['restore', '-force', '-o', `${at}/empty`, `file://${at}/bucket`],
     code: 8,
-    says: /empty: it is a folder; add the name of the file \(RESTORE_TARGET_EXISTS\)/,
+    says: /empty: it is a folder; add a file name \(RESTORE_TARGET_EXISTS\)/,
   },
   {
     name: 'a restore to a name with a slash behind it',
     words: (at) => ['restore', '-o', `${at}/new/`, `file://${at}/bucket`],
     code: 1,
-    says: /new\/: that names a folder; add the name of the file \(RESTORE_OUTPUT\)/,
+    says: /new\/: this is a folder name; add a file name \(RESTORE_OUTPUT\)/,
   },
   {
     name: 'a restore below a file',
@@ -95,7 +95,7 @@ const MISTAKES: readonly Mistake[] = [
     name: 'a restore to where nothing can be made',
     words: (at) => ['restore', '-o', '/proc/sluice/o.db', `file://${at}/bucket`],
     code: 1,
-    says: /^sluice: create a file beside \/proc\/sluice\/o\.db: .*; choose another place \(-o\)/,
+    says: /^sluice: create a file beside \/proc\/sluice\/o\.db: .*; choose another path \(-o\)/,
   },
   {
     name: 'a restore to what is no file, such as a device',
@@ -104,7 +104,7 @@ const MISTAKES: readonly Mistake[] = [
       return ['restore', '-force', '-o', `${at}/text.db-pipe`, `file://${at}/bucket`];
     },
     code: 8,
-    says: /text\.db-pipe: it is not a regular file; choose another place \(-o\)/,
+    says: /text\.db-pipe: it is not a regular file; choose another path \(-o\)/,
   },
   {
     name: 'a restore to a name that is too long',
