@@ -2,6 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import type { ErrorCode } from '../error.ts';
+import type { FileSystem } from '../file-system.ts';
 import { formatTXID } from '../ltx/txid.ts';
 import type { Logger } from '../replica/backend.ts';
 import type { ReplicaClient } from '../replica/client.ts';
@@ -19,6 +20,7 @@ export interface ListerContext {
   readonly target: string;
   readonly holdings: Holdings;
   readonly backlog: Backlog;
+  readonly files: FileSystem;
   /** Whether the backlog is known: before that it cannot be said whose a destination is. */
   readonly knowsBacklog: () => boolean;
   readonly record: () => SentRecord | undefined;
@@ -80,7 +82,8 @@ export class Lister {
     }
     if (!knowsBacklog()) return 'waiting';
     const { top } = this.#listed;
-    const staged = await recordIfStaged(backlog.files.find(({ txid }) => txid === top?.txid));
+    const sent = backlog.files.find(({ txid }) => txid === top?.txid);
+    const staged = await recordIfStaged(this.#context.files, sent);
     const listed = this.#listed;
     this.#listed = undefined;
     const { newest } = backlog;

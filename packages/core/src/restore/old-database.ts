@@ -14,6 +14,7 @@
 import fs from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Database from 'better-sqlite3';
+import type { Clock } from '../clock.ts';
 import { messageOf, ReplicationError } from '../error.ts';
 
 /** Files that change what SQLite reads from the database beside them. */
@@ -25,6 +26,7 @@ const RETRY_MS = 50;
 
 export interface SettleOptions {
   readonly signal: AbortSignal;
+  readonly clock: Clock;
   /** Default SETTLE_MS_MAX. */
   readonly timeoutMs?: number | undefined;
 }
@@ -35,15 +37,15 @@ export interface SettleOptions {
  */
 export async function settleOldDatabase(
   path: string,
-  { signal, timeoutMs = SETTLE_MS_MAX }: SettleOptions,
+  { signal, clock, timeoutMs = SETTLE_MS_MAX }: SettleOptions,
 ): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
+  const deadline = clock.monotonic() + timeoutMs;
   if ((await sizeOf(path)) === undefined) return; // a log without a database holds nothing
   while ((await playedFilesOf(path)).length > 0) {
     // Whoever has it open may have committed since the log was emptied.
     if ((await emptyLog(path)) === 'done' && !(await playedFilesOf(path)).includes('-wal')) return;
     signal.throwIfAborted();
-    if (performance.now() > deadline) throw inUse(path);
+    if (clock.monotonic() > deadline) throw inUse(path);
     await sleep(RETRY_MS);
   }
 }

@@ -9,9 +9,9 @@
 import type { Stats } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { makeFolder, syncFolder } from '../database/files.ts';
+import { makeFolders, systemFiles } from '../file-system.ts';
 import { ReplicationError } from '../error.ts';
-import { PLAYED_FILES, settleOldDatabase } from './old-database.ts';
+import { PLAYED_FILES, settleOldDatabase, type SettleOptions } from './old-database.ts';
 import { findTarget, requireFree, reporting, statOf, type Overwrite } from './output-target.ts';
 
 const SIDE_FILES = [...PLAYED_FILES, '-shm'];
@@ -29,7 +29,7 @@ export class Output {
     const target = await findTarget(output);
     await requireFree(target, overwrite);
     return await reporting(`create a file beside ${output}`, async () => {
-      await makeFolder(path.dirname(target));
+      await makeFolders(systemFiles, path.dirname(target));
       await removeTemporary(target);
       const handle = await fs.open(target + TEMPORARY, 'wx+', 0o644);
       return new Output(target, overwrite, handle, await handle.stat());
@@ -80,18 +80,18 @@ export class Output {
    * Gives the file its name, durably. RESTORE_TARGET_EXISTS where the name was taken meanwhile,
    * DATABASE_BUSY where the database that it would replace is in use.
    */
-  async publish(signal: AbortSignal): Promise<void> {
+  async publish(waiting: Pick<SettleOptions, 'signal' | 'clock'>): Promise<void> {
     await requireFree(this.#path, this.#overwrite);
     await reporting(`give ${this.temporary} its name`, async () => {
-      await settleOldDatabase(this.#path, { signal });
+      await settleOldDatabase(this.#path, waiting);
       if (!(await this.#isOwn())) throw this.#overtaken();
       await this.#takeAfter(await statOf(this.#path));
       await this.#handle.close();
       await this.#removeSides('');
       // Durable before the new name is: after a power loss no old log lies beside the new file.
-      await syncFolder(path.dirname(this.#path));
+      await systemFiles.syncFolder(path.dirname(this.#path));
       await this.#place();
-      await syncFolder(path.dirname(this.#path));
+      await systemFiles.syncFolder(path.dirname(this.#path));
       await this.#removeSides(TEMPORARY);
       this.#isPublished = true;
     });

@@ -1,5 +1,6 @@
 /** Restores a database from one destination: lists, plans, reads, verifies, and only then names it. */
 
+import { systemClock, type Clock } from '../clock.ts';
 import { availableParallelism } from 'node:os';
 import { isError, type ErrorCode } from '../error.ts';
 import { formatTXID, type TXID } from '../ltx/txid.ts';
@@ -29,6 +30,7 @@ export interface RestoreOptions {
   readonly onProgress?: ((progress: RestoreProgress) => void) | undefined;
   /** The promise rejects with its reason; nothing is left behind. */
   readonly signal?: AbortSignal | undefined;
+  readonly clock?: Clock | undefined;
 }
 
 /** Begins anew where a file turned out to be missing or unfit, and others are taken instead. */
@@ -77,7 +79,8 @@ const ATTEMPTS_MAX = 6;
  * same state, and those of the destination.
  */
 export async function restore(options: RestoreOptions): Promise<RestoreReport> {
-  const started = performance.now();
+  const { clock = systemClock } = options;
+  const startedAt = clock.monotonic();
   const signal = options.signal ?? new AbortController().signal;
   signal.throwIfAborted();
   await checkOutput(options.output, options.overwrite ?? 'refuse');
@@ -90,8 +93,8 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
     await output.sync();
     await checkIntegrity(output.temporary, options.integrityCheck ?? 'none', signal);
     signal.throwIfAborted();
-    await output.publish(signal);
-    return { ...report, durationMs: Math.round(performance.now() - started) };
+    await output.publish({ signal, clock });
+    return { ...report, durationMs: Math.round(clock.monotonic() - startedAt) };
   } finally {
     await output.discard();
   }
