@@ -70,17 +70,21 @@ export class Lister {
     this.#relisting.failed(code, failingSince);
   }
 
-  /** Lists it, and decides whose it is once it is known what is staged. */
+  /**
+   * Lists it, and decides whose it is once it is known what is staged. 'answered' where it was listed,
+   * also where that cannot be decided yet.
+   */
   async list(client: ReplicaClient, signal: AbortSignal): Promise<StepResult> {
     const { holdings, backlog, knowsBacklog, onFile, record, clock } = this.#context;
     const isOld = clock.monotonic() - this.#listedAt >= LISTED_MS_MAX;
-    if (this.#listed === undefined || (isOld && knowsBacklog())) {
+    const isDue = this.#listed === undefined || (isOld && knowsBacklog());
+    if (isDue) {
       this.#relisting.begins(client.openLocalFile === undefined ? 'remote' : 'local');
       holdings.listingBegins();
       this.#listed = await listDestination(client, { onFile, signal });
       this.#listedAt = clock.monotonic();
     }
-    if (!knowsBacklog()) return 'waiting';
+    if (this.#listed === undefined || !knowsBacklog()) return isDue ? 'answered' : 'waiting';
     const { top } = this.#listed;
     const sent = backlog.files.find(({ txid }) => txid === top?.txid);
     const staged = await recordIfStaged(this.#context.files, sent);
