@@ -37,7 +37,7 @@ test('its configuration is one, and so are its URLs', () => {
   }
 });
 
-describeWith(['sshd'], 'its example, at OpenSSH', () => {
+describeWith(['sshd', 'ssh-agent'], 'its example, at OpenSSH', () => {
   test('works with a key, and with an agent that holds it', async () => {
     const server = await startSshd({ as: 'unprivileged', extensions: 'all' });
     onTestFinished(() => server.stop());

@@ -4,7 +4,7 @@ import {
   loggerFor,
   wrapDestination,
   type OpenReplica,
-  type Place,
+  type ReplicaLocation,
   type WrappedDestination,
 } from '@sluice/core';
 import { homeFolder, sameConfig, type Logger } from '@sluice/core/backend';
@@ -30,7 +30,7 @@ export class Destinations implements AsyncDisposable {
   async open(
     wanted: DestinationConfig,
     signal?: AbortSignal,
-  ): Promise<OpenReplica & Pick<Place, 'isNew'>> {
+  ): Promise<OpenReplica & Pick<ReplicaLocation, 'isNew'>> {
     const destination = await this.connect(wanted, signal);
     return {
       client: destination.replica(wanted.path),

@@ -52,11 +52,11 @@ export { checkOutput, isDatabaseAt } from './restore/output-target.ts';
 export type { RestoreTarget } from './restore/listing.ts';
 export { newestOfEachLineage, orderByLineage } from './restore/lineages.ts';
 export {
-  includes,
+  includesState,
   surveyReplica,
   type NewestFile,
-  type Place,
-  type Surveyed,
+  type ReplicaLocation,
+  type SurveyedReplica,
 } from './restore/survey.ts';
 export { wrapDestination, type WrappedDestination, type WrapOptions } from './replica/wrap.ts';
 export { FileSet } from './replica/file-set.ts';

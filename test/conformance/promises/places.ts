@@ -66,7 +66,7 @@ const SILENT: Logger = {
 function connectorOf(backend: Backend<unknown>, input: Input): () => Promise<Destination> {
   return async () => {
     // The path is the replica's affair; a folder is nothing without one.
-    const { config } = backend.parse({ path: '/', ...input });
+    const { config } = backend.parse({ path: '/replicas', ...input });
     const destination = await backend.connect(config, { logger: SILENT, access: 'write' });
     onTestFinished(() => destination.close());
     return destination;

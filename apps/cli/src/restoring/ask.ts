@@ -7,7 +7,7 @@ import {
   type NewestFile,
   type RestorePlan,
   type RestoreTarget,
-  type Surveyed,
+  type SurveyedReplica,
 } from '@sluice/core';
 import { formatTXID, ReplicationError } from '@sluice/core/backend';
 import type { DestinationConfig } from '../config/model.ts';
@@ -17,14 +17,14 @@ import type { Sent, SentTo } from './records.ts';
 /** Once one has answered, the others get so long: one that hangs must not stop a restore. */
 const PATIENCE_MS = 30_000;
 
-export interface Candidate extends Surveyed {
+export interface Candidate extends SurveyedReplica {
   readonly kind: 'restorable';
   readonly destination: DestinationConfig;
   readonly plan: RestorePlan;
 }
 
 /** It answered, and what is asked for cannot be restored from it. */
-export interface Unusable extends Omit<Surveyed, 'newest'> {
+export interface Unusable extends Omit<SurveyedReplica, 'newest'> {
   readonly kind: 'unusable';
   readonly destination: DestinationConfig;
   readonly error: ReplicationError;

@@ -3,7 +3,12 @@
  * nobody watches must not go on with an older state than there is.
  */
 
-import { includes, newestOfEachLineage, orderByLineage, type RestoreTarget } from '@sluice/core';
+import {
+  includesState,
+  newestOfEachLineage,
+  orderByLineage,
+  type RestoreTarget,
+} from '@sluice/core';
 import { formatTXID, isError, ReplicationError, type Logger } from '@sluice/core/backend';
 import type { DestinationConfig } from '../config/model.ts';
 import {
@@ -72,14 +77,14 @@ async function newestFirst(states: readonly State[], signal: AbortSignal): Promi
     pairs
       .filter(([part, whole]) => part !== whole)
       .map(async ([part, whole]) => {
-        parts.set(key(part, whole), await includes(whole, part, signal));
+        parts.set(key(part, whole), await includesState(whole, part, signal));
       }),
   );
   const ordered = orderByLineage(named, ({ state: part }, { state: whole }) => {
     return parts.get(key(part, whole)) ?? false;
   });
   const found = ordered.states.map(({ state }) => state);
-  if (ordered.kind === 'apart') throw ambiguous(found);
+  if (ordered.kind === 'diverged') throw ambiguous(found);
   return found;
 }
 

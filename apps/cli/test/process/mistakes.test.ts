@@ -172,6 +172,8 @@ test.each(MISTAKES)('$name', async ({ words, code: expected, says }) => {
   expect(said).not.toMatch(/^ {4}at /m);
   const codes = [...said.matchAll(/code=(\w+)|\((\w+)\)$/gm)].map(([, log, error]) => log ?? error);
   for (const each of codes) expect(Object.keys(ERROR_CODES)).toContain(each);
+  // One mistake has one cause, also where it is said of a destination that lacks something.
+  expect(new Set(codes).size, said).toBe(1);
   // A failure that ends a command is said once.
   const lines = stderr.trim().split('\n');
   if (isShort) expect(lines).toHaveLength(1);

@@ -130,7 +130,7 @@ export class Engine {
   }
 
   async #open(): Promise<void> {
-    const { options, emit, clock, kernel } = this.#context;
+    const { options, emit, kernel } = this.#context;
     let database: OpenDatabase | undefined;
     try {
       const absent = whyAbsent(options.path);
@@ -152,7 +152,7 @@ export class Engine {
         kernel,
         position,
         newest: staged.at(-1)?.file,
-        clock,
+        clock: this.#context.clock,
         random: this.#context.random,
         lostIndex: this.#lostIndex,
         tailBytesMax: this.#context.tailBytesMax,

@@ -56,7 +56,6 @@ export class Following {
     const { path, connections, wal, follower } = database;
     const check = (): void => void database.guard.checkNames();
     this.#unsettled = new Unsettled(context.clock, path);
-    this.#freshness = new Freshness(context.gauges);
     this.#cutter = new Cutter(
       { ...context, emit: this.#emit },
       {
@@ -64,9 +63,10 @@ export class Following {
         onMore: () => this.#loop.wake(),
         onError: this.#fail,
         beforeCut: () => this.#checkFile(),
-        timesOf: (tailSince) => this.#freshness.cut(tailSince),
+        timesOfCut: () => this.#freshness.cut(),
       },
     );
+    this.#freshness = new Freshness(context.gauges, this.#cutter.hasMore ? 'held' : 'empty');
     this.#loop = new LookLoop({
       files: [path, `${path}-wal`],
       pollMs: options.monitorIntervalMs,
@@ -204,6 +204,8 @@ export class Following {
     const { database, gauges } = this.#context;
     const { follower, wal, connections } = database;
     const tick = this.#tick();
+    // Before the reader moves: its next mark may cover commits that are not held yet.
+    if (tick.kind === 'held') this.#cutter.cutIfDue(); // else what is held may end inside a transaction
     let worked: 'idle' | 'worked' = 'idle';
     if (!this.#cutter.isPinned) {
       follower.follow(tick);
@@ -211,7 +213,6 @@ export class Following {
       if (worked === 'worked') this.#tick(); // so that the guard knows of our own checkpoint
     }
     const held = this.#lastTick?.kind === 'held';
-    if (held) this.#cutter.cutIfDue(); // else what is held may end inside a transaction
     this.#refreshPosition();
     this.#noteSettled();
     gauges.set('walSizeBytes', wal.sizeBytes());
@@ -235,7 +236,7 @@ export class Following {
     if (tick.kind !== 'held') return tick;
     guard.observe(tick);
     guard.checkWhenDue(at, { log: tick.log, place: follower.place });
-    this.#freshness.looked(at, tick.fresh); // of a file that is still the one that we follow
+    this.#freshness.looked(at); // of a file that is still the one that we follow
     return tick;
   }
 
@@ -256,12 +257,15 @@ export class Following {
     this.#context.emit(event);
   };
 
-  /** Resolves right after a look that was held, before anything else runs. Rejects where none is. */
+  /**
+   * Resolves when all is held that the reader's mark covers, before anything else runs: no frame beyond
+   * can be in the file. Rejects where that is never so.
+   */
   async #untilHeld(): Promise<void> {
     for (;;) {
       this.#requireFollowing();
-      const look = this.#try(this.#look);
-      if (look.held) return;
+      const look = this.#try(this.#look); // which may move the reader
+      if (look.held && this.#try(() => this.#tick()).kind === 'held') return;
       await sleep(look.behind ? 0 : LOOK_AGAIN_MS);
     }
   }
@@ -275,7 +279,7 @@ export class Following {
     }
   }
 
-  /** Call right after a look that was held. */
+  /** Call right after a tick that was held, before the reader moves. */
   #checkFile(): 'vouched' | 'unexplained' {
     const { database, clock } = this.#context;
     return database.guard.check(clock.monotonic());

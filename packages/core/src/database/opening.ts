@@ -110,6 +110,7 @@ function look(input: OpeningInput, opened: Opened): OpenDatabase {
     held: place.frame,
     lostIndex: input.lostIndex,
     checkpoint: () => (connections.checkpoint('PASSIVE').busy ? 'busy' : 'done'),
+    ask: () => connections.ask(),
   });
   const follower = new LogFollower(connections, wal, place, input.tickBytesMax);
   const links = countLinks(path);
@@ -152,7 +153,7 @@ function prove(input: OpeningInput, opened: Opened): Proof {
         : wal.readFrameHeader(position.frame, header),
   });
   if (!continuity.proved) return unproved(continuity.why);
-  const tail = new Tail(input.clock);
+  const tail = new Tail();
   let place = continuity.from;
   if (place.header !== undefined) {
     for (const batch of wal.readFrames(place.header, place.frame + 1, log, place.checksum)) {

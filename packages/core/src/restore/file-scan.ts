@@ -1,6 +1,6 @@
 /**
  * Takes the bytes of one LTX file as they come, cuts them into pieces of whole page frames, and
- * decides for each page whether it is the newest. Decoding, hashing and writing is the crew's.
+ * decides for each page whether it is the newest. Decoding, hashing and writing is the pool's.
  *
  *   header (100 bytes) | page frames | six zero bytes | index, its length | trailer (16 bytes)
  *
@@ -22,19 +22,19 @@ import {
 } from '../ltx/page-frame.ts';
 import { PageOrder } from '../ltx/page-order.ts';
 import { FILE_CHECKSUM_SIZE_BYTES, TRAILER_SIZE_BYTES } from '../ltx/trailer.ts';
-import type { Crew } from './crew.ts';
+import type { DecoderPool } from './decoder-pool.ts';
 import type { Slab, Slabs } from './slabs.ts';
 
 export interface ScanOptions {
   /** Of the caller's thread: hashes the index that the pages must have. */
   readonly kernel: Pick<Kernel, 'crc64'>;
-  readonly crew: Crew;
+  readonly pool: DecoderPool;
   readonly slabs: Slabs;
   /** Called once, before any page: throws where the file does not belong here. */
   readonly onHeader: (header: LTXHeader) => void | Promise<void>;
   /** Whether this is the newest version of the page, and so the one to be written. */
   readonly claim: (pgno: number) => boolean;
-  /** Told of a piece that failed, long before `proved` is asked. */
+  /** Told of a piece that failed, long before `verified` is asked. */
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -43,7 +43,7 @@ export interface ScannedFile {
   /** Whether it holds every page: nothing before it is needed then. */
   readonly isFullImage: boolean;
   /** Resolves when all is decoded and written, and the file checksum holds. */
-  readonly proved: Promise<void>;
+  readonly verified: Promise<void>;
 }
 
 interface HashedPiece {
@@ -87,8 +87,8 @@ export class FileScan {
       this.#filled += part.length;
       from += part.length;
       if (this.#header === undefined) await this.#readHeader(slab);
-      if (this.#header !== undefined) this.#walkOn(slab, this.#header);
-      if (this.#filled === slab.length) await this.#handOver(slab);
+      if (this.#header !== undefined) this.#advance(slab, this.#header);
+      if (this.#filled === slab.length) await this.#flushSlab(slab);
     }
   }
 
@@ -102,11 +102,11 @@ export class FileScan {
     const trailer = this.#end.readTrailer(header.flags);
     this.#end.checkIndex();
     assert(this.#slab !== undefined, 'the trailer stays in a slab');
-    this.#send(this.#slab, this.#filled - FILE_CHECKSUM_SIZE_BYTES);
+    this.#submit(this.#slab, this.#filled - FILE_CHECKSUM_SIZE_BYTES);
     return {
       header,
       isFullImage: isFullImage(header, this.#order.count),
-      proved: prove(this.#pieces, trailer.fileChecksum),
+      verified: verify(this.#pieces, trailer.fileChecksum),
     };
   }
 
@@ -126,7 +126,7 @@ export class FileScan {
   }
 
   /** Over all frames that are complete, then over the bytes after them. */
-  #walkOn(slab: Slab, header: LTXHeader): void {
+  #advance(slab: Slab, header: LTXHeader): void {
     if (this.#end === undefined) this.#walk(slab, header);
     if (this.#end === undefined) return;
     this.#end.push(slab.subarray(this.#at, this.#filled));
@@ -170,27 +170,27 @@ export class FileScan {
     if (hasEnded) this.#end = new FileEnd(this.#options.kernel, this.#index.finish());
   }
 
-  /** The slab is full: what of it is whole goes to the crew, the rest begins the next one. */
-  async #handOver(slab: Slab): Promise<void> {
+  /** The slab is full: what of it is whole goes to the pool, the rest begins the next one. */
+  async #flushSlab(slab: Slab): Promise<void> {
     const pagesEnd = this.#framesEnd + PAGE_HEADER_SIZE_BYTES;
     const kept =
       this.#end === undefined ? this.#at : Math.max(pagesEnd, this.#filled - TRAILER_SIZE_BYTES);
     assert(kept > 0, 'a slab holds more than one page frame');
     const rest = slab.slice(kept, this.#filled);
-    this.#send(slab, kept);
+    this.#submit(slab, kept);
     this.#slab = await this.#options.slabs.take();
     this.#slab.set(rest);
     this.#filled = rest.length;
     if (this.#end !== undefined) this.#at = this.#filled;
   }
 
-  /** The slab's bytes up to `end` go to the crew, and the slab with them. */
-  #send(slab: Slab, end: number): void {
-    const { crew, onFailure } = this.#options;
+  /** The slab's bytes up to `end` go to the pool, and the slab with them. */
+  #submit(slab: Slab, end: number): void {
+    const { pool, onFailure } = this.#options;
     if (this.#framesEnd > (this.#batchEnds.at(-1) ?? this.#pagesStart)) {
       this.#batchEnds.push(this.#framesEnd);
     }
-    const crc = crew.decode({
+    const crc = pool.decode({
       slab,
       pagesStart: this.#pagesStart,
       batchEnds: this.#batchEnds,
@@ -209,7 +209,7 @@ export class FileScan {
   }
 }
 
-async function prove(pieces: readonly HashedPiece[], fileChecksum: bigint): Promise<void> {
+async function verify(pieces: readonly HashedPiece[], fileChecksum: bigint): Promise<void> {
   const parts = pieces.map(async ({ crc, hashedBytes }) => ({ crc: await crc, hashedBytes }));
   requireFileChecksum(await Promise.all(parts), fileChecksum);
 }

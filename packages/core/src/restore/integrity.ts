@@ -8,7 +8,7 @@ import { ReplicationError } from '../error.ts';
 export type IntegrityCheck = 'none' | 'quick' | 'full';
 
 /** What the thread is told. */
-export interface IntegrityQuestion {
+export interface IntegrityRequest {
   readonly file: string;
   readonly pragma: 'quick_check' | 'integrity_check';
 }
@@ -28,7 +28,7 @@ export async function checkIntegrity(
     `./integrity-worker${extname(fileURLToPath(import.meta.url))}`,
     import.meta.url,
   );
-  const worker = new Worker(script, { workerData: { file, pragma } satisfies IntegrityQuestion });
+  const worker = new Worker(script, { workerData: { file, pragma } satisfies IntegrityRequest });
   const stop = (): void => void worker.terminate();
   signal.addEventListener('abort', stop, { once: true });
   try {

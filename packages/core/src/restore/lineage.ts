@@ -10,7 +10,7 @@
 import type { LTXHeader } from '../ltx/header.ts';
 import type { LTXFileInfo } from '../replica/client.ts';
 import { describeFile } from '../replica/describe.ts';
-import { UnfitFile } from './unfit-file.ts';
+import { UnusableFileError } from './unusable-file.ts';
 
 export class Lineage {
   #nodeID = 0n;
@@ -20,7 +20,7 @@ export class Lineage {
   add(file: LTXFileInfo, { nodeID }: LTXHeader): void {
     if (nodeID === 0n) return;
     if (this.#newer !== undefined && nodeID !== this.#nodeID) {
-      throw new UnfitFile(
+      throw new UnusableFileError(
         'LTX_NOT_CONTIGUOUS',
         `${describeFile(file)} and ${describeFile(this.#newer)} were written by different runs of ` +
           'the replicator and do not continue each other; restore another TXID, or from another destination',

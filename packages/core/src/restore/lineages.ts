@@ -18,7 +18,7 @@ export type Ordered<State> =
   /** Newest first. */
   | { readonly kind: 'ordered'; readonly states: readonly State[] }
   /** The newest of each history, the latest first. */
-  | { readonly kind: 'apart'; readonly states: readonly State[] };
+  | { readonly kind: 'diverged'; readonly states: readonly State[] };
 
 /** The state of each lineage that reaches furthest: those that have to be compared by their files. */
 export function newestOfEachLineage<State extends LineageEnd>(states: readonly State[]): State[] {
@@ -27,7 +27,7 @@ export function newestOfEachLineage<State extends LineageEnd>(states: readonly S
       !states.some(
         (other, at) =>
           at !== index &&
-          isOfOneLineage(state, other) &&
+          isSameLineage(state, other) &&
           (other.txid > state.txid || (other.txid === state.txid && at < index)),
       ),
   );
@@ -49,11 +49,11 @@ export function orderByLineage<State extends LineageEnd>(
   const [best] = ends;
   if (best === undefined) return { kind: 'ordered', states: [] };
   if (ends.length > 1) {
-    return { kind: 'apart', states: ends.sort((a, b) => b.at.getTime() - a.at.getTime()) };
+    return { kind: 'diverged', states: ends.sort((a, b) => b.at.getTime() - a.at.getTime()) };
   }
   const isOfBest = (state: State): boolean =>
     state === best ||
-    isOfOneLineage(state, best) ||
+    isSameLineage(state, best) ||
     (newest.includes(state) && isPartOf(best, state));
   const ofBest = states.filter(isOfBest).sort(byTXID);
   const others = states.filter((state) => !isOfBest(state));
@@ -63,7 +63,7 @@ export function orderByLineage<State extends LineageEnd>(
   };
 }
 
-function isOfOneLineage(a: LineageEnd, b: LineageEnd): boolean {
+function isSameLineage(a: LineageEnd, b: LineageEnd): boolean {
   return a.lineage !== 0n && a.lineage === b.lineage;
 }
 

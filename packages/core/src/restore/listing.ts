@@ -28,14 +28,14 @@ export async function toPlanTarget(
   signal: AbortSignal | undefined,
 ): Promise<{ readonly target: PlanTarget; readonly doubt: string | undefined }> {
   if (target.kind !== 'timestamp') return { target, doubt: undefined };
-  const questions = planMoment(listed, target.at);
-  let step = questions.next();
+  const search = planMoment(listed, target.at);
+  let step = search.next();
   while (step.done !== true) {
     // The file's own time. A listing's may be that of a copy of the bucket.
     const times = step.value.map(
       async (file) => new Date((await readHeader(client, file, signal)).timestampMs),
     );
-    step = questions.next(await Promise.all(times));
+    step = search.next(await Promise.all(times));
   }
   const { txid, doubt } = step.value;
   return { target: { kind: 'txid', txid }, doubt };

@@ -4,10 +4,10 @@ import { isError } from '../error.ts';
 import { createKernel } from '../kernel/kernel.ts';
 import { isFullImage } from '../ltx/decoder.ts';
 import type { LocalFile, LTXFileInfo, ReplicaClient } from '../replica/client.ts';
-import { changed } from './changed.ts';
-import { Headers } from './headers.ts';
+import { fileChangedError } from './file-changed.ts';
+import { HeaderChain } from './header-chain.ts';
 import { readLocalFile, type ReadLocalFile } from './local-file.ts';
-import { toUnfit } from './unfit-file.ts';
+import { toUnusableFileError } from './unusable-file.ts';
 
 /** Of the thousand descriptors that a process usually may have. */
 const FILES_MAX = 256;
@@ -34,16 +34,16 @@ export async function openLocalFiles(
     await Promise.all(opened.splice(0).map((file) => file.close()));
   };
   const kernel = createKernel();
-  const headers = new Headers();
+  const headers = new HeaderChain();
   const files: ReadLocalFile[] = [];
   let pages = 0;
   try {
     for (const info of newestFirst) {
       const local = await client.openLocalFile(info, { signal });
       opened.push(local);
-      if (local.sizeBytes !== info.sizeBytes) throw changed(info, local.sizeBytes);
-      const file = await readAs(info, () => readLocalFile(info, local, kernel));
-      await readAs(info, async () => headers.add(info, file.header));
+      if (local.sizeBytes !== info.sizeBytes) throw fileChangedError(info, local.sizeBytes);
+      const file = await withFileErrors(info, () => readLocalFile(info, local, kernel));
+      await withFileErrors(info, async () => headers.add(info, file.header));
       files.push(file);
       pages += file.map.pgnos.length;
       if (pages > PAGES_MAX) {
@@ -60,10 +60,10 @@ export async function openLocalFiles(
   }
 }
 
-async function readAs<T>(info: LTXFileInfo, work: () => Promise<T>): Promise<T> {
+async function withFileErrors<T>(info: LTXFileInfo, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw toUnfit(info, error);
+    throw toUnusableFileError(info, error);
   }
 }

@@ -4,7 +4,7 @@ import type { Failure } from './failure.ts';
 import type { Slab } from './slabs.ts';
 
 /** What a thread is told at its start. */
-export interface Setting {
+export interface DecoderSettings {
   /** Of the output file: descriptors belong to the process, not to a thread. */
   readonly descriptor: number;
 }

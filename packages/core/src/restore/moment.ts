@@ -19,9 +19,9 @@ import { ReplicationError } from '../error.ts';
 import { formatTXID, type TXID } from '../ltx/txid.ts';
 import type { LTXFileInfo } from '../replica/client.ts';
 import { compare, reachableTXIDs } from '../history/chain.ts';
-import { believedTimes } from './times.ts';
+import { trustedTimes } from './times.ts';
 
-/** Headers asked for at once. 17-fold narrowing: 6,000 files take three or four rounds. */
+/** HeaderChain asked for at once. 17-fold narrowing: 6,000 files take three or four rounds. */
 const PROBES_PER_ROUND = 16;
 const LEVEL_SNAPSHOT = 9;
 
@@ -39,14 +39,14 @@ export interface Moment {
 }
 
 /** Asks for the times of some files; is given them in the same order. */
-export type TimeQuestions = Generator<readonly LTXFileInfo[], Moment, readonly Date[]>;
+export type TimeSearch = Generator<readonly LTXFileInfo[], Moment, readonly Date[]>;
 
 /**
  * Finds the TXID of `at` among the states that `files` lead to. Beyond the last of them it may be
  * one that is only listed: planning for it then names the gap. RESTORE_OUT_OF_RANGE with the known
  * bounds where `at` lies outside them.
  */
-export function* locateMoment(files: readonly LTXFileInfo[], at: Date): TimeQuestions {
+export function* locateMoment(files: readonly LTXFileInfo[], at: Date): TimeSearch {
   const reached = reachableTXIDs(files);
   const last = reached.at(-1);
   if (last === undefined) throw new TypeError('a moment is sought where nothing is restorable');
@@ -78,9 +78,9 @@ export function* locateMoment(files: readonly LTXFileInfo[], at: Date): TimeQues
 }
 
 /** Drives a search with times that are at hand. */
-export function answerFrom(questions: TimeQuestions, timeOf: (file: LTXFileInfo) => Date): Moment {
-  let step = questions.next();
-  while (step.done !== true) step = questions.next(step.value.map(timeOf));
+export function runTimeSearch(search: TimeSearch, timeOf: (file: LTXFileInfo) => Date): Moment {
+  let step = search.next();
+  while (step.done !== true) step = search.next(step.value.map(timeOf));
   return step.value;
 }
 
@@ -135,7 +135,7 @@ interface Bracket {
 
 function bracket(points: readonly Point[], known: ReadonlyMap<number, Date>, at: Date): Bracket {
   const read = [...known].sort(([a], [b]) => a - b);
-  const times = believedTimes(
+  const times = trustedTimes(
     read.map(([index, time]) => ({
       timeMs: time.getTime(),
       uploadedMs: (points[index] as Point).file.modifiedAt.getTime(),

@@ -18,13 +18,13 @@ import type { Clock } from '../clock.ts';
 import { messageOf, ReplicationError } from '../error.ts';
 
 /** Files that change what SQLite reads from the database beside them. */
-export const PLAYED_FILES: readonly string[] = ['-wal', '-journal'];
+export const JOURNAL_FILES: readonly string[] = ['-wal', '-journal'];
 
 /** A replicator that runs beside needs two or three seconds to let go of the end of the log. */
 const SETTLE_MS_MAX = 10_000;
 const RETRY_MS = 50;
 
-export interface SettleOptions {
+export interface CheckpointOptions {
   readonly signal: AbortSignal;
   readonly clock: Clock;
   /** Default SETTLE_MS_MAX. */
@@ -35,15 +35,16 @@ export interface SettleOptions {
  * Makes the file at `path` whole without what lies beside it. DATABASE_BUSY where somebody uses it and
  * does not let go, RESTORE_OUTPUT where SQLite cannot put its log into it.
  */
-export async function settleOldDatabase(
+export async function checkpointOldDatabase(
   path: string,
-  { signal, clock, timeoutMs = SETTLE_MS_MAX }: SettleOptions,
+  { signal, clock, timeoutMs = SETTLE_MS_MAX }: CheckpointOptions,
 ): Promise<void> {
   const deadline = clock.monotonic() + timeoutMs;
   if ((await sizeOf(path)) === undefined) return; // a log without a database holds nothing
-  while ((await playedFilesOf(path)).length > 0) {
+  while ((await findJournalFiles(path)).length > 0) {
     // Whoever has it open may have committed since the log was emptied.
-    if ((await emptyLog(path)) === 'done' && !(await playedFilesOf(path)).includes('-wal')) return;
+    if ((await emptyJournal(path)) === 'done' && !(await findJournalFiles(path)).includes('-wal'))
+      return;
     signal.throwIfAborted();
     if (clock.monotonic() > deadline) throw inUse(path);
     await sleep(RETRY_MS);
@@ -51,13 +52,13 @@ export async function settleOldDatabase(
 }
 
 /** Of the files that SQLite would play, those that are there and hold something. */
-export async function playedFilesOf(path: string): Promise<string[]> {
-  const sizes = await Promise.all(PLAYED_FILES.map((side) => sizeOf(path + side)));
-  return PLAYED_FILES.filter((_, index) => (sizes[index] ?? 0) > 0);
+export async function findJournalFiles(path: string): Promise<string[]> {
+  const sizes = await Promise.all(JOURNAL_FILES.map((side) => sizeOf(path + side)));
+  return JOURNAL_FILES.filter((_, index) => (sizes[index] ?? 0) > 0);
 }
 
 /** A journal that is still there afterwards is one that SQLite does not play. */
-async function emptyLog(path: string): Promise<'done' | 'busy'> {
+async function emptyJournal(path: string): Promise<'done' | 'busy'> {
   const { default: SQLite } = await import('better-sqlite3');
   let failure: unknown;
   let database: Database.Database | undefined;
@@ -76,9 +77,9 @@ async function emptyLog(path: string): Promise<'done' | 'busy'> {
   const code = String((failure as { code?: unknown }).code);
   if (/^SQLITE_(BUSY|LOCKED|PROTOCOL)/.test(code)) return 'busy';
   const isDamaged = /^SQLITE_(NOTADB|CORRUPT|FORMAT)/.test(code);
-  const sides = await playedFilesOf(path);
+  const sides = await findJournalFiles(path);
   if (isDamaged && !sides.includes('-wal')) return 'done';
-  throw cannotSettle(path, sides, failure);
+  throw cannotCheckpoint(path, sides, failure);
 }
 
 async function sizeOf(file: string): Promise<number | undefined> {
@@ -94,11 +95,15 @@ function inUse(path: string): ReplicationError {
   return new ReplicationError(
     'DATABASE_BUSY',
     `replace ${path}: the database that is there is in use, and its log cannot be put into it. ` +
-      'Nothing was changed; stop whatever has it open, and restore again',
+      'Nothing was fileChangedError; stop whatever has it open, and restore again',
   );
 }
 
-function cannotSettle(path: string, sides: readonly string[], error: unknown): ReplicationError {
+function cannotCheckpoint(
+  path: string,
+  sides: readonly string[],
+  error: unknown,
+): ReplicationError {
   const names = sides.map((side) => path + side).join(' and ');
   return new ReplicationError(
     'RESTORE_OUTPUT',

@@ -5,7 +5,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, ReplicationError } from '../error.ts';
 import { findUnmounted } from '../replica/mount-points.ts';
-import { playedFilesOf } from './old-database.ts';
+import { findJournalFiles } from './old-database.ts';
 
 export type Overwrite = 'refuse' | 'replace';
 
@@ -19,18 +19,18 @@ export async function checkOutput(output: string, overwrite: Overwrite): Promise
 
 /** Whether there is a database at `output`: an empty file is none. RESTORE_OUTPUT where it cannot be told. */
 export async function isDatabaseAt(output: string): Promise<boolean> {
-  const found = await reporting(`look at ${output}`, async () => await statOf(output));
+  const found = await withOutputErrors(`look at ${output}`, async () => await statOf(output));
   return found !== undefined && (found.size > 0 || !found.isFile());
 }
 
 /** Of a target that has been found. RESTORE_TARGET_EXISTS. */
 export async function requireFree(output: string, overwrite: Overwrite): Promise<void> {
-  await reporting(`look at ${output}`, async () => {
+  await withOutputErrors(`look at ${output}`, async () => {
     const found = await statOf(output);
     if (found !== undefined && !found.isFile()) throw notAFile(output, found);
     if (overwrite === 'replace') return;
     const own = found === undefined || found.size === 0 ? [] : ['']; // an empty file holds nothing
-    const [taken] = [...own, ...(await playedFilesOf(output))];
+    const [taken] = [...own, ...(await findJournalFiles(output))];
     if (taken === undefined) return;
     throw new ReplicationError(
       'RESTORE_TARGET_EXISTS',
@@ -48,7 +48,7 @@ export async function findTarget(output: string): Promise<string> {
     const message = `restore to ${output}: that names a folder; add the name of the file`;
     throw new ReplicationError('RESTORE_OUTPUT', message);
   }
-  return await reporting(`look at ${output}`, async () => {
+  return await withOutputErrors(`look at ${output}`, async () => {
     const target = await followLinks(path.resolve(output));
     const point = await findUnmounted(path.dirname(target));
     if (point === undefined) return target;
@@ -93,7 +93,7 @@ export async function statOf(file: string): Promise<Stats | undefined> {
 }
 
 /** Names what the file system refused, and what to do. */
-export async function reporting<T>(what: string, act: () => Promise<T>): Promise<T> {
+export async function withOutputErrors<T>(what: string, act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (error) {

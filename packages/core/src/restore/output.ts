@@ -11,10 +11,16 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { makeFolders, systemFiles } from '../file-system.ts';
 import { ReplicationError } from '../error.ts';
-import { PLAYED_FILES, settleOldDatabase, type SettleOptions } from './old-database.ts';
-import { findTarget, requireFree, reporting, statOf, type Overwrite } from './output-target.ts';
+import { JOURNAL_FILES, checkpointOldDatabase, type CheckpointOptions } from './old-database.ts';
+import {
+  findTarget,
+  requireFree,
+  withOutputErrors,
+  statOf,
+  type Overwrite,
+} from './output-target.ts';
 
-const SIDE_FILES = [...PLAYED_FILES, '-shm'];
+const SIDE_FILES = [...JOURNAL_FILES, '-shm'];
 const TEMPORARY = '.sluice-tmp';
 
 export class Output {
@@ -28,7 +34,7 @@ export class Output {
   static async open(output: string, overwrite: Overwrite): Promise<Output> {
     const target = await findTarget(output);
     await requireFree(target, overwrite);
-    return await reporting(`create a file beside ${output}`, async () => {
+    return await withOutputErrors(`create a file beside ${output}`, async () => {
       await makeFolders(systemFiles, path.dirname(target));
       await removeTemporary(target);
       const handle = await fs.open(target + TEMPORARY, 'wx+', 0o644);
@@ -59,40 +65,40 @@ export class Output {
   /** Empty, and of this size; RESTORE_OUTPUT where the volume has no room for that. */
   async begin(sizeBytes: number): Promise<void> {
     const what = `make ${this.temporary}, ${sizeBytes} bytes`;
-    await reporting(what, async () => await this.#handle.truncate(0));
+    await withOutputErrors(what, async () => await this.#handle.truncate(0));
     const { blocks, bavail, bsize } = await fs.statfs(path.dirname(this.#path));
-    const isTold = blocks > 0; // some network file systems answer with zeros
-    if (isTold && bavail * bsize < sizeBytes) {
+    const isReported = blocks > 0; // some network file systems answer with zeros
+    if (isReported && bavail * bsize < sizeBytes) {
       throw new ReplicationError(
         'RESTORE_OUTPUT',
         `${what}: only ${bavail * bsize} bytes are free there; free some, or choose another place`,
       );
     }
-    await reporting(what, async () => await this.#handle.truncate(sizeBytes));
+    await withOutputErrors(what, async () => await this.#handle.truncate(sizeBytes));
   }
 
   /** Makes the bytes durable. */
   async sync(): Promise<void> {
-    await reporting(`fsync ${this.temporary}`, async () => await this.#handle.sync());
+    await withOutputErrors(`fsync ${this.temporary}`, async () => await this.#handle.sync());
   }
 
   /**
    * Gives the file its name, durably. RESTORE_TARGET_EXISTS where the name was taken meanwhile,
    * DATABASE_BUSY where the database that it would replace is in use.
    */
-  async publish(waiting: Pick<SettleOptions, 'signal' | 'clock'>): Promise<void> {
+  async publish(waiting: Pick<CheckpointOptions, 'signal' | 'clock'>): Promise<void> {
     await requireFree(this.#path, this.#overwrite);
-    await reporting(`give ${this.temporary} its name`, async () => {
-      await settleOldDatabase(this.#path, waiting);
-      if (!(await this.#isOwn())) throw this.#overtaken();
-      await this.#takeAfter(await statOf(this.#path));
+    await withOutputErrors(`give ${this.temporary} its name`, async () => {
+      await checkpointOldDatabase(this.#path, waiting);
+      if (!(await this.#ownsTemporaryFile())) throw this.#supersededError();
+      await this.#copyOwnership(await statOf(this.#path));
       await this.#handle.close();
-      await this.#removeSides('');
+      await this.#removeSideFiles('');
       // Durable before the new name is: after a power loss no old log lies beside the new file.
       await systemFiles.syncFolder(path.dirname(this.#path));
-      await this.#place();
+      await this.#moveIntoPlace();
       await systemFiles.syncFolder(path.dirname(this.#path));
-      await this.#removeSides(TEMPORARY);
+      await this.#removeSideFiles(TEMPORARY);
       this.#isPublished = true;
     });
   }
@@ -101,11 +107,11 @@ export class Output {
   async discard(): Promise<void> {
     if (this.#isPublished) return;
     await this.#handle.close().catch(() => undefined); // it may be closed already
-    if (await this.#isOwn()) await removeTemporary(this.#path);
+    if (await this.#ownsTemporaryFile()) await removeTemporary(this.#path);
   }
 
   /** A file that is replaced keeps its mode and, where that is allowed, its owner. */
-  async #takeAfter(old: Stats | undefined): Promise<void> {
+  async #copyOwnership(old: Stats | undefined): Promise<void> {
     if (old === undefined) return;
     await this.#handle.chmod(old.mode & 0o777);
     const own = await this.#handle.stat();
@@ -118,22 +124,22 @@ export class Output {
   }
 
   /** Of two restores to one place the later one has removed the file of the earlier one. */
-  async #isOwn(): Promise<boolean> {
+  async #ownsTemporaryFile(): Promise<boolean> {
     const there = await statOf(this.temporary);
     return there?.ino === this.#identity.ino && there.dev === this.#identity.dev;
   }
 
-  #overtaken(): ReplicationError {
+  #supersededError(): ReplicationError {
     const what = 'another restore to the same place has begun';
     return new ReplicationError('RESTORE_TARGET_EXISTS', `restore to ${this.#path}: ${what}`);
   }
 
-  async #removeSides(suffix: '' | typeof TEMPORARY): Promise<void> {
+  async #removeSideFiles(suffix: '' | typeof TEMPORARY): Promise<void> {
     for (const side of SIDE_FILES) await fs.rm(this.#path + suffix + side, { force: true });
   }
 
   /** A link, unlike a rename, replaces nothing: not even what came into being just now. */
-  async #place(): Promise<void> {
+  async #moveIntoPlace(): Promise<void> {
     if (this.#overwrite === 'refuse') {
       try {
         await fs.link(this.temporary, this.#path);

@@ -19,7 +19,7 @@ export class PageSet {
 
   /** Whether the page was not in the set; it now is. */
   add(pgno: number): boolean {
-    const chunk = this.#enter(Math.floor(pgno / CHUNK_PAGES));
+    const chunk = this.#chunkAt(Math.floor(pgno / CHUNK_PAGES));
     const at = pgno % CHUNK_PAGES;
     const word = chunk[at >>> 5] ?? 0;
     const bit = 1 << (at & 31);
@@ -36,7 +36,7 @@ export class PageSet {
   }
 
   /** Numbers come in runs: the last chunk is kept at hand. */
-  #enter(number: number): Uint32Array {
+  #chunkAt(number: number): Uint32Array {
     if (number !== this.#chunkNumber) {
       let chunk = this.#chunks.get(number);
       if (chunk === undefined) {

@@ -13,7 +13,7 @@ import { formatTXID, type TXID } from '../ltx/txid.ts';
 import type { LTXFileInfo } from '../replica/client.ts';
 import { describeFile } from '../replica/describe.ts';
 import { chainTo, compare, floorOf, nextAfter, reachableTXIDs } from '../history/chain.ts';
-import { locateMoment, type TimeQuestions } from './moment.ts';
+import { locateMoment, type TimeSearch } from './moment.ts';
 
 /** A moment is found first: `planMoment` gives its TXID. */
 export type PlanTarget =
@@ -67,7 +67,7 @@ export function planRestore(
 }
 
 /** The search for the TXID of a moment: the caller answers it with times of files. */
-export function planMoment(files: readonly LTXFileInfo[], at: Date): TimeQuestions {
+export function planMoment(files: readonly LTXFileInfo[], at: Date): TimeSearch {
   const { usable, ignored } = sort(files, new Set());
   requireRestorable(files, usable, ignored);
   return locateMoment(usable, at);

@@ -6,7 +6,7 @@
 import { ReplicationError } from '../error.ts';
 import type { LTXFileInfo, OpenedFile, ReplicaClient } from '../replica/client.ts';
 import { describeFile, describeRange } from '../replica/describe.ts';
-import { changed } from './changed.ts';
+import { fileChangedError } from './file-changed.ts';
 
 /** One range. Large enough that asking for it costs little beside the bytes. */
 const RANGE_BYTES: number = 4 * 1024 * 1024;
@@ -91,7 +91,7 @@ export class ReadAhead {
     this.#versions.set(file, known);
     if (opened.sizeBytes === file.sizeBytes && opened.version === known) return opened;
     await opened.body[Symbol.asyncIterator]().return?.(); // frees the connection
-    throw changed(file, opened.sizeBytes);
+    throw fileChangedError(file, opened.sizeBytes);
   }
 }
 

@@ -7,13 +7,13 @@ import { formatTXID, type TXID } from '../ltx/txid.ts';
 import type { Capabilities } from '../replica/backend.ts';
 import type { LTXFileInfo, ReplicaClient } from '../replica/client.ts';
 import { describeFile } from '../replica/describe.ts';
-import { carryOut } from './carry-out.ts';
+import { applyPlan } from './apply-plan.ts';
 import { checkIntegrity, type IntegrityCheck } from './integrity.ts';
 import { listAll, toPlanTarget, type RestoreTarget } from './listing.ts';
 import { Output } from './output.ts';
 import { checkOutput, type Overwrite } from './output-target.ts';
 import { planRestore, type PlanTarget, type RestorePlan } from './plan.ts';
-import { UnfitFile } from './unfit-file.ts';
+import { UnusableFileError } from './unusable-file.ts';
 
 export interface RestoreOptions {
   readonly client: ReplicaClient;
@@ -84,11 +84,11 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   const signal = options.signal ?? new AbortController().signal;
   signal.throwIfAborted();
   await checkOutput(options.output, options.overwrite ?? 'refuse');
-  const course = new Course(options, signal);
-  await course.list();
+  const run = new RestoreRun(options, signal);
+  await run.list();
   const output = await Output.open(options.output, options.overwrite ?? 'refuse');
   try {
-    const report = await course.run(output);
+    const report = await run.run(output);
     signal.throwIfAborted();
     await output.sync();
     await checkIntegrity(output.temporary, options.integrityCheck ?? 'none', signal);
@@ -101,7 +101,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
 }
 
 /** One restore from its first plan to the one that succeeds. */
-class Course {
+class RestoreRun {
   readonly #options: RestoreOptions;
   readonly #signal: AbortSignal;
   readonly #avoided = new Map<string, AvoidedFile>();
@@ -139,13 +139,13 @@ class Course {
       try {
         return await this.#attempt(output);
       } catch (error) {
-        if (this.#local === 'allowed' && isOfContent(error)) {
+        if (this.#local === 'allowed' && isContentError(error)) {
           // It trusts indexes to find its way: what is wrong, and with what, the other way tells.
           this.#local = 'refused';
           continue;
         }
         if (attempt >= ATTEMPTS_MAX) throw error;
-        if (error instanceof UnfitFile) this.#avoid(error);
+        if (error instanceof UnusableFileError) this.#avoid(error);
         else if (this.#mayListAgain(error)) await this.list();
         else throw error;
       }
@@ -156,7 +156,7 @@ class Course {
     const { client, capabilities, parallelism, onProgress } = this.#options;
     const plan = this.#plan;
     let doneBytes = 0;
-    const { header, filesRead } = await carryOut({
+    const { header, filesRead } = await applyPlan({
       client,
       ranges: capabilities === undefined || capabilities.ranges === true ? 'some' : 'none',
       local: this.#local,
@@ -184,7 +184,7 @@ class Course {
   }
 
   /** Plans without the first suspect that others can stand in for; else the error stands. */
-  #avoid(error: UnfitFile): void {
+  #avoid(error: UnusableFileError): void {
     for (const file of error.suspects) {
       try {
         this.#plan = this.#replan([describeFile(file)]);
@@ -210,7 +210,7 @@ class Course {
   }
 }
 
-function isOfContent(error: unknown): boolean {
+function isContentError(error: unknown): boolean {
   return isError(error) && (error.code.startsWith('LTX_') || error.code === 'RESTORE_INTEGRITY');
 }
 

@@ -35,7 +35,7 @@ export type Survey =
       readonly listed: readonly LTXFileInfo[];
     };
 
-export interface Place {
+export interface ReplicaLocation {
   readonly client: ReplicaClient;
   /** As `Destination.isNew` of this replica. */
   readonly isNew?: ((options: AbortableOptions) => Promise<boolean>) | undefined;
@@ -43,7 +43,7 @@ export interface Place {
 
 /** Errors are those of the destination: then it has not answered. */
 export async function surveyReplica(
-  { client, isNew }: Place,
+  { client, isNew }: ReplicaLocation,
   target: RestoreTarget,
   signal?: AbortSignal,
 ): Promise<Survey> {
@@ -55,13 +55,13 @@ export async function surveyReplica(
     const newest = await readNewest(client, listed, plan.txid, signal);
     return { kind: 'restorable', plan, newest, listed };
   } catch (error) {
-    if (!isOfContent(error)) throw error;
+    if (!isContentError(error)) throw error;
     return { kind: 'unusable', error, newest: await readHighest(client, listed, signal), listed };
   }
 }
 
 /** A replica that was surveyed, and where to read its files. */
-export interface Surveyed {
+export interface SurveyedReplica {
   readonly client: ReplicaClient;
   readonly newest: NewestFile;
   readonly listed: readonly LTXFileInfo[];
@@ -71,9 +71,9 @@ export interface Surveyed {
  * Whether the files at `whole` include the one that `part` ends with, by name, size and checksum:
  * then `whole` has been in the state in which `part` is.
  */
-export async function includes(
-  whole: Surveyed,
-  part: Surveyed,
+export async function includesState(
+  whole: SurveyedReplica,
+  part: SurveyedReplica,
   signal?: AbortSignal,
 ): Promise<boolean> {
   const { file } = part.newest;
@@ -95,7 +95,7 @@ export async function includes(
 /** A folder that was never made is empty. One that is gone, or whose disk is, is not. */
 async function listUnlessNew(
   client: ReplicaClient,
-  isNew: Place['isNew'],
+  isNew: ReplicaLocation['isNew'],
   signal: AbortSignal | undefined,
 ): Promise<LTXFileInfo[]> {
   try {
@@ -122,7 +122,7 @@ async function readNewest(
       const { nodeID: lineage, timestampMs } = await readHeader(client, file, signal);
       return { file, txid, lineage, at: new Date(timestampMs) };
     } catch (error) {
-      if (!isOfContent(error)) throw error;
+      if (!isContentError(error)) throw error;
       failure ??= error;
     }
   }
@@ -138,12 +138,12 @@ async function readHighest(
   try {
     return await readNewest(client, listed, maxTXID, signal);
   } catch (error) {
-    if (isOfContent(error)) return undefined;
+    if (isContentError(error)) return undefined;
     throw error;
   }
 }
 
 /** About what is stored, not about whether it could be asked for. */
-function isOfContent(error: unknown): error is ReplicationError {
+function isContentError(error: unknown): error is ReplicationError {
   return isError(error) && /^(LTX|RESTORE)_/.test(error.code);
 }

@@ -10,7 +10,7 @@
  */
 
 /** A time that was read of a file, and when the file was uploaded, by the server's clock. */
-export interface ReadTime {
+export interface FileTime {
   readonly timeMs: number;
   readonly uploadedMs: number;
 }
@@ -19,7 +19,7 @@ export interface ReadTime {
 const SKEW_MS_MAX = 5 * 60_000;
 
 /** For each of `times`, which are in the order of TXIDs, the time that is believed, if there is one. */
-export function believedTimes(times: readonly ReadTime[]): (number | undefined)[] {
+export function trustedTimes(times: readonly FileTime[]): (number | undefined)[] {
   const isAhead = times.map(({ timeMs, uploadedMs }) => timeMs - uploadedMs > SKEW_MS_MAX);
   const isServerWrong = isAhead.every((ahead) => ahead);
   const likely = times.map(({ timeMs, uploadedMs }, place) =>

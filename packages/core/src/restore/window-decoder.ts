@@ -9,12 +9,12 @@ import { createKernel, type DecodedPages, type Kernel } from '../kernel/kernel.t
 import type { HashedPart } from '../ltx/checksum.ts';
 import { lockPgno } from '../ltx/header.ts';
 import { hashedStartBytes } from '../ltx/page-frame.ts';
-import { missingPage } from './missing-page.ts';
+import { missingPageError } from './missing-page.ts';
 import { PageSet } from './page-set.ts';
 import type { Slice, Window } from './windows.ts';
-import { writePages } from './writing.ts';
+import { writePages } from './write-pages.ts';
 
-export interface WindowSetting {
+export interface WindowSettings {
   /** Of the output file. */
   readonly output: number;
   /** Of the LTX files, newest first. */
@@ -37,12 +37,12 @@ export class SliceError extends Error {
 
 export class WindowDecoder {
   readonly #kernel: Kernel = createKernel();
-  readonly #setting: WindowSetting;
+  readonly #settings: WindowSettings;
   readonly #pages: Uint8Array;
 
-  constructor(setting: WindowSetting) {
-    this.#setting = setting;
-    this.#pages = new Uint8Array(setting.windowPages * setting.pageSize);
+  constructor(settings: WindowSettings) {
+    this.#settings = settings;
+    this.#pages = new Uint8Array(settings.windowPages * settings.pageSize);
   }
 
   /**
@@ -63,9 +63,9 @@ export class WindowDecoder {
   }
 
   #decodeSlice(slice: Slice, window: Window, claimed: PageSet): HashedPart {
-    const { pageSize } = this.#setting;
+    const { pageSize } = this.#settings;
     const { input } = this.#kernel;
-    const descriptor = this.#setting.files[slice.file] ?? -1;
+    const descriptor = this.#settings.files[slice.file] ?? -1;
     let crc = 0n;
     let hashedBytes = 0;
     let last = window.firstPgno - 1;
@@ -80,7 +80,7 @@ export class WindowDecoder {
       while (used < filled) {
         const bytes = input.subarray(used, filled);
         const decoded = this.#kernel.decodePages(bytes, pageSize, crc);
-        if (decoded.stopped === 'end') throw otherFrames();
+        if (decoded.stopped === 'end') throw frameMismatch();
         if (decoded.consumedBytes === 0) break;
         last = requireAscending(decoded.pgnos, last, window.lastPgno);
         hashedBytes += hashedBytesOf(bytes, decoded.sizes, pageSize);
@@ -89,17 +89,17 @@ export class WindowDecoder {
         this.#take(decoded, window.firstPgno, claimed);
         used += decoded.consumedBytes;
       }
-      if (used === 0) throw otherFrames(); // all is there, or a whole frame at least
+      if (used === 0) throw frameMismatch(); // all is there, or a whole frame at least
       input.copyWithin(0, used, filled);
       filled -= used;
     }
-    if (pages !== slice.pages) throw otherFrames();
+    if (pages !== slice.pages) throw frameMismatch();
     return { crc, hashedBytes };
   }
 
   /** Keeps the pages that no newer file has; neighbours in one copy. */
   #take({ pgnos, pages }: DecodedPages, firstPgno: number, claimed: PageSet): void {
-    const { commit, pageSize } = this.#setting;
+    const { commit, pageSize } = this.#settings;
     const isWanted = (at: number): boolean => {
       const pgno = pgnos[at];
       return pgno !== undefined && pgno <= commit && claimed.add(pgno - firstPgno);
@@ -122,12 +122,12 @@ export class WindowDecoder {
   }
 
   #write({ firstPgno, lastPgno }: Window, claimed: PageSet): void {
-    const { commit, output, pageSize } = this.#setting;
+    const { commit, output, pageSize } = this.#settings;
     const last = Math.min(lastPgno, commit);
     const lock = lockPgno(pageSize);
     for (let pgno = firstPgno; pgno <= last; pgno++) {
       if (claimed.has(pgno - firstPgno)) continue;
-      if (pgno !== lock) throw missingPage(pgno, commit);
+      if (pgno !== lock) throw missingPageError(pgno, commit);
       this.#pages.fill(0, (pgno - firstPgno) * pageSize, (pgno - firstPgno + 1) * pageSize);
     }
     if (last < firstPgno) return;
@@ -139,7 +139,7 @@ export class WindowDecoder {
 function requireAscending(pgnos: Uint32Array, before: number, limit: number): number {
   let last = before;
   for (const pgno of pgnos) {
-    if (pgno <= last || pgno > limit) throw otherFrames();
+    if (pgno <= last || pgno > limit) throw frameMismatch();
     last = pgno;
   }
   return last;
@@ -163,6 +163,6 @@ function readWhole(descriptor: number, target: Uint8Array, position: number): vo
   throw new ReplicationError('LTX_TRUNCATED', `the file is cut off: ${where}`);
 }
 
-function otherFrames(): ReplicationError {
+function frameMismatch(): ReplicationError {
   return new ReplicationError('LTX_INVALID', 'page frames that are not what the index says');
 }

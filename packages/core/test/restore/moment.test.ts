@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { ReplicationError } from '../../src/error.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
 import type { LTXFileInfo } from '../../src/replica/client.ts';
-import { answerFrom } from '../../src/restore/moment.ts';
+import { runTimeSearch } from '../../src/restore/moment.ts';
 import { planMoment, planRestore } from '../../src/restore/plan.ts';
 import { EPOCH_MS, file, timeOf } from './files.ts';
 
@@ -14,7 +14,7 @@ interface Answer {
 
 function ask(files: readonly LTXFileInfo[], at: Date): Answer {
   let asked = 0;
-  const { txid, doubt } = answerFrom(planMoment(files, at), (each) => {
+  const { txid, doubt } = runTimeSearch(planMoment(files, at), (each) => {
     asked += 1;
     return each.createdAt as Date;
   });

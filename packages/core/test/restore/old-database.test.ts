@@ -5,7 +5,7 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import { settleOldDatabase } from '../../src/restore/old-database.ts';
+import { checkpointOldDatabase } from '../../src/restore/old-database.ts';
 import { temporaryFolder } from './temporary.ts';
 
 const signal = new AbortController().signal;
@@ -32,7 +32,7 @@ function rowsWithoutLog(file: string, table = 't'): unknown {
 }
 
 function settle(file: string, timeoutMs = 10_000): Promise<void> {
-  return settleOldDatabase(file, { signal, clock: systemClock, timeoutMs });
+  return checkpointOldDatabase(file, { signal, clock: systemClock, timeoutMs });
 }
 
 test('the log is put into the file, beside a connection that is idle', async () => {
@@ -83,7 +83,7 @@ test('an abort ends the wait with its reason', async () => {
   onTestFinished(() => void other.close());
   other.exec('BEGIN IMMEDIATE');
   const reason = new Error('enough');
-  const settling = settleOldDatabase(file, {
+  const settling = checkpointOldDatabase(file, {
     signal: AbortSignal.abort(reason),
     clock: systemClock,
   });

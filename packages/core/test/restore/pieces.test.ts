@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createKernel } from '../../src/kernel/kernel.ts';
-import { PieceDecoder } from '../../src/restore/decode.ts';
+import { PieceDecoder } from '../../src/restore/piece-decoder.ts';
 import { FileScan } from '../../src/restore/file-scan.ts';
 import type { Piece } from '../../src/restore/messages.ts';
 import { Slabs } from '../../src/restore/slabs.ts';
@@ -24,7 +24,7 @@ async function scan(bytes: Uint8Array, slabBytes: number, decoder: PieceDecoder)
   const seen = new Set<number>();
   const file = new FileScan({
     kernel,
-    crew: {
+    pool: {
       async decode(piece) {
         slabs.give(piece.slab);
         return decoder.decode(piece);
@@ -39,8 +39,8 @@ async function scan(bytes: Uint8Array, slabBytes: number, decoder: PieceDecoder)
   for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
     await file.push(bytes.subarray(at, at + CHUNK_BYTES));
   }
-  const { proved, isFullImage } = file.finish();
-  await proved;
+  const { verified, isFullImage } = file.finish();
+  await verified;
   expect(isFullImage).toBe(true);
 }
 

@@ -48,6 +48,8 @@ export interface GuardContext {
   readonly lostIndex: boolean;
   /** Makes a checkpoint as far as it goes without waiting: 'busy' while somebody else makes one. */
   readonly checkpoint: () => 'done' | 'busy';
+  /** How far the log is committed and backfilled at this moment. */
+  readonly ask: () => SeenLog;
 }
 
 /** 'unexplained': it was written to, and there are frames that a checkpoint may be backfilling. */
@@ -67,6 +69,7 @@ export class FileGuard {
   #framesBefore = 0;
   #held: number;
   #backfilled: number;
+  #seen: SeenLog | undefined;
   /** The file as it was when all that had been written to it was explained, and by how many frames. */
   #vouched: { readonly stamp: FileStamp; readonly backfilled: number };
   #unexplainedSince: number | undefined;
@@ -107,6 +110,7 @@ export class FileGuard {
 
   /** What SQLite said of the log, after `add` has had all of its frames. */
   observe({ log, checkpointed }: SeenLog): void {
+    this.#seen = { log, checkpointed };
     if (log === 0) this.#begin(undefined);
     this.#backfilled = this.#framesBefore + checkpointed;
     // A wal-index that was recovered knows of no progress, and all of the log is backfilled again.
@@ -151,8 +155,8 @@ export class FileGuard {
   }
 
   /**
-   * The same for what the file shows. Call after a look, of which `add` and `observe` have had all: then
-   * no frame can have been backfilled that we do not hold, because our reader began before it.
+   * The same for what the file shows. Call after SQLite was asked for its log, of which `add` and `observe`
+   * have had all, and before the reader moves: then no frame can have been backfilled that we do not hold.
    */
   check(now: number): 'vouched' | 'unexplained' {
     const found = this.#explain(this.checkNames());
@@ -207,9 +211,15 @@ export class FileGuard {
   #await(now: number): string | undefined {
     this.#unexplainedSince ??= now;
     if (now - this.#unexplainedSince < UNEXPLAINED_MS_MAX) return undefined;
+    if (this.#hasProgress()) return undefined; // it ended after the look: the next one knows of it
     this.#unexplainedSince = now;
     if (this.#context.checkpoint() === 'busy') return undefined;
     return 'the file was written to, and by no checkpoint that came to its end';
+  }
+
+  #hasProgress(): boolean {
+    const { log, checkpointed } = this.#context.ask();
+    return checkpointed !== this.#seen?.checkpointed || log < this.#seen.log;
   }
 
   readonly #drawPage = (): number => {

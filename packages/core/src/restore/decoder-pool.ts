@@ -1,12 +1,12 @@
 /** Who decodes: threads, or for little the caller's own. Pieces may end in any order. */
 
-import { PieceDecoder } from './decode.ts';
+import { PieceDecoder } from './piece-decoder.ts';
 import { fromFailure } from './failure.ts';
-import type { Answer, Piece, Setting } from './messages.ts';
+import type { Answer, DecoderSettings, Piece } from './messages.ts';
 import type { Slabs } from './slabs.ts';
 import { ThreadCalls } from './thread-calls.ts';
 
-export interface Crew {
+export interface DecoderPool {
   /** The CRC of the piece; its wanted pages are written then, and its slab is free again. */
   decode(piece: Piece): Promise<bigint>;
   /** When it resolves nobody writes any more. */
@@ -14,7 +14,7 @@ export interface Crew {
 }
 
 /** No threads: starting one costs more than decoding a few megabytes. */
-export function inlineCrew({ descriptor }: Setting, slabs: Slabs): Crew {
+export function createInlinePool({ descriptor }: DecoderSettings, slabs: Slabs): DecoderPool {
   const decoder = new PieceDecoder(descriptor);
   return {
     async decode(piece) {
@@ -28,8 +28,12 @@ export function inlineCrew({ descriptor }: Setting, slabs: Slabs): Crew {
   };
 }
 
-export function threadCrew(setting: Setting, slabs: Slabs, count: number): Crew {
-  const threads = Array.from({ length: count }, () => new Thread(setting, slabs));
+export function createThreadPool(
+  settings: DecoderSettings,
+  slabs: Slabs,
+  count: number,
+): DecoderPool {
+  const threads = Array.from({ length: count }, () => new DecoderThread(settings, slabs));
   return {
     /** Goes to the thread with the least to do: there are few more slabs than threads. */
     decode: (piece) => threads.reduce((a, b) => (b.load < a.load ? b : a)).decode(piece),
@@ -39,12 +43,12 @@ export function threadCrew(setting: Setting, slabs: Slabs, count: number): Crew 
   };
 }
 
-class Thread {
+class DecoderThread {
   readonly #calls: ThreadCalls<Piece, Answer>;
   readonly #slabs: Slabs;
 
-  constructor(setting: Setting, slabs: Slabs) {
-    this.#calls = new ThreadCalls('worker', setting);
+  constructor(settings: DecoderSettings, slabs: Slabs) {
+    this.#calls = new ThreadCalls('worker', settings);
     this.#slabs = slabs;
   }
 

@@ -6,7 +6,7 @@ import type { LTXHeader } from '../ltx/header.ts';
 import type { LTXFileInfo } from '../replica/client.ts';
 import { Lineage } from './lineage.ts';
 
-export class Headers {
+export class HeaderChain {
   readonly #lineage = new Lineage();
   #newest: LTXHeader | undefined;
 

@@ -3,7 +3,7 @@
 import { ReplicationError } from '../error.ts';
 import { createKernel, type Kernel } from '../kernel/kernel.ts';
 import type { Piece } from './messages.ts';
-import { writePages } from './writing.ts';
+import { writePages } from './write-pages.ts';
 
 export class PieceDecoder {
   readonly #kernel: Kernel = createKernel();
@@ -24,14 +24,14 @@ export class PieceDecoder {
       const input = this.#place(slab.subarray(at, end));
       const decoded = this.#kernel.decodePages(input, piece.pageSize, crc);
       const { pgnos, consumedBytes } = decoded;
-      if (consumedBytes !== input.length || decoded.stopped !== 'input') throw otherFrames();
+      if (consumedBytes !== input.length || decoded.stopped !== 'input') throw frameMismatch();
       const targets = piece.targets.subarray(frame, frame + pgnos.length);
       this.#write(pgnos, decoded.pages, targets, piece.pageSize);
       crc = decoded.crc;
       frame += pgnos.length;
       at = end;
     }
-    if (frame !== piece.targets.length) throw otherFrames();
+    if (frame !== piece.targets.length) throw frameMismatch();
     return this.#hash(slab.subarray(at, piece.end), crc);
   }
 
@@ -42,7 +42,7 @@ export class PieceDecoder {
   /** Into the kernel's input, once; a batch always fits. */
   #place(bytes: Uint8Array): Uint8Array {
     const { input } = this.#kernel;
-    if (bytes.length > input.length) throw otherFrames();
+    if (bytes.length > input.length) throw frameMismatch();
     input.set(bytes);
     return input.subarray(0, bytes.length);
   }
@@ -53,7 +53,7 @@ export class PieceDecoder {
       const target = targets[first] ?? 0;
       let next = first + 1;
       if (target !== 0) {
-        if (target !== pgnos[first]) throw otherFrames();
+        if (target !== pgnos[first]) throw frameMismatch();
         for (; next < pgnos.length; next++) {
           if (targets[next] !== target + (next - first) || pgnos[next] !== targets[next]) break;
         }
@@ -66,6 +66,6 @@ export class PieceDecoder {
 }
 
 /** The frames were walked before: what the kernel makes of them must be the same. */
-function otherFrames(): ReplicationError {
+function frameMismatch(): ReplicationError {
   return new ReplicationError('LTX_INVALID', 'page frames that are not what they looked like');
 }

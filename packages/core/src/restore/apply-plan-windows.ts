@@ -3,7 +3,7 @@
  * written once and from its beginning to its end. Threads read the files themselves; each takes a
  * window of the database, reads its pages from every file, and keeps the newest of each.
  *
- * As with `carryOut`, every page of every file is decoded and hashed, and every file's checksum
+ * As with `applyPlan`, every page of every file is decoded and hashed, and every file's checksum
  * found right, before this resolves. The files' indexes say where to look, and prove nothing.
  *
  * Memory is a window and a kernel for each thread, and 12 bytes for each page of each file.
@@ -14,13 +14,13 @@ import { promisify } from 'node:util';
 import { assert, messageOf, ReplicationError } from '../error.ts';
 import { requireFileChecksum, type HashedPart } from '../ltx/checksum.ts';
 import { FILE_CHECKSUM_SIZE_BYTES } from '../ltx/trailer.ts';
-import type { CarriedOut, CarryOutOptions } from './carry-out.ts';
+import type { AppliedPlan, ApplyPlanOptions } from './apply-plan.ts';
 import { fromFailure } from './failure.ts';
 import type { ReadLocalFile } from './local-file.ts';
 import type { LocalFiles } from './local-files.ts';
 import { ThreadCalls } from './thread-calls.ts';
-import { toUnfit } from './unfit-file.ts';
-import type { WindowSetting } from './window-decoder.ts';
+import { toUnusableFileError } from './unusable-file.ts';
+import type { WindowSettings } from './window-decoder.ts';
 import type { WindowAnswer, WindowFailure } from './window-worker.ts';
 import { windowsOf, type Window } from './windows.ts';
 
@@ -31,10 +31,10 @@ const FLUSH_BYTES = 128 * 1024 * 1024;
 
 const fdatasync = promisify(fs.fdatasync);
 
-export async function carryOutWindows(
-  options: CarryOutOptions,
+export async function applyPlanInWindows(
+  options: ApplyPlanOptions,
   { files }: LocalFiles,
-): Promise<CarriedOut> {
+): Promise<AppliedPlan> {
   const header = files[0]?.header;
   assert(header !== undefined, 'a plan has files');
   await options.onSize(header.commit * header.pageSize);
@@ -48,7 +48,7 @@ export async function carryOutWindows(
 }
 
 class WindowRun {
-  readonly #options: CarryOutOptions;
+  readonly #options: ApplyPlanOptions;
   readonly #files: readonly ReadLocalFile[];
   readonly #hashes: HashedPart[][];
   readonly #threads: readonly ThreadCalls<Window, WindowAnswer>[];
@@ -58,12 +58,12 @@ class WindowRun {
   #next = 0;
 
   constructor(
-    options: CarryOutOptions,
+    options: ApplyPlanOptions,
     files: readonly ReadLocalFile[],
     { pageSize, commit }: { pageSize: number; commit: number },
   ) {
     const windowPages = WINDOW_BYTES / pageSize;
-    const setting: WindowSetting = {
+    const settings: WindowSettings = {
       output: options.descriptor,
       files: files.map((file) => file.descriptor),
       pageSize,
@@ -80,7 +80,7 @@ class WindowRun {
     );
     this.#threads = Array.from(
       { length: options.threads },
-      () => new ThreadCalls<Window, WindowAnswer>('window-worker', setting),
+      () => new ThreadCalls<Window, WindowAnswer>('window-worker', settings),
     );
   }
 
@@ -97,7 +97,7 @@ class WindowRun {
     } finally {
       signal.removeEventListener('abort', onAbort);
     }
-    for (const [index, file] of this.#files.entries()) this.#prove(index, file);
+    for (const [index, file] of this.#files.entries()) this.#verify(index, file);
   }
 
   /** Afterwards nothing is read and nothing is written any more. */
@@ -149,16 +149,16 @@ class WindowRun {
   #toError(failure: WindowFailure): unknown {
     const file = failure.file === undefined ? undefined : this.#files[failure.file];
     const error = fromFailure(failure);
-    return file === undefined ? error : toUnfit(file.info, error);
+    return file === undefined ? error : toUnusableFileError(file.info, error);
   }
 
-  #prove(index: number, { info, head, tail, fileChecksum }: ReadLocalFile): void {
+  #verify(index: number, { info, head, tail, fileChecksum }: ReadLocalFile): void {
     const slices = (this.#hashes[index] ?? []).filter((slice) => slice !== undefined);
     this.#options.onBytes(head.hashedBytes + tail.hashedBytes + FILE_CHECKSUM_SIZE_BYTES);
     try {
       requireFileChecksum([head, ...slices, tail], fileChecksum);
     } catch (error) {
-      throw toUnfit(info, error);
+      throw toUnusableFileError(info, error);
     }
   }
 }

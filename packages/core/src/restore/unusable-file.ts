@@ -4,7 +4,7 @@ import { isError, ReplicationError, type ErrorCode } from '../error.ts';
 import type { LTXFileInfo } from '../replica/client.ts';
 import { describeFile } from '../replica/describe.ts';
 
-export class UnfitFile extends ReplicationError {
+export class UnusableFileError extends ReplicationError {
   /** Leave out one of these: the likeliest culprit first. */
   readonly suspects: readonly LTXFileInfo[];
 
@@ -20,8 +20,9 @@ export class UnfitFile extends ReplicationError {
 }
 
 /** What is wrong with a file's bytes, told with its name; other errors stay as they are. */
-export function toUnfit(file: LTXFileInfo, error: unknown): unknown {
-  if (!isError(error) || !error.code.startsWith('LTX_') || error instanceof UnfitFile) return error;
+export function toUnusableFileError(file: LTXFileInfo, error: unknown): unknown {
+  if (!isError(error) || !error.code.startsWith('LTX_') || error instanceof UnusableFileError)
+    return error;
   const message = `${describeFile(file)}: ${error.message}`;
-  return new UnfitFile(error.code, message, [file], error);
+  return new UnusableFileError(error.code, message, [file], error);
 }

@@ -11,17 +11,17 @@ import { assert } from '../error.ts';
 import { createKernel } from '../kernel/kernel.ts';
 import { lockPgno, type LTXHeader } from '../ltx/header.ts';
 import type { LTXFileInfo, ReplicaClient } from '../replica/client.ts';
-import { carryOutWindows } from './carry-out-windows.ts';
-import { inlineCrew, threadCrew, type Crew } from './crew.ts';
+import { applyPlanInWindows } from './apply-plan-windows.ts';
+import { createInlinePool, createThreadPool, type DecoderPool } from './decoder-pool.ts';
 import { FileScan, type ScannedFile } from './file-scan.ts';
-import { Headers } from './headers.ts';
+import { HeaderChain } from './header-chain.ts';
 import { openLocalFiles } from './local-files.ts';
-import { missingPage } from './missing-page.ts';
+import { missingPageError } from './missing-page.ts';
 import { PageSet } from './page-set.ts';
 import type { RestorePlan } from './plan.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { SLAB_BYTES, Slabs, SMALL_SLAB_BYTES } from './slabs.ts';
-import { toUnfit } from './unfit-file.ts';
+import { toUnusableFileError } from './unusable-file.ts';
 
 /** Below this the caller's own thread decodes: starting others would take longer. */
 const INLINE_BYTES_MAX: number = 4 * 1024 * 1024;
@@ -29,7 +29,7 @@ const INLINE_BYTES_MAX: number = 4 * 1024 * 1024;
 const SLABS_PER_THREAD = 2;
 const SLABS_MORE = 2;
 
-export interface CarryOutOptions {
+export interface ApplyPlanOptions {
   readonly client: ReplicaClient;
   readonly ranges: 'some' | 'none';
   /** Whether files that lie on this machine may be read in the order of the database. */
@@ -44,19 +44,19 @@ export interface CarryOutOptions {
   readonly signal: AbortSignal;
 }
 
-export interface CarriedOut {
+export interface AppliedPlan {
   /** Of the newest file. */
   readonly header: LTXHeader;
   readonly filesRead: number;
 }
 
-export async function carryOut(options: CarryOutOptions): Promise<CarriedOut> {
+export async function applyPlan(options: ApplyPlanOptions): Promise<AppliedPlan> {
   const { client, plan, signal } = options;
   if (options.local === 'allowed' && plan.sizeBytes > INLINE_BYTES_MAX) {
     await using local = await openLocalFiles(client, plan.files.toReversed(), signal);
-    if (local !== undefined) return await carryOutWindows(options, local);
+    if (local !== undefined) return await applyPlanInWindows(options, local);
   }
-  const run = new Run(options);
+  const run = new PlanRun(options);
   try {
     return await run.all();
   } finally {
@@ -64,19 +64,19 @@ export async function carryOut(options: CarryOutOptions): Promise<CarriedOut> {
   }
 }
 
-class Run {
-  readonly #options: CarryOutOptions;
+class PlanRun {
+  readonly #options: ApplyPlanOptions;
   readonly #files: readonly LTXFileInfo[];
   readonly #failed = new AbortController();
   readonly #signal: AbortSignal;
   readonly #reads: ReadAhead;
   readonly #slabs: Slabs;
-  readonly #crew: Crew;
+  readonly #pool: DecoderPool;
   readonly #written = new PageSet();
-  readonly #headers = new Headers();
+  readonly #headers = new HeaderChain();
   readonly #kernel = createKernel();
 
-  constructor(options: CarryOutOptions) {
+  constructor(options: ApplyPlanOptions) {
     const { plan, descriptor, client, ranges, readsMax } = options;
     this.#options = options;
     this.#files = plan.files.toReversed();
@@ -84,22 +84,22 @@ class Run {
     const isSmall = plan.sizeBytes <= INLINE_BYTES_MAX;
     const count = SLABS_MORE + (isSmall ? 0 : SLABS_PER_THREAD * options.threads);
     this.#slabs = new Slabs(count, isSmall ? SMALL_SLAB_BYTES : SLAB_BYTES, this.#signal);
-    this.#crew = isSmall
-      ? inlineCrew({ descriptor }, this.#slabs)
-      : threadCrew({ descriptor }, this.#slabs, options.threads);
+    this.#pool = isSmall
+      ? createInlinePool({ descriptor }, this.#slabs)
+      : createThreadPool({ descriptor }, this.#slabs, options.threads);
     this.#reads = new ReadAhead(this.#files, { client, ranges, readsMax, signal: this.#signal });
   }
 
-  async all(): Promise<CarriedOut> {
-    const proofs: Promise<void>[] = [];
+  async all(): Promise<AppliedPlan> {
+    const verifications: Promise<void>[] = [];
     let filesRead = 0;
     for (const file of this.#files) {
       const scanned = await this.#scan(file);
       filesRead += 1;
-      proofs.push(this.#prove(file, scanned));
+      verifications.push(this.#verify(file, scanned));
       if (scanned.isFullImage) break;
     }
-    await Promise.all(proofs);
+    await Promise.all(verifications);
     this.#signal.throwIfAborted();
     const header = this.#headers.newest;
     assert(header !== undefined, 'a plan has files');
@@ -110,13 +110,13 @@ class Run {
   /** Afterwards nothing is read and nothing is written any more. */
   async close(): Promise<void> {
     this.#failed.abort(new Error('the restore has ended'));
-    await Promise.all([this.#reads.close(), this.#crew.close()]);
+    await Promise.all([this.#reads.close(), this.#pool.close()]);
   }
 
   async #scan(file: LTXFileInfo): Promise<ScannedFile> {
     const scan = new FileScan({
       kernel: this.#kernel,
-      crew: this.#crew,
+      pool: this.#pool,
       slabs: this.#slabs,
       claim: (pgno) => pgno <= (this.#headers.newest?.commit ?? 0) && this.#written.add(pgno),
       onHeader: async (header) => {
@@ -124,7 +124,7 @@ class Run {
         this.#headers.add(file, header);
         if (isNewest) await this.#options.onSize(header.commit * header.pageSize);
       },
-      onFailure: (error) => this.#failed.abort(toUnfit(file, error)),
+      onFailure: (error) => this.#failed.abort(toUnusableFileError(file, error)),
     });
     try {
       for await (const chunk of this.#reads.read(file)) {
@@ -136,16 +136,16 @@ class Run {
     } catch (error) {
       scan.abandon();
       this.#signal.throwIfAborted();
-      throw toUnfit(file, error);
+      throw toUnusableFileError(file, error);
     }
   }
 
   /** Never rejects: a failure ends the run by its signal, at once. */
-  async #prove(file: LTXFileInfo, { proved }: ScannedFile): Promise<void> {
+  async #verify(file: LTXFileInfo, { verified }: ScannedFile): Promise<void> {
     try {
-      await proved;
+      await verified;
     } catch (error) {
-      this.#failed.abort(toUnfit(file, error));
+      this.#failed.abort(toUnusableFileError(file, error));
     }
   }
 
@@ -154,6 +154,6 @@ class Run {
     if (this.#written.count === commit - (commit >= lock ? 1 : 0)) return;
     let missing = 1;
     while (missing === lock || this.#written.has(missing)) missing += 1;
-    throw missingPage(missing, commit);
+    throw missingPageError(missing, commit);
   }
 }

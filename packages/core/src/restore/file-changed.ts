@@ -3,7 +3,7 @@ import type { LTXFileInfo } from '../replica/client.ts';
 import { describeFile } from '../replica/describe.ts';
 
 /** What was listed is not what has the name now. */
-export function changed(file: LTXFileInfo, sizeBytes: number): ReplicationError {
+export function fileChangedError(file: LTXFileInfo, sizeBytes: number): ReplicationError {
   return new ReplicationError(
     'REPLICA_CHANGED',
     `read ${describeFile(file)}: listed with ${file.sizeBytes} bytes, now another file of ` +
