@@ -365,7 +365,7 @@ export class Following {
     const { commit } = imaging.freeze();
     const times = this.#freshness.image();
     const rest = this.#imager.readRest(imaging, commit);
-    const lineage = drawLineage();
+    const lineage = drawLineage(this.#context.random);
     const { place } = database.follower;
     const { pageSize } = database.connections;
     this.#cutter.resume({ txid, commit, lineage });

@@ -12,6 +12,7 @@ import fs from 'node:fs';
 import { ReplicationError } from '../../error.ts';
 import { readFullySync } from '../../file-io.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
+import type { Random } from '../../random.ts';
 import type { LogPlace } from '../../wal/frame.ts';
 import { isSameLog, type WALHeader } from '../../wal/header.ts';
 import type { FrameBatch, WALReader } from '../../wal/reader.ts';
@@ -34,6 +35,7 @@ export interface GuardContext {
   readonly pageSize: number;
   readonly kernel: Kernel;
   readonly wal: WALReader;
+  readonly random: Random;
   /** What the file showed once the first reader had begun. */
   readonly opened: FileStamp;
   /** The log that there was then, and how many frames of it were backfilled. */
@@ -223,7 +225,7 @@ export class FileGuard {
   readonly #drawPage = (): number => {
     const { pageSize } = this.#context;
     const pages = Math.floor(Number(this.#vouched.stamp.sizeBytes) / pageSize);
-    return 1 + Math.floor(Math.random() * pages);
+    return 1 + Math.floor(this.#context.random.fraction() * pages);
   };
 
   readonly #hashPage = (pgno: number): bigint | undefined => {
