@@ -90,8 +90,8 @@ export class Staging {
       const parsed = parseFilename(name);
       if (parsed === undefined) continue;
       const file = path.join(folder, name);
-      const { size } = await fs.stat(file);
-      files.push({ level, ...parsed, sizeBytes: size, path: file });
+      const sizeBytes = await sizeOf(file);
+      if (sizeBytes !== undefined) files.push({ level, ...parsed, sizeBytes, path: file });
     }
     return files;
   }
@@ -237,4 +237,14 @@ function tooLittleRoom(file: string, sizeBytes: number, room: Room): Replication
     `write ${file}: ${sizeBytes} bytes and more, where ${free} are free on its volume and ${kept} are ` +
       'left to others; free space there, or set meta-path',
   );
+}
+
+/** undefined where it was freed just now: whoever sends files frees them, in another thread. */
+async function sizeOf(file: string): Promise<number | undefined> {
+  try {
+    return (await fs.stat(file)).size;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
