@@ -276,7 +276,9 @@ test('a name that only looks odd is a name', () => {
 test.each(['ftp://x', 's3://x', 'HTTPSS://x', 'https:/x', 'http:x'])(
   'the endpoint %s is no host by that name',
   (endpoint) => {
-    expect(issuesOf({ bucket: 'bb', endpoint })).toEqual([expect.stringMatching(/^endpoint must be a host/)]);
+    expect(issuesOf({ bucket: 'bb', endpoint })).toEqual([
+      expect.stringMatching(/^endpoint must be a host/),
+    ]);
   },
 );
 
