@@ -83,7 +83,7 @@ export const GLOBAL_KEYS: readonly Key[] = [
     'shutdown-sync-timeout',
     DURATION,
     '45s',
-    'at the end, a destination is left behind so long after its first failure if nothing has succeeded since; 0: at its first failure',
+    'at the end, a destination is left behind so long after its first failure if nothing has succeeded since, and one that says nothing after twice as long (10 s to a minute); 0: at its first failure',
     { standard: '30s' },
   ),
   global('shutdown-sync-interval', INTERVAL, '250ms', 'time between tries at the end', {
