@@ -27,11 +27,11 @@ export interface IgnoredFile {
   readonly reason: 'too-short' | 'avoided';
 }
 
-export interface RestorePlan {
+export interface RestorePlan<File extends LTXFileInfo = LTXFileInfo> {
   /** The state that the plan leads to. */
   readonly txid: TXID;
   /** Oldest first. The first one holds every page. */
-  readonly files: readonly LTXFileInfo[];
+  readonly files: readonly File[];
   /** Of all files of the plan. */
   readonly sizeBytes: number;
   readonly ignored: readonly IgnoredFile[];
@@ -39,9 +39,9 @@ export interface RestorePlan {
   readonly doubt?: string | undefined;
 }
 
-export interface PlanOptions {
-  /** Files that turned out to be unfit, as `describeFile` calls them. */
-  readonly avoid?: ReadonlySet<string> | undefined;
+export interface PlanOptions<File extends LTXFileInfo = LTXFileInfo> {
+  /** Whether a file turned out to be unfit. */
+  readonly isAvoided?: ((file: File) => boolean) | undefined;
   /** Of the moment that the target was found for. */
   readonly doubt?: string | undefined;
 }
@@ -52,12 +52,12 @@ export interface PlanOptions {
  * RESTORE_NO_SNAPSHOT where nothing is listed, RESTORE_GAP where files are missing at the beginning or
  * in between, RESTORE_OUT_OF_RANGE for a TXID that is not, or no longer, kept.
  */
-export function planRestore(
-  files: readonly LTXFileInfo[],
+export function planRestore<File extends LTXFileInfo>(
+  files: readonly File[],
   target: PlanTarget,
-  options: PlanOptions = {},
-): RestorePlan {
-  const { usable, ignored } = sort(files, options.avoid ?? new Set());
+  options: PlanOptions<File> = {},
+): RestorePlan<File> {
+  const { usable, ignored } = sort(files, options.isAvoided ?? (() => false));
   const reached = requireRestorable(files, usable, ignored);
   const txid = target.kind === 'txid' ? target.txid : highest(files);
   const chain = chainTo(usable, txid);
@@ -67,21 +67,24 @@ export function planRestore(
 }
 
 /** The search for the TXID of a moment: the caller answers it with times of files. */
-export function planMoment(files: readonly LTXFileInfo[], at: Date): TimeSearch {
-  const { usable, ignored } = sort(files, new Set());
+export function planMoment<File extends LTXFileInfo>(
+  files: readonly File[],
+  at: Date,
+): TimeSearch<File> {
+  const { usable, ignored } = sort(files, () => false);
   requireRestorable(files, usable, ignored);
   return locateMoment(usable, at);
 }
 
-function sort(
-  files: readonly LTXFileInfo[],
-  avoid: ReadonlySet<string>,
-): { usable: LTXFileInfo[]; ignored: IgnoredFile[] } {
-  const usable: LTXFileInfo[] = [];
+function sort<File extends LTXFileInfo>(
+  files: readonly File[],
+  isAvoided: (file: File) => boolean,
+): { usable: File[]; ignored: IgnoredFile[] } {
+  const usable: File[] = [];
   const ignored: IgnoredFile[] = [];
   for (const file of files) {
     if (file.sizeBytes < HEADER_SIZE_BYTES) ignored.push({ file, reason: 'too-short' });
-    else if (avoid.has(describeFile(file))) ignored.push({ file, reason: 'avoided' });
+    else if (isAvoided(file)) ignored.push({ file, reason: 'avoided' });
     else usable.push(file);
   }
   return { usable, ignored };
