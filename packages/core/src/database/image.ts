@@ -123,7 +123,7 @@ export class FuzzyCopy {
     if (readFullySync(this.#descriptor, bytes, batch.offset) < bytes.length) {
       throw new ReplicationError(
         'STAGING_FAILED',
-        `read ${this.#options.path}: it has lost bytes at ${batch.offset}; check the volume`,
+        `read ${this.#options.path}: bytes are missing at offset ${batch.offset}; check the volume`,
       );
     }
     return bytes;

@@ -2,6 +2,7 @@
 
 import { ReplicationError, assert } from '../error.ts';
 import { lockPgno } from '../ltx/header.ts';
+import { formatTXID } from '../ltx/txid.ts';
 import type { FrameBatch } from '../wal/reader.ts';
 import { readerOfCurrent } from './current.ts';
 import { headerOf, type FileIdentity } from './encode.ts';
@@ -48,7 +49,7 @@ export class Imager {
         this.#onMoved();
         await work();
       } catch (error) {
-        const what = `make an image in ${this.#context.staging.folder}`;
+        const what = `make a full snapshot in ${this.#context.staging.folder}`;
         onError(isSystemError(error) ? toStagingError(what, error) : error);
       } finally {
         this.#imaging?.close();
@@ -118,7 +119,7 @@ export class Imager {
   ): Promise<WrittenImage> {
     const { maxTXID: txid, minTXID, pageSize, commit, lineage, timestampMs } = identity;
     const name = minTXID === txid ? 'image' : 'snapshot';
-    const temporary = this.#context.staging.temporary(`${name}-${txid}`);
+    const temporary = this.#context.staging.temporary(`${name}-${formatTXID(txid)}`);
     const sizeBytes = await imaging.write(temporary, headerOf(identity), rest);
     return { txid, temporary, sizeBytes, pageSize, commit, lineage, timestampMs, ...times };
   }
@@ -134,9 +135,9 @@ export class Imager {
     if (need <= spare) return;
     throw new ReplicationError(
       'STAGING_FULL',
-      `make an image of a database of ${need} bytes in ${staging.folder}: ` +
-        `${Math.max(0, Math.floor(spare))} bytes of its volume may be taken, a tenth of it is left to ` +
-        'others; free space there, or set meta-path',
+      `make a full snapshot of a database of ${need} bytes in ${staging.folder}: only ` +
+        `${Math.max(0, Math.floor(spare))} bytes of its volume may be used, because a tenth of it stays ` +
+        'free; free some space there, or set meta-path',
     );
   }
 }

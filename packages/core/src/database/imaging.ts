@@ -53,7 +53,7 @@ export class Imaging {
     }
     throw new ReplicationError(
       'WAL_INVALID',
-      `take an image: the log restarted ${TRIES_MAX} times while its frames were taken`,
+      `take a full snapshot: the WAL restarted ${TRIES_MAX} times while it was read`,
     );
   }
 
@@ -118,7 +118,8 @@ export class Imaging {
       temporary,
       (async function* () {
         for (const chunk of chunks) {
-          if (stopped()) throw new ReplicationError('STAGING_FAILED', 'the image was given up');
+          if (stopped())
+            throw new ReplicationError('STAGING_FAILED', 'the full snapshot was canceled');
           onMoved();
           yield chunk.slice(); // the kernel's views are good until its next call, and ticks call it
           await yieldToTicks();

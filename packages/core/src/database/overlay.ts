@@ -62,7 +62,7 @@ export class Overlay {
     if (readFullySync(this.#descriptor, page, slot * this.#pageSize) < page.length) {
       throw new ReplicationError(
         'STAGING_FAILED',
-        `read page ${pgno} from ${this.#path}: it has lost bytes; check the volume`,
+        `read page ${pgno} from ${this.#path}: bytes are missing; check the volume`,
       );
     }
     return true;

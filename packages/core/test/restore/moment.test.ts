@@ -145,7 +145,9 @@ describe('where the clock of the writer was wrong for a while', () => {
     for (const some of [files, copied(files)]) {
       const { txid, doubt } = ask(some, second(12));
       expect(txid).toBe(12n);
-      expect(doubt).toMatch(/^file times contradict each other: TXID 0000000000000005 is dated 2024-/);
+      expect(doubt).toMatch(
+        /^file times contradict each other: TXID 0000000000000005 is dated 2024-/,
+      );
     }
   });
 
