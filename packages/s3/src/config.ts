@@ -118,6 +118,13 @@ export function parseConfig(input: unknown): ParsedConfig<S3Config> {
     objectLock: readObjectLock(reader),
   };
   checkEncryption(reader, config);
+  if (bucket.startsWith('arn:') && (config.endpoint !== undefined || config.forcePathStyle)) {
+    reader.issue(
+      'bucket',
+      'is the ARN of an access point, which only AWS has, at an endpoint of its own: write the name of a bucket, ' +
+        'or leave endpoint and force-path-style out',
+    );
+  }
   reader.finish();
   return { config, path };
 }
@@ -165,7 +172,8 @@ function readEndpoint(reader: ConfigReader): string | undefined {
   const text = reader.string('endpoint');
   if (text === undefined) return undefined;
   const full = /^https?:\/\//i.test(text) ? text : `${schemeFor(text)}://${text}`;
-  const url = parseEndpoint(full);
+  const hasOtherScheme = full !== text && /^[\w+.-]*:(?!\d)/.test(text);
+  const url = hasOtherScheme ? undefined : parseEndpoint(full);
   if (url !== undefined) return (url.origin + url.pathname).replace(/\/+$/, '');
   // Not shown: somebody may have put a password into it.
   reader.issue('endpoint', 'must be a host, or http(s)://host, without a password or a query');

@@ -105,13 +105,25 @@ export function judgeLive(file: string, readTried: () => ReadonlySet<string>): L
   }
 }
 
-/** The bytes of the database file, as if everything were checkpointed. */
+/**
+ * The bytes of the database file, as if everything were checkpointed. A connection that has not read
+ * yet takes the page size from the file, and serializes nonsense where the log has pages of another.
+ */
 export function bytesOf(file: string): Buffer {
   const database = new Database(file, { readonly: true, timeout: 5000 });
   try {
+    readFirst(database);
     return database.serialize();
   } finally {
     database.close();
+  }
+}
+
+function readFirst(database: Database.Database): void {
+  try {
+    database.pragma('page_count');
+  } catch (error) {
+    if (!String((error as { code?: unknown }).code).startsWith('SQLITE_CORRUPT')) throw error;
   }
 }
 

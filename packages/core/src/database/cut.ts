@@ -1,10 +1,10 @@
 /** Cuts the tail into one L0 file: which pages, at which TXID, up to which frame. */
 
-import { randomBytes } from 'node:crypto';
 import type { Kernel, PageEncoding } from '../kernel/kernel.ts';
 import { lockPgno } from '../ltx/header.ts';
 import { formatTXID, type TXID } from '../ltx/txid.ts';
 import { assert, ReplicationError } from '../error.ts';
+import type { Random } from '../random.ts';
 import type { WALReader } from '../wal/reader.ts';
 import { encodePages, headerOf } from './encode.ts';
 import type { LogPlace } from '../wal/frame.ts';
@@ -105,7 +105,7 @@ export function encodeCut(
 }
 
 /** 64 random bits, never 0: 0 is "unknown". Drawn at each image that starts a run. */
-export function drawLineage(): bigint {
-  const lineage = randomBytes(8).readBigUInt64BE();
+export function drawLineage(random: Random): bigint {
+  const lineage = random.bits64();
   return lineage === 0n ? 1n : lineage;
 }

@@ -204,6 +204,8 @@ export class Following {
     const { database, gauges } = this.#context;
     const { follower, wal, connections } = database;
     const tick = this.#tick();
+    // Before the reader moves: its next mark may cover commits that are not held yet.
+    if (tick.kind === 'held') this.#cutter.cutIfDue(); // else what is held may end inside a transaction
     let worked: 'idle' | 'worked' = 'idle';
     if (!this.#cutter.isPinned) {
       follower.follow(tick);
@@ -211,7 +213,6 @@ export class Following {
       if (worked === 'worked') this.#tick(); // so that the guard knows of our own checkpoint
     }
     const held = this.#lastTick?.kind === 'held';
-    if (held) this.#cutter.cutIfDue(); // else what is held may end inside a transaction
     this.#refreshPosition();
     this.#noteSettled();
     gauges.set('walSizeBytes', wal.sizeBytes());
@@ -256,12 +257,15 @@ export class Following {
     this.#context.emit(event);
   };
 
-  /** Resolves right after a look that was held, before anything else runs. Rejects where none is. */
+  /**
+   * Resolves when all is held that the reader's mark covers, before anything else runs: no frame beyond
+   * can be in the file. Rejects where that is never so.
+   */
   async #untilHeld(): Promise<void> {
     for (;;) {
       this.#requireFollowing();
-      const look = this.#try(this.#look);
-      if (look.held) return;
+      const look = this.#try(this.#look); // which may move the reader
+      if (look.held && this.#try(() => this.#tick()).kind === 'held') return;
       await sleep(look.behind ? 0 : LOOK_AGAIN_MS);
     }
   }
@@ -275,7 +279,7 @@ export class Following {
     }
   }
 
-  /** Call right after a look that was held. */
+  /** Call right after a tick that was held, before the reader moves. */
   #checkFile(): 'vouched' | 'unexplained' {
     const { database, clock } = this.#context;
     return database.guard.check(clock.monotonic());
@@ -361,7 +365,7 @@ export class Following {
     const { commit } = imaging.freeze();
     const times = this.#freshness.image();
     const rest = this.#imager.readRest(imaging, commit);
-    const lineage = drawLineage();
+    const lineage = drawLineage(this.#context.random);
     const { place } = database.follower;
     const { pageSize } = database.connections;
     this.#cutter.resume({ txid, commit, lineage });

@@ -11,9 +11,8 @@
  * decoded, patched and encoded again.
  */
 
-import fs from 'node:fs';
 import { ReplicationError } from '../error.ts';
-import { readFullySync, writeFullySync } from '../file-io.ts';
+import type { ScratchFile } from '../file-system.ts';
 import { BATCH_BYTES_MAX, type Kernel, type PageEncoding } from '../kernel/kernel.ts';
 import { LTXEncoder } from '../ltx/encoder.ts';
 import { lockPgno, type LTXHeader } from '../ltx/header.ts';
@@ -37,20 +36,18 @@ export interface CopyOptions {
   readonly pageSize: number;
   readonly encoding: PageEncoding;
   readonly read: ReadFile;
-  /** Where the encoded copy goes; removed by `close`. */
-  readonly path: string;
+  /** Where the encoded copy goes; discarded by `close`. */
+  readonly scratch: ScratchFile;
 }
 
 export class FuzzyCopy {
   readonly #options: CopyOptions;
-  readonly #descriptor: number;
   readonly #batches: CopiedBatch[] = [];
   #nextPgno = 1;
   #offset = 0;
 
   constructor(options: CopyOptions) {
     this.#options = options;
-    this.#descriptor = fs.openSync(options.path, 'w+', 0o600);
   }
 
   /** Pages from 1 that have been copied, the lock page counted. */
@@ -77,7 +74,7 @@ export class FuzzyCopy {
       encoding,
       0n,
     );
-    writeFullySync(this.#descriptor, encoded.bytes, this.#offset);
+    this.#options.scratch.write(encoded.bytes, this.#offset);
     this.#batches.push({
       firstPgno: first,
       lastPgno: first + count - 1,
@@ -114,16 +111,15 @@ export class FuzzyCopy {
   }
 
   close(): void {
-    fs.closeSync(this.#descriptor);
-    fs.rmSync(this.#options.path, { force: true });
+    this.#options.scratch.discard();
   }
 
   #readBatch(batch: CopiedBatch): Uint8Array {
     const bytes = Buffer.allocUnsafe(batch.sizeBytes);
-    if (readFullySync(this.#descriptor, bytes, batch.offset) < bytes.length) {
+    if (this.#options.scratch.read(bytes, batch.offset) < bytes.length) {
       throw new ReplicationError(
         'STAGING_FAILED',
-        `read ${this.#options.path}: bytes are missing at offset ${batch.offset}; check the volume`,
+        `read the copy of the database in the staging folder: bytes are missing at offset ${batch.offset}; check the volume`,
       );
     }
     return bytes;

@@ -43,11 +43,13 @@ export class Imaging {
 
   /** Takes all frames of the present log cycle. From now on `add` must see every fresh frame. */
   static begin(context: ImagingContext, name: string): Imaging {
-    const path = context.staging.temporary(`${name}-overlay`);
     for (let attempt = 0; attempt < TRIES_MAX; attempt++) {
       const tick = context.follower.tick(context.take);
       if (tick.kind !== 'held') continue;
-      const overlay = new Overlay(path, context.connections.pageSize);
+      const overlay = new Overlay(
+        context.staging.scratch(`${name}-overlay`),
+        context.connections.pageSize,
+      );
       if (takeCycle(context, tick.held, overlay)) return new Imaging(context, name, overlay);
       overlay.close();
     }
@@ -65,7 +67,7 @@ export class Imaging {
       pageSize: context.connections.pageSize,
       encoding: context.encoding,
       read: (into, position) => context.connections.readFile(into, position),
-      path: context.staging.temporary(`${name}-copy`),
+      scratch: context.staging.scratch(`${name}-copy`),
     });
   }
 

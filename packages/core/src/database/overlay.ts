@@ -4,31 +4,24 @@
  * and the disk it takes is at most the pages that changed.
  */
 
-import fs from 'node:fs';
 import { ReplicationError } from '../error.ts';
-import { readFullySync, writeFullySync } from '../file-io.ts';
+import type { ScratchFile } from '../file-system.ts';
 import type { FrameBatch } from '../wal/reader.ts';
 
 export class Overlay {
-  readonly #descriptor: number;
-  readonly #path: string;
+  readonly #scratch: ScratchFile;
   readonly #pageSize: number;
   readonly #slots: Map<number, number> = new Map();
   #commit = 0;
 
-  constructor(path: string, pageSize: number) {
-    this.#path = path;
+  constructor(scratch: ScratchFile, pageSize: number) {
+    this.#scratch = scratch;
     this.#pageSize = pageSize;
-    this.#descriptor = fs.openSync(path, 'w+', 0o600);
   }
 
   /** Database size in pages after the last commit it was given; 0 while there was none. */
   get commit(): number {
     return this.#commit;
-  }
-
-  get count(): number {
-    return this.#slots.size;
   }
 
   /** Committed frames, in the order of the log. */
@@ -59,18 +52,17 @@ export class Overlay {
     const slot = this.#slots.get(pgno);
     if (slot === undefined) return false;
     const page = into.subarray(0, this.#pageSize);
-    if (readFullySync(this.#descriptor, page, slot * this.#pageSize) < page.length) {
+    if (this.#scratch.read(page, slot * this.#pageSize) < page.length) {
       throw new ReplicationError(
         'STAGING_FAILED',
-        `read page ${pgno} from ${this.#path}: bytes are missing; check the volume`,
+        `read page ${pgno} of a full snapshot from the staging folder: bytes are missing; check the volume`,
       );
     }
     return true;
   }
 
   close(): void {
-    fs.closeSync(this.#descriptor);
-    fs.rmSync(this.#path, { force: true });
+    this.#scratch.discard();
   }
 
   #put(pgno: number, page: Uint8Array): void {
@@ -79,6 +71,6 @@ export class Overlay {
       slot = this.#slots.size;
       this.#slots.set(pgno, slot);
     }
-    writeFullySync(this.#descriptor, page, slot * this.#pageSize);
+    this.#scratch.write(page, slot * this.#pageSize);
   }
 }

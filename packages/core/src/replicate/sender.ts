@@ -9,6 +9,7 @@
 
 import type { Clock } from '../clock.ts';
 import { isError, ReplicationError } from '../error.ts';
+import type { FileSystem } from '../file-system.ts';
 import type { Logger } from '../replica/backend.ts';
 import type { FencedReplica } from '../replica/check-fencing.ts';
 import type { LTXFileInfo, LTXFileRef, ReplicaClient } from '../replica/client.ts';
@@ -31,6 +32,7 @@ export interface SenderContext {
   readonly onWritten: (written: Written) => void;
   /** Shared by all destinations of the database. */
   readonly reads: SharedReads;
+  readonly files: FileSystem;
   /** A staged file was found to be gone. */
   readonly onGone: (path: string) => void;
   /** Shared by all senders to one destination. */
@@ -66,12 +68,16 @@ export class Sender {
     { ref, source, need }: SeedWrite,
     signal: AbortSignal,
   ): Promise<'worked' | 'changed'> {
-    const { name, target, holdings, reads, onBytes, onGone, seen, clock, logger } = this.#context;
+    const { name, target, holdings, files, reads, onBytes, onGone, seen, clock, logger } =
+      this.#context;
     const onFound = (level: 'warn' | 'debug', message: string): void =>
       logger[level](`${name}: ${message}`, { target });
     let written: Written | 'gone';
     try {
-      written = await sendFile(replica, { ref, source, reads, onBytes, onFound, signal });
+      written = await sendFile(replica, {
+        ...{ ref, source, files, reads },
+        ...{ onBytes, onFound, signal },
+      });
     } catch (error) {
       if (this.#isOwnLost(error, ref)) throw notListed(ref, 'it is not listed');
       if (isError(error, 'REPLICA_CONFLICT')) holdings.taken(ref, need);

@@ -14,6 +14,7 @@
 import fs from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Database from 'better-sqlite3';
+import type { Clock } from '../clock.ts';
 import { messageOf, ReplicationError } from '../error.ts';
 
 /** Files beside a database that SQLite applies to it. */
@@ -25,6 +26,7 @@ const RETRY_MS = 50;
 
 export interface CheckpointOptions {
   readonly signal: AbortSignal;
+  readonly clock: Clock;
   /** Default CHECKPOINT_MS_MAX. */
   readonly timeoutMs?: number | undefined;
 }
@@ -35,16 +37,16 @@ export interface CheckpointOptions {
  */
 export async function checkpointOldDatabase(
   path: string,
-  { signal, timeoutMs = CHECKPOINT_MS_MAX }: CheckpointOptions,
+  { signal, clock, timeoutMs = CHECKPOINT_MS_MAX }: CheckpointOptions,
 ): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
+  const deadline = clock.monotonic() + timeoutMs;
   if ((await sizeOf(path)) === undefined) return; // a log without a database is useless
   while ((await findJournalFiles(path)).length > 0) {
     // Another process may have committed since the log was emptied.
     if ((await emptyJournal(path)) === 'done' && !(await findJournalFiles(path)).includes('-wal'))
       return;
     signal.throwIfAborted();
-    if (performance.now() > deadline) throw inUse(path);
+    if (clock.monotonic() > deadline) throw inUse(path);
     await sleep(RETRY_MS);
   }
 }

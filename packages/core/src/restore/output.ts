@@ -9,9 +9,9 @@
 import type { Stats } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { makeFolder, syncFolder } from '../database/files.ts';
+import { makeFolders, systemFiles } from '../file-system.ts';
 import { ReplicationError } from '../error.ts';
-import { JOURNAL_FILES, checkpointOldDatabase } from './old-database.ts';
+import { JOURNAL_FILES, checkpointOldDatabase, type CheckpointOptions } from './old-database.ts';
 import {
   findTarget,
   requireFree,
@@ -35,7 +35,7 @@ export class Output {
     const target = await findTarget(output);
     await requireFree(target, overwrite);
     return await withOutputErrors(`create a file beside ${output}`, async () => {
-      await makeFolder(path.dirname(target));
+      await makeFolders(systemFiles, path.dirname(target));
       await removeTemporary(target);
       const handle = await fs.open(target + TEMPORARY, 'wx+', 0o644);
       return new Output(target, overwrite, handle, await handle.stat());
@@ -86,18 +86,18 @@ export class Output {
    * Renames the file into place, durably. RESTORE_TARGET_EXISTS if the name was taken meanwhile,
    * DATABASE_BUSY if the database that it would replace is in use.
    */
-  async publish(signal: AbortSignal): Promise<void> {
+  async publish(waiting: Pick<CheckpointOptions, 'signal' | 'clock'>): Promise<void> {
     await requireFree(this.#path, this.#overwrite);
     await withOutputErrors(`rename ${this.temporary}`, async () => {
-      await checkpointOldDatabase(this.#path, { signal });
+      await checkpointOldDatabase(this.#path, waiting);
       if (!(await this.#ownsTemporaryFile())) throw this.#supersededError();
       await this.#copyOwnership(await statOf(this.#path));
       await this.#handle.close();
       await this.#removeSideFiles('');
       // Sync before the rename: after a power loss, no old log may lie beside the new file.
-      await syncFolder(path.dirname(this.#path));
+      await systemFiles.syncFolder(path.dirname(this.#path));
       await this.#moveIntoPlace();
-      await syncFolder(path.dirname(this.#path));
+      await systemFiles.syncFolder(path.dirname(this.#path));
       await this.#removeSideFiles(TEMPORARY);
       this.#isPublished = true;
     });

@@ -1,5 +1,6 @@
 /** Restores a database from one destination: lists, plans, reads, verifies, then renames into place. */
 
+import { systemClock, type Clock } from '../clock.ts';
 import { availableParallelism } from 'node:os';
 import { isError, type ErrorCode } from '../error.ts';
 import { formatTXID, type TXID } from '../ltx/txid.ts';
@@ -29,6 +30,7 @@ export interface RestoreOptions {
   readonly onProgress?: ((progress: RestoreProgress) => void) | undefined;
   /** On abort the promise rejects with the signal's reason, and no file is left behind. */
   readonly signal?: AbortSignal | undefined;
+  readonly clock?: Clock | undefined;
 }
 
 /** Restarts from zero if a file turned out to be missing or damaged and others replace it. */
@@ -77,7 +79,8 @@ const ATTEMPTS_MAX = 6;
  * the same state; and the errors of the destination.
  */
 export async function restore(options: RestoreOptions): Promise<RestoreReport> {
-  const started = performance.now();
+  const { clock = systemClock } = options;
+  const startedAt = clock.monotonic();
   const signal = options.signal ?? new AbortController().signal;
   signal.throwIfAborted();
   await checkOutput(options.output, options.overwrite ?? 'refuse');
@@ -90,8 +93,8 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
     await output.sync();
     await checkIntegrity(output.temporary, options.integrityCheck ?? 'none', signal);
     signal.throwIfAborted();
-    await output.publish(signal);
-    return { ...report, durationMs: Math.round(performance.now() - started) };
+    await output.publish({ signal, clock });
+    return { ...report, durationMs: Math.round(clock.monotonic() - startedAt) };
   } finally {
     await output.discard();
   }

@@ -4,9 +4,10 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
 import { Connections } from '../../src/database/connections.ts';
 import { toDatabaseError } from '../../src/database/database-error.ts';
-import { makeFolder } from '../../src/database/files.ts';
+import { makeFolders, systemFiles } from '../../src/file-system.ts';
 import { ReplicationError } from '../../src/error.ts';
 
 const PLACES = { path: '/data/app.db', metaPath: '/data/.app.db-sluice' };
@@ -62,22 +63,23 @@ test.each([
 ])('%s in the place of a database is said to be one', (_, make, message) => {
   const at = path.join(folder(), 'app.db');
   make(at);
-  const open = (): Connections => new Connections({ path: at, busyTimeoutMs: 0 }, 0);
+  const open = (): Connections =>
+    new Connections({ path: at, busyTimeoutMs: 0, clock: systemClock }, 0);
   expect(open).toThrow(expect.objectContaining({ code: 'DATABASE_INVALID' }));
   expect(open).toThrow(message);
 });
 
 test('a folder that nobody may make ends in an error', async () => {
-  await expect(makeFolder('/proc/sluice/staging')).rejects.toThrow(/ENOENT|EACCES/);
+  await expect(makeFolders(systemFiles, '/proc/sluice/staging')).rejects.toThrow(/ENOENT|EACCES/);
   const file = path.join(folder(), 'file');
   fs.writeFileSync(file, '');
-  await expect(makeFolder(path.join(file, 'staging'))).rejects.toThrow(/ENOTDIR/);
-  await expect(makeFolder(file)).rejects.toThrow(/EEXIST/);
+  await expect(makeFolders(systemFiles, path.join(file, 'staging'))).rejects.toThrow(/ENOTDIR/);
+  await expect(makeFolders(systemFiles, file)).rejects.toThrow(/EEXIST/);
 });
 
 test('a folder is made with those above it, and one that is there is fine', async () => {
   const made = path.join(folder(), 'a', 'b', 'c');
-  await makeFolder(made);
-  await makeFolder(made);
+  await makeFolders(systemFiles, made);
+  await makeFolders(systemFiles, made);
   expect(fs.statSync(made).isDirectory()).toBe(true);
 });

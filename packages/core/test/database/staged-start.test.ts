@@ -125,11 +125,12 @@ test('more staged files than a process may open are read one after the other', a
     import { checkStaged } from '${path.resolve('packages/core/src/database/staged-check.ts')}';
     import { createKernel } from '${path.resolve('packages/core/src/kernel/kernel.ts')}';
     import { systemClock } from '${path.resolve('packages/core/src/clock.ts')}';
+    import { systemFiles } from '${path.resolve('packages/core/src/file-system.ts')}';
     const { size: sizeBytes } = fs.statSync('${staged}');
     const file = { level: 0, minTXID: 3n, maxTXID: 3n, sizeBytes, path: '${staged}' };
     const { found, damaged } = await checkStaged(
       Array.from({ length: 400 }, () => file),
-      { kernel: createKernel(), clock: systemClock, depthOf: () => 'ends' },
+      { kernel: createKernel(), clock: systemClock, files: systemFiles, depthOf: () => 'ends' },
     );
     console.log(found.length, damaged.length);`;
   const limited = 'ulimit -n 100; exec "$0" --input-type=module --eval "$1"';

@@ -277,7 +277,9 @@ describe('a destination refuses a kind of file', () => {
 });
 
 test('the wait after failures doubles and is bounded', () => {
-  const waits = [1, 2, 3, 10, 1000].map((failures) => backoffMs(failures, () => 1));
+  const waits = [1, 2, 3, 10, 1000].map((failures) =>
+    backoffMs(failures, { fraction: () => 1, bits64: () => 1n }),
+  );
   expect(waits.slice(0, 3)).toEqual([500, 1000, 2000]);
   expect(waits.at(-1)).toBe(BACKOFF_MS_MAX);
 });

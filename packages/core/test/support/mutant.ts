@@ -89,7 +89,7 @@ export const PLANTED_IN_THE_TAIL = {
   cutsInsideTransactions: [
     {
       file: 'database/following.ts',
-      find: `if (held) this.#cutter.cutIfDue();`,
+      find: `if (tick.kind === 'held') this.#cutter.cutIfDue();`,
       replace: `this.#cutter.cutIfDue();`,
     },
   ],

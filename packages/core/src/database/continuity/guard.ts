@@ -12,6 +12,7 @@ import fs from 'node:fs';
 import { ReplicationError } from '../../error.ts';
 import { readFullySync } from '../../file-io.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
+import type { Random } from '../../random.ts';
 import type { LogPlace } from '../../wal/frame.ts';
 import { isSameLog, type WALHeader } from '../../wal/header.ts';
 import type { FrameBatch, WALReader } from '../../wal/reader.ts';
@@ -34,6 +35,7 @@ export interface GuardContext {
   readonly pageSize: number;
   readonly kernel: Kernel;
   readonly wal: WALReader;
+  readonly random: Random;
   /** What the file showed once the first reader had begun. */
   readonly opened: FileStamp;
   /** The log that there was then, and how many frames of it were backfilled. */
@@ -153,8 +155,8 @@ export class FileGuard {
   }
 
   /**
-   * The same for what the file shows. Call after a look, of which `add` and `observe` have had all: then
-   * no frame can have been backfilled that we do not hold, because our reader began before it.
+   * The same for what the file shows. Call after SQLite was asked for its log, of which `add` and `observe`
+   * have had all, and before the reader moves: then no frame can have been backfilled that we do not hold.
    */
   check(now: number): 'vouched' | 'unexplained' {
     const found = this.#explain(this.checkNames());
@@ -223,7 +225,7 @@ export class FileGuard {
   readonly #drawPage = (): number => {
     const { pageSize } = this.#context;
     const pages = Math.floor(Number(this.#vouched.stamp.sizeBytes) / pageSize);
-    return 1 + Math.floor(Math.random() * pages);
+    return 1 + Math.floor(this.#context.random.fraction() * pages);
   };
 
   readonly #hashPage = (pgno: number): bigint | undefined => {
