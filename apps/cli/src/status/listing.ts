@@ -1,4 +1,4 @@
-/** How far a destination is, and whether that can be restored, by one listing of it. */
+/** Reads the state of a destination from one listing: its highest TXID, and whether it can be restored. */
 
 import { describeDamage, FileSet } from '@sluice/core';
 import { ReplicationError } from '@sluice/core/backend';
@@ -8,21 +8,21 @@ import type { Destinations } from '../destinations.ts';
 export type Listed =
   | {
       readonly kind: 'listed';
-      /** The highest that is listed; 0n where nothing is. */
+      /** The highest TXID listed; 0n if there is none. */
       readonly txid: bigint;
       readonly sizeBytes: number;
-      /** Why the newest state cannot be restored; undefined where it can. */
+      /** Why the newest state cannot be restored; undefined if it can. */
       readonly damage: string | undefined;
     }
   | { readonly kind: 'failed'; readonly error: unknown };
 
 /**
- * Who asks for a status waits, as a health check does with a deadline of its own. So a destination that
- * gives nothing for so long has not answered, and is not asked again.
+ * A caller waits for a status, and a health check has a deadline. So a destination that sends nothing for
+ * this long counts as not answering, and is not retried.
  */
 const SILENCE_MS_MAX = 15_000;
 
-/** Errors of the destination. */
+/** Throws the errors of the destination. */
 export async function listHighest(
   destination: DestinationConfig,
   open: Destinations,

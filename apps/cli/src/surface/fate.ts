@@ -1,10 +1,10 @@
-/** What becomes of a command, a flag or a key that we have, or that Litestream has. */
+/** Whether a command, flag or key of Sluice or Litestream is supported. */
 
 export type Fate =
   | { readonly kind: 'works' }
-  /** Taken, and of no effect in this version: said at the start. */
+  /** Accepted, but without effect in this version; the note is logged at the start. */
   | { readonly kind: 'noted'; readonly note: string }
-  /** Refused by name. `except` is a value that asks for nothing, and so is let through. */
+  /** Refused with a reason. `except` is a value that is accepted because it changes nothing. */
   | {
       readonly kind: 'refused';
       readonly reason: string;
@@ -12,7 +12,7 @@ export type Fate =
       readonly except?: string | undefined;
     };
 
-/** Who else knows the word: Litestream 0.5, 0.3, both, or nobody. */
+/** The versions of Litestream that have it too: 0.5, 0.3, both, or none. */
 export type KnownBy = '0.5' | '0.3' | 'both' | 'ours';
 
 export const WORKS: Fate = { kind: 'works' };
@@ -25,17 +25,17 @@ export function refused(reason: string, instead: string): Fate {
   return { kind: 'refused', reason, instead };
 }
 
-/** Refused because a later version brings it. */
+/** Refused until a later version supports it. */
 export function notYet(reason: string, instead: string): Fate {
   return refused(`not yet: ${reason}`, instead);
 }
 
-/** `except` is what it says by default: a configuration that spells it out asks for nothing. */
+/** `except` is the default value, which a configuration may state explicitly. */
 export function notYetUnless(except: string, reason: string, instead: string): Fate {
   return { kind: 'refused', reason: `not yet: ${reason}`, instead, except };
 }
 
-/** "not yet: …; use …", as errors and the documentation say it. */
+/** "not yet: …; use …", the text for errors and the documentation. */
 export function refusalOf(fate: Fate & { kind: 'refused' }): string {
   return `${fate.reason}; ${fate.instead}`;
 }

@@ -37,13 +37,13 @@ const MISTAKES: readonly Mistake[] = [
     name: 'a database that is a folder',
     words: replicate((at) => `path: ${at}/empty, meta-path: ${at}/m, replica: { path: ${at}/d }`),
     code: 9,
-    says: /empty.*; it is a folder, or no regular file: path names the file of a database" code=DATABASE_INVALID/,
+    says: /empty.*; it is a folder or another special file: set path to the database file" code=DATABASE_INVALID/,
   },
   {
     name: 'a database that is a text',
     words: replicate((at) => `path: ${at}/text.db, meta-path: ${at}/m, replica: { path: ${at}/d }`),
     code: 9,
-    says: /text\.db.*no SQLite database, or an encrypted one.* code=DATABASE_INVALID/,
+    says: /text\.db.*not a SQLite database, or it is encrypted.* code=DATABASE_INVALID/,
   },
   {
     name: 'a staging folder that cannot be made',
@@ -89,7 +89,7 @@ const MISTAKES: readonly Mistake[] = [
     name: 'a restore below a file',
     words: (at) => ['restore', '-o', `${at}/text.db/o.db`, `file://${at}/bucket`],
     code: 1,
-    says: /ENOTDIR.*what should be a folder on the way to it is a file.*\(RESTORE_OUTPUT\)/,
+    says: /ENOTDIR.*a part of the path is a file, not a folder.*\(RESTORE_OUTPUT\)/,
   },
   {
     name: 'a restore to where nothing can be made',
@@ -125,7 +125,7 @@ const MISTAKES: readonly Mistake[] = [
     name: 'a restore of what was never backed up',
     words: (at) => ['restore', '-o', `${at}/o.db`, `file://${at}/empty`],
     code: 4,
-    says: /there is no backup: no LTX file is at file \(file:\/\/.*\/empty\) \(RESTORE_NO_SNAPSHOT\)/,
+    says: /there is no backup: there are no LTX files at file \(file:\/\/.*\/empty\) \(RESTORE_NO_SNAPSHOT\)/,
   },
   {
     name: 'a configuration that is a folder',
@@ -143,7 +143,7 @@ const MISTAKES: readonly Mistake[] = [
     name: 'a command that is not there',
     words: (at) => ['replicate', '-exec', 'no-such-command', `${at}/app.db`, `file://${at}/d`],
     code: 2,
-    says: /-exec: start no-such-command: .*; check that it is there, in PATH, and executable/,
+    says: /-exec: start no-such-command: .*; check that it exists, is in PATH, and is executable/,
   },
   {
     name: 'the status of a database below a file',

@@ -47,7 +47,7 @@ test.for([
     expect(opened.staged.map(({ file: { maxTXID } }) => maxTXID)).toEqual([1n, 2n]);
     expect(opened.lastTXID).toBe(3n);
     const notice = await watched.next('notice', () => true, from);
-    expect(notice.message).toContain(`${file} is damaged and is removed: `);
+    expect(notice.message).toContain(`removing the damaged staged file ${file}: `);
     const image = await watched.next('staged', isOf(4n), from);
     expect(image.content).toBe('image');
   },
