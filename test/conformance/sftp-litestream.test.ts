@@ -89,7 +89,12 @@ describeWith(['sshd', 'litestream-0.5.18'], 'sftp, with Litestream', () => {
 
     const output = path.join(folder, 'restored.db');
     const client = await open(server, 'read');
-    await restore({ client, output, target: { kind: 'latest' }, integrityCheck: 'full' });
+    await restore({
+      sources: [{ name: 'one', client }],
+      output,
+      target: { kind: 'latest' },
+      integrityCheck: 'full',
+    });
     const restored = new Database(output, { readonly: true });
     expect(restored.prepare('SELECT count(*) AS n FROM t').get()).toEqual({ n: 4 });
     restored.close();

@@ -1,6 +1,6 @@
 /**
- * The command line tool: finds the command, loads only that, and gives its exit code. What is
- * imported here is what help costs, so it is little.
+ * The command line tool: finds the command, loads only its code, and returns its exit code. Keep
+ * the imports here few, because even -help loads them.
  */
 
 import { EXIT_CODES } from './exit-codes.ts';
@@ -9,7 +9,7 @@ import type { Shell } from './shell.ts';
 import { COMMANDS, findCommand } from './surface/commands.ts';
 import { refusalOf } from './support.ts';
 
-/** The exit code of `sluice <words>`. Whatever goes wrong is said on stderr. */
+/** Returns the exit code of `sluice <words>`. Prints errors to stderr. */
 export async function runCLI(words: readonly string[], shell: Shell): Promise<number> {
   const [first, ...rest] = words;
   if (first === undefined) {
@@ -43,5 +43,5 @@ async function unknownCommand(name: string): Promise<string> {
     known.map((command) => command.name),
   );
   const hint = meant === undefined ? 'see "sluice help"' : `did you mean ${meant}?`;
-  return `sluice ${name}: there is no such command; ${hint}\n`;
+  return `sluice ${name}: unknown command; ${hint}\n`;
 }

@@ -1,8 +1,8 @@
-/** What -help prints, from the table. */
+/** The output of -help, generated from the table of commands. */
 
 import { COMMANDS, type Command, type Flag } from './surface/commands.ts';
 
-/** Wide enough for every flag but the longest, which stands a little out. */
+/** Wide enough for every flag but the longest. */
 const FLAG_WIDTH = 26;
 const COMMAND_WIDTH = 12;
 
@@ -26,13 +26,13 @@ export function helpOfAll(): string {
     ({ name, help }) => `  ${name.padEnd(COMMAND_WIDTH)} ${help}`,
   );
   return [
-    'Sluice: streaming backup of SQLite to several places at once',
+    'Sluice: streaming backup of SQLite to several destinations at once',
     '',
     'usage: sluice COMMAND [flags]',
     '',
     ...lines,
     '',
-    'sluice COMMAND -help says more about one of them.',
+    'Run "sluice COMMAND -help" for the flags of a command.',
     '',
   ].join('\n');
 }

@@ -1,10 +1,10 @@
-/** Whether this version has a command, a flag or a key that Litestream has, and the words of a refusal. */
+/** Whether a command, flag or key of Sluice or Litestream is supported. */
 
 export type Support =
   | { readonly kind: 'works' }
-  /** Accepted without effect: the start says so. */
+  /** Accepted, but without effect in this version; the note is logged at the start. */
   | { readonly kind: 'noted'; readonly note: string }
-  /** Refused by name. `except` is a value that asks for nothing, so it is accepted. */
+  /** Refused with a reason. `except` is a value that is accepted because it changes nothing. */
   | {
       readonly kind: 'refused';
       readonly reason: string;
@@ -12,7 +12,7 @@ export type Support =
       readonly except?: string | undefined;
     };
 
-/** Who else knows the word: Litestream 0.5, 0.3, both, or nobody. */
+/** The versions of Litestream that have it too: 0.5, 0.3, both, or none. */
 export type KnownBy = '0.5' | '0.3' | 'both' | 'ours';
 
 export const WORKS: Support = { kind: 'works' };
@@ -25,17 +25,17 @@ export function refused(reason: string, instead: string): Support {
   return { kind: 'refused', reason, instead };
 }
 
-/** Refused because a later version brings it. */
+/** Refused until a later version supports it. */
 export function notYet(reason: string, instead: string): Support {
   return refused(`not yet: ${reason}`, instead);
 }
 
-/** `except` is what it says by default: a configuration that spells it out asks for nothing. */
+/** `except` is the default value, which a configuration may state explicitly. */
 export function notYetUnless(except: string, reason: string, instead: string): Support {
   return { kind: 'refused', reason: `not yet: ${reason}`, instead, except };
 }
 
-/** "not yet: …; use …", as errors and the documentation say it. */
-export function refusalOf(fate: Support & { kind: 'refused' }): string {
-  return `${fate.reason}; ${fate.instead}`;
+/** "not yet: …; use …", the text for errors and the documentation. */
+export function refusalOf(support: Support & { kind: 'refused' }): string {
+  return `${support.reason}; ${support.instead}`;
 }

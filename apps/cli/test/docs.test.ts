@@ -83,10 +83,10 @@ test('docs/errors.md has one section for each code, and none for others', () => 
 });
 
 test.each(Object.keys(ERROR_CODES) as ErrorCode[])(
-  'docs/errors.md says of %s whether it is tried again, and the exit code',
+  'docs/errors.md says of %s whether it is retried, and the exit code',
   (code) => {
     const section = errors.split(`### ${code}\n`)[1]?.split(/^##/m)[0] ?? '';
-    const retried = ERROR_CODES[code].retryable ? 'Tried again' : 'Not tried again';
+    const retried = ERROR_CODES[code].retryable ? 'Retried' : 'Not retried';
     expect(section).toContain(`*${retried}. Exit code ${EXIT_CODES[EXIT_OF_ERROR[code]]}.*`);
     // A meaning, and what to do.
     expect(section.replace(/^\*.*\*$/m, '').trim().length).toBeGreaterThan(60);

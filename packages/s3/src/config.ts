@@ -165,6 +165,7 @@ export const schema: ConfigSchema<S3Config & { readonly path: string }> = KEYS.s
     exclusive('sse-customer-key', 'sse-kms-key-id'),
     exclusive('sse-customer-key-path', 'sse-kms-key-id'),
     checkCustomerKey,
+    checkAccessPoint,
   ),
 ).transform(toConfig);
 
@@ -235,6 +236,17 @@ function whatIsWrongWithKey(base64: string): string | undefined {
   const had = Buffer.from(base64, 'base64').byteLength;
   if (had === CUSTOMER_KEY_BYTES) return undefined;
   return `has ${had} bytes when read as base64: it must be ${CUSTOMER_KEY_BYTES}`;
+}
+
+function checkAccessPoint(keys: Readonly<Record<string, unknown>>, issue: AddIssue): void {
+  const { bucket, endpoint: url, 'force-path-style': pathStyle } = keys;
+  if (typeof bucket !== 'string' || !bucket.startsWith('arn:')) return;
+  if (url === undefined && pathStyle !== true) return;
+  issue(
+    'bucket',
+    'is the ARN of an access point, which only AWS has, at an endpoint of its own: write the name of a bucket, ' +
+      'or leave endpoint and force-path-style out',
+  );
 }
 
 /** The key goes along with each request. */

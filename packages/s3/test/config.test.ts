@@ -284,6 +284,25 @@ test('a name that only looks odd is a name', () => {
   }
 });
 
+test.each(['ftp://x', 's3://x', 'HTTPSS://x', 'https:/x', 'http:x'])(
+  'the endpoint %s is no host by that name',
+  (endpoint) => {
+    expect(issuesOf({ bucket: 'bb', endpoint })).toEqual([
+      expect.stringMatching(/^endpoint must be a host/),
+    ]);
+  },
+);
+
+test('an access point has an endpoint of its own', () => {
+  const bucket = 'arn:aws:s3:us-east-1:123456789012:accesspoint/a';
+  for (const key of [{ endpoint: 'http://localhost:9000' }, { 'force-path-style': true }]) {
+    expect(issuesOf({ bucket, ...key })).toEqual([
+      expect.stringMatching(/^bucket is the ARN of an access point, .* the name of a bucket/),
+    ]);
+  }
+  expect(parseConfig({ bucket }).config.bucket).toBe(bucket);
+});
+
 test('an endpoint may have a path', () => {
   const endpoint = 'https://project.storage.supabase.co/storage/v1/s3';
   for (const written of [endpoint, `${endpoint}/`]) {

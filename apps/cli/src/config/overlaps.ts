@@ -5,6 +5,7 @@
  *  a destination in a staging folder        it is staged over, swept and removed with it
  *  a staging folder in a destination        who tidies up there, or copies it, takes it along
  *  a destination that is a database         a file is no folder
+ *  a destination or a staging folder in the place of a -wal, -shm or -journal: a folder there stops the application
  *  a destination in the levels of another   one is listed as part of the other
  *  a staging folder in another, or a database in one, or one that is a database
  */
@@ -15,6 +16,9 @@ import { completeOptions } from '@sluice/core';
 import { allLevelsPrefix } from '@sluice/core/backend';
 import type { ReadDatabase } from './database.ts';
 import { spell, type Path, type Problems } from './problems.ts';
+
+/** Of the files that SQLite keeps beside a database. */
+const SIDES = ['-wal', '-shm', '-journal'];
 
 interface Place {
   /** Where it stands in the configuration. */
@@ -43,6 +47,12 @@ export function findOverlaps(all: readonly ReadDatabase[], problems: Problems): 
       `${spell(at)}: ${shown} ${how} ${spell(other)}, ${where}: choose another place`,
     );
 
+  for (const folder of [...destinations, ...staging]) {
+    for (const file of files) {
+      const side = SIDES.find((suffix) => isIn(folder, { ...file, real: file.real + suffix }));
+      if (side !== undefined) say(folder, `is the ${side} file of`, file);
+    }
+  }
   for (const destination of destinations) {
     for (const folder of staging) {
       if (isIn(destination, folder)) say(destination, 'lies in the staging folder of', folder);

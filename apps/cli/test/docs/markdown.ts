@@ -1,4 +1,4 @@
-/** Markdown, in small pieces. */
+/** Helpers that build Markdown. */
 
 import { refusalOf, type Support, type KnownBy } from '../../src/support.ts';
 
@@ -12,7 +12,7 @@ export function code(text: string): string {
   return `\`${text}\``;
 }
 
-/** Who has it too. */
+/** The versions of Litestream that have it. */
 export function knownBy(who: KnownBy): string {
   return { '0.5': '0.5', '0.3': '0.3', both: '0.3, 0.5', ours: '-' }[who];
 }
@@ -30,7 +30,7 @@ export function reason(support: Support): string {
   }
 }
 
-/** Paragraphs, with an empty line between. */
+/** Joins paragraphs with empty lines. */
 export function page(...parts: readonly string[]): string {
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }

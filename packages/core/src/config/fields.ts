@@ -144,7 +144,9 @@ export function endpoint(help: string, options: EndpointOptions = {}): ConfigFie
   return field({ type: 'string', 'x-kind': 'URL', ...about(help, options) }, (value) => {
     const given = readText(value);
     if (given instanceof Wrong) return given;
-    const isWhole = scheme === undefined || /^https?:\/\//i.test(given);
+    // `host:9000` has a port; `ftp:…` has a scheme.
+    const hasScheme = /^[\w+.-]*:(?!\d)/.test(given);
+    const isWhole = scheme === undefined || hasScheme;
     const url = parseEndpoint(isWhole ? given : `${scheme(given)}://${given}`);
     if (url !== undefined) return (url.origin + url.pathname).replace(/\/+$/, '');
     // Not shown: somebody may have put a password into it.
@@ -203,8 +205,9 @@ export function filePath(help: string, options: TextOptions = {}): ConfigField<s
 
 /** Undefined for what is no server's address, and for what may hold a secret: an issue must not show it. */
 function parseEndpoint(written: string): URL | undefined {
-  const url = URL.canParse(written) ? new URL(written) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol)) return undefined;
+  // A URL takes http:x for http://x; nobody means that.
+  if (!/^https?:\/\//i.test(written) || !URL.canParse(written)) return undefined;
+  const url = new URL(written);
   return url.search + url.hash + url.username + url.password === '' ? url : undefined;
 }
 

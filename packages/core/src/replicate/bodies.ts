@@ -5,7 +5,7 @@
  * the header and the file checksum differ, so the rest of the staged file is sent as it is.
  */
 
-import fs from 'node:fs/promises';
+import { isMissing, type FileSystem, type StoredFile } from '../file-system.ts';
 import { createKernel, type Kernel } from '../kernel/kernel.ts';
 import {
   formatFileChecksum,
@@ -24,29 +24,26 @@ import { readStaged } from './read-staged.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
 
-/** What is noted of a staged file when it is sent. */
-async function recordOf(file: StagedIncrement): Promise<SentRecord> {
-  const { txid, sizeBytes, lineage, path } = file;
-  return { txid, sizeBytes, lineage, checksum: await readChecksum(path) };
-}
-
-/** The same; undefined where there is no such file, or it was freed meanwhile. */
+/** The record of a staged file that is sent; undefined where there is none, or it was freed meanwhile. */
 export async function recordIfStaged(
+  files: FileSystem,
   file: StagedIncrement | undefined,
 ): Promise<SentRecord | undefined> {
+  if (file === undefined) return undefined;
+  const { txid, sizeBytes, lineage, path } = file;
   try {
-    return file && (await recordOf(file));
+    return { txid, sizeBytes, lineage, checksum: await readChecksum(files, path) };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
 }
 
-async function readChecksum(path: string): Promise<string> {
-  const handle = await fs.open(path, 'r');
+async function readChecksum(files: FileSystem, path: string): Promise<string> {
+  const handle = await files.open(path);
   try {
-    const { size } = await handle.stat();
-    return formatFileChecksum(await readFileChecksum(rangesOfHandle(handle, path), size));
+    const sizeBytes = await handle.sizeBytes();
+    return formatFileChecksum(await readFileChecksum(rangesOfHandle(handle, path), sizeBytes));
   } finally {
     await handle.close();
   }
@@ -59,22 +56,26 @@ export interface NamedBody {
   readonly header: LTXHeader;
 }
 
-/**
- * A body of `source` whose header bears the TXIDs of `ref`. `whole` has all bytes of it where they are
- * in memory. `onBytes` is told what was read.
- */
+export interface BodyReading {
+  readonly files: FileSystem;
+  /** All bytes of the source, where they are in memory. */
+  readonly whole: Buffer | undefined;
+  /** Called with the number of bytes that were read. */
+  readonly onBytes: (count: number) => void;
+}
+
+/** A body of `source` whose header bears the TXIDs of `ref`. */
 export async function bodyAs(
   ref: LTXFileRef,
   source: SeedSource,
-  whole: Buffer | undefined,
-  onBytes: (count: number) => void,
+  { files, whole, onBytes }: BodyReading,
 ): Promise<NamedBody> {
   if (whole !== undefined) return await bodyOf(ref, source, bytesOf(whole), onBytes);
-  const handle = await fs.open(source.path, 'r');
+  const handle = await files.open(source.path);
   try {
     const ranges: Ranges = {
       read: rangesOfHandle(handle, source.path),
-      stream: (start, end) => readRange(source.path, start, end),
+      stream: (start, end) => readRange(files, source.path, start, end),
     };
     return await bodyOf(ref, source, ranges, onBytes);
   } finally {
@@ -126,14 +127,19 @@ async function bodyOf(
   return { body, checksum: formatFileChecksum(fileChecksum), header };
 }
 
-function rangesOfHandle(handle: fs.FileHandle, path: string): ReadFileRange {
+function rangesOfHandle(handle: StoredFile, path: string): ReadFileRange {
   return (start, end) => readStaged(handle, path, start, end - start);
 }
 
 let kernel: Kernel | undefined; // of this thread; made when the first image is sent
 
-async function* readRange(path: string, start: number, end: number): AsyncIterable<Uint8Array> {
-  const handle = await fs.open(path, 'r');
+async function* readRange(
+  files: FileSystem,
+  path: string,
+  start: number,
+  end: number,
+): AsyncIterable<Uint8Array> {
+  const handle = await files.open(path);
   try {
     for (let at = start; at < end;) {
       const chunk = await readStaged(handle, path, at, Math.min(CHUNK_BYTES, end - at));

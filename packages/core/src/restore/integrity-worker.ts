@@ -1,4 +1,4 @@
-/** The thread that lets SQLite check a file. It alone loads SQLite for a restore. */
+/** The thread in which SQLite checks a file. No other part of a restore loads SQLite to read. */
 
 import { parentPort, workerData } from 'node:worker_threads';
 import Database from 'better-sqlite3';

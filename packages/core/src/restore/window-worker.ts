@@ -13,7 +13,7 @@ export interface WindowAnswer {
 }
 
 export interface WindowFailure extends Failure {
-  /** Whose fault it is; undefined where it is no file's. */
+  /** Index of the damaged file; undefined if the error is not about a file. */
   readonly file: number | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** A thread of a restore. */
+/** A thread that decodes pieces of LTX files. */
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../error.ts';
