@@ -1,4 +1,4 @@
-/** What users of Sluice import: replication, restore, and the types and errors that go with them. */
+/** The public API of Sluice: replication, restore, and their types and errors. */
 
 export { ReplicationError, isError, messageOf, ERROR_CODES, type ErrorCode } from './error.ts';
 export { DATABASE_DEFAULTS, type DatabaseOptions } from './database/options.ts';
@@ -50,13 +50,14 @@ export {
 } from './restore/restore.ts';
 export { checkOutput, isDatabaseAt } from './restore/output-target.ts';
 export type { RestoreTarget } from './restore/listing.ts';
+export type { RestoreSource } from './restore/sources.ts';
 export { newestOfEachLineage, orderByLineage } from './restore/lineages.ts';
 export {
-  includes,
+  includesState,
   surveyReplica,
   type NewestFile,
-  type Place,
-  type Surveyed,
+  type ReplicaLocation,
+  type SurveyedReplica,
 } from './restore/survey.ts';
 export { wrapDestination, type WrappedDestination, type WrapOptions } from './replica/wrap.ts';
 export { FileSet } from './replica/file-set.ts';

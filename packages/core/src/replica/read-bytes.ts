@@ -1,6 +1,7 @@
 /** Streams that fit into memory. */
 
 import { ReplicationError } from '../error.ts';
+import type { LTXFileInfo, ReplicaClient } from './client.ts';
 
 /**
  * All bytes of a stream, of which there may be `sizeMax`. LTX_INVALID, and the stream is freed,
@@ -21,4 +22,21 @@ export async function readBytes(
   }
   const [only] = chunks;
   return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, sizeBytes);
+}
+
+/** Reads ranges of a stored file. REPLICA_TRUNCATED if fewer bytes come than were asked for. */
+export function rangesOf(
+  client: ReplicaClient,
+  file: LTXFileInfo,
+  signal: AbortSignal | undefined,
+): (start: number, end: number) => Promise<Uint8Array> {
+  return async (start, end) => {
+    const { body } = await client.openFile(file, { range: { start, end }, signal });
+    const bytes = await readBytes(body, end - start);
+    if (bytes.length === end - start) return bytes;
+    throw new ReplicationError(
+      'REPLICA_TRUNCATED',
+      `read bytes ${start} to ${end} of a stored file: ${bytes.length} bytes came; try again`,
+    );
+  };
 }

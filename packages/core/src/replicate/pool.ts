@@ -51,7 +51,7 @@ export class WorkerPool {
       worker.on('message', (reply: WorkerReply) => this.#receive(reply));
       worker.on('error', (error) => this.#crash(error as Error, onCrash));
       worker.on('exit', (code) => {
-        if (!this.#closing) this.#crash(new Error(`a worker ended with ${code}`), onCrash);
+        if (!this.#closing) this.#crash(new Error(`a worker exited with code ${code}`), onCrash);
       });
       return worker;
     });

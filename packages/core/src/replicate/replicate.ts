@@ -6,6 +6,8 @@
  */
 
 import { systemClock, type Clock } from '../clock.ts';
+import { systemFiles, type FileSystem } from '../file-system.ts';
+import { systemRandom, type Random } from '../random.ts';
 import { DATABASE_DEFAULTS, type DatabaseOptions } from '../database/options.ts';
 import { assert, ReplicationError } from '../error.ts';
 import type { FollowStats } from '../database/events.ts';
@@ -36,7 +38,9 @@ export interface ReplicateOptions {
    */
   readonly onCrash: (error: Error) => void;
   readonly clock?: Clock;
-  readonly random?: () => number;
+  readonly random?: Random;
+  /** Of the staging folders and their records. */
+  readonly files?: FileSystem;
 }
 
 export interface DrainOptions {
@@ -76,7 +80,13 @@ export function completeOptions(
 
 /** STAGING_IN_USE where another process follows one of the databases: then none is followed here. */
 export async function replicate(options: ReplicateOptions): Promise<Replicator> {
-  const { databases, logger, clock = systemClock, random = Math.random } = options;
+  const {
+    databases,
+    logger,
+    clock = systemClock,
+    random = systemRandom,
+    files = systemFiles,
+  } = options;
   const pool = new WorkerPool(databases.length, options.onCrash);
   const replications = databases.map((database) => {
     assert(database.targets.length > 0, 'a database has a destination');
@@ -88,6 +98,7 @@ export async function replicate(options: ReplicateOptions): Promise<Replicator> 
       logger,
       clock,
       random,
+      files,
       onLost: options.onCrash,
       onProgress: ({ doneBytes, totalBytes }) =>
         options.onProgress?.(database.options.path, doneBytes, totalBytes),

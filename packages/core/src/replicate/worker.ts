@@ -5,6 +5,8 @@ import { systemClock } from '../clock.ts';
 import { Engine } from '../database/engine.ts';
 import { Gauges } from '../database/gauges.ts';
 import { assert, isError, messageOf, ReplicationError } from '../error.ts';
+import { systemFiles } from '../file-system.ts';
+import { systemRandom } from '../random.ts';
 import { createKernel } from '../kernel/kernel.ts';
 import type { WorkerOrder, WorkerReply, WorkerResult } from './messages.ts';
 
@@ -51,6 +53,8 @@ port.on('message', (order: WorkerOrder) => {
         kernel,
         emit: (event) => post({ kind: 'event', database, event }),
         clock: systemClock,
+        random: systemRandom,
+        files: systemFiles,
         gauges: own,
         tailBytesMax: order.options.tailBytesMax,
       });

@@ -1,15 +1,15 @@
-/** The thread that lets SQLite check a file. It alone loads SQLite for a restore. */
+/** The thread in which SQLite checks a file. No other part of a restore loads SQLite to read. */
 
 import { parentPort, workerData } from 'node:worker_threads';
 import Database from 'better-sqlite3';
 import { assert, messageOf } from '../error.ts';
-import type { IntegrityQuestion } from './integrity.ts';
+import type { IntegrityRequest } from './integrity.ts';
 
 assert(parentPort !== null, 'this file runs as a worker');
-parentPort.postMessage(ask(workerData as IntegrityQuestion));
+parentPort.postMessage(ask(workerData as IntegrityRequest));
 
 /** "ok", or SQLite's first complaint. */
-function ask({ file, pragma }: IntegrityQuestion): string {
+function ask({ file, pragma }: IntegrityRequest): string {
   try {
     const database = new Database(file, { readonly: true, fileMustExist: true });
     try {

@@ -1,4 +1,4 @@
-/** SQLite's own check of a restored file, before it gets its name. In a thread: it may take long. */
+/** Runs SQLite's own check on a restored file before it gets its name, in a thread: it may be slow. */
 
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,15 +7,15 @@ import { ReplicationError } from '../error.ts';
 
 export type IntegrityCheck = 'none' | 'quick' | 'full';
 
-/** What the thread is told. */
-export interface IntegrityQuestion {
+/** The request sent to the thread. */
+export interface IntegrityRequest {
   readonly file: string;
   readonly pragma: 'quick_check' | 'integrity_check';
 }
 
 /**
- * RESTORE_INTEGRITY with SQLite's first complaint. What SQLite makes beside the file is the
- * caller's to remove. An abort ends it at SQLite's next step.
+ * RESTORE_INTEGRITY with SQLite's first complaint. The caller removes the files that SQLite creates
+ * beside `file`. An abort takes effect at SQLite's next step.
  */
 export async function checkIntegrity(
   file: string,
@@ -28,20 +28,20 @@ export async function checkIntegrity(
     `./integrity-worker${extname(fileURLToPath(import.meta.url))}`,
     import.meta.url,
   );
-  const worker = new Worker(script, { workerData: { file, pragma } satisfies IntegrityQuestion });
+  const worker = new Worker(script, { workerData: { file, pragma } satisfies IntegrityRequest });
   const stop = (): void => void worker.terminate();
   signal.addEventListener('abort', stop, { once: true });
   try {
     const answer = await new Promise<string>((resolve, reject) => {
       worker.once('message', resolve);
       worker.once('error', reject);
-      worker.once('exit', () => resolve('the check did not end'));
+      worker.once('exit', () => resolve('the check did not finish'));
     });
     signal.throwIfAborted();
     if (answer === 'ok') return;
     throw new ReplicationError(
       'RESTORE_INTEGRITY',
-      `PRAGMA ${pragma} of the restored database: ${answer}; it was removed again`,
+      `PRAGMA ${pragma} of the restored database: ${answer}; the restored file was removed`,
     );
   } finally {
     signal.removeEventListener('abort', stop);

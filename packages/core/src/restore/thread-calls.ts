@@ -1,4 +1,4 @@
-/** A worker thread that answers calls, each by its id, in any order. */
+/** A worker thread that answers calls by ID, in any order. */
 
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +15,7 @@ export class ThreadCalls<Request extends object, Answer extends { readonly id: n
   #lastID = 0;
   #end: Error | undefined;
 
-  /** `name`: of a file beside this one, without its ending. */
+  /** `name`: of a file in this folder, without its extension. */
   constructor(name: string, workerData: unknown) {
     const file = new URL(`./${name}${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
     this.#worker = new Worker(file, { workerData });
@@ -24,10 +24,12 @@ export class ThreadCalls<Request extends object, Answer extends { readonly id: n
       this.#waiting.delete(answer.id);
     });
     this.#worker.on('error', (error: Error) => this.#failAll(error));
-    this.#worker.on('exit', (code) => this.#failAll(new Error(`a thread ended with ${code}`)));
+    this.#worker.on('exit', (code) =>
+      this.#failAll(new Error(`a thread exited with code ${code}`)),
+    );
   }
 
-  /** Calls that are not answered yet. */
+  /** Number of unanswered calls. */
   get load(): number {
     return this.#waiting.size;
   }

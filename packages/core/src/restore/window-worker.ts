@@ -2,9 +2,9 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../error.ts';
-import type { HashedPart } from './file-checksum.ts';
+import type { HashedPart } from '../ltx/checksum.ts';
 import { toFailure, type Failure } from './failure.ts';
-import { SliceError, WindowDecoder, type WindowSetting } from './window-decoder.ts';
+import { SliceError, WindowDecoder, type WindowSettings } from './window-decoder.ts';
 import type { Window } from './windows.ts';
 
 export interface WindowAnswer {
@@ -13,13 +13,13 @@ export interface WindowAnswer {
 }
 
 export interface WindowFailure extends Failure {
-  /** Whose fault it is; undefined where it is no file's. */
+  /** Index of the damaged file; undefined if the error is not about a file. */
   readonly file: number | undefined;
 }
 
 assert(parentPort !== null, 'this file runs as a worker');
 const port = parentPort;
-const decoder = new WindowDecoder(workerData as WindowSetting);
+const decoder = new WindowDecoder(workerData as WindowSettings);
 
 port.on('message', ({ id, ...window }: Window & { id: number }) => {
   port.postMessage({ id, result: decode(window) } satisfies WindowAnswer);

@@ -1,14 +1,14 @@
-/** A thread of a restore. */
+/** A thread that decodes pieces of LTX files. */
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../error.ts';
-import { PieceDecoder } from './decode.ts';
+import { PieceDecoder } from './piece-decoder.ts';
 import { toFailure, type Failure } from './failure.ts';
-import type { Answer, Request, Setting } from './messages.ts';
+import type { Answer, DecoderSettings, Request } from './messages.ts';
 
 assert(parentPort !== null, 'this file runs as a worker');
 const port = parentPort;
-const { descriptor } = workerData as Setting;
+const { descriptor } = workerData as DecoderSettings;
 const decoder = new PieceDecoder(descriptor);
 
 port.on('message', (request: Request) => {

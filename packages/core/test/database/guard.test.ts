@@ -10,6 +10,7 @@ import { descriptorOf, stampOf } from '../../src/database/continuity/file.ts';
 import { FileGuard } from '../../src/database/continuity/guard.ts';
 import { isError } from '../../src/error.ts';
 import { createKernel } from '../../src/kernel/kernel.ts';
+import { systemRandom } from '../../src/random.ts';
 import type { LogPlace } from '../../src/wal/frame.ts';
 import type { WALHeader } from '../../src/wal/header.ts';
 import { WALReader } from '../../src/wal/reader.ts';
@@ -65,6 +66,7 @@ class Watched {
       pageSize: PAGE_SIZE,
       kernel,
       wal: this.#wal,
+      random: systemRandom,
       opened: stampOf(descriptor),
       openedLog: this.header,
       backfilled: checkpointed,

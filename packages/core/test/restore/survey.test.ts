@@ -2,7 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { isError, ReplicationError, type ErrorCode } from '../../src/error.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
 import type { LTXFileInfo, ReplicaClient } from '../../src/replica/client.ts';
-import { includes, surveyReplica, type Place, type Surveyed } from '../../src/restore/survey.ts';
+import {
+  includesState,
+  surveyReplica,
+  type ReplicaLocation,
+  type SurveyedReplica,
+} from '../../src/restore/survey.ts';
 import { randomFrom } from '../support/random.ts';
 import { Bucket, encodeFile, History } from './bucket.ts';
 import { timeOf } from './files.ts';
@@ -26,7 +31,7 @@ function newBucket(): Bucket {
   return bucket;
 }
 
-async function surveyed(bucket: Bucket): Promise<Surveyed> {
+async function surveyed(bucket: Bucket): Promise<SurveyedReplica> {
   const client = bucket.client();
   const survey = await surveyReplica({ client }, LATEST);
   if (survey.kind !== 'restorable') throw new Error(survey.kind);
@@ -92,7 +97,7 @@ describe('a folder that is not there', () => {
     },
   });
   const client = failing('REPLICA_DESTINATION_NOT_FOUND');
-  const codeOf = async (place: Place): Promise<string> => {
+  const codeOf = async (place: ReplicaLocation): Promise<string> => {
     try {
       return (await surveyReplica(place, LATEST)).kind;
     } catch (error) {
@@ -123,8 +128,8 @@ test('a destination includes another that stayed behind, but not the other way r
   behind.remove(9, 1, 5);
   for (const txid of [4, 5]) behind.remove(0, txid, txid);
   const part = await surveyed(behind);
-  expect(await includes(whole, part)).toBe(true);
-  expect(await includes(part, whole)).toBe(false);
+  expect(await includesState(whole, part)).toBe(true);
+  expect(await includesState(part, whole)).toBe(false);
 });
 
 test('a file of the same name and size with other bytes is another one', async () => {
@@ -133,5 +138,5 @@ test('a file of the same name and size with other bytes is another one', async (
   const content = { ...history.content(5, 5), nodeID: LINEAGE, timestamp: new Date(1) };
   forged.put(0, 5, 5, encodeFile(5, 5, content));
   expect(forged.bytes(0, 5, 5)).toHaveLength(newBucket().bytes(0, 5, 5).length);
-  expect(await includes(whole, await surveyed(forged))).toBe(false);
+  expect(await includesState(whole, await surveyed(forged))).toBe(false);
 });
