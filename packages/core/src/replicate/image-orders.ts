@@ -3,7 +3,7 @@
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../replica/backend.ts';
 import type { NextStep } from './next.ts';
-import type { EngineLink } from './pool.ts';
+import type { EngineLink } from './watch-pool.ts';
 import { Retry } from './retry.ts';
 import type { AgedSnapshot } from './snapshot-age.ts';
 import { snapshotDueInMs } from './snapshots.ts';

@@ -13,7 +13,7 @@ import { assert, ReplicationError } from '../error.ts';
 import type { FollowStats } from '../database/events.ts';
 import type { Logger } from '../replica/backend.ts';
 import path from 'node:path';
-import { WorkerPool } from './pool.ts';
+import { WatchPool } from './watch-pool.ts';
 import { Replication } from './replication.ts';
 import type { DatabaseStatus, SyncReport } from './status.ts';
 import type { ReplicaTarget } from './target.ts';
@@ -87,7 +87,7 @@ export async function replicate(options: ReplicateOptions): Promise<Replicator> 
     random = systemRandom,
     files = systemFiles,
   } = options;
-  const pool = new WorkerPool(databases.length, options.onCrash);
+  const pool = new WatchPool(options.onCrash);
   const replications = databases.map((database) => {
     assert(database.targets.length > 0, 'a database has a destination');
     return new Replication({

@@ -18,7 +18,7 @@ import { readFileMarks, type FileMarks } from './file-marks.ts';
 import { ImageOrders } from './image-orders.ts';
 import { waitForListings } from './listing.ts';
 import { logError, loggerFor, serving } from './logging.ts';
-import type { EngineLink } from './pool.ts';
+import type { EngineLink } from './watch-pool.ts';
 import { SentRecords } from './record.ts';
 import type { ReplicationContext } from './replication-context.ts';
 import { SharedReads } from './shared-reads.ts';

@@ -1,6 +1,5 @@
 /** What crosses between a restore and its threads. */
 
-import type { Failure } from './failure.ts';
 import type { Slab } from './slabs.ts';
 
 /** What a thread is told at its start. */
@@ -23,14 +22,14 @@ export interface Piece {
   readonly targets: Uint32Array<ArrayBuffer>;
 }
 
-export interface Request extends Piece {
-  readonly id: number;
-}
-
-/** The slab comes back with it. */
-export interface Answer {
-  readonly id: number;
-  readonly slab: Slab;
-  /** CRC of the piece as if nothing came before it. */
-  readonly result: bigint | Failure;
+export interface PieceService {
+  readonly decode: {
+    readonly request: Piece;
+    readonly answer: {
+      /** It comes back. */
+      readonly slab: Slab;
+      /** Of the piece, as if nothing came before it. */
+      readonly crc: bigint;
+    };
+  };
 }
