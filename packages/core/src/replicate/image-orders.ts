@@ -26,6 +26,9 @@ export interface ImageOrdersContext {
   readonly logger: Logger;
 }
 
+/** What came of an order: 'not following' while the database is missing or fails. */
+export type SnapshotOrder = 'ordered' | 'under way' | 'not following';
+
 export class ImageOrders {
   readonly #context: ImageOrdersContext;
   #asked: 'nothing' | 'snapshot' | 'image' = 'nothing';
@@ -80,6 +83,14 @@ export class ImageOrders {
     }
     if (this.#asked !== 'nothing' || this.#retry.waitMs > 0) return; // it asks again when woken
     this.#askSnapshot(`a destination is seeded: ${need.why}`);
+  }
+
+  /** Somebody orders a snapshot. */
+  order(): SnapshotOrder {
+    if (this.isMaking) return 'under way';
+    if (this.#context.state() !== 'following') return 'not following';
+    this.#askSnapshot('it was ordered');
+    return 'ordered';
   }
 
   /** Asks for the periodic snapshot where it is due, and looks again when it will be. */

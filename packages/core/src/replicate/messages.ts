@@ -1,7 +1,7 @@
 /** What crosses between the main thread and a thread that watches databases. */
 
 import type { BeginOrder } from '../database/engine.ts';
-import type { EngineEvent, FollowStats } from '../database/events.ts';
+import type { EngineEvent } from '../database/events.ts';
 import type { DatabaseOptions } from '../database/options.ts';
 
 export interface WatchOrder {
@@ -29,7 +29,6 @@ export interface WatchService {
   readonly snapshot: Call<object>;
   readonly reopen: Call<{ readonly message: string }>;
   readonly sync: Call<object, bigint | undefined>;
-  readonly stats: Call<object, FollowStats | undefined>;
   readonly close: Call<object>;
 }
 

@@ -5,7 +5,7 @@
  */
 
 import type { BeginOrder } from '../database/engine.ts';
-import type { EngineEvent, FollowStats } from '../database/events.ts';
+import type { EngineEvent } from '../database/events.ts';
 import { messageOf, ReplicationError } from '../error.ts';
 import { Thread, threadScript } from '../threads/thread.ts';
 import type { WatchEvent, WatchOrder, WatchService } from './messages.ts';
@@ -25,7 +25,6 @@ export interface EngineLink {
   reopen(why: unknown): void;
   /** Cuts what is committed; the TXID that holds it, or undefined where nothing is followed. */
   sync(): Promise<bigint | undefined>;
-  stats(): Promise<FollowStats | undefined>;
   close(): Promise<void>;
 }
 
@@ -63,7 +62,6 @@ export class WatchPool {
       snapshot: () => thread.tell('snapshot', { database }),
       reopen: (why) => thread.tell('reopen', { database, message: messageOf(why) }),
       sync: () => thread.call('sync', { database }),
-      stats: () => thread.call('stats', { database }),
       close: async () => {
         await thread.call('close', { database });
         listeners.delete(database);

@@ -49,7 +49,6 @@ const emit: (event: WatchEvent) => void = serve<WatchService>({
     engineOf(database).reopen(new ReplicationError('STAGING_FAILED', message));
   },
   sync: ({ database }) => engineOf(database).sync(),
-  stats: ({ database }) => engineOf(database).stats(),
   async close({ database }) {
     await engineOf(database).close();
     watched.delete(database);
