@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { restore } from '@sluice/core';
-import { bodyFromBytes, readBytes, type ReplicaClient } from '@sluice/core/backend';
+import { bodyFromBytes, readBytes, type ReplicaClient, parseConfig } from '@sluice/core/backend';
 import { backend } from '@sluice/sftp';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
@@ -27,7 +27,7 @@ async function start(): Promise<Sshd> {
 }
 
 async function open(server: Sshd, access: 'read' | 'write'): Promise<ReplicaClient> {
-  const { config } = backend.parse(server.input);
+  const { config } = parseConfig(backend, server.input);
   const destination = await backend.connect(config, { access, logger: console });
   onTestFinished(() => destination.close());
   return destination.replica(`${server.root}/app`);

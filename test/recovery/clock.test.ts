@@ -91,7 +91,7 @@ test('a year ahead for a moment hides nothing from a restore to a later time, wh
   await commitOneByOne(app, 1);
   const restored = await restoredAsOf(app, at);
   expect(compare(restored.bytes, bytes)).toBe('equal');
-  expect(restored.doubt).toMatch(/^times are in doubt: TXID \w{16} bears /);
+  expect(restored.doubt).toMatch(/^file times contradict each other: TXID \w{16} is dated /);
 });
 
 test.for([

@@ -1,4 +1,4 @@
-/** What a restore would read: -dry-run. */
+/** Prints the files that a restore would read: -dry-run. */
 
 import { formatBytes, formatFilename, formatTXID } from '@sluice/core/backend';
 import type { Candidate } from './restoring/ask.ts';

@@ -1,4 +1,4 @@
-/** What users of Sluice import: replication, restore, and the types and errors that go with them. */
+/** The public API of Sluice: replication, restore, and their types and errors. */
 
 export { ReplicationError, isError, messageOf, ERROR_CODES, type ErrorCode } from './error.ts';
 export { DATABASE_DEFAULTS, type DatabaseOptions } from './database/options.ts';

@@ -36,7 +36,7 @@ export {
   PAGE_INDEX_BYTES_MAX,
   PAGE_INDEX_TAIL_BYTES,
   readPageIndex,
-  type PageIndexPlace,
+  type PageIndexRange,
   type ReadFileRange,
 } from './ltx/file.ts';
 export {

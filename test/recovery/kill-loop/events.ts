@@ -77,8 +77,8 @@ export function mostOf(a: Reported | undefined, b: Reported): Reported {
 /** How a start went on, as the replicator said: resumed, or with an image and why. */
 export function beginningOf(events: readonly HostEvent[]): string {
   for (const { message = '' } of events) {
-    if (message.startsWith('going on after')) return RESUMED;
-    if (message.startsWith('taking an image')) return message;
+    if (message.startsWith('continuing after')) return RESUMED;
+    if (message.startsWith('taking a full snapshot')) return message;
   }
   return UNDECIDED;
 }

@@ -1,6 +1,6 @@
 /**
- * sluice status: the local side from the state file in the staging folder, each destination from
- * one listing of it. Works while a replicator runs and when none does.
+ * sluice status: reads the local state from the state file in the staging folder, and lists each
+ * destination once. Works whether or not a replicator runs.
  */
 
 import { messageOf } from '@sluice/core';
@@ -35,8 +35,8 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   );
   if (args.has('json')) printJSON(shell, rows);
   else print(rows, shell);
-  const isWell = rows.every(({ status, healthy }) => status === 'ok' && healthy);
-  return isWell ? EXIT_CODES.ok : EXIT_CODES.behind;
+  const isHealthy = rows.every(({ status, healthy }) => status === 'ok' && healthy);
+  return isHealthy ? EXIT_CODES.ok : EXIT_CODES.behind;
 }
 
 async function describe(
@@ -44,7 +44,7 @@ async function describe(
   open: Destinations,
   signal: AbortSignal,
 ): Promise<DatabaseRow> {
-  // Listed first: what is local then is at least as new.
+  // List first: the local state is then at least as new as the listings.
   const listed = await Promise.all(
     database.destinations.map(async (destination): Promise<Listed> => {
       try {

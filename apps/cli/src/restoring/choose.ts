@@ -1,6 +1,6 @@
 /**
- * Which destination a restore reads. A person reads what is said, and can choose another; a start that
- * nobody watches must not go on with an older state than there is.
+ * Chooses the destination for a restore. A person reads the warnings and can choose another one; an
+ * unattended start must not continue from an older state than the newest.
  */
 
 import {
@@ -21,19 +21,19 @@ import {
 
 export interface ChoiceOptions {
   readonly target: RestoreTarget;
-  /** Whether somebody reads what is said. */
+  /** Whether a person reads the warnings. */
   readonly isAttended: boolean;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
 
-/** A state that a destination has, whether it can be restored from there or not. */
+/** The state of a destination, whether it can be restored from there or not. */
 type State = Candidate | (Unusable & Pick<Candidate, 'newest'>);
 
 /**
- * Those that can be restored from, newest first. RESTORE_NO_SNAPSHOT where all destinations have
- * answered that they have no backup, RESTORE_AMBIGUOUS where they hold different histories; where
- * nothing can be restored, or must not be, what stands in the way.
+ * Returns the usable destinations, newest state first. RESTORE_NO_SNAPSHOT if all destinations
+ * answered that they have no backup; RESTORE_AMBIGUOUS if they hold different histories; if nothing
+ * can or may be restored, the error of the destination that prevents it.
  */
 export async function choose(
   answers: readonly Answer[],
@@ -46,22 +46,22 @@ export async function choose(
   const [worst, ...others] = [...silent, ...unusable].sort(byWeight);
   if (candidates.length === 0) {
     warnOf(others, logger);
-    throw worst?.error ?? noBackup(answers);
+    throw worst?.error ?? noBackupError(answers);
   }
   if (silent.length > 0 && !isAttended) throw noAnswerFrom(silent);
 
-  // A file that cannot be used may be newer than what can. At a moment it has just not been there.
+  // An unusable state may be newer than the usable ones. For a timestamp or TXID that is irrelevant.
   const mayBeNewer = target.kind === 'latest' ? unusable : [];
   const states = await newestFirst([...candidates, ...mayBeNewer.filter(isState)], signal);
   const [newest] = states;
   const lost = newest?.kind === 'unusable' ? newest : undefined;
   if (!isAttended) {
     const obstacle = lost ?? mayBeNewer.find((answer) => !isState(answer));
-    if (obstacle !== undefined) throw onlyOlder(obstacle);
+    if (obstacle !== undefined) throw onlyOlderError(obstacle);
   }
   warnOf([...silent, ...unusable], logger);
   if (lost !== undefined) {
-    logger.warn(`the newest state is at ${describeState(lost)}: an older one is restored`);
+    logger.warn(`the newest state is at ${describeState(lost)}, but an older one is restored`);
   }
   return states.filter((state) => state.kind === 'restorable');
 }
@@ -84,11 +84,11 @@ async function newestFirst(states: readonly State[], signal: AbortSignal): Promi
     return parts.get(key(part, whole)) ?? false;
   });
   const found = ordered.states.map(({ state }) => state);
-  if (ordered.kind === 'diverged') throw ambiguous(found);
+  if (ordered.kind === 'diverged') throw ambiguousError(found);
   return found;
 }
 
-/** Of equal states one that can be restored comes before one that cannot, and a local one before others. */
+/** Of equal states, prefers those that can be restored, then local ones. */
 function byDistance(a: { readonly state: State }, b: { readonly state: State }): number {
   const distance = ({ kind, destination }: State): number =>
     (kind === 'restorable' ? 0 : 2) + (destination.type === 'file' ? 0 : 1);
@@ -99,7 +99,7 @@ function isState(answer: Unusable): answer is Unusable & Pick<Candidate, 'newest
   return answer.newest !== undefined;
 }
 
-/** One that could not be asked may have what the others lack; a moment that is not there tells least. */
+/** Most important first: a destination that did not answer may have data that the others lack. */
 function byWeight(a: NoAnswer | Unusable, b: NoAnswer | Unusable): number {
   return weight(b) - weight(a);
 }
@@ -117,10 +117,10 @@ function warnOf(answers: readonly (NoAnswer | Unusable)[], logger: Logger): void
   }
 }
 
-function noBackup(answers: readonly Answer[]): ReplicationError {
+function noBackupError(answers: readonly Answer[]): ReplicationError {
   return new ReplicationError(
     'RESTORE_NO_SNAPSHOT',
-    `there is no backup: no LTX file is at ${namesOf(answers.map(({ destination }) => destination))}`,
+    `there is no backup: there are no LTX files at ${namesOf(answers.map(({ destination }) => destination))}`,
   );
 }
 
@@ -128,7 +128,7 @@ function namesOf(destinations: readonly DestinationConfig[]): string {
   return destinations.map(({ name, target }) => `${name} (${target})`).join(', ');
 }
 
-/** The code is that of the first. */
+/** Has the code of the first failure. */
 export function noAnswerFrom(silent: readonly NoAnswer[]): ReplicationError {
   const failures = silent.map(({ destination, error }) => ({
     name: destination.name,
@@ -136,24 +136,24 @@ export function noAnswerFrom(silent: readonly NoAnswer[]): ReplicationError {
   }));
   const [first] = silent;
   const code = isError(first?.error) ? first.error.code : 'REPLICA_UNKNOWN';
-  const said = failures.map(({ name, message }) => `${name}: ${message}`).join('; ');
+  const list = failures.map(({ name, message }) => `${name}: ${message}`).join('; ');
   const message =
-    `nothing is restored, because what has not answered may hold the newest state: ${said}. ` +
+    `nothing is restored, because a destination that did not answer may hold the newest state: ${list}. ` +
     'To restore without it, run "sluice restore -replica NAME"';
   return new ReplicationError(code, message, { cause: first?.error });
 }
 
-function onlyOlder(newest: Unusable): ReplicationError {
+function onlyOlderError(newest: Unusable): ReplicationError {
   const where = isState(newest) ? describeState(newest) : newest.destination.name;
   return new ReplicationError(
     newest.error.code,
-    `nothing is restored, because the newest state may be that of ${where}, which cannot be restored: ` +
-      `${newest.error.message}. To restore an older one, run "sluice restore -replica NAME"`,
+    `nothing is restored, because the newest state may be at ${where}, and it cannot be restored: ` +
+      `${newest.error.message}. To restore an older state, run "sluice restore -replica NAME"`,
     { cause: newest.error },
   );
 }
 
-function ambiguous(ends: readonly State[]): ReplicationError {
+function ambiguousError(ends: readonly State[]): ReplicationError {
   const lines = ends.map((state) => `  ${describeState(state)}`);
   return new ReplicationError(
     'RESTORE_AMBIGUOUS',
@@ -166,6 +166,6 @@ function describeState({ destination, newest }: State): string {
   const { name, target } = destination;
   const { txid, at, lineage } = newest;
   const of =
-    lineage === 0n ? 'of no known lineage' : `of lineage ${lineage.toString(16).padStart(16, '0')}`;
+    lineage === 0n ? 'of unknown lineage' : `of lineage ${lineage.toString(16).padStart(16, '0')}`;
   return `${name} (${target}): TXID ${formatTXID(txid)} ${of}, written at ${at.toISOString()}`;
 }

@@ -1,4 +1,4 @@
-/** Restores from the first candidate; where that fails, from the next. */
+/** Restores from the first candidate or, if that fails, from the next. */
 
 import { isError, restore, type RestoreOptions, type RestoreReport } from '@sluice/core';
 import { formatTXID, ReplicationError, type Logger } from '@sluice/core/backend';
@@ -9,7 +9,7 @@ import { describeFailure, type Candidate } from './ask.ts';
 export interface FromBestContext {
   readonly open: Destinations;
   readonly logger: Logger;
-  /** Whether a candidate may stand in that does not have the same state. */
+  /** Whether a candidate with another state may be used instead of the first. */
   readonly older: 'allowed' | 'refused';
 }
 
@@ -43,12 +43,12 @@ export async function restoreFromBest(
     } catch (error) {
       options.signal?.throwIfAborted();
       failures.push(error);
-      if (isOfOutput(error) || index === usable.length - 1) break; // it is thrown
+      if (isOutputError(error) || index === usable.length - 1) break; // thrown below
       const { message, code } = describeFailure(error);
       logger.warn(`restore from ${candidate.destination.name}: ${message}`, { code });
     }
   }
-  throw failures.length > 1 ? afterOthers(failures) : failures[0];
+  throw failures.length > 1 ? combinedError(failures) : failures[0];
 }
 
 async function restoreFrom(
@@ -66,7 +66,7 @@ async function restoreFrom(
   const sources = [{ name: destination.name, client, capabilities, listed }];
   const report = await restore({ ...options, sources });
   for (const { file, code, message } of report.avoided) {
-    logger.warn(`${destination.name}: ${file} is unfit, others stood in for it: ${message}`, {
+    logger.warn(`${destination.name}: ${file} is unusable; other files replaced it: ${message}`, {
       code,
     });
   }
@@ -78,19 +78,19 @@ function isSame({ newest: a }: Candidate, { newest: b }: Candidate): boolean {
   return a.txid === b.txid && a.lineage === b.lineage;
 }
 
-/** It would be the same with the next. */
-function isOfOutput(error: unknown): boolean {
+/** Other candidates would fail in the same way. */
+function isOutputError(error: unknown): boolean {
   const codes = ['RESTORE_TARGET_EXISTS', 'RESTORE_OUTPUT', 'DATABASE_BUSY'] as const;
   return codes.some((code) => isError(error, code));
 }
 
-/** The others have been said. The code is that of the best candidate's. */
-function afterOthers(failures: readonly unknown[]): ReplicationError {
+/** The other failures were logged. Has the code of the best candidate's failure. */
+function combinedError(failures: readonly unknown[]): ReplicationError {
   const [first] = failures;
   const { message } = describeFailure(failures.at(-1));
   return new ReplicationError(
     isError(first) ? first.code : 'REPLICA_UNKNOWN',
-    `${message}; the ${failures.length - 1} tried before failed too`,
+    `${message}; ${failures.length - 1} other destinations failed before`,
     { cause: first },
   );
 }

@@ -223,7 +223,7 @@ function toLogState(row: unknown): LogState {
   if (log < 0 && busy === 0) {
     throw new ReplicationError(
       'DATABASE_NOT_WAL',
-      'the database has left WAL mode while it is replicated',
+      'the database was switched out of WAL mode during replication',
     );
   }
   return { log, checkpointed, busy: busy !== 0 };

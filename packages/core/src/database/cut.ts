@@ -99,7 +99,7 @@ export function encodeCut(
     if (wal.readPage(page, tail.log, into)) return;
     throw new ReplicationError(
       'WAL_INVALID',
-      `read page ${pgno} of TXID ${formatTXID(cut.txid)}: frame ${page} of the log is no longer the one that was committed; a full snapshot will be taken`,
+      `read page ${pgno} of TXID ${formatTXID(cut.txid)}: frame ${page} of the WAL has changed since the commit; a full snapshot will be taken`,
     );
   });
 }

@@ -177,7 +177,7 @@ export class Engine {
     });
     this.#hasChecked = true; // what comes later this process has made
     for (const { file, why } of damaged) {
-      this.#notice(`the staged file ${file.path} is damaged and is removed: ${why}`);
+      this.#notice(`removing the damaged staged file ${file.path}: ${why}`);
       await this.#staging.remove(file);
     }
     return found;
@@ -212,8 +212,8 @@ export class Engine {
   /** SQLite names the WAL after the path: whoever opens the file by another name has another WAL. */
   #warnOfLinks({ path, links }: OpenDatabase): void {
     this.#notice(
-      `${path} has ${links} hard links: whoever opens the database by another name than this one ` +
-        'has another WAL, is not replicated, and may damage the database; use one name only',
+      `${path} has ${links} hard links: a process that opens the database by another name ` +
+        'uses another WAL, is not replicated, and may damage the database; use one name only',
     );
   }
 
@@ -227,7 +227,7 @@ export class Engine {
       await following.close('keep the log');
       await this.#forgetDistrusted();
     } catch (closing) {
-      this.#notice(`let go of ${this.#context.options.path}: ${messageOf(closing)}`);
+      this.#notice(`close ${this.#context.options.path}: ${messageOf(closing)}`);
     }
     this.#fail(error);
   }
@@ -267,7 +267,7 @@ function whyAbsent(file: string): Absence | undefined {
 function describeAbsence(file: string, absence: Absence): string {
   switch (absence) {
     case 'no folder':
-      return `${file} does not exist, and neither does its folder: check the path`;
+      return `${file} does not exist, and its folder does not exist: check the path`;
     case 'no file':
       return `${file} does not exist yet`;
     case 'empty':

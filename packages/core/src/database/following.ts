@@ -184,7 +184,7 @@ export class Following implements ImageHost {
     if (this.#phase === 'closed') return;
     const kept = this.#phase === 'failed' ? 'keep the log' : how;
     this.#phase = 'closed';
-    this.#failure ??= new ReplicationError('DATABASE_BUSY', 'the database is let go of');
+    this.#failure ??= new ReplicationError('DATABASE_BUSY', 'the database is being closed');
     this.#loop.stop();
     await this.#images.settled();
     await this.#cutter.publisher.settled();

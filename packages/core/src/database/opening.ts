@@ -92,7 +92,7 @@ function look(input: OpeningInput, opened: Opened): OpenDatabase {
   if (named === undefined || !isSameFile(named, stamp)) {
     throw new ReplicationError(
       'DATABASE_REPLACED',
-      `open ${path}: the file was replaced while it was opened; it is opened again`,
+      `open ${path}: the file was replaced while it was being opened; Sluice will open it again`,
     );
   }
   const guard = new FileGuard({

@@ -135,12 +135,12 @@ function inUse({ folder, database }: OwnerLockInput, owner: Owner | undefined): 
   if (owner === undefined) {
     return new ReplicationError(
       'STAGING_IN_USE',
-      `another process already follows ${database}: it holds the lock in ${folder}; stop it first`,
+      `another process already replicates ${database}: it holds the lock in ${folder}; stop it first`,
     );
   }
   const { pid, host, database: followed, since } = owner;
   const where = host === os.hostname() ? '' : ` on ${host}`;
-  const who = `replicator ${pid}${where} already follows ${followed} since ${since}`;
+  const who = `replicator ${pid}${where} has been replicating ${followed} since ${since}`;
   const next =
     followed === database
       ? 'stop it first'

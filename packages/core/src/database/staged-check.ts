@@ -71,7 +71,7 @@ async function check(file: StagedFile, context: CheckContext): Promise<FoundFile
       await readRange(handle, start, end);
     const { header } = await readEnds(read, file.sizeBytes);
     if (header.minTXID !== file.minTXID || header.maxTXID !== file.maxTXID) {
-      throw new ReplicationError('LTX_INVALID', 'by its header it is another file');
+      throw new ReplicationError('LTX_INVALID', 'its header is that of another file');
     }
     const isWhole = depthOf(file) === 'whole' || file.sizeBytes > ENDS_BYTES_MAX;
     const pages = isWhole

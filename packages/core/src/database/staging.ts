@@ -197,7 +197,7 @@ export class Staging {
       await this.#files.rename(temporary, file);
       await this.#files.syncFolder(this.#levels[level]);
     } catch (error) {
-      throw toStagingError(`name ${file}`, error);
+      throw toStagingError(`rename to ${file}`, error);
     }
     return { level, minTXID, maxTXID, sizeBytes, path: file };
   }
@@ -246,7 +246,7 @@ function tooLittleRoom(file: string, sizeBytes: number, room: Room): Replication
   );
   return new ReplicationError(
     'STAGING_FULL',
-    `write ${file}: ${sizeBytes} bytes and more, where ${free} are free on its volume and ${kept} are ` +
-      'left to others; free space there, or set meta-path',
+    `write ${file}: it needs at least ${sizeBytes} bytes, but its volume has ${free} free, of which ${kept} stay ` +
+      'reserved; free some space there, or set meta-path',
   );
 }

@@ -64,7 +64,7 @@ export class Tail {
     if (this.#log !== undefined && !isSameLog(this.#log, batch.header)) {
       throw new ReplicationError(
         'WAL_INVALID',
-        'hold frames of the log by their numbers: the log restarted before they were read; a full snapshot will be taken',
+        'read frames of the WAL: it restarted before they were read; a full snapshot will be taken',
       );
     }
     for (let index = 0; index < batch.count; index++) {

@@ -1,8 +1,8 @@
 /**
- * Verifies the end of an LTX file as it comes: the index names exactly the page frames that were
- * seen, its length is right, a trailer follows, and nothing after it.
+ * Verifies the end of an LTX file as it arrives: the index names exactly the page frames that came
+ * before it and its length is correct; a trailer follows, and nothing after it.
  *
- * The expected index is kept as a length and a CRC, so it costs no memory, however many pages there are.
+ * The expected index is kept as a length and a CRC, so it uses no memory, however many pages there are.
  */
 
 import { ReplicationError } from '../error.ts';
@@ -19,12 +19,12 @@ import {
 const AFTER_INDEX_BYTES: number = INDEX_LENGTH_SIZE_BYTES + TRAILER_SIZE_BYTES;
 
 export interface IndexDigest {
-  /** The zero byte at its end included. */
+  /** Includes the final zero byte. */
   readonly sizeBytes: number;
   readonly crc: bigint;
 }
 
-/** The index that a file must have, from its page frames. */
+/** Digest of the index that a file must have, computed from its page frames. */
 export class ExpectedIndex {
   readonly #kernel: Pick<Kernel, 'crc64'>;
   #pending: Uint8Array = new Uint8Array(0);
@@ -36,7 +36,7 @@ export class ExpectedIndex {
     this.#kernel = kernel;
   }
 
-  /** Frames that follow each other, the first at `offset`. Does not call the kernel: `settle` does. */
+  /** Adds consecutive frames, the first at `offset`. Does not call the kernel: `settle` does. */
   add(pgnos: ArrayLike<number>, sizes: ArrayLike<number>, offset: number): void {
     const room = entriesBytesMax(pgnos.length);
     if (this.#pending.length < room) this.#pending = new Uint8Array(room);
@@ -65,7 +65,7 @@ export class ExpectedIndex {
 export class FileEnd {
   readonly #kernel: Pick<Kernel, 'crc64'>;
   readonly #expected: IndexDigest;
-  /** The last 24 bytes that came. */
+  /** The last 24 bytes pushed. */
   readonly #last: Uint8Array = new Uint8Array(AFTER_INDEX_BYTES);
   #indexCRC = 0n;
   #sizeBytes = 0;
@@ -79,26 +79,26 @@ export class FileEnd {
     return this.#sizeBytes;
   }
 
-  /** LTX_INVALID for more bytes than there can be. */
+  /** LTX_INVALID if there are more bytes than the file can have. */
   push(bytes: Uint8Array): void {
     const indexBytes = Math.max(0, this.#expected.sizeBytes - this.#sizeBytes);
     const index = bytes.subarray(0, indexBytes);
     if (index.length > 0) this.#indexCRC = this.#kernel.crc64(index, this.#indexCRC);
     this.#sizeBytes += bytes.length;
     if (this.#sizeBytes > this.#expected.sizeBytes + AFTER_INDEX_BYTES) {
-      throw invalid('more bytes follow its pages than their index and a trailer have');
+      throw invalid('there are more bytes after its pages than an index and a trailer');
     }
     this.#keepLast(bytes);
   }
 
-  /** LTX_TRUNCATED unless the file ended here; LTX_INVALID for a trailer that cannot be. */
+  /** LTX_TRUNCATED if bytes are missing; LTX_INVALID for an invalid trailer. */
   readTrailer(flags: number): LTXTrailer {
     const missing = this.#expected.sizeBytes + AFTER_INDEX_BYTES - this.#sizeBytes;
     if (missing > 0) throw this.#tooShort(missing);
     return decodeTrailer(this.#last.subarray(INDEX_LENGTH_SIZE_BYTES), flags);
   }
 
-  /** What the file checksum covers of these bytes. Only after `readTrailer`. */
+  /** The part of these bytes that the file checksum covers. Call after `readTrailer`. */
   hashed(): HashedPart {
     const covered = AFTER_INDEX_BYTES - FILE_CHECKSUM_SIZE_BYTES;
     return {
@@ -107,12 +107,12 @@ export class FileEnd {
     };
   }
 
-  /** LTX_INVALID unless the index is the one of the pages. Only after `readTrailer`. */
+  /** LTX_INVALID unless the index names exactly the pages. Call after `readTrailer`. */
   checkIndex(): void {
     const length = this.#indexLength();
     if (length !== BigInt(this.#expected.sizeBytes)) {
       throw invalid(
-        `its page index states a length of ${length} bytes, and has ${this.#expected.sizeBytes}`,
+        `its page index claims a length of ${length} bytes, but has ${this.#expected.sizeBytes}`,
       );
     }
     if (this.#indexCRC !== this.#expected.crc) {
@@ -130,15 +130,15 @@ export class FileEnd {
     return new DataView(this.#last.buffer).getBigUint64(0);
   }
 
-  /** Cut off; or whole, with an index that is too short, as its length then shows. */
+  /** The file is cut off, or it is complete and its index is too short, as the index length shows. */
   #tooShort(missing: number): ReplicationError {
     const indexBytes = BigInt(this.#sizeBytes - AFTER_INDEX_BYTES);
     if (indexBytes > 0n && this.#indexLength() === indexBytes) {
-      return invalid('its page index lacks pages');
+      return invalid('pages are missing from its page index');
     }
     return new ReplicationError(
       'LTX_TRUNCATED',
-      `LTX file: it is cut off, ${missing} bytes before the end that follows from its pages`,
+      `LTX file: it is cut off: ${missing} bytes are missing at its end`,
     );
   }
 }

@@ -1,11 +1,11 @@
 /**
- * Both ends of a stored LTX file, so that the file can be identified, indexed or given other TXIDs
- * without its pages being read.
+ * Reads and replaces both ends of a stored LTX file. This identifies a file, reads its index or
+ * changes its TXIDs without reading its pages.
  *
  *   header, 100 bytes | page frames | six zero bytes | index | its length, u64 | trailer, 16 bytes
  *
- * The checksum in the trailer covers the whole file. Until it was verified over all bytes, the
- * header and the index are hints.
+ * The checksum in the trailer covers the whole file. Do not trust the header and the index until
+ * that checksum was verified over all bytes.
  */
 
 import { ReplicationError } from '../error.ts';
@@ -28,43 +28,43 @@ import {
 } from './trailer.ts';
 import type { TXID } from './txid.ts';
 
-/** Read first: holds the whole index of a file of some 3,000 pages. Litestream reads as much. */
+/** Bytes read first: they hold the whole index of a file of about 3,000 pages. As in Litestream. */
 export const PAGE_INDEX_TAIL_BYTES: number = 32 * 1024;
-/** The largest index that is read whole: some 7 million pages, 28 GB of them at 4 KiB each. */
+/** The largest index that is read at once: about 7 million pages, or 28 GB of 4 KiB pages. */
 export const PAGE_INDEX_BYTES_MAX: number = 64 * 1024 * 1024;
 
 const AFTER_INDEX_BYTES = INDEX_LENGTH_SIZE_BYTES + TRAILER_SIZE_BYTES;
 const BEFORE_INDEX_BYTES = HEADER_SIZE_BYTES + PAGE_HEADER_SIZE_BYTES;
-/** The smallest file: no pages, and an index of its zero byte alone. */
+/** The smallest file: no pages, and an index of only its zero byte. */
 const FILE_BYTES_MIN: number = BEFORE_INDEX_BYTES + 1 + AFTER_INDEX_BYTES;
 
-/** Half open: where the index begins, and where its length does. */
-export interface PageIndexPlace {
+/** `start`: first byte of the index. `end`: first byte of its length, just after the index. */
+export interface PageIndexRange {
   readonly start: number;
   readonly end: number;
 }
 
-/** Bytes `start` up to but not `end` of the file. Rejects if there are fewer. */
+/** Returns bytes `start` to `end` (exclusive) of the file. Rejects if there are fewer. */
 export type ReadFileRange = (start: number, end: number) => Promise<Uint8Array>;
 
 export interface FileEnds {
   readonly sizeBytes: number;
   readonly header: LTXHeader;
-  /** The header as it is stored: its reserved bytes count in the file checksum. */
+  /** The header as stored, with its reserved bytes, which the file checksum covers. */
   readonly headerBytes: Uint8Array;
-  /** Of the first page; 0 where there is none. */
+  /** Flags of the first page; 0 if there is none. */
   readonly pageFlags: number;
-  readonly index: PageIndexPlace;
+  readonly index: PageIndexRange;
   readonly trailer: LTXTrailer;
 }
 
-/** LTX_TRUNCATED for a file that is too small to be one. */
+/** LTX_TRUNCATED if the file is too small. */
 export async function readHeader(read: ReadFileRange, sizeBytes: number): Promise<LTXHeader> {
   requireSize(sizeBytes, sizeBytes);
   return decodeHeader(await read(0, HEADER_SIZE_BYTES));
 }
 
-/** What identifies a file: the checksum of all its bytes. LTX_TRUNCATED for a file that is too small. */
+/** Reads the checksum of all bytes, which identifies a file. LTX_TRUNCATED if the file is too small. */
 export async function readFileChecksum(read: ReadFileRange, sizeBytes: number): Promise<bigint> {
   requireSize(sizeBytes, sizeBytes);
   return uint64(await read(sizeBytes - FILE_CHECKSUM_SIZE_BYTES, sizeBytes));
@@ -75,7 +75,7 @@ export function formatFileChecksum(checksum: bigint): string {
   return checksum.toString(16).padStart(16, '0');
 }
 
-/** Two small reads. LTX_TRUNCATED, LTX_INVALID or LTX_UNSUPPORTED where this cannot be an LTX file. */
+/** Two small reads. LTX_TRUNCATED, LTX_INVALID or LTX_UNSUPPORTED if this is not a readable LTX file. */
 export async function readEnds(read: ReadFileRange, sizeBytes: number): Promise<FileEnds> {
   requireSize(sizeBytes, sizeBytes);
   const [start, end] = await Promise.all([
@@ -89,12 +89,12 @@ export async function readEnds(read: ReadFileRange, sizeBytes: number): Promise<
     header,
     headerBytes,
     pageFlags: new DataView(start.buffer, start.byteOffset).getUint16(HEADER_SIZE_BYTES + 4),
-    index: placeOfIndex(end, sizeBytes),
+    index: indexRangeOf(end, sizeBytes),
     trailer: decodeTrailer(end.subarray(INDEX_LENGTH_SIZE_BYTES), header.flags),
   };
 }
 
-/** The ends of a file whose middle, from byte HEADER_SIZE_BYTES to its file checksum, stays as it is. */
+/** New ends for a file. The bytes from HEADER_SIZE_BYTES to the file checksum do not change. */
 export interface ReplacedEnds {
   /** The whole header. */
   readonly head: Uint8Array;
@@ -104,10 +104,10 @@ export interface ReplacedEnds {
 }
 
 /**
- * The same full image under other TXIDs. CRC is linear, so the new file checksum follows from both
- * headers and from how many bytes are hashed after them.
+ * Gives a full snapshot other TXIDs. CRC is linear, so the new file checksum follows from both
+ * headers and the number of bytes hashed after them.
  *
- * The file holds every page of the database, all of one encoding.
+ * The file must hold every page of the database, all in one encoding.
  */
 export function withTXIDs(
   ends: FileEnds,
@@ -116,7 +116,7 @@ export function withTXIDs(
 ): ReplacedEnds {
   const head = encodeHeader({ ...ends.header, minTXID, maxTXID });
   const hashed = hashedBytesAfterHeader(ends);
-  // The flag bit hides the checksum's top bit. That does no harm: only the difference counts.
+  // The flag bit hides the checksum's top bit. That is harmless: only the difference matters.
   const before = combineCRC64(kernel.crc64(ends.headerBytes), 0n, hashed);
   const after = combineCRC64(kernel.crc64(head), 0n, hashed);
   const fileChecksum = (ends.trailer.fileChecksum ^ before ^ after) | CHECKSUM_FLAG;
@@ -125,7 +125,7 @@ export function withTXIDs(
   return { head, tail, fileChecksum };
 }
 
-/** Bytes that the file checksum of a full image covers after the header. */
+/** Number of bytes after the header that the file checksum of a full snapshot covers. */
 function hashedBytesAfterHeader({ header, index, pageFlags }: FileEnds): number {
   const { commit, pageSize } = header;
   const pages = commit - (commit >= lockPgno(pageSize) ? 1 : 0);
@@ -137,19 +137,19 @@ function hashedBytesAfterHeader({ header, index, pageFlags }: FileEnds): number 
 }
 
 /**
- * Where the index lies, from the last bytes of a file of `sizeBytes` (24 bytes are enough).
- * LTX_TRUNCATED for a file that is too small to be one; LTX_INVALID for a length that cannot be;
- * LTX_UNSUPPORTED for one above PAGE_INDEX_BYTES_MAX.
+ * Locates the index from the last bytes of a file of `sizeBytes` (24 bytes are enough).
+ * LTX_TRUNCATED if the file is too small; LTX_INVALID for an impossible length; LTX_UNSUPPORTED for
+ * a length above PAGE_INDEX_BYTES_MAX.
  */
-export function locatePageIndex(tail: Uint8Array, sizeBytes: number): PageIndexPlace {
-  const place = placeOfIndex(tail, sizeBytes);
+export function locatePageIndex(tail: Uint8Array, sizeBytes: number): PageIndexRange {
+  const place = indexRangeOf(tail, sizeBytes);
   requireReadable(place);
   return place;
 }
 
 /**
- * The entries of a file's index, after one read, or two where it is longer than
- * PAGE_INDEX_TAIL_BYTES. They are a hint until the whole file's checksum was verified.
+ * Reads the entries of a file's index, with one read, or two if it is longer than
+ * PAGE_INDEX_TAIL_BYTES. Do not trust them until the checksum of the whole file was verified.
  */
 export async function readPageIndex(
   read: ReadFileRange,
@@ -163,24 +163,24 @@ export async function readPageIndex(
   return entriesWithin(bytes, start - PAGE_HEADER_SIZE_BYTES);
 }
 
-/** LTX_UNSUPPORTED for an index that is too large to be read at once. */
-export function requireReadable({ start, end }: PageIndexPlace): void {
+/** LTX_UNSUPPORTED for an index that is too large to read at once. */
+export function requireReadable({ start, end }: PageIndexRange): void {
   const length = end - start;
   if (length <= PAGE_INDEX_BYTES_MAX) return;
   throw new ReplicationError(
     'LTX_UNSUPPORTED',
-    `LTX page index: ${length} bytes are more than are read at once; read the file from its start`,
+    `LTX page index: it has ${length} bytes, which is too large to read at once; read the file from its start`,
   );
 }
 
-function placeOfIndex(tail: Uint8Array, sizeBytes: number): PageIndexPlace {
+function indexRangeOf(tail: Uint8Array, sizeBytes: number): PageIndexRange {
   requireSize(sizeBytes, tail.length);
   const length = uint64(tail.subarray(tail.length - AFTER_INDEX_BYTES));
   const end = sizeBytes - AFTER_INDEX_BYTES;
   if (length < 1n || length > BigInt(end - BEFORE_INDEX_BYTES)) {
     throw new ReplicationError(
       'LTX_INVALID',
-      `LTX page index: a length of ${length} in a file of ${sizeBytes} bytes`,
+      `LTX page index: its length is ${length} in a file of ${sizeBytes} bytes`,
     );
   }
   return { start: end - Number(length), end };
@@ -190,7 +190,7 @@ function requireSize(sizeBytes: number, tailBytes: number): void {
   if (sizeBytes >= FILE_BYTES_MIN && tailBytes >= AFTER_INDEX_BYTES) return;
   throw new ReplicationError(
     'LTX_TRUNCATED',
-    `LTX page index: ${tailBytes} bytes from the end of a file of ${sizeBytes} do not hold it`,
+    `LTX page index: the last ${tailBytes} bytes of a file of ${sizeBytes} cannot hold it`,
   );
 }
 
@@ -209,7 +209,7 @@ function* entriesWithin(bytes: Uint8Array, pagesEnd: number): Generator<PageInde
 function outside(pgno: number, offset: number): ReplicationError {
   return new ReplicationError(
     'LTX_INVALID',
-    `LTX page index: page ${pgno} at ${offset} is not where a page can be`,
+    `LTX page index: page ${pgno} at offset ${offset} is outside the pages of the file`,
   );
 }
 

@@ -77,12 +77,12 @@ export class ImageOrders {
     if (need.kind === 'needs-image') {
       this.#asked = 'image';
       onImage();
-      logger.warn(`an image is needed: ${need.why}`);
+      logger.warn(`a full snapshot is needed: ${need.why}`);
       engine()?.image(need.floor, need.why);
       return;
     }
     if (this.#asked !== 'nothing' || this.#retry.waitMs > 0) return; // it asks again when woken
-    this.#askSnapshot(`a destination is seeded: ${need.why}`);
+    this.#askSnapshot(`a destination needs one: ${need.why}`);
   }
 
   /** Somebody orders a snapshot. */

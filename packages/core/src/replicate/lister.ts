@@ -105,7 +105,7 @@ export class Lister {
       const sent = record();
       const hint =
         chain === 'empty'
-          ? '; if a disk is not mounted or a bucket was replaced, stop and mend that first'
+          ? '; if a disk is not mounted or a bucket was replaced, stop Sluice and fix that first'
           : '';
       logger.warn(`${name}: ${why}; a full snapshot will be sent${hint}`, {
         target,

@@ -15,6 +15,6 @@ export async function readStaged(
   if (count === length) return bytes;
   throw new ReplicationError(
     'STAGING_FAILED',
-    `read ${length} bytes at ${start} of the staged file ${path}: ${count} came; check the volume`,
+    `read ${length} bytes at ${start} of the staged file ${path}: got only ${count} bytes; check the volume`,
   );
 }

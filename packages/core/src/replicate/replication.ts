@@ -295,7 +295,7 @@ export class Replication {
         this.#staged.backlog.gate(event.txid);
         this.#head = event.txid;
         this.#condition.go('imaging');
-        this.#context.logger.info(`taking an image: ${event.why}`, {
+        this.#context.logger.info(`taking a full snapshot: ${event.why}`, {
           txid: formatTXID(event.txid),
         });
         return;
@@ -351,7 +351,7 @@ export class Replication {
       })),
     });
     if (order.mode === 'resume') {
-      logger.info(`going on after TXID ${formatTXID(event.proved ?? 0n)}`);
+      logger.info(`continuing after TXID ${formatTXID(event.proved ?? 0n)}`);
     }
     this.#condition.go(order.mode === 'resume' ? 'following' : 'imaging');
     this.#begun = true;

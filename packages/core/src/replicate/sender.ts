@@ -84,7 +84,7 @@ export class Sender {
       throw error;
     }
     if (written === 'gone') {
-      logger.warn(`${name}: ${source.path} was freed before it was sent`);
+      logger.warn(`${name}: ${source.path} was removed before it was sent`);
       onGone(source.path);
       return 'changed';
     }
@@ -141,7 +141,7 @@ async function whyUnlisted(
     if (found.minTXID > from) break;
     if (!isSame(found, file)) continue;
     if (found.sizeBytes === sizeBytes) return undefined;
-    return `it is listed with ${found.sizeBytes} bytes, and ${sizeBytes} were sent`;
+    return `it is listed with ${found.sizeBytes} bytes, but ${sizeBytes} were sent`;
   }
   return 'it is not listed';
 }
@@ -153,8 +153,8 @@ function isSame(a: LTXFileRef, b: LTXFileRef): boolean {
 function notListed(file: LTXFileRef, how: string): ReplicationError {
   return new ReplicationError(
     'REPLICA_NOT_LISTED',
-    `wrote ${describeFile(file)}, and the server said that it is stored, but ${how}: the server ` +
-      'keeps it under another name or not at all, and nothing counts as replicated there; check that ' +
+    `wrote ${describeFile(file)}, and the server confirmed it, but ${how}: the server ` +
+      'stored it under another name or not at all, so nothing there counts as replicated; check that ' +
       'the path has no leading, trailing or double slash and no backslash, and what stands before ' +
       'the server',
   );

@@ -156,9 +156,12 @@ export class StagedFiles {
     const names = laggards.filter((name) => !this.#givenUp.has(name));
     if (names.length === 0) return;
     for (const name of names) this.#givenUp.add(name);
-    this.#context.logger.warn(`staging is full: ${names.join(', ')} will be seeded by a snapshot`, {
-      maxBytes,
-    });
+    this.#context.logger.warn(
+      `staging is full: ${names.join(', ')} will get a full snapshot instead`,
+      {
+        maxBytes,
+      },
+    );
   }
 
   #remove(paths: readonly string[]): void {

@@ -138,7 +138,7 @@ function toDestinationReport(
   const cause = health.lastError ?? (own === undefined ? toSupplyCause(error) : undefined);
   const unknown = {
     code: 'REPLICA_UNAVAILABLE',
-    message: (own ?? problems[0])?.message ?? 'it has not answered',
+    message: (own ?? problems[0])?.message ?? 'it has not responded',
   };
   const { code, message } = cause ?? unknown;
   return {
@@ -155,5 +155,5 @@ function toSupplyCause(
   error: StatusError | undefined,
 ): { code: string; message: string } | undefined {
   if (error === undefined) return undefined;
-  return { code: error.code, message: 'the database could not be read or staged to its end' };
+  return { code: error.code, message: 'the database could not be read or staged completely' };
 }

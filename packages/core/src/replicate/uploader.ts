@@ -318,7 +318,7 @@ export class Uploader {
 
   readonly #onHealed = (): void => {
     this.#health.succeeded();
-    this.#context.logger.info(`${this.name} answers again`, { target: this.target });
+    this.#context.logger.info(`${this.name} has recovered`, { target: this.target });
     this.#tell({});
   };
 
@@ -332,7 +332,7 @@ export class Uploader {
     const fields = { target: this.target, code, failures, nextTryMs: waitMs };
     if (code === 'REPLICA_CONFLICT') {
       const highest = formatTXID(this.#holdings.highest);
-      const what = 'another writer is at work there, and it is listed again';
+      const what = 'another writer is active there, so it will be listed again';
       logger.error(`${this.name}: ${what}: ${message}`, { ...fields, highest });
     } else {
       const level = isError(error) && !error.retryable ? 'error' : 'warn';

@@ -1,12 +1,12 @@
 /**
- * Carries a plan out whose files lie on this machine: in the order of the database, so that it is
- * written once and from its beginning to its end. Threads read the files themselves; each takes a
- * window of the database, reads its pages from every file, and keeps the newest of each.
+ * Runs a restore plan whose files are all on this machine. It works in database order, so the output
+ * is written once, from start to end. Threads read the files themselves: each takes a window of the
+ * database, reads its pages from every file, and keeps the newest version of each page.
  *
- * As with `applyPlan`, every page of every file is decoded and hashed, and every file's checksum
- * found right, before this resolves. The files' indexes say where to look, and prove nothing.
+ * Like `applyPlan`, it decodes and hashes every page of every file and verifies every file checksum
+ * before it resolves. The page indexes say where to read; they are not trusted as proof.
  *
- * Memory is a window and a kernel for each thread, and 12 bytes for each page of each file.
+ * Memory: one window and one kernel per thread, and 12 bytes per page of each file.
  */
 
 import fs from 'node:fs';
@@ -24,9 +24,9 @@ import type { WindowSettings } from './window-decoder.ts';
 import type { WindowService } from './window-worker.ts';
 import { windowsOf, type Window } from './windows.ts';
 
-/** Large enough that a file's part of it is one read, small enough that many threads have one. */
+/** Large enough that a file's part of a window is one read; small enough for one per thread. */
 const WINDOW_BYTES = 16 * 1024 * 1024;
-/** What was written is brought to the disk so often, beside the work: the last fsync is short then. */
+/** Flush to disk in the background after this many bytes, so that the final fsync is short. */
 const FLUSH_BYTES = 128 * 1024 * 1024;
 
 const fdatasync = promisify(fs.fdatasync);
@@ -103,13 +103,13 @@ class WindowRun {
     for (const [index, file] of this.#files.entries()) this.#verify(index, file);
   }
 
-  /** Afterwards nothing is read and nothing is written any more. */
+  /** Once this resolves, nothing is being read or written. */
   async close(): Promise<void> {
     await Promise.all(this.#threads.map((thread) => thread.close()));
-    await this.#flushing?.catch(() => undefined); // told before, or less than what is told
+    await this.#flushing?.catch(() => undefined); // already reported, or another error is
   }
 
-  /** One window after the other; the next one is with the thread before it has ended this one. */
+  /** Handles one window after another; the next one is queued before this one ends. */
   async #serve(thread: Thread<WindowService>): Promise<void> {
     for (let step = this.#windows.next(); step.done !== true; step = this.#windows.next()) {
       const window = step.value;
@@ -146,7 +146,7 @@ class WindowRun {
         );
       },
     );
-    this.#flushing.catch(() => undefined); // `all` waits for it
+    this.#flushing.catch(() => undefined); // `all` awaits it
   }
 
   #toError(index: number, failure: Failure): unknown {

@@ -1,10 +1,10 @@
 /**
- * Carries a plan out, from anywhere: its files newest first, so that a page is written once, from the newest file
- * that has it. Every file is read whole, every page of it decoded and hashed, and its checksum
- * found right, before this resolves. It ends at the first file that holds every page: only what
- * lies before such an image stays unread.
+ * Runs a restore plan, from any destination. It reads files newest first, so each page is written
+ * once, from the newest file that has it. Before it resolves, it has read every file completely,
+ * decoded and hashed every page, and verified every file checksum. It stops at the first file that
+ * holds every page: older files are not read.
  *
- * Memory is READ_AHEAD_BYTES_MAX, some slabs for each thread, and one bit for each page.
+ * Memory: READ_AHEAD_BYTES_MAX, a few slabs per thread, and one bit per page.
  */
 
 import { assert } from '../error.ts';
@@ -24,18 +24,18 @@ import { SLAB_BYTES, Slabs, SMALL_SLAB_BYTES } from './slabs.ts';
 import type { SourcedFile } from './sources.ts';
 import { toUnusableFileError } from './unusable-file.ts';
 
-/** Below this the caller's own thread decodes: starting others would take longer. */
+/** Below this size the calling thread decodes: starting worker threads would take longer. */
 const INLINE_BYTES_MAX: number = 4 * 1024 * 1024;
-/** For each thread one at work and one waiting; one more is filled, one comes back. */
+/** Per thread: one being decoded and one waiting. Overall: one being filled and one on its way back. */
 const SLABS_PER_THREAD = 2;
-const SLABS_MORE = 2;
+const SLABS_EXTRA = 2;
 
 export interface ApplyPlanOptions {
-  /** Whether files that lie on this machine may be read in the order of the database. */
+  /** Whether files on this machine may be read in database order. */
   readonly local: 'allowed' | 'refused';
   readonly plan: RestorePlan<SourcedFile>;
   readonly descriptor: number;
-  /** Told the size of the database before the first page is written. */
+  /** Called with the size of the database before the first page is written. */
   readonly onSize: (sizeBytes: number) => Promise<void>;
   readonly threads: number;
   readonly readsMax: number;
@@ -44,7 +44,7 @@ export interface ApplyPlanOptions {
 }
 
 export interface AppliedPlan {
-  /** Of the newest file. */
+  /** Header of the newest file. */
   readonly header: LTXHeader;
   readonly filesRead: number;
 }
@@ -81,7 +81,7 @@ class PlanRun {
     this.#files = plan.files.toReversed();
     this.#signal = AbortSignal.any([options.signal, this.#failed.signal]);
     const isSmall = plan.sizeBytes <= INLINE_BYTES_MAX;
-    const count = SLABS_MORE + (isSmall ? 0 : SLABS_PER_THREAD * options.threads);
+    const count = SLABS_EXTRA + (isSmall ? 0 : SLABS_PER_THREAD * options.threads);
     this.#slabs = new Slabs(count, isSmall ? SMALL_SLAB_BYTES : SLAB_BYTES, this.#signal);
     this.#pool = isSmall
       ? createInlinePool({ descriptor }, this.#slabs)
@@ -106,7 +106,7 @@ class PlanRun {
     return { header, filesRead };
   }
 
-  /** Afterwards nothing is read and nothing is written any more. */
+  /** Once this resolves, nothing is being read or written. */
   async close(): Promise<void> {
     this.#failed.abort(new Error('the restore has ended'));
     await Promise.all([this.#reads.close(), this.#pool.close()]);
@@ -139,7 +139,7 @@ class PlanRun {
     }
   }
 
-  /** Never rejects: a failure ends the run by its signal, at once. */
+  /** Never rejects: a failure aborts the run through its signal. */
   async #verify(file: LTXFileInfo, { verified }: ScannedFile): Promise<void> {
     try {
       await verified;

@@ -1,4 +1,4 @@
-/** Who decodes: threads, or for little the caller's own. Pieces may end in any order. */
+/** Decodes pieces in worker threads or, for small restores, inline. Pieces may finish in any order. */
 
 import { PieceDecoder } from './piece-decoder.ts';
 import { Thread, threadScript } from '../threads/thread.ts';
@@ -8,11 +8,11 @@ import type { Slabs } from './slabs.ts';
 export interface DecoderPool {
   /** The CRC of the piece: its wanted pages are written, and its slab is free again. A failure ends the restore. */
   decode(piece: Piece): Promise<bigint>;
-  /** When it resolves nobody writes any more. */
+  /** Once this resolves, no thread writes. */
   close(): Promise<void>;
 }
 
-/** No threads: starting one costs more than decoding a few megabytes. */
+/** Uses no threads: starting one costs more than decoding a few megabytes. */
 export function createInlinePool({ descriptor }: DecoderSettings, slabs: Slabs): DecoderPool {
   const decoder = new PieceDecoder(descriptor);
   return {
@@ -34,7 +34,7 @@ export function createThreadPool(
 ): DecoderPool {
   const threads = Array.from({ length: count }, () => new DecoderThread(settings, slabs));
   return {
-    /** Goes to the thread with the least to do: there are few more slabs than threads. */
+    /** Uses the thread with the fewest pieces: there are only a few more slabs than threads. */
     decode: (piece) => threads.reduce((a, b) => (b.load < a.load ? b : a)).decode(piece),
     async close() {
       await Promise.all(threads.map((thread) => thread.close()));

@@ -2,11 +2,11 @@ import { ReplicationError } from '../error.ts';
 import type { LTXFileInfo } from '../replica/client.ts';
 import { describeFile } from '../replica/describe.ts';
 
-/** What was listed is not what has the name now. */
+/** The file is not the one that was listed. */
 export function fileChangedError(file: LTXFileInfo, sizeBytes: number): ReplicationError {
   return new ReplicationError(
     'REPLICA_CHANGED',
-    `read ${describeFile(file)}: listed with ${file.sizeBytes} bytes, now another file of ` +
-      `${sizeBytes} bytes has its name; list again`,
+    `read ${describeFile(file)}: it was listed with ${file.sizeBytes} bytes, but another file of ` +
+      `${sizeBytes} bytes has its name now; list again`,
   );
 }

@@ -1,11 +1,12 @@
 /**
- * Takes the bytes of one LTX file as they come, cuts them into pieces of whole page frames, and
- * decides for each page whether it is the newest. Decoding, hashing and writing is the pool's.
+ * Takes the bytes of one LTX file as they arrive, cuts them into pieces of whole page frames, and
+ * decides for each page whether this is its newest version. The decoder pool decodes, hashes and
+ * writes the pieces.
  *
  *   header (100 bytes) | page frames | six zero bytes | index, its length | trailer (16 bytes)
  *
- * The frames are walked here without being decoded. The index must name exactly these frames, and
- * the file's checksum, combined from those of its pieces, must be the one in its trailer.
+ * The scan walks the frames without decoding them. The index must name exactly these frames, and
+ * the file checksum, combined from the checksums of the pieces, must be the one in the trailer.
  */
 
 import { assert, ReplicationError } from '../error.ts';
@@ -26,23 +27,23 @@ import type { DecoderPool } from './decoder-pool.ts';
 import type { Slab, Slabs } from './slabs.ts';
 
 export interface ScanOptions {
-  /** Of the caller's thread: hashes the index that the pages must have. */
+  /** A kernel of the calling thread: it hashes the index that the pages should have. */
   readonly kernel: Pick<Kernel, 'crc64'>;
   readonly pool: DecoderPool;
   readonly slabs: Slabs;
-  /** Called once, before any page: throws where the file does not belong here. */
+  /** Called once, before any page. It throws if the file does not belong to this restore. */
   readonly onHeader: (header: LTXHeader) => void | Promise<void>;
-  /** Whether this is the newest version of the page, and so the one to be written. */
+  /** Returns true if this is the newest version of the page, which must then be written. */
   readonly claim: (pgno: number) => boolean;
-  /** Told of a piece that failed, long before `verified` is asked. */
+  /** Called as soon as a piece fails, before `verified` settles. */
   readonly onFailure: (error: unknown) => void;
 }
 
 export interface ScannedFile {
   readonly header: LTXHeader;
-  /** Whether it holds every page: nothing before it is needed then. */
+  /** Whether it holds every page, so that older files are not needed. */
   readonly isFullImage: boolean;
-  /** Resolves when all is decoded and written, and the file checksum holds. */
+  /** Resolves when everything is decoded and written and the file checksum matches. */
   readonly verified: Promise<void>;
 }
 
@@ -62,11 +63,11 @@ export class FileScan {
   /** Set when the pages have ended. */
   #end: FileEnd | undefined;
 
-  // The slab being filled, and what is known of its bytes.
+  // The slab being filled, and the parts of it that were recognized so far.
   #slab: Slab | undefined;
   #filled = 0;
   #pagesStart = 0;
-  /** Where the walk is: all before it are whole frames, or the end of the pages. */
+  /** Position of the walk: all bytes before it are whole frames, or the end of the pages. */
   #at = 0;
   #framesEnd = 0;
   #batchEnds: number[] = [];
@@ -78,7 +79,7 @@ export class FileScan {
     this.#index = new ExpectedIndex(options.kernel);
   }
 
-  /** The next bytes, which may be used again afterwards. */
+  /** Adds bytes. The caller may reuse `chunk` afterwards. */
   async push(chunk: Uint8Array): Promise<void> {
     for (let from = 0; from < chunk.length;) {
       const slab = (this.#slab ??= await this.#options.slabs.take());
@@ -92,11 +93,11 @@ export class FileScan {
     }
   }
 
-  /** No more bytes. LTX_TRUNCATED or LTX_INVALID where the file cannot be whole. */
+  /** Call when all bytes were pushed. LTX_TRUNCATED or LTX_INVALID if the file cannot be complete. */
   finish(): ScannedFile {
     const header = this.#header;
     if (header === undefined) throw truncated(`it has ${this.#filled} bytes`);
-    if (this.#end === undefined) throw truncated('its pages have no end');
+    if (this.#end === undefined) throw truncated('it ends within its pages');
     assert(this.#order !== undefined, 'the order comes with the header');
     this.#order.finish();
     const trailer = this.#end.readTrailer(header.flags);
@@ -110,7 +111,7 @@ export class FileScan {
     };
   }
 
-  /** Gives the slab back that nobody will decode. */
+  /** Returns the current slab to the pool of slabs without decoding it. */
   abandon(): void {
     if (this.#slab !== undefined) this.#options.slabs.give(this.#slab);
     this.#slab = undefined;
@@ -125,7 +126,7 @@ export class FileScan {
     this.#pagesStart = this.#at = this.#framesEnd = HEADER_SIZE_BYTES;
   }
 
-  /** Over all frames that are complete, then over the bytes after them. */
+  /** Processes all complete frames, then the bytes after them. */
   #advance(slab: Slab, header: LTXHeader): void {
     if (this.#end === undefined) this.#walk(slab, header);
     if (this.#end === undefined) return;
@@ -133,7 +134,7 @@ export class FileScan {
     this.#at = this.#filled;
   }
 
-  /** From where it stands over all frames that are complete. */
+  /** Walks over all complete frames from the current position. */
   #walk(bytes: Slab, { pageSize }: LTXHeader): void {
     const { claim } = this.#options;
     const order = this.#order as PageOrder;
@@ -170,7 +171,7 @@ export class FileScan {
     if (hasEnded) this.#end = new FileEnd(this.#options.kernel, this.#index.finish());
   }
 
-  /** The slab is full: what of it is whole goes to the pool, the rest begins the next one. */
+  /** The slab is full: submits its whole frames and copies the rest to the next slab. */
   async #flushSlab(slab: Slab): Promise<void> {
     const pagesEnd = this.#framesEnd + PAGE_HEADER_SIZE_BYTES;
     const kept =
@@ -184,7 +185,7 @@ export class FileScan {
     if (this.#end !== undefined) this.#at = this.#filled;
   }
 
-  /** The slab's bytes up to `end` go to the pool, and the slab with them. */
+  /** Sends the slab, with its bytes up to `end`, to the decoder pool. */
   #submit(slab: Slab, end: number): void {
     const { pool, onFailure } = this.#options;
     if (this.#framesEnd > (this.#batchEnds.at(-1) ?? this.#pagesStart)) {

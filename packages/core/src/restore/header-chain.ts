@@ -1,4 +1,4 @@
-/** The headers of one restore's files, newest first: whether they are what they should be. */
+/** Checks the headers of one restore's files, newest first, against their names and each other. */
 
 import { ReplicationError } from '../error.ts';
 import { formatFilename } from '../ltx/filename.ts';
@@ -10,25 +10,25 @@ export class HeaderChain {
   readonly #lineage = new Lineage();
   #newest: LTXHeader | undefined;
 
-  /** Of the newest file: what the database will be. */
+  /** Header of the newest file: it gives the page size and the size of the database. */
   get newest(): LTXHeader | undefined {
     return this.#newest;
   }
 
-  /** The next older one. LTX_INVALID or LTX_NOT_CONTIGUOUS where it does not belong to the others. */
+  /** Adds the next older file. LTX_INVALID or LTX_NOT_CONTIGUOUS if it does not belong to the others. */
   add(file: LTXFileInfo, header: LTXHeader): void {
     if (header.minTXID !== file.minTXID || header.maxTXID !== file.maxTXID) {
-      const told = formatFilename(header.minTXID, header.maxTXID);
-      throw new ReplicationError('LTX_INVALID', `by its header it is another file, ${told}`);
+      const actual = formatFilename(header.minTXID, header.maxTXID);
+      throw new ReplicationError('LTX_INVALID', `its header says that it is file ${actual}`);
     }
-    if (header.commit === 0) throw new ReplicationError('LTX_INVALID', 'a database of no pages');
+    if (header.commit === 0) throw new ReplicationError('LTX_INVALID', 'its database has no pages');
     this.#lineage.add(file, header);
     this.#newest ??= header;
     const { pageSize } = this.#newest;
     if (header.pageSize === pageSize) return;
     throw new ReplicationError(
       'LTX_NOT_CONTIGUOUS',
-      `its pages have ${header.pageSize} bytes, those of the newest file ${pageSize}`,
+      `its page size is ${header.pageSize} bytes, but the newest file has ${pageSize}`,
     );
   }
 }

@@ -1,4 +1,4 @@
-/** The thread that lets SQLite check a file. It alone loads SQLite for a restore. */
+/** The thread in which SQLite checks a file. No other part of a restore loads SQLite to read. */
 
 import Database from 'better-sqlite3';
 import { messageOf } from '../error.ts';

@@ -1,4 +1,4 @@
-/** SQLite's own check of a restored file, before it gets its name. In a thread: it may take long. */
+/** Runs SQLite's own check on a restored file before it gets its name, in a thread: it may be slow. */
 
 import { messageOf, ReplicationError } from '../error.ts';
 import { Thread, threadScript } from '../threads/thread.ts';
@@ -17,8 +17,8 @@ export interface IntegrityService {
 }
 
 /**
- * RESTORE_INTEGRITY with SQLite's first complaint. What SQLite makes beside the file is the
- * caller's to remove. An abort ends it at SQLite's next step.
+ * RESTORE_INTEGRITY with SQLite's first complaint. The caller removes the files that SQLite creates
+ * beside `file`. An abort takes effect at SQLite's next step.
  */
 export async function checkIntegrity(
   file: string,
@@ -36,7 +36,7 @@ export async function checkIntegrity(
     if (answer === 'ok') return;
     throw new ReplicationError(
       'RESTORE_INTEGRITY',
-      `PRAGMA ${pragma} of the restored database: ${answer}; it was removed again`,
+      `PRAGMA ${pragma} of the restored database: ${answer}; the restored file was removed`,
     );
   } finally {
     signal.removeEventListener('abort', stop);
@@ -52,6 +52,6 @@ async function checkIn(
   try {
     return await thread.call('check', request);
   } catch (error) {
-    return `the check did not end: ${messageOf(error)}`;
+    return `the check did not finish: ${messageOf(error)}`;
   }
 }

@@ -1,4 +1,4 @@
-/** What a destination has for a restore, and which TXID a target means there. */
+/** Lists a destination for a restore, and finds the TXID of a target in that listing. */
 
 import { isError, ReplicationError } from '../error.ts';
 import { readHeader as readFileHeader } from '../ltx/file.ts';
@@ -10,10 +10,10 @@ import { planMoment, type PlanTarget } from './plan.ts';
 
 export type RestoreTarget =
   | PlanTarget
-  /** Everything committed at or before this moment, and nothing later, as headers tell the time. */
+  /** Everything committed at or before this time and nothing later, according to file headers. */
   | { readonly kind: 'timestamp'; readonly at: Date };
 
-/** All files of all levels. */
+/** All files at all levels. */
 export async function listAll(client: ReplicaClient, signal?: AbortSignal): Promise<LTXFileInfo[]> {
   const files: LTXFileInfo[] = [];
   for await (const file of client.listFiles('all', { signal })) files.push(file);
@@ -30,7 +30,7 @@ export async function toPlanTarget<File extends LTXFileInfo>(
   const search = planMoment(listed, target.at);
   let step = search.next();
   while (step.done !== true) {
-    // The file's own time. A listing's may be that of a copy of the bucket.
+    // The time in the file. The listing's time may be that of copying the bucket.
     const times = step.value.map(async (file) => new Date((await headerOf(file)).timestampMs));
     step = search.next(await Promise.all(times));
   }

@@ -1,6 +1,6 @@
 /**
- * An LTX file on this machine: opened, its header, index and trailer read, and the bytes around its
- * page frames hashed.
+ * Opens an LTX file on this machine: reads its header, index and trailer, and hashes the bytes
+ * around its page frames.
  *
  *   header (100 bytes) | page frames | six zero bytes | index, its length | trailer (16 bytes)
  */
@@ -16,7 +16,7 @@ import { FILE_CHECKSUM_SIZE_BYTES } from '../ltx/trailer.ts';
 import type { LocalFile, LTXFileInfo } from '../replica/client.ts';
 import { readPageMap, type PageMap } from './page-map.ts';
 
-/** All of it is a hint until the checksum of the whole file was verified. */
+/** Not trusted until the checksum of the whole file was verified. */
 export interface ReadLocalFile {
   readonly info: LTXFileInfo;
   readonly descriptor: number;
@@ -27,7 +27,7 @@ export interface ReadLocalFile {
   readonly fileChecksum: bigint;
 }
 
-/** LTX_TRUNCATED, LTX_INVALID; LTX_UNSUPPORTED for an index that is too large to be held. */
+/** LTX_TRUNCATED, LTX_INVALID; LTX_UNSUPPORTED for an index that is too large to load. */
 export async function readLocalFile(
   info: LTXFileInfo,
   { descriptor, sizeBytes }: LocalFile,

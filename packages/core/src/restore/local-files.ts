@@ -1,4 +1,4 @@
-/** The files of a plan, where all of them lie on this machine and are few enough to be open at once. */
+/** Opens the files of a plan if all of them are on this machine and few enough to be open at once. */
 
 import { assert, isError } from '../error.ts';
 import { createKernel } from '../kernel/kernel.ts';
@@ -10,19 +10,19 @@ import { readLocalFile, type ReadLocalFile } from './local-file.ts';
 import type { SourcedFile } from './sources.ts';
 import { toUnusableFileError } from './unusable-file.ts';
 
-/** Of the thousand descriptors that a process usually may have. */
+/** A process may usually open about a thousand files. */
 const FILES_MAX = 256;
-/** In all files together; the maps take 12 bytes of each. */
+/** Limit for all files together: a page map takes 12 bytes per page. */
 const PAGES_MAX: number = 4 * 1024 * 1024;
 
 export interface LocalFiles extends AsyncDisposable {
-  /** Newest first, to the first full image. */
+  /** Newest first, up to and including the first full snapshot. */
   readonly files: readonly ReadLocalFile[];
 }
 
 /**
- * undefined where the destination is elsewhere, or the plan is too large for this. Errors as those
- * of any reader of the files.
+ * Returns undefined if the destination is not on this machine or the plan is too large for this
+ * method. Throws the same errors as any other reader of the files.
  */
 export async function openLocalFiles(
   newestFirst: readonly SourcedFile[],
@@ -59,7 +59,7 @@ export async function openLocalFiles(
     return { files, [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();
-    if (isError(error, 'LTX_UNSUPPORTED')) return undefined; // an index that is not read at once
+    if (isError(error, 'LTX_UNSUPPORTED')) return undefined; // the index is too large to load
     throw error;
   }
 }

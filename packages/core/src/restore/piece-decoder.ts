@@ -1,4 +1,4 @@
-/** Decodes, hashes and writes one piece of an LTX file. Runs in a thread, or inline for little. */
+/** Decodes, hashes and writes one piece of an LTX file, in a thread or, for small restores, inline. */
 
 import { ReplicationError } from '../error.ts';
 import { createKernel, type Kernel } from '../kernel/kernel.ts';
@@ -9,12 +9,12 @@ export class PieceDecoder {
   readonly #kernel: Kernel = createKernel();
   readonly #descriptor: number;
 
-  /** Of the output file. */
+  /** `descriptor`: of the output file. */
   constructor(descriptor: number) {
     this.#descriptor = descriptor;
   }
 
-  /** The CRC of the piece. LTX_INVALID for bytes that are no frames, RESTORE_OUTPUT for a failed write. */
+  /** Returns the CRC of the piece. LTX_INVALID for invalid frames, RESTORE_OUTPUT for a failed write. */
   decode(piece: Piece): bigint {
     const { slab } = piece;
     let crc = this.#hash(slab.subarray(0, piece.pagesStart), 0n);
@@ -39,7 +39,7 @@ export class PieceDecoder {
     return bytes.length === 0 ? crc : this.#kernel.crc64(bytes, crc);
   }
 
-  /** Into the kernel's input, once; a batch always fits. */
+  /** Copies a batch into the kernel's input; a batch always fits. */
   #place(bytes: Uint8Array): Uint8Array {
     const { input } = this.#kernel;
     if (bytes.length > input.length) throw frameMismatch();
@@ -47,7 +47,7 @@ export class PieceDecoder {
     return input.subarray(0, bytes.length);
   }
 
-  /** Pages that are wanted, neighbours in one call. */
+  /** Writes the wanted pages; adjacent pages go in one call. */
   #write(pgnos: Uint32Array, pages: Uint8Array, targets: Uint32Array, pageSize: number): void {
     for (let first = 0; first < pgnos.length;) {
       const target = targets[first] ?? 0;
@@ -65,7 +65,7 @@ export class PieceDecoder {
   }
 }
 
-/** The frames were walked before: what the kernel makes of them must be the same. */
+/** FileScan walked these frames before: the kernel must see the same frames. */
 function frameMismatch(): ReplicationError {
-  return new ReplicationError('LTX_INVALID', 'page frames that are not what they looked like');
+  return new ReplicationError('LTX_INVALID', 'page frames differ from those that were scanned');
 }

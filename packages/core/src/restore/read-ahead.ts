@@ -1,6 +1,6 @@
 /**
- * The bytes of a plan's files, in order, several reads at once: large files in ranges, small ones
- * whole. What comes early is held, within READ_AHEAD_BYTES_MAX.
+ * Reads the bytes of a plan's files in order, with several requests at once: large files in ranges,
+ * small ones whole. Bytes that arrive early are buffered, up to READ_AHEAD_BYTES_MAX.
  */
 
 import { ReplicationError } from '../error.ts';
@@ -9,9 +9,9 @@ import { describeFile, describeRange } from '../replica/describe.ts';
 import { fileChangedError } from './file-changed.ts';
 import { canReadRanges, type SourcedFile } from './sources.ts';
 
-/** One range. Large enough that asking for it costs little beside the bytes. */
+/** Size of one range: large enough that the cost of a request is small. */
 const RANGE_BYTES: number = 4 * 1024 * 1024;
-/** Bytes that are read before it is their turn. With the slabs, what a restore holds in memory. */
+/** Bytes buffered ahead. Together with the slabs, this is the memory that a restore uses. */
 const READ_AHEAD_BYTES_MAX: number = 32 * 1024 * 1024;
 
 export interface ReadAheadOptions {
@@ -25,7 +25,7 @@ export class ReadAhead {
   readonly #signal: AbortSignal;
   readonly #planned: Iterator<Part>;
   readonly #versions = new Map<SourcedFile, string | undefined>();
-  /** Started, in order; the first is the one that is wanted next. */
+  /** Started reads, in order; the first is the one that is needed next. */
   readonly #started: Reading[] = [];
   readonly #running = new Set<Promise<void>>();
   #next: Part | undefined;
@@ -38,13 +38,13 @@ export class ReadAhead {
     this.#advance();
   }
 
-  /** The bytes of the next file. Each must be read to its end before the next is asked for. */
+  /** The bytes of the next file. Read each file to its end before you ask for the next. */
   async *read(file: SourcedFile): AsyncGenerator<Uint8Array, void> {
     for (let isLast = false; !isLast;) {
       this.#startSome();
       const reading = this.#started[0];
       if (reading === undefined || reading.part.file !== file) {
-        throw new TypeError('files are read in the order of the plan');
+        throw new TypeError('files must be read in the order of the plan');
       }
       yield* reading.chunks();
       this.#started.shift();
@@ -53,13 +53,13 @@ export class ReadAhead {
     }
   }
 
-  /** Ends what is still being read. */
+  /** Stops all reads. */
   async close(): Promise<void> {
     this.#stop.abort(new Error('the restore has ended'));
     await Promise.allSettled(this.#running);
   }
 
-  /** The first always; more while there is room for them. */
+  /** Starts the first read, and more while there is room for them. */
   #startSome(): void {
     for (let part = this.#next; part !== undefined; part = this.#next) {
       const fits =
@@ -82,7 +82,7 @@ export class ReadAhead {
     this.#next = step.done === true ? undefined : step.value;
   }
 
-  /** REPLICA_CHANGED where it is not the file that was listed, or not the one of the first range. */
+  /** REPLICA_CHANGED if the file is not the one that was listed, or changed since the first range. */
   async #open({ file, range }: Part): Promise<OpenedFile> {
     const opened = await file.source.client.openFile(file, { range, signal: this.#signal });
     const known = this.#versions.has(file) ? this.#versions.get(file) : opened.version;
@@ -98,7 +98,7 @@ interface Part {
   readonly range: { readonly start: number; readonly end: number } | undefined;
   readonly sizeBytes: number;
   readonly isLast: boolean;
-  /** A large file as one stream: read only when it is wanted, never held. */
+  /** A large file as one stream: read on demand, never buffered. */
   readonly isStream: boolean;
   readonly holdBytes: number;
 }
@@ -123,7 +123,7 @@ function* partsOf(files: readonly SourcedFile[]): Generator<Part, void> {
   }
 }
 
-/** One read: what came is held until it is wanted. */
+/** One read; it buffers its bytes until they are needed. */
 class Reading {
   readonly part: Part;
   readonly #open: () => Promise<OpenedFile>;
@@ -136,7 +136,7 @@ class Reading {
     this.#open = open;
   }
 
-  /** Reads to the end. A failure is told to whoever asks for the bytes. */
+  /** Reads to the end. `chunks` throws a failure when it gets there. */
   async fill(): Promise<void> {
     try {
       for await (const chunk of this.#counted()) {
@@ -166,20 +166,20 @@ class Reading {
     }
   }
 
-  /** REPLICA_TRUNCATED unless exactly the bytes come that were asked for. */
+  /** REPLICA_TRUNCATED unless exactly the requested number of bytes arrives. */
   async *#counted(): AsyncGenerator<Uint8Array, void> {
     const { sizeBytes, file, range } = this.part;
     const { body } = await this.#open();
-    let came = 0;
+    let received = 0;
     for await (const chunk of body) {
-      came += chunk.length;
-      if (came > sizeBytes) break;
+      received += chunk.length;
+      if (received > sizeBytes) break;
       yield chunk;
     }
-    if (came === sizeBytes) return;
+    if (received === sizeBytes) return;
     throw new ReplicationError(
       'REPLICA_TRUNCATED',
-      `read ${describeFile(file)}${describeRange(range)}: ${came} of ${sizeBytes} bytes came`,
+      `read ${describeFile(file)}${describeRange(range)}: received ${received} of ${sizeBytes} bytes`,
     );
   }
 }

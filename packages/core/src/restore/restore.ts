@@ -1,4 +1,4 @@
-/** Restores a database from its destinations: lists, plans, reads, verifies, and only then names it. */
+/** Restores a database from its destinations: lists, plans, reads, verifies, then renames into place. */
 
 import { systemClock, type Clock } from '../clock.ts';
 import { availableParallelism } from 'node:os';
@@ -21,31 +21,31 @@ import {
 import { UnusableFileError } from './unusable-file.ts';
 
 export interface RestoreOptions {
-  /** Read in this order of preference. They hold one history: which one is meant is chosen before. */
+  /** Read in this order of preference. All must hold the same history: the caller chooses it. */
   readonly sources: readonly RestoreSource[];
   readonly output: string;
   readonly target: RestoreTarget;
-  /** Default 'refuse'. An empty file is replaced in any case. */
+  /** Default 'refuse'. An empty file is always replaced. */
   readonly overwrite?: Overwrite | undefined;
-  /** Reads at once. Default 8. */
+  /** Concurrent reads. Default 8. */
   readonly parallelism?: number | undefined;
-  /** Default 'none': every page has been verified by checksum anyway. */
+  /** Default 'none': checksums already verify every page. */
   readonly integrityCheck?: IntegrityCheck | undefined;
   readonly onProgress?: ((progress: RestoreProgress) => void) | undefined;
-  /** The promise rejects with its reason; nothing is left behind. */
+  /** On abort the promise rejects with the signal's reason, and no file is left behind. */
   readonly signal?: AbortSignal | undefined;
   readonly clock?: Clock | undefined;
 }
 
-/** Begins anew where a file turned out to be missing or unfit, and others are taken instead. */
+/** Restarts from zero if a file turned out to be missing or damaged and others replace it. */
 export interface RestoreProgress {
   readonly doneBytes: number;
-  /** Of all files of the plan; fewer are read where one turns out to hold every page. */
+  /** Total size of the plan's files; fewer bytes are read if a file turns out to hold every page. */
   readonly totalBytes: number;
   readonly files: number;
 }
 
-/** A file that was read, found unfit, and replaced by others. */
+/** A damaged file that other files replaced. */
 export interface AvoidedFile {
   readonly file: string;
   /** The name of the source. */
@@ -65,24 +65,24 @@ export interface RestoreReport {
   /** Size of the database in pages. */
   readonly commit: number;
   readonly durationMs: number;
-  /** Worth a look: the destination should be repaired. */
+  /** If this is not empty, the destination should be repaired. */
   readonly avoided: readonly AvoidedFile[];
-  /** Of a moment: why another state may have been meant, where times of files contradict each other. */
+  /** For a timestamp: why another state may have been meant, if file times contradict each other. */
   readonly doubt: string | undefined;
 }
 
 const PARALLELISM_DEFAULT = 8;
-/** Decoding keeps up with most networks on one thread; more than these would wait for the disk. */
+/** One thread decodes as fast as most networks deliver; more threads than this would wait for the disk. */
 const THREADS_MAX = 4;
-/** Files may be merged away between listing and reading; then it is listed again, so often. */
+/** Compaction may remove files between listing and reading. We then list again, up to this often. */
 const LISTINGS_MAX = 3;
-/** Each reads as much as the first did. Who needs more has a destination that is not worth it. */
+/** Each attempt reads as much as the first. A destination that needs more is too damaged to go on. */
 const ATTEMPTS_MAX = 6;
 
 /**
- * Writes beside `output`, fsyncs, and gives it its name. Leaves nothing behind where it fails or is
- * aborted. Errors: RESTORE_*, LTX_* where a file is not what it should be and no others lead to the
- * same state, and those of the destination.
+ * Writes a temporary file beside `output`, fsyncs it and renames it. If it fails or is aborted, it
+ * leaves nothing behind. Errors: RESTORE_*; LTX_* if a file is damaged and no other files lead to
+ * the same state; and the errors of the destination.
  */
 export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   const { clock = systemClock } = options;
@@ -106,7 +106,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   }
 }
 
-/** One restore from its first plan to the one that succeeds. */
+/** One restore, from its first plan to the plan that succeeds. */
 class RestoreRun {
   readonly #options: RestoreOptions;
   readonly #signal: AbortSignal;
@@ -150,7 +150,7 @@ class RestoreRun {
         return await this.#attempt(output);
       } catch (error) {
         if (this.#local === 'allowed' && isContentError(error)) {
-          // It trusts indexes to find its way: what is wrong, and with what, the other way tells.
+          // It relied on page indexes. The other method says exactly which file is damaged, and how.
           this.#local = 'refused';
           continue;
         }
@@ -191,7 +191,7 @@ class RestoreRun {
     };
   }
 
-  /** Plans without the first suspect that others can stand in for; else the error stands. */
+  /** Plans without the first suspect that other files can replace; if there is none, throws `error`. */
   #avoid(error: UnusableFileError): void {
     for (const suspect of error.suspects) {
       const file = this.#plan.files.find((planned) => planned === suspect);
@@ -200,7 +200,7 @@ class RestoreRun {
       try {
         this.#plan = this.#replan([key]);
       } catch {
-        continue; // no other files lead there: what was wrong with this one tells more
+        continue; // no other files lead there: the error about this file is more useful
       }
       const { code, message } = error;
       const { name: source } = file.source;
@@ -218,7 +218,7 @@ class RestoreRun {
     });
   }
 
-  /** A file that was listed is gone or another: a compaction or a retention went on meanwhile. */
+  /** Whether a listed file was removed or replaced: compaction or retention ran meanwhile. */
   #mayListAgain(error: unknown): boolean {
     const moved = isError(error, 'REPLICA_NOT_FOUND') || isError(error, 'REPLICA_CHANGED');
     return moved && this.#listings < LISTINGS_MAX;

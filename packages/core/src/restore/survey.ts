@@ -1,4 +1,4 @@
-/** What one destination offers to a restore, before anything is read but a listing and one header. */
+/** Finds out what a restore could get from one destination, with one listing and a few headers. */
 
 import { isError, ReplicationError } from '../error.ts';
 import { readFileChecksum } from '../ltx/file.ts';
@@ -8,17 +8,17 @@ import { rangesOf } from '../replica/read-bytes.ts';
 import { listAll, readHeader, toPlanTarget, type RestoreTarget } from './listing.ts';
 import { planRestore, type RestorePlan } from './plan.ts';
 
-/** The file that a state ends with, as its own header tells of it. */
+/** The last file of a state, described by its own header. */
 export interface NewestFile {
   readonly file: LTXFileInfo;
   readonly txid: bigint;
-  /** 0 where unknown: Litestream's files, and merges over several lineages. */
+  /** 0 if unknown: Litestream's files, and files merged from several lineages. */
   readonly lineage: bigint;
   readonly at: Date;
 }
 
 export type Survey =
-  /** Not one file is listed. */
+  /** The listing has no files. */
   | { readonly kind: 'empty' }
   | {
       readonly kind: 'restorable';
@@ -26,22 +26,22 @@ export type Survey =
       readonly newest: NewestFile;
       readonly listed: readonly LTXFileInfo[];
     }
-  /** There are files, and they do not lead to the target. */
+  /** There are files, but they do not lead to the target. */
   | {
       readonly kind: 'unusable';
       readonly error: ReplicationError;
-      /** Of all files; undefined where it cannot be read either. */
+      /** The newest of all files; undefined if it cannot be read either. */
       readonly newest: NewestFile | undefined;
       readonly listed: readonly LTXFileInfo[];
     };
 
 export interface ReplicaLocation {
   readonly client: ReplicaClient;
-  /** As `Destination.isNew` of this replica. */
+  /** `Destination.isNew` of this replica. */
   readonly isNew?: ((options: AbortableOptions) => Promise<boolean>) | undefined;
 }
 
-/** Errors are those of the destination: then it has not answered. */
+/** Errors are those of the destination: it could not be read. */
 export async function surveyReplica(
   { client, isNew }: ReplicaLocation,
   target: RestoreTarget,
@@ -62,7 +62,7 @@ export async function surveyReplica(
   }
 }
 
-/** A replica that was surveyed, and where to read its files. */
+/** A replica that was surveyed. */
 export interface SurveyedReplica {
   readonly client: ReplicaClient;
   readonly newest: NewestFile;
@@ -70,8 +70,8 @@ export interface SurveyedReplica {
 }
 
 /**
- * Whether the files at `whole` include the one that `part` ends with, by name, size and checksum:
- * then `whole` has been in the state in which `part` is.
+ * Whether the files of `whole` include the last file of `part`, by name, size and checksum: then
+ * `whole` has once been in the state of `part`.
  */
 export async function includesState(
   whole: SurveyedReplica,
@@ -94,7 +94,7 @@ export async function includesState(
   return a === b;
 }
 
-/** A folder that was never made is empty. One that is gone, or whose disk is, is not. */
+/** A folder that never existed counts as empty. A folder that vanished, or whose disk did, does not. */
 async function listUnlessNew(
   client: ReplicaClient,
   isNew: ReplicaLocation['isNew'],
@@ -105,12 +105,12 @@ async function listUnlessNew(
   } catch (error) {
     if (!isError(error, 'REPLICA_DESTINATION_NOT_FOUND') || isNew === undefined) throw error;
     if (await isNew({ signal })) return [];
-    const message = `${error.message}; if this is the first start, make the folder that is to hold it`;
+    const message = `${error.message}; if this is the first start, create the folder for the backups`;
     throw new ReplicationError(error.code, message, { cause: error });
   }
 }
 
-/** Of the files that end with `txid`: the lowest level is written first, and bears the time of the commit. */
+/** Of the files that end with `txid`, the lowest level was written first and has the commit's time. */
 async function readNewest(
   client: ReplicaClient,
   listed: readonly LTXFileInfo[],
@@ -145,7 +145,7 @@ async function readHighest(
   }
 }
 
-/** About what is stored, not about whether it could be asked for. */
+/** Whether the error is about the stored files, not about reaching the destination. */
 function isContentError(error: unknown): error is ReplicationError {
   return isError(error) && /^(LTX|RESTORE)_/.test(error.code);
 }

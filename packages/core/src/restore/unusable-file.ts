@@ -1,11 +1,11 @@
-/** An error that names the files without which a restore may still succeed. */
+/** An error that names files; without them a restore may still succeed. */
 
 import { isError, ReplicationError, type ErrorCode } from '../error.ts';
 import type { LTXFileInfo } from '../replica/client.ts';
 import { describeFile } from '../replica/describe.ts';
 
 export class UnusableFileError extends ReplicationError {
-  /** Leave out one of these: the likeliest culprit first. */
+  /** Leave out one of these: the most likely culprit first. */
   readonly suspects: readonly LTXFileInfo[];
 
   constructor(
@@ -19,7 +19,7 @@ export class UnusableFileError extends ReplicationError {
   }
 }
 
-/** What is wrong with a file's bytes, told with its name; other errors stay as they are. */
+/** Adds the file's name to an error about its bytes; returns other errors unchanged. */
 export function toUnusableFileError(file: LTXFileInfo, error: unknown): unknown {
   if (!isError(error) || !error.code.startsWith('LTX_') || error instanceof UnusableFileError)
     return error;

@@ -1,6 +1,6 @@
 /**
  * Reads, decodes and hashes the frames of one window of a database, newest file first, and writes
- * its pages in one go. Runs in a thread, which reads files by their descriptors.
+ * its pages in one call. Runs in a thread that reads the files by their descriptors.
  */
 
 import { messageOf, ReplicationError } from '../error.ts';
@@ -15,17 +15,17 @@ import type { Slice, Window } from './windows.ts';
 import { writePages } from './write-pages.ts';
 
 export interface WindowSettings {
-  /** Of the output file. */
+  /** Descriptor of the output file. */
   readonly output: number;
-  /** Of the LTX files, newest first. */
+  /** Descriptors of the LTX files, newest first. */
   readonly files: readonly number[];
   readonly pageSize: number;
-  /** Size of the database in pages: what lies beyond is decoded, and not written. */
+  /** Size of the database in pages: later pages are decoded but not written. */
   readonly commit: number;
   readonly windowPages: number;
 }
 
-/** What is wrong with one of the files. */
+/** A damaged file, by its index. */
 export class SliceError extends Error {
   readonly file: number;
 
@@ -46,8 +46,8 @@ export class WindowDecoder {
   }
 
   /**
-   * The hashes of the window's slices, in their order. SliceError for a file that is not what its
-   * index says; RESTORE_INTEGRITY for a page that is in no file; RESTORE_OUTPUT.
+   * Returns the hashes of the window's slices, in their order. SliceError for a file that does not
+   * match its index; RESTORE_INTEGRITY for a page that no file has; RESTORE_OUTPUT.
    */
   decode(window: Window): HashedPart[] {
     const claimed = new PageSet();
@@ -89,7 +89,7 @@ export class WindowDecoder {
         this.#take(decoded, window.firstPgno, claimed);
         used += decoded.consumedBytes;
       }
-      if (used === 0) throw frameMismatch(); // all is there, or a whole frame at least
+      if (used === 0) throw frameMismatch(); // the input holds all bytes, or at least one whole frame
       input.copyWithin(0, used, filled);
       filled -= used;
     }
@@ -97,7 +97,7 @@ export class WindowDecoder {
     return { crc, hashedBytes };
   }
 
-  /** Keeps the pages that no newer file has; neighbours in one copy. */
+  /** Keeps the pages that no newer file has; adjacent pages in one copy. */
   #take({ pgnos, pages }: DecodedPages, firstPgno: number, claimed: PageSet): void {
     const { commit, pageSize } = this.#settings;
     const isWanted = (at: number): boolean => {
@@ -116,7 +116,7 @@ export class WindowDecoder {
         pages.subarray(first * pageSize, next * pageSize),
         (pgno - firstPgno) * pageSize,
       );
-      // A neighbour that an older run has claimed already was looked at, and is not wanted.
+      // The page at `next` was already checked and is not wanted.
       first = next;
     }
   }
@@ -145,7 +145,7 @@ function requireAscending(pgnos: Uint32Array, before: number, limit: number): nu
   return last;
 }
 
-/** The file checksum covers the start of each frame and the page itself, not its compressed form. */
+/** The file checksum covers the start of each frame and the uncompressed page. */
 function hashedBytesOf(bytes: Uint8Array, sizes: Uint32Array, pageSize: number): number {
   let hashed = 0;
   let at = 0;
@@ -164,5 +164,5 @@ function readWhole(descriptor: number, target: Uint8Array, position: number): vo
 }
 
 function frameMismatch(): ReplicationError {
-  return new ReplicationError('LTX_INVALID', 'page frames that are not what the index says');
+  return new ReplicationError('LTX_INVALID', 'its page frames are not those that its index names');
 }

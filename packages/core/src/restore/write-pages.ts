@@ -3,7 +3,7 @@
 import { messageOf, ReplicationError } from '../error.ts';
 import { writeFullySync } from '../file-io.ts';
 
-/** RESTORE_OUTPUT where the volume refuses, by what it said. */
+/** RESTORE_OUTPUT with the error of the file system. */
 export function writePages(descriptor: number, bytes: Uint8Array, position: number): void {
   try {
     writeFullySync(descriptor, bytes, position);

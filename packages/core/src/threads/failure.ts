@@ -1,4 +1,4 @@
-/** An error, as it survives being sent between threads. */
+/** An error in a form that can be sent between threads. */
 
 import { isError, messageOf, ReplicationError, type ErrorCode } from '../error.ts';
 

@@ -55,10 +55,12 @@ export class Thread<Calls extends Service<Calls>, Event = never> {
     this.#worker = new Worker(script, { workerData: options.data });
     this.#worker.on('message', (reply: ReplyMessage) => this.#receive(reply));
     this.#worker.on('error', (error) => this.#failAll(error as Error));
-    this.#worker.on('exit', (code) => this.#failAll(new Error(`a thread ended with ${code}`)));
+    this.#worker.on('exit', (code) =>
+      this.#failAll(new Error(`a thread exited with code ${code}`)),
+    );
   }
 
-  /** Calls that are not answered yet. */
+  /** Number of unanswered calls. */
   get load(): number {
     return this.#waiting.size;
   }

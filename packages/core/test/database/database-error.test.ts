@@ -24,14 +24,14 @@ function folder(): string {
 
 test.each([
   [failure('SQLITE_BUSY'), 'DATABASE_BUSY', /another connection holds a lock/],
-  [failure('SQLITE_READONLY'), 'DATABASE_DENIED', /give this user the right/],
-  [failure('SQLITE_READONLY_DIRECTORY'), 'DATABASE_DENIED', /give this user the right/],
-  [failure('SQLITE_NOTADB'), 'DATABASE_INVALID', /no SQLite database, or an encrypted one/],
+  [failure('SQLITE_READONLY'), 'DATABASE_DENIED', /give this user write permission/],
+  [failure('SQLITE_READONLY_DIRECTORY'), 'DATABASE_DENIED', /give this user write permission/],
+  [failure('SQLITE_NOTADB'), 'DATABASE_INVALID', /not a SQLite database, or it is encrypted/],
   [failure('SQLITE_CORRUPT_INDEX'), 'DATABASE_INVALID', /PRAGMA integrity_check/],
   [failure('SQLITE_FULL'), 'DATABASE_INVALID', /free some space/],
   [failure('SQLITE_IOERR_READ'), 'DATABASE_INVALID', /its disk/],
   [failure('SQLITE_ERROR'), 'DATABASE_INVALID', /check the path/],
-  [failure('EACCES', { path: PLACES.path }), 'DATABASE_DENIED', /give this user the right/],
+  [failure('EACCES', { path: PLACES.path }), 'DATABASE_DENIED', /give this user permission/],
   [failure('ENAMETOOLONG', { path: PLACES.path }), 'DATABASE_INVALID', /check the path/],
   [failure('EACCES', { path: `${PLACES.metaPath}/position` }), 'STAGING_FAILED', /meta-path/],
   [
@@ -53,9 +53,13 @@ test('one of our own stays as it is', () => {
 });
 
 test.each([
-  ['a folder', (at: string) => fs.mkdirSync(at), /it is a folder, or no regular file: path names/],
-  ['a text', (at: string) => fs.writeFileSync(at, 'x'.repeat(5_000)), /no SQLite database/],
-  ['a few bytes', (at: string) => fs.writeFileSync(at, 'few'), /no SQLite database/],
+  [
+    'a folder',
+    (at: string) => fs.mkdirSync(at),
+    /it is a folder or another special file: set path/,
+  ],
+  ['a text', (at: string) => fs.writeFileSync(at, 'x'.repeat(5_000)), /not a SQLite database/],
+  ['a few bytes', (at: string) => fs.writeFileSync(at, 'few'), /not a SQLite database/],
 ])('%s in the place of a database is said to be one', (_, make, message) => {
   const at = path.join(folder(), 'app.db');
   make(at);

@@ -182,7 +182,7 @@ describe('a file whose checksum is right', () => {
   test.each([
     { but: 'has a page twice', of: increment, pgnos: [1, 2, 2], says: 'page 2 follows page 2' },
     { but: 'has pages that descend', of: increment, pgnos: [3, 2], says: 'page 2 follows page 3' },
-    { but: 'has a page beyond its end', of: increment, pgnos: [8, 9], says: 'page 9 lies beyond' },
+    { but: 'has a page beyond its end', of: increment, pgnos: [8, 9], says: 'page 9 is beyond' },
     {
       but: 'has the lock page',
       of: { ...increment, commit: 2_097_200 },
@@ -193,7 +193,7 @@ describe('a file whose checksum is right', () => {
       but: 'is a snapshot with a hole',
       of: snapshot,
       pgnos: [1, 3, 4, 5],
-      says: 'leaves out page 2',
+      says: 'page 2 of a snapshot is missing',
     },
     {
       but: 'is a snapshot without its end',

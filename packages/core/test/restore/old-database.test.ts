@@ -69,7 +69,9 @@ test.each(['BEGIN; SELECT * FROM t', 'BEGIN IMMEDIATE'])(
     await expect(settle(file, 0)).rejects.toThrow(
       expect.objectContaining({
         code: 'DATABASE_BUSY',
-        message: expect.stringContaining('stop whatever has it open, and restore again') as string,
+        message: expect.stringContaining(
+          'stop the processes that have it open, and restore again',
+        ) as string,
       }),
     );
     expect(application.prepare('SELECT count(*) FROM t').pluck().get()).toBe(before);

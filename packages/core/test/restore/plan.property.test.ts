@@ -136,7 +136,7 @@ describe('any set of files', () => {
         const find = (): bigint =>
           runTimeSearch(planMoment(files, at), (each) => each.createdAt as Date).txid;
         if (isKnown) expect(find()).toBe(notLater.reduce((a, b) => (a > b ? a : b)));
-        else expect(find).toThrow(/is not known/);
+        else expect(find).toThrow(/is unknown/);
       }),
       { numRuns: RUNS },
     );

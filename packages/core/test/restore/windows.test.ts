@@ -181,7 +181,9 @@ describe('decoded window by window', () => {
       expect(decode).toThrow(expect.objectContaining({ file: 0 }));
     }
     const late = { ...window, firstPgno: 2, lastPgno: 13 };
-    expect(() => new WindowDecoder(settings).decode(late)).toThrow('not what the index says');
+    expect(() => new WindowDecoder(settings).decode(late)).toThrow(
+      'not those that its index names',
+    );
     fs.closeSync(output);
   });
 

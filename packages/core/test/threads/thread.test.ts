@@ -69,6 +69,6 @@ test('a thread that is closed rejects what is not answered, and that is no crash
   const onEnd = vi.fn();
   const thread = start({ onEnd });
   const waiting = thread.call('later', 60_000);
-  await Promise.all([expect(waiting).rejects.toThrow('a thread ended'), thread.close()]);
+  await Promise.all([expect(waiting).rejects.toThrow('a thread exited'), thread.close()]);
   expect(onEnd).not.toHaveBeenCalled();
 });

@@ -126,7 +126,7 @@ export class FileGuard {
     if (stamp === undefined || !isSameFile(stamp, opened)) {
       throw this.#replaced('the file was replaced or deleted');
     }
-    if (realPathOf(configured) !== path) throw this.#replaced('its path leads to another file now');
+    if (realPathOf(configured) !== path) throw this.#replaced('its path now leads to another file');
     if (!wal.isSameFile()) throw this.#lost('the WAL');
     const index = readStamp(indexOf(path));
     const isSameIndex =
@@ -194,13 +194,13 @@ export class FileGuard {
     if (isNews) {
       const foreign = this.#witnesses.findForeign(this.#backfilled, this.#hashPage);
       if (foreign !== undefined) {
-        return { foreign: `page ${foreign} of the file is not what SQLite put there` };
+        return { foreign: `another program changed page ${foreign} of the file` };
       }
     }
     if (!isSame && !hasProgress) {
       return vouched.backfilled < this.#framesBefore + this.#held
         ? 'unexplained'
-        : { foreign: 'the file was written to while nothing of its log was left to checkpoint' };
+        : { foreign: 'the file was written to although its WAL had nothing to checkpoint' };
     }
     this.#vouched = { stamp, backfilled: this.#backfilled };
     this.#unexplainedSince = undefined;
@@ -214,7 +214,7 @@ export class FileGuard {
     if (this.#hasProgress()) return undefined; // it ended after the look: the next one knows of it
     this.#unexplainedSince = now;
     if (this.#context.checkpoint() === 'busy') return undefined;
-    return 'the file was written to, and by no checkpoint that came to its end';
+    return 'the file was written to, but not by a completed checkpoint';
   }
 
   #hasProgress(): boolean {
@@ -238,8 +238,8 @@ export class FileGuard {
   #lost(what: string): ReplicationError {
     return new ReplicationError(
       'WAL_INVALID',
-      `follow ${this.#context.path}: ${what} was replaced or deleted while it was followed; it is opened again, and a full snapshot is taken. ` +
-        'Restart the application: what it still writes to a deleted file is lost',
+      `follow ${this.#context.path}: ${what} was replaced or deleted during replication; Sluice opens it again and takes a full snapshot. ` +
+        'Restart the application: its writes to a deleted file are lost',
     );
   }
 
@@ -248,14 +248,14 @@ export class FileGuard {
     return new ReplicationError(
       'WAL_INVALID',
       `follow ${this.#context.path}: its WAL has commits that SQLite does not show: the wal-index (-shm) was deleted or replaced while an application had it open; ` +
-        'restart the application; the database is opened again, and a full snapshot is taken',
+        'restart the application; Sluice opens the database again and takes a full snapshot',
     );
   }
 
   #replaced(what: string): ReplicationError {
     return new ReplicationError(
       'DATABASE_REPLACED',
-      `follow ${this.#context.path}: ${what} while it was followed; it is opened again, and a full snapshot is taken`,
+      `follow ${this.#context.path}: ${what} during replication; Sluice opens it again and takes a full snapshot`,
     );
   }
 }

@@ -1,10 +1,10 @@
 /**
- * Bytes that came in chunks and are read in other portions: what is left of earlier chunks, then the
- * present chunk. Between two chunks only what is left is kept, and it is a copy, so the caller may
- * use a chunk's memory again.
+ * A queue of bytes that arrive in chunks and are read in other sizes. It references the current
+ * chunk and copies unread bytes of earlier chunks, so the caller may reuse a chunk's memory after
+ * `keep`.
  */
 
-export class Intake {
+export class ChunkQueue {
   #kept: Uint8Array = new Uint8Array(128);
   #keptBytes = 0;
   #chunk: Uint8Array = new Uint8Array(0);
@@ -13,12 +13,12 @@ export class Intake {
     return this.#keptBytes + this.#chunk.length;
   }
 
-  /** The next chunk. What was left of the one before has been kept. */
+  /** Adds the next chunk. Unread bytes of the previous one must have been kept. */
   give(chunk: Uint8Array): void {
     this.#chunk = chunk;
   }
 
-  /** As many of the first bytes as `scratch` has room for: in the chunk if they lie there, else copied. */
+  /** The first bytes, at most `scratch.length`: a view of the chunk if possible, else a copy in `scratch`. */
   peek(scratch: Uint8Array): Uint8Array {
     if (this.#keptBytes === 0) return this.#chunk.subarray(0, scratch.length);
     const kept = this.#kept.subarray(0, Math.min(this.#keptBytes, scratch.length));
@@ -35,7 +35,7 @@ export class Intake {
     this.#chunk = this.#chunk.subarray(count - ofKept);
   }
 
-  /** All that is there, in one or two parts; nothing is left. */
+  /** Returns all bytes, in one or two parts, and empties the queue. */
   drain(): Uint8Array[] {
     const parts = [this.#kept.slice(0, this.#keptBytes), this.#chunk];
     this.#keptBytes = 0;
@@ -43,7 +43,7 @@ export class Intake {
     return parts;
   }
 
-  /** The chunk is given back: copies what is left of it. */
+  /** Copies the unread bytes of the chunk, whose memory the caller may then reuse. */
   keep(): void {
     const length = this.length;
     if (length > this.#kept.length) {
