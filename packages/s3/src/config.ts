@@ -239,17 +239,17 @@ function problemWithKey(base64: string): string | undefined {
 }
 
 function checkAccessPoint(keys: Readonly<Record<string, unknown>>, issue: AddIssue): void {
-  const { bucket, endpoint: url, 'force-path-style': pathStyle } = keys;
+  const { bucket, endpoint: url, 'force-path-style': style } = keys;
   if (typeof bucket !== 'string' || !bucket.startsWith('arn:')) return;
-  if (url === undefined && pathStyle !== true) return;
+  if (url === undefined && style !== true) return;
   issue(
     'bucket',
-    'is the ARN of an access point, which only AWS has, at an endpoint of its own: write the name of a bucket, ' +
-      'or leave endpoint and force-path-style out',
+    'is the ARN of an access point, which only AWS has: with endpoint or force-path-style, write the ' +
+      'name of a bucket',
   );
 }
 
-/** The key goes along with each request. */
+/** The key is sent with each request. */
 function checkCustomerKey(keys: Readonly<Record<string, unknown>>, issue: AddIssue): void {
   const key = keys['sse-customer-key'] ?? keys['sse-customer-key-path'];
   if (!isSecret(key)) return;

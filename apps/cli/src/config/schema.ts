@@ -78,7 +78,7 @@ export const TOP = z.strictObject({
     })
     .prefault({}),
   'shutdown-sync-timeout': duration(
-    'at the end, how long a destination is tried after its first failure, if nothing succeeds in between; one that does not answer at all, twice as long (10 s to a minute); 0: one try',
+    'at the end, how long a destination is tried after its first failure, if nothing succeeds in between (0: one try); a destination that does not respond at all is given twice as long, 10 s to a minute',
     { example: '45s' },
   ).prefault('30s'),
   'shutdown-sync-interval': duration('time between tries at the end', {
