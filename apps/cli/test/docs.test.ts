@@ -8,9 +8,6 @@ import { EXIT_CODES } from '../src/exit-codes.ts';
 import { EXIT_OF_ERROR } from '../src/exit-of-error.ts';
 import { renderCommands } from './docs/commands.ts';
 import { Ajv } from 'ajv';
-import { jsonSchemaOf, propertiesOf } from '@sluice/core/backend/config';
-import { OWN_PACKAGES, OWN_TYPES } from '../src/backends.ts';
-import { loadBackend } from '../src/load-backend.ts';
 import { parse } from 'yaml';
 import { renderConfiguration } from './docs/configuration.ts';
 import { renderJSONSchema, SCHEMA_URL } from './docs/json-schema.ts';
@@ -75,15 +72,6 @@ test.each([
   'region: r\nsync-interval: $EVERY\ndbs: [{ path: /d, truncate-page-n: $N, replica: { path: /b } }]',
 ])('an editor has nothing against %j', (text) => {
   expect(mistakesOf(text)).toEqual([]);
-});
-
-test.each(OWN_TYPES)('the README of the backend %s names each of its keys', async (type) => {
-  const folder = OWN_PACKAGES[type]?.replace('@sluice/', 'packages/') ?? '';
-  const readme = fs.readFileSync(`${ROOT}${folder}/README.md`, 'utf8');
-  const { schema } = await loadBackend(type, '/');
-  for (const key of Object.keys(propertiesOf(jsonSchemaOf(schema)) ?? {})) {
-    expect(readme).toContain(`\`${key}\``);
-  }
 });
 
 const errors = fs.readFileSync(`${ROOT}docs/errors.md`, 'utf8');
