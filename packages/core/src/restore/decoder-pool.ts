@@ -1,4 +1,6 @@
-/** Decodes pieces in worker threads or, for small restores, inline. Pieces may finish in any order. */
+/**
+ * Decodes pieces in worker threads or, for small restores, inline. Pieces may finish in any order.
+ */
 
 import { PieceDecoder } from './piece-decoder.ts';
 import { fromFailure } from './failure.ts';
@@ -7,7 +9,9 @@ import type { Slabs } from './slabs.ts';
 import { ThreadCalls } from './thread-calls.ts';
 
 export interface DecoderPool {
-  /** Resolves with the CRC of the piece once its wanted pages are written; its slab is then free. */
+  /**
+   * Resolves with the CRC of the piece once its wanted pages are written; its slab is then free.
+   */
   decode(piece: Piece): Promise<bigint>;
   /** Once this resolves, no thread writes. */
   close(): Promise<void>;
@@ -21,7 +25,7 @@ export function createInlinePool({ descriptor }: DecoderSettings, slabs: Slabs):
       try {
         return decoder.decode(piece);
       } finally {
-        slabs.give(piece.slab);
+        slabs.release(piece.slab);
       }
     },
     async close() {},
@@ -59,7 +63,7 @@ class DecoderThread {
   async decode(piece: Piece): Promise<bigint> {
     const { slab, targets } = piece;
     const answer = await this.#calls.call(piece, [slab.buffer, targets.buffer]);
-    this.#slabs.give(answer.slab);
+    this.#slabs.release(answer.slab);
     if (typeof answer.result !== 'bigint') throw fromFailure(answer.result);
     return answer.result;
   }

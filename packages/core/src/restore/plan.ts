@@ -36,7 +36,9 @@ export interface RestorePlan {
   /** Total size of the files. */
   readonly sizeBytes: number;
   readonly ignored: readonly IgnoredFile[];
-  /** For a timestamp: why another state may have been meant, if file times contradict each other. */
+  /**
+   * For a timestamp: why another state may have been meant, if file times contradict each other.
+   */
   readonly doubt?: string | undefined;
 }
 
@@ -67,7 +69,9 @@ export function planRestore(
   return { txid, files: chain, sizeBytes, ignored, doubt: options.doubt };
 }
 
-/** Starts the search for the TXID of a timestamp; the caller supplies the file times it asks for. */
+/**
+ * Starts the search for the TXID of a timestamp; the caller supplies the file times it asks for.
+ */
 export function planMoment(files: readonly LTXFileInfo[], at: Date): TimeSearch {
   const { usable, ignored } = sort(files, new Set());
   requireRestorable(files, usable, ignored);
