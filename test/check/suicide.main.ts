@@ -3,6 +3,7 @@
 import { checkDestination, wrapDestination } from '@sluice/core';
 import type { Destination, Logger, NamedObjects, ReplicaClient } from '@sluice/core/backend';
 import { backend } from '@sluice/file';
+import { parseConfig } from '@sluice/core/backend';
 
 const [folder = '', step = ''] = process.argv.slice(2);
 const logger = {
@@ -47,7 +48,7 @@ function deadlyObjects(objects: NamedObjects): NamedObjects {
 }
 
 async function connect(access: 'read' | 'write', heard: Logger = logger): Promise<Destination> {
-  const { config } = backend.parse({ type: 'file', path: folder });
+  const { config } = parseConfig(backend, { type: 'file', path: folder });
   const destination = await backend.connect(config, { logger: heard, access });
   const objectsOf = destination.objects?.bind(destination);
   return wrapDestination({

@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { restore } from '@sluice/core';
-import { bodyFromBytes, readBytes, type ReplicaClient } from '@sluice/core/backend';
+import { bodyFromBytes, readBytes, type ReplicaClient, parseConfig } from '@sluice/core/backend';
 import { backend } from '@sluice/sftp';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
@@ -27,7 +27,7 @@ async function start(): Promise<Sshd> {
 }
 
 async function open(server: Sshd, access: 'read' | 'write'): Promise<ReplicaClient> {
-  const { config } = backend.parse(server.input);
+  const { config } = parseConfig(backend, server.input);
   const destination = await backend.connect(config, { access, logger: console });
   onTestFinished(() => destination.close());
   return destination.replica(`${server.root}/app`);
@@ -89,7 +89,12 @@ describeWith(['sshd', 'litestream-0.5.18'], 'sftp, with Litestream', () => {
 
     const output = path.join(folder, 'restored.db');
     const client = await open(server, 'read');
-    await restore({ client, output, target: { kind: 'latest' }, integrityCheck: 'full' });
+    await restore({
+      sources: [{ name: 'one', client }],
+      output,
+      target: { kind: 'latest' },
+      integrityCheck: 'full',
+    });
     const restored = new Database(output, { readonly: true });
     expect(restored.prepare('SELECT count(*) AS n FROM t').get()).toEqual({ n: 4 });
     restored.close();

@@ -10,6 +10,7 @@ import {
 } from '@azure/storage-blob';
 import { backend } from '@sluice/azure';
 import type { ConnectContext, Destination, Logger } from '@sluice/core/backend';
+import { parseConfig } from '@sluice/core/backend';
 
 export interface AzurePlace {
   /** Of the account: "http://127.0.0.1:port/account" */
@@ -44,7 +45,7 @@ export async function connectAzure(
   more: Record<string, unknown> = {},
   context: Partial<ConnectContext> = {},
 ): Promise<Destination> {
-  const { config } = backend.parse({ ...withKey(place), ...more });
+  const { config } = parseConfig(backend, { ...withKey(place), ...more });
   return await backend.connect(config, { logger: SILENT, access: 'write', ...context });
 }
 

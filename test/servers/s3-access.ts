@@ -4,6 +4,7 @@ import { ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/clien
 import type { ConnectContext, Destination, Logger } from '@sluice/core/backend';
 import { backend } from '@sluice/s3';
 import type { Credentials } from './s3/index.ts';
+import { parseConfig } from '@sluice/core/backend';
 
 export interface S3Place {
   readonly endpoint: string;
@@ -42,7 +43,7 @@ export async function connectS3(
   more: Record<string, unknown> = {},
   context: Partial<ConnectContext> = {},
 ): Promise<Destination> {
-  const { config } = backend.parse(s3Input(place, more));
+  const { config } = parseConfig(backend, s3Input(place, more));
   return await backend.connect(config, { logger: SILENT, access: 'write', ...context });
 }
 

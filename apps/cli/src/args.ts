@@ -10,7 +10,7 @@
 
 import { nearest, ReplicationError } from '@sluice/core/backend';
 import type { Command, Flag } from './surface/commands.ts';
-import { refusalOf } from './surface/fate.ts';
+import { refusalOf } from './support.ts';
 
 export interface Arguments {
   readonly command: Command;
@@ -66,7 +66,7 @@ export function parseArguments(command: Command, words: readonly string[]): Argu
 function findFlag(command: Command, name: string): Flag {
   const flag = command.flags.find((candidate) => candidate.name === name);
   if (flag === undefined) {
-    const known = command.flags.filter(({ fate }) => fate.kind !== 'refused');
+    const known = command.flags.filter(({ support }) => support.kind !== 'refused');
     const meant = nearest(
       name,
       known.map((candidate) => candidate.name),
@@ -75,8 +75,8 @@ function findFlag(command: Command, name: string): Flag {
       meant === undefined ? `see "sluice ${command.name} -help"` : `did you mean -${meant}?`;
     throw usageError(command, `unknown flag -${name}: ${hint}`);
   }
-  if (flag.fate.kind === 'refused') {
-    throw usageError(command, `-${name}: ${refusalOf(flag.fate)}`);
+  if (flag.support.kind === 'refused') {
+    throw usageError(command, `-${name}: ${refusalOf(flag.support)}`);
   }
   return flag;
 }

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { sameConfig } from '@sluice/core/backend';
 import { usageError, type Arguments } from './args.ts';
 import { applyCredentials } from './config/credentials.ts';
-import { destinationFromURL } from './config/destination.ts';
+import { destinationFromURL } from './config/replica.ts';
 import { loadConfig } from './config/load.ts';
 import type { Config, DestinationConfig } from './config/model.ts';
 import type { Shell } from './shell.ts';

@@ -7,7 +7,7 @@ import { EXIT_CODES } from './exit-codes.ts';
 import { helpOf, helpOfAll } from './help.ts';
 import type { Shell } from './shell.ts';
 import { COMMANDS, findCommand } from './surface/commands.ts';
-import { refusalOf } from './surface/fate.ts';
+import { refusalOf } from './support.ts';
 
 /** Returns the exit code of `sluice <words>`. Prints errors to stderr. */
 export async function runCLI(words: readonly string[], shell: Shell): Promise<number> {
@@ -27,8 +27,8 @@ export async function runCLI(words: readonly string[], shell: Shell): Promise<nu
     shell.stderr.write(await unknownCommand(first));
     return EXIT_CODES.usage;
   }
-  if (command.fate.kind === 'refused') {
-    shell.stderr.write(`sluice ${command.name}: ${refusalOf(command.fate)}\n`);
+  if (command.support.kind === 'refused') {
+    shell.stderr.write(`sluice ${command.name}: ${refusalOf(command.support)}\n`);
     return EXIT_CODES.usage;
   }
   const { runCommand } = await import('./run-command.ts');
@@ -37,7 +37,7 @@ export async function runCLI(words: readonly string[], shell: Shell): Promise<nu
 
 async function unknownCommand(name: string): Promise<string> {
   const { nearest } = await import('@sluice/core/backend');
-  const known = COMMANDS.filter(({ fate }) => fate.kind !== 'refused');
+  const known = COMMANDS.filter(({ support }) => support.kind !== 'refused');
   const meant = nearest(
     name,
     known.map((command) => command.name),

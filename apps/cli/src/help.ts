@@ -8,7 +8,7 @@ const COMMAND_WIDTH = 12;
 
 export function helpOf(command: Command): string {
   const lines = command.flags
-    .filter(({ fate }) => fate.kind === 'works')
+    .filter(({ support }) => support.kind === 'works')
     .map((flag) => `  ${nameOf(flag).padEnd(FLAG_WIDTH)} ${flag.help}`);
   const examples = (command.examples ?? []).map((example) => `  ${example}`);
   const parts = [
@@ -22,7 +22,7 @@ export function helpOf(command: Command): string {
 }
 
 export function helpOfAll(): string {
-  const lines = COMMANDS.filter(({ fate }) => fate.kind === 'works').map(
+  const lines = COMMANDS.filter(({ support }) => support.kind === 'works').map(
     ({ name, help }) => `  ${name.padEnd(COMMAND_WIDTH)} ${help}`,
   );
   return [

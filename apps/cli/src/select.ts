@@ -3,8 +3,8 @@
 import path from 'node:path';
 import { usageError, type Arguments } from './args.ts';
 import { applyCredentials } from './config/credentials.ts';
-import { toDatabasePath } from './config/database.ts';
-import { destinationFromURL } from './config/destination.ts';
+import { toDatabasePath } from './config/schema.ts';
+import { destinationFromURL } from './config/replica.ts';
 import { loadConfig } from './config/load.ts';
 import type { Config, DatabaseConfig, DestinationConfig } from './config/model.ts';
 import type { Shell } from './shell.ts';

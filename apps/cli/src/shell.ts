@@ -17,8 +17,8 @@ export interface Shell {
 
 export const DEFAULT_PLACES: readonly string[] =
   process.platform === 'win32'
-    ? ['C:\\Sluice\\sluice.yml', 'C:\\Litestream\\litestream.yml']
-    : ['/etc/sluice.yml', '/etc/litestream.yml'];
+    ? ['.\\sluice.yml', 'C:\\Sluice\\sluice.yml', 'C:\\Litestream\\litestream.yml']
+    : ['./sluice.yml', '/etc/sluice.yml', '/etc/litestream.yml'];
 
 /** One line of JSON on stdout. */
 export function printJSON(shell: Shell, value: unknown): void {

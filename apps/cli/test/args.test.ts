@@ -83,12 +83,12 @@ test.each(rows)(
   '$name works, or is refused by name with what to use instead',
   ({ command, flag }) => {
     const words = flag.kind === 'switch' ? [`-${flag.name}`] : [`-${flag.name}`, 'value'];
-    const { fate } = flag;
-    if (fate.kind === 'refused') {
-      expect(fate.instead.length).toBeGreaterThan(8);
+    const { support } = flag;
+    if (support.kind === 'refused') {
+      expect(support.instead.length).toBeGreaterThan(8);
       const parse = (): unknown => parseArguments(command, words);
       expect(parse).toThrow(
-        `sluice ${command.name}: -${flag.name}: ${fate.reason}; ${fate.instead}`,
+        `sluice ${command.name}: -${flag.name}: ${support.reason}; ${support.instead}`,
       );
       return;
     }

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { isError, type RestoreTarget } from '@sluice/core';
 import { ReplicationError } from '@sluice/core/backend';
-import { destinationFromURL } from '../src/config/destination.ts';
+import { destinationFromURL } from '../src/config/replica.ts';
 import type { DestinationConfig } from '../src/config/model.ts';
 import { Destinations } from '../src/destinations.ts';
 import { createLogger } from '../src/log.ts';

@@ -9,6 +9,7 @@ import type { Backend, Destination, LTXFileInfo, ReplicaClient } from '@sluice/c
 
 import type { Order, Seen } from './elsewhere.ts';
 import { bodyThat, names, pattern, ref } from './words.ts';
+import { parseConfig } from '@sluice/core/backend';
 
 const order = JSON.parse(process.argv[2] ?? '') as Order;
 const { backend } = (await import(order.module)) as { backend: Backend<unknown> };
@@ -17,7 +18,7 @@ await carryOut(order, destination, destination.replica(order.path));
 
 async function connect(opened: Backend<unknown>, { input, act }: Order): Promise<Destination> {
   const access = act === 'look' ? 'read' : 'write';
-  return await opened.connect(opened.parse(input).config, { access, logger: console });
+  return await opened.connect(parseConfig(opened, input).config, { access, logger: console });
 }
 
 async function carryOut(

@@ -1,7 +1,6 @@
 /** A place in memory with every hook of the kit, for the kit's own tests. Each has one of its own. */
 
 import {
-  ConfigReader,
   defineBackend,
   memoryDestination,
   MemoryStore,
@@ -15,6 +14,8 @@ import {
   type ReplicaClient,
   type Secret,
 } from '@sluice/core/backend';
+import { secret, text } from '@sluice/core/backend/config';
+import { z } from 'zod';
 import type { Configuration, Setup, Subject } from '../src/index.ts';
 
 export const SECRET = 'hunter2';
@@ -266,14 +267,14 @@ interface MemoryConfig {
 const backend: Backend<MemoryConfig> = defineBackend({
   contract: 1,
   scheme: 'memory',
-  parse(input) {
-    const reader = new ConfigReader('memory', input);
-    reader.ignore('type');
-    const config = { bucket: reader.requiredString('bucket'), key: reader.secret('access-key') };
-    const path = reader.requiredString('path');
-    reader.finish();
-    return { config, path };
-  },
+  schema: z
+    .strictObject({
+      bucket: text('where the files lie'),
+      path: text('below the bucket'),
+      'access-key': secret('who may read them').optional(),
+    })
+    .transform(({ bucket, path, 'access-key': key }) => ({ bucket, path, key })),
+  describe: ({ bucket }, path) => ({ target: `memory://${bucket}/${path}` }),
   fromURL: (url) => ({
     bucket: url.host,
     path: url.pathname.slice(1),
@@ -284,6 +285,6 @@ const backend: Backend<MemoryConfig> = defineBackend({
 
 export const CONFIGURATION: Configuration = {
   backend,
-  input: (path) => ({ type: 'memory', bucket: 'b', path, 'access-key': SECRET }),
+  input: (path) => ({ bucket: 'b', path, 'access-key': SECRET }),
   url: (path) => `memory://b/${path}?access-key=${SECRET}`,
 };

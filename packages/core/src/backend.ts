@@ -22,8 +22,9 @@ export {
   type Capabilities,
   type ConnectContext,
   type Destination,
+  type DestinationDescription,
   type Logger,
-  type ParsedConfig,
+  type Verb,
 } from './replica/backend.ts';
 export type {
   AbortableOptions,
@@ -57,7 +58,6 @@ export {
   startAfterKey,
   type Layout,
 } from './replica/layout.ts';
-export { whatIsWrongWithPath } from './replica/plain-keys.ts';
 export { bodyFromBytes } from './replica/body.ts';
 export { chaos, type Chaos, type Fault } from './replica/chaos.ts';
 export { Budget } from './replica/budget.ts';
@@ -149,10 +149,18 @@ export { formatDuration, parseDuration } from './config/duration.ts';
 export { expandHome, homeFolder } from './config/home.ts';
 export { HOST_KEYS } from './config/host-keys.ts';
 export { mendEnvironment } from './config/environment.ts';
-export { whatIsWrongWithBucket } from './config/bucket.ts';
 export { nearest } from './config/nearest.ts';
-export { ConfigReader, type NumberLimits } from './config/reader.ts';
+export { parseConfig, type ParsedConfig } from './config/parse-config.ts';
 export { sameConfig } from './config/same.ts';
 export { isSecret, secret, type Secret } from './config/secret.ts';
-export { parseEndpoint, withKeysOfURL } from './config/url-input.ts';
+export {
+  jsonSchemaOf,
+  propertiesOf,
+  typesOf,
+  type ConfigSchema,
+  type JSONSchema,
+  type ValueKind,
+} from './config/schema.ts';
+export { isMap, validate, type ValidateOptions, type Validated } from './config/validate.ts';
 export { keysOfQuery } from './config/url-query.ts';
+export { parseURL } from './config/url.ts';

@@ -50,6 +50,7 @@ export {
 } from './restore/restore.ts';
 export { checkOutput, isDatabaseAt } from './restore/output-target.ts';
 export type { RestoreTarget } from './restore/listing.ts';
+export type { RestoreSource } from './restore/sources.ts';
 export { newestOfEachLineage, orderByLineage } from './restore/lineages.ts';
 export {
   includesState,

@@ -9,6 +9,7 @@ import {
   type Destination,
   type LTXFileRef,
   type ReplicaClient,
+  parseConfig,
 } from '@sluice/core/backend';
 import { onTestFinished } from 'vitest';
 
@@ -30,7 +31,7 @@ export async function openFolder(): Promise<Opened> {
   const log = (message: string): void => void logged.push(message);
   const logger = { debug: log, info: log, warn: log, error: log };
   const connect = async (access: 'read' | 'write' = 'write'): Promise<Destination> => {
-    const destination = await backend.connect(backend.parse({ path: root }).config, {
+    const destination = await backend.connect(parseConfig(backend, { path: root }).config, {
       access,
       logger,
     });

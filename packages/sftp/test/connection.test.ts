@@ -5,7 +5,13 @@ import fs from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 
-import { CLOSE_MS_MAX, isError, type LTXBody, type ReplicationError } from '@sluice/core/backend';
+import {
+  CLOSE_MS_MAX,
+  isError,
+  type LTXBody,
+  type ReplicationError,
+  parseConfig,
+} from '@sluice/core/backend';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 
 import { backend } from '../src/index.ts';
@@ -251,7 +257,7 @@ test('closing does not wait for a server that takes connections and says nothing
   await once(silent, 'listening');
   onTestFinished(() => void silent.close());
   const accepted = once(silent, 'connection') as Promise<net.Socket[]>;
-  const { config } = backend.parse({
+  const { config } = parseConfig(backend, {
     host: `127.0.0.1:${(silent.address() as net.AddressInfo).port}`,
     user: 'u',
     password: PASSWORD,

@@ -1,5 +1,6 @@
 /** Keeps all in a map of its own process. */
 
+import { z } from 'zod';
 import { defineBackend, memoryDestination, MemoryStore, type Backend } from '@sluice/core/backend';
 
 const store = new MemoryStore();
@@ -7,7 +8,8 @@ const store = new MemoryStore();
 export const backend: Backend<object> = defineBackend({
   contract: 1,
   scheme: 'memory',
-  parse: () => ({ config: {}, path: '' }),
+  schema: z.looseObject({}).transform(() => ({ path: '' })),
+  describe: () => ({ target: 'memory://' }),
   fromURL: (url) => ({ url: url.href }),
   connect: async () => memoryDestination({ store }),
 });

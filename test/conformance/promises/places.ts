@@ -3,7 +3,13 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { backend as azure } from '@sluice/azure';
-import { TEMP_SUFFIX, type Backend, type Destination, type Logger } from '@sluice/core/backend';
+import {
+  TEMP_SUFFIX,
+  type Backend,
+  type Destination,
+  type Logger,
+  parseConfig,
+} from '@sluice/core/backend';
 import { backend as file } from '@sluice/file';
 import { backend as gcs } from '@sluice/gcs';
 import { backend as s3 } from '@sluice/s3';
@@ -66,7 +72,7 @@ const SILENT: Logger = {
 function connectorOf(backend: Backend<unknown>, input: Input): () => Promise<Destination> {
   return async () => {
     // The path is the replica's affair; a folder is nothing without one.
-    const { config } = backend.parse({ path: '/replicas', ...input });
+    const { config } = parseConfig(backend, { path: '/replicas', ...input });
     const destination = await backend.connect(config, { logger: SILENT, access: 'write' });
     onTestFinished(() => destination.close());
     return destination;

@@ -47,7 +47,12 @@ type Place = Pick<JudgeInput, 'folder' | 'output'>;
 export async function restoreLatest({ folder, output }: Place): Promise<bigint> {
   const { client } = await openFolder(folder);
   const target = { kind: 'latest' } as const;
-  const { txid } = await restore({ client, output, target, overwrite: 'replace' });
+  const { txid } = await restore({
+    sources: [{ name: 'one', client }],
+    output,
+    target,
+    overwrite: 'replace',
+  });
   return BigInt(`0x${txid}`);
 }
 

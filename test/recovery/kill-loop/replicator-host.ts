@@ -18,6 +18,7 @@ import { withFault, type Fault } from '../faults.ts';
 import { DIED, type HostEvent } from './events.ts';
 import type { Totals } from './ledger.ts';
 import { setClockOffset } from './test-clock.ts';
+import { parseConfig } from '@sluice/core/backend';
 
 export interface HostArguments {
   readonly code: string;
@@ -98,7 +99,7 @@ async function start(): Promise<Replicator> {
     type: 'file',
     target: `file://${folder}`,
     open: async () => {
-      const { config, path: replica } = file.parse({ type: 'file', path: folder });
+      const { config, path: replica } = parseConfig(file, { type: 'file', path: folder });
       const destination = await file.connect(config, { logger, access: 'write' });
       const wrapped = wrapDestination(withFault(destination, () => fault));
       return { client: wrapped.replica(replica), capabilities: wrapped.capabilities };

@@ -17,13 +17,20 @@ export class ReplicatorProcess {
   readonly #arguments: HostArguments;
   readonly #settling = new Map<number, (settled: Settled | undefined) => void>();
   #call = 0;
+  /** Resolves when it has been set up, or has ended: its threads begin with their databases then. */
+  readonly begun: Promise<void>;
+  #setUp: () => void = () => undefined;
 
   constructor(host: HostArguments) {
     this.#arguments = host;
+    this.begun = new Promise((resolve) => {
+      this.#setUp = resolve;
+    });
     const file = path.join(import.meta.dirname, 'replicator-host.ts');
     this.#child = fork(file, [JSON.stringify(host)], { execArgv: ['--import', CLOCK] });
     this.#child.on('message', (message: HostQuestion) => this.#receive(message));
     this.#child.on('exit', () => {
+      this.#setUp();
       for (const resolve of this.#settling.values()) resolve(undefined);
     });
   }
@@ -71,6 +78,7 @@ export class ReplicatorProcess {
   }
 
   #receive(message: HostQuestion): void {
+    this.#setUp(); // it asks once it is
     if (message.kind === 'settled') {
       this.#settling.get(message.call)?.(message.settled);
       this.#settling.delete(message.call);

@@ -16,7 +16,6 @@ import {
 } from '@sluice/core';
 import { formatBytes, type Logger } from '@sluice/core/backend';
 import type { Arguments } from '../args.ts';
-import { OWN_BACKENDS } from '../backends.ts';
 import { ProgressLine } from '../check-progress.ts';
 import { checkTargets, type CheckTarget } from '../check-targets.ts';
 import { Destinations } from '../destinations.ts';
@@ -72,7 +71,7 @@ async function checkTarget(
   { destination }: CheckTarget,
   { logger, onFeature, onProgress, signal }: Context,
 ): Promise<CheckReport> {
-  const { backend, config, path, type, target } = destination;
+  const { backend, config, path, target, partBytes, provider } = destination;
   await using writing = new Destinations(logger, 'write');
   await using reading = new Destinations(logger, 'read');
   let connected: Pick<CheckOptions, 'destination' | 'reader'>;
@@ -87,13 +86,12 @@ async function checkTarget(
     for (const feature of report.features) onFeature(feature);
     return report;
   }
-  const own = OWN_BACKENDS[type];
   return await checkDestination({
     ...connected,
     path,
-    partBytes: own?.partBytes?.(config),
-    layout: own?.layout,
-    provider: own?.provider?.(config),
+    partBytes,
+    layout: backend.layout,
+    provider,
     connect: async (heard) =>
       wrapDestination(await backend.connect(config, { logger: heard, access: 'write', signal })),
     onFeature,
@@ -105,10 +103,9 @@ async function checkTarget(
 /** Without secrets; where a right is missing, or may be, with what gives it there. */
 function inWords(report: FeatureReport, { destination }: CheckTarget, shell: Shell): FeatureReport {
   const { feature, verdict, missing, seen, next } = report;
-  const rights = OWN_BACKENDS[destination.type]?.rights;
   // What cannot be removed is told in the words of a log, and hardly ever for another reason.
   const lacked = missing ?? (feature === 'abort' && verdict === 'does not' ? 'abort' : undefined);
-  const right = lacked === undefined ? undefined : rights?.[lacked];
+  const right = lacked === undefined ? undefined : destination.backend.permissions?.[lacked];
   return {
     ...report,
     seen: shell.secrets.clean(seen),

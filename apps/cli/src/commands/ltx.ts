@@ -19,7 +19,7 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   const level = parseLevel(args);
   const { secrets, stderr } = shell;
   const logger = createLogger({ level: 'warn', type: 'text', stream: stderr, secrets });
-  if (args.command.fate.kind === 'noted') logger.warn(args.command.fate.note);
+  if (args.command.support.kind === 'noted') logger.warn(args.command.support.note);
   const { destinations } = await select(args, shell);
   await using open = new Destinations(logger, 'read');
   const rows: Row[] = [];

@@ -15,7 +15,7 @@ import path from 'node:path';
 import { completeOptions } from '@sluice/core';
 import { allLevelsPrefix } from '@sluice/core/backend';
 import type { ReadDatabase } from './database.ts';
-import { spell, type Issues, type Path } from './issues.ts';
+import { spell, type Path, type Problems } from './problems.ts';
 
 /** Of the files that SQLite keeps beside a database. */
 const SIDES = ['-wal', '-shm', '-journal'];
@@ -28,7 +28,7 @@ interface Place {
   readonly real: string;
 }
 
-export function findOverlaps(all: readonly ReadDatabase[], issues: Issues): void {
+export function findOverlaps(all: readonly ReadDatabase[], problems: Problems): void {
   // A database at the root is refused already, and everything lies in it.
   const databases = all.filter(({ config }) => config.options.path !== path.resolve('/'));
   // A path that is there twice is refused already.
@@ -37,12 +37,15 @@ export function findOverlaps(all: readonly ReadDatabase[], issues: Issues): void
     toPlace(at, completeOptions(config.options).metaPath),
   );
   const destinations = databases.flatMap(({ replicas }) =>
-    replicas
-      .filter(({ destination }) => destination.type === 'file')
-      .map(({ path: at, destination }) => toPlace(at, destination.path)),
+    replicas.flatMap(({ path: at, destination: { folder } }) =>
+      folder === undefined ? [] : [toPlace(at, folder)],
+    ),
   );
   const say = ({ at, shown }: Place, how: string, { at: other, shown: where }: Place): void =>
-    issues.add(at, `${spell(at)}: ${shown} ${how} ${spell(other)}, ${where}: choose another place`);
+    problems.add(
+      at,
+      `${spell(at)}: ${shown} ${how} ${spell(other)}, ${where}: choose another place`,
+    );
 
   for (const folder of [...destinations, ...staging]) {
     for (const file of files) {

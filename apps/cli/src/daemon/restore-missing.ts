@@ -42,7 +42,7 @@ export function restoreMissing(
 ): ReadonlyMap<string, Promise<void>> {
   const missing = config.databases.filter(
     ({ options, restoreIfMissing }) =>
-      (which === 'all' || restoreIfMissing === 'yes') && isMissing(options.path),
+      (which === 'all' || restoreIfMissing) && isMissing(options.path),
   );
   const restores = new SerialQueue();
   return new Map(

@@ -20,7 +20,7 @@ export interface Restored {
 
 export async function restoreFromBest(
   candidates: readonly Candidate[],
-  options: Omit<RestoreOptions, 'client' | 'capabilities'>,
+  options: Omit<RestoreOptions, 'sources'>,
   context: FromBestContext,
 ): Promise<Restored> {
   const { logger } = context;
@@ -52,8 +52,8 @@ export async function restoreFromBest(
 }
 
 async function restoreFrom(
-  { destination, plan }: Candidate,
-  options: Omit<RestoreOptions, 'client' | 'capabilities'>,
+  { destination, plan, listed }: Candidate,
+  options: Omit<RestoreOptions, 'sources'>,
   { open, logger }: FromBestContext,
 ): Promise<Restored> {
   logger.info(`restoring from ${destination.name}`, {
@@ -63,7 +63,8 @@ async function restoreFrom(
     sizeBytes: plan.sizeBytes,
   });
   const { client, capabilities } = await open.open(destination, options.signal);
-  const report = await restore({ ...options, client, capabilities });
+  const sources = [{ name: destination.name, client, capabilities, listed }];
+  const report = await restore({ ...options, sources });
   for (const { file, code, message } of report.avoided) {
     logger.warn(`${destination.name}: ${file} is unusable; other files replaced it: ${message}`, {
       code,

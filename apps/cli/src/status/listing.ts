@@ -4,6 +4,7 @@
  */
 
 import { describeDamage, FileSet } from '@sluice/core';
+import { ReplicationError } from '@sluice/core/backend';
 import type { DestinationConfig } from '../config/model.ts';
 import type { Destinations } from '../destinations.ts';
 
@@ -18,18 +19,39 @@ export type Listed =
     }
   | { readonly kind: 'failed'; readonly error: unknown };
 
+/**
+ * A caller waits for a status, and a health check has a deadline. So a destination that sends nothing for
+ * this long counts as not answering, and is not retried.
+ */
+const SILENCE_MS_MAX = 15_000;
+
 /** Throws the errors of the destination. */
 export async function listHighest(
   destination: DestinationConfig,
   open: Destinations,
   signal: AbortSignal,
 ): Promise<Listed> {
-  const { client } = await open.open(destination, signal);
-  const files = new FileSet();
-  let sizeBytes = 0;
-  for await (const file of client.listFiles('all', { signal })) {
-    files.add(file);
-    sizeBytes += file.sizeBytes;
+  const silence = new AbortController();
+  const timer = setTimeout(() => silence.abort(silenceError(destination)), SILENCE_MS_MAX);
+  const either = AbortSignal.any([signal, silence.signal]);
+  try {
+    const { client } = await open.open(destination, either);
+    const files = new FileSet();
+    let sizeBytes = 0;
+    for await (const file of client.listFiles('all', { signal: either })) {
+      timer.refresh();
+      files.add(file);
+      sizeBytes += file.sizeBytes;
+    }
+    return { kind: 'listed', txid: files.highest, sizeBytes, damage: describeDamage(files) };
+  } finally {
+    clearTimeout(timer);
   }
-  return { kind: 'listed', txid: files.highest, sizeBytes, damage: describeDamage(files) };
+}
+
+function silenceError({ name, target }: DestinationConfig): ReplicationError {
+  const message =
+    `list ${name} (${target}): it has not answered for ${SILENCE_MS_MAX / 1_000} s; check the address, ` +
+    'the server, and the network on the way there';
+  return new ReplicationError('REPLICA_UNAVAILABLE', message);
 }

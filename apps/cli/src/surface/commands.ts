@@ -3,7 +3,7 @@
  * docs/commands.md and a test of each row are built from this table.
  */
 
-import { notYet, noted, refused, WORKS, type Fate, type KnownBy } from './fate.ts';
+import { notYet, noted, refused, WORKS, type Support, type KnownBy } from '../support.ts';
 
 export interface Flag {
   readonly name: string;
@@ -13,7 +13,7 @@ export interface Flag {
   readonly value?: string | undefined;
   readonly help: string;
   readonly knownBy: KnownBy;
-  readonly fate: Fate;
+  readonly support: Support;
 }
 
 export interface Command {
@@ -21,7 +21,7 @@ export interface Command {
   readonly usage: string;
   readonly help: string;
   readonly knownBy: KnownBy;
-  readonly fate: Fate;
+  readonly support: Support;
   /** The command of which it is an alias. */
   readonly aliasOf?: string | undefined;
   readonly flags: readonly Flag[];
@@ -31,14 +31,14 @@ export interface Command {
   readonly examples?: readonly string[] | undefined;
 }
 
-type Rest = { readonly value?: string; readonly knownBy?: KnownBy; readonly fate?: Fate };
+type Rest = { readonly value?: string; readonly knownBy?: KnownBy; readonly support?: Support };
 
 const flag = (name: string, help: string, rest: Rest = {}): Flag => ({
   name,
   kind: rest.value === undefined ? 'switch' : 'text',
   help,
   knownBy: 'both',
-  fate: WORKS,
+  support: WORKS,
   ...rest,
 });
 
@@ -80,7 +80,7 @@ export const COMMANDS: readonly Command[] = [
     usage: 'replicate [flags] [DB URL [URL…]]',
     help: 'replicate every commit of the databases to all their destinations',
     knownBy: 'both',
-    fate: WORKS,
+    support: WORKS,
     flags: [
       CONFIG,
       NO_EXPAND,
@@ -97,14 +97,14 @@ export const COMMANDS: readonly Command[] = [
       flag('json', 'print a report at the end', OURS),
       flag('force-snapshot', 'with -once: write a snapshot', {
         knownBy: '0.5',
-        fate: notYet(
+        support: notYet(
           'a snapshot cannot be requested',
           'remove the flag: a snapshot is written if a destination has none, and by snapshot.interval',
         ),
       }),
       flag('enforce-retention', 'with -once: delete files that have passed their retention', {
         knownBy: '0.5',
-        fate: notYet('this version deletes nothing', 'remove the flag'),
+        support: notYet('this version deletes nothing', 'remove the flag'),
       }),
     ],
     examples: [
@@ -118,7 +118,7 @@ export const COMMANDS: readonly Command[] = [
     usage: 'restore [flags] DB_PATH|URL',
     help: 'restore a database from the destination with the newest state',
     knownBy: 'both',
-    fate: WORKS,
+    support: WORKS,
     flags: [
       CONFIG,
       NO_EXPAND,
@@ -142,17 +142,17 @@ export const COMMANDS: readonly Command[] = [
       }),
       LEVEL,
       JSON_FLAG,
-      flag('f', 'keep following the backup', { knownBy: '0.5', fate: FOLLOW }),
-      flag('follow-interval', 'interval of -f', { value: 'D', knownBy: '0.5', fate: FOLLOW }),
+      flag('f', 'keep following the backup', { knownBy: '0.5', support: FOLLOW }),
+      flag('follow-interval', 'interval of -f', { value: 'D', knownBy: '0.5', support: FOLLOW }),
       flag('generation', 'restore from this generation', {
         value: 'ID',
         knownBy: '0.3',
-        fate: OLD_BUCKET,
+        support: OLD_BUCKET,
       }),
       flag('index', 'restore up to this WAL index', {
         value: 'N',
         knownBy: '0.3',
-        fate: OLD_BUCKET,
+        support: OLD_BUCKET,
       }),
     ],
     examples: [
@@ -162,11 +162,25 @@ export const COMMANDS: readonly Command[] = [
     ],
   },
   {
+    name: 'config',
+    usage: 'config check [flags]',
+    help: 'check: read the configuration, and say where each destination is, what has no effect and what is wrong',
+    knownBy: 'ours',
+    support: WORKS,
+    flags: [
+      { ...CONFIG, knownBy: 'ours' },
+      { ...NO_EXPAND, knownBy: 'ours' },
+      { ...JSON_FLAG, knownBy: 'ours' },
+    ],
+    argumentsMax: 1,
+    examples: ['sluice config check', 'sluice config check -config /etc/sluice.yml -json'],
+  },
+  {
     name: 'databases',
     usage: 'databases [flags]',
     help: 'list the configured databases and their destinations',
     knownBy: 'both',
-    fate: WORKS,
+    support: WORKS,
     flags: [CONFIG, NO_EXPAND, JSON_FLAG],
     argumentsMax: 0,
   },
@@ -175,7 +189,7 @@ export const COMMANDS: readonly Command[] = [
     flag('generation', 'restore from this generation', {
       value: 'ID',
       knownBy: '0.3',
-      fate: OLD_BUCKET,
+      support: OLD_BUCKET,
     }),
   ]),
   {
@@ -183,7 +197,7 @@ export const COMMANDS: readonly Command[] = [
     usage: 'status [flags] [DB_PATH]',
     help: 'show the state of each database and destination; works without a running replicator',
     knownBy: '0.5',
-    fate: WORKS,
+    support: WORKS,
     flags: [CONFIG, NO_EXPAND, JSON_FLAG],
     argumentsMax: 1,
   },
@@ -192,7 +206,7 @@ export const COMMANDS: readonly Command[] = [
     usage: 'check [flags] [NAME|URL]',
     help: 'test a destination without touching its backups: what works, what does not, how to fix it',
     knownBy: 'ours',
-    fate: WORKS,
+    support: WORKS,
     flags: [
       { ...CONFIG, knownBy: 'ours' },
       { ...NO_EXPAND, knownBy: 'ours' },
@@ -209,7 +223,7 @@ export const COMMANDS: readonly Command[] = [
     usage: 'version [flags]',
     help: 'print the version',
     knownBy: 'both',
-    fate: WORKS,
+    support: WORKS,
     flags: [
       flag('verbose', 'also print the versions of Node and SQLite', { knownBy: '0.5' }),
       flag('json', 'print JSON', OURS),
@@ -275,14 +289,14 @@ function ltx(
     help:
       aliasOf === undefined ? 'list the LTX files of each destination' : `old name of ${aliasOf}`,
     knownBy,
-    fate: aliasOf === undefined ? WORKS : noted(`${name} is an old name: use ${aliasOf}`),
+    support: aliasOf === undefined ? WORKS : noted(`${name} is an old name: use ${aliasOf}`),
     aliasOf,
     flags: [CONFIG, NO_EXPAND, level, REPLICA, JSON_FLAG, ...more],
   };
 }
 
-function gone(name: string, knownBy: KnownBy, fate: Fate, help: string): Command {
-  return { name, usage: name, help, knownBy, fate, flags: [] };
+function gone(name: string, knownBy: KnownBy, support: Support, help: string): Command {
+  return { name, usage: name, help, knownBy, support, flags: [] };
 }
 
 export function findCommand(name: string): Command | undefined {

@@ -31,6 +31,11 @@ With \`-dry-run\` (all keys are Litestream's):
  "max_txid":"000000000000002a","files":[{"level":9,"name":"0000000000000001-0000000000000029.ltx",
  "min_txid":"0000000000000001","max_txid":"0000000000000029","size":80000,"timestamp":"2026-01-31T12:00:00.000Z"}]}
 \`\`\``,
+  config: `\`file\`, \`notes\` and \`databases\` where it is right; \`problems\` where it is not, and exit code 2:
+
+\`\`\`json
+{"ok":false,"problems":[{"line":4,"key":"dbs[0].replica.bukcet","message":"dbs[0].replica: bukcet is not a key of s3: did you mean bucket?"}]}
+\`\`\``,
   databases: `\`path\` and \`replica\` (the type of the first destination) are Litestream's:
 
 \`\`\`json
@@ -178,8 +183,8 @@ precisely, from the last time at which the destination was known to have everyth
 };
 
 export function renderCommands(): string {
-  const working = COMMANDS.filter(({ fate }) => fate.kind === 'works');
-  const refused = COMMANDS.filter(({ fate }) => fate.kind === 'refused');
+  const working = COMMANDS.filter(({ support }) => support.kind === 'works');
+  const refused = COMMANDS.filter(({ support }) => support.kind === 'refused');
   return page(
     '# Commands',
     '<!-- Made from apps/cli/src/surface. Change the table there, then run: pnpm vitest run --project unit apps/cli/test/docs.test.ts -u -->',
@@ -191,7 +196,7 @@ run unchanged. Flags that Sluice does not support are refused by name, with the 
     '## Refused commands',
     table(
       ['command', 'Litestream', 'instead'],
-      refused.map(({ name, knownBy: who, fate }) => [code(name), knownBy(who), reason(fate)]),
+      refused.map(({ name, knownBy: who, support }) => [code(name), knownBy(who), reason(support)]),
     ),
     'There is no Windows service either: run Sluice under a service manager of your choice.',
   );
@@ -199,8 +204,8 @@ run unchanged. Flags that Sluice does not support are refused by name, with the 
 
 function renderCommand(command: Command): string[] {
   const { name, usage, help, flags, examples = [] } = command;
-  const works = flags.filter(({ fate }) => fate.kind === 'works');
-  const not = flags.filter(({ fate }) => fate.kind === 'refused');
+  const works = flags.filter(({ support }) => support.kind === 'works');
+  const not = flags.filter(({ support }) => support.kind === 'refused');
   return [
     `## ${name}`,
     `\`\`\`sh\nsluice ${usage}\n\`\`\``,
@@ -212,7 +217,7 @@ function renderCommand(command: Command): string[] {
       ? ''
       : table(
           ['refused', 'Litestream', 'instead'],
-          not.map((flag) => [code(nameOf(flag)), knownBy(flag.knownBy), reason(flag.fate)]),
+          not.map((flag) => [code(nameOf(flag)), knownBy(flag.knownBy), reason(flag.support)]),
         ),
     `**JSON.** ${JSON_SHAPES[name] ?? ''}`,
   ];

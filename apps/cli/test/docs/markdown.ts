@@ -1,6 +1,6 @@
 /** Helpers that build Markdown. */
 
-import { refusalOf, type Fate, type KnownBy } from '../../src/surface/fate.ts';
+import { refusalOf, type Support, type KnownBy } from '../../src/support.ts';
 
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string =>
@@ -17,14 +17,16 @@ export function knownBy(who: KnownBy): string {
   return { '0.5': '0.5', '0.3': '0.3', both: '0.3, 0.5', ours: '-' }[who];
 }
 
-export function reason(fate: Fate): string {
-  switch (fate.kind) {
+export function reason(support: Support): string {
+  switch (support.kind) {
     case 'works':
       return '';
     case 'noted':
-      return fate.note;
+      return support.note;
     case 'refused':
-      return refusalOf(fate) + (fate.except === undefined ? '' : ` (${fate.except} passes)`);
+      return (
+        refusalOf(support) + (support.except === undefined ? '' : ` (${support.except} passes)`)
+      );
   }
 }
 

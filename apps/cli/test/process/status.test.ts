@@ -5,7 +5,7 @@ import path from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { addRows } from '../support/database.ts';
 import { CLIProcess, runProcess } from '../support/process.ts';
-import { closedEndpoint } from '../support/silent-server.ts';
+import { closedEndpoint, startSilentServer } from '../support/silent-server.ts';
 import { sluice } from '../support/shell.ts';
 import { temporaryFolder, writeFile } from '../support/temporary.ts';
 
@@ -172,4 +172,17 @@ test('a database that is not configured is told which are', async () => {
   const { code, stderr } = await sluice(['status', '-config', config, '/other.db']);
   expect(code).toBe(2);
   expect(stderr).toContain(`/other.db is not in ${config}, which has ${database}`);
+});
+
+test('a destination that says nothing is told of in time, and the others beside it', async () => {
+  const { endpoint } = await startSilentServer();
+  const silent = `{ name: silent, type: s3, bucket: b, path: p, region: r, endpoint: "${endpoint}", access-key-id: k, secret-access-key: s }`;
+  const { config } = scene(`, ${silent}`);
+  const began = performance.now();
+  const { code, stdout } = await sluice(['status', '-config', config]);
+  expect(performance.now() - began).toBeLessThan(25_000);
+  expect(stdout).toMatch(
+    /silent +REPLICA_UNAVAILABLE .*has not answered for 15 s; check the address/,
+  );
+  expect(code).toBe(3);
 });

@@ -10,12 +10,12 @@ import type { Position, Staged } from './continuity/position.ts';
 import { readerOfCurrent } from './current.ts';
 import { afterCut, cutDueInMs, fullBudget, type CutBudget } from './cut-budget.ts';
 import { beginCut, type Cut } from './cut.ts';
-import type { ImagerContext } from './imager.ts';
+import type { DatabaseContext } from './image-job.ts';
 import { Publisher } from './publisher.ts';
 import { nextStamp } from './stamps.ts';
 import { Tail, TAIL_BYTES_MAX } from './tail.ts';
 
-export interface CutterContext extends ImagerContext {
+export interface CutterContext extends DatabaseContext {
   /** The time that the newest staged file bears. */
   readonly newestStampMs: number;
 }

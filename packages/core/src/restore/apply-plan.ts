@@ -10,7 +10,7 @@
 import { assert } from '../error.ts';
 import { createKernel } from '../kernel/kernel.ts';
 import { lockPgno, type LTXHeader } from '../ltx/header.ts';
-import type { LTXFileInfo, ReplicaClient } from '../replica/client.ts';
+import type { LTXFileInfo } from '../replica/client.ts';
 import { applyPlanInWindows } from './apply-plan-windows.ts';
 import { createInlinePool, createThreadPool, type DecoderPool } from './decoder-pool.ts';
 import { FileScan, type ScannedFile } from './file-scan.ts';
@@ -21,6 +21,7 @@ import { PageSet } from './page-set.ts';
 import type { RestorePlan } from './plan.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { SLAB_BYTES, Slabs, SMALL_SLAB_BYTES } from './slabs.ts';
+import type { SourcedFile } from './sources.ts';
 import { toUnusableFileError } from './unusable-file.ts';
 
 /** Below this size the calling thread decodes: starting worker threads would take longer. */
@@ -32,11 +33,9 @@ const SLABS_PER_THREAD = 2;
 const SLABS_EXTRA = 2;
 
 export interface ApplyPlanOptions {
-  readonly client: ReplicaClient;
-  readonly ranges: 'some' | 'none';
   /** Whether files on this machine may be read in database order. */
   readonly local: 'allowed' | 'refused';
-  readonly plan: RestorePlan;
+  readonly plan: RestorePlan<SourcedFile>;
   readonly descriptor: number;
   /** Called with the size of the database before the first page is written. */
   readonly onSize: (sizeBytes: number) => Promise<void>;
@@ -53,9 +52,9 @@ export interface AppliedPlan {
 }
 
 export async function applyPlan(options: ApplyPlanOptions): Promise<AppliedPlan> {
-  const { client, plan, signal } = options;
+  const { plan, signal } = options;
   if (options.local === 'allowed' && plan.sizeBytes > INLINE_BYTES_MAX) {
-    await using local = await openLocalFiles(client, plan.files.toReversed(), signal);
+    await using local = await openLocalFiles(plan.files.toReversed(), signal);
     if (local !== undefined) return await applyPlanInWindows(options, local);
   }
   const run = new PlanRun(options);
@@ -68,7 +67,7 @@ export async function applyPlan(options: ApplyPlanOptions): Promise<AppliedPlan>
 
 class PlanRun {
   readonly #options: ApplyPlanOptions;
-  readonly #files: readonly LTXFileInfo[];
+  readonly #files: readonly SourcedFile[];
   readonly #failed = new AbortController();
   readonly #signal: AbortSignal;
   readonly #reads: ReadAhead;
@@ -79,7 +78,7 @@ class PlanRun {
   readonly #kernel = createKernel();
 
   constructor(options: ApplyPlanOptions) {
-    const { plan, descriptor, client, ranges, readsMax } = options;
+    const { plan, descriptor, readsMax } = options;
     this.#options = options;
     this.#files = plan.files.toReversed();
     this.#signal = AbortSignal.any([options.signal, this.#failed.signal]);
@@ -89,7 +88,7 @@ class PlanRun {
     this.#pool = isSmall
       ? createInlinePool({ descriptor }, this.#slabs)
       : createThreadPool({ descriptor }, this.#slabs, options.threads);
-    this.#reads = new ReadAhead(this.#files, { client, ranges, readsMax, signal: this.#signal });
+    this.#reads = new ReadAhead(this.#files, { readsMax, signal: this.#signal });
   }
 
   async all(): Promise<AppliedPlan> {
@@ -115,7 +114,7 @@ class PlanRun {
     await Promise.all([this.#reads.close(), this.#pool.close()]);
   }
 
-  async #scan(file: LTXFileInfo): Promise<ScannedFile> {
+  async #scan(file: SourcedFile): Promise<ScannedFile> {
     const scan = new FileScan({
       kernel: this.#kernel,
       pool: this.#pool,

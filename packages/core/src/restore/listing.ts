@@ -20,21 +20,18 @@ export async function listAll(client: ReplicaClient, signal?: AbortSignal): Prom
   return files;
 }
 
-/** `doubt` says why another state may have been meant. */
-export async function toPlanTarget(
-  client: ReplicaClient,
-  listed: readonly LTXFileInfo[],
+/** `headerOf` reads a file's own time. `doubt` says why another state may have been meant. */
+export async function toPlanTarget<File extends LTXFileInfo>(
+  listed: readonly File[],
   target: RestoreTarget,
-  signal: AbortSignal | undefined,
+  headerOf: (file: File) => Promise<LTXHeader>,
 ): Promise<{ readonly target: PlanTarget; readonly doubt: string | undefined }> {
   if (target.kind !== 'timestamp') return { target, doubt: undefined };
   const search = planMoment(listed, target.at);
   let step = search.next();
   while (step.done !== true) {
     // The time in the file. The listing's time may be that of copying the bucket.
-    const times = step.value.map(
-      async (file) => new Date((await readHeader(client, file, signal)).timestampMs),
-    );
+    const times = step.value.map(async (file) => new Date((await headerOf(file)).timestampMs));
     step = search.next(await Promise.all(times));
   }
   const { txid, doubt } = step.value;

@@ -2,13 +2,14 @@
  * Opens the files of a plan if all of them are on this machine and few enough to be open at once.
  */
 
-import { isError } from '../error.ts';
+import { assert, isError } from '../error.ts';
 import { createKernel } from '../kernel/kernel.ts';
 import { isFullImage } from '../ltx/decoder.ts';
-import type { LocalFile, LTXFileInfo, ReplicaClient } from '../replica/client.ts';
+import type { LocalFile, LTXFileInfo } from '../replica/client.ts';
 import { fileChangedError } from './file-changed.ts';
 import { HeaderChain } from './header-chain.ts';
 import { readLocalFile, type ReadLocalFile } from './local-file.ts';
+import type { SourcedFile } from './sources.ts';
 import { toUnusableFileError } from './unusable-file.ts';
 
 /** A process may usually open about a thousand files. */
@@ -26,11 +27,13 @@ export interface LocalFiles extends AsyncDisposable {
  * method. Throws the same errors as any other reader of the files.
  */
 export async function openLocalFiles(
-  client: ReplicaClient,
-  newestFirst: readonly LTXFileInfo[],
+  newestFirst: readonly SourcedFile[],
   signal: AbortSignal,
 ): Promise<LocalFiles | undefined> {
-  if (client.openLocalFile === undefined || newestFirst.length > FILES_MAX) return undefined;
+  if (newestFirst.length > FILES_MAX) return undefined;
+  const isElsewhere = ({ source }: SourcedFile): boolean =>
+    source.client.openLocalFile === undefined;
+  if (newestFirst.some(isElsewhere)) return undefined;
   const opened: LocalFile[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(opened.splice(0).map((file) => file.close()));
@@ -41,7 +44,8 @@ export async function openLocalFiles(
   let pages = 0;
   try {
     for (const info of newestFirst) {
-      const local = await client.openLocalFile(info, { signal });
+      const local = await info.source.client.openLocalFile?.(info, { signal });
+      assert(local !== undefined, 'all sources are on this machine');
       opened.push(local);
       if (local.sizeBytes !== info.sizeBytes) throw fileChangedError(info, local.sizeBytes);
       const file = await withFileErrors(info, () => readLocalFile(info, local, kernel));

@@ -26,9 +26,9 @@ const PROBES_PER_ROUND = 16;
 const LEVEL_SNAPSHOT = 9;
 
 /** A TXID that a restore can end with, and the file that has its time. */
-interface Point {
+interface Point<File extends LTXFileInfo> {
   readonly txid: TXID;
-  readonly file: LTXFileInfo;
+  readonly file: File;
 }
 
 /** The state as of a moment. */
@@ -39,14 +39,21 @@ export interface Moment {
 }
 
 /** Yields files and expects their times, in the same order. */
-export type TimeSearch = Generator<readonly LTXFileInfo[], Moment, readonly Date[]>;
+export type TimeSearch<File extends LTXFileInfo> = Generator<
+  readonly File[],
+  Moment,
+  readonly Date[]
+>;
 
 /**
  * Finds the TXID of `at` among the states that `files` lead to. It may also find a later TXID that
  * is only listed; the plan for it then names the gap. RESTORE_OUT_OF_RANGE with the known bounds if
  * `at` is outside them.
  */
-export function* locateMoment(files: readonly LTXFileInfo[], at: Date): TimeSearch {
+export function* locateMoment<File extends LTXFileInfo>(
+  files: readonly File[],
+  at: Date,
+): TimeSearch<File> {
   const reached = reachableTXIDs(files);
   const last = reached.at(-1);
   if (last === undefined) throw new TypeError('searched a timestamp, but nothing can be restored');
@@ -78,12 +85,12 @@ export function* locateMoment(files: readonly LTXFileInfo[], at: Date): TimeSear
 }
 
 /** One point for each wanted TXID that a file of these levels ends with, ascending. */
-function pointsOf(
-  files: readonly LTXFileInfo[],
+function pointsOf<File extends LTXFileInfo>(
+  files: readonly File[],
   wanted: ReadonlySet<TXID>,
   level: (level: number) => boolean,
-): Point[] {
-  const byTXID = new Map<TXID, LTXFileInfo>();
+): Point<File>[] {
+  const byTXID = new Map<TXID, File>();
   for (const file of files) {
     if (!level(file.level) || !wanted.has(file.maxTXID)) continue;
     // All of them have the same time. The lowest level was written first, so it is the most reliable.
@@ -102,10 +109,10 @@ interface Search {
 }
 
 /** The last point whose trusted time is not later than `at`. */
-function* lastAtOrBefore(
-  points: readonly Point[],
+function* lastAtOrBefore<File extends LTXFileInfo>(
+  points: readonly Point<File>[],
   at: Date,
-): Generator<readonly LTXFileInfo[], Search, readonly Date[]> {
+): Generator<readonly File[], Search, readonly Date[]> {
   const known = new Map<number, Date>();
   for (;;) {
     const { low, high, doubt } = bracket(points, known, at);
@@ -113,7 +120,7 @@ function* lastAtOrBefore(
     for (let index = low + 1; index < high; index++) if (!known.has(index)) unknown.push(index);
     if (unknown.length === 0) return { index: low, doubt };
     const probes = spread(unknown);
-    const times = yield probes.map((index) => (points[index] as Point).file);
+    const times = yield probes.map((index) => (points[index] as Point<File>).file);
     for (const [place, index] of probes.entries()) known.set(index, times[place] as Date);
   }
 }
@@ -126,12 +133,16 @@ interface Bracket {
   readonly doubt: string | undefined;
 }
 
-function bracket(points: readonly Point[], known: ReadonlyMap<number, Date>, at: Date): Bracket {
+function bracket(
+  points: readonly Point<LTXFileInfo>[],
+  known: ReadonlyMap<number, Date>,
+  at: Date,
+): Bracket {
   const read = [...known].sort(([a], [b]) => a - b);
   const times = trustedTimes(
     read.map(([index, time]) => ({
       timeMs: time.getTime(),
-      uploadedMs: (points[index] as Point).file.modifiedAt.getTime(),
+      uploadedMs: (points[index] as Point<LTXFileInfo>).file.modifiedAt.getTime(),
     })),
   );
   let low = -1;
@@ -139,7 +150,7 @@ function bracket(points: readonly Point[], known: ReadonlyMap<number, Date>, at:
   let doubt: string | undefined;
   for (const [place, [index, time]] of read.entries()) {
     const believed = times[place];
-    if (believed !== time.getTime()) doubt ??= doubtOf(points[index] as Point, time);
+    if (believed !== time.getTime()) doubt ??= doubtOf(points[index] as Point<LTXFileInfo>, time);
     if (believed === undefined) continue;
     if (believed <= at.getTime()) low = index;
     else high = Math.min(high, index);
@@ -147,7 +158,7 @@ function bracket(points: readonly Point[], known: ReadonlyMap<number, Date>, at:
   return { low, high, doubt };
 }
 
-function doubtOf({ txid }: Point, time: Date): string {
+function doubtOf({ txid }: Pick<Point<LTXFileInfo>, 'txid'>, time: Date): string {
   return (
     `file times contradict each other: TXID ${formatTXID(txid)} is dated ${time.toISOString()}, which ` +
     "does not fit the files around it; the writer's clock was wrong for a while; to choose a state by number, use -txid"
@@ -164,27 +175,27 @@ function spread(indexes: readonly number[]): readonly number[] {
   );
 }
 
-interface Bounds {
+interface Bounds<File extends LTXFileInfo> {
   /** Oldest first. */
-  readonly points: readonly Point[];
-  readonly images: readonly Point[];
+  readonly points: readonly Point<File>[];
+  readonly images: readonly Point<File>[];
   readonly at: Date;
   /** undefined if all points are later than `at`. */
-  readonly answer: Point | undefined;
+  readonly answer: Point<File> | undefined;
 }
 
 /**
  * RESTORE_OUT_OF_RANGE unless a point is at or before `at`, and `at` is not after the last known
  * time.
  */
-function* requireWithin({
+function* requireWithin<File extends LTXFileInfo>({
   points,
   images,
   at,
   answer,
-}: Bounds): Generator<readonly LTXFileInfo[], void, readonly Date[]> {
-  const first = points[0] as Point;
-  const last = points.at(-1) as Point;
+}: Bounds<File>): Generator<readonly File[], void, readonly Date[]> {
+  const first = points[0] as Point<File>;
+  const last = points.at(-1) as Point<File>;
   // A snapshot of the newest TXID, taken after its commit, shows that nothing came between.
   const witness = images.find((image) => image.txid === last.txid) ?? last;
   const [earliest, committed, seen] = yield [first.file, last.file, witness.file];

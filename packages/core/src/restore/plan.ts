@@ -28,11 +28,11 @@ export interface IgnoredFile {
   readonly reason: 'too-short' | 'avoided';
 }
 
-export interface RestorePlan {
+export interface RestorePlan<File extends LTXFileInfo = LTXFileInfo> {
   /** The TXID of the restored state. */
   readonly txid: TXID;
   /** Oldest first. The first file holds every page. */
-  readonly files: readonly LTXFileInfo[];
+  readonly files: readonly File[];
   /** Total size of the files. */
   readonly sizeBytes: number;
   readonly ignored: readonly IgnoredFile[];
@@ -42,9 +42,9 @@ export interface RestorePlan {
   readonly doubt?: string | undefined;
 }
 
-export interface PlanOptions {
-  /** Files that turned out to be unusable, named as `describeFile` names them. */
-  readonly avoid?: ReadonlySet<string> | undefined;
+export interface PlanOptions<File extends LTXFileInfo = LTXFileInfo> {
+  /** Whether a file turned out to be unusable. */
+  readonly isAvoided?: ((file: File) => boolean) | undefined;
   /** From the search for a timestamp. */
   readonly doubt?: string | undefined;
 }
@@ -55,12 +55,12 @@ export interface PlanOptions {
  * RESTORE_NO_SNAPSHOT if nothing is listed, RESTORE_GAP if files are missing at the beginning or in
  * between, RESTORE_OUT_OF_RANGE for a TXID that is not stored, or no longer stored.
  */
-export function planRestore(
-  files: readonly LTXFileInfo[],
+export function planRestore<File extends LTXFileInfo>(
+  files: readonly File[],
   target: PlanTarget,
-  options: PlanOptions = {},
-): RestorePlan {
-  const { usable, ignored } = sort(files, options.avoid ?? new Set());
+  options: PlanOptions<File> = {},
+): RestorePlan<File> {
+  const { usable, ignored } = sort(files, options.isAvoided ?? (() => false));
   const reached = requireRestorable(files, usable, ignored);
   const txid = target.kind === 'txid' ? target.txid : highest(files);
   const chain = chainTo(usable, txid);
@@ -72,21 +72,24 @@ export function planRestore(
 /**
  * Starts the search for the TXID of a timestamp; the caller supplies the file times it asks for.
  */
-export function planMoment(files: readonly LTXFileInfo[], at: Date): TimeSearch {
-  const { usable, ignored } = sort(files, new Set());
+export function planMoment<File extends LTXFileInfo>(
+  files: readonly File[],
+  at: Date,
+): TimeSearch<File> {
+  const { usable, ignored } = sort(files, () => false);
   requireRestorable(files, usable, ignored);
   return locateMoment(usable, at);
 }
 
-function sort(
-  files: readonly LTXFileInfo[],
-  avoid: ReadonlySet<string>,
-): { usable: LTXFileInfo[]; ignored: IgnoredFile[] } {
-  const usable: LTXFileInfo[] = [];
+function sort<File extends LTXFileInfo>(
+  files: readonly File[],
+  isAvoided: (file: File) => boolean,
+): { usable: File[]; ignored: IgnoredFile[] } {
+  const usable: File[] = [];
   const ignored: IgnoredFile[] = [];
   for (const file of files) {
     if (file.sizeBytes < HEADER_SIZE_BYTES) ignored.push({ file, reason: 'too-short' });
-    else if (avoid.has(describeFile(file))) ignored.push({ file, reason: 'avoided' });
+    else if (isAvoided(file)) ignored.push({ file, reason: 'avoided' });
     else usable.push(file);
   }
   return { usable, ignored };

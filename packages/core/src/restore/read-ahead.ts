@@ -4,9 +4,10 @@
  */
 
 import { ReplicationError } from '../error.ts';
-import type { LTXFileInfo, OpenedFile, ReplicaClient } from '../replica/client.ts';
+import type { OpenedFile } from '../replica/client.ts';
 import { describeFile, describeRange } from '../replica/describe.ts';
 import { fileChangedError } from './file-changed.ts';
+import { canReadRanges, type SourcedFile } from './sources.ts';
 
 /** Size of one range: large enough that the cost of a request is small. */
 const RANGE_BYTES: number = 4 * 1024 * 1024;
@@ -14,9 +15,6 @@ const RANGE_BYTES: number = 4 * 1024 * 1024;
 const READ_AHEAD_BYTES_MAX: number = 32 * 1024 * 1024;
 
 export interface ReadAheadOptions {
-  readonly client: ReplicaClient;
-  /** 'none': the destination cannot read parts of a file, so each file is read as one stream. */
-  readonly ranges: 'some' | 'none';
   readonly readsMax: number;
   readonly signal: AbortSignal;
 }
@@ -26,22 +24,22 @@ export class ReadAhead {
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
   readonly #planned: Iterator<Part>;
-  readonly #versions = new Map<LTXFileInfo, string | undefined>();
+  readonly #versions = new Map<SourcedFile, string | undefined>();
   /** Started reads, in order; the first is the one that is needed next. */
   readonly #started: Reading[] = [];
   readonly #running = new Set<Promise<void>>();
   #next: Part | undefined;
   #heldBytes = 0;
 
-  constructor(files: readonly LTXFileInfo[], options: ReadAheadOptions) {
+  constructor(files: readonly SourcedFile[], options: ReadAheadOptions) {
     this.#options = options;
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
-    this.#planned = partsOf(files, options.ranges);
+    this.#planned = partsOf(files);
     this.#advance();
   }
 
   /** The bytes of the next file. Read each file to its end before you ask for the next. */
-  async *read(file: LTXFileInfo): AsyncGenerator<Uint8Array, void> {
+  async *read(file: SourcedFile): AsyncGenerator<Uint8Array, void> {
     for (let isLast = false; !isLast;) {
       this.#startSome();
       const reading = this.#started[0];
@@ -88,7 +86,7 @@ export class ReadAhead {
    * REPLICA_CHANGED if the file is not the one that was listed, or changed since the first range.
    */
   async #open({ file, range }: Part): Promise<OpenedFile> {
-    const opened = await this.#options.client.openFile(file, { range, signal: this.#signal });
+    const opened = await file.source.client.openFile(file, { range, signal: this.#signal });
     const known = this.#versions.has(file) ? this.#versions.get(file) : opened.version;
     this.#versions.set(file, known);
     if (opened.sizeBytes === file.sizeBytes && opened.version === known) return opened;
@@ -98,7 +96,7 @@ export class ReadAhead {
 }
 
 interface Part {
-  readonly file: LTXFileInfo;
+  readonly file: SourcedFile;
   readonly range: { readonly start: number; readonly end: number } | undefined;
   readonly sizeBytes: number;
   readonly isLast: boolean;
@@ -107,11 +105,12 @@ interface Part {
   readonly holdBytes: number;
 }
 
-function* partsOf(files: readonly LTXFileInfo[], ranges: 'some' | 'none'): Generator<Part, void> {
+/** A large file is read in ranges, or as one stream where its source cannot read a part of it. */
+function* partsOf(files: readonly SourcedFile[]): Generator<Part, void> {
   for (const file of files) {
     const { sizeBytes } = file;
     const isLarge = sizeBytes > RANGE_BYTES;
-    if (!isLarge || ranges === 'none') {
+    if (!isLarge || !canReadRanges(file)) {
       const holdBytes = isLarge ? 0 : sizeBytes;
       yield { file, range: undefined, sizeBytes, isLast: true, isStream: isLarge, holdBytes };
       continue;

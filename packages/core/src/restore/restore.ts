@@ -1,26 +1,30 @@
 /**
- * Restores a database from one destination: lists, plans, reads, verifies, then renames into place.
+ * Restores a database from its destinations: lists, plans, reads, verifies, then renames into place.
  */
 
 import { systemClock, type Clock } from '../clock.ts';
 import { availableParallelism } from 'node:os';
 import { isError, type ErrorCode } from '../error.ts';
 import { formatTXID, type TXID } from '../ltx/txid.ts';
-import type { Capabilities } from '../replica/backend.ts';
-import type { LTXFileInfo, ReplicaClient } from '../replica/client.ts';
 import { describeFile } from '../replica/describe.ts';
 import { applyPlan } from './apply-plan.ts';
 import { checkIntegrity, type IntegrityCheck } from './integrity.ts';
-import { listAll, toPlanTarget, type RestoreTarget } from './listing.ts';
+import { toPlanTarget, type RestoreTarget } from './listing.ts';
 import { Output } from './output.ts';
 import { checkOutput, type Overwrite } from './output-target.ts';
 import { planRestore, type PlanTarget, type RestorePlan } from './plan.ts';
+import {
+  keyOfFile,
+  listSources,
+  readSourcedHeader,
+  type RestoreSource,
+  type SourcedFile,
+} from './sources.ts';
 import { UnusableFileError } from './unusable-file.ts';
 
 export interface RestoreOptions {
-  readonly client: ReplicaClient;
-  /** Of the destination. Default: it can read parts of files. */
-  readonly capabilities?: Capabilities | undefined;
+  /** Read in this order of preference. All must hold the same history: the caller chooses it. */
+  readonly sources: readonly RestoreSource[];
   readonly output: string;
   readonly target: RestoreTarget;
   /** Default 'refuse'. An empty file is always replaced. */
@@ -48,6 +52,8 @@ export interface RestoreProgress {
 /** A damaged file that other files replaced. */
 export interface AvoidedFile {
   readonly file: string;
+  /** The name of the source. */
+  readonly source: string;
   readonly code: ErrorCode;
   readonly message: string;
 }
@@ -117,12 +123,13 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
 class RestoreRun {
   readonly #options: RestoreOptions;
   readonly #signal: AbortSignal;
+  /** By `keyOfFile`. */
   readonly #avoided = new Map<string, AvoidedFile>();
   #listings = 0;
-  #listed: readonly LTXFileInfo[] = [];
+  #listed: readonly SourcedFile[] = [];
   #target: PlanTarget = { kind: 'latest' };
   #doubt: string | undefined;
-  #plan: RestorePlan = planOfNothing;
+  #plan: RestorePlan<SourcedFile> = planOfNothing;
   #local: 'allowed' | 'refused' = 'allowed';
 
   constructor(options: RestoreOptions, signal: AbortSignal) {
@@ -131,12 +138,15 @@ class RestoreRun {
   }
 
   async list(): Promise<void> {
-    const { client, target } = this.#options;
+    const { sources, target } = this.#options;
     for (;;) {
       this.#listings += 1;
-      this.#listed = await listAll(client, this.#signal);
+      const age = this.#listings === 1 ? 'known' : 'fresh';
+      this.#listed = await listSources(sources, age, this.#signal);
       try {
-        const found = await toPlanTarget(client, this.#listed, target, this.#signal);
+        const found = await toPlanTarget(this.#listed, target, (file) =>
+          readSourcedHeader(file, this.#signal),
+        );
         this.#target = found.target;
         this.#doubt = found.doubt;
         this.#plan = this.#replan([]);
@@ -166,12 +176,10 @@ class RestoreRun {
   }
 
   async #attempt(output: Output): Promise<Omit<RestoreReport, 'durationMs'>> {
-    const { client, capabilities, parallelism, onProgress } = this.#options;
+    const { parallelism, onProgress } = this.#options;
     const plan = this.#plan;
     let doneBytes = 0;
     const { header, filesRead } = await applyPlan({
-      client,
-      ranges: capabilities === undefined || capabilities.ranges === true ? 'some' : 'none',
       local: this.#local,
       plan,
       descriptor: output.descriptor,
@@ -200,22 +208,29 @@ class RestoreRun {
    * Plans without the first suspect that other files can replace; if there is none, throws `error`.
    */
   #avoid(error: UnusableFileError): void {
-    for (const file of error.suspects) {
+    for (const suspect of error.suspects) {
+      const file = this.#plan.files.find((planned) => planned === suspect);
+      if (file === undefined) continue;
+      const key = keyOfFile(file);
       try {
-        this.#plan = this.#replan([describeFile(file)]);
+        this.#plan = this.#replan([key]);
       } catch {
         continue; // no other files lead there: the error about this file is more useful
       }
       const { code, message } = error;
-      this.#avoided.set(describeFile(file), { file: describeFile(file), code, message });
+      const { name: source } = file.source;
+      this.#avoided.set(key, { file: describeFile(file), source, code, message });
       return;
     }
     throw error;
   }
 
-  #replan(without: readonly string[]): RestorePlan {
-    const avoid = new Set([...this.#avoided.keys(), ...without]);
-    return planRestore(this.#listed, this.#target, { avoid, doubt: this.#doubt });
+  #replan(without: readonly string[]): RestorePlan<SourcedFile> {
+    const avoided = new Set([...this.#avoided.keys(), ...without]);
+    return planRestore(this.#listed, this.#target, {
+      isAvoided: (file) => avoided.has(keyOfFile(file)),
+      doubt: this.#doubt,
+    });
   }
 
   /** Whether a listed file was removed or replaced: compaction or retention ran meanwhile. */
@@ -229,4 +244,9 @@ function isContentError(error: unknown): boolean {
   return isError(error) && (error.code.startsWith('LTX_') || error.code === 'RESTORE_INTEGRITY');
 }
 
-const planOfNothing: RestorePlan = { txid: 0n as TXID, files: [], sizeBytes: 0, ignored: [] };
+const planOfNothing: RestorePlan<SourcedFile> = {
+  txid: 0n as TXID,
+  files: [],
+  sizeBytes: 0,
+  ignored: [],
+};

@@ -53,7 +53,9 @@ export async function surveyReplica(
   const listed = await listUnlessNew(client, isNew, signal);
   if (listed.length === 0) return { kind: 'empty' };
   try {
-    const { target: state, doubt } = await toPlanTarget(client, listed, target, signal);
+    const { target: state, doubt } = await toPlanTarget(listed, target, (file) =>
+      readHeader(client, file, signal),
+    );
     const plan = planRestore(listed, state, { doubt });
     const newest = await readNewest(client, listed, plan.txid, signal);
     return { kind: 'restorable', plan, newest, listed };

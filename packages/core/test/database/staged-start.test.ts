@@ -53,6 +53,18 @@ test.for([
   },
 );
 
+test('a staged file that is freed while a start lists it is left out', async () => {
+  const watched = await withThreeStaged();
+  const freed = watched.stagedPath(0);
+  fs.rmSync(freed);
+  fs.symlinkSync('gone', freed); // its name is listed, and it is not there
+  const from = watched.events.length;
+  watched.start();
+  const opened = await watched.next('opened', () => true, from);
+  expect(opened.staged.map(({ file: { maxTXID } }) => maxTXID)).toEqual([2n, 3n]);
+  expect(opened.proved).toBe(3n);
+});
+
 function flip(bytes: Buffer, at: number): Buffer {
   const changed = Buffer.from(bytes);
   changed.writeUInt8(changed.readUInt8(at) ^ 1, at);

@@ -233,7 +233,12 @@ export class Scene {
   async expectRestored(): Promise<void> {
     const output = path.join(this.staged.folder, 'restored');
     const target = { kind: 'latest' } as const;
-    const report = await restore({ client: this.client(), output, target, overwrite: 'replace' });
+    const report = await restore({
+      sources: [{ name: 'memory', client: this.client() }],
+      output,
+      target,
+      overwrite: 'replace',
+    });
     expect(report.txid).toBe(formatTXID(this.staged.head));
     expect(fs.readFileSync(output).equals(this.staged.stateOf(this.staged.head))).toBe(true);
   }

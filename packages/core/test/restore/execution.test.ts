@@ -6,6 +6,7 @@ import { lockPgno } from '../../src/ltx/header.ts';
 import type { LTXFileInfo, OpenOptions, ReplicaClient } from '../../src/replica/client.ts';
 import { PageSet } from '../../src/restore/page-set.ts';
 import { ReadAhead } from '../../src/restore/read-ahead.ts';
+import type { SourcedFile } from '../../src/restore/sources.ts';
 import type { RestoreProgress } from '../../src/restore/restore.ts';
 import { chaos } from '../../src/replica/chaos.ts';
 import { randomFrom } from '../support/random.ts';
@@ -211,13 +212,17 @@ describe('reading ahead', () => {
     return { client: client as unknown as ReplicaClient, open: () => open, most: () => most };
   }
 
+  function at(client: ReplicaClient, listed: LTXFileInfo): SourcedFile {
+    return { ...listed, source: { name: 'one', client } };
+  }
+
   test('asks for no more at once than it may, and for all in order', async () => {
-    const files = Array.from({ length: 50 }, (_, i) =>
-      file(0, i + 1, i + 1, { sizeBytes: 200 + i }),
-    );
     const { client, most } = counting();
+    const files = Array.from({ length: 50 }, (_, i) =>
+      at(client, file(0, i + 1, i + 1, { sizeBytes: 200 + i })),
+    );
     const { signal } = new AbortController();
-    const reads = new ReadAhead(files, { client, ranges: 'some', readsMax: 4, signal });
+    const reads = new ReadAhead(files, { readsMax: 4, signal });
     for (const each of files) {
       const sizes: number[] = [];
       for await (const chunk of reads.read(each)) sizes.push(chunk.length);
@@ -238,16 +243,15 @@ describe('reading ahead', () => {
         return { sizeBytes: 200, body };
       },
     };
-    const files = [file(0, 1, 1, { sizeBytes: 200 })];
+    const files = [at(client, file(0, 1, 1, { sizeBytes: 200 }))] as const;
     const { signal } = new AbortController();
-    const reads = new ReadAhead(files, { client, ranges: 'some', readsMax: 4, signal });
-    const all = Array.fromAsync(reads.read(files[0] as LTXFileInfo));
+    const reads = new ReadAhead(files, { readsMax: 4, signal });
+    const all = Array.fromAsync(reads.read(files[0]));
     await expect(all).rejects.toThrow(expect.objectContaining({ code: 'REPLICA_TRUNCATED' }));
     await reads.close();
   });
 
   test('holds at most 32 MiB, whatever the number of reads', async () => {
-    const files = [file(9, 1, 1, { sizeBytes: 400 * MIB })];
     let asked = 0;
     const { client } = counting();
     const watched: ReplicaClient = {
@@ -257,10 +261,11 @@ describe('reading ahead', () => {
         return await client.openFile(each, options);
       },
     };
+    const files = [at(watched, file(9, 1, 1, { sizeBytes: 400 * MIB }))] as const;
     const { signal } = new AbortController();
-    const reads = new ReadAhead(files, { client: watched, ranges: 'some', readsMax: 999, signal });
+    const reads = new ReadAhead(files, { readsMax: 999, signal });
     let taken = 0;
-    for await (const chunk of reads.read(files[0] as LTXFileInfo)) {
+    for await (const chunk of reads.read(files[0])) {
       taken += chunk.length;
       expect(asked - (taken - chunk.length)).toBeLessThanOrEqual(32 * MIB);
     }

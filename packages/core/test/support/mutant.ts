@@ -57,7 +57,7 @@ export const PLANTED = {
   ],
   imageWithoutFramesBefore: [
     {
-      file: 'database/imaging.ts',
+      file: 'database/image-job.ts',
       find: `if (held === 0 || header === undefined) return true;`,
       replace: `if (held >= 0 || header === undefined) return true;`,
     },

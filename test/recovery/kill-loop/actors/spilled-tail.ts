@@ -6,6 +6,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Actor } from './actor.ts';
 
+/** It opens the database within this, and waits longer for the late destination. */
+const OPENING_MS_MAX = 800;
+
 export const spilledTail: Actor = {
   when: 'running',
   mayReport: ['WAL_INVALID'],
@@ -22,7 +25,8 @@ export const spilledTail: Actor = {
     await application.order({ kind: 'checkpoint', mode: 'PASSIVE' });
     // Nothing is cut before each destination was listed.
     setup.startReplicator(['none', 'late']);
-    await sleep(random.int(200, 1_500));
+    await setup.replicator?.begun;
+    await sleep(random.int(0, OPENING_MS_MAX));
     for (let more = random.int(1, 3); more > 0; more--) {
       await application.order({ kind: 'large' });
       await sleep(random.int(0, 100));

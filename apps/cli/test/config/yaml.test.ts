@@ -1,24 +1,10 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import { lineOf, parseTree, type Node } from '../../src/config/document.ts';
+import { YAMLFile } from '../../src/config/yaml.ts';
 
-function parse(text: string): Node {
-  return parseTree(text, 'test.yml', (written) => written);
-}
-
-/** The tree without its lines. */
-function plain(node: Node): unknown {
-  switch (node.kind) {
-    case 'nothing':
-      return undefined;
-    case 'text':
-      return node.text;
-    case 'list':
-      return node.items.map(plain);
-    case 'map':
-      return Object.fromEntries([...node.entries].map(([key, { value }]) => [key, plain(value)]));
-  }
+function parse(text: string): YAMLFile {
+  return new YAMLFile(text, 'test.yml', (written) => written);
 }
 
 test('every key and every item knows its line', () => {
@@ -32,13 +18,13 @@ dbs:
           b
   - path: /b
 `);
-  expect(lineOf(tree, ['dbs'])).toBe(2);
-  expect(lineOf(tree, ['dbs', 0, 'path'])).toBe(3);
-  expect(lineOf(tree, ['dbs', 0, 'replicas', 0, 'bucket'])).toBe(7);
-  expect(lineOf(tree, ['dbs', 1])).toBe(9);
+  expect(tree.lineOf(['dbs'])).toBe(2);
+  expect(tree.lineOf(['dbs', 0, 'path'])).toBe(3);
+  expect(tree.lineOf(['dbs', 0, 'replicas', 0, 'bucket'])).toBe(7);
+  expect(tree.lineOf(['dbs', 1])).toBe(9);
   // What is not there is at the nearest thing above it.
-  expect(lineOf(tree, ['dbs', 1, 'replicas'])).toBe(9);
-  expect(lineOf(tree, ['addr'])).toBe(2);
+  expect(tree.lineOf(['dbs', 1, 'replicas'])).toBe(9);
+  expect(tree.lineOf(['addr'])).toBe(2);
 });
 
 test('aliases of aliases are counted, and end in words', () => {
@@ -51,7 +37,7 @@ test('aliases of aliases are counted, and end in words', () => {
 
 test('scalars stay the texts that were written', () => {
   const written = '{ a: 0600, b: 1e5, c: yes, d: 2024-01-01, e: "5", f: 12345678901234567890 }';
-  expect(plain(parse(written))).toEqual({
+  expect(parse(written).root).toEqual({
     a: '0600',
     b: '1e5',
     c: 'yes',
@@ -62,10 +48,8 @@ test('scalars stay the texts that were written', () => {
 });
 
 test.each(['~', 'null', ''])('a plain "%s" is no value, and a quoted one is a text', (text) => {
-  expect(parse(`a: ${text}`)).toMatchObject({
-    entries: new Map([['a', { value: { kind: 'nothing' } }]]),
-  });
-  if (text !== '') expect(plain(parse(`a: "${text}"`))).toEqual({ a: text });
+  expect(parse(`a: ${text}`).root).toEqual({ a: null });
+  if (text !== '') expect(parse(`a: "${text}"`).root).toEqual({ a: text });
 });
 
 test('aliases and merges are resolved, and what is written wins over what is merged', () => {
@@ -76,11 +60,24 @@ one: *base
 two: { <<: *base, bucket: own }
 three: { <<: [*base, *other] }
 `);
-  expect(plain(tree)).toMatchObject({
+  expect(tree.root).toMatchObject({
     one: { region: 'r', bucket: 'b' },
     two: { region: 'r', bucket: 'own' },
     three: { region: 'r', bucket: 'b', path: 'p' },
   });
+});
+
+test('what is merged or named by an alias knows its line, and whether quotes stand there', () => {
+  const tree = parse(`base: &base
+  region: r
+  zone: "z"
+two: { <<: *base, own: x }
+three: *base
+`);
+  expect(tree.lineOf(['two', 'region'])).toBe(2);
+  expect(tree.lineOf(['three', 'zone'])).toBe(3);
+  expect([tree.isPlain(['two', 'region']), tree.isPlain(['two', 'zone'])]).toEqual([true, false]);
+  expect(tree.isPlain(['two', 'none'])).toBe(false);
 });
 
 test('all places that are no YAML are named with their lines', () => {
@@ -108,7 +105,7 @@ test('what is stringified is parsed to the same', () => {
   fc.assert(
     fc.property(value, (tree) => {
       const text = stringify(tree, { defaultStringType: 'QUOTE_DOUBLE', lineWidth: 0 });
-      expect(plain(parse(text))).toEqual(tree);
+      expect(parse(text).root).toEqual(tree);
     }),
   );
 });
