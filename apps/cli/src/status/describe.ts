@@ -27,8 +27,8 @@ export interface DestinationRow {
   readonly type: string;
   readonly target: string;
   /**
-   * `ok`, `behind`, `failing`, `empty`, `damaged` (files are missing), or an error code: why we could
-   * not list it, or why it refuses snapshots.
+   * `ok`, `behind`, `failing`, `empty`, `damaged` (files are missing), or an error code: why we
+   * could not list it, or why it refuses snapshots.
    */
   readonly state: string;
   /** 16 hex digits: the highest TXID listed. */
@@ -58,7 +58,9 @@ export interface DatabaseRow {
   readonly destinations: readonly DestinationRow[];
 }
 
-/** Judges a database by the state file of its replicator, and by whether that replicator still runs. */
+/**
+ * Judges a database by the state file of its replicator, and by whether that replicator still runs.
+ */
 export interface Judged {
   readonly local: Local;
   readonly facts: DatabaseFacts | undefined;
