@@ -4,7 +4,7 @@ import { seedOf } from '../support/random.ts';
 import { torture, type TortureOptions } from './torture/torture.ts';
 
 const ROUNDS = Number(process.env['SLUICE_TORTURE_ROUNDS'] ?? 15);
-const PLANTED_ROUNDS_MAX = 60;
+const PLANTED_ROUNDS_MAX = 150;
 /** What has to happen often; without it an error is met by chance only. */
 const OFTEN: Readonly<Record<string, Pick<TortureOptions, 'away' | 'images'>>> = {
   imageWithoutFramesBefore: { images: 'often' },

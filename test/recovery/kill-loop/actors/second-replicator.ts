@@ -9,6 +9,8 @@ export const secondReplicator: Actor = {
   when: 'running',
   mayReport: [],
   act: async (setup) => {
+    const why = await setup.untilReplicated(); // so that it is the first that has the folder
+    if (why !== undefined) return why;
     const second = setup.startSecond();
     try {
       const deadline = performance.now() + REFUSED_MS_MAX;
