@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Actor } from './actor.ts';
 
-const REFUSED_MS_MAX = 10_000;
+const REFUSED_MS_MAX = 30_000;
 
 export const secondReplicator: Actor = {
   when: 'running',
