@@ -66,7 +66,7 @@ async function carryOut(order: SidecarOrder): Promise<void> {
   const { call } = order;
   switch (order.kind) {
     case 'sync': {
-      const txid = await replicator.sync(database);
+      const { txid } = await replicator.execute({ kind: 'sync', path: database });
       post({ kind: 'reply', call, txid: txid?.toString() });
       return;
     }

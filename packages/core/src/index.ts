@@ -2,12 +2,15 @@
 
 export { ReplicationError, isError, messageOf, ERROR_CODES, type ErrorCode } from './error.ts';
 export { DATABASE_DEFAULTS, type DatabaseOptions } from './database/options.ts';
-export type { Absence, FollowStats } from './database/events.ts';
+export type { Absence } from './database/events.ts';
 export {
   completeOptions,
   defaultMetaPath,
   replicate,
+  type Command,
+  type Commands,
   type DrainOptions,
+  type ReplicatedDatabase,
   type ReplicateOptions,
   type Replicator,
 } from './replicate/replicate.ts';

@@ -173,7 +173,7 @@ async function claimSyncs(destination: number): Promise<void> {
 /** undefined where what is committed cannot be cut now: the replicator says why by itself. */
 async function sync(): Promise<bigint | undefined> {
   try {
-    return await replicator.sync(database);
+    return (await replicator.execute({ kind: 'sync', path: database })).txid;
   } catch (error) {
     tell({ kind: 'log', message: `sync: ${(error as Error).message}` });
     return undefined;

@@ -45,7 +45,9 @@ async function describe(
   open: Destinations,
   signal: AbortSignal,
 ): Promise<DatabaseRow> {
-  // List first: the local state is then at least as new as the listings.
+  // Read before the listing: what was confirmed by then must be listed. Read again after it: the local
+  // state is then at least as new as the listings.
+  const before = (await readLocal(database.options)).state;
   const listed = await Promise.all(
     database.destinations.map(async (destination): Promise<Listed> => {
       try {
@@ -61,7 +63,7 @@ async function describe(
   return describeDatabase(
     judged,
     database.destinations.map((destination, index) =>
-      describeDestination(destination, listed[index] as Listed, judged, now),
+      describeDestination(destination, listed[index] as Listed, { judged, before, now }),
     ),
   );
 }

@@ -146,11 +146,17 @@ function describeReplicator({ state, writer }: Local): string {
   return `replicator ${state.pid} ${writer === 'runs' ? 'is running' : 'does not respond'}`;
 }
 
+export interface DestinationInput {
+  readonly judged: Judged;
+  /** What the replicator had written before the destination was listed. */
+  readonly before: DatabaseStatus | undefined;
+  readonly now: Date;
+}
+
 export function describeDestination(
   { name, type, target }: DestinationConfig,
   listed: Listed,
-  judged: Judged,
-  now: Date,
+  { judged, before, now }: DestinationInput,
 ): DestinationRow {
   const { local, verdict } = judged;
   const known = local.state?.destinations.find((candidate) => candidate.name === name);
@@ -186,6 +192,19 @@ export function describeDestination(
     };
   }
   if (txid === undefined) return { ...found, state: 'empty' };
+  const confirmed = before?.destinations.find(
+    (each) => each.name === name && each.target === target,
+  );
+  if (confirmed?.txid !== undefined && txid < confirmed.txid) {
+    return {
+      ...found,
+      state: 'damaged',
+      last_error:
+        `it ends with TXID ${txid}, and ${confirmed.txid} was confirmed there: files are gone, or an older copy ` +
+        'is in its place. A replicator that starts, or lists it again within the hour, sends a full snapshot',
+      last_error_at: now.toISOString(),
+    };
+  }
   const isCaughtUp = lag !== undefined && lag <= LAG_SECONDS_FINE && !verdict.behind.includes(name);
   if (!isCaughtUp) return { ...found, state: 'behind' };
   const refused = known?.snapshotError;

@@ -7,7 +7,7 @@ import type { FileSystem } from '../file-system.ts';
 import type { Random } from '../random.ts';
 import type { Logger } from '../replica/backend.ts';
 import type { WatchOrder } from './messages.ts';
-import type { EngineLink } from './pool.ts';
+import type { EngineLink } from './watch-pool.ts';
 import type { ReplicaTarget } from './target.ts';
 
 export interface ReplicationContext {

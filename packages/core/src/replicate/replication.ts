@@ -7,7 +7,7 @@
 
 import { isError, ReplicationError } from '../error.ts';
 import { toDatabaseError } from '../database/database-error.ts';
-import type { EngineEvent, FollowStats, OpenedEvent, StagedEvent } from '../database/events.ts';
+import type { EngineEvent, OpenedEvent, StagedEvent } from '../database/events.ts';
 import { formatTXID } from '../ltx/txid.ts';
 import { decideBeginning } from './beginning.ts';
 import { bringUpToDate } from './ending.ts';
@@ -15,10 +15,10 @@ import { StagingClaim } from './claim.ts';
 import { Condition } from './condition.ts';
 import { DatabaseHealth, HANG_MS_MAX } from './database-health.ts';
 import { readFileMarks, type FileMarks } from './file-marks.ts';
-import { ImageOrders } from './image-orders.ts';
+import { ImageOrders, type SnapshotOrder } from './image-orders.ts';
 import { waitForListings } from './listing.ts';
 import { logError, loggerFor, serving } from './logging.ts';
-import type { EngineLink } from './pool.ts';
+import type { EngineLink } from './watch-pool.ts';
 import { SentRecords } from './record.ts';
 import type { ReplicationContext } from './replication-context.ts';
 import { SharedReads } from './shared-reads.ts';
@@ -153,8 +153,9 @@ export class Replication {
     });
   }
 
-  async stats(): Promise<FollowStats | undefined> {
-    return await this.#engine?.stats();
+  /** Makes a snapshot for all destinations, although none is due. */
+  snapshot(): SnapshotOrder {
+    return this.#images.order();
   }
 
   /**

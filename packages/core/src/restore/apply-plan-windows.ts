@@ -14,14 +14,14 @@ import { promisify } from 'node:util';
 import { assert, messageOf, ReplicationError } from '../error.ts';
 import { requireFileChecksum, type HashedPart } from '../ltx/checksum.ts';
 import { FILE_CHECKSUM_SIZE_BYTES } from '../ltx/trailer.ts';
+import { fromFailure, type Failure } from '../threads/failure.ts';
+import { Thread, threadScript } from '../threads/thread.ts';
 import type { AppliedPlan, ApplyPlanOptions } from './apply-plan.ts';
-import { fromFailure } from './failure.ts';
 import type { ReadLocalFile } from './local-file.ts';
 import type { LocalFiles } from './local-files.ts';
-import { ThreadCalls } from './thread-calls.ts';
 import { toUnusableFileError } from './unusable-file.ts';
 import type { WindowSettings } from './window-decoder.ts';
-import type { WindowAnswer, WindowFailure } from './window-worker.ts';
+import type { WindowService } from './window-worker.ts';
 import { windowsOf, type Window } from './windows.ts';
 
 /** Large enough that a file's part of a window is one read; small enough for one per thread. */
@@ -51,7 +51,7 @@ class WindowRun {
   readonly #options: ApplyPlanOptions;
   readonly #files: readonly ReadLocalFile[];
   readonly #hashes: HashedPart[][];
-  readonly #threads: readonly ThreadCalls<Window, WindowAnswer>[];
+  readonly #threads: readonly Thread<WindowService>[];
   readonly #windows: Iterator<Window>;
   #unflushedBytes = 0;
   #flushing: Promise<void> | undefined;
@@ -80,7 +80,10 @@ class WindowRun {
     );
     this.#threads = Array.from(
       { length: options.threads },
-      () => new ThreadCalls<Window, WindowAnswer>('window-worker', settings),
+      () =>
+        new Thread<WindowService>(threadScript(import.meta.url, 'window-worker'), {
+          data: settings,
+        }),
     );
   }
 
@@ -107,13 +110,13 @@ class WindowRun {
   }
 
   /** Handles one window after another; the next one is queued before this one ends. */
-  async #serve(thread: ThreadCalls<Window, WindowAnswer>): Promise<void> {
+  async #serve(thread: Thread<WindowService>): Promise<void> {
     for (let step = this.#windows.next(); step.done !== true; step = this.#windows.next()) {
       const window = step.value;
       const order = this.#next++;
-      const { result } = await thread.call(window);
-      if (!Array.isArray(result)) throw this.#toError(result as WindowFailure);
-      this.#count(window, order, result as readonly HashedPart[]);
+      const answer = await thread.call('decode', window);
+      if (answer.kind === 'unusable') throw this.#toError(answer.file, answer.failure);
+      this.#count(window, order, answer.hashed);
     }
   }
 
@@ -146,10 +149,10 @@ class WindowRun {
     this.#flushing.catch(() => undefined); // `all` awaits it
   }
 
-  #toError(failure: WindowFailure): unknown {
-    const file = failure.file === undefined ? undefined : this.#files[failure.file];
-    const error = fromFailure(failure);
-    return file === undefined ? error : toUnusableFileError(file.info, error);
+  #toError(index: number, failure: Failure): unknown {
+    const file = this.#files[index];
+    assert(file !== undefined, 'a slice is of a file of the plan');
+    return toUnusableFileError(file.info, fromFailure(failure));
   }
 
   #verify(index: number, { info, head, tail, fileChecksum }: ReadLocalFile): void {

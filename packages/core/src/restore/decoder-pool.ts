@@ -3,10 +3,9 @@
  */
 
 import { PieceDecoder } from './piece-decoder.ts';
-import { fromFailure } from './failure.ts';
-import type { Answer, DecoderSettings, Piece } from './messages.ts';
+import { Thread, threadScript } from '../threads/thread.ts';
+import type { DecoderSettings, Piece, PieceService } from './messages.ts';
 import type { Slabs } from './slabs.ts';
-import { ThreadCalls } from './thread-calls.ts';
 
 export interface DecoderPool {
   /**
@@ -48,27 +47,26 @@ export function createThreadPool(
 }
 
 class DecoderThread {
-  readonly #calls: ThreadCalls<Piece, Answer>;
+  readonly #thread: Thread<PieceService>;
   readonly #slabs: Slabs;
 
   constructor(settings: DecoderSettings, slabs: Slabs) {
-    this.#calls = new ThreadCalls('worker', settings);
+    this.#thread = new Thread(threadScript(import.meta.url, 'piece-worker'), { data: settings });
     this.#slabs = slabs;
   }
 
   get load(): number {
-    return this.#calls.load;
+    return this.#thread.load;
   }
 
   async decode(piece: Piece): Promise<bigint> {
     const { slab, targets } = piece;
-    const answer = await this.#calls.call(piece, [slab.buffer, targets.buffer]);
+    const answer = await this.#thread.call('decode', piece, [slab.buffer, targets.buffer]);
     this.#slabs.release(answer.slab);
-    if (typeof answer.result !== 'bigint') throw fromFailure(answer.result);
-    return answer.result;
+    return answer.crc;
   }
 
   close(): Promise<void> {
-    return this.#calls.close();
+    return this.#thread.close();
   }
 }

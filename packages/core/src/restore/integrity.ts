@@ -2,17 +2,20 @@
  * Runs SQLite's own check on a restored file before it gets its name, in a thread: it may be slow.
  */
 
-import { extname } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
-import { ReplicationError } from '../error.ts';
+import { messageOf, ReplicationError } from '../error.ts';
+import { Thread, threadScript } from '../threads/thread.ts';
 
 export type IntegrityCheck = 'none' | 'quick' | 'full';
 
-/** The request sent to the thread. */
-export interface IntegrityRequest {
-  readonly file: string;
-  readonly pragma: 'quick_check' | 'integrity_check';
+export interface IntegrityService {
+  readonly check: {
+    readonly request: {
+      readonly file: string;
+      readonly pragma: 'quick_check' | 'integrity_check';
+    };
+    /** "ok", or SQLite's first complaint. */
+    readonly answer: string;
+  };
 }
 
 /**
@@ -26,19 +29,11 @@ export async function checkIntegrity(
 ): Promise<void> {
   if (check === 'none') return;
   const pragma = check === 'quick' ? 'quick_check' : 'integrity_check';
-  const script = new URL(
-    `./integrity-worker${extname(fileURLToPath(import.meta.url))}`,
-    import.meta.url,
-  );
-  const worker = new Worker(script, { workerData: { file, pragma } satisfies IntegrityRequest });
-  const stop = (): void => void worker.terminate();
+  const thread = new Thread<IntegrityService>(threadScript(import.meta.url, 'integrity-worker'));
+  const stop = (): void => void thread.close();
   signal.addEventListener('abort', stop, { once: true });
   try {
-    const answer = await new Promise<string>((resolve, reject) => {
-      worker.once('message', resolve);
-      worker.once('error', reject);
-      worker.once('exit', () => resolve('the check did not finish'));
-    });
+    const answer = await checkIn(thread, { file, pragma });
     signal.throwIfAborted();
     if (answer === 'ok') return;
     throw new ReplicationError(
@@ -47,6 +42,18 @@ export async function checkIntegrity(
     );
   } finally {
     signal.removeEventListener('abort', stop);
-    await worker.terminate();
+    await thread.close();
+  }
+}
+
+/** A check that ends early has found nothing wrong, and nothing right either. */
+async function checkIn(
+  thread: Thread<IntegrityService>,
+  request: IntegrityService['check']['request'],
+): Promise<string> {
+  try {
+    return await thread.call('check', request);
+  } catch (error) {
+    return `the check did not finish: ${messageOf(error)}`;
   }
 }

@@ -1,6 +1,5 @@
 /** Messages between a restore and its threads. */
 
-import type { Failure } from './failure.ts';
 import type { Slab } from './slabs.ts';
 
 /** Sent to a thread when it starts. */
@@ -27,14 +26,14 @@ export interface Piece {
   readonly targets: Uint32Array<ArrayBuffer>;
 }
 
-export interface Request extends Piece {
-  readonly id: number;
-}
-
-/** Also returns the slab. */
-export interface Answer {
-  readonly id: number;
-  readonly slab: Slab;
-  /** CRC of the piece, as if nothing came before it. */
-  readonly result: bigint | Failure;
+export interface PieceService {
+  readonly decode: {
+    readonly request: Piece;
+    readonly answer: {
+      /** It comes back. */
+      readonly slab: Slab;
+      /** Of the piece, as if nothing came before it. */
+      readonly crc: bigint;
+    };
+  };
 }
