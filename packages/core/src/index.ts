@@ -15,10 +15,10 @@ export {
   type Replicator,
 } from './replicate/replicate.ts';
 export { loggerFor, serving } from './replicate/logging.ts';
-export type { ReplicaTarget } from './replicate/target.ts';
+export type { ReplicaTarget } from './replicate/status/status.ts';
 export { lastSentTo } from './replicate/record.ts';
-export { describeDamage } from './replicate/admission.ts';
-export type { OpenReplica } from './replicate/sending.ts';
+export { describeDamage } from './replicate/destination/admission.ts';
+export type { OpenReplica } from './replicate/destination/sender.ts';
 export type {
   DatabaseReport,
   DatabaseState,
@@ -27,7 +27,7 @@ export type {
   DestinationStatus,
   StatusError,
   SyncReport,
-} from './replicate/status.ts';
+} from './replicate/status/status.ts';
 export {
   ageFacts,
   judge,
@@ -39,9 +39,14 @@ export {
   type Problem,
   type Stage,
   type Verdict,
-} from './replicate/verdict.ts';
-export { ageOfWriting, stateOfWriter, type Writer, type WriterState } from './replicate/writer.ts';
-export { areSameMarks, readFileMarks, type FileMarks } from './replicate/file-marks.ts';
+} from './replicate/status/verdict.ts';
+export {
+  ageOfWriting,
+  stateOfWriter,
+  type Writer,
+  type WriterState,
+} from './replicate/status/writer.ts';
+export { areSameMarks, readFileMarks, type FileMarks } from './replicate/status/file-marks.ts';
 export { systemClock, type Clock } from './clock.ts';
 export { planRestore, type PlanTarget, type RestorePlan } from './restore/plan.ts';
 export {

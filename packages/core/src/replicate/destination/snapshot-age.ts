@@ -5,8 +5,8 @@
  * would find every snapshot too old.
  */
 
-import type { Clock } from '../clock.ts';
-import type { LTXFileInfo } from '../replica/client.ts';
+import type { Clock } from '../../clock.ts';
+import type { LTXFileInfo } from '../../replica/client.ts';
 import { SNAPSHOT_LEVEL } from './next.ts';
 
 export interface ListedSnapshot {
@@ -57,4 +57,23 @@ export class SnapshotAge {
     const guessForMs = isGuess ? Math.max(0, this.#startedAt + GUESS_MS - now) : 0;
     return { txid, ageMs, guessForMs };
   }
+}
+
+/* When a database's next periodic snapshot is due. Pure. */
+
+export interface SnapshotInput {
+  readonly intervalMs: number;
+  readonly head: bigint;
+  /** Newest snapshot of each destination that is up to date; undefined where it has none. */
+  readonly newest: readonly (AgedSnapshot | undefined)[];
+}
+
+/** In how many ms a snapshot is due: 0 = now; Infinity while nothing has changed since the last one. */
+export function snapshotDueInMs(input: SnapshotInput): number {
+  const dues = input.newest.map((snapshot) => {
+    if (snapshot === undefined) return 0;
+    if (snapshot.txid >= input.head) return Infinity;
+    return Math.max(snapshot.guessForMs, input.intervalMs - snapshot.ageMs, 0);
+  });
+  return dues.length === 0 ? Infinity : Math.min(...dues);
 }

@@ -1,11 +1,11 @@
 /** What one destination holds, as we know it: listed, then kept up by what we write there. */
 
-import type { LTXFileInfo, LTXFileRef } from '../replica/client.ts';
-import { FileSet } from '../replica/file-set.ts';
-import { describeDamage, type Admission, type Chain } from './admission.ts';
-import type { ListedDestination } from './listing.ts';
-import type { Written } from './sending.ts';
-import { SNAPSHOT_LEVEL, type DestinationView, type Seed, type SeedWrite } from './next.ts';
+import type { LTXFileInfo, LTXFileRef } from '../../replica/client.ts';
+import { FileSet } from '../../replica/file-set.ts';
+import { type Admission, type Chain, describeDamage } from './admission.ts';
+import type { ListedDestination } from './lister.ts';
+import { type DestinationView, type Seed, type SeedWrite, SNAPSHOT_LEVEL } from './next.ts';
+import type { Written } from './sender.ts';
 
 export class Holdings {
   #files = new FileSet();

@@ -5,22 +5,22 @@
  * the header and the file checksum differ, so the rest of the staged file is sent as it is.
  */
 
-import { isMissing, type FileSystem, type StoredFile } from '../file-system.ts';
-import { createKernel, type Kernel } from '../kernel/kernel.ts';
+import { ReplicationError } from '../../error.ts';
+import { type FileSystem, isMissing, type StoredFile } from '../../file-system.ts';
+import { createKernel, type Kernel } from '../../kernel/kernel.ts';
 import {
   formatFileChecksum,
   readEnds,
   readFileChecksum,
-  withTXIDs,
   type ReadFileRange,
-} from '../ltx/file.ts';
-import { HEADER_SIZE_BYTES, type LTXHeader } from '../ltx/header.ts';
-import { FILE_CHECKSUM_SIZE_BYTES } from '../ltx/trailer.ts';
-import type { LTXBody, LTXFileRef } from '../replica/client.ts';
+  withTXIDs,
+} from '../../ltx/file.ts';
+import { HEADER_SIZE_BYTES, type LTXHeader } from '../../ltx/header.ts';
+import { FILE_CHECKSUM_SIZE_BYTES } from '../../ltx/trailer.ts';
+import type { LTXBody, LTXFileRef } from '../../replica/client.ts';
+import type { StagedIncrement } from '../backlog.ts';
 import type { SentRecord } from './admission.ts';
-import type { StagedIncrement } from './backlog.ts';
 import type { SeedSource } from './next.ts';
-import { readStaged } from './read-staged.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
 
@@ -159,4 +159,82 @@ async function* counted(
     onBytes(chunk.length);
     yield chunk;
   }
+}
+
+/*
+ * Staged files that several destinations send at the same time are read once: most are small, and each
+ * open, read and close of a file costs more than the bytes do. A file is kept in memory while one of
+ * them has it in hand, and no longer.
+ */
+
+/** Files up to this size are shared: a commit of some pages. What is larger is read in chunks. */
+export const SHARED_BYTES_MAX: number = 256 * 1024;
+
+interface Read {
+  readonly bytes: Promise<Buffer>;
+  users: number;
+}
+
+/** A file in memory, until it is disposed of. */
+export interface SharedBytes extends Disposable {
+  readonly bytes: Buffer;
+}
+
+export class SharedReads {
+  readonly #files: FileSystem;
+  readonly #reads = new Map<string, Read>();
+
+  constructor(files: FileSystem) {
+    this.#files = files;
+  }
+
+  /** undefined where it is too large to be shared. Rejects as opening and reading the file do. */
+  async read(source: SeedSource): Promise<SharedBytes | undefined> {
+    const { path, sizeBytes, timestampMs } = source;
+    if (sizeBytes > SHARED_BYTES_MAX) return undefined;
+    const key = `${path} ${sizeBytes} ${timestampMs}`; // a path may be staged again
+    const read = this.#reads.get(key) ?? {
+      bytes: this.#readWhole(path, sizeBytes),
+      users: 0,
+    };
+    this.#reads.set(key, read);
+    read.users += 1;
+    const free = (): void => {
+      read.users -= 1;
+      if (read.users === 0 && this.#reads.get(key) === read) this.#reads.delete(key);
+    };
+    try {
+      return { bytes: await read.bytes, [Symbol.dispose]: free };
+    } catch (error) {
+      free();
+      throw error;
+    }
+  }
+
+  async #readWhole(path: string, sizeBytes: number): Promise<Buffer> {
+    const handle = await this.#files.open(path);
+    try {
+      return await readStaged(handle, path, 0, sizeBytes);
+    } finally {
+      await handle.close();
+    }
+  }
+}
+
+/* Reads of staged files, which are whole: bytes that are missing mean that the volume lost them. */
+
+/** Exactly these bytes, in a buffer of their own; STAGING_FAILED where the file does not have them. */
+async function readStaged(
+  handle: StoredFile,
+  path: string,
+  start: number,
+  length: number,
+): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafeSlow(length);
+  const count = start < 0 ? 0 : await handle.read(bytes, start);
+  if (count === length) return bytes;
+  throw new ReplicationError(
+    'STAGING_FAILED',
+    `read ${length} bytes at ${start} of the staged file ${path}: got only ${count} bytes; check the volume`,
+  );
 }

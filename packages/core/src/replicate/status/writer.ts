@@ -5,7 +5,7 @@
 
 import fs from 'node:fs';
 import os from 'node:os';
-import type { Clock } from '../clock.ts';
+import type { Clock } from '../../clock.ts';
 
 export interface Writer {
   readonly pid: number;

@@ -9,11 +9,11 @@
  *   compaction finds no seam, then level 0.
  */
 
-import { formatTXID, toTXID } from '../ltx/txid.ts';
-import type { LTXFileRef } from '../replica/client.ts';
-import type { FileSet } from '../replica/file-set.ts';
+import { formatTXID, toTXID } from '../../ltx/txid.ts';
+import type { LTXFileRef } from '../../replica/client.ts';
+import type { FileSet } from '../../replica/file-set.ts';
+import type { Backlog, StagedIncrement, StagedSnapshot } from '../backlog.ts';
 import type { Chain } from './admission.ts';
-import type { Backlog, StagedIncrement, StagedSnapshot } from './backlog.ts';
 
 /** Levels between the files as written and the snapshots. */
 const MERGED_LEVELS: readonly number[] = [1, 2, 3, 4, 5, 6, 7, 8];

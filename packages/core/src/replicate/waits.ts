@@ -1,4 +1,6 @@
-/** Waiting for something that somebody else does: no polling, no lost wake-up. */
+/** A wait with an end. */
+
+/* Waiting for something that somebody else does: no polling, no lost wake-up. */
 
 export class Wakeup {
   readonly #waiting = new Set<() => void>();
@@ -40,3 +42,14 @@ export class Wakeup {
 
 /** setTimeout takes no more than about 24 days: whoever waits longer looks again. */
 const TIMER_MS_MAX = 20 * 24 * 3_600_000;
+
+/** What `work` resolves with; undefined where it takes longer than `ms`. */
+export async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => resolve(undefined), ms);
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

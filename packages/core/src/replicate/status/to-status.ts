@@ -1,11 +1,13 @@
 /** A database and its uploaders as their status and their report. */
 
-import type { Clock } from '../clock.ts';
-import { formatTXID } from '../ltx/txid.ts';
-import type { Backlog } from './backlog.ts';
-import type { Condition } from './condition.ts';
+import type { Clock } from '../../clock.ts';
+import { formatTXID } from '../../ltx/txid.ts';
+import type { Backlog } from '../backlog.ts';
+import type { Condition } from '../condition.ts';
+import type { UploadFailure } from '../destination/upload-queue.ts';
+import type { Uploader } from '../destination/uploader.ts';
+import type { EndingResult } from '../final-sync.ts';
 import type { DatabaseHealth } from './database-health.ts';
-import type { EndingResult } from './ending.ts';
 import type { FileMarks } from './file-marks.ts';
 import type {
   DatabaseReport,
@@ -14,9 +16,7 @@ import type {
   DestinationStatus,
   StatusError,
 } from './status.ts';
-import { lagMs, type DestinationFacts, type Verdict } from './verdict.ts';
-import type { UploadFailure } from './upload-queue.ts';
-import type { Uploader } from './uploader.ts';
+import { type DestinationFacts, lagMs, type Verdict } from './verdict.ts';
 import { describeWriter } from './writer.ts';
 
 export interface DatabaseInput {

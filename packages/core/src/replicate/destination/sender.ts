@@ -7,17 +7,18 @@
  * process. A file that is not listed is looked for again, and written again after REWRITE_MS.
  */
 
-import type { Clock } from '../clock.ts';
-import { isError, ReplicationError } from '../error.ts';
-import type { FileSystem } from '../file-system.ts';
-import type { Logger } from '../replica/backend.ts';
-import type { FencedReplica } from '../replica/check-fencing.ts';
-import type { LTXFileInfo, LTXFileRef, ReplicaClient } from '../replica/client.ts';
-import { describeFile } from '../replica/describe.ts';
+import type { Clock } from '../../clock.ts';
+import { formatBytes } from '../../config/bytes.ts';
+import { isError, ReplicationError } from '../../error.ts';
+import type { FileSystem } from '../../file-system.ts';
+import type { Capabilities, Logger } from '../../replica/backend.ts';
+import { type FencedReplica, Fencing, writeFenced } from '../../replica/check-fencing.ts';
+import type { LTXFileInfo, LTXFileRef, ReplicaClient } from '../../replica/client.ts';
+import { describeFile } from '../../replica/describe.ts';
+import type { SentRecord } from './admission.ts';
+import { bodyAs, type SharedReads } from './bodies.ts';
 import type { Holdings } from './holdings.ts';
-import type { SeedWrite } from './next.ts';
-import { sendFile, type Written } from './sending.ts';
-import type { SharedReads } from './shared-reads.ts';
+import type { SeedSource, SeedWrite } from './next.ts';
 
 /** What the server does not show may be large: it is not sent again more often. */
 const REWRITE_MS = 600_000;
@@ -158,4 +159,95 @@ function notListed(file: LTXFileRef, how: string): ReplicationError {
       'the path has no leading, trailing or double slash and no backslash, and what stands before ' +
       'the server',
   );
+}
+
+/* One staged file to one destination. */
+
+export interface OpenReplica {
+  readonly client: ReplicaClient;
+  readonly capabilities: Capabilities;
+  /** What is known of its conditional writes; one for all replicas of a destination. */
+  readonly fencing?: Fencing | undefined;
+  /** The same files, whose conflicts come as they are: without it fencing is not proved. */
+  readonly unsettled?: ReplicaClient | undefined;
+}
+
+/** Where nobody brings it along, what is known of a destination is known of this replica only. */
+export function withFencing(replica: OpenReplica): FencedReplica {
+  return { ...replica, fencing: replica.fencing ?? new Fencing() };
+}
+
+/** A file that was written. */
+export interface Written {
+  readonly info: LTXFileInfo;
+  readonly sent: SentRecord;
+  readonly pageSize: number;
+}
+
+export interface Sending {
+  readonly ref: LTXFileRef;
+  readonly source: SeedSource;
+  readonly files: FileSystem;
+  readonly reads: SharedReads;
+  readonly onBytes: () => void;
+  /** Something about the conditional writes of the destination was found out. */
+  readonly onFound: (level: 'warn' | 'debug', message: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A file of any level is written only where nobody wrote it before, as far as the destination can say:
+ * a writer that was fenced out replaces neither increments nor snapshots. 'gone' where the staged file was freed before it was sent: a laggard's, beyond what may be staged.
+ */
+async function sendFile(
+  replica: FencedReplica,
+  { ref, source, files, reads, onBytes, onFound, signal }: Sending,
+): Promise<Written | 'gone'> {
+  try {
+    using whole = await reads.read(source);
+    const { body, checksum, header } = await bodyAs(ref, source, {
+      files,
+      whole: whole?.bytes,
+      onBytes,
+    });
+    const info = await writeFenced(replica, { file: ref, body, onFound, signal });
+    const { nodeID: lineage, pageSize } = header;
+    const sent = { txid: ref.maxTXID, sizeBytes: body.sizeBytes, checksum, lineage };
+    return { info, sent, pageSize };
+  } catch (error) {
+    if (signal.aborted || (await isThere(files, source.path))) throw error;
+    return 'gone';
+  }
+}
+
+/** True where it cannot be seen: then the error that led here is the one to report. */
+async function isThere(files: FileSystem, path: string): Promise<boolean> {
+  try {
+    return (await files.stat(path)) !== undefined;
+  } catch {
+    return true;
+  }
+}
+
+/* "full snapshot sent: 210 MiB in 12 s": how much a full snapshot was, and how long it took. */
+
+export class SentSnapshot {
+  readonly #beganAt: number;
+  readonly #clock: Pick<Clock, 'monotonic'>;
+  #sizeBytes = 0;
+
+  constructor(clock: Pick<Clock, 'monotonic'>) {
+    this.#clock = clock;
+    this.#beganAt = clock.monotonic();
+  }
+
+  add(sizeBytes: number): void {
+    this.#sizeBytes += sizeBytes;
+  }
+
+  describe(): string {
+    const seconds = (this.#clock.monotonic() - this.#beganAt) / 1_000;
+    const rounded = Number(seconds.toFixed(seconds < 10 ? 1 : 0));
+    return `full snapshot sent: ${formatBytes(this.#sizeBytes)} in ${rounded} s`;
+  }
 }

@@ -3,9 +3,10 @@
  * `status.json` in the staging folder, and through it by `sluice status`.
  */
 
-import type { Absence } from '../database/events.ts';
-import type { FencingState } from '../replica/check-fencing.ts';
-import type { DestinationState } from './state.ts';
+import type { Absence } from '../../database/events.ts';
+import type { FencingState } from '../../replica/check-fencing.ts';
+import type { DestinationState } from '../destination/admission.ts';
+import type { OpenReplica } from '../destination/sender.ts';
 import type { FileMarks } from './file-marks.ts';
 import type { DatabaseFacts, Problem } from './verdict.ts';
 import type { Writer } from './writer.ts';
@@ -105,4 +106,16 @@ export interface DatabaseReport {
 
 export interface SyncReport {
   readonly databases: readonly DatabaseReport[];
+}
+
+/* Where a database goes: a destination, named, and how it is reached. */
+
+export interface ReplicaTarget {
+  /** Unique among the database's destinations: for logs, status, metrics. */
+  readonly name: string;
+  readonly type: string;
+  /** For people; holds no secret. */
+  readonly target: string;
+  /** Connects, once it is needed. Tried again where it fails. The destination's owner closes it. */
+  readonly open: (signal: AbortSignal) => Promise<OpenReplica>;
 }

@@ -7,7 +7,7 @@
  * stands still, and nobody has to know what. Ages need no clock that two processes agree on.
  */
 
-import type { Absence } from '../database/events.ts';
+import type { Absence } from '../../database/events.ts';
 
 export interface DestinationFacts {
   readonly name: string;

@@ -1,12 +1,17 @@
 /** How it goes with one database, from a commit to each destination: keeps what facts need, and judges. */
 
-import type { Clock } from '../clock.ts';
-import type { Absence } from '../database/events.ts';
-import { Gauges } from '../database/gauges.ts';
-import type { Backlog } from './backlog.ts';
-import { Confirmations, gatherFacts, type Confirmer, type DestinationSigns } from './facts.ts';
-import { judge, runningLimits, type DatabaseFacts, type Verdict } from './verdict.ts';
-import { within } from './within.ts';
+import type { Clock } from '../../clock.ts';
+import type { Absence } from '../../database/events.ts';
+import { Gauges } from '../../database/gauges.ts';
+import type { Backlog } from '../backlog.ts';
+import {
+  Confirmations,
+  type Confirmer,
+  type DestinationSigns,
+  gatherFacts,
+} from '../destination/health.ts';
+import { within } from '../waits.ts';
+import { type DatabaseFacts, judge, runningLimits, type Verdict } from './verdict.ts';
 
 export interface DatabaseHealthContext {
   readonly maxLagMs: number;

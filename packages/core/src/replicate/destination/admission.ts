@@ -7,9 +7,9 @@
  * is listed. Anything else gets a full snapshot.
  */
 
-import { reachOf } from '../history/chain.ts';
-import { formatTXID, toTXID } from '../ltx/txid.ts';
-import type { FileSet } from '../replica/file-set.ts';
+import { reachOf } from '../../history/chain.ts';
+import { formatTXID, toTXID } from '../../ltx/txid.ts';
+import type { FileSet } from '../../replica/file-set.ts';
 
 /** A level-0 file of one TXID, as it was sent, is staged, or was found at a destination. */
 export interface SentRecord {
@@ -106,4 +106,42 @@ function isOurs(top: SentRecord, { files, record, staged, newest }: AdmissionInp
 
 function nameOf(txid: bigint): string {
   return `TXID ${formatTXID(toTXID(txid))}`;
+}
+
+/* What a destination is doing: derived from what is known of it, and kept nowhere else. Pure. */
+
+export type DestinationState =
+  /** Not known yet, or something unexpected was seen there: it is listed before anything is sent. */
+  | 'listing'
+  /** A full snapshot is on its way there, or is being made for it. */
+  | 'seeding'
+  /** Increments follow as they are staged. */
+  | 'streaming'
+  /** What was sent there is not all there any more; a full snapshot is on its way. */
+  | 'damaged'
+  /** The last try failed, of level 0 or of a snapshot; it will be tried again. */
+  | 'failing'
+  /** Nothing is sent any more. */
+  | 'closed';
+
+export interface DestinationFacts {
+  readonly isClosed: boolean;
+  /** A try failed, and nothing has shown since that it is over. */
+  readonly hasFailed: boolean;
+  /** undefined where it must be listed first. */
+  readonly chain: Chain | undefined;
+  readonly isSeeding: boolean;
+}
+
+export function stateOf({
+  isClosed,
+  hasFailed,
+  chain,
+  isSeeding,
+}: DestinationFacts): DestinationState {
+  if (isClosed) return 'closed';
+  if (hasFailed) return 'failing';
+  if (chain === undefined) return 'listing';
+  if (chain === 'damaged') return 'damaged';
+  return chain === 'ours' && !isSeeding ? 'streaming' : 'seeding';
 }

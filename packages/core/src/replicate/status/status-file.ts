@@ -6,11 +6,11 @@
  */
 
 import path from 'node:path';
-import type { Clock } from '../clock.ts';
-import { toStagingError } from '../database/staging-error.ts';
-import { replaceText, type FileSystem } from '../file-system.ts';
+import type { Clock } from '../../clock.ts';
+import { toStagingError } from '../../database/staging-error.ts';
+import { type FileSystem, replaceText } from '../../file-system.ts';
+import { within } from '../waits.ts';
 import type { DatabaseStatus } from './status.ts';
-import { within } from './within.ts';
 
 /** Rewritten at most so often. */
 const WRITE_EVERY_MS = 1_000;

@@ -1,6 +1,7 @@
-/** What shows that a database was written to since nobody follows it: sizes and times of its files. */
+/** Shows whether a database was written to since nobody follows it: by sizes and times of its files. */
 
 import fs from 'node:fs/promises';
+import { isMissing } from '../../file-system.ts';
 
 export interface FileMarks {
   /** undefined where the file is not there. */
@@ -34,7 +35,7 @@ async function readMark(file: string): Promise<FileMark | undefined> {
     const { size: sizeBytes, mtimeMs: modifiedMs } = await fs.stat(file);
     return { sizeBytes, modifiedMs };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
 }

@@ -9,8 +9,8 @@
  *                                   before where something was written since: that costs no request
  */
 
-import type { Clock } from '../clock.ts';
-import type { ErrorCode } from '../error.ts';
+import type { Clock } from '../../clock.ts';
+import type { ErrorCode } from '../../error.ts';
 
 export const RELIST_MS = 3_600_000;
 /** A listing is a request for each thousand files: so there are at most 60 of them in an hour. */

@@ -3,24 +3,66 @@
  * nothing of each other: each uploader has its own client, position, backoff and state.
  */
 
-import { isError } from '../error.ts';
-import type { FencedReplica, FencingState } from '../replica/check-fencing.ts';
-import { formatTXID, type TXID } from '../ltx/txid.ts';
-import type { Chain } from './admission.ts';
-import type { DestinationSigns } from './facts.ts';
-import { Health, isHopeless } from './health.ts';
+import type { Clock } from '../../clock.ts';
+import { isError } from '../../error.ts';
+import type { FileSystem } from '../../file-system.ts';
+import { formatTXID, type TXID } from '../../ltx/txid.ts';
+import type { Random } from '../../random.ts';
+import type { Logger } from '../../replica/backend.ts';
+import type { FencedReplica, FencingState } from '../../replica/check-fencing.ts';
+import type { Backlog, StagedSnapshot } from '../backlog.ts';
+import { Wakeup } from '../waits.ts';
+import { type Chain, type DestinationState, type SentRecord, stateOf } from './admission.ts';
+import type { SharedReads } from './bodies.ts';
+import { type DestinationSigns, Health, isHopeless } from './health.ts';
 import { Holdings } from './holdings.ts';
 import { Lister } from './lister.ts';
-import { isStaged, nextStep, SNAPSHOT_LEVEL, type NextStep, type Seed } from './next.ts';
-import { isRefused, type SnapshotRefusal } from './refusal.ts';
-import { SnapshotAge, type AgedSnapshot } from './snapshot-age.ts';
-import { SeenFiles, Sender } from './sender.ts';
-import { SentSnapshot } from './sent-snapshot.ts';
-import { withFencing, type Written } from './sending.ts';
-import { stateOf, type DestinationState } from './state.ts';
-import { UploadQueue, type StepResult } from './upload-queue.ts';
-import type { UploaderContext } from './uploader-context.ts';
-import { Wakeup } from './wakeup.ts';
+import { isStaged, type NextStep, nextStep, type Seed, SNAPSHOT_LEVEL } from './next.ts';
+import {
+  type OpenReplica,
+  SeenFiles,
+  Sender,
+  SentSnapshot,
+  withFencing,
+  type Written,
+} from './sender.ts';
+import { type AgedSnapshot, SnapshotAge } from './snapshot-age.ts';
+import { isRefused, type SnapshotRefusal, type StepResult, UploadQueue } from './upload-queue.ts';
+
+/* What an uploader is given: its destination, what is staged, and whom it tells. */
+
+/** What an uploader knows of the database it serves. */
+export interface UploaderContext {
+  readonly name: string;
+  /** Which kind of destination: s3, file. */
+  readonly type: string;
+  /** For messages; holds no secret. */
+  readonly target: string;
+  readonly open: (signal: AbortSignal) => Promise<OpenReplica>;
+  readonly backlog: Backlog;
+  /** Of staged files, shared by all destinations of the database. */
+  readonly reads: SharedReads;
+  /** Whether the backlog is known: before that it cannot be said whose a destination is. */
+  readonly knowsBacklog: () => boolean;
+  /** Nothing is sent before this says so: how the history goes on must be known first. */
+  readonly mayBegin: () => boolean;
+  readonly head: () => bigint;
+  readonly snapshot: () => StagedSnapshot | undefined;
+  /** A staged file was found to be gone. */
+  readonly onGone: (path: string) => void;
+  readonly record: () => SentRecord | undefined;
+  readonly onNeed: (need: NextStep & { kind: 'needs-snapshot' | 'needs-image' }) => void;
+  /** Something changed that others may look at: position, state, what is recorded as sent. */
+  readonly onChange: (change: { sent?: SentRecord }) => void;
+  /** Whether an image or a snapshot is being made, or is asked for. */
+  readonly isMakingImage: () => boolean;
+  /** For so long a try may move no byte while somebody waits. */
+  readonly hangMs: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly files: FileSystem;
+  readonly logger: Logger;
+}
 
 /** A drain looks at its deadline at least so often. */
 const DRAIN_LOOK_MS = 250;
