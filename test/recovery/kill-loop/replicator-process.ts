@@ -1,7 +1,9 @@
 /** A replicator as a process of its own, as the kill loop sees it: replicator-host.ts is inside. */
 
 import { fork, type ChildProcess } from 'node:child_process';
+import fs from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { ended, kill } from './children.ts';
 import { readEvents, type HostEvent } from './events.ts';
@@ -11,32 +13,34 @@ import type { HostArguments, HostOrder, HostQuestion, Settled } from './replicat
 const CLOCK = pathToFileURL(path.join(import.meta.dirname, 'test-clock.ts')).href;
 /** It gives a destination up after some 3 s without success; closing takes less. */
 const STOP_MS_MAX = 20_000;
+const LOOK_EVERY_MS = 10;
 
 export class ReplicatorProcess {
   readonly #child: ChildProcess;
   readonly #arguments: HostArguments;
   readonly #settling = new Map<number, (settled: Settled | undefined) => void>();
   #call = 0;
-  /** Resolves when it has been set up, or has ended: its threads begin with their databases then. */
-  readonly begun: Promise<void>;
-  #setUp: () => void = () => undefined;
 
   constructor(host: HostArguments) {
     this.#arguments = host;
-    this.begun = new Promise((resolve) => {
-      this.#setUp = resolve;
-    });
     const file = path.join(import.meta.dirname, 'replicator-host.ts');
     this.#child = fork(file, [JSON.stringify(host)], { execArgv: ['--import', CLOCK] });
     this.#child.on('message', (message: HostQuestion) => this.#receive(message));
     this.#child.on('exit', () => {
-      this.#setUp();
       for (const resolve of this.#settling.values()) resolve(undefined);
     });
   }
 
   get pid(): number {
     return this.#child.pid ?? 0;
+  }
+
+  /** Until it has the log open: then it has found what it goes on from, or will in a moment. */
+  async opened(): Promise<void> {
+    while (!this.hasEnded) {
+      if (openFiles(this.pid).some((file) => file.endsWith('-wal'))) return;
+      await sleep(LOOK_EVERY_MS);
+    }
   }
 
   get events(): HostEvent[] {
@@ -78,7 +82,6 @@ export class ReplicatorProcess {
   }
 
   #receive(message: HostQuestion): void {
-    this.#setUp(); // it asks once it is
     if (message.kind === 'settled') {
       this.#settling.get(message.call)?.(message.settled);
       this.#settling.delete(message.call);
@@ -87,6 +90,19 @@ export class ReplicatorProcess {
     const { database } = this.#arguments;
     this.send({ kind: 'totals', call: message.call, totals: totalsOf(database) });
   }
+}
+
+/** Files that a process has open; none where it has just ended. */
+function openFiles(pid: number): string[] {
+  const folder = `/proc/${pid}/fd`;
+  const open: string[] = [];
+  try {
+    for (const name of fs.readdirSync(folder)) open.push(fs.readlinkSync(path.join(folder, name)));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'ESRCH') throw error; // it was closed meanwhile
+  }
+  return open;
 }
 
 /** undefined where the database is locked, corrupt, missing, or has no ledger. */

@@ -1,6 +1,6 @@
 /**
- * sluice check: one destination after the other is put to the test, in a replica of its own. What is
- * found is printed as it is found; the exit code is that of the first that cannot keep backups.
+ * sluice check: one destination after the other is put to the test, in a replica of its own. What
+ * is found is printed as it is found; the exit code is that of the first that cannot keep backups.
  */
 
 import {
@@ -64,8 +64,8 @@ interface Context {
 }
 
 /**
- * Two connections: what is looked at in the place of the replica is opened for reading only. A third
- * is opened and closed by the probe of aborts.
+ * Two connections: what is looked at in the place of the replica is opened for reading only. A
+ * third is opened and closed by the probe of aborts.
  */
 async function checkTarget(
   { destination }: CheckTarget,
@@ -119,7 +119,9 @@ interface Printer {
   ends(report: CheckReport): void;
 }
 
-/** All at the end; only what an interrupted check leaves behind is said at once: there is no end. */
+/**
+ * All at the end; only what an interrupted check leaves behind is said at once: there is no end.
+ */
 function jsonPrinter({ stderr }: Shell): Printer {
   return {
     begins: () => undefined,

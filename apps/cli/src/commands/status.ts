@@ -25,8 +25,9 @@ import { readLocal } from '../status/local.ts';
 
 export async function run(args: Arguments, shell: Shell): Promise<number> {
   const config = await loadConfig(args, shell);
-  const [named] = args.positionals;
-  const databases = named === undefined ? config.databases : [findDatabase(config, named, args)];
+  const [argument] = args.positionals;
+  const databases =
+    argument === undefined ? config.databases : [findDatabase(config, argument, args)];
   const { stderr, secrets } = shell;
   const logger = createLogger({ level: 'error', type: 'text', stream: stderr, secrets });
   await using open = new Destinations(logger, 'read');
@@ -44,7 +45,9 @@ async function describe(
   open: Destinations,
   signal: AbortSignal,
 ): Promise<DatabaseRow> {
-  // List first: the local state is then at least as new as the listings.
+  // Read before the listing: what was confirmed by then must be listed. Read again after it: the local
+  // state is then at least as new as the listings.
+  const before = (await readLocal(database.options)).state;
   const listed = await Promise.all(
     database.destinations.map(async (destination): Promise<Listed> => {
       try {
@@ -60,7 +63,7 @@ async function describe(
   return describeDatabase(
     judged,
     database.destinations.map((destination, index) =>
-      describeDestination(destination, listed[index] as Listed, judged, now),
+      describeDestination(destination, listed[index] as Listed, { judged, before, now }),
     ),
   );
 }

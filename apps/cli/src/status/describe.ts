@@ -27,8 +27,8 @@ export interface DestinationRow {
   readonly type: string;
   readonly target: string;
   /**
-   * `ok`, `behind`, `failing`, `empty`, `damaged` (files are missing), or an error code: why we could
-   * not list it, or why it refuses snapshots.
+   * `ok`, `behind`, `failing`, `empty`, `damaged` (files are missing), or an error code: why we
+   * could not list it, or why it refuses snapshots.
    */
   readonly state: string;
   /** 16 hex digits: the highest TXID listed. */
@@ -58,7 +58,9 @@ export interface DatabaseRow {
   readonly destinations: readonly DestinationRow[];
 }
 
-/** Judges a database by the state file of its replicator, and by whether that replicator still runs. */
+/**
+ * Judges a database by the state file of its replicator, and by whether that replicator still runs.
+ */
 export interface Judged {
   readonly local: Local;
   readonly facts: DatabaseFacts | undefined;
@@ -144,11 +146,17 @@ function describeReplicator({ state, writer }: Local): string {
   return `replicator ${state.pid} ${writer === 'runs' ? 'is running' : 'does not respond'}`;
 }
 
+export interface DestinationInput {
+  readonly judged: Judged;
+  /** What the replicator had written before the destination was listed. */
+  readonly before: DatabaseStatus | undefined;
+  readonly now: Date;
+}
+
 export function describeDestination(
   { name, type, target }: DestinationConfig,
   listed: Listed,
-  judged: Judged,
-  now: Date,
+  { judged, before, now }: DestinationInput,
 ): DestinationRow {
   const { local, verdict } = judged;
   const known = local.state?.destinations.find((candidate) => candidate.name === name);
@@ -184,6 +192,19 @@ export function describeDestination(
     };
   }
   if (txid === undefined) return { ...found, state: 'empty' };
+  const confirmed = before?.destinations.find(
+    (each) => each.name === name && each.target === target,
+  );
+  if (confirmed?.txid !== undefined && txid < confirmed.txid) {
+    return {
+      ...found,
+      state: 'damaged',
+      last_error:
+        `it ends with TXID ${txid}, and ${confirmed.txid} was confirmed there: files are gone, or an older copy ` +
+        'is in its place. A replicator that starts, or lists it again within the hour, sends a full snapshot',
+      last_error_at: now.toISOString(),
+    };
+  }
   const isCaughtUp = lag !== undefined && lag <= LAG_SECONDS_FINE && !verdict.behind.includes(name);
   if (!isCaughtUp) return { ...found, state: 'behind' };
   const refused = known?.snapshotError;

@@ -30,6 +30,11 @@ interface Row {
   }[];
 }
 
+/** What the replicator writes beside the database, as far as it is looked at here. */
+interface State {
+  readonly destinations: readonly { readonly txid?: string }[];
+}
+
 function scene(replicas = ''): { config: string; database: string; backup: string } {
   const folder = temporaryFolder();
   const database = path.join(folder, 'app.db');
@@ -186,3 +191,31 @@ test('a destination that says nothing is told of in time, and the others beside 
   );
   expect(code).toBe(3);
 });
+
+test.each(['running', 'ended'])(
+  'what was confirmed and is not listed any more is damage at once (replicator %s)',
+  async (when) => {
+    const { config, database, backup } = scene();
+    const replicator = new CLIProcess(['replicate', '-config', config]);
+    const txid = async (): Promise<unknown> => (await statusOf(config)).row.destinations[0]?.txid;
+    for (const [index, rows] of [1, 2, 3].entries()) {
+      addRows(database, rows);
+      await expect.poll(txid, { timeout: 20_000 }).toBe(`${index + 1}`.padStart(16, '0'));
+    }
+    const file = path.join(path.dirname(database), '.app.db-sluice', 'status.json');
+    const written = (): unknown =>
+      (JSON.parse(fs.readFileSync(file, 'utf8')) as State).destinations;
+    await expect.poll(written, { timeout: 20_000 }).toMatchObject([{ txid: '0000000000000003' }]);
+    if (when === 'ended') {
+      replicator.kill('SIGTERM');
+      await replicator.ended();
+    }
+    const newest = '0000000000000003-0000000000000003.ltx';
+    fs.rmSync(path.join(backup, 'ltx', '0', newest));
+    const { code, row } = await statusOf(config);
+    expect([code, row.healthy, row.destinations[0]?.state]).toEqual([3, false, 'damaged']);
+    expect(row.destinations[0]?.last_error).toMatch(
+      /ends with TXID 0{15}2, and 0{15}3 was confirmed/,
+    );
+  },
+);

@@ -1,7 +1,7 @@
 /**
- * Runs a restore plan whose files are all on this machine. It works in database order, so the output
- * is written once, from start to end. Threads read the files themselves: each takes a window of the
- * database, reads its pages from every file, and keeps the newest version of each page.
+ * Runs a restore plan whose files are all on this machine. It works in database order, so the
+ * output is written once, from start to end. Threads read the files themselves: each takes a window
+ * of the database, reads its pages from every file, and keeps the newest version of each page.
  *
  * Like `applyPlan`, it decodes and hashes every page of every file and verifies every file checksum
  * before it resolves. The page indexes say where to read; they are not trusted as proof.

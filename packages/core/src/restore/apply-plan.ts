@@ -26,7 +26,9 @@ import { toUnusableFileError } from './unusable-file.ts';
 
 /** Below this size the calling thread decodes: starting worker threads would take longer. */
 const INLINE_BYTES_MAX: number = 4 * 1024 * 1024;
-/** Per thread: one being decoded and one waiting. Overall: one being filled and one on its way back. */
+/**
+ * Per thread: one being decoded and one waiting. Overall: one being filled and one on its way back.
+ */
 const SLABS_PER_THREAD = 2;
 const SLABS_EXTRA = 2;
 

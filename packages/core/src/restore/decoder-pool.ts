@@ -1,4 +1,6 @@
-/** Decodes pieces in worker threads or, for small restores, inline. Pieces may finish in any order. */
+/**
+ * Decodes pieces in worker threads or, for small restores, inline. Pieces may finish in any order.
+ */
 
 import { PieceDecoder } from './piece-decoder.ts';
 import { Thread, threadScript } from '../threads/thread.ts';
@@ -6,7 +8,9 @@ import type { DecoderSettings, Piece, PieceService } from './messages.ts';
 import type { Slabs } from './slabs.ts';
 
 export interface DecoderPool {
-  /** The CRC of the piece: its wanted pages are written, and its slab is free again. A failure ends the restore. */
+  /**
+   * Resolves with the CRC of the piece once its wanted pages are written; its slab is then free.
+   */
   decode(piece: Piece): Promise<bigint>;
   /** Once this resolves, no thread writes. */
   close(): Promise<void>;
@@ -20,7 +24,7 @@ export function createInlinePool({ descriptor }: DecoderSettings, slabs: Slabs):
       try {
         return decoder.decode(piece);
       } finally {
-        slabs.give(piece.slab);
+        slabs.release(piece.slab);
       }
     },
     async close() {},
@@ -58,7 +62,7 @@ class DecoderThread {
   async decode(piece: Piece): Promise<bigint> {
     const { slab, targets } = piece;
     const answer = await this.#thread.call('decode', piece, [slab.buffer, targets.buffer]);
-    this.#slabs.give(answer.slab);
+    this.#slabs.release(answer.slab);
     return answer.crc;
   }
 

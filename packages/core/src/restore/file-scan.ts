@@ -82,7 +82,7 @@ export class FileScan {
   /** Adds bytes. The caller may reuse `chunk` afterwards. */
   async push(chunk: Uint8Array): Promise<void> {
     for (let from = 0; from < chunk.length;) {
-      const slab = (this.#slab ??= await this.#options.slabs.take());
+      const slab = (this.#slab ??= await this.#options.slabs.acquire());
       const part = chunk.subarray(from, from + slab.length - this.#filled);
       slab.set(part, this.#filled);
       this.#filled += part.length;
@@ -93,7 +93,9 @@ export class FileScan {
     }
   }
 
-  /** Call when all bytes were pushed. LTX_TRUNCATED or LTX_INVALID if the file cannot be complete. */
+  /**
+   * Call when all bytes were pushed. LTX_TRUNCATED or LTX_INVALID if the file cannot be complete.
+   */
   finish(): ScannedFile {
     const header = this.#header;
     if (header === undefined) throw truncated(`it has ${this.#filled} bytes`);
@@ -113,7 +115,7 @@ export class FileScan {
 
   /** Returns the current slab to the pool of slabs without decoding it. */
   abandon(): void {
-    if (this.#slab !== undefined) this.#options.slabs.give(this.#slab);
+    if (this.#slab !== undefined) this.#options.slabs.release(this.#slab);
     this.#slab = undefined;
   }
 
@@ -165,7 +167,7 @@ export class FileScan {
     }
     if (!hasEnded) this.#framesEnd = at;
     this.#index.add(pgnos, sizes, this.#offset);
-    this.#index.settle();
+    this.#index.flush();
     this.#offset += this.#framesEnd - this.#at;
     this.#at = at;
     if (hasEnded) this.#end = new FileEnd(this.#options.kernel, this.#index.finish());
@@ -179,7 +181,7 @@ export class FileScan {
     assert(kept > 0, 'a slab holds more than one page frame');
     const rest = slab.slice(kept, this.#filled);
     this.#submit(slab, kept);
-    this.#slab = await this.#options.slabs.take();
+    this.#slab = await this.#options.slabs.acquire();
     this.#slab.set(rest);
     this.#filled = rest.length;
     if (this.#end !== undefined) this.#at = this.#filled;

@@ -15,7 +15,10 @@ export class HeaderChain {
     return this.#newest;
   }
 
-  /** Adds the next older file. LTX_INVALID or LTX_NOT_CONTIGUOUS if it does not belong to the others. */
+  /**
+   * Adds the next older file. LTX_INVALID or LTX_NOT_CONTIGUOUS if it does not belong to the
+   * others.
+   */
   add(file: LTXFileInfo, header: LTXHeader): void {
     if (header.minTXID !== file.minTXID || header.maxTXID !== file.maxTXID) {
       const actual = formatFilename(header.minTXID, header.maxTXID);

@@ -3,8 +3,8 @@
  * chosen at random with each full snapshot that starts a lineage. 0 means unknown (Litestream's
  * files, and files that it merged from ours) and is accepted beside any other.
  *
- * Two different lineages never mix in one restore: files older than a full snapshot are not read, so
- * all files that are read belong to the lineage of the newest one.
+ * Two different lineages never mix in one restore: files older than a full snapshot are not read,
+ * so all files that are read belong to the lineage of the newest one.
  */
 
 import type { LTXHeader } from '../ltx/header.ts';

@@ -1,10 +1,10 @@
 /**
  * Decides which of several states is the newest. Pure.
  *
- * TXIDs can be compared only within one lineage: each lineage counts from its own start, so an older
- * one may have higher numbers. A state is older than a state of another lineage if the other's files
- * include the file that it ends with. If neither includes the other, the histories have diverged,
- * and the user must choose.
+ * TXIDs can be compared only within one lineage: each lineage counts from its own start, so an
+ * older one may have higher numbers. A state is older than a state of another lineage if the
+ * other's files include the file that it ends with. If neither includes the other, the histories
+ * have diverged, and the user must choose.
  */
 
 export interface LineageEnd {
@@ -33,7 +33,9 @@ export function newestOfEachLineage<State extends LineageEnd>(states: readonly S
   );
 }
 
-/** `isPartOf(a, b)`: the files of `b` include the last file of `a`. Equal states keep their order. */
+/**
+ * `isPartOf(a, b)`: the files of `b` include the last file of `a`. Equal states keep their order.
+ */
 export function orderByLineage<State extends LineageEnd>(
   states: readonly State[],
   isPartOf: (part: State, whole: State) => boolean,

@@ -1,4 +1,6 @@
-/** Opens the files of a plan if all of them are on this machine and few enough to be open at once. */
+/**
+ * Opens the files of a plan if all of them are on this machine and few enough to be open at once.
+ */
 
 import { assert, isError } from '../error.ts';
 import { createKernel } from '../kernel/kernel.ts';

@@ -4,11 +4,15 @@ import type { Slab } from './slabs.ts';
 
 /** Sent to a thread when it starts. */
 export interface DecoderSettings {
-  /** Descriptor of the output file: descriptors belong to the process, so threads can share them. */
+  /**
+   * Descriptor of the output file: descriptors belong to the process, so threads can share them.
+   */
   readonly descriptor: number;
 }
 
-/** A piece of one LTX file, in one slab: raw bytes, whole page frames, raw bytes. Each may be empty. */
+/**
+ * A piece of one LTX file, in one slab: raw bytes, whole page frames, raw bytes. Each may be empty.
+ */
 export interface Piece {
   readonly slab: Slab;
   /** Bytes from 0 to here are hashed as they are: the file header. */

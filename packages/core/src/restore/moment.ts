@@ -6,8 +6,8 @@
  *
  * The time of a file is the one in its header, not the one in the listing: a copied bucket has new
  * times in its listing. A file at level 0 to 8 has the time of its last transaction (a merged file
- * keeps that of its newest input). A snapshot at level 9 has the time at which it was taken. That is
- * only an upper bound, and is used only if no other file ends with the same TXID.
+ * keeps that of its newest input). A snapshot at level 9 has the time at which it was taken. That
+ * is only an upper bound, and is used only if no other file ends with the same TXID.
  *
  * Header times rise with TXIDs as long as the writer's clock does, so a few probes are enough. If
  * that clock was wrong for a while, times.ts decides which of the times to trust. The state as of T
@@ -46,9 +46,9 @@ export type TimeSearch<File extends LTXFileInfo> = Generator<
 >;
 
 /**
- * Finds the TXID of `at` among the states that `files` lead to. It may also find a later TXID that is
- * only listed; the plan for it then names the gap. RESTORE_OUT_OF_RANGE with the known bounds if `at`
- * is outside them.
+ * Finds the TXID of `at` among the states that `files` lead to. It may also find a later TXID that
+ * is only listed; the plan for it then names the gap. RESTORE_OUT_OF_RANGE with the known bounds if
+ * `at` is outside them.
  */
 export function* locateMoment<File extends LTXFileInfo>(
   files: readonly File[],
@@ -82,16 +82,6 @@ export function* locateMoment<File extends LTXFileInfo>(
   }
   if (answer === undefined) throw new TypeError('a timestamp before all others has no TXID');
   return { txid: answer.txid, doubt: search.doubt ?? image.doubt };
-}
-
-/** Runs a search with times that are already known. */
-export function runTimeSearch<File extends LTXFileInfo>(
-  search: TimeSearch<File>,
-  timeOf: (file: File) => Date,
-): Moment {
-  let step = search.next();
-  while (step.done !== true) step = search.next(step.value.map(timeOf));
-  return step.value;
 }
 
 /** One point for each wanted TXID that a file of these levels ends with, ascending. */
@@ -194,7 +184,10 @@ interface Bounds<File extends LTXFileInfo> {
   readonly answer: Point<File> | undefined;
 }
 
-/** RESTORE_OUT_OF_RANGE unless a point is at or before `at`, and `at` is not after the last known time. */
+/**
+ * RESTORE_OUT_OF_RANGE unless a point is at or before `at`, and `at` is not after the last known
+ * time.
+ */
 function* requireWithin<File extends LTXFileInfo>({
   points,
   images,

@@ -1,4 +1,6 @@
-/** Decodes, hashes and writes one piece of an LTX file, in a thread or, for small restores, inline. */
+/**
+ * Decodes, hashes and writes one piece of an LTX file, in a thread or, for small restores, inline.
+ */
 
 import { ReplicationError } from '../error.ts';
 import { createKernel, type Kernel } from '../kernel/kernel.ts';
@@ -14,7 +16,10 @@ export class PieceDecoder {
     this.#descriptor = descriptor;
   }
 
-  /** Returns the CRC of the piece. LTX_INVALID for invalid frames, RESTORE_OUTPUT for a failed write. */
+  /**
+   * Returns the CRC of the piece. LTX_INVALID for invalid frames, RESTORE_OUTPUT for a failed
+   * write.
+   */
   decode(piece: Piece): bigint {
     const { slab } = piece;
     let crc = this.#hash(slab.subarray(0, piece.pagesStart), 0n);

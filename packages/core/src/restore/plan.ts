@@ -36,7 +36,9 @@ export interface RestorePlan<File extends LTXFileInfo = LTXFileInfo> {
   /** Total size of the files. */
   readonly sizeBytes: number;
   readonly ignored: readonly IgnoredFile[];
-  /** For a timestamp: why another state may have been meant, if file times contradict each other. */
+  /**
+   * For a timestamp: why another state may have been meant, if file times contradict each other.
+   */
   readonly doubt?: string | undefined;
 }
 
@@ -67,7 +69,9 @@ export function planRestore<File extends LTXFileInfo>(
   return { txid, files: chain, sizeBytes, ignored, doubt: options.doubt };
 }
 
-/** Starts the search for the TXID of a timestamp; the caller supplies the file times it asks for. */
+/**
+ * Starts the search for the TXID of a timestamp; the caller supplies the file times it asks for.
+ */
 export function planMoment<File extends LTXFileInfo>(
   files: readonly File[],
   at: Date,

@@ -82,7 +82,9 @@ export class ReadAhead {
     this.#next = step.done === true ? undefined : step.value;
   }
 
-  /** REPLICA_CHANGED if the file is not the one that was listed, or changed since the first range. */
+  /**
+   * REPLICA_CHANGED if the file is not the one that was listed, or changed since the first range.
+   */
   async #open({ file, range }: Part): Promise<OpenedFile> {
     const opened = await file.source.client.openFile(file, { range, signal: this.#signal });
     const known = this.#versions.has(file) ? this.#versions.get(file) : opened.version;

@@ -1,6 +1,6 @@
 /**
- * A fixed number of buffers that carry bytes from the network to the decoder threads and are reused.
- * They limit the memory of decoding.
+ * A fixed number of buffers that carry bytes from the network to the decoder threads and are
+ * reused. They limit the memory of decoding.
  *
  * They are not shared memory: V8 takes several times as long to copy into that.
  */
@@ -27,7 +27,7 @@ export class Slabs {
   }
 
   /** Waits for a free slab. Rejects with the signal's reason. */
-  async take(): Promise<Slab> {
+  async acquire(): Promise<Slab> {
     for (;;) {
       this.#signal.throwIfAborted();
       const slab = this.#free.pop() ?? this.#make();
@@ -36,7 +36,7 @@ export class Slabs {
     }
   }
 
-  give(slab: Slab): void {
+  release(slab: Slab): void {
     this.#free.push(slab);
     this.#waiting.shift()?.();
   }

@@ -1,4 +1,7 @@
-/** Finds out what a restore could get from one destination, with one listing and a few headers. */
+/**
+ * Determines the state that a restore could get from a destination, from one listing and a few
+ * headers.
+ */
 
 import { isError, ReplicationError } from '../error.ts';
 import { readFileChecksum } from '../ltx/file.ts';
@@ -94,7 +97,9 @@ export async function includesState(
   return a === b;
 }
 
-/** A folder that never existed counts as empty. A folder that vanished, or whose disk did, does not. */
+/**
+ * A folder that never existed counts as empty. A folder that vanished, or whose disk did, does not.
+ */
 async function listUnlessNew(
   client: ReplicaClient,
   isNew: ReplicaLocation['isNew'],
@@ -110,7 +115,9 @@ async function listUnlessNew(
   }
 }
 
-/** Of the files that end with `txid`, the lowest level was written first and has the commit's time. */
+/**
+ * Of the files that end with `txid`, the lowest level was written first and has the commit's time.
+ */
 async function readNewest(
   client: ReplicaClient,
   listed: readonly LTXFileInfo[],

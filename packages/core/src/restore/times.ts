@@ -1,12 +1,14 @@
 /**
  * Decides which file times to trust. Pure.
  *
- * Times rise with TXIDs as long as the writer's clock does. If they do not, that clock was wrong for
- * a while, and the files do not say when. The rules are then:
- * - A file whose time is later than its upload gets the time of its upload, because it was committed
+ * Times rise with TXIDs as long as the writer's clock does. If they do not, that clock was wrong
+ * for a while, and the files do not say when. The rules are then:
+ * - A file whose time is later than its upload gets the time of its upload, because it was
+ * committed
  *   before. If this is true for all files, the server's clock is wrong instead, and the rule is
  *   skipped.
- * - Of these times, trust the longest sequence that rises. Of equally long ones, trust the later one,
+ * - Of these times, trust the longest sequence that rises. Of equally long ones, trust the later
+ * one,
  *   because clocks are more often corrected than broken.
  */
 
@@ -30,7 +32,9 @@ export function trustedTimes(times: readonly FileTime[]): (number | undefined)[]
   return likely.map((time, place) => (rising.has(place) ? time : undefined));
 }
 
-/** Indexes of the longest sequence in `values` that never falls; of equally long ones the latest. */
+/**
+ * Indexes of the longest sequence in `values` that never falls; of equally long ones the latest.
+ */
 function longestRise(values: readonly number[]): number[] {
   // From the end: the longest rise that starts with each value, and the next value in it.
   const lengths: number[] = Array.from({ length: values.length }, () => 1);

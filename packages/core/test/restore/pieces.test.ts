@@ -26,7 +26,7 @@ async function scan(bytes: Uint8Array, slabBytes: number, decoder: PieceDecoder)
     kernel,
     pool: {
       async decode(piece) {
-        slabs.give(piece.slab);
+        slabs.release(piece.slab);
         return decoder.decode(piece);
       },
       async close() {},
