@@ -48,7 +48,7 @@ export {
 } from './replicate/status/writer.ts';
 export { areSameMarks, readFileMarks, type FileMarks } from './replicate/status/file-marks.ts';
 export { systemClock, type Clock } from './clock.ts';
-export { planRestore, type PlanTarget, type RestorePlan } from './restore/plan.ts';
+export { planRestore, type PlanTarget, type RestorePlan } from './restore/plan/plan.ts';
 export {
   restore,
   type AvoidedFile,
@@ -57,16 +57,16 @@ export {
   type RestoreReport,
 } from './restore/restore.ts';
 export { checkOutput, isDatabaseAt } from './restore/output-target.ts';
-export type { RestoreTarget } from './restore/listing.ts';
-export type { RestoreSource } from './restore/sources.ts';
-export { newestOfEachLineage, orderByLineage } from './restore/lineages.ts';
+export type { RestoreTarget } from './restore/plan/listing.ts';
+export type { RestoreSource } from './restore/plan/sources.ts';
+export { newestOfEachLineage, orderByLineage } from './restore/plan/lineages.ts';
 export {
   includesState,
   surveyReplica,
   type NewestFile,
   type ReplicaLocation,
   type SurveyedReplica,
-} from './restore/survey.ts';
+} from './restore/plan/survey.ts';
 export { wrapDestination, type WrappedDestination, type WrapOptions } from './replica/wrap.ts';
 export { FileSet } from './replica/file-set.ts';
 export { checkDestination, type CheckOptions } from './replica/check.ts';
@@ -82,4 +82,4 @@ export {
   type FeatureReport,
 } from './replica/check-report.ts';
 export { Fencing } from './replica/check-fencing.ts';
-export { sqliteVersion } from './database/sqlite-version.ts';
+export { sqliteVersion } from './database/sqlite/sqlite-version.ts';

@@ -5,7 +5,7 @@
  * What is staged is sent and freed whatever becomes of the following: a full disk gets room by that.
  */
 
-import { toDatabaseError } from '../database/database-error.ts';
+import { toDatabaseError } from '../database/sqlite/database-error.ts';
 import type { EngineEvent, OpenedEvent, StagedEvent } from '../database/events.ts';
 import { isError, ReplicationError } from '../error.ts';
 import { formatTXID } from '../ltx/txid.ts';

@@ -5,9 +5,9 @@
 
 import type { Clock } from '../clock.ts';
 import type { StagedEvent } from '../database/events.ts';
-import { readRoom, type Room, spareBytes } from '../database/room.ts';
-import type { FoundFile } from '../database/staged-check.ts';
-import { isFull } from '../database/staging-error.ts';
+import { readRoom, type Room, spareBytes } from '../database/staging/room.ts';
+import type { FoundFile } from '../database/staging/staged-check.ts';
+import { isFull } from '../database/staging/staging-error.ts';
 import type { FileSystem } from '../file-system.ts';
 import type { Logger } from '../replica/backend.ts';
 import { Backlog, foundIncrement, type StagedSnapshot, toIncrement } from './backlog.ts';

@@ -7,7 +7,7 @@
 
 import path from 'node:path';
 import type { Clock } from '../../clock.ts';
-import { toStagingError } from '../../database/staging-error.ts';
+import { toStagingError } from '../../database/staging/staging-error.ts';
 import { type FileSystem, replaceText } from '../../file-system.ts';
 import { within } from '../waits.ts';
 import type { DatabaseStatus } from './status.ts';
