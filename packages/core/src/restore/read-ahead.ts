@@ -6,8 +6,8 @@
 import { ReplicationError } from '../error.ts';
 import type { OpenedFile } from '../replica/client.ts';
 import { describeFile, describeRange } from '../replica/describe.ts';
-import { fileChangedError } from './file-changed.ts';
-import { canReadRanges, type SourcedFile } from './sources.ts';
+import { fileChangedError } from './plan/file-changed.ts';
+import { canReadRanges, type SourcedFile } from './plan/sources.ts';
 
 /** Size of one range: large enough that the cost of a request is small. */
 const RANGE_BYTES: number = 4 * 1024 * 1024;
