@@ -1,7 +1,7 @@
 /**
  * Drops repeated failures from a log. A destination that stays down is logged once, then at most
- * twice a minute: repeats add nothing and hide other lines. A new kind of failure is logged at once,
- * and every attempt at the level debug.
+ * twice a minute: repeats add nothing and hide other lines. A new kind of failure is logged at
+ * once, and every attempt at the level debug.
  */
 
 import type { Logger } from '@sluice/core/backend';
@@ -12,7 +12,9 @@ const REPEAT_MS_MIN = 30_000;
 type Fields = Readonly<Record<string, unknown>>;
 type Write = (message: string, fields?: Fields) => void;
 
-/** Lines with the field `failures` are repeated attempts; `target` and `code` identify the failure. */
+/**
+ * Lines with the field `failures` are repeated attempts; `target` and `code` identify the failure.
+ */
 export function dropRepeats(logger: Logger, now: () => number = () => performance.now()): Logger {
   const loggedAt = new Map<string, number>();
   const unlessRepeated =

@@ -1,4 +1,6 @@
-/** Shows the current step of a check that takes longer than two seconds. Draws only on a terminal. */
+/**
+ * Shows the current step of a check that takes longer than two seconds. Draws only on a terminal.
+ */
 
 import type { CheckProgress } from '@sluice/core';
 import { formatBytes } from '@sluice/core/backend';

@@ -15,23 +15,28 @@ export interface CheckTarget {
   readonly others: number;
 }
 
-/** All configured destinations, those with one name, or one by URL. CONFIG_INVALID for an unknown name. */
+/**
+ * All configured destinations, those with one name, or one by URL. CONFIG_INVALID for an unknown
+ * name.
+ */
 export async function checkTargets(args: Arguments, shell: Shell): Promise<CheckTarget[]> {
-  const [named, ...more] = args.positionals;
+  const [argument, ...more] = args.positionals;
   if (more.length > 0) {
     throw usageError(
       args.command,
       `give one destination, or none for all, without ${more.join(' ')}`,
     );
   }
-  if (named?.includes('://') === true) return [await targetOfURL(named, args, shell)];
+  if (argument?.includes('://') === true) return [await targetOfURL(argument, args, shell)];
   const config = await loadConfig(args, shell);
-  const found = destinationsOf(config).filter(({ name }) => named === undefined || name === named);
+  const found = destinationsOf(config).filter(
+    ({ name }) => argument === undefined || name === argument,
+  );
   if (found.length > 0) return uniqueTargets(found);
   const known = [...new Set(destinationsOf(config).map(({ name }) => name))].join(', ');
   throw usageError(
     args.command,
-    `there is no destination ${named} in ${config.source}, which has ${known}`,
+    `there is no destination ${argument} in ${config.source}, which has ${known}`,
   );
 }
 

@@ -13,7 +13,9 @@ export function describeError(error: unknown): string {
   return lines.join('\n');
 }
 
-/** An error of the operating system is not a bug in Sluice. All others are printed with their stack. */
+/**
+ * An error of the operating system is not a bug in Sluice. All others are printed with their stack.
+ */
 function describeUnexpected(error: unknown): string {
   if (!(error instanceof Error)) return `sluice: ${String(error)}`;
   const { code } = error as NodeJS.ErrnoException;

@@ -7,7 +7,10 @@ export const EXIT_CODES = {
   failed: 1,
   /** The command, a flag or the configuration is invalid; nothing was done. */
   usage: 2,
-  /** `replicate` was stopped, or `status` ran, and at least one destination does not have everything. */
+  /**
+   * `replicate` was stopped, or `status` ran, and at least one destination does not have
+   * everything.
+   */
   behind: 3,
   /** There is no backup. */
   noBackup: 4,

@@ -4,7 +4,10 @@ import { constants } from 'node:os';
 import { SIGNAL_EXIT_BASE } from './child.ts';
 import { exitNow } from './leave.ts';
 
-/** Sent by Ctrl-C, supervisors and closed terminals; SIGQUIT by `docker stop` of PHP and nginx images. */
+/**
+ * Sent by Ctrl-C, supervisors and closed terminals; SIGQUIT by `docker stop` of PHP and nginx
+ * images.
+ */
 export type EndSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGQUIT';
 export const END_SIGNALS: readonly EndSignal[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'];
 /** A supervisor may signal a process and its group: two copies within this time count as one. */

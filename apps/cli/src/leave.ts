@@ -18,7 +18,10 @@ export function exitNow(code: number): never {
 
 let hanging = 0;
 
-/** Records a worker thread that could not be terminated: Node does not list it as an active resource. */
+/**
+ * Records a worker thread that could not be terminated: Node does not list it as an active
+ * resource.
+ */
 export function noteHangingThread(): void {
   hanging += 1;
 }

@@ -1,7 +1,8 @@
 /**
- * Writes the lines of a log. Replication goes on if the reader (tee, a journal, a terminal) goes away
- * or the disk is full: lines then go to the next output. Each output is tried again for every line,
- * because a disk may have space later. Lost lines are counted, and reported when an output works.
+ * Writes the lines of a log. Replication goes on if the reader (tee, a journal, a terminal) goes
+ * away or the disk is full: lines then go to the next output. Each output is tried again for every
+ * line, because a disk may have space later. Lost lines are counted, and reported when an output
+ * works.
  */
 
 import { writeFullySync } from '@sluice/core/backend';

@@ -18,15 +18,15 @@ export interface Selection {
 /** CONFIG_INVALID if nothing is named, or something unknown. */
 export async function select(args: Arguments, shell: Shell): Promise<Selection> {
   const { command } = args;
-  const [named, ...more] = args.positionals;
-  if (named === undefined)
+  const [argument, ...more] = args.positionals;
+  if (argument === undefined)
     throw usageError(command, 'name a database of the configuration, or a URL');
   if (more.length > 0) {
     throw usageError(command, `give one database or URL, without ${more.join(' ')}`);
   }
-  if (named.includes('://') && !/^sqlite3?:/.test(named))
-    return await selectURL(named, args, shell);
-  const database = findDatabase(await loadConfig(args, shell), named, args);
+  if (argument.includes('://') && !/^sqlite3?:/.test(argument))
+    return await selectURL(argument, args, shell);
+  const database = findDatabase(await loadConfig(args, shell), argument, args);
   const name = args.text('replica');
   if (name === undefined) return { database, destinations: database.destinations };
   const destination = database.destinations.find((candidate) => candidate.name === name);
@@ -47,8 +47,8 @@ async function selectURL(url: string, args: Arguments, shell: Shell): Promise<Se
 }
 
 /** CONFIG_INVALID if the configuration has no such database. */
-export function findDatabase(config: Config, named: string, args: Arguments): DatabaseConfig {
-  const wanted = toDatabasePath(named);
+export function findDatabase(config: Config, argument: string, args: Arguments): DatabaseConfig {
+  const wanted = toDatabasePath(argument);
   const found = config.databases.find((database) => database.options.path === wanted);
   if (found !== undefined) return found;
   const known = config.databases.map((database) => database.options.path).join(', ');

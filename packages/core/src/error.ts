@@ -114,10 +114,14 @@ export interface ErrorDetails {
   readonly issues?: readonly ConfigIssue[] | undefined;
 }
 
-/** Brand with a registered symbol, so that two copies of this package recognize each other's errors. */
+/**
+ * Brand with a registered symbol, so that two copies of this package recognize each other's errors.
+ */
 const BRAND = Symbol.for('sluice.ReplicationError');
 
-/** An error with a code. Its message says: what we did, to what, what came back, what to do next. */
+/**
+ * An error with a code. Its message says: what we did, to what, what came back, what to do next.
+ */
 export class ReplicationError extends Error {
   readonly code: ErrorCode;
   readonly retryable: boolean;
@@ -139,7 +143,9 @@ export class ReplicationError extends Error {
   }
 }
 
-/** Whether `error` is a ReplicationError, with `code` if given. Works across copies of this package. */
+/**
+ * Whether `error` is a ReplicationError, with `code` if given. Works across copies of this package.
+ */
 export function isError(error: unknown, code?: ErrorCode): error is ReplicationError {
   if (typeof error !== 'object' || error === null || !(BRAND in error)) return false;
   return code === undefined || (error as unknown as ReplicationError).code === code;

@@ -35,7 +35,7 @@ export interface GCSConfig {
 
 const MIB = 1024 * 1024;
 /** Parts of a resumable upload are multiples of this, but for the last: Google refuses others. */
-export const PART_BYTES_STEP: number = 256 * 1024;
+const PART_BYTES_STEP: number = 256 * 1024;
 /** A part lies in memory whole. */
 const PART_BYTES_MAX = 512 * MIB;
 

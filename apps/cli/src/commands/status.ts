@@ -25,8 +25,9 @@ import { readLocal } from '../status/local.ts';
 
 export async function run(args: Arguments, shell: Shell): Promise<number> {
   const config = await loadConfig(args, shell);
-  const [named] = args.positionals;
-  const databases = named === undefined ? config.databases : [findDatabase(config, named, args)];
+  const [argument] = args.positionals;
+  const databases =
+    argument === undefined ? config.databases : [findDatabase(config, argument, args)];
   const { stderr, secrets } = shell;
   const logger = createLogger({ level: 'error', type: 'text', stream: stderr, secrets });
   await using open = new Destinations(logger, 'read');

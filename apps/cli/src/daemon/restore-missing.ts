@@ -1,5 +1,6 @@
 /**
- * -restore-if-db-not-exists: restores missing databases that have a backup before replication starts.
+ * -restore-if-db-not-exists: restores missing databases that have a backup before replication
+ * starts.
  *
  * It waits until every destination has answered. A destination that has not may hold the newest
  * state, or the only one. Without it, replication could continue from an older state, or from none.
@@ -30,7 +31,10 @@ export interface RestoreContext {
   readonly signal: AbortSignal;
 }
 
-/** One promise per missing database, by its path. It resolves when the database was restored or may start empty. */
+/**
+ * One promise per missing database, by its path. It resolves when the database was restored or may
+ * start empty.
+ */
 export function restoreMissing(
   config: Config,
   which: 'all' | 'as-configured',
@@ -50,7 +54,10 @@ export function restoreMissing(
   );
 }
 
-/** Restores run one at a time, because each uses all processors. Waiting for answers happens in parallel. */
+/**
+ * Restores run one at a time, because each uses all processors. Waiting for answers happens in
+ * parallel.
+ */
 class SerialQueue {
   #last: Promise<unknown> = Promise.resolve();
 
@@ -80,17 +87,17 @@ async function restoreOne(
   const sentTo = sentFrom(database, options.path, logger);
   for (let waitMs = WAIT_MS_MIN; ; waitMs = Math.min(waitMs * 2, WAIT_MS_MAX)) {
     const answers = await askAll({ destinations, target: LATEST, open, sentTo, signal });
-    const silent = answers.filter((answer) => answer.kind === 'no-answer');
+    const unanswered = answers.filter((answer) => answer.kind === 'no-answer');
     if (!isMissing(options.path)) {
       warnOfCreated(database, logger);
       return;
     }
-    if (silent.length === 0) {
+    if (unanswered.length === 0) {
       await restores.run(() => restoreFrom(answers, database, context));
       return;
     }
-    if (context.onNoAnswer === 'fail') throw noAnswerFrom(silent);
-    warnOfWait(database, silent, waitMs, logger);
+    if (context.onNoAnswer === 'fail') throw noAnswerFrom(unanswered);
+    warnOfWait(database, unanswered, waitMs, logger);
     await sleep(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
 }
@@ -127,11 +134,11 @@ function warnOfCreated({ options }: DatabaseConfig, logger: Logger): void {
 
 function warnOfWait(
   { options }: DatabaseConfig,
-  silent: readonly NoAnswer[],
+  unanswered: readonly NoAnswer[],
   waitMs: number,
   logger: Logger,
 ): void {
-  for (const { destination, error } of silent) {
+  for (const { destination, error } of unanswered) {
     const { message, code } = describeFailure(error);
     logger.warn(
       `${options.path} is missing. Sluice waits for ${destination.name}, which may hold its newest state: ${message}`,

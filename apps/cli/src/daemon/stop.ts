@@ -22,7 +22,9 @@ const PASSED_SIGNALS = ['SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGALRM', 'SIGVTALRM'
 /** Unhandled, these would end us or open a debugger (Node does that on SIGUSR1). */
 const IGNORED_SIGNALS = ['SIGUSR1', 'SIGUSR2'] as const;
 
-/** Listens until the process ends, so that a late copy of the first signal does not change the exit. */
+/**
+ * Listens until the process ends, so that a late copy of the first signal does not change the exit.
+ */
 export class Stop {
   readonly #logger: Logger;
   readonly #controller = new AbortController();

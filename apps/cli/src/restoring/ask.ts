@@ -14,7 +14,10 @@ import type { DestinationConfig } from '../config/model.ts';
 import type { Destinations } from '../destinations.ts';
 import type { Sent, SentTo } from './records.ts';
 
-/** Time limit for the other destinations once one has answered: one that hangs must not block a restore. */
+/**
+ * Time limit for the other destinations once one has answered: one that hangs must not block a
+ * restore.
+ */
 const ANSWER_MS_MAX = 30_000;
 
 export interface Candidate extends SurveyedReplica {
@@ -53,7 +56,9 @@ export interface Question {
   readonly answerMsMax?: number | undefined;
 }
 
-/** In order of arrival. Rejects only with the reason of the signal, or for an invalid configuration. */
+/**
+ * In order of arrival. Rejects only with the reason of the signal, or for an invalid configuration.
+ */
 export async function askAll(question: Question): Promise<Answer[]> {
   const late = new AbortController();
   const signal = AbortSignal.any([question.signal, late.signal]);
@@ -97,7 +102,7 @@ async function askOne(
     if (target.kind !== 'latest' || sent === undefined || sent.txid <= plan.txid) {
       return { kind: 'restorable', destination, client, plan, newest: survey.newest, listed };
     }
-    // The state that was sent is the newest one known, whatever is left of it.
+    // The state that was sent is the newest one known, even if files are missing now.
     const lost = { ...survey.newest, ...sent };
     const error = truncatedError(plan, sent);
     return { kind: 'unusable', destination, client, error, newest: lost, listed };

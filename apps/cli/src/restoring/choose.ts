@@ -41,14 +41,14 @@ export async function choose(
 ): Promise<readonly Candidate[]> {
   const { target, isAttended, logger, signal } = options;
   const candidates = answers.filter((answer) => answer.kind === 'restorable');
-  const silent = answers.filter((answer) => answer.kind === 'no-answer');
+  const unanswered = answers.filter((answer) => answer.kind === 'no-answer');
   const unusable = answers.filter((answer) => answer.kind === 'unusable');
-  const [worst, ...others] = [...silent, ...unusable].sort(byWeight);
+  const [mostImportant, ...others] = [...unanswered, ...unusable].sort(byWeight);
   if (candidates.length === 0) {
     warnOf(others, logger);
-    throw worst?.error ?? noBackupError(answers);
+    throw mostImportant?.error ?? noBackupError(answers);
   }
-  if (silent.length > 0 && !isAttended) throw noAnswerFrom(silent);
+  if (unanswered.length > 0 && !isAttended) throw noAnswerFrom(unanswered);
 
   // An unusable state may be newer than the usable ones. For a timestamp or TXID that is irrelevant.
   const mayBeNewer = target.kind === 'latest' ? unusable : [];
@@ -59,7 +59,7 @@ export async function choose(
     const obstacle = lost ?? mayBeNewer.find((answer) => !isState(answer));
     if (obstacle !== undefined) throw onlyOlderError(obstacle);
   }
-  warnOf([...silent, ...unusable], logger);
+  warnOf([...unanswered, ...unusable], logger);
   if (lost !== undefined) {
     logger.warn(`the newest state is at ${describeState(lost)}, but an older one is restored`);
   }
@@ -67,11 +67,11 @@ export async function choose(
 }
 
 async function newestFirst(states: readonly State[], signal: AbortSignal): Promise<State[]> {
-  const named = states.map((state) => ({ state, ...state.newest })).sort(byDistance);
+  const entries = states.map((state) => ({ state, ...state.newest })).sort(byDistance);
   const parts = new Map<string, boolean>();
   const key = (part: State, whole: State): string =>
     JSON.stringify([part.destination.name, whole.destination.name]);
-  const ends = newestOfEachLineage(named);
+  const ends = newestOfEachLineage(entries);
   const pairs = ends.flatMap((part) => ends.map((whole) => [part.state, whole.state] as const));
   await Promise.all(
     pairs
@@ -80,7 +80,7 @@ async function newestFirst(states: readonly State[], signal: AbortSignal): Promi
         parts.set(key(part, whole), await includesState(whole, part, signal));
       }),
   );
-  const ordered = orderByLineage(named, ({ state: part }, { state: whole }) => {
+  const ordered = orderByLineage(entries, ({ state: part }, { state: whole }) => {
     return parts.get(key(part, whole)) ?? false;
   });
   const found = ordered.states.map(({ state }) => state);
@@ -129,12 +129,12 @@ function namesOf(destinations: readonly DestinationConfig[]): string {
 }
 
 /** Has the code of the first failure. */
-export function noAnswerFrom(silent: readonly NoAnswer[]): ReplicationError {
-  const failures = silent.map(({ destination, error }) => ({
+export function noAnswerFrom(unanswered: readonly NoAnswer[]): ReplicationError {
+  const failures = unanswered.map(({ destination, error }) => ({
     name: destination.name,
     ...describeFailure(error),
   }));
-  const [first] = silent;
+  const [first] = unanswered;
   const code = isError(first?.error) ? first.error.code : 'REPLICA_UNKNOWN';
   const list = failures.map(({ name, message }) => `${name}: ${message}`).join('; ');
   const message =

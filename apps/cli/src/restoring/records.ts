@@ -1,4 +1,7 @@
-/** Reads this machine's record of a destination: the staging folder of the database says what was sent. */
+/**
+ * Reads this machine's record of a destination: the staging folder of the database says what was
+ * sent.
+ */
 
 import { defaultMetaPath, lastSentTo } from '@sluice/core';
 import { messageOf, type Logger } from '@sluice/core/backend';

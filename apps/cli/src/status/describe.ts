@@ -27,8 +27,8 @@ export interface DestinationRow {
   readonly type: string;
   readonly target: string;
   /**
-   * `ok`, `behind`, `failing`, `empty`, `damaged` (files are missing), or an error code: why we could
-   * not list it, or why it refuses snapshots.
+   * `ok`, `behind`, `failing`, `empty`, `damaged` (files are missing), or an error code: why we
+   * could not list it, or why it refuses snapshots.
    */
   readonly state: string;
   /** 16 hex digits: the highest TXID listed. */
@@ -58,7 +58,9 @@ export interface DatabaseRow {
   readonly destinations: readonly DestinationRow[];
 }
 
-/** Judges a database by the state file of its replicator, and by whether that replicator still runs. */
+/**
+ * Judges a database by the state file of its replicator, and by whether that replicator still runs.
+ */
 export interface Judged {
   readonly local: Local;
   readonly facts: DatabaseFacts | undefined;
@@ -198,8 +200,8 @@ export function describeDestination(
       ...found,
       state: 'damaged',
       last_error:
-        `it ends with TXID ${txid}, and ${confirmed.txid} was confirmed there: files are gone, or an older copy ` +
-        'is in its place. A replicator that starts, or lists it again within the hour, sends a full snapshot',
+        `it ends with TXID ${txid}, but TXID ${confirmed.txid} was confirmed there: files were deleted, or an older ` +
+        'copy was put back. The replicator sends a full snapshot when it starts, or lists it again within the hour',
       last_error_at: now.toISOString(),
     };
   }

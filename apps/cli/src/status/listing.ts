@@ -1,4 +1,7 @@
-/** Reads the state of a destination from one listing: its highest TXID, and whether it can be restored. */
+/**
+ * Reads the state of a destination from one listing: its highest TXID, and whether it can be
+ * restored.
+ */
 
 import { describeDamage, FileSet } from '@sluice/core';
 import { ReplicationError } from '@sluice/core/backend';

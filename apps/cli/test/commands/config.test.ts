@@ -21,7 +21,7 @@ test('says where each destination is, and what has no effect', async () => {
   const { code, stdout, stderr } = await sluice(['config', 'check', '-config', file]);
   expect([code, stderr]).toEqual([0, '']);
   expect(stdout.split('\n')).toEqual([
-    `${file} is right`,
+    `${file} is valid`,
     'path          destination  type  target',
     '/data/app.db  s3           s3    s3://b/app',
     '/data/app.db  file         file  file:///backup/app',

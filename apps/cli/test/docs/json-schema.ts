@@ -11,7 +11,8 @@ import { loadBackend } from '../../src/load-backend.ts';
 type Properties = Readonly<Record<string, unknown>>;
 
 /** Where the published file is. The examples name it in their first line. */
-export const SCHEMA_URL = 'https://unpkg.com/sluice/sluice.schema.json';
+export const SCHEMA_URL =
+  'https://raw.githubusercontent.com/sluice/sluice/main/apps/cli/sluice.schema.json';
 
 const NAMES: Readonly<Record<string, string>> = { gs: 'gc?s' };
 

@@ -1,10 +1,11 @@
 /**
  * The codec kernel: LZ4 blocks, CRC-64/ISO and the WAL checksum, over batches of pages.
  *
- * An instance has its own linear memory and is used by one thread. Bytes that the caller writes into
- * `input` (for example by reading a file into it) need no copy. A call returns views of the kernel's
- * output that are valid until the next call. A call into WebAssembly costs more than hashing a small
- * page, so every call takes a batch.
+ * An instance has its own linear memory and is used by one thread. Bytes that the caller writes
+ * into
+ * `input` (for example by reading a file into it) need no copy. A call returns views of the
+ * kernel's output that are valid until the next call. A call into WebAssembly costs more than
+ * hashing a small page, so every call takes a batch.
  */
 
 import { instantiate, WASMKernel } from './wasm-kernel.ts';
@@ -32,7 +33,9 @@ export interface DecodedPages {
   readonly pages: Uint8Array;
   readonly sizes: Uint32Array;
   readonly crc: bigint;
-  /** Why decoding stopped. 'end': at the six zero bytes that end the pages (consumed and hashed). */
+  /**
+   * Why decoding stopped. 'end': at the six zero bytes that end the pages (consumed and hashed).
+   */
   readonly stopped: 'input' | 'batch-full' | 'end';
 }
 
@@ -75,14 +78,14 @@ export interface Kernel {
   ): EncodedPages;
 
   /**
-   * Decodes at most input.length bytes of page frames, which may mix both encodings. LTX_INVALID for
-   * an invalid frame, and for an impossible frame size even before all its bytes are there.
+   * Decodes at most input.length bytes of page frames, which may mix both encodings. LTX_INVALID
+   * for an invalid frame, and for an impossible frame size even before all its bytes are there.
    */
   decodePages(bytes: Uint8Array, pageSize: number, crc: bigint): DecodedPages;
 
   /**
-   * Scans at most input.length bytes of a WAL, starting at a frame. Stops at the first frame that is
-   * incomplete or invalid: other salts, page number 0, or a checksum that does not match.
+   * Scans at most input.length bytes of a WAL, starting at a frame. Stops at the first frame that
+   * is incomplete or invalid: other salts, page number 0, or a checksum that does not match.
    */
   scanFrames(
     bytes: Uint8Array,
@@ -101,7 +104,10 @@ export interface Kernel {
   ): WALChecksumState;
 }
 
-/** The CRC of A followed by B, from both CRCs and the length of B. Parts can thus be hashed separately. */
+/**
+ * The CRC of A followed by B, from both CRCs and the length of B. Parts can thus be hashed
+ * separately.
+ */
 export function combineCRC64(crcA: bigint, crcB: bigint, lengthBytesB: number): bigint {
   combiner ??= instantiate();
   return BigInt.asUintN(64, combiner.crc64Shift(crcA, BigInt(lengthBytesB)) ^ crcB);

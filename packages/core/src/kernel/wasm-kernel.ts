@@ -23,7 +23,9 @@ interface WASMGlobal {
 
 type ByteOrder = 'little-endian' | 'big-endian';
 
-/** The exports of assembly/index.ts. Numbers are addresses, bytes and page numbers; i64 is a bigint. */
+/**
+ * The exports of assembly/index.ts. Numbers are addresses, bytes and page numbers; i64 is a bigint.
+ */
 export interface KernelExports {
   readonly memory: { readonly buffer: ArrayBuffer };
   readonly BATCH_BYTES_MAX: WASMGlobal;
@@ -64,7 +66,9 @@ const PAGE_FLAGS: Readonly<Record<PageEncoding, number>> = { frame: 0, block: 1 
 /** Indexed by the return values of decodePages in assembly/pages.ts. */
 const STOPPED = ['input', 'batch-full', 'end'] as const;
 
-/** Set in the return value of decodePages for an invalid page frame; the rest is an index of FAULTS. */
+/**
+ * Set in the return value of decodePages for an invalid page frame; the rest is an index of FAULTS.
+ */
 const FAULT = 0x80000000;
 const FAULTS = [
   'its flags are unknown',

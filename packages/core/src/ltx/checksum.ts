@@ -1,6 +1,6 @@
 /**
- * Checksums of LTX files (ltx-format section 2): CRC-64/ISO with the top bit set, so that no checksum
- * is zero. The effective strength is 63 bits.
+ * Checksums of LTX files (ltx-format section 2): CRC-64/ISO with the top bit set, so that no
+ * checksum is zero. The effective strength is 63 bits.
  */
 
 import { ReplicationError } from '../error.ts';
@@ -16,7 +16,9 @@ export function pageChecksum(kernel: Kernel, pgno: number, page: Uint8Array): bi
   return CHECKSUM_FLAG | kernel.crc64(page, kernel.crc64(number));
 }
 
-/** Adds a page's checksum to the database checksum, or removes it: the sum is the XOR of all pages. */
+/**
+ * Adds a page's checksum to the database checksum, or removes it: the sum is the XOR of all pages.
+ */
 export function togglePage(database: bigint, page: bigint): bigint {
   return CHECKSUM_FLAG | (database ^ page);
 }

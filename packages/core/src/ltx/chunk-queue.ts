@@ -18,7 +18,10 @@ export class ChunkQueue {
     this.#chunk = chunk;
   }
 
-  /** The first bytes, at most `scratch.length`: a view of the chunk if possible, else a copy in `scratch`. */
+  /**
+   * The first bytes, at most `scratch.length`: a view of the chunk if possible, else a copy in
+   * `scratch`.
+   */
   peek(scratch: Uint8Array): Uint8Array {
     if (this.#keptBytes === 0) return this.#chunk.subarray(0, scratch.length);
     const kept = this.#kept.subarray(0, Math.min(this.#keptBytes, scratch.length));

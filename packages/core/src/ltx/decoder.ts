@@ -1,9 +1,9 @@
 /**
  * Reads an LTX file as it arrives, in chunks of any size, and trusts nothing in it.
  *
- * It checks more than Litestream does: the page order (page-order.ts); each frame decodes to exactly
- * one page; the index and its length match the frames; nothing follows the trailer. It needs one
- * batch in the kernel and less than one page frame here, whatever the file claims.
+ * It checks more than Litestream does: the page order (page-order.ts); each frame decodes to
+ * exactly one page; the index and its length match the frames; nothing follows the trailer. It
+ * needs one batch in the kernel and less than one page frame here, whatever the file claims.
  */
 
 import { assert, ReplicationError } from '../error.ts';
@@ -69,9 +69,9 @@ export class LTXDecoder {
   }
 
   /**
-   * Takes a chunk (not a view of the kernel) and returns the pages that are now complete. Read all of
-   * them before you reuse the chunk's memory. LTX_INVALID, LTX_UNSUPPORTED: the file is invalid, and
-   * every later call throws the same error.
+   * Takes a chunk (not a view of the kernel) and returns the pages that are now complete. Read all
+   * of them before you reuse the chunk's memory. LTX_INVALID, LTX_UNSUPPORTED: the file is invalid,
+   * and every later call throws the same error.
    */
   push(chunk: Uint8Array): Generator<DecodedBatch, void> {
     this.#checkState();
@@ -138,10 +138,12 @@ export class LTXDecoder {
     return { header, order: new PageOrder(header) };
   }
 
-  /** The next batch, which may be empty at the end of the pages; undefined if more bytes are needed. */
+  /**
+   * The next batch, which may be empty at the end of the pages; undefined if more bytes are needed.
+   */
   #takePages({ header, order }: OpenedFile): DecodedPages | undefined {
     if (this.#chunks.length < this.#wantedBytes) return undefined;
-    this.#index.settle();
+    this.#index.flush();
     const bytes = this.#chunks.peek(this.#kernel.input);
     const decoded = this.#kernel.decodePages(bytes, header.pageSize, this.#crc);
     if (decoded.consumedBytes === 0) {

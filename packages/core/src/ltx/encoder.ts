@@ -1,9 +1,9 @@
 /**
- * Writes an LTX file: header, pages in ascending order, then index and trailer. It returns bytes and
- * keeps only the page index. The bytes are valid until the next call of the kernel.
+ * Writes an LTX file: header, pages in ascending order, then index and trailer. It returns bytes
+ * and keeps only the page index. The bytes are valid until the next call of the kernel.
  *
- * It enforces these rules (ltx-format section 3): page numbers ascend, are at most `commit` and never
- * the lock page; a snapshot holds every page from 1 to `commit`; `commit` is at least 1.
+ * It enforces these rules (ltx-format section 3): page numbers ascend, are at most `commit` and
+ * never the lock page; a snapshot holds every page from 1 to `commit`; `commit` is at least 1.
  */
 
 import { assert } from '../error.ts';
@@ -73,7 +73,10 @@ export class LTXEncoder {
     return bytes;
   }
 
-  /** Returns the page frames of `pages`, which are contiguous and numbered `pgnos`. At most one batch. */
+  /**
+   * Returns the page frames of `pages`, which are contiguous and numbered `pgnos`. At most one
+   * batch.
+   */
   pages(pgnos: Uint32Array, pages: Uint8Array): Uint8Array {
     for (const pgno of pgnos) this.#check(pgno);
     const { pageSize } = this.#header;

@@ -2,7 +2,8 @@
  * Verifies the end of an LTX file as it arrives: the index names exactly the page frames that came
  * before it and its length is correct; a trailer follows, and nothing after it.
  *
- * The expected index is kept as a length and a CRC, so it uses no memory, however many pages there are.
+ * The expected index is kept as a length and a CRC, so it uses no memory, however many pages there
+ * are.
  */
 
 import { ReplicationError } from '../error.ts';
@@ -36,22 +37,25 @@ export class ExpectedIndex {
     this.#kernel = kernel;
   }
 
-  /** Adds consecutive frames, the first at `offset`. Does not call the kernel: `settle` does. */
+  /** Adds consecutive frames, the first at `offset`. Does not call the kernel: `flush` does. */
   add(pgnos: ArrayLike<number>, sizes: ArrayLike<number>, offset: number): void {
     const room = entriesBytesMax(pgnos.length);
     if (this.#pending.length < room) this.#pending = new Uint8Array(room);
     this.#pendingBytes = encodeEntries(this.#pending, pgnos, sizes, offset);
   }
 
-  /** Hashes the added entries. Call it before the next `add`, when the kernel's output is no longer needed. */
-  settle(): void {
+  /**
+   * Hashes the added entries. Call it before the next `add`, when the kernel's output is no longer
+   * needed.
+   */
+  flush(): void {
     if (this.#pendingBytes === 0) return;
     this.#hash(this.#pending.subarray(0, this.#pendingBytes));
     this.#pendingBytes = 0;
   }
 
   finish(): IndexDigest {
-    this.settle();
+    this.flush();
     this.#hash(new Uint8Array(1));
     return { sizeBytes: this.#sizeBytes, crc: this.#crc };
   }
@@ -130,7 +134,9 @@ export class FileEnd {
     return new DataView(this.#last.buffer).getBigUint64(0);
   }
 
-  /** The file is cut off, or it is complete and its index is too short, as the index length shows. */
+  /**
+   * The file is cut off, or it is complete and its index is too short, as the index length shows.
+   */
   #tooShort(missing: number): ReplicationError {
     const indexBytes = BigInt(this.#sizeBytes - AFTER_INDEX_BYTES);
     if (indexBytes > 0n && this.#indexLength() === indexBytes) {

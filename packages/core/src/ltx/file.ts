@@ -64,7 +64,9 @@ export async function readHeader(read: ReadFileRange, sizeBytes: number): Promis
   return decodeHeader(await read(0, HEADER_SIZE_BYTES));
 }
 
-/** Reads the checksum of all bytes, which identifies a file. LTX_TRUNCATED if the file is too small. */
+/**
+ * Reads the checksum of all bytes, which identifies a file. LTX_TRUNCATED if the file is too small.
+ */
 export async function readFileChecksum(read: ReadFileRange, sizeBytes: number): Promise<bigint> {
   requireSize(sizeBytes, sizeBytes);
   return uint64(await read(sizeBytes - FILE_CHECKSUM_SIZE_BYTES, sizeBytes));
@@ -75,7 +77,10 @@ export function formatFileChecksum(checksum: bigint): string {
   return checksum.toString(16).padStart(16, '0');
 }
 
-/** Two small reads. LTX_TRUNCATED, LTX_INVALID or LTX_UNSUPPORTED if this is not a readable LTX file. */
+/**
+ * Two small reads. LTX_TRUNCATED, LTX_INVALID or LTX_UNSUPPORTED if this is not a readable LTX
+ * file.
+ */
 export async function readEnds(read: ReadFileRange, sizeBytes: number): Promise<FileEnds> {
   requireSize(sizeBytes, sizeBytes);
   const [start, end] = await Promise.all([

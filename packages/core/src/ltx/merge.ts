@@ -1,6 +1,6 @@
 /**
- * Merges LTX files, oldest first, into one. It takes the newest version of each page and drops pages
- * after the commit of the newest file (ltx-format section 5). It does no I/O of its own.
+ * Merges LTX files, oldest first, into one. It takes the newest version of each page and drops
+ * pages after the commit of the newest file (ltx-format section 5). It does no I/O of its own.
  *
  * It verifies the checksum of every input before it returns the last chunk of the output, so a
  * damaged input never leads to a complete output file.
@@ -42,7 +42,8 @@ export interface MergedFile {
  * Closes the bodies, even if the caller stops early. Others may use the kernel between two chunks.
  *
  * LTX_NOT_CONTIGUOUS, LTX_UNSUPPORTED: see {@link mergeHeaders}; or there are too many files.
- * LTX_INVALID: a snapshot would lack a page. Passes on every error of {@link LTXDecoder} and of a body.
+ * LTX_INVALID: a snapshot would lack a page. Passes on every error of {@link LTXDecoder} and of a
+ * body.
  */
 export async function* merge(
   kernel: Kernel,
@@ -78,7 +79,9 @@ interface Batch {
   readonly pages: Uint8Array;
 }
 
-/** Yields batches of the newest version of each page up to the commit. Reads every input to its end. */
+/**
+ * Yields batches of the newest version of each page up to the commit. Reads every input to its end.
+ */
 async function* newestPages(
   inputs: readonly MergeInput[],
   header: LTXHeader,

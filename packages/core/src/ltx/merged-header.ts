@@ -1,5 +1,6 @@
 /**
- * Computes the header of a merged file (ltx-format section 5) and checks that the files may be merged.
+ * Computes the header of a merged file (ltx-format section 5) and checks that the files may be
+ * merged.
  *
  * Files, oldest first, may be merged if and only if: each starts at most one TXID after the end of
  * the previous one, and ends after it; all have the same page size; no two have known lineages

@@ -34,7 +34,9 @@ export function frameBytesMax(pageSize: number): number {
   );
 }
 
-/** Size of the frame at the start of `bytes`, or the number of bytes needed to find out its size. */
+/**
+ * Size of the frame at the start of `bytes`, or the number of bytes needed to find out its size.
+ */
 export function frameBytesWanted(bytes: Uint8Array): number {
   if (bytes.length < PAGE_HEADER_SIZE_BYTES) return PAGE_HEADER_SIZE_BYTES;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);

@@ -60,7 +60,10 @@ export class PageIndexWriter {
   }
 }
 
-/** Writes the entries of consecutive frames, the first at `offset`, to `target`. Returns their size in bytes. */
+/**
+ * Writes the entries of consecutive frames, the first at `offset`, to `target`. Returns their size
+ * in bytes.
+ */
 export function encodeEntries(
   target: Uint8Array,
   pgnos: ArrayLike<number>,

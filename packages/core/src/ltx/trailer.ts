@@ -27,7 +27,10 @@ export function encodeTrailer(trailer: LTXTrailer): Uint8Array {
   return bytes;
 }
 
-/** LTX_TRUNCATED for less than 16 bytes; LTX_INVALID if a checksum lacks its flag, or must not be set. */
+/**
+ * LTX_TRUNCATED for less than 16 bytes; LTX_INVALID if a checksum lacks its flag, or must not be
+ * set.
+ */
 export function decodeTrailer(bytes: Uint8Array, flags: number): LTXTrailer {
   if (bytes.length < TRAILER_SIZE_BYTES) {
     throw new ReplicationError('LTX_TRUNCATED', `LTX trailer has ${bytes.length} of 16 bytes`);

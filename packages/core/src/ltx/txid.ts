@@ -2,7 +2,10 @@
 
 import { ReplicationError } from '../error.ts';
 
-/** A transaction ID, 1 to 2^64-1. Branded with a string key, so that two copies of this package agree. */
+/**
+ * A transaction ID, 1 to 2^64-1. Branded with a string key, so that two copies of this package
+ * agree.
+ */
 export type TXID = bigint & { readonly __sluice: 'TXID' };
 
 export const TXID_MAX: TXID = 0xffff_ffff_ffff_ffffn as TXID;

@@ -1,8 +1,8 @@
 /**
  * Unsigned LEB128, as in Go: seven bits per byte, low group first, bit 7 set if more bytes follow.
  *
- * Only the shortest form is accepted. No writer produces any other, and with one form only, the index
- * of a file follows byte for byte from its page frames.
+ * Only the shortest form is accepted. No writer produces any other, and with one form only, the
+ * index of a file follows byte for byte from its page frames.
  */
 
 /** The longest encoding of a safe integer: 53 bits, seven per byte. */
@@ -33,7 +33,9 @@ export class UvarintReader {
     return this.#bytes.length - this.#at;
   }
 
-  /** RangeError if the bytes end, for values above 2^53-1, and for a form that is not the shortest. */
+  /**
+   * RangeError if the bytes end, for values above 2^53-1, and for a form that is not the shortest.
+   */
   take(): number {
     let value = 0;
     let scale = 1;

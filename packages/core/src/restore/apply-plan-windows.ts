@@ -1,7 +1,7 @@
 /**
- * Runs a restore plan whose files are all on this machine. It works in database order, so the output
- * is written once, from start to end. Threads read the files themselves: each takes a window of the
- * database, reads its pages from every file, and keeps the newest version of each page.
+ * Runs a restore plan whose files are all on this machine. It works in database order, so the
+ * output is written once, from start to end. Threads read the files themselves: each takes a window
+ * of the database, reads its pages from every file, and keeps the newest version of each page.
  *
  * Like `applyPlan`, it decodes and hashes every page of every file and verifies every file checksum
  * before it resolves. The page indexes say where to read; they are not trusted as proof.
@@ -17,12 +17,12 @@ import { FILE_CHECKSUM_SIZE_BYTES } from '../ltx/trailer.ts';
 import { fromFailure, type Failure } from '../threads/failure.ts';
 import { Thread, threadScript } from '../threads/thread.ts';
 import type { AppliedPlan, ApplyPlanOptions } from './apply-plan.ts';
-import type { ReadLocalFile } from './local-file.ts';
-import type { LocalFiles } from './local-files.ts';
-import { toUnusableFileError } from './unusable-file.ts';
-import type { WindowSettings } from './window-decoder.ts';
-import type { WindowService } from './window-worker.ts';
-import { windowsOf, type Window } from './windows.ts';
+import type { ReadLocalFile } from './decode/local-file.ts';
+import type { LocalFiles } from './decode/local-files.ts';
+import { toUnusableFileError } from './plan/unusable-file.ts';
+import type { WindowSettings } from './decode/window-decoder.ts';
+import type { WindowService } from './decode/window-worker.ts';
+import { windowsOf, type Window } from './decode/windows.ts';
 
 /** Large enough that a file's part of a window is one read; small enough for one per thread. */
 const WINDOW_BYTES = 16 * 1024 * 1024;

@@ -1,4 +1,6 @@
-/** Runs SQLite's own check on a restored file before it gets its name, in a thread: it may be slow. */
+/**
+ * Runs SQLite's own check on a restored file before it gets its name, in a thread: it may be slow.
+ */
 
 import { messageOf, ReplicationError } from '../error.ts';
 import { Thread, threadScript } from '../threads/thread.ts';

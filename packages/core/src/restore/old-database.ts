@@ -1,9 +1,9 @@
 /**
  * Makes the database that a restore replaces complete without the files beside it.
  *
- * Its `-wal` must be gone when the new file gets the name, because SQLite would apply it to that file.
- * Until then the old database needs it. No single rename does both, so SQLite first writes the log
- * into the old file. A crash at any time leaves either the old database or the new one:
+ * Its `-wal` must be gone when the new file gets the name, because SQLite would apply it to that
+ * file. Until then the old database needs it. No single rename does both, so SQLite first writes
+ * the log into the old file. A crash at any time leaves either the old database or the new one:
  *
  *  step                                                          after a crash, the name holds
  *  1. SQLite checkpoints the WAL, or rolls back the journal      the old database; its log is empty
@@ -32,8 +32,8 @@ export interface CheckpointOptions {
 }
 
 /**
- * Makes the file at `path` complete without its journal files. DATABASE_BUSY if another process keeps
- * using it, RESTORE_OUTPUT if SQLite cannot write its log into it.
+ * Makes the file at `path` complete without its journal files. DATABASE_BUSY if another process
+ * keeps using it, RESTORE_OUTPUT if SQLite cannot write its log into it.
  */
 export async function checkpointOldDatabase(
   path: string,

@@ -10,14 +10,17 @@ import { findJournalFiles } from './old-database.ts';
 export type Overwrite = 'refuse' | 'replace';
 
 /**
- * RESTORE_TARGET_EXISTS if a restore to `output` would replace something, RESTORE_OUTPUT if `output`
- * cannot be a file. Creates nothing.
+ * RESTORE_TARGET_EXISTS if a restore to `output` would replace something, RESTORE_OUTPUT if
+ * `output` cannot be a file. Creates nothing.
  */
 export async function checkOutput(output: string, overwrite: Overwrite): Promise<void> {
   await requireFree(await findTarget(output), overwrite);
 }
 
-/** Whether `output` is a database; an empty file is not. RESTORE_OUTPUT if that cannot be determined. */
+/**
+ * Whether `output` is a database; an empty file is not. RESTORE_OUTPUT if that cannot be
+ * determined.
+ */
 export async function isDatabaseAt(output: string): Promise<boolean> {
   const found = await withOutputErrors(`stat ${output}`, async () => await statOf(output));
   return found !== undefined && (found.size > 0 || !found.isFile());
@@ -92,7 +95,7 @@ export async function statOf(file: string): Promise<Stats | undefined> {
   }
 }
 
-/** Turns an error of the file system into RESTORE_OUTPUT and adds what to do. */
+/** Turns an error of the file system into RESTORE_OUTPUT and adds advice. */
 export async function withOutputErrors<T>(what: string, act: () => Promise<T>): Promise<T> {
   try {
     return await act();

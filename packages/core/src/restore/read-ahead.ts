@@ -6,8 +6,8 @@
 import { ReplicationError } from '../error.ts';
 import type { OpenedFile } from '../replica/client.ts';
 import { describeFile, describeRange } from '../replica/describe.ts';
-import { fileChangedError } from './file-changed.ts';
-import { canReadRanges, type SourcedFile } from './sources.ts';
+import { fileChangedError } from './plan/file-changed.ts';
+import { canReadRanges, type SourcedFile } from './plan/sources.ts';
 
 /** Size of one range: large enough that the cost of a request is small. */
 const RANGE_BYTES: number = 4 * 1024 * 1024;
@@ -82,7 +82,9 @@ export class ReadAhead {
     this.#next = step.done === true ? undefined : step.value;
   }
 
-  /** REPLICA_CHANGED if the file is not the one that was listed, or changed since the first range. */
+  /**
+   * REPLICA_CHANGED if the file is not the one that was listed, or changed since the first range.
+   */
   async #open({ file, range }: Part): Promise<OpenedFile> {
     const opened = await file.source.client.openFile(file, { range, signal: this.#signal });
     const known = this.#versions.has(file) ? this.#versions.get(file) : opened.version;
@@ -103,7 +105,7 @@ interface Part {
   readonly holdBytes: number;
 }
 
-/** A large file is read in ranges, or as one stream where its source cannot read a part of it. */
+/** Reads large files in ranges, or as one stream if the source cannot read parts of files. */
 function* partsOf(files: readonly SourcedFile[]): Generator<Part, void> {
   for (const file of files) {
     const { sizeBytes } = file;

@@ -1,4 +1,6 @@
-/** Restores a database from its destinations: lists, plans, reads, verifies, then renames into place. */
+/**
+ * Restores a database from its destinations: lists, plans, reads, verifies, then renames into place.
+ */
 
 import { systemClock, type Clock } from '../clock.ts';
 import { availableParallelism } from 'node:os';
@@ -7,18 +9,18 @@ import { formatTXID, type TXID } from '../ltx/txid.ts';
 import { describeFile } from '../replica/describe.ts';
 import { applyPlan } from './apply-plan.ts';
 import { checkIntegrity, type IntegrityCheck } from './integrity.ts';
-import { toPlanTarget, type RestoreTarget } from './listing.ts';
+import { toPlanTarget, type RestoreTarget } from './plan/listing.ts';
 import { Output } from './output.ts';
 import { checkOutput, type Overwrite } from './output-target.ts';
-import { planRestore, type PlanTarget, type RestorePlan } from './plan.ts';
+import { planRestore, type PlanTarget, type RestorePlan } from './plan/plan.ts';
 import {
   keyOfFile,
   listSources,
   readSourcedHeader,
   type RestoreSource,
   type SourcedFile,
-} from './sources.ts';
-import { UnusableFileError } from './unusable-file.ts';
+} from './plan/sources.ts';
+import { UnusableFileError } from './plan/unusable-file.ts';
 
 export interface RestoreOptions {
   /** Read in this order of preference. All must hold the same history: the caller chooses it. */
@@ -40,7 +42,9 @@ export interface RestoreOptions {
 /** Restarts from zero if a file turned out to be missing or damaged and others replace it. */
 export interface RestoreProgress {
   readonly doneBytes: number;
-  /** Total size of the plan's files; fewer bytes are read if a file turns out to hold every page. */
+  /**
+   * Total size of the plan's files; fewer bytes are read if a file turns out to hold every page.
+   */
   readonly totalBytes: number;
   readonly files: number;
 }
@@ -67,16 +71,25 @@ export interface RestoreReport {
   readonly durationMs: number;
   /** If this is not empty, the destination should be repaired. */
   readonly avoided: readonly AvoidedFile[];
-  /** For a timestamp: why another state may have been meant, if file times contradict each other. */
+  /**
+   * For a timestamp: why another state may have been meant, if file times contradict each other.
+   */
   readonly doubt: string | undefined;
 }
 
 const PARALLELISM_DEFAULT = 8;
-/** One thread decodes as fast as most networks deliver; more threads than this would wait for the disk. */
+/**
+ * One thread decodes as fast as most networks deliver; more threads than this would wait for the
+ * disk.
+ */
 const THREADS_MAX = 4;
-/** Compaction may remove files between listing and reading. We then list again, up to this often. */
+/**
+ * Compaction may remove files between listing and reading. We then list again, up to this often.
+ */
 const LISTINGS_MAX = 3;
-/** Each attempt reads as much as the first. A destination that needs more is too damaged to go on. */
+/**
+ * Each attempt reads as much as the first. A destination that needs more is too damaged to go on.
+ */
 const ATTEMPTS_MAX = 6;
 
 /**
@@ -191,7 +204,9 @@ class RestoreRun {
     };
   }
 
-  /** Plans without the first suspect that other files can replace; if there is none, throws `error`. */
+  /**
+   * Plans without the first suspect that other files can replace; if there is none, throws `error`.
+   */
   #avoid(error: UnusableFileError): void {
     for (const suspect of error.suspects) {
       const file = this.#plan.files.find((planned) => planned === suspect);

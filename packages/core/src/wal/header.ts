@@ -34,7 +34,9 @@ export interface WALHeader {
   readonly checksum: WALChecksumState;
 }
 
-/** The header in `bytes`, or undefined if it is not valid. WAL_UNSUPPORTED for an unknown version. */
+/**
+ * The header in `bytes`, or undefined if it is not valid. WAL_UNSUPPORTED for an unknown version.
+ */
 export function decodeWALHeader(bytes: Uint8Array, kernel: Kernel): WALHeader | undefined {
   if (bytes.length < WAL_HEADER_SIZE_BYTES) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, WAL_HEADER_SIZE_BYTES);

@@ -194,7 +194,9 @@ function isOfLog(frame: { salt1: number; salt2: number }, header: WALHeader): bo
   return frame.salt1 === header.salt1 && frame.salt2 === header.salt2;
 }
 
-/** Advances the cumulative checksum over the covered bytes of a frame header, without the kernel. */
+/**
+ * Advances the cumulative checksum over the covered bytes of a frame header, without the kernel.
+ */
 function stepChecksum(
   frameHeader: Uint8Array,
   order: ChecksumOrder,

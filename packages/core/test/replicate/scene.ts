@@ -14,12 +14,12 @@ import type { LTXFileInfo, LTXFileRef, ReplicaClient } from '../../src/replica/c
 import { memoryDestination } from '../../src/replica/memory.ts';
 import { MemoryStore } from '../../src/replica/memory-place.ts';
 import { wrapDestination } from '../../src/replica/wrap.ts';
-import type { SentRecord } from '../../src/replicate/admission.ts';
+import type { SentRecord } from '../../src/replicate/destination/admission.ts';
 import { Backlog, type StagedSnapshot } from '../../src/replicate/backlog.ts';
-import type { NextStep } from '../../src/replicate/next.ts';
-import { SharedReads } from '../../src/replicate/shared-reads.ts';
-import { Uploader } from '../../src/replicate/uploader.ts';
-import { Wakeup } from '../../src/replicate/wakeup.ts';
+import type { NextStep } from '../../src/replicate/destination/next.ts';
+import { SharedReads } from '../../src/replicate/destination/bodies.ts';
+import { Uploader } from '../../src/replicate/destination/uploader.ts';
+import { Wakeup } from '../../src/replicate/waits.ts';
 import { restore } from '../../src/restore/restore.ts';
 import { encodeFile } from '../restore/bucket.ts';
 import { temporaryFolder } from '../restore/temporary.ts';

@@ -204,7 +204,7 @@ describe('the state of a destination', () => {
     expect(scene.uploader.hasReported).toBe(true);
     isDown = false;
     await scene.until('it answers', () => scene.uploader.state === 'listing');
-    expect(scene.messages).toContain('memory answers again');
+    expect(scene.messages).toContain('memory has recovered');
     expect(scene.uploader.hasReported).toBe(false); // whose it is has to be decided yet
     scene.staged.image();
     scene.isOpened = true;

@@ -4,10 +4,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createKernel } from '../../src/kernel/kernel.ts';
-import { PieceDecoder } from '../../src/restore/piece-decoder.ts';
-import { FileScan } from '../../src/restore/file-scan.ts';
-import type { Piece } from '../../src/restore/messages.ts';
-import { Slabs } from '../../src/restore/slabs.ts';
+import { PieceDecoder } from '../../src/restore/decode/piece-decoder.ts';
+import { FileScan } from '../../src/restore/decode/file-scan.ts';
+import type { Piece } from '../../src/restore/decode/messages.ts';
+import { Slabs } from '../../src/restore/decode/slabs.ts';
 import { randomFrom } from '../support/random.ts';
 import { encodeFile, History } from './bucket.ts';
 import { temporaryFolder } from './temporary.ts';
@@ -26,7 +26,7 @@ async function scan(bytes: Uint8Array, slabBytes: number, decoder: PieceDecoder)
     kernel,
     pool: {
       async decode(piece) {
-        slabs.give(piece.slab);
+        slabs.release(piece.slab);
         return decoder.decode(piece);
       },
       async close() {},

@@ -6,9 +6,9 @@ import { ReplicationError } from '../../src/error.ts';
 import { formatTXID, toTXID } from '../../src/ltx/txid.ts';
 import type { LTXFileInfo } from '../../src/replica/client.ts';
 import { reachableTXIDs } from '../../src/history/chain.ts';
-import { runTimeSearch } from '../../src/restore/moment.ts';
-import { planMoment, planRestore, type PlanTarget } from '../../src/restore/plan.ts';
+import { planMoment, planRestore, type PlanTarget } from '../../src/restore/plan/plan.ts';
 import { file, timeOf } from './files.ts';
+import { runTimeSearch } from './time-search.ts';
 
 const TXID_COUNT = 12;
 const RUNS = 3000;

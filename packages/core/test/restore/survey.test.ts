@@ -7,7 +7,7 @@ import {
   surveyReplica,
   type ReplicaLocation,
   type SurveyedReplica,
-} from '../../src/restore/survey.ts';
+} from '../../src/restore/plan/survey.ts';
 import { randomFrom } from '../support/random.ts';
 import { Bucket, encodeFile, History } from './bucket.ts';
 import { timeOf } from './files.ts';
