@@ -6,6 +6,8 @@ export interface Holder {
   readonly name: string;
   /** It does not want staged files up to this TXID any more. */
   readonly releasable: bigint;
+  /** 'snapshot': only a full snapshot helps it, and none is staged or being made. */
+  readonly needs: 'staged files' | 'snapshot';
 }
 
 interface File {
@@ -32,9 +34,16 @@ export interface BudgetDecision {
 /**
  * Frees what nobody wants. Beyond the budget, oldest first, also what only the slowest want; and then
  * all that is of no use to those any more: they go on from a snapshot, and from what follows it.
+ * The next snapshot holds all that is staged now, so whoever needs it wants none of these files.
  */
 export function planRelease(input: BudgetInput): BudgetDecision {
-  const { files, holders, maxBytes } = input;
+  const { files, maxBytes } = input;
+  const newest = files.at(-1)?.txid ?? 0n;
+  const holders = input.holders.map((holder) =>
+    holder.needs === 'snapshot' && holder.releasable < newest
+      ? { ...holder, releasable: newest }
+      : holder,
+  );
   const unwanted = lowest(holders.map(({ releasable }) => releasable)) ?? 0n;
   const needed = exceeding(files, unwanted, maxBytes);
   const laggards = holders.filter(({ releasable }) => releasable < needed);

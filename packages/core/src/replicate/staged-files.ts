@@ -20,6 +20,8 @@ export interface Holder {
   readonly name: string;
   readonly releasableTXID: bigint;
   readonly replicatedTXID: bigint | undefined;
+  /** Only a full snapshot helps it, and none for it is staged or being made. */
+  readonly needsSnapshot: boolean;
   readonly newestSnapshot: { readonly txid: bigint } | undefined;
   /** The snapshot that it refused last, where it refuses them. */
   readonly snapshotRefusal: { readonly txid: bigint } | undefined;
@@ -122,6 +124,14 @@ export class StagedFiles {
     this.#pressureTimer.unref();
   }
 
+  /**
+   * There was no room for a full snapshot: what is kept only for destinations that need one is freed.
+   * While one is being made nobody needs one (Holder), since the files that follow it must stay.
+   */
+  lacksSnapshotRoom(): void {
+    this.#release(this.#affordableBytes, ({ needsSnapshot }) => needsSnapshot);
+  }
+
   /** Resolves when what was freed is removed, or could not be. After that nothing is tried again. */
   async close(): Promise<void> {
     clearTimeout(this.#retryTimer);
@@ -129,18 +139,24 @@ export class StagedFiles {
     await this.#removing;
   }
 
-  #release(maxBytes: number): void {
+  /** Those that are `needy` get a full snapshot, and want nothing that is staged now. */
+  #release(maxBytes: number, needy: (holder: Holder) => boolean = () => false): void {
     const holders = this.#context.holders();
     if (holders === undefined) return;
     const plan = planRelease({
       files: this.backlog.files,
       maxBytes,
-      holders: holders.map(({ name, releasableTXID }) => ({ name, releasable: releasableTXID })),
+      holders: holders.map((holder) => ({
+        name: holder.name,
+        releasable: holder.releasableTXID,
+        needs: needy(holder) ? 'snapshot' : 'staged files',
+      })),
       snapshot: this.#snapshot,
     });
     const paths = this.backlog.release(plan.releaseTo).map((file) => file.path);
     if (paths.length > 0) this.#giveUp(plan.laggards, holders, maxBytes);
-    if (this.#snapshot !== undefined && !isWanted(this.#snapshot.txid, holders)) {
+    const others = holders.filter((holder) => !needy(holder));
+    if (this.#snapshot !== undefined && !isWanted(this.#snapshot.txid, others)) {
       paths.push(this.#snapshot.path);
       this.#snapshot = undefined;
     }

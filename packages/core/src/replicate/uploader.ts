@@ -11,7 +11,14 @@ import type { DestinationSigns } from './facts.ts';
 import { Health, isHopeless } from './health.ts';
 import { Holdings } from './holdings.ts';
 import { Lister } from './lister.ts';
-import { isStaged, nextStep, SNAPSHOT_LEVEL, type NextStep, type Seed } from './next.ts';
+import {
+  isStaged,
+  nextStep,
+  SNAPSHOT_LEVEL,
+  type NextInput,
+  type NextStep,
+  type Seed,
+} from './next.ts';
 import { isRefused, type SnapshotRefusal } from './refusal.ts';
 import { SnapshotAge, type AgedSnapshot } from './snapshot-age.ts';
 import { SeenFiles, Sender } from './sender.ts';
@@ -120,6 +127,16 @@ export class Uploader {
 
   get releasableTXID(): bigint {
     return this.#holdings.releasableTXID;
+  }
+
+  /** Whether only a full snapshot or a new image helps it, and neither is staged or being made. */
+  get needsSnapshot(): boolean {
+    const { chain, seeding } = this.#holdings;
+    const { isMakingImage, mayBegin } = this.#context;
+    if (chain === undefined || seeding !== undefined || !mayBegin() || isMakingImage())
+      return false;
+    const { kind } = nextStep(this.#nextInput(chain));
+    return kind === 'needs-snapshot' || kind === 'needs-image';
   }
 
   get newestSnapshot(): AgedSnapshot | undefined {
@@ -237,9 +254,13 @@ export class Uploader {
     }
   }
 
-  #next(chain: Chain): NextStep {
+  #nextInput(chain: Chain): NextInput {
     const { backlog, snapshot, head } = this.#context;
-    const input = { view: this.#holdings.view(chain), backlog, snapshot: snapshot(), head: head() };
+    return { view: this.#holdings.view(chain), backlog, snapshot: snapshot(), head: head() };
+  }
+
+  #next(chain: Chain): NextStep {
+    const input = this.#nextInput(chain);
     const { seeding } = input.view;
     if (seeding === undefined || isStaged(seeding, input)) return nextStep(input);
     this.#holdings.abandonSeed();
