@@ -1,7 +1,6 @@
 /** Calls that are tried again as a whole, and given up when nothing is heard of them. */
 
-import { ReplicationError } from '../error.ts';
-import { Attempts, type RetryPolicy } from './attempts.ts';
+import { Attempts, silenceError, type RetryPolicy } from './attempts.ts';
 import { reasonOf, type TimerClock } from './clock.ts';
 import { linkSignals } from './link-signals.ts';
 
@@ -36,8 +35,7 @@ export async function audibly<T>(
   const { clock, silenceMs, slots } = policy;
   const slot = await slots.take(signal);
   const link = linkSignals(signal);
-  const late = (): Error =>
-    new ReplicationError('REPLICA_UNAVAILABLE', `${what}: nothing came back for ${silenceMs} ms`);
+  const late = (): Error => silenceError(what, silenceMs);
   const listen = (): (() => void) => clock.after(silenceMs, () => link.abort(late()));
   let stop = listen();
   const heard = (): void => {

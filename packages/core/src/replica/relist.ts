@@ -3,7 +3,6 @@
  * is its level) can be listed again, and what was seen before is left out.
  */
 
-import { ReplicationError } from '../error.ts';
 import { Attempts, type RetryPolicy } from './attempts.ts';
 import { inTime } from './clock.ts';
 import { linkSignals } from './link-signals.ts';
@@ -32,7 +31,7 @@ export async function* listResumable<Entry>(
   for (;;) {
     // What this attempt left out of order is for `checked` to find; only what was seen is skipped.
     const seen = new Map(lastOf);
-    const pages = new Pages(what, policy, signal, (linked) => listing.open(last, linked));
+    const pages = new Pages(attempts, policy, signal, (linked) => listing.open(last, linked));
     for await (const entry of pages) {
       const place = listing.place(entry);
       const before = seen.get(place);
@@ -49,19 +48,19 @@ export async function* listResumable<Entry>(
 
 /** One attempt: ends early, without throwing, when it fails or nothing comes for too long. */
 class Pages<Entry> {
-  readonly #what: string;
+  readonly #attempts: Attempts;
   readonly #policy: RetryPolicy;
   readonly #signal: AbortSignal | undefined;
   readonly #open: (signal: AbortSignal) => AsyncIterable<Entry>;
   failure: { readonly error: unknown } | undefined;
 
   constructor(
-    what: string,
+    attempts: Attempts,
     policy: RetryPolicy,
     signal: AbortSignal | undefined,
     open: (signal: AbortSignal) => AsyncIterable<Entry>,
   ) {
-    this.#what = what;
+    this.#attempts = attempts;
     this.#policy = policy;
     this.#signal = signal;
     this.#open = open;
@@ -69,11 +68,7 @@ class Pages<Entry> {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Entry, void, undefined> {
     const { clock, stallMs, slots } = this.#policy;
-    const late = (): Error =>
-      new ReplicationError(
-        'REPLICA_UNAVAILABLE',
-        `${this.#what}: nothing came back for ${stallMs} ms`,
-      );
+    const late = (): Error => this.#attempts.silent();
     const link = linkSignals(this.#signal);
     const iterator = this.#open(link.signal)[Symbol.asyncIterator]();
     const bounds = { clock, ms: stallMs, signal: this.#signal, late };
