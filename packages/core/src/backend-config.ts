@@ -1,9 +1,9 @@
 /**
- * What the author of a backend may import for its schema: fields and rules, made with zod. Apart from
- * `@sluice/core/backend`, so that only those load zod who want it.
+ * Helpers for the schema of a backend: fields and rules made with zod, and the functions with which a host
+ * reads any schema. This entry loads zod; `@sluice/core/backend` does not.
  */
 
-export { whatIsWrongWithBucket } from './config/bucket.ts';
+export { problemWithBucket } from './config/bucket.ts';
 export {
   boolean,
   bucketName,
@@ -35,3 +35,5 @@ export {
   type AddIssue,
   type Rule,
 } from './config/rules.ts';
+export { jsonSchemaOf, propertiesOf, typesOf, type ValueKind } from './config/schema.ts';
+export { isMap, validate, type ValidateOptions, type Validated } from './config/validate.ts';

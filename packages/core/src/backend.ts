@@ -153,14 +153,6 @@ export { nearest } from './config/nearest.ts';
 export { parseConfig, type ParsedConfig } from './config/parse-config.ts';
 export { sameConfig } from './config/same.ts';
 export { isSecret, secret, type Secret } from './config/secret.ts';
-export {
-  jsonSchemaOf,
-  propertiesOf,
-  typesOf,
-  type ConfigSchema,
-  type JSONSchema,
-  type ValueKind,
-} from './config/schema.ts';
-export { isMap, validate, type ValidateOptions, type Validated } from './config/validate.ts';
+export type { ConfigSchema, JSONSchema } from './config/schema.ts';
 export { keysOfQuery } from './config/url-query.ts';
 export { parseURL } from './config/url.ts';

@@ -2,7 +2,6 @@
 
 import {
   isError,
-  isMap,
   isSecret,
   messageOf,
   parseConfig,
@@ -10,6 +9,7 @@ import {
   type ConfigIssue,
   type JSONSchema,
 } from '@sluice/core/backend';
+import { isMap } from '@sluice/core/backend/config';
 import { isOwnType } from '../backends.ts';
 import { loadBackend, splitURL, type AnyBackend } from '../load-backend.ts';
 import type { Secrets } from '../secrets.ts';

@@ -6,12 +6,11 @@ import { inspect } from 'node:util';
 import {
   HOST_KEYS,
   isError,
-  jsonSchemaOf,
   parseConfig,
-  propertiesOf,
   sameConfig,
   type ReplicationError,
 } from '@sluice/core/backend';
+import { jsonSchemaOf, propertiesOf } from '@sluice/core/backend/config';
 
 import type { Case } from '../case.ts';
 import type { CaseContext } from '../context.ts';

@@ -105,7 +105,7 @@ interface Part {
   readonly holdBytes: number;
 }
 
-/** A large file is read in ranges, or as one stream where its source cannot read a part of it. */
+/** Reads large files in ranges, or as one stream if the source cannot read parts of files. */
 function* partsOf(files: readonly SourcedFile[]): Generator<Part, void> {
   for (const file of files) {
     const { sizeBytes } = file;

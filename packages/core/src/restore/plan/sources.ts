@@ -1,4 +1,4 @@
-/** Where the files of a restore are read from: one destination, or several that hold one history. */
+/** The sources of a restore: one destination, or several with the same history. */
 
 import type { LTXHeader } from '../../ltx/header.ts';
 import type { Capabilities } from '../../replica/backend.ts';
@@ -7,21 +7,21 @@ import { describeFile } from '../../replica/describe.ts';
 import { listAll, readHeader } from './listing.ts';
 
 export interface RestoreSource {
-  /** For messages. */
+  /** Used in messages. */
   readonly name: string;
   readonly client: ReplicaClient;
-  /** The destination's. Default: it can read parts of files. */
+  /** Of the destination. Default: it can read parts of files. */
   readonly capabilities?: Capabilities | undefined;
-  /** Its files, where they were listed just now: then it is listed again only after a surprise. */
+  /** Its files, if the caller has just listed them. It is listed again only if a file is missing. */
   readonly listed?: readonly LTXFileInfo[] | undefined;
 }
 
-/** A listed file, and where it can be read. */
+/** A listed file with its source. */
 export interface SourcedFile extends LTXFileInfo {
   readonly source: RestoreSource;
 }
 
-/** `known`: listings that the caller brought along count. `fresh`: each source is listed. */
+/** `known`: use listings supplied by the caller. `fresh`: list each source. */
 export async function listSources(
   sources: readonly RestoreSource[],
   age: 'known' | 'fresh',
@@ -42,7 +42,7 @@ export async function readSourcedHeader(
   return await readHeader(file.source.client, file, signal);
 }
 
-/** Identifies a file over several listings: the same file at two sources is two files. */
+/** Identifies a file across listings. The same file at two sources has two keys. */
 export function keyOfFile(file: SourcedFile): string {
   return `${describeFile(file)} at ${file.source.name}`;
 }
