@@ -203,7 +203,7 @@ export class Uploader {
   }
 
   /**
-   * Resolves when everything up to `txid` is there, or when waiting is hopeless (health.ts). Tries
+   * Resolves when everything up to `txid` is there, or when waiting is hopeless (`isHopeless`). Tries
    * follow each other by `retryMs` meanwhile.
    */
   async drain(txid: bigint, timeoutMs: number, retryMs: number): Promise<'complete' | 'behind'> {
