@@ -24,7 +24,7 @@ export {
   type Destination,
   type Logger,
   type ParsedConfig,
-} from './replica/backend.ts';
+} from './store/backend.ts';
 export type {
   AbortableOptions,
   ByteRange,
@@ -41,7 +41,7 @@ export type {
   PutOptions,
   ReplicaClient,
   WriteOptions,
-} from './replica/client.ts';
+} from './store/client.ts';
 export {
   LEVEL_MAX,
   allLevelsPrefix,
@@ -56,21 +56,21 @@ export {
   rootOfURLPath,
   startAfterKey,
   type Layout,
-} from './replica/layout.ts';
-export { whatIsWrongWithPath } from './replica/plain-keys.ts';
-export { bodyFromBytes } from './replica/body.ts';
-export { chaos, type Chaos, type Fault } from './replica/chaos.ts';
-export { Budget } from './replica/budget.ts';
-export { compareFiles } from './replica/checked.ts';
+} from './store/layout.ts';
+export { whatIsWrongWithPath } from './store/plain-keys.ts';
+export { bodyFromBytes } from './store/body.ts';
+export { chaos, type Chaos, type Fault } from './store/chaos.ts';
+export { Budget } from './store/http/part-memory.ts';
+export { compareFiles } from './store/policy/checked.ts';
 export {
   codeOfConnection,
   hintOfConnection,
   readSystemError,
   type SystemError,
-} from './replica/system-error.ts';
-export { OBJECT_BYTES_MAX } from './replica/conflict.ts';
+} from './store/http/system-error.ts';
+export { OBJECT_BYTES_MAX } from './store/policy/conflict.ts';
 export { describeFile, describeReplica } from './replica/describe.ts';
-export { keyedDestination } from './replica/keyed-destination.ts';
+export { keyedDestination } from './store/http/keyed-destination.ts';
 export type {
   KeyFailure,
   KeyedBatches,
@@ -85,9 +85,9 @@ export type {
   KeyedStore,
   KeyedUpload,
   KeyedUploaded,
-} from './replica/keyed-store.ts';
-export type { StoreCall } from './replica/store-call.ts';
-export { HTTP_SILENCE_MS_MAX, httpAgent, type HTTPAgentOptions } from './replica/http-agent.ts';
+} from './store/http/keyed-store.ts';
+export type { StoreCall } from './store/store-call.ts';
+export { HTTP_SILENCE_MS_MAX, httpAgent, type HTTPAgentOptions } from './store/http/agent.ts';
 export {
   errorOfForeignAnswer,
   isPage,
@@ -95,8 +95,8 @@ export {
   NotTheProvider,
   rootOfXML,
   type ForeignAnswer,
-} from './replica/http-answer.ts';
-export { rangeHeader, sizeOfContentRange } from './replica/http-range.ts';
+} from './store/http/answer.ts';
+export { rangeHeader, sizeOfContentRange } from './store/http/range.ts';
 export {
   codeOfStatus,
   readRetryAfter,
@@ -104,45 +104,49 @@ export {
   textOf,
   type Refusal,
   type RefusalMeaning,
-} from './replica/http-refusal.ts';
-export { folderDestination } from './replica/folder-destination.ts';
+} from './store/http/refusal.ts';
+export { folderDestination } from './store/folder/destination.ts';
 export {
   ASIDE_SUFFIX,
   LEFTOVER_AGE_MS,
   TEMP_SUFFIX,
   isLeftover,
   temporaryPath,
-} from './replica/folder-names.ts';
+} from './store/folder/names.ts';
 export type {
   FolderContent,
   FolderFileInfo,
   FolderHandle,
   FolderPlaceOptions,
   FolderStore,
-} from './replica/folder-store.ts';
-export { inTurn } from './replica/folder-turns.ts';
-export { findUnmounted } from './replica/mount-points.ts';
-export { readSource } from './replica/source.ts';
-export { type FolderEntry } from './replica/walk-objects.ts';
-export { memoryDestination, type MemoryOptions } from './replica/memory.ts';
-export { MemoryStore } from './replica/memory-place.ts';
-export { storeDestination, type ObjectStore, type StoredKey } from './replica/object-store.ts';
-export { readBytes } from './replica/read-bytes.ts';
-export { wrapDestination, type WrappedDestination, type WrapOptions } from './replica/wrap.ts';
-export { openParts, PartReader, partSizeFor } from './replica/part-reader.ts';
-export { waitToResend } from './replica/resend.ts';
+} from './store/folder/store.ts';
+export { inTurn } from './store/folder/turns.ts';
+export { findUnmounted } from './store/folder/mount-points.ts';
+export { readSource } from './store/folder/source.ts';
+export { type FolderEntry } from './store/folder/walk.ts';
+export { memoryDestination, type MemoryOptions } from './store/memory.ts';
+export { MemoryStore } from './store/memory-place.ts';
+export { storeDestination, type ObjectStore, type StoredKey } from './store/object-store.ts';
+export { readBytes } from './store/read-bytes.ts';
+export {
+  wrapDestination,
+  type WrappedDestination,
+  type WrapOptions,
+} from './replica/destination.ts';
+export { openParts, PartReader, partSizeFor } from './store/http/part-reader.ts';
+export { waitToResend } from './store/http/resend.ts';
 export {
   sendInParts,
   sendLast,
   sendWhole,
   type PartLimits,
   type Sending,
-} from './replica/send-body.ts';
-export { SOCKETS_MAX, type Hold } from './replica/sockets.ts';
-export { untilAborted } from './replica/until-aborted.ts';
-export { linkSignals, type LinkedSignal } from './replica/link-signals.ts';
-export { formatTimestamp, parseTimestamp } from './replica/timestamp.ts';
-export { Work, type RequestOptions, type WhenAborted } from './replica/work.ts';
+} from './store/http/send-body.ts';
+export { SOCKETS_MAX, type Hold } from './store/http/sockets.ts';
+export { untilAborted } from './store/until-aborted.ts';
+export { linkSignals, type LinkedSignal } from './store/link-signals.ts';
+export { formatTimestamp, parseTimestamp } from './store/timestamp.ts';
+export { Work, type RequestOptions, type WhenAborted } from './store/http/requests.ts';
 
 export { formatBytes, parseBytes } from './config/bytes.ts';
 export { formatDuration, parseDuration } from './config/duration.ts';

@@ -58,10 +58,14 @@ export {
   type Place,
   type Surveyed,
 } from './restore/survey.ts';
-export { wrapDestination, type WrappedDestination, type WrapOptions } from './replica/wrap.ts';
+export {
+  wrapDestination,
+  type WrappedDestination,
+  type WrapOptions,
+} from './replica/destination.ts';
 export { FileSet } from './replica/file-set.ts';
-export { checkDestination, type CheckOptions } from './replica/check.ts';
-export { unconnected } from './replica/check-errors.ts';
+export { checkDestination, type CheckOptions } from './check/check.ts';
+export { unconnected } from './check/errors.ts';
 export {
   checkFailure,
   type CheckFeature,
@@ -71,6 +75,6 @@ export {
   type CheckRight,
   type CheckVerdict,
   type FeatureReport,
-} from './replica/check-report.ts';
-export { Fencing } from './replica/check-fencing.ts';
+} from './check/report.ts';
+export { Fencing } from './replica/fencing.ts';
 export { sqliteVersion } from './database/sqlite-version.ts';

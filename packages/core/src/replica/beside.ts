@@ -3,12 +3,12 @@
  * other layout, of Litestream 0.3. What is asked of a bare destination is one listing, and no more.
  */
 
-import { again } from './again.ts';
-import type { RetryPolicy } from './attempts.ts';
-import type { Destination } from './backend.ts';
-import type { LTXFileInfo, ReplicaClient } from './client.ts';
-import { wrapCopy } from './wrap-copy.ts';
-import { wrapLocal } from './wrap-local.ts';
+import { again } from '../store/policy/again.ts';
+import type { RetryPolicy } from '../store/policy/attempts.ts';
+import type { Destination } from '../store/backend.ts';
+import type { LTXFileInfo, ReplicaClient } from '../store/client.ts';
+import { wrapCopy } from '../store/policy/wrap-copy.ts';
+import { wrapLocal } from '../store/policy/wrap-local.ts';
 
 /** `name` is the replica's, for messages. */
 export function lookingBeside(

@@ -1,6 +1,6 @@
 /** Deletes a replica's files. What needs no method of its own. */
 
-import type { AbortableOptions, LTXFileRef, ReplicaClient } from './client.ts';
+import type { AbortableOptions, LTXFileRef, ReplicaClient } from '../store/client.ts';
 
 /** As many as S3 takes in one request. */
 const BATCH_FILES = 1_000;

@@ -1,7 +1,7 @@
 /** How files and ranges are called in messages. */
 
 import { formatFilename } from '../ltx/filename.ts';
-import type { ByteRange, LTXFileRef } from './client.ts';
+import type { ByteRange, LTXFileRef } from '../store/client.ts';
 
 export function describeFile(file: LTXFileRef): string {
   return `level ${file.level} ${formatFilename(file.minTXID, file.maxTXID)}`;

@@ -5,7 +5,7 @@
  */
 
 import { ReplicationError } from '../error.ts';
-import { allLevelsPrefix, type Layout } from './layout.ts';
+import { allLevelsPrefix, type Layout } from '../store/layout.ts';
 
 const OTHER: Readonly<Record<Layout, Layout>> = { tree: 'hex-level', 'hex-level': 'tree' };
 

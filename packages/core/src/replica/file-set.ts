@@ -5,7 +5,7 @@
  */
 
 import { highestOf, type TXID } from '../ltx/txid.ts';
-import type { LTXFileInfo, LTXFileRef } from './client.ts';
+import type { LTXFileInfo, LTXFileRef } from '../store/client.ts';
 
 /** Files of one level in the order of (minTXID, maxTXID). */
 export interface SortedFiles {

@@ -17,7 +17,7 @@ import {
   type LTXHeader,
 } from '../ltx/header.ts';
 import { FILE_CHECKSUM_SIZE_BYTES, TRAILER_SIZE_BYTES } from '../ltx/trailer.ts';
-import type { LTXBody, LTXFileRef } from '../replica/client.ts';
+import type { LTXBody, LTXFileRef } from '../store/client.ts';
 import type { SentRecord } from './admission.ts';
 import type { StagedIncrement } from './backlog.ts';
 import type { SeedSource } from './next.ts';

@@ -3,8 +3,8 @@
 import type { Clock } from '../clock.ts';
 import type { ErrorCode } from '../error.ts';
 import { formatTXID } from '../ltx/txid.ts';
-import type { Logger } from '../replica/backend.ts';
-import type { ReplicaClient } from '../replica/client.ts';
+import type { Logger } from '../store/backend.ts';
+import type { ReplicaClient } from '../store/client.ts';
 import { admit, type SentRecord } from './admission.ts';
 import type { Backlog } from './backlog.ts';
 import { recordIfStaged } from './bodies.ts';

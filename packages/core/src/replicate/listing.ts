@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import { ReplicationError } from '../error.ts';
 import { decodeHeader, HEADER_SIZE_BYTES } from '../ltx/header.ts';
 import { FILE_CHECKSUM_SIZE_BYTES } from '../ltx/trailer.ts';
-import type { ByteRange, LTXFileInfo, ReplicaClient } from '../replica/client.ts';
+import type { ByteRange, LTXFileInfo, ReplicaClient } from '../store/client.ts';
 import { FileSet } from '../replica/file-set.ts';
 import type { SentRecord } from './admission.ts';
 import type { Wakeup } from './wakeup.ts';

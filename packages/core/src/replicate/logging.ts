@@ -5,7 +5,7 @@
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { Logger } from '../replica/backend.ts';
+import type { Logger } from '../store/backend.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 

@@ -9,7 +9,7 @@ import { systemClock, type Clock } from '../clock.ts';
 import { DATABASE_DEFAULTS, type DatabaseOptions } from '../database/options.ts';
 import { assert, ReplicationError } from '../error.ts';
 import type { FollowStats } from '../database/events.ts';
-import type { Logger } from '../replica/backend.ts';
+import type { Logger } from '../store/backend.ts';
 import path from 'node:path';
 import { WorkerPool } from './pool.ts';
 import { Replication } from './replication.ts';

@@ -3,7 +3,7 @@
 import type { Clock } from '../clock.ts';
 import type { EngineEvent } from '../database/events.ts';
 import type { DatabaseOptions } from '../database/options.ts';
-import type { Logger } from '../replica/backend.ts';
+import type { Logger } from '../store/backend.ts';
 import type { WatchOrder } from './messages.ts';
 import type { EngineLink } from './pool.ts';
 import type { ReplicaTarget } from './target.ts';

@@ -9,9 +9,9 @@
 
 import type { Clock } from '../clock.ts';
 import { isError, ReplicationError } from '../error.ts';
-import type { Logger } from '../replica/backend.ts';
-import type { FencedReplica } from '../replica/check-fencing.ts';
-import type { LTXFileInfo, LTXFileRef, ReplicaClient } from '../replica/client.ts';
+import type { Logger } from '../store/backend.ts';
+import type { FencedReplica } from '../replica/fencing.ts';
+import type { LTXFileInfo, LTXFileRef, ReplicaClient } from '../store/client.ts';
 import { describeFile } from '../replica/describe.ts';
 import type { Holdings } from './holdings.ts';
 import type { SeedWrite } from './next.ts';

@@ -1,9 +1,9 @@
 /** One staged file to one destination. */
 
 import fs from 'node:fs';
-import type { Capabilities } from '../replica/backend.ts';
-import { Fencing, writeFenced, type FencedReplica } from '../replica/check-fencing.ts';
-import type { LTXFileInfo, LTXFileRef, ReplicaClient } from '../replica/client.ts';
+import type { Capabilities } from '../store/backend.ts';
+import { Fencing, writeFenced, type FencedReplica } from '../replica/fencing.ts';
+import type { LTXFileInfo, LTXFileRef, ReplicaClient } from '../store/client.ts';
 import type { SentRecord } from './admission.ts';
 import { bodyAs } from './bodies.ts';
 import type { SeedSource } from './next.ts';

@@ -9,7 +9,7 @@ import type { StagedEvent } from '../database/events.ts';
 import { readRoom } from '../database/room.ts';
 import type { FoundFile } from '../database/staged-check.ts';
 import { isFull } from '../database/staging-error.ts';
-import type { Logger } from '../replica/backend.ts';
+import type { Logger } from '../store/backend.ts';
 import { Backlog, foundIncrement, toIncrement, type StagedSnapshot } from './backlog.ts';
 import { affordableBytes, planRelease } from './budget.ts';
 import type { SentRecords } from './record.ts';

@@ -4,7 +4,7 @@
  */
 
 import type { Absence } from '../database/events.ts';
-import type { FencingState } from '../replica/check-fencing.ts';
+import type { FencingState } from '../replica/fencing.ts';
 import type { DestinationState } from './state.ts';
 import type { FileMarks } from './file-marks.ts';
 import type { DatabaseFacts, Problem } from './verdict.ts';

@@ -1,7 +1,7 @@
 /** What an uploader is given: its destination, what is staged, and whom it tells. */
 
 import type { Clock } from '../clock.ts';
-import type { Logger } from '../replica/backend.ts';
+import type { Logger } from '../store/backend.ts';
 import type { SentRecord } from './admission.ts';
 import type { Backlog, StagedSnapshot } from './backlog.ts';
 import type { NextStep } from './next.ts';

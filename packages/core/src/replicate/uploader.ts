@@ -4,7 +4,7 @@
  */
 
 import { isError } from '../error.ts';
-import type { FencedReplica, FencingState } from '../replica/check-fencing.ts';
+import type { FencedReplica, FencingState } from '../replica/fencing.ts';
 import { formatTXID, type TXID } from '../ltx/txid.ts';
 import type { Chain } from './admission.ts';
 import type { DestinationSigns } from './facts.ts';

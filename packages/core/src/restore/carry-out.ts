@@ -9,7 +9,7 @@
 
 import { assert } from '../error.ts';
 import { lockPgno, type LTXHeader } from '../ltx/header.ts';
-import type { LTXFileInfo, ReplicaClient } from '../replica/client.ts';
+import type { LTXFileInfo, ReplicaClient } from '../store/client.ts';
 import { carryOutWindows } from './carry-out-windows.ts';
 import { inlineCrew, threadCrew, type Crew } from './crew.ts';
 import { FileScan, type ScannedFile } from './file-scan.ts';

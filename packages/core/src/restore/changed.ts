@@ -1,5 +1,5 @@
 import { ReplicationError } from '../error.ts';
-import type { LTXFileInfo } from '../replica/client.ts';
+import type { LTXFileInfo } from '../store/client.ts';
 import { describeFile } from '../replica/describe.ts';
 
 /** What was listed is not what has the name now. */

@@ -8,7 +8,7 @@
  */
 
 import type { LTXHeader } from '../ltx/header.ts';
-import type { LTXFileInfo } from '../replica/client.ts';
+import type { LTXFileInfo } from '../store/client.ts';
 import { describeFile } from '../replica/describe.ts';
 import { UnfitFile } from './unfit-file.ts';
 

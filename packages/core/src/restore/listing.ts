@@ -2,9 +2,9 @@
 
 import { isError, ReplicationError } from '../error.ts';
 import { decodeHeader, HEADER_SIZE_BYTES, type LTXHeader } from '../ltx/header.ts';
-import type { LTXFileInfo, ReplicaClient } from '../replica/client.ts';
+import type { LTXFileInfo, ReplicaClient } from '../store/client.ts';
 import { describeFile } from '../replica/describe.ts';
-import { readBytes } from '../replica/read-bytes.ts';
+import { readBytes } from '../store/read-bytes.ts';
 import { planMoment, type PlanTarget } from './plan.ts';
 
 export type RestoreTarget =

@@ -12,7 +12,7 @@ import { decodeHeader, HEADER_SIZE_BYTES, type LTXHeader } from '../ltx/header.t
 import { PAGE_HEADER_SIZE_BYTES } from '../ltx/page-frame.ts';
 import { locatePageIndex } from '../ltx/read-page-index.ts';
 import { decodeTrailer, FILE_CHECKSUM_SIZE_BYTES, TRAILER_SIZE_BYTES } from '../ltx/trailer.ts';
-import type { LocalFile, LTXFileInfo } from '../replica/client.ts';
+import type { LocalFile, LTXFileInfo } from '../store/client.ts';
 import { readPageMap, type PageMap } from './page-map.ts';
 import type { HashedPart } from './file-checksum.ts';
 

@@ -3,7 +3,7 @@
 import { isError } from '../error.ts';
 import { createKernel } from '../kernel/kernel.ts';
 import { isFullImage } from '../ltx/decoder.ts';
-import type { LocalFile, LTXFileInfo, ReplicaClient } from '../replica/client.ts';
+import type { LocalFile, LTXFileInfo, ReplicaClient } from '../store/client.ts';
 import { changed } from './changed.ts';
 import { Headers } from './headers.ts';
 import { readLocalFile, type ReadLocalFile } from './local-file.ts';

@@ -10,7 +10,7 @@
 import { ReplicationError } from '../error.ts';
 import { HEADER_SIZE_BYTES } from '../ltx/header.ts';
 import { formatTXID, type TXID } from '../ltx/txid.ts';
-import type { LTXFileInfo } from '../replica/client.ts';
+import type { LTXFileInfo } from '../store/client.ts';
 import { describeFile } from '../replica/describe.ts';
 import { chainTo, compare, floorOf, nextAfter, reachableTXIDs } from '../history/chain.ts';
 import { locateMoment, type TimeQuestions } from './moment.ts';

@@ -4,7 +4,7 @@
  */
 
 import { ReplicationError } from '../error.ts';
-import type { LTXFileInfo, OpenedFile, ReplicaClient } from '../replica/client.ts';
+import type { LTXFileInfo, OpenedFile, ReplicaClient } from '../store/client.ts';
 import { describeFile, describeRange } from '../replica/describe.ts';
 import { changed } from './changed.ts';
 

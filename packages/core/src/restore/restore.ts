@@ -3,8 +3,8 @@
 import { availableParallelism } from 'node:os';
 import { isError, type ErrorCode } from '../error.ts';
 import { formatTXID, type TXID } from '../ltx/txid.ts';
-import type { Capabilities } from '../replica/backend.ts';
-import type { LTXFileInfo, ReplicaClient } from '../replica/client.ts';
+import type { Capabilities } from '../store/backend.ts';
+import type { LTXFileInfo, ReplicaClient } from '../store/client.ts';
 import { describeFile } from '../replica/describe.ts';
 import { carryOut } from './carry-out.ts';
 import { checkIntegrity, type IntegrityCheck } from './integrity.ts';

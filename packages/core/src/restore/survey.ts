@@ -3,8 +3,8 @@
 import { isError, ReplicationError } from '../error.ts';
 import { FILE_CHECKSUM_SIZE_BYTES } from '../ltx/trailer.ts';
 import type { TXID } from '../ltx/txid.ts';
-import type { AbortableOptions, LTXFileInfo, ReplicaClient } from '../replica/client.ts';
-import { readBytes } from '../replica/read-bytes.ts';
+import type { AbortableOptions, LTXFileInfo, ReplicaClient } from '../store/client.ts';
+import { readBytes } from '../store/read-bytes.ts';
 import { listAll, readHeader, toPlanTarget, type RestoreTarget } from './listing.ts';
 import { planRestore, type RestorePlan } from './plan.ts';
 

@@ -1,7 +1,7 @@
 /** An error that names the files without which a restore may still succeed. */
 
 import { isError, ReplicationError, type ErrorCode } from '../error.ts';
-import type { LTXFileInfo } from '../replica/client.ts';
+import type { LTXFileInfo } from '../store/client.ts';
 import { describeFile } from '../replica/describe.ts';
 
 export class UnfitFile extends ReplicationError {

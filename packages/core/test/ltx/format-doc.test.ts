@@ -7,7 +7,7 @@ import { FLAG_NO_CHECKSUM, HEADER_SIZE_BYTES } from '../../src/ltx/header.ts';
 import { MERGE_INPUTS_MAX } from '../../src/ltx/merge.ts';
 import { PAGE_INDEX_BYTES_MAX } from '../../src/ltx/read-page-index.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
-import { levelPrefix, rootOfURLPath } from '../../src/replica/layout.ts';
+import { levelPrefix, rootOfURLPath } from '../../src/store/layout.ts';
 import { headerWith, hex, readFile, writeFile } from '../support/ltx-files.ts';
 
 const page = fs.readFileSync(new URL('../../../../docs/format.md', import.meta.url), 'utf8');

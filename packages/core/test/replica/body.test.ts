@@ -4,10 +4,10 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { bodyFromBytes, bodyFromFile, readFileBytes } from '../../src/replica/body.ts';
-import { readBytes } from '../../src/replica/read-bytes.ts';
-import { untilAborted } from '../../src/replica/until-aborted.ts';
-import { bodyOf, bytesOf, CREATED_AT, memory, ref, withCode } from './fixtures.ts';
+import { bodyFromBytes, bodyFromFile, readFileBytes } from '../../src/store/body.ts';
+import { readBytes } from '../../src/store/read-bytes.ts';
+import { untilAborted } from '../../src/store/until-aborted.ts';
+import { bodyOf, bytesOf, CREATED_AT, memory, ref, withCode } from '../store/fixtures.ts';
 
 let folder: string;
 beforeEach(async () => {

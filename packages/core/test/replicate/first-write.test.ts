@@ -1,8 +1,8 @@
 /** What is acknowledged was seen: the first file that a process writes to a place is listed back. */
 
 import { describe, expect, test } from 'vitest';
-import type { ReplicaClient } from '../../src/replica/client.ts';
-import { memoryDestination } from '../../src/replica/memory.ts';
+import type { ReplicaClient } from '../../src/store/client.ts';
+import { memoryDestination } from '../../src/store/memory.ts';
 import { Scene, writing, type Server } from './scene.ts';
 
 const HOUR_MS = 3_600_000;

@@ -7,11 +7,11 @@ import { toFileChecksum } from '../../src/ltx/checksum.ts';
 import { LTXEncoder } from '../../src/ltx/encoder.ts';
 import { FLAG_NO_CHECKSUM, lockPgno } from '../../src/ltx/header.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
-import type { Capabilities } from '../../src/replica/backend.ts';
-import type { ReplicaClient } from '../../src/replica/client.ts';
-import { keyOf } from '../../src/replica/layout.ts';
-import { memoryDestination } from '../../src/replica/memory.ts';
-import { MemoryStore } from '../../src/replica/memory-place.ts';
+import type { Capabilities } from '../../src/store/backend.ts';
+import type { ReplicaClient } from '../../src/store/client.ts';
+import { keyOf } from '../../src/store/layout.ts';
+import { memoryDestination } from '../../src/store/memory.ts';
+import { MemoryStore } from '../../src/store/memory-place.ts';
 import type { Random } from '../support/random.ts';
 import { timeOf } from './files.ts';
 

@@ -3,11 +3,11 @@
 import fs from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { lockPgno } from '../../src/ltx/header.ts';
-import type { LTXFileInfo, OpenOptions, ReplicaClient } from '../../src/replica/client.ts';
+import type { LTXFileInfo, OpenOptions, ReplicaClient } from '../../src/store/client.ts';
 import { PageSet } from '../../src/restore/page-set.ts';
 import { ReadAhead } from '../../src/restore/read-ahead.ts';
 import type { RestoreProgress } from '../../src/restore/restore.ts';
-import { chaos } from '../../src/replica/chaos.ts';
+import { chaos } from '../../src/store/chaos.ts';
 import { randomFrom } from '../support/random.ts';
 import { Bucket, encodeFile, History } from './bucket.ts';
 import { file } from './files.ts';

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { HEADER_SIZE_BYTES } from '../../src/ltx/header.ts';
 import { ReplicationError } from '../../src/error.ts';
-import type { LTXFileInfo, ReplicaClient } from '../../src/replica/client.ts';
+import type { LTXFileInfo, ReplicaClient } from '../../src/store/client.ts';
 import { randomFrom, seedOf } from '../support/random.ts';
 import { Bucket, encodeFile, forgeFile, History, type FileContent } from './bucket.ts';
 import { newSetting } from './setting.ts';

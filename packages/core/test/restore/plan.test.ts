@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ReplicationError } from '../../src/error.ts';
 import { TXID_MAX, toTXID } from '../../src/ltx/txid.ts';
-import type { LTXFileInfo } from '../../src/replica/client.ts';
+import type { LTXFileInfo } from '../../src/store/client.ts';
 import { describeFile } from '../../src/replica/describe.ts';
 import { planRestore, type PlanTarget } from '../../src/restore/plan.ts';
 import { file, names } from './files.ts';

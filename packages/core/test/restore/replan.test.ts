@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { ReplicationError } from '../../src/error.ts';
-import type { LTXFileRef, OpenOptions, ReplicaClient } from '../../src/replica/client.ts';
+import type { LTXFileRef, OpenOptions, ReplicaClient } from '../../src/store/client.ts';
 import { describeFile } from '../../src/replica/describe.ts';
 import { randomFrom } from '../support/random.ts';
 import { Bucket, encodeFile, History } from './bucket.ts';

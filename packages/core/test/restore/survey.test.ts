@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { isError, ReplicationError, type ErrorCode } from '../../src/error.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
-import type { LTXFileInfo, ReplicaClient } from '../../src/replica/client.ts';
+import type { LTXFileInfo, ReplicaClient } from '../../src/store/client.ts';
 import { includes, surveyReplica, type Place, type Surveyed } from '../../src/restore/survey.ts';
 import { randomFrom } from '../support/random.ts';
 import { Bucket, encodeFile, History } from './bucket.ts';

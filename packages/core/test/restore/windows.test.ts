@@ -5,7 +5,7 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createKernel } from '../../src/kernel/kernel.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
-import type { LTXFileRef, ReplicaClient } from '../../src/replica/client.ts';
+import type { LTXFileRef, ReplicaClient } from '../../src/store/client.ts';
 import { readLocalFile, type ReadLocalFile } from '../../src/restore/local-file.ts';
 import { WindowDecoder } from '../../src/restore/window-decoder.ts';
 import { windowsOf } from '../../src/restore/windows.ts';

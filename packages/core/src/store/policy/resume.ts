@@ -1,0 +1,157 @@
+/**
+ * A read that outlives its connections: when the stream stalls, breaks or ends early it is opened
+ * again where it stopped, and goes on only if it is the same version of the object.
+ */
+
+import { isError, ReplicationError, type ErrorCode } from '../../error.ts';
+import type { ByteRange } from '../client.ts';
+import { Attempts, type RetryPolicy } from './attempts.ts';
+import { inTime } from '../timers.ts';
+import { linkSignals, type LinkedSignal } from '../link-signals.ts';
+import { discard, endOf, release, type Stream } from './stream.ts';
+
+export interface ReadAt {
+  readonly range?: ByteRange | undefined;
+  readonly version?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** One attempt: a stream, and the signal that it hangs on. */
+interface Opened<S extends Stream> {
+  readonly stream: S;
+  readonly link: LinkedSignal;
+}
+
+interface Failure {
+  readonly error: unknown;
+}
+
+/** Opens with `open`, as often as the policy allows; the body of what it returns opens it again. */
+export async function openResumable<S extends Stream>(
+  open: (at: ReadAt) => Promise<S>,
+  what: string,
+  at: ReadAt,
+  policy: RetryPolicy,
+): Promise<S> {
+  const reader = new ResumableReader(open, what, at, policy);
+  return await reader.start();
+}
+
+class ResumableReader<S extends Stream> {
+  readonly #open: (at: ReadAt) => Promise<S>;
+  readonly #what: string;
+  readonly #at: ReadAt;
+  readonly #policy: RetryPolicy;
+  readonly #attempts: Attempts;
+  /** Of the next byte to come, and of the first that was not asked for. */
+  #offset: number;
+  #end = 0;
+
+  constructor(open: (at: ReadAt) => Promise<S>, what: string, at: ReadAt, policy: RetryPolicy) {
+    this.#open = open;
+    this.#what = what;
+    this.#at = at;
+    this.#policy = policy;
+    this.#attempts = new Attempts(policy, what, at.signal);
+    this.#offset = at.range?.start ?? 0;
+  }
+
+  async start(): Promise<S> {
+    const first = await this.#attempt(this.#at);
+    this.#end = endOf(this.#at.range, first.stream.sizeBytes);
+    return { ...first.stream, body: this.#body(first) };
+  }
+
+  async *#body(first: Opened<S>): AsyncGenerator<Uint8Array, void, undefined> {
+    let opened = first;
+    for (;;) {
+      const failure = yield* this.#drain(opened);
+      if (failure === undefined) return;
+      opened = await this.#reopen(first.stream, failure.error);
+    }
+  }
+
+  /** The bytes of one stream, and what it failed of. */
+  async *#drain(opened: Opened<S>): AsyncGenerator<Uint8Array, Failure | undefined, undefined> {
+    const iterator = opened.stream.body[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const next = await this.#next(iterator);
+        if ('error' in next) {
+          // A hanging stream is not told to end before its signal is: return() waits for next().
+          opened.link.abort(next.error);
+          return next;
+        }
+        if (next.done === true) return this.#offset < this.#end ? this.#endedEarly() : undefined;
+        this.#offset += next.value.byteLength;
+        if (this.#offset > this.#end) throw this.#tooLong();
+        this.#attempts.received(next.value.byteLength);
+        yield next.value;
+      }
+    } finally {
+      await release(iterator, this.#policy.clock);
+      opened.link.unlink();
+    }
+  }
+
+  async #next(iterator: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array> | Failure> {
+    try {
+      return await this.#inTime(iterator.next());
+    } catch (error) {
+      return { error };
+    }
+  }
+
+  /** The rest of the same object, or the error that ends the read. */
+  async #reopen(first: Stream, error: unknown): Promise<Opened<S>> {
+    const { sizeBytes, version } = first;
+    if (version === undefined) throw error; // what lies there now may be another file
+    await this.#attempts.afterFailure(error);
+    const range = { start: this.#offset, end: this.#end };
+    const { stream, link } = await this.#attempt({ ...this.#at, range, version });
+    if (stream.version === version && stream.sizeBytes === sizeBytes) return { stream, link };
+    link.abort(error);
+    link.unlink();
+    await discard(stream.body, this.#policy.clock);
+    throw this.#error('REPLICA_CHANGED', 'the object was replaced while it was read', error);
+  }
+
+  /** Opens, again and again; aborts the attempts that fail. */
+  async #attempt(at: ReadAt): Promise<Opened<S>> {
+    for (;;) {
+      const slot = await this.#policy.slots.take(at.signal);
+      const link = linkSignals(at.signal);
+      const opening = slot.hold(() => this.#open({ ...at, signal: link.signal }));
+      try {
+        return { stream: await this.#inTime(opening), link };
+      } catch (error) {
+        link.abort(error);
+        link.unlink();
+        // An answer that comes too late still holds a connection.
+        opening.then((late) => discard(late.body, this.#policy.clock)).catch(() => undefined);
+        // A version that is gone does not come back.
+        if (at.version !== undefined && isError(error, 'REPLICA_CHANGED')) throw error;
+        await this.#attempts.afterFailure(error);
+      }
+    }
+  }
+
+  async #inTime<T>(work: Promise<T>): Promise<T> {
+    const { clock, stallMs } = this.#policy;
+    const late = (): Error => this.#error('REPLICA_UNAVAILABLE', `no byte for ${stallMs} ms`);
+    return await inTime(work, { clock, ms: stallMs, signal: this.#at.signal, late });
+  }
+
+  #endedEarly(): Failure {
+    const where = `the stream ended at byte ${this.#offset}, not at ${this.#end}`;
+    return { error: this.#error('REPLICA_TRUNCATED', where) };
+  }
+
+  #tooLong(): ReplicationError {
+    return this.#error('REPLICA_UNKNOWN', `the stream went on beyond byte ${this.#end}`);
+  }
+
+  #error(code: ErrorCode, message: string, cause?: unknown): ReplicationError {
+    return new ReplicationError(code, `${this.#what}: ${message}`, { cause });
+  }
+}

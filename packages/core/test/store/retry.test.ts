@@ -1,0 +1,280 @@
+import { describe, expect, test } from 'vitest';
+
+import {
+  ATTEMPTS_MAX,
+  DELAY_MS,
+  DELAY_MS_MAX,
+  FULL_ATTEMPTS_MAX,
+  FULL_DELAY_MS,
+  planRetry,
+  RETRY_AFTER_MS_MAX,
+  SILENCE_MS_MAX,
+} from '../../src/store/policy/attempts.ts';
+import { ERROR_CODES, type ErrorCode } from '../../src/error.ts';
+import { retry } from '../../src/store/policy/retry.ts';
+import { chaos } from '../../src/store/chaos.ts';
+import {
+  bodyOf,
+  bytesOf,
+  countListeners,
+  error,
+  fakePolicy,
+  memory,
+  readAll,
+  ref,
+} from './fixtures.ts';
+
+const unavailable = error('REPLICA_UNAVAILABLE');
+
+describe('when to try again', () => {
+  const policy = { attemptsMax: ATTEMPTS_MAX, random: () => 1 };
+
+  test('waits double, up to a limit, and end', () => {
+    const delays = [1, 2, 3, 4, 5].map((failures) => planRetry(unavailable, failures, policy));
+    expect(delays).toEqual([DELAY_MS, 2 * DELAY_MS, 4 * DELAY_MS, 8 * DELAY_MS, undefined]);
+    expect(planRetry(unavailable, 9, { ...policy, attemptsMax: 20 })).toBe(DELAY_MS_MAX);
+  });
+
+  test('half of a wait is random', () => {
+    expect(planRetry(unavailable, 1, { ...policy, random: () => 0 })).toBe(DELAY_MS / 2);
+  });
+
+  test('only codes that are worth it', () => {
+    const codes = Object.keys(ERROR_CODES) as ErrorCode[];
+    for (const code of codes) {
+      expect([code, planRetry(error(code), 1, policy) !== undefined]).toEqual([
+        code,
+        ERROR_CODES[code].retryable,
+      ]);
+    }
+    expect(planRetry(new Error('what is this?'), 1, policy)).toBeUndefined();
+  });
+
+  test('a full disk is tried slowly, and seldom', () => {
+    expect(planRetry(error('REPLICA_FULL'), 1, policy)).toBe(FULL_DELAY_MS);
+    expect(planRetry(error('REPLICA_FULL'), FULL_ATTEMPTS_MAX, policy)).toBeUndefined();
+  });
+
+  test('what the other side asks for is kept, unless it is too long to hang', () => {
+    const asked = (retryAfterMs: number): number | undefined =>
+      planRetry(error('REPLICA_RATE_LIMITED', { retryAfterMs }), 1, policy);
+    expect(asked(3_000)).toBe(3_000);
+    expect(asked(1)).toBe(DELAY_MS);
+    expect(asked(RETRY_AFTER_MS_MAX + 1)).toBeUndefined();
+  });
+});
+
+describe('calls', () => {
+  test('a call that fails is made again, and each time is told', async () => {
+    const { client } = memory();
+    const { clock, events, policy } = fakePolicy();
+    const flaky = chaos(client, { on: 'writeFile', times: 3, error: unavailable });
+    const info = await clock.run(
+      retry(flaky.client, 'mem', policy).writeFile(ref(0, 1), bodyOf(bytesOf(10))),
+    );
+    expect(info.sizeBytes).toBe(10);
+    expect(flaky.calls.writeFile).toBe(4);
+    expect(events.map(({ attempt, delayMs }) => [attempt, delayMs])).toEqual([
+      [1, 250],
+      [2, 500],
+      [3, 1_000],
+    ]);
+    expect(events[0]).toMatchObject({
+      what: 'write level 0 0000000000000001-0000000000000001.ltx to mem',
+      error: unavailable,
+    });
+    expect(clock.pending).toBe(0);
+  });
+
+  test('attempts are bounded, and the last error is told as it is', async () => {
+    const { clock, policy } = fakePolicy();
+    const flaky = chaos(memory().client, { on: 'deleteFiles', times: 99, error: unavailable });
+    const ended = clock.run(retry(flaky.client, 'mem', policy).deleteFiles([ref(0, 1)]));
+    await expect(ended).rejects.toBe(unavailable);
+    expect(flaky.calls.deleteFiles).toBe(ATTEMPTS_MAX);
+  });
+
+  test('what is not worth it is not tried again', async () => {
+    const denied = error('REPLICA_PERMISSION_DENIED');
+    const { clock, events, policy } = fakePolicy();
+    const flaky = chaos(memory().client, { on: 'writeFile', error: denied });
+    const ended = clock.run(
+      retry(flaky.client, 'mem', policy).writeFile(ref(0, 1), bodyOf(bytesOf(9))),
+    );
+    await expect(ended).rejects.toBe(denied);
+    expect([flaky.calls.writeFile, events.length]).toEqual([1, 0]);
+  });
+
+  test('an aborted call is not made, and an abort ends the wait', async () => {
+    const { clock, policy } = fakePolicy();
+    const reason = new Error('not wanted');
+    const flaky = chaos(memory().client, { on: 'writeFile', times: 9, error: unavailable });
+    const client = retry(flaky.client, 'mem', policy);
+    const signal = AbortSignal.abort(reason);
+    await expect(client.writeFile(ref(0, 1), bodyOf(bytesOf(9)), { signal })).rejects.toBe(reason);
+    expect(flaky.calls.writeFile).toBe(0);
+
+    const controller = new AbortController();
+    const waiting = retry(flaky.client, 'mem', {
+      ...policy,
+      onRetry: () => controller.abort(reason),
+    });
+    const ended = waiting.writeFile(ref(0, 1), bodyOf(bytesOf(9)), { signal: controller.signal });
+    await expect(ended).rejects.toBe(reason); // without the clock being turned
+    expect(flaky.calls.writeFile).toBe(1);
+    expect(clock.pending).toBe(0);
+  });
+
+  test('a call of which nothing is heard is given up, and made again', async () => {
+    const { client } = memory();
+    const { clock, events, policy } = fakePolicy();
+    const flaky = chaos(client, { on: 'writeFile', at: 'hang', error: 'hang' });
+    await clock.run(retry(flaky.client, 'mem', policy).writeFile(ref(0, 1), bodyOf(bytesOf(9))));
+    expect(events).toHaveLength(1);
+    expect(clock.now()).toBe(SILENCE_MS_MAX + DELAY_MS);
+    expect(await readAll(client, ref(0, 1))).toEqual(bytesOf(9));
+  });
+
+  test('a call that is given up is made again, whatever the backend says of its abort', async () => {
+    const { client } = memory();
+    const { clock, policy } = fakePolicy();
+    const flaky = chaos(client, { on: 'deleteFiles', at: 'hang', error: 'hang' });
+    const own = { ...flaky.client };
+    own.deleteFiles = async (files, options) =>
+      await flaky.client.deleteFiles(files, options).catch(() => {
+        throw new DOMException('The operation was aborted', 'AbortError');
+      });
+    await clock.run(retry(own, 'mem', policy).deleteFiles([ref(0, 1)]));
+    expect(flaky.calls.deleteFiles).toBe(2);
+  });
+
+  test('no listener stays on a signal that lives on', async () => {
+    const { client } = memory();
+    const { signal, count } = countListeners();
+    const { clock, policy } = fakePolicy();
+    const flaky = chaos(
+      client,
+      { on: 'writeFile', error: unavailable },
+      { on: 'openFile', at: 0, error: unavailable },
+    );
+    const retried = retry(flaky.client, 'mem', policy);
+    await clock.run(retried.writeFile(ref(0, 1), bodyOf(bytesOf(9)), { signal }));
+    await clock.run(readAll(retried, ref(0, 1), { signal }));
+    await Array.fromAsync(retried.listFiles(0, { signal }));
+    await retried.deleteFiles([ref(0, 1)], { signal });
+    expect(count()).toBe(0);
+  });
+
+  test('the source is opened again for each attempt', async () => {
+    const { client } = memory();
+    const { clock, policy } = fakePolicy();
+    const body = bodyOf(bytesOf(5_000));
+    let opened = 0;
+    const counted = { ...body, open: () => ((opened += 1), body.open()) };
+    const flaky = chaos(client, { on: 'writeFile', at: 'commit', times: 2, error: unavailable });
+    await clock.run(retry(flaky.client, 'mem', policy).writeFile(ref(0, 1), counted));
+    expect(opened).toBe(3);
+    expect(await readAll(client, ref(0, 1))).toEqual(bytesOf(5_000));
+  });
+
+  test('a source that fails ends the write, whatever its error and whatever became of it', async () => {
+    const { clock, policy } = fakePolicy();
+    const { client } = memory();
+    const failure = error('REPLICA_UNAVAILABLE'); // a source may be another destination
+    const wrapping = {
+      ...client,
+      writeFile: async (...given: Parameters<typeof client.writeFile>) =>
+        await client.writeFile(...given).catch(() => {
+          throw unavailable;
+        }),
+    };
+    const body = {
+      ...bodyOf(bytesOf(9)),
+      async *open() {
+        yield bytesOf(3);
+        throw failure;
+      },
+    };
+    const ended = clock.run(retry(wrapping, 'mem', policy).writeFile(ref(0, 1), body));
+    await expect(ended).rejects.toBe(failure);
+    expect(clock.now()).toBe(0);
+  });
+});
+
+describe('listings', () => {
+  async function listed(flaky: ReturnType<typeof chaos>, level: number | 'all') {
+    const { clock, policy } = fakePolicy();
+    const files = await clock.run(
+      Array.fromAsync(retry(flaky.client, 'mem', policy).listFiles(level)),
+    );
+    return files.map((file) => `${file.level}/${file.minTXID}-${file.maxTXID}`);
+  }
+
+  test('go on from where they broke off: each file once', async () => {
+    const { client } = memory();
+    for (const [min, max] of [
+      [1, 1],
+      [2, 2],
+      [2, 5],
+      [2, 7],
+      [8, 8],
+    ] as const) {
+      await client.writeFile(ref(0, min, max), bodyOf(bytesOf(1)));
+    }
+    for (let at = 0; at <= 4; at += 1) {
+      const flaky = chaos(client, { on: 'listFiles', at, error: unavailable });
+      expect(await listed(flaky, 0)).toEqual(['0/1-1', '0/2-2', '0/2-5', '0/2-7', '0/8-8']);
+      expect(flaky.calls.listFiles).toBe(2);
+    }
+  });
+
+  test('of all levels lose no level', async () => {
+    const { client } = memory();
+    for (const level of [0, 1, 9]) {
+      for (const txid of [1, 2]) await client.writeFile(ref(level, txid), bodyOf(bytesOf(1)));
+    }
+    for (let at = 0; at <= 5; at += 1) {
+      const flaky = chaos(client, { on: 'listFiles', at, error: unavailable });
+      expect(await listed(flaky, 'all')).toEqual([
+        '0/1-1',
+        '0/2-2',
+        '1/1-1',
+        '1/2-2',
+        '9/1-1',
+        '9/2-2',
+      ]);
+    }
+  });
+
+  test('that hang are given up and made again', async () => {
+    const { client } = memory();
+    for (const txid of [1, 2, 3]) await client.writeFile(ref(0, txid), bodyOf(bytesOf(1)));
+    const flaky = chaos(client, { on: 'listFiles', at: 2, error: 'hang' });
+    expect(await listed(flaky, 0)).toEqual(['0/1-1', '0/2-2', '0/3-3']);
+  });
+
+  test('that are out of order are passed on as they are: it is for "checked" to say so', async () => {
+    const files = [ref(0, 3), ref(0, 1), ref(0, 2)].map((file) => ({
+      ...file,
+      sizeBytes: 1,
+      modifiedAt: new Date(),
+    }));
+    const unsorted = { ...memory().client };
+    unsorted.listFiles = async function* () {
+      yield* files;
+    };
+    const listed = Array.fromAsync(retry(unsorted, 'mem', fakePolicy().policy).listFiles(0));
+    expect(await listed).toEqual(files);
+  });
+
+  test('that are left early are not made again', async () => {
+    const { client } = memory();
+    for (const txid of [1, 2, 3]) await client.writeFile(ref(0, txid), bodyOf(bytesOf(1)));
+    const flaky = chaos(client);
+    for await (const file of retry(flaky.client, 'mem', fakePolicy().policy).listFiles(0)) {
+      expect(file.minTXID).toBe(1n);
+      break;
+    }
+    expect(flaky.calls.listFiles).toBe(1);
+  });
+});
