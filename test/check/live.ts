@@ -28,7 +28,7 @@ export function objectsBelow(root: string): Map<string, Buffer> {
   const objects = new Map<string, Buffer>();
   for (const [name, bytes] of filesIn(BUCKET)) {
     const file = parseKey('tree', '', name);
-    if (file !== undefined) objects.set(keyOf('hex-level', root, file), bytes);
+    if (file !== undefined) objects.set(keyOf('levels', root, file), bytes);
   }
   return objects;
 }

@@ -1,7 +1,8 @@
 /** Checks a folder, and kills itself when a step has been done: `node suicide.main.ts FOLDER STEP`. */
 
-import { checkDestination, wrapDestination } from '@sluice/core';
-import type { Destination, Logger, NamedObjects, ReplicaClient } from '@sluice/core/backend';
+import { checkDestination, Destination } from '@sluice/core';
+import type { Destination } from '@sluice/core';
+import { Replica, type Logger, type NamedObjects, type ReplicaClient } from '@sluice/core/backend';
 import { backend } from '@sluice/file';
 
 const [folder = '', step = ''] = process.argv.slice(2);
@@ -50,9 +51,9 @@ async function connect(access: 'read' | 'write', heard: Logger = logger): Promis
   const { config } = backend.parse({ type: 'file', path: folder });
   const destination = await backend.connect(config, { logger: heard, access });
   const objectsOf = destination.objects?.bind(destination);
-  return wrapDestination({
+  return new Destination({
     ...destination,
-    replica: (path) => deadly(destination.replica(path)),
+    replica: (path) => deadly(new Replica(destination, path)),
     ...(objectsOf !== undefined && { objects: (path: string) => deadlyObjects(objectsOf(path)) }),
     ...(destination.removeEmpty !== undefined && {
       removeEmpty: (path: string) => counted(async () => await destination.removeEmpty?.(path)),

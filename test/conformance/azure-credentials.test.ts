@@ -9,7 +9,8 @@ import {
   generateBlobSASQueryParameters,
   StorageSharedKeyCredential,
 } from '@azure/storage-blob';
-import type { Destination, ErrorCode } from '@sluice/core/backend';
+import type { ReplicaClient } from '@sluice/core';
+import type { ErrorCode } from '@sluice/core/backend';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { accountToken, connectAzure } from '../servers/azure-access.ts';
 import { BLOCK_BYTES, useAzure } from '../servers/azure-fixture.ts';
@@ -23,7 +24,7 @@ const FILE = ref(0, 1);
 const SMALL = bodyOf(pattern(9, 1));
 
 /** What every kind of call rejects with. */
-async function allReject(destination: Destination): Promise<Error[]> {
+async function allReject(destination: ReplicaClient): Promise<Error[]> {
   const replica = destination.replica('db');
   return await Promise.all([
     rejectionOf(replica.openFile(FILE)),
@@ -140,7 +141,7 @@ describeWith(['azurite'], 'azure, credentials', () => {
     const [, whole = ''] = /--permissions (\w+)/.exec(README) ?? [];
     const [, restoring = ''] = /to restore `(\w+)`:/.exec(README) ?? [];
 
-    async function allowed(permissions: string): Promise<Destination> {
+    async function allowed(permissions: string): Promise<ReplicaClient> {
       const { place } = azure.proxy;
       const token = generateBlobSASQueryParameters(
         {

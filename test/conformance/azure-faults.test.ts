@@ -1,6 +1,7 @@
 /** The Azure backend when the network fails, or the server, or nobody wants the answer any more. */
 
-import { isError, keyOf, type Destination } from '@sluice/core/backend';
+import type { ReplicaClient } from '@sluice/core';
+import { isError, keyOf } from '@sluice/core/backend';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connectAzure, rawContainer, rawKeys } from '../servers/azure-access.ts';
 import { BLOCK_BYTES, onlyRequest, useAzure } from '../servers/azure-fixture.ts';
@@ -62,7 +63,7 @@ describeWith(['azurite'], 'azure, when something fails', () => {
 
   describe('a write whose connection is cut', () => {
     async function throughCuts(): Promise<{
-      readonly destination: Destination;
+      readonly destination: ReplicaClient;
       readonly cutAfter: (bytes: number) => void;
     }> {
       const proxy = await startCuttingProxy(new URL(azure.proxy.place.endpoint).origin);

@@ -22,7 +22,7 @@ const WRONG_KEY = Buffer.from('not the key').toString('base64');
 
 const azure: Omit<Conformance, 'name' | 'open'> = {
   layout: 'tree',
-  capabilities: { ranges: true, ifAbsent: 'any-size' },
+  capabilities: { ranges: true, conditions: 'any-size' },
   objects: 'claimed',
   hooks: ['raw', 'denied', 'unreachable', 'silent', 'cuttable', 'handles'],
   partSizeBytes: BLOCK_BYTES,

@@ -1,20 +1,15 @@
 /** Memory behind a network that fails every few calls: the wrappers keep every promise all the same. */
 
 import { chaos, type Fault } from '@sluice/backend-test-kit';
-import {
-  memoryDestination,
-  MemoryStore,
-  ReplicationError,
-  wrapDestination,
-  type Destination,
-} from '@sluice/core/backend';
+import { Destination, type Destination } from '@sluice/core';
+import { memoryClient, MemoryStore, ReplicationError } from '@sluice/core/backend';
 
 import { describeConformance, type Setup } from './suite.ts';
 
 describeConformance({
   name: 'memory behind a bad network',
   layout: 'tree',
-  capabilities: { ranges: true, ifAbsent: 'any-size' },
+  capabilities: { ranges: true, conditions: 'any-size' },
   objects: 'claimed',
   hooks: ['raw', 'vanish'],
   partSizeBytes: 100_000,
@@ -54,12 +49,12 @@ function openBadNetwork(): Setup {
   let paths = 0;
   return {
     async connect(): Promise<Destination> {
-      const memory = memoryDestination({ store, chunkBytes: 65_536 });
+      const memory = memoryClient({ store, chunkBytes: 65_536 });
       const bad = {
         ...memory,
-        replica: (path: string) => chaos(memory.replica(path), ...faults()).client,
+        replica: (path: string) => chaos(new Replica(memory, path), ...faults()).client,
       };
-      return wrapDestination(bad, { clock: fastClock, stallMs: 3_000_000, silenceMs: 3_000_000 });
+      return new Destination(bad, { clock: fastClock, stallMs: 3_000_000, silenceMs: 3_000_000 });
     },
     newPath: () => `replica-${(paths += 1)}`,
     raw: {

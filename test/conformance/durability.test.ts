@@ -57,7 +57,7 @@ function subjectOf(name: string, backend: Backend<unknown>): Subject {
   return {
     name,
     layout: 'tree',
-    capabilities: { ranges: true, ifAbsent: 'any-size' },
+    capabilities: { ranges: true, conditions: 'any-size' },
     objects: 'not-claimed',
     hooks: ['elsewhere'],
     partSizeBytes: 100_000,

@@ -10,7 +10,7 @@ import { describeConformance, type Setup } from './suite.ts';
 describeConformance({
   name: 'file',
   layout: 'tree',
-  capabilities: { ranges: true, ifAbsent: 'any-size' },
+  capabilities: { ranges: true, conditions: 'any-size' },
   objects: 'claimed',
   copy: 'not-claimed',
   removeEmpty: 'claimed',

@@ -3,7 +3,8 @@
  * it is success, an empty listing, or "not found".
  */
 
-import { isError, type Destination, type NamedObjects } from '@sluice/core/backend';
+import type { ReplicaClient } from '@sluice/core';
+import { isError, type NamedObjects } from '@sluice/core/backend';
 import { describe, expect, test } from 'vitest';
 import { BLOCK_BYTES, useAzure } from '../servers/azure-fixture.ts';
 import type { Operation as AzureOperation } from '../servers/azure-proxy.ts';
@@ -59,7 +60,7 @@ type Resent = 'part' | 'complete';
 
 interface Kind {
   readonly partBytes: number;
-  connected(): Promise<Destination>;
+  connected(): Promise<ReplicaClient>;
   /** The next request of a step is answered by somebody else. */
   fault(step: Step | Resent, kind: ForeignAnswer): void;
   /** Steps that this kind has no request for. */
@@ -70,13 +71,13 @@ const FILE = ref(0, 1);
 const OBJECT = 'lock.json';
 const SMALL = pattern(5_000, 1);
 
-function objectsOf(destination: Destination): NamedObjects {
+function objectsOf(destination: ReplicaClient): NamedObjects {
   const objects = destination.objects?.('db');
   if (objects === undefined) throw new Error('it has no named objects');
   return objects;
 }
 
-async function take(step: Step, destination: Destination, partBytes: number): Promise<unknown> {
+async function take(step: Step, destination: ReplicaClient, partBytes: number): Promise<unknown> {
   const replica = destination.replica('db');
   const objects = objectsOf(destination);
   switch (step) {

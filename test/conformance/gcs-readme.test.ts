@@ -1,7 +1,7 @@
 /** What the README of @sluice/gcs tells people to write. */
 
 import { readFileSync } from 'node:fs';
-import type { Destination } from '@sluice/core/backend';
+import type { ReplicaClient } from '@sluice/core';
 import { backend } from '@sluice/gcs';
 import { parse as parseYAML } from 'yaml';
 import { expect, onTestFinished, test } from 'vitest';
@@ -23,7 +23,7 @@ test('its configuration is one', () => {
 });
 
 /** Destinations of one bucket, each of an account that has the roles that the README names. */
-async function accountsOf(...roles: readonly Role[][]): Promise<Destination[]> {
+async function accountsOf(...roles: readonly Role[][]): Promise<ReplicaClient[]> {
   for (const role of roles.flat()) expect(README).toContain(role);
   const accounts = roles.map((each, index) => serviceAccount(`account-${index}`, each));
   const server = await start({ accounts: accounts.map(({ account }) => account) });

@@ -1,22 +1,9 @@
 /** What core makes of one more vendor's requests: a bucket in memory, whose pages are short. */
 
 import { Readable } from 'node:stream';
-import {
-  Budget,
-  keyedDestination,
-  MemoryStore,
-  ReplicationError,
-  sendInParts,
-  sendWhole,
-  Work,
-  type Destination,
-  type ErrorCode,
-  type StoreCall,
-  type KeyedStore,
-  type KeyedUpload,
-  type RequestOptions,
-  type WhenAborted,
-} from '@sluice/core/backend';
+import type { ReplicaClient } from '@sluice/core';
+import { Budget, keyedDestination, MemoryStore, ReplicationError, Work, type ErrorCode, type StoreCall, type KeyedStore, type KeyedUpload } from '@sluice/core/backend';
+import { sendInParts, sendWhole, type RequestOptions, type WhenAborted } from '@sluice/core/backend/http';
 
 import { describeConformance, type Conformance } from './suite.ts';
 
@@ -27,7 +14,7 @@ const CHUNK_BYTES = 1_000;
 const bucket: Conformance = {
   name: 'a bucket that deletes many at once',
   layout: 'tree',
-  capabilities: { ranges: true, ifAbsent: 'any-size' },
+  capabilities: { ranges: true, conditions: 'any-size' },
   objects: 'claimed',
   copy: 'claimed',
   hooks: ['raw', 'vanish'],
@@ -54,7 +41,7 @@ const bucket: Conformance = {
 
 describeConformance(bucket);
 
-function connect(memory: MemoryStore): Destination {
+function connect(memory: MemoryStore): ReplicaClient {
   const work = new Work('bucket://b');
   const sending = { work, budget: new Budget(4 * PART_BYTES) };
   /** A turn of the loop each, as a request takes. */
@@ -89,7 +76,7 @@ function connect(memory: MemoryStore): Destination {
   const store: KeyedStore = {
     name: 'bucket://b',
     layout: 'tree',
-    capabilities: { ranges: true, ifAbsent: 'any-size' },
+    capabilities: { ranges: true, conditions: 'any-size' },
     work,
     listPage: async ({ prefix, startAfter, startAt, pageToken, ...call }) =>
       await send(call, 'cut', () => {

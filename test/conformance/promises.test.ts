@@ -2,15 +2,11 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { wrapDestination, type WrappedDestination } from '@sluice/core';
+import { Destination, type Destination } from '@sluice/core';
 import { chaos } from '@sluice/backend-test-kit';
-import {
-  readBytes,
-  ReplicationError,
-  temporaryPath,
-  type Destination,
-  type ReplicaClient,
-} from '@sluice/core/backend';
+import type { Destination } from '@sluice/core';
+import { readBytes, ReplicationError, type ReplicaClient } from '@sluice/core/backend';
+import { temporaryPath } from '@sluice/core/backend/folder';
 import { describe, expect, test } from 'vitest';
 import { startSluice } from '../check/program.ts';
 import { describeWith } from '../support/require.ts';
@@ -39,8 +35,8 @@ const STEPS_MAX = 60;
 const ABORT_MS_MAX = 1_500;
 
 /** In a hurry: no pause between two tries. */
-function wrapped(destination: Destination): WrappedDestination {
-  return wrapDestination(destination, { random: () => 0 });
+function wrapped(destination: Destination): Destination {
+  return new Destination(destination, { random: () => 0 });
 }
 
 /** In one request, and in several where there is such a thing. */

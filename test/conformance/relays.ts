@@ -1,9 +1,9 @@
 /** The kit's relays in front of a test server: connections that can be cut, and one that nobody answers. */
 
 import { startRelay, type Cuttable, type Relay, type Setup } from '@sluice/backend-test-kit';
-import type { Destination } from '@sluice/core/backend';
+import type { ReplicaClient } from '@sluice/core';
 
-type ConnectAt = (address: string) => Promise<Destination>;
+type ConnectAt = (address: string) => Promise<ReplicaClient>;
 
 /** The hooks `silent` and `cuttable` of a server at `address`; `stop` ends their relays too. */
 export function relayed(

@@ -8,7 +8,7 @@ import { bodyOf, pattern, ref } from './context.ts';
 
 const s3 = useS3();
 const FILE = ref(0, 1);
-const KEY = keyOf('hex-level', 'db', FILE);
+const KEY = keyOf('levels', 'db', FILE);
 const LARGE = pattern(3 * PART_BYTES + 10, 1);
 
 describe('an abort', () => {

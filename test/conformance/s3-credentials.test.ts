@@ -8,7 +8,7 @@ import { bodyOf, pattern, read, ref } from './context.ts';
 
 const s3 = useS3();
 const FILE = ref(0, 1);
-const KEY = keyOf('hex-level', 'db', FILE);
+const KEY = keyOf('levels', 'db', FILE);
 
 describe('credentials', () => {
   const [good, other] = ['sluicetestsecret', 'not-the-secret-at-all'];

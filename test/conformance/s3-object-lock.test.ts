@@ -96,7 +96,7 @@ describeWith(['minio'], 'minio, with object-lock-mode', () => {
       return (await Promise.all(deleted)).flat().toSorted((a, b) => (a < b ? -1 : 1));
     });
     expect(locked).toEqual(
-      [FILE, ref(1, 1), ref(9, 1)].map((file) => keyOf('hex-level', 'db', file)),
+      [FILE, ref(1, 1), ref(9, 1)].map((file) => keyOf('levels', 'db', file)),
     );
   });
 });

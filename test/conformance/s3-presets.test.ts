@@ -1,6 +1,6 @@
 /** Each row of the table of providers, as a server sees it under the provider's name. */
 
-import { isError, type LTXBody } from '@sluice/core/backend';
+import { isError, type ObjectBody } from '@sluice/core/backend';
 import { describe, expect, test } from 'vitest';
 import { OTHER, presetFor, PRESETS, type Preset } from '../../packages/s3/src/presets.ts';
 import { only, PART_BYTES, rejectionOf, useS3 } from '../servers/s3-fixture.ts';
@@ -98,7 +98,7 @@ describe.each([OTHER, ...PRESETS])('$name', (preset) => {
 });
 
 /** Far more than is ever read of it. */
-function zeros(sizeBytes: number): LTXBody {
+function zeros(sizeBytes: number): ObjectBody {
   const chunk = new Uint8Array(65_536);
   return {
     sizeBytes,

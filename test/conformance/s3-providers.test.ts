@@ -37,7 +37,7 @@ describe('DeleteObjects', () => {
     for (const index of [4, 1_000]) {
       const file = files[index] as LTXFileRef;
       await replica.writeFile(file, bodyOf(pattern(9, 1)));
-      s3.server.raw.protect(keyOf('hex-level', 'db', file));
+      s3.server.raw.protect(keyOf('levels', 'db', file));
     }
     await replica.writeFile(files[5] as LTXFileRef, bodyOf(pattern(9, 1)));
     await expect(replica.deleteFiles(files)).rejects.toMatchObject({
@@ -62,13 +62,13 @@ describe('DeleteObjects', () => {
     const replica = (await s3.connected()).replica('db');
     const files = [ref(0, 1), ref(0, 2), ref(0, 3)];
     for (const file of files) await replica.writeFile(file, bodyOf(pattern(9, 1)));
-    s3.server.raw.protect(keyOf('hex-level', 'db', ref(0, 2)));
+    s3.server.raw.protect(keyOf('levels', 'db', ref(0, 2)));
     await expect(replica.deleteFiles(files)).rejects.toMatchObject({
       failures: [{ file: 'level 0 0000000000000002-0000000000000002.ltx' }],
     });
     await replica.deleteFiles([ref(0, 1)]);
     expect(s3.server.requests.of('DeleteObjects')).toHaveLength(1); // and is not tried again
-    expect(s3.server.raw.keys()).toEqual([keyOf('hex-level', 'db', ref(0, 2))]);
+    expect(s3.server.raw.keys()).toEqual([keyOf('levels', 'db', ref(0, 2))]);
   });
 });
 

@@ -1,7 +1,7 @@
 /** What the README of @sluice/s3 tells people to write. */
 
 import { readFileSync } from 'node:fs';
-import type { Destination } from '@sluice/core/backend';
+import type { ReplicaClient } from '@sluice/core';
 import { backend } from '@sluice/s3';
 import { parse as parseYAML } from 'yaml';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
@@ -37,7 +37,7 @@ describeWith(['minio'], 'its policies, at MinIO', () => {
   const LARGE = ref(9, 1, 7);
 
   /** A destination whose keys may do what a policy of the README says. */
-  async function allowedBy(policy: string): Promise<Destination> {
+  async function allowedBy(policy: string): Promise<ReplicaClient> {
     const ofBucket = policy.replaceAll('my-app-backups', minio.bucket);
     const credentials = await assumeRole(minio, ofBucket);
     const destination = await connectS3({ ...minio, credentials }, { 'part-size': PART_BYTES });

@@ -1,6 +1,7 @@
 /** Keys that may not delete, or not everything, at servers that enforce it: MinIO and versitygw. */
 
-import type { Destination, FileFailure } from '@sluice/core/backend';
+import type { ReplicaClient } from '@sluice/core';
+import type { FileFailure } from '@sluice/core/backend';
 import { isError } from '@sluice/core/backend';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { assumeRole } from '../servers/assume-role.ts';
@@ -41,7 +42,7 @@ for (const [tool, name, start, allow] of SERVERS) {
     });
     afterAll(() => server.stop());
 
-    async function connect(user: string, deletes: readonly string[]): Promise<Destination> {
+    async function connect(user: string, deletes: readonly string[]): Promise<ReplicaClient> {
       const bucket = `arn:aws:s3:::${server.bucket}`;
       const credentials = await allow(server, user, [
         { Action: ['s3:ListBucket'], Resource: [bucket] },

@@ -20,7 +20,7 @@ describe('a write', () => {
       .writeFile(FILE, bodyOf(bytes), { condition: 'if-absent' });
     expect(s3.server.requests.all()).toHaveLength(1);
     const { headers, key, ...request } = only(s3.server, 'PutObject');
-    expect(key).toBe(keyOf('hex-level', 'db', FILE));
+    expect(key).toBe(keyOf('levels', 'db', FILE));
     expect(headers['content-length']).toBe('70000');
     expect(headers['x-amz-content-sha256']).toBe(sha256(bytes));
     expect(headers['if-none-match']).toBe('*');
@@ -53,7 +53,7 @@ describe('a write', () => {
       expectPlain(part);
     }
     expect(only(s3.server, 'CompleteMultipartUpload').headers['if-none-match']).toBe('*');
-    const stored = s3.server.raw.get(keyOf('hex-level', 'db', FILE));
+    const stored = s3.server.raw.get(keyOf('levels', 'db', FILE));
     expect(stored?.headers['x-amz-meta-litestream-timestamp']).toBe('2023-11-14T22:13:20.123Z');
     expect(s3.server.raw.uploads()).toEqual([]);
   });
@@ -170,7 +170,7 @@ test.each(['', '.', '/db', 'db/', 'a b/ü+%', '../up'])(
     await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
     await replica.copyFile?.(FILE, ref(1, 1));
     expect(s3.server.raw.keys().toSorted()).toEqual(
-      [FILE, ref(1, 1)].map((file) => keyOf('hex-level', root, file)).toSorted(),
+      [FILE, ref(1, 1)].map((file) => keyOf('levels', root, file)).toSorted(),
     );
     expect(await Array.fromAsync(replica.listFiles('all'))).toHaveLength(2);
     expect(await read(replica, FILE)).toHaveLength(9);
@@ -184,7 +184,7 @@ test('a copy is made by the server, with the time of the file', async () => {
   await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
   const info = await replica.copyFile?.(FILE, ref(4, 1));
   expect(info).toMatchObject({ level: 4, sizeBytes: 9 });
-  const copied = s3.server.raw.get(keyOf('hex-level', 'db', ref(4, 1)));
+  const copied = s3.server.raw.get(keyOf('levels', 'db', ref(4, 1)));
   expect(copied?.headers['x-amz-meta-litestream-timestamp']).toBe(CREATED_AT.toISOString());
   expect(s3.server.requests.of('GetObject')).toEqual([]);
 });

@@ -17,8 +17,8 @@ const PART_BYTES = 5 * 1024 * 1024;
 const NO_VERSION_OF_NOTHING = 'to delete a version of what is gone is no conflict there';
 
 const s3: Omit<Conformance, 'name' | 'open'> = {
-  layout: 'hex-level',
-  capabilities: { ranges: true, ifAbsent: 'any-size' },
+  layout: 'levels',
+  capabilities: { ranges: true, conditions: 'any-size' },
   objects: 'claimed',
   hooks: ['raw', 'denied', 'unreachable', 'silent', 'cuttable', 'handles', 'elsewhere'],
   partSizeBytes: PART_BYTES,

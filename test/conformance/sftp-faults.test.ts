@@ -2,8 +2,9 @@
 
 import { execFileSync } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
-import { wrapDestination } from '@sluice/core';
-import { readBytes, type Destination } from '@sluice/core/backend';
+import { Destination } from '@sluice/core';
+import type { Destination } from '@sluice/core';
+import { Replica, readBytes } from '@sluice/core/backend';
 import { backend } from '@sluice/sftp';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { startFakeServer } from '../../packages/sftp/test/fake-server.ts';
@@ -148,9 +149,9 @@ test('a read whose connection is lost again and again goes on where it was', asy
   const fake = await startFakeServer();
   const bytes = pattern(3_000_000, 1);
   const writer = await connectTo(fake);
-  await writer.replica('/r').writeFile(FILE, bodyOf(bytes));
+  await new Replica(writer, '/r').writeFile(FILE, bodyOf(bytes));
   await writer.close();
-  const destination = wrapDestination(await connectTo(fake, { access: 'read' }));
+  const destination = new Destination(await connectTo(fake, { access: 'read' }));
   onTestFinished(() => destination.close());
   let reads = 0;
   fake.judge = ({ kind }) =>

@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { restore } from '@sluice/core';
-import { bodyFromBytes, readBytes, type ReplicaClient } from '@sluice/core/backend';
+import { bodyFromBytes, readBytes, Replica } from '@sluice/core/backend';
 import { backend } from '@sluice/sftp';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
@@ -26,11 +26,11 @@ async function start(): Promise<Sshd> {
   return server;
 }
 
-async function open(server: Sshd, access: 'read' | 'write'): Promise<ReplicaClient> {
+async function open(server: Sshd, access: 'read' | 'write'): Promise<Replica> {
   const { config } = backend.parse(server.input);
   const destination = await backend.connect(config, { access, logger: console });
   onTestFinished(() => destination.close());
-  return destination.replica(`${server.root}/app`);
+  return new Replica(destination, `${server.root}/app`);
 }
 
 /** Litestream's configuration: the keys are the same. */

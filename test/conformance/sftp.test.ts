@@ -8,7 +8,7 @@
 
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Destination } from '@sluice/core/backend';
+import type { ReplicaClient } from '@sluice/core';
 import { backend } from '@sluice/sftp';
 import { SFTP_PASSWORD, type SFTPServer } from '../servers/sftp.ts';
 import { startProftpd } from '../servers/sftp-proftpd.ts';
@@ -29,7 +29,7 @@ for (const [name, tool, start] of SERVERS) {
     describeConformance({
       name: `sftp, ${name}`,
       layout: 'tree',
-      capabilities: { ranges: true, ifAbsent: 'any-size' },
+      capabilities: { ranges: true, conditions: 'any-size' },
       objects: 'claimed',
       removeEmpty: 'claimed',
       hooks: ['raw', 'vanish', 'denied', 'unreachable', 'silent', 'cuttable', 'handles'],
@@ -47,7 +47,7 @@ function setUp(server: SFTPServer): Setup {
   const connect = async (
     input: Readonly<Record<string, unknown>>,
     access: 'read' | 'write' = 'write',
-  ): Promise<Destination> =>
+  ): Promise<ReplicaClient> =>
     await backend.connect(backend.parse(input).config, { access, logger: console });
   return {
     connect: (access) => connect(server.input, access),

@@ -7,7 +7,7 @@
 
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { wrapDestination } from '@sluice/core';
+import { Destination } from '@sluice/core';
 import { CLOSE_MS_MAX, type ReplicaClient } from '@sluice/core/backend';
 import { afterAll, beforeAll, describe, test, type ExpectStatic } from 'vitest';
 import { accounted } from '../servers/accounted.ts';
@@ -213,7 +213,7 @@ async function play(
   let cleared: Promise<void> | undefined;
   let silenceMs = network.startsWith('stalled') ? SILENCE_MS : PATIENCE_MS;
   if (network === 'slow') silenceMs = SLOW_SILENCE_MS;
-  const destination = wrapDestination(account.destination, {
+  const destination = new Destination(account.destination, {
     attemptsMax: ends === 'well' ? ATTEMPTS : calls[1],
     random: () => 0,
     stallMs: SILENCE_MS,

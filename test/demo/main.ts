@@ -21,7 +21,7 @@ const WATCH_MS = 6_000;
 const AFTER_MISTAKE_MS = 3_000;
 const CATCH_UP_MS_MAX = 15_000;
 
-interface Destination {
+interface ReplicaClient {
   readonly name: string;
   readonly txid?: string;
   readonly lagSeconds: number;
@@ -30,7 +30,7 @@ interface Destination {
 
 interface Status {
   readonly txid?: string;
-  readonly destinations: readonly Destination[];
+  readonly destinations: readonly ReplicaClient[];
 }
 
 const say = (text: string): void => console.log(text);

@@ -73,7 +73,7 @@ function plainS3(file: string, text: Text): Way {
     },
     async list() {
       let files = 0;
-      const Prefix = levelPrefix('hex-level', ROOT, 0);
+      const Prefix = levelPrefix('levels', ROOT, 0);
       for await (const page of paginateListObjectsV2({ client }, { Bucket, Prefix })) {
         files += page.Contents?.length ?? 0;
       }

@@ -1,6 +1,6 @@
 /** How many HTTP requests each operation of the backends for buckets is, counted by a proxy. */
 
-import { wrapDestination, type WrappedDestination } from '@sluice/core';
+import { Destination, type Destination } from '@sluice/core';
 import { bodyFromBytes, toTXID, type LTXFileRef, type ReplicaClient } from '@sluice/core/backend';
 import { startCountingProxy } from '../servers/counting-proxy.ts';
 import { inFolder, print, type Row } from './bench.ts';
@@ -18,7 +18,7 @@ interface Operation {
   readonly what: string;
   /** A written L0 file is one request. */
   readonly bar?: number;
-  run(replica: ReplicaClient, destination: WrappedDestination): Promise<unknown>;
+  run(replica: ReplicaClient, destination: Destination): Promise<unknown>;
 }
 
 const body = (sizeBytes: number): ReturnType<typeof bodyFromBytes> =>
@@ -99,7 +99,7 @@ async function rowsOf({ name, input }: Subject): Promise<Row[]> {
   const { config, path } = backend.parse({ path: ROOT, ...input, endpoint });
   const nothing = (): void => undefined;
   const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
-  const destination = wrapDestination(await backend.connect(config, { logger, access: 'write' }));
+  const destination = new Destination(await backend.connect(config, { logger, access: 'write' }));
   const replica = destination.replica(path);
   const rows: Row[] = [];
   for (const operation of OPERATIONS) {

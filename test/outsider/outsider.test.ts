@@ -171,8 +171,8 @@ test('two copies of core have types that agree', () => {
   const [one, other] = copies.map((from, index) => `import type * as C${index} from '${from}';`);
   const types = [
     'Backend<unknown>',
-    'Destination',
     'ReplicaClient',
+    'Replica',
     'NamedObjects',
     'TXID',
     'Secret',

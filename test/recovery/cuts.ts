@@ -1,8 +1,8 @@
 /** A power cut at a chosen moment of writing: this process is killed once so many files were written. */
 
-import type { Destination } from '@sluice/core/backend';
+import type { ReplicaClient } from '@sluice/core';
 
-export function cutAfter(destination: Destination, files: number): Destination {
+export function cutAfter(destination: ReplicaClient, files: number): ReplicaClient {
   let left = files;
   const cutIfDue = (): void => {
     if (left === 0) process.kill(process.pid, 'SIGKILL');

@@ -5,7 +5,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReplicationError } from '@sluice/core';
-import type { Destination, ReplicaClient } from '@sluice/core/backend';
+import type { ReplicaClient } from '@sluice/core';
+import type { Replica } from '@sluice/core/backend';
 
 export type Fault =
   | 'none'
@@ -27,7 +28,7 @@ const FAILS_AFTER = 0.1;
 const HANG_MS = 3_600_000;
 
 /** `fault` is asked at every call: it may begin and end while the destination is in use. */
-export function withFault(destination: Destination, fault: () => Fault): Destination {
+export function withFault(destination: ReplicaClient, fault: () => Fault): ReplicaClient {
   return {
     name: destination.name,
     capabilities: destination.capabilities,
@@ -36,7 +37,7 @@ export function withFault(destination: Destination, fault: () => Fault): Destina
   };
 }
 
-function faulty(client: ReplicaClient, fault: () => Fault): ReplicaClient {
+function faulty(client: Replica, fault: () => Fault): Replica {
   return {
     async *listFiles(level, options) {
       const now = fault();

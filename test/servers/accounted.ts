@@ -1,16 +1,17 @@
 /** A destination whose every promise is accounted for: how many calls it has had, and what is not settled. */
 
-import type { Destination, ReplicaClient } from '@sluice/core/backend';
+import type { ReplicaClient } from '@sluice/core';
+import type { Replica } from '@sluice/core/backend';
 
 export interface Accounted {
-  readonly destination: Destination;
+  readonly destination: ReplicaClient;
   /** Calls of files and listings so far: what core tries again is another one. */
   readonly calls: number;
   /** Calls and reads of their streams that have neither been fulfilled nor rejected. */
   readonly pending: number;
 }
 
-export function accounted(destination: Destination): Accounted {
+export function accounted(destination: ReplicaClient): Accounted {
   let calls = 0;
   let pending = 0;
 
@@ -43,7 +44,7 @@ export function accounted(destination: Destination): Accounted {
     };
   }
 
-  const replica = (path: string): ReplicaClient => {
+  const replica = (path: string): Replica => {
     const client = destination.replica(path);
     return {
       listFiles(level, options) {

@@ -9,7 +9,8 @@ import {
   StorageSharedKeyCredential,
 } from '@azure/storage-blob';
 import { backend } from '@sluice/azure';
-import type { ConnectContext, Destination, Logger } from '@sluice/core/backend';
+import type { ReplicaClient } from '@sluice/core';
+import type { ConnectContext, Logger } from '@sluice/core/backend';
 
 export interface AzurePlace {
   /** Of the account: "http://127.0.0.1:port/account" */
@@ -43,7 +44,7 @@ export async function connectAzure(
   place: AzurePlace,
   more: Record<string, unknown> = {},
   context: Partial<ConnectContext> = {},
-): Promise<Destination> {
+): Promise<ReplicaClient> {
   const { config } = backend.parse({ ...withKey(place), ...more });
   return await backend.connect(config, { logger: SILENT, access: 'write', ...context });
 }

@@ -1,13 +1,13 @@
 /** A process without key and token: writes, copies and reads a file, and prints what it has seen. */
 
 import { backend } from '@sluice/azure';
-import { bodyFromBytes, readBytes, toTXID } from '@sluice/core/backend';
+import { Replica, bodyFromBytes, readBytes, toTXID } from '@sluice/core/backend';
 
 const [endpoint = '', bucket = ''] = process.argv.slice(2);
 const { config } = backend.parse({ bucket, endpoint });
 const destination = await backend.connect(config, { logger: console, access: 'write' });
 try {
-  const replica = destination.replica('by-identity');
+  const replica = new Replica(destination, 'by-identity');
   const [from, to] = [1n, 2n].map((txid) => ({
     ...{ level: 0, minTXID: toTXID(txid), maxTXID: toTXID(txid) },
   }));

@@ -1,6 +1,7 @@
 /** A bucket of a test server as tests use it: destinations to it, and what lies there seen from outside. */
 
-import type { ConnectContext, Destination, Logger } from '@sluice/core/backend';
+import type { ReplicaClient } from '@sluice/core';
+import type { ConnectContext, Logger } from '@sluice/core/backend';
 import { backend } from '@sluice/gcs';
 
 export interface GCSPlace {
@@ -20,7 +21,7 @@ export async function connectGCS(
   { endpoint, bucket }: GCSPlace,
   more: Record<string, unknown> = {},
   context: Partial<ConnectContext> = {},
-): Promise<Destination> {
+): Promise<ReplicaClient> {
   const { config } = backend.parse({
     type: 'gs',
     bucket,

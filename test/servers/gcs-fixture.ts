@@ -2,8 +2,9 @@
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
-import { wrapDestination } from '@sluice/core';
-import type { Destination, Logger } from '@sluice/core/backend';
+import { Destination } from '@sluice/core';
+import type { Destination } from '@sluice/core';
+import type { Logger } from '@sluice/core/backend';
 import { afterEach, beforeEach, onTestFinished } from 'vitest';
 import { connectGCS } from './gcs-access.ts';
 import { start, type LoggedRequest, type Operation, type RunningGCS } from './gcs/index.ts';
@@ -43,7 +44,7 @@ export function useGCS(): GCSFixture {
     },
     connected,
     async wrapped(more) {
-      return wrapDestination(await connected(more), { stallMs: STALL_MS, random: () => 0 });
+      return new Destination(await connected(more), { stallMs: STALL_MS, random: () => 0 });
     },
     only(operation) {
       const [request, ...others] = server.requestsOf(operation);

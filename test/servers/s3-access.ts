@@ -1,7 +1,8 @@
 /** A bucket of a test server as tests use it: destinations to it, and what lies there seen from outside. */
 
 import { ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import type { ConnectContext, Destination, Logger } from '@sluice/core/backend';
+import type { ReplicaClient } from '@sluice/core';
+import type { ConnectContext, Logger } from '@sluice/core/backend';
 import { backend } from '@sluice/s3';
 import type { Credentials } from './s3/index.ts';
 
@@ -41,7 +42,7 @@ export async function connectS3(
   place: S3Place,
   more: Record<string, unknown> = {},
   context: Partial<ConnectContext> = {},
-): Promise<Destination> {
+): Promise<ReplicaClient> {
   const { config } = backend.parse(s3Input(place, more));
   return await backend.connect(config, { logger: SILENT, access: 'write', ...context });
 }

@@ -1,8 +1,9 @@
 /** A server of our own for each test of a file, and destinations to it that end with the test. */
 
 import dns from 'node:dns';
-import { wrapDestination } from '@sluice/core';
-import type { Destination, Logger } from '@sluice/core/backend';
+import { Destination } from '@sluice/core';
+import type { Destination } from '@sluice/core';
+import type { Logger } from '@sluice/core/backend';
 import { afterEach, beforeEach, onTestFinished, vi } from 'vitest';
 import { connectS3 } from './s3-access.ts';
 import {
@@ -58,7 +59,7 @@ export function useS3(): S3Fixture {
       return await connected({ endpoint: `http://${host}:${server.port}`, ...more });
     },
     async wrapped() {
-      return wrapDestination(await connected(), { stallMs: STALL_MS, random: () => 0 });
+      return new Destination(await connected(), { stallMs: STALL_MS, random: () => 0 });
     },
     async noUploadIsLeft() {
       await server.requests.until(() => server.raw.uploads().length === 0);

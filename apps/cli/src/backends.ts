@@ -9,7 +9,7 @@ export interface OwnBackend {
   /** Above this a file goes up in parts. Default: core's. */
   readonly partBytes?: ((config: unknown) => number) | undefined;
   /** What keys look like there. */
-  readonly layout: 'hex-level' | 'tree';
+  readonly layout: 'levels' | 'tree';
   /** Who keeps the files, for a sentence. Default: "this destination". */
   readonly provider?: ((config: unknown) => string | undefined) | undefined;
   /** What gives a right there, in the provider's words. Absent: nothing has to. */
@@ -91,7 +91,7 @@ export const OWN_BACKENDS: Readonly<Record<string, OwnBackend>> = {
   gcs: GCS, // as Litestream 0.3 calls it
   s3: {
     packageName: '@sluice/s3',
-    layout: 'hex-level',
+    layout: 'levels',
     provider: (config) => hostOf((config as BucketConfig).endpoint),
     target: (config, path) => targetOf('s3', config as BucketConfig, path),
     partBytes: (config) => (config as BucketConfig).partSizeBytes,

@@ -1,18 +1,16 @@
 /** Open destinations: one connection for each kind, place and credentials, whatever the number of databases. */
 
 import {
+  Destination,
   loggerFor,
-  wrapDestination,
   type OpenReplica,
-  type Place,
-  type WrappedDestination,
 } from '@sluice/core';
 import { homeFolder, sameConfig, type Logger } from '@sluice/core/backend';
 import type { DestinationConfig } from './config/model.ts';
 
 interface Entry {
   readonly wanted: DestinationConfig;
-  readonly opening: Promise<WrappedDestination>;
+  readonly opening: Promise<Destination>;
 }
 
 /** `await using` closes it. */
@@ -26,15 +24,11 @@ export class Destinations implements AsyncDisposable {
     this.#access = access;
   }
 
-  /** The replica, and whether its folder is still to be made. Errors as those of `connect`. */
-  async open(
-    wanted: DestinationConfig,
-    signal?: AbortSignal,
-  ): Promise<OpenReplica & Pick<Place, 'isNew'>> {
+  /** Errors are those of `connect`. */
+  async open(wanted: DestinationConfig, signal?: AbortSignal): Promise<OpenReplica> {
     const destination = await this.connect(wanted, signal);
     return {
       client: destination.replica(wanted.path),
-      isNew: destination.isNew?.bind(destination, wanted.path),
       unsettled: destination.unsettled(wanted.path),
       capabilities: destination.capabilities,
       fencing: destination.fencing,
@@ -42,7 +36,7 @@ export class Destinations implements AsyncDisposable {
   }
 
   /** Connects where that has not been done. A failed try is forgotten. */
-  async connect(wanted: DestinationConfig, signal?: AbortSignal): Promise<WrappedDestination> {
+  async connect(wanted: DestinationConfig, signal?: AbortSignal): Promise<Destination> {
     const entry = this.#find(wanted) ?? this.#add(wanted, signal);
     try {
       return await entry.opening;
@@ -79,11 +73,12 @@ export class Destinations implements AsyncDisposable {
     return entry;
   }
 
-  async #connect(wanted: DestinationConfig, signal?: AbortSignal): Promise<WrappedDestination> {
+  async #connect(wanted: DestinationConfig, signal?: AbortSignal): Promise<Destination> {
     giveHome();
     const context = { logger: this.#logger, access: this.#access, signal };
-    const destination = await wanted.backend.connect(wanted.config, context);
-    return wrapDestination(destination, {
+    const client = await wanted.backend.connect(wanted.config, context);
+    return new Destination(client, {
+      access: this.#access,
       // What stays failed is said by whoever asked; the tries in between are for those who look.
       onRetry: ({ attempt, delayMs, error }) =>
         this.#logger.debug(`will be tried again: ${error.message}`, {

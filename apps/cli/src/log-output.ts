@@ -4,7 +4,7 @@
  * a disk may have room later. Lines that no output took are counted, and said once one does.
  */
 
-import { writeFullySync } from '@sluice/core/backend';
+import { writeFullySync } from '@sluice/core';
 
 /** `fd`: as the streams of the process have it. */
 export type LogStream = NodeJS.WritableStream & { readonly fd?: number | undefined };

@@ -1,6 +1,7 @@
 /** What a restore would read: -dry-run. */
 
-import { formatBytes, formatFilename, formatTXID } from '@sluice/core/backend';
+import { formatBytes } from '@sluice/core/backend';
+import { formatFilename, formatTXID } from '@sluice/core/ltx';
 import type { Candidate } from './restoring/ask.ts';
 import { printJSON, type Shell } from './shell.ts';
 

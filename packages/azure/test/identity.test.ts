@@ -1,13 +1,13 @@
 /** Without any key or token: what @azure/identity finds, where it is installed. */
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Destination, Logger } from '@sluice/core/backend';
+import type { ReplicaClient, Logger } from '@sluice/core/backend';
 import { backend } from '../src/index.ts';
 
 const silent = (): void => undefined;
 const logger: Logger = { debug: silent, info: silent, warn: silent, error: silent };
 
-async function connect(more: Record<string, unknown> = {}): Promise<Destination> {
+async function connect(more: Record<string, unknown> = {}): Promise<ReplicaClient> {
   const { config } = backend.parse({ bucket: 'backups', 'account-name': 'account', ...more });
   return await backend.connect(config, { logger, access: 'read' });
 }

@@ -55,14 +55,10 @@ export {
   includes,
   surveyReplica,
   type NewestFile,
-  type Place,
   type Surveyed,
 } from './restore/survey.ts';
-export {
-  wrapDestination,
-  type WrappedDestination,
-  type WrapOptions,
-} from './replica/destination.ts';
+export { Destination, type DestinationOptions } from './replica/destination.ts';
+export { Replica, type ReplicaFiles } from './replica/replica.ts';
 export { FileSet } from './replica/file-set.ts';
 export { checkDestination, type CheckOptions } from './check/check.ts';
 export { unconnected } from './check/errors.ts';
@@ -78,3 +74,5 @@ export {
 } from './check/report.ts';
 export { Fencing } from './replica/fencing.ts';
 export { sqliteVersion } from './database/sqlite-version.ts';
+export { readFullySync, writeFullySync } from './file-io.ts';
+export { allLevelsPrefix } from './store/layout.ts';

@@ -1,7 +1,7 @@
 import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { bodyFromBytes, type Destination } from '@sluice/core/backend';
+import { Replica, bodyFromBytes, type ReplicaClient } from '@sluice/core/backend';
 import { expect, test } from 'vitest';
 
 import { openFolder, ref, tree } from './fixtures.ts';
@@ -9,15 +9,15 @@ import { openFolder, ref, tree } from './fixtures.ts';
 const body = bodyFromBytes(Buffer.from('an LTX file'), new Date(0));
 const FILES = [ref(0, 1), ref(9, 1, 4)];
 
-async function written(destination: Destination, root: string): Promise<void> {
-  for (const file of FILES) await destination.replica(root).writeFile(file, body);
+async function written(destination: ReplicaClient, root: string): Promise<void> {
+  for (const file of FILES) await new Replica(destination, root).writeFile(file, body);
 }
 
 test('a replica without files is gone with its folders and its marker', async () => {
   const { root, connect } = await openFolder();
   const destination = await connect();
   await written(destination, root);
-  await destination.replica(root).deleteFiles(FILES);
+  await new Replica(destination, root).deleteFiles(FILES);
   await destination.removeEmpty?.(root);
   await expect(stat(root)).rejects.toThrow('ENOENT');
   expect((await stat(join(root, '..'))).isDirectory()).toBe(true);
@@ -30,7 +30,7 @@ test('what holds a file stays, with all that is above it', async () => {
   const { root, connect } = await openFolder();
   const destination = await connect();
   await written(destination, root);
-  await destination.replica(root).deleteFiles(FILES.slice(1));
+  await new Replica(destination, root).deleteFiles(FILES.slice(1));
   await destination.removeEmpty?.(root);
   expect((await tree(root)).filter((name) => !name.endsWith('.ltx'))).toEqual([
     '.sluice-root',
@@ -43,7 +43,7 @@ test('what is not ours stays, and the marker with it', async () => {
   const { root, connect } = await openFolder();
   const destination = await connect();
   await written(destination, root);
-  await destination.replica(root).deleteFiles(FILES);
+  await new Replica(destination, root).deleteFiles(FILES);
   await writeFile(join(root, 'notes.txt'), 'mine');
   await destination.removeEmpty?.(root);
   expect(await tree(root)).toEqual(['.sluice-root', 'notes.txt']);

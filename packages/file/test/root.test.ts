@@ -1,7 +1,7 @@
 import { mkdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { bodyFromBytes, wrapDestination, type ReplicaClient } from '@sluice/core/backend';
+import { Replica, bodyFromBytes, Destination, type ReplicaClient } from '@sluice/core/backend';
 import { describe, expect, test } from 'vitest';
 
 import { openFolder, ref, tree } from './fixtures.ts';
@@ -41,10 +41,10 @@ describe('a root that was never there', () => {
     const { root, connect } = await openFolder();
     const clients = await Promise.all(Array.from({ length: 8 }, () => connect()));
     const writes = clients.flatMap((destination, index) =>
-      [1, 2].map((level) => destination.replica(root).writeFile(ref(level, index + 1), body)),
+      [1, 2].map((level) => new Replica(destination, root).writeFile(ref(level, index + 1), body)),
     );
     await Promise.all(writes);
-    for (const destination of clients) expect(await list(destination.replica(root))).toBe(16);
+    for (const destination of clients) expect(await list(new Replica(destination, root))).toBe(16);
     expect((await tree(root)).filter((name) => name.includes('sluice'))).toEqual(['.sluice-root']);
   });
 });
@@ -56,7 +56,7 @@ describe('a root is new', () => {
     expect(await destination.isNew?.(root)).toBe(false); // nor is the folder above it
     await mkdir(join(root, '..'));
     expect(await destination.isNew?.(root)).toBe(true);
-    expect(await list(destination.replica(root)).catch(({ code }: { code: string }) => code)).toBe(
+    expect(await list(new Replica(destination, root)).catch(({ code }: { code: string }) => code)).toBe(
       'REPLICA_DESTINATION_NOT_FOUND',
     );
     await mkdir(root);
@@ -66,7 +66,7 @@ describe('a root is new', () => {
   test('and not any more where it was seen', async () => {
     const { root, connect } = await openFolder();
     const destination = await connect();
-    await destination.replica(root).writeFile(ref(0, 1), body);
+    await new Replica(destination, root).writeFile(ref(0, 1), body);
     await rm(root, { recursive: true });
     expect(await destination.isNew?.(root)).toBe(false);
     expect(await (await connect('read')).isNew?.(root)).toBe(true); // who never saw it
@@ -171,7 +171,7 @@ describe('a bucket that was copied into a folder', () => {
   async function opened() {
     const { connect, root, replica } = await openFolder();
     const asRead = async (): Promise<ReplicaClient> =>
-      wrapDestination(await connect('read')).replica(root);
+      new Destination(await connect('read')).replica(root);
     return { root, replica, asRead };
   }
 

@@ -180,7 +180,7 @@ describe('keys lie where Litestream has them', () => {
     [{ bucket: 'b' }, `/0000/${name}`],
   ];
   test.each(roots)('%j', (input, key) => {
-    expect(keyOf('hex-level', parseConfig(input).path, file)).toBe(key);
+    expect(keyOf('levels', parseConfig(input).path, file)).toBe(key);
   });
 });
 

@@ -21,14 +21,7 @@
 
 import { posix } from 'node:path';
 
-import {
-  ConfigReader,
-  expandHome,
-  keysOfQuery,
-  type ParsedConfig,
-  type Secret,
-  percentDecoded,
-} from '@sluice/core/backend';
+import { ConfigReader, expandHome, keysOfQuery, type ParsedConfig, type Secret, percentDecoded } from '@sluice/core/backend';
 
 import { readKeyLines } from './host-key.ts';
 

@@ -1,13 +1,6 @@
 /** Connections to a fake server, closed when the test ends. */
 
-import {
-  readBytes,
-  toTXID,
-  type Destination,
-  type LTXBody,
-  type LTXFileRef,
-  type ReplicaClient,
-} from '@sluice/core/backend';
+import { readBytes, toTXID, type ReplicaClient, type ObjectBody, type LTXFileRef, type Replica } from '@sluice/core/backend';
 import { onTestFinished } from 'vitest';
 
 import { backend } from '../src/index.ts';
@@ -30,7 +23,7 @@ export interface ConnectOptions {
 export async function connectTo(
   fake: FakeServer,
   { access = 'write', input = {}, logged = [] }: ConnectOptions = {},
-): Promise<Destination> {
+): Promise<ReplicaClient> {
   const log = (level: string) => (message: string) => void logged.push({ level, message });
   const logger = { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') };
   const { config } = backend.parse({
@@ -50,7 +43,7 @@ export function ref(level: number, minTXID: number, maxTXID = minTXID): LTXFileR
 }
 
 /** A body of one text, in a few chunks. */
-export function bodyOf(text: string): LTXBody {
+export function bodyOf(text: string): ObjectBody {
   const bytes = Buffer.from(text);
   return {
     sizeBytes: bytes.byteLength,
@@ -64,7 +57,7 @@ export function bodyOf(text: string): LTXBody {
   };
 }
 
-export async function readText(client: ReplicaClient, file: LTXFileRef): Promise<string> {
+export async function readText(client: Replica, file: LTXFileRef): Promise<string> {
   const { body } = await client.openFile(file);
   return Buffer.from(await readBytes(body, 10_000_000)).toString();
 }

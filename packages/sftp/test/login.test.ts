@@ -37,7 +37,7 @@ function isRight(context: AuthContext): boolean {
 }
 
 async function write(fake: FakeServer, input: Input = {}): Promise<void> {
-  await (await connectTo(fake, { input })).replica(ROOT).writeFile(FILE, bodyOf('x'));
+  await new Replica(await connectTo(fake, { input }), ROOT).writeFile(FILE, bodyOf('x'));
 }
 
 async function refusal(fake: FakeServer, input: Input = {}): Promise<ReplicationError> {

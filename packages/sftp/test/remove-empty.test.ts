@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 
-import type { Destination } from '@sluice/core/backend';
+import { Replica, type ReplicaClient } from '@sluice/core/backend';
 import { expect, test } from 'vitest';
 
 import { plant, startFakeServer, type FakeServer } from './fake-server.ts';
@@ -11,8 +11,8 @@ import { bodyOf, connectTo, ref, ROOT } from './fixtures.ts';
 
 const FILES = [ref(0, 1), ref(9, 1, 4)];
 
-async function written(destination: Destination): Promise<void> {
-  for (const file of FILES) await destination.replica(ROOT).writeFile(file, bodyOf('x'));
+async function written(destination: ReplicaClient): Promise<void> {
+  for (const file of FILES) await new Replica(destination, ROOT).writeFile(file, bodyOf('x'));
 }
 
 /** Folders too. */
@@ -24,7 +24,7 @@ test('a replica without files is gone with its folders and its marker', async ()
   const fake = await startFakeServer();
   const destination = await connectTo(fake);
   await written(destination);
-  await destination.replica(ROOT).deleteFiles(FILES);
+  await new Replica(destination, ROOT).deleteFiles(FILES);
   await destination.removeEmpty?.(ROOT);
   expect(fs.readdirSync(join(fake.folder, 'backups'))).toEqual([]);
   await destination.removeEmpty?.(ROOT); // a second time is no failure
@@ -36,7 +36,7 @@ test('what holds a file stays, with all that is above it', async () => {
   const fake = await startFakeServer();
   const destination = await connectTo(fake);
   await written(destination);
-  await destination.replica(ROOT).deleteFiles(FILES.slice(1));
+  await new Replica(destination, ROOT).deleteFiles(FILES.slice(1));
   await destination.removeEmpty?.(ROOT);
   const folders = namesOf(fake).filter((name) => !name.endsWith('.ltx'));
   expect(folders).toEqual(['.sluice-root', 'ltx', 'ltx/0']);
@@ -50,7 +50,7 @@ test.each([4, 18])(
     await written(destination);
     fake.judge = ({ kind, path }) =>
       kind === 'RMDIR' && /ltx$|0\/$/.test(path) ? code : undefined;
-    await destination.replica(ROOT).deleteFiles(FILES.slice(1));
+    await new Replica(destination, ROOT).deleteFiles(FILES.slice(1));
     await destination.removeEmpty?.(ROOT);
     expect(namesOf(fake)).toContain('ltx/0');
   },
@@ -60,7 +60,7 @@ test('an empty folder that cannot be removed is a failure, and so is a server th
   const fake = await startFakeServer();
   const destination = await connectTo(fake);
   await written(destination);
-  await destination.replica(ROOT).deleteFiles(FILES);
+  await new Replica(destination, ROOT).deleteFiles(FILES);
   for (const [status, code] of [
     [4, 'REPLICA_UNKNOWN'],
     [3, 'REPLICA_PERMISSION_DENIED'],
@@ -80,7 +80,7 @@ test('what is not ours stays, and the marker with it', async () => {
   const fake = await startFakeServer();
   const destination = await connectTo(fake);
   await written(destination);
-  await destination.replica(ROOT).deleteFiles(FILES);
+  await new Replica(destination, ROOT).deleteFiles(FILES);
   plant(fake, join(ROOT, 'notes.txt'), 'mine');
   await destination.removeEmpty?.(ROOT);
   expect(namesOf(fake)).toEqual(['.sluice-root', 'notes.txt']);

@@ -1,11 +1,12 @@
 /** The backend `file`, with writes and an end of another's making. */
 
-import type { Backend, Destination, ReplicaClient } from '@sluice/core/backend';
+import type { ReplicaClient } from '@sluice/core';
+import type { Backend, Replica } from '@sluice/core/backend';
 import { backend as file, type FileConfig } from '@sluice/file';
 
 export function changedFile(
-  change: (client: ReplicaClient, path: string) => Partial<ReplicaClient>,
-  close: (destination: Destination) => Promise<void> = (destination) => destination.close(),
+  change: (client: Replica, path: string) => Partial<Replica>,
+  close: (destination: ReplicaClient) => Promise<void> = (destination) => destination.close(),
 ): Backend<FileConfig> {
   return {
     ...file,
@@ -15,7 +16,7 @@ export function changedFile(
         name: destination.name,
         capabilities: destination.capabilities,
         replica(path) {
-          const client = destination.replica(path);
+          const client = new Replica(destination, path);
           return {
             listFiles: (...given) => client.listFiles(...given),
             openFile: (...given) => client.openFile(...given),

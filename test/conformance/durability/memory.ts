@@ -1,6 +1,6 @@
 /** Keeps all in a map of its own process. */
 
-import { defineBackend, memoryDestination, MemoryStore, type Backend } from '@sluice/core/backend';
+import { defineBackend, memoryClient, MemoryStore, type Backend } from '@sluice/core/backend';
 
 const store = new MemoryStore();
 
@@ -9,5 +9,5 @@ export const backend: Backend<object> = defineBackend({
   scheme: 'memory',
   parse: () => ({ config: {}, path: '' }),
   fromURL: (url) => ({ url: url.href }),
-  connect: async () => memoryDestination({ store }),
+  connect: async () => memoryClient({ store }),
 });

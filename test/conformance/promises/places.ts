@@ -3,7 +3,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { backend as azure } from '@sluice/azure';
-import { TEMP_SUFFIX, type Backend, type Destination, type Logger } from '@sluice/core/backend';
+import type { ReplicaClient } from '@sluice/core';
+import type { Backend, Logger } from '@sluice/core/backend';
+import { TEMP_SUFFIX } from '@sluice/core/backend/folder';
 import { backend as file } from '@sluice/file';
 import { backend as gcs } from '@sluice/gcs';
 import { backend as s3 } from '@sluice/s3';
@@ -25,9 +27,9 @@ type Input = Readonly<Record<string, unknown>>;
 
 export interface Place {
   /** Through the steps. */
-  connect(): Promise<Destination>;
+  connect(): Promise<ReplicaClient>;
   /** Past them. */
-  connectDirectly(): Promise<Destination>;
+  connectDirectly(): Promise<ReplicaClient>;
   /** As `sluice.yml` has them, but for the path: past the steps, and so that requests are noted. */
   readonly input: { readonly direct: Input; readonly noted: Input };
   /** From now on what is no mere reading is noted, of this process and of those that it starts. */
@@ -63,7 +65,7 @@ const SILENT: Logger = {
   error: () => undefined,
 };
 
-function connectorOf(backend: Backend<unknown>, input: Input): () => Promise<Destination> {
+function connectorOf(backend: Backend<unknown>, input: Input): () => Promise<ReplicaClient> {
   return async () => {
     // The path is the replica's affair; a folder is nothing without one.
     const { config } = backend.parse({ path: '/', ...input });

@@ -92,7 +92,7 @@ async function start(): Promise<Replicator> {
     await import(pathToFileURL(path.join(code, name + extension)).href);
   type Core = typeof import('@sluice/core');
   const { replicate } = (await load('replicate/replicate')) as Pick<Core, 'replicate'>;
-  const { wrapDestination } = (await load('replica/wrap')) as Pick<Core, 'wrapDestination'>;
+  const { Destination } = (await load('replica/wrap')) as Pick<Core, 'Destination'>;
   const targets = destinations.map(({ folder, fault }, index): ReplicaTarget => ({
     name: `at-${index}`,
     type: 'file',
@@ -100,7 +100,7 @@ async function start(): Promise<Replicator> {
     open: async () => {
       const { config, path: replica } = file.parse({ type: 'file', path: folder });
       const destination = await file.connect(config, { logger, access: 'write' });
-      const wrapped = wrapDestination(withFault(destination, () => fault));
+      const wrapped = new Destination(withFault(destination, () => fault));
       return { client: wrapped.replica(replica), capabilities: wrapped.capabilities };
     },
   }));

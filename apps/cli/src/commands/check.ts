@@ -6,8 +6,8 @@
 import {
   checkDestination,
   checkFailure,
+  Destination,
   unconnected,
-  wrapDestination,
   type CheckFigures,
   type CheckOptions,
   type CheckProgress,
@@ -92,10 +92,9 @@ async function checkTarget(
     ...connected,
     path,
     partBytes: own?.partBytes?.(config),
-    layout: own?.layout,
     provider: own?.provider?.(config),
     connect: async (heard) =>
-      wrapDestination(await backend.connect(config, { logger: heard, access: 'write', signal })),
+      new Destination(await backend.connect(config, { logger: heard, access: 'write', signal })),
     onFeature,
     onProgress,
     signal,

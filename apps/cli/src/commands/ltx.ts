@@ -1,6 +1,7 @@
 /** sluice ltx: what lies at the destinations. One that fails does not hide the others. */
 
-import { formatFilename, formatTXID, messageOf, type LTXFileInfo } from '@sluice/core/backend';
+import { messageOf, type LTXFileInfo } from '@sluice/core/backend';
+import { formatFilename, formatTXID } from '@sluice/core/ltx';
 import { usageError, type Arguments } from '../args.ts';
 import type { DestinationConfig } from '../config/model.ts';
 import { Destinations } from '../destinations.ts';

@@ -9,7 +9,8 @@ import {
   type RestoreTarget,
   type Surveyed,
 } from '@sluice/core';
-import { formatTXID, ReplicationError } from '@sluice/core/backend';
+import { ReplicationError } from '@sluice/core/backend';
+import { formatTXID } from '@sluice/core/ltx';
 import type { DestinationConfig } from '../config/model.ts';
 import type { Destinations } from '../destinations.ts';
 import type { Sent, SentTo } from './records.ts';
@@ -85,8 +86,8 @@ async function askOne(
   { target, open, sentTo, signal }: Question,
 ): Promise<Answer> {
   const sent = await sentTo(destination); // before the listing: a replicator may be sending
-  const { client, isNew } = await open.open(destination, signal);
-  const survey = await surveyReplica({ client, isNew }, target, signal);
+  const { client } = await open.open(destination, signal);
+  const survey = await surveyReplica(client, target, signal);
   if (survey.kind === 'empty') {
     if (sent !== undefined) throw isEmptied(destination, sent);
     return { kind: 'empty', destination };

@@ -4,7 +4,8 @@
  */
 
 import { includes, newestOfEachLineage, orderByLineage, type RestoreTarget } from '@sluice/core';
-import { formatTXID, isError, ReplicationError, type Logger } from '@sluice/core/backend';
+import { isError, ReplicationError, type Logger } from '@sluice/core/backend';
+import { formatTXID } from '@sluice/core/ltx';
 import type { DestinationConfig } from '../config/model.ts';
 import {
   describeFailure,

@@ -3,7 +3,7 @@
  * `o` of the file with `seed` is the noise at `o`, turned by a number of the seed and of its chunk.
  */
 
-import type { LTXBody } from '../store/client.ts';
+import type { ObjectBody } from '../store/client.ts';
 
 /** Noise is so long; it does not compress, so that what is measured is what was sent. */
 export const NOISE_BYTES = 1_048_576;
@@ -32,7 +32,7 @@ export class ProbeBytes {
     this.#onBytes = onBytes;
   }
 
-  body(file: ProbeFile): LTXBody {
+  body(file: ProbeFile): ObjectBody {
     return {
       sizeBytes: file.sizeBytes,
       createdAt: this.#createdAt,
@@ -41,7 +41,7 @@ export class ProbeBytes {
   }
 
   /** The same, and `onPast` is called once more than `sizeBytes` of it are asked for. */
-  bodyPast(file: ProbeFile, sizeBytes: number, onPast: () => void): LTXBody {
+  bodyPast(file: ProbeFile, sizeBytes: number, onPast: () => void): ObjectBody {
     const body = this.body(file);
     return { ...body, open: () => tellingPast(body.open(), sizeBytes, onPast) };
   }

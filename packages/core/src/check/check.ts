@@ -9,10 +9,9 @@
 
 import { randomBytes } from 'node:crypto';
 
-import { posix } from 'node:path';
-
 import { isError, ReplicationError } from '../error.ts';
-import type { Destination, Logger } from '../store/backend.ts';
+import type { Destination } from '../replica/destination.ts';
+import type { Logger } from '../store/backend.ts';
 import { NOISE_BYTES, ProbeBytes } from './bytes.ts';
 import { cleanUp } from './clean-up.ts';
 import { failed } from './errors.ts';
@@ -28,7 +27,6 @@ import {
 } from './report.ts';
 import { CheckSite, sitePath } from './site.ts';
 import { systemTimers, type TimerClock } from '../store/timers.ts';
-import type { Layout } from '../store/layout.ts';
 
 const RANDOM_BYTES = 6;
 /** A replicator waits for minutes; who asks whether it works does not. One silence is shorter. */
@@ -48,8 +46,6 @@ export interface CheckOptions {
    * told to the logger until it has closed. Without it `abort` is not judged.
    */
   readonly connect?: ((logger: Logger) => Promise<Destination>) | undefined;
-  /** What keys look like there. Without it files are called by level and name. */
-  readonly layout?: Layout | undefined;
   /** Who keeps the files, for a sentence. Default: "this destination". */
   readonly provider?: string | undefined;
   /** Told each verdict as it falls. */
@@ -72,13 +68,11 @@ export async function checkDestination(options: CheckOptions): Promise<CheckRepo
     destination,
     path: sitePath(path, nonce),
     bytes,
-    layout: options.layout,
     now: () => performance.now(),
     signal,
   });
   const { capabilities } = destination;
-  const place = destination.objects?.(site.path);
-  const objects = place === undefined ? undefined : new ProbeObjects(place, nonce, signal);
+  const objects = new ProbeObjects(destination.unsettled(site.path).objects, nonce, signal);
   const context: ProbeContext = { site, partBytes, capabilities, connect, objects, figures: {} };
   const features: FeatureReport[] = [];
   const tell = (report: FeatureReport): void => {
@@ -98,7 +92,7 @@ export async function checkDestination(options: CheckOptions): Promise<CheckRepo
   } finally {
     moving.begin('delete');
     const folders = reached.isNew ? [site.path, path] : [site.path];
-    const cleaned = await cleanUp({ site, objects, destination, folders, clock });
+    const cleaned = await cleanUp({ site, objects, reader: options.reader, folders, clock });
     left = cleaned.left;
     tell(cleaned.report);
   }
@@ -113,8 +107,7 @@ export async function checkDestination(options: CheckOptions): Promise<CheckRepo
 }
 
 function claimsOf({ destination, provider = 'this destination' }: CheckOptions): Claims {
-  const objects = destination.objects === undefined ? 'not claimed' : 'claimed';
-  return { capabilities: destination.capabilities, objects, provider };
+  return { capabilities: destination.capabilities, provider };
 }
 
 /** What is being done, as bytes move. What is sent again counts again, up to the whole. */
@@ -173,10 +166,9 @@ async function reach(options: CheckOptions, site: CheckSite): Promise<Reached> {
       const { seen } = failed('list', error);
       return { report: works('reach', `it answers; ${seen}`), isNew: false };
     }
-    const isNew =
-      isError(error, 'REPLICA_DESTINATION_NOT_FOUND') && (await isToBeMade(options, signal));
-    given?.throwIfAborted();
-    if (isNew) return { report: works('reach', NOT_YET, MOUNT), isNew };
+    if (isError(error) && error.isNew === true) {
+      return { report: works('reach', NOT_YET, MOUNT), isNew: true };
+    }
     return { report: failed('reach', error), isNew: false };
   }
 }
@@ -184,32 +176,6 @@ async function reach(options: CheckOptions, site: CheckSite): Promise<Reached> {
 function silent({ name }: Destination): ReplicationError {
   const message = `${name}: no answer in ${REACH_MS_MAX / 1_000} s`;
   return new ReplicationError('REPLICA_UNAVAILABLE', message);
-}
-
-/** Of a backend that cannot tell, the folder above it tells. What fails here says less than what failed before. */
-async function isToBeMade(
-  { destination, reader = destination, path }: CheckOptions,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const above = folderAbove(destination, path);
-  try {
-    if (reader.isNew !== undefined) return await reader.isNew(path, { signal });
-    if (above === undefined) return false;
-    await look(reader, above, signal);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/**
- * Undefined where there can be none. A bucket that is not there is no folder that is not there yet:
- * some servers list the root of a bucket that they do not have (MinIO does).
- */
-function folderAbove(destination: Destination, path: string): string | undefined {
-  const above = posix.dirname(path);
-  const isFolder = destination.removeEmpty !== undefined || above !== '.';
-  return isFolder && above !== path ? above : undefined;
 }
 
 const NOT_YET = 'the folder is not there yet: the first write makes it';

@@ -74,13 +74,13 @@ export function unsupportedVersions(error: unknown): FeatureReport | undefined {
 
 export interface AbortSeen {
   /** Whether something has the name of the file whose write was aborted. */
-  readonly isThere: 'yes' | 'no';
+  readonly isThere: boolean;
   /** What the backend said it could not remove, and why. */
   readonly warnings: readonly { readonly message: string; readonly code?: ErrorCode | undefined }[];
 }
 
 export function judgeAbort({ isThere, warnings: [warning] }: AbortSeen): FeatureReport {
-  if (isThere === 'yes') {
+  if (isThere) {
     const seen = 'a write that was aborted half-way is there all the same';
     return doesNot('abort', seen, 'report it: a backup must never find a part of a file');
   }

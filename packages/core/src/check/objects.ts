@@ -5,11 +5,12 @@
 
 import { isError } from '../error.ts';
 import { judgeVersions, unsupportedVersions, type ConditionOutcome } from './judge.ts';
-import { doesNot, works, type FeatureReport } from './report.ts';
+import { doesNot, ONE_WRITER, works, type FeatureReport } from './report.ts';
 import { isRefusal } from './site.ts';
-import type { NamedObjects, PutOptions } from '../store/client.ts';
+import type { PutOptions } from '../store/client.ts';
+import type { NamedObjects } from '../replica/named-objects.ts';
 import { OBJECT_BYTES_MAX } from '../store/policy/conflict.ts';
-import { readBytes } from '../store/read-bytes.ts';
+import { readBytes } from '../store/body.ts';
 
 const LEASE = 'lock.json';
 
@@ -34,7 +35,7 @@ export class ProbeObjects {
     name: string,
     text: string,
     condition?: PutOptions['condition'],
-  ): Promise<{ version: string }> {
+  ): Promise<{ readonly version?: string | undefined }> {
     const isNew = !this.#tried.has(name);
     this.#tried.add(name);
     const options = { condition, signal: this.#signal };
@@ -82,6 +83,9 @@ export const OTHER_BYTES = 'look for a proxy or a cache in between; else report 
 /** Two that know one version: the first may write the next, the second may not. */
 export async function versions(objects: ProbeObjects): Promise<FeatureReport> {
   const { version } = await objects.put(LEASE, 'mine');
+  if (version === undefined) {
+    return doesNot('if-version', 'a write gives no version: no lease can be held', ONE_WRITER);
+  }
   try {
     const right = await outcomeOf(() => objects.put(LEASE, 'renewed', { version }));
     const stale = await outcomeOf(() => objects.put(LEASE, 'stale', { version }));

@@ -1,7 +1,9 @@
 /** What each feature is put to. A probe that throws has found an error; check.ts names it. */
 
-import { assert, isError, type ErrorCode } from '../error.ts';
-import type { Capabilities, Destination, Logger } from '../store/backend.ts';
+import { isError, type ErrorCode } from '../error.ts';
+import type { Capabilities } from '../store/client.ts';
+import type { Destination } from '../replica/destination.ts';
+import type { Logger } from '../store/backend.ts';
 import { judgeAbort, judgeConditions, type ConditionOutcome } from './judge.ts';
 import { namedObjects, OTHER_BYTES, versions, type ProbeObjects } from './objects.ts';
 import {
@@ -30,8 +32,7 @@ export interface ProbeContext {
   readonly capabilities: Capabilities;
   /** Opens the place once more: see CheckOptions. */
   readonly connect: ((logger: Logger) => Promise<Destination>) | undefined;
-  /** Where the destination keeps such. */
-  readonly objects: ProbeObjects | undefined;
+  readonly objects: ProbeObjects;
   /** Filled in by the probes that measure. */
   readonly figures: { -readonly [Name in keyof CheckFigures]: CheckFigures[Name] };
 }
@@ -65,8 +66,8 @@ export const PROBES: readonly ProbePlan[] = [
   { feature: 'abort', sizeBytes: largeBytes, movesBytes: onePart, run: abort },
   { feature: 'if-absent', sizeBytes: small, run: ifAbsentSmall },
   { feature: 'if-absent-large', sizeBytes: overAPart, movesBytes: twice, run: ifAbsentLarge },
-  { feature: 'objects', sizeBytes: small, run: ({ objects }) => ofObjects(objects, namedObjects) },
-  { feature: 'if-version', sizeBytes: small, run: ({ objects }) => ofObjects(objects, versions) },
+  { feature: 'objects', sizeBytes: small, run: ({ objects }) => namedObjects(objects) },
+  { feature: 'if-version', sizeBytes: small, run: ({ objects }) => versions(objects) },
 ];
 
 const SMALL: readonly Probe[] = Array.from({ length: SMALL_COUNT }, (_, index) =>
@@ -156,22 +157,22 @@ async function large({ site, partBytes, figures }: ProbeContext): Promise<Featur
 async function abort({ site, partBytes, connect }: ProbeContext): Promise<FeatureReport> {
   if (connect === undefined) return notJudged('abort', 'it needs a connection of its own');
   const warnings: { message: string; code?: ErrorCode | undefined }[] = [];
-  let hears: 'nothing yet' | 'warnings' = 'nothing yet';
+  let isListening = false;
   const destination = await connect({
     ...SILENT,
     warn(message, { code } = {}) {
-      if (hears === 'warnings') warnings.push({ message, code: code as ErrorCode | undefined });
+      if (isListening) warnings.push({ message, code: code as ErrorCode | undefined });
     },
   });
   const probe = probeFile(9, 8, { seed: LARGE_SEED + 1, sizeBytes: largeBytes(partBytes) });
   try {
     await site.writeAborted(destination, probe, partBytes);
-    hears = 'warnings'; // those before were of parts that were sent again
+    isListening = true; // those before were of parts that were sent again
   } finally {
     await destination.close();
   }
   const isThere = await site.isThere(probe.ref);
-  if (isThere === 'no') site.forget(probe.ref);
+  if (!isThere) site.forget(probe.ref);
   return judgeAbort({ isThere, warnings });
 }
 
@@ -181,14 +182,6 @@ const SILENT: Logger = {
   warn: () => undefined,
   error: () => undefined,
 };
-
-async function ofObjects(
-  objects: ProbeObjects | undefined,
-  run: (objects: ProbeObjects) => Promise<FeatureReport>,
-): Promise<FeatureReport> {
-  assert(objects !== undefined, 'what is not claimed is not probed');
-  return await run(objects);
-}
 
 async function ifAbsentSmall(context: ProbeContext): Promise<FeatureReport> {
   return await conditions(context, 'if-absent', 0, SMALL_BYTES);

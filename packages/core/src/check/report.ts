@@ -5,7 +5,7 @@
  */
 
 import type { ErrorCode } from '../error.ts';
-import type { Capabilities } from '../store/backend.ts';
+import type { Capabilities } from '../store/client.ts';
 
 export type CheckFeature =
   | 'reach'
@@ -119,7 +119,6 @@ export function notJudged(feature: CheckFeature, seen: string, next?: string): F
 /** What a destination claims. */
 export interface Claims {
   readonly capabilities: Capabilities;
-  readonly objects: 'claimed' | 'not claimed';
   /** Who keeps the files, for a sentence: "s3.us-west-004.backblazeb2.com". */
   readonly provider: string;
 }
@@ -128,36 +127,32 @@ export interface Claims {
 export function skip(
   feature: CheckFeature,
   done: readonly FeatureReport[],
-  { capabilities, objects, provider }: Claims,
+  { capabilities, provider }: Claims,
   sizeBytes: number,
 ): FeatureReport | undefined {
   const missed = CHECK_FEATURES[feature].after.find((needed) =>
     done.some((report) => report.feature === needed && report.verdict !== 'works'),
   );
   if (missed !== undefined) return notJudged(feature, `cannot be seen without ${missed}`);
-  const { ranges, ifAbsent, sizeMax } = capabilities;
+  const { ranges, conditions, versions, sizeMax } = capabilities;
   if (feature === 'ranges' && ranges !== true) {
     return notJudged(feature, 'not claimed: whole files are read, and cut here');
   }
   if (sizeMax !== undefined && sizeBytes > sizeMax) {
     return notJudged(feature, `takes files up to ${sizeMax} bytes, and this would have more`);
   }
-  const isOfObjects = feature === 'objects' || feature === 'if-version';
-  if (isOfObjects && objects === 'not claimed') {
-    return notJudged(
-      feature,
-      'not claimed: LTX files only are kept here, and no lease',
-      ONE_WRITER,
-    );
-  }
   if (!feature.startsWith('if-')) return undefined;
-  if (ifAbsent === undefined) {
+  if (conditions === undefined) {
     const what = feature === 'if-version' ? 'no lease can be held' : 'fencing is off';
     const seen = `${provider} is not known to honour conditional writes: ${what}`;
     return notJudged(feature, seen, ONE_WRITER);
   }
-  if (ifAbsent !== 'any-size' && sizeBytes > ifAbsent.sizeMax) {
-    return notJudged(feature, `not claimed above ${ifAbsent.sizeMax} bytes`, ONE_WRITER);
+  if (feature === 'if-version' && versions !== true) {
+    const seen = `not claimed: ${provider} knows no conditions on versions, so no lease can be held`;
+    return notJudged(feature, seen, ONE_WRITER);
+  }
+  if (conditions !== 'any-size' && sizeBytes > conditions.sizeMax) {
+    return notJudged(feature, `not claimed above ${conditions.sizeMax} bytes`, ONE_WRITER);
   }
   return undefined;
 }

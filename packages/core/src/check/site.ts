@@ -6,11 +6,11 @@
 import { isError, type ErrorCode } from '../error.ts';
 import { formatFilename } from '../ltx/filename.ts';
 import { toTXID } from '../ltx/txid.ts';
-import type { Destination } from '../store/backend.ts';
 import { ProbeBytes, type ProbeFile } from './bytes.ts';
-import type { LTXFileInfo, LTXFileRef, ReplicaClient } from '../store/client.ts';
-import { keyOf, type Layout } from '../store/layout.ts';
-import type { WrappedDestination } from '../replica/destination.ts';
+import type { LTXFileInfo } from '../replica/replica.ts';
+import type { LTXFileRef } from '../store/layout.ts';
+import type { Destination } from '../replica/destination.ts';
+import type { Replica } from '../replica/replica.ts';
 
 /** Begins with a dot, as no level and no file of a replica does. */
 const SITE_PREFIX = '.sluice-check-';
@@ -34,8 +34,6 @@ export interface SiteOptions {
   readonly destination: Destination;
   readonly path: string;
   readonly bytes: ProbeBytes;
-  /** What keys look like there. Without it files are called by level and name. */
-  readonly layout: Layout | undefined;
   /** Milliseconds; only differences count. */
   readonly now: () => number;
   readonly signal: AbortSignal | undefined;
@@ -43,20 +41,19 @@ export interface SiteOptions {
 
 export class CheckSite {
   readonly path: string;
-  readonly #client: ReplicaClient;
+  readonly #replica: Replica;
   readonly #bytes: ProbeBytes;
   readonly #now: () => number;
   readonly #signal: AbortSignal | undefined;
-  readonly #layout: Layout | undefined;
   /** By name: what we tried to write. A write that failed may have been done, unless it was refused. */
   readonly #tried = new Map<string, LTXFileRef>();
   #written = 0;
 
-  constructor({ destination, path, bytes, layout, now, signal }: SiteOptions) {
+  constructor({ destination, path, bytes, now, signal }: SiteOptions) {
     this.path = path;
-    this.#client = unsettledReplica(destination, path);
+    // A conflict must be reported as it is: nobody may take it for a success of his own.
+    this.#replica = destination.unsettled(path);
     this.#bytes = bytes;
-    this.#layout = layout;
     this.#now = now;
     this.#signal = signal;
   }
@@ -69,13 +66,13 @@ export class CheckSite {
     return this.#written;
   }
 
-  async write(probe: Probe, condition: 'none' | 'if-absent' = 'none'): Promise<void> {
+  async write(probe: Probe, condition?: 'if-absent'): Promise<void> {
     const name = nameOf(probe.ref);
     const isNew = !this.#tried.has(name);
     this.#tried.set(name, probe.ref);
     const options = { condition, signal: this.#signal };
     try {
-      await this.#client.writeFile(probe.ref, this.#bytes.body(probe), options);
+      await this.#replica.writeFile(probe.ref, this.#bytes.body(probe), options);
     } catch (error) {
       if (isNew && isRefusal(error)) this.#tried.delete(name);
       throw error;
@@ -92,7 +89,7 @@ export class CheckSite {
     const signal = AbortSignal.any([aborting.signal, ...signals]);
     this.#tried.set(nameOf(probe.ref), probe.ref);
     try {
-      await unsettledReplica(destination, this.path).writeFile(probe.ref, body, { signal });
+      await destination.unsettled(this.path).writeFile(probe.ref, body, { signal });
     } catch (error) {
       if (error !== reason) throw error;
     }
@@ -101,7 +98,7 @@ export class CheckSite {
   /** What is wrong with the bytes from `start` to `end`; undefined where they are those of the file. */
   async fault(probe: Probe, range?: { start: number; end: number }): Promise<string | undefined> {
     const { start, end } = range ?? { start: 0, end: probe.sizeBytes };
-    const opened = await this.#client.openFile(probe.ref, { range, signal: this.#signal });
+    const opened = await this.#replica.openFile(probe.ref, { range, signal: this.#signal });
     const { equal, came } = await this.#bytes.matching(opened.body, probe, start);
     const what = `bytes ${start} to ${end} of ${probe.sizeBytes}`;
     if (opened.sizeBytes !== probe.sizeBytes) return `${what}: said to be ${opened.sizeBytes}`;
@@ -123,9 +120,9 @@ export class CheckSite {
     this.#tried.delete(nameOf(ref));
   }
 
-  async isThere(ref: LTXFileRef): Promise<'yes' | 'no'> {
+  async isThere(ref: LTXFileRef): Promise<boolean> {
     const found = await this.list(ref.level, { from: ref });
-    return found.some((file) => nameOf(file) === nameOf(ref)) ? 'yes' : 'no';
+    return found.some((file) => nameOf(file) === nameOf(ref));
   }
 
   async list(
@@ -133,23 +130,21 @@ export class CheckSite {
     options: { readonly from?: LTXFileRef | undefined; readonly signal?: AbortSignal } = {},
   ): Promise<LTXFileInfo[]> {
     const { from, signal = this.#signal } = options;
-    return await Array.fromAsync(this.#client.listFiles(level, { from: from?.minTXID, signal }));
+    return await Array.fromAsync(this.#replica.listFiles(level, { from: from?.minTXID, signal }));
   }
 
   async deleteTried(signal: AbortSignal): Promise<void> {
-    await this.#client.deleteFiles(this.tried, { signal });
+    await this.#replica.deleteFiles(this.tried, { signal });
   }
 
-  /** What people find a file by: its key below the site, where keys are known. */
+  /** The key of a file below the site, by which people find it. */
   labelOf(ref: LTXFileRef): string {
-    if (this.#layout === undefined) return nameOf(ref);
-    const root = 'root'; // of any path the rest is the same
-    return keyOf(this.#layout, root, ref).slice(root.length + 1);
+    return this.#replica.keyOf(ref).slice(this.path.length + 1);
   }
 
-  /** The whole key of what has this label, where keys are known. */
+  /** The whole key of the object with this label. */
   keyOf(label: string): string {
-    return this.#layout === undefined ? label : `${this.path}/${label}`;
+    return `${this.path}/${label}`;
   }
 
   /** How long `work` takes, in milliseconds. */
@@ -176,12 +171,4 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set([
 
 export function isRefusal(error: unknown): boolean {
   return isError(error) && REFUSALS.has(error.code);
-}
-
-/** A conflict must come as it is: here nobody may take it for a success of his own. */
-function unsettledReplica(
-  destination: Destination | WrappedDestination,
-  path: string,
-): ReplicaClient {
-  return 'unsettled' in destination ? destination.unsettled(path) : destination.replica(path);
 }

@@ -12,14 +12,9 @@
  */
 
 import { isError, messageOf } from '../error.ts';
-import type { Capabilities } from '../store/backend.ts';
-import type {
-  AbortableOptions,
-  LTXBody,
-  LTXFileInfo,
-  LTXFileRef,
-  ReplicaClient,
-} from '../store/client.ts';
+import type { Capabilities, ObjectBody } from '../store/client.ts';
+import type { LTXFileRef } from '../store/layout.ts';
+import type { LTXFileInfo, ReplicaFiles, SignalOptions } from './replica.ts';
 
 export const CONDITIONS_IGNORED =
   'conditional writes are ignored by this server: fencing is off' as const;
@@ -48,32 +43,32 @@ export class Fencing {
   #small: 'unproved' | 'honoured' | 'off' = 'unproved';
   #large: 'claimed' | 'off' = 'claimed';
   #proofs = 0;
-  #proving: 'now' | 'not now' = 'not now';
+  #isProving = false;
 
-  stateFor({ ifAbsent }: Capabilities): FencingState {
-    if (ifAbsent === undefined) return 'not claimed';
+  stateFor({ conditions }: Capabilities): FencingState {
+    if (conditions === undefined) return 'not claimed';
     if (this.#small !== 'honoured') return this.#small;
     return this.#large === 'off' ? 'small files only' : 'honoured';
   }
 
-  conditionFor({ ifAbsent }: Capabilities, sizeBytes: number): 'if-absent' | 'none' {
-    if (ifAbsent === undefined) return 'none';
-    if (ifAbsent !== 'any-size' && sizeBytes > ifAbsent.sizeMax) return 'none';
+  conditionFor({ conditions }: Capabilities, sizeBytes: number): 'if-absent' | undefined {
+    if (conditions === undefined) return undefined;
+    if (conditions !== 'any-size' && sizeBytes > conditions.sizeMax) return undefined;
     const isOff = isSmall(sizeBytes) ? this.#small === 'off' : this.#large === 'off';
-    return isOff ? 'none' : 'if-absent';
+    return isOff ? undefined : 'if-absent';
   }
 
-  /** Whether the caller is to prove it, with a file of this size, and tell what it saw. */
-  takeProof(sizeBytes: number): 'yes' | 'no' {
+  /** Whether the caller must prove it, with a file of this size, and call `proved`. */
+  takeProof(sizeBytes: number): boolean {
     const isOver = this.#small !== 'unproved' || this.#proofs >= PROOFS_MAX;
-    if (isOver || this.#proving === 'now' || !isSmall(sizeBytes)) return 'no';
+    if (isOver || this.#isProving || !isSmall(sizeBytes)) return false;
     this.#proofs += 1;
-    this.#proving = 'now';
-    return 'yes';
+    this.#isProving = true;
+    return true;
   }
 
   proved(seen: 'honoured' | 'ignored' | 'nothing'): void {
-    this.#proving = 'not now';
+    this.#isProving = false;
     if (seen === 'honoured') this.#small = 'honoured';
     if (seen === 'ignored') this.off(0);
   }
@@ -92,16 +87,16 @@ function isSmall(sizeBytes: number): boolean {
 }
 
 export interface FencedReplica {
-  readonly client: ReplicaClient;
+  readonly client: ReplicaFiles;
   readonly capabilities: Capabilities;
   readonly fencing: Fencing;
   /** The same files, whose conflicts come as they are. Without it nothing is proved. */
-  readonly unsettled?: ReplicaClient | undefined;
+  readonly unsettled?: ReplicaFiles | undefined;
 }
 
-export interface FencedWrite extends AbortableOptions {
+export interface FencedWrite extends SignalOptions {
   readonly file: LTXFileRef;
-  readonly body: LTXBody;
+  readonly body: ObjectBody;
   /** Told once for each thing that is found out. */
   readonly onFound: (level: 'warn' | 'debug', message: string) => void;
 }
@@ -117,9 +112,9 @@ export async function writeFenced(
   try {
     info = await client.writeFile(file, body, { condition, signal });
   } catch (error) {
-    if (condition === 'none' || !isError(error, 'REPLICA_UNSUPPORTED')) throw error;
+    if (condition === undefined || !isError(error, 'REPLICA_UNSUPPORTED')) throw error;
     // If it is not the condition that is not known, this ends in the same error.
-    info = await client.writeFile(file, body, { condition: 'none', signal });
+    info = await client.writeFile(file, body, { signal });
     if (fencing.off(body.sizeBytes) === 'new') {
       onFound('warn', `${CONDITIONS_REFUSED}${only(body)}: ${messageOf(error)}`);
     }
@@ -133,7 +128,7 @@ async function prove(
   { unsettled, fencing }: FencedReplica,
   { file, body, onFound, signal }: FencedWrite,
 ): Promise<void> {
-  if (unsettled === undefined || fencing.takeProof(body.sizeBytes) === 'no') return;
+  if (unsettled === undefined || !fencing.takeProof(body.sizeBytes)) return;
   let seen: Parameters<Fencing['proved']>[0] = 'nothing';
   try {
     await unsettled.writeFile(file, body, { condition: 'if-absent', signal });
@@ -151,6 +146,6 @@ async function prove(
 
 const ONE_WRITER = 'see that never two replicators write to one place';
 
-function only({ sizeBytes }: LTXBody): string {
+function only({ sizeBytes }: ObjectBody): string {
   return isSmall(sizeBytes) ? `; ${ONE_WRITER}` : ` for large files; ${ONE_WRITER}`;
 }

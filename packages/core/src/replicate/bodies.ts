@@ -17,7 +17,8 @@ import {
   type LTXHeader,
 } from '../ltx/header.ts';
 import { FILE_CHECKSUM_SIZE_BYTES, TRAILER_SIZE_BYTES } from '../ltx/trailer.ts';
-import type { LTXBody, LTXFileRef } from '../store/client.ts';
+import type { LTXFileRef } from '../store/layout.ts';
+import type { ObjectBody } from '../store/client.ts';
 import type { SentRecord } from './admission.ts';
 import type { StagedIncrement } from './backlog.ts';
 import type { SeedSource } from './next.ts';
@@ -59,7 +60,7 @@ async function readChecksum(path: string): Promise<string> {
 
 /** A body with the file checksum that it ends with, as 16 hex digits. */
 export interface NamedBody {
-  readonly body: LTXBody;
+  readonly body: ObjectBody;
   readonly checksum: string;
   readonly header: LTXHeader;
 }
@@ -130,7 +131,7 @@ async function bodyOf(
     pageBytes: header.pageSize + PAGE_HEADER_SIZE_BYTES + (isBlock ? 4 : 0),
   });
   const tail = checksumUnder(own, head, end.readBigUInt64BE(TRAILER_SIZE_BYTES), hashed);
-  const body: LTXBody = {
+  const body: ObjectBody = {
     ...common,
     async *open(): AsyncIterable<Uint8Array> {
       yield head;

@@ -1,6 +1,7 @@
 /** What one destination holds, as we know it: listed, then kept up by what we write there. */
 
-import type { LTXFileInfo, LTXFileRef } from '../store/client.ts';
+import type { LTXFileInfo } from '../replica/replica.ts';
+import type { LTXFileRef } from '../store/layout.ts';
 import { FileSet } from '../replica/file-set.ts';
 import { describeDamage, type Admission, type Chain } from './admission.ts';
 import type { ListedDestination } from './listing.ts';

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { ErrorCode } from '../error.ts';
 import { formatTXID } from '../ltx/txid.ts';
 import type { Logger } from '../store/backend.ts';
-import type { ReplicaClient } from '../store/client.ts';
+import type { ReplicaFiles } from '../replica/replica.ts';
 import { admit, type SentRecord } from './admission.ts';
 import type { Backlog } from './backlog.ts';
 import { recordIfStaged } from './bodies.ts';
@@ -69,7 +69,7 @@ export class Lister {
   }
 
   /** Lists it, and decides whose it is once it is known what is staged. */
-  async list(client: ReplicaClient, signal: AbortSignal): Promise<StepResult> {
+  async list(client: ReplicaFiles, signal: AbortSignal): Promise<StepResult> {
     const { holdings, backlog, knowsBacklog, onFile, record, clock } = this.#context;
     const isOld = clock.monotonic() - this.#listedAt >= LISTED_MS_MAX;
     if (this.#listed === undefined || (isOld && knowsBacklog())) {

@@ -4,7 +4,8 @@ import type { Clock } from '../clock.ts';
 import { ReplicationError } from '../error.ts';
 import { decodeHeader, HEADER_SIZE_BYTES } from '../ltx/header.ts';
 import { FILE_CHECKSUM_SIZE_BYTES } from '../ltx/trailer.ts';
-import type { ByteRange, LTXFileInfo, ReplicaClient } from '../store/client.ts';
+import type { LTXFileInfo, ReplicaFiles } from '../replica/replica.ts';
+import type { ByteRange } from '../store/client.ts';
 import { FileSet } from '../replica/file-set.ts';
 import type { SentRecord } from './admission.ts';
 import type { Wakeup } from './wakeup.ts';
@@ -21,7 +22,7 @@ export interface ListedDestination {
 
 /** One listing of all levels, and two small reads of the newest file. */
 export async function listDestination(
-  client: ReplicaClient,
+  client: ReplicaFiles,
   { onFile, signal }: { readonly onFile: () => void; readonly signal: AbortSignal },
 ): Promise<ListedDestination> {
   const files = new FileSet();
@@ -54,7 +55,7 @@ function headerOf(head: Uint8Array): { readonly pageSize: number; readonly nodeI
 }
 
 async function readBytes(
-  client: ReplicaClient,
+  client: ReplicaFiles,
   file: LTXFileInfo,
   range: Required<Pick<ByteRange, 'start'>> & { end: number },
   signal: AbortSignal,

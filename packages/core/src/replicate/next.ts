@@ -10,7 +10,7 @@
  */
 
 import { toTXID } from '../ltx/txid.ts';
-import type { LTXFileRef } from '../store/client.ts';
+import type { LTXFileRef } from '../store/layout.ts';
 import type { FileSet } from '../replica/file-set.ts';
 import type { Chain } from './admission.ts';
 import type { Backlog, StagedIncrement, StagedSnapshot } from './backlog.ts';

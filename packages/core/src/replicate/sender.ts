@@ -11,8 +11,9 @@ import type { Clock } from '../clock.ts';
 import { isError, ReplicationError } from '../error.ts';
 import type { Logger } from '../store/backend.ts';
 import type { FencedReplica } from '../replica/fencing.ts';
-import type { LTXFileInfo, LTXFileRef, ReplicaClient } from '../store/client.ts';
-import { describeFile } from '../replica/describe.ts';
+import type { LTXFileInfo, ReplicaFiles } from '../replica/replica.ts';
+import type { LTXFileRef } from '../store/layout.ts';
+import { describeFile } from '../store/describe.ts';
 import type { Holdings } from './holdings.ts';
 import type { SeedWrite } from './next.ts';
 import { sendFile, type Written } from './sending.ts';
@@ -88,7 +89,7 @@ export class Sender {
   }
 
   /** Looks for the file that was written last. REPLICA_NOT_LISTED where it is not found. */
-  async look(client: ReplicaClient, signal: AbortSignal): Promise<'worked'> {
+  async look(client: ReplicaFiles, signal: AbortSignal): Promise<'worked'> {
     const { seen, clock } = this.#context;
     const unlisted = this.#unlisted;
     if (unlisted === undefined) throw new TypeError('no file is looked for');
@@ -126,7 +127,7 @@ export class Sender {
 
 /** Why it does not count as stored; undefined where a listing shows it as it was written. */
 async function whyUnlisted(
-  client: ReplicaClient,
+  client: ReplicaFiles,
   file: LTXFileInfo,
   signal: AbortSignal,
 ): Promise<string | undefined> {

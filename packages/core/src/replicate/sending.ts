@@ -1,21 +1,22 @@
 /** One staged file to one destination. */
 
 import fs from 'node:fs';
-import type { Capabilities } from '../store/backend.ts';
+import type { Capabilities } from '../store/client.ts';
 import { Fencing, writeFenced, type FencedReplica } from '../replica/fencing.ts';
-import type { LTXFileInfo, LTXFileRef, ReplicaClient } from '../store/client.ts';
+import type { LTXFileInfo, ReplicaFiles } from '../replica/replica.ts';
+import type { LTXFileRef } from '../store/layout.ts';
 import type { SentRecord } from './admission.ts';
 import { bodyAs } from './bodies.ts';
 import type { SeedSource } from './next.ts';
 import type { SharedReads } from './shared-reads.ts';
 
 export interface OpenReplica {
-  readonly client: ReplicaClient;
+  readonly client: ReplicaFiles;
   readonly capabilities: Capabilities;
   /** What is known of its conditional writes; one for all replicas of a destination. */
   readonly fencing?: Fencing | undefined;
   /** The same files, whose conflicts come as they are: without it fencing is not proved. */
-  readonly unsettled?: ReplicaClient | undefined;
+  readonly unsettled?: ReplicaFiles | undefined;
 }
 
 /** Where nobody brings it along, what is known of a destination is known of this replica only. */

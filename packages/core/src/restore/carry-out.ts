@@ -9,7 +9,7 @@
 
 import { assert } from '../error.ts';
 import { lockPgno, type LTXHeader } from '../ltx/header.ts';
-import type { LTXFileInfo, ReplicaClient } from '../store/client.ts';
+import type { LTXFileInfo, ReplicaFiles } from '../replica/replica.ts';
 import { carryOutWindows } from './carry-out-windows.ts';
 import { inlineCrew, threadCrew, type Crew } from './crew.ts';
 import { FileScan, type ScannedFile } from './file-scan.ts';
@@ -29,7 +29,7 @@ const SLABS_PER_THREAD = 2;
 const SLABS_MORE = 2;
 
 export interface CarryOutOptions {
-  readonly client: ReplicaClient;
+  readonly client: ReplicaFiles;
   readonly ranges: 'some' | 'none';
   /** Whether files that lie on this machine may be read in the order of the database. */
   readonly local: 'allowed' | 'refused';

@@ -1,6 +1,6 @@
 import { ReplicationError } from '../error.ts';
-import type { LTXFileInfo } from '../store/client.ts';
-import { describeFile } from '../replica/describe.ts';
+import type { LTXFileInfo } from '../replica/replica.ts';
+import { describeFile } from '../store/describe.ts';
 
 /** What was listed is not what has the name now. */
 export function changed(file: LTXFileInfo, sizeBytes: number): ReplicationError {

@@ -2,9 +2,9 @@
 
 import { isError, ReplicationError } from '../error.ts';
 import { decodeHeader, HEADER_SIZE_BYTES, type LTXHeader } from '../ltx/header.ts';
-import type { LTXFileInfo, ReplicaClient } from '../store/client.ts';
-import { describeFile } from '../replica/describe.ts';
-import { readBytes } from '../store/read-bytes.ts';
+import type { LTXFileInfo, ReplicaFiles } from '../replica/replica.ts';
+import { describeFile } from '../store/describe.ts';
+import { readBytes } from '../store/body.ts';
 import { planMoment, type PlanTarget } from './plan.ts';
 
 export type RestoreTarget =
@@ -13,7 +13,7 @@ export type RestoreTarget =
   | { readonly kind: 'timestamp'; readonly at: Date };
 
 /** All files of all levels. */
-export async function listAll(client: ReplicaClient, signal?: AbortSignal): Promise<LTXFileInfo[]> {
+export async function listAll(client: ReplicaFiles, signal?: AbortSignal): Promise<LTXFileInfo[]> {
   const files: LTXFileInfo[] = [];
   for await (const file of client.listFiles('all', { signal })) files.push(file);
   return files;
@@ -21,7 +21,7 @@ export async function listAll(client: ReplicaClient, signal?: AbortSignal): Prom
 
 /** `doubt` says why another state may have been meant. */
 export async function toPlanTarget(
-  client: ReplicaClient,
+  client: ReplicaFiles,
   listed: readonly LTXFileInfo[],
   target: RestoreTarget,
   signal: AbortSignal | undefined,
@@ -41,7 +41,7 @@ export async function toPlanTarget(
 }
 
 export async function readHeader(
-  client: ReplicaClient,
+  client: ReplicaFiles,
   file: LTXFileInfo,
   signal: AbortSignal | undefined,
 ): Promise<LTXHeader> {

@@ -12,7 +12,8 @@ import { decodeHeader, HEADER_SIZE_BYTES, type LTXHeader } from '../ltx/header.t
 import { PAGE_HEADER_SIZE_BYTES } from '../ltx/page-frame.ts';
 import { locatePageIndex } from '../ltx/read-page-index.ts';
 import { decodeTrailer, FILE_CHECKSUM_SIZE_BYTES, TRAILER_SIZE_BYTES } from '../ltx/trailer.ts';
-import type { LocalFile, LTXFileInfo } from '../store/client.ts';
+import type { LTXFileInfo } from '../replica/replica.ts';
+import type { LocalFile } from '../store/client.ts';
 import { readPageMap, type PageMap } from './page-map.ts';
 import type { HashedPart } from './file-checksum.ts';
 

@@ -3,7 +3,8 @@
 import { isError } from '../error.ts';
 import { createKernel } from '../kernel/kernel.ts';
 import { isFullImage } from '../ltx/decoder.ts';
-import type { LocalFile, LTXFileInfo, ReplicaClient } from '../store/client.ts';
+import type { LTXFileInfo, ReplicaFiles } from '../replica/replica.ts';
+import type { LocalFile } from '../store/client.ts';
 import { changed } from './changed.ts';
 import { Headers } from './headers.ts';
 import { readLocalFile, type ReadLocalFile } from './local-file.ts';
@@ -24,7 +25,7 @@ export interface LocalFiles extends AsyncDisposable {
  * of any reader of the files.
  */
 export async function openLocalFiles(
-  client: ReplicaClient,
+  client: ReplicaFiles,
   newestFirst: readonly LTXFileInfo[],
   signal: AbortSignal,
 ): Promise<LocalFiles | undefined> {

@@ -17,7 +17,7 @@
 
 import { ReplicationError } from '../error.ts';
 import { formatTXID, type TXID } from '../ltx/txid.ts';
-import type { LTXFileInfo } from '../store/client.ts';
+import type { LTXFileInfo } from '../replica/replica.ts';
 import { compare, reachableTXIDs } from '../history/chain.ts';
 import { believedTimes } from './times.ts';
 

@@ -10,8 +10,8 @@
 import { ReplicationError } from '../error.ts';
 import { HEADER_SIZE_BYTES } from '../ltx/header.ts';
 import { formatTXID, type TXID } from '../ltx/txid.ts';
-import type { LTXFileInfo } from '../store/client.ts';
-import { describeFile } from '../replica/describe.ts';
+import type { LTXFileInfo } from '../replica/replica.ts';
+import { describeFile } from '../store/describe.ts';
 import { chainTo, compare, floorOf, nextAfter, reachableTXIDs } from '../history/chain.ts';
 import { locateMoment, type TimeQuestions } from './moment.ts';
 

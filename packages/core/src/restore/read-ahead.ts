@@ -4,8 +4,9 @@
  */
 
 import { ReplicationError } from '../error.ts';
-import type { LTXFileInfo, OpenedFile, ReplicaClient } from '../store/client.ts';
-import { describeFile, describeRange } from '../replica/describe.ts';
+import type { LTXFileInfo, ReplicaFiles } from '../replica/replica.ts';
+import type { OpenedObject } from '../store/client.ts';
+import { describeFile, describeRange } from '../store/describe.ts';
 import { changed } from './changed.ts';
 
 /** One range. Large enough that asking for it costs little beside the bytes. */
@@ -14,7 +15,7 @@ const RANGE_BYTES: number = 4 * 1024 * 1024;
 const READ_AHEAD_BYTES_MAX: number = 32 * 1024 * 1024;
 
 export interface ReadAheadOptions {
-  readonly client: ReplicaClient;
+  readonly client: ReplicaFiles;
   /** 'none': the destination cannot read a part of a file, so each is read as one stream. */
   readonly ranges: 'some' | 'none';
   readonly readsMax: number;
@@ -85,7 +86,7 @@ export class ReadAhead {
   }
 
   /** REPLICA_CHANGED where it is not the file that was listed, or not the one of the first range. */
-  async #open({ file, range }: Part): Promise<OpenedFile> {
+  async #open({ file, range }: Part): Promise<OpenedObject> {
     const opened = await this.#options.client.openFile(file, { range, signal: this.#signal });
     const known = this.#versions.has(file) ? this.#versions.get(file) : opened.version;
     this.#versions.set(file, known);
@@ -127,12 +128,12 @@ function* partsOf(files: readonly LTXFileInfo[], ranges: 'some' | 'none'): Gener
 /** One read: what came is held until it is wanted. */
 class Reading {
   readonly part: Part;
-  readonly #open: () => Promise<OpenedFile>;
+  readonly #open: () => Promise<OpenedObject>;
   #held: Uint8Array[] = [];
   #end: 'filling' | 'full' | { readonly error: unknown } = 'filling';
   #wake: (() => void) | undefined;
 
-  constructor(part: Part, open: () => Promise<OpenedFile>) {
+  constructor(part: Part, open: () => Promise<OpenedObject>) {
     this.part = part;
     this.#open = open;
   }

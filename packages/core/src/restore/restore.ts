@@ -3,9 +3,9 @@
 import { availableParallelism } from 'node:os';
 import { isError, type ErrorCode } from '../error.ts';
 import { formatTXID, type TXID } from '../ltx/txid.ts';
-import type { Capabilities } from '../store/backend.ts';
-import type { LTXFileInfo, ReplicaClient } from '../store/client.ts';
-import { describeFile } from '../replica/describe.ts';
+import type { Capabilities } from '../store/client.ts';
+import type { LTXFileInfo, ReplicaFiles } from '../replica/replica.ts';
+import { describeFile } from '../store/describe.ts';
 import { carryOut } from './carry-out.ts';
 import { checkIntegrity, type IntegrityCheck } from './integrity.ts';
 import { listAll, toPlanTarget, type RestoreTarget } from './listing.ts';
@@ -15,7 +15,7 @@ import { planRestore, type PlanTarget, type RestorePlan } from './plan.ts';
 import { UnfitFile } from './unfit-file.ts';
 
 export interface RestoreOptions {
-  readonly client: ReplicaClient;
+  readonly client: ReplicaFiles;
   /** The destination's. Default: it can read parts of files. */
   readonly capabilities?: Capabilities | undefined;
   readonly output: string;

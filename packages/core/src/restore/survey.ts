@@ -1,10 +1,10 @@
 /** What one destination offers to a restore, before anything is read but a listing and one header. */
 
-import { isError, ReplicationError } from '../error.ts';
+import { isError, type ReplicationError } from '../error.ts';
 import { FILE_CHECKSUM_SIZE_BYTES } from '../ltx/trailer.ts';
 import type { TXID } from '../ltx/txid.ts';
-import type { AbortableOptions, LTXFileInfo, ReplicaClient } from '../store/client.ts';
-import { readBytes } from '../store/read-bytes.ts';
+import type { SignalOptions, LTXFileInfo, ReplicaFiles } from '../replica/replica.ts';
+import { readBytes } from '../store/body.ts';
 import { listAll, readHeader, toPlanTarget, type RestoreTarget } from './listing.ts';
 import { planRestore, type RestorePlan } from './plan.ts';
 
@@ -35,19 +35,13 @@ export type Survey =
       readonly listed: readonly LTXFileInfo[];
     };
 
-export interface Place {
-  readonly client: ReplicaClient;
-  /** As `Destination.isNew` of this replica. */
-  readonly isNew?: ((options: AbortableOptions) => Promise<boolean>) | undefined;
-}
-
 /** Errors are those of the destination: then it has not answered. */
 export async function surveyReplica(
-  { client, isNew }: Place,
+  client: ReplicaFiles,
   target: RestoreTarget,
   signal?: AbortSignal,
 ): Promise<Survey> {
-  const listed = await listUnlessNew(client, isNew, signal);
+  const listed = await listUnlessNew(client, signal);
   if (listed.length === 0) return { kind: 'empty' };
   try {
     const { target: state, doubt } = await toPlanTarget(client, listed, target, signal);
@@ -62,7 +56,7 @@ export async function surveyReplica(
 
 /** A replica that was surveyed, and where to read its files. */
 export interface Surveyed {
-  readonly client: ReplicaClient;
+  readonly client: ReplicaFiles;
   readonly newest: NewestFile;
   readonly listed: readonly LTXFileInfo[];
 }
@@ -94,23 +88,20 @@ export async function includes(
 
 /** A folder that was never made is empty. One that is gone, or whose disk is, is not. */
 async function listUnlessNew(
-  client: ReplicaClient,
-  isNew: Place['isNew'],
+  client: ReplicaFiles,
   signal: AbortSignal | undefined,
 ): Promise<LTXFileInfo[]> {
   try {
     return await listAll(client, signal);
   } catch (error) {
-    if (!isError(error, 'REPLICA_DESTINATION_NOT_FOUND') || isNew === undefined) throw error;
-    if (await isNew({ signal })) return [];
-    const message = `${error.message}; if this is the first start, make the folder that is to hold it`;
-    throw new ReplicationError(error.code, message, { cause: error });
+    if (isError(error, 'REPLICA_DESTINATION_NOT_FOUND') && error.isNew === true) return [];
+    throw error;
   }
 }
 
 /** Of the files that end with `txid`: the lowest level is written first, and bears the time of the commit. */
 async function readNewest(
-  client: ReplicaClient,
+  client: ReplicaFiles,
   listed: readonly LTXFileInfo[],
   txid: TXID,
   signal: AbortSignal | undefined,
@@ -130,7 +121,7 @@ async function readNewest(
 }
 
 async function readHighest(
-  client: ReplicaClient,
+  client: ReplicaFiles,
   listed: readonly LTXFileInfo[],
   signal: AbortSignal | undefined,
 ): Promise<NewestFile | undefined> {
@@ -144,7 +135,7 @@ async function readHighest(
 }
 
 async function readChecksum(
-  client: ReplicaClient,
+  client: ReplicaFiles,
   file: LTXFileInfo,
   signal: AbortSignal | undefined,
 ): Promise<string> {

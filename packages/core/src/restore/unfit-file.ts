@@ -1,8 +1,8 @@
 /** An error that names the files without which a restore may still succeed. */
 
 import { isError, ReplicationError, type ErrorCode } from '../error.ts';
-import type { LTXFileInfo } from '../store/client.ts';
-import { describeFile } from '../replica/describe.ts';
+import type { LTXFileInfo } from '../replica/replica.ts';
+import { describeFile } from '../store/describe.ts';
 
 export class UnfitFile extends ReplicationError {
   /** Leave out one of these: the likeliest culprit first. */

@@ -1,17 +1,9 @@
-/** Bodies to write: bytes in memory, and local files. */
-
-import { open, stat } from 'node:fs/promises';
+/** Bodies in memory, both ways. */
 
 import { ReplicationError } from '../error.ts';
-import { readFully } from '../file-io.ts';
-import type { AbortableOptions, LTXBody, LTXFileRef, ReplicaClient } from './client.ts';
-import { describeFile } from '../replica/describe.ts';
-import { readBytes } from './read-bytes.ts';
+import type { ObjectBody } from './client.ts';
 
-/** One read of a local file. Each gets a buffer of its own: a backend may hold several. */
-const CHUNK_BYTES = 1_048_576;
-
-export function bodyFromBytes(bytes: Uint8Array, createdAt: Date): LTXBody {
+export function bodyFromBytes(bytes: Uint8Array, createdAt?: Date): ObjectBody {
   return {
     sizeBytes: bytes.byteLength,
     createdAt,
@@ -21,49 +13,20 @@ export function bodyFromBytes(bytes: Uint8Array, createdAt: Date): LTXBody {
   };
 }
 
-export interface FileBodyOptions {
-  readonly createdAt: Date;
-  /** What the file has now, if it is known; else it is asked for. */
-  readonly sizeBytes?: number | undefined;
-  readonly sha256?: Uint8Array | undefined;
-}
-
-/**
- * A local file, opened by each reader anew and read by position. For staged files only: opening and
- * closing a database drops its locks.
- */
-export async function bodyFromFile(path: string, options: FileBodyOptions): Promise<LTXBody> {
-  const { createdAt, sha256 } = options;
-  const sizeBytes = options.sizeBytes ?? (await stat(path)).size;
-  return { sizeBytes, createdAt, sha256, open: () => readFile(path, sizeBytes) };
-}
-
-async function* readFile(path: string, sizeBytes: number): AsyncGenerator<Uint8Array, void> {
-  const file = await open(path, 'r');
-  try {
-    let offset = 0;
-    while (offset < sizeBytes) {
-      const chunk = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, sizeBytes - offset));
-      const count = await readFully(file, chunk, offset);
-      offset += count;
-      if (count > 0) yield chunk.subarray(0, count);
-      if (count < chunk.byteLength) return; // it became shorter: whoever counts will say so
-    }
-  } finally {
-    await file.close();
-  }
-}
-
-/** Reads a file of the replica that fits into memory. LTX_INVALID if it has more than `sizeMax`. */
-export async function readFileBytes(
-  client: ReplicaClient,
-  file: LTXFileRef,
+/** All bytes of a stream that may have `sizeMax`. LTX_INVALID, and the stream is freed, as soon as there are more. */
+export async function readBytes(
+  body: AsyncIterable<Uint8Array>,
   sizeMax: number,
-  options: AbortableOptions = {},
 ): Promise<Uint8Array> {
-  const { sizeBytes, body } = await client.openFile(file, options);
-  if (sizeBytes <= sizeMax) return await readBytes(body, sizeMax);
-  for await (const _ of body) break; // lets go of the connection
-  const message = `read ${describeFile(file)}: ${sizeBytes} bytes, and the most is ${sizeMax}`;
-  throw new ReplicationError('LTX_INVALID', message);
+  const chunks: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of body) {
+    sizeBytes += chunk.byteLength;
+    if (sizeBytes > sizeMax) {
+      throw new ReplicationError('LTX_INVALID', `read a small file: more than ${sizeMax} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  const [only] = chunks;
+  return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, sizeBytes);
 }

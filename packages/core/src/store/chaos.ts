@@ -1,26 +1,26 @@
 /**
- * Faults on cue, for tests: a client that fails, hangs or breaks off where a test says. Beside the
- * reference client in memory, so that core's tests and the test kit have the same.
+ * Faults on cue, for tests: a client that fails, hangs or breaks off where a test says. It lies beside the
+ * memory client, so that core's tests and the test kit have the same.
  */
 
-import type { LTXFileInfo, ReplicaClient } from './client.ts';
-import { wrapCopy } from './policy/wrap-copy.ts';
-import { wrapLocal } from './policy/wrap-local.ts';
+import { unlessAborted } from './abort.ts';
+import type { ReplicaClient } from './client.ts';
+import { forward, forwardIf } from './policy/forward.ts';
 
-type Method = 'listFiles' | 'openFile' | 'writeFile' | 'deleteFiles' | 'copyFile' | 'openLocalFile';
+type Method = 'list' | 'get' | 'put' | 'delete' | 'copy' | 'openLocal';
 
 export interface Fault {
   readonly on: Method;
-  /** Calls that go well before it. Default 0. */
+  /** Calls that succeed before it. Default 0. */
   readonly after?: number;
-  /** How many calls it strikes. Default 1. */
+  /** How many calls it hits. Default 1. */
   readonly times?: number;
   /**
    * 'before': nothing was done. 'commit': all was done, and the answer is lost. 'hang': no answer
-   * until the signal aborts. A number: so many items (files, chunks) come before it.
+   * until the signal aborts. A number: so many items (objects, chunks) come before it.
    */
   readonly at?: 'before' | 'commit' | 'hang' | number;
-  /** What is thrown; 'end' for a stream that ends early without a word, 'hang' for one that stops. */
+  /** What is thrown; 'end' for a stream that ends early without an error, 'hang' for one that stops. */
   readonly error: Error | 'end' | 'hang';
 }
 
@@ -31,16 +31,8 @@ export interface Chaos {
 }
 
 export function chaos(inner: ReplicaClient, ...faults: readonly Fault[]): Chaos {
-  const calls = {
-    listFiles: 0,
-    openFile: 0,
-    writeFile: 0,
-    deleteFiles: 0,
-    copyFile: 0,
-    openLocalFile: 0,
-  };
-  const struck = new Map<Fault, number>();
-
+  const calls = { list: 0, get: 0, put: 0, delete: 0, copy: 0, openLocal: 0 };
+  const hits = new Map<Fault, number>();
   /** The fault of this call, if any. */
   const next = (method: Method): Fault | undefined => {
     const index = calls[method];
@@ -49,50 +41,52 @@ export function chaos(inner: ReplicaClient, ...faults: readonly Fault[]): Chaos 
       (each) =>
         each.on === method &&
         index >= (each.after ?? 0) &&
-        (struck.get(each) ?? 0) < (each.times ?? 1),
+        (hits.get(each) ?? 0) < (each.times ?? 1),
     );
-    if (fault !== undefined) struck.set(fault, (struck.get(fault) ?? 0) + 1);
+    if (fault !== undefined) hits.set(fault, (hits.get(fault) ?? 0) + 1);
     return fault;
   };
-
-  const call = async <T>(
-    fault: Fault | undefined,
-    signal: AbortSignal | undefined,
-    work: () => Promise<T>,
-  ): Promise<T> => {
-    if (fault?.at === 'hang') await untilAbort(signal);
-    if (fault !== undefined && (fault.at ?? 'before') === 'before') throw toError(fault);
-    const result = await work();
-    if (fault?.at === 'commit') throw toError(fault);
-    return result;
-  };
-
   const client: ReplicaClient = {
-    listFiles(level, options) {
-      const fault = next('listFiles');
-      return broken<LTXFileInfo>(inner.listFiles(level, options), fault, options?.signal);
+    ...forward(inner),
+    list(prefix, options) {
+      const fault = next('list');
+      return broken(inner.list(prefix, options), fault, options?.signal);
     },
-    async openFile(file, options) {
-      const fault = next('openFile');
-      const opened = await call(fault, options?.signal, () => inner.openFile(file, options));
+    async get(key, options) {
+      const fault = next('get');
+      const opened = await callWith(fault, options?.signal, () => inner.get(key, options));
       return { ...opened, body: broken(opened.body, fault, options?.signal) };
     },
-    writeFile: (file, body, options) =>
-      call(next('writeFile'), options?.signal, () => inner.writeFile(file, body, options)),
-    deleteFiles: (files, options) =>
-      call(next('deleteFiles'), options?.signal, () => inner.deleteFiles(files, options)),
-    ...wrapLocal(
+    put: (key, body, options) =>
+      callWith(next('put'), options?.signal, () => inner.put(key, body, options)),
+    delete: (keys, options) =>
+      callWith(next('delete'), options?.signal, () => inner.delete(keys, options)),
+    ...forwardIf(
       inner,
-      (open) => (file, options) =>
-        call(next('openLocalFile'), options?.signal, () => open(file, options)),
-    ),
-    ...wrapCopy(
-      inner,
+      'copy',
       (copy) => (from, to, options) =>
-        call(next('copyFile'), options?.signal, () => copy(from, to, options)),
+        callWith(next('copy'), options?.signal, () => copy(from, to, options)),
+    ),
+    ...forwardIf(
+      inner,
+      'openLocal',
+      (open) => (key, options) =>
+        callWith(next('openLocal'), options?.signal, () => open(key, options)),
     ),
   };
   return { client, calls };
+}
+
+async function callWith<T>(
+  fault: Fault | undefined,
+  signal: AbortSignal | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  if (fault?.at === 'hang') await hang(signal);
+  if (fault !== undefined && (fault.at ?? 'before') === 'before') throw toError(fault);
+  const result = await work();
+  if (fault?.at === 'commit') throw toError(fault);
+  return result;
 }
 
 async function* broken<T>(
@@ -101,12 +95,12 @@ async function* broken<T>(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<T, void, undefined> {
   const breaksAt =
-    typeof fault?.at === 'number' ? fault.at : fault?.on === 'listFiles' ? 0 : undefined;
+    typeof fault?.at === 'number' ? fault.at : fault?.on === 'list' ? 0 : undefined;
   let count = 0;
   for await (const item of items) {
     if (fault !== undefined && count === breaksAt) {
       if (fault.error === 'end') return;
-      if (fault.error === 'hang') await untilAbort(signal);
+      if (fault.error === 'hang') await hang(signal);
       throw toError(fault);
     }
     yield item;
@@ -114,10 +108,8 @@ async function* broken<T>(
   }
 }
 
-async function untilAbort(signal: AbortSignal | undefined): Promise<never> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-  return await promise;
+async function hang(signal: AbortSignal | undefined): Promise<never> {
+  return await unlessAborted(new Promise<never>(() => undefined), [signal]);
 }
 
 function toError(fault: Fault): Error {

@@ -1,61 +1,75 @@
 /**
- * The contract of a backend: one replica's files, and small things by name.
+ * The contract of a storage backend: objects by key. Every backend implements `ReplicaClient`, and so
+ * does everything that wraps one (policy/). See docs/write-a-backend.md for the rules in prose.
  *
- * Sizes are bytes, times are the server's clock unless said otherwise, arrays are readonly, and
- * every option bag ends in `signal`. A rejected promise carries a `ReplicationError`, or the
- * signal's reason, untouched.
+ * Sizes are bytes, times are by the server's clock unless said otherwise, arrays are readonly, and
+ * options come last. A rejected promise carries a `ReplicationError`, or the signal's reason untouched.
  */
 
-import type { TXID } from '../ltx/txid.ts';
-
-export interface AbortableOptions {
+export interface CallOptions {
+  /**
+   * Aborted before the call: reject with its reason and touch nothing. During the call: reject within a
+   * second, and the key holds the whole new object, or what it held before.
+   */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * The part of the key that names the replica. A client of folders guards that folder (see
+   * `Capabilities.folders`). All others ignore it.
+   */
+  readonly root?: string | undefined;
 }
 
-/** Which file: its level (0 as written, 1 to 8 merged, 9 snapshots) and its TXIDs. */
-export interface LTXFileRef {
-  readonly level: number;
-  readonly minTXID: TXID;
-  readonly maxTXID: TXID;
-}
-
-export interface LTXFileInfo extends LTXFileRef {
-  readonly sizeBytes: number;
-  /** When it was uploaded, by the server's clock. */
-  readonly modifiedAt: Date;
-  /** The file's own time (its header's), only where a listing carries it for free, to the ms. */
-  readonly createdAt?: Date | undefined;
-}
-
-/** Bytes of a known size that can be opened again: for a retry, for a checksum before the send. */
-export interface LTXBody {
-  readonly sizeBytes: number;
-  /** The header's timestamp. Stored where Litestream stores it. */
-  readonly createdAt: Date;
-  readonly sha256?: Uint8Array | undefined;
-  open(): AsyncIterable<Uint8Array>;
-}
-
-/** Half open: bytes `start` up to but not `end`; to the end of the object where `end` is absent. */
+/** Half open: from `start` up to but not including `end`; to the end of the object without `end`. */
 export interface ByteRange {
   readonly start: number;
   readonly end?: number | undefined;
 }
 
-export interface ListOptions extends AbortableOptions {
-  /** Only files with minTXID >= from. */
-  readonly from?: TXID | undefined;
+export interface ListOptions extends CallOptions {
+  /** Keys up to and including this one are not wanted. A client may ignore it: core filters. */
+  readonly startAfter?: string | undefined;
 }
 
-export interface OpenOptions extends AbortableOptions {
+export interface GetOptions extends CallOptions {
+  /** Never empty, and asked for only where `ranges` is claimed. */
   readonly range?: ByteRange | undefined;
-  /** Only this version of the object, else REPLICA_CHANGED. */
+  /** Only this version, else REPLICA_CHANGED. A client may ignore it: core compares. */
   readonly version?: string | undefined;
 }
 
-export interface OpenedFile {
+export interface PutOptions extends CallOptions {
+  /** Write only if there is no such object, or only if this version is there. Else REPLICA_CONFLICT. */
+  readonly condition?: 'if-absent' | { readonly version: string } | undefined;
+}
+
+export interface DeleteOptions extends CallOptions {
+  /** Delete only this version, else REPLICA_CONFLICT. With one key only, and only where `versions` is claimed. */
+  readonly version?: string | undefined;
+}
+
+export interface ObjectInfo {
+  readonly key: string;
+  readonly sizeBytes: number;
+  /** When it was written. */
+  readonly modifiedAt: Date;
+  /** Another one for each content that the key has had: an ETag, a generation. */
+  readonly version?: string | undefined;
+  /** The body's own time, to the millisecond, where a listing carries it at no cost. */
+  readonly createdAt?: Date | undefined;
+}
+
+/** Bytes of a known size that can be opened again: for a retry, for a checksum before the send. */
+export interface ObjectBody {
+  readonly sizeBytes: number;
+  /** The time in an LTX file's header. Stored where Litestream stores it. Small named objects have none. */
+  readonly createdAt?: Date | undefined;
+  open(): AsyncIterable<Uint8Array>;
+}
+
+export interface OpenedObject {
   /** Of the whole object, whatever the range. */
   readonly sizeBytes: number;
+  readonly modifiedAt?: Date | undefined;
   readonly version?: string | undefined;
   readonly body: AsyncIterable<Uint8Array>;
 }
@@ -64,85 +78,63 @@ export interface OpenedFile {
 export interface LocalFile {
   readonly sizeBytes: number;
   readonly descriptor: number;
-  /** When nobody reads it any more. */
+  /** To be called when nobody reads it any more. */
   close(): Promise<void>;
 }
 
-export interface WriteOptions extends AbortableOptions {
-  readonly condition?: 'none' | 'if-absent' | undefined;
+/** Absent means not claimed. What is claimed must work. What is not claimed is refused by core, or done by it. */
+export interface Capabilities {
+  /** Not claimed: core reads the whole object and cuts it. */
+  readonly ranges?: true | undefined;
+  /** `if-absent`, for objects of any size or up to a size. Not claimed: refused. */
+  readonly conditions?: 'any-size' | { readonly sizeMax: number } | undefined;
+  /** Conditions that name a version, for `put` and `delete`. Not claimed: refused. */
+  readonly versions?: true | undefined;
+  /** The largest object. Not claimed: no limit is known. */
+  readonly sizeMax?: number | undefined;
+  /** How many keys one `delete` takes. Not claimed: one. */
+  readonly deleteMax?: number | undefined;
+  /** Listings come in byte order of the keys. Not claimed: core sorts them, in memory. */
+  readonly sortedLists?: true | undefined;
+  /**
+   * Replicas are folders. The first write makes the folder and leaves a marker in it. A missing folder is
+   * REPLICA_DESTINATION_NOT_FOUND to a reader; a folder without its marker is that to everybody.
+   */
+  readonly folders?: true | undefined;
 }
 
+/** Where Litestream keeps its files at this kind of place: `0000/…`, or `ltx/0/…`. */
+export type Layout = 'levels' | 'tree';
+
+/** One place with one set of credentials: one SDK client or one connection, whatever the number of databases. */
 export interface ReplicaClient {
-  /**
-   * Files of one level, or of levels 0 to 9 in one recursive listing. Every file that exists from
-   * the first to the last request appears once; within a level by (minTXID, maxTXID). A level that
-   * was never written is empty. A root that is not there is REPLICA_DESTINATION_NOT_FOUND.
-   */
-  listFiles(level: number | 'all', options?: ListOptions): AsyncIterable<LTXFileInfo>;
-
-  /**
-   * Rejects before the first byte with REPLICA_NOT_FOUND, or with REPLICA_CHANGED when `version`
-   * is no longer there. Leaving the loop early frees the connection.
-   */
-  openFile(file: LTXFileRef, options?: OpenOptions): Promise<OpenedFile>;
-
-  /**
-   * Whole or not at all; resolves when the bytes are durable. Replaces an equal name, or with
-   * 'if-absent' rejects with REPLICA_CONFLICT. An abort leaves the old object or the new one.
-   */
-  writeFile(file: LTXFileRef, body: LTXBody, options?: WriteOptions): Promise<LTXFileInfo>;
-
-  /** Tries all, then rejects with `failures`. A file already gone is no failure. */
-  deleteFiles(files: readonly LTXFileRef[], options?: AbortableOptions): Promise<void>;
-
-  /**
-   * For a destination on this machine: the file itself, which any thread may read by position. Errors
-   * as those of `openFile`. Present = claimed.
-   */
-  openLocalFile?(file: LTXFileRef, options?: AbortableOptions): Promise<LocalFile>;
-
-  /** On the destination's own side. Present = claimed. */
-  copyFile?(from: LTXFileRef, to: LTXFileRef, options?: AbortableOptions): Promise<LTXFileInfo>;
-}
-
-export interface NamedObjectInfo {
+  /** "s3://bucket": for messages and logs; holds no secret. */
   readonly name: string;
-  readonly sizeBytes: number;
-  readonly modifiedAt: Date;
-  readonly version: string;
+  /** Default 'tree'. */
+  readonly layout?: Layout | undefined;
+  readonly capabilities: Capabilities;
+
+  /** Every object whose key begins with `prefix` and that exists from the first to the last request, once. */
+  list(prefix: string, options?: ListOptions): AsyncIterable<ObjectInfo>;
+
+  /** Rejects before the first byte with REPLICA_NOT_FOUND. Leaving the body early frees the connection. */
+  get(key: string, options?: GetOptions): Promise<OpenedObject>;
+
+  /** Writes the whole object or nothing. Resolves when the bytes are durable. */
+  put(key: string, body: ObjectBody, options?: PutOptions): Promise<ObjectInfo>;
+
+  /** Tries all, then rejects with `failures`. Deleting a missing key succeeds. */
+  delete(keys: readonly string[], options?: DeleteOptions): Promise<void>;
+
+  /** Copies on the destination's side. Present means claimed. */
+  copy?(from: string, to: string, options?: CallOptions): Promise<ObjectInfo>;
+
+  /** The object as a file of this machine, which any thread may read by position. Present means claimed. */
+  openLocal?(key: string, options?: CallOptions): Promise<LocalFile>;
+
+  /** Safe to call twice. Calls in flight reject with REPLICA_CLOSED. Sockets are gone within CLOSE_MS_MAX. */
+  close(): Promise<void>;
 }
 
-export interface OpenedObject {
-  readonly sizeBytes: number;
-  readonly modifiedAt: Date;
-  readonly version: string;
-  readonly body: AsyncIterable<Uint8Array>;
-}
-
-export interface PutOptions extends AbortableOptions {
-  readonly condition?: 'if-absent' | { readonly version: string } | undefined;
-}
-
-/**
- * Small things by name: a lease, certificates, probes; and the large objects of Litestream 0.3's
- * buckets, to read. Names are `[a-z0-9._/-]` without empty or dot segments, and none parses as an
- * LTX key. No metadata: what must be kept is in the body.
- */
-export interface NamedObjects {
-  /** Up to 1 MiB. REPLICA_CONFLICT when the condition does not hold. */
-  put(name: string, bytes: Uint8Array, options?: PutOptions): Promise<{ version: string }>;
-  get(
-    name: string,
-    options?: AbortableOptions & { readonly range?: ByteRange | undefined },
-  ): Promise<OpenedObject>;
-  /** In byte order of the names; from the first name that is not before `from`. */
-  list(
-    prefix: string,
-    options?: AbortableOptions & { readonly from?: string | undefined },
-  ): AsyncIterable<NamedObjectInfo>;
-  /** A name that is not there is no failure, unless a version was asked for (REPLICA_CONFLICT). */
-  delete(
-    name: string,
-    options?: AbortableOptions & { readonly version?: string | undefined },
-  ): Promise<void>;
-}
+/** How long `close()` may take until all its sockets and files are gone. */
+export const CLOSE_MS_MAX = 5_000;

@@ -2,10 +2,10 @@
  * Where things lie: the only file that builds or reads keys. Two layouts, both Litestream's.
  *
  *  layout     one LTX file               all levels       root joined by
- *  hex-level  <root>/000<L>/<F>          <root>/000       plain concatenation, nothing cleaned (S3, OSS)
+ *  levels     <root>/000<L>/<F>          <root>/000       plain concatenation, nothing cleaned (S3, OSS)
  *  tree       <root>/ltx/<L>/<F>         <root>/ltx/      POSIX join (file, GCS, Azure, SFTP, ...)
  *
- * L is 0 to 9, F is `<min16hex>-<max16hex>.ltx`. So an empty root gives `/0000/F` in the hex-level
+ * L is 0 to 9, F is `<min16hex>-<max16hex>.ltx`. So an empty root gives `/0000/F` in the levels
  * layout and `ltx/0/F` in a tree. Named objects are POSIX-joined in both, as Litestream 0.3 did.
  * A key is an LTX file's if and only if it is the prefix of all levels, one digit, a slash and a
  * valid name, with nothing before or after. Hex is fixed-width: order of keys is order of TXIDs.
@@ -16,9 +16,14 @@ import { posix } from 'node:path';
 import { assert, ReplicationError } from '../error.ts';
 import { formatFilename, parseFilename } from '../ltx/filename.ts';
 import { formatTXID, type TXID } from '../ltx/txid.ts';
-import type { LTXFileRef } from './client.ts';
+import type { Layout } from './client.ts';
 
-export type Layout = 'hex-level' | 'tree';
+/** An LTX file: its level (0 as written, 1 to 8 merged, 9 snapshots) and its TXIDs. */
+export interface LTXFileRef {
+  readonly level: number;
+  readonly minTXID: TXID;
+  readonly maxTXID: TXID;
+}
 
 /** Level 9 holds snapshots; there is none above. */
 export const LEVEL_MAX = 9;
@@ -46,7 +51,7 @@ export function levelPrefix(layout: Layout, root: string, level: number): string
 
 /** What the keys of all levels begin with, and no key of Litestream 0.3 or of a neighbour does. */
 export function allLevelsPrefix(layout: Layout, root: string): string {
-  return layout === 'hex-level' ? `${root}/000` : `${posix.join(root, 'ltx')}/`;
+  return layout === 'levels' ? `${root}/000` : `${posix.join(root, 'ltx')}/`;
 }
 
 /** A key before every file of the level with minTXID >= from, and not before any other. */
@@ -113,3 +118,15 @@ export function percentDecoded(text: string): string {
     return text;
   }
 }
+
+/** Byte order of two keys in UTF-8. Most keys are ASCII, where it is the order of strings. */
+export function compareKeys(a: string, b: string): number {
+  if (a === b) return 0;
+  if (SURROGATE.test(a) || SURROGATE.test(b)) {
+    return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  }
+  return a < b ? -1 : 1;
+}
+
+/** UTF-16 orders these before U+E000 and above; UTF-8 does not. */
+const SURROGATE = /[\uD800-\uDFFF]/;

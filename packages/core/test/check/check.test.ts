@@ -1,19 +1,17 @@
 import { describe, expect, test } from 'vitest';
 
-import type { Capabilities, Destination } from '../../src/store/backend.ts';
+import { Replica } from '../../src/replica/replica.ts';
+import type { Capabilities, ReplicaClient } from '../../src/store/client.ts';
+import { memoryClient, MemoryStore } from '../../src/store/memory.ts';
 import { checkFailure, type CheckProgress } from '../../src/check/report.ts';
-import { memoryDestination } from '../../src/store/memory.ts';
-import { MemoryStore } from '../../src/store/memory-place.ts';
-import { wrapDestination } from '../../src/replica/destination.ts';
+import { plain } from '../support/files-view.ts';
 import { ALL_WORKS, check, failing, seenOf, verdicts } from './fixtures.ts';
 import { bodyOf, bytesOf, error, ref } from '../store/fixtures.ts';
 
 describe('a destination that keeps its promises', () => {
-  test.each(['bare', 'wrapped'] as const)('is found to do all of it, %s', async (form) => {
+  test('is found to do all of it', async () => {
     const store = new MemoryStore();
-    const inner = memoryDestination({ store });
-    const destination = form === 'bare' ? inner : wrapDestination(inner);
-    const report = await check(destination);
+    const report = await check(memoryClient({ store }));
     expect(verdicts(report)).toEqual(ALL_WORKS);
     expect(report.path).toMatch(/^db\/\.sluice-check-[0-9a-f]{12}$/);
     expect(report.left).toEqual([]);
@@ -22,7 +20,7 @@ describe('a destination that keeps its promises', () => {
   });
 
   test('is measured', async () => {
-    const { figures } = await check(memoryDestination());
+    const { figures } = await check(memoryClient());
     expect(figures.readMs).toBeGreaterThanOrEqual(0);
     expect(figures.writeMs).toBeGreaterThanOrEqual(0);
     expect(figures.upBytesPerSecond).toBeGreaterThan(0);
@@ -31,7 +29,7 @@ describe('a destination that keeps its promises', () => {
 
   test('hears of each verdict as it falls, in the order of the report', async () => {
     const told: string[] = [];
-    const report = await check(memoryDestination(), {
+    const report = await check(memoryClient(), {
       onFeature: ({ feature }) => told.push(feature),
     });
     expect(told).toEqual(report.features.map(({ feature }) => feature));
@@ -40,8 +38,8 @@ describe('a destination that keeps its promises', () => {
 
   test.each(['db', '', 'a/b', 'db/'])('keeps what lies at "%s" as it is', async (path) => {
     const store = new MemoryStore();
-    const destination = memoryDestination({ store });
-    const live = destination.replica(path);
+    const client = memoryClient({ store });
+    const live = new Replica(client, path);
     await live.writeFile(ref(0, 1), bodyOf(bytesOf(50)));
     await live.writeFile(ref(9, 1, 6), bodyOf(bytesOf(50)));
     const before = new Map(store.objects);
@@ -51,7 +49,7 @@ describe('a destination that keeps its promises', () => {
       touched.add(key);
       return put(key, ...rest);
     };
-    await check(destination, { path });
+    await check(client, { path });
     expect(store.objects).toEqual(before);
     expect(touched.size).toBeGreaterThan(5);
     for (const key of touched)
@@ -61,7 +59,7 @@ describe('a destination that keeps its promises', () => {
 
 describe('what is not claimed', () => {
   test('is not judged, and not asked for', async () => {
-    const report = await check(memoryDestination({ capabilities: {} }));
+    const report = await check(memoryClient({ capabilities: {} }));
     expect(verdicts(report)).toEqual({
       ...ALL_WORKS,
       ranges: 'not judged',
@@ -76,32 +74,32 @@ describe('what is not claimed', () => {
   });
 
   test('above a size is not judged above that size', async () => {
-    const capabilities: Capabilities = { ranges: true, ifAbsent: { sizeMax: 50_000 } };
-    const report = await check(memoryDestination({ capabilities }));
+    const capabilities: Capabilities = { ranges: true, versions: true, conditions: { sizeMax: 50_000 } };
+    const report = await check(memoryClient({ capabilities }));
     expect(verdicts(report)).toEqual({ ...ALL_WORKS, 'if-absent-large': 'not judged' });
     expect(seenOf(report, 'if-absent-large')).toBe('not claimed above 50000 bytes');
   });
 
   test('is told with the name of who keeps the files', async () => {
-    const destination = memoryDestination({ capabilities: { ranges: true } });
-    const report = await check(destination, { provider: 's3.example' });
+    const client = memoryClient({ capabilities: { ranges: true } });
+    const report = await check(client, { provider: 's3.example' });
     const known = 's3.example is not known to honour conditional writes';
     expect(seenOf(report, 'if-absent-large')).toBe(`${known}: fencing is off`);
     expect(seenOf(report, 'if-version')).toBe(`${known}: no lease can be held`);
   });
 
-  test('of named objects is told, and nothing is asked of them', async () => {
-    const destination: Destination = memoryDestination();
-    delete destination.objects;
-    const report = await check(destination);
-    const expected = { objects: 'not judged', 'if-version': 'not judged' };
-    expect(verdicts(report)).toEqual({ ...ALL_WORKS, ...expected });
-    expect(seenOf(report, 'objects')).toContain('not claimed');
+  test('of versions is told, and no lease is tried', async () => {
+    const { versions: _, ...capabilities } = memoryClient().capabilities;
+    const report = await check(memoryClient({ capabilities }), { provider: 'kv.example' });
+    expect(verdicts(report)).toEqual({ ...ALL_WORKS, 'if-version': 'not judged' });
+    expect(seenOf(report, 'if-version')).toBe(
+      'not claimed: kv.example knows no conditions on versions, so no lease can be held',
+    );
   });
 
   test('of sizes is told by its limit', async () => {
     const capabilities: Capabilities = { ranges: true, sizeMax: 50_000 };
-    const report = await check(memoryDestination({ capabilities }));
+    const report = await check(memoryClient({ capabilities }));
     expect(verdicts(report)['large']).toBe('not judged');
     expect(seenOf(report, 'large')).toContain('files up to 50000 bytes');
   });
@@ -112,7 +110,7 @@ test('an abort in the midst rejects with its reason, and removes what was writte
   const controller = new AbortController();
   const reason = new Error('enough');
   const told: string[] = [];
-  const checking = check(memoryDestination({ store }), {
+  const checking = check(memoryClient({ store }), {
     signal: controller.signal,
     onFeature: ({ feature, verdict }) => {
       told.push(`${feature} ${verdict}`);
@@ -124,36 +122,29 @@ test('an abort in the midst rejects with its reason, and removes what was writte
   expect(store.objects.size).toBe(0);
 });
 
-test('a place that is not there is looked for through the reader, and its parent told', async () => {
-  const store = new MemoryStore();
-  const destination = memoryDestination({ store });
-  const missing = new Set(['backup/db']);
-  const reader = readerWithout(missing);
-  const removed: string[] = [];
-  const removing: Destination = {
-    ...destination,
-    removeEmpty: async (path) => void removed.push(path),
-  };
-  const report = await check(removing, { reader, path: 'backup/db' });
-  expect(verdicts(report)).toEqual(ALL_WORKS);
-  expect(seenOf(report, 'reach')).toBe('the folder is not there yet: the first write makes it');
-  expect(removed).toEqual([report.path, 'backup/db']);
+describe('a folder that is not there', () => {
+  const NOT_FOUND = 'REPLICA_DESTINATION_NOT_FOUND';
 
-  missing.add('backup');
-  const gone = await check(removing, { reader, path: 'backup/db' });
-  expect(checkFailure(gone)).toMatchObject({ code: 'REPLICA_DESTINATION_NOT_FOUND' });
-  expect(store.objects.size).toBe(0);
-});
+  test('and that the first write makes is told, and removed again', async () => {
+    const store = new MemoryStore();
+    const client = memoryClient({ store });
+    const reader = folders(failingAt(() => error(NOT_FOUND, { isNew: true })));
+    const report = await check(client, { reader, path: 'backup/db' });
+    expect(verdicts(report)).toEqual(ALL_WORKS);
+    expect(seenOf(report, 'reach')).toBe('the folder is not there yet: the first write makes it');
+    expect(store.objects.size).toBe(0);
+  });
 
-test('a bucket that is not there is no folder that is not there yet', async () => {
-  const reader = readerWithout(new Set(['db'])); // it lists its root, as MinIO does
-  const report = await check(memoryDestination(), { reader });
-  expect(checkFailure(report)).toMatchObject({ code: 'REPLICA_DESTINATION_NOT_FOUND' });
+  test('and that may be lost is a failure', async () => {
+    const reader = folders(failingAt(() => error(NOT_FOUND)));
+    const report = await check(memoryClient(), { reader });
+    expect(checkFailure(report)).toMatchObject({ feature: 'reach', code: NOT_FOUND });
+  });
 });
 
 test('what is being done is told as it begins, and as bytes move', async () => {
   const told: CheckProgress[] = [];
-  await check(memoryDestination(), { onProgress: (progress) => told.push(progress) });
+  await check(memoryClient(), { onProgress: (progress) => told.push(progress) });
   expect([...new Set(told.map(({ feature }) => feature))]).toEqual(Object.keys(ALL_WORKS));
   const large = told.filter(({ feature }) => feature === 'large');
   const moved = large.map(({ doneBytes }) => doneBytes);
@@ -163,25 +154,16 @@ test('what is being done is told as it begins, and as bytes move', async () => {
 });
 
 test('a folder that stays is told', async () => {
-  const destination: Destination = {
-    ...memoryDestination(),
-    removeEmpty: async () => await Promise.reject(error('REPLICA_PERMISSION_DENIED')),
-  };
-  const report = await check(destination);
+  const reader = folders(memoryClient()); // it finds every folder
+  const report = await check(memoryClient(), { reader });
   expect(report.left).toEqual([`the folder ${report.path}`]);
   expect(verdicts(report)['delete']).toBe('does not');
 });
 
-function readerWithout(missing: ReadonlySet<string>): Destination {
-  const inner = memoryDestination();
-  return {
-    ...inner,
-    replica: (path) => ({
-      ...inner.replica(path),
-      listFiles: (level, options) =>
-        missing.has(path)
-          ? failing(error('REPLICA_DESTINATION_NOT_FOUND'))
-          : inner.replica(path).listFiles(level, options),
-    }),
-  };
+function folders(client: ReplicaClient): ReplicaClient {
+  return { ...plain(client), capabilities: { ...client.capabilities, folders: true } };
+}
+
+function failingAt(reason: () => Error): ReplicaClient {
+  return { ...plain(memoryClient()), list: () => failing(reason()) };
 }

@@ -1,11 +1,12 @@
 /** Destinations in memory that differ in one way, and what a check says of them. */
 
-import type { Capabilities, Destination } from '../../src/store/backend.ts';
+import { changeFiles, plain, type Files } from '../support/files-view.ts';
+import type { Logger } from '../../src/store/backend.ts';
+import { Destination } from '../../src/replica/destination.ts';
+import type { Capabilities, ReplicaClient } from '../../src/store/client.ts';
+import { memoryClient, MemoryStore } from '../../src/store/memory.ts';
 import { checkDestination, type CheckOptions } from '../../src/check/check.ts';
 import type { CheckReport } from '../../src/check/report.ts';
-import type { ReplicaClient } from '../../src/store/client.ts';
-import { memoryDestination } from '../../src/store/memory.ts';
-import { MemoryStore } from '../../src/store/memory-place.ts';
 
 export const PART_BYTES = 100_000;
 /** Waiting costs nothing here. */
@@ -18,42 +19,43 @@ const clock = {
   },
 };
 
-export type Change = (client: ReplicaClient) => Partial<ReplicaClient>;
+export type Change = (files: Files) => Partial<Files>;
 
-/** A destination in memory that differs in some methods of its replicas. */
+/** A place in memory that answers differently about some files. */
 export function memoryThat(
   change: Change,
   {
     store = new MemoryStore(),
     capabilities,
   }: { store?: MemoryStore; capabilities?: Capabilities } = {},
-): Destination {
-  const inner = memoryDestination({ store, capabilities });
-  const methods = (client: ReplicaClient): ReplicaClient => ({
-    listFiles: (...given) => client.listFiles(...given),
-    openFile: (...given) => client.openFile(...given),
-    writeFile: (...given) => client.writeFile(...given),
-    deleteFiles: (...given) => client.deleteFiles(...given),
-  });
-  return {
-    ...inner,
-    replica(path) {
-      const client = inner.replica(path);
-      return { ...methods(client), ...change(client) };
-    },
-  };
+): ReplicaClient {
+  return changeFiles(memoryClient({ store, capabilities }), change);
+}
+
+interface More extends Partial<Omit<CheckOptions, 'reader' | 'connect'>> {
+  readonly reader?: ReplicaClient | undefined;
+  readonly connect?: ((logger: Logger) => Promise<ReplicaClient>) | undefined;
 }
 
 export async function check(
-  destination: Destination,
-  more: Partial<CheckOptions> = {},
+  client: ReplicaClient,
+  { reader, ...more }: More = {},
 ): Promise<CheckReport> {
-  const connect = async (): Promise<Destination> => ({
-    ...destination,
+  const again = async (): Promise<ReplicaClient> => ({
+    ...plain(client),
     close: async () => undefined,
   });
-  const given = { destination, connect, path: 'db', partBytes: PART_BYTES, clock };
-  return await checkDestination({ ...given, ...more });
+  const { connect } = { connect: again, ...more };
+  const open = (of: ReplicaClient): Destination => new Destination(of, { attemptsMax: 1, clock });
+  return await checkDestination({
+    path: 'db',
+    partBytes: PART_BYTES,
+    clock,
+    ...more,
+    destination: open(client),
+    reader: reader && open(reader),
+    connect: connect && (async (logger) => open(await connect(logger))),
+  });
 }
 
 export function verdicts(report: CheckReport): Record<string, string> {

@@ -66,7 +66,7 @@ test('the keys are those that we build', () => {
   expect(rows.length).toBe(4);
   for (const [, name = '', hexLevel = '', tree = ''] of rows) {
     const root = name === 'empty' ? '' : name.replaceAll('`', '');
-    expect(levelPrefix('hex-level', root, 9)).toBe(hexLevel);
+    expect(levelPrefix('levels', root, 9)).toBe(hexLevel);
     expect(levelPrefix('tree', root, 9)).toBe(tree);
   }
   expect(['/db/', '/', ''].map(rootOfURLPath)).toEqual(['db', '', '.']);

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 
 import { isError } from '../../src/error.ts';
-import { CLOSE_MS_MAX, type Destination } from '../../src/store/backend.ts';
-import { deleteAll } from '../../src/replica/delete-all.ts';
-import { memoryDestination } from '../../src/store/memory.ts';
-import { MemoryStore } from '../../src/store/memory-place.ts';
-import { wrapDestination } from '../../src/replica/destination.ts';
+import { Destination } from '../../src/replica/destination.ts';
+import { CLOSE_MS_MAX, type ReplicaClient } from '../../src/store/client.ts';
+import { plain } from '../support/files-view.ts';
 import { chaos, type Fault } from '../../src/store/chaos.ts';
+import { memoryClient, MemoryStore } from '../../src/store/memory.ts';
+import { Replica } from '../../src/replica/replica.ts';
 import {
   bodyOf,
   bytesOf,
@@ -18,8 +18,8 @@ import {
   withCode,
 } from '../store/fixtures.ts';
 
-function chaotic(inner: Destination, ...faults: readonly Fault[]): Destination {
-  return { ...inner, replica: (path) => chaos(inner.replica(path), ...faults).client };
+function chaotic(inner: ReplicaClient, ...faults: readonly Fault[]): ReplicaClient {
+  return chaos(inner, ...faults).client;
 }
 
 describe('a wrapped destination', () => {
@@ -27,13 +27,13 @@ describe('a wrapped destination', () => {
     const { clock, events, policy } = fakePolicy();
     const unavailable = error('REPLICA_UNAVAILABLE');
     const flaky = chaotic(
-      memoryDestination({ chunkBytes: 1_000 }),
-      { on: 'writeFile', at: 'commit', error: unavailable },
-      { on: 'openFile', after: 1, at: 2, error: 'end' },
-      { on: 'listFiles', after: 1, at: 1, error: unavailable },
-      { on: 'deleteFiles', error: unavailable },
+      memoryClient({ chunkBytes: 1_000 }),
+      { on: 'put', at: 'commit', error: unavailable },
+      { on: 'get', after: 1, at: 2, error: 'end' },
+      { on: 'list', after: 1, at: 1, error: unavailable },
+      { on: 'delete', error: unavailable },
     );
-    const replica = wrapDestination(flaky, policy).replica('db');
+    const replica = new Destination(flaky, policy).replica('db');
     const bytes = bytesOf(5_000);
     const round = async (): Promise<void> => {
       await replica.writeFile(ref(0, 1), bodyOf(bytes), { condition: 'if-absent' });
@@ -55,11 +55,11 @@ describe('a wrapped destination', () => {
 
   test('reads ranges where the backend has none, and resumes them', async () => {
     const { clock, policy } = fakePolicy();
-    const inner = memoryDestination({ chunkBytes: 1_000, capabilities: {} });
+    const inner = memoryClient({ chunkBytes: 1_000, capabilities: {} });
     const bytes = bytesOf(5_000);
-    await inner.replica('db').writeFile(ref(0, 1), bodyOf(bytes));
-    const flaky = chaotic(inner, { on: 'openFile', at: 3, error: error('REPLICA_UNAVAILABLE') });
-    const destination = wrapDestination(flaky, policy);
+    await new Replica(inner, 'db').writeFile(ref(0, 1), bodyOf(bytes));
+    const flaky = chaotic(inner, { on: 'get', at: 3, error: error('REPLICA_UNAVAILABLE') });
+    const destination = new Destination(flaky, policy);
     expect(destination.capabilities.ranges).toBeUndefined();
     for (const range of [{ start: 0 }, { start: 1_500, end: 4_100 }, { start: 4_999 }]) {
       const read = readAll(destination.replica('db'), ref(0, 1), { range });
@@ -69,48 +69,39 @@ describe('a wrapped destination', () => {
 
   test('reads no further than a range goes where the backend has none', async () => {
     let given = 0;
-    const inner = memoryDestination({ capabilities: {} });
-    const counting: Destination = {
-      ...inner,
-      replica: (path) => ({
-        ...chaos(inner.replica(path)).client,
-        async openFile() {
-          const body = async function* (): AsyncGenerator<Uint8Array> {
-            for (; given < 100; given += 1) yield bytesOf(10);
-          };
-          return { sizeBytes: 1_000, body: body() };
-        },
-      }),
+    const inner = memoryClient({ capabilities: {} });
+    const counting: ReplicaClient = {
+      ...plain(inner),
+      async get() {
+        const body = async function* (): AsyncGenerator<Uint8Array> {
+          for (; given < 100; given += 1) yield bytesOf(10);
+        };
+        return { sizeBytes: 1_000, body: body() };
+      },
     };
     const range = { start: 15, end: 25 };
-    const read = readAll(wrapDestination(counting).replica('db'), ref(0, 1), { range });
+    const read = readAll(new Destination(counting).replica('db'), ref(0, 1), { range });
     expect((await read).byteLength).toBe(10);
     expect(given).toBeLessThan(4);
   });
 
-  test('shares one limiter among its replicas and objects', async () => {
-    const inner = memoryDestination();
+  test('shares one limit among its replicas', async () => {
+    const inner = memoryClient();
     let atOnce = 0;
     let most = 0;
-    const slow: Destination = {
-      ...inner,
-      replica(path) {
-        const client = inner.replica(path);
-        return {
-          ...chaos(client).client,
-          async writeFile(...given) {
-            atOnce += 1;
-            most = Math.max(most, atOnce);
-            await new Promise((resolve) => {
-              setImmediate(resolve);
-            });
-            atOnce -= 1;
-            return await client.writeFile(...given);
-          },
-        };
+    const slow: ReplicaClient = {
+      ...plain(inner),
+      async put(...given) {
+        atOnce += 1;
+        most = Math.max(most, atOnce);
+        await new Promise((resolve) => {
+          setImmediate(resolve);
+        });
+        atOnce -= 1;
+        return await inner.put(...given);
       },
     };
-    const destination = wrapDestination(slow, { callsMax: 2 });
+    const destination = new Destination(slow, { callsMax: 2 });
     const writes = ['a', 'b', 'c', 'd', 'e'].map((path) =>
       destination.replica(path).writeFile(ref(0, 1), bodyOf(bytesOf(9))),
     );
@@ -118,30 +109,31 @@ describe('a wrapped destination', () => {
     expect(most).toBe(2);
   });
 
-  test('has objects if and only if the backend has', async () => {
-    const memory = memoryDestination();
-    const without: Destination = {
-      name: memory.name,
-      capabilities: memory.capabilities,
-      replica: (path) => memory.replica(path),
-      close: () => memory.close(),
-    };
-    expect(wrapDestination(without)).not.toHaveProperty('objects');
-    const objects = wrapDestination(memory).objects?.('db');
-    await objects?.put('lock.json', Buffer.from('x'));
-    const entries = await Array.fromAsync(objects?.list('') ?? []);
+  test('keeps small objects by name, and refuses other names before anything is sent', async () => {
+    const store = new MemoryStore();
+    const { objects } = new Destination(memoryClient({ store })).replica('db');
+    await objects.put('lock.json', Buffer.from('x'));
+    const entries = await Array.fromAsync(objects.list(''));
     expect(entries.map((entry) => entry.name)).toEqual(['lock.json']);
-    await expect(objects?.put('LOCK', Buffer.from('x'))).rejects.toEqual(
-      withCode('REPLICA_UNSUPPORTED'),
-    );
+    const F = '0000000000000001-0000000000000001.ltx';
+    const wrong = ['', '/a', 'a/', 'a//b', '../a', 'a/./b', 'LOCK', 'a b', `0000/${F}`, `ltx/0/${F}`];
+    for (const name of wrong) {
+      const put = objects.put(name, Buffer.from('x'));
+      await expect(put).rejects.toEqual(withCode('REPLICA_UNSUPPORTED'));
+    }
     const large = Buffer.alloc(1_048_577);
-    await expect(objects?.put('large', large)).rejects.toEqual(withCode('REPLICA_UNSUPPORTED'));
+    await expect(objects.put('large', large)).rejects.toEqual(withCode('REPLICA_UNSUPPORTED'));
+    expect([...store.objects.keys()]).toEqual(['db/lock.json']);
   });
 
-  test('refuses conditions on objects that are not claimed', async () => {
-    const objects = wrapDestination(memoryDestination({ capabilities: {} })).objects?.('db');
-    const put = objects?.put('lock.json', Buffer.from('x'), { condition: 'if-absent' });
-    await expect(put).rejects.toEqual(withCode('REPLICA_UNSUPPORTED'));
+  test('refuses conditions that are not claimed', async () => {
+    const { objects } = new Destination(memoryClient({ capabilities: {} })).replica('db');
+    for (const condition of ['if-absent', { version: 'v1' }] as const) {
+      const put = objects.put('lock.json', Buffer.from('x'), { condition });
+      await expect(put).rejects.toEqual(withCode('REPLICA_UNSUPPORTED'));
+    }
+    const stale = objects.delete('lock.json', { version: 'v1' });
+    await expect(stale).rejects.toEqual(withCode('REPLICA_UNSUPPORTED'));
   });
 });
 
@@ -151,8 +143,8 @@ describe('closing', () => {
     const down = error('REPLICA_UNAVAILABLE');
     let write: Promise<unknown> | undefined;
     {
-      await using destination = wrapDestination(
-        chaotic(memoryDestination(), { on: 'writeFile', times: 99, error: down }),
+      await using destination = new Destination(
+        chaotic(memoryClient(), { on: 'put', times: 99, error: down }),
         policy,
       );
       write = destination.replica('db').writeFile(ref(0, 1), bodyOf(bytesOf(9)));
@@ -165,15 +157,18 @@ describe('closing', () => {
 
   test('says so when the backend does not end', async () => {
     const { clock, policy } = fakePolicy();
-    const hanging = { ...memoryDestination(), close: () => Promise.withResolvers<never>().promise };
-    const closed = clock.run(wrapDestination(hanging, policy).close());
+    const hanging = {
+      ...plain(memoryClient()),
+      close: () => Promise.withResolvers<never>().promise,
+    };
+    const closed = clock.run(new Destination(hanging, policy).close());
     await expect(closed).rejects.toThrow(`not closed in ${CLOSE_MS_MAX} ms`);
     expect(clock.now()).toBe(CLOSE_MS_MAX);
   });
 
   test('leaves no listener on signals that live on', async () => {
     const { signal, count } = countListeners();
-    const destination = wrapDestination(memoryDestination({ chunkBytes: 10 }));
+    const destination = new Destination(memoryClient({ chunkBytes: 10 }));
     const replica = destination.replica('db');
     await replica.writeFile(ref(0, 1), bodyOf(bytesOf(100)), { signal });
     await readAll(replica, ref(0, 1), { signal });
@@ -184,22 +179,4 @@ describe('closing', () => {
     expect(isError(missing, 'REPLICA_NOT_FOUND')).toBe(true);
     expect(count()).toBe(0);
   });
-});
-
-test('deleting all takes the LTX files of a replica, and nothing else', async () => {
-  const store = new MemoryStore();
-  const destination = wrapDestination(memoryDestination({ store }));
-  const replica = destination.replica('db');
-  for (let txid = 1; txid <= 1_003; txid += 1) {
-    await replica.writeFile(ref(0, txid), bodyOf(bytesOf(1)));
-  }
-  await replica.writeFile(ref(9, 1, 7), bodyOf(bytesOf(1)));
-  await destination.replica('db/other').writeFile(ref(0, 1), bodyOf(bytesOf(1)));
-  await destination.objects?.('db').put('lock.json', Buffer.from('x'));
-  expect(await deleteAll(replica)).toBe(1_004);
-  expect([...store.objects.keys()].toSorted()).toEqual([
-    'db/lock.json',
-    'db/other/ltx/0/0000000000000001-0000000000000001.ltx',
-  ]);
-  expect(await deleteAll(replica)).toBe(0);
 });

@@ -1,18 +1,18 @@
 import { describe, expect, test } from 'vitest';
 
-import type { Capabilities, Destination } from '../../src/store/backend.ts';
+import { Destination } from '../../src/replica/destination.ts';
+import type { Capabilities, ObjectBody } from '../../src/store/client.ts';
+import { changeFiles, filesOf, plain } from '../support/files-view.ts';
+import { memoryClient } from '../../src/store/memory.ts';
 import { Fencing, writeFenced, type FencedReplica } from '../../src/replica/fencing.ts';
-import type { LTXBody, ReplicaClient, WriteOptions } from '../../src/store/client.ts';
-import { memoryDestination } from '../../src/store/memory.ts';
-import { wrapDestination } from '../../src/replica/destination.ts';
 import { bodyOf, bytesOf, error, readAll, ref, withCode } from '../store/fixtures.ts';
 
-const ANY_SIZE: Capabilities = { ranges: true, ifAbsent: 'any-size' };
+const ANY_SIZE: Capabilities = { ranges: true, conditions: 'any-size' };
 const SMALL = 1_000;
 const LARGE = 1_048_577;
 
 type Behaviour = (
-  condition: WriteOptions['condition'],
+  condition: 'if-absent' | undefined,
   sizeBytes: number,
 ) => 'heed' | 'ignore' | 'refuse' | Error;
 
@@ -25,31 +25,20 @@ interface Server {
 }
 
 function server(behave: Behaviour, capabilities = ANY_SIZE): Server {
-  const inner = memoryDestination({ capabilities: ANY_SIZE });
   const asked: string[] = [];
   const found: string[] = [];
-  const destination: Destination = {
-    ...inner,
-    capabilities,
-    replica(path) {
-      const client = inner.replica(path);
-      const write: ReplicaClient['writeFile'] = async (file, body, options = {}) => {
-        const { condition = 'none' } = options;
-        asked.push(`${condition} ${body.sizeBytes}`);
-        const how = behave(condition, body.sizeBytes);
-        if (how instanceof Error) throw how;
-        if (how === 'refuse' && condition === 'if-absent') throw error('REPLICA_UNSUPPORTED');
-        return await client.writeFile(file, body, how === 'ignore' ? {} : options);
-      };
-      return {
-        listFiles: (...given) => client.listFiles(...given),
-        openFile: (...given) => client.openFile(...given),
-        deleteFiles: (...given) => client.deleteFiles(...given),
-        writeFile: write,
-      };
+  const inner = changeFiles(memoryClient({ capabilities: ANY_SIZE }), (files) => ({
+    async writeFile(file, body, options = {}) {
+      const { condition } = options;
+      asked.push(`${condition ?? 'none'} ${body.sizeBytes}`);
+      const how = behave(condition, body.sizeBytes);
+      if (how instanceof Error) throw how;
+      if (how === 'refuse' && condition === 'if-absent') throw error('REPLICA_UNSUPPORTED');
+      return await files.writeFile(file, body, how === 'ignore' ? {} : options);
     },
-  };
-  const wrapped = wrapDestination(destination, { attemptsMax: 1 });
+  }));
+  const destination = { ...plain(inner), capabilities };
+  const wrapped = new Destination(destination, { attemptsMax: 1 });
   const replica: FencedReplica = {
     client: wrapped.replica('db'),
     unsettled: wrapped.unsettled('db'),
@@ -62,7 +51,7 @@ function server(behave: Behaviour, capabilities = ANY_SIZE): Server {
     asked,
     found,
     async write(txid, sizeBytes = SMALL, signal) {
-      const body: LTXBody = bodyOf(bytesOf(sizeBytes, txid), 100_000);
+      const body: ObjectBody = bodyOf(bytesOf(sizeBytes, txid), 100_000);
       const info = await writeFenced(replica, { file: ref(0, txid), body, onFound, signal });
       expect(info.sizeBytes).toBe(sizeBytes);
       const there = await readAll(replica.client, ref(0, txid));
@@ -158,18 +147,18 @@ test('an abort in the proof is an abort', async () => {
   });
   await expect(write(1, SMALL, controller.signal)).rejects.toBe(reason);
   expect(found).toEqual([]);
-  expect(replica.fencing.takeProof(SMALL)).toBe('yes'); // it has not been seen
+  expect(replica.fencing.takeProof(SMALL)).toBe(true); // it has not been seen
 });
 
 describe('what is known', () => {
   test('is of the destination: one replica’s proof is enough for all', async () => {
-    const inner = memoryDestination();
-    const wrapped = wrapDestination(inner);
+    const inner = memoryClient();
+    const wrapped = new Destination(inner);
     const writes: string[] = [];
     const open = (path: string): FencedReplica => ({
       client: wrapped.replica(path),
       unsettled: {
-        ...wrapped.unsettled(path),
+        ...filesOf(wrapped.client, path),
         async writeFile(...given) {
           writes.push(path);
           return await wrapped.unsettled(path).writeFile(...given);
@@ -195,8 +184,8 @@ describe('what is known', () => {
 
   test('keeps to the size that is claimed', () => {
     const fencing = new Fencing();
-    const upTo: Capabilities = { ifAbsent: { sizeMax: 500 } };
+    const upTo: Capabilities = { conditions: { sizeMax: 500 } };
     expect(fencing.conditionFor(upTo, 500)).toBe('if-absent');
-    expect(fencing.conditionFor(upTo, 501)).toBe('none');
+    expect(fencing.conditionFor(upTo, 501)).toBeUndefined();
   });
 });

@@ -9,10 +9,10 @@ import { expect, onTestFinished } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
 import { ReplicationError, type ErrorCode } from '../../src/error.ts';
 import { formatTXID, toTXID } from '../../src/ltx/txid.ts';
-import type { LTXFileInfo, LTXFileRef, ReplicaClient } from '../../src/store/client.ts';
-import { memoryDestination } from '../../src/store/memory.ts';
-import { MemoryStore } from '../../src/store/memory-place.ts';
-import { wrapDestination } from '../../src/replica/destination.ts';
+import { Destination } from '../../src/replica/destination.ts';
+import { type LTXFileInfo, Replica, type ReplicaFiles } from '../../src/replica/replica.ts';
+import type { LTXFileRef } from '../../src/store/layout.ts';
+import { memoryClient, MemoryStore } from '../../src/store/memory.ts';
 import type { SentRecord } from '../../src/replicate/admission.ts';
 import { Backlog, type StagedSnapshot } from '../../src/replicate/backlog.ts';
 import type { NextStep } from '../../src/replicate/next.ts';
@@ -20,6 +20,7 @@ import { SharedReads } from '../../src/replicate/shared-reads.ts';
 import { Uploader } from '../../src/replicate/uploader.ts';
 import { Wakeup } from '../../src/replicate/wakeup.ts';
 import { restore } from '../../src/restore/restore.ts';
+import { changeFiles, filesOf, type Files } from '../support/files-view.ts';
 import { encodeFile } from '../restore/bucket.ts';
 import { temporaryFolder } from '../restore/temporary.ts';
 
@@ -118,7 +119,7 @@ export class Staged {
 const ALL_PAGES = Array.from({ length: PAGES }, (_, index) => index + 1);
 
 /** What a server does in its own way, by level and TXIDs. */
-export type Server = (client: ReplicaClient) => ReplicaClient;
+export type Server = (client: Files) => Files;
 
 export interface SceneOptions {
   readonly staged?: Staged;
@@ -215,8 +216,8 @@ export class Scene {
     return await Array.fromAsync(this.client().listFiles('all'));
   }
 
-  client(): ReplicaClient {
-    return memoryDestination({ store: this.store }).replica(ROOT);
+  client(): Files {
+    return filesOf(memoryClient({ store: this.store }), ROOT);
   }
 
   remove(level: number, min: number, max = min): void {
@@ -237,9 +238,8 @@ export class Scene {
   }
 
   #open(server: Server): ReturnType<ConstructorParameters<typeof Uploader>[0]['open']> {
-    const memory = memoryDestination({ store: this.store });
-    const behind = { ...memory, replica: (root: string) => server(memory.replica(root)) };
-    const wrapped = wrapDestination(behind, { attemptsMax: 1 });
+    const behind = changeFiles(memoryClient({ store: this.store }), server);
+    const wrapped = new Destination(behind, { attemptsMax: 1 });
     return Promise.resolve({
       client: wrapped.replica(ROOT),
       unsettled: wrapped.unsettled(ROOT),
@@ -260,8 +260,8 @@ export class Scene {
 /** A server whose writes of some files end otherwise. */
 export function writing(
   write: (
-    ...given: [...Parameters<ReplicaClient['writeFile']>, ReplicaClient]
-  ) => ReturnType<ReplicaClient['writeFile']>,
+    ...given: [...Parameters<Files['writeFile']>, Files]
+  ) => ReturnType<Files['writeFile']>,
 ): Server {
   return (client) => ({
     listFiles: (level, options) => client.listFiles(level, options),

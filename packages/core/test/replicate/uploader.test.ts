@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../../src/error.ts';
-import type { LTXFileRef } from '../../src/store/client.ts';
+import type { LTXFileRef } from '../../src/store/layout.ts';
 import { bodyOf, bytesOf } from '../store/fixtures.ts';
 import { isFile, refusal, Scene, Staged, writing, type Server } from './scene.ts';
 

@@ -1,24 +1,21 @@
 import { describe, expect, test } from 'vitest';
 
-import type { Capabilities } from '../../src/store/backend.ts';
+import type { Capabilities, ObjectInfo, ReplicaClient } from '../../src/store/client.ts';
 import { checked } from '../../src/store/policy/checked.ts';
-import type { LTXFileInfo, ReplicaClient } from '../../src/store/client.ts';
-import { bodyOf, bytesOf, error, memory, readAll, ref, withCode } from './fixtures.ts';
+import { bodyOf, bytesOf, error, memory, readKey, at, withCode } from './fixtures.ts';
+import { plain } from '../support/files-view.ts';
 import { FakeClock } from './fake-clock.ts';
 
-const ALL: Capabilities = { ranges: true, ifAbsent: 'any-size' };
+const ALL: Capabilities = { ranges: true, conditions: 'any-size', sortedLists: true };
 
 interface Setup {
   readonly client: ReplicaClient;
-  readonly closing: AbortController;
   readonly clock: FakeClock;
 }
 
 function check(inner: ReplicaClient, capabilities = ALL): Setup {
   const clock = new FakeClock();
-  const closing = new AbortController();
-  const options = { name: 'mem', capabilities, clock, closing: closing.signal };
-  return { client: checked(inner, options), closing, clock };
+  return { client: checked({ ...plain(inner), capabilities }, { clock }), clock };
 }
 
 /** A client whose methods are those given, and which must not be asked for others. */
@@ -26,18 +23,22 @@ function only(methods: Partial<ReplicaClient>): ReplicaClient {
   const never = (): never => {
     throw new Error('nothing must be sent');
   };
-  return { listFiles: never, openFile: never, writeFile: never, deleteFiles: never, ...methods };
+  return {
+    name: 'mem',
+    capabilities: ALL,
+    list: never,
+    get: never,
+    put: never,
+    delete: never,
+    close: async () => undefined,
+    ...methods,
+  };
 }
 
-function listing(...files: [level: number, min: number, max?: number][]): ReplicaClient {
-  const now = new Date();
-  const infos = files.map(([level, min, max]): LTXFileInfo => ({
-    ...ref(level, min, max),
-    sizeBytes: 1,
-    modifiedAt: now,
-  }));
+function listing(...keys: string[]): ReplicaClient {
+  const infos = keys.map((key): ObjectInfo => ({ key, sizeBytes: 1, modifiedAt: new Date() }));
   return only({
-    async *listFiles() {
+    async *list() {
       yield* infos;
     },
   });
@@ -46,32 +47,26 @@ function listing(...files: [level: number, min: number, max?: number][]): Replic
 describe('arguments are judged before anything is sent', () => {
   const { client } = check(only({}));
 
-  test.each([10, -1, 1.5, Number.NaN])('level %d', (level) => {
-    expect(() => client.listFiles(level)).toThrow('invariant broken');
-  });
-
-  test('TXIDs the wrong way round', async () => {
-    await expect(client.openFile(ref(0, 2, 1))).rejects.toThrow('invariant broken');
-    await expect(client.writeFile(ref(0, 2, 1), bodyOf(bytesOf(1)))).rejects.toThrow(
-      'invariant broken',
-    );
-    await expect(client.deleteFiles([ref(0, 2, 1)])).rejects.toThrow('invariant broken');
+  test('a key that is empty', async () => {
+    await expect(client.get('')).rejects.toThrow('invariant broken');
+    await expect(client.put('', bodyOf(bytesOf(1)))).rejects.toThrow('invariant broken');
+    await expect(client.delete([''])).rejects.toThrow('invariant broken');
   });
 
   test.each([{ start: -1 }, { start: 2, end: 1 }, { start: 0.5 }, { start: Number.NaN }])(
     'range %j',
     async (range) => {
-      await expect(client.openFile(ref(0, 1), { range })).rejects.toThrow('invariant broken');
+      await expect(client.get(at(0, 1), { range })).rejects.toThrow('invariant broken');
     },
   );
 
   test('a size that is none', async () => {
     const body = { ...bodyOf(bytesOf(1)), sizeBytes: -1 };
-    await expect(client.writeFile(ref(0, 1), body)).rejects.toThrow('invariant broken');
+    await expect(client.put(at(0, 1), body)).rejects.toThrow('invariant broken');
   });
 
   test('deleting nothing asks nobody', async () => {
-    await expect(client.deleteFiles([])).resolves.toBeUndefined();
+    await expect(client.delete([])).resolves.toBeUndefined();
   });
 });
 
@@ -81,33 +76,41 @@ describe('what is not claimed never reaches the backend', () => {
 
   test('conditions', async () => {
     const { client } = check(only({}), {});
-    await expect(client.writeFile(ref(0, 1), bodyOf(bytesOf(1)), { condition })).rejects.toEqual(
+    await expect(client.put(at(0, 1), bodyOf(bytesOf(1)), { condition })).rejects.toEqual(
       unsupported,
     );
   });
 
   test('conditions beyond the size up to which they hold', async () => {
-    const { client } = check(memory().client, { ifAbsent: { sizeMax: 10 } });
+    const { client } = check(memory().client, { conditions: { sizeMax: 10 } });
     await expect(
-      client.writeFile(ref(0, 1), bodyOf(bytesOf(10)), { condition }),
+      client.put(at(0, 1), bodyOf(bytesOf(10)), { condition }),
     ).resolves.toBeDefined();
-    await expect(client.writeFile(ref(0, 2), bodyOf(bytesOf(11)), { condition })).rejects.toEqual(
+    await expect(client.put(at(0, 2), bodyOf(bytesOf(11)), { condition })).rejects.toEqual(
       unsupported,
     );
   });
 
+  test('conditions on versions', async () => {
+    const { client } = check(only({}));
+    const condition = { version: 'v1' };
+    const put = client.put(at(0, 1), bodyOf(bytesOf(1)), { condition });
+    await expect(put).rejects.toEqual(unsupported);
+    await expect(client.delete([at(0, 1)], condition)).rejects.toEqual(unsupported);
+  });
+
   test('sizes', async () => {
     const { client } = check(memory().client, { sizeMax: 10 });
-    await expect(client.writeFile(ref(0, 1), bodyOf(bytesOf(10)))).resolves.toBeDefined();
-    await expect(client.writeFile(ref(0, 1), bodyOf(bytesOf(11)))).rejects.toEqual(unsupported);
+    await expect(client.put(at(0, 1), bodyOf(bytesOf(10)))).resolves.toBeDefined();
+    await expect(client.put(at(0, 1), bodyOf(bytesOf(11)))).rejects.toEqual(unsupported);
   });
 
   test('copying is there if and only if the backend copies', async () => {
     const { client } = memory();
-    await client.writeFile(ref(0, 1), bodyOf(bytesOf(5)));
-    await check(client).client.copyFile?.(ref(0, 1), ref(1, 1));
-    expect(await readAll(client, ref(1, 1))).toEqual(bytesOf(5));
-    expect(check(only({})).client).not.toHaveProperty('copyFile');
+    await client.put(at(0, 1), bodyOf(bytesOf(5)));
+    await check(client).client.copy?.(at(0, 1), at(1, 1));
+    expect(await readKey(client, at(1, 1))).toEqual(bytesOf(5));
+    expect(check(only({})).client).not.toHaveProperty('copy');
   });
 });
 
@@ -115,25 +118,24 @@ describe('listings that are not to be trusted end in an error', () => {
   const untrusted = withCode('REPLICA_UNKNOWN');
 
   test.each([
-    ['out of order', listing([0, 2], [0, 1]), 0],
-    ['maxTXID out of order', listing([0, 1, 3], [0, 1, 2]), 0],
-    ['the same file twice', listing([0, 1], [0, 1]), 0],
-    ['another level', listing([1, 1]), 0],
-    ['out of order within a level of all', listing([0, 2], [1, 1], [0, 1]), 'all'],
-  ] as const)('%s', async (_what, inner, level) => {
+    ['out of order', listing('a/2', 'a/1')],
+    ['the same key twice', listing('a/1', 'a/1')],
+    ['another prefix', listing('b/1')],
+    ['out of order by bytes, though not by code units', listing('a/\u{1F600}', 'a/\uFFFD')],
+  ] as const)('%s', async (_what, inner) => {
     const { client } = check(inner);
-    await expect(Array.fromAsync(client.listFiles(level))).rejects.toEqual(untrusted);
+    await expect(Array.fromAsync(client.list('a/'))).rejects.toEqual(untrusted);
   });
 
-  test('levels may come in any order, and between each other', async () => {
-    const { client } = check(listing([9, 1, 4], [0, 1], [1, 1], [0, 2]));
-    expect(await Array.fromAsync(client.listFiles('all'))).toHaveLength(4);
+  test('but for their order, where none is claimed', async () => {
+    const { client } = check(listing('a/2', 'a/1'), {});
+    expect(await Array.fromAsync(client.list('a/'))).toHaveLength(2);
   });
 
-  test('"from" is held even if the backend takes no notice', async () => {
-    const { client } = check(listing([0, 1], [0, 2], [0, 3]));
-    const files = await Array.fromAsync(client.listFiles(0, { from: ref(0, 2).minTXID }));
-    expect(files.map((file) => file.minTXID)).toEqual([2n, 3n]);
+  test('"startAfter" is held even if the backend takes no notice', async () => {
+    const { client } = check(listing('a/1', 'a/2', 'a/3'));
+    const objects = await Array.fromAsync(client.list('a/', { startAfter: 'a/1' }));
+    expect(objects.map(({ key }) => key)).toEqual(['a/2', 'a/3']);
   });
 });
 
@@ -143,15 +145,15 @@ describe('reads give what was asked for', () => {
 
   async function written(sizeBytes: number): Promise<ReplicaClient> {
     const { client } = memory();
-    await client.writeFile(ref(0, 1), bodyOf(bytesOf(sizeBytes)));
+    await client.put(at(0, 1), bodyOf(bytesOf(sizeBytes)));
     return client;
   }
 
   test('or say that bytes are missing, or too many', async () => {
-    const short = only({ openFile: async () => ({ sizeBytes: 10, body: one(bytesOf(9)) }) });
-    await expect(readAll(check(short).client, ref(0, 1))).rejects.toEqual(truncated);
-    const long = only({ openFile: async () => ({ sizeBytes: 10, body: one(bytesOf(11)) }) });
-    await expect(readAll(check(long).client, ref(0, 1))).rejects.toEqual(
+    const short = only({ get: async () => ({ sizeBytes: 10, body: one(bytesOf(9)) }) });
+    await expect(readKey(check(short).client, at(0, 1))).rejects.toEqual(truncated);
+    const long = only({ get: async () => ({ sizeBytes: 10, body: one(bytesOf(11)) }) });
+    await expect(readKey(check(long).client, at(0, 1))).rejects.toEqual(
       withCode('REPLICA_UNKNOWN'),
     );
   });
@@ -164,12 +166,12 @@ describe('reads give what was asked for', () => {
       { start: 100 },
       { start: 100, end: 200 },
     ]) {
-      expect(await readAll(client, ref(0, 1), { range })).toEqual(bytesOf(0));
+      expect(await readKey(client, at(0, 1), { range })).toEqual(bytesOf(0));
     }
-    await expect(client.openFile(ref(0, 1), { range: { start: 101, end: 101 } })).rejects.toEqual(
+    await expect(client.get(at(0, 1), { range: { start: 101, end: 101 } })).rejects.toEqual(
       outOfRange,
     );
-    const missing = client.openFile(ref(0, 2), { range: { start: 5, end: 5 } });
+    const missing = client.get(at(0, 2), { range: { start: 5, end: 5 } });
     await expect(missing).rejects.toEqual(withCode('REPLICA_NOT_FOUND'));
   });
 
@@ -178,16 +180,16 @@ describe('reads give what was asked for', () => {
     async (how) => {
       const inner = await written(100);
       const server = only({
-        async openFile(file, options) {
+        async get(file, options) {
           const { start } = options?.range ?? { start: 0 };
-          if (start < 100) return await inner.openFile(file, options);
+          if (start < 100) return await inner.get(file, options);
           if (how === 'refuses') throw error('REPLICA_RANGE');
           return { sizeBytes: 100, body: one(bytesOf(0)) };
         },
       });
       const { client } = check(server);
-      expect(await readAll(client, ref(0, 1), { range: { start: 100 } })).toEqual(bytesOf(0));
-      await expect(client.openFile(ref(0, 1), { range: { start: 101 } })).rejects.toEqual(
+      expect(await readKey(client, at(0, 1), { range: { start: 100 } })).toEqual(bytesOf(0));
+      await expect(client.get(at(0, 1), { range: { start: 101 } })).rejects.toEqual(
         outOfRange,
       );
     },
@@ -195,9 +197,9 @@ describe('reads give what was asked for', () => {
 
   test('another version than the one asked for is not read', async () => {
     const deaf = only({
-      openFile: async () => ({ sizeBytes: 1, version: 'b', body: one(bytesOf(1)) }),
+      get: async () => ({ sizeBytes: 1, version: 'b', body: one(bytesOf(1)) }),
     });
-    const opened = check(deaf).client.openFile(ref(0, 1), { version: 'a' });
+    const opened = check(deaf).client.get(at(0, 1), { version: 'a' });
     await expect(opened).rejects.toEqual(withCode('REPLICA_CHANGED'));
   });
 
@@ -210,8 +212,8 @@ describe('reads give what was asked for', () => {
         ended += 1;
       }
     };
-    const { client } = check(only({ openFile: async () => ({ sizeBytes: 1_000, body: body() }) }));
-    for await (const _ of (await client.openFile(ref(0, 1))).body) break;
+    const { client } = check(only({ get: async () => ({ sizeBytes: 1_000, body: body() }) }));
+    for await (const _ of (await client.get(at(0, 1))).body) break;
     expect(ended).toBe(1);
   });
 });
@@ -219,22 +221,22 @@ describe('reads give what was asked for', () => {
 describe('writes', () => {
   test('a source of the wrong size fails, however the backend takes it', async () => {
     const greedy = only({
-      async writeFile(file, body) {
+      async put(key, body) {
         for await (const _ of body.open());
-        return { ...file, sizeBytes: body.sizeBytes, modifiedAt: new Date() };
+        return { key, sizeBytes: body.sizeBytes, modifiedAt: new Date() };
       },
     });
     const { client } = check(greedy);
     const short = { ...bodyOf(bytesOf(9)), sizeBytes: 10 };
-    await expect(client.writeFile(ref(0, 1), short)).rejects.toEqual(withCode('LTX_TRUNCATED'));
+    await expect(client.put(at(0, 1), short)).rejects.toEqual(withCode('LTX_TRUNCATED'));
     const long = { ...bodyOf(bytesOf(11)), sizeBytes: 10 };
-    await expect(client.writeFile(ref(0, 1), long)).rejects.toEqual(withCode('LTX_INVALID'));
+    await expect(client.put(at(0, 1), long)).rejects.toEqual(withCode('LTX_INVALID'));
   });
 
   test("a source's own error is told, not the backend's about it", async () => {
     const failure = new Error('the disk of the source is gone');
     const vague = only({
-      async writeFile(_file, body) {
+      async put(_file, body) {
         try {
           for await (const _ of body.open());
         } catch {
@@ -250,16 +252,16 @@ describe('writes', () => {
         throw failure;
       },
     };
-    await expect(check(vague).client.writeFile(ref(0, 1), source)).rejects.toBe(failure);
+    await expect(check(vague).client.put(at(0, 1), source)).rejects.toBe(failure);
   });
 
   test('an answer that tells another file or size is not believed', async () => {
     const modifiedAt = new Date();
-    const short = only({ writeFile: async (file) => ({ ...file, sizeBytes: 5, modifiedAt }) });
-    const written = check(short).client.writeFile(ref(0, 1), bodyOf(bytesOf(9)));
+    const short = only({ put: async (key) => ({ key, sizeBytes: 5, modifiedAt }) });
+    const written = check(short).client.put(at(0, 1), bodyOf(bytesOf(9)));
     await expect(written).rejects.toEqual(withCode('REPLICA_TRUNCATED'));
-    const other = only({ writeFile: async () => ({ ...ref(0, 2), sizeBytes: 9, modifiedAt }) });
-    const wrong = check(other).client.writeFile(ref(0, 1), bodyOf(bytesOf(9)));
+    const other = only({ put: async () => ({ key: at(0, 2), sizeBytes: 9, modifiedAt }) });
+    const wrong = check(other).client.put(at(0, 1), bodyOf(bytesOf(9)));
     await expect(wrong).rejects.toEqual(withCode('REPLICA_UNKNOWN'));
   });
 });
@@ -269,25 +271,25 @@ describe('errors', () => {
     const ours = error('REPLICA_FULL');
     const theirs = new Error('socket hang up');
     const failing = (cause: Error): ReplicaClient =>
-      only({ deleteFiles: () => Promise.reject(cause) });
-    await expect(check(failing(ours)).client.deleteFiles([ref(0, 1)])).rejects.toBe(ours);
-    const named = check(failing(theirs)).client.deleteFiles([ref(0, 1)]);
+      only({ delete: () => Promise.reject(cause) });
+    await expect(check(failing(ours)).client.delete([at(0, 1)])).rejects.toBe(ours);
+    const named = check(failing(theirs)).client.delete([at(0, 1)]);
     await expect(named).rejects.toMatchObject({ code: 'REPLICA_UNKNOWN', cause: theirs });
-    await expect(named).rejects.toThrow('delete 1 files at mem: socket hang up');
+    await expect(named).rejects.toThrow(`delete ${at(0, 1)} at mem: socket hang up`);
   });
 });
 
 describe('aborts', () => {
   const reason = new Error('not wanted');
   const hanging = only({
-    writeFile: () => Promise.withResolvers<never>().promise,
-    openFile: () => Promise.withResolvers<never>().promise,
-    deleteFiles: () => Promise.withResolvers<never>().promise,
+    put: () => Promise.withResolvers<never>().promise,
+    get: () => Promise.withResolvers<never>().promise,
+    delete: () => Promise.withResolvers<never>().promise,
   });
   const calls: [string, (client: ReplicaClient, signal?: AbortSignal) => Promise<unknown>][] = [
-    ['writeFile', (client, signal) => client.writeFile(ref(0, 1), bodyOf(bytesOf(1)), { signal })],
-    ['openFile', (client, signal) => client.openFile(ref(0, 1), { signal })],
-    ['deleteFiles', (client, signal) => client.deleteFiles([ref(0, 1)], { signal })],
+    ['put', (client, signal) => client.put(at(0, 1), bodyOf(bytesOf(1)), { signal })],
+    ['get', (client, signal) => client.get(at(0, 1), { signal })],
+    ['delete', (client, signal) => client.delete([at(0, 1)], { signal })],
   ];
 
   test.each(calls)(
@@ -307,25 +309,24 @@ describe('aborts', () => {
   });
 
   test.each(calls)(
-    '%s rejects with REPLICA_CLOSED when the destination closes',
+    '%s rejects with REPLICA_CLOSED when the client closes',
     async (_name, call) => {
-      const { client, clock, closing } = check(hanging);
-      const closed = error('REPLICA_CLOSED');
+      const { client, clock } = check(hanging);
       const ended = call(client);
-      closing.abort(closed);
-      await expect(clock.run(ended)).rejects.toBe(closed);
+      await client.close();
+      await expect(clock.run(ended)).rejects.toEqual(withCode('REPLICA_CLOSED'));
     },
   );
 
   test('what the backend says of an abort is not passed on', async () => {
     const controller = new AbortController();
     const own = only({
-      deleteFiles: async () => {
+      delete: async () => {
         controller.abort(reason);
         throw new DOMException('The operation was aborted', 'AbortError');
       },
     });
-    const ended = check(own).client.deleteFiles([ref(0, 1)], { signal: controller.signal });
+    const ended = check(own).client.delete([at(0, 1)], { signal: controller.signal });
     await expect(ended).rejects.toBe(reason);
   });
 });

@@ -5,9 +5,10 @@ import { expect } from 'vitest';
 import { ReplicationError, type ErrorCode, type ErrorDetails } from '../../src/error.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
 import { retryPolicy, type RetryEvent, type RetryPolicy } from '../../src/store/policy/attempts.ts';
-import type { LTXBody, LTXFileRef, ReplicaClient } from '../../src/store/client.ts';
-import { memoryDestination, type MemoryOptions } from '../../src/store/memory.ts';
-import { MemoryStore } from '../../src/store/memory-place.ts';
+import { Replica, type ReplicaFiles } from '../../src/replica/replica.ts';
+import type { GetOptions, ObjectBody, OpenedObject, ReplicaClient } from '../../src/store/client.ts';
+import { keyOf, type LTXFileRef } from '../../src/store/layout.ts';
+import { memoryClient, type MemoryOptions, MemoryStore } from '../../src/store/memory.ts';
 import { FakeClock } from './fake-clock.ts';
 
 export const CREATED_AT: Date = new Date(1_700_000_000_123);
@@ -16,11 +17,16 @@ export function ref(level: number, minTXID: number, maxTXID = minTXID): LTXFileR
   return { level, minTXID: toTXID(minTXID), maxTXID: toTXID(maxTXID) };
 }
 
+/** The key of an LTX file at the root "db". */
+export function at(level: number, minTXID: number, maxTXID = minTXID): string {
+  return keyOf('tree', 'db', ref(level, minTXID, maxTXID));
+}
+
 export function bytesOf(sizeBytes: number, seed = 1): Uint8Array {
   return Uint8Array.from({ length: sizeBytes }, (_, index) => (index * 31 + seed * 7) & 0xff);
 }
 
-export function bodyOf(bytes: Uint8Array, chunkBytes = 1_000): LTXBody {
+export function bodyOf(bytes: Uint8Array, chunkBytes = 1_000): ObjectBody {
   return {
     sizeBytes: bytes.byteLength,
     createdAt: CREATED_AT,
@@ -35,12 +41,14 @@ export function bodyOf(bytes: Uint8Array, chunkBytes = 1_000): LTXBody {
 export interface Memory {
   readonly store: MemoryStore;
   readonly client: ReplicaClient;
+  /** At the root "db". */
+  readonly replica: Replica;
 }
 
 export function memory(options: MemoryOptions = {}): Memory {
   const store = new MemoryStore();
-  const client = memoryDestination({ chunkBytes: 1_000, ...options, store }).replica('db');
-  return { store, client };
+  const client = memoryClient({ chunkBytes: 1_000, ...options, store });
+  return { store, client, replica: new Replica(client, 'db') };
 }
 
 export function error(code: ErrorCode, details?: ErrorDetails): ReplicationError {
@@ -65,11 +73,23 @@ export function withCode(code: ErrorCode): unknown {
 }
 
 export async function readAll(
-  client: ReplicaClient,
+  replica: Pick<ReplicaFiles, 'openFile'>,
   file: LTXFileRef,
-  options: Parameters<ReplicaClient['openFile']>[1] = {},
+  options: Parameters<ReplicaFiles['openFile']>[1] = {},
 ): Promise<Uint8Array> {
-  const { body } = await client.openFile(file, options);
+  return await bytesIn(replica.openFile(file, options));
+}
+
+export async function readKey(
+  client: Pick<ReplicaClient, 'get'>,
+  key: string,
+  options?: GetOptions,
+): Promise<Uint8Array> {
+  return await bytesIn(client.get(key, options));
+}
+
+async function bytesIn(opening: Promise<OpenedObject>): Promise<Uint8Array> {
+  const { body } = await opening;
   return Uint8Array.from(Buffer.concat(await Array.fromAsync(body)));
 }
 

@@ -1,24 +1,14 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import {
-  allLevelsPrefix,
-  keyOf,
-  levelPrefix,
-  objectKey,
-  objectPrefix,
-  parseKey,
-  parseObjectKey,
-  rootOfURLPath,
-  startAfterKey,
-  type Layout,
-} from '../../src/store/layout.ts';
+import { allLevelsPrefix, keyOf, levelPrefix, objectKey, objectPrefix, parseKey, parseObjectKey, rootOfURLPath, startAfterKey } from '../../src/store/layout.ts';
+import type { Layout } from '../../src/store/client.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
 
 const file = { level: 0, minTXID: toTXID(1), maxTXID: toTXID(1) };
 const F = '0000000000000001-0000000000000001.ltx';
 
-describe('the root of the hex-level layout is concatenated bit for bit', () => {
+describe('the root of the levels layout is concatenated bit for bit', () => {
   test.each([
     ['db', `db/0000/${F}`],
     ['', `/0000/${F}`],
@@ -26,8 +16,8 @@ describe('the root of the hex-level layout is concatenated bit for bit', () => {
     ['db/', `db//0000/${F}`],
     ['/db', `/db/0000/${F}`],
   ])('root "%s" gives "%s"', (root, key) => {
-    expect(keyOf('hex-level', root, file)).toBe(key);
-    expect(parseKey('hex-level', root, key)).toEqual(file);
+    expect(keyOf('levels', root, file)).toBe(key);
+    expect(parseKey('levels', root, key)).toEqual(file);
   });
 });
 
@@ -57,7 +47,7 @@ test('a URL path is the root that Litestream reads in it', () => {
 test('snapshots lie at level 9, in both layouts', () => {
   const snapshot = { level: 9, minTXID: toTXID(1), maxTXID: toTXID(0x2a) };
   const name = '0000000000000001-000000000000002a.ltx';
-  expect(keyOf('hex-level', 'db', snapshot)).toBe(`db/0009/${name}`);
+  expect(keyOf('levels', 'db', snapshot)).toBe(`db/0009/${name}`);
   expect(keyOf('tree', 'db', snapshot)).toBe(`db/ltx/9/${name}`);
 });
 
@@ -77,15 +67,15 @@ describe('what is no LTX file of this replica is not taken for one', () => {
     ['no level', `db/${F}`],
     ['no slash behind the level', `db/0000x${F}`],
   ])('%s', (_what, key) => {
-    expect(parseKey('hex-level', 'db', key)).toBeUndefined();
+    expect(parseKey('levels', 'db', key)).toBeUndefined();
   });
 
-  test('the hex-level layout, in a tree', () => {
+  test('the levels layout, in a tree', () => {
     expect(parseKey('tree', 'db', `db/0000/${F}`)).toBeUndefined();
   });
 });
 
-const layouts = fc.constantFrom<Layout>('hex-level', 'tree');
+const layouts = fc.constantFrom<Layout>('levels', 'tree');
 const roots = fc.constantFrom('', '.', 'db', 'db/', '/db', 'a/b/c', '/', 'b//c', 'ltx', '0000');
 const txids = fc.bigInt({ min: 1n, max: 0xffff_ffff_ffff_ffffn }).map(toTXID);
 const files = fc
@@ -117,7 +107,7 @@ test('the order of keys is the order of TXIDs, and a listing can start at one', 
 
 test('a level outside of 0 to 9 has no key', () => {
   expect(() => levelPrefix('tree', 'db', 10)).toThrow('level 10');
-  expect(() => levelPrefix('hex-level', 'db', -1)).toThrow('level -1');
+  expect(() => levelPrefix('levels', 'db', -1)).toThrow('level -1');
 });
 
 describe('named objects', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Budget } from '../../src/store/http/part-memory.ts';
+import { PartMemory } from '../../src/store/http/part-memory.ts';
 
 /** Whether a promise has settled once all that can happen without time has happened. */
 async function isPending(promise: Promise<unknown>): Promise<boolean> {
@@ -9,7 +9,7 @@ async function isPending(promise: Promise<unknown>): Promise<boolean> {
 }
 
 test('what does not fit waits until enough is given back', async () => {
-  const budget = new Budget(10);
+  const budget = new PartMemory(10);
   const giveBack = await budget.take(6, []);
   await budget.take(4, []);
   const third = budget.take(5, []);
@@ -19,7 +19,7 @@ test('what does not fit waits until enough is given back', async () => {
 });
 
 test('the order of asking holds: a small one does not overtake a large one', async () => {
-  const budget = new Budget(10);
+  const budget = new PartMemory(10);
   const giveBack = await budget.take(8, []);
   const large = budget.take(9, []);
   const small = budget.take(1, []);
@@ -29,7 +29,7 @@ test('the order of asking holds: a small one does not overtake a large one', asy
 });
 
 test('more than all there is has the budget for itself', async () => {
-  const budget = new Budget(10);
+  const budget = new PartMemory(10);
   const giveBackSmall = await budget.take(1, []);
   const huge = budget.take(100, []);
   expect(await isPending(huge)).toBe(true);
@@ -42,7 +42,7 @@ test('more than all there is has the budget for itself', async () => {
 });
 
 test('bytes are given back once, however often that is said', async () => {
-  const budget = new Budget(10);
+  const budget = new PartMemory(10);
   const giveBack = await budget.take(10, []);
   giveBack();
   giveBack();
@@ -51,7 +51,7 @@ test('bytes are given back once, however often that is said', async () => {
 });
 
 test('an abort while waiting takes nothing, and lets the next one in', async () => {
-  const budget = new Budget(10);
+  const budget = new PartMemory(10);
   await budget.take(5, []);
   const controller = new AbortController();
   const reason = new Error('not wanted');
@@ -64,7 +64,7 @@ test('an abort while waiting takes nothing, and lets the next one in', async () 
 });
 
 test('memory is used again for the next of its size, and once at a time', () => {
-  const budget = new Budget(10);
+  const budget = new PartMemory(10);
   const memory = budget.borrow(5);
   expect(memory.byteLength).toBe(5);
   budget.recycle(memory);

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { ReplicationError } from '../../src/error.ts';
 import { SOCKETS_MAX } from '../../src/store/http/sockets.ts';
-import { Work, type RequestOptions } from '../../src/store/http/requests.ts';
+import { Requests, type RequestOptions } from '../../src/store/http/requests.ts';
 
 const reason = new Error('not wanted');
 
@@ -23,7 +23,7 @@ async function untilCut(cut: AbortSignal): Promise<never> {
 }
 
 test('what the vendor throws is given a code; what has one keeps it', async () => {
-  const work = new Work('x://b');
+  const work = new Requests('x://b');
   const failing = work.request(options(), async () => {
     throw new Error('reset');
   });
@@ -38,7 +38,7 @@ test('what the vendor throws is given a code; what has one keeps it', async () =
 describe('an abort', () => {
   test('cuts a read at once', async () => {
     const controller = new AbortController();
-    const reading = new Work('x://b').request(options(controller.signal), untilCut);
+    const reading = new Requests('x://b').request(options(controller.signal), untilCut);
     await turn();
     controller.abort(reason);
     await expect(reading).rejects.toBe(reason);
@@ -48,7 +48,7 @@ describe('an abort', () => {
     const controller = new AbortController();
     const { promise: answer, resolve } = Promise.withResolvers<string>();
     let isCut = false;
-    const writing = new Work('x://b').request(options(controller.signal, 'settle'), (cut) => {
+    const writing = new Requests('x://b').request(options(controller.signal, 'settle'), (cut) => {
       cut.addEventListener('abort', () => (isCut = true));
       return answer;
     });
@@ -61,7 +61,7 @@ describe('an abort', () => {
 
   test('cuts a write that does not end', async () => {
     const controller = new AbortController();
-    const writing = new Work('x://b').request(options(controller.signal, 'settle'), untilCut);
+    const writing = new Requests('x://b').request(options(controller.signal, 'settle'), untilCut);
     await turn();
     const since = performance.now();
     controller.abort(reason);
@@ -72,14 +72,14 @@ describe('an abort', () => {
   test('before it is sent sends nothing', async () => {
     const signal = AbortSignal.abort(reason);
     let isSent = false;
-    const sending = new Work('x://b').request(options(signal), async () => (isSent = true));
+    const sending = new Requests('x://b').request(options(signal), async () => (isSent = true));
     await expect(sending).rejects.toBe(reason);
     expect(isSent).toBe(false);
   });
 });
 
 test('close ends what is on its way, waits for it, and lets nothing more begin', async () => {
-  const work = new Work('x://b');
+  const work = new Requests('x://b');
   let hasEnded = false;
   const reading = work.request(options(), (cut) => untilCut(cut).finally(() => (hasEnded = true)));
   await turn();
@@ -93,7 +93,7 @@ test('close ends what is on its way, waits for it, and lets nothing more begin',
 
 describe('sockets', () => {
   /** Sent, and not answered before the test says so. */
-  function pending(work: Work, count: number, options_ = options()): (() => void)[] {
+  function pending(work: Requests, count: number, options_ = options()): (() => void)[] {
     return Array.from({ length: count }, () => {
       const { promise, resolve } = Promise.withResolvers<void>();
       void work.request(options_, () => promise).catch(() => undefined);
@@ -105,7 +105,7 @@ describe('sockets', () => {
   const stream = (): Readable => new Readable({ read: () => undefined });
 
   test('are had by 16 requests, and by others when those have been answered', async () => {
-    const work = new Work('x://b');
+    const work = new Requests('x://b');
     const [first] = pending(work, SOCKETS_MAX);
     let isSent = false;
     const next = work.request(options(), async () => (isSent = true));
@@ -116,7 +116,7 @@ describe('sockets', () => {
   });
 
   test('are in use while an aborted request still ends', async () => {
-    const work = new Work('x://b');
+    const work = new Requests('x://b');
     const controller = new AbortController();
     const [first] = pending(work, SOCKETS_MAX, options(controller.signal));
     await turn();
@@ -130,7 +130,7 @@ describe('sockets', () => {
   });
 
   test('are not taken by what is aborted while it waits, nor by what comes after the end', async () => {
-    const work = new Work('x://b');
+    const work = new Requests('x://b');
     const [first, ...others] = pending(work, SOCKETS_MAX);
     const controller = new AbortController();
     const aborted = work.request(options(controller.signal), async () => 'sent');
@@ -149,7 +149,7 @@ describe('sockets', () => {
   });
 
   test('of a stream are free when it is closed', async () => {
-    const work = new Work('x://b');
+    const work = new Requests('x://b');
     pending(work, SOCKETS_MAX - 1);
     const opened = await work.open(options(), async () => ({ stream: stream() }));
     const next = work.request(options(), async () => 'served');
@@ -158,7 +158,7 @@ describe('sockets', () => {
   });
 
   test('of a stream that comes too late are freed, and nobody has it', async () => {
-    const work = new Work('x://b');
+    const work = new Requests('x://b');
     pending(work, SOCKETS_MAX - 1);
     const controller = new AbortController();
     const { promise, resolve } = Promise.withResolvers<{ stream: Readable }>();
@@ -174,7 +174,7 @@ describe('sockets', () => {
   });
 
   test('of an opening that fails are free', async () => {
-    const work = new Work('x://b');
+    const work = new Requests('x://b');
     pending(work, SOCKETS_MAX - 1);
     const opening = work.open(options(), async (): Promise<{ stream: Readable }> => {
       throw new Error('reset');
@@ -184,7 +184,7 @@ describe('sockets', () => {
   });
 
   test('are had by what cleans up, too, until the very end', async () => {
-    const work = new Work('x://b');
+    const work = new Requests('x://b');
     const ends = pending(work, SOCKETS_MAX);
     let isCut = false;
     const cleaning = work.keep(

@@ -6,11 +6,11 @@ import {
   PROGRESS_BYTES,
   STALL_MS_MAX,
 } from '../../src/store/policy/attempts.ts';
-import type { NamedObjects } from '../../src/store/client.ts';
-import { memoryDestination } from '../../src/store/memory.ts';
-import { retry, retryObjects } from '../../src/store/policy/retry.ts';
 import { chaos } from '../../src/store/chaos.ts';
-import { bodyOf, bytesOf, error, fakePolicy, memory, readAll, ref, withCode } from './fixtures.ts';
+import type { ReplicaClient } from '../../src/store/client.ts';
+import { plain } from '../support/files-view.ts';
+import { retry } from '../../src/store/policy/retry.ts';
+import { bodyOf, bytesOf, error, fakePolicy, memory, readKey, at, withCode } from './fixtures.ts';
 
 const unavailable = error('REPLICA_UNAVAILABLE');
 
@@ -19,7 +19,7 @@ describe('streams', () => {
 
   async function written(): Promise<ReturnType<typeof memory>> {
     const made = memory();
-    await made.client.writeFile(ref(0, 1), bodyOf(bytes));
+    await made.client.put(at(0, 1), bodyOf(bytes));
     return made;
   }
 
@@ -31,10 +31,10 @@ describe('streams', () => {
     const { client } = await written();
     for (const range of [undefined, { start: 500, end: 9_300 }]) {
       const { clock, events, policy } = fakePolicy();
-      const flaky = chaos(client, { on: 'openFile', at: 3, error: fault });
-      const read = readAll(retry(flaky.client, 'mem', policy), ref(0, 1), range && { range });
+      const flaky = chaos(client, { on: 'get', at: 3, error: fault });
+      const read = readKey(retry(flaky.client, policy), at(0, 1), range && { range });
       expect(await clock.run(read)).toEqual(bytes.slice(range?.start, range?.end));
-      expect([flaky.calls.openFile, events.length]).toEqual([2, 1]);
+      expect([flaky.calls.get, events.length]).toEqual([2, 1]);
       expect(clock.now()).toBe(fault === 'hang' ? STALL_MS_MAX + DELAY_MS : DELAY_MS);
     }
   });
@@ -42,58 +42,58 @@ describe('streams', () => {
   test('that break again and again without progress end', async () => {
     // Each attempt brings less than counts as progress, all together bring more.
     const { client } = memory({ chunkBytes: PROGRESS_BYTES / 2 });
-    await client.writeFile(ref(0, 1), bodyOf(bytesOf(10 * PROGRESS_BYTES), PROGRESS_BYTES));
+    await client.put(at(0, 1), bodyOf(bytesOf(10 * PROGRESS_BYTES), PROGRESS_BYTES));
     const { clock, policy } = fakePolicy();
-    const flaky = chaos(client, { on: 'openFile', at: 1, times: 99, error: unavailable });
-    const read = readAll(retry(flaky.client, 'mem', policy), ref(0, 1));
+    const flaky = chaos(client, { on: 'get', at: 1, times: 99, error: unavailable });
+    const read = readKey(retry(flaky.client, policy), at(0, 1));
     await expect(clock.run(read)).rejects.toBe(unavailable);
-    expect(flaky.calls.openFile).toBe(ATTEMPTS_MAX);
+    expect(flaky.calls.get).toBe(ATTEMPTS_MAX);
   });
 
   test('that come on between failures may fail as often as they like', async () => {
     const made = memory({ chunkBytes: PROGRESS_BYTES });
     const long = bytesOf(20 * PROGRESS_BYTES);
-    await made.client.writeFile(ref(0, 1), bodyOf(long, long.byteLength));
+    await made.client.put(at(0, 1), bodyOf(long, long.byteLength));
     const { clock, policy } = fakePolicy();
-    const flaky = chaos(made.client, { on: 'openFile', at: 1, times: 15, error: unavailable });
-    const read = readAll(retry(flaky.client, 'mem', policy), ref(0, 1));
+    const flaky = chaos(made.client, { on: 'get', at: 1, times: 15, error: unavailable });
+    const read = readKey(retry(flaky.client, policy), at(0, 1));
     expect(Buffer.compare(await clock.run(read), long)).toBe(0);
-    expect(flaky.calls.openFile).toBe(16);
+    expect(flaky.calls.get).toBe(16);
   });
 
   test('never go on in another version of the object', async () => {
     const { client } = await written();
     const { clock, policy } = fakePolicy({
-      onRetry: () => void client.writeFile(ref(0, 1), bodyOf(bytesOf(10_000, 9))),
+      onRetry: () => void client.put(at(0, 1), bodyOf(bytesOf(10_000, 9))),
     });
-    const flaky = chaos(client, { on: 'openFile', at: 3, error: unavailable });
-    const read = clock.run(readAll(retry(flaky.client, 'mem', policy), ref(0, 1)));
+    const flaky = chaos(client, { on: 'get', at: 3, error: unavailable });
+    const read = clock.run(readKey(retry(flaky.client, policy), at(0, 1)));
     await expect(read).rejects.toEqual(withCode('REPLICA_CHANGED'));
   });
 
   test('never go on where a backend tells no version', async () => {
     const { client } = await written();
     const nameless = {
-      ...chaos(client, { on: 'openFile', at: 3, error: unavailable }).client,
+      ...chaos(client, { on: 'get', at: 3, error: unavailable }).client,
     };
-    const openFile = nameless.openFile.bind(nameless);
-    nameless.openFile = async (...given) => {
-      const { version: _version, ...opened } = await openFile(...given);
+    const get = nameless.get.bind(nameless);
+    nameless.get = async (...given) => {
+      const { version: _version, ...opened } = await get(...given);
       return opened;
     };
     const { clock, policy } = fakePolicy();
-    const read = clock.run(readAll(retry(nameless, 'mem', policy), ref(0, 1)));
+    const read = clock.run(readKey(retry(nameless, policy), at(0, 1)));
     await expect(read).rejects.toBe(unavailable);
   });
 
   test('that go on beyond what was asked for are refused', async () => {
     const { client } = await written();
     const deaf = { ...chaos(client).client };
-    deaf.openFile = async (file, options) =>
-      await client.openFile(file, { ...options, range: undefined });
+    deaf.get = async (file, options) =>
+      await client.get(file, { ...options, range: undefined });
     const { clock, policy } = fakePolicy();
     const read = clock.run(
-      readAll(retry(deaf, 'mem', policy), ref(0, 1), { range: { start: 0, end: 1_500 } }),
+      readKey(retry(deaf, policy), at(0, 1), { range: { start: 0, end: 1_500 } }),
     );
     await expect(read).rejects.toEqual(withCode('REPLICA_UNKNOWN'));
   });
@@ -101,16 +101,16 @@ describe('streams', () => {
   test('that are aborted reject with the reason, and are not opened again', async () => {
     const { client } = await written();
     const { policy } = fakePolicy();
-    const flaky = chaos(client, { on: 'openFile', at: 3, error: 'hang' });
+    const flaky = chaos(client, { on: 'get', at: 3, error: 'hang' });
     const controller = new AbortController();
     const reason = new Error('not wanted');
-    const { body } = await retry(flaky.client, 'mem', policy).openFile(ref(0, 1), {
+    const { body } = await retry(flaky.client, policy).get(at(0, 1), {
       signal: controller.signal,
     });
     const read = Array.fromAsync(body);
     setImmediate(() => controller.abort(reason));
     await expect(read).rejects.toBe(reason);
-    expect(flaky.calls.openFile).toBe(1);
+    expect(flaky.calls.get).toBe(1);
   });
 
   test('that are left early end the stream of the backend', async () => {
@@ -123,35 +123,30 @@ describe('streams', () => {
         ended += 1;
       }
     };
-    endless.openFile = async () => ({ sizeBytes: 1_000, body: body() });
+    endless.get = async () => ({ sizeBytes: 1_000, body: body() });
     const { policy } = fakePolicy();
-    for await (const _ of (await retry(endless, 'mem', policy).openFile(ref(0, 1))).body) break;
+    for await (const _ of (await retry(endless, policy).get(at(0, 1))).body) break;
     expect(ended).toBe(1);
   });
 
-  test('of named objects never go on in another version, though none can be asked for', async () => {
-    const objects = memoryDestination({ chunkBytes: 1_000 }).objects?.('db');
-    if (objects === undefined) throw new Error('memory has objects');
-    await objects.put('x', bytesOf(5_000));
+  test('never go on in another version, though the backend takes no notice of the one asked for', async () => {
+    const { client } = await written();
     let calls = 0;
-    const flaky: NamedObjects = {
-      put: (...given) => objects.put(...given),
-      list: (...given) => objects.list(...given),
-      delete: (...given) => objects.delete(...given),
-      async get(...given) {
+    const flaky: ReplicaClient = {
+      ...plain(client),
+      async get(key, { version: _, ...options } = {}) {
         calls += 1;
-        const opened = await objects.get(...given);
+        const opened = await client.get(key, options);
         return calls > 1 ? opened : { ...opened, body: firstOf(opened.body) };
       },
     };
     const read = async (onRetry: () => void): Promise<Uint8Array> => {
       calls = 0;
       const { clock, policy } = fakePolicy({ onRetry });
-      const { body } = await retryObjects(flaky, 'mem', policy).get('x');
-      return Buffer.concat(await clock.run(Array.fromAsync(body)));
+      return await clock.run(readKey(retry(flaky, policy), at(0, 1)));
     };
-    expect(Uint8Array.from(await read(() => undefined))).toEqual(bytesOf(5_000));
-    const replaced = read(() => void objects.put('x', bytesOf(5_000, 2)));
+    expect(await read(() => undefined)).toEqual(bytes);
+    const replaced = read(() => void client.put(at(0, 1), bodyOf(bytesOf(10_000, 2))));
     await expect(replaced).rejects.toEqual(withCode('REPLICA_CHANGED'));
   });
 
@@ -160,10 +155,10 @@ describe('streams', () => {
     const { clock, policy } = fakePolicy();
     const flaky = chaos(client);
     const read = clock.run(
-      readAll(retry(flaky.client, 'mem', policy), ref(0, 1), { version: 'v99' }),
+      readKey(retry(flaky.client, policy), at(0, 1), { version: 'v99' }),
     );
     await expect(read).rejects.toEqual(withCode('REPLICA_CHANGED'));
-    expect(flaky.calls.openFile).toBe(1);
+    expect(flaky.calls.get).toBe(1);
   });
 
   test('an answer that comes too late is let go of', async () => {
@@ -172,9 +167,9 @@ describe('streams', () => {
     const ended: string[] = [];
     let calls = 0;
     const slow = { ...chaos(client).client };
-    slow.openFile = async (file, options) => {
+    slow.get = async (file, options) => {
       calls += 1;
-      const opened = await client.openFile(file, options);
+      const opened = await client.get(file, options);
       if (calls > 1) return opened;
       await new Promise<void>((resolve) => void clock.after(STALL_MS_MAX + 10, resolve));
       const body = async function* (): AsyncGenerator<Uint8Array> {
@@ -186,7 +181,7 @@ describe('streams', () => {
       };
       return { ...opened, body: body() };
     };
-    expect(await clock.run(readAll(retry(slow, 'mem', policy), ref(0, 1)))).toEqual(bytes);
+    expect(await clock.run(readKey(retry(slow, policy), at(0, 1)))).toEqual(bytes);
     expect(ended).toEqual(['late stream']);
   });
 });

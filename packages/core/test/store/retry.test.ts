@@ -13,6 +13,8 @@ import {
 import { ERROR_CODES, type ErrorCode } from '../../src/error.ts';
 import { retry } from '../../src/store/policy/retry.ts';
 import { chaos } from '../../src/store/chaos.ts';
+import type { ReplicaClient } from '../../src/store/client.ts';
+import { plain } from '../support/files-view.ts';
 import {
   bodyOf,
   bytesOf,
@@ -20,8 +22,8 @@ import {
   error,
   fakePolicy,
   memory,
-  readAll,
-  ref,
+  readKey,
+  at,
 } from './fixtures.ts';
 
 const unavailable = error('REPLICA_UNAVAILABLE');
@@ -68,19 +70,19 @@ describe('calls', () => {
   test('a call that fails is made again, and each time is told', async () => {
     const { client } = memory();
     const { clock, events, policy } = fakePolicy();
-    const flaky = chaos(client, { on: 'writeFile', times: 3, error: unavailable });
+    const flaky = chaos(client, { on: 'put', times: 3, error: unavailable });
     const info = await clock.run(
-      retry(flaky.client, 'mem', policy).writeFile(ref(0, 1), bodyOf(bytesOf(10))),
+      retry(flaky.client, policy).put(at(0, 1), bodyOf(bytesOf(10))),
     );
     expect(info.sizeBytes).toBe(10);
-    expect(flaky.calls.writeFile).toBe(4);
+    expect(flaky.calls.put).toBe(4);
     expect(events.map(({ attempt, delayMs }) => [attempt, delayMs])).toEqual([
       [1, 250],
       [2, 500],
       [3, 1_000],
     ]);
     expect(events[0]).toMatchObject({
-      what: 'write level 0 0000000000000001-0000000000000001.ltx to mem',
+      what: 'write db/ltx/0/0000000000000001-0000000000000001.ltx to memory://',
       error: unavailable,
     });
     expect(clock.pending).toBe(0);
@@ -88,64 +90,67 @@ describe('calls', () => {
 
   test('attempts are bounded, and the last error is told as it is', async () => {
     const { clock, policy } = fakePolicy();
-    const flaky = chaos(memory().client, { on: 'deleteFiles', times: 99, error: unavailable });
-    const ended = clock.run(retry(flaky.client, 'mem', policy).deleteFiles([ref(0, 1)]));
+    const flaky = chaos(memory().client, { on: 'delete', times: 99, error: unavailable });
+    const ended = clock.run(retry(flaky.client, policy).delete([at(0, 1)]));
     await expect(ended).rejects.toBe(unavailable);
-    expect(flaky.calls.deleteFiles).toBe(ATTEMPTS_MAX);
+    expect(flaky.calls.delete).toBe(ATTEMPTS_MAX);
   });
 
   test('what is not worth it is not tried again', async () => {
     const denied = error('REPLICA_PERMISSION_DENIED');
     const { clock, events, policy } = fakePolicy();
-    const flaky = chaos(memory().client, { on: 'writeFile', error: denied });
+    const flaky = chaos(memory().client, { on: 'put', error: denied });
     const ended = clock.run(
-      retry(flaky.client, 'mem', policy).writeFile(ref(0, 1), bodyOf(bytesOf(9))),
+      retry(flaky.client, policy).put(at(0, 1), bodyOf(bytesOf(9))),
     );
     await expect(ended).rejects.toBe(denied);
-    expect([flaky.calls.writeFile, events.length]).toEqual([1, 0]);
+    expect([flaky.calls.put, events.length]).toEqual([1, 0]);
   });
 
   test('an aborted call is not made, and an abort ends the wait', async () => {
     const { clock, policy } = fakePolicy();
     const reason = new Error('not wanted');
-    const flaky = chaos(memory().client, { on: 'writeFile', times: 9, error: unavailable });
-    const client = retry(flaky.client, 'mem', policy);
+    const flaky = chaos(memory().client, { on: 'put', times: 9, error: unavailable });
+    const client = retry(flaky.client, policy);
     const signal = AbortSignal.abort(reason);
-    await expect(client.writeFile(ref(0, 1), bodyOf(bytesOf(9)), { signal })).rejects.toBe(reason);
-    expect(flaky.calls.writeFile).toBe(0);
+    await expect(client.put(at(0, 1), bodyOf(bytesOf(9)), { signal })).rejects.toBe(reason);
+    expect(flaky.calls.put).toBe(0);
 
     const controller = new AbortController();
-    const waiting = retry(flaky.client, 'mem', {
+    const waiting = retry(flaky.client, {
       ...policy,
       onRetry: () => controller.abort(reason),
     });
-    const ended = waiting.writeFile(ref(0, 1), bodyOf(bytesOf(9)), { signal: controller.signal });
+    const ended = waiting.put(at(0, 1), bodyOf(bytesOf(9)), { signal: controller.signal });
     await expect(ended).rejects.toBe(reason); // without the clock being turned
-    expect(flaky.calls.writeFile).toBe(1);
+    expect(flaky.calls.put).toBe(1);
     expect(clock.pending).toBe(0);
   });
 
   test('a call of which nothing is heard is given up, and made again', async () => {
     const { client } = memory();
     const { clock, events, policy } = fakePolicy();
-    const flaky = chaos(client, { on: 'writeFile', at: 'hang', error: 'hang' });
-    await clock.run(retry(flaky.client, 'mem', policy).writeFile(ref(0, 1), bodyOf(bytesOf(9))));
+    const flaky = chaos(client, { on: 'put', at: 'hang', error: 'hang' });
+    await clock.run(retry(flaky.client, policy).put(at(0, 1), bodyOf(bytesOf(9))));
     expect(events).toHaveLength(1);
     expect(clock.now()).toBe(SILENCE_MS_MAX + DELAY_MS);
-    expect(await readAll(client, ref(0, 1))).toEqual(bytesOf(9));
+    expect(await readKey(client, at(0, 1))).toEqual(bytesOf(9));
   });
 
   test('a call that is given up is made again, whatever the backend says of its abort', async () => {
     const { client } = memory();
     const { clock, policy } = fakePolicy();
-    const flaky = chaos(client, { on: 'deleteFiles', at: 'hang', error: 'hang' });
-    const own = { ...flaky.client };
-    own.deleteFiles = async (files, options) =>
-      await flaky.client.deleteFiles(files, options).catch(() => {
-        throw new DOMException('The operation was aborted', 'AbortError');
-      });
-    await clock.run(retry(own, 'mem', policy).deleteFiles([ref(0, 1)]));
-    expect(flaky.calls.deleteFiles).toBe(2);
+    const flaky = chaos(client, { on: 'delete', at: 'hang', error: 'hang' });
+    const own = plain(flaky.client);
+    const vague: ReplicaClient = {
+      ...own,
+      delete: async (keys, options) =>
+        await flaky.client.delete(keys, options).catch(() => {
+          throw new DOMException('The operation was aborted', 'AbortError');
+        }),
+    };
+    await clock.run(retry(vague, policy).delete([at(0, 1)]));
+    expect(flaky.calls.delete).toBe(2);
   });
 
   test('no listener stays on a signal that lives on', async () => {
@@ -154,14 +159,14 @@ describe('calls', () => {
     const { clock, policy } = fakePolicy();
     const flaky = chaos(
       client,
-      { on: 'writeFile', error: unavailable },
-      { on: 'openFile', at: 0, error: unavailable },
+      { on: 'put', error: unavailable },
+      { on: 'get', at: 0, error: unavailable },
     );
-    const retried = retry(flaky.client, 'mem', policy);
-    await clock.run(retried.writeFile(ref(0, 1), bodyOf(bytesOf(9)), { signal }));
-    await clock.run(readAll(retried, ref(0, 1), { signal }));
-    await Array.fromAsync(retried.listFiles(0, { signal }));
-    await retried.deleteFiles([ref(0, 1)], { signal });
+    const retried = retry(flaky.client, policy);
+    await clock.run(retried.put(at(0, 1), bodyOf(bytesOf(9)), { signal }));
+    await clock.run(readKey(retried, at(0, 1), { signal }));
+    await Array.fromAsync(retried.list('db/ltx/0/', { signal }));
+    await retried.delete([at(0, 1)], { signal });
     expect(count()).toBe(0);
   });
 
@@ -171,10 +176,10 @@ describe('calls', () => {
     const body = bodyOf(bytesOf(5_000));
     let opened = 0;
     const counted = { ...body, open: () => ((opened += 1), body.open()) };
-    const flaky = chaos(client, { on: 'writeFile', at: 'commit', times: 2, error: unavailable });
-    await clock.run(retry(flaky.client, 'mem', policy).writeFile(ref(0, 1), counted));
+    const flaky = chaos(client, { on: 'put', at: 'commit', times: 2, error: unavailable });
+    await clock.run(retry(flaky.client, policy).put(at(0, 1), counted));
     expect(opened).toBe(3);
-    expect(await readAll(client, ref(0, 1))).toEqual(bytesOf(5_000));
+    expect(await readKey(client, at(0, 1))).toEqual(bytesOf(5_000));
   });
 
   test('a source that fails ends the write, whatever its error and whatever became of it', async () => {
@@ -182,9 +187,9 @@ describe('calls', () => {
     const { client } = memory();
     const failure = error('REPLICA_UNAVAILABLE'); // a source may be another destination
     const wrapping = {
-      ...client,
-      writeFile: async (...given: Parameters<typeof client.writeFile>) =>
-        await client.writeFile(...given).catch(() => {
+      ...plain(client),
+      put: async (...given: Parameters<typeof client.put>) =>
+        await client.put(...given).catch(() => {
           throw unavailable;
         }),
     };
@@ -195,19 +200,19 @@ describe('calls', () => {
         throw failure;
       },
     };
-    const ended = clock.run(retry(wrapping, 'mem', policy).writeFile(ref(0, 1), body));
+    const ended = clock.run(retry(wrapping, policy).put(at(0, 1), body));
     await expect(ended).rejects.toBe(failure);
     expect(clock.now()).toBe(0);
   });
 });
 
 describe('listings', () => {
-  async function listed(flaky: ReturnType<typeof chaos>, level: number | 'all') {
+  async function listed(flaky: ReturnType<typeof chaos>, prefix: string) {
     const { clock, policy } = fakePolicy();
     const files = await clock.run(
-      Array.fromAsync(retry(flaky.client, 'mem', policy).listFiles(level)),
+      Array.fromAsync(retry(flaky.client, policy).list(prefix)),
     );
-    return files.map((file) => `${file.level}/${file.minTXID}-${file.maxTXID}`);
+    return files.map(({ key }) => key);
   }
 
   test('go on from where they broke off: each file once', async () => {
@@ -219,62 +224,64 @@ describe('listings', () => {
       [2, 7],
       [8, 8],
     ] as const) {
-      await client.writeFile(ref(0, min, max), bodyOf(bytesOf(1)));
+      await client.put(at(0, min, max), bodyOf(bytesOf(1)));
     }
-    for (let at = 0; at <= 4; at += 1) {
-      const flaky = chaos(client, { on: 'listFiles', at, error: unavailable });
-      expect(await listed(flaky, 0)).toEqual(['0/1-1', '0/2-2', '0/2-5', '0/2-7', '0/8-8']);
-      expect(flaky.calls.listFiles).toBe(2);
+    for (let index = 0; index <= 4; index += 1) {
+      const flaky = chaos(client, { on: 'list', at: index, error: unavailable });
+      expect(await listed(flaky, 'db/ltx/0/')).toEqual([at(0, 1, 1), at(0, 2, 2), at(0, 2, 5), at(0, 2, 7), at(0, 8, 8)]);
+      expect(flaky.calls.list).toBe(2);
     }
   });
 
   test('of all levels lose no level', async () => {
     const { client } = memory();
     for (const level of [0, 1, 9]) {
-      for (const txid of [1, 2]) await client.writeFile(ref(level, txid), bodyOf(bytesOf(1)));
+      for (const txid of [1, 2]) await client.put(at(level, txid), bodyOf(bytesOf(1)));
     }
-    for (let at = 0; at <= 5; at += 1) {
-      const flaky = chaos(client, { on: 'listFiles', at, error: unavailable });
-      expect(await listed(flaky, 'all')).toEqual([
-        '0/1-1',
-        '0/2-2',
-        '1/1-1',
-        '1/2-2',
-        '9/1-1',
-        '9/2-2',
+    for (let index = 0; index <= 5; index += 1) {
+      const flaky = chaos(client, { on: 'list', at: index, error: unavailable });
+      expect(await listed(flaky, 'db/ltx/')).toEqual([
+        at(0, 1, 1),
+        at(0, 2, 2),
+        at(1, 1, 1),
+        at(1, 2, 2),
+        at(9, 1, 1),
+        at(9, 2, 2),
       ]);
     }
   });
 
   test('that hang are given up and made again', async () => {
     const { client } = memory();
-    for (const txid of [1, 2, 3]) await client.writeFile(ref(0, txid), bodyOf(bytesOf(1)));
-    const flaky = chaos(client, { on: 'listFiles', at: 2, error: 'hang' });
-    expect(await listed(flaky, 0)).toEqual(['0/1-1', '0/2-2', '0/3-3']);
+    for (const txid of [1, 2, 3]) await client.put(at(0, txid), bodyOf(bytesOf(1)));
+    const flaky = chaos(client, { on: 'list', at: 2, error: 'hang' });
+    expect(await listed(flaky, 'db/ltx/0/')).toEqual([at(0, 1, 1), at(0, 2, 2), at(0, 3, 3)]);
   });
 
   test('that are out of order are passed on as they are: it is for "checked" to say so', async () => {
-    const files = [ref(0, 3), ref(0, 1), ref(0, 2)].map((file) => ({
-      ...file,
+    const files = [at(0, 3), at(0, 1), at(0, 2)].map((key) => ({
+      key,
       sizeBytes: 1,
       modifiedAt: new Date(),
     }));
-    const unsorted = { ...memory().client };
-    unsorted.listFiles = async function* () {
-      yield* files;
+    const unsorted: ReplicaClient = {
+      ...plain(memory().client),
+      async *list() {
+        yield* files;
+      },
     };
-    const listed = Array.fromAsync(retry(unsorted, 'mem', fakePolicy().policy).listFiles(0));
+    const listed = Array.fromAsync(retry(unsorted, fakePolicy().policy).list('db/ltx/0/'));
     expect(await listed).toEqual(files);
   });
 
   test('that are left early are not made again', async () => {
     const { client } = memory();
-    for (const txid of [1, 2, 3]) await client.writeFile(ref(0, txid), bodyOf(bytesOf(1)));
+    for (const txid of [1, 2, 3]) await client.put(at(0, txid), bodyOf(bytesOf(1)));
     const flaky = chaos(client);
-    for await (const file of retry(flaky.client, 'mem', fakePolicy().policy).listFiles(0)) {
-      expect(file.minTXID).toBe(1n);
+    for await (const file of retry(flaky.client, fakePolicy().policy).list('db/ltx/0/')) {
+      expect(file.key).toBe(at(0, 1));
       break;
     }
-    expect(flaky.calls.listFiles).toBe(1);
+    expect(flaky.calls.list).toBe(1);
   });
 });

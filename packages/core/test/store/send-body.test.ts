@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { Budget } from '../../src/store/http/part-memory.ts';
-import type { LTXBody } from '../../src/store/client.ts';
+import { PartMemory } from '../../src/store/http/part-memory.ts';
+import type { ObjectBody } from '../../src/store/client.ts';
 import { sendInParts, sendWhole, type Sending } from '../../src/store/http/send-body.ts';
-import { Work } from '../../src/store/http/requests.ts';
+import { Requests } from '../../src/store/http/requests.ts';
 import { bodyOf, bytesOf } from './fixtures.ts';
 
 const reason = new Error('not wanted');
@@ -10,10 +10,10 @@ const ignore = (): void => undefined;
 const quietLogger = { debug: ignore, info: ignore, warn: ignore, error: ignore };
 
 function sending(memoryBytes = 10): Sending {
-  return { work: new Work('x://b'), budget: new Budget(memoryBytes), logger: quietLogger };
+  return { requests: new Requests('x://b'), memory: new PartMemory(memoryBytes), logger: quietLogger };
 }
 
-function toSend(body: LTXBody, signal?: AbortSignal) {
+function toSend(body: ObjectBody, signal?: AbortSignal) {
   return { body, what: 'write x', signal };
 }
 
@@ -45,7 +45,7 @@ describe('a body in one request', () => {
   test('that is not of its size is not sent, and its source is closed', async () => {
     let isClosed = false;
     const source = bodyOf(bytesOf(9), 3);
-    const body: LTXBody = {
+    const body: ObjectBody = {
       ...source,
       sizeBytes: 8,
       async *open() {
@@ -63,7 +63,7 @@ describe('a body in one request', () => {
 
   test('is left when the destination closes, even if its source hangs', async () => {
     const shared = sending();
-    const body: LTXBody = {
+    const body: ObjectBody = {
       ...bodyOf(bytesOf(9)),
       async *open() {
         yield await new Promise<never>(() => undefined);
@@ -72,7 +72,7 @@ describe('a body in one request', () => {
     const hanging = sendWhole(shared, toSend(body), async () => expect.unreachable());
     await Promise.all([
       expect(hanging).rejects.toMatchObject({ code: 'REPLICA_CLOSED' }),
-      shared.work.close(),
+      shared.requests.close(),
     ]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Budget } from '../../src/store/http/part-memory.ts';
+import { PartMemory } from '../../src/store/http/part-memory.ts';
 import { openParts } from '../../src/store/http/part-reader.ts';
 import { sendParts, type PartsToSend } from '../../src/store/http/send-parts.ts';
 import { FakeClock } from './fake-clock.ts';
@@ -25,10 +25,10 @@ function parts(
     },
   };
   const reader = openParts(body, 'write x', ...signals);
-  const budget = new Budget(partsAtOnce * PART_BYTES);
+  const memory = new PartMemory(partsAtOnce * PART_BYTES);
   const clock = new FakeClock();
   const resending = { logger: { warn: () => undefined }, clock };
-  return { reader, sizeBytes, partBytes: PART_BYTES, budget, resending, signals, closed, clock };
+  return { reader, sizeBytes, partBytes: PART_BYTES, memory, resending, signals, closed, clock };
 }
 
 /** Rejects as soon as the signal aborts. */
@@ -62,7 +62,7 @@ test('no more are on their way than the memory for them allows', async () => {
 test('memory of parts that were answered serves the next ones, of the next upload too', async () => {
   const memories = new Set<ArrayBufferLike>();
   const first = parts(40, 1);
-  const second = { ...parts(40, 1), budget: first.budget };
+  const second = { ...parts(40, 1), memory: first.memory };
   for (const each of [first, second]) {
     await sendParts(each, async ({ buffer }) => void memories.add(buffer));
   }
@@ -77,7 +77,7 @@ test('memory of a part that failed is not used again: it may still be on its way
     throw new Error('refused');
   });
   await expect(sending).rejects.toThrow('refused');
-  expect(given.budget.borrow(PART_BYTES).buffer).not.toBe(failed);
+  expect(given.memory.borrow(PART_BYTES).buffer).not.toBe(failed);
 });
 
 describe('a part that fails', () => {
@@ -103,7 +103,7 @@ describe('a part that fails', () => {
       if (buffers.length === 1) throw error('REPLICA_UNAVAILABLE');
     });
     await given.clock.run(sending);
-    expect(given.budget.borrow(PART_BYTES).buffer).not.toBe(buffers[0]);
+    expect(given.memory.borrow(PART_BYTES).buffer).not.toBe(buffers[0]);
   });
 });
 
@@ -131,7 +131,7 @@ describe('what ends an upload', () => {
     });
     await expect(sending).rejects.toBe(reason);
     await given.closed;
-    expect(await given.budget.take(3 * PART_BYTES, [])).toBeTypeOf('function'); // all given back
+    expect(await given.memory.take(3 * PART_BYTES, [])).toBeTypeOf('function'); // all given back
   });
 
   test('before it has begun, sends nothing', async () => {

@@ -1,20 +1,21 @@
 /**
- * Work that nobody lets us cancel (the operating system, an SSH connection). An aborted call returns soon; what it
- * had begun cleans up after itself, and belongs to the destination until it closes.
+ * Calls that cannot be cancelled (of the operating system, of an SSH connection). An aborted call returns
+ * soon; the work that it had begun cleans up after itself, and belongs to the client until it closes.
  */
 
 import { setMaxListeners } from 'node:events';
 
 import { ReplicationError } from '../../error.ts';
-import { CLOSE_MS_MAX } from '../backend.ts';
+import { onAbort } from '../abort.ts';
+import { CLOSE_MS_MAX } from '../client.ts';
 
 /**
- * An aborted call rejects within a second. So long it waits for the step that it is at: a rename that
- * is on its way is done then, and the name holds what it will hold.
+ * How long an aborted call waits for the step that it is at; it must reject within a second. A rename
+ * that is on its way is done by then, and the name holds its final content.
  */
 const SETTLE_MS_MAX = 700;
 
-export class Tasks {
+export class Calls {
   readonly #name: string;
   readonly #running = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
@@ -24,7 +25,7 @@ export class Tasks {
     setMaxListeners(0, this.#closing.signal); // one for each call and each open file
   }
 
-  /** Aborts, with REPLICA_CLOSED, when the destination closes. */
+  /** Aborts, with REPLICA_CLOSED, when the client closes. */
   get closing(): AbortSignal {
     return this.#closing.signal;
   }
@@ -37,22 +38,21 @@ export class Tasks {
 
   /**
    * Settles as `work` does; with the signal's reason when that aborts, once `work` has ended or
-   * SETTLE_MS_MAX have passed; at once when the destination closes, which waits itself.
+   * SETTLE_MS_MAX have passed; at once when the client closes, which waits itself.
    */
   async run<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
     this.check(signal);
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     let timer: NodeJS.Timeout | undefined;
     const end = (): void => reject(signal?.reason as Error);
-    const onAbort = (): void => {
-      timer = setTimeout(end, SETTLE_MS_MAX);
-    };
-    const onClose = (): void => reject(this.#closing.signal.reason as Error);
-    signal?.addEventListener('abort', onAbort, { once: true });
-    this.#closing.signal.addEventListener('abort', onClose, { once: true });
-    const running = work();
+    const stops = [
+      onAbort([signal], () => {
+        timer = setTimeout(end, SETTLE_MS_MAX);
+      }),
+      onAbort([this.closing], reject),
+    ];
     this.#keep(
-      running.then(
+      work().then(
         (result) => (signal?.aborted === true ? end() : resolve(result)),
         (error: unknown) => (signal?.aborted === true ? end() : reject(error)),
       ),
@@ -61,23 +61,16 @@ export class Tasks {
       return await promise;
     } finally {
       clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
-      this.#closing.signal.removeEventListener('abort', onClose);
+      for (const stop of stops) stop();
     }
   }
 
-  /** Calls `end` when the signal aborts or the destination closes, unless told to stop before. */
+  /** Calls `end` when the signal aborts or the client closes. Returns what stops that. */
   onEnd(signal: AbortSignal | undefined, end: () => Promise<void>): () => void {
-    const onAbort = (): void => this.#keep(end());
-    signal?.addEventListener('abort', onAbort, { once: true });
-    this.#closing.signal.addEventListener('abort', onAbort, { once: true });
-    return () => {
-      signal?.removeEventListener('abort', onAbort);
-      this.#closing.signal.removeEventListener('abort', onAbort);
-    };
+    return onAbort([signal, this.closing], () => this.#keep(end()));
   }
 
-  /** Ends the calls in flight and waits for what they leave behind, so long at most. */
+  /** Ends the calls in flight and waits for their clean-up, for `waitMs` at most. */
   async close(waitMs: number = CLOSE_MS_MAX): Promise<void> {
     this.#closing.abort(new ReplicationError('REPLICA_CLOSED', `${this.#name} was closed`));
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -86,7 +79,7 @@ export class Tasks {
     clearTimeout(timer);
   }
 
-  /** Remembers work until it has ended, however it ends: who waits for it knows of its error. */
+  /** Remembers work until it has ended. Whoever waits for it gets its error. */
   #keep(work: Promise<unknown>): void {
     const forget = (): void => {
       this.#running.delete(ended);

@@ -1,12 +1,13 @@
-/** The names of our own in a replica's folders. None is an LTX file's, and no named object may have one. */
+/** Names in a replica's folders that only Sluice gives. No LTX file and no named object has one. */
 
 import { randomUUID } from 'node:crypto';
 
-import { MARKER_NAME } from './root.ts';
 
-/** What our own temporary files end in. */
+/** Ignored by Litestream, which looks into `ltx/` only. */
+export const MARKER_NAME = '.sluice-root';
+/** The ending of our temporary files. */
 export const TEMP_SUFFIX = '.sluice-tmp';
-/** What a file ends in that was moved aside while another takes its name. */
+/** The ending of a file that was moved aside while another takes its name. */
 export const ASIDE_SUFFIX = '.sluice-aside';
 
 /** Longer than any upload takes, and than clocks of a network file system differ. */
@@ -17,12 +18,13 @@ export function temporaryPath(path: string): string {
   return `${path}.${randomUUID()}${TEMP_SUFFIX}`;
 }
 
-/** Whether a name below a root is one that only we may give. */
-export function isOwnName(name: string): boolean {
+/** Whether the last part of a path is such a name. */
+export function isOwnName(path: string): boolean {
+  const name = path.slice(path.lastIndexOf('/') + 1);
   return name === MARKER_NAME || name.endsWith(TEMP_SUFFIX) || name.endsWith(ASIDE_SUFFIX);
 }
 
-/** Rule 8: whether a temporary file of ours, last written at that time, was left behind. */
+/** Whether a temporary file of ours, last written at that time, was left behind. */
 export function isLeftover(name: string, writtenAtMs: number, nowMs: number): boolean {
   return name.endsWith(TEMP_SUFFIX) && nowMs - writtenAtMs >= LEFTOVER_AGE_MS;
 }

@@ -1,20 +1,31 @@
-/** The body of a file that is opened once: ends itself when it is read, left, aborted or closed. */
+/** The body of an open file. It closes the file when it is read, left, aborted, or the client closes. */
 
 import { ReplicationError } from '../../error.ts';
-import type { OpenedObject, OpenOptions } from '../client.ts';
-import type { FolderHandle } from './store.ts';
-import type { Tasks } from './calls.ts';
+import type { GetOptions, OpenedObject } from '../client.ts';
+import type { Calls } from './calls.ts';
 
-interface Reading extends OpenOptions {
+/** An open file. It stays what it was, whatever happens to its name. */
+export interface FolderHandle {
+  readonly sizeBytes: number;
+  readonly modifiedAt: Date;
+  /** Another one for each content that the name has had. */
+  readonly version: string;
+  /** The bytes from `start` to `end`, fewer if the file has become shorter. Called once at most. */
+  read(start: number, end: number): AsyncGenerator<Uint8Array, void, undefined>;
+  /** Called once, also in the middle of a `read`. */
+  close(): Promise<void>;
+}
+
+interface Reading extends GetOptions {
   readonly what: string;
-  readonly tasks: Tasks;
-  readonly named: (error: unknown) => unknown;
+  readonly calls: Calls;
+  readonly toError: (error: unknown) => unknown;
 }
 
 /** Takes over the handle: it is closed with the body, or at once if this throws. */
 export async function readHandle(handle: FolderHandle, reading: Reading): Promise<OpenedObject> {
   const { sizeBytes, modifiedAt, version } = handle;
-  const { range, signal, tasks, what } = reading;
+  const { range, signal, calls, what } = reading;
   try {
     if (reading.version !== undefined && reading.version !== version) {
       throw new ReplicationError('REPLICA_CHANGED', `${what}: another file has its name now`);
@@ -23,7 +34,7 @@ export async function readHandle(handle: FolderHandle, reading: Reading): Promis
     if (start > sizeBytes) {
       throw new ReplicationError('REPLICA_RANGE', `${what}: byte ${start} of ${sizeBytes}`);
     }
-    tasks.check(signal);
+    calls.check(signal);
     const body = new HandleReader(handle, start, Math.min(end, sizeBytes), reading);
     return { sizeBytes, modifiedAt, version, body };
   } catch (error) {
@@ -43,7 +54,7 @@ class HandleReader implements AsyncIterableIterator<Uint8Array> {
     this.#handle = handle;
     this.#reading = reading;
     this.#pieces = handle.read(start, end);
-    this.#stopWatching = reading.tasks.onEnd(reading.signal, () => this.#close());
+    this.#stopWatching = reading.calls.onEnd(reading.signal, () => this.#close());
   }
 
   [Symbol.asyncIterator](): this {
@@ -51,17 +62,17 @@ class HandleReader implements AsyncIterableIterator<Uint8Array> {
   }
 
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
-    const { named, signal, tasks } = this.#reading;
+    const { toError, signal, calls } = this.#reading;
     try {
-      tasks.check(signal);
+      calls.check(signal);
       if (this.#closed === undefined) {
-        const next = await tasks.run(signal, () => this.#pieces.next());
+        const next = await calls.run(signal, () => this.#pieces.next());
         if (next.done !== true) return next;
       }
     } catch (error) {
       await this.#close();
-      tasks.check(signal);
-      throw named(error);
+      calls.check(signal);
+      throw toError(error);
     }
     return await this.return();
   }

@@ -4,12 +4,14 @@
  * a root without it, or with another one's, is REPLICA_DESTINATION_NOT_FOUND, and nothing is made.
  *
  *  root is      marker   known before   reading with access 'read'   anything with access 'write'
- *  missing      -        no             DESTINATION_NOT_FOUND        empty; made by the first write
+ *  missing      -        no             DESTINATION_NOT_FOUND, *     empty; made by the first write
  *  there        none     no             as it is (Litestream's)      as it is; marked by the first write
  *  there        any      no             known from now on            known from now on
  *  any          none     yes            DESTINATION_NOT_FOUND        DESTINATION_NOT_FOUND
  *  there        same     yes            as it is                     as it is
  *  there        another  yes            DESTINATION_NOT_FOUND        DESTINATION_NOT_FOUND
+ *
+ * (*) The error says `isNew` where the folder above is there.
  *
  * Without a marker it is DESTINATION_NOT_FOUND in any case where the disk that it is to lie on is not
  * mounted, as far as that can be told.
@@ -17,11 +19,8 @@
 
 import { randomUUID } from 'node:crypto';
 
-import { ReplicationError } from '../../error.ts';
+import { ReplicationError, type ErrorDetails } from '../../error.ts';
 import type { ConnectContext } from '../backend.ts';
-
-/** Ignored by Litestream, which looks into `ltx/` only. */
-export const MARKER_NAME = '.sluice-root';
 
 /** A marker that was seen: its id, and a stamp that is cheaper to compare (its inode). */
 export interface Marker {
@@ -29,54 +28,43 @@ export interface Marker {
   readonly stamp: string;
 }
 
-/** How a backend looks at one root. Errors are its own: `describe` gives them a code. */
-export interface RootStore {
+/** How a root looks at its folder. `toError` gives their errors a code. */
+export interface RootSteps {
   /** The marker, or undefined. One that has the stamp of `known` need not be read again. */
   readMarker(known: Marker | undefined): Promise<Marker | undefined>;
   isThere(): Promise<boolean>;
   isParentThere(): Promise<boolean>;
-  /** The mount point that it lies below, where nothing is mounted, as far as that can be told. */
+  /** The mount point above the folder where nothing is mounted, as far as that can be told. */
   findUnmounted(): Promise<string | undefined>;
   /** Makes the folder, and the marker unless there is one. */
   mark(text: string): Promise<void>;
-  describe(error: unknown, what: string): unknown;
+  toError(error: unknown, what: string): unknown;
 }
 
 export class Root {
   readonly path: string;
   readonly #access: ConnectContext['access'];
-  readonly #store: RootStore;
+  readonly #steps: RootSteps;
   #marker: Marker | undefined;
   #marking: Promise<void> | undefined;
 
-  constructor(path: string, access: ConnectContext['access'], store: RootStore) {
+  constructor(path: string, access: ConnectContext['access'], steps: RootSteps) {
     this.path = path;
     this.#access = access;
-    this.#store = store;
+    this.#steps = steps;
   }
 
-  /** A marker that was never seen here may be that of somebody who has just begun. */
-  get marker(): 'seen' | 'not seen' {
-    return this.#marker === undefined ? 'not seen' : 'seen';
-  }
-
-  /** Whether there is a root to look into. Throws when there ought to be one. */
+  /** Whether there is a folder to look into. Throws where one is missing that was there. */
   async look(what: string): Promise<'there' | 'not-yet'> {
     if ((await this.#findMarker(what)) !== undefined) return 'there';
     await this.#checkMounted(what);
-    const isThere = await this.#named(what, () => this.#store.isThere());
+    const isThere = await this.#named(what, () => this.#steps.isThere());
     if (isThere) return 'there';
-    if (this.#access === 'read') throw this.#gone(what, 'there is no such folder');
-    return 'not-yet';
-  }
-
-  /** Whether it was never there, though it could be. */
-  async isNew(what: string): Promise<boolean> {
-    if (this.#marker !== undefined || (await this.#findMarker(what)) !== undefined) return false;
-    return await this.#named(what, async () => {
-      if ((await this.#store.findUnmounted()) !== undefined) return false;
-      return !(await this.#store.isThere()) && (await this.#store.isParentThere());
-    });
+    if (this.#access === 'write') return 'not-yet';
+    const isParentThere = await this.#named(what, () => this.#steps.isParentThere());
+    const why = 'there is no such folder';
+    if (isParentThere) throw this.#gone(what, why, { isNew: true });
+    throw this.#gone(what, `${why}, and none that could hold it; if this is the first start, make that`);
   }
 
   /** Makes sure that the root is there, is the one we know, and bears a marker. */
@@ -98,14 +86,14 @@ export class Root {
 
   async #mark(what: string): Promise<void> {
     // Of two processes that begin at once, one marks, and both read its id.
-    await this.#named(what, () => this.#store.mark(`${randomUUID()}\n`));
+    await this.#named(what, () => this.#steps.mark(`${randomUUID()}\n`));
     await this.#findMarker(what);
   }
 
   /** Throws when a marker that we know is there no more, or is another one's. */
   async #findMarker(what: string): Promise<Marker | undefined> {
     const known = this.#marker;
-    const found = await this.#named(what, () => this.#store.readMarker(known));
+    const found = await this.#named(what, () => this.#steps.readMarker(known));
     if (known !== undefined) {
       if (found === undefined) throw this.#gone(what, 'its marker is not there any more');
       if (found.id !== known.id) throw this.#gone(what, 'another replica lies there now');
@@ -115,7 +103,7 @@ export class Root {
   }
 
   async #checkMounted(what: string): Promise<void> {
-    const point = await this.#store.findUnmounted();
+    const point = await this.#steps.findUnmounted();
     if (point === undefined) return;
     const message = `${what}: ${point} is a mount point of /etc/fstab, and nothing is mounted there; mount it`;
     throw new ReplicationError('REPLICA_DESTINATION_NOT_FOUND', message);
@@ -125,12 +113,12 @@ export class Root {
     try {
       return await work();
     } catch (error) {
-      throw this.#store.describe(error, what);
+      throw this.#steps.toError(error, what);
     }
   }
 
-  #gone(what: string, why: string): ReplicationError {
+  #gone(what: string, why: string, details: ErrorDetails = {}): ReplicationError {
     const message = `${what}: ${why}: is the disk of ${this.path} mounted?`;
-    return new ReplicationError('REPLICA_DESTINATION_NOT_FOUND', message);
+    return new ReplicationError('REPLICA_DESTINATION_NOT_FOUND', message, details);
   }
 }

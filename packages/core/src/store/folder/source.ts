@@ -1,8 +1,8 @@
 /** The bytes of a body on their way to a temporary file. */
 
 import { ReplicationError } from '../../error.ts';
-import type { LTXBody } from '../client.ts';
-import { untilAborted } from '../until-aborted.ts';
+import { untilAborted } from '../abort.ts';
+import type { ObjectBody } from '../client.ts';
 
 /** The source's own failure, which is not the destination's. */
 export class SourceError extends Error {
@@ -16,7 +16,7 @@ export class SourceError extends Error {
  * not the one it said, is thrown as the cause of a SourceError.
  */
 export async function* readSource(
-  body: LTXBody,
+  body: ObjectBody,
   signals: readonly (AbortSignal | undefined)[],
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let sizeBytes = 0;
@@ -31,7 +31,7 @@ export async function* readSource(
   throw new SourceError(new ReplicationError('LTX_TRUNCATED', message));
 }
 
-async function* marked(body: LTXBody): AsyncGenerator<Uint8Array, void, undefined> {
+async function* marked(body: ObjectBody): AsyncGenerator<Uint8Array, void, undefined> {
   try {
     yield* body.open();
   } catch (error) {

@@ -1,12 +1,12 @@
 /**
- * Names that are being given or taken away, by this process: by turns. What was begun for a name has
- * ended, even if nobody waits for it any more, before the next thing happens to it; and where a
- * place cannot say "if it is free" in one step, two of our own never ask at once.
+ * One change of a name at a time, within this process. A change has ended, even if nobody waits for it any
+ * more, before the next one begins; and where a place cannot create a name "if absent" in one step, two
+ * calls of ours never ask at once.
  */
 
 const turns = new Map<string, Promise<void>>();
 
-/** `key` is the name's in the whole process: address and path. */
+/** `key` names the file within the process: address and path. */
 export async function inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
   const before = turns.get(key) ?? Promise.resolve();
   const mine = before.then(work);

@@ -1,8 +1,8 @@
 /** Reads a body in parts of one size, each in memory; the last may be smaller. */
 
 import { ReplicationError } from '../../error.ts';
-import type { LTXBody } from '../client.ts';
-import { untilAborted } from '../until-aborted.ts';
+import { untilAborted } from '../abort.ts';
+import type { ObjectBody } from '../client.ts';
 
 const MIB = 1024 * 1024;
 
@@ -14,7 +14,7 @@ export function partSizeFor(sizeBytes: number, configuredBytes: number, partsMax
 
 /** Opens a body, to be left at once when a signal aborts, even if its source hangs. */
 export function openParts(
-  body: Pick<LTXBody, 'sizeBytes' | 'open'>,
+  body: Pick<ObjectBody, 'sizeBytes' | 'open'>,
   what: string,
   ...signals: readonly (AbortSignal | undefined)[]
 ): PartReader {
@@ -29,7 +29,7 @@ export class PartReader {
   #readBytes = 0;
 
   /** `source` is the body's, opened; `sizeBytes` what it is said to have. */
-  constructor(source: AsyncIterable<Uint8Array>, sizeBytes: LTXBody['sizeBytes'], what: string) {
+  constructor(source: AsyncIterable<Uint8Array>, sizeBytes: ObjectBody['sizeBytes'], what: string) {
     this.#iterator = source[Symbol.asyncIterator]();
     this.#sizeBytes = sizeBytes;
     this.#what = what;

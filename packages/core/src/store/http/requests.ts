@@ -1,15 +1,17 @@
 /**
- * The requests of a destination that are on their way. An aborted call returns soon; what it had
- * begun, and what has to be cleaned up after it, belongs to the destination until it has closed.
+ * The requests of a client that are on their way. An aborted call returns soon; a request that it had
+ * begun, and its clean-up, belong to the client until it has closed.
  *
- * Each request waits for one of the destination's sockets (sockets.ts). So none is sent, and waited
- * for, while another one of the same call is on its way to get there first.
+ * Each request waits for one of the client's sockets (sockets.ts). So no call may hold one request while
+ * it waits for another.
  */
 
 import { setMaxListeners } from 'node:events';
 import type { Readable } from 'node:stream';
+
 import { isError, ReplicationError } from '../../error.ts';
-import { CLOSE_MS_MAX } from '../backend.ts';
+import { onAbort } from '../abort.ts';
+import { CLOSE_MS_MAX } from '../client.ts';
 import { Sockets, type Hold } from './sockets.ts';
 
 /** What is left of CLOSE_MS_MAX is for the sockets. */
@@ -26,6 +28,13 @@ export type WhenAborted = 'cut' | 'settle';
 /** An aborted call rejects within a second. */
 const SETTLE_MS_MAX = 700;
 
+/** A call of a client, which may take several requests. */
+export interface Call {
+  /** What is done to what: messages begin with it. */
+  readonly what: string;
+  readonly signal: AbortSignal | undefined;
+}
+
 export interface RequestOptions {
   readonly signals: readonly (AbortSignal | undefined)[];
   readonly whenAborted: WhenAborted;
@@ -33,19 +42,20 @@ export interface RequestOptions {
   readonly toError: (error: unknown) => ReplicationError;
 }
 
-export class Work {
+export class Requests {
   readonly #name: string;
   readonly #sockets = new Sockets();
   readonly #running = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
   readonly #ended = new AbortController();
+  #closed: Promise<void> | undefined;
 
   constructor(name: string) {
     this.#name = name;
     setMaxListeners(0, this.#closing.signal, this.#ended.signal); // some for each request
   }
 
-  /** Aborts when the destination begins to close: calls end. */
+  /** Aborts when the client begins to close: calls end. */
   get closing(): AbortSignal {
     return this.#closing.signal;
   }
@@ -119,7 +129,7 @@ export class Work {
     }
   }
 
-  /** A request that outlives its call: only the end of the destination cuts it. */
+  /** A request that outlives its call: only the end of the client cuts it. */
   async cleanUp<Result>(send: (ended: AbortSignal) => Promise<Result>): Promise<Result> {
     const hold = await this.#sockets.take([this.ended]);
     return await heldWhile(hold, () => send(this.ended));
@@ -144,17 +154,16 @@ export class Work {
     const { promise: over, reject } = Promise.withResolvers<never>();
     let timer: NodeJS.Timeout | undefined;
     let reason: Error | undefined;
-    // Not every vendor heeds the signal while it looks for credentials: nobody waits for it then.
+    // Not every SDK heeds the signal while it looks for credentials: nobody waits for it then.
     const cut = (): void => {
       connection.abort();
       reject(reason);
     };
-    const onAbort = (event: Event): void => {
-      reason ??= (event.target as AbortSignal).reason as Error;
+    const stop = onAbort(signals, (abortedWith) => {
+      reason ??= abortedWith;
       if (whenAborted === 'cut') cut();
       else timer ??= setTimeout(cut, SETTLE_MS_MAX);
-    };
-    for (const signal of signals) signal?.addEventListener('abort', onAbort, { once: true });
+    });
     try {
       const result = await Promise.race([this.keep(send(connection.signal)), over]);
       if (reason !== undefined) throw reason;
@@ -163,12 +172,16 @@ export class Work {
       throw reason ?? (isError(error) ? error : toError(error));
     } finally {
       clearTimeout(timer);
-      for (const signal of signals) signal?.removeEventListener('abort', onAbort);
+      stop();
     }
   }
 
-  /** Ends the calls in flight and waits for what they leave behind. */
+  /** Ends the calls in flight and waits for their clean-up. Safe to call twice. */
   async close(): Promise<void> {
+    await (this.#closed ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
     const reason = new ReplicationError('REPLICA_CLOSED', `${this.#name} was closed`);
     this.#closing.abort(reason);
     const { promise: late, resolve } = Promise.withResolvers<void>();

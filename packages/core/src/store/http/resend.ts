@@ -6,7 +6,8 @@
 import { isError } from '../../error.ts';
 import { ATTEMPTS_MAX, planRetry } from '../policy/attempts.ts';
 import type { Logger } from '../backend.ts';
-import { sleep, systemTimers, type TimerClock } from '../timers.ts';
+import { sleep } from '../abort.ts';
+import { systemTimers, type TimerClock } from '../timers.ts';
 
 export interface Resending {
   /** Told before each wait, so that nothing is retried in silence. */

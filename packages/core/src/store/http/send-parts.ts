@@ -1,6 +1,7 @@
 /** Sends a body in parts of one size, as many at once as the memory for them allows. */
 
-import type { Budget } from './part-memory.ts';
+import { linkSignals } from '../abort.ts';
+import type { PartMemory } from './part-memory.ts';
 import type { PartReader } from './part-reader.ts';
 import { sendAgain, type Resending } from './resend.ts';
 
@@ -9,7 +10,7 @@ export interface PartsToSend {
   readonly reader: PartReader;
   readonly sizeBytes: number;
   readonly partBytes: number;
-  readonly budget: Budget;
+  readonly memory: PartMemory;
   /** A part that fails is sent again by itself. */
   readonly resending: Resending;
   /** Each ends the upload, and what is on its way. */
@@ -25,32 +26,28 @@ export type SendPart<Sent> = (bytes: Uint8Array, index: number, over: AbortSigna
  * after the clean-up.
  */
 export async function sendParts<Sent>(
-  { reader, sizeBytes, partBytes, budget, resending, signals }: PartsToSend,
+  { reader, sizeBytes, partBytes, memory, resending, signals }: PartsToSend,
   send: SendPart<Sent>,
 ): Promise<Sent[]> {
-  const ending = new AbortController();
+  for (const signal of signals) signal?.throwIfAborted();
+  const ending = linkSignals(...signals);
   const over = ending.signal;
-  const onAbort = (event: Event): void => ending.abort((event.target as AbortSignal).reason);
   const sending: Promise<Sent>[] = [];
   try {
-    for (const signal of signals) {
-      signal?.throwIfAborted();
-      signal?.addEventListener('abort', onAbort, { once: true });
-    }
     for (let index = 0; index * partBytes < sizeBytes; index += 1) {
-      const giveBack = await budget.take(partBytes, [over]);
+      const giveBack = await memory.take(partBytes, [over]);
       try {
-        const memory = budget.borrow(partBytes);
-        const bytes = await reader.next(partBytes, memory);
+        const buffer = memory.borrow(partBytes);
+        const bytes = await reader.next(partBytes, buffer);
         over.throwIfAborted();
         const attempt = async (failures: number): Promise<Sent> => {
           const answer = await send(bytes, index, over);
           // What a failed attempt was sending may still be on its way.
-          if (failures === 0) budget.recycle(memory);
+          if (failures === 0) memory.recycle(buffer);
           return answer;
         };
         const sent = sendAgain(attempt, resending, over).finally(giveBack);
-        // The first part that fails for good ends the others, and is what the call tells.
+        // The first part that fails for good ends the others, and its error is the call's.
         sent.catch((error: unknown) => ending.abort(error));
         sending.push(sent);
       } catch (error) {
@@ -64,7 +61,7 @@ export async function sendParts<Sent>(
     await Promise.allSettled(sending);
     throw error;
   } finally {
-    for (const signal of signals) signal?.removeEventListener('abort', onAbort);
+    ending.unlink();
     await reader.close();
   }
 }

@@ -11,8 +11,12 @@
  */
 
 import { isError, type ReplicationError } from '../../error.ts';
-import { sleep, systemTimers, type TimerClock } from '../timers.ts';
-import { CALLS_MAX, Limiter } from './limit.ts';
+import { sleep } from '../abort.ts';
+import { Semaphore } from '../semaphore.ts';
+import { systemTimers, type TimerClock } from '../timers.ts';
+
+/** Calls of one client on their way at once. Enough to hide a latency of 100 ms; few enough for providers that count sockets. */
+export const CALLS_MAX = 16;
 
 /** Together about 4 s: an outage beyond that is the engine's to wait for, in the open. */
 export const ATTEMPTS_MAX = 5;
@@ -44,7 +48,7 @@ export interface RetryPolicy {
   readonly stallMs: number;
   readonly silenceMs: number;
   /** For attempts at once. Waiting for one counts as neither a stall nor silence. */
-  readonly slots: Limiter;
+  readonly slots: Semaphore;
   readonly clock: TimerClock;
   /** 0 to 1, as Math.random. */
   readonly random: () => number;
@@ -57,7 +61,7 @@ export function retryPolicy(options: Partial<RetryPolicy> = {}): RetryPolicy {
     attemptsMax: ATTEMPTS_MAX,
     stallMs: STALL_MS_MAX,
     silenceMs: SILENCE_MS_MAX,
-    slots: new Limiter(CALLS_MAX),
+    slots: new Semaphore(CALLS_MAX),
     clock: systemTimers,
     random: Math.random,
     onRetry: () => undefined,

@@ -1,204 +1,246 @@
 /**
- * The outermost wrapper: what every caller may rely on, whatever the backend.
+ * What every caller may rely on, whatever the backend. The outermost wrapper; a simple backend may also
+ * wrap itself in it, for the sake of aborts and `close`.
  *
- * - Arguments are judged before anything is sent; an option whose capability is not claimed is
- *   REPLICA_UNSUPPORTED, so that it never reaches a backend that does not know it.
- * - An aborted call rejects with the signal's reason, within a second; a closed destination's calls
- *   reject with REPLICA_CLOSED.
- * - Listings are in order, without doubles, of the levels and from the TXID that were asked for.
- * - Reads give exactly the bytes that were asked for: REPLICA_RANGE when the start lies beyond the
- *   object, REPLICA_TRUNCATED when fewer came, REPLICA_CHANGED when it is another version.
- * - Whatever else a backend throws becomes REPLICA_UNKNOWN, with the cause.
+ * - Arguments are checked before anything is sent. An option whose capability is not claimed is
+ *   REPLICA_UNSUPPORTED, so it never reaches a client that does not know it.
+ * - An aborted call rejects with the signal's reason within a second. Calls of a closed client reject
+ *   with REPLICA_CLOSED.
+ * - Listings hold keys below the prefix and after `startAfter` only, and in order where order is claimed.
+ * - Reads give exactly the bytes that were asked for (exact-read.ts).
+ * - Anything else that a client throws becomes REPLICA_UNKNOWN, with its cause.
  */
 
-import { assert, ReplicationError } from '../../error.ts';
-import { abortable } from './again.ts';
-import type { Capabilities } from '../backend.ts';
-import type { LTXBody, LTXFileInfo, LTXFileRef, ReplicaClient } from '../client.ts';
-import type { TimerClock } from '../timers.ts';
-import { describeFile, describeRange } from '../../replica/describe.ts';
-import { LEVEL_MAX } from '../layout.ts';
-import { linkSignals } from '../link-signals.ts';
-import { named } from './named.ts';
-import { checkRange, openChecked } from './open-checked.ts';
-import { WatchedBody } from './watched-body.ts';
-import { wrapCopy } from './wrap-copy.ts';
-import { wrapLocal } from './wrap-local.ts';
+import { setMaxListeners } from 'node:events';
 
-export interface CheckOptions {
-  /** The replica's, for messages: "s3://bucket/db". */
-  readonly name: string;
-  readonly capabilities: Capabilities;
-  readonly clock: TimerClock;
-  /** Aborts when the destination closes, with REPLICA_CLOSED. */
-  readonly closing: AbortSignal;
+import { assert, ReplicationError } from '../../error.ts';
+import { abortable, inTime, linkSignals, untilAborted } from '../abort.ts';
+import {
+  CLOSE_MS_MAX,
+  type CallOptions,
+  type Capabilities,
+  type ListOptions,
+  type ObjectBody,
+  type ObjectInfo,
+  type PutOptions,
+  type ReplicaClient,
+} from '../client.ts';
+import { describeRange } from '../describe.ts';
+import { compareKeys } from '../layout.ts';
+import { systemTimers, type TimerClock } from '../timers.ts';
+import { checkRange, openExactly } from './exact-read.ts';
+import { describeCall, forwardIf, toReplicationError } from './forward.ts';
+import { WatchedBody } from './watched-body.ts';
+
+/** How long an aborted call may clean up: the contract gives it a second in all. */
+export const GRACE_MS = 900;
+
+export interface CheckedOptions {
+  readonly clock?: TimerClock | undefined;
 }
 
-export function checked(client: ReplicaClient, options: CheckOptions): ReplicaClient {
-  const { name } = options;
+export function checked(
+  client: ReplicaClient,
+  { clock = systemTimers }: CheckedOptions = {},
+): ReplicaClient {
+  const { name, layout, capabilities } = client;
+  const guard = new Guard(name, clock);
   return {
-    listFiles(level, { from, signal } = {}) {
-      checkLevel(level);
-      const what = `list level ${level} at ${name}`;
-      const open = (linked: AbortSignal): AsyncIterable<LTXFileInfo> =>
-        client.listFiles(level, { from, signal: linked });
-      return inOrder(guardStream(what, signal, options, open), what, level, from);
+    name,
+    layout,
+    capabilities,
+    list(prefix, options = {}) {
+      const what = describeCall.list(name, prefix);
+      const listed = guard.stream(what, options.signal, (signal) =>
+        client.list(prefix, { ...options, signal }),
+      );
+      return expected(listed, what, prefix, options, capabilities);
     },
-
-    async openFile(file, openOptions = {}) {
-      checkFile(file);
-      checkRange(openOptions.range);
-      const what = `open ${describeFile(file)}${describeRange(openOptions.range)} at ${name}`;
-      return await openChecked((at) => client.openFile(file, at), what, openOptions, options);
+    async get(key, options = {}) {
+      checkKey(key);
+      checkRange(options.range);
+      const what = describeCall.get(name, key + describeRange(options.range));
+      const { closing } = guard;
+      return await openExactly((at) => client.get(key, at), what, options, { clock, closing });
     },
-
-    async writeFile(file, body, writeOptions = {}) {
-      checkFile(file);
-      const what = `write ${describeFile(file)} to ${name}`;
-      checkWrite(what, body, writeOptions.condition, options.capabilities);
+    async put(key, body, options = {}) {
+      checkKey(key);
+      const what = describeCall.put(name, key);
+      checkPut(what, body, options.condition, capabilities);
       const watched = new WatchedBody(body, what);
       try {
-        const info = await guard(what, writeOptions.signal, options, (signal) =>
-          client.writeFile(file, watched, { ...writeOptions, signal }),
+        const info = await guard.call(what, options.signal, (signal) =>
+          // A source that hangs is left at once.
+          client.put(key, leavable(watched, signal), { ...options, signal }),
         );
-        checkWritten(what, info, file, body);
+        checkWritten(what, info, key, body);
         return info;
       } catch (error) {
-        const isAborted = options.closing.aborted || writeOptions.signal?.aborted === true;
-        // The source's failure is told as it is, whatever the backend made of it.
+        const isAborted = guard.closing.aborted || options.signal?.aborted === true;
+        // The source's own failure is reported as it is, whatever the client made of it.
         throw watched.failure === undefined || isAborted ? error : watched.failure.error;
       }
     },
-
-    async deleteFiles(files, { signal } = {}) {
-      for (const file of files) checkFile(file);
-      const what = `delete ${files.length} files at ${name}`;
-      await guard(what, signal, options, async (linked) => {
-        if (files.length > 0) await client.deleteFiles(files, { signal: linked });
+    async delete(keys, options = {}) {
+      for (const key of keys) checkKey(key);
+      const what = describeCall.delete(name, keys);
+      if (options.version !== undefined) {
+        assert(keys.length === 1, 'a version is of one key');
+        if (capabilities.versions !== true) throw unsupported(what, NO_VERSIONS);
+      }
+      await guard.call(what, options.signal, async (signal) => {
+        if (keys.length > 0) await client.delete(keys, { ...options, signal });
       });
     },
-
-    ...wrapLocal(client, (open) => async (file, { signal } = {}) => {
-      checkFile(file);
-      const what = `open ${describeFile(file)} at ${name}`;
-      return await guard(what, signal, options, (linked) => open(file, { signal: linked }));
+    ...forwardIf(client, 'copy', (copy) => async (from, to, options = {}) => {
+      checkKey(from);
+      checkKey(to);
+      const what = describeCall.copy(name, from, to);
+      return await guard.call(what, options.signal, (signal) =>
+        copy(from, to, { ...options, signal }),
+      );
     }),
-
-    ...wrapCopy(client, (copy) => async (from, to, { signal } = {}) => {
-      checkFile(from);
-      checkFile(to);
-      const what = `copy ${describeFile(from)} to ${describeFile(to)} at ${name}`;
-      return await guard(what, signal, options, (linked) => copy(from, to, { signal: linked }));
+    ...forwardIf(client, 'openLocal', (open) => async (key, options = {}) => {
+      checkKey(key);
+      const what = describeCall.get(name, key);
+      return await guard.call(what, options.signal, (signal) => open(key, { ...options, signal }));
     }),
+    async close() {
+      guard.close();
+      const late = (): Error =>
+        new ReplicationError('REPLICA_UNKNOWN', `close ${name}: not closed in ${CLOSE_MS_MAX} ms`);
+      await inTime(client.close(), { clock, ms: CLOSE_MS_MAX, late });
+    },
   };
 }
 
-/** Runs a call with a signal that also aborts on close, and gives its errors a code. */
-export async function guard<T>(
-  what: string,
-  signal: AbortSignal | undefined,
-  options: CheckOptions,
-  call: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const link = linkSignals(options.closing, signal);
-  try {
-    link.signal.throwIfAborted();
-    return await abortable(call(link.signal), link.signal, options.clock);
-  } catch (error) {
-    throw link.signal.aborted ? link.signal.reason : named(what, error);
-  } finally {
-    link.unlink();
-  }
-}
+/** Runs calls with a signal that also aborts on close, and gives their errors a code. */
+class Guard {
+  readonly #name: string;
+  readonly #clock: TimerClock;
+  readonly #closing = new AbortController();
 
-/** The same for what comes bit by bit. */
-export async function* guardStream<T>(
-  what: string,
-  signal: AbortSignal | undefined,
-  options: CheckOptions,
-  open: (signal: AbortSignal) => AsyncIterable<T>,
-): AsyncGenerator<T, void, undefined> {
-  const link = linkSignals(options.closing, signal);
-  try {
-    link.signal.throwIfAborted();
-    for await (const item of open(link.signal)) {
-      yield item;
+  constructor(name: string, clock: TimerClock) {
+    this.#name = name;
+    this.#clock = clock;
+    setMaxListeners(0, this.#closing.signal); // one for each call in flight
+  }
+
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  close(): void {
+    this.#closing.abort(new ReplicationError('REPLICA_CLOSED', `${this.#name} was closed`));
+  }
+
+  async call<T>(
+    what: string,
+    signal: CallOptions['signal'],
+    call: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const link = linkSignals(this.closing, signal);
+    try {
       link.signal.throwIfAborted();
+      const grace = { clock: this.#clock, graceMs: GRACE_MS };
+      return await abortable(call(link.signal), link.signal, grace);
+    } catch (error) {
+      throw link.signal.aborted ? link.signal.reason : toReplicationError(what, error);
+    } finally {
+      link.unlink();
     }
-  } catch (error) {
-    throw link.signal.aborted ? link.signal.reason : named(what, error);
-  } finally {
-    link.unlink();
+  }
+
+  async *stream<T>(
+    what: string,
+    signal: CallOptions['signal'],
+    open: (signal: AbortSignal) => AsyncIterable<T>,
+  ): AsyncGenerator<T, void, undefined> {
+    const link = linkSignals(this.closing, signal);
+    try {
+      link.signal.throwIfAborted();
+      for await (const item of untilAborted(open(link.signal), link.signal)) {
+        yield item;
+        link.signal.throwIfAborted();
+      }
+    } catch (error) {
+      throw link.signal.aborted ? link.signal.reason : toReplicationError(what, error);
+    } finally {
+      link.unlink();
+    }
   }
 }
 
-async function* inOrder(
-  files: AsyncIterable<LTXFileInfo>,
+function leavable(body: ObjectBody, signal: AbortSignal): ObjectBody {
+  const { sizeBytes, createdAt } = body;
+  return { sizeBytes, createdAt, open: () => untilAborted(body.open(), signal) };
+}
+
+async function* expected(
+  objects: AsyncIterable<ObjectInfo>,
   what: string,
-  level: number | 'all',
-  from: bigint | undefined,
-): AsyncGenerator<LTXFileInfo, void, undefined> {
-  const lastOf = new Map<number, LTXFileInfo>();
-  for await (const file of files) {
-    if (level !== 'all' && file.level !== level) throw broken(what, file, 'was not asked for');
-    if (from !== undefined && file.minTXID < from) continue;
-    const last = lastOf.get(file.level);
-    if (last !== undefined && compareFiles(last, file) >= 0) {
-      throw broken(what, file, `came after ${describeFile(last)}`);
+  prefix: string,
+  { startAfter }: ListOptions,
+  { sortedLists }: Capabilities,
+): AsyncGenerator<ObjectInfo, void, undefined> {
+  let last: string | undefined;
+  for await (const object of objects) {
+    const { key } = object;
+    if (!key.startsWith(prefix)) throw badListing(what, key, 'is not below the prefix');
+    if (startAfter !== undefined && compareKeys(key, startAfter) <= 0) continue;
+    if (sortedLists === true) {
+      if (last !== undefined && compareKeys(key, last) <= 0) {
+        throw badListing(what, key, `came after ${last}`);
+      }
+      last = key;
     }
-    lastOf.set(file.level, file);
-    yield file;
+    yield object;
   }
 }
 
-/** By (minTXID, maxTXID). */
-export function compareFiles(a: LTXFileRef, b: LTXFileRef): number {
-  if (a.minTXID !== b.minTXID) return a.minTXID < b.minTXID ? -1 : 1;
-  if (a.maxTXID !== b.maxTXID) return a.maxTXID < b.maxTXID ? -1 : 1;
-  return 0;
+function badListing(what: string, key: string, why: string): ReplicationError {
+  return new ReplicationError(
+    'REPLICA_UNKNOWN',
+    `${what}: backend bug: invalid listing: ${key} ${why}`,
+  );
 }
 
-function broken(what: string, file: LTXFileRef, how: string): ReplicationError {
-  const message = `${what}: the listing is not to be trusted: ${describeFile(file)} ${how}`;
-  return new ReplicationError('REPLICA_UNKNOWN', message);
+function checkKey(key: string): void {
+  assert(key !== '', 'a key is not empty');
 }
 
-function checkLevel(level: number | 'all'): void {
-  const isLevel = level === 'all' || (Number.isInteger(level) && level >= 0 && level <= LEVEL_MAX);
-  assert(isLevel, `level ${level} is 0 to 9`);
-}
+const NO_VERSIONS = 'the destination knows no conditions on versions, so it cannot hold a lease';
 
-function checkFile(file: LTXFileRef): void {
-  checkLevel(file.level);
-  assert(file.minTXID >= 1n && file.minTXID <= file.maxTXID, `${describeFile(file)} has a name`);
-}
-
-function checkWrite(
+function checkPut(
   what: string,
-  body: LTXBody,
-  condition: string | undefined,
-  { ifAbsent, sizeMax }: Capabilities,
+  { sizeBytes }: ObjectBody,
+  condition: PutOptions['condition'],
+  { conditions, versions, sizeMax }: Capabilities,
 ): void {
-  const { sizeBytes } = body;
   assert(Number.isSafeInteger(sizeBytes) && sizeBytes >= 0, `${sizeBytes} bytes is a size`);
   if (sizeMax !== undefined && sizeBytes > sizeMax) {
     throw unsupported(what, `${sizeBytes} bytes, and the destination takes at most ${sizeMax}`);
   }
-  if (condition !== 'if-absent') return;
-  if (ifAbsent === undefined) throw unsupported(what, 'the destination knows no "if-absent"');
-  if (typeof ifAbsent === 'object' && sizeBytes > ifAbsent.sizeMax) {
-    const max = `the destination knows "if-absent" up to ${ifAbsent.sizeMax} bytes`;
+  if (condition === undefined) return;
+  if (condition !== 'if-absent') {
+    if (versions !== true) throw unsupported(what, NO_VERSIONS);
+    return;
+  }
+  if (conditions === undefined) throw unsupported(what, 'the destination knows no "if-absent"');
+  if (typeof conditions === 'object' && sizeBytes > conditions.sizeMax) {
+    const max = `the destination knows "if-absent" up to ${conditions.sizeMax} bytes`;
     throw unsupported(what, `${sizeBytes} bytes, and ${max}`);
   }
 }
 
-export function unsupported(what: string, why: string): ReplicationError {
+function unsupported(what: string, why: string): ReplicationError {
   return new ReplicationError('REPLICA_UNSUPPORTED', `${what}: ${why}`);
 }
 
-function checkWritten(what: string, info: LTXFileInfo, file: LTXFileRef, body: LTXBody): void {
-  if (info.level !== file.level || compareFiles(info, file) !== 0) {
-    throw broken(what, info, 'was written instead');
+function checkWritten(what: string, info: ObjectInfo, key: string, body: ObjectBody): void {
+  if (info.key !== key) {
+    const message = `${what}: backend bug: ${info.key} was written instead`;
+    throw new ReplicationError('REPLICA_UNKNOWN', message);
   }
   if (info.sizeBytes === body.sizeBytes) return;
   const sizes = `${info.sizeBytes} of ${body.sizeBytes} bytes are there`;

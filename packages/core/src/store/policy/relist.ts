@@ -1,65 +1,58 @@
-/**
- * A listing that outlives its requests. What comes in order within its place (an LTX file's place
- * is its level) can be listed again, and what was seen before is left out.
- */
+/** A listing that survives failed requests: it is listed again after the last key that was seen. */
 
 import { ReplicationError } from '../../error.ts';
+import { inTime, linkSignals } from '../abort.ts';
+import type { ListOptions, ObjectInfo, ReplicaClient } from '../client.ts';
+import { compareKeys } from '../layout.ts';
 import { Attempts, type RetryPolicy } from './attempts.ts';
-import { inTime } from '../timers.ts';
-import { linkSignals } from '../link-signals.ts';
 import { release } from './stream.ts';
 
-export interface Listing<Entry> {
-  /** Lists; may leave out what comes before `last`, the last entry that was seen. */
-  readonly open: (last: Entry | undefined, signal: AbortSignal) => AsyncIterable<Entry>;
-  readonly place: (entry: Entry) => number;
-  readonly isAfter: (entry: Entry, last: Entry) => boolean;
-}
-
-/** What one entry counts for as progress: about its bytes in a provider's answer. */
+/** How much progress one entry counts for: about its bytes in a provider's answer. */
 const ENTRY_BYTES = 256;
 
-export async function* listResumable<Entry>(
-  what: string,
+interface Relisting extends ListOptions {
+  readonly what: string;
+}
+
+export async function* listResumable(
+  client: ReplicaClient,
+  prefix: string,
+  { what, ...options }: Relisting,
   policy: RetryPolicy,
-  signal: AbortSignal | undefined,
-  listing: Listing<Entry>,
-): AsyncGenerator<Entry, void, undefined> {
-  signal?.throwIfAborted();
-  const attempts = new Attempts(policy, what, signal);
-  const lastOf = new Map<number, Entry>();
-  let last: Entry | undefined;
+): AsyncGenerator<ObjectInfo, void, undefined> {
+  options.signal?.throwIfAborted();
+  const attempts = new Attempts(policy, what, options.signal);
+  let last = options.startAfter;
   for (;;) {
-    // What this attempt left out of order is for `checked` to find; only what was seen is skipped.
-    const seen = new Map(lastOf);
-    const pages = new Pages(what, policy, signal, (linked) => listing.open(last, linked));
-    for await (const entry of pages) {
-      const place = listing.place(entry);
-      const before = seen.get(place);
-      if (before !== undefined && !listing.isAfter(entry, before)) continue;
-      lastOf.set(place, entry);
-      last = entry;
+    // Keys out of order within one attempt are for `checked` to find. Only those seen before are skipped.
+    const seen = last;
+    const attempt = new ListAttempt(what, policy, options.signal, (signal) =>
+      client.list(prefix, { ...options, startAfter: seen, signal }),
+    );
+    for await (const object of attempt) {
+      if (seen !== undefined && compareKeys(object.key, seen) <= 0) continue;
+      if (last === undefined || compareKeys(object.key, last) > 0) last = object.key;
       attempts.received(ENTRY_BYTES);
-      yield entry;
+      yield object;
     }
-    if (pages.failure === undefined) return;
-    await attempts.afterFailure(pages.failure.error);
+    if (attempt.failure === undefined) return;
+    await attempts.afterFailure(attempt.failure.error);
   }
 }
 
 /** One attempt: ends early, without throwing, when it fails or nothing comes for too long. */
-class Pages<Entry> {
+class ListAttempt {
   readonly #what: string;
   readonly #policy: RetryPolicy;
   readonly #signal: AbortSignal | undefined;
-  readonly #open: (signal: AbortSignal) => AsyncIterable<Entry>;
+  readonly #open: (signal: AbortSignal) => AsyncIterable<ObjectInfo>;
   failure: { readonly error: unknown } | undefined;
 
   constructor(
     what: string,
     policy: RetryPolicy,
     signal: AbortSignal | undefined,
-    open: (signal: AbortSignal) => AsyncIterable<Entry>,
+    open: (signal: AbortSignal) => AsyncIterable<ObjectInfo>,
   ) {
     this.#what = what;
     this.#policy = policy;
@@ -67,7 +60,7 @@ class Pages<Entry> {
     this.#open = open;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Entry, void, undefined> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<ObjectInfo, void, undefined> {
     const { clock, stallMs, slots } = this.#policy;
     const late = (): Error =>
       new ReplicationError(
@@ -76,21 +69,21 @@ class Pages<Entry> {
       );
     const link = linkSignals(this.#signal);
     const iterator = this.#open(link.signal)[Symbol.asyncIterator]();
-    const bounds = { clock, ms: stallMs, signal: this.#signal, late };
-    const within = (
-      pending: Promise<IteratorResult<Entry>>,
-    ): Promise<IteratorResult<Entry> | void> =>
-      inTime(pending, bounds).catch((error: unknown) => {
+    const deadline = { clock, ms: stallMs, signal: this.#signal, late };
+    const orFail = (
+      pending: Promise<IteratorResult<ObjectInfo>>,
+    ): Promise<IteratorResult<ObjectInfo> | void> =>
+      inTime(pending, deadline).catch((error: unknown) => {
         this.failure = { error };
-        link.abort(error); // a hanging request is not told to end before its signal is
+        link.abort(error); // a hanging request ends only when its signal aborts
       });
     try {
-      const slot = await slots.take(this.#signal);
+      const releaseSlot = await slots.take([this.#signal]);
       // The first request has the slot; further pages come as fast as they are read.
-      let next = await within(slot.hold(() => iterator.next()));
+      let next = await orFail(iterator.next().finally(releaseSlot));
       while (next !== undefined && next.done !== true) {
         yield next.value;
-        next = await within(iterator.next());
+        next = await orFail(iterator.next());
       }
     } finally {
       await release(iterator, clock);

@@ -1,24 +1,19 @@
 /**
- * A read that outlives its connections: when the stream stalls, breaks or ends early it is opened
- * again where it stopped, and goes on only if it is the same version of the object.
+ * A read that survives lost connections: when the stream stalls, breaks or ends early it is opened
+ * again where it stopped, and goes on only if the version is the same.
  */
 
 import { isError, ReplicationError, type ErrorCode } from '../../error.ts';
-import type { ByteRange } from '../client.ts';
+import { inTime, linkSignals, type LinkedSignal } from '../abort.ts';
+import type { GetOptions, OpenedObject } from '../client.ts';
 import { Attempts, type RetryPolicy } from './attempts.ts';
-import { inTime } from '../timers.ts';
-import { linkSignals, type LinkedSignal } from '../link-signals.ts';
-import { discard, endOf, release, type Stream } from './stream.ts';
+import { discard, endOf, release } from './stream.ts';
 
-export interface ReadAt {
-  readonly range?: ByteRange | undefined;
-  readonly version?: string | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
+type Open = (options: GetOptions) => Promise<OpenedObject>;
 
-/** One attempt: a stream, and the signal that it hangs on. */
-interface Opened<S extends Stream> {
-  readonly stream: S;
+/** One attempt: what was opened, and the signal that it depends on. */
+interface Opened {
+  readonly stream: OpenedObject;
   readonly link: LinkedSignal;
 }
 
@@ -26,28 +21,28 @@ interface Failure {
   readonly error: unknown;
 }
 
-/** Opens with `open`, as often as the policy allows; the body of what it returns opens it again. */
-export async function openResumable<S extends Stream>(
-  open: (at: ReadAt) => Promise<S>,
+/** Opens with `open`, as often as the policy allows. The body that it returns opens it again. */
+export async function openResumable(
+  open: Open,
   what: string,
-  at: ReadAt,
+  at: GetOptions,
   policy: RetryPolicy,
-): Promise<S> {
+): Promise<OpenedObject> {
   const reader = new ResumableReader(open, what, at, policy);
   return await reader.start();
 }
 
-class ResumableReader<S extends Stream> {
-  readonly #open: (at: ReadAt) => Promise<S>;
+class ResumableReader {
+  readonly #open: Open;
   readonly #what: string;
-  readonly #at: ReadAt;
+  readonly #at: GetOptions;
   readonly #policy: RetryPolicy;
   readonly #attempts: Attempts;
   /** Of the next byte to come, and of the first that was not asked for. */
   #offset: number;
   #end = 0;
 
-  constructor(open: (at: ReadAt) => Promise<S>, what: string, at: ReadAt, policy: RetryPolicy) {
+  constructor(open: Open, what: string, at: GetOptions, policy: RetryPolicy) {
     this.#open = open;
     this.#what = what;
     this.#at = at;
@@ -56,13 +51,13 @@ class ResumableReader<S extends Stream> {
     this.#offset = at.range?.start ?? 0;
   }
 
-  async start(): Promise<S> {
+  async start(): Promise<OpenedObject> {
     const first = await this.#attempt(this.#at);
     this.#end = endOf(this.#at.range, first.stream.sizeBytes);
     return { ...first.stream, body: this.#body(first) };
   }
 
-  async *#body(first: Opened<S>): AsyncGenerator<Uint8Array, void, undefined> {
+  async *#body(first: Opened): AsyncGenerator<Uint8Array, void, undefined> {
     let opened = first;
     for (;;) {
       const failure = yield* this.#drain(opened);
@@ -71,14 +66,14 @@ class ResumableReader<S extends Stream> {
     }
   }
 
-  /** The bytes of one stream, and what it failed of. */
-  async *#drain(opened: Opened<S>): AsyncGenerator<Uint8Array, Failure | undefined, undefined> {
+  /** The bytes of one stream, and the error that it failed with. */
+  async *#drain(opened: Opened): AsyncGenerator<Uint8Array, Failure | undefined, undefined> {
     const iterator = opened.stream.body[Symbol.asyncIterator]();
     try {
       for (;;) {
         const next = await this.#next(iterator);
         if ('error' in next) {
-          // A hanging stream is not told to end before its signal is: return() waits for next().
+          // A hanging stream ends only when its signal aborts: return() waits for next().
           opened.link.abort(next.error);
           return next;
         }
@@ -103,9 +98,9 @@ class ResumableReader<S extends Stream> {
   }
 
   /** The rest of the same object, or the error that ends the read. */
-  async #reopen(first: Stream, error: unknown): Promise<Opened<S>> {
+  async #reopen(first: OpenedObject, error: unknown): Promise<Opened> {
     const { sizeBytes, version } = first;
-    if (version === undefined) throw error; // what lies there now may be another file
+    if (version === undefined) throw error; // another object may lie there now
     await this.#attempts.afterFailure(error);
     const range = { start: this.#offset, end: this.#end };
     const { stream, link } = await this.#attempt({ ...this.#at, range, version });
@@ -116,12 +111,14 @@ class ResumableReader<S extends Stream> {
     throw this.#error('REPLICA_CHANGED', 'the object was replaced while it was read', error);
   }
 
-  /** Opens, again and again; aborts the attempts that fail. */
-  async #attempt(at: ReadAt): Promise<Opened<S>> {
+  /** Opens until it succeeds; aborts the attempts that fail. */
+  async #attempt(at: GetOptions): Promise<Opened> {
     for (;;) {
-      const slot = await this.#policy.slots.take(at.signal);
+      const releaseSlot = await this.#policy.slots.take([at.signal]);
       const link = linkSignals(at.signal);
-      const opening = slot.hold(() => this.#open({ ...at, signal: link.signal }));
+      const open = async (): Promise<OpenedObject> =>
+        await this.#open({ ...at, signal: link.signal });
+      const opening = open().finally(releaseSlot);
       try {
         return { stream: await this.#inTime(opening), link };
       } catch (error) {

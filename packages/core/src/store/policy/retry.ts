@@ -1,87 +1,87 @@
 /**
- * A client that tries again: whole calls, listings from where they broke off, and streams from the
- * byte where they stopped. Only what `planRetry` says is worth it; each retry is told to `onRetry`.
+ * A client that retries: whole calls, listings from where they broke off, and streams from the byte where
+ * they stopped. Only what `planRetry` allows; `onRetry` hears of each retry.
  *
- * An aborted call is refused before its first attempt: with no signal left to stop it, a backend
- * might do the work all the same, and the caller would take a file for absent that is there.
+ * An aborted call is refused before its first attempt: with no signal left to stop it, a client might do
+ * the work all the same, and the caller would take an object for absent that is there.
  */
 
-import { again, audibly } from './again.ts';
+import { ReplicationError } from '../../error.ts';
+import { abortable, linkSignals } from '../abort.ts';
+import type { ObjectBody, ObjectInfo, PutOptions, ReplicaClient } from '../client.ts';
+import { describeRange } from '../describe.ts';
 import { Attempts, type RetryPolicy } from './attempts.ts';
-import type {
-  LTXBody,
-  LTXFileInfo,
-  LTXFileRef,
-  NamedObjects,
-  ReplicaClient,
-  WriteOptions,
-} from '../client.ts';
-import { describeFile, describeRange } from '../../replica/describe.ts';
+import { GRACE_MS } from './checked.ts';
+import { describeCall, forward, forwardIf } from './forward.ts';
 import { listResumable } from './relist.ts';
 import { openResumable } from './resume.ts';
 import { WatchedBody } from './watched-body.ts';
-import { wrapCopy } from './wrap-copy.ts';
-import { wrapLocal } from './wrap-local.ts';
 
-/** `name` is the replica's, for messages: "s3://bucket/db". */
-export function retry(client: ReplicaClient, name: string, policy: RetryPolicy): ReplicaClient {
+export function retry(client: ReplicaClient, policy: RetryPolicy): ReplicaClient {
+  const { name } = client;
   return {
-    listFiles(level, options = {}) {
-      const what = `list level ${level} at ${name}`;
-      return listResumable<LTXFileInfo>(what, policy, options.signal, {
-        open(last, signal) {
-          // Across levels, the TXID of one says nothing about the others.
-          const from = level === 'all' ? options.from : (last?.minTXID ?? options.from);
-          return client.listFiles(level, { from, signal });
-        },
-        isAfter: isAfterWithin,
-        place: (file) => file.level,
-      });
+    ...forward(client),
+    list: (prefix, options) =>
+      listResumable(client, prefix, { ...options, what: describeCall.list(name, prefix) }, policy),
+    async get(key, options = {}) {
+      const what = describeCall.get(name, key + describeRange(options.range));
+      return await openResumable((at) => client.get(key, at), what, options, policy);
     },
-
-    async openFile(file, options = {}) {
-      const what = `open ${describeFile(file)}${describeRange(options.range)} at ${name}`;
-      return await openResumable((at) => client.openFile(file, at), what, options, policy);
+    put: (key, body, options) => putWithRetry(client, key, body, options ?? {}, policy),
+    async delete(keys, options = {}) {
+      const what = describeCall.delete(name, keys);
+      await callWithRetry(what, policy, options.signal, (signal) =>
+        client.delete(keys, { ...options, signal }),
+      );
     },
-
-    async writeFile(file, body, options = {}) {
-      return await writeAgain(client, file, body, options, name, policy);
-    },
-
-    async deleteFiles(files, options = {}) {
-      const what = `delete ${files.length} files at ${name}`;
-      await again(what, policy, options.signal, (signal) => client.deleteFiles(files, { signal }));
-    },
-
-    ...wrapLocal(client, (open) => async (file, { signal } = {}) => {
-      const what = `open ${describeFile(file)} at ${name}`;
-      return await again(what, policy, signal, (linked) => open(file, { signal: linked }));
+    ...forwardIf(client, 'copy', (copy) => async (from, to, options = {}) => {
+      const what = describeCall.copy(name, from, to);
+      return await callWithRetry(what, policy, options.signal, (signal) =>
+        copy(from, to, { ...options, signal }),
+      );
     }),
-
-    ...wrapCopy(client, (copy) => async (from, to, { signal } = {}) => {
-      const what = `copy ${describeFile(from)} to ${describeFile(to)} at ${name}`;
-      return await again(what, policy, signal, (linked) => copy(from, to, { signal: linked }));
+    ...forwardIf(client, 'openLocal', (open) => async (key, options = {}) => {
+      const what = describeCall.get(name, key);
+      return await callWithRetry(what, policy, options.signal, (signal) =>
+        open(key, { ...options, signal }),
+      );
     }),
   };
 }
 
-/** A write whose source fails is over: another attempt would read the same source. */
-async function writeAgain(
-  client: ReplicaClient,
-  file: LTXFileRef,
-  body: LTXBody,
-  options: WriteOptions,
-  name: string,
+/** Runs `call` until it succeeds or another attempt is not worth it. */
+async function callWithRetry<T>(
+  what: string,
   policy: RetryPolicy,
-): Promise<LTXFileInfo> {
-  const what = `write ${describeFile(file)} to ${name}`;
+  signal: AbortSignal | undefined,
+  call: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const attempts = new Attempts(policy, what, signal);
+  for (;;) {
+    try {
+      return await callOnce(what, policy, signal, call);
+    } catch (error) {
+      await attempts.afterFailure(error);
+    }
+  }
+}
+
+/** A write whose source fails is over: another attempt would read the same source. */
+async function putWithRetry(
+  client: ReplicaClient,
+  key: string,
+  body: ObjectBody,
+  options: PutOptions,
+  policy: RetryPolicy,
+): Promise<ObjectInfo> {
+  const what = describeCall.put(client.name, key);
   const attempts = new Attempts(policy, what, options.signal);
   for (;;) {
     let watched: WatchedBody | undefined;
     try {
-      return await audibly(what, policy, options.signal, async (signal, heard) => {
-        watched = new WatchedBody(body, what, heard);
-        return await client.writeFile(file, watched, { ...options, signal });
+      return await callOnce(what, policy, options.signal, async (signal, onProgress) => {
+        watched = new WatchedBody(body, what, onProgress);
+        return await client.put(key, watched, { ...options, signal });
       });
     } catch (error) {
       if (watched?.failure !== undefined) throw watched.failure.error;
@@ -90,50 +90,33 @@ async function writeAgain(
   }
 }
 
-function isAfterWithin(file: LTXFileRef, last: LTXFileRef): boolean {
-  if (file.minTXID !== last.minTXID) return file.minTXID > last.minTXID;
-  return file.maxTXID > last.maxTXID;
-}
-
-/** Named objects, tried again in the same way. */
-export function retryObjects(
-  objects: NamedObjects,
-  name: string,
-  policy: RetryPolicy,
-): NamedObjects {
-  return {
-    async put(object, bytes, options = {}) {
-      const what = `write ${object} to ${name}`;
-      return await again(what, policy, options.signal, (signal) =>
-        objects.put(object, bytes, { ...options, signal }),
-      );
-    },
-
-    async get(object, options = {}) {
-      const what = `open ${object}${describeRange(options.range)} at ${name}`;
-      // A version cannot be asked for here: what comes is compared with what came before.
-      return await openResumable(
-        ({ range, signal }) => objects.get(object, { range, signal }),
-        what,
-        options,
-        policy,
-      );
-    },
-
-    list(prefix, options = {}) {
-      const what = `list ${prefix}* at ${name}`;
-      return listResumable(what, policy, options.signal, {
-        open: (last, signal) => objects.list(prefix, { from: last?.name ?? options.from, signal }),
-        isAfter: (object, last) => object.name > last.name,
-        place: () => 0,
-      });
-    },
-
-    async delete(object, options = {}) {
-      const what = `delete ${object} at ${name}`;
-      await again(what, policy, options.signal, (signal) =>
-        objects.delete(object, { ...options, signal }),
-      );
-    },
+/**
+ * One attempt, as soon as it has a slot. It is aborted when it makes no progress for too long; `onProgress`
+ * puts that off. The aborted call has a moment to end by itself, so that it is not repeated beside itself.
+ */
+async function callOnce<T>(
+  what: string,
+  { clock, silenceMs, slots }: RetryPolicy,
+  signal: AbortSignal | undefined,
+  call: (signal: AbortSignal, onProgress: () => void) => Promise<T>,
+): Promise<T> {
+  const release = await slots.take([signal]);
+  const link = linkSignals(signal);
+  const late = (): Error =>
+    new ReplicationError('REPLICA_UNAVAILABLE', `${what}: nothing came back for ${silenceMs} ms`);
+  const startTimer = (): (() => void) => clock.after(silenceMs, () => link.abort(late()));
+  let stopTimer = startTimer();
+  const onProgress = (): void => {
+    stopTimer();
+    stopTimer = startTimer();
   };
+  try {
+    // The slot is the attempt's until it has really ended.
+    const run = async (): Promise<T> => await call(link.signal, onProgress);
+    const work = run().finally(release);
+    return await abortable(work, link.signal, { clock, graceMs: GRACE_MS });
+  } finally {
+    stopTimer();
+    link.unlink();
+  }
 }

@@ -1,16 +1,10 @@
-/** What reads of files and of named objects have in common. */
+/** How a read lets go of a stream. */
 
+import { inTime } from '../abort.ts';
 import type { ByteRange } from '../client.ts';
-import { inTime, type TimerClock } from '../timers.ts';
+import type { TimerClock } from '../timers.ts';
 
-/** An opened file or object. */
-export interface Stream {
-  readonly sizeBytes: number;
-  readonly version?: string | undefined;
-  readonly body: AsyncIterable<Uint8Array>;
-}
-
-/** How long a stream that we turn our back on may take to let go of what it holds. */
+/** How long a stream that is left may take to free what it holds. */
 const RELEASE_MS_MAX = 1_000;
 
 /** Ends a stream that is not wanted to its end, so that it frees its connection. */
@@ -20,8 +14,8 @@ export async function release(iterator: AsyncIterator<unknown>, clock: TimerCloc
   try {
     await inTime(iterator.return(), { clock, ms: RELEASE_MS_MAX, late });
   } catch {
-    // Not the caller's trouble: it has its bytes or an error that says more. The connection
-    // belongs to the client until it closes.
+    // The caller has its bytes, or an error that says more. The connection belongs to the client
+    // until it closes.
   }
 }
 

@@ -1,21 +1,19 @@
-/** A body that knows whether its source kept what it said: so the source is blamed, not the network. */
+/** A body that notes whether its source kept its promise, so that the source is blamed and not the network. */
 
 import { ReplicationError } from '../../error.ts';
-import type { LTXBody } from '../client.ts';
+import type { ObjectBody } from '../client.ts';
 
-export class WatchedBody implements LTXBody {
+export class WatchedBody implements ObjectBody {
   readonly sizeBytes: number;
-  readonly createdAt: Date;
-  readonly sha256?: Uint8Array | undefined;
-  readonly #body: LTXBody;
+  readonly createdAt?: Date | undefined;
+  readonly #body: ObjectBody;
   readonly #what: string;
   readonly #onProgress: (() => void) | undefined;
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(body: LTXBody, what: string, onProgress?: () => void) {
+  constructor(body: ObjectBody, what: string, onProgress?: () => void) {
     this.sizeBytes = body.sizeBytes;
     this.createdAt = body.createdAt;
-    this.sha256 = body.sha256;
     this.#body = body;
     this.#what = what;
     this.#onProgress = onProgress;
