@@ -8,7 +8,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { Destination, type OpenReplica } from '@sluice/core';
+import { type OpenReplica, Destination } from '@sluice/core';
 import { expect, onTestFinished, test } from 'vitest';
 import { Litestream } from '../interop/litestream.ts';
 import { connectS3, rawPut } from '../servers/s3-access.ts';

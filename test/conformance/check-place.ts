@@ -1,6 +1,6 @@
 /** A check of a bucket as the command line does it: with connections of its own. */
 
-import { checkDestination, Destination, type CheckReport } from '@sluice/core';
+import { checkDestination, type CheckReport, Destination } from '@sluice/core';
 import type { Logger } from '@sluice/core/backend';
 import { onTestFinished } from 'vitest';
 import { connectS3, type S3Place } from '../servers/s3-access.ts';
@@ -15,6 +15,5 @@ export async function checkPlace(place: S3Place, path = 'db'): Promise<CheckRepo
     connect: async (logger: Logger) => new Destination(await connectS3(place, input, { logger })),
     path,
     partBytes: PART_BYTES,
-    layout: 'levels',
   });
 }

@@ -3,11 +3,11 @@
 import {
   checkDestination,
   checkFailure,
-  Destination,
   type CheckOptions,
   type CheckReport,
+  Destination,
 } from '@sluice/core';
-import type { Destination } from '@sluice/core';
+
 import type { Logger } from '@sluice/core/backend';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { rawKeys } from '../servers/s3-access.ts';

@@ -10,10 +10,14 @@ import { describeConformance, type Setup } from './suite.ts';
 describeConformance({
   name: 'file',
   layout: 'tree',
-  capabilities: { ranges: true, conditions: 'any-size' },
-  objects: 'claimed',
+  capabilities: {
+    ranges: true,
+    conditions: 'any-size',
+    deleteMax: 1_000,
+    sortedLists: true,
+    folders: true,
+  },
   copy: 'not-claimed',
-  removeEmpty: 'claimed',
   hooks: ['raw', 'vanish', 'handles', 'elsewhere'],
   partSizeBytes: 1_048_576,
   secrets: [],

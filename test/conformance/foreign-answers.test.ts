@@ -3,8 +3,7 @@
  * it is success, an empty listing, or "not found".
  */
 
-import type { ReplicaClient } from '@sluice/core';
-import { isError, type NamedObjects } from '@sluice/core/backend';
+import { isError, type NamedObjects, Replica, type ReplicaClient } from '@sluice/core/backend';
 import { describe, expect, test } from 'vitest';
 import { BLOCK_BYTES, useAzure } from '../servers/azure-fixture.ts';
 import type { Operation as AzureOperation } from '../servers/azure-proxy.ts';
@@ -14,6 +13,7 @@ import { PART_BYTES as S3_PART_BYTES, rejectionOf, useS3 } from '../servers/s3-f
 import type { Operation as S3Operation } from '../servers/s3/index.ts';
 import { describeWith } from '../support/require.ts';
 import { bodyOf, list, pattern, read, ref } from './context.ts';
+import { copyFile } from '../support/copy.ts';
 
 interface ForeignAnswer {
   readonly kind: 'answer';
@@ -72,13 +72,13 @@ const OBJECT = 'lock.json';
 const SMALL = pattern(5_000, 1);
 
 function objectsOf(destination: ReplicaClient): NamedObjects {
-  const objects = destination.objects?.('db');
+  const objects = new Replica(destination, 'db').objects;
   if (objects === undefined) throw new Error('it has no named objects');
   return objects;
 }
 
 async function take(step: Step, destination: ReplicaClient, partBytes: number): Promise<unknown> {
-  const replica = destination.replica('db');
+  const replica = new Replica(destination, 'db');
   const objects = objectsOf(destination);
   switch (step) {
     case 'list':
@@ -94,7 +94,7 @@ async function take(step: Step, destination: ReplicaClient, partBytes: number): 
     case 'delete-many':
       return await replica.deleteFiles([FILE, ref(0, 2)]);
     case 'copy':
-      return await replica.copyFile?.(FILE, ref(1, 1));
+      return await copyFile(replica, FILE, ref(1, 1));
     case 'list-objects':
       return await Array.fromAsync(objects.list(''));
     case 'get-object':
@@ -126,13 +126,13 @@ function promises(kind: Kind): void {
   describe.each(Object.entries(ANSWERS))('%s', (_, foreign) => {
     test.each(steps)('to %s is no answer', async (step) => {
       const destination = await kind.connected();
-      await destination.replica('db').writeFile(FILE, bodyOf(SMALL));
+      await new Replica(destination, 'db').writeFile(FILE, bodyOf(SMALL));
       await objectsOf(destination).put(OBJECT, SMALL);
       kind.fault(step, foreign);
       const error = await rejectionOf(take(step, destination, kind.partBytes));
       expect(isError(error, 'REPLICA_UNAVAILABLE'), String(error)).toBe(true);
       // All is there: nothing was done, and nothing is known to be gone.
-      expect(await list(destination.replica('db'), 0)).toHaveLength(1);
+      expect(await list(new Replica(destination, 'db'), 0)).toHaveLength(1);
       expect(await Array.fromAsync(objectsOf(destination).list(''))).toHaveLength(1);
     });
   });
@@ -141,7 +141,7 @@ function promises(kind: Kind): void {
     test.each(['a web page', 'an empty body', 'a permanent redirect'])(
       '%s is no answer, and it is sent again',
       async (name) => {
-        const replica = (await kind.connected()).replica('db');
+        const replica = new Replica(await kind.connected(), 'db');
         const bytes = pattern(2 * kind.partBytes + 10, 1);
         kind.fault(step, ANSWERS[name] as ForeignAnswer);
         await replica.writeFile(FILE, bodyOf(bytes));
@@ -191,7 +191,7 @@ describe('s3', () => {
       listing(`<Contents><Key>other/0000/x</Key>${time}<Size>1</Size></Contents>`),
     ],
   ])('a listing that %s is none', async (_, foreign) => {
-    const replica = (await s3.connected()).replica('db');
+    const replica = new Replica(await s3.connected(), 'db');
     s3.server.faults.add(foreign, { on: 'ListObjectsV2' });
     const error = await rejectionOf(list(replica, 'all'));
     expect(isError(error, 'REPLICA_UNAVAILABLE'), String(error)).toBe(true);
@@ -199,7 +199,7 @@ describe('s3', () => {
 
   test.each(STEPS)('an Error with status 200 to %s is an error', async (step) => {
     const destination = await s3.connected();
-    await destination.replica('db').writeFile(FILE, bodyOf(SMALL));
+    await new Replica(destination, 'db').writeFile(FILE, bodyOf(SMALL));
     await objectsOf(destination).put(OBJECT, SMALL);
     s3.server.faults.add({ kind: 'error-in-200', code: 'SlowDown' }, { on: operations[step] });
     const error = await rejectionOf(take(step, destination, S3_PART_BYTES));

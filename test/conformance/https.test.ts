@@ -7,8 +7,8 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import tls from 'node:tls';
-import type { ReplicaClient } from '@sluice/core';
-import { isError, readBytes } from '@sluice/core/backend';
+
+import { isError, readBytes, Replica, type ReplicaClient } from '@sluice/core/backend';
 import { httpAgent } from '@sluice/core/backend/http';
 import {
   afterAll,
@@ -133,13 +133,13 @@ for (const kind of KINDS) {
     };
     /** That a file goes there and comes back. */
     const serves = async (destination: ReplicaClient): Promise<void> => {
-      const replica = destination.replica(`replica-${(paths += 1)}`);
+      const replica = new Replica(destination, `replica-${(paths += 1)}`);
       await replica.writeFile(FILE, bodyOf(BYTES));
       const { body } = await replica.openFile(FILE);
       expect(await readBytes(body, BYTES.byteLength)).toEqual(BYTES);
     };
     const refusal = async (destination: ReplicaClient): Promise<Error> =>
-      await rejectionOf(destination.replica('refused').writeFile(FILE, bodyOf(BYTES)));
+      await rejectionOf(new Replica(destination, 'refused').writeFile(FILE, bodyOf(BYTES)));
 
     test('a certificate that nobody vouches for is not trusted, and what to do is said', async () => {
       const error = await refusal(await connected(`https://127.0.0.1:${front.port}`));
@@ -245,8 +245,8 @@ test('skip-verify takes any certificate', async () => {
     'skip-verify': true,
   });
   onTestFinished(() => destination.close());
-  await destination.replica('db').writeFile(FILE, bodyOf(BYTES));
-  const { body } = await destination.replica('db').openFile(FILE);
+  await new Replica(destination, 'db').writeFile(FILE, bodyOf(BYTES));
+  const { body } = await new Replica(destination, 'db').openFile(FILE);
   expect(await readBytes(body, BYTES.byteLength)).toEqual(BYTES);
 });
 

@@ -1,13 +1,11 @@
-import type { ReplicaClient } from '@sluice/core';
-import { memoryClient, MemoryStore } from '@sluice/core/backend';
+import { memoryClient, MemoryStore, type ReplicaClient } from '@sluice/core/backend';
 
 import { describeConformance, type Conformance, type Setup } from './suite.ts';
 
 const memory: Conformance = {
   name: 'memory',
   layout: 'tree',
-  capabilities: { ranges: true, conditions: 'any-size' },
-  objects: 'claimed',
+  capabilities: memoryClient().capabilities,
   hooks: ['raw', 'vanish'],
   partSizeBytes: 100_000,
   secrets: [],

@@ -1,7 +1,8 @@
 /** What the README of @sluice/s3 tells people to write. */
 
+import { Replica, type ReplicaClient } from '@sluice/core/backend';
 import { readFileSync } from 'node:fs';
-import type { ReplicaClient } from '@sluice/core';
+
 import { backend } from '@sluice/s3';
 import { parse as parseYAML } from 'yaml';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
@@ -12,6 +13,7 @@ import { connectS3 } from '../servers/s3-access.ts';
 import { PART_BYTES, rejectionOf } from '../servers/s3-fixture.ts';
 import { describeWith } from '../support/require.ts';
 import { bodyOf, list, pattern, read, ref } from './context.ts';
+import { copyFile } from '../support/copy.ts';
 
 const README = readFileSync(new URL('../../packages/s3/README.md', import.meta.url), 'utf8');
 
@@ -48,12 +50,12 @@ describeWith(['minio'], 'its policies, at MinIO', () => {
   test('let replicate, restore and delete, and nothing outside of the path', async () => {
     const [policy = ''] = blocks('json');
     const destination = await allowedBy(policy);
-    const replica = destination.replica('app.db');
+    const replica = new Replica(destination, 'app.db');
     await replica.writeFile(FILE, bodyOf(pattern(9, 1)), { condition: 'if-absent' });
     await replica.writeFile(LARGE, bodyOf(pattern(PART_BYTES + 1, 1)));
     expect(await list(replica, 'all')).toHaveLength(2);
     expect(await read(replica, FILE)).toHaveLength(9);
-    await replica.copyFile?.(FILE, ref(0, 2));
+    await copyFile(replica, FILE, ref(0, 2));
     const controller = new AbortController();
     const { signal } = controller;
     const aborted = replica.writeFile(
@@ -64,7 +66,7 @@ describeWith(['minio'], 'its policies, at MinIO', () => {
     await rejectionOf(aborted);
     await replica.deleteFiles([FILE, ref(0, 2), LARGE]);
     expect(await list(replica, 'all')).toEqual([]);
-    const other = destination.replica('other.db');
+    const other = new Replica(destination, 'other.db');
     await allDenied([
       other.writeFile(FILE, bodyOf(pattern(9, 1))),
       other.deleteFiles([FILE]),
@@ -75,8 +77,8 @@ describeWith(['minio'], 'its policies, at MinIO', () => {
 
   test('let restore, and nothing else', async () => {
     const [whole = '', restoring = ''] = blocks('json');
-    await (await allowedBy(whole)).replica('app.db').writeFile(FILE, bodyOf(pattern(9, 1)));
-    const replica = (await allowedBy(restoring)).replica('app.db');
+    await new Replica(await allowedBy(whole), 'app.db').writeFile(FILE, bodyOf(pattern(9, 1)));
+    const replica = new Replica(await allowedBy(restoring), 'app.db');
     expect(await list(replica, 'all')).toHaveLength(1);
     expect(await read(replica, FILE)).toHaveLength(9);
     await allDenied([
@@ -87,7 +89,10 @@ describeWith(['minio'], 'its policies, at MinIO', () => {
 
   test('without s3:DeleteObject leave a replica that only grows', async () => {
     const [policy = ''] = blocks('json');
-    const replica = (await allowedBy(policy.replace('"s3:DeleteObject", ', ''))).replica('app.db');
+    const replica = new Replica(
+      await allowedBy(policy.replace('"s3:DeleteObject", ', '')),
+      'app.db',
+    );
     await replica.writeFile(ref(0, 3), bodyOf(pattern(9, 1)));
     expect(await rejectionOf(replica.deleteFiles([ref(0, 3)]))).toMatchObject({
       code: 'REPLICA_PERMISSION_DENIED',

@@ -18,8 +18,13 @@ const NO_VERSION_OF_NOTHING = 'to delete a version of what is gone is no conflic
 
 const s3: Omit<Conformance, 'name' | 'open'> = {
   layout: 'levels',
-  capabilities: { ranges: true, conditions: 'any-size' },
-  objects: 'claimed',
+  capabilities: {
+    ranges: true,
+    conditions: 'any-size',
+    versions: true,
+    deleteMax: 1_000,
+    sortedLists: true,
+  },
   hooks: ['raw', 'denied', 'unreachable', 'silent', 'cuttable', 'handles', 'elsewhere'],
   partSizeBytes: PART_BYTES,
   secrets: ['sluicetestsecret', 'not-the-secret'],

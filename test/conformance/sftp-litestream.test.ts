@@ -50,7 +50,7 @@ describeWith(['sshd', 'litestream-0.5.18'], 'sftp, with Litestream', () => {
     const server = await start();
     const replica = await open(server, 'write');
     const { client } = await openFolder(path.join(GOLDEN, 'bucket'));
-    for (const file of await list(client, 'all')) {
+    for await (const file of client.listFiles('all')) {
       const bytes = await readBytes((await client.openFile(file)).body, file.sizeBytes);
       await replica.writeFile(file, bodyFromBytes(bytes, file.createdAt ?? file.modifiedAt));
     }

@@ -6,9 +6,10 @@
  * it cannot be listed as a deviation.
  */
 
+import type { ReplicaClient } from '@sluice/core/backend';
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { ReplicaClient } from '@sluice/core';
+
 import { backend } from '@sluice/sftp';
 import { SFTP_PASSWORD, type SFTPServer } from '../servers/sftp.ts';
 import { startProftpd } from '../servers/sftp-proftpd.ts';
@@ -29,9 +30,13 @@ for (const [name, tool, start] of SERVERS) {
     describeConformance({
       name: `sftp, ${name}`,
       layout: 'tree',
-      capabilities: { ranges: true, conditions: 'any-size' },
-      objects: 'claimed',
-      removeEmpty: 'claimed',
+      capabilities: {
+        ranges: true,
+        conditions: 'any-size',
+        deleteMax: 1_000,
+        sortedLists: true,
+        folders: true,
+      },
       hooks: ['raw', 'vanish', 'denied', 'unreachable', 'silent', 'cuttable', 'handles'],
       // Not a part, but what is asked for in one request at most.
       partSizeBytes: 253 * 1024,

@@ -5,10 +5,11 @@
  * nothing is left open; and what the retries cost is counted, printed and bounded.
  */
 
+import { Destination } from '@sluice/core';
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Destination } from '@sluice/core';
-import { CLOSE_MS_MAX, type ReplicaClient } from '@sluice/core/backend';
+
+import { CLOSE_MS_MAX, Replica } from '@sluice/core/backend';
 import { afterAll, beforeAll, describe, test, type ExpectStatic } from 'vitest';
 import { accounted } from '../servers/accounted.ts';
 import {
@@ -203,7 +204,7 @@ async function play(
   const before = BEFORE[call](bytes);
   const after = call.startsWith('write') ? bytes : before;
   const direct = await server.connect(server.port, 'write');
-  const past = direct.replica(path);
+  const past = new Replica(direct, path);
   if (before !== 'none') await past.writeFile(FILE, bodyOf(before));
   const proxy = await toxiproxy.proxyTo(server.port);
   const sent = traffic.to(proxy.port);
@@ -276,12 +277,12 @@ async function play(
   expect(receivedBytes).toBeLessThanOrEqual(bytes.byteLength * FETCHED_SHARE_MAX + talk);
 }
 
-async function make(call: Call, replica: ReplicaClient, bytes: Uint8Array): Promise<void> {
+async function make(call: Call, replica: Replica, bytes: Uint8Array): Promise<void> {
   if (call === 'read') assertBytes(await read(replica, FILE), bytes);
   else if (call === 'list') assert.equal((await list(replica, 'all')).length, 1);
   else {
-    const condition = call === 'write if absent' ? 'if-absent' : 'none';
-    await replica.writeFile(FILE, bodyOf(bytes), { condition });
+    const options = call === 'write if absent' ? ({ condition: 'if-absent' } as const) : {};
+    await replica.writeFile(FILE, bodyOf(bytes), options);
   }
 }
 

@@ -21,7 +21,7 @@ const WATCH_MS = 6_000;
 const AFTER_MISTAKE_MS = 3_000;
 const CATCH_UP_MS_MAX = 15_000;
 
-interface ReplicaClient {
+interface Destination {
   readonly name: string;
   readonly txid?: string;
   readonly lagSeconds: number;
@@ -30,7 +30,7 @@ interface ReplicaClient {
 
 interface Status {
   readonly txid?: string;
-  readonly destinations: readonly ReplicaClient[];
+  readonly destinations: readonly Destination[];
 }
 
 const say = (text: string): void => console.log(text);

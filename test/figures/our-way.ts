@@ -1,9 +1,16 @@
 /** What the benchmarks of the backends do, by the backends as core uses them. */
 
+import { Destination } from '@sluice/core';
 import fs from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import { Destination } from '@sluice/core';
-import { bodyFromBytes, toTXID, type Backend, type ObjectBody, type LTXFileRef } from '@sluice/core/backend';
+
+import {
+  bodyFromBytes,
+  toTXID,
+  type Backend,
+  type ObjectBody,
+  type LTXFileRef,
+} from '@sluice/core/backend';
 import { CHUNK_BYTES, count, ROOT, type MoveOrder, type Way } from './way.ts';
 
 /** As many as core has calls on their way. */

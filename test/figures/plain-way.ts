@@ -11,7 +11,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { ContainerClient, StorageSharedKeyCredential } from '@azure/storage-blob';
 import { Storage } from '@google-cloud/storage';
-import { levelPrefix } from '@sluice/core/backend';
+import { levelPrefix } from '@sluice/core';
 import { CHUNK_BYTES, count, ROOT, type MoveOrder, type Way } from './way.ts';
 
 interface PlainSFTP {

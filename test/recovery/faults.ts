@@ -3,10 +3,10 @@
  * or refuse the files of one level: for a while, so that an image stays half sent, or for good.
  */
 
+import type { ReplicaClient } from '@sluice/core/backend';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReplicationError } from '@sluice/core';
-import type { ReplicaClient } from '@sluice/core';
-import type { Replica } from '@sluice/core/backend';
+import { changeFiles, type Files } from '../../packages/core/test/support/files-view.ts';
 
 export type Fault =
   | 'none'
@@ -29,15 +29,10 @@ const HANG_MS = 3_600_000;
 
 /** `fault` is asked at every call: it may begin and end while the destination is in use. */
 export function withFault(destination: ReplicaClient, fault: () => Fault): ReplicaClient {
-  return {
-    name: destination.name,
-    capabilities: destination.capabilities,
-    replica: (path) => faulty(destination.replica(path), fault),
-    close: () => destination.close(),
-  };
+  return changeFiles(destination, (client) => faulty(client, fault));
 }
 
-function faulty(client: Replica, fault: () => Fault): Replica {
+function faulty(client: Files, fault: () => Fault): Files {
   return {
     async *listFiles(level, options) {
       const now = fault();

@@ -1,6 +1,6 @@
 /** A replicator in a process of its own that takes orders by messages; for `sidecar.ts`. */
 
-import { replicate, Destination, type DatabaseStatus, type ReplicaTarget } from '@sluice/core';
+import { replicate, type DatabaseStatus, type ReplicaTarget, Destination } from '@sluice/core';
 import { backend as file } from '@sluice/file';
 import { cutAfter } from './cuts.ts';
 import { withFault, type Fault } from './faults.ts';

@@ -1,7 +1,6 @@
+import type { ReplicaClient } from '@sluice/core/backend';
+import { changeFiles } from '../../packages/core/test/support/files-view.ts';
 /** A destination whose every promise is accounted for: how many calls it has had, and what is not settled. */
-
-import type { ReplicaClient } from '@sluice/core';
-import type { Replica } from '@sluice/core/backend';
 
 export interface Accounted {
   readonly destination: ReplicaClient;
@@ -44,29 +43,21 @@ export function accounted(destination: ReplicaClient): Accounted {
     };
   }
 
-  const replica = (path: string): Replica => {
-    const client = destination.replica(path);
-    return {
-      listFiles(level, options) {
-        calls += 1;
-        return stream(() => client.listFiles(level, options));
-      },
-      async openFile(file, options) {
-        const opened = await call(client.openFile(file, options));
-        return { ...opened, body: stream(() => opened.body) };
-      },
-      writeFile: (file, body, options) => call(client.writeFile(file, body, options)),
-      deleteFiles: (files, options) => call(client.deleteFiles(files, options)),
-    };
-  };
+  const counted = changeFiles(destination, (client) => ({
+    listFiles(level, options) {
+      calls += 1;
+      return stream(() => client.listFiles(level, options));
+    },
+    async openFile(file, options) {
+      const opened = await call(client.openFile(file, options));
+      return { ...opened, body: stream(() => opened.body) };
+    },
+    writeFile: (file, body, options) => call(client.writeFile(file, body, options)),
+    deleteFiles: (files, options) => call(client.deleteFiles(files, options)),
+  }));
 
   return {
-    destination: {
-      name: destination.name,
-      capabilities: destination.capabilities,
-      replica,
-      close: () => destination.close(),
-    },
+    destination: counted,
     get calls() {
       return calls;
     },

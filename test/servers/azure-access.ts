@@ -9,8 +9,8 @@ import {
   StorageSharedKeyCredential,
 } from '@azure/storage-blob';
 import { backend } from '@sluice/azure';
-import type { ReplicaClient } from '@sluice/core';
-import type { ConnectContext, Logger } from '@sluice/core/backend';
+
+import type { ConnectContext, Logger, ReplicaClient } from '@sluice/core/backend';
 
 export interface AzurePlace {
   /** Of the account: "http://127.0.0.1:port/account" */

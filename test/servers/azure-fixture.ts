@@ -1,7 +1,7 @@
 /** Azurite behind a proxy that fails on cue, for each test of a file, and destinations to it. */
 
 import { Destination } from '@sluice/core';
-import type { Destination } from '@sluice/core';
+import type { ReplicaClient } from '@sluice/core/backend';
 import { afterAll, afterEach, beforeAll, beforeEach, onTestFinished } from 'vitest';
 import { connectAzure, makeContainer } from './azure-access.ts';
 import {
@@ -19,7 +19,7 @@ type Input = Record<string, unknown>;
 
 export interface AzureFixture {
   readonly proxy: AzureProxy;
-  connected(more?: Input): Promise<Destination>;
+  connected(more?: Input): Promise<ReplicaClient>;
   /** As the engine uses it, in a hurry. */
   wrapped(more?: Input): Promise<Destination>;
 }

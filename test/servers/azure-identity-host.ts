@@ -1,7 +1,8 @@
 /** A process without key and token: writes, copies and reads a file, and prints what it has seen. */
 
 import { backend } from '@sluice/azure';
-import { Replica, bodyFromBytes, readBytes, toTXID } from '@sluice/core/backend';
+import { bodyFromBytes, readBytes, toTXID, Replica } from '@sluice/core/backend';
+import { copyFile } from '../support/copy.ts';
 
 const [endpoint = '', bucket = ''] = process.argv.slice(2);
 const { config } = backend.parse({ bucket, endpoint });
@@ -13,7 +14,7 @@ try {
   }));
   const bytes = Buffer.from('by identity');
   await replica.writeFile(from!, bodyFromBytes(bytes, new Date(0)));
-  await replica.copyFile?.(from!, to!);
+  await copyFile(replica, from!, to!);
   const { body } = await replica.openFile(to!);
   const read = Buffer.from(await readBytes(body, 100)).toString();
   const listed = await Array.fromAsync(replica.listFiles('all'));

@@ -1,7 +1,6 @@
 /** One real server of each kind, reached at its own port or at that of a proxy before it. */
 
-import type { ReplicaClient } from '@sluice/core';
-import type { Logger } from '@sluice/core/backend';
+import type { Logger, ReplicaClient } from '@sluice/core/backend';
 import { backend as sftp } from '@sluice/sftp';
 import type { Tool } from '../support/require.ts';
 import { connectAzure } from './azure-access.ts';

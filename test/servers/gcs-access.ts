@@ -1,7 +1,6 @@
 /** A bucket of a test server as tests use it: destinations to it, and what lies there seen from outside. */
 
-import type { ReplicaClient } from '@sluice/core';
-import type { ConnectContext, Logger } from '@sluice/core/backend';
+import type { ConnectContext, Logger, ReplicaClient } from '@sluice/core/backend';
 import { backend } from '@sluice/gcs';
 
 export interface GCSPlace {

@@ -1,8 +1,8 @@
 /** A bucket of a test server as tests use it: destinations to it, and what lies there seen from outside. */
 
 import { ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import type { ReplicaClient } from '@sluice/core';
-import type { ConnectContext, Logger } from '@sluice/core/backend';
+
+import type { ConnectContext, Logger, ReplicaClient } from '@sluice/core/backend';
 import { backend } from '@sluice/s3';
 import type { Credentials } from './s3/index.ts';
 

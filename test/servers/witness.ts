@@ -15,11 +15,7 @@ export interface Witness {
 
 const LOOK_EVERY_MS = 30;
 
-export function watchName(
-  replica: Replica,
-  file: LTXFileRef,
-  wholes: readonly Whole[],
-): Witness {
+export function watchName(replica: Replica, file: LTXFileRef, wholes: readonly Whole[]): Witness {
   const over = new AbortController();
   let looks = 0;
 

@@ -1,6 +1,6 @@
 /** Destinations as tests use them: opened as the command line tool does, by type and path. */
 
-import { Destination, type OpenReplica } from '@sluice/core';
+import { type OpenReplica, Destination } from '@sluice/core';
 import type { Logger } from '@sluice/core/backend';
 import { backend as file } from '@sluice/file';
 

@@ -1,10 +1,6 @@
 /** Open destinations: one connection for each kind, place and credentials, whatever the number of databases. */
 
-import {
-  Destination,
-  loggerFor,
-  type OpenReplica,
-} from '@sluice/core';
+import { Destination, loggerFor, type OpenReplica } from '@sluice/core';
 import { homeFolder, sameConfig, type Logger } from '@sluice/core/backend';
 import type { DestinationConfig } from './config/model.ts';
 

@@ -1,4 +1,12 @@
-import { ConfigReader, defineBackend, ReplicationError, storeDestination, type Backend, type ObjectStore, type Secret } from '@sluice/core/backend';
+import {
+  ConfigReader,
+  defineBackend,
+  ReplicationError,
+  storeDestination,
+  type Backend,
+  type ObjectStore,
+  type Secret,
+} from '@sluice/core/backend';
 
 import { codeOf } from './errors.ts';
 

@@ -1,6 +1,13 @@
 import { connect as connectTCP, type Socket } from 'node:net';
 
-import { ConfigReader, defineBackend, readBytes, storeDestination, type Backend, type ObjectStore } from '@sluice/core/backend';
+import {
+  ConfigReader,
+  defineBackend,
+  readBytes,
+  storeDestination,
+  type Backend,
+  type ObjectStore,
+} from '@sluice/core/backend';
 
 /** Values are held whole in memory, at both ends. */
 const VALUE_SIZE_MAX = 16 * 1024 * 1024;

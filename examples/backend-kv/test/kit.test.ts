@@ -22,7 +22,6 @@ describeBackend(
     name: 'kv',
     layout: 'tree',
     capabilities: { sizeMax: 16 * 1024 * 1024 },
-    objects: 'not-claimed',
     copy: 'not-claimed',
     hooks: ['unreachable', 'silent', 'cuttable', 'elsewhere'],
     partSizeBytes: 65_536,

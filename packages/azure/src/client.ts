@@ -3,7 +3,22 @@
 import type { Readable } from 'node:stream';
 
 import type { ContainerListBlobFlatSegmentResponse } from '@azure/storage-blob';
-import { isError, mendEnvironment, ReplicationError, type CallOptions, type Capabilities, type ConnectContext, type DeleteOptions, type GetOptions, type ListOptions, type ObjectBody, type ObjectInfo, type OpenedObject, type PutOptions, type ReplicaClient } from '@sluice/core/backend';
+import {
+  isError,
+  mendEnvironment,
+  ReplicationError,
+  type CallOptions,
+  type Capabilities,
+  type ConnectContext,
+  type DeleteOptions,
+  type GetOptions,
+  type ListOptions,
+  type ObjectBody,
+  type ObjectInfo,
+  type OpenedObject,
+  type PutOptions,
+  type ReplicaClient,
+} from '@sluice/core/backend';
 import {
   checkStored,
   httpAgent,
@@ -131,12 +146,17 @@ async function listPage(
   call: Call,
 ): Promise<Page> {
   type Answer = ContainerListBlobFlatSegmentResponse;
-  const page = await request(container, call, 'cut', async (client, abortSignal): Promise<Answer> => {
-    const seek = startAfter === undefined ? {} : { startFrom: startAfter };
-    const list = client.listBlobsFlat({ prefix, includeMetadata: true, abortSignal, ...seek });
-    const next = pageToken === undefined ? {} : { continuationToken: pageToken };
-    return (await list.byPage(next).next()).value as Answer;
-  });
+  const page = await request(
+    container,
+    call,
+    'cut',
+    async (client, abortSignal): Promise<Answer> => {
+      const seek = startAfter === undefined ? {} : { startFrom: startAfter };
+      const list = client.listBlobsFlat({ prefix, includeMetadata: true, abortSignal, ...seek });
+      const next = pageToken === undefined ? {} : { continuationToken: pageToken };
+      return (await list.byPage(next).next()).value as Answer;
+    },
+  );
   const { segment, continuationToken = '' } = page;
   return {
     objects: segment.blobItems.map(({ name, properties, metadata = {} }) => ({

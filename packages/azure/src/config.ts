@@ -20,7 +20,19 @@
  * this backend.
  */
 
-import { ConfigReader, keysOfQuery, parseEndpoint, rootOfURLPath, secret, whatIsWrongWithBucket, whatIsWrongWithPath, withKeysOfURL, type ParsedConfig, type Secret, percentDecoded } from '@sluice/core/backend';
+import {
+  ConfigReader,
+  keysOfQuery,
+  parseEndpoint,
+  rootOfURLPath,
+  secret,
+  whatIsWrongWithBucket,
+  whatIsWrongWithPath,
+  withKeysOfURL,
+  type ParsedConfig,
+  type Secret,
+  percentDecoded,
+} from '@sluice/core/backend';
 import { posix } from 'node:path';
 
 export type Credentials =

@@ -1,7 +1,18 @@
 /** What Azure Blob Storage says, and what the network says, in our codes. */
 
 import type { ErrorCode, ReplicationError } from '@sluice/core/backend';
-import { codeOfConnection, codeOfStatus, errorOfForeignAnswer, errorOfRefusal, hintOfConnection, NotTheProvider, readRetryAfter, readSystemError, textOf, type Refusal } from '@sluice/core/backend/http';
+import {
+  codeOfConnection,
+  codeOfStatus,
+  errorOfForeignAnswer,
+  errorOfRefusal,
+  hintOfConnection,
+  NotTheProvider,
+  readRetryAfter,
+  readSystemError,
+  textOf,
+  type Refusal,
+} from '@sluice/core/backend/http';
 import { foreign, isAzure, type RawResponse } from './answers.ts';
 
 /** Gives an error of the SDK a code. `what` says what was done, to what. */

@@ -9,7 +9,13 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import type { ObjectInfo } from '@sluice/core/backend';
-import { formatTimestamp, sendInParts, sendLast, sendWhole, type Upload } from '@sluice/core/backend/http';
+import {
+  formatTimestamp,
+  sendInParts,
+  sendLast,
+  sendWhole,
+  type Upload,
+} from '@sluice/core/backend/http';
 import type { AccessTier } from './config.ts';
 import { request, TIMESTAMP, versionOf, type Container } from './container.ts';
 
@@ -76,7 +82,10 @@ interface UploadOptions {
 }
 
 /** As Litestream has them, but for the tier, which is for files: the rest is small and read often. */
-function optionsOf({ config }: Container, { body: { createdAt }, condition }: Upload): UploadOptions {
+function optionsOf(
+  { config }: Container,
+  { body: { createdAt }, condition }: Upload,
+): UploadOptions {
   const shared = {
     conditions: conditionsOf(condition),
     blobHTTPHeaders: { blobContentType: 'application/octet-stream' },

@@ -1,7 +1,7 @@
 /** Without any key or token: what @azure/identity finds, where it is installed. */
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { ReplicaClient, Logger } from '@sluice/core/backend';
+import type { Logger, ReplicaClient } from '@sluice/core/backend';
 import { backend } from '../src/index.ts';
 
 const silent = (): void => undefined;

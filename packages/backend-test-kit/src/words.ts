@@ -3,7 +3,17 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { isError, readBytes, toTXID, type ByteRange, type ErrorCode, type ObjectBody, type LTXFileInfo, type LTXFileRef, type Replica } from '@sluice/core/backend';
+import {
+  isError,
+  readBytes,
+  toTXID,
+  type ByteRange,
+  type ErrorCode,
+  type ObjectBody,
+  type LTXFileInfo,
+  type LTXFileRef,
+  type Replica,
+} from '@sluice/core/backend';
 
 export function ref(
   level: number,

@@ -2,13 +2,27 @@
 
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 
-import { isError, memoryClient, MemoryStore, withPolicies, type ReplicaClient } from '@sluice/core/backend';
+import {
+  isError,
+  memoryClient,
+  MemoryStore,
+  withPolicies,
+  type ReplicaClient,
+} from '@sluice/core/backend';
 import { expect, test } from 'vitest';
 
 import { formatReport, runKit, type Subject } from '../src/index.ts';
 import { FOLDERS } from './folders.ts';
 import { withRoots } from './roots.ts';
-import { ALL, plain, changeFiles, subjectOf, type World, type WorldOptions, type Files } from './world.ts';
+import {
+  ALL,
+  plain,
+  changeFiles,
+  subjectOf,
+  type World,
+  type WorldOptions,
+  type Files,
+} from './world.ts';
 
 /** A few milliseconds for each call: the kit makes tens of thousands. */
 const LATENCY_MS = 2;

@@ -7,7 +7,18 @@
 import { posix } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 
-import { ReplicationError, type Capabilities, type DeleteOptions, type GetOptions, type ListOptions, type ObjectBody, type ObjectInfo, type OpenedObject, type PutOptions, type ReplicaClient } from '@sluice/core/backend';
+import {
+  ReplicationError,
+  type Capabilities,
+  type DeleteOptions,
+  type GetOptions,
+  type ListOptions,
+  type ObjectBody,
+  type ObjectInfo,
+  type OpenedObject,
+  type PutOptions,
+  type ReplicaClient,
+} from '@sluice/core/backend';
 import {
   FolderGuard,
   readSource,
@@ -190,7 +201,10 @@ class MemoryFolders implements ReplicaClient {
     return await this.#guard.put(call, key, body, condition);
   }
 
-  async delete(keys: readonly string[], { version, ...options }: DeleteOptions = {}): Promise<void> {
+  async delete(
+    keys: readonly string[],
+    { version, ...options }: DeleteOptions = {},
+  ): Promise<void> {
     const call = { ...options, what: `delete ${keys.join(' ')} at ${this.name}` };
     if (version !== undefined) throw new ReplicationError('REPLICA_UNSUPPORTED', call.what);
     await this.#guard.delete(call, keys);

@@ -1,6 +1,18 @@
 /** A place in memory with every hook of the kit, for the kit's own tests. Each has one of its own. */
 
-import { ConfigReader, defineBackend, memoryClient, MemoryStore, ReplicationError, type Backend, type Capabilities, type ErrorCode, type MemoryOptions, type ReplicaClient, type Secret } from '@sluice/core/backend';
+import {
+  ConfigReader,
+  defineBackend,
+  memoryClient,
+  MemoryStore,
+  ReplicationError,
+  type Backend,
+  type Capabilities,
+  type ErrorCode,
+  type MemoryOptions,
+  type ReplicaClient,
+  type Secret,
+} from '@sluice/core/backend';
 import { changeFiles, filesOf, plain, type Files } from '../../core/test/support/files-view.ts';
 import { changeObjects, type Objects } from '../../core/test/support/objects-view.ts';
 import type { Configuration, Setup, Subject } from '../src/index.ts';

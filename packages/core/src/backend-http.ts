@@ -30,7 +30,12 @@ export {
   type Refusal,
   type RefusalMeaning,
 } from './store/http/refusal.ts';
-export { Requests, type Call, type RequestOptions, type WhenAborted } from './store/http/requests.ts';
+export {
+  Requests,
+  type Call,
+  type RequestOptions,
+  type WhenAborted,
+} from './store/http/requests.ts';
 export { waitToResend } from './store/http/resend.ts';
 export {
   sendInParts,

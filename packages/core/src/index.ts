@@ -51,12 +51,7 @@ export {
 export { checkOutput, isDatabaseAt } from './restore/output-target.ts';
 export type { RestoreTarget } from './restore/listing.ts';
 export { newestOfEachLineage, orderByLineage } from './restore/lineages.ts';
-export {
-  includes,
-  surveyReplica,
-  type NewestFile,
-  type Surveyed,
-} from './restore/survey.ts';
+export { includes, surveyReplica, type NewestFile, type Surveyed } from './restore/survey.ts';
 export { Destination, type DestinationOptions } from './replica/destination.ts';
 export { Replica, type ReplicaFiles } from './replica/replica.ts';
 export { FileSet } from './replica/file-set.ts';
@@ -75,4 +70,4 @@ export {
 export { Fencing } from './replica/fencing.ts';
 export { sqliteVersion } from './database/sqlite-version.ts';
 export { readFullySync, writeFullySync } from './file-io.ts';
-export { allLevelsPrefix } from './store/layout.ts';
+export { allLevelsPrefix, levelPrefix } from './store/layout.ts';

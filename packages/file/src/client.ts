@@ -2,7 +2,21 @@
 
 import { readdir, rmdir, stat, unlink } from 'node:fs/promises';
 
-import type { CallOptions, Capabilities, ConnectContext, DeleteOptions, GetOptions, ListOptions, LocalFile, Logger, ObjectBody, ObjectInfo, OpenedObject, PutOptions, ReplicaClient } from '@sluice/core/backend';
+import type {
+  CallOptions,
+  Capabilities,
+  ConnectContext,
+  DeleteOptions,
+  GetOptions,
+  ListOptions,
+  LocalFile,
+  Logger,
+  ObjectBody,
+  ObjectInfo,
+  OpenedObject,
+  PutOptions,
+  ReplicaClient,
+} from '@sluice/core/backend';
 import { ReplicationError } from '@sluice/core/backend';
 import { findUnmounted, FolderGuard, type FolderEntry } from '@sluice/core/backend/folder';
 import type { FileConfig } from './config.ts';
@@ -81,7 +95,10 @@ class FileClient implements ReplicaClient {
     return await this.#guard.put({ ...options, what }, key, body, condition);
   }
 
-  async delete(keys: readonly string[], { version, ...options }: DeleteOptions = {}): Promise<void> {
+  async delete(
+    keys: readonly string[],
+    { version, ...options }: DeleteOptions = {},
+  ): Promise<void> {
     const what = `delete ${keys.length === 1 ? keys[0] : `${keys.length} files`} at ${this.name}`;
     if (version !== undefined) throw noVersions(what);
     await this.#guard.delete({ ...options, what }, keys);

@@ -20,7 +20,11 @@ const FILE_MODE = 0o600;
  * Puts a body at `path`. Throws what `node:fs` throws, what the source throws (as the cause of a
  * SourceError), or REPLICA_CONFLICT. The folder must be there.
  */
-export async function placeFile(path: string, body: ObjectBody, options: PlaceOptions): Promise<void> {
+export async function placeFile(
+  path: string,
+  body: ObjectBody,
+  options: PlaceOptions,
+): Promise<void> {
   const temp = temporaryPath(path);
   const handle = await open(temp, 'wx', FILE_MODE);
   try {
@@ -38,7 +42,11 @@ export async function placeFile(path: string, body: ObjectBody, options: PlaceOp
   await syncFolder(dirname(path));
 }
 
-async function writeBody(handle: FileHandle, body: ObjectBody, options: PlaceOptions): Promise<void> {
+async function writeBody(
+  handle: FileHandle,
+  body: ObjectBody,
+  options: PlaceOptions,
+): Promise<void> {
   for await (const chunk of readSource(body, options.signals)) await writeFully(handle, chunk);
   if (body.createdAt !== undefined) await handle.utimes(body.createdAt, body.createdAt);
   check(options);

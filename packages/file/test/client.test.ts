@@ -45,7 +45,9 @@ describe('what an interrupted write left', () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + DAY_MS + 60_000 });
     const destination = await connect();
     expect(await Array.fromAsync(new Replica(destination, root).listFiles('all'))).toHaveLength(1);
-    expect(await Array.fromAsync(new Replica(destination, root).objects.list('') ?? [])).toEqual([]);
+    expect(await Array.fromAsync(new Replica(destination, root).objects.list('') ?? [])).toEqual(
+      [],
+    );
     expect(await temps(root)).toEqual(['ltx/0/0000000000000002-0000000000000002.ltx.tmp']);
     expect(logged).toEqual(
       Array.from({ length: 2 }, () => 'removed a temporary file of an interrupted write'),
@@ -81,7 +83,9 @@ describe("Litestream's own folders", () => {
     const root = join(golden, 'v03-4k', 'bucket');
     const context = { access: 'read', logger: console } as const;
     const destination = await backend.connect(backend.parse({ path: root }).config, context);
-    const objects = await Array.fromAsync(new Replica(destination, root).objects.list('generations/') ?? []);
+    const objects = await Array.fromAsync(
+      new Replica(destination, root).objects.list('generations/') ?? [],
+    );
     const names = await readdir(join(root, 'generations'), { recursive: true });
     const expected = names
       .filter((name) => name.endsWith('.lz4'))
@@ -183,7 +187,7 @@ test('deletes that fail are told by file, after all were tried', async () => {
   await mkdir(join(root, 'ltx/0/0000000000000002-0000000000000002.ltx/x'), { recursive: true });
   const failed = client.deleteFiles([ref(0, 1), ref(0, 2), ref(0, 3)]);
   await expect(failed).rejects.toMatchObject({
-    failures: [{ file: 'level 0 0000000000000002-0000000000000002.ltx' }],
+    failures: [{ file: client.keyOf(ref(0, 2)) }],
   });
   await expect(failed).rejects.toThrow('delete 3 files');
   expect(await Array.fromAsync(client.listFiles(0))).toEqual([]);

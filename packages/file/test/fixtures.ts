@@ -4,7 +4,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { toTXID, type ReplicaClient, type LTXFileRef, Replica } from '@sluice/core/backend';
+import { toTXID, type LTXFileRef, Replica, type ReplicaClient } from '@sluice/core/backend';
 import { onTestFinished } from 'vitest';
 
 import { backend } from '../src/index.ts';

@@ -9,7 +9,13 @@ import type { Readable } from 'node:stream';
 import type { Storage } from '@google-cloud/storage';
 import { readBytes, type Logger, type ReplicationError } from '@sluice/core/backend';
 import { PartMemory, Requests, type OpenedStream } from '@sluice/core/backend/http';
-import { httpAgent, isRedirect, NotTheProvider, type RequestOptions, type WhenAborted } from '@sluice/core/backend/http';
+import {
+  httpAgent,
+  isRedirect,
+  NotTheProvider,
+  type RequestOptions,
+  type WhenAborted,
+} from '@sluice/core/backend/http';
 import type { GCSConfig } from './config.ts';
 import { isForeignRefusal, refusalToError, thrownToError, type Refusal } from './errors.ts';
 

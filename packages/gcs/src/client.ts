@@ -1,6 +1,20 @@
 /** A bucket of Google Cloud Storage, and its requests. */
 
-import { isError, mendEnvironment, type CallOptions, type Capabilities, type ConnectContext, type DeleteOptions, type GetOptions, type ListOptions, type ObjectBody, type ObjectInfo, type OpenedObject, type PutOptions, type ReplicaClient } from '@sluice/core/backend';
+import {
+  isError,
+  mendEnvironment,
+  type CallOptions,
+  type Capabilities,
+  type ConnectContext,
+  type DeleteOptions,
+  type GetOptions,
+  type ListOptions,
+  type ObjectBody,
+  type ObjectInfo,
+  type OpenedObject,
+  type PutOptions,
+  type ReplicaClient,
+} from '@sluice/core/backend';
 import {
   checkStored,
   isGone,

@@ -15,7 +15,16 @@
  */
 
 import { createPrivateKey } from 'node:crypto';
-import { ConfigReader, parseEndpoint, rootOfURLPath, whatIsWrongWithBucket, whatIsWrongWithPath, withKeysOfURL, type ParsedConfig, type Secret } from '@sluice/core/backend';
+import {
+  ConfigReader,
+  parseEndpoint,
+  rootOfURLPath,
+  whatIsWrongWithBucket,
+  whatIsWrongWithPath,
+  withKeysOfURL,
+  type ParsedConfig,
+  type Secret,
+} from '@sluice/core/backend';
 
 export interface GCSConfig {
   readonly bucket: string;

@@ -2,7 +2,18 @@
 
 import { isError, type ErrorCode, type ReplicationError } from '@sluice/core/backend';
 import type { SystemError } from '@sluice/core/backend/http';
-import { codeOfConnection, codeOfStatus, errorOfForeignAnswer, errorOfRefusal, hintOfConnection, isPage, NotTheProvider, readRetryAfter, readSystemError, textOf } from '@sluice/core/backend/http';
+import {
+  codeOfConnection,
+  codeOfStatus,
+  errorOfForeignAnswer,
+  errorOfRefusal,
+  hintOfConnection,
+  isPage,
+  NotTheProvider,
+  readRetryAfter,
+  readSystemError,
+  textOf,
+} from '@sluice/core/backend/http';
 
 /** An answer that is not what was asked for. */
 export interface Refusal {

@@ -26,11 +26,7 @@ export async function upload(bucket: Bucket, of: Upload): Promise<ObjectInfo> {
   }
 }
 
-async function putWhole(
-  bucket: Bucket,
-  of: Upload,
-  reader: PartReader,
-): Promise<ObjectInfo> {
+async function putWhole(bucket: Bucket, of: Upload, reader: PartReader): Promise<ObjectInfo> {
   const { sizeBytes } = of.body;
   const giveBack = await bucket.memory.take(sizeBytes, [of.signal, bucket.requests.closing]);
   try {
@@ -40,11 +36,7 @@ async function putWhole(
   }
 }
 
-async function putMultipart(
-  bucket: Bucket,
-  of: Upload,
-  reader: PartReader,
-): Promise<ObjectInfo> {
+async function putMultipart(bucket: Bucket, of: Upload, reader: PartReader): Promise<ObjectInfo> {
   const { sizeBytes } = of.body;
   const boundary = `sluice-${randomUUID()}`;
   const head = (md5Hash: string): string =>

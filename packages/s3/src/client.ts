@@ -2,7 +2,23 @@
 
 import type { Readable } from 'node:stream';
 
-import { isError, mendEnvironment, ReplicationError, type CallOptions, type Capabilities, type ConnectContext, type DeleteOptions, type FileFailure, type GetOptions, type ListOptions, type ObjectBody, type ObjectInfo, type OpenedObject, type PutOptions, type ReplicaClient } from '@sluice/core/backend';
+import {
+  isError,
+  mendEnvironment,
+  ReplicationError,
+  type CallOptions,
+  type Capabilities,
+  type ConnectContext,
+  type DeleteOptions,
+  type FileFailure,
+  type GetOptions,
+  type ListOptions,
+  type ObjectBody,
+  type ObjectInfo,
+  type OpenedObject,
+  type PutOptions,
+  type ReplicaClient,
+} from '@sluice/core/backend';
 import {
   checkStored,
   deleteEach,
@@ -40,7 +56,10 @@ const VARIABLES = /^AWS_/;
 const NEVER = new Date(NaN);
 
 /** Sends nothing: the first call finds what is wrong. */
-export async function connect(config: S3Config, { logger }: ConnectContext): Promise<ReplicaClient> {
+export async function connect(
+  config: S3Config,
+  { logger }: ConnectContext,
+): Promise<ReplicaClient> {
   for (const line of mendEnvironment(VARIABLES)) logger.info(line);
   const sdk = await import('@aws-sdk/client-s3');
   const preset = presetFor(config.endpoint);

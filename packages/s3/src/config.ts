@@ -30,7 +30,16 @@
  */
 
 import { createHash } from 'node:crypto';
-import { ConfigReader, parseEndpoint, secret, whatIsWrongWithBucket, whatIsWrongWithPath, withKeysOfURL, type ParsedConfig, type Secret } from '@sluice/core/backend';
+import {
+  ConfigReader,
+  parseEndpoint,
+  secret,
+  whatIsWrongWithBucket,
+  whatIsWrongWithPath,
+  withKeysOfURL,
+  type ParsedConfig,
+  type Secret,
+} from '@sluice/core/backend';
 import { inputFromURL } from './url.ts';
 
 export interface S3Config {

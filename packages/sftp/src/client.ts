@@ -1,6 +1,19 @@
 /** One server with one login. */
 
-import { ReplicationError, type Capabilities, type ConnectContext, type DeleteOptions, type GetOptions, type ListOptions, type Logger, type ObjectBody, type ObjectInfo, type OpenedObject, type PutOptions, type ReplicaClient } from '@sluice/core/backend';
+import {
+  ReplicationError,
+  type Capabilities,
+  type ConnectContext,
+  type DeleteOptions,
+  type GetOptions,
+  type ListOptions,
+  type Logger,
+  type ObjectBody,
+  type ObjectInfo,
+  type OpenedObject,
+  type PutOptions,
+  type ReplicaClient,
+} from '@sluice/core/backend';
 import { FolderGuard, inTurn, type PlaceOptions } from '@sluice/core/backend/folder';
 import { asideOf, mayNeedMending, withAsides } from './asides.ts';
 import type { Channel, Entry, Times } from './channel.ts';
@@ -95,7 +108,10 @@ class SFTPClient implements ReplicaClient {
     return await this.#guard.put({ ...options, what }, key, body, condition);
   }
 
-  async delete(keys: readonly string[], { version, ...options }: DeleteOptions = {}): Promise<void> {
+  async delete(
+    keys: readonly string[],
+    { version, ...options }: DeleteOptions = {},
+  ): Promise<void> {
     const what = `delete ${keys.length === 1 ? keys[0] : `${keys.length} files`} at ${this.name}`;
     if (version !== undefined) throw noVersions(what);
     await this.#guard.delete({ ...options, what }, keys);

@@ -21,7 +21,14 @@
 
 import { posix } from 'node:path';
 
-import { ConfigReader, expandHome, keysOfQuery, type ParsedConfig, type Secret, percentDecoded } from '@sluice/core/backend';
+import {
+  ConfigReader,
+  expandHome,
+  keysOfQuery,
+  type ParsedConfig,
+  type Secret,
+  percentDecoded,
+} from '@sluice/core/backend';
 
 import { readKeyLines } from './host-key.ts';
 

@@ -11,10 +11,7 @@ import { unlessMissing } from './errors.ts';
 const TRAILER_BYTES = 16;
 
 /** Holds a channel until it is closed. */
-export async function openPath(
-  connection: Connection,
-  path: string,
-): Promise<FolderHandle> {
+export async function openPath(connection: Connection, path: string): Promise<FolderHandle> {
   const channel = await connection.take();
   let handle: Buffer | undefined;
   const close = async (): Promise<void> => {

@@ -15,7 +15,6 @@ import {
   type PlaceOptions,
 } from '@sluice/core/backend/folder';
 
-
 import type { Attributes, Channel, Times } from './channel.ts';
 import type { Connection } from './connection.ts';
 import { isMissing, SSHError, statusOf } from './errors.ts';

@@ -1,6 +1,6 @@
 /** Servers that say "OK" to what they do not do. */
 
-import { Replica, isError } from '@sluice/core/backend';
+import { isError, Replica } from '@sluice/core/backend';
 import { expect, test } from 'vitest';
 
 import { startFakeServer, tree } from './fake-server.ts';

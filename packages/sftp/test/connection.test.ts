@@ -5,7 +5,13 @@ import fs from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 
-import { CLOSE_MS_MAX, isError, type ObjectBody, type ReplicationError } from '@sluice/core/backend';
+import {
+  CLOSE_MS_MAX,
+  isError,
+  type ObjectBody,
+  type ReplicationError,
+  Replica,
+} from '@sluice/core/backend';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 
 import { backend } from '../src/index.ts';
@@ -227,7 +233,10 @@ test('pieces of a file go one by one where concurrent-writes is off', async () =
 
 test('a source is let go when the server takes no more of it', async () => {
   const fake = await startFakeServer();
-  const client = new Replica(await connectTo(fake, { input: { 'concurrent-writes': false } }), ROOT);
+  const client = new Replica(
+    await connectTo(fake, { input: { 'concurrent-writes': false } }),
+    ROOT,
+  );
   let isLetGo = false;
   const body: ObjectBody = {
     sizeBytes: 1_000_000,

@@ -1,6 +1,13 @@
 /** Connections to a fake server, closed when the test ends. */
 
-import { readBytes, toTXID, type ReplicaClient, type ObjectBody, type LTXFileRef, type Replica } from '@sluice/core/backend';
+import {
+  readBytes,
+  toTXID,
+  type ObjectBody,
+  type LTXFileRef,
+  type Replica,
+  type ReplicaClient,
+} from '@sluice/core/backend';
 import { onTestFinished } from 'vitest';
 
 import { backend } from '../src/index.ts';

@@ -1,6 +1,6 @@
 /** Connections that are lost, and calls that are aborted, at each request of a call in turn. */
 
-import { Replica, isError, type ReplicaClient } from '@sluice/core/backend';
+import { isError, Replica, type ReplicaClient } from '@sluice/core/backend';
 import { describe, expect, test } from 'vitest';
 
 import { startFakeServer, tree, type FakeServer } from './fake-server.ts';

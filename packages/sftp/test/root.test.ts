@@ -1,10 +1,10 @@
 /** A disk of the server that is not mounted: its folder is there, and empty. */
 
+import { Replica } from '@sluice/core/backend';
 import fs from 'node:fs';
 import { join } from 'node:path';
 
 import { expect, test } from 'vitest';
-import type { Replica } from '@sluice/core/backend';
 
 import { startFakeServer, tree, type FakeServer } from './fake-server.ts';
 import { bodyOf, connectTo, readText, ref, ROOT } from './fixtures.ts';
@@ -64,7 +64,9 @@ test('whoever only reads is refused to write before anything is connected to', a
   const fake = await startFakeServer();
   const reader = await connectTo(fake, { access: 'read' });
   const refused = expect.objectContaining({ code: 'REPLICA_PERMISSION_DENIED' });
-  await expect(new Replica(reader, ROOT).writeFile(ref(0, 1), bodyOf('x'))).rejects.toEqual(refused);
+  await expect(new Replica(reader, ROOT).writeFile(ref(0, 1), bodyOf('x'))).rejects.toEqual(
+    refused,
+  );
   expect(fake.connections).toBe(0);
 });
 

@@ -2,7 +2,7 @@
 
 import { generateKeyPairSync } from 'node:crypto';
 
-import { Replica, isError } from '@sluice/core/backend';
+import { isError, Replica } from '@sluice/core/backend';
 import { describe, expect, test } from 'vitest';
 
 import { readShownKey } from '../src/host-key.ts';
@@ -55,7 +55,10 @@ describe('a server with keys of three types', () => {
     const asked: string[] = [];
     fake.accept = ({ method }) => asked.push(method) > 0;
     const input = { 'host-key': fingerprintOf(makeKeys().public) };
-    const writing = new Replica(await connectTo(fake, { input }), ROOT).writeFile(FILE, bodyOf('x'));
+    const writing = new Replica(await connectTo(fake, { input }), ROOT).writeFile(
+      FILE,
+      bodyOf('x'),
+    );
     const error: unknown = await writing.catch((thrown: unknown) => thrown);
     expect(isError(error, 'REPLICA_HOST_UNTRUSTED'), String(error)).toBe(true);
     expect(String(error)).toMatch(
@@ -67,7 +70,10 @@ describe('a server with keys of three types', () => {
   test('whose key of the type that is known is another is asked for no more', async () => {
     const fake = await startFakeServer({ otherHostKeys: [RSA] });
     const input = { 'host-key': makeKeys().public };
-    const writing = new Replica(await connectTo(fake, { input }), ROOT).writeFile(FILE, bodyOf('x'));
+    const writing = new Replica(await connectTo(fake, { input }), ROOT).writeFile(
+      FILE,
+      bodyOf('x'),
+    );
     await expect(writing).rejects.toThrow(/offers ssh-ed25519 \S+, but .* has changed/);
     expect(fake.connections).toBe(1);
   });

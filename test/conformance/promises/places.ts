@@ -3,8 +3,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { backend as azure } from '@sluice/azure';
-import type { ReplicaClient } from '@sluice/core';
-import type { Backend, Logger } from '@sluice/core/backend';
+
+import type { Backend, Logger, ReplicaClient } from '@sluice/core/backend';
 import { TEMP_SUFFIX } from '@sluice/core/backend/folder';
 import { backend as file } from '@sluice/file';
 import { backend as gcs } from '@sluice/gcs';

@@ -12,7 +12,12 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import type { DatabaseOptions, Replicator, ReplicaTarget } from '@sluice/core';
+import {
+  type DatabaseOptions,
+  type Replicator,
+  type ReplicaTarget,
+  Destination,
+} from '@sluice/core';
 import { backend as file } from '@sluice/file';
 import { withFault, type Fault } from '../faults.ts';
 import { DIED, type HostEvent } from './events.ts';

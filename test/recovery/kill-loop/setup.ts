@@ -39,7 +39,7 @@ export interface SetupOptions {
   readonly patienceMs?: number | undefined;
 }
 
-export interface ReplicaClient {
+export interface Destination {
   readonly folder: string;
   fault: Fault;
 }
@@ -63,7 +63,7 @@ export class Setup {
   readonly application: Application;
   readonly claims: Claims = new Claims();
   readonly copies: Copies;
-  readonly destinations: readonly ReplicaClient[];
+  readonly destinations: readonly Destination[];
   /** Added to the wall clock of the replicator, when it starts. */
   clockOffsetMs = 0;
   era = 1;

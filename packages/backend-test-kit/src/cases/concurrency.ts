@@ -34,8 +34,9 @@ export const concurrencyCases: readonly Case[] = [
     says: 'A thousand replicas are one connection: 16 sockets at most, and a replica opens nothing.',
     async run({ client, path, saw, setup }) {
       const before = await setup.handles?.();
-      const replicas = Array.from({ length: REPLICAS }, (_, index) =>
-        new Replica(client, `${path}/many-${index}`),
+      const replicas = Array.from(
+        { length: REPLICAS },
+        (_, index) => new Replica(client, `${path}/many-${index}`),
       );
       const opened = await setup.handles?.();
       if (opened !== undefined) {
@@ -113,10 +114,7 @@ export const concurrencyCases: readonly Case[] = [
   },
 ];
 
-async function inTurns(
-  replicas: readonly Replica[],
-  bodies: readonly Uint8Array[],
-): Promise<void> {
+async function inTurns(replicas: readonly Replica[], bodies: readonly Uint8Array[]): Promise<void> {
   const writes = bodies.map((bytes, index) =>
     write(replicas[index % replicas.length]!, FILE, bytes),
   );

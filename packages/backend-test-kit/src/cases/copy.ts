@@ -4,16 +4,7 @@ import type { LTXFileRef, ObjectInfo } from '@sluice/core/backend';
 
 import type { Case } from '../case.ts';
 import type { CaseContext } from '../context.ts';
-import {
-  assertBytes,
-  held,
-  list,
-  pattern,
-  read,
-  ref,
-  rejectsWith,
-  write,
-} from '../words.ts';
+import { assertBytes, held, list, pattern, read, ref, rejectsWith, write } from '../words.ts';
 
 const FROM = ref(0, 1, 4);
 const TO = ref(9, 1, 4);

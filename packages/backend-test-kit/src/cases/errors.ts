@@ -30,7 +30,11 @@ export const errorCases: readonly Case[] = [
     needs: ['denied'],
     async run({ adopt, path, setup }) {
       const denied = adopt(await setup.denied!());
-      await allReject(new Replica(denied, path), 'REPLICA_PERMISSION_DENIED', 'REPLICA_UNAUTHENTICATED');
+      await allReject(
+        new Replica(denied, path),
+        'REPLICA_PERMISSION_DENIED',
+        'REPLICA_UNAUTHENTICATED',
+      );
     },
   },
   {

@@ -3,7 +3,13 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { CLOSE_MS_MAX, isError, messageOf, Replica, type ReplicaClient } from '@sluice/core/backend';
+import {
+  CLOSE_MS_MAX,
+  isError,
+  messageOf,
+  Replica,
+  type ReplicaClient,
+} from '@sluice/core/backend';
 
 import type { Case } from '../case.ts';
 import type { CaseContext } from '../context.ts';

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 
-import { isError, messageOf, readBytes, Replica, type NamedObjectInfo, type NamedObjects } from '@sluice/core/backend';
+import {
+  isError,
+  messageOf,
+  readBytes,
+  Replica,
+  type NamedObjectInfo,
+  type NamedObjects,
+} from '@sluice/core/backend';
 
 import type { Case } from '../case.ts';
 import { assertBytes, list, names, pattern, ref, rejectsWith, write } from '../words.ts';
@@ -138,7 +145,8 @@ export const objectCases: readonly Case[] = [
     async run({ notJudged, objects, saw }) {
       const first = await objects.put('lock.json', pattern(20, 1));
       const { version } = await objects.put('lock.json', pattern(20, 2));
-      if (version === undefined || first.version === version) return notJudged('two puts have no versions that differ');
+      if (version === undefined || first.version === version)
+        return notJudged('two puts have no versions that differ');
       const stale = await objects
         .delete('lock.json', { version: first.version })
         .catch((error: unknown) => error);

@@ -2,7 +2,15 @@
 
 import type { Capabilities, ObjectBody } from '@sluice/core/backend';
 import type { Configuration, Layer } from '../../src/index.ts';
-import { changeFiles, changeObjects, type Change, type Changed, type World, type Files, type Objects } from '../world.ts';
+import {
+  changeFiles,
+  changeObjects,
+  type Change,
+  type Changed,
+  type World,
+  type Files,
+  type Objects,
+} from '../world.ts';
 
 export interface Saboteur {
   readonly does: string;
@@ -26,8 +34,7 @@ export function inFiles(
   return {
     does,
     group,
-    change: (client, world) =>
-      changeFiles(client, (files, path) => change(files, world, path)),
+    change: (client, world) => changeFiles(client, (files, path) => change(files, world, path)),
   };
 }
 

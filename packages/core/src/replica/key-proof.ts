@@ -83,7 +83,9 @@ export class KeyProof {
         ? 'does not keep such keys as they are'
         : `refuses its keys (${cause.message})`;
     const next =
-      meant === undefined ? 'set path: without one, keys begin with a slash' : `set path to ${meant}`;
+      meant === undefined
+        ? 'set path: without one, keys begin with a slash'
+        : `set path to ${meant}`;
     return new ReplicationError('REPLICA_UNSUPPORTED', `${what}: the server ${why}; ${next}`, {
       cause,
     });

@@ -6,7 +6,13 @@
 
 import { ReplicationError } from '../error.ts';
 import { bodyFromBytes } from '../store/body.ts';
-import type { ByteRange, ObjectInfo, OpenedObject, PutOptions, ReplicaClient } from '../store/client.ts';
+import type {
+  ByteRange,
+  ObjectInfo,
+  OpenedObject,
+  PutOptions,
+  ReplicaClient,
+} from '../store/client.ts';
 import { objectKey, objectPrefix, parseObjectKey } from '../store/layout.ts';
 import { OBJECT_BYTES_MAX } from '../store/policy/conflict.ts';
 import type { KeyProof } from './key-proof.ts';
@@ -52,7 +58,10 @@ export class NamedObjects {
   }
 
   /** In byte order of the names. */
-  async *list(prefix: string, options: Signal = {}): AsyncGenerator<NamedObjectInfo, void, undefined> {
+  async *list(
+    prefix: string,
+    options: Signal = {},
+  ): AsyncGenerator<NamedObjectInfo, void, undefined> {
     const listed = this.#client.list(objectPrefix(this.#root, prefix), this.#with(options));
     for await (const info of listed) {
       const name = parseObjectKey(this.#root, info.key);

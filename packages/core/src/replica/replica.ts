@@ -65,27 +65,22 @@ export interface ReplicaFiles {
   listFiles(level: number | 'all', options?: ListFilesOptions): AsyncIterable<LTXFileInfo>;
   openFile(file: LTXFileRef, options?: OpenFileOptions): Promise<OpenedObject>;
   /** Writes the whole file or nothing. With 'if-absent' a file that is there is REPLICA_CONFLICT. */
-  writeFile(
-    file: LTXFileRef,
-    body: ObjectBody,
-    options?: WriteFileOptions,
-  ): Promise<LTXFileInfo>;
+  writeFile(file: LTXFileRef, body: ObjectBody, options?: WriteFileOptions): Promise<LTXFileInfo>;
   /** Tries all, then rejects with `failures`. Deleting a missing file succeeds. */
   deleteFiles(files: readonly LTXFileRef[], options?: SignalOptions): Promise<void>;
   /** For a destination on this machine: the file itself. Present where the client can. */
-  openLocalFile?:
-    ((file: LTXFileRef, options?: SignalOptions) => Promise<LocalFile>) | undefined;
+  openLocalFile?: ((file: LTXFileRef, options?: SignalOptions) => Promise<LocalFile>) | undefined;
 }
 
 export class Replica implements ReplicaFiles {
   /** "s3://bucket/db": for messages. */
   readonly name: string;
   readonly root: string;
+  readonly client: ReplicaClient;
   readonly layout: Layout;
   readonly capabilities: Capabilities;
   readonly openLocalFile?: ReplicaFiles['openLocalFile'];
   readonly objects: NamedObjects;
-  readonly #client: ReplicaClient;
   readonly #access: 'read' | 'write';
   readonly #proof: KeyProof;
 
@@ -94,7 +89,7 @@ export class Replica implements ReplicaFiles {
     this.root = root;
     this.layout = client.layout ?? 'tree';
     this.capabilities = client.capabilities;
-    this.#client = client;
+    this.client = client;
     this.#access = access;
     this.#proof = new KeyProof(client, root);
     this.objects = new NamedObjects(client, root, this.#proof);
@@ -115,18 +110,18 @@ export class Replica implements ReplicaFiles {
   ): AsyncGenerator<LTXFileInfo, void, undefined> {
     const { prefix, startAfter } = this.#rangeOf(level, from);
     let isEmpty = true;
-    for await (const object of this.#client.list(prefix, this.#with({ startAfter, signal }))) {
+    for await (const object of this.client.list(prefix, this.#with({ startAfter, signal }))) {
       const file = parseKey(this.layout, this.root, object.key);
       if (file === undefined || (from !== undefined && file.minTXID < from)) continue;
       isEmpty = false;
       yield toFileInfo(file, object);
     }
     if (!isEmpty || level !== 'all' || from !== undefined || this.#access !== 'read') return;
-    await checkNothingBeside(this.#client, this.root, { signal });
+    await checkNothingBeside(this.client, this.root, { signal });
   }
 
   async openFile(file: LTXFileRef, options: OpenFileOptions = {}): Promise<OpenedObject> {
-    return await this.#client.get(this.keyOf(file), this.#with(options));
+    return await this.client.get(this.keyOf(file), this.#with(options));
   }
 
   async writeFile(
@@ -135,13 +130,13 @@ export class Replica implements ReplicaFiles {
     options: WriteFileOptions = {},
   ): Promise<LTXFileInfo> {
     await this.#proof.prove(options);
-    const info = await this.#client.put(this.keyOf(file), body, this.#with(options));
+    const info = await this.client.put(this.keyOf(file), body, this.#with(options));
     return toFileInfo(file, info);
   }
 
   async deleteFiles(files: readonly LTXFileRef[], options: SignalOptions = {}): Promise<void> {
     const keys = files.map((file) => this.keyOf(file));
-    await this.#client.delete(keys, this.#with(options));
+    await this.client.delete(keys, this.#with(options));
   }
 
   #with<Options extends SignalOptions>(options?: Options): Options & CallOptions {

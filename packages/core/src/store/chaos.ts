@@ -94,8 +94,7 @@ async function* broken<T>(
   fault: Fault | undefined,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<T, void, undefined> {
-  const breaksAt =
-    typeof fault?.at === 'number' ? fault.at : fault?.on === 'list' ? 0 : undefined;
+  const breaksAt = typeof fault?.at === 'number' ? fault.at : fault?.on === 'list' ? 0 : undefined;
   let count = 0;
   for await (const item of items) {
     if (fault !== undefined && count === breaksAt) {

@@ -143,10 +143,7 @@ class MemoryClient implements ReplicaClient {
     return infoOf(key, this.#store.put(key, bytes, times));
   }
 
-  async delete(
-    keys: readonly string[],
-    { version, signal }: DeleteOptions = {},
-  ): Promise<void> {
+  async delete(keys: readonly string[], { version, signal }: DeleteOptions = {}): Promise<void> {
     const what = describeCall.delete(this.name, keys);
     await this.#enter(what, signal);
     if (version !== undefined) this.#require('versions', what);

@@ -74,7 +74,11 @@ describe('what is not claimed', () => {
   });
 
   test('above a size is not judged above that size', async () => {
-    const capabilities: Capabilities = { ranges: true, versions: true, conditions: { sizeMax: 50_000 } };
+    const capabilities: Capabilities = {
+      ranges: true,
+      versions: true,
+      conditions: { sizeMax: 50_000 },
+    };
     const report = await check(memoryClient({ capabilities }));
     expect(verdicts(report)).toEqual({ ...ALL_WORKS, 'if-absent-large': 'not judged' });
     expect(seenOf(report, 'if-absent-large')).toBe('not claimed above 50000 bytes');

@@ -238,9 +238,7 @@ describe('access that is denied', () => {
         },
       })),
     );
-    expect(report.left).toEqual([
-      `${report.path}/ltx/0/0000000000000001-0000000000000001.ltx`,
-    ]);
+    expect(report.left).toEqual([`${report.path}/ltx/0/0000000000000001-0000000000000001.ltx`]);
   });
 
   test('to list and delete leaves it open what is left', async () => {

@@ -116,7 +116,18 @@ describe('a wrapped destination', () => {
     const entries = await Array.fromAsync(objects.list(''));
     expect(entries.map((entry) => entry.name)).toEqual(['lock.json']);
     const F = '0000000000000001-0000000000000001.ltx';
-    const wrong = ['', '/a', 'a/', 'a//b', '../a', 'a/./b', 'LOCK', 'a b', `0000/${F}`, `ltx/0/${F}`];
+    const wrong = [
+      '',
+      '/a',
+      'a/',
+      'a//b',
+      '../a',
+      'a/./b',
+      'LOCK',
+      'a b',
+      `0000/${F}`,
+      `ltx/0/${F}`,
+    ];
     for (const name of wrong) {
       const put = objects.put(name, Buffer.from('x'));
       await expect(put).rejects.toEqual(withCode('REPLICA_UNSUPPORTED'));

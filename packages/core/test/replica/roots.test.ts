@@ -49,7 +49,11 @@ class Server {
         this.puts.push(key);
         return { ...(await inner.put(this.#nameOf(key), body, options)), key };
       },
-      delete: (keys, options) => inner.delete(keys.map((key) => this.#nameOf(key)), options),
+      delete: (keys, options) =>
+        inner.delete(
+          keys.map((key) => this.#nameOf(key)),
+          options,
+        ),
     };
   }
 
@@ -104,8 +108,7 @@ describe('the first write below a root whose keys are not plain', () => {
   test('sends no probe where files are there already', async () => {
     const server = new Server('keeps');
     server.add(keyOf('levels', 'db/', FILE), 9);
-    await server.replica('db/')
-      .writeFile(ref(0, 2), bodyOf(bytesOf(9)));
+    await server.replica('db/').writeFile(ref(0, 2), bodyOf(bytesOf(9)));
     expect(server.puts).toEqual([keyOf('levels', 'db/', ref(0, 2))]);
   });
 
@@ -122,8 +125,7 @@ describe('the first write below a root whose keys are not plain', () => {
 
 test('a root whose keys are plain costs no request more', async () => {
   const server = new Server('tidies');
-  await server.replica('db')
-    .writeFile(FILE, bodyOf(bytesOf(9)));
+  await server.replica('db').writeFile(FILE, bodyOf(bytesOf(9)));
   expect(server.lists).toBe(0);
   expect(server.puts).toHaveLength(1);
 });
@@ -146,9 +148,7 @@ describe('a listing of nothing', () => {
   test('is none where the files are there without the slash', async () => {
     const server = new Server('tidies');
     server.add(keyOf('levels', 'db', FILE), 9);
-    expect((await refusalOf(listed(server, 'levels', 'db/'))).message).toMatch(
-      /set path to db$/,
-    );
+    expect((await refusalOf(listed(server, 'levels', 'db/'))).message).toMatch(/set path to db$/);
   });
 
   test('is none where a backup of Litestream 0.3 is there', async () => {

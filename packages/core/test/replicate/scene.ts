@@ -259,9 +259,7 @@ export class Scene {
 
 /** A server whose writes of some files end otherwise. */
 export function writing(
-  write: (
-    ...given: [...Parameters<Files['writeFile']>, Files]
-  ) => ReturnType<Files['writeFile']>,
+  write: (...given: [...Parameters<Files['writeFile']>, Files]) => ReturnType<Files['writeFile']>,
 ): Server {
   return (client) => ({
     listFiles: (level, options) => client.listFiles(level, options),

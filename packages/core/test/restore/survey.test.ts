@@ -78,9 +78,7 @@ test('a destination that cannot be asked has not answered', async () => {
     yield* [];
     await Promise.reject(new Error('unplugged'));
   };
-  await expect(surveyReplica({ ...client, listFiles }, LATEST)).rejects.toThrow(
-    'unplugged',
-  );
+  await expect(surveyReplica({ ...client, listFiles }, LATEST)).rejects.toThrow('unplugged');
 });
 
 describe('a folder that is not there', () => {

@@ -83,9 +83,7 @@ describe('what is not claimed never reaches the backend', () => {
 
   test('conditions beyond the size up to which they hold', async () => {
     const { client } = check(memory().client, { conditions: { sizeMax: 10 } });
-    await expect(
-      client.put(at(0, 1), bodyOf(bytesOf(10)), { condition }),
-    ).resolves.toBeDefined();
+    await expect(client.put(at(0, 1), bodyOf(bytesOf(10)), { condition })).resolves.toBeDefined();
     await expect(client.put(at(0, 2), bodyOf(bytesOf(11)), { condition })).rejects.toEqual(
       unsupported,
     );
@@ -189,9 +187,7 @@ describe('reads give what was asked for', () => {
       });
       const { client } = check(server);
       expect(await readKey(client, at(0, 1), { range: { start: 100 } })).toEqual(bytesOf(0));
-      await expect(client.get(at(0, 1), { range: { start: 101 } })).rejects.toEqual(
-        outOfRange,
-      );
+      await expect(client.get(at(0, 1), { range: { start: 101 } })).rejects.toEqual(outOfRange);
     },
   );
 
@@ -270,8 +266,7 @@ describe('errors', () => {
   test('of ours pass, others become REPLICA_UNKNOWN with their cause', async () => {
     const ours = error('REPLICA_FULL');
     const theirs = new Error('socket hang up');
-    const failing = (cause: Error): ReplicaClient =>
-      only({ delete: () => Promise.reject(cause) });
+    const failing = (cause: Error): ReplicaClient => only({ delete: () => Promise.reject(cause) });
     await expect(check(failing(ours)).client.delete([at(0, 1)])).rejects.toBe(ours);
     const named = check(failing(theirs)).client.delete([at(0, 1)]);
     await expect(named).rejects.toMatchObject({ code: 'REPLICA_UNKNOWN', cause: theirs });
@@ -308,15 +303,12 @@ describe('aborts', () => {
     await expect(call(check(only({})).client, AbortSignal.abort(reason))).rejects.toBe(reason);
   });
 
-  test.each(calls)(
-    '%s rejects with REPLICA_CLOSED when the client closes',
-    async (_name, call) => {
-      const { client, clock } = check(hanging);
-      const ended = call(client);
-      await client.close();
-      await expect(clock.run(ended)).rejects.toEqual(withCode('REPLICA_CLOSED'));
-    },
-  );
+  test.each(calls)('%s rejects with REPLICA_CLOSED when the client closes', async (_name, call) => {
+    const { client, clock } = check(hanging);
+    const ended = call(client);
+    await client.close();
+    await expect(clock.run(ended)).rejects.toEqual(withCode('REPLICA_CLOSED'));
+  });
 
   test('what the backend says of an abort is not passed on', async () => {
     const controller = new AbortController();

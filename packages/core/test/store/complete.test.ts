@@ -10,10 +10,7 @@ import { at, bodyOf, bytesOf, error, memory, readKey } from './fixtures.ts';
 
 const KEYS = [at(0, 1), at(0, 2), at(0, 3)];
 
-function claiming(
-  capabilities: Capabilities,
-  methods: Partial<ReplicaClient> = {},
-): ReplicaClient {
+function claiming(capabilities: Capabilities, methods: Partial<ReplicaClient> = {}): ReplicaClient {
   return complete({ ...plain(memory({ capabilities }).client), ...methods });
 }
 
@@ -29,11 +26,14 @@ test('ranges are cut out of whole reads', async () => {
 
 test('listings are sorted, and can be aborted between two objects', async () => {
   const infos = ['b', 'a', 'c'].map((key) => ({ key, sizeBytes: 1, modifiedAt: new Date(0) }));
-  const client = claiming({}, {
-    async *list() {
-      yield* infos;
+  const client = claiming(
+    {},
+    {
+      async *list() {
+        yield* infos;
+      },
     },
-  });
+  );
   const keys = (await Array.fromAsync(client.list(''))).map(({ key }) => key);
   expect(keys).toEqual(['a', 'b', 'c']);
   const controller = new AbortController();
@@ -49,12 +49,15 @@ describe('a delete', () => {
 
   test('tries every key, and names those that may still be there', async () => {
     const tried: string[] = [];
-    const client = claiming({}, {
-      async delete(keys) {
-        tried.push(...keys);
-        if (keys.includes(KEYS[1] ?? '')) await fail('REPLICA_PERMISSION_DENIED');
+    const client = claiming(
+      {},
+      {
+        async delete(keys) {
+          tried.push(...keys);
+          if (keys.includes(KEYS[1] ?? '')) await fail('REPLICA_PERMISSION_DENIED');
+        },
       },
-    });
+    );
     const failure: unknown = await client.delete(KEYS).catch((thrown: unknown) => thrown);
     expect(tried.toSorted()).toEqual(KEYS);
     expect(isError(failure, 'REPLICA_PERMISSION_DENIED') && failure.failures).toMatchObject([
@@ -67,12 +70,15 @@ describe('a delete', () => {
 
   test('of more keys than one call takes is several', async () => {
     const sizes: number[] = [];
-    const client = claiming({ deleteMax: 2 }, {
-      async delete(keys) {
-        sizes.push(keys.length);
-        await fail('REPLICA_RATE_LIMITED');
+    const client = claiming(
+      { deleteMax: 2 },
+      {
+        async delete(keys) {
+          sizes.push(keys.length);
+          await fail('REPLICA_RATE_LIMITED');
+        },
       },
-    });
+    );
     const failure: unknown = await client.delete(KEYS).catch((thrown: unknown) => thrown);
     expect(sizes).toEqual([2, 1]);
     // A call that is refused has failed for each of its keys.
@@ -90,12 +96,15 @@ describe('a delete', () => {
   test('that is aborted ends with the reason, which may be one of our errors', async () => {
     const controller = new AbortController();
     const timeOut = error('REPLICA_UNAVAILABLE');
-    const client = claiming({}, {
-      async delete() {
-        controller.abort(timeOut);
-        throw timeOut;
+    const client = claiming(
+      {},
+      {
+        async delete() {
+          controller.abort(timeOut);
+          throw timeOut;
+        },
       },
-    });
+    );
     const deleting = client.delete(KEYS, { signal: controller.signal });
     await expect(deleting).rejects.toBe(timeOut);
   });
@@ -109,16 +118,19 @@ describe('a delete', () => {
   test('has eight keys on their way at once, and no more', async () => {
     let atOnce = 0;
     let most = 0;
-    const client = claiming({}, {
-      async delete() {
-        atOnce += 1;
-        most = Math.max(most, atOnce);
-        await new Promise((resolve) => {
-          setImmediate(resolve);
-        });
-        atOnce -= 1;
+    const client = claiming(
+      {},
+      {
+        async delete() {
+          atOnce += 1;
+          most = Math.max(most, atOnce);
+          await new Promise((resolve) => {
+            setImmediate(resolve);
+          });
+          atOnce -= 1;
+        },
       },
-    });
+    );
     await client.delete(Array.from({ length: 30 }, (_, index) => at(0, index + 1)));
     expect(most).toBe(8);
   });

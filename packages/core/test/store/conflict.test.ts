@@ -63,9 +63,9 @@ test('a conflict that nobody asked for is told as it is', async () => {
   const { client } = memory();
   await client.put(at(0, 1), bodyOf(bytesOf(9)));
   const odd = chaos(client, { on: 'put', error: error('REPLICA_CONFLICT') });
-  await expect(
-    settleConflicts(odd.client).put(at(0, 1), bodyOf(bytesOf(9))),
-  ).rejects.toEqual(conflict);
+  await expect(settleConflicts(odd.client).put(at(0, 1), bodyOf(bytesOf(9)))).rejects.toEqual(
+    conflict,
+  );
   expect(odd.calls).toMatchObject({ list: 0, get: 0 });
 });
 

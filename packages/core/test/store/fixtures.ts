@@ -6,7 +6,12 @@ import { ReplicationError, type ErrorCode, type ErrorDetails } from '../../src/e
 import { toTXID } from '../../src/ltx/txid.ts';
 import { retryPolicy, type RetryEvent, type RetryPolicy } from '../../src/store/policy/attempts.ts';
 import { Replica, type ReplicaFiles } from '../../src/replica/replica.ts';
-import type { GetOptions, ObjectBody, OpenedObject, ReplicaClient } from '../../src/store/client.ts';
+import type {
+  GetOptions,
+  ObjectBody,
+  OpenedObject,
+  ReplicaClient,
+} from '../../src/store/client.ts';
 import { keyOf, type LTXFileRef } from '../../src/store/layout.ts';
 import { memoryClient, type MemoryOptions, MemoryStore } from '../../src/store/memory.ts';
 import { FakeClock } from './fake-clock.ts';

@@ -1,7 +1,17 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
-import { allLevelsPrefix, keyOf, levelPrefix, objectKey, objectPrefix, parseKey, parseObjectKey, rootOfURLPath, startAfterKey } from '../../src/store/layout.ts';
+import {
+  allLevelsPrefix,
+  keyOf,
+  levelPrefix,
+  objectKey,
+  objectPrefix,
+  parseKey,
+  parseObjectKey,
+  rootOfURLPath,
+  startAfterKey,
+} from '../../src/store/layout.ts';
 import type { Layout } from '../../src/store/client.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
 

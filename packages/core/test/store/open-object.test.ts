@@ -59,7 +59,9 @@ async function open({ requests, opener }: Place, given: Partial<OpenCall> = {}) 
 interface Given {
   readonly requests?: Requests;
   readonly signal?: AbortSignal | undefined;
-  readonly reopen?: ((range: ByteRange) => Promise<Pick<OpenedStream, 'stream' | 'hold'>>) | undefined;
+  readonly reopen?:
+    | ((range: ByteRange) => Promise<Pick<OpenedStream, 'stream' | 'hold'>>)
+    | undefined;
   readonly sizeBytes?: number;
 }
 

@@ -89,8 +89,7 @@ describe('streams', () => {
   test('that go on beyond what was asked for are refused', async () => {
     const { client } = await written();
     const deaf = { ...chaos(client).client };
-    deaf.get = async (file, options) =>
-      await client.get(file, { ...options, range: undefined });
+    deaf.get = async (file, options) => await client.get(file, { ...options, range: undefined });
     const { clock, policy } = fakePolicy();
     const read = clock.run(
       readKey(retry(deaf, policy), at(0, 1), { range: { start: 0, end: 1_500 } }),
@@ -154,9 +153,7 @@ describe('streams', () => {
     const { client } = await written();
     const { clock, policy } = fakePolicy();
     const flaky = chaos(client);
-    const read = clock.run(
-      readKey(retry(flaky.client, policy), at(0, 1), { version: 'v99' }),
-    );
+    const read = clock.run(readKey(retry(flaky.client, policy), at(0, 1), { version: 'v99' }));
     await expect(read).rejects.toEqual(withCode('REPLICA_CHANGED'));
     expect(flaky.calls.get).toBe(1);
   });

@@ -71,9 +71,7 @@ describe('calls', () => {
     const { client } = memory();
     const { clock, events, policy } = fakePolicy();
     const flaky = chaos(client, { on: 'put', times: 3, error: unavailable });
-    const info = await clock.run(
-      retry(flaky.client, policy).put(at(0, 1), bodyOf(bytesOf(10))),
-    );
+    const info = await clock.run(retry(flaky.client, policy).put(at(0, 1), bodyOf(bytesOf(10))));
     expect(info.sizeBytes).toBe(10);
     expect(flaky.calls.put).toBe(4);
     expect(events.map(({ attempt, delayMs }) => [attempt, delayMs])).toEqual([
@@ -100,9 +98,7 @@ describe('calls', () => {
     const denied = error('REPLICA_PERMISSION_DENIED');
     const { clock, events, policy } = fakePolicy();
     const flaky = chaos(memory().client, { on: 'put', error: denied });
-    const ended = clock.run(
-      retry(flaky.client, policy).put(at(0, 1), bodyOf(bytesOf(9))),
-    );
+    const ended = clock.run(retry(flaky.client, policy).put(at(0, 1), bodyOf(bytesOf(9))));
     await expect(ended).rejects.toBe(denied);
     expect([flaky.calls.put, events.length]).toEqual([1, 0]);
   });
@@ -209,9 +205,7 @@ describe('calls', () => {
 describe('listings', () => {
   async function listed(flaky: ReturnType<typeof chaos>, prefix: string) {
     const { clock, policy } = fakePolicy();
-    const files = await clock.run(
-      Array.fromAsync(retry(flaky.client, policy).list(prefix)),
-    );
+    const files = await clock.run(Array.fromAsync(retry(flaky.client, policy).list(prefix)));
     return files.map(({ key }) => key);
   }
 
@@ -228,7 +222,13 @@ describe('listings', () => {
     }
     for (let index = 0; index <= 4; index += 1) {
       const flaky = chaos(client, { on: 'list', at: index, error: unavailable });
-      expect(await listed(flaky, 'db/ltx/0/')).toEqual([at(0, 1, 1), at(0, 2, 2), at(0, 2, 5), at(0, 2, 7), at(0, 8, 8)]);
+      expect(await listed(flaky, 'db/ltx/0/')).toEqual([
+        at(0, 1, 1),
+        at(0, 2, 2),
+        at(0, 2, 5),
+        at(0, 2, 7),
+        at(0, 8, 8),
+      ]);
       expect(flaky.calls.list).toBe(2);
     }
   });

@@ -10,7 +10,11 @@ const ignore = (): void => undefined;
 const quietLogger = { debug: ignore, info: ignore, warn: ignore, error: ignore };
 
 function sending(memoryBytes = 10): Sending {
-  return { requests: new Requests('x://b'), memory: new PartMemory(memoryBytes), logger: quietLogger };
+  return {
+    requests: new Requests('x://b'),
+    memory: new PartMemory(memoryBytes),
+    logger: quietLogger,
+  };
 }
 
 function toSend(body: ObjectBody, signal?: AbortSignal) {

@@ -116,7 +116,10 @@ export function changeFiles(
         if (files?.copyFile === undefined || source === undefined || target === undefined) {
           throw new TypeError('only files are copied');
         }
-        return toInfo(await files.copyFile(source, target, withoutRoot(options)), options?.root ?? '');
+        return toInfo(
+          await files.copyFile(source, target, withoutRoot(options)),
+          options?.root ?? '',
+        );
       },
     }),
     ...(openLocalFile !== undefined && {
@@ -156,4 +159,3 @@ export function plain(client: ReplicaClient): ReplicaClient {
     close: () => client.close(),
   };
 }
-

@@ -24,10 +24,7 @@ export interface Objects {
     prefix: string,
     options?: Signal & { readonly startAfter?: string | undefined },
   ): AsyncIterable<NamedObjectInfo>;
-  delete(
-    name: string,
-    options?: Signal & { readonly version?: string | undefined },
-  ): Promise<void>;
+  delete(name: string, options?: Signal & { readonly version?: string | undefined }): Promise<void>;
 }
 
 /** A client whose answers about named objects are others. */
@@ -56,7 +53,8 @@ export function changeObjects(
       if (name === undefined) return yield* client.list(prefix, options);
       const after = startAfter?.slice(root.length + 1);
       const listed = objectsAt(root).list(name, withoutRoot({ ...options, startAfter: after }));
-      for await (const { name: found, ...info } of listed) yield { key: `${root}/${found}`, ...info };
+      for await (const { name: found, ...info } of listed)
+        yield { key: `${root}/${found}`, ...info };
     },
     async get(key, options) {
       const name = nameOf(key, options);
@@ -67,7 +65,11 @@ export function changeObjects(
       const name = nameOf(key, options);
       if (name === undefined) return await client.put(key, body, options);
       const bytes = Buffer.concat(await Array.fromAsync(body.open()));
-      const { version } = await objectsAt(options?.root ?? '').put(name, bytes, withoutRoot(options));
+      const { version } = await objectsAt(options?.root ?? '').put(
+        name,
+        bytes,
+        withoutRoot(options),
+      );
       return { key, sizeBytes: bytes.byteLength, modifiedAt: new Date(), version };
     },
     async delete(keys, options) {
@@ -100,4 +102,3 @@ function objectsOf(client: ReplicaClient, root: string): Objects {
     delete: (name, options) => client.delete([keyFor(name)], { ...options, root }),
   };
 }
-

@@ -8,7 +8,13 @@ import { posix } from 'node:path';
 import { isError, ReplicationError } from '../../error.ts';
 import { bodyFromBytes, readBytes } from '../body.ts';
 import type { ConnectContext } from '../backend.ts';
-import { CLOSE_MS_MAX, type GetOptions, type ObjectBody, type ObjectInfo, type OpenedObject } from '../client.ts';
+import {
+  CLOSE_MS_MAX,
+  type GetOptions,
+  type ObjectBody,
+  type ObjectInfo,
+  type OpenedObject,
+} from '../client.ts';
 import { deleteEach, notDeleted } from '../delete-each.ts';
 import { Calls } from './calls.ts';
 import { isOwnName, MARKER_NAME } from './names.ts';
@@ -75,10 +81,7 @@ export class FolderGuard<Entry extends FolderEntry> {
     this.#steps = steps;
   }
 
-  async *list(
-    call: FolderCall,
-    options: WalkOptions,
-  ): AsyncGenerator<ObjectInfo, void, undefined> {
+  async *list(call: FolderCall, options: WalkOptions): AsyncGenerator<ObjectInfo, void, undefined> {
     if ((await this.#look(call, 'once')) === 'not-yet') return;
     const steps: WalkSteps<Entry> = {
       foldersAtOnce: this.#steps.foldersAtOnce,
@@ -100,6 +103,7 @@ export class FolderGuard<Entry extends FolderEntry> {
     key: string,
     options: Pick<GetOptions, 'range' | 'version'>,
   ): Promise<OpenedObject> {
+    checkName(key, call.what);
     return await this.run(call, async () => {
       const toError = (error: unknown): unknown => this.#toError(error, call.what);
       const { what, signal } = call;
@@ -153,8 +157,8 @@ export class FolderGuard<Entry extends FolderEntry> {
   async delete(call: FolderCall, keys: readonly string[]): Promise<void> {
     for (const key of keys) checkName(key, call.what);
     const place = this.#placeOf(call);
-    place.root.checkWritable(call.what);
     if ((await this.#look(call, 'again')) === 'not-yet') return;
+    place.root.checkWritable(call.what);
     const parts = keys.map((key) => [key]);
     const failures = await deleteEach(parts, DELETES_AT_ONCE, call.signal, async (part) => {
       for (const key of part) await this.run(call, () => this.#steps.remove(key));
@@ -264,11 +268,12 @@ export class FolderGuard<Entry extends FolderEntry> {
   }
 
   async #removeEmptied(place: Place, keys: readonly string[], what: string): Promise<void> {
-    const folders = new Set(keys.map((key) => posix.dirname(key)));
+    const folders = [...new Set(keys.map((key) => posix.dirname(key)))];
+    if (!folders.some((folder) => this.#made.has(folder))) return;
+    await place.root.look(what); // what has these names in another root is not ours
     for (const deepest of folders) {
       for (let at = deepest; this.#made.has(at); at = posix.dirname(at)) {
         if (at === place.folder) {
-          await place.root.look(what); // only the root that we know may lose its marker
           if (!(await this.#hasMarkerOnly(place))) break;
           await this.#forgetRoot(place);
         }

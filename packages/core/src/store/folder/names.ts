@@ -2,7 +2,6 @@
 
 import { randomUUID } from 'node:crypto';
 
-
 /** Ignored by Litestream, which looks into `ltx/` only. */
 export const MARKER_NAME = '.sluice-root';
 /** The ending of our temporary files. */

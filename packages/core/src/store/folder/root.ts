@@ -64,7 +64,10 @@ export class Root {
     const isParentThere = await this.#named(what, () => this.#steps.isParentThere());
     const why = 'there is no such folder';
     if (isParentThere) throw this.#gone(what, why, { isNew: true });
-    throw this.#gone(what, `${why}, and none that could hold it; if this is the first start, make that`);
+    throw this.#gone(
+      what,
+      `${why}, and none that could hold it; if this is the first start, make that`,
+    );
   }
 
   /** Makes sure that the root is there, is the one we know, and bears a marker. */

@@ -12,10 +12,7 @@ export class PartMemory {
   }
 
   /** Resolves with a function that gives the bytes back, once there is room for them. */
-  async take(
-    sizeBytes: number,
-    signals: readonly (AbortSignal | undefined)[],
-  ): Promise<Release> {
+  async take(sizeBytes: number, signals: readonly (AbortSignal | undefined)[]): Promise<Release> {
     return await this.#budget.take(signals, sizeBytes);
   }
 

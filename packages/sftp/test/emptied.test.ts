@@ -1,9 +1,9 @@
-/** What a replica without files leaves on a server: nothing, once it is asked for. */
+/** What a replica whose files are deleted leaves on a server. */
 
+import { Replica, type ReplicaClient } from '@sluice/core/backend';
 import fs from 'node:fs';
 import { join } from 'node:path';
 
-import { Replica, type ReplicaClient } from '@sluice/core/backend';
 import { expect, test } from 'vitest';
 
 import { plant, startFakeServer, type FakeServer } from './fake-server.ts';
@@ -25,9 +25,8 @@ test('a replica without files is gone with its folders and its marker', async ()
   const destination = await connectTo(fake);
   await written(destination);
   await new Replica(destination, ROOT).deleteFiles(FILES);
-  await destination.removeEmpty?.(ROOT);
-  expect(fs.readdirSync(join(fake.folder, 'backups'))).toEqual([]);
-  await destination.removeEmpty?.(ROOT); // a second time is no failure
+  expect(fs.existsSync(join(fake.folder, 'backups'))).toBe(false); // it made that one too
+  await new Replica(destination, ROOT).deleteFiles(FILES);
   await written(destination); // and it can be begun anew
   expect(namesOf(fake)).toContain('.sluice-root');
 });
@@ -37,7 +36,6 @@ test('what holds a file stays, with all that is above it', async () => {
   const destination = await connectTo(fake);
   await written(destination);
   await new Replica(destination, ROOT).deleteFiles(FILES.slice(1));
-  await destination.removeEmpty?.(ROOT);
   const folders = namesOf(fake).filter((name) => !name.endsWith('.ltx'));
   expect(folders).toEqual(['.sluice-root', 'ltx', 'ltx/0']);
 });
@@ -51,50 +49,43 @@ test.each([4, 18])(
     fake.judge = ({ kind, path }) =>
       kind === 'RMDIR' && /ltx$|0\/$/.test(path) ? code : undefined;
     await new Replica(destination, ROOT).deleteFiles(FILES.slice(1));
-    await destination.removeEmpty?.(ROOT);
     expect(namesOf(fake)).toContain('ltx/0');
   },
 );
 
-test('an empty folder that cannot be removed is a failure, and so is a server that refuses', async () => {
-  const fake = await startFakeServer();
-  const destination = await connectTo(fake);
-  await written(destination);
-  await new Replica(destination, ROOT).deleteFiles(FILES);
-  for (const [status, code] of [
-    [4, 'REPLICA_UNKNOWN'],
-    [3, 'REPLICA_PERMISSION_DENIED'],
-  ] as const) {
+test.each([
+  [4, 'REPLICA_UNKNOWN'],
+  [3, 'REPLICA_PERMISSION_DENIED'],
+] as const)(
+  'an empty folder that cannot be removed (status %d) is a failure',
+  async (status, code) => {
+    const fake = await startFakeServer();
+    const destination = await connectTo(fake);
+    await written(destination);
     fake.judge = ({ kind }) => (kind === 'RMDIR' ? status : undefined);
-    const message = expect.stringContaining(`remove empty folders at sftp://`);
+    const message = expect.stringContaining('delete 2 files at sftp://') as string;
     const failure = expect.objectContaining({ code, message });
-    await expect(destination.removeEmpty?.(ROOT)).rejects.toEqual(failure);
-  }
-  expect(namesOf(fake)).toContain('.sluice-root');
-  fake.judge = () => undefined;
-  await destination.removeEmpty?.(ROOT); // the marker is known still
-  expect(fs.existsSync(join(fake.folder, ROOT))).toBe(false);
-});
+    await expect(new Replica(destination, ROOT).deleteFiles(FILES)).rejects.toEqual(failure);
+    expect(namesOf(fake)).toContain('.sluice-root');
+    fake.judge = () => undefined;
+    await written(destination); // the replica can be gone on with
+    await new Replica(destination, ROOT).deleteFiles(FILES);
+    expect(fs.existsSync(join(fake.folder, ROOT))).toBe(false);
+  },
+);
 
 test('what is not ours stays, and the marker with it', async () => {
   const fake = await startFakeServer();
   const destination = await connectTo(fake);
   await written(destination);
-  await new Replica(destination, ROOT).deleteFiles(FILES);
   plant(fake, join(ROOT, 'notes.txt'), 'mine');
-  await destination.removeEmpty?.(ROOT);
+  await new Replica(destination, ROOT).deleteFiles(FILES);
   expect(namesOf(fake)).toEqual(['.sluice-root', 'notes.txt']);
 });
 
-test('a marker that we have never seen stays: somebody has just begun there', async () => {
+test('a client that made no folder removes none', async () => {
   const fake = await startFakeServer();
-  const destination = await connectTo(fake);
-  plant(fake, join(ROOT, '.sluice-root'), 'theirs\n');
-  await destination.removeEmpty?.(ROOT);
-  expect(namesOf(fake)).toEqual(['.sluice-root']);
-});
-
-test('whoever only reads cannot', async () => {
-  const fake = await startFakeServer();
-  expect(await connectTo(fake, { access: 'read' })).not.toHaveProperty('removeEmpty');
+  await written(await connectTo(fake));
+  await new Replica(await connectTo(fake), ROOT).deleteFiles(FILES);
+  expect(namesOf(fake)).toEqual(['.sluice-root', 'ltx', 'ltx/0', 'ltx/9']);
 });
