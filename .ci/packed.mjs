@@ -16,6 +16,8 @@ const tests = [];
 
 try {
   const packages = pack();
+  for (const name of Object.keys(packages))
+    note(`${name} has no range of a workspace`, isPublishable(packages[name]));
   install(packages);
   for (const node of [oldestNode(), newestNode]) {
     const version = must(node, ['--version'], folder).trim();
@@ -25,6 +27,11 @@ try {
           '--input-type=module',
           '-e',
           `await import('${entry}')`,
+        ]);
+        attempt(`${version}: ${entry} can be required`, node, [
+          '--input-type=commonjs',
+          '-e',
+          `if (Object.keys(require('${entry}')).length === 0) throw new Error('it exports nothing')`,
         ]);
       }
     }
@@ -43,12 +50,23 @@ function pack() {
     for (const name of fs.readdirSync(path.join(ROOT, parent))) {
       const source = path.join(ROOT, parent, name);
       const manifest = JSON.parse(fs.readFileSync(path.join(source, 'package.json'), 'utf8'));
-      const tarball = path.join(folder, `${parent}-${name}.tgz`);
-      must('pnpm', ['pack', '--out', tarball], source);
-      tarballs[manifest.name] = `file:${tarball}`;
+      // By npm: it writes ranges of a workspace as they are, and we must have replaced them.
+      const [{ filename }] = JSON.parse(
+        must('npm', ['pack', '--json', '--loglevel=error', '--pack-destination', folder], source),
+      );
+      tarballs[manifest.name] = `file:${path.join(folder, filename)}`;
     }
   }
   return tarballs;
+}
+
+function isPublishable(tarball) {
+  const manifest = must(
+    'tar',
+    ['-xOf', tarball.replace(/^file:/, ''), 'package/package.json'],
+    folder,
+  );
+  return !/"(?:workspace|catalog):/.test(manifest);
 }
 
 function install(packages) {
@@ -78,10 +96,14 @@ function scenario() {
 
 function attempt(name, node, args) {
   const result = spawnSync(node, args, { cwd: folder, env, encoding: 'utf8', timeout: 120_000 });
-  const passed = result.status === 0;
+  note(name, result.status === 0);
+  if (result.status !== 0)
+    console.log(`${result.error?.message ?? ''}${result.stdout}${result.stderr}`);
+}
+
+function note(name, passed) {
   tests.push({ name, passed });
   console.log(`${passed ? 'ok  ' : 'FAIL'} ${name}`);
-  if (!passed) console.log(`${result.error?.message ?? ''}${result.stdout}${result.stderr}`);
 }
 
 function must(command, args, cwd) {

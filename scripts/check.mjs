@@ -20,6 +20,7 @@ const CHECKS = [
     name: 'boundaries',
     run: ['exec', 'turbo', 'boundaries', '--no-color', '--filter=!@sluice/test'],
   },
+  { name: 'drawing', run: ['exec', 'node', 'scripts/draw-flow.mjs', '--check'] },
   { name: 'unused', run: ['exec', 'knip', '--no-progress', '--no-config-hints'] },
   // The types that a stranger's compiler finds, and where. The command line tool has none.
   ...PUBLISHED.filter((folder) => folder.startsWith('packages')).map((folder) => ({

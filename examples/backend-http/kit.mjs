@@ -3,9 +3,10 @@
 
 import { formatReport, runKit } from '@sluice/backend-test-kit';
 import { backend } from './src/index.ts';
+import { parseConfig } from '@sluice/core/backend';
 
 const endpoint = process.argv[2];
-const { config } = backend.parse({ endpoint, path: 'unused' });
+const { config } = parseConfig(backend, { endpoint, path: 'unused' });
 
 const report = await runKit({
   name: `http at ${endpoint}`,

@@ -61,7 +61,11 @@ export async function lookAt({ client }: OpenReplica): Promise<Look> {
 
 export async function restoresAsExpected({ client, capabilities }: OpenReplica): Promise<void> {
   const output = path.join(temporaryFolder('check'), 'restored.db');
-  await restore({ client, capabilities, output, target: { kind: 'latest' } });
+  await restore({
+    sources: [{ name: 'live', client, capabilities }],
+    output,
+    target: { kind: 'latest' },
+  });
   expect(sha256(output)).toBe(expectedSHA256());
 }
 

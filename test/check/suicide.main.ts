@@ -4,6 +4,7 @@ import { checkDestination, Destination } from '@sluice/core';
 
 import type { Logger, ReplicaClient } from '@sluice/core/backend';
 import { backend } from '@sluice/file';
+import { parseConfig } from '@sluice/core/backend';
 
 import { plain } from '../../packages/core/test/support/files-view.ts';
 
@@ -40,7 +41,7 @@ function deadly(client: ReplicaClient): ReplicaClient {
 }
 
 async function connect(access: 'read' | 'write', heard: Logger = logger): Promise<Destination> {
-  const { config } = backend.parse({ type: 'file', path: folder });
+  const { config } = parseConfig(backend, { type: 'file', path: folder });
   return new Destination(deadly(await backend.connect(config, { logger: heard, access })));
 }
 

@@ -9,6 +9,7 @@ import { backend as inPlace } from './durability/in-place.ts';
 import { backend as late } from './durability/late.ts';
 import { backend as memory } from './durability/memory.ts';
 import { backend as restless } from './durability/restless.ts';
+import { parseConfig } from '@sluice/core/backend';
 
 const READS = 'durability/another-process-reads-it';
 const KILL = 'durability/outlives-a-kill';
@@ -44,7 +45,7 @@ function subjectOf(name: string, backend: Backend<unknown>): Subject {
   let paths = 0;
   const open = async (): Promise<Setup> => ({
     async connect(access) {
-      const { config } = backend.parse({ path: folder });
+      const { config } = parseConfig(backend, { path: folder });
       return await backend.connect(config, { access, logger: console });
     },
     newPath: () => `${folder}/replica-${(paths += 1)}`,

@@ -6,6 +6,7 @@ import type { ConnectContext } from '@sluice/core/backend';
 import { backend } from '@sluice/file';
 
 import { describeConformance, type Setup } from './suite.ts';
+import { parseConfig } from '@sluice/core/backend';
 
 describeConformance({
   name: 'file',
@@ -36,7 +37,7 @@ async function openFolder(): Promise<Setup> {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-conformance-'));
   let paths = 0;
   const connect = async (access: ConnectContext['access']) => {
-    const { config } = backend.parse({ path: folder });
+    const { config } = parseConfig(backend, { path: folder });
     return await backend.connect(config, { access, logger: console });
   };
   return {

@@ -1,5 +1,6 @@
 /** What the README of @sluice/gcs tells people to write. */
 
+import { copyFile } from '../support/copy.ts';
 import { Replica, type ReplicaClient } from '@sluice/core/backend';
 import { readFileSync } from 'node:fs';
 
@@ -11,7 +12,7 @@ import { PART_BYTES } from '../servers/gcs-fixture.ts';
 import { serviceAccount, start, type Role } from '../servers/gcs/index.ts';
 import { rejectionOf } from '../servers/s3-fixture.ts';
 import { bodyOf, list, pattern, read, ref } from './context.ts';
-import { copyFile } from '../support/copy.ts';
+import { parseConfig } from '@sluice/core/backend';
 
 const README = readFileSync(new URL('../../packages/gcs/README.md', import.meta.url), 'utf8');
 const FILE = ref(0, 1);
@@ -20,7 +21,7 @@ const LARGE = pattern(PART_BYTES + 1, 1);
 test('its configuration is one', () => {
   const [, yaml = ''] = /```yaml\n([^]*?)```/.exec(README) ?? [];
   const { dbs } = parseYAML(yaml) as { dbs: { replicas: unknown[] }[] };
-  const { config, path } = backend.parse(dbs[0]?.replicas[0]);
+  const { config, path } = parseConfig(backend, dbs[0]?.replicas[0]);
   expect([config.bucket, path]).toEqual(['my-app-backups', 'app.db']);
 });
 

@@ -110,7 +110,7 @@ for (const kind of KINDS) {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-https-'));
 
     beforeAll(async () => {
-      certificate = makeCertificate(folder, host);
+      certificate = await makeCertificate(folder, host);
       server = await kind.start();
       front = await startTLSFront(server.port, certificate);
     });
@@ -237,7 +237,7 @@ for (const kind of KINDS) {
 
 test('skip-verify takes any certificate', async () => {
   const server = await ofS3();
-  const front = await startTLSFront(server.port, makeCertificate(temporaryFolder('https')));
+  const front = await startTLSFront(server.port, await makeCertificate(temporaryFolder('https')));
   onTestFinished(async () => {
     await Promise.all([server.stop(), front.stop()]);
   });
@@ -254,7 +254,7 @@ test('a server that falls silent behind a tunnel is left', async () => {
   const silent = net.createServer((socket) => void socket.on('error', () => undefined).resume());
   silent.listen(0, '127.0.0.1');
   await once(silent, 'listening');
-  const certificate = makeCertificate(temporaryFolder('https'), 'store.example.test');
+  const certificate = await makeCertificate(temporaryFolder('https'), 'store.example.test');
   const front = await startTLSFront((silent.address() as net.AddressInfo).port, certificate);
   const proxy = await startForwardProxy();
   vi.stubEnv('HTTPS_PROXY', proxy.url);

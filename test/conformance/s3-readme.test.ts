@@ -1,5 +1,6 @@
 /** What the README of @sluice/s3 tells people to write. */
 
+import { copyFile } from '../support/copy.ts';
 import { Replica, type ReplicaClient } from '@sluice/core/backend';
 import { readFileSync } from 'node:fs';
 
@@ -13,7 +14,7 @@ import { connectS3 } from '../servers/s3-access.ts';
 import { PART_BYTES, rejectionOf } from '../servers/s3-fixture.ts';
 import { describeWith } from '../support/require.ts';
 import { bodyOf, list, pattern, read, ref } from './context.ts';
-import { copyFile } from '../support/copy.ts';
+import { parseConfig } from '@sluice/core/backend';
 
 const README = readFileSync(new URL('../../packages/s3/README.md', import.meta.url), 'utf8');
 
@@ -24,7 +25,7 @@ function blocks(language: string): string[] {
 
 test('its configuration is one', () => {
   const { dbs } = parseYAML(blocks('yaml')[0] ?? '') as { dbs: { replicas: unknown[] }[] };
-  const { config, path } = backend.parse(dbs[0]?.replicas[0]);
+  const { config, path } = parseConfig(backend, dbs[0]?.replicas[0]);
   expect([config.bucket, config.region, path]).toEqual(['my-app-backups', 'eu-west-1', 'app.db']);
 });
 

@@ -3,8 +3,7 @@
 import { Destination } from '@sluice/core';
 import { execFileSync } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
-
-import { readBytes, Replica, type ReplicaClient } from '@sluice/core/backend';
+import { readBytes, parseConfig, type ReplicaClient, Replica } from '@sluice/core/backend';
 import { backend } from '@sluice/sftp';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { startFakeServer } from '../../packages/sftp/test/fake-server.ts';
@@ -27,7 +26,7 @@ async function connect(
   options: { readonly access?: 'read' | 'write'; readonly port?: string } = {},
 ): Promise<ReplicaClient> {
   const at = options.port === undefined ? {} : { host: `127.0.0.1:${options.port}` };
-  const { config } = backend.parse({ ...input, ...at });
+  const { config } = parseConfig(backend, { ...input, ...at });
   const { access = 'write' } = options;
   const destination = await backend.connect(config, { access, logger: console });
   onTestFinished(() => destination.close());

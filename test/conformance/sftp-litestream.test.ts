@@ -7,7 +7,13 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { restore } from '@sluice/core';
-import { bodyFromBytes, readBytes, Replica } from '@sluice/core/backend';
+import {
+  bodyFromBytes,
+  readBytes,
+  type ReplicaClient,
+  parseConfig,
+  Replica,
+} from '@sluice/core/backend';
 import { backend } from '@sluice/sftp';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
@@ -27,7 +33,7 @@ async function start(): Promise<Sshd> {
 }
 
 async function open(server: Sshd, access: 'read' | 'write'): Promise<Replica> {
-  const { config } = backend.parse(server.input);
+  const { config } = parseConfig(backend, server.input);
   const destination = await backend.connect(config, { access, logger: console });
   onTestFinished(() => destination.close());
   return new Replica(destination, `${server.root}/app`);
@@ -89,7 +95,12 @@ describeWith(['sshd', 'litestream-0.5.18'], 'sftp, with Litestream', () => {
 
     const output = path.join(folder, 'restored.db');
     const client = await open(server, 'read');
-    await restore({ client, output, target: { kind: 'latest' }, integrityCheck: 'full' });
+    await restore({
+      sources: [{ name: 'one', client }],
+      output,
+      target: { kind: 'latest' },
+      integrityCheck: 'full',
+    });
     const restored = new Database(output, { readonly: true });
     expect(restored.prepare('SELECT count(*) AS n FROM t').get()).toEqual({ n: 4 });
     restored.close();

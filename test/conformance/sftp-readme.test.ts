@@ -13,6 +13,7 @@ import { describeWith } from '../support/require.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { until } from '../support/wait.ts';
 import { bodyOf, list, pattern, ref } from './context.ts';
+import { parseConfig } from '@sluice/core/backend';
 
 const README = fs.readFileSync(new URL('../../packages/sftp/README.md', import.meta.url), 'utf8');
 
@@ -27,18 +28,18 @@ function replicaOf(yaml: string): Record<string, unknown> {
 }
 
 test('its configuration is one, and so are its URLs', () => {
-  const { config, path: at } = backend.parse(replicaOf(blocks('yaml')[0] ?? ''));
+  const { config, path: at } = parseConfig(backend, replicaOf(blocks('yaml')[0] ?? ''));
   expect([config.host, config.user, at]).toEqual(['backup.example.com', 'backup', '/backups/app']);
   const urls = Array.from((blocks('sh')[0] ?? '').matchAll(/sftp:[^']+/g), ([url]) => url);
   expect(urls).toHaveLength(2);
   for (const url of urls) {
-    const parsed = backend.parse(backend.fromURL(new URL(url)));
+    const parsed = parseConfig(backend, backend.fromURL(new URL(url)));
     expect(parsed.path).toBe('/backups/app');
     expect(parsed.config).toMatchObject({ user: 'backup', knownHosts: '/root/.ssh/known_hosts' });
   }
 });
 
-describeWith(['sshd'], 'its example, at OpenSSH', () => {
+describeWith(['sshd', 'ssh-agent'], 'its example, at OpenSSH', () => {
   test('works with a key, and with an agent that holds it', async () => {
     const server = await startSshd({ as: 'unprivileged', extensions: 'all' });
     onTestFinished(() => server.stop());
@@ -56,7 +57,7 @@ describeWith(['sshd'], 'its example, at OpenSSH', () => {
     for (const login of [{ 'key-path': keyPath }, { agent: socket, 'key-path': undefined }]) {
       const example = replicaOf(blocks('yaml')[0] ?? '');
       const input = { ...example, ...rest, ...login, path: `${server.root}/app` };
-      const parsed = backend.parse(input);
+      const parsed = parseConfig(backend, input);
       const context = { access: 'write', logger: console } as const;
       const destination = await backend.connect(parsed.config, context);
       onTestFinished(() => destination.close());

@@ -17,6 +17,7 @@ import { startSshd } from '../servers/sshd.ts';
 import { describeWith, type Tool } from '../support/require.ts';
 import { relayed } from './relays.ts';
 import { describeConformance, type Setup } from './suite.ts';
+import { parseConfig } from '@sluice/core/backend';
 
 const SERVERS: readonly (readonly [string, Tool, () => Promise<SFTPServer>])[] = [
   ['OpenSSH', 'sshd', () => startSshd({ as: 'unprivileged', extensions: 'all' })],
@@ -53,7 +54,7 @@ function setUp(server: SFTPServer): Setup {
     input: Readonly<Record<string, unknown>>,
     access: 'read' | 'write' = 'write',
   ): Promise<ReplicaClient> =>
-    await backend.connect(backend.parse(input).config, { access, logger: console });
+    await backend.connect(parseConfig(backend, input).config, { access, logger: console });
   return {
     connect: (access) => connect(server.input, access),
     newPath: () => `${root}/replica-${(paths += 1)}`,

@@ -10,6 +10,7 @@ import {
   type Backend,
   type ObjectBody,
   type LTXFileRef,
+  parseConfig,
 } from '@sluice/core/backend';
 import { CHUNK_BYTES, count, ROOT, type MoveOrder, type Way } from './way.ts';
 
@@ -25,7 +26,7 @@ export interface OurWay extends Way {
 export async function ourWay({ file, from, input }: MoveOrder): Promise<OurWay> {
   const type = String(input['type']);
   const backend = await backendOf(type);
-  const { config, path: root } = backend.parse({ path: ROOT, ...input });
+  const { config, path: root } = parseConfig(backend, { path: ROOT, ...input });
   const nothing = (): void => undefined;
   const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
   const destination = new Destination(await backend.connect(config, { logger, access: 'write' }));

@@ -1,7 +1,14 @@
 /** How many HTTP requests each operation of the backends for buckets is, counted by a proxy. */
 
 import { Destination } from '@sluice/core';
-import { bodyFromBytes, toTXID, type LTXFileRef, type Replica } from '@sluice/core/backend';
+import {
+  bodyFromBytes,
+  toTXID,
+  type LTXFileRef,
+  type ReplicaClient,
+  parseConfig,
+  type Replica,
+} from '@sluice/core/backend';
 import { startCountingProxy } from '../servers/counting-proxy.ts';
 import { inFolder, print, type Row } from './bench.ts';
 import { backendOf } from './our-way.ts';
@@ -93,7 +100,7 @@ async function rowsOf({ name, input }: Subject): Promise<Row[]> {
   // Azurite has the account in the path.
   const endpoint = href.replace(origin, proxy.endpoint);
   const backend = await backendOf(String(input['type']));
-  const { config, path } = backend.parse({ path: ROOT, ...input, endpoint });
+  const { config, path } = parseConfig(backend, { path: ROOT, ...input, endpoint });
   const nothing = (): void => undefined;
   const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
   const destination = new Destination(await backend.connect(config, { logger, access: 'write' }));

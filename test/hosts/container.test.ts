@@ -55,8 +55,8 @@ class Contained {
 
   /** `unshare` itself passes no signal on: this one goes to its child. */
   signalProcessOne(name: NodeJS.Signals): void {
-    const { stdout } = spawnSync('pgrep', ['-P', String(this.#child.pid)], { encoding: 'utf8' });
-    process.kill(Number(stdout), name);
+    const { pid } = this.#child;
+    process.kill(Number(fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')), name);
   }
 
   async ended(): Promise<{ code: number | null; output: string }> {
@@ -79,8 +79,19 @@ describe.skipIf(!has && process.env['SLUICE_REQUIRE'] !== 'all')(
       const application = script(
         folder,
         `for i in 1 2 3; do (sleep 0.2 & echo orphan $!); done
-for i in $(seq 40); do pgrep -x sleep >/dev/null || break; sleep 0.05 & wait $!; done
-echo "states: [$(ps -e -o stat= | tr -d ' \\n')]"
+for i in $(seq 40); do
+  asleep=no
+  for comm in /proc/[0-9]*/comm; do read -r name <"$comm" && [ "$name" = sleep ] && asleep=yes; done
+  [ $asleep = yes ] || break
+  sleep 0.05 & wait $!
+done
+states=
+for stat in /proc/[0-9]*/stat; do
+  read -r line <"$stat" || continue
+  line=\${line##*) }
+  states=$states\${line%% *}
+done
+echo "states: [$states]"
 exit ${EXIT_CODE}
 `,
       );

@@ -30,7 +30,13 @@ describe.each(buckets.map(({ name }) => name))('a bucket by Litestream: %s', (na
     const got: Record<string, string> = {};
     for (const { txid } of restores) {
       const target = { kind: 'txid', txid: parseTXID(txid) } as const;
-      await restore({ client, output, target, overwrite: 'replace', integrityCheck: 'full' });
+      await restore({
+        sources: [{ name: 'one', client }],
+        output,
+        target,
+        overwrite: 'replace',
+        integrityCheck: 'full',
+      });
       got[txid] = createHash('sha256').update(fs.readFileSync(output)).digest('hex');
     }
     expect(restores.length).toBeGreaterThan(0);

@@ -123,7 +123,12 @@ class Place {
   async compareWithDatabase(): Promise<'equal' | 'different'> {
     const { client } = await openFolder(this.#bucket);
     const output = path.join(this.#folder, 'last.db');
-    await restore({ client, output, target: { kind: 'latest' }, overwrite: 'replace' });
+    await restore({
+      sources: [{ name: 'one', client }],
+      output,
+      target: { kind: 'latest' },
+      overwrite: 'replace',
+    });
     const database = new Database(this.#database, { readonly: true });
     const bytes = database.serialize();
     database.close();
@@ -140,7 +145,12 @@ class Place {
         : ({ kind: 'txid', txid: parseTXID(txid) } as const);
     let failure: string | undefined;
     try {
-      await restore({ client, output: ours, target, overwrite: 'replace' });
+      await restore({
+        sources: [{ name: 'one', client }],
+        output: ours,
+        target,
+        overwrite: 'replace',
+      });
     } catch (error) {
       failure = String(error);
     }

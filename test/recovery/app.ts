@@ -99,7 +99,7 @@ export class App {
       txid === undefined
         ? ({ kind: 'latest' } as const)
         : ({ kind: 'txid', txid: toTXID(txid) } as const);
-    await restore({ client, output, target, overwrite: 'replace' });
+    await restore({ sources: [{ name: 'one', client }], output, target, overwrite: 'replace' });
     return fs.readFileSync(output);
   }
 }

@@ -38,7 +38,12 @@ async function restoredAsOf(app: App, at: Date): Promise<{ bytes: Buffer; doubt?
   const { client } = await openFolder(app.bucket('a'));
   const output = path.join(app.folder, 'as-of.db');
   const target = { kind: 'timestamp', at } as const;
-  const { doubt } = await restore({ client, output, target, overwrite: 'replace' });
+  const { doubt } = await restore({
+    sources: [{ name: 'one', client }],
+    output,
+    target,
+    overwrite: 'replace',
+  });
   return { bytes: fs.readFileSync(output), ...(doubt === undefined ? {} : { doubt }) };
 }
 
@@ -86,7 +91,7 @@ test('a year ahead for a moment hides nothing from a restore to a later time, wh
   await commitOneByOne(app, 1);
   const restored = await restoredAsOf(app, at);
   expect(compare(restored.bytes, bytes)).toBe('equal');
-  expect(restored.doubt).toMatch(/^times are in doubt: TXID \w{16} bears /);
+  expect(restored.doubt).toMatch(/^file times contradict each other: TXID \w{16} is dated /);
 });
 
 test.for([

@@ -40,7 +40,7 @@ const SCENES: readonly Scene[] = [
       app.db.pragma('wal_checkpoint(RESTART)');
       app.add(300);
     },
-    expected: { kind: 'imaged', why: /the log has restarted|has been written to since/ },
+    expected: { kind: 'imaged', why: /the WAL has restarted|was written to since/ },
   },
   {
     what: 'the application restarts the log and writes more than before',
@@ -50,7 +50,7 @@ const SCENES: readonly Scene[] = [
       app.db.pragma('wal_checkpoint(RESTART)');
       for (let i = 0; i < 3000; i++) app.add(1);
     },
-    expected: { kind: 'imaged', why: /the log has restarted|has been written to since/ },
+    expected: { kind: 'imaged', why: /the WAL has restarted|was written to since/ },
   },
   {
     what: 'the log is truncated and nothing follows',
@@ -59,7 +59,7 @@ const SCENES: readonly Scene[] = [
       app.add(100);
       app.db.pragma('wal_checkpoint(TRUNCATE)');
     },
-    expected: { kind: 'imaged', why: /the WAL is gone or empty|has been written to since/ },
+    expected: { kind: 'imaged', why: /the WAL is missing or empty|was written to since/ },
   },
   {
     what: 'the application ends, and its log with it',
@@ -69,7 +69,7 @@ const SCENES: readonly Scene[] = [
       app.close();
       expect(fs.existsSync(`${app.path}-wal`)).toBe(false);
     },
-    expected: { kind: 'imaged', why: /the WAL is gone or empty|has been written to since/ },
+    expected: { kind: 'imaged', why: /the WAL is missing or empty|was written to since/ },
   },
   {
     what: 'the WAL is deleted with what was in it',
@@ -136,7 +136,7 @@ const SCENES: readonly Scene[] = [
       app.db.pragma('wal_checkpoint(TRUNCATE)');
       app.add(1);
     },
-    expected: { kind: 'imaged', why: /the log has restarted|has been written to since/ },
+    expected: { kind: 'imaged', why: /the WAL has restarted|was written to since/ },
   },
   ...([1024, 65536] as const).map((pageSize): Scene => ({
     what: `the page size becomes ${pageSize}`,
@@ -158,7 +158,7 @@ const SCENES: readonly Scene[] = [
       app.add(100);
       app.close();
     },
-    expected: { kind: 'imaged', why: /the WAL is gone or empty|has been written to since/ },
+    expected: { kind: 'imaged', why: /the WAL is missing or empty|was written to since/ },
   },
   {
     what: 'the journal mode changes and comes back',
@@ -169,7 +169,7 @@ const SCENES: readonly Scene[] = [
       app.db.pragma('journal_mode=wal');
       app.add(10);
     },
-    expected: { kind: 'imaged', why: /the log has restarted|has been written to since/ },
+    expected: { kind: 'imaged', why: /the WAL has restarted|was written to since/ },
   },
 ];
 
@@ -235,7 +235,7 @@ test.for(['replaced', 'deleted and made anew'] as const)(
     app.putBack(what === 'replaced' ? 'early' : 'nothing of that name');
     if (what !== 'replaced') await sidecar.says(/^waiting: .* does not exist yet/);
     app.add(10);
-    await sidecar.says(/taking an image: (?!there is no position)/);
+    await sidecar.says(/taking a full snapshot: (?!there is no position)/);
     await sidecar.settled();
     app.add(10);
     await sidecar.settled();

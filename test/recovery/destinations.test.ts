@@ -106,7 +106,7 @@ test('one that another has continued while it was out of reach gets an image abo
   app.add(10);
   await second.settled(['a']);
   await second.setFault('b', 'none');
-  await second.says(/an image is needed|taking a snapshot/);
+  await second.says(/a full snapshot is needed|taking a snapshot/);
   app.add(10);
   await second.settled();
   await expectAll(app, ['a', 'b']);
@@ -130,7 +130,7 @@ test('one that another has continued in the same log gets an image, and so do al
   const second = new Sidecar(app.replicatedTo('a', 'b'));
   expect(await second.beginning()).toEqual({
     kind: 'imaged',
-    why: 'a holds files that were not sent from here',
+    why: 'a has files that this replicator did not send',
   });
   await second.settled();
   await expectAll(app, ['a', 'b']);
@@ -147,7 +147,7 @@ test('another writer that comes while we are at work is seen, and an image goes 
   await other.stop();
   app.add(10);
   await ours.settled();
-  await ours.says(/another writer is at work there/);
+  await ours.says(/another writer is active there/);
   app.add(10);
   await ours.settled();
   await expectAll(app, ['a', 'b']);

@@ -10,6 +10,8 @@ import type { EngineEvent } from '../../packages/core/src/database/events.ts';
 import type { StagedFile } from '../../packages/core/src/database/staging.ts';
 import { systemClock } from '../../packages/core/src/clock.ts';
 import { Gauges } from '../../packages/core/src/database/gauges.ts';
+import { systemFiles } from '../../packages/core/src/file-system.ts';
+import { systemRandom } from '../../packages/core/src/random.ts';
 import { createKernel } from '../../packages/core/src/kernel/kernel.ts';
 import type { Random } from '../../packages/core/test/support/random.ts';
 import { App } from './app.ts';
@@ -46,6 +48,8 @@ export class Disturbed {
       options: completeOptions({ path: this.app.path, syncIntervalMs: 5, pageEncoding }),
       kernel: createKernel(),
       clock: systemClock,
+      random: systemRandom,
+      files: systemFiles,
       gauges: Gauges.create(systemClock.monotonic()),
       emit: this.#hear,
     });

@@ -3,8 +3,8 @@
  *   node test/recovery/kill-loop.main.ts --rounds 1000 [--seed N] [--cross-check LITESTREAM]
  *   node test/recovery/kill-loop.main.ts --rounds 100 [--seed N] --rival LITESTREAM
  *   node test/recovery/kill-loop.main.ts --rounds 100 [--seed N] --planted gapBetweenReaders
- *   node test/recovery/kill-loop.main.ts --rounds 20 [--seed N] --actor 'spilled tail'
- * The last acts in every round; without it any of them acts in a fifth of the rounds.
+ *   node test/recovery/kill-loop.main.ts --rounds 20 [--seed N] --actor 'spilled tail' [--planted for-actor]
+ * An actor that is named acts in every round; else any of them acts in a fifth of the rounds.
  * Each takes --verbose, and tells of every round then.
  * Ends with one line of JSON; exit code 0 only if every round held. SLUICE_KEEP=1 keeps its folders.
  */
@@ -14,6 +14,7 @@ import { plant, PLANTED } from '../../packages/core/test/support/mutant.ts';
 import { seedOf } from '../../packages/core/test/support/random.ts';
 import { killLoop } from './kill-loop.ts';
 import { ACTOR_NAMES } from './kill-loop/actors/actors.ts';
+import { PLANTED_FOR_ACTORS } from './kill-loop/actors/planted.ts';
 
 const TELL_EVERY_ROUNDS = 50;
 
@@ -34,8 +35,9 @@ const actor = ACTOR_NAMES.find((name) => name === values.actor);
 if (values.actor !== undefined && actor === undefined) {
   throw new Error(`--actor is one of: ${ACTOR_NAMES.join(', ')}`);
 }
-const mutant =
-  planted === undefined ? undefined : plant(planted, PLANTED[planted as keyof typeof PLANTED]);
+const isForActor = planted === 'for-actor' && actor !== undefined;
+const errors = isForActor ? PLANTED_FOR_ACTORS[actor] : PLANTED[planted as keyof typeof PLANTED];
+const mutant = planted === undefined ? undefined : plant(planted, errors);
 try {
   const report = await killLoop({
     seed,

@@ -5,13 +5,20 @@
 
 import { describe, expect, test } from 'vitest';
 import { plant, PLANTED } from '../../packages/core/test/support/mutant.ts';
-import { seedOf } from '../../packages/core/test/support/random.ts';
+import { randomFrom, seedOf } from '../../packages/core/test/support/random.ts';
 import { killLoop, type KillLoopReport } from './kill-loop.ts';
+import { ACTOR_NAMES, type ActorName } from './kill-loop/actors/actors.ts';
+import { PLANTED_FOR_ACTORS } from './kill-loop/actors/planted.ts';
 import { toolIfThere } from './tool-if-there.ts';
 
 const IN_CI = process.env['SLUICE_REQUIRE'] === 'all';
 const ROUNDS = Number(process.env['SLUICE_KILL_ROUNDS'] ?? (IN_CI ? 110 : 15));
 const PLANTED_ROUNDS_MAX = 100;
+/** Where an actor acts in every round. */
+const ACTOR_ROUNDS_MAX = 30;
+const ACTOR_PATIENCE_MS = 15_000;
+/** So many of the actors, drawn anew each time, must find what is planted for them. */
+const ACTORS = Number(process.env['SLUICE_KILL_ACTORS'] ?? (IN_CI ? 3 : 1));
 /** Shares of few rounds say little. */
 const ROUNDS_THAT_TELL = 100;
 const ROUND_MS_MAX = 15_000;
@@ -60,3 +67,40 @@ describe('the loop finds a planted error', { retry: 2 }, () => {
     );
   }
 });
+
+describe('an actor finds the error that is planted for it', { retry: 2 }, () => {
+  for (const actor of drawActors(ACTORS)) {
+    test(
+      actor,
+      async () => {
+        const mutant = plant(`kill-${actor.replaceAll(' ', '-')}`, PLANTED_FOR_ACTORS[actor]);
+        const seed = seedOf();
+        console.log(`SLUICE_SEED=${seed}`);
+        try {
+          const { broken } = await killLoop({
+            seed,
+            rounds: ACTOR_ROUNDS_MAX,
+            src: mutant.src,
+            actor,
+            patienceMs: ACTOR_PATIENCE_MS,
+          });
+          console.log(JSON.stringify(broken));
+          expect(broken).toBeDefined();
+        } finally {
+          mutant.remove();
+        }
+      },
+      ACTOR_ROUNDS_MAX * ROUND_MS_MAX,
+    );
+  }
+});
+
+function drawActors(count: number): ActorName[] {
+  const random = randomFrom(seedOf());
+  const left = [...ACTOR_NAMES];
+  const drawn: ActorName[] = [];
+  while (drawn.length < count && left.length > 0) {
+    drawn.push(...left.splice(random.int(0, left.length - 1), 1));
+  }
+  return drawn;
+}

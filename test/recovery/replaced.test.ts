@@ -14,8 +14,8 @@ import { App, expectAll } from './app.ts';
 import { Sidecar } from './sidecar.ts';
 
 const REPLACED =
-  /was replaced or deleted while|leads to another file|is not what SQLite put there|written to/;
-const REFUSED = /is not the database that .*-wal belongs to/;
+  /was replaced or deleted during|now leads to another file|another program changed page|written to/;
+const REFUSED = /-wal belongs to another database/;
 
 /** Each puts the file `from` where `to` is. Other processes do it: closing a file drops locks. */
 const WAYS: Readonly<Record<string, (from: string, to: string) => void>> = {
@@ -108,7 +108,7 @@ describe('while it is followed, and the application has ended', () => {
     const sidecar = await followed(app);
     app.close();
     fs.rmSync(app.path + side);
-    await sidecar.says(/was replaced or deleted while it was followed/);
+    await sidecar.says(/was replaced or deleted during replication/);
     await expectFollowed(app, sidecar);
   });
 

@@ -5,6 +5,7 @@ import { backend as file } from '@sluice/file';
 import { cutAfter } from './cuts.ts';
 import { withFault, type Fault } from './faults.ts';
 import type { SidecarArguments } from './sidecar.ts';
+import { parseConfig } from '@sluice/core/backend';
 
 export type SidecarOrder =
   | { readonly kind: 'sync'; readonly call: number }
@@ -34,7 +35,7 @@ const targets = destinations.map(({ name, folder }): ReplicaTarget => ({
   type: 'file',
   target: `file://${folder}`,
   open: async () => {
-    const { config, path } = file.parse({ type: 'file', path: folder });
+    const { config, path } = parseConfig(file, { type: 'file', path: folder });
     const connected = await file.connect(config, { logger, access: 'write' });
     const faulty = withFault(connected, () => faults.get(name) ?? 'none');
     // Once is enough: what is tried here is the patience of the engine, not that of the wrapper.
@@ -65,7 +66,7 @@ async function carryOut(order: SidecarOrder): Promise<void> {
   const { call } = order;
   switch (order.kind) {
     case 'sync': {
-      const txid = await replicator.sync(database);
+      const { txid } = await replicator.execute({ kind: 'sync', path: database });
       post({ kind: 'reply', call, txid: txid?.toString() });
       return;
     }

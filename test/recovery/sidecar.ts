@@ -54,9 +54,9 @@ export class Sidecar {
     let beginning: Beginning | undefined;
     await until('the replicator has begun', () => {
       for (const message of this.messages) {
-        const [, why] = /^taking an image: (.*)$/s.exec(message) ?? [];
+        const [, why] = /^taking a full snapshot: (.*)$/s.exec(message) ?? [];
         if (why !== undefined) beginning ??= { kind: 'imaged', why };
-        if (message.startsWith('going on after')) beginning ??= { kind: 'resumed' };
+        if (message.startsWith('continuing after')) beginning ??= { kind: 'resumed' };
       }
       return beginning !== undefined;
     });

@@ -73,7 +73,7 @@ if (process.getuid?.() === 0) {
       const filler = path.join(path.dirname(metaPath), 'somebody-elses');
       fillUp(filler);
       change();
-      await sidecar.says(/^\S*app\.db: write .*free space/);
+      await sidecar.says(/^write .*free space/);
       expect(await sidecar.status()).toMatchObject({
         state: 'failing',
         error: { code: 'STAGING_FULL' },

@@ -28,7 +28,7 @@ test('one that refuses for long is seeded anew: staging stays bounded, others ar
   }
   expect(
     sidecar.messages.some((message) =>
-      /staging is full: b will be seeded by a snapshot/.test(message),
+      /staging is full: b will get a full snapshot instead/.test(message),
     ),
   ).toBe(true);
   // Beyond the bound there may be one file that was just made.
@@ -111,7 +111,7 @@ describe('an image that is half sent', () => {
     app.copy('early');
     const sidecar = await halfSent(app, 1);
     app.putBack('early');
-    await sidecar.says(/replaced or deleted while it was followed/);
+    await sidecar.says(/replaced or deleted during replication/);
     await sidecar.setFault('b', 'none');
     app.add(1);
     await sidecar.settled();

@@ -87,7 +87,7 @@ describeWith(['unshare'], 'a disk that is not mounted', () => {
     const restore = ['restore', '-o', `${disk}/app.db`, `file://${folder}/content/app`];
     const { code, output } = await sluice('not mounted', restore);
     expect(code).toBe(1);
-    expect(output).toMatch(/nothing is mounted there; mount it, or choose another place/);
+    expect(output).toMatch(/nothing is mounted there; mount it, or choose another path/);
     expect(fs.readdirSync(disk)).toEqual([]);
     expect((await sluice('mounted', restore)).code).toBe(0);
   });

@@ -9,8 +9,8 @@ import {
   StorageSharedKeyCredential,
 } from '@azure/storage-blob';
 import { backend } from '@sluice/azure';
-
-import type { ConnectContext, Logger, ReplicaClient } from '@sluice/core/backend';
+import type { ConnectContext, Logger } from '@sluice/core/backend';
+import { parseConfig, type ReplicaClient } from '@sluice/core/backend';
 
 export interface AzurePlace {
   /** Of the account: "http://127.0.0.1:port/account" */
@@ -45,7 +45,7 @@ export async function connectAzure(
   more: Record<string, unknown> = {},
   context: Partial<ConnectContext> = {},
 ): Promise<ReplicaClient> {
-  const { config } = backend.parse({ ...withKey(place), ...more });
+  const { config } = parseConfig(backend, { ...withKey(place), ...more });
   return await backend.connect(config, { logger: SILENT, access: 'write', ...context });
 }
 

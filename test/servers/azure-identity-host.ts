@@ -1,11 +1,11 @@
 /** A process without key and token: writes, copies and reads a file, and prints what it has seen. */
 
-import { backend } from '@sluice/azure';
-import { bodyFromBytes, readBytes, toTXID, Replica } from '@sluice/core/backend';
 import { copyFile } from '../support/copy.ts';
+import { backend } from '@sluice/azure';
+import { bodyFromBytes, readBytes, toTXID, parseConfig, Replica } from '@sluice/core/backend';
 
 const [endpoint = '', bucket = ''] = process.argv.slice(2);
-const { config } = backend.parse({ bucket, endpoint });
+const { config } = parseConfig(backend, { bucket, endpoint });
 const destination = await backend.connect(config, { logger: console, access: 'write' });
 try {
   const replica = new Replica(destination, 'by-identity');

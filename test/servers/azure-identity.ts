@@ -69,7 +69,7 @@ export async function startIdentity(server: Azurite, folder: string): Promise<Id
     to.writeHead(got.statusCode ?? 0, got.headers);
     await pipeline(got, to);
   };
-  const { key, cert } = makeCertificate(folder);
+  const { key, cert } = await makeCertificate(folder);
   const tls = createTLSServer(
     { key: fs.readFileSync(key), cert: fs.readFileSync(cert) },
     (from, to) => void answer(from, to).catch(() => to.destroy()),

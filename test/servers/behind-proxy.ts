@@ -11,6 +11,7 @@ import { start as startGCS } from './gcs/index.ts';
 import { startMinio } from './minio.ts';
 import { connectS3 } from './s3-access.ts';
 import { startSshd } from './sshd.ts';
+import { parseConfig } from '@sluice/core/backend';
 
 type Access = 'read' | 'write';
 
@@ -145,7 +146,7 @@ async function startSFTP(): Promise<ProxiedServer> {
   return {
     port: server.port,
     async connect(port, access) {
-      const { config } = sftp.parse({ ...server.input, host: `127.0.0.1:${port}` });
+      const { config } = parseConfig(sftp, { ...server.input, host: `127.0.0.1:${port}` });
       return await sftp.connect(config, { access, logger: SILENT });
     },
     root: server.root,

@@ -1,7 +1,8 @@
 /** A certificate that nobody vouches for. */
 
-import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
 import path from 'node:path';
+import { generate } from 'selfsigned';
 
 export interface Certificate {
   /** Paths, in PEM. */
@@ -9,14 +10,28 @@ export interface Certificate {
   readonly cert: string;
 }
 
-/** Of 127.0.0.1 and of `names`, for two days. */
-export function makeCertificate(folder: string, ...names: readonly string[]): Certificate {
-  const [key, cert] = [path.join(folder, 'key.pem'), path.join(folder, 'cert.pem')];
-  const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2'];
-  const alternatives = ['IP:127.0.0.1', ...names.map((name) => `DNS:${name}`)].join(',');
-  const subject = ['-subj', '/CN=127.0.0.1', '-addext', `subjectAltName=${alternatives}`];
-  execFileSync('openssl', [...request, ...subject, '-keyout', key, '-out', cert], {
-    stdio: 'ignore',
+const DNS = 2;
+const IP = 7;
+
+/** Of 127.0.0.1 and of `names`, valid from now on. */
+export async function makeCertificate(
+  folder: string,
+  ...names: readonly string[]
+): Promise<Certificate> {
+  const altNames = [
+    { type: IP, ip: '127.0.0.1' } as const,
+    ...names.map((value) => ({ type: DNS, value }) as const),
+  ];
+  const made = await generate([{ name: 'commonName', value: '127.0.0.1' }], {
+    keySize: 2048,
+    algorithm: 'sha256',
+    extensions: [
+      { name: 'basicConstraints', cA: true },
+      { name: 'subjectAltName', altNames },
+    ],
   });
+  const [key, cert] = [path.join(folder, 'key.pem'), path.join(folder, 'cert.pem')];
+  fs.writeFileSync(key, made.private);
+  fs.writeFileSync(cert, made.cert);
   return { key, cert };
 }

@@ -2,6 +2,7 @@
 
 import type { ConnectContext, Logger, ReplicaClient } from '@sluice/core/backend';
 import { backend } from '@sluice/gcs';
+import { parseConfig } from '@sluice/core/backend';
 
 export interface GCSPlace {
   /** undefined: where the SDK goes by itself. */
@@ -21,7 +22,7 @@ export async function connectGCS(
   more: Record<string, unknown> = {},
   context: Partial<ConnectContext> = {},
 ): Promise<ReplicaClient> {
-  const { config } = backend.parse({
+  const { config } = parseConfig(backend, {
     type: 'gs',
     bucket,
     ...(endpoint !== undefined && { endpoint }),

@@ -5,6 +5,7 @@ import { ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/clien
 import type { ConnectContext, Logger, ReplicaClient } from '@sluice/core/backend';
 import { backend } from '@sluice/s3';
 import type { Credentials } from './s3/index.ts';
+import { parseConfig } from '@sluice/core/backend';
 
 export interface S3Place {
   readonly endpoint: string;
@@ -43,7 +44,7 @@ export async function connectS3(
   more: Record<string, unknown> = {},
   context: Partial<ConnectContext> = {},
 ): Promise<ReplicaClient> {
-  const { config } = backend.parse(s3Input(place, more));
+  const { config } = parseConfig(backend, s3Input(place, more));
   return await backend.connect(config, { logger: SILENT, access: 'write', ...context });
 }
 

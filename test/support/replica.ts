@@ -3,6 +3,7 @@
 import { type OpenReplica, Destination } from '@sluice/core';
 import type { Logger } from '@sluice/core/backend';
 import { backend as file } from '@sluice/file';
+import { parseConfig } from '@sluice/core/backend';
 
 const SILENT: Logger = {
   debug: () => undefined,
@@ -15,7 +16,7 @@ export async function openFolder(
   folder: string,
   access: 'read' | 'write' = 'read',
 ): Promise<OpenReplica> {
-  const { config, path } = file.parse({ type: 'file', path: folder });
+  const { config, path } = parseConfig(file, { type: 'file', path: folder });
   const destination = new Destination(await file.connect(config, { logger: SILENT, access }));
   return { client: destination.replica(path), capabilities: destination.capabilities };
 }

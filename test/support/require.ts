@@ -27,6 +27,7 @@ const FILES = {
   sshd: '/usr/sbin/sshd',
   proftpd: '/usr/lib/proftpd/mod_sftp.so',
   unshare: '/usr/bin/unshare',
+  'ssh-agent': '/usr/bin/ssh-agent',
 } as const;
 
 export type Tool = keyof typeof FILES;

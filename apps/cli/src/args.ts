@@ -1,16 +1,16 @@
 /**
- * Arguments as Go's flag package reads them, and as Litestream's scripts write them:
+ * Parses arguments like Go's flag package, so that scripts written for Litestream work:
  *
- *  -flag  --flag  -flag=value  -flag value     a text needs a value, which may begin with a dash
+ *  -flag  --flag  -flag=value  -flag value     a text flag needs a value, which may start with a dash
  *  -switch  -switch=true  -switch=false        a switch takes no other value, and none after a space
- *  --                                          what follows is no flag
+ *  --                                          the words after it are not flags
  *
- * More freely than Go, flags may stand after other arguments. The last of two equal flags counts.
+ * Unlike in Go, flags may follow other arguments. If a flag is repeated, the last one counts.
  */
 
 import { nearest, ReplicationError } from '@sluice/core/backend';
 import type { Command, Flag } from './surface/commands.ts';
-import { refusalOf } from './surface/fate.ts';
+import { refusalOf } from './support.ts';
 
 export interface Arguments {
   readonly command: Command;
@@ -19,7 +19,7 @@ export interface Arguments {
   has(name: string): boolean;
 }
 
-/** CONFIG_INVALID for a flag that is unknown, refused, or lacks its value, and for an argument too many. */
+/** CONFIG_INVALID for an unknown or refused flag, a missing value, or too many arguments. */
 export function parseArguments(command: Command, words: readonly string[]): Arguments {
   const texts = new Map<string, string>();
   const switches = new Map<string, 'on' | 'off'>();
@@ -47,13 +47,13 @@ export function parseArguments(command: Command, words: readonly string[]): Argu
     }
     const text = value ?? words[(index += 1)];
     if (text === undefined) throw usageError(command, `-${name} needs a value`);
-    if (text === '') throw usageError(command, `-${name} is empty: is a variable not set?`);
+    if (text === '') throw usageError(command, `-${name} is empty: is a variable unset?`);
     texts.set(name, text);
   }
   const [extra] = positionals.slice(command.argumentsMax ?? Infinity);
   if (extra !== undefined) {
-    const known = command.argumentsMax === 0 ? 'no argument' : `${command.argumentsMax} argument`;
-    throw usageError(command, `it takes ${known}, and "${extra}" is one more`);
+    const known = command.argumentsMax === 0 ? 'no arguments' : `${command.argumentsMax} argument`;
+    throw usageError(command, `it takes ${known}: remove "${extra}"`);
   }
   return {
     command,
@@ -66,7 +66,7 @@ export function parseArguments(command: Command, words: readonly string[]): Argu
 function findFlag(command: Command, name: string): Flag {
   const flag = command.flags.find((candidate) => candidate.name === name);
   if (flag === undefined) {
-    const known = command.flags.filter(({ fate }) => fate.kind !== 'refused');
+    const known = command.flags.filter(({ support }) => support.kind !== 'refused');
     const meant = nearest(
       name,
       known.map((candidate) => candidate.name),
@@ -75,13 +75,13 @@ function findFlag(command: Command, name: string): Flag {
       meant === undefined ? `see "sluice ${command.name} -help"` : `did you mean -${meant}?`;
     throw usageError(command, `unknown flag -${name}: ${hint}`);
   }
-  if (flag.fate.kind === 'refused') {
-    throw usageError(command, `-${name}: ${refusalOf(flag.fate)}`);
+  if (flag.support.kind === 'refused') {
+    throw usageError(command, `-${name}: ${refusalOf(flag.support)}`);
   }
   return flag;
 }
 
-/** The words that Go takes for a boolean. */
+/** Accepts the same words as Go. */
 function toSwitch(command: Command, name: string, value: string): 'on' | 'off' {
   if (/^(1|t|true)$/i.test(value)) return 'on';
   if (/^(0|f|false)$/i.test(value)) return 'off';

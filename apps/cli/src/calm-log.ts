@@ -1,20 +1,22 @@
 /**
- * A log in which a destination that stays down says so once, and then twice a minute: the same
- * failure at each try tells nothing new, and hides what else there is. A new kind of failure is
- * said at once; every try is there at the level debug.
+ * Drops repeated failures from a log. A destination that stays down is logged once, then at most
+ * twice a minute: repeats add nothing and hide other lines. A new kind of failure is logged at
+ * once, and every attempt at the level debug.
  */
 
 import type { Logger } from '@sluice/core/backend';
 
-/** As Litestream does. */
+/** As in Litestream. */
 const REPEAT_MS_MIN = 30_000;
 
 type Fields = Readonly<Record<string, unknown>>;
 type Write = (message: string, fields?: Fields) => void;
 
-/** Lines that carry `failures` are of tries that are repeated; `target` and `code` tell which. */
-export function calm(logger: Logger, now: () => number = () => performance.now()): Logger {
-  const saidAt = new Map<string, number>();
+/**
+ * Lines with the field `failures` are repeated attempts; `target` and `code` identify the failure.
+ */
+export function dropRepeats(logger: Logger, now: () => number = () => performance.now()): Logger {
+  const loggedAt = new Map<string, number>();
   const unlessRepeated =
     (write: Write): Write =>
     (message, fields) => {
@@ -24,12 +26,12 @@ export function calm(logger: Logger, now: () => number = () => performance.now()
         return;
       }
       const kind = JSON.stringify([target, code]);
-      const before = saidAt.get(kind);
+      const before = loggedAt.get(kind);
       if (failures > 1 && before !== undefined && now() - before < REPEAT_MS_MIN) {
         logger.debug(message, fields);
         return;
       }
-      saidAt.set(kind, now());
+      loggedAt.set(kind, now());
       write(message, fields);
     };
   return {

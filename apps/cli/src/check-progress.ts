@@ -1,16 +1,18 @@
-/** On a terminal, what a check is doing, where that takes longer than two seconds. Nothing elsewhere. */
+/**
+ * Shows the current step of a check that takes longer than two seconds. Draws only on a terminal.
+ */
 
 import type { CheckProgress } from '@sluice/core';
 import { formatBytes } from '@sluice/core/backend';
 
-/** What is done by then needs no line. */
-const PATIENCE_MS = 2_000;
+/** Shorter steps need no line. */
+const DRAW_AFTER_MS = 2_000;
 const REDRAW_MS = 250;
 const CLEAR_TO_END = '\u001b[K';
 
 type Terminal = NodeJS.WritableStream & { readonly isTTY?: boolean | undefined };
 
-/** `using` takes the line away. */
+/** `using` removes the line. */
 export class ProgressLine implements Disposable {
   readonly #head: string;
   readonly #stream: Terminal;
@@ -24,7 +26,7 @@ export class ProgressLine implements Disposable {
     this.#head = head;
     this.#stream = stream;
     this.#now = now;
-    // Drawn by the clock: what takes long may be waiting for an answer, and move nothing.
+    // Drawn by a timer, because a slow step may wait for a response without any progress.
     if (stream.isTTY === true) this.#timer = setInterval(() => this.#draw(), REDRAW_MS).unref();
   }
 
@@ -33,7 +35,7 @@ export class ProgressLine implements Disposable {
     this.#progress = progress;
   }
 
-  /** Takes the line away; it comes back with the next feature that takes long. */
+  /** Removes the line; the next slow feature shows it again. */
   clear(): void {
     if (this.#isDrawn) this.#stream.write(`\r${CLEAR_TO_END}`);
     this.#isDrawn = false;
@@ -49,7 +51,7 @@ export class ProgressLine implements Disposable {
     if (this.#progress === undefined) return;
     const { feature, doneBytes, totalBytes } = this.#progress;
     const elapsedMs = this.#now() - this.#beganAt;
-    if (elapsedMs < PATIENCE_MS) return;
+    if (elapsedMs < DRAW_AFTER_MS) return;
     const moved = `${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}, `;
     const text = `${feature}: ${totalBytes > 0 ? moved : ''}${Math.floor(elapsedMs / 1_000)} s`;
     this.#stream.write(`\r${this.#head} ${text}${CLEAR_TO_END}`);

@@ -1,15 +1,15 @@
 /**
- * The command line tool: finds the command, loads only that, and gives its exit code. What is
- * imported here is what help costs, so it is little.
+ * The command line tool: finds the command, loads only its code, and returns its exit code. Keep
+ * the imports here few, because even -help loads them.
  */
 
 import { EXIT_CODES } from './exit-codes.ts';
 import { helpOf, helpOfAll } from './help.ts';
 import type { Shell } from './shell.ts';
 import { COMMANDS, findCommand } from './surface/commands.ts';
-import { refusalOf } from './surface/fate.ts';
+import { refusalOf } from './support.ts';
 
-/** The exit code of `sluice <words>`. Whatever goes wrong is said on stderr. */
+/** Returns the exit code of `sluice <words>`. Prints errors to stderr. */
 export async function runCLI(words: readonly string[], shell: Shell): Promise<number> {
   const [first, ...rest] = words;
   if (first === undefined) {
@@ -27,8 +27,8 @@ export async function runCLI(words: readonly string[], shell: Shell): Promise<nu
     shell.stderr.write(await unknownCommand(first));
     return EXIT_CODES.usage;
   }
-  if (command.fate.kind === 'refused') {
-    shell.stderr.write(`sluice ${command.name}: ${refusalOf(command.fate)}\n`);
+  if (command.support.kind === 'refused') {
+    shell.stderr.write(`sluice ${command.name}: ${refusalOf(command.support)}\n`);
     return EXIT_CODES.usage;
   }
   const { runCommand } = await import('./run-command.ts');
@@ -37,11 +37,11 @@ export async function runCLI(words: readonly string[], shell: Shell): Promise<nu
 
 async function unknownCommand(name: string): Promise<string> {
   const { nearest } = await import('@sluice/core/backend');
-  const known = COMMANDS.filter(({ fate }) => fate.kind !== 'refused');
+  const known = COMMANDS.filter(({ support }) => support.kind !== 'refused');
   const meant = nearest(
     name,
     known.map((command) => command.name),
   );
   const hint = meant === undefined ? 'see "sluice help"' : `did you mean ${meant}?`;
-  return `sluice ${name}: there is no such command; ${hint}\n`;
+  return `sluice ${name}: unknown command; ${hint}\n`;
 }

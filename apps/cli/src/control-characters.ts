@@ -1,4 +1,4 @@
-/** Line breaks, NUL and the like: nobody means them in a name, and terminals take some of them for orders. */
+/** Line breaks, NUL and the like: never intended in a name, and some of them control terminals. */
 
 const CONTROL = /\p{Cc}/u;
 

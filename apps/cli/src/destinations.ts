@@ -1,4 +1,4 @@
-/** Open destinations: one connection for each kind, place and credentials, whatever the number of databases. */
+/** Open destinations: databases with the same backend and configuration share one connection. */
 
 import { Destination, loggerFor, type OpenReplica } from '@sluice/core';
 import { homeFolder, sameConfig, type Logger } from '@sluice/core/backend';
@@ -9,18 +9,18 @@ interface Entry {
   readonly opening: Promise<Destination>;
 }
 
-/** `await using` closes it. */
+/** `await using` closes all connections. */
 export class Destinations implements AsyncDisposable {
   readonly #logger: Logger;
   readonly #access: 'read' | 'write';
   readonly #entries: Entry[] = [];
 
   constructor(logger: Logger, access: 'read' | 'write') {
-    this.#logger = loggerFor(logger); // databases share what is opened here
+    this.#logger = loggerFor(logger); // databases share these connections
     this.#access = access;
   }
 
-  /** Errors are those of `connect`. */
+  /** Opens the replica. Errors of `connect`. */
   async open(wanted: DestinationConfig, signal?: AbortSignal): Promise<OpenReplica> {
     const destination = await this.connect(wanted, signal);
     return {
@@ -31,7 +31,7 @@ export class Destinations implements AsyncDisposable {
     };
   }
 
-  /** Connects where that has not been done. A failed try is forgotten. */
+  /** Connects unless a connection exists. A failed attempt is not cached. */
   async connect(wanted: DestinationConfig, signal?: AbortSignal): Promise<Destination> {
     const entry = this.#find(wanted) ?? this.#add(wanted, signal);
     try {
@@ -70,14 +70,14 @@ export class Destinations implements AsyncDisposable {
   }
 
   async #connect(wanted: DestinationConfig, signal?: AbortSignal): Promise<Destination> {
-    giveHome();
+    setHomeFallback();
     const context = { logger: this.#logger, access: this.#access, signal };
     const client = await wanted.backend.connect(wanted.config, context);
     return new Destination(client, {
       access: this.#access,
-      // What stays failed is said by whoever asked; the tries in between are for those who look.
+      // The caller reports the final failure; the attempts before it are for debugging.
       onRetry: ({ attempt, delayMs, error }) =>
-        this.#logger.debug(`will be tried again: ${error.message}`, {
+        this.#logger.debug(`will be retried: ${error.message}`, {
           code: error.code,
           attempt,
           waitMs: Math.round(delayMs),
@@ -87,9 +87,9 @@ export class Destinations implements AsyncDisposable {
 }
 
 /**
- * SDKs look for files of theirs in the home folder, and some fail where the user has none. As a
- * container runtime does, they are given the root folder.
+ * Some SDKs look for files in the home folder and fail if the user has none. Like a container
+ * runtime, we set it to the root folder then.
  */
-function giveHome(): void {
+function setHomeFallback(): void {
   if (homeFolder() === undefined) process.env['HOME'] = '/';
 }

@@ -1,9 +1,9 @@
-/** The exit code of an error: part of the table in exit-codes.ts. */
+/** Maps error codes to exit codes. */
 
 import { isError, type ErrorCode } from '@sluice/core/backend';
 import { EXIT_CODES, type ExitName } from './exit-codes.ts';
 
-/** How the process ends where this error ends it. */
+/** The exit code of a process that ends with this error. */
 export const EXIT_OF_ERROR: Readonly<Record<ErrorCode, ExitName>> = {
   LTX_INVALID: 'damaged',
   LTX_UNSUPPORTED: 'damaged',

@@ -1,14 +1,14 @@
-/** What -help prints, from the table. */
+/** The output of -help, generated from the table of commands. */
 
 import { COMMANDS, type Command, type Flag } from './surface/commands.ts';
 
-/** Wide enough for every flag but the longest, which stands a little out. */
+/** Wide enough for every flag but the longest. */
 const FLAG_WIDTH = 26;
 const COMMAND_WIDTH = 12;
 
 export function helpOf(command: Command): string {
   const lines = command.flags
-    .filter(({ fate }) => fate.kind === 'works')
+    .filter(({ support }) => support.kind === 'works')
     .map((flag) => `  ${nameOf(flag).padEnd(FLAG_WIDTH)} ${flag.help}`);
   const examples = (command.examples ?? []).map((example) => `  ${example}`);
   const parts = [
@@ -22,17 +22,17 @@ export function helpOf(command: Command): string {
 }
 
 export function helpOfAll(): string {
-  const lines = COMMANDS.filter(({ fate }) => fate.kind === 'works').map(
+  const lines = COMMANDS.filter(({ support }) => support.kind === 'works').map(
     ({ name, help }) => `  ${name.padEnd(COMMAND_WIDTH)} ${help}`,
   );
   return [
-    'Sluice: streaming backup of SQLite to several places at once',
+    'Sluice: streaming backup of SQLite to several destinations at once',
     '',
     'usage: sluice COMMAND [flags]',
     '',
     ...lines,
     '',
-    'sluice COMMAND -help says more about one of them.',
+    'Run "sluice COMMAND -help" for the flags of a command.',
     '',
   ].join('\n');
 }

@@ -1,16 +1,19 @@
-/** The signals that end us, and a command that ends by itself: the first aborts it, a second ends it. */
+/** Signals that end a command: the first aborts it, the second ends the process. */
 
 import { constants } from 'node:os';
 import { SIGNAL_EXIT_BASE } from './child.ts';
-import { leaveAtOnce } from './leave.ts';
+import { exitNow } from './leave.ts';
 
-/** Ctrl-C, a supervisor, a terminal that closes, and what images of PHP and nginx are stopped with. */
+/**
+ * Sent by Ctrl-C, supervisors and closed terminals; SIGQUIT by `docker stop` of PHP and nginx
+ * images.
+ */
 export type EndSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'SIGQUIT';
 export const END_SIGNALS: readonly EndSignal[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'];
-/** A supervisor may send one signal to a process and to its group: both copies are one signal. */
+/** A supervisor may signal a process and its group: two copies within this time count as one. */
 const SAME_SIGNAL_MS = 1_000;
 
-/** What an aborted command rejects with; the process ends with its exit code, and says no more. */
+/** The rejection of an aborted command; the process prints one line and exits with its code. */
 export class Interrupted extends Error {
   readonly exitCode: number;
 
@@ -24,7 +27,7 @@ export function exitCodeOfSignal(signal: EndSignal): number {
   return SIGNAL_EXIT_BASE + constants.signals[signal];
 }
 
-/** Tells the second copy of a signal from a second signal. */
+/** Distinguishes a copy of a signal from a second signal. */
 export class SignalCopies {
   readonly #seenAt = new Map<string, number>();
   readonly #monotonic: () => number;
@@ -42,7 +45,7 @@ export class SignalCopies {
   }
 }
 
-/** Runs `work`; it is aborted by the first signal and should leave nothing half done. */
+/** Runs `work`. The first signal aborts it; it should then clean up. */
 export async function interruptible<Result>(
   work: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
@@ -50,7 +53,7 @@ export async function interruptible<Result>(
   const copies = new SignalCopies();
   const onSignal = (signal: NodeJS.Signals): void => {
     if (copies.isCopy(signal)) return;
-    if (controller.signal.aborted) leaveAtOnce(exitCodeOfSignal(signal as EndSignal));
+    if (controller.signal.aborted) exitNow(exitCodeOfSignal(signal as EndSignal));
     controller.abort(new Interrupted(signal as EndSignal));
   };
   for (const signal of END_SIGNALS) process.on(signal, onSignal);

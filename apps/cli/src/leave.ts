@@ -1,16 +1,16 @@
 /**
- * The end of a process of which a thread may hang in the system: in a read of a disk that does not
- * answer, for one. `process.exit` waits for such a thread, without end.
+ * Ends a process even if one of its threads hangs in a system call, for example in a read from a
+ * disk that does not respond. `process.exit` would wait for such a thread forever.
  */
 
 import { accessSync, constants } from 'node:fs';
 
 const SHELL = '/bin/sh';
 
-/** Ends with `code`, at once. Listeners of `exit` are not called. */
-export function leaveAtOnce(code: number): never {
+/** Exits with `code` at once. Listeners of `exit` are not called. */
+export function exitNow(code: number): never {
   if (process.execve !== undefined && canExecute(SHELL)) {
-    // Another program in our place: the system ends all threads for that.
+    // Replaces this process by another program: the kernel then ends all threads.
     process.execve(SHELL, ['sh', '-c', `exit ${code}`], {});
   }
   process.exit(code);
@@ -18,12 +18,15 @@ export function leaveAtOnce(code: number): never {
 
 let hanging = 0;
 
-/** A worker thread could not be ended. Node does not list it among what is under way. */
+/**
+ * Records a worker thread that could not be terminated: Node does not list it as an active
+ * resource.
+ */
 export function noteHangingThread(): void {
   hanging += 1;
 }
 
-/** Whether something that `process.exit` would wait for is under way. */
+/** Whether `process.exit` would wait for a thread. */
 export function hasHangingThread(): boolean {
   return hanging > 0 || process.getActiveResourcesInfo().some((name) => name.startsWith('FSReq'));
 }

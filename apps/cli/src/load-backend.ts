@@ -1,17 +1,24 @@
 /** A backend by its type: ours by a short name, anybody's by the name of its package. */
 
 import path from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { messageOf, nearest, ReplicationError, type Backend } from '@sluice/core/backend';
-import { OWN_BACKENDS } from './backends.ts';
-import { findPackageEntry } from './package-entry.ts';
+import { pathToFileURL } from 'node:url';
+import { resolve } from 'import-meta-resolve';
+import {
+  isError,
+  messageOf,
+  nearest,
+  parseURL,
+  ReplicationError,
+  type Backend,
+} from '@sluice/core/backend';
+import { isOwnType, OWN_PACKAGES } from './backends.ts';
+import { bareURL } from './secrets.ts';
 import { hasControlCharacter } from './control-characters.ts';
-import { refusalOf } from './surface/fate.ts';
-import { FOREIGN_TYPES } from './surface/keys-replica.ts';
+import { refusalOf } from './support.ts';
+import { REFUSED_TYPES } from './litestream.ts';
 
 /** The contract that this version speaks. */
 const CONTRACT = 1;
-const HERE = path.dirname(fileURLToPath(import.meta.url));
 
 export type AnyBackend = Backend<unknown>;
 
@@ -20,24 +27,41 @@ export type AnyBackend = Backend<unknown>;
  * `folder`, that of the configuration, and then from here.
  */
 export async function loadBackend(type: string, folder: string): Promise<AnyBackend> {
-  const foreign = FOREIGN_TYPES[type];
-  if (foreign?.kind === 'refused') throw invalid(`type ${type}: ${refusalOf(foreign)}`);
-  const name = OWN_BACKENDS[type]?.packageName ?? type;
-  if (OWN_BACKENDS[type] === undefined && !isPackageName(type)) throw unknownType(type);
-  const entry = findPackageEntry(name, [folder, HERE]);
+  const refused = REFUSED_TYPES[type];
+  if (refused !== undefined) throw invalid(`type ${type}: ${refusalOf(refused)}`);
+  if (!isOwnType(type) && !isPackageName(type)) throw unknownType(type);
+  const name = OWN_PACKAGES[type] ?? type;
+  const entry = findPackage(name, folder);
   if (entry === undefined) {
     throw invalid(`type ${type} needs the package ${name}: run "npm install ${name}" in ${folder}`);
   }
   return check(await load(name, entry), name);
 }
 
+/** The URL of what `import` gives there; undefined where there is no such package. */
+function findPackage(name: string, folder: string): string | undefined {
+  for (const from of [pathToFileURL(path.join(folder, 'from.js')).href, import.meta.url]) {
+    try {
+      return resolve(name, from);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND') continue;
+      throw unloadable(name, error);
+    }
+  }
+  return undefined;
+}
+
 async function load(name: string, entry: string): Promise<{ readonly backend?: AnyBackend }> {
   try {
-    return (await import(pathToFileURL(entry).href)) as { backend?: AnyBackend };
+    return (await import(entry)) as { backend?: AnyBackend };
   } catch (error) {
-    const message = `load the package ${name}: ${messageOf(error)}`;
-    throw new ReplicationError('CONFIG_INVALID', message, { cause: error });
+    throw unloadable(name, error);
   }
+}
+
+function unloadable(name: string, error: unknown): ReplicationError {
+  const message = `load the package ${name}: ${messageOf(error)}; install another version, or report it to its author`;
+  return new ReplicationError('CONFIG_INVALID', message, { cause: error });
 }
 
 function check({ backend }: { readonly backend?: AnyBackend }, name: string): AnyBackend {
@@ -45,10 +69,24 @@ function check({ backend }: { readonly backend?: AnyBackend }, name: string): An
     throw invalid(`the package ${name} is no backend: it exports nothing named backend`);
   }
   const contract: number = backend.contract;
-  if (contract === CONTRACT) return backend;
+  if (contract === CONTRACT) return complete(backend, name);
   const wanted = contract > CONTRACT ? 'a newer sluice' : `a newer ${name}`;
   throw invalid(
     `the package ${name} speaks contract ${contract}, this sluice ${CONTRACT}: install ${wanted}`,
+  );
+}
+
+/** A package without types may lack what the contract asks for. */
+function complete(backend: Partial<AnyBackend>, name: string): AnyBackend {
+  const { schema, describe, fromURL } = backend;
+  const missing = [
+    ...(typeof schema?.['~standard'].jsonSchema?.input === 'function' ? [] : ['schema']),
+    ...(typeof describe === 'function' ? [] : ['describe']),
+    ...(typeof fromURL === 'function' ? [] : ['fromURL']),
+  ];
+  if (missing.length === 0) return backend as AnyBackend;
+  throw invalid(
+    `the backend of the package ${name} has no ${missing.join(', no ')}: install a newer ${name}, or report it to its author`,
   );
 }
 
@@ -58,7 +96,7 @@ function isPackageName(type: string): boolean {
 }
 
 function unknownType(type: string): ReplicationError {
-  const known = Object.keys(OWN_BACKENDS);
+  const known = Object.keys(OWN_PACKAGES);
   const meant = nearest(type, known);
   const hint = meant === undefined ? `there are ${known.join(', ')}` : `did you mean ${meant}?`;
   return invalid(`type ${type} is not known: ${hint}, or name a package (@scope/name, sluice-…)`);
@@ -68,16 +106,18 @@ function unknownType(type: string): ReplicationError {
 export function splitURL(text: string): { readonly type: string; readonly url: URL } {
   // A URL loses them without a word, and then is another one.
   if (hasControlCharacter(text) || text !== text.trim()) {
-    throw invalid(`${JSON.stringify(text)} holds a line break, or blanks around it`);
+    throw invalid(`${JSON.stringify(bareURL(text))} holds a line break, or blanks around it`);
   }
   const [, name, rest] =
     /^(@[^/+]+\/[^/+]+|sluice-[^/+:]+)\+([a-z][a-z0-9+.-]*:.*)$/s.exec(text) ?? [];
   const written = rest ?? text;
-  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(written) || !URL.canParse(written)) {
-    throw invalid(`"${text}" is not a URL such as s3://bucket/path or file:///folder`);
+  try {
+    const url = parseURL(written);
+    return { type: name ?? url.protocol.slice(0, -1), url };
+  } catch (error) {
+    if (!isError(error, 'CONFIG_INVALID')) throw error;
+    throw invalid(`"${bareURL(text)}" is not a URL such as s3://bucket/path or file:///folder`);
   }
-  const url = new URL(written);
-  return { type: name ?? url.protocol.slice(0, -1), url };
 }
 
 function invalid(message: string): ReplicationError {

@@ -1,12 +1,13 @@
 /**
- * Where the lines of a log go. A reader that goes away (tee, a journal, a terminal) or a disk that
- * is full ends no replication: lines go to the next output, and each output is tried again, because
- * a disk may have room later. Lines that no output took are counted, and said once one does.
+ * Writes the lines of a log. Replication goes on if the reader (tee, a journal, a terminal) goes
+ * away or the disk is full: lines then go to the next output. Each output is tried again for every
+ * line, because a disk may have space later. Lost lines are counted, and reported when an output
+ * works.
  */
 
 import { writeFullySync } from '@sluice/core';
 
-/** `fd`: as the streams of the process have it. */
+/** `fd`: set for the streams of the process. */
 export type LogStream = NodeJS.WritableStream & { readonly fd?: number | undefined };
 
 export interface LogNotices {
@@ -20,7 +21,7 @@ export class LogOutput {
   readonly #notices: LogNotices;
   #lost = 0;
 
-  /** The first stream that can be written to gets each line. */
+  /** Each line goes to the first stream that accepts it. */
   constructor(streams: readonly LogStream[], notices: LogNotices) {
     this.#outputs = streams.map((stream) => new Output(stream));
     this.#notices = notices;
@@ -38,12 +39,12 @@ export class LogOutput {
     }
     output.write(line, (error, broke) => {
       if (error !== undefined) this.#writeTo(index + 1, line);
-      else if (this.#lost > 0) this.#tellLost();
+      else if (this.#lost > 0) this.#reportLost();
       if (error !== undefined && broke === 'now') this.#notices.onBroken(error);
     });
   }
 
-  #tellLost(): void {
+  #reportLost(): void {
     const lines = this.#lost;
     this.#lost = 0;
     this.#notices.onLost(lines);
@@ -58,7 +59,7 @@ class Output {
 
   constructor(stream: LogStream) {
     this.#stream = stream;
-    stream.on('error', () => undefined); // each write is told of its own failure
+    stream.on('error', () => undefined); // the callback of each write gets its error
   }
 
   write(line: string, done: Written): void {
@@ -77,7 +78,7 @@ class Output {
     });
   }
 
-  /** A stream of Node that has failed once takes nothing more; its descriptor may. */
+  /** After one failure a Node stream accepts no more writes, but its descriptor may. */
   #writeDirectly(line: string): Error | undefined {
     const { fd } = this.#stream;
     if (fd === undefined) return new Error('the stream is closed');

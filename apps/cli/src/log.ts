@@ -1,11 +1,11 @@
 /**
- * The log: a line for each event, to stdout or stderr.
+ * The log: one line per event, to stdout or stderr.
  *
- *  text    time=2026-01-31T12:00:00.000Z level=INFO msg="…" key=value    as Litestream writes it
+ *  text    time=2026-01-31T12:00:00.000Z level=INFO msg="…" key=value    as in Litestream
  *  json    {"time":"…","level":"INFO","msg":"…","key":"value"}
- *  pretty  12:00:00.000 INFO …  key=value                              for eyes only
+ *  pretty  12:00:00.000 INFO …  key=value                              for people
  *
- * A failed try that is repeated is WARN; ERROR is for what stays failed.
+ * A failed attempt that will be retried is WARN; a final failure is ERROR.
  */
 
 import { messageOf, type Logger } from '@sluice/core/backend';
@@ -21,7 +21,7 @@ export interface LogOptions {
   readonly level: LogLevel;
   readonly type: LogType;
   readonly stream: LogStream;
-  /** Where lines go when `stream` cannot be written to any more. */
+  /** Lines go here while `stream` cannot be written to. */
   readonly fallback?: LogStream | undefined;
   readonly secrets: Secrets;
   readonly now?: () => Date;
@@ -51,7 +51,7 @@ export function createLogger(options: LogOptions): Logger {
   };
 }
 
-/** The level that a word names; `warning` is common, and no other is guessed. */
+/** The level with this name; `warning` is accepted because it is common. */
 export function toLogLevel(word: string): LogLevel | undefined {
   const lower = word.toLowerCase();
   return LOG_LEVELS.find((level) => level === (lower === 'warning' ? 'warn' : lower));
@@ -82,14 +82,14 @@ const FORMATS: Readonly<Record<LogType, Format>> = {
   },
 };
 
-/** The fields that have a value, as JSON can say it, without secrets. */
+/** The fields that have a value, in JSON types, without secrets. */
 function given(fields: Fields, secrets: Secrets): [string, unknown][] {
   return Object.entries(fields).flatMap(([key, value]): [string, unknown][] =>
     value === undefined ? [] : [[key, plain(value, secrets)]],
   );
 }
 
-/** Cleaned before it is quoted: quoting may hide a secret from whoever looks for it. */
+/** Redacts before quoting, because quoting could hide a secret from the search. */
 function plain(value: unknown, secrets: Secrets): unknown {
   const text = JSON.stringify(value, (_, inner: unknown) => {
     if (typeof inner === 'string') return secrets.clean(inner);

@@ -3,19 +3,19 @@
 
 import { EXIT_CODES } from './exit-codes.ts';
 import { runCLI } from './cli.ts';
-import { hasHangingThread, leaveAtOnce } from './leave.ts';
+import { exitNow, hasHangingThread } from './leave.ts';
 import { Secrets } from './secrets.ts';
 import { DEFAULT_PLACES } from './shell.ts';
 
 const NODE_MIN = [22, 18] as const;
-/** A vendor's SDK may hold a socket or a timer for long: it does not hold us. */
+/** A vendor's SDK may keep a socket or a timer open; we do not wait for it longer than this. */
 const EXIT_MS_MAX = 2_000;
 
 refuseOldNode();
-// Without a listener Node opens its debugger, a port that runs whatever it is sent.
+// By default SIGUSR1 opens Node's debugger: a port that runs any code sent to it.
 process.on('SIGUSR1', () => undefined);
 const words = process.argv.slice(2);
-// What replicates does not end because nobody reads its log (log-output.ts).
+// Replication must not end because its log has no reader (log-output.ts).
 const isDaemon = words[0] === 'replicate';
 process.stdout.on('error', isDaemon ? () => undefined : endWithoutReader);
 process.stderr.on('error', () => undefined);
@@ -27,11 +27,11 @@ process.exitCode = await runCLI(words, {
   places: DEFAULT_PLACES,
 });
 setTimeout(() => {
-  if (hasHangingThread()) leaveAtOnce(Number(process.exitCode));
+  if (hasHangingThread()) exitNow(Number(process.exitCode));
   process.exit();
 }, EXIT_MS_MAX).unref();
 
-/** `sluice ltx … | head`: nobody reads any more, which is no failure. A full disk is one. */
+/** `sluice ltx … | head`: a reader that stops reading is not an error. A full disk is. */
 function endWithoutReader(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EPIPE') process.stderr.write(`sluice: write to stdout: ${error.message}\n`);
   process.exit(error.code === 'EPIPE' ? EXIT_CODES.ok : EXIT_CODES.failed);
@@ -41,7 +41,7 @@ function refuseOldNode(): void {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   if (major > NODE_MIN[0] || (major === NODE_MIN[0] && minor >= NODE_MIN[1])) return;
   process.stderr.write(
-    `sluice: needs Node ${NODE_MIN.join('.')} or later, not ${process.version}\n`,
+    `sluice: Node ${NODE_MIN.join('.')} or later is required, but this is ${process.version}\n`,
   );
   process.exit(EXIT_CODES.failed);
 }

@@ -1,4 +1,4 @@
-/** What /metrics says, in the words of Prometheus. */
+/** The metrics of /metrics, as Prometheus metrics. */
 
 import type { DatabaseState, DatabaseStatus } from '@sluice/core';
 import { Counter, Gauge, Registry } from 'prom-client';
@@ -26,39 +26,42 @@ export function createMetrics(): Metrics {
     new Gauge({ name, help, labelNames: ['db'], registers: [registry] });
   const healthy = databaseGauge(
     'sluice_db_healthy',
-    '1 where every commit older than max-lag is at every destination and nothing stands still, else 0',
+    '1 if every commit older than max-lag is at every destination and nothing is stuck, else 0',
   );
   const state = new Gauge({
     name: 'sluice_db_state',
-    help: '1 for the state that the database is in, 0 for the others',
+    help: '1 for the current state of the database, 0 for the others',
     labelNames: ['db', 'state'],
     registers: [registry],
   });
   const walBytes = databaseGauge('sluice_db_wal_bytes', 'Size of its WAL file');
   const commits = new Counter({
     name: 'sluice_db_commits_total',
-    help: 'Transactions seen in its log since the process began',
+    help: 'Transactions seen in its WAL since the process started',
     labelNames: ['db'],
     registers: [registry],
   });
   const lag = gauge(
     'sluice_replica_lag_seconds',
-    'Seconds since the oldest commit that the destination lacks, or may lack; 0 where it lacks none',
+    'Age in seconds of the oldest commit that the destination may lack; 0 if it has everything',
   );
   const success = gauge(
     'sluice_replica_last_success_timestamp_seconds',
-    'Unix time of the last sync that was successful',
+    'Unix time of the last successful sync',
   );
   const txid = gauge(
     'sluice_replica_txid',
-    'Everything up to this TXID can be restored from there',
+    'Highest TXID that can be restored from this destination',
   );
-  const pendingFiles = gauge('sluice_replica_pending_files', 'Staged files that it lacks');
-  const pendingBytes = gauge('sluice_replica_pending_bytes', 'Their bytes');
-  const failing = gauge('sluice_replica_failing', '1 where the last try failed, else 0');
+  const pendingFiles = gauge('sluice_replica_pending_files', 'Staged files not yet sent');
+  const pendingBytes = gauge(
+    'sluice_replica_pending_bytes',
+    'Size of the staged files not yet sent',
+  );
+  const failing = gauge('sluice_replica_failing', '1 if the last attempt failed, else 0');
   const sent = new Counter({
     name: 'sluice_replica_sent_bytes_total',
-    help: 'Bytes sent since the process began',
+    help: 'Bytes sent since the process started',
     labelNames: LABELS,
     registers: [registry],
   });
@@ -80,7 +83,7 @@ export function createMetrics(): Metrics {
           pendingBytes.set(labels, at.pendingBytes);
           failing.set(labels, at.state === 'failing' ? 1 : 0);
           sent.inc(labels, at.bytesSent);
-          // Exact up to 2^53, which no counter of ours reaches.
+          // Exact up to 2^53, more than any of our counters reaches.
           if (at.txid !== undefined) txid.set(labels, Number(BigInt(`0x${at.txid}`)));
           if (at.lastSuccessAt !== undefined) {
             success.set(labels, Date.parse(at.lastSuccessAt) / 1_000);

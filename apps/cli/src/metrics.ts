@@ -1,4 +1,4 @@
-/** /metrics for Prometheus, and /healthz. Loaded only where `addr` is configured. */
+/** Serves /metrics for Prometheus, and /healthz. Loaded only if `addr` is configured. */
 
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,12 +7,12 @@ import { messageOf, ReplicationError, type Logger } from '@sluice/core/backend';
 import { createMetrics, type Metrics } from './metrics-registry.ts';
 
 export interface MetricsServer {
-  /** host:port, as it is listened on. */
+  /** The host:port that it listens on. */
   readonly address: string;
   close(): Promise<void>;
 }
 
-/** CONFIG_INVALID where the address is none, or is taken. ":9090" is this machine only. */
+/** CONFIG_INVALID if the address is invalid or in use. ":9090" listens on this machine only. */
 export async function serveMetrics(
   addr: string,
   status: () => readonly DatabaseStatus[],
@@ -37,10 +37,10 @@ export async function serveMetrics(
   const { address, port: bound } = server.address() as AddressInfo;
   const at = `${address.includes(':') ? `[${address}]` : address}:${bound}`;
   const hint = addr.startsWith(':')
-    ? ', for this machine only: write a host before the colon for others'
+    ? ', reachable from this machine only: to change that, write a host before the colon'
     : '';
   logger.info(`metrics at http://${at}/metrics, health at /healthz${hint}`);
-  if (!isLoopback(address)) logger.warn(`whoever reaches ${at} can read the metrics`);
+  if (!isLoopback(address)) logger.warn(`anyone who can connect to ${at} can read the metrics`);
   return {
     address: at,
     close: async () => {
@@ -106,5 +106,5 @@ async function answer(
     const body = `${JSON.stringify({ healthy, databases })}\n`;
     return { code: healthy ? 200 : 503, type: 'application/json', body };
   }
-  return { code: 404, type: TEXT, body: 'there are /metrics and /healthz\n' };
+  return { code: 404, type: TEXT, body: 'try /metrics or /healthz\n' };
 }

@@ -1,9 +1,9 @@
-/** A progress bar on a terminal, for what takes longer than two seconds. Nothing elsewhere. */
+/** A progress bar for operations longer than two seconds. Draws only on a terminal. */
 
 import { formatBytes } from '@sluice/core/backend';
 
-/** What is done by then needs no bar. */
-const PATIENCE_MS = 2_000;
+/** Shorter operations need no bar. */
+const DRAW_AFTER_MS = 2_000;
 const REDRAW_MS = 200;
 const WIDTH = 30;
 const CLEAR_TO_END = '\u001b[K';
@@ -30,7 +30,7 @@ export class ProgressBar {
     const now = this.#now();
     this.#startedAt ??= now;
     const elapsedMs = now - this.#startedAt;
-    if (elapsedMs < PATIENCE_MS || now - this.#drawnAt < REDRAW_MS) return;
+    if (elapsedMs < DRAW_AFTER_MS || now - this.#drawnAt < REDRAW_MS) return;
     this.#drawnAt = now;
     const share = totalBytes === 0 ? 1 : Math.min(1, doneBytes / totalBytes);
     const bar = '#'.repeat(Math.round(share * WIDTH)).padEnd(WIDTH, '.');
@@ -39,7 +39,7 @@ export class ProgressBar {
     this.#stream.write(`\r${text}${CLEAR_TO_END}`);
   }
 
-  /** Takes the bar away. It may begin again. */
+  /** Removes the bar. The next update may start it again. */
   end(): void {
     if (this.#drawnAt > 0) this.#stream.write(`\r${CLEAR_TO_END}`);
     this.#drawnAt = 0;

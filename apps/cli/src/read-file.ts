@@ -1,12 +1,12 @@
-/** Small files that people write: a configuration, a secret. */
+/** Reads small text files: a configuration, a secret. */
 
 import fs from 'node:fs';
 import { readFullySync } from '@sluice/core';
 
-/** Thousands of databases, or any key. */
+/** Enough for a configuration of thousands of databases, or any key. */
 const FILE_BYTES_MAX = 8 * 1024 * 1024;
 
-/** Its text. Throws what the system says, and where it is longer than that: some files of a system have no end. */
+/** Throws system errors, and an error for larger files: some special files never end. */
 export function readTextFile(file: string): string {
   const descriptor = fs.openSync(file, 'r');
   try {

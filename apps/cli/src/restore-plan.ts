@@ -1,4 +1,4 @@
-/** What a restore would read: -dry-run. */
+/** Prints the files that a restore would read: -dry-run. */
 
 import { formatBytes } from '@sluice/core/backend';
 import { formatFilename, formatTXID } from '@sluice/core/ltx';

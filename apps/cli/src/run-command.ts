@@ -1,4 +1,4 @@
-/** One command, from its words to its exit code. */
+/** Runs one command: parses its arguments and returns its exit code. */
 
 import { parseArguments, type Arguments } from './args.ts';
 import { describeError } from './describe-error.ts';
@@ -11,10 +11,11 @@ import type { Command } from './surface/commands.ts';
 
 type Run = (args: Arguments, shell: Shell) => Promise<number>;
 
-/** Each is loaded only when it runs. */
+/** Commands are loaded on demand. */
 const RUNS: Readonly<Record<string, () => Promise<{ run: Run }>>> = {
   replicate: () => import('./commands/replicate.ts'),
   restore: () => import('./commands/restore.ts'),
+  config: () => import('./commands/config.ts'),
   databases: () => import('./commands/databases.ts'),
   ltx: () => import('./commands/ltx.ts'),
   check: () => import('./commands/check.ts'),
@@ -34,13 +35,13 @@ export async function runCommand(
       return EXIT_CODES.ok;
     }
     const load = RUNS[command.aliasOf ?? command.name];
-    if (load === undefined) throw new TypeError(`${command.name} is in the table and does nothing`);
+    if (load === undefined) throw new TypeError(`${command.name} is in the table but has no code`);
     const { run } = await load();
     return await run(args, shell);
   } catch (error) {
     const isInterrupted = error instanceof Interrupted;
-    const said = isInterrupted ? `sluice: ${error.message}` : describeError(error);
-    shell.stderr.write(`${shell.secrets.clean(said)}\n`);
+    const message = isInterrupted ? `sluice: ${error.message}` : describeError(error);
+    shell.stderr.write(`${shell.secrets.clean(message)}\n`);
     return isInterrupted ? error.exitCode : exitCodeOf(error);
   }
 }

@@ -1,9 +1,9 @@
 /**
- * What must not be printed, wherever it turns up: a vendor's error may quote what it was given.
- * The last line of defence; the first is that secrets are `Secret`s, which print as [redacted].
+ * Values that must never be printed, for example because a vendor's error message quotes them. This
+ * is the last line of defense; the first is the class `Secret`, which prints as [redacted].
  */
 
-/** Shorter ones are common words, and would blot out innocent text. */
+/** Shorter secrets may be common words, whose redaction would garble other text. */
 const LENGTH_MIN = 6;
 const REDACTED = '[redacted]';
 
@@ -14,7 +14,7 @@ export class Secrets {
     if (value.length >= LENGTH_MIN) this.#values.add(value);
   }
 
-  /** `text` without any of them, also not as a URL spells them. */
+  /** Returns `text` without any secret, plain or URL-encoded. */
   clean(text: string): string {
     let cleaned = text;
     for (const value of this.#values) {
@@ -28,7 +28,7 @@ function spellings(value: string): Set<string> {
   return new Set([value, encodeURIComponent(value)]);
 }
 
-/** Takes user, password and query from what looks like a URL: they may hold secrets. */
+/** Removes user, password and query from a URL in `text`: they may contain secrets. */
 export function bareURL(text: string): string {
   return text.replace(/\?.*$/s, '').replace(/:\/\/[^/@]*@/, '://');
 }

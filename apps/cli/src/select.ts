@@ -1,44 +1,44 @@
-/** What a command that reads is about: a database of the configuration, or a destination by URL. */
+/** Finds the subject of a reading command: a configured database, or a destination given by URL. */
 
 import path from 'node:path';
 import { usageError, type Arguments } from './args.ts';
 import { applyCredentials } from './config/credentials.ts';
-import { toDatabasePath } from './config/database.ts';
-import { destinationFromURL } from './config/destination.ts';
+import { toDatabasePath } from './config/schema.ts';
+import { destinationFromURL } from './config/replica.ts';
 import { loadConfig } from './config/load.ts';
 import type { Config, DatabaseConfig, DestinationConfig } from './config/model.ts';
 import type { Shell } from './shell.ts';
 
 export interface Selection {
-  /** undefined where a URL was given. */
+  /** undefined if a URL was given. */
   readonly database: DatabaseConfig | undefined;
   readonly destinations: readonly DestinationConfig[];
 }
 
-/** CONFIG_INVALID where nothing, or something unknown, is named. */
+/** CONFIG_INVALID if nothing is named, or something unknown. */
 export async function select(args: Arguments, shell: Shell): Promise<Selection> {
   const { command } = args;
-  const [named, ...more] = args.positionals;
-  if (named === undefined)
+  const [argument, ...more] = args.positionals;
+  if (argument === undefined)
     throw usageError(command, 'name a database of the configuration, or a URL');
   if (more.length > 0) {
-    throw usageError(command, `one database or URL at a time, not also ${more.join(' ')}`);
+    throw usageError(command, `give one database or URL, without ${more.join(' ')}`);
   }
-  if (named.includes('://') && !/^sqlite3?:/.test(named))
-    return await selectURL(named, args, shell);
-  const database = findDatabase(await loadConfig(args, shell), named, args);
+  if (argument.includes('://') && !/^sqlite3?:/.test(argument))
+    return await selectURL(argument, args, shell);
+  const database = findDatabase(await loadConfig(args, shell), argument, args);
   const name = args.text('replica');
   if (name === undefined) return { database, destinations: database.destinations };
   const destination = database.destinations.find((candidate) => candidate.name === name);
   if (destination !== undefined) return { database, destinations: [destination] };
   const known = database.destinations.map((candidate) => candidate.name).join(', ');
-  throw usageError(command, `no destination is called ${name}: there are ${known}`);
+  throw usageError(command, `there is no destination ${name}; the database has ${known}`);
 }
 
 async function selectURL(url: string, args: Arguments, shell: Shell): Promise<Selection> {
   for (const flag of ['config', 'replica']) {
     if (args.text(flag) === undefined) continue;
-    throw usageError(args.command, `-${flag} goes with a database, and ${url} is a destination`);
+    throw usageError(args.command, `-${flag} needs a database, but ${url} is a destination`);
   }
   applyCredentials(shell);
   const { environment, secrets } = shell;
@@ -46,11 +46,11 @@ async function selectURL(url: string, args: Arguments, shell: Shell): Promise<Se
   return { database: undefined, destinations: [destination] };
 }
 
-/** CONFIG_INVALID where the configuration has no such database. */
-export function findDatabase(config: Config, named: string, args: Arguments): DatabaseConfig {
-  const wanted = toDatabasePath(named);
+/** CONFIG_INVALID if the configuration has no such database. */
+export function findDatabase(config: Config, argument: string, args: Arguments): DatabaseConfig {
+  const wanted = toDatabasePath(argument);
   const found = config.databases.find((database) => database.options.path === wanted);
   if (found !== undefined) return found;
   const known = config.databases.map((database) => database.options.path).join(', ');
-  throw usageError(args.command, `${wanted} is not in ${config.source}: there are ${known}`);
+  throw usageError(args.command, `${wanted} is not in ${config.source}, which has ${known}`);
 }

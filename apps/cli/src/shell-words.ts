@@ -1,18 +1,18 @@
 /**
- * A command line as words, in the manner of a shell that has no variables and no operators:
+ * Splits a command line into words, like a shell without variables and operators:
  *
  *  white space   ends a word
- *  '…'           is taken as it stands
- *  "…"           is taken as it stands, but for \" and \\
+ *  '…'           is taken literally
+ *  "…"           is taken literally, except for \" and \\
  *  \x            is x
- *  ; & | < > ( ) ` $( )  are refused outside quotes: no shell is there to mean anything by them
+ *  ; & | < > ( ) ` $( )  are refused outside quotes, because there is no shell to run them
  */
 
 import { ReplicationError } from '@sluice/core/backend';
 
 const OPERATOR = /[;&|<>()`]/;
 
-/** CONFIG_INVALID where a quote is not closed, or a shell is needed. */
+/** CONFIG_INVALID if a quote is not closed, or a shell is needed. */
 export function splitWords(line: string): string[] {
   const words: string[] = [];
   let word: string | undefined;
@@ -52,9 +52,7 @@ function untilQuote(take: () => string, quote: '"' | "'", line: string): string 
 }
 
 function needsShell(line: string, operator: string): ReplicationError {
-  return invalid(
-    `"${operator}" means something to a shell only: write sh -c '…', or quote it: ${line}`,
-  );
+  return invalid(`"${operator}" only works in a shell: write sh -c '…', or quote it: ${line}`);
 }
 
 function invalid(message: string): ReplicationError {

@@ -1,31 +1,31 @@
-/** What a command has around it: where it reads and prints. Tests give their own. */
+/** The surroundings of a command: environment, streams, secrets. Tests supply their own. */
 
 import type { Secrets } from './secrets.ts';
 
-/** Names and values; a variable that is not set is undefined. */
+/** Names and values; an unset variable is undefined. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Shell {
   readonly environment: Environment;
   readonly stdout: NodeJS.WritableStream;
   readonly stderr: NodeJS.WritableStream;
-  /** What must not be printed; grows as the configuration is read. */
+  /** Values that must not be printed; the list grows as the configuration is read. */
   readonly secrets: Secrets;
-  /** Configurations that are looked for, the first first. */
+  /** Default paths of the configuration, in the order of the search. */
   readonly places: readonly string[];
 }
 
 export const DEFAULT_PLACES: readonly string[] =
   process.platform === 'win32'
-    ? ['C:\\Sluice\\sluice.yml', 'C:\\Litestream\\litestream.yml']
-    : ['/etc/sluice.yml', '/etc/litestream.yml'];
+    ? ['.\\sluice.yml', 'C:\\Sluice\\sluice.yml', 'C:\\Litestream\\litestream.yml']
+    : ['./sluice.yml', '/etc/sluice.yml', '/etc/litestream.yml'];
 
 /** One line of JSON on stdout. */
 export function printJSON(shell: Shell, value: unknown): void {
   shell.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
-/** Columns for people, on stdout. */
+/** Prints a table for people on stdout. */
 export function printTable(
   shell: Shell,
   head: readonly string[],

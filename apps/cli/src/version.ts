@@ -1,4 +1,4 @@
-/** The version of this tool, as its package says it. */
+/** The version of this tool, from its package.json. */
 
 import { readFile } from 'node:fs/promises';
 

@@ -55,7 +55,7 @@ test.each([
   ['status', ['/data/app.db', '/data/other.db']],
 ])('%s refuses an argument too many by name: %j', (name, words) => {
   expect(() => parseArguments(findCommand(name) as Command, words)).toThrow(
-    `and "${words.at(-1)}" is one more`,
+    `: remove "${words.at(-1)}"`,
   );
 });
 
@@ -63,7 +63,7 @@ test.each([
   [['-ooo', 'x'], /unknown flag -ooo/],
   [['-timestmap', 'x'], /did you mean -timestamp\?/],
   [['-o'], /-o needs a value/],
-  [['-o', ''], /-o is empty: is a variable not set\?/],
+  [['-o', ''], /-o is empty: is a variable unset\?/],
   [['-config='], /-config is empty/],
   [['-json=perhaps'], /-json is a switch: true or false, not "perhaps"/],
 ])('%j is refused in words', (words, message) => {
@@ -83,12 +83,12 @@ test.each(rows)(
   '$name works, or is refused by name with what to use instead',
   ({ command, flag }) => {
     const words = flag.kind === 'switch' ? [`-${flag.name}`] : [`-${flag.name}`, 'value'];
-    const { fate } = flag;
-    if (fate.kind === 'refused') {
-      expect(fate.instead.length).toBeGreaterThan(8);
+    const { support } = flag;
+    if (support.kind === 'refused') {
+      expect(support.instead.length).toBeGreaterThan(8);
       const parse = (): unknown => parseArguments(command, words);
       expect(parse).toThrow(
-        `sluice ${command.name}: -${flag.name}: ${fate.reason}; ${fate.instead}`,
+        `sluice ${command.name}: -${flag.name}: ${support.reason}; ${support.instead}`,
       );
       return;
     }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { calm } from '../src/calm-log.ts';
+import { dropRepeats } from '../src/calm-log.ts';
 import { createLogger } from '../src/log.ts';
 import { Secrets } from '../src/secrets.ts';
 import { Capture } from './support/shell.ts';
@@ -9,7 +9,7 @@ function calmLog(level: 'debug' | 'info') {
   const clock = { now: 0 };
   const plain = createLogger({ level, type: 'pretty', stream, secrets: new Secrets() });
   const lines = (): string[] => stream.text.trim().split('\n');
-  return { logger: calm(plain, () => clock.now), clock, lines };
+  return { logger: dropRepeats(plain, () => clock.now), clock, lines };
 }
 
 test('the same failure is said once, and then twice a minute', () => {

@@ -1,4 +1,4 @@
-/** The documentation says what the tables say. `vitest -u` writes it anew. */
+/** The documentation says what the schemas and tables say. `vitest -u` writes it anew. */
 
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +7,10 @@ import { ERROR_CODES, type ErrorCode } from '@sluice/core';
 import { EXIT_CODES } from '../src/exit-codes.ts';
 import { EXIT_OF_ERROR } from '../src/exit-of-error.ts';
 import { renderCommands } from './docs/commands.ts';
+import { Ajv } from 'ajv';
+import { parse } from 'yaml';
 import { renderConfiguration } from './docs/configuration.ts';
+import { renderJSONSchema, SCHEMA_URL } from './docs/json-schema.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -15,9 +18,60 @@ test('docs/commands.md is what the table of commands says', async () => {
   await expect(renderCommands()).toMatchFileSnapshot(`${ROOT}docs/commands.md`);
 });
 
-test('docs/configuration.md is what the tables of keys and variables say', async () => {
+test('docs/configuration.md is what the schemas and the table of variables say', async () => {
   const example = fs.readFileSync(`${ROOT}examples/sluice.yml`, 'utf8');
-  await expect(renderConfiguration(example)).toMatchFileSnapshot(`${ROOT}docs/configuration.md`);
+  await expect(await renderConfiguration(example)).toMatchFileSnapshot(
+    `${ROOT}docs/configuration.md`,
+  );
+});
+
+test('sluice.schema.json is what the schemas say', async () => {
+  const file = `${ROOT}apps/cli/sluice.schema.json`;
+  await expect(await renderJSONSchema()).toMatchFileSnapshot(file);
+});
+
+const validateFile = new Ajv({ strict: false }).compile(
+  JSON.parse(await renderJSONSchema()) as object,
+);
+
+function mistakesOf(text: string): string[] {
+  validateFile(parse(text));
+  return (validateFile.errors ?? []).map(
+    ({ instancePath, message }) => `${instancePath} ${message}`,
+  );
+}
+
+test.each(fs.readdirSync(`${ROOT}examples`).filter((name) => name.endsWith('.yml')))(
+  'examples/%s names the JSON Schema, and keeps to it',
+  (name) => {
+    const text = fs.readFileSync(`${ROOT}examples/${name}`, 'utf8');
+    expect(text.split('\n')[0]).toBe(`# yaml-language-server: $schema=${SCHEMA_URL}`);
+    expect(mistakesOf(text)).toEqual([]);
+  },
+);
+
+test.each([
+  'dbs: []',
+  'dbs: [{ path: /d }]',
+  'dbs: [{ path: /d, replica: { path: /b, bucket: b } }]',
+  'dbs: [{ path: /d, replica: { type: s3, bukcet: b } }]',
+  'dbs: [{ path: /d, replica: { url: "s3://b/p", host: h } }]',
+  'dbs: [{ path: /d, replica: { type: s3, bucket: b, concurrency: many } }]',
+  'dbs: [{ path: /d, restore-if-db-not-exists: 5, replica: { path: /b } }]',
+  'logging: { level: loud }\ndbs: [{ path: /d, replica: { path: /b } }]',
+  'adr: ":1"\ndbs: [{ path: /d, replica: { path: /b } }]',
+])('an editor marks %j', (text) => {
+  expect(mistakesOf(text)).not.toEqual([]);
+});
+
+test.each([
+  'dbs: [{ path: /d, replica: { type: gcs, bucket: b, part-size: 1048576 } }]',
+  'dbs: [{ path: /d, replica: { url: "gs://b/p", credentials-file: /k } }]',
+  'dbs: [{ path: /d, replica: { type: "@acme/sluice-http", retries: 5, any: { key: 1 } } }]',
+  'dbs: [{ path: /d, replica: { type: sftp, host: h, user: u, password-file: /p, retention: 72h } }]',
+  'region: r\nsync-interval: $EVERY\ndbs: [{ path: /d, truncate-page-n: $N, replica: { path: /b } }]',
+])('an editor has nothing against %j', (text) => {
+  expect(mistakesOf(text)).toEqual([]);
 });
 
 const errors = fs.readFileSync(`${ROOT}docs/errors.md`, 'utf8');
@@ -29,10 +83,10 @@ test('docs/errors.md has one section for each code, and none for others', () => 
 });
 
 test.each(Object.keys(ERROR_CODES) as ErrorCode[])(
-  'docs/errors.md says of %s whether it is tried again, and the exit code',
+  'docs/errors.md says of %s whether it is retried, and the exit code',
   (code) => {
     const section = errors.split(`### ${code}\n`)[1]?.split(/^##/m)[0] ?? '';
-    const retried = ERROR_CODES[code].retryable ? 'Tried again' : 'Not tried again';
+    const retried = ERROR_CODES[code].retryable ? 'Retried' : 'Not retried';
     expect(section).toContain(`*${retried}. Exit code ${EXIT_CODES[EXIT_OF_ERROR[code]]}.*`);
     // A meaning, and what to do.
     expect(section.replace(/^\*.*\*$/m, '').trim().length).toBeGreaterThan(60);

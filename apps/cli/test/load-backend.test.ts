@@ -1,36 +1,8 @@
-import path from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
+import { installPackage } from './support/stranger.ts';
 import { loadBackend, splitURL } from '../src/load-backend.ts';
-import { findPackageEntry, resolveExports } from '../src/package-entry.ts';
 import { sluice } from './support/shell.ts';
 import { temporaryFolder, writeFile } from './support/temporary.ts';
-
-/** A stranger's backend: by import conditions only, in a folder that is not ours. */
-function installPackage(name: string, contract = 1): string {
-  const folder = temporaryFolder();
-  const at = `node_modules/${name}`;
-  writeFile(
-    folder,
-    `${at}/package.json`,
-    JSON.stringify({ name, type: 'module', exports: { '.': { import: './lib/entry.js' } } }),
-  );
-  writeFile(
-    folder,
-    `${at}/lib/entry.js`,
-    `export const backend = {
-  contract: ${contract},
-  scheme: 'http',
-  parse(input) {
-    const { url, path, ...rest } = input;
-    return { config: { url, ...rest }, path: path ?? 'p' };
-  },
-  fromURL: (url) => ({ url: url.href }),
-  async connect(config) { return { name: config.url, capabilities: {}, replica() {}, async close() {} }; },
-};\n`,
-  );
-  return folder;
-}
 
 test.each([
   ['file', 'file'],
@@ -59,7 +31,7 @@ test.each([
   [2, 'a newer sluice'],
   [0, 'a newer @acme/sluice-http'],
 ])('a package of contract %i is refused with what to install: %s', async (contract, what) => {
-  const folder = installPackage('@acme/sluice-http', contract);
+  const folder = installPackage('@acme/sluice-http', { contract });
   await expect(loadBackend('@acme/sluice-http', folder)).rejects.toThrow(
     `speaks contract ${contract}, this sluice 1: install ${what}`,
   );
@@ -100,6 +72,7 @@ test('its keys are what YAML makes of them, and ours are ours', async () => {
     retries: 5
     gzip: true
     headers: { x-a: "5" }
+    token: 1234567
   - url: '@acme/sluice-http+https://me:pw@example.com/b?token=t'
     retries: $N
 `,
@@ -110,11 +83,15 @@ test('its keys are what YAML makes of them, and ours are ours', async () => {
   expect([code, stderr]).toEqual([0, '']);
   const [database] = JSON.parse(stdout) as { destinations: unknown[] }[];
   expect(database?.destinations).toEqual([
-    { name: 'here', type: '@acme/sluice-http', target: '@acme/sluice-http: app' },
+    {
+      name: 'here',
+      type: '@acme/sluice-http',
+      target: 'http app {"retries":5,"gzip":true,"headers":{"x-a":"5"},"token":"string"}',
+    },
     {
       name: '@acme/sluice-http',
       type: '@acme/sluice-http',
-      target: '@acme/sluice-http+https://example.com/b',
+      target: 'http b {"host":"example.com","retries":7,"token":"string"}',
     },
   ]);
 });
@@ -134,26 +111,38 @@ test.each(['', 'backup', '/backup', 's3:b', '://x'])('"%s" is no URL', (text) =>
 });
 
 test.each([
-  ['./a.js', './a.js'],
-  [{ import: './a.js' }, './a.js'],
-  [{ '.': { types: './a.d.ts', import: './a.js', default: './b.js' } }, './a.js'],
-  [{ '.': { node: { require: './c.cjs', import: './a.mjs' } } }, './a.mjs'],
-  [{ '.': [{ browser: './x.js' }, './a.js'] }, './a.js'],
-  [{ default: './b.js', import: './a.js' }, './b.js'],
-  [{ './sub': './s.js' }, undefined],
-  [{ require: './a.cjs' }, undefined],
-])('exports %j lead to %s', (exports, entry) => {
-  expect(resolveExports(exports)).toBe(entry);
+  ['./a.js'],
+  [{ import: './a.js' }],
+  [{ '.': { types: './a.d.ts', import: './a.js', default: './b.js' } }],
+  [{ '.': { node: { require: './c.cjs', import: './a.js' } } }],
+  [{ '.': [{ browser: './x.js' }, './a.js'] }],
+  [{ default: './a.js', import: './b.js' }],
+])('a package that exports %j is loaded', async (exports) => {
+  const folder = installPackage('@acme/sluice-http', { exports });
+  expect(await loadBackend('@acme/sluice-http', folder)).toMatchObject({ scheme: 'http' });
 });
 
-test('the first folder that has a package counts', () => {
-  const near = temporaryFolder();
-  const far = temporaryFolder();
-  writeFile(far, 'node_modules/x/package.json', '{"main":"far.js"}');
-  const fromFar = findPackageEntry('x', [near, far]);
-  expect(fromFar).toBe(path.join(far, 'node_modules/x/far.js'));
-  writeFile(near, 'node_modules/x/package.json', '{}');
-  expect(findPackageEntry('x', [near, far])).toBe(path.join(near, 'node_modules/x/index.js'));
-  expect(findPackageEntry('nowhere-to-be-found', [near, far])).toBeUndefined();
-  expect(pathToFileURL(near).protocol).toBe('file:');
+test.each([[{ './sub': './a.js' }], [{ require: './a.cjs' }]])(
+  'a package that exports %j only is named',
+  async (exports) => {
+    const folder = installPackage('@acme/sluice-http', { exports });
+    await expect(loadBackend('@acme/sluice-http', folder)).rejects.toThrow(
+      /^load the package @acme\/sluice-http: /,
+    );
+  },
+);
+
+test('the folder of the configuration comes before our own', async () => {
+  const near = installPackage('@sluice/file', { contract: 2 });
+  await expect(loadBackend('file', near)).rejects.toThrow('the package @sluice/file speaks');
+});
+
+test('a backend without a schema is refused, with what to do', async () => {
+  const folder = temporaryFolder();
+  writeFile(folder, 'node_modules/@acme/old/package.json', '{"type":"module","exports":"./x.js"}');
+  const code = 'export const backend = { contract: 1, scheme: "x", connect() {}, parse() {} };';
+  writeFile(folder, 'node_modules/@acme/old/x.js', code);
+  await expect(loadBackend('@acme/old', folder)).rejects.toThrow(
+    /has no schema, no describe, no fromURL: install a newer @acme\/old/,
+  );
 });

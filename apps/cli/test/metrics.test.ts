@@ -109,7 +109,7 @@ test('/healthz is 200 while every database is healthy, else 503 with what is wro
   const { get } = await serve(':0', () => [STATUS, status]);
   const well = await get('/healthz');
   expect([well.status, await well.json()]).toMatchObject([200, { healthy: true }]);
-  const problem = { stage: 'look', message: 'its log was last read completely 61 s ago' } as const;
+  const problem = { stage: 'look', message: 'its WAL was last read completely 61 s ago' } as const;
   status = { ...STATUS, healthy: false, problems: [problem] };
   const ill = await get('/healthz');
   const databases = [{ problems: [] }, { problems: [problem] }];
@@ -152,14 +152,14 @@ test('anything else is not found, or not allowed', async () => {
 test('":port" listens on this machine only, and says so', async () => {
   const { server, stream } = await serve(':0');
   expect(server.address).toMatch(/^127\.0\.0\.1:\d+$/);
-  expect(stream.text).toContain('for this machine only');
+  expect(stream.text).toContain('reachable from this machine only');
   expect(stream.text).not.toContain('WARN');
 });
 
 test('a host that others reach is listened on when it is written, with a warning', async () => {
   const { server, stream } = await serve('0.0.0.0:0');
   expect(server.address).toMatch(/^0\.0\.0\.0:/);
-  expect(stream.text).toMatch(/level=WARN msg="whoever reaches/);
+  expect(stream.text).toMatch(/level=WARN msg="anyone who can connect to/);
 });
 
 test('an address that is taken is an error', async () => {

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { isError, type RestoreTarget } from '@sluice/core';
 import { ReplicationError } from '@sluice/core/backend';
-import { destinationFromURL } from '../src/config/destination.ts';
+import { destinationFromURL } from '../src/config/replica.ts';
 import type { DestinationConfig } from '../src/config/model.ts';
 import { Destinations } from '../src/destinations.ts';
 import { createLogger } from '../src/log.ts';
@@ -100,7 +100,7 @@ test('different histories are named, with TXID and time, and none is chosen', as
     expect(error).toMatchObject({ code: 'RESTORE_AMBIGUOUS' });
     for (const [name, folder] of Object.entries(places)) {
       const line = new RegExp(
-        `^  ${name} \\(file://${folder}\\): TXID 00000000000000\\w\\w of no known lineage, written at 20`,
+        `^  ${name} \\(file://${folder}\\): TXID 00000000000000\\w\\w of unknown lineage, written at 20`,
         'm',
       );
       expect((error as ReplicationError).message).toMatch(line);
@@ -117,7 +117,7 @@ test('a destination whose newest state is damaged is older at best: a person is 
   expect(await scene.choose(answers)).toBe('behind');
   expect(scene.log.text).toMatch(/damaged is left out: TXID .* is missing .*code=RESTORE_GAP/);
   expect(scene.log.text).toMatch(
-    new RegExp(`newest state is at damaged .*TXID ${latest} .*: an older one is restored`),
+    new RegExp(`newest state is at damaged .*TXID ${latest} .*, but an older one is restored`),
   );
   expect(await scene.choose(answers, 'nobody')).toMatchObject({
     code: 'RESTORE_GAP',
@@ -143,7 +143,9 @@ test('one that tells nothing of its newest state stops a script', async () => {
   const answers = await scene.ask({ damaged, behind: bucketUpTo('0000000000000012') });
   expect(await scene.choose(answers)).toBe('behind');
   expect(await scene.choose(answers, 'nobody')).toMatchObject({
-    message: expect.stringMatching(/^nothing is restored, .* damaged, which/) as string,
+    message: expect.stringMatching(
+      /^nothing is restored, .* may be at damaged, and it cannot be restored/,
+    ) as string,
   });
 });
 
@@ -188,7 +190,7 @@ test('what was sent and is there no more is not "no backup", nor is less than th
   const older = { older: bucketUpTo('0000000000000012') };
   expect(await scene.choose(await scene.ask(older, { sentTo }))).toMatchObject({
     code: 'RESTORE_GAP',
-    message: expect.stringContaining('say so with -txid 0000000000000012') as string,
+    message: expect.stringContaining('to restore that state, use -txid 0000000000000012') as string,
   });
   // What is lost there may be whole elsewhere: by lineage, or not known to be.
   const others = { older: older.older, whole: bucketUpTo('0000000000000018') };
@@ -235,9 +237,11 @@ test('a destination that hangs is left out once another has answered', async () 
   const scene = new Scene();
   const { endpoint } = await startSilentServer();
   const places = { hangs: s3At(endpoint), answers: goldenBucket() };
-  const answers = await scene.ask(places, { patienceMs: 50 });
+  const answers = await scene.ask(places, { answerMsMax: 50 });
   expect(await scene.choose(answers)).toBe('answers');
-  expect(scene.log.text).toMatch(/hangs is left out: no answer within 0\.05 s of another one's/);
+  expect(scene.log.text).toMatch(
+    /hangs is left out: it did not answer within 0\.05 s after another destination did/,
+  );
 });
 
 test('an interrupt ends the search with its reason', async () => {

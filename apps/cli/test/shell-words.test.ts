@@ -21,7 +21,7 @@ test.each([
 test.each(['a; b', 'a && b', 'a | b', 'a > b', 'a < b', '(a)', 'a `b`'])(
   '%j needs a shell, and is told so',
   (line) => {
-    expect(() => splitWords(line)).toThrow(/means something to a shell only: write sh -c/);
+    expect(() => splitWords(line)).toThrow(/only works in a shell: write sh -c/);
   },
 );
 

@@ -3,8 +3,9 @@
 import { HOST_KEYS } from '@sluice/core/backend';
 import { expect, test } from 'vitest';
 import { COMMANDS, findCommand } from '../src/surface/commands.ts';
-import type { Scope } from '../src/surface/key.ts';
-import { KEYS } from '../src/surface/keys.ts';
+import { WORDS, type Scope } from '../src/litestream.ts';
+import { REPLICA } from '../src/config/schema.ts';
+import { rowsOf } from './support/rows.ts';
 import { sluice } from './support/shell.ts';
 
 /** What `litestream` and `litestream <command> -h` of 0.5.18 and 0.3.13 print. */
@@ -34,18 +35,18 @@ test.each(Object.entries(LITESTREAM))('%s and its flags are in the table', (name
   const command = findCommand(name);
   expect(command).toBeDefined();
   const known = command?.flags.map((flag) => flag.name) ?? [];
-  if (command?.fate.kind !== 'refused') {
+  if (command?.support.kind !== 'refused') {
     expect(known).toEqual(expect.arrayContaining(flags.split(' ')));
   }
 });
 
 test.each(COMMANDS.map((command) => ({ ...command })))(
   'the command $name works, or is refused by name',
-  async ({ name, fate }) => {
+  async ({ name, support }) => {
     const { code, stdout, stderr } = await sluice([name, '-help']);
-    if (fate.kind === 'refused') {
+    if (support.kind === 'refused') {
       expect(code).toBe(2);
-      expect(stderr).toBe(`sluice ${name}: ${fate.reason}; ${fate.instead}\n`);
+      expect(stderr).toBe(`sluice ${name}: ${support.reason}; ${support.instead}\n`);
     } else {
       expect(code).toBe(0);
       expect(stdout).toContain(`usage: sluice ${name}`);
@@ -55,29 +56,37 @@ test.each(COMMANDS.map((command) => ({ ...command })))(
 
 /** Of the documentation of 0.5 and 0.3: the keys of each scope. */
 const LITESTREAM_KEYS: Readonly<Record<Scope, string>> = {
-  global:
-    'addr exec logging.level logging.type logging.stderr logging.source access-key-id secret-access-key levels snapshot.interval snapshot.retention l0-retention l0-retention-check-interval verify-compaction retention.enabled validation.interval heartbeat-url heartbeat-interval socket.enabled socket.path socket.permissions mcp-addr shutdown-sync-timeout shutdown-sync-interval dbs sync-interval region endpoint',
+  top: 'addr exec logging.level logging.type logging.stderr logging.source access-key-id secret-access-key levels snapshot.interval snapshot.retention l0-retention l0-retention-check-interval verify-compaction retention.enabled validation.interval heartbeat-url heartbeat-interval socket.enabled socket.path socket.permissions mcp-addr shutdown-sync-timeout shutdown-sync-interval dbs sync-interval region endpoint',
   database:
     'path dir pattern recursive watch meta-path meta-dir monitor-interval checkpoint-interval min-checkpoint-page-count max-checkpoint-page-count truncate-page-n busy-timeout max-sync-wal-bytes restore-if-db-not-exists snapshot.interval snapshot.retention replica replicas',
   replica:
     'type name path url sync-interval snapshot-interval retention retention-check-interval validation-interval max-sync-ltx-files auto-recover age.identities age.recipients access-key-id secret-access-key region bucket endpoint force-path-style skip-verify sign-payload require-content-md5 storage-class part-size concurrency sse-customer-algorithm sse-customer-key sse-customer-key-path sse-kms-key-id account-name account-key sas-token host user password key-path host-key concurrent-writes webdav-url webdav-username webdav-password jwt seed creds nkey username token tls root-cas client-cert client-key max-reconnects reconnect-wait timeout',
 };
 
-test.each(Object.entries(LITESTREAM_KEYS))('every %s key is in the table', (scope, keys) => {
-  const known = KEYS.filter((key) => key.scope === scope).map((key) => key.name);
-  expect(known).toEqual(expect.arrayContaining(keys.split(' ')));
-});
+const ROWS = await rowsOf();
 
-test('no row stands twice', () => {
-  const names = KEYS.map(({ scope, name, of = [] }) => `${scope} ${name} ${of.join()}`);
-  expect(new Set(names).size).toBe(names.length);
+test.each(Object.entries(LITESTREAM_KEYS))(
+  'every %s key is one of ours, or is refused or ignored in words',
+  (scope, keys) => {
+    const ours = ROWS.filter((row) => row.scope === scope).map((row) => row.name);
+    const words = WORDS.filter((word) => word.scope === scope).map((word) => word.key);
+    expect([...ours, ...words]).toEqual(expect.arrayContaining(keys.split(' ')));
+  },
+);
+
+test('no word stands twice, and none is a key of ours', () => {
+  const words = WORDS.map(({ scope, key }) => `${scope} ${key}`);
+  expect(new Set(words).size).toBe(words.length);
+  const common = ROWS.filter(({ of }) => of === undefined);
+  const ours = new Set(common.map(({ scope, name }) => `${scope} ${name}`));
+  expect(words.filter((word) => ours.has(word))).toEqual([]);
   for (const { name, flags } of COMMANDS) {
     expect(new Set(flags.map((flag) => flag.name)).size, name).toBe(flags.length);
   }
 });
 
 test('the keys of a replica that are ours to read are those that authors of backends are told', () => {
-  const common = KEYS.filter(({ of, scope }) => scope === 'replica' && of === undefined);
-  const names = new Set(common.map(({ name }) => name.split('.')[0]));
-  expect(names).toEqual(new Set(HOST_KEYS));
+  const words = WORDS.filter(({ scope, of }) => scope === 'replica' && of === undefined);
+  const names = [...Object.keys(REPLICA.shape), ...words.map(({ key }) => key.split('.')[0])];
+  expect(new Set(names)).toEqual(new Set(HOST_KEYS));
 });

@@ -1,5 +1,4 @@
 import {
-  ConfigReader,
   defineBackend,
   ReplicationError,
   storeDestination,
@@ -7,27 +6,25 @@ import {
   type ObjectStore,
   type Secret,
 } from '@sluice/core/backend';
+import { endpoint, secret, text } from '@sluice/core/backend/config';
+import { z } from 'zod';
 
 import { codeOf } from './errors.ts';
 
 export interface HTTPConfig {
   readonly endpoint: string;
-  readonly token: Secret | undefined;
+  readonly token?: Secret | undefined;
 }
 
 export const backend: Backend<HTTPConfig> = defineBackend({
   contract: 1,
   scheme: 'http',
-  parse(input) {
-    const reader = new ConfigReader('http', input);
-    reader.ignore('type', 'name');
-    const endpoint = reader.requiredString('endpoint');
-    if (!URL.canParse('/', endpoint)) reader.issue('endpoint', 'must be a URL, https://host');
-    const token = reader.secret('token');
-    const path = reader.requiredString('path');
-    reader.finish();
-    return { config: { endpoint: new URL('/', endpoint).href, token }, path };
-  },
+  schema: z.strictObject({
+    endpoint: endpoint('the server', { example: 'https://files.example.com' }),
+    token: secret('sent with each request').optional(),
+    path: text('where the files of this database lie', { example: 'app' }),
+  }),
+  describe: (config, path) => ({ target: `${config.endpoint}/${path}` }),
   fromURL: (url) => ({
     endpoint: url.origin,
     path: url.pathname.slice(1),

@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { describeBackend, type Setup } from '@sluice/backend-test-kit';
 import { backend } from '../src/index.ts';
+import { parseConfig } from '@sluice/core/backend';
 
 const TOKEN = 'not-to-be-told';
 
@@ -39,7 +40,10 @@ async function openServer(): Promise<Setup> {
   );
   const input = { endpoint: `http://127.0.0.1:${port}`, path: 'unused', token: TOKEN };
   const connect = async (more: object, access: 'read' | 'write' = 'write') =>
-    await backend.connect(backend.parse({ ...input, ...more }).config, { access, logger: console });
+    await backend.connect(parseConfig(backend, { ...input, ...more }).config, {
+      access,
+      logger: console,
+    });
   let paths = 0;
   return {
     connect: (access) => connect({}, access),

@@ -1,13 +1,14 @@
 import { connect as connectTCP, type Socket } from 'node:net';
 
 import {
-  ConfigReader,
   defineBackend,
   readBytes,
   storeDestination,
   type Backend,
   type ObjectStore,
 } from '@sluice/core/backend';
+import { integer, text } from '@sluice/core/backend/config';
+import { z } from 'zod';
 
 /** Values are held whole in memory, at both ends. */
 const VALUE_SIZE_MAX = 16 * 1024 * 1024;
@@ -20,15 +21,12 @@ export interface KVConfig {
 export const backend: Backend<KVConfig> = defineBackend({
   contract: 1,
   scheme: 'kv',
-  parse(input) {
-    const reader = new ConfigReader('kv', input);
-    reader.ignore('type', 'name');
-    const host = reader.requiredString('host');
-    const port = reader.integer('port', { min: 1, max: 65_535 }) ?? 7_070;
-    const path = reader.requiredString('path');
-    reader.finish();
-    return { config: { host, port }, path };
-  },
+  schema: z.strictObject({
+    host: text('the server', { example: 'kv.example.com' }),
+    port: integer('its port', { min: 1, max: 65_535 }).prefault(7_070),
+    path: text('where the files of this database lie', { example: 'app' }),
+  }),
+  describe: ({ host, port }, path) => ({ target: `kv://${host}:${port}/${path}` }),
   fromURL: (url) => ({
     host: url.hostname,
     port: url.port || undefined,

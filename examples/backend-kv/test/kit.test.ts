@@ -16,6 +16,7 @@ import {
   type Setup,
 } from '@sluice/backend-test-kit';
 import { backend } from '../src/index.ts';
+import { parseConfig } from '@sluice/core/backend';
 
 describeBackend(
   {
@@ -43,7 +44,7 @@ void test('what the store has answered for outlives its SIGKILL', async () => {
   try {
     for (const round of ['write', 'read']) {
       const { server, port } = await start(file);
-      const { config } = backend.parse({ host: '127.0.0.1', port, path: 'p' });
+      const { config } = parseConfig(backend, { host: '127.0.0.1', port, path: 'p' });
       const destination = await backend.connect(config, { access: 'write', logger: console });
       const replica = destination.replica('p');
       if (round === 'write') await replica.writeFile(ref(0, 1), bodyOf(bytes));
@@ -71,7 +72,10 @@ async function openStore(): Promise<Setup> {
   const { server, port } = await start(join(folder, 'store.log'));
   const input = { host: '127.0.0.1', port, path: 'unused' };
   const connect = async (more: object, access: 'read' | 'write' = 'write') =>
-    await backend.connect(backend.parse({ ...input, ...more }).config, { access, logger: console });
+    await backend.connect(parseConfig(backend, { ...input, ...more }).config, {
+      access,
+      logger: console,
+    });
   const nobody = await startRelay();
   const relay = await startRelay({ host: '127.0.0.1', port: Number(port) });
   let paths = 0;

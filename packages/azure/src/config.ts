@@ -1,39 +1,36 @@
 /**
- * The configuration of a replica in a container: all keys that Litestream 0.3 and 0.5 have for abs,
- * and some of ours, by YAML or in the query of a URL: abs://account@container/path?key=value.
- *
- *  key                standard
- *  bucket             must be given: the container
- *  path               none: the root of the container
- *  url                instead of the two and account-name; other keys win over it
- *  account-name       that of the connection string or of the endpoint's host
- *  endpoint           https://<account-name>.blob.core.windows.net
- *  account-key        none; base64
- *  sas-token          none; wins over account-key, as in Litestream
- *  sas-token-path     none; a file that holds it, read for each request (ours)
- *  connection-string  none; account, key or token, and endpoint in one (ours)
- *  part-size          8 MiB; a file up to this size is one request (ours)
- *  concurrency        4; blocks at once (ours)
- *  access-tier        the account's (ours; Litestream has Hot)
- *
- * Without any key or token: DefaultAzureCredential. `type` and `name` are read by whoever chose
- * this backend.
+ * The configuration of a replica in a container: all keys that Litestream 0.3 and 0.5 have for abs, and some
+ * of ours. By YAML or in the query of a URL: abs://account@container/path?key=value.
  */
 
-import {
-  ConfigReader,
-  keysOfQuery,
-  parseEndpoint,
-  rootOfURLPath,
-  secret,
-  whatIsWrongWithBucket,
-  whatIsWrongWithPath,
-  withKeysOfURL,
-  type ParsedConfig,
-  type Secret,
-  percentDecoded,
-} from '@sluice/core/backend';
 import { posix } from 'node:path';
+import {
+  isSecret,
+  keysOfQuery,
+  percentDecoded,
+  ReplicationError,
+  rootOfURLPath,
+  secret as hide,
+  type ConfigSchema,
+  type DestinationDescription,
+  type Secret,
+} from '@sluice/core/backend';
+import {
+  choice,
+  endpoint,
+  exclusive,
+  integer,
+  isGiven,
+  keyPath,
+  rules,
+  secret,
+  size,
+  text,
+  whatIsWrongWithBucket,
+  type AddIssue,
+} from '@sluice/core/backend/config';
+import { z } from 'zod';
+import { readConnectionString } from './connection-string.ts';
 
 export type Credentials =
   | { readonly kind: 'shared-key'; readonly accountName: string; readonly accountKey: Secret }
@@ -56,192 +53,161 @@ const ACCESS_TIERS = ['Hot', 'Cool', 'Cold'] as const;
 export type AccessTier = (typeof ACCESS_TIERS)[number];
 
 const MIB = 1024 * 1024;
-/** With it, the largest blob of 50,000 blocks is 390 GiB before blocks grow. */
-const BLOCK_BYTES_DEFAULT = 8 * MIB;
 /** Smaller ones are more requests, and no faster. Azure itself has no least size. */
 const BLOCK_BYTES_MIN = MIB;
 /** A block lies in memory whole. Azure takes 4,000 MiB. */
 const BLOCK_BYTES_MAX = 512 * MIB;
-/** Memory is blocks at once times block size: 32 MiB by default. */
-const BLOCKS_AT_ONCE_DEFAULT = 4;
 /** More is more memory, and the destination has no more sockets. */
 const BLOCKS_AT_ONCE_MAX = 16;
 
-/** CONFIG_INVALID with all issues. */
-export function parseConfig(input: unknown): ParsedConfig<AzureConfig> {
-  const reader = new ConfigReader('abs', withKeysOfURL(input, keysOfURL));
-  reader.ignore('name');
-  reader.oneOf('type', ['abs']);
-  const url = reader.string('url');
-  const wrong = url && whatIsWrong(url);
-  if (wrong !== undefined) reader.issue('url', wrong);
-  const config: AzureConfig = {
-    container: readContainer(reader),
-    ...readAccount(reader),
-    blockSizeBytes:
-      reader.sizeBytes('part-size', { min: BLOCK_BYTES_MIN, max: BLOCK_BYTES_MAX }) ??
-      BLOCK_BYTES_DEFAULT,
-    blocksAtOnce:
-      reader.integer('concurrency', { min: 1, max: BLOCKS_AT_ONCE_MAX }) ?? BLOCKS_AT_ONCE_DEFAULT,
-    accessTier: reader.oneOf('access-tier', ACCESS_TIERS),
-  };
-  const path = readPath(reader);
-  reader.finish();
-  return { config, path };
-}
+const KEYS = z.strictObject({
+  bucket: text('the container', { example: 'backups', check: whatIsWrongWithContainer }),
+  path: keyPath({ check: whatLeadsOut }),
+  'account-name': text('the storage account', {
+    example: 'account',
+    defaultText: 'that of the URL or the connection string',
+    check: whatIsWrongWithAccount,
+  }).optional(),
+  endpoint: endpoint('of another cloud, or of an emulator', {
+    example: 'https://a.example.com',
+    defaultText: 'https://<account-name>.blob.core.windows.net',
+  }).optional(),
+  'account-key': secret('a key of the account, in base64', {
+    example: 'a2V5',
+    defaultText: 'what DefaultAzureCredential finds',
+    check: (key) => (/^[A-Za-z0-9+/]+={0,2}$/.test(key) ? undefined : 'must be base64'),
+  }).optional(),
+  'sas-token': secret('a token; wins over account-key', {
+    example: 'sv=1&sig=c2ln',
+    check: (token) =>
+      /(^|&)sig=./.test(cleanToken(token)) ? undefined : 'has no signature (sig=…)',
+  }).optional(),
+  'sas-token-path': text('a file that holds it, read for each request: it may change', {
+    example: '/run/secrets/sas-token',
+  }).optional(),
+  'connection-string': secret('account, endpoint, key or token in one', {
+    example: 'AccountName=account;AccountKey=a2V5',
+    check: (joined) => readConnectionString(joined).wrong,
+  }).optional(),
+  'access-tier': choice('of new files', ACCESS_TIERS, {
+    example: 'Cool',
+    defaultText: 'the account’s',
+  }).optional(),
+  // With 8 MiB, the largest blob of 50,000 blocks is 390 GiB before blocks grow.
+  'part-size': size('of blocks; a smaller file is one request', {
+    example: '16MiB',
+    min: BLOCK_BYTES_MIN,
+    max: BLOCK_BYTES_MAX,
+  }).prefault('8MiB'),
+  // Memory is blocks at once times block size: 32 MiB by default.
+  concurrency: integer('blocks at once', { example: 2, min: 1, max: BLOCKS_AT_ONCE_MAX }).prefault(
+    4,
+  ),
+});
 
-/** The input that YAML would give. A URL that is not right becomes an issue of `parseConfig`. */
-export function configFromURL({ href }: URL): unknown {
-  const isRight = whatIsWrong(href) === undefined;
-  return isRight ? { type: 'abs', ...keysOfURL(href) } : { type: 'abs', url: href };
-}
+export const schema: ConfigSchema<AzureConfig & { readonly path: string }> = KEYS.superRefine(
+  ...rules(
+    ...['account-name', 'account-key', 'sas-token', 'sas-token-path', 'endpoint'].map((key) =>
+      exclusive('connection-string', key),
+    ),
+    exclusive('sas-token', 'sas-token-path'),
+    checkAccount,
+  ),
+).transform(toConfig);
 
-function keysOfURL(text: string): Record<string, unknown> | undefined {
-  const url = readURL(text);
-  if (url === undefined) return undefined;
-  const path = url.pathname === '' ? '' : rootOfURLPath(url.pathname);
+function toConfig(keys: z.output<typeof KEYS>): AzureConfig & { readonly path: string } {
+  const joined = readConnectionString(keys['connection-string']?.reveal() ?? '');
+  const accountName = joined.accountName ?? keys['account-name'] ?? '';
+  const url = joined.endpoint ?? keys.endpoint ?? `https://${accountName}.blob.core.windows.net`;
   return {
-    bucket: url.host,
-    // Nothing is not empty: a key that is there must have a value.
-    ...(url.username !== '' && { 'account-name': percentDecoded(url.username) }),
-    ...(path !== '' && { path }),
-    ...keysOfQuery(url.search),
+    container: keys.bucket,
+    endpoint: url,
+    credentials: toCredentials(accountName, {
+      tokenPath: keys['sas-token-path'],
+      token: joined.token ?? keys['sas-token']?.reveal(),
+      accountKey: joined.accountKey ?? keys['account-key']?.reveal(),
+    }),
+    blockSizeBytes: keys['part-size'],
+    blocksAtOnce: keys.concurrency,
+    accessTier: keys['access-tier'],
+    path: keys.path,
   };
 }
 
-/** Undefined unless it is ours, and each percent sign of its path encodes something. */
-function readURL(text: string): URL | undefined {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url?.href.startsWith('abs://') !== true) return undefined;
-  return /%(?![0-9a-f]{2})/i.test(url.pathname) ? undefined : url;
+interface GivenCredentials {
+  readonly tokenPath: string | undefined;
+  readonly token: string | undefined;
+  readonly accountKey: string | undefined;
 }
 
-function whatIsWrong(text: string): string | undefined {
-  const url = readURL(text);
-  if (url === undefined) return 'must be abs://account@container/path';
-  // Not shown, and not taken either: URLs are seen by everybody.
-  return url.password === '' ? undefined : 'holds a password: write it in account-key';
-}
-
-function readContainer(reader: ConfigReader): string {
-  const container = reader.requiredString('bucket');
-  // Whatever is no name would be read as another part of the URL of requests.
-  if (container === '' || /^[a-z0-9$-]{3,63}$/.test(container)) return container;
-  const wrong = whatIsWrongWithBucket(container, 'a container');
-  reader.issue('bucket', wrong ?? 'must be the name of a container: 3 to 63 of a-z, 0-9 and -');
-  return container;
-}
-
-/** Blob names are joined as paths are, and no name may lead out of the container. */
-function readPath(reader: ConfigReader): string {
-  const path = reader.string('path') ?? '';
-  if (/^\/*\.\.(\/|$)/.test(posix.normalize(path))) {
-    reader.issue('path', 'leads out of the container');
-    return path;
-  }
-  const wrong = whatIsWrongWithPath(path);
-  if (wrong !== undefined) reader.issue('path', wrong);
-  return path;
-}
-
-function readAccount(reader: ConfigReader): Pick<AzureConfig, 'endpoint' | 'credentials'> {
-  for (const key of ['account-name', 'account-key', 'sas-token', 'endpoint']) {
-    reader.exclusive('connection-string', key);
-  }
-  reader.exclusive('sas-token', 'sas-token-path');
-  reader.exclusive('connection-string', 'sas-token-path');
-  const joined = readConnectionString(reader);
-  const accountName = joined.accountName ?? reader.string('account-name');
-  const endpoint = readEndpoint(reader, joined.endpoint, accountName);
-  const accountKey = joined.accountKey ?? reader.secret('account-key');
-  const token = joined.token ?? reader.secret('sas-token');
-  const path = reader.string('sas-token-path');
-  if (path !== undefined) return { endpoint, credentials: { kind: 'sas-file', path } };
-  if (token !== undefined) {
-    return { endpoint, credentials: { kind: 'sas', token: readToken(reader, token) } };
-  }
-  if (accountKey === undefined) return { endpoint, credentials: { kind: 'default' } };
-  if (accountName === undefined) reader.issue('account-name', 'is missing beside account-key');
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(accountKey.reveal())) {
-    reader.issue('account-key', 'must be base64');
-  }
-  const credentials = { kind: 'shared-key', accountName: accountName ?? '', accountKey } as const;
-  return { endpoint, credentials };
-}
-
-function readToken(reader: ConfigReader, token: Secret): Secret {
-  const text = cleanToken(token.reveal());
-  if (!/(^|&)sig=./.test(text)) reader.issue('sas-token', 'has no signature (sig=…)');
-  return secret(text);
+function toCredentials(accountName: string, given: GivenCredentials): Credentials {
+  const { tokenPath, token, accountKey } = given;
+  if (tokenPath !== undefined) return { kind: 'sas-file', path: tokenPath };
+  if (token !== undefined) return { kind: 'sas', token: hide(cleanToken(token)) };
+  if (accountKey === undefined) return { kind: 'default' };
+  return { kind: 'shared-key', accountName, accountKey: hide(accountKey) };
 }
 
 /** Portals give a token with a question mark before it. */
-export function cleanToken(text: string): string {
-  return text.trim().replace(/^\?/, '');
+export function cleanToken(token: string): string {
+  return token.trim().replace(/^\?/, '');
 }
 
-function readEndpoint(
-  reader: ConfigReader,
-  joined: string | undefined,
-  accountName: string | undefined,
-): string {
-  const text = joined ?? reader.string('endpoint');
-  const key = joined === undefined ? 'endpoint' : 'connection-string';
-  if (text === undefined) {
-    if (accountName === undefined) {
-      reader.issue('account-name', 'is missing, or endpoint');
-    } else if (!/^[a-z0-9-]{3,63}$/.test(accountName)) {
-      reader.issue('account-name', 'must be the name of an account: a-z, 0-9');
-    }
-    return `https://${accountName}.blob.core.windows.net`;
-  }
-  const url = parseEndpoint(text);
-  if (url !== undefined) return `${url.origin}${url.pathname}`.replace(/\/+$/, '');
-  // Not shown: somebody may have put a token into it.
-  reader.issue(key, 'must have an endpoint that is http(s)://host, without password and query');
-  return '';
+export function describe(config: AzureConfig, path: string): DestinationDescription {
+  const { container, endpoint: url, blockSizeBytes: partBytes } = config;
+  const account = /^https:\/\/([a-z0-9-]+)\.blob\.core\.windows\.net$/.exec(url)?.[1];
+  const target =
+    account === undefined
+      ? `abs://${container}/${path} at ${url}`
+      : `abs://${account}@${container}/${path}`;
+  return { target, partBytes };
 }
 
-interface ConnectionString {
-  readonly accountName?: string | undefined;
-  readonly accountKey?: Secret | undefined;
-  readonly token?: Secret | undefined;
-  readonly endpoint?: string | undefined;
-}
-
-/** Name=value pairs between semicolons, as the portal gives them. */
-function readConnectionString(reader: ConfigReader): ConnectionString {
-  const text = reader.secret('connection-string')?.reveal();
-  if (text === undefined) return {};
-  const pairs = text.split(';').map((pair) => {
-    const at = pair.indexOf('=');
-    return [pair.slice(0, at).trim().toLowerCase(), pair.slice(at + 1).trim()] as const;
-  });
-  const values = new Map(pairs.filter(([, value]) => value !== ''));
-  const accountName = values.get('accountname');
-  const [key, token] = [values.get('accountkey'), values.get('sharedaccesssignature')];
-  const endpoint = values.get('blobendpoint') ?? endpointOf(values, accountName);
-  if (endpoint === undefined) {
-    reader.issue('connection-string', 'has neither AccountName nor BlobEndpoint');
+/** The keys that `abs://account@container/path?key=value` stands for. */
+export function configFromURL(url: URL): unknown {
+  const { protocol, pathname, username, password, host, search } = url;
+  // Each percent sign of the path must encode something.
+  if (protocol !== 'abs:' || /%(?![0-9a-f]{2})/i.test(pathname)) {
+    throw invalid('must be abs://account@container/path');
   }
-  if (key === undefined && token === undefined) {
-    reader.issue('connection-string', 'has neither AccountKey nor SharedAccessSignature');
-  }
+  // Not shown, and not taken either: URLs are seen by everybody.
+  if (password !== '') throw invalid('holds a password: write it in account-key');
+  const path = pathname === '' ? '' : rootOfURLPath(pathname);
   return {
-    accountName,
-    accountKey: key === undefined ? undefined : secret(key),
-    token: token === undefined ? undefined : secret(token),
-    // A string that is wrong already is not complained of twice.
-    endpoint: endpoint ?? 'https://unknown',
+    // An empty part is left out: "bucket is missing" says more than "is empty".
+    ...(host !== '' && { bucket: host }),
+    ...(username !== '' && { 'account-name': percentDecoded(username) }),
+    ...(path !== '' && { path }),
+    ...keysOfQuery(search),
   };
 }
 
-function endpointOf(
-  values: ReadonlyMap<string, string>,
-  accountName: string | undefined,
-): string | undefined {
-  if (accountName === undefined) return undefined;
-  const protocol = values.get('defaultendpointsprotocol') ?? 'https';
-  const suffix = values.get('endpointsuffix') ?? 'core.windows.net';
-  return `${protocol}://${accountName}.blob.${suffix}`;
+function whatIsWrongWithContainer(container: string): string | undefined {
+  // Whatever is no name would be read as another part of the URL of requests.
+  if (/^[a-z0-9$-]{3,63}$/.test(container)) return undefined;
+  return (
+    whatIsWrongWithBucket(container, 'a container') ??
+    'must be the name of a container: 3 to 63 of a-z, 0-9 and -'
+  );
+}
+
+/** Blob names are joined as paths are, and no name may lead out of the container. */
+function whatLeadsOut(path: string): string | undefined {
+  return /^\/*\.\.(\/|$)/.test(posix.normalize(path)) ? 'leads out of the container' : undefined;
+}
+
+function whatIsWrongWithAccount(name: string): string | undefined {
+  return /^[a-z0-9-]{3,63}$/.test(name) ? undefined : 'must be the name of an account: a-z, 0-9';
+}
+
+function checkAccount(keys: Readonly<Record<string, unknown>>, issue: AddIssue): void {
+  if (isGiven(keys, 'account-name') || isGiven(keys, 'connection-string')) return;
+  if (!isGiven(keys, 'endpoint')) issue('account-name', 'is missing, or endpoint');
+  else if (isSecret(keys['account-key']) && !isGiven(keys, 'sas-token')) {
+    issue('account-name', 'is missing beside account-key');
+  }
+}
+
+function invalid(message: string): ReplicationError {
+  return new ReplicationError('CONFIG_INVALID', message);
 }

@@ -2,15 +2,26 @@
 
 import { defineBackend, type Backend } from '@sluice/core/backend';
 import { connect } from './client.ts';
-import { configFromURL, parseConfig, type AzureConfig } from './config.ts';
+import { configFromURL, describe, schema, type AzureConfig } from './config.ts';
 
 export type { AzureConfig } from './config.ts';
+
+const READER = 'Storage Blob Data Reader';
+const CONTRIBUTOR = 'Storage Blob Data Contributor';
 
 /** Its scheme is Litestream's: abs. */
 export const backend: Backend<AzureConfig> = defineBackend({
   contract: 1,
   scheme: 'abs',
-  parse: parseConfig,
+  schema,
+  permissions: {
+    list: `"l" (list) in the token, or the role ${READER}`,
+    read: `"r" (read) in the token, or the role ${READER}`,
+    write: `"c" and "w" (create, write) in the token, or the role ${CONTRIBUTOR}`,
+    replace: `"w" (write) in the token, or the role ${CONTRIBUTOR}`,
+    delete: `"d" (delete) in the token, or the role ${CONTRIBUTOR}`,
+  },
   fromURL: configFromURL,
+  describe,
   connect,
 });

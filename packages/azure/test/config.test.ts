@@ -1,4 +1,4 @@
-import { isError, sameConfig } from '@sluice/core/backend';
+import { isError, sameConfig, parseConfig } from '@sluice/core/backend';
 import { describe, expect, test } from 'vitest';
 import { backend, type AzureConfig } from '../src/index.ts';
 
@@ -7,12 +7,12 @@ const TOKEN = 'sv=2026-10-06&sp=rwdlc&sig=c2ln';
 const ACCOUNT = { bucket: 'backups', 'account-name': 'account' };
 
 function config(input: object): AzureConfig {
-  return backend.parse(input).config;
+  return parseConfig(backend, input).config;
 }
 
 function issues(input: unknown): string[] {
   try {
-    backend.parse(input);
+    parseConfig(backend, input);
     return [];
   } catch (error) {
     if (!isError(error, 'CONFIG_INVALID')) throw error;
@@ -43,11 +43,11 @@ describe('a URL', () => {
     ['abs://account@backups/', ''],
     ['abs://account@backups', ''],
   ])('%s names the path %j, as Litestream reads it', (url, path) => {
-    const parsed = backend.parse(backend.fromURL(new URL(url)));
+    const parsed = parseConfig(backend, backend.fromURL(new URL(url)));
     expect(parsed.path).toBe(path);
     expect(parsed.config.container).toBe('backups');
     expect(parsed.config.endpoint).toBe('https://account.blob.core.windows.net');
-    expect(backend.parse({ url }).path).toBe(path);
+    expect(parseConfig(backend, { url }).path).toBe(path);
   });
 
   test('takes every key in its query, in kebab-case or camelCase', () => {
@@ -63,14 +63,15 @@ describe('a URL', () => {
   });
 
   test('gives way to keys of their own', () => {
-    const input = { url: 'abs://account@backups/app', path: 'other', 'account-name': 'another' };
-    expect(backend.parse(input).path).toBe('other');
+    const input = { url: 'abs://account@backups/app', 'account-name': 'another' };
+    expect(issues({ ...input, path: 'other' })).toEqual(['url cannot be given together with path']);
     expect(config(input).endpoint).toBe('https://another.blob.core.windows.net');
   });
 
   test.each([
-    ['abs:backups', ['url must be abs://account@container/path', 'bucket is missing']],
-    ['s3://b/p', ['url must be abs://account@container/path', 'bucket is missing']],
+    ['abs:backups', ['url is not a URL such as s3://bucket/path']],
+    ['s3://b/p', ['url must be abs://account@container/path']],
+    ['abs://', ['bucket is missing']],
     ['abs://account@backups/%zz', ['url must be abs://account@container/path']],
     ['abs://backups/app', ['account-name is missing, or endpoint']],
     ['abs://account:cGFzcw@backups/app', ['url holds a password: write it in account-key']],
@@ -179,12 +180,14 @@ test.each([
   [{ ...ACCOUNT, path: 'a/../../other' }, ['path leads out of the container']],
   [
     { ...ACCOUNT, endpoint: 'account.blob.core.windows.net' },
-    ['endpoint must have an endpoint that is http(s)://host, without password and query'],
+    ['endpoint must be http(s)://host, without a password or a query'],
   ],
-  [{ ...ACCOUNT, 'access-tier': 'Archive' }, ['access-tier is "Archive": one of Hot, Cool, Cold']],
+  [
+    { ...ACCOUNT, 'access-tier': 'Archive' },
+    ['access-tier must be one of Hot, Cool, Cold, not "Archive"'],
+  ],
   [{ ...ACCOUNT, 'part-size': '1KiB' }, ['part-size is 1024 bytes: the least is 1048576']],
   [{ ...ACCOUNT, concurrency: 17 }, ['concurrency is 17: the most is 16']],
-  [{ ...ACCOUNT, type: 'azure' }, ['type is "azure": one of abs']],
   [
     { ...ACCOUNT, 'acount-key': 'x' },
     ['acount-key is not a key of abs: did you mean account-key?'],
@@ -194,9 +197,9 @@ test.each([
 });
 
 test('replicas that differ by nothing but their path share a destination', () => {
-  const one = backend.parse({ ...ACCOUNT, 'account-key': KEY, path: 'a', name: 'one' });
+  const one = parseConfig(backend, { ...ACCOUNT, 'account-key': KEY, path: 'a', name: 'one' });
   const url = `abs://account@backups/b?account-key=${encodeURIComponent(KEY)}`;
-  const other = backend.parse({ url, type: 'abs' });
+  const other = parseConfig(backend, { url, type: 'abs' });
   expect([one.path, other.path]).toEqual(['a', 'b']);
   expect(sameConfig(one.config, other.config)).toBe(true);
 });

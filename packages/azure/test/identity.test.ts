@@ -3,12 +3,17 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Logger, ReplicaClient } from '@sluice/core/backend';
 import { backend } from '../src/index.ts';
+import { parseConfig } from '@sluice/core/backend';
 
 const silent = (): void => undefined;
 const logger: Logger = { debug: silent, info: silent, warn: silent, error: silent };
 
 async function connect(more: Record<string, unknown> = {}): Promise<ReplicaClient> {
-  const { config } = backend.parse({ bucket: 'backups', 'account-name': 'account', ...more });
+  const { config } = parseConfig(backend, {
+    bucket: 'backups',
+    'account-name': 'account',
+    ...more,
+  });
   return await backend.connect(config, { logger, access: 'read' });
 }
 

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { backend } from '../src/index.ts';
+import { parseConfig } from '@sluice/core/backend';
 
 const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 
@@ -24,5 +25,5 @@ test('the URL of its example names what its YAML names', () => {
   const [url = ''] = /abs:\/\/\S+/.exec(README) ?? [];
   const yaml = { 'account-name': 'myaccount', bucket: 'backups', path: 'app.db' };
   for (const [key, value] of Object.entries(yaml)) expect(README).toContain(`${key}: ${value}\n`);
-  expect(backend.parse(backend.fromURL(new URL(url)))).toEqual(backend.parse(yaml));
+  expect(parseConfig(backend, backend.fromURL(new URL(url)))).toEqual(parseConfig(backend, yaml));
 });

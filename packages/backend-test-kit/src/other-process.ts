@@ -15,6 +15,7 @@ import {
 
 import type { Order, Seen } from './elsewhere.ts';
 import { bodyThat, names, pattern, ref } from './words.ts';
+import { parseConfig } from '@sluice/core/backend';
 
 const order = JSON.parse(process.argv[2] ?? '') as Order;
 const { backend } = (await import(order.module)) as { backend: Backend<unknown> };
@@ -23,7 +24,9 @@ await carryOut(order, client, new Replica(client, order.path));
 
 async function connect(opened: Backend<unknown>, { input, act }: Order): Promise<ReplicaClient> {
   const access = act === 'look' ? 'read' : 'write';
-  return complete(await opened.connect(opened.parse(input).config, { access, logger: console }));
+  return complete(
+    await opened.connect(parseConfig(opened, input).config, { access, logger: console }),
+  );
 }
 
 async function carryOut(

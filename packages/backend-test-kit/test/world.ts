@@ -1,7 +1,6 @@
 /** A place in memory with every hook of the kit, for the kit's own tests. Each has one of its own. */
 
 import {
-  ConfigReader,
   defineBackend,
   memoryClient,
   MemoryStore,
@@ -13,6 +12,8 @@ import {
   type ReplicaClient,
   type Secret,
 } from '@sluice/core/backend';
+import { secret, text } from '@sluice/core/backend/config';
+import { z } from 'zod';
 import { changeFiles, filesOf, plain, type Files } from '../../core/test/support/files-view.ts';
 import { changeObjects, type Objects } from '../../core/test/support/objects-view.ts';
 import type { Configuration, Setup, Subject } from '../src/index.ts';
@@ -217,14 +218,14 @@ interface MemoryConfig {
 const backend: Backend<MemoryConfig> = defineBackend({
   contract: 1,
   scheme: 'memory',
-  parse(input) {
-    const reader = new ConfigReader('memory', input);
-    reader.ignore('type');
-    const config = { bucket: reader.requiredString('bucket'), key: reader.secret('access-key') };
-    const path = reader.requiredString('path');
-    reader.finish();
-    return { config, path };
-  },
+  schema: z
+    .strictObject({
+      bucket: text('where the files lie'),
+      path: text('below the bucket'),
+      'access-key': secret('who may read them').optional(),
+    })
+    .transform(({ bucket, path, 'access-key': key }) => ({ bucket, path, key })),
+  describe: ({ bucket }, path) => ({ target: `memory://${bucket}/${path}` }),
   fromURL: (url) => ({
     bucket: url.host,
     path: url.pathname.slice(1),
@@ -235,6 +236,6 @@ const backend: Backend<MemoryConfig> = defineBackend({
 
 export const CONFIGURATION: Configuration = {
   backend,
-  input: (path) => ({ type: 'memory', bucket: 'b', path, 'access-key': SECRET }),
+  input: (path) => ({ bucket: 'b', path, 'access-key': SECRET }),
   url: (path) => `memory://b/${path}?access-key=${SECRET}`,
 };

@@ -14,8 +14,9 @@ export {
   defineBackend,
   type Backend,
   type ConnectContext,
+  type DestinationDescription,
   type Logger,
-  type ParsedConfig,
+  type Verb,
 } from './store/backend.ts';
 export {
   CLOSE_MS_MAX,
@@ -51,17 +52,24 @@ export {
   type LTXFileRef,
 } from './store/layout.ts';
 export { toTXID } from './ltx/txid.ts';
-export { whatIsWrongWithPath } from './replica/plain-keys.ts';
 
 export { formatBytes, parseBytes } from './config/bytes.ts';
 export { formatDuration, parseDuration } from './config/duration.ts';
 export { expandHome, homeFolder } from './config/home.ts';
 export { HOST_KEYS } from './config/host-keys.ts';
 export { mendEnvironment } from './config/environment.ts';
-export { whatIsWrongWithBucket } from './config/bucket.ts';
 export { nearest } from './config/nearest.ts';
-export { ConfigReader, type NumberLimits } from './config/reader.ts';
+export { parseConfig, type ParsedConfig } from './config/parse-config.ts';
 export { sameConfig } from './config/same.ts';
 export { isSecret, secret, type Secret } from './config/secret.ts';
-export { parseEndpoint, withKeysOfURL } from './config/url-input.ts';
+export {
+  jsonSchemaOf,
+  propertiesOf,
+  typesOf,
+  type ConfigSchema,
+  type JSONSchema,
+  type ValueKind,
+} from './config/schema.ts';
+export { isMap, validate, type ValidateOptions, type Validated } from './config/validate.ts';
 export { keysOfQuery } from './config/url-query.ts';
+export { parseURL } from './config/url.ts';

@@ -1,8 +1,8 @@
 /**
  * The one error class of Sluice, and the table of its codes.
  *
- * The code is API, the message is not. `docs/errors.md` says for each code what it means, whether
- * we retry, and what to do. Consumers take a code that they do not know for `REPLICA_UNKNOWN`.
+ * Codes are API, messages are not. `docs/errors.md` explains each code: its meaning, whether Sluice
+ * retries, and how to fix it. Treat unknown codes as `REPLICA_UNKNOWN`.
  */
 
 export type ErrorCode =
@@ -47,7 +47,7 @@ export type ErrorCode =
   | 'RESTORE_OUTPUT'
   | 'CONFIG_INVALID';
 
-/** Every code, with whether an attempt that ended in it is worth another. */
+/** All codes, with whether another attempt may succeed. */
 export const ERROR_CODES: Readonly<Record<ErrorCode, { readonly retryable: boolean }>> = {
   LTX_INVALID: { retryable: false },
   LTX_UNSUPPORTED: { retryable: false },
@@ -91,13 +91,13 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, { readonly retryable: boole
   CONFIG_INVALID: { retryable: false },
 };
 
-/** One problem in a configuration: where (`['dbs', 0, 'path']`), what, and what to write instead. */
+/** One problem in a configuration: its path (`['dbs', 0, 'path']`), and how to fix it. */
 export interface ConfigIssue {
   readonly path: readonly (string | number)[];
   readonly message: string;
 }
 
-/** A file that a call over many files could not handle. */
+/** A file that failed in a call over many files. */
 export interface FileFailure {
   readonly file: string;
   readonly code: ErrorCode;
@@ -106,9 +106,9 @@ export interface FileFailure {
 
 export interface ErrorDetails {
   readonly cause?: unknown;
-  /** What the other side answered, where it speaks in numbers (an HTTP status). */
+  /** The status code of the response (an HTTP status), if there is one. */
   readonly status?: number | undefined;
-  /** How long the other side asked us to wait. */
+  /** The delay that the server asked for. */
   readonly retryAfterMs?: number | undefined;
   readonly failures?: readonly FileFailure[] | undefined;
   readonly issues?: readonly ConfigIssue[] | undefined;
@@ -116,10 +116,14 @@ export interface ErrorDetails {
   readonly isNew?: true | undefined;
 }
 
-/** Brand by a registered symbol, so that two copies of this package recognise each other's errors. */
+/**
+ * Brand with a registered symbol, so that two copies of this package recognize each other's errors.
+ */
 const BRAND = Symbol.for('sluice.ReplicationError');
 
-/** An error with a code. The message says what was done, to what, what came back, what to do next. */
+/**
+ * An error with a code. Its message says: what we did, to what, what came back, what to do next.
+ */
 export class ReplicationError extends Error {
   readonly code: ErrorCode;
   readonly retryable: boolean;
@@ -143,18 +147,20 @@ export class ReplicationError extends Error {
   }
 }
 
-/** Whether `error` is ours, and has `code` if one is given. Works across copies of this package. */
+/**
+ * Whether `error` is a ReplicationError, with `code` if given. Works across copies of this package.
+ */
 export function isError(error: unknown, code?: ErrorCode): error is ReplicationError {
   if (typeof error !== 'object' || error === null || !(BRAND in error)) return false;
   return code === undefined || (error as unknown as ReplicationError).code === code;
 }
 
-/** Throws when something that we rely on does not hold. Never caught: such a process must stop. */
+/** Throws if an invariant does not hold. Never catch it: the process must stop. */
 export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new TypeError(`invariant broken: ${message}`);
 }
 
-/** The message of whatever was thrown. */
+/** The message of any thrown value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

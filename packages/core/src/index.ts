@@ -1,13 +1,16 @@
-/** What users of Sluice import: replication, restore, and the types and errors that go with them. */
+/** The public API of Sluice: replication, restore, and their types and errors. */
 
 export { ReplicationError, isError, messageOf, ERROR_CODES, type ErrorCode } from './error.ts';
 export { DATABASE_DEFAULTS, type DatabaseOptions } from './database/options.ts';
-export type { Absence, FollowStats } from './database/events.ts';
+export type { Absence } from './database/events.ts';
 export {
   completeOptions,
   defaultMetaPath,
   replicate,
+  type Command,
+  type Commands,
   type DrainOptions,
+  type ReplicatedDatabase,
   type ReplicateOptions,
   type Replicator,
 } from './replicate/replicate.ts';
@@ -50,8 +53,14 @@ export {
 } from './restore/restore.ts';
 export { checkOutput, isDatabaseAt } from './restore/output-target.ts';
 export type { RestoreTarget } from './restore/listing.ts';
+export type { RestoreSource } from './restore/sources.ts';
 export { newestOfEachLineage, orderByLineage } from './restore/lineages.ts';
-export { includes, surveyReplica, type NewestFile, type Surveyed } from './restore/survey.ts';
+export {
+  includesState,
+  surveyReplica,
+  type NewestFile,
+  type SurveyedReplica,
+} from './restore/survey.ts';
 export { Destination, type DestinationOptions } from './replica/destination.ts';
 export { Replica, type ReplicaFiles } from './replica/replica.ts';
 export { FileSet } from './replica/file-set.ts';

@@ -36,9 +36,9 @@ export {
   PAGE_INDEX_BYTES_MAX,
   PAGE_INDEX_TAIL_BYTES,
   readPageIndex,
-  type PageIndexPlace,
+  type PageIndexRange,
   type ReadFileRange,
-} from './ltx/read-page-index.ts';
+} from './ltx/file.ts';
 export {
   LTXEncoder,
   type EncodedFrames,

@@ -3,7 +3,7 @@ import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 
-import { bodyFromBytes, Replica } from '@sluice/core/backend';
+import { bodyFromBytes, type ReplicaClient, parseConfig, Replica } from '@sluice/core/backend';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 
 import { backend } from '../src/index.ts';
@@ -69,7 +69,7 @@ describe("Litestream's own folders", () => {
   test('of 0.5 are listed whole, and reading changes nothing in them', async () => {
     const root = join(golden, 'block-4k', 'bucket');
     const context = { access: 'read', logger: console } as const;
-    const destination = await backend.connect(backend.parse({ path: root }).config, context);
+    const destination = await backend.connect(parseConfig(backend, { path: root }).config, context);
     const before = await tree(root);
     const files = await Array.fromAsync(new Replica(destination, root).listFiles('all'));
     const names = before.filter((name) => name.endsWith('.ltx'));
@@ -82,9 +82,9 @@ describe("Litestream's own folders", () => {
   test('of 0.3 are read as named objects', async () => {
     const root = join(golden, 'v03-4k', 'bucket');
     const context = { access: 'read', logger: console } as const;
-    const destination = await backend.connect(backend.parse({ path: root }).config, context);
+    const destination = await backend.connect(parseConfig(backend, { path: root }).config, context);
     const objects = await Array.fromAsync(
-      new Replica(destination, root).objects.list('generations/') ?? [],
+      new Replica(destination, root).objects.list('generations/'),
     );
     const names = await readdir(join(root, 'generations'), { recursive: true });
     const expected = names

@@ -4,7 +4,13 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { toTXID, type LTXFileRef, Replica, type ReplicaClient } from '@sluice/core/backend';
+import {
+  toTXID,
+  type LTXFileRef,
+  type ReplicaClient,
+  parseConfig,
+  Replica,
+} from '@sluice/core/backend';
 import { onTestFinished } from 'vitest';
 
 import { backend } from '../src/index.ts';
@@ -25,7 +31,7 @@ export async function openFolder(): Promise<Opened> {
   const log = (message: string): void => void logged.push(message);
   const logger = { debug: log, info: log, warn: log, error: log };
   const connect = async (access: 'read' | 'write' = 'write'): Promise<ReplicaClient> => {
-    const destination = await backend.connect(backend.parse({ path: root }).config, {
+    const destination = await backend.connect(parseConfig(backend, { path: root }).config, {
       access,
       logger,
     });

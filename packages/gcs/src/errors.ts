@@ -44,6 +44,10 @@ export function refusalToError(refusal: Refusal, what: string): ReplicationError
   const { status } = refusal;
   const { reason, message } = readBody(refusal.body);
   const code = classify(refusal, reason, message);
+  if (reason === '' && message === '' && code === 'REPLICA_UNKNOWN') {
+    const answer = { status, text: refusal.body, lacks: 'no error in JSON' };
+    return errorOfForeignAnswer(new NotTheProvider(answer), { what, provider: PROVIDER });
+  }
   const said = reason === '' && message === '' ? 'refused' : message;
   const retryAfterMs = readRetryAfter(refusal.retryAfter, refusal.date);
   return errorOfRefusal(

@@ -2,15 +2,26 @@
 
 import { defineBackend, type Backend } from '@sluice/core/backend';
 import { connect } from './client.ts';
-import { configFromURL, parseConfig, type GCSConfig } from './config.ts';
+import { configFromURL, describe, schema, type GCSConfig } from './config.ts';
 
 export type { GCSConfig } from './config.ts';
 
-/** Litestream 0.5 calls it "gs", 0.3 "gcs"; `parse` and `fromURL` take both. */
+const VIEWER = 'roles/storage.objectViewer';
+const USER = 'roles/storage.objectUser';
+
+/** Litestream 0.5 calls it "gs", 0.3 "gcs"; `fromURL` takes both. */
 export const backend: Backend<GCSConfig> = defineBackend({
   contract: 1,
   scheme: 'gs',
-  parse: parseConfig,
+  schema,
+  permissions: {
+    list: `storage.objects.list on the bucket, as in ${VIEWER}`,
+    read: `storage.objects.get on its objects, as in ${VIEWER}`,
+    write: 'storage.objects.create on its objects, as in roles/storage.objectCreator',
+    replace: `storage.objects.delete on its objects too, as in ${USER}`,
+    delete: `storage.objects.delete on its objects, as in ${USER}`,
+  },
   fromURL: configFromURL,
+  describe,
   connect,
 });

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { isError } from '@sluice/core/backend';
+import { isError, parseConfig as parse, type ParsedConfig } from '@sluice/core/backend';
 import { expect, onTestFinished, test } from 'vitest';
-import { configFromURL, parseConfig, type GCSConfig } from '../src/config.ts';
+import { backend, type GCSConfig } from '../src/index.ts';
 
 const DEFAULTS: GCSConfig = {
   bucket: 'b',
@@ -23,8 +23,12 @@ const ACCOUNT = {
 };
 const KEY = JSON.stringify(ACCOUNT);
 
+function parseConfig(input: unknown): ParsedConfig<GCSConfig> {
+  return parse(backend, input);
+}
+
 function parseURL(text: string): ReturnType<typeof parseConfig> {
-  return parseConfig(configFromURL(new URL(text)));
+  return parseConfig(backend.fromURL(new URL(text)));
 }
 
 function issuesOf(input: unknown): string[] {
@@ -108,7 +112,6 @@ test.each([
   [{ bucket: 'a/b' }, /bucket is a name with a path.*: write bucket: a, path: b/],
   [{ bucket: 'gs://b' }, /bucket is a URL .*: write bucket: b/],
   [{ bucket: 'b', path: 'a/../b' }, /path must have no backslashes/],
-  [{ bucket: 'b', type: 's3' }, /type is "s3": one of gs, gcs/],
   [{ bucket: 'b', url: 's3://b/p' }, /url must begin with gs:/],
   [{ bucket: 'b', endpoint: 'storage.example.com' }, /endpoint must be http/],
   [{ bucket: 'b', endpoint: 'https://me:secret@example.com' }, /endpoint must be http/],

@@ -33,7 +33,8 @@ test.each([
   [412, body('conditionNotMet', 'did not hold'), 'REPLICA_CONFLICT'],
   [413, '', 'REPLICA_UNSUPPORTED'],
   [416, 'The requested range cannot be satisfied.', 'REPLICA_RANGE'],
-  [418, '', 'REPLICA_UNKNOWN'],
+  [418, body('teapot', 'short'), 'REPLICA_UNKNOWN'],
+  [520, '', 'REPLICA_UNAVAILABLE'],
   [429, body('rateLimitExceeded', 'slow down'), 'REPLICA_RATE_LIMITED'],
   [500, '<!DOCTYPE html><html>', 'REPLICA_UNAVAILABLE'],
   [501, '', 'REPLICA_UNSUPPORTED'],
@@ -43,6 +44,15 @@ test.each([
   expect(error).toMatchObject({ code, status });
   expect(error.message).toMatch(/^open x: .*\(status \d+\)/);
   expect(error.message).not.toContain('<');
+});
+
+test.each([202, 204, 206, 304, 307, 400, 418, 451])('a wordless %i is not of Google', (status) => {
+  const refusal = { status, body: '', about: 'bucket' } as const;
+  const { code, message } = refusalToError(refusal, 'list x');
+  expect(code).toBe('REPLICA_UNAVAILABLE');
+  expect(message).toMatch(
+    /^list x: this does not look like Google Cloud Storage: .*; check endpoint/,
+  );
 });
 
 test('a 404 without words is what was asked for', () => {

@@ -1,46 +1,35 @@
 /**
- * The configuration of a replica in a bucket: all keys that Litestream 0.5 has for s3, by YAML or,
- * in kebab-case or camelCase, in the query of an s3:// URL (url.ts).
- *
- *  key                      standard
- *  bucket                   must be given; or the ARN of an access point
- *  path                     none: keys then begin with a slash, as Litestream's do
- *  url                      s3://bucket/path?…, instead of the above; other keys win over its query
- *  endpoint                 AWS; http for this machine and private networks, else https
- *  region                   the bucket's, asked for; us-east-1 where an endpoint is given
- *  force-path-style         true where an endpoint is given
- *  skip-verify              false
- *  access-key-id            with secret-access-key, or neither: the AWS SDK's chain of credentials
- *  secret-access-key
- *  session-token            none; only beside the two
- *  part-size                8 MiB; a file up to this size is one request
- *  concurrency              what suits the provider (presets.ts): parts at once
- *  sign-payload             true; else Content-MD5 vouches for the bytes
- *  require-content-md5      what suits the provider: Content-MD5 on DeleteObjects
- *  storage-class            the bucket's
- *  sse-customer-algorithm   AES256, beside sse-customer-key or -path
- *  sse-customer-key         none; 32 bytes in base64
- *  sse-customer-key-path    none; a file that holds it
- *  sse-customer-key-md5     none; checked against the key
- *  sse-kms-key-id           none
- *  object-lock-mode         none; with object-lock-retention (ours, both)
- *  object-lock-retention    none; how long each new file is kept, whoever wants it gone
- *
- * `type` and `name` are read by whoever chose this backend.
+ * The configuration of a replica in a bucket: all keys that Litestream 0.5 has for s3, and some of ours. By
+ * YAML or, in kebab-case or camelCase, in the query of an s3:// URL (url.ts).
  */
 
 import { createHash } from 'node:crypto';
 import {
-  ConfigReader,
-  parseEndpoint,
-  secret,
-  whatIsWrongWithBucket,
-  whatIsWrongWithPath,
-  withKeysOfURL,
-  type ParsedConfig,
+  secret as hide,
+  isSecret,
+  type ConfigSchema,
+  type DestinationDescription,
   type Secret,
 } from '@sluice/core/backend';
-import { inputFromURL } from './url.ts';
+import {
+  boolean,
+  choice,
+  duration,
+  endpoint,
+  exclusive,
+  integer,
+  keyPath,
+  requires,
+  rules,
+  secret,
+  secretFile,
+  size,
+  text,
+  together,
+  whatIsWrongWithBucket,
+  type AddIssue,
+} from '@sluice/core/backend/config';
+import { z } from 'zod';
 
 export interface S3Config {
   readonly bucket: string;
@@ -76,8 +65,6 @@ const LOCK_MODES = ['GOVERNANCE', 'COMPLIANCE'] as const;
 const MIB = 1024 * 1024;
 /** S3 refuses smaller parts, but for the last. */
 const PART_BYTES_MIN = 5 * MIB;
-/** Litestream has 5 MiB; with 8, the largest object of 10,000 parts is 78 GiB before parts grow. */
-const PART_BYTES_DEFAULT = 8 * MIB;
 /** A part lies in memory whole. 10,000 parts of it are as much as S3 takes. */
 const PART_BYTES_MAX = 512 * MIB;
 /** More is more memory, and not faster on any link that we know of. */
@@ -88,56 +75,136 @@ const LOCK_RETENTION_MS_MAX = 36_500 * 86_400_000;
 /** Less protects from nothing, and clocks differ. */
 const LOCK_RETENTION_MS_MIN = 60_000;
 
-/** CONFIG_INVALID with all issues. */
-export function parseConfig(input: unknown): ParsedConfig<S3Config> {
-  const reader = new ConfigReader('s3', withKeysOfURL(input, readURL));
-  reader.ignore('name');
-  reader.oneOf('type', ['s3']);
-  const url = reader.string('url');
-  if (url !== undefined && readURL(url) === undefined) {
-    reader.issue('url', 'must begin with s3://');
-  }
-  const bucket = readBucket(reader);
-  const path = readPath(reader);
-  const config: S3Config = {
-    bucket,
-    endpoint: readEndpoint(reader),
-    region: reader.string('region'),
-    forcePathStyle: reader.boolean('force-path-style'),
-    skipVerify: reader.boolean('skip-verify') ?? false,
-    ...readCredentials(reader),
-    partSizeBytes:
-      reader.sizeBytes('part-size', { min: PART_BYTES_MIN, max: PART_BYTES_MAX }) ??
-      PART_BYTES_DEFAULT,
-    partsAtOnce: reader.integer('concurrency', { min: 1, max: PARTS_AT_ONCE_MAX }),
-    signPayload: reader.boolean('sign-payload') ?? true,
-    requireContentMD5: reader.boolean('require-content-md5'),
-    storageClass: reader.string('storage-class'),
-    sseCustomerKey: readCustomerKey(reader),
-    sseKMSKeyID: reader.string('sse-kms-key-id'),
-    objectLock: readObjectLock(reader),
+const KEYS = z.strictObject({
+  bucket: text('the bucket, or the ARN of an access point', {
+    example: 'my-backups',
+    check: whatIsWrongWithName,
+  }),
+  path: keyPath(),
+  region: text('its region', {
+    example: 'eu-west-1',
+    defaultText: 'the bucket’s, asked for; us-east-1 with an endpoint',
+  }).optional(),
+  endpoint: endpoint('of another provider than AWS', {
+    example: 'https://s3.example.com',
+    scheme: schemeFor,
+  }).optional(),
+  'access-key-id': text('with secret-access-key', {
+    example: 'AKIAEXAMPLE',
+    defaultText: 'the credential chain of the AWS SDK',
+    file: true,
+  })
+    .transform((id) => id.trim())
+    .optional(),
+  'secret-access-key': secret('with access-key-id', { example: 'example-secret' }).optional(),
+  'session-token': secret('of temporary credentials', { example: 'example-token' }).optional(),
+  'force-path-style': boolean('bucket in the path instead of the host name', {
+    example: true,
+    defaultText: 'true with an endpoint of one’s own',
+  }).optional(),
+  'skip-verify': boolean('take any TLS certificate', { example: true }).prefault(false),
+  'sign-payload': boolean('sign the SHA-256 of bodies; without it Content-MD5 protects them', {
+    example: false,
+  }).prefault(true),
+  'require-content-md5': boolean('Content-MD5 on DeleteObjects', {
+    example: false,
+    defaultText: 'what the provider needs',
+  }).optional(),
+  'storage-class': text('of new objects', {
+    example: 'STANDARD_IA',
+    defaultText: 'the bucket’s',
+  }).optional(),
+  // Litestream has 5 MiB; with 8, the largest object of 10,000 parts is 78 GiB before parts grow.
+  'part-size': size('of multipart uploads; a smaller file is one request', {
+    example: '16MiB',
+    min: PART_BYTES_MIN,
+    max: PART_BYTES_MAX,
+  }).prefault('8MiB'),
+  concurrency: integer('parts at once', {
+    example: 3,
+    min: 1,
+    max: PARTS_AT_ONCE_MAX,
+    defaultText: 'what the provider bears',
+  }).optional(),
+  'sse-customer-algorithm': choice('with sse-customer-key', ['AES256'], {
+    example: 'AES256',
+  }).optional(),
+  'sse-customer-key': secret(
+    'the server encrypts with this key (base64, 32 bytes), and forgets it',
+    { example: 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=', check: whatIsWrongWithKey },
+  ).optional(),
+  'sse-customer-key-path': secretFile('a file that holds it', {
+    example: '/run/secrets/sse-key',
+    check: whatIsWrongWithKey,
+  }).optional(),
+  'sse-customer-key-md5': text('its MD5 in base64, to check it', {
+    example: 'y4HAEFCYWuvAXWFTtA1Qpg==',
+  }).optional(),
+  'sse-kms-key-id': text('the server encrypts with this KMS key', {
+    example: 'alias/backups',
+  }).optional(),
+  'object-lock-mode': choice(
+    'new files cannot be deleted for object-lock-retention (COMPLIANCE: by nobody)',
+    LOCK_MODES,
+    { example: 'GOVERNANCE' },
+  ).optional(),
+  'object-lock-retention': duration('how long each new file is kept, whoever wants it gone', {
+    example: '720h',
+    min: LOCK_RETENTION_MS_MIN,
+    max: LOCK_RETENTION_MS_MAX,
+  }).optional(),
+});
+
+export const schema: ConfigSchema<S3Config & { readonly path: string }> = KEYS.superRefine(
+  ...rules(
+    together('access-key-id', 'secret-access-key'),
+    requires('session-token', 'access-key-id'),
+    together('object-lock-mode', 'object-lock-retention'),
+    exclusive('sse-customer-key', 'sse-customer-key-path'),
+    requires('sse-customer-algorithm', 'sse-customer-key', 'sse-customer-key-path'),
+    exclusive('sse-customer-key', 'sse-kms-key-id'),
+    exclusive('sse-customer-key-path', 'sse-kms-key-id'),
+    checkCustomerKey,
+    checkAccessPoint,
+  ),
+).transform(toConfig);
+
+function toConfig(keys: z.output<typeof KEYS>): S3Config & { readonly path: string } {
+  const mode = keys['object-lock-mode'];
+  const retentionMs = keys['object-lock-retention'];
+  const key = keys['sse-customer-key'] ?? keys['sse-customer-key-path'];
+  return {
+    bucket: keys.bucket,
+    endpoint: keys.endpoint,
+    region: keys.region,
+    forcePathStyle: keys['force-path-style'],
+    skipVerify: keys['skip-verify'],
+    accessKeyID: keys['access-key-id'],
+    secretAccessKey: keys['secret-access-key'],
+    sessionToken: keys['session-token'],
+    partSizeBytes: keys['part-size'],
+    partsAtOnce: keys.concurrency,
+    signPayload: keys['sign-payload'],
+    requireContentMD5: keys['require-content-md5'],
+    storageClass: keys['storage-class'],
+    sseCustomerKey: key === undefined ? undefined : hide(bytesOf(key).toString('base64')),
+    sseKMSKeyID: keys['sse-kms-key-id'],
+    objectLock: mode === undefined || retentionMs === undefined ? undefined : { mode, retentionMs },
+    path: keys.path,
   };
-  checkEncryption(reader, config);
-  reader.finish();
-  return { config, path };
 }
 
-/** The input that YAML would give. A URL that is not right becomes an issue of `parseConfig`. */
-export function configFromURL(url: URL): unknown {
-  return inputFromURL(url.href);
-}
-
-function readURL(text: string): ReturnType<typeof inputFromURL> | undefined {
-  return /^s3:\/\//i.test(text) ? inputFromURL(text) : undefined;
+export function describe(config: S3Config, path: string): DestinationDescription {
+  const { bucket, endpoint: at, partSizeBytes: partBytes } = config;
+  const target = `s3://${bucket}/${path}`;
+  if (at === undefined) return { target, partBytes };
+  return { target: `${target} at ${at}`, provider: new URL(at).host, partBytes };
 }
 
 /** A name, or the ARN of an access point, which has a slash. */
-function readBucket(reader: ConfigReader): string {
-  const bucket = reader.requiredString('bucket');
-  if (bucket === '' || bucket.startsWith('arn:')) return bucket;
-  const wrong = whatIsWrongWithBucket(bucket, 'a bucket') ?? whatIsUnfit(bucket);
-  if (wrong !== undefined) reader.issue('bucket', wrong);
-  return bucket;
+function whatIsWrongWithName(bucket: string): string | undefined {
+  if (bucket.startsWith('arn:')) return undefined;
+  return whatIsWrongWithBucket(bucket, 'a bucket') ?? whatIsUnfit(bucket);
 }
 
 /** Kinds of bucket that speak S3 in part. AWS keeps these endings for them. */
@@ -153,25 +220,6 @@ function whatIsUnfit(bucket: string): string | undefined {
     : undefined;
 }
 
-function readPath(reader: ConfigReader): string {
-  const path = reader.string('path') ?? '';
-  const wrong = whatIsWrongWithPath(path);
-  if (wrong !== undefined) reader.issue('path', wrong);
-  return path;
-}
-
-/** It may have a path, as that of Supabase has: https://PROJECT.storage.supabase.co/storage/v1/s3 */
-function readEndpoint(reader: ConfigReader): string | undefined {
-  const text = reader.string('endpoint');
-  if (text === undefined) return undefined;
-  const full = /^https?:\/\//i.test(text) ? text : `${schemeFor(text)}://${text}`;
-  const url = parseEndpoint(full);
-  if (url !== undefined) return (url.origin + url.pathname).replace(/\/+$/, '');
-  // Not shown: somebody may have put a password into it.
-  reader.issue('endpoint', 'must be a host, or http(s)://host, without a password or a query');
-  return undefined;
-}
-
 /** Without a scheme, plain HTTP is for this machine and private networks only. */
 function schemeFor(host: string): 'http' | 'https' {
   const isPrivate =
@@ -180,55 +228,36 @@ function schemeFor(host: string): 'http' | 'https' {
   return isPrivate ? 'http' : 'https';
 }
 
-function readCredentials(
-  reader: ConfigReader,
-): Pick<S3Config, 'accessKeyID' | 'secretAccessKey' | 'sessionToken'> {
-  reader.together('access-key-id', 'secret-access-key');
-  if (reader.has('session-token') && !reader.has('access-key-id')) {
-    reader.issue('session-token', 'needs access-key-id and secret-access-key beside it');
-  }
-  return {
-    accessKeyID: reader.string('access-key-id')?.trim(),
-    secretAccessKey: reader.secret('secret-access-key'),
-    sessionToken: reader.secret('session-token'),
-  };
+function bytesOf(key: Secret): Buffer {
+  return Buffer.from(key.reveal(), 'base64');
 }
 
-function readCustomerKey(reader: ConfigReader): Secret | undefined {
-  const given = reader.secretOrFile('sse-customer-key', 'sse-customer-key-path');
-  const md5 = reader.string('sse-customer-key-md5');
-  if (given === undefined) return undefined;
-  const bytes = Buffer.from(given.secret.reveal(), 'base64');
-  if (bytes.byteLength !== CUSTOMER_KEY_BYTES) {
-    const had = `${bytes.byteLength} bytes when read as base64`;
-    reader.issue(given.key, `has ${had}: it must be ${CUSTOMER_KEY_BYTES}`);
-  }
-  if (md5 !== undefined && md5 !== createHash('md5').update(bytes).digest('base64')) {
-    reader.issue('sse-customer-key-md5', 'is not that of the key');
-  }
-  return secret(bytes.toString('base64'));
+function whatIsWrongWithKey(base64: string): string | undefined {
+  const had = Buffer.from(base64, 'base64').byteLength;
+  if (had === CUSTOMER_KEY_BYTES) return undefined;
+  return `has ${had} bytes when read as base64: it must be ${CUSTOMER_KEY_BYTES}`;
 }
 
-function readObjectLock(reader: ConfigReader): ObjectLock | undefined {
-  reader.together('object-lock-mode', 'object-lock-retention');
-  const mode = reader.oneOf('object-lock-mode', LOCK_MODES);
-  const limits = { min: LOCK_RETENTION_MS_MIN, max: LOCK_RETENTION_MS_MAX };
-  const retentionMs = reader.durationMs('object-lock-retention', limits);
-  return mode === undefined || retentionMs === undefined ? undefined : { mode, retentionMs };
+function checkAccessPoint(keys: Readonly<Record<string, unknown>>, issue: AddIssue): void {
+  const { bucket, endpoint: url, 'force-path-style': style } = keys;
+  if (typeof bucket !== 'string' || !bucket.startsWith('arn:')) return;
+  if (url === undefined && style !== true) return;
+  issue(
+    'bucket',
+    'is the ARN of an access point, which only AWS has: with endpoint or force-path-style, write the ' +
+      'name of a bucket',
+  );
 }
 
-function checkEncryption(reader: ConfigReader, config: S3Config): void {
-  const algorithm = reader.oneOf('sse-customer-algorithm', ['AES256']);
-  const { sseCustomerKey, sseKMSKeyID, endpoint } = config;
-  if (algorithm !== undefined && sseCustomerKey === undefined) {
-    reader.issue('sse-customer-algorithm', 'needs sse-customer-key or sse-customer-key-path');
+/** The key is sent with each request. */
+function checkCustomerKey(keys: Readonly<Record<string, unknown>>, issue: AddIssue): void {
+  const key = keys['sse-customer-key'] ?? keys['sse-customer-key-path'];
+  if (!isSecret(key)) return;
+  const { endpoint: url, 'sse-customer-key-md5': md5 } = keys;
+  if (md5 !== undefined && md5 !== createHash('md5').update(bytesOf(key)).digest('base64')) {
+    issue('sse-customer-key-md5', 'is not that of the key');
   }
-  if (sseCustomerKey === undefined) return;
-  if (sseKMSKeyID !== undefined) {
-    reader.issue('sse-kms-key-id', 'cannot be given together with a customer key');
-  }
-  // The key goes along with each request.
-  if (endpoint?.startsWith('http://') === true && schemeFor(endpoint.slice(7)) === 'https') {
-    reader.issue('endpoint', 'must be https where a customer key is sent to it');
-  }
+  if (typeof url !== 'string' || !url.startsWith('http://')) return;
+  if (schemeFor(url.slice('http://'.length)) === 'http') return;
+  issue('endpoint', 'must be https where a customer key is sent to it');
 }

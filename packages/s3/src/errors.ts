@@ -20,6 +20,10 @@ export function toReplicationError(error: unknown, what: string): ReplicationErr
     return errorOfForeignAnswer(error, { what, provider: PROVIDER });
   const answer = readAnswer(error);
   const code = classify(answer.code, answer.status);
+  if (code === 'REPLICA_UNKNOWN' && isWordless(answer)) {
+    const stranger = new NotTheProvider({ status: answer.status, lacks: 'no error in XML' });
+    return errorOfForeignAnswer(stranger, { what, provider: PROVIDER });
+  }
   const hint = hintFor(code, answer);
   return errorOfRefusal(answer, { what, code, hint, filler: NAMELESS });
 }
@@ -27,6 +31,11 @@ export function toReplicationError(error: unknown, what: string): ReplicationErr
 const PROVIDER = 'an S3 server';
 /** The SDK's name of an answer without a body. */
 const NAMELESS = 'UnknownError';
+
+/** S3 says why in XML. A HEAD has no body: it answers 400 to what it does not like. */
+function isWordless(answer: Answer): answer is Answer & { readonly status: number } {
+  return answer.code === NAMELESS && answer.status !== undefined && answer.status !== 400;
+}
 
 /** The code of one object's failure in DeleteObjects. */
 export function codeOfObject(code: string | undefined): ErrorCode {

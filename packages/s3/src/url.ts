@@ -9,27 +9,30 @@
  *  b.s3.REGION.backblazeb2.com       b        REGION     https://s3.REGION.backblazeb2.com      yes
  *  b.s3.filebase.com                 b                   https://s3.filebase.com                yes
  *  b.s3.REGION.scw.cloud             b        REGION     https://s3.REGION.scw.cloud            no
- *  arn:…:REGION:…:accesspoint/NAME   the ARN  REGION
+ *  arn:…:REGION:…:accesspoint/NAME   the ARN  REGION     (colons come as %3A: core's parseURL)
  *  anything else                     all of it
  *
  * Where no region is told, it is found as for any bucket (sdk.ts).
  */
 
-import { keysOfQuery, rootOfURLPath } from '@sluice/core/backend';
+import { keysOfQuery, ReplicationError, rootOfURLPath } from '@sluice/core/backend';
 
 /** The keys that a URL gives, as YAML would: text, and unknown ones too. */
 export type Input = Record<string, unknown>;
 
-/** The input that YAML would give. What is wrong with it is told when that is parsed. */
-export function inputFromURL(text: string): Input {
-  const [, place = '', search = ''] = /^s3:\/\/([^?#]*)(?:\?([^#]*))?/i.exec(text) ?? [];
-  return { type: 's3', ...readPlace(place), ...keysOfQuery(search) };
+/** The input that YAML would give. A bucket that is missing is told when that is parsed. */
+export function configFromURL({ href }: URL): Input {
+  const parts = /^s3:\/\/([^?#]*)(?:\?([^#]*))?/i.exec(href);
+  if (parts === null) throw new ReplicationError('CONFIG_INVALID', 'must begin with s3://');
+  const [, place = '', search = ''] = parts;
+  return { ...readPlace(place), ...keysOfQuery(search) };
 }
 
 function readPlace(place: string): Input {
-  const arn = /^(arn:[^/]*:accesspoint\/[^/]+)(?:\/(.*))?$/.exec(place);
+  const arn = /^(arn%3A[^/]*%3Aaccesspoint\/[^/]+)(?:\/(.*))?$/i.exec(place);
   if (arn !== null) {
-    const [, bucket = '', path = ''] = arn;
+    const [, escaped = '', path = ''] = arn;
+    const bucket = escaped.replaceAll(/%3A/gi, ':');
     return withPath({ bucket, region: bucket.split(':')[3] }, `/${path}`);
   }
   const slash = place.indexOf('/');

@@ -1,7 +1,14 @@
 import { inspect } from 'node:util';
-import { isError, keyOf, toTXID, type ConfigIssue } from '@sluice/core/backend';
+import {
+  isError,
+  keyOf,
+  toTXID,
+  type ConfigIssue,
+  parseConfig as parse,
+  type ParsedConfig,
+} from '@sluice/core/backend';
 import { describe, expect, test } from 'vitest';
-import { configFromURL, parseConfig, type S3Config } from '../src/config.ts';
+import { backend, type S3Config } from '../src/index.ts';
 
 const KEY_BASE64 = Buffer.alloc(32, 7).toString('base64');
 const KEY_MD5 = 'y4HAEFCYWuvAXWFTtA1Qpg==';
@@ -25,8 +32,12 @@ const DEFAULTS: S3Config = {
   objectLock: undefined,
 };
 
+function parseConfig(input: unknown): ParsedConfig<S3Config> {
+  return parse(backend, input);
+}
+
 function parseURL(text: string): ReturnType<typeof parseConfig> {
-  return parseConfig(configFromURL(new URL(text)));
+  return parseConfig(backend.fromURL(new URL(text)));
 }
 
 function issuesOf(input: unknown): string[] {
@@ -149,7 +160,7 @@ describe('the host of a URL', () => {
   });
 
   test('a port without a bucket before the host names no bucket', () => {
-    expect(issuesOf(configFromURL(new URL('s3://localhost:9000/db')))).toEqual([
+    expect(issuesOf(backend.fromURL(new URL('s3://localhost:9000/db')))).toEqual([
       'bucket is missing',
     ]);
   });
@@ -167,13 +178,13 @@ describe('keys lie where Litestream has them', () => {
   const file = { level: 0, minTXID: toTXID(1), maxTXID: toTXID(1) };
   const name = '0000000000000001-0000000000000001.ltx';
   const roots: [unknown, string][] = [
-    [configFromURL(new URL('s3://b/db')), `db/0000/${name}`],
-    [configFromURL(new URL('s3://b/db/')), `db/0000/${name}`],
-    [configFromURL(new URL('s3://b//db')), `db/0000/${name}`],
-    [configFromURL(new URL('s3://b/')), `/0000/${name}`],
-    [configFromURL(new URL('s3://b')), `./0000/${name}`],
-    [configFromURL(new URL('s3://b/a%20b/100%25')), `a b/100%/0000/${name}`],
-    [configFromURL(new URL('s3://b/100%')), `100%/0000/${name}`],
+    [backend.fromURL(new URL('s3://b/db')), `db/0000/${name}`],
+    [backend.fromURL(new URL('s3://b/db/')), `db/0000/${name}`],
+    [backend.fromURL(new URL('s3://b//db')), `db/0000/${name}`],
+    [backend.fromURL(new URL('s3://b/')), `/0000/${name}`],
+    [backend.fromURL(new URL('s3://b')), `./0000/${name}`],
+    [backend.fromURL(new URL('s3://b/a%20b/100%25')), `a b/100%/0000/${name}`],
+    [backend.fromURL(new URL('s3://b/100%')), `100%/0000/${name}`],
     [{ bucket: 'b', path: 'db' }, `db/0000/${name}`],
     [{ bucket: 'b', path: 'db/' }, `db//0000/${name}`],
     [{ bucket: 'b', path: '/db' }, `/db/0000/${name}`],
@@ -220,10 +231,10 @@ test('everything that is wrong is told at once, with the nearest known key', () 
   ).toEqual([
     'bucket is missing',
     'endpoint must be a host, or http(s)://host, without a password or a query',
-    'secret-access-key is missing beside access-key-id',
+    'sign-payload must be true or false, not "perhaps"',
     'part-size is 1048576 bytes: the least is 5242880',
     'concurrency is 0: the least is 1',
-    'sign-payload must be true or false, not "perhaps"',
+    'secret-access-key is missing beside access-key-id',
     'force-pathstyle is not a key of s3: did you mean force-path-style?',
   ]);
 });
@@ -273,6 +284,25 @@ test('a name that only looks odd is a name', () => {
   }
 });
 
+test.each(['ftp://x', 's3://x', 'HTTPSS://x', 'https:/x', 'http:x'])(
+  'the endpoint %s is no host by that name',
+  (endpoint) => {
+    expect(issuesOf({ bucket: 'bb', endpoint })).toEqual([
+      expect.stringMatching(/^endpoint must be a host/),
+    ]);
+  },
+);
+
+test('an access point has an endpoint of its own', () => {
+  const bucket = 'arn:aws:s3:us-east-1:123456789012:accesspoint/a';
+  for (const key of [{ endpoint: 'http://localhost:9000' }, { 'force-path-style': true }]) {
+    expect(issuesOf({ bucket, ...key })).toEqual([
+      expect.stringMatching(/^bucket is the ARN of an access point, .* the name of a bucket/),
+    ]);
+  }
+  expect(parseConfig({ bucket }).config.bucket).toBe(bucket);
+});
+
 test('an endpoint may have a path', () => {
   const endpoint = 'https://project.storage.supabase.co/storage/v1/s3';
   for (const written of [endpoint, `${endpoint}/`]) {
@@ -282,7 +312,7 @@ test('an endpoint may have a path', () => {
 
 test('a session token without its keys, and a url of another kind, are refused', () => {
   expect(issuesOf({ bucket: 'b', 'session-token': 't' })).toEqual([
-    'session-token needs access-key-id and secret-access-key beside it',
+    'session-token needs access-key-id beside it',
   ]);
   expect(issuesOf({ url: 'gs://b/db' })).toContain('url must begin with s3://');
 });
@@ -308,7 +338,7 @@ describe("a customer's key", () => {
     ]);
     expect(issuesOf({ ...key, endpoint: 'http://127.0.0.1:9000' })).toEqual([]);
     expect(issuesOf({ bucket: 'b', 'sse-customer-algorithm': 'AES256' })).toEqual([
-      'sse-customer-algorithm needs sse-customer-key or sse-customer-key-path',
+      'sse-customer-algorithm needs sse-customer-key or sse-customer-key-path beside it',
     ]);
     expect(issuesOf({ bucket: 'b', 'sse-customer-key-path': '/no/such/file' })[0]).toContain(
       'sse-customer-key-path cannot be read',

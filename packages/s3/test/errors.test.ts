@@ -48,7 +48,8 @@ const ANSWERS: [string, number, ErrorCode][] = [
   ['UnknownError', 502, 'REPLICA_UNAVAILABLE'],
   ['UnknownError', 503, 'REPLICA_RATE_LIMITED'],
   ['UnknownError', 507, 'REPLICA_FULL'],
-  ['UnknownError', 418, 'REPLICA_UNKNOWN'],
+  ['UnknownError', 400, 'REPLICA_UNKNOWN'], // of HEAD
+  ['UnknownError', 520, 'REPLICA_UNAVAILABLE'],
 ];
 
 test.each(ANSWERS)('%s (%i) is %s', (name, status, code) => {
@@ -56,6 +57,12 @@ test.each(ANSWERS)('%s (%i) is %s', (name, status, code) => {
   expect(error.code).toBe(code);
   expect(error.status).toBe(status);
   expect(error.message).toMatch(/^write x to s3:\/\/b: /);
+});
+
+test.each([304, 410, 418, 451])('a wordless %i is not of S3', (status) => {
+  const { code, message } = toReplicationError(answered('UnknownError', status), 'list x');
+  expect(code).toBe('REPLICA_UNAVAILABLE');
+  expect(message).toMatch(/^list x: this does not look like an S3 server: .*; check endpoint/);
 });
 
 test.each([

@@ -1,34 +1,32 @@
 /**
- * The configuration of a replica on an SFTP server: all keys that Litestream has for sftp, by YAML or,
- * in kebab-case or camelCase, in the query of sftp://user:password@host:port/path.
- *
- *  key                standard
- *  host               must be given; host, host:port or [IPv6]:port
- *  user               must be given
- *  path               the folder where the server puts us; relative ones begin there
- *  url                sftp://…, instead of the above; other keys win over what it says
- *  password           none; also what keyboard-interactive is answered with
- *  key-path           none; a private key, OpenSSH or PEM; ~ is the home folder
- *  passphrase         none; of that key
- *  agent              SSH_AUTH_SOCK, where there is neither password nor key-path
- *  host-key           one or more lines "ssh-ed25519 AAAA…", or fingerprints "SHA256:…"
- *  known-hosts        a file as OpenSSH has it, instead of host-key
- *  concurrent-writes  true; false sends one piece of a file after the other
+ * The configuration of a replica on an SFTP server: all keys that Litestream has for sftp, and some of ours.
+ * By YAML or, in kebab-case or camelCase, in the query of sftp://user:password@host:port/path.
  *
  * Without host-key and known-hosts no server is trusted: the error says which key it has shown.
- * `type` and `name` are read by whoever chose this backend.
  */
 
 import { posix } from 'node:path';
 
 import {
-  ConfigReader,
-  expandHome,
   keysOfQuery,
-  type ParsedConfig,
-  type Secret,
   percentDecoded,
+  ReplicationError,
+  type ConfigSchema,
+  type DestinationDescription,
+  type Secret,
 } from '@sluice/core/backend';
+import {
+  boolean,
+  exclusive,
+  field,
+  filePath,
+  requires,
+  rules,
+  secret,
+  text,
+  Wrong,
+} from '@sluice/core/backend/config';
+import { z } from 'zod';
 
 import { readKeyLines } from './host-key.ts';
 
@@ -50,90 +48,102 @@ export interface SFTPConfig {
 const PORT_DEFAULT = 22;
 const PORT_MAX = 65_535;
 
-/** CONFIG_INVALID with all issues. */
-export function parseConfig(input: unknown): ParsedConfig<SFTPConfig> {
-  const reader = new ConfigReader('sftp', withURL(input));
-  reader.ignore('name');
-  reader.oneOf('type', ['sftp']);
-  const url = reader.string('url');
-  if (url !== undefined && !isSFTPURL(url)) reader.issue('url', 'must begin with sftp://');
-  reader.exclusive('host-key', 'known-hosts');
-  if (reader.has('passphrase') && !reader.has('key-path')) {
-    reader.issue('passphrase', 'needs key-path beside it');
-  }
-  const config: SFTPConfig = {
-    ...readHost(reader),
-    user: reader.requiredString('user'),
-    password: reader.secret('password'),
-    keyPath: readPath(reader, 'key-path'),
-    passphrase: reader.secret('passphrase'),
-    agent: readPath(reader, 'agent'),
-    hostKey: readHostKey(reader),
-    knownHosts: readPath(reader, 'known-hosts'),
-    concurrentWrites: reader.boolean('concurrent-writes') ?? true,
-  };
-  const path = reader.string('path') ?? '';
-  if (path.includes('\0')) reader.issue('path', 'holds a NUL character');
-  if (isSFTPURL(path)) reader.issue('path', 'is a URL (sftp://): write it under url');
-  reader.finish();
-  return { config, path: cleanPath(path) };
-}
+const KEYS = z.strictObject({
+  host: field(
+    { type: 'string', description: 'host, or host:port', examples: ['backup.example.com:22'] },
+    readHost,
+  ),
+  user: text('who logs in', { example: 'backup' }),
+  path: text('the folder; a relative one begins where the server puts the user', {
+    example: '/backup/app',
+    check: whatIsWrongWithPath,
+  }).optional(),
+  password: secret('of that user; it also answers keyboard-interactive', {
+    example: 'example-password',
+  }).optional(),
+  'key-path': filePath('a private key, OpenSSH or PEM', {
+    example: '~/.ssh/id_ed25519',
+  }).optional(),
+  passphrase: secret('of that key', { example: 'example-passphrase' }).optional(),
+  agent: filePath('the socket of an SSH agent', {
+    example: '/run/user/1000/ssh-agent',
+    defaultText: '$SSH_AUTH_SOCK, without password and key-path',
+  }).optional(),
+  'host-key': text(
+    'the keys that the server may show: lines as in authorized_keys, or their fingerprints',
+    {
+      example: 'SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU',
+      check: (lines) =>
+        readKeyLines(lines.trim()) === undefined
+          ? 'must be a line such as "ssh-ed25519 AAAA…", or "SHA256:…"'
+          : undefined,
+    },
+  )
+    .transform((lines) => lines.trim())
+    .optional(),
+  'known-hosts': filePath('a file of such keys, as ssh has it', {
+    example: '~/.ssh/known_hosts',
+  }).optional(),
+  'concurrent-writes': boolean('several pieces of a file on their way at once', {
+    example: false,
+  }).prefault(true),
+});
 
-/** The input that YAML would give. A URL that is not right becomes an issue of `parseConfig`. */
+export const schema: ConfigSchema<SFTPConfig & { readonly path: string }> = KEYS.superRefine(
+  ...rules(exclusive('host-key', 'known-hosts'), requires('passphrase', 'key-path')),
+).transform((keys) => ({
+  ...keys.host,
+  user: keys.user,
+  password: keys.password,
+  keyPath: keys['key-path'],
+  passphrase: keys.passphrase,
+  agent: keys.agent,
+  hostKey: keys['host-key'],
+  knownHosts: keys['known-hosts'],
+  concurrentWrites: keys['concurrent-writes'],
+  path: cleanPath(keys.path ?? ''),
+}));
+
+/** The keys that `sftp://user:password@host:port/path?key=value` stands for. */
 export function configFromURL(url: URL): unknown {
-  return inputFromURL(url.href);
-}
-
-/** What `url` says, where keys of their own do not say otherwise. */
-function withURL(input: unknown): unknown {
-  if (typeof input !== 'object' || input === null || !('url' in input)) return input;
-  const { url } = input;
-  if (typeof url !== 'string' || !isSFTPURL(url)) return input;
-  return { ...inputFromURL(url), ...input };
-}
-
-function isSFTPURL(text: string): boolean {
-  return /^sftp:\/\//i.test(text) && URL.canParse(text);
-}
-
-function inputFromURL(text: string): Record<string, unknown> {
-  const { host, username, password, pathname, search } = new URL(text);
+  const { protocol, host, username, password, pathname, search } = url;
+  if (protocol !== 'sftp:') {
+    throw new ReplicationError('CONFIG_INVALID', 'must begin with sftp://');
+  }
   const user = percentDecoded(username);
   const given = { host, user, password: percentDecoded(password), path: pathOf(pathname) };
   const filled = Object.entries(given).filter(([, value]) => value !== '');
-  return { type: 'sftp', ...Object.fromEntries(filled), ...keysOfQuery(search) };
+  return { ...Object.fromEntries(filled), ...keysOfQuery(search) };
 }
 
-/** From the server's root, as Litestream reads it; /~/app is app in the folder where we are put. */
+export function describe({ host, port, user }: SFTPConfig, path: string): DestinationDescription {
+  const address = host.includes(':') ? `[${host}]` : host;
+  // A path without a slash begins where the server puts the user.
+  const place = path.startsWith('/') ? path : `/~/${path}`;
+  return { target: `sftp://${user}@${address}${port === PORT_DEFAULT ? '' : `:${port}`}${place}` };
+}
+
+/** From the server's root, as Litestream reads it; /~/app is app in the folder where the user is put. */
 function pathOf(pathname: string): string {
   const path = percentDecoded(pathname);
   return path === '/~' || path.startsWith('/~/') ? path.slice('/~/'.length) : path;
 }
 
-function readHost(reader: ConfigReader): Pick<SFTPConfig, 'host' | 'port'> {
-  const text = reader.requiredString('host');
+function readHost(value: unknown): Pick<SFTPConfig, 'host' | 'port'> | Wrong {
+  if (value === '') return new Wrong('is empty');
+  const written = typeof value === 'string' ? value : '';
   const [, bracketed, plain, digits] =
-    /^(?:\[([0-9a-f:.%a-z]+)\]|([^:[\]/@\s]+))(?::(\d{1,5}))?$/i.exec(text) ?? [];
-  const host = bracketed ?? plain ?? (/^[0-9a-f]*:[0-9a-f:.]+$/i.test(text) ? text : '');
+    /^(?:\[([0-9a-f:.%a-z]+)\]|([^:[\]/@\s]+))(?::(\d{1,5}))?$/i.exec(written) ?? [];
+  const bare = /^[0-9a-f]*:[0-9a-f:.]+$/i.test(written) ? written : '';
+  const host = bracketed ?? plain ?? bare;
   const port = digits === undefined ? PORT_DEFAULT : Number(digits);
-  if (text !== '' && (host === '' || port < 1 || port > PORT_MAX)) {
-    reader.issue('host', 'must be a host, or host:port');
-  }
-  return { host, port };
+  const isRight = host !== '' && port >= 1 && port <= PORT_MAX;
+  return isRight ? { host, port } : new Wrong('must be a host, or host:port');
 }
 
-function readHostKey(reader: ConfigReader): string | undefined {
-  const text = reader.string('host-key')?.trim();
-  if (text === undefined) return undefined;
-  if (readKeyLines(text) === undefined) {
-    reader.issue('host-key', 'must be a line such as "ssh-ed25519 AAAA…", or "SHA256:…"');
-  }
-  return text;
-}
-
-function readPath(reader: ConfigReader, key: string): string | undefined {
-  const path = reader.string(key);
-  return path === undefined ? undefined : expandHome(path);
+function whatIsWrongWithPath(path: string): string | undefined {
+  if (path.includes('\0')) return 'holds a NUL character';
+  return /^sftp:\/\//i.test(path) ? 'is a URL (sftp://): write it under url' : undefined;
 }
 
 /** "/a//b/../c/" is "/a/c"; what goes above the folder where it begins stays as it is. */

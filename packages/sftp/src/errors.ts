@@ -1,6 +1,7 @@
 /** What an SFTP server and SSH say, in our codes. */
 
 import { messageOf, ReplicationError, type ErrorCode } from '@sluice/core/backend';
+import { hintOfConnection, readSystemError } from '@sluice/core/backend/http';
 
 /** A connection that could not be made, or is lost: the code is known where it is thrown. */
 export class SSHError extends Error {
@@ -131,7 +132,10 @@ export function toSSHError(error: unknown, stage: Stage, hint = ''): SSHError {
   if (level === 'handshake') return new SSHError('REPLICA_UNSUPPORTED', said, error);
   // "Too many authentication failures" is a protocol error to OpenSSH.
   const isRefusal = stage === 'login' && (code === 2 || code === 14);
-  return new SSHError(isRefusal ? 'REPLICA_UNAUTHENTICATED' : 'REPLICA_UNAVAILABLE', said, error);
+  if (isRefusal) return new SSHError('REPLICA_UNAUTHENTICATED', said, error);
+  const next = hintOfConnection(readSystemError(error));
+  const message = next === '' ? said : `${said}; ${next}`;
+  return new SSHError('REPLICA_UNAVAILABLE', message, error);
 }
 
 /** A private key that cannot be read, for want of its passphrase for one. */

@@ -8,8 +8,9 @@ import { join } from 'node:path';
 import {
   CLOSE_MS_MAX,
   isError,
-  type ObjectBody,
   type ReplicationError,
+  parseConfig,
+  type ObjectBody,
   Replica,
 } from '@sluice/core/backend';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -260,7 +261,7 @@ test('closing does not wait for a server that takes connections and says nothing
   await once(silent, 'listening');
   onTestFinished(() => void silent.close());
   const accepted = once(silent, 'connection') as Promise<net.Socket[]>;
-  const { config } = backend.parse({
+  const { config } = parseConfig(backend, {
     host: `127.0.0.1:${(silent.address() as net.AddressInfo).port}`,
     user: 'u',
     password: PASSWORD,

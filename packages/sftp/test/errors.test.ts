@@ -55,3 +55,8 @@ test.each([
 ] as const)('%o at the %s is %s', (error, stage, code) => {
   expect(toSSHError(error, stage).code).toBe(code);
 });
+
+test('a server that does not listen has a next step', () => {
+  const error = raw({ level: 'client-socket', code: 'ECONNREFUSED' });
+  expect(toSSHError(error, 'greeting').message).toMatch(/; nothing listens there: check address/);
+});

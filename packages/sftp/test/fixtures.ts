@@ -7,6 +7,7 @@ import {
   type LTXFileRef,
   type Replica,
   type ReplicaClient,
+  parseConfig,
 } from '@sluice/core/backend';
 import { onTestFinished } from 'vitest';
 
@@ -33,7 +34,7 @@ export async function connectTo(
 ): Promise<ReplicaClient> {
   const log = (level: string) => (message: string) => void logged.push({ level, message });
   const logger = { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') };
-  const { config } = backend.parse({
+  const { config } = parseConfig(backend, {
     host: `127.0.0.1:${fake.port}`,
     user: 'backup',
     password: PASSWORD,

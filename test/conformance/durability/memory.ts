@@ -1,13 +1,15 @@
 /** Keeps all in a map of its own process. */
 
-import { defineBackend, memoryClient, MemoryStore, type Backend } from '@sluice/core/backend';
+import { z } from 'zod';
+import { defineBackend, MemoryStore, type Backend, memoryClient } from '@sluice/core/backend';
 
 const store = new MemoryStore();
 
 export const backend: Backend<object> = defineBackend({
   contract: 1,
   scheme: 'memory',
-  parse: () => ({ config: {}, path: '' }),
+  schema: z.looseObject({}).transform(() => ({ path: '' })),
+  describe: () => ({ target: 'memory://' }),
   fromURL: (url) => ({ url: url.href }),
   connect: async () => memoryClient({ store }),
 });

@@ -44,7 +44,7 @@ const WRITING = { command: 'replicate' } as const;
 const NO_SPACE = 14;
 
 export const SCENES: readonly Scene[] = [
-  scene('A type that is not known', async () => ({ type: 's4', path: 'app' })),
+  scene('An unknown type', async () => ({ type: 's4', path: 'app' })),
 
   scene('A wrong key: s3', async () =>
     s3Replica(await s3(), { 'secret-access-key': 'not-the-secret' }),

@@ -2,10 +2,9 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { backend as azure } from '@sluice/azure';
-
-import type { Backend, Logger, ReplicaClient } from '@sluice/core/backend';
 import { TEMP_SUFFIX } from '@sluice/core/backend/folder';
+import { backend as azure } from '@sluice/azure';
+import { type Backend, type Logger, parseConfig, type ReplicaClient } from '@sluice/core/backend';
 import { backend as file } from '@sluice/file';
 import { backend as gcs } from '@sluice/gcs';
 import { backend as s3 } from '@sluice/s3';
@@ -68,7 +67,7 @@ const SILENT: Logger = {
 function connectorOf(backend: Backend<unknown>, input: Input): () => Promise<ReplicaClient> {
   return async () => {
     // The path is the replica's affair; a folder is nothing without one.
-    const { config } = backend.parse({ path: '/', ...input });
+    const { config } = parseConfig(backend, { path: '/replicas', ...input });
     const destination = await backend.connect(config, { logger: SILENT, access: 'write' });
     onTestFinished(() => destination.close());
     return destination;

@@ -29,6 +29,7 @@ export class Application {
   #writer: ChildProcess | undefined;
   #call = 0;
   #sawCorruption = false;
+  #wasKilled = false;
 
   constructor(database: () => string, tried: string, pageSize: number) {
     this.#database = database;
@@ -38,6 +39,15 @@ export class Application {
 
   get isRunning(): boolean {
     return this.#writer !== undefined;
+  }
+
+  /** Whether it was killed since `forgetKills`: maybe in the middle of a checkpoint. */
+  get wasKilled(): boolean {
+    return this.#wasKilled;
+  }
+
+  forgetKills(): void {
+    this.#wasKilled = false;
   }
 
   /** Whether SQLite told it that its database is corrupt. */
@@ -67,6 +77,7 @@ export class Application {
   async kill(): Promise<void> {
     const writer = this.#writer;
     this.#writer = undefined;
+    this.#wasKilled ||= writer !== undefined;
     await kill(writer);
   }
 

@@ -20,6 +20,8 @@ const CROSS_CHECKS = 0.1;
 const COPIES = 0.2;
 const SYMLINKS = 0.15;
 const SMALL_VOLUMES = 0.2;
+/** Of an application that is killed in the middle of a checkpoint nobody can say who wrote to the file. */
+const KILLED_CHECKPOINT = 'by no checkpoint that came to its end';
 
 export interface EpochOptions {
   /** Core's code: `dist` of this repository, or `src` of a copy with a planted error. */
@@ -134,10 +136,13 @@ export class Epoch {
   }
 
   #judgeEvents(events: readonly HostEvent[]): string | undefined {
-    const failure = events.find(
-      ({ kind, code = '' }) => kind === 'error' && !this.#setup.mayReport.has(code),
-    );
+    const failure = events.find((event) => event.kind === 'error' && !this.#mayReport(event));
     return failure && `the replicator said: ${failure.code} ${failure.message}`;
+  }
+
+  #mayReport({ code = '', message = '' }: HostEvent): boolean {
+    const { mayReport, application } = this.#setup;
+    return mayReport.has(code) || (application.wasKilled && message.includes(KILLED_CHECKPOINT));
   }
 
   /** What SQLite itself has made of two files is nobody's fault. */

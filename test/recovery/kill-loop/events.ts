@@ -28,6 +28,8 @@ export interface Reported extends Moment {
   readonly txid: bigint;
   readonly rows: number;
   readonly at: number;
+  /** What the newest of it stands on. */
+  readonly by: string;
 }
 
 /** Whether `a` is of an earlier moment of the ledger than `b`. */
@@ -52,8 +54,8 @@ export function reportedOf(
   let most: Reported | undefined;
   for (const event of events) {
     if (event.kind !== 'replicated' || event.destination !== destination) continue;
-    const { txid = '0', era = 0, seq = 0, rows = 0, at = 0 } = event;
-    most = mostOf(most, { txid: BigInt(txid), era, seq, rows, at });
+    const { txid = '0', era = 0, seq = 0, rows = 0, at = 0, by = '' } = event;
+    most = mostOf(most, { txid: BigInt(txid), era, seq, rows, at, by });
   }
   return most;
 }
@@ -68,14 +70,15 @@ export function mostOf(a: Reported | undefined, b: Reported): Reported {
     seq: newer.seq,
     rows: newer.rows,
     at: Math.max(a.at, b.at),
+    by: newer.by,
   };
 }
 
 /** How a start went on, as the replicator said: resumed, or with an image and why. */
 export function beginningOf(events: readonly HostEvent[]): string {
   for (const { message = '' } of events) {
-    if (message.startsWith('going on after')) return RESUMED;
-    if (message.startsWith('taking an image')) return message;
+    if (message.startsWith('continuing after')) return RESUMED;
+    if (message.startsWith('taking a full snapshot')) return message;
   }
   return UNDECIDED;
 }

@@ -47,7 +47,12 @@ type Place = Pick<JudgeInput, 'folder' | 'output'>;
 export async function restoreLatest({ folder, output }: Place): Promise<bigint> {
   const { client } = await openFolder(folder);
   const target = { kind: 'latest' } as const;
-  const { txid } = await restore({ client, output, target, overwrite: 'replace' });
+  const { txid } = await restore({
+    sources: [{ name: 'one', client }],
+    output,
+    target,
+    overwrite: 'replace',
+  });
   return BigInt(`0x${txid}`);
 }
 
@@ -105,13 +110,25 @@ export function judgeLive(file: string, readTried: () => ReadonlySet<string>): L
   }
 }
 
-/** The bytes of the database file, as if everything were checkpointed. */
+/**
+ * The bytes of the database file, as if everything were checkpointed. A connection that has not read
+ * yet takes the page size from the file, and serializes nonsense where the log has pages of another.
+ */
 export function bytesOf(file: string): Buffer {
   const database = new Database(file, { readonly: true, timeout: 5000 });
   try {
+    readFirst(database);
     return database.serialize();
   } finally {
     database.close();
+  }
+}
+
+function readFirst(database: Database.Database): void {
+  try {
+    database.pragma('page_count');
+  } catch (error) {
+    if (!String((error as { code?: unknown }).code).startsWith('SQLITE_CORRUPT')) throw error;
   }
 }
 
@@ -135,7 +152,10 @@ function judgeRows(
   if (totals === undefined) return reported === undefined ? undefined : 'the ledger is missing';
   const { era, seq, rows } = totals;
   if (reported !== undefined && isOlder(totals, reported)) {
-    return `transaction ${reported.seq} of era ${reported.era} was reported, ${seq} of era ${era} is the last`;
+    return (
+      `transaction ${reported.seq} of era ${reported.era} was reported by ${reported.by}, ` +
+      `${seq} of era ${era} is the last`
+    );
   }
   const isNew = era === 1 && seq === 0;
   if (!isNew && !tried.has(noteOf(totals))) {

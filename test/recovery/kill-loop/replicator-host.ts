@@ -23,6 +23,7 @@ import { withFault, type Fault } from '../faults.ts';
 import { DIED, type HostEvent } from './events.ts';
 import type { Totals } from './ledger.ts';
 import { setClockOffset } from './test-clock.ts';
+import { parseConfig } from '@sluice/core/backend';
 
 export interface HostArguments {
   readonly code: string;
@@ -103,7 +104,7 @@ async function start(): Promise<Replicator> {
     type: 'file',
     target: `file://${folder}`,
     open: async () => {
-      const { config, path: replica } = file.parse({ type: 'file', path: folder });
+      const { config, path: replica } = parseConfig(file, { type: 'file', path: folder });
       const destination = await file.connect(config, { logger, access: 'write' });
       const wrapped = new Destination(withFault(destination, () => fault));
       return { client: wrapped.replica(replica), capabilities: wrapped.capabilities };
@@ -177,7 +178,7 @@ async function claimSyncs(destination: number): Promise<void> {
 /** undefined where what is committed cannot be cut now: the replicator says why by itself. */
 async function sync(): Promise<bigint | undefined> {
   try {
-    return await replicator.sync(database);
+    return (await replicator.execute({ kind: 'sync', path: database })).txid;
   } catch (error) {
     tell({ kind: 'log', message: `sync: ${(error as Error).message}` });
     return undefined;

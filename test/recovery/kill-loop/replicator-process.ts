@@ -1,7 +1,9 @@
 /** A replicator as a process of its own, as the kill loop sees it: replicator-host.ts is inside. */
 
 import { fork, type ChildProcess } from 'node:child_process';
+import fs from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { ended, kill } from './children.ts';
 import { readEvents, type HostEvent } from './events.ts';
@@ -11,6 +13,7 @@ import type { HostArguments, HostOrder, HostQuestion, Settled } from './replicat
 const CLOCK = pathToFileURL(path.join(import.meta.dirname, 'test-clock.ts')).href;
 /** It gives a destination up after some 3 s without success; closing takes less. */
 const STOP_MS_MAX = 20_000;
+const LOOK_EVERY_MS = 10;
 
 export class ReplicatorProcess {
   readonly #child: ChildProcess;
@@ -30,6 +33,14 @@ export class ReplicatorProcess {
 
   get pid(): number {
     return this.#child.pid ?? 0;
+  }
+
+  /** Until it has the log open: then it has found what it goes on from, or will in a moment. */
+  async opened(): Promise<void> {
+    while (!this.hasEnded) {
+      if (openFiles(this.pid).some((file) => file.endsWith('-wal'))) return;
+      await sleep(LOOK_EVERY_MS);
+    }
   }
 
   get events(): HostEvent[] {
@@ -79,6 +90,19 @@ export class ReplicatorProcess {
     const { database } = this.#arguments;
     this.send({ kind: 'totals', call: message.call, totals: totalsOf(database) });
   }
+}
+
+/** Files that a process has open; none where it has just ended. */
+function openFiles(pid: number): string[] {
+  const folder = `/proc/${pid}/fd`;
+  const open: string[] = [];
+  try {
+    for (const name of fs.readdirSync(folder)) open.push(fs.readlinkSync(path.join(folder, name)));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'ESRCH') throw error; // it was closed meanwhile
+  }
+  return open;
 }
 
 /** undefined where the database is locked, corrupt, missing, or has no ledger. */

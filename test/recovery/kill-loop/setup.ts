@@ -132,6 +132,7 @@ export class Setup {
   beginRound(): void {
     this.#lives = [];
     this.mayReport.clear();
+    this.application.forgetKills();
     this.story.length = 0;
     this.mayBeMixed = false;
   }

@@ -1,6 +1,6 @@
 /**
- * sluice check: one destination after the other is put to the test, in a replica of its own. What is
- * found is printed as it is found; the exit code is that of the first that cannot keep backups.
+ * sluice check: one destination after the other is put to the test, in a replica of its own. What
+ * is found is printed as it is found; the exit code is that of the first that cannot keep backups.
  */
 
 import {
@@ -16,7 +16,6 @@ import {
 } from '@sluice/core';
 import { formatBytes, type Logger } from '@sluice/core/backend';
 import type { Arguments } from '../args.ts';
-import { OWN_BACKENDS } from '../backends.ts';
 import { ProgressLine } from '../check-progress.ts';
 import { checkTargets, type CheckTarget } from '../check-targets.ts';
 import { Destinations } from '../destinations.ts';
@@ -65,14 +64,14 @@ interface Context {
 }
 
 /**
- * Two connections: what is looked at in the place of the replica is opened for reading only. A third
- * is opened and closed by the probe of aborts.
+ * Two connections: what is looked at in the place of the replica is opened for reading only. A
+ * third is opened and closed by the probe of aborts.
  */
 async function checkTarget(
   { destination }: CheckTarget,
   { logger, onFeature, onProgress, signal }: Context,
 ): Promise<CheckReport> {
-  const { backend, config, path, type, target } = destination;
+  const { backend, config, path, target, partBytes, provider } = destination;
   await using writing = new Destinations(logger, 'write');
   await using reading = new Destinations(logger, 'read');
   let connected: Pick<CheckOptions, 'destination' | 'reader'>;
@@ -87,12 +86,11 @@ async function checkTarget(
     for (const feature of report.features) onFeature(feature);
     return report;
   }
-  const own = OWN_BACKENDS[type];
   return await checkDestination({
     ...connected,
     path,
-    partBytes: own?.partBytes?.(config),
-    provider: own?.provider?.(config),
+    partBytes,
+    provider,
     connect: async (heard) =>
       new Destination(await backend.connect(config, { logger: heard, access: 'write', signal })),
     onFeature,
@@ -104,10 +102,9 @@ async function checkTarget(
 /** Without secrets; where a right is missing, or may be, with what gives it there. */
 function inWords(report: FeatureReport, { destination }: CheckTarget, shell: Shell): FeatureReport {
   const { feature, verdict, missing, seen, next } = report;
-  const rights = OWN_BACKENDS[destination.type]?.rights;
   // What cannot be removed is told in the words of a log, and hardly ever for another reason.
   const lacked = missing ?? (feature === 'abort' && verdict === 'does not' ? 'abort' : undefined);
-  const right = lacked === undefined ? undefined : rights?.[lacked];
+  const right = lacked === undefined ? undefined : destination.backend.permissions?.[lacked];
   return {
     ...report,
     seen: shell.secrets.clean(seen),
@@ -121,7 +118,9 @@ interface Printer {
   ends(report: CheckReport): void;
 }
 
-/** All at the end; only what an interrupted check leaves behind is said at once: there is no end. */
+/**
+ * All at the end; only what an interrupted check leaves behind is said at once: there is no end.
+ */
 function jsonPrinter({ stderr }: Shell): Printer {
   return {
     begins: () => undefined,

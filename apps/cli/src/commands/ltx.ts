@@ -1,4 +1,4 @@
-/** sluice ltx: what lies at the destinations. One that fails does not hide the others. */
+/** sluice ltx: lists the files of destinations. If one fails, the others are still listed. */
 
 import { messageOf, type LTXFileInfo } from '@sluice/core/backend';
 import { formatFilename, formatTXID } from '@sluice/core/ltx';
@@ -20,7 +20,7 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   const level = parseLevel(args);
   const { secrets, stderr } = shell;
   const logger = createLogger({ level: 'warn', type: 'text', stream: stderr, secrets });
-  if (args.command.fate.kind === 'noted') logger.warn(args.command.fate.note);
+  if (args.command.support.kind === 'noted') logger.warn(args.command.support.note);
   const { destinations } = await select(args, shell);
   await using open = new Destinations(logger, 'read');
   const rows: Row[] = [];
@@ -42,7 +42,7 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   });
   if (rows.length === 0 && code === 0) {
     const where = destinations.map(({ name, target }) => `${name} (${target})`).join(', ');
-    logger.warn(`no LTX file of level ${level} is at ${where}`);
+    logger.warn(`there are no LTX files at level ${level} at ${where}`);
   }
   if (args.has('json')) printJSON(shell, rows.map(toJSON));
   else {
@@ -67,7 +67,7 @@ function toCells({ destination, file }: Row): string[] {
   ];
 }
 
-/** Litestream's keys; `name` and `replica` are ours. */
+/** Litestream's keys, plus `name` and `replica`. */
 function toJSON({ destination, file }: Row): object {
   const { level, minTXID, maxTXID, sizeBytes } = file;
   return {
@@ -85,7 +85,7 @@ function timeOf(file: LTXFileInfo): string {
   return (file.createdAt ?? file.modifiedAt).toISOString();
 }
 
-/** Level 0 where none is named, as in Litestream. */
+/** Level 0 by default, as in Litestream. */
 function parseLevel(args: Arguments): number | 'all' {
   const text = args.text('level') ?? '0';
   if (text === 'all') return 'all';

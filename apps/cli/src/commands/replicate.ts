@@ -1,4 +1,4 @@
-/** sluice replicate: reads what is wanted, restores what is missing, and replicates. */
+/** sluice replicate: reads the configuration, restores missing databases, and replicates. */
 
 import { usageError, type Arguments } from '../args.ts';
 import { checkCommand } from '../child.ts';
@@ -7,23 +7,23 @@ import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/model.ts';
 import { readCommandLine } from '../config/read.ts';
 import { runDaemon } from '../daemon/daemon.ts';
-import { handOverProcessOne } from '../daemon/init.ts';
+import { runUnderInit } from '../daemon/init.ts';
 import { createLogger, toLogLevel, type LogLevel } from '../log.ts';
 import type { Shell } from '../shell.ts';
 
 export async function run(args: Arguments, shell: Shell): Promise<number> {
-  // The child gets what we were given, without what we find in files.
+  // The child gets our original environment, without the values that we read from files.
   const inherited = { ...shell.environment };
   const config = await readConfigOf(args, shell);
   const command = args.text('exec') ?? config.exec;
   if (args.has('once') && command !== undefined) {
-    throw usageError(args.command, '-once ends by itself: it cannot be given together with -exec');
+    throw usageError(args.command, '-once ends by itself and cannot be used with -exec');
   }
-  // What would end it as soon as it has begun ends it before.
+  // Find errors in the command and the address before anything starts.
   if (command !== undefined) checkCommand(command);
   if (config.addr !== undefined) (await import('../metrics.ts')).parseAddress(config.addr);
   const { stdout, stderr, secrets } = shell;
-  // With -json stdout is for the report.
+  // With -json, stdout is reserved for the report.
   const isForStderr = config.log.to === 'stderr' || args.has('json');
   const logger = createLogger({
     level: levelOf(args, config),
@@ -32,7 +32,7 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
     fallback: isForStderr ? undefined : stderr,
     secrets,
   });
-  if (command !== undefined) handOverProcessOne(inherited, logger);
+  if (command !== undefined) runUnderInit(inherited, logger);
   return await runDaemon({
     config,
     mode: args.has('once') ? 'once' : 'until-stopped',
@@ -49,13 +49,13 @@ async function readConfigOf(args: Arguments, shell: Shell): Promise<Config> {
   const [database, ...urls] = args.positionals;
   if (database === undefined) return await loadConfig(args, shell);
   if (args.positionals.includes('')) {
-    throw usageError(args.command, 'a database or URL is empty: is a variable not set?');
+    throw usageError(args.command, 'a database or URL is empty: is a variable unset?');
   }
   if (args.text('config') !== undefined) {
-    throw usageError(args.command, 'a database and its URLs, or -config: not both');
+    throw usageError(args.command, 'use either a database and its URLs, or -config');
   }
   if (urls.length === 0) {
-    throw usageError(args.command, `where to? write "sluice replicate ${database} URL"`);
+    throw usageError(args.command, `no destination: write "sluice replicate ${database} URL"`);
   }
   applyCredentials(shell);
   const { environment, secrets } = shell;

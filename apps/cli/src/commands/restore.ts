@@ -37,12 +37,12 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   });
   const selection = await select(args, shell);
   const output = args.text('o') ?? selection.database?.options.path;
-  if (output === undefined) throw usageError(args.command, 'with a URL, -o says where to write it');
+  if (output === undefined) throw usageError(args.command, 'with a URL, use -o to name the output');
   if (args.has('if-db-not-exists') && (await isDatabaseAt(output))) {
-    say(args, shell, `${output} exists: nothing to do`, { db_path: output, skipped: 'exists' });
+    print(args, shell, `${output} exists: nothing to do`, { db_path: output, skipped: 'exists' });
     return 0;
   }
-  // Nothing is read where nothing could be written.
+  // Check the output before anything is read.
   if (!args.has('dry-run')) await checkOutput(output, flags.overwrite);
   await using open = new Destinations(logger, 'read');
   const job = { args, shell, flags, selection, output, open, logger };
@@ -79,7 +79,7 @@ async function findAndRestore(job: Job, signal: AbortSignal): Promise<void> {
   printReport(job, from, report);
 }
 
-/** With -if-db-not-exists it stands in a script before the application starts. */
+/** -if-db-not-exists is used in scripts that start an application. */
 function isAttended(args: Arguments): boolean {
   return !args.has('if-db-not-exists');
 }
@@ -95,22 +95,22 @@ async function findOrNone(job: Job, signal: AbortSignal): Promise<readonly Candi
   } catch (error) {
     if (!args.has('if-replica-exists') || !isError(error, 'RESTORE_NO_SNAPSHOT')) throw error;
     const looked_at = destinations.map((destination) => destination.target);
-    say(args, shell, `${error.message}; nothing to do`, { skipped: 'no backup', looked_at });
+    print(args, shell, `${error.message}; nothing to do`, { skipped: 'no backup', looked_at });
     return [];
   }
 }
 
-/** Litestream's keys in JSON; `target`, `timestamp` and what was read are ours. */
+/** Litestream's keys in JSON, plus `target`, `timestamp` and those about the files read. */
 function printReport(
   { args, shell, output, flags }: Job,
   from: DestinationConfig,
   of: RestoreReport,
 ): void {
   const { txid, timestamp, durationMs } = of;
-  say(
+  print(
     args,
     shell,
-    `restored ${output} from ${from.name} (${from.target}): TXID ${txid}, of ${timestamp}, ` +
+    `restored ${output} from ${from.name} (${from.target}): TXID ${txid}, written at ${timestamp}, ` +
       `${of.filesRead} files in ${(durationMs / 1_000).toFixed(1)} s`,
     {
       db_path: output,
@@ -128,7 +128,7 @@ function printReport(
   );
 }
 
-function say(args: Arguments, shell: Shell, text: string, json: object): void {
+function print(args: Arguments, shell: Shell, text: string, json: object): void {
   if (args.has('json')) printJSON(shell, json);
   else shell.stdout.write(`${text}\n`);
 }

@@ -1,6 +1,6 @@
 /**
- * sluice status: the local side from the state file in the staging folder, each destination from
- * one listing of it. Works while a replicator runs and when none does.
+ * sluice status: reads the local state from the state file in the staging folder, and lists each
+ * destination once. Works whether or not a replicator runs.
  */
 
 import { messageOf } from '@sluice/core';
@@ -25,8 +25,9 @@ import { readLocal } from '../status/local.ts';
 
 export async function run(args: Arguments, shell: Shell): Promise<number> {
   const config = await loadConfig(args, shell);
-  const [named] = args.positionals;
-  const databases = named === undefined ? config.databases : [findDatabase(config, named, args)];
+  const [argument] = args.positionals;
+  const databases =
+    argument === undefined ? config.databases : [findDatabase(config, argument, args)];
   const { stderr, secrets } = shell;
   const logger = createLogger({ level: 'error', type: 'text', stream: stderr, secrets });
   await using open = new Destinations(logger, 'read');
@@ -35,8 +36,8 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   );
   if (args.has('json')) printJSON(shell, rows);
   else print(rows, shell);
-  const isWell = rows.every(({ status, healthy }) => status === 'ok' && healthy);
-  return isWell ? EXIT_CODES.ok : EXIT_CODES.behind;
+  const isHealthy = rows.every(({ status, healthy }) => status === 'ok' && healthy);
+  return isHealthy ? EXIT_CODES.ok : EXIT_CODES.behind;
 }
 
 async function describe(
@@ -44,7 +45,9 @@ async function describe(
   open: Destinations,
   signal: AbortSignal,
 ): Promise<DatabaseRow> {
-  // Listed first: what is local then is at least as new.
+  // Read before the listing: what was confirmed by then must be listed. Read again after it: the local
+  // state is then at least as new as the listings.
+  const before = (await readLocal(database.options)).state;
   const listed = await Promise.all(
     database.destinations.map(async (destination): Promise<Listed> => {
       try {
@@ -60,7 +63,7 @@ async function describe(
   return describeDatabase(
     judged,
     database.destinations.map((destination, index) =>
-      describeDestination(destination, listed[index] as Listed, judged, now),
+      describeDestination(destination, listed[index] as Listed, { judged, before, now }),
     ),
   );
 }

@@ -1,107 +1,115 @@
 /** One database of the configuration, with its destinations. */
 
-import path from 'node:path';
 import type { DatabaseOptions } from '@sluice/core';
-import { expandHome } from '@sluice/core/backend';
-import { keysOf } from '../surface/keys.ts';
-import { readReplica, type ReadReplica, type ReplicaContext } from './destination.ts';
-import type { MapNode, Node } from './document.ts';
-import { spell, type Issues, type Path } from './issues.ts';
-import { hasControlCharacter } from '../control-characters.ts';
+import { isMap, validate } from '@sluice/core/backend';
 import type { DatabaseConfig, DestinationConfig } from './model.ts';
-import { Values } from './values.ts';
+import { spell, type Path } from './problems.ts';
+import { readReplica, type ReadReplica, type ReplicaContext } from './replica.ts';
+import { DATABASE, DATABASE_PLACE, type DatabaseSection, type TopSection } from './schema.ts';
+import { readSection, withoutLitestream, type Section } from './section.ts';
 
-/** Litestream takes them off. */
-const SCHEME = /^sqlite3?:\/\//;
+export interface DatabaseContext extends ReplicaContext {
+  readonly defaults: Pick<TopSection, 'max-lag' | 'snapshot'>;
+}
 
 export interface ReadDatabase {
+  /** Complete only where the problems have nothing to say. */
   readonly config: DatabaseConfig;
   readonly path: Path;
   readonly replicas: readonly ReadReplica[];
-  readonly notes: Values['notes'];
 }
 
-/** undefined where it has no path: the issues tell why. */
+/** undefined where nobody can say where it lies: the problems tell why. */
 export async function readDatabase(
-  node: Node,
+  written: unknown,
   path: Path,
-  context: ReplicaContext,
+  context: DatabaseContext,
 ): Promise<ReadDatabase | undefined> {
-  const { issues, defaults } = context;
-  if (node.kind !== 'map') {
-    issues.add(path, `${spell(path)} must be a map with a path and its replicas`);
+  const { problems, notes, defaults } = context;
+  if (!isMap(written)) {
+    problems.add(path, `${spell(path)} must be a map with a path and its replicas`);
     return undefined;
   }
-  const values = new Values(node, path, keysOf('database'), issues);
-  const replicas = await readReplicas(node, values, path, context);
-  const file = values.text('path');
-  if (file === undefined) {
-    // Where a folder is named instead, that it is refused says it all.
-    if (!node.entries.has('dir')) issues.add(path, `${spell(path)}: path is missing`);
-    return undefined;
-  }
-  checkPath(file.replace(SCHEME, ''), [...path, 'path'], issues);
-  const metaPath = values.text('meta-path');
-  if (metaPath !== undefined) checkPath(metaPath, [...path, 'meta-path'], issues);
+  const isFolder = 'dir' in written; // that is refused, and what it lacks is not said beside it
+  const section = withoutLitestream(written, path, 'database', { problems, notes });
+  const replicas = await readReplicas(section, path, context, isFolder ? 'not owed' : 'owed');
+  const whole = isFolder && section['path'] === undefined ? { ...section, path: '/-' } : section;
+  const read = readSection(DATABASE, whole, path, { problems, what: 'a database' });
+  const place = read ?? placeOf(section);
+  if (place === undefined || isFolder) return undefined;
   const options = {
-    path: toDatabasePath(file),
-    metaPath: metaPath === undefined ? undefined : absolute(metaPath),
-    // One file goes to all destinations, so the shortest interval of any counts for all.
-    syncIntervalMs: least(replicas.map((replica) => replica.syncIntervalMs)),
-    monitorIntervalMs: values.number('monitor-interval'),
-    checkpointIntervalMs: values.number('checkpoint-interval'),
-    minCheckpointPageCount: values.number('min-checkpoint-page-count'),
-    truncatePageN: values.number('truncate-page-n'),
-    busyTimeoutMs: values.number('busy-timeout'),
-    stagingMaxBytes: values.number('staging-max-bytes'),
-    snapshotIntervalMs:
-      least(replicas.map((replica) => replica.snapshotIntervalMs)) ??
-      values.number('snapshot.interval') ??
-      defaults.number('snapshot.interval'),
-    maxLagMs: values.number('max-lag') ?? defaults.number('max-lag'),
-    pageEncoding: values.text('page-encoding') as DatabaseOptions['pageEncoding'] | undefined,
-  } satisfies { [Name in keyof DatabaseOptions]: DatabaseOptions[Name] | undefined };
+    path: place.path,
+    ...(place['meta-path'] === undefined ? {} : { metaPath: place['meta-path'] }),
+    ...(read === undefined ? {} : optionsOf(read, replicas, defaults)),
+  };
   return {
     config: {
-      options: withoutUndefined(options),
-      restoreIfMissing: values.boolean('restore-if-db-not-exists') === true ? 'yes' : 'no',
+      options,
+      restoreIfMissing: read?.['restore-if-db-not-exists'] ?? false,
       destinations: nameAll(replicas.map(({ name, destination }) => ({ ...destination, name }))),
     },
     path,
     replicas,
-    notes: values.notes,
+  };
+}
+
+function placeOf(section: Section): { path: string; 'meta-path'?: string | undefined } | undefined {
+  const { path, 'meta-path': metaPath } = section;
+  const result = validate(DATABASE_PLACE, { path, 'meta-path': metaPath }, { what: 'a database' });
+  return result.kind === 'valid' ? result.value : undefined;
+}
+
+function optionsOf(
+  read: DatabaseSection,
+  replicas: readonly ReadReplica[],
+  defaults: DatabaseContext['defaults'],
+): Omit<DatabaseOptions, 'path' | 'metaPath' | 'syncIntervalMs'> & { syncIntervalMs?: number } {
+  // One file goes to all destinations, so the shortest interval of any counts for all.
+  const syncIntervalMs = least(replicas.map((replica) => replica.syncIntervalMs));
+  return {
+    ...(syncIntervalMs === undefined ? {} : { syncIntervalMs }),
+    monitorIntervalMs: read['monitor-interval'],
+    checkpointIntervalMs: read['checkpoint-interval'],
+    minCheckpointPageCount: read['min-checkpoint-page-count'],
+    truncatePageN: read['truncate-page-n'],
+    busyTimeoutMs: read['busy-timeout'],
+    stagingMaxBytes: read['staging-max-bytes'],
+    snapshotIntervalMs:
+      least(replicas.map((replica) => replica.snapshotIntervalMs)) ??
+      read.snapshot.interval ??
+      defaults.snapshot.interval,
+    maxLagMs: read['max-lag'] ?? defaults['max-lag'],
+    pageEncoding: read['page-encoding'],
   };
 }
 
 async function readReplicas(
-  node: MapNode,
-  values: Values,
+  section: Section,
   path: Path,
-  context: ReplicaContext,
+  context: DatabaseContext,
+  need: 'owed' | 'not owed',
 ): Promise<ReadReplica[]> {
-  const { issues } = context;
-  const has = (name: string): boolean => node.entries.has(name);
-  if (has('replica') && has('replicas')) {
-    issues.add([...path, 'replicas'], `${spell(path)}: replica and replicas, where one will do`);
-  } else if (!has('replica') && !has('replicas') && !has('dir')) {
-    issues.add(path, `${spell(path)}: replicas are missing: it would go nowhere`);
+  const { problems } = context;
+  const { replica, replicas } = section;
+  const at = [...path, 'replicas'];
+  const hasOne = 'replica' in section;
+  const hasMany = 'replicas' in section;
+  if (hasOne && hasMany) {
+    problems.add(at, `${spell(path)}: replica and replicas, where one will do`);
+  } else if (!hasOne && !hasMany && need === 'owed') {
+    problems.add(path, `${spell(path)}: replicas are missing: it would go nowhere`);
   }
-  const one = values.node('replica');
-  const many = values.node('replicas');
-  const found: [Node, Path][] = one === undefined ? [] : [[one, [...path, 'replica']]];
-  if (many?.kind === 'list') {
-    const at = [...path, 'replicas'];
-    if (many.items.length === 0) issues.add(at, `${spell(at)} is empty: it would go nowhere`);
-    found.push(
-      ...many.items.map((item, index): [Node, Path] => [item, [...path, 'replicas', index]]),
-    );
+  const found: [unknown, Path][] = isMap(replica) ? [[replica, [...path, 'replica']]] : [];
+  if (Array.isArray(replicas)) {
+    if (replicas.length === 0) problems.add(at, `${spell(at)} is empty: it would go nowhere`);
+    found.push(...replicas.map((item: unknown, index): [unknown, Path] => [item, [...at, index]]));
   }
   const read: ReadReplica[] = [];
-  for (const [item, at] of found) {
-    if (item.kind !== 'map') issues.add(at, `${spell(at)} must be a map of keys`);
+  for (const [item, where] of found) {
+    if (!isMap(item)) problems.add(where, `${spell(where)} must be a map of keys`);
     else {
-      const replica = await readReplica(item, at, context);
-      if (replica !== undefined) read.push(replica);
+      const one = await readReplica(item, where, context);
+      if (one !== undefined) read.push(one);
     }
   }
   return read;
@@ -121,39 +129,7 @@ function nameAll(
   });
 }
 
-/** As it is called by all of us: absolute, without the schemes that Litestream takes off. */
-export function toDatabasePath(written: string): string {
-  return absolute(written.replace(SCHEME, ''));
-}
-
-/** Adds an issue for what cannot be meant. */
-function checkPath(written: string, at: Path, issues: Issues): void {
-  const say = (problem: string): void => issues.add(at, `${spell(at)}: ${problem}`);
-  if (hasControlCharacter(written)) {
-    say(`${JSON.stringify(written)} holds a line break or another control character`);
-  } else if (/^~[^/]/.test(written)) {
-    say(`${written}: only ~ and ~/… are understood; write the whole path`);
-  } else if (/^[a-z][a-z0-9+.-]*:\/\//i.test(written)) {
-    say(`${written} is a URL, and a database is a file`);
-  } else if (absolute(written) === path.resolve('/')) {
-    say(`${written} is the root of the file system`);
-  }
-}
-
-function absolute(written: string): string {
-  return path.resolve(expandHome(written));
-}
-
 function least(values: readonly (number | undefined)[]): number | undefined {
   const given = values.filter((value) => value !== undefined);
   return given.length === 0 ? undefined : Math.min(...given);
-}
-
-function withoutUndefined(
-  options: { [Name in keyof DatabaseOptions]: DatabaseOptions[Name] | undefined } & {
-    path: string;
-  },
-): DatabaseConfig['options'] {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(given) as DatabaseConfig['options'];
 }

@@ -13,7 +13,9 @@ import { readConfig } from './read.ts';
 /** CONFIG_INVALID where there is none, or with all that is wrong in it. */
 export async function loadConfig(args: Arguments, shell: Shell): Promise<Config> {
   applyCredentials(shell);
-  const file = findConfig(args.text('config'), shell);
+  const { file, how } = findConfig(args.text('config'), shell);
+  // Nobody named it: which one was found is not left to guess.
+  if (how === 'found') shell.stderr.write(`sluice: the configuration is ${path.resolve(file)}\n`);
   return await readConfig(readText(file), {
     source: file,
     folder: path.dirname(path.resolve(file)),
@@ -23,11 +25,17 @@ export async function loadConfig(args: Arguments, shell: Shell): Promise<Config>
   });
 }
 
-function findConfig(given: string | undefined, shell: Shell): string {
+interface FoundConfig {
+  readonly file: string;
+  readonly how: 'named' | 'found';
+}
+
+function findConfig(given: string | undefined, shell: Shell): FoundConfig {
   const { SLUICE_CONFIG: ours, LITESTREAM_CONFIG: theirs } = shell.environment;
   const named = [given, ours, theirs].find((file) => file !== undefined && file !== '');
-  const found = named ?? shell.places.find((place) => fs.existsSync(place));
-  if (found !== undefined) return found;
+  if (named !== undefined) return { file: named, how: 'named' };
+  const found = shell.places.find((place) => fs.existsSync(place));
+  if (found !== undefined) return { file: found, how: 'found' };
   throw new ReplicationError(
     'CONFIG_INVALID',
     `no configuration: there is neither ${shell.places.join(' nor ')}; name one with -config`,

@@ -1,15 +1,14 @@
 /** A configuration that has been read: nothing in it can be wrong any more. */
 
 import type { DatabaseOptions } from '@sluice/core';
+import type { DestinationDescription } from '@sluice/core/backend';
 import type { AnyBackend } from '../load-backend.ts';
 import type { LogLevel, LogType } from '../log.ts';
 
-export interface DestinationConfig {
+export interface DestinationConfig extends DestinationDescription {
   /** Unique among the destinations of its database. */
   readonly name: string;
   readonly type: string;
-  /** For people: no secret. */
-  readonly target: string;
   readonly backend: AnyBackend;
   readonly config: unknown;
   /** Of the replica, below the destination. */
@@ -20,7 +19,7 @@ export interface DestinationConfig {
 
 export interface DatabaseConfig {
   readonly options: Partial<DatabaseOptions> & { readonly path: string };
-  readonly restoreIfMissing: 'yes' | 'no';
+  readonly restoreIfMissing: boolean;
   readonly destinations: readonly DestinationConfig[];
 }
 

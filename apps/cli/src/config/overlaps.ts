@@ -5,6 +5,7 @@
  *  a destination in a staging folder        it is staged over, swept and removed with it
  *  a staging folder in a destination        who tidies up there, or copies it, takes it along
  *  a destination that is a database         a file is no folder
+ *  a destination or a staging folder in the place of a -wal, -shm or -journal: a folder there stops the application
  *  a destination in the levels of another   one is listed as part of the other
  *  a staging folder in another, or a database in one, or one that is a database
  */
@@ -14,7 +15,10 @@ import path from 'node:path';
 import { completeOptions } from '@sluice/core';
 import { allLevelsPrefix } from '@sluice/core';
 import type { ReadDatabase } from './database.ts';
-import { spell, type Issues, type Path } from './issues.ts';
+import { spell, type Path, type Problems } from './problems.ts';
+
+/** Of the files that SQLite keeps beside a database. */
+const SIDES = ['-wal', '-shm', '-journal'];
 
 interface Place {
   /** Where it stands in the configuration. */
@@ -24,7 +28,7 @@ interface Place {
   readonly real: string;
 }
 
-export function findOverlaps(all: readonly ReadDatabase[], issues: Issues): void {
+export function findOverlaps(all: readonly ReadDatabase[], problems: Problems): void {
   // A database at the root is refused already, and everything lies in it.
   const databases = all.filter(({ config }) => config.options.path !== path.resolve('/'));
   // A path that is there twice is refused already.
@@ -33,13 +37,22 @@ export function findOverlaps(all: readonly ReadDatabase[], issues: Issues): void
     toPlace(at, completeOptions(config.options).metaPath),
   );
   const destinations = databases.flatMap(({ replicas }) =>
-    replicas
-      .filter(({ destination }) => destination.type === 'file')
-      .map(({ path: at, destination }) => toPlace(at, destination.path)),
+    replicas.flatMap(({ path: at, destination: { folder } }) =>
+      folder === undefined ? [] : [toPlace(at, folder)],
+    ),
   );
   const say = ({ at, shown }: Place, how: string, { at: other, shown: where }: Place): void =>
-    issues.add(at, `${spell(at)}: ${shown} ${how} ${spell(other)}, ${where}: choose another place`);
+    problems.add(
+      at,
+      `${spell(at)}: ${shown} ${how} ${spell(other)}, ${where}: choose another place`,
+    );
 
+  for (const folder of [...destinations, ...staging]) {
+    for (const file of files) {
+      const side = SIDES.find((suffix) => isIn(folder, { ...file, real: file.real + suffix }));
+      if (side !== undefined) say(folder, `is the ${side} file of`, file);
+    }
+  }
   for (const destination of destinations) {
     for (const folder of staging) {
       if (isIn(destination, folder)) say(destination, 'lies in the staging folder of', folder);

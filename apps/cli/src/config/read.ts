@@ -1,25 +1,22 @@
 /** A configuration as Litestream 0.3 and 0.5 know it, and ours: strict, with all problems at once. */
 
 import path from 'node:path';
-import { messageOf, ReplicationError } from '@sluice/core/backend';
-import { toLogLevel, type LogLevel, type LogType } from '../log.ts';
-import type { Environment } from '../shell.ts';
+import { isMap } from '@sluice/core/backend';
+import { toLogLevel } from '../log.ts';
 import type { Secrets } from '../secrets.ts';
-import { keysOf } from '../surface/keys.ts';
+import type { Environment } from '../shell.ts';
 import { findClashes } from './clashes.ts';
-import { readDatabase, type ReadDatabase } from './database.ts';
-import type { ReplicaContext } from './destination.ts';
-import { parseTree, type MapNode, type Node } from './document.ts';
-import { Issues, spell } from './issues.ts';
-import { findOverlaps } from './overlaps.ts';
+import { readDatabase, type DatabaseContext, type ReadDatabase } from './database.ts';
+import { typesByKey } from './defaults.ts';
 import type { Config } from './model.ts';
-import { Values } from './values.ts';
-import { fillIn, markVariables } from './variables.ts';
+import { findOverlaps } from './overlaps.ts';
+import { Problems, spell, type Path } from './problems.ts';
+import { DATABASE, REPLICA, TOP, type TopSection } from './schema.ts';
+import { readSection, withoutLitestream, type Note, type Section } from './section.ts';
+import { VariablesOfFile } from './variables.ts';
+import { YAMLFile } from './yaml.ts';
 
 const COMMAND_LINE = 'the command line';
-/** Litestream's. */
-const SHUTDOWN_SYNC_TIMEOUT_MS = 30_000;
-const SHUTDOWN_SYNC_INTERVAL_MS = 500;
 /** What a timeout of 0 gives: time for one request to be answered. */
 const ONE_TRY_MS = 2_000;
 
@@ -35,46 +32,48 @@ export interface ReadOptions {
 
 /** CONFIG_INVALID with everything that is wrong. */
 export async function readConfig(text: string, options: ReadOptions): Promise<Config> {
-  const { source, environment, secrets } = options;
-  const notes: string[] = [];
-  const marked = options.variables === 'expand' ? markVariables(text) : { text, variables: [] };
-  const root = parseTree(marked.text, source, (written, line) => {
-    const at = `${source}:${line}`;
-    try {
-      return fillIn({ ...marked, text: written }, environment, (name) =>
-        notes.push(`${at}: $${name} is not set, and stands for nothing`),
-      );
-    } catch (error) {
-      throw new ReplicationError('CONFIG_INVALID', `${at}: ${messageOf(error)}`, { cause: error });
-    }
-  });
-  const issues = new Issues();
-  const top = new Values(asMap(root, issues), [], keysOf('global'), issues);
-  const databases = await readDatabases(top.node('dbs'), issues, {
+  const { source, environment } = options;
+  const variables = new VariablesOfFile(text, source, options.variables, environment);
+  const file = new YAMLFile(variables.markedText, source, (written, at) =>
+    variables.fillIn(written, at),
+  );
+  const problems = new Problems();
+  const notes: Note[] = [];
+  const open = new Set(
+    [TOP, DATABASE, REPLICA]
+      .flatMap(({ shape }) => Object.keys(shape))
+      .filter((key) => key !== 'url'),
+  );
+  const written = asMap(file.root, problems);
+  const { read, section } = await readTop(written, options.folder, problems, notes);
+  const databases = await readDatabases(section['dbs'], {
     folder: options.folder,
-    defaults: top,
-    issues,
-    secrets,
-    environment,
-  });
-  findClashes(databases, issues);
-  findOverlaps(databases, issues);
-  issues.throwAny(root, source, source === COMMAND_LINE ? 'no-lines' : 'lines');
-  for (const { path: at, note } of allNotes(top, databases)) notes.push(`${spell(at)}: ${note}`);
-  const config: Config = {
-    source,
-    databases: databases.map(({ config: database }) => database),
-    addr: top.text('addr'),
-    exec: top.text('exec'),
-    log: readLog(top, environment, notes),
-    shutdownSyncTimeoutMs:
-      top.number('shutdown-sync-timeout') === 0
-        ? ONE_TRY_MS
-        : (top.number('shutdown-sync-timeout') ?? SHUTDOWN_SYNC_TIMEOUT_MS),
-    shutdownSyncIntervalMs: top.number('shutdown-sync-interval') ?? SHUTDOWN_SYNC_INTERVAL_MS,
+    top: section,
+    intervals: read,
+    defaults: read,
+    problems,
     notes,
+    secrets: options.secrets,
+    environment,
+    isPlain: (at: Path) => file.isPlain(at),
+    open,
+  });
+  findClashes(databases, problems);
+  findOverlaps(databases, problems);
+  const isCommandLine = source === COMMAND_LINE;
+  problems.throwAny(source, isCommandLine ? undefined : (at) => file.lineOf(at));
+  return {
+    source,
+    databases: databases.map(({ config }) => config),
+    addr: read.addr,
+    exec: read.exec,
+    shutdownSyncTimeoutMs: read['shutdown-sync-timeout'] || ONE_TRY_MS,
+    shutdownSyncIntervalMs: read['shutdown-sync-interval'],
+    ...readLog(read, environment, [
+      ...variables.notes(open),
+      ...notes.map(({ path: at, note }) => `${spell(at)}: ${note}`),
+    ]),
   };
-  return config;
 }
 
 /** A configuration that comes from a command line: the same, in the words of YAML. */
@@ -90,47 +89,69 @@ export async function readCommandLine(
   return await readConfig(text, { ...options, source: COMMAND_LINE, folder, variables: 'leave' });
 }
 
-async function readDatabases(
-  node: Node | undefined,
-  issues: Issues,
-  context: ReplicaContext,
-): Promise<ReadDatabase[]> {
-  if (node?.kind !== 'list') {
-    if (issues.all.length === 0) issues.add([], 'dbs is missing: the list of databases');
-    return [];
+interface Top {
+  readonly read: TopSection;
+  /** As it was written, without Litestream's words. */
+  readonly section: Section;
+}
+
+async function readTop(
+  written: Section,
+  folder: string,
+  problems: Problems,
+  notes: Note[],
+): Promise<Top> {
+  const ours = withoutLitestream(written, [], 'top', { problems, notes });
+  // A key of a destination may stand at the top, as a default.
+  const section = withoutLitestream(ours, [], 'replica', { problems, notes });
+  const isKnown = Object.keys(section).every((key) => key in TOP.shape);
+  const defaults = isKnown ? [] : [...(await typesByKey(folder)).keys()];
+  const beside = defaults.filter((key) => key !== 'path');
+  const what = 'the configuration';
+  const read = readSection(TOP, section, [], { problems, what, beside });
+  if (section['dbs'] === undefined && problems.count === 0) {
+    problems.add([], 'dbs is missing: the list of databases');
   }
-  if (node.items.length === 0) issues.add(['dbs'], 'dbs is empty: there is nothing to replicate');
+  return { read: read ?? TOP.parse({}), section };
+}
+
+async function readDatabases(written: unknown, context: DatabaseContext): Promise<ReadDatabase[]> {
+  if (!Array.isArray(written)) return [];
+  if (written.length === 0) {
+    context.problems.add(['dbs'], 'dbs is empty: there is nothing to replicate');
+  }
   const databases: ReadDatabase[] = [];
-  for (const [index, item] of node.items.entries()) {
+  for (const [index, item] of written.entries()) {
     const database = await readDatabase(item, ['dbs', index], context);
     if (database !== undefined) databases.push(database);
   }
   return databases;
 }
 
-function asMap(root: Node, issues: Issues): MapNode {
-  if (root.kind === 'map') return root;
-  if (root.kind !== 'nothing') issues.add([], 'it must be a map of keys, with dbs among them');
-  return { kind: 'map', line: 1, entries: new Map() };
+function asMap(root: unknown, problems: Problems): Section {
+  if (isMap(root)) return root;
+  if (root !== null && root !== undefined) {
+    problems.add([], 'it must be a map of keys, with dbs among them');
+  }
+  return {};
 }
 
-function* allNotes(top: Values, databases: readonly ReadDatabase[]): Iterable<Values['notes'][0]> {
-  yield* top.notes;
-  for (const database of databases) {
-    yield* database.notes;
-    for (const replica of database.replicas) yield* replica.notes;
-  }
-}
-
-function readLog(top: Values, environment: Environment, notes: string[]): Config['log'] {
-  const written = environment['LOG_LEVEL'];
-  const wished = written === undefined ? undefined : toLogLevel(written);
-  if (written !== undefined && written !== '' && wished === undefined) {
-    notes.push(`LOG_LEVEL is "${written}", which is no level of ours: passed over`);
-  }
+function readLog(
+  { logging }: TopSection,
+  environment: Environment,
+  notes: readonly string[],
+): Pick<Config, 'log' | 'notes'> {
+  const written = environment['LOG_LEVEL'] ?? '';
+  const level = toLogLevel(written);
+  const isUnknown = written !== '' && level === undefined;
   return {
-    level: wished ?? (top.text('logging.level') as LogLevel | undefined) ?? 'info',
-    type: (top.text('logging.type') as LogType | undefined) ?? 'text',
-    to: top.boolean('logging.stderr') === true ? 'stderr' : 'stdout',
+    log: {
+      level: level ?? logging.level,
+      type: logging.type,
+      to: logging.stderr ? 'stderr' : 'stdout',
+    },
+    notes: isUnknown
+      ? [...notes, `LOG_LEVEL is "${written}", which is no level of ours: passed over`]
+      : notes,
   };
 }

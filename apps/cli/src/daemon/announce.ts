@@ -1,4 +1,4 @@
-/** What a person should know at the start: what goes where, what can be lost, what is not done. */
+/** Logs the essentials at the start: the destinations, the possible loss, the ignored settings. */
 
 import { DATABASE_DEFAULTS } from '@sluice/core';
 import { formatDuration, type Logger } from '@sluice/core/backend';
@@ -16,9 +16,9 @@ export function announce(config: Config, version: string, logger: Logger): void 
     });
   }
   logger.info(
-    'should this disk be lost, so is what a destination does not have yet: a commit is sent at ' +
-      'once, of many in a row some up to a sync interval later, plus the time of the upload',
+    'if this disk is lost, commits that no destination has yet are lost: a commit is sent at once, or ' +
+      'up to a sync interval later if many come in a row, plus the time of the upload',
   );
-  logger.info('nothing is deleted at the destinations by this version: history grows');
+  logger.info('this version deletes nothing at the destinations, so their history keeps growing');
   for (const note of config.notes) logger.warn(note);
 }

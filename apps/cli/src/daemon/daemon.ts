@@ -1,18 +1,18 @@
 /**
- * The replicating process: begins, waits for a reason to end, brings every destination up to date,
- * ends.
+ * The replicating process: starts, waits for a reason to end, brings every destination up to date,
+ * and ends.
  *
  *  reason to end                     exit code
- *  -once: all is sent                0, or `behind`
- *  SIGINT, SIGTERM, SIGHUP, SIGQUIT  0, or `behind`; before all is restored, 128 and its number
- *  the child of -exec has ended      the child's; where that is 0: 0, or `behind`
- *  a second of these, at any time    128 and its number, at once
+ *  -once: everything is sent         0, or `behind`
+ *  SIGINT, SIGTERM, SIGHUP, SIGQUIT  0, or `behind`; before restores are done, 128 + its number
+ *  the child of -exec has ended      the child's; if that is 0: 0, or `behind`
+ *  a second of these, at any time    128 + its number, at once
  *  an invariant is broken            1, at once: a process with corrupt state must not go on
  */
 
 import { replicate, type Replicator } from '@sluice/core';
 import type { Logger } from '@sluice/core/backend';
-import { calm } from '../calm-log.ts';
+import { dropRepeats } from '../calm-log.ts';
 import { startChild, type RunningChild } from '../child.ts';
 import type { Config, DestinationConfig } from '../config/model.ts';
 import { Destinations } from '../destinations.ts';
@@ -23,18 +23,18 @@ import { ProgressBar } from '../progress.ts';
 import { printJSON, type Environment, type Shell } from '../shell.ts';
 import { readVersion } from '../version.ts';
 import { announce } from './announce.ts';
-import { exitCodeOfEnding, tellEnding } from './report.ts';
+import { exitCodeOfReport, logReport } from './report.ts';
 import { restoreMissing } from './restore-missing.ts';
 import { Stop } from './stop.ts';
 
 export interface DaemonOptions {
   readonly config: Config;
   readonly mode: 'once' | 'until-stopped';
-  /** The child's command line. */
+  /** Command line of the child. */
   readonly command: string | undefined;
   readonly restoreMissing: 'all' | 'as-configured';
   readonly report: 'json' | 'log';
-  /** The child's. */
+  /** Environment of the child. */
   readonly environment: Environment;
   readonly shell: Shell;
   readonly logger: Logger;
@@ -50,16 +50,16 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     const restoring = restoreMissing(config, options.restoreMissing, {
       open: reading,
       logger,
-      whenSilent: options.mode === 'once' ? 'fail' : 'wait',
+      onNoAnswer: options.mode === 'once' ? 'fail' : 'wait',
       signal: stop.signal,
     });
     const restored = Promise.all(restoring.values());
-    restored.catch(() => undefined); // awaited as soon as there is something to close
-    // A database that waits for a destination does not hold up the others.
+    restored.catch(() => undefined); // awaited once there is something to close
+    // A database that waits for a destination does not delay the others.
     if (options.mode === 'once') await restored;
     return await replicateUntilEnd(options, open, stop, restoring);
   } catch (error) {
-    if (error instanceof Interrupted) return error.exitCode; // nothing had begun
+    if (error instanceof Interrupted) return error.exitCode; // replication has not started
     throw error;
   }
 }
@@ -80,7 +80,7 @@ async function replicateUntilEnd(
       targets: destinations.map((destination) => toTarget(destination, open)),
       ready: restoring.get(database.path),
     })),
-    logger: calm(logger),
+    logger: dropRepeats(logger),
     onProgress: (_, doneBytes, totalBytes) => {
       bar.update(doneBytes, totalBytes);
       if (doneBytes >= totalBytes) bar.end();
@@ -102,7 +102,7 @@ async function replicateUntilEnd(
     return await Promise.race([finish(replicator, options, childCode), crash.promise]);
   } catch (error) {
     if (child !== undefined) {
-      logger.error(`replication has failed: ending the command (process ${child.pid}) too`);
+      logger.error(`replication failed: stopping the command (process ${child.pid}) too`);
     }
     throw error;
   } finally {
@@ -114,7 +114,7 @@ async function replicateUntilEnd(
   }
 }
 
-/** 0 when all is restored. */
+/** Resolves with 0 when everything is restored. */
 async function codeOfInterrupt(restoring: ReadonlyMap<string, Promise<void>>): Promise<number> {
   try {
     await Promise.all(restoring.values());
@@ -135,12 +135,12 @@ async function finish(
   const report = await replicator.drain({
     shutdownSyncTimeoutMs,
     shutdownSyncIntervalMs,
-    // Who asks for a sync once asks for all of it; who waits for a database waits for a while.
+    // -once must send everything; otherwise we wait a while for databases that do not exist yet.
     ...(mode === 'once' ? { absentMs: 0 } : {}),
   });
-  tellEnding(report, logger);
+  logReport(report, logger);
   if (form === 'json') printJSON(shell, report);
-  return childCode === 0 ? exitCodeOfEnding(report) : childCode;
+  return childCode === 0 ? exitCodeOfReport(report) : childCode;
 }
 
 async function startMetrics(
@@ -149,7 +149,7 @@ async function startMetrics(
   logger: Logger,
 ): Promise<MetricsServer | undefined> {
   if (config.addr === undefined) return undefined;
-  const { serveMetrics } = await import('../metrics.ts'); // prom-client, for those who want it
+  const { serveMetrics } = await import('../metrics.ts'); // loads prom-client only if needed
   return await serveMetrics(config.addr, () => replicator.status(), logger);
 }
 

@@ -1,8 +1,8 @@
 /**
- * The first process of a container inherits the orphans of all others, and has to ask for the exit
- * code of each that ends, or it stays a zombie. Node asks for those of its own children only. So
- * with -exec, as process 1, we hand that place to a shell, which runs us again as its child, passes
- * signals on, and asks for the exit codes of whatever it inherits.
+ * The first process of a container inherits all orphaned processes and must collect their exit
+ * codes, or they remain as zombies. Node collects only its own children. So with -exec, as process
+ * 1, we replace ourselves with a shell. It runs Sluice again as its child, passes signals on, and
+ * collects the exit codes of all processes that it inherits.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -11,8 +11,8 @@ import type { Environment } from '../shell.ts';
 
 const SHELL = '/bin/sh';
 /**
- * `wait` returns early when a signal was passed on: then the child is still there. A shell that has
- * given the exit code of a child once may answer 127 the second time.
+ * `wait` returns early when a signal is passed on, while the child still runs. A shell that has
+ * already returned the exit code of a child may return 127 the second time.
  */
 const INIT = `
 "$@" <&0 &
@@ -27,23 +27,23 @@ while kill -0 "$child" 2>/dev/null; do
   code=$?
 done
 wait "$child" 2>/dev/null
-again=$?
-[ "$again" -eq 127 ] || code=$again
+second=$?
+[ "$second" -eq 127 ] || code=$second
 exit "$code"
 `;
 
 /**
- * Returns where we are not process 1; as process 1 it does not return, but where there is no shell:
- * then the log says what to do.
+ * Returns if we are not process 1. As process 1 it does not return, unless there is no shell: then
+ * it logs a warning.
  */
-export function handOverProcessOne(environment: Environment, logger: Logger): void {
+export function runUnderInit(environment: Environment, logger: Logger): void {
   if (process.pid !== 1 || process.execve === undefined) return;
   const { execPath, execArgv, argv } = process;
-  // A failing execve ends the process: the shell is tried before.
+  // A failing execve ends the process, so try the shell first.
   if (spawnSync(SHELL, ['-c', ':']).status !== 0) {
     logger.warn(
-      `this is process 1, and there is no ${SHELL} that could collect what the command leaves ` +
-        'behind: start the container with an init (docker run --init, or tini)',
+      `this is process 1, but there is no ${SHELL} to collect the exit codes of orphaned processes: ` +
+        'start the container with an init (docker run --init, or tini)',
     );
     return;
   }

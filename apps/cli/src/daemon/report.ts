@@ -1,28 +1,28 @@
-/** How it ended: who has everything, and who has not and why. */
+/** Logs the final report: which destinations have everything, and why others do not. */
 
 import type { DatabaseReport, Stage, SyncReport } from '@sluice/core';
 import { loggerFor } from '@sluice/core';
 import type { Logger } from '@sluice/core/backend';
 import { EXIT_CODES, type ExitName } from '../exit-codes.ts';
 
-/** How the process ends where the last sync has met this. The first that applies counts. */
+/** Exit codes by the stage of the problems in the last sync. The first match counts. */
 const EXIT_OF_STAGE: readonly (readonly [ExitName, readonly Stage[]])[] = [
   ['database', ['database', 'thread', 'look', 'staging']],
   ['behind', ['send', 'snapshot']],
   ['failed', ['image', 'record', 'state file']],
 ];
 
-export function tellEnding({ databases }: SyncReport, logger: Logger): void {
-  for (const database of databases) tellDatabase(database, loggerFor(logger, database.path));
+export function logReport({ databases }: SyncReport, logger: Logger): void {
+  for (const database of databases) logDatabase(database, loggerFor(logger, database.path));
 }
 
-function tellDatabase(database: DatabaseReport, logger: Logger): void {
+function logDatabase(database: DatabaseReport, logger: Logger): void {
   const { absence, destinations, error, problems, txid } = database;
   if (error !== undefined) logger.error(error.message, { code: error.code });
   if (absence !== undefined && txid === undefined) {
     const what = absence === 'empty' ? 'it is empty' : 'it does not exist';
     if (problems.length > 0) logger.error(`${what}: nothing was sent`);
-    else logger.info(`${what}: it was waited for, and did not come`);
+    else logger.info(`${what}: Sluice waited for it, but it was not created`);
     return;
   }
   for (const { destination, message } of problems) {
@@ -32,14 +32,14 @@ function tellDatabase(database: DatabaseReport, logger: Logger): void {
     const fields = { target, txid: reached, of: txid };
     if (complete === 'complete') logger.info(`${name} has everything`, fields);
     else {
-      const why = cause?.message ?? 'for no known cause';
+      const why = cause?.message ?? 'the cause is unknown';
       logger.error(`${name} is behind: ${why}`, { ...fields, code: cause?.code });
     }
   }
 }
 
-/** A database that could not be followed outweighs destinations that are behind. */
-export function exitCodeOfEnding({ databases }: SyncReport): number {
+/** A database that could not be replicated outweighs destinations that are behind. */
+export function exitCodeOfReport({ databases }: SyncReport): number {
   const stages = new Set(databases.flatMap(({ problems }) => problems.map(({ stage }) => stage)));
   const isBehind = databases.some(
     ({ txid, destinations }) =>

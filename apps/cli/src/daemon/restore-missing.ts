@@ -1,8 +1,9 @@
 /**
- * -restore-if-db-not-exists: a database that is missing comes back first, if it has a backup.
+ * -restore-if-db-not-exists: restores missing databases that have a backup before replication
+ * starts.
  *
- * It goes on only when every destination has answered. One that has not may hold the newest state, or the
- * only one: a start without it would go on with an older state, or with none. So it is waited for.
+ * It waits until every destination has answered. A destination that has not may hold the newest
+ * state, or the only one. Without it, replication could continue from an older state, or from none.
  */
 
 import fs from 'node:fs';
@@ -16,21 +17,24 @@ import { choose, noAnswerFrom } from '../restoring/choose.ts';
 import { restoreFromBest } from '../restoring/from-best.ts';
 import { sentFrom } from '../restoring/records.ts';
 
-/** The first wait for those that do not answer; it doubles up to the maximum. */
+/** First delay before destinations are asked again; it doubles up to the maximum. */
 const WAIT_MS_MIN = 1_000;
 const WAIT_MS_MAX = 30_000;
 const LATEST = { kind: 'latest' } as const;
 
 export interface RestoreContext {
-  /** To be read from: where `sluice restore` finds no backup, or no folder, so does this. */
+  /** Opened for reading. */
   readonly open: Destinations;
   readonly logger: Logger;
-  /** `fail`: the error of a destination that does not answer ends it. */
-  readonly whenSilent: 'wait' | 'fail';
+  /** `fail`: throw the error of a destination that does not answer. */
+  readonly onNoAnswer: 'wait' | 'fail';
   readonly signal: AbortSignal;
 }
 
-/** For each database that is missing, by its path: resolves when it is restored, or may start fresh. */
+/**
+ * One promise per missing database, by its path. It resolves when the database was restored or may
+ * start empty.
+ */
 export function restoreMissing(
   config: Config,
   which: 'all' | 'as-configured',
@@ -38,9 +42,9 @@ export function restoreMissing(
 ): ReadonlyMap<string, Promise<void>> {
   const missing = config.databases.filter(
     ({ options, restoreIfMissing }) =>
-      (which === 'all' || restoreIfMissing === 'yes') && isMissing(options.path),
+      (which === 'all' || restoreIfMissing) && isMissing(options.path),
   );
-  const restores = new OneByOne();
+  const restores = new SerialQueue();
   return new Map(
     missing.map((database) => {
       const { path } = database.options;
@@ -50,8 +54,11 @@ export function restoreMissing(
   );
 }
 
-/** A restore uses all processors and much of the network. Those that wait for an answer wait side by side. */
-class OneByOne {
+/**
+ * Restores run one at a time, because each uses all processors. Waiting for answers happens in
+ * parallel.
+ */
+class SerialQueue {
   #last: Promise<unknown> = Promise.resolve();
 
   async run<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -61,7 +68,7 @@ class OneByOne {
   }
 }
 
-/** An empty file is no database. What cannot be looked at is not known to be missing. */
+/** An empty file is not a database. A file that cannot be checked does not count as missing. */
 function isMissing(file: string): boolean {
   try {
     return fs.statSync(file).size === 0;
@@ -72,7 +79,7 @@ function isMissing(file: string): boolean {
 
 async function restoreOne(
   database: DatabaseConfig,
-  restores: OneByOne,
+  restores: SerialQueue,
   context: RestoreContext,
 ): Promise<void> {
   const { open, logger, signal } = context;
@@ -80,17 +87,17 @@ async function restoreOne(
   const sentTo = sentFrom(database, options.path, logger);
   for (let waitMs = WAIT_MS_MIN; ; waitMs = Math.min(waitMs * 2, WAIT_MS_MAX)) {
     const answers = await askAll({ destinations, target: LATEST, open, sentTo, signal });
-    const silent = answers.filter((answer) => answer.kind === 'no-answer');
+    const unanswered = answers.filter((answer) => answer.kind === 'no-answer');
     if (!isMissing(options.path)) {
       warnOfCreated(database, logger);
       return;
     }
-    if (silent.length === 0) {
+    if (unanswered.length === 0) {
       await restores.run(() => restoreFrom(answers, database, context));
       return;
     }
-    if (context.whenSilent === 'fail') throw noAnswerFrom(silent);
-    warnOfWait(database, silent, waitMs, logger);
+    if (context.onNoAnswer === 'fail') throw noAnswerFrom(unanswered);
+    warnOfWait(database, unanswered, waitMs, logger);
     await sleep(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
 }
@@ -111,7 +118,7 @@ async function restoreFrom(
     logger.info(`${path} was missing: restored from ${from.name}`, { txid: report.txid });
   } catch (error) {
     if (isError(error, 'RESTORE_NO_SNAPSHOT')) {
-      logger.info(`${path} is missing and starts fresh: ${error.message}`);
+      logger.info(`${path} is missing and starts empty: ${error.message}`);
     } else if (isError(error, 'RESTORE_TARGET_EXISTS') && !isMissing(path)) {
       warnOfCreated(database, logger);
     } else throw error;
@@ -120,21 +127,21 @@ async function restoreFrom(
 
 function warnOfCreated({ options }: DatabaseConfig, logger: Logger): void {
   logger.warn(
-    `${options.path} was created while it waited to be restored: it is followed as it is, without what ` +
-      'its destinations hold. If that was not meant, stop, remove it, and start again',
+    `${options.path} was created before it could be restored: replication starts from this file, without the ` +
+      'data at its destinations. If you did not intend this, stop Sluice, remove the file, and start again',
   );
 }
 
 function warnOfWait(
   { options }: DatabaseConfig,
-  silent: readonly NoAnswer[],
+  unanswered: readonly NoAnswer[],
   waitMs: number,
   logger: Logger,
 ): void {
-  for (const { destination, error } of silent) {
+  for (const { destination, error } of unanswered) {
     const { message, code } = describeFailure(error);
     logger.warn(
-      `${options.path} is missing, and waits for ${destination.name}, which may hold its newest state: ${message}`,
+      `${options.path} is missing. Sluice waits for ${destination.name}, which may hold its newest state: ${message}`,
       { code, target: destination.target, nextTry: formatDuration(waitMs) },
     );
   }

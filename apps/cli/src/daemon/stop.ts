@@ -1,9 +1,9 @@
 /**
- * What signals mean to the replicating process. Each reaches the command of -exec once.
+ * Signal handling of the replicating process. Each signal reaches the command of -exec once.
  *
  *  SIGINT, SIGTERM, SIGHUP, SIGQUIT    the first: end after a last sync; a second: end at once
- *  SIGTSTP, SIGCONT                    stop, and go on, together with the command
- *  others that may be handled          the command's; without one they are ignored
+ *  SIGTSTP, SIGCONT                    stop and continue, together with the command
+ *  others that can be handled          passed to the command; ignored if there is none
  */
 
 import type { Logger } from '@sluice/core/backend';
@@ -15,14 +15,16 @@ import {
   SignalCopies,
   type EndSignal,
 } from '../interrupt.ts';
-import { leaveAtOnce } from '../leave.ts';
+import { exitNow } from '../leave.ts';
 
-/** What people send to make a service reload, reopen its log, or end in its own way. */
+/** Sent by people to make a service reload, reopen its log, or shut down in its own way. */
 const PASSED_SIGNALS = ['SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGALRM', 'SIGVTALRM', 'SIGIO'] as const;
-/** Those which, unhandled, would end us, or open a debugger (Node does that at SIGUSR1). */
+/** Unhandled, these would end us or open a debugger (Node does that on SIGUSR1). */
 const IGNORED_SIGNALS = ['SIGUSR1', 'SIGUSR2'] as const;
 
-/** It listens until the process ends: a late copy of the first signal must not end it in another way. */
+/**
+ * Listens until the process ends, so that a late copy of the first signal does not change the exit.
+ */
 export class Stop {
   readonly #logger: Logger;
   readonly #controller = new AbortController();
@@ -35,12 +37,12 @@ export class Stop {
     for (const name of IGNORED_SIGNALS) this.#on(name, () => this.#onIgnored(name));
   }
 
-  /** Aborted by the first signal that ends us. */
+  /** Aborted by the first ending signal. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** Resolves with 0 at the first signal; where there is a child, with its exit code at its end. */
+  /** Resolves with 0 at the first signal; if there is a child, with its exit code when it ends. */
   async whenToEnd(child: RunningChild | undefined): Promise<number> {
     if (child !== undefined) return await this.#whenEnded(child);
     if (!this.signal.aborted) {
@@ -55,11 +57,11 @@ export class Stop {
     this.#child = child;
     for (const name of PASSED_SIGNALS) this.#on(name, () => child.kill(name));
     this.#on('SIGTSTP', () => {
-      child.kill('SIGSTOP'); // a SIGTSTP has no effect on a group that no shell looks after
+      child.kill('SIGSTOP'); // SIGTSTP has no effect on a process group without a shell
       process.kill(process.pid, 'SIGSTOP');
     });
     this.#on('SIGCONT', () => child.kill('SIGCONT'));
-    if (this.#first !== undefined) child.kill(this.#first); // it came while the child was started
+    if (this.#first !== undefined) child.kill(this.#first); // it came while the child started
     try {
       return await child.ended;
     } finally {
@@ -76,14 +78,16 @@ export class Stop {
 
   #onEnd(name: EndSignal): void {
     if (this.#first !== undefined) {
-      this.#logger.error(`${name} again: leaving at once; what was not sent stays staged`);
-      this.#child?.kill('SIGKILL'); // it was asked once, and would survive us
-      leaveAtOnce(exitCodeOfSignal(name));
+      this.#logger.error(`second ${name}: exiting at once; unsent files remain staged`);
+      this.#child?.kill('SIGKILL'); // it was asked once before, and would survive us
+      exitNow(exitCodeOfSignal(name));
     }
     this.#first = name;
     this.#child?.kill(name);
     const first = this.#child === undefined ? '' : 'waiting for the command to end, then ';
-    this.#logger.info(`${name}: ${first}a last sync to every destination; again: leave at once`);
+    this.#logger.info(
+      `${name}: ${first}a last sync to every destination; send it again to exit at once`,
+    );
     this.#controller.abort(new Interrupted(name));
   }
 

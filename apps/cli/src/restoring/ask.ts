@@ -1,4 +1,4 @@
-/** Asks every destination what it has for a restore. */
+/** Asks every destination for the state that a restore wants. */
 
 import {
   isError,
@@ -7,7 +7,7 @@ import {
   type NewestFile,
   type RestorePlan,
   type RestoreTarget,
-  type Surveyed,
+  type SurveyedReplica,
 } from '@sluice/core';
 import { ReplicationError } from '@sluice/core/backend';
 import { formatTXID } from '@sluice/core/ltx';
@@ -15,17 +15,20 @@ import type { DestinationConfig } from '../config/model.ts';
 import type { Destinations } from '../destinations.ts';
 import type { Sent, SentTo } from './records.ts';
 
-/** Once one has answered, the others get so long: one that hangs must not stop a restore. */
-const PATIENCE_MS = 30_000;
+/**
+ * Time limit for the other destinations once one has answered: one that hangs must not block a
+ * restore.
+ */
+const ANSWER_MS_MAX = 30_000;
 
-export interface Candidate extends Surveyed {
+export interface Candidate extends SurveyedReplica {
   readonly kind: 'restorable';
   readonly destination: DestinationConfig;
   readonly plan: RestorePlan;
 }
 
-/** It answered, and what is asked for cannot be restored from it. */
-export interface Unusable extends Omit<Surveyed, 'newest'> {
+/** It answered, but the requested state cannot be restored from it. */
+export interface Unusable extends Omit<SurveyedReplica, 'newest'> {
   readonly kind: 'unusable';
   readonly destination: DestinationConfig;
   readonly error: ReplicationError;
@@ -48,17 +51,19 @@ export interface Question {
   readonly destinations: readonly DestinationConfig[];
   readonly target: RestoreTarget;
   readonly open: Destinations;
-  /** What was sent to a destination last, as far as this machine knows. */
+  /** Returns the newest state known to have been sent to a destination from this machine. */
   readonly sentTo: SentTo;
   readonly signal: AbortSignal;
-  readonly patienceMs?: number | undefined;
+  readonly answerMsMax?: number | undefined;
 }
 
-/** In the order in which they came. Rejects only with the reason of the signal, and for a wrong configuration. */
+/**
+ * In order of arrival. Rejects only with the reason of the signal, or for an invalid configuration.
+ */
 export async function askAll(question: Question): Promise<Answer[]> {
   const late = new AbortController();
   const signal = AbortSignal.any([question.signal, late.signal]);
-  const patienceMs = question.patienceMs ?? PATIENCE_MS;
+  const answerMsMax = question.answerMsMax ?? ANSWER_MS_MAX;
   let timer: NodeJS.Timeout | undefined;
   const answers: Answer[] = [];
   const ask = async (destination: DestinationConfig): Promise<void> => {
@@ -66,7 +71,7 @@ export async function askAll(question: Question): Promise<Answer[]> {
       const answer = await askOne(destination, { ...question, signal });
       answers.push(answer);
       if (answer.kind !== 'restorable') return;
-      timer ??= setTimeout(() => late.abort(tooLate(patienceMs)), patienceMs);
+      timer ??= setTimeout(() => late.abort(tooLateError(answerMsMax)), answerMsMax);
     } catch (error) {
       question.signal.throwIfAborted();
       if (isError(error, 'CONFIG_INVALID')) throw error;
@@ -85,11 +90,11 @@ async function askOne(
   destination: DestinationConfig,
   { target, open, sentTo, signal }: Question,
 ): Promise<Answer> {
-  const sent = await sentTo(destination); // before the listing: a replicator may be sending
+  const sent = await sentTo(destination); // before the listing, because a replicator may be sending
   const { client } = await open.open(destination, signal);
   const survey = await surveyReplica(client, target, signal);
   if (survey.kind === 'empty') {
-    if (sent !== undefined) throw isEmptied(destination, sent);
+    if (sent !== undefined) throw emptiedError(destination, sent);
     return { kind: 'empty', destination };
   }
   const { listed, newest } = survey;
@@ -98,35 +103,35 @@ async function askOne(
     if (target.kind !== 'latest' || sent === undefined || sent.txid <= plan.txid) {
       return { kind: 'restorable', destination, client, plan, newest: survey.newest, listed };
     }
-    // What was sent is the newest state that was there, whatever is left of it.
+    // The state that was sent is the newest one known, even if files are missing now.
     const lost = { ...survey.newest, ...sent };
-    const error = isCut(plan, sent);
+    const error = truncatedError(plan, sent);
     return { kind: 'unusable', destination, client, error, newest: lost, listed };
   }
   return { kind: 'unusable', destination, client, error: survey.error, newest, listed };
 }
 
-function tooLate(patienceMs: number): ReplicationError {
-  const seconds = patienceMs / 1_000;
+function tooLateError(answerMsMax: number): ReplicationError {
+  const seconds = answerMsMax / 1_000;
   return new ReplicationError(
     'REPLICA_UNAVAILABLE',
-    `no answer within ${seconds} s of another one's; to wait for it, choose it with -replica`,
+    `it did not answer within ${seconds} s after another destination did; to wait for it, choose it with -replica`,
   );
 }
 
-function isEmptied({ target }: DestinationConfig, { txid }: Sent): ReplicationError {
+function emptiedError({ target }: DestinationConfig, { txid }: Sent): ReplicationError {
   return new ReplicationError(
     'REPLICA_DESTINATION_NOT_FOUND',
-    `list ${target}: nothing is there, and TXID ${formatTXID(txid)} was sent there, as the staging folder of the ` +
-      'database tells: mount its disk, or correct its name. If it was emptied on purpose, remove the staging folder',
+    `list ${target}: it is empty, but according to the staging folder TXID ${formatTXID(txid)} was sent there: ` +
+      'mount its disk, or correct its name. If it was emptied on purpose, remove the staging folder of the database',
   );
 }
 
-function isCut(plan: RestorePlan, { txid }: Sent): ReplicationError {
+function truncatedError(plan: RestorePlan, { txid }: Sent): ReplicationError {
   return new ReplicationError(
     'RESTORE_GAP',
-    `TXID ${formatTXID(txid)} was sent there, as the staging folder of the database tells, and the newest that is there ` +
-      `is ${formatTXID(plan.txid)}; to restore that one, say so with -txid ${formatTXID(plan.txid)}`,
+    `according to the staging folder TXID ${formatTXID(txid)} was sent there, but the newest there ` +
+      `is ${formatTXID(plan.txid)}; to restore that state, use -txid ${formatTXID(plan.txid)}`,
   );
 }
 

@@ -1,4 +1,4 @@
-/** What the flags of restore ask for. Pure. */
+/** Parses the flags of restore. Pure. */
 
 import type { RestoreTarget } from '@sluice/core';
 import { parseTXID } from '@sluice/core/ltx';
@@ -12,12 +12,12 @@ export interface RestoreFlags {
   readonly integrityCheck: 'none' | 'quick' | 'full';
 }
 
-/** RFC 3339, which asks for a zone: a moment without one is anybody's guess. */
+/** RFC 3339. It requires a time zone, because a time without one would be a guess. */
 const RFC3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
-/** More reads at once than any network feeds. */
+/** More concurrent reads than any network can use. */
 const PARALLELISM_MAX = 256;
 
-/** CONFIG_INVALID for a flag's value that makes no sense. */
+/** CONFIG_INVALID for an invalid value. */
 export function readFlags(args: Arguments): RestoreFlags {
   const { command } = args;
   const level = args.text('log-level');
@@ -36,24 +36,24 @@ function readTarget(args: Arguments): RestoreTarget {
   const txid = args.text('txid');
   const timestamp = args.text('timestamp');
   if (txid !== undefined && timestamp !== undefined) {
-    throw usageError(args.command, '-txid and -timestamp cannot be given together');
+    throw usageError(args.command, '-txid and -timestamp cannot be used together');
   }
   if (txid !== undefined) {
     if (/^[0-9a-f]{16}$/i.test(txid) && !/^0+$/.test(txid)) {
       return { kind: 'txid', txid: parseTXID(txid) };
     }
-    throw usageError(args.command, `-txid is 16 hex digits, from 1 on, not "${txid}"`);
+    throw usageError(args.command, `-txid must be 16 hex digits, not all 0, but is "${txid}"`);
   }
   if (timestamp === undefined) return { kind: 'latest' };
-  const moment = '-timestamp is a moment with its zone, such as 2026-01-31T12:00:00Z';
-  if (!RFC3339.test(timestamp)) throw usageError(args.command, `${moment}, not "${timestamp}"`);
+  const moment = '-timestamp must be a time with its zone, such as 2026-01-31T12:00:00Z';
+  if (!RFC3339.test(timestamp)) throw usageError(args.command, `${moment}, but is "${timestamp}"`);
   const written = timestamp.replace(' ', 'T').toUpperCase();
   const at = new Date(written);
   if (isInCalendar(written) && !Number.isNaN(at.getTime())) return { kind: 'timestamp', at };
-  throw usageError(args.command, `${moment}; there is no day or time "${timestamp}"`);
+  throw usageError(args.command, `${moment}; "${timestamp}" does not exist in the calendar`);
 }
 
-/** JavaScript takes the 30th of February for the 2nd of March, and 24:00 for the next day. */
+/** JavaScript turns February 30 into March 2, and 24:00 into the next day. */
 function isInCalendar(written: string): boolean {
   const local = written.slice(0, 'YYYY-MM-DDTHH:MM:SS'.length);
   const at = new Date(`${local}Z`);

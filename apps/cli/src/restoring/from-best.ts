@@ -1,4 +1,4 @@
-/** Restores from the first candidate; where that fails, from the next. */
+/** Restores from the first candidate or, if that fails, from the next. */
 
 import { isError, restore, type RestoreOptions, type RestoreReport } from '@sluice/core';
 import { ReplicationError, type Logger } from '@sluice/core/backend';
@@ -10,7 +10,7 @@ import { describeFailure, type Candidate } from './ask.ts';
 export interface FromBestContext {
   readonly open: Destinations;
   readonly logger: Logger;
-  /** Whether a candidate may stand in that does not have the same state. */
+  /** Whether a candidate with another state may be used instead of the first. */
   readonly older: 'allowed' | 'refused';
 }
 
@@ -21,7 +21,7 @@ export interface Restored {
 
 export async function restoreFromBest(
   candidates: readonly Candidate[],
-  options: Omit<RestoreOptions, 'client' | 'capabilities'>,
+  options: Omit<RestoreOptions, 'sources'>,
   context: FromBestContext,
 ): Promise<Restored> {
   const { logger } = context;
@@ -44,17 +44,17 @@ export async function restoreFromBest(
     } catch (error) {
       options.signal?.throwIfAborted();
       failures.push(error);
-      if (isOfOutput(error) || index === usable.length - 1) break; // it is thrown
+      if (isOutputError(error) || index === usable.length - 1) break; // thrown below
       const { message, code } = describeFailure(error);
       logger.warn(`restore from ${candidate.destination.name}: ${message}`, { code });
     }
   }
-  throw failures.length > 1 ? afterOthers(failures) : failures[0];
+  throw failures.length > 1 ? combinedError(failures) : failures[0];
 }
 
 async function restoreFrom(
-  { destination, plan }: Candidate,
-  options: Omit<RestoreOptions, 'client' | 'capabilities'>,
+  { destination, plan, listed }: Candidate,
+  options: Omit<RestoreOptions, 'sources'>,
   { open, logger }: FromBestContext,
 ): Promise<Restored> {
   logger.info(`restoring from ${destination.name}`, {
@@ -64,9 +64,10 @@ async function restoreFrom(
     sizeBytes: plan.sizeBytes,
   });
   const { client, capabilities } = await open.open(destination, options.signal);
-  const report = await restore({ ...options, client, capabilities });
+  const sources = [{ name: destination.name, client, capabilities, listed }];
+  const report = await restore({ ...options, sources });
   for (const { file, code, message } of report.avoided) {
-    logger.warn(`${destination.name}: ${file} is unfit, others stood in for it: ${message}`, {
+    logger.warn(`${destination.name}: ${file} is unusable; other files replaced it: ${message}`, {
       code,
     });
   }
@@ -78,19 +79,19 @@ function isSame({ newest: a }: Candidate, { newest: b }: Candidate): boolean {
   return a.txid === b.txid && a.lineage === b.lineage;
 }
 
-/** It would be the same with the next. */
-function isOfOutput(error: unknown): boolean {
+/** Other candidates would fail in the same way. */
+function isOutputError(error: unknown): boolean {
   const codes = ['RESTORE_TARGET_EXISTS', 'RESTORE_OUTPUT', 'DATABASE_BUSY'] as const;
   return codes.some((code) => isError(error, code));
 }
 
-/** The others have been said. The code is that of the best candidate's. */
-function afterOthers(failures: readonly unknown[]): ReplicationError {
+/** The other failures were logged. Has the code of the best candidate's failure. */
+function combinedError(failures: readonly unknown[]): ReplicationError {
   const [first] = failures;
   const { message } = describeFailure(failures.at(-1));
   return new ReplicationError(
     isError(first) ? first.code : 'REPLICA_UNKNOWN',
-    `${message}; the ${failures.length - 1} tried before failed too`,
+    `${message}; ${failures.length - 1} other destinations failed before`,
     { cause: first },
   );
 }

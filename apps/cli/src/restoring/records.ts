@@ -1,20 +1,23 @@
-/** What this machine remembers of a destination: the staging folder of the database tells what was sent there. */
+/**
+ * Reads this machine's record of a destination: the staging folder of the database says what was
+ * sent.
+ */
 
 import { defaultMetaPath, lastSentTo } from '@sluice/core';
 import { messageOf, type Logger } from '@sluice/core/backend';
 import path from 'node:path';
 import type { DatabaseConfig, DestinationConfig } from '../config/model.ts';
 
-/** What was sent last; lineage 0 is unknown. */
+/** The last state that was sent; lineage 0 is unknown. */
 export interface Sent {
   readonly txid: bigint;
   readonly lineage: bigint;
 }
 
-/** Undefined where nothing is known to have been sent. */
+/** undefined if nothing is known to have been sent. */
 export type SentTo = (destination: DestinationConfig) => Promise<Sent | undefined>;
 
-/** `database` is undefined where a destination was given by its URL: then `output` may be the database. */
+/** `database` is undefined if a destination was given by URL: then `output` may be the database. */
 export function sentFrom(
   database: DatabaseConfig | undefined,
   output: string,
@@ -26,7 +29,7 @@ export function sentFrom(
     try {
       return await lastSentTo(folder, target);
     } catch (error) {
-      logger.warn(`what was sent to ${target} before is not known: ${messageOf(error)}`);
+      logger.warn(`cannot find out which state was last sent to ${target}: ${messageOf(error)}`);
       return undefined;
     }
   };

@@ -1,4 +1,4 @@
-/** What `sluice status` says, in the keys of its JSON. Pure. */
+/** Builds the output of `sluice status`, with the keys of its JSON. Pure. */
 
 import {
   ageFacts,
@@ -17,9 +17,9 @@ import type { DestinationConfig } from '../config/model.ts';
 import type { Listed } from './listing.ts';
 import type { Local } from './local.ts';
 
-/** A commit is on its way this long without anything being wrong: two sync intervals, and a write. */
+/** Normal delay of a commit: two sync intervals and an upload. */
 const LAG_SECONDS_FINE = 5;
-/** A state file that is younger than so many heartbeats is as good as the replicator's own word. */
+/** A state file younger than this many heartbeats is current. */
 const HEARTBEATS_FRESH = 2;
 
 export interface DestinationRow {
@@ -27,16 +27,16 @@ export interface DestinationRow {
   readonly type: string;
   readonly target: string;
   /**
-   * `ok`, `behind`, `failing`, `empty`, `damaged` (files are missing), or a code: of what stopped us
-   * from asking, or of its answer to snapshots.
+   * `ok`, `behind`, `failing`, `empty`, `damaged` (files are missing), or an error code: why we
+   * could not list it, or why it refuses snapshots.
    */
   readonly state: string;
-  /** 16 hex digits: the highest that is listed. */
+  /** 16 hex digits: the highest TXID listed. */
   readonly txid: string | undefined;
-  /** Since the oldest commit that it lacks, as far as anybody knows. */
+  /** Age of the oldest commit that it may lack. */
   readonly lag_seconds: number | undefined;
   readonly size: number | undefined;
-  /** Whether a second replicator of the same place would be refused, as far as ours has found out. */
+  /** Whether it would refuse a second replicator for the same path, if known. */
   readonly fencing: string | undefined;
   readonly last_success_at: string | undefined;
   readonly last_error: string | undefined;
@@ -52,13 +52,15 @@ export interface DatabaseRow {
   readonly error: string | undefined;
   readonly replicator: string;
   readonly commits_seen: number | undefined;
-  /** Whether everything is as it should be, here and at every destination: the exit code says the same. */
+  /** Whether there is no problem, here or at any destination. The exit code says the same. */
   readonly healthy: boolean;
   readonly problems: readonly string[];
   readonly destinations: readonly DestinationRow[];
 }
 
-/** The judgement of a database by what its replicator wrote, and by what has become of that one. */
+/**
+ * Judges a database by the state file of its replicator, and by whether that replicator still runs.
+ */
 export interface Judged {
   readonly local: Local;
   readonly facts: DatabaseFacts | undefined;
@@ -81,33 +83,33 @@ export function judgeLocal(local: Local): Judged {
   const isFresh = writer === 'runs' && ageMs <= HEARTBEATS_FRESH * state.writer.heartbeatMs;
   const facts = isFresh ? state.facts : ageFacts(state.facts, ageMs);
   const { problems: own, behind } = judge(facts, runningLimits(maxLagMs));
-  const problems = [...goneProblem(local, state), ...missingProblem(local, own), ...own];
+  const problems = [...deadReplicatorProblem(local, state), ...missingProblem(local, own), ...own];
   return { local, facts, verdict: { healthy: problems.length === 0, problems, behind } };
 }
 
 const NOT_FOLLOWED: Readonly<Record<Local['database'], string>> = {
-  exists: 'no replicator has followed it yet',
+  exists: 'no replicator has opened it yet',
   'is missing': 'it does not exist',
-  'has no folder': 'it does not exist, and neither does its folder: check the path',
+  'has no folder': 'it does not exist, and its folder does not exist: check the path',
 };
 
 function notFollowed({ database }: Local): Problem {
   return { stage: 'database', message: NOT_FOLLOWED[database] };
 }
 
-/** A database that has gone since the replicator wrote of it. */
+/** The database was removed after the replicator wrote its state. */
 function missingProblem(local: Local, known: readonly Problem[]): Problem[] {
   const isKnown = known.some(({ stage }) => stage === 'database');
   return local.database === 'exists' || isKnown ? [] : [notFollowed(local)];
 }
 
-function goneProblem({ writer, ageMs }: Local, { pid }: DatabaseStatus): Problem[] {
+function deadReplicatorProblem({ writer, ageMs }: Local, { pid }: DatabaseStatus): Problem[] {
   if (writer === 'runs') return [];
   const seconds = Math.floor(ageMs / 1_000);
   const message =
     writer === 'died'
-      ? `replicator ${pid} is gone without having ended; it was last heard of ${seconds} s ago`
-      : `replicator ${pid} was last heard of ${seconds} s ago: it hangs, or cannot write its state file`;
+      ? `replicator ${pid} died; its last report is ${seconds} s old`
+      : `replicator ${pid} last reported ${seconds} s ago: it hangs, or cannot write its state file`;
   return [{ stage: 'thread', message }];
 }
 
@@ -139,15 +141,22 @@ function statusOf({ database, state }: Local, own: readonly Problem[]): Database
 }
 
 function describeReplicator({ state, writer }: Local): string {
-  if (state === undefined || writer === 'ended' || writer === 'died') return 'no replicator runs';
-  return `replicator ${state.pid} ${writer === 'runs' ? 'runs' : 'is silent'}`;
+  if (state === undefined || writer === 'ended' || writer === 'died')
+    return 'no replicator is running';
+  return `replicator ${state.pid} ${writer === 'runs' ? 'is running' : 'does not respond'}`;
+}
+
+export interface DestinationInput {
+  readonly judged: Judged;
+  /** What the replicator had written before the destination was listed. */
+  readonly before: DatabaseStatus | undefined;
+  readonly now: Date;
 }
 
 export function describeDestination(
   { name, type, target }: DestinationConfig,
   listed: Listed,
-  judged: Judged,
-  now: Date,
+  { judged, before, now }: DestinationInput,
 ): DestinationRow {
   const { local, verdict } = judged;
   const known = local.state?.destinations.find((candidate) => candidate.name === name);
@@ -183,8 +192,21 @@ export function describeDestination(
     };
   }
   if (txid === undefined) return { ...found, state: 'empty' };
-  const isFine = lag !== undefined && lag <= LAG_SECONDS_FINE && !verdict.behind.includes(name);
-  if (!isFine) return { ...found, state: 'behind' };
+  const confirmed = before?.destinations.find(
+    (each) => each.name === name && each.target === target,
+  );
+  if (confirmed?.txid !== undefined && txid < confirmed.txid) {
+    return {
+      ...found,
+      state: 'damaged',
+      last_error:
+        `it ends with TXID ${txid}, and ${confirmed.txid} was confirmed there: files are gone, or an older copy ` +
+        'is in its place. A replicator that starts, or lists it again within the hour, sends a full snapshot',
+      last_error_at: now.toISOString(),
+    };
+  }
+  const isCaughtUp = lag !== undefined && lag <= LAG_SECONDS_FINE && !verdict.behind.includes(name);
+  if (!isCaughtUp) return { ...found, state: 'behind' };
   const refused = known?.snapshotError;
   if (refused !== undefined) {
     const { code: state, message, at } = refused;
@@ -195,8 +217,8 @@ export function describeDestination(
 }
 
 /**
- * As the replicator counts it, and what has passed since it was heard of. Where none runs, what was
- * written since it ended counts from then.
+ * The lag that the replicator reported plus the time since its report. If no replicator runs,
+ * changes since its end count from that end.
  */
 function lagOf(
   name: string,
@@ -212,6 +234,6 @@ function lagOf(
     if (isListed) return sinceEnd === 'changed' ? ageMs / 1_000 : 0;
     return (known + ageMs) / 1_000;
   }
-  // What it believes to be there and no listing shows counts from when it said so.
+  // TXIDs that it reports as sent but the listing lacks count from the time of its report.
   return Math.max(known, isListed ? 0 : ageMs) / 1_000;
 }

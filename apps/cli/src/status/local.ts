@@ -1,4 +1,4 @@
-/** The local side of a database: the state file of its staging folder, and what lies beside it. */
+/** Reads the local state of a database: the state file in its staging folder, and its files. */
 
 import fs from 'node:fs/promises';
 import path from 'node:path';
@@ -18,15 +18,15 @@ import { messageOf, ReplicationError } from '@sluice/core/backend';
 
 export interface Local {
   readonly path: string;
-  /** What the replicator wrote last; undefined where none ever did. */
+  /** The last state written by a replicator; undefined if there is none. */
   readonly state: DatabaseStatus | undefined;
-  /** Who wrote it, now; undefined where nobody did. */
+  /** Whether that replicator still runs; undefined if there is no state. */
   readonly writer: WriterState | undefined;
-  /** How old the state is. */
+  /** Age of the state. */
   readonly ageMs: number;
   readonly database: 'exists' | 'is missing' | 'has no folder';
   readonly walBytes: number;
-  /** Whether it was written to since the replicator ended. */
+  /** Whether the database was written to after the replicator ended. */
   readonly sinceEnd: 'unchanged' | 'changed';
   readonly maxLagMs: number;
 }
@@ -53,7 +53,7 @@ export async function readLocal(
   };
 }
 
-/** DATABASE_DENIED, DATABASE_INVALID where it cannot be looked at. */
+/** DATABASE_DENIED or DATABASE_INVALID if the file cannot be read. */
 async function readMarks(file: string): Promise<FileMarks> {
   try {
     return await readFileMarks(file);
@@ -62,7 +62,7 @@ async function readMarks(file: string): Promise<FileMarks> {
     const isDenied = code === 'EACCES' || code === 'EPERM';
     throw new ReplicationError(
       isDenied ? 'DATABASE_DENIED' : 'DATABASE_INVALID',
-      `look at ${file}: ${messageOf(error)}; ` +
+      `stat ${file}: ${messageOf(error)}; ` +
         (isDenied ? 'run this as the user of the application' : 'check the path'),
       { cause: error },
     );
@@ -82,7 +82,7 @@ function writerOf(state: DatabaseStatus, ageMs: number): WriterState {
   return state.state === 'ended' ? 'ended' : stateOfWriter(state.writer, ageMs);
 }
 
-/** STAGING_FAILED where it is there and cannot be read. */
+/** STAGING_FAILED if the file exists and cannot be read. */
 async function readState(file: string): Promise<DatabaseStatus | undefined> {
   let text: string;
   try {
@@ -95,7 +95,7 @@ async function readState(file: string): Promise<DatabaseStatus | undefined> {
   return parseState(text);
 }
 
-/** undefined for a file that a power loss has torn, or that an earlier version wrote: nothing is known then. */
+/** undefined for a file that was torn by a power loss or written by an older version. */
 function parseState(text: string): DatabaseStatus | undefined {
   try {
     const state = JSON.parse(text) as Partial<DatabaseStatus> | null;

@@ -1,19 +1,19 @@
 /**
- * Every command and flag: ours, and all that Litestream 0.3 and 0.5 have. This table drives the
- * parser, the help, docs/commands.md and the test that tries each row.
+ * All commands and flags of Sluice and of Litestream 0.3 and 0.5. The parser, the help,
+ * docs/commands.md and a test of each row are built from this table.
  */
 
-import { notYet, noted, refused, WORKS, type Fate, type KnownBy } from './fate.ts';
+import { notYet, noted, refused, WORKS, type Support, type KnownBy } from '../support.ts';
 
 export interface Flag {
   readonly name: string;
-  /** A switch takes no value but `=true` and `=false`. */
+  /** A switch takes only the values `=true` and `=false`. */
   readonly kind: 'switch' | 'text';
-  /** What stands for its value in the help. */
+  /** Placeholder of its value in the help. */
   readonly value?: string | undefined;
   readonly help: string;
   readonly knownBy: KnownBy;
-  readonly fate: Fate;
+  readonly support: Support;
 }
 
 export interface Command {
@@ -21,86 +21,90 @@ export interface Command {
   readonly usage: string;
   readonly help: string;
   readonly knownBy: KnownBy;
-  readonly fate: Fate;
-  /** The command that it is another name of. */
+  readonly support: Support;
+  /** The command of which it is an alias. */
   readonly aliasOf?: string | undefined;
   readonly flags: readonly Flag[];
-  /** Default: any number, or the command says which are too many. */
+  /** Default: unlimited; the command itself may refuse some. */
   readonly argumentsMax?: number | undefined;
-  /** Said below the flags. */
+  /** Shown below the flags. */
   readonly examples?: readonly string[] | undefined;
 }
 
-type Rest = { readonly value?: string; readonly knownBy?: KnownBy; readonly fate?: Fate };
+type Rest = { readonly value?: string; readonly knownBy?: KnownBy; readonly support?: Support };
 
 const flag = (name: string, help: string, rest: Rest = {}): Flag => ({
   name,
   kind: rest.value === undefined ? 'switch' : 'text',
   help,
   knownBy: 'both',
-  fate: WORKS,
+  support: WORKS,
   ...rest,
 });
 
-const CONFIG = flag('config', 'the configuration; see docs/configuration.md for the places', {
-  value: 'PATH',
-});
-const NO_EXPAND = flag('no-expand-env', 'no $VAR expansion in the configuration');
+const CONFIG = flag(
+  'config',
+  'path of the configuration; docs/configuration.md lists the default paths',
+  {
+    value: 'PATH',
+  },
+);
+const NO_EXPAND = flag('no-expand-env', 'do not expand $VAR in the configuration');
 const JSON_FLAG = flag('json', 'print JSON', { knownBy: '0.5' });
-const LEVEL = flag('log-level', 'trace, debug, info, warn or error; wins over LOG_LEVEL', {
+const LEVEL = flag('log-level', 'trace, debug, info, warn or error; overrides LOG_LEVEL', {
   value: 'LEVEL',
   knownBy: '0.5',
 });
-const REPLICA = flag('replica', 'this destination of the database only', {
+const REPLICA = flag('replica', 'use only this destination of the database', {
   value: 'NAME',
   knownBy: '0.3',
 });
 const OURS: Rest = { knownBy: 'ours' };
 
 const SOCKET = notYet(
-  'a running replicator takes no orders',
+  'a running replicator accepts no commands',
   'change the configuration and restart it',
 );
 const OLD_BUCKET = notYet(
-  'it asks for backups of Litestream 0.3, which this version cannot read',
+  'this version cannot read backups made by Litestream 0.3',
   'restore them with Litestream 0.3.13',
 );
 const FOLLOW = notYet(
   'a restored database cannot follow its backup',
-  'restore again, for example from a timer, with -force',
+  'restore it again with -force, for example from a timer',
 );
 
 export const COMMANDS: readonly Command[] = [
   {
     name: 'replicate',
     usage: 'replicate [flags] [DB URL [URL…]]',
-    help: 'follow databases and send what they commit to all their destinations',
+    help: 'replicate every commit of the databases to all their destinations',
     knownBy: 'both',
-    fate: WORKS,
+    support: WORKS,
     flags: [
       CONFIG,
       NO_EXPAND,
-      flag('exec', 'run COMMAND beside it; end when it ends, with its exit code', {
+      flag('exec', 'run COMMAND; exit when it exits, with its exit code', {
         value: 'COMMAND',
       }),
-      flag('once', 'bring every destination up to date, and end', { knownBy: '0.5' }),
+      flag('once', 'bring every destination up to date, then exit', { knownBy: '0.5' }),
       flag(
         'restore-if-db-not-exists',
-        'first restore each database that is missing and has a backup; wait for every destination to answer',
+        'first restore missing databases that have a backup; wait until every destination answers',
         { knownBy: '0.5' },
       ),
       LEVEL,
       flag('json', 'print a report at the end', OURS),
       flag('force-snapshot', 'with -once: write a snapshot', {
         knownBy: '0.5',
-        fate: notYet(
-          'a snapshot cannot be ordered',
-          'leave it out: one is written where a destination has none, and by snapshot.interval',
+        support: notYet(
+          'a snapshot cannot be requested',
+          'remove the flag: a snapshot is written if a destination has none, and by snapshot.interval',
         ),
       }),
-      flag('enforce-retention', 'with -once: delete what retention no longer keeps', {
+      flag('enforce-retention', 'with -once: delete files that have passed their retention', {
         knownBy: '0.5',
-        fate: notYet('this version deletes nothing', 'leave it out'),
+        support: notYet('this version deletes nothing', 'remove the flag'),
       }),
     ],
     examples: [
@@ -112,36 +116,44 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'restore',
     usage: 'restore [flags] DB_PATH|URL',
-    help: 'write a database as it was, from the destination with the newest state',
+    help: 'restore a database from the destination with the newest state',
     knownBy: 'both',
-    fate: WORKS,
+    support: WORKS,
     flags: [
       CONFIG,
       NO_EXPAND,
-      flag('o', 'where to write it; default: the path of the database', { value: 'PATH' }),
-      flag('txid', 'as of this TXID', { value: 'HEX16', knownBy: '0.5' }),
-      flag('timestamp', 'as of this moment, what was committed exactly then included', {
+      flag('o', 'output path; default: the path of the database', { value: 'PATH' }),
+      flag('txid', 'restore the state at this TXID', { value: 'HEX16', knownBy: '0.5' }),
+      flag('timestamp', 'restore the state at this time, including commits made exactly then', {
         value: 'RFC3339',
       }),
       REPLICA,
-      flag('parallelism', 'reads at once; default 8', { value: 'N' }),
+      flag('parallelism', 'concurrent reads; default 8', { value: 'N' }),
       flag(
         'if-db-not-exists',
-        'exit 0 if the database already exists; else restore only if every destination answers',
+        'exit 0 if the database already exists; otherwise restore only if every destination answers',
       ),
       flag('if-replica-exists', 'exit 0 if there is no backup'),
       flag('force', 'replace the database, and its -wal, -shm and -journal', { knownBy: '0.5' }),
-      flag('dry-run', 'say what would be read, and write nothing', { knownBy: '0.5' }),
-      flag('integrity-check', 'none, quick or full: SQLite’s own check; default none', {
+      flag('dry-run', 'list the files that would be read, and write nothing', { knownBy: '0.5' }),
+      flag('integrity-check', 'run SQLite’s own check: none, quick or full; default none', {
         value: 'MODE',
         knownBy: '0.5',
       }),
       LEVEL,
       JSON_FLAG,
-      flag('f', 'follow the backup', { knownBy: '0.5', fate: FOLLOW }),
-      flag('follow-interval', 'how often', { value: 'D', knownBy: '0.5', fate: FOLLOW }),
-      flag('generation', 'of this generation', { value: 'ID', knownBy: '0.3', fate: OLD_BUCKET }),
-      flag('index', 'up to this WAL index', { value: 'N', knownBy: '0.3', fate: OLD_BUCKET }),
+      flag('f', 'keep following the backup', { knownBy: '0.5', support: FOLLOW }),
+      flag('follow-interval', 'interval of -f', { value: 'D', knownBy: '0.5', support: FOLLOW }),
+      flag('generation', 'restore from this generation', {
+        value: 'ID',
+        knownBy: '0.3',
+        support: OLD_BUCKET,
+      }),
+      flag('index', 'restore up to this WAL index', {
+        value: 'N',
+        knownBy: '0.3',
+        support: OLD_BUCKET,
+      }),
     ],
     examples: [
       'sluice restore /data/app.db',
@@ -150,33 +162,51 @@ export const COMMANDS: readonly Command[] = [
     ],
   },
   {
+    name: 'config',
+    usage: 'config check [flags]',
+    help: 'check: read the configuration, and say where each destination is, what has no effect and what is wrong',
+    knownBy: 'ours',
+    support: WORKS,
+    flags: [
+      { ...CONFIG, knownBy: 'ours' },
+      { ...NO_EXPAND, knownBy: 'ours' },
+      { ...JSON_FLAG, knownBy: 'ours' },
+    ],
+    argumentsMax: 1,
+    examples: ['sluice config check', 'sluice config check -config /etc/sluice.yml -json'],
+  },
+  {
     name: 'databases',
     usage: 'databases [flags]',
     help: 'list the configured databases and their destinations',
     knownBy: 'both',
-    fate: WORKS,
+    support: WORKS,
     flags: [CONFIG, NO_EXPAND, JSON_FLAG],
     argumentsMax: 0,
   },
   ltx('ltx', '0.5', undefined, []),
   ltx('wal', 'both', 'ltx', [
-    flag('generation', 'of this generation', { value: 'ID', knownBy: '0.3', fate: OLD_BUCKET }),
+    flag('generation', 'restore from this generation', {
+      value: 'ID',
+      knownBy: '0.3',
+      support: OLD_BUCKET,
+    }),
   ]),
   {
     name: 'status',
     usage: 'status [flags] [DB_PATH]',
-    help: 'how far each destination is, whether a replicator runs or not',
+    help: 'show the state of each database and destination; works without a running replicator',
     knownBy: '0.5',
-    fate: WORKS,
+    support: WORKS,
     flags: [CONFIG, NO_EXPAND, JSON_FLAG],
     argumentsMax: 1,
   },
   {
     name: 'check',
     usage: 'check [flags] [NAME|URL]',
-    help: 'put destinations to the test, in a place of its own beside the backups: what works, what does not, and what to do',
+    help: 'test a destination without touching its backups: what works, what does not, how to fix it',
     knownBy: 'ours',
-    fate: WORKS,
+    support: WORKS,
     flags: [
       { ...CONFIG, knownBy: 'ours' },
       { ...NO_EXPAND, knownBy: 'ours' },
@@ -193,14 +223,14 @@ export const COMMANDS: readonly Command[] = [
     usage: 'version [flags]',
     help: 'print the version',
     knownBy: 'both',
-    fate: WORKS,
+    support: WORKS,
     flags: [
-      flag('verbose', 'and those of Node and SQLite', { knownBy: '0.5' }),
+      flag('verbose', 'also print the versions of Node and SQLite', { knownBy: '0.5' }),
       flag('json', 'print JSON', OURS),
     ],
     argumentsMax: 0,
   },
-  gone('generations', '0.3', OLD_BUCKET, 'list the generations of a backup of 0.3'),
+  gone('generations', '0.3', OLD_BUCKET, 'list the generations of a backup'),
   gone(
     'snapshots',
     '0.3',
@@ -211,20 +241,20 @@ export const COMMANDS: readonly Command[] = [
     'reset',
     '0.5',
     notYet(
-      'local state cannot be cleared by a command',
-      'stop the replicator and remove its staging folder (.<name>-sluice): the next start takes an image',
+      'no command clears the local state',
+      'stop the replicator and remove its staging folder (.<name>-sluice): the next start takes a full snapshot',
     ),
     'clear local state',
   ),
-  gone('start', '0.5', SOCKET, 'begin with a database'),
-  gone('stop', '0.5', SOCKET, 'stop with a database'),
+  gone('start', '0.5', SOCKET, 'start to replicate a database'),
+  gone('stop', '0.5', SOCKET, 'stop replicating a database'),
   gone('register', '0.5', SOCKET, 'add a database'),
   gone('unregister', '0.5', SOCKET, 'remove a database'),
   gone(
     'sync',
     '0.5',
     notYet(
-      'a running replicator takes no orders',
+      'a running replicator accepts no commands',
       'wait until "sluice status" says ok, or use "sluice replicate -once"',
     ),
     'sync now',
@@ -232,17 +262,17 @@ export const COMMANDS: readonly Command[] = [
   gone(
     'list',
     '0.5',
-    notYet('a running replicator cannot be asked', 'use "sluice status"'),
-    'list what the replicator has',
+    notYet('a running replicator answers no requests', 'use "sluice status"'),
+    'list the databases of a replicator',
   ),
   gone(
     'info',
     '0.5',
     notYet(
-      'a running replicator cannot be asked',
-      'use "sluice status", "sluice version -verbose"',
+      'a running replicator answers no requests',
+      'use "sluice status" or "sluice version -verbose"',
     ),
-    'tell of the replicator',
+    'describe a running replicator',
   ),
 ];
 
@@ -259,14 +289,14 @@ function ltx(
     help:
       aliasOf === undefined ? 'list the LTX files of each destination' : `old name of ${aliasOf}`,
     knownBy,
-    fate: aliasOf === undefined ? WORKS : noted(`${name} is an old name: use ${aliasOf}`),
+    support: aliasOf === undefined ? WORKS : noted(`${name} is an old name: use ${aliasOf}`),
     aliasOf,
     flags: [CONFIG, NO_EXPAND, level, REPLICA, JSON_FLAG, ...more],
   };
 }
 
-function gone(name: string, knownBy: KnownBy, fate: Fate, help: string): Command {
-  return { name, usage: name, help, knownBy, fate, flags: [] };
+function gone(name: string, knownBy: KnownBy, support: Support, help: string): Command {
+  return { name, usage: name, help, knownBy, support, flags: [] };
 }
 
 export function findCommand(name: string): Command | undefined {

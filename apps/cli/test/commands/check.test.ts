@@ -3,8 +3,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { OWN_BACKENDS } from '../../src/backends.ts';
-import { oncePerPlace } from '../../src/check-targets.ts';
+import { OWN_PACKAGES } from '../../src/backends.ts';
+import { loadBackend } from '../../src/load-backend.ts';
+import { uniqueTargets } from '../../src/check-targets.ts';
 import { readText } from '../support/configuration.ts';
 import { goldenBucket } from '../support/golden.ts';
 import { closedEndpoint } from '../support/silent-server.ts';
@@ -174,7 +175,7 @@ describe('of a configuration', () => {
     const config = configuration('{ path: /backup }, { path: /mnt/b, name: disk }');
     const { code, stderr } = await sluice(['check', '-config', config, 'dsk']);
     expect(code).toBe(2);
-    expect(stderr).toContain(`no destination in ${config} is called dsk: there are file, disk`);
+    expect(stderr).toContain(`there is no destination dsk in ${config}, which has file, disk`);
   });
 
   test('replicas beside each other by the same keys are checked once', async () => {
@@ -187,7 +188,7 @@ dbs:
 `);
     const all = databases.flatMap(({ destinations }) => destinations);
     expect(
-      oncePerPlace(all).map(({ destination, others }) => [destination.target, others]),
+      uniqueTargets(all).map(({ destination, others }) => [destination.target, others]),
     ).toEqual([
       ['file:///mnt/a/1', 2],
       ['s3://b/t/1', 1],
@@ -199,17 +200,18 @@ dbs:
 });
 
 test.each([
-  [['file:///a', 'file:///b'], 'one destination at a time, or all: not also file:///b'],
-  [['-config', 'x.yml', 'file:///a'], '-config goes with a name, and file:///a is a destination'],
+  [['file:///a', 'file:///b'], 'give one destination, or none for all, without file:///b'],
+  [['-config', 'x.yml', 'file:///a'], '-config needs a name, but file:///a is a destination'],
 ])('%j is refused', async (words, message) => {
   const { code, stderr } = await sluice(['check', ...words]);
   expect(code).toBe(2);
   expect(stderr).toContain(message);
 });
 
-test.each(Object.entries(OWN_BACKENDS))('what gives a right is known of %s', (_, { rights }) => {
+test.each(Object.keys(OWN_PACKAGES))('what gives a right is known of %s', async (type) => {
+  const { permissions } = await loadBackend(type, '/');
   for (const right of ['list', 'read', 'write', 'replace', 'delete'] as const) {
-    expect(rights[right], right).toMatch(/./);
+    expect(permissions?.[right], right).toMatch(/./);
   }
 });
 

@@ -54,7 +54,7 @@ test('where nothing is listed it is said where', async () => {
     `file://${folder}`,
   ]);
   expect([code, stdout]).toEqual([0, '[]\n']);
-  expect(stderr).toContain(`msg="no LTX file of level 9 is at file (file://${folder})"`);
+  expect(stderr).toContain(`msg="there are no LTX files at level 9 at file (file://${folder})"`);
 });
 
 test('wal is ltx, and is told so', async () => {
@@ -188,6 +188,6 @@ test('an unknown command is told the nearest', async () => {
   const { code, stderr } = await sluice(['replicat']);
   expect([code, stderr]).toEqual([
     2,
-    'sluice replicat: there is no such command; did you mean replicate?\n',
+    'sluice replicat: unknown command; did you mean replicate?\n',
   ]);
 });

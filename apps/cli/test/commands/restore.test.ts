@@ -86,7 +86,7 @@ test('-replica chooses a destination, whatever it lacks', async () => {
   expect((await sluice([...words, 'near', '-json'])).stdout).toContain('"txid":"0000000000000012"');
   const unknown = await sluice([...words, 'nobody']);
   expect(unknown.code).toBe(2);
-  expect(unknown.stderr).toContain('no destination is called nobody: there are near, far');
+  expect(unknown.stderr).toContain('there is no destination nobody; the database has near, far');
 });
 
 test('a destination that is damaged is said, and the next is taken', async () => {
@@ -173,7 +173,7 @@ test('what is there is not replaced, and nothing is asked before that is known',
   const words = ['restore', '-o', output, 'file:///nowhere/at/all'];
   const { code, stderr } = await sluice(words);
   expect(code).toBe(8);
-  expect(stderr).toContain('it exists; choose another place (-o), or replace it (-force)');
+  expect(stderr).toContain('it already exists; choose another path (-o), or replace it (-force)');
   expect(fs.readFileSync(output, 'utf8')).toBe('mine');
 });
 
@@ -210,7 +210,7 @@ test('-if-replica-exists ends well where there is no backup, and says where it l
   const { code, stdout } = await sluice(words);
   expect([code, stdout]).toEqual([
     0,
-    `there is no backup: no LTX file is at file (file://${folder}); nothing to do\n`,
+    `there is no backup: there are no LTX files at file (file://${folder}); nothing to do\n`,
   ]);
   expect(JSON.parse((await sluice([...words, '-json'])).stdout)).toEqual({
     skipped: 'no backup',
@@ -239,7 +239,7 @@ test('the first deployment, with a folder that is not there yet, has no backup',
   const words = ['restore', '-config', config, '-if-db-not-exists', '-if-replica-exists', database];
   const { code, stdout, stderr } = await sluice(words);
   expect([code, stderr]).toEqual([0, '']);
-  expect(stdout).toMatch(/^there is no backup: no LTX file is at .*yet \(file:.*\/yet\)/);
+  expect(stdout).toMatch(/^there is no backup: there are no LTX files at .*yet \(file:.*\/yet\)/);
   expect(fs.readdirSync(folder)).toEqual([]);
 });
 
@@ -251,7 +251,7 @@ test('a folder without the one above it may lie on a disk that is not mounted', 
   const { code, stderr } = await sluice(words);
   expect(code).toBe(7);
   expect(stderr).toMatch(
-    /no such folder: is the disk of .* mounted\?; if this is the first start, make/,
+    /no such folder: is the disk of .* mounted\?; if this is the first start, create/,
   );
 });
 
@@ -269,7 +269,9 @@ test('a folder that was written to before is not new where it is missing', async
   ]) {
     const { code, stderr } = await sluice(['restore', '-if-replica-exists', ...words]);
     expect(code).toBe(7);
-    expect(stderr).toMatch(/nothing is there, and TXID 0000000000000007 was sent there/);
+    expect(stderr).toMatch(
+      /it is empty, but according to the staging folder TXID 0000000000000007 was sent there/,
+    );
   }
 });
 
@@ -319,9 +321,12 @@ test('-json says what was done, in Litestream’s keys and some of ours', async 
 
 test.each([
   [['restore'], /name a database of the configuration, or a URL/],
-  [['restore', 'file:///a'], /with a URL, -o says where to write it/],
-  [['restore', '-o', 'x', 'file:///a', 'file:///b'], /one database or URL at a time/],
-  [['restore', '-o', 'x', '-config', 'c', 'file:///a'], /-config goes with a database/],
+  [['restore', 'file:///a'], /with a URL, use -o to name the output/],
+  [
+    ['restore', '-o', 'x', 'file:///a', 'file:///b'],
+    /give one database or URL, without file:\/\/\/b/,
+  ],
+  [['restore', '-o', 'x', '-config', 'c', 'file:///a'], /-config needs a database/],
   [['restore', '-o', 'x', 'ftp://a/b'], /type ftp is not known/],
 ])('%j is a mistake, and says which', async (words, message) => {
   const { code, stderr } = await sluice(words);

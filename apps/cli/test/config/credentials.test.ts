@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { destinationFromURL } from '../../src/config/destination.ts';
+import { destinationFromURL } from '../../src/config/replica.ts';
 import { Secrets } from '../../src/secrets.ts';
 import { findCredentials, withCredentials } from '../../src/config/credentials.ts';
 import { temporaryFolder, writeFile } from '../support/temporary.ts';

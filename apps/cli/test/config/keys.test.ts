@@ -1,12 +1,14 @@
-/** Each row of the table of keys is tried: it changes what is read, is taken with a word, or is refused. */
+/** Each key is tried: it changes what is read. Each word of Litestream is ignored aloud, or refused. */
 
+import { parse } from 'yaml';
 import { expect, test } from 'vitest';
+import { parseConfig } from '@sluice/core/backend';
+import { OWN_TYPES } from '../../src/backends.ts';
+import { WORDS, type Word } from '../../src/litestream.ts';
 import { loadBackend } from '../../src/load-backend.ts';
-import type { Key } from '../../src/surface/key.ts';
-import { KEYS } from '../../src/surface/keys.ts';
-import { REPLICA_KEYS } from '../../src/surface/keys-replica.ts';
 import { effectOf, exampleOf, nest, readText, withValues } from '../support/configuration.ts';
 import type { Values } from '../support/configuration.ts';
+import { rowsOf, type Row } from '../support/rows.ts';
 
 /** What a key cannot stand without, and a value of its own to differ from. */
 const BESIDE: Readonly<Record<string, { beside: Values; other: Values }>> = {
@@ -30,6 +32,10 @@ const BESIDE: Readonly<Record<string, { beside: Values; other: Values }>> = {
     beside: { 'object-lock-mode': 'GOVERNANCE' },
     other: { 'object-lock-retention': '1h' },
   },
+  'sse-customer-key-md5': {
+    beside: { 'sse-customer-key': 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=' },
+    other: {},
+  },
   passphrase: { beside: { 'key-path': '/etc/key' }, other: { passphrase: 'other' } },
 };
 
@@ -44,86 +50,95 @@ const BESIDE_ABS: typeof BESIDE = {
 };
 
 /** The configuration with the key, and one that differs from it by nothing else. */
-function pair(key: Key): { readonly before: string; readonly after: string } {
-  const table = key.of?.includes('abs') === true ? BESIDE_ABS : BESIDE;
-  const { beside = {}, other = {} } = table[key.name.replace(/-file$/, '')] ?? {};
+function pair(row: Row): { readonly before: string; readonly after: string } {
+  const table = row.of === 'abs' ? BESIDE_ABS : BESIDE;
+  const { beside = {}, other = {} } = table[row.name.replace(/-file$/, '')] ?? {};
   return {
-    before: withValues(key, { ...beside, ...other }),
-    after: withValues(key, { ...beside, ...exampleOf(key) }),
+    before: withValues(row, { ...beside, ...other }),
+    after: withValues(row, { ...beside, ...exampleOf(row) }),
   };
 }
 
-const named = KEYS.map((key) => ({ key, name: `${key.scope} ${key.name}` }));
-/** They are what is so without them; their own tests are below. */
-const NO_CHANGE = [
-  'replica type',
-  'replica sse-customer-algorithm',
-  'global sse-customer-algorithm',
-];
-const working = named.filter(
-  ({ key, name }) => key.fate.kind === 'works' && !NO_CHANGE.includes(name),
-);
-const noted = named.filter(({ key }) => key.fate.kind === 'noted');
-const refused = named.flatMap(({ key, name }) =>
-  key.fate.kind === 'refused' ? [{ key, name, fate: key.fate }] : [],
+const ROWS = (await rowsOf()).map((row) => ({ ...row, title: `${row.scope} ${row.name}` }));
+/** They say what is so without them, or check another key; their own tests are below. */
+const NO_CHANGE = ['type', 'sse-customer-algorithm', 'sse-customer-key-md5'];
+
+test.each(ROWS.filter(({ name }) => !NO_CHANGE.includes(name)))(
+  '$title of $of changes what is read',
+  async (row) => {
+    const { before, after } = pair(row);
+    // Without a bucket at the destination there is nothing to differ from.
+    const isPlace = row.scope === 'top' && ['bucket', 'host', 'user'].includes(row.name);
+    const from = isPlace ? withValues(row, nest(row.name, 'another')) : before;
+    expect(effectOf(await readText(after))).not.toBe(effectOf(await readText(from)));
+  },
 );
 
-test.each(working)('$name changes what is read', async ({ key }) => {
-  const { before, after } = pair(key);
-  // Without a bucket at the destination there is nothing to differ from.
-  const from =
-    key.scope === 'global' && key.name === 'bucket'
-      ? withValues(key, nest('bucket', 'another'))
-      : before;
-  expect(effectOf(await readText(after))).not.toBe(effectOf(await readText(from)));
+test.each(ROWS)('$title of $of says what it is for, and how it is written', ({ json }) => {
+  expect(json.description).toMatch(/./);
+  const isWritten = json.type !== undefined || json.enum !== undefined;
+  expect(isWritten).toBe(true);
 });
 
 test('type: file is what a destination is without a type', async () => {
-  const key = { scope: 'replica' } as const;
-  const read = await readText(withValues(key, { type: 'file' }));
-  expect(effectOf(read)).toBe(effectOf(await readText(withValues(key, {}))));
+  const row = { scope: 'replica' } as const;
+  const read = await readText(withValues(row, { type: 'file' }));
+  expect(effectOf(read)).toBe(effectOf(await readText(withValues(row, {}))));
 });
 
-test('sse-customer-algorithm is AES256 or an error', async () => {
-  const key = { scope: 'replica', of: ['s3'] } as const;
+test('sse-customer-algorithm is AES256 or an error, and the MD5 is that of the key', async () => {
+  const row = { scope: 'replica', of: 's3' } as const;
   const sse = { 'sse-customer-key': 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=' };
-  await readText(withValues(key, { ...sse, 'sse-customer-algorithm': 'AES256' }));
-  const wrong = withValues(key, { ...sse, 'sse-customer-algorithm': 'AES128' });
+  await readText(withValues(row, { ...sse, 'sse-customer-algorithm': 'AES256' }));
+  const wrong = withValues(row, { ...sse, 'sse-customer-algorithm': 'AES128' });
   await expect(readText(wrong)).rejects.toThrow(/AES128/);
+  const other = withValues(row, { ...sse, 'sse-customer-key-md5': 'y4HAEFCYWuvAXWFTtA1Qpg==' });
+  await expect(readText(other)).rejects.toThrow(/sse-customer-key-md5 is not that of the key/);
 });
 
-test.each(noted)('$name is taken, and said to have no effect', async ({ key }) => {
-  const { before, after } = pair(key);
-  const config = await readText(after);
-  expect(effectOf(config)).toBe(effectOf(await readText(before)));
-  const note = key.fate.kind === 'noted' ? key.fate.note : '';
-  expect(config.notes.join('\n')).toContain(`${key.name}: ${note}`);
+const words = WORDS.map((word) => ({ ...word, title: `${word.scope} ${word.key}` }));
+const noted = words.flatMap(({ title, support, ...word }) =>
+  support.kind === 'noted' ? [{ ...word, title, note: support.note }] : [],
+);
+const refused = words.flatMap(({ title, support, ...word }) =>
+  support.kind === 'refused' ? [{ ...word, title, support }] : [],
+);
+
+function withWord({ scope, key }: Pick<Word, 'scope' | 'key'>, value: unknown): string {
+  return withValues({ scope }, nest(key, value));
+}
+
+test.each(noted)('$title is accepted, and said to have no effect', async (word) => {
+  const config = await readText(withWord(word, parse(word.example)));
+  const without = await readText(withValues({ scope: word.scope }, {}));
+  expect(effectOf(config)).toBe(effectOf(without));
+  expect(config.notes.join('\n')).toContain(`${word.key}: ${word.note}`);
 });
 
-test.each(refused)('$name is refused by name, with what to use instead', async ({ key, fate }) => {
-  const { after } = pair(key);
-  const isForeign = key.scope === 'replica' && key.of !== undefined;
-  const words = isForeign ? 'not of file; leave it out' : `${fate.reason}; ${fate.instead}`;
-  await expect(readText(after)).rejects.toThrow(`${key.name}: `);
-  await expect(readText(after)).rejects.toThrow(words);
+test.each(refused)('$title is refused by name, with what to use instead', async (word) => {
+  const text = withWord(word, parse(word.example));
+  const { reason, instead } = word.support;
+  const says = word.of === undefined ? `${reason}; ${instead}` : 'not of file; leave it out';
+  await expect(readText(text)).rejects.toThrow(`${word.key}: `);
+  await expect(readText(text)).rejects.toThrow(says);
 });
 
-test.each(refused.filter(({ fate }) => fate.except !== undefined))(
-  '$name passes where it asks for nothing',
-  async ({ key, fate }) => {
-    const read = await readText(withValues(key, nest(key.name, fate.except)));
-    expect(effectOf(read)).toBe(effectOf(await readText(withValues(key, {}))));
+test.each(refused.filter(({ support }) => support.except !== undefined))(
+  '$title passes where it asks for nothing',
+  async (word) => {
+    const read = await readText(withWord(word, word.support.except));
+    expect(effectOf(read)).toBe(effectOf(await readText(withValues({ scope: word.scope }, {}))));
   },
 );
 
 test.each([
-  ['nats', 'has no backend of ours'],
-  ['webdav', 'has no backend of ours'],
-  ['oss', 'has no backend of ours'],
-])('type %s is refused with a reason', async (type, words) => {
+  ['nats', 'has no backend for NATS'],
+  ['webdav', 'has no backend for WebDAV'],
+  ['oss', 'has no backend for Alibaba OSS'],
+])('type %s is refused with a reason', async (type, says) => {
   const text = withValues({ scope: 'replica' }, { type });
   await expect(readText(text)).rejects.toThrow(`type ${type}: `);
-  await expect(readText(text)).rejects.toThrow(words);
+  await expect(readText(text)).rejects.toThrow(says);
 });
 
 test('keys of a refused type are not complained of beside it', async () => {
@@ -132,26 +147,18 @@ test('keys of a refused type are not complained of beside it', async () => {
   await expect(readText(text)).rejects.toThrow(/has a problem:\n[^\n]*type nats[^\n]*$/);
 });
 
-test.each([
-  ['s3', { bucket: 'b' }],
-  ['gs', { bucket: 'b' }],
-  ['sftp', { host: 'h', user: 'u' }],
-  ['abs', { bucket: 'backups', 'account-name': 'account' }],
-])('%s knows no key that is not in the table', async (type, input) => {
+test.each(OWN_TYPES)('%s knows the nearest of each of its keys', async (type) => {
   const backend = await loadBackend(type, '/');
-  const ours = REPLICA_KEYS.filter(({ of }) => of?.includes(type) === true).map(({ name }) => name);
-  const messages = await refusalsOf(() => backend.parse({ ...input, nonsense: 1 }));
-  expect(messages).toEqual([`nonsense is not a key of ${type}`]);
-  // Each of ours, mistyped by nothing but its end, is the nearest that it knows.
-  for (const name of ours.filter((key) => !key.endsWith('-file'))) {
-    const [message] = await refusalsOf(() => backend.parse({ ...input, [`${name}x`]: 1 }));
-    expect(message).toBe(`${name}x is not a key of ${type}: did you mean ${name}?`);
+  const ours = ROWS.filter(({ of, scope }) => of === type && scope === 'replica');
+  for (const { name } of ours.filter((row) => !row.name.endsWith('-file'))) {
+    const messages = await refusalsOf(() => parseConfig(backend, { [`${name}x`]: 1 }));
+    expect(messages).toContain(`${name}x is not a key of ${backend.scheme}: did you mean ${name}?`);
   }
 });
 
-async function refusalsOf(parse: () => unknown): Promise<string[]> {
+async function refusalsOf(parseIt: () => unknown): Promise<string[]> {
   const error: unknown = await Promise.resolve()
-    .then(parse)
+    .then(parseIt)
     .catch((thrown: unknown) => thrown);
   return (error as { issues: { message: string }[] }).issues.map(({ message }) => message);
 }

@@ -48,6 +48,23 @@ test('a destination in the staging folder of another database is refused', async
   ]);
 });
 
+test.each(['wal', 'shm', 'journal'])(
+  'a destination in the place of a -%s is refused: a folder there would stop the application',
+  async (side) => {
+    expect(await problemsOf({ path: APP, replicas: [`${APP}-${side}`] })).toEqual([
+      `test.yml:2: dbs[0].replicas[0]: ${APP}-${side} is the -${side} file of dbs[0], ${APP}: choose another place`,
+    ]);
+  },
+);
+
+test.each(['wal', 'shm', 'journal'])(
+  'a staging folder in the place of a -%s is refused',
+  async (side) => {
+    const [problem] = await problemsOf({ path: APP, replicas: ['/b'], meta: `${APP}-${side}` });
+    expect(problem).toContain(`${APP}-${side} is the -${side} file of`);
+  },
+);
+
 test.each([APP, `${APP}/backup`])(
   'a destination at %s is refused: a file is no folder',
   async (at) => {

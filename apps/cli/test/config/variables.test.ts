@@ -21,7 +21,11 @@ test.each([
   ['$NAME-$NAME.db', 'app-app.db'],
   ["'$NAME'", 'app'],
   ['cost$', 'cost$'],
-  ['a$$b', 'a$'],
+  ['a$$b', 'a$b'],
+  ['a$$NAME', 'a$NAME'],
+  ['a$$$NAME', 'a$app'],
+  ["'$$'", '$'],
+  ['${NONE:-a$$b}', 'a$b'],
   ['$5', '$5'],
 ])('%s is filled in', async (written, path) => {
   expect(await pathOf(written, { NAME: 'app' })).toBe(path);
@@ -58,22 +62,38 @@ test('a default that is used is no variable that is not set, and one that is not
 
 test('a default keeps the numbers of lines, and ends on its own', async () => {
   const text = 'addr: ${ADDR:-":1}\ndbs:\n- path: ${X:-/d}\n  pth: 1\n  replica: { path: /b }\n';
-  await expect(readText(text)).rejects.toThrow(/test\.yml:4: dbs\[0\]\.pth is not a known key/);
+  await expect(readText(text)).rejects.toThrow(
+    /test\.yml:4: dbs\[0\]: pth is not a key of a database/,
+  );
 });
 
 test.each([
-  ['/b/${NAME:?unset}', '${NAME:?unset}'],
-  ['/b/${NAME:+x}', '${NAME:+x}'],
-  ['/b/${NAME/a/b}', '${NAME/a/b}'],
-  ['"/b/${NAME"', '${NAME'],
-  ['"/b/${NAME:-x"', '${NAME:-'],
-  ['/b/${A:-${B:-${C:-${D:-${E:-${F:-${G:-${H:-${I:-x}}}}}}}}}', '${I:-x}'],
-])('%s is refused by name, with its line', async (written, named) => {
+  '/b/${NAME:?unset}',
+  '/b/${NAME:+x}',
+  '/b/${NAME/a/b}',
+  '"/b/${NAME"',
+  '"/b/${NAME:-x"',
+  '/b/${A:-${B:-${C:-${D:-${E:-${F:-${G:-${H:-${I:-x}}}}}}}}}',
+])('%s is refused, with its line and its key, and is not shown', async (written) => {
   const text = `dbs:\n- path: /d\n  replica:\n    path: ${written}\n`;
   const error: unknown = await readText(text).catch((thrown: unknown) => thrown);
   expect(error).toMatchObject({ code: 'CONFIG_INVALID' });
-  expect(String(error)).toContain(`test.yml:4: ${named}`);
-  expect(String(error)).toContain('is not understood: write $NAME, ${NAME}, ${NAME:-default}');
+  expect(String(error)).toContain('test.yml:4: path: "${" begins a form of variable');
+  expect(String(error)).toContain(
+    'write $NAME, ${NAME}, ${NAME:-default} or ${NAME-default}, $$ for',
+  );
+  expect(String(error)).not.toMatch(/unset|NAME\/a/);
+});
+
+test.each([
+  ['{ type: sftp, host: h, user: u, password: pa$word }', 'password'],
+  ['{ type: s3, bucket: b, access-key-id: a, secret-access-key: pa$word }', 'secret-access-key'],
+  ['{ url: "sftp://u:pa$word@h/p" }', 'url'],
+])('a dollar in the secret of %s never makes a part of it appear', async (replica, key) => {
+  const { notes } = await readText(`dbs:\n- path: /d\n  replica: ${replica}\n`);
+  expect(notes).toEqual([
+    `test.yml:3: a variable of ${key} is not set, and stands for nothing (a dollar sign is written $$)`,
+  ]);
 });
 
 test('what is not understood may stand in a comment', async () => {
@@ -126,7 +146,7 @@ test('numbers, booleans, durations and sizes may be variables', async () => {
   const environment = { PAGES: '77', BYTES: '3MiB', EVERY: '3s', YES: 'true' };
   const { databases } = await readText(text, environment);
   expect(databases[0]).toMatchObject({
-    restoreIfMissing: 'yes',
+    restoreIfMissing: true,
     options: {
       minCheckpointPageCount: 77,
       stagingMaxBytes: 3 * 1024 ** 2,

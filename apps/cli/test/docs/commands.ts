@@ -1,13 +1,13 @@
-/** docs/commands.md, from the table of commands. */
+/** Builds docs/commands.md from the table of commands. */
 
 import type { CheckFeature } from '@sluice/core';
 import { nameOf } from '../../src/help.ts';
 import { COMMANDS, type Command, type Flag } from '../../src/surface/commands.ts';
 import { code, knownBy, page, reason, table } from './markdown.ts';
 
-/** What `-json` prints. Names are Litestream's where it has the thing. */
+/** The output of `-json`. Keys that Litestream has keep its names. */
 const JSON_SHAPES: Readonly<Record<string, string>> = {
-  replicate: `At the end, on stdout (the log goes to stderr then):
+  replicate: `At the end, on stdout (with \`-json\` the log goes to stderr):
 
 \`\`\`json
 {"databases":[{"path":"/data/app.db","txid":"000000000000002a","healthy":false,
@@ -16,7 +16,7 @@ const JSON_SHAPES: Readonly<Record<string, string>> = {
   {"name":"file","target":"file:///mnt/backup","txid":"0000000000000029","complete":"behind",
    "cause":{"code":"REPLICA_UNAVAILABLE","message":"…"}}]}]}
 \`\`\``,
-  restore: `One line. The first five keys are Litestream's; where nothing was done, it is
+  restore: `One line. The first five keys are Litestream's. If there was nothing to do, it is
 \`{"db_path":…,"skipped":"exists"}\` or \`{"skipped":"no backup","looked_at":["s3://bucket/app.db"]}\`.
 
 \`\`\`json
@@ -24,14 +24,19 @@ const JSON_SHAPES: Readonly<Record<string, string>> = {
  "target":"s3://bucket/app.db","timestamp":"2026-01-31T12:00:00.000Z","files_read":3,"bytes_read":81234}
 \`\`\`
 
-With \`-dry-run\`, all of them Litestream's:
+With \`-dry-run\` (all keys are Litestream's):
 
 \`\`\`json
 {"source":"s3://bucket/app.db","target_path":"/data/app.db","replica":"s3","min_txid":"0000000000000001",
  "max_txid":"000000000000002a","files":[{"level":9,"name":"0000000000000001-0000000000000029.ltx",
  "min_txid":"0000000000000001","max_txid":"0000000000000029","size":80000,"timestamp":"2026-01-31T12:00:00.000Z"}]}
 \`\`\``,
-  databases: `\`path\` and \`replica\` (the kind of the first destination) are Litestream's:
+  config: `\`file\`, \`notes\` and \`databases\` where it is right; \`problems\` where it is not, and exit code 2:
+
+\`\`\`json
+{"ok":false,"problems":[{"line":4,"key":"dbs[0].replica.bukcet","message":"dbs[0].replica: bukcet is not a key of s3: did you mean bucket?"}]}
+\`\`\``,
+  databases: `\`path\` and \`replica\` (the type of the first destination) are Litestream's:
 
 \`\`\`json
 [{"path":"/data/app.db","replica":"s3","destinations":[{"name":"s3","type":"s3","target":"s3://bucket/app.db"}]}]
@@ -42,23 +47,24 @@ With \`-dry-run\`, all of them Litestream's:
 [{"level":0,"min_txid":"000000000000002a","max_txid":"000000000000002a","size":1234,
   "timestamp":"2026-01-31T12:00:00.000Z","name":"000000000000002a-000000000000002a.ltx","replica":"s3"}]
 \`\`\``,
-  status: `The first four keys are Litestream's. \`status\` is \`ok\`, \`not initialized\`, \`no database\` or \`error\`;
-\`state\` of a destination is \`ok\`, \`behind\`, \`failing\` (\`problems\` says with what), \`empty\`, \`damaged\` (files are missing, so that the newest state
-cannot be restored from there), or the [code](errors.md) of what kept us from asking it or of
-what it answers to snapshots, where it refuses them.
-\`healthy\` is what the exit code says; \`problems\` are in the order of a commit's way. \`commits_seen\` counts since the replicator began.
-\`fencing\` is what the replicator has found out of conditional writes there: \`honoured\`, \`small files only\`, \`off\` (ignored or
-not known: a second replicator would not be refused), \`not claimed\`, or \`unproved\` before its first small file.
+  status: `The first four keys are Litestream's. \`status\` is \`ok\`, \`not initialized\`, \`no database\` or \`error\`.
+The \`state\` of a destination is \`ok\`, \`behind\`, \`failing\` (see \`problems\`), \`empty\`, \`damaged\` (files are missing, so the
+newest state cannot be restored from it), or an [error code](errors.md): the listing failed, or the destination refuses snapshots.
+\`healthy\` matches the exit code. \`problems\` are sorted by the path of a commit, from the database to the destination.
+\`commits_seen\` counts from the start of the replicator. \`fencing\` shows whether conditional writes work there: \`honoured\`,
+\`small files only\`, \`off\` (ignored or unknown: a second replicator would not be refused), \`not claimed\`, or \`unproved\` before the
+first small file.
 
 \`\`\`json
 [{"database":"/data/app.db","status":"ok","local_txid":"000000000000002a","wal_size":123632,
-  "replicator":"replicator 4711 runs","commits_seen":1042,"healthy":true,"problems":[],"destinations":[{"name":"s3","type":"s3","target":"s3://bucket/app.db",
+  "replicator":"replicator 4711 is running","commits_seen":1042,"healthy":true,"problems":[],"destinations":[{"name":"s3","type":"s3","target":"s3://bucket/app.db",
   "state":"ok","txid":"000000000000002a","lag_seconds":0,"size":912345,"fencing":"honoured",
   "last_success_at":"2026-01-31T12:00:00.000Z"}]}]
 \`\`\``,
-  check: `One for each destination. \`verdict\` is \`works\`, \`does not\` or \`not judged\`; \`code\` is that of
-the [error](errors.md), where one came back; \`missing\` the right that was denied: \`list\`, \`read\`, \`write\`, \`replace\`, \`delete\` or
-\`abort\`. \`next\` says what to do, and what the provider calls that right. \`left\` has the keys of what is still there.
+  check: `One object per destination. \`verdict\` is \`works\`, \`does not\` or \`not judged\`; \`code\` is the
+[error code](errors.md), if there was an error; \`missing\` is the permission that was denied: \`list\`, \`read\`, \`write\`, \`replace\`,
+\`delete\` or \`abort\`. \`next\` says how to fix it, with the provider's name of the permission. \`left\` lists the keys that could not
+be deleted.
 
 \`\`\`json
 [{"name":"s3","type":"s3","target":"s3://bucket/app.db","others":0,"path":"app.db/.sluice-check-5f1c0a9e7b32","ok":true,
@@ -70,134 +76,136 @@ the [error](errors.md), where one came back; \`missing\` the right that was deni
   version: `\`{"version":"1.0.0"}\`, and with \`-verbose\` also \`node\`, \`sqlite\` and \`platform\`.`,
 };
 
-/** As core judges them. */
+/** The features, in the order in which core checks them. */
 const CHECKED: readonly (readonly [CheckFeature, string])[] = [
-  ['reach', 'the bucket or the folder is there, and can be reached with these credentials'],
+  ['reach', 'the bucket or folder exists and can be reached with these credentials'],
   ['write', 'small files can be written'],
-  ['list', 'what was written is listed at once, by level and from a TXID on'],
-  ['read', 'the bytes that were written come back'],
-  ['ranges', 'parts of a file come as they were asked for'],
-  ['large', 'a file of several parts goes up and comes back'],
+  ['list', 'written files are listed at once, by level and from a TXID'],
+  ['read', 'files are read back byte for byte'],
+  ['ranges', 'parts of files can be read'],
+  ['large', 'a file of several parts can be written and read back'],
   [
     'abort',
-    'a large write that is given up half-way leaves neither a file nor parts that cost money',
+    'a large write that is aborted half-way leaves neither a file nor parts that cost money',
   ],
-  ['if-absent', 'a second write of the same name is refused, so that two replicators cannot mix'],
-  ['if-absent-large', 'the same for a file that goes up in parts'],
+  [
+    'if-absent',
+    'a second write of the same key is refused, so two replicators cannot mix their files',
+  ],
+  ['if-absent-large', 'the same for a file that is written in parts'],
   [
     'objects',
-    'a small named object is written, read and listed (`lock.json`, where a lease would lie)',
+    'a small named object can be written, read and listed (`lock.json`, used for a lease)',
   ],
   [
     'if-version',
-    'one that names the version it replaces is refused where another is there: so a lease is held',
+    'replacing an object is refused if its version has changed, so a lease can be held',
   ],
-  ['delete', 'what was written can be deleted, and is not listed any more'],
+  ['delete', 'files can be deleted and are then no longer listed'],
 ];
 
 const MORE: Readonly<Record<string, string>> = {
-  replicate: `Each destination has its own position, and is tried again for as long as it fails; none waits for another.
+  replicate: `Each destination has its own position and retries on its own; none waits for another.
 
-SIGINT, SIGTERM, SIGHUP and SIGQUIT end it with a last sync: each destination ends when it has everything, or
-\`shutdown-sync-timeout\` after its own first failure if nothing has succeeded since. The exit code is 0
-only if all have everything, else [3](errors.md#exit-codes), and the log names each that has not, its TXID and why. A second signal ends it at once. \`-once\` ends by the same rule.
-The same signal within a second is not a second one: supervisors send one to the process and to its group.
+SIGINT, SIGTERM, SIGHUP and SIGQUIT end the process after a last sync. Each destination stops when it has everything, or
+\`shutdown-sync-timeout\` after its first failure if nothing succeeded since. The exit code is 0 only if all destinations have
+everything, otherwise [3](errors.md#exit-codes); the log then names each destination that is behind, its TXID and the cause. A
+second signal exits at once. \`-once\` ends by the same rules. A copy of a signal within one second does not count as a second one,
+because supervisors may signal both the process and its group.
 
-\`-exec\` splits its command into words as a shell does, but for variables and operators: for those write \`sh -c '…'\`.
-Every signal is passed on to it once; when it ends, so does Sluice, after the last sync, with its exit code. Where Sluice fails or
-is ended by a second signal, it ends the command too. SIGKILL it cannot see: a container ends the command then, and so does systemd
-(by its default \`KillMode=control-group\`); elsewhere stop the command before you start Sluice again. As process 1 of a container it
-runs under a small shell, which collects the processes that the command leaves behind.
+\`-exec\` splits its command into words like a shell, but without variables and operators: for those write \`sh -c '…'\`.
+Every signal is passed on to the command once. When the command exits, Sluice does a last sync and exits with the same code. If Sluice
+fails or receives a second signal, it also stops the command. It cannot react to SIGKILL: then a container stops the command, and so does
+systemd (by its default \`KillMode=control-group\`); elsewhere, stop the command before you start Sluice again. As process 1 of a
+container, Sluice runs under a small shell that collects the exit codes of orphaned processes.
 
-When nobody reads its log any more, or the disk of its log is full, replication goes on: lines go to stderr as long as that can be
-written to, and how many were lost is said later.
+If its log can no longer be written, because the reader is gone or the disk is full, replication goes on. Log lines then go to stderr if
+possible, and Sluice later logs how many lines were lost.
 
-A database is healthy while every commit older than \`max-lag\` (default 1m) is at every destination and nothing stands still.
-\`sluice status\`, its exit code, \`/healthz\` and \`/metrics\` are four views of that one judgement. One that is missing for as long is not
-healthy; nor is one whose folder does not exist, at once, and nothing is created there. With \`addr\`, \`/healthz\` answers 200 while all
-databases are healthy, else 503, with what is wrong. A destination that is down makes it 503 in time, so use it for alerts and readiness,
-not to restart Sluice. \`/metrics\` has, for each database:
+A database is healthy while every commit older than \`max-lag\` (default 1m) is at every destination and nothing is stuck.
+\`sluice status\`, its exit code, \`/healthz\` and \`/metrics\` all use this definition. A database that is missing for longer than
+\`max-lag\` is not healthy. If its folder does not exist either, it is unhealthy at once, and Sluice creates nothing there. With \`addr\`,
+\`/healthz\` answers 200 while all databases are healthy, otherwise 503 with the problems. A destination that is down eventually leads to
+503, so use \`/healthz\` for alerts and readiness, not to restart Sluice. \`/metrics\` has, for each database:
 
 | metric | meaning |
 | --- | --- |
-| \`sluice_db_healthy\` | 1 or 0, as \`/healthz\` |
-| \`sluice_db_state\` | 1 for its \`state\`: opening, waiting, following, imaging, failing or ended |
-| \`sluice_db_commits_total\` | transactions seen in its log since the process began |
+| \`sluice_db_healthy\` | 1 or 0, like \`/healthz\` |
+| \`sluice_db_state\` | 1 for the current state: opening, waiting, following, imaging, failing or ended |
+| \`sluice_db_commits_total\` | transactions seen in its WAL since the process started |
 | \`sluice_db_wal_bytes\` | size of its WAL file |
-| \`sluice_replica_lag_seconds\` | for each \`destination\`: since the oldest commit that it lacks, or may lack; it grows whatever stands still |
-| \`sluice_replica_txid\`, \`…_pending_files\`, \`…_pending_bytes\`, \`…_sent_bytes_total\` | what it has, what it lacks, what was sent |
-| \`sluice_replica_failing\`, \`…_last_success_timestamp_seconds\` | whether the last try failed; when the last success was |
+| \`sluice_replica_lag_seconds\` | per \`destination\`: age of the oldest commit that it may lack; it also grows when replication is stuck |
+| \`sluice_replica_txid\`, \`…_pending_files\`, \`…_pending_bytes\`, \`…_sent_bytes_total\` | its newest TXID, the files and bytes still to send, the bytes sent |
+| \`sluice_replica_failing\`, \`…_last_success_timestamp_seconds\` | whether the last attempt failed; the time of the last success |
 
-With \`-restore-if-db-not-exists\`, a database that is missing, or an empty file, is restored when every destination has answered, and
-starts fresh only if all of them say that they have no backup. One that does not answer is waited for, because it may hold the newest
-rows; the log says which. Other databases are replicated meanwhile; the command of \`-exec\` starts when all is restored. \`-once\`
-does not wait: it ends with the error.`,
-  restore: `Of several destinations the one with the newest state is taken; of equals, a local folder before others, then the one that
-answers first. A destination that fails is said and left out; the next is tried. \`-replica\` chooses one. Where destinations
-hold histories of which none includes the others, nothing is restored until \`-replica\` says which is meant.
+With \`-restore-if-db-not-exists\`, Sluice restores each database that is missing or an empty file, as soon as every destination has
+answered. It starts with an empty database only if all destinations answer that they have no backup. It waits for a destination that
+does not answer, because that one may hold the newest rows; the log names it. Other databases are replicated meanwhile. The command of
+\`-exec\` starts when everything is restored. \`-once\` does not wait: it exits with the error.`,
+  restore: `Sluice restores from the destination with the newest state; of equal ones, it prefers a local folder, then the destination
+that answers first. If a destination fails, Sluice logs a warning and tries the next. \`-replica\` chooses one. If the destinations hold
+different histories and none includes the others, nothing is restored until you choose one with \`-replica\`.
 
-With \`-if-db-not-exists\` nobody is expected to read warnings: nothing is restored unless every destination answers, and
-nothing older than the newest state that any of them lists.
+With \`-if-db-not-exists\`, nobody is expected to read warnings: nothing is restored unless every destination answers, and never a
+state older than the newest one that any of them lists.
 
-With \`-force\`, stop the application first. The old database stays whole until the new one has its name.
+With \`-force\`, stop the application first. The old database stays intact until the new one gets its name.
 
-Every byte has been verified by checksum before the database gets its name. Where the restore fails or is interrupted, nothing
-is left behind.`,
-  ltx: `\`wal\` is an old name of it.`,
-  check: `Without an argument, all destinations of the configuration; by NAME, those that are called so; or one by URL. Replicas that lie
-beside each other at one destination are checked once.
+Every byte is verified by checksum before the database gets its name. If the restore fails or is interrupted, it leaves nothing
+behind.`,
+  ltx: `\`wal\` is its old name.`,
+  check: `Without an argument it checks all configured destinations; with NAME, the destinations of that name; with a URL, that destination.
+Replicas in the same folder of one destination are checked once.
 
 ${table(
-  ['feature', 'what is put to the test'],
-  CHECKED.map(([feature, what]) => [code(feature), what]),
+  ['feature', 'passes if'],
+  CHECKED.map(([feature, condition]) => [code(feature), condition]),
 )}
 
-It works in a replica of its own, \`<path>/.sluice-check-<random>\`, and removes it; what lies at the path itself is neither written to
-nor deleted nor tidied, so it may run beside a replicator. It sends a little over five times the part size of an S3 destination
-(8 MiB where none is set), and reads two of them. A check that is killed leaves that folder: remove it by hand.
+The check works in a replica of its own, \`<path>/.sluice-check-<random>\`, and removes it. It never writes, deletes or tidies files at the
+path itself, so it can run beside a replicator. It sends a little more than five times the part size of the destination (8 MiB by
+default), and reads two of these parts. A check that is killed leaves its folder: remove it by hand.
 
-Where deleting is refused, the verdict names the keys that stay. \`abort\` needs \`s3:AbortMultipartUpload\`: without it uploads that
-broke off stay in the bucket, where no listing shows them. A host that is not known to honour conditional writes is not asked
-for them: \`not judged\`.
+If deleting is refused, the verdict names the keys that stay. \`abort\` needs \`s3:AbortMultipartUpload\`: without it, aborted uploads stay
+in the bucket, where no listing shows them. Hosts without known support for conditional writes are not tested for them: \`not judged\`.
 
-On a terminal, what takes longer than two seconds is shown as it goes. The figures are the median of five small writes and
-reads, and the speed of one file of two parts and an eighth; the small ones include what the server needs to make it durable.
+On a terminal, steps longer than two seconds show their progress. The figures are the median of five small writes and reads, and the
+speed of one file of two parts and an eighth; the small ones include the time to make data durable.
 
-The exit code is 0 where backups can be kept and restored; \`abort\`, \`if-absent\`, \`if-absent-large\`, \`objects\`, \`if-version\` and
-\`delete\` are not needed for that.
-Else it is that of the first that cannot: [6](errors.md#exit-codes) where access is denied, with the right that is missing, 7 where the
-bucket is not there or cannot be reached, which the verdict tells apart. The replicator itself finds out by its first small file whether
-the server honours conditions; where it does not, it warns once and goes on without.`,
-  status: `Each destination is asked once, by a listing; it works whether a replicator runs or not. The exit code is 0 where every database
-is healthy (see [replicate](#replicate)) and every destination has everything or lacks only what is younger than 5 s, else
-[3](errors.md#exit-codes). A replicator that is gone without having ended, or that has not been heard of for some 30 s, is a problem
-too. Lag is counted from the commit: from the last moment of which it is known that everything was there.`,
+The exit code is 0 if backups can be kept and restored; \`abort\`, \`if-absent\`, \`if-absent-large\`, \`objects\`, \`if-version\` and
+\`delete\` are optional. Otherwise it is the code of the first destination that fails: [6](errors.md#exit-codes) if access is denied,
+with the missing permission; 7 if the bucket does not exist or cannot be reached, which the verdict tells apart. The replicator itself
+finds out with its first small file whether the server supports conditional writes. If not, it warns once and goes on without them.`,
+  status: `Each destination is listed once. The command works with and without a running replicator. The exit code is 0 if every database
+is healthy (see [replicate](#replicate)) and every destination has everything, or lacks only commits of the last 5 s; otherwise
+[3](errors.md#exit-codes). A replicator that died, or has not reported for about 30 s, is a problem too. Lag counts from the commit: more
+precisely, from the last time at which the destination was known to have everything.`,
 };
 
 export function renderCommands(): string {
-  const working = COMMANDS.filter(({ fate }) => fate.kind === 'works');
-  const refused = COMMANDS.filter(({ fate }) => fate.kind === 'refused');
+  const working = COMMANDS.filter(({ support }) => support.kind === 'works');
+  const refused = COMMANDS.filter(({ support }) => support.kind === 'refused');
   return page(
     '# Commands',
     '<!-- Made from apps/cli/src/surface. Change the table there, then run: pnpm vitest run --project unit apps/cli/test/docs.test.ts -u -->',
-    `Flags have one dash or two, and a value behind \`=\` or a space: \`-o x\`, \`--o=x\`. A switch needs no value; \`-json=false\` turns it
-off. They may stand before and after the other arguments. Where Litestream 0.3 or 0.5 has the same word, it means the same, so
-that scripts run unchanged; what we do not do is refused by name, with the reason.`,
-    'How they end is one table for all: [exit codes](errors.md#exit-codes).',
+    `Flags have one dash or two, and a value after \`=\` or a space: \`-o x\`, \`--o=x\`. A switch needs no value; \`-json=false\` turns it
+off. Flags may stand before and after the other arguments. A flag that Litestream 0.3 or 0.5 also has means the same, so scripts
+run unchanged. Flags that Sluice does not support are refused by name, with the reason.`,
+    'All commands use the same [exit codes](errors.md#exit-codes).',
     ...working.flatMap(renderCommand),
-    '## What is refused',
+    '## Refused commands',
     table(
       ['command', 'Litestream', 'instead'],
-      refused.map(({ name, knownBy: who, fate }) => [code(name), knownBy(who), reason(fate)]),
+      refused.map(({ name, knownBy: who, support }) => [code(name), knownBy(who), reason(support)]),
     ),
-    'Of Litestream, the Windows service is missing too: run Sluice by a service manager of your choice.',
+    'There is no Windows service either: run Sluice under a service manager of your choice.',
   );
 }
 
 function renderCommand(command: Command): string[] {
   const { name, usage, help, flags, examples = [] } = command;
-  const works = flags.filter(({ fate }) => fate.kind === 'works');
-  const not = flags.filter(({ fate }) => fate.kind === 'refused');
+  const works = flags.filter(({ support }) => support.kind === 'works');
+  const not = flags.filter(({ support }) => support.kind === 'refused');
   return [
     `## ${name}`,
     `\`\`\`sh\nsluice ${usage}\n\`\`\``,
@@ -209,7 +217,7 @@ function renderCommand(command: Command): string[] {
       ? ''
       : table(
           ['refused', 'Litestream', 'instead'],
-          not.map((flag) => [code(nameOf(flag)), knownBy(flag.knownBy), reason(flag.fate)]),
+          not.map((flag) => [code(nameOf(flag)), knownBy(flag.knownBy), reason(flag.support)]),
         ),
     `**JSON.** ${JSON_SHAPES[name] ?? ''}`,
   ];

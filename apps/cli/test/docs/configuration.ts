@@ -1,40 +1,48 @@
-/** docs/configuration.md, from the tables of keys and variables. */
+/** docs/configuration.md, from the schemas of the sections and of our backends. */
 
-import { VARIABLES } from '../../src/surface/environment.ts';
-import { OWN_BACKENDS } from '../../src/backends.ts';
+import type { JSONSchema } from '@sluice/core/backend';
+import { keysOfBackend } from '../../src/config/defaults.ts';
+import { DATABASE, REPLICA, TOP } from '../../src/config/schema.ts';
+import { WORDS, type Word } from '../../src/litestream.ts';
+import { loadBackend } from '../../src/load-backend.ts';
 import { DEFAULT_PLACES } from '../../src/shell.ts';
-import type { Key } from '../../src/surface/key.ts';
-import { GLOBAL_KEYS, keysOf } from '../../src/surface/keys.ts';
-import { REPLICA_KEYS } from '../../src/surface/keys-replica.ts';
+import { VARIABLES } from '../../src/surface/environment.ts';
+import { flatten } from '../support/rows.ts';
 import { code, knownBy, page, reason, table } from './markdown.ts';
 
-export function renderConfiguration(example: string): string {
-  const common = REPLICA_KEYS.filter(({ of }) => of === undefined);
-  const keysOfType = (type: string): readonly Key[] =>
-    REPLICA_KEYS.filter(({ of }) => of?.includes(type) === true);
-  const foreign = REPLICA_KEYS.filter(
-    ({ of }) => of !== undefined && !of.some((type) => OWN_BACKENDS[type] !== undefined),
-  );
+type Keys = readonly (readonly [string, JSONSchema])[];
+
+export async function renderConfiguration(example: string): Promise<string> {
+  const keysOfType = async (type: string): Promise<string> => {
+    const keys = Object.entries(keysOfBackend(await loadBackend(type, '/')) ?? {});
+    return renderKeys(keys.filter(([key]) => key !== 'path'));
+  };
   return page(
     '# Configuration',
-    '<!-- Made from apps/cli/src/surface. Change the table there, then run: pnpm vitest run --project unit apps/cli/test/docs.test.ts -u -->',
-    `A YAML file: all keys of Litestream 0.3 and 0.5, and some of our own. It is read from the place that \`-config\`
-names, else \`SLUICE_CONFIG\`, else \`LITESTREAM_CONFIG\`, else the first of ${DEFAULT_PLACES.map(code).join(' and ')} that is there.`,
+    '<!-- Made from the schemas in apps/cli/src/config/schema.ts and packages/*/src/config.ts. Change those, then run: pnpm vitest run --project unit apps/cli/test/docs.test.ts -u -->',
+    `A YAML file with the keys of Litestream 0.3 and 0.5, and some of our own. It is read from the place that \`-config\`
+names, else \`SLUICE_CONFIG\`, else \`LITESTREAM_CONFIG\`, else the first of ${listed(DEFAULT_PLACES)} that exists. A file that was
+found there is named on stderr. \`sluice config check\` reads it and says where each destination is, what has no effect and what is wrong.`,
     `\`\`\`yaml\n${example.trim()}\n\`\`\``,
+    `The first line tells an editor with a YAML language server about the [JSON Schema](../apps/cli/sluice.schema.json), which the package
+\`sluice\` contains: the editor then completes keys and shows their help.`,
     `It is read strictly: a key that is unknown or refused, a value of the wrong type, two destinations at one place, a missing
-package are errors. All are listed at once, each with its line and, for a mistyped key, the nearest that there is. Keys that are
+package are errors. All are listed at once, each with its line and, for a mistyped key, the nearest that exists. Keys that are
 right but have no effect in this version are said at the start.`,
     `Values are written as in Litestream: durations as \`500ms\`, \`10s\`, \`5m\`, \`24h\` or \`1h30m\`; sizes as bytes, \`10MB\` (10,000,000) or
-\`10MiB\` (10,485,760); booleans as \`true\` or \`false\`. Anchors, aliases and \`<<\` work.`,
+\`10MiB\` (10,485,760); booleans as \`true\` or \`false\` (\`yes\`, \`no\`, \`on\`, \`off\` work too). Anchors, aliases and \`<<\` work.`,
     '## At the top',
-    renderKeys(GLOBAL_KEYS),
+    renderKeys(flatten(TOP)),
+    renderWords((word) => word.scope === 'top'),
     `Every key of a destination, but for \`name\`, \`type\`, \`path\` and \`url\`, may stand here too, and is the default for all
-destinations of its type.`,
+destinations that have such a key.`,
     '## Databases (`dbs`)',
-    renderKeys(keysOf('database')),
+    renderKeys(flatten(DATABASE)),
+    renderWords((word) => word.scope === 'database'),
     `A database that is missing, or empty, is waited for. One that is not in WAL mode is switched to it, and that is said.`,
     '## Destinations (`replicas`, or one `replica`)',
-    renderKeys(common),
+    renderKeys(flatten(REPLICA)),
+    renderWords((word) => word.scope === 'replica' && word.of === undefined),
     `A destination is called by its \`name\`, else by its type: \`s3\`, then \`s3-2\`, \`s3-3\`. Logs, metrics, \`status\` and \`-replica\` use
 that name.`,
     `One file is made of each change and sent to all destinations of a database, so the shortest \`sync-interval\` of any of them
@@ -45,35 +53,33 @@ counts for all, and so does the shortest \`snapshot-interval\`. A change is sent
     '### `type: s3`',
     `\`url\` is \`s3://bucket/path\`, with other keys behind a question mark: \`?region=eu-west-1&endpoint=https://…\`.
 Without \`access-key-id\`, the credential chain of the AWS SDK is used: environment, profiles, roles.`,
-    renderKeys(keysOfType('s3')),
+    await keysOfType('s3'),
     '### `type: gs`',
     `Google Cloud Storage. \`url\` is \`gs://bucket/path\`, with other keys behind a question mark. \`gcs\`, as Litestream 0.3 calls it, is
 the same. Without \`credentials\`, Google’s application default credentials are used: environment, \`gcloud\`, the machine’s own.`,
-    renderKeys(keysOfType('gs')),
+    await keysOfType('gs'),
     '### `type: abs`',
     `\`url\` is \`abs://account@container/path\`, with other keys behind a question mark. Without \`account-key\`, \`sas-token\`,
 \`sas-token-path\` or \`connection-string\`, DefaultAzureCredential is used: environment, workload and managed identity, the Azure CLI.
 It comes with the package \`@azure/identity\`, which then has to be installed beside Sluice.`,
-    renderKeys(keysOfType('abs')),
+    await keysOfType('abs'),
     '### `type: sftp`',
     `\`url\` is \`sftp://user:password@host:port/path\`, with other keys behind a question mark; \`/~/path\` begins in the folder where
 the server puts the user, as a \`path\` without a slash does. Without \`host-key\` or \`known-hosts\` no server is trusted: the error says
 which key it has shown.`,
-    renderKeys(keysOfType('sftp')),
+    await keysOfType('sftp'),
     '### Types by package',
     `Any npm package that speaks our contract for backends is a type: \`type: '@acme/sluice-http'\` with the keys that it reads, or
-\`url: '@acme/sluice-http+https://…'\`. It is looked for from the folder of the configuration, then from that of Sluice.`,
+\`url: '@acme/sluice-http+https://…'\`. It is looked for from the folder of the configuration, then from that of Sluice. Its schema says
+its keys, types and secrets as ours do: wrong keys, \`<key>-file\` for secrets, defaults at the top and \`sluice check\` work the same.`,
     '### Types that are refused',
-    table(
-      ['key', 'Litestream', 'instead'],
-      foreign.map((key) => [code(key.name), knownBy(key.knownBy), reason(key.fate)]),
-    ),
+    renderWords((word) => word.of !== undefined),
     '## Variables',
-    `\`$VAR\` and \`\${VAR}\` stand for a variable of the environment, \`$PID\` for our process; \`-no-expand-env\` turns that off.
-\`\${VAR:-default}\` is the default where the variable is not set or empty, \`\${VAR-default}\` where it is not set; a default may hold
-variables itself. Other forms that shells know are refused. Variables are
-filled in after the file has been read as YAML, so a value may hold any character. A variable that is not set stands for nothing,
-which is said at the start.`,
+    `\`$VAR\` and \`\${VAR}\` stand for a variable of the environment, \`$PID\` for our process, \`$$\` for a dollar sign; \`-no-expand-env\`
+turns that off. \`\${VAR:-default}\` is the default where the variable is not set or empty, \`\${VAR-default}\` where it is not set; a
+default may hold variables itself. Other forms that shells know are refused. Variables are filled in after the file has been read as
+YAML, so a value may hold any character. A variable that is not set stands for nothing, which is said at the start; at a key that may
+hold a secret its name is not shown.`,
     `**Secrets in files.** Wherever a variable is read, by us or in the file, and it is not set, \`<variable>_FILE\` may name a file
 that holds its value: \`AWS_SECRET_ACCESS_KEY_FILE=/run/secrets/key\`. In the file, keys that end in \`-file\` do the same. No secret is
 printed, wherever it turns up.`,
@@ -84,49 +90,56 @@ printed, wherever it turns up.`,
   );
 }
 
-function renderKeys(keys: readonly Key[]): string {
-  const works = keys.filter(({ fate }) => fate.kind === 'works');
-  const others = keys.filter(({ fate }) => fate.kind !== 'works');
-  return page(
-    table(
-      ['key', 'value', 'default', 'meaning', 'Litestream'],
-      works.map((key) => [
-        code(key.name),
-        typeOf(key),
-        key.standard ?? '',
-        key.help,
-        knownBy(key.knownBy),
-      ]),
-    ),
-    others.length === 0
-      ? ''
-      : table(
-          ['not in effect', 'Litestream', 'because'],
-          others.map((key) => [
-            code(key.name),
-            knownBy(key.knownBy),
-            key.fate.kind === 'noted'
-              ? `taken: ${reason(key.fate)}`
-              : `refused: ${reason(key.fate)}`,
-          ]),
-        ),
-  ).trimEnd();
+function renderKeys(keys: Keys): string {
+  return table(
+    ['key', 'value', 'default', 'meaning', 'example'],
+    keys.map(([key, json]) => [
+      code(key),
+      valueOf(json),
+      defaultOf(json),
+      json.description ?? '',
+      written(json.examples?.[0]),
+    ]),
+  );
 }
 
-function typeOf({ type }: Key): string {
-  switch (type.kind) {
-    case 'choice':
-      return type.values.join(', ');
-    case 'duration':
-      return type.leastMs > 0 ? `duration, from ${type.leastMs}ms` : 'duration';
-    case 'number':
-      return `number, from ${type.least}`;
-    case 'boolean':
-    case 'list':
-    case 'map':
-    case 'secret':
-    case 'size':
-    case 'text':
-      return type.kind;
-  }
+function renderWords(isOne: (word: Word) => boolean): string {
+  return table(
+    ['key of Litestream', 'of', 'here'],
+    WORDS.filter(isOne).map(({ key, knownBy: who, support }) => [
+      code(key),
+      knownBy(who),
+      support.kind === 'noted' ? `no effect: ${reason(support)}` : `refused: ${reason(support)}`,
+    ]),
+  );
+}
+
+function defaultOf(json: JSONSchema): string {
+  return written(json.default) || (json['x-default'] ?? '');
+}
+
+function written(value: unknown): string {
+  if (value === undefined) return '';
+  return code(typeof value === 'string' ? value : JSON.stringify(value));
+}
+
+function valueOf(json: JSONSchema): string {
+  if (json.enum !== undefined) return json.enum.join(', ');
+  const type = typeof json.type === 'string' ? json.type : json.type?.join(' or ');
+  const kind = json['x-kind'] ?? NAMES[type ?? ''] ?? type ?? 'any';
+  const [min, max] = [json['x-min'], json['x-max']];
+  if (max !== undefined) return `${kind}, ${min ?? 0} to ${max}`;
+  return min === undefined ? kind : `${kind}, from ${min}`;
+}
+
+const NAMES: Readonly<Record<string, string>> = {
+  string: 'text',
+  integer: 'number',
+  array: 'list',
+  object: 'map',
+};
+
+function listed(places: readonly string[]): string {
+  const last = places.length - 1;
+  return `${places.slice(0, last).map(code).join(', ')} and ${code(places[last] ?? '')}`;
 }

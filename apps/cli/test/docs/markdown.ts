@@ -1,6 +1,6 @@
-/** Markdown, in small pieces. */
+/** Helpers that build Markdown. */
 
-import { refusalOf, type Fate, type KnownBy } from '../../src/surface/fate.ts';
+import { refusalOf, type Support, type KnownBy } from '../../src/support.ts';
 
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string =>
@@ -12,23 +12,25 @@ export function code(text: string): string {
   return `\`${text}\``;
 }
 
-/** Who has it too. */
+/** The versions of Litestream that have it. */
 export function knownBy(who: KnownBy): string {
   return { '0.5': '0.5', '0.3': '0.3', both: '0.3, 0.5', ours: '-' }[who];
 }
 
-export function reason(fate: Fate): string {
-  switch (fate.kind) {
+export function reason(support: Support): string {
+  switch (support.kind) {
     case 'works':
       return '';
     case 'noted':
-      return fate.note;
+      return support.note;
     case 'refused':
-      return refusalOf(fate) + (fate.except === undefined ? '' : ` (${fate.except} passes)`);
+      return (
+        refusalOf(support) + (support.except === undefined ? '' : ` (${support.except} passes)`)
+      );
   }
 }
 
-/** Paragraphs, with an empty line between. */
+/** Joins paragraphs with empty lines. */
 export function page(...parts: readonly string[]): string {
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }

@@ -37,13 +37,13 @@ const MISTAKES: readonly Mistake[] = [
     name: 'a database that is a folder',
     words: replicate((at) => `path: ${at}/empty, meta-path: ${at}/m, replica: { path: ${at}/d }`),
     code: 9,
-    says: /empty.*; it is a folder, or no regular file: path names the file of a database" code=DATABASE_INVALID/,
+    says: /empty.*; it is a folder or another special file: set path to the database file" code=DATABASE_INVALID/,
   },
   {
     name: 'a database that is a text',
     words: replicate((at) => `path: ${at}/text.db, meta-path: ${at}/m, replica: { path: ${at}/d }`),
     code: 9,
-    says: /text\.db.*no SQLite database, or an encrypted one.* code=DATABASE_INVALID/,
+    says: /text\.db.*not a SQLite database, or it is encrypted.* code=DATABASE_INVALID/,
   },
   {
     name: 'a staging folder that cannot be made',
@@ -71,31 +71,31 @@ const MISTAKES: readonly Mistake[] = [
     name: 'a restore into a folder',
     words: (at) => ['restore', '-o', `${at}/empty`, `file://${at}/bucket`],
     code: 8,
-    says: /empty: it is a folder; add the name of the file \(RESTORE_TARGET_EXISTS\)/,
+    says: /empty: it is a folder; add a file name \(RESTORE_TARGET_EXISTS\)/,
   },
   {
     name: 'a restore into a folder that is to be replaced',
     words: (at) => ['restore', '-force', '-o', `${at}/empty`, `file://${at}/bucket`],
     code: 8,
-    says: /empty: it is a folder; add the name of the file \(RESTORE_TARGET_EXISTS\)/,
+    says: /empty: it is a folder; add a file name \(RESTORE_TARGET_EXISTS\)/,
   },
   {
     name: 'a restore to a name with a slash behind it',
     words: (at) => ['restore', '-o', `${at}/new/`, `file://${at}/bucket`],
     code: 1,
-    says: /new\/: that names a folder; add the name of the file \(RESTORE_OUTPUT\)/,
+    says: /new\/: this is a folder name; add a file name \(RESTORE_OUTPUT\)/,
   },
   {
     name: 'a restore below a file',
     words: (at) => ['restore', '-o', `${at}/text.db/o.db`, `file://${at}/bucket`],
     code: 1,
-    says: /ENOTDIR.*what should be a folder on the way to it is a file.*\(RESTORE_OUTPUT\)/,
+    says: /ENOTDIR.*a part of the path is a file, not a folder.*\(RESTORE_OUTPUT\)/,
   },
   {
     name: 'a restore to where nothing can be made',
     words: (at) => ['restore', '-o', '/proc/sluice/o.db', `file://${at}/bucket`],
     code: 1,
-    says: /^sluice: create a file beside \/proc\/sluice\/o\.db: .*; choose another place \(-o\)/,
+    says: /^sluice: create a file beside \/proc\/sluice\/o\.db: .*; choose another path \(-o\)/,
   },
   {
     name: 'a restore to what is no file, such as a device',
@@ -104,7 +104,7 @@ const MISTAKES: readonly Mistake[] = [
       return ['restore', '-force', '-o', `${at}/text.db-pipe`, `file://${at}/bucket`];
     },
     code: 8,
-    says: /text\.db-pipe: it is not a regular file; choose another place \(-o\)/,
+    says: /text\.db-pipe: it is not a regular file; choose another path \(-o\)/,
   },
   {
     name: 'a restore to a name that is too long',
@@ -125,7 +125,7 @@ const MISTAKES: readonly Mistake[] = [
     name: 'a restore of what was never backed up',
     words: (at) => ['restore', '-o', `${at}/o.db`, `file://${at}/empty`],
     code: 4,
-    says: /there is no backup: no LTX file is at file \(file:\/\/.*\/empty\) \(RESTORE_NO_SNAPSHOT\)/,
+    says: /there is no backup: there are no LTX files at file \(file:\/\/.*\/empty\) \(RESTORE_NO_SNAPSHOT\)/,
   },
   {
     name: 'a configuration that is a folder',
@@ -143,7 +143,7 @@ const MISTAKES: readonly Mistake[] = [
     name: 'a command that is not there',
     words: (at) => ['replicate', '-exec', 'no-such-command', `${at}/app.db`, `file://${at}/d`],
     code: 2,
-    says: /-exec: start no-such-command: .*; check that it is there, in PATH, and executable/,
+    says: /-exec: start no-such-command: .*; check that it exists, is in PATH, and is executable/,
   },
   {
     name: 'the status of a database below a file',
@@ -172,6 +172,8 @@ test.each(MISTAKES)('$name', async ({ words, code: expected, says }) => {
   expect(said).not.toMatch(/^ {4}at /m);
   const codes = [...said.matchAll(/code=(\w+)|\((\w+)\)$/gm)].map(([, log, error]) => log ?? error);
   for (const each of codes) expect(Object.keys(ERROR_CODES)).toContain(each);
+  // One mistake has one cause, also where it is said of a destination that lacks something.
+  expect(new Set(codes).size, said).toBe(1);
   // A failure that ends a command is said once.
   const lines = stderr.trim().split('\n');
   if (isShort) expect(lines).toHaveLength(1);

@@ -25,7 +25,7 @@ async function followed(): Promise<Scene> {
   addRows(database, 5);
   const words = ['replicate', database, `file://${backup}`];
   const first = new CLIProcess(words);
-  await first.says(/taking an image/);
+  await first.says(/taking a full snapshot/);
   return { database, backup, words, first };
 }
 
@@ -38,7 +38,7 @@ test.for(['-once', 'a daemon'] as const)(
     expect(code, stdout).toBe(9);
     expect(stderr).toMatch(
       new RegExp(
-        `^sluice: replicator ${first.pid} already follows ${database} since \\d{4}-[^ ]+Z; ` +
+        `^sluice: replicator ${first.pid} has been replicating ${database} since \\d{4}-[^ ]+Z; ` +
           'stop it first \\(STAGING_IN_USE\\)\n$',
       ),
     );

@@ -49,7 +49,7 @@ test('a clean end lets the next start go on where it was, without an image', asy
   application.addRow();
   const words = ['replicate', database, `file://${backup}`];
   const first = new CLIProcess(words);
-  await first.says(/taking an image/);
+  await first.says(/taking a full snapshot/);
   application.addRow();
   first.kill('SIGTERM');
   expect((await first.ended()).code).toBe(0);
@@ -58,8 +58,8 @@ test('a clean end lets the next start go on where it was, without an image', asy
   application.addRow();
   const second = await runProcess([...words, '-once']);
   expect(second.code, second.stdout).toBe(0);
-  expect(second.stdout).toMatch(/going on after TXID/);
-  expect(second.stdout).not.toMatch(/taking an image/);
+  expect(second.stdout).toMatch(/continuing after TXID/);
+  expect(second.stdout).not.toMatch(/taking a full snapshot/);
   expect(await rowsAt(backup)).toBe(3);
 });
 
@@ -97,7 +97,7 @@ test('-once of a database that is not there is an error, and says which', async 
 test.each(['SIGTERM', 'SIGINT'] as const)('%s sends what is new, and ends well', async (signal) => {
   const { database, backup } = scene(5);
   const sluice = new CLIProcess(['replicate', database, `file://${backup}`]);
-  await sluice.says(/taking an image/);
+  await sluice.says(/taking a full snapshot/);
   addRows(database, 20);
   sluice.kill(signal);
   const { code, stdout } = await sluice.ended();
@@ -116,7 +116,7 @@ dbs: [{ path: ${database}, replicas: [{ path: ${backup} }, ${await unreachable()
 `,
   );
   const sluice = new CLIProcess(['replicate', '-config', config]);
-  await sluice.says(/taking an image/);
+  await sluice.says(/taking a full snapshot/);
   sluice.kill('SIGTERM');
   const { code, stdout } = await sluice.ended();
   expect(code).toBe(3);
@@ -129,7 +129,7 @@ test.each([[['stdout']], [['stdout', 'stderr']]] as const)(
   async (closed) => {
     const { folder, database, backup } = scene(5);
     const sluice = new CLIProcess(['replicate', database, `file://${backup}`]);
-    await sluice.says(/taking an image|full snapshot/);
+    await sluice.says(/full snapshot/);
     for (const stream of closed) sluice.closeReader(stream);
     sluice.kill('SIGUSR2'); // which is said, to nobody
     const state = path.join(folder, '.app.db-sluice', 'status.json');
@@ -159,7 +159,7 @@ test('a last sync that cannot see what is committed is an error, and says why', 
     `shutdown-sync-timeout: 300ms\ndbs: [{ path: ${database}, replica: { path: ${backup} } }]\n`,
   );
   const sluice = new CLIProcess(['replicate', '-config', config]);
-  await sluice.says(/taking an image/);
+  await sluice.says(/taking a full snapshot/);
   await vi.waitFor(() => expect(fs.readdirSync(path.join(backup, 'ltx', '9'))).toHaveLength(1), {
     timeout: 30_000,
   });
@@ -168,7 +168,7 @@ test('a last sync that cannot see what is committed is an error, and says why', 
   sluice.kill('SIGTERM');
   const { code, stdout } = await sluice.ended();
   expect(code, stdout).toBe(9);
-  expect(stdout).toMatch(/level=ERROR msg=".*for 5 s SQLite says that frames are committed/);
+  expect(stdout).toMatch(/level=ERROR msg=".*for 5 s SQLite reports committed frames/);
 });
 
 test('a second signal leaves at once, with its number', async () => {
@@ -177,7 +177,7 @@ test('a second signal leaves at once, with its number', async () => {
   const s3 = `{ type: s3, bucket: b, path: p, endpoint: "${endpoint}", region: x, access-key-id: a, secret-access-key: bbbbbbbb }`;
   const config = writeFile(folder, 'sluice.yml', `dbs: [{ path: ${database}, replica: ${s3} }]\n`);
   const sluice = new CLIProcess(['replicate', '-config', config]);
-  await sluice.says(/taking an image/);
+  await sluice.says(/taking a full snapshot/);
   sluice.kill('SIGTERM');
   await sluice.says(/a last sync to every destination/);
   const before = Date.now();
@@ -185,7 +185,7 @@ test('a second signal leaves at once, with its number', async () => {
   const { code, stdout } = await sluice.ended();
   expect(code).toBe(130);
   expect(Date.now() - before).toBeLessThan(2_000);
-  expect(stdout).toContain('leaving at once; what was not sent stays staged');
+  expect(stdout).toContain('exiting at once; unsent files remain staged');
 });
 
 test('at the start it says what goes where, what can be lost, and what is not done', async () => {
@@ -205,8 +205,8 @@ test('at the start it says what goes where, what can be lost, and what is not do
   expect(stdout).toContain(
     `replicating ${database} to file (file://${backup})" db=${database} syncInterval=250ms`,
   );
-  expect(stdout).toMatch(/should this disk be lost, so is what a destination does not have yet/);
-  expect(stdout).toMatch(/nothing is deleted at the destinations by this version/);
+  expect(stdout).toMatch(/if this disk is lost, commits that no destination has yet are lost/);
+  expect(stdout).toMatch(/this version deletes nothing at the destinations/);
   expect(stdout).toMatch(
     /level=WARN msg="dbs\[0\]\.replicas\[0\]\.retention: this version deletes nothing/,
   );
@@ -232,8 +232,8 @@ test('the log is JSON where it is wanted, on stderr where it is wanted', async (
 /** Of lines that are about the process and no database. */
 const OF_THE_PROCESS = [
   /^sluice \d+\.\d+\.\d+ starts as process \d+$/,
-  /^should this disk be lost/,
-  /^nothing is deleted at the destinations/,
+  /^if this disk is lost/,
+  /^this version deletes nothing/,
 ];
 
 test('every line names its database, also where databases share a connection that fails', async () => {
@@ -260,7 +260,7 @@ dbs:
   expect(nameless.filter((msg) => !OF_THE_PROCESS.some((known) => known.test(msg)))).toEqual([]);
   for (const db of [database, other]) {
     const own = lines.filter((line) => line.db === db).map(({ msg }) => msg);
-    expect(own).toContainEqual(expect.stringMatching(/^will be tried again: .*ECONNREFUSED/));
+    expect(own).toContainEqual(expect.stringMatching(/^will be retried: .*ECONNREFUSED/));
     expect(own).toContainEqual(expect.stringMatching(/^file: full snapshot sent: .* in [\d.]+ s$/));
     expect(own).toContainEqual(expect.stringMatching(/^s3 is behind: /));
     expect(own).toContain('file has everything');
@@ -289,13 +289,13 @@ test('a wrong configuration begins nothing', async () => {
 
 test.each([
   [['-once', '-exec', 'true', '/d', 'file:///b'], /-once ends by itself/],
-  [['/d'], /where to\? write "sluice replicate \/d URL"/],
-  [['-config', 'x', '/d', 'file:///b'], /not both/],
+  [['/d'], /no destination: write "sluice replicate \/d URL"/],
+  [['-config', 'x', '/d', 'file:///b'], /use either a database and its URLs, or -config/],
   [['-log-level', 'loud', '/d', 'file:///b'], /-log-level is trace/],
   [['/d', '/b'], /"\/b" is not a URL/],
   [['-exec', 'a | b', '/d', 'file:///b'], /write sh -c/],
   [['-exec', ' ', '/d', 'file:///b'], /-exec: no command/],
-  [['', 'file:///b'], /a database or URL is empty: is a variable not set\?/],
+  [['', 'file:///b'], /a database or URL is empty: is a variable unset\?/],
   [['/d', ''], /a database or URL is empty/],
   [['/d', 'file:///b\n'], /"file:\/\/\/b\\n" holds a line break/],
   [['/d', 'file:///.d-sluice/b'], /\/\.d-sluice\/b lies in the staging folder of dbs\[0\]/],

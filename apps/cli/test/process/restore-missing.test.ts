@@ -33,10 +33,12 @@ test('-restore-if-db-not-exists lets a database start fresh where there is no ba
   const { database, backup } = scene(0);
   const words = ['replicate', '-restore-if-db-not-exists', database, `file://${backup}`];
   const sluice = new CLIProcess(words);
-  await sluice.says(/is missing and starts fresh: there is no backup: no LTX file is at file/);
+  await sluice.says(
+    /is missing and starts empty: there is no backup: there are no LTX files at file/,
+  );
   await sluice.says(/waiting: .* does not exist yet/);
   addRows(database, 3);
-  await sluice.says(/taking an image/);
+  await sluice.says(/taking a full snapshot/);
   sluice.kill('SIGTERM');
   expect((await sluice.ended()).code).toBe(0);
   expect(await rowsAt(backup)).toBe(3);
@@ -75,7 +77,9 @@ async function sceneOfLostDisk(): Promise<{
 test('restore-if-db-not-exists waits for a destination that does not answer, and says for whom', async () => {
   const { config, database, mount } = await sceneOfLostDisk();
   const sluice = new CLIProcess(['replicate', '-config', config]);
-  await sluice.says(/is missing, and waits for far, which may hold its newest state: .*nextTry=1s/);
+  await sluice.says(
+    /is missing\. Sluice waits for far, which may hold its newest state: .*nextTry=1s/,
+  );
   await sluice.says(/nextTry=2s/);
   expect(fs.existsSync(database)).toBe(false);
   mount();
@@ -119,9 +123,9 @@ test('a database that appears while it waits to be restored is followed as it is
   await sluice.says(/waits for far/);
   addRows(database, 1);
   await sluice.says(
-    /level=WARN msg=".*app.db was created while it waited to be restored: it is fol/,
+    /level=WARN msg=".*app.db was created before it could be restored: replication starts from this file/,
   );
-  await sluice.says(/taking an image/);
+  await sluice.says(/taking a full snapshot/);
   sluice.kill('SIGTERM');
   await sluice.ended();
   expect(countRows(database)).toBe(1);

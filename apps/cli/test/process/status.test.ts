@@ -5,7 +5,7 @@ import path from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { addRows } from '../support/database.ts';
 import { CLIProcess, runProcess } from '../support/process.ts';
-import { closedEndpoint } from '../support/silent-server.ts';
+import { closedEndpoint, startSilentServer } from '../support/silent-server.ts';
 import { sluice } from '../support/shell.ts';
 import { temporaryFolder, writeFile } from '../support/temporary.ts';
 
@@ -28,6 +28,11 @@ interface Row {
     readonly last_success_at?: string;
     readonly last_error?: string;
   }[];
+}
+
+/** What the replicator writes beside the database, as far as it is looked at here. */
+interface State {
+  readonly destinations: readonly { readonly txid?: string }[];
 }
 
 function scene(replicas = ''): { config: string; database: string; backup: string } {
@@ -53,7 +58,7 @@ test('beside a running replicator it says who runs, how far, and since when', as
   const { config, database } = scene();
   addRows(database, 5);
   const replicator = new CLIProcess(['replicate', '-config', config]);
-  await replicator.says(/taking an image/);
+  await replicator.says(/taking a full snapshot/);
   const lag = async (): Promise<unknown> => {
     const { code, row } = await statusOf(config);
     return [code, row.destinations[0]?.lag_seconds];
@@ -65,7 +70,7 @@ test('beside a running replicator it says who runs, how far, and since when', as
     status: 'ok',
     local_txid: '0000000000000001',
     wal_size: expect.any(Number) as number,
-    replicator: `replicator ${replicator.pid} runs`,
+    replicator: `replicator ${replicator.pid} is running`,
     commits_seen: expect.any(Number) as number,
     healthy: true,
     problems: [],
@@ -93,7 +98,7 @@ test('without a replicator it says so, and what is new since then is counted as 
   await runProcess(['replicate', '-once', '-config', config]);
   expect(await statusOf(config)).toMatchObject({
     code: 0,
-    row: { replicator: 'no replicator runs' },
+    row: { replicator: 'no replicator is running' },
   });
   const later = new Date(Date.now() + 60_000);
   addRows(database, 1);
@@ -159,7 +164,9 @@ test('people get a table, one line for each destination', async () => {
   const { stdout } = await sluice(['status', '-config', config]);
   const [head, columns, line] = stdout.split('\n');
   expect(head).toMatch(
-    new RegExp(`^${database}: ok, TXID 0000000000000001, WAL \\d+ bytes, no replicator runs$`),
+    new RegExp(
+      `^${database}: ok, TXID 0000000000000001, WAL \\d+ bytes, no replicator is running$`,
+    ),
   );
   expect(columns).toMatch(/^ {2}destination +state +lag +txid +fencing +last success +last error$/);
   expect(line).toMatch(/^ {2}file +ok +0\.0s +0000000000000001 +honoured +\d{4}-/);
@@ -169,5 +176,46 @@ test('a database that is not configured is told which are', async () => {
   const { config, database } = scene();
   const { code, stderr } = await sluice(['status', '-config', config, '/other.db']);
   expect(code).toBe(2);
-  expect(stderr).toContain(`/other.db is not in ${config}: there are ${database}`);
+  expect(stderr).toContain(`/other.db is not in ${config}, which has ${database}`);
 });
+
+test('a destination that says nothing is told of in time, and the others beside it', async () => {
+  const { endpoint } = await startSilentServer();
+  const silent = `{ name: silent, type: s3, bucket: b, path: p, region: r, endpoint: "${endpoint}", access-key-id: k, secret-access-key: s }`;
+  const { config } = scene(`, ${silent}`);
+  const began = performance.now();
+  const { code, stdout } = await sluice(['status', '-config', config]);
+  expect(performance.now() - began).toBeLessThan(25_000);
+  expect(stdout).toMatch(
+    /silent +REPLICA_UNAVAILABLE .*has not answered for 15 s; check the address/,
+  );
+  expect(code).toBe(3);
+});
+
+test.each(['running', 'ended'])(
+  'what was confirmed and is not listed any more is damage at once (replicator %s)',
+  async (when) => {
+    const { config, database, backup } = scene();
+    const replicator = new CLIProcess(['replicate', '-config', config]);
+    const txid = async (): Promise<unknown> => (await statusOf(config)).row.destinations[0]?.txid;
+    for (const [index, rows] of [1, 2, 3].entries()) {
+      addRows(database, rows);
+      await expect.poll(txid, { timeout: 20_000 }).toBe(`${index + 1}`.padStart(16, '0'));
+    }
+    const file = path.join(path.dirname(database), '.app.db-sluice', 'status.json');
+    const written = (): unknown =>
+      (JSON.parse(fs.readFileSync(file, 'utf8')) as State).destinations;
+    await expect.poll(written, { timeout: 20_000 }).toMatchObject([{ txid: '0000000000000003' }]);
+    if (when === 'ended') {
+      replicator.kill('SIGTERM');
+      await replicator.ended();
+    }
+    const newest = '0000000000000003-0000000000000003.ltx';
+    fs.rmSync(path.join(backup, 'ltx', '0', newest));
+    const { code, row } = await statusOf(config);
+    expect([code, row.healthy, row.destinations[0]?.state]).toEqual([3, false, 'damaged']);
+    expect(row.destinations[0]?.last_error).toMatch(
+      /ends with TXID 0{15}2, and 0{15}3 was confirmed/,
+    );
+  },
+);

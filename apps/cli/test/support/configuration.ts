@@ -1,12 +1,12 @@
 /** Small configurations with one key more, made from the examples in the table of keys. */
 
 import { generateKeyPairSync } from 'node:crypto';
-import { parse, stringify } from 'yaml';
+import { stringify } from 'yaml';
 import { readConfig } from '../../src/config/read.ts';
 import type { Config } from '../../src/config/model.ts';
 import { Secrets } from '../../src/secrets.ts';
 import type { Environment } from '../../src/shell.ts';
-import type { Key } from '../../src/surface/key.ts';
+import type { Row } from './rows.ts';
 import { temporaryFolder, writeFile } from './temporary.ts';
 
 export type Values = Record<string, unknown>;
@@ -35,11 +35,11 @@ const REPLICAS: Readonly<Record<string, Values>> = {
 };
 
 /** A configuration with `extra` where keys of that scope stand. */
-export function withValues(key: Pick<Key, 'scope' | 'of'>, extra: Values): string {
-  const replica = REPLICAS[key.of?.[0] ?? 'file'] ?? FOLDER;
+export function withValues(row: Pick<Row, 'scope' | 'of'>, extra: Values): string {
+  const replica = REPLICAS[row.of ?? 'file'] ?? FOLDER;
   const database = { path: '/data/app.db', replicas: [{ ...replica }] };
-  switch (key.scope) {
-    case 'global':
+  switch (row.scope) {
+    case 'top':
       // A default counts only where the destination does not say it itself.
       for (const name of Object.keys(extra)) delete (database.replicas[0] as Values)[name];
       return stringify({ dbs: [database], ...extra });
@@ -58,17 +58,20 @@ export function withValues(key: Pick<Key, 'scope' | 'of'>, extra: Values): strin
 }
 
 /** `snapshot.interval` with its example is `{ snapshot: { interval: '6h' } }`. */
-export function exampleOf(key: Key): Values {
-  const isFile = key.name.endsWith('-file') || key.name === 'sse-customer-key-path';
-  const example: unknown = isFile
-    ? writeFile(temporaryFolder(), 'secret', SECRETS[key.name] ?? SSE_KEY)
-    : key.name === 'credentials'
-      ? SERVICE_ACCOUNT
-      : key.name === 'dbs'
-        ? [{ path: '/data/other.db', replica: { path: '/backup/other' } }]
-        : parse(key.example);
-  return nest(key.name, example);
+export function exampleOf({ name, json }: Row): Values {
+  const [example] = json.examples ?? [];
+  const isFile = name.endsWith('-file') || name === 'sse-customer-key-path';
+  if (isFile) return nest(name, writeFile(temporaryFolder(), 'secret', SECRETS[name] ?? SSE_KEY));
+  if (name === 'credentials') return nest(name, SERVICE_ACCOUNT);
+  return nest(name, EXAMPLES[name] ?? example);
 }
+
+/** What no schema has an example of. */
+const EXAMPLES: Values = {
+  dbs: [{ path: '/data/other.db', replica: { path: '/backup/other' } }],
+  replica: { path: '/backup/other' },
+  replicas: [{ path: '/backup/other' }],
+};
 
 export function nest(name: string, value: unknown): Values {
   const [group = '', inner] = name.split('.');

@@ -1,17 +1,25 @@
-/** What `parse` and `fromURL` promise. Nothing is connected to. */
+/** What `schema`, `fromURL` and `describe` promise. Nothing is connected to. */
 
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 
-import { HOST_KEYS, isError, sameConfig, type ReplicationError } from '@sluice/core/backend';
+import {
+  HOST_KEYS,
+  isError,
+  jsonSchemaOf,
+  parseConfig,
+  propertiesOf,
+  sameConfig,
+  type ReplicationError,
+} from '@sluice/core/backend';
 
 import type { Case } from '../case.ts';
 import type { CaseContext } from '../context.ts';
 import type { Configuration } from '../subject.ts';
 
 const UNKNOWN = 'no-such-key-of-anybody';
-/** Of the host's keys a backend is given two. */
-const NEVER_PASSED = HOST_KEYS.filter((key) => key !== 'type' && key !== 'path');
+/** Of the host's keys a backend is given one. */
+const NEVER_PASSED = HOST_KEYS.filter((key) => key !== 'path');
 /** One of them is right for a key of any usual kind. */
 const PROBES = ['text', '5m', 'https://example.com', 7, true];
 
@@ -29,15 +37,15 @@ export const configurationCases: readonly Case[] = [
   },
   {
     id: 'configuration/parse-is-pure',
-    says: 'parse() gives the same for the same input, and leaves the input as it is.',
+    says: 'The schema gives the same for the same input, and leaves the input as it is.',
     needs: ['configuration'],
     layers: ['bare'],
     async run(context) {
       const { backend, input } = of(context);
       const given = input('some/where');
       const before = structuredClone(given);
-      const first = backend.parse(given);
-      const second = backend.parse(structuredClone(before));
+      const first = parseConfig(backend, given);
+      const second = parseConfig(backend, structuredClone(before));
       assert.deepEqual(given, before);
       assert(sameConfig(first.config, second.config), 'equal inputs give equal configs');
       assert.equal(first.path, second.path);
@@ -51,8 +59,8 @@ export const configurationCases: readonly Case[] = [
     layers: ['bare'],
     async run(context) {
       const { backend, input } = of(context);
-      const one = backend.parse(input('some/where'));
-      const other = backend.parse(input('else/where'));
+      const one = parseConfig(backend, input('some/where'));
+      const other = parseConfig(backend, input('else/where'));
       assert(sameConfig(one.config, other.config), 'config is all but the path');
       assert.notEqual(one.path, other.path);
     },
@@ -77,7 +85,7 @@ export const configurationCases: readonly Case[] = [
       const right = input('some/where') as Readonly<Record<string, unknown>>;
       const taken = Object.keys(right).filter((key) => NEVER_PASSED.includes(key));
       assert.deepEqual(taken, [], 'keys of the host in the input of the backend');
-      const { config } = backend.parse(right);
+      const { config } = parseConfig(backend, right);
       for (const key of NEVER_PASSED) {
         for (const value of PROBES) {
           const other = configWith(of(context), { ...right, [key]: value });
@@ -111,12 +119,37 @@ export const configurationCases: readonly Case[] = [
     },
   },
   {
-    id: 'configuration/what-is-no-map',
-    says: 'What is no map of keys is CONFIG_INVALID.',
+    id: 'configuration/every-key-has-its-help',
+    says: 'The JSON Schema says what each key is for, those of the subject among them.',
     needs: ['configuration'],
     layers: ['bare'],
     async run(context) {
-      for (const input of [undefined, null, 5, 'text', []]) parseFails(of(context), input);
+      const configuration = of(context);
+      const properties = propertiesOf(jsonSchemaOf(configuration.backend.schema));
+      if (properties === undefined) return context.notJudged('it takes any key');
+      for (const key of keysOf(configuration).filter((name) => !NEVER_PASSED.includes(name))) {
+        assert(key in properties, `${key} is not there`);
+      }
+      for (const [key, { description = '' }] of Object.entries(properties)) {
+        assert.notEqual(description, '', `${key} has no description`);
+      }
+    },
+  },
+  {
+    id: 'configuration/describes-its-place',
+    says: 'describe() gives the same for the same place, and another for another path.',
+    needs: ['configuration'],
+    layers: ['bare'],
+    async run(context) {
+      const placeAt = (at: string): string => {
+        const { backend, input } = of(context);
+        const { config, path } = parseConfig(backend, input(at));
+        const { target, place = target } = backend.describe(config, path);
+        assert.notEqual(target, '');
+        return place;
+      };
+      assert.equal(placeAt('some/where'), placeAt('some/where'));
+      assert.notEqual(placeAt('some/where'), placeAt('else/where'));
     },
   },
   {
@@ -127,23 +160,24 @@ export const configurationCases: readonly Case[] = [
     async run(context) {
       const { backend, input, url } = of(context);
       if (url === undefined) return context.notJudged('the subject has no url');
-      const fromKeys = backend.parse(input('some/where'));
-      const fromURL = backend.parse(backend.fromURL(new URL(url('some/where'))));
+      const fromKeys = parseConfig(backend, input('some/where'));
+      const fromURL = parseConfig(backend, backend.fromURL(new URL(url('some/where'))));
       assert.equal(fromURL.path, fromKeys.path);
       assert(sameConfig(fromURL.config, fromKeys.config), inspect([fromURL, fromKeys]));
     },
   },
   {
     id: 'configuration/prints-no-secret',
-    says: 'A config that is printed shows no secret, nor does the error of a wrong one.',
+    says: 'A printed config shows no secret, nor does its description, nor the error of a wrong one.',
     needs: ['configuration'],
     layers: ['bare'],
     async run(context) {
       const { backend, input } = of(context);
-      const { config } = backend.parse(input('some/where'));
-      const told = [inspect(config, { depth: 8 }), JSON.stringify(config)];
+      const { config, path } = parseConfig(backend, input('some/where'));
+      const described = JSON.stringify(backend.describe(config, path));
+      const told = [inspect(config, { depth: 8 }), JSON.stringify(config), described];
       try {
-        backend.parse({ ...(input('some/where') as object), [UNKNOWN]: 1 });
+        parseConfig(backend, { ...(input('some/where') as object), [UNKNOWN]: 1 });
       } catch (error) {
         told.push(inspect(error, { depth: 8 }));
       }
@@ -173,7 +207,7 @@ function refusal(context: CaseContext, wrong: Readonly<Record<string, unknown>>)
 
 function parseFails({ backend }: Configuration, input: unknown): ReplicationError {
   try {
-    backend.parse(input);
+    parseConfig(backend, input);
   } catch (error) {
     if (isError(error, 'CONFIG_INVALID')) return error;
     throw error;
@@ -184,7 +218,7 @@ function parseFails({ backend }: Configuration, input: unknown): ReplicationErro
 /** Undefined where the input is refused. */
 function configWith({ backend }: Configuration, input: unknown): unknown {
   try {
-    return backend.parse(input).config;
+    return parseConfig(backend, input).config;
   } catch (error) {
     if (isError(error, 'CONFIG_INVALID')) return undefined;
     throw error;

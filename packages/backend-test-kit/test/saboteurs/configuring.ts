@@ -1,10 +1,14 @@
-import { isError, ReplicationError, type Backend } from '@sluice/core/backend';
+import type { Backend } from '@sluice/core/backend';
 import type { Configuration } from '../../src/index.ts';
 import { CONFIGURATION, SECRET } from '../world.ts';
 import type { Saboteur } from './saboteur.ts';
 
-type Input = Record<string, unknown>;
-const KNOWN = ['type', 'bucket', 'path', 'access-key'];
+type Input = Readonly<Record<string, unknown>>;
+type Schema = Backend<unknown>['schema'];
+type Output = { readonly path: string };
+type Standard = Schema['~standard'];
+
+const KNOWN = ['bucket', 'path', 'access-key'];
 
 function configured(
   does: string,
@@ -21,46 +25,43 @@ function configured(
 
 export const CONFIGURING_SABOTEURS: readonly Saboteur[] = [
   configured('speaks another contract', ['is-of-contract-1'], () => ({ contract: 2 as 1 })),
-  configured('takes from its input what it has read', ['parse-is-pure'], (own) => ({
-    parse(input) {
-      const parsed = own.parse(input);
-      delete (input as Input)['bucket'];
-      return parsed;
-    },
-  })),
-  configured('keeps the path in the config', ['the-path-is-apart'], (own) => ({
-    parse(input) {
-      const { config, path } = own.parse(input);
-      return { config: { ...(config as object), path }, path };
-    },
+  configured('gives another config the first time', ['parse-is-pure'], ({ schema }) => {
+    let calls = 0;
+    return {
+      schema: giving(schema, (value) => ((calls += 1) === 1 ? { ...value, isFirst: true } : value)),
+    };
+  }),
+  configured('keeps the path in the config', ['the-path-is-apart'], ({ schema }) => ({
+    schema: giving(schema, (value) => ({ ...value, where: value.path })),
   })),
   configured(
     'takes any key',
     ['unknown-keys-are-errors', 'a-mistyped-key-is-recognised', 'all-issues-at-once'],
-    (own) => ({
-      parse(input) {
-        if (typeof input !== 'object' || input === null || Array.isArray(input))
-          return own.parse(input);
-        const known = Object.entries(input).filter(([key]) => KNOWN.includes(key));
-        return own.parse(Object.fromEntries(known));
-      },
+    ({ schema }) => ({
+      schema: open(schema, (input) => schema['~standard'].validate(pick(input))),
     }),
   ),
-  configured('does not say what is meant', ['a-mistyped-key-is-recognised'], (own) => ({
-    parse: (input) =>
-      retold(own, input, (issues) =>
-        issues.map((issue) => ({ ...issue, message: 'is not a key' })),
-      ),
+  configured('does not say what is meant', ['a-mistyped-key-is-recognised'], ({ schema }) => ({
+    schema: refusing(schema, (issues) => issues.map(({ path }) => ({ path, message: 'no' }))),
   })),
-  configured('has a key of its own that the host takes', ['no-key-of-the-host'], (own) => ({
-    parse(input) {
-      if (typeof input !== 'object' || input === null || !('retention' in input)) {
-        return own.parse(input);
-      }
-      const { retention, ...rest } = input;
-      const { config, path } = own.parse(rest);
-      return { config: { ...(config as object), keepFor: retention }, path };
-    },
+  configured('has a key of its own that the host takes', ['no-key-of-the-host'], ({ schema }) => ({
+    schema: withStandard(schema, {
+      jsonSchema: {
+        ...schema['~standard'].jsonSchema,
+        input: () => ({
+          type: 'object',
+          properties: Object.fromEntries(
+            [...KNOWN, 'retention'].map((key) => [key, { type: 'string', description: 'a key' }]),
+          ),
+        }),
+      },
+      validate(input) {
+        const { retention, ...rest } = input as Input;
+        const result = schema['~standard'].validate(rest);
+        if (retention === undefined || !('value' in result)) return result;
+        return { value: { ...result.value, keepFor: retention } };
+      },
+    }),
   })),
   {
     does: 'is configured by a name, which the host keeps',
@@ -68,42 +69,85 @@ export const CONFIGURING_SABOTEURS: readonly Saboteur[] = [
     configuration: {
       ...CONFIGURATION,
       input: (path) => ({ ...(CONFIGURATION.input(path) as Input), name: 'offsite' }),
-      backend: { ...CONFIGURATION.backend, parse: (input) => parseWithName(input) },
     },
   },
-  configured('says one thing at a time', ['all-issues-at-once'], (own) => ({
-    parse: (input) => retold(own, input, (issues) => issues.slice(0, 1)),
+  configured('says one thing at a time', ['all-issues-at-once'], ({ schema }) => ({
+    schema: refusing(schema, (issues) => issues.slice(0, 1)),
   })),
-  configured('takes nothing for something', ['what-is-no-map'], (own) => ({
-    parse: (input) => own.parse(input ?? CONFIGURATION.input('somewhere')),
+  configured('does not say what a key is for', ['every-key-has-its-help'], ({ schema }) => ({
+    schema: withStandard(schema, {
+      jsonSchema: {
+        ...schema['~standard'].jsonSchema,
+        input: () => ({
+          type: 'object',
+          properties: Object.fromEntries(KNOWN.map((key) => [key, { type: 'string' }])),
+        }),
+      },
+    }),
+  })),
+  configured('calls two places the same', ['describes-its-place'], () => ({
+    describe: () => ({ target: 'memory://b' }),
+  })),
+  configured('shows its key in the target', ['prints-no-secret'], () => ({
+    describe: (_, path) => ({ target: `memory://b/${path}?access-key=${SECRET}` }),
   })),
   configured('loses the end of a URL', ['a-url-is-the-same'], (own) => ({
     fromURL: (url) => own.fromURL(new URL(url.href.replace('/where', ''))),
   })),
-  configured('keeps its key as text', ['prints-no-secret'], (own) => ({
-    parse(input) {
-      const { config, path } = own.parse(input);
-      return { config: { ...(config as object), key: SECRET }, path };
-    },
+  configured('keeps its key as text', ['prints-no-secret'], ({ schema }) => ({
+    schema: giving(schema, (value) => ({ ...value, key: SECRET })),
   })),
 ];
 
-function parseWithName(input: unknown): ReturnType<Backend<unknown>['parse']> {
-  if (typeof input !== 'object' || input === null) return CONFIGURATION.backend.parse(input);
-  const { name: _, ...rest } = input as Input;
-  return CONFIGURATION.backend.parse(Array.isArray(input) ? input : rest);
+function withStandard(schema: Schema, change: Partial<Standard>): Schema {
+  return { '~standard': { ...schema['~standard'], ...change } };
 }
 
-function retold(
-  own: Backend<unknown>,
-  input: unknown,
-  change: (issues: NonNullable<ReplicationError['issues']>) => ReplicationError['issues'],
-): ReturnType<Backend<unknown>['parse']> {
-  try {
-    return own.parse(input);
-  } catch (error) {
-    if (!isError(error, 'CONFIG_INVALID')) throw error;
-    const issues = change(error.issues ?? []);
-    throw new ReplicationError('CONFIG_INVALID', 'read the configuration', { issues });
-  }
+/** Another output. */
+function giving(schema: Schema, change: (value: Output) => object): Schema {
+  return withStandard(schema, {
+    validate(input) {
+      const result = schema['~standard'].validate(input);
+      if (!('value' in result)) return result;
+      return { value: change(result.value) as Output };
+    },
+  });
+}
+
+/** Its JSON Schema says that any key may stand there: what is unknown is the validator's to refuse. */
+function open(
+  schema: Schema,
+  validate: (input: Input) => ReturnType<Standard['validate']>,
+): Schema {
+  const { jsonSchema } = schema['~standard'];
+  return withStandard(schema, {
+    jsonSchema: {
+      ...jsonSchema,
+      input: (options) => ({ ...jsonSchema.input(options), additionalProperties: true }),
+    },
+    validate: (input) => validate(input as Input),
+  });
+}
+
+interface Issue {
+  readonly path: readonly string[];
+  readonly message: string;
+}
+
+/** Refuses unknown keys itself, in the words of `change`. */
+function refusing(schema: Schema, change: (issues: readonly Issue[]) => readonly Issue[]): Schema {
+  return open(schema, (input) => {
+    const unknown = Object.keys(input).filter((key) => !KNOWN.includes(key));
+    const all = unknown.map((key) => ({
+      path: [key],
+      message: `is not a key: did you mean ${KNOWN.join(' or ')}?`,
+    }));
+    const result = schema['~standard'].validate(pick(input));
+    if (all.length === 0) return result;
+    return { issues: change(all) };
+  });
+}
+
+function pick(input: Input): Input {
+  return Object.fromEntries(Object.entries(input).filter(([key]) => KNOWN.includes(key)));
 }

@@ -14,6 +14,7 @@
  */
 
 import fs from 'node:fs';
+import type { Clock } from '../clock.ts';
 import Database from 'better-sqlite3';
 import { assert, ReplicationError } from '../error.ts';
 import { fromSQLite } from './database-error.ts';
@@ -48,11 +49,13 @@ interface Reader {
 export interface ConnectionOptions {
   readonly path: string;
   readonly busyTimeoutMs: number;
+  readonly clock: Clock;
 }
 
 export class Connections {
   readonly journalMode: JournalMode;
   readonly pageSize: number;
+  readonly #clock: Clock;
   readonly #descriptor: number;
   readonly #guard: Database.Database;
   readonly #asker: Database.Database;
@@ -78,6 +81,7 @@ export class Connections {
       opened.push(database);
       return database;
     };
+    this.#clock = options.clock;
     try {
       this.#descriptor = descriptor;
       this.#asker = open(options.busyTimeoutMs, 'write');
@@ -134,8 +138,8 @@ export class Connections {
 
   /** Runs `work` while we have the write lock, in which nothing is written. 'busy' if it is taken. */
   withWriteLock(work: () => void): 'done' | 'busy' {
-    const deadline = performance.now() + WRITE_LOCK_TRY_MS;
-    while (!this.#tryWriteLock()) if (performance.now() > deadline) return 'busy';
+    const deadline = this.#clock.monotonic() + WRITE_LOCK_TRY_MS;
+    while (!this.#tryWriteLock()) if (this.#clock.monotonic() > deadline) return 'busy';
     try {
       work();
     } finally {
@@ -219,7 +223,7 @@ function toLogState(row: unknown): LogState {
   if (log < 0 && busy === 0) {
     throw new ReplicationError(
       'DATABASE_NOT_WAL',
-      'the database has left WAL mode while it is replicated',
+      'the database was switched out of WAL mode during replication',
     );
   }
   return { log, checkpointed, busy: busy !== 0 };

@@ -1,10 +1,10 @@
 /** Cuts the tail into one L0 file: which pages, at which TXID, up to which frame. */
 
-import { randomBytes } from 'node:crypto';
 import type { Kernel, PageEncoding } from '../kernel/kernel.ts';
 import { lockPgno } from '../ltx/header.ts';
 import { formatTXID, type TXID } from '../ltx/txid.ts';
 import { assert, ReplicationError } from '../error.ts';
+import type { Random } from '../random.ts';
 import type { WALReader } from '../wal/reader.ts';
 import { encodePages, headerOf } from './encode.ts';
 import type { LogPlace } from '../wal/frame.ts';
@@ -99,13 +99,13 @@ export function encodeCut(
     if (wal.readPage(page, tail.log, into)) return;
     throw new ReplicationError(
       'WAL_INVALID',
-      `read page ${pgno} of TXID ${formatTXID(cut.txid)}: frame ${page} of the log is no longer the one that was committed; a full snapshot will be taken`,
+      `read page ${pgno} of TXID ${formatTXID(cut.txid)}: frame ${page} of the WAL has changed since the commit; a full snapshot will be taken`,
     );
   });
 }
 
 /** 64 random bits, never 0: 0 is "unknown". Drawn at each image that starts a run. */
-export function drawLineage(): bigint {
-  const lineage = randomBytes(8).readBigUInt64BE();
+export function drawLineage(random: Random): bigint {
+  const lineage = random.bits64();
   return lineage === 0n ? 1n : lineage;
 }

@@ -10,12 +10,12 @@ import type { Position, Staged } from './continuity/position.ts';
 import { readerOfCurrent } from './current.ts';
 import { afterCut, cutDueInMs, fullBudget, type CutBudget } from './cut-budget.ts';
 import { beginCut, type Cut } from './cut.ts';
-import type { ImagerContext } from './imager.ts';
+import type { DatabaseContext } from './image-job.ts';
 import { Publisher } from './publisher.ts';
 import { nextStamp } from './stamps.ts';
 import { Tail, TAIL_BYTES_MAX } from './tail.ts';
 
-export interface CutterContext extends ImagerContext {
+export interface CutterContext extends DatabaseContext {
   /** The time that the newest staged file bears. */
   readonly newestStampMs: number;
 }
@@ -26,8 +26,8 @@ export interface CutterHooks {
   /** A file was staged, and there is more to cut. */
   readonly onMore: () => void;
   readonly onError: (error: unknown) => void;
-  /** What a file that is cut now holds, of a tail of which the first frame was read at `tailSince`. */
-  readonly timesOf: (tailSince: number) => Pick<Cut, 'since' | 'asOf'>;
+  /** What a file that is cut now holds. */
+  readonly timesOfCut: () => Pick<Cut, 'since' | 'asOf'>;
   /** Throws where what is held is not of the file that was opened. */
   readonly beforeCut: () => void;
 }
@@ -57,7 +57,7 @@ export class Cutter {
     this.#hooks = hooks;
     const { start } = context.database;
     this.#tailBytesMax = context.tailBytesMax ?? TAIL_BYTES_MAX;
-    this.#tail = start.kind === 'proved' ? start.tail : new Tail(context.clock);
+    this.#tail = start.kind === 'proved' ? start.tail : new Tail();
     this.#collects = start.kind === 'proved';
     this.#publisher = this.#newPublisher(undefined);
     this.#budget = fullBudget(context.options.syncIntervalMs);
@@ -112,7 +112,7 @@ export class Cutter {
     const before = this.#head;
     this.#head = undefined;
     this.#collects = false;
-    this.#tail = new Tail(this.#context.clock);
+    this.#tail = new Tail();
     return before?.txid;
   }
 
@@ -153,13 +153,13 @@ export class Cutter {
       pageSize: connections.pageSize,
       commitBefore: this.#head.commit,
       timestampMs: this.stamp(),
-      ...this.#hooks.timesOf(this.#tail.since),
+      ...this.#hooks.timesOfCut(),
       place: follower.place,
       lineage: this.#head.lineage,
       readCurrent: readerOfCurrent(connections, wal, follower.place),
     });
     this.#head = { ...this.#head, txid: cut.txid, commit: cut.commit };
-    this.#tail = new Tail(clock);
+    this.#tail = new Tail();
     this.#budget = afterCut(this.#budget, clock.monotonic());
     this.#publisher.cut(cut);
     return cut.txid;

@@ -36,9 +36,9 @@ export function toDatabaseError(error: unknown, places: Places): ReplicationErro
   if (isError(staging)) return staging;
   const isDenied = code === 'EACCES' || code === 'EPERM';
   const next = isDenied
-    ? 'run as the user of the application, or give this user the right'
+    ? 'run as the user of the application, or give this user permission'
     : 'check the path';
-  const message = `look at ${places.path}: ${messageOf(error)}; ${next}`;
+  const message = `stat ${places.path}: ${messageOf(error)}; ${next}`;
   return new ReplicationError(isDenied ? 'DATABASE_DENIED' : 'DATABASE_INVALID', message, {
     cause: error,
   });
@@ -67,24 +67,24 @@ interface Verdict {
 
 const NO_FILE: Verdict = {
   code: 'DATABASE_INVALID',
-  next: 'it is a folder, or no regular file: path names the file of a database',
+  next: 'it is a folder or another special file: set path to the database file',
 };
 
 function classify(name: string): Verdict {
   if (/^SQLITE_(BUSY|LOCKED|PROTOCOL)/.test(name)) {
     return {
       code: 'DATABASE_BUSY',
-      next: 'another connection holds a lock on it: it is tried again',
+      next: 'another connection holds a lock on it; Sluice will retry',
     };
   }
   const code = 'DATABASE_INVALID';
   if (name.startsWith('SQLITE_NOTADB')) {
-    return { code, next: 'it is no SQLite database, or an encrypted one: check the path' };
+    return { code, next: 'it is not a SQLite database, or it is encrypted: check the path' };
   }
   if (name.startsWith('SQLITE_CORRUPT')) {
     return { code, next: 'run "PRAGMA integrity_check" on it; if it is damaged, restore it' };
   }
   if (name.startsWith('SQLITE_FULL')) return { code, next: 'free some space on its disk' };
-  if (name.startsWith('SQLITE_IOERR')) return { code, next: 'have a look at its disk' };
+  if (name.startsWith('SQLITE_IOERR')) return { code, next: 'check its disk' };
   return { code, next: 'check the path, and that SQLite can open it' };
 }

@@ -10,8 +10,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { Clock } from '../clock.ts';
 import { isError, messageOf } from '../error.ts';
+import type { FileSystem } from '../file-system.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { highestOf } from '../ltx/txid.ts';
+import type { Random } from '../random.ts';
 import { toDatabaseError } from './database-error.ts';
 import type { Absence, EngineEvent, FollowStats } from './events.ts';
 import { Following } from './following.ts';
@@ -30,6 +32,9 @@ export interface EngineContext {
   readonly kernel: Kernel;
   readonly emit: (event: EngineEvent) => void;
   readonly clock: Clock;
+  readonly random: Random;
+  /** Of the staging folder. */
+  readonly files: FileSystem;
   /** What is noted for whoever must see that we stand still. */
   readonly gauges: Gauges;
   /** Staged files up to this TXID are at every destination: their bytes are not read at a start. */
@@ -66,7 +71,7 @@ export class Engine {
 
   constructor(context: EngineContext) {
     this.#context = context;
-    this.#staging = new Staging(context.options.metaPath);
+    this.#staging = new Staging(context.options.metaPath, context.files);
   }
 
   start(): void {
@@ -125,7 +130,7 @@ export class Engine {
   }
 
   async #open(): Promise<void> {
-    const { options, emit, clock, kernel } = this.#context;
+    const { options, emit, kernel } = this.#context;
     let database: OpenDatabase | undefined;
     try {
       const absent = whyAbsent(options.path);
@@ -147,7 +152,8 @@ export class Engine {
         kernel,
         position,
         newest: staged.at(-1)?.file,
-        clock,
+        clock: this.#context.clock,
+        random: this.#context.random,
         lostIndex: this.#lostIndex,
         tailBytesMax: this.#context.tailBytesMax,
         tickBytesMax: this.#context.tickBytesMax,
@@ -162,15 +168,16 @@ export class Engine {
 
   /** What is staged and whole. What is damaged is removed: whoever lacks it is seeded anew. */
   async #checkStaged(files: readonly StagedFile[]): Promise<readonly FoundFile[]> {
-    const { kernel, clock, sentEverywhere = 0n } = this.#context;
+    const { kernel, clock, files: fileSystem, sentEverywhere = 0n } = this.#context;
     const { found, damaged } = await checkStaged(files, {
+      files: fileSystem,
       kernel,
       clock,
       depthOf: (file) => (this.#hasChecked || file.maxTXID <= sentEverywhere ? 'ends' : 'whole'),
     });
     this.#hasChecked = true; // what comes later this process has made
     for (const { file, why } of damaged) {
-      this.#notice(`the staged file ${file.path} is damaged and is removed: ${why}`);
+      this.#notice(`removing the damaged staged file ${file.path}: ${why}`);
       await this.#staging.remove(file);
     }
     return found;
@@ -205,8 +212,8 @@ export class Engine {
   /** SQLite names the WAL after the path: whoever opens the file by another name has another WAL. */
   #warnOfLinks({ path, links }: OpenDatabase): void {
     this.#notice(
-      `${path} has ${links} hard links: whoever opens the database by another name than this one ` +
-        'has another WAL, is not replicated, and may damage the database; use one name only',
+      `${path} has ${links} hard links: a process that opens the database by another name ` +
+        'uses another WAL, is not replicated, and may damage the database; use one name only',
     );
   }
 
@@ -220,7 +227,7 @@ export class Engine {
       await following.close('keep the log');
       await this.#forgetDistrusted();
     } catch (closing) {
-      this.#notice(`let go of ${this.#context.options.path}: ${messageOf(closing)}`);
+      this.#notice(`close ${this.#context.options.path}: ${messageOf(closing)}`);
     }
     this.#fail(error);
   }
@@ -260,7 +267,7 @@ function whyAbsent(file: string): Absence | undefined {
 function describeAbsence(file: string, absence: Absence): string {
   switch (absence) {
     case 'no folder':
-      return `${file} does not exist, and neither does its folder: check the path`;
+      return `${file} does not exist, and its folder does not exist: check the path`;
     case 'no file':
       return `${file} does not exist yet`;
     case 'empty':

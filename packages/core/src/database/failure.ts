@@ -23,15 +23,15 @@ export function toFailure(
   if (typeof code === 'string' && DENIED.test(code)) {
     const lacking = describeLacking(database, may);
     const message =
-      `open ${database}: ${messageOf(error)} (${code}): ${lacking}. Who reads a database in WAL mode ` +
-      'must be able to write it, too: run as its owner, or give this user the right';
+      `open ${database}: ${messageOf(error)} (${code}): ${lacking}. Reading a database in WAL mode ` +
+      'requires write access: run as its owner, or give this user write permission';
     return new ReplicationError('DATABASE_DENIED', message, { cause: error });
   }
   const isOfStaging = typeof place === 'string' && isWithin(place, metaPath);
   if (!isOfStaging || !UNWRITABLE.has(code)) return error;
   const message =
-    `use the staging folder ${metaPath}: ${messageOf(error)}: ${whoWeAre()} may not make it or write ` +
-    'there; give this user the right, or set meta-path to a folder that it may write';
+    `use the staging folder ${metaPath}: ${messageOf(error)}: ${whoWeAre()} may not create it or write ` +
+    'there; give this user permission, or set meta-path to a writable folder';
   return new ReplicationError('STAGING_FAILED', message, { cause: error });
 }
 
@@ -44,7 +44,7 @@ function describeLacking(database: string, may: (name: string) => boolean): stri
     return [`${name} (owner ${stats.uid}, mode ${(stats.mode & 0o777).toString(8)})`];
   });
   return lacking.length === 0
-    ? `${whoWeAre()} may write its files; is its disk mounted read-only, or another program in its way?`
+    ? `${whoWeAre()} may write its files; check whether its disk is mounted read-only, or another program blocks access`
     : `${whoWeAre()} may not write ${lacking.join(', ')}`;
 }
 

@@ -112,7 +112,9 @@ export class LogFollower {
       this.#readerFrame = -1;
     }
     if (asked.log < this.#held) {
-      throw broken(`it has ${asked.log} committed frames where we hold ${this.#held}`);
+      throw broken(
+        `it has ${asked.log} committed frames, fewer than the ${this.#held} already read`,
+      );
     }
     const before = this.#held;
     const most = Math.max(1, Math.floor(this.#tickBytesMax / header.pageSize));
@@ -123,7 +125,7 @@ export class LogFollower {
       this.#checksum = batch.checksum;
     }
     if (this.#held !== last) {
-      throw broken(`frame ${this.#held + 1} of ${asked.log} committed ones does not hold`);
+      throw broken(`frame ${this.#held + 1} of ${asked.log} committed frames is invalid`);
     }
     const kind = last < asked.log ? 'behind' : 'held';
     return { ...asked, held: last, fresh: last - before, kind };
@@ -131,5 +133,8 @@ export class LogFollower {
 }
 
 function broken(what: string): ReplicationError {
-  return new ReplicationError('WAL_INVALID', `follow the log: ${what}; an image will be taken`);
+  return new ReplicationError(
+    'WAL_INVALID',
+    `follow the WAL: ${what}; a full snapshot will be taken`,
+  );
 }

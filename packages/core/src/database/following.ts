@@ -1,18 +1,16 @@
 /** An open database, followed: the loop of ticks, the cuts, the images. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { assert, ReplicationError } from '../error.ts';
-import { highestOf, toTXID, type TXID } from '../ltx/txid.ts';
+import { ReplicationError } from '../error.ts';
+import type { TXID } from '../ltx/txid.ts';
 import { Checkpointer } from './checkpointer.ts';
 import type { Position } from './continuity/position.ts';
-import { drawLineage } from './cut.ts';
 import { Cutter, type CutterContext } from './cutter.ts';
 import type { BeginOrder } from './engine.ts';
 import type { EngineEvent, FollowStats } from './events.ts';
 import type { Tick } from './follow.ts';
 import { Freshness } from './freshness.ts';
-import { Imager } from './imager.ts';
-import type { Imaging } from './imaging.ts';
+import { Images, type ImageHost } from './images.ts';
 import { LookLoop, type Look } from './loop.ts';
 import { isStagingError } from './staging-error.ts';
 import { describeStanding } from './standing.ts';
@@ -34,16 +32,14 @@ export interface FollowingContext extends CutterContext {
   readonly onFailure: (error: unknown) => void;
 }
 
-export class Following {
+export class Following implements ImageHost {
   readonly #context: FollowingContext;
   readonly #cutter: Cutter;
   readonly #checkpointer: Checkpointer;
-  readonly #imager: Imager;
+  readonly #images: Images;
   readonly #loop: LookLoop;
   readonly #unsettled: Unsettled;
   readonly #freshness: Freshness;
-  /** TXID of an image that is announced and not staged yet. */
-  #announced: TXID | undefined;
   #nextRefreshAt = 0;
   #ticks = 0;
   #lastTick: Tick | undefined;
@@ -56,7 +52,6 @@ export class Following {
     const { path, connections, wal, follower } = database;
     const check = (): void => void database.guard.checkNames();
     this.#unsettled = new Unsettled(context.clock, path);
-    this.#freshness = new Freshness(context.gauges);
     this.#cutter = new Cutter(
       { ...context, emit: this.#emit },
       {
@@ -64,9 +59,10 @@ export class Following {
         onMore: () => this.#loop.wake(),
         onError: this.#fail,
         beforeCut: () => this.#checkFile(),
-        timesOf: (tailSince) => this.#freshness.cut(tailSince),
+        timesOfCut: () => this.#freshness.cut(),
       },
     );
+    this.#freshness = new Freshness(context.gauges, this.#cutter.hasMore ? 'held' : 'empty');
     this.#loop = new LookLoop({
       files: [path, `${path}-wal`],
       pollMs: options.monitorIntervalMs,
@@ -86,7 +82,7 @@ export class Following {
         truncateBytes: options.truncatePageN * (connections.pageSize + 24),
         intervalMs: options.checkpointIntervalMs,
       },
-      take: this.#take,
+      take: this.take,
       mayMove: () => !this.#cutter.isPinned,
       now: () => context.clock.monotonic(),
       onOverrun: (tookMs) => {
@@ -95,12 +91,8 @@ export class Following {
       },
       checkNames: check,
     });
-    this.#imager = new Imager(context, {
-      take: this.#take,
-      isOpen: () => this.#phase === 'open',
-      untilHeld: () => this.#untilHeld(),
-      onBegin: () => this.#loop.wake(),
-    });
+    const [cutter, freshness] = [this.#cutter, this.#freshness];
+    this.#images = new Images({ ...context, cutter, freshness }, this);
     this.#loop.wake();
   }
 
@@ -115,23 +107,30 @@ export class Following {
     this.image(order);
   }
 
-  /** Until it is frozen nothing is cut: the image is the next commit. */
+  /** Makes an image that is the next commit: until it is frozen nothing is cut. */
   image(order: { readonly floor: bigint; readonly why: string }): void {
-    this.#imager.run(async () => {
-      const before = this.#cutter.suspend();
-      const imaging = await this.#imager.copy('image');
-      if (imaging === undefined) return;
-      const txid = toTXID(highestOf(order.floor, before, this.#context.lastTXID) + 1n);
-      await this.#publishImage(imaging, txid, order.why);
-    }, this.#fail);
+    this.#images.image(order);
   }
 
   snapshot(): void {
-    this.#imager.run(async () => {
-      if (this.#cutter.head === undefined) return;
-      const imaging = await this.#imager.copy('snapshot');
-      if (imaging !== undefined) await this.#publishSnapshot(imaging);
-    }, this.#failSnapshot);
+    this.#images.snapshot();
+  }
+
+  get isOpen(): boolean {
+    return this.#phase === 'open';
+  }
+
+  wake(): void {
+    this.#loop.wake();
+  }
+
+  imageStaged(txid: TXID, asOf: number): void {
+    this.#freshness.imageIsWhole(txid, asOf);
+    this.#noteSettled();
+  }
+
+  imageFailed(error: unknown): void {
+    this.#fail(error);
   }
 
   /**
@@ -140,10 +139,10 @@ export class Following {
    * database, or where what was cut cannot be staged.
    */
   async sync(): Promise<bigint | undefined> {
-    if (this.isImaging) await this.#imager.settled();
+    if (this.isImaging) await this.#images.settled();
     this.#requireFollowing();
     if (this.#cutter.head === undefined) return undefined;
-    await this.#untilVouched();
+    await this.untilVouched();
     const txid = this.#try(() => this.#cutter.cutRest());
     await this.#cutter.publisher.settled();
     this.#requireFollowing();
@@ -152,7 +151,7 @@ export class Following {
 
   /** Whether an image is being made that is the next commit: a sync waits for it. */
   get isImaging(): boolean {
-    return this.#cutter.isSuspended || this.#announced !== undefined;
+    return this.#cutter.isSuspended || this.#images.isAnnounced;
   }
 
   stats(): FollowStats {
@@ -185,18 +184,18 @@ export class Following {
     if (this.#phase === 'closed') return;
     const kept = this.#phase === 'failed' ? 'keep the log' : how;
     this.#phase = 'closed';
-    this.#failure ??= new ReplicationError('DATABASE_BUSY', 'the database is let go of');
+    this.#failure ??= new ReplicationError('DATABASE_BUSY', 'the database is being closed');
     this.#loop.stop();
-    await this.#imager.settled();
+    await this.#images.settled();
     await this.#cutter.publisher.settled();
     this.#context.database.connections.close(kept);
     this.#context.database.wal.close();
   }
 
-  readonly #take = (batch: FrameBatch): void => {
+  readonly take = (batch: FrameBatch): void => {
     this.#context.database.guard.add(batch);
     this.#freshness.counted(batch.commits);
-    this.#imager.add(batch);
+    this.#images.add(batch);
     this.#cutter.add(batch);
   };
 
@@ -204,6 +203,8 @@ export class Following {
     const { database, gauges } = this.#context;
     const { follower, wal, connections } = database;
     const tick = this.#tick();
+    // Before the reader moves: its next mark may cover commits that are not held yet.
+    if (tick.kind === 'held') this.#cutter.cutIfDue(); // else what is held may end inside a transaction
     let worked: 'idle' | 'worked' = 'idle';
     if (!this.#cutter.isPinned) {
       follower.follow(tick);
@@ -211,7 +212,6 @@ export class Following {
       if (worked === 'worked') this.#tick(); // so that the guard knows of our own checkpoint
     }
     const held = this.#lastTick?.kind === 'held';
-    if (held) this.#cutter.cutIfDue(); // else what is held may end inside a transaction
     this.#refreshPosition();
     this.#noteSettled();
     gauges.set('walSizeBytes', wal.sizeBytes());
@@ -227,7 +227,7 @@ export class Following {
     const { clock, database } = this.#context;
     const { follower, guard } = database;
     const at = clock.monotonic();
-    const tick = follower.tick(this.#take);
+    const tick = follower.tick(this.take);
     this.#ticks += 1;
     this.#lastTick = tick;
     if (tick.kind !== 'held') guard.checkNames(); // a WAL that is gone never settles
@@ -235,7 +235,7 @@ export class Following {
     if (tick.kind !== 'held') return tick;
     guard.observe(tick);
     guard.checkWhenDue(at, { log: tick.log, place: follower.place });
-    this.#freshness.looked(at, tick.fresh); // of a file that is still the one that we follow
+    this.#freshness.looked(at); // of a file that is still the one that we follow
     return tick;
   }
 
@@ -249,33 +249,36 @@ export class Following {
     if (event.kind === 'staged' && event.content === 'image') {
       this.#freshness.imageIsWhole(event.file.maxTXID, event.asOf);
     } else if (event.kind === 'staged' && event.content === 'increment') {
-      const below = this.#announced === undefined ? 'whole' : 'image';
+      const below = this.#images.isAnnounced ? 'image' : 'whole';
       this.#freshness.staged(event.file.maxTXID, event.asOf, below);
       this.#noteSettled();
     }
     this.#context.emit(event);
   };
 
-  /** Resolves right after a look that was held, before anything else runs. Rejects where none is. */
-  async #untilHeld(): Promise<void> {
+  /**
+   * Resolves when all is held that the reader's mark covers, before anything else runs: no frame beyond
+   * can be in the file. Rejects where that is never so.
+   */
+  async untilHeld(): Promise<void> {
     for (;;) {
       this.#requireFollowing();
-      const look = this.#try(this.#look);
-      if (look.held) return;
+      const look = this.#try(this.#look); // which may move the reader
+      if (look.held && this.#try(() => this.#tick()).kind === 'held') return;
       await sleep(look.behind ? 0 : LOOK_AGAIN_MS);
     }
   }
 
   /** The same, and the file is seen to be the one that was opened. */
-  async #untilVouched(): Promise<void> {
+  async untilVouched(): Promise<void> {
     for (;;) {
-      await this.#untilHeld();
+      await this.untilHeld();
       if (this.#try(() => this.#checkFile()) === 'vouched') return;
       await sleep(LOOK_AGAIN_MS); // somebody checkpoints
     }
   }
 
-  /** Call right after a look that was held. */
+  /** Call right after a tick that was held, before the reader moves. */
   #checkFile(): 'vouched' | 'unexplained' {
     const { database, clock } = this.#context;
     return database.guard.check(clock.monotonic());
@@ -303,12 +306,12 @@ export class Following {
     this.#context.onFailure(error);
   };
 
-  /** Nothing hangs on a snapshot: one for which staging has no room is told, and all else goes on. */
-  readonly #failSnapshot = (error: unknown): void => {
+  /** Nothing depends on a snapshot: if staging has no room for it, the rest goes on. */
+  snapshotFailed(error: unknown): void {
     if (this.#phase !== 'open') return; // it was given up
     if (!isStagingError(error)) this.#fail(error);
     else this.#context.emit({ kind: 'no-snapshot', code: error.code, message: error.message });
-  };
+  }
 
   /** A checkpoint changes what the file shows: the position follows, or the next start could prove nothing. */
   #refreshPosition(): void {
@@ -324,7 +327,7 @@ export class Following {
     const tick = this.#lastTick;
     if (newest === undefined || tick === undefined || this.isImaging) return undefined;
     const { database, clock } = this.#context;
-    return describeStanding({ database, newest, tick, take: this.#take, now: clock.now() });
+    return describeStanding({ database, newest, tick, take: this.take, now: clock.now() });
   }
 
   /** Until all of the log is staged and in the database file, and the position says so. */
@@ -351,48 +354,5 @@ export class Following {
       await sleep(LOOK_AGAIN_MS);
     }
     return 'log is needed';
-  }
-
-  async #publishImage(imaging: Imaging, txid: TXID, why: string): Promise<void> {
-    const { staging, emit, database } = this.#context;
-    await staging.announceImage(txid);
-    this.#announced = txid;
-    await this.#untilVouched(); // the image is the state after this look
-    const { commit } = imaging.freeze();
-    const times = this.#freshness.image();
-    const rest = this.#imager.readRest(imaging, commit);
-    const lineage = drawLineage();
-    const { place } = database.follower;
-    const { pageSize } = database.connections;
-    this.#cutter.resume({ txid, commit, lineage });
-    emit({ kind: 'imaging', txid, why });
-    const range = { minTXID: txid, maxTXID: txid };
-    const identity = { ...range, pageSize, commit, lineage, timestampMs: this.#cutter.stamp() };
-    const image = await this.#imager.write(imaging, rest, identity, times);
-    this.#cutter.publisher.image(image, place);
-    const settled = await this.#cutter.publisher.settled();
-    this.#announced = undefined;
-    if (settled === 'failed') return;
-    this.#freshness.imageIsWhole(txid, times.asOf);
-    this.#noteSettled();
-  }
-
-  async #publishSnapshot(imaging: Imaging): Promise<void> {
-    await this.#untilVouched(); // the snapshot is the state after this look
-    this.#cutter.cutRest();
-    const { head } = this.#cutter;
-    assert(head !== undefined, 'a snapshot bears a TXID that was given out');
-    const { txid, commit, lineage } = head;
-    imaging.freeze();
-    const asOf = this.#context.gauges.get('lookedAt');
-    const rest = this.#imager.readRest(imaging, commit);
-    const { pageSize } = this.#context.database.connections;
-    const range = { minTXID: toTXID(1), maxTXID: toTXID(txid) };
-    const identity = { ...range, pageSize, commit, lineage, timestampMs: this.#cutter.stamp() };
-    const times = { since: asOf, asOf };
-    const image = await this.#imager.write(imaging, rest, identity, times);
-    // The increment of its own TXID comes before it.
-    if ((await this.#cutter.publisher.settled()) === 'failed') return;
-    await this.#cutter.publisher.snapshot(image);
   }
 }

@@ -6,31 +6,29 @@
 
 import type { Gauges } from './gauges.ts';
 
-/** A look that comes later than this after the one before may find commits that are as old as that. */
-const LOOK_GAP_MS = 2_000;
-
 export class Freshness {
   readonly #gauges: Gauges;
-  /** The oldest moment at which a commit in the tail may have been made; undefined where the tail knows. */
+  /** The last look before the first commit in the tail: no commit in it is older. undefined while there is none. */
   #oldest: number | undefined;
   /** Staged above an image that is not whole: it counts when that is. */
   #heldBack = 0;
 
-  constructor(gauges: Gauges) {
+  /** `tail`: whether commits are held already that a start has found. */
+  constructor(gauges: Gauges, tail: 'empty' | 'held') {
     this.#gauges = gauges;
+    if (tail === 'held') this.#oldest = gauges.get('lookedAt');
   }
 
-  /** Frames were read: their commits, as the size of the database in pages, or 0. */
+  /** Frames were read: their commits, as the size of the database in pages, or 0. Call before `looked`. */
   counted(commits: Iterable<number>): void {
+    this.#oldest ??= this.#gauges.get('lookedAt');
     let count = 0;
     for (const commit of commits) if (commit > 0) count += 1;
     this.#gauges.set('commits', this.#gauges.get('commits') + count);
   }
 
   /** Everything that was committed at `at` is held. */
-  looked(at: number, fresh: number): void {
-    const before = this.#gauges.get('lookedAt');
-    if (fresh > 0 && at - before > LOOK_GAP_MS) this.#oldest ??= before;
+  looked(at: number): void {
     this.#gauges.raise('lookedAt', at);
   }
 
@@ -41,10 +39,11 @@ export class Freshness {
   }
 
   /** What a file that is cut now holds: commits from `since`, and all up to `asOf`. */
-  cut(tailSince: number): { readonly since: number; readonly asOf: number } {
-    const since = Math.min(tailSince, this.#oldest ?? Infinity);
+  cut(): { readonly since: number; readonly asOf: number } {
+    const asOf = this.#gauges.get('lookedAt');
+    const since = this.#oldest ?? asOf;
     this.#oldest = undefined;
-    return { since, asOf: this.#gauges.get('lookedAt') };
+    return { since, asOf };
   }
 
   /** What an image that is the next commit holds. */

@@ -39,7 +39,7 @@ export function explainIndexFailure(error: unknown, file: string): string {
   const where = `on ${fileSystemOf(fs.realpathSync(file))}`;
   return codeOf(error) === 'SQLITE_IOERR_SHMMAP'
     ? `${where}, which cannot map shared memory as WAL needs it; move the database to a local file system`
-    : `${where}; check its free space, and the rights of the folder`;
+    : `${where}; check its free space, and the permissions of the folder`;
 }
 
 /** A database in `folder` is switched, written, and read by a second connection. */

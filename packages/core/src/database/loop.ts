@@ -135,7 +135,7 @@ export class LookLoop {
     }
     if (this.#unwatchable === undefined) return;
     this.#unwatchable = undefined;
-    this.#context.onNotice('info', 'changes of its files are watched again');
+    this.#context.onNotice('info', 'watching its files for changes again');
   }
 
   #watchFile(file: string): void {
@@ -155,7 +155,7 @@ export class LookLoop {
     this.#unwatchable = messageOf(error);
     this.#context.onNotice(
       'warn',
-      `changes of its files cannot be watched (${this.#unwatchable}): they are looked at every ` +
+      `cannot watch its files for changes (${this.#unwatchable}): polling them every ` +
         `${UNWATCHED_POLL_MS} ms; raise fs.inotify.max_user_instances or max_user_watches`,
     );
   };

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import type { Clock } from '../clock.ts';
 import { ReplicationError } from '../error.ts';
 import type { Kernel } from '../kernel/kernel.ts';
+import type { Random } from '../random.ts';
 import type { WALHeader } from '../wal/header.ts';
 import { WALReader } from '../wal/reader.ts';
 import { Connections } from './connections.ts';
@@ -44,6 +45,7 @@ export interface OpeningInput {
   readonly position: Position | undefined;
   readonly newest: StagedFile | undefined;
   readonly clock: Clock;
+  readonly random: Random;
   /** Whether a wal-index of this database was lost while it was followed. */
   readonly lostIndex: boolean;
   /** Default TAIL_BYTES_MAX. */
@@ -54,7 +56,7 @@ export interface OpeningInput {
 
 /** Opens connections, of which a reader has begun, and looks for the proof of continuity. */
 export function openDatabase(input: OpeningInput): OpenDatabase {
-  const { options, kernel, position } = input;
+  const { options, kernel, position, clock } = input;
   const path = fs.realpathSync.native(options.path);
   const descriptor = descriptorOf(path);
   const wal = new WALReader(`${path}-wal`, kernel);
@@ -62,7 +64,10 @@ export function openDatabase(input: OpeningInput): OpenDatabase {
   try {
     refuseFormerLog({ path, descriptor, position, wal, kernel });
     wal.close(); // until a connection of ours has it open, somebody may delete it
-    connections = new Connections({ path, busyTimeoutMs: options.busyTimeoutMs }, descriptor);
+    connections = new Connections(
+      { path, busyTimeoutMs: options.busyTimeoutMs, clock },
+      descriptor,
+    );
     return look(input, { path, descriptor, connections, wal });
   } catch (error) {
     connections?.close('keep the log');
@@ -87,7 +92,7 @@ function look(input: OpeningInput, opened: Opened): OpenDatabase {
   if (named === undefined || !isSameFile(named, stamp)) {
     throw new ReplicationError(
       'DATABASE_REPLACED',
-      `open ${path}: the file was replaced while it was opened; it is opened again`,
+      `open ${path}: the file was replaced while it was being opened; Sluice will open it again`,
     );
   }
   const guard = new FileGuard({
@@ -97,6 +102,7 @@ function look(input: OpeningInput, opened: Opened): OpenDatabase {
     pageSize: connections.pageSize,
     kernel,
     wal,
+    random: input.random,
     opened: stamp,
     openedLog: header,
     backfilled: checkpointed,
@@ -104,6 +110,7 @@ function look(input: OpeningInput, opened: Opened): OpenDatabase {
     held: place.frame,
     lostIndex: input.lostIndex,
     checkpoint: () => (connections.checkpoint('PASSIVE').busy ? 'busy' : 'done'),
+    ask: () => connections.ask(),
   });
   const follower = new LogFollower(connections, wal, place, input.tickBytesMax);
   const links = countLinks(path);
@@ -146,7 +153,7 @@ function prove(input: OpeningInput, opened: Opened): Proof {
         : wal.readFrameHeader(position.frame, header),
   });
   if (!continuity.proved) return unproved(continuity.why);
-  const tail = new Tail(input.clock);
+  const tail = new Tail();
   let place = continuity.from;
   if (place.header !== undefined) {
     for (const batch of wal.readFrames(place.header, place.frame + 1, log, place.checksum)) {

@@ -18,7 +18,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import type { Clock } from '../clock.ts';
 import { ReplicationError } from '../error.ts';
-import { makeFolder, readText, replaceText } from './files.ts';
+import { makeFolders, readText, replaceText, systemFiles } from '../file-system.ts';
 import { toStagingError } from './staging-error.ts';
 
 /** A process that was killed and one that is started in its place may overlap for so long. */
@@ -59,7 +59,7 @@ export class OwnerLock {
     const file = path.join(folder, 'lock');
     const deadline = clock.monotonic() + WAIT_MS;
     try {
-      await makeFolder(folder);
+      await makeFolders(systemFiles, folder);
     } catch (error) {
       throw toStagingError(`create the staging folder ${folder}`, error);
     }
@@ -117,7 +117,7 @@ async function writeOwner(folder: string, database: string, clock: Clock): Promi
   const since = new Date(clock.now()).toISOString();
   const owner: Owner = { pid: process.pid, host: os.hostname(), database, since };
   try {
-    await replaceText(path.join(folder, 'owner'), `${JSON.stringify(owner)}\n`);
+    await replaceText(systemFiles, path.join(folder, 'owner'), `${JSON.stringify(owner)}\n`);
   } catch {
     fs.rmSync(path.join(folder, 'owner'), { recursive: true, force: true }); // that of one before
   }
@@ -125,7 +125,7 @@ async function writeOwner(folder: string, database: string, clock: Clock): Promi
 
 async function readOwner(folder: string): Promise<Owner | undefined> {
   try {
-    return JSON.parse((await readText(path.join(folder, 'owner'))) ?? '') as Owner;
+    return JSON.parse((await readText(systemFiles, path.join(folder, 'owner'))) ?? '') as Owner;
   } catch {
     return undefined;
   }
@@ -135,12 +135,12 @@ function inUse({ folder, database }: OwnerLockInput, owner: Owner | undefined): 
   if (owner === undefined) {
     return new ReplicationError(
       'STAGING_IN_USE',
-      `another process already follows ${database}: it holds the lock in ${folder}; stop it first`,
+      `another process already replicates ${database}: it holds the lock in ${folder}; stop it first`,
     );
   }
   const { pid, host, database: followed, since } = owner;
   const where = host === os.hostname() ? '' : ` on ${host}`;
-  const who = `replicator ${pid}${where} already follows ${followed} since ${since}`;
+  const who = `replicator ${pid}${where} has been replicating ${followed} since ${since}`;
   const next =
     followed === database
       ? 'stop it first'

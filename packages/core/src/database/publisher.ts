@@ -8,7 +8,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isError, messageOf } from '../error.ts';
 import type { Kernel, PageEncoding } from '../kernel/kernel.ts';
-import { toTXID, type TXID } from '../ltx/txid.ts';
+import { formatTXID, toTXID, type TXID } from '../ltx/txid.ts';
 import type { WALReader } from '../wal/reader.ts';
 import type { FileGuard } from './continuity/guard.ts';
 import { isSamePosition, toPosition, type Position, type Staged } from './continuity/position.ts';
@@ -137,7 +137,7 @@ export class Publisher {
   /** Where there is no room, waits for it for as long as all that is committed meanwhile can be held. */
   async #stage(cut: Cut): Promise<StagedFile> {
     const { staging, kernel, encoding, wal, emit, onMoved, mayWait } = this.#context;
-    const temporary = staging.temporary(`cut-${cut.txid}`);
+    const temporary = staging.temporary(`cut-${formatTXID(cut.txid)}`);
     for (let isTold = false; ; isTold = true) {
       try {
         const chunks = noticed(joined(encodeCut(cut, kernel, encoding, wal)), onMoved);

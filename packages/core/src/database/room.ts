@@ -3,7 +3,7 @@
  * takes there, the application lacks.
  */
 
-import fs from 'node:fs/promises';
+import type { FileSystem } from '../file-system.ts';
 
 /** Part of a volume that is left to others. */
 const RESERVE_SHARE = 0.1;
@@ -15,9 +15,9 @@ export interface Room {
   readonly reserveBytes: number;
 }
 
-export async function readRoom(folder: string): Promise<Room> {
-  const { bavail, blocks, bsize } = await fs.statfs(folder);
-  return { availableBytes: bavail * bsize, reserveBytes: blocks * bsize * RESERVE_SHARE };
+export async function readRoom(files: FileSystem, folder: string): Promise<Room> {
+  const { availableBytes, sizeBytes } = await files.volume(folder);
+  return { availableBytes, reserveBytes: sizeBytes * RESERVE_SHARE };
 }
 
 /** What may be taken without touching the reserve. Less than 0 where somebody else has touched it. */

@@ -3,14 +3,13 @@
  * disk has damaged must not be sent: then a destination would call replicated what nobody can restore.
  */
 
-import fs from 'node:fs/promises';
 import type { Clock } from '../clock.ts';
 import { isError, messageOf, ReplicationError } from '../error.ts';
-import { readFully } from '../file-io.ts';
+import { isMissing, type FileSystem, type StoredFile } from '../file-system.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { isFullImage, LTXDecoder } from '../ltx/decoder.ts';
-import { decodeHeader, HEADER_SIZE_BYTES, type LTXHeader } from '../ltx/header.ts';
-import { readPageIndex } from '../ltx/read-page-index.ts';
+import { readEnds, readPageIndex } from '../ltx/file.ts';
+import type { LTXHeader } from '../ltx/header.ts';
 import type { StagedFile } from './staging.ts';
 import { toStagingError } from './staging-error.ts';
 
@@ -35,6 +34,7 @@ export interface DamagedFile {
 }
 
 export interface CheckContext {
+  readonly files: FileSystem;
   readonly kernel: Kernel;
   readonly clock: Clock;
   readonly depthOf: (file: StagedFile) => Depth;
@@ -55,7 +55,7 @@ export async function checkStaged(
     try {
       found.push(await check(file, context));
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue; // it was freed just now
+      if (isMissing(error)) continue; // it was freed just now
       if (!isOfContent(error)) throw toStagingError(`read the staged file ${file.path}`, error);
       damaged.push({ file, why: messageOf(error) });
     }
@@ -65,13 +65,13 @@ export async function checkStaged(
 
 async function check(file: StagedFile, context: CheckContext): Promise<FoundFile> {
   const { kernel, clock, depthOf } = context;
-  const handle = await fs.open(file.path, 'r');
+  const handle = await context.files.open(file.path);
   try {
     const read = async (start: number, end: number): Promise<Uint8Array> =>
       await readRange(handle, start, end);
-    const header = decodeHeader(await read(0, HEADER_SIZE_BYTES));
+    const { header } = await readEnds(read, file.sizeBytes);
     if (header.minTXID !== file.minTXID || header.maxTXID !== file.maxTXID) {
-      throw new ReplicationError('LTX_INVALID', 'by its header it is another file');
+      throw new ReplicationError('LTX_INVALID', 'its header is that of another file');
     }
     const isWhole = depthOf(file) === 'whole' || file.sizeBytes > ENDS_BYTES_MAX;
     const pages = isWhole
@@ -94,11 +94,11 @@ function describe(header: LTXHeader, pages: number, clock: Clock): Omit<FoundFil
   };
 }
 
-async function decodeWhole(handle: fs.FileHandle, kernel: Kernel): Promise<number> {
+async function decodeWhole(handle: StoredFile, kernel: Kernel): Promise<number> {
   const decoder = new LTXDecoder(kernel);
   const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   for (let at = 0; ;) {
-    const count = await readFully(handle, chunk, at);
+    const count = await handle.read(chunk, at);
     if (count === 0) return decoder.finish().pageCount;
     for (const batch of decoder.push(chunk.subarray(0, count))) void batch;
     at += count;
@@ -114,9 +114,9 @@ async function countPages(
   return pages;
 }
 
-async function readRange(handle: fs.FileHandle, start: number, end: number): Promise<Uint8Array> {
+async function readRange(handle: StoredFile, start: number, end: number): Promise<Uint8Array> {
   const bytes = Buffer.alloc(end - start);
-  const count = await readFully(handle, bytes, start);
+  const count = await handle.read(bytes, start);
   if (count === bytes.length) return bytes;
   throw new ReplicationError('LTX_TRUNCATED', `it ends at ${start + count} of ${end} bytes`);
 }

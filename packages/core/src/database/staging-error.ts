@@ -27,7 +27,7 @@ export function toStagingError(what: string, error: unknown): unknown {
   if (isError(error) || typeof code !== 'string') return error;
   const next = isFull(error)
     ? 'free space on this volume, or set meta-path'
-    : 'check the rights of the folder and its volume, or set meta-path';
+    : 'check the permissions of the folder and its volume, or set meta-path';
   return new ReplicationError(
     isFull(error) ? 'STAGING_FULL' : 'STAGING_FAILED',
     `${what}: ${messageOf(error)}; ${next}`,

@@ -10,13 +10,17 @@
  * A name is there only when its bytes are durable.
  */
 
-import fs from 'node:fs/promises';
 import path from 'node:path';
 import { isError, ReplicationError } from '../error.ts';
-import { writeFully } from '../file-io.ts';
+import {
+  makeFolders,
+  readText,
+  writeDurably,
+  type FileSystem,
+  type ScratchFile,
+} from '../file-system.ts';
 import { formatFilename, parseFilename } from '../ltx/filename.ts';
 import { formatTXID, parseTXID, toTXID, type TXID } from '../ltx/txid.ts';
-import { makeFolder, readText, syncFolder, writeDurably } from './files.ts';
 import { formatPosition, parsePosition, type Position } from './continuity/position.ts';
 import { floorBytes, readRoom, spareBytes, type Purpose, type Room } from './room.ts';
 import { toStagingError } from './staging-error.ts';
@@ -42,10 +46,12 @@ const LOOK_EVERY_BYTES = 16 * 1024 * 1024;
 
 export class Staging {
   readonly folder: string;
+  readonly #files: FileSystem;
   readonly #levels: Readonly<Record<0 | 9, string>>;
 
-  constructor(folder: string) {
+  constructor(folder: string, files: FileSystem) {
     this.folder = folder;
+    this.#files = files;
     this.#levels = { 0: path.join(folder, 'ltx', '0'), 9: path.join(folder, 'ltx', '9') };
   }
 
@@ -55,10 +61,10 @@ export class Staging {
    */
   async open(): Promise<FoundStaging> {
     try {
-      await makeFolder(this.#levels[0]);
-      await makeFolder(this.#levels[9]);
+      await makeFolders(this.#files, this.#levels[0]);
+      await makeFolders(this.#files, this.#levels[9]);
       for (const folder of [this.folder, this.#levels[0], this.#levels[9]]) {
-        await removeTemporary(folder);
+        await this.#removeTemporary(folder);
       }
       for (const snapshot of await this.list(9)) await this.remove(snapshot);
       const highest = (await this.list(0)).at(-1)?.maxTXID ?? 0n;
@@ -70,11 +76,11 @@ export class Staging {
   }
 
   async remove(file: StagedFile): Promise<void> {
-    await fs.rm(file.path, { recursive: true, force: true });
+    await this.#files.remove(file.path);
   }
 
   async room(): Promise<Room> {
-    return await readRoom(this.folder);
+    return await readRoom(this.#files, this.folder);
   }
 
   /** STAGING_FULL where the reserve of the volume is touched: then no image is made. */
@@ -86,12 +92,13 @@ export class Staging {
   async list(level: 0 | 9): Promise<StagedFile[]> {
     const folder = this.#levels[level];
     const files: StagedFile[] = [];
-    for (const name of (await fs.readdir(folder)).sort()) {
+    for (const name of await this.#files.list(folder)) {
       const parsed = parseFilename(name);
       if (parsed === undefined) continue;
       const file = path.join(folder, name);
-      const { size } = await fs.stat(file);
-      files.push({ level, ...parsed, sizeBytes: size, path: file });
+      const stat = await this.#files.stat(file);
+      if (stat !== undefined)
+        files.push({ level, ...parsed, sizeBytes: stat.sizeBytes, path: file });
     }
     return files;
   }
@@ -105,10 +112,15 @@ export class Staging {
     return path.join(this.folder, `${name}.tmp`);
   }
 
+  /** A temporary file for bytes that no crash has to survive. */
+  scratch(name: string): ScratchFile {
+    return this.#files.scratch(this.temporary(name));
+  }
+
   async readPosition(): Promise<Position | undefined> {
     const file = path.join(this.folder, 'position');
     try {
-      const text = await readText(file);
+      const text = await readText(this.#files, file);
       return text === undefined ? undefined : parsePosition(text);
     } catch (error) {
       throw toStagingError(`read ${file}`, error);
@@ -117,8 +129,8 @@ export class Staging {
 
   /** After this no start can prove continuity: the next one takes an image. */
   async forgetPosition(): Promise<void> {
-    await fs.rm(path.join(this.folder, 'position'), { force: true });
-    await syncFolder(this.folder);
+    await this.#files.remove(path.join(this.folder, 'position'));
+    await this.#files.syncFolder(this.folder);
   }
 
   async writePosition(position: Position): Promise<void> {
@@ -131,8 +143,8 @@ export class Staging {
   }
 
   async imageIsWhole(): Promise<void> {
-    await fs.rm(path.join(this.folder, 'imaging'));
-    await syncFolder(this.folder);
+    await this.#files.remove(path.join(this.folder, 'imaging'));
+    await this.#files.syncFolder(this.folder);
   }
 
   /**
@@ -147,7 +159,7 @@ export class Staging {
     try {
       let room = await this.room();
       const floor = floorBytes(room, purpose);
-      const handle = await fs.open(temporary, 'w', 0o600);
+      const handle = await this.#files.create(temporary, 'private');
       let sizeBytes = 0;
       let lookedAt = 0;
       try {
@@ -158,7 +170,7 @@ export class Staging {
           }
           const left = room.availableBytes - (sizeBytes - lookedAt) - chunk.length;
           if (left < floor) throw tooLittleRoom(temporary, sizeBytes + chunk.length, room);
-          await writeFully(handle, chunk);
+          await handle.append(chunk);
           sizeBytes += chunk.length;
         }
         await handle.sync();
@@ -167,7 +179,7 @@ export class Staging {
       }
       return sizeBytes;
     } catch (error) {
-      await fs.rm(temporary, { force: true });
+      await this.#files.remove(temporary);
       throw toStagingError(`write ${temporary}`, error);
     }
   }
@@ -182,10 +194,10 @@ export class Staging {
   ): Promise<StagedFile> {
     const file = this.pathOf(level, minTXID, maxTXID);
     try {
-      await fs.rename(temporary, file);
-      await syncFolder(this.#levels[level]);
+      await this.#files.rename(temporary, file);
+      await this.#files.syncFolder(this.#levels[level]);
     } catch (error) {
-      throw toStagingError(`name ${file}`, error);
+      throw toStagingError(`rename to ${file}`, error);
     }
     return { level, minTXID, maxTXID, sizeBytes, path: file };
   }
@@ -193,32 +205,32 @@ export class Staging {
   async #writeText(name: string, text: string): Promise<void> {
     const file = path.join(this.folder, name);
     try {
-      await writeDurably(file, text);
+      await writeDurably(this.#files, file, text);
     } catch (error) {
-      await fs.rm(`${file}.tmp`, { force: true }).catch(() => undefined); // the first error is told
+      await this.#files.remove(`${file}.tmp`).catch(() => undefined); // the first error is told
       throw toStagingError(`write ${file}`, error);
     }
   }
 
+  async #removeTemporary(folder: string): Promise<void> {
+    for (const name of await this.#files.list(folder)) {
+      if (name.endsWith('.tmp')) await this.#files.remove(path.join(folder, name));
+    }
+  }
+
   async #dropUnfinishedImage(): Promise<void> {
-    const text = await readText(path.join(this.folder, 'imaging'));
+    const text = await readText(this.#files, path.join(this.folder, 'imaging'));
     if (text === undefined) return;
     const from = parseMarker(text);
     for (const file of await this.list(0)) {
-      if (file.maxTXID >= from) await fs.rm(file.path);
+      if (file.maxTXID >= from) await this.#files.remove(file.path);
     }
     await this.forgetPosition();
     await this.imageIsWhole();
   }
 }
 
-async function removeTemporary(folder: string): Promise<void> {
-  for (const name of await fs.readdir(folder)) {
-    if (name.endsWith('.tmp')) await fs.rm(path.join(folder, name), { recursive: true });
-  }
-}
-
-/** A marker that is torn or overwritten may stand for any TXID: then nothing staged is to be trusted. */
+/** A marker that is torn or overwritten may stand for any TXID: then everything staged is dropped. */
 function parseMarker(text: string): TXID {
   try {
     return parseTXID(text.trim());
@@ -234,7 +246,7 @@ function tooLittleRoom(file: string, sizeBytes: number, room: Room): Replication
   );
   return new ReplicationError(
     'STAGING_FULL',
-    `write ${file}: ${sizeBytes} bytes and more, where ${free} are free on its volume and ${kept} are ` +
-      'left to others; free space there, or set meta-path',
+    `write ${file}: it needs at least ${sizeBytes} bytes, but its volume has ${free} free, of which ${kept} stay ` +
+      'reserved; free some space there, or set meta-path',
   );
 }

@@ -6,7 +6,6 @@
  * straight from the WAL.
  */
 
-import type { Clock } from '../clock.ts';
 import { assert, ReplicationError } from '../error.ts';
 import { isSameLog, type WALHeader } from '../wal/header.ts';
 import type { FrameBatch } from '../wal/reader.ts';
@@ -22,21 +21,10 @@ export class Tail {
   /** Where a page is: its slot in memory, or less than 0, the negated number of its frame. */
   readonly #places: Map<number, number> = new Map();
   readonly #slabs: Uint8Array[] = [];
-  readonly #clock: Pick<Clock, 'monotonic'>;
-  #since: number | undefined;
   #pageSize = 0;
   #slots = 0;
   #commit = 0;
   #log: WALHeader | undefined;
-
-  constructor(clock: Pick<Clock, 'monotonic'>) {
-    this.#clock = clock;
-  }
-
-  /** When the first of its frames was read, by the monotonic clock. */
-  get since(): number {
-    return this.#since ?? this.#clock.monotonic();
-  }
 
   /** Database size in pages after the last commit held; 0 while there is none. */
   get commit(): number {
@@ -76,10 +64,9 @@ export class Tail {
     if (this.#log !== undefined && !isSameLog(this.#log, batch.header)) {
       throw new ReplicationError(
         'WAL_INVALID',
-        'hold frames of the log by their numbers: the log restarted before they were read; a full snapshot will be taken',
+        'read frames of the WAL: it restarted before they were read; a full snapshot will be taken',
       );
     }
-    this.#since ??= this.#clock.monotonic();
     for (let index = 0; index < batch.count; index++) {
       this.#put(batch, index, bytesMax);
       const commit = batch.commits[index] ?? 0;

@@ -30,7 +30,7 @@ export class Unsettled {
     const { code, message } = REASONS[tick.why];
     throw new ReplicationError(
       code,
-      `follow the log of ${this.#path}: for ${UNSETTLED_MS_MAX / 1_000} s ${message}`,
+      `follow the WAL of ${this.#path}: for ${UNSETTLED_MS_MAX / 1_000} s ${message}`,
     );
   }
 }
@@ -43,17 +43,17 @@ const REASONS: Readonly<
   'index-held': {
     code: 'DATABASE_BUSY',
     message:
-      'SQLite does not say how far it is committed, because another process holds its index; ' +
-      'look for one that is stopped, or that has set locking_mode=EXCLUSIVE',
+      'SQLite could not report the last commit, because another process locks the wal-index; ' +
+      'look for a stopped process, or one that has set locking_mode=EXCLUSIVE',
   },
   'no-header': {
     code: 'WAL_INVALID',
     message:
-      'SQLite says that frames are committed, but the -wal file has no header that is valid; ' +
-      'it was written or cut short from outside, and an image will be taken',
+      'SQLite reports committed frames, but the -wal file has no valid header; another program ' +
+      'wrote or truncated it, and a full snapshot will be taken',
   },
   restarting: {
     code: 'WAL_INVALID',
-    message: 'it was another one at each look; an image will be taken',
+    message: 'it restarted before each read; a full snapshot will be taken',
   },
 };

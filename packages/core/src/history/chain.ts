@@ -31,8 +31,11 @@ export function reachableTXIDs(files: readonly LTXFileInfo[]): TXID[] {
 }
 
 /** The files that lead to exactly `target`, base first; undefined where none do. */
-export function chainTo(files: readonly LTXFileInfo[], target: TXID): LTXFileInfo[] | undefined {
-  const levels = new Map<number, LTXFileInfo[]>();
+export function chainTo<File extends LTXFileInfo>(
+  files: readonly File[],
+  target: TXID,
+): File[] | undefined {
+  const levels = new Map<number, File[]>();
   for (const file of files) {
     const level = levels.get(file.level);
     if (level === undefined) levels.set(file.level, [file]);
@@ -44,15 +47,15 @@ export function chainTo(files: readonly LTXFileInfo[], target: TXID): LTXFileInf
       return {
         level,
         length: sorted.length,
-        minTXID: (index) => (sorted[index] as LTXFileInfo).minTXID,
-        maxTXID: (index) => (sorted[index] as LTXFileInfo).maxTXID,
-        sizeBytes: (index) => (sorted[index] as LTXFileInfo).sizeBytes,
+        minTXID: (index) => (sorted[index] as File).minTXID,
+        maxTXID: (index) => (sorted[index] as File).maxTXID,
+        sizeBytes: (index) => (sorted[index] as File).sizeBytes,
       };
     }),
     target,
   );
   if (reached !== target) return undefined;
-  return steps.map(({ files: { level }, index }) => levels.get(level)?.[index] as LTXFileInfo);
+  return steps.map(({ files: { level }, index }) => levels.get(level)?.[index] as File);
 }
 
 /** How far the files of a listing lead, and what is missing beyond that. */

@@ -1,46 +1,49 @@
 /**
  * The codec kernel: LZ4 blocks, CRC-64/ISO and the WAL checksum, over batches of pages.
  *
- * One instance has one linear memory and is used by one thread. `input` is where a caller may put
- * bytes without a copy (a file can be read straight into it); what a call returns is a view of the
- * kernel's output, good until the next call. Crossing into WebAssembly costs more than hashing a
- * small page, so every call takes a batch.
+ * An instance has its own linear memory and is used by one thread. Bytes that the caller writes
+ * into
+ * `input` (for example by reading a file into it) need no copy. A call returns views of the
+ * kernel's output that are valid until the next call. A call into WebAssembly costs more than
+ * hashing a small page, so every call takes a batch.
  */
 
 import { instantiate, WASMKernel } from './wasm-kernel.ts';
 
-/** Largest batch that goes into one call, in bytes of pages or of encoded frames. */
+/** Maximum batch for one call, in bytes of pages or of encoded frames. */
 export const BATCH_BYTES_MAX: number = 1024 * 1024;
 
-/** How pages are written: raw LZ4 blocks (Litestream >= 0.5.16), or LZ4 frames (every 0.5.x). */
+/** Page encoding: raw LZ4 blocks (Litestream >= 0.5.16), or LZ4 frames (every 0.5.x). */
 export type PageEncoding = 'block' | 'frame';
 
 export interface EncodedPages {
-  /** The page frames, one after the other, as they lie in an LTX file. */
+  /** The page frames, contiguous, as they are stored in an LTX file. */
   readonly bytes: Uint8Array;
   /** Size of each page frame in `bytes`. */
   readonly sizes: Uint32Array;
-  /** The running CRC after what an LTX file checksum hashes of these frames. */
+  /** The running CRC after the parts of these frames that the file checksum covers. */
   readonly crc: bigint;
 }
 
 export interface DecodedPages {
-  /** Bytes of input that were whole page frames. 0 when the first is not whole yet. */
+  /** Bytes of input that were whole page frames. 0 if the first frame is not complete yet. */
   readonly consumedBytes: number;
   readonly pgnos: Uint32Array;
-  /** pgnos.length pages, one after the other. */
+  /** pgnos.length pages, contiguous. */
   readonly pages: Uint8Array;
   readonly sizes: Uint32Array;
   readonly crc: bigint;
-  /** Why decoding stopped. 'end': the six zero bytes that close the page block (consumed, hashed). */
+  /**
+   * Why decoding stopped. 'end': at the six zero bytes that end the pages (consumed and hashed).
+   */
   readonly stopped: 'input' | 'batch-full' | 'end';
 }
 
 export interface ScannedFrames {
-  /** Frames, from the first, whose salts match and whose cumulative checksum holds. */
+  /** Number of frames, from the first, with matching salts and a matching cumulative checksum. */
   readonly count: number;
   readonly pgnos: Uint32Array;
-  /** Database size in pages where a frame commits, else 0. */
+  /** Database size in pages for a commit frame, else 0. */
   readonly commits: Uint32Array;
   /** The running checksum after each frame: s0 and s1 of frame i at [2i] and [2i+1]. */
   readonly checksums: Uint32Array;
@@ -53,21 +56,21 @@ export interface WALChecksumState {
 
 export interface Kernel {
   /**
-   * BATCH_BYTES_MAX and 128 KiB: room for a page frame that the chunk before left unfinished, and
-   * for what a batch grows by that does not compress. Not moved or resized while the kernel lives.
+   * BATCH_BYTES_MAX plus 128 KiB: room for an incomplete page frame of the previous chunk, and for
+   * batches that grow because they do not compress. It is never moved or resized.
    */
   readonly input: Uint8Array;
 
-  /** CRC-64/ISO of bytes after those that gave `crc` (0n before the first). Any length. */
+  /** CRC-64/ISO of `bytes`, continuing from `crc` (0n at the start). Any length. */
   crc64(bytes: Uint8Array, crc?: bigint): bigint;
 
   /**
-   * Frames of at most BATCH_BYTES_MAX bytes of pages, in the order given. Checks nothing but sizes:
-   * the encoder knows rules.
+   * Encodes at most BATCH_BYTES_MAX bytes of pages, in the order given. It checks only sizes; the
+   * encoder enforces the rules of the format.
    */
   encodePages(
     pgnos: Uint32Array,
-    /** pgnos.length pages; may be a view of `input`, which saves the copy. */
+    /** pgnos.length pages; a view of `input` needs no copy. */
     pages: Uint8Array,
     pageSize: number,
     encoding: PageEncoding,
@@ -75,14 +78,14 @@ export interface Kernel {
   ): EncodedPages;
 
   /**
-   * At most input.length bytes of page frames, both encodings mixed. Throws LTX_INVALID for a frame
-   * that no decoder should accept, and for a size that no page can have before its bytes are there.
+   * Decodes at most input.length bytes of page frames, which may mix both encodings. LTX_INVALID
+   * for an invalid frame, and for an impossible frame size even before all its bytes are there.
    */
   decodePages(bytes: Uint8Array, pageSize: number, crc: bigint): DecodedPages;
 
   /**
-   * At most input.length bytes of a WAL, beginning at a frame. Stops at the first frame that is not
-   * whole or does not hold: other salts, page number 0, or a checksum that does not follow.
+   * Scans at most input.length bytes of a WAL, starting at a frame. Stops at the first frame that
+   * is incomplete or invalid: other salts, page number 0, or a checksum that does not match.
    */
   scanFrames(
     bytes: Uint8Array,
@@ -101,15 +104,18 @@ export interface Kernel {
   ): WALChecksumState;
 }
 
-/** CRC of A followed by B, from both CRCs and B's length. So parts can be hashed apart. */
+/**
+ * The CRC of A followed by B, from both CRCs and the length of B. Parts can thus be hashed
+ * separately.
+ */
 export function combineCRC64(crcA: bigint, crcB: bigint, lengthBytesB: number): bigint {
   combiner ??= instantiate();
   return BigInt.asUintN(64, combiner.crc64Shift(crcA, BigInt(lengthBytesB)) ^ crcB);
 }
 
-let combiner: ReturnType<typeof instantiate> | undefined; // holds nothing between calls, one per thread
+let combiner: ReturnType<typeof instantiate> | undefined; // stateless, one per thread
 
-/** A kernel of its own linear memory (2.4 MiB), ready. Compiles the module once per thread. */
+/** Creates a kernel with its own linear memory (2.4 MiB). Compiles the module once per thread. */
 export function createKernel(): Kernel {
   return new WASMKernel(instantiate());
 }

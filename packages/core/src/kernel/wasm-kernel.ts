@@ -11,7 +11,7 @@ import type {
   WALChecksumState,
 } from './kernel.ts';
 
-/** The little of WebAssembly that is used here; its types come with the DOM's, which is not ours. */
+/** The part of the WebAssembly API used here. Its official types come with the DOM library. */
 declare const WebAssembly: {
   readonly Module: new (bytes: Uint8Array) => object;
   readonly Instance: new (module: object) => { readonly exports: unknown };
@@ -23,7 +23,9 @@ interface WASMGlobal {
 
 type ByteOrder = 'little-endian' | 'big-endian';
 
-/** What assembly/index.ts exports. Numbers are addresses, bytes and page numbers; i64 is a bigint. */
+/**
+ * The exports of assembly/index.ts. Numbers are addresses, bytes and page numbers; i64 is a bigint.
+ */
 export interface KernelExports {
   readonly memory: { readonly buffer: ArrayBuffer };
   readonly BATCH_BYTES_MAX: WASMGlobal;
@@ -61,23 +63,25 @@ export interface KernelExports {
 
 const PAGE_FLAGS: Readonly<Record<PageEncoding, number>> = { frame: 0, block: 1 };
 
-/** By the numbers that decodePages in assembly/pages.ts returns. */
+/** Indexed by the return values of decodePages in assembly/pages.ts. */
 const STOPPED = ['input', 'batch-full', 'end'] as const;
 
-/** Set in what decodePages returns when a page frame is not valid; the rest picks the reason. */
+/**
+ * Set in the return value of decodePages for an invalid page frame; the rest is an index of FAULTS.
+ */
 const FAULT = 0x80000000;
 const FAULTS = [
   'its flags are unknown',
-  'its size is not one that a page can have',
-  'its LZ4 block does not make exactly one page',
-  'its LZ4 frame has a header that no Litestream writes',
+  'its size is impossible for a page',
+  'its LZ4 block does not decode to exactly one page',
+  'its LZ4 frame has a header that Litestream never writes',
   'its LZ4 frame does not end after one block',
   'the checksum of its LZ4 frame does not match',
 ] as const;
 
 let compiled: object | undefined; // once per thread
 
-/** An instance of the compiled module, with a linear memory of its own. */
+/** An instance of the compiled module, with its own linear memory. */
 export function instantiate(): KernelExports {
   compiled ??= new WebAssembly.Module(
     fs.readFileSync(new URL('../../wasm/kernel.wasm', import.meta.url)),
@@ -126,7 +130,7 @@ export class WASMKernel implements Kernel {
       pages.length <= this.#batchBytesMax,
       'a batch has at most BATCH_BYTES_MAX bytes of pages',
     );
-    // Page numbers first: they may be a view that placing the pages would overwrite.
+    // Copy the page numbers first: they may be a view that `#place` overwrites.
     const table = this.#table(this.#wasm.PGNOS, pgnos.length);
     table.set(pgnos);
     const from = this.#place(pages);
@@ -207,7 +211,7 @@ export class WASMKernel implements Kernel {
     return { s0: this.#result.getUint32(0, true), s1: this.#result.getUint32(4, true) };
   }
 
-  /** Where the bytes lie in our memory: where they are, if that is in `input`, else copied to it. */
+  /** Address of `bytes` in our memory. Copies them into `input` unless they are there already. */
   #place(bytes: Uint8Array): number {
     const { buffer, byteOffset, length } = bytes;
     const end = this.#inputAddress + this.input.length;

@@ -1,16 +1,15 @@
 /**
- * Reads an LTX file as it comes, in chunks of any size, and trusts nothing in it.
+ * Reads an LTX file as it arrives, in chunks of any size, and trusts nothing in it.
  *
- * Beyond what Litestream checks: the page order (page-order.ts); a frame gives exactly one page; the
- * index, with its length, is that of the frames which were seen; nothing follows the trailer. Memory
- * is one batch in the kernel and less than one page frame here, whatever the file says.
+ * It checks more than Litestream does: the page order (page-order.ts); each frame decodes to
+ * exactly one page; the index and its length match the frames; nothing follows the trailer. It
+ * needs one batch in the kernel and less than one page frame here, whatever the file claims.
  */
 
 import { assert, ReplicationError } from '../error.ts';
 import type { DecodedPages, Kernel } from '../kernel/kernel.ts';
-import { CHECKSUM_FLAG, pageChecksum, togglePage } from './checksum.ts';
-import { ExpectedIndex } from './expected-index.ts';
-import { FileEnd } from './file-end.ts';
+import { CHECKSUM_FLAG, pageChecksum, requireFileChecksum, togglePage } from './checksum.ts';
+import { ExpectedIndex, FileEnd } from './file-end.ts';
 import { formatFilename } from './filename.ts';
 import {
   decodeHeader,
@@ -20,15 +19,15 @@ import {
   lockPgno,
   type LTXHeader,
 } from './header.ts';
-import { Intake } from './intake.ts';
+import { ChunkQueue } from './chunk-queue.ts';
 import { frameBytesMax, frameBytesWanted } from './page-frame.ts';
 import { PageOrder } from './page-order.ts';
 import type { LTXTrailer } from './trailer.ts';
 
-/** Pages of a file, and their numbers: views that are good until the kernel is called again. */
+/** Pages of a file, with their numbers: views that are valid until the next call of the kernel. */
 export interface DecodedBatch {
   readonly pgnos: Uint32Array;
-  /** One after the other, each of the header's page size. */
+  /** The pages, one after the other, each of the header's page size. */
   readonly pages: Uint8Array;
 }
 
@@ -45,15 +44,15 @@ interface OpenedFile {
 
 export class LTXDecoder {
   readonly #kernel: Kernel;
-  readonly #intake = new Intake();
+  readonly #chunks = new ChunkQueue();
   readonly #index: ExpectedIndex;
   #file: OpenedFile | undefined;
   #pagesEnded = false;
   #end: FileEnd | undefined;
   #crc = 0n;
-  /** Bytes of the header and of the pages that were decoded. */
+  /** Number of bytes decoded so far: header and pages. */
   #offset = 0;
-  /** How many bytes must be there before it is worth asking the kernel again. */
+  /** Number of bytes needed before the kernel can make progress. */
   #wantedBytes = 0;
   #databaseChecksum = CHECKSUM_FLAG;
   #isReading = false;
@@ -64,35 +63,38 @@ export class LTXDecoder {
     this.#index = new ExpectedIndex(kernel);
   }
 
-  /** Known once 100 bytes were pushed and their batches asked for. */
+  /** Known after the first 100 bytes were pushed and their batches were read. */
   get header(): LTXHeader | undefined {
     return this.#file?.header;
   }
 
   /**
-   * Takes a chunk, which is not a view of the kernel; gives the pages that are whole now. Ask for all
-   * of them: then the chunk's memory may be used again. LTX_INVALID, LTX_UNSUPPORTED: the file cannot be right, and every later call
-   * throws the same.
+   * Takes a chunk (not a view of the kernel) and returns the pages that are now complete. Read all
+   * of them before you reuse the chunk's memory. LTX_INVALID, LTX_UNSUPPORTED: the file is invalid,
+   * and every later call throws the same error.
    */
   push(chunk: Uint8Array): Generator<DecodedBatch, void> {
     this.#checkState();
     this.#isReading = true;
-    this.#intake.give(chunk);
+    this.#chunks.give(chunk);
     return this.#read();
   }
 
-  /** LTX_TRUNCATED, LTX_INVALID or LTX_CHECKSUM_MISMATCH unless the file was whole and right. */
+  /** LTX_TRUNCATED, LTX_INVALID or LTX_CHECKSUM_MISMATCH unless the file is complete and valid. */
   finish(): DecodedFile {
     this.#checkState();
-    if (this.#file === undefined) throw truncated(`it has ${this.#intake.length} bytes`);
-    if (this.#end === undefined) throw truncated('its pages have no end');
+    if (this.#file === undefined) throw truncated(`it has ${this.#chunks.length} bytes`);
+    if (this.#end === undefined) throw truncated('it ends within its pages');
     const { header, order } = this.#file;
-    const trailer = this.#end.finish(header.flags);
+    const trailer = this.#end.readTrailer(header.flags);
+    const before = { crc: this.#crc, hashedBytes: 0 }; // the first part: its length is not used
+    requireFileChecksum([before, this.#end.hashed()], trailer.fileChecksum);
+    this.#end.checkIndex();
     if (isTracked(header) && this.#databaseChecksum !== trailer.postApplyChecksum) {
       const name = formatFilename(header.minTXID, header.maxTXID);
       throw new ReplicationError(
         'LTX_CHECKSUM_MISMATCH',
-        `LTX file ${name}: its database checksum is not that of its pages`,
+        `LTX file ${name}: its database checksum does not match its pages`,
       );
     }
     return { trailer, pageCount: order.count, sizeBytes: this.#offset + this.#end.sizeBytes };
@@ -100,7 +102,7 @@ export class LTXDecoder {
 
   #checkState(): void {
     if (this.#failure !== undefined) throw this.#failure;
-    assert(!this.#isReading, 'all batches of a chunk are asked for before the next call');
+    assert(!this.#isReading, 'all batches of a chunk are read before the next call');
   }
 
   *#read(): Generator<DecodedBatch, void> {
@@ -110,7 +112,7 @@ export class LTXDecoder {
       if (error instanceof Error) this.#failure = error;
       throw error;
     }
-    this.#intake.keep();
+    this.#chunks.keep();
     this.#isReading = false;
   }
 
@@ -122,47 +124,49 @@ export class LTXDecoder {
       if (decoded === undefined) return;
       if (decoded.pgnos.length > 0) yield this.#track(file.header, decoded);
     }
-    this.#end ??= new FileEnd(this.#kernel, this.#crc, this.#index.finish());
-    for (const part of this.#intake.drain()) this.#end.push(part);
+    this.#end ??= new FileEnd(this.#kernel, this.#index.finish());
+    for (const part of this.#chunks.drain()) this.#end.push(part);
   }
 
   #open(): OpenedFile | undefined {
-    if (this.#intake.length < HEADER_SIZE_BYTES) return undefined;
-    const bytes = this.#intake.peek(new Uint8Array(HEADER_SIZE_BYTES));
-    this.#intake.skip(HEADER_SIZE_BYTES);
+    if (this.#chunks.length < HEADER_SIZE_BYTES) return undefined;
+    const bytes = this.#chunks.peek(new Uint8Array(HEADER_SIZE_BYTES));
+    this.#chunks.skip(HEADER_SIZE_BYTES);
     const header = decodeHeader(bytes);
     this.#crc = this.#kernel.crc64(bytes);
     this.#offset = HEADER_SIZE_BYTES;
     return { header, order: new PageOrder(header) };
   }
 
-  /** The next batch, maybe of no pages where they end; undefined where more bytes are needed. */
+  /**
+   * The next batch, which may be empty at the end of the pages; undefined if more bytes are needed.
+   */
   #takePages({ header, order }: OpenedFile): DecodedPages | undefined {
-    if (this.#intake.length < this.#wantedBytes) return undefined;
-    this.#index.settle();
-    const bytes = this.#intake.peek(this.#kernel.input);
+    if (this.#chunks.length < this.#wantedBytes) return undefined;
+    this.#index.flush();
+    const bytes = this.#chunks.peek(this.#kernel.input);
     const decoded = this.#kernel.decodePages(bytes, header.pageSize, this.#crc);
     if (decoded.consumedBytes === 0) {
       this.#wantedBytes = Math.max(frameBytesWanted(bytes), bytes.length + 1);
       const most = frameBytesMax(header.pageSize);
-      assert(this.#wantedBytes <= most, 'the kernel refuses what no page frame can be');
+      assert(this.#wantedBytes <= most, 'the kernel rejects frames that are too large');
       return undefined;
     }
     this.#wantedBytes = 0;
     for (const pgno of decoded.pgnos) order.check(pgno);
     this.#index.add(decoded.pgnos, decoded.sizes, this.#offset);
     this.#crc = decoded.crc;
-    this.#intake.skip(decoded.consumedBytes);
+    this.#chunks.skip(decoded.consumedBytes);
     this.#offset += decoded.consumedBytes;
     this.#pagesEnded = decoded.stopped === 'end';
     if (this.#pagesEnded) order.finish();
     return decoded;
   }
 
-  /** Takes the pages into the database checksum where the file has one that can be checked. */
+  /** Adds the pages to the database checksum if this file has one that can be checked. */
   #track(header: LTXHeader, decoded: DecodedBatch): DecodedBatch {
     if (!isTracked(header)) return { pgnos: decoded.pgnos, pages: decoded.pages };
-    const pgnos = decoded.pgnos.slice(); // hashing calls the kernel, whose output these are
+    const pgnos = decoded.pgnos.slice(); // hashing calls the kernel, which overwrites these views
     const pages = decoded.pages.slice();
     for (const [i, pgno] of pgnos.entries()) {
       const page = pages.subarray(i * header.pageSize, (i + 1) * header.pageSize);
@@ -179,7 +183,7 @@ export function isFullImage(header: LTXHeader, pageCount: number): boolean {
   return pageCount === header.commit - (header.commit >= lock ? 1 : 0);
 }
 
-/** Whether the pages of this file alone give the database checksum in its trailer. */
+/** Whether the database checksum in the trailer can be computed from this file alone. */
 function isTracked(header: LTXHeader): boolean {
   return (header.flags & FLAG_NO_CHECKSUM) === 0 && isSnapshot(header);
 }

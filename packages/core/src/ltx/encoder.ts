@@ -1,9 +1,9 @@
 /**
- * Writes an LTX file: header, pages in ascending order, then what closes it. Gives bytes, keeps
- * none but the page index. What a call returns is good until the next call of the kernel.
+ * Writes an LTX file: header, pages in ascending order, then index and trailer. It returns bytes
+ * and keeps only the page index. The bytes are valid until the next call of the kernel.
  *
- * Rules that it holds (ltx-format section 3): page numbers ascend, are at most `commit` and never
- * the lock page; a snapshot holds every page from 1 to `commit`; `commit` is at least 1.
+ * It enforces these rules (ltx-format section 3): page numbers ascend, are at most `commit` and
+ * never the lock page; a snapshot holds every page from 1 to `commit`; `commit` is at least 1.
  */
 
 import { assert } from '../error.ts';
@@ -23,19 +23,19 @@ export interface FinishedFile {
   readonly pageCount: number;
 }
 
-/** Page frames that were encoded before, all numbers from `firstPgno` to `lastPgno`. */
+/** Page frames that are already encoded: all pages from `firstPgno` to `lastPgno`. */
 export interface EncodedFrames {
   readonly bytes: Uint8Array;
   readonly firstPgno: number;
   readonly lastPgno: number;
-  /** CRC of what a file checksum covers of them, as if nothing came before. */
+  /** CRC of the bytes that a file checksum covers, as if nothing came before. */
   readonly crc: bigint;
-  /** How many bytes that is. */
+  /** Number of those bytes. */
   readonly hashedBytes: number;
 }
 
 export interface EncoderOptions {
-  /** Default 'block': readable by Litestream >= 0.5.16. 'frame': by every 0.5. */
+  /** Default 'block': readable by Litestream >= 0.5.16. 'frame': readable by every 0.5. */
   readonly encoding?: PageEncoding | undefined;
 }
 
@@ -63,7 +63,7 @@ export class LTXEncoder {
     this.#lock = lockPgno(header.pageSize);
   }
 
-  /** The header's bytes. */
+  /** Returns the header's bytes. */
   start(): Uint8Array {
     assert(this.#state === 'header', 'a header is written once, first');
     this.#state = 'pages';
@@ -73,7 +73,10 @@ export class LTXEncoder {
     return bytes;
   }
 
-  /** Page frames of `pages`, which lie one after the other, numbered `pgnos`. At most one batch. */
+  /**
+   * Returns the page frames of `pages`, which are contiguous and numbered `pgnos`. At most one
+   * batch.
+   */
   pages(pgnos: Uint32Array, pages: Uint8Array): Uint8Array {
     for (const pgno of pgnos) this.#check(pgno);
     const { pageSize } = this.#header;
@@ -85,7 +88,7 @@ export class LTXEncoder {
     return encoded.bytes;
   }
 
-  /** The same frames, which the file now holds: they are not encoded again. */
+  /** Adds frames that are already encoded, and returns their bytes. */
   encodedFrames(frames: EncodedFrames): Uint8Array {
     let at = 0;
     for (let pgno = frames.firstPgno; pgno <= frames.lastPgno; pgno++) {
@@ -94,7 +97,7 @@ export class LTXEncoder {
       this.#place(pgno, size);
       at += size;
     }
-    assert(at === frames.bytes.length, 'encoded frames hold the pages that they are said to');
+    assert(at === frames.bytes.length, 'encoded frames hold exactly the named pages');
     this.#crc = combineCRC64(this.#crc, frames.crc, frames.hashedBytes);
     return frames.bytes;
   }
@@ -117,11 +120,11 @@ export class LTXEncoder {
   #check(pgno: number): void {
     assert(this.#state === 'pages', 'pages come after the header');
     assert(pgno > this.#lastPgno, 'page numbers ascend');
-    assert(pgno <= this.#header.commit, 'no page lies beyond the database');
+    assert(pgno <= this.#header.commit, 'no page is beyond the end of the database');
     assert(pgno !== this.#lock, 'the lock page is never stored');
     if (isSnapshot(this.#header)) {
       const next = nextPgno(this.#lastPgno, this.#header.pageSize);
-      assert(pgno === next, 'a snapshot leaves no page out');
+      assert(pgno === next, 'a snapshot includes every page');
     }
     this.#lastPgno = pgno;
   }

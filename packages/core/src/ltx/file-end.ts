@@ -1,32 +1,81 @@
 /**
- * Checks what follows the pages of an LTX file, as it comes: the index, its length, the trailer,
- * and nothing more. How long that must be is known from the pages.
+ * Verifies the end of an LTX file as it arrives: the index names exactly the page frames that came
+ * before it and its length is correct; a trailer follows, and nothing after it.
+ *
+ * The expected index is kept as a length and a CRC, so it uses no memory, however many pages there
+ * are.
  */
 
 import { ReplicationError } from '../error.ts';
 import type { Kernel } from '../kernel/kernel.ts';
-import { toFileChecksum } from './checksum.ts';
-import type { IndexDigest } from './expected-index.ts';
-import { INDEX_LENGTH_SIZE_BYTES } from './page-index.ts';
-import { decodeTrailer, TRAILER_SIZE_BYTES, type LTXTrailer } from './trailer.ts';
+import type { HashedPart } from './checksum.ts';
+import { encodeEntries, entriesBytesMax, INDEX_LENGTH_SIZE_BYTES } from './page-index.ts';
+import {
+  decodeTrailer,
+  FILE_CHECKSUM_SIZE_BYTES,
+  TRAILER_SIZE_BYTES,
+  type LTXTrailer,
+} from './trailer.ts';
 
 const AFTER_INDEX_BYTES: number = INDEX_LENGTH_SIZE_BYTES + TRAILER_SIZE_BYTES;
-/** Of the last 24 bytes: all but the file checksum itself. */
-const HASHED_AFTER_INDEX_BYTES: number = AFTER_INDEX_BYTES - 8;
+
+export interface IndexDigest {
+  /** Includes the final zero byte. */
+  readonly sizeBytes: number;
+  readonly crc: bigint;
+}
+
+/** Digest of the index that a file must have, computed from its page frames. */
+export class ExpectedIndex {
+  readonly #kernel: Pick<Kernel, 'crc64'>;
+  #pending: Uint8Array = new Uint8Array(0);
+  #pendingBytes = 0;
+  #sizeBytes = 0;
+  #crc = 0n;
+
+  constructor(kernel: Pick<Kernel, 'crc64'>) {
+    this.#kernel = kernel;
+  }
+
+  /** Adds consecutive frames, the first at `offset`. Does not call the kernel: `flush` does. */
+  add(pgnos: ArrayLike<number>, sizes: ArrayLike<number>, offset: number): void {
+    const room = entriesBytesMax(pgnos.length);
+    if (this.#pending.length < room) this.#pending = new Uint8Array(room);
+    this.#pendingBytes = encodeEntries(this.#pending, pgnos, sizes, offset);
+  }
+
+  /**
+   * Hashes the added entries. Call it before the next `add`, when the kernel's output is no longer
+   * needed.
+   */
+  flush(): void {
+    if (this.#pendingBytes === 0) return;
+    this.#hash(this.#pending.subarray(0, this.#pendingBytes));
+    this.#pendingBytes = 0;
+  }
+
+  finish(): IndexDigest {
+    this.flush();
+    this.#hash(new Uint8Array(1));
+    return { sizeBytes: this.#sizeBytes, crc: this.#crc };
+  }
+
+  #hash(bytes: Uint8Array): void {
+    this.#crc = this.#kernel.crc64(bytes, this.#crc);
+    this.#sizeBytes += bytes.length;
+  }
+}
 
 export class FileEnd {
   readonly #kernel: Pick<Kernel, 'crc64'>;
   readonly #expected: IndexDigest;
-  /** The last 24 bytes that came. */
+  /** The last 24 bytes pushed. */
   readonly #last: Uint8Array = new Uint8Array(AFTER_INDEX_BYTES);
-  #crc: bigint;
   #indexCRC = 0n;
   #sizeBytes = 0;
 
-  /** `crc`: of what the file checksum covers so far, the end of the pages included. */
-  constructor(kernel: Pick<Kernel, 'crc64'>, crc: bigint, expected: IndexDigest) {
+  constructor(kernel: Pick<Kernel, 'crc64'>, expected: IndexDigest) {
     this.#kernel = kernel;
-    this.#crc = crc;
     this.#expected = expected;
   }
 
@@ -34,39 +83,45 @@ export class FileEnd {
     return this.#sizeBytes;
   }
 
-  /** LTX_INVALID for more bytes than there can be. */
+  /** LTX_INVALID if there are more bytes than the file can have. */
   push(bytes: Uint8Array): void {
     const indexBytes = Math.max(0, this.#expected.sizeBytes - this.#sizeBytes);
     const index = bytes.subarray(0, indexBytes);
-    if (index.length > 0) {
-      this.#crc = this.#kernel.crc64(index, this.#crc);
-      this.#indexCRC = this.#kernel.crc64(index, this.#indexCRC);
-    }
+    if (index.length > 0) this.#indexCRC = this.#kernel.crc64(index, this.#indexCRC);
     this.#sizeBytes += bytes.length;
     if (this.#sizeBytes > this.#expected.sizeBytes + AFTER_INDEX_BYTES) {
-      throw invalid('more bytes follow its pages than their index and a trailer have');
+      throw invalid('there are more bytes after its pages than an index and a trailer');
     }
     this.#keepLast(bytes);
   }
 
-  /** LTX_TRUNCATED, LTX_CHECKSUM_MISMATCH or LTX_INVALID unless the file ended here, whole and right. */
-  finish(flags: number): LTXTrailer {
+  /** LTX_TRUNCATED if bytes are missing; LTX_INVALID for an invalid trailer. */
+  readTrailer(flags: number): LTXTrailer {
     const missing = this.#expected.sizeBytes + AFTER_INDEX_BYTES - this.#sizeBytes;
     if (missing > 0) throw this.#tooShort(missing);
-    const crc = this.#kernel.crc64(this.#last.subarray(0, HASHED_AFTER_INDEX_BYTES), this.#crc);
-    const trailer = this.#last.subarray(INDEX_LENGTH_SIZE_BYTES);
-    const { fileChecksum, ...rest } = decodeTrailer(trailer, flags);
-    if (toFileChecksum(crc) !== fileChecksum) {
-      throw new ReplicationError(
-        'LTX_CHECKSUM_MISMATCH',
-        'LTX file: its checksum is not that of its bytes',
+    return decodeTrailer(this.#last.subarray(INDEX_LENGTH_SIZE_BYTES), flags);
+  }
+
+  /** The part of these bytes that the file checksum covers. Call after `readTrailer`. */
+  hashed(): HashedPart {
+    const covered = AFTER_INDEX_BYTES - FILE_CHECKSUM_SIZE_BYTES;
+    return {
+      crc: this.#kernel.crc64(this.#last.subarray(0, covered), this.#indexCRC),
+      hashedBytes: this.#expected.sizeBytes + covered,
+    };
+  }
+
+  /** LTX_INVALID unless the index names exactly the pages. Call after `readTrailer`. */
+  checkIndex(): void {
+    const length = this.#indexLength();
+    if (length !== BigInt(this.#expected.sizeBytes)) {
+      throw invalid(
+        `its page index claims a length of ${length} bytes, but has ${this.#expected.sizeBytes}`,
       );
     }
-    if (this.#indexLength() !== BigInt(this.#expected.sizeBytes)) {
-      throw invalid(`the length of its page index is told as ${this.#indexLength()}`);
+    if (this.#indexCRC !== this.#expected.crc) {
+      throw invalid('its page index does not name exactly its pages');
     }
-    if (this.#indexCRC !== this.#expected.crc) throw invalid('its page index is not of its pages');
-    return { fileChecksum, ...rest };
   }
 
   #keepLast(bytes: Uint8Array): void {
@@ -79,13 +134,17 @@ export class FileEnd {
     return new DataView(this.#last.buffer).getBigUint64(0);
   }
 
-  /** Cut off, or whole with an index that is too short: then its length says so. */
+  /**
+   * The file is cut off, or it is complete and its index is too short, as the index length shows.
+   */
   #tooShort(missing: number): ReplicationError {
-    const told = BigInt(this.#sizeBytes - AFTER_INDEX_BYTES);
-    if (told > 0n && this.#indexLength() === told) return invalid('its page index lacks pages');
+    const indexBytes = BigInt(this.#sizeBytes - AFTER_INDEX_BYTES);
+    if (indexBytes > 0n && this.#indexLength() === indexBytes) {
+      return invalid('pages are missing from its page index');
+    }
     return new ReplicationError(
       'LTX_TRUNCATED',
-      `LTX file: it is cut off, ${missing} bytes before the end that its pages tell`,
+      `LTX file: it is cut off: ${missing} bytes are missing at its end`,
     );
   }
 }

@@ -8,7 +8,7 @@ export function formatFilename(minTXID: TXID, maxTXID: TXID): string {
   return `${formatTXID(minTXID)}-${formatTXID(maxTXID)}.ltx`;
 }
 
-/** The TXIDs that a name tells, or undefined for any name that is not an LTX file's. */
+/** The TXIDs in a file name, or undefined if it is not the name of an LTX file. */
 export function parseFilename(name: string): { minTXID: TXID; maxTXID: TXID } | undefined {
   const match = NAME.exec(name);
   if (match?.[1] === undefined || match[2] === undefined) return undefined;

@@ -7,20 +7,21 @@
  *    8   4  page size            56   8  WAL size
  *   12   4  commit, in pages     64   4  WAL salt 1
  *   16   8  min TXID             68   4  WAL salt 2
- *   24   8  max TXID             72   8  node id (0, or our lineage)
- *   32   8  timestamp, ms        80  20  reserved: zero, hashed, not judged
+ *   24   8  max TXID             72   8  node ID (0, or our lineage)
+ *   32   8  timestamp, ms        80  20  reserved: zero; hashed, not checked
  *
- * Valid if and only if: flags hold nothing but NoChecksum; the page size is a power of two from 512
- * to 65536; 1 <= min TXID <= max TXID; WAL offset and size are not negative; salts or a size imply
- * an offset; the pre-apply checksum is 0 for a snapshot and with NoChecksum, else has bit 63 set.
+ * Valid if and only if: flags has no bit set but NoChecksum; the page size is a power of two from
+ * 512 to 65536; 1 <= min TXID <= max TXID; WAL offset and size are not negative; if there are salts
+ * or a size, there is an offset; the pre-apply checksum is 0 for a snapshot and with NoChecksum,
+ * and has bit 63 set otherwise.
  */
 
 import { ReplicationError } from '../error.ts';
 import { CHECKSUM_FLAG } from './checksum.ts';
-import { toTXID, TXID_MAX, type TXID } from './txid.ts';
+import { formatTXID, toTXID, TXID_MAX, type TXID } from './txid.ts';
 
 export const HEADER_SIZE_BYTES = 100;
-/** Flag of a file that carries no database checksums. The only mode that Litestream writes. */
+/** Flag of a file without database checksums. Litestream writes no other files. */
 export const FLAG_NO_CHECKSUM = 0x2;
 const MAGIC = 0x4c545831; // "LTX1"
 const UINT32_MAX = 0xffff_ffff;
@@ -42,7 +43,7 @@ export interface LTXHeader {
   readonly walSize: bigint;
   readonly walSalt1: number;
   readonly walSalt2: number;
-  /** 0 where unknown, else the lineage of the run of images and increments it belongs to. */
+  /** 0 if unknown, else the lineage of the file. */
   readonly nodeID: bigint;
 }
 
@@ -67,8 +68,8 @@ export function encodeHeader(header: LTXHeader): Uint8Array {
 }
 
 /**
- * LTX_TRUNCATED under 100 bytes, LTX_INVALID when a rule above is broken, LTX_UNSUPPORTED for a flag
- * or a magic of a version that we do not know.
+ * LTX_TRUNCATED for less than 100 bytes, LTX_INVALID if a rule above is broken, LTX_UNSUPPORTED for
+ * an unknown flag or an unknown version in the magic number.
  */
 export function decodeHeader(bytes: Uint8Array): LTXHeader {
   if (bytes.length < HEADER_SIZE_BYTES) {
@@ -94,7 +95,7 @@ export function decodeHeader(bytes: Uint8Array): LTXHeader {
   return header;
 }
 
-/** What {@link decodeHeader} checks, and that every field fits its place. */
+/** Checks the rules above, and that every field fits into its bytes. */
 export function validateHeader(header: LTXHeader): void {
   if (header.flags !== 0 && header.flags !== FLAG_NO_CHECKSUM) {
     throw unsupported(`flags ${header.flags}`);
@@ -103,7 +104,7 @@ export function validateHeader(header: LTXHeader): void {
   if (!isUint32(header.commit)) throw invalid(`commit ${header.commit}`);
   const { minTXID, maxTXID } = header;
   if (minTXID < 1n || minTXID > maxTXID || maxTXID > TXID_MAX) {
-    throw invalid(`TXIDs ${minTXID} to ${maxTXID}`);
+    throw invalid(`TXIDs ${formatTXID(minTXID)} to ${formatTXID(maxTXID)}`);
   }
   if (!Number.isSafeInteger(header.timestampMs)) throw invalid('timestamp out of range');
   if (header.nodeID < 0n || header.nodeID > UINT64_MAX) throw invalid(`node id ${header.nodeID}`);
@@ -135,10 +136,10 @@ function checkMagic(magic: number): void {
   if (magic === MAGIC) return;
   const isOtherVersion = magic >>> 8 === MAGIC >>> 8;
   if (isOtherVersion) throw unsupported(`version "${String.fromCodePoint(magic & 0xff)}"`);
-  throw invalid('the file does not begin with "LTX1"');
+  throw invalid('the file does not start with "LTX1"');
 }
 
-/** A snapshot holds every page of the database: by definition a file whose min TXID is 1. */
+/** A file whose min TXID is 1 is a snapshot by definition: it holds every page of the database. */
 export function isSnapshot(header: { readonly minTXID: bigint }): boolean {
   return header.minTXID === 1n;
 }
@@ -147,7 +148,7 @@ export function isPageSize(size: number): boolean {
   return Number.isInteger(size) && size >= 512 && size <= 65536 && (size & (size - 1)) === 0;
 }
 
-/** The page at 1 GiB, where SQLite keeps its locks. Never stored; restored as zeros. */
+/** The page at 1 GiB, which SQLite uses for locks. It is never stored, and restored as zeros. */
 export function lockPgno(pageSize: number): number {
   return 0x4000_0000 / pageSize + 1;
 }
@@ -157,7 +158,7 @@ function isUint32(value: number): boolean {
 }
 
 function unsupported(what: string): ReplicationError {
-  return new ReplicationError('LTX_UNSUPPORTED', `LTX header: ${what} is not known here`);
+  return new ReplicationError('LTX_UNSUPPORTED', `LTX header: ${what} is not supported`);
 }
 
 function invalid(what: string): ReplicationError {

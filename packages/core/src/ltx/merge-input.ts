@@ -1,11 +1,11 @@
-/** One file of a merge: its pages one by one, from a body that comes in chunks. */
+/** One input of a merge: reads its pages one by one from a body that arrives in chunks. */
 
 import { assert } from '../error.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { LTXDecoder, type DecodedBatch } from './decoder.ts';
 import type { LTXHeader } from './header.ts';
 
-/** The page number of a file that has no more pages: above all others. */
+/** Page number of an input that has no more pages: higher than all others. */
 export const NO_MORE_PAGES: number = Number.POSITIVE_INFINITY;
 
 export class MergeInput {
@@ -14,20 +14,20 @@ export class MergeInput {
   readonly #portionBytes: number;
   #chunk: Uint8Array = new Uint8Array(0);
   #batches: Iterator<DecodedBatch, void> | undefined;
-  // The present batch is a copy: the kernel works for other inputs before it is used up.
+  // The current batch is a copy, because the kernel works for other inputs before it is used up.
   #pgnos: Uint32Array = new Uint32Array(0);
   #pages: Uint8Array = new Uint8Array(0);
   #at = 0;
   #isFinished = false;
 
-  /** `portionBytes`: how much of the file is decoded at once. */
+  /** `portionBytes`: how many bytes of the file to decode at once. */
   constructor(kernel: Kernel, body: AsyncIterable<Uint8Array>, portionBytes: number) {
     this.#body = body[Symbol.asyncIterator]();
     this.#decoder = new LTXDecoder(kernel);
     this.#portionBytes = portionBytes;
   }
 
-  /** Reads until the first page, and so the header, is there. */
+  /** Reads until the first page arrives, or the end; both include the header. */
   async open(): Promise<LTXHeader> {
     await this.#fill();
     const { header } = this.#decoder;
@@ -35,17 +35,17 @@ export class MergeInput {
     return header;
   }
 
-  /** The present page's number. */
+  /** Number of the current page. */
   get pgno(): number {
     return this.#pgnos[this.#at] ?? NO_MORE_PAGES;
   }
 
-  /** The present page; a view that is good until `next`. */
+  /** The current page; a view that is valid until `next`. */
   page(pageSize: number): Uint8Array {
     return this.#pages.subarray(this.#at * pageSize, (this.#at + 1) * pageSize);
   }
 
-  /** To the page after. Gives a promise only where bytes must be read first. */
+  /** Moves to the next page. Returns a promise only if bytes must be read first. */
   next(): Promise<void> | undefined {
     this.#at += 1;
     return this.#at < this.#pgnos.length ? undefined : this.#fill();
@@ -56,7 +56,7 @@ export class MergeInput {
     await this.#body.return?.();
   }
 
-  /** The next batch. At the end of the body the file is proved: see LTXDecoder.finish. */
+  /** Reads the next batch. At the end of the body, verifies the file: see LTXDecoder.finish. */
   async #fill(): Promise<void> {
     this.#pgnos = new Uint32Array(0);
     this.#at = 0;

@@ -1,12 +1,12 @@
 /**
- * Merges LTX files, oldest first, into one: of each page its newest version, none beyond the commit
- * of the newest file (ltx-format section 5). Knows nothing of where the files lie.
+ * Merges LTX files, oldest first, into one. It takes the newest version of each page and drops
+ * pages after the commit of the newest file (ltx-format section 5). It does no I/O of its own.
  *
- * Every input's checksum is proved before the last chunk of the output is given, so what is merged
- * from a damaged file never becomes a whole file.
+ * It verifies the checksum of every input before it returns the last chunk of the output, so a
+ * damaged input never leads to a complete output file.
  *
- * Memory: for each input the chunk that it gave and one decoded portion (an 8th of a megabyte for a
- * usual database, a megabyte at the very worst), and one batch for all.
+ * Memory: for each input, one chunk and one decoded portion (usually an eighth of a megabyte, at
+ * most one megabyte); and one batch for all inputs together.
  */
 
 import { ReplicationError } from '../error.ts';
@@ -17,9 +17,9 @@ import { MergeInput, NO_MORE_PAGES } from './merge-input.ts';
 import { mergeHeaders } from './merged-header.ts';
 import { lastPgno, nextPgno } from './page-order.ts';
 
-/** So many files at once; each one is an open body. More are merged in rounds. */
+/** Maximum number of inputs; each one is an open body. Merge more files in rounds. */
 export const MERGE_INPUTS_MAX = 1024;
-/** Of one input at a time, and of all together: few inputs are read in larger portions. */
+/** Bytes decoded at once, of one input and of all together: few inputs get larger portions. */
 const PORTION_BYTES_MIN = 4 * 1024;
 const PORTION_BYTES_MAX = 64 * 1024;
 const PORTIONS_BYTES_MAX = 4 * 1024 * 1024;
@@ -38,11 +38,12 @@ export interface MergedFile {
 }
 
 /**
- * Chunks of the merged file, each the caller's to keep; at the end what it is. Bodies are closed,
- * also when the caller stops early. The kernel may be used by others between two chunks.
+ * Yields the chunks of the merged file, which the caller may keep, and returns its description.
+ * Closes the bodies, even if the caller stops early. Others may use the kernel between two chunks.
  *
- * LTX_NOT_CONTIGUOUS, LTX_UNSUPPORTED: see {@link mergeHeaders}, or too many files. LTX_INVALID: a
- * snapshot would lack a page. Every error of {@link LTXDecoder}, and of a body, passes through.
+ * LTX_NOT_CONTIGUOUS, LTX_UNSUPPORTED: see {@link mergeHeaders}; or there are too many files.
+ * LTX_INVALID: a snapshot would lack a page. Passes on every error of {@link LTXDecoder} and of a
+ * body.
  */
 export async function* merge(
   kernel: Kernel,
@@ -50,7 +51,7 @@ export async function* merge(
   options: MergeOptions = {},
 ): AsyncGenerator<Uint8Array, MergedFile> {
   if (bodies.length > MERGE_INPUTS_MAX) {
-    const what = `merge ${bodies.length} LTX files: more than ${MERGE_INPUTS_MAX}; merge in rounds`;
+    const what = `merge ${bodies.length} LTX files: the limit is ${MERGE_INPUTS_MAX}; merge in rounds`;
     throw new ReplicationError('LTX_UNSUPPORTED', what);
   }
   const share = Math.floor(PORTIONS_BYTES_MAX / Math.max(1, bodies.length));
@@ -68,7 +69,7 @@ export async function* merge(
     yield bytes.slice();
     return { header, ...file };
   } finally {
-    // Bodies that were read to their end close at once; of the others, an error says nothing more.
+    // Bodies that were read to their end close at once; an error in closing the others is irrelevant.
     await Promise.allSettled(inputs.map((input) => input.close()));
   }
 }
@@ -78,7 +79,9 @@ interface Batch {
   readonly pages: Uint8Array;
 }
 
-/** Batches of the newest version of each page up to the commit. Every input is read to its end. */
+/**
+ * Yields batches of the newest version of each page up to the commit. Reads every input to its end.
+ */
 async function* newestPages(
   inputs: readonly MergeInput[],
   header: LTXHeader,
@@ -115,11 +118,11 @@ async function* newestPages(
   }
 }
 
-/** LTX_INVALID where a snapshot would leave a page out before `pgno`. */
+/** LTX_INVALID if a snapshot would have no page before `pgno`. */
 function checkNext(header: LTXHeader, previous: number, pgno: number, files: number): void {
   const next = nextPgno(previous, header.pageSize);
   if (!isSnapshot(header) || pgno === next) return;
-  const what = `merge ${files} LTX files into a snapshot: none has page ${next}`;
+  const what = `merge ${files} LTX files into a snapshot: no file has page ${next}`;
   throw new ReplicationError('LTX_INVALID', what);
 }
 
@@ -128,7 +131,7 @@ interface Run {
   readonly below: number;
 }
 
-/** The input whose present page comes next, and up to which page no other has one. */
+/** The input with the next page, and the first page number that another input may have. */
 async function nextRun(inputs: readonly MergeInput[]): Promise<Run> {
   let newest: MergeInput | undefined;
   for (const input of inputs) {

@@ -1,9 +1,10 @@
 /**
- * The header of a file that is merged from others (ltx-format section 5), and whether they may be.
+ * Computes the header of a merged file (ltx-format section 5) and checks that the files may be
+ * merged.
  *
- * Files, oldest first, may be merged if and only if: each begins at most one TXID after the one
- * before ends, and ends after it; all have one page size; no two have lineages (node id) that are
- * known and differ; and the database is not empty after the last.
+ * Files, oldest first, may be merged if and only if: each starts at most one TXID after the end of
+ * the previous one, and ends after it; all have the same page size; no two have known lineages
+ * (node IDs) that differ; and the database is not empty after the last.
  */
 
 import { ReplicationError } from '../error.ts';
@@ -11,14 +12,14 @@ import { formatFilename } from './filename.ts';
 import { FLAG_NO_CHECKSUM, type LTXHeader } from './header.ts';
 
 /**
- * LTX_NOT_CONTIGUOUS where the files do not follow each other, LTX_UNSUPPORTED for a database of no
- * pages, which no NoChecksum file can hold.
+ * LTX_NOT_CONTIGUOUS if the files do not follow each other, LTX_UNSUPPORTED for a database without
+ * pages, which a NoChecksum file cannot hold.
  */
 export function mergeHeaders(headers: readonly LTXHeader[]): LTXHeader {
   const first = headers[0];
   const last = headers.at(-1);
   if (first === undefined || last === undefined) {
-    throw new ReplicationError('LTX_NOT_CONTIGUOUS', 'merge LTX files: there are none');
+    throw new ReplicationError('LTX_NOT_CONTIGUOUS', 'merge LTX files: there are no files');
   }
   for (const [i, next] of headers.entries()) {
     const previous = headers[i - 1];
@@ -45,24 +46,29 @@ export function mergeHeaders(headers: readonly LTXHeader[]): LTXHeader {
 
 function checkFollows(previous: LTXHeader, next: LTXHeader): void {
   if (next.minTXID > previous.maxTXID + 1n)
-    throw apart(previous, next, 'TXIDs are missing between');
-  if (next.maxTXID <= previous.maxTXID) throw apart(previous, next, 'the second is not newer');
+    throw cannotMerge(previous, next, 'there are TXIDs missing between them');
+  if (next.maxTXID <= previous.maxTXID)
+    throw cannotMerge(previous, next, 'the second is not newer');
   if (next.pageSize !== previous.pageSize) {
-    throw apart(previous, next, `page sizes ${previous.pageSize} and ${next.pageSize}`);
+    throw cannotMerge(
+      previous,
+      next,
+      `page sizes ${previous.pageSize} and ${next.pageSize} differ`,
+    );
   }
 }
 
-/** What all are known to belong to; 0, unknown, as soon as one of them does not say. */
+/** The lineage of all files; 0 (unknown) if it is unknown for one of them. */
 function lineageOf(headers: readonly LTXHeader[]): bigint {
   const known = headers.filter(({ nodeID }) => nodeID !== 0n);
   const first = known[0];
   if (first === undefined) return 0n;
   const other = known.find(({ nodeID }) => nodeID !== first.nodeID);
-  if (other !== undefined) throw apart(first, other, 'they are of different histories');
+  if (other !== undefined) throw cannotMerge(first, other, 'they belong to different histories');
   return known.length === headers.length ? first.nodeID : 0n;
 }
 
-function apart(previous: LTXHeader, next: LTXHeader, why: string): ReplicationError {
+function cannotMerge(previous: LTXHeader, next: LTXHeader, why: string): ReplicationError {
   return new ReplicationError(
     'LTX_NOT_CONTIGUOUS',
     `merge ${nameOf(previous)} and ${nameOf(next)}: ${why}`,

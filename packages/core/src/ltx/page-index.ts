@@ -1,31 +1,31 @@
 /**
  * The page index of an LTX file (ltx-format 1.3): for each page, ascending, three unsigned varints
- * (page number, offset of its frame in the file, size of its frame), then one zero byte; and after
- * it the length of all that, zero byte included, as u64 big-endian.
+ * (page number, offset of its frame in the file, size of its frame), then one zero byte. The length
+ * of all these bytes, zero byte included, follows as u64 big-endian.
  *
- * It is kept as bytes, some 7 to 10 for a page, never as an object each.
+ * It is kept as bytes, about 7 to 10 per page, not as objects.
  */
 
 import { ReplicationError } from '../error.ts';
 import { encodeUvarint, UVARINT_BYTES_MAX, UvarintReader } from './uvarint.ts';
 
-/** The length after the index. */
+/** The length field after the index. */
 export const INDEX_LENGTH_SIZE_BYTES = 8;
 /** Page number, offset, size. */
 const ENTRY_BYTES_MAX: number = 3 * UVARINT_BYTES_MAX;
-/** The first chunk; each further one is as large as all before it, up to CHUNK_BYTES_MAX. */
+/** Size of the first chunk; each further chunk doubles the total, up to CHUNK_BYTES_MAX. */
 const CHUNK_BYTES_MIN = 4 * 1024;
 const CHUNK_BYTES_MAX = 1024 * 1024;
 const PGNO_MAX = 0xffff_ffff;
 
 export interface PageIndexEntry {
   readonly pgno: number;
-  /** Where the page's frame begins in the file. */
+  /** Position of the page's frame in the file. */
   readonly offset: number;
   readonly sizeBytes: number;
 }
 
-/** Collects the index of a file that is being written. */
+/** Builds the index of a file that is being written. */
 export class PageIndexWriter {
   readonly #full: Uint8Array[] = [];
   #chunk: Uint8Array = new Uint8Array(CHUNK_BYTES_MIN);
@@ -37,7 +37,7 @@ export class PageIndexWriter {
     this.#used = encodeEntry(this.#chunk, this.#used, pgno, offset, sizeBytes);
   }
 
-  /** The index with its zero byte and its length. */
+  /** Returns the index with its zero byte and its length. */
   finish(): Uint8Array {
     const length = this.#fullBytes + this.#used + 1;
     const bytes = new Uint8Array(length + INDEX_LENGTH_SIZE_BYTES);
@@ -60,34 +60,37 @@ export class PageIndexWriter {
   }
 }
 
-/** Entries of consecutive frames, the first at `offset`: as bytes in `target`, which has the room. */
+/**
+ * Writes the entries of consecutive frames, the first at `offset`, to `target`. Returns their size
+ * in bytes.
+ */
 export function encodeEntries(
   target: Uint8Array,
-  pgnos: Uint32Array,
-  sizes: Uint32Array,
+  pgnos: ArrayLike<number>,
+  sizes: ArrayLike<number>,
   offset: number,
 ): number {
   let used = 0;
   let at = offset;
-  for (const [i, pgno] of pgnos.entries()) {
+  for (let i = 0; i < pgnos.length; i++) {
     const sizeBytes = sizes[i] ?? 0;
-    used = encodeEntry(target, used, pgno, at, sizeBytes);
+    used = encodeEntry(target, used, pgnos[i] ?? 0, at, sizeBytes);
     at += sizeBytes;
   }
   return used;
 }
 
-/** Room that the entries of `count` pages may need. */
+/** Maximum size of the entries of `count` pages. */
 export function entriesBytesMax(count: number): number {
   return count * ENTRY_BYTES_MAX;
 }
 
 /**
- * The entries of `bytes`: an index with its zero byte, without its length. One at a time, so an index
- * costs no more memory than its bytes. LTX_INVALID unless pages ascend, each frame begins where the
- * one before ends, and nothing follows the zero byte.
+ * Yields the entries of an index. `bytes` includes the zero byte, but not the length. Entries are
+ * decoded one at a time, so an index uses no more memory than its bytes. LTX_INVALID unless pages
+ * ascend, each frame starts where the one before ends, and nothing follows the zero byte.
  *
- * Nothing but a file's checksum, over all of the file, proves an index: it is a hint.
+ * Do not trust an index until the checksum of the whole file was verified.
  */
 export function* decodePageIndex(bytes: Uint8Array): Generator<PageIndexEntry, void> {
   const reader = new UvarintReader(bytes);
@@ -116,12 +119,12 @@ function encodeEntry(
 
 function checkEntry(entry: PageIndexEntry, last: PageIndexEntry | undefined): void {
   const { pgno, offset, sizeBytes } = entry;
-  if (pgno > PGNO_MAX) throw invalid(`page ${pgno}, which no database has`);
-  if (sizeBytes === 0) throw invalid(`a frame of no bytes for page ${pgno}`);
+  if (pgno > PGNO_MAX) throw invalid(`page number ${pgno} is too high`);
+  if (sizeBytes === 0) throw invalid(`the frame of page ${pgno} has no bytes`);
   if (last === undefined) return;
   if (pgno <= last.pgno) throw invalid(`page ${pgno} follows page ${last.pgno}`);
   if (offset !== last.offset + last.sizeBytes) {
-    throw invalid(`page ${pgno} lies at ${offset}, not after page ${last.pgno}`);
+    throw invalid(`page ${pgno} is at offset ${offset}, not directly after page ${last.pgno}`);
   }
 }
 

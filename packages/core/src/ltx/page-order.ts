@@ -1,9 +1,9 @@
 /**
- * Which page numbers may follow each other in an LTX file (ltx-format sections 3 and 4).
+ * Checks the order of page numbers in an LTX file (ltx-format sections 3 and 4).
  *
  * Valid if and only if: each is at least 1 and at most the header's commit; none is the lock page;
- * they ascend. In a snapshot (min TXID 1) moreover: the first is 1, none is left out but the lock
- * page, and the last is the last that a database of `commit` pages stores.
+ * they ascend. In addition, in a snapshot (min TXID 1): the first is 1, no page is missing but the
+ * lock page, and the last is the last page that a database of `commit` pages stores.
  */
 
 import { ReplicationError } from '../error.ts';
@@ -23,27 +23,27 @@ export class PageOrder {
     this.#isSnapshot = isSnapshot(header);
   }
 
-  /** How many pages came. */
+  /** Number of pages checked. */
   get count(): number {
     return this.#count;
   }
 
-  /** LTX_INVALID unless the page may come next. */
+  /** LTX_INVALID unless this page may come next. */
   check(pgno: number): void {
     const last = this.#last;
     const { commit } = this.#header;
     if (pgno <= last) throw this.#invalid(`page ${pgno} follows page ${last}`);
-    if (pgno > commit) throw this.#invalid(`page ${pgno} lies beyond its ${commit} pages`);
+    if (pgno > commit) throw this.#invalid(`page ${pgno} is beyond its ${commit} pages`);
     if (pgno === this.#lock) throw this.#invalid(`it holds page ${pgno}, the lock page`);
     const next = nextPgno(last, this.#header.pageSize);
     if (this.#isSnapshot && pgno !== next) {
-      throw this.#invalid(`a snapshot leaves out page ${next}`);
+      throw this.#invalid(`page ${next} of a snapshot is missing`);
     }
     this.#last = pgno;
     this.#count += 1;
   }
 
-  /** LTX_INVALID where a snapshot has not all pages. */
+  /** LTX_INVALID if pages are missing at the end of a snapshot. */
   finish(): void {
     const { commit, pageSize } = this.#header;
     if (this.#isSnapshot && this.#last !== lastPgno(commit, pageSize)) {
@@ -58,7 +58,7 @@ export class PageOrder {
   }
 }
 
-/** The page after `pgno` in a file that leaves none out; after 0 comes the first. */
+/** The page after `pgno` in a file with all pages; 0 gives the first. */
 export function nextPgno(pgno: number, pageSize: number): number {
   return pgno + 1 === lockPgno(pageSize) ? pgno + 2 : pgno + 1;
 }

@@ -2,7 +2,7 @@
  * The last 16 bytes of an LTX file.
  *
  *  off size field
- *    0   8  post-apply checksum: 0 with NoChecksum, else of the database, with bit 63
+ *    0   8  post-apply checksum: 0 with NoChecksum, else the database checksum, with bit 63
  *    8   8  file checksum, with bit 63
  */
 
@@ -11,7 +11,7 @@ import { CHECKSUM_FLAG } from './checksum.ts';
 import { FLAG_NO_CHECKSUM } from './header.ts';
 
 export const TRAILER_SIZE_BYTES = 16;
-/** At its end: what the file checksum itself does not cover. */
+/** The file checksum, at the end of the trailer, does not cover its own bytes. */
 export const FILE_CHECKSUM_SIZE_BYTES = 8;
 
 export interface LTXTrailer {
@@ -27,7 +27,10 @@ export function encodeTrailer(trailer: LTXTrailer): Uint8Array {
   return bytes;
 }
 
-/** LTX_TRUNCATED under 16 bytes; LTX_INVALID when a checksum has not its flag, or one too many. */
+/**
+ * LTX_TRUNCATED for less than 16 bytes; LTX_INVALID if a checksum lacks its flag, or must not be
+ * set.
+ */
 export function decodeTrailer(bytes: Uint8Array, flags: number): LTXTrailer {
   if (bytes.length < TRAILER_SIZE_BYTES) {
     throw new ReplicationError('LTX_TRUNCATED', `LTX trailer has ${bytes.length} of 16 bytes`);

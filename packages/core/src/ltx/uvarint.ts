@@ -1,14 +1,14 @@
 /**
- * Unsigned LEB128, as Go writes it: seven bits a byte, low group first, bit 7 set where more follow.
+ * Unsigned LEB128, as in Go: seven bits per byte, low group first, bit 7 set if more bytes follow.
  *
- * Only the shortest form is accepted. No writer makes another, and with one form only, a file's
- * index follows from its page frames byte for byte.
+ * Only the shortest form is accepted. No writer produces any other, and with one form only, the
+ * index of a file follows byte for byte from its page frames.
  */
 
-/** The longest that holds a safe integer: 53 bits by sevens. */
+/** The longest encoding of a safe integer: 53 bits, seven per byte. */
 export const UVARINT_BYTES_MAX = 8;
 
-/** Writes `value` (0 to 2^53-1) at `offset`; gives the offset after it. */
+/** Writes `value` (0 to 2^53-1) at `offset`; returns the offset after it. */
 export function encodeUvarint(target: Uint8Array, offset: number, value: number): number {
   let at = offset;
   let rest = value;
@@ -20,7 +20,7 @@ export function encodeUvarint(target: Uint8Array, offset: number, value: number)
   return at;
 }
 
-/** Reads varints one after the other from bytes that are all there. */
+/** Reads consecutive varints from a complete byte array. */
 export class UvarintReader {
   readonly #bytes: Uint8Array;
   #at = 0;
@@ -33,7 +33,9 @@ export class UvarintReader {
     return this.#bytes.length - this.#at;
   }
 
-  /** RangeError where the bytes end, above 2^53-1, or for a form that is not the shortest. */
+  /**
+   * RangeError if the bytes end, for values above 2^53-1, and for a form that is not the shortest.
+   */
   take(): number {
     let value = 0;
     let scale = 1;

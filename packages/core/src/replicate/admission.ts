@@ -57,19 +57,19 @@ export function admit(input: AdmissionInput): Admission {
   const { files, top, record } = input;
   const { highest } = files;
   if (highest === 0n) {
-    const why = record && `it is empty, and ${nameOf(record.txid)} was sent there`;
+    const why = record && `it is empty, but ${nameOf(record.txid)} was sent there`;
     return { chain: 'empty', lineage: 0n, why };
   }
   const ours = top !== undefined && isOurs(top, input) ? top : undefined;
   const lineage = ours?.lineage ?? 0n;
   if (record !== undefined && record.txid > highest) {
     const why =
-      `it ends with ${nameOf(highest)}, and ${nameOf(record.txid)} was sent there: ` +
+      `it ends with ${nameOf(highest)}, but ${nameOf(record.txid)} was sent there: ` +
       'it was replaced by an older state, or files were deleted';
     return { chain: 'damaged', lineage, why };
   }
   if (ours === undefined) {
-    const why = `it ends with ${nameOf(highest)}, which is not what was sent there`;
+    const why = `it ends with ${nameOf(highest)}, but that file is not the one that was sent there`;
     return { chain: 'foreign', lineage, why };
   }
   const why = describeDamage(files);
@@ -80,7 +80,8 @@ export function admit(input: AdmissionInput): Admission {
 export function describeDamage(files: FileSet): string | undefined {
   const { reached, missing } = reachOf(files.levels);
   if (missing === undefined) return undefined;
-  if (reached === 0n) return 'its snapshot is missing: no file there begins with TXID 1';
+  if (reached === 0n)
+    return `its full snapshot is missing: no file there starts with ${nameOf(1n)}`;
   const { from, to } = missing;
   const which = from === to ? nameOf(from) : `${nameOf(from)} to ${formatTXID(toTXID(to))}`;
   return `${which} is missing after ${formatTXID(toTXID(reached))}`;

@@ -32,18 +32,19 @@ export function decideBeginning(input: BeginningInput): BeginOrder {
   const { proved, lastTXID, records, destinations } = input;
   const sent = highest(records.map(({ txid }) => txid));
   const floor = highest([lastTXID, sent, ...destinations.map((heard) => heard.highest)]);
-  if (proved === undefined) return { mode: 'image', floor, why: input.why ?? 'nothing is proved' };
+  if (proved === undefined)
+    return { mode: 'image', floor, why: input.why ?? 'continuity could not be proved' };
   if (sent > proved) {
     const why =
-      `TXID ${formatTXID(toTXID(sent))} was sent, and the staging folder knows of ` +
-      `${formatTXID(toTXID(proved))} only: part of it was lost or put back`;
+      `TXID ${formatTXID(toTXID(sent))} was sent, but the staging folder has only TXID ` +
+      `${formatTXID(toTXID(proved))}: it was lost in part, or an older copy was put back`;
     return { mode: 'image', floor, why };
   }
   const foreign = destinations.find(
     (heard) => heard.chain === 'foreign' && heard.highest >= proved,
   );
   if (foreign !== undefined) {
-    const why = `${foreign.name} holds files that were not sent from here`;
+    const why = `${foreign.name} has files that this replicator did not send`;
     return { mode: 'image', floor, why };
   }
   return { mode: 'resume', floor, why: '' };

@@ -76,7 +76,7 @@ export class Condition {
   missSnapshot(code: ErrorCode, message: string, nextTryMs: number): void {
     const { logger, onChange } = this.#context;
     if (this.#snapshotError?.code !== code) {
-      const what = `no snapshot can be made, and replication goes on without: ${message}`;
+      const what = `cannot make a full snapshot; replication continues without it: ${message}`;
       logger.warn(what, { code, nextTryMs });
     }
     this.#snapshotError = this.toStatusError(code, message);

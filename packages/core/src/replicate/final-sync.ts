@@ -57,7 +57,7 @@ export async function finalSync(context: FinalSyncContext): Promise<FinalSyncRes
 
 const STUCK = {
   code: 'DATABASE_BUSY',
-  message: 'the thread that follows the database does not answer, or its staging folder hangs',
+  message: 'the thread of the database does not respond, or its staging folder hangs',
 };
 
 /** One sync after the other, until one succeeds. */

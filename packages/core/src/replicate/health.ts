@@ -76,7 +76,7 @@ export interface Patience {
  * Whether whoever waits for a destination should wait no more, because for `timeoutMs`
  *  - nothing has succeeded since the first failure, and no byte is moving there now; or
  *  - what is to be sent was not there, and no image is being made;
- * or because a try that is under way has moved no byte for `hangMs`.
+ * or because a try that is under way has moved no byte for as long as `silenceMs` allows.
  */
 export function isHopeless(
   queue: Pick<UploadQueue, 'isTrying' | 'failingSince' | 'waitingSince'>,
@@ -87,9 +87,17 @@ export function isHopeless(
     since !== undefined && now - since >= ms;
   if (queue.isTrying) {
     const lastSign = Math.max(health.triedAt, health.movedAt);
-    if (isOver(lastSign, Math.max(timeoutMs, hangMs))) return true;
+    if (isOver(lastSign, silenceMs(timeoutMs, hangMs))) return true;
     return isOver(queue.failingSince) && isOver(health.movedAt);
   }
   if (isMakingImage) return false;
   return isOver(queue.failingSince) || isOver(queue.waitingSince);
+}
+
+/** A server that works may think for so long before it answers. */
+const ANSWER_MS_MAX = 10_000;
+
+/** Who waits briefly for what fails waits briefly for what is silent: twice as long, within bounds. */
+function silenceMs(timeoutMs: number, hangMs: number): number {
+  return Math.max(timeoutMs, Math.min(hangMs, Math.max(ANSWER_MS_MAX, timeoutMs * 2)));
 }

@@ -148,5 +148,5 @@ export class Holdings {
 const TAKEN: Admission = {
   chain: 'foreign',
   lineage: 0n,
-  why: 'a file of another writer has a name that we were to give',
+  why: 'another writer has already written a file with the name of our next one',
 };

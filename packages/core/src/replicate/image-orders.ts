@@ -3,7 +3,7 @@
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../store/backend.ts';
 import type { NextStep } from './next.ts';
-import type { EngineLink } from './pool.ts';
+import type { EngineLink } from './watch-pool.ts';
 import { Retry } from './retry.ts';
 import type { AgedSnapshot } from './snapshot-age.ts';
 import { snapshotDueInMs } from './snapshots.ts';
@@ -25,6 +25,9 @@ export interface ImageOrdersContext {
   readonly clock: Clock;
   readonly logger: Logger;
 }
+
+/** What came of an order: 'not following' while the database is missing or fails. */
+export type SnapshotOrder = 'ordered' | 'under way' | 'not following';
 
 export class ImageOrders {
   readonly #context: ImageOrdersContext;
@@ -74,12 +77,20 @@ export class ImageOrders {
     if (need.kind === 'needs-image') {
       this.#asked = 'image';
       onImage();
-      logger.warn(`an image is needed: ${need.why}`);
+      logger.warn(`a full snapshot is needed: ${need.why}`);
       engine()?.image(need.floor, need.why);
       return;
     }
     if (this.#asked !== 'nothing' || this.#retry.waitMs > 0) return; // it asks again when woken
-    this.#askSnapshot(`a destination is seeded: ${need.why}`);
+    this.#askSnapshot(`a destination needs one: ${need.why}`);
+  }
+
+  /** Somebody orders a snapshot. */
+  order(): SnapshotOrder {
+    if (this.isMaking) return 'under way';
+    if (this.#context.state() !== 'following') return 'not following';
+    this.#askSnapshot('it was ordered');
+    return 'ordered';
   }
 
   /** Asks for the periodic snapshot where it is due, and looks again when it will be. */

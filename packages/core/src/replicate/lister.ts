@@ -2,6 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import type { ErrorCode } from '../error.ts';
+import type { FileSystem } from '../file-system.ts';
 import { formatTXID } from '../ltx/txid.ts';
 import type { Logger } from '../store/backend.ts';
 import type { ReplicaFiles } from '../replica/replica.ts';
@@ -19,6 +20,7 @@ export interface ListerContext {
   readonly target: string;
   readonly holdings: Holdings;
   readonly backlog: Backlog;
+  readonly files: FileSystem;
   /** Whether the backlog is known: before that it cannot be said whose a destination is. */
   readonly knowsBacklog: () => boolean;
   readonly record: () => SentRecord | undefined;
@@ -68,19 +70,24 @@ export class Lister {
     this.#relisting.failed(code, failingSince);
   }
 
-  /** Lists it, and decides whose it is once it is known what is staged. */
+  /**
+   * Lists it, and decides whose it is once it is known what is staged. 'answered' where it was listed,
+   * also where that cannot be decided yet.
+   */
   async list(client: ReplicaFiles, signal: AbortSignal): Promise<StepResult> {
     const { holdings, backlog, knowsBacklog, onFile, record, clock } = this.#context;
     const isOld = clock.monotonic() - this.#listedAt >= LISTED_MS_MAX;
-    if (this.#listed === undefined || (isOld && knowsBacklog())) {
+    const isDue = this.#listed === undefined || (isOld && knowsBacklog());
+    if (isDue) {
       this.#relisting.begins(client.openLocalFile === undefined ? 'remote' : 'local');
       holdings.listingBegins();
       this.#listed = await listDestination(client, { onFile, signal });
       this.#listedAt = clock.monotonic();
     }
-    if (!knowsBacklog()) return 'waiting';
+    if (this.#listed === undefined || !knowsBacklog()) return isDue ? 'answered' : 'waiting';
     const { top } = this.#listed;
-    const staged = await recordIfStaged(backlog.files.find(({ txid }) => txid === top?.txid));
+    const sent = backlog.files.find(({ txid }) => txid === top?.txid);
+    const staged = await recordIfStaged(this.#context.files, sent);
     const listed = this.#listed;
     this.#listed = undefined;
     const { newest } = backlog;
@@ -98,7 +105,7 @@ export class Lister {
       const sent = record();
       const hint =
         chain === 'empty'
-          ? '; if a disk is not mounted or a bucket was replaced, stop and mend that first'
+          ? '; if a disk is not mounted or a bucket was replaced, stop Sluice and fix that first'
           : '';
       logger.warn(`${name}: ${why}; a full snapshot will be sent${hint}`, {
         target,

@@ -1,16 +1,13 @@
 /** Lists a destination, and reads enough of its newest level-0 file to know whose it is. */
 
 import type { Clock } from '../clock.ts';
-import { ReplicationError } from '../error.ts';
-import { decodeHeader, HEADER_SIZE_BYTES } from '../ltx/header.ts';
-import { FILE_CHECKSUM_SIZE_BYTES } from '../ltx/trailer.ts';
-import type { LTXFileInfo, ReplicaFiles } from '../replica/replica.ts';
-import type { ByteRange } from '../store/client.ts';
+import { isError } from '../error.ts';
+import { formatFileChecksum, readEnds, type FileEnds, type ReadFileRange } from '../ltx/file.ts';
+import type { ReplicaFiles } from '../replica/replica.ts';
+import { rangesOf } from '../replica/ranges.ts';
 import { FileSet } from '../replica/file-set.ts';
 import type { SentRecord } from './admission.ts';
 import type { Wakeup } from './wakeup.ts';
-
-const FILE_SIZE_MIN = HEADER_SIZE_BYTES + FILE_CHECKSUM_SIZE_BYTES;
 
 export interface ListedDestination {
   readonly files: FileSet;
@@ -33,44 +30,30 @@ export async function listDestination(
   const newest = files.newestOf(0);
   if (newest === undefined) return { files, top: undefined, pageSize: 0 };
   const { maxTXID: txid, sizeBytes } = newest;
-  if (sizeBytes < FILE_SIZE_MIN) {
-    const top = { txid, sizeBytes, checksum: 'too short', lineage: 0n };
-    return { files, top, pageSize: 0 };
+  const ends = await readEndsIfLTX(rangesOf(client, newest, signal), sizeBytes);
+  if (ends === undefined) {
+    return {
+      files,
+      top: { txid, sizeBytes, checksum: 'not an LTX file', lineage: 0n },
+      pageSize: 0,
+    };
   }
-  const head = await readBytes(client, newest, { start: 0, end: HEADER_SIZE_BYTES }, signal);
-  const start = sizeBytes - FILE_CHECKSUM_SIZE_BYTES;
-  const end = await readBytes(client, newest, { start, end: sizeBytes }, signal);
-  const checksum = Buffer.from(end).toString('hex');
-  const { pageSize, nodeID: lineage } = headerOf(head);
+  const { pageSize, nodeID: lineage } = ends.header;
+  const checksum = formatFileChecksum(ends.trailer.fileChecksum);
   return { files, top: { txid, sizeBytes, checksum, lineage }, pageSize };
 }
 
-/** A file that is no LTX file is not ours either: what its header says does not matter then. */
-function headerOf(head: Uint8Array): { readonly pageSize: number; readonly nodeID: bigint } {
+/** undefined for a file that is not an LTX file: then it is not ours either. */
+async function readEndsIfLTX(
+  read: ReadFileRange,
+  sizeBytes: number,
+): Promise<FileEnds | undefined> {
   try {
-    return decodeHeader(head);
-  } catch {
-    return { pageSize: 0, nodeID: 0n };
+    return await readEnds(read, sizeBytes);
+  } catch (error) {
+    if (isError(error) && error.code.startsWith('LTX_')) return undefined;
+    throw error;
   }
-}
-
-async function readBytes(
-  client: ReplicaFiles,
-  file: LTXFileInfo,
-  range: Required<Pick<ByteRange, 'start'>> & { end: number },
-  signal: AbortSignal,
-): Promise<Uint8Array> {
-  const { body } = await client.openFile(file, { range, signal });
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of body) chunks.push(chunk);
-  const bytes = Buffer.concat(chunks);
-  if (bytes.length !== range.end - range.start) {
-    throw new ReplicationError(
-      'REPLICA_TRUNCATED',
-      `read ${range.end - range.start} bytes of the newest file: ${bytes.length} came`,
-    );
-  }
-  return bytes;
 }
 
 /** How long a start waits for destinations that have neither answered nor failed. */

@@ -5,6 +5,7 @@
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { isError, messageOf } from '../error.ts';
 import type { Logger } from '../store/backend.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -27,4 +28,8 @@ export function loggerFor(logger: Logger, database?: string): Logger {
     warn: (message, fields) => logger.warn(message, named(fields)),
     error: (message, fields) => logger.error(message, named(fields)),
   };
+}
+
+export function logError(logger: Logger, error: unknown): void {
+  logger.error(messageOf(error), { code: isError(error) ? error.code : undefined });
 }

@@ -1,9 +1,8 @@
-/** What crosses between the main thread and a worker that watches databases. */
+/** What crosses between the main thread and a thread that watches databases. */
 
-import type { EngineEvent, FollowStats } from '../database/events.ts';
-import type { DatabaseOptions } from '../database/options.ts';
 import type { BeginOrder } from '../database/engine.ts';
-import type { ErrorCode } from '../error.ts';
+import type { EngineEvent } from '../database/events.ts';
+import type { DatabaseOptions } from '../database/options.ts';
 
 export interface WatchOrder {
   readonly options: DatabaseOptions;
@@ -13,33 +12,26 @@ export interface WatchOrder {
   readonly memory: SharedArrayBuffer;
 }
 
-/** To a worker. `database` tells which; `call` is answered by a reply of the same number. */
-export type WorkerOrder =
-  | ({ readonly kind: 'watch'; readonly database: number } & WatchOrder)
-  | { readonly kind: 'begin'; readonly database: number; readonly order: BeginOrder }
-  | {
-      readonly kind: 'image';
-      readonly database: number;
-      readonly floor: bigint;
-      readonly why: string;
-    }
-  | { readonly kind: 'snapshot'; readonly database: number }
-  | { readonly kind: 'reopen'; readonly database: number; readonly message: string }
-  | { readonly kind: 'sync'; readonly database: number; readonly call: number }
-  | { readonly kind: 'stats'; readonly database: number; readonly call: number }
-  | { readonly kind: 'close'; readonly database: number; readonly call: number };
+/** `database`: the number that the pool gave it. */
+interface OfDatabase {
+  readonly database: number;
+}
 
-export type WorkerReply =
-  | { readonly kind: 'event'; readonly database: number; readonly event: EngineEvent }
-  | { readonly kind: 'reply'; readonly call: number; readonly result: WorkerResult }
-  | {
-      readonly kind: 'refused';
-      readonly call: number;
-      readonly code: ErrorCode | undefined;
-      readonly message: string;
-    };
+interface Call<Request, Answer = void> {
+  readonly request: OfDatabase & Request;
+  readonly answer: Answer;
+}
 
-export interface WorkerResult {
-  readonly txid?: bigint | undefined;
-  readonly stats?: FollowStats | undefined;
+export interface WatchService {
+  readonly watch: Call<{ readonly order: WatchOrder }>;
+  readonly begin: Call<{ readonly order: BeginOrder }>;
+  readonly image: Call<{ readonly floor: bigint; readonly why: string }>;
+  readonly snapshot: Call<object>;
+  readonly reopen: Call<{ readonly message: string }>;
+  readonly sync: Call<object, bigint | undefined>;
+  readonly close: Call<object>;
+}
+
+export interface WatchEvent extends OfDatabase {
+  readonly event: EngineEvent;
 }

@@ -9,7 +9,7 @@
  *   compaction finds no seam, then level 0.
  */
 
-import { toTXID } from '../ltx/txid.ts';
+import { formatTXID, toTXID } from '../ltx/txid.ts';
 import type { LTXFileRef } from '../store/layout.ts';
 import type { FileSet } from '../replica/file-set.ts';
 import type { Chain } from './admission.ts';
@@ -119,7 +119,7 @@ function whatIsNeeded(view: DestinationView, head: bigint): NextStep {
   const at = view.highest;
   if (head === 0n) return { kind: 'waiting' };
   if (at > head || (at === head && !isMendable(view))) {
-    const why = view.why ?? `it ends with TXID ${at}, and nothing was staged above that`;
+    const why = view.why ?? `it ends with TXID ${formatTXID(at)}, but nothing newer was staged`;
     return { kind: 'needs-image', floor: at, why };
   }
   return { kind: 'needs-snapshot', why: view.why ?? WHY_A_SNAPSHOT[view.chain] };
@@ -127,10 +127,10 @@ function whatIsNeeded(view: DestinationView, head: bigint): NextStep {
 
 const WHY_A_SNAPSHOT: Readonly<Record<Chain, string>> = {
   empty: 'it is empty',
-  foreign: 'it holds what another writer put there',
+  foreign: 'it has files of another writer',
   damaged: 'files are missing there',
-  'half-seeded': 'the image that was being sent is no longer staged',
-  ours: 'files that it lacks are no longer staged',
+  'half-seeded': 'the full snapshot that was being sent is no longer staged',
+  ours: 'some files that it lacks are no longer staged',
 };
 
 /** Whether what is left of a seed can still be sent. */

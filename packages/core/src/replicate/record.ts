@@ -5,17 +5,19 @@
  */
 
 import path from 'node:path';
-import { readText, replaceText } from '../database/files.ts';
 import { toStagingError } from '../database/staging-error.ts';
+import { readText, replaceText, systemFiles, type FileSystem } from '../file-system.ts';
 import type { SentRecord } from './admission.ts';
 
 export class SentRecords {
+  readonly #files: FileSystem;
   readonly #file: string;
   readonly #records = new Map<string, SentRecord>();
   #writing: Promise<void> = Promise.resolve();
   #dirty = false;
 
-  constructor(folder: string) {
+  constructor(folder: string, files: FileSystem) {
+    this.#files = files;
     this.#file = path.join(folder, 'destinations.json');
   }
 
@@ -28,7 +30,7 @@ export class SentRecords {
 
   async #read(): Promise<string | undefined> {
     try {
-      return await readText(this.#file);
+      return await readText(this.#files, this.#file);
     } catch (error) {
       throw toStagingError(`read ${this.#file}`, error);
     }
@@ -78,7 +80,8 @@ export class SentRecords {
       { txid: toHex(txid), sizeBytes, checksum, lineage: toHex(lineage) },
     ]);
     // Not fsynced: after a power loss it is old or gone, which is only more careful.
-    await replaceText(this.#file, `${JSON.stringify(Object.fromEntries(entries), undefined, 2)}\n`);
+    const text = `${JSON.stringify(Object.fromEntries(entries), undefined, 2)}\n`;
+    await replaceText(this.#files, this.#file, text);
   }
 }
 
@@ -86,8 +89,9 @@ export class SentRecords {
 export async function lastSentTo(
   folder: string,
   target: string,
+  files: FileSystem = systemFiles,
 ): Promise<Pick<SentRecord, 'txid' | 'lineage'> | undefined> {
-  const records = new SentRecords(folder);
+  const records = new SentRecords(folder, files);
   await records.load();
   return records.get(target);
 }

@@ -6,27 +6,33 @@
  */
 
 import { systemClock, type Clock } from '../clock.ts';
+import { systemFiles, type FileSystem } from '../file-system.ts';
+import { systemRandom, type Random } from '../random.ts';
 import { DATABASE_DEFAULTS, type DatabaseOptions } from '../database/options.ts';
 import { assert, ReplicationError } from '../error.ts';
-import type { FollowStats } from '../database/events.ts';
 import type { Logger } from '../store/backend.ts';
 import path from 'node:path';
-import { WorkerPool } from './pool.ts';
+import { WatchPool } from './watch-pool.ts';
 import { Replication } from './replication.ts';
 import type { DatabaseStatus, SyncReport } from './status.ts';
+import type { SnapshotOrder } from './image-orders.ts';
 import type { ReplicaTarget } from './target.ts';
 import { within } from './within.ts';
 
 /** A thread that hangs in the system cannot be ended: it ends with the process. */
 const CLOSE_MS_MAX = 5_000;
 
+/** A database and its destinations. */
+export interface ReplicatedDatabase {
+  readonly options: Partial<DatabaseOptions> & { readonly path: string };
+  /** At least one. */
+  readonly targets: readonly ReplicaTarget[];
+  /** Database and destinations are left alone until it resolves: something else makes the database first. */
+  readonly ready?: Promise<void> | undefined;
+}
+
 export interface ReplicateOptions {
-  readonly databases: readonly {
-    readonly options: Partial<DatabaseOptions> & { readonly path: string };
-    readonly targets: readonly ReplicaTarget[];
-    /** Database and destinations are left alone until it resolves: something else makes the database first. */
-    readonly ready?: Promise<void> | undefined;
-  }[];
+  readonly databases: readonly ReplicatedDatabase[];
   readonly logger: Logger;
   /** How far the copy of an image is, in bytes of the database. */
   readonly onProgress?: (database: string, doneBytes: number, totalBytes: number) => void;
@@ -36,7 +42,9 @@ export interface ReplicateOptions {
    */
   readonly onCrash: (error: Error) => void;
   readonly clock?: Clock;
-  readonly random?: () => number;
+  readonly random?: Random;
+  /** Of the staging folders and their records. */
+  readonly files?: FileSystem;
 }
 
 export interface DrainOptions {
@@ -48,11 +56,41 @@ export interface DrainOptions {
   readonly absentMs?: number | undefined;
 }
 
+/** A command for one database at run time, as data, and its answer. */
+export interface Commands {
+  /** Follows another database. CONFIG_INVALID if it is followed already, STAGING_IN_USE if another process does. */
+  readonly add: {
+    readonly input: { readonly database: ReplicatedDatabase };
+    readonly answer: DatabaseStatus;
+  };
+  /** Follows it no more. What was not sent stays staged. */
+  readonly remove: { readonly input: OfDatabase; readonly answer: DatabaseStatus };
+  /** Stages everything that is committed: the TXID that holds it, or undefined while nothing is followed. */
+  readonly sync: {
+    readonly input: OfDatabase;
+    readonly answer: { readonly txid: bigint | undefined };
+  };
+  /** Makes a snapshot for all destinations. */
+  readonly snapshot: {
+    readonly input: OfDatabase;
+    readonly answer: { readonly snapshot: SnapshotOrder };
+  };
+  readonly status: { readonly input: OfDatabase; readonly answer: DatabaseStatus };
+}
+
+interface OfDatabase {
+  readonly path: string;
+}
+
+export type Command<Kind extends keyof Commands = keyof Commands> = {
+  readonly [Each in Kind]: { readonly kind: Each } & Commands[Each]['input'];
+}[Kind];
+
 export interface Replicator {
+  /** CONFIG_INVALID for a database that is not followed here; REPLICA_CLOSED after `close`. */
+  execute<Kind extends keyof Commands>(command: Command<Kind>): Promise<Commands[Kind]['answer']>;
+  /** Of all databases, in the order in which they were added. */
   status(): DatabaseStatus[];
-  stats(database: string): Promise<FollowStats | undefined>;
-  /** Cuts what `database` has committed; the TXID that holds it, once it is staged. */
-  sync(database: string): Promise<bigint | undefined>;
   /** Brings every destination of every database up to date, each on its own, as far as it gets. */
   drain(options: DrainOptions): Promise<SyncReport>;
   /** Stops. What was not sent stays staged. 'hangs' where a thread could not be ended. */
@@ -76,53 +114,120 @@ export function completeOptions(
 
 /** STAGING_IN_USE where another process follows one of the databases: then none is followed here. */
 export async function replicate(options: ReplicateOptions): Promise<Replicator> {
-  const { databases, logger, clock = systemClock, random = Math.random } = options;
-  const pool = new WorkerPool(databases.length, options.onCrash);
-  const replications = databases.map((database) => {
-    assert(database.targets.length > 0, 'a database has a destination');
-    return new Replication({
-      options: completeOptions(database.options),
-      targets: database.targets,
-      ready: database.ready,
-      watch: (order, listen) => pool.watch(order, listen),
-      logger,
-      clock,
-      random,
-      onLost: options.onCrash,
-      onProgress: ({ doneBytes, totalBytes }) =>
-        options.onProgress?.(database.options.path, doneBytes, totalBytes),
-    });
-  });
-  const find = (database: string): Replication => {
-    const found = replications.find((replication) => replication.path === database);
-    if (found !== undefined) return found;
-    throw new ReplicationError('CONFIG_INVALID', `${database} is not replicated by this process`);
-  };
-  const close = async (): Promise<'closed' | 'hangs'> => {
-    await Promise.all(replications.map((replication) => replication.close()));
-    return (await within(CLOSE_MS_MAX, pool.close())) ?? 'hangs';
-  };
-  await startAll(replications, close);
-  return {
-    status: () => replications.map((replication) => replication.status()),
-    stats: (database) => find(database).stats(),
-    sync: (database) => find(database).sync(),
-    async drain(drainOptions) {
-      const reports = replications.map((replication) => replication.drain(drainOptions));
-      return { databases: await Promise.all(reports) };
-    },
-    close,
-  };
+  const replicator = new Replications(options);
+  await replicator.startAll(options.databases);
+  return replicator;
 }
 
-/** All of them, or none: a database that another process follows is an error of the whole. */
-async function startAll(
-  replications: readonly Replication[],
-  close: () => Promise<unknown>,
-): Promise<void> {
-  const started = await Promise.allSettled(replications.map((replication) => replication.start()));
-  const refused = started.find((result) => result.status === 'rejected');
-  if (refused === undefined) return;
-  await close();
-  throw refused.reason;
+class Replications implements Replicator {
+  readonly #options: ReplicateOptions;
+  readonly #pool: WatchPool;
+  readonly #replications = new Map<string, Replication>();
+  #isClosed = false;
+
+  constructor(options: ReplicateOptions) {
+    this.#options = options;
+    this.#pool = new WatchPool(options.onCrash);
+  }
+
+  /** All of them, or none: a database that another process follows is an error of the whole. */
+  async startAll(databases: readonly ReplicatedDatabase[]): Promise<void> {
+    const added = databases.map((database) => this.#add(database));
+    const started = await Promise.allSettled(added.map((replication) => replication.start()));
+    const refused = started.find((result) => result.status === 'rejected');
+    if (refused === undefined) return;
+    await this.close();
+    throw refused.reason;
+  }
+
+  async execute<Kind extends keyof Commands>(
+    command: Command<Kind>,
+  ): Promise<Commands[Kind]['answer']> {
+    if (this.#isClosed) throw new ReplicationError('REPLICA_CLOSED', 'the replicator is closed');
+    return await this.#execute(command as Command);
+  }
+
+  status(): DatabaseStatus[] {
+    return [...this.#replications.values()].map((replication) => replication.status());
+  }
+
+  async drain(options: DrainOptions): Promise<SyncReport> {
+    const replications = [...this.#replications.values()];
+    const reports = replications.map((replication) => replication.drain(options));
+    return { databases: await Promise.all(reports) };
+  }
+
+  async close(): Promise<'closed' | 'hangs'> {
+    this.#isClosed = true;
+    const replications = [...this.#replications.values()];
+    await Promise.all(replications.map((replication) => replication.close()));
+    return (await within(CLOSE_MS_MAX, this.#pool.close())) ?? 'hangs';
+  }
+
+  async #execute(command: Command): Promise<Commands[keyof Commands]['answer']> {
+    switch (command.kind) {
+      case 'add':
+        return await this.#start(command.database);
+      case 'remove':
+        return await this.#remove(command.path);
+      case 'sync':
+        return { txid: await this.#find(command.path).sync() };
+      case 'snapshot':
+        return { snapshot: this.#find(command.path).snapshot() };
+      case 'status':
+        return this.#find(command.path).status();
+    }
+  }
+
+  async #start(database: ReplicatedDatabase): Promise<DatabaseStatus> {
+    const replication = this.#add(database);
+    try {
+      await replication.start();
+    } catch (error) {
+      this.#replications.delete(replication.path);
+      await replication.close();
+      throw error;
+    }
+    return replication.status();
+  }
+
+  /** Its name is free again only when it is closed. */
+  async #remove(database: string): Promise<DatabaseStatus> {
+    const replication = this.#find(database);
+    await replication.close();
+    this.#replications.delete(database);
+    return replication.status();
+  }
+
+  #add({ options: database, targets, ready }: ReplicatedDatabase): Replication {
+    const { path } = database;
+    if (this.#replications.has(path)) {
+      throw new ReplicationError(
+        'CONFIG_INVALID',
+        `add ${path}: this process replicates it already`,
+      );
+    }
+    assert(targets.length > 0, 'a database has a destination');
+    const { logger, onCrash, onProgress } = this.#options;
+    const replication = new Replication({
+      options: completeOptions(database),
+      targets,
+      ready,
+      watch: (order, listen) => this.#pool.watch(order, listen),
+      logger,
+      clock: this.#options.clock ?? systemClock,
+      random: this.#options.random ?? systemRandom,
+      files: this.#options.files ?? systemFiles,
+      onLost: onCrash,
+      onProgress: ({ doneBytes, totalBytes }) => onProgress?.(path, doneBytes, totalBytes),
+    });
+    this.#replications.set(path, replication);
+    return replication;
+  }
+
+  #find(database: string): Replication {
+    const found = this.#replications.get(database);
+    if (found !== undefined) return found;
+    throw new ReplicationError('CONFIG_INVALID', `this process does not replicate ${database}`);
+  }
 }

@@ -3,9 +3,11 @@
 import type { Clock } from '../clock.ts';
 import type { EngineEvent } from '../database/events.ts';
 import type { DatabaseOptions } from '../database/options.ts';
+import type { FileSystem } from '../file-system.ts';
+import type { Random } from '../random.ts';
 import type { Logger } from '../store/backend.ts';
 import type { WatchOrder } from './messages.ts';
-import type { EngineLink } from './pool.ts';
+import type { EngineLink } from './watch-pool.ts';
 import type { ReplicaTarget } from './target.ts';
 
 export interface ReplicationContext {
@@ -16,7 +18,8 @@ export interface ReplicationContext {
   readonly watch: (order: WatchOrder, listen: (event: EngineEvent) => void) => EngineLink;
   readonly logger: Logger;
   readonly clock: Clock;
-  readonly random: () => number;
+  readonly random: Random;
+  readonly files: FileSystem;
   readonly onProgress: (progress: { doneBytes: number; totalBytes: number }) => void;
   /** Another process has taken the staging folder over: this one must end. */
   readonly onLost: (error: Error) => void;

@@ -5,9 +5,9 @@
  * What is staged is sent and freed whatever becomes of the following: a full disk gets room by that.
  */
 
-import { isError, messageOf, ReplicationError } from '../error.ts';
+import { isError, ReplicationError } from '../error.ts';
 import { toDatabaseError } from '../database/database-error.ts';
-import type { EngineEvent, FollowStats, OpenedEvent, StagedEvent } from '../database/events.ts';
+import type { EngineEvent, OpenedEvent, StagedEvent } from '../database/events.ts';
 import { formatTXID } from '../ltx/txid.ts';
 import { decideBeginning } from './beginning.ts';
 import { bringUpToDate } from './ending.ts';
@@ -15,10 +15,10 @@ import { StagingClaim } from './claim.ts';
 import { Condition } from './condition.ts';
 import { DatabaseHealth, HANG_MS_MAX } from './database-health.ts';
 import { readFileMarks, type FileMarks } from './file-marks.ts';
-import { ImageOrders } from './image-orders.ts';
+import { ImageOrders, type SnapshotOrder } from './image-orders.ts';
 import { waitForListings } from './listing.ts';
-import { loggerFor, serving } from './logging.ts';
-import type { EngineLink } from './pool.ts';
+import { logError, loggerFor, serving } from './logging.ts';
+import type { EngineLink } from './watch-pool.ts';
 import { SentRecords } from './record.ts';
 import type { ReplicationContext } from './replication-context.ts';
 import { SharedReads } from './shared-reads.ts';
@@ -46,7 +46,7 @@ export class Replication {
   readonly #uploaders: readonly Uploader[];
   readonly #changed = new Wakeup();
   readonly #claim: StagingClaim;
-  readonly #reads = new SharedReads();
+  readonly #reads: SharedReads;
   #engine: EngineLink | undefined;
   readonly #condition: Condition;
   readonly #health: DatabaseHealth;
@@ -65,8 +65,9 @@ export class Replication {
     this.#context = context;
     this.path = context.options.path;
     const { metaPath, stagingMaxBytes: maxBytes } = context.options;
-    this.#records = new SentRecords(metaPath);
-    const { clock, logger } = context;
+    const { clock, files, logger } = context;
+    this.#records = new SentRecords(metaPath, files);
+    this.#reads = new SharedReads(files);
     this.#condition = new Condition({
       path: this.path,
       clock,
@@ -79,6 +80,7 @@ export class Replication {
     });
     this.#staged = new StagedFiles({
       records: this.#records,
+      files,
       folder: metaPath,
       maxBytes,
       holders: () => (this.#begun ? this.#uploaders : undefined),
@@ -101,6 +103,7 @@ export class Replication {
     this.#statusFile = new StatusFile(metaPath, {
       status: () => this.status(),
       clock,
+      files,
       onError: this.#report,
       heartbeatMs: heartbeatMs(context.options.maxLagMs),
     });
@@ -150,8 +153,9 @@ export class Replication {
     });
   }
 
-  async stats(): Promise<FollowStats | undefined> {
-    return await this.#engine?.stats();
+  /** Makes a snapshot for all destinations, although none is due. */
+  snapshot(): SnapshotOrder {
+    return this.#images.order();
   }
 
   /**
@@ -205,7 +209,8 @@ export class Replication {
   }
 
   #toUploader(target: ReplicaTarget): Uploader {
-    const { logger, clock, random } = this.#context;
+    const { logger, clock, random, files } = this.#context;
+    const ports = { clock, random, files };
     const key = target.target; // it may get another name, and is the same
     return new Uploader({
       name: target.name,
@@ -231,8 +236,7 @@ export class Replication {
       },
       isMakingImage: () => this.#images.isMaking,
       hangMs: Math.min(HANG_MS_MAX, this.#context.options.maxLagMs),
-      clock,
-      random,
+      ...ports,
       logger,
     });
   }
@@ -291,7 +295,7 @@ export class Replication {
         this.#staged.backlog.gate(event.txid);
         this.#head = event.txid;
         this.#condition.go('imaging');
-        this.#context.logger.info(`taking an image: ${event.why}`, {
+        this.#context.logger.info(`taking a full snapshot: ${event.why}`, {
           txid: formatTXID(event.txid),
         });
         return;
@@ -347,7 +351,7 @@ export class Replication {
       })),
     });
     if (order.mode === 'resume') {
-      logger.info(`going on after TXID ${formatTXID(event.proved ?? 0n)}`);
+      logger.info(`continuing after TXID ${formatTXID(event.proved ?? 0n)}`);
     }
     this.#condition.go(order.mode === 'resume' ? 'following' : 'imaging');
     this.#begun = true;
@@ -377,8 +381,5 @@ export class Replication {
     this.#changed.notify();
   }
 
-  readonly #report = (error: unknown): void => {
-    const code = isError(error) ? error.code : undefined;
-    this.#context.logger.error(messageOf(error), { code });
-  };
+  readonly #report = (error: unknown): void => logError(this.#context.logger, error);
 }

@@ -9,11 +9,12 @@
 
 import type { Clock } from '../clock.ts';
 import { isError, ReplicationError } from '../error.ts';
-import type { Logger } from '../store/backend.ts';
+import type { FileSystem } from '../file-system.ts';
 import type { FencedReplica } from '../replica/fencing.ts';
 import type { LTXFileInfo, ReplicaFiles } from '../replica/replica.ts';
-import type { LTXFileRef } from '../store/layout.ts';
+import type { Logger } from '../store/backend.ts';
 import { describeFile } from '../store/describe.ts';
+import type { LTXFileRef } from '../store/layout.ts';
 import type { Holdings } from './holdings.ts';
 import type { SeedWrite } from './next.ts';
 import { sendFile, type Written } from './sending.ts';
@@ -32,6 +33,7 @@ export interface SenderContext {
   readonly onWritten: (written: Written) => void;
   /** Shared by all destinations of the database. */
   readonly reads: SharedReads;
+  readonly files: FileSystem;
   /** A staged file was found to be gone. */
   readonly onGone: (path: string) => void;
   /** Shared by all senders to one destination. */
@@ -67,19 +69,23 @@ export class Sender {
     { ref, source, need }: SeedWrite,
     signal: AbortSignal,
   ): Promise<'worked' | 'changed'> {
-    const { name, target, holdings, reads, onBytes, onGone, seen, clock, logger } = this.#context;
+    const { name, target, holdings, files, reads, onBytes, onGone, seen, clock, logger } =
+      this.#context;
     const onFound = (level: 'warn' | 'debug', message: string): void =>
       logger[level](`${name}: ${message}`, { target });
     let written: Written | 'gone';
     try {
-      written = await sendFile(replica, { ref, source, reads, onBytes, onFound, signal });
+      written = await sendFile(replica, {
+        ...{ ref, source, files, reads },
+        ...{ onBytes, onFound, signal },
+      });
     } catch (error) {
       if (this.#isOwnLost(error, ref)) throw notListed(ref, 'it is not listed');
       if (isError(error, 'REPLICA_CONFLICT')) holdings.taken(ref, need);
       throw error;
     }
     if (written === 'gone') {
-      logger.warn(`${name}: ${source.path} was freed before it was sent`);
+      logger.warn(`${name}: ${source.path} was removed before it was sent`);
       onGone(source.path);
       return 'changed';
     }
@@ -136,7 +142,7 @@ async function whyUnlisted(
     if (found.minTXID > from) break;
     if (!isSame(found, file)) continue;
     if (found.sizeBytes === sizeBytes) return undefined;
-    return `it is listed with ${found.sizeBytes} bytes, and ${sizeBytes} were sent`;
+    return `it is listed with ${found.sizeBytes} bytes, but ${sizeBytes} were sent`;
   }
   return 'it is not listed';
 }
@@ -148,8 +154,8 @@ function isSame(a: LTXFileRef, b: LTXFileRef): boolean {
 function notListed(file: LTXFileRef, how: string): ReplicationError {
   return new ReplicationError(
     'REPLICA_NOT_LISTED',
-    `wrote ${describeFile(file)}, and the server said that it is stored, but ${how}: the server ` +
-      'keeps it under another name or not at all, and nothing counts as replicated there; check that ' +
+    `wrote ${describeFile(file)}, and the server confirmed it, but ${how}: the server ` +
+      'stored it under another name or not at all, so nothing there counts as replicated; check that ' +
       'the path has no leading, trailing or double slash and no backslash, and what stands before ' +
       'the server',
   );

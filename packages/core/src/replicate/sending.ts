@@ -1,9 +1,9 @@
 /** One staged file to one destination. */
 
-import fs from 'node:fs';
-import type { Capabilities } from '../store/client.ts';
-import { Fencing, writeFenced, type FencedReplica } from '../replica/fencing.ts';
+import type { FileSystem } from '../file-system.ts';
+import { type FencedReplica, Fencing, writeFenced } from '../replica/fencing.ts';
 import type { LTXFileInfo, ReplicaFiles } from '../replica/replica.ts';
+import type { Capabilities } from '../store/client.ts';
 import type { LTXFileRef } from '../store/layout.ts';
 import type { SentRecord } from './admission.ts';
 import { bodyAs } from './bodies.ts';
@@ -34,6 +34,7 @@ export interface Written {
 export interface Sending {
   readonly ref: LTXFileRef;
   readonly source: SeedSource;
+  readonly files: FileSystem;
   readonly reads: SharedReads;
   readonly onBytes: () => void;
   /** Something about the conditional writes of the destination was found out. */
@@ -47,17 +48,30 @@ export interface Sending {
  */
 export async function sendFile(
   replica: FencedReplica,
-  { ref, source, reads, onBytes, onFound, signal }: Sending,
+  { ref, source, files, reads, onBytes, onFound, signal }: Sending,
 ): Promise<Written | 'gone'> {
   try {
     using whole = await reads.read(source);
-    const { body, checksum, header } = await bodyAs(ref, source, whole?.bytes, onBytes);
+    const { body, checksum, header } = await bodyAs(ref, source, {
+      files,
+      whole: whole?.bytes,
+      onBytes,
+    });
     const info = await writeFenced(replica, { file: ref, body, onFound, signal });
     const { nodeID: lineage, pageSize } = header;
     const sent = { txid: ref.maxTXID, sizeBytes: body.sizeBytes, checksum, lineage };
     return { info, sent, pageSize };
   } catch (error) {
-    if (signal.aborted || fs.existsSync(source.path)) throw error;
+    if (signal.aborted || (await isThere(files, source.path))) throw error;
     return 'gone';
+  }
+}
+
+/** True where it cannot be seen: then the error that led here is the one to report. */
+async function isThere(files: FileSystem, path: string): Promise<boolean> {
+  try {
+    return (await files.stat(path)) !== undefined;
+  } catch {
+    return true;
   }
 }

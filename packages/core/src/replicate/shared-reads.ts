@@ -4,7 +4,7 @@
  * them has it in hand, and no longer.
  */
 
-import fs from 'node:fs/promises';
+import type { FileSystem } from '../file-system.ts';
 import type { SeedSource } from './next.ts';
 import { readStaged } from './read-staged.ts';
 
@@ -22,14 +22,22 @@ export interface SharedBytes extends Disposable {
 }
 
 export class SharedReads {
+  readonly #files: FileSystem;
   readonly #reads = new Map<string, Read>();
+
+  constructor(files: FileSystem) {
+    this.#files = files;
+  }
 
   /** undefined where it is too large to be shared. Rejects as opening and reading the file do. */
   async read(source: SeedSource): Promise<SharedBytes | undefined> {
     const { path, sizeBytes, timestampMs } = source;
     if (sizeBytes > SHARED_BYTES_MAX) return undefined;
     const key = `${path} ${sizeBytes} ${timestampMs}`; // a path may be staged again
-    const read = this.#reads.get(key) ?? { bytes: readWhole(path, sizeBytes), users: 0 };
+    const read = this.#reads.get(key) ?? {
+      bytes: this.#readWhole(path, sizeBytes),
+      users: 0,
+    };
     this.#reads.set(key, read);
     read.users += 1;
     const free = (): void => {
@@ -43,13 +51,13 @@ export class SharedReads {
       throw error;
     }
   }
-}
 
-async function readWhole(path: string, sizeBytes: number): Promise<Buffer> {
-  const handle = await fs.open(path, 'r');
-  try {
-    return await readStaged(handle, path, 0, sizeBytes);
-  } finally {
-    await handle.close();
+  async #readWhole(path: string, sizeBytes: number): Promise<Buffer> {
+    const handle = await this.#files.open(path);
+    try {
+      return await readStaged(handle, path, 0, sizeBytes);
+    } finally {
+      await handle.close();
+    }
   }
 }

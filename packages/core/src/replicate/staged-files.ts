@@ -3,12 +3,12 @@
  * no destination wants it any more, or when it is more than may be kept for the slowest.
  */
 
-import fs from 'node:fs/promises';
 import type { Clock } from '../clock.ts';
 import type { StagedEvent } from '../database/events.ts';
 import { readRoom } from '../database/room.ts';
 import type { FoundFile } from '../database/staged-check.ts';
 import { isFull } from '../database/staging-error.ts';
+import type { FileSystem } from '../file-system.ts';
 import type { Logger } from '../store/backend.ts';
 import { Backlog, foundIncrement, toIncrement, type StagedSnapshot } from './backlog.ts';
 import { affordableBytes, planRelease } from './budget.ts';
@@ -27,6 +27,7 @@ export interface Holder {
 
 export interface StagedFilesContext {
   readonly records: SentRecords;
+  readonly files: FileSystem;
   /** The staging folder. */
   readonly folder: string;
   readonly maxBytes: number;
@@ -104,8 +105,8 @@ export class StagedFiles {
 
   /** Looks at the volume: others may need what staging takes of it. */
   async measure(): Promise<void> {
-    const { folder, maxBytes } = this.#context;
-    const room = await readRoom(folder);
+    const { files, folder, maxBytes } = this.#context;
+    const room = await readRoom(files, folder);
     this.#affordableBytes = affordableBytes(maxBytes, this.backlog.sizeBytes, room);
   }
 
@@ -155,9 +156,12 @@ export class StagedFiles {
     const names = laggards.filter((name) => !this.#givenUp.has(name));
     if (names.length === 0) return;
     for (const name of names) this.#givenUp.add(name);
-    this.#context.logger.warn(`staging is full: ${names.join(', ')} will be seeded by a snapshot`, {
-      maxBytes,
-    });
+    this.#context.logger.warn(
+      `staging is full: ${names.join(', ')} will get a full snapshot instead`,
+      {
+        maxBytes,
+      },
+    );
   }
 
   #remove(paths: readonly string[]): void {
@@ -169,12 +173,12 @@ export class StagedFiles {
   /** Never rejects: what could not be done is told once, and tried again. */
   async #removeFreed(): Promise<void> {
     if (this.#freed.size === 0) return;
-    const { clock, records, report } = this.#context;
+    const { clock, files, records, report } = this.#context;
     this.#freeingSince ??= clock.monotonic();
     try {
       await this.#saveUnlessFull();
       for (const path of this.#freed) {
-        await fs.rm(path, { force: true });
+        await files.remove(path);
         this.#freed.delete(path);
       }
       await records.save();

@@ -7,8 +7,8 @@
 
 import path from 'node:path';
 import type { Clock } from '../clock.ts';
-import { replaceText } from '../database/files.ts';
 import { toStagingError } from '../database/staging-error.ts';
+import { replaceText, type FileSystem } from '../file-system.ts';
 import type { DatabaseStatus } from './status.ts';
 import { within } from './within.ts';
 
@@ -27,6 +27,7 @@ const HEARTBEAT_MS_MAX = 10_000;
 export interface StatusFileContext {
   readonly status: () => DatabaseStatus;
   readonly clock: Clock;
+  readonly files: FileSystem;
   readonly onError: (error: unknown) => void;
   /** Rewritten at least so often. */
   readonly heartbeatMs: number;
@@ -101,11 +102,11 @@ export class StatusFile {
   }
 
   async #write(): Promise<void> {
-    const { clock, onError, status } = this.#context;
+    const { clock, files, onError, status } = this.#context;
     const at = clock.monotonic();
     this.#triedAt = at;
     try {
-      await replaceText(this.#file, `${JSON.stringify(status(), undefined, 2)}\n`);
+      await replaceText(files, this.#file, `${JSON.stringify(status(), undefined, 2)}\n`);
       this.#writtenAt = at;
       this.#isFailing = false;
     } catch (error) {

@@ -111,32 +111,49 @@ export function toDatabaseReport(
   condition: Pick<Condition, 'error' | 'toStatusError'>,
   uploaders: readonly Uploader[],
 ): DatabaseReport {
+  const error =
+    result.kind === 'failed'
+      ? condition.toStatusError(result.code, result.message)
+      : condition.error;
   return {
     path,
     txid: target === 0n ? undefined : formatTXID(target),
     absence,
     healthy: verdict.healthy,
     problems: verdict.problems,
-    error:
-      result.kind === 'failed'
-        ? condition.toStatusError(result.code, result.message)
-        : condition.error,
-    destinations: uploaders.map((uploader) => toDestinationReport(uploader, verdict)),
+    error,
+    destinations: uploaders.map((uploader) => toDestinationReport(uploader, verdict, error)),
   };
 }
 
-function toDestinationReport(uploader: Uploader, { behind, problems }: Verdict): DestinationReport {
+function toDestinationReport(
+  uploader: Uploader,
+  { behind, problems }: Verdict,
+  error: StatusError | undefined,
+): DestinationReport {
   const { replicatedTXID, health } = uploader;
   const isBehind = replicatedTXID === undefined || behind.includes(uploader.name);
   const complete = isBehind ? 'behind' : 'complete';
-  const own = problems.find(({ destination }) => destination === uploader.name) ?? problems[0];
-  const unknown = { code: 'REPLICA_UNAVAILABLE', message: own?.message ?? 'it has not answered' };
-  const cause = health.lastError ?? unknown;
+  const own = problems.find(({ destination }) => destination === uploader.name);
+  const cause = health.lastError ?? (own === undefined ? toSupplyCause(error) : undefined);
+  const unknown = {
+    code: 'REPLICA_UNAVAILABLE',
+    message: (own ?? problems[0])?.message ?? 'it has not responded',
+  };
+  const { code, message } = cause ?? unknown;
   return {
     name: uploader.name,
     target: uploader.target,
     txid: replicatedTXID === undefined ? undefined : formatTXID(replicatedTXID),
     complete,
-    cause: complete === 'complete' ? undefined : { code: cause.code, message: cause.message },
+    cause: complete === 'complete' ? undefined : { code, message },
   };
+}
+
+/** Why a destination lacks what it was never given. */
+function toSupplyCause(
+  error: StatusError | undefined,
+): { code: string; message: string } | undefined {
+  if (error === undefined) return undefined;
+  return { code: error.code, message: 'the database could not be read or staged completely' };
 }

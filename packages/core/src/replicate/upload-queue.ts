@@ -2,6 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import { isError, messageOf, type ErrorCode } from '../error.ts';
+import type { Random } from '../random.ts';
 import { Wakeup } from './wakeup.ts';
 
 export type StepResult =
@@ -37,7 +38,7 @@ export interface UploadQueueContext {
   /** A try failed; the next one follows after `waitMs`. */
   readonly onFailure: (error: unknown, waitMs: number) => void;
   readonly clock: Clock;
-  readonly random: () => number;
+  readonly random: Random;
 }
 
 export class UploadQueue {
@@ -193,11 +194,11 @@ const ONLY_A_WRITE_ENDS: ReadonlySet<ErrorCode> = new Set([
 /** Wait before the next try after `failures` failures in a row: doubling, with jitter, bounded. */
 export function backoffMs(
   failures: number,
-  random: () => number,
+  random: Random,
   maxMs: number = BACKOFF_MS_MAX,
 ): number {
   const full = Math.min(maxMs, BACKOFF_MS_MIN * 2 ** Math.min(failures - 1, 20));
-  return Math.round(full * (0.5 + random() / 2));
+  return Math.round(full * (0.5 + random.fraction() / 2));
 }
 
 const BACKOFF_MS_MIN = 500;

@@ -1,6 +1,8 @@
 /** What an uploader is given: its destination, what is staged, and whom it tells. */
 
 import type { Clock } from '../clock.ts';
+import type { FileSystem } from '../file-system.ts';
+import type { Random } from '../random.ts';
 import type { Logger } from '../store/backend.ts';
 import type { SentRecord } from './admission.ts';
 import type { Backlog, StagedSnapshot } from './backlog.ts';
@@ -36,6 +38,7 @@ export interface UploaderContext {
   /** For so long a try may move no byte while somebody waits. */
   readonly hangMs: number;
   readonly clock: Clock;
-  readonly random: () => number;
+  readonly random: Random;
+  readonly files: FileSystem;
   readonly logger: Logger;
 }

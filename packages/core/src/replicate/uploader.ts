@@ -43,7 +43,6 @@ export class Uploader {
   #seedSent: SentSnapshot | undefined;
   /** The snapshot whose sending failed last. */
   #failedSnapshot = 0n;
-  #hasReported = false;
   #isClosed = false;
 
   constructor(context: UploaderContext) {
@@ -110,9 +109,9 @@ export class Uploader {
     return this.#holdings;
   }
 
-  /** Whether its first listing has come, or has failed once: then nobody waits for it. */
+  /** Whether it is known whose it is, or its last try failed: then nobody waits for it. */
   get hasReported(): boolean {
-    return this.#hasReported;
+    return this.#holdings.chain !== undefined || this.#files.failure !== undefined;
   }
 
   get replicatedTXID(): bigint | undefined {
@@ -209,10 +208,7 @@ export class Uploader {
     const replica = this.#replica;
     if (this.#lister.dueInMs === 0) {
       const result = await this.#lister.list(replica.client, signal);
-      if (result === 'answered') {
-        this.#hasReported = true;
-        this.#health.succeeded();
-      }
+      if (result === 'answered') this.#health.succeeded();
       this.#tell({});
       return result;
     }
@@ -322,7 +318,7 @@ export class Uploader {
 
   readonly #onHealed = (): void => {
     this.#health.succeeded();
-    this.#context.logger.info(`${this.name} answers again`, { target: this.target });
+    this.#context.logger.info(`${this.name} has recovered`, { target: this.target });
     this.#tell({});
   };
 
@@ -333,11 +329,10 @@ export class Uploader {
     const { code, message } = failure;
     this.#health.failed(failure);
     this.#lister.failed(code, failingSince);
-    this.#hasReported = true;
     const fields = { target: this.target, code, failures, nextTryMs: waitMs };
     if (code === 'REPLICA_CONFLICT') {
       const highest = formatTXID(this.#holdings.highest);
-      const what = 'another writer is at work there, and it is listed again';
+      const what = 'another writer is active there, so it will be listed again';
       logger.error(`${this.name}: ${what}: ${message}`, { ...fields, highest });
     } else {
       const level = isError(error) && !error.retryable ? 'error' : 'warn';

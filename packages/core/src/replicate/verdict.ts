@@ -109,7 +109,7 @@ export function judge(facts: DatabaseFacts, limits: Limits): Verdict {
 function findInPipeline(facts: DatabaseFacts, limits: Limits): Problem | undefined {
   const { absence, failure } = facts;
   if (absence?.kind === 'no folder') {
-    return { stage: 'database', message: 'it does not exist, and neither does its folder' };
+    return { stage: 'database', message: 'it does not exist, and its folder does not exist' };
   }
   if (absence !== undefined && absence.ms > limits.absentMs) {
     const what = absence.kind === 'empty' ? 'it has been empty' : 'it has not existed';
@@ -117,18 +117,18 @@ function findInPipeline(facts: DatabaseFacts, limits: Limits): Problem | undefin
   }
   if (failure !== undefined) return { stage: 'database', message: failure };
   if (facts.threadSilentMs > limits.standstillMs) {
-    const message = `the thread that follows it has not answered for ${seconds(facts.threadSilentMs)}`;
+    const message = `the thread of this database has not responded for ${seconds(facts.threadSilentMs)}`;
     return { stage: 'thread', message };
   }
   if (absence !== undefined) return undefined; // there is nothing to look at
   if (facts.lookAgeMs > limits.commitMs) {
-    const message = `its log was last read completely ${seconds(facts.lookAgeMs)} ago`;
+    const message = `its WAL was last read completely ${seconds(facts.lookAgeMs)} ago`;
     return { stage: 'look', message };
   }
   if (facts.stagedAgeMs <= limits.commitMs) return undefined;
   return {
     stage: 'staging',
-    message: `commits since ${seconds(facts.stagedAgeMs)} ago are not staged`,
+    message: `commits of the last ${seconds(facts.stagedAgeMs)} are not staged`,
   };
 }
 
@@ -148,16 +148,16 @@ function findAtDestination(
   if (facts.failingMs > standstillMs) {
     found.push(problem('send', `has failed for ${seconds(facts.failingMs)}${why}`));
   } else if (facts.stalledMs > standstillMs) {
-    found.push(problem('send', `has not answered for ${seconds(facts.stalledMs)}`));
+    found.push(problem('send', `has not responded for ${seconds(facts.stalledMs)}`));
   } else if (supply === 'fed' && facts.confirmedAgeMs > commitMs) {
-    const message = `lacks commits since ${seconds(facts.confirmedAgeMs)} ago${why}`;
+    const message = `lacks commits of the last ${seconds(facts.confirmedAgeMs)}${why}`;
     found.push(problem('send', message));
   }
   if (facts.snapshotFailingMs > standstillMs) {
-    const message = `has refused snapshots for ${seconds(facts.snapshotFailingMs)}${why}`;
+    const message = `has refused full snapshots for ${seconds(facts.snapshotFailingMs)}${why}`;
     found.push(problem('snapshot', message));
   } else if (facts.snapshotStalledMs > standstillMs) {
-    const message = `has taken nothing of a snapshot for ${seconds(facts.snapshotStalledMs)}`;
+    const message = `has accepted no bytes of a full snapshot for ${seconds(facts.snapshotStalledMs)}`;
     found.push(problem('snapshot', message));
   }
   return found;
@@ -167,15 +167,15 @@ function findAtDestination(
 function findBeside(facts: DatabaseFacts, { standstillMs }: Limits): Problem[] {
   const found: Problem[] = [];
   if (facts.imageStalledMs > standstillMs) {
-    const message = `a full snapshot that is being made has not moved for ${seconds(facts.imageStalledMs)}`;
+    const message = `a full snapshot in progress has been stuck for ${seconds(facts.imageStalledMs)}`;
     found.push({ stage: 'image', message });
   }
   if (facts.recordStalledMs > standstillMs) {
-    const message = `what was sent could not be recorded, and staging not be freed, for ${seconds(facts.recordStalledMs)}`;
+    const message = `for ${seconds(facts.recordStalledMs)} sent files could not be recorded or removed from staging`;
     found.push({ stage: 'record', message });
   }
   if (facts.stateFileAgeMs > standstillMs) {
-    const message = `the state file in the staging folder could not be written for ${seconds(facts.stateFileAgeMs)}`;
+    const message = `for ${seconds(facts.stateFileAgeMs)} the state file in the staging folder could not be written`;
     found.push({ stage: 'state file', message });
   }
   return found;

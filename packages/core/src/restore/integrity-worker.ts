@@ -1,23 +1,21 @@
-/** The thread that lets SQLite check a file. It alone loads SQLite for a restore. */
+/** The thread in which SQLite checks a file. No other part of a restore loads SQLite to read. */
 
-import { parentPort, workerData } from 'node:worker_threads';
 import Database from 'better-sqlite3';
-import { assert, messageOf } from '../error.ts';
-import type { IntegrityQuestion } from './integrity.ts';
+import { messageOf } from '../error.ts';
+import { serve } from '../threads/serve.ts';
+import type { IntegrityService } from './integrity.ts';
 
-assert(parentPort !== null, 'this file runs as a worker');
-parentPort.postMessage(ask(workerData as IntegrityQuestion));
-
-/** "ok", or SQLite's first complaint. */
-function ask({ file, pragma }: IntegrityQuestion): string {
-  try {
-    const database = new Database(file, { readonly: true, fileMustExist: true });
+serve<IntegrityService>({
+  check({ file, pragma }) {
     try {
-      return String(database.pragma(`${pragma}(1)`, { simple: true }));
-    } finally {
-      database.close();
+      const database = new Database(file, { readonly: true, fileMustExist: true });
+      try {
+        return String(database.pragma(`${pragma}(1)`, { simple: true }));
+      } finally {
+        database.close();
+      }
+    } catch (error) {
+      return messageOf(error);
     }
-  } catch (error) {
-    return messageOf(error);
-  }
-}
+  },
+});

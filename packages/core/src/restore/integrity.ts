@@ -1,21 +1,26 @@
-/** SQLite's own check of a restored file, before it gets its name. In a thread: it may take long. */
+/**
+ * Runs SQLite's own check on a restored file before it gets its name, in a thread: it may be slow.
+ */
 
-import { extname } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
-import { ReplicationError } from '../error.ts';
+import { messageOf, ReplicationError } from '../error.ts';
+import { Thread, threadScript } from '../threads/thread.ts';
 
 export type IntegrityCheck = 'none' | 'quick' | 'full';
 
-/** What the thread is told. */
-export interface IntegrityQuestion {
-  readonly file: string;
-  readonly pragma: 'quick_check' | 'integrity_check';
+export interface IntegrityService {
+  readonly check: {
+    readonly request: {
+      readonly file: string;
+      readonly pragma: 'quick_check' | 'integrity_check';
+    };
+    /** "ok", or SQLite's first complaint. */
+    readonly answer: string;
+  };
 }
 
 /**
- * RESTORE_INTEGRITY with SQLite's first complaint. What SQLite makes beside the file is the
- * caller's to remove. An abort ends it at SQLite's next step.
+ * RESTORE_INTEGRITY with SQLite's first complaint. The caller removes the files that SQLite creates
+ * beside `file`. An abort takes effect at SQLite's next step.
  */
 export async function checkIntegrity(
   file: string,
@@ -24,27 +29,31 @@ export async function checkIntegrity(
 ): Promise<void> {
   if (check === 'none') return;
   const pragma = check === 'quick' ? 'quick_check' : 'integrity_check';
-  const script = new URL(
-    `./integrity-worker${extname(fileURLToPath(import.meta.url))}`,
-    import.meta.url,
-  );
-  const worker = new Worker(script, { workerData: { file, pragma } satisfies IntegrityQuestion });
-  const stop = (): void => void worker.terminate();
+  const thread = new Thread<IntegrityService>(threadScript(import.meta.url, 'integrity-worker'));
+  const stop = (): void => void thread.close();
   signal.addEventListener('abort', stop, { once: true });
   try {
-    const answer = await new Promise<string>((resolve, reject) => {
-      worker.once('message', resolve);
-      worker.once('error', reject);
-      worker.once('exit', () => resolve('the check did not end'));
-    });
+    const answer = await checkIn(thread, { file, pragma });
     signal.throwIfAborted();
     if (answer === 'ok') return;
     throw new ReplicationError(
       'RESTORE_INTEGRITY',
-      `PRAGMA ${pragma} of the restored database: ${answer}; it was removed again`,
+      `PRAGMA ${pragma} of the restored database: ${answer}; the restored file was removed`,
     );
   } finally {
     signal.removeEventListener('abort', stop);
-    await worker.terminate();
+    await thread.close();
+  }
+}
+
+/** A check that ends early has found nothing wrong, and nothing right either. */
+async function checkIn(
+  thread: Thread<IntegrityService>,
+  request: IntegrityService['check']['request'],
+): Promise<string> {
+  try {
+    return await thread.call('check', request);
+  } catch (error) {
+    return `the check did not finish: ${messageOf(error)}`;
   }
 }

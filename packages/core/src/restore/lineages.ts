@@ -1,15 +1,15 @@
 /**
- * Which of several states is the newest. Pure.
+ * Decides which of several states is the newest. Pure.
  *
- * TXIDs tell that within one lineage only: each lineage counts from where it began, so an old one may
- * have counted further. A state of one lineage is older than that of another where the other's
- * files include the file that it ends with. Where neither includes the other, two histories have gone
- * their own ways, and no rule knows which is meant.
+ * TXIDs can be compared only within one lineage: each lineage counts from its own start, so an
+ * older one may have higher numbers. A state is older than a state of another lineage if the
+ * other's files include the file that it ends with. If neither includes the other, the histories
+ * have diverged, and the user must choose.
  */
 
 export interface LineageEnd {
   readonly txid: bigint;
-  /** 0 where unknown: then it is compared as a lineage of its own. */
+  /** 0 if unknown: it is then treated as a lineage of its own. */
   readonly lineage: bigint;
   readonly at: Date;
 }
@@ -17,23 +17,25 @@ export interface LineageEnd {
 export type Ordered<State> =
   /** Newest first. */
   | { readonly kind: 'ordered'; readonly states: readonly State[] }
-  /** The newest of each history, the latest first. */
-  | { readonly kind: 'apart'; readonly states: readonly State[] };
+  /** The newest state of each history, the latest first. */
+  | { readonly kind: 'diverged'; readonly states: readonly State[] };
 
-/** The state of each lineage that reaches furthest: those that have to be compared by their files. */
+/** The furthest state of each lineage: the ones that must be compared by their files. */
 export function newestOfEachLineage<State extends LineageEnd>(states: readonly State[]): State[] {
   return states.filter(
     (state, index) =>
       !states.some(
         (other, at) =>
           at !== index &&
-          isOfOneLineage(state, other) &&
+          isSameLineage(state, other) &&
           (other.txid > state.txid || (other.txid === state.txid && at < index)),
       ),
   );
 }
 
-/** `isPartOf(a, b)`: the files of `b` include the one that `a` ends with. Equal states keep their order. */
+/**
+ * `isPartOf(a, b)`: the files of `b` include the last file of `a`. Equal states keep their order.
+ */
 export function orderByLineage<State extends LineageEnd>(
   states: readonly State[],
   isPartOf: (part: State, whole: State) => boolean,
@@ -49,11 +51,11 @@ export function orderByLineage<State extends LineageEnd>(
   const [best] = ends;
   if (best === undefined) return { kind: 'ordered', states: [] };
   if (ends.length > 1) {
-    return { kind: 'apart', states: ends.sort((a, b) => b.at.getTime() - a.at.getTime()) };
+    return { kind: 'diverged', states: ends.sort((a, b) => b.at.getTime() - a.at.getTime()) };
   }
   const isOfBest = (state: State): boolean =>
     state === best ||
-    isOfOneLineage(state, best) ||
+    isSameLineage(state, best) ||
     (newest.includes(state) && isPartOf(best, state));
   const ofBest = states.filter(isOfBest).sort(byTXID);
   const others = states.filter((state) => !isOfBest(state));
@@ -63,7 +65,7 @@ export function orderByLineage<State extends LineageEnd>(
   };
 }
 
-function isOfOneLineage(a: LineageEnd, b: LineageEnd): boolean {
+function isSameLineage(a: LineageEnd, b: LineageEnd): boolean {
   return a.lineage !== 0n && a.lineage === b.lineage;
 }
 

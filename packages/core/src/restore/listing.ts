@@ -1,40 +1,38 @@
-/** What a destination has for a restore, and which TXID a target means there. */
+/** Lists a destination for a restore, and finds the TXID of a target in that listing. */
 
 import { isError, ReplicationError } from '../error.ts';
-import { decodeHeader, HEADER_SIZE_BYTES, type LTXHeader } from '../ltx/header.ts';
+import { readHeader as readFileHeader } from '../ltx/file.ts';
+import type { LTXHeader } from '../ltx/header.ts';
 import type { LTXFileInfo, ReplicaFiles } from '../replica/replica.ts';
+import { rangesOf } from '../replica/ranges.ts';
 import { describeFile } from '../store/describe.ts';
-import { readBytes } from '../store/body.ts';
 import { planMoment, type PlanTarget } from './plan.ts';
 
 export type RestoreTarget =
   | PlanTarget
-  /** Everything committed at or before this moment, and nothing later, as headers tell the time. */
+  /** Everything committed at or before this time and nothing later, according to file headers. */
   | { readonly kind: 'timestamp'; readonly at: Date };
 
-/** All files of all levels. */
+/** All files at all levels. */
 export async function listAll(client: ReplicaFiles, signal?: AbortSignal): Promise<LTXFileInfo[]> {
   const files: LTXFileInfo[] = [];
   for await (const file of client.listFiles('all', { signal })) files.push(file);
   return files;
 }
 
-/** `doubt` says why another state may have been meant. */
-export async function toPlanTarget(
-  client: ReplicaFiles,
-  listed: readonly LTXFileInfo[],
+/** `headerOf` reads a file's own time. `doubt` says why another state may have been meant. */
+export async function toPlanTarget<File extends LTXFileInfo>(
+  listed: readonly File[],
   target: RestoreTarget,
-  signal: AbortSignal | undefined,
+  headerOf: (file: File) => Promise<LTXHeader>,
 ): Promise<{ readonly target: PlanTarget; readonly doubt: string | undefined }> {
   if (target.kind !== 'timestamp') return { target, doubt: undefined };
-  const questions = planMoment(listed, target.at);
-  let step = questions.next();
+  const search = planMoment(listed, target.at);
+  let step = search.next();
   while (step.done !== true) {
-    // The file's own time. A listing's may be that of a copy of the bucket.
-    const times = step.value.map(
-      async (file) => new Date((await readHeader(client, file, signal)).timestampMs),
-    );
-    step = questions.next(await Promise.all(times));
+    // The time in the file. The listing's time may be that of copying the bucket.
+    const times = step.value.map(async (file) => new Date((await headerOf(file)).timestampMs));
+    step = search.next(await Promise.all(times));
   }
   const { txid, doubt } = step.value;
   return { target: { kind: 'txid', txid }, doubt };
@@ -45,13 +43,10 @@ export async function readHeader(
   file: LTXFileInfo,
   signal: AbortSignal | undefined,
 ): Promise<LTXHeader> {
-  const range = { start: 0, end: HEADER_SIZE_BYTES };
-  const { body } = await client.openFile(file, { range, signal });
-  const bytes = await readBytes(body, HEADER_SIZE_BYTES);
   try {
-    return decodeHeader(bytes);
+    return await readFileHeader(rangesOf(client, file, signal), file.sizeBytes);
   } catch (error) {
-    if (!isError(error)) throw error;
+    if (!isError(error) || !error.code.startsWith('LTX_')) throw error;
     const message = `read the header of ${describeFile(file)}: ${error.message}`;
     throw new ReplicationError(error.code, message, { cause: error });
   }

@@ -1,50 +1,56 @@
-/** The files of a plan, where all of them lie on this machine and are few enough to be open at once. */
+/**
+ * Opens the files of a plan if all of them are on this machine and few enough to be open at once.
+ */
 
-import { isError } from '../error.ts';
+import { assert, isError } from '../error.ts';
 import { createKernel } from '../kernel/kernel.ts';
 import { isFullImage } from '../ltx/decoder.ts';
-import type { LTXFileInfo, ReplicaFiles } from '../replica/replica.ts';
+import type { LTXFileInfo } from '../replica/replica.ts';
 import type { LocalFile } from '../store/client.ts';
-import { changed } from './changed.ts';
-import { Headers } from './headers.ts';
+import { fileChangedError } from './file-changed.ts';
+import { HeaderChain } from './header-chain.ts';
 import { readLocalFile, type ReadLocalFile } from './local-file.ts';
-import { toUnfit } from './unfit-file.ts';
+import type { SourcedFile } from './sources.ts';
+import { toUnusableFileError } from './unusable-file.ts';
 
-/** Of the thousand descriptors that a process usually may have. */
+/** A process may usually open about a thousand files. */
 const FILES_MAX = 256;
-/** In all files together; the maps take 12 bytes of each. */
+/** Limit for all files together: a page map takes 12 bytes per page. */
 const PAGES_MAX: number = 4 * 1024 * 1024;
 
 export interface LocalFiles extends AsyncDisposable {
-  /** Newest first, to the first full image. */
+  /** Newest first, up to and including the first full snapshot. */
   readonly files: readonly ReadLocalFile[];
 }
 
 /**
- * undefined where the destination is elsewhere, or the plan is too large for this. Errors as those
- * of any reader of the files.
+ * Returns undefined if the destination is not on this machine or the plan is too large for this
+ * method. Throws the same errors as any other reader of the files.
  */
 export async function openLocalFiles(
-  client: ReplicaFiles,
-  newestFirst: readonly LTXFileInfo[],
+  newestFirst: readonly SourcedFile[],
   signal: AbortSignal,
 ): Promise<LocalFiles | undefined> {
-  if (client.openLocalFile === undefined || newestFirst.length > FILES_MAX) return undefined;
+  if (newestFirst.length > FILES_MAX) return undefined;
+  const isElsewhere = ({ source }: SourcedFile): boolean =>
+    source.client.openLocalFile === undefined;
+  if (newestFirst.some(isElsewhere)) return undefined;
   const opened: LocalFile[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(opened.splice(0).map((file) => file.close()));
   };
   const kernel = createKernel();
-  const headers = new Headers();
+  const headers = new HeaderChain();
   const files: ReadLocalFile[] = [];
   let pages = 0;
   try {
     for (const info of newestFirst) {
-      const local = await client.openLocalFile(info, { signal });
+      const local = await info.source.client.openLocalFile?.(info, { signal });
+      assert(local !== undefined, 'all sources are on this machine');
       opened.push(local);
-      if (local.sizeBytes !== info.sizeBytes) throw changed(info, local.sizeBytes);
-      const file = await readAs(info, () => readLocalFile(info, local, kernel));
-      await readAs(info, async () => headers.add(info, file.header));
+      if (local.sizeBytes !== info.sizeBytes) throw fileChangedError(info, local.sizeBytes);
+      const file = await withFileErrors(info, () => readLocalFile(info, local, kernel));
+      await withFileErrors(info, async () => headers.add(info, file.header));
       files.push(file);
       pages += file.map.pgnos.length;
       if (pages > PAGES_MAX) {
@@ -56,15 +62,15 @@ export async function openLocalFiles(
     return { files, [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();
-    if (isError(error, 'LTX_UNSUPPORTED')) return undefined; // an index that is not read at once
+    if (isError(error, 'LTX_UNSUPPORTED')) return undefined; // the index is too large to load
     throw error;
   }
 }
 
-async function readAs<T>(info: LTXFileInfo, work: () => Promise<T>): Promise<T> {
+async function withFileErrors<T>(info: LTXFileInfo, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw toUnfit(info, error);
+    throw toUnusableFileError(info, error);
   }
 }

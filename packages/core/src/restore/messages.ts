@@ -1,36 +1,39 @@
-/** What crosses between a restore and its threads. */
+/** Messages between a restore and its threads. */
 
-import type { Failure } from './failure.ts';
 import type { Slab } from './slabs.ts';
 
-/** What a thread is told at its start. */
-export interface Setting {
-  /** Of the output file: descriptors belong to the process, not to a thread. */
+/** Sent to a thread when it starts. */
+export interface DecoderSettings {
+  /**
+   * Descriptor of the output file: descriptors belong to the process, so threads can share them.
+   */
   readonly descriptor: number;
 }
 
-/** A piece of one LTX file, in one slab: bytes, whole page frames, bytes. Each part may be empty. */
+/**
+ * A piece of one LTX file, in one slab: raw bytes, whole page frames, raw bytes. Each may be empty.
+ */
 export interface Piece {
   readonly slab: Slab;
-  /** Bytes from 0 to here are hashed as they are: the file's header. */
+  /** Bytes from 0 to here are hashed as they are: the file header. */
   readonly pagesStart: number;
-  /** Ends of the kernel's batches, each of whole frames; the last is where the frames end. */
+  /** Ends of the kernel's batches, each of whole frames; the last one is the end of the frames. */
   readonly batchEnds: readonly number[];
-  /** From the last batch to here bytes are hashed as they are: end of the pages, index, trailer. */
+  /** Bytes from the last batch to here are hashed as they are: end of pages, index, trailer. */
   readonly end: number;
   readonly pageSize: number;
-  /** For each frame the number of the page if it is to be written, else 0. */
+  /** For each frame, the number of the page if it must be written, else 0. */
   readonly targets: Uint32Array<ArrayBuffer>;
 }
 
-export interface Request extends Piece {
-  readonly id: number;
-}
-
-/** The slab comes back with it. */
-export interface Answer {
-  readonly id: number;
-  readonly slab: Slab;
-  /** CRC of the piece as if nothing came before it. */
-  readonly result: bigint | Failure;
+export interface PieceService {
+  readonly decode: {
+    readonly request: Piece;
+    readonly answer: {
+      /** It comes back. */
+      readonly slab: Slab;
+      /** Of the piece, as if nothing came before it. */
+      readonly crc: bigint;
+    };
+  };
 }

@@ -1,55 +1,62 @@
 /**
- * Which TXID was the state at a moment.
+ * Finds the TXID of the state at a moment.
  *
- * **The state as of T is everything committed at or before T, and nothing that was committed
- * later**: a transaction whose time is exactly T is in (Litestream leaves it out).
+ * **The state as of T is everything committed at or before T, and nothing later**: a transaction
+ * whose time is exactly T is included (Litestream leaves it out).
  *
- * A file's own time is its header's, not the listing's: a bucket that was copied has new times in
- * the listing. A file of level 0 to 8 bears the time of its last transaction (a merge keeps that of
- * its newest input), a snapshot of level 9 the time at which it was taken: that is only an upper
- * bound of the commit's, and only asked where no other file ends with the same TXID.
+ * The time of a file is the one in its header, not the one in the listing: a copied bucket has new
+ * times in its listing. A file at level 0 to 8 has the time of its last transaction (a merged file
+ * keeps that of its newest input). A snapshot at level 9 has the time at which it was taken. That
+ * is only an upper bound, and is used only if no other file ends with the same TXID.
  *
- * Header times rise with TXIDs as long as the writer's clock does, so a few probes find the place.
- * Where that clock was wrong for a while, times.ts says which of the times that were read are to be
- * believed. The state as of T is then the last one with a believed time at or before T. A file behind
- * it without such a time is left out. That there is a doubt is told.
+ * Header times rise with TXIDs as long as the writer's clock does, so a few probes are enough. If
+ * that clock was wrong for a while, times.ts decides which of the times to trust. The state as of T
+ * is then the last one with a trusted time at or before T. A later file without a trusted time is
+ * left out, and `doubt` says so.
  */
 
 import { ReplicationError } from '../error.ts';
 import { formatTXID, type TXID } from '../ltx/txid.ts';
 import type { LTXFileInfo } from '../replica/replica.ts';
 import { compare, reachableTXIDs } from '../history/chain.ts';
-import { believedTimes } from './times.ts';
+import { trustedTimes } from './times.ts';
 
-/** Headers asked for at once. 17-fold narrowing: 6,000 files take three or four rounds. */
+/** Headers read at once. Each round narrows the search 17-fold: 6,000 files take three or four. */
 const PROBES_PER_ROUND = 16;
 const LEVEL_SNAPSHOT = 9;
 
-/** A TXID that a restore can end with, and the file that tells its time. */
-interface Point {
+/** A TXID that a restore can end with, and the file that has its time. */
+interface Point<File extends LTXFileInfo> {
   readonly txid: TXID;
-  readonly file: LTXFileInfo;
+  readonly file: File;
 }
 
 /** The state as of a moment. */
 export interface Moment {
   readonly txid: TXID;
-  /** Why another state may have been meant, where times of files contradict each other. */
+  /** Why another state may have been meant, if file times contradict each other. */
   readonly doubt: string | undefined;
 }
 
-/** Asks for the times of some files; is given them in the same order. */
-export type TimeQuestions = Generator<readonly LTXFileInfo[], Moment, readonly Date[]>;
+/** Yields files and expects their times, in the same order. */
+export type TimeSearch<File extends LTXFileInfo> = Generator<
+  readonly File[],
+  Moment,
+  readonly Date[]
+>;
 
 /**
- * Finds the TXID of `at` among the states that `files` lead to. Beyond the last of them it may be
- * one that is only listed: planning for it then names the gap. RESTORE_OUT_OF_RANGE with the known
- * bounds where `at` lies outside them.
+ * Finds the TXID of `at` among the states that `files` lead to. It may also find a later TXID that
+ * is only listed; the plan for it then names the gap. RESTORE_OUT_OF_RANGE with the known bounds if
+ * `at` is outside them.
  */
-export function* locateMoment(files: readonly LTXFileInfo[], at: Date): TimeQuestions {
+export function* locateMoment<File extends LTXFileInfo>(
+  files: readonly File[],
+  at: Date,
+): TimeSearch<File> {
   const reached = reachableTXIDs(files);
   const last = reached.at(-1);
-  if (last === undefined) throw new TypeError('a moment is sought where nothing is restorable');
+  if (last === undefined) throw new TypeError('searched a timestamp, but nothing can be restored');
   const wanted = new Set<TXID>(reached);
   for (const file of files) if (file.maxTXID > last) wanted.add(file.maxTXID);
 
@@ -59,7 +66,7 @@ export function* locateMoment(files: readonly LTXFileInfo[], at: Date): TimeQues
   const search = yield* lastAtOrBefore(points, at);
   const found = search.index;
 
-  // Snapshots whose TXID no other file ends with lie between the points: the newest that counts.
+  // Between the points lie snapshots whose TXID no other file ends with: find the newest that counts.
   const after = points[found + 1]?.txid;
   const between = images.filter(
     (image) =>
@@ -73,27 +80,20 @@ export function* locateMoment(files: readonly LTXFileInfo[], at: Date): TimeQues
   if (answer === undefined || answer.txid === newest.at(-1)?.txid) {
     yield* requireWithin({ points: newest, images, at, answer });
   }
-  if (answer === undefined) throw new TypeError('a moment before all others has no TXID');
+  if (answer === undefined) throw new TypeError('a timestamp before all others has no TXID');
   return { txid: answer.txid, doubt: search.doubt ?? image.doubt };
 }
 
-/** Drives a search with times that are at hand. */
-export function answerFrom(questions: TimeQuestions, timeOf: (file: LTXFileInfo) => Date): Moment {
-  let step = questions.next();
-  while (step.done !== true) step = questions.next(step.value.map(timeOf));
-  return step.value;
-}
-
-/** One point for each wanted TXID that files of these levels end with, ascending. */
-function pointsOf(
-  files: readonly LTXFileInfo[],
+/** One point for each wanted TXID that a file of these levels ends with, ascending. */
+function pointsOf<File extends LTXFileInfo>(
+  files: readonly File[],
   wanted: ReadonlySet<TXID>,
   level: (level: number) => boolean,
-): Point[] {
-  const byTXID = new Map<TXID, LTXFileInfo>();
+): Point<File>[] {
+  const byTXID = new Map<TXID, File>();
   for (const file of files) {
     if (!level(file.level) || !wanted.has(file.maxTXID)) continue;
-    // All of them bear the same time; the lowest level is written first and so the surest.
+    // All of them have the same time. The lowest level was written first, so it is the most reliable.
     const other = byTXID.get(file.maxTXID);
     if (other === undefined || file.level < other.level) byTXID.set(file.maxTXID, file);
   }
@@ -102,17 +102,17 @@ function pointsOf(
     .sort((a, b) => compare(a.txid, b.txid));
 }
 
-/** What was found among points: the index, -1 where all are later, and whether it is sure. */
+/** Result of a search: the index of the point, -1 if all are later, and any doubt. */
 interface Search {
   readonly index: number;
   readonly doubt: string | undefined;
 }
 
-/** The last point whose time is believed and not later than `at`. */
-function* lastAtOrBefore(
-  points: readonly Point[],
+/** The last point whose trusted time is not later than `at`. */
+function* lastAtOrBefore<File extends LTXFileInfo>(
+  points: readonly Point<File>[],
   at: Date,
-): Generator<readonly LTXFileInfo[], Search, readonly Date[]> {
+): Generator<readonly File[], Search, readonly Date[]> {
   const known = new Map<number, Date>();
   for (;;) {
     const { low, high, doubt } = bracket(points, known, at);
@@ -120,25 +120,29 @@ function* lastAtOrBefore(
     for (let index = low + 1; index < high; index++) if (!known.has(index)) unknown.push(index);
     if (unknown.length === 0) return { index: low, doubt };
     const probes = spread(unknown);
-    const times = yield probes.map((index) => (points[index] as Point).file);
+    const times = yield probes.map((index) => (points[index] as Point<File>).file);
     for (const [place, index] of probes.entries()) known.set(index, times[place] as Date);
   }
 }
 
 interface Bracket {
-  /** At or before `at`, or before all points. */
+  /** The last point at or before `at`; -1 if there is none. */
   readonly low: number;
-  /** Later than `at`, or behind all points. */
+  /** The first point after `at`; the number of points if there is none. */
   readonly high: number;
   readonly doubt: string | undefined;
 }
 
-function bracket(points: readonly Point[], known: ReadonlyMap<number, Date>, at: Date): Bracket {
+function bracket(
+  points: readonly Point<LTXFileInfo>[],
+  known: ReadonlyMap<number, Date>,
+  at: Date,
+): Bracket {
   const read = [...known].sort(([a], [b]) => a - b);
-  const times = believedTimes(
+  const times = trustedTimes(
     read.map(([index, time]) => ({
       timeMs: time.getTime(),
-      uploadedMs: (points[index] as Point).file.modifiedAt.getTime(),
+      uploadedMs: (points[index] as Point<LTXFileInfo>).file.modifiedAt.getTime(),
     })),
   );
   let low = -1;
@@ -146,7 +150,7 @@ function bracket(points: readonly Point[], known: ReadonlyMap<number, Date>, at:
   let doubt: string | undefined;
   for (const [place, [index, time]] of read.entries()) {
     const believed = times[place];
-    if (believed !== time.getTime()) doubt ??= doubtOf(points[index] as Point, time);
+    if (believed !== time.getTime()) doubt ??= doubtOf(points[index] as Point<LTXFileInfo>, time);
     if (believed === undefined) continue;
     if (believed <= at.getTime()) low = index;
     else high = Math.min(high, index);
@@ -154,10 +158,10 @@ function bracket(points: readonly Point[], known: ReadonlyMap<number, Date>, at:
   return { low, high, doubt };
 }
 
-function doubtOf({ txid }: Point, time: Date): string {
+function doubtOf({ txid }: Pick<Point<LTXFileInfo>, 'txid'>, time: Date): string {
   return (
-    `times are in doubt: TXID ${formatTXID(txid)} bears ${time.toISOString()}, which does not fit the ` +
-    'files around it; the clock of the writer was wrong for a while; -txid chooses a state by its number'
+    `file times contradict each other: TXID ${formatTXID(txid)} is dated ${time.toISOString()}, which ` +
+    "does not fit the files around it; the writer's clock was wrong for a while; to choose a state by number, use -txid"
   );
 }
 
@@ -171,36 +175,39 @@ function spread(indexes: readonly number[]): readonly number[] {
   );
 }
 
-interface Bounds {
-  /** All of them, oldest first. */
-  readonly points: readonly Point[];
-  readonly images: readonly Point[];
+interface Bounds<File extends LTXFileInfo> {
+  /** Oldest first. */
+  readonly points: readonly Point<File>[];
+  readonly images: readonly Point<File>[];
   readonly at: Date;
-  /** undefined where all are later than `at`. */
-  readonly answer: Point | undefined;
+  /** undefined if all points are later than `at`. */
+  readonly answer: Point<File> | undefined;
 }
 
-/** Throws RESTORE_OUT_OF_RANGE unless something is at or before `at`, and `at` is not after the last known time. */
-function* requireWithin({
+/**
+ * RESTORE_OUT_OF_RANGE unless a point is at or before `at`, and `at` is not after the last known
+ * time.
+ */
+function* requireWithin<File extends LTXFileInfo>({
   points,
   images,
   at,
   answer,
-}: Bounds): Generator<readonly LTXFileInfo[], void, readonly Date[]> {
-  const first = points[0] as Point;
-  const last = points.at(-1) as Point;
-  // An image of the newest TXID, taken later than its commit, shows that nothing came between.
+}: Bounds<File>): Generator<readonly File[], void, readonly Date[]> {
+  const first = points[0] as Point<File>;
+  const last = points.at(-1) as Point<File>;
+  // A snapshot of the newest TXID, taken after its commit, shows that nothing came between.
   const witness = images.find((image) => image.txid === last.txid) ?? last;
   const [earliest, committed, seen] = yield [first.file, last.file, witness.file];
   if (earliest === undefined || committed === undefined || seen === undefined) {
-    throw new TypeError('a time was asked for and not given');
+    throw new TypeError('the caller did not supply a requested time');
   }
   const latest = seen > committed ? seen : committed;
   if (answer !== undefined && at <= latest) return;
   throw new ReplicationError(
     'RESTORE_OUT_OF_RANGE',
-    `the state as of ${at.toISOString()} is not known: what is stored goes from ` +
+    `the state as of ${at.toISOString()} is unknown: the stored files cover ` +
       `${earliest.toISOString()} (TXID ${formatTXID(first.txid)}) to ${latest.toISOString()} ` +
-      `(TXID ${formatTXID(last.txid)}); choose a moment between them, or restore the latest state`,
+      `(TXID ${formatTXID(last.txid)}); choose a time between them, or restore the latest state`,
   );
 }

@@ -1,61 +1,64 @@
-/** Where a restore writes to, and whether it may. */
+/** Checks where a restore writes to, and whether it may. */
 
 import type { Stats } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, ReplicationError } from '../error.ts';
 import { findUnmounted } from '../store/folder/mount-points.ts';
-import { playedFilesOf } from './old-database.ts';
+import { findJournalFiles } from './old-database.ts';
 
 export type Overwrite = 'refuse' | 'replace';
 
 /**
- * RESTORE_TARGET_EXISTS where a restore to `output` would have to replace something, RESTORE_OUTPUT where
- * `output` cannot be a file. Nothing is made.
+ * RESTORE_TARGET_EXISTS if a restore to `output` would replace something, RESTORE_OUTPUT if
+ * `output` cannot be a file. Creates nothing.
  */
 export async function checkOutput(output: string, overwrite: Overwrite): Promise<void> {
   await requireFree(await findTarget(output), overwrite);
 }
 
-/** Whether there is a database at `output`: an empty file is none. RESTORE_OUTPUT where it cannot be told. */
+/**
+ * Whether `output` is a database; an empty file is not. RESTORE_OUTPUT if that cannot be
+ * determined.
+ */
 export async function isDatabaseAt(output: string): Promise<boolean> {
-  const found = await reporting(`look at ${output}`, async () => await statOf(output));
+  const found = await withOutputErrors(`stat ${output}`, async () => await statOf(output));
   return found !== undefined && (found.size > 0 || !found.isFile());
 }
 
-/** Of a target that has been found. RESTORE_TARGET_EXISTS. */
+/** RESTORE_TARGET_EXISTS. `output` is a path from findTarget. */
 export async function requireFree(output: string, overwrite: Overwrite): Promise<void> {
-  await reporting(`look at ${output}`, async () => {
+  await withOutputErrors(`stat ${output}`, async () => {
     const found = await statOf(output);
     if (found !== undefined && !found.isFile()) throw notAFile(output, found);
     if (overwrite === 'replace') return;
-    const own = found === undefined || found.size === 0 ? [] : ['']; // an empty file holds nothing
-    const [taken] = [...own, ...(await playedFilesOf(output))];
+    const own = found === undefined || found.size === 0 ? [] : ['']; // an empty file may be replaced
+    const [taken] = [...own, ...(await findJournalFiles(output))];
     if (taken === undefined) return;
     throw new ReplicationError(
       'RESTORE_TARGET_EXISTS',
-      `restore to ${output}: ${taken === '' ? 'it' : output + taken} exists; choose another place (-o), or replace it (-force)`,
+      `restore to ${output}: ${taken === '' ? 'it' : output + taken} already exists; choose another path (-o), or replace it (-force)`,
     );
   });
 }
 
 /**
- * The file that `output` means: where a symbolic link leads, because SQLite keeps its files beside that
- * one. RESTORE_OUTPUT for what cannot be a file.
+ * The file that `output` names. Symbolic links are followed, because SQLite keeps its other files
+ * beside the link's target. RESTORE_OUTPUT if it cannot be a file.
  */
 export async function findTarget(output: string): Promise<string> {
   if (output.endsWith('/') || output.endsWith(path.sep)) {
-    const message = `restore to ${output}: that names a folder; add the name of the file`;
+    const message = `restore to ${output}: this is a folder name; add a file name`;
     throw new ReplicationError('RESTORE_OUTPUT', message);
   }
-  return await reporting(`look at ${output}`, async () => {
+  return await withOutputErrors(`stat ${output}`, async () => {
     const target = await followLinks(path.resolve(output));
     const point = await findUnmounted(path.dirname(target));
     if (point === undefined) return target;
     throw new ReplicationError(
       'RESTORE_OUTPUT',
-      `restore to ${output}: ${point} is a mount point of /etc/fstab, and nothing is mounted there; ` +
-        'mount it, or choose another place (-o)',
+      `restore to ${output}: ${point} is a mount point in /etc/fstab, but nothing is mounted there; ` +
+        'mount it, or choose another path (-o)',
     );
   });
 }
@@ -69,7 +72,7 @@ async function followLinks(file: string): Promise<string> {
   throw new ReplicationError(
     'RESTORE_OUTPUT',
     `restore to ${file}: it is a link to ${target}, whose folder does not exist; mount its disk, ` +
-      'or make the folder, or choose another place (-o)',
+      'create the folder, or choose another path (-o)',
   );
 }
 
@@ -78,7 +81,7 @@ async function readLink(file: string): Promise<string | undefined> {
     return await fs.readlink(file);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT' || code === 'EINVAL') return undefined; // nothing, or no link
+    if (code === 'ENOENT' || code === 'EINVAL') return undefined; // missing, or not a link
     throw error;
   }
 }
@@ -92,35 +95,35 @@ export async function statOf(file: string): Promise<Stats | undefined> {
   }
 }
 
-/** Names what the file system refused, and what to do. */
-export async function reporting<T>(what: string, act: () => Promise<T>): Promise<T> {
+/** Turns an error of the file system into RESTORE_OUTPUT and adds advice. */
+export async function withOutputErrors<T>(what: string, act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (error instanceof ReplicationError || code === undefined || code === 'ABORT_ERR')
       throw error;
-    const next = NEXT_STEPS[code] ?? 'choose another place (-o)';
+    const next = NEXT_STEPS[code] ?? 'choose another path (-o)';
     const message = `${what}: ${messageOf(error)}; ${next}`;
     throw new ReplicationError('RESTORE_OUTPUT', message, { cause: error });
   }
 }
 
-const NO_RIGHT = 'give this user the right to write there, or choose another place (-o)';
-const NO_ROOM = 'free some space, or choose another place (-o)';
+const NO_RIGHT = 'give this user write permission there, or choose another path (-o)';
+const NO_ROOM = 'free some space, or choose another path (-o)';
 const NEXT_STEPS: Readonly<Record<string, string>> = {
   EACCES: NO_RIGHT,
   EPERM: NO_RIGHT,
-  EROFS: 'it is mounted read-only: choose another place (-o)',
+  EROFS: 'it is mounted read-only: choose another path (-o)',
   ENOSPC: NO_ROOM,
   EDQUOT: NO_ROOM,
   ENAMETOOLONG: 'choose a shorter name (-o)',
-  ENOTDIR: 'what should be a folder on the way to it is a file: choose another place (-o)',
+  ENOTDIR: 'a part of the path is a file, not a folder: choose another path (-o)',
 };
 
 function notAFile(output: string, found: Stats): ReplicationError {
   const why = found.isDirectory()
-    ? 'it is a folder; add the name of the file'
-    : 'it is not a regular file; choose another place (-o)';
+    ? 'it is a folder; add a file name'
+    : 'it is not a regular file; choose another path (-o)';
   return new ReplicationError('RESTORE_TARGET_EXISTS', `restore to ${output}: ${why}`);
 }

@@ -1,20 +1,26 @@
 /**
- * The file that is restored into. Until it is whole, verified and durable it lies beside its name,
- * as `<name>.sluice-tmp`; a crash leaves at most that, and the next restore replaces it.
+ * The output file of a restore. Until it is complete, verified and durable it is named
+ * `<name>.sluice-tmp`. A crash leaves at most that file, and the next restore replaces it.
  *
- * What SQLite keeps beside a database that is replaced (`-wal`, `-journal`) would be played into
- * the restored one, so it is removed first. `old-database.ts` makes the old database whole without it.
+ * SQLite would apply the `-wal` or `-journal` of a replaced database to the restored one, so these
+ * are removed first. `old-database.ts` makes the old database complete without them.
  */
 
 import type { Stats } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { makeFolder, syncFolder } from '../database/files.ts';
+import { makeFolders, systemFiles } from '../file-system.ts';
 import { ReplicationError } from '../error.ts';
-import { PLAYED_FILES, settleOldDatabase } from './old-database.ts';
-import { findTarget, requireFree, reporting, statOf, type Overwrite } from './output-target.ts';
+import { JOURNAL_FILES, checkpointOldDatabase, type CheckpointOptions } from './old-database.ts';
+import {
+  findTarget,
+  requireFree,
+  withOutputErrors,
+  statOf,
+  type Overwrite,
+} from './output-target.ts';
 
-const SIDE_FILES = [...PLAYED_FILES, '-shm'];
+const SIDE_FILES = [...JOURNAL_FILES, '-shm'];
 const TEMPORARY = '.sluice-tmp';
 
 export class Output {
@@ -24,12 +30,12 @@ export class Output {
   readonly #identity: Stats;
   #isPublished = false;
 
-  /** Creates the folders above and the temporary file. RESTORE_TARGET_EXISTS, RESTORE_OUTPUT. */
+  /** Creates parent folders and the temporary file. RESTORE_TARGET_EXISTS, RESTORE_OUTPUT. */
   static async open(output: string, overwrite: Overwrite): Promise<Output> {
     const target = await findTarget(output);
     await requireFree(target, overwrite);
-    return await reporting(`create a file beside ${output}`, async () => {
-      await makeFolder(path.dirname(target));
+    return await withOutputErrors(`create a file beside ${output}`, async () => {
+      await makeFolders(systemFiles, path.dirname(target));
       await removeTemporary(target);
       const handle = await fs.open(target + TEMPORARY, 'wx+', 0o644);
       return new Output(target, overwrite, handle, await handle.stat());
@@ -56,56 +62,56 @@ export class Output {
     return this.#path + TEMPORARY;
   }
 
-  /** Empty, and of this size; RESTORE_OUTPUT where the volume has no room for that. */
+  /** Empties the file and gives it this size; RESTORE_OUTPUT if the volume has not enough room. */
   async begin(sizeBytes: number): Promise<void> {
-    const what = `make ${this.temporary}, ${sizeBytes} bytes`;
-    await reporting(what, async () => await this.#handle.truncate(0));
+    const what = `allocate ${this.temporary}, ${sizeBytes} bytes`;
+    await withOutputErrors(what, async () => await this.#handle.truncate(0));
     const { blocks, bavail, bsize } = await fs.statfs(path.dirname(this.#path));
-    const isTold = blocks > 0; // some network file systems answer with zeros
-    if (isTold && bavail * bsize < sizeBytes) {
+    const isReported = blocks > 0; // some network file systems report zeros
+    if (isReported && bavail * bsize < sizeBytes) {
       throw new ReplicationError(
         'RESTORE_OUTPUT',
-        `${what}: only ${bavail * bsize} bytes are free there; free some, or choose another place`,
+        `${what}: only ${bavail * bsize} bytes are free there; free some space, or choose another path (-o)`,
       );
     }
-    await reporting(what, async () => await this.#handle.truncate(sizeBytes));
+    await withOutputErrors(what, async () => await this.#handle.truncate(sizeBytes));
   }
 
   /** Makes the bytes durable. */
   async sync(): Promise<void> {
-    await reporting(`fsync ${this.temporary}`, async () => await this.#handle.sync());
+    await withOutputErrors(`fsync ${this.temporary}`, async () => await this.#handle.sync());
   }
 
   /**
-   * Gives the file its name, durably. RESTORE_TARGET_EXISTS where the name was taken meanwhile,
-   * DATABASE_BUSY where the database that it would replace is in use.
+   * Renames the file into place, durably. RESTORE_TARGET_EXISTS if the name was taken meanwhile,
+   * DATABASE_BUSY if the database that it would replace is in use.
    */
-  async publish(signal: AbortSignal): Promise<void> {
+  async publish(waiting: Pick<CheckpointOptions, 'signal' | 'clock'>): Promise<void> {
     await requireFree(this.#path, this.#overwrite);
-    await reporting(`give ${this.temporary} its name`, async () => {
-      await settleOldDatabase(this.#path, { signal });
-      if (!(await this.#isOwn())) throw this.#overtaken();
-      await this.#takeAfter(await statOf(this.#path));
+    await withOutputErrors(`rename ${this.temporary}`, async () => {
+      await checkpointOldDatabase(this.#path, waiting);
+      if (!(await this.#ownsTemporaryFile())) throw this.#supersededError();
+      await this.#copyOwnership(await statOf(this.#path));
       await this.#handle.close();
-      await this.#removeSides('');
-      // Durable before the new name is: after a power loss no old log lies beside the new file.
-      await syncFolder(path.dirname(this.#path));
-      await this.#place();
-      await syncFolder(path.dirname(this.#path));
-      await this.#removeSides(TEMPORARY);
+      await this.#removeSideFiles('');
+      // Sync before the rename: after a power loss, no old log may lie beside the new file.
+      await systemFiles.syncFolder(path.dirname(this.#path));
+      await this.#moveIntoPlace();
+      await systemFiles.syncFolder(path.dirname(this.#path));
+      await this.#removeSideFiles(TEMPORARY);
       this.#isPublished = true;
     });
   }
 
-  /** Leaves nothing behind, unless it was published. */
+  /** Removes the temporary file unless it was published. */
   async discard(): Promise<void> {
     if (this.#isPublished) return;
     await this.#handle.close().catch(() => undefined); // it may be closed already
-    if (await this.#isOwn()) await removeTemporary(this.#path);
+    if (await this.#ownsTemporaryFile()) await removeTemporary(this.#path);
   }
 
-  /** A file that is replaced keeps its mode and, where that is allowed, its owner. */
-  async #takeAfter(old: Stats | undefined): Promise<void> {
+  /** The new file gets the mode and, if permitted, the owner of the file it replaces. */
+  async #copyOwnership(old: Stats | undefined): Promise<void> {
     if (old === undefined) return;
     await this.#handle.chmod(old.mode & 0o777);
     const own = await this.#handle.stat();
@@ -113,27 +119,27 @@ export class Output {
     try {
       await this.#handle.chown(old.uid, old.gid);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error; // only root gives files away
+      if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error; // only root may change owners
     }
   }
 
-  /** Of two restores to one place the later one has removed the file of the earlier one. */
-  async #isOwn(): Promise<boolean> {
+  /** A later restore to the same path removes the temporary file of an earlier one. */
+  async #ownsTemporaryFile(): Promise<boolean> {
     const there = await statOf(this.temporary);
     return there?.ino === this.#identity.ino && there.dev === this.#identity.dev;
   }
 
-  #overtaken(): ReplicationError {
-    const what = 'another restore to the same place has begun';
+  #supersededError(): ReplicationError {
+    const what = 'another restore to the same path has started';
     return new ReplicationError('RESTORE_TARGET_EXISTS', `restore to ${this.#path}: ${what}`);
   }
 
-  async #removeSides(suffix: '' | typeof TEMPORARY): Promise<void> {
+  async #removeSideFiles(suffix: '' | typeof TEMPORARY): Promise<void> {
     for (const side of SIDE_FILES) await fs.rm(this.#path + suffix + side, { force: true });
   }
 
-  /** A link, unlike a rename, replaces nothing: not even what came into being just now. */
-  async #place(): Promise<void> {
+  /** A link, unlike a rename, never replaces a file, even one that was created just now. */
+  async #moveIntoPlace(): Promise<void> {
     if (this.#overwrite === 'refuse') {
       try {
         await fs.link(this.temporary, this.#path);

@@ -1,6 +1,6 @@
 /**
- * Where each page of an LTX file lies, from its index, in flat arrays: 12 bytes a page. A hint, as
- * the index is one, until every frame was decoded and the file's checksum found right.
+ * Positions of the pages of an LTX file, from its index, in flat arrays: 12 bytes per page. Not
+ * trusted until every frame was decoded and the file checksum was verified.
  */
 
 import { ReplicationError } from '../error.ts';
@@ -11,16 +11,16 @@ import { UvarintReader } from '../ltx/uvarint.ts';
 export interface PageMap {
   /** Ascending. */
   readonly pgnos: Uint32Array;
-  /** Of each page's frame, and one more: where the pages end. */
+  /** Offset of each page's frame, followed by the end of the pages. */
   readonly offsets: Float64Array;
 }
 
-/** Page number, offset and size take a byte each at least. */
+/** Page number, offset and size take at least one byte each. */
 const ENTRY_BYTES_MIN = 3;
 
 /**
- * From the bytes of an index, its zero byte included. LTX_INVALID unless the pages may follow each
- * other under `header`, and their frames fill the file from its header to `pagesEnd`.
+ * Reads the bytes of an index, including its final zero byte. LTX_INVALID unless the page order is
+ * valid for `header` and the frames fill the file from its header to `pagesEnd`.
  */
 export function readPageMap(bytes: Uint8Array, header: LTXHeader, pagesEnd: number): PageMap {
   const reader = new UvarintReader(bytes);
@@ -36,7 +36,7 @@ export function readPageMap(bytes: Uint8Array, header: LTXHeader, pagesEnd: numb
       const offset = reader.take();
       const sizeBytes = reader.take();
       if (offset !== end || sizeBytes === 0 || offset + sizeBytes > pagesEnd) {
-        throw invalid(`page ${pgno} at ${offset} is not where a page can be`);
+        throw invalid(`page ${pgno} at offset ${offset} is outside the pages of the file`);
       }
       pgnos[count] = pgno;
       offsets[count] = offset;

@@ -1,9 +1,9 @@
 /**
- * A set of page numbers, one bit each, in chunks that exist only where a number was added: a file
- * that lies about the size of its database cannot make us allocate for it.
+ * A set of page numbers, one bit each, in chunks that are allocated when a number is added: a file
+ * that claims a huge database size cannot make us allocate memory for it.
  */
 
-/** 32 KiB: 1 GiB of 4 KiB pages. */
+/** 32 KiB per chunk: 1 GiB of 4 KiB pages. */
 const CHUNK_BITS = 18;
 const CHUNK_PAGES: number = 1 << CHUNK_BITS;
 
@@ -17,9 +17,9 @@ export class PageSet {
     return this.#count;
   }
 
-  /** Whether the page was not in the set; it now is. */
+  /** Adds the page. Returns false if it was already in the set. */
   add(pgno: number): boolean {
-    const chunk = this.#enter(Math.floor(pgno / CHUNK_PAGES));
+    const chunk = this.#chunkAt(Math.floor(pgno / CHUNK_PAGES));
     const at = pgno % CHUNK_PAGES;
     const word = chunk[at >>> 5] ?? 0;
     const bit = 1 << (at & 31);
@@ -35,8 +35,8 @@ export class PageSet {
     return (word & (1 << (at & 31))) !== 0;
   }
 
-  /** Numbers come in runs: the last chunk is kept at hand. */
-  #enter(number: number): Uint32Array {
+  /** Numbers come in runs, so the last chunk is cached. */
+  #chunkAt(number: number): Uint32Array {
     if (number !== this.#chunkNumber) {
       let chunk = this.#chunks.get(number);
       if (chunk === undefined) {

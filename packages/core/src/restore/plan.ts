@@ -1,10 +1,11 @@
 /**
- * Which files a restore reads, in which order. Pure: a listing in, a decision out.
+ * Decides which files a restore reads, and in which order. Pure: a listing in, a plan out.
  *
- * The plan begins with the newest base at or before the target and goes on by the file that reaches
- * furthest (chain.ts shows why that finds a way wherever there is one). It is exact: `latest` means
- * the highest TXID that is listed anywhere, at any level, even by a file that cannot be used; what
- * does not lead there is an error that names what is missing, never a shorter restore.
+ * The plan starts with the newest snapshot at or before the target and continues with the file that
+ * reaches furthest (chain.ts shows why this finds a path if there is one). It is exact: `latest`
+ * means the highest TXID listed at any level, even if that file cannot be used. If no files lead
+ * there, the plan fails with an error that names the missing TXIDs; it never restores an older
+ * state instead.
  */
 
 import { ReplicationError } from '../error.ts';
@@ -13,51 +14,53 @@ import { formatTXID, type TXID } from '../ltx/txid.ts';
 import type { LTXFileInfo } from '../replica/replica.ts';
 import { describeFile } from '../store/describe.ts';
 import { chainTo, compare, floorOf, nextAfter, reachableTXIDs } from '../history/chain.ts';
-import { locateMoment, type TimeQuestions } from './moment.ts';
+import { locateMoment, type TimeSearch } from './moment.ts';
 
-/** A moment is found first: `planMoment` gives its TXID. */
+/** For a timestamp, `planMoment` finds the TXID first. */
 export type PlanTarget =
   | { readonly kind: 'latest' }
   | { readonly kind: 'txid'; readonly txid: TXID };
 
-/** A file that cannot be part of a restore, and why. */
+/** A file that cannot be part of a restore, with the reason. */
 export interface IgnoredFile {
   readonly file: LTXFileInfo;
-  /** `too-short`: fewer bytes than a header has. `avoided`: the caller found it unfit. */
+  /** `too-short`: smaller than a header. `avoided`: the caller found it damaged. */
   readonly reason: 'too-short' | 'avoided';
 }
 
-export interface RestorePlan {
-  /** The state that the plan leads to. */
+export interface RestorePlan<File extends LTXFileInfo = LTXFileInfo> {
+  /** The TXID of the restored state. */
   readonly txid: TXID;
-  /** Oldest first. The first one holds every page. */
-  readonly files: readonly LTXFileInfo[];
-  /** Of all files of the plan. */
+  /** Oldest first. The first file holds every page. */
+  readonly files: readonly File[];
+  /** Total size of the files. */
   readonly sizeBytes: number;
   readonly ignored: readonly IgnoredFile[];
-  /** For a moment: why another state may have been meant, where times of files contradict each other. */
+  /**
+   * For a timestamp: why another state may have been meant, if file times contradict each other.
+   */
   readonly doubt?: string | undefined;
 }
 
-export interface PlanOptions {
-  /** Files that turned out to be unfit, as `describeFile` calls them. */
-  readonly avoid?: ReadonlySet<string> | undefined;
-  /** Of the moment that the target was found for. */
+export interface PlanOptions<File extends LTXFileInfo = LTXFileInfo> {
+  /** Whether a file turned out to be unusable. */
+  readonly isAvoided?: ((file: File) => boolean) | undefined;
+  /** From the search for a timestamp. */
   readonly doubt?: string | undefined;
 }
 
 /**
- * The plan for one listing of levels 0 to 9, in any order.
+ * Plans a restore from one listing of levels 0 to 9, in any order.
  *
- * RESTORE_NO_SNAPSHOT where nothing is listed, RESTORE_GAP where files are missing at the beginning or
- * in between, RESTORE_OUT_OF_RANGE for a TXID that is not, or no longer, kept.
+ * RESTORE_NO_SNAPSHOT if nothing is listed, RESTORE_GAP if files are missing at the beginning or in
+ * between, RESTORE_OUT_OF_RANGE for a TXID that is not stored, or no longer stored.
  */
-export function planRestore(
-  files: readonly LTXFileInfo[],
+export function planRestore<File extends LTXFileInfo>(
+  files: readonly File[],
   target: PlanTarget,
-  options: PlanOptions = {},
-): RestorePlan {
-  const { usable, ignored } = sort(files, options.avoid ?? new Set());
+  options: PlanOptions<File> = {},
+): RestorePlan<File> {
+  const { usable, ignored } = sort(files, options.isAvoided ?? (() => false));
   const reached = requireRestorable(files, usable, ignored);
   const txid = target.kind === 'txid' ? target.txid : highest(files);
   const chain = chainTo(usable, txid);
@@ -66,22 +69,27 @@ export function planRestore(
   return { txid, files: chain, sizeBytes, ignored, doubt: options.doubt };
 }
 
-/** The search for the TXID of a moment: the caller answers it with times of files. */
-export function planMoment(files: readonly LTXFileInfo[], at: Date): TimeQuestions {
-  const { usable, ignored } = sort(files, new Set());
+/**
+ * Starts the search for the TXID of a timestamp; the caller supplies the file times it asks for.
+ */
+export function planMoment<File extends LTXFileInfo>(
+  files: readonly File[],
+  at: Date,
+): TimeSearch<File> {
+  const { usable, ignored } = sort(files, () => false);
   requireRestorable(files, usable, ignored);
   return locateMoment(usable, at);
 }
 
-function sort(
-  files: readonly LTXFileInfo[],
-  avoid: ReadonlySet<string>,
-): { usable: LTXFileInfo[]; ignored: IgnoredFile[] } {
-  const usable: LTXFileInfo[] = [];
+function sort<File extends LTXFileInfo>(
+  files: readonly File[],
+  isAvoided: (file: File) => boolean,
+): { usable: File[]; ignored: IgnoredFile[] } {
+  const usable: File[] = [];
   const ignored: IgnoredFile[] = [];
   for (const file of files) {
     if (file.sizeBytes < HEADER_SIZE_BYTES) ignored.push({ file, reason: 'too-short' });
-    else if (avoid.has(describeFile(file))) ignored.push({ file, reason: 'avoided' });
+    else if (isAvoided(file)) ignored.push({ file, reason: 'avoided' });
     else usable.push(file);
   }
   return { usable, ignored };
@@ -93,7 +101,7 @@ function requireRestorable(
   ignored: readonly IgnoredFile[],
 ): TXID[] {
   if (files.length === 0) {
-    const message = 'there is no backup here: no LTX file is listed at any level';
+    const message = 'there is no backup here: the listing of all levels has no LTX file';
     throw new ReplicationError('RESTORE_NO_SNAPSHOT', message);
   }
   const reached = reachableTXIDs(usable);
@@ -107,11 +115,11 @@ function requireRestorable(
   throw new ReplicationError(
     'RESTORE_GAP',
     `TXID ${range(1n, oldest.minTXID - 1n)} is missing before ${describeFile(oldest)}: none of the ` +
-      `${files.length} files listed is a snapshot to begin with${explain(ignored)}`,
+      `${files.length} files listed is a full snapshot to start from${explain(ignored)}`,
   );
 }
 
-/** Why no chain leads to `txid`. */
+/** Explains why no chain of files leads to `txid`. */
 function unreachable(
   txid: TXID,
   files: readonly LTXFileInfo[],
@@ -124,25 +132,25 @@ function unreachable(
   const max = highest(files);
   if (txid > max) {
     return outOfRange(
-      `TXID ${formatTXID(txid)} is not stored: the highest listed is ${formatTXID(max)}`,
+      `TXID ${formatTXID(txid)} is not stored: the highest TXID listed is ${formatTXID(max)}`,
     );
   }
   if (below === undefined) {
     return outOfRange(
-      `no snapshot lies at or before TXID ${formatTXID(txid)}; the earliest that can be restored ` +
-        `is ${formatTXID(reached[0] as TXID)}${explain(ignored)}`,
+      `there is no full snapshot at or before TXID ${formatTXID(txid)}; the earliest TXID that can ` +
+        `be restored is ${formatTXID(reached[0] as TXID)}${explain(ignored)}`,
     );
   }
   if (above !== undefined) {
     return outOfRange(
-      `TXID ${formatTXID(txid)} cannot be reached by the files that are left; the nearest that can ` +
-        `are ${formatTXID(below)} before it and ${formatTXID(above)} after it${explain(ignored)}`,
+      `the remaining files do not lead to TXID ${formatTXID(txid)}; the nearest TXIDs that can be ` +
+        `restored are ${formatTXID(below)} before it and ${formatTXID(above)} after it${explain(ignored)}`,
     );
   }
   return gap(below, txid, usable, ignored);
 }
 
-/** Nothing beyond `below` is reachable, and `txid` lies beyond: what is missing, between what. */
+/** Nothing after `below` can be reached, and `txid` is after it: says which TXIDs are missing. */
 function gap(
   below: TXID,
   txid: TXID,
@@ -160,7 +168,7 @@ function gap(
   return new ReplicationError(
     'RESTORE_GAP',
     `TXID ${range(below + 1n, missingEnd)} is missing${between}, so ` +
-      `TXID ${formatTXID(txid)} cannot be restored; the last before the gap is ` +
+      `TXID ${formatTXID(txid)} cannot be restored; the last TXID before the gap is ` +
       `${formatTXID(below)}${explain(ignored.filter(({ file }) => file.maxTXID > below))}`,
   );
 }
@@ -169,14 +177,14 @@ function range(from: bigint, to: bigint): string {
   return from === to ? formatTXID(from) : `${formatTXID(from)} to ${formatTXID(to)}`;
 }
 
-/** Files that would have helped but cannot be used are part of the reason. */
+/** Names the files that would have helped but cannot be used. */
 function explain(ignored: readonly IgnoredFile[]): string {
   const [first] = [...ignored].sort((a, b) => compare(a.file.maxTXID, b.file.maxTXID));
   if (first === undefined) return '';
   const more = ignored.length > 1 ? ` and ${ignored.length - 1} more` : '';
   const why =
     first.reason === 'avoided'
-      ? 'was found unfit'
+      ? 'is unusable'
       : `has ${first.file.sizeBytes} bytes, too few for an LTX file`;
   return ` (${describeFile(first.file)} ${why}${more})`;
 }

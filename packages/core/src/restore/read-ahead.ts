@@ -1,23 +1,20 @@
 /**
- * The bytes of a plan's files, in order, several reads at once: large files in ranges, small ones
- * whole. What comes early is held, within READ_AHEAD_BYTES_MAX.
+ * Reads the bytes of a plan's files in order, with several requests at once: large files in ranges,
+ * small ones whole. Bytes that arrive early are buffered, up to READ_AHEAD_BYTES_MAX.
  */
 
 import { ReplicationError } from '../error.ts';
-import type { LTXFileInfo, ReplicaFiles } from '../replica/replica.ts';
 import type { OpenedObject } from '../store/client.ts';
 import { describeFile, describeRange } from '../store/describe.ts';
-import { changed } from './changed.ts';
+import { fileChangedError } from './file-changed.ts';
+import { canReadRanges, type SourcedFile } from './sources.ts';
 
-/** One range. Large enough that asking for it costs little beside the bytes. */
+/** Size of one range: large enough that the cost of a request is small. */
 const RANGE_BYTES: number = 4 * 1024 * 1024;
-/** Bytes that are read before it is their turn. With the slabs, what a restore holds in memory. */
+/** Bytes buffered ahead. Together with the slabs, this is the memory that a restore uses. */
 const READ_AHEAD_BYTES_MAX: number = 32 * 1024 * 1024;
 
 export interface ReadAheadOptions {
-  readonly client: ReplicaFiles;
-  /** 'none': the destination cannot read a part of a file, so each is read as one stream. */
-  readonly ranges: 'some' | 'none';
   readonly readsMax: number;
   readonly signal: AbortSignal;
 }
@@ -27,27 +24,27 @@ export class ReadAhead {
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
   readonly #planned: Iterator<Part>;
-  readonly #versions = new Map<LTXFileInfo, string | undefined>();
-  /** Started, in order; the first is the one that is wanted next. */
+  readonly #versions = new Map<SourcedFile, string | undefined>();
+  /** Started reads, in order; the first is the one that is needed next. */
   readonly #started: Reading[] = [];
   readonly #running = new Set<Promise<void>>();
   #next: Part | undefined;
   #heldBytes = 0;
 
-  constructor(files: readonly LTXFileInfo[], options: ReadAheadOptions) {
+  constructor(files: readonly SourcedFile[], options: ReadAheadOptions) {
     this.#options = options;
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
-    this.#planned = partsOf(files, options.ranges);
+    this.#planned = partsOf(files);
     this.#advance();
   }
 
-  /** The bytes of the next file. Each must be read to its end before the next is asked for. */
-  async *read(file: LTXFileInfo): AsyncGenerator<Uint8Array, void> {
+  /** The bytes of the next file. Read each file to its end before you ask for the next. */
+  async *read(file: SourcedFile): AsyncGenerator<Uint8Array, void> {
     for (let isLast = false; !isLast;) {
       this.#startSome();
       const reading = this.#started[0];
       if (reading === undefined || reading.part.file !== file) {
-        throw new TypeError('files are read in the order of the plan');
+        throw new TypeError('files must be read in the order of the plan');
       }
       yield* reading.chunks();
       this.#started.shift();
@@ -56,13 +53,13 @@ export class ReadAhead {
     }
   }
 
-  /** Ends what is still being read. */
+  /** Stops all reads. */
   async close(): Promise<void> {
     this.#stop.abort(new Error('the restore has ended'));
     await Promise.allSettled(this.#running);
   }
 
-  /** The first always; more while there is room for them. */
+  /** Starts the first read, and more while there is room for them. */
   #startSome(): void {
     for (let part = this.#next; part !== undefined; part = this.#next) {
       const fits =
@@ -85,32 +82,35 @@ export class ReadAhead {
     this.#next = step.done === true ? undefined : step.value;
   }
 
-  /** REPLICA_CHANGED where it is not the file that was listed, or not the one of the first range. */
+  /**
+   * REPLICA_CHANGED if the file is not the one that was listed, or changed since the first range.
+   */
   async #open({ file, range }: Part): Promise<OpenedObject> {
-    const opened = await this.#options.client.openFile(file, { range, signal: this.#signal });
+    const opened = await file.source.client.openFile(file, { range, signal: this.#signal });
     const known = this.#versions.has(file) ? this.#versions.get(file) : opened.version;
     this.#versions.set(file, known);
     if (opened.sizeBytes === file.sizeBytes && opened.version === known) return opened;
     await opened.body[Symbol.asyncIterator]().return?.(); // frees the connection
-    throw changed(file, opened.sizeBytes);
+    throw fileChangedError(file, opened.sizeBytes);
   }
 }
 
 interface Part {
-  readonly file: LTXFileInfo;
+  readonly file: SourcedFile;
   readonly range: { readonly start: number; readonly end: number } | undefined;
   readonly sizeBytes: number;
   readonly isLast: boolean;
-  /** A large file as one stream: read only when it is wanted, never held. */
+  /** A large file as one stream: read on demand, never buffered. */
   readonly isStream: boolean;
   readonly holdBytes: number;
 }
 
-function* partsOf(files: readonly LTXFileInfo[], ranges: 'some' | 'none'): Generator<Part, void> {
+/** A large file is read in ranges, or as one stream where its source cannot read a part of it. */
+function* partsOf(files: readonly SourcedFile[]): Generator<Part, void> {
   for (const file of files) {
     const { sizeBytes } = file;
     const isLarge = sizeBytes > RANGE_BYTES;
-    if (!isLarge || ranges === 'none') {
+    if (!isLarge || !canReadRanges(file)) {
       const holdBytes = isLarge ? 0 : sizeBytes;
       yield { file, range: undefined, sizeBytes, isLast: true, isStream: isLarge, holdBytes };
       continue;
@@ -125,7 +125,7 @@ function* partsOf(files: readonly LTXFileInfo[], ranges: 'some' | 'none'): Gener
   }
 }
 
-/** One read: what came is held until it is wanted. */
+/** One read; it buffers its bytes until they are needed. */
 class Reading {
   readonly part: Part;
   readonly #open: () => Promise<OpenedObject>;
@@ -138,7 +138,7 @@ class Reading {
     this.#open = open;
   }
 
-  /** Reads to the end. A failure is told to whoever asks for the bytes. */
+  /** Reads to the end. `chunks` throws a failure when it gets there. */
   async fill(): Promise<void> {
     try {
       for await (const chunk of this.#counted()) {
@@ -168,20 +168,20 @@ class Reading {
     }
   }
 
-  /** REPLICA_TRUNCATED unless exactly the bytes come that were asked for. */
+  /** REPLICA_TRUNCATED unless exactly the requested number of bytes arrives. */
   async *#counted(): AsyncGenerator<Uint8Array, void> {
     const { sizeBytes, file, range } = this.part;
     const { body } = await this.#open();
-    let came = 0;
+    let received = 0;
     for await (const chunk of body) {
-      came += chunk.length;
-      if (came > sizeBytes) break;
+      received += chunk.length;
+      if (received > sizeBytes) break;
       yield chunk;
     }
-    if (came === sizeBytes) return;
+    if (received === sizeBytes) return;
     throw new ReplicationError(
       'REPLICA_TRUNCATED',
-      `read ${describeFile(file)}${describeRange(range)}: ${came} of ${sizeBytes} bytes came`,
+      `read ${describeFile(file)}${describeRange(range)}: received ${received} of ${sizeBytes} bytes`,
     );
   }
 }

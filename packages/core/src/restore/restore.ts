@@ -1,47 +1,59 @@
-/** Restores a database from one destination: lists, plans, reads, verifies, and only then names it. */
+/**
+ * Restores a database from its destinations: lists, plans, reads, verifies, then renames into place.
+ */
 
+import { systemClock, type Clock } from '../clock.ts';
 import { availableParallelism } from 'node:os';
 import { isError, type ErrorCode } from '../error.ts';
 import { formatTXID, type TXID } from '../ltx/txid.ts';
-import type { Capabilities } from '../store/client.ts';
-import type { LTXFileInfo, ReplicaFiles } from '../replica/replica.ts';
 import { describeFile } from '../store/describe.ts';
-import { carryOut } from './carry-out.ts';
+import { applyPlan } from './apply-plan.ts';
 import { checkIntegrity, type IntegrityCheck } from './integrity.ts';
-import { listAll, toPlanTarget, type RestoreTarget } from './listing.ts';
+import { toPlanTarget, type RestoreTarget } from './listing.ts';
 import { Output } from './output.ts';
 import { checkOutput, type Overwrite } from './output-target.ts';
 import { planRestore, type PlanTarget, type RestorePlan } from './plan.ts';
-import { UnfitFile } from './unfit-file.ts';
+import {
+  keyOfFile,
+  listSources,
+  readSourcedHeader,
+  type RestoreSource,
+  type SourcedFile,
+} from './sources.ts';
+import { UnusableFileError } from './unusable-file.ts';
 
 export interface RestoreOptions {
-  readonly client: ReplicaFiles;
-  /** The destination's. Default: it can read parts of files. */
-  readonly capabilities?: Capabilities | undefined;
+  /** Read in this order of preference. All must hold the same history: the caller chooses it. */
+  readonly sources: readonly RestoreSource[];
   readonly output: string;
   readonly target: RestoreTarget;
-  /** Default 'refuse'. An empty file is replaced in any case. */
+  /** Default 'refuse'. An empty file is always replaced. */
   readonly overwrite?: Overwrite | undefined;
-  /** Reads at once. Default 8. */
+  /** Concurrent reads. Default 8. */
   readonly parallelism?: number | undefined;
-  /** Default 'none': every page has been verified by checksum anyway. */
+  /** Default 'none': checksums already verify every page. */
   readonly integrityCheck?: IntegrityCheck | undefined;
   readonly onProgress?: ((progress: RestoreProgress) => void) | undefined;
-  /** The promise rejects with its reason; nothing is left behind. */
+  /** On abort the promise rejects with the signal's reason, and no file is left behind. */
   readonly signal?: AbortSignal | undefined;
+  readonly clock?: Clock | undefined;
 }
 
-/** Begins anew where a file turned out to be missing or unfit, and others are taken instead. */
+/** Restarts from zero if a file turned out to be missing or damaged and others replace it. */
 export interface RestoreProgress {
   readonly doneBytes: number;
-  /** Of all files of the plan; fewer are read where one turns out to hold every page. */
+  /**
+   * Total size of the plan's files; fewer bytes are read if a file turns out to hold every page.
+   */
   readonly totalBytes: number;
   readonly files: number;
 }
 
-/** A file that was read, found unfit, and replaced by others. */
+/** A damaged file that other files replaced. */
 export interface AvoidedFile {
   readonly file: string;
+  /** The name of the source. */
+  readonly source: string;
   readonly code: ErrorCode;
   readonly message: string;
 }
@@ -57,56 +69,67 @@ export interface RestoreReport {
   /** Size of the database in pages. */
   readonly commit: number;
   readonly durationMs: number;
-  /** Worth a look: the destination should be repaired. */
+  /** If this is not empty, the destination should be repaired. */
   readonly avoided: readonly AvoidedFile[];
-  /** Of a moment: why another state may have been meant, where times of files contradict each other. */
+  /**
+   * For a timestamp: why another state may have been meant, if file times contradict each other.
+   */
   readonly doubt: string | undefined;
 }
 
 const PARALLELISM_DEFAULT = 8;
-/** Decoding keeps up with most networks on one thread; more than these would wait for the disk. */
+/**
+ * One thread decodes as fast as most networks deliver; more threads than this would wait for the
+ * disk.
+ */
 const THREADS_MAX = 4;
-/** Files may be merged away between listing and reading; then it is listed again, so often. */
+/**
+ * Compaction may remove files between listing and reading. We then list again, up to this often.
+ */
 const LISTINGS_MAX = 3;
-/** Each reads as much as the first did. Who needs more has a destination that is not worth it. */
+/**
+ * Each attempt reads as much as the first. A destination that needs more is too damaged to go on.
+ */
 const ATTEMPTS_MAX = 6;
 
 /**
- * Writes beside `output`, fsyncs, and gives it its name. Leaves nothing behind where it fails or is
- * aborted. Errors: RESTORE_*, LTX_* where a file is not what it should be and no others lead to the
- * same state, and those of the destination.
+ * Writes a temporary file beside `output`, fsyncs it and renames it. If it fails or is aborted, it
+ * leaves nothing behind. Errors: RESTORE_*; LTX_* if a file is damaged and no other files lead to
+ * the same state; and the errors of the destination.
  */
 export async function restore(options: RestoreOptions): Promise<RestoreReport> {
-  const started = performance.now();
+  const { clock = systemClock } = options;
+  const startedAt = clock.monotonic();
   const signal = options.signal ?? new AbortController().signal;
   signal.throwIfAborted();
   await checkOutput(options.output, options.overwrite ?? 'refuse');
-  const course = new Course(options, signal);
-  await course.list();
+  const run = new RestoreRun(options, signal);
+  await run.list();
   const output = await Output.open(options.output, options.overwrite ?? 'refuse');
   try {
-    const report = await course.run(output);
+    const report = await run.run(output);
     signal.throwIfAborted();
     await output.sync();
     await checkIntegrity(output.temporary, options.integrityCheck ?? 'none', signal);
     signal.throwIfAborted();
-    await output.publish(signal);
-    return { ...report, durationMs: Math.round(performance.now() - started) };
+    await output.publish({ signal, clock });
+    return { ...report, durationMs: Math.round(clock.monotonic() - startedAt) };
   } finally {
     await output.discard();
   }
 }
 
-/** One restore from its first plan to the one that succeeds. */
-class Course {
+/** One restore, from its first plan to the plan that succeeds. */
+class RestoreRun {
   readonly #options: RestoreOptions;
   readonly #signal: AbortSignal;
+  /** By `keyOfFile`. */
   readonly #avoided = new Map<string, AvoidedFile>();
   #listings = 0;
-  #listed: readonly LTXFileInfo[] = [];
+  #listed: readonly SourcedFile[] = [];
   #target: PlanTarget = { kind: 'latest' };
   #doubt: string | undefined;
-  #plan: RestorePlan = planOfNothing;
+  #plan: RestorePlan<SourcedFile> = planOfNothing;
   #local: 'allowed' | 'refused' = 'allowed';
 
   constructor(options: RestoreOptions, signal: AbortSignal) {
@@ -115,12 +138,15 @@ class Course {
   }
 
   async list(): Promise<void> {
-    const { client, target } = this.#options;
+    const { sources, target } = this.#options;
     for (;;) {
       this.#listings += 1;
-      this.#listed = await listAll(client, this.#signal);
+      const age = this.#listings === 1 ? 'known' : 'fresh';
+      this.#listed = await listSources(sources, age, this.#signal);
       try {
-        const found = await toPlanTarget(client, this.#listed, target, this.#signal);
+        const found = await toPlanTarget(this.#listed, target, (file) =>
+          readSourcedHeader(file, this.#signal),
+        );
         this.#target = found.target;
         this.#doubt = found.doubt;
         this.#plan = this.#replan([]);
@@ -136,13 +162,13 @@ class Course {
       try {
         return await this.#attempt(output);
       } catch (error) {
-        if (this.#local === 'allowed' && isOfContent(error)) {
-          // It trusts indexes to find its way: what is wrong, and with what, the other way tells.
+        if (this.#local === 'allowed' && isContentError(error)) {
+          // It relied on page indexes. The other method says exactly which file is damaged, and how.
           this.#local = 'refused';
           continue;
         }
         if (attempt >= ATTEMPTS_MAX) throw error;
-        if (error instanceof UnfitFile) this.#avoid(error);
+        if (error instanceof UnusableFileError) this.#avoid(error);
         else if (this.#mayListAgain(error)) await this.list();
         else throw error;
       }
@@ -150,12 +176,10 @@ class Course {
   }
 
   async #attempt(output: Output): Promise<Omit<RestoreReport, 'durationMs'>> {
-    const { client, capabilities, parallelism, onProgress } = this.#options;
+    const { parallelism, onProgress } = this.#options;
     const plan = this.#plan;
     let doneBytes = 0;
-    const { header, filesRead } = await carryOut({
-      client,
-      ranges: capabilities === undefined || capabilities.ranges === true ? 'some' : 'none',
+    const { header, filesRead } = await applyPlan({
       local: this.#local,
       plan,
       descriptor: output.descriptor,
@@ -180,35 +204,49 @@ class Course {
     };
   }
 
-  /** Plans without the first suspect that others can stand in for; else the error stands. */
-  #avoid(error: UnfitFile): void {
-    for (const file of error.suspects) {
+  /**
+   * Plans without the first suspect that other files can replace; if there is none, throws `error`.
+   */
+  #avoid(error: UnusableFileError): void {
+    for (const suspect of error.suspects) {
+      const file = this.#plan.files.find((planned) => planned === suspect);
+      if (file === undefined) continue;
+      const key = keyOfFile(file);
       try {
-        this.#plan = this.#replan([describeFile(file)]);
+        this.#plan = this.#replan([key]);
       } catch {
-        continue; // no other files lead there: what was wrong with this one tells more
+        continue; // no other files lead there: the error about this file is more useful
       }
       const { code, message } = error;
-      this.#avoided.set(describeFile(file), { file: describeFile(file), code, message });
+      const { name: source } = file.source;
+      this.#avoided.set(key, { file: describeFile(file), source, code, message });
       return;
     }
     throw error;
   }
 
-  #replan(without: readonly string[]): RestorePlan {
-    const avoid = new Set([...this.#avoided.keys(), ...without]);
-    return planRestore(this.#listed, this.#target, { avoid, doubt: this.#doubt });
+  #replan(without: readonly string[]): RestorePlan<SourcedFile> {
+    const avoided = new Set([...this.#avoided.keys(), ...without]);
+    return planRestore(this.#listed, this.#target, {
+      isAvoided: (file) => avoided.has(keyOfFile(file)),
+      doubt: this.#doubt,
+    });
   }
 
-  /** A file that was listed is gone or another: a compaction or a retention went on meanwhile. */
+  /** Whether a listed file was removed or replaced: compaction or retention ran meanwhile. */
   #mayListAgain(error: unknown): boolean {
     const moved = isError(error, 'REPLICA_NOT_FOUND') || isError(error, 'REPLICA_CHANGED');
     return moved && this.#listings < LISTINGS_MAX;
   }
 }
 
-function isOfContent(error: unknown): boolean {
+function isContentError(error: unknown): boolean {
   return isError(error) && (error.code.startsWith('LTX_') || error.code === 'RESTORE_INTEGRITY');
 }
 
-const planOfNothing: RestorePlan = { txid: 0n as TXID, files: [], sizeBytes: 0, ignored: [] };
+const planOfNothing: RestorePlan<SourcedFile> = {
+  txid: 0n as TXID,
+  files: [],
+  sizeBytes: 0,
+  ignored: [],
+};

@@ -1,13 +1,13 @@
 /**
- * The buffers in which bytes go from the network to a thread: a fixed number, handed over and back,
- * used over and over. They are what bounds the memory of decoding.
+ * A fixed number of buffers that carry bytes from the network to the decoder threads and are
+ * reused. They limit the memory of decoding.
  *
- * They are not shared memory: copying into that takes V8 several times as long.
+ * They are not shared memory: V8 takes several times as long to copy into that.
  */
 
-/** Several batches of the kernel. */
+/** Holds several batches of the kernel. */
 export const SLAB_BYTES: number = 2 * 1024 * 1024;
-/** Several of the largest page frame, for restores that need no threads. */
+/** Holds several of the largest page frames, for restores that need no threads. */
 export const SMALL_SLAB_BYTES: number = 256 * 1024;
 
 export type Slab = Uint8Array<ArrayBuffer>;
@@ -17,17 +17,17 @@ export class Slabs {
   readonly #waiting: (() => void)[] = [];
   readonly #signal: AbortSignal;
   readonly #sizeBytes: number;
-  #unmade: number;
+  #remaining: number;
 
   constructor(count: number, sizeBytes: number, signal: AbortSignal) {
-    this.#unmade = count;
+    this.#remaining = count;
     this.#sizeBytes = sizeBytes;
     this.#signal = signal;
     signal.addEventListener('abort', () => this.#wakeAll(), { once: true });
   }
 
-  /** One that nobody uses. Rejects with the signal's reason. */
-  async take(): Promise<Slab> {
+  /** Waits for a free slab. Rejects with the signal's reason. */
+  async acquire(): Promise<Slab> {
     for (;;) {
       this.#signal.throwIfAborted();
       const slab = this.#free.pop() ?? this.#make();
@@ -36,14 +36,14 @@ export class Slabs {
     }
   }
 
-  give(slab: Slab): void {
+  release(slab: Slab): void {
     this.#free.push(slab);
     this.#waiting.shift()?.();
   }
 
   #make(): Slab | undefined {
-    if (this.#unmade === 0) return undefined;
-    this.#unmade -= 1;
+    if (this.#remaining === 0) return undefined;
+    this.#remaining -= 1;
     return new Uint8Array(this.#sizeBytes);
   }
 

@@ -1,24 +1,27 @@
-/** What one destination offers to a restore, before anything is read but a listing and one header. */
+/**
+ * Determines the state that a restore could get from a destination, from one listing and a few
+ * headers.
+ */
 
-import { isError, type ReplicationError } from '../error.ts';
-import { FILE_CHECKSUM_SIZE_BYTES } from '../ltx/trailer.ts';
+import { isError, ReplicationError } from '../error.ts';
+import { readFileChecksum } from '../ltx/file.ts';
 import type { TXID } from '../ltx/txid.ts';
-import type { SignalOptions, LTXFileInfo, ReplicaFiles } from '../replica/replica.ts';
-import { readBytes } from '../store/body.ts';
+import type { LTXFileInfo, ReplicaFiles, SignalOptions } from '../replica/replica.ts';
+import { rangesOf } from '../replica/ranges.ts';
 import { listAll, readHeader, toPlanTarget, type RestoreTarget } from './listing.ts';
 import { planRestore, type RestorePlan } from './plan.ts';
 
-/** The file that a state ends with, as its own header tells of it. */
+/** The last file of a state, described by its own header. */
 export interface NewestFile {
   readonly file: LTXFileInfo;
   readonly txid: bigint;
-  /** 0 where unknown: Litestream's files, and merges over several lineages. */
+  /** 0 if unknown: Litestream's files, and files merged from several lineages. */
   readonly lineage: bigint;
   readonly at: Date;
 }
 
 export type Survey =
-  /** Not one file is listed. */
+  /** The listing has no files. */
   | { readonly kind: 'empty' }
   | {
       readonly kind: 'restorable';
@@ -26,16 +29,16 @@ export type Survey =
       readonly newest: NewestFile;
       readonly listed: readonly LTXFileInfo[];
     }
-  /** There are files, and they do not lead to the target. */
+  /** There are files, but they do not lead to the target. */
   | {
       readonly kind: 'unusable';
       readonly error: ReplicationError;
-      /** Of all files; undefined where it cannot be read either. */
+      /** The newest of all files; undefined if it cannot be read either. */
       readonly newest: NewestFile | undefined;
       readonly listed: readonly LTXFileInfo[];
     };
 
-/** Errors are those of the destination: then it has not answered. */
+/** Errors are those of the destination: it could not be read. */
 export async function surveyReplica(
   client: ReplicaFiles,
   target: RestoreTarget,
@@ -44,30 +47,32 @@ export async function surveyReplica(
   const listed = await listUnlessNew(client, signal);
   if (listed.length === 0) return { kind: 'empty' };
   try {
-    const { target: state, doubt } = await toPlanTarget(client, listed, target, signal);
+    const { target: state, doubt } = await toPlanTarget(listed, target, (file) =>
+      readHeader(client, file, signal),
+    );
     const plan = planRestore(listed, state, { doubt });
     const newest = await readNewest(client, listed, plan.txid, signal);
     return { kind: 'restorable', plan, newest, listed };
   } catch (error) {
-    if (!isOfContent(error)) throw error;
+    if (!isContentError(error)) throw error;
     return { kind: 'unusable', error, newest: await readHighest(client, listed, signal), listed };
   }
 }
 
-/** A replica that was surveyed, and where to read its files. */
-export interface Surveyed {
+/** A replica that was surveyed. */
+export interface SurveyedReplica {
   readonly client: ReplicaFiles;
   readonly newest: NewestFile;
   readonly listed: readonly LTXFileInfo[];
 }
 
 /**
- * Whether the files at `whole` include the one that `part` ends with, by name, size and checksum:
- * then `whole` has been in the state in which `part` is.
+ * Whether the files of `whole` include the last file of `part`, by name, size and checksum: then
+ * `whole` has once been in the state of `part`.
  */
-export async function includes(
-  whole: Surveyed,
-  part: Surveyed,
+export async function includesState(
+  whole: SurveyedReplica,
+  part: SurveyedReplica,
   signal?: AbortSignal,
 ): Promise<boolean> {
   const { file } = part.newest;
@@ -80,13 +85,15 @@ export async function includes(
   );
   if (same === undefined) return false;
   const [a, b] = await Promise.all([
-    readChecksum(whole.client, same, signal),
-    readChecksum(part.client, file, signal),
+    readFileChecksum(rangesOf(whole.client, same, signal), same.sizeBytes),
+    readFileChecksum(rangesOf(part.client, file, signal), file.sizeBytes),
   ]);
   return a === b;
 }
 
-/** A folder that was never made is empty. One that is gone, or whose disk is, is not. */
+/**
+ * A folder that never existed counts as empty. A folder that vanished, or whose disk did, does not.
+ */
 async function listUnlessNew(
   client: ReplicaFiles,
   signal: AbortSignal | undefined,
@@ -99,7 +106,9 @@ async function listUnlessNew(
   }
 }
 
-/** Of the files that end with `txid`: the lowest level is written first, and bears the time of the commit. */
+/**
+ * Of the files that end with `txid`, the lowest level was written first and has the commit's time.
+ */
 async function readNewest(
   client: ReplicaFiles,
   listed: readonly LTXFileInfo[],
@@ -113,7 +122,7 @@ async function readNewest(
       const { nodeID: lineage, timestampMs } = await readHeader(client, file, signal);
       return { file, txid, lineage, at: new Date(timestampMs) };
     } catch (error) {
-      if (!isOfContent(error)) throw error;
+      if (!isContentError(error)) throw error;
       failure ??= error;
     }
   }
@@ -129,22 +138,12 @@ async function readHighest(
   try {
     return await readNewest(client, listed, maxTXID, signal);
   } catch (error) {
-    if (isOfContent(error)) return undefined;
+    if (isContentError(error)) return undefined;
     throw error;
   }
 }
 
-async function readChecksum(
-  client: ReplicaFiles,
-  file: LTXFileInfo,
-  signal: AbortSignal | undefined,
-): Promise<string> {
-  const range = { start: file.sizeBytes - FILE_CHECKSUM_SIZE_BYTES, end: file.sizeBytes };
-  const { body } = await client.openFile(file, { range, signal });
-  return Buffer.from(await readBytes(body, FILE_CHECKSUM_SIZE_BYTES)).toString('hex');
-}
-
-/** About what is stored, not about whether it could be asked for. */
-function isOfContent(error: unknown): error is ReplicationError {
+/** Whether the error is about the stored files, not about reaching the destination. */
+function isContentError(error: unknown): error is ReplicationError {
   return isError(error) && /^(LTX|RESTORE)_/.test(error.code);
 }

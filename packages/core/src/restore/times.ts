@@ -1,25 +1,28 @@
 /**
- * Which times of files are to be believed. Pure.
+ * Decides which file times to trust. Pure.
  *
- * Times rise with TXIDs as long as the writer's clock does. Where they do not, that clock was wrong
- * for a while, and nothing in the files says when. What is believed is then:
- * - of a file that bears a later time than that of its own upload, the upload: it was committed
- *   before. Unless this is so of all files: then it is the server's clock that is wrong;
- * - of these times, as many as possible that rise; of equal choices the later ones, because clocks
- *   are set right rather than wrong.
+ * Times rise with TXIDs as long as the writer's clock does. If they do not, that clock was wrong
+ * for a while, and the files do not say when. The rules are then:
+ * - A file whose time is later than its upload gets the time of its upload, because it was
+ * committed
+ *   before. If this is true for all files, the server's clock is wrong instead, and the rule is
+ *   skipped.
+ * - Of these times, trust the longest sequence that rises. Of equally long ones, trust the later
+ * one,
+ *   because clocks are more often corrected than broken.
  */
 
-/** A time that was read of a file, and when the file was uploaded, by the server's clock. */
-export interface ReadTime {
+/** The time in a file, and the time of its upload according to the server's clock. */
+export interface FileTime {
   readonly timeMs: number;
   readonly uploadedMs: number;
 }
 
-/** Clocks of a writer and of a server may differ by this without meaning anything. */
+/** Normal difference between the clocks of a writer and a server. */
 const SKEW_MS_MAX = 5 * 60_000;
 
-/** For each of `times`, which are in the order of TXIDs, the time that is believed, if there is one. */
-export function believedTimes(times: readonly ReadTime[]): (number | undefined)[] {
+/** `times` are in the order of TXIDs. The result has the trusted time of each, if there is one. */
+export function trustedTimes(times: readonly FileTime[]): (number | undefined)[] {
   const isAhead = times.map(({ timeMs, uploadedMs }) => timeMs - uploadedMs > SKEW_MS_MAX);
   const isServerWrong = isAhead.every((ahead) => ahead);
   const likely = times.map(({ timeMs, uploadedMs }, place) =>
@@ -29,9 +32,11 @@ export function believedTimes(times: readonly ReadTime[]): (number | undefined)[
   return likely.map((time, place) => (rising.has(place) ? time : undefined));
 }
 
-/** Places of the longest sequence in `values` that never falls; of equally long ones the latest. */
+/**
+ * Indexes of the longest sequence in `values` that never falls; of equally long ones the latest.
+ */
 function longestRise(values: readonly number[]): number[] {
-  // From the end: the longest rise that begins with each value, and where it goes on.
+  // From the end: the longest rise that starts with each value, and the next value in it.
   const lengths: number[] = Array.from({ length: values.length }, () => 1);
   const nexts: number[] = Array.from({ length: values.length }, () => -1);
   let first = values.length - 1;

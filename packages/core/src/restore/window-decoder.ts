@@ -1,32 +1,31 @@
 /**
  * Reads, decodes and hashes the frames of one window of a database, newest file first, and writes
- * its pages in one go. Runs in a thread, which reads files by their descriptors.
+ * its pages in one call. Runs in a thread that reads the files by their descriptors.
  */
 
 import { messageOf, ReplicationError } from '../error.ts';
 import { readFullySync } from '../file-io.ts';
 import { createKernel, type DecodedPages, type Kernel } from '../kernel/kernel.ts';
+import type { HashedPart } from '../ltx/checksum.ts';
 import { lockPgno } from '../ltx/header.ts';
-import { PAGE_FLAG_BLOCK, PAGE_HEADER_SIZE_BYTES } from '../ltx/page-frame.ts';
-import type { HashedPart } from './file-checksum.ts';
-import { BLOCK_START_BYTES } from './frame-walk.ts';
-import { missingPage } from './missing-page.ts';
+import { hashedStartBytes } from '../ltx/page-frame.ts';
+import { missingPageError } from './missing-page.ts';
 import { PageSet } from './page-set.ts';
 import type { Slice, Window } from './windows.ts';
-import { writePages } from './writing.ts';
+import { writePages } from './write-pages.ts';
 
-export interface WindowSetting {
-  /** Of the output file. */
+export interface WindowSettings {
+  /** Descriptor of the output file. */
   readonly output: number;
-  /** Of the LTX files, newest first. */
+  /** Descriptors of the LTX files, newest first. */
   readonly files: readonly number[];
   readonly pageSize: number;
-  /** Size of the database in pages: what lies beyond is decoded, and not written. */
+  /** Size of the database in pages: later pages are decoded but not written. */
   readonly commit: number;
   readonly windowPages: number;
 }
 
-/** What is wrong with one of the files. */
+/** A damaged file, by its index. */
 export class SliceError extends Error {
   readonly file: number;
 
@@ -38,17 +37,17 @@ export class SliceError extends Error {
 
 export class WindowDecoder {
   readonly #kernel: Kernel = createKernel();
-  readonly #setting: WindowSetting;
+  readonly #settings: WindowSettings;
   readonly #pages: Uint8Array;
 
-  constructor(setting: WindowSetting) {
-    this.#setting = setting;
-    this.#pages = new Uint8Array(setting.windowPages * setting.pageSize);
+  constructor(settings: WindowSettings) {
+    this.#settings = settings;
+    this.#pages = new Uint8Array(settings.windowPages * settings.pageSize);
   }
 
   /**
-   * The hashes of the window's slices, in their order. SliceError for a file that is not what its
-   * index says; RESTORE_INTEGRITY for a page that is in no file; RESTORE_OUTPUT.
+   * Returns the hashes of the window's slices, in their order. SliceError for a file that does not
+   * match its index; RESTORE_INTEGRITY for a page that no file has; RESTORE_OUTPUT.
    */
   decode(window: Window): HashedPart[] {
     const claimed = new PageSet();
@@ -64,9 +63,9 @@ export class WindowDecoder {
   }
 
   #decodeSlice(slice: Slice, window: Window, claimed: PageSet): HashedPart {
-    const { pageSize } = this.#setting;
+    const { pageSize } = this.#settings;
     const { input } = this.#kernel;
-    const descriptor = this.#setting.files[slice.file] ?? -1;
+    const descriptor = this.#settings.files[slice.file] ?? -1;
     let crc = 0n;
     let hashedBytes = 0;
     let last = window.firstPgno - 1;
@@ -81,7 +80,7 @@ export class WindowDecoder {
       while (used < filled) {
         const bytes = input.subarray(used, filled);
         const decoded = this.#kernel.decodePages(bytes, pageSize, crc);
-        if (decoded.stopped === 'end') throw otherFrames();
+        if (decoded.stopped === 'end') throw frameMismatch();
         if (decoded.consumedBytes === 0) break;
         last = requireAscending(decoded.pgnos, last, window.lastPgno);
         hashedBytes += hashedBytesOf(bytes, decoded.sizes, pageSize);
@@ -90,17 +89,17 @@ export class WindowDecoder {
         this.#take(decoded, window.firstPgno, claimed);
         used += decoded.consumedBytes;
       }
-      if (used === 0) throw otherFrames(); // all is there, or a whole frame at least
+      if (used === 0) throw frameMismatch(); // the input holds all bytes, or at least one whole frame
       input.copyWithin(0, used, filled);
       filled -= used;
     }
-    if (pages !== slice.pages) throw otherFrames();
+    if (pages !== slice.pages) throw frameMismatch();
     return { crc, hashedBytes };
   }
 
-  /** Keeps the pages that no newer file has; neighbours in one copy. */
+  /** Keeps the pages that no newer file has; adjacent pages in one copy. */
   #take({ pgnos, pages }: DecodedPages, firstPgno: number, claimed: PageSet): void {
-    const { commit, pageSize } = this.#setting;
+    const { commit, pageSize } = this.#settings;
     const isWanted = (at: number): boolean => {
       const pgno = pgnos[at];
       return pgno !== undefined && pgno <= commit && claimed.add(pgno - firstPgno);
@@ -117,18 +116,18 @@ export class WindowDecoder {
         pages.subarray(first * pageSize, next * pageSize),
         (pgno - firstPgno) * pageSize,
       );
-      // A neighbour that an older run has claimed already was looked at, and is not wanted.
+      // The page at `next` was already checked and is not wanted.
       first = next;
     }
   }
 
   #write({ firstPgno, lastPgno }: Window, claimed: PageSet): void {
-    const { commit, output, pageSize } = this.#setting;
+    const { commit, output, pageSize } = this.#settings;
     const last = Math.min(lastPgno, commit);
     const lock = lockPgno(pageSize);
     for (let pgno = firstPgno; pgno <= last; pgno++) {
       if (claimed.has(pgno - firstPgno)) continue;
-      if (pgno !== lock) throw missingPage(pgno, commit);
+      if (pgno !== lock) throw missingPageError(pgno, commit);
       this.#pages.fill(0, (pgno - firstPgno) * pageSize, (pgno - firstPgno + 1) * pageSize);
     }
     if (last < firstPgno) return;
@@ -140,19 +139,18 @@ export class WindowDecoder {
 function requireAscending(pgnos: Uint32Array, before: number, limit: number): number {
   let last = before;
   for (const pgno of pgnos) {
-    if (pgno <= last || pgno > limit) throw otherFrames();
+    if (pgno <= last || pgno > limit) throw frameMismatch();
     last = pgno;
   }
   return last;
 }
 
-/** Of each frame its start and the page itself are hashed, not what it is stored as. */
+/** The file checksum covers the start of each frame and the uncompressed page. */
 function hashedBytesOf(bytes: Uint8Array, sizes: Uint32Array, pageSize: number): number {
   let hashed = 0;
   let at = 0;
   for (const size of sizes) {
-    const isBlock = bytes[at + 5] === PAGE_FLAG_BLOCK;
-    hashed += (isBlock ? BLOCK_START_BYTES : PAGE_HEADER_SIZE_BYTES) + pageSize;
+    hashed += hashedStartBytes(bytes[at + 5] as number) + pageSize;
     at += size;
   }
   return hashed;
@@ -165,6 +163,6 @@ function readWhole(descriptor: number, target: Uint8Array, position: number): vo
   throw new ReplicationError('LTX_TRUNCATED', `the file is cut off: ${where}`);
 }
 
-function otherFrames(): ReplicationError {
-  return new ReplicationError('LTX_INVALID', 'page frames that are not what the index says');
+function frameMismatch(): ReplicationError {
+  return new ReplicationError('LTX_INVALID', 'its page frames are not those that its index names');
 }

@@ -1,35 +1,30 @@
 /** A thread that restores windows of a database. */
 
-import { parentPort, workerData } from 'node:worker_threads';
-import { assert } from '../error.ts';
-import type { HashedPart } from './file-checksum.ts';
-import { toFailure, type Failure } from './failure.ts';
-import { SliceError, WindowDecoder, type WindowSetting } from './window-decoder.ts';
+import { workerData } from 'node:worker_threads';
+import type { HashedPart } from '../ltx/checksum.ts';
+import { toFailure, type Failure } from '../threads/failure.ts';
+import { serve } from '../threads/serve.ts';
+import { SliceError, WindowDecoder, type WindowSettings } from './window-decoder.ts';
 import type { Window } from './windows.ts';
 
-export interface WindowAnswer {
-  readonly id: number;
-  readonly result: readonly HashedPart[] | WindowFailure;
+export interface WindowService {
+  readonly decode: { readonly request: Window; readonly answer: WindowAnswer };
 }
 
-export interface WindowFailure extends Failure {
-  /** Whose fault it is; undefined where it is no file's. */
-  readonly file: number | undefined;
-}
+export type WindowAnswer =
+  | { readonly kind: 'decoded'; readonly hashed: readonly HashedPart[] }
+  /** `file` is not what its index says. */
+  | { readonly kind: 'unusable'; readonly file: number; readonly failure: Failure };
 
-assert(parentPort !== null, 'this file runs as a worker');
-const port = parentPort;
-const decoder = new WindowDecoder(workerData as WindowSetting);
+const decoder = new WindowDecoder(workerData as WindowSettings);
 
-port.on('message', ({ id, ...window }: Window & { id: number }) => {
-  port.postMessage({ id, result: decode(window) } satisfies WindowAnswer);
+serve<WindowService>({
+  decode(window) {
+    try {
+      return { kind: 'decoded', hashed: decoder.decode(window) };
+    } catch (error) {
+      if (!(error instanceof SliceError)) throw error;
+      return { kind: 'unusable', file: error.file, failure: toFailure(error.cause) };
+    }
+  },
 });
-
-function decode(window: Window): readonly HashedPart[] | WindowFailure {
-  try {
-    return decoder.decode(window);
-  } catch (error) {
-    if (error instanceof SliceError) return { ...toFailure(error.cause), file: error.file };
-    return { ...toFailure(error), file: undefined };
-  }
-}

@@ -1,13 +1,13 @@
 /**
- * A restore in the order of the database: a window is a run of its pages, and for each file the
- * frames of these pages lie side by side, because a file's pages ascend. Pure.
+ * Splits a restore into windows, in database order. A window is a run of pages; the frames of these
+ * pages are adjacent in each file, because a file's pages ascend. Pure.
  */
 
 import type { PageMap } from './page-map.ts';
 
-/** Frames of one file: bytes `start` up to but not `end` of it, which hold `pages` pages. */
+/** Frames of one file: bytes `start` to `end` (exclusive), which hold `pages` pages. */
 export interface Slice {
-  /** Which of the maps. */
+  /** Index of the file's map. */
   readonly file: number;
   readonly start: number;
   readonly end: number;
@@ -17,13 +17,13 @@ export interface Slice {
 export interface Window {
   readonly firstPgno: number;
   readonly lastPgno: number;
-  /** In the order of the maps: newest first. A file without a page in the window has none. */
+  /** In the order of the maps: newest first. A file with no page in the window has no slice. */
   readonly slices: readonly Slice[];
 }
 
 /**
- * Every frame of every file is in exactly one slice. Windows cover all pages up to `commit`; beyond
- * it, where a database has shrunk, only what there are frames for.
+ * Every frame of every file is in exactly one slice. Windows cover all pages up to `commit`; after
+ * it (the database has shrunk), only the pages that have frames.
  */
 export function* windowsOf(
   maps: readonly PageMap[],
@@ -55,7 +55,7 @@ function nearestPgno(maps: readonly PageMap[], next: readonly number[]): number 
   return left.length === 0 ? undefined : Math.min(...left);
 }
 
-/** Index of the first number above `limit`, from `from` on. */
+/** Index of the first number above `limit`, starting at `from`. */
 function firstAbove(pgnos: Uint32Array, limit: number, from: number): number {
   let low = from;
   let high = pgnos.length;

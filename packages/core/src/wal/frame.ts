@@ -3,14 +3,14 @@
  *
  *  off size field
  *    0   4  page number
- *    4   4  database size in pages after this commit; 0 where the frame does not commit
+ *    4   4  database size in pages after this commit; 0 if the frame is not a commit frame
  *    8   8  salts, equal to the header's
  *   16   8  cumulative checksum: over the header's first 24 bytes, then for each frame up to this
  *           one over its first 8 bytes and its page
  *
- * A frame is valid if and only if its salts are the header's and its checksum holds. Which of the
- * valid frames are committed is not told by the file but by SQLite (`PRAGMA wal_checkpoint(NOOP)`):
- * a writer may die between its commit frame and the wal-index.
+ * A frame is valid if and only if its salts are the header's and its checksum matches. Only SQLite
+ * knows which valid frames are committed (`PRAGMA wal_checkpoint(NOOP)`), because a writer may die
+ * between its commit frame and its update of the wal-index.
  */
 
 import type { WALChecksumState } from '../kernel/kernel.ts';
@@ -36,7 +36,7 @@ export function decodeFrameHeader(bytes: Uint8Array): FrameHeader | undefined {
   };
 }
 
-/** Where in the log we are: after which frame, of which log, with which running checksum. */
+/** A position in the log: after `frame` of the log with this header, with this running checksum. */
 export interface LogPlace {
   readonly header: WALHeader | undefined;
   readonly frame: number;

@@ -10,8 +10,8 @@
  *   20   4  salt 2
  *   24   8  checksum of bytes 0 to 23
  *
- * Valid if and only if magic, version and page size are of these values and the checksum holds.
- * A header that is not valid is no error: it is being written, or the log is empty.
+ * Valid if and only if magic, version and page size have these values and the checksum matches. An
+ * invalid header is not an error: it is being written, or the log is empty.
  */
 
 import { type Kernel, type WALChecksumState } from '../kernel/kernel.ts';
@@ -19,7 +19,7 @@ import { ReplicationError } from '../error.ts';
 
 export const WAL_HEADER_SIZE_BYTES = 32;
 export const FRAME_HEADER_SIZE_BYTES = 24;
-/** Of a frame's header, what its checksum covers: page number and commit. */
+/** The part of a frame header that its checksum covers: page number and commit. */
 export const FRAME_CHECKSUMMED_BYTES = 8;
 
 export type ChecksumOrder = 'little-endian' | 'big-endian';
@@ -30,11 +30,13 @@ export interface WALHeader {
   readonly checkpointSequence: number;
   readonly salt1: number;
   readonly salt2: number;
-  /** Where the cumulative checksum of the frames begins. */
+  /** The start value of the frames' cumulative checksum. */
   readonly checksum: WALChecksumState;
 }
 
-/** The header in `bytes`, or undefined where there is none that is valid. WAL_UNSUPPORTED for a version we do not know. */
+/**
+ * The header in `bytes`, or undefined if it is not valid. WAL_UNSUPPORTED for an unknown version.
+ */
 export function decodeWALHeader(bytes: Uint8Array, kernel: Kernel): WALHeader | undefined {
   if (bytes.length < WAL_HEADER_SIZE_BYTES) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, WAL_HEADER_SIZE_BYTES);
@@ -47,7 +49,7 @@ export function decodeWALHeader(bytes: Uint8Array, kernel: Kernel): WALHeader | 
   if (version !== 3007000) {
     throw new ReplicationError(
       'WAL_UNSUPPORTED',
-      `the WAL has format version ${version}; we read 3007000 only`,
+      `the WAL has format version ${version}, but only 3007000 is supported`,
     );
   }
   const pageSize = view.getUint32(8);
@@ -62,7 +64,7 @@ export function decodeWALHeader(bytes: Uint8Array, kernel: Kernel): WALHeader | 
   };
 }
 
-/** Whether both are headers of the same log: a restart draws new salts. */
+/** Whether both are headers of the same log: a restart of the log changes the salts. */
 export function isSameLog(a: WALHeader | undefined, b: WALHeader | undefined): boolean {
   if (a === b) return true;
   if (a === undefined || b === undefined) return false;
@@ -80,7 +82,7 @@ export function frameSizeBytes(pageSize: number): number {
   return FRAME_HEADER_SIZE_BYTES + pageSize;
 }
 
-/** Where frame `number` (from 1) begins in the file. */
+/** Offset of frame `number` (from 1) in the file. */
 export function frameOffset(number: number, pageSize: number): number {
   return WAL_HEADER_SIZE_BYTES + (number - 1) * frameSizeBytes(pageSize);
 }

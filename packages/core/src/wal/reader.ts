@@ -1,8 +1,8 @@
 /**
- * Reads a WAL by position. The only file of this folder that touches the outside.
+ * Reads a WAL by position. This is the only file in this folder that does I/O.
  *
- * It reads up to a frame number that the caller has from SQLite, never further, and verifies salts
- * and cumulative checksums on the way.
+ * It reads up to a frame number that the caller got from SQLite, never further, and verifies salts
+ * and cumulative checksums.
  */
 
 import fs from 'node:fs';
@@ -20,18 +20,18 @@ import {
   type WALHeader,
 } from './header.ts';
 
-/** A run of verified frames: their numbers in the log, and their pages. Good until the next is read. */
+/** Consecutive verified frames, with their pages. Valid until the next batch is read. */
 export interface FrameBatch {
-  /** Of the log that they are frames of. */
+  /** Header of the log of these frames. */
   readonly header: WALHeader;
   /** Number of the first frame, from 1. */
   readonly first: number;
   readonly count: number;
   readonly pgnos: Uint32Array;
   readonly commits: Uint32Array;
-  /** The checksum after the last of them. */
+  /** The checksum after the last frame. */
   readonly checksum: WALChecksumState;
-  /** Page of the frame at `index` of this batch; a view of `bytes`. */
+  /** Page of the frame at `index` of this batch; a view. */
   page(index: number): Uint8Array;
 }
 
@@ -39,20 +39,20 @@ export class WALReader {
   readonly #path: string;
   readonly #kernel: Kernel;
   readonly #headerBytes = new Uint8Array(WAL_HEADER_SIZE_BYTES);
-  /** The last header that was read, and its bytes: it is read often, and hardly ever another one. */
+  /** Cache of the last header and its bytes: it is read often and rarely changes. */
   readonly #knownBytes = new Uint8Array(WAL_HEADER_SIZE_BYTES);
   #known: WALHeader | undefined;
-  /** Frames of the present batch. */
+  /** Frames of the current batch. */
   #buffer: Uint8Array = new Uint8Array(0);
   #fd: number | undefined;
 
-  /** Opens nothing yet: the file may not be there. */
+  /** Does not open the file yet: it may not exist. */
   constructor(path: string, kernel: Kernel) {
     this.#path = path;
     this.#kernel = kernel;
   }
 
-  /** The header as it is now, or undefined where the log is empty, missing or being begun. */
+  /** Reads the current header; undefined if the log is empty, missing or just being started. */
   readHeader(): WALHeader | undefined {
     const fd = this.#open();
     if (fd === undefined) return undefined;
@@ -66,7 +66,7 @@ export class WALReader {
     return this.#known;
   }
 
-  /** Header of frame `number`, not verified; undefined beyond the file's end. */
+  /** Reads the header of frame `number`, unverified; undefined after the end of the file. */
   readFrameHeader(number: number, header: WALHeader): FrameHeader | undefined {
     const fd = this.#open();
     if (fd === undefined || number < 1) return undefined;
@@ -76,8 +76,8 @@ export class WALReader {
   }
 
   /**
-   * The page of frame `number`, proved to be that frame of this log: its salts are the header's, and
-   * its checksum follows from that of the frame before. False where it is not.
+   * Reads the page of frame `number`. Returns false unless it is verified: its salts are those of
+   * `header`, and its checksum follows from the previous frame's.
    */
   readPage(number: number, header: WALHeader, into: Uint8Array): boolean {
     const fd = this.#open();
@@ -91,15 +91,15 @@ export class WALReader {
     const frame = decodeFrameHeader(bytes.subarray(0, length));
     if (before === undefined || frame === undefined) return false;
     if (!isOfLog(before, header) || !isOfLog(frame, header)) return false;
-    // Not one call: the kernel may be assembling a batch of pages in its input, of which `into` is one.
+    // Two steps, because `into` may be part of a batch in the kernel's input, which must not change.
     const start = stepChecksum(bytes, header.order, before.checksum);
     const { s0, s1 } = this.#kernel.walChecksum(page, header.order, start);
     return s0 === frame.checksum.s0 && s1 === frame.checksum.s1;
   }
 
   /**
-   * Frames `from` to `to` in batches, all in one buffer. Ends early, without an error,
-   * at the first frame that does not hold: the caller compares what it got with what it asked for.
+   * Yields frames `from` to `to` in batches that share one buffer. Ends early, without an error, at
+   * the first invalid frame: the caller compares the number of frames with the number requested.
    */
   *readFrames(
     header: WALHeader,
@@ -120,13 +120,13 @@ export class WALReader {
     }
   }
 
-  /** Bytes that the file has now; 0 where it is missing. */
+  /** Current size of the file; 0 if it is missing. */
   sizeBytes(): number {
     const fd = this.#open();
     return fd === undefined ? 0 : fs.fstatSync(fd).size;
   }
 
-  /** Whether the path still names the file that is read. */
+  /** Whether the path still names the open file. */
   isSameFile(): boolean {
     if (this.#fd === undefined) return true;
     const ours = fs.fstatSync(this.#fd);
@@ -135,7 +135,7 @@ export class WALReader {
   }
 
   close(): void {
-    if (this.#fd !== undefined) fs.closeSync(this.#fd); // SQLite locks nothing on this file
+    if (this.#fd !== undefined) fs.closeSync(this.#fd); // safe: SQLite holds no locks on this file
     this.#fd = undefined;
   }
 
@@ -194,7 +194,9 @@ function isOfLog(frame: { salt1: number; salt2: number }, header: WALHeader): bo
   return frame.salt1 === header.salt1 && frame.salt2 === header.salt2;
 }
 
-/** The cumulative checksum after the bytes of a frame's header that it covers, without the kernel. */
+/**
+ * Advances the cumulative checksum over the covered bytes of a frame header, without the kernel.
+ */
 function stepChecksum(
   frameHeader: Uint8Array,
   order: ChecksumOrder,

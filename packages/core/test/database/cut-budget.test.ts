@@ -16,6 +16,8 @@ import { Gauges } from '../../src/database/gauges.ts';
 import { Engine } from '../../src/database/engine.ts';
 import type { EngineEvent } from '../../src/database/events.ts';
 import { DATABASE_DEFAULTS } from '../../src/database/options.ts';
+import { systemFiles } from '../../src/file-system.ts';
+import { systemRandom } from '../../src/random.ts';
 import { createKernel } from '../../src/kernel/kernel.ts';
 import { randomFrom } from '../support/random.ts';
 
@@ -122,6 +124,8 @@ test('commits soon after a cut are staged at once, ten of them', async () => {
     },
     kernel: createKernel(),
     clock: systemClock,
+    random: systemRandom,
+    files: systemFiles,
     gauges: Gauges.create(systemClock.monotonic()),
     emit: (event) => {
       events.push(event);

@@ -4,9 +4,10 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
 import { Connections } from '../../src/database/connections.ts';
 import { toDatabaseError } from '../../src/database/database-error.ts';
-import { makeFolder } from '../../src/database/files.ts';
+import { makeFolders, systemFiles } from '../../src/file-system.ts';
 import { ReplicationError } from '../../src/error.ts';
 
 const PLACES = { path: '/data/app.db', metaPath: '/data/.app.db-sluice' };
@@ -23,14 +24,14 @@ function folder(): string {
 
 test.each([
   [failure('SQLITE_BUSY'), 'DATABASE_BUSY', /another connection holds a lock/],
-  [failure('SQLITE_READONLY'), 'DATABASE_DENIED', /give this user the right/],
-  [failure('SQLITE_READONLY_DIRECTORY'), 'DATABASE_DENIED', /give this user the right/],
-  [failure('SQLITE_NOTADB'), 'DATABASE_INVALID', /no SQLite database, or an encrypted one/],
+  [failure('SQLITE_READONLY'), 'DATABASE_DENIED', /give this user write permission/],
+  [failure('SQLITE_READONLY_DIRECTORY'), 'DATABASE_DENIED', /give this user write permission/],
+  [failure('SQLITE_NOTADB'), 'DATABASE_INVALID', /not a SQLite database, or it is encrypted/],
   [failure('SQLITE_CORRUPT_INDEX'), 'DATABASE_INVALID', /PRAGMA integrity_check/],
   [failure('SQLITE_FULL'), 'DATABASE_INVALID', /free some space/],
   [failure('SQLITE_IOERR_READ'), 'DATABASE_INVALID', /its disk/],
   [failure('SQLITE_ERROR'), 'DATABASE_INVALID', /check the path/],
-  [failure('EACCES', { path: PLACES.path }), 'DATABASE_DENIED', /give this user the right/],
+  [failure('EACCES', { path: PLACES.path }), 'DATABASE_DENIED', /give this user permission/],
   [failure('ENAMETOOLONG', { path: PLACES.path }), 'DATABASE_INVALID', /check the path/],
   [failure('EACCES', { path: `${PLACES.metaPath}/position` }), 'STAGING_FAILED', /meta-path/],
   [
@@ -52,28 +53,33 @@ test('one of our own stays as it is', () => {
 });
 
 test.each([
-  ['a folder', (at: string) => fs.mkdirSync(at), /it is a folder, or no regular file: path names/],
-  ['a text', (at: string) => fs.writeFileSync(at, 'x'.repeat(5_000)), /no SQLite database/],
-  ['a few bytes', (at: string) => fs.writeFileSync(at, 'few'), /no SQLite database/],
+  [
+    'a folder',
+    (at: string) => fs.mkdirSync(at),
+    /it is a folder or another special file: set path/,
+  ],
+  ['a text', (at: string) => fs.writeFileSync(at, 'x'.repeat(5_000)), /not a SQLite database/],
+  ['a few bytes', (at: string) => fs.writeFileSync(at, 'few'), /not a SQLite database/],
 ])('%s in the place of a database is said to be one', (_, make, message) => {
   const at = path.join(folder(), 'app.db');
   make(at);
-  const open = (): Connections => new Connections({ path: at, busyTimeoutMs: 0 }, 0);
+  const open = (): Connections =>
+    new Connections({ path: at, busyTimeoutMs: 0, clock: systemClock }, 0);
   expect(open).toThrow(expect.objectContaining({ code: 'DATABASE_INVALID' }));
   expect(open).toThrow(message);
 });
 
 test('a folder that nobody may make ends in an error', async () => {
-  await expect(makeFolder('/proc/sluice/staging')).rejects.toThrow(/ENOENT|EACCES/);
+  await expect(makeFolders(systemFiles, '/proc/sluice/staging')).rejects.toThrow(/ENOENT|EACCES/);
   const file = path.join(folder(), 'file');
   fs.writeFileSync(file, '');
-  await expect(makeFolder(path.join(file, 'staging'))).rejects.toThrow(/ENOTDIR/);
-  await expect(makeFolder(file)).rejects.toThrow(/EEXIST/);
+  await expect(makeFolders(systemFiles, path.join(file, 'staging'))).rejects.toThrow(/ENOTDIR/);
+  await expect(makeFolders(systemFiles, file)).rejects.toThrow(/EEXIST/);
 });
 
 test('a folder is made with those above it, and one that is there is fine', async () => {
   const made = path.join(folder(), 'a', 'b', 'c');
-  await makeFolder(made);
-  await makeFolder(made);
+  await makeFolders(systemFiles, made);
+  await makeFolders(systemFiles, made);
   expect(fs.statSync(made).isDirectory()).toBe(true);
 });

@@ -10,6 +10,7 @@ import { descriptorOf, stampOf } from '../../src/database/continuity/file.ts';
 import { FileGuard } from '../../src/database/continuity/guard.ts';
 import { isError } from '../../src/error.ts';
 import { createKernel } from '../../src/kernel/kernel.ts';
+import { systemRandom } from '../../src/random.ts';
 import type { LogPlace } from '../../src/wal/frame.ts';
 import type { WALHeader } from '../../src/wal/header.ts';
 import { WALReader } from '../../src/wal/reader.ts';
@@ -65,6 +66,7 @@ class Watched {
       pageSize: PAGE_SIZE,
       kernel,
       wal: this.#wal,
+      random: systemRandom,
       opened: stampOf(descriptor),
       openedLog: this.header,
       backfilled: checkpointed,
@@ -75,11 +77,12 @@ class Watched {
         this.checkpoint('PASSIVE');
         return 'done';
       },
+      ask: () => this.#ask(),
     });
   }
 
-  /** A look after `ms`, and the check that follows it. */
-  look(ms = 500): void {
+  /** A look after `ms`, and the check that follows it; `between` happens between the two. */
+  look(ms = 500, between?: () => void): void {
     const guard = this.#opened;
     const { log, checkpointed } = this.#ask();
     const { header } = this;
@@ -93,6 +96,7 @@ class Watched {
       }
     }
     guard.observe({ log, checkpointed });
+    between?.();
     this.#now += ms;
     guard.checkWhenDue(this.#now, { log, place: this.#place });
   }
@@ -155,6 +159,23 @@ describe('checkpoints', () => {
       watched.checkpoint('PASSIVE');
       watched.look();
     }
+  });
+
+  test('that take long, and end just after a look, are explained at the next one', () => {
+    const watched = new Watched();
+    watched.add(20);
+    watched.open();
+    watched.look();
+    watched.add(20);
+    const write = (): void => fs.utimesSync(watched.path, new Date(), new Date()); // as a part of one
+    write();
+    watched.look();
+    watched.look(1_500, () => {
+      write();
+      watched.checkpoint('PASSIVE');
+    });
+    watched.look();
+    expect(watched.evidence).toBeDefined();
   });
 
   test('beside a reader leave pages out that have a younger frame', () => {

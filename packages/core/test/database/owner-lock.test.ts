@@ -40,9 +40,9 @@ test('a second one in the same process is refused, and told who has it', async (
   const since = new Date(NOON).toISOString();
   await expect(acquire(at)).rejects.toMatchObject({
     code: 'STAGING_IN_USE',
-    message: `replicator ${process.pid} already follows ${at.database} since ${since}; stop it first`,
+    message: `replicator ${process.pid} has been replicating ${at.database} since ${since}; stop it first`,
   });
-  await expect(acquire(at)).rejects.toThrow(/already follows/); // being refused takes nothing away
+  await expect(acquire(at)).rejects.toThrow(/has been replicating/); // being refused takes nothing away
   lock.release();
   await acquire(at);
 });
@@ -78,7 +78,7 @@ async function startHolder({ folder, database }: Place): Promise<ChildProcess> {
 test('the lock of another process is told by its id, and dies with it', async () => {
   const at = place();
   const holder = await startHolder(at);
-  await expect(acquire(at)).rejects.toThrow(`replicator ${holder.pid} already follows`);
+  await expect(acquire(at)).rejects.toThrow(`replicator ${holder.pid} has been replicating`);
   holder.kill('SIGKILL');
   await once(holder, 'exit');
   await acquire(at);
@@ -102,7 +102,7 @@ test('what somebody else wrote into the lock file does not matter', async () => 
   const { systemClock: clock } = await import('../../src/clock.ts');
   const lock = await OwnerLock.acquire({ ...at, clock });
   onTestFinished(() => lock.release());
-  await expect(acquire(at)).rejects.toThrow(/already follows/);
+  await expect(acquire(at)).rejects.toThrow(/has been replicating/);
 });
 
 test('that the owner cannot be written changes nothing', async () => {

@@ -40,13 +40,13 @@ test('a log that does not settle for long is a failure with its reason, of a syn
   const syncing = engine.sync();
   const refused = expect(syncing).rejects.toMatchObject({
     code: 'WAL_INVALID',
-    message: expect.stringMatching(/for 5 s SQLite says .* no header/),
+    message: expect.stringMatching(/for 5 s SQLite reports .* no valid header/),
   });
   await new Promise((resolve) => setTimeout(resolve, 20));
   watched.clock.leap(UNSETTLED_MS_MAX);
   await refused;
   const { message } = await watched.next('failed');
-  expect(message).toMatch(/^follow the log of .*app\.db: for 5 s /);
+  expect(message).toMatch(/^follow the WAL of .*app\.db: for 5 s /);
 });
 
 test('an end that cannot see what is committed says so', async () => {

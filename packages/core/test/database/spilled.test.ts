@@ -5,7 +5,6 @@ import os from 'node:os';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
 import { encodeCut, type Cut } from '../../src/database/cut.ts';
 import { Tail } from '../../src/database/tail.ts';
 import { isError } from '../../src/error.ts';
@@ -63,7 +62,7 @@ class Log {
 
   /** All frames, in a tail that keeps `bytesMax` of them in memory. */
   tail(bytesMax: number): Tail {
-    const tail = new Tail(systemClock);
+    const tail = new Tail();
     const { header } = this;
     for (const batch of this.wal.readFrames(header, 1, this.frames, header.checksum)) {
       tail.add(batch, bytesMax);

@@ -47,11 +47,23 @@ test.for([
     expect(opened.staged.map(({ file: { maxTXID } }) => maxTXID)).toEqual([1n, 2n]);
     expect(opened.lastTXID).toBe(3n);
     const notice = await watched.next('notice', () => true, from);
-    expect(notice.message).toContain(`${file} is damaged and is removed: `);
+    expect(notice.message).toContain(`removing the damaged staged file ${file}: `);
     const image = await watched.next('staged', isOf(4n), from);
     expect(image.content).toBe('image');
   },
 );
+
+test('a staged file that is freed while a start lists it is left out', async () => {
+  const watched = await withThreeStaged();
+  const freed = watched.stagedPath(0);
+  fs.rmSync(freed);
+  fs.symlinkSync('gone', freed); // its name is listed, and it is not there
+  const from = watched.events.length;
+  watched.start();
+  const opened = await watched.next('opened', () => true, from);
+  expect(opened.staged.map(({ file: { maxTXID } }) => maxTXID)).toEqual([2n, 3n]);
+  expect(opened.proved).toBe(3n);
+});
 
 function flip(bytes: Buffer, at: number): Buffer {
   const changed = Buffer.from(bytes);
@@ -125,11 +137,12 @@ test('more staged files than a process may open are read one after the other', a
     import { checkStaged } from '${path.resolve('packages/core/src/database/staged-check.ts')}';
     import { createKernel } from '${path.resolve('packages/core/src/kernel/kernel.ts')}';
     import { systemClock } from '${path.resolve('packages/core/src/clock.ts')}';
+    import { systemFiles } from '${path.resolve('packages/core/src/file-system.ts')}';
     const { size: sizeBytes } = fs.statSync('${staged}');
     const file = { level: 0, minTXID: 3n, maxTXID: 3n, sizeBytes, path: '${staged}' };
     const { found, damaged } = await checkStaged(
       Array.from({ length: 400 }, () => file),
-      { kernel: createKernel(), clock: systemClock, depthOf: () => 'ends' },
+      { kernel: createKernel(), clock: systemClock, files: systemFiles, depthOf: () => 'ends' },
     );
     console.log(found.length, damaged.length);`;
   const limited = 'ulimit -n 100; exec "$0" --input-type=module --eval "$1"';

@@ -9,6 +9,8 @@ import { Engine } from '../../src/database/engine.ts';
 import type { EngineEvent } from '../../src/database/events.ts';
 import { DATABASE_DEFAULTS } from '../../src/database/options.ts';
 import { Gauges } from '../../src/database/gauges.ts';
+import { systemFiles } from '../../src/file-system.ts';
+import { systemRandom } from '../../src/random.ts';
 import { createKernel } from '../../src/kernel/kernel.ts';
 import { temporaryFolder } from '../restore/temporary.ts';
 
@@ -90,6 +92,8 @@ export class Watched {
       },
       kernel: createKernel(),
       clock: this.clock,
+      random: systemRandom,
+      files: systemFiles,
       gauges: Gauges.create(this.clock.monotonic()),
       emit: (event) => {
         this.events.push(event);

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { isError } from '../../src/error.ts';
 import { createKernel } from '../../src/kernel/kernel.ts';
-import { readPageIndex } from '../../src/ltx/read-page-index.ts';
+import { readPageIndex } from '../../src/ltx/file.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
 import { EXAMPLES } from '../support/ltx-examples.ts';
 import { headerWith, readFile, writeFile } from '../support/ltx-files.ts';

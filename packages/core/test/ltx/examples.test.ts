@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { createKernel } from '../../src/kernel/kernel.ts';
 import { merge } from '../../src/ltx/merge.ts';
 import { decodePageIndex } from '../../src/ltx/page-index.ts';
-import { locatePageIndex } from '../../src/ltx/read-page-index.ts';
+import { locatePageIndex } from '../../src/ltx/file.ts';
 import { A, A_FRAME, B, C, D, EXAMPLES, knownBlocks } from '../support/ltx-examples.ts';
 import { forge, readFile, writeFile } from '../support/ltx-files.ts';
 import { forgetful } from '../support/ltx-forgetful-kernel.ts';

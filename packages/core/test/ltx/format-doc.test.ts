@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { createKernel } from '../../src/kernel/kernel.ts';
 import { FLAG_NO_CHECKSUM, HEADER_SIZE_BYTES } from '../../src/ltx/header.ts';
 import { MERGE_INPUTS_MAX } from '../../src/ltx/merge.ts';
-import { PAGE_INDEX_BYTES_MAX } from '../../src/ltx/read-page-index.ts';
+import { PAGE_INDEX_BYTES_MAX } from '../../src/ltx/file.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
 import { levelPrefix, rootOfURLPath } from '../../src/store/layout.ts';
 import { headerWith, hex, readFile, writeFile } from '../support/ltx-files.ts';

@@ -10,7 +10,7 @@ import { isError } from '../../src/error.ts';
 import { createKernel, type Kernel } from '../../src/kernel/kernel.ts';
 import type { LTXHeader } from '../../src/ltx/header.ts';
 import { merge } from '../../src/ltx/merge.ts';
-import { readPageIndex } from '../../src/ltx/read-page-index.ts';
+import { readPageIndex } from '../../src/ltx/file.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
 import {
   chunksOf,

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { createKernel, type Kernel, type PageEncoding } from '../../src/kernel/kernel.ts';
 import { isFullImage } from '../../src/ltx/decoder.ts';
 import { merge } from '../../src/ltx/merge.ts';
-import { readPageIndex } from '../../src/ltx/read-page-index.ts';
+import { readPageIndex } from '../../src/ltx/file.ts';
 import { formatTXID } from '../../src/ltx/txid.ts';
 import { readFile, writeFile, type Page, type ReadFile } from '../support/ltx-files.ts';
 import { GOLDEN_BUCKETS, goldenBucket, type GoldenFile } from '../support/ltx-golden.ts';

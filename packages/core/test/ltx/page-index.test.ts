@@ -7,7 +7,7 @@ import {
   PAGE_INDEX_BYTES_MAX,
   PAGE_INDEX_TAIL_BYTES,
   readPageIndex,
-} from '../../src/ltx/read-page-index.ts';
+} from '../../src/ltx/file.ts';
 import { encodeUvarint, UVARINT_BYTES_MAX, UvarintReader } from '../../src/ltx/uvarint.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
 import { A, D } from '../support/ltx-examples.ts';

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createKernel, type PageEncoding } from '../../src/kernel/kernel.ts';
 import { decodePageIndex } from '../../src/ltx/page-index.ts';
-import { locatePageIndex } from '../../src/ltx/read-page-index.ts';
+import { locatePageIndex } from '../../src/ltx/file.ts';
 import { lockPgno, type LTXHeader } from '../../src/ltx/header.ts';
 import { nextPgno } from '../../src/ltx/page-order.ts';
 import { toTXID } from '../../src/ltx/txid.ts';

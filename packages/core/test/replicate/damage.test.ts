@@ -31,19 +31,19 @@ describe('what was deleted or replaced is noticed, said and mended', () => {
         scene.remove(0, 1);
         scene.remove(9, 1);
       },
-      /its snapshot is missing/,
+      /its full snapshot is missing/,
     ],
     [
       'an older copy',
       (scene) => {
         for (const txid of [4, 5, 6]) scene.remove(0, txid);
       },
-      /it ends with TXID 0{15}3, and TXID 0{15}6 was sent there/,
+      /it ends with TXID 0{15}3, but TXID 0{15}6 was sent there/,
     ],
     [
       'nothing at all',
       (scene) => scene.store.objects.clear(),
-      /it is empty, and TXID 0{15}6 was sent there/,
+      /it is empty, but TXID 0{15}6 was sent there/,
     ],
   ];
 

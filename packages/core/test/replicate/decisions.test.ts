@@ -86,7 +86,7 @@ describe('a destination of which something is missing is damaged, in words', () 
     [
       'the snapshot',
       [file(0, 3), file(0, 4)],
-      'its snapshot is missing: no file there begins with TXID 1',
+      'its full snapshot is missing: no file there starts with TXID 0000000000000001',
     ],
     [
       'the bytes of a file',
@@ -99,7 +99,7 @@ describe('a destination of which something is missing is damaged, in words', () 
   test('the newest files, as of an older copy', () => {
     const admission = judge(9, file(0, 1), file(0, 2));
     expect(admission).toMatchObject({ chain: 'damaged', lineage: 0n });
-    expect(admission.why).toMatch(/ends with TXID 0{15}2, and TXID 0{15}9 was sent there/);
+    expect(admission.why).toMatch(/ends with TXID 0{15}2, but TXID 0{15}9 was sent there/);
   });
   test('but not where a file of another level spans it', () => {
     expect(judge(4, file(0, 1), file(1, 1, 3), file(0, 4)).chain).toBe('ours');
@@ -107,7 +107,7 @@ describe('a destination of which something is missing is damaged, in words', () 
   test('and what is empty now is told of', () => {
     const admission = judge(4);
     expect(admission.chain).toBe('empty');
-    expect(admission.why).toMatch(/is empty, and TXID 0{15}4 was sent there/);
+    expect(admission.why).toMatch(/is empty, but TXID 0{15}4 was sent there/);
   });
 });
 
@@ -136,7 +136,7 @@ describe('a history resumes only where it is proved', () => {
     const records = [{ txid: 4n }, { txid: 8n }];
     const order = decideBeginning({ ...input, records, destinations: [at(undefined, 0n)] });
     expect(order).toMatchObject({ mode: 'image', floor: 8n });
-    expect(order.why).toMatch(/TXID 0{15}8 was sent.*0{15}5 only: part of it was lost/);
+    expect(order.why).toMatch(/TXID 0{15}8 was sent.* has only TXID 0{15}5: it was lost in part/);
   });
   test('an image bears a TXID that was never given out, also where nobody answers', () => {
     const lost = { proved: undefined, why: 'lost', lastTXID: 7n, records: [{ txid: 4n }] };
@@ -277,7 +277,9 @@ describe('a destination refuses a kind of file', () => {
 });
 
 test('the wait after failures doubles and is bounded', () => {
-  const waits = [1, 2, 3, 10, 1000].map((failures) => backoffMs(failures, () => 1));
+  const waits = [1, 2, 3, 10, 1000].map((failures) =>
+    backoffMs(failures, { fraction: () => 1, bits64: () => 1n }),
+  );
   expect(waits.slice(0, 3)).toEqual([500, 1000, 2000]);
   expect(waits.at(-1)).toBe(BACKOFF_MS_MAX);
 });

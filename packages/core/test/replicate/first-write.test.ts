@@ -27,7 +27,7 @@ describe('the first file is listed back before it counts', () => {
     await scene.until('it fails', () => scene.uploader.state === 'failing');
     expect(scene.uploader.health.lastError?.code).toBe('REPLICA_NOT_LISTED');
     expect(scene.messages.join()).toMatch(
-      /nothing counts as replicated there; check that the path/,
+      /nothing there counts as replicated; check that the path/,
     );
     expect(scene.uploader.replicatedTXID).toBeUndefined();
     expect(scene.uploader.releasableTXID).toBe(0n);
@@ -106,7 +106,7 @@ describe('the first file is listed back before it counts', () => {
     other.uploader.wake();
     await other.until('it fails', () => other.uploader.state === 'failing');
     expect(other.uploader.health.lastError?.message).toMatch(
-      /is listed with \d+ bytes, and \d+ were/,
+      /is listed with \d+ bytes, but \d+ were/,
     );
   });
 });

@@ -28,9 +28,22 @@ describe('whoever waits for a destination', () => {
 
   test('gives up a try that neither fails nor moves a byte', () => {
     const trying = { ...queue, isTrying: true };
-    expect(isHopeless(trying, health, at(59_999))).toBe(false);
-    expect(isHopeless(trying, health, at(60_000))).toBe(true);
-    expect(isHopeless(trying, { triedAt: 0, movedAt: 1 }, at(60_000))).toBe(false);
+    expect(isHopeless(trying, health, at(9_999))).toBe(false);
+    expect(isHopeless(trying, health, at(10_000))).toBe(true);
+    expect(isHopeless(trying, { triedAt: 0, movedAt: 1 }, at(10_000))).toBe(false);
+  });
+
+  test.each([
+    [0, 10_000],
+    [3_000, 10_000],
+    [20_000, 40_000],
+    [30_000, 60_000],
+    [45_000, 60_000],
+    [90_000, 90_000],
+  ])('who waits %i ms for failures waits %i ms in silence', (timeoutMs, silenceMs) => {
+    const trying = { ...queue, isTrying: true };
+    expect(isHopeless(trying, health, { ...at(silenceMs - 1), timeoutMs })).toBe(false);
+    expect(isHopeless(trying, health, { ...at(silenceMs), timeoutMs })).toBe(true);
   });
 
   test('waits for an image that is being made, and not for one that is not', () => {

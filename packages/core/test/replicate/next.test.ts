@@ -258,6 +258,8 @@ describe('the next file to a destination', () => {
   test('what is ahead of us is never taken for up to date', () => {
     const ahead = view(filesOf([0, 9, 9]), 'ours');
     const input = { backlog: backlogOf(staged(7)), snapshot: undefined, head: 7n };
-    expect(nextStep({ ...input, view: ahead })).toMatchObject({ kind: 'needs-image', floor: 9n });
+    const why = 'it ends with TXID 0000000000000009, but nothing newer was staged';
+    const step = nextStep({ ...input, view: ahead });
+    expect(step).toMatchObject({ kind: 'needs-image', floor: 9n, why });
   });
 });

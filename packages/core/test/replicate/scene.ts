@@ -8,6 +8,7 @@ import path from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
 import { ReplicationError, type ErrorCode } from '../../src/error.ts';
+import { systemFiles } from '../../src/file-system.ts';
 import { formatTXID, toTXID } from '../../src/ltx/txid.ts';
 import { Destination } from '../../src/replica/destination.ts';
 import { type LTXFileInfo, Replica, type ReplicaFiles } from '../../src/replica/replica.ts';
@@ -156,7 +157,7 @@ export class Scene {
       target: 'memory://bucket/db',
       open: async () => this.#open(options.server ?? ((client) => client)),
       backlog: staged.backlog,
-      reads: new SharedReads(),
+      reads: new SharedReads(systemFiles),
       knowsBacklog: () => this.isOpened,
       mayBegin: () => true,
       hangMs: 60_000,
@@ -174,7 +175,8 @@ export class Scene {
       },
       isMakingImage: () => false,
       clock: this.clock,
-      random: () => 1,
+      random: { fraction: () => 1, bits64: () => 1n },
+      files: systemFiles,
       logger: { debug: log, info: log, warn: log, error: log },
     });
     onTestFinished(() => this.uploader.close(new Error('the test is over')));
@@ -232,7 +234,12 @@ export class Scene {
   async expectRestored(): Promise<void> {
     const output = path.join(this.staged.folder, 'restored');
     const target = { kind: 'latest' } as const;
-    const report = await restore({ client: this.client(), output, target, overwrite: 'replace' });
+    const report = await restore({
+      sources: [{ name: 'memory', client: this.client() }],
+      output,
+      target,
+      overwrite: 'replace',
+    });
     expect(report.txid).toBe(formatTXID(this.staged.head));
     expect(fs.readFileSync(output).equals(this.staged.stateOf(this.staged.head))).toBe(true);
   }

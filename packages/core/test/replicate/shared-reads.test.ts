@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { systemFiles } from '../../src/file-system.ts';
 import { SHARED_BYTES_MAX, SharedReads } from '../../src/replicate/shared-reads.ts';
 
 let folder: string;
@@ -19,7 +20,7 @@ function staged(text: string): { path: string; sizeBytes: number; timestampMs: n
 }
 
 test('what is in the hands of several is read once', async () => {
-  const reads = new SharedReads();
+  const reads = new SharedReads(systemFiles);
   const source = staged('first');
   const [one, other] = await Promise.all([reads.read(source), reads.read(source)]);
   expect(one?.bytes.toString()).toBe('first');
@@ -29,20 +30,20 @@ test('what is in the hands of several is read once', async () => {
 });
 
 test('what nobody has in hand is read again', async () => {
-  const reads = new SharedReads();
+  const reads = new SharedReads(systemFiles);
   (await reads.read(staged('first')))?.[Symbol.dispose]();
   expect((await reads.read(staged('other')))?.bytes.toString()).toBe('other');
 });
 
 test('a file that was staged again under its name is another one', async () => {
-  const reads = new SharedReads();
+  const reads = new SharedReads(systemFiles);
   const before = await reads.read(staged('first'));
   const after = await reads.read({ ...staged('other'), timestampMs: 2 });
   expect([before?.bytes.toString(), after?.bytes.toString()]).toEqual(['first', 'other']);
 });
 
 test('a large file is not kept in memory, and one that is cut off or gone is an error', async () => {
-  const reads = new SharedReads();
+  const reads = new SharedReads(systemFiles);
   const large = {
     path: path.join(folder, 'none'),
     sizeBytes: SHARED_BYTES_MAX + 1,

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
+import { systemFiles } from '../../src/file-system.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
 import { SentRecords } from '../../src/replicate/record.ts';
 import { StagedFiles, type Holder } from '../../src/replicate/staged-files.ts';
@@ -16,7 +17,7 @@ const SENT = { sizeBytes: 10, checksum: 'aa', lineage: 1n };
 function scene() {
   const folder = temporaryFolder();
   const said: string[] = [];
-  const records = new SentRecords(folder);
+  const records = new SentRecords(folder, systemFiles);
   const holder: { -readonly [K in keyof Holder]: Holder[K] } = {
     name: 'a',
     releasableTXID: 0n,
@@ -27,6 +28,7 @@ function scene() {
   const say = (message: string): void => void said.push(message);
   const staged = new StagedFiles({
     records,
+    files: systemFiles,
     folder,
     maxBytes: 1_000_000,
     holders: () => [holder],
@@ -89,7 +91,7 @@ test('a record that could not be written once is written later, and nothing stay
 
 test('what could not be saved is saved the next time, though nothing has changed', async () => {
   const folder = temporaryFolder();
-  const records = new SentRecords(folder);
+  const records = new SentRecords(folder, systemFiles);
   const obstacle = path.join(folder, 'destinations.json.new');
   fs.mkdirSync(obstacle);
   records.set('a', { txid: 7n, ...SENT });
@@ -103,7 +105,7 @@ test('a record that cannot be read is a failure with its reason, and a damaged o
   const folder = temporaryFolder();
   const file = path.join(folder, 'destinations.json');
   fs.mkdirSync(file);
-  const records = new SentRecords(folder);
+  const records = new SentRecords(folder, systemFiles);
   await expect(records.load()).rejects.toMatchObject({ code: 'STAGING_FAILED' });
   fs.rmdirSync(file);
   for (const text of ['', '{', 'null', '[]', '{"a":null}', '{"a":{"txid":1}}', '"a"']) {

@@ -26,7 +26,7 @@ function queueOf(...results: (StepResult | ErrorCode)[]): {
     onHealed: () => (healed += 1),
     onFailure: (_, pauseMs) => void pauses.push(pauseMs),
     clock: new StoppedClock(),
-    random: () => 1,
+    random: { fraction: () => 1, bits64: () => 1n },
   });
   onTestFinished(() => queue.close(new Error('the test is over')));
   queue.start();

@@ -165,3 +165,50 @@ describe('a destination that refuses snapshots', () => {
     expect(scene.uploader.snapshotRefusal).toBeUndefined();
   });
 });
+
+describe('the state of a destination', () => {
+  test('is never streaming while it is seeded, though a write fails once', async () => {
+    const states: string[] = [];
+    let writes = 0;
+    const server = writing(async (file, body, options, client) => {
+      states.push(scene.uploader.state);
+      writes += 1;
+      if (writes === 1) throw refusal('REPLICA_UNAVAILABLE');
+      return await client.writeFile(file, body, options);
+    });
+    const scene: Scene = new Scene({ server });
+    scene.staged.image();
+    scene.start();
+    expect(await scene.drained()).toBe('complete');
+    expect(writes).toBeGreaterThan(2);
+    expect(states[0]).toBe('seeding');
+    expect(states).not.toContain('streaming');
+    expect(scene.uploader.state).toBe('streaming');
+  });
+
+  test('is no failure any more when it can be listed again, though the database is not there yet', async () => {
+    let isDown = true;
+    const server: Server = (client) => ({
+      ...writing(async (file, body, options, inner) => inner.writeFile(file, body, options))(
+        client,
+      ),
+      async *listFiles(level, options) {
+        if (isDown) throw refusal('REPLICA_UNAVAILABLE');
+        yield* client.listFiles(level, options);
+      },
+    });
+    const scene = new Scene({ server });
+    scene.isOpened = false;
+    scene.start();
+    await scene.until('it fails', () => scene.uploader.state === 'failing');
+    expect(scene.uploader.hasReported).toBe(true);
+    isDown = false;
+    await scene.until('it answers', () => scene.uploader.state === 'listing');
+    expect(scene.messages).toContain('memory has recovered');
+    expect(scene.uploader.hasReported).toBe(false); // whose it is has to be decided yet
+    scene.staged.image();
+    scene.isOpened = true;
+    expect(await scene.drained()).toBe('complete');
+    expect(scene.uploader.hasReported).toBe(true);
+  });
+});

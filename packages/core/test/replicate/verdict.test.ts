@@ -53,7 +53,7 @@ const STILL: readonly (readonly [string, DatabaseFacts, string, RegExp])[] = [
     'a folder that is missing',
     { ...WELL, absence: { kind: 'no folder', ms: 0 } },
     'database',
-    /neither does its folder/,
+    /its folder does not exist/,
   ],
   [
     'a database that is missing for long',
@@ -72,7 +72,7 @@ const STILL: readonly (readonly [string, DatabaseFacts, string, RegExp])[] = [
     'a thread that is silent',
     { ...WELL, threadSilentMs: TOO_LONG, lookAgeMs: TOO_LONG, stagedAgeMs: TOO_LONG },
     'thread',
-    /has not answered for 60 s/,
+    /has not responded for 60 s/,
   ],
   [
     'no look at the log',
@@ -81,20 +81,20 @@ const STILL: readonly (readonly [string, DatabaseFacts, string, RegExp])[] = [
     /last read completely 60 s ago/,
   ],
   ['nothing is staged', { ...WELL, stagedAgeMs: TOO_LONG }, 'staging', /are not staged/],
-  ['an image that stands still', { ...WELL, imageStalledMs: TOO_LONG }, 'image', /has not moved/],
+  ['an image that stands still', { ...WELL, imageStalledMs: TOO_LONG }, 'image', /has been stuck/],
   ['a record', { ...WELL, recordStalledMs: TOO_LONG }, 'record', /could not be recorded/],
   ['the state file', { ...WELL, stateFileAgeMs: TOO_LONG }, 'state file', /could not be written/],
   [
     'commits that do not arrive',
     at('s3', { confirmedAgeMs: TOO_LONG, error: 'no route' }),
     'send',
-    /^s3 lacks commits since 60 s ago: no route$/,
+    /^s3 lacks commits of the last 60 s: no route$/,
   ],
   [
     'a request that moves nothing',
     at('s3', { stalledMs: TOO_LONG }),
     'send',
-    /^s3 has not answered/,
+    /^s3 has not responded/,
   ],
   [
     'tries that all fail',
@@ -106,13 +106,13 @@ const STILL: readonly (readonly [string, DatabaseFacts, string, RegExp])[] = [
     'snapshots that are refused',
     at('s3', { snapshotFailingMs: TOO_LONG }),
     'snapshot',
-    /^s3 has refused snapshots/,
+    /^s3 has refused full snapshots/,
   ],
   [
     'a snapshot that moves nothing',
     at('s3', { snapshotStalledMs: TOO_LONG }),
     'snapshot',
-    /^s3 has taken nothing of a snapshot/,
+    /^s3 has accepted no bytes of a full snapshot/,
   ],
 ];
 

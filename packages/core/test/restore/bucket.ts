@@ -76,20 +76,32 @@ export function forgeFile(
   view.setUint32(12, commit);
   view.setBigUint64(16, BigInt(min));
   const frames: Uint8Array[] = [];
+  const entries: number[] = [];
+  let offset = 100;
   let crc = kernel.crc64(header);
   for (let at = 0; at < pgnos.length; at += FORGED_BATCH_PAGES) {
     const numbers = Uint32Array.from(pgnos.slice(at, at + FORGED_BATCH_PAGES));
     const zeros = new Uint8Array(numbers.length * pageSize);
     const encoded = kernel.encodePages(numbers, zeros, pageSize, 'block', crc);
     frames.push(encoded.bytes.slice());
+    for (const [i, size] of encoded.sizes.entries()) {
+      entries.push(...[numbers[i] ?? 0, offset, size].flatMap(uvarint));
+      offset += size;
+    }
     crc = encoded.crc;
   }
-  const end = new Uint8Array(6 + 1 + 8 + 8); // end of the pages, an empty index, post-apply checksum
-  end[14] = 1;
+  // End of the pages, index with its zero byte, its length, post-apply checksum.
+  const end = new Uint8Array(6 + entries.length + 1 + 8 + 8);
+  end.set(entries, 6);
+  new DataView(end.buffer).setBigUint64(6 + entries.length + 1, BigInt(entries.length + 1));
   const checksum = new Uint8Array(8);
   const value = toFileChecksum(kernel.crc64(end, crc));
   new DataView(checksum.buffer).setBigUint64(0, value);
   return new Uint8Array(Buffer.concat([header, ...frames, end, checksum]));
+}
+
+function uvarint(value: number): number[] {
+  return value < 0x80 ? [value] : [(value % 0x80) | 0x80, ...uvarint(Math.floor(value / 0x80))];
 }
 
 export class Bucket {

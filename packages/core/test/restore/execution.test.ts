@@ -12,6 +12,7 @@ import {
 import { chaos } from '../../src/store/chaos.ts';
 import { PageSet } from '../../src/restore/page-set.ts';
 import { ReadAhead } from '../../src/restore/read-ahead.ts';
+import type { SourcedFile } from '../../src/restore/sources.ts';
 import type { RestoreProgress } from '../../src/restore/restore.ts';
 import { randomFrom } from '../support/random.ts';
 import { Bucket, encodeFile, History } from './bucket.ts';
@@ -217,13 +218,17 @@ describe('reading ahead', () => {
     return { client: client as unknown as ReplicaFiles, open: () => open, most: () => most };
   }
 
+  function at(client: ReplicaFiles, listed: LTXFileInfo): SourcedFile {
+    return { ...listed, source: { name: 'one', client } };
+  }
+
   test('asks for no more at once than it may, and for all in order', async () => {
-    const files = Array.from({ length: 50 }, (_, i) =>
-      file(0, i + 1, i + 1, { sizeBytes: 200 + i }),
-    );
     const { client, most } = counting();
+    const files = Array.from({ length: 50 }, (_, i) =>
+      at(client, file(0, i + 1, i + 1, { sizeBytes: 200 + i })),
+    );
     const { signal } = new AbortController();
-    const reads = new ReadAhead(files, { client, ranges: 'some', readsMax: 4, signal });
+    const reads = new ReadAhead(files, { readsMax: 4, signal });
     for (const each of files) {
       const sizes: number[] = [];
       for await (const chunk of reads.read(each)) sizes.push(chunk.length);
@@ -244,16 +249,15 @@ describe('reading ahead', () => {
         return { sizeBytes: 200, body };
       },
     };
-    const files = [file(0, 1, 1, { sizeBytes: 200 })];
+    const files = [at(client, file(0, 1, 1, { sizeBytes: 200 }))] as const;
     const { signal } = new AbortController();
-    const reads = new ReadAhead(files, { client, ranges: 'some', readsMax: 4, signal });
-    const all = Array.fromAsync(reads.read(files[0] as LTXFileInfo));
+    const reads = new ReadAhead(files, { readsMax: 4, signal });
+    const all = Array.fromAsync(reads.read(files[0]));
     await expect(all).rejects.toThrow(expect.objectContaining({ code: 'REPLICA_TRUNCATED' }));
     await reads.close();
   });
 
   test('holds at most 32 MiB, whatever the number of reads', async () => {
-    const files = [file(9, 1, 1, { sizeBytes: 400 * MIB })];
     let asked = 0;
     const { client } = counting();
     const watched: ReplicaFiles = {
@@ -263,10 +267,11 @@ describe('reading ahead', () => {
         return await client.openFile(each, options);
       },
     };
+    const files = [at(watched, file(9, 1, 1, { sizeBytes: 400 * MIB }))] as const;
     const { signal } = new AbortController();
-    const reads = new ReadAhead(files, { client: watched, ranges: 'some', readsMax: 999, signal });
+    const reads = new ReadAhead(files, { readsMax: 999, signal });
     let taken = 0;
-    for await (const chunk of reads.read(files[0] as LTXFileInfo)) {
+    for await (const chunk of reads.read(files[0])) {
       taken += chunk.length;
       expect(asked - (taken - chunk.length)).toBeLessThanOrEqual(32 * MIB);
     }

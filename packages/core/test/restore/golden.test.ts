@@ -32,7 +32,12 @@ describe.each(BUCKETS)('%s', (name) => {
     const output = path.join(temporaryFolder(), 'restored.db');
     const got = new Map<string, string>();
     for (const [txid, target] of targets) {
-      const report = await restore({ client, output, target, overwrite: 'replace' });
+      const report = await restore({
+        sources: [{ name: 'one', client }],
+        output,
+        target,
+        overwrite: 'replace',
+      });
       expect(report.txid).toBe(txid);
       got.set(txid, createHash('sha256').update(fs.readFileSync(output)).digest('hex'));
     }
@@ -68,7 +73,12 @@ describe.each(BUCKETS)('%s', (name) => {
   test('passes SQLite own check, which leaves nothing behind', async () => {
     const folder = temporaryFolder();
     const output = path.join(folder, 'restored.db');
-    await restore({ client, output, target: { kind: 'latest' }, integrityCheck: 'full' });
+    await restore({
+      sources: [{ name: 'one', client }],
+      output,
+      target: { kind: 'latest' },
+      integrityCheck: 'full',
+    });
     expect(fs.readdirSync(folder)).toEqual(['restored.db']);
     const hash = createHash('sha256').update(fs.readFileSync(output)).digest('hex');
     expect(hash).toBe(restores.at(-1)?.file_sha256);

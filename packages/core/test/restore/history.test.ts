@@ -45,8 +45,7 @@ test('any history comes back at any TXID, in chunks of any size', async () => {
     });
     const txid = random.int(1, history.last);
     const report = await restore({
-      client,
-      capabilities: ranges ? { ranges } : {},
+      sources: [{ name: 'one', client, capabilities: ranges ? { ranges } : {} }],
       output,
       overwrite: 'replace',
       target: random.chance(0.5)

@@ -3,10 +3,13 @@
 import { describe, expect, test } from 'vitest';
 import { HEADER_SIZE_BYTES } from '../../src/ltx/header.ts';
 import { ReplicationError } from '../../src/error.ts';
+import { toTXID } from '../../src/ltx/txid.ts';
 import type { LTXFileInfo, ReplicaFiles } from '../../src/replica/replica.ts';
 import { randomFrom, seedOf } from '../support/random.ts';
 import { Bucket, encodeFile, forgeFile, History, type FileContent } from './bucket.ts';
-import { newSetting } from './setting.ts';
+import { forge, headerWith, type Forgery, type IndexEntry } from '../support/ltx-files.ts';
+import { concat } from '../support/ltx-reference-kernel.ts';
+import { newSetting, type Setting } from './setting.ts';
 
 type Place = [level: number, min: number, max: number];
 const PLAN: readonly Place[] = [
@@ -179,7 +182,7 @@ describe('a file whose checksum is right', () => {
   test.each([
     { but: 'has a page twice', of: increment, pgnos: [1, 2, 2], says: 'page 2 follows page 2' },
     { but: 'has pages that descend', of: increment, pgnos: [3, 2], says: 'page 2 follows page 3' },
-    { but: 'has a page beyond its end', of: increment, pgnos: [8, 9], says: 'page 9 lies beyond' },
+    { but: 'has a page beyond its end', of: increment, pgnos: [8, 9], says: 'page 9 is beyond' },
     {
       but: 'has the lock page',
       of: { ...increment, commit: 2_097_200 },
@@ -190,7 +193,7 @@ describe('a file whose checksum is right', () => {
       but: 'is a snapshot with a hole',
       of: snapshot,
       pgnos: [1, 3, 4, 5],
-      says: 'leaves out page 2',
+      says: 'page 2 of a snapshot is missing',
     },
     {
       but: 'is a snapshot without its end',
@@ -213,6 +216,39 @@ describe('a file whose checksum is right', () => {
     const error = await setting.fail({ client: bucket.client() });
     expect([error.code, error.message]).toEqual(['LTX_INVALID', expect.stringContaining(says)]);
     expect(setting.names()).toEqual([]);
+  });
+
+  const pages = [1, 2, 3, 4, 5].map((pgno) => ({ pgno, bytes: new Uint8Array(512).fill(pgno) }));
+  const header = headerWith({ maxTXID: toTXID(6), commit: 5 });
+  const more: IndexEntry = { pgno: 6, offset: 999, sizeBytes: 9 };
+
+  test.each<{ but: string } & Partial<Forgery>>([
+    { but: 'whose index lacks a page', index: (entries) => entries.slice(0, -1) },
+    { but: 'whose index names a page more', index: (entries) => [...entries, more] },
+    {
+      but: 'whose index names another page',
+      index: (entries) =>
+        entries.map((entry) => ({ ...entry, pgno: entry.pgno === 5 ? 6 : entry.pgno })),
+    },
+    {
+      but: 'whose frames overlap by its index',
+      index: (entries) => entries.map((entry) => ({ ...entry, sizeBytes: entry.sizeBytes + 1 })),
+    },
+    { but: 'whose index is empty', index: () => [] },
+    { but: 'with a wrong length of its index', indexLength: (length) => length - 1 },
+    { but: 'with bytes before its trailer', before: new Uint8Array(1) },
+  ])('but $but is refused', async (lies) => {
+    const restoring = async (forgery: Partial<Forgery>): Promise<Setting> => {
+      const bucket = new Bucket();
+      bucket.put(9, 1, 6, forge({ header, pages, ...forgery }));
+      const setting = newSetting();
+      await setting.run({ client: bucket.client() });
+      return setting;
+    };
+    expect((await restoring({})).bytes()).toEqual(concat(pages.map(({ bytes }) => bytes)));
+    await expect(restoring(lies)).rejects.toMatchObject({
+      code: expect.stringMatching(/^LTX_(INVALID|TRUNCATED)$/),
+    });
   });
 
   test('and whose pages follow the rules is restored', async () => {

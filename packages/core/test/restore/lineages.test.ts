@@ -37,7 +37,7 @@ test('TXIDs beyond what a number can hold are compared exactly', () => {
 
 test('an old lineage that counted further is not the newest: the two are apart, the latest first', () => {
   const states = [state('old', 1n, 1_000n, 1), state('new', 2n, 50n, 9)];
-  expect(order(states)).toBe('apart: new old');
+  expect(order(states)).toBe('diverged: new old');
 });
 
 test('a destination that stayed behind, and whose last file the other has, is older', () => {
@@ -47,7 +47,7 @@ test('a destination that stayed behind, and whose last file the other has, is ol
 
 test('of files without a lineage only the files tell', () => {
   const states = [state('behind', 0n, 5n), state('far', 0n, 7n)];
-  expect(order(states)).toBe('apart: behind far');
+  expect(order(states)).toBe('diverged: behind far');
   expect(order(states, 'behind<far')).toBe('ordered: far behind');
   const copies = [state('one', 0n, 7n), state('other', 0n, 7n)];
   expect(order(copies, 'one<other', 'other<one')).toBe('ordered: one other');
@@ -55,7 +55,7 @@ test('of files without a lineage only the files tell', () => {
 
 test('one history beside two of another is apart from the newest of them', () => {
   const states = [state('a', 1n, 5n, 1), state('b', 1n, 6n, 2), state('c', 2n, 7n, 3)];
-  expect(order(states)).toBe('apart: c b');
+  expect(order(states)).toBe('diverged: c b');
   expect(order(states, 'b<c')).toBe('ordered: c b a');
 });
 
@@ -95,7 +95,7 @@ test('the first is newer than all others, and there is one if the histories are 
       pathOf(whole.node).includes(part.node);
     const ordered = orderByLineage(states, isPartOf);
     const isLine = states.some((whole) => states.every((part) => isPartOf(part, whole)));
-    expect(ordered.kind).toBe(isLine ? 'ordered' : 'apart');
+    expect(ordered.kind).toBe(isLine ? 'ordered' : 'diverged');
     if (ordered.kind === 'ordered') {
       expect(ordered.states).toHaveLength(states.length);
       const [newest] = ordered.states;

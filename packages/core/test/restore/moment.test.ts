@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { ReplicationError } from '../../src/error.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
 import type { LTXFileInfo } from '../../src/replica/replica.ts';
-import { answerFrom } from '../../src/restore/moment.ts';
 import { planMoment, planRestore } from '../../src/restore/plan.ts';
 import { EPOCH_MS, file, timeOf } from './files.ts';
+import { runTimeSearch } from './time-search.ts';
 
 interface Answer {
   readonly txid: bigint;
@@ -14,7 +14,7 @@ interface Answer {
 
 function ask(files: readonly LTXFileInfo[], at: Date): Answer {
   let asked = 0;
-  const { txid, doubt } = answerFrom(planMoment(files, at), (each) => {
+  const { txid, doubt } = runTimeSearch(planMoment(files, at), (each) => {
     asked += 1;
     return each.createdAt as Date;
   });
@@ -145,7 +145,9 @@ describe('where the clock of the writer was wrong for a while', () => {
     for (const some of [files, copied(files)]) {
       const { txid, doubt } = ask(some, second(12));
       expect(txid).toBe(12n);
-      expect(doubt).toMatch(/^times are in doubt: TXID 0000000000000005 bears 2024-/);
+      expect(doubt).toMatch(
+        /^file times contradict each other: TXID 0000000000000005 is dated 2024-/,
+      );
     }
   });
 
@@ -154,7 +156,7 @@ describe('where the clock of the writer was wrong for a while', () => {
     expect(ask(files, second(8)).txid).toBe(8n);
     expect(ask(files, second(5))).toMatchObject({
       txid: 4n, // by the time of its upload: TXID 5 was uploaded later
-      doubt: expect.stringContaining('in doubt'),
+      doubt: expect.stringContaining('contradict each other'),
     });
   });
 
@@ -163,14 +165,14 @@ describe('where the clock of the writer was wrong for a while', () => {
     for (const some of [files, copied(files)]) {
       expect(ask(some, second(6)).txid).toBe(6n);
       expect(ask(some, second(20)).txid).toBe(20n);
-      expect(ask(some, second(6)).doubt).toMatch(/TXID 000000000000000[bcd] bears 2003-/);
+      expect(ask(some, second(6)).doubt).toMatch(/TXID 000000000000000[bcd] is dated 2003-/);
     }
   });
 
   test('ahead by an hour and set back: the time after the step counts', () => {
     const files = historyOf([...wrong(40, HOUR_MS), ...right(40)]);
     expect(ask(files, second(60)).txid).toBe(60n);
-    expect(ask(files, second(60)).doubt).toContain('in doubt');
+    expect(ask(files, second(60)).doubt).toContain('contradict each other');
   });
 
   test('a file without a believed time is left out where the moment may lie before it', () => {
@@ -196,7 +198,7 @@ describe('where the clock of the writer was wrong for a while', () => {
     const files = historyOf([...right(3000), ...wrong(500, YEAR_MS), ...right(2500)]);
     const { txid, asked, doubt } = ask(files, second(4321));
     expect(txid).toBe(4321n);
-    expect(doubt).toContain('in doubt');
+    expect(doubt).toContain('contradict each other');
     expect(asked).toBeLessThanOrEqual(80);
   });
 });

@@ -4,7 +4,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
-import { settleOldDatabase } from '../../src/restore/old-database.ts';
+import { systemClock } from '../../src/clock.ts';
+import { checkpointOldDatabase } from '../../src/restore/old-database.ts';
 import { temporaryFolder } from './temporary.ts';
 
 const signal = new AbortController().signal;
@@ -31,7 +32,7 @@ function rowsWithoutLog(file: string, table = 't'): unknown {
 }
 
 function settle(file: string, timeoutMs = 10_000): Promise<void> {
-  return settleOldDatabase(file, { signal, timeoutMs });
+  return checkpointOldDatabase(file, { signal, clock: systemClock, timeoutMs });
 }
 
 test('the log is put into the file, beside a connection that is idle', async () => {
@@ -68,7 +69,9 @@ test.each(['BEGIN; SELECT * FROM t', 'BEGIN IMMEDIATE'])(
     await expect(settle(file, 0)).rejects.toThrow(
       expect.objectContaining({
         code: 'DATABASE_BUSY',
-        message: expect.stringContaining('stop whatever has it open, and restore again') as string,
+        message: expect.stringContaining(
+          'stop the processes that have it open, and restore again',
+        ) as string,
       }),
     );
     expect(application.prepare('SELECT count(*) FROM t').pluck().get()).toBe(before);
@@ -82,7 +85,10 @@ test('an abort ends the wait with its reason', async () => {
   onTestFinished(() => void other.close());
   other.exec('BEGIN IMMEDIATE');
   const reason = new Error('enough');
-  const settling = settleOldDatabase(file, { signal: AbortSignal.abort(reason) });
+  const settling = checkpointOldDatabase(file, {
+    signal: AbortSignal.abort(reason),
+    clock: systemClock,
+  });
   await expect(settling).rejects.toBe(reason);
 });
 

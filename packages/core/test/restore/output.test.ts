@@ -35,7 +35,9 @@ describe('a restore that may not replace', () => {
     write(setting, side, 'something');
     const error = await setting.fail({ client });
     expect(error.code).toBe('RESTORE_TARGET_EXISTS');
-    expect(error.message).toContain(side === '' ? 'it exists' : `app.db${side} exists`);
+    expect(error.message).toContain(
+      side === '' ? 'it already exists' : `app.db${side} already exists`,
+    );
     expect(fs.readFileSync(setting.output + side, 'utf8')).toBe('something');
     expect(setting.names()).toEqual([`app.db${side}`]);
   });

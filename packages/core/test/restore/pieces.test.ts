@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createKernel } from '../../src/kernel/kernel.ts';
-import { PieceDecoder } from '../../src/restore/decode.ts';
+import { PieceDecoder } from '../../src/restore/piece-decoder.ts';
 import { FileScan } from '../../src/restore/file-scan.ts';
 import type { Piece } from '../../src/restore/messages.ts';
 import { Slabs } from '../../src/restore/slabs.ts';
@@ -13,6 +13,7 @@ import { encodeFile, History } from './bucket.ts';
 import { temporaryFolder } from './temporary.ts';
 
 const PAGE_SIZE = 512;
+const kernel = createKernel();
 /** Just room for the largest frame of a page of this size, and some more. */
 const SLAB_BYTES_MIN = 600;
 const CHUNK_BYTES = 256;
@@ -22,9 +23,10 @@ async function scan(bytes: Uint8Array, slabBytes: number, decoder: PieceDecoder)
   const slabs = new Slabs(2, slabBytes, new AbortController().signal);
   const seen = new Set<number>();
   const file = new FileScan({
-    crew: {
+    kernel,
+    pool: {
       async decode(piece) {
-        slabs.give(piece.slab);
+        slabs.release(piece.slab);
         return decoder.decode(piece);
       },
       async close() {},
@@ -37,8 +39,8 @@ async function scan(bytes: Uint8Array, slabBytes: number, decoder: PieceDecoder)
   for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
     await file.push(bytes.subarray(at, at + CHUNK_BYTES));
   }
-  const { proved, isFullImage } = file.finish();
-  await proved;
+  const { verified, isFullImage } = file.finish();
+  await verified;
   expect(isFullImage).toBe(true);
 }
 
@@ -66,7 +68,6 @@ test('a file may be cut by the end of a buffer anywhere', async () => {
 });
 
 describe('a piece', () => {
-  const kernel = createKernel();
   const pages = Uint8Array.from({ length: 3 * PAGE_SIZE }, (_, i) => i >> 4);
   const encoded = kernel.encodePages(Uint32Array.of(4, 5, 9), pages, PAGE_SIZE, 'block', 0n);
   const frames = encoded.bytes.slice();

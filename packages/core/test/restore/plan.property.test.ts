@@ -6,9 +6,9 @@ import { ReplicationError } from '../../src/error.ts';
 import { formatTXID, toTXID } from '../../src/ltx/txid.ts';
 import type { LTXFileInfo } from '../../src/replica/replica.ts';
 import { reachableTXIDs } from '../../src/history/chain.ts';
-import { answerFrom } from '../../src/restore/moment.ts';
 import { planMoment, planRestore, type PlanTarget } from '../../src/restore/plan.ts';
 import { file, timeOf } from './files.ts';
+import { runTimeSearch } from './time-search.ts';
 
 const TXID_COUNT = 12;
 const RUNS = 3000;
@@ -134,9 +134,9 @@ describe('any set of files', () => {
         const newest = [...ends].reduce((a, b) => (a > b ? a : b));
         const isKnown = notLater.length > 0 && at <= timeOf(newest);
         const find = (): bigint =>
-          answerFrom(planMoment(files, at), (each) => each.createdAt as Date).txid;
+          runTimeSearch(planMoment(files, at), (each) => each.createdAt as Date).txid;
         if (isKnown) expect(find()).toBe(notLater.reduce((a, b) => (a > b ? a : b)));
-        else expect(find).toThrow(/is not known/);
+        else expect(find).toThrow(/is unknown/);
       }),
       { numRuns: RUNS },
     );

@@ -130,8 +130,11 @@ describe('where there is no plan', () => {
   test('what the caller avoids is replaced by others, or named', () => {
     const files = [file(9, 1, 3), file(1, 4, 6), file(0, 4, 4), file(0, 5, 6)];
     const avoid = new Set([describeFile(files[1] as LTXFileInfo)]);
-    expect(names(planRestore(files, LATEST, { avoid }).files)).toBe('9/1-3 0/4-4 0/5-6');
+    const isAvoided = (file: LTXFileInfo): boolean => avoid.has(describeFile(file));
+    expect(names(planRestore(files, LATEST, { isAvoided }).files)).toBe('9/1-3 0/4-4 0/5-6');
     avoid.add(describeFile(files[2] as LTXFileInfo));
-    expect(() => planRestore(files, LATEST, { avoid })).toThrow(/TXID 0000000000000004 is missing/);
+    expect(() => planRestore(files, LATEST, { isAvoided })).toThrow(
+      /TXID 0000000000000004 is missing/,
+    );
   });
 });

@@ -110,6 +110,7 @@ describe('a file that is corrupt', () => {
     expect(report.avoided).toEqual([
       {
         file: 'level 1 0000000000000005-0000000000000008.ltx',
+        source: 'bucket',
         code: 'LTX_CHECKSUM_MISMATCH',
         message: expect.stringContaining('level 1 '),
       },

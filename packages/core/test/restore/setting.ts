@@ -4,12 +4,17 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { ReplicationError } from '../../src/error.ts';
 import { restore, type RestoreOptions, type RestoreReport } from '../../src/restore/restore.ts';
+import type { RestoreSource } from '../../src/restore/sources.ts';
 import { temporaryFolder } from './temporary.ts';
+
+/** One source, unless `sources` has others. */
+export type SettingOptions = Partial<RestoreOptions> &
+  Pick<RestoreSource, 'client' | 'capabilities'>;
 
 export interface Setting {
   readonly folder: string;
   readonly output: string;
-  run(options: Partial<RestoreOptions> & Pick<RestoreOptions, 'client'>): Promise<RestoreReport>;
+  run(options: SettingOptions): Promise<RestoreReport>;
   /** The error of a restore that must fail. */
   fail(options: Parameters<Setting['run']>[0]): Promise<ReplicationError>;
   bytes(): Uint8Array;
@@ -20,8 +25,10 @@ export interface Setting {
 export function newSetting(): Setting {
   const folder = temporaryFolder();
   const output = path.join(folder, 'app.db');
-  const run: Setting['run'] = async (options) =>
-    await restore({ output, target: { kind: 'latest' }, ...options });
+  const run: Setting['run'] = async ({ client, capabilities, ...options }) => {
+    const sources = [{ name: 'bucket', client, capabilities }];
+    return await restore({ sources, output, target: { kind: 'latest' }, ...options });
+  };
   return {
     folder,
     output,

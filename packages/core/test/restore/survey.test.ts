@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { isError, ReplicationError, type ErrorCode, type ErrorDetails } from '../../src/error.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
 import type { LTXFileInfo, ReplicaFiles } from '../../src/replica/replica.ts';
-import { includes, surveyReplica, type Surveyed } from '../../src/restore/survey.ts';
+import { includesState, surveyReplica, type SurveyedReplica } from '../../src/restore/survey.ts';
 import { randomFrom } from '../support/random.ts';
 import { Bucket, encodeFile, History } from './bucket.ts';
 import { timeOf } from './files.ts';
@@ -26,7 +26,7 @@ function newBucket(): Bucket {
   return bucket;
 }
 
-async function surveyed(bucket: Bucket): Promise<Surveyed> {
+async function surveyed(bucket: Bucket): Promise<SurveyedReplica> {
   const client = bucket.client();
   const survey = await surveyReplica(client, LATEST);
   if (survey.kind !== 'restorable') throw new Error(survey.kind);
@@ -114,8 +114,8 @@ test('a destination includes another that stayed behind, but not the other way r
   behind.remove(9, 1, 5);
   for (const txid of [4, 5]) behind.remove(0, txid, txid);
   const part = await surveyed(behind);
-  expect(await includes(whole, part)).toBe(true);
-  expect(await includes(part, whole)).toBe(false);
+  expect(await includesState(whole, part)).toBe(true);
+  expect(await includesState(part, whole)).toBe(false);
 });
 
 test('a file of the same name and size with other bytes is another one', async () => {
@@ -124,5 +124,5 @@ test('a file of the same name and size with other bytes is another one', async (
   const content = { ...history.content(5, 5), nodeID: LINEAGE, timestamp: new Date(1) };
   forged.put(0, 5, 5, encodeFile(5, 5, content));
   expect(forged.bytes(0, 5, 5)).toHaveLength(newBucket().bytes(0, 5, 5).length);
-  expect(await includes(whole, await surveyed(forged))).toBe(false);
+  expect(await includesState(whole, await surveyed(forged))).toBe(false);
 });

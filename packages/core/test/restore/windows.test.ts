@@ -160,7 +160,7 @@ describe('decoded window by window', () => {
     const [file] = await opened([{ min: 1, max: 1, bytes: encodeFile(1, 1, history.image(1)) }]);
     if (file === undefined) throw new Error('no file');
     const output = fs.openSync(path.join(temporaryFolder(), 'output'), 'w');
-    const setting = {
+    const settings = {
       output,
       files: [file.descriptor],
       pageSize: 512,
@@ -178,11 +178,13 @@ describe('decoded window by window', () => {
       { end: slice.end + 100_000 },
     ]) {
       const bent = { ...window, slices: [{ ...slice, ...other }] };
-      const decode = (): unknown => new WindowDecoder(setting).decode(bent);
+      const decode = (): unknown => new WindowDecoder(settings).decode(bent);
       expect(decode).toThrow(expect.objectContaining({ file: 0 }));
     }
     const late = { ...window, firstPgno: 2, lastPgno: 13 };
-    expect(() => new WindowDecoder(setting).decode(late)).toThrow('not what the index says');
+    expect(() => new WindowDecoder(settings).decode(late)).toThrow(
+      'not those that its index names',
+    );
     fs.closeSync(output);
   });
 
@@ -226,10 +228,10 @@ describe('a restore from files on this machine', () => {
   test('gives the same bytes, reads all, and closes what it opened', async () => {
     const { bucket, history } = makeBucket();
     const { client, openedFiles } = localClient(bucket);
-    const setting = newSetting();
+    const settings = newSetting();
     let progress = { doneBytes: 0, totalBytes: 1 };
-    const report = await setting.run({ client, onProgress: (now) => (progress = now) });
-    expect(Buffer.compare(setting.bytes(), history.bytes(3))).toBe(0);
+    const report = await settings.run({ client, onProgress: (now) => (progress = now) });
+    expect(Buffer.compare(settings.bytes(), history.bytes(3))).toBe(0);
     expect(progress.doneBytes).toBe(progress.totalBytes);
     expect(report).toMatchObject({ filesRead: 3, bytesRead: progress.totalBytes });
     expect(openedFiles()).toBe(0);
@@ -252,10 +254,10 @@ describe('a restore from files on this machine', () => {
         bent[at] = (bent[at] ?? 0) ^ (1 << random.int(0, 7));
         bucket.put(level, txid, txid, bent);
         const { client, openedFiles } = localClient(bucket);
-        const setting = newSetting();
-        const error = await setting.fail({ client });
+        const settings = newSetting();
+        const error = await settings.fail({ client });
         expect({ at, code: error.code }).toEqual({ at, code: expect.stringMatching(/^LTX_/) });
-        expect(setting.names()).toEqual([]);
+        expect(settings.names()).toEqual([]);
         expect(openedFiles()).toBe(0);
       }
     }
@@ -267,23 +269,23 @@ describe('a restore from files on this machine', () => {
     const forged = forgeFile(1, 6, { pageSize: 512, commit: pgnos.length, pgnos });
     bucket.put(9, 1, 6, forged);
     expect(forged.length).toBeGreaterThan(4 * 1024 * 1024);
-    const setting = newSetting();
-    await setting.run({ client: localClient(bucket).client });
-    expect(setting.bytes().length).toBe(pgnos.length * 512);
+    const settings = newSetting();
+    await settings.run({ client: localClient(bucket).client });
+    expect(settings.bytes().length).toBe(pgnos.length * 512);
   });
 
   test('ends when it is aborted, and leaves nothing behind', async () => {
     const { bucket } = makeBucket();
     const { client, openedFiles } = localClient(bucket);
-    const setting = newSetting();
+    const settings = newSetting();
     const controller = new AbortController();
-    const run = setting.run({
+    const run = settings.run({
       client,
       signal: controller.signal,
       onProgress: () => controller.abort(new Error('enough')),
     });
     await expect(run).rejects.toThrow('enough');
-    expect(setting.names()).toEqual([]);
+    expect(settings.names()).toEqual([]);
     expect(openedFiles()).toBe(0);
   });
 });

@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { rangeHeader, sizeOfContentRange } from '../../src/store/http/range.ts';
-import { errorOfRefusal, readRetryAfter, type Refusal } from '../../src/store/http/refusal.ts';
+import {
+  type Refusal,
+  codeOfStatus,
+  errorOfRefusal,
+  readRetryAfter,
+} from '../../src/store/http/refusal.ts';
 
 test('a range of HTTP names its last byte', () => {
   expect(rangeHeader({ start: 5, end: 10 })).toBe('bytes=5-9');
@@ -40,6 +45,16 @@ describe('a refusal', () => {
     expect(errorOfRefusal(refused, { ...meaning, hint: '' }).message).toBe(`write x: ${message}`);
   });
 
+  test.each([
+    'REPLICA_UNAVAILABLE',
+    'REPLICA_RATE_LIMITED',
+    'REPLICA_UNSUPPORTED',
+    'REPLICA_UNKNOWN',
+  ] as const)('of a server has a next step, also where the backend knows none: %s', (each) => {
+    const error = errorOfRefusal(refusal, { ...meaning, code: each, hint: '' });
+    expect(error.message).toMatch(/\(status 403, request R1\); \w.{20}/);
+  });
+
   test('of which nothing is known has at least failed', () => {
     const unsaid = {
       ...refusal,
@@ -61,4 +76,15 @@ test('the time to wait is in seconds, or a date after that of the answer, whatev
     expect(readRetryAfter(none, date)).toBeUndefined();
   }
   expect(readRetryAfter('Thu, 01 Jan 2026 00:00:05 GMT', undefined)).toBeUndefined();
+});
+
+test('what a server or a gateway cannot do now is tried again, whatever its number', () => {
+  for (const status of [500, 502, 504, 511, 520, 522, 530, 599]) {
+    expect(codeOfStatus(status), String(status)).toBe('REPLICA_UNAVAILABLE');
+  }
+  expect([501, 507, 418].map(codeOfStatus)).toEqual([
+    'REPLICA_UNSUPPORTED',
+    'REPLICA_FULL',
+    'REPLICA_UNKNOWN',
+  ]);
 });

@@ -15,8 +15,11 @@ test.each([
   ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'REPLICA_HOST_UNTRUSTED', /NODE_EXTRA_CA_CERTS/],
   ['HPE_INVALID_CONSTANT', 'REPLICA_UNAVAILABLE', /https:\/\//],
   ['ENOTFOUND', 'REPLICA_UNAVAILABLE', /DNS/],
-  ['ECONNRESET', 'REPLICA_UNAVAILABLE', /^$/],
-  ['ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION', 'REPLICA_UNAVAILABLE', /^$/],
+  ['ECONNREFUSED', 'REPLICA_UNAVAILABLE', /nothing listens there/],
+  ['ECONNRESET', 'REPLICA_UNAVAILABLE', /what stands between/],
+  ['EHOSTUNREACH', 'REPLICA_UNAVAILABLE', /firewalls/],
+  ['EMFILE', 'REPLICA_UNAVAILABLE', /ulimit -n/],
+  ['ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION', 'REPLICA_UNAVAILABLE', /versions of TLS/],
 ] as const)('%s is %s, with its own next step', (code, meaning, hint) => {
   expect(codeOfConnection(code)).toBe(meaning);
   expect(hintOfConnection({ code, message: '' })).toMatch(hint);

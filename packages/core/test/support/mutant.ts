@@ -57,7 +57,7 @@ export const PLANTED = {
   ],
   imageWithoutFramesBefore: [
     {
-      file: 'database/imaging.ts',
+      file: 'database/image-job.ts',
       find: `if (held === 0 || header === undefined) return true;`,
       replace: `if (held >= 0 || header === undefined) return true;`,
     },
@@ -89,7 +89,7 @@ export const PLANTED_IN_THE_TAIL = {
   cutsInsideTransactions: [
     {
       file: 'database/following.ts',
-      find: `if (held) this.#cutter.cutIfDue();`,
+      find: `if (tick.kind === 'held') this.#cutter.cutIfDue();`,
       replace: `this.#cutter.cutIfDue();`,
     },
   ],
@@ -97,7 +97,7 @@ export const PLANTED_IN_THE_TAIL = {
     {
       file: 'database/cutter.ts',
       find: `return this.#publisher.pinsLog || this.#tail.spilled;`,
-      replace: `return this.#publisher.pinsLog && this.#tail.since < 0;`,
+      replace: `return this.#publisher.pinsLog && this.#tail.sizeBytes < 0;`,
     },
   ],
   /** What a start finds in a log that may restart is held by frame number, and nobody looks again. */

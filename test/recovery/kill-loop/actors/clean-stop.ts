@@ -15,6 +15,6 @@ export const cleanStop: Actor = {
     const { sound, drained } = setup;
     const behind = sound.find((index) => !drained.includes(index));
     if (behind !== undefined) return `it stopped well, and destination ${behind} is behind`;
-    return await compareWithLive(setup, drained);
+    return await compareWithLive(setup, drained, 'one file');
   },
 };

@@ -20,6 +20,7 @@ export const fullDisk: Actor = {
     'STAGING_FAILED',
     'REPLICA_FULL',
     'REPLICA_UNSUPPORTED', // a file larger than the process may make
+    'DATABASE_INVALID', // the same for what SQLite writes in that process: SQLITE_IOERR_WRITE
   ],
   act: async (setup) => {
     const { random, application } = setup;

@@ -24,7 +24,7 @@ async function compareUntilSaid(setup: Setup): Promise<string | undefined> {
     const which = [...inSync.keys()].filter((index) => inSync[index]);
     if (setup.events.some(({ kind }) => kind === 'error')) return undefined;
     if (which.length === 0) continue;
-    why = await compareWithLive(setup, which);
+    why = await compareWithLive(setup, which, 'mixture');
     if (why === undefined) return undefined;
   }
   return why;

@@ -4,7 +4,12 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import Database from 'better-sqlite3';
+import { compareWithLive } from '../compare.ts';
 import type { Actor } from './actor.ts';
+
+/** It waits longer for the late destination. */
+const LISTING_MS_MAX = 1_200;
 
 export const spilledTail: Actor = {
   when: 'running',
@@ -13,21 +18,38 @@ export const spilledTail: Actor = {
     const { application, random } = setup;
     await application.start(random.int(0, 2 ** 31));
     await application.order({ kind: 'calm' });
-    await application.order({ kind: 'small' }); // frames that nobody has backfilled keep the log as it is
-    let why = await setup.untilReplicated();
-    if (random.chance(0.5)) why ??= await setup.stopReplicator();
-    else await setup.killReplicator();
-    if (why !== undefined) return why;
-    await application.order({ kind: 'large' });
+    const reader = holdLog(setup.database);
+    try {
+      await application.order({ kind: 'small' });
+      let why = await setup.untilReplicated();
+      if (random.chance(0.5)) why ??= await setup.stopReplicator();
+      else await setup.killReplicator();
+      if (why !== undefined) return why;
+      await application.order({ kind: 'large' });
+    } finally {
+      reader.close();
+    }
     await application.order({ kind: 'checkpoint', mode: 'PASSIVE' });
     // Nothing is cut before each destination was listed.
     setup.startReplicator(['none', 'late']);
-    await sleep(random.int(200, 1_500));
+    await setup.replicator?.opened();
+    await sleep(random.int(0, LISTING_MS_MAX));
     for (let more = random.int(1, 3); more > 0; more--) {
       await application.order({ kind: 'large' });
       await sleep(random.int(0, 100));
     }
+    const why = await setup.untilReplicated();
+    if (why !== undefined) return why;
+    const differs = await compareWithLive(setup, setup.sound, 'one file');
     await application.order({ kind: 'go' });
-    return await setup.untilReplicated();
+    return differs ?? (await setup.untilReplicated());
   },
 };
+
+/** A reader: nothing that is committed from now on can be backfilled, so the log goes on. */
+function holdLog(database: string): Database.Database {
+  const reader = new Database(database, { readonly: true, timeout: 5000 });
+  reader.exec('BEGIN');
+  reader.prepare('SELECT count(*) FROM sqlite_master').get();
+  return reader;
+}

@@ -48,8 +48,8 @@ export function refuseFormerLog(input: FormerLogInput): void {
   if (!isLogOfFormerFile(evidence) || hasFirstPage(input, header, file.firstPage)) return;
   throw new ReplicationError(
     'DATABASE_REPLACED',
-    `open ${path}: it is not the database that ${path}-wal belongs to, and SQLite would mix the two, so it is not opened. ` +
-      `If ${path} is the one to keep, stop the application and delete ${path}-wal and ${path}-shm ` +
+    `open ${path}: ${path}-wal belongs to another database, and SQLite would mix the two, so Sluice does not open it. ` +
+      `To keep ${path}, stop the application and delete ${path}-wal and ${path}-shm ` +
       '(docs/runbook.md, "Replace a database")',
   );
 }

@@ -12,6 +12,7 @@ import fs from 'node:fs';
 import { ReplicationError } from '../../error.ts';
 import { readFullySync } from '../../file-io.ts';
 import type { Kernel } from '../../kernel/kernel.ts';
+import type { Random } from '../../random.ts';
 import type { LogPlace } from '../../wal/frame.ts';
 import { isSameLog, type WALHeader } from '../../wal/header.ts';
 import type { FrameBatch, WALReader } from '../../wal/reader.ts';
@@ -34,6 +35,7 @@ export interface GuardContext {
   readonly pageSize: number;
   readonly kernel: Kernel;
   readonly wal: WALReader;
+  readonly random: Random;
   /** What the file showed once the first reader had begun. */
   readonly opened: FileStamp;
   /** The log that there was then, and how many frames of it were backfilled. */
@@ -46,6 +48,8 @@ export interface GuardContext {
   readonly lostIndex: boolean;
   /** Makes a checkpoint as far as it goes without waiting: 'busy' while somebody else makes one. */
   readonly checkpoint: () => 'done' | 'busy';
+  /** How far the log is committed and backfilled at this moment. */
+  readonly ask: () => SeenLog;
 }
 
 /** 'unexplained': it was written to, and there are frames that a checkpoint may be backfilling. */
@@ -65,6 +69,7 @@ export class FileGuard {
   #framesBefore = 0;
   #held: number;
   #backfilled: number;
+  #seen: SeenLog | undefined;
   /** The file as it was when all that had been written to it was explained, and by how many frames. */
   #vouched: { readonly stamp: FileStamp; readonly backfilled: number };
   #unexplainedSince: number | undefined;
@@ -105,6 +110,7 @@ export class FileGuard {
 
   /** What SQLite said of the log, after `add` has had all of its frames. */
   observe({ log, checkpointed }: SeenLog): void {
+    this.#seen = { log, checkpointed };
     if (log === 0) this.#begin(undefined);
     this.#backfilled = this.#framesBefore + checkpointed;
     // A wal-index that was recovered knows of no progress, and all of the log is backfilled again.
@@ -120,7 +126,7 @@ export class FileGuard {
     if (stamp === undefined || !isSameFile(stamp, opened)) {
       throw this.#replaced('the file was replaced or deleted');
     }
-    if (realPathOf(configured) !== path) throw this.#replaced('its path leads to another file now');
+    if (realPathOf(configured) !== path) throw this.#replaced('its path now leads to another file');
     if (!wal.isSameFile()) throw this.#lost('the WAL');
     const index = readStamp(indexOf(path));
     const isSameIndex =
@@ -149,8 +155,8 @@ export class FileGuard {
   }
 
   /**
-   * The same for what the file shows. Call after a look, of which `add` and `observe` have had all: then
-   * no frame can have been backfilled that we do not hold, because our reader began before it.
+   * The same for what the file shows. Call after SQLite was asked for its log, of which `add` and `observe`
+   * have had all, and before the reader moves: then no frame can have been backfilled that we do not hold.
    */
   check(now: number): 'vouched' | 'unexplained' {
     const found = this.#explain(this.checkNames());
@@ -188,13 +194,13 @@ export class FileGuard {
     if (isNews) {
       const foreign = this.#witnesses.findForeign(this.#backfilled, this.#hashPage);
       if (foreign !== undefined) {
-        return { foreign: `page ${foreign} of the file is not what SQLite put there` };
+        return { foreign: `another program changed page ${foreign} of the file` };
       }
     }
     if (!isSame && !hasProgress) {
       return vouched.backfilled < this.#framesBefore + this.#held
         ? 'unexplained'
-        : { foreign: 'the file was written to while nothing of its log was left to checkpoint' };
+        : { foreign: 'the file was written to although its WAL had nothing to checkpoint' };
     }
     this.#vouched = { stamp, backfilled: this.#backfilled };
     this.#unexplainedSince = undefined;
@@ -205,15 +211,21 @@ export class FileGuard {
   #await(now: number): string | undefined {
     this.#unexplainedSince ??= now;
     if (now - this.#unexplainedSince < UNEXPLAINED_MS_MAX) return undefined;
+    if (this.#hasProgress()) return undefined; // it ended after the look: the next one knows of it
     this.#unexplainedSince = now;
     if (this.#context.checkpoint() === 'busy') return undefined;
-    return 'the file was written to, and by no checkpoint that came to its end';
+    return 'the file was written to, but not by a completed checkpoint';
+  }
+
+  #hasProgress(): boolean {
+    const { log, checkpointed } = this.#context.ask();
+    return checkpointed !== this.#seen?.checkpointed || log < this.#seen.log;
   }
 
   readonly #drawPage = (): number => {
     const { pageSize } = this.#context;
     const pages = Math.floor(Number(this.#vouched.stamp.sizeBytes) / pageSize);
-    return 1 + Math.floor(Math.random() * pages);
+    return 1 + Math.floor(this.#context.random.fraction() * pages);
   };
 
   readonly #hashPage = (pgno: number): bigint | undefined => {
@@ -226,8 +238,8 @@ export class FileGuard {
   #lost(what: string): ReplicationError {
     return new ReplicationError(
       'WAL_INVALID',
-      `follow ${this.#context.path}: ${what} was replaced or deleted while it was followed; it is opened again, and a full snapshot is taken. ` +
-        'Restart the application: what it still writes to a deleted file is lost',
+      `follow ${this.#context.path}: ${what} was replaced or deleted during replication; Sluice opens it again and takes a full snapshot. ` +
+        'Restart the application: its writes to a deleted file are lost',
     );
   }
 
@@ -236,14 +248,14 @@ export class FileGuard {
     return new ReplicationError(
       'WAL_INVALID',
       `follow ${this.#context.path}: its WAL has commits that SQLite does not show: the wal-index (-shm) was deleted or replaced while an application had it open; ` +
-        'restart the application; the database is opened again, and a full snapshot is taken',
+        'restart the application; Sluice opens the database again and takes a full snapshot',
     );
   }
 
   #replaced(what: string): ReplicationError {
     return new ReplicationError(
       'DATABASE_REPLACED',
-      `follow ${this.#context.path}: ${what} while it was followed; it is opened again, and a full snapshot is taken`,
+      `follow ${this.#context.path}: ${what} during replication; Sluice opens it again and takes a full snapshot`,
     );
   }
 }

@@ -45,12 +45,12 @@ export const NOWHERE: LogPlace = { header: undefined, frame: 0, checksum: { s0: 
 
 export function proveContinuity(evidence: StartEvidence): Continuity {
   const { position, file } = evidence;
-  if (position === undefined) return no('there is no position from an earlier run');
+  if (position === undefined) return no('there is no position of an earlier run');
   if (position.txid !== evidence.newestStaged) {
-    return no('the position is not that of the newest staged file');
+    return no('the saved position does not match the newest staged file');
   }
   const known = position.file;
-  if (known === undefined) return no('it is not known which file the position was written for');
+  if (known === undefined) return no('the saved position does not identify the database file');
   if (file === undefined) return no('the database file is being written to');
   if (position.pageSize !== evidence.pageSize) return no('the page size has changed');
   const from = findPlace(evidence, position);
@@ -58,7 +58,7 @@ export function proveContinuity(evidence: StartEvidence): Continuity {
     return typeof from === 'string' ? no(from) : { proved: true, position, from };
   }
   if (!isSameFile(known, file)) return no('the database file was replaced by another one');
-  return no(typeof from === 'string' ? from : 'the database file has been written to since');
+  return no(typeof from === 'string' ? from : 'the database file was written to since then');
 }
 
 /** From where the log is new, or why that cannot be told. */
@@ -70,15 +70,15 @@ function findPlace(evidence: StartEvidence, position: Position): LogPlace | stri
     if (log === 0) return NOWHERE;
     if (header !== undefined && !isThatLog) return { header, frame: 0, checksum: header.checksum };
   }
-  if (header === undefined) return 'the WAL is gone or empty';
-  if (position.frame === 0) return 'the log was empty when the last file was made';
-  if (!isThatLog) return 'the log has restarted since';
-  if (log < position.frame) return 'the log is shorter than what was replicated';
+  if (header === undefined) return 'the WAL is missing or empty';
+  if (position.frame === 0) return 'the WAL was empty when the last file was made';
+  if (!isThatLog) return 'the WAL has restarted since then';
+  if (log < position.frame) return 'the WAL is shorter than the part already replicated';
   if (frame === undefined || frame.salt1 !== salt1 || frame.salt2 !== salt2) {
-    return 'the last replicated frame is no longer in the log';
+    return 'the last replicated frame is no longer in the WAL';
   }
   if (frame.checksum.s0 !== checksum.s0 || frame.checksum.s1 !== checksum.s1) {
-    return 'the last replicated frame has been written over';
+    return 'the last replicated frame was overwritten';
   }
   return { header, frame: position.frame, checksum };
 }
@@ -100,12 +100,12 @@ export interface ReadEvidence {
 
 /** Why what was read does not count; undefined where it does. */
 export function doubtReading(evidence: ReadEvidence): string | undefined {
-  if (evidence.read !== evidence.log) return 'the log could not be read to its end';
+  if (evidence.read !== evidence.log) return 'the WAL could not be read completely';
   if (!isSameLog(evidence.headerBefore, evidence.headerAfter)) {
-    return 'the log restarted while it was read';
+    return 'the WAL restarted while it was read';
   }
   if (evidence.spilled && evidence.checkpointedAfter >= evidence.logAfter) {
-    return 'what is new is too large for memory, and the log may restart before it is staged';
+    return 'the new part of the WAL is too large for memory, and the WAL may restart before it is staged';
   }
   return undefined;
 }

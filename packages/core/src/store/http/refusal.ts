@@ -27,9 +27,28 @@ export function errorOfRefusal(refusal: Refusal, meaning: RefusalMeaning): Repli
   const cause = new Error(message);
   cause.name = code === '' ? 'Error' : code;
   const said = describe(refusal, meaning.filler);
-  const next = meaning.hint === '' ? '' : `; ${meaning.hint}`;
+  const hint = meaning.hint || (status === undefined ? '' : hintOfAnswer(meaning.code));
+  const next = hint === '' ? '' : `; ${hint}`;
   const details = { cause, status, retryAfterMs };
   return new ReplicationError(meaning.code, `${meaning.what}: ${said}${next}`, details);
+}
+
+/** The next step where the backend knows no better one; '' where the caller decides what it means. */
+function hintOfAnswer(code: ErrorCode): string {
+  switch (code) {
+    case 'REPLICA_UNAVAILABLE':
+      return 'if it lasts, look at the state of the server, and at what stands between';
+    case 'REPLICA_RATE_LIMITED':
+      return 'if it lasts, ask the provider for a higher limit';
+    case 'REPLICA_UNSUPPORTED':
+      return 'the server does not offer this: check endpoint, and the version of the server';
+    case 'REPLICA_FULL':
+      return 'make room there, or raise the quota';
+    case 'REPLICA_UNKNOWN':
+      return 'check the settings of this destination, and what the provider says of this answer';
+    default:
+      return '';
+  }
 }
 
 function describe({ code, message, status, requestID }: Refusal, filler: string): string {
@@ -72,8 +91,8 @@ export function codeOfStatus(status: number | undefined): ErrorCode {
       return 'REPLICA_UNAVAILABLE';
     case undefined:
     default:
-      // An unknown refusal must be seen, not repeated.
-      return 'REPLICA_UNKNOWN';
+      // A gateway has numbers of its own (520 to 530, say). An unknown refusal must be seen, not repeated.
+      return (status ?? 0) > 500 ? 'REPLICA_UNAVAILABLE' : 'REPLICA_UNKNOWN';
   }
 }
 

@@ -56,11 +56,34 @@ export function hintOfConnection({ code, message }: Pick<SystemError, 'code' | '
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return 'no address is known for that name: check it, and the DNS of this machine';
+    case 'ECONNREFUSED':
+      return 'nothing listens there: check address and port, and that the server runs';
+    case 'ECONNRESET':
+    case 'ECONNABORTED':
+    case 'EPIPE':
+      return 'the connection was cut: if it lasts, look at the server, and at what stands between';
+    case 'ETIMEDOUT':
+    case 'EHOSTUNREACH':
+    case 'EHOSTDOWN':
+    case 'ENETUNREACH':
+    case 'ENETDOWN':
+    case 'EADDRNOTAVAIL':
+      return 'check the address, and the network and firewalls on the way there';
+    case 'EMFILE':
+    case 'ENFILE':
+      return 'too many files are open: raise the limit (ulimit -n)';
     default:
-      return codeOfConnection(code) === 'REPLICA_HOST_UNTRUSTED'
-        ? 'give its authority in NODE_EXTRA_CA_CERTS'
-        : '';
+      return hintOfTLS(code);
   }
+}
+
+function hintOfTLS(code: string): string {
+  if (codeOfConnection(code) === 'REPLICA_HOST_UNTRUSTED') {
+    return 'give its authority in NODE_EXTRA_CA_CERTS';
+  }
+  return code === 'EPROTO' || code.startsWith('ERR_SSL_')
+    ? 'check the port, and which versions of TLS the server speaks'
+    : '';
 }
 
 /** What such a code means; undefined where it is not of a connection. */

@@ -30,6 +30,10 @@ const { createKernel } = (await load(
 )) as typeof import('../../../src/kernel/kernel.ts');
 
 const { systemClock } = (await load('clock.ts')) as typeof import('../../../src/clock.ts');
+const { systemFiles } = (await load(
+  'file-system.ts',
+)) as typeof import('../../../src/file-system.ts');
+const { systemRandom } = (await load('random.ts')) as typeof import('../../../src/random.ts');
 const { Gauges } = (await load(
   'database/gauges.ts',
 )) as typeof import('../../../src/database/gauges.ts');
@@ -49,6 +53,8 @@ const engine = new EngineClass({
   options,
   kernel: createKernel(),
   clock: systemClock,
+  random: systemRandom,
+  files: systemFiles,
   gauges: Gauges.create(systemClock.monotonic()),
   // Small enough that large transactions do not fit: their frames are then read from the log.
   tailBytesMax: 128 * 1024,

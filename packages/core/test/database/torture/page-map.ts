@@ -1,8 +1,13 @@
 /** What the staged files of one history say that the database is: applied in the order of TXIDs. */
 
 import fs from 'node:fs';
+import Database from 'better-sqlite3';
 import { createKernel } from '../../../src/kernel/kernel.ts';
 import { LTXDecoder } from '../../../src/ltx/decoder.ts';
+
+/** Where the header of a database has its file format versions, and their value without a WAL. */
+const JOURNAL_MODE_OFFSET = 18;
+const ROLLBACK_JOURNAL = 1;
 
 export class PageMap {
   readonly #kernel = createKernel();
@@ -40,6 +45,21 @@ export class PageMap {
     const bytes = new Uint8Array(this.commit * this.pageSize);
     for (const [pgno, page] of this.#pages) bytes.set(page, (pgno - 1) * this.pageSize);
     return bytes;
+  }
+
+  /** What SQLite finds wrong with it: a state that nobody committed is hardly ever a whole database. */
+  unsound(): string | undefined {
+    const bytes = Buffer.from(this.bytes());
+    bytes.fill(ROLLBACK_JOURNAL, JOURNAL_MODE_OFFSET, JOURNAL_MODE_OFFSET + 2); // one in memory has no WAL
+    const database = new Database(bytes);
+    try {
+      const found = database.pragma('integrity_check(1)', { simple: true });
+      return found === 'ok' ? undefined : String(found);
+    } catch (error) {
+      return String(error);
+    } finally {
+      database.close();
+    }
   }
 
   /** The numbers of the pages that differ from `database`, of which sizes differ first. */

@@ -22,7 +22,7 @@ export function replaceDatabase(path: string, random: Random): void {
   }
 }
 
-/** Transactions larger than a tail, each checkpointed at once: the next one restarts the log. */
+/** An application that loads in bulk: transactions larger than a tail, each checkpointed at once. */
 export class BulkLoad {
   readonly #db: Database.Database;
 
@@ -31,10 +31,17 @@ export class BulkLoad {
     this.#db.exec('CREATE TABLE IF NOT EXISTS bulk(a)');
   }
 
-  load(): void {
+  /** One small transaction, in a log that has little else. */
+  begin(): void {
+    this.#db.pragma('wal_checkpoint(TRUNCATE)');
+    this.#db.exec('INSERT INTO bulk VALUES (1)');
+  }
+
+  /** One large transaction. Everything is backfilled then, so that the next one restarts the log. */
+  load(rows: number): void {
     const insert = this.#db.prepare('INSERT INTO bulk VALUES (randomblob(20000))');
     this.#db.transaction(() => {
-      for (let row = 0; row < 40; row++) insert.run();
+      for (let row = 0; row < rows; row++) insert.run();
       this.#db.exec('DELETE FROM bulk WHERE rowid % 2 = 0');
     })();
     this.#db.pragma('wal_checkpoint(PASSIVE)');

@@ -1,0 +1,283 @@
+/** One destination of a database: its backend, the keys that the backend is given, how it is called. */
+
+import {
+  isError,
+  isMap,
+  isSecret,
+  messageOf,
+  parseConfig,
+  ReplicationError,
+  type ConfigIssue,
+  type JSONSchema,
+} from '@sluice/core/backend';
+import { isOwnType } from '../backends.ts';
+import { loadBackend, splitURL, type AnyBackend } from '../load-backend.ts';
+import type { Secrets } from '../secrets.ts';
+import type { Environment } from '../shell.ts';
+import { withCredentials } from './credentials.ts';
+import { defaultsFor, fileKeyOf, keysOfBackend, mayStandInFile, typesByKey } from './defaults.ts';
+import type { DestinationConfig } from './model.ts';
+import { natural } from './natural.ts';
+import { spell, type Path, type Problems } from './problems.ts';
+import { REPLICA, type TopSection } from './schema.ts';
+import { readSection, withoutLitestream, type Note, type Section } from './section.ts';
+import { readSecretFile } from './variables.ts';
+
+export interface ReplicaContext {
+  /** Of the configuration: packages are looked for from there. */
+  readonly folder: string;
+  /** The section at the top as it was written: its keys of destinations are defaults. */
+  readonly top: Section;
+  readonly intervals: Pick<TopSection, 'sync-interval' | 'snapshot-interval'>;
+  readonly problems: Problems;
+  readonly notes: Note[];
+  readonly secrets: Secrets;
+  readonly environment: Environment;
+  /** Whether a scalar of the file stands there without quotes. */
+  readonly isPlain: (path: Path) => boolean;
+  /** Keys whose values may be shown: those that a schema knows, without the secrets. */
+  readonly open: Set<string>;
+}
+
+export interface ReadReplica {
+  readonly destination: Omit<DestinationConfig, 'name'>;
+  readonly path: Path;
+  /** undefined where it has to be given one. */
+  readonly name: string | undefined;
+  readonly syncIntervalMs: number;
+  readonly snapshotIntervalMs: number | undefined;
+}
+
+const OWN_KEYS = Object.keys(REPLICA.shape);
+
+/** undefined where something is wrong with it: the problems tell what. */
+export async function readReplica(
+  section: Section,
+  path: Path,
+  context: ReplicaContext,
+): Promise<ReadReplica | undefined> {
+  const { problems, notes, intervals } = context;
+  const before = problems.count;
+  const kind = await findKind(section, path, context);
+  const known = new Set(Object.keys(kind?.keys ?? {}));
+  const rest =
+    kind === undefined
+      ? section
+      : withoutLitestream(section, path, 'replica', { problems, notes, known, type: kind.type });
+  const [common, own] = split(rest);
+  const read = readSection(REPLICA, common, path, { problems, what: 'a destination' });
+  if (kind === undefined) return undefined;
+  const destination = await readDestination(kind, own, path, context);
+  if (read === undefined || destination === undefined || problems.count > before) return undefined;
+  return {
+    destination,
+    path,
+    name: read.name,
+    syncIntervalMs: read['sync-interval'] ?? intervals['sync-interval'],
+    snapshotIntervalMs: read['snapshot-interval'] ?? intervals['snapshot-interval'],
+  };
+}
+
+/** A destination by URL, as on a command line. CONFIG_INVALID with what is wrong. */
+export async function destinationFromURL(
+  text: string,
+  folder: string,
+  secrets: Secrets,
+  environment: Environment = {},
+): Promise<DestinationConfig> {
+  const { type, url } = splitURL(text);
+  const backend = await loadBackend(type, folder);
+  const input = withCredentials(type, backend.fromURL(url) as object, environment);
+  return { name: type, ...describe(backend, type, input, secrets) };
+}
+
+interface Kind {
+  readonly type: string;
+  readonly backend: AnyBackend;
+  /** What the URL stands for. */
+  readonly fromURL: Section;
+  readonly place: Section;
+  /** undefined: any key. */
+  readonly keys: Readonly<Record<string, JSONSchema>> | undefined;
+}
+
+async function findKind(
+  section: Section,
+  path: Path,
+  { folder, problems }: ReplicaContext,
+): Promise<Kind | undefined> {
+  const { type, url, path: place } = section;
+  const written = url !== null && url !== undefined;
+  // Whatever is no text is refused by the schema.
+  if (written && typeof url !== 'string') return undefined;
+  if (type !== null && type !== undefined && typeof type !== 'string') return undefined;
+  return await attempt(written ? [...path, 'url'] : path, path, problems, async () => {
+    const target = written ? splitURL(url) : undefined;
+    if (target !== undefined && typeof type === 'string' && type !== target.type) {
+      throw invalid(`type is ${type}, and url begins with ${target.type}://: leave type out`);
+    }
+    if (target !== undefined && place !== undefined && place !== null) {
+      throw invalid('path cannot be given together with url: put it into the url');
+    }
+    const name = target?.type ?? (typeof type === 'string' ? type : 'file');
+    const backend = await loadBackend(name, folder);
+    return {
+      type: name,
+      backend,
+      fromURL: target === undefined ? {} : (readURL(backend, target.url) as Section),
+      place: target === undefined && typeof place === 'string' ? { path: place } : {},
+      keys: keysOfBackend(backend),
+    };
+  });
+}
+
+function readURL(backend: AnyBackend, url: URL): unknown {
+  try {
+    return backend.fromURL(url);
+  } catch (error) {
+    if (!isError(error, 'CONFIG_INVALID')) throw error;
+    throw invalid(`url ${messageOf(error)}`);
+  }
+}
+
+async function readDestination(
+  kind: Kind,
+  own: Section,
+  path: Path,
+  context: ReplicaContext,
+): Promise<Omit<DestinationConfig, 'name'> | undefined> {
+  const { top, problems, environment, secrets } = context;
+  const { backend, type, keys } = kind;
+  noteOpenKeys(kind, context);
+  const wanted = await withoutKeysOfOthers(kind, own, path, context);
+  const defaults = keys === undefined ? {} : defaultsFor(top, keys);
+  const given = { ...kind.fromURL, ...natural(wanted, keys ?? {}, path, context.isPlain) };
+  const origin = (key: string): Path => {
+    const fileKey = fileKeyOf(key);
+    if (fileKey in wanted) return [...path, fileKey];
+    const isDefault = !(key in given) && (key in defaults || fileKey in defaults);
+    return isDefault ? [fileKey in defaults ? fileKey : key] : [...path, key];
+  };
+  return await attempt(path, path, problems, async () => {
+    const ours = readFiles(given, keys ?? {});
+    const theirs = Object.fromEntries(
+      Object.entries(readFiles(defaults, keys ?? {})).filter(([key]) => !(key in ours)),
+    );
+    const input = withCredentials(type, { ...theirs, ...ours, ...kind.place }, environment);
+    try {
+      return describe(backend, type, input, secrets);
+    } catch (error) {
+      if (!isError(error, 'CONFIG_INVALID') || error.issues === undefined) throw error;
+      for (const { path: at, message } of error.issues) {
+        const [key, ...below] = at;
+        const where = typeof key === 'string' ? [...origin(key), ...below] : path;
+        problems.add(where, `${spell(path)}: ${message}`);
+      }
+      return undefined;
+    }
+  });
+}
+
+/** Keys of another kind of destination are refused in words of their own. */
+async function withoutKeysOfOthers(
+  { type, keys }: Kind,
+  own: Section,
+  path: Path,
+  { folder, problems }: ReplicaContext,
+): Promise<Section> {
+  const isUnknown = (key: string): boolean => keys !== undefined && !(key in keys);
+  if (!isOwnType(type) || !Object.keys(own).some(isUnknown)) return own;
+  const types = await typesByKey(folder);
+  const rest: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(own)) {
+    const others = isUnknown(key) ? types.get(key) : undefined;
+    if (others === undefined) rest[key] = value;
+    else if (value !== null) {
+      const at = [...path, key];
+      const whose = others.join(', ');
+      problems.add(at, `${spell(at)}: is a key of ${whose}, not of ${type}; leave it out`);
+    }
+  }
+  return rest;
+}
+
+/** With the values of `<key>-file`. CONFIG_INVALID where one cannot be read, or both are given. */
+function readFiles(given: Section, keys: Readonly<Record<string, JSONSchema>>): Section {
+  const input: Record<string, unknown> = { ...given };
+  for (const [key, json] of Object.entries(keys)) {
+    const fileKey = fileKeyOf(key);
+    const file = given[fileKey];
+    if (!mayStandInFile(json) || typeof file !== 'string' || isOfBackend(keys, fileKey)) continue;
+    if (given[key] !== undefined && given[key] !== null) {
+      throw invalid(`${fileKey} cannot be given together with ${key}`);
+    }
+    delete input[fileKey];
+    input[key] = readSecretFile(file, fileKey);
+  }
+  return input;
+}
+
+/** A backend may have such a key itself, and then reads it. */
+function isOfBackend(keys: Readonly<Record<string, JSONSchema>>, fileKey: string): boolean {
+  const base = fileKey.slice(0, -'-file'.length);
+  return keys[fileKey]?.description !== `a file that holds ${base}`;
+}
+
+function describe(
+  backend: AnyBackend,
+  type: string,
+  input: unknown,
+  secrets: Secrets,
+): Omit<DestinationConfig, 'name'> {
+  for (const [key, json] of Object.entries(keysOfBackend(backend) ?? {})) {
+    const value = isMap(input) ? input[key] : undefined;
+    if (json.writeOnly === true && typeof value === 'string') secrets.add(value);
+  }
+  const { config, path } = parseConfig(backend, input);
+  collectSecrets(config, secrets);
+  const description = backend.describe(config, path);
+  const place = description.place ?? description.target;
+  return { ...description, type, backend, config, path, place };
+}
+
+function noteOpenKeys({ keys = {} }: Kind, { open }: ReplicaContext): void {
+  for (const [key, json] of Object.entries(keys)) if (!mayStandInFile(json)) open.add(key);
+}
+
+/** Those that are read here, and those of the backend. */
+function split(section: Section): [common: Section, own: Section] {
+  const entries = Object.entries(section);
+  return [
+    Object.fromEntries(entries.filter(([key]) => OWN_KEYS.includes(key))),
+    Object.fromEntries(entries.filter(([key]) => !OWN_KEYS.includes(key))),
+  ];
+}
+
+/** What `work` throws of CONFIG_INVALID becomes problems at `at`, said of `path`. */
+async function attempt<Result>(
+  at: Path,
+  path: Path,
+  problems: Problems,
+  work: () => Promise<Result>,
+): Promise<Result | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isError(error, 'CONFIG_INVALID')) throw error;
+    const found: readonly ConfigIssue[] = error.issues ?? [{ path: [], message: error.message }];
+    for (const issue of found)
+      problems.add([...at, ...issue.path], `${spell(path)}: ${issue.message}`);
+    return undefined;
+  }
+}
+
+function collectSecrets(value: unknown, secrets: Secrets): void {
+  if (isSecret(value)) secrets.add(value.reveal());
+  else if (typeof value === 'object' && value !== null) {
+    for (const inner of Object.values(value)) collectSecrets(inner, secrets);
+  }
+}
+
+function invalid(message: string): ReplicationError {
+  return new ReplicationError('CONFIG_INVALID', message);
+}

@@ -1,0 +1,196 @@
+/**
+ * Words of a configuration of Litestream 0.3 and 0.5 that Sluice refuses or ignores, each with the reason.
+ * All other words of Litestream are keys of Sluice too.
+ */
+
+import { noted, notYet, notYetUnless, refused, type KnownBy, type Support } from './support.ts';
+
+export type Scope = 'top' | 'database' | 'replica';
+
+export interface Word {
+  readonly scope: Scope;
+  /** A dot goes down: socket.path. */
+  readonly key: string;
+  /** The type of destination that has it, where only one has. */
+  readonly of?: string | undefined;
+  readonly knownBy: Exclude<KnownBy, 'ours'>;
+  readonly support: Exclude<Support, { kind: 'works' }>;
+  /** A value, in YAML. */
+  readonly example: string;
+}
+
+const NOTHING_IS_DELETED = noted('this version deletes nothing: more is kept');
+const NO_FOLDERS = notYet(
+  'databases are not found in folders',
+  'name each database under dbs, by its path',
+);
+const NO_PINGS = notYet('nothing is pinged', 'watch /metrics (addr), or "sluice status"');
+const NO_LEVELS = 'files are not merged into levels';
+const NO_SOCKET = ['a running replicator takes no orders', 'leave it out'] as const;
+const NO_ENCRYPTION = notYet(
+  'files are not encrypted by Sluice, and must not lie there in the clear unnoticed',
+  'use the encryption of the destination (sse-kms-key-id), or Litestream 0.3.13',
+);
+
+const word = (
+  scope: Scope,
+  key: string,
+  example: string,
+  support: Support,
+  knownBy: Word['knownBy'] = '0.5',
+): Word => {
+  if (support.kind === 'works') throw new TypeError(`${key} works: its place is the schema`);
+  return { scope, key, example, support, knownBy };
+};
+
+const TOP_WORDS: readonly Word[] = [
+  word(
+    'top',
+    'logging.source',
+    'true',
+    refused('lines say what they are about, not where they were written', 'leave it out'),
+  ),
+  word('top', 'snapshot.retention', '48h', NOTHING_IS_DELETED),
+  word('top', 'retention.enabled', 'true', NOTHING_IS_DELETED),
+  word('top', 'l0-retention', '10m', NOTHING_IS_DELETED),
+  word('top', 'l0-retention-check-interval', '30s', NOTHING_IS_DELETED),
+  word(
+    'top',
+    'levels',
+    '[{ interval: 30s }]',
+    notYet(NO_LEVELS, 'leave it out; Litestream can merge them'),
+  ),
+  word('top', 'verify-compaction', 'true', notYetUnless('false', NO_LEVELS, 'leave it out')),
+  word(
+    'top',
+    'validation.interval',
+    '1h',
+    notYet('backups are not checked by themselves', 'use "sluice restore -dry-run"'),
+  ),
+  word('top', 'heartbeat-url', 'https://example.com/ping', NO_PINGS),
+  word('top', 'heartbeat-interval', '5m', NO_PINGS),
+  word('top', 'socket.enabled', 'true', notYetUnless('false', ...NO_SOCKET)),
+  word('top', 'socket.path', '/var/run/litestream.sock', notYet(...NO_SOCKET)),
+  word('top', 'socket.permissions', '"0600"', notYet(...NO_SOCKET)),
+  word(
+    'top',
+    'mcp-addr',
+    '":3001"',
+    notYet('there is no MCP server', 'use the commands with -json'),
+  ),
+];
+
+const DATABASE_WORDS: readonly Word[] = [
+  word('database', 'snapshot.retention', '48h', NOTHING_IS_DELETED),
+  word('database', 'dir', '/data', NO_FOLDERS),
+  word('database', 'pattern', '"*.db"', NO_FOLDERS),
+  word('database', 'recursive', 'true', NO_FOLDERS),
+  word('database', 'watch', 'true', NO_FOLDERS),
+  word(
+    'database',
+    'meta-dir',
+    '/data/meta',
+    notYet('databases are not found in folders', 'use meta-path for each database'),
+  ),
+  word(
+    'database',
+    'max-checkpoint-page-count',
+    '10000',
+    refused('RESTART checkpoints stop writers for long', 'use truncate-page-n'),
+    '0.3',
+  ),
+  word(
+    'database',
+    'max-sync-wal-bytes',
+    '64MiB',
+    refused('memory is bounded without it', 'leave it out'),
+  ),
+];
+
+const REPLICA_WORDS: readonly Word[] = [
+  word('replica', 'retention', '72h', NOTHING_IS_DELETED, '0.3'),
+  word('replica', 'retention-check-interval', '1h', NOTHING_IS_DELETED, '0.3'),
+  word(
+    'replica',
+    'validation-interval',
+    '6h',
+    notYet('backups are not checked by themselves', 'use "sluice restore -integrity-check"'),
+    'both',
+  ),
+  word(
+    'replica',
+    'max-sync-ltx-files',
+    '100',
+    refused('files are not sent in batches', 'leave it out'),
+  ),
+  word(
+    'replica',
+    'auto-recover',
+    'true',
+    noted('always so: continuity is proved, or a full snapshot is taken'),
+  ),
+  word('replica', 'age.identities', '[age1example]', NO_ENCRYPTION, '0.3'),
+  word('replica', 'age.recipients', '[age1example]', NO_ENCRYPTION, '0.3'),
+];
+
+const PACKAGE = 'a package can add one (type: its name)';
+const noBackend = (what: string, instead: string): Word['support'] & { kind: 'refused' } => ({
+  kind: 'refused',
+  reason: `Sluice has no backend for ${what}`,
+  instead,
+});
+const NO_WEBDAV = noBackend('WebDAV', PACKAGE);
+const NO_NATS = noBackend('NATS', PACKAGE);
+
+/** Types of destinations that are refused; the message names the type. */
+export const REFUSED_TYPES: Readonly<Record<string, Word['support'] & { kind: 'refused' }>> = {
+  nats: NO_NATS,
+  webdav: NO_WEBDAV,
+  webdavs: NO_WEBDAV,
+  oss: noBackend('Alibaba OSS', 'use s3 with the S3-compatible endpoint of the region'),
+};
+
+const of =
+  (type: string, support: Word['support'], knownBy: Word['knownBy']) =>
+  ([key, example]: readonly [string, string]): Word => ({
+    scope: 'replica',
+    key,
+    of: type,
+    knownBy,
+    support,
+    example,
+  });
+
+const WEBDAV_WORDS = (
+  [
+    ['webdav-url', 'https://dav.example.com'],
+    ['webdav-username', 'user'],
+    ['webdav-password', 'password'],
+  ] as const
+).map(of('webdav', NO_WEBDAV, '0.5'));
+
+const NATS_WORDS = (
+  [
+    ['jwt', 'jwt'],
+    ['seed', 'seed'],
+    ['creds', '/etc/creds'],
+    ['nkey', 'nkey'],
+    ['username', 'user'],
+    ['token', 'token'],
+    ['tls', 'true'],
+    ['root-cas', '[/etc/ca.pem]'],
+    ['client-cert', '/etc/cert.pem'],
+    ['client-key', '/etc/key.pem'],
+    ['max-reconnects', '5'],
+    ['reconnect-wait', '2s'],
+    ['timeout', '10s'],
+  ] as const
+).map(of('nats', NO_NATS, 'both'));
+
+export const WORDS: readonly Word[] = [
+  ...TOP_WORDS,
+  ...DATABASE_WORDS,
+  ...REPLICA_WORDS,
+  ...WEBDAV_WORDS,
+  ...NATS_WORDS,
+];

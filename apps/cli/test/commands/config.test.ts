@@ -1,0 +1,120 @@
+/** sluice config check, and where a configuration is looked for. */
+
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { sluice } from '../support/shell.ts';
+import { temporaryFolder, writeFile } from '../support/temporary.ts';
+
+const RIGHT = `region: eu-west-1
+dbs:
+- path: /data/app.db
+  replicas:
+  - { type: s3, bucket: b, path: app, retention: 72h }
+  - { path: /backup/app }
+  - { name: offsite, url: "s3://c/app?endpoint=https://s3.example.com" }
+`;
+const WRONG = 'dbs:\n- path: /d\n  pth: 1\n  replica: { type: s3, bukcet: b }\n';
+
+test('says where each destination is, and what has no effect', async () => {
+  const file = writeFile(temporaryFolder(), 'sluice.yml', RIGHT);
+  const { code, stdout, stderr } = await sluice(['config', 'check', '-config', file]);
+  expect([code, stderr]).toEqual([0, '']);
+  expect(stdout.split('\n')).toEqual([
+    `${file} is right`,
+    'path          destination  type  target',
+    '/data/app.db  s3           s3    s3://b/app',
+    '/data/app.db  file         file  file:///backup/app',
+    '/data/app.db  offsite      s3    s3://c/app at https://s3.example.com',
+    'note: dbs[0].replicas[0].retention: this version deletes nothing: more is kept',
+    '',
+  ]);
+});
+
+test('says the same in JSON', async () => {
+  const file = writeFile(temporaryFolder(), 'sluice.yml', RIGHT);
+  const { code, stdout } = await sluice(['config', 'check', '-json', '-config', file]);
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toEqual({
+    ok: true,
+    file,
+    problems: [],
+    notes: ['dbs[0].replicas[0].retention: this version deletes nothing: more is kept'],
+    databases: [
+      {
+        path: '/data/app.db',
+        sync_interval: '1s',
+        destinations: [
+          { name: 's3', type: 's3', target: 's3://b/app' },
+          { name: 'file', type: 'file', target: 'file:///backup/app' },
+          { name: 'offsite', type: 's3', target: 's3://c/app at https://s3.example.com' },
+        ],
+      },
+    ],
+  });
+});
+
+test('what is wrong is said with its line, and the exit code is 2', async () => {
+  const file = writeFile(temporaryFolder(), 'sluice.yml', WRONG);
+  const text = await sluice(['config', 'check', '-config', file]);
+  expect([text.code, text.stdout]).toEqual([2, '']);
+  expect(text.stderr).toContain(`${file}:3: dbs[0]: pth is not a key of a database`);
+  const { code, stdout, stderr } = await sluice(['config', 'check', '-json', '-config', file]);
+  expect([code, stderr]).toEqual([2, '']);
+  expect(JSON.parse(stdout)).toEqual({
+    ok: false,
+    problems: [
+      {
+        line: 3,
+        key: 'dbs[0].pth',
+        message: 'dbs[0]: pth is not a key of a database: did you mean path?',
+      },
+      { line: 4, key: 'dbs[0].replica.bucket', message: 'dbs[0].replica: bucket is missing' },
+      {
+        line: 4,
+        key: 'dbs[0].replica.bukcet',
+        message: 'dbs[0].replica: bukcet is not a key of s3: did you mean bucket?',
+      },
+    ],
+  });
+});
+
+test.each([
+  ['dbs: []', 'dbs is empty'],
+  ['', 'dbs is missing'],
+])('%j is an error', async (text, says) => {
+  const file = writeFile(temporaryFolder(), 'sluice.yml', text);
+  const { code, stderr } = await sluice(['config', 'check', '-config', file]);
+  expect(code).toBe(2);
+  expect(stderr).toContain(says);
+});
+
+test.each([[[]], [['chek']]])('without its verb it is a mistake: %j', async (words) => {
+  const { code, stderr } = await sluice(['config', ...words]);
+  expect(code).toBe(2);
+  expect(stderr).toContain('write "sluice config check"');
+});
+
+test('no secret is printed, right or wrong', async () => {
+  const text = `dbs:
+- path: /d
+  replicas:
+  - { type: sftp, host: h, user: u, password: "hunter2-pa$word" }
+  - { type: sftp, host: "h/hunter2", user: u, password: hunter2 }
+  - { url: "sftp:/u:hunter2@h" }
+`;
+  const file = writeFile(temporaryFolder(), 'sluice.yml', text);
+  for (const flags of [[], ['-json']]) {
+    const { stdout, stderr } = await sluice(['config', 'check', '-config', file, ...flags]);
+    expect(stdout + stderr).not.toContain('hunter2');
+    expect(stdout + stderr).not.toContain('$word');
+  }
+});
+
+test('the first place that has a configuration counts, and which one is said', async () => {
+  const folder = temporaryFolder();
+  const places = [path.join(folder, 'none.yml'), writeFile(folder, 'sluice.yml', RIGHT)];
+  const { code, stderr } = await sluice(['databases'], {}, places);
+  expect([code, stderr]).toEqual([0, `sluice: the configuration is ${places[1]}\n`]);
+  const named = await sluice(['databases', '-config', places[1] ?? ''], {}, places);
+  expect([named.code, named.stderr]).toEqual([0, '']);
+});

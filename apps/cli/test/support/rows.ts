@@ -1,0 +1,50 @@
+/** Every key of the file: those of the sections, and those of our backends. */
+
+import {
+  jsonSchemaOf,
+  propertiesOf,
+  type ConfigSchema,
+  type JSONSchema,
+} from '@sluice/core/backend';
+import { OWN_TYPES } from '../../src/backends.ts';
+import { keysOfBackend } from '../../src/config/defaults.ts';
+import { DATABASE, REPLICA, TOP } from '../../src/config/schema.ts';
+import type { Scope } from '../../src/litestream.ts';
+import { loadBackend } from '../../src/load-backend.ts';
+
+export interface Row {
+  readonly scope: Scope;
+  /** A dot goes down: logging.level. */
+  readonly name: string;
+  /** The type of destination that has it; undefined: all. */
+  readonly of?: string | undefined;
+  readonly json: JSONSchema;
+}
+
+const SECTIONS = { top: TOP, database: DATABASE, replica: REPLICA } as const;
+
+export async function rowsOf(): Promise<Row[]> {
+  const sections = (['top', 'database', 'replica'] as const).flatMap((scope) =>
+    flatten(SECTIONS[scope]).map(([name, json]): Row => ({ scope, name, json })),
+  );
+  const backends: Row[] = [];
+  for (const type of OWN_TYPES) {
+    const keys = keysOfBackend(await loadBackend(type, '/')) ?? {};
+    for (const [name, json] of Object.entries(keys)) {
+      if (name === 'path') continue;
+      backends.push({ scope: 'replica', name, of: type, json });
+      backends.push({ scope: 'top', name, of: type, json });
+    }
+  }
+  return [...sections, ...backends];
+}
+
+/** The keys of a section; those of a map in it with a dot. */
+export function flatten(schema: ConfigSchema<unknown>): [string, JSONSchema][] {
+  const properties = propertiesOf(jsonSchemaOf(schema)) ?? {};
+  return Object.entries(properties).flatMap(([name, json]): [string, JSONSchema][] =>
+    json.properties === undefined
+      ? [[name, json]]
+      : Object.entries(json.properties).map(([inner, below]) => [`${name}.${inner}`, below]),
+  );
+}

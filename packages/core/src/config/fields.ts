@@ -1,0 +1,264 @@
+/**
+ * Fields for the schema of a backend or a section, made with zod. `@sluice/core/backend/config` exports
+ * them, for those who want them: a backend may use any validator.
+ *
+ * Each takes the help of its key first. A field without `.optional()` or `.prefault(…)` must be given;
+ * `.prefault('8MiB')` is a default as people write it.
+ */
+
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { messageOf } from '../error.ts';
+import { whatIsWrongWithBucket } from './bucket.ts';
+import { formatBytes, parseBytes } from './bytes.ts';
+import { formatDuration, parseDuration } from './duration.ts';
+import { expandHome } from './home.ts';
+import { whatIsWrongWithPath } from './key-path.ts';
+import { nearest } from './nearest.ts';
+import type { JSONSchema } from './schema.ts';
+import { isSecret, secret as hide, type Secret } from './secret.ts';
+import { kindOf, show } from './show.ts';
+
+/** What a field of a schema is: `.optional()`, `.prefault(…)` and more of zod are on it. */
+export type ConfigField<Value> = z.ZodType<Value>;
+
+export interface FieldOptions {
+  /** A value other than the default, as people write it. */
+  readonly example?: string | number | boolean | undefined;
+  /** The default, where it is no value: "the bucket's". */
+  readonly defaultText?: string | undefined;
+}
+
+export interface TextOptions extends FieldOptions {
+  /** What is wrong with the text, to stand behind the name of its key; undefined where nothing is. */
+  readonly check?: ((text: string) => string | undefined) | undefined;
+  /** The value may also stand in a file, as a secret may. */
+  readonly file?: true | undefined;
+}
+
+export interface NumberOptions extends FieldOptions {
+  readonly min?: number | undefined;
+  readonly max?: number | undefined;
+}
+
+/** A text that is not empty. */
+export function text(help: string, options: TextOptions = {}): ConfigField<string> {
+  const file = options.file === true ? { 'x-file': true } : {};
+  return field({ type: 'string', ...about(help, options), ...file }, (value) => {
+    const given = readText(value);
+    if (given instanceof Wrong) return given;
+    const wrong = options.check?.(given);
+    return wrong === undefined ? given : new Wrong(wrong);
+  });
+}
+
+/** Without the line breaks that variables and files have around it. */
+export function secret(help: string, options: TextOptions = {}): ConfigField<Secret> {
+  const json = { type: 'string', writeOnly: true, 'x-kind': 'secret' } as const;
+  return field({ ...json, ...about(help, options) }, (value) => {
+    if (isSecret(value)) return value;
+    const given = readText(value);
+    if (given instanceof Wrong) return given;
+    const trimmed = given.replaceAll(/^\s*[\r\n]+|[\r\n]+\s*$/g, '');
+    const wrong = trimmed === '' ? 'is empty' : options.check?.(trimmed);
+    return wrong === undefined ? hide(trimmed) : new Wrong(wrong);
+  });
+}
+
+export function boolean(help: string, options: FieldOptions = {}): ConfigField<boolean> {
+  return field({ type: 'boolean', ...about(help, options) }, (value) =>
+    typeof value === 'boolean' ? value : new Wrong(`must be true or false, not ${show(value)}`),
+  );
+}
+
+/** A whole number from 0, if no other limit is given. */
+export function integer(help: string, options: NumberOptions = {}): ConfigField<number> {
+  const { min = 0, max } = options;
+  const json = { type: 'integer', minimum: min, ...(max === undefined ? {} : { maximum: max }) };
+  return field({ ...json, ...about(help, options), ...limits(options, String) }, (value) =>
+    typeof value === 'number' && Number.isSafeInteger(value)
+      ? within(value, options, '')
+      : new Wrong(`must be a whole number, not ${show(value)}`),
+  );
+}
+
+/** Milliseconds, from a duration such as `5m`. The limits are milliseconds. */
+export function duration(help: string, options: NumberOptions = {}): ConfigField<number> {
+  const json = { type: 'string', 'x-kind': 'duration' } as const;
+  return field(
+    { ...json, ...about(help, options), ...limits(options, formatDuration) },
+    (value) => {
+      const ms = parseDuration(value === 0 ? '0' : typeof value === 'string' ? value : '');
+      if (ms !== undefined) return within(ms, options, ' ms');
+      return new Wrong(`must be a duration such as 1s, 5m or 24h, not ${show(value)}`);
+    },
+  );
+}
+
+/** Bytes, from a number or a size such as `10MB` or `10MiB`. The limits are bytes. */
+export function size(help: string, options: NumberOptions = {}): ConfigField<number> {
+  const json = { type: ['string', 'integer'], 'x-kind': 'size' } as const;
+  return field({ ...json, ...about(help, options), ...limits(options, formatBytes) }, (value) => {
+    const written = typeof value === 'number' ? String(value) : value;
+    const bytes = typeof written === 'string' ? parseBytes(written) : undefined;
+    if (bytes !== undefined) return within(bytes, options, ' bytes');
+    return new Wrong(`must be a size such as 10MB or 10MiB, not ${show(value)}`);
+  });
+}
+
+/** One of a few words, in any letter case. */
+export function choice<Value extends string>(
+  help: string,
+  values: readonly Value[],
+  options: FieldOptions = {},
+): ConfigField<Value> {
+  return field({ type: 'string', enum: values, ...about(help, options) }, (value) => {
+    const given = typeof value === 'string' ? value.toLowerCase() : undefined;
+    const found = values.find((candidate) => candidate.toLowerCase() === given);
+    if (found !== undefined) return found;
+    const meant = given === undefined ? undefined : nearest(given, values);
+    const hint = meant === undefined ? '' : `: did you mean ${meant}?`;
+    return new Wrong(`must be one of ${values.join(', ')}, not ${show(value)}${hint}`);
+  });
+}
+
+/** A list of texts that are not empty. */
+export function texts(help: string, options: FieldOptions = {}): ConfigField<readonly string[]> {
+  const json = { type: 'array', items: { type: 'string' } };
+  return field({ ...json, ...about(help, options) }, (value) => {
+    const list = Array.isArray(value) ? (value as readonly unknown[]) : undefined;
+    return list?.every((item) => typeof item === 'string' && item !== '') === true
+      ? (list as readonly string[])
+      : new Wrong('must be a list of texts');
+  });
+}
+
+export interface EndpointOptions extends FieldOptions {
+  /** The scheme for a host without one. Without this a scheme must be given. */
+  readonly scheme?: ((host: string) => 'http' | 'https') | undefined;
+}
+
+/** Where a server is: `http(s)://host`, perhaps with a path; without a slash at its end. */
+export function endpoint(help: string, options: EndpointOptions = {}): ConfigField<string> {
+  const { scheme } = options;
+  return field({ type: 'string', 'x-kind': 'URL', ...about(help, options) }, (value) => {
+    const given = readText(value);
+    if (given instanceof Wrong) return given;
+    const isWhole = scheme === undefined || /^https?:\/\//i.test(given);
+    const hasOtherScheme = !isWhole && /^[\w+.-]*:(?!\d)/.test(given);
+    const url = hasOtherScheme
+      ? undefined
+      : parseEndpoint(isWhole ? given : `${scheme(given)}://${given}`);
+    if (url !== undefined) return (url.origin + url.pathname).replace(/\/+$/, '');
+    // Not shown: somebody may have put a password into it.
+    const form = scheme === undefined ? 'http(s)://host' : 'a host, or http(s)://host';
+    return new Wrong(`must be ${form}, without a password or a query`);
+  });
+}
+
+/** The name of a bucket. Which names a provider takes is the provider's to say. */
+export function bucketName(help: string, options: TextOptions = {}): ConfigField<string> {
+  const { check } = options;
+  return text(help, {
+    ...options,
+    check: (name) => check?.(name) ?? whatIsWrongWithBucket(name, 'a bucket'),
+  });
+}
+
+/** A file that holds a secret. It is read at once; blanks around the secret are not part of it. */
+export function secretFile(help: string, options: TextOptions = {}): ConfigField<Secret> {
+  return field({ type: 'string', 'x-kind': 'path', ...about(help, options) }, (value) => {
+    const file = readText(value);
+    if (file instanceof Wrong) return file;
+    try {
+      const held = readFileSync(expandHome(file), 'utf8').trim();
+      const wrong = held === '' ? 'names an empty file' : options.check?.(held);
+      return wrong === undefined ? hide(held) : new Wrong(wrong);
+    } catch (error) {
+      return new Wrong(`cannot be read: ${messageOf(error)}`);
+    }
+  });
+}
+
+/** `path` of a destination that has keys, not folders. Without it files lie at its root. */
+export function keyPath(
+  options: Pick<TextOptions, 'check'> = {},
+): z.ZodType<string, string | undefined> {
+  const { check } = options;
+  return text('where the files of this database lie', {
+    example: 'backup/app',
+    check: (path) => check?.(path) ?? whatIsWrongWithPath(path),
+  })
+    .optional()
+    .transform((path) => path ?? '') as z.ZodType<string, string | undefined>;
+}
+
+/** A file or folder of this machine; `~` is the home folder. */
+export function filePath(help: string, options: TextOptions = {}): ConfigField<string> {
+  const json = { type: 'string', 'x-kind': 'path' } as const;
+  return field({ ...json, ...about(help, options) }, (value) => {
+    const path = readText(value);
+    if (path instanceof Wrong) return path;
+    const wrong = options.check?.(path);
+    return wrong === undefined ? expandHome(path) : new Wrong(wrong);
+  });
+}
+
+/** Undefined for what is no server's address, and for what may hold a secret: an issue must not show it. */
+function parseEndpoint(written: string): URL | undefined {
+  const url = URL.canParse(written) ? new URL(written) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol)) return undefined;
+  return url.search + url.hash + url.username + url.password === '' ? url : undefined;
+}
+
+/** What is wrong with a value, to stand behind the name of its key. */
+export class Wrong {
+  readonly message: string;
+
+  constructor(message: string) {
+    this.message = message;
+  }
+}
+
+/** A field of your own: `read` gives the value, or what is wrong with it. */
+export function field<Value>(
+  json: JSONSchema,
+  read: (value: unknown) => Value | Wrong,
+): ConfigField<Value> {
+  return z
+    .unknown()
+    .meta({ ...json })
+    .transform((value, context): Value => {
+      const found = value === undefined ? new Wrong('is missing') : read(value);
+      if (!(found instanceof Wrong)) return found;
+      context.addIssue({ code: 'custom', message: found.message });
+      return z.NEVER;
+    });
+}
+
+function about(help: string, { example, defaultText }: FieldOptions): JSONSchema {
+  return {
+    description: help,
+    ...(example === undefined ? {} : { examples: [example] }),
+    ...(defaultText === undefined ? {} : { 'x-default': defaultText }),
+  };
+}
+
+function limits({ min, max }: NumberOptions, format: (value: number) => string): JSONSchema {
+  return {
+    ...(min === undefined ? {} : { 'x-min': format(min) }),
+    ...(max === undefined ? {} : { 'x-max': format(max) }),
+  };
+}
+
+function readText(value: unknown): string | Wrong {
+  if (typeof value === 'string') return value === '' ? new Wrong('is empty') : value;
+  const isScalar = typeof value === 'number' || typeof value === 'boolean';
+  return new Wrong(`must be text, not ${kindOf(value)}${isScalar ? ': put it in quotes' : ''}`);
+}
+
+function within(value: number, { min = 0, max }: NumberOptions, unit: string): number | Wrong {
+  if (value < min) return new Wrong(`is ${value}${unit}: the least is ${min}`);
+  if (max !== undefined && value > max) return new Wrong(`is ${value}${unit}: the most is ${max}`);
+  return value;
+}

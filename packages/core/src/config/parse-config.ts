@@ -1,0 +1,75 @@
+/** The configuration of one destination, by the schema of its backend. */
+
+import { isError, messageOf, ReplicationError, type ConfigIssue } from '../error.ts';
+import type { ConfigSchema } from './schema.ts';
+import { parseURL } from './url.ts';
+import { isMap, validate } from './validate.ts';
+
+/** What a backend says of its configuration. */
+export interface Configurable<Config> {
+  readonly scheme: string;
+  readonly schema: ConfigSchema<Config & { readonly path: string }>;
+  fromURL(url: URL): unknown;
+}
+
+export interface ParsedConfig<Config> {
+  /** All but the replica's path: equal configs share a Destination. */
+  readonly config: Config;
+  /** Where this replica lies below the destination. */
+  readonly path: string;
+}
+
+/** Keys that are read here or by the host. */
+const BESIDE = ['type', 'name', 'url'];
+
+/**
+ * Reads what YAML has for a destination. `url` stands for the keys that `fromURL` gives; keys beside it win.
+ * CONFIG_INVALID with every issue and its path.
+ */
+export function parseConfig<Config>(
+  backend: Configurable<Config>,
+  input: unknown,
+): ParsedConfig<Config> {
+  const { scheme: what, schema } = backend;
+  const url = isMap(input) && input['url'] !== undefined ? readURL(backend, input) : undefined;
+  const merged = url?.keys === undefined ? input : { ...url.keys, ...(input as object) };
+  const result = validate(schema, merged, { what, beside: BESIDE });
+  const wrongURL = url?.issues ?? [];
+  if (result.kind === 'invalid' || wrongURL.length > 0) {
+    const found = result.kind === 'invalid' ? result.issues : [];
+    // What a wrong URL would have given is not missed.
+    const issues =
+      wrongURL.length === 0
+        ? found
+        : [...wrongURL, ...found.filter(({ message }) => !/ is missing\b/.test(message))];
+    const lines = issues.map(({ message }) => message).join('; ');
+    throw new ReplicationError('CONFIG_INVALID', `read the configuration of ${what}: ${lines}`, {
+      issues,
+    });
+  }
+  const { path, ...config } = result.value;
+  return { config: config as Config, path };
+}
+
+interface ReadURL {
+  readonly keys?: object | undefined;
+  readonly issues: readonly ConfigIssue[];
+}
+
+function readURL(
+  backend: Pick<Configurable<unknown>, 'fromURL'>,
+  { url, path }: Readonly<Record<string, unknown>>,
+): ReadURL {
+  if (path !== undefined && path !== null) return wrong('cannot be given together with path');
+  if (typeof url !== 'string') return wrong('must be text');
+  try {
+    return { keys: backend.fromURL(parseURL(url)) as object, issues: [] };
+  } catch (error) {
+    if (isError(error, 'CONFIG_INVALID')) return wrong(messageOf(error));
+    throw error;
+  }
+}
+
+function wrong(message: string): ReadURL {
+  return { issues: [{ path: ['url'], message: `url ${message}` }] };
+}

@@ -1,0 +1,56 @@
+/**
+ * Rules between the keys of a schema, for `z.strictObject({ … }).superRefine(…rule(…))`. They look at which
+ * keys are given, so they speak also where a value is wrong: all problems are said at once.
+ */
+
+type Keys = Readonly<Record<string, unknown>>;
+
+interface Context {
+  addIssue(issue: { code: 'custom'; path: PropertyKey[]; message: string }): void;
+}
+
+/** Adds an issue for a key. */
+export type AddIssue = (key: string, message: string) => void;
+export type Rule = (keys: Keys, issue: AddIssue) => void;
+
+/** The arguments of `superRefine`. */
+export function rules(
+  ...all: readonly Rule[]
+): [(keys: Keys, context: Context) => void, { readonly when: () => boolean }] {
+  const apply = (keys: Keys, context: Context): void => {
+    const add: AddIssue = (key, message) =>
+      context.addIssue({ code: 'custom', path: [key], message });
+    for (const rule of all) rule(keys, add);
+  };
+  return [apply, { when: () => true }];
+}
+
+/** At most one of these may be given. */
+export function exclusive(...keys: readonly string[]): Rule {
+  return (given, issue) => {
+    const [first, second] = keys.filter((key) => isGiven(given, key));
+    if (second !== undefined) issue(second, `cannot be given together with ${first}`);
+  };
+}
+
+/** Each of these is given, or none: a key without its secret. */
+export function together(...keys: readonly string[]): Rule {
+  return (given, issue) => {
+    const first = keys.find((key) => isGiven(given, key));
+    if (first === undefined) return;
+    for (const key of keys) if (!isGiven(given, key)) issue(key, `is missing beside ${first}`);
+  };
+}
+
+/** A key that means nothing without any of the others. */
+export function requires(key: string, ...others: readonly string[]): Rule {
+  return (given, issue) => {
+    if (!isGiven(given, key) || others.some((other) => isGiven(given, other))) return;
+    issue(key, `needs ${others.join(' or ')} beside it`);
+  };
+}
+
+/** Whether the key is there, be its value right or wrong. */
+export function isGiven(keys: Keys, key: string): boolean {
+  return key in keys;
+}

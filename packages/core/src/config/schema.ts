@@ -1,0 +1,66 @@
+/**
+ * The schema of one section of a configuration: a Standard Schema that also gives its JSON Schema, whatever
+ * validator made it.
+ */
+
+import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/spec';
+
+export interface ConfigSchema<Output> {
+  readonly '~standard': StandardSchemaV1.Props<unknown, Output> &
+    StandardJSONSchemaV1.Props<unknown, Output>;
+}
+
+/** How a value is written, where its JSON type does not say it. Documentation shows it. */
+export type ValueKind = 'duration' | 'size' | 'secret' | 'URL' | 'path';
+
+/** The part of JSON Schema (draft-07) that we read, and our own keywords. */
+export interface JSONSchema {
+  readonly type?: string | readonly string[] | undefined;
+  readonly properties?: Readonly<Record<string, JSONSchema>> | undefined;
+  readonly required?: readonly string[] | undefined;
+  readonly additionalProperties?: boolean | JSONSchema | undefined;
+  readonly items?: JSONSchema | undefined;
+  readonly anyOf?: readonly JSONSchema[] | undefined;
+  readonly oneOf?: readonly JSONSchema[] | undefined;
+  readonly allOf?: readonly JSONSchema[] | undefined;
+  readonly enum?: readonly unknown[] | undefined;
+  readonly const?: unknown;
+  readonly description?: string | undefined;
+  readonly default?: unknown;
+  readonly examples?: readonly unknown[] | undefined;
+  /** A secret. The value may also stand in a file: the CLI takes `<key>-file`. */
+  readonly writeOnly?: boolean | undefined;
+  readonly 'x-kind'?: ValueKind | undefined;
+  /** A default that is no value: "the bucket's". */
+  readonly 'x-default'?: string | undefined;
+  /** Not a secret, but it may stand in a file like one. */
+  readonly 'x-file'?: boolean | undefined;
+  /** The least and the most, as people write them. */
+  readonly 'x-min'?: string | undefined;
+  readonly 'x-max'?: string | undefined;
+}
+
+export function jsonSchemaOf(schema: ConfigSchema<unknown>): JSONSchema {
+  return schema['~standard'].jsonSchema.input({ target: 'draft-07' });
+}
+
+/** The keys of a map, or undefined where any key may stand in it. */
+export function propertiesOf(json: JSONSchema): Readonly<Record<string, JSONSchema>> | undefined {
+  const { additionalProperties: more = false } = json;
+  if (more !== false) return undefined;
+  const parts = [...(json.allOf ?? []), ...(json.anyOf ?? []), ...(json.oneOf ?? [])];
+  const found = [json.properties, ...parts.map(propertiesOf)].filter((map) => map !== undefined);
+  return found.length === 0 ? undefined : Object.assign({}, ...found);
+}
+
+/** The JSON types that a value may have; none where the schema does not say it. */
+export function typesOf(json: JSONSchema): ReadonlySet<string> {
+  const { type = [], enum: values = [] } = json;
+  const constant = 'const' in json ? [json.const] : [];
+  const parts = [...(json.allOf ?? []), ...(json.anyOf ?? []), ...(json.oneOf ?? [])];
+  return new Set([
+    ...(typeof type === 'string' ? [type] : type),
+    ...[...values, ...constant].map((value) => typeof value),
+    ...parts.flatMap((part) => [...typesOf(part)]),
+  ]);
+}

@@ -1,0 +1,144 @@
+/**
+ * Validates one section of a configuration, and gives all of its problems at once.
+ *
+ * What the validator cannot know is done here, so that it is the same for every validator: unknown keys are
+ * refused with the nearest known one, a key without a value counts as absent, and text (from YAML, a URL or
+ * a variable) becomes the boolean or the number that the JSON Schema asks for.
+ */
+
+import { ReplicationError, type ConfigIssue } from '../error.ts';
+import { nearest } from './nearest.ts';
+import {
+  jsonSchemaOf,
+  propertiesOf,
+  typesOf,
+  type ConfigSchema,
+  type JSONSchema,
+} from './schema.ts';
+import { isSecret } from './secret.ts';
+import { show } from './show.ts';
+
+type Path = readonly (string | number)[];
+
+export interface ValidateOptions {
+  /** Whose section it is, for messages: "s3". */
+  readonly what: string;
+  /** Keys that somebody else reads: known, and not passed on. */
+  readonly beside?: readonly string[] | undefined;
+}
+
+export type Validated<Output> =
+  | { readonly kind: 'valid'; readonly value: Output }
+  | { readonly kind: 'invalid'; readonly issues: readonly ConfigIssue[] };
+
+export function validate<Output>(
+  schema: ConfigSchema<Output>,
+  input: unknown,
+  { what, beside = [] }: ValidateOptions,
+): Validated<Output> {
+  if (!isMap(input)) {
+    const message = `${what} must be a map of keys, not ${show(input)}`;
+    return { kind: 'invalid', issues: [{ path: [], message }] };
+  }
+  const unknown: ConfigIssue[] = [];
+  const prepared = prepare(input, jsonSchemaOf(schema), { what, beside, path: [], unknown });
+  const result = schema['~standard'].validate(prepared);
+  if (result instanceof Promise) {
+    throw new ReplicationError(
+      'CONFIG_INVALID',
+      `read the configuration of ${what}: its schema answers with a promise; a schema must validate at once`,
+    );
+  }
+  const issues = (result.issues ?? []).map((issue) => toIssue(issue, prepared));
+  if (result.issues === undefined && unknown.length === 0) {
+    return { kind: 'valid', value: result.value };
+  }
+  return { kind: 'invalid', issues: [...issues, ...unknown] };
+}
+
+export function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isSecret(value);
+}
+
+interface Context {
+  readonly what: string;
+  readonly beside: readonly string[];
+  readonly path: Path;
+  readonly unknown: ConfigIssue[];
+}
+
+/** What the validator is given. */
+function prepare(value: unknown, json: JSONSchema, context: Context): unknown {
+  if (isMap(value)) return prepareMap(value, json, context);
+  if (Array.isArray(value)) {
+    return value.map((item, index) =>
+      prepare(item, json.items ?? {}, { ...context, path: [...context.path, index] }),
+    );
+  }
+  return typeof value === 'string' ? fromText(value, typesOf(json)) : value;
+}
+
+function prepareMap(
+  map: Readonly<Record<string, unknown>>,
+  json: JSONSchema,
+  { what, beside, path, unknown }: Context,
+): Readonly<Record<string, unknown>> {
+  const properties = propertiesOf(json);
+  const known = properties === undefined ? undefined : [...Object.keys(properties), ...beside];
+  const prepared: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(map)) {
+    if (beside.includes(key)) continue;
+    const at = [...path, key];
+    if (known !== undefined && !known.includes(key)) {
+      const meant = nearest(key, known);
+      const hint = meant === undefined ? '' : `: did you mean ${meant}?`;
+      unknown.push({ path: at, message: `${at.join('.')} is not a key of ${what}${hint}` });
+    } else if (value !== undefined && value !== null) {
+      const inner = properties?.[key] ?? {};
+      const keys = inner.properties === undefined ? undefined : Object.keys(inner.properties);
+      if (keys === undefined || isMap(value)) {
+        prepared[key] = prepare(value, inner, { what: key, beside: [], path: at, unknown });
+      } else {
+        const message = `${at.join('.')} must be a map of ${keys.join(', ')}`;
+        unknown.push({ path: at, message });
+      }
+    }
+  }
+  return prepared;
+}
+
+/** Text stays text where it may be text, and where it is neither a boolean nor a number. */
+function fromText(text: string, types: ReadonlySet<string>): unknown {
+  if (types.size === 0 || types.has('string')) return text;
+  if (types.has('boolean')) {
+    if (/^(true|yes|on)$/i.test(text)) return true;
+    if (/^(false|no|off)$/i.test(text)) return false;
+  }
+  const isNumber = types.has('number') || types.has('integer');
+  return isNumber && /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text;
+}
+
+interface ValidatorIssue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+function toIssue({ message, path: given = [] }: ValidatorIssue, input: unknown): ConfigIssue {
+  const path = given.map((step) => {
+    const key = typeof step === 'object' ? step.key : step;
+    return typeof key === 'symbol' ? String(key) : key;
+  });
+  const where = path.join('.');
+  if (where === '' || message.startsWith(where)) return { path, message };
+  // Validators say in their own ways that a key is missing.
+  if (isAbsent(input, path) && /undefined|required|was missing/i.test(message)) {
+    return { path, message: `${where} is missing` };
+  }
+  return { path, message: `${where}${/^[A-Z]/.test(message) ? ':' : ''} ${message}` };
+}
+
+function isAbsent(input: unknown, path: Path): boolean {
+  let value = input;
+  for (const step of path) value = (value as Record<string | number, unknown> | undefined)?.[step];
+  return value === undefined;
+}

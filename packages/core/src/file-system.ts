@@ -1,0 +1,237 @@
+/**
+ * The file system as an argument: for the staging folder and the records in it. A simulation puts one
+ * in memory in its place, which loses at a crash whatever was not made durable.
+ *
+ * A file's bytes are durable after its `sync`. Its name is durable after `syncFolder` of its folder; so
+ * are a rename and a removal. Errors are those of `node:fs`, with their `code`.
+ *
+ * The database, its WAL, and the output of a restore are read and written directly.
+ */
+
+import fs from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import path from 'node:path';
+import { readFully, readFullySync, writeFully, writeFullySync } from './file-io.ts';
+
+export interface FileSystem {
+  /** Opens a file for reading. ENOENT where there is none. */
+  open(file: string): Promise<StoredFile>;
+  /** Creates a file, or empties the one that is there. */
+  create(file: string, access: Access): Promise<WritableFile>;
+  /** An empty file that belongs to this process alone, for bytes that no crash has to survive. */
+  scratch(file: string): ScratchFile;
+  /** Creates one folder. EEXIST, or ENOENT where its parent is missing. */
+  makeFolder(folder: string): Promise<void>;
+  /** The names in a folder, in order. */
+  list(folder: string): Promise<string[]>;
+  /** undefined where nothing has this name. */
+  stat(at: string): Promise<FileStat | undefined>;
+  /** Replaces `to` by `from`, at once. */
+  rename(from: string, to: string): Promise<void>;
+  /** Removes a file, or a folder with everything in it. Removing what is not there succeeds. */
+  remove(at: string): Promise<void>;
+  /** Makes the names in `folder` durable. */
+  syncFolder(folder: string): Promise<void>;
+  /** Of the volume that `folder` is on. */
+  volume(folder: string): Promise<Volume>;
+}
+
+/** Who may read a new file: its owner alone, or whoever the umask lets. */
+export type Access = 'private' | 'shared';
+
+export interface StoredFile {
+  /** Reads from `position` until `into` is full or the file ends. Gives how many bytes there were. */
+  read(into: Uint8Array, position: number): Promise<number>;
+  sizeBytes(): Promise<number>;
+  close(): Promise<void>;
+}
+
+export interface WritableFile {
+  /** Appends all of `bytes`. */
+  append(bytes: Uint8Array): Promise<void>;
+  /** Makes the bytes durable. The name is not. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Synchronous, because it is written while a transaction of SQLite is open. */
+export interface ScratchFile {
+  write(bytes: Uint8Array, position: number): void;
+  /** Gives how many bytes there were. */
+  read(into: Uint8Array, position: number): number;
+  /** Closes and removes it. */
+  discard(): void;
+}
+
+export interface FileStat {
+  readonly kind: 'file' | 'folder' | 'other';
+  readonly sizeBytes: number;
+}
+
+export interface Volume {
+  /** Free for this user. */
+  readonly availableBytes: number;
+  readonly sizeBytes: number;
+}
+
+/** Pages of a database are as secret as the database. */
+const MODES: Readonly<Record<Access, number>> = { private: 0o600, shared: 0o666 };
+
+export const systemFiles: FileSystem = {
+  async open(file) {
+    const handle = await fs.promises.open(file, 'r');
+    return {
+      read: (into, position) => readFully(handle, into, position),
+      sizeBytes: async () => (await handle.stat()).size,
+      close: () => handle.close(),
+    };
+  },
+  create: async (file, access) => toWritable(await fs.promises.open(file, 'w', MODES[access])),
+  scratch(file) {
+    const descriptor = fs.openSync(file, 'w+', MODES.private);
+    return {
+      write: (bytes, position) => writeFullySync(descriptor, bytes, position),
+      read: (into, position) => readFullySync(descriptor, into, position),
+      discard() {
+        fs.closeSync(descriptor);
+        fs.rmSync(file, { force: true });
+      },
+    };
+  },
+  makeFolder: (folder) => fs.promises.mkdir(folder),
+  list: async (folder) => (await fs.promises.readdir(folder)).sort(),
+  async stat(at) {
+    try {
+      const stats = await fs.promises.stat(at);
+      const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : 'other';
+      return { kind, sizeBytes: stats.size };
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  },
+  rename: (from, to) => fs.promises.rename(from, to),
+  remove: (at) => fs.promises.rm(at, { recursive: true, force: true }),
+  async syncFolder(folder) {
+    const handle = await fs.promises.open(folder, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  },
+  async volume(folder) {
+    const { bavail, blocks, bsize } = await fs.promises.statfs(folder);
+    return { availableBytes: bavail * bsize, sizeBytes: blocks * bsize };
+  },
+};
+
+function toWritable(handle: FileHandle): WritableFile {
+  return {
+    append: (bytes) => writeFully(handle, bytes),
+    sync: () => handle.sync(),
+    close: () => handle.close(),
+  };
+}
+
+/** Whether an error says that nothing has this name. */
+export function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+}
+
+/**
+ * Creates a folder and its parents, and makes their names durable. One by one: Node's own recursion
+ * never ends where /proc lets nobody create one.
+ */
+export async function makeFolders(files: FileSystem, folder: string): Promise<void> {
+  const parent = path.dirname(folder);
+  try {
+    await makeOne(files, folder);
+  } catch (error) {
+    if (!isMissing(error) || parent === folder) throw error;
+    await makeFolders(files, parent);
+    await makeOne(files, folder);
+  }
+}
+
+async function makeOne(files: FileSystem, folder: string): Promise<void> {
+  try {
+    await files.makeFolder(folder);
+  } catch (error) {
+    if (await isFolder(files, folder)) return; // a read-only file system says EROFS of it, not EEXIST
+    throw error;
+  }
+  await files.syncFolder(path.dirname(folder));
+}
+
+/** False where this cannot be seen: then the caller reports its own error. */
+async function isFolder(files: FileSystem, at: string): Promise<boolean> {
+  try {
+    return (await files.stat(at))?.kind === 'folder';
+  } catch {
+    return false;
+  }
+}
+
+/** Replaces `file` by `text`, durably: after a crash the old text is there, or the new one. */
+export async function writeDurably(files: FileSystem, file: string, text: string): Promise<void> {
+  await replaceBy(files, file, {
+    temporary: `${file}.tmp`,
+    text,
+    access: 'private',
+    durability: 'synced',
+  });
+  await files.syncFolder(path.dirname(file));
+}
+
+/** Replaces `file` by `text`. After a power loss it may hold the old text, the new one, or nothing. */
+export async function replaceText(files: FileSystem, file: string, text: string): Promise<void> {
+  await replaceBy(files, file, {
+    temporary: `${file}.new`,
+    text,
+    access: 'shared',
+    durability: 'not synced',
+  });
+}
+
+interface Replacement {
+  readonly temporary: string;
+  readonly text: string;
+  readonly access: Access;
+  readonly durability: 'synced' | 'not synced';
+}
+
+async function replaceBy(
+  files: FileSystem,
+  file: string,
+  { temporary, text, access, durability }: Replacement,
+): Promise<void> {
+  const handle = await files.create(temporary, access);
+  try {
+    await handle.append(Buffer.from(text));
+    if (durability === 'synced') await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await files.rename(temporary, file);
+}
+
+/** Text of a small file of ours, or undefined where there is none. */
+export async function readText(files: FileSystem, file: string): Promise<string | undefined> {
+  try {
+    return Buffer.from(await readWhole(files, file)).toString('utf8');
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+async function readWhole(files: FileSystem, file: string): Promise<Uint8Array> {
+  const handle = await files.open(file);
+  try {
+    const bytes = new Uint8Array(await handle.sizeBytes());
+    return bytes.subarray(0, await handle.read(bytes, 0));
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,15 @@
+/** Randomness as an argument, so that a simulation can repeat a run from its seed. */
+
+import { randomBytes } from 'node:crypto';
+
+export interface Random {
+  /** At least 0, below 1. */
+  fraction(): number;
+  /** 64 bits that nobody can guess. */
+  bits64(): bigint;
+}
+
+export const systemRandom: Random = {
+  fraction: () => Math.random(),
+  bits64: () => randomBytes(8).readBigUInt64BE(),
+};

@@ -1,0 +1,56 @@
+/** A thread that watches databases: SQLite calls, WAL reading and encoding happen here. */
+
+import { systemClock } from '../clock.ts';
+import { Engine } from '../database/engine.ts';
+import { Gauges } from '../database/gauges.ts';
+import { assert, ReplicationError } from '../error.ts';
+import { systemFiles } from '../file-system.ts';
+import { createKernel } from '../kernel/kernel.ts';
+import { systemRandom } from '../random.ts';
+import { serve } from '../threads/serve.ts';
+import type { WatchEvent, WatchService } from './messages.ts';
+
+const kernel = createKernel();
+const watched = new Map<number, { readonly engine: Engine; readonly gauges: Gauges }>();
+/** How often a thread shows that it runs. One that is silent for several of these is stuck. */
+const ALIVE_EVERY_MS = 500;
+setInterval(() => {
+  for (const { gauges } of watched.values()) gauges.set('aliveAt', systemClock.monotonic());
+}, ALIVE_EVERY_MS);
+
+function engineOf(database: number): Engine {
+  const found = watched.get(database);
+  assert(found !== undefined, `database ${database} is watched by this thread`);
+  return found.engine;
+}
+
+const emit: (event: WatchEvent) => void = serve<WatchService>({
+  watch({ database, order }) {
+    const { options, sentEverywhere, memory } = order;
+    const gauges = new Gauges(memory);
+    const engine = new Engine({
+      options,
+      sentEverywhere,
+      kernel,
+      emit: (event) => emit({ database, event }),
+      clock: systemClock,
+      random: systemRandom,
+      files: systemFiles,
+      gauges,
+      tailBytesMax: options.tailBytesMax,
+    });
+    watched.set(database, { engine, gauges });
+    engine.start();
+  },
+  begin: ({ database, order }) => engineOf(database).begin(order),
+  image: ({ database, floor, why }) => engineOf(database).image({ floor, why }),
+  snapshot: ({ database }) => engineOf(database).snapshot(),
+  reopen({ database, message }) {
+    engineOf(database).reopen(new ReplicationError('STAGING_FAILED', message));
+  },
+  sync: ({ database }) => engineOf(database).sync(),
+  async close({ database }) {
+    await engineOf(database).close();
+    watched.delete(database);
+  },
+});

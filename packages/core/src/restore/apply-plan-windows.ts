@@ -1,0 +1,167 @@
+/**
+ * Runs a restore plan whose files are all on this machine. It works in database order, so the
+ * output is written once, from start to end. Threads read the files themselves: each takes a window
+ * of the database, reads its pages from every file, and keeps the newest version of each page.
+ *
+ * Like `applyPlan`, it decodes and hashes every page of every file and verifies every file checksum
+ * before it resolves. The page indexes say where to read; they are not trusted as proof.
+ *
+ * Memory: one window and one kernel per thread, and 12 bytes per page of each file.
+ */
+
+import fs from 'node:fs';
+import { promisify } from 'node:util';
+import { assert, messageOf, ReplicationError } from '../error.ts';
+import { requireFileChecksum, type HashedPart } from '../ltx/checksum.ts';
+import { FILE_CHECKSUM_SIZE_BYTES } from '../ltx/trailer.ts';
+import { fromFailure, type Failure } from '../threads/failure.ts';
+import { Thread, threadScript } from '../threads/thread.ts';
+import type { AppliedPlan, ApplyPlanOptions } from './apply-plan.ts';
+import type { ReadLocalFile } from './local-file.ts';
+import type { LocalFiles } from './local-files.ts';
+import { toUnusableFileError } from './unusable-file.ts';
+import type { WindowSettings } from './window-decoder.ts';
+import type { WindowService } from './window-worker.ts';
+import { windowsOf, type Window } from './windows.ts';
+
+/** Large enough that a file's part of a window is one read; small enough for one per thread. */
+const WINDOW_BYTES = 16 * 1024 * 1024;
+/** Flush to disk in the background after this many bytes, so that the final fsync is short. */
+const FLUSH_BYTES = 128 * 1024 * 1024;
+
+const fdatasync = promisify(fs.fdatasync);
+
+export async function applyPlanInWindows(
+  options: ApplyPlanOptions,
+  { files }: LocalFiles,
+): Promise<AppliedPlan> {
+  const header = files[0]?.header;
+  assert(header !== undefined, 'a plan has files');
+  await options.onSize(header.commit * header.pageSize);
+  const run = new WindowRun(options, files, header);
+  try {
+    await run.all();
+  } finally {
+    await run.close();
+  }
+  return { header, filesRead: files.length };
+}
+
+class WindowRun {
+  readonly #options: ApplyPlanOptions;
+  readonly #files: readonly ReadLocalFile[];
+  readonly #hashes: HashedPart[][];
+  readonly #threads: readonly Thread<WindowService>[];
+  readonly #windows: Iterator<Window>;
+  #unflushedBytes = 0;
+  #flushing: Promise<void> | undefined;
+  #next = 0;
+
+  constructor(
+    options: ApplyPlanOptions,
+    files: readonly ReadLocalFile[],
+    { pageSize, commit }: { pageSize: number; commit: number },
+  ) {
+    const windowPages = WINDOW_BYTES / pageSize;
+    const settings: WindowSettings = {
+      output: options.descriptor,
+      files: files.map((file) => file.descriptor),
+      pageSize,
+      commit,
+      windowPages,
+    };
+    this.#options = options;
+    this.#files = files;
+    this.#hashes = files.map(() => []);
+    this.#windows = windowsOf(
+      files.map((file) => file.map),
+      commit,
+      windowPages,
+    );
+    this.#threads = Array.from(
+      { length: options.threads },
+      () =>
+        new Thread<WindowService>(threadScript(import.meta.url, 'window-worker'), {
+          data: settings,
+        }),
+    );
+  }
+
+  async all(): Promise<void> {
+    const { signal } = this.#options;
+    const { promise: aborted, reject } = Promise.withResolvers<never>();
+    const onAbort = (): void => reject(signal.reason as Error);
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      signal.throwIfAborted();
+      const work = this.#threads.map((thread) => this.#serve(thread));
+      await Promise.race([Promise.all(work), aborted]);
+      await this.#flushing;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+    for (const [index, file] of this.#files.entries()) this.#verify(index, file);
+  }
+
+  /** Once this resolves, nothing is being read or written. */
+  async close(): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.close()));
+    await this.#flushing?.catch(() => undefined); // already reported, or another error is
+  }
+
+  /** Handles one window after another; the next one is queued before this one ends. */
+  async #serve(thread: Thread<WindowService>): Promise<void> {
+    for (let step = this.#windows.next(); step.done !== true; step = this.#windows.next()) {
+      const window = step.value;
+      const order = this.#next++;
+      const answer = await thread.call('decode', window);
+      if (answer.kind === 'unusable') throw this.#toError(answer.file, answer.failure);
+      this.#count(window, order, answer.hashed);
+    }
+  }
+
+  #count({ slices }: Window, order: number, hashed: readonly HashedPart[]): void {
+    for (const [at, { file, start, end }] of slices.entries()) {
+      const slice = hashed[at];
+      const known = this.#hashes[file];
+      assert(slice !== undefined && known !== undefined, 'each slice was hashed');
+      known[order] = slice;
+      this.#options.onBytes(end - start);
+    }
+    this.#unflushedBytes += WINDOW_BYTES;
+    if (this.#unflushedBytes >= FLUSH_BYTES && this.#flushing === undefined) this.#flush();
+  }
+
+  #flush(): void {
+    this.#unflushedBytes = 0;
+    this.#flushing = fdatasync(this.#options.descriptor).then(
+      () => {
+        this.#flushing = undefined;
+      },
+      (error: unknown) => {
+        throw new ReplicationError(
+          'RESTORE_OUTPUT',
+          `fsync the restored file: ${messageOf(error)}`,
+          { cause: error },
+        );
+      },
+    );
+    this.#flushing.catch(() => undefined); // `all` awaits it
+  }
+
+  #toError(index: number, failure: Failure): unknown {
+    const file = this.#files[index];
+    assert(file !== undefined, 'a slice is of a file of the plan');
+    return toUnusableFileError(file.info, fromFailure(failure));
+  }
+
+  #verify(index: number, { info, head, tail, fileChecksum }: ReadLocalFile): void {
+    const slices = (this.#hashes[index] ?? []).filter((slice) => slice !== undefined);
+    this.#options.onBytes(head.hashedBytes + tail.hashedBytes + FILE_CHECKSUM_SIZE_BYTES);
+    try {
+      requireFileChecksum([head, ...slices, tail], fileChecksum);
+    } catch (error) {
+      throw toUnusableFileError(info, error);
+    }
+  }
+}

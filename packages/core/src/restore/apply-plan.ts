@@ -1,0 +1,160 @@
+/**
+ * Runs a restore plan, from any destination. It reads files newest first, so each page is written
+ * once, from the newest file that has it. Before it resolves, it has read every file completely,
+ * decoded and hashed every page, and verified every file checksum. It stops at the first file that
+ * holds every page: older files are not read.
+ *
+ * Memory: READ_AHEAD_BYTES_MAX, a few slabs per thread, and one bit per page.
+ */
+
+import { assert } from '../error.ts';
+import { createKernel } from '../kernel/kernel.ts';
+import { lockPgno, type LTXHeader } from '../ltx/header.ts';
+import type { LTXFileInfo } from '../replica/replica.ts';
+import { applyPlanInWindows } from './apply-plan-windows.ts';
+import { createInlinePool, createThreadPool, type DecoderPool } from './decoder-pool.ts';
+import { FileScan, type ScannedFile } from './file-scan.ts';
+import { HeaderChain } from './header-chain.ts';
+import { openLocalFiles } from './local-files.ts';
+import { missingPageError } from './missing-page.ts';
+import { PageSet } from './page-set.ts';
+import type { RestorePlan } from './plan.ts';
+import { ReadAhead } from './read-ahead.ts';
+import { SLAB_BYTES, Slabs, SMALL_SLAB_BYTES } from './slabs.ts';
+import type { SourcedFile } from './sources.ts';
+import { toUnusableFileError } from './unusable-file.ts';
+
+/** Below this size the calling thread decodes: starting worker threads would take longer. */
+const INLINE_BYTES_MAX: number = 4 * 1024 * 1024;
+/**
+ * Per thread: one being decoded and one waiting. Overall: one being filled and one on its way back.
+ */
+const SLABS_PER_THREAD = 2;
+const SLABS_EXTRA = 2;
+
+export interface ApplyPlanOptions {
+  /** Whether files on this machine may be read in database order. */
+  readonly local: 'allowed' | 'refused';
+  readonly plan: RestorePlan<SourcedFile>;
+  readonly descriptor: number;
+  /** Called with the size of the database before the first page is written. */
+  readonly onSize: (sizeBytes: number) => Promise<void>;
+  readonly threads: number;
+  readonly readsMax: number;
+  readonly onBytes: (count: number) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface AppliedPlan {
+  /** Header of the newest file. */
+  readonly header: LTXHeader;
+  readonly filesRead: number;
+}
+
+export async function applyPlan(options: ApplyPlanOptions): Promise<AppliedPlan> {
+  const { plan, signal } = options;
+  if (options.local === 'allowed' && plan.sizeBytes > INLINE_BYTES_MAX) {
+    await using local = await openLocalFiles(plan.files.toReversed(), signal);
+    if (local !== undefined) return await applyPlanInWindows(options, local);
+  }
+  const run = new PlanRun(options);
+  try {
+    return await run.all();
+  } finally {
+    await run.close();
+  }
+}
+
+class PlanRun {
+  readonly #options: ApplyPlanOptions;
+  readonly #files: readonly SourcedFile[];
+  readonly #failed = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #reads: ReadAhead;
+  readonly #slabs: Slabs;
+  readonly #pool: DecoderPool;
+  readonly #written = new PageSet();
+  readonly #headers = new HeaderChain();
+  readonly #kernel = createKernel();
+
+  constructor(options: ApplyPlanOptions) {
+    const { plan, descriptor, readsMax } = options;
+    this.#options = options;
+    this.#files = plan.files.toReversed();
+    this.#signal = AbortSignal.any([options.signal, this.#failed.signal]);
+    const isSmall = plan.sizeBytes <= INLINE_BYTES_MAX;
+    const count = SLABS_EXTRA + (isSmall ? 0 : SLABS_PER_THREAD * options.threads);
+    this.#slabs = new Slabs(count, isSmall ? SMALL_SLAB_BYTES : SLAB_BYTES, this.#signal);
+    this.#pool = isSmall
+      ? createInlinePool({ descriptor }, this.#slabs)
+      : createThreadPool({ descriptor }, this.#slabs, options.threads);
+    this.#reads = new ReadAhead(this.#files, { readsMax, signal: this.#signal });
+  }
+
+  async all(): Promise<AppliedPlan> {
+    const verifications: Promise<void>[] = [];
+    let filesRead = 0;
+    for (const file of this.#files) {
+      const scanned = await this.#scan(file);
+      filesRead += 1;
+      verifications.push(this.#verify(file, scanned));
+      if (scanned.isFullImage) break;
+    }
+    await Promise.all(verifications);
+    this.#signal.throwIfAborted();
+    const header = this.#headers.newest;
+    assert(header !== undefined, 'a plan has files');
+    this.#requireWhole(header);
+    return { header, filesRead };
+  }
+
+  /** Once this resolves, nothing is being read or written. */
+  async close(): Promise<void> {
+    this.#failed.abort(new Error('the restore has ended'));
+    await Promise.all([this.#reads.close(), this.#pool.close()]);
+  }
+
+  async #scan(file: SourcedFile): Promise<ScannedFile> {
+    const scan = new FileScan({
+      kernel: this.#kernel,
+      pool: this.#pool,
+      slabs: this.#slabs,
+      claim: (pgno) => pgno <= (this.#headers.newest?.commit ?? 0) && this.#written.add(pgno),
+      onHeader: async (header) => {
+        const isNewest = this.#headers.newest === undefined;
+        this.#headers.add(file, header);
+        if (isNewest) await this.#options.onSize(header.commit * header.pageSize);
+      },
+      onFailure: (error) => this.#failed.abort(toUnusableFileError(file, error)),
+    });
+    try {
+      for await (const chunk of this.#reads.read(file)) {
+        this.#signal.throwIfAborted();
+        await scan.push(chunk);
+        this.#options.onBytes(chunk.length);
+      }
+      return scan.finish();
+    } catch (error) {
+      scan.abandon();
+      this.#signal.throwIfAborted();
+      throw toUnusableFileError(file, error);
+    }
+  }
+
+  /** Never rejects: a failure aborts the run through its signal. */
+  async #verify(file: LTXFileInfo, { verified }: ScannedFile): Promise<void> {
+    try {
+      await verified;
+    } catch (error) {
+      this.#failed.abort(toUnusableFileError(file, error));
+    }
+  }
+
+  #requireWhole({ commit, pageSize }: LTXHeader): void {
+    const lock = lockPgno(pageSize);
+    if (this.#written.count === commit - (commit >= lock ? 1 : 0)) return;
+    let missing = 1;
+    while (missing === lock || this.#written.has(missing)) missing += 1;
+    throw missingPageError(missing, commit);
+  }
+}

@@ -1,0 +1,156 @@
+/** Databases come and go while a replicator runs, and each is told what to do, as data. */
+
+import path from 'node:path';
+import Database from 'better-sqlite3';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { Replica, type LTXFileInfo } from '../../src/replica/replica.ts';
+import { memoryClient, MemoryStore } from '../../src/store/memory.ts';
+import {
+  replicate,
+  type Commands,
+  type ReplicatedDatabase,
+  type Replicator,
+} from '../../src/replicate/replicate.ts';
+import { listAll } from '../../src/restore/listing.ts';
+import { restore } from '../../src/restore/restore.ts';
+import { temporaryFolder } from '../restore/temporary.ts';
+
+const WAIT = { timeout: 20_000, interval: 20 };
+
+interface Followed {
+  readonly input: ReplicatedDatabase;
+  readonly path: string;
+  readonly db: Database.Database;
+  files(): Promise<LTXFileInfo[]>;
+  /** Rows of what its destination has. */
+  restoredRows(): Promise<unknown>;
+}
+
+function newDatabase(name: string): Followed {
+  const folder = temporaryFolder();
+  const file = path.join(folder, name);
+  const db = new Database(file);
+  onTestFinished(() => void db.close());
+  db.pragma('journal_mode=wal');
+  db.exec('CREATE TABLE t(v)');
+  const store = new MemoryStore();
+  const destination = memoryClient({ store });
+  const client = new Replica(destination, name);
+  const target = {
+    name: 'memory',
+    type: 'memory',
+    target: `memory://${name}`,
+    open: async () => ({ client, capabilities: destination.capabilities }),
+  };
+  return {
+    path: file,
+    db,
+    input: { options: { path: file }, targets: [target] },
+    files: () => listAll(client),
+    async restoredRows() {
+      const output = path.join(folder, 'restored.db');
+      const sources = [{ name: 'memory', client }];
+      await restore({ sources, output, target: { kind: 'latest' }, overwrite: 'replace' });
+      const restored = new Database(output, { readonly: true });
+      try {
+        return restored.prepare('SELECT count(*) FROM t').pluck().get();
+      } finally {
+        restored.close();
+      }
+    },
+  };
+}
+
+async function newReplicator(...databases: readonly Followed[]): Promise<Replicator> {
+  const log = (): void => undefined;
+  const replicator = await replicate({
+    databases: databases.map(({ input }) => input),
+    logger: { debug: log, info: log, warn: log, error: log },
+    onCrash: (error) => {
+      throw error;
+    },
+  });
+  onTestFinished(async () => void (await replicator.close()));
+  return replicator;
+}
+
+/** Waits until the destination of a database is current. */
+async function streaming(replicator: Replicator, { path }: Followed): Promise<void> {
+  await vi.waitFor(async () => {
+    const { destinations, txid } = await replicator.execute({ kind: 'status', path });
+    expect(destinations[0]).toMatchObject({ state: 'streaming', txid });
+    expect(txid).toBeDefined();
+  }, WAIT);
+}
+
+test('a database is added, synced, and removed, and another goes on beside it', async () => {
+  const [first, second] = [newDatabase('first.db'), newDatabase('second.db')];
+  const replicator = await newReplicator(first);
+  const added = await replicator.execute({ kind: 'add', database: second.input });
+  expect(added).toMatchObject({ path: second.path, destinations: [{ name: 'memory' }] });
+  expect(replicator.status().map(({ path }) => path)).toEqual([first.path, second.path]);
+  await streaming(replicator, second);
+  second.db.exec("INSERT INTO t VALUES ('a'), ('b')");
+  const { txid } = await replicator.execute({ kind: 'sync', path: second.path });
+  expect(txid).toBeGreaterThan(1n);
+  await streaming(replicator, second);
+  const removed = await replicator.execute({ kind: 'remove', path: second.path });
+  expect(removed.state).toBe('ended');
+  expect(await second.restoredRows()).toBe(2);
+  expect(replicator.status().map(({ path }) => path)).toEqual([first.path]);
+  await streaming(replicator, first);
+  // It can be added again, and goes on where it was.
+  await replicator.execute({ kind: 'add', database: second.input });
+  await streaming(replicator, second);
+  expect((await replicator.execute({ kind: 'status', path: second.path })).txid).toBe(
+    txid?.toString(16).padStart(16, '0'),
+  );
+});
+
+test('a snapshot is made when it is ordered', async () => {
+  const database = newDatabase('app.db');
+  const replicator = await newReplicator(database);
+  await streaming(replicator, database);
+  database.db.exec("INSERT INTO t VALUES ('a')");
+  const { txid } = await replicator.execute({ kind: 'sync', path: database.path });
+  const { snapshot } = await replicator.execute({ kind: 'snapshot', path: database.path });
+  expect(snapshot).toBe('ordered');
+  await vi.waitFor(async () => {
+    const snapshots = (await database.files()).filter(({ level }) => level === 9);
+    expect(snapshots.map(({ maxTXID }) => maxTXID)).toContain(txid);
+  }, WAIT);
+});
+
+test.each<keyof Commands>(['remove', 'sync', 'snapshot', 'status'])(
+  'to %s a database that is not followed is refused by its path',
+  async (kind) => {
+    const replicator = await newReplicator();
+    const refused = replicator.execute({ kind, path: '/data/other.db' } as never);
+    await expect(refused).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: 'this process does not replicate /data/other.db',
+    });
+  },
+);
+
+test('to add one that is followed is refused, by this process or by another one', async () => {
+  const database = newDatabase('app.db');
+  const replicator = await newReplicator(database);
+  await expect(replicator.execute({ kind: 'add', database: database.input })).rejects.toMatchObject(
+    { code: 'CONFIG_INVALID' },
+  );
+  const other = await newReplicator();
+  await expect(other.execute({ kind: 'add', database: database.input })).rejects.toMatchObject({
+    code: 'STAGING_IN_USE',
+  });
+  expect(other.status()).toEqual([]);
+});
+
+test('a replicator that is closed takes no command', async () => {
+  const replicator = await newReplicator();
+  expect(await replicator.close()).toBe('closed');
+  const { input } = newDatabase('late.db');
+  await expect(replicator.execute({ kind: 'add', database: input })).rejects.toMatchObject({
+    code: 'REPLICA_CLOSED',
+  });
+});

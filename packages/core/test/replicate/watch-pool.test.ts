@@ -1,0 +1,51 @@
+/** Threads come with databases and go with them. */
+
+import path from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { Gauges } from '../../src/database/gauges.ts';
+import type { EngineEvent } from '../../src/database/events.ts';
+import { completeOptions } from '../../src/replicate/replicate.ts';
+import { THREADS_MAX, WatchPool, type EngineLink } from '../../src/replicate/watch-pool.ts';
+import { temporaryFolder } from '../restore/temporary.ts';
+
+function scene() {
+  const folder = temporaryFolder();
+  const crashes: Error[] = [];
+  const pool = new WatchPool((error) => void crashes.push(error));
+  onTestFinished(async () => void (await pool.close()));
+  /** A database that is not there: its thread says so. */
+  const watch = async (name: string): Promise<EngineLink> => {
+    const options = completeOptions({ path: path.join(folder, name) });
+    const { memory } = Gauges.create(0);
+    const { promise, resolve } = Promise.withResolvers<EngineEvent>();
+    const link = pool.watch({ options, sentEverywhere: 0n, memory }, resolve);
+    expect(await promise).toMatchObject({ kind: 'waiting' });
+    return link;
+  };
+  return { pool, watch, crashes };
+}
+
+test('a thread for each database, as far as there may be so many; it ends with its last one', async () => {
+  const { pool, watch, crashes } = scene();
+  expect(pool.size).toBe(0);
+  const links: EngineLink[] = [];
+  for (let count = 1; count <= THREADS_MAX + 2; count++) {
+    links.push(await watch(`${count}.db`));
+    expect(pool.size).toBe(Math.min(count, THREADS_MAX));
+  }
+  // Two of the threads watch two databases.
+  await Promise.all(links.slice(0, 2).map((link) => link.close()));
+  expect(pool.size).toBe(THREADS_MAX);
+  expect(await Promise.all(links.slice(2).map((link) => link.sync()))).toEqual([
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  await Promise.all(links.slice(2).map((link) => link.close()));
+  expect(pool.size).toBe(0);
+  const again = await watch('again.db');
+  expect(pool.size).toBe(1);
+  await again.close();
+  expect(crashes).toEqual([]);
+});

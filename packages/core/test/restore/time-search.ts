@@ -1,0 +1,14 @@
+/** Runs the search for a timestamp without a destination. */
+
+import type { LTXFileInfo } from '../../src/replica/replica.ts';
+import type { Moment, TimeSearch } from '../../src/restore/moment.ts';
+
+/** Runs a search with times that are already known. */
+export function runTimeSearch<File extends LTXFileInfo>(
+  search: TimeSearch<File>,
+  timeOf: (file: File) => Date,
+): Moment {
+  let step = search.next();
+  while (step.done !== true) step = search.next(step.value.map(timeOf));
+  return step.value;
+}

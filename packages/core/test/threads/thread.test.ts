@@ -1,0 +1,74 @@
+/** One way to call a thread: answers by id, errors with their codes, events, and an end that is told. */
+
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { Thread, threadScript, type ThreadOptions } from '../../src/threads/thread.ts';
+import type { EchoService } from './echo-worker.ts';
+
+function start(options: ThreadOptions<string> = {}): Thread<EchoService, string> {
+  const script = threadScript(import.meta.url, 'echo-worker');
+  const thread = new Thread<EchoService, string>(script, options);
+  onTestFinished(() => thread.close());
+  return thread;
+}
+
+test('calls are answered in any order, each with its own answer', async () => {
+  const thread = start({ data: { given: 1n } });
+  const ended: number[] = [];
+  const calls = [60, 1, 30].map(async (ms) => {
+    expect(await thread.call('later', ms)).toBe(ms);
+    ended.push(ms);
+  });
+  expect(thread.load).toBe(3);
+  await Promise.all(calls);
+  expect(ended).toEqual([1, 30, 60]);
+  expect(thread.load).toBe(0);
+  expect(await thread.call('data', undefined)).toEqual({ given: 1n });
+});
+
+test('an error keeps its code and its message, and the thread goes on', async () => {
+  const thread = start();
+  await expect(thread.call('fail', 'at once')).rejects.toMatchObject({
+    code: 'LTX_INVALID',
+    message: 'at once',
+  });
+  await expect(thread.call('fail', 'later')).rejects.toMatchObject({
+    code: 'DATABASE_BUSY',
+    retryable: true,
+  });
+  await expect(thread.call('fail', 'without a code')).rejects.toThrow('without a code');
+  expect(await thread.call('later', 1)).toBe(1);
+});
+
+test('memory is handed over and back, not copied', async () => {
+  const bytes = new Uint8Array(8);
+  const answering = start().call('fill', bytes, [bytes.buffer]);
+  expect(bytes.length).toBe(0);
+  expect(await answering).toEqual(new Uint8Array(8).fill(7));
+});
+
+test('events come before the answer of the call that they were emitted in', async () => {
+  const events: string[] = [];
+  const thread = start({ onEvent: (event) => void events.push(event) });
+  thread.tell('say', 'first');
+  await thread.call('say', 'second');
+  expect(events).toEqual(['first', 'second']);
+});
+
+test('a thread that dies rejects what is not answered and what is asked later, and its end is told once', async () => {
+  const onEnd = vi.fn();
+  const thread = start({ onEnd });
+  const waiting = thread.call('later', 60_000);
+  thread.tell('die', undefined);
+  await expect(waiting).rejects.toThrow('an invariant is broken');
+  await expect(thread.call('later', 1)).rejects.toThrow('an invariant is broken');
+  await thread.close();
+  expect(onEnd).toHaveBeenCalledOnce();
+});
+
+test('a thread that is closed rejects what is not answered, and that is no crash', async () => {
+  const onEnd = vi.fn();
+  const thread = start({ onEnd });
+  const waiting = thread.call('later', 60_000);
+  await Promise.all([expect(waiting).rejects.toThrow('a thread exited'), thread.close()]);
+  expect(onEnd).not.toHaveBeenCalled();
+});
