@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { planRestore, restore, type OpenReplica } from '@sluice/core';
-import { keyOf, parseKey } from '@sluice/core/backend';
+import { keyOf, parseKey } from '@sluice/core/backend/testing';
 import { expect } from 'vitest';
 import { temporaryFolder } from '../support/temporary.ts';
 

@@ -10,7 +10,8 @@ import {
   StorageSharedKeyCredential,
 } from '@azure/storage-blob';
 
-import { type ErrorCode, Replica, type ReplicaClient } from '@sluice/core/backend';
+import type { ErrorCode, ReplicaClient } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { accountToken, connectAzure } from '../servers/azure-access.ts';
 import { BLOCK_BYTES, useAzure } from '../servers/azure-fixture.ts';

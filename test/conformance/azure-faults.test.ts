@@ -1,6 +1,7 @@
 /** The Azure backend when the network fails, or the server, or nobody wants the answer any more. */
 
-import { isError, keyOf, Replica, type ReplicaClient } from '@sluice/core/backend';
+import { isError, type ReplicaClient } from '@sluice/core/backend';
+import { keyOf, Replica } from '@sluice/core/backend/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connectAzure, rawContainer, rawKeys } from '../servers/azure-access.ts';
 import { BLOCK_BYTES, onlyRequest, useAzure } from '../servers/azure-fixture.ts';

@@ -1,7 +1,7 @@
 /** What the Azure backend sends, as a server sees it. */
 
 import { createHash } from 'node:crypto';
-import { keyOf, toTXID, Replica } from '@sluice/core/backend';
+import { keyOf, toTXID, Replica } from '@sluice/core/backend/testing';
 import { describe, expect, test } from 'vitest';
 import { rawContainer } from '../servers/azure-access.ts';
 import { BLOCK_BYTES, onlyRequest, useAzure } from '../servers/azure-fixture.ts';

@@ -2,7 +2,8 @@
 
 import { chaos, type Fault } from '@sluice/backend-test-kit';
 
-import { memoryClient, MemoryStore, ReplicationError, withPolicies } from '@sluice/core/backend';
+import { memoryClient, MemoryStore, withPolicies } from '@sluice/core/backend/testing';
+import { ReplicationError } from '@sluice/core/backend';
 
 import { describeConformance, type Setup } from './suite.ts';
 

@@ -2,21 +2,8 @@
 
 import { Readable } from 'node:stream';
 
-import {
-  MemoryStore,
-  ReplicationError,
-  type CallOptions,
-  type Capabilities,
-  type DeleteOptions,
-  type ErrorCode,
-  type GetOptions,
-  type ListOptions,
-  type ObjectBody,
-  type ObjectInfo,
-  type OpenedObject,
-  type PutOptions,
-  type ReplicaClient,
-} from '@sluice/core/backend';
+import { MemoryStore } from '@sluice/core/backend/testing';
+import { ReplicationError, type CallOptions, type Capabilities, type DeleteOptions, type ErrorCode, type GetOptions, type ListOptions, type ObjectBody, type ObjectInfo, type OpenedObject, type PutOptions, type ReplicaClient } from '@sluice/core/backend';
 import {
   checkStored,
   listPages,

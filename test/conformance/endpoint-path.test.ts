@@ -1,6 +1,6 @@
 /** Endpoints that have a path: Supabase, and gateways behind a reverse proxy. */
 
-import { Replica } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { once } from 'node:events';
 import {
   createServer,

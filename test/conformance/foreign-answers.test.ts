@@ -3,7 +3,8 @@
  * it is success, an empty listing, or "not found".
  */
 
-import { isError, type NamedObjects, Replica, type ReplicaClient } from '@sluice/core/backend';
+import { isError, type ReplicaClient } from '@sluice/core/backend';
+import { type NamedObjects, Replica } from '@sluice/core/backend/testing';
 import { describe, expect, test } from 'vitest';
 import { BLOCK_BYTES, useAzure } from '../servers/azure-fixture.ts';
 import type { Operation as AzureOperation } from '../servers/azure-proxy.ts';

@@ -1,6 +1,7 @@
 /** The Google Cloud Storage backend when the network fails, or the server, or the caller goes away. */
 
-import { isError, keyOf, Replica } from '@sluice/core/backend';
+import { isError } from '@sluice/core/backend';
+import { keyOf, Replica } from '@sluice/core/backend/testing';
 import { describe, expect, test } from 'vitest';
 import { PART_BYTES, useGCS } from '../servers/gcs-fixture.ts';
 import type { FaultKind } from '../servers/gcs/index.ts';

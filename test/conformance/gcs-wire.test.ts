@@ -1,7 +1,8 @@
 /** What the Google Cloud Storage backend sends, as a server sees it, and over how many sockets. */
 
 import { createHash } from 'node:crypto';
-import { keyOf, readBytes, toTXID, Replica } from '@sluice/core/backend';
+import { keyOf, toTXID, Replica } from '@sluice/core/backend/testing';
+import { readBytes } from '@sluice/core/backend';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connectGCS } from '../servers/gcs-access.ts';
 import { countSockets, PART_BYTES, useGCS } from '../servers/gcs-fixture.ts';

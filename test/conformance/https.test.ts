@@ -8,7 +8,8 @@ import os from 'node:os';
 import path from 'node:path';
 import tls from 'node:tls';
 
-import { isError, readBytes, Replica, type ReplicaClient } from '@sluice/core/backend';
+import { isError, readBytes, type ReplicaClient } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { httpAgent } from '@sluice/core/backend/http';
 import {
   afterAll,

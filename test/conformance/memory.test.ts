@@ -1,4 +1,5 @@
-import { memoryClient, MemoryStore, type ReplicaClient } from '@sluice/core/backend';
+import { memoryClient, MemoryStore } from '@sluice/core/backend/testing';
+import type { ReplicaClient } from '@sluice/core/backend';
 
 import { describeConformance, type Conformance, type Setup } from './suite.ts';
 

@@ -6,12 +6,8 @@ import path from 'node:path';
 
 import { chaos } from '@sluice/backend-test-kit';
 
-import {
-  readBytes,
-  ReplicationError,
-  type Replica,
-  type ReplicaClient,
-} from '@sluice/core/backend';
+import { readBytes, ReplicationError, type ReplicaClient } from '@sluice/core/backend';
+import type { Replica } from '@sluice/core/backend/testing';
 import { temporaryPath } from '@sluice/core/backend/folder';
 import { describe, expect, test } from 'vitest';
 import { startSluice } from '../check/program.ts';

@@ -1,6 +1,7 @@
 /** The S3 backend when a call is not wanted any more, and what its uploads hold and leave. */
 
-import { isError, keyOf, readBytes, Replica } from '@sluice/core/backend';
+import { isError, readBytes } from '@sluice/core/backend';
+import { keyOf, Replica } from '@sluice/core/backend/testing';
 import { describe, expect, test } from 'vitest';
 import { PART_BYTES, rejectionOf, useS3 } from '../servers/s3-fixture.ts';
 import type { FaultKind } from '../servers/s3/index.ts';

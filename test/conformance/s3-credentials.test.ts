@@ -1,7 +1,8 @@
 /** The S3 backend when it is not let in. */
 
 import { inspect } from 'node:util';
-import { isError, keyOf, Replica } from '@sluice/core/backend';
+import { isError } from '@sluice/core/backend';
+import { keyOf, Replica } from '@sluice/core/backend/testing';
 import { describe, expect, test } from 'vitest';
 import { rejectionOf, useS3 } from '../servers/s3-fixture.ts';
 import { bodyOf, pattern, read, ref } from './context.ts';

@@ -1,6 +1,7 @@
 /** The S3 backend when the network fails, or the server. */
 
-import { isError, Replica } from '@sluice/core/backend';
+import { isError } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { startCuttingProxy } from '../servers/cutting-proxy.ts';
 import { connectS3, putWithoutChecksum, rawKeys } from '../servers/s3-access.ts';

@@ -7,7 +7,7 @@ import {
   PutObjectLockConfigurationCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
-import { keyOf, Replica } from '@sluice/core/backend';
+import { keyOf, Replica } from '@sluice/core/backend/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { startMinio } from '../servers/minio.ts';
 import { connectS3, type S3Place } from '../servers/s3-access.ts';

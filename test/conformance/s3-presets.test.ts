@@ -1,6 +1,7 @@
 /** Each row of the table of providers, as a server sees it under the provider's name. */
 
-import { isError, type ObjectBody, Replica } from '@sluice/core/backend';
+import { isError, type ObjectBody } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { describe, expect, test } from 'vitest';
 import { OTHER, presetFor, PRESETS, type Preset } from '../../packages/s3/src/presets.ts';
 import { only, PART_BYTES, rejectionOf, useS3 } from '../servers/s3-fixture.ts';

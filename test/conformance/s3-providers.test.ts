@@ -1,6 +1,6 @@
 /** The S3 backend and what providers do otherwise: quirks, regions and hosts. Presets: s3-presets. */
 
-import { keyOf, type LTXFileRef, Replica } from '@sluice/core/backend';
+import { keyOf, type LTXFileRef, Replica } from '@sluice/core/backend/testing';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { only, PART_BYTES, useS3 } from '../servers/s3-fixture.ts';
 import { bodyOf, pattern, read, ref } from './context.ts';

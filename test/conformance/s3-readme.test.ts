@@ -1,7 +1,8 @@
 /** What the README of @sluice/s3 tells people to write. */
 
 import { copyFile } from '../support/copy.ts';
-import { Replica, type ReplicaClient } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
+import type { ReplicaClient } from '@sluice/core/backend';
 import { readFileSync } from 'node:fs';
 
 import { backend } from '@sluice/s3';

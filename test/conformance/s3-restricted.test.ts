@@ -1,6 +1,7 @@
 /** Keys that may not delete, or not everything, at servers that enforce it: MinIO and versitygw. */
 
-import { Replica, type FileFailure } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
+import type { FileFailure } from '@sluice/core/backend';
 import { isError, type ReplicaClient } from '@sluice/core/backend';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { assumeRole } from '../servers/assume-role.ts';

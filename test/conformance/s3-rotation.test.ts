@@ -1,6 +1,6 @@
 /** Credentials that the AWS SDK finds by itself, and that are others while Sluice runs. */
 
-import { Replica } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';

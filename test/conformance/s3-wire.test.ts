@@ -1,7 +1,7 @@
 /** What the S3 backend sends, as a server sees it: this is what providers refuse or misread. */
 
 import { createHash } from 'node:crypto';
-import { keyOf, toTXID, Replica } from '@sluice/core/backend';
+import { keyOf, toTXID, Replica } from '@sluice/core/backend/testing';
 import { describe, expect, test } from 'vitest';
 import { only, PART_BYTES, useS3 } from '../servers/s3-fixture.ts';
 import type { LoggedRequest } from '../servers/s3/index.ts';

@@ -3,7 +3,8 @@
 import { Destination } from '@sluice/core';
 import { execFileSync } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
-import { readBytes, parseConfig, type ReplicaClient, Replica } from '@sluice/core/backend';
+import { readBytes, parseConfig, type ReplicaClient } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { backend } from '@sluice/sftp';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { startFakeServer } from '../../packages/sftp/test/fake-server.ts';

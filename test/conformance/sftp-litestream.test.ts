@@ -7,13 +7,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { restore } from '@sluice/core';
-import {
-  bodyFromBytes,
-  readBytes,
-  type ReplicaClient,
-  parseConfig,
-  Replica,
-} from '@sluice/core/backend';
+import { bodyFromBytes, readBytes, type ReplicaClient, parseConfig } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { backend } from '@sluice/sftp';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';

@@ -1,6 +1,6 @@
 /** What the README of @sluice/sftp tells people to write, and logins that need programs of OpenSSH. */
 
-import { Replica } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';

@@ -9,7 +9,8 @@ import { Destination } from '@sluice/core';
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { CLOSE_MS_MAX, Replica } from '@sluice/core/backend';
+import { CLOSE_MS_MAX } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { afterAll, beforeAll, describe, test, type ExpectStatic } from 'vitest';
 import { accounted } from '../servers/accounted.ts';
 import {

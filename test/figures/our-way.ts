@@ -4,14 +4,8 @@ import { Destination } from '@sluice/core';
 import fs from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 
-import {
-  bodyFromBytes,
-  toTXID,
-  type Backend,
-  type ObjectBody,
-  type LTXFileRef,
-  parseConfig,
-} from '@sluice/core/backend';
+import { bodyFromBytes, type Backend, type ObjectBody, parseConfig } from '@sluice/core/backend';
+import { toTXID, type LTXFileRef } from '@sluice/core/backend/testing';
 import { CHUNK_BYTES, count, ROOT, type MoveOrder, type Way } from './way.ts';
 
 /** As many as core has calls on their way. */

@@ -2,7 +2,8 @@
 
 import { copyFile } from '../support/copy.ts';
 import { backend } from '@sluice/azure';
-import { bodyFromBytes, readBytes, toTXID, parseConfig, Replica } from '@sluice/core/backend';
+import { bodyFromBytes, readBytes, parseConfig } from '@sluice/core/backend';
+import { toTXID, Replica } from '@sluice/core/backend/testing';
 
 const [endpoint = '', bucket = ''] = process.argv.slice(2);
 const { config } = parseConfig(backend, { bucket, endpoint });

@@ -1,7 +1,7 @@
 /** Looks at one name again and again while others use it: it is to hold one of the wholes that are named. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LTXFileRef, Replica } from '@sluice/core/backend';
+import type { LTXFileRef, Replica } from '@sluice/core/backend/testing';
 import { held } from '@sluice/backend-test-kit';
 
 export type Whole = Uint8Array | 'none';

@@ -1,6 +1,7 @@
 /** Copies on the destination's side, as nothing in core asks for them yet. */
 
-import type { CallOptions, LTXFileRef, ObjectInfo, Replica } from '@sluice/core/backend';
+import type { CallOptions, ObjectInfo } from '@sluice/core/backend';
+import type { LTXFileRef, Replica } from '@sluice/core/backend/testing';
 
 export async function copyFile(
   replica: Replica,

@@ -1,7 +1,8 @@
 /** Open destinations: databases with the same backend and configuration share one connection. */
 
 import { Destination, loggerFor, type OpenReplica } from '@sluice/core';
-import { homeFolder, sameConfig, type Logger } from '@sluice/core/backend';
+import { homeFolder, sameConfig } from '@sluice/core/config';
+import type { Logger } from '@sluice/core/backend';
 import type { DestinationConfig } from './config/model.ts';
 
 interface Entry {

@@ -1,12 +1,7 @@
 /** What a case is given: a connection, a replica of its own, and what the subject says of itself. */
 
-import {
-  complete,
-  Replica,
-  withPolicies,
-  type NamedObjects,
-  type ReplicaClient,
-} from '@sluice/core/backend';
+import { complete, Replica, withPolicies, type NamedObjects } from '@sluice/core/backend/testing';
+import type { ReplicaClient } from '@sluice/core/backend';
 
 import { NotJudged } from './case.ts';
 import { randomFrom, type Random } from './random.ts';

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 
-import { isError, memoryClient, type LTXFileRef, Replica } from '@sluice/core/backend';
+import { isError } from '@sluice/core/backend';
+import { memoryClient, type LTXFileRef, Replica } from '@sluice/core/backend/testing';
 import {
   assert as assertProperty,
   asyncModelRun,

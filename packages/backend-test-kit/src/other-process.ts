@@ -5,13 +5,8 @@
 
 import { createHash } from 'node:crypto';
 
-import {
-  complete,
-  Replica,
-  type Backend,
-  type LTXFileInfo,
-  type ReplicaClient,
-} from '@sluice/core/backend';
+import { complete, Replica, type LTXFileInfo } from '@sluice/core/backend/testing';
+import type { Backend, ReplicaClient } from '@sluice/core/backend';
 
 import type { Order, Seen } from './elsewhere.ts';
 import { bodyThat, names, pattern, ref } from './words.ts';

@@ -2,13 +2,8 @@
 
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 
-import {
-  isError,
-  memoryClient,
-  MemoryStore,
-  withPolicies,
-  type ReplicaClient,
-} from '@sluice/core/backend';
+import { isError, type ReplicaClient } from '@sluice/core/backend';
+import { memoryClient, MemoryStore, withPolicies } from '@sluice/core/backend/testing';
 import { expect, test } from 'vitest';
 
 import { formatReport, runKit, type Subject } from '../src/index.ts';

@@ -1,5 +1,6 @@
 /** Tools for backends that keep files in folders. Loads no native code. */
 
+export { readFully, writeFully } from './file-io.ts';
 export { FolderGuard, type FolderSteps, type PlaceOptions } from './store/folder/guard.ts';
 export { findUnmounted } from './store/folder/mount-points.ts';
 export {

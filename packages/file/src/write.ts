@@ -7,8 +7,8 @@
 import { link, lstat, open, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import { ReplicationError, writeFully, type ObjectBody } from '@sluice/core/backend';
-import { inTurn, readSource, temporaryPath, type PlaceOptions } from '@sluice/core/backend/folder';
+import { ReplicationError, type ObjectBody } from '@sluice/core/backend';
+import { writeFully, inTurn, readSource, temporaryPath, type PlaceOptions } from '@sluice/core/backend/folder';
 
 import { systemCode } from './errors.ts';
 import { syncFolder } from './folders.ts';

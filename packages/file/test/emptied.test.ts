@@ -1,7 +1,8 @@
 import { mkdir, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-import { bodyFromBytes, Replica } from '@sluice/core/backend';
+import { bodyFromBytes } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { expect, test } from 'vitest';
 
 import { openFolder, ref, tree } from './fixtures.ts';

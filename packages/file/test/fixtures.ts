@@ -4,13 +4,8 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import {
-  toTXID,
-  type LTXFileRef,
-  type ReplicaClient,
-  parseConfig,
-  Replica,
-} from '@sluice/core/backend';
+import { toTXID, type LTXFileRef, Replica } from '@sluice/core/backend/testing';
+import { type ReplicaClient, parseConfig } from '@sluice/core/backend';
 import { onTestFinished } from 'vitest';
 
 import { backend } from '../src/index.ts';

@@ -2,7 +2,8 @@ import { Destination } from '@sluice/core';
 import { mkdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { bodyFromBytes, isError, Replica } from '@sluice/core/backend';
+import { bodyFromBytes, isError } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { describe, expect, test } from 'vitest';
 
 import { openFolder, ref, tree } from './fixtures.ts';

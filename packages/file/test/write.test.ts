@@ -4,7 +4,8 @@ import fs from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { basename, join } from 'node:path';
 
-import { bodyFromBytes, Replica } from '@sluice/core/backend';
+import { bodyFromBytes } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { openFolder, ref, tree } from './fixtures.ts';

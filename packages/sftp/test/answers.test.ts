@@ -1,6 +1,7 @@
 /** Servers that say "OK" to what they do not do. */
 
-import { isError, Replica } from '@sluice/core/backend';
+import { isError } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { expect, test } from 'vitest';
 
 import { startFakeServer, tree } from './fake-server.ts';

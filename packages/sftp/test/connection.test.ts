@@ -5,14 +5,8 @@ import fs from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 
-import {
-  CLOSE_MS_MAX,
-  isError,
-  type ReplicationError,
-  parseConfig,
-  type ObjectBody,
-  Replica,
-} from '@sluice/core/backend';
+import { CLOSE_MS_MAX, isError, type ReplicationError, parseConfig, type ObjectBody } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 
 import { backend } from '../src/index.ts';

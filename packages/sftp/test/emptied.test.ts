@@ -1,6 +1,7 @@
 /** What a replica whose files are deleted leaves on a server. */
 
-import { Replica, type ReplicaClient } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
+import type { ReplicaClient } from '@sluice/core/backend';
 import fs from 'node:fs';
 import { join } from 'node:path';
 

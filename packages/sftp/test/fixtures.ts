@@ -1,14 +1,7 @@
 /** Connections to a fake server, closed when the test ends. */
 
-import {
-  readBytes,
-  toTXID,
-  type ObjectBody,
-  type LTXFileRef,
-  type Replica,
-  type ReplicaClient,
-  parseConfig,
-} from '@sluice/core/backend';
+import { readBytes, type ObjectBody, type ReplicaClient, parseConfig } from '@sluice/core/backend';
+import { toTXID, type LTXFileRef, type Replica } from '@sluice/core/backend/testing';
 import { onTestFinished } from 'vitest';
 
 import { backend } from '../src/index.ts';

@@ -3,7 +3,8 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 
-import { isError, type ReplicationError, Replica } from '@sluice/core/backend';
+import { isError, type ReplicationError } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { describe, expect, test } from 'vitest';
 import type { AuthContext, AuthenticationType } from 'ssh2';
 

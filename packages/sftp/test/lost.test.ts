@@ -1,6 +1,7 @@
 /** Connections that are lost, and calls that are aborted, at each request of a call in turn. */
 
-import { isError, Replica, type ReplicaClient } from '@sluice/core/backend';
+import { isError, type ReplicaClient } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { describe, expect, test } from 'vitest';
 
 import { startFakeServer, tree, type FakeServer } from './fake-server.ts';

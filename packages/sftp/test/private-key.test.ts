@@ -1,6 +1,6 @@
 /** Private keys as others make them. */
 
-import { Replica } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import fs from 'node:fs';
 import { join } from 'node:path';

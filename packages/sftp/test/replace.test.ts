@@ -1,7 +1,8 @@
 /** Servers that cannot replace a file in one step, and whatever becomes of the steps. */
 
 import { describe, expect, test } from 'vitest';
-import { isError, type ErrorCode, Replica } from '@sluice/core/backend';
+import { isError, type ErrorCode } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 
 import { plant, startFakeServer, tree, type FakeServer } from './fake-server.ts';
 import { bodyOf, connectTo, readText, ref, ROOT } from './fixtures.ts';

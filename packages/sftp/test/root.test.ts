@@ -1,6 +1,6 @@
 /** A disk of the server that is not mounted: its folder is there, and empty. */
 
-import { Replica } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import fs from 'node:fs';
 import { join } from 'node:path';
 

@@ -2,7 +2,8 @@
 
 import { generateKeyPairSync } from 'node:crypto';
 
-import { isError, Replica } from '@sluice/core/backend';
+import { isError } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { describe, expect, test } from 'vitest';
 
 import { readShownKey } from '../src/host-key.ts';

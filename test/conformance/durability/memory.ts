@@ -1,7 +1,8 @@
 /** Keeps all in a map of its own process. */
 
 import { z } from 'zod';
-import { defineBackend, MemoryStore, type Backend, memoryClient } from '@sluice/core/backend';
+import { defineBackend, type Backend } from '@sluice/core/backend';
+import { MemoryStore, memoryClient } from '@sluice/core/backend/testing';
 
 const store = new MemoryStore();
 

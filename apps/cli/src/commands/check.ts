@@ -14,7 +14,8 @@ import {
   type CheckReport,
   type FeatureReport,
 } from '@sluice/core';
-import { formatBytes, type Logger } from '@sluice/core/backend';
+import { formatBytes } from '@sluice/core/config';
+import type { Logger } from '@sluice/core/backend';
 import type { Arguments } from '../args.ts';
 import { ProgressLine } from '../check-progress.ts';
 import { checkTargets, type CheckTarget } from '../check-targets.ts';

@@ -1,6 +1,7 @@
 /** sluice config check: reads the configuration, connects to nothing, and says what it means. */
 
-import { formatDuration, isError, type ReplicationError } from '@sluice/core/backend';
+import { formatDuration } from '@sluice/core/config';
+import { isError, type ReplicationError } from '@sluice/core/backend';
 import { usageError, type Arguments } from '../args.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config, DatabaseConfig } from '../config/model.ts';

@@ -1,6 +1,6 @@
 /** Keys of destinations at the top: the defaults of all destinations that have such a key. */
 
-import { jsonSchemaOf, propertiesOf, type JSONSchema } from '@sluice/core/backend';
+import { jsonSchemaOf, propertiesOf, type JSONSchema } from '@sluice/core/config';
 import { OWN_TYPES } from '../backends.ts';
 import { loadBackend, type AnyBackend } from '../load-backend.ts';
 import type { Section } from './section.ts';

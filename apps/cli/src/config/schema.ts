@@ -5,7 +5,8 @@
 
 import path from 'node:path';
 import { DATABASE_DEFAULTS } from '@sluice/core';
-import { expandHome, formatBytes, formatDuration, isMap } from '@sluice/core/backend';
+import { expandHome } from '@sluice/core/backend';
+import { formatBytes, formatDuration, isMap } from '@sluice/core/config';
 import {
   boolean,
   choice,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 
-import { CLOSE_MS_MAX, Replica } from '@sluice/core/backend';
+import { CLOSE_MS_MAX } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 
 import type { Case } from '../case.ts';
 import {

@@ -3,15 +3,8 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 
-import {
-  HOST_KEYS,
-  isError,
-  jsonSchemaOf,
-  parseConfig,
-  propertiesOf,
-  sameConfig,
-  type ReplicationError,
-} from '@sluice/core/backend';
+import { HOST_KEYS, jsonSchemaOf, propertiesOf, sameConfig } from '@sluice/core/config';
+import { isError, parseConfig, type ReplicationError } from '@sluice/core/backend';
 
 import type { Case } from '../case.ts';
 import type { CaseContext } from '../context.ts';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 
-import type { LTXFileRef, ObjectInfo } from '@sluice/core/backend';
+import type { LTXFileRef } from '@sluice/core/backend/testing';
+import type { ObjectInfo } from '@sluice/core/backend';
 
 import type { Case } from '../case.ts';
 import type { CaseContext } from '../context.ts';

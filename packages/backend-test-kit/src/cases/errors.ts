@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 
-import { isError, type ErrorCode, Replica } from '@sluice/core/backend';
+import { isError, type ErrorCode } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 
 import type { Case } from '../case.ts';
 import { assertBytes, bodyOf, pattern, read, ref, rejectsWith, write } from '../words.ts';

@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 
-import { isError, Replica } from '@sluice/core/backend';
+import { isError } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 
 import type { Case } from '../case.ts';
 import { assertBytes, list, names, pattern, read, ref, rejectsWith, write } from '../words.ts';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 
-import { chaos, isError, ReplicationError, Replica, withPolicies } from '@sluice/core/backend';
+import { chaos, Replica, withPolicies } from '@sluice/core/backend/testing';
+import { isError, ReplicationError } from '@sluice/core/backend';
 
 import type { Case } from '../case.ts';
 import { assertBytes, bodyOf, list, pattern, read, ref, rejectsWith, write } from '../words.ts';

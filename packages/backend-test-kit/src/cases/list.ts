@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 
-import { keyOf, Replica, toTXID } from '@sluice/core/backend';
+import { keyOf, Replica, toTXID } from '@sluice/core/backend/testing';
 
 import type { Case } from '../case.ts';
 import {

@@ -3,13 +3,8 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import {
-  CLOSE_MS_MAX,
-  isError,
-  messageOf,
-  Replica,
-  type ReplicaClient,
-} from '@sluice/core/backend';
+import { CLOSE_MS_MAX, isError, messageOf, type ReplicaClient } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 
 import type { Case } from '../case.ts';
 import type { CaseContext } from '../context.ts';

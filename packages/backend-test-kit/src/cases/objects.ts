@@ -1,13 +1,7 @@
 import assert from 'node:assert/strict';
 
-import {
-  isError,
-  messageOf,
-  readBytes,
-  Replica,
-  type NamedObjectInfo,
-  type NamedObjects,
-} from '@sluice/core/backend';
+import { isError, messageOf, readBytes } from '@sluice/core/backend';
+import { Replica, type NamedObjectInfo, type NamedObjects } from '@sluice/core/backend/testing';
 
 import type { Case } from '../case.ts';
 import { assertBytes, list, names, pattern, ref, rejectsWith, write } from '../words.ts';

@@ -1,4 +1,4 @@
-import { Replica } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 
 import type { Case } from '../case.ts';
 import { judgeByModel, RUNS } from '../model.ts';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 
-import { isError, Replica } from '@sluice/core/backend';
+import { isError } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 
 import type { Case } from '../case.ts';
 import type { CaseContext } from '../context.ts';

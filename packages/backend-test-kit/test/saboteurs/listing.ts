@@ -1,4 +1,5 @@
-import { keyOf, toTXID, type CallOptions, type LTXFileInfo } from '@sluice/core/backend';
+import { keyOf, toTXID, type LTXFileInfo } from '@sluice/core/backend/testing';
+import type { CallOptions } from '@sluice/core/backend';
 
 import { filesOf, changeFiles } from '../world.ts';
 import { inFiles, type Saboteur } from './saboteur.ts';

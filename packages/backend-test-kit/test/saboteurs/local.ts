@@ -2,7 +2,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
-import { readBytes, type LTXFileRef, type LocalFile } from '@sluice/core/backend';
+import { readBytes, type LocalFile } from '@sluice/core/backend';
+import type { LTXFileRef } from '@sluice/core/backend/testing';
 
 import { inFiles, type Saboteur } from './saboteur.ts';
 import { type Files } from '../world.ts';

@@ -1,4 +1,5 @@
-import { isError, memoryClient, ReplicationError, type ReplicaClient } from '@sluice/core/backend';
+import { isError, ReplicationError, type ReplicaClient } from '@sluice/core/backend';
+import { memoryClient } from '@sluice/core/backend/testing';
 
 import { changeFiles, filesOf, plain, SECRET, type World, type Files } from '../world.ts';
 import { inFiles, type Saboteur } from './saboteur.ts';

@@ -1,4 +1,5 @@
-import { isError, keyOf, ReplicationError, type GetOptions } from '@sluice/core/backend';
+import { isError, ReplicationError, type GetOptions } from '@sluice/core/backend';
+import { keyOf } from '@sluice/core/backend/testing';
 
 import { inFiles, one, type Saboteur } from './saboteur.ts';
 

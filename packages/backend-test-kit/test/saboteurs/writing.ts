@@ -1,4 +1,5 @@
-import { isError, keyOf, ReplicationError, type LTXFileRef } from '@sluice/core/backend';
+import { isError, ReplicationError } from '@sluice/core/backend';
+import { keyOf, type LTXFileRef } from '@sluice/core/backend/testing';
 
 import { changeFiles } from '../world.ts';
 import { inFiles, through, type Saboteur } from './saboteur.ts';
