@@ -3,7 +3,20 @@
 import { Readable } from 'node:stream';
 
 import { MemoryStore } from '@sluice/core/backend/testing';
-import { ReplicationError, type CallOptions, type Capabilities, type DeleteOptions, type ErrorCode, type GetOptions, type ListOptions, type ObjectBody, type ObjectInfo, type OpenedObject, type PutOptions, type ReplicaClient } from '@sluice/core/backend';
+import {
+  ReplicationError,
+  type CallOptions,
+  type Capabilities,
+  type DeleteOptions,
+  type ErrorCode,
+  type GetOptions,
+  type ListOptions,
+  type ObjectBody,
+  type ObjectInfo,
+  type OpenedObject,
+  type PutOptions,
+  type ReplicaClient,
+} from '@sluice/core/backend';
 import {
   checkStored,
   listPages,

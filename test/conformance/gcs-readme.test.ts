@@ -63,7 +63,7 @@ test('its scopes are those that are asked for', async () => {
   for (const access of ['read', 'write'] as const) {
     const destination = await connectGCS(server, { credentials }, { access });
     onTestFinished(() => destination.close());
-    await list(new Replica(destination!, 'app.db'), 'all');
+    await list(new Replica(destination, 'app.db'), 'all');
   }
   const scopes = server.requests.map(({ headers }) => {
     const [, claims = ''] = headers.authorization?.split('.') ?? [];
@@ -103,7 +103,7 @@ test('a key that was revoked is told from an account that may not', async () => 
   onTestFinished(() => server.stop());
   const destination = await connectGCS(server, { credentials: revoked });
   onTestFinished(() => destination.close());
-  expect(await rejectionOf(list(new Replica(destination!, 'app.db'), 'all'))).toMatchObject({
+  expect(await rejectionOf(list(new Replica(destination, 'app.db'), 'all'))).toMatchObject({
     code: 'REPLICA_UNAUTHENTICATED',
   });
 });

@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { restore } from '@sluice/core';
-import { bodyFromBytes, readBytes, type ReplicaClient, parseConfig } from '@sluice/core/backend';
+import { bodyFromBytes, readBytes, parseConfig } from '@sluice/core/backend';
 import { Replica } from '@sluice/core/backend/testing';
 import { backend } from '@sluice/sftp';
 import Database from 'better-sqlite3';
@@ -17,7 +17,6 @@ import { openFolder } from '../support/replica.ts';
 import { describeWith, needTool } from '../support/require.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { until } from '../support/wait.ts';
-import { list } from './context.ts';
 
 const GOLDEN = fileURLToPath(new URL('../fixtures/golden/frame-4k', import.meta.url));
 

@@ -1,7 +1,7 @@
 /** How many HTTP requests each operation of the backends for buckets is, counted by a proxy. */
 
 import { Destination } from '@sluice/core';
-import { bodyFromBytes, type ReplicaClient, parseConfig } from '@sluice/core/backend';
+import { bodyFromBytes, parseConfig } from '@sluice/core/backend';
 import { toTXID, type LTXFileRef, type Replica } from '@sluice/core/backend/testing';
 import { startCountingProxy } from '../servers/counting-proxy.ts';
 import { inFolder, print, type Row } from './bench.ts';

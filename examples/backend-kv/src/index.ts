@@ -60,7 +60,9 @@ class KVClient implements ReplicaClient {
 
   async get(key: string, { signal }: CallOptions = {}): Promise<OpenedObject> {
     const { head, bytes } = await this.#call({ method: 'get', key }, signal);
-    if (head.missing === true) throw new ReplicationError('REPLICA_NOT_FOUND', `get ${key}`);
+    if (head.missing === true) {
+      throw new ReplicationError('REPLICA_NOT_FOUND', `get ${key} at ${this.name}: not there`);
+    }
     return { sizeBytes: head.size, body: inChunks(bytes) };
   }
 

@@ -39,7 +39,7 @@ export interface Cuttable {
 export interface Elsewhere {
   /** URL of a module that exports `backend`, as a backend's package does. */
   readonly module: string;
-  /** What its `parse` is given; plain data. */
+  /** What its schema is given; plain data. */
   readonly input: unknown;
 }
 
@@ -50,7 +50,7 @@ export interface Setup extends Hooks {
   stop(): Promise<void>;
 }
 
-/** For the cases of `parse` and `fromURL`. Nothing here is connected to. */
+/** For the cases of `schema`, `fromURL` and `describe`. Nothing here is connected to. */
 export interface Configuration {
   readonly backend: Backend<unknown>;
   /** A right configuration of the replica at a path, as YAML would give it. Plain data. */

@@ -3,8 +3,19 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { isError, readBytes, type ByteRange, type ErrorCode, type ObjectBody } from '@sluice/core/backend';
-import { toTXID, type LTXFileInfo, type LTXFileRef, type Replica } from '@sluice/core/backend/testing';
+import {
+  isError,
+  readBytes,
+  type ByteRange,
+  type ErrorCode,
+  type ObjectBody,
+} from '@sluice/core/backend';
+import {
+  toTXID,
+  type LTXFileInfo,
+  type LTXFileRef,
+  type Replica,
+} from '@sluice/core/backend/testing';
 
 export function ref(
   level: number,

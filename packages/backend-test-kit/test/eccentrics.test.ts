@@ -9,15 +9,7 @@ import { expect, test } from 'vitest';
 import { formatReport, runKit, type Subject } from '../src/index.ts';
 import { FOLDERS } from './folders.ts';
 import { withRoots } from './roots.ts';
-import {
-  ALL,
-  plain,
-  changeFiles,
-  subjectOf,
-  type World,
-  type WorldOptions,
-  type Files,
-} from './world.ts';
+import { ALL, plain, changeFiles, subjectOf, type World, type WorldOptions } from './world.ts';
 
 /** A few milliseconds for each call: the kit makes tens of thousands. */
 const LATENCY_MS = 2;
@@ -234,8 +226,8 @@ function bare(): Subject {
   const subject = subjectOf('nothing', {
     capabilities: {},
     change(client) {
-      const { copy: _, ...required } = plain(client);
-      return required;
+      const { name, layout, capabilities, list, get, put, delete: remove, close } = plain(client);
+      return { name, layout, capabilities, list, get, put, delete: remove, close };
     },
   });
   return { ...subject, copy: 'not-claimed' };

@@ -71,7 +71,7 @@ export function withRoots(
   };
 }
 
-export function holdsAnything(world: World, path: string): boolean {
+function holdsAnything(world: World, path: string): boolean {
   return world.store.keys(`${path}/`).length > 0;
 }
 

@@ -1,6 +1,14 @@
 /** A place in memory with every hook of the kit, for the kit's own tests. Each has one of its own. */
 
-import { defineBackend, ReplicationError, type Backend, type Capabilities, type ErrorCode, type ReplicaClient, type Secret } from '@sluice/core/backend';
+import {
+  defineBackend,
+  ReplicationError,
+  type Backend,
+  type Capabilities,
+  type ErrorCode,
+  type ReplicaClient,
+  type Secret,
+} from '@sluice/core/backend';
 import { memoryClient, MemoryStore, type MemoryOptions } from '@sluice/core/backend/testing';
 import { secret, text } from '@sluice/core/backend/config';
 import { z } from 'zod';

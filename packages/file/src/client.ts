@@ -66,7 +66,9 @@ class FileClient implements ReplicaClient {
         if (info === undefined) throw new TypeError(`invariant broken: ${path} is a file`);
         return info;
       },
-      remove: async (path) => void (await unlessMissing(() => unlink(path))),
+      async remove(path) {
+        await unlessMissing(() => unlink(path));
+      },
       makeFolder,
       removeFolder,
       findUnmounted,

@@ -8,7 +8,13 @@ import { link, lstat, open, rename, unlink, type FileHandle } from 'node:fs/prom
 import { dirname } from 'node:path';
 
 import { ReplicationError, type ObjectBody } from '@sluice/core/backend';
-import { writeFully, inTurn, readSource, temporaryPath, type PlaceOptions } from '@sluice/core/backend/folder';
+import {
+  writeFully,
+  inTurn,
+  readSource,
+  temporaryPath,
+  type PlaceOptions,
+} from '@sluice/core/backend/folder';
 
 import { systemCode } from './errors.ts';
 import { syncFolder } from './folders.ts';

@@ -3,7 +3,7 @@ import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 
-import { bodyFromBytes, type ReplicaClient, parseConfig } from '@sluice/core/backend';
+import { bodyFromBytes, parseConfig } from '@sluice/core/backend';
 import { Replica } from '@sluice/core/backend/testing';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 

@@ -1,5 +1,10 @@
 import { inspect } from 'node:util';
-import { isError, type ConfigIssue, parseConfig as parse, type ParsedConfig } from '@sluice/core/backend';
+import {
+  isError,
+  type ConfigIssue,
+  parseConfig as parse,
+  type ParsedConfig,
+} from '@sluice/core/backend';
 import { keyOf, toTXID } from '@sluice/core/backend/testing';
 import { describe, expect, test } from 'vitest';
 import { backend, type S3Config } from '../src/index.ts';

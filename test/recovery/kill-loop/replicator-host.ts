@@ -12,12 +12,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import {
-  type DatabaseOptions,
-  type Replicator,
-  type ReplicaTarget,
-  Destination,
-} from '@sluice/core';
+import { type DatabaseOptions, type Replicator, type ReplicaTarget } from '@sluice/core';
 import { backend as file } from '@sluice/file';
 import { withFault, type Fault } from '../faults.ts';
 import { DIED, type HostEvent } from './events.ts';
@@ -98,7 +93,7 @@ async function start(): Promise<Replicator> {
     await import(pathToFileURL(path.join(code, name + extension)).href);
   type Core = typeof import('@sluice/core');
   const { replicate } = (await load('replicate/replicate')) as Pick<Core, 'replicate'>;
-  const { Destination } = (await load('replica/wrap')) as Pick<Core, 'Destination'>;
+  const { Destination } = (await load('replica/destination')) as Pick<Core, 'Destination'>;
   const targets = destinations.map(({ folder, fault }, index): ReplicaTarget => ({
     name: `at-${index}`,
     type: 'file',

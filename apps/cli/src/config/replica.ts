@@ -1,6 +1,13 @@
 /** One destination of a database: its backend, the keys that the backend is given, how it is called. */
 
-import { isError, isSecret, messageOf, parseConfig, ReplicationError, type ConfigIssue } from '@sluice/core/backend';
+import {
+  isError,
+  isSecret,
+  messageOf,
+  parseConfig,
+  ReplicationError,
+  type ConfigIssue,
+} from '@sluice/core/backend';
 import { isMap, type JSONSchema } from '@sluice/core/config';
 import { isOwnType } from '../backends.ts';
 import { loadBackend, splitURL, type AnyBackend } from '../load-backend.ts';

@@ -8,7 +8,7 @@ const NOTHING_IS_LEFT = 'folders/nothing-is-left';
 const STAYS = 'folders/what-holds-anything-stays';
 const OTHERS = 'folders/not-what-others-made';
 
-export const WITH_FOLDERS: Capabilities = { ...ALL, folders: true };
+const WITH_FOLDERS: Capabilities = { ...ALL, folders: true };
 
 /** Clients with roots, which remove them in a way of their own. */
 export const EMPTYING_SABOTEURS: readonly Saboteur[] = [

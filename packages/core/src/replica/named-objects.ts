@@ -82,6 +82,7 @@ export class NamedObjects {
   }
 }
 
-function toNamed(name: string, { key: _, ...info }: ObjectInfo): NamedObjectInfo {
-  return { name, ...info };
+function toNamed(name: string, info: ObjectInfo): NamedObjectInfo {
+  const { sizeBytes, modifiedAt, version, createdAt } = info;
+  return { name, sizeBytes, modifiedAt, version, createdAt };
 }

@@ -7,7 +7,7 @@ import type { TimerClock } from './timers.ts';
 type Signals = readonly (AbortSignal | undefined)[];
 
 /** The reason of an aborted signal, as it is: callers compare it by identity. */
-export function reasonOf(signal: AbortSignal | undefined): Error {
+function reasonOf(signal: AbortSignal | undefined): Error {
   return signal?.reason as Error;
 }
 

@@ -26,7 +26,7 @@ export interface LTXFileRef {
 }
 
 /** Level 9 holds snapshots; there is none above. */
-export const LEVEL_MAX = 9;
+const LEVEL_MAX = 9;
 
 /** The key of one LTX file. */
 export function keyOf(layout: Layout, root: string, file: LTXFileRef): string {
@@ -80,7 +80,7 @@ export function parseObjectKey(root: string, key: string): string | undefined {
 }
 
 /** REPLICA_UNSUPPORTED unless `name` may be a named object's. */
-export function checkObjectName(name: string): void {
+function checkObjectName(name: string): void {
   if (isObjectName(name)) return;
   throw new ReplicationError(
     'REPLICA_UNSUPPORTED',

@@ -11,7 +11,7 @@ import { ReplicationError, type ErrorCode } from '../../src/error.ts';
 import { systemFiles } from '../../src/file-system.ts';
 import { formatTXID, toTXID } from '../../src/ltx/txid.ts';
 import { Destination } from '../../src/replica/destination.ts';
-import { type LTXFileInfo, Replica, type ReplicaFiles } from '../../src/replica/replica.ts';
+import { type LTXFileInfo } from '../../src/replica/replica.ts';
 import type { LTXFileRef } from '../../src/store/layout.ts';
 import { memoryClient, MemoryStore } from '../../src/store/memory.ts';
 import type { SentRecord } from '../../src/replicate/admission.ts';

@@ -75,7 +75,7 @@ export function changeFiles(
     key: keyOf(layout, root, { level, minTXID, maxTXID }),
     ...info,
   });
-  const { copyFile, openLocalFile } = filesAt('');
+  const one = filesAt('');
   return {
     ...plain(client),
     async *list(prefix, options = {}) {
@@ -109,7 +109,7 @@ export function changeFiles(
       }
       await filesAt(options.root).deleteFiles(found, withoutRoot(options));
     },
-    ...(copyFile !== undefined && {
+    ...(one.copyFile !== undefined && {
       async copy(from, to, options) {
         const [files, source] = fileOf(from, options) ?? [];
         const [, target] = fileOf(to, options) ?? [];
@@ -122,7 +122,7 @@ export function changeFiles(
         );
       },
     }),
-    ...(openLocalFile !== undefined && {
+    ...(one.openLocalFile !== undefined && {
       async openLocal(key, options) {
         const [files, file] = fileOf(key, options) ?? [];
         if (files?.openLocalFile === undefined || file === undefined) {

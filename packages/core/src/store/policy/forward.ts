@@ -5,7 +5,7 @@ import type { ReplicaClient } from '../client.ts';
 
 /** All members of a client, bound to it, for a wrapper to override some of them. */
 export function forward(client: ReplicaClient): ReplicaClient {
-  const { name, layout, capabilities, copy, openLocal } = client;
+  const { name, layout, capabilities } = client;
   return {
     name,
     layout,
@@ -14,8 +14,8 @@ export function forward(client: ReplicaClient): ReplicaClient {
     get: (key, options) => client.get(key, options),
     put: (key, body, options) => client.put(key, body, options),
     delete: (keys, options) => client.delete(keys, options),
-    ...(copy !== undefined && { copy: copy.bind(client) }),
-    ...(openLocal !== undefined && { openLocal: openLocal.bind(client) }),
+    ...forwardIf(client, 'copy', (copy) => copy),
+    ...forwardIf(client, 'openLocal', (open) => open),
     close: () => client.close(),
   };
 }
