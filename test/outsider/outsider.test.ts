@@ -117,10 +117,30 @@ test('beside a folder, it replicates and restores, found from where the configur
   }
 });
 
+test('its configuration is read as one of ours is', () => {
+  const file = path.join(PLACE, 'check.yml');
+  const check = (...keys: readonly string[]): string => {
+    const replica = ['url: "@acme/sluice-http+http://h:1/app"', ...keys].join(', ');
+    const top = ['token-file: ./token', 'dbs:', '- path: app.db', `  replica: { ${replica} }`, ''];
+    fs.writeFileSync(file, top.join('\n'));
+    return sluice(PLACE, 'config', 'check', '-config', 'check.yml');
+  };
+  fs.writeFileSync(path.join(PLACE, 'token'), 'a-secret\n');
+  expect(check()).toContain('http://h:1/app');
+  expect(() => check('tokn: x', 'path: y')).toThrow(/path cannot be given together with url/);
+  expect(() => check('tokn: x')).toThrow(/check\.yml:4: .*tokn is not a key of http: did you mean/);
+  expect(() => check('token: x', 'token-file: ./none')).toThrow(
+    /cannot be given together with token/,
+  );
+  expect(() => check('endpoint: "https://me:a-secret@h"')).toThrow(/endpoint must be http/);
+});
+
 test.each(Object.keys(COMPILERS))('every package compiles with %s, strictly', (compiler) => {
   const name = compiler === 'ts7' ? 'typescript' : compiler;
   const tsc = path.join(HTTP, 'node_modules', name, 'bin', 'tsc');
-  const entries = ['core', 'core/backend', 'core/ltx'].map((entry) => `@sluice/${entry}`);
+  const entries = ['core', 'core/backend', 'core/backend/config', 'core/ltx'].map(
+    (entry) => `@sluice/${entry}`,
+  );
   const backends = CLI_NEEDS.filter((each) => each !== '@sluice/core');
   const lines = [
     ...entries.map((entry, index) => `export type * as Entry${index} from '${entry}';`),

@@ -7,7 +7,7 @@ import { completeOptions } from '@sluice/core';
 import { onTestFinished } from 'vitest';
 import { Engine } from '../../packages/core/src/database/engine.ts';
 import type { EngineEvent } from '../../packages/core/src/database/events.ts';
-import type { StagedFile } from '../../packages/core/src/database/staging.ts';
+import type { StagedFile } from '../../packages/core/src/database/staging/staging.ts';
 import { systemClock } from '../../packages/core/src/clock.ts';
 import { Gauges } from '../../packages/core/src/database/gauges.ts';
 import { systemFiles } from '../../packages/core/src/file-system.ts';

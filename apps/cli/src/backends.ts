@@ -1,6 +1,6 @@
-/** The kinds of destination that are ours: the only place that knows which there are. */
+/** Our own types of destinations. No other file lists them. */
 
-/** Types by the package that has their backend. */
+/** The package of each type. */
 export const OWN_PACKAGES: Readonly<Record<string, string>> = {
   file: '@sluice/file',
   s3: '@sluice/s3',
@@ -10,7 +10,7 @@ export const OWN_PACKAGES: Readonly<Record<string, string>> = {
   sftp: '@sluice/sftp',
 };
 
-/** Without the other names of the same. */
+/** Without aliases. */
 export const OWN_TYPES: readonly string[] = Object.keys(OWN_PACKAGES).filter(
   (type) => type !== 'gcs',
 );

@@ -1,4 +1,4 @@
-/** A backend by its type: ours by a short name, anybody's by the name of its package. */
+/** Loads a backend by its type: a short name for our own, a package name for all others. */
 
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -11,14 +11,14 @@ import { hasControlCharacter } from './control-characters.ts';
 import { refusalOf } from './support.ts';
 import { REFUSED_TYPES } from './litestream.ts';
 
-/** The contract that this version speaks. */
+/** The contract version that this version of Sluice supports. */
 const CONTRACT = 1;
 
 export type AnyBackend = Backend<unknown>;
 
 /**
- * CONFIG_INVALID, with what to do, where there is no such backend. A package is looked for from
- * `folder`, that of the configuration, and then from here.
+ * CONFIG_INVALID, with advice, if there is no such backend. Packages are resolved from `folder` (of
+ * the configuration), then from this file.
  */
 export async function loadBackend(type: string, folder: string): Promise<AnyBackend> {
   const refused = REFUSED_TYPES[type];
@@ -32,7 +32,7 @@ export async function loadBackend(type: string, folder: string): Promise<AnyBack
   return check(await load(name, entry), name);
 }
 
-/** The URL of what `import` gives there; undefined where there is no such package. */
+/** The URL that `import` resolves to; undefined if the package does not exist. */
 function findPackage(name: string, folder: string): string | undefined {
   for (const from of [pathToFileURL(path.join(folder, 'from.js')).href, import.meta.url]) {
     try {
@@ -70,7 +70,7 @@ function check({ backend }: { readonly backend?: AnyBackend }, name: string): An
   );
 }
 
-/** A package without types may lack what the contract asks for. */
+/** A package without types may lack parts of the contract. */
 function complete(backend: Partial<AnyBackend>, name: string): AnyBackend {
   const { schema, describe, fromURL } = backend;
   const missing = [
@@ -84,7 +84,7 @@ function complete(backend: Partial<AnyBackend>, name: string): AnyBackend {
   );
 }
 
-/** Packages without a scope are told from mistyped types by the word in their names. */
+/** The prefix distinguishes packages without a scope from mistyped types. */
 function isPackageName(type: string): boolean {
   return /^(@[a-z0-9~-][\w.~-]*\/[a-z0-9~-][\w.~-]*|sluice-[\w.~-]+)$/.test(type);
 }
@@ -96,9 +96,9 @@ function unknownType(type: string): ReplicationError {
   return invalid(`type ${type} is not known: ${hint}, or name a package (@scope/name, sluice-…)`);
 }
 
-/** The type and the URL of `s3://…`, or of `@acme/sluice-http+https://…`. */
+/** Splits `s3://…` or `@acme/sluice-http+https://…` into type and URL. */
 export function splitURL(text: string): { readonly type: string; readonly url: URL } {
-  // A URL loses them without a word, and then is another one.
+  // The URL parser silently removes these characters, which would change the URL.
   if (hasControlCharacter(text) || text !== text.trim()) {
     throw invalid(`${JSON.stringify(bareURL(text))} holds a line break, or blanks around it`);
   }

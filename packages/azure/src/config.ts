@@ -26,7 +26,7 @@ import {
   secret,
   size,
   text,
-  whatIsWrongWithBucket,
+  problemWithBucket,
   type AddIssue,
 } from '@sluice/core/backend/config';
 import { z } from 'zod';
@@ -61,12 +61,12 @@ const BLOCK_BYTES_MAX = 512 * MIB;
 const BLOCKS_AT_ONCE_MAX = 16;
 
 const KEYS = z.strictObject({
-  bucket: text('the container', { example: 'backups', check: whatIsWrongWithContainer }),
-  path: keyPath({ check: whatLeadsOut }),
+  bucket: text('the container', { example: 'backups', check: problemWithContainer }),
+  path: keyPath({ check: problemWithRoot }),
   'account-name': text('the storage account', {
     example: 'account',
     defaultText: 'that of the URL or the connection string',
-    check: whatIsWrongWithAccount,
+    check: problemWithAccount,
   }).optional(),
   endpoint: endpoint('of another cloud, or of an emulator', {
     example: 'https://a.example.com',
@@ -182,21 +182,21 @@ export function configFromURL(url: URL): unknown {
   };
 }
 
-function whatIsWrongWithContainer(container: string): string | undefined {
+function problemWithContainer(container: string): string | undefined {
   // Whatever is no name would be read as another part of the URL of requests.
   if (/^[a-z0-9$-]{3,63}$/.test(container)) return undefined;
   return (
-    whatIsWrongWithBucket(container, 'a container') ??
+    problemWithBucket(container, 'a container') ??
     'must be the name of a container: 3 to 63 of a-z, 0-9 and -'
   );
 }
 
 /** Blob names are joined as paths are, and no name may lead out of the container. */
-function whatLeadsOut(path: string): string | undefined {
+function problemWithRoot(path: string): string | undefined {
   return /^\/*\.\.(\/|$)/.test(posix.normalize(path)) ? 'leads out of the container' : undefined;
 }
 
-function whatIsWrongWithAccount(name: string): string | undefined {
+function problemWithAccount(name: string): string | undefined {
   return /^[a-z0-9-]{3,63}$/.test(name) ? undefined : 'must be the name of an account: a-z, 0-9';
 }
 

@@ -1,9 +1,8 @@
 /**
- * What the author of a backend may import for its schema: fields and rules, made with zod. Apart from
- * `@sluice/core/backend`, so that only those load zod who want it.
+ * Helpers for the schema of a backend: fields and rules made with zod. This entry loads zod; `@sluice/core/backend` does not.
  */
 
-export { whatIsWrongWithBucket } from './config/bucket.ts';
+export { problemWithBucket } from './config/bucket.ts';
 export {
   boolean,
   bucketName,

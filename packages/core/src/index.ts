@@ -15,10 +15,10 @@ export {
   type Replicator,
 } from './replicate/replicate.ts';
 export { loggerFor, serving } from './replicate/logging.ts';
-export type { ReplicaTarget } from './replicate/target.ts';
+export type { ReplicaTarget } from './replicate/status/status.ts';
 export { lastSentTo } from './replicate/record.ts';
-export { describeDamage } from './replicate/admission.ts';
-export type { OpenReplica } from './replicate/sending.ts';
+export { describeDamage } from './replicate/destination/admission.ts';
+export type { OpenReplica } from './replicate/destination/sender.ts';
 export type {
   DatabaseReport,
   DatabaseState,
@@ -27,7 +27,7 @@ export type {
   DestinationStatus,
   StatusError,
   SyncReport,
-} from './replicate/status.ts';
+} from './replicate/status/status.ts';
 export {
   ageFacts,
   judge,
@@ -39,11 +39,16 @@ export {
   type Problem,
   type Stage,
   type Verdict,
-} from './replicate/verdict.ts';
-export { ageOfWriting, stateOfWriter, type Writer, type WriterState } from './replicate/writer.ts';
-export { areSameMarks, readFileMarks, type FileMarks } from './replicate/file-marks.ts';
+} from './replicate/status/verdict.ts';
+export {
+  ageOfWriting,
+  stateOfWriter,
+  type Writer,
+  type WriterState,
+} from './replicate/status/writer.ts';
+export { areSameMarks, readFileMarks, type FileMarks } from './replicate/status/file-marks.ts';
 export { systemClock, type Clock } from './clock.ts';
-export { planRestore, type PlanTarget, type RestorePlan } from './restore/plan.ts';
+export { planRestore, type PlanTarget, type RestorePlan } from './restore/plan/plan.ts';
 export {
   restore,
   type AvoidedFile,
@@ -52,15 +57,15 @@ export {
   type RestoreReport,
 } from './restore/restore.ts';
 export { checkOutput, isDatabaseAt } from './restore/output-target.ts';
-export type { RestoreTarget } from './restore/listing.ts';
-export type { RestoreSource } from './restore/sources.ts';
-export { newestOfEachLineage, orderByLineage } from './restore/lineages.ts';
+export type { RestoreTarget } from './restore/plan/listing.ts';
+export type { RestoreSource } from './restore/plan/sources.ts';
+export { newestOfEachLineage, orderByLineage } from './restore/plan/lineages.ts';
 export {
   includesState,
   surveyReplica,
   type NewestFile,
   type SurveyedReplica,
-} from './restore/survey.ts';
+} from './restore/plan/survey.ts';
 export { Destination, type DestinationOptions } from './replica/destination.ts';
 export { Replica, type ReplicaFiles } from './replica/replica.ts';
 export { FileSet } from './replica/file-set.ts';
@@ -77,6 +82,6 @@ export {
   type FeatureReport,
 } from './check/report.ts';
 export { Fencing } from './replica/fencing.ts';
-export { sqliteVersion } from './database/sqlite-version.ts';
+export { sqliteVersion } from './database/sqlite/sqlite-version.ts';
 export { readFullySync, writeFullySync } from './file-io.ts';
 export { allLevelsPrefix, levelPrefix } from './store/layout.ts';

@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { Staging } from '../src/database/staging.ts';
+import { Staging } from '../src/database/staging/staging.ts';
 import { toTXID } from '../src/ltx/txid.ts';
 import {
   makeFolders,

@@ -19,7 +19,7 @@ export const schema: ConfigSchema<FileConfig & { readonly path: string }> = z
   .strictObject({
     path: text('the folder; relative to where Sluice was started; ~ is the home folder', {
       example: '/backup/app',
-      check: whatIsWrongWithFolder,
+      check: problemWithFolder,
     }),
   })
   .transform(({ path }) => ({ type: 'file', path: resolve(expandHome(path)) }));
@@ -43,7 +43,7 @@ export function describe(_: FileConfig, path: string): DestinationDescription {
 /** Nobody means them in the name of a folder. */
 const CONTROL = /\p{Cc}/u;
 
-function whatIsWrongWithFolder(path: string): string | undefined {
+function problemWithFolder(path: string): string | undefined {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(path)?.[0];
   if (scheme !== undefined) return `is a URL (${scheme}): write it under url`;
   if (path.includes('\0')) return 'holds a NUL character';

@@ -35,7 +35,7 @@ export interface GCSConfig {
 
 const MIB = 1024 * 1024;
 /** Parts of a resumable upload are multiples of this, but for the last: Google refuses others. */
-export const PART_BYTES_STEP: number = 256 * 1024;
+const PART_BYTES_STEP: number = 256 * 1024;
 /** A part lies in memory whole. */
 const PART_BYTES_MAX = 512 * MIB;
 
@@ -45,11 +45,11 @@ const KEYS = z.strictObject({
   credentials: secret('a service account’s key, in JSON', {
     example: '{"type": "service_account"}',
     defaultText: 'application default credentials',
-    check: whatIsWrongWithKey,
+    check: problemWithKey,
   }).optional(),
   'credentials-file': secretFile('a file that holds it', {
     example: '/run/secrets/key.json',
-    check: whatIsWrongWithKey,
+    check: problemWithKey,
   }).optional(),
   endpoint: endpoint('instead of Google’s own', {
     example: 'https://storage.example.com',
@@ -109,7 +109,7 @@ export interface ServiceAccountKey {
 }
 
 /** Shows nothing of the key. */
-function whatIsWrongWithKey(json: string): string | undefined {
+function problemWithKey(json: string): string | undefined {
   let key: ServiceAccountKey | undefined;
   try {
     key = JSON.parse(json) as ServiceAccountKey | undefined;

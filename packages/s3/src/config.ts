@@ -26,7 +26,7 @@ import {
   size,
   text,
   together,
-  whatIsWrongWithBucket,
+  problemWithBucket,
   type AddIssue,
 } from '@sluice/core/backend/config';
 import { z } from 'zod';
@@ -78,7 +78,7 @@ const LOCK_RETENTION_MS_MIN = 60_000;
 const KEYS = z.strictObject({
   bucket: text('the bucket, or the ARN of an access point', {
     example: 'my-backups',
-    check: whatIsWrongWithName,
+    check: problemWithName,
   }),
   path: keyPath(),
   region: text('its region', {
@@ -131,11 +131,11 @@ const KEYS = z.strictObject({
   }).optional(),
   'sse-customer-key': secret(
     'the server encrypts with this key (base64, 32 bytes), and forgets it',
-    { example: 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=', check: whatIsWrongWithKey },
+    { example: 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=', check: problemWithKey },
   ).optional(),
   'sse-customer-key-path': secretFile('a file that holds it', {
     example: '/run/secrets/sse-key',
-    check: whatIsWrongWithKey,
+    check: problemWithKey,
   }).optional(),
   'sse-customer-key-md5': text('its MD5 in base64, to check it', {
     example: 'y4HAEFCYWuvAXWFTtA1Qpg==',
@@ -202,13 +202,13 @@ export function describe(config: S3Config, path: string): DestinationDescription
 }
 
 /** A name, or the ARN of an access point, which has a slash. */
-function whatIsWrongWithName(bucket: string): string | undefined {
+function problemWithName(bucket: string): string | undefined {
   if (bucket.startsWith('arn:')) return undefined;
-  return whatIsWrongWithBucket(bucket, 'a bucket') ?? whatIsUnfit(bucket);
+  return problemWithBucket(bucket, 'a bucket') ?? problemWithKind(bucket);
 }
 
 /** Kinds of bucket that speak S3 in part. AWS keeps these endings for them. */
-function whatIsUnfit(bucket: string): string | undefined {
+function problemWithKind(bucket: string): string | undefined {
   if (/--xa?-s3$/.test(bucket)) {
     return (
       'is a directory bucket (S3 Express One Zone), which lists in no order and is in one zone only: ' +
@@ -232,7 +232,7 @@ function bytesOf(key: Secret): Buffer {
   return Buffer.from(key.reveal(), 'base64');
 }
 
-function whatIsWrongWithKey(base64: string): string | undefined {
+function problemWithKey(base64: string): string | undefined {
   const had = Buffer.from(base64, 'base64').byteLength;
   if (had === CUSTOMER_KEY_BYTES) return undefined;
   return `has ${had} bytes when read as base64: it must be ${CUSTOMER_KEY_BYTES}`;

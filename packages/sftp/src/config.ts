@@ -56,7 +56,7 @@ const KEYS = z.strictObject({
   user: text('who logs in', { example: 'backup' }),
   path: text('the folder; a relative one begins where the server puts the user', {
     example: '/backup/app',
-    check: whatIsWrongWithPath,
+    check: problemWithPath,
   }).optional(),
   password: secret('of that user; it also answers keyboard-interactive', {
     example: 'example-password',
@@ -141,7 +141,7 @@ function readHost(value: unknown): Pick<SFTPConfig, 'host' | 'port'> | Wrong {
   return isRight ? { host, port } : new Wrong('must be a host, or host:port');
 }
 
-function whatIsWrongWithPath(path: string): string | undefined {
+function problemWithPath(path: string): string | undefined {
   if (path.includes('\0')) return 'holds a NUL character';
   return /^sftp:\/\//i.test(path) ? 'is a URL (sftp://): write it under url' : undefined;
 }

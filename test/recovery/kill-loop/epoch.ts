@@ -21,7 +21,7 @@ const COPIES = 0.2;
 const SYMLINKS = 0.15;
 const SMALL_VOLUMES = 0.2;
 /** Of an application that is killed in the middle of a checkpoint nobody can say who wrote to the file. */
-const KILLED_CHECKPOINT = 'by no checkpoint that came to its end';
+const KILLED_CHECKPOINT = 'but not by a completed checkpoint';
 
 export interface EpochOptions {
   /** Core's code: `dist` of this repository, or `src` of a copy with a planted error. */

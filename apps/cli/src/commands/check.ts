@@ -1,6 +1,6 @@
 /**
- * sluice check: one destination after the other is put to the test, in a replica of its own. What
- * is found is printed as it is found; the exit code is that of the first that cannot keep backups.
+ * sluice check: tests destinations one after another, each in a replica of its own, and prints each
+ * result at once. The exit code is that of the first destination that cannot keep backups.
  */
 
 import {
@@ -65,8 +65,8 @@ interface Context {
 }
 
 /**
- * Two connections: what is looked at in the place of the replica is opened for reading only. A
- * third is opened and closed by the probe of aborts.
+ * Uses two connections: the one that looks at the replica's own path is read-only. The test of
+ * aborts opens and closes a third one.
  */
 async function checkTarget(
   { destination }: CheckTarget,
@@ -92,18 +92,20 @@ async function checkTarget(
     path,
     partBytes,
     provider,
-    connect: async (heard) =>
-      new Destination(await backend.connect(config, { logger: heard, access: 'write', signal })),
+    connect: async (probeLogger) => {
+      const context = { logger: probeLogger, access: 'write', signal } as const;
+      return new Destination(await backend.connect(config, context));
+    },
     onFeature,
     onProgress,
     signal,
   });
 }
 
-/** Without secrets; where a right is missing, or may be, with what gives it there. */
+/** Removes secrets; if a permission is or may be missing, adds the provider's name of it. */
 function inWords(report: FeatureReport, { destination }: CheckTarget, shell: Shell): FeatureReport {
   const { feature, verdict, missing, seen, next } = report;
-  // What cannot be removed is told in the words of a log, and hardly ever for another reason.
+  // Leftovers of an abort are reported as text only; the usual reason is a missing permission.
   const lacked = missing ?? (feature === 'abort' && verdict === 'does not' ? 'abort' : undefined);
   const right = lacked === undefined ? undefined : destination.backend.permissions?.[lacked];
   return {
@@ -120,7 +122,8 @@ interface Printer {
 }
 
 /**
- * All at the end; only what an interrupted check leaves behind is said at once: there is no end.
+ * Prints everything at the end. But an interrupted check has no end, so its leftovers are printed at
+ * once.
  */
 function jsonPrinter({ stderr }: Shell): Printer {
   return {
@@ -133,7 +136,7 @@ function jsonPrinter({ stderr }: Shell): Printer {
   };
 }
 
-/** As wide as the longest. */
+/** The width of the longest. */
 const FEATURE_WIDTH = 'if-absent-large'.length;
 const VERDICT_WIDTH = 'not judged'.length;
 

@@ -1,4 +1,4 @@
-/** sluice config check: reads the configuration, connects to nothing, and says what it means. */
+/** sluice config check: reads the configuration and prints its result, without connecting anywhere. */
 
 import { formatDuration } from '@sluice/core/config';
 import { isError, type ReplicationError } from '@sluice/core/backend';
@@ -21,7 +21,7 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   return EXIT_CODES.ok;
 }
 
-/** What is wrong is part of the answer. */
+/** In JSON, the problems are part of the output. */
 async function checkAsJSON(args: Arguments, shell: Shell): Promise<number> {
   try {
     const config = await loadConfig(args, shell);
@@ -63,7 +63,7 @@ function toJSON({ options, destinations }: DatabaseConfig): object {
 }
 
 function print({ source, databases, notes }: Config, shell: Shell): void {
-  shell.stdout.write(`${source} is right\n`);
+  shell.stdout.write(`${source} is valid\n`);
   printTable(
     shell,
     ['path', 'destination', 'type', 'target'],

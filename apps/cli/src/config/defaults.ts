@@ -1,7 +1,8 @@
 /** Keys of destinations at the top: the defaults of all destinations that have such a key. */
 
-import { jsonSchemaOf, propertiesOf, type JSONSchema } from '@sluice/core/config';
-import { OWN_TYPES } from '../backends.ts';
+import { isError } from '@sluice/core/backend';
+import { type JSONSchema, isMap, jsonSchemaOf, propertiesOf } from '@sluice/core/config';
+import { isOwnType, OWN_TYPES } from '../backends.ts';
 import { loadBackend, type AnyBackend } from '../load-backend.ts';
 import type { Section } from './section.ts';
 
@@ -37,6 +38,33 @@ export async function typesByKey(folder: string): Promise<ReadonlyMap<string, re
     }
   }
   return types;
+}
+
+/** Keys of the packages that `dbs` names, which may have defaults at the top too. */
+export async function keysOfPackages(dbs: unknown, folder: string): Promise<readonly string[]> {
+  const keys = new Set<string>();
+  for (const type of packagesIn(dbs)) {
+    try {
+      for (const key of Object.keys(keysOfBackend(await loadBackend(type, folder)) ?? {}))
+        keys.add(key);
+    } catch (error) {
+      // The destination itself says it, with its line.
+      if (!isError(error, 'CONFIG_INVALID')) throw error;
+    }
+  }
+  return [...keys];
+}
+
+function packagesIn(dbs: unknown): ReadonlySet<string> {
+  const databases = Array.isArray(dbs) ? dbs.filter(isMap) : [];
+  const destinations = databases.flatMap(({ replica, replicas }) =>
+    [replica, ...(Array.isArray(replicas) ? (replicas as readonly unknown[]) : [])].filter(isMap),
+  );
+  const types = destinations.flatMap(({ type, url }) => {
+    const [, named] = typeof url === 'string' ? (/^([^+:]+)\+/.exec(url) ?? []) : [];
+    return [type, named].filter((name) => typeof name === 'string');
+  });
+  return new Set(types.filter((type) => !isOwnType(type)));
 }
 
 /** What stands at the top for a backend. `path` is never shared. */

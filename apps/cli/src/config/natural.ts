@@ -1,6 +1,6 @@
 /** Scalars of which no schema says the type: what YAML makes of them. */
 
-import { isMap, propertiesOf, typesOf, type JSONSchema } from '@sluice/core/config';
+import { type JSONSchema, isMap, propertiesOf, typesOf } from '@sluice/core/config';
 import type { Path } from './problems.ts';
 import type { Section } from './section.ts';
 

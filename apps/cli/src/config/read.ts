@@ -7,7 +7,7 @@ import type { Secrets } from '../secrets.ts';
 import type { Environment } from '../shell.ts';
 import { findClashes } from './clashes.ts';
 import { readDatabase, type DatabaseContext, type ReadDatabase } from './database.ts';
-import { typesByKey } from './defaults.ts';
+import { keysOfPackages, typesByKey } from './defaults.ts';
 import type { Config } from './model.ts';
 import { findOverlaps } from './overlaps.ts';
 import { Problems, spell, type Path } from './problems.ts';
@@ -105,7 +105,9 @@ async function readTop(
   // A key of a destination may stand at the top, as a default.
   const section = withoutLitestream(ours, [], 'replica', { problems, notes });
   const isKnown = Object.keys(section).every((key) => key in TOP.shape);
-  const defaults = isKnown ? [] : [...(await typesByKey(folder)).keys()];
+  const defaults = isKnown
+    ? []
+    : [...(await typesByKey(folder)).keys(), ...(await keysOfPackages(section['dbs'], folder))];
   const beside = defaults.filter((key) => key !== 'path');
   const what = 'the configuration';
   const read = readSection(TOP, section, [], { problems, what, beside });

@@ -101,7 +101,7 @@ const SQLITE_SCHEME = /^sqlite3?:\/\//;
 
 const databasePath = filePath('the database; sqlite:// before it is taken off', {
   example: '/data/other.db',
-  check: (written) => whatIsWrongWithPath(written.replace(SQLITE_SCHEME, '')),
+  check: (written) => problemWithPath(written.replace(SQLITE_SCHEME, '')),
 }).transform(toDatabasePath);
 
 export const DATABASE = z.strictObject({
@@ -109,7 +109,7 @@ export const DATABASE = z.strictObject({
   'meta-path': filePath('the staging folder', {
     example: '/data/staging',
     defaultText: '.<name>-sluice beside the database',
-    check: whatIsWrongWithPath,
+    check: problemWithPath,
   })
     .transform((folder) => path.resolve(folder))
     .optional(),
@@ -193,7 +193,7 @@ export function toDatabasePath(written: string): string {
   return path.resolve(expandHome(written.replace(SQLITE_SCHEME, '')));
 }
 
-function whatIsWrongWithPath(written: string): string | undefined {
+function problemWithPath(written: string): string | undefined {
   if (hasControlCharacter(written)) {
     return `${JSON.stringify(written)} holds a line break or another control character`;
   }

@@ -200,8 +200,8 @@ export function describeDestination(
       ...found,
       state: 'damaged',
       last_error:
-        `it ends with TXID ${txid}, and ${confirmed.txid} was confirmed there: files are gone, or an older copy ` +
-        'is in its place. A replicator that starts, or lists it again within the hour, sends a full snapshot',
+        `it ends with TXID ${txid}, but TXID ${confirmed.txid} was confirmed there: files were deleted, or an older ` +
+        'copy was put back. The replicator sends a full snapshot when it starts, or lists it again within the hour',
       last_error_at: now.toISOString(),
     };
   }

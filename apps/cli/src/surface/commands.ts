@@ -164,7 +164,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'config',
     usage: 'config check [flags]',
-    help: 'check: read the configuration, and say where each destination is, what has no effect and what is wrong',
+    help: 'check the configuration: list its destinations, its ignored settings and its problems',
     knownBy: 'ours',
     support: WORKS,
     flags: [

@@ -3,6 +3,7 @@
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { sluice } from '../support/shell.ts';
+import { installPackage } from '../support/stranger.ts';
 import { temporaryFolder, writeFile } from '../support/temporary.ts';
 
 const RIGHT = `region: eu-west-1
@@ -20,7 +21,7 @@ test('says where each destination is, and what has no effect', async () => {
   const { code, stdout, stderr } = await sluice(['config', 'check', '-config', file]);
   expect([code, stderr]).toEqual([0, '']);
   expect(stdout.split('\n')).toEqual([
-    `${file} is right`,
+    `${file} is valid`,
     'path          destination  type  target',
     '/data/app.db  s3           s3    s3://b/app',
     '/data/app.db  file         file  file:///backup/app',
@@ -92,6 +93,31 @@ test.each([[[]], [['chek']]])('without its verb it is a mistake: %j', async (wor
   const { code, stderr } = await sluice(['config', ...words]);
   expect(code).toBe(2);
   expect(stderr).toContain('write "sluice config check"');
+});
+
+test('a backend of somebody else is checked, described and defaulted like one of ours', async () => {
+  const folder = installPackage('@acme/sluice-http');
+  const check = async (top: string, keys: string): Promise<string> => {
+    const replica = `{ type: '@acme/sluice-http', path: app${keys} }`;
+    const text = `${top}\ndbs:\n- path: /d\n  replica: ${replica}\n`;
+    const file = writeFile(folder, 'sluice.yml', text);
+    const { stdout, stderr } = await sluice(['config', 'check', '-config', file]);
+    return (stdout + stderr).replaceAll(file, 'sluice.yml');
+  };
+  const token = writeFile(folder, 'token', 'hunter2\n');
+  expect(await check(`token-file: ${token}`, ', gzip: yes, retries: 7')).toContain(
+    '"token":"string"',
+  );
+  expect(await check('retries: 9', '')).toContain('http app {"retries":9}');
+  expect(await check('retries: 9', ', retries: 5')).toContain('http app {"retries":5}');
+  expect(await check('', ', gzp: yes')).toContain(
+    'sluice.yml:4: dbs[0].replica: gzp is not a key of http: did you mean gzip?',
+  );
+  // A default that is wrong is wrong where it stands.
+  expect(await check('retries: many', '')).toContain(
+    'sluice.yml:1: dbs[0].replica: retries: Expected integer, got string',
+  );
+  expect(await check('nonsense: 1', '')).toContain('sluice.yml:1: nonsense is not a key of');
 });
 
 test('no secret is printed, right or wrong', async () => {

@@ -31,7 +31,7 @@ With \`-dry-run\` (all keys are Litestream's):
  "max_txid":"000000000000002a","files":[{"level":9,"name":"0000000000000001-0000000000000029.ltx",
  "min_txid":"0000000000000001","max_txid":"0000000000000029","size":80000,"timestamp":"2026-01-31T12:00:00.000Z"}]}
 \`\`\``,
-  config: `\`file\`, \`notes\` and \`databases\` where it is right; \`problems\` where it is not, and exit code 2:
+  config: `\`file\`, \`notes\` and \`databases\` if it is valid; otherwise \`problems\`, and exit code 2:
 
 \`\`\`json
 {"ok":false,"problems":[{"line":4,"key":"dbs[0].replica.bukcet","message":"dbs[0].replica: bukcet is not a key of s3: did you mean bucket?"}]}

@@ -1,7 +1,7 @@
 /** sluice.schema.json: draft-07, for editors. Made from the schemas of the sections and of our backends. */
 
-import { jsonSchemaOf, typesOf, type JSONSchema } from '@sluice/core/config';
 import type { ConfigSchema } from '@sluice/core/backend';
+import { type JSONSchema, jsonSchemaOf, typesOf } from '@sluice/core/config';
 import { OWN_TYPES } from '../../src/backends.ts';
 import { keysOfBackend } from '../../src/config/defaults.ts';
 import { DATABASE, REPLICA, TOP } from '../../src/config/schema.ts';
@@ -11,7 +11,8 @@ import { loadBackend } from '../../src/load-backend.ts';
 type Properties = Readonly<Record<string, unknown>>;
 
 /** Where the published file is. The examples name it in their first line. */
-export const SCHEMA_URL = 'https://unpkg.com/sluice/sluice.schema.json';
+export const SCHEMA_URL =
+  'https://raw.githubusercontent.com/sluice/sluice/main/apps/cli/sluice.schema.json';
 
 const NAMES: Readonly<Record<string, string>> = { gs: 'gc?s' };
 

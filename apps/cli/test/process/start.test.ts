@@ -95,7 +95,7 @@ test('what is not needed is not loaded', async () => {
     'ssh2',
   ];
   const far = ['s3', 'gcs', 'azure', 'sftp', ...sdks];
-  const heavy = ['better-sqlite3', 'prom-client', 'yaml', 'file', ...far];
+  const heavy = ['better-sqlite3', 'prom-client', 'yaml', 'zod', 'file', ...far];
   const help = await packagesOf('--help');
   for (const name of heavy) expect(help).not.toContain(name);
   const version = await packagesOf('version');

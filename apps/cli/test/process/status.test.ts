@@ -215,7 +215,7 @@ test.each(['running', 'ended'])(
     const { code, row } = await statusOf(config);
     expect([code, row.healthy, row.destinations[0]?.state]).toEqual([3, false, 'damaged']);
     expect(row.destinations[0]?.last_error).toMatch(
-      /ends with TXID 0{15}2, and 0{15}3 was confirmed/,
+      /ends with TXID 0{15}2, but TXID 0{15}3 was confirmed/,
     );
   },
 );

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 
-import { HOST_KEYS, jsonSchemaOf, propertiesOf, sameConfig } from '@sluice/core/config';
+import { HOST_KEYS, sameConfig, jsonSchemaOf, propertiesOf } from '@sluice/core/config';
 import { isError, parseConfig, type ReplicationError } from '@sluice/core/backend';
 
 import type { Case } from '../case.ts';

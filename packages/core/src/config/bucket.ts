@@ -1,10 +1,10 @@
-/** Names of buckets: what people write in their place. */
+/** Names of buckets, and the mistakes that people make with them. */
 
 /**
- * What is wrong with the name of a bucket, for an issue of its configuration; undefined where nothing
- * is. `what` is "a bucket" or "a container". Which names a provider takes is the provider's to say.
+ * The problem with the name of a bucket, phrased to follow the name of its key; undefined if there is none.
+ * `what` is "a bucket" or "a container". A provider may refuse more names.
  */
-export function whatIsWrongWithBucket(bucket: string, what: string): string | undefined {
+export function problemWithBucket(bucket: string, what: string): string | undefined {
   const [, scheme, rest = bucket] = /^([a-z][a-z0-9+.-]*:\/\/)(.*)$/i.exec(bucket) ?? [];
   const [name = '', ...path] = rest.split(/[/\\]/);
   const below = path.filter((part) => part !== '').join('/');

@@ -1,38 +1,38 @@
 /**
  * Fields for the schema of a backend or a section, made with zod. `@sluice/core/backend/config` exports
- * them, for those who want them: a backend may use any validator.
+ * them. They are optional: a backend may use any validator.
  *
- * Each takes the help of its key first. A field without `.optional()` or `.prefault(…)` must be given;
- * `.prefault('8MiB')` is a default as people write it.
+ * The first argument is the help text of the key. A key is required unless its field ends in `.optional()` or
+ * in `.prefault('8MiB')`, which sets the default as a user would write it.
  */
 
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { messageOf } from '../error.ts';
-import { whatIsWrongWithBucket } from './bucket.ts';
+import { problemWithBucket } from './bucket.ts';
 import { formatBytes, parseBytes } from './bytes.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import { expandHome } from './home.ts';
-import { whatIsWrongWithPath } from './key-path.ts';
+import { problemWithPath } from './key-path.ts';
 import { nearest } from './nearest.ts';
 import type { JSONSchema } from './schema.ts';
 import { isSecret, secret as hide, type Secret } from './secret.ts';
 import { kindOf, show } from './show.ts';
 
-/** What a field of a schema is: `.optional()`, `.prefault(…)` and more of zod are on it. */
+/** A zod type, so it has `.optional()`, `.prefault(…)`, `.transform(…)` and the rest. */
 export type ConfigField<Value> = z.ZodType<Value>;
 
 export interface FieldOptions {
-  /** A value other than the default, as people write it. */
+  /** A value other than the default, as a user would write it. */
   readonly example?: string | number | boolean | undefined;
-  /** The default, where it is no value: "the bucket's". */
+  /** Describes a default that is not a value: "the bucket's". */
   readonly defaultText?: string | undefined;
 }
 
 export interface TextOptions extends FieldOptions {
-  /** What is wrong with the text, to stand behind the name of its key; undefined where nothing is. */
+  /** Returns the problem, phrased to follow the name of the key; undefined if there is none. */
   readonly check?: ((text: string) => string | undefined) | undefined;
-  /** The value may also stand in a file, as a secret may. */
+  /** Also accept `<key>-file`, the path of a file with the value. Secrets always do. */
   readonly file?: true | undefined;
 }
 
@@ -41,7 +41,7 @@ export interface NumberOptions extends FieldOptions {
   readonly max?: number | undefined;
 }
 
-/** A text that is not empty. */
+/** Text that is not empty. */
 export function text(help: string, options: TextOptions = {}): ConfigField<string> {
   const file = options.file === true ? { 'x-file': true } : {};
   return field({ type: 'string', ...about(help, options), ...file }, (value) => {
@@ -52,7 +52,7 @@ export function text(help: string, options: TextOptions = {}): ConfigField<strin
   });
 }
 
-/** Without the line breaks that variables and files have around it. */
+/** Removes line breaks around the value, which variables and files often have. */
 export function secret(help: string, options: TextOptions = {}): ConfigField<Secret> {
   const json = { type: 'string', writeOnly: true, 'x-kind': 'secret' } as const;
   return field({ ...json, ...about(help, options) }, (value) => {
@@ -71,7 +71,7 @@ export function boolean(help: string, options: FieldOptions = {}): ConfigField<b
   );
 }
 
-/** A whole number from 0, if no other limit is given. */
+/** A whole number. The default minimum is 0. */
 export function integer(help: string, options: NumberOptions = {}): ConfigField<number> {
   const { min = 0, max } = options;
   const json = { type: 'integer', minimum: min, ...(max === undefined ? {} : { maximum: max }) };
@@ -82,7 +82,7 @@ export function integer(help: string, options: NumberOptions = {}): ConfigField<
   );
 }
 
-/** Milliseconds, from a duration such as `5m`. The limits are milliseconds. */
+/** A duration such as `5m`, in milliseconds. The limits are in milliseconds too. */
 export function duration(help: string, options: NumberOptions = {}): ConfigField<number> {
   const json = { type: 'string', 'x-kind': 'duration' } as const;
   return field(
@@ -95,7 +95,7 @@ export function duration(help: string, options: NumberOptions = {}): ConfigField
   );
 }
 
-/** Bytes, from a number or a size such as `10MB` or `10MiB`. The limits are bytes. */
+/** A number of bytes, or a size such as `10MB` or `10MiB`. The limits are in bytes. */
 export function size(help: string, options: NumberOptions = {}): ConfigField<number> {
   const json = { type: ['string', 'integer'], 'x-kind': 'size' } as const;
   return field({ ...json, ...about(help, options), ...limits(options, formatBytes) }, (value) => {
@@ -106,7 +106,7 @@ export function size(help: string, options: NumberOptions = {}): ConfigField<num
   });
 }
 
-/** One of a few words, in any letter case. */
+/** One of the given words. Letter case does not matter. */
 export function choice<Value extends string>(
   help: string,
   values: readonly Value[],
@@ -122,7 +122,7 @@ export function choice<Value extends string>(
   });
 }
 
-/** A list of texts that are not empty. */
+/** A list of non-empty texts. */
 export function texts(help: string, options: FieldOptions = {}): ConfigField<readonly string[]> {
   const json = { type: 'array', items: { type: 'string' } };
   return field({ ...json, ...about(help, options) }, (value) => {
@@ -134,38 +134,37 @@ export function texts(help: string, options: FieldOptions = {}): ConfigField<rea
 }
 
 export interface EndpointOptions extends FieldOptions {
-  /** The scheme for a host without one. Without this a scheme must be given. */
+  /** Chooses the scheme for a host without one. If absent, the value must have a scheme. */
   readonly scheme?: ((host: string) => 'http' | 'https') | undefined;
 }
 
-/** Where a server is: `http(s)://host`, perhaps with a path; without a slash at its end. */
+/** The URL of a server: `http(s)://host`, optionally with a path. The result has no slash at its end. */
 export function endpoint(help: string, options: EndpointOptions = {}): ConfigField<string> {
   const { scheme } = options;
   return field({ type: 'string', 'x-kind': 'URL', ...about(help, options) }, (value) => {
     const given = readText(value);
     if (given instanceof Wrong) return given;
-    const isWhole = scheme === undefined || /^https?:\/\//i.test(given);
-    const hasOtherScheme = !isWhole && /^[\w+.-]*:(?!\d)/.test(given);
-    const url = hasOtherScheme
-      ? undefined
-      : parseEndpoint(isWhole ? given : `${scheme(given)}://${given}`);
+    // `host:9000` has a port; `ftp:…` has a scheme.
+    const hasScheme = /^[\w+.-]*:(?!\d)/.test(given);
+    const isWhole = scheme === undefined || hasScheme;
+    const url = parseEndpoint(isWhole ? given : `${scheme(given)}://${given}`);
     if (url !== undefined) return (url.origin + url.pathname).replace(/\/+$/, '');
-    // Not shown: somebody may have put a password into it.
+    // The value is not shown: it may contain a password.
     const form = scheme === undefined ? 'http(s)://host' : 'a host, or http(s)://host';
     return new Wrong(`must be ${form}, without a password or a query`);
   });
 }
 
-/** The name of a bucket. Which names a provider takes is the provider's to say. */
+/** The name of a bucket. A provider may refuse more names: add a `check`. */
 export function bucketName(help: string, options: TextOptions = {}): ConfigField<string> {
   const { check } = options;
   return text(help, {
     ...options,
-    check: (name) => check?.(name) ?? whatIsWrongWithBucket(name, 'a bucket'),
+    check: (name) => check?.(name) ?? problemWithBucket(name, 'a bucket'),
   });
 }
 
-/** A file that holds a secret. It is read at once; blanks around the secret are not part of it. */
+/** The path of a file with a secret. The file is read at once; white space around the secret is removed. */
 export function secretFile(help: string, options: TextOptions = {}): ConfigField<Secret> {
   return field({ type: 'string', 'x-kind': 'path', ...about(help, options) }, (value) => {
     const file = readText(value);
@@ -180,20 +179,20 @@ export function secretFile(help: string, options: TextOptions = {}): ConfigField
   });
 }
 
-/** `path` of a destination that has keys, not folders. Without it files lie at its root. */
+/** The key `path` of a destination that stores files under keys. Default: the root. */
 export function keyPath(
   options: Pick<TextOptions, 'check'> = {},
 ): z.ZodType<string, string | undefined> {
   const { check } = options;
   return text('where the files of this database lie', {
     example: 'backup/app',
-    check: (path) => check?.(path) ?? whatIsWrongWithPath(path),
+    check: (path) => check?.(path) ?? problemWithPath(path),
   })
     .optional()
     .transform((path) => path ?? '') as z.ZodType<string, string | undefined>;
 }
 
-/** A file or folder of this machine; `~` is the home folder. */
+/** The path of a file or folder on this machine. `~` is the home folder. */
 export function filePath(help: string, options: TextOptions = {}): ConfigField<string> {
   const json = { type: 'string', 'x-kind': 'path' } as const;
   return field({ ...json, ...about(help, options) }, (value) => {
@@ -204,14 +203,15 @@ export function filePath(help: string, options: TextOptions = {}): ConfigField<s
   });
 }
 
-/** Undefined for what is no server's address, and for what may hold a secret: an issue must not show it. */
+/** Returns undefined if it is not the URL of a server, or has parts that may contain a secret. */
 function parseEndpoint(written: string): URL | undefined {
-  const url = URL.canParse(written) ? new URL(written) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol)) return undefined;
+  // The URL class reads http:x as http://x, which is always a mistake here.
+  if (!/^https?:\/\//i.test(written) || !URL.canParse(written)) return undefined;
+  const url = new URL(written);
   return url.search + url.hash + url.username + url.password === '' ? url : undefined;
 }
 
-/** What is wrong with a value, to stand behind the name of its key. */
+/** A problem with a value, phrased to follow the name of its key: "must be text". */
 export class Wrong {
   readonly message: string;
 
@@ -220,7 +220,7 @@ export class Wrong {
   }
 }
 
-/** A field of your own: `read` gives the value, or what is wrong with it. */
+/** A field of your own. `read` returns the value or a `Wrong`. */
 export function field<Value>(
   json: JSONSchema,
   read: (value: unknown) => Value | Wrong,

@@ -1,6 +1,6 @@
 /**
- * Keys of a replica that whoever runs a backend reads itself. A backend is given `type` and `path` of
- * them, and none of the others: a key of its own by such a name would never reach it.
+ * Keys of a destination that the host reads itself. Of these a backend gets only `path`: it must not have a
+ * key of its own with one of the other names.
  */
 
 export const HOST_KEYS: readonly string[] = [

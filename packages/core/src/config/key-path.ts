@@ -16,11 +16,11 @@ export function isPlainPart(part: string): boolean {
 }
 
 /**
- * What is wrong with a path in a bucket, for an issue of its configuration; undefined where nothing is.
- * Slashes at its ends, and two of them together, are Litestream's to have: servers that do not keep
- * them are found out before the first write (keyed-roots.ts).
+ * The problem with a path in a bucket, phrased to follow the name of its key; undefined if there is none.
+ * Litestream allows slashes at the ends and two in a row. Some servers do not keep such keys; that is
+ * checked before the first write (keyed-roots.ts).
  */
-export function whatIsWrongWithPath(path: string): string | undefined {
+export function problemWithPath(path: string): string | undefined {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(path)?.[0];
   if (scheme !== undefined) return `is a URL (${scheme}): write it under url`;
   if (/[\p{Cc}]/u.test(path)) return 'holds a character that cannot be seen';

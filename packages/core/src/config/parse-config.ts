@@ -5,7 +5,7 @@ import type { ConfigSchema } from './schema.ts';
 import { parseURL } from './url.ts';
 import { isMap, validate } from './validate.ts';
 
-/** What a backend says of its configuration. */
+/** The configuration half of a backend. */
 export interface Configurable<Config> {
   readonly scheme: string;
   readonly schema: ConfigSchema<Config & { readonly path: string }>;
@@ -15,16 +15,16 @@ export interface Configurable<Config> {
 export interface ParsedConfig<Config> {
   /** All but the replica's path: equal configs share a Destination. */
   readonly config: Config;
-  /** Where this replica lies below the destination. */
+  /** The path of this replica below the destination. */
   readonly path: string;
 }
 
-/** Keys that are read here or by the host. */
+/** Keys that are read here or by the host, not by the backend. */
 const BESIDE = ['type', 'name', 'url'];
 
 /**
- * Reads what YAML has for a destination. `url` stands for the keys that `fromURL` gives; keys beside it win.
- * CONFIG_INVALID with every issue and its path.
+ * Parses a destination as it is written in YAML. A `url` is replaced by the keys that `fromURL` returns; keys
+ * beside it override them. Throws CONFIG_INVALID with every issue and its path.
  */
 export function parseConfig<Config>(
   backend: Configurable<Config>,
@@ -37,7 +37,7 @@ export function parseConfig<Config>(
   const wrongURL = url?.issues ?? [];
   if (result.kind === 'invalid' || wrongURL.length > 0) {
     const found = result.kind === 'invalid' ? result.issues : [];
-    // What a wrong URL would have given is not missed.
+    // Keys that a valid URL would have set are not reported as missing.
     const issues =
       wrongURL.length === 0
         ? found

@@ -1,6 +1,6 @@
 /**
- * Rules between the keys of a schema, for `z.strictObject({ … }).superRefine(…rule(…))`. They look at which
- * keys are given, so they speak also where a value is wrong: all problems are said at once.
+ * Rules between the keys of a schema: `z.strictObject({ … }).superRefine(...rules(exclusive('a', 'b')))`. They
+ * check which keys are given, so they also run if a value is invalid: all problems are reported at once.
  */
 
 type Keys = Readonly<Record<string, unknown>>;
@@ -33,7 +33,7 @@ export function exclusive(...keys: readonly string[]): Rule {
   };
 }
 
-/** Each of these is given, or none: a key without its secret. */
+/** All of these must be given, or none. */
 export function together(...keys: readonly string[]): Rule {
   return (given, issue) => {
     const first = keys.find((key) => isGiven(given, key));
@@ -42,7 +42,7 @@ export function together(...keys: readonly string[]): Rule {
   };
 }
 
-/** A key that means nothing without any of the others. */
+/** `key` needs at least one of the others. */
 export function requires(key: string, ...others: readonly string[]): Rule {
   return (given, issue) => {
     if (!isGiven(given, key) || others.some((other) => isGiven(given, other))) return;
@@ -50,7 +50,7 @@ export function requires(key: string, ...others: readonly string[]): Rule {
   };
 }
 
-/** Whether the key is there, be its value right or wrong. */
+/** Whether the key is given, with a valid value or not. */
 export function isGiven(keys: Keys, key: string): boolean {
   return key in keys;
 }

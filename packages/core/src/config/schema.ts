@@ -10,7 +10,7 @@ export interface ConfigSchema<Output> {
     StandardJSONSchemaV1.Props<unknown, Output>;
 }
 
-/** How a value is written, where its JSON type does not say it. Documentation shows it. */
+/** The form of a value that the JSON type does not show. For documentation. */
 export type ValueKind = 'duration' | 'size' | 'secret' | 'URL' | 'path';
 
 /** The part of JSON Schema (draft-07) that we read, and our own keywords. */
@@ -28,14 +28,14 @@ export interface JSONSchema {
   readonly description?: string | undefined;
   readonly default?: unknown;
   readonly examples?: readonly unknown[] | undefined;
-  /** A secret. The value may also stand in a file: the CLI takes `<key>-file`. */
+  /** Marks a secret. The CLI also accepts `<key>-file`, the path of a file with the value. */
   readonly writeOnly?: boolean | undefined;
   readonly 'x-kind'?: ValueKind | undefined;
-  /** A default that is no value: "the bucket's". */
+  /** Describes a default that is not a value: "the bucket's". */
   readonly 'x-default'?: string | undefined;
-  /** Not a secret, but it may stand in a file like one. */
+  /** Not a secret, but the CLI accepts `<key>-file` for it too. */
   readonly 'x-file'?: boolean | undefined;
-  /** The least and the most, as people write them. */
+  /** The limits, as a user would write them. */
   readonly 'x-min'?: string | undefined;
   readonly 'x-max'?: string | undefined;
 }
@@ -44,7 +44,7 @@ export function jsonSchemaOf(schema: ConfigSchema<unknown>): JSONSchema {
   return schema['~standard'].jsonSchema.input({ target: 'draft-07' });
 }
 
-/** The keys of a map, or undefined where any key may stand in it. */
+/** The keys of a map, or undefined if it accepts any key. */
 export function propertiesOf(json: JSONSchema): Readonly<Record<string, JSONSchema>> | undefined {
   const { additionalProperties: more = false } = json;
   if (more !== false) return undefined;
@@ -53,7 +53,7 @@ export function propertiesOf(json: JSONSchema): Readonly<Record<string, JSONSche
   return found.length === 0 ? undefined : Object.assign({}, ...found);
 }
 
-/** The JSON types that a value may have; none where the schema does not say it. */
+/** The JSON types that a value may have. Empty if the schema does not say. */
 export function typesOf(json: JSONSchema): ReadonlySet<string> {
   const { type = [], enum: values = [] } = json;
   const constant = 'const' in json ? [json.const] : [];

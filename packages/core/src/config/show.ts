@@ -1,9 +1,9 @@
-/** Values of a configuration in messages. A secret is never passed here. */
+/** Formats values of a configuration for messages. Never pass a secret. */
 
-/** Longer texts are no number or duration that someone mistyped. */
+/** A longer text is not a mistyped number or duration. */
 const SHOWN_MAX = 60;
 
-/** A number, a boolean or a short text as it is; else its kind. */
+/** Shows a number, a boolean or a short text as it is, and the kind of anything else. */
 export function show(value: unknown): string {
   if (typeof value === 'string') return value.length <= SHOWN_MAX ? `"${value}"` : 'a long text';
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : kindOf(value);

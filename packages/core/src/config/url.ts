@@ -2,9 +2,9 @@
 
 import { ReplicationError } from '../error.ts';
 
-/** CONFIG_INVALID for what is no URL. It is not shown: it may hold a password. */
+/** Throws CONFIG_INVALID if it is not a URL. The error does not show it: it may contain a password. */
 export function parseURL(text: string): URL {
-  // A URL loses them without a word, and then is another one.
+  // The URL class removes them silently, which changes the URL.
   if (/\p{Cc}/u.test(text) || text !== text.trim()) {
     throw new ReplicationError('CONFIG_INVALID', 'holds a line break, or blanks around it');
   }
@@ -13,7 +13,7 @@ export function parseURL(text: string): URL {
   throw new ReplicationError('CONFIG_INVALID', 'is not a URL such as s3://bucket/path');
 }
 
-/** In the place of a host, the colons of an ARN are no ports. `fromURL` gets them as %3A. */
+/** An ARN in the place of the host has colons that are not ports. `fromURL` gets them as %3A. */
 function escapeARN(text: string): string {
   return text.replace(/(?<=^[a-z0-9+.-]+:\/\/)arn:[^/?#]*/i, (arn) => arn.replaceAll(':', '%3A'));
 }

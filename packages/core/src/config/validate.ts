@@ -1,9 +1,9 @@
 /**
- * Validates one section of a configuration, and gives all of its problems at once.
+ * Validates one section of a configuration and reports all of its problems at once.
  *
- * What the validator cannot know is done here, so that it is the same for every validator: unknown keys are
- * refused with the nearest known one, a key without a value counts as absent, and text (from YAML, a URL or
- * a variable) becomes the boolean or the number that the JSON Schema asks for.
+ * This works the same for every validator. Unknown keys are refused, with the nearest known key. A key without
+ * a value counts as absent. Text (from YAML, a URL or a variable) is converted to a boolean or a number if the
+ * JSON Schema asks for one.
  */
 
 import { ReplicationError, type ConfigIssue } from '../error.ts';
@@ -23,7 +23,7 @@ type Path = readonly (string | number)[];
 export interface ValidateOptions {
   /** Whose section it is, for messages: "s3". */
   readonly what: string;
-  /** Keys that somebody else reads: known, and not passed on. */
+  /** Keys that somebody else reads: they are known, but not passed to the validator. */
   readonly beside?: readonly string[] | undefined;
 }
 
@@ -67,7 +67,7 @@ interface Context {
   readonly unknown: ConfigIssue[];
 }
 
-/** What the validator is given. */
+/** The input for the validator. */
 function prepare(value: unknown, json: JSONSchema, context: Context): unknown {
   if (isMap(value)) return prepareMap(value, json, context);
   if (Array.isArray(value)) {
@@ -107,7 +107,7 @@ function prepareMap(
   return prepared;
 }
 
-/** Text stays text where it may be text, and where it is neither a boolean nor a number. */
+/** Text stays text if the schema allows text, or if it is neither a boolean nor a number. */
 function fromText(text: string, types: ReadonlySet<string>): unknown {
   if (types.size === 0 || types.has('string')) return text;
   if (types.has('boolean')) {
@@ -130,7 +130,7 @@ function toIssue({ message, path: given = [] }: ValidatorIssue, input: unknown):
   });
   const where = path.join('.');
   if (where === '' || message.startsWith(where)) return { path, message };
-  // Validators say in their own ways that a key is missing.
+  // Every validator has its own words for a missing key.
   if (isAbsent(input, path) && /undefined|required|was missing/i.test(message)) {
     return { path, message: `${where} is missing` };
   }

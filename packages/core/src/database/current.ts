@@ -7,7 +7,7 @@
  * for one that is no longer proved to be there (WALReader.readPage) the file has the same page.
  */
 
-import type { Connections } from './connections.ts';
+import type { Connections } from './sqlite/connections.ts';
 import type { LogPlace } from '../wal/frame.ts';
 import type { WALReader } from '../wal/reader.ts';
 

@@ -14,14 +14,14 @@ import type { FileSystem } from '../file-system.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { highestOf } from '../ltx/txid.ts';
 import type { Random } from '../random.ts';
-import { toDatabaseError } from './database-error.ts';
+import { toDatabaseError } from './sqlite/database-error.ts';
 import type { Absence, EngineEvent, FollowStats } from './events.ts';
 import { Following } from './following.ts';
 import type { Gauges } from './gauges.ts';
 import { openDatabase, type OpenDatabase } from './opening.ts';
 import type { DatabaseOptions } from './options.ts';
-import { checkStaged, type FoundFile } from './staged-check.ts';
-import { Staging, type StagedFile } from './staging.ts';
+import { checkStaged, type FoundFile } from './staging/staged-check.ts';
+import { Staging, type StagedFile } from './staging/staging.ts';
 
 /** After a failure the database is opened again; the wait doubles from here to the maximum. */
 const REOPEN_MS_MIN = 1_000;

@@ -1,8 +1,8 @@
 /** What a watched database tells the one who watches it. All of it can cross a thread. */
 
 import type { ErrorCode } from '../error.ts';
-import type { FoundFile } from './staged-check.ts';
-import type { StagedFile } from './staging.ts';
+import type { FoundFile } from './staging/staged-check.ts';
+import type { StagedFile } from './staging/staging.ts';
 
 export interface StagedEvent {
   readonly kind: 'staged';

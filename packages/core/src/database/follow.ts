@@ -14,7 +14,7 @@ import type { WALChecksumState } from '../kernel/kernel.ts';
 import type { LogPlace } from '../wal/frame.ts';
 import { isSameLog, type WALHeader } from '../wal/header.ts';
 import type { FrameBatch, WALReader } from '../wal/reader.ts';
-import type { Connections, LogState } from './connections.ts';
+import type { Connections, LogState } from './sqlite/connections.ts';
 import type { WhyUnsettled } from './unsettled.ts';
 
 /** A log may restart while it is looked at; a third look in a row that sees one is left to the next tick. */

@@ -7,7 +7,7 @@ import type { Kernel } from '../kernel/kernel.ts';
 import type { Random } from '../random.ts';
 import type { WALHeader } from '../wal/header.ts';
 import { WALReader } from '../wal/reader.ts';
-import { Connections } from './connections.ts';
+import { Connections } from './sqlite/connections.ts';
 import { isSameFile, type FileStamp } from './continuity/evidence.ts';
 import { countLinks, descriptorOf, readEvidence, readStamp, stampOf } from './continuity/file.ts';
 import { refuseFormerLog } from './continuity/former-log.ts';
@@ -17,8 +17,8 @@ import { doubtReading, NOWHERE, proveContinuity } from './continuity/proof.ts';
 import type { LogPlace } from '../wal/frame.ts';
 import { LogFollower } from './follow.ts';
 import type { DatabaseOptions } from './options.ts';
-import type { StagedFile } from './staging.ts';
-import { Tail } from './tail.ts';
+import type { StagedFile } from './staging/staging.ts';
+import { Tail } from './cut/tail.ts';
 
 export interface OpenDatabase {
   /** Where it really lies: what SQLite keeps beside it is there. */

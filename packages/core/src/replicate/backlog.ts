@@ -1,7 +1,7 @@
 /** The staged files of one database, oldest first, and what may be freed of them. Pure. */
 
 import type { StagedEvent } from '../database/events.ts';
-import type { FoundFile } from '../database/staged-check.ts';
+import type { FoundFile } from '../database/staging/staged-check.ts';
 
 export interface StagedIncrement {
   readonly txid: bigint;

@@ -2,7 +2,7 @@
 
 import type { BeginOrder } from '../database/engine.ts';
 import { formatTXID, toTXID } from '../ltx/txid.ts';
-import type { Chain, SentRecord } from './admission.ts';
+import type { Chain, SentRecord } from './destination/admission.ts';
 
 export interface Heard {
   readonly name: string;

@@ -7,9 +7,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { Clock } from '../clock.ts';
 import type { DatabaseOptions } from '../database/options.ts';
-import { OwnerLock } from '../database/owner-lock.ts';
+import { OwnerLock } from '../database/staging/owner-lock.ts';
 import { isError } from '../error.ts';
-import { Retry } from './retry.ts';
+import { Retry } from './condition.ts';
 
 export interface ClaimContext {
   readonly options: DatabaseOptions;

@@ -3,7 +3,7 @@
 import type { Clock } from '../clock.ts';
 import type { ErrorCode } from '../error.ts';
 import type { Logger } from '../store/backend.ts';
-import type { DatabaseState, StatusError } from './status.ts';
+import type { DatabaseState, StatusError } from './status/status.ts';
 
 export interface ConditionContext {
   /** Of the database, for messages. */
@@ -89,5 +89,47 @@ export class Condition {
 
   toStatusError(code: string, message: string): StatusError {
     return { code, message, at: new Date(this.#context.clock.now()).toISOString() };
+  }
+}
+
+/* When something of this machine that failed is tried again: the wait doubles, and a success ends it. */
+
+export interface RetryLimits {
+  readonly minMs: number;
+  readonly maxMs: number;
+}
+
+export class Retry {
+  readonly #clock: Clock;
+  readonly #limits: RetryLimits;
+  #lastMs = 0;
+  #notBefore = -Infinity;
+
+  constructor(clock: Clock, limits: RetryLimits) {
+    this.#clock = clock;
+    this.#limits = limits;
+  }
+
+  /** Whether the last try failed. */
+  get isFailing(): boolean {
+    return this.#lastMs > 0;
+  }
+
+  /** In how many ms the next try may be made; 0 where it may be now. */
+  get waitMs(): number {
+    return Math.max(0, this.#notBefore - this.#clock.monotonic());
+  }
+
+  /** Gives the wait. */
+  failed(): number {
+    const { minMs, maxMs } = this.#limits;
+    this.#lastMs = Math.min(Math.max(minMs, this.#lastMs * 2), maxMs);
+    this.#notBefore = this.#clock.monotonic() + this.#lastMs;
+    return this.#lastMs;
+  }
+
+  succeeded(): void {
+    this.#lastMs = 0;
+    this.#notBefore = -Infinity;
   }
 }

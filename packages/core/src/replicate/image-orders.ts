@@ -2,13 +2,13 @@
 
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../store/backend.ts';
-import type { NextStep } from './next.ts';
+import type { NextStep } from './destination/next.ts';
 import type { EngineLink } from './watch-pool.ts';
-import { Retry } from './retry.ts';
-import type { AgedSnapshot } from './snapshot-age.ts';
-import { snapshotDueInMs } from './snapshots.ts';
-import type { DatabaseState } from './status.ts';
-import type { Uploader } from './uploader.ts';
+import { Retry } from './condition.ts';
+import type { AgedSnapshot } from './destination/snapshot-age.ts';
+import { snapshotDueInMs } from './destination/snapshot-age.ts';
+import type { DatabaseState } from './status/status.ts';
+import type { Uploader } from './destination/uploader.ts';
 
 export interface ImageOrdersContext {
   readonly engine: () => EngineLink | undefined;

@@ -5,9 +5,9 @@
  */
 
 import path from 'node:path';
-import { toStagingError } from '../database/staging-error.ts';
+import { toStagingError } from '../database/staging/staging-error.ts';
 import { readText, replaceText, systemFiles, type FileSystem } from '../file-system.ts';
-import type { SentRecord } from './admission.ts';
+import type { SentRecord } from './destination/admission.ts';
 
 export class SentRecords {
   readonly #files: FileSystem;

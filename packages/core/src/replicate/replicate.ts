@@ -14,10 +14,10 @@ import type { Logger } from '../store/backend.ts';
 import path from 'node:path';
 import { WatchPool } from './watch-pool.ts';
 import { Replication } from './replication.ts';
-import type { DatabaseStatus, SyncReport } from './status.ts';
+import type { DatabaseStatus, SyncReport } from './status/status.ts';
 import type { SnapshotOrder } from './image-orders.ts';
-import type { ReplicaTarget } from './target.ts';
-import { within } from './within.ts';
+import type { ReplicaTarget } from './status/status.ts';
+import { within } from './waits.ts';
 
 /** A thread that hangs in the system cannot be ended: it ends with the process. */
 const CLOSE_MS_MAX = 5_000;

@@ -1,4 +1,4 @@
-/** What a replication is given: its database, where to, and whom it tells. */
+/** The input of a replication: its database, its destinations, and whom to call. */
 
 import type { Clock } from '../clock.ts';
 import type { EngineEvent } from '../database/events.ts';
@@ -6,9 +6,8 @@ import type { DatabaseOptions } from '../database/options.ts';
 import type { FileSystem } from '../file-system.ts';
 import type { Random } from '../random.ts';
 import type { Logger } from '../store/backend.ts';
-import type { WatchOrder } from './messages.ts';
-import type { EngineLink } from './watch-pool.ts';
-import type { ReplicaTarget } from './target.ts';
+import type { ReplicaTarget } from './status/status.ts';
+import type { EngineLink, WatchOrder } from './watch-pool.ts';
 
 export interface ReplicationContext {
   readonly options: DatabaseOptions;

@@ -5,33 +5,31 @@
  * What is staged is sent and freed whatever becomes of the following: a full disk gets room by that.
  */
 
-import { isError, ReplicationError } from '../error.ts';
-import { toDatabaseError } from '../database/database-error.ts';
+import { toDatabaseError } from '../database/sqlite/database-error.ts';
 import type { EngineEvent, OpenedEvent, StagedEvent } from '../database/events.ts';
+import { isError, ReplicationError } from '../error.ts';
 import { formatTXID } from '../ltx/txid.ts';
 import { decideBeginning } from './beginning.ts';
-import { bringUpToDate } from './ending.ts';
 import { StagingClaim } from './claim.ts';
 import { Condition } from './condition.ts';
-import { DatabaseHealth, HANG_MS_MAX } from './database-health.ts';
-import { readFileMarks, type FileMarks } from './file-marks.ts';
+import { DatabaseHealth, HANG_MS_MAX } from './status/database-health.ts';
+import { SharedReads } from './destination/bodies.ts';
+import { waitForListings } from './destination/lister.ts';
+import { Uploader } from './destination/uploader.ts';
+import { bringUpToDate } from './final-sync.ts';
 import { ImageOrders, type SnapshotOrder } from './image-orders.ts';
-import { waitForListings } from './listing.ts';
 import { logError, loggerFor, serving } from './logging.ts';
-import type { EngineLink } from './watch-pool.ts';
 import { SentRecords } from './record.ts';
 import type { ReplicationContext } from './replication-context.ts';
-import { SharedReads } from './shared-reads.ts';
-import { StagedFiles } from './staged-files.ts';
-import type { DatabaseReport, DatabaseStatus } from './status.ts';
-import { heartbeatMs, StatusFile } from './status-file.ts';
-import type { ReplicaTarget } from './target.ts';
 import type { DrainOptions } from './replicate.ts';
-import { toDatabaseReport, toDatabaseStatus } from './tell.ts';
-import { Uploader } from './uploader.ts';
-import type { Verdict } from './verdict.ts';
-import { Wakeup } from './wakeup.ts';
-import { within } from './within.ts';
+import { StagedFiles } from './staged-files.ts';
+import { readFileMarks, type FileMarks } from './status/file-marks.ts';
+import { heartbeatMs, StatusFile } from './status/status-file.ts';
+import type { DatabaseReport, DatabaseStatus, ReplicaTarget } from './status/status.ts';
+import { toDatabaseReport, toDatabaseStatus } from './status/to-status.ts';
+import type { Verdict } from './status/verdict.ts';
+import { Wakeup, within } from './waits.ts';
+import type { EngineLink } from './watch-pool.ts';
 
 /** What must be closed gets so long, where nothing else says that it is stuck. */
 const CLOSE_MS_MAX = 5_000;

@@ -5,15 +5,14 @@
 
 import type { Clock } from '../clock.ts';
 import type { StagedEvent } from '../database/events.ts';
-import { readRoom } from '../database/room.ts';
-import type { FoundFile } from '../database/staged-check.ts';
-import { isFull } from '../database/staging-error.ts';
+import { readRoom, type Room, spareBytes } from '../database/staging/room.ts';
+import type { FoundFile } from '../database/staging/staged-check.ts';
+import { isFull } from '../database/staging/staging-error.ts';
 import type { FileSystem } from '../file-system.ts';
 import type { Logger } from '../store/backend.ts';
-import { Backlog, foundIncrement, toIncrement, type StagedSnapshot } from './backlog.ts';
-import { affordableBytes, planRelease } from './budget.ts';
+import { Backlog, foundIncrement, type StagedSnapshot, toIncrement } from './backlog.ts';
+import { Retry } from './condition.ts';
 import type { SentRecords } from './record.ts';
-import { Retry } from './retry.ts';
 
 /** A destination, as far as staging must know it. */
 export interface Holder {
@@ -213,4 +212,95 @@ function isWanted(txid: bigint, holders: readonly Holder[]): boolean {
       replicatedTXID === undefined ||
       ((newestSnapshot?.txid ?? 0n) < txid && (snapshotRefusal?.txid ?? 0n) < txid),
   );
+}
+
+/* Staging is bounded: which destinations are given up to be seeded again, and what is freed. Pure. */
+
+export interface ReleasePoint {
+  readonly name: string;
+  /** It does not want staged files up to this TXID any more. */
+  readonly releasable: bigint;
+}
+
+interface File {
+  readonly txid: bigint;
+  readonly sizeBytes: number;
+  readonly content: 'increment' | 'image';
+}
+
+export interface BudgetInput {
+  readonly files: readonly File[];
+  readonly maxBytes: number;
+  readonly holders: readonly ReleasePoint[];
+  /** The staged snapshot, from which one that was given up can be seeded. */
+  readonly snapshot?: { readonly txid: bigint } | undefined;
+}
+
+export interface BudgetDecision {
+  /** Files up to this TXID may go. */
+  readonly releaseTo: bigint;
+  /** Whoever still wanted one of those: they will be seeded by a snapshot. */
+  readonly laggards: readonly string[];
+}
+
+/**
+ * Frees what nobody wants. Beyond the budget, oldest first, also what only the slowest want; and then
+ * all that is of no use to those any more: they go on from a snapshot, and from what follows it.
+ */
+export function planRelease(input: BudgetInput): BudgetDecision {
+  const { files, holders, maxBytes } = input;
+  const unwanted = lowest(holders.map(({ releasable }) => releasable)) ?? 0n;
+  const needed = exceeding(files, unwanted, maxBytes);
+  const laggards = holders.filter(({ releasable }) => releasable < needed);
+  if (laggards.length === 0) return { releaseTo: needed, laggards: [] };
+  const seed = seedAbove(input, needed);
+  const wanted = holders.map((holder) => (holder.releasable < needed ? seed : holder.releasable));
+  const releaseTo = lowest(wanted) ?? needed;
+  return {
+    releaseTo: releaseTo > needed ? releaseTo : needed,
+    laggards: laggards.map(({ name }) => name),
+  };
+}
+
+/**
+ * What staging may take where its volume has this room: the limit; less where the reserve of the volume
+ * would be touched; and where others have touched it, half of what they and the reserve leave.
+ */
+export function affordableBytes(maxBytes: number, stagedBytes: number, room: Room): number {
+  const half = (stagedBytes + room.availableBytes) / 2;
+  return Math.min(maxBytes, Math.max(stagedBytes + spareBytes(room), half));
+}
+
+/** Up to which TXID files must go so that the rest is within the budget. The newest one always stays. */
+function exceeding(files: readonly File[], unwanted: bigint, maxBytes: number): bigint {
+  let releaseTo = unwanted;
+  let kept = files
+    .filter(({ txid }) => txid > releaseTo)
+    .reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const newest = files.at(-1);
+  for (const file of files) {
+    if (kept <= maxBytes || file === newest) break;
+    if (file.txid <= releaseTo) continue;
+    releaseTo = file.txid;
+    kept -= file.sizeBytes;
+  }
+  return releaseTo;
+}
+
+/** Files up to this TXID are of no use to one that lacks what was released up to `needed`. */
+function seedAbove({ files, snapshot }: BudgetInput, needed: bigint): bigint {
+  const image = files.findLast(({ txid, content }) => content === 'image' && txid > needed);
+  const fromImage = image === undefined ? undefined : image.txid - 1n;
+  const fromSnapshot =
+    snapshot !== undefined && snapshot.txid >= needed ? snapshot.txid : undefined;
+  const seeds = [fromImage, fromSnapshot].filter((seed) => seed !== undefined);
+  return highest(seeds) ?? files.at(-1)?.txid ?? needed;
+}
+
+function highest(txids: readonly bigint[]): bigint | undefined {
+  return txids.reduce<bigint | undefined>((a, b) => (a !== undefined && a > b ? a : b), undefined);
+}
+
+function lowest(txids: readonly bigint[]): bigint | undefined {
+  return txids.reduce<bigint | undefined>((a, b) => (a !== undefined && a < b ? a : b), undefined);
 }

@@ -8,7 +8,7 @@ import { systemFiles } from '../file-system.ts';
 import { createKernel } from '../kernel/kernel.ts';
 import { systemRandom } from '../random.ts';
 import { serve } from '../threads/serve.ts';
-import type { WatchEvent, WatchService } from './messages.ts';
+import type { WatchEvent, WatchService } from './watch-pool.ts';
 
 const kernel = createKernel();
 const watched = new Map<number, { readonly engine: Engine; readonly gauges: Gauges }>();

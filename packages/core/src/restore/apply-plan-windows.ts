@@ -17,12 +17,12 @@ import { FILE_CHECKSUM_SIZE_BYTES } from '../ltx/trailer.ts';
 import { fromFailure, type Failure } from '../threads/failure.ts';
 import { Thread, threadScript } from '../threads/thread.ts';
 import type { AppliedPlan, ApplyPlanOptions } from './apply-plan.ts';
-import type { ReadLocalFile } from './local-file.ts';
-import type { LocalFiles } from './local-files.ts';
-import { toUnusableFileError } from './unusable-file.ts';
-import type { WindowSettings } from './window-decoder.ts';
-import type { WindowService } from './window-worker.ts';
-import { windowsOf, type Window } from './windows.ts';
+import type { ReadLocalFile } from './decode/local-file.ts';
+import type { LocalFiles } from './decode/local-files.ts';
+import { toUnusableFileError } from './plan/unusable-file.ts';
+import type { WindowSettings } from './decode/window-decoder.ts';
+import type { WindowService } from './decode/window-worker.ts';
+import { windowsOf, type Window } from './decode/windows.ts';
 
 /** Large enough that a file's part of a window is one read; small enough for one per thread. */
 const WINDOW_BYTES = 16 * 1024 * 1024;

@@ -12,17 +12,17 @@ import { createKernel } from '../kernel/kernel.ts';
 import { lockPgno, type LTXHeader } from '../ltx/header.ts';
 import type { LTXFileInfo } from '../replica/replica.ts';
 import { applyPlanInWindows } from './apply-plan-windows.ts';
-import { createInlinePool, createThreadPool, type DecoderPool } from './decoder-pool.ts';
-import { FileScan, type ScannedFile } from './file-scan.ts';
-import { HeaderChain } from './header-chain.ts';
-import { openLocalFiles } from './local-files.ts';
-import { missingPageError } from './missing-page.ts';
-import { PageSet } from './page-set.ts';
-import type { RestorePlan } from './plan.ts';
+import { createInlinePool, createThreadPool, type DecoderPool } from './decode/decoder-pool.ts';
+import { FileScan, type ScannedFile } from './decode/file-scan.ts';
+import { HeaderChain } from './plan/header-chain.ts';
+import { openLocalFiles } from './decode/local-files.ts';
+import { missingPageError } from './decode/missing-page.ts';
+import { PageSet } from './decode/page-set.ts';
+import type { RestorePlan } from './plan/plan.ts';
 import { ReadAhead } from './read-ahead.ts';
-import { SLAB_BYTES, Slabs, SMALL_SLAB_BYTES } from './slabs.ts';
-import type { SourcedFile } from './sources.ts';
-import { toUnusableFileError } from './unusable-file.ts';
+import { SLAB_BYTES, Slabs, SMALL_SLAB_BYTES } from './decode/slabs.ts';
+import type { SourcedFile } from './plan/sources.ts';
+import { toUnusableFileError } from './plan/unusable-file.ts';
 
 /** Below this size the calling thread decodes: starting worker threads would take longer. */
 const INLINE_BYTES_MAX: number = 4 * 1024 * 1024;

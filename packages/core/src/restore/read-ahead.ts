@@ -6,8 +6,8 @@
 import { ReplicationError } from '../error.ts';
 import type { OpenedObject } from '../store/client.ts';
 import { describeFile, describeRange } from '../store/describe.ts';
-import { fileChangedError } from './file-changed.ts';
-import { canReadRanges, type SourcedFile } from './sources.ts';
+import { fileChangedError } from './plan/file-changed.ts';
+import { canReadRanges, type SourcedFile } from './plan/sources.ts';
 
 /** Size of one range: large enough that the cost of a request is small. */
 const RANGE_BYTES: number = 4 * 1024 * 1024;
@@ -105,7 +105,7 @@ interface Part {
   readonly holdBytes: number;
 }
 
-/** A large file is read in ranges, or as one stream where its source cannot read a part of it. */
+/** Reads large files in ranges, or as one stream if the source cannot read parts of files. */
 function* partsOf(files: readonly SourcedFile[]): Generator<Part, void> {
   for (const file of files) {
     const { sizeBytes } = file;

@@ -9,18 +9,18 @@ import { formatTXID, type TXID } from '../ltx/txid.ts';
 import { describeFile } from '../store/describe.ts';
 import { applyPlan } from './apply-plan.ts';
 import { checkIntegrity, type IntegrityCheck } from './integrity.ts';
-import { toPlanTarget, type RestoreTarget } from './listing.ts';
+import { toPlanTarget, type RestoreTarget } from './plan/listing.ts';
 import { Output } from './output.ts';
 import { checkOutput, type Overwrite } from './output-target.ts';
-import { planRestore, type PlanTarget, type RestorePlan } from './plan.ts';
+import { planRestore, type PlanTarget, type RestorePlan } from './plan/plan.ts';
 import {
   keyOfFile,
   listSources,
   readSourcedHeader,
   type RestoreSource,
   type SourcedFile,
-} from './sources.ts';
-import { UnusableFileError } from './unusable-file.ts';
+} from './plan/sources.ts';
+import { UnusableFileError } from './plan/unusable-file.ts';
 
 export interface RestoreOptions {
   /** Read in this order of preference. All must hold the same history: the caller chooses it. */

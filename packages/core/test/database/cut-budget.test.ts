@@ -10,7 +10,7 @@ import {
   cutDueInMs,
   fullBudget,
   type CutBudget,
-} from '../../src/database/cut-budget.ts';
+} from '../../src/database/cut/cut-budget.ts';
 import { systemClock } from '../../src/clock.ts';
 import { Gauges } from '../../src/database/gauges.ts';
 import { Engine } from '../../src/database/engine.ts';

@@ -5,8 +5,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import { Connections } from '../../src/database/connections.ts';
-import { toDatabaseError } from '../../src/database/database-error.ts';
+import { Connections } from '../../src/database/sqlite/connections.ts';
+import { toDatabaseError } from '../../src/database/sqlite/database-error.ts';
 import { makeFolders, systemFiles } from '../../src/file-system.ts';
 import { ReplicationError } from '../../src/error.ts';
 

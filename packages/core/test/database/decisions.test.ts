@@ -6,7 +6,7 @@ import {
   decideCheckpoint,
   observe,
   UNTOUCHED_MS,
-} from '../../src/database/checkpoint.ts';
+} from '../../src/database/sqlite/checkpoint.ts';
 import {
   beginSettling,
   QUIET_MS,

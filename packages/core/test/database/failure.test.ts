@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { isError } from '../../src/error.ts';
-import { toFailure } from '../../src/database/failure.ts';
+import { toFailure } from '../../src/database/sqlite/failure.ts';
 
 function folder(): string {
   const made = fs.mkdtempSync(path.join(tmpdir(), 'sluice-failure-'));

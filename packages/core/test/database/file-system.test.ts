@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { findMount, parseMounts } from '../../src/database/file-system.ts';
+import { findMount, parseMounts } from '../../src/database/sqlite/file-system.ts';
 
 const MOUNTS = parseMounts(
   [

@@ -7,7 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
-import { OwnerLock } from '../../src/database/owner-lock.ts';
+import { OwnerLock } from '../../src/database/staging/owner-lock.ts';
 import { temporaryFolder } from '../restore/temporary.ts';
 
 const NOON = Date.UTC(2026, 0, 31, 12);

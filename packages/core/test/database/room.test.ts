@@ -2,8 +2,8 @@
 
 import fs from 'node:fs/promises';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { floorBytes, spareBytes } from '../../src/database/room.ts';
-import { TAIL_BYTES_MAX } from '../../src/database/tail.ts';
+import { floorBytes, spareBytes } from '../../src/database/staging/room.ts';
+import { TAIL_BYTES_MAX } from '../../src/database/cut/tail.ts';
 import { Watched } from './watched.ts';
 
 const MB = 1024 * 1024;

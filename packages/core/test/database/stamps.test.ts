@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { nextStamp, STAMP_STEP_MS_MAX } from '../../src/database/stamps.ts';
+import { nextStamp, STAMP_STEP_MS_MAX } from '../../src/database/cut/stamps.ts';
 
 const YEAR_MS = 365 * 24 * 3_600_000;
 const NOON = Date.UTC(2026, 0, 31, 12);

@@ -1,12 +1,16 @@
 import { expect, test } from 'vitest';
 import { plant, PLANTED, PLANTED_IN_THE_TAIL } from '../support/mutant.ts';
 import { seedOf } from '../support/random.ts';
-import { torture, type Away } from './torture/torture.ts';
+import { torture, type TortureOptions } from './torture/torture.ts';
 
-const ROUNDS = Number(process.env['SLUICE_TORTURE_ROUNDS'] ?? 25);
-const PLANTED_ROUNDS_MAX = 60;
-/** What has to happen while the replicator is away; without it an error is met by chance only. */
-const AWAY: Readonly<Record<string, Away>> = { spilledTailOfAStart: 'load' };
+const ROUNDS = Number(process.env['SLUICE_TORTURE_ROUNDS'] ?? 15);
+const PLANTED_ROUNDS_MAX = 150;
+/** What has to happen often; without it an error is met by chance only. */
+const OFTEN: Readonly<Record<string, Pick<TortureOptions, 'away' | 'images'>>> = {
+  imageWithoutFramesBefore: { images: 'often' },
+  fileIsNotLookedAt: { away: 'replace' },
+  spilledTailOfAStart: { away: 'load' },
+};
 
 for (const pageSize of [512, 4096, 16384]) {
   test(`the page map is the database after every round, pages of ${pageSize}`, async () => {
@@ -31,7 +35,7 @@ for (const [name, planted] of Object.entries({ ...PLANTED, ...PLANTED_IN_THE_TAI
         rounds: PLANTED_ROUNDS_MAX,
         pageSize: 4096,
         src: mutant.src,
-        away: AWAY[name],
+        ...OFTEN[name],
       });
       console.log(`found in round ${report.broken?.round}: ${report.broken?.why}`);
       expect(report.broken).toBeDefined();

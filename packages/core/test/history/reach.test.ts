@@ -6,7 +6,7 @@ import { reachOf } from '../../src/history/chain.ts';
 import { formatTXID, toTXID } from '../../src/ltx/txid.ts';
 import type { LTXFileInfo } from '../../src/replica/replica.ts';
 import { FileSet } from '../../src/replica/file-set.ts';
-import { planRestore } from '../../src/restore/plan.ts';
+import { planRestore } from '../../src/restore/plan/plan.ts';
 import { file } from '../restore/files.ts';
 
 const TXID_COUNT = 12;

@@ -11,7 +11,7 @@ import {
   type ReplicatedDatabase,
   type Replicator,
 } from '../../src/replicate/replicate.ts';
-import { listAll } from '../../src/restore/listing.ts';
+import { listAll } from '../../src/restore/plan/listing.ts';
 import { restore } from '../../src/restore/restore.ts';
 import { temporaryFolder } from '../restore/temporary.ts';
 

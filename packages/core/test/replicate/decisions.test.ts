@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../../src/error.ts';
 import { FileSet } from '../../src/replica/file-set.ts';
-import { admit } from '../../src/replicate/admission.ts';
+import { admit } from '../../src/replicate/destination/admission.ts';
 import { decideBeginning } from '../../src/replicate/beginning.ts';
-import { affordableBytes, planRelease } from '../../src/replicate/budget.ts';
-import { snapshotDueInMs } from '../../src/replicate/snapshots.ts';
-import { isRefused } from '../../src/replicate/refusal.ts';
-import { stateOf, type DestinationFacts } from '../../src/replicate/state.ts';
-import { backoffMs, BACKOFF_MS_MAX } from '../../src/replicate/upload-queue.ts';
+import { affordableBytes, planRelease } from '../../src/replicate/staged-files.ts';
+import { snapshotDueInMs } from '../../src/replicate/destination/snapshot-age.ts';
+import { isRefused } from '../../src/replicate/destination/upload-queue.ts';
+import { stateOf, type DestinationFacts } from '../../src/replicate/destination/admission.ts';
+import { backoffMs, BACKOFF_MS_MAX } from '../../src/replicate/destination/upload-queue.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
 
 const file = (level: number, min: number, max = min, sizeBytes = 100) => ({

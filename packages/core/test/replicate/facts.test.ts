@@ -2,7 +2,11 @@ import { expect, test } from 'vitest';
 import type { Absence } from '../../src/database/events.ts';
 import { Gauges } from '../../src/database/gauges.ts';
 import { Backlog, type StagedIncrement } from '../../src/replicate/backlog.ts';
-import { Confirmations, gatherFacts, type FactsInput } from '../../src/replicate/facts.ts';
+import {
+  Confirmations,
+  gatherFacts,
+  type FactsInput,
+} from '../../src/replicate/destination/health.ts';
 
 const START = 1_000;
 const NOW = 100_000;

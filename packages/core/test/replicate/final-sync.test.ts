@@ -3,8 +3,8 @@
 import { expect, test } from 'vitest';
 import { ReplicationError } from '../../src/error.ts';
 import { finalSync, type FinalSyncResult } from '../../src/replicate/final-sync.ts';
-import type { DatabaseState } from '../../src/replicate/status.ts';
-import { Wakeup } from '../../src/replicate/wakeup.ts';
+import type { DatabaseState } from '../../src/replicate/status/status.ts';
+import { Wakeup } from '../../src/replicate/waits.ts';
 
 const TIMEOUT_MS = 1_000;
 const BUSY = new ReplicationError('DATABASE_BUSY', 'it is busy');

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isHopeless } from '../../src/replicate/health.ts';
+import { isHopeless } from '../../src/replicate/destination/health.ts';
 
 describe('whoever waits for a destination', () => {
   const queue = { isTrying: false, failingSince: undefined, waitingSince: undefined };

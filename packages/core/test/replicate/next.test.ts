@@ -6,7 +6,7 @@ import {
   nextStep,
   type DestinationView,
   type NextStep,
-} from '../../src/replicate/next.ts';
+} from '../../src/replicate/destination/next.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
 
 const LINEAGE = 0xabcn;

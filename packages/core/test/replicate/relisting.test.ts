@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../../src/error.ts';
-import { OUTAGE_MS, RELIST_MS, Relisting } from '../../src/replicate/relisting.ts';
+import { OUTAGE_MS, RELIST_MS, Relisting } from '../../src/replicate/destination/relisting.ts';
 import { StoppedClock } from './scene.ts';
 
 function listed(

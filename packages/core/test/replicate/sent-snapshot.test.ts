@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { SentSnapshot } from '../../src/replicate/sent-snapshot.ts';
+import { SentSnapshot } from '../../src/replicate/destination/sender.ts';
 
 test.each([
   [[210 * 1024 * 1024], 12_400, 'full snapshot sent: 210 MiB in 12 s'],

@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemFiles } from '../../src/file-system.ts';
-import { SHARED_BYTES_MAX, SharedReads } from '../../src/replicate/shared-reads.ts';
+import { SHARED_BYTES_MAX, SharedReads } from '../../src/replicate/destination/bodies.ts';
 
 let folder: string;
 

@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { ReplicationError, type ErrorCode } from '../../src/error.ts';
-import { UploadQueue, type StepResult } from '../../src/replicate/upload-queue.ts';
+import { UploadQueue, type StepResult } from '../../src/replicate/destination/upload-queue.ts';
 import { StoppedClock } from './scene.ts';
 
 beforeEach(() => void vi.useFakeTimers());

@@ -6,7 +6,7 @@ import {
   runningLimits,
   type DatabaseFacts,
   type DestinationFacts,
-} from '../../src/replicate/verdict.ts';
+} from '../../src/replicate/status/verdict.ts';
 
 const MAX_LAG_MS = 60_000;
 const TOO_LONG = MAX_LAG_MS + 1;

@@ -10,9 +10,9 @@ import {
   type ReplicaFiles,
 } from '../../src/replica/replica.ts';
 import { chaos } from '../../src/store/chaos.ts';
-import { PageSet } from '../../src/restore/page-set.ts';
+import { PageSet } from '../../src/restore/decode/page-set.ts';
 import { ReadAhead } from '../../src/restore/read-ahead.ts';
-import type { SourcedFile } from '../../src/restore/sources.ts';
+import type { SourcedFile } from '../../src/restore/plan/sources.ts';
 import type { RestoreProgress } from '../../src/restore/restore.ts';
 import { randomFrom } from '../support/random.ts';
 import { Bucket, encodeFile, History } from './bucket.ts';

@@ -6,9 +6,9 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { formatTXID, parseTXID } from '../../src/ltx/txid.ts';
-import type { RestoreTarget } from '../../src/restore/listing.ts';
+import type { RestoreTarget } from '../../src/restore/plan/listing.ts';
 import { restore } from '../../src/restore/restore.ts';
-import { surveyReplica } from '../../src/restore/survey.ts';
+import { surveyReplica } from '../../src/restore/plan/survey.ts';
 import { bucketOf } from './bucket.ts';
 import { temporaryFolder } from './temporary.ts';
 

@@ -3,7 +3,7 @@ import {
   newestOfEachLineage,
   orderByLineage,
   type LineageEnd,
-} from '../../src/restore/lineages.ts';
+} from '../../src/restore/plan/lineages.ts';
 import { randomFrom } from '../support/random.ts';
 
 interface State extends LineageEnd {

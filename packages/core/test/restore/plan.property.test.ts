@@ -6,7 +6,7 @@ import { ReplicationError } from '../../src/error.ts';
 import { formatTXID, toTXID } from '../../src/ltx/txid.ts';
 import type { LTXFileInfo } from '../../src/replica/replica.ts';
 import { reachableTXIDs } from '../../src/history/chain.ts';
-import { planMoment, planRestore, type PlanTarget } from '../../src/restore/plan.ts';
+import { planMoment, planRestore, type PlanTarget } from '../../src/restore/plan/plan.ts';
 import { file, timeOf } from './files.ts';
 import { runTimeSearch } from './time-search.ts';
 

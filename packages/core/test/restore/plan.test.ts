@@ -3,7 +3,7 @@ import { ReplicationError } from '../../src/error.ts';
 import { TXID_MAX, toTXID } from '../../src/ltx/txid.ts';
 import type { LTXFileInfo } from '../../src/replica/replica.ts';
 import { describeFile } from '../../src/store/describe.ts';
-import { planRestore, type PlanTarget } from '../../src/restore/plan.ts';
+import { planRestore, type PlanTarget } from '../../src/restore/plan/plan.ts';
 import { file, names } from './files.ts';
 
 const LATEST: PlanTarget = { kind: 'latest' };

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { ReplicationError } from '../../src/error.ts';
 import { restore, type RestoreOptions, type RestoreReport } from '../../src/restore/restore.ts';
-import type { RestoreSource } from '../../src/restore/sources.ts';
+import type { RestoreSource } from '../../src/restore/plan/sources.ts';
 import { temporaryFolder } from './temporary.ts';
 
 /** One source, unless `sources` has others. */

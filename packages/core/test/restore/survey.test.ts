@@ -2,7 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { isError, ReplicationError, type ErrorCode, type ErrorDetails } from '../../src/error.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
 import type { LTXFileInfo, ReplicaFiles } from '../../src/replica/replica.ts';
-import { includesState, surveyReplica, type SurveyedReplica } from '../../src/restore/survey.ts';
+import {
+  includesState,
+  surveyReplica,
+  type SurveyedReplica,
+} from '../../src/restore/plan/survey.ts';
 import { randomFrom } from '../support/random.ts';
 import { Bucket, encodeFile, History } from './bucket.ts';
 import { timeOf } from './files.ts';

@@ -43,7 +43,7 @@ export const CORE_SRC: string = path.join(CORE, 'src');
 export const PLANTED = {
   gapBetweenReaders: [
     {
-      file: 'database/connections.ts',
+      file: 'database/sqlite/connections.ts',
       find: `    try {
       begin(this.#waiting);
     } catch`,
@@ -57,7 +57,7 @@ export const PLANTED = {
   ],
   imageWithoutFramesBefore: [
     {
-      file: 'database/image-job.ts',
+      file: 'database/images/image-job.ts',
       find: `if (held === 0 || header === undefined) return true;`,
       replace: `if (held >= 0 || header === undefined) return true;`,
     },
@@ -95,7 +95,7 @@ export const PLANTED_IN_THE_TAIL = {
   ],
   readerMovesOverSpilledFrames: [
     {
-      file: 'database/cutter.ts',
+      file: 'database/cut/cutter.ts',
       find: `return this.#publisher.pinsLog || this.#tail.spilled;`,
       replace: `return this.#publisher.pinsLog && this.#tail.sizeBytes < 0;`,
     },
@@ -113,12 +113,12 @@ export const PLANTED_IN_THE_TAIL = {
       replace: `  if (evidence.spilled && evidence.log < 0 && `,
     },
     {
-      file: 'database/tail.ts',
+      file: 'database/cut/tail.ts',
       find: `    if (this.#log !== undefined && !isSameLog(this.#log, batch.header)) {`,
       replace: `    if (this.#log !== undefined && batch.first < 0 && !isSameLog(this.#log, batch.header)) {`,
     },
     {
-      file: 'database/cut.ts',
+      file: 'database/cut/cut.ts',
       find: `    if (wal.readPage(page, tail.log, into)) return;`,
       replace: `    if (wal.readPage(page, tail.log, into) || page > 0) return;`,
     },

@@ -29,12 +29,12 @@ export const PLANTED_FOR_ACTORS: Readonly<Record<ActorName, readonly Planted[]>>
   /** What is due is reckoned by the wall clock. */
   'clock step': [
     {
-      file: 'database/cutter.ts',
+      file: 'database/cut/cutter.ts',
       find: `cutDueInMs(this.#budget, this.#context.clock.monotonic())`,
       replace: `cutDueInMs(this.#budget, this.#context.clock.now())`,
     },
     {
-      file: 'database/cutter.ts',
+      file: 'database/cut/cutter.ts',
       find: `afterCut(this.#budget, clock.monotonic())`,
       replace: `afterCut(this.#budget, clock.now())`,
     },
@@ -55,7 +55,7 @@ export const PLANTED_FOR_ACTORS: Readonly<Record<ActorName, readonly Planted[]>>
   /** A destination that ends with what was sent is taken for whole. */
   'damaged destination': [
     {
-      file: 'replicate/admission.ts',
+      file: 'replicate/destination/admission.ts',
       find: `if (missing === undefined) return undefined;`,
       replace: `if (missing === undefined || files.highest > 0n) return undefined;`,
     },
@@ -78,7 +78,7 @@ export const PLANTED_FOR_ACTORS: Readonly<Record<ActorName, readonly Planted[]>>
   /** Everybody has the staging folder. */
   'second replicator': [
     {
-      file: 'database/owner-lock.ts',
+      file: 'database/staging/owner-lock.ts',
       find: `connection.exec('BEGIN EXCLUSIVE');`,
       replace: `connection.exec('BEGIN');`,
     },

@@ -3,12 +3,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Actor } from './actor.ts';
 
-const REFUSED_MS_MAX = 10_000;
+const REFUSED_MS_MAX = 30_000;
 
 export const secondReplicator: Actor = {
   when: 'running',
   mayReport: [],
   act: async (setup) => {
+    const why = await setup.untilReplicated(); // so that it is the first that has the folder
+    if (why !== undefined) return why;
     const second = setup.startSecond();
     try {
       const deadline = performance.now() + REFUSED_MS_MAX;

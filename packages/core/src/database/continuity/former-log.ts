@@ -46,6 +46,7 @@ export function refuseFormerLog(input: FormerLogInput): void {
   const frame = wal.readFrameHeader(position.frame, header);
   const evidence = { position, known, file, header, frame, logModifiedNs: log.mtimeNs };
   if (!isLogOfFormerFile(evidence) || hasFirstPage(input, header, file.firstPage)) return;
+  if (isWrittenSince(path, log)) return; // an application has both open, and may have restarted the log
   throw new ReplicationError(
     'DATABASE_REPLACED',
     `open ${path}: ${path}-wal belongs to another database, and SQLite would mix the two, so Sluice does not open it. ` +
@@ -65,6 +66,11 @@ export function isLogOfFormerFile(evidence: FormerLogEvidence): boolean {
   if (frame.checksum.s0 !== checksum.s0 || frame.checksum.s1 !== checksum.s1) return false;
   if (isUntouched(known, file) || known.firstPage === file.firstPage) return false;
   return logModifiedNs < file.changedNs;
+}
+
+function isWrittenSince(path: string, log: fs.BigIntStats): boolean {
+  const now = fs.statSync(`${path}-wal`, { bigint: true, throwIfNoEntry: false });
+  return now?.mtimeNs !== log.mtimeNs || now.size !== log.size;
 }
 
 /** Whether a frame of the log holds this very page 1. */

@@ -25,6 +25,8 @@ export interface TortureOptions {
   readonly src?: string;
   /** The replicator is away after every round, and this happens meanwhile. Default: now and then, anything. */
   readonly away?: Away | undefined;
+  /** Snapshots are taken in every round, images in many. Default: now and then. */
+  readonly images?: 'often' | undefined;
   readonly onRound?: (round: number, text: string) => void;
 }
 
@@ -48,7 +50,7 @@ const REOPENED_MS_MAX = 10_000;
  * A writer that is killed in the middle of a checkpoint leaves a file of which nobody can say who
  * wrote to it. Then the database is opened again, and an image is taken.
  */
-const KILLED_CHECKPOINT = 'by no checkpoint that came to its end';
+const KILLED_CHECKPOINT = 'but not by a completed checkpoint';
 /** So many states are judged by themselves, of those that follow each other in a round. */
 const STATES_MAX = 4;
 /** Of 20,000 bytes each: several times what a tail of the engine here holds (host.ts). */
@@ -122,8 +124,9 @@ class Torture {
     const host = this.#host ?? (await this.#startHost());
     const writers = Array.from({ length: random.int(1, 3) }, () => this.#startWriter());
     await sleep(random.int(30, 400));
-    if (random.chance(0.25)) host.send({ kind: 'snapshot' });
-    if (random.chance(0.05)) host.send({ kind: 'image' });
+    const isOften = this.#options.images === 'often';
+    if (random.chance(isOften ? 1 : 0.25)) host.send({ kind: 'snapshot' });
+    if (random.chance(isOften ? 0.3 : 0.05)) host.send({ kind: 'image' });
     let killed = false;
     if (random.chance(0.4)) {
       await sleep(random.int(0, 200));

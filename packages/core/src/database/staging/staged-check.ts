@@ -1,0 +1,127 @@
+/**
+ * Staged files of an earlier run: what they are, and whether they are whole. One that a crash or a
+ * disk has damaged must not be sent: then a destination would call replicated what nobody can restore.
+ */
+
+import type { Clock } from '../../clock.ts';
+import { isError, messageOf, ReplicationError } from '../../error.ts';
+import { type FileSystem, isMissing, type StoredFile } from '../../file-system.ts';
+import type { Kernel } from '../../kernel/kernel.ts';
+import { isFullImage, LTXDecoder } from '../../ltx/decoder.ts';
+import { readEnds, readPageIndex } from '../../ltx/file.ts';
+import type { LTXHeader } from '../../ltx/header.ts';
+import { toStagingError } from './staging-error.ts';
+import type { StagedFile } from './staging.ts';
+
+/** 'ends': header and page index. 'whole': every byte, by the file's checksum. */
+export type Depth = 'ends' | 'whole';
+
+/** A staged file that was found at a start, and is right. */
+export interface FoundFile {
+  readonly file: StagedFile;
+  readonly content: 'increment' | 'image';
+  readonly pageSize: number;
+  /** The run of images and increments that it belongs to. */
+  readonly lineage: bigint;
+  readonly timestampMs: number;
+  /** When it was staged, by the monotonic clock, as far as its time tells. */
+  readonly since: number;
+}
+
+export interface DamagedFile {
+  readonly file: StagedFile;
+  readonly why: string;
+}
+
+export interface CheckContext {
+  readonly files: FileSystem;
+  readonly kernel: Kernel;
+  readonly clock: Clock;
+  readonly depthOf: (file: StagedFile) => Depth;
+}
+
+const CHUNK_BYTES = 1024 * 1024;
+/** The page index of a larger file may be more than is read at once. */
+const ENDS_BYTES_MAX = 16 * 1024 ** 3;
+
+/** One file after the other: a long absence of a destination leaves thousands. STAGING_FAILED where one cannot be read. */
+export async function checkStaged(
+  files: readonly StagedFile[],
+  context: CheckContext,
+): Promise<{ found: FoundFile[]; damaged: DamagedFile[] }> {
+  const found: FoundFile[] = [];
+  const damaged: DamagedFile[] = [];
+  for (const file of files) {
+    try {
+      found.push(await check(file, context));
+    } catch (error) {
+      if (isMissing(error)) continue; // it was freed just now
+      if (!isOfContent(error)) throw toStagingError(`read the staged file ${file.path}`, error);
+      damaged.push({ file, why: messageOf(error) });
+    }
+  }
+  return { found, damaged };
+}
+
+async function check(file: StagedFile, context: CheckContext): Promise<FoundFile> {
+  const { kernel, clock, depthOf } = context;
+  const handle = await context.files.open(file.path);
+  try {
+    const read = async (start: number, end: number): Promise<Uint8Array> =>
+      await readRange(handle, start, end);
+    const { header } = await readEnds(read, file.sizeBytes);
+    if (header.minTXID !== file.minTXID || header.maxTXID !== file.maxTXID) {
+      throw new ReplicationError('LTX_INVALID', 'its header is that of another file');
+    }
+    const isWhole = depthOf(file) === 'whole' || file.sizeBytes > ENDS_BYTES_MAX;
+    const pages = isWhole
+      ? await decodeWhole(handle, kernel)
+      : await countPages(read, file.sizeBytes);
+    return { file, ...describe(header, pages, clock) };
+  } finally {
+    await handle.close();
+  }
+}
+
+function describe(header: LTXHeader, pages: number, clock: Clock): Omit<FoundFile, 'file'> {
+  const { pageSize, nodeID: lineage, timestampMs } = header;
+  return {
+    content: isFullImage(header, pages) ? 'image' : 'increment',
+    pageSize,
+    lineage,
+    timestampMs,
+    since: clock.monotonic() - Math.max(0, clock.now() - timestampMs),
+  };
+}
+
+async function decodeWhole(handle: StoredFile, kernel: Kernel): Promise<number> {
+  const decoder = new LTXDecoder(kernel);
+  const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  for (let at = 0; ;) {
+    const count = await handle.read(chunk, at);
+    if (count === 0) return decoder.finish().pageCount;
+    for (const batch of decoder.push(chunk.subarray(0, count))) void batch;
+    at += count;
+  }
+}
+
+async function countPages(
+  read: (start: number, end: number) => Promise<Uint8Array>,
+  sizeBytes: number,
+): Promise<number> {
+  let pages = 0;
+  for (const entry of await readPageIndex(read, sizeBytes)) pages += entry.pgno > 0 ? 1 : 0;
+  return pages;
+}
+
+async function readRange(handle: StoredFile, start: number, end: number): Promise<Uint8Array> {
+  const bytes = Buffer.alloc(end - start);
+  const count = await handle.read(bytes, start);
+  if (count === bytes.length) return bytes;
+  throw new ReplicationError('LTX_TRUNCATED', `it ends at ${start + count} of ${end} bytes`);
+}
+
+/** Of the file's bytes, as opposed to the reading of them. */
+function isOfContent(error: unknown): boolean {
+  return isError(error) && error.code.startsWith('LTX_');
+}

@@ -1,0 +1,79 @@
+/**
+ * How old the newest snapshot at a destination is. Only differences of one clock count: what this
+ * process has written is timed by its monotonic clock, what was listed by the server's clock, which
+ * every write tells. Our wall clock against the server's is the last resort: a clock that is ahead
+ * would find every snapshot too old.
+ */
+
+import type { Clock } from '../../clock.ts';
+import type { LTXFileInfo } from '../../replica/replica.ts';
+import { SNAPSHOT_LEVEL } from './next.ts';
+
+export interface ListedSnapshot {
+  readonly txid: bigint;
+  /** By the server's clock. */
+  readonly modifiedAtMs: number;
+}
+
+export interface AgedSnapshot {
+  readonly txid: bigint;
+  readonly ageMs: number;
+  /** For so long the age is a guess that the next write may correct. */
+  readonly guessForMs: number;
+}
+
+/** A start with something to send sends it within this, and so learns the server's time. */
+const GUESS_MS = 30_000;
+
+export class SnapshotAge {
+  readonly #clock: Clock;
+  readonly #startedAt: number;
+  /** The wall clock is read once: later steps of it change nothing. */
+  readonly #wallAtStart: number;
+  #server: { readonly timeMs: number; readonly at: number } | undefined;
+  #written: { readonly txid: bigint; readonly at: number } | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#startedAt = clock.monotonic();
+    this.#wallAtStart = clock.now();
+  }
+
+  /** Of a file that was written just now. */
+  wrote(file: Pick<LTXFileInfo, 'level' | 'maxTXID' | 'modifiedAt'>): void {
+    const at = this.#clock.monotonic();
+    this.#server = { timeMs: file.modifiedAt.getTime(), at };
+    if (file.level === SNAPSHOT_LEVEL) this.#written = { txid: file.maxTXID, at };
+  }
+
+  of({ txid, modifiedAtMs }: ListedSnapshot): AgedSnapshot {
+    const now = this.#clock.monotonic();
+    if (this.#written?.txid === txid) {
+      return { txid, ageMs: now - this.#written.at, guessForMs: 0 };
+    }
+    const known = this.#server ?? { timeMs: this.#wallAtStart, at: this.#startedAt };
+    const ageMs = Math.max(0, known.timeMs + (now - known.at) - modifiedAtMs);
+    const isGuess = this.#server === undefined;
+    const guessForMs = isGuess ? Math.max(0, this.#startedAt + GUESS_MS - now) : 0;
+    return { txid, ageMs, guessForMs };
+  }
+}
+
+/* When a database's next periodic snapshot is due. Pure. */
+
+export interface SnapshotInput {
+  readonly intervalMs: number;
+  readonly head: bigint;
+  /** Newest snapshot of each destination that is up to date; undefined where it has none. */
+  readonly newest: readonly (AgedSnapshot | undefined)[];
+}
+
+/** In how many ms a snapshot is due: 0 = now; Infinity while nothing has changed since the last one. */
+export function snapshotDueInMs(input: SnapshotInput): number {
+  const dues = input.newest.map((snapshot) => {
+    if (snapshot === undefined) return 0;
+    if (snapshot.txid >= input.head) return Infinity;
+    return Math.max(snapshot.guessForMs, input.intervalMs - snapshot.ageMs, 0);
+  });
+  return dues.length === 0 ? Infinity : Math.min(...dues);
+}

@@ -1,0 +1,392 @@
+/**
+ * One replica of one database: what is there, what comes next, how it goes. Destinations know
+ * nothing of each other: each uploader has its own client, position, backoff and state.
+ */
+
+import type { Clock } from '../../clock.ts';
+import { isError } from '../../error.ts';
+import type { FileSystem } from '../../file-system.ts';
+import { formatTXID, type TXID } from '../../ltx/txid.ts';
+import type { Random } from '../../random.ts';
+import type { FencedReplica, FencingState } from '../../replica/fencing.ts';
+import type { Logger } from '../../store/backend.ts';
+import type { Backlog, StagedSnapshot } from '../backlog.ts';
+import { Wakeup } from '../waits.ts';
+import { type Chain, type DestinationState, type SentRecord, stateOf } from './admission.ts';
+import type { SharedReads } from './bodies.ts';
+import { type DestinationSigns, Health, isHopeless } from './health.ts';
+import { Holdings } from './holdings.ts';
+import { Lister } from './lister.ts';
+import { isStaged, type NextStep, nextStep, type Seed, SNAPSHOT_LEVEL } from './next.ts';
+import {
+  type OpenReplica,
+  SeenFiles,
+  Sender,
+  SentSnapshot,
+  withFencing,
+  type Written,
+} from './sender.ts';
+import { type AgedSnapshot, SnapshotAge } from './snapshot-age.ts';
+import { isRefused, type SnapshotRefusal, type StepResult, UploadQueue } from './upload-queue.ts';
+
+/* What an uploader is given: its destination, what is staged, and whom it tells. */
+
+/** What an uploader knows of the database it serves. */
+export interface UploaderContext {
+  readonly name: string;
+  /** Which kind of destination: s3, file. */
+  readonly type: string;
+  /** For messages; holds no secret. */
+  readonly target: string;
+  readonly open: (signal: AbortSignal) => Promise<OpenReplica>;
+  readonly backlog: Backlog;
+  /** Of staged files, shared by all destinations of the database. */
+  readonly reads: SharedReads;
+  /** Whether the backlog is known: before that it cannot be said whose a destination is. */
+  readonly knowsBacklog: () => boolean;
+  /** Nothing is sent before this says so: how the history goes on must be known first. */
+  readonly mayBegin: () => boolean;
+  readonly head: () => bigint;
+  readonly snapshot: () => StagedSnapshot | undefined;
+  /** A staged file was found to be gone. */
+  readonly onGone: (path: string) => void;
+  readonly record: () => SentRecord | undefined;
+  readonly onNeed: (need: NextStep & { kind: 'needs-snapshot' | 'needs-image' }) => void;
+  /** Something changed that others may look at: position, state, what is recorded as sent. */
+  readonly onChange: (change: { sent?: SentRecord }) => void;
+  /** Whether an image or a snapshot is being made, or is asked for. */
+  readonly isMakingImage: () => boolean;
+  /** For so long a try may move no byte while somebody waits. */
+  readonly hangMs: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly files: FileSystem;
+  readonly logger: Logger;
+}
+
+/** A drain looks at its deadline at least so often. */
+const DRAIN_LOOK_MS = 250;
+
+export class Uploader {
+  readonly #context: UploaderContext;
+  /** Level 0, and what seeds the destination. */
+  readonly #files: UploadQueue;
+  readonly #fileSender: Sender;
+  /** Periodic snapshots, beside level 0. */
+  readonly #snapshots: UploadQueue;
+  readonly #snapshotSender: Sender;
+  readonly #changed = new Wakeup();
+  #replica: FencedReplica | undefined;
+  readonly #holdings = new Holdings();
+  readonly #lister: Lister;
+  readonly #health: Health;
+  readonly #snapshotAge: SnapshotAge;
+  /** How much of the present seed was sent. */
+  #seedSent: SentSnapshot | undefined;
+  /** The snapshot whose sending failed last. */
+  #failedSnapshot = 0n;
+  #isClosed = false;
+
+  constructor(context: UploaderContext) {
+    this.#context = context;
+    this.#health = new Health(context.clock);
+    this.#snapshotAge = new SnapshotAge(context.clock);
+    const onBytes = (): void => this.#onBytes(this.#files);
+    this.#lister = new Lister({ ...context, holdings: this.#holdings, onFile: onBytes });
+    const sender = {
+      ...context,
+      holdings: this.#holdings,
+      seen: new SeenFiles(),
+      onBytes,
+      onWritten: this.#onWritten,
+    };
+    this.#fileSender = new Sender(sender);
+    this.#snapshotSender = new Sender({
+      ...sender,
+      onBytes: () => this.#onBytes(this.#snapshots),
+    });
+    this.#files = this.#toQueue(
+      (signal) => this.#stepFiles(signal),
+      () => this.#lister.dueInMs,
+    );
+    this.#snapshots = this.#toQueue(
+      (signal) => this.#stepSnapshots(signal),
+      () => Infinity,
+    );
+  }
+
+  start(): void {
+    this.#files.start();
+    this.#snapshots.start();
+  }
+
+  wake(): void {
+    this.#files.wake();
+    this.#snapshots.wake();
+  }
+
+  get name(): string {
+    return this.#context.name;
+  }
+
+  get type(): string {
+    return this.#context.type;
+  }
+
+  get target(): string {
+    return this.#context.target;
+  }
+
+  get state(): DestinationState {
+    return stateOf({
+      isClosed: this.#isClosed,
+      hasFailed: (this.#files.failure ?? this.#snapshots.failure) !== undefined,
+      chain: this.#holdings.chain,
+      isSeeding: this.#holdings.seeding !== undefined,
+    });
+  }
+
+  /** What is there, as far as it is known. */
+  get holdings(): Pick<Holdings, 'chain' | 'why' | 'highest' | 'seeding'> {
+    return this.#holdings;
+  }
+
+  /** Whether it is known whose it is, or its last try failed: then nobody waits for it. */
+  get hasReported(): boolean {
+    return this.#holdings.chain !== undefined || this.#files.failure !== undefined;
+  }
+
+  get replicatedTXID(): bigint | undefined {
+    return this.#holdings.replicatedTXID;
+  }
+
+  get releasableTXID(): bigint {
+    return this.#holdings.releasableTXID;
+  }
+
+  get newestSnapshot(): AgedSnapshot | undefined {
+    const { newestSnapshot } = this.#holdings;
+    return newestSnapshot === undefined ? undefined : this.#snapshotAge.of(newestSnapshot);
+  }
+
+  /** Where snapshots are refused while level 0 goes on: what was answered last. */
+  get snapshotRefusal(): SnapshotRefusal | undefined {
+    const { failure } = this.#snapshots;
+    if (failure === undefined || this.#files.failure !== undefined) return undefined;
+    return isRefused(this.#snapshots) ? { ...failure, txid: this.#failedSnapshot } : undefined;
+  }
+
+  /** undefined until it has been opened. */
+  get fencing(): FencingState | undefined {
+    return this.#replica?.fencing.stateFor(this.#replica.capabilities);
+  }
+
+  /** How often it was listed as a whole. */
+  get listings(): number {
+    return this.#lister.count;
+  }
+
+  get health(): Pick<Health, 'bytesSent' | 'lastSuccessMs' | 'lastError'> {
+    return this.#health;
+  }
+
+  /** What its health is judged by. */
+  get signs(): DestinationSigns {
+    const now = this.#context.clock.monotonic();
+    const past = (since: number | undefined): number => (since === undefined ? 0 : now - since);
+    const failure = this.#files.failure ?? this.#snapshots.failure;
+    return {
+      stalledMs: past(this.#files.stillSince),
+      failingMs: past(this.#files.failingSince),
+      snapshotStalledMs: past(this.#snapshots.stillSince),
+      snapshotFailingMs: past(this.#snapshots.failingSince),
+      error: failure?.message,
+    };
+  }
+
+  /**
+   * Resolves when everything up to `txid` is there, or when waiting is hopeless (health.ts). Tries
+   * follow each other by `retryMs` meanwhile.
+   */
+  async drain(txid: bigint, timeoutMs: number, retryMs: number): Promise<'complete' | 'behind'> {
+    const { hangMs, isMakingImage } = this.#context;
+    this.#health.tries();
+    this.#files.hurry(retryMs);
+    this.#snapshots.hurry(retryMs);
+    for (;;) {
+      const changed = this.#changed.next(Math.min(retryMs, DRAIN_LOOK_MS));
+      if ((this.replicatedTXID ?? -1n) >= txid) return 'complete';
+      const now = this.#context.clock.monotonic();
+      const patience = { now, timeoutMs, hangMs, isMakingImage: isMakingImage() };
+      if (isHopeless(this.#files, this.#health, patience)) return 'behind';
+      await changed;
+    }
+  }
+
+  async close(reason: unknown): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all([this.#files.close(reason), this.#snapshots.close(reason)]);
+  }
+
+  #toQueue(step: (signal: AbortSignal) => Promise<StepResult>, dueInMs: () => number): UploadQueue {
+    const { clock, random } = this.#context;
+    const onHealed = this.#onHealed;
+    const queue = new UploadQueue({
+      step,
+      dueInMs,
+      onHealed,
+      onFailure: (error, waitMs) => this.#onFailure(queue, error, waitMs),
+      clock,
+      random,
+    });
+    return queue;
+  }
+
+  // --- files of level 0, and what seeds the destination ---------------------------------------
+
+  async #stepFiles(signal: AbortSignal): Promise<StepResult> {
+    this.#health.tries();
+    this.#replica ??= withFencing(await this.#context.open(signal));
+    const replica = this.#replica;
+    if (this.#lister.dueInMs === 0) {
+      const result = await this.#lister.list(replica.client, signal);
+      if (result === 'answered') this.#health.succeeded();
+      this.#tell({});
+      return result;
+    }
+    if (this.#fileSender.isLooking) {
+      return await this.#fileSender.look(replica.client, signal);
+    }
+    const { chain } = this.#holdings;
+    if (!this.#context.mayBegin() || chain === undefined) return 'waiting';
+    const step = this.#next(chain);
+    switch (step.kind) {
+      case 'idle':
+      case 'waiting':
+        return step.kind;
+      case 'needs-snapshot':
+      case 'needs-image':
+        this.#context.onNeed(step);
+        return 'waiting';
+      case 'increment': {
+        const txid = step.file.txid as TXID; // of a staged file: parsed from its name
+        const ref = { level: 0, minTXID: txid, maxTXID: txid };
+        const source = step.file;
+        return await this.#fileSender.send(replica, { ref, source, need: 'required' }, signal);
+      }
+      case 'seed':
+        return await this.#sendSeed(replica, step.seed, signal);
+    }
+  }
+
+  #next(chain: Chain): NextStep {
+    const { backlog, snapshot, head } = this.#context;
+    const input = { view: this.#holdings.view(chain), backlog, snapshot: snapshot(), head: head() };
+    const { seeding } = input.view;
+    if (seeding === undefined || isStaged(seeding, input)) return nextStep(input);
+    this.#holdings.abandonSeed();
+    return nextStep({ ...input, view: this.#holdings.view('half-seeded') });
+  }
+
+  async #sendSeed(replica: FencedReplica, seed: Seed, signal: AbortSignal): Promise<StepResult> {
+    if (this.#holdings.seeding !== seed) this.#seedSent = new SentSnapshot(this.#context.clock);
+    const write = this.#holdings.seed(seed);
+    const isSkipped = write?.need === 'optional' && isRefused(this.#files);
+    if (write !== undefined && !isSkipped) {
+      const result = await this.#fileSender.send(replica, write, signal);
+      if (result !== 'worked') return result;
+      this.#seedSent?.add(write.source.sizeBytes);
+      // Only a whole seed ends a row of failures: each of its files may be sent again with another.
+      if (this.#holdings.seed(seed) !== undefined) return 'changed';
+    }
+    // A destination that takes level 0 and no snapshot gets level 0, and is told of.
+    if (isSkipped) {
+      this.#snapshots.adoptFailure(this.#files);
+      this.#failedSnapshot = seed.txid;
+    }
+    this.#holdings.seeded(seed);
+    this.#tellSent(this.#seedSent);
+    this.#tell({});
+    return 'worked';
+  }
+
+  // --- periodic snapshots ---------------------------------------------------------------------
+
+  /** A snapshot is sent after the L0 of its own TXID, while level 0 goes on. */
+  async #stepSnapshots(signal: AbortSignal): Promise<StepResult> {
+    const snapshot = this.#context.snapshot();
+    const replica = this.#replica;
+    if (replica === undefined || !this.#context.mayBegin()) return 'waiting';
+    if (this.#snapshotSender.isLooking) {
+      return await this.#snapshotSender.look(replica.client, signal);
+    }
+    if (snapshot === undefined) return isRefused(this.#snapshots) ? 'waiting' : 'idle';
+    if (this.#holdings.hasSnapshot(snapshot.txid)) return 'idle';
+    if ((this.replicatedTXID ?? -1n) < snapshot.txid) return 'waiting';
+    const maxTXID = snapshot.txid as TXID;
+    const ref = { level: SNAPSHOT_LEVEL, minTXID: 1n as TXID, maxTXID };
+    const write = { ref, source: snapshot, need: 'optional' } as const;
+    const sent = new SentSnapshot(this.#context.clock);
+    try {
+      const result = await this.#snapshotSender.send(replica, write, signal);
+      if (result !== 'worked') return result;
+      sent.add(snapshot.sizeBytes);
+      this.#tellSent(sent);
+      return result;
+    } catch (error) {
+      this.#failedSnapshot = snapshot.txid;
+      throw error;
+    }
+  }
+
+  // --- both -----------------------------------------------------------------------------------
+
+  readonly #onWritten = ({ info, sent }: Written): void => {
+    this.#lister.wrote();
+    this.#snapshotAge.wrote(info);
+    this.#health.sent(sent.sizeBytes);
+    this.#tell(info.level === 0 ? { sent } : {});
+  };
+
+  #tellSent(sent: SentSnapshot | undefined): void {
+    if (sent === undefined) return;
+    this.#context.logger.info(`${this.name}: ${sent.describe()}`, { target: this.target });
+  }
+
+  #onBytes(queue: UploadQueue): void {
+    queue.moved();
+    this.#health.moved();
+  }
+
+  readonly #onHealed = (): void => {
+    this.#health.succeeded();
+    this.#context.logger.info(`${this.name} has recovered`, { target: this.target });
+    this.#tell({});
+  };
+
+  #onFailure(queue: UploadQueue, error: unknown, waitMs: number): void {
+    const { logger } = this.#context;
+    const { failure, failures, failingSince } = queue;
+    if (failure === undefined) return;
+    const { code, message } = failure;
+    this.#health.failed(failure);
+    this.#lister.failed(code, failingSince);
+    const fields = { target: this.target, code, failures, nextTryMs: waitMs };
+    if (code === 'REPLICA_CONFLICT') {
+      const highest = formatTXID(this.#holdings.highest);
+      const what = 'another writer is active there, so it will be listed again';
+      logger.error(`${this.name}: ${what}: ${message}`, { ...fields, highest });
+    } else {
+      const level = isError(error) && !error.retryable ? 'error' : 'warn';
+      logger[level](`${this.name}: ${message}`, fields);
+    }
+    this.#files.wake(); // what has failed may ask for a listing
+    this.#tell({});
+  }
+
+  #tell(change: { sent?: Written['sent'] }): void {
+    this.#context.onChange(change);
+    this.#changed.notify();
+    this.#snapshots.wake();
+  }
+}

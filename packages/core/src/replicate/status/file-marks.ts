@@ -1,0 +1,41 @@
+/** Shows whether a database was written to since nobody follows it: by sizes and times of its files. */
+
+import fs from 'node:fs/promises';
+import { isMissing } from '../../file-system.ts';
+
+export interface FileMarks {
+  /** undefined where the file is not there. */
+  readonly database: FileMark | undefined;
+  readonly wal: FileMark | undefined;
+}
+
+export interface FileMark {
+  readonly sizeBytes: number;
+  readonly modifiedMs: number;
+}
+
+export async function readFileMarks(path: string): Promise<FileMarks> {
+  const [database, wal] = await Promise.all([readMark(path), readMark(`${path}-wal`)]);
+  return { database, wal };
+}
+
+export function areSameMarks(a: FileMarks, b: FileMarks): boolean {
+  return isSame(a.database, b.database) && isSame(a.wal, b.wal);
+}
+
+/** A log that is empty is as good as none: whoever closes a database last removes it. */
+function isSame(a: FileMark | undefined, b: FileMark | undefined): boolean {
+  const sizes = [a?.sizeBytes ?? 0, b?.sizeBytes ?? 0];
+  if (sizes.every((size) => size === 0)) return true;
+  return a?.sizeBytes === b?.sizeBytes && a?.modifiedMs === b?.modifiedMs;
+}
+
+async function readMark(file: string): Promise<FileMark | undefined> {
+  try {
+    const { size: sizeBytes, mtimeMs: modifiedMs } = await fs.stat(file);
+    return { sizeBytes, modifiedMs };
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}

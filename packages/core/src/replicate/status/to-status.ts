@@ -1,0 +1,159 @@
+/** A database and its uploaders as their status and their report. */
+
+import type { Clock } from '../../clock.ts';
+import { formatTXID } from '../../ltx/txid.ts';
+import type { Backlog } from '../backlog.ts';
+import type { Condition } from '../condition.ts';
+import type { UploadFailure } from '../destination/upload-queue.ts';
+import type { Uploader } from '../destination/uploader.ts';
+import type { EndingResult } from '../final-sync.ts';
+import type { DatabaseHealth } from './database-health.ts';
+import type { FileMarks } from './file-marks.ts';
+import type {
+  DatabaseReport,
+  DatabaseStatus,
+  DestinationReport,
+  DestinationStatus,
+  StatusError,
+} from './status.ts';
+import { type DestinationFacts, lagMs, type Verdict } from './verdict.ts';
+import { describeWriter } from './writer.ts';
+
+export interface DatabaseInput {
+  readonly path: string;
+  readonly condition: Pick<Condition, 'state' | 'error' | 'snapshotError'>;
+  readonly clock: Clock;
+  readonly heartbeatMs: number;
+  readonly marks: FileMarks | undefined;
+  readonly head: bigint;
+  readonly pageSize: number | undefined;
+  readonly backlog: Backlog;
+  readonly health: DatabaseHealth;
+  /** Whether the last sync was complete, once it was made. */
+  readonly ending: Verdict | undefined;
+  readonly uploaders: readonly Uploader[];
+}
+
+export function toDatabaseStatus(input: DatabaseInput): DatabaseStatus {
+  const { backlog, clock, condition, health, heartbeatMs, head } = input;
+  const facts = health.facts();
+  const { healthy, problems } = input.ending ?? health.verdict(facts);
+  const { commits, walSizeBytes } = health.gauges.read();
+  return {
+    path: input.path,
+    state: condition.state,
+    at: new Date(clock.now()).toISOString(),
+    pid: process.pid,
+    writer: describeWriter(clock, heartbeatMs),
+    marks: input.marks,
+    txid: head === 0n ? undefined : formatTXID(head),
+    pageSize: input.pageSize,
+    stagedFiles: backlog.files.length,
+    stagedBytes: backlog.sizeBytes,
+    commitsSeen: commits,
+    walBytes: walSizeBytes,
+    healthy,
+    problems,
+    facts,
+    error: condition.error,
+    snapshotError: condition.snapshotError,
+    destinations: input.uploaders.map((uploader, index) =>
+      toDestinationStatus(uploader, {
+        backlog,
+        facts: facts.destinations[index],
+        freshMs: facts.freshMs,
+      }),
+    ),
+  };
+}
+
+interface TellInput {
+  readonly backlog: Backlog;
+  readonly facts: DestinationFacts | undefined;
+  /** A look so long ago is as good as one now. */
+  readonly freshMs: number;
+}
+
+function toDestinationStatus(uploader: Uploader, input: TellInput): DestinationStatus {
+  const { replicatedTXID, health, snapshotRefusal } = uploader;
+  const { backlog, facts, freshMs } = input;
+  const pending = backlog.pendingAfter(replicatedTXID ?? 0n);
+  const { lastError, lastSuccessMs } = health;
+  return {
+    name: uploader.name,
+    type: uploader.type,
+    target: uploader.target,
+    state: uploader.state,
+    damage: uploader.holdings.why,
+    txid: replicatedTXID === undefined ? undefined : formatTXID(replicatedTXID),
+    lagSeconds: facts === undefined ? 0 : lagMs(facts, freshMs) / 1_000,
+    pendingFiles: pending.count,
+    pendingBytes: pending.sizeBytes,
+    fencing: uploader.fencing,
+    listings: uploader.listings,
+    bytesSent: health.bytesSent,
+    lastSuccessAt: lastSuccessMs === undefined ? undefined : new Date(lastSuccessMs).toISOString(),
+    snapshotError: toStatusError(snapshotRefusal),
+    lastError: toStatusError(lastError),
+  };
+}
+
+function toStatusError(failure: UploadFailure | undefined): StatusError | undefined {
+  if (failure === undefined) return undefined;
+  const { code, message, atMs } = failure;
+  return { code, message, at: new Date(atMs).toISOString() };
+}
+
+/** How it ended. */
+export function toDatabaseReport(
+  path: string,
+  { result, target, verdict, absence }: EndingResult,
+  condition: Pick<Condition, 'error' | 'toStatusError'>,
+  uploaders: readonly Uploader[],
+): DatabaseReport {
+  const error =
+    result.kind === 'failed'
+      ? condition.toStatusError(result.code, result.message)
+      : condition.error;
+  return {
+    path,
+    txid: target === 0n ? undefined : formatTXID(target),
+    absence,
+    healthy: verdict.healthy,
+    problems: verdict.problems,
+    error,
+    destinations: uploaders.map((uploader) => toDestinationReport(uploader, verdict, error)),
+  };
+}
+
+function toDestinationReport(
+  uploader: Uploader,
+  { behind, problems }: Verdict,
+  error: StatusError | undefined,
+): DestinationReport {
+  const { replicatedTXID, health } = uploader;
+  const isBehind = replicatedTXID === undefined || behind.includes(uploader.name);
+  const complete = isBehind ? 'behind' : 'complete';
+  const own = problems.find(({ destination }) => destination === uploader.name);
+  const cause = health.lastError ?? (own === undefined ? toSupplyCause(error) : undefined);
+  const unknown = {
+    code: 'REPLICA_UNAVAILABLE',
+    message: (own ?? problems[0])?.message ?? 'it has not responded',
+  };
+  const { code, message } = cause ?? unknown;
+  return {
+    name: uploader.name,
+    target: uploader.target,
+    txid: replicatedTXID === undefined ? undefined : formatTXID(replicatedTXID),
+    complete,
+    cause: complete === 'complete' ? undefined : { code, message },
+  };
+}
+
+/** Why a destination lacks what it was never given. */
+function toSupplyCause(
+  error: StatusError | undefined,
+): { code: string; message: string } | undefined {
+  if (error === undefined) return undefined;
+  return { code: error.code, message: 'the database could not be read or staged completely' };
+}

@@ -1,0 +1,12 @@
+import { ReplicationError } from '../../error.ts';
+import type { LTXFileInfo } from '../../replica/replica.ts';
+import { describeFile } from '../../store/describe.ts';
+
+/** The file is not the one that was listed. */
+export function fileChangedError(file: LTXFileInfo, sizeBytes: number): ReplicationError {
+  return new ReplicationError(
+    'REPLICA_CHANGED',
+    `read ${describeFile(file)}: it was listed with ${file.sizeBytes} bytes, but another file of ` +
+      `${sizeBytes} bytes has its name now; list again`,
+  );
+}
