@@ -26,7 +26,7 @@ function sourcesBelow(folder: string): string[] {
 
 /** A folder handle of a backend has a `read` of its own, which gives chunks. */
 const OTHER_HANDLES: readonly string[] = [
-  'packages/core/src/store/folder/place.ts',
+  'packages/core/src/store/folder/guard.ts',
   'packages/core/src/store/folder/reader.ts',
 ];
 
