@@ -87,6 +87,19 @@ test.each(Object.keys(COMPILERS))('the page compiles with %s, strictly', (compil
   expect(emitted).toEqual(['index.js']);
 });
 
+test('npm create gives the same backend under a name of your own, and it compiles', () => {
+  const create = path.join(ROOT, 'packages', 'create-backend', 'create-backend.mjs');
+  run(process.execPath, [create, '@acme/sluice-ftp'], HTTP);
+  const made = path.join(HTTP, 'sluice-ftp');
+  const read = (file: string): string => fs.readFileSync(path.join(made, file), 'utf8');
+  expect(JSON.parse(read('package.json'))).toMatchObject({ name: '@acme/sluice-ftp' });
+  expect(read('src/index.ts')).toContain("scheme: 'ftp'");
+  const tsc = path.join(HTTP, 'node_modules', 'typescript', 'bin', 'tsc');
+  run(process.execPath, [tsc, '-p', '.', '--outDir', path.join(FOLDER, 'dist-made')], made);
+  expect(() => run(process.execPath, [create, '@acme/sluice-ftp'], HTTP)).toThrow(); // it is there
+  fs.rmSync(made, { recursive: true });
+});
+
 test('the page passes the kit', () => {
   const output = run('npm', ['test', '--silent'], HTTP);
   expect(output).toMatch(/fail 0/);

@@ -231,8 +231,9 @@ function bare(): Subject {
   const subject = subjectOf('nothing', {
     capabilities: {},
     change(client) {
-      const { name, layout, capabilities, list, get, put, delete: remove, close } = plain(client);
-      return { name, layout, capabilities, list, get, put, delete: remove, close };
+      const required = plain(client);
+      delete required.copy;
+      return required;
     },
   });
   return { ...subject, copy: 'not-claimed' };
