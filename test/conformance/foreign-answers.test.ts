@@ -161,7 +161,7 @@ describe('s3', () => {
     'begin-upload': 'CreateMultipartUpload',
     part: 'UploadPart',
     complete: 'CompleteMultipartUpload',
-    delete: 'DeleteObjects',
+    delete: 'DeleteObject',
     'delete-many': 'DeleteObjects',
     copy: 'CopyObject',
     'list-objects': 'ListObjectsV2',

@@ -357,7 +357,7 @@ describe('other calls', () => {
     const error = await rejectionOf(replica.deleteFiles(files));
     expect(error).toMatchObject({
       code: 'REPLICA_PERMISSION_DENIED',
-      failures: [{ code: 'REPLICA_PERMISSION_DENIED', file: expect.stringContaining('level 0') }],
+      failures: [{ code: 'REPLICA_PERMISSION_DENIED', file: expect.stringContaining('db/ltx/0/') }],
     });
     expect(gcs.server.raw.keys()).toHaveLength(1);
   });

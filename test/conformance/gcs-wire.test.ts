@@ -140,7 +140,10 @@ test('a copy is made by the server, of any size, with the time of the file', asy
   const replica = new Replica(await gcs.connected(), 'db');
   for (const sizeBytes of [9, 1_500_000]) {
     await replica.writeFile(FILE, bodyOf(pattern(sizeBytes, 1)));
-    expect(await copyFile(replica, FILE, ref(4, 1))).toMatchObject({ level: 4, sizeBytes });
+    expect(await copyFile(replica, FILE, ref(4, 1))).toMatchObject({
+      key: keyOf('tree', 'db', ref(4, 1)),
+      sizeBytes,
+    });
   }
   expect(gcs.server.raw.get(keyOf('tree', 'db', ref(4, 1)))?.metadata).toEqual(TIMESTAMP);
   // The large one needed another request.

@@ -10,6 +10,7 @@ import {
 } from '@azure/storage-blob';
 import { backend } from '@sluice/azure';
 import type { ConnectContext, Logger } from '@sluice/core/backend';
+import { complete } from '@sluice/core/backend/testing';
 import { parseConfig, type ReplicaClient } from '@sluice/core/backend';
 
 export interface AzurePlace {
@@ -46,7 +47,7 @@ export async function connectAzure(
   context: Partial<ConnectContext> = {},
 ): Promise<ReplicaClient> {
   const { config } = parseConfig(backend, { ...withKey(place), ...more });
-  return await backend.connect(config, { logger: SILENT, access: 'write', ...context });
+  return complete(await backend.connect(config, { logger: SILENT, access: 'write', ...context }));
 }
 
 export interface TokenOptions {

@@ -3,6 +3,7 @@
 import { ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 
 import type { ConnectContext, Logger, ReplicaClient } from '@sluice/core/backend';
+import { complete } from '@sluice/core/backend/testing';
 import { backend } from '@sluice/s3';
 import type { Credentials } from './s3/index.ts';
 import { parseConfig } from '@sluice/core/backend';
@@ -45,7 +46,7 @@ export async function connectS3(
   context: Partial<ConnectContext> = {},
 ): Promise<ReplicaClient> {
   const { config } = parseConfig(backend, s3Input(place, more));
-  return await backend.connect(config, { logger: SILENT, access: 'write', ...context });
+  return complete(await backend.connect(config, { logger: SILENT, access: 'write', ...context }));
 }
 
 /** A client that has nothing of ours in it. */

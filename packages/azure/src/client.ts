@@ -76,7 +76,7 @@ class AzureClient implements ReplicaClient {
   }
 
   list(prefix: string, { startAfter, signal }: ListOptions = {}): AsyncIterable<ObjectInfo> {
-    const call = { what: `list ${prefix}* at ${this.name}`, signal };
+    const call = { what: `list ${prefix}* at ${this.name}`, signal, prefix };
     return listPages(this.#container.requests, call, (pageToken) =>
       listPage(this.#container, { prefix, startAfter, pageToken }, call),
     );

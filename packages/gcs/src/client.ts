@@ -61,7 +61,7 @@ class GCSClient implements ReplicaClient {
   }
 
   list(prefix: string, { startAfter, signal }: ListOptions = {}): AsyncIterable<ObjectInfo> {
-    const call = { what: `list ${prefix}* at ${this.name}`, signal };
+    const call = { what: `list ${prefix}* at ${this.name}`, signal, prefix };
     return listPages(this.#bucket.requests, call, (pageToken) =>
       listPage(this.#bucket, { prefix, startOffset: startAfter, pageToken }, call),
     );

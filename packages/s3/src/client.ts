@@ -91,7 +91,7 @@ class S3Client implements ReplicaClient {
   }
 
   list(prefix: string, { startAfter, signal }: ListOptions = {}): AsyncIterable<ObjectInfo> {
-    const call = { what: `list ${prefix}* at ${this.name}`, signal };
+    const call = { what: `list ${prefix}* at ${this.name}`, signal, prefix };
     return listPages(this.#bucket.requests, call, (pageToken) =>
       listPage(this.#bucket, prefix, { ...call, startAfter, pageToken }),
     );

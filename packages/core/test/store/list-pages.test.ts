@@ -4,7 +4,7 @@ import type { ObjectInfo } from '../../src/store/client.ts';
 import { listPages, type Page } from '../../src/store/http/list-pages.ts';
 import { Requests } from '../../src/store/http/requests.ts';
 
-const CALL = { what: 'list db/* at x://b', signal: undefined };
+const CALL = { what: 'list db/* at x://b', signal: undefined, prefix: 'db/' };
 
 function infoOf(key: string): ObjectInfo {
   return { key, sizeBytes: 7, modifiedAt: new Date(1_700_000_001_000), version: 'v1' };
@@ -53,6 +53,12 @@ test('a listing ends between two objects of one page when it is aborted', async 
 
 test('a page that leads to itself is not believed', async () => {
   const fetch = async (): Promise<Page> => ({ objects: [], nextPageToken: '1' });
+  const reading = Array.fromAsync(listPages(new Requests('x://b'), CALL, fetch));
+  await expect(reading).rejects.toMatchObject({ code: 'REPLICA_UNAVAILABLE' });
+});
+
+test('a page with what was not asked for is not believed', async () => {
+  const { fetch } = pagesOf(['db/a', 'other/b']);
   const reading = Array.fromAsync(listPages(new Requests('x://b'), CALL, fetch));
   await expect(reading).rejects.toMatchObject({ code: 'REPLICA_UNAVAILABLE' });
 });

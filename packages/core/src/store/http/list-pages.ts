@@ -12,7 +12,7 @@ export interface Page {
 
 export async function* listPages(
   requests: Requests,
-  { what, signal }: Call,
+  { what, signal, prefix }: Call & { readonly prefix: string },
   fetchPage: (pageToken: string | undefined) => Promise<Page>,
 ): AsyncGenerator<ObjectInfo, void, undefined> {
   let pageToken: string | undefined;
@@ -25,6 +25,9 @@ export async function* listPages(
     for (const object of page.objects) {
       requests.check(signal);
       checkListed(object, what);
+      if (!object.key.startsWith(prefix)) {
+        throw unbelievable(what, `the listing has ${object.key}, which was not asked for`);
+      }
       yield object;
     }
     pageToken = page.nextPageToken;
