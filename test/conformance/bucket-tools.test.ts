@@ -87,7 +87,7 @@ class Bucket implements ReplicaClient {
   }
 
   list(prefix: string, { startAfter = '', signal }: ListOptions = {}): AsyncIterable<ObjectInfo> {
-    const call = { what: `list ${prefix}* at ${this.name}`, signal };
+    const call = { what: `list ${prefix}* at ${this.name}`, signal, prefix };
     return listPages(this.#requests, call, async (token): Promise<Page> => {
       return await this.#send(call, 'cut', () => {
         const isWanted = (key: string): boolean =>

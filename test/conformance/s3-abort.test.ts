@@ -70,10 +70,10 @@ describe('an abort', () => {
 
   test('does not wait for a write that hangs', async () => {
     const replica = new Replica(await s3.connected(), 'db');
-    for (const operation of ['PutObject', 'CompleteMultipartUpload', 'DeleteObjects'] as const) {
+    for (const operation of ['PutObject', 'CompleteMultipartUpload', 'DeleteObject'] as const) {
       const hung = s3.server.faults.add({ kind: 'hold-request' }, { on: operation });
       await abortWhen(hung.acted, async (signal) => {
-        if (operation === 'DeleteObjects') await replica.deleteFiles([FILE], { signal });
+        if (operation === 'DeleteObject') await replica.deleteFiles([FILE], { signal });
         else {
           const bytes = operation === 'PutObject' ? pattern(9, 1) : LARGE;
           await replica.writeFile(FILE, bodyOf(bytes), { signal });

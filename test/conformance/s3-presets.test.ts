@@ -45,7 +45,7 @@ describe.each([OTHER, ...PRESETS])('$name', (preset) => {
     await replica.writeFile(FILE, bodyOf(pattern(70_000, 1)));
     await read(replica, FILE);
     await Array.fromAsync(replica.listFiles('all'));
-    await replica.deleteFiles([FILE]);
+    await replica.deleteFiles([FILE, ref(0, 2)]);
     for (const { headers } of s3.server.requests.all()) {
       expect(headers).toMatchObject(preset.headers);
       expect(headers['transfer-encoding']).toBeUndefined();

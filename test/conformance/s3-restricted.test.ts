@@ -81,9 +81,9 @@ for (const [tool, name, start, allow] of SERVERS) {
       for (const file of files) await replica.writeFile(file, bodyOf(SMALL));
       const refused = await failuresOf(replica.deleteFiles(files));
       expect(refused.toSorted()).toEqual([
-        'level 9 0000000000000001-0000000000000001.ltx',
-        'level 9 0000000000000001-0000000000000002.ltx',
-        'level 9 0000000000000001-0000000000000003.ltx',
+        'pruned.db/0009/0000000000000001-0000000000000001.ltx',
+        'pruned.db/0009/0000000000000001-0000000000000002.ltx',
+        'pruned.db/0009/0000000000000001-0000000000000003.ltx',
       ]);
       expect(await list(replica, 0)).toEqual([]);
       expect(await list(replica, 9)).toHaveLength(3);

@@ -183,7 +183,7 @@ test('a copy is made by the server, with the time of the file', async () => {
   const replica = new Replica(await s3.connected(), 'db');
   await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
   const info = await copyFile(replica, FILE, ref(4, 1));
-  expect(info).toMatchObject({ level: 4, sizeBytes: 9 });
+  expect(info).toMatchObject({ key: keyOf('levels', 'db', ref(4, 1)), sizeBytes: 9 });
   const copied = s3.server.raw.get(keyOf('levels', 'db', ref(4, 1)));
   expect(copied?.headers['x-amz-meta-litestream-timestamp']).toBe(CREATED_AT.toISOString());
   expect(s3.server.requests.of('GetObject')).toEqual([]);

@@ -29,6 +29,15 @@ export async function deleteEach(
   return failures;
 }
 
+/** The same error with its `failures`, which a client of few words leaves out. */
+export function namingKeys(error: unknown, keys: readonly string[]): unknown {
+  if (!isError(error) || error.failures !== undefined || error.code === 'REPLICA_CLOSED')
+    return error;
+  const { code, message, cause, status, retryAfterMs, isNew } = error;
+  const failures = keys.map((file) => ({ file, code, message }));
+  return new ReplicationError(code, message, { cause, status, retryAfterMs, isNew, failures });
+}
+
 /** The error of a delete that left something behind. */
 export function notDeleted(what: string, failures: readonly FileFailure[]): ReplicationError {
   const [first] = failures;

@@ -4,7 +4,7 @@
  */
 
 import type { ByteRange, ListOptions, ObjectInfo, OpenedObject, ReplicaClient } from '../client.ts';
-import { deleteEach, notDeleted } from '../delete-each.ts';
+import { deleteEach, namingKeys, notDeleted } from '../delete-each.ts';
 import { compareKeys } from '../layout.ts';
 import { describeCall, forward } from './forward.ts';
 import { endOf } from './stream.ts';
@@ -27,7 +27,11 @@ export function complete(client: ReplicaClient): ReplicaClient {
     ...(sortedLists !== true && { list: (prefix, options) => sorted(client, prefix, options) }),
     async delete(keys, options) {
       if (keys.length === 0) return options?.signal?.throwIfAborted();
-      if (keys.length <= deleteMax) return await client.delete(keys, options);
+      if (keys.length <= deleteMax) {
+        return await client.delete(keys, options).catch((error: unknown) => {
+          throw options?.signal?.aborted === true ? error : namingKeys(error, keys);
+        });
+      }
       const what = describeCall.delete(name, keys);
       const parts = chunksOf(keys, deleteMax);
       const failures = await deleteEach(parts, DELETES_AT_ONCE, options?.signal, (part) =>
