@@ -164,7 +164,7 @@ describeWith(['azurite'], 'azure, when something fails', () => {
     const error = await rejectionOf(replica.deleteFiles(files));
     expect(error).toMatchObject({
       code: 'REPLICA_PERMISSION_DENIED',
-      failures: [{ file: 'level 0 0000000000000002-0000000000000002.ltx' }],
+      failures: [{ file: 'db/ltx/0/0000000000000002-0000000000000002.ltx' }],
     });
     expect(error.message).toContain('LeaseIdMissing');
     expect(await rawKeys(azure.proxy.place, '')).toHaveLength(1);

@@ -179,17 +179,21 @@ describe('s3', () => {
   const XML = { 'content-type': 'application/xml' };
   const listing = (inner: string): ForeignAnswer =>
     answer(200, `<?xml version="1.0"?><ListBucketResult>${inner}</ListBucketResult>`, XML);
+  const whole = '<IsTruncated>false</IsTruncated>';
   const entry = '<Key>db/0000/0000000000000001-0000000000000001.ltx</Key>';
   const time = '<LastModified>2026-01-01T00:00:00.000Z</LastModified>';
 
   test.each([
     ['goes on, and does not say where', listing('<IsTruncated>true</IsTruncated>')],
+    ['is an empty element', answer(200, '<ListBucketResult/>', XML)],
+    ['does not say whether it goes on', listing('<Name>b</Name><KeyCount>0</KeyCount>')],
+    ['says neither yes nor no to that', listing('<IsTruncated>perhaps</IsTruncated>')],
     ['breaks off', answer(200, '<?xml version="1.0"?><ListBucketResult><Contents>', XML)],
-    ['tells no size', listing(`<Contents>${entry}${time}</Contents>`)],
-    ['tells no time', listing(`<Contents>${entry}<Size>1</Size></Contents>`)],
+    ['tells no size', listing(`${whole}<Contents>${entry}${time}</Contents>`)],
+    ['tells no time', listing(`${whole}<Contents>${entry}<Size>1</Size></Contents>`)],
     [
       'is of another prefix',
-      listing(`<Contents><Key>other/0000/x</Key>${time}<Size>1</Size></Contents>`),
+      listing(`${whole}<Contents><Key>other/0000/x</Key>${time}<Size>1</Size></Contents>`),
     ],
   ])('a listing that %s is none', async (_, foreign) => {
     const replica = new Replica(await s3.connected(), 'db');
@@ -238,6 +242,17 @@ describe('gcs', () => {
       gcs.server.faults.add(foreign, { on: operations[step], after });
     },
   });
+
+  test.each(['{}', '{"items":[]}', '{"kind":"storage#buckets"}'])(
+    'a listing %s that does not say what it lists is none',
+    async (text) => {
+      const replica = new Replica(await gcs.connected(), 'db');
+      const foreign = answer(200, text, { 'content-type': 'application/json' });
+      gcs.server.faults.add(foreign, { on: 'list' });
+      const error = await rejectionOf(list(replica, 'all'));
+      expect(isError(error, 'REPLICA_UNAVAILABLE'), String(error)).toBe(true);
+    },
+  );
 });
 
 describeWith(['azurite'], 'azure', () => {
@@ -262,5 +277,17 @@ describeWith(['azurite'], 'azure', () => {
     without: new Set(['begin-upload']), // it has no such request
     connected: () => azure.connected(),
     fault: (step, foreign) => void azure.proxy.fault(operations[step], foreign),
+  });
+
+  test.each([
+    ['is an empty element', '<EnumerationResults/>'],
+    ['does not say whether it goes on', '<EnumerationResults><Blobs></Blobs></EnumerationResults>'],
+    ['has no list of blobs', '<EnumerationResults><NextMarker></NextMarker></EnumerationResults>'],
+  ])('a listing that %s is none', async (_, text) => {
+    const replica = new Replica(await azure.connected(), 'db');
+    const headers = { 'content-type': 'application/xml', 'x-ms-request-id': '1' };
+    azure.proxy.fault('ListBlobs', answer(200, text, headers));
+    const error = await rejectionOf(list(replica, 'all'));
+    expect(isError(error, 'REPLICA_UNAVAILABLE'), String(error)).toBe(true);
   });
 });

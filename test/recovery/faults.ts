@@ -13,6 +13,8 @@ export type Fault =
   | 'slow'
   | 'failing'
   | 'refusing'
+  /** Its place is not there, as a disk that is not mounted: it is listed again before anything is sent. */
+  | 'missing'
   /** It takes its time to list. */
   | 'late'
   | 'hanging'
@@ -64,6 +66,10 @@ function faulty(client: Files, fault: () => Fault): Files {
 
 async function meet(fault: Fault, signal: AbortSignal | undefined): Promise<void> {
   if (fault === 'refusing') throw unavailable('always');
+  if (fault === 'missing') {
+    const message = 'this destination is not there, on purpose';
+    throw new ReplicationError('REPLICA_DESTINATION_NOT_FOUND', message);
+  }
   if (fault === 'hanging') await sleep(HANG_MS, undefined, { signal });
 }
 

@@ -71,6 +71,13 @@ export class Sidecar {
 
   /** Until everything that is committed is at `names` (default: at every destination). Gives its TXID. */
   async settled(names?: readonly string[]): Promise<bigint> {
+    const txid = await this.staged();
+    await this.has(txid, names);
+    return txid;
+  }
+
+  /** Until everything that is committed is staged. Gives its TXID. */
+  async staged(): Promise<bigint> {
     await this.beginning();
     let txid: bigint | undefined;
     await until('what is committed is staged', async () => {
@@ -78,7 +85,6 @@ export class Sidecar {
       txid = reply.txid === undefined ? undefined : BigInt(reply.txid);
       return txid !== undefined;
     });
-    await this.has(txid ?? 0n, names);
     return txid ?? 0n;
   }
 
@@ -98,11 +104,12 @@ export class Sidecar {
   }
 
   async says(what: RegExp): Promise<void> {
-    await until(
-      `the replicator says ${what}`,
-      () => this.messages.some((message) => what.test(message)),
-      HAS_MS_MAX,
-    );
+    const hasSaid = (): boolean => this.messages.some((message) => what.test(message));
+    try {
+      await until(`the replicator says ${what}`, hasSaid, HAS_MS_MAX);
+    } catch (error) {
+      throw new Error(this.messages.join('\n'), { cause: error });
+    }
   }
 
   async setFault(name: string, fault: Fault): Promise<void> {

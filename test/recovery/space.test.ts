@@ -25,18 +25,18 @@ function freeShare(at: string): number {
   return bavail / blocks;
 }
 
-/** An application with a database of about a megabyte that stays as large, and its staging folder on a small volume. */
-function appOnSmallVolume(): { app: App; metaPath: string; change: () => void } {
+/** An application with a database of about 4 kB for each row that stays as large, and its staging folder on a small volume. */
+function appOnSmallVolume(rows = 300): { app: App; metaPath: string; change: () => void } {
   const app = new App();
   const volume = path.join(app.folder, 'volume');
   mountVolume(volume);
   app.db.exec('CREATE TABLE b(id INTEGER PRIMARY KEY, v BLOB)');
   const insert = app.db.prepare('INSERT INTO b(v) VALUES (randomblob(3500))');
-  for (let row = 0; row < 300; row++) insert.run();
+  for (let row = 0; row < rows; row++) insert.run();
   return {
     app,
     metaPath: path.join(volume, 'meta'),
-    change: () => void app.db.prepare('UPDATE b SET v = randomblob(3500)').run(),
+    change: () => void app.db.prepare('UPDATE b SET v = randomblob(3500) WHERE id <= 300').run(),
   };
 }
 
@@ -64,6 +64,31 @@ if (process.getuid?.() === 0) {
       await sidecar.setFault('b', 'none');
       await sidecar.settled();
       await expectAll(app, ['a', 'b']);
+    });
+
+    test('a destination that was given up gets its snapshot though staging was full again', async () => {
+      const rows = 1500;
+      const { app, metaPath, change } = appOnSmallVolume(rows);
+      const sidecar = new Sidecar({ ...app.replicatedTo('a'), options: { metaPath } });
+      await sidecar.settled();
+      await sidecar.setFault('a', 'missing');
+      const isGivenUp = (): boolean =>
+        sidecar.messages.some((message) => /staging is full: a /.test(message));
+      const hasRoom = (): boolean => (freeShare(metaPath) - 0.1) * VOLUME_MB * MB > rows * 3500;
+      const commitWhile = async (isSo: () => boolean): Promise<void> => {
+        for (let commit = 0; commit < 40 && isSo(); commit++) {
+          change();
+          await sidecar.staged();
+        }
+      };
+      await commitWhile(() => !isGivenUp());
+      await until('what it lacks is freed', hasRoom);
+      await commitWhile(hasRoom);
+      expect([isGivenUp(), hasRoom()]).toEqual([true, false]);
+      await sidecar.setFault('a', 'none');
+      await sidecar.says(/make a full snapshot .* bytes of its volume may be taken/);
+      await sidecar.settled();
+      await expectAll(app, ['a']);
     });
 
     test('one that somebody else fills is told of, and heals when there is room', async () => {

@@ -6,7 +6,7 @@
  *  all                                    x-ms-request-id; the status, which the SDK looks at
  *  Put Blob, Put Block List, Copy Blob    an ETag
  *  Get Blob, Get Blob Properties          an ETag, last-modified
- *  List Blobs                             a whole EnumerationResults
+ *  List Blobs                             a whole EnumerationResults, with Blobs and NextMarker
  *
  * The SDK follows no redirects for us (sdk.ts): Azure sends none.
  */
@@ -44,17 +44,24 @@ interface Asked {
 }
 
 function judge({ method, url }: Asked, response: RawResponse): void {
-  const { headers, bodyAsText } = response;
+  const { headers } = response;
   const comp = new URL(url).searchParams.get('comp');
   if (!isAzure(response)) throw foreign(response, 'no x-ms-request-id');
-  if (comp === 'list' && rootOfXML(bodyAsText ?? '') !== 'EnumerationResults') {
-    throw foreign(response, 'no EnumerationResults');
-  }
+  if (comp === 'list') judgeListing(response);
   const isOfBlob = comp === null || comp === 'blocklist';
   if (isOfBlob && method !== 'DELETE' && !headers.get('etag')) throw foreign(response, 'no ETag');
   const isRead = method === 'GET' || method === 'HEAD';
   const modifiedAt = Date.parse(headers.get('last-modified') ?? '');
   if (isOfBlob && isRead && Number.isNaN(modifiedAt)) throw foreign(response, 'no Last-Modified');
+}
+
+/** It says of each page whether it goes on: the last one has an empty NextMarker. */
+function judgeListing(response: RawResponse): void {
+  const text = response.bodyAsText ?? '';
+  if (rootOfXML(text) !== 'EnumerationResults') throw foreign(response, 'no EnumerationResults');
+  for (const element of ['Blobs', 'NextMarker']) {
+    if (!new RegExp(`<${element}[\\s/>]`).test(text)) throw foreign(response, `no ${element}`);
+  }
 }
 
 export function isAzure({ headers }: Pick<RawResponse, 'headers'>): boolean {

@@ -3,7 +3,7 @@
  * empty listing, and never "not found".
  *
  *  operation                         status   body's root                      header
- *  ListObjectsV2                     2xx      ListBucketResult
+ *  ListObjectsV2                     2xx      ListBucketResult, with IsTruncated
  *  CreateMultipartUpload             2xx      InitiateMultipartUploadResult
  *  CompleteMultipartUpload           2xx      CompleteMultipartUploadResult
  *  CopyObject                        2xx      CopyObjectResult
@@ -42,6 +42,8 @@ const ROOTS: Readonly<Record<string, readonly string[]>> = {
   CopyObjectCommand: ['CopyObjectResult'],
   DeleteObjectsCommand: ['DeleteResult'],
 };
+/** S3 and every server like it says so of each page. Name is not looked at: that of an access point is another. */
+const IS_TRUNCATED = /<IsTruncated>\s*(?:true|false)\s*<\/IsTruncated>/;
 /** Their answer has no body. */
 const WRITES: ReadonlySet<string> = new Set(['PutObjectCommand', 'UploadPartCommand']);
 const READS: ReadonlySet<string> = new Set(['GetObjectCommand', 'HeadObjectCommand']);
@@ -93,6 +95,7 @@ async function judge(operation: string, response: HTTPResponse): Promise<void> {
   const roots = ROOTS[operation];
   if (roots !== undefined) {
     if (root === undefined || !roots.includes(root)) throw foreign(`no ${roots[0]}`);
+    if (root === 'ListBucketResult' && !IS_TRUNCATED.test(text)) throw foreign('no IsTruncated');
     return;
   }
   if (WRITES.has(operation) && !headers['etag']) throw foreign('no ETag');

@@ -150,7 +150,10 @@ async function readDestination(
   noteOpenKeys(kind, context);
   const wanted = await withoutKeysOfOthers(kind, own, path, context);
   const defaults = keys === undefined ? {} : defaultsFor(top, keys);
-  const given = { ...kind.fromURL, ...natural(wanted, keys ?? {}, path, context.isPlain) };
+  const given = {
+    ...kind.fromURL,
+    ...natural(withValues(wanted, keys), keys ?? {}, path, context.isPlain),
+  };
   const origin = (key: string): Path => {
     const fileKey = fileKeyOf(key);
     if (fileKey in wanted) return [...path, fileKey];
@@ -175,6 +178,13 @@ async function readDestination(
       return undefined;
     }
   });
+}
+
+/** A key without a value leaves its default in place. An unknown one stays, to be refused. */
+function withValues(section: Section, keys: Kind['keys']): Section {
+  const isGiven = ([key, value]: [string, unknown]): boolean =>
+    value !== null || (keys !== undefined && !(key in keys));
+  return Object.fromEntries(Object.entries(section).filter(isGiven));
 }
 
 /** Keys of another kind of destination are refused in words of their own. */

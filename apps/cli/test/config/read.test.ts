@@ -207,13 +207,15 @@ dbs:
   - { type: s3, bucket: a }
   - { type: s3, bucket: b, region: own }
   - { url: "s3://c/p?region=url" }
+  - { url: "s3://d/p?region=url", region: $UNSET }
+  - { type: s3, bucket: e, region: ~ }
   - { path: /backup }
 `);
   const regions = config.databases[0]?.destinations.map(
     ({ config: of }) => (of as { region?: string }).region,
   );
-  expect(regions).toEqual(['top', 'own', 'url', undefined]);
-  expect(effectOf(config).match(/the-secret/g)).toHaveLength(3);
+  expect(regions).toEqual(['top', 'own', 'url', 'url', 'top', undefined]);
+  expect(effectOf(config).match(/the-secret/g)).toHaveLength(5);
 });
 
 test.each([

@@ -40,8 +40,15 @@ export interface JSONSchema {
   readonly 'x-max'?: string | undefined;
 }
 
+/** A configuration has thousands of sections of few schemas, and making a JSON Schema takes a while. */
+const made = new WeakMap<ConfigSchema<unknown>, JSONSchema>();
+
 export function jsonSchemaOf(schema: ConfigSchema<unknown>): JSONSchema {
-  return schema['~standard'].jsonSchema.input({ target: 'draft-07' });
+  const known = made.get(schema);
+  if (known !== undefined) return known;
+  const json: JSONSchema = schema['~standard'].jsonSchema.input({ target: 'draft-07' });
+  made.set(schema, json);
+  return json;
 }
 
 /** The keys of a map, or undefined if it accepts any key. */

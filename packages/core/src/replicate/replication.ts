@@ -309,6 +309,7 @@ export class Replication {
         return;
       case 'no-snapshot':
         this.#condition.missSnapshot(event.code, event.message, this.#images.failed());
+        if (event.code === 'STAGING_FULL') this.#staged.lacksSnapshotRoom();
         return;
       case 'failed':
         this.#condition.fail(event);

@@ -19,6 +19,8 @@ export interface Holder {
   readonly name: string;
   readonly releasableTXID: bigint;
   readonly replicatedTXID: bigint | undefined;
+  /** Only a full snapshot helps it, and none for it is staged or being made. */
+  readonly needsSnapshot: boolean;
   readonly newestSnapshot: { readonly txid: bigint } | undefined;
   /** The snapshot that it refused last, where it refuses them. */
   readonly snapshotRefusal: { readonly txid: bigint } | undefined;
@@ -121,6 +123,14 @@ export class StagedFiles {
     this.#pressureTimer.unref();
   }
 
+  /**
+   * There was no room for a full snapshot: what is kept only for destinations that need one is freed.
+   * While one is being made nobody needs one (Holder), since the files that follow it must stay.
+   */
+  lacksSnapshotRoom(): void {
+    this.#release(this.#affordableBytes, ({ needsSnapshot }) => needsSnapshot);
+  }
+
   /** Resolves when what was freed is removed, or could not be. After that nothing is tried again. */
   async close(): Promise<void> {
     clearTimeout(this.#retryTimer);
@@ -128,18 +138,24 @@ export class StagedFiles {
     await this.#removing;
   }
 
-  #release(maxBytes: number): void {
+  /** Those that are `needy` get a full snapshot, and want nothing that is staged now. */
+  #release(maxBytes: number, needy: (holder: Holder) => boolean = () => false): void {
     const holders = this.#context.holders();
     if (holders === undefined) return;
     const plan = planRelease({
       files: this.backlog.files,
       maxBytes,
-      holders: holders.map(({ name, releasableTXID }) => ({ name, releasable: releasableTXID })),
+      holders: holders.map((holder) => ({
+        name: holder.name,
+        releasable: holder.releasableTXID,
+        needs: needy(holder) ? 'snapshot' : 'staged files',
+      })),
       snapshot: this.#snapshot,
     });
     const paths = this.backlog.release(plan.releaseTo).map((file) => file.path);
     if (paths.length > 0) this.#giveUp(plan.laggards, holders, maxBytes);
-    if (this.#snapshot !== undefined && !isWanted(this.#snapshot.txid, holders)) {
+    const others = holders.filter((holder) => !needy(holder));
+    if (this.#snapshot !== undefined && !isWanted(this.#snapshot.txid, others)) {
       paths.push(this.#snapshot.path);
       this.#snapshot = undefined;
     }
@@ -220,6 +236,8 @@ export interface ReleasePoint {
   readonly name: string;
   /** It does not want staged files up to this TXID any more. */
   readonly releasable: bigint;
+  /** 'snapshot': only a full snapshot helps it, and none is staged or being made. */
+  readonly needs: 'staged files' | 'snapshot';
 }
 
 interface File {
@@ -246,9 +264,16 @@ export interface BudgetDecision {
 /**
  * Frees what nobody wants. Beyond the budget, oldest first, also what only the slowest want; and then
  * all that is of no use to those any more: they go on from a snapshot, and from what follows it.
+ * The next snapshot holds everything that is staged now, so a destination that needs it wants none of these files.
  */
 export function planRelease(input: BudgetInput): BudgetDecision {
-  const { files, holders, maxBytes } = input;
+  const { files, maxBytes } = input;
+  const newest = files.at(-1)?.txid ?? 0n;
+  const holders = input.holders.map((holder) =>
+    holder.needs === 'snapshot' && holder.releasable < newest
+      ? { ...holder, releasable: newest }
+      : holder,
+  );
   const unwanted = lowest(holders.map(({ releasable }) => releasable)) ?? 0n;
   const needed = exceeding(files, unwanted, maxBytes);
   const laggards = holders.filter(({ releasable }) => releasable < needed);

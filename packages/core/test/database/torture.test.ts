@@ -9,6 +9,7 @@ const PLANTED_ROUNDS_MAX = 150;
 const OFTEN: Readonly<Record<string, Pick<TortureOptions, 'away' | 'images'>>> = {
   imageWithoutFramesBefore: { images: 'often' },
   fileIsNotLookedAt: { away: 'replace' },
+  readerMovesOverSpilledFrames: { away: 'load' },
   spilledTailOfAStart: { away: 'load' },
 };
 

@@ -3,7 +3,11 @@ import type { ErrorCode } from '../../src/error.ts';
 import { FileSet } from '../../src/replica/file-set.ts';
 import { admit } from '../../src/replicate/destination/admission.ts';
 import { decideBeginning } from '../../src/replicate/beginning.ts';
-import { affordableBytes, planRelease } from '../../src/replicate/staged-files.ts';
+import {
+  affordableBytes,
+  planRelease,
+  type BudgetInput,
+} from '../../src/replicate/staged-files.ts';
 import { snapshotDueInMs } from '../../src/replicate/destination/snapshot-age.ts';
 import { isRefused } from '../../src/replicate/destination/upload-queue.ts';
 import { stateOf, type DestinationFacts } from '../../src/replicate/destination/admission.ts';
@@ -163,32 +167,39 @@ describe('staging is bounded', () => {
 
   test('what every destination has is freed', () => {
     const holders = [
-      { name: 'a', releasable: 2n },
-      { name: 'b', releasable: 3n },
+      { name: 'a', releasable: 2n, needs: 'staged files' as const },
+      { name: 'b', releasable: 3n, needs: 'staged files' as const },
     ];
     const plan = planRelease({ files, maxBytes: 1000, holders });
     expect(plan).toEqual({ releaseTo: 2n, laggards: [] });
   });
   test('beyond the budget the slowest loses its files, the others do not', () => {
     const holders = [
-      { name: 'a', releasable: 0n },
-      { name: 'b', releasable: 3n },
+      { name: 'a', releasable: 0n, needs: 'staged files' as const },
+      { name: 'b', releasable: 3n, needs: 'staged files' as const },
     ];
     const plan = planRelease({ files, maxBytes: 30, holders });
     expect(plan).toEqual({ releaseTo: 3n, laggards: ['a'] });
-    const slower = [holders[0], { name: 'b', releasable: 1n }] as typeof holders;
+    const slower = [
+      holders[0],
+      { name: 'b', releasable: 1n, needs: 'staged files' as const },
+    ] as typeof holders;
     expect(planRelease({ files, maxBytes: 30, holders: slower })).toEqual({
       releaseTo: 1n,
       laggards: ['a'],
     });
   });
   test('the newest file stays, whatever the budget', () => {
-    const plan = planRelease({ files, maxBytes: 0, holders: [{ name: 'a', releasable: 0n }] });
+    const plan = planRelease({
+      files,
+      maxBytes: 0,
+      holders: [{ name: 'a', releasable: 0n, needs: 'staged files' as const }],
+    });
     expect(plan.releaseTo).toBe(4n); // a backlog keeps its newest file (backlog.ts)
     expect(planRelease({ files, maxBytes: 0, holders: [] }).releaseTo).toBe(3n);
   });
   test('one that lost a file goes on from an image or a snapshot, and keeps what follows', () => {
-    const holders = [{ name: 'a', releasable: 0n }];
+    const holders = [{ name: 'a', releasable: 0n, needs: 'staged files' as const }];
     const image = files.map((file) =>
       file.txid === 3n ? { ...file, content: 'image' as const } : file,
     );
@@ -198,6 +209,15 @@ describe('staging is bounded', () => {
     expect(planRelease({ files, maxBytes: 30, holders, snapshot: { txid: 0n } }).releaseTo).toBe(
       4n,
     );
+  });
+  test('whoever needs a snapshot wants nothing that is staged before it; others keep theirs', () => {
+    const needy = { name: 'a', releasable: 0n, needs: 'snapshot' as const };
+    const other = { name: 'b', releasable: 2n, needs: 'staged files' as const };
+    const plan = (holders: BudgetInput['holders']) =>
+      planRelease({ files, maxBytes: 1000, holders });
+    expect(plan([needy])).toEqual({ releaseTo: 4n, laggards: [] });
+    expect(plan([needy, other])).toEqual({ releaseTo: 2n, laggards: [] });
+    expect(plan([{ ...needy, releasable: 9n }]).releaseTo).toBe(9n);
   });
 
   test('a tenth of the volume is left to others', () => {

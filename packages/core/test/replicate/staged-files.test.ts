@@ -22,6 +22,7 @@ function scene() {
     name: 'a',
     releasableTXID: 0n,
     replicatedTXID: 0n,
+    needsSnapshot: false,
     newestSnapshot: undefined,
     snapshotRefusal: undefined,
   };

@@ -91,6 +91,12 @@ const STILL: readonly (readonly [string, DatabaseFacts, string, RegExp])[] = [
     /^s3 lacks commits of the last 60 s: no route$/,
   ],
   [
+    'commits that do not arrive, and nobody says why',
+    at('s3', { confirmedAgeMs: TOO_LONG }),
+    'send',
+    /^s3 lacks commits of the last 60 s; see its log lines, and test it with sluice check$/,
+  ],
+  [
     'a request that moves nothing',
     at('s3', { stalledMs: TOO_LONG }),
     'send',

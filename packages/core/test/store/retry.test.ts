@@ -133,6 +133,24 @@ describe('calls', () => {
     expect(await readKey(client, at(0, 1))).toEqual(bytesOf(9));
   });
 
+  test.each(['list', 'get'] as const)(
+    'a server that accepts %s and says nothing is told of after about a minute',
+    async (call) => {
+      const { client } = memory();
+      await client.put(at(0, 1), bodyOf(bytesOf(9)));
+      const { clock, policy } = fakePolicy();
+      const silent = chaos(client, { on: call, at: 'hang', times: 99, error: 'hang' });
+      const quiet = retry(silent.client, policy);
+      const reading = call === 'list' ? Array.fromAsync(quiet.list('db/')) : quiet.get(at(0, 1));
+      await expect(clock.run<unknown>(reading)).rejects.toMatchObject({
+        code: 'REPLICA_UNAVAILABLE',
+        message: expect.stringMatching(/: nothing came back for 30 s; check the address/),
+      });
+      expect(clock.now()).toBeLessThan(62_000);
+      expect(silent.calls[call]).toBe(2);
+    },
+  );
+
   test('a call that is given up is made again, whatever the backend says of its abort', async () => {
     const { client } = memory();
     const { clock, policy } = fakePolicy();

@@ -17,7 +17,14 @@ import type { SharedReads } from './bodies.ts';
 import { type DestinationSigns, Health, isHopeless } from './health.ts';
 import { Holdings } from './holdings.ts';
 import { Lister } from './lister.ts';
-import { isStaged, type NextStep, nextStep, type Seed, SNAPSHOT_LEVEL } from './next.ts';
+import {
+  isStaged,
+  type NextInput,
+  type NextStep,
+  nextStep,
+  type Seed,
+  SNAPSHOT_LEVEL,
+} from './next.ts';
 import {
   type OpenReplica,
   SeenFiles,
@@ -164,6 +171,16 @@ export class Uploader {
     return this.#holdings.releasableTXID;
   }
 
+  /** Whether only a full snapshot or a new image helps it, and neither is staged or being made. */
+  get needsSnapshot(): boolean {
+    const { chain, seeding } = this.#holdings;
+    const { isMakingImage, mayBegin } = this.#context;
+    if (chain === undefined || seeding !== undefined || !mayBegin() || isMakingImage())
+      return false;
+    const { kind } = nextStep(this.#nextInput(chain));
+    return kind === 'needs-snapshot' || kind === 'needs-image';
+  }
+
   get newestSnapshot(): AgedSnapshot | undefined {
     const { newestSnapshot } = this.#holdings;
     return newestSnapshot === undefined ? undefined : this.#snapshotAge.of(newestSnapshot);
@@ -279,9 +296,13 @@ export class Uploader {
     }
   }
 
-  #next(chain: Chain): NextStep {
+  #nextInput(chain: Chain): NextInput {
     const { backlog, snapshot, head } = this.#context;
-    const input = { view: this.#holdings.view(chain), backlog, snapshot: snapshot(), head: head() };
+    return { view: this.#holdings.view(chain), backlog, snapshot: snapshot(), head: head() };
+  }
+
+  #next(chain: Chain): NextStep {
+    const input = this.#nextInput(chain);
     const { seeding } = input.view;
     if (seeding === undefined || isStaged(seeding, input)) return nextStep(input);
     this.#holdings.abandonSeed();

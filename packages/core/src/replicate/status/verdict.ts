@@ -150,7 +150,8 @@ function findAtDestination(
   } else if (facts.stalledMs > standstillMs) {
     found.push(problem('send', `has not responded for ${seconds(facts.stalledMs)}`));
   } else if (supply === 'fed' && facts.confirmedAgeMs > commitMs) {
-    const message = `lacks commits of the last ${seconds(facts.confirmedAgeMs)}${why}`;
+    const known = error === undefined ? '; see its log lines, and test it with sluice check' : why;
+    const message = `lacks commits of the last ${seconds(facts.confirmedAgeMs)}${known}`;
     found.push(problem('send', message));
   }
   if (facts.snapshotFailingMs > standstillMs) {

@@ -3,6 +3,7 @@
  *
  *  code            tries                 wait before the n-th retry
  *  REPLICA_FULL    FULL_ATTEMPTS_MAX     FULL_DELAY_MS * 2^(n-1)
+ *  silence of a read    SILENT_READS_MAX      as other codes: a dead server is told of after about a minute
  *  other † codes   attemptsMax           DELAY_MS * 2^(n-1), at most DELAY_MS_MAX
  *  the rest        1                     -
  *
@@ -10,7 +11,7 @@
  * other side asked for is kept, unless it is longer than a call should hang.
  */
 
-import { isError, type ReplicationError } from '../../error.ts';
+import { isError, ReplicationError } from '../../error.ts';
 import { sleep } from '../abort.ts';
 import { Semaphore } from '../semaphore.ts';
 import { systemTimers, type TimerClock } from '../timers.ts';
@@ -29,6 +30,8 @@ export const FULL_DELAY_MS = 5_000;
 export const RETRY_AFTER_MS_MAX = 30_000;
 /** No byte for so long is a failure. Slow links send something; dead ones send nothing. */
 export const STALL_MS_MAX = 30_000;
+/** Reads in a row of which nothing came: whoever waits for a restore can try another destination. */
+const SILENT_READS_MAX = 2;
 /** A write may be silent while buffered parts go over a slow link; longer is a dead one. */
 export const SILENCE_MS_MAX = 300_000;
 /** So much progress makes an earlier failure history: attempts count from one again. */
@@ -91,6 +94,7 @@ export class Attempts {
   readonly #signal: AbortSignal | undefined;
   #failures = 0;
   #bytes = 0;
+  #silences = 0;
 
   constructor(policy: RetryPolicy, what: string, signal: AbortSignal | undefined) {
     this.#policy = policy;
@@ -102,6 +106,7 @@ export class Attempts {
   async afterFailure(error: unknown): Promise<void> {
     this.#failures += 1;
     this.#bytes = 0;
+    if (this.#silences >= SILENT_READS_MAX) throw error;
     const delayMs = planRetry(error, this.#failures, this.#policy);
     if (delayMs === undefined || !isError(error)) throw error;
     this.#policy.onRetry({ what: this.#what, attempt: this.#failures, delayMs, error });
@@ -110,7 +115,21 @@ export class Attempts {
 
   /** Bytes have come. Trickles between failures do not make an endless call. */
   received(bytes: number): void {
+    this.#silences = 0;
     this.#bytes += bytes;
     if (this.#bytes >= PROGRESS_BYTES) this.#failures = 0;
   }
+
+  /** A read of which nothing came for `policy.stallMs`. Gives the error to fail with. */
+  silent(): ReplicationError {
+    this.#silences += 1;
+    return silenceError(this.#what, this.#policy.stallMs);
+  }
+}
+
+export function silenceError(what: string, silenceMs: number): ReplicationError {
+  const message =
+    `${what}: nothing came back for ${silenceMs / 1_000} s; check the address, the server, and the ` +
+    'network on the way there';
+  return new ReplicationError('REPLICA_UNAVAILABLE', message);
 }

@@ -1,6 +1,5 @@
 /** A listing that survives failed requests: it is listed again after the last key that was seen. */
 
-import { ReplicationError } from '../../error.ts';
 import { inTime, linkSignals } from '../abort.ts';
 import type { ListOptions, ObjectInfo, ReplicaClient } from '../client.ts';
 import { compareKeys } from '../layout.ts';
@@ -26,7 +25,7 @@ export async function* listResumable(
   for (;;) {
     // Keys out of order within one attempt are for `checked` to find. Only those seen before are skipped.
     const seen = last;
-    const attempt = new ListAttempt(what, policy, options.signal, (signal) =>
+    const attempt = new ListAttempt(attempts, policy, options.signal, (signal) =>
       client.list(prefix, { ...options, startAfter: seen, signal }),
     );
     for await (const object of attempt) {
@@ -42,19 +41,19 @@ export async function* listResumable(
 
 /** One attempt: ends early, without throwing, when it fails or nothing comes for too long. */
 class ListAttempt {
-  readonly #what: string;
+  readonly #attempts: Attempts;
   readonly #policy: RetryPolicy;
   readonly #signal: AbortSignal | undefined;
   readonly #open: (signal: AbortSignal) => AsyncIterable<ObjectInfo>;
   failure: { readonly error: unknown } | undefined;
 
   constructor(
-    what: string,
+    attempts: Attempts,
     policy: RetryPolicy,
     signal: AbortSignal | undefined,
     open: (signal: AbortSignal) => AsyncIterable<ObjectInfo>,
   ) {
-    this.#what = what;
+    this.#attempts = attempts;
     this.#policy = policy;
     this.#signal = signal;
     this.#open = open;
@@ -62,11 +61,7 @@ class ListAttempt {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<ObjectInfo, void, undefined> {
     const { clock, stallMs, slots } = this.#policy;
-    const late = (): Error =>
-      new ReplicationError(
-        'REPLICA_UNAVAILABLE',
-        `${this.#what}: nothing came back for ${stallMs} ms`,
-      );
+    const late = (): Error => this.#attempts.silent();
     const link = linkSignals(this.#signal);
     const iterator = this.#open(link.signal)[Symbol.asyncIterator]();
     const deadline = { clock, ms: stallMs, signal: this.#signal, late };

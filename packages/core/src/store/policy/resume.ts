@@ -135,7 +135,7 @@ class ResumableReader {
 
   async #inTime<T>(work: Promise<T>): Promise<T> {
     const { clock, stallMs } = this.#policy;
-    const late = (): Error => this.#error('REPLICA_UNAVAILABLE', `no byte for ${stallMs} ms`);
+    const late = (): Error => this.#attempts.silent();
     return await inTime(work, { clock, ms: stallMs, signal: this.#at.signal, late });
   }
 

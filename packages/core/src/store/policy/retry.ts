@@ -6,11 +6,10 @@
  * the work all the same, and the caller would take an object for absent that is there.
  */
 
-import { ReplicationError } from '../../error.ts';
 import { abortable, linkSignals } from '../abort.ts';
 import type { ObjectBody, ObjectInfo, PutOptions, ReplicaClient } from '../client.ts';
 import { describeRange } from '../describe.ts';
-import { Attempts, type RetryPolicy } from './attempts.ts';
+import { Attempts, silenceError, type RetryPolicy } from './attempts.ts';
 import { GRACE_MS } from './checked.ts';
 import { describeCall, forward, forwardIf } from './forward.ts';
 import { listResumable } from './relist.ts';
@@ -102,8 +101,7 @@ async function callOnce<T>(
 ): Promise<T> {
   const release = await slots.take([signal]);
   const link = linkSignals(signal);
-  const late = (): Error =>
-    new ReplicationError('REPLICA_UNAVAILABLE', `${what}: nothing came back for ${silenceMs} ms`);
+  const late = (): Error => silenceError(what, silenceMs);
   const startTimer = (): (() => void) => clock.after(silenceMs, () => link.abort(late()));
   let stopTimer = startTimer();
   const onProgress = (): void => {
