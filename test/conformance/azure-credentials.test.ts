@@ -143,7 +143,7 @@ describeWith(['azurite'], 'azure, credentials', () => {
 
   describe('the permissions of the README', () => {
     const [, whole = ''] = /--permissions (\w+)/.exec(README) ?? [];
-    const [, restoring = ''] = /to restore `(\w+)`:/.exec(README) ?? [];
+    const [, restoring = ''] = /for a restore, `(\w+)`:/.exec(README) ?? [];
 
     async function allowed(permissions: string): Promise<ReplicaClient> {
       const { place } = azure.proxy;

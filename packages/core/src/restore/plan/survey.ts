@@ -7,7 +7,7 @@ import { isError, ReplicationError } from '../../error.ts';
 import { readFileChecksum } from '../../ltx/file.ts';
 import type { TXID } from '../../ltx/txid.ts';
 import { rangesOf } from '../../replica/ranges.ts';
-import type { LTXFileInfo, ReplicaFiles, SignalOptions } from '../../replica/replica.ts';
+import type { LTXFileInfo, ReplicaFiles } from '../../replica/replica.ts';
 import { listAll, readHeader, type RestoreTarget, toPlanTarget } from './listing.ts';
 import { planRestore, type RestorePlan } from './plan.ts';
 
