@@ -12,7 +12,6 @@ const report = await runKit({
   name: `http at ${endpoint}`,
   layout: 'tree',
   capabilities: {},
-  objects: 'not-claimed',
   hooks: [],
   partSizeBytes: 65_536,
   secrets: [],

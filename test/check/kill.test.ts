@@ -8,7 +8,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { wrapDestination, type OpenReplica } from '@sluice/core';
+import { type OpenReplica, Destination } from '@sluice/core';
 import { expect, onTestFinished, test } from 'vitest';
 import { Litestream } from '../interop/litestream.ts';
 import { connectS3, rawPut } from '../servers/s3-access.ts';
@@ -66,7 +66,7 @@ async function liveBucket(): Promise<{ server: RunningS3; live: OpenReplica; url
   const server = await start();
   onTestFinished(() => server.stop());
   for (const [key, bytes] of objectsBelow(ROOT)) await rawPut(server, key, bytes);
-  const destination = wrapDestination(await connectS3(server));
+  const destination = new Destination(await connectS3(server));
   onTestFinished(() => destination.close());
   const { capabilities } = destination;
   const { accessKeyId, secretAccessKey } = server.credentials;

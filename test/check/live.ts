@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { planRestore, restore, type OpenReplica } from '@sluice/core';
-import { keyOf, parseKey } from '@sluice/core/backend';
+import { keyOf, parseKey } from '@sluice/core/backend/testing';
 import { expect } from 'vitest';
 import { temporaryFolder } from '../support/temporary.ts';
 
@@ -28,7 +28,7 @@ export function objectsBelow(root: string): Map<string, Buffer> {
   const objects = new Map<string, Buffer>();
   for (const [name, bytes] of filesIn(BUCKET)) {
     const file = parseKey('tree', '', name);
-    if (file !== undefined) objects.set(keyOf('hex-level', root, file), bytes);
+    if (file !== undefined) objects.set(keyOf('levels', root, file), bytes);
   }
   return objects;
 }

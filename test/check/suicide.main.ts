@@ -1,9 +1,12 @@
 /** Checks a folder, and kills itself when a step has been done: `node suicide.main.ts FOLDER STEP`. */
 
-import { checkDestination, wrapDestination } from '@sluice/core';
-import type { Destination, Logger, NamedObjects, ReplicaClient } from '@sluice/core/backend';
+import { checkDestination, Destination } from '@sluice/core';
+
+import type { Logger, ReplicaClient } from '@sluice/core/backend';
 import { backend } from '@sluice/file';
 import { parseConfig } from '@sluice/core/backend';
+
+import { plain } from '../../packages/core/test/support/files-view.ts';
 
 const [folder = '', step = ''] = process.argv.slice(2);
 const logger = {
@@ -27,38 +30,19 @@ async function counted<Result>(call: () => Promise<Result>): Promise<Result> {
 
 function deadly(client: ReplicaClient): ReplicaClient {
   return {
-    async *listFiles(...given) {
-      yield* await counted(() => Array.fromAsync(client.listFiles(...given)));
-    },
-    openFile: (...given) => counted(() => client.openFile(...given)),
-    writeFile: (...given) => counted(() => client.writeFile(...given)),
-    deleteFiles: (...given) => counted(() => client.deleteFiles(...given)),
-  };
-}
-
-function deadlyObjects(objects: NamedObjects): NamedObjects {
-  return {
+    ...plain(client),
     async *list(...given) {
-      yield* await counted(() => Array.fromAsync(objects.list(...given)));
+      yield* await counted(() => Array.fromAsync(client.list(...given)));
     },
-    get: (...given) => counted(() => objects.get(...given)),
-    put: (...given) => counted(() => objects.put(...given)),
-    delete: (...given) => counted(() => objects.delete(...given)),
+    get: (...given) => counted(() => client.get(...given)),
+    put: (...given) => counted(() => client.put(...given)),
+    delete: (...given) => counted(() => client.delete(...given)),
   };
 }
 
 async function connect(access: 'read' | 'write', heard: Logger = logger): Promise<Destination> {
   const { config } = parseConfig(backend, { type: 'file', path: folder });
-  const destination = await backend.connect(config, { logger: heard, access });
-  const objectsOf = destination.objects?.bind(destination);
-  return wrapDestination({
-    ...destination,
-    replica: (path) => deadly(destination.replica(path)),
-    ...(objectsOf !== undefined && { objects: (path: string) => deadlyObjects(objectsOf(path)) }),
-    ...(destination.removeEmpty !== undefined && {
-      removeEmpty: (path: string) => counted(async () => await destination.removeEmpty?.(path)),
-    }),
-  });
+  return new Destination(deadly(await backend.connect(config, { logger: heard, access })));
 }
 
 const PART_BYTES = 100_000;

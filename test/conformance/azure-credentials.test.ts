@@ -9,7 +9,9 @@ import {
   generateBlobSASQueryParameters,
   StorageSharedKeyCredential,
 } from '@azure/storage-blob';
-import type { Destination, ErrorCode } from '@sluice/core/backend';
+
+import type { ErrorCode, ReplicaClient } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { accountToken, connectAzure } from '../servers/azure-access.ts';
 import { BLOCK_BYTES, useAzure } from '../servers/azure-fixture.ts';
@@ -17,22 +19,25 @@ import { rejectionOf } from '../servers/s3-fixture.ts';
 import { describeWith } from '../support/require.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { bodyOf, list, pattern, read, ref } from './context.ts';
+import { copyFile } from '../support/copy.ts';
 
 const README = readFileSync(new URL('../../packages/azure/README.md', import.meta.url), 'utf8');
 const FILE = ref(0, 1);
 const SMALL = bodyOf(pattern(9, 1));
 
 /** What every kind of call rejects with. */
-async function allReject(destination: Destination): Promise<Error[]> {
-  const replica = destination.replica('db');
+async function allReject(destination: ReplicaClient): Promise<Error[]> {
+  const replica = new Replica(destination, 'db');
   return await Promise.all([
     rejectionOf(replica.openFile(FILE)),
     rejectionOf(replica.writeFile(FILE, SMALL)),
     rejectionOf(replica.writeFile(FILE, bodyOf(pattern(2 * BLOCK_BYTES, 1)))),
     rejectionOf(replica.deleteFiles([FILE])),
     rejectionOf(list(replica, 'all')),
-    rejectionOf(replica.copyFile?.(FILE, ref(1, 1)) ?? Promise.resolve()),
-    rejectionOf(destination.objects?.('db').put('x', Buffer.from('x')) ?? Promise.resolve()),
+    rejectionOf(copyFile(replica, FILE, ref(1, 1))),
+    rejectionOf(
+      new Replica(destination, 'db').objects.put('x', Buffer.from('x')) ?? Promise.resolve(),
+    ),
   ]);
 }
 
@@ -86,7 +91,7 @@ describeWith(['azurite'], 'azure, credentials', () => {
   });
 
   test('what Azure says of a key that is not its own is told as such', async () => {
-    const replica = (await azure.connected()).replica('db');
+    const replica = new Replica(await azure.connected(), 'db');
     const said = { kind: 'error', status: 403, code: 'AuthenticationFailed' } as const;
     azure.proxy.fault('GetBlob', said);
     const error = await rejectionOf(replica.openFile(FILE));
@@ -100,12 +105,12 @@ describeWith(['azurite'], 'azure, credentials', () => {
       const expired = accountToken(azure.proxy.place, { expiresOn: yesterday });
       await writeFile(path, expired);
       const more = { 'account-key': undefined, 'sas-token-path': path };
-      const replica = (await azure.connected(more)).replica('db');
+      const replica = new Replica(await azure.connected(more), 'db');
       const refused = await rejectionOf(replica.writeFile(FILE, SMALL));
       expect(refused).toMatchObject({ status: 403 });
       await writeFile(path, accountToken(azure.proxy.place));
       await replica.writeFile(FILE, SMALL);
-      await replica.copyFile?.(FILE, ref(1, 1));
+      await copyFile(replica, FILE, ref(1, 1));
       await writeFile(path, expired);
       expect(await rejectionOf(list(replica, 0))).toMatchObject({ status: 403 });
       expect(azure.proxy.sockets.most).toBe(1);
@@ -114,7 +119,7 @@ describeWith(['azurite'], 'azure, credentials', () => {
     test('that is missing, or holds none, is told by its name', async () => {
       const path = join(temporaryFolder('azure-token'), 'token');
       const more = { 'account-key': undefined, 'sas-token-path': path };
-      const replica = (await azure.connected(more)).replica('db');
+      const replica = new Replica(await azure.connected(more), 'db');
       const missing = await rejectionOf(replica.openFile(FILE));
       expect(missing).toMatchObject({ code: 'REPLICA_UNAUTHENTICATED' });
       expect(missing.message).toContain(path);
@@ -131,16 +136,16 @@ describeWith(['azurite'], 'azure, credentials', () => {
     const text = `DefaultEndpointsProtocol=http;AccountName=${account};AccountKey=${accountKey};BlobEndpoint=${endpoint};`;
     const without = { 'account-name': undefined, 'account-key': undefined, endpoint: undefined };
     const more = { ...without, bucket: container, 'connection-string': text };
-    await (await azure.connected(more)).replica('db').writeFile(FILE, SMALL);
-    const replica = (await azure.connected()).replica('db');
+    await new Replica(await azure.connected(more), 'db').writeFile(FILE, SMALL);
+    const replica = new Replica(await azure.connected(), 'db');
     expect(await read(replica, FILE)).toHaveLength(9);
   });
 
   describe('the permissions of the README', () => {
     const [, whole = ''] = /--permissions (\w+)/.exec(README) ?? [];
-    const [, restoring = ''] = /to restore `(\w+)`:/.exec(README) ?? [];
+    const [, restoring = ''] = /for a restore, `(\w+)`:/.exec(README) ?? [];
 
-    async function allowed(permissions: string): Promise<Destination> {
+    async function allowed(permissions: string): Promise<ReplicaClient> {
       const { place } = azure.proxy;
       const token = generateBlobSASQueryParameters(
         {
@@ -157,10 +162,10 @@ describeWith(['azurite'], 'azure, credentials', () => {
     }
 
     test('let replicate, restore and delete', async () => {
-      const replica = (await allowed(whole)).replica('db');
+      const replica = new Replica(await allowed(whole), 'db');
       await replica.writeFile(FILE, SMALL, { condition: 'if-absent' });
       await replica.writeFile(ref(9, 1), bodyOf(pattern(2 * BLOCK_BYTES, 1)));
-      await replica.copyFile?.(FILE, ref(1, 1));
+      await copyFile(replica, FILE, ref(1, 1));
       expect(await list(replica, 'all')).toHaveLength(3);
       expect(await read(replica, FILE)).toHaveLength(9);
       await replica.deleteFiles([FILE, ref(1, 1), ref(9, 1)]);
@@ -168,8 +173,8 @@ describeWith(['azurite'], 'azure, credentials', () => {
     });
 
     test('let restore, and nothing else', async () => {
-      await (await azure.connected()).replica('db').writeFile(FILE, SMALL);
-      const replica = (await allowed(restoring)).replica('db');
+      await new Replica(await azure.connected(), 'db').writeFile(FILE, SMALL);
+      const replica = new Replica(await allowed(restoring), 'db');
       expect(await list(replica, 'all')).toHaveLength(1);
       expect(await read(replica, FILE)).toHaveLength(9);
       const calls = [replica.writeFile(ref(0, 2), SMALL), replica.deleteFiles([FILE])];
@@ -180,7 +185,7 @@ describeWith(['azurite'], 'azure, credentials', () => {
 
     test('without d leave a replica that only grows', async () => {
       expect(whole).toContain('d');
-      const replica = (await allowed(whole.replace('d', ''))).replica('db');
+      const replica = new Replica(await allowed(whole.replace('d', '')), 'db');
       await replica.writeFile(FILE, SMALL);
       expect(await rejectionOf(replica.deleteFiles([FILE]))).toMatchObject({
         code: 'REPLICA_PERMISSION_DENIED',

@@ -1,6 +1,7 @@
 /** The Azure backend when the network fails, or the server, or nobody wants the answer any more. */
 
-import { isError, keyOf, type Destination } from '@sluice/core/backend';
+import { isError, type ReplicaClient } from '@sluice/core/backend';
+import { keyOf, Replica } from '@sluice/core/backend/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connectAzure, rawContainer, rawKeys } from '../servers/azure-access.ts';
 import { BLOCK_BYTES, onlyRequest, useAzure } from '../servers/azure-fixture.ts';
@@ -32,11 +33,13 @@ describeWith(['azurite'], 'azure, when something fails', () => {
     });
 
     test('of a put under a version is none either', async () => {
-      const objects = (await azure.wrapped()).objects?.('db');
-      const first = await objects?.put('lease', Buffer.from('one'), { condition: 'if-absent' });
+      const objects = (await azure.wrapped()).replica('db').objects;
+      const first = await objects.put('lease', Buffer.from('one'), { condition: 'if-absent' });
       azure.proxy.fault('PutBlob', { kind: 'lose-answer' });
-      const second = await objects?.put('lease', Buffer.from('two'), { condition: first! });
-      const found = await objects?.get('lease');
+      const second = await objects.put('lease', Buffer.from('two'), {
+        condition: { version: first.version ?? '' },
+      });
+      const found = await objects.get('lease');
       for await (const _ of found?.body ?? []) break;
       expect(found?.version).toBe(second?.version);
       expect(second?.version).not.toBe(first?.version);
@@ -62,7 +65,7 @@ describeWith(['azurite'], 'azure, when something fails', () => {
 
   describe('a write whose connection is cut', () => {
     async function throughCuts(): Promise<{
-      readonly destination: Destination;
+      readonly destination: ReplicaClient;
       readonly cutAfter: (bytes: number) => void;
     }> {
       const proxy = await startCuttingProxy(new URL(azure.proxy.place.endpoint).origin);
@@ -75,14 +78,14 @@ describeWith(['azurite'], 'azure, when something fails', () => {
     }
 
     test('in one request leaves what was there, and is worth another try', async () => {
-      const outside = (await azure.connected()).replica('db');
+      const outside = new Replica(await azure.connected(), 'db');
       const old = pattern(1_000, 9);
       for (const before of ['none', old] as const) {
         if (before !== 'none') await outside.writeFile(FILE, bodyOf(before));
         const { destination, cutAfter } = await throughCuts();
         cutAfter(300_000);
         const bytes = bodyOf(pattern(900_000, 2));
-        const error = await rejectionOf(destination.replica('db').writeFile(FILE, bytes));
+        const error = await rejectionOf(new Replica(destination, 'db').writeFile(FILE, bytes));
         expect(isError(error, 'REPLICA_UNAVAILABLE')).toBe(true);
         expect(await held(outside, FILE)).toEqual(before === 'none' ? 'none' : Buffer.from(before));
       }
@@ -91,15 +94,15 @@ describeWith(['azurite'], 'azure, when something fails', () => {
     test('in one of its blocks sends that block again, and nothing else', async () => {
       const { destination, cutAfter } = await throughCuts();
       cutAfter(500_000);
-      await destination.replica('db').writeFile(FILE, bodyOf(LARGE));
-      expect(Buffer.compare(await read((await azure.connected()).replica('db'), FILE), LARGE)).toBe(
-        0,
-      );
+      await new Replica(destination, 'db').writeFile(FILE, bodyOf(LARGE));
+      expect(
+        Buffer.compare(await read(new Replica(await azure.connected(), 'db'), FILE), LARGE),
+      ).toBe(0);
       expect(azure.proxy.of('PutBlockList')).toHaveLength(1);
     });
 
     test('with its block list is committed without its blocks being sent again', async () => {
-      const replica = (await azure.connected()).replica('db');
+      const replica = new Replica(await azure.connected(), 'db');
       azure.proxy.fault('PutBlockList', { kind: 'error', status: 503, code: 'ServerBusy' });
       await replica.writeFile(FILE, bodyOf(LARGE));
       expect(azure.proxy.of('PutBlockList')).toHaveLength(2);
@@ -123,18 +126,18 @@ describeWith(['azurite'], 'azure, when something fails', () => {
     });
 
     test('is told as what it is where nobody tries again', async () => {
-      const replica = (await azure.connected()).replica('db');
+      const replica = new Replica(await azure.connected(), 'db');
       await replica.writeFile(FILE, bodyOf(pattern(900_000, 1)));
       azure.proxy.fault('GetBlob', { kind: 'cut-response', afterBytes: 300_000 });
       const error = await rejectionOf(read(replica, FILE));
       expect(isError(error, 'REPLICA_UNAVAILABLE')).toBe(true);
-      expect(error.message).toContain('level 0 0000000000000001-0000000000000001.ltx at abs://');
+      expect(error.message).toContain('/0000000000000001-0000000000000001.ltx at abs://');
       expect(azure.proxy.of('GetBlob')).toHaveLength(1); // the SDK does not try either
     });
   });
 
   test('the SDK tries nothing again by itself', async () => {
-    const replica = (await azure.connected()).replica('db');
+    const replica = new Replica(await azure.connected(), 'db');
     for (const status of [500, 503]) {
       azure.proxy.fault('PutBlob', { kind: 'error', status, code: 'Whatever' });
       await rejectionOf(replica.writeFile(FILE, bodyOf(pattern(9, 1))));
@@ -145,7 +148,7 @@ describeWith(['azurite'], 'azure, when something fails', () => {
   });
 
   test('a server that asks for patience says how long', async () => {
-    const replica = (await azure.connected()).replica('db');
+    const replica = new Replica(await azure.connected(), 'db');
     const headers = { 'retry-after': '3' };
     azure.proxy.fault('GetBlob', { kind: 'error', status: 503, code: 'ServerBusy', headers });
     const error = await rejectionOf(replica.openFile(FILE));
@@ -153,7 +156,7 @@ describeWith(['azurite'], 'azure, when something fails', () => {
   });
 
   test('what cannot be deleted is told by file, after all were tried', async () => {
-    const replica = (await azure.connected()).replica('db');
+    const replica = new Replica(await azure.connected(), 'db');
     const files = [1, 2, 3].map((txid) => ref(0, txid));
     for (const file of files) await replica.writeFile(file, bodyOf(pattern(9, 1)));
     const leased = rawContainer(azure.proxy.place).getBlobClient(keyOf('tree', 'db', ref(0, 2)));
@@ -161,7 +164,7 @@ describeWith(['azurite'], 'azure, when something fails', () => {
     const error = await rejectionOf(replica.deleteFiles(files));
     expect(error).toMatchObject({
       code: 'REPLICA_PERMISSION_DENIED',
-      failures: [{ file: 'level 0 0000000000000002-0000000000000002.ltx' }],
+      failures: [{ file: 'db/ltx/0/0000000000000002-0000000000000002.ltx' }],
     });
     expect(error.message).toContain('LeaseIdMissing');
     expect(await rawKeys(azure.proxy.place, '')).toHaveLength(1);
@@ -179,7 +182,7 @@ describeWith(['azurite'], 'azure, when something fails', () => {
       ['PutBlockList', LARGE],
       ['DeleteBlob', pattern(9, 1)],
     ])('does not wait for a %s that hangs, and leaves what was there', async (operation, bytes) => {
-      const replica = (await azure.connected()).replica('db');
+      const replica = new Replica(await azure.connected(), 'db');
       const old = pattern(100, 9);
       await replica.writeFile(FILE, bodyOf(old));
       const fault = azure.proxy.fault(operation, HELD, 9);
@@ -199,7 +202,7 @@ describeWith(['azurite'], 'azure, when something fails', () => {
     });
 
     test('lets a write that the server may have settle, so that it does not come later', async () => {
-      const replica = (await azure.connected()).replica('db');
+      const replica = new Replica(await azure.connected(), 'db');
       const put = azure.proxy.fault('PutBlob', HELD);
       const controller = new AbortController();
       const { signal } = controller;
@@ -214,7 +217,7 @@ describeWith(['azurite'], 'azure, when something fails', () => {
 
     test('of a read frees its connection, begun or not', async () => {
       const destination = await azure.connected();
-      const replica = destination.replica('db');
+      const replica = new Replica(destination, 'db');
       // More than the buffers of both ends take: the server is still sending.
       await replica.writeFile(FILE, bodyOf(pattern(24_000_000, 1)));
       const controller = new AbortController();
@@ -245,7 +248,7 @@ describeWith(['azurite'], 'azure, when something fails', () => {
       },
     };
     const writing = Promise.all(
-      [1, 2, 3, 4].map((txid) => destination.replica('db').writeFile(ref(0, txid), body)),
+      [1, 2, 3, 4].map((txid) => new Replica(destination, 'db').writeFile(ref(0, txid), body)),
     );
     await until('three blocks are on their way', () => azure.proxy.of('PutBlock').length === 3);
     expect(readBytes).toBeLessThanOrEqual(3 * BLOCK_BYTES + 4 * 65_536);
@@ -257,7 +260,7 @@ describeWith(['azurite'], 'azure, when something fails', () => {
   test('close ends what hangs, and its sockets', async () => {
     const destination = await azure.connected();
     const fault = azure.proxy.fault('PutBlockList', { kind: 'hold-request' });
-    const writing = rejectionOf(destination.replica('db').writeFile(FILE, bodyOf(LARGE)));
+    const writing = rejectionOf(new Replica(destination, 'db').writeFile(FILE, bodyOf(LARGE)));
     await fault.acted;
     await destination.close();
     expect(isError(await writing, 'REPLICA_CLOSED')).toBe(true);

@@ -1,13 +1,14 @@
 /** What the Azure backend sends, as a server sees it. */
 
 import { createHash } from 'node:crypto';
-import { keyOf, toTXID } from '@sluice/core/backend';
+import { keyOf, toTXID, Replica } from '@sluice/core/backend/testing';
 import { describe, expect, test } from 'vitest';
 import { rawContainer } from '../servers/azure-access.ts';
 import { BLOCK_BYTES, onlyRequest, useAzure } from '../servers/azure-fixture.ts';
 import { rejectionOf } from '../servers/s3-fixture.ts';
 import { describeWith } from '../support/require.ts';
 import { bodyOf, CREATED_AT, list, pattern, read, ref } from './context.ts';
+import { copyFile } from '../support/copy.ts';
 
 const FILE = ref(0, 1);
 const KEY = keyOf('tree', 'db', FILE);
@@ -23,7 +24,7 @@ describeWith(['azurite'], 'azure, on the wire', () => {
   describe('a write', () => {
     test('of a small file is one Put Blob with its length and the MD5 of its bytes', async () => {
       const bytes = pattern(70_000, 1);
-      const replica = (await azure.connected()).replica('db');
+      const replica = new Replica(await azure.connected(), 'db');
       const info = await replica.writeFile(FILE, bodyOf(bytes), { condition: 'if-absent' });
       expect(azure.proxy.requests).toHaveLength(1);
       const { headers, bodyBytes } = onlyRequest(azure.proxy, 'PutBlob');
@@ -40,18 +41,18 @@ describeWith(['azurite'], 'azure, on the wire', () => {
     });
 
     test('without a condition sends none', async () => {
-      await (await azure.connected()).replica('db').writeFile(FILE, bodyOf(pattern(9, 1)));
+      await new Replica(await azure.connected(), 'db').writeFile(FILE, bodyOf(pattern(9, 1)));
       expect(onlyRequest(azure.proxy, 'PutBlob').headers['if-none-match']).toBeUndefined();
     });
 
     test('of nothing has a length too', async () => {
-      await (await azure.connected()).replica('db').writeFile(FILE, bodyOf(pattern(0, 1)));
+      await new Replica(await azure.connected(), 'db').writeFile(FILE, bodyOf(pattern(0, 1)));
       expect(onlyRequest(azure.proxy, 'PutBlob').headers['content-length']).toBe('0');
     });
 
     test('of a large file stages blocks, each with its own MD5, and commits them', async () => {
       const bytes = pattern(2 * BLOCK_BYTES + 10, 1);
-      const replica = (await azure.connected({ 'access-tier': 'Cool' })).replica('db');
+      const replica = new Replica(await azure.connected({ 'access-tier': 'Cool' }), 'db');
       await replica.writeFile(FILE, bodyOf(bytes), { condition: 'if-absent' });
       const blocks = azure.proxy.of('PutBlock');
       expect(azure.proxy.requests).toHaveLength(4);
@@ -75,8 +76,8 @@ describeWith(['azurite'], 'azure, on the wire', () => {
 
     test('has the access tier that is configured; a named object has not', async () => {
       const destination = await azure.connected({ 'access-tier': 'Cold' });
-      await destination.replica('db').writeFile(FILE, bodyOf(pattern(9, 1)));
-      await destination.objects?.('db').put('lock.json', pattern(9, 2));
+      await new Replica(destination, 'db').writeFile(FILE, bodyOf(pattern(9, 1)));
+      await new Replica(destination, 'db').objects.put('lock.json', pattern(9, 2));
       const tiers = azure.proxy.of('PutBlob').map(({ headers }) => headers['x-ms-access-tier']);
       expect(tiers).toEqual(['Cold', undefined]);
     });
@@ -87,13 +88,13 @@ describeWith(['azurite'], 'azure, on the wire', () => {
       const blob = rawContainer(azure.proxy.place).getBlockBlobClient(KEY);
       await blob.stageBlock(id, Buffer.from('left behind'), 11);
       const bytes = pattern(BLOCK_BYTES + 10, 1);
-      const replica = (await azure.connected()).replica('db');
+      const replica = new Replica(await azure.connected(), 'db');
       await replica.writeFile(FILE, bodyOf(bytes), { condition: 'if-absent' });
       expect(Buffer.compare(await read(replica, FILE), bytes)).toBe(0);
     });
 
     test('whose bytes change on their way each time is refused, and worth another try', async () => {
-      const replica = (await azure.connected()).replica('db');
+      const replica = new Replica(await azure.connected(), 'db');
       for (const [operation, bytes] of [
         ['PutBlob', pattern(5_000, 1)],
         ['PutBlock', pattern(2 * MiB, 1)],
@@ -108,7 +109,7 @@ describeWith(['azurite'], 'azure, on the wire', () => {
   });
 
   test('a listing asks for the metadata, and begins where it is told to', async () => {
-    const replica = (await azure.connected()).replica('db');
+    const replica = new Replica(await azure.connected(), 'db');
     for (const txid of [1, 2, 3]) await replica.writeFile(ref(1, txid), bodyOf(pattern(9, 1)));
     expect(await list(replica, 1, { from: toTXID(2) })).toHaveLength(2);
     const { query } = onlyRequest(azure.proxy, 'ListBlobs');
@@ -120,7 +121,7 @@ describeWith(['azurite'], 'azure, on the wire', () => {
 
   test('a file without a time of its own is listed without one', async () => {
     await rawContainer(azure.proxy.place).getBlockBlobClient(KEY).upload('x', 1);
-    const [file] = await list((await azure.connected()).replica('db'), 'all');
+    const [file] = await list(new Replica(await azure.connected(), 'db'), 'all');
     expect(file?.createdAt).toBeUndefined();
     expect(file?.modifiedAt).toBeInstanceOf(Date);
   });
@@ -128,10 +129,10 @@ describeWith(['azurite'], 'azure, on the wire', () => {
   describe('a copy', () => {
     test('is made by the server, with the time', async () => {
       const bytes = pattern(70_000, 1);
-      const replica = (await azure.connected()).replica('db');
+      const replica = new Replica(await azure.connected(), 'db');
       await replica.writeFile(FILE, bodyOf(bytes));
-      const info = await replica.copyFile?.(FILE, ref(3, 1, 9));
-      expect(info).toMatchObject({ ...ref(3, 1, 9), sizeBytes: 70_000 });
+      const info = await copyFile(replica, FILE, ref(3, 1, 9));
+      expect(info).toMatchObject({ key: keyOf('tree', 'db', ref(3, 1, 9)), sizeBytes: 70_000 });
       expect(azure.proxy.of('GetBlob')).toEqual([]);
       expect(onlyRequest(azure.proxy, 'CopyBlob').bodyBytes).toBe(0);
       const [listed] = await list(replica, 3);
@@ -140,8 +141,8 @@ describeWith(['azurite'], 'azure, on the wire', () => {
     });
 
     test('of what is not there says so', async () => {
-      const replica = (await azure.connected()).replica('db');
-      const copying = replica.copyFile?.(FILE, ref(3, 1, 9)) ?? Promise.resolve();
+      const replica = new Replica(await azure.connected(), 'db');
+      const copying = copyFile(replica, FILE, ref(3, 1, 9));
       expect(await rejectionOf(copying)).toMatchObject({ code: 'REPLICA_NOT_FOUND' });
     });
   });

@@ -22,8 +22,7 @@ const WRONG_KEY = Buffer.from('not the key').toString('base64');
 
 const azure: Omit<Conformance, 'name' | 'open'> = {
   layout: 'tree',
-  capabilities: { ranges: true, ifAbsent: 'any-size' },
-  objects: 'claimed',
+  capabilities: { ranges: true, conditions: 'any-size', versions: true, sortedLists: true },
   hooks: ['raw', 'denied', 'unreachable', 'silent', 'cuttable', 'handles'],
   partSizeBytes: BLOCK_BYTES,
   secrets: [Buffer.from('the key of the account of the tests').toString('base64'), WRONG_KEY],

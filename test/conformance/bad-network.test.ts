@@ -1,21 +1,16 @@
 /** Memory behind a network that fails every few calls: the wrappers keep every promise all the same. */
 
 import { chaos, type Fault } from '@sluice/backend-test-kit';
-import {
-  memoryDestination,
-  MemoryStore,
-  ReplicationError,
-  wrapDestination,
-  type Destination,
-} from '@sluice/core/backend';
+
+import { memoryClient, MemoryStore, withPolicies } from '@sluice/core/backend/testing';
+import { ReplicationError } from '@sluice/core/backend';
 
 import { describeConformance, type Setup } from './suite.ts';
 
 describeConformance({
   name: 'memory behind a bad network',
   layout: 'tree',
-  capabilities: { ranges: true, ifAbsent: 'any-size' },
-  objects: 'claimed',
+  capabilities: memoryClient().capabilities,
   hooks: ['raw', 'vanish'],
   partSizeBytes: 100_000,
   secrets: [],
@@ -25,17 +20,17 @@ describeConformance({
 
 const reset = new ReplicationError('REPLICA_UNAVAILABLE', 'the connection was reset');
 
-/** Strikes each client at its first calls, in every way, and then now and again. */
+/** Hits each client at its first calls, in every way, and then now and again. */
 function faults(): Fault[] {
   return [0, 7, 31, 200].flatMap((after): Fault[] => [
-    { on: 'writeFile', after, at: 'before', error: reset },
-    { on: 'writeFile', after: after + 2, at: 'commit', error: reset },
-    { on: 'openFile', after, at: 'before', error: reset },
-    { on: 'openFile', after: after + 1, at: 1, error: reset },
-    { on: 'openFile', after: after + 3, at: 0, error: 'end' },
-    { on: 'listFiles', after, at: 0, error: reset },
-    { on: 'listFiles', after: after + 1, at: 3, error: reset },
-    { on: 'deleteFiles', after, at: 'commit', error: reset },
+    { on: 'put', after, at: 'before', error: reset },
+    { on: 'put', after: after + 2, at: 'commit', error: reset },
+    { on: 'get', after, at: 'before', error: reset },
+    { on: 'get', after: after + 1, at: 1, error: reset },
+    { on: 'get', after: after + 3, at: 0, error: 'end' },
+    { on: 'list', after, at: 0, error: reset },
+    { on: 'list', after: after + 1, at: 3, error: reset },
+    { on: 'delete', after, at: 'commit', error: reset },
   ]);
 }
 
@@ -53,13 +48,11 @@ function openBadNetwork(): Setup {
   const store = new MemoryStore();
   let paths = 0;
   return {
-    async connect(): Promise<Destination> {
-      const memory = memoryDestination({ store, chunkBytes: 65_536 });
-      const bad = {
-        ...memory,
-        replica: (path: string) => chaos(memory.replica(path), ...faults()).client,
-      };
-      return wrapDestination(bad, { clock: fastClock, stallMs: 3_000_000, silenceMs: 3_000_000 });
+    async connect() {
+      const memory = memoryClient({ store, chunkBytes: 65_536 });
+      const bad = chaos(memory, ...faults()).client;
+      const slow = { stallMs: 3_000_000, silenceMs: 3_000_000 };
+      return withPolicies(bad, { clock: fastClock, ...slow }).client;
     },
     newPath: () => `replica-${(paths += 1)}`,
     raw: {

@@ -5,8 +5,9 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { PutBucketPolicyCommand, S3Client } from '@aws-sdk/client-s3';
-import { checkDestination, checkFailure, wrapDestination, type CheckReport } from '@sluice/core';
-import type { Destination, Logger } from '@sluice/core/backend';
+import { checkDestination, checkFailure, type CheckReport, Destination } from '@sluice/core';
+
+import type { Logger, ReplicaClient } from '@sluice/core/backend';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { assumeRole } from '../servers/assume-role.ts';
 import { accountToken, connectAzure, rawKeys as azureKeys } from '../servers/azure-access.ts';
@@ -155,13 +156,15 @@ describe.each([
   });
 });
 
-async function checkTree(connect: (logger: Logger) => Promise<Destination>): Promise<CheckReport> {
+async function checkTree(
+  connect: (logger: Logger) => Promise<ReplicaClient>,
+): Promise<CheckReport> {
   const silent = { debug() {}, info() {}, warn() {}, error() {} };
-  const destination = wrapDestination(await connect(silent));
+  const destination = new Destination(await connect(silent));
   onTestFinished(() => destination.close());
   const again = async (logger: Logger): Promise<Destination> =>
-    wrapDestination(await connect(logger));
-  const given = { destination, connect: again, path: 'db', layout: 'tree' } as const;
+    new Destination(await connect(logger));
+  const given = { destination, connect: again, path: 'db' } as const;
   return await checkDestination({ ...given, partBytes: BLOCK_BYTES });
 }
 

@@ -1,6 +1,6 @@
 /** A check of a bucket as the command line does it: with connections of its own. */
 
-import { checkDestination, wrapDestination, type CheckReport } from '@sluice/core';
+import { checkDestination, type CheckReport, Destination } from '@sluice/core';
 import type { Logger } from '@sluice/core/backend';
 import { onTestFinished } from 'vitest';
 import { connectS3, type S3Place } from '../servers/s3-access.ts';
@@ -8,13 +8,12 @@ import { PART_BYTES } from '../servers/s3-fixture.ts';
 
 export async function checkPlace(place: S3Place, path = 'db'): Promise<CheckReport> {
   const input = { 'part-size': PART_BYTES };
-  const destination = wrapDestination(await connectS3(place, input));
+  const destination = new Destination(await connectS3(place, input));
   onTestFinished(() => destination.close());
   return await checkDestination({
     destination,
-    connect: async (logger: Logger) => wrapDestination(await connectS3(place, input, { logger })),
+    connect: async (logger: Logger) => new Destination(await connectS3(place, input, { logger })),
     path,
     partBytes: PART_BYTES,
-    layout: 'hex-level',
   });
 }

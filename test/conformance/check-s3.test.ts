@@ -3,11 +3,12 @@
 import {
   checkDestination,
   checkFailure,
-  wrapDestination,
   type CheckOptions,
   type CheckReport,
+  Destination,
 } from '@sluice/core';
-import type { Destination, Logger } from '@sluice/core/backend';
+
+import type { Logger } from '@sluice/core/backend';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { rawKeys } from '../servers/s3-access.ts';
 import { PART_BYTES, useS3 } from '../servers/s3-fixture.ts';
@@ -45,14 +46,14 @@ async function check(
   more: Record<string, unknown> = {},
   options: Partial<CheckOptions> = {},
 ): Promise<CheckReport> {
-  const destination = wrapDestination(await s3.connected(more), { random: () => 0 });
+  const destination = new Destination(await s3.connected(more), { random: () => 0 });
   const connect = async (logger: Logger): Promise<Destination> =>
-    wrapDestination(await s3.connected(more, logger));
+    new Destination(await s3.connected(more, logger));
   const given = { destination, connect, path: 'db', partBytes: PART_BYTES, layout: LAYOUT };
   return await checkDestination({ ...given, ...options });
 }
 
-const LAYOUT = 'hex-level' as const;
+const LAYOUT = 'levels' as const;
 
 function verdicts(report: CheckReport): Verdicts {
   return Object.fromEntries(report.features.map(({ feature, verdict }) => [feature, verdict]));
@@ -150,7 +151,7 @@ describe('providers', () => {
 });
 
 test('a host that is not known to honour conditions is asked for none', async () => {
-  const destination = wrapDestination(await s3.connectedTo('s3.us-west-004.backblazeb2.com'));
+  const destination = new Destination(await s3.connectedTo('s3.us-west-004.backblazeb2.com'));
   const report = await check({}, { destination, provider: 's3.us-west-004.backblazeb2.com' });
   const notJudged = { 'if-absent': 'not judged', 'if-absent-large': 'not judged' };
   expect(verdicts(report)).toEqual({ ...ALL_WORKS, ...notJudged, 'if-version': 'not judged' });
@@ -225,7 +226,7 @@ test('where deleting is denied, backups can be kept; what is left is named', asy
 });
 
 test('where deleting is denied for one object, that one is named', async () => {
-  const destination = wrapDestination(await s3.connected());
+  const destination = new Destination(await s3.connected());
   const random = (count: number): Uint8Array => new Uint8Array(count).fill(0xab);
   const key = 'db/.sluice-check-abababababab/0000/0000000000000002-0000000000000002.ltx';
   s3.server.raw.protect(key);

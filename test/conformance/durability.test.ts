@@ -58,8 +58,13 @@ function subjectOf(name: string, backend: Backend<unknown>): Subject {
   return {
     name,
     layout: 'tree',
-    capabilities: { ranges: true, ifAbsent: 'any-size' },
-    objects: 'not-claimed',
+    capabilities: {
+      ranges: true,
+      conditions: 'any-size',
+      deleteMax: 1_000,
+      sortedLists: true,
+      folders: true,
+    },
     hooks: ['elsewhere'],
     partSizeBytes: 100_000,
     secrets: [],

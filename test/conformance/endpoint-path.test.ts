@@ -1,5 +1,6 @@
 /** Endpoints that have a path: Supabase, and gateways behind a reverse proxy. */
 
+import { Replica } from '@sluice/core/backend/testing';
 import { once } from 'node:events';
 import {
   createServer,
@@ -13,6 +14,7 @@ import { connectGCS } from '../servers/gcs-access.ts';
 import { start as startGCS } from '../servers/gcs/index.ts';
 import { connectS3 } from '../servers/s3-access.ts';
 import { bodyOf, list, pattern, read, ref } from './context.ts';
+import { copyFile } from '../support/copy.ts';
 
 const FILE = ref(0, 1);
 const PATH = '/storage/v1/s3';
@@ -41,7 +43,7 @@ test('s3: the path of the endpoint is before the bucket', async () => {
   const place = { endpoint: `${origin}${PATH}`, region: 'local', bucket: 'backups', credentials };
   const destination = await connectS3(place);
   onTestFinished(() => destination.close());
-  await destination.replica('db').writeFile(FILE, bodyOf(pattern(9, 1)));
+  await new Replica(destination, 'db').writeFile(FILE, bodyOf(pattern(9, 1)));
   const key = 'db/0000/0000000000000001-0000000000000001.ltx';
   expect(seen).toEqual([`PUT ${PATH}/backups/${key}`]);
 });
@@ -64,9 +66,9 @@ test('gcs: a gateway that has a path is used as it is', async () => {
     await destination.close();
     await server.stop();
   });
-  const replica = destination.replica('db');
+  const replica = new Replica(destination, 'db');
   await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
-  await replica.copyFile?.(FILE, ref(1, 1));
+  await copyFile(replica, FILE, ref(1, 1));
   expect(await list(replica, 'all')).toHaveLength(2);
   expect(await read(replica, ref(1, 1))).toHaveLength(9);
   await replica.deleteFiles([FILE]);

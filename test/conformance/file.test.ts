@@ -11,10 +11,14 @@ import { parseConfig } from '@sluice/core/backend';
 describeConformance({
   name: 'file',
   layout: 'tree',
-  capabilities: { ranges: true, ifAbsent: 'any-size' },
-  objects: 'claimed',
+  capabilities: {
+    ranges: true,
+    conditions: 'any-size',
+    deleteMax: 1_000,
+    sortedLists: true,
+    folders: true,
+  },
   copy: 'not-claimed',
-  removeEmpty: 'claimed',
   hooks: ['raw', 'vanish', 'handles', 'elsewhere'],
   partSizeBytes: 1_048_576,
   secrets: [],

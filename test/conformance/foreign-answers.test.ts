@@ -3,7 +3,8 @@
  * it is success, an empty listing, or "not found".
  */
 
-import { isError, type Destination, type NamedObjects } from '@sluice/core/backend';
+import { isError, type ReplicaClient } from '@sluice/core/backend';
+import { type NamedObjects, Replica } from '@sluice/core/backend/testing';
 import { describe, expect, test } from 'vitest';
 import { BLOCK_BYTES, useAzure } from '../servers/azure-fixture.ts';
 import type { Operation as AzureOperation } from '../servers/azure-proxy.ts';
@@ -13,6 +14,7 @@ import { PART_BYTES as S3_PART_BYTES, rejectionOf, useS3 } from '../servers/s3-f
 import type { Operation as S3Operation } from '../servers/s3/index.ts';
 import { describeWith } from '../support/require.ts';
 import { bodyOf, list, pattern, read, ref } from './context.ts';
+import { copyFile } from '../support/copy.ts';
 
 interface ForeignAnswer {
   readonly kind: 'answer';
@@ -59,7 +61,7 @@ type Resent = 'part' | 'complete';
 
 interface Kind {
   readonly partBytes: number;
-  connected(): Promise<Destination>;
+  connected(): Promise<ReplicaClient>;
   /** The next request of a step is answered by somebody else. */
   fault(step: Step | Resent, kind: ForeignAnswer): void;
   /** Steps that this kind has no request for. */
@@ -70,14 +72,14 @@ const FILE = ref(0, 1);
 const OBJECT = 'lock.json';
 const SMALL = pattern(5_000, 1);
 
-function objectsOf(destination: Destination): NamedObjects {
-  const objects = destination.objects?.('db');
+function objectsOf(destination: ReplicaClient): NamedObjects {
+  const objects = new Replica(destination, 'db').objects;
   if (objects === undefined) throw new Error('it has no named objects');
   return objects;
 }
 
-async function take(step: Step, destination: Destination, partBytes: number): Promise<unknown> {
-  const replica = destination.replica('db');
+async function take(step: Step, destination: ReplicaClient, partBytes: number): Promise<unknown> {
+  const replica = new Replica(destination, 'db');
   const objects = objectsOf(destination);
   switch (step) {
     case 'list':
@@ -93,7 +95,7 @@ async function take(step: Step, destination: Destination, partBytes: number): Pr
     case 'delete-many':
       return await replica.deleteFiles([FILE, ref(0, 2)]);
     case 'copy':
-      return await replica.copyFile?.(FILE, ref(1, 1));
+      return await copyFile(replica, FILE, ref(1, 1));
     case 'list-objects':
       return await Array.fromAsync(objects.list(''));
     case 'get-object':
@@ -125,13 +127,13 @@ function promises(kind: Kind): void {
   describe.each(Object.entries(ANSWERS))('%s', (_, foreign) => {
     test.each(steps)('to %s is no answer', async (step) => {
       const destination = await kind.connected();
-      await destination.replica('db').writeFile(FILE, bodyOf(SMALL));
+      await new Replica(destination, 'db').writeFile(FILE, bodyOf(SMALL));
       await objectsOf(destination).put(OBJECT, SMALL);
       kind.fault(step, foreign);
       const error = await rejectionOf(take(step, destination, kind.partBytes));
       expect(isError(error, 'REPLICA_UNAVAILABLE'), String(error)).toBe(true);
       // All is there: nothing was done, and nothing is known to be gone.
-      expect(await list(destination.replica('db'), 0)).toHaveLength(1);
+      expect(await list(new Replica(destination, 'db'), 0)).toHaveLength(1);
       expect(await Array.fromAsync(objectsOf(destination).list(''))).toHaveLength(1);
     });
   });
@@ -140,7 +142,7 @@ function promises(kind: Kind): void {
     test.each(['a web page', 'an empty body', 'a permanent redirect'])(
       '%s is no answer, and it is sent again',
       async (name) => {
-        const replica = (await kind.connected()).replica('db');
+        const replica = new Replica(await kind.connected(), 'db');
         const bytes = pattern(2 * kind.partBytes + 10, 1);
         kind.fault(step, ANSWERS[name] as ForeignAnswer);
         await replica.writeFile(FILE, bodyOf(bytes));
@@ -159,7 +161,7 @@ describe('s3', () => {
     'begin-upload': 'CreateMultipartUpload',
     part: 'UploadPart',
     complete: 'CompleteMultipartUpload',
-    delete: 'DeleteObjects',
+    delete: 'DeleteObject',
     'delete-many': 'DeleteObjects',
     copy: 'CopyObject',
     'list-objects': 'ListObjectsV2',
@@ -194,7 +196,7 @@ describe('s3', () => {
       listing(`${whole}<Contents><Key>other/0000/x</Key>${time}<Size>1</Size></Contents>`),
     ],
   ])('a listing that %s is none', async (_, foreign) => {
-    const replica = (await s3.connected()).replica('db');
+    const replica = new Replica(await s3.connected(), 'db');
     s3.server.faults.add(foreign, { on: 'ListObjectsV2' });
     const error = await rejectionOf(list(replica, 'all'));
     expect(isError(error, 'REPLICA_UNAVAILABLE'), String(error)).toBe(true);
@@ -202,7 +204,7 @@ describe('s3', () => {
 
   test.each(STEPS)('an Error with status 200 to %s is an error', async (step) => {
     const destination = await s3.connected();
-    await destination.replica('db').writeFile(FILE, bodyOf(SMALL));
+    await new Replica(destination, 'db').writeFile(FILE, bodyOf(SMALL));
     await objectsOf(destination).put(OBJECT, SMALL);
     s3.server.faults.add({ kind: 'error-in-200', code: 'SlowDown' }, { on: operations[step] });
     const error = await rejectionOf(take(step, destination, S3_PART_BYTES));
@@ -244,7 +246,7 @@ describe('gcs', () => {
   test.each(['{}', '{"items":[]}', '{"kind":"storage#buckets"}'])(
     'a listing %s that does not say what it lists is none',
     async (text) => {
-      const replica = (await gcs.connected()).replica('db');
+      const replica = new Replica(await gcs.connected(), 'db');
       const foreign = answer(200, text, { 'content-type': 'application/json' });
       gcs.server.faults.add(foreign, { on: 'list' });
       const error = await rejectionOf(list(replica, 'all'));
@@ -282,7 +284,7 @@ describeWith(['azurite'], 'azure', () => {
     ['does not say whether it goes on', '<EnumerationResults><Blobs></Blobs></EnumerationResults>'],
     ['has no list of blobs', '<EnumerationResults><NextMarker></NextMarker></EnumerationResults>'],
   ])('a listing that %s is none', async (_, text) => {
-    const replica = (await azure.connected()).replica('db');
+    const replica = new Replica(await azure.connected(), 'db');
     const headers = { 'content-type': 'application/xml', 'x-ms-request-id': '1' };
     azure.proxy.fault('ListBlobs', answer(200, text, headers));
     const error = await rejectionOf(list(replica, 'all'));

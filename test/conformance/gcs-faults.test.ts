@@ -1,12 +1,14 @@
 /** The Google Cloud Storage backend when the network fails, or the server, or the caller goes away. */
 
-import { isError, keyOf } from '@sluice/core/backend';
+import { isError } from '@sluice/core/backend';
+import { keyOf, Replica } from '@sluice/core/backend/testing';
 import { describe, expect, test } from 'vitest';
 import { PART_BYTES, useGCS } from '../servers/gcs-fixture.ts';
 import type { FaultKind } from '../servers/gcs/index.ts';
 import { rejectionOf } from '../servers/s3-fixture.ts';
 import { logTo } from '../support/log-to.ts';
 import { bodyOf, bodyThat, held, list, pattern, read, ref } from './context.ts';
+import { copyFile } from '../support/copy.ts';
 
 const gcs = useGCS();
 const FILE = ref(0, 1);
@@ -15,13 +17,13 @@ const LARGE = pattern(3 * PART_BYTES + 10, 1);
 const UNAVAILABLE: FaultKind = { kind: 'error', status: 503 };
 
 async function isWhole(): Promise<void> {
-  const replica = (await gcs.connected()).replica('db');
+  const replica = new Replica(await gcs.connected(), 'db');
   expect(Buffer.compare(await read(replica, FILE), LARGE)).toBe(0);
 }
 
 describe('a write in one request', () => {
   test('whose connection is cut leaves what was there, and is worth another try', async () => {
-    const replica = (await gcs.connected()).replica('db');
+    const replica = new Replica(await gcs.connected(), 'db');
     const old = pattern(1_000, 9);
     for (const before of ['none', old] as const) {
       if (before !== 'none') await replica.writeFile(FILE, bodyOf(before));
@@ -44,7 +46,7 @@ describe('a write in one request', () => {
   });
 
   test('is not done where the server says that it has another size', async () => {
-    const replica = (await gcs.connected()).replica('db');
+    const replica = new Replica(await gcs.connected(), 'db');
     const text = JSON.stringify({ size: '4999', generation: '1' });
     gcs.server.faults.add({ kind: 'page', text }, { on: 'put' });
     const error = await rejectionOf(replica.writeFile(FILE, bodyOf(pattern(5_000, 1))));
@@ -53,10 +55,12 @@ describe('a write in one request', () => {
   });
 
   test('of a named object on a version, whose answer was lost, ends in success', async () => {
-    const objects = (await gcs.wrapped()).objects?.('db');
-    const { version } = (await objects?.put('lock.json', pattern(10, 1))) ?? { version: '' };
+    const objects = (await gcs.wrapped()).replica('db').objects;
+    const { version } = await objects.put('lock.json', pattern(10, 1));
     gcs.server.faults.add({ kind: 'lose-answer' }, { on: 'put' });
-    const put = await objects?.put('lock.json', pattern(10, 2), { condition: { version } });
+    const put = await objects.put('lock.json', pattern(10, 2), {
+      condition: { version: version ?? '' },
+    });
     expect(put?.version).not.toBe(version);
     expect(gcs.statuses('put')).toEqual([200, 0, 412]);
   });
@@ -67,7 +71,7 @@ describe('a resumable upload', () => {
   const eachPart = [0, 1, 3];
 
   test.each(eachPart)('goes on where part %i was cut, and sends no byte twice', async (after) => {
-    const replica = (await gcs.connected()).replica('db');
+    const replica = new Replica(await gcs.connected(), 'db');
     gcs.server.faults.add({ kind: 'cut-request', afterBytes: 5 }, { on: 'put-part', after });
     await replica.writeFile(FILE, bodyOf(LARGE), { condition: 'if-absent' });
     expect(gcs.server.requestsOf('ask-upload')).toHaveLength(1);
@@ -79,7 +83,7 @@ describe('a resumable upload', () => {
   test.each(eachPart)(
     'whose answer to part %i was lost asks, and repeats nothing',
     async (after) => {
-      const replica = (await gcs.connected()).replica('db');
+      const replica = new Replica(await gcs.connected(), 'db');
       gcs.server.faults.add({ kind: 'lose-answer' }, { on: 'put-part', after });
       await replica.writeFile(FILE, bodyOf(LARGE), { condition: 'if-absent' });
       const sent = gcs.server.requestsOf('put-part').reduce((sum, each) => sum + each.bodyBytes, 0);
@@ -89,7 +93,7 @@ describe('a resumable upload', () => {
   );
 
   test('goes on where the server kept less than it was sent', async () => {
-    const replica = (await gcs.connected({ 'part-size': 2 * PART_BYTES })).replica('db');
+    const replica = new Replica(await gcs.connected({ 'part-size': 2 * PART_BYTES }), 'db');
     gcs.server.faults.add({ kind: 'keep-less', bytes: PART_BYTES }, { on: 'put-part' });
     await replica.writeFile(FILE, bodyOf(LARGE));
     expect(gcs.server.requestsOf('ask-upload')).toHaveLength(0);
@@ -97,7 +101,7 @@ describe('a resumable upload', () => {
   });
 
   test('waits for an object whose bytes are all there, and asks again', async () => {
-    const replica = (await gcs.connected()).replica('db');
+    const replica = new Replica(await gcs.connected(), 'db');
     gcs.server.faults.add({ kind: 'not-yet' }, { on: 'put-part', after: 3 });
     await replica.writeFile(FILE, bodyOf(LARGE));
     expect(gcs.statuses('put-part')).toEqual([308, 308, 308, 308]);
@@ -110,19 +114,19 @@ describe('a resumable upload', () => {
     async (status) => {
       const said: string[] = [];
       const logger = logTo(said);
-      const replica = (await gcs.connected({}, logger)).replica('db');
+      const replica = new Replica(await gcs.connected({}, logger), 'db');
       const headers = { 'retry-after': '1' };
       gcs.server.faults.add({ kind: 'error', status, headers }, { on: 'put-part', after: 1 });
       const since = performance.now();
       await replica.writeFile(FILE, bodyOf(LARGE));
       expect(performance.now() - since).toBeGreaterThan(990);
-      expect(said.join()).toMatch(/write level 0 .*; the part is sent again in 1000 ms/);
+      expect(said.join()).toMatch(/write .*ltx\/0\/.*; the part is sent again in 1000 ms/);
       await isWhole();
     },
   );
 
   test('gives up a part that fails five times, and leaves no upload behind', async () => {
-    const replica = (await gcs.connected()).replica('db');
+    const replica = new Replica(await gcs.connected(), 'db');
     gcs.server.faults.add(UNAVAILABLE, { on: 'put-part', after: 1, times: 99 });
     const error = await rejectionOf(replica.writeFile(FILE, bodyOf(LARGE)));
     expect(isError(error, 'REPLICA_UNAVAILABLE')).toBe(true);
@@ -148,7 +152,7 @@ describe('a resumable upload', () => {
   );
 
   test('is refused at its end where somebody else was faster', async () => {
-    const replica = (await gcs.connected()).replica('db');
+    const replica = new Replica(await gcs.connected(), 'db');
     const put = gcs.server.faults.add({ kind: 'hold-request' }, { on: 'put-part', after: 3 });
     const writing = replica.writeFile(FILE, bodyOf(LARGE), { condition: 'if-absent' });
     const rejection = rejectionOf(writing);
@@ -160,7 +164,7 @@ describe('a resumable upload', () => {
   });
 
   test('waits for memory while four others have a part in it', async () => {
-    const replica = (await gcs.connected()).replica('db');
+    const replica = new Replica(await gcs.connected(), 'db');
     const held = gcs.server.faults.add({ kind: 'hold-request' }, { on: 'put-part', times: 4 });
     let read = 0;
     const body = {
@@ -181,7 +185,7 @@ describe('a resumable upload', () => {
   });
 
   test('keeps no file waiting that is one request', async () => {
-    const replica = (await gcs.connected()).replica('db');
+    const replica = new Replica(await gcs.connected(), 'db');
     const held = gcs.server.faults.add({ kind: 'hold-request' }, { on: 'put-part', times: 4 });
     const writing = Array.from({ length: 5 }, (_, index) =>
       replica.writeFile(ref(9, 1, index + 1), bodyOf(LARGE)),
@@ -195,7 +199,7 @@ describe('a resumable upload', () => {
   });
 
   test('whose source fails or is aborted makes no object, and is ended', async () => {
-    const replica = (await gcs.connected()).replica('db');
+    const replica = new Replica(await gcs.connected(), 'db');
     const failure = new Error('the disk is gone');
     const failing = bodyThat(LARGE, 11, () => {
       throw failure;
@@ -232,7 +236,7 @@ describe('an abort', () => {
   }
 
   test('does not wait for a request that hangs, whichever it is', async () => {
-    const replica = (await gcs.connected()).replica('db');
+    const replica = new Replica(await gcs.connected(), 'db');
     await replica.writeFile(ref(0, 2), bodyOf(pattern(9, 1)));
     const calls = {
       put: (signal) => replica.writeFile(FILE, bodyOf(pattern(9, 1)), { signal }),
@@ -241,7 +245,7 @@ describe('an abort', () => {
       media: (signal) => replica.openFile(ref(0, 2), { signal }),
       list: (signal) => Array.fromAsync(replica.listFiles('all', { signal })),
       delete: (signal) => replica.deleteFiles([ref(0, 2)], { signal }),
-      rewrite: (signal) => replica.copyFile?.(ref(0, 2), ref(1, 2), { signal }) as Promise<unknown>,
+      rewrite: (signal) => copyFile(replica, ref(0, 2), ref(1, 2), { signal }),
     } satisfies Record<string, (signal: AbortSignal) => Promise<unknown>>;
     for (const operation of [
       'put',
@@ -259,7 +263,7 @@ describe('an abort', () => {
   });
 
   test('ends a read that hangs, and its connection', async () => {
-    const replica = (await gcs.connected()).replica('db');
+    const replica = new Replica(await gcs.connected(), 'db');
     await replica.writeFile(FILE, bodyOf(LARGE));
     const before = gcs.server.sockets;
     gcs.server.faults.add({ kind: 'stall-response', afterBytes: 100_000 }, { on: 'media' });
@@ -277,7 +281,8 @@ describe('an abort', () => {
 
   test('while a part waits to be sent again ends the wait', async () => {
     const waiting = Promise.withResolvers<void>();
-    const replica = (await gcs.connected({}, logTo({ push: () => waiting.resolve() }))).replica(
+    const replica = new Replica(
+      await gcs.connected({}, logTo({ push: () => waiting.resolve() })),
       'db',
     );
     const headers = { 'retry-after': '9' };
@@ -289,7 +294,7 @@ describe('an abort', () => {
   });
 
   test('lets a write that the server may have settle, so that it does not come later', async () => {
-    const replica = (await gcs.connected()).replica('db');
+    const replica = new Replica(await gcs.connected(), 'db');
     for (const [operation, after, bytes] of [
       ['put', 0, pattern(5_000, 1)],
       ['put-part', 3, LARGE],
@@ -316,7 +321,7 @@ describe('other calls', () => {
     for (const on of faults) gcs.server.faults.add(UNAVAILABLE, { on });
     expect(await list(replica, 0)).toHaveLength(1);
     expect(await read(replica, FILE)).toHaveLength(9);
-    await replica.copyFile?.(FILE, ref(1, 1));
+    await copyFile(replica, FILE, ref(1, 1));
     await replica.deleteFiles([FILE]);
     expect(faults.map((operation) => gcs.server.requestsOf(operation).length)).toEqual([
       2, 2, 2, 2,
@@ -335,24 +340,24 @@ describe('other calls', () => {
   test('a listing that is no listing is an error, not an empty level', async () => {
     const { endpoint } = gcs.server;
     const destination = await gcs.connected({ endpoint, bucket: 'another' });
-    const listing = Array.fromAsync(destination.replica('db').listFiles(0));
+    const listing = Array.fromAsync(new Replica(destination, 'db').listFiles(0));
     expect(await rejectionOf(listing)).toMatchObject({ code: 'REPLICA_DESTINATION_NOT_FOUND' });
     gcs.server.faults.add({ kind: 'page', text: '<html>Please sign in</html>' }, { on: 'list' });
     gcs.server.faults.add({ kind: 'page', text: '{}' }, { on: 'list' });
-    const replica = (await gcs.connected()).replica('db');
+    const replica = new Replica(await gcs.connected(), 'db');
     expect(await rejectionOf(list(replica, 0))).toMatchObject({ code: 'REPLICA_UNAVAILABLE' });
     expect(await rejectionOf(list(replica, 0))).toMatchObject({ code: 'REPLICA_UNAVAILABLE' });
   });
 
   test('a file that cannot be deleted is named, and the others are deleted', async () => {
-    const replica = (await gcs.connected()).replica('db');
+    const replica = new Replica(await gcs.connected(), 'db');
     const files = [1, 2, 3].map((txid) => ref(0, txid));
     for (const file of files) await replica.writeFile(file, bodyOf(pattern(9, 1)));
     gcs.server.faults.add({ kind: 'error', status: 403, reason: 'forbidden' }, { on: 'delete' });
     const error = await rejectionOf(replica.deleteFiles(files));
     expect(error).toMatchObject({
       code: 'REPLICA_PERMISSION_DENIED',
-      failures: [{ code: 'REPLICA_PERMISSION_DENIED', file: expect.stringContaining('level 0') }],
+      failures: [{ code: 'REPLICA_PERMISSION_DENIED', file: expect.stringContaining('db/ltx/0/') }],
     });
     expect(gcs.server.raw.keys()).toHaveLength(1);
   });

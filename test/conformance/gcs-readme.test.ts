@@ -1,7 +1,10 @@
 /** What the README of @sluice/gcs tells people to write. */
 
+import { copyFile } from '../support/copy.ts';
+import { Replica } from '@sluice/core/backend/testing';
+import type { ReplicaClient } from '@sluice/core/backend';
 import { readFileSync } from 'node:fs';
-import type { Destination } from '@sluice/core/backend';
+
 import { backend } from '@sluice/gcs';
 import { parse as parseYAML } from 'yaml';
 import { expect, onTestFinished, test } from 'vitest';
@@ -24,7 +27,7 @@ test('its configuration is one', () => {
 });
 
 /** Destinations of one bucket, each of an account that has the roles that the README names. */
-async function accountsOf(...roles: readonly Role[][]): Promise<Destination[]> {
+async function accountsOf(...roles: readonly Role[][]): Promise<ReplicaClient[]> {
   for (const role of roles.flat()) expect(README).toContain(role);
   const accounts = roles.map((each, index) => serviceAccount(`account-${index}`, each));
   const server = await start({ accounts: accounts.map(({ account }) => account) });
@@ -42,11 +45,11 @@ const WHOLE: Role[] = ['roles/storage.objectUser'];
 
 test('its role lets replicate, restore and delete', async () => {
   const [destination] = await accountsOf(WHOLE);
-  const replica = destination!.replica('app.db');
+  const replica = new Replica(destination!, 'app.db');
   await replica.writeFile(FILE, bodyOf(pattern(9, 1)), { condition: 'if-absent' });
   await replica.writeFile(FILE, bodyOf(pattern(9, 2)));
   await replica.writeFile(ref(9, 1), bodyOf(LARGE));
-  await replica.copyFile?.(FILE, ref(0, 2));
+  await copyFile(replica, FILE, ref(0, 2));
   expect(await list(replica, 'all')).toHaveLength(3);
   expect(await read(replica, FILE)).toHaveLength(9);
   await replica.deleteFiles([FILE, ref(0, 2), ref(9, 1)]);
@@ -60,7 +63,7 @@ test('its scopes are those that are asked for', async () => {
   for (const access of ['read', 'write'] as const) {
     const destination = await connectGCS(server, { credentials }, { access });
     onTestFinished(() => destination.close());
-    await list(destination.replica('app.db'), 'all');
+    await list(new Replica(destination, 'app.db'), 'all');
   }
   const scopes = server.requests.map(({ headers }) => {
     const [, claims = ''] = headers.authorization?.split('.') ?? [];
@@ -73,8 +76,8 @@ test('its scopes are those that are asked for', async () => {
 
 test('its role for restoring lets restore, and nothing else', async () => {
   const [whole, restoring] = await accountsOf(WHOLE, ['roles/storage.objectViewer']);
-  await whole!.replica('app.db').writeFile(FILE, bodyOf(pattern(9, 1)));
-  const replica = restoring!.replica('app.db');
+  await new Replica(whole!, 'app.db').writeFile(FILE, bodyOf(pattern(9, 1)));
+  const replica = new Replica(restoring!, 'app.db');
   expect(await list(replica, 'all')).toHaveLength(1);
   expect(await read(replica, FILE)).toHaveLength(9);
   await denied(replica.writeFile(ref(0, 2), bodyOf(pattern(9, 1))));
@@ -85,7 +88,7 @@ test('its role for restoring lets restore, and nothing else', async () => {
 test('its roles for a replica that only grows let nothing be replaced or deleted', async () => {
   const roles: Role[] = ['roles/storage.objectViewer', 'roles/storage.objectCreator'];
   const [growing] = await accountsOf(roles);
-  const replica = growing!.replica('app.db');
+  const replica = new Replica(growing!, 'app.db');
   await replica.writeFile(FILE, bodyOf(pattern(9, 1)), { condition: 'if-absent' });
   await replica.writeFile(ref(9, 1), bodyOf(LARGE));
   await denied(replica.writeFile(FILE, bodyOf(pattern(9, 2))));
@@ -100,7 +103,7 @@ test('a key that was revoked is told from an account that may not', async () => 
   onTestFinished(() => server.stop());
   const destination = await connectGCS(server, { credentials: revoked });
   onTestFinished(() => destination.close());
-  expect(await rejectionOf(list(destination.replica('app.db'), 'all'))).toMatchObject({
+  expect(await rejectionOf(list(new Replica(destination, 'app.db'), 'all'))).toMatchObject({
     code: 'REPLICA_UNAUTHENTICATED',
   });
 });

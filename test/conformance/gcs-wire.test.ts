@@ -1,11 +1,13 @@
 /** What the Google Cloud Storage backend sends, as a server sees it, and over how many sockets. */
 
 import { createHash } from 'node:crypto';
-import { keyOf, readBytes, toTXID } from '@sluice/core/backend';
+import { keyOf, toTXID, Replica } from '@sluice/core/backend/testing';
+import { readBytes } from '@sluice/core/backend';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { connectGCS } from '../servers/gcs-access.ts';
 import { countSockets, PART_BYTES, useGCS } from '../servers/gcs-fixture.ts';
 import { bodyOf, CREATED_AT, inParallel, list, pattern, read, ref } from './context.ts';
+import { copyFile } from '../support/copy.ts';
 
 const gcs = useGCS();
 const FILE = ref(0, 1);
@@ -14,7 +16,7 @@ const TIMESTAMP = { 'litestream-timestamp': CREATED_AT.toISOString() };
 
 describe('a write', () => {
   test('of a small file is one request, with its length and the MD5 of its bytes', async () => {
-    const replica = (await gcs.connected()).replica('db');
+    const replica = new Replica(await gcs.connected(), 'db');
     const bytes = pattern(70_000, 1);
     const info = await replica.writeFile(FILE, bodyOf(bytes), { condition: 'if-absent' });
     expect(gcs.server.requests).toHaveLength(1);
@@ -30,7 +32,7 @@ describe('a write', () => {
   });
 
   test('without a condition sends none', async () => {
-    const replica = (await gcs.connected()).replica('db');
+    const replica = new Replica(await gcs.connected(), 'db');
     await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
     await replica.writeFile(FILE, bodyOf(pattern(PART_BYTES + 1, 1)));
     for (const operation of ['put', 'begin-upload'] as const) {
@@ -39,7 +41,7 @@ describe('a write', () => {
   });
 
   test('up to a part is one request, and of one byte more a resumable upload', async () => {
-    const replica = (await gcs.connected()).replica('db');
+    const replica = new Replica(await gcs.connected(), 'db');
     await replica.writeFile(FILE, bodyOf(pattern(PART_BYTES, 1)));
     expect(gcs.server.requests).toHaveLength(1);
     await replica.writeFile(FILE, bodyOf(pattern(PART_BYTES + 1, 1)));
@@ -47,14 +49,14 @@ describe('a write', () => {
   });
 
   test('of a file of more than eight parts has larger ones', async () => {
-    const replica = (await gcs.connected({ 'part-size': 1024 * 1024 })).replica('db');
+    const replica = new Replica(await gcs.connected({ 'part-size': 1024 * 1024 }), 'db');
     await replica.writeFile(FILE, bodyOf(pattern(9 * 1024 * 1024, 1)));
     const sizes = gcs.server.requestsOf('put-part').map(({ bodyBytes }) => bodyBytes);
     expect(sizes).toEqual([...Array.from({ length: 4 }, () => 2 * 1024 * 1024), 1024 * 1024]);
   });
 
   test('of a large file is equal parts, the last with the MD5 of all bytes', async () => {
-    const replica = (await gcs.connected()).replica('db');
+    const replica = new Replica(await gcs.connected(), 'db');
     const bytes = pattern(2 * PART_BYTES + 10, 1);
     await replica.writeFile(FILE, bodyOf(bytes), { condition: 'if-absent' });
     const begun = gcs.only('begin-upload');
@@ -76,7 +78,7 @@ describe('a write', () => {
 
 describe('a read', () => {
   test('asks for a range only where one is wanted, and for a version by its generation', async () => {
-    const replica = (await gcs.connected()).replica('db');
+    const replica = new Replica(await gcs.connected(), 'db');
     await replica.writeFile(FILE, bodyOf(pattern(100, 1)));
     await read(replica, FILE);
     const { version = '' } = await replica.openFile(FILE, { range: { start: 10, end: 20 } });
@@ -92,7 +94,7 @@ describe('a read', () => {
   });
 
   test('of all levels is one recursive listing; a TXID to begin with is no part of the prefix', async () => {
-    const replica = (await gcs.connected()).replica('db');
+    const replica = new Replica(await gcs.connected(), 'db');
     for (const txid of [0xaa, 0xab, 0xac]) {
       await replica.writeFile(ref(3, txid), bodyOf(pattern(9, 1)));
     }
@@ -108,7 +110,7 @@ describe('a read', () => {
   });
 
   test('of a listing tells the time that Litestream wrote, and none where it wrote none', async () => {
-    const replica = (await gcs.connected()).replica('db');
+    const replica = new Replica(await gcs.connected(), 'db');
     await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
     gcs.server.raw.put(keyOf('tree', 'db', ref(0, 2)), pattern(9, 1));
     const [ours, others] = await list(replica, 0);
@@ -120,11 +122,11 @@ describe('a read', () => {
 test.each(['', '.', '/db', 'db/', 'a b/ü+%?#&', 'tenants/a.db'])(
   'the keys of the root %j go over the wire as they are',
   async (root) => {
-    const replica = (await gcs.connected()).replica(root);
+    const replica = new Replica(await gcs.connected(), root);
     const large = pattern(PART_BYTES + 1, 1);
     await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
     await replica.writeFile(ref(9, 1), bodyOf(large));
-    await replica.copyFile?.(FILE, ref(1, 1));
+    await copyFile(replica, FILE, ref(1, 1));
     const files = [FILE, ref(1, 1), ref(9, 1)];
     expect(gcs.server.raw.keys()).toEqual(files.map((file) => keyOf('tree', root, file)));
     expect(await list(replica, 'all')).toHaveLength(3);
@@ -135,10 +137,13 @@ test.each(['', '.', '/db', 'db/', 'a b/ü+%?#&', 'tenants/a.db'])(
 );
 
 test('a copy is made by the server, of any size, with the time of the file', async () => {
-  const replica = (await gcs.connected()).replica('db');
+  const replica = new Replica(await gcs.connected(), 'db');
   for (const sizeBytes of [9, 1_500_000]) {
     await replica.writeFile(FILE, bodyOf(pattern(sizeBytes, 1)));
-    expect(await replica.copyFile?.(FILE, ref(4, 1))).toMatchObject({ level: 4, sizeBytes });
+    expect(await copyFile(replica, FILE, ref(4, 1))).toMatchObject({
+      key: keyOf('tree', 'db', ref(4, 1)),
+      sizeBytes,
+    });
   }
   expect(gcs.server.raw.get(keyOf('tree', 'db', ref(4, 1)))?.metadata).toEqual(TIMESTAMP);
   // The large one needed another request.
@@ -149,7 +154,7 @@ test('a copy is made by the server, of any size, with the time of the file', asy
 describe('sockets', () => {
   test('are 16 at most where more files are read at once, and each is read whole', async () => {
     const sockets = countSockets();
-    const replica = (await gcs.connected()).replica('db');
+    const replica = new Replica(await gcs.connected(), 'db');
     const bytes = pattern(1_000_000, 1);
     await replica.writeFile(FILE, bodyOf(bytes));
     const opened = await Promise.all(Array.from({ length: 24 }, () => replica.openFile(FILE)));
@@ -166,7 +171,7 @@ describe('sockets', () => {
   });
 
   test('that are parked find another version, and say so', async () => {
-    const replica = (await gcs.connected()).replica('db');
+    const replica = new Replica(await gcs.connected(), 'db');
     await replica.writeFile(FILE, bodyOf(pattern(3_000_000, 1)));
     const opened = await Promise.all(Array.from({ length: 17 }, () => replica.openFile(FILE)));
     await replica.writeFile(FILE, bodyOf(pattern(3_000_000, 2)));
@@ -192,7 +197,7 @@ test.each(['127.0.0.1', 'http://127.0.0.1'])(
     const place = { bucket: gcs.server.bucket, endpoint: undefined };
     const destination = await connectGCS(place);
     onTestFinished(() => destination.close());
-    await destination.replica('db').writeFile(FILE, bodyOf(pattern(9, 1)));
+    await new Replica(destination, 'db').writeFile(FILE, bodyOf(pattern(9, 1)));
     expect(gcs.only('put').headers.authorization).toBeUndefined();
   },
 );

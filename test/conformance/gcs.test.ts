@@ -13,8 +13,7 @@ const PART_BYTES = 256 * 1024;
 
 const gcs: Omit<Conformance, 'name' | 'open'> = {
   layout: 'tree',
-  capabilities: { ranges: true, ifAbsent: 'any-size' },
-  objects: 'claimed',
+  capabilities: { ranges: true, conditions: 'any-size', versions: true, sortedLists: true },
   hooks: ['raw', 'unreachable', 'silent', 'cuttable', 'handles'],
   partSizeBytes: PART_BYTES,
   secrets: [],

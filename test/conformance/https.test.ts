@@ -7,7 +7,10 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import tls from 'node:tls';
-import { httpAgent, isError, readBytes, type Destination } from '@sluice/core/backend';
+
+import { isError, readBytes, type ReplicaClient } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
+import { httpAgent } from '@sluice/core/backend/http';
 import {
   afterAll,
   beforeAll,
@@ -39,7 +42,7 @@ type Input = Record<string, unknown>;
 interface Server {
   readonly port: number;
   /** `origin` is "https://name:port", of this server however it is reached. */
-  connect(origin: string, more?: Input): Promise<Destination>;
+  connect(origin: string, more?: Input): Promise<ReplicaClient>;
   stop(): Promise<void>;
 }
 
@@ -130,14 +133,14 @@ for (const kind of KINDS) {
       return destination;
     };
     /** That a file goes there and comes back. */
-    const serves = async (destination: Destination): Promise<void> => {
-      const replica = destination.replica(`replica-${(paths += 1)}`);
+    const serves = async (destination: ReplicaClient): Promise<void> => {
+      const replica = new Replica(destination, `replica-${(paths += 1)}`);
       await replica.writeFile(FILE, bodyOf(BYTES));
       const { body } = await replica.openFile(FILE);
       expect(await readBytes(body, BYTES.byteLength)).toEqual(BYTES);
     };
-    const refusal = async (destination: Destination): Promise<Error> =>
-      await rejectionOf(destination.replica('refused').writeFile(FILE, bodyOf(BYTES)));
+    const refusal = async (destination: ReplicaClient): Promise<Error> =>
+      await rejectionOf(new Replica(destination, 'refused').writeFile(FILE, bodyOf(BYTES)));
 
     test('a certificate that nobody vouches for is not trusted, and what to do is said', async () => {
       const error = await refusal(await connected(`https://127.0.0.1:${front.port}`));
@@ -243,8 +246,8 @@ test('skip-verify takes any certificate', async () => {
     'skip-verify': true,
   });
   onTestFinished(() => destination.close());
-  await destination.replica('db').writeFile(FILE, bodyOf(BYTES));
-  const { body } = await destination.replica('db').openFile(FILE);
+  await new Replica(destination, 'db').writeFile(FILE, bodyOf(BYTES));
+  const { body } = await new Replica(destination, 'db').openFile(FILE);
   expect(await readBytes(body, BYTES.byteLength)).toEqual(BYTES);
 });
 

@@ -1,12 +1,12 @@
-import { memoryDestination, MemoryStore, type Destination } from '@sluice/core/backend';
+import { memoryClient, MemoryStore } from '@sluice/core/backend/testing';
+import type { ReplicaClient } from '@sluice/core/backend';
 
 import { describeConformance, type Conformance, type Setup } from './suite.ts';
 
 const memory: Conformance = {
   name: 'memory',
   layout: 'tree',
-  capabilities: { ranges: true, ifAbsent: 'any-size' },
-  objects: 'claimed',
+  capabilities: memoryClient().capabilities,
   hooks: ['raw', 'vanish'],
   partSizeBytes: 100_000,
   secrets: [],
@@ -17,9 +17,9 @@ describeConformance(memory);
 describeConformance({
   ...memory,
   name: 'memory, keys as on S3, one byte at a time',
-  layout: 'hex-level',
+  layout: 'levels',
   partSizeBytes: 3_000,
-  open: async () => openMemory({ layout: 'hex-level', chunkBytes: 997 }),
+  open: async () => openMemory({ layout: 'levels', chunkBytes: 997 }),
 });
 describeConformance({
   ...memory,
@@ -28,11 +28,11 @@ describeConformance({
   open: async () => openMemory({ layout: 'tree', capabilities: {} }),
 });
 
-function openMemory(options: Parameters<typeof memoryDestination>[0]): Setup {
+function openMemory(options: Parameters<typeof memoryClient>[0]): Setup {
   const store = new MemoryStore();
   let paths = 0;
   return {
-    connect: async (): Promise<Destination> => memoryDestination({ ...options, store }),
+    connect: async (): Promise<ReplicaClient> => memoryClient({ ...options, store }),
     newPath: () => `replica-${(paths += 1)}`,
     raw: {
       async put(key, bytes) {

@@ -1,16 +1,14 @@
 /** The hard promises of the contract, each over all five backends, as the engine uses them. */
 
+import { Destination } from '@sluice/core';
 import fs from 'node:fs';
 import path from 'node:path';
-import { wrapDestination, type WrappedDestination } from '@sluice/core';
+
 import { chaos } from '@sluice/backend-test-kit';
-import {
-  readBytes,
-  ReplicationError,
-  temporaryPath,
-  type Destination,
-  type ReplicaClient,
-} from '@sluice/core/backend';
+
+import { readBytes, ReplicationError, type ReplicaClient } from '@sluice/core/backend';
+import type { Replica } from '@sluice/core/backend/testing';
+import { temporaryPath } from '@sluice/core/backend/folder';
 import { describe, expect, test } from 'vitest';
 import { startSluice } from '../check/program.ts';
 import { describeWith } from '../support/require.ts';
@@ -39,8 +37,8 @@ const STEPS_MAX = 60;
 const ABORT_MS_MAX = 1_500;
 
 /** In a hurry: no pause between two tries. */
-function wrapped(destination: Destination): WrappedDestination {
-  return wrapDestination(destination, { random: () => 0 });
+function wrapped(client: ReplicaClient): Destination {
+  return new Destination(client, { random: () => 0 });
 }
 
 /** In one request, and in several where there is such a thing. */
@@ -145,7 +143,7 @@ async function useAtOnce(destination: Destination, count: number, place: Place):
     destination.replica(place.pathOf(`db-${index}`)),
   );
   const bytes = pattern(100, 1);
-  const each = (work: (replica: ReplicaClient) => Promise<unknown>): Promise<unknown[]> =>
+  const each = (work: (replica: Replica) => Promise<unknown>): Promise<unknown[]> =>
     Promise.all(replicas.map(work));
   await each((replica) => replica.writeFile(FILE, bodyOf(bytes)));
   expect(await each(async (replica) => (await list(replica, 'all')).length)).toEqual(
@@ -208,14 +206,8 @@ async function loseAt(place: Place, kind: Kind, step: number, size: number): Pro
   const inner = await place.connect();
   // A folder has no network that could lose an answer: what lies above it does.
   const lost = new ReplicationError('REPLICA_UNAVAILABLE', 'the answer was lost');
-  const fault = { on: 'writeFile', after: step - 1, at: 'commit', error: lost } as const;
-  const calls = { writeFile: 0 };
-  const replica = (path: string): ReplicaClient => {
-    const { client, calls: counted } = chaos(inner.replica(path), fault);
-    Object.defineProperty(calls, 'writeFile', { get: () => counted.writeFile });
-    return client;
-  };
-  const destination = wrapped(kind.name === 'file' ? { ...inner, replica } : inner);
+  const fault = { on: 'put', after: step - 1, at: 'commit', error: lost } as const;
+  const destination = wrapped(kind.name === 'file' ? chaos(inner, fault).client : inner);
   const client = destination.replica(name);
   const at = place.steps.at(step, 'lost');
   const info = await client.writeFile(FILE, bodyOf(bytes), { condition: 'if-absent' });

@@ -1,9 +1,9 @@
 /** The kit's relays in front of a test server: connections that can be cut, and one that nobody answers. */
 
+import type { ReplicaClient } from '@sluice/core/backend';
 import { startRelay, type Cuttable, type Relay, type Setup } from '@sluice/backend-test-kit';
-import type { Destination } from '@sluice/core/backend';
 
-type ConnectAt = (address: string) => Promise<Destination>;
+type ConnectAt = (address: string) => Promise<ReplicaClient>;
 
 /** The hooks `silent` and `cuttable` of a server at `address`; `stop` ends their relays too. */
 export function relayed(
@@ -22,8 +22,8 @@ export function relayed(
     async cuttable(): Promise<Cuttable> {
       const { hostname: host, port } = new URL(asURL(address));
       const relay = await start({ host, port: Number(port) });
-      const destination = await connectAt(withPort(address, relay.port));
-      return { destination, cut: () => relay.cut() };
+      const client = await connectAt(withPort(address, relay.port));
+      return { client, cut: () => relay.cut() };
     },
     async stop() {
       await Promise.all(relays.map((relay) => relay.close()));

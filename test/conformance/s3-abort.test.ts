@@ -1,6 +1,7 @@
 /** The S3 backend when a call is not wanted any more, and what its uploads hold and leave. */
 
-import { isError, keyOf, readBytes } from '@sluice/core/backend';
+import { isError, readBytes } from '@sluice/core/backend';
+import { keyOf, Replica } from '@sluice/core/backend/testing';
 import { describe, expect, test } from 'vitest';
 import { PART_BYTES, rejectionOf, useS3 } from '../servers/s3-fixture.ts';
 import type { FaultKind } from '../servers/s3/index.ts';
@@ -8,7 +9,7 @@ import { bodyOf, pattern, ref } from './context.ts';
 
 const s3 = useS3();
 const FILE = ref(0, 1);
-const KEY = keyOf('hex-level', 'db', FILE);
+const KEY = keyOf('levels', 'db', FILE);
 const LARGE = pattern(3 * PART_BYTES + 10, 1);
 
 describe('an abort', () => {
@@ -33,7 +34,7 @@ describe('an abort', () => {
   }
 
   test('of an upload whose beginning is answered late leaves no upload behind', async () => {
-    const replica = (await s3.connected()).replica('db');
+    const replica = new Replica(await s3.connected(), 'db');
     const held = s3.server.faults.add({ kind: 'hold-answer' }, { on: 'CreateMultipartUpload' });
     await abortWhen(held.acted, (signal) => replica.writeFile(FILE, bodyOf(LARGE), { signal }));
     expect(s3.server.raw.uploads()).toHaveLength(1);
@@ -42,7 +43,7 @@ describe('an abort', () => {
   });
 
   test('of an upload whose part hangs leaves no parts behind', async () => {
-    const replica = (await s3.connected()).replica('db');
+    const replica = new Replica(await s3.connected(), 'db');
     const stalled = s3.server.faults.add(
       { kind: 'stall-request', afterBytes: 1_000_000 },
       { on: 'UploadPart', after: 1, times: 9 },
@@ -53,7 +54,7 @@ describe('an abort', () => {
   });
 
   test('lets a write that the server may have settle, so that it does not come later', async () => {
-    const replica = (await s3.connected()).replica('db');
+    const replica = new Replica(await s3.connected(), 'db');
     const put = s3.server.faults.add({ kind: 'hold-request' }, { on: 'PutObject' });
     const bytes = pattern(5_000, 1);
     const controller = new AbortController();
@@ -68,11 +69,11 @@ describe('an abort', () => {
   });
 
   test('does not wait for a write that hangs', async () => {
-    const replica = (await s3.connected()).replica('db');
-    for (const operation of ['PutObject', 'CompleteMultipartUpload', 'DeleteObjects'] as const) {
+    const replica = new Replica(await s3.connected(), 'db');
+    for (const operation of ['PutObject', 'CompleteMultipartUpload', 'DeleteObject'] as const) {
       const hung = s3.server.faults.add({ kind: 'hold-request' }, { on: operation });
       await abortWhen(hung.acted, async (signal) => {
-        if (operation === 'DeleteObjects') await replica.deleteFiles([FILE], { signal });
+        if (operation === 'DeleteObject') await replica.deleteFiles([FILE], { signal });
         else {
           const bytes = operation === 'PutObject' ? pattern(9, 1) : LARGE;
           await replica.writeFile(FILE, bodyOf(bytes), { signal });
@@ -84,7 +85,7 @@ describe('an abort', () => {
   });
 
   test('of a read frees its connection, begun or not', async () => {
-    const replica = (await s3.connected()).replica('db');
+    const replica = new Replica(await s3.connected(), 'db');
     // More than the buffers of both ends take: the server is still sending.
     await replica.writeFile(FILE, bodyOf(pattern(24_000_000, 1)));
     const controller = new AbortController();
@@ -110,7 +111,7 @@ describe('a new upload, while what an earlier one of its key left is being remov
   };
 
   test('waits for that: a server may remove the folder that both are in', async () => {
-    const replica = (await s3.connected()).replica('db');
+    const replica = new Replica(await s3.connected(), 'db');
     const held = s3.server.faults.add({ kind: 'hold-request' }, { on: 'AbortMultipartUpload' });
     expect(await rejectionOf(replica.writeFile(FILE, failing))).toBe(gone);
     await held.acted;
@@ -124,7 +125,7 @@ describe('a new upload, while what an earlier one of its key left is being remov
   });
 
   test('does not wait for ever', async () => {
-    const replica = (await s3.connected()).replica('db');
+    const replica = new Replica(await s3.connected(), 'db');
     const hung = s3.server.faults.add({ kind: 'hold-request' }, { on: 'AbortMultipartUpload' });
     expect(await rejectionOf(replica.writeFile(FILE, failing))).toBe(gone);
     await hung.acted;
@@ -134,7 +135,7 @@ describe('a new upload, while what an earlier one of its key left is being remov
   });
 
   test('does not wait when it is not wanted any more', async () => {
-    const replica = (await s3.connected()).replica('db');
+    const replica = new Replica(await s3.connected(), 'db');
     const hung = s3.server.faults.add({ kind: 'hold-request' }, { on: 'AbortMultipartUpload' });
     expect(await rejectionOf(replica.writeFile(FILE, failing))).toBe(gone);
     await hung.acted;
@@ -164,7 +165,7 @@ test('memory for parts is bounded, however many uploads there are and however sl
     },
   };
   const writing = Promise.all(
-    [1, 2, 3, 4].map((txid) => destination.replica('db').writeFile(ref(0, txid), body)),
+    [1, 2, 3, 4].map((txid) => new Replica(destination, 'db').writeFile(ref(0, txid), body)),
   );
   await s3.server.requests.until((log) => log.of('UploadPart').length === 3);
   expect(readBytes).toBeLessThanOrEqual(3 * PART_BYTES + 4 * 65_536);
@@ -178,7 +179,7 @@ describe('close', () => {
   test('waits for the parts that an aborted upload leaves', async () => {
     const destination = await s3.connected();
     s3.server.faults.add({ kind: 'hold-request' }, { on: 'UploadPart', times: 9 });
-    const writing = rejectionOf(destination.replica('db').writeFile(FILE, bodyOf(LARGE)));
+    const writing = rejectionOf(new Replica(destination, 'db').writeFile(FILE, bodyOf(LARGE)));
     await s3.server.requests.until((log) => log.of('UploadPart').length > 0);
     await destination.close();
     expect(isError(await writing, 'REPLICA_CLOSED')).toBe(true);
@@ -188,7 +189,7 @@ describe('close', () => {
   test('waits for an upload whose beginning is answered late', async () => {
     const destination = await s3.connected();
     const held = s3.server.faults.add({ kind: 'hold-answer' }, { on: 'CreateMultipartUpload' });
-    const writing = rejectionOf(destination.replica('db').writeFile(FILE, bodyOf(LARGE)));
+    const writing = rejectionOf(new Replica(destination, 'db').writeFile(FILE, bodyOf(LARGE)));
     await held.acted;
     const closing = destination.close();
     expect(isError(await writing, 'REPLICA_CLOSED')).toBe(true);
@@ -210,7 +211,7 @@ describe('close', () => {
     const down: FaultKind = { kind: 'error', status: 500, code: 'InternalError' };
     s3.server.faults.add(denied, { on: 'UploadPart', times: 9 });
     s3.server.faults.add(down, { on: 'AbortMultipartUpload', times: 9 });
-    await rejectionOf(destination.replica('db').writeFile(FILE, bodyOf(LARGE)));
+    await rejectionOf(new Replica(destination, 'db').writeFile(FILE, bodyOf(LARGE)));
     await destination.close();
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toContain('its parts could not be removed');

@@ -1,14 +1,15 @@
 /** The S3 backend when it is not let in. */
 
 import { inspect } from 'node:util';
-import { isError, keyOf } from '@sluice/core/backend';
+import { isError } from '@sluice/core/backend';
+import { keyOf, Replica } from '@sluice/core/backend/testing';
 import { describe, expect, test } from 'vitest';
 import { rejectionOf, useS3 } from '../servers/s3-fixture.ts';
 import { bodyOf, pattern, read, ref } from './context.ts';
 
 const s3 = useS3();
 const FILE = ref(0, 1);
-const KEY = keyOf('hex-level', 'db', FILE);
+const KEY = keyOf('levels', 'db', FILE);
 
 describe('credentials', () => {
   const [good, other] = ['sluicetestsecret', 'not-the-secret-at-all'];
@@ -20,7 +21,7 @@ describe('credentials', () => {
   ] as const)('%s is told as such, and no secret with it', async (_, more, code) => {
     const customerKey = Buffer.alloc(32, 7).toString('base64');
     const input = { 'sse-customer-key': customerKey, 'session-token': 'a-token', ...more };
-    const replica = (await s3.connected(input)).replica('db');
+    const replica = new Replica(await s3.connected(input), 'db');
     const errors = await Promise.all([
       rejectionOf(replica.openFile(FILE)),
       rejectionOf(replica.writeFile(FILE, bodyOf(pattern(9, 1)))),
@@ -41,7 +42,7 @@ describe('credentials', () => {
     const session = { accessKeyId: 'session', secretAccessKey: 's', sessionToken: 't' };
     let now = Date.now();
     await s3.restart({ credentials: [{ ...session, expiresAt }], now: () => now });
-    const replica = (await s3.connected()).replica('db');
+    const replica = new Replica(await s3.connected(), 'db');
     await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
     now = expiresAt.getTime() + 1;
     const error = await rejectionOf(replica.openFile(FILE));
@@ -54,7 +55,7 @@ describe('credentials', () => {
     await s3.restart({
       credentials: [{ ...appendOnly, denied: ['DeleteObject', 'DeleteObjects'] }],
     });
-    const replica = (await s3.connected()).replica('db');
+    const replica = new Replica(await s3.connected(), 'db');
     await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
     const error = await rejectionOf(replica.deleteFiles([FILE]));
     expect(error).toMatchObject({ code: 'REPLICA_PERMISSION_DENIED', failures: [{}] });
@@ -63,7 +64,7 @@ describe('credentials', () => {
 
   test('are not refused twice for a clock that is wrong', async () => {
     await s3.restart({ now: () => Date.now() + 20 * 60_000 });
-    const replica = (await s3.connected()).replica('db');
+    const replica = new Replica(await s3.connected(), 'db');
     const error = await rejectionOf(replica.writeFile(FILE, bodyOf(pattern(9, 1))));
     expect(isError(error, 'REPLICA_UNAVAILABLE')).toBe(true);
     expect(error.message).toMatch(/clock is (19|20) minutes behind the server's: set it/);

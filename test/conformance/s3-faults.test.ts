@@ -1,6 +1,7 @@
 /** The S3 backend when the network fails, or the server. */
 
 import { isError } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { startCuttingProxy } from '../servers/cutting-proxy.ts';
 import { connectS3, putWithoutChecksum, rawKeys } from '../servers/s3-access.ts';
@@ -11,6 +12,7 @@ import { describeWith } from '../support/require.ts';
 import { until } from '../support/wait.ts';
 import { logTo } from '../support/log-to.ts';
 import { bodyOf, held, pattern, read, ref } from './context.ts';
+import { copyFile } from '../support/copy.ts';
 
 const s3 = useS3();
 const FILE = ref(0, 1);
@@ -19,7 +21,7 @@ const RESET: FaultKind = { kind: 'cut-request', afterBytes: 100_000 };
 
 describe('a write whose connection is cut', () => {
   test('leaves what was there, and is worth another try', async () => {
-    const replica = (await s3.connected()).replica('db');
+    const replica = new Replica(await s3.connected(), 'db');
     const old = pattern(1_000, 9);
     for (const before of ['none', old] as const) {
       if (before !== 'none') await replica.writeFile(FILE, bodyOf(before));
@@ -31,7 +33,7 @@ describe('a write whose connection is cut', () => {
   });
 
   test('in a part, each time, leaves no parts behind', async () => {
-    const replica = (await s3.connected()).replica('db');
+    const replica = new Replica(await s3.connected(), 'db');
     s3.server.faults.add(RESET, { on: 'UploadPart', after: 1, times: 99 });
     const error = await rejectionOf(replica.writeFile(FILE, bodyOf(LARGE)));
     expect(isError(error, 'REPLICA_UNAVAILABLE')).toBe(true);
@@ -40,7 +42,7 @@ describe('a write whose connection is cut', () => {
   });
 
   test('in a part sends that part again, and nothing else', async () => {
-    const replica = (await s3.connected()).replica('db');
+    const replica = new Replica(await s3.connected(), 'db');
     s3.server.faults.add(RESET, { on: 'UploadPart', after: 1 });
     await replica.writeFile(FILE, bodyOf(LARGE));
     expect(Buffer.compare(await read(replica, FILE), LARGE)).toBe(0);
@@ -52,7 +54,7 @@ describe('a write whose connection is cut', () => {
 
 test('a file of many parts is sent though one part in four fails', async () => {
   const said: string[] = [];
-  const replica = (await s3.connected({}, logTo(said))).replica('db');
+  const replica = new Replica(await s3.connected({}, logTo(said)), 'db');
   const bytes = pattern(12 * PART_BYTES, 3);
   for (let after = 1; after < 12; after += 4) {
     s3.server.faults.add(
@@ -105,7 +107,7 @@ describe('an answer that is lost', () => {
 });
 
 test('an error after 200 OK is an error', async () => {
-  const replica = (await s3.connected()).replica('db');
+  const replica = new Replica(await s3.connected(), 'db');
   const completing = s3.server.faults.add(
     { kind: 'error-in-200', code: 'InternalError' },
     { on: 'CompleteMultipartUpload' },
@@ -123,7 +125,7 @@ test('an error after 200 OK is an error', async () => {
   await s3.noUploadIsLeft();
   await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
   s3.server.faults.add({ kind: 'error-in-200', code: 'SlowDown' }, { on: 'CopyObject' });
-  const copying = replica.copyFile?.(FILE, ref(0, 2)) ?? Promise.resolve();
+  const copying = copyFile(replica, FILE, ref(0, 2));
   expect(isError(await rejectionOf(copying), 'REPLICA_RATE_LIMITED')).toBe(true);
 });
 
@@ -146,17 +148,17 @@ describe('a read that breaks off', () => {
   );
 
   test('is told as what it is where nobody tries again', async () => {
-    const replica = (await s3.connected()).replica('db');
+    const replica = new Replica(await s3.connected(), 'db');
     await replica.writeFile(FILE, bodyOf(pattern(900_000, 1)));
     s3.server.faults.add({ kind: 'cut-response', afterBytes: 300_000 }, { on: 'GetObject' });
     const error = await rejectionOf(read(replica, FILE));
     expect(isError(error, 'REPLICA_UNAVAILABLE')).toBe(true);
-    expect(error.message).toContain('level 0 0000000000000001-0000000000000001.ltx at s3://');
+    expect(error.message).toContain('/0000000000000001-0000000000000001.ltx at s3://');
   });
 });
 
 test('a server that asks for patience says how long', async () => {
-  const replica = (await s3.connected()).replica('db');
+  const replica = new Replica(await s3.connected(), 'db');
   const headers = { 'retry-after': '3' };
   s3.server.faults.add({ kind: 'error', status: 503, code: 'SlowDown', headers });
   const error = await rejectionOf(replica.openFile(FILE));
@@ -174,7 +176,9 @@ describeWith(['versitygw'], 'versitygw, which publishes what a client was cut of
     for (const more of [{}, { 'sign-payload': false }]) {
       const destination = await connectS3({ ...gateway, endpoint: proxy.endpoint }, more);
       proxy.cutNextAfter(500_000);
-      const error = await rejectionOf(destination.replica('db').writeFile(FILE, bodyOf(bytes)));
+      const error = await rejectionOf(
+        new Replica(destination, 'db').writeFile(FILE, bodyOf(bytes)),
+      );
       expect(isError(error, 'REPLICA_UNAVAILABLE')).toBe(true);
       await destination.close();
     }

@@ -7,13 +7,14 @@ import {
   PutObjectLockConfigurationCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
-import { keyOf } from '@sluice/core/backend';
+import { keyOf, Replica } from '@sluice/core/backend/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { startMinio } from '../servers/minio.ts';
 import { connectS3, type S3Place } from '../servers/s3-access.ts';
 import { PART_BYTES, useS3 } from '../servers/s3-fixture.ts';
 import { describeWith } from '../support/require.ts';
 import { bodyOf, list, pattern, read, ref } from './context.ts';
+import { copyFile } from '../support/copy.ts';
 
 const FILE = ref(0, 1);
 const LARGE = pattern(2 * PART_BYTES + 10, 1);
@@ -22,7 +23,7 @@ describe('a bucket that takes nothing without Content-MD5', () => {
   const s3 = useS3();
 
   test('is found out by its first refusal, and gets it from then on', async () => {
-    const replica = (await s3.connected()).replica('db');
+    const replica = new Replica(await s3.connected(), 'db');
     s3.server.faults.add(
       { kind: 'error', status: 400, code: 'InvalidRequest' },
       {
@@ -44,7 +45,7 @@ describe('a bucket that takes nothing without Content-MD5', () => {
   });
 
   test('is not looked for where something else is wrong with a request', async () => {
-    const replica = (await s3.connected()).replica('db');
+    const replica = new Replica(await s3.connected(), 'db');
     const wrong = { kind: 'error', status: 400, code: 'InvalidRequest' } as const;
     s3.server.faults.add(wrong, { times: 2, on: 'PutObject' });
     await expect(replica.writeFile(FILE, bodyOf(pattern(9, 1)))).rejects.toMatchObject({
@@ -64,7 +65,7 @@ describeWith(['minio'], 'minio, with a retention of a day', () => {
     await withClient(place, makeLocked);
     const destination = await connectS3(place, { 'part-size': PART_BYTES });
     onTestFinished(() => destination.close());
-    const replica = destination.replica('db');
+    const replica = new Replica(destination, 'db');
     await replica.writeFile(FILE, bodyOf(pattern(9, 1)), { condition: 'if-absent' });
     await replica.writeFile(ref(9, 1), bodyOf(LARGE));
     expect(Buffer.compare(await read(replica, ref(9, 1)), LARGE)).toBe(0);
@@ -81,11 +82,11 @@ describeWith(['minio'], 'minio, with object-lock-mode', () => {
     const lock = { 'object-lock-mode': 'COMPLIANCE', 'object-lock-retention': '1h' };
     const destination = await connectS3(place, { 'part-size': PART_BYTES, ...lock });
     onTestFinished(() => destination.close());
-    const replica = destination.replica('db');
+    const replica = new Replica(destination, 'db');
     await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
     await replica.writeFile(ref(9, 1), bodyOf(LARGE));
-    await replica.copyFile?.(FILE, ref(1, 1));
-    await destination.objects?.('db').put('lock.json', pattern(9, 1));
+    await copyFile(replica, FILE, ref(1, 1));
+    await new Replica(destination, 'db').objects.put('lock.json', pattern(9, 1));
     const locked = await withClient(place, async (client, Bucket) => {
       const { Versions = [] } = await client.send(new ListObjectVersionsCommand({ Bucket }));
       const deleted = Versions.map(async ({ Key, VersionId }) => {
@@ -95,9 +96,7 @@ describeWith(['minio'], 'minio, with object-lock-mode', () => {
       });
       return (await Promise.all(deleted)).flat().toSorted((a, b) => (a < b ? -1 : 1));
     });
-    expect(locked).toEqual(
-      [FILE, ref(1, 1), ref(9, 1)].map((file) => keyOf('hex-level', 'db', file)),
-    );
+    expect(locked).toEqual([FILE, ref(1, 1), ref(9, 1)].map((file) => keyOf('levels', 'db', file)));
   });
 });
 

@@ -1,6 +1,6 @@
 /** The S3 backend and what providers do otherwise: quirks, regions and hosts. Presets: s3-presets. */
 
-import { keyOf, type LTXFileRef } from '@sluice/core/backend';
+import { keyOf, type LTXFileRef, Replica } from '@sluice/core/backend/testing';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { only, PART_BYTES, useS3 } from '../servers/s3-fixture.ts';
 import { bodyOf, pattern, read, ref } from './context.ts';
@@ -18,7 +18,7 @@ describe('DeleteObjects', () => {
   test.each(cases)('to %s with %j carries %s', async (host, more, expected) => {
     // A server that wants neither, to see what is sent where nothing is.
     s3.server.quirks.refuseDeleteMD5 = expected === 'none';
-    const replica = (await s3.connectedTo(host, more)).replica('db');
+    const replica = new Replica(await s3.connectedTo(host, more), 'db');
     await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
     await replica.deleteFiles([FILE]);
     expect(s3.server.raw.keys()).toEqual([]);
@@ -33,11 +33,11 @@ describe('DeleteObjects', () => {
 
   test('goes out by the thousand, and what could not be deleted is told by name', async () => {
     const files = Array.from({ length: 1_001 }, (_, index) => ref(0, index + 1));
-    const replica = (await s3.connected()).replica('db');
+    const replica = new Replica(await s3.connected(), 'db');
     for (const index of [4, 1_000]) {
       const file = files[index] as LTXFileRef;
       await replica.writeFile(file, bodyOf(pattern(9, 1)));
-      s3.server.raw.protect(keyOf('hex-level', 'db', file));
+      s3.server.raw.protect(keyOf('levels', 'db', file));
     }
     await replica.writeFile(files[5] as LTXFileRef, bodyOf(pattern(9, 1)));
     await expect(replica.deleteFiles(files)).rejects.toMatchObject({
@@ -59,16 +59,16 @@ describe('DeleteObjects', () => {
 
   test('is left for one request an object where a server does not know it', async () => {
     s3.server.quirks.refuseDeleteObjects = true;
-    const replica = (await s3.connected()).replica('db');
+    const replica = new Replica(await s3.connected(), 'db');
     const files = [ref(0, 1), ref(0, 2), ref(0, 3)];
     for (const file of files) await replica.writeFile(file, bodyOf(pattern(9, 1)));
-    s3.server.raw.protect(keyOf('hex-level', 'db', ref(0, 2)));
+    s3.server.raw.protect(keyOf('levels', 'db', ref(0, 2)));
     await expect(replica.deleteFiles(files)).rejects.toMatchObject({
       failures: [{ file: 'level 0 0000000000000002-0000000000000002.ltx' }],
     });
     await replica.deleteFiles([ref(0, 1)]);
     expect(s3.server.requests.of('DeleteObjects')).toHaveLength(1); // and is not tried again
-    expect(s3.server.raw.keys()).toEqual([keyOf('hex-level', 'db', ref(0, 2))]);
+    expect(s3.server.raw.keys()).toEqual([keyOf('levels', 'db', ref(0, 2))]);
   });
 });
 
@@ -78,7 +78,7 @@ describe('where the bucket is', () => {
     vi.stubEnv('AWS_ENDPOINT_URL_S3', s3.server.endpoint); // the SDK's own way to another place
     onTestFinished(() => void vi.unstubAllEnvs());
     const destination = await s3.connected({ endpoint: undefined, region: undefined });
-    const replica = destination.replica('db');
+    const replica = new Replica(destination, 'db');
     await Promise.all(
       [1, 2, 3].map((txid) => replica.writeFile(ref(0, txid), bodyOf(pattern(9, 1)))),
     );
@@ -91,22 +91,21 @@ describe('where the bucket is', () => {
   });
 
   test('a region that is wrong is told, with the right one', async () => {
-    const replica = (await s3.connected({ region: 'mars-1' })).replica('db');
+    const replica = new Replica(await s3.connected({ region: 'mars-1' }), 'db');
     await expect(replica.openFile(FILE)).rejects.toThrow('the bucket is in us-east-1: set region');
   });
 
   test('an endpoint alone means us-east-1 and a bucket in the path', async () => {
-    await (
-      await s3.connected({ region: undefined })
-    )
-      .replica('db')
-      .writeFile(FILE, bodyOf(pattern(9, 1)));
+    await new Replica(await s3.connected({ region: undefined }), 'db').writeFile(
+      FILE,
+      bodyOf(pattern(9, 1)),
+    );
     expect(only(s3.server, 'PutObject').style).toBe('path');
   });
 
   test('without path style it is in the host', async () => {
     const destination = await s3.connectedTo('localhost', { 'force-path-style': false });
-    await destination.replica('db').writeFile(FILE, bodyOf(pattern(9, 1)));
+    await new Replica(destination, 'db').writeFile(FILE, bodyOf(pattern(9, 1)));
     expect(only(s3.server, 'PutObject')).toMatchObject({
       style: 'virtual-host',
       bucket: s3.server.bucket,
@@ -125,7 +124,7 @@ describe('a provider with quirks', () => {
   ];
   test.each(quirks)('%j keeps a replica all the same', async (quirk) => {
     Object.assign(s3.server.quirks, quirk);
-    const replica = (await s3.connected()).replica('db');
+    const replica = new Replica(await s3.connected(), 'db');
     const bytes = pattern(2 * PART_BYTES + 10, 1);
     await replica.writeFile(FILE, bodyOf(bytes));
     await replica.writeFile(ref(0, 2), bodyOf(pattern(9, 1)));
@@ -140,7 +139,7 @@ describe('a provider with quirks', () => {
     const files = [ref(0, 1), ref(0, 2)];
     await Promise.all(
       files.map((file) =>
-        destination.replica('db').writeFile(file, bodyOf(pattern(4 * PART_BYTES, 1))),
+        new Replica(destination, 'db').writeFile(file, bodyOf(pattern(4 * PART_BYTES, 1))),
       ),
     );
     expect(s3.server.requests.of('UploadPart').every(({ status }) => status === 200)).toBe(true);
@@ -148,7 +147,7 @@ describe('a provider with quirks', () => {
 
   test('that knows no conditions refuses them in words', async () => {
     s3.server.quirks.refuseConditions = true;
-    const replica = (await s3.connected()).replica('db');
+    const replica = new Replica(await s3.connected(), 'db');
     const written = replica.writeFile(FILE, bodyOf(pattern(9, 1)), { condition: 'if-absent' });
     await expect(written).rejects.toMatchObject({ code: 'REPLICA_UNSUPPORTED', status: 501 });
   });

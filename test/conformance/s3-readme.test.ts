@@ -1,7 +1,10 @@
 /** What the README of @sluice/s3 tells people to write. */
 
+import { copyFile } from '../support/copy.ts';
+import { Replica } from '@sluice/core/backend/testing';
+import type { ReplicaClient } from '@sluice/core/backend';
 import { readFileSync } from 'node:fs';
-import type { Destination } from '@sluice/core/backend';
+
 import { backend } from '@sluice/s3';
 import { parse as parseYAML } from 'yaml';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
@@ -38,7 +41,7 @@ describeWith(['minio'], 'its policies, at MinIO', () => {
   const LARGE = ref(9, 1, 7);
 
   /** A destination whose keys may do what a policy of the README says. */
-  async function allowedBy(policy: string): Promise<Destination> {
+  async function allowedBy(policy: string): Promise<ReplicaClient> {
     const ofBucket = policy.replaceAll('my-app-backups', minio.bucket);
     const credentials = await assumeRole(minio, ofBucket);
     const destination = await connectS3({ ...minio, credentials }, { 'part-size': PART_BYTES });
@@ -49,12 +52,12 @@ describeWith(['minio'], 'its policies, at MinIO', () => {
   test('let replicate, restore and delete, and nothing outside of the path', async () => {
     const [policy = ''] = blocks('json');
     const destination = await allowedBy(policy);
-    const replica = destination.replica('app.db');
+    const replica = new Replica(destination, 'app.db');
     await replica.writeFile(FILE, bodyOf(pattern(9, 1)), { condition: 'if-absent' });
     await replica.writeFile(LARGE, bodyOf(pattern(PART_BYTES + 1, 1)));
     expect(await list(replica, 'all')).toHaveLength(2);
     expect(await read(replica, FILE)).toHaveLength(9);
-    await replica.copyFile?.(FILE, ref(0, 2));
+    await copyFile(replica, FILE, ref(0, 2));
     const controller = new AbortController();
     const { signal } = controller;
     const aborted = replica.writeFile(
@@ -65,7 +68,7 @@ describeWith(['minio'], 'its policies, at MinIO', () => {
     await rejectionOf(aborted);
     await replica.deleteFiles([FILE, ref(0, 2), LARGE]);
     expect(await list(replica, 'all')).toEqual([]);
-    const other = destination.replica('other.db');
+    const other = new Replica(destination, 'other.db');
     await allDenied([
       other.writeFile(FILE, bodyOf(pattern(9, 1))),
       other.deleteFiles([FILE]),
@@ -76,8 +79,8 @@ describeWith(['minio'], 'its policies, at MinIO', () => {
 
   test('let restore, and nothing else', async () => {
     const [whole = '', restoring = ''] = blocks('json');
-    await (await allowedBy(whole)).replica('app.db').writeFile(FILE, bodyOf(pattern(9, 1)));
-    const replica = (await allowedBy(restoring)).replica('app.db');
+    await new Replica(await allowedBy(whole), 'app.db').writeFile(FILE, bodyOf(pattern(9, 1)));
+    const replica = new Replica(await allowedBy(restoring), 'app.db');
     expect(await list(replica, 'all')).toHaveLength(1);
     expect(await read(replica, FILE)).toHaveLength(9);
     await allDenied([
@@ -88,7 +91,10 @@ describeWith(['minio'], 'its policies, at MinIO', () => {
 
   test('without s3:DeleteObject leave a replica that only grows', async () => {
     const [policy = ''] = blocks('json');
-    const replica = (await allowedBy(policy.replace('"s3:DeleteObject", ', ''))).replica('app.db');
+    const replica = new Replica(
+      await allowedBy(policy.replace('"s3:DeleteObject", ', '')),
+      'app.db',
+    );
     await replica.writeFile(ref(0, 3), bodyOf(pattern(9, 1)));
     expect(await rejectionOf(replica.deleteFiles([ref(0, 3)]))).toMatchObject({
       code: 'REPLICA_PERMISSION_DENIED',

@@ -1,7 +1,8 @@
 /** Keys that may not delete, or not everything, at servers that enforce it: MinIO and versitygw. */
 
-import type { Destination, FileFailure } from '@sluice/core/backend';
-import { isError } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
+import type { FileFailure } from '@sluice/core/backend';
+import { isError, type ReplicaClient } from '@sluice/core/backend';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { assumeRole } from '../servers/assume-role.ts';
 import { startMinio } from '../servers/minio.ts';
@@ -41,7 +42,7 @@ for (const [tool, name, start, allow] of SERVERS) {
     });
     afterAll(() => server.stop());
 
-    async function connect(user: string, deletes: readonly string[]): Promise<Destination> {
+    async function connect(user: string, deletes: readonly string[]): Promise<ReplicaClient> {
       const bucket = `arn:aws:s3:::${server.bucket}`;
       const credentials = await allow(server, user, [
         { Action: ['s3:ListBucket'], Resource: [bucket] },
@@ -60,7 +61,7 @@ for (const [tool, name, start, allow] of SERVERS) {
     }
 
     test('that may only add do all but delete, and say so of each file', async () => {
-      const replica = (await connect('adder', [])).replica('grows.db');
+      const replica = new Replica(await connect('adder', []), 'grows.db');
       const files = [ref(0, 1), ref(0, 2), ref(9, 1, 2)];
       await replica.writeFile(ref(0, 1), bodyOf(SMALL), { condition: 'if-absent' });
       await replica.writeFile(ref(0, 2), bodyOf(SMALL));
@@ -75,14 +76,14 @@ for (const [tool, name, start, allow] of SERVERS) {
     });
 
     test('that may delete one level have the others named, and those alone', async () => {
-      const replica = (await connect('pruner', ['pruned.db/0000/*'])).replica('pruned.db');
+      const replica = new Replica(await connect('pruner', ['pruned.db/0000/*']), 'pruned.db');
       const files = [ref(9, 1), ref(0, 1), ref(9, 1, 2), ref(0, 2), ref(9, 1, 3)];
       for (const file of files) await replica.writeFile(file, bodyOf(SMALL));
       const refused = await failuresOf(replica.deleteFiles(files));
       expect(refused.toSorted()).toEqual([
-        'level 9 0000000000000001-0000000000000001.ltx',
-        'level 9 0000000000000001-0000000000000002.ltx',
-        'level 9 0000000000000001-0000000000000003.ltx',
+        'pruned.db/0009/0000000000000001-0000000000000001.ltx',
+        'pruned.db/0009/0000000000000001-0000000000000002.ltx',
+        'pruned.db/0009/0000000000000001-0000000000000003.ltx',
       ]);
       expect(await list(replica, 0)).toEqual([]);
       expect(await list(replica, 9)).toHaveLength(3);

@@ -1,12 +1,13 @@
 /** Credentials that the AWS SDK finds by itself, and that are others while Sluice runs. */
 
+import { Replica } from '@sluice/core/backend/testing';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
-import type { ReplicaClient } from '@sluice/core/backend';
+
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { useS3 } from '../servers/s3-fixture.ts';
 import type { Credentials } from '../servers/s3/index.ts';
@@ -82,13 +83,13 @@ async function startAnswering(answer: (request: IncomingMessage) => Promise<stri
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-async function replicaOfSDK(): Promise<ReplicaClient> {
+async function replicaOfSDK(): Promise<Replica> {
   const keys = ['access-key-id', 'secret-access-key', 'session-token'];
   const none = Object.fromEntries(keys.map((key) => [key, undefined]));
-  return (await s3.connected(none)).replica('db');
+  return new Replica(await s3.connected(none), 'db');
 }
 
-async function write(replica: ReplicaClient, txid: number): Promise<void> {
+async function write(replica: Replica, txid: number): Promise<void> {
   await replica.writeFile(ref(0, txid), bodyOf(pattern(9, txid)));
 }
 

@@ -1,11 +1,12 @@
 /** What the S3 backend sends, as a server sees it: this is what providers refuse or misread. */
 
 import { createHash } from 'node:crypto';
-import { keyOf, toTXID } from '@sluice/core/backend';
+import { keyOf, toTXID, Replica } from '@sluice/core/backend/testing';
 import { describe, expect, test } from 'vitest';
 import { only, PART_BYTES, useS3 } from '../servers/s3-fixture.ts';
 import type { LoggedRequest } from '../servers/s3/index.ts';
 import { bodyOf, CREATED_AT, pattern, read, ref } from './context.ts';
+import { copyFile } from '../support/copy.ts';
 
 const s3 = useS3();
 const FILE = ref(0, 1);
@@ -13,14 +14,14 @@ const FILE = ref(0, 1);
 describe('a write', () => {
   test('of a small file is one PUT with its length and the signed SHA-256 of its bytes', async () => {
     const bytes = pattern(70_000, 1);
-    const { modifiedAt } = await (
-      await s3.connected()
-    )
-      .replica('db')
-      .writeFile(FILE, bodyOf(bytes), { condition: 'if-absent' });
+    const { modifiedAt } = await new Replica(await s3.connected(), 'db').writeFile(
+      FILE,
+      bodyOf(bytes),
+      { condition: 'if-absent' },
+    );
     expect(s3.server.requests.all()).toHaveLength(1);
     const { headers, key, ...request } = only(s3.server, 'PutObject');
-    expect(key).toBe(keyOf('hex-level', 'db', FILE));
+    expect(key).toBe(keyOf('levels', 'db', FILE));
     expect(headers['content-length']).toBe('70000');
     expect(headers['x-amz-content-sha256']).toBe(sha256(bytes));
     expect(headers['if-none-match']).toBe('*');
@@ -30,17 +31,15 @@ describe('a write', () => {
   });
 
   test('without a condition sends none', async () => {
-    await (await s3.connected()).replica('db').writeFile(FILE, bodyOf(pattern(9, 1)));
+    await new Replica(await s3.connected(), 'db').writeFile(FILE, bodyOf(pattern(9, 1)));
     expect(only(s3.server, 'PutObject').headers['if-none-match']).toBeUndefined();
   });
 
   test('of a large file is equal parts, each with its own signed SHA-256', async () => {
     const bytes = pattern(2 * PART_BYTES + 10, 1);
-    await (
-      await s3.connected()
-    )
-      .replica('db')
-      .writeFile(FILE, bodyOf(bytes), { condition: 'if-absent' });
+    await new Replica(await s3.connected(), 'db').writeFile(FILE, bodyOf(bytes), {
+      condition: 'if-absent',
+    });
     const create = only(s3.server, 'CreateMultipartUpload');
     expect(create.headers['x-amz-meta-litestream-timestamp']).toBe('2023-11-14T22:13:20.123Z');
     const parts = s3.server.requests.of('UploadPart');
@@ -53,14 +52,14 @@ describe('a write', () => {
       expectPlain(part);
     }
     expect(only(s3.server, 'CompleteMultipartUpload').headers['if-none-match']).toBe('*');
-    const stored = s3.server.raw.get(keyOf('hex-level', 'db', FILE));
+    const stored = s3.server.raw.get(keyOf('levels', 'db', FILE));
     expect(stored?.headers['x-amz-meta-litestream-timestamp']).toBe('2023-11-14T22:13:20.123Z');
     expect(s3.server.raw.uploads()).toEqual([]);
   });
 
   test('whose payload is not to be signed carries Content-MD5', async () => {
     const bytes = pattern(PART_BYTES + 10, 1);
-    const replica = (await s3.connected({ 'sign-payload': false })).replica('db');
+    const replica = new Replica(await s3.connected({ 'sign-payload': false }), 'db');
     await replica.writeFile(FILE, bodyOf(bytes));
     await replica.writeFile(ref(0, 2), bodyOf(bytes.subarray(0, 10)));
     for (const { headers } of s3.server.requests.of('UploadPart')) {
@@ -74,7 +73,7 @@ describe('a write', () => {
 
   test('carries storage class and KMS key where an object begins, and only there', async () => {
     const more = { 'storage-class': 'STANDARD_IA', 'sse-kms-key-id': 'alias/k' };
-    const replica = (await s3.connected(more)).replica('db');
+    const replica = new Replica(await s3.connected(more), 'db');
     await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
     await replica.writeFile(ref(0, 2), bodyOf(pattern(PART_BYTES + 1, 1)));
     for (const operation of ['PutObject', 'CreateMultipartUpload'] as const) {
@@ -91,11 +90,11 @@ describe('a write', () => {
   test('carries a lock with each new file, and its MD5, and none with a named object', async () => {
     const lock = { 'object-lock-mode': 'GOVERNANCE', 'object-lock-retention': '1h' };
     const destination = await s3.connected(lock);
-    const replica = destination.replica('db');
+    const replica = new Replica(destination, 'db');
     const before = Date.now();
     await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
     await replica.writeFile(ref(0, 2), bodyOf(pattern(PART_BYTES + 1, 1)));
-    await replica.copyFile?.(FILE, ref(1, 1));
+    await copyFile(replica, FILE, ref(1, 1));
     expect(only(s3.server, 'PutObject').headers['content-md5']).toBe(md5(pattern(9, 1)));
     expect(
       s3.server.requests.of('UploadPart').map(({ headers }) => 'content-md5' in headers),
@@ -107,20 +106,21 @@ describe('a write', () => {
       expect(until - before).toBeGreaterThanOrEqual(3_599_000); // the SDK writes whole seconds
       expect(until - Date.now()).toBeLessThanOrEqual(3_600_000);
     }
-    await destination.objects?.('db').put('lock.json', pattern(9, 1));
+    await new Replica(destination, 'db').objects.put('lock.json', pattern(9, 1));
     const [, named] = s3.server.requests.of('PutObject');
     expect(named?.headers['x-amz-object-lock-mode']).toBeUndefined();
   });
 
   test("carries a customer's key with each part, and so do reads and copies", async () => {
     const key = Buffer.alloc(32, 7);
-    const replica = (await s3.connected({ 'sse-customer-key': key.toString('base64') })).replica(
+    const replica = new Replica(
+      await s3.connected({ 'sse-customer-key': key.toString('base64') }),
       'db',
     );
     await replica.writeFile(FILE, bodyOf(pattern(PART_BYTES + 1, 1)));
     await replica.writeFile(ref(0, 2), bodyOf(pattern(9, 1)));
     await read(replica, FILE);
-    await replica.copyFile?.(ref(0, 2), ref(0, 3));
+    await copyFile(replica, ref(0, 2), ref(0, 3));
     for (const { headers, operation } of s3.server.requests.all()) {
       expect([operation, headers['x-amz-server-side-encryption-customer-key-md5']]).toEqual([
         operation,
@@ -134,7 +134,7 @@ describe('a write', () => {
 
 describe('a read', () => {
   test('asks for a range only where one is wanted, and for a version by If-Match', async () => {
-    const replica = (await s3.connected()).replica('db');
+    const replica = new Replica(await s3.connected(), 'db');
     await replica.writeFile(FILE, bodyOf(pattern(100, 1)));
     await read(replica, FILE);
     const { version = '' } = await replica.openFile(FILE, { range: { start: 10, end: 20 } });
@@ -150,7 +150,7 @@ describe('a read', () => {
   });
 
   test('of all levels is one recursive listing, and of one level begins where it is wanted', async () => {
-    const replica = (await s3.connected()).replica('db');
+    const replica = new Replica(await s3.connected(), 'db');
     await Array.fromAsync(replica.listFiles('all'));
     await Array.fromAsync(replica.listFiles(3, { from: toTXID(0xab) }));
     const sent = s3.server.requests
@@ -166,11 +166,11 @@ describe('a read', () => {
 test.each(['', '.', '/db', 'db/', 'a b/ü+%', '../up'])(
   'the keys of the root %j go over the wire as they are',
   async (root) => {
-    const replica = (await s3.connected()).replica(root);
+    const replica = new Replica(await s3.connected(), root);
     await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
-    await replica.copyFile?.(FILE, ref(1, 1));
+    await copyFile(replica, FILE, ref(1, 1));
     expect(s3.server.raw.keys().toSorted()).toEqual(
-      [FILE, ref(1, 1)].map((file) => keyOf('hex-level', root, file)).toSorted(),
+      [FILE, ref(1, 1)].map((file) => keyOf('levels', root, file)).toSorted(),
     );
     expect(await Array.fromAsync(replica.listFiles('all'))).toHaveLength(2);
     expect(await read(replica, FILE)).toHaveLength(9);
@@ -180,11 +180,11 @@ test.each(['', '.', '/db', 'db/', 'a b/ü+%', '../up'])(
 );
 
 test('a copy is made by the server, with the time of the file', async () => {
-  const replica = (await s3.connected()).replica('db');
+  const replica = new Replica(await s3.connected(), 'db');
   await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
-  const info = await replica.copyFile?.(FILE, ref(4, 1));
-  expect(info).toMatchObject({ level: 4, sizeBytes: 9 });
-  const copied = s3.server.raw.get(keyOf('hex-level', 'db', ref(4, 1)));
+  const info = await copyFile(replica, FILE, ref(4, 1));
+  expect(info).toMatchObject({ key: keyOf('levels', 'db', ref(4, 1)), sizeBytes: 9 });
+  const copied = s3.server.raw.get(keyOf('levels', 'db', ref(4, 1)));
   expect(copied?.headers['x-amz-meta-litestream-timestamp']).toBe(CREATED_AT.toISOString());
   expect(s3.server.requests.of('GetObject')).toEqual([]);
 });

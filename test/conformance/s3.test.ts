@@ -17,9 +17,14 @@ const PART_BYTES = 5 * 1024 * 1024;
 const NO_VERSION_OF_NOTHING = 'to delete a version of what is gone is no conflict there';
 
 const s3: Omit<Conformance, 'name' | 'open'> = {
-  layout: 'hex-level',
-  capabilities: { ranges: true, ifAbsent: 'any-size' },
-  objects: 'claimed',
+  layout: 'levels',
+  capabilities: {
+    ranges: true,
+    conditions: 'any-size',
+    versions: true,
+    deleteMax: 1_000,
+    sortedLists: true,
+  },
   hooks: ['raw', 'denied', 'unreachable', 'silent', 'cuttable', 'handles', 'elsewhere'],
   partSizeBytes: PART_BYTES,
   secrets: ['sluicetestsecret', 'not-the-secret'],

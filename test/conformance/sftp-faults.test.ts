@@ -1,9 +1,10 @@
 /** The SFTP backend over OpenSSH: what is asked of the server, cut connections, a full disk. */
 
+import { Destination } from '@sluice/core';
 import { execFileSync } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
-import { wrapDestination } from '@sluice/core';
-import { readBytes, type Destination, parseConfig } from '@sluice/core/backend';
+import { readBytes, parseConfig, type ReplicaClient } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { backend } from '@sluice/sftp';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { startFakeServer } from '../../packages/sftp/test/fake-server.ts';
@@ -24,7 +25,7 @@ async function start(options: SshdOptions): Promise<Sshd> {
 async function connect(
   { input }: Sshd,
   options: { readonly access?: 'read' | 'write'; readonly port?: string } = {},
-): Promise<Destination> {
+): Promise<ReplicaClient> {
   const at = options.port === undefined ? {} : { host: `127.0.0.1:${options.port}` };
   const { config } = parseConfig(backend, { ...input, ...at });
   const { access = 'write' } = options;
@@ -36,7 +37,7 @@ async function connect(
 describeWith(['sshd'], 'sftp, OpenSSH', () => {
   test('a file is fsynced, renamed over the old one in one step, and so is its folder', async () => {
     const server = await start({ as: 'own-user', extensions: 'all', log: 'requests' });
-    const replica = (await connect(server)).replica(`${server.root}/r`);
+    const replica = new Replica(await connect(server), `${server.root}/r`);
     await replica.writeFile(FILE, bodyOf(pattern(5_000, 1)));
     const before = server.requests().length;
     await replica.writeFile(FILE, bodyOf(pattern(5_000, 2)));
@@ -48,17 +49,17 @@ describeWith(['sshd'], 'sftp, OpenSSH', () => {
 
   test('a reader in a loop beside a running replication changes nothing', async () => {
     const server = await start({ as: 'own-user', extensions: 'all', log: 'requests' });
-    const writer = (await connect(server)).replica(`${server.root}/r`);
+    const writer = new Replica(await connect(server), `${server.root}/r`);
     await writer.writeFile(FILE, bodyOf(pattern(5_000, 1)));
     const before = server.requests().length;
     const destination = await connect(server, { access: 'read' });
-    const reader = destination.replica(`${server.root}/r`);
-    const objects = destination.objects?.(`${server.root}/r`);
+    const reader = new Replica(destination, `${server.root}/r`);
+    const objects = reader.objects;
     for (let round = 0; round < 10; round += 1) {
       await list(reader, 'all');
       await held(reader, FILE);
       await held(reader, ref(0, 2));
-      await Array.fromAsync(objects?.list('') ?? []);
+      await Array.fromAsync(objects.list('') ?? []);
     }
     const reading = ['open', 'close', 'read', 'fstat', 'stat', 'opendir', 'readdir', 'limits'];
     const others = server
@@ -76,7 +77,7 @@ describeWith(['sshd'], 'sftp, OpenSSH', () => {
       onTestFinished(() => proxy.stop());
       const port = new URL(proxy.endpoint).port;
       const path = `${server.root}/r`;
-      const direct = (await connect(server)).replica(path);
+      const direct = new Replica(await connect(server), path);
       let old = pattern(30_000, 0);
       await direct.writeFile(FILE, bodyOf(old));
       // Until the greeting, the login and all of the write have passed.
@@ -85,7 +86,7 @@ describeWith(['sshd'], 'sftp, OpenSSH', () => {
         proxy.cutNextAfter(bytes);
         const cutsBefore = proxy.cuts;
         const cut = await connect(server, { port });
-        const writing = cut.replica(path).writeFile(FILE, bodyOf(next));
+        const writing = new Replica(cut, path).writeFile(FILE, bodyOf(next));
         await writing.catch((error: unknown) => {
           expect(error).toMatchObject({ code: 'REPLICA_UNAVAILABLE' });
         });
@@ -96,7 +97,7 @@ describeWith(['sshd'], 'sftp, OpenSSH', () => {
         old = isNew ? next : old;
         // The next write over the same destination removes what this one has left.
         old = pattern(100, bytes + 1);
-        await cut.replica(path).writeFile(FILE, bodyOf(old));
+        await new Replica(cut, path).writeFile(FILE, bodyOf(old));
         const keys = await readdir(`${server.onDisk(path)}/ltx/0`);
         expect(keys).toHaveLength(1);
         await cut.close();
@@ -118,7 +119,7 @@ describeWith(['sshd'], 'sftp, OpenSSH', () => {
 
       test('is told as that, and what was there stays', async () => {
         const server = await startFull('all');
-        const replica = (await connect(server)).replica(`${server.root}/r`);
+        const replica = new Replica(await connect(server), `${server.root}/r`);
         const old = pattern(400_000, 1);
         await replica.writeFile(FILE, bodyOf(old));
         const writing = replica.writeFile(FILE, bodyOf(pattern(900_000, 2)));
@@ -131,7 +132,7 @@ describeWith(['sshd'], 'sftp, OpenSSH', () => {
 
       test('has nothing moved aside', async () => {
         const server = await startFull('statvfs-only');
-        const replica = (await connect(server)).replica(`${server.root}/r`);
+        const replica = new Replica(await connect(server), `${server.root}/r`);
         await replica.writeFile(FILE, bodyOf(pattern(10, 1)));
         await replica.writeFile(ref(0, 2), bodyOf(pattern(1_000_000, 1)));
         await rejectsWith(replica.writeFile(FILE, bodyOf(pattern(10, 2))), 'REPLICA_FULL');
@@ -148,9 +149,11 @@ test('a read whose connection is lost again and again goes on where it was', asy
   const fake = await startFakeServer();
   const bytes = pattern(3_000_000, 1);
   const writer = await connectTo(fake);
-  await writer.replica('/r').writeFile(FILE, bodyOf(bytes));
+  await new Replica(writer, '/r').writeFile(FILE, bodyOf(bytes));
   await writer.close();
-  const destination = wrapDestination(await connectTo(fake, { access: 'read' }));
+  // How much arrives before a connection is lost is chance, so attempts in a row may bring nothing.
+  const reader = await connectTo(fake, { access: 'read' });
+  const destination = new Destination(reader, { attemptsMax: 20 });
   onTestFinished(() => destination.close());
   let reads = 0;
   fake.judge = ({ kind }) =>

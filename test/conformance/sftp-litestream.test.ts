@@ -7,7 +7,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { restore } from '@sluice/core';
-import { bodyFromBytes, readBytes, type ReplicaClient, parseConfig } from '@sluice/core/backend';
+import { bodyFromBytes, readBytes, parseConfig } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { backend } from '@sluice/sftp';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
@@ -16,7 +17,6 @@ import { openFolder } from '../support/replica.ts';
 import { describeWith, needTool } from '../support/require.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { until } from '../support/wait.ts';
-import { list } from './context.ts';
 
 const GOLDEN = fileURLToPath(new URL('../fixtures/golden/frame-4k', import.meta.url));
 
@@ -26,11 +26,11 @@ async function start(): Promise<Sshd> {
   return server;
 }
 
-async function open(server: Sshd, access: 'read' | 'write'): Promise<ReplicaClient> {
+async function open(server: Sshd, access: 'read' | 'write'): Promise<Replica> {
   const { config } = parseConfig(backend, server.input);
   const destination = await backend.connect(config, { access, logger: console });
   onTestFinished(() => destination.close());
-  return destination.replica(`${server.root}/app`);
+  return new Replica(destination, `${server.root}/app`);
 }
 
 /** Litestream's configuration: the keys are the same. */
@@ -50,7 +50,7 @@ describeWith(['sshd', 'litestream-0.5.18'], 'sftp, with Litestream', () => {
     const server = await start();
     const replica = await open(server, 'write');
     const { client } = await openFolder(path.join(GOLDEN, 'bucket'));
-    for (const file of await list(client, 'all')) {
+    for await (const file of client.listFiles('all')) {
       const bytes = await readBytes((await client.openFile(file)).body, file.sizeBytes);
       await replica.writeFile(file, bodyFromBytes(bytes, file.createdAt ?? file.modifiedAt));
     }

@@ -1,5 +1,6 @@
 /** What the README of @sluice/sftp tells people to write, and logins that need programs of OpenSSH. */
 
+import { Replica } from '@sluice/core/backend/testing';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -60,7 +61,7 @@ describeWith(['sshd', 'ssh-agent'], 'its example, at OpenSSH', () => {
       const context = { access: 'write', logger: console } as const;
       const destination = await backend.connect(parsed.config, context);
       onTestFinished(() => destination.close());
-      const replica = destination.replica(parsed.path);
+      const replica = new Replica(destination, parsed.path);
       await replica.writeFile(ref(0, 1), bodyOf(pattern(9, 1)));
       expect(await list(replica, 'all')).toHaveLength(1);
     }

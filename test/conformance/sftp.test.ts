@@ -6,9 +6,10 @@
  * it cannot be listed as a deviation.
  */
 
+import type { ReplicaClient } from '@sluice/core/backend';
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Destination } from '@sluice/core/backend';
+
 import { backend } from '@sluice/sftp';
 import { SFTP_PASSWORD, type SFTPServer } from '../servers/sftp.ts';
 import { startProftpd } from '../servers/sftp-proftpd.ts';
@@ -30,9 +31,13 @@ for (const [name, tool, start] of SERVERS) {
     describeConformance({
       name: `sftp, ${name}`,
       layout: 'tree',
-      capabilities: { ranges: true, ifAbsent: 'any-size' },
-      objects: 'claimed',
-      removeEmpty: 'claimed',
+      capabilities: {
+        ranges: true,
+        conditions: 'any-size',
+        deleteMax: 1_000,
+        sortedLists: true,
+        folders: true,
+      },
       hooks: ['raw', 'vanish', 'denied', 'unreachable', 'silent', 'cuttable', 'handles'],
       // Not a part, but what is asked for in one request at most.
       partSizeBytes: 253 * 1024,
@@ -48,7 +53,7 @@ function setUp(server: SFTPServer): Setup {
   const connect = async (
     input: Readonly<Record<string, unknown>>,
     access: 'read' | 'write' = 'write',
-  ): Promise<Destination> =>
+  ): Promise<ReplicaClient> =>
     await backend.connect(parseConfig(backend, input).config, { access, logger: console });
   return {
     connect: (access) => connect(server.input, access),

@@ -5,10 +5,12 @@
  * nothing is left open; and what the retries cost is counted, printed and bounded.
  */
 
+import { Destination } from '@sluice/core';
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { wrapDestination } from '@sluice/core';
-import { CLOSE_MS_MAX, type ReplicaClient } from '@sluice/core/backend';
+
+import { CLOSE_MS_MAX } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { afterAll, beforeAll, describe, test, type ExpectStatic } from 'vitest';
 import { accounted } from '../servers/accounted.ts';
 import {
@@ -203,7 +205,7 @@ async function play(
   const before = BEFORE[call](bytes);
   const after = call.startsWith('write') ? bytes : before;
   const direct = await server.connect(server.port, 'write');
-  const past = direct.replica(path);
+  const past = new Replica(direct, path);
   if (before !== 'none') await past.writeFile(FILE, bodyOf(before));
   const proxy = await toxiproxy.proxyTo(server.port);
   const sent = traffic.to(proxy.port);
@@ -213,7 +215,7 @@ async function play(
   let cleared: Promise<void> | undefined;
   let silenceMs = network.startsWith('stalled') ? SILENCE_MS : PATIENCE_MS;
   if (network === 'slow') silenceMs = SLOW_SILENCE_MS;
-  const destination = wrapDestination(account.destination, {
+  const destination = new Destination(account.destination, {
     attemptsMax: ends === 'well' ? ATTEMPTS : calls[1],
     random: () => 0,
     stallMs: SILENCE_MS,
@@ -276,12 +278,12 @@ async function play(
   expect(receivedBytes).toBeLessThanOrEqual(bytes.byteLength * FETCHED_SHARE_MAX + talk);
 }
 
-async function make(call: Call, replica: ReplicaClient, bytes: Uint8Array): Promise<void> {
+async function make(call: Call, replica: Replica, bytes: Uint8Array): Promise<void> {
   if (call === 'read') assertBytes(await read(replica, FILE), bytes);
   else if (call === 'list') assert.equal((await list(replica, 'all')).length, 1);
   else {
-    const condition = call === 'write if absent' ? 'if-absent' : 'none';
-    await replica.writeFile(FILE, bodyOf(bytes), { condition });
+    const options = call === 'write if absent' ? ({ condition: 'if-absent' } as const) : {};
+    await replica.writeFile(FILE, bodyOf(bytes), options);
   }
 }
 

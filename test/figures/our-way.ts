@@ -1,16 +1,11 @@
 /** What the benchmarks of the backends do, by the backends as core uses them. */
 
+import { Destination } from '@sluice/core';
 import fs from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import { wrapDestination } from '@sluice/core';
-import {
-  bodyFromBytes,
-  toTXID,
-  type Backend,
-  type LTXBody,
-  type LTXFileRef,
-  parseConfig,
-} from '@sluice/core/backend';
+
+import { bodyFromBytes, type Backend, type ObjectBody, parseConfig } from '@sluice/core/backend';
+import { toTXID, type LTXFileRef } from '@sluice/core/backend/testing';
 import { CHUNK_BYTES, count, ROOT, type MoveOrder, type Way } from './way.ts';
 
 /** As many as core has calls on their way. */
@@ -28,7 +23,7 @@ export async function ourWay({ file, from, input }: MoveOrder): Promise<OurWay> 
   const { config, path: root } = parseConfig(backend, { path: ROOT, ...input });
   const nothing = (): void => undefined;
   const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
-  const destination = wrapDestination(await backend.connect(config, { logger, access: 'write' }));
+  const destination = new Destination(await backend.connect(config, { logger, access: 'write' }));
   const replica = destination.replica(root);
   return {
     async up(run) {
@@ -77,7 +72,7 @@ function fileOf(level: number, txid: number): LTXFileRef {
   return { level, minTXID: toTXID(level === 9 ? 1 : txid), maxTXID: toTXID(txid) };
 }
 
-function bodyOf(file: string, from: MoveOrder['from']): LTXBody {
+function bodyOf(file: string, from: MoveOrder['from']): ObjectBody {
   const sizeBytes = fs.statSync(file).size;
   const read = (): AsyncIterable<Uint8Array> =>
     fs.createReadStream(file, { highWaterMark: CHUNK_BYTES });

@@ -11,7 +11,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { ContainerClient, StorageSharedKeyCredential } from '@azure/storage-blob';
 import { Storage } from '@google-cloud/storage';
-import { levelPrefix } from '@sluice/core/backend';
+import { levelPrefix } from '@sluice/core';
 import { CHUNK_BYTES, count, ROOT, type MoveOrder, type Way } from './way.ts';
 
 interface PlainSFTP {
@@ -73,7 +73,7 @@ function plainS3(file: string, text: Text): Way {
     },
     async list() {
       let files = 0;
-      const Prefix = levelPrefix('hex-level', ROOT, 0);
+      const Prefix = levelPrefix('levels', ROOT, 0);
       for await (const page of paginateListObjectsV2({ client }, { Bucket, Prefix })) {
         files += page.Contents?.length ?? 0;
       }

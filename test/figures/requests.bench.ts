@@ -1,18 +1,14 @@
 /** How many HTTP requests each operation of the backends for buckets is, counted by a proxy. */
 
-import { wrapDestination, type WrappedDestination } from '@sluice/core';
-import {
-  bodyFromBytes,
-  toTXID,
-  type LTXFileRef,
-  type ReplicaClient,
-  parseConfig,
-} from '@sluice/core/backend';
+import { Destination } from '@sluice/core';
+import { bodyFromBytes, parseConfig } from '@sluice/core/backend';
+import { toTXID, type LTXFileRef, type Replica } from '@sluice/core/backend/testing';
 import { startCountingProxy } from '../servers/counting-proxy.ts';
 import { inFolder, print, type Row } from './bench.ts';
 import { backendOf } from './our-way.ts';
 import { SUBJECTS, type Subject } from './subjects.ts';
 import { ROOT } from './way.ts';
+import { copyFile } from '../support/copy.ts';
 
 const KIB = 1024;
 const SMALL_BYTES = 64 * KIB;
@@ -24,7 +20,7 @@ interface Operation {
   readonly what: string;
   /** A written L0 file is one request. */
   readonly bar?: number;
-  run(replica: ReplicaClient, destination: WrappedDestination): Promise<unknown>;
+  run(replica: Replica): Promise<unknown>;
 }
 
 const body = (sizeBytes: number): ReturnType<typeof bodyFromBytes> =>
@@ -78,21 +74,17 @@ const OPERATIONS: readonly Operation[] = [
   },
   {
     what: 'copy a file there',
-    run: async (replica) => await replica.copyFile?.(fileOf(0, 1), fileOf(0, 3)),
+    run: async (replica) => await copyFile(replica, fileOf(0, 1), fileOf(0, 3)),
   },
   { what: 'delete a file', run: (replica) => replica.deleteFiles([fileOf(0, 3)]) },
   { what: `delete ${FILES} files`, run: (replica) => replica.deleteFiles(many) },
   {
     what: 'put a named object',
-    run: async (_, destination) =>
-      await destination.objects?.(ROOT).put('lock.json', new Uint8Array(100)),
+    run: async ({ objects }) => await objects.put('lock.json', new Uint8Array(100)),
   },
   {
     what: 'get a named object',
-    run: async (_, destination) => {
-      const opened = await destination.objects?.(ROOT).get('lock.json');
-      if (opened !== undefined) await read(opened);
-    },
+    run: async ({ objects }) => await read(await objects.get('lock.json')),
   },
 ];
 
@@ -105,12 +97,12 @@ async function rowsOf({ name, input }: Subject): Promise<Row[]> {
   const { config, path } = parseConfig(backend, { path: ROOT, ...input, endpoint });
   const nothing = (): void => undefined;
   const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
-  const destination = wrapDestination(await backend.connect(config, { logger, access: 'write' }));
+  const destination = new Destination(await backend.connect(config, { logger, access: 'write' }));
   const replica = destination.replica(path);
   const rows: Row[] = [];
   for (const operation of OPERATIONS) {
     const { what, bar } = operation;
-    await operation.run(replica, destination);
+    await operation.run(replica);
     const limit = bar === undefined ? {} : { bar };
     const row = { unit: 'requests', ours: proxy.take(), lowerIsBetter: true, ...limit };
     rows.push({ what: `${name}: ${what}`, ...row });

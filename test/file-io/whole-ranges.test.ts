@@ -26,8 +26,8 @@ function sourcesBelow(folder: string): string[] {
 
 /** A folder handle of a backend has a `read` of its own, which gives chunks. */
 const OTHER_HANDLES: readonly string[] = [
-  'packages/core/src/replica/folder-place.ts',
-  'packages/core/src/replica/folder-reader.ts',
+  'packages/core/src/store/folder/guard.ts',
+  'packages/core/src/store/folder/reader.ts',
 ];
 
 test('no file is read or written but by the helper that handles short counts', () => {

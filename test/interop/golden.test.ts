@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { restore } from '@sluice/core';
-import { parseTXID } from '@sluice/core/backend';
+import { parseTXID } from '@sluice/core/ltx';
 import { describe, expect, test } from 'vitest';
 import { openFolder } from '../support/replica.ts';
 import { temporaryFolder } from '../support/temporary.ts';

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { restore, type DatabaseStatus } from '@sluice/core';
-import { formatTXID, parseTXID } from '@sluice/core/backend';
+import { formatTXID, parseTXID } from '@sluice/core/ltx';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
 import { openFolder } from '../support/replica.ts';

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { restore } from '@sluice/core';
-import { toTXID } from '@sluice/core/backend';
+import { toTXID } from '@sluice/core/backend/testing';
 import Database from 'better-sqlite3';
 import { expect } from 'vitest';
 import { openFolder } from '../support/replica.ts';

@@ -3,9 +3,10 @@
  * or refuse the files of one level: for a while, so that an image stays half sent, or for good.
  */
 
+import type { ReplicaClient } from '@sluice/core/backend';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReplicationError } from '@sluice/core';
-import type { Destination, ReplicaClient } from '@sluice/core/backend';
+import { changeFiles, type Files } from '../../packages/core/test/support/files-view.ts';
 
 export type Fault =
   | 'none'
@@ -29,16 +30,11 @@ const FAILS_AFTER = 0.1;
 const HANG_MS = 3_600_000;
 
 /** `fault` is asked at every call: it may begin and end while the destination is in use. */
-export function withFault(destination: Destination, fault: () => Fault): Destination {
-  return {
-    name: destination.name,
-    capabilities: destination.capabilities,
-    replica: (path) => faulty(destination.replica(path), fault),
-    close: () => destination.close(),
-  };
+export function withFault(destination: ReplicaClient, fault: () => Fault): ReplicaClient {
+  return changeFiles(destination, (client) => faulty(client, fault));
 }
 
-function faulty(client: ReplicaClient, fault: () => Fault): ReplicaClient {
+function faulty(client: Files, fault: () => Fault): Files {
   return {
     async *listFiles(level, options) {
       const now = fault();

@@ -5,7 +5,8 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { formatTXID, toTXID } from '@sluice/core/backend';
+import { toTXID } from '@sluice/core/backend/testing';
+import { formatTXID } from '@sluice/core/ltx';
 import { describe, expect, test } from 'vitest';
 import { randomFrom, seedOf } from '../../packages/core/test/support/random.ts';
 import { App, compare } from './app.ts';

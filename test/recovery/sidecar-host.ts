@@ -1,6 +1,6 @@
 /** A replicator in a process of its own that takes orders by messages; for `sidecar.ts`. */
 
-import { replicate, wrapDestination, type DatabaseStatus, type ReplicaTarget } from '@sluice/core';
+import { replicate, type DatabaseStatus, type ReplicaTarget, Destination } from '@sluice/core';
 import { backend as file } from '@sluice/file';
 import { cutAfter } from './cuts.ts';
 import { withFault, type Fault } from './faults.ts';
@@ -39,7 +39,7 @@ const targets = destinations.map(({ name, folder }): ReplicaTarget => ({
     const connected = await file.connect(config, { logger, access: 'write' });
     const faulty = withFault(connected, () => faults.get(name) ?? 'none');
     // Once is enough: what is tried here is the patience of the engine, not that of the wrapper.
-    const wrapped = wrapDestination(cut?.name === name ? cutAfter(faulty, cut.files) : faulty, {
+    const wrapped = new Destination(cut?.name === name ? cutAfter(faulty, cut.files) : faulty, {
       attemptsMax: 1,
     });
     return { client: wrapped.replica(path), capabilities: wrapped.capabilities };

@@ -72,7 +72,7 @@ test('one that refuses keeps no other from its periodic snapshots, and staging s
 });
 
 describe('an image that is half sent', () => {
-  /** Destination b has the snapshot of an image, and refuses the files of a level that should follow. */
+  /** ReplicaClient b has the snapshot of an image, and refuses the files of a level that should follow. */
   async function halfSent(app: App, level: 0 | 1): Promise<Sidecar> {
     app.add(500);
     const sidecar = new Sidecar({

@@ -1,16 +1,16 @@
+import type { ReplicaClient } from '@sluice/core/backend';
+import { changeFiles } from '../../packages/core/test/support/files-view.ts';
 /** A destination whose every promise is accounted for: how many calls it has had, and what is not settled. */
 
-import type { Destination, ReplicaClient } from '@sluice/core/backend';
-
 export interface Accounted {
-  readonly destination: Destination;
+  readonly destination: ReplicaClient;
   /** Calls of files and listings so far: what core tries again is another one. */
   readonly calls: number;
   /** Calls and reads of their streams that have neither been fulfilled nor rejected. */
   readonly pending: number;
 }
 
-export function accounted(destination: Destination): Accounted {
+export function accounted(destination: ReplicaClient): Accounted {
   let calls = 0;
   let pending = 0;
 
@@ -43,29 +43,21 @@ export function accounted(destination: Destination): Accounted {
     };
   }
 
-  const replica = (path: string): ReplicaClient => {
-    const client = destination.replica(path);
-    return {
-      listFiles(level, options) {
-        calls += 1;
-        return stream(() => client.listFiles(level, options));
-      },
-      async openFile(file, options) {
-        const opened = await call(client.openFile(file, options));
-        return { ...opened, body: stream(() => opened.body) };
-      },
-      writeFile: (file, body, options) => call(client.writeFile(file, body, options)),
-      deleteFiles: (files, options) => call(client.deleteFiles(files, options)),
-    };
-  };
+  const counted = changeFiles(destination, (client) => ({
+    listFiles(level, options) {
+      calls += 1;
+      return stream(() => client.listFiles(level, options));
+    },
+    async openFile(file, options) {
+      const opened = await call(client.openFile(file, options));
+      return { ...opened, body: stream(() => opened.body) };
+    },
+    writeFile: (file, body, options) => call(client.writeFile(file, body, options)),
+    deleteFiles: (files, options) => call(client.deleteFiles(files, options)),
+  }));
 
   return {
-    destination: {
-      name: destination.name,
-      capabilities: destination.capabilities,
-      replica,
-      close: () => destination.close(),
-    },
+    destination: counted,
     get calls() {
       return calls;
     },

@@ -9,8 +9,9 @@ import {
   StorageSharedKeyCredential,
 } from '@azure/storage-blob';
 import { backend } from '@sluice/azure';
-import type { ConnectContext, Destination, Logger } from '@sluice/core/backend';
-import { parseConfig } from '@sluice/core/backend';
+import type { ConnectContext, Logger } from '@sluice/core/backend';
+import { complete } from '@sluice/core/backend/testing';
+import { parseConfig, type ReplicaClient } from '@sluice/core/backend';
 
 export interface AzurePlace {
   /** Of the account: "http://127.0.0.1:port/account" */
@@ -44,9 +45,9 @@ export async function connectAzure(
   place: AzurePlace,
   more: Record<string, unknown> = {},
   context: Partial<ConnectContext> = {},
-): Promise<Destination> {
+): Promise<ReplicaClient> {
   const { config } = parseConfig(backend, { ...withKey(place), ...more });
-  return await backend.connect(config, { logger: SILENT, access: 'write', ...context });
+  return complete(await backend.connect(config, { logger: SILENT, access: 'write', ...context }));
 }
 
 export interface TokenOptions {

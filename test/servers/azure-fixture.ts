@@ -1,7 +1,7 @@
 /** Azurite behind a proxy that fails on cue, for each test of a file, and destinations to it. */
 
-import { wrapDestination } from '@sluice/core';
-import type { Destination } from '@sluice/core/backend';
+import { Destination } from '@sluice/core';
+import type { ReplicaClient } from '@sluice/core/backend';
 import { afterAll, afterEach, beforeAll, beforeEach, onTestFinished } from 'vitest';
 import { connectAzure, makeContainer } from './azure-access.ts';
 import {
@@ -19,7 +19,7 @@ type Input = Record<string, unknown>;
 
 export interface AzureFixture {
   readonly proxy: AzureProxy;
-  connected(more?: Input): Promise<Destination>;
+  connected(more?: Input): Promise<ReplicaClient>;
   /** As the engine uses it, in a hurry. */
   wrapped(more?: Input): Promise<Destination>;
 }
@@ -51,7 +51,7 @@ export function useAzure(): AzureFixture {
     },
     connected,
     async wrapped(more) {
-      return wrapDestination(await connected(more), { random: () => 0 });
+      return new Destination(await connected(more), { random: () => 0 });
     },
   };
 }

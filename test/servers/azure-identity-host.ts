@@ -1,19 +1,21 @@
 /** A process without key and token: writes, copies and reads a file, and prints what it has seen. */
 
+import { copyFile } from '../support/copy.ts';
 import { backend } from '@sluice/azure';
-import { bodyFromBytes, readBytes, toTXID, parseConfig } from '@sluice/core/backend';
+import { bodyFromBytes, readBytes, parseConfig } from '@sluice/core/backend';
+import { toTXID, Replica } from '@sluice/core/backend/testing';
 
 const [endpoint = '', bucket = ''] = process.argv.slice(2);
 const { config } = parseConfig(backend, { bucket, endpoint });
 const destination = await backend.connect(config, { logger: console, access: 'write' });
 try {
-  const replica = destination.replica('by-identity');
+  const replica = new Replica(destination, 'by-identity');
   const [from, to] = [1n, 2n].map((txid) => ({
     ...{ level: 0, minTXID: toTXID(txid), maxTXID: toTXID(txid) },
   }));
   const bytes = Buffer.from('by identity');
   await replica.writeFile(from!, bodyFromBytes(bytes, new Date(0)));
-  await replica.copyFile?.(from!, to!);
+  await copyFile(replica, from!, to!);
   const { body } = await replica.openFile(to!);
   const read = Buffer.from(await readBytes(body, 100)).toString();
   const listed = await Array.fromAsync(replica.listFiles('all'));

@@ -1,6 +1,6 @@
 /** One real server of each kind, reached at its own port or at that of a proxy before it. */
 
-import type { Destination, Logger } from '@sluice/core/backend';
+import type { Logger, ReplicaClient } from '@sluice/core/backend';
 import { backend as sftp } from '@sluice/sftp';
 import type { Tool } from '../support/require.ts';
 import { connectAzure } from './azure-access.ts';
@@ -18,7 +18,7 @@ type Access = 'read' | 'write';
 export interface ProxiedServer {
   /** Where it listens itself. */
   readonly port: number;
-  connect(port: number, access: Access): Promise<Destination>;
+  connect(port: number, access: Access): Promise<ReplicaClient>;
   /** Of replicas. */
   readonly root: string;
   stop(): Promise<void>;

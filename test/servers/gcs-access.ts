@@ -1,6 +1,7 @@
 /** A bucket of a test server as tests use it: destinations to it, and what lies there seen from outside. */
 
-import type { ConnectContext, Destination, Logger } from '@sluice/core/backend';
+import type { ConnectContext, Logger, ReplicaClient } from '@sluice/core/backend';
+import { complete } from '@sluice/core/backend/testing';
 import { backend } from '@sluice/gcs';
 import { parseConfig } from '@sluice/core/backend';
 
@@ -21,14 +22,14 @@ export async function connectGCS(
   { endpoint, bucket }: GCSPlace,
   more: Record<string, unknown> = {},
   context: Partial<ConnectContext> = {},
-): Promise<Destination> {
+): Promise<ReplicaClient> {
   const { config } = parseConfig(backend, {
     type: 'gs',
     bucket,
     ...(endpoint !== undefined && { endpoint }),
     ...more,
   });
-  return await backend.connect(config, { logger: SILENT, access: 'write', ...context });
+  return complete(await backend.connect(config, { logger: SILENT, access: 'write', ...context }));
 }
 
 /** By plain HTTP: nothing of ours is in it. */

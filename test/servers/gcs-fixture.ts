@@ -1,9 +1,10 @@
 /** A server of our own for each test of a file, and destinations to it that end with the test. */
 
+import { Destination } from '@sluice/core';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
-import { wrapDestination } from '@sluice/core';
-import type { Destination, Logger } from '@sluice/core/backend';
+
+import type { Logger, ReplicaClient } from '@sluice/core/backend';
 import { afterEach, beforeEach, onTestFinished } from 'vitest';
 import { connectGCS } from './gcs-access.ts';
 import { start, type LoggedRequest, type Operation, type RunningGCS } from './gcs/index.ts';
@@ -15,7 +16,7 @@ type Input = Record<string, unknown>;
 
 export interface GCSFixture {
   readonly server: RunningGCS;
-  connected(more?: Input, logger?: Logger): Promise<Destination>;
+  connected(more?: Input, logger?: Logger): Promise<ReplicaClient>;
   /** As the engine uses it, in a hurry. */
   wrapped(more?: Input): Promise<Destination>;
   /** The one request of its kind. */
@@ -43,7 +44,7 @@ export function useGCS(): GCSFixture {
     },
     connected,
     async wrapped(more) {
-      return wrapDestination(await connected(more), { stallMs: STALL_MS, random: () => 0 });
+      return new Destination(await connected(more), { stallMs: STALL_MS, random: () => 0 });
     },
     only(operation) {
       const [request, ...others] = server.requestsOf(operation);

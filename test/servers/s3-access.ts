@@ -1,7 +1,9 @@
 /** A bucket of a test server as tests use it: destinations to it, and what lies there seen from outside. */
 
 import { ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import type { ConnectContext, Destination, Logger } from '@sluice/core/backend';
+
+import type { ConnectContext, Logger, ReplicaClient } from '@sluice/core/backend';
+import { complete } from '@sluice/core/backend/testing';
 import { backend } from '@sluice/s3';
 import type { Credentials } from './s3/index.ts';
 import { parseConfig } from '@sluice/core/backend';
@@ -42,9 +44,9 @@ export async function connectS3(
   place: S3Place,
   more: Record<string, unknown> = {},
   context: Partial<ConnectContext> = {},
-): Promise<Destination> {
+): Promise<ReplicaClient> {
   const { config } = parseConfig(backend, s3Input(place, more));
-  return await backend.connect(config, { logger: SILENT, access: 'write', ...context });
+  return complete(await backend.connect(config, { logger: SILENT, access: 'write', ...context }));
 }
 
 /** A client that has nothing of ours in it. */

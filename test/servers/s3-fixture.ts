@@ -1,8 +1,9 @@
 /** A server of our own for each test of a file, and destinations to it that end with the test. */
 
+import { Destination } from '@sluice/core';
 import dns from 'node:dns';
-import { wrapDestination } from '@sluice/core';
-import type { Destination, Logger } from '@sluice/core/backend';
+
+import type { Logger, ReplicaClient } from '@sluice/core/backend';
 import { afterEach, beforeEach, onTestFinished, vi } from 'vitest';
 import { connectS3 } from './s3-access.ts';
 import {
@@ -22,9 +23,9 @@ export interface S3Fixture {
   readonly server: RunningS3;
   /** Another server instead, for this test. */
   restart(options: StartOptions): Promise<void>;
-  connected(more?: Input, logger?: Logger): Promise<Destination>;
+  connected(more?: Input, logger?: Logger): Promise<ReplicaClient>;
   /** The same server under another name: every name is this machine's until the test ends. */
-  connectedTo(host: string, more?: Input): Promise<Destination>;
+  connectedTo(host: string, more?: Input): Promise<ReplicaClient>;
   /** As the engine uses it, in a hurry. */
   wrapped(): Promise<Destination>;
   noUploadIsLeft(): Promise<void>;
@@ -58,7 +59,7 @@ export function useS3(): S3Fixture {
       return await connected({ endpoint: `http://${host}:${server.port}`, ...more });
     },
     async wrapped() {
-      return wrapDestination(await connected(), { stallMs: STALL_MS, random: () => 0 });
+      return new Destination(await connected(), { stallMs: STALL_MS, random: () => 0 });
     },
     async noUploadIsLeft() {
       await server.requests.until(() => server.raw.uploads().length === 0);

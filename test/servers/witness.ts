@@ -1,7 +1,7 @@
 /** Looks at one name again and again while others use it: it is to hold one of the wholes that are named. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LTXFileRef, ReplicaClient } from '@sluice/core/backend';
+import type { LTXFileRef, Replica } from '@sluice/core/backend/testing';
 import { held } from '@sluice/backend-test-kit';
 
 export type Whole = Uint8Array | 'none';
@@ -15,11 +15,7 @@ export interface Witness {
 
 const LOOK_EVERY_MS = 30;
 
-export function watchName(
-  replica: ReplicaClient,
-  file: LTXFileRef,
-  wholes: readonly Whole[],
-): Witness {
+export function watchName(replica: Replica, file: LTXFileRef, wholes: readonly Whole[]): Witness {
   const over = new AbortController();
   let looks = 0;
 

@@ -1,6 +1,6 @@
 /** Destinations as tests use them: opened as the command line tool does, by type and path. */
 
-import { wrapDestination, type OpenReplica } from '@sluice/core';
+import { type OpenReplica, Destination } from '@sluice/core';
 import type { Logger } from '@sluice/core/backend';
 import { backend as file } from '@sluice/file';
 import { parseConfig } from '@sluice/core/backend';
@@ -17,6 +17,6 @@ export async function openFolder(
   access: 'read' | 'write' = 'read',
 ): Promise<OpenReplica> {
   const { config, path } = parseConfig(file, { type: 'file', path: folder });
-  const destination = wrapDestination(await file.connect(config, { logger: SILENT, access }));
+  const destination = new Destination(await file.connect(config, { logger: SILENT, access }));
   return { client: destination.replica(path), capabilities: destination.capabilities };
 }

@@ -8,7 +8,8 @@
  * Unlike in Go, flags may follow other arguments. If a flag is repeated, the last one counts.
  */
 
-import { nearest, ReplicationError } from '@sluice/core/backend';
+import { nearest } from '@sluice/core/config';
+import { ReplicationError } from '@sluice/core/backend';
 import type { Command, Flag } from './surface/commands.ts';
 import { refusalOf } from './support.ts';
 

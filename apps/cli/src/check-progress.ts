@@ -3,7 +3,7 @@
  */
 
 import type { CheckProgress } from '@sluice/core';
-import { formatBytes } from '@sluice/core/backend';
+import { formatBytes } from '@sluice/core/config';
 
 /** Shorter steps need no line. */
 const DRAW_AFTER_MS = 2_000;

@@ -1,7 +1,7 @@
 /** Finds the destinations to check. Each is checked once, even if several databases use it. */
 
 import path from 'node:path';
-import { sameConfig } from '@sluice/core/backend';
+import { sameConfig } from '@sluice/core/config';
 import { usageError, type Arguments } from './args.ts';
 import { applyCredentials } from './config/credentials.ts';
 import { destinationFromURL } from './config/replica.ts';

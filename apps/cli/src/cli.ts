@@ -36,7 +36,7 @@ export async function runCLI(words: readonly string[], shell: Shell): Promise<nu
 }
 
 async function unknownCommand(name: string): Promise<string> {
-  const { nearest } = await import('@sluice/core/backend');
+  const { nearest } = await import('@sluice/core/config');
   const known = COMMANDS.filter(({ support }) => support.kind !== 'refused');
   const meant = nearest(
     name,

@@ -1,18 +1,13 @@
 /** Open destinations: databases with the same backend and configuration share one connection. */
 
-import {
-  loggerFor,
-  wrapDestination,
-  type OpenReplica,
-  type ReplicaLocation,
-  type WrappedDestination,
-} from '@sluice/core';
-import { homeFolder, sameConfig, type Logger } from '@sluice/core/backend';
+import { Destination, loggerFor, type OpenReplica } from '@sluice/core';
+import { homeFolder, sameConfig } from '@sluice/core/config';
+import type { Logger } from '@sluice/core/backend';
 import type { DestinationConfig } from './config/model.ts';
 
 interface Entry {
   readonly wanted: DestinationConfig;
-  readonly opening: Promise<WrappedDestination>;
+  readonly opening: Promise<Destination>;
 }
 
 /** `await using` closes all connections. */
@@ -26,15 +21,11 @@ export class Destinations implements AsyncDisposable {
     this.#access = access;
   }
 
-  /** Opens the replica, and can tell whether its folder was never created. Errors of `connect`. */
-  async open(
-    wanted: DestinationConfig,
-    signal?: AbortSignal,
-  ): Promise<OpenReplica & Pick<ReplicaLocation, 'isNew'>> {
+  /** Opens the replica. Errors of `connect`. */
+  async open(wanted: DestinationConfig, signal?: AbortSignal): Promise<OpenReplica> {
     const destination = await this.connect(wanted, signal);
     return {
       client: destination.replica(wanted.path),
-      isNew: destination.isNew?.bind(destination, wanted.path),
       unsettled: destination.unsettled(wanted.path),
       capabilities: destination.capabilities,
       fencing: destination.fencing,
@@ -42,7 +33,7 @@ export class Destinations implements AsyncDisposable {
   }
 
   /** Connects unless a connection exists. A failed attempt is not cached. */
-  async connect(wanted: DestinationConfig, signal?: AbortSignal): Promise<WrappedDestination> {
+  async connect(wanted: DestinationConfig, signal?: AbortSignal): Promise<Destination> {
     const entry = this.#find(wanted) ?? this.#add(wanted, signal);
     try {
       return await entry.opening;
@@ -79,11 +70,12 @@ export class Destinations implements AsyncDisposable {
     return entry;
   }
 
-  async #connect(wanted: DestinationConfig, signal?: AbortSignal): Promise<WrappedDestination> {
+  async #connect(wanted: DestinationConfig, signal?: AbortSignal): Promise<Destination> {
     setHomeFallback();
     const context = { logger: this.#logger, access: this.#access, signal };
-    const destination = await wanted.backend.connect(wanted.config, context);
-    return wrapDestination(destination, {
+    const client = await wanted.backend.connect(wanted.config, context);
+    return new Destination(client, {
+      access: this.#access,
       // The caller reports the final failure; the attempts before it are for debugging.
       onRetry: ({ attempt, delayMs, error }) =>
         this.#logger.debug(`will be retried: ${error.message}`, {

@@ -3,14 +3,8 @@
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { resolve } from 'import-meta-resolve';
-import {
-  isError,
-  messageOf,
-  nearest,
-  parseURL,
-  ReplicationError,
-  type Backend,
-} from '@sluice/core/backend';
+import { isError, messageOf, ReplicationError, type Backend } from '@sluice/core/backend';
+import { nearest, parseURL } from '@sluice/core/config';
 import { isOwnType, OWN_PACKAGES } from './backends.ts';
 import { bareURL } from './secrets.ts';
 import { hasControlCharacter } from './control-characters.ts';

@@ -5,7 +5,7 @@
  * works.
  */
 
-import { writeFullySync } from '@sluice/core/backend';
+import { writeFullySync } from '@sluice/core';
 
 /** `fd`: set for the streams of the process. */
 export type LogStream = NodeJS.WritableStream & { readonly fd?: number | undefined };

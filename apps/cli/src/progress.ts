@@ -1,6 +1,6 @@
 /** A progress bar for operations longer than two seconds. Draws only on a terminal. */
 
-import { formatBytes } from '@sluice/core/backend';
+import { formatBytes } from '@sluice/core/config';
 
 /** Shorter operations need no bar. */
 const DRAW_AFTER_MS = 2_000;

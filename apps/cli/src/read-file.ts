@@ -1,7 +1,7 @@
 /** Reads small text files: a configuration, a secret. */
 
 import fs from 'node:fs';
-import { readFullySync } from '@sluice/core/backend';
+import { readFullySync } from '@sluice/core';
 
 /** Enough for a configuration of thousands of databases, or any key. */
 const FILE_BYTES_MAX = 8 * 1024 * 1024;

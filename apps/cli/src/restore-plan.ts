@@ -1,6 +1,7 @@
 /** Prints the files that a restore would read: -dry-run. */
 
-import { formatBytes, formatFilename, formatTXID } from '@sluice/core/backend';
+import { formatBytes } from '@sluice/core/config';
+import { formatFilename, formatTXID } from '@sluice/core/ltx';
 import type { Candidate } from './restoring/ask.ts';
 import { printJSON, type Shell } from './shell.ts';
 

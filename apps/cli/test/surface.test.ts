@@ -1,6 +1,6 @@
 /** The tables name everything that Litestream 0.5.18 and 0.3.13 have. */
 
-import { HOST_KEYS } from '@sluice/core/backend';
+import { HOST_KEYS } from '@sluice/core/config';
 import { expect, test } from 'vitest';
 import { COMMANDS, findCommand } from '../src/surface/commands.ts';
 import { WORDS, type Scope } from '../src/litestream.ts';

@@ -1,15 +1,18 @@
 import {
+  checked,
   defineBackend,
   ReplicationError,
-  storeDestination,
   type Backend,
-  type ObjectStore,
+  type CallOptions,
+  type ErrorCode,
+  type ObjectBody,
+  type ObjectInfo,
+  type OpenedObject,
+  type ReplicaClient,
   type Secret,
 } from '@sluice/core/backend';
 import { endpoint, secret, text } from '@sluice/core/backend/config';
 import { z } from 'zod';
-
-import { codeOf } from './errors.ts';
 
 export interface HTTPConfig {
   readonly endpoint: string;
@@ -30,46 +33,68 @@ export const backend: Backend<HTTPConfig> = defineBackend({
     path: url.pathname.slice(1),
     ...Object.fromEntries(url.searchParams),
   }),
-  connect: async (config) => storeDestination(httpStore(config)),
+  connect: async (config) => checked(new HTTPClient(config)),
 });
 
-function httpStore({ endpoint, token }: HTTPConfig): ObjectStore {
-  const headers = token === undefined ? {} : { authorization: `Bearer ${token.reveal()}` };
-  const send = async (method: string, key: string, more: RequestInit): Promise<Response> => {
-    const response = await fetch(new URL(key, endpoint), { method, headers, ...more });
-    if (response.ok || (response.status === 404 && method !== 'PUT')) return response;
+class HTTPClient implements ReplicaClient {
+  readonly name: string;
+  readonly capabilities = {};
+  readonly #headers: Readonly<Record<string, string>>;
+
+  constructor({ endpoint, token }: HTTPConfig) {
+    this.name = endpoint;
+    this.#headers = token === undefined ? {} : { authorization: `Bearer ${token.reveal()}` };
+  }
+
+  async *list(prefix: string, { signal }: CallOptions = {}): AsyncGenerator<ObjectInfo> {
+    const response = await this.#send('GET', `?prefix=${encodeURIComponent(prefix)}`, { signal });
+    for (const [key, sizeBytes, time] of (await response.json()) as [string, number, number][]) {
+      yield { key, sizeBytes, modifiedAt: new Date(time) };
+    }
+  }
+
+  async get(key: string, { signal }: CallOptions = {}): Promise<OpenedObject> {
+    const response = await this.#send('GET', key, { signal });
+    return { sizeBytes: Number(response.headers.get('content-length')), body: bodyOf(response) };
+  }
+
+  async put(key: string, body: ObjectBody, { signal }: CallOptions = {}): Promise<ObjectInfo> {
+    const stream = ReadableStream.from(body.open());
+    const response = await this.#send('PUT', key, { body: stream, duplex: 'half', signal });
+    const modifiedAt = new Date(response.headers.get('date') ?? Date.now());
+    return { key, sizeBytes: body.sizeBytes, modifiedAt };
+  }
+
+  async delete(keys: readonly string[], { signal }: CallOptions = {}): Promise<void> {
+    for (const key of keys) await (await this.#send('DELETE', key, { signal })).body?.cancel();
+  }
+
+  async close(): Promise<void> {} // fetch keeps no connection of ours
+
+  async #send(method: string, key: string, more: RequestInit): Promise<Response> {
+    const what = `${method} ${key} at ${this.name}`;
+    const request = { method, headers: this.#headers, ...more };
+    const response = await fetch(new URL(`/${key}`, this.name), request).catch((cause: unknown) => {
+      throw new ReplicationError('REPLICA_UNAVAILABLE', `${what}: ${String(cause)}`, { cause });
+    });
+    if (response.ok) return response;
     await response.body?.cancel();
-    const message = `${method} ${key} at ${endpoint}: the server answered ${response.status}`;
-    throw new ReplicationError(codeOf(response.status), message, { status: response.status });
-  };
-  return {
-    name: endpoint,
-    codeOf: () => 'REPLICA_UNAVAILABLE', // what fetch itself throws is the network's fault
-    async put(key, body, signal) {
-      const stream = ReadableStream.from(body.open());
-      const response = await send('PUT', key, { body: stream, duplex: 'half', signal });
-      return { modifiedAt: new Date(response.headers.get('date') ?? Date.now()) };
-    },
-    async get(key, signal) {
-      const response = await send('GET', key, { signal });
-      const sizeBytes = Number(response.headers.get('content-length'));
-      if (response.status !== 404) return { sizeBytes, body: bodyOf(response) };
-      await response.body?.cancel();
-      return undefined;
-    },
-    async *list(prefix, signal) {
-      const response = await send('GET', `/?prefix=${encodeURIComponent(prefix)}`, { signal });
-      for (const [key, sizeBytes, time] of (await response.json()) as [string, number, string][]) {
-        yield { key, sizeBytes, modifiedAt: new Date(time) };
-      }
-    },
-    async delete(key, signal) {
-      await (await send('DELETE', key, { signal })).body?.cancel();
-    },
-  };
+    const { status } = response;
+    throw new ReplicationError(codeOf(status), `${what}: answered ${status}`, { status });
+  }
 }
 
 /** Holds the response as long as it is read: fetch cancels the body of one that nobody holds. */
 async function* bodyOf(response: Response): AsyncGenerator<Uint8Array> {
   if (response.body !== null) yield* response.body;
+}
+
+function codeOf(status: number): ErrorCode {
+  if (status === 401) return 'REPLICA_UNAUTHENTICATED';
+  if (status === 403) return 'REPLICA_PERMISSION_DENIED';
+  if (status === 404) return 'REPLICA_NOT_FOUND';
+  if (status === 413) return 'REPLICA_UNSUPPORTED';
+  if (status === 429) return 'REPLICA_RATE_LIMITED';
+  if (status === 507) return 'REPLICA_FULL';
+  return status >= 500 ? 'REPLICA_UNAVAILABLE' : 'REPLICA_UNKNOWN';
 }

@@ -15,7 +15,6 @@ describeBackend(
     name: 'http',
     layout: 'tree',
     capabilities: {},
-    objects: 'not-claimed',
     copy: 'not-claimed',
     hooks: ['denied', 'unreachable', 'elsewhere'],
     partSizeBytes: 65_536,

@@ -1,11 +1,16 @@
 import { connect as connectTCP, type Socket } from 'node:net';
 
 import {
+  checked,
   defineBackend,
   readBytes,
-  storeDestination,
+  ReplicationError,
   type Backend,
-  type ObjectStore,
+  type CallOptions,
+  type ObjectBody,
+  type ObjectInfo,
+  type OpenedObject,
+  type ReplicaClient,
 } from '@sluice/core/backend';
 import { integer, text } from '@sluice/core/backend/config';
 import { z } from 'zod';
@@ -32,60 +37,69 @@ export const backend: Backend<KVConfig> = defineBackend({
     port: url.port || undefined,
     path: url.pathname.slice(1),
   }),
-  connect: async (config) => storeDestination(keyValueStore(config)),
+  connect: async (config) => checked(new KVClient(config)),
 });
 
-function keyValueStore(config: KVConfig): ObjectStore {
-  const call = async (
-    signal: AbortSignal,
+class KVClient implements ReplicaClient {
+  readonly name: string;
+  readonly capabilities = { sizeMax: VALUE_SIZE_MAX };
+  readonly #config: KVConfig;
+
+  constructor(config: KVConfig) {
+    this.name = `kv://${config.host}:${config.port}`;
+    this.#config = config;
+  }
+
+  async *list(prefix: string, { signal }: CallOptions = {}): AsyncGenerator<ObjectInfo> {
+    const { bytes } = await this.#call({ method: 'list', key: prefix }, signal);
+    const listed = JSON.parse(bytes.toString()) as [string, number, number][];
+    for (const [key, sizeBytes, time] of listed) {
+      yield { key, sizeBytes, modifiedAt: new Date(time) };
+    }
+  }
+
+  async get(key: string, { signal }: CallOptions = {}): Promise<OpenedObject> {
+    const { head, bytes } = await this.#call({ method: 'get', key }, signal);
+    if (head.missing === true) {
+      throw new ReplicationError('REPLICA_NOT_FOUND', `get ${key} at ${this.name}: not there`);
+    }
+    return { sizeBytes: head.size, body: inChunks(bytes) };
+  }
+
+  async put(key: string, body: ObjectBody, { signal }: CallOptions = {}): Promise<ObjectInfo> {
+    const bytes = await readBytes(body.open(), VALUE_SIZE_MAX);
+    const { head } = await this.#call({ method: 'put', key }, signal, bytes);
+    const modifiedAt = new Date(head.time ?? Date.now());
+    return { key, sizeBytes: body.sizeBytes, modifiedAt };
+  }
+
+  async delete(keys: readonly string[], { signal }: CallOptions = {}): Promise<void> {
+    for (const key of keys) await this.#call({ method: 'delete', key }, signal);
+  }
+
+  async close(): Promise<void> {} // each call has a connection of its own
+
+  async #call(
     request: Request,
-    bytes?: Uint8Array,
-  ): Promise<Answer> => {
-    signal.throwIfAborted();
-    const socket = connectTCP(config);
-    const stop = (): unknown => socket.destroy(signal.reason as Error);
-    signal.addEventListener('abort', stop, { once: true });
+    signal: AbortSignal | undefined,
+    bytes: Uint8Array = new Uint8Array(),
+  ): Promise<Answer> {
+    signal?.throwIfAborted();
+    const socket = connectTCP(this.#config);
+    const stop = (): unknown => socket.destroy(signal?.reason as Error);
+    signal?.addEventListener('abort', stop, { once: true });
     try {
-      const size = bytes?.byteLength ?? 0;
-      socket.write(
-        Buffer.concat([
-          Buffer.from(`${JSON.stringify({ ...request, size })}\n`),
-          bytes ?? new Uint8Array(),
-        ]),
-      );
+      const head = `${JSON.stringify({ ...request, size: bytes.byteLength })}\n`;
+      socket.write(Buffer.concat([Buffer.from(head), bytes]));
       return await readAnswer(socket);
+    } catch (cause) {
+      const message = `${request.method} ${request.key} at ${this.name}: ${String(cause)}`;
+      throw new ReplicationError('REPLICA_UNAVAILABLE', message, { cause });
     } finally {
-      signal.removeEventListener('abort', stop);
+      signal?.removeEventListener('abort', stop);
       socket.destroy();
     }
-  };
-  return {
-    name: `kv://${config.host}:${config.port}`,
-    sizeMax: VALUE_SIZE_MAX,
-    codeOf: () => 'REPLICA_UNAVAILABLE',
-    async put(key, body, signal) {
-      const bytes = await readBytes(body.open(), VALUE_SIZE_MAX);
-      const { head } = await call(signal, { method: 'put', key }, bytes);
-      return { modifiedAt: new Date(head.time ?? Date.now()) };
-    },
-    async get(key, signal) {
-      const { head, bytes } = await call(signal, { method: 'get', key });
-      return head.missing === true ? undefined : { sizeBytes: head.size, body: inChunks(bytes) };
-    },
-    async *list(prefix, signal) {
-      const { bytes } = await call(signal, { method: 'list', key: prefix });
-      for (const [key, sizeBytes, time] of JSON.parse(bytes.toString()) as [
-        string,
-        number,
-        number,
-      ][]) {
-        yield { key, sizeBytes, modifiedAt: new Date(time) };
-      }
-    },
-    async delete(key, signal) {
-      await call(signal, { method: 'delete', key });
-    },
-  };
+  }
 }
 
 interface Request {

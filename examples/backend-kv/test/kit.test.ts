@@ -6,24 +6,15 @@ import { join } from 'node:path';
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import {
-  bodyOf,
-  describeBackend,
-  pattern,
-  read,
-  ref,
-  startRelay,
-  type Setup,
-} from '@sluice/backend-test-kit';
+import { describeBackend, pattern, startRelay, type Setup } from '@sluice/backend-test-kit';
+import { bodyFromBytes, parseConfig, readBytes } from '@sluice/core/backend';
 import { backend } from '../src/index.ts';
-import { parseConfig } from '@sluice/core/backend';
 
 describeBackend(
   {
     name: 'kv',
     layout: 'tree',
     capabilities: { sizeMax: 16 * 1024 * 1024 },
-    objects: 'not-claimed',
     copy: 'not-claimed',
     hooks: ['unreachable', 'silent', 'cuttable', 'elsewhere'],
     partSizeBytes: 65_536,
@@ -46,11 +37,11 @@ void test('what the store has answered for outlives its SIGKILL', async () => {
     for (const round of ['write', 'read']) {
       const { server, port } = await start(file);
       const { config } = parseConfig(backend, { host: '127.0.0.1', port, path: 'p' });
-      const destination = await backend.connect(config, { access: 'write', logger: console });
-      const replica = destination.replica('p');
-      if (round === 'write') await replica.writeFile(ref(0, 1), bodyOf(bytes));
-      assert.equal(Buffer.compare(await read(replica, ref(0, 1)), bytes), 0);
-      await destination.close();
+      const client = await backend.connect(config, { access: 'write', logger: console });
+      if (round === 'write') await client.put('p/a', bodyFromBytes(bytes));
+      const { body } = await client.get('p/a');
+      assert.equal(Buffer.compare(await readBytes(body, bytes.byteLength), bytes), 0);
+      await client.close();
       server.kill('SIGKILL');
       await once(server, 'exit');
     }
@@ -85,7 +76,7 @@ async function openStore(): Promise<Setup> {
     newPath: () => `replica-${(paths += 1)}`,
     unreachable: () => connect({ port: 1 }),
     silent: () => connect({ port: nobody.port }),
-    cuttable: async () => ({ destination: await connect({ port: relay.port }), cut: relay.cut }),
+    cuttable: async () => ({ client: await connect({ port: relay.port }), cut: relay.cut }),
     elsewhere: { module: new URL('../src/index.ts', import.meta.url).href, input },
     async stop() {
       await Promise.all([nobody.close(), relay.close()]);

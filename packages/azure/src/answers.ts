@@ -12,7 +12,7 @@
  */
 
 import type { RequestPolicy, RequestPolicyFactory } from '@azure/storage-blob';
-import { NotTheProvider, rootOfXML } from '@sluice/core/backend';
+import { NotTheProvider, rootOfXML } from '@sluice/core/backend/http';
 
 /** Nothing of it is relied on to be there. */
 export interface RawResponse {

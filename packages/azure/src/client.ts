@@ -1,26 +1,39 @@
-/** A container with one set of credentials: what its requests are. Core makes replicas of them. */
+/** A container with one set of credentials, and its requests. */
 
 import type { Readable } from 'node:stream';
+
 import type { ContainerListBlobFlatSegmentResponse } from '@azure/storage-blob';
 import {
-  Budget,
-  httpAgent,
-  keyedDestination,
+  isError,
   mendEnvironment,
-  parseTimestamp,
   ReplicationError,
-  sizeOfContentRange,
-  Work,
+  type CallOptions,
+  type Capabilities,
   type ConnectContext,
-  type Destination,
-  type StoreCall,
-  type KeyedCopied,
-  type KeyedDeletion,
-  type KeyedOpened,
-  type KeyedOpening,
-  type KeyedPage,
-  type KeyedPaging,
+  type DeleteOptions,
+  type GetOptions,
+  type ListOptions,
+  type ObjectBody,
+  type ObjectInfo,
+  type OpenedObject,
+  type PutOptions,
+  type ReplicaClient,
 } from '@sluice/core/backend';
+import {
+  checkStored,
+  httpAgent,
+  isGone,
+  listPages,
+  openObject,
+  parseTimestamp,
+  PartMemory,
+  Requests,
+  sizeOfContentRange,
+  type Call,
+  type OpenCall,
+  type OpenedStream,
+  type Page,
+} from '@sluice/core/backend/http';
 import type { AzureConfig } from './config.ts';
 import { optionsOf, request, TIMESTAMP, versionOf, type Container } from './container.ts';
 import { toReplicationError } from './errors.ts';
@@ -33,43 +46,117 @@ const COPY_BYTES_MAX = 256 * 1024 * 1024;
 /** What the SDK and @azure/identity read by themselves. */
 const VARIABLES = /^(AZURE_|IDENTITY_|MSI_)/;
 
-/** Sends nothing: what is not right is told by the first call. But see `accessTo`. */
+/** Sends nothing: the first call finds what is wrong. But see `accessTo`. */
 export async function connect(
   config: AzureConfig,
-  { logger, access: use }: ConnectContext,
-): Promise<Destination> {
+  { logger }: ConnectContext,
+): Promise<ReplicaClient> {
   for (const line of mendEnvironment(VARIABLES)) logger.info(line);
-  const name = `abs://${config.container}`;
   const agent = httpAgent(config.endpoint.startsWith('http:') ? 'http:' : 'https:');
   const access = await accessTo(config, agent);
-  const work = new Work(name);
-  const budget = new Budget(config.blocksAtOnce * config.blockSizeBytes);
-  const container: Container = { config, access, work, budget, logger };
-  return keyedDestination({
-    name,
-    layout: 'tree',
-    capabilities: { ranges: true, ifAbsent: 'any-size' },
-    access: use,
-    work,
-    listPage: (call) => listPage(container, call),
-    open: (key, call) => openBlob(container, key, call),
-    bodyError: brokenOff,
-    put: (of) => upload(container, of),
-    delete: (key, call) => deleteBlob(container, key, call),
-    copy: (from, to, call) => copyBlob(container, from, to, call),
-    close: () => agent.destroy(),
-  });
+  const requests = new Requests(`abs://${config.container}`);
+  const memory = new PartMemory(config.blocksAtOnce * config.blockSizeBytes);
+  return new AzureClient({ config, agent, access, requests, memory, logger });
 }
 
-async function listPage(container: Container, call: KeyedPaging): Promise<KeyedPage> {
-  const { prefix, startAfter, pageToken } = call;
-  type Page = ContainerListBlobFlatSegmentResponse;
-  const page = await request(container, call, 'cut', async (client, abortSignal): Promise<Page> => {
-    const seek = startAfter === undefined ? {} : { startFrom: startAfter };
-    const list = client.listBlobsFlat({ prefix, includeMetadata: true, abortSignal, ...seek });
-    const next = pageToken === undefined ? {} : { continuationToken: pageToken };
-    return (await list.byPage(next).next()).value as Page;
-  });
+class AzureClient implements ReplicaClient {
+  readonly name: string;
+  readonly layout = 'tree';
+  readonly capabilities: Capabilities = {
+    ranges: true,
+    conditions: 'any-size',
+    versions: true,
+    sortedLists: true,
+  };
+  readonly #container: Container;
+
+  constructor(container: Container) {
+    this.name = `abs://${container.config.container}`;
+    this.#container = container;
+  }
+
+  list(prefix: string, { startAfter, signal }: ListOptions = {}): AsyncIterable<ObjectInfo> {
+    const call = { what: `list ${prefix}* at ${this.name}`, signal, prefix };
+    return listPages(this.#container.requests, call, (pageToken) =>
+      listPage(this.#container, { prefix, startAfter, pageToken }, call),
+    );
+  }
+
+  async get(key: string, { range, version, signal }: GetOptions = {}): Promise<OpenedObject> {
+    const call = { what: `open ${key} at ${this.name}`, signal, range, version };
+    return await openObject(this.#container.requests, call, {
+      open: (at) => openStream(this.#container, key, at),
+      toError: brokenOff,
+    });
+  }
+
+  async put(
+    key: string,
+    body: ObjectBody,
+    { condition, signal }: PutOptions = {},
+  ): Promise<ObjectInfo> {
+    const what = `write ${key} to ${this.name}`;
+    this.#container.requests.check(signal);
+    try {
+      const info = await upload(this.#container, { what, key, body, condition, signal });
+      return checkStored(info, what);
+    } catch (error) {
+      const isOfVersion = typeof condition === 'object' && isError(error, 'REPLICA_NOT_FOUND');
+      throw isOfVersion ? isGone(what, error) : error;
+    }
+  }
+
+  async delete(
+    [key = '']: readonly string[],
+    { version, signal }: DeleteOptions = {},
+  ): Promise<void> {
+    const what = `delete ${key} at ${this.name}`;
+    this.#container.requests.check(signal);
+    const conditions = ifMatch(version);
+    try {
+      await request(this.#container, { what, signal }, 'settle', (client, abortSignal) =>
+        client.getBlobClient(key).delete({ conditions, abortSignal }),
+      );
+    } catch (error) {
+      if (!isError(error, 'REPLICA_NOT_FOUND')) throw error;
+      if (version !== undefined) throw isGone(what, error);
+    }
+  }
+
+  async copy(from: string, to: string, { signal }: CallOptions = {}): Promise<ObjectInfo> {
+    const what = `copy ${from} to ${to} at ${this.name}`;
+    return checkStored(await copyBlob(this.#container, from, to, { what, signal }), what);
+  }
+
+  async close(): Promise<void> {
+    await this.#container.requests.close();
+    this.#container.agent.destroy();
+  }
+}
+
+interface AskedPage {
+  readonly prefix: string;
+  readonly startAfter: string | undefined;
+  readonly pageToken: string | undefined;
+}
+
+async function listPage(
+  container: Container,
+  { prefix, startAfter, pageToken }: AskedPage,
+  call: Call,
+): Promise<Page> {
+  type Answer = ContainerListBlobFlatSegmentResponse;
+  const page = await request(
+    container,
+    call,
+    'cut',
+    async (client, abortSignal): Promise<Answer> => {
+      const seek = startAfter === undefined ? {} : { startFrom: startAfter };
+      const list = client.listBlobsFlat({ prefix, includeMetadata: true, abortSignal, ...seek });
+      const next = pageToken === undefined ? {} : { continuationToken: pageToken };
+      return (await list.byPage(next).next()).value as Answer;
+    },
+  );
   const { segment, continuationToken = '' } = page;
   return {
     objects: segment.blobItems.map(({ name, properties, metadata = {} }) => ({
@@ -83,14 +170,14 @@ async function listPage(container: Container, call: KeyedPaging): Promise<KeyedP
   };
 }
 
-async function openBlob(
-  { access, work }: Container,
+async function openStream(
+  { access, requests }: Container,
   key: string,
-  call: KeyedOpening,
-): Promise<KeyedOpened> {
+  call: OpenCall,
+): Promise<OpenedStream> {
   const { start = 0, end } = call.range ?? {};
   const count = end === undefined ? undefined : end - start;
-  return await work.open(optionsOf(call, 'cut'), async (abortSignal) => {
+  return await requests.open(optionsOf(call, 'cut'), async (abortSignal) => {
     const client = await access.client(call.what);
     const answer = await client.getBlobClient(key).download(start, count, {
       conditions: ifMatch(call.version),
@@ -113,20 +200,13 @@ function brokenOff(error: unknown, what: string): ReplicationError {
   return new ReplicationError('REPLICA_UNAVAILABLE', `${named.message}; the body broke off`);
 }
 
-async function deleteBlob(container: Container, key: string, call: KeyedDeletion): Promise<void> {
-  const conditions = ifMatch(call.version);
-  await request(container, call, 'settle', (client, abortSignal) =>
-    client.getBlobClient(key).delete({ conditions, abortSignal }),
-  );
-}
-
 /** Metadata and all. REPLICA_UNSUPPORTED for more than 256 MiB. */
 async function copyBlob(
   container: Container,
   from: string,
   to: string,
-  call: StoreCall,
-): Promise<KeyedCopied> {
+  call: Call,
+): Promise<ObjectInfo> {
   const tier = container.config.accessTier;
   const { contentLength: sizeBytes = 0, etag = '' } = await request(
     container,
@@ -147,7 +227,8 @@ async function copyBlob(
       ...(tier !== undefined && { tier }),
     });
   });
-  return { sizeBytes, modifiedAt: copied.lastModified ?? new Date() };
+  const modifiedAt = copied.lastModified ?? new Date();
+  return { key: to, sizeBytes, modifiedAt, version: versionOf(copied.etag) };
 }
 
 function ifMatch(version: string | undefined): { readonly ifMatch?: string } {

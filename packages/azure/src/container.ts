@@ -1,15 +1,16 @@
-/** One container: what its requests share, and how one is sent. */
+/** One container: the state that its requests share, and how one is sent. */
+
+import type { Agent } from 'node:http';
 
 import type { ContainerClient } from '@azure/storage-blob';
+import type { Logger, ReplicationError } from '@sluice/core/backend';
 import type {
-  Budget,
-  Logger,
-  StoreCall,
-  ReplicationError,
+  Call,
+  PartMemory,
   RequestOptions,
+  Requests,
   WhenAborted,
-  Work,
-} from '@sluice/core/backend';
+} from '@sluice/core/backend/http';
 import type { Access } from './sdk.ts';
 import type { AzureConfig } from './config.ts';
 import { toReplicationError } from './errors.ts';
@@ -20,25 +21,26 @@ export const TIMESTAMP = 'litestreamtimestamp';
 export interface Container {
   readonly config: AzureConfig;
   readonly access: Access;
-  readonly work: Work;
-  readonly budget: Budget;
+  readonly agent: Agent;
+  readonly requests: Requests;
+  readonly memory: PartMemory;
   readonly logger: Logger;
 }
 
 /** Rethrows an abort's reason untouched; gives everything else a code. */
 export async function request<Result>(
-  { access, work }: Container,
-  call: StoreCall,
+  { access, requests }: Container,
+  call: Call,
   whenAborted: WhenAborted,
   send: (client: ContainerClient, abortSignal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
-  return await work.request(optionsOf(call, whenAborted), async (abortSignal) =>
+  return await requests.request(optionsOf(call, whenAborted), async (abortSignal) =>
     send(await access.client(call.what), abortSignal),
   );
 }
 
 /** Of one request. */
-export function optionsOf({ what, signal }: StoreCall, whenAborted: WhenAborted): RequestOptions {
+export function optionsOf({ what, signal }: Call, whenAborted: WhenAborted): RequestOptions {
   const toError = (error: unknown): ReplicationError => toReplicationError(error, what);
   return { signals: [signal], whenAborted, toError };
 }

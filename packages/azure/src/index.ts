@@ -13,7 +13,6 @@ const CONTRIBUTOR = 'Storage Blob Data Contributor';
 export const backend: Backend<AzureConfig> = defineBackend({
   contract: 1,
   scheme: 'abs',
-  layout: 'tree',
   schema,
   permissions: {
     list: `"l" (list) in the token, or the role ${READER}`,

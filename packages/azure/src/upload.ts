@@ -8,14 +8,14 @@
  */
 
 import { createHash, randomBytes } from 'node:crypto';
+import type { ObjectInfo } from '@sluice/core/backend';
 import {
   formatTimestamp,
   sendInParts,
   sendLast,
   sendWhole,
-  type KeyedUpload,
-  type KeyedUploaded,
-} from '@sluice/core/backend';
+  type Upload,
+} from '@sluice/core/backend/http';
 import type { AccessTier } from './config.ts';
 import { request, TIMESTAMP, versionOf, type Container } from './container.ts';
 
@@ -33,16 +33,17 @@ interface Answer {
 }
 
 /** LTX_TRUNCATED or LTX_INVALID where the body has another size than it said. */
-export async function upload(container: Container, of: KeyedUpload): Promise<KeyedUploaded> {
-  const isSmall = of.body.sizeBytes <= container.config.blockSizeBytes;
+export async function upload(container: Container, of: Upload): Promise<ObjectInfo> {
+  const { sizeBytes, createdAt } = of.body;
+  const isSmall = sizeBytes <= container.config.blockSizeBytes;
   const { etag, lastModified } = await (isSmall
     ? sendWhole(container, of, (bytes) => put(container, of, bytes))
     : stage(container, of));
   const modifiedAt = lastModified ?? new Date();
-  return { version: versionOf(etag), modifiedAt, createdAt: of.createdAt };
+  return { key: of.key, sizeBytes, modifiedAt, version: versionOf(etag), createdAt };
 }
 
-async function put(container: Container, of: KeyedUpload, bytes: Uint8Array): Promise<Answer> {
+async function put(container: Container, of: Upload, bytes: Uint8Array): Promise<Answer> {
   return await request(container, of, 'settle', (client, abortSignal) =>
     client.getBlockBlobClient(of.key).upload(bytes, bytes.byteLength, {
       ...optionsOf(container, of),
@@ -52,7 +53,7 @@ async function put(container: Container, of: KeyedUpload, bytes: Uint8Array): Pr
   );
 }
 
-async function stage(container: Container, of: KeyedUpload): Promise<Answer> {
+async function stage(container: Container, of: Upload): Promise<Answer> {
   const limits = { partSizeBytes: container.config.blockSizeBytes, partsMax: BLOCKS_MAX };
   const idOf = blockIDs();
   const ids = await sendInParts(container, limits, of, async (bytes, index, signal) => {
@@ -81,7 +82,10 @@ interface UploadOptions {
 }
 
 /** As Litestream has them, but for the tier, which is for files: the rest is small and read often. */
-function optionsOf({ config }: Container, { createdAt, condition }: KeyedUpload): UploadOptions {
+function optionsOf(
+  { config }: Container,
+  { body: { createdAt }, condition }: Upload,
+): UploadOptions {
   const shared = {
     conditions: conditionsOf(condition),
     blobHTTPHeaders: { blobContentType: 'application/octet-stream' },
@@ -92,7 +96,7 @@ function optionsOf({ config }: Container, { createdAt, condition }: KeyedUpload)
   return { ...shared, metadata, ...(tier !== undefined && { tier }) };
 }
 
-function conditionsOf(condition: KeyedUpload['condition']): UploadOptions['conditions'] {
+function conditionsOf(condition: Upload['condition']): UploadOptions['conditions'] {
   if (condition === undefined) return {};
   return condition === 'if-absent' ? { ifNoneMatch: '*' } : { ifMatch: condition.version };
 }

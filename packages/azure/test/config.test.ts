@@ -1,4 +1,5 @@
-import { isError, sameConfig, parseConfig } from '@sluice/core/backend';
+import { isError, parseConfig } from '@sluice/core/backend';
+import { sameConfig } from '@sluice/core/config';
 import { describe, expect, test } from 'vitest';
 import { backend, type AzureConfig } from '../src/index.ts';
 

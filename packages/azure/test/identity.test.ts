@@ -1,14 +1,14 @@
 /** Without any key or token: what @azure/identity finds, where it is installed. */
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Destination, Logger } from '@sluice/core/backend';
+import type { Logger, ReplicaClient } from '@sluice/core/backend';
 import { backend } from '../src/index.ts';
 import { parseConfig } from '@sluice/core/backend';
 
 const silent = (): void => undefined;
 const logger: Logger = { debug: silent, info: silent, warn: silent, error: silent };
 
-async function connect(more: Record<string, unknown> = {}): Promise<Destination> {
+async function connect(more: Record<string, unknown> = {}): Promise<ReplicaClient> {
   const { config } = parseConfig(backend, {
     bucket: 'backups',
     'account-name': 'account',

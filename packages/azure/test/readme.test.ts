@@ -1,7 +1,7 @@
 /** What the README tells people to write, against the code. */
 
 import { readFileSync } from 'node:fs';
-import { jsonSchemaOf, propertiesOf } from '@sluice/core/backend/config';
+import { jsonSchemaOf, propertiesOf } from '@sluice/core/config';
 import { expect, test } from 'vitest';
 import { backend } from '../src/index.ts';
 import { parseConfig } from '@sluice/core/backend';

@@ -5,13 +5,12 @@ import type { Hooks, Layer, Subject } from './subject.ts';
 
 export type Need =
   | 'ranges'
-  | 'ifAbsent'
-  | 'noIfAbsent'
+  | 'conditions'
+  | 'noConditions'
+  | 'versions'
   | 'sizeMax'
-  | 'objects'
-  | 'objectsIfAbsent'
   | 'copy'
-  | 'removeEmpty'
+  | 'folders'
   | 'configuration'
   | keyof Hooks;
 
@@ -53,25 +52,23 @@ export function whyNotJudged(each: Case, subject: Subject, layer: Layer): string
 
 /** Core emulates ranges; everything else that is not claimed is not there. */
 function whatIsMissing(need: Need, subject: Subject, layer: Layer): string | undefined {
-  const { capabilities, hooks, objects } = subject;
-  const hasConditions = capabilities.ifAbsent !== undefined;
+  const { capabilities, hooks } = subject;
+  const hasConditions = capabilities.conditions !== undefined;
   switch (need) {
     case 'ranges':
       return when(capabilities.ranges === true || layer === 'wrapped', 'ranges are not claimed');
-    case 'ifAbsent':
-      return when(hasConditions, 'ifAbsent is not claimed');
-    case 'noIfAbsent':
-      return when(!hasConditions, 'ifAbsent is claimed');
+    case 'conditions':
+      return when(hasConditions, 'conditions are not claimed');
+    case 'noConditions':
+      return when(!hasConditions, 'conditions are claimed');
+    case 'versions':
+      return when(capabilities.versions === true, 'versions are not claimed');
     case 'sizeMax':
       return when(capabilities.sizeMax !== undefined, 'no sizeMax is claimed');
-    case 'objects':
-      return when(objects === 'claimed', 'named objects are not claimed');
-    case 'objectsIfAbsent':
-      return when(objects === 'claimed' && hasConditions, 'named objects with ifAbsent: no');
     case 'copy':
-      return when(subject.copy !== 'not-claimed', 'copyFile is not claimed');
-    case 'removeEmpty':
-      return when(subject.removeEmpty !== 'not-claimed', 'removeEmpty is not claimed');
+      return when(subject.copy !== 'not-claimed', 'copy is not claimed');
+    case 'folders':
+      return when(capabilities.folders === true, 'folders are not claimed');
     case 'configuration':
       return when(subject.configuration !== undefined, 'the subject has no configuration');
     case 'raw':

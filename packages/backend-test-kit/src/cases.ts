@@ -18,7 +18,7 @@ import { networkCases } from './cases/network.ts';
 import { objectCases } from './cases/objects.ts';
 import { openCases } from './cases/open.ts';
 import { randomCases } from './cases/random.ts';
-import { removeEmptyCases } from './cases/remove-empty.ts';
+import { folderCases } from './cases/folders.ts';
 import { writeCases } from './cases/write.ts';
 
 export const CASES: readonly Case[] = [
@@ -33,7 +33,7 @@ export const CASES: readonly Case[] = [
   ...abortCases,
   ...deleteCases,
   ...copyCases,
-  ...removeEmptyCases,
+  ...folderCases,
   ...concurrencyCases,
   ...errorCases,
   ...networkCases,

@@ -1,13 +1,7 @@
 /** What a case is given: a connection, a replica of its own, and what the subject says of itself. */
 
-import assert from 'node:assert/strict';
-
-import {
-  wrapDestination,
-  type Destination,
-  type NamedObjects,
-  type ReplicaClient,
-} from '@sluice/core/backend';
+import { complete, Replica, withPolicies, type NamedObjects } from '@sluice/core/backend/testing';
+import type { ReplicaClient } from '@sluice/core/backend';
 
 import { NotJudged } from './case.ts';
 import { randomFrom, type Random } from './random.ts';
@@ -17,20 +11,22 @@ export interface CaseContext {
   readonly subject: Subject;
   readonly setup: Setup;
   readonly layer: Layer;
-  readonly destination: Destination;
+  /** The backend's client, at this layer. */
+  readonly client: ReplicaClient;
   readonly path: string;
-  readonly replica: ReplicaClient;
-  /** Named objects of the same path; to be asked for only where they are claimed. */
+  /** LTX files at the path, by level and TXIDs. */
+  readonly replica: Replica;
+  /** Named objects at the same path. */
   readonly objects: NamedObjects;
   /** The seed that `random` began with. */
   readonly seed: number;
   readonly random: Random;
-  /** One more connection, closed when the case is over. */
-  readonly connect: (access?: 'read' | 'write') => Promise<Destination>;
-  /** Wraps a destination that a hook gave, if this layer is the wrapped one. */
-  readonly adopt: (destination: Destination) => Destination;
-  /** Closes a connection now, and not once more when the case is over. */
-  readonly close: (destination: Destination) => Promise<void>;
+  /** One more client, closed when the case is over. */
+  readonly connect: (access?: 'read' | 'write') => Promise<ReplicaClient>;
+  /** Wraps a client that a hook gave, as this layer does. */
+  readonly adopt: (client: ReplicaClient) => ReplicaClient;
+  /** Closes a client now, and not once more when the case is over. */
+  readonly close: (client: ReplicaClient) => Promise<void>;
   /** Notes what was seen, for the report. */
   readonly saw: (what: string) => void;
   /** Ends the case: there is nothing to judge. */
@@ -51,40 +47,36 @@ export async function withContext(
   { subject, setup, layer, seed = newSeed(), saw = () => undefined }: Trial,
   run: (context: CaseContext) => Promise<void>,
 ): Promise<void> {
-  const opened = new Set<Destination>();
-  const adopt = (bare: Destination): Destination => {
-    // One attempt: what is judged is the backend, and what it says at once.
-    const destination = layer === 'bare' ? bare : wrapDestination(bare, { attemptsMax: 1 });
-    opened.add(destination);
-    return destination;
+  const opened = new Set<ReplicaClient>();
+  const adopt = (bare: ReplicaClient): ReplicaClient => {
+    // One attempt: the backend is judged, and its first answer. What it does not claim is core's at both layers.
+    const client =
+      layer === 'bare' ? complete(bare) : withPolicies(bare, { attemptsMax: 1 }).client;
+    opened.add(client);
+    return client;
   };
-  const connect = async (access: 'read' | 'write' = 'write'): Promise<Destination> =>
+  const connect = async (access: 'read' | 'write' = 'write'): Promise<ReplicaClient> =>
     adopt(await setup.connect(access));
-  const close = async (destination: Destination): Promise<void> => {
-    opened.delete(destination);
-    await destination.close();
+  const close = async (client: ReplicaClient): Promise<void> => {
+    opened.delete(client);
+    await client.close();
   };
   try {
-    const destination = await connect();
+    const client = await connect();
     const path = setup.newPath();
-    const replica = destination.replica(path);
-    const place = { subject, setup, layer, destination, path, replica, connect, adopt, close };
+    const replica = new Replica(client, path);
+    const { objects } = replica;
     await run({
-      ...place,
+      ...{ subject, setup, layer, client, path, replica, objects, connect, adopt, close },
       seed,
       random: randomFrom(seed),
       saw,
       notJudged(why) {
         throw new NotJudged(why);
       },
-      get objects(): NamedObjects {
-        const objects = destination.objects?.(path);
-        assert(objects !== undefined, 'named objects are claimed');
-        return objects;
-      },
     });
   } finally {
-    await Promise.all([...opened].map((destination) => destination.close()));
+    await Promise.all([...opened].map((client) => client.close()));
   }
 }
 

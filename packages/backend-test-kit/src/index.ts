@@ -1,6 +1,6 @@
 /** Judges a backend by the promises of its contract, from outside. Bound to no test runner. */
 
-export { chaos, type Chaos, type Fault } from '@sluice/core/backend';
+export { chaos, type Chaos, type Fault } from '@sluice/core/backend/testing';
 export type { Case, Need } from './case.ts';
 export { CASES } from './cases.ts';
 export { withContext, type CaseContext, type Trial } from './context.ts';

@@ -2,12 +2,8 @@
 
 import assert from 'node:assert/strict';
 
-import {
-  isError,
-  memoryDestination,
-  type LTXFileRef,
-  type ReplicaClient,
-} from '@sluice/core/backend';
+import { isError } from '@sluice/core/backend';
+import { memoryClient, type LTXFileRef, Replica } from '@sluice/core/backend/testing';
 import {
   assert as assertProperty,
   asyncModelRun,
@@ -28,7 +24,7 @@ export interface ModelOptions {
   /** A replica where nothing was written yet, and what connects to the same one anew. */
   readonly open: () => Promise<ModelReplica>;
   /** Whether writes may be made with if-absent. */
-  readonly ifAbsent: boolean;
+  readonly conditions: boolean;
   /** Whether ranges may be asked for. */
   readonly ranges: boolean;
   readonly seed: number;
@@ -37,8 +33,8 @@ export interface ModelOptions {
 }
 
 export interface ModelReplica {
-  readonly replica: ReplicaClient;
-  readonly reconnect: () => Promise<ReplicaClient>;
+  readonly replica: Replica;
+  readonly reconnect: () => Promise<Replica>;
 }
 
 /** Enough to find what depends on two or three calls in a row; more with `runs`. */
@@ -46,12 +42,12 @@ export const RUNS = 25;
 const CALLS_MAX = 24;
 
 interface Real {
-  replica: ReplicaClient;
-  readonly reconnect: () => Promise<ReplicaClient>;
+  replica: Replica;
+  readonly reconnect: () => Promise<Replica>;
 }
 
 interface Model {
-  readonly replica: ReplicaClient;
+  readonly replica: Replica;
 }
 
 type Command = AsyncCommand<Model, Real>;
@@ -62,13 +58,13 @@ export async function judgeByModel(options: ModelOptions): Promise<void> {
   const rows = commands(kindsOf(options), { maxCommands: CALLS_MAX, size: 'max' });
   const property = asyncProperty(rows, async (calls) => {
     const { replica, reconnect } = await open();
-    const model = { replica: memoryDestination().replica('model') };
+    const model = { replica: new Replica(memoryClient(), 'model') };
     await asyncModelRun(() => ({ model, real: { replica, reconnect } }), calls);
   });
   await assertProperty(property, { seed, numRuns: runs });
 }
 
-function kindsOf({ ifAbsent, ranges }: ModelOptions): Arbitrary<Command>[] {
+function kindsOf({ conditions, ranges }: ModelOptions): Arbitrary<Command>[] {
   const level = constantFrom(0, 9);
   // Few names, so that calls meet.
   const file = tuple(level, integer({ min: 1, max: 3 }), integer({ min: 0, max: 1 })).map(
@@ -85,7 +81,7 @@ function kindsOf({ ifAbsent, ranges }: ModelOptions): Arbitrary<Command>[] {
     uniqueArray(file, { maxLength: 4 }).map((files) => remove(files)),
     tuple(constantFrom(0, 9, 'all' as const), from).map(([at, txid]) => listFrom(at, txid)),
     constant(command('connect again', connectAgain)),
-    ...(ifAbsent
+    ...(conditions
       ? [tuple(file, bytes).map(([name, content]) => writeIfAbsent(name, content))]
       : []),
     ...(ranges ? [tuple(file, offset, offset).map((given) => openRange(...given))] : []),
@@ -142,7 +138,7 @@ async function connectAgain(_model: Model, real: Real): Promise<void> {
   real.replica = await real.reconnect();
 }
 
-function sameAnswer(what: string, ask: (replica: ReplicaClient) => Promise<unknown>): Command {
+function sameAnswer(what: string, ask: (replica: Replica) => Promise<unknown>): Command {
   return command(what, async (model, real) => {
     const expected = await answerOf(() => ask(model.replica));
     assert.deepEqual(await answerOf(() => ask(real.replica)), expected, what);
@@ -163,7 +159,7 @@ async function answerOf(ask: () => Promise<unknown>): Promise<unknown> {
   }
 }
 
-async function textOf(replica: ReplicaClient, file: LTXFileRef): Promise<unknown> {
+async function textOf(replica: Replica, file: LTXFileRef): Promise<unknown> {
   return await answerOf(async () => toText(await read(replica, file)));
 }
 

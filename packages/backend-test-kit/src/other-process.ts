@@ -5,7 +5,8 @@
 
 import { createHash } from 'node:crypto';
 
-import type { Backend, Destination, LTXFileInfo, ReplicaClient } from '@sluice/core/backend';
+import { complete, Replica, type LTXFileInfo } from '@sluice/core/backend/testing';
+import type { Backend, ReplicaClient } from '@sluice/core/backend';
 
 import type { Order, Seen } from './elsewhere.ts';
 import { bodyThat, names, pattern, ref } from './words.ts';
@@ -13,18 +14,20 @@ import { parseConfig } from '@sluice/core/backend';
 
 const order = JSON.parse(process.argv[2] ?? '') as Order;
 const { backend } = (await import(order.module)) as { backend: Backend<unknown> };
-const destination = await connect(backend, order);
-await carryOut(order, destination, destination.replica(order.path));
+const client = await connect(backend, order);
+await carryOut(order, client, new Replica(client, order.path));
 
-async function connect(opened: Backend<unknown>, { input, act }: Order): Promise<Destination> {
+async function connect(opened: Backend<unknown>, { input, act }: Order): Promise<ReplicaClient> {
   const access = act === 'look' ? 'read' : 'write';
-  return await opened.connect(parseConfig(opened, input).config, { access, logger: console });
+  return complete(
+    await opened.connect(parseConfig(opened, input).config, { access, logger: console }),
+  );
 }
 
 async function carryOut(
   { act, sizeBytes, seed }: Order,
-  place: Destination,
-  replica: ReplicaClient,
+  place: ReplicaClient,
+  replica: Replica,
 ): Promise<void> {
   const bytes = pattern(sizeBytes, seed);
   switch (act) {
@@ -58,13 +61,13 @@ async function carryOut(
   }
 }
 
-async function look(replica: ReplicaClient): Promise<Seen[]> {
+async function look(replica: Replica): Promise<Seen[]> {
   const seen: Seen[] = [];
   for await (const file of replica.listFiles('all')) seen.push(await describe(replica, file));
   return seen;
 }
 
-async function describe(replica: ReplicaClient, file: LTXFileInfo): Promise<Seen> {
+async function describe(replica: Replica, file: LTXFileInfo): Promise<Seen> {
   const { body } = await replica.openFile(file);
   const hash = createHash('sha256');
   for await (const chunk of body) hash.update(chunk);

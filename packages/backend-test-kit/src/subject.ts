@@ -1,6 +1,6 @@
 /** What a backend's author tells the kit: what is claimed, and how to get a place to try it in. */
 
-import type { Backend, Capabilities, Destination, Layout } from '@sluice/core/backend';
+import type { Backend, Capabilities, Layout, ReplicaClient } from '@sluice/core/backend';
 
 import type { Deviation } from './deviation.ts';
 
@@ -17,11 +17,11 @@ export interface Hooks {
   /** Takes the place of a replica away as a whole: the bucket, the disk. Returns what brings it back. */
   readonly vanish?: (path: string) => Promise<() => Promise<void>>;
   /** A connection whose credentials may do nothing. */
-  readonly denied?: () => Promise<Destination>;
+  readonly denied?: () => Promise<ReplicaClient>;
   /** A connection to where nobody answers. */
-  readonly unreachable?: () => Promise<Destination>;
+  readonly unreachable?: () => Promise<ReplicaClient>;
   /** A connection to where somebody accepts and never answers: `startRelay()`. */
-  readonly silent?: () => Promise<Destination>;
+  readonly silent?: () => Promise<ReplicaClient>;
   /** A connection that can be cut from the server's side: `startRelay({ host, port })`. */
   readonly cuttable?: () => Promise<Cuttable>;
   /** Files and sockets that this process holds open. */
@@ -31,7 +31,7 @@ export interface Hooks {
 }
 
 export interface Cuttable {
-  readonly destination: Destination;
+  readonly client: ReplicaClient;
   /** Ends what is open; the server can be reached again at once. */
   readonly cut: () => Promise<void>;
 }
@@ -39,18 +39,18 @@ export interface Cuttable {
 export interface Elsewhere {
   /** URL of a module that exports `backend`, as a backend's package does. */
   readonly module: string;
-  /** What its `parse` is given; plain data. */
+  /** What its schema is given; plain data. */
   readonly input: unknown;
 }
 
 export interface Setup extends Hooks {
-  connect(access: 'read' | 'write'): Promise<Destination>;
+  connect(access: 'read' | 'write'): Promise<ReplicaClient>;
   /** A path where nothing was ever written; another one each time. */
   newPath(): string;
   stop(): Promise<void>;
 }
 
-/** For the cases of `parse` and `fromURL`. Nothing here is connected to. */
+/** For the cases of `schema`, `fromURL` and `describe`. Nothing here is connected to. */
 export interface Configuration {
   readonly backend: Backend<unknown>;
   /** A right configuration of the replica at a path, as YAML would give it. Plain data. */
@@ -63,11 +63,8 @@ export interface Subject {
   readonly name: string;
   readonly layout: Layout;
   readonly capabilities: Capabilities;
-  readonly objects: 'claimed' | 'not-claimed';
-  /** Default: judged where a client has `copyFile`. */
+  /** Default: judged where a client has `copy`. */
   readonly copy?: 'claimed' | 'not-claimed' | undefined;
-  /** Default: judged where a destination has `removeEmpty`. */
-  readonly removeEmpty?: 'claimed' | 'not-claimed' | undefined;
   readonly hooks: readonly (keyof Hooks)[];
   /** Where the backend begins to send a body in parts; sizes around it are tried. */
   readonly partSizeBytes: number;

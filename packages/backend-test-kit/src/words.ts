@@ -6,14 +6,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   isError,
   readBytes,
-  toTXID,
   type ByteRange,
   type ErrorCode,
-  type LTXBody,
+  type ObjectBody,
+} from '@sluice/core/backend';
+import {
+  toTXID,
   type LTXFileInfo,
   type LTXFileRef,
-  type ReplicaClient,
-} from '@sluice/core/backend';
+  type Replica,
+} from '@sluice/core/backend/testing';
 
 export function ref(
   level: number,
@@ -40,7 +42,7 @@ const CHUNK_BYTES = 65_536;
 const LOOK_EVERY_MS = 20;
 
 /** A body in chunks, as files are read. */
-export function bodyOf(bytes: Uint8Array, chunkBytes: number = CHUNK_BYTES): LTXBody {
+export function bodyOf(bytes: Uint8Array, chunkBytes: number = CHUNK_BYTES): ObjectBody {
   return {
     sizeBytes: bytes.byteLength,
     createdAt: CREATED_AT,
@@ -60,7 +62,7 @@ export function bodyThat(
   bytes: Uint8Array,
   index: number | 'end',
   act: () => Promise<void> | void,
-): LTXBody {
+): ObjectBody {
   const last = Math.ceil(bytes.byteLength / CHUNK_BYTES) - 1;
   let done = false;
   const actOnce = async (): Promise<void> => {
@@ -83,7 +85,7 @@ export function bodyThat(
 }
 
 export async function write(
-  replica: ReplicaClient,
+  replica: Replica,
   file: LTXFileRef,
   bytes: Uint8Array,
 ): Promise<LTXFileInfo> {
@@ -91,7 +93,7 @@ export async function write(
 }
 
 export async function read(
-  replica: ReplicaClient,
+  replica: Replica,
   file: LTXFileRef,
   range?: ByteRange,
 ): Promise<Uint8Array> {
@@ -100,7 +102,7 @@ export async function read(
 }
 
 /** What a name holds: its bytes, or that it holds nothing. */
-export async function held(replica: ReplicaClient, file: LTXFileRef): Promise<Uint8Array | 'none'> {
+export async function held(replica: Replica, file: LTXFileRef): Promise<Uint8Array | 'none'> {
   try {
     return await read(replica, file);
   } catch (error) {
@@ -139,7 +141,7 @@ function sizeOf(bytes: Uint8Array | 'none'): string {
 }
 
 export async function list(
-  replica: ReplicaClient,
+  replica: Replica,
   level: number | 'all',
   options?: { from?: LTXFileRef['minTXID'] },
 ): Promise<LTXFileInfo[]> {

@@ -2,24 +2,20 @@
 
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 
-import {
-  isError,
-  memoryDestination,
-  MemoryStore,
-  wrapDestination,
-  type Destination,
-  type ReplicaClient,
-} from '@sluice/core/backend';
+import { isError, type Capabilities, type ReplicaClient } from '@sluice/core/backend';
+import { memoryClient, MemoryStore, withPolicies } from '@sluice/core/backend/testing';
 import { expect, test } from 'vitest';
 
 import { formatReport, runKit, type Subject } from '../src/index.ts';
 import { FOLDERS } from './folders.ts';
 import { withRoots } from './roots.ts';
-import { changeFiles, subjectOf, type World, type WorldOptions } from './world.ts';
+import { ALL, plain, changeFiles, subjectOf, type World, type WorldOptions } from './world.ts';
 
 /** A few milliseconds for each call: the kit makes tens of thousands. */
 const LATENCY_MS = 2;
 const TINY_BYTES = 3_000;
+
+const UNSORTED: Capabilities = { ranges: true, conditions: 'any-size', versions: true };
 
 const ECCENTRICS: readonly [does: string, subject: Subject | WorldOptions][] = [
   ['reads one byte at a time', { change: (each) => changeBodies(each, singly) }],
@@ -32,13 +28,13 @@ const ECCENTRICS: readonly [does: string, subject: Subject | WorldOptions][] = [
   ['has no capability at all', bare()],
   [
     'has conditions up to a size',
-    { capabilities: { ranges: true, ifAbsent: { sizeMax: 150_000 } } },
+    { capabilities: { ranges: true, conditions: { sizeMax: 150_000 } } },
   ],
   [
     'takes small files only',
-    { capabilities: { ranges: true, ifAbsent: 'any-size', sizeMax: 310_000 } },
+    { capabilities: { ranges: true, conditions: 'any-size', sizeMax: 310_000 } },
   ],
-  ['has the layout of S3', { memory: { layout: 'hex-level' } }],
+  ['has the layout of S3', { memory: { layout: 'levels' } }],
   ['knows neither versions nor own times', { change: forgetful }],
   [
     'has a clock that is two minutes late',
@@ -50,7 +46,10 @@ const ECCENTRICS: readonly [does: string, subject: Subject | WorldOptions][] = [
   ['is wrapped already', wrappedAlready()],
   ['keeps each replica below a root', rooted()],
   ['has its files in folders, with links among them', FOLDERS],
-  ['lists levels of all from the last to the first', { change: levelsReversed }],
+  [
+    'lists levels of all from the last to the first',
+    { capabilities: UNSORTED, change: levelsReversed },
+  ],
   ['makes a file of its own in the midst of a write', { change: late }],
 ];
 
@@ -64,10 +63,10 @@ test.each(ECCENTRICS)('a backend that %s passes whole', async (does, given) => {
 
 type Pass = (chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
 
-function changeBodies(destination: Destination, pass: Pass): Destination {
-  return changeFiles(destination, (client) => ({
+function changeBodies(client: ReplicaClient, pass: Pass): ReplicaClient {
+  return changeFiles(client, (files) => ({
     async openFile(...given) {
-      const opened = await client.openFile(...given);
+      const opened = await files.openFile(...given);
       return { ...opened, body: pass(opened.body) };
     },
   }));
@@ -92,10 +91,10 @@ async function* oddly(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Ar
   }
 }
 
-function pagesOfOne(destination: Destination): Destination {
-  return changeFiles(destination, (client) => ({
+function pagesOfOne(client: ReplicaClient): ReplicaClient {
+  return changeFiles(client, (files) => ({
     async *listFiles(level, options) {
-      for await (const file of client.listFiles(level, options)) {
+      for await (const file of files.listFiles(level, options)) {
         await turn();
         options?.signal?.throwIfAborted();
         yield file;
@@ -104,61 +103,45 @@ function pagesOfOne(destination: Destination): Destination {
   }));
 }
 
-function slow(destination: Destination): Destination {
+function slow(client: ReplicaClient): ReplicaClient {
   const later = <Result>(work: () => Promise<Result>): Promise<Result> =>
     sleep(LATENCY_MS).then(work);
-  return changeFiles(destination, (client) => ({
-    openFile: (...given) => later(() => client.openFile(...given)),
-    writeFile: (...given) => later(() => client.writeFile(...given)),
-    deleteFiles: (...given) => later(() => client.deleteFiles(...given)),
+  return changeFiles(client, (files) => ({
+    openFile: (...given) => later(() => files.openFile(...given)),
+    writeFile: (...given) => later(() => files.writeFile(...given)),
+    deleteFiles: (...given) => later(() => files.deleteFiles(...given)),
   }));
 }
 
-function forgetful(destination: Destination): Destination {
-  return changeFiles(destination, (client) => ({
+function forgetful(client: ReplicaClient): ReplicaClient {
+  return changeFiles(client, (files) => ({
     async *listFiles(...given) {
-      for await (const { createdAt: _, ...file } of client.listFiles(...given)) yield file;
+      for await (const { createdAt: _, ...file } of files.listFiles(...given)) yield file;
     },
     async openFile(...given) {
-      const { sizeBytes, body } = await client.openFile(...given);
+      const { sizeBytes, body } = await files.openFile(...given);
       return { sizeBytes, body };
     },
   }));
 }
 
 /** Nothing is kept between two calls but what is stored. */
-function fickle(store: MemoryStore): Destination {
-  const closed = memoryDestination({ store });
-  const opened: Destination[] = [closed];
+function fickle(store: MemoryStore): ReplicaClient {
+  const closed = memoryClient({ store });
+  const opened: ReplicaClient[] = [closed];
   let isClosed = false;
-  const anew = (): Destination => {
+  const anew = (): ReplicaClient => {
     if (isClosed) return closed;
-    const destination = memoryDestination({ store });
-    opened.push(destination);
-    return destination;
+    const client = memoryClient({ store });
+    opened.push(client);
+    return client;
   };
   return {
-    name: closed.name,
-    capabilities: closed.capabilities,
-    replica: (path): ReplicaClient => ({
-      listFiles: (...given) =>
-        anew()
-          .replica(path)
-          .listFiles(...given),
-      openFile: (...given) =>
-        anew()
-          .replica(path)
-          .openFile(...given),
-      writeFile: (...given) =>
-        anew()
-          .replica(path)
-          .writeFile(...given),
-      deleteFiles: (...given) =>
-        anew()
-          .replica(path)
-          .deleteFiles(...given),
-    }),
-    objects: (path) => closed.objects?.(path) ?? expect.fail('memory has objects'),
+    ...plain(closed),
+    list: (...given) => anew().list(...given),
+    get: (...given) => anew().get(...given),
+    put: (...given) => anew().put(...given),
+    delete: (...given) => anew().delete(...given),
     async close() {
       isClosed = true;
       await Promise.all(opened.map((each) => each.close()));
@@ -174,18 +157,19 @@ function anew(): Subject {
 /** It settles conflicts, which a bare backend tells. */
 function wrappedAlready(): Subject {
   const subject = subjectOf('wrapped', {
-    change: (each) => wrapDestination(each, { attemptsMax: 1 }),
+    change: (each) => withPolicies(each, { attemptsMax: 1 }).client,
   });
   return { ...subject, layers: ['wrapped'] };
 }
 
 /** What is made for a replica beside its files is there when they are gone. */
 function rooted(): Subject {
-  return { ...subjectOf('rooted', { change: withRoots() }), removeEmpty: 'claimed' };
+  const capabilities = { ...ALL, folders: true } as const;
+  return subjectOf('rooted', { capabilities, change: withRoots() });
 }
 
 /** Of another class, with the same brand. */
-function foreign(destination: Destination): Destination {
+function foreign(client: ReplicaClient): ReplicaClient {
   const translate = (error: unknown): never => {
     if (!isError(error)) throw error;
     const other = new Error(error.message);
@@ -193,44 +177,44 @@ function foreign(destination: Destination): Destination {
     for (const symbol of brand) Object.defineProperty(other, symbol, { value: true });
     throw Object.assign(other, { code: error.code, retryable: error.retryable });
   };
-  return changeFiles(destination, (client) => ({
-    openFile: (...given) => client.openFile(...given).catch(translate),
-    writeFile: (...given) => client.writeFile(...given).catch(translate),
+  return changeFiles(client, (files) => ({
+    openFile: (...given) => files.openFile(...given).catch(translate),
+    writeFile: (...given) => files.writeFile(...given).catch(translate),
   }));
 }
 
 /** As for a checksum before the send. */
-function twice(destination: Destination): Destination {
-  return changeFiles(destination, (client) => ({
+function twice(client: ReplicaClient): ReplicaClient {
+  return changeFiles(client, (files) => ({
     async writeFile(file, body, options) {
       const { signal } = options ?? {};
       signal?.throwIfAborted();
       if (body.sizeBytes < 60_000) for await (const _ of body.open()) signal?.throwIfAborted();
-      return await client.writeFile(file, body, options);
+      return await files.writeFile(file, body, options);
     },
   }));
 }
 
-function levelsReversed(destination: Destination): Destination {
-  return changeFiles(destination, (client) => ({
+function levelsReversed(client: ReplicaClient): ReplicaClient {
+  return changeFiles(client, (files) => ({
     async *listFiles(level, options) {
-      if (level !== 'all') return yield* client.listFiles(level, options);
-      for (let each = 9; each >= 0; each -= 1) yield* client.listFiles(each, options);
+      if (level !== 'all') return yield* files.listFiles(level, options);
+      for (let each = 9; each >= 0; each -= 1) yield* files.listFiles(each, options);
     },
   }));
 }
 
 /** Beside a file that is written another one appears: when somebody reads meanwhile, as it happens. */
-function late(destination: Destination, { store }: World): Destination {
-  return changeFiles(destination, (client, path) => ({
+function late(client: ReplicaClient, { store }: World): ReplicaClient {
+  return changeFiles(client, (files, path) => ({
     async *listFiles(...given) {
       if (writing.has(path)) store.put(`${path}/late`, Buffer.alloc(1), { modifiedAt: new Date() });
-      yield* client.listFiles(...given);
+      yield* files.listFiles(...given);
     },
     async writeFile(...given) {
       writing.add(path);
       try {
-        return await client.writeFile(...given);
+        return await files.writeFile(...given);
       } finally {
         writing.delete(path);
         store.objects.delete(`${path}/late`);
@@ -242,24 +226,15 @@ function late(destination: Destination, { store }: World): Destination {
 /** Paths of replicas; each is used by one case. */
 const writing = new Set<string>();
 
-/** Neither ranges, conditions, copies nor named objects. */
+/** Neither ranges, conditions, order nor copies. */
 function bare(): Subject {
   const subject = subjectOf('nothing', {
     capabilities: {},
-    change: (destination) => ({
-      name: destination.name,
-      capabilities: destination.capabilities,
-      replica(path) {
-        const client = destination.replica(path);
-        return {
-          listFiles: (...given) => client.listFiles(...given),
-          openFile: (...given) => client.openFile(...given),
-          writeFile: (...given) => client.writeFile(...given),
-          deleteFiles: (...given) => client.deleteFiles(...given),
-        };
-      },
-      close: () => destination.close(),
-    }),
+    change(client) {
+      const required = plain(client);
+      delete required.copy;
+      return required;
+    },
   });
-  return { ...subject, objects: 'not-claimed', copy: 'not-claimed', removeEmpty: 'not-claimed' };
+  return { ...subject, copy: 'not-claimed' };
 }

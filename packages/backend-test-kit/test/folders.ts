@@ -1,28 +1,37 @@
 /**
- * Folders in memory, under core's `folderDestination`: what the backends of files share, without a
+ * Folders in memory, under core's `FolderGuard`: the part that the backends of files share, without a
  * disk or a server. It has links in its folders, which are neither file nor folder, lists in a strange
- * order, and reads three levels at once.
+ * order, and reads three folders at once.
  */
 
 import { posix } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 
 import {
-  folderDestination,
-  readSource,
   ReplicationError,
-  type FolderEntry,
-  type FolderPlaceOptions,
-  type FolderStore,
-  type LTXBody,
+  type Capabilities,
+  type DeleteOptions,
+  type GetOptions,
+  type ListOptions,
+  type ObjectBody,
+  type ObjectInfo,
+  type OpenedObject,
+  type PutOptions,
+  type ReplicaClient,
 } from '@sluice/core/backend';
-
+import {
+  FolderGuard,
+  readSource,
+  type FolderEntry,
+  type FolderSteps,
+  type PlaceOptions,
+} from '@sluice/core/backend/folder';
 import type { Setup, Subject } from '../src/index.ts';
 
 interface File {
   readonly bytes: Uint8Array;
   readonly modifiedAt: Date;
-  readonly createdAt: Date;
+  readonly createdAt: Date | undefined;
   readonly version: string;
 }
 
@@ -36,13 +45,19 @@ interface Entry extends FolderEntry {
 
 class Missing extends Error {}
 
+const CAPABILITIES: Capabilities = {
+  ranges: true,
+  conditions: 'any-size',
+  deleteMax: 100,
+  sortedLists: true,
+  folders: true,
+};
+
 export const FOLDERS: Subject = {
   name: 'folders in memory',
   layout: 'tree',
-  capabilities: { ranges: true, ifAbsent: 'any-size' },
-  objects: 'claimed',
+  capabilities: CAPABILITIES,
   copy: 'not-claimed',
-  removeEmpty: 'claimed',
   hooks: ['raw', 'vanish'],
   partSizeBytes: 1_000,
   secrets: [],
@@ -51,10 +66,9 @@ export const FOLDERS: Subject = {
 
 function openDisk(): Setup {
   const disk: Disk = new Map([['/', 'folder']]);
-  const store = storeOf(disk);
   let paths = 0;
   return {
-    connect: async (access) => folderDestination('mem://', store, { access, logger: console }),
+    connect: async (access) => new MemoryFolders(disk, access),
     newPath: () => `/backups/replica-${(paths += 1)}`,
     raw: {
       async put(key, bytes) {
@@ -78,7 +92,7 @@ function openDisk(): Setup {
   };
 }
 
-function storeOf(disk: Disk): FolderStore<Disk, Entry> {
+function stepsOn(disk: Disk): FolderSteps<Entry> {
   let versions = 0;
   const fileAt = async (path: string): Promise<File> => {
     await turn();
@@ -88,8 +102,8 @@ function storeOf(disk: Disk): FolderStore<Disk, Entry> {
   };
   const place = async (
     path: string,
-    body: LTXBody,
-    { condition, signals }: FolderPlaceOptions,
+    body: ObjectBody,
+    { condition, signals }: PlaceOptions,
   ): Promise<File> => {
     const bytes = Buffer.concat(await Array.fromAsync(readSource(body, signals)));
     await turn();
@@ -104,18 +118,14 @@ function storeOf(disk: Disk): FolderStore<Disk, Entry> {
     return file;
   };
   return {
-    levelsAtOnce: 3,
-    use: async (work) => {
+    foldersAtOnce: 3,
+    async stampOf(path) {
       await turn();
-      return await work(disk);
-    },
-    async stampOf(_, path) {
       const node = disk.get(path);
       return typeof node === 'object' ? node.version : node;
     },
-    async readFolder(_, path) {
+    async readFolder(folder) {
       await turn();
-      const folder = path.replace(/(?<=.)\/$/, '');
       if (posix.basename(folder) === 'link') return [{ ...INSIDE, name: 'inside' }];
       if (disk.get(folder) !== 'folder') return undefined;
       const entries = namesIn(disk, folder).map(([name, node]): Entry => {
@@ -126,12 +136,7 @@ function storeOf(disk: Disk): FolderStore<Disk, Entry> {
       const hasFiles = entries.some(({ name }) => !name.startsWith('.sluice-'));
       return hasFiles ? [...entries.toReversed(), ...LINKS] : entries;
     },
-    async fileOf(_, { info: { createdAt, modifiedAt, sizeBytes } }) {
-      return { createdAt, modifiedAt, sizeBytes };
-    },
-    async objectOf(_, { info: { modifiedAt, sizeBytes, version } }) {
-      return { modifiedAt, sizeBytes, version };
-    },
+    infoOf: async (key, { info }) => ({ key, ...info }),
     async open(path) {
       const file = await fileAt(path);
       return {
@@ -145,25 +150,69 @@ function storeOf(disk: Disk): FolderStore<Disk, Entry> {
         close: turn,
       };
     },
-    makeFolder: async (_, path) => makeFolder(disk, path),
-    async placeFile(_, path, body, options) {
-      const { createdAt, modifiedAt, sizeBytes } = infoOf(await place(path, body, options));
-      return { createdAt, modifiedAt, sizeBytes };
-    },
-    placeObject: async (_, path, body, options) => await place(path, body, options),
-    async remove(_, path) {
+    makeFolder: async (path) => makeFolder(disk, path),
+    place: async (path, body, options) => ({
+      key: path,
+      ...infoOf(await place(path, body, options)),
+    }),
+    async remove(path) {
+      await turn();
       if (typeof disk.get(path) === 'object') disk.delete(path);
     },
-    async removeFolder(_, path) {
-      const folder = path.replace(/\/$/, '');
-      if (disk.get(folder) === 'folder' && namesIn(disk, folder).length === 0) disk.delete(folder);
+    async removeFolder(path) {
+      await turn();
+      if (disk.get(path) !== 'folder' || namesIn(disk, path).length > 0) return false;
+      return disk.delete(path);
     },
     isMissing: (error) => error instanceof Missing,
-    describe: (error, what) =>
+    toError: (error, what) =>
       error instanceof Missing
         ? new ReplicationError('REPLICA_NOT_FOUND', `${what}: ${error.message}`)
         : new ReplicationError('REPLICA_UNKNOWN', what, { cause: error }),
   };
+}
+
+class MemoryFolders implements ReplicaClient {
+  readonly name = 'mem://';
+  readonly capabilities = CAPABILITIES;
+  readonly #guard: FolderGuard<Entry>;
+
+  constructor(disk: Disk, access: 'read' | 'write') {
+    this.#guard = new FolderGuard(this.name, access, stepsOn(disk));
+  }
+
+  list(prefix: string, { startAfter, ...options }: ListOptions = {}): AsyncIterable<ObjectInfo> {
+    const call = { ...options, what: `list ${prefix}* at ${this.name}` };
+    return this.#guard.list(call, { prefix, startAfter });
+  }
+
+  async get(key: string, { range, version, ...options }: GetOptions = {}): Promise<OpenedObject> {
+    const call = { ...options, what: `open ${key} at ${this.name}` };
+    return await this.#guard.get(call, key, { range, version });
+  }
+
+  async put(
+    key: string,
+    body: ObjectBody,
+    { condition, ...options }: PutOptions = {},
+  ): Promise<ObjectInfo> {
+    const call = { ...options, what: `write ${key} to ${this.name}` };
+    if (typeof condition === 'object') throw new ReplicationError('REPLICA_UNSUPPORTED', call.what);
+    return await this.#guard.put(call, key, body, condition);
+  }
+
+  async delete(
+    keys: readonly string[],
+    { version, ...options }: DeleteOptions = {},
+  ): Promise<void> {
+    const call = { ...options, what: `delete ${keys.join(' ')} at ${this.name}` };
+    if (version !== undefined) throw new ReplicationError('REPLICA_UNSUPPORTED', call.what);
+    await this.#guard.delete(call, keys);
+  }
+
+  async close(): Promise<void> {
+    await this.#guard.close();
+  }
 }
 
 function infoOf({ bytes, ...file }: File) {
@@ -176,7 +225,7 @@ const NOTHING: File = {
   createdAt: new Date(0),
   version: 'none',
 };
-/** What a link leads to. */
+/** The target of a link. */
 const INSIDE = { kind: 'file' as const, info: infoOf(NOTHING) };
 const LINKS = ['0000000000000001-00000000000000ff.ltx', 'link'].map((name) => ({
   name,
@@ -190,8 +239,9 @@ function namesIn(disk: Disk, folder: string): [string, File | 'folder'][] {
   );
 }
 
-function makeFolder(disk: Disk, path: string): void {
-  if (disk.get(path) === 'folder') return;
-  makeFolder(disk, posix.dirname(path));
+function makeFolder(disk: Disk, path: string): string[] {
+  if (disk.get(path) === 'folder') return [];
+  const above = makeFolder(disk, posix.dirname(path));
   disk.set(path, 'folder');
+  return [...above, path];
 }

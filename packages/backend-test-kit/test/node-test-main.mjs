@@ -1,7 +1,7 @@
 // The kit under node:test, as a stranger would run it.
 
 import { after, before, describe, test } from 'node:test';
-import { memoryDestination, MemoryStore } from '@sluice/core/backend';
+import { memoryClient, MemoryStore } from '@sluice/core/backend/testing';
 import { describeBackend } from '../dist/index.js';
 
 const store = new MemoryStore();
@@ -11,13 +11,12 @@ describeBackend(
   {
     name: 'memory',
     layout: 'tree',
-    capabilities: { ranges: true, ifAbsent: 'any-size' },
-    objects: 'claimed',
+    capabilities: memoryClient().capabilities,
     hooks: [],
     partSizeBytes: 100_000,
     secrets: [],
     open: async () => ({
-      connect: async () => memoryDestination({ store }),
+      connect: async () => memoryClient({ store }),
       newPath: () => `replica-${(paths += 1)}`,
       stop: async () => store.objects.clear(),
     }),

@@ -4,7 +4,7 @@
  * and are judged apart.
  */
 
-import { toTXID } from '@sluice/core/backend';
+import { toTXID } from '@sluice/core/backend/testing';
 import { afterAll, expect, test } from 'vitest';
 
 import { CASES, judge, type Result } from '../src/index.ts';

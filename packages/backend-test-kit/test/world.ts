@@ -2,24 +2,25 @@
 
 import {
   defineBackend,
-  memoryDestination,
-  MemoryStore,
   ReplicationError,
   type Backend,
   type Capabilities,
-  type Destination,
   type ErrorCode,
-  type MemoryOptions,
-  type NamedObjects,
   type ReplicaClient,
   type Secret,
 } from '@sluice/core/backend';
+import { memoryClient, MemoryStore, type MemoryOptions } from '@sluice/core/backend/testing';
 import { secret, text } from '@sluice/core/backend/config';
 import { z } from 'zod';
+import { changeFiles, filesOf, plain, type Files } from '../../core/test/support/files-view.ts';
+import { changeObjects, type Objects } from '../../core/test/support/objects-view.ts';
 import type { Configuration, Setup, Subject } from '../src/index.ts';
 
+export { changeFiles, changeObjects, filesOf, plain, type Files, type Objects };
+
 export const SECRET = 'hunter2';
-const ALL: Capabilities = { ranges: true, ifAbsent: 'any-size' };
+/** All that the memory client can. */
+export const ALL: Capabilities = memoryClient().capabilities;
 
 export interface World {
   readonly store: MemoryStore;
@@ -32,8 +33,8 @@ export interface World {
 }
 
 export type Access = 'read' | 'write';
-/** What becomes of each destination of a world. */
-export type Change = (destination: Destination, world: World, access: Access) => Destination;
+/** What becomes of each client of a world. */
+export type Change = (client: ReplicaClient, world: World, access: Access) => ReplicaClient;
 
 export type Changed = 'usual' | 'silent' | 'cuttable';
 
@@ -53,7 +54,6 @@ export function subjectOf(name: string, options: WorldOptions = {}): Subject {
     name,
     layout: options.memory?.layout ?? 'tree',
     capabilities,
-    objects: 'claimed',
     hooks: ['raw', 'vanish', 'denied', 'unreachable', 'silent', 'cuttable', 'handles'],
     partSizeBytes: 100_000,
     secrets: [SECRET],
@@ -72,10 +72,10 @@ function openWorld(
     roots: new Map(),
     cuts: 0,
   };
-  const changeOf = (of: Changed, destination: Destination): Destination =>
-    of === changed ? change(destination, world, 'write') : destination;
-  const open = (store: MemoryStore): Destination =>
-    counted(memoryDestination({ capabilities, ...memory, store }), world);
+  const changeOf = (of: Changed, client: ReplicaClient): ReplicaClient =>
+    of === changed ? change(client, world, 'write') : client;
+  const open = (store: MemoryStore): ReplicaClient =>
+    counted(memoryClient({ capabilities, ...memory, store }), world);
   let paths = 0;
   return {
     connect: async (access) =>
@@ -97,7 +97,7 @@ function openWorld(
     unreachable: async () => changeOf('usual', refusing(open(world.store), 'REPLICA_UNAVAILABLE')),
     silent: async () => changeOf('silent', silent(open(world.store))),
     cuttable: async () => ({
-      destination: changeOf('cuttable', reconnecting(open(world.store), world)),
+      client: changeOf('cuttable', reconnecting(open(world.store), world)),
       cut: async () => void (world.cuts += 1),
     }),
     handles: async () => world.handles,
@@ -106,7 +106,7 @@ function openWorld(
 }
 
 /** Counts what is open, as the operating system counts files and sockets. */
-function counted(destination: Destination, world: World): Destination {
+function counted(client: ReplicaClient, world: World): ReplicaClient {
   const open = new Set<symbol>();
   const free = (handle: symbol): void => {
     if (open.delete(handle)) world.handles -= 1;
@@ -122,26 +122,26 @@ function counted(destination: Destination, world: World): Destination {
     }
   };
   return {
-    ...changeFiles(destination, (client) => ({
-      listFiles: (...given) => count(client.listFiles(...given)),
+    ...changeFiles(client, (files) => ({
+      listFiles: (...given) => count(files.listFiles(...given)),
       async openFile(...given) {
-        const opened = await client.openFile(...given);
+        const opened = await files.openFile(...given);
         return { ...opened, body: count(opened.body) };
       },
     })),
     async close() {
-      await destination.close();
+      await client.close();
       for (const handle of open) free(handle);
     },
   };
 }
 
-/** A destination that answers every call on files with one error. */
-function refusing(destination: Destination, code: ErrorCode): Destination {
+/** A client that answers every call on files with one error. */
+function refusing(client: ReplicaClient, code: ErrorCode): ReplicaClient {
   const refuse = async (): Promise<never> => {
-    throw new ReplicationError(code, `call ${destination.name}: refused`);
+    throw new ReplicationError(code, `call ${client.name}: refused`);
   };
-  return changeFiles(destination, () => ({
+  return changeFiles(client, () => ({
     // oxlint-disable-next-line require-yield
     async *listFiles() {
       await refuse();
@@ -152,8 +152,8 @@ function refusing(destination: Destination, code: ErrorCode): Destination {
   }));
 }
 
-/** A destination that never answers: its calls end when they are aborted, or when it closes. */
-function silent(destination: Destination): Destination {
+/** A client that never answers: its calls end when they are aborted, or when it closes. */
+function silent(client: ReplicaClient): ReplicaClient {
   const closed = new AbortController();
   const never = async (signal: AbortSignal | undefined): Promise<never> => {
     const ends = AbortSignal.any([closed.signal, ...(signal === undefined ? [] : [signal])]);
@@ -164,7 +164,7 @@ function silent(destination: Destination): Destination {
     throw new TypeError('a promise that never resolves');
   };
   return {
-    ...changeFiles(destination, () => ({
+    ...changeFiles(client, () => ({
       // oxlint-disable-next-line require-yield
       async *listFiles(_, options) {
         await never(options?.signal);
@@ -174,89 +174,38 @@ function silent(destination: Destination): Destination {
       deleteFiles: (_, options) => never(options?.signal),
     })),
     async close() {
-      closed.abort(new ReplicationError('REPLICA_CLOSED', `${destination.name} was closed`));
-      await destination.close();
+      closed.abort(new ReplicationError('REPLICA_CLOSED', `${client.name} was closed`));
+      await client.close();
     },
   };
 }
 
 /** After a cut one call finds out, and the next has a connection again. */
-function reconnecting(destination: Destination, world: World): Destination {
+function reconnecting(client: ReplicaClient, world: World): ReplicaClient {
   let known = world.cuts;
   const findOut = (): void => {
     if (known === world.cuts) return;
     known = world.cuts;
-    throw new ReplicationError('REPLICA_UNAVAILABLE', `call ${destination.name}: it was cut`);
+    throw new ReplicationError('REPLICA_UNAVAILABLE', `call ${client.name}: it was cut`);
   };
-  return changeFiles(destination, (client) => ({
+  return changeFiles(client, (files) => ({
     async *listFiles(...given) {
       findOut();
-      yield* client.listFiles(...given);
+      yield* files.listFiles(...given);
     },
     async openFile(...given) {
       findOut();
-      return await client.openFile(...given);
+      return await files.openFile(...given);
     },
     async writeFile(...given) {
       findOut();
-      return await client.writeFile(...given);
+      return await files.writeFile(...given);
     },
     async deleteFiles(...given) {
       findOut();
-      await client.deleteFiles(...given);
+      await files.deleteFiles(...given);
     },
   }));
-}
-
-/** A destination, some methods of whose replicas are others. */
-export function changeFiles(
-  destination: Destination,
-  change: (client: ReplicaClient, path: string) => Partial<ReplicaClient>,
-): Destination {
-  return {
-    ...destination,
-    replica(path) {
-      const client = destination.replica(path);
-      return {
-        listFiles: (...given) => client.listFiles(...given),
-        openFile: (...given) => client.openFile(...given),
-        writeFile: (...given) => client.writeFile(...given),
-        deleteFiles: (...given) => client.deleteFiles(...given),
-        ...optionalOf(client),
-        ...change(client, path),
-      };
-    },
-  };
-}
-
-function optionalOf(client: ReplicaClient): Pick<ReplicaClient, 'copyFile' | 'openLocalFile'> {
-  const copyFile = client.copyFile?.bind(client);
-  const openLocalFile = client.openLocalFile?.bind(client);
-  return {
-    ...(copyFile !== undefined && { copyFile }),
-    ...(openLocalFile !== undefined && { openLocalFile }),
-  };
-}
-
-/** The same for named objects. */
-export function changeObjects(
-  destination: Destination,
-  change: (objects: NamedObjects, path: string) => Partial<NamedObjects>,
-): Destination {
-  return {
-    ...destination,
-    objects(path) {
-      const objects = destination.objects?.(path);
-      if (objects === undefined) throw new TypeError('memory has objects');
-      return {
-        put: (...given) => objects.put(...given),
-        get: (...given) => objects.get(...given),
-        list: (...given) => objects.list(...given),
-        delete: (...given) => objects.delete(...given),
-        ...change(objects, path),
-      };
-    },
-  };
 }
 
 interface MemoryConfig {
@@ -280,7 +229,7 @@ const backend: Backend<MemoryConfig> = defineBackend({
     path: url.pathname.slice(1),
     'access-key': url.searchParams.get('access-key'),
   }),
-  connect: async () => memoryDestination(),
+  connect: async () => memoryClient(),
 });
 
 export const CONFIGURATION: Configuration = {

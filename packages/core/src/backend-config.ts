@@ -1,6 +1,5 @@
 /**
- * Helpers for the schema of a backend: fields and rules made with zod, and the functions with which a host
- * reads any schema. This entry loads zod; `@sluice/core/backend` does not.
+ * Helpers for the schema of a backend: fields and rules made with zod. This entry loads zod; `@sluice/core/backend` does not.
  */
 
 export { problemWithBucket } from './config/bucket.ts';
@@ -35,5 +34,3 @@ export {
   type AddIssue,
   type Rule,
 } from './config/rules.ts';
-export { jsonSchemaOf, propertiesOf, typesOf, type ValueKind } from './config/schema.ts';
-export { isMap, validate, type ValidateOptions, type Validated } from './config/validate.ts';

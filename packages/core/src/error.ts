@@ -112,6 +112,8 @@ export interface ErrorDetails {
   readonly retryAfterMs?: number | undefined;
   readonly failures?: readonly FileFailure[] | undefined;
   readonly issues?: readonly ConfigIssue[] | undefined;
+  /** Of REPLICA_DESTINATION_NOT_FOUND: nothing was ever seen there, and the first write would make it. */
+  readonly isNew?: true | undefined;
 }
 
 /**
@@ -129,6 +131,7 @@ export class ReplicationError extends Error {
   readonly retryAfterMs?: number | undefined;
   readonly failures?: readonly FileFailure[] | undefined;
   readonly issues?: readonly ConfigIssue[] | undefined;
+  readonly isNew?: true | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -139,6 +142,7 @@ export class ReplicationError extends Error {
     this.retryAfterMs = details.retryAfterMs;
     this.failures = details.failures;
     this.issues = details.issues;
+    this.isNew = details.isNew;
     Object.defineProperty(this, BRAND, { value: true });
   }
 }

@@ -64,13 +64,13 @@ export {
   includesState,
   surveyReplica,
   type NewestFile,
-  type ReplicaLocation,
   type SurveyedReplica,
 } from './restore/plan/survey.ts';
-export { wrapDestination, type WrappedDestination, type WrapOptions } from './replica/wrap.ts';
+export { Destination, type DestinationOptions } from './replica/destination.ts';
+export { Replica, type ReplicaFiles } from './replica/replica.ts';
 export { FileSet } from './replica/file-set.ts';
-export { checkDestination, type CheckOptions } from './replica/check.ts';
-export { unconnected } from './replica/check-errors.ts';
+export { checkDestination, type CheckOptions } from './check/check.ts';
+export { unconnected } from './check/errors.ts';
 export {
   checkFailure,
   type CheckFeature,
@@ -80,6 +80,8 @@ export {
   type CheckRight,
   type CheckVerdict,
   type FeatureReport,
-} from './replica/check-report.ts';
-export { Fencing } from './replica/check-fencing.ts';
+} from './check/report.ts';
+export { Fencing } from './replica/fencing.ts';
 export { sqliteVersion } from './database/sqlite/sqlite-version.ts';
+export { readFullySync, writeFullySync } from './file-io.ts';
+export { allLevelsPrefix, levelPrefix } from './store/layout.ts';

@@ -1,16 +1,24 @@
-/** The destination "local folders": the steps on paths, by `node:fs`. */
+/** Local folders, or disks that are mounted there, by `node:fs`. */
 
 import { readdir, rmdir, stat, unlink } from 'node:fs/promises';
 
-import {
-  findUnmounted,
-  folderDestination,
-  type ConnectContext,
-  type Destination,
-  type FolderFileInfo,
-  type FolderStore,
+import type {
+  CallOptions,
+  Capabilities,
+  ConnectContext,
+  DeleteOptions,
+  GetOptions,
+  ListOptions,
+  LocalFile,
+  Logger,
+  ObjectBody,
+  ObjectInfo,
+  OpenedObject,
+  PutOptions,
+  ReplicaClient,
 } from '@sluice/core/backend';
-
+import { ReplicationError } from '@sluice/core/backend';
+import { findUnmounted, FolderGuard, type FolderEntry } from '@sluice/core/backend/folder';
 import type { FileConfig } from './config.ts';
 import { isMissing, systemCode, toReplicationError } from './errors.ts';
 import { makeFolder } from './folders.ts';
@@ -18,68 +26,139 @@ import { openHandle, openLocal, versionOf } from './read.ts';
 import { sweep } from './sweep.ts';
 import { placeFile } from './write.ts';
 
-/** Connects to nothing: a folder that is not there is found out by the first call. */
-export async function connect(_config: FileConfig, context: ConnectContext): Promise<Destination> {
-  return folderDestination('file://', storeOf(context), context);
+/** Files that are removed in one call, some at once. */
+const DELETE_KEYS_MAX = 1_000;
+
+/** Connects to nothing: the first call finds a folder that is not there. */
+export async function connect(
+  _config: FileConfig,
+  { access, logger }: ConnectContext,
+): Promise<ReplicaClient> {
+  return new FileClient(access, logger);
 }
 
-function storeOf({ access, logger }: ConnectContext): FolderStore<void> {
-  return {
-    levelsAtOnce: 1,
-    use: (work) => work(),
-    stampOf: (_, path) => unlessMissing(async () => versionOf(await stat(path, { bigint: true }))),
-    findUnmounted: (path) => findUnmounted(path),
-    async readFolder(_, path) {
-      let entries;
+/** Keys are paths. */
+class FileClient implements ReplicaClient {
+  readonly name = 'file://';
+  readonly capabilities: Capabilities = {
+    ranges: true,
+    conditions: 'any-size',
+    deleteMax: DELETE_KEYS_MAX,
+    sortedLists: true,
+    folders: true,
+  };
+  readonly #guard: FolderGuard<FolderEntry>;
+  readonly #access: ConnectContext['access'];
+  readonly #logger: Logger;
+
+  constructor(access: ConnectContext['access'], logger: Logger) {
+    this.#access = access;
+    this.#logger = logger;
+    this.#guard = new FolderGuard(this.name, access, {
+      foldersAtOnce: 1,
+      readFolder: (path) => this.#readFolder(path),
+      infoOf: (path) => unlessMissing(() => infoOf(path)),
+      stampOf: (path) => unlessMissing(async () => versionOf(await stat(path, { bigint: true }))),
+      open: openHandle,
+      async place(path, body, options) {
+        await placeFile(path, body, options);
+        const info = await infoOf(path);
+        if (info === undefined) throw new TypeError(`invariant broken: ${path} is a file`);
+        return info;
+      },
+      async remove(path) {
+        await unlessMissing(() => unlink(path));
+      },
+      makeFolder,
+      removeFolder,
+      findUnmounted,
+      isMissing,
+      toError: toReplicationError,
+    });
+  }
+
+  list(prefix: string, { startAfter, ...options }: ListOptions = {}): AsyncIterable<ObjectInfo> {
+    const what = `list ${prefix}* at ${this.name}`;
+    return this.#guard.list({ ...options, what }, { prefix, startAfter });
+  }
+
+  async get(key: string, { range, version, ...options }: GetOptions = {}): Promise<OpenedObject> {
+    const what = `open ${key} at ${this.name}`;
+    return await this.#guard.get({ ...options, what }, key, { range, version });
+  }
+
+  async put(
+    key: string,
+    body: ObjectBody,
+    { condition, ...options }: PutOptions = {},
+  ): Promise<ObjectInfo> {
+    const what = `write ${key} to ${this.name}`;
+    if (typeof condition === 'object') throw noVersions(what);
+    return await this.#guard.put({ ...options, what }, key, body, condition);
+  }
+
+  async delete(
+    keys: readonly string[],
+    { version, ...options }: DeleteOptions = {},
+  ): Promise<void> {
+    const what = `delete ${keys.length === 1 ? keys[0] : `${keys.length} files`} at ${this.name}`;
+    if (version !== undefined) throw noVersions(what);
+    await this.#guard.delete({ ...options, what }, keys);
+  }
+
+  async openLocal(key: string, options: CallOptions = {}): Promise<LocalFile> {
+    const what = `open ${key} at ${this.name}`;
+    return await this.#guard.run({ ...options, what }, async () => {
+      const local = await openLocal(key);
       try {
-        entries = await readdir(path, { withFileTypes: true });
+        this.#guard.check(options.signal); // nobody takes it after an abort
       } catch (error) {
-        if (isMissing(error) || systemCode(error) === 'ENOTDIR') return undefined;
+        await local.close();
         throw error;
       }
-      const names = entries.map(({ name }) => name);
-      if (access === 'write') await sweep(path, names, logger);
-      // Of a link, `stat` says what it is.
-      return entries.map((entry) => ({
-        name: entry.name,
-        kind: entry.isDirectory() ? 'folder' : 'file',
-      }));
-    },
-    fileOf: (path) => unlessMissing(() => fileOf(path)),
-    objectOf: (path) =>
-      unlessMissing(async () => {
-        const stats = await stat(path, { bigint: true });
-        if (!stats.isFile()) return undefined;
-        const { ctime: modifiedAt, size } = stats;
-        return { sizeBytes: Number(size), modifiedAt, version: versionOf(stats) };
-      }),
-    open: openHandle,
-    openLocal,
-    makeFolder: (_, path) => makeFolder(path),
-    async placeFile(_, path, body, options) {
-      await placeFile(path, body, { ...options, times: 'created-at' });
-      const info = await fileOf(path);
-      if (info === undefined) throw new TypeError(`invariant broken: ${path} is a file`);
-      return info;
-    },
-    async placeObject(_, path, body, options) {
-      await placeFile(path, body, { ...options, times: 'as-they-come' });
-      return { version: versionOf(await stat(path, { bigint: true })) };
-    },
-    remove: (_, path) => unlessMissing(() => unlink(path)),
-    async removeFolder(_, path) {
-      try {
-        await rmdir(path);
-      } catch (error) {
-        if (!STAYS.has(systemCode(error) ?? '')) throw error;
-      }
-    },
-    isMissing,
-    describe: toReplicationError,
-  };
+      return local;
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#guard.close();
+  }
+
+  async #readFolder(path: string): Promise<readonly FolderEntry[] | undefined> {
+    let entries;
+    try {
+      entries = await readdir(path, { withFileTypes: true });
+    } catch (error) {
+      if (isMissing(error) || systemCode(error) === 'ENOTDIR') return undefined;
+      throw error;
+    }
+    const names = entries.map(({ name }) => name);
+    if (this.#access === 'write') await sweep(path, names, this.#logger);
+    // `stat` says what a link leads to.
+    return entries.map((entry) => ({
+      name: entry.name,
+      kind: entry.isDirectory() ? 'folder' : 'file',
+    }));
+  }
 }
 
-/** What rmdir says of a folder that holds something, of none, and of what is none. */
+/** No file system replaces one version and no other: two processes would both see theirs. */
+function noVersions(what: string): ReplicationError {
+  const message = `${what}: a folder knows no conditions on versions, so it cannot hold a lease`;
+  return new ReplicationError('REPLICA_UNSUPPORTED', message);
+}
+
+async function removeFolder(path: string): Promise<boolean> {
+  try {
+    await rmdir(path);
+    return true;
+  } catch (error) {
+    if (STAYS.has(systemCode(error) ?? '')) return false;
+    throw error;
+  }
+}
+
+/** The codes of rmdir for a folder that holds something, for a missing one, and for what is no folder. */
 const STAYS: ReadonlySet<string> = new Set(['ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR']);
 
 async function unlessMissing<T>(work: () => Promise<T>): Promise<T | undefined> {
@@ -91,11 +170,12 @@ async function unlessMissing<T>(work: () => Promise<T>): Promise<T | undefined> 
   }
 }
 
-async function fileOf(path: string): Promise<FolderFileInfo | undefined> {
-  const stats = await stat(path);
+async function infoOf(key: string): Promise<ObjectInfo | undefined> {
+  const stats = await stat(key, { bigint: true });
   if (!stats.isFile()) return undefined;
-  // Litestream keeps the header's time in mtime; what is left for the upload is ctime. A file
-  // system counts in other fractions than we do, so the millisecond is the nearest.
-  const createdAt = new Date(Math.round(stats.mtimeMs));
-  return { sizeBytes: stats.size, modifiedAt: stats.ctime, createdAt };
+  // Litestream keeps the header's time in mtime; the time of the upload is ctime. A file system counts
+  // in other fractions than we do, so the millisecond is the nearest.
+  const createdAt = new Date(Math.round(Number(stats.mtimeNs) / 1e6));
+  const sizeBytes = Number(stats.size);
+  return { key, sizeBytes, modifiedAt: stats.ctime, version: versionOf(stats), createdAt };
 }

@@ -9,29 +9,31 @@ import { systemCode } from './errors.ts';
 const FOLDER_MODE = 0o755;
 
 /**
- * Makes a folder and those above it that are missing. One that is there already may be the work of
- * a process that died before it was durable, so its name is fsynced too.
+ * Makes a folder and those above it that are missing; returns those that it made. One that is there already
+ * may be the work of a process that died before it was durable, so its name is fsynced too.
  */
-export async function makeFolder(path: string): Promise<void> {
+export async function makeFolder(path: string): Promise<string[]> {
   const parent = dirname(path);
   try {
-    await makeOne(path);
+    return await makeOne(path);
   } catch (error) {
     if (systemCode(error) !== 'ENOENT' || parent === path) throw error;
-    await makeFolder(parent);
-    // Once: some file systems (/proc) say so of what they never let anybody make.
-    await makeOne(path);
+    const above = await makeFolder(parent);
+    // Once: some file systems (/proc) answer so for folders that nobody may ever make.
+    return [...above, ...(await makeOne(path))];
   }
 }
 
-async function makeOne(path: string): Promise<void> {
+async function makeOne(path: string): Promise<string[]> {
   try {
     await mkdir(path, FOLDER_MODE);
   } catch (error) {
     if (systemCode(error) !== 'EEXIST') throw error;
-    return await syncFolder(dirname(path)).catch(ignoreUnreadable);
+    await syncFolder(dirname(path)).catch(ignoreUnreadable);
+    return [];
   }
   await syncFolder(dirname(path));
+  return [path];
 }
 
 /** A parent that we may pass through and not read is not ours, and older than us. */

@@ -11,7 +11,6 @@ const SEE = 'see "ls -ld", and as which user this runs';
 export const backend: Backend<FileConfig> = defineBackend({
   contract: 1,
   scheme: 'file',
-  layout: 'tree',
   schema,
   permissions: {
     list: `r and x on the folder and those below it; ${SEE}`,

@@ -3,7 +3,8 @@
 import type { BigIntStats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 
-import { readFully, type FolderHandle, type LocalFile } from '@sluice/core/backend';
+import { readFully, type FolderHandle } from '@sluice/core/backend/folder';
+import type { LocalFile } from '@sluice/core/backend';
 
 /** One read. Large, because each costs a turn through the thread pool; memory is this a stream. */
 const CHUNK_BYTES = 1_048_576;

@@ -3,7 +3,8 @@
 import { lstat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { isLeftover, TEMP_SUFFIX, type Logger } from '@sluice/core/backend';
+import type { Logger } from '@sluice/core/backend';
+import { isLeftover, TEMP_SUFFIX } from '@sluice/core/backend/folder';
 
 import { systemCode } from './errors.ts';
 

@@ -7,15 +7,14 @@
 import { link, lstat, open, rename, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
+import { ReplicationError, type ObjectBody } from '@sluice/core/backend';
 import {
+  writeFully,
   inTurn,
   readSource,
-  ReplicationError,
   temporaryPath,
-  writeFully,
-  type FolderPlaceOptions,
-  type LTXBody,
-} from '@sluice/core/backend';
+  type PlaceOptions,
+} from '@sluice/core/backend/folder';
 
 import { systemCode } from './errors.ts';
 import { syncFolder } from './folders.ts';
@@ -23,16 +22,15 @@ import { syncFolder } from './folders.ts';
 /** Backups hold what the database holds: nobody else's to read unless its owner says so. */
 const FILE_MODE = 0o600;
 
-interface PlaceOptions extends FolderPlaceOptions {
-  /** Sets the file's time to the body's. */
-  readonly times: 'created-at' | 'as-they-come';
-}
-
 /**
  * Puts a body at `path`. Throws what `node:fs` throws, what the source throws (as the cause of a
  * SourceError), or REPLICA_CONFLICT. The folder must be there.
  */
-export async function placeFile(path: string, body: LTXBody, options: PlaceOptions): Promise<void> {
+export async function placeFile(
+  path: string,
+  body: ObjectBody,
+  options: PlaceOptions,
+): Promise<void> {
   const temp = temporaryPath(path);
   const handle = await open(temp, 'wx', FILE_MODE);
   try {
@@ -50,9 +48,13 @@ export async function placeFile(path: string, body: LTXBody, options: PlaceOptio
   await syncFolder(dirname(path));
 }
 
-async function writeBody(handle: FileHandle, body: LTXBody, options: PlaceOptions): Promise<void> {
+async function writeBody(
+  handle: FileHandle,
+  body: ObjectBody,
+  options: PlaceOptions,
+): Promise<void> {
   for await (const chunk of readSource(body, options.signals)) await writeFully(handle, chunk);
-  if (options.times === 'created-at') await handle.utimes(body.createdAt, body.createdAt);
+  if (body.createdAt !== undefined) await handle.utimes(body.createdAt, body.createdAt);
   check(options);
   await handle.sync();
 }
@@ -61,8 +63,12 @@ function check({ signals }: PlaceOptions): void {
   for (const signal of signals) signal?.throwIfAborted();
 }
 
-async function giveName(temp: string, path: string, condition: string): Promise<void> {
-  if (condition === 'none') {
+async function giveName(
+  temp: string,
+  path: string,
+  condition: PlaceOptions['condition'],
+): Promise<void> {
+  if (condition === undefined) {
     await rename(temp, path);
     return;
   }

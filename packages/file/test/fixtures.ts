@@ -4,13 +4,8 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import {
-  toTXID,
-  type Destination,
-  type LTXFileRef,
-  type ReplicaClient,
-  parseConfig,
-} from '@sluice/core/backend';
+import { toTXID, type LTXFileRef, Replica } from '@sluice/core/backend/testing';
+import { type ReplicaClient, parseConfig } from '@sluice/core/backend';
 import { onTestFinished } from 'vitest';
 
 import { backend } from '../src/index.ts';
@@ -19,8 +14,8 @@ export interface Opened {
   /** The replica's root; not made yet. */
   readonly root: string;
   readonly logged: string[];
-  readonly connect: (access?: 'read' | 'write') => Promise<Destination>;
-  readonly replica: (access?: 'read' | 'write') => Promise<ReplicaClient>;
+  readonly connect: (access?: 'read' | 'write') => Promise<ReplicaClient>;
+  readonly replica: (access?: 'read' | 'write') => Promise<Replica>;
 }
 
 export async function openFolder(): Promise<Opened> {
@@ -30,7 +25,7 @@ export async function openFolder(): Promise<Opened> {
   const logged: string[] = [];
   const log = (message: string): void => void logged.push(message);
   const logger = { debug: log, info: log, warn: log, error: log };
-  const connect = async (access: 'read' | 'write' = 'write'): Promise<Destination> => {
+  const connect = async (access: 'read' | 'write' = 'write'): Promise<ReplicaClient> => {
     const destination = await backend.connect(parseConfig(backend, { path: root }).config, {
       access,
       logger,
@@ -42,7 +37,7 @@ export async function openFolder(): Promise<Opened> {
     root,
     logged,
     connect,
-    replica: async (access) => (await connect(access)).replica(root),
+    replica: async (access) => new Replica(await connect(access), root),
   };
 }
 

@@ -1,7 +1,9 @@
+import { Destination } from '@sluice/core';
 import { mkdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { bodyFromBytes, wrapDestination, type ReplicaClient } from '@sluice/core/backend';
+import { bodyFromBytes, isError } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { describe, expect, test } from 'vitest';
 
 import { openFolder, ref, tree } from './fixtures.ts';
@@ -10,7 +12,7 @@ const gone = expect.objectContaining({ code: 'REPLICA_DESTINATION_NOT_FOUND' });
 const body = bodyFromBytes(Buffer.from('an LTX file'), new Date(0));
 const F = '0000000000000001-0000000000000001.ltx';
 
-async function list(client: ReplicaClient): Promise<number> {
+async function list(client: Replica): Promise<number> {
   return (await Array.fromAsync(client.listFiles('all'))).length;
 }
 
@@ -41,35 +43,38 @@ describe('a root that was never there', () => {
     const { root, connect } = await openFolder();
     const clients = await Promise.all(Array.from({ length: 8 }, () => connect()));
     const writes = clients.flatMap((destination, index) =>
-      [1, 2].map((level) => destination.replica(root).writeFile(ref(level, index + 1), body)),
+      [1, 2].map((level) => new Replica(destination, root).writeFile(ref(level, index + 1), body)),
     );
     await Promise.all(writes);
-    for (const destination of clients) expect(await list(destination.replica(root))).toBe(16);
+    for (const destination of clients) expect(await list(new Replica(destination, root))).toBe(16);
     expect((await tree(root)).filter((name) => name.includes('sluice'))).toEqual(['.sluice-root']);
   });
 });
 
 describe('a root is new', () => {
-  test('if it was never made, and what holds it is there', async () => {
-    const { root, connect } = await openFolder();
-    const destination = await connect('read');
-    expect(await destination.isNew?.(root)).toBe(false); // nor is the folder above it
+  const isNew = async (replica: Replica): Promise<unknown> =>
+    await list(replica).catch((error: unknown) => isError(error) && error.isNew === true);
+
+  test('if it was never made, and the folder that holds it is there', async () => {
+    const { root, replica } = await openFolder();
+    const reader = await replica('read');
+    expect(await isNew(reader)).toBe(false); // nor is the folder above it
     await mkdir(join(root, '..'));
-    expect(await destination.isNew?.(root)).toBe(true);
-    expect(await list(destination.replica(root)).catch(({ code }: { code: string }) => code)).toBe(
-      'REPLICA_DESTINATION_NOT_FOUND',
-    );
+    expect(await isNew(reader)).toBe(true);
     await mkdir(root);
-    expect(await destination.isNew?.(root)).toBe(false);
+    expect(await list(reader)).toBe(0);
   });
 
   test('and not any more where it was seen', async () => {
-    const { root, connect } = await openFolder();
-    const destination = await connect();
-    await destination.replica(root).writeFile(ref(0, 1), body);
+    const { root, replica } = await openFolder();
+    const writer = await replica();
+    await writer.writeFile(ref(0, 1), body);
+    const reader = await replica('read');
+    expect(await list(reader)).toBe(1);
     await rm(root, { recursive: true });
-    expect(await destination.isNew?.(root)).toBe(false);
-    expect(await (await connect('read')).isNew?.(root)).toBe(true); // who never saw it
+    expect(await isNew(writer)).toBe(false);
+    expect(await isNew(reader)).toBe(false);
+    expect(await isNew(await replica('read'))).toBe(true); // it never saw it
   });
 });
 
@@ -97,7 +102,7 @@ describe('a root that is known', () => {
     return { ...opened, client };
   }
 
-  async function expectGone(client: ReplicaClient): Promise<void> {
+  async function expectGone(client: Replica): Promise<void> {
     await expect(list(client)).rejects.toEqual(gone);
     await expect(client.writeFile(ref(0, 2), body)).rejects.toEqual(gone);
     await expect(client.openFile(ref(0, 1))).rejects.toEqual(gone);
@@ -170,8 +175,8 @@ describe('a bucket that was copied into a folder', () => {
   /** As restores have it. */
   async function opened() {
     const { connect, root, replica } = await openFolder();
-    const asRead = async (): Promise<ReplicaClient> =>
-      wrapDestination(await connect('read')).replica(root);
+    const asRead = async (): Promise<Replica> =>
+      new Destination(await connect('read'), { access: 'read' }).replica(root);
     return { root, replica, asRead };
   }
 
@@ -190,7 +195,9 @@ describe('a bucket that was copied into a folder', () => {
 
   test('and neither is a backup of Litestream 0.3', async () => {
     const { root, asRead } = await opened();
-    await mkdir(join(root, 'generations', '0123456789abcdef', 'snapshots'), { recursive: true });
+    const snapshots = join(root, 'generations', '0123456789abcdef', 'snapshots');
+    await mkdir(snapshots, { recursive: true });
+    await writeFile(join(snapshots, '00000000.snapshot.lz4'), 'x');
     await expect(list(await asRead())).rejects.toEqual(
       expect.objectContaining({
         code: 'REPLICA_UNSUPPORTED',

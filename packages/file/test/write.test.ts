@@ -4,7 +4,8 @@ import fs from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { basename, join } from 'node:path';
 
-import { bodyFromBytes, type ReplicaClient } from '@sluice/core/backend';
+import { bodyFromBytes } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { openFolder, ref, tree } from './fixtures.ts';
@@ -71,7 +72,7 @@ function shortName(path: string): string {
 }
 
 /** A replica that has written before, so that its folders are there. */
-async function started(): Promise<{ root: string; client: ReplicaClient }> {
+async function started(): Promise<{ root: string; client: Replica }> {
   const { root, replica } = await openFolder();
   const client = await replica();
   await client.writeFile(ref(0, 2), body);
@@ -202,7 +203,7 @@ test('a source that fails is blamed itself, and not the folder', async () => {
 test('a write that is aborted during its fsync gets no name afterwards', async () => {
   const { root, connect } = await openFolder();
   const destination = await connect();
-  const client = destination.replica(root);
+  const client = new Replica(destination, root);
   await client.writeFile(ref(0, 1), body);
   const before = await tree(root);
   const controller = new AbortController();

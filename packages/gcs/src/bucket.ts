@@ -7,19 +7,15 @@
 import type { Agent } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Storage } from '@google-cloud/storage';
+import { readBytes, type Logger, type ReplicationError } from '@sluice/core/backend';
+import { PartMemory, Requests, type OpenedStream } from '@sluice/core/backend/http';
 import {
-  Budget,
   httpAgent,
   isRedirect,
   NotTheProvider,
-  readBytes,
-  Work,
-  type Hold,
-  type Logger,
-  type ReplicationError,
   type RequestOptions,
   type WhenAborted,
-} from '@sluice/core/backend';
+} from '@sluice/core/backend/http';
 import type { GCSConfig } from './config.ts';
 import { isForeignRefusal, refusalToError, thrownToError, type Refusal } from './errors.ts';
 
@@ -28,7 +24,7 @@ const PARTS_AT_ONCE = 4;
 /** Of an answer that is not an object's bytes: a page of a listing is about 1 MB. */
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
 
-export interface Call {
+export interface Request {
   /** Below the endpoint, or a whole URL. */
   readonly url: string;
   readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
@@ -74,11 +70,11 @@ export class Bucket {
   readonly name: string;
   readonly config: GCSConfig;
   readonly logger: Logger;
-  readonly work: Work;
+  readonly requests: Requests;
   /** Of files that are one request. They do not wait for what goes up in parts. */
-  readonly budget: Budget;
+  readonly memory: PartMemory;
   /** Of parts: four of the configured size, or one of the largest. */
-  readonly sessionBudget: Budget;
+  readonly sessionMemory: PartMemory;
   readonly #storage: Storage;
   readonly #agent: Agent;
 
@@ -86,9 +82,9 @@ export class Bucket {
     this.name = `gs://${config.bucket}`;
     this.config = config;
     this.logger = logger;
-    this.work = new Work(this.name);
-    this.budget = new Budget(PARTS_AT_ONCE * config.partSizeBytes);
-    this.sessionBudget = new Budget(PARTS_AT_ONCE * config.partSizeBytes);
+    this.requests = new Requests(this.name);
+    this.memory = new PartMemory(PARTS_AT_ONCE * config.partSizeBytes);
+    this.sessionMemory = new PartMemory(PARTS_AT_ONCE * config.partSizeBytes);
     this.#storage = storage;
     this.#agent = httpAgent(storage.apiEndpoint.startsWith('http:') ? 'http:' : 'https:');
   }
@@ -104,8 +100,8 @@ export class Bucket {
   }
 
   /** Resolves with an answer of one of these statuses; any other is an error with a code. */
-  async send(call: Call, ...statuses: readonly number[]): Promise<Read> {
-    return await this.work.request(optionsOf(call), async (cut) => {
+  async send(call: Request, ...statuses: readonly number[]): Promise<Read> {
+    return await this.requests.request(optionsOf(call), async (cut) => {
       const { stream, ...answer } = await this.#open(call, statuses, cut);
       return { ...answer, text: await readText(stream, cut) };
     });
@@ -113,14 +109,14 @@ export class Bucket {
 
   /** The same, whose bytes are left to be read. */
   async open(
-    call: Call,
+    call: Request,
     ...statuses: readonly number[]
-  ): Promise<Opened & { readonly hold: Hold }> {
-    return await this.work.open(optionsOf(call), (cut) => this.#open(call, statuses, cut));
+  ): Promise<Opened & { readonly hold: OpenedStream['hold'] }> {
+    return await this.requests.open(optionsOf(call), (cut) => this.#open(call, statuses, cut));
   }
 
   /** An answer in JSON. Whatever else came must not be taken for a listing of nothing. */
-  read(answer: Read, { what }: Pick<Call, 'what'>): unknown {
+  read(answer: Read, { what }: Pick<Request, 'what'>): unknown {
     try {
       return JSON.parse(answer.text) as unknown;
     } catch {
@@ -132,7 +128,7 @@ export class Bucket {
     this.#agent.destroy();
   }
 
-  async #open(call: Call, statuses: readonly number[], cut: AbortSignal): Promise<Opened> {
+  async #open(call: Request, statuses: readonly number[], cut: AbortSignal): Promise<Opened> {
     const { url, method = 'GET', params = {}, headers: given, data, about = 'object' } = call;
     const query = Object.entries(params).filter((entry) => entry[1] !== undefined);
     const answer = await this.#storage.authClient.request<Readable>({
@@ -175,7 +171,7 @@ export function foreign(
   return thrownToError(new NotTheProvider({ status, text, contentType, location, lacks }), what);
 }
 
-function optionsOf({ what, signal, whenAborted = 'cut' }: Call): RequestOptions {
+function optionsOf({ what, signal, whenAborted = 'cut' }: Request): RequestOptions {
   return { signals: [signal], whenAborted, toError: (error) => thrownToError(error, what) };
 }
 

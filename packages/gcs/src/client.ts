@@ -1,22 +1,34 @@
-/** A bucket: what its requests are. Core makes replicas of them. */
+/** A bucket of Google Cloud Storage, and its requests. */
 
 import {
-  keyedDestination,
+  isError,
   mendEnvironment,
+  type CallOptions,
+  type Capabilities,
+  type ConnectContext,
+  type DeleteOptions,
+  type GetOptions,
+  type ListOptions,
+  type ObjectBody,
+  type ObjectInfo,
+  type OpenedObject,
+  type PutOptions,
+  type ReplicaClient,
+} from '@sluice/core/backend';
+import {
+  checkStored,
+  isGone,
+  listPages,
+  openObject,
   parseTimestamp,
   rangeHeader,
   sizeOfContentRange,
-  type ConnectContext,
-  type Destination,
-  type StoreCall,
-  type KeyedCopied,
-  type KeyedDeletion,
-  type KeyedOpened,
-  type KeyedOpening,
-  type KeyedPage,
-  type KeyedPaging,
-} from '@sluice/core/backend';
-import { Bucket, foreign, TIMESTAMP, type Call, type ObjectResource } from './bucket.ts';
+  type Call,
+  type OpenCall,
+  type OpenedStream,
+  type Page,
+} from '@sluice/core/backend/http';
+import { Bucket, foreign, TIMESTAMP, type ObjectResource, type Request } from './bucket.ts';
 import type { GCSConfig } from './config.ts';
 import { thrownToError } from './errors.ts';
 import { makeStorage } from './sdk.ts';
@@ -25,28 +37,85 @@ import { upload } from './upload.ts';
 /** What the SDK reads by itself. */
 const VARIABLES = /^(GOOGLE_|GCLOUD_|CLOUDSDK_|STORAGE_EMULATOR_HOST$)/;
 
-/** Sends nothing: what is not right is told by the first call. */
-export async function connect(config: GCSConfig, context: ConnectContext): Promise<Destination> {
+/** Sends nothing: the first call finds what is wrong. */
+export async function connect(config: GCSConfig, context: ConnectContext): Promise<ReplicaClient> {
   for (const line of mendEnvironment(VARIABLES)) context.logger.info(line);
   const storage = await makeStorage(config, context.access);
-  const bucket = new Bucket(config, storage, context.logger);
-  return keyedDestination({
-    name: bucket.name,
-    layout: 'tree',
-    capabilities: { ranges: true, ifAbsent: 'any-size' },
-    access: context.access,
-    work: bucket.work,
-    listPage: (call) => listPage(bucket, call),
-    open: (key, call) => openObject(bucket, key, call),
-    bodyError: thrownToError,
-    put: (of) => upload(bucket, of),
-    delete: (key, call) => deleteObject(bucket, key, call),
-    copy: (from, to, call) => copyObject(bucket, from, to, call),
-    close: () => bucket.close(),
-  });
+  return new GCSClient(new Bucket(config, storage, context.logger));
 }
 
-interface Page {
+class GCSClient implements ReplicaClient {
+  readonly name: string;
+  readonly layout = 'tree';
+  readonly capabilities: Capabilities = {
+    ranges: true,
+    conditions: 'any-size',
+    versions: true,
+    sortedLists: true,
+  };
+  readonly #bucket: Bucket;
+
+  constructor(bucket: Bucket) {
+    this.name = bucket.name;
+    this.#bucket = bucket;
+  }
+
+  list(prefix: string, { startAfter, signal }: ListOptions = {}): AsyncIterable<ObjectInfo> {
+    const call = { what: `list ${prefix}* at ${this.name}`, signal, prefix };
+    return listPages(this.#bucket.requests, call, (pageToken) =>
+      listPage(this.#bucket, { prefix, startOffset: startAfter, pageToken }, call),
+    );
+  }
+
+  async get(key: string, { range, version, signal }: GetOptions = {}): Promise<OpenedObject> {
+    const call = { what: `open ${key} at ${this.name}`, signal, range, version };
+    return await openObject(this.#bucket.requests, call, {
+      open: (at) => openStream(this.#bucket, key, at),
+      toError: thrownToError,
+    });
+  }
+
+  async put(
+    key: string,
+    body: ObjectBody,
+    { condition, signal }: PutOptions = {},
+  ): Promise<ObjectInfo> {
+    const what = `write ${key} to ${this.name}`;
+    this.#bucket.requests.check(signal);
+    try {
+      return checkStored(await upload(this.#bucket, { what, key, body, condition, signal }), what);
+    } catch (error) {
+      const isOfVersion = typeof condition === 'object' && isError(error, 'REPLICA_NOT_FOUND');
+      throw isOfVersion ? isGone(what, error) : error;
+    }
+  }
+
+  async delete(
+    [key = '']: readonly string[],
+    { version, signal }: DeleteOptions = {},
+  ): Promise<void> {
+    const what = `delete ${key} at ${this.name}`;
+    this.#bucket.requests.check(signal);
+    try {
+      await deleteObject(this.#bucket, key, { what, signal }, version);
+    } catch (error) {
+      if (!isError(error, 'REPLICA_NOT_FOUND')) throw error;
+      if (version !== undefined) throw isGone(what, error);
+    }
+  }
+
+  async copy(from: string, to: string, { signal }: CallOptions = {}): Promise<ObjectInfo> {
+    const what = `copy ${from} to ${to} at ${this.name}`;
+    return checkStored(await copyObject(this.#bucket, from, to, { what, signal }), what);
+  }
+
+  async close(): Promise<void> {
+    await this.#bucket.requests.close();
+    this.#bucket.close();
+  }
+}
+
+interface ListAnswer {
   readonly kind?: string;
   readonly items?: readonly ObjectResource[];
   readonly nextPageToken?: string;
@@ -56,13 +125,13 @@ const LISTED_FIELDS = 'kind,items(name,size,generation,timeCreated,metadata),nex
 
 async function listPage(
   bucket: Bucket,
-  { prefix, startAfter, startAt, pageToken, what, signal }: KeyedPaging,
-): Promise<KeyedPage> {
-  const startOffset = startAfter ?? startAt;
-  const params = { prefix, startOffset, fields: LISTED_FIELDS, pageToken };
-  const call: Call = { url: bucket.pathOf(), what, about: 'bucket', signal, params };
+  asked: Readonly<Record<'prefix' | 'startOffset' | 'pageToken', string | undefined>>,
+  { what, signal }: Call,
+): Promise<Page> {
+  const params = { ...asked, fields: LISTED_FIELDS };
+  const call: Request = { url: bucket.pathOf(), what, about: 'bucket', signal, params };
   const answer = await bucket.send(call, 200);
-  const page = bucket.read(answer, call) as Page | null;
+  const page = bucket.read(answer, call) as ListAnswer | null;
   const { items = [], nextPageToken = '' } = page ?? {};
   if (page?.kind !== 'storage#objects' || !Array.isArray(items)) {
     throw foreign(answer, what, 'no storage#objects');
@@ -85,12 +154,12 @@ async function listPage(
   };
 }
 
-async function openObject(
+async function openStream(
   bucket: Bucket,
   key: string,
-  { what, signal, range, version }: KeyedOpening,
-): Promise<KeyedOpened> {
-  const call: Call = {
+  { what, signal, range, version }: OpenCall,
+): Promise<OpenedStream> {
+  const call: Request = {
     url: bucket.pathOf(key),
     params: { alt: 'media', ifGenerationMatch: version },
     headers: {
@@ -123,9 +192,10 @@ async function openObject(
 async function deleteObject(
   bucket: Bucket,
   key: string,
-  { what, signal, version }: KeyedDeletion,
+  { what, signal }: Call,
+  version: string | undefined,
 ): Promise<void> {
-  const call: Call = {
+  const call: Request = {
     url: bucket.pathOf(key),
     method: 'DELETE',
     params: { ifGenerationMatch: version },
@@ -151,9 +221,9 @@ async function copyObject(
   bucket: Bucket,
   from: string,
   to: string,
-  { what, signal }: StoreCall,
-): Promise<KeyedCopied> {
-  const call: Call = {
+  { what, signal }: Call,
+): Promise<ObjectInfo> {
+  const call: Request = {
     url: `${bucket.pathOf(from)}/rewriteTo${bucket.pathOf(to).replace('/storage/v1', '')}`,
     method: 'POST',
     what,
@@ -163,11 +233,12 @@ async function copyObject(
   let rewriteToken: string | undefined;
   for (;;) {
     const answer = await bucket.send({ ...call, params: { rewriteToken } }, 200);
-    bucket.work.check(signal);
+    bucket.requests.check(signal);
     const said = (bucket.read(answer, call) ?? {}) as Rewrite;
     const { generation, size, timeCreated } = said.resource ?? {};
     if (said.done === true && generation !== undefined) {
-      return { sizeBytes: Number(size), modifiedAt: new Date(timeCreated ?? 0) };
+      const modifiedAt = new Date(timeCreated ?? 0);
+      return { key: to, sizeBytes: Number(size), modifiedAt, version: generation };
     }
     if (said.done !== false || !said.rewriteToken) throw foreign(answer, what, 'no generation');
     rewriteToken = said.rewriteToken;

@@ -1,21 +1,19 @@
 /** What Google Cloud Storage says, and what the network says, in our codes. */
 
+import { isError, type ErrorCode, type ReplicationError } from '@sluice/core/backend';
+import type { SystemError } from '@sluice/core/backend/http';
 import {
   codeOfConnection,
   codeOfStatus,
   errorOfForeignAnswer,
   errorOfRefusal,
   hintOfConnection,
-  isError,
   isPage,
   NotTheProvider,
   readRetryAfter,
   readSystemError,
   textOf,
-  type ErrorCode,
-  type ReplicationError,
-  type SystemError,
-} from '@sluice/core/backend';
+} from '@sluice/core/backend/http';
 
 /** An answer that is not what was asked for. */
 export interface Refusal {

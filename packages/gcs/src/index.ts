@@ -13,7 +13,6 @@ const USER = 'roles/storage.objectUser';
 export const backend: Backend<GCSConfig> = defineBackend({
   contract: 1,
   scheme: 'gs',
-  layout: 'tree',
   schema,
   permissions: {
     list: `storage.objects.list on the bucket, as in ${VIEWER}`,

@@ -11,17 +11,11 @@
  */
 
 import { createHash } from 'node:crypto';
-import {
-  linkSignals,
-  messageOf,
-  partSizeFor,
-  ReplicationError,
-  waitToResend,
-  type KeyedUpload,
-  type KeyedUploaded,
-  type PartReader,
-} from '@sluice/core/backend';
-import { foreign, type Bucket, type Call } from './bucket.ts';
+import { messageOf, ReplicationError, type ObjectInfo } from '@sluice/core/backend';
+import type { Upload } from '@sluice/core/backend/http';
+import type { PartReader } from '@sluice/core/backend/folder';
+import { linkSignals, partSizeFor, waitToResend } from '@sluice/core/backend/http';
+import { foreign, type Bucket, type Request } from './bucket.ts';
 import { callOf, readNewObject, resourceOf, toUploaded, type NewObject } from './new-object.ts';
 
 /** Parts follow one another, so a large file is few of them: eight, until they have 32 MiB. */
@@ -30,24 +24,24 @@ const PART_BYTES_MAX = 32 * 1024 * 1024;
 
 export class Session {
   readonly #bucket: Bucket;
-  readonly #of: KeyedUpload;
+  readonly #of: Upload;
   readonly #reader: PartReader;
   readonly #md5 = createHash('md5');
   /** The server has forgotten bytes that we have no more, or has more than it was sent. */
   #isLost = false;
 
-  constructor(bucket: Bucket, of: KeyedUpload, reader: PartReader) {
+  constructor(bucket: Bucket, of: Upload, reader: PartReader) {
     this.#bucket = bucket;
     this.#of = of;
     this.#reader = reader;
   }
 
-  async put(): Promise<KeyedUploaded> {
+  async put(): Promise<ObjectInfo> {
     const url = await this.#begin();
     try {
       return await this.#putParts(url);
     } catch (error) {
-      void this.#bucket.work.keep(this.#abandon(url));
+      void this.#bucket.requests.keep(this.#abandon(url));
       throw error;
     }
   }
@@ -55,7 +49,7 @@ export class Session {
   /** Where the parts go. */
   async #begin(): Promise<string> {
     const { sizeBytes } = this.#of.body;
-    const call: Call = {
+    const call: Request = {
       ...callOf(this.#bucket, this.#of, 'resumable'),
       headers: {
         'content-type': 'application/json; charset=UTF-8',
@@ -70,22 +64,22 @@ export class Session {
     throw foreign(answer, this.#of.what, 'no place for the parts');
   }
 
-  async #putParts(url: string): Promise<KeyedUploaded> {
-    const { config, work, sessionBudget: budget } = this.#bucket;
+  async #putParts(url: string): Promise<ObjectInfo> {
+    const { config, requests, sessionMemory: memory } = this.#bucket;
     const { sizeBytes } = this.#of.body;
     const partBytes = partBytesFor(sizeBytes, config.partSizeBytes);
     for (let start = 0; ; start += partBytes) {
       // For each part anew: other uploads are served between two of them.
-      const giveBack = await budget.take(partBytes, [this.#of.signal, work.closing]);
+      const giveBack = await memory.take(partBytes, [this.#of.signal, requests.closing]);
       try {
-        const memory = budget.borrow(partBytes);
-        const bytes = await this.#reader.next(partBytes, memory);
-        work.check(this.#of.signal);
+        const buffer = memory.borrow(partBytes);
+        const bytes = await this.#reader.next(partBytes, buffer);
+        requests.check(this.#of.signal);
         this.#md5.update(bytes);
         const isLast = start + bytes.byteLength === sizeBytes;
         const md5 = isLast ? this.#md5.digest('base64') : undefined;
         const done = await this.#putPart(url, start, bytes, md5);
-        budget.recycle(memory);
+        memory.recycle(buffer);
         if (done !== undefined) return toUploaded(done, this.#of, md5);
       } finally {
         giveBack();
@@ -151,10 +145,10 @@ export class Session {
     return await this.#toSession(url, { headers, data: '' });
   }
 
-  async #toSession(url: string, more: Partial<Call>): Promise<number | NewObject> {
+  async #toSession(url: string, more: Partial<Request>): Promise<number | NewObject> {
     const { what, signal } = this.#of;
     const about = 'session';
-    const call: Call = { url, method: 'PUT', what, about, signal, ...more };
+    const call: Request = { url, method: 'PUT', what, about, signal, ...more };
     const answer = await this.#bucket.send(call, 200, 201, 308);
     if (answer.status !== 308) return readNewObject(this.#bucket, answer, this.#of);
     const last = /-(\d+)$/.exec(answer.headers.get('range') ?? '')?.[1];
@@ -163,10 +157,10 @@ export class Session {
 
   /** Waits, or throws what is not worth another attempt. */
   async #afterFailure(error: unknown, failures: number): Promise<void> {
-    const { work, logger } = this.#bucket;
-    work.check(this.#of.signal);
+    const { requests, logger } = this.#bucket;
+    requests.check(this.#of.signal);
     if (this.#isLost) throw error;
-    const link = linkSignals(this.#of.signal, work.closing);
+    const link = linkSignals(this.#of.signal, requests.closing);
     try {
       await waitToResend(error, failures, { logger }, link.signal);
     } finally {
@@ -181,9 +175,9 @@ export class Session {
 
   /** Ends a session that will have no last part. It would end by itself after a week, unseen. */
   async #abandon(url: string): Promise<void> {
-    const { work, logger } = this.#bucket;
-    if (work.ended.aborted) return;
-    const call: Call = { url, method: 'DELETE', what: this.#of.what, signal: undefined };
+    const { requests, logger } = this.#bucket;
+    if (requests.ended.aborted) return;
+    const call: Request = { url, method: 'DELETE', what: this.#of.what, signal: undefined };
     try {
       await this.#bucket.send(call, 200, 204, 404, 410, 499);
     } catch (error) {

@@ -6,19 +6,17 @@
  */
 
 import { createHash, randomUUID } from 'node:crypto';
-import {
-  openParts,
-  type KeyedUpload,
-  type KeyedUploaded,
-  type PartReader,
-} from '@sluice/core/backend';
+import type { ObjectInfo } from '@sluice/core/backend';
+import type { Upload } from '@sluice/core/backend/http';
+import type { PartReader } from '@sluice/core/backend/folder';
+import { openParts } from '@sluice/core/backend/http';
 import type { Bucket } from './bucket.ts';
 import { callOf, readNewObject, resourceOf, toUploaded } from './new-object.ts';
 import { Session } from './session.ts';
 
 /** LTX_TRUNCATED or LTX_INVALID where the body has another size than it said. */
-export async function upload(bucket: Bucket, of: KeyedUpload): Promise<KeyedUploaded> {
-  const reader = openParts(of.body, of.what, of.signal, bucket.work.closing);
+export async function upload(bucket: Bucket, of: Upload): Promise<ObjectInfo> {
+  const reader = openParts(of.body, of.what, of.signal, bucket.requests.closing);
   try {
     const isSmall = of.body.sizeBytes <= bucket.config.partSizeBytes;
     if (isSmall) return await putWhole(bucket, of, reader);
@@ -28,13 +26,9 @@ export async function upload(bucket: Bucket, of: KeyedUpload): Promise<KeyedUplo
   }
 }
 
-async function putWhole(
-  bucket: Bucket,
-  of: KeyedUpload,
-  reader: PartReader,
-): Promise<KeyedUploaded> {
+async function putWhole(bucket: Bucket, of: Upload, reader: PartReader): Promise<ObjectInfo> {
   const { sizeBytes } = of.body;
-  const giveBack = await bucket.budget.take(sizeBytes, [of.signal, bucket.work.closing]);
+  const giveBack = await bucket.memory.take(sizeBytes, [of.signal, bucket.requests.closing]);
   try {
     return await putMultipart(bucket, of, reader);
   } finally {
@@ -42,11 +36,7 @@ async function putWhole(
   }
 }
 
-async function putMultipart(
-  bucket: Bucket,
-  of: KeyedUpload,
-  reader: PartReader,
-): Promise<KeyedUploaded> {
+async function putMultipart(bucket: Bucket, of: Upload, reader: PartReader): Promise<ObjectInfo> {
   const { sizeBytes } = of.body;
   const boundary = `sluice-${randomUUID()}`;
   const head = (md5Hash: string): string =>
@@ -64,7 +54,7 @@ async function putMultipart(
   const end = `\r\n--${boundary}--\r\n`;
   const data = Buffer.allocUnsafeSlow(start + sizeBytes + end.length);
   const bytes = await reader.next(sizeBytes, data.subarray(start));
-  bucket.work.check(of.signal);
+  bucket.requests.check(of.signal);
   const md5 = createHash('md5').update(bytes).digest('base64');
   data.write(head(md5), 'utf8');
   data.write(end, start + sizeBytes, 'utf8');

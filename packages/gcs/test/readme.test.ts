@@ -1,7 +1,7 @@
 /** The tables of the README, against the code. */
 
 import { readFileSync } from 'node:fs';
-import { jsonSchemaOf, propertiesOf } from '@sluice/core/backend/config';
+import { jsonSchemaOf, propertiesOf } from '@sluice/core/config';
 import { expect, test } from 'vitest';
 import { backend } from '../src/index.ts';
 

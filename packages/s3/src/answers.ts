@@ -20,14 +20,14 @@
 
 import type { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
+import { readBytes } from '@sluice/core/backend';
 import {
   isPage,
   isRedirect,
   NotTheProvider,
-  readBytes,
   rootOfXML,
   type ForeignAnswer,
-} from '@sluice/core/backend';
+} from '@sluice/core/backend/http';
 
 /** Of an answer that is not an object's bytes: a page of a listing is about 1 MB. */
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024;

@@ -1,4 +1,4 @@
-/** One bucket: what its requests share, how one is sent, and what each object is written with. */
+/** One bucket: the state that its requests share, how one is sent, and the fields of each new object. */
 
 import { createHash } from 'node:crypto';
 import type {
@@ -8,15 +8,14 @@ import type {
   ServiceInputTypes,
   ServiceOutputTypes,
 } from '@aws-sdk/client-s3';
+import type { Logger, ReplicationError } from '@sluice/core/backend';
 import type {
-  Budget,
-  StoreCall,
-  Logger,
-  ReplicationError,
+  Call,
+  PartMemory,
   RequestOptions,
+  Requests,
   WhenAborted,
-  Work,
-} from '@sluice/core/backend';
+} from '@sluice/core/backend/http';
 import type { ObjectLock, S3Config } from './config.ts';
 import { toReplicationError } from './errors.ts';
 import type { Preset } from './presets.ts';
@@ -24,18 +23,18 @@ import type { Removals } from './removals.ts';
 
 export interface Bucket {
   readonly client: S3Client;
-  /** Loaded when the first destination connects: it takes longer than all else at a start. */
+  /** Loaded when the first client connects: it takes longer than all else at a start. */
   readonly sdk: typeof import('@aws-sdk/client-s3');
   readonly config: S3Config;
   readonly preset: Preset;
   readonly logger: Logger;
-  readonly work: Work;
-  readonly budget: Budget;
+  readonly requests: Requests;
+  readonly memory: PartMemory;
   readonly removals: Removals;
 }
 
 /** Of one request. Rethrows an abort's reason untouched; gives everything else a code. */
-export function optionsOf({ what, signal }: StoreCall, whenAborted: WhenAborted): RequestOptions {
+export function optionsOf({ what, signal }: Call, whenAborted: WhenAborted): RequestOptions {
   const toError = (error: unknown): ReplicationError => toReplicationError(error, what);
   return { signals: [signal], whenAborted, toError };
 }
@@ -52,9 +51,9 @@ export async function send<Input extends ServiceInputTypes, Output extends Servi
   bucket: Bucket,
   command: Command<Input, Output>,
   whenAborted: WhenAborted,
-  call: StoreCall,
+  call: Call,
 ): Promise<Output> {
-  return await bucket.work.request(optionsOf(call, whenAborted), (abortSignal) =>
+  return await bucket.requests.request(optionsOf(call, whenAborted), (abortSignal) =>
     bucket.client.send(command, { abortSignal }),
   );
 }

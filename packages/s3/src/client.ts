@@ -1,27 +1,41 @@
-/** A bucket with one set of credentials: what its requests are. Core makes replicas of them. */
+/** A bucket with one set of credentials, and its requests. */
 
 import type { Readable } from 'node:stream';
+
 import {
-  Budget,
-  keyedDestination,
+  isError,
   mendEnvironment,
-  NotTheProvider,
-  rangeHeader,
   ReplicationError,
-  sizeOfContentRange,
-  Work,
+  type CallOptions,
+  type Capabilities,
   type ConnectContext,
-  type Destination,
-  type StoreCall,
-  type KeyedCopied,
-  type KeyedDeletion,
-  type KeyedOpened,
-  type KeyedOpening,
-  type KeyedPage,
-  type KeyedPaging,
-  type KeyedStore,
-  type KeyFailure,
+  type DeleteOptions,
+  type FileFailure,
+  type GetOptions,
+  type ListOptions,
+  type ObjectBody,
+  type ObjectInfo,
+  type OpenedObject,
+  type PutOptions,
+  type ReplicaClient,
 } from '@sluice/core/backend';
+import {
+  checkStored,
+  deleteEach,
+  isGone,
+  listPages,
+  notDeleted,
+  NotTheProvider,
+  openObject,
+  PartMemory,
+  rangeHeader,
+  Requests,
+  sizeOfContentRange,
+  type Call,
+  type OpenCall,
+  type OpenedStream,
+  type Page,
+} from '@sluice/core/backend/http';
 import { customerKey, lock, optionsOf, send, storage, type Bucket } from './bucket.ts';
 import type { S3Config } from './config.ts';
 import { codeOfObject, toReplicationError } from './errors.ts';
@@ -32,61 +46,122 @@ import { upload } from './upload.ts';
 
 /** DeleteObjects takes no more keys. */
 const DELETED_KEYS_MAX = 1_000;
+/** Where the server knows no DeleteObjects: half of the sockets, for new files are more urgent. */
+const DELETES_AT_ONCE = 8;
 /** CopyObject copies no larger objects. */
 const COPY_BYTES_MAX = 5 * 1024 ** 3;
-
 /** What the SDK reads by itself. */
 const VARIABLES = /^AWS_/;
-/** What was not said; core takes no such entry. */
+/** For a time that the server did not give; core takes no such entry. */
 const NEVER = new Date(NaN);
 
-/** Sends nothing: what is not right is told by the first call. */
-export async function connect(config: S3Config, context: ConnectContext): Promise<Destination> {
-  const { logger, access } = context;
+/** Sends nothing: the first call finds what is wrong. */
+export async function connect(
+  config: S3Config,
+  { logger }: ConnectContext,
+): Promise<ReplicaClient> {
   for (const line of mendEnvironment(VARIABLES)) logger.info(line);
   const sdk = await import('@aws-sdk/client-s3');
-  const name = `s3://${config.bucket}`;
   const preset = presetFor(config.endpoint);
   const client = makeClient(config, preset, sdk);
-  const work = new Work(name);
-  const budget = new Budget((config.partsAtOnce ?? preset.partsAtOnce) * config.partSizeBytes);
-  const bucket = { client, sdk, config, preset, logger, work, budget, removals: new Removals() };
-  return keyedDestination({ ...storeOf(name, bucket), access });
+  const requests = new Requests(`s3://${config.bucket}`);
+  const memory = new PartMemory((config.partsAtOnce ?? preset.partsAtOnce) * config.partSizeBytes);
+  const removals = new Removals();
+  return new S3Client({ client, sdk, config, preset, logger, requests, memory, removals });
 }
 
-function storeOf(name: string, bucket: Bucket): KeyedStore {
-  const { client, preset, work } = bucket;
-  return {
-    name,
-    layout: 'hex-level',
-    capabilities: {
+class S3Client implements ReplicaClient {
+  readonly name: string;
+  readonly layout = 'levels';
+  readonly capabilities: Capabilities;
+  readonly #bucket: Bucket;
+  #deletes: 'many' | 'one-by-one';
+
+  constructor(bucket: Bucket) {
+    const { config, preset } = bucket;
+    this.name = `s3://${config.bucket}`;
+    this.#bucket = bucket;
+    this.#deletes = preset.deletes === 'one-by-one' ? 'one-by-one' : 'many';
+    this.capabilities = {
       ranges: true,
-      ...(preset.conditions === 'honoured' && { ifAbsent: 'any-size' }),
-    },
-    work,
-    listPage: (call) => listPage(bucket, call),
-    open: (key, call) => openObject(bucket, key, call),
-    bodyError: toReplicationError,
-    put: (of) => upload(bucket, of),
-    delete: (key, call) => deleteObject(bucket, key, call),
-    batches:
-      preset.deletes === 'one-by-one'
-        ? undefined
-        : {
-            keysMax: DELETED_KEYS_MAX,
-            delete: (keys, call) => deleteObjects(bucket, keys, call),
-          },
-    copy: (from, to, call) => copyObject(bucket, from, to, call),
-    close: () => client.destroy(),
-  };
+      ...(preset.conditions === 'honoured' && { conditions: 'any-size', versions: true }),
+      deleteMax: DELETED_KEYS_MAX,
+      sortedLists: true,
+    };
+  }
+
+  list(prefix: string, { startAfter, signal }: ListOptions = {}): AsyncIterable<ObjectInfo> {
+    const call = { what: `list ${prefix}* at ${this.name}`, signal, prefix };
+    return listPages(this.#bucket.requests, call, (pageToken) =>
+      listPage(this.#bucket, prefix, { ...call, startAfter, pageToken }),
+    );
+  }
+
+  async get(key: string, { range, version, signal }: GetOptions = {}): Promise<OpenedObject> {
+    const call = { what: `open ${key} at ${this.name}`, signal, range, version };
+    return await openObject(this.#bucket.requests, call, {
+      open: (at) => openStream(this.#bucket, key, at),
+      toError: toReplicationError,
+    });
+  }
+
+  async put(
+    key: string,
+    body: ObjectBody,
+    { condition, signal }: PutOptions = {},
+  ): Promise<ObjectInfo> {
+    const what = `write ${key} to ${this.name}`;
+    this.#bucket.requests.check(signal);
+    return checkStored(await upload(this.#bucket, { what, key, body, condition, signal }), what);
+  }
+
+  async delete(keys: readonly string[], { version, signal }: DeleteOptions = {}): Promise<void> {
+    const [only] = keys;
+    const what = `delete ${keys.length === 1 ? only : `${keys.length} objects`} at ${this.name}`;
+    this.#bucket.requests.check(signal);
+    if (keys.length === 1 && only !== undefined) {
+      return await deleteObject(this.#bucket, only, { what, signal }, version);
+    }
+    const failures = await this.#deleteMany(keys, { what, signal });
+    if (failures.length > 0) throw notDeleted(what, failures);
+  }
+
+  async copy(from: string, to: string, { signal }: CallOptions = {}): Promise<ObjectInfo> {
+    const what = `copy ${from} to ${to} at ${this.name}`;
+    return checkStored(await copyObject(this.#bucket, from, to, { what, signal }), what);
+  }
+
+  async close(): Promise<void> {
+    await this.#bucket.requests.close();
+    this.#bucket.client.destroy();
+  }
+
+  async #deleteMany(keys: readonly string[], call: Call): Promise<readonly FileFailure[]> {
+    if (this.#deletes === 'many') {
+      try {
+        return await deleteObjects(this.#bucket, keys, call);
+      } catch (error) {
+        if (!isError(error, 'REPLICA_UNSUPPORTED')) throw error;
+        this.#deletes = 'one-by-one';
+      }
+    }
+    const parts = keys.map((key) => [key]);
+    return await deleteEach(parts, DELETES_AT_ONCE, call.signal, async ([key = '']) => {
+      await deleteObject(this.#bucket, key, call, undefined);
+    });
+  }
 }
 
-async function listPage(bucket: Bucket, call: KeyedPaging): Promise<KeyedPage> {
+interface PageCall extends Call {
+  readonly startAfter: string | undefined;
+  readonly pageToken: string | undefined;
+}
+
+async function listPage(bucket: Bucket, prefix: string, call: PageCall): Promise<Page> {
   const { startAfter, pageToken } = call;
   const command = new bucket.sdk.ListObjectsV2Command({
     Bucket: bucket.config.bucket,
-    Prefix: call.prefix,
-    // S3 knows no start that is an object's own key: those listings are short.
+    Prefix: prefix,
     ...(startAfter !== undefined && { StartAfter: startAfter }),
     ...(pageToken !== undefined && { ContinuationToken: pageToken }),
   });
@@ -107,7 +182,7 @@ function tokenOf(token: string | undefined, what: string): string {
   throw new ReplicationError('REPLICA_UNAVAILABLE', message);
 }
 
-async function openObject(bucket: Bucket, key: string, call: KeyedOpening): Promise<KeyedOpened> {
+async function openStream(bucket: Bucket, key: string, call: OpenCall): Promise<OpenedStream> {
   const { range, version } = call;
   const command = new bucket.sdk.GetObjectCommand({
     Bucket: bucket.config.bucket,
@@ -116,7 +191,7 @@ async function openObject(bucket: Bucket, key: string, call: KeyedOpening): Prom
     ...(version !== undefined && { IfMatch: version }),
     ...customerKey(bucket),
   });
-  return await bucket.work.open(optionsOf(call, 'cut'), async (abortSignal) => {
+  return await bucket.requests.open(optionsOf(call, 'cut'), async (abortSignal) => {
     const answer = await bucket.client.send(command, { abortSignal });
     const stream = answer.Body as Readable;
     const total = sizeOfContentRange(answer.ContentRange);
@@ -136,29 +211,40 @@ async function openObject(bucket: Bucket, key: string, call: KeyedOpening): Prom
   });
 }
 
-async function deleteObject(bucket: Bucket, key: string, call: KeyedDeletion): Promise<void> {
+/** Deleting a missing key succeeds, unless a version was asked for. */
+async function deleteObject(
+  bucket: Bucket,
+  key: string,
+  call: Call,
+  version: string | undefined,
+): Promise<void> {
   const command = new bucket.sdk.DeleteObjectCommand({
     Bucket: bucket.config.bucket,
     Key: key,
-    ...(call.version !== undefined && { IfMatch: call.version }),
+    ...(version !== undefined && { IfMatch: version }),
   });
-  await send(bucket, command, 'settle', call);
+  try {
+    await send(bucket, command, 'settle', call);
+  } catch (error) {
+    if (!isError(error, 'REPLICA_NOT_FOUND')) throw error;
+    if (version !== undefined) throw isGone(call.what, error);
+  }
 }
 
 async function deleteObjects(
   bucket: Bucket,
   keys: readonly string[],
-  call: StoreCall,
-): Promise<KeyFailure[]> {
+  call: Call,
+): Promise<FileFailure[]> {
   const command = new bucket.sdk.DeleteObjectsCommand({
     Bucket: bucket.config.bucket,
     // Quiet: keys that are gone need not come back.
     Delete: { Objects: keys.map((Key) => ({ Key })), Quiet: true },
   });
   const { Errors = [] } = await send(bucket, command, 'settle', call);
-  return Errors.flatMap(({ Key = '', Code = 'failed', Message = '' }) => {
+  return Errors.flatMap(({ Key: file = '', Code = 'failed', Message = '' }) => {
     const code = codeOfObject(Code);
-    return code === 'REPLICA_NOT_FOUND' ? [] : [{ key: Key, code, message: `${Code}: ${Message}` }];
+    return code === 'REPLICA_NOT_FOUND' ? [] : [{ file, code, message: `${Code}: ${Message}` }];
   });
 }
 
@@ -167,8 +253,8 @@ async function copyObject(
   bucket: Bucket,
   from: string,
   to: string,
-  call: StoreCall,
-): Promise<KeyedCopied> {
+  call: Call,
+): Promise<ObjectInfo> {
   const { sdk, config } = bucket;
   const key = customerKey(bucket);
   const head = new sdk.HeadObjectCommand({ Bucket: config.bucket, Key: from, ...key });
@@ -191,7 +277,10 @@ async function copyObject(
     }),
   });
   const { CopyObjectResult: copied } = await send(bucket, copy, 'settle', call);
-  if (copied?.ETag) return { sizeBytes, modifiedAt: copied.LastModified ?? new Date() };
+  if (copied?.ETag) {
+    const modifiedAt = copied.LastModified ?? new Date();
+    return { key: to, sizeBytes, modifiedAt, version: copied.ETag };
+  }
   throw toReplicationError(new NotTheProvider({ status: 200, lacks: 'no ETag' }), call.what);
 }
 

@@ -1,5 +1,6 @@
 /** What S3 says, and what the network says, in our codes. */
 
+import type { ErrorCode, ReplicationError } from '@sluice/core/backend';
 import {
   codeOfConnection,
   codeOfStatus,
@@ -10,10 +11,8 @@ import {
   readRetryAfter,
   readSystemError,
   textOf,
-  type ErrorCode,
   type Refusal,
-  type ReplicationError,
-} from '@sluice/core/backend';
+} from '@sluice/core/backend/http';
 
 /** Gives an error of the SDK a code. `what` says what was done, to what. */
 export function toReplicationError(error: unknown, what: string): ReplicationError {

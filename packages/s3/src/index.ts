@@ -10,7 +10,6 @@ export type { S3Config } from './config.ts';
 export const backend: Backend<S3Config> = defineBackend({
   contract: 1,
   scheme: 's3',
-  layout: 'hex-level',
   schema,
   permissions: {
     list: 's3:ListBucket on the bucket',

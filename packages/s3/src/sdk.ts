@@ -1,7 +1,7 @@
 /** The SDK's client: its sockets, its credentials, and where the bucket is. */
 
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
-import { HTTP_SILENCE_MS_MAX, httpAgent } from '@sluice/core/backend';
+import { HTTP_SILENCE_MS_MAX, httpAgent } from '@sluice/core/backend/http';
 import type { S3Config } from './config.ts';
 import { judgeAnswers } from './answers.ts';
 import { findCredentials } from './credentials.ts';

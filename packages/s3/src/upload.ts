@@ -1,7 +1,7 @@
 /**
  * Writes one object, whole or not at all: in one request where it fits into a part, else in parts:
  * create, send the parts, complete. Whatever ends that early, the parts that are there are removed,
- * in the background: the call does not wait for it, the destination's close does.
+ * in the background: the call does not wait for that, the client's close does.
  *
  * A part that fails is sent again by itself, and so is the request that completes. Where the answer
  * to that one was lost, the upload may be gone because it was completed: then the object's ETag,
@@ -10,25 +10,24 @@
 
 import { createHash } from 'node:crypto';
 
+import { isError, messageOf, type ObjectInfo } from '@sluice/core/backend';
 import {
   formatTimestamp,
-  isError,
+  isGone,
   NotTheProvider,
-  messageOf,
   sendInParts,
   sendLast,
   sendWhole,
-  type StoreCall,
-  type KeyedUpload,
-  type KeyedUploaded,
-} from '@sluice/core/backend';
+  type Call,
+  type Upload,
+} from '@sluice/core/backend/http';
 import { contentMD5, customerKey, lock, optionsOf, send, storage, type Bucket } from './bucket.ts';
 import { toReplicationError } from './errors.ts';
 import { dateOf } from './wire.ts';
 
 /** Where Litestream keeps the time of a file: x-amz-meta-litestream-timestamp. */
 const TIMESTAMP = 'litestream-timestamp';
-/** Tries to remove what an upload leaves behind. What then is still there is for a lifecycle rule. */
+/** Attempts to remove the parts of an upload. After that a lifecycle rule must. */
 const ABANDON_ATTEMPTS_MAX = 3;
 const ABANDON_DELAY_MS = 250;
 
@@ -44,19 +43,26 @@ interface SentPart {
 }
 
 /** LTX_TRUNCATED or LTX_INVALID where the body has another size than it said. */
-export async function upload(bucket: Bucket, of: KeyedUpload): Promise<KeyedUploaded> {
-  const isSmall = of.body.sizeBytes <= bucket.config.partSizeBytes;
-  const answer = await (isSmall
-    ? sendWhole(bucket, of, (bytes) => put(bucket, of, bytes))
-    : uploadParts(bucket, of));
-  return { version: answer.ETag ?? '', modifiedAt: dateOf(answer) };
+export async function upload(bucket: Bucket, of: Upload): Promise<ObjectInfo> {
+  const { key } = of;
+  const { sizeBytes } = of.body;
+  const isSmall = sizeBytes <= bucket.config.partSizeBytes;
+  try {
+    const answer = await (isSmall
+      ? sendWhole(bucket, of, (bytes) => put(bucket, of, bytes))
+      : uploadParts(bucket, of));
+    return { key, sizeBytes, modifiedAt: dateOf(answer), version: answer.ETag };
+  } catch (error) {
+    const isOfVersion = typeof of.condition === 'object' && isError(error, 'REPLICA_NOT_FOUND');
+    throw isOfVersion ? isGone(of.what, error) : error;
+  }
 }
 
 interface Answer {
   readonly ETag?: string | undefined;
 }
 
-async function put(bucket: Bucket, of: KeyedUpload, bytes: Uint8Array): Promise<Answer> {
+async function put(bucket: Bucket, of: Upload, bytes: Uint8Array): Promise<Answer> {
   const command = new bucket.sdk.PutObjectCommand({
     Bucket: bucket.config.bucket,
     Key: of.key,
@@ -70,7 +76,7 @@ async function put(bucket: Bucket, of: KeyedUpload, bytes: Uint8Array): Promise<
   return await send(bucket, command, 'settle', of);
 }
 
-async function uploadParts(bucket: Bucket, of: KeyedUpload): Promise<Answer> {
+async function uploadParts(bucket: Bucket, of: Upload): Promise<Answer> {
   const place = await create(bucket, of);
   const limits = {
     partSizeBytes: bucket.config.partSizeBytes,
@@ -91,9 +97,9 @@ async function uploadParts(bucket: Bucket, of: KeyedUpload): Promise<Answer> {
  * Begins an upload. An abort does not cut this request: an answer that nobody hears would leave an
  * upload that nobody knows. When it comes late, what it began is removed.
  */
-async function create(bucket: Bucket, of: KeyedUpload): Promise<Place> {
-  const { client, sdk, config, work, removals } = bucket;
-  await removals.settled(of.key, of.signal, work.closing);
+async function create(bucket: Bucket, of: Upload): Promise<Place> {
+  const { client, sdk, config, requests, removals } = bucket;
+  await removals.settled(of.key, of.signal, requests.closing);
   const named = { Bucket: config.bucket, Key: of.key };
   const command = new sdk.CreateMultipartUploadCommand({
     ...named,
@@ -102,12 +108,12 @@ async function create(bucket: Bucket, of: KeyedUpload): Promise<Place> {
   });
   let creating: Promise<Place> | undefined;
   const begin = async (): Promise<Place> => {
-    const { UploadId } = await client.send(command, { abortSignal: work.ended });
+    const { UploadId } = await client.send(command, { abortSignal: requests.ended });
     if (UploadId !== undefined && UploadId !== '') return { ...named, UploadId };
     throw new NotTheProvider({ status: 200, lacks: 'no UploadId' });
   };
   try {
-    return await work.request(optionsOf(of, 'settle'), () => (creating = begin()));
+    return await requests.request(optionsOf(of, 'settle'), () => (creating = begin()));
   } catch (error) {
     const removeLate = creating?.then(
       (place) => abandon(bucket, place, of.what),
@@ -122,7 +128,7 @@ async function sendPart(
   bucket: Bucket,
   place: Place & { readonly PartNumber: number },
   bytes: Uint8Array,
-  call: StoreCall,
+  call: Call,
 ): Promise<SentPart> {
   const command = new bucket.sdk.UploadPartCommand({
     ...place,
@@ -137,7 +143,7 @@ async function sendPart(
 
 async function complete(
   bucket: Bucket,
-  of: KeyedUpload,
+  of: Upload,
   place: Place,
   parts: readonly SentPart[],
 ): Promise<Answer> {
@@ -167,13 +173,13 @@ async function complete(
 /** The object, if it is made of these parts. A failure to look says nothing: the upload is gone. */
 async function completed(
   bucket: Bucket,
-  of: KeyedUpload,
+  of: Upload,
   parts: readonly SentPart[],
 ): Promise<Answer | undefined> {
   const place = { Bucket: bucket.config.bucket, Key: of.key };
   const head = new bucket.sdk.HeadObjectCommand({ ...place, ...customerKey(bucket) });
   const found = await send(bucket, head, 'cut', of).catch(() => undefined);
-  bucket.work.check(of.signal);
+  bucket.requests.check(of.signal);
   return found?.ETag === etagOf(parts) ? found : undefined;
 }
 
@@ -188,23 +194,23 @@ function isUploadGone(error: unknown): boolean {
   return isError(error) && error.cause instanceof Error && error.cause.name === 'NoSuchUpload';
 }
 
-function removeLater({ work, removals }: Bucket, key: string, removal: Promise<void>): void {
+function removeLater({ requests, removals }: Bucket, key: string, removal: Promise<void>): void {
   removals.add(key, removal);
-  void work.keep(removal);
+  void requests.keep(removal);
 }
 
-/** Removes an upload and its parts. Says so where it cannot. */
+/** Removes an upload and its parts. Logs a warning where it cannot. */
 async function abandon(bucket: Bucket, place: Place, what: string): Promise<void> {
-  const { client, sdk, logger, work } = bucket;
+  const { client, sdk, logger, requests } = bucket;
   const command = new sdk.AbortMultipartUploadCommand(place);
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await work.cleanUp((abortSignal) => client.send(command, { abortSignal }));
+      await requests.cleanUp((abortSignal) => client.send(command, { abortSignal }));
       return;
     } catch (error) {
       // It was completed after all, or somebody else removed it.
       if (error instanceof Error && error.name === 'NoSuchUpload') return;
-      if (attempt < ABANDON_ATTEMPTS_MAX && !work.ended.aborted) {
+      if (attempt < ABANDON_ATTEMPTS_MAX && !requests.ended.aborted) {
         await new Promise((resolve) => setTimeout(resolve, ABANDON_DELAY_MS * attempt));
         continue;
       }
@@ -217,8 +223,8 @@ async function abandon(bucket: Bucket, place: Place, what: string): Promise<void
   }
 }
 
-/** What is kept with an LTX file, and not with a named object. */
-function ofFile(bucket: Bucket, { createdAt }: KeyedUpload): FileFields {
+/** Fields that are stored with an LTX file, and not with a named object. */
+function ofFile(bucket: Bucket, { body: { createdAt } }: Upload): FileFields {
   if (createdAt === undefined) return {};
   return { Metadata: { [TIMESTAMP]: formatTimestamp(createdAt) }, ...lock(bucket) };
 }
@@ -227,7 +233,7 @@ interface FileFields extends ReturnType<typeof lock> {
   readonly Metadata?: Record<string, string>;
 }
 
-function conditionOf({ condition }: KeyedUpload): { IfNoneMatch?: '*'; IfMatch?: string } {
+function conditionOf({ condition }: Upload): { IfNoneMatch?: '*'; IfMatch?: string } {
   if (condition === undefined) return {};
   return condition === 'if-absent' ? { IfNoneMatch: '*' } : { IfMatch: condition.version };
 }

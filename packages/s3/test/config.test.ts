@@ -1,12 +1,11 @@
 import { inspect } from 'node:util';
 import {
   isError,
-  keyOf,
-  toTXID,
   type ConfigIssue,
   parseConfig as parse,
   type ParsedConfig,
 } from '@sluice/core/backend';
+import { keyOf, toTXID } from '@sluice/core/backend/testing';
 import { describe, expect, test } from 'vitest';
 import { backend, type S3Config } from '../src/index.ts';
 
@@ -191,7 +190,7 @@ describe('keys lie where Litestream has them', () => {
     [{ bucket: 'b' }, `/0000/${name}`],
   ];
   test.each(roots)('%j', (input, key) => {
-    expect(keyOf('hex-level', parseConfig(input).path, file)).toBe(key);
+    expect(keyOf('levels', parseConfig(input).path, file)).toBe(key);
   });
 });
 

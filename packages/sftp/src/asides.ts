@@ -6,7 +6,12 @@
  * old and not needed. Pure.
  */
 
-import { ASIDE_SUFFIX, isLeftover, LEFTOVER_AGE_MS, TEMP_SUFFIX } from '@sluice/core/backend';
+import {
+  ASIDE_SUFFIX,
+  isLeftover,
+  LEFTOVER_AGE_MS,
+  TEMP_SUFFIX,
+} from '@sluice/core/backend/folder';
 
 import type { Entry } from './channel.ts';
 

@@ -1,21 +1,25 @@
-/** One server with one login: the steps on paths, over its channels. */
+/** One server with one login. */
 
 import {
-  folderDestination,
-  inTurn,
-  LEVEL_MAX,
+  ReplicationError,
+  type Capabilities,
   type ConnectContext,
-  type Destination,
-  type FolderPlaceOptions,
-  type FolderStore,
-  type LTXBody,
+  type DeleteOptions,
+  type GetOptions,
+  type ListOptions,
+  type Logger,
+  type ObjectBody,
+  type ObjectInfo,
+  type OpenedObject,
+  type PutOptions,
+  type ReplicaClient,
 } from '@sluice/core/backend';
-
+import { FolderGuard, inTurn, type PlaceOptions } from '@sluice/core/backend/folder';
 import { asideOf, mayNeedMending, withAsides } from './asides.ts';
 import type { Channel, Entry, Times } from './channel.ts';
 import type { SFTPConfig } from './config.ts';
 import { Connection } from './connection.ts';
-import { isMissing, SSHError, toReplicationError } from './errors.ts';
+import { isMissing, toReplicationError } from './errors.ts';
 import { makeFolder, removeFolder } from './folders.ts';
 import { mend } from './mend.ts';
 import { removeIfThere } from './naming.ts';
@@ -24,88 +28,166 @@ import { placeFile, removeOrphans } from './write.ts';
 
 /** SFTP counts times in seconds. */
 const SECOND_MS = 1000;
+/** Files that are removed in one call, some at once. */
+const DELETE_KEYS_MAX = 1_000;
+/** LTX files have ten levels, each a folder. */
+const FOLDERS_AT_ONCE = 10;
 
-/** Connects to nothing: what is not right is told by the first call. */
-export async function connect(config: SFTPConfig, context: ConnectContext): Promise<Destination> {
+/** Connects to nothing: the first call finds what is wrong. */
+export async function connect(
+  config: SFTPConfig,
+  { access, logger }: ConnectContext,
+): Promise<ReplicaClient> {
   const { host, port, user } = config;
   const address = host.includes(':') ? `[${host}]` : host;
   const name = `sftp://${user}@${address}${port === 22 ? '' : `:${port}`}`;
-  const connection = new Connection(name, config, context.logger);
-  return folderDestination(name, storeOf(connection, config, context), context);
+  return new SFTPClient(new Connection(name, config, logger), config, access, logger);
 }
 
-function storeOf(
-  connection: Connection,
-  { concurrentWrites }: SFTPConfig,
-  { access, logger }: ConnectContext,
-): FolderStore<Channel, Entry> {
-  const pieces = concurrentWrites ? 'many-at-once' : 'one-by-one';
-  const place = async (
+/** Keys are paths: absolute ones, or relative to the folder in which a login begins. */
+class SFTPClient implements ReplicaClient {
+  readonly name: string;
+  readonly capabilities: Capabilities = {
+    ranges: true,
+    conditions: 'any-size',
+    deleteMax: DELETE_KEYS_MAX,
+    sortedLists: true,
+    folders: true,
+  };
+  readonly #connection: Connection;
+  readonly #config: SFTPConfig;
+  readonly #access: ConnectContext['access'];
+  readonly #logger: Logger;
+  readonly #guard: FolderGuard<Entry>;
+
+  constructor(
+    connection: Connection,
+    config: SFTPConfig,
+    access: ConnectContext['access'],
+    logger: Logger,
+  ) {
+    this.name = connection.name;
+    this.#connection = connection;
+    this.#config = config;
+    this.#access = access;
+    this.#logger = logger;
+    this.#guard = new FolderGuard(this.name, access, {
+      foldersAtOnce: FOLDERS_AT_ONCE,
+      readFolder: (path) => connection.use((channel) => this.#readFolder(channel, path)),
+      infoOf: async (key, entry) => (entry.kind === 'file' ? toInfo(key, entry) : undefined),
+      stampOf: (path) => connection.use((channel) => this.#stampOf(channel, path)),
+      open: (path) => openPath(connection, path),
+      place: (path, body, options) =>
+        connection.use((channel) => this.#place(channel, path, body, options)),
+      remove: (path) => connection.use((channel) => this.#remove(channel, path)),
+      makeFolder: (path) => connection.use((channel) => makeFolder(channel, path)),
+      removeFolder: (path) => connection.use((channel) => removeFolder(channel, path)),
+      connection: () => connection.generation,
+      isMissing,
+      toError: toReplicationError,
+    });
+  }
+
+  list(prefix: string, { startAfter, ...options }: ListOptions = {}): AsyncIterable<ObjectInfo> {
+    const what = `list ${prefix}* at ${this.name}`;
+    return this.#guard.list({ ...options, what }, { prefix, startAfter });
+  }
+
+  async get(key: string, { range, version, ...options }: GetOptions = {}): Promise<OpenedObject> {
+    const what = `open ${key} at ${this.name}`;
+    return await this.#guard.get({ ...options, what }, key, { range, version });
+  }
+
+  async put(
+    key: string,
+    body: ObjectBody,
+    { condition, ...options }: PutOptions = {},
+  ): Promise<ObjectInfo> {
+    const what = `write ${key} to ${this.name}`;
+    if (typeof condition === 'object') throw noVersions(what);
+    return await this.#guard.put({ ...options, what }, key, body, condition);
+  }
+
+  async delete(
+    keys: readonly string[],
+    { version, ...options }: DeleteOptions = {},
+  ): Promise<void> {
+    const what = `delete ${keys.length === 1 ? keys[0] : `${keys.length} files`} at ${this.name}`;
+    if (version !== undefined) throw noVersions(what);
+    await this.#guard.delete({ ...options, what }, keys);
+  }
+
+  async close(): Promise<void> {
+    this.#connection.stopConnecting();
+    await this.#guard.close();
+    await this.#connection.close();
+  }
+
+  async #readFolder(channel: Channel, path: string): Promise<readonly Entry[] | undefined> {
+    const entries = await channel.readFolder(path);
+    if (entries === undefined) return undefined;
+    if (this.#access === 'write' && mayNeedMending(entries)) {
+      await mend(channel, path, entries, this.#connection, this.#logger);
+    }
+    return withAsides(entries);
+  }
+
+  async #stampOf(channel: Channel, path: string): Promise<string | undefined> {
+    const found = await channel.stat(path);
+    return found && `${this.#connection.generation}-${versionOf(found)}`;
+  }
+
+  async #place(
     channel: Channel,
     path: string,
-    body: LTXBody,
-    options: FolderPlaceOptions & { readonly times: (nowMs: number) => Times },
-  ): Promise<Date> => {
+    body: ObjectBody,
+    options: PlaceOptions,
+  ): Promise<ObjectInfo> {
+    const connection = this.#connection;
     await removeOrphans(channel, connection);
-    return await placeFile(channel, path, body, connection, { ...options, pieces });
-  };
-  return {
-    levelsAtOnce: LEVEL_MAX + 1,
-    use: (work) => connection.use(work),
-    generation: () => connection.generation,
-    async stampOf(channel, path) {
-      const found = await channel.stat(path);
-      return found === undefined ? found : `${connection.generation}-${versionOf(found)}`;
-    },
-    async readFolder(channel, path) {
-      const entries = await channel.readFolder(path);
-      if (entries === undefined) return undefined;
-      if (access === 'write' && mayNeedMending(entries)) {
-        await mend(channel, path, entries, connection, logger);
-      }
-      return withAsides(entries);
-    },
-    // No createdAt: mtime holds it without its milliseconds.
-    fileOf: async (_, { accessedMs, sizeBytes }) => ({
-      sizeBytes,
-      modifiedAt: new Date(accessedMs),
-    }),
-    objectOf: async (_, entry) => ({
-      sizeBytes: entry.sizeBytes,
-      modifiedAt: new Date(entry.modifiedMs),
-      version: versionOf(entry),
-    }),
-    open: (path, content) => openPath(connection, path, content),
-    makeFolder,
-    async placeFile(channel, path, body, options) {
-      // Litestream keeps the header's time in mtime; what is left for the upload's is atime.
-      const modifiedMs = body.createdAt.getTime();
-      const times = (accessedMs: number): Times => ({ accessedMs, modifiedMs });
-      const modifiedAt = await place(channel, path, body, { ...options, times });
-      return { sizeBytes: body.sizeBytes, modifiedAt };
-    },
-    async placeObject(channel, path, body, options) {
-      const before = await channel.stat(path);
-      // A version is told by size and time, so each has a time of its own.
-      const times = (nowMs: number): Times => ({
-        accessedMs: nowMs,
-        modifiedMs: Math.max(nowMs, (before?.modifiedMs ?? 0) + SECOND_MS),
-      });
-      await place(channel, path, body, { ...options, times });
-      const written = await channel.stat(path);
-      if (written !== undefined) return { version: versionOf(written) };
-      throw new SSHError('REPLICA_CHANGED', 'it was removed as soon as it was there');
-    },
-    remove: (channel, path) =>
-      inTurn(`${connection.name}\0${path}`, async () => {
-        // The aside first: alone it would be taken for the file.
-        if (!channel.has('posix-rename')) await removeIfThere(channel, asideOf(path));
-        if (!(await removeIfThere(channel, path))) await removeIfThere(channel, asideOf(path));
-      }),
-    removeFolder,
-    isMissing,
-    describe: toReplicationError,
-    stop: () => connection.stopConnecting(),
-    close: () => connection.close(),
-  };
+    const times = await timesOf(channel, path, body);
+    const pieces = this.#config.concurrentWrites ? 'many-at-once' : 'one-by-one';
+    const modifiedAt = await placeFile(channel, path, body, connection, {
+      ...options,
+      times,
+      pieces,
+    });
+    return { key: path, sizeBytes: body.sizeBytes, modifiedAt };
+  }
+
+  async #remove(channel: Channel, path: string): Promise<void> {
+    await inTurn(`${this.name}\0${path}`, async () => {
+      // The aside first: alone it would be taken for the file.
+      if (!channel.has('posix-rename')) await removeIfThere(channel, asideOf(path));
+      if (!(await removeIfThere(channel, path))) await removeIfThere(channel, asideOf(path));
+    });
+  }
+}
+
+/** No createdAt: mtime holds it without its milliseconds. No version: that takes a look into the file. */
+function toInfo(key: string, { accessedMs, sizeBytes }: Entry): ObjectInfo {
+  return { key, sizeBytes, modifiedAt: new Date(accessedMs) };
+}
+
+/** Litestream keeps the header's time of an LTX file in mtime; the time of the upload is then its atime. */
+async function timesOf(
+  channel: Channel,
+  path: string,
+  { createdAt }: ObjectBody,
+): Promise<(nowMs: number) => Times> {
+  if (createdAt !== undefined) {
+    return (accessedMs) => ({ accessedMs, modifiedMs: createdAt.getTime() });
+  }
+  // The version of any other object is told by its time, so each has a time of its own.
+  const before = await channel.stat(path);
+  return (nowMs) => ({
+    accessedMs: nowMs,
+    modifiedMs: Math.max(nowMs, (before?.modifiedMs ?? 0) + SECOND_MS),
+  });
+}
+
+/** No file system replaces one version and no other: two processes would both see theirs. */
+function noVersions(what: string): ReplicationError {
+  const message = `${what}: a folder knows no conditions on versions, so it cannot hold a lease`;
+  return new ReplicationError('REPLICA_UNSUPPORTED', message);
 }

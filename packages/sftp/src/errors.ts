@@ -1,12 +1,7 @@
 /** What an SFTP server and SSH say, in our codes. */
 
-import {
-  hintOfConnection,
-  messageOf,
-  readSystemError,
-  ReplicationError,
-  type ErrorCode,
-} from '@sluice/core/backend';
+import { messageOf, ReplicationError, type ErrorCode } from '@sluice/core/backend';
+import { hintOfConnection, readSystemError } from '@sluice/core/backend/http';
 
 /** A connection that could not be made, or is lost: the code is known where it is thrown. */
 export class SSHError extends Error {

@@ -8,39 +8,43 @@ import { isMissing, STATUS, statusOf } from './errors.ts';
 /** Others may look into the folders; the files in them are the owner's alone. */
 const FOLDER_MODE = 0o755;
 
-export async function makeFolder(channel: Channel, path: string): Promise<void> {
-  if ((await channel.stat(path)) !== undefined) return;
+/** Makes a folder and those above it that are missing; returns those that it made. */
+export async function makeFolder(channel: Channel, path: string): Promise<string[]> {
+  if ((await channel.stat(path)) !== undefined) return [];
   const parent = dirname(path);
   try {
-    await makeOne(channel, path);
+    return await makeOne(channel, path);
   } catch (error) {
     if (!isMissing(error) || parent === path) throw error;
-    await makeFolder(channel, parent);
-    // Once: some file systems (/proc) say so of what they never let anybody make.
-    await makeOne(channel, path);
+    const above = await makeFolder(channel, parent);
+    // Once: some file systems (/proc) answer so for folders that nobody may ever make.
+    return [...above, ...(await makeOne(channel, path))];
   }
 }
 
-async function makeOne(channel: Channel, path: string): Promise<void> {
+async function makeOne(channel: Channel, path: string): Promise<string[]> {
   try {
     await channel.mkdir(path, FOLDER_MODE);
   } catch (error) {
-    if ((await channel.stat(path)) !== undefined) return; // made by another at the same time
+    if ((await channel.stat(path)) !== undefined) return []; // made by another at the same time
     throw error;
   }
   await syncFolder(channel, dirname(path));
+  return [path];
 }
 
-/** What is gone, or holds anything, is no failure; many servers say no more than that it failed. */
-export async function removeFolder(channel: Channel, path: string): Promise<void> {
+/** False where the folder holds anything, or is gone. Many servers say no more than that it failed. */
+export async function removeFolder(channel: Channel, path: string): Promise<boolean> {
   try {
     await channel.rmdir(path);
+    return true;
   } catch (error) {
-    if (isMissing(error)) return;
+    if (isMissing(error)) return false;
     const status = statusOf(error);
     if (status !== STATUS.FAILURE && status !== STATUS.DIR_NOT_EMPTY) throw error;
     const entries = await channel.readFolder(path);
     if (entries !== undefined && entries.length === 0) throw error;
+    return false;
   }
 }
 

@@ -10,7 +10,6 @@ export type { SFTPConfig } from './config.ts';
 export const backend: Backend<SFTPConfig> = defineBackend({
   contract: 1,
   scheme: 'sftp',
-  layout: 'tree',
   schema,
   permissions: {
     list: 'r and x for this user on the folder and those below it',

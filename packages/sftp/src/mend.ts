@@ -2,7 +2,8 @@
 
 import { join } from 'node:path/posix';
 
-import { inTurn, temporaryPath, type Logger } from '@sluice/core/backend';
+import type { Logger } from '@sluice/core/backend';
+import { inTurn, temporaryPath } from '@sluice/core/backend/folder';
 
 import { planMending } from './asides.ts';
 import type { Channel, Entry } from './channel.ts';

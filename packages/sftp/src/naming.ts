@@ -13,7 +13,7 @@
 
 import { dirname } from 'node:path/posix';
 
-import { readBytes, ReplicationError, type LTXBody } from '@sluice/core/backend';
+import { readBytes, ReplicationError, type ObjectBody } from '@sluice/core/backend';
 
 import { asideOf } from './asides.ts';
 import type { Channel, Times } from './channel.ts';
@@ -27,8 +27,8 @@ export async function giveName(
   temp: string,
   path: string,
   options: {
-    readonly condition: 'none' | 'if-absent';
-    readonly body: LTXBody;
+    readonly condition: 'if-absent' | undefined;
+    readonly body: ObjectBody;
     readonly nowMs: number;
   },
 ): Promise<'given' | 'same-is-there'> {
@@ -127,7 +127,7 @@ function conflict(path: string): ReplicationError {
 }
 
 /** Whether a file on the server has the bytes of a body. */
-async function holds(channel: Channel, path: string, body: LTXBody): Promise<boolean> {
+async function holds(channel: Channel, path: string, body: ObjectBody): Promise<boolean> {
   const handle = await channel.open(path, 'r', 0);
   try {
     let position = 0;

@@ -1,21 +1,17 @@
 /** Reading one file: a handle that is opened once, and several requests ahead of the reader. */
 
-import type { FolderContent, FolderHandle } from '@sluice/core/backend';
+import type { FolderHandle } from '@sluice/core/backend/folder';
 
 import { asideOf } from './asides.ts';
 import type { Attributes, Channel } from './channel.ts';
 import type { Connection } from './connection.ts';
 import { unlessMissing } from './errors.ts';
 
-/** The checksums at the end of an LTX file: of all its bytes, so they tell one version from another. */
+/** The checksums at the end of an LTX file. They are of all its bytes, so they tell versions of one time apart. */
 const TRAILER_BYTES = 16;
 
 /** Holds a channel until it is closed. */
-export async function openPath(
-  connection: Connection,
-  path: string,
-  content: FolderContent,
-): Promise<FolderHandle> {
+export async function openPath(connection: Connection, path: string): Promise<FolderHandle> {
   const channel = await connection.take();
   let handle: Buffer | undefined;
   const close = async (): Promise<void> => {
@@ -27,10 +23,7 @@ export async function openPath(
     const opened = (handle = await openOrAside(channel, path));
     const attributes = await channel.fstat(opened);
     const { accessedMs, sizeBytes } = attributes;
-    const version =
-      content === 'object'
-        ? versionOf(attributes)
-        : `${sizeBytes}-${await trailerOf(channel, opened, sizeBytes)}`;
+    const version = `${versionOf(attributes)}-${await trailerOf(channel, opened, sizeBytes)}`;
     const read = (start: number, end: number): ReturnType<FolderHandle['read']> =>
       readPieces(channel, opened, start, end);
     return { sizeBytes, modifiedAt: new Date(accessedMs), version, read, close };
@@ -40,7 +33,7 @@ export async function openPath(
   }
 }
 
-/** SFTP tells no inode: each version of an object has a time of its own. */
+/** SFTP tells no inode. */
 export function versionOf({ sizeBytes, modifiedMs }: Attributes): string {
   return `${sizeBytes.toString(36)}-${modifiedMs.toString(36)}`;
 }

@@ -6,14 +6,14 @@
 
 import { dirname } from 'node:path/posix';
 
+import type { ObjectBody } from '@sluice/core/backend';
 import {
   inTurn,
   PartReader,
   readSource,
   temporaryPath,
-  type FolderPlaceOptions,
-  type LTXBody,
-} from '@sluice/core/backend';
+  type PlaceOptions,
+} from '@sluice/core/backend/folder';
 
 import type { Attributes, Channel, Times } from './channel.ts';
 import type { Connection } from './connection.ts';
@@ -26,7 +26,7 @@ const FILE_MODE = 0o600;
 /** Names of temporary files that are kept in mind; beyond that the sweep has them. */
 const ORPHANS_MAX = 1_000;
 
-interface PlaceOptions extends FolderPlaceOptions {
+interface Placing extends PlaceOptions {
   /** The times that a file is to have, given the server's own. */
   readonly times: (nowMs: number) => Times;
   readonly pieces: 'many-at-once' | 'one-by-one';
@@ -36,9 +36,9 @@ interface PlaceOptions extends FolderPlaceOptions {
 export async function placeFile(
   channel: Channel,
   path: string,
-  body: LTXBody,
+  body: ObjectBody,
   connection: Connection,
-  options: PlaceOptions,
+  options: Placing,
 ): Promise<Date> {
   const temp = temporaryPath(path);
   let handle: Buffer | undefined;
@@ -65,7 +65,7 @@ export async function placeFile(
 }
 
 /** Some servers take a file and put it elsewhere: it counts when the folder has its name. */
-function checkName(found: Attributes | undefined, { sizeBytes }: LTXBody): void {
+function checkName(found: Attributes | undefined, { sizeBytes }: ObjectBody): void {
   if (found?.sizeBytes === sizeBytes) return;
   const has = found === undefined ? 'no such file' : `one of ${found.sizeBytes} bytes`;
   const message =
@@ -78,8 +78,8 @@ function checkName(found: Attributes | undefined, { sizeBytes }: LTXBody): void 
 async function sendBody(
   channel: Channel,
   handle: Buffer,
-  body: LTXBody,
-  { signals, pieces }: PlaceOptions,
+  body: ObjectBody,
+  { signals, pieces }: Placing,
 ): Promise<readonly Promise<void>[]> {
   const { pieceBytes, requestsAhead } = channel.limits('write');
   const ahead = pieces === 'one-by-one' ? 1 : requestsAhead;
@@ -106,9 +106,9 @@ async function sendBody(
 async function finish(
   channel: Channel,
   handle: Buffer,
-  body: LTXBody,
+  body: ObjectBody,
   connection: Connection,
-  options: { readonly times: PlaceOptions['times']; readonly pieces: readonly Promise<void>[] },
+  options: { readonly times: Placing['times']; readonly pieces: readonly Promise<void>[] },
 ): Promise<number> {
   const written = channel.fstat(handle);
   const learnt = written.then(({ modifiedMs }) => {

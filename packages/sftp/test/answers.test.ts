@@ -1,6 +1,7 @@
 /** Servers that say "OK" to what they do not do. */
 
 import { isError } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { expect, test } from 'vitest';
 
 import { startFakeServer, tree } from './fake-server.ts';
@@ -10,7 +11,7 @@ const FILE = ref(0, 1);
 
 test.each(['RENAME', 'WRITE'])('a %s that is not done makes no file that counts', async (kind) => {
   const fake = await startFakeServer();
-  const client = (await connectTo(fake)).replica(ROOT);
+  const client = new Replica(await connectTo(fake), ROOT);
   await client.writeFile(ref(0, 2), bodyOf('the root is ours'));
   fake.judge = (request) => (request.kind === kind ? 'ignored' : undefined);
   const writing = client.writeFile(FILE, bodyOf('a file of ours'));

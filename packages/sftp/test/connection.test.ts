@@ -8,10 +8,11 @@ import { join } from 'node:path';
 import {
   CLOSE_MS_MAX,
   isError,
-  type LTXBody,
   type ReplicationError,
   parseConfig,
+  type ObjectBody,
 } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 
 import { backend } from '../src/index.ts';
@@ -36,7 +37,7 @@ describe('a server whose key', () => {
     const fake = await startFakeServer();
     const asked: string[] = [];
     fake.accept = ({ method }) => asked.push(method) > 0;
-    const client = (await connectTo(fake, { input: { 'host-key': undefined } })).replica(ROOT);
+    const client = new Replica(await connectTo(fake, { input: { 'host-key': undefined } }), ROOT);
     const error = await failureOf(client.writeFile(FILE, bodyOf('x')));
     expect(error.code).toBe('REPLICA_HOST_UNTRUSTED');
     expect(error.message).toMatch(/offers ssh-ed25519 SHA256:[A-Za-z0-9+/]{43}, and no key/);
@@ -47,7 +48,7 @@ describe('a server whose key', () => {
   test('has changed is told as that, with both fingerprints', async () => {
     const fake = await startFakeServer();
     const input = { 'host-key': OTHER_KEYS.public };
-    const client = (await connectTo(fake, { input })).replica(ROOT);
+    const client = new Replica(await connectTo(fake, { input }), ROOT);
     const error = await failureOf(Array.fromAsync(client.listFiles('all')));
     expect(error.code).toBe('REPLICA_HOST_UNTRUSTED');
     expect(error.message).toMatch(
@@ -62,10 +63,10 @@ describe('a server whose key', () => {
     const line = `[127.0.0.1]:${fake.port} ${fake.hostKey}`;
     fs.writeFileSync(file, `${line}\n`);
     const input = { 'host-key': undefined, 'known-hosts': file };
-    const client = (await connectTo(fake, { input })).replica(ROOT);
+    const client = new Replica(await connectTo(fake, { input }), ROOT);
     await client.writeFile(FILE, bodyOf('x'));
     fs.writeFileSync(file, `@revoked ${line}\n${line}\n`);
-    const other = (await connectTo(fake, { input })).replica(ROOT);
+    const other = new Replica(await connectTo(fake, { input }), ROOT);
     const error = await failureOf(other.openFile(FILE));
     expect(error.code).toBe('REPLICA_HOST_UNTRUSTED');
     expect(error.message).toContain('revoked');
@@ -74,7 +75,7 @@ describe('a server whose key', () => {
   test('cannot be looked up, as known-hosts is not there, is not trusted', async () => {
     const fake = await startFakeServer();
     const input = { 'host-key': undefined, 'known-hosts': join(fake.folder, 'none') };
-    const client = (await connectTo(fake, { input })).replica(ROOT);
+    const client = new Replica(await connectTo(fake, { input }), ROOT);
     const error = await failureOf(client.openFile(FILE));
     expect(error.code).toBe('REPLICA_HOST_UNTRUSTED');
     expect(error.message).toContain('known-hosts cannot be read');
@@ -86,7 +87,7 @@ describe('we are let in', () => {
   test('by a password', async () => {
     const fake = await startFakeServer();
     fake.accept = (context) => context.method === 'password' && context.password === PASSWORD;
-    await (await connectTo(fake)).replica(ROOT).writeFile(FILE, bodyOf('x'));
+    await new Replica(await connectTo(fake), ROOT).writeFile(FILE, bodyOf('x'));
     expect(tree(fake, ROOT)).toHaveLength(2);
   });
 
@@ -101,7 +102,7 @@ describe('we are let in', () => {
       });
       return 'later';
     };
-    await (await connectTo(fake)).replica(ROOT).writeFile(FILE, bodyOf('x'));
+    await new Replica(await connectTo(fake), ROOT).writeFile(FILE, bodyOf('x'));
     expect(answers).toEqual([PASSWORD]);
   });
 
@@ -114,11 +115,11 @@ describe('we are let in', () => {
     fake.accept = (context) =>
       context.method === 'publickey' && context.key.data.toString('base64') === blob;
     const input = { password: undefined, 'key-path': file, passphrase: 'open sesame' };
-    const client = (await connectTo(fake, { input })).replica(ROOT);
+    const client = new Replica(await connectTo(fake, { input }), ROOT);
     await client.writeFile(FILE, bodyOf('x'));
 
     const wrong = { ...input, passphrase: 'wrong' };
-    const other = (await connectTo(fake, { input: wrong })).replica(ROOT);
+    const other = new Replica(await connectTo(fake, { input: wrong }), ROOT);
     const error = await failureOf(other.openFile(FILE));
     expect(error.code).toBe('REPLICA_UNAUTHENTICATED');
     expect(error.message).not.toContain('wrong');
@@ -129,11 +130,11 @@ describe('we are let in', () => {
     fake.accept = () => false;
     const key = { password: undefined, 'key-path': join(fake.folder, 'none') };
     const unread = await failureOf(
-      (await connectTo(fake, { input: key })).replica(ROOT).openFile(FILE),
+      new Replica(await connectTo(fake, { input: key }), ROOT).openFile(FILE),
     );
     expect(unread.code).toBe('REPLICA_UNAUTHENTICATED');
     expect(unread.message).toContain('key-path cannot be read');
-    const client = (await connectTo(fake)).replica(ROOT);
+    const client = new Replica(await connectTo(fake), ROOT);
     const refused = await failureOf(client.openFile(FILE));
     expect(refused.code).toBe('REPLICA_UNAUTHENTICATED');
     expect(refused.message).not.toContain(PASSWORD);
@@ -144,7 +145,7 @@ describe('we are let in', () => {
     fake.accept = () => false;
     const destination = await connectTo(fake);
     for (let index = 0; index < 20; index += 1) {
-      const { code } = await failureOf(destination.replica(`${ROOT}${index}`).openFile(FILE));
+      const { code } = await failureOf(new Replica(destination, `${ROOT}${index}`).openFile(FILE));
       expect(code).toBe('REPLICA_UNAUTHENTICATED');
     }
     expect(fake.connections).toBe(1);
@@ -154,8 +155,7 @@ describe('we are let in', () => {
 test('connecting sends nothing', async () => {
   const fake = await startFakeServer();
   const destination = await connectTo(fake);
-  destination.replica(ROOT);
-  destination.objects?.(ROOT);
+  expect(new Replica(destination, ROOT).objects).toBeDefined();
   await destination.close();
   expect(fake.connections).toBe(0);
 });
@@ -167,7 +167,7 @@ test('a thousand replicas are one connection, and ten channels at most', async (
   const queue = paths.values();
   const work = async (): Promise<void> => {
     for (const path of queue) {
-      const client = destination.replica(path);
+      const client = new Replica(destination, path);
       expect(await Array.fromAsync(client.listFiles('all'))).toEqual([]);
       if (path.endsWith('7')) await client.writeFile(FILE, bodyOf(path));
     }
@@ -182,7 +182,7 @@ test('a thousand replicas are one connection, and ten channels at most', async (
 test('requests do not wait for others to fill a packet', async () => {
   const fake = await startFakeServer();
   const spy = vi.spyOn(net.Socket.prototype, 'setNoDelay');
-  await (await connectTo(fake)).replica(ROOT).writeFile(FILE, bodyOf('x'));
+  await new Replica(await connectTo(fake), ROOT).writeFile(FILE, bodyOf('x'));
   const sockets = spy.mock.contexts as net.Socket[];
   const flags = spy.mock.calls.flatMap(([flag], index) =>
     sockets[index]?.remotePort === fake.port ? [flag] : [],
@@ -193,7 +193,7 @@ test('requests do not wait for others to fill a packet', async () => {
 
 test('a connection that was dropped while idle is opened again, unnoticed', async () => {
   const fake = await startFakeServer();
-  const client = (await connectTo(fake)).replica(ROOT);
+  const client = new Replica(await connectTo(fake), ROOT);
   await client.writeFile(FILE, bodyOf('the first'));
   for (let round = 1; round <= 3; round += 1) {
     const dropped = fake.dropAll();
@@ -206,7 +206,7 @@ test('a connection that was dropped while idle is opened again, unnoticed', asyn
 test('a server that opens one channel only is content with that', async () => {
   const fake = await startFakeServer();
   fake.channelsMax = 1;
-  const client = (await connectTo(fake)).replica(ROOT);
+  const client = new Replica(await connectTo(fake), ROOT);
   const writes = Array.from({ length: 40 }, (_, index) =>
     client.writeFile(ref(0, index + 1), bodyOf('x')),
   );
@@ -221,7 +221,7 @@ test('pieces of a file go one by one where concurrent-writes is off', async () =
   const body = bodyOf('a line of text, again and again\n'.repeat(10_000));
   const most: number[] = [];
   for (const input of [{}, { 'concurrent-writes': false }]) {
-    const client = (await connectTo(fake, { input })).replica(ROOT);
+    const client = new Replica(await connectTo(fake, { input }), ROOT);
     await client.writeFile(FILE, body);
     most.push(fake.writesAtOnceMax);
     fake.writesAtOnceMax = 0;
@@ -233,9 +233,12 @@ test('pieces of a file go one by one where concurrent-writes is off', async () =
 
 test('a source is let go when the server takes no more of it', async () => {
   const fake = await startFakeServer();
-  const client = (await connectTo(fake, { input: { 'concurrent-writes': false } })).replica(ROOT);
+  const client = new Replica(
+    await connectTo(fake, { input: { 'concurrent-writes': false } }),
+    ROOT,
+  );
   let isLetGo = false;
-  const body: LTXBody = {
+  const body: ObjectBody = {
     sizeBytes: 1_000_000,
     createdAt: new Date(0),
     async *open() {
@@ -264,7 +267,7 @@ test('closing does not wait for a server that takes connections and says nothing
     'host-key': OTHER_KEYS.public,
   });
   const destination = await backend.connect(config, { access: 'write', logger: console });
-  const failure = failureOf(destination.replica(ROOT).writeFile(FILE, bodyOf('x')));
+  const failure = failureOf(new Replica(destination, ROOT).writeFile(FILE, bodyOf('x')));
   const [socket] = await accepted;
   const ended = once(socket?.resume() ?? silent, 'close');
   const since = performance.now();

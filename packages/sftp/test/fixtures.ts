@@ -1,14 +1,7 @@
 /** Connections to a fake server, closed when the test ends. */
 
-import {
-  readBytes,
-  toTXID,
-  type Destination,
-  type LTXBody,
-  type LTXFileRef,
-  type ReplicaClient,
-  parseConfig,
-} from '@sluice/core/backend';
+import { readBytes, type ObjectBody, type ReplicaClient, parseConfig } from '@sluice/core/backend';
+import { toTXID, type LTXFileRef, type Replica } from '@sluice/core/backend/testing';
 import { onTestFinished } from 'vitest';
 
 import { backend } from '../src/index.ts';
@@ -31,7 +24,7 @@ export interface ConnectOptions {
 export async function connectTo(
   fake: FakeServer,
   { access = 'write', input = {}, logged = [] }: ConnectOptions = {},
-): Promise<Destination> {
+): Promise<ReplicaClient> {
   const log = (level: string) => (message: string) => void logged.push({ level, message });
   const logger = { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') };
   const { config } = parseConfig(backend, {
@@ -51,7 +44,7 @@ export function ref(level: number, minTXID: number, maxTXID = minTXID): LTXFileR
 }
 
 /** A body of one text, in a few chunks. */
-export function bodyOf(text: string): LTXBody {
+export function bodyOf(text: string): ObjectBody {
   const bytes = Buffer.from(text);
   return {
     sizeBytes: bytes.byteLength,
@@ -65,7 +58,7 @@ export function bodyOf(text: string): LTXBody {
   };
 }
 
-export async function readText(client: ReplicaClient, file: LTXFileRef): Promise<string> {
+export async function readText(client: Replica, file: LTXFileRef): Promise<string> {
   const { body } = await client.openFile(file);
   return Buffer.from(await readBytes(body, 10_000_000)).toString();
 }

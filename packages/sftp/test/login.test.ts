@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 
 import { isError, type ReplicationError } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { describe, expect, test } from 'vitest';
 import type { AuthContext, AuthenticationType } from 'ssh2';
 
@@ -37,7 +38,7 @@ function isRight(context: AuthContext): boolean {
 }
 
 async function write(fake: FakeServer, input: Input = {}): Promise<void> {
-  await (await connectTo(fake, { input })).replica(ROOT).writeFile(FILE, bodyOf('x'));
+  await new Replica(await connectTo(fake, { input }), ROOT).writeFile(FILE, bodyOf('x'));
 }
 
 async function refusal(fake: FakeServer, input: Input = {}): Promise<ReplicationError> {

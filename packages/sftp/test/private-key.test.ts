@@ -1,5 +1,6 @@
 /** Private keys as others make them. */
 
+import { Replica } from '@sluice/core/backend/testing';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import fs from 'node:fs';
 import { join } from 'node:path';
@@ -49,7 +50,7 @@ describe.each(KINDS)('a key of PKCS #8, %s', (_, key) => {
     const path = join(fake.folder, 'key.pem');
     fs.writeFileSync(path, pkcs8(key, 'open sesame'));
     const input = { 'key-path': path, passphrase: 'open sesame', password: undefined };
-    await (await connectTo(fake, { input })).replica(ROOT).writeFile(ref(0, 1), bodyOf('x'));
+    await new Replica(await connectTo(fake, { input }), ROOT).writeFile(ref(0, 1), bodyOf('x'));
   });
 });
 

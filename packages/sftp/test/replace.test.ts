@@ -1,7 +1,8 @@
 /** Servers that cannot replace a file in one step, and whatever becomes of the steps. */
 
 import { describe, expect, test } from 'vitest';
-import { isError, type ErrorCode, type ReplicaClient } from '@sluice/core/backend';
+import { isError, type ErrorCode } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 
 import { plant, startFakeServer, tree, type FakeServer } from './fake-server.ts';
 import { bodyOf, connectTo, readText, ref, ROOT } from './fixtures.ts';
@@ -21,7 +22,7 @@ async function codeOf(work: Promise<unknown>): Promise<ErrorCode | 'done'> {
   );
 }
 
-async function files(client: ReplicaClient): Promise<string[]> {
+async function files(client: Replica): Promise<string[]> {
   const listed = await Array.fromAsync(client.listFiles('all'));
   return listed.map(({ level, minTXID, sizeBytes }) => `${level}/${minTXID}: ${sizeBytes}`);
 }
@@ -34,7 +35,7 @@ describe.each([4, 11])('where a rename onto a name that is taken is answered wit
   test('the new file takes the place of the old one, and nothing is left', async () => {
     const fake = await startFakeServer();
     fake.renameOntoTaken = code;
-    const client = (await connectTo(fake)).replica(ROOT);
+    const client = new Replica(await connectTo(fake), ROOT);
     await client.writeFile(FILE, bodyOf('the old one'));
     await client.writeFile(FILE, bodyOf('the new one, longer'));
     expect(await readText(client, FILE)).toBe('the new one, longer');
@@ -44,7 +45,7 @@ describe.each([4, 11])('where a rename onto a name that is taken is answered wit
   test('nothing moves when the bytes are the same', async () => {
     const fake = await startFakeServer();
     fake.renameOntoTaken = code;
-    const client = (await connectTo(fake)).replica(ROOT);
+    const client = new Replica(await connectTo(fake), ROOT);
     await client.writeFile(FILE, bodyOf('the very same'));
     const before = kinds(fake, 'RENAME');
     await client.writeFile(FILE, bodyOf('the very same'));
@@ -57,7 +58,7 @@ describe.each([4, 11])('where a rename onto a name that is taken is answered wit
   test('if-absent is a conflict', async () => {
     const fake = await startFakeServer();
     fake.renameOntoTaken = code;
-    const client = (await connectTo(fake)).replica(ROOT);
+    const client = new Replica(await connectTo(fake), ROOT);
     await client.writeFile(FILE, bodyOf('the old one'));
     const refused = client.writeFile(FILE, bodyOf('another'), { condition: 'if-absent' });
     expect(await codeOf(refused)).toBe('REPLICA_CONFLICT');
@@ -68,7 +69,7 @@ describe.each([4, 11])('where a rename onto a name that is taken is answered wit
 
 test('the old file is moved back when the new one cannot have its name', async () => {
   const fake = await startFakeServer();
-  const client = (await connectTo(fake)).replica(ROOT);
+  const client = new Replica(await connectTo(fake), ROOT);
   await client.writeFile(FILE, bodyOf('the old one'));
   const isLast = (path: string): boolean =>
     path.includes('-tmp ') && tree(fake, ROOT).includes(ASIDE);
@@ -82,7 +83,7 @@ test('the old file is moved back when the new one cannot have its name', async (
 test('a server that lets nobody set times is written to all the same', async () => {
   const fake = await startFakeServer();
   fake.judge = ({ kind }) => (kind.endsWith('SETSTAT') ? 8 : undefined);
-  const client = (await connectTo(fake)).replica(ROOT);
+  const client = new Replica(await connectTo(fake), ROOT);
   await client.writeFile(FILE, bodyOf('the old one'));
   await client.writeFile(FILE, bodyOf('the new one'));
   expect(await readText(client, FILE)).toBe('the new one');
@@ -92,7 +93,7 @@ describe('a file that is moved aside, and not replaced', () => {
   test('is what readers read, who change nothing', async () => {
     const fake = await startFakeServer();
     plant(fake, `${ROOT}/${ASIDE}`, 'moved aside', 25 * HOUR_MS);
-    const client = (await connectTo(fake, { access: 'read' })).replica(ROOT);
+    const client = new Replica(await connectTo(fake, { access: 'read' }), ROOT);
     expect(await files(client)).toEqual(['0/1: 11']);
     expect(await readText(client, FILE)).toBe('moved aside');
     expect(tree(fake, ROOT)).toEqual([ASIDE]);
@@ -101,7 +102,7 @@ describe('a file that is moved aside, and not replaced', () => {
   test('is left alone beside a running replication, and moved back after ten minutes', async () => {
     const fake = await startFakeServer();
     plant(fake, `${ROOT}/${ASIDE}`, 'moved aside', 9 * 60_000);
-    const client = (await connectTo(fake)).replica(ROOT);
+    const client = new Replica(await connectTo(fake), ROOT);
     expect(await files(client)).toEqual(['0/1: 11']);
     expect(tree(fake, ROOT)).toEqual([ASIDE]);
     for (const ageMs of [11 * 60_000, 25 * HOUR_MS]) {
@@ -116,14 +117,14 @@ describe('a file that is moved aside, and not replaced', () => {
   test('is as old as its moving, not as what it holds', async () => {
     const fake = await startFakeServer();
     plant(fake, `${ROOT}/ltx/0/${F}`, 'written long ago', 100 * HOUR_MS);
-    const client = (await connectTo(fake)).replica(ROOT);
+    const client = new Replica(await connectTo(fake), ROOT);
     await client.writeFile(ref(0, 2), bodyOf('x'));
     const isMoving = (path: string): boolean => path.endsWith('.sluice-aside');
     fake.judge = ({ kind, path }) =>
       kind === 'RENAME' && isMoving(path) ? 'lost-after' : undefined;
     expect(await codeOf(client.writeFile(FILE, bodyOf('new')))).toBe('REPLICA_UNAVAILABLE');
     fake.judge = () => undefined;
-    const other = (await connectTo(fake)).replica(ROOT);
+    const other = new Replica(await connectTo(fake), ROOT);
     expect(await files(other)).toEqual(['0/1: 16', '0/2: 1']);
     expect(tree(fake, ROOT)).toContain(ASIDE);
     expect(await readText(other, FILE)).toBe('written long ago');
@@ -132,7 +133,7 @@ describe('a file that is moved aside, and not replaced', () => {
   test('still has its name: if-absent is a conflict', async () => {
     const fake = await startFakeServer();
     plant(fake, `${ROOT}/${ASIDE}`, 'moved aside');
-    const client = (await connectTo(fake)).replica(ROOT);
+    const client = new Replica(await connectTo(fake), ROOT);
     const refused = client.writeFile(FILE, bodyOf('another'), { condition: 'if-absent' });
     expect(await codeOf(refused)).toBe('REPLICA_CONFLICT');
   });
@@ -141,7 +142,7 @@ describe('a file that is moved aside, and not replaced', () => {
     const fake = await startFakeServer();
     plant(fake, `${ROOT}/${ASIDE}`, 'moved aside');
     plant(fake, `${ROOT}/ltx/0/${F}`, 'and replaced');
-    const client = (await connectTo(fake)).replica(ROOT);
+    const client = new Replica(await connectTo(fake), ROOT);
     await client.deleteFiles([FILE]);
     expect(await files(client)).toEqual([]);
     expect(tree(fake, ROOT)).toEqual([]);
@@ -151,7 +152,7 @@ describe('a file that is moved aside, and not replaced', () => {
     const fake = await startFakeServer();
     plant(fake, `${ROOT}/${ASIDE}`, 'moved aside', 23 * HOUR_MS);
     plant(fake, `${ROOT}/ltx/0/${F}`, 'and replaced');
-    const client = (await connectTo(fake)).replica(ROOT);
+    const client = new Replica(await connectTo(fake), ROOT);
     expect(await readText(client, FILE)).toBe('and replaced');
     expect(await files(client)).toEqual(['0/1: 12']);
     expect(tree(fake, ROOT)).toHaveLength(2);
@@ -164,7 +165,7 @@ describe('a file that is moved aside, and not replaced', () => {
     const fake = await startFakeServer();
     plant(fake, `${ROOT}/${ASIDE}`, 'moved aside');
     plant(fake, `${ROOT}/ltx/0/${F}`, 'and replaced');
-    const client = (await connectTo(fake)).replica(ROOT);
+    const client = new Replica(await connectTo(fake), ROOT);
     await client.writeFile(FILE, bodyOf('again'));
     expect(await readText(client, FILE)).toBe('again');
     expect(tree(fake, ROOT)).toEqual(['.sluice-root', `ltx/0/${F}`]);
@@ -186,20 +187,20 @@ describe('temporary files of a process that was killed', () => {
 
   test('are removed after a day, and no others are', async () => {
     const fake = await planted();
-    expect(await files((await connectTo(fake)).replica(ROOT))).toEqual([]);
+    expect(await files(new Replica(await connectTo(fake), ROOT))).toEqual([]);
     expect(tree(fake, ROOT)).toEqual([young, litestreams]);
   });
 
   test('are none of a reader’s business', async () => {
     const fake = await planted();
-    expect(await files((await connectTo(fake, { access: 'read' })).replica(ROOT))).toEqual([]);
+    expect(await files(new Replica(await connectTo(fake, { access: 'read' }), ROOT))).toEqual([]);
     expect(tree(fake, ROOT)).toEqual([young, old, litestreams]);
     expect(kinds(fake, 'REMOVE') + kinds(fake, 'RENAME') + kinds(fake, 'MKDIR')).toBe(0);
   });
 
   test('are told by the upload’s time, though theirs is set to the transaction’s already', async () => {
     const fake = await startFakeServer();
-    const client = (await connectTo(fake)).replica(ROOT);
+    const client = new Replica(await connectTo(fake), ROOT);
     await client.writeFile(ref(0, 2), bodyOf('x'));
     // At the moment of its rename a temporary file says that it is from 2023.
     let seen: string[] = [];
@@ -211,7 +212,7 @@ describe('temporary files of a process that was killed', () => {
     fake.judge = () => undefined;
     expect(seen.filter((name) => name.endsWith('-tmp'))).toHaveLength(1);
     const before = tree(fake, ROOT);
-    await files((await connectTo(fake)).replica(ROOT));
+    await files(new Replica(await connectTo(fake), ROOT));
     expect(tree(fake, ROOT)).toEqual(before);
   });
 });

@@ -1,10 +1,10 @@
 /** A disk of the server that is not mounted: its folder is there, and empty. */
 
+import { Replica } from '@sluice/core/backend/testing';
 import fs from 'node:fs';
 import { join } from 'node:path';
 
 import { expect, test } from 'vitest';
-import type { ReplicaClient } from '@sluice/core/backend';
 
 import { startFakeServer, tree, type FakeServer } from './fake-server.ts';
 import { bodyOf, connectTo, readText, ref, ROOT } from './fixtures.ts';
@@ -16,17 +16,17 @@ function unmount(fake: FakeServer): void {
   fs.mkdirSync(join(fake.folder, ROOT));
 }
 
-async function list(client: ReplicaClient): Promise<number> {
+async function list(client: Replica): Promise<number> {
   return (await Array.fromAsync(client.listFiles('all'))).length;
 }
 
 test('is told as that by whoever has looked before, and nothing is made there', async () => {
   const fake = await startFakeServer();
-  const client = (await connectTo(fake)).replica(ROOT);
+  const client = new Replica(await connectTo(fake), ROOT);
   expect(await list(client)).toBe(0);
   await client.writeFile(ref(0, 1), bodyOf('x'));
   expect(await list(client)).toBe(1);
-  const reader = (await connectTo(fake, { access: 'read' })).replica(ROOT);
+  const reader = new Replica(await connectTo(fake, { access: 'read' }), ROOT);
   expect(await list(reader)).toBe(1);
   unmount(fake);
   for (const each of [client, reader]) {
@@ -43,7 +43,7 @@ test('is told as that by whoever has looked before, and nothing is made there', 
 
 test('is found out over a new connection too', async () => {
   const fake = await startFakeServer();
-  const client = (await connectTo(fake)).replica(ROOT);
+  const client = new Replica(await connectTo(fake), ROOT);
   await client.writeFile(ref(0, 1), bodyOf('x'));
   unmount(fake);
   await fake.dropAll();
@@ -53,7 +53,7 @@ test('is found out over a new connection too', async () => {
 
 test('a level that was removed behind our back is made again, if the root is still ours', async () => {
   const fake = await startFakeServer();
-  const client = (await connectTo(fake)).replica(ROOT);
+  const client = new Replica(await connectTo(fake), ROOT);
   await client.writeFile(ref(0, 1), bodyOf('x'));
   fs.rmSync(join(fake.folder, ROOT, 'ltx'), { recursive: true });
   await client.writeFile(ref(0, 2), bodyOf('again'));
@@ -64,13 +64,15 @@ test('whoever only reads is refused to write before anything is connected to', a
   const fake = await startFakeServer();
   const reader = await connectTo(fake, { access: 'read' });
   const refused = expect.objectContaining({ code: 'REPLICA_PERMISSION_DENIED' });
-  await expect(reader.replica(ROOT).writeFile(ref(0, 1), bodyOf('x'))).rejects.toEqual(refused);
+  await expect(new Replica(reader, ROOT).writeFile(ref(0, 1), bodyOf('x'))).rejects.toEqual(
+    refused,
+  );
   expect(fake.connections).toBe(0);
 });
 
 test('files are their owner’s alone, with the time of their transaction', async () => {
   const fake = await startFakeServer();
-  const client = (await connectTo(fake)).replica(ROOT);
+  const client = new Replica(await connectTo(fake), ROOT);
   await client.writeFile(ref(0, 1), bodyOf('x'));
   const file = join(fake.folder, ROOT, 'ltx/0/0000000000000001-0000000000000001.ltx');
   const { mtimeMs, atimeMs } = fs.statSync(file);
@@ -82,9 +84,9 @@ test('files are their owner’s alone, with the time of their transaction', asyn
 
 test('a folder that nobody may make is one error, not an endless search for what is missing', async () => {
   const fake = await startFakeServer();
-  const client = (await connectTo(fake)).replica('a/b');
+  const client = new Replica(await connectTo(fake), 'a/b');
   // "No such file", though what is above it is there: some file systems say so.
   fake.judge = ({ kind }) => (kind === 'MKDIR' ? 2 : undefined);
-  await expect(client.writeFile(ref(0, 1), bodyOf('x'))).rejects.toThrow(/write level 0/);
+  await expect(client.writeFile(ref(0, 1), bodyOf('x'))).rejects.toThrow(/write a\/b\/ltx\/0/);
   expect(fake.requests.filter(({ kind }) => kind === 'MKDIR').length).toBeLessThan(10);
 });

@@ -3,6 +3,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 
 import { isError } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 import { describe, expect, test } from 'vitest';
 
 import { readShownKey } from '../src/host-key.ts';
@@ -36,7 +37,7 @@ describe('a server with keys of three types', () => {
   ])('is trusted by the fingerprint of its %s key', async (_, key) => {
     const fake = await startFakeServer({ otherHostKeys: [ECDSA, RSA] });
     const input = { 'host-key': fingerprintOf(publicKeyOf(key)) };
-    const client = (await connectTo(fake, { input })).replica(ROOT);
+    const client = new Replica(await connectTo(fake, { input }), ROOT);
     await client.writeFile(FILE, bodyOf('x'));
     expect(await readText(client, FILE)).toBe('x');
   });
@@ -45,7 +46,7 @@ describe('a server with keys of three types', () => {
     for (const key of [RSA, ECDSA]) {
       const fake = await startFakeServer({ otherHostKeys: [ECDSA, RSA] });
       const input = { 'host-key': publicKeyOf(key) };
-      await (await connectTo(fake, { input })).replica(ROOT).writeFile(FILE, bodyOf('x'));
+      await new Replica(await connectTo(fake, { input }), ROOT).writeFile(FILE, bodyOf('x'));
       expect(fake.connections).toBe(1);
     }
   });
@@ -55,7 +56,10 @@ describe('a server with keys of three types', () => {
     const asked: string[] = [];
     fake.accept = ({ method }) => asked.push(method) > 0;
     const input = { 'host-key': fingerprintOf(makeKeys().public) };
-    const writing = (await connectTo(fake, { input })).replica(ROOT).writeFile(FILE, bodyOf('x'));
+    const writing = new Replica(await connectTo(fake, { input }), ROOT).writeFile(
+      FILE,
+      bodyOf('x'),
+    );
     const error: unknown = await writing.catch((thrown: unknown) => thrown);
     expect(isError(error, 'REPLICA_HOST_UNTRUSTED'), String(error)).toBe(true);
     expect(String(error)).toMatch(
@@ -67,7 +71,10 @@ describe('a server with keys of three types', () => {
   test('whose key of the type that is known is another is asked for no more', async () => {
     const fake = await startFakeServer({ otherHostKeys: [RSA] });
     const input = { 'host-key': makeKeys().public };
-    const writing = (await connectTo(fake, { input })).replica(ROOT).writeFile(FILE, bodyOf('x'));
+    const writing = new Replica(await connectTo(fake, { input }), ROOT).writeFile(
+      FILE,
+      bodyOf('x'),
+    );
     await expect(writing).rejects.toThrow(/offers ssh-ed25519 \S+, but .* has changed/);
     expect(fake.connections).toBe(1);
   });

@@ -1,31 +1,19 @@
 /** The backend `file`, with writes and an end of another's making. */
 
-import type { Backend, Destination, ReplicaClient } from '@sluice/core/backend';
+import type { Backend, ReplicaClient } from '@sluice/core/backend';
 import { backend as file, type FileConfig } from '@sluice/file';
 
+import { changeFiles, plain, type Files } from '../../../packages/core/test/support/files-view.ts';
+
 export function changedFile(
-  change: (client: ReplicaClient, path: string) => Partial<ReplicaClient>,
-  close: (destination: Destination) => Promise<void> = (destination) => destination.close(),
+  change: (files: Files, path: string) => Partial<Files>,
+  close: (client: ReplicaClient) => Promise<void> = (client) => client.close(),
 ): Backend<FileConfig> {
   return {
     ...file,
     async connect(config, context) {
-      const destination = await file.connect(config, context);
-      return {
-        name: destination.name,
-        capabilities: destination.capabilities,
-        replica(path) {
-          const client = destination.replica(path);
-          return {
-            listFiles: (...given) => client.listFiles(...given),
-            openFile: (...given) => client.openFile(...given),
-            writeFile: (...given) => client.writeFile(...given),
-            deleteFiles: (...given) => client.deleteFiles(...given),
-            ...change(client, path),
-          };
-        },
-        close: () => close(destination),
-      };
+      const client = await file.connect(config, context);
+      return { ...plain(changeFiles(client, change)), close: () => close(client) };
     },
   };
 }

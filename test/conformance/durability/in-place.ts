@@ -3,7 +3,7 @@
 import { mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-import { keyOf } from '@sluice/core/backend';
+import { keyOf } from '@sluice/core/backend/testing';
 
 import { changedFile } from './changed-file.ts';
 

@@ -1,7 +1,8 @@
 /** Keeps all in a map of its own process. */
 
 import { z } from 'zod';
-import { defineBackend, memoryDestination, MemoryStore, type Backend } from '@sluice/core/backend';
+import { defineBackend, type Backend } from '@sluice/core/backend';
+import { MemoryStore, memoryClient } from '@sluice/core/backend/testing';
 
 const store = new MemoryStore();
 
@@ -11,5 +12,5 @@ export const backend: Backend<object> = defineBackend({
   schema: z.looseObject({}).transform(() => ({ path: '' })),
   describe: () => ({ target: 'memory://' }),
   fromURL: (url) => ({ url: url.href }),
-  connect: async () => memoryDestination({ store }),
+  connect: async () => memoryClient({ store }),
 });

@@ -2,14 +2,9 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
+import { TEMP_SUFFIX } from '@sluice/core/backend/folder';
 import { backend as azure } from '@sluice/azure';
-import {
-  TEMP_SUFFIX,
-  type Backend,
-  type Destination,
-  type Logger,
-  parseConfig,
-} from '@sluice/core/backend';
+import { type Backend, type Logger, parseConfig, type ReplicaClient } from '@sluice/core/backend';
 import { backend as file } from '@sluice/file';
 import { backend as gcs } from '@sluice/gcs';
 import { backend as s3 } from '@sluice/s3';
@@ -31,9 +26,9 @@ type Input = Readonly<Record<string, unknown>>;
 
 export interface Place {
   /** Through the steps. */
-  connect(): Promise<Destination>;
+  connect(): Promise<ReplicaClient>;
   /** Past them. */
-  connectDirectly(): Promise<Destination>;
+  connectDirectly(): Promise<ReplicaClient>;
   /** As `sluice.yml` has them, but for the path: past the steps, and so that requests are noted. */
   readonly input: { readonly direct: Input; readonly noted: Input };
   /** From now on what is no mere reading is noted, of this process and of those that it starts. */
@@ -69,7 +64,7 @@ const SILENT: Logger = {
   error: () => undefined,
 };
 
-function connectorOf(backend: Backend<unknown>, input: Input): () => Promise<Destination> {
+function connectorOf(backend: Backend<unknown>, input: Input): () => Promise<ReplicaClient> {
   return async () => {
     // The path is the replica's affair; a folder is nothing without one.
     const { config } = parseConfig(backend, { path: '/replicas', ...input });

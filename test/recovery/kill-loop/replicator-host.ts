@@ -12,7 +12,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import type { DatabaseOptions, Replicator, ReplicaTarget } from '@sluice/core';
+import { type DatabaseOptions, type Replicator, type ReplicaTarget } from '@sluice/core';
 import { backend as file } from '@sluice/file';
 import { withFault, type Fault } from '../faults.ts';
 import { DIED, type HostEvent } from './events.ts';
@@ -93,7 +93,7 @@ async function start(): Promise<Replicator> {
     await import(pathToFileURL(path.join(code, name + extension)).href);
   type Core = typeof import('@sluice/core');
   const { replicate } = (await load('replicate/replicate')) as Pick<Core, 'replicate'>;
-  const { wrapDestination } = (await load('replica/wrap')) as Pick<Core, 'wrapDestination'>;
+  const { Destination } = (await load('replica/destination')) as Pick<Core, 'Destination'>;
   const targets = destinations.map(({ folder, fault }, index): ReplicaTarget => ({
     name: `at-${index}`,
     type: 'file',
@@ -101,7 +101,7 @@ async function start(): Promise<Replicator> {
     open: async () => {
       const { config, path: replica } = parseConfig(file, { type: 'file', path: folder });
       const destination = await file.connect(config, { logger, access: 'write' });
-      const wrapped = wrapDestination(withFault(destination, () => fault));
+      const wrapped = new Destination(withFault(destination, () => fault));
       return { client: wrapped.replica(replica), capabilities: wrapped.capabilities };
     },
   }));

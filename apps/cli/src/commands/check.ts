@@ -6,15 +6,16 @@
 import {
   checkDestination,
   checkFailure,
+  Destination,
   unconnected,
-  wrapDestination,
   type CheckFigures,
   type CheckOptions,
   type CheckProgress,
   type CheckReport,
   type FeatureReport,
 } from '@sluice/core';
-import { formatBytes, type Logger } from '@sluice/core/backend';
+import { formatBytes } from '@sluice/core/config';
+import type { Logger } from '@sluice/core/backend';
 import type { Arguments } from '../args.ts';
 import { ProgressLine } from '../check-progress.ts';
 import { checkTargets, type CheckTarget } from '../check-targets.ts';
@@ -90,12 +91,11 @@ async function checkTarget(
     ...connected,
     path,
     partBytes,
-    layout: backend.layout,
     provider,
-    connect: async (probeLogger) =>
-      wrapDestination(
-        await backend.connect(config, { logger: probeLogger, access: 'write', signal }),
-      ),
+    connect: async (probeLogger) => {
+      const context = { logger: probeLogger, access: 'write', signal } as const;
+      return new Destination(await backend.connect(config, context));
+    },
     onFeature,
     onProgress,
     signal,

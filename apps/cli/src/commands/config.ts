@@ -1,6 +1,7 @@
 /** sluice config check: reads the configuration and prints its result, without connecting anywhere. */
 
-import { formatDuration, isError, type ReplicationError } from '@sluice/core/backend';
+import { formatDuration } from '@sluice/core/config';
+import { isError, type ReplicationError } from '@sluice/core/backend';
 import { usageError, type Arguments } from '../args.ts';
 import { loadConfig } from '../config/load.ts';
 import type { Config, DatabaseConfig } from '../config/model.ts';

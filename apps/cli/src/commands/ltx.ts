@@ -1,6 +1,8 @@
 /** sluice ltx: lists the files of destinations. If one fails, the others are still listed. */
 
-import { formatFilename, formatTXID, messageOf, type LTXFileInfo } from '@sluice/core/backend';
+import { messageOf } from '@sluice/core/backend';
+import type { LTXFileInfo } from '@sluice/core/backend/testing';
+import { formatFilename, formatTXID } from '@sluice/core/ltx';
 import { usageError, type Arguments } from '../args.ts';
 import type { DestinationConfig } from '../config/model.ts';
 import { Destinations } from '../destinations.ts';

@@ -1,7 +1,7 @@
 /** One database of the configuration, with its destinations. */
 
 import type { DatabaseOptions } from '@sluice/core';
-import { isMap, validate } from '@sluice/core/backend/config';
+import { isMap, validate } from '@sluice/core/config';
 import type { DatabaseConfig, DestinationConfig } from './model.ts';
 import { spell, type Path } from './problems.ts';
 import { readReplica, type ReadReplica, type ReplicaContext } from './replica.ts';

@@ -1,7 +1,7 @@
 /** Keys of destinations at the top: the defaults of all destinations that have such a key. */
 
-import { isError, type JSONSchema } from '@sluice/core/backend';
-import { isMap, jsonSchemaOf, propertiesOf } from '@sluice/core/backend/config';
+import { isError } from '@sluice/core/backend';
+import { type JSONSchema, isMap, jsonSchemaOf, propertiesOf } from '@sluice/core/config';
 import { isOwnType, OWN_TYPES } from '../backends.ts';
 import { loadBackend, type AnyBackend } from '../load-backend.ts';
 import type { Section } from './section.ts';

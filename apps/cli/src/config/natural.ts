@@ -1,7 +1,6 @@
 /** Scalars of which no schema says the type: what YAML makes of them. */
 
-import { type JSONSchema } from '@sluice/core/backend';
-import { isMap, propertiesOf, typesOf } from '@sluice/core/backend/config';
+import { type JSONSchema, isMap, propertiesOf, typesOf } from '@sluice/core/config';
 import type { Path } from './problems.ts';
 import type { Section } from './section.ts';
 

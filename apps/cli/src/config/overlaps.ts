@@ -13,7 +13,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { completeOptions } from '@sluice/core';
-import { allLevelsPrefix } from '@sluice/core/backend';
+import { allLevelsPrefix } from '@sluice/core';
 import type { ReadDatabase } from './database.ts';
 import { spell, type Path, type Problems } from './problems.ts';
 

@@ -1,7 +1,7 @@
 /** A configuration as Litestream 0.3 and 0.5 know it, and ours: strict, with all problems at once. */
 
 import path from 'node:path';
-import { isMap } from '@sluice/core/backend/config';
+import { isMap } from '@sluice/core/config';
 import { toLogLevel } from '../log.ts';
 import type { Secrets } from '../secrets.ts';
 import type { Environment } from '../shell.ts';

@@ -7,9 +7,8 @@ import {
   parseConfig,
   ReplicationError,
   type ConfigIssue,
-  type JSONSchema,
 } from '@sluice/core/backend';
-import { isMap } from '@sluice/core/backend/config';
+import { isMap, type JSONSchema } from '@sluice/core/config';
 import { isOwnType } from '../backends.ts';
 import { loadBackend, splitURL, type AnyBackend } from '../load-backend.ts';
 import type { Secrets } from '../secrets.ts';

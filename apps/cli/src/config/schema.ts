@@ -5,7 +5,8 @@
 
 import path from 'node:path';
 import { DATABASE_DEFAULTS } from '@sluice/core';
-import { expandHome, formatBytes, formatDuration } from '@sluice/core/backend';
+import { expandHome } from '@sluice/core/backend';
+import { formatBytes, formatDuration, isMap } from '@sluice/core/config';
 import {
   boolean,
   choice,
@@ -18,7 +19,6 @@ import {
   Wrong,
   type ConfigField,
   type FieldOptions,
-  isMap,
 } from '@sluice/core/backend/config';
 import { z } from 'zod';
 import { hasControlCharacter } from '../control-characters.ts';

@@ -1,7 +1,7 @@
 /** One section of the file: its words of Litestream, then its schema. */
 
 import { type ConfigSchema } from '@sluice/core/backend';
-import { isMap, validate } from '@sluice/core/backend/config';
+import { isMap, validate } from '@sluice/core/config';
 import { WORDS, type Scope } from '../litestream.ts';
 import { refusalOf } from '../support.ts';
 import { spell, type Path, type Problems } from './problems.ts';

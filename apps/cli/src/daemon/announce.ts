@@ -1,7 +1,8 @@
 /** Logs the essentials at the start: the destinations, the possible loss, the ignored settings. */
 
 import { DATABASE_DEFAULTS } from '@sluice/core';
-import { formatDuration, type Logger } from '@sluice/core/backend';
+import { formatDuration } from '@sluice/core/config';
+import type { Logger } from '@sluice/core/backend';
 import type { Config } from '../config/model.ts';
 
 export function announce(config: Config, version: string, logger: Logger): void {

@@ -9,7 +9,8 @@
 import fs from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isError, loggerFor, serving } from '@sluice/core';
-import { formatDuration, type Logger } from '@sluice/core/backend';
+import { formatDuration } from '@sluice/core/config';
+import type { Logger } from '@sluice/core/backend';
 import type { Config, DatabaseConfig } from '../config/model.ts';
 import type { Destinations } from '../destinations.ts';
 import { askAll, describeFailure, type Answer, type NoAnswer } from '../restoring/ask.ts';

@@ -9,7 +9,8 @@ import {
   type RestoreTarget,
   type SurveyedReplica,
 } from '@sluice/core';
-import { formatTXID, ReplicationError } from '@sluice/core/backend';
+import { ReplicationError } from '@sluice/core/backend';
+import { formatTXID } from '@sluice/core/ltx';
 import type { DestinationConfig } from '../config/model.ts';
 import type { Destinations } from '../destinations.ts';
 import type { Sent, SentTo } from './records.ts';
@@ -90,8 +91,8 @@ async function askOne(
   { target, open, sentTo, signal }: Question,
 ): Promise<Answer> {
   const sent = await sentTo(destination); // before the listing, because a replicator may be sending
-  const { client, isNew } = await open.open(destination, signal);
-  const survey = await surveyReplica({ client, isNew }, target, signal);
+  const { client } = await open.open(destination, signal);
+  const survey = await surveyReplica(client, target, signal);
   if (survey.kind === 'empty') {
     if (sent !== undefined) throw emptiedError(destination, sent);
     return { kind: 'empty', destination };

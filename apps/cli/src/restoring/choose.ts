@@ -9,7 +9,8 @@ import {
   orderByLineage,
   type RestoreTarget,
 } from '@sluice/core';
-import { formatTXID, isError, ReplicationError, type Logger } from '@sluice/core/backend';
+import { formatTXID } from '@sluice/core/ltx';
+import { isError, ReplicationError, type Logger } from '@sluice/core/backend';
 import type { DestinationConfig } from '../config/model.ts';
 import {
   describeFailure,

@@ -1,7 +1,7 @@
 /** Parses the flags of restore. Pure. */
 
 import type { RestoreTarget } from '@sluice/core';
-import { parseTXID } from '@sluice/core/backend';
+import { parseTXID } from '@sluice/core/ltx';
 import { usageError, type Arguments } from '../args.ts';
 import { toLogLevel } from '../log.ts';
 

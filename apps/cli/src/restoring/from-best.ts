@@ -1,7 +1,8 @@
 /** Restores from the first candidate or, if that fails, from the next. */
 
 import { isError, restore, type RestoreOptions, type RestoreReport } from '@sluice/core';
-import { formatTXID, ReplicationError, type Logger } from '@sluice/core/backend';
+import { ReplicationError, type Logger } from '@sluice/core/backend';
+import { formatTXID } from '@sluice/core/ltx';
 import type { DestinationConfig } from '../config/model.ts';
 import type { Destinations } from '../destinations.ts';
 import { describeFailure, type Candidate } from './ask.ts';

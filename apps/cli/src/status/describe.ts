@@ -12,7 +12,7 @@ import {
   type Problem,
   type Verdict,
 } from '@sluice/core';
-import { formatTXID } from '@sluice/core/backend';
+import { formatTXID } from '@sluice/core/ltx';
 import type { DestinationConfig } from '../config/model.ts';
 import type { Listed } from './listing.ts';
 import type { Local } from './local.ts';

@@ -1,6 +1,6 @@
 /** docs/configuration.md, from the schemas of the sections and of our backends. */
 
-import type { JSONSchema } from '@sluice/core/backend';
+import type { JSONSchema } from '@sluice/core/config';
 import { keysOfBackend } from '../../src/config/defaults.ts';
 import { DATABASE, REPLICA, TOP } from '../../src/config/schema.ts';
 import { WORDS, type Word } from '../../src/litestream.ts';

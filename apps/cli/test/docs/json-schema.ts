@@ -1,7 +1,7 @@
 /** sluice.schema.json: draft-07, for editors. Made from the schemas of the sections and of our backends. */
 
-import { type ConfigSchema, type JSONSchema } from '@sluice/core/backend';
-import { jsonSchemaOf, typesOf } from '@sluice/core/backend/config';
+import type { ConfigSchema } from '@sluice/core/backend';
+import { type JSONSchema, jsonSchemaOf, typesOf } from '@sluice/core/config';
 import { OWN_TYPES } from '../../src/backends.ts';
 import { keysOfBackend } from '../../src/config/defaults.ts';
 import { DATABASE, REPLICA, TOP } from '../../src/config/schema.ts';

@@ -1,7 +1,7 @@
 /** Every key of the file: those of the sections, and those of our backends. */
 
-import { type ConfigSchema, type JSONSchema } from '@sluice/core/backend';
-import { jsonSchemaOf, propertiesOf } from '@sluice/core/backend/config';
+import type { ConfigSchema } from '@sluice/core/backend';
+import { type JSONSchema, jsonSchemaOf, propertiesOf } from '@sluice/core/config';
 import { OWN_TYPES } from '../../src/backends.ts';
 import { keysOfBackend } from '../../src/config/defaults.ts';
 import { DATABASE, REPLICA, TOP } from '../../src/config/schema.ts';

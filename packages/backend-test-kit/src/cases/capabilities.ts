@@ -12,23 +12,21 @@ const SIZE_TRIED_MAX_BYTES = 64 * 1024 * 1024;
 export const capabilityCases: readonly Case[] = [
   {
     id: 'capabilities/as-declared',
-    says: 'The destination claims what its author says it does, no more and no less.',
-    async run({ destination, replica, subject, saw }) {
-      assert.deepEqual(destination.capabilities, subject.capabilities);
-      assert.equal(destination.objects !== undefined, subject.objects === 'claimed', 'objects');
-      const copies = replica.copyFile !== undefined;
-      if (subject.copy !== undefined) assert.equal(copies, subject.copy === 'claimed', 'copyFile');
-      if (subject.removeEmpty !== undefined) {
-        const removes = destination.removeEmpty !== undefined;
-        assert.equal(removes, subject.removeEmpty === 'claimed', 'removeEmpty');
-      }
-      saw(`${JSON.stringify(destination.capabilities)}, copyFile: ${copies ? 'yes' : 'no'}`);
+    says: 'The client claims what its author says it does, no more and no less.',
+    async run({ client, setup, subject, saw }) {
+      const bare = await setup.connect('write');
+      await bare.close();
+      assert.deepEqual(bare.capabilities, subject.capabilities);
+      assert.equal(bare.layout ?? 'tree', subject.layout, 'layout');
+      const copies = client.copy !== undefined;
+      if (subject.copy !== undefined) assert.equal(copies, subject.copy === 'claimed', 'copy');
+      saw(`${JSON.stringify(bare.capabilities)}, copy: ${copies ? 'yes' : 'no'}`);
     },
   },
   {
     id: 'capabilities/unclaimed-conditions-are-refused',
     says: 'A condition that is not claimed is REPLICA_UNSUPPORTED, and nothing is written.',
-    needs: ['noIfAbsent'],
+    needs: ['noConditions'],
     layers: ['wrapped'],
     async run({ replica }) {
       const conditional = replica.writeFile(FILE, bodyOf(pattern(9, 1)), {

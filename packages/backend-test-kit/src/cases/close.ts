@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 
 import { CLOSE_MS_MAX } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 
 import type { Case } from '../case.ts';
 import {
@@ -24,10 +25,10 @@ export const closeCases: readonly Case[] = [
     id: 'close/twice',
     says: 'close() may be called twice.',
     async run({ connect }) {
-      const destination = await connect();
-      await Promise.all([destination.close(), destination.close()]);
-      await destination.close();
-      assert.equal(typeof destination.name, 'string');
+      const client = await connect();
+      await Promise.all([client.close(), client.close()]);
+      await client.close();
+      assert.equal(typeof client.name, 'string');
     },
   },
   {
@@ -35,16 +36,16 @@ export const closeCases: readonly Case[] = [
     says: 'After close(), every call is REPLICA_CLOSED.',
     async run({ close, connect, path, replica }) {
       await write(replica, FILE, pattern(9, 1));
-      const destination = await connect();
-      const closed = destination.replica(path);
+      const client = await connect();
+      const closed = new Replica(client, path);
       assertBytes(await read(closed, FILE), pattern(9, 1));
-      await close(destination);
+      await close(client);
       const code = 'REPLICA_CLOSED';
       await rejectsWith(Array.fromAsync(closed.listFiles(0)), code);
       await rejectsWith(closed.openFile(FILE), code);
       await rejectsWith(closed.writeFile(ref(0, 2), bodyOf(pattern(9, 1))), code);
       await rejectsWith(closed.deleteFiles([FILE]), code);
-      await rejectsWith(destination.replica(path).openFile(FILE), code);
+      await rejectsWith(new Replica(client, path).openFile(FILE), code);
       assertBytes(await read(replica, FILE), pattern(9, 1));
     },
   },
@@ -55,8 +56,8 @@ export const closeCases: readonly Case[] = [
     async run({ close, connect, path, replica }) {
       const bytes = pattern(3_000_000, 1);
       await write(replica, FILE, bytes);
-      const destination = await connect();
-      const closing = destination.replica(path);
+      const client = await connect();
+      const closing = new Replica(client, path);
       const started = Promise.withResolvers<void>();
       const hang = async (): Promise<void> => {
         started.resolve();
@@ -71,7 +72,7 @@ export const closeCases: readonly Case[] = [
       await reading.next();
       await started.promise;
       const since = performance.now();
-      await close(destination);
+      await close(client);
       await writing;
       await rejectsWith(readOn(reading), 'REPLICA_CLOSED');
       assertAtMost(performance.now() - since, CLOSE_MS_MAX + 500, 'ms until all has ended');
@@ -87,15 +88,15 @@ export const closeCases: readonly Case[] = [
       await write(replica, FILE, pattern(2_000_000, 1));
       const handles = async (): Promise<number> => (await setup.handles?.()) ?? 0;
       const before = await handles();
-      const destination = await connect();
-      const client = destination.replica(path);
+      const client = await connect();
+      const other = new Replica(client, path);
       // Some are idle then, some are in use.
       const small = Array.from({ length: 6 }, (_, index) => ref(0, index + 2));
-      await Promise.all(small.map((file) => write(client, file, pattern(100, 1))));
-      const { body } = await client.openFile(FILE);
+      await Promise.all(small.map((file) => write(other, file, pattern(100, 1))));
+      const { body } = await other.openFile(FILE);
       await body[Symbol.asyncIterator]().next();
       const during = await handles();
-      await close(destination);
+      await close(client);
       await eventually(CLOSE_MS_MAX, async () => {
         assertAtMost(await handles(), before, 'handles after close()');
       });

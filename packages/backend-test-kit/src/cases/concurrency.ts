@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 
-import { isError, type ReplicaClient } from '@sluice/core/backend';
+import { isError } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 
 import type { Case } from '../case.ts';
 import { keysOf, LEFTOVER_MS_MAX } from '../leftovers.ts';
@@ -23,23 +24,24 @@ const FILE = ref(0, 1);
 const REPLICAS = 1_000;
 /** Replicas that are written to as well: enough to be many at once, few enough for slow servers. */
 const WRITTEN = 50;
-/** Sockets that a destination may have, whatever the number of its replicas. */
+/** Sockets that a client may have, whatever the number of its replicas. */
 const SOCKETS_MAX = 16;
-/** A server in this very process holds the other ends; and some are not the destination's at all. */
+/** A server in this very process holds the other ends; and some are not the client's at all. */
 const HANDLES_MAX = 2 * SOCKETS_MAX + 4;
 
 export const concurrencyCases: readonly Case[] = [
   {
     id: 'concurrency/a-thousand-replicas',
     says: 'A thousand replicas are one connection: 16 sockets at most, and a replica opens nothing.',
-    async run({ destination, path, saw, setup }) {
+    async run({ client, path, saw, setup }) {
       const before = await setup.handles?.();
-      const replicas = Array.from({ length: REPLICAS }, (_, index) =>
-        destination.replica(`${path}/many-${index}`),
+      const replicas = Array.from(
+        { length: REPLICAS },
+        (_, index) => new Replica(client, `${path}/many-${index}`),
       );
       const opened = await setup.handles?.();
       if (opened !== undefined) {
-        assertAtMost(opened, before! + 1, `handles after ${REPLICAS} times replica()`);
+        assertAtMost(opened, before! + 1, `handles after ${REPLICAS} times new Replica()`);
       }
       let most = 0;
       const tried = replicas.slice(0, WRITTEN).map((replica, index) => [index, replica] as const);
@@ -64,7 +66,7 @@ export const concurrencyCases: readonly Case[] = [
     id: 'concurrency/of-equal-names-one-is-whole',
     says: 'Of many writes of one name at once, one lies there, whole, and readers see whole ones.',
     async run({ connect, path, replica }) {
-      const other = (await connect()).replica(path);
+      const other = new Replica(await connect(), path);
       const bodies = Array.from({ length: 12 }, (_, index) => pattern(60_000, index));
       const isOneOf = (found: Uint8Array | 'none'): boolean =>
         found !== 'none' && bodies.some((bytes) => Buffer.compare(bytes, found) === 0);
@@ -86,7 +88,7 @@ export const concurrencyCases: readonly Case[] = [
     says: 'Listing and opening beside a write touch nothing of it, and leave no trace.',
     async run(context) {
       const { connect, path, replica } = context;
-      const other = (await connect('read')).replica(path);
+      const other = new Replica(await connect('read'), path);
       await write(replica, ref(0, 2), pattern(9, 1));
       const before = await keysOf(context);
       const bytes = pattern(300_000, 1);
@@ -113,10 +115,7 @@ export const concurrencyCases: readonly Case[] = [
   },
 ];
 
-async function inTurns(
-  replicas: readonly ReplicaClient[],
-  bodies: readonly Uint8Array[],
-): Promise<void> {
+async function inTurns(replicas: readonly Replica[], bodies: readonly Uint8Array[]): Promise<void> {
   const writes = bodies.map((bytes, index) =>
     write(replicas[index % replicas.length]!, FILE, bytes),
   );

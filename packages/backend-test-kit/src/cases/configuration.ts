@@ -3,14 +3,8 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 
-import {
-  HOST_KEYS,
-  isError,
-  parseConfig,
-  sameConfig,
-  type ReplicationError,
-} from '@sluice/core/backend';
-import { jsonSchemaOf, propertiesOf } from '@sluice/core/backend/config';
+import { HOST_KEYS, sameConfig, jsonSchemaOf, propertiesOf } from '@sluice/core/config';
+import { isError, parseConfig, type ReplicationError } from '@sluice/core/backend';
 
 import type { Case } from '../case.ts';
 import type { CaseContext } from '../context.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 
-import { toTXID } from '@sluice/core/backend';
+import { toTXID } from '@sluice/core/backend/testing';
 
 import type { Case } from '../case.ts';
 import { inParallel, list, names, pattern, ref, write } from '../words.ts';

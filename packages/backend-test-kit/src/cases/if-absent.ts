@@ -1,12 +1,7 @@
 import assert from 'node:assert/strict';
 
-import {
-  chaos,
-  isError,
-  ReplicationError,
-  wrapDestination,
-  type Destination,
-} from '@sluice/core/backend';
+import { chaos, Replica, withPolicies } from '@sluice/core/backend/testing';
+import { isError, ReplicationError } from '@sluice/core/backend';
 
 import type { Case } from '../case.ts';
 import { assertBytes, bodyOf, list, pattern, read, ref, rejectsWith, write } from '../words.ts';
@@ -18,7 +13,7 @@ export const ifAbsentCases: readonly Case[] = [
   {
     id: 'if-absent/an-equal-name-is-a-conflict',
     says: 'With if-absent, a name that is taken is REPLICA_CONFLICT and stays as it is.',
-    needs: ['ifAbsent'],
+    needs: ['conditions'],
     async run({ replica }) {
       const bytes = pattern(5_000, 1);
       const info = await replica.writeFile(FILE, bodyOf(bytes), { condition });
@@ -34,7 +29,7 @@ export const ifAbsentCases: readonly Case[] = [
   {
     id: 'if-absent/a-deleted-name-is-free',
     says: 'With if-absent, a name that was deleted is free again.',
-    needs: ['ifAbsent'],
+    needs: ['conditions'],
     async run({ replica }) {
       await replica.writeFile(FILE, bodyOf(pattern(9, 1)), { condition });
       await replica.deleteFiles([FILE]);
@@ -45,10 +40,10 @@ export const ifAbsentCases: readonly Case[] = [
   {
     id: 'if-absent/of-20-at-once-one-wins',
     says: 'Of twenty writes with if-absent at once, one wins, and it is what lies there.',
-    needs: ['ifAbsent'],
+    needs: ['conditions'],
     async run({ connect, path, replica }) {
       await write(replica, ref(9, 1), pattern(9, 1));
-      const other = (await connect()).replica(path);
+      const other = new Replica(await connect(), path);
       const bodies = Array.from({ length: 20 }, (_, index) => pattern(3_000, index + 1));
       const ended = await Promise.allSettled(
         bodies.map((bytes, index) =>
@@ -67,13 +62,13 @@ export const ifAbsentCases: readonly Case[] = [
   {
     id: 'if-absent/beyond-parts',
     says: 'if-absent holds for bodies in parts, as far as it is claimed.',
-    needs: ['ifAbsent'],
+    needs: ['conditions'],
     sizeBytes: ({ partSizeBytes }) => 2 * partSizeBytes + 1,
     async run({ subject, replica, layer }) {
-      const { ifAbsent } = subject.capabilities;
+      const { conditions } = subject.capabilities;
       const bytes = pattern(2 * subject.partSizeBytes + 1, 1);
       const first = replica.writeFile(FILE, bodyOf(bytes), { condition });
-      if (typeof ifAbsent === 'object' && bytes.byteLength > ifAbsent.sizeMax) {
+      if (typeof conditions === 'object' && bytes.byteLength > conditions.sizeMax) {
         if (layer === 'wrapped') await rejectsWith(first, 'REPLICA_UNSUPPORTED');
         else await first.catch(() => undefined);
         assert.equal((await list(replica, 0)).length <= 1, true);
@@ -88,7 +83,7 @@ export const ifAbsentCases: readonly Case[] = [
   {
     id: 'if-absent/our-own-write-is-no-conflict',
     says: 'A conflict with equal bytes is told by the backend, and settled by core.',
-    needs: ['ifAbsent'],
+    needs: ['conditions'],
     async run({ replica, layer }) {
       const bytes = pattern(5_000, 1);
       await replica.writeFile(FILE, bodyOf(bytes), { condition });
@@ -101,23 +96,21 @@ export const ifAbsentCases: readonly Case[] = [
   {
     id: 'if-absent/a-lost-answer-is-no-conflict',
     says: 'A write with if-absent whose answer was lost ends in success, not in a conflict with itself.',
-    needs: ['ifAbsent'],
+    needs: ['conditions'],
     layers: ['wrapped'],
     async run({ path, setup }) {
       const bare = await setup.connect('write');
       const error = new ReplicationError('REPLICA_UNAVAILABLE', 'the answer was lost');
-      const cut: Destination = {
-        name: bare.name,
-        capabilities: bare.capabilities,
-        replica: (at) => chaos(bare.replica(at), { on: 'writeFile', at: 'commit', error }).client,
-        close: () => bare.close(),
-      };
-      await using destination = wrapDestination(cut);
-      const bytes = pattern(5_000, 1);
-      const replica = destination.replica(path);
-      const info = await replica.writeFile(FILE, bodyOf(bytes), { condition });
-      assert.equal(info.sizeBytes, bytes.byteLength);
-      assertBytes(await read(replica, FILE), bytes);
+      const { client } = withPolicies(chaos(bare, { on: 'put', at: 'commit', error }).client);
+      try {
+        const bytes = pattern(5_000, 1);
+        const replica = new Replica(client, path);
+        const info = await replica.writeFile(FILE, bodyOf(bytes), { condition });
+        assert.equal(info.sizeBytes, bytes.byteLength);
+        assertBytes(await read(replica, FILE), bytes);
+      } finally {
+        await client.close();
+      }
     },
   },
 ];

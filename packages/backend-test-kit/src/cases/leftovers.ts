@@ -39,7 +39,7 @@ export const leftoverCases: readonly Case[] = [
         }
         const short = { ...bodyOf(bytes), sizeBytes: sizeBytes + 1 };
         await attempt('is too short', () => replica.writeFile(FILE, short));
-        if (subject.capabilities.ifAbsent === undefined) continue;
+        if (subject.capabilities.conditions === undefined) continue;
         const condition = 'if-absent';
         await attempt('is refused', () =>
           replica.writeFile(ref(1, 1), bodyOf(bytes), { condition }),

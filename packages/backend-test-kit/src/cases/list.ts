@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 
-import { keyOf, toTXID } from '@sluice/core/backend';
+import { keyOf, Replica, toTXID } from '@sluice/core/backend/testing';
 
 import type { Case } from '../case.ts';
 import {
@@ -103,9 +103,9 @@ export const listCases: readonly Case[] = [
   {
     id: 'list/neighbours-are-not-ours',
     says: 'Replicas beside and below a replica are not taken for it.',
-    async run({ destination, path, replica }) {
+    async run({ client, path, replica }) {
       const neighbours = [`${path}-b`, `${path}/below`, `${path}/0000`, `${path}/ltx`].map(
-        (other) => destination.replica(other),
+        (other) => new Replica(client, other),
       );
       await write(replica, ref(0, 1), pattern(9, 1));
       for (const other of neighbours) await write(other, ref(0, 2), pattern(9, 1));

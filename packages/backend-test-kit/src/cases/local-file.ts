@@ -1,4 +1,6 @@
-import { readFully, type LocalFile, type LTXFileRef } from '@sluice/core/backend';
+import { readFully } from '@sluice/core/backend/folder';
+import type { LocalFile } from '@sluice/core/backend';
+import type { LTXFileRef } from '@sluice/core/backend/testing';
 
 import type { Case } from '../case.ts';
 import type { CaseContext } from '../context.ts';

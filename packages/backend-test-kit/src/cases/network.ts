@@ -3,13 +3,8 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import {
-  CLOSE_MS_MAX,
-  isError,
-  messageOf,
-  type Destination,
-  type ReplicaClient,
-} from '@sluice/core/backend';
+import { CLOSE_MS_MAX, isError, messageOf, type ReplicaClient } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 
 import type { Case } from '../case.ts';
 import type { CaseContext } from '../context.ts';
@@ -33,7 +28,7 @@ const ABORT_MS_MAX = 1_500;
 
 interface Call {
   readonly what: string;
-  readonly make: (replica: ReplicaClient, signal?: AbortSignal) => Promise<unknown>;
+  readonly make: (replica: Replica, signal?: AbortSignal) => Promise<unknown>;
 }
 
 /** Every method, since each may be the first to meet it. */
@@ -54,7 +49,7 @@ export const networkCases: readonly Case[] = [
     needs: ['silent'],
     async run(context) {
       const silent = await openSilent(context);
-      const replica = silent.replica(context.path);
+      const replica = new Replica(silent, context.path);
       await Promise.all(CALLS.map((call) => aborts(call, replica)));
       const calls = CALLS.map(async ({ what, make }) => ({
         what,
@@ -79,7 +74,7 @@ export const networkCases: readonly Case[] = [
     needs: ['cuttable'],
     async run({ adopt, path, saw, setup }) {
       const cuttable = await setup.cuttable!();
-      const client = adopt(cuttable.destination).replica(path);
+      const client = new Replica(adopt(cuttable.client), path);
       let failures = 0;
       for (const { what, make } of CALLS) {
         await write(client, FILE, pattern(9, 1)); // a connection is open, and idle then
@@ -102,11 +97,11 @@ export const networkCases: readonly Case[] = [
   },
 ];
 
-async function openSilent({ adopt, setup }: CaseContext): Promise<Destination> {
+async function openSilent({ adopt, setup }: CaseContext): Promise<ReplicaClient> {
   return adopt(await setup.silent!());
 }
 
-async function aborts({ what, make }: Call, replica: ReplicaClient): Promise<void> {
+async function aborts({ what, make }: Call, replica: Replica): Promise<void> {
   const controller = new AbortController();
   const reason = new Error('not wanted any more');
   const ended = failureOf(make(replica, controller.signal));

@@ -1,4 +1,4 @@
-import type { ReplicaClient } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 
 import type { Case } from '../case.ts';
 import { judgeByModel, RUNS } from '../model.ts';
@@ -7,16 +7,16 @@ export const randomCases: readonly Case[] = [
   {
     id: 'model/random-calls',
     says: 'Any row of calls is answered as the reference in memory answers it.',
-    async run({ connect, destination, layer, saw, seed, setup, subject }) {
-      const { ifAbsent, ranges } = subject.capabilities;
+    async run({ client, connect, layer, saw, seed, setup, subject }) {
+      const { conditions, ranges } = subject.capabilities;
       saw(`${RUNS} rows of calls, seed ${seed}`);
       await judgeByModel({
         async open() {
           const path = setup.newPath();
-          const reconnect = async (): Promise<ReplicaClient> => (await connect()).replica(path);
-          return { replica: destination.replica(path), reconnect };
+          const reconnect = async (): Promise<Replica> => new Replica(await connect(), path);
+          return { replica: new Replica(client, path), reconnect };
         },
-        ifAbsent: ifAbsent !== undefined,
+        conditions: conditions !== undefined,
         ranges: ranges === true || layer === 'wrapped',
         seed,
       });

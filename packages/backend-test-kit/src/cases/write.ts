@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 
 import { isError } from '@sluice/core/backend';
+import { Replica } from '@sluice/core/backend/testing';
 
 import type { Case } from '../case.ts';
 import type { CaseContext } from '../context.ts';
@@ -85,7 +86,7 @@ export const writeCases: readonly Case[] = [
     id: 'write/seen-by-another-connection',
     says: 'What was written is seen at once by another connection.',
     async run({ connect, path, replica }) {
-      const other = (await connect('read')).replica(path);
+      const other = new Replica(await connect('read'), path);
       const bytes = pattern(SIZE_BYTES, 1);
       await write(replica, FILE, bytes);
       assertBytes(await read(other, FILE), bytes);
@@ -96,7 +97,7 @@ export const writeCases: readonly Case[] = [
     id: 'write/not-seen-before-it-is-whole',
     says: 'A file is not seen before it is whole.',
     async run({ connect, path, replica }) {
-      const other = (await connect('read')).replica(path);
+      const other = new Replica(await connect('read'), path);
       await write(replica, ref(0, 1), pattern(9, 1));
       const bytes = pattern(SIZE_BYTES, 1);
       const body = bodyThat(bytes, 3, async () => {

@@ -8,29 +8,29 @@ const BEFORE = 'abort/before-touches-nothing';
 const AT_ANY = 'abort/at-any-moment-old-or-new';
 
 export const ABORTING_SABOTEURS: readonly Saboteur[] = [
-  inFiles('rejects with an abort of its own', [BEFORE], (client) => ({
+  inFiles('rejects with an abort of its own', [BEFORE], (inner) => ({
     async openFile(file, options) {
       if (options?.signal?.aborted === true) throw new DOMException('aborted', 'AbortError');
-      return await client.openFile(file, options);
+      return await inner.openFile(file, options);
     },
   })),
-  inFiles('deletes although it was told not to', [BEFORE], (client) => ({
+  inFiles('deletes although it was told not to', [BEFORE], (inner) => ({
     async deleteFiles(files, options) {
-      await client.deleteFiles(files);
+      await inner.deleteFiles(files);
       options?.signal?.throwIfAborted();
     },
   })),
-  inFiles('does not hear of an abort as it writes', [BEFORE, KEEPS, HANGS], (client) => ({
+  inFiles('does not hear of an abort as it writes', [BEFORE, KEEPS, HANGS], (inner) => ({
     writeFile: (file, body, options = {}) =>
-      client.writeFile(file, body, { ...options, signal: undefined }),
+      inner.writeFile(file, body, { ...options, signal: undefined }),
   })),
-  inFiles('empties the name before it writes', [KEEPS, HANGS], (client) => ({
+  inFiles('empties the name before it writes', [KEEPS, HANGS], (inner) => ({
     async writeFile(file, body, options) {
-      if (options?.signal !== undefined) await client.deleteFiles([file], options);
-      return await client.writeFile(file, body, options);
+      if (options?.signal !== undefined) await inner.deleteFiles([file], options);
+      return await inner.writeFile(file, body, options);
     },
   })),
-  inFiles('keeps what it has of an aborted write', [KEEPS, HANGS], (client) => ({
+  inFiles('keeps what it has of an aborted write', [KEEPS, HANGS], (inner) => ({
     async writeFile(file, body, options) {
       const chunks: Uint8Array[] = [];
       const kept = through(body, async function* (given) {
@@ -40,13 +40,13 @@ export const ABORTING_SABOTEURS: readonly Saboteur[] = [
         }
       });
       try {
-        return await client.writeFile(file, kept, options);
+        return await inner.writeFile(file, kept, options);
       } catch (error) {
         const bytes = Buffer.concat(chunks);
         const part = { ...body, sizeBytes: bytes.byteLength, open: () => [bytes].values() };
         const isAborted = options?.signal?.aborted === true && bytes.byteLength > 0;
         if (isAborted)
-          await client.writeFile(
+          await inner.writeFile(
             file,
             through(part as never, (given) => given),
           );
@@ -54,7 +54,7 @@ export const ABORTING_SABOTEURS: readonly Saboteur[] = [
       }
     },
   })),
-  inFiles('hears of an abort with the next chunk only', [HANGS], (client) => ({
+  inFiles('hears of an abort with the next chunk only', [HANGS], (inner) => ({
     async writeFile(file, body, { signal, ...options } = {}) {
       signal?.throwIfAborted();
       const asked = through(body, async function* (chunks) {
@@ -64,17 +64,17 @@ export const ABORTING_SABOTEURS: readonly Saboteur[] = [
         }
         signal?.throwIfAborted();
       });
-      return await client.writeFile(file, asked, options);
+      return await inner.writeFile(file, asked, options);
     },
   })),
-  inFiles('says aborted, and writes a moment later', [AT_ANY], (client) => ({
+  inFiles('says aborted, and writes a moment later', [AT_ANY], (inner) => ({
     async writeFile(file, body, options = {}) {
       const { signal } = options;
       if (signal === undefined || body.sizeBytes < 70_000 || body.sizeBytes > 80_000) {
-        return await client.writeFile(file, body, options);
+        return await inner.writeFile(file, body, options);
       }
       // The bytes are out of hand: what an SDK sends now, it sends to the end.
-      const work = sleep(6).then(() => client.writeFile(file, body));
+      const work = sleep(6).then(() => inner.writeFile(file, body));
       work.catch(() => undefined);
       try {
         await sleep(5, undefined, { signal });
@@ -84,25 +84,25 @@ export const ABORTING_SABOTEURS: readonly Saboteur[] = [
       return await work;
     },
   })),
-  inFiles('reads on after an abort', ['abort/a-read'], (client) => ({
+  inFiles('reads on after an abort', ['abort/a-read'], (inner) => ({
     async openFile(file, { signal, ...options } = {}) {
       signal?.throwIfAborted();
-      return await client.openFile(file, options);
+      return await inner.openFile(file, options);
     },
   })),
-  inFiles('lists on after an abort', ['abort/a-listing'], (client) => ({
+  inFiles('lists on after an abort', ['abort/a-listing'], (inner) => ({
     async *listFiles(level, { signal, ...options } = {}) {
       signal?.throwIfAborted();
-      yield* client.listFiles(level, options);
+      yield* inner.listFiles(level, options);
     },
   })),
   inFiles(
     'takes back what is aborted afterwards',
     ['abort/a-finished-call-is-left-alone'],
-    (client) => ({
+    (inner) => ({
       async writeFile(file, body, options) {
-        const info = await client.writeFile(file, body, options);
-        const takeBack = (): void => void client.deleteFiles([file]);
+        const info = await inner.writeFile(file, body, options);
+        const takeBack = (): void => void inner.deleteFiles([file]);
         if (info.sizeBytes < 10) options?.signal?.addEventListener('abort', takeBack);
         return info;
       },

@@ -1,6 +1,7 @@
-import { keyOf, toTXID, type AbortableOptions, type LTXFileInfo } from '@sluice/core/backend';
+import { keyOf, toTXID, type LTXFileInfo } from '@sluice/core/backend/testing';
+import type { CallOptions } from '@sluice/core/backend';
 
-import { changeFiles } from '../world.ts';
+import { filesOf, changeFiles } from '../world.ts';
 import { inFiles, type Saboteur } from './saboteur.ts';
 
 const MORE = 'delete/more-than-a-page-or-a-request';
@@ -9,25 +10,25 @@ const PAGE = 10;
 const PAGED_MAX = 200;
 
 export const LISTING_SABOTEURS: readonly Saboteur[] = [
-  inFiles('fails where a level was never written', ['list/never-written-is-empty'], (client) => ({
+  inFiles('fails where a level was never written', ['list/never-written-is-empty'], (inner) => ({
     async *listFiles(level, options) {
       let count = 0;
-      for await (const file of client.listFiles(level, options)) {
+      for await (const file of inner.listFiles(level, options)) {
         yield file;
         count += 1;
       }
       if (level === 3 && count === 0) throw new Error('ENOENT');
     },
   })),
-  inFiles('lists level 1 backwards', ['list/in-order'], (client) => ({
+  inFiles('lists level 1 backwards', ['list/in-order'], (inner) => ({
     async *listFiles(level, options) {
-      const files = await Array.fromAsync(client.listFiles(level, options));
+      const files = await Array.fromAsync(inner.listFiles(level, options));
       yield* heeding(options, level === 1 && files.length > 3 ? files.toReversed() : files);
     },
   })),
-  inFiles('orders by maxTXID first', ['list/in-order', 'list/all-levels'], (client) => ({
+  inFiles('orders by maxTXID first', ['list/in-order', 'list/all-levels'], (inner) => ({
     async *listFiles(level, options) {
-      const files = await Array.fromAsync(client.listFiles(level, options));
+      const files = await Array.fromAsync(inner.listFiles(level, options));
       const sorted = files.toSorted((a, b) => a.level - b.level || Number(a.maxTXID - b.maxTXID));
       yield* heeding(options, sorted);
     },
@@ -35,9 +36,9 @@ export const LISTING_SABOTEURS: readonly Saboteur[] = [
   inFiles(
     'begins after the TXID that was asked for',
     ['list/from-a-txid', 'list/every-txid', MORE],
-    (client) => ({
+    (inner) => ({
       async *listFiles(level, options) {
-        for await (const file of client.listFiles(level, options)) {
+        for await (const file of inner.listFiles(level, options)) {
           if (options?.from === undefined || file.minTXID > options.from) yield file;
         }
       },
@@ -46,17 +47,17 @@ export const LISTING_SABOTEURS: readonly Saboteur[] = [
   inFiles(
     'leaves snapshots out of a listing of all',
     ['list/all-levels', 'delete/those-and-no-others', 'objects/beside-files'],
-    (client) => ({
+    (inner) => ({
       async *listFiles(level, options) {
-        for await (const file of client.listFiles(level, options)) {
+        for await (const file of inner.listFiles(level, options)) {
           if (level !== 'all' || file.level !== 9) yield file;
         }
       },
     }),
   ),
-  inFiles('reads TXIDs as floating-point numbers', ['list/every-txid'], (client) => ({
+  inFiles('reads TXIDs as floating-point numbers', ['list/every-txid'], (inner) => ({
     async *listFiles(level, options) {
-      for await (const file of client.listFiles(level, options)) {
+      for await (const file of inner.listFiles(level, options)) {
         const inexact = BigInt(Number(file.minTXID));
         yield { ...file, minTXID: inexact < 2n ** 64n ? toTXID(inexact) : file.minTXID };
       }
@@ -65,25 +66,25 @@ export const LISTING_SABOTEURS: readonly Saboteur[] = [
   inFiles(
     'tells the time of the file for the time of the upload',
     ['list/sizes-and-times', 'write/says-what-is-there'],
-    (client) => ({
+    (inner) => ({
       async *listFiles(...given) {
-        for await (const file of client.listFiles(...given)) {
+        for await (const file of inner.listFiles(...given)) {
           yield { ...file, modifiedAt: file.createdAt ?? file.modifiedAt };
         }
       },
     }),
   ),
-  inFiles('keeps whole seconds', ['list/sizes-and-times'], (client) => ({
+  inFiles('keeps whole seconds', ['list/sizes-and-times'], (inner) => ({
     async *listFiles(...given) {
-      for await (const file of client.listFiles(...given)) {
+      for await (const file of inner.listFiles(...given)) {
         const seconds = Math.floor((file.createdAt?.getTime() ?? 0) / 1000);
         yield { ...file, createdAt: new Date(seconds * 1000) };
       }
     },
   })),
-  inFiles('lies about sizes that are no multiple of four', ['list/sizes-and-times'], (client) => ({
+  inFiles('lies about sizes that are no multiple of four', ['list/sizes-and-times'], (inner) => ({
     async *listFiles(level, options) {
-      for await (const file of client.listFiles(level, options)) {
+      for await (const file of inner.listFiles(level, options)) {
         const isSmall = file.sizeBytes < 1_000 || file.sizeBytes > 2_000;
         yield isSmall ? file : { ...file, sizeBytes: Math.ceil(file.sizeBytes / 4) * 4 };
       }
@@ -92,20 +93,20 @@ export const LISTING_SABOTEURS: readonly Saboteur[] = [
   {
     does: 'takes a replica below for a part of itself',
     group: ['list/neighbours-are-not-ours'],
-    change: (destination) =>
-      changeFiles(destination, (client, path) => ({
+    change: (client) =>
+      changeFiles(client, (inner, path) => ({
         async *listFiles(level, options) {
-          yield* client.listFiles(level, options);
-          yield* destination.replica(`${path}/below`).listFiles(level, options);
+          yield* inner.listFiles(level, options);
+          yield* filesOf(client, `${path}/below`).listFiles(level, options);
         },
       })),
   },
   inFiles(
     'takes a file in the making for a file',
     ['list/foreign-objects-are-left-out'],
-    (client, { store }, path) => ({
+    (inner, { store }, path) => ({
       async *listFiles(level, options) {
-        yield* client.listFiles(level, options);
+        yield* inner.listFiles(level, options);
         const file = { level: 0, minTXID: toTXID(2), maxTXID: toTXID(2) };
         if (!store.objects.has(`${keyOf('tree', path, file)}.tmp`)) return;
         yield { ...file, sizeBytes: 9, modifiedAt: new Date() };
@@ -114,20 +115,21 @@ export const LISTING_SABOTEURS: readonly Saboteur[] = [
   ),
   {
     does: 'has a folder of its own below the root',
-    group: ['list/keys-lie-where-the-layout-says', 'objects/beside-files'],
-    change: (destination) => ({
-      ...destination,
-      replica: (path) => destination.replica(`${path}/data`),
-    }),
+    group: [
+      'list/keys-lie-where-the-layout-says',
+      'objects/beside-files',
+      'errors/say-what-was-done-to-what',
+    ],
+    change: (client) => changeFiles(client, (_, path) => filesOf(client, `${path}/data`)),
   },
   inFiles(
     'begins a page with the last file of the one before',
     ['list/what-changes-meanwhile', 'list/all-levels', MORE],
-    (client) => ({
+    (inner) => ({
       async *listFiles(...given) {
         let last: LTXFileInfo | undefined;
         let count = 0;
-        for await (const file of client.listFiles(...given)) {
+        for await (const file of inner.listFiles(...given)) {
           if (last !== undefined && count % PAGE === 0) yield last;
           yield file;
           count += 1;
@@ -136,29 +138,29 @@ export const LISTING_SABOTEURS: readonly Saboteur[] = [
       },
     }),
   ),
-  inFiles('counts pages from the first file', ['list/what-changes-meanwhile'], (client) => ({
+  inFiles('counts pages from the first file', ['list/what-changes-meanwhile'], (inner) => ({
     async *listFiles(...given) {
       for (let offset = 0; ; offset += PAGE) {
-        const files = await Array.fromAsync(client.listFiles(...given));
+        const files = await Array.fromAsync(inner.listFiles(...given));
         if (files.length > PAGED_MAX) return yield* files;
         yield* heeding(given[1], files.slice(offset, offset + PAGE));
         if (offset + PAGE >= files.length) return;
       }
     },
   })),
-  inFiles('lists a thousand files at most', [MORE], (client) => ({
+  inFiles('lists a thousand files at most', [MORE], (inner) => ({
     async *listFiles(...given) {
-      const files = await Array.fromAsync(client.listFiles(...given));
+      const files = await Array.fromAsync(inner.listFiles(...given));
       yield* heeding(given[1], files.slice(0, 1_000));
     },
   })),
   inFiles(
     'keeps a listing open that was left',
     ['list/leaving-early-frees-it'],
-    (client, world) => ({
+    (inner, world) => ({
       async *listFiles(...given) {
         world.handles += 1;
-        yield* client.listFiles(...given);
+        yield* inner.listFiles(...given);
         world.handles -= 1;
       },
     }),
@@ -167,7 +169,7 @@ export const LISTING_SABOTEURS: readonly Saboteur[] = [
 
 /** Aborts between files are heeded: that is another promise. */
 function* heeding(
-  options: AbortableOptions | undefined,
+  options: CallOptions | undefined,
   files: readonly LTXFileInfo[],
 ): Generator<LTXFileInfo> {
   for (const file of files) {

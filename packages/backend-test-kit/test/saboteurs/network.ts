@@ -11,32 +11,32 @@ const READERS = 'concurrency/readers-disturb-no-writer';
 
 /** Connections that hang, that were cut, that stay open; and what a call leaves beside the files. */
 export const NETWORK_SABOTEURS: readonly Saboteur[] = [
-  whenSilent('waits for an answer, whatever the signal', (destination) =>
-    changeFiles(destination, (client) => ({
-      deleteFiles: (files) => client.deleteFiles(files),
+  whenSilent('waits for an answer, whatever the signal', (client) =>
+    changeFiles(client, (inner) => ({
+      deleteFiles: (files) => inner.deleteFiles(files),
     })),
   ),
-  whenSilent('says that nobody is there when it is closed', (destination) =>
-    changeFiles(destination, (client) => ({
+  whenSilent('says that nobody is there when it is closed', (client) =>
+    changeFiles(client, (inner) => ({
       openFile: (...given) =>
-        client.openFile(...given).catch((error: unknown) => {
+        inner.openFile(...given).catch((error: unknown) => {
           if (!isError(error, 'REPLICA_CLOSED')) throw error;
           throw new ReplicationError('REPLICA_UNAVAILABLE', 'open: nobody answered');
         }),
     })),
   ),
-  whenCut('never connects again', (destination, world) =>
-    changeFiles(destination, () => ({
+  whenCut('never connects again', (client, world) =>
+    changeFiles(client, () => ({
       // oxlint-disable-next-line require-yield
       async *listFiles() {
         throw new ReplicationError('REPLICA_UNAVAILABLE', `list: cut ${world.cuts} times`);
       },
     })),
   ),
-  whenCut('takes a cut for a file that is missing', (destination) =>
-    changeFiles(destination, (client) => ({
+  whenCut('takes a cut for a file that is missing', (client) =>
+    changeFiles(client, (inner) => ({
       openFile: (...given) =>
-        client.openFile(...given).catch((error: unknown) => {
+        inner.openFile(...given).catch((error: unknown) => {
           if (!isError(error, 'REPLICA_UNAVAILABLE')) throw error;
           throw new ReplicationError('REPLICA_NOT_FOUND', 'open: nothing came');
         }),
@@ -45,28 +45,28 @@ export const NETWORK_SABOTEURS: readonly Saboteur[] = [
   {
     does: 'keeps a socket when it closes',
     group: [SOCKETS],
-    change(destination, world) {
+    change(client, world) {
       let opened = 0;
-      return changeFiles(destination, (client) => ({
+      return changeFiles(client, (inner) => ({
         async writeFile(...given) {
-          const info = await client.writeFile(...given);
-          // One for a destination: a kit that looks at single calls does not see it.
+          const info = await inner.writeFile(...given);
+          // One for a client: a kit that looks at single calls does not see it.
           if (opened === 0) world.handles += opened += 1;
           return info;
         },
       }));
     },
   },
-  inFiles('leaves a part of what a source has not given', [LEFT], (client, { store }, path) => ({
+  inFiles('leaves a part of what a source has not given', [LEFT], (inner, { store }, path) => ({
     writeFile: (...given) =>
-      client.writeFile(...given).catch((error: unknown) => {
+      inner.writeFile(...given).catch((error: unknown) => {
         store.put(`${path}/parts/1`, Buffer.alloc(1), { modifiedAt: new Date() });
         throw error;
       }),
   })),
-  inFiles('leaves a part of what was aborted', [LEFT], (client, { store }, path) => ({
+  inFiles('leaves a part of what was aborted', [LEFT], (inner, { store }, path) => ({
     writeFile: (file, body, options) =>
-      client.writeFile(file, body, options).catch((error: unknown) => {
+      inner.writeFile(file, body, options).catch((error: unknown) => {
         const isAborted = options?.signal?.aborted === true;
         if (isAborted) store.put(`${path}/aborted`, Buffer.alloc(1), { modifiedAt: new Date() });
         throw error;
@@ -75,16 +75,16 @@ export const NETWORK_SABOTEURS: readonly Saboteur[] = [
   {
     does: 'sweeps what a writer has in hand wherever it reads',
     group: [READERS],
-    change: (destination, { store }, access) =>
-      changeFiles(destination, (client, path) => ({
+    change: (client, { store }, access) =>
+      changeFiles(client, (inner, path) => ({
         async *listFiles(...given) {
           if (access === 'read') store.objects.delete(`${path}/in-hand`);
-          yield* client.listFiles(...given);
+          yield* inner.listFiles(...given);
         },
         async writeFile(...given) {
           store.put(`${path}/in-hand`, Buffer.alloc(1), { modifiedAt: new Date() });
           try {
-            return await client.writeFile(...given);
+            return await inner.writeFile(...given);
           } finally {
             store.objects.delete(`${path}/in-hand`);
           }

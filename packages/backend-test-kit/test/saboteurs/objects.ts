@@ -66,28 +66,12 @@ export const OBJECT_SABOTEURS: readonly Saboteur[] = [
       },
     }),
   ),
-  inObjects('begins after a name, not at it', ['objects/listed-in-byte-order'], (objects) => ({
-    list: (prefix, options) => objects.list(prefix, { ...options, from: undefined }),
-  })),
-  inObjects(
-    'lists LTX files among the objects',
-    ['objects/beside-files'],
-    (objects, world, path) => ({
-      async *list(prefix, options) {
-        yield* objects.list(prefix, options);
-        for (const key of world.store.keys(`${path}/ltx/`)) {
-          const name = key.slice(path.length + 1);
-          yield { name, sizeBytes: 9, modifiedAt: new Date(), version: 'v1' };
-        }
-      },
-    }),
-  ),
-  inObjects('takes any name', ['objects/names'], (objects) => ({
-    put: (name, bytes, options) =>
-      objects.put(name, bytes, options).catch((error: unknown) => {
-        if (!isError(error, 'REPLICA_UNSUPPORTED')) throw error;
-        return { version: 'v1' };
-      }),
+  inObjects('leaves out the key after the start', ['objects/listed-in-byte-order'], (objects) => ({
+    async *list(prefix, options) {
+      const [first, ...rest] = await Array.fromAsync(objects.list(prefix, options));
+      if (first !== undefined && options?.startAfter === undefined) yield first;
+      yield* rest;
+    },
   })),
   inObjects('asks whether a name is free, and then puts', ['objects/if-absent'], (objects) => ({
     async put(name, bytes, options = {}) {

@@ -1,4 +1,5 @@
-import { isError, keyOf, ReplicationError, type OpenOptions } from '@sluice/core/backend';
+import { isError, ReplicationError, type GetOptions } from '@sluice/core/backend';
+import { keyOf } from '@sluice/core/backend/testing';
 
 import { inFiles, one, type Saboteur } from './saboteur.ts';
 
@@ -7,9 +8,9 @@ const WHOLE_BYTES = 150_001;
 const OPEN_MAX = 30;
 
 export const READING_SABOTEURS: readonly Saboteur[] = [
-  inFiles('uses its buffer again', ['open/whole'], (client) => ({
+  inFiles('uses its buffer again', ['open/whole'], (inner) => ({
     async openFile(...given) {
-      const opened = await client.openFile(...given);
+      const opened = await inner.openFile(...given);
       if (opened.sizeBytes !== WHOLE_BYTES) return opened;
       const body = async function* (): AsyncGenerator<Uint8Array> {
         const buffer = Buffer.alloc(65_536);
@@ -21,9 +22,9 @@ export const READING_SABOTEURS: readonly Saboteur[] = [
       return { ...opened, body: body() };
     },
   })),
-  inFiles('ends a long stream early, and cleanly', ['open/whole'], (client) => ({
+  inFiles('ends a long stream early, and cleanly', ['open/whole'], (inner) => ({
     async openFile(...given) {
-      const opened = await client.openFile(...given);
+      const opened = await inner.openFile(...given);
       if (opened.sizeBytes !== WHOLE_BYTES) return opened;
       const body = async function* (): AsyncGenerator<Uint8Array> {
         let sizeBytes = 0;
@@ -39,18 +40,18 @@ export const READING_SABOTEURS: readonly Saboteur[] = [
   inFiles(
     'takes an empty file for one that is not there',
     ['open/empty', 'write/any-size', 'write/replaces-an-equal-name'],
-    (client) => ({
+    (inner) => ({
       async openFile(...given) {
-        const opened = await client.openFile(...given);
+        const opened = await inner.openFile(...given);
         if (opened.sizeBytes > 0) return opened;
         throw new ReplicationError('REPLICA_NOT_FOUND', 'open: it is empty');
       },
     }),
   ),
-  inFiles('takes the end of a range for a part of it', ['open/ranges'], (client) => ({
+  inFiles('takes the end of a range for a part of it', ['open/ranges'], (inner) => ({
     openFile(file, { range, ...options } = {}) {
       const end = range?.end === undefined ? undefined : range.end + 1;
-      return client.openFile(file, range ? { ...options, range: { ...range, end } } : options);
+      return inner.openFile(file, range ? { ...options, range: { ...range, end } } : options);
     },
   })),
   {
@@ -61,9 +62,9 @@ export const READING_SABOTEURS: readonly Saboteur[] = [
         'if-absent/our-own-write-is-no-conflict',
         'if-absent/a-lost-answer-is-no-conflict',
       ],
-      (client) => ({
+      (inner) => ({
         async openFile(file, options) {
-          const opened = await client.openFile(file, options);
+          const opened = await inner.openFile(file, options);
           const { start } = options?.range ?? { start: 0 };
           if (start === 0 || start < opened.sizeBytes - 16) return opened;
           return { ...opened, body: one(Buffer.alloc(opened.sizeBytes - start)) };
@@ -72,9 +73,9 @@ export const READING_SABOTEURS: readonly Saboteur[] = [
     ),
     layer: 'wrapped',
   },
-  inFiles('tells the size of the range', ['open/ranges'], (client) => ({
+  inFiles('tells the size of the range', ['open/ranges'], (inner) => ({
     async openFile(file, options) {
-      const opened = await client.openFile(file, options);
+      const opened = await inner.openFile(file, options);
       const { start = 0, end = opened.sizeBytes } = options?.range ?? {};
       return { ...opened, sizeBytes: Math.min(end, opened.sizeBytes) - start };
     },
@@ -82,38 +83,38 @@ export const READING_SABOTEURS: readonly Saboteur[] = [
   inFiles(
     'ignores ranges',
     ['open/ranges', 'open/range-beyond-the-end', 'open/range-of-an-empty-file'],
-    (client) => ({
-      openFile: (file, options = {}) => client.openFile(file, { ...options, range: undefined }),
+    (inner) => ({
+      openFile: (file, options = {}) => inner.openFile(file, { ...options, range: undefined }),
     }),
   ),
   inFiles(
     'gives nothing beyond the end',
     ['open/range-beyond-the-end', 'open/range-of-an-empty-file'],
-    (client) => ({
+    (inner) => ({
       async openFile(file, options) {
         try {
-          return await client.openFile(file, options);
+          return await inner.openFile(file, options);
         } catch (error) {
           if (!isError(error, 'REPLICA_RANGE')) throw error;
-          const { sizeBytes } = await client.openFile(file, withoutRange(options));
+          const { sizeBytes } = await inner.openFile(file, withoutRange(options));
           return { sizeBytes, body: one(new Uint8Array()) };
         }
       },
     }),
   ),
-  inFiles('takes any range of nothing for nothing', ['open/range-of-an-empty-file'], (client) => ({
+  inFiles('takes any range of nothing for nothing', ['open/range-of-an-empty-file'], (inner) => ({
     async openFile(file, options) {
-      const whole = await client.openFile(file, withoutRange(options));
-      return whole.sizeBytes === 0 ? whole : await client.openFile(file, options);
+      const whole = await inner.openFile(file, withoutRange(options));
+      return whole.sizeBytes === 0 ? whole : await inner.openFile(file, options);
     },
   })),
   inFiles(
     'finds out that a file is missing with its first byte',
     ['open/missing', 'errors/say-what-was-done-to-what', 'errors/tell-no-secret'],
-    (client) => ({
+    (inner) => ({
       async openFile(file, options) {
         try {
-          return await client.openFile(file, options);
+          return await inner.openFile(file, options);
         } catch (error) {
           const isOther = options?.version !== undefined || !isError(error, 'REPLICA_NOT_FOUND');
           if (isOther) throw error;
@@ -126,32 +127,32 @@ export const READING_SABOTEURS: readonly Saboteur[] = [
       },
     }),
   ),
-  inFiles('finds a file by its first TXID', ['open/missing'], (client) => ({
+  inFiles('finds a file by its first TXID', ['open/missing'], (inner) => ({
     async openFile(file, options) {
       try {
-        return await client.openFile(file, options);
+        return await inner.openFile(file, options);
       } catch (error) {
         const isAlone = file.maxTXID > file.minTXID && file.level === 0 && file.minTXID === 1n;
         if (!isAlone || !isError(error, 'REPLICA_NOT_FOUND')) throw error;
-        return await client.openFile({ ...file, maxTXID: file.minTXID }, options);
+        return await inner.openFile({ ...file, maxTXID: file.minTXID }, options);
       }
     },
   })),
-  inFiles('ignores versions', ['open/version'], (client) => ({
-    openFile: (file, options = {}) => client.openFile(file, { ...options, version: undefined }),
+  inFiles('ignores versions', ['open/version'], (inner) => ({
+    openFile: (file, options = {}) => inner.openFile(file, { ...options, version: undefined }),
   })),
-  inFiles('gives every version the same name', ['open/version'], (client) => ({
+  inFiles('gives every version the same name', ['open/version'], (inner) => ({
     async openFile(file, options) {
       const any = { ...options, version: undefined };
-      return { ...(await client.openFile(file, any)), version: 'v1' };
+      return { ...(await inner.openFile(file, any)), version: 'v1' };
     },
   })),
   inFiles(
     'reads half of the old file and half of the new one',
     ['open/a-reader-keeps-its-file-through-a-rewrite'],
-    (client, { store }, path) => ({
+    (inner, { store }, path) => ({
       async openFile(file, options) {
-        const opened = await client.openFile(file, options);
+        const opened = await inner.openFile(file, options);
         if (options?.range !== undefined) return opened;
         const body = async function* (): AsyncGenerator<Uint8Array> {
           let offset = 0;
@@ -166,9 +167,9 @@ export const READING_SABOTEURS: readonly Saboteur[] = [
       },
     }),
   ),
-  inFiles('keeps a file open that was left', ['open/leaving-early-frees-it'], (client, world) => ({
+  inFiles('keeps a file open that was left', ['open/leaving-early-frees-it'], (inner, world) => ({
     async openFile(...given) {
-      const opened = await client.openFile(...given);
+      const opened = await inner.openFile(...given);
       const body = async function* (): AsyncGenerator<Uint8Array> {
         world.handles += 1;
         yield* opened.body;
@@ -180,13 +181,13 @@ export const READING_SABOTEURS: readonly Saboteur[] = [
         : opened;
     },
   })),
-  inFiles(`opens ${OPEN_MAX} files, and no more`, ['open/many-at-once'], (client) => {
+  inFiles(`opens ${OPEN_MAX} files, and no more`, ['open/many-at-once'], (inner) => {
     let open = 0;
     return {
       async openFile(...given) {
         if (open >= OPEN_MAX) await new Promise(() => undefined);
         open += 1;
-        const opened = await client.openFile(...given).catch((error: unknown) => {
+        const opened = await inner.openFile(...given).catch((error: unknown) => {
           open -= 1;
           throw error;
         });
@@ -203,7 +204,7 @@ export const READING_SABOTEURS: readonly Saboteur[] = [
   }),
 ];
 
-function withoutRange(options: OpenOptions = {}): OpenOptions {
+function withoutRange(options: GetOptions = {}): GetOptions {
   return { ...options, range: undefined };
 }
 

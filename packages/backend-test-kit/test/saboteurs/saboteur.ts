@@ -1,8 +1,16 @@
-/** A destination that breaks one promise, and the cases that must find it out: three at most. */
+/** A client that breaks one promise, and the cases that must find it out: three at most. */
 
-import type { Capabilities, LTXBody, NamedObjects, ReplicaClient } from '@sluice/core/backend';
+import type { Capabilities, ObjectBody } from '@sluice/core/backend';
 import type { Configuration, Layer } from '../../src/index.ts';
-import { changeFiles, changeObjects, type Change, type Changed, type World } from '../world.ts';
+import {
+  changeFiles,
+  changeObjects,
+  type Change,
+  type Changed,
+  type World,
+  type Files,
+  type Objects,
+} from '../world.ts';
 
 export interface Saboteur {
   readonly does: string;
@@ -21,34 +29,33 @@ export interface Saboteur {
 export function inFiles(
   does: string,
   group: readonly string[],
-  change: (client: ReplicaClient, world: World, path: string) => Partial<ReplicaClient>,
+  change: (files: Files, world: World, path: string) => Partial<Files>,
 ): Saboteur {
   return {
     does,
     group,
-    change: (destination, world) =>
-      changeFiles(destination, (client, path) => change(client, world, path)),
+    change: (client, world) => changeFiles(client, (files, path) => change(files, world, path)),
   };
 }
 
 export function inObjects(
   does: string,
   group: readonly string[],
-  change: (objects: NamedObjects, world: World, path: string) => Partial<NamedObjects>,
+  change: (objects: Objects, world: World, path: string) => Partial<Objects>,
 ): Saboteur {
   return {
     does,
     group,
-    change: (destination, world) =>
-      changeObjects(destination, (objects, path) => change(objects, world, path)),
+    change: (client, world) =>
+      changeObjects(client, (objects, path) => change(objects, world, path)),
   };
 }
 
 /** A body whose chunks go through a generator of the saboteur's. */
 export function through(
-  body: LTXBody,
+  body: ObjectBody,
   pass: (chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>,
-): LTXBody {
+): ObjectBody {
   return { ...body, open: () => pass(body.open()) };
 }
 

@@ -1,4 +1,5 @@
-import { isError, keyOf, ReplicationError, type LTXFileRef } from '@sluice/core/backend';
+import { isError, ReplicationError } from '@sluice/core/backend';
+import { keyOf, type LTXFileRef } from '@sluice/core/backend/testing';
 
 import { changeFiles } from '../world.ts';
 import { inFiles, through, type Saboteur } from './saboteur.ts';
@@ -13,9 +14,9 @@ export const WRITING_SABOTEURS: readonly Saboteur[] = [
   inFiles(
     'loses the one byte of a last part',
     ['write/any-size', 'write/replaces-an-equal-name', PARTS],
-    (client) => ({
+    (inner) => ({
       writeFile: (file, body, options) =>
-        client.writeFile(
+        inner.writeFile(
           file,
           through(body, async function* (chunks) {
             let offset = 0;
@@ -30,9 +31,9 @@ export const WRITING_SABOTEURS: readonly Saboteur[] = [
         ),
     }),
   ),
-  inFiles('joins chunks at words', ['write/any-chunks'], (client) => ({
+  inFiles('joins chunks at words', ['write/any-chunks'], (inner) => ({
     writeFile: (file, body, options) =>
-      client.writeFile(
+      inner.writeFile(
         file,
         through(body, async function* (chunks) {
           const bytes: Uint8Array[] = [];
@@ -50,9 +51,9 @@ export const WRITING_SABOTEURS: readonly Saboteur[] = [
   inFiles(
     'counts what it has sent, headers and all',
     ['write/any-size', 'write/says-what-is-there', CONFLICT],
-    (client) => ({
+    (inner) => ({
       async writeFile(...given) {
-        const info = await client.writeFile(...given);
+        const info = await inner.writeFile(...given);
         return { ...info, sizeBytes: info.sizeBytes + 100 };
       },
     }),
@@ -60,11 +61,11 @@ export const WRITING_SABOTEURS: readonly Saboteur[] = [
   inFiles(
     'writes over the old bytes, and keeps their tail',
     ['write/replaces-an-equal-name'],
-    (client, { store }, path) => ({
+    (inner, { store }, path) => ({
       async writeFile(file, body, options) {
         const key = keyOf('tree', path, file);
         const old = store.objects.get(key)?.bytes ?? new Uint8Array();
-        const info = await client.writeFile(file, body, options);
+        const info = await inner.writeFile(file, body, options);
         const now = store.objects.get(key)?.bytes ?? new Uint8Array();
         if (now.byteLength >= old.byteLength) return info;
         const bytes = Buffer.concat([now, old.subarray(now.byteLength)]);
@@ -80,19 +81,19 @@ export const WRITING_SABOTEURS: readonly Saboteur[] = [
       'write/not-seen-before-it-is-whole',
       'concurrency/readers-disturb-no-writer',
     ],
-    change(destination, world, access) {
-      if (access === 'write') return destination;
+    change(client, world, access) {
+      if (access === 'write') return client;
       const known = new Set(world.store.objects.keys());
       const isKnown = (path: string, file: LTXFileRef): boolean =>
         known.has(keyOf('tree', path, file));
-      return changeFiles(destination, (client, path) => ({
+      return changeFiles(client, (inner, path) => ({
         async *listFiles(...given) {
-          for await (const file of client.listFiles(...given)) {
+          for await (const file of inner.listFiles(...given)) {
             if (isKnown(path, file)) yield file;
           }
         },
         async openFile(file, options) {
-          if (isKnown(path, file)) return await client.openFile(file, options);
+          if (isKnown(path, file)) return await inner.openFile(file, options);
           throw new ReplicationError('REPLICA_NOT_FOUND', 'open: it is not in the cache');
         },
       }));
@@ -105,19 +106,19 @@ export const WRITING_SABOTEURS: readonly Saboteur[] = [
       'concurrency/readers-disturb-no-writer',
       'concurrency/of-equal-names-one-is-whole',
     ],
-    (client, { store }, path) => ({
+    (inner, { store }, path) => ({
       async writeFile(file, body, options) {
         if (options?.condition === 'if-absent' || options?.signal?.aborted === true) {
-          return await client.writeFile(file, body, options);
+          return await inner.writeFile(file, body, options);
         }
         const key = keyOf('tree', path, file);
         const old = store.objects.get(key);
         if ((old?.bytes.byteLength ?? 0) > 1_000_000) {
-          return await client.writeFile(file, body, options);
+          return await inner.writeFile(file, body, options);
         }
         store.put(key, Buffer.alloc(1), { modifiedAt: new Date() });
         try {
-          return await client.writeFile(file, body, options);
+          return await inner.writeFile(file, body, options);
         } catch (error) {
           if (old === undefined) store.objects.delete(key);
           else store.objects.set(key, old);
@@ -126,9 +127,9 @@ export const WRITING_SABOTEURS: readonly Saboteur[] = [
       },
     }),
   ),
-  inFiles('writes what it got when the source fails', ['write/source-fails'], (client) => ({
+  inFiles('writes what it got when the source fails', ['write/source-fails'], (inner) => ({
     writeFile: (file, body, options) =>
-      client.writeFile(
+      inner.writeFile(
         file,
         through(body, async function* (chunks) {
           let missing = body.sizeBytes;
@@ -147,9 +148,9 @@ export const WRITING_SABOTEURS: readonly Saboteur[] = [
   inFiles(
     'fills up a source that is too short',
     ['write/source-is-shorter-than-it-said'],
-    (client) => ({
+    (inner) => ({
       writeFile: (file, body, options) =>
-        client.writeFile(
+        inner.writeFile(
           file,
           through(body, async function* (chunks) {
             let missing = body.sizeBytes;
@@ -163,9 +164,9 @@ export const WRITING_SABOTEURS: readonly Saboteur[] = [
         ),
     }),
   ),
-  inFiles('cuts a source that is too long', ['write/source-is-longer-than-it-said'], (client) => ({
+  inFiles('cuts a source that is too long', ['write/source-is-longer-than-it-said'], (inner) => ({
     writeFile: (file, body, options) =>
-      client.writeFile(
+      inner.writeFile(
         file,
         through(body, async function* (chunks) {
           let missing = body.sizeBytes;
@@ -180,25 +181,25 @@ export const WRITING_SABOTEURS: readonly Saboteur[] = [
   inFiles(
     'replaces in spite of "if-absent" what goes in one request',
     [CONFLICT, OF_20, OUR_OWN],
-    (client) => ({
+    (inner) => ({
       writeFile: (file, body, options = {}) =>
-        client.writeFile(file, body, {
+        inner.writeFile(file, body, {
           ...options,
-          condition: body.sizeBytes > PART_BYTES ? options.condition : 'none',
+          condition: body.sizeBytes > PART_BYTES ? options.condition : undefined,
         }),
     }),
   ),
-  inFiles('forgets "if-absent" where parts begin', [PARTS], (client) => ({
+  inFiles('forgets "if-absent" where parts begin', [PARTS], (inner) => ({
     writeFile: (file, body, options = {}) =>
-      client.writeFile(file, body, {
+      inner.writeFile(file, body, {
         ...options,
-        condition: body.sizeBytes > PART_BYTES ? 'none' : options.condition,
+        condition: body.sizeBytes > PART_BYTES ? undefined : options.condition,
       }),
   })),
   inFiles(
     'remembers the names of what was deleted',
     ['if-absent/a-deleted-name-is-free'],
-    (client) => {
+    (inner) => {
       const taken = new Set<string>();
       return {
         async writeFile(file, body, options) {
@@ -206,25 +207,25 @@ export const WRITING_SABOTEURS: readonly Saboteur[] = [
           if (options?.condition === 'if-absent' && taken.has(name)) {
             throw new ReplicationError('REPLICA_CONFLICT', 'write: it was there');
           }
-          const info = await client.writeFile(file, body, options);
+          const info = await inner.writeFile(file, body, options);
           taken.add(name);
           return info;
         },
       };
     },
   ),
-  inFiles('asks whether a name is free, and then writes', [OF_20], (client, { store }, path) => ({
+  inFiles('asks whether a name is free, and then writes', [OF_20], (inner, { store }, path) => ({
     async writeFile(file, body, { condition, ...options } = {}) {
       if (condition === 'if-absent' && store.objects.has(keyOf('tree', path, file))) {
         throw new ReplicationError('REPLICA_CONFLICT', 'write: it is there');
       }
-      return await client.writeFile(file, body, options);
+      return await inner.writeFile(file, body, options);
     },
   })),
-  inFiles('takes equal bytes for its own work', [OUR_OWN], (client, { store }, path) => ({
+  inFiles('takes equal bytes for its own work', [OUR_OWN], (inner, { store }, path) => ({
     async writeFile(file, body, options) {
       try {
-        return await client.writeFile(file, body, options);
+        return await inner.writeFile(file, body, options);
       } catch (error) {
         if (!isError(error, 'REPLICA_CONFLICT')) throw error;
         const there = store.objects.get(keyOf('tree', path, file));
@@ -237,9 +238,9 @@ export const WRITING_SABOTEURS: readonly Saboteur[] = [
   inFiles(
     'takes a first chunk of one byte for a mark of its own',
     ['write/any-chunks'],
-    (client) => ({
+    (inner) => ({
       writeFile: (file, body, options) =>
-        client.writeFile(
+        inner.writeFile(
           file,
           through(body, async function* (chunks) {
             let isFirst = true;

@@ -13,7 +13,7 @@
 
 import { HEADER_SIZE_BYTES } from '../ltx/header.ts';
 import type { TXID } from '../ltx/txid.ts';
-import type { LTXFileInfo } from '../replica/client.ts';
+import type { LTXFileInfo } from '../replica/replica.ts';
 import type { SortedFiles } from '../replica/file-set.ts';
 
 /** Every TXID whose state these files can give, ascending. */

@@ -5,7 +5,8 @@
  */
 
 import { highestOf, type TXID } from '../ltx/txid.ts';
-import type { LTXFileInfo, LTXFileRef } from './client.ts';
+import type { LTXFileRef } from '../store/layout.ts';
+import type { LTXFileInfo } from './replica.ts';
 
 /** Files of one level in the order of (minTXID, maxTXID). */
 export interface SortedFiles {

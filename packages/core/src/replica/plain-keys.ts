@@ -5,7 +5,8 @@
  */
 
 import { isPlainPart } from '../config/key-path.ts';
-import { allLevelsPrefix, type Layout } from './layout.ts';
+import type { Layout } from '../store/client.ts';
+import { allLevelsPrefix } from '../store/layout.ts';
 
 export { plainRoot } from '../config/key-path.ts';
 

@@ -2,7 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import type { ErrorCode } from '../error.ts';
-import type { Logger } from '../replica/backend.ts';
+import type { Logger } from '../store/backend.ts';
 import type { DatabaseState, StatusError } from './status/status.ts';
 
 export interface ConditionContext {

@@ -1,7 +1,7 @@
 /** What is asked of the engine beyond following: images that a destination needs, snapshots that are due. */
 
 import type { Clock } from '../clock.ts';
-import type { Logger } from '../replica/backend.ts';
+import type { Logger } from '../store/backend.ts';
 import type { NextStep } from './destination/next.ts';
 import type { EngineLink } from './watch-pool.ts';
 import { Retry } from './condition.ts';

@@ -6,7 +6,7 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { isError, messageOf } from '../error.ts';
-import type { Logger } from '../replica/backend.ts';
+import type { Logger } from '../store/backend.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 

@@ -10,7 +10,7 @@ import { systemFiles, type FileSystem } from '../file-system.ts';
 import { systemRandom, type Random } from '../random.ts';
 import { DATABASE_DEFAULTS, type DatabaseOptions } from '../database/options.ts';
 import { assert, ReplicationError } from '../error.ts';
-import type { Logger } from '../replica/backend.ts';
+import type { Logger } from '../store/backend.ts';
 import path from 'node:path';
 import { WatchPool } from './watch-pool.ts';
 import { Replication } from './replication.ts';

@@ -5,7 +5,7 @@ import type { EngineEvent } from '../database/events.ts';
 import type { DatabaseOptions } from '../database/options.ts';
 import type { FileSystem } from '../file-system.ts';
 import type { Random } from '../random.ts';
-import type { Logger } from '../replica/backend.ts';
+import type { Logger } from '../store/backend.ts';
 import type { ReplicaTarget } from './status/status.ts';
 import type { EngineLink, WatchOrder } from './watch-pool.ts';
 

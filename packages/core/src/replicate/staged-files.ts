@@ -9,7 +9,7 @@ import { readRoom, type Room, spareBytes } from '../database/staging/room.ts';
 import type { FoundFile } from '../database/staging/staged-check.ts';
 import { isFull } from '../database/staging/staging-error.ts';
 import type { FileSystem } from '../file-system.ts';
-import type { Logger } from '../replica/backend.ts';
+import type { Logger } from '../store/backend.ts';
 import { Backlog, foundIncrement, type StagedSnapshot, toIncrement } from './backlog.ts';
 import { Retry } from './condition.ts';
 import type { SentRecords } from './record.ts';

@@ -10,7 +10,7 @@
 import { assert } from '../error.ts';
 import { createKernel } from '../kernel/kernel.ts';
 import { lockPgno, type LTXHeader } from '../ltx/header.ts';
-import type { LTXFileInfo } from '../replica/client.ts';
+import type { LTXFileInfo } from '../replica/replica.ts';
 import { applyPlanInWindows } from './apply-plan-windows.ts';
 import { createInlinePool, createThreadPool, type DecoderPool } from './decode/decoder-pool.ts';
 import { FileScan, type ScannedFile } from './decode/file-scan.ts';

@@ -4,7 +4,7 @@ import type { Stats } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, ReplicationError } from '../error.ts';
-import { findUnmounted } from '../replica/mount-points.ts';
+import { findUnmounted } from '../store/folder/mount-points.ts';
 import { findJournalFiles } from './old-database.ts';
 
 export type Overwrite = 'refuse' | 'replace';

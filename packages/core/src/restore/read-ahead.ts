@@ -4,8 +4,8 @@
  */
 
 import { ReplicationError } from '../error.ts';
-import type { OpenedFile } from '../replica/client.ts';
-import { describeFile, describeRange } from '../replica/describe.ts';
+import type { OpenedObject } from '../store/client.ts';
+import { describeFile, describeRange } from '../store/describe.ts';
 import { fileChangedError } from './plan/file-changed.ts';
 import { canReadRanges, type SourcedFile } from './plan/sources.ts';
 
@@ -85,7 +85,7 @@ export class ReadAhead {
   /**
    * REPLICA_CHANGED if the file is not the one that was listed, or changed since the first range.
    */
-  async #open({ file, range }: Part): Promise<OpenedFile> {
+  async #open({ file, range }: Part): Promise<OpenedObject> {
     const opened = await file.source.client.openFile(file, { range, signal: this.#signal });
     const known = this.#versions.has(file) ? this.#versions.get(file) : opened.version;
     this.#versions.set(file, known);
@@ -128,12 +128,12 @@ function* partsOf(files: readonly SourcedFile[]): Generator<Part, void> {
 /** One read; it buffers its bytes until they are needed. */
 class Reading {
   readonly part: Part;
-  readonly #open: () => Promise<OpenedFile>;
+  readonly #open: () => Promise<OpenedObject>;
   #held: Uint8Array[] = [];
   #end: 'filling' | 'full' | { readonly error: unknown } = 'filling';
   #wake: (() => void) | undefined;
 
-  constructor(part: Part, open: () => Promise<OpenedFile>) {
+  constructor(part: Part, open: () => Promise<OpenedObject>) {
     this.part = part;
     this.#open = open;
   }

@@ -6,7 +6,7 @@ import { systemClock, type Clock } from '../clock.ts';
 import { availableParallelism } from 'node:os';
 import { isError, type ErrorCode } from '../error.ts';
 import { formatTXID, type TXID } from '../ltx/txid.ts';
-import { describeFile } from '../replica/describe.ts';
+import { describeFile } from '../store/describe.ts';
 import { applyPlan } from './apply-plan.ts';
 import { checkIntegrity, type IntegrityCheck } from './integrity.ts';
 import { toPlanTarget, type RestoreTarget } from './plan/listing.ts';

@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { reachOf } from '../../src/history/chain.ts';
 import { formatTXID, toTXID } from '../../src/ltx/txid.ts';
-import type { LTXFileInfo } from '../../src/replica/client.ts';
+import type { LTXFileInfo } from '../../src/replica/replica.ts';
 import { FileSet } from '../../src/replica/file-set.ts';
 import { planRestore } from '../../src/restore/plan/plan.ts';
 import { file } from '../restore/files.ts';

@@ -7,7 +7,7 @@ import { FLAG_NO_CHECKSUM, HEADER_SIZE_BYTES } from '../../src/ltx/header.ts';
 import { MERGE_INPUTS_MAX } from '../../src/ltx/merge.ts';
 import { PAGE_INDEX_BYTES_MAX } from '../../src/ltx/file.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
-import { levelPrefix, rootOfURLPath } from '../../src/replica/layout.ts';
+import { levelPrefix, rootOfURLPath } from '../../src/store/layout.ts';
 import { headerWith, hex, readFile, writeFile } from '../support/ltx-files.ts';
 
 const page = fs.readFileSync(new URL('../../../../docs/format.md', import.meta.url), 'utf8');
@@ -66,7 +66,7 @@ test('the keys are those that we build', () => {
   expect(rows.length).toBe(4);
   for (const [, name = '', hexLevel = '', tree = ''] of rows) {
     const root = name === 'empty' ? '' : name.replaceAll('`', '');
-    expect(levelPrefix('hex-level', root, 9)).toBe(hexLevel);
+    expect(levelPrefix('levels', root, 9)).toBe(hexLevel);
     expect(levelPrefix('tree', root, 9)).toBe(tree);
   }
   expect(['/db/', '/', ''].map(rootOfURLPath)).toEqual(['db', '', '.']);

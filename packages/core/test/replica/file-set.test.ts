@@ -4,7 +4,7 @@ import v8 from 'node:v8';
 import vm from 'node:vm';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { LTXFileInfo } from '../../src/replica/client.ts';
+import type { LTXFileInfo } from '../../src/replica/replica.ts';
 import { FileSet } from '../../src/replica/file-set.ts';
 import { file } from '../restore/files.ts';
 

@@ -4,15 +4,15 @@ import { expect, test } from 'vitest';
 import { hasPlainKeys, plainRoot } from '../../src/replica/plain-keys.ts';
 
 test.each([
-  ['hex-level', 'db', true],
-  ['hex-level', 'a b/ü/c', true],
-  ['hex-level', '', false], // /0000/F
-  ['hex-level', '.', false], // ./0000/F
-  ['hex-level', 'db/', false],
-  ['hex-level', '/db', false],
-  ['hex-level', 'a//b', false],
-  ['hex-level', '../a', false],
-  ['hex-level', String.raw`a\b`, false],
+  ['levels', 'db', true],
+  ['levels', 'a b/ü/c', true],
+  ['levels', '', false], // /0000/F
+  ['levels', '.', false], // ./0000/F
+  ['levels', 'db/', false],
+  ['levels', '/db', false],
+  ['levels', 'a//b', false],
+  ['levels', '../a', false],
+  ['levels', String.raw`a\b`, false],
   ['tree', '', true], // ltx/0/F
   ['tree', 'db/', true],
   ['tree', 'a//b', true],

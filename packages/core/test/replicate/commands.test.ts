@@ -3,9 +3,8 @@
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { memoryDestination } from '../../src/replica/memory.ts';
-import { MemoryStore } from '../../src/replica/memory-place.ts';
-import type { LTXFileInfo } from '../../src/replica/client.ts';
+import { Replica, type LTXFileInfo } from '../../src/replica/replica.ts';
+import { memoryClient, MemoryStore } from '../../src/store/memory.ts';
 import {
   replicate,
   type Commands,
@@ -35,8 +34,8 @@ function newDatabase(name: string): Followed {
   db.pragma('journal_mode=wal');
   db.exec('CREATE TABLE t(v)');
   const store = new MemoryStore();
-  const destination = memoryDestination({ store });
-  const client = destination.replica(name);
+  const destination = memoryClient({ store });
+  const client = new Replica(destination, name);
   const target = {
     name: 'memory',
     type: 'memory',

@@ -1,16 +1,16 @@
 /** What is acknowledged was seen: the first file that a process writes to a place is listed back. */
 
 import { describe, expect, test } from 'vitest';
-import type { ReplicaClient } from '../../src/replica/client.ts';
-import { memoryDestination } from '../../src/replica/memory.ts';
+import { Replica, type ReplicaFiles } from '../../src/replica/replica.ts';
+import { memoryClient } from '../../src/store/memory.ts';
 import { Scene, writing, type Server } from './scene.ts';
 
 const HOUR_MS = 3_600_000;
 
 describe('the first file is listed back before it counts', () => {
   /** Takes every file, and keeps it under another name. */
-  function tidying(): { server: Server; other: ReplicaClient; mend: () => void } {
-    const other = memoryDestination().replica('elsewhere');
+  function tidying(): { server: Server; other: ReplicaFiles; mend: () => void } {
+    const other = new Replica(memoryClient(), 'elsewhere');
     let isMended = false;
     const server = writing((file, body, options, client) =>
       (isMended ? client : other).writeFile(file, body, options),

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import type { Logger } from '../../src/replica/backend.ts';
+import type { Logger } from '../../src/store/backend.ts';
 import { loggerFor, serving } from '../../src/replicate/logging.ts';
 
 function recorder(): { logger: Logger; lines: unknown[] } {

@@ -10,10 +10,10 @@ import type { Clock } from '../../src/clock.ts';
 import { ReplicationError, type ErrorCode } from '../../src/error.ts';
 import { systemFiles } from '../../src/file-system.ts';
 import { formatTXID, toTXID } from '../../src/ltx/txid.ts';
-import type { LTXFileInfo, LTXFileRef, ReplicaClient } from '../../src/replica/client.ts';
-import { memoryDestination } from '../../src/replica/memory.ts';
-import { MemoryStore } from '../../src/replica/memory-place.ts';
-import { wrapDestination } from '../../src/replica/wrap.ts';
+import { Destination } from '../../src/replica/destination.ts';
+import type { LTXFileInfo } from '../../src/replica/replica.ts';
+import type { LTXFileRef } from '../../src/store/layout.ts';
+import { memoryClient, MemoryStore } from '../../src/store/memory.ts';
 import type { SentRecord } from '../../src/replicate/destination/admission.ts';
 import { Backlog, type StagedSnapshot } from '../../src/replicate/backlog.ts';
 import type { NextStep } from '../../src/replicate/destination/next.ts';
@@ -21,6 +21,7 @@ import { SharedReads } from '../../src/replicate/destination/bodies.ts';
 import { Uploader } from '../../src/replicate/destination/uploader.ts';
 import { Wakeup } from '../../src/replicate/waits.ts';
 import { restore } from '../../src/restore/restore.ts';
+import { changeFiles, filesOf, type Files } from '../support/files-view.ts';
 import { encodeFile } from '../restore/bucket.ts';
 import { temporaryFolder } from '../restore/temporary.ts';
 
@@ -119,7 +120,7 @@ export class Staged {
 const ALL_PAGES = Array.from({ length: PAGES }, (_, index) => index + 1);
 
 /** What a server does in its own way, by level and TXIDs. */
-export type Server = (client: ReplicaClient) => ReplicaClient;
+export type Server = (client: Files) => Files;
 
 export interface SceneOptions {
   readonly staged?: Staged;
@@ -217,8 +218,8 @@ export class Scene {
     return await Array.fromAsync(this.client().listFiles('all'));
   }
 
-  client(): ReplicaClient {
-    return memoryDestination({ store: this.store }).replica(ROOT);
+  client(): Files {
+    return filesOf(memoryClient({ store: this.store }), ROOT);
   }
 
   remove(level: number, min: number, max = min): void {
@@ -244,9 +245,8 @@ export class Scene {
   }
 
   #open(server: Server): ReturnType<ConstructorParameters<typeof Uploader>[0]['open']> {
-    const memory = memoryDestination({ store: this.store });
-    const behind = { ...memory, replica: (root: string) => server(memory.replica(root)) };
-    const wrapped = wrapDestination(behind, { attemptsMax: 1 });
+    const behind = changeFiles(memoryClient({ store: this.store }), server);
+    const wrapped = new Destination(behind, { attemptsMax: 1 });
     return Promise.resolve({
       client: wrapped.replica(ROOT),
       unsettled: wrapped.unsettled(ROOT),
@@ -266,9 +266,7 @@ export class Scene {
 
 /** A server whose writes of some files end otherwise. */
 export function writing(
-  write: (
-    ...given: [...Parameters<ReplicaClient['writeFile']>, ReplicaClient]
-  ) => ReturnType<ReplicaClient['writeFile']>,
+  write: (...given: [...Parameters<Files['writeFile']>, Files]) => ReturnType<Files['writeFile']>,
 ): Server {
   return (client) => ({
     listFiles: (level, options) => client.listFiles(level, options),

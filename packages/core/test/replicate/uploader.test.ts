@@ -2,8 +2,8 @@
 
 import { describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../../src/error.ts';
-import type { LTXFileRef } from '../../src/replica/client.ts';
-import { bodyOf, bytesOf } from '../replica/fixtures.ts';
+import type { LTXFileRef } from '../../src/store/layout.ts';
+import { bodyOf, bytesOf } from '../store/fixtures.ts';
 import { isFile, refusal, Scene, Staged, writing, type Server } from './scene.ts';
 
 const HOUR_MS = 3_600_000;

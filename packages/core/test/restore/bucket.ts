@@ -7,11 +7,11 @@ import { toFileChecksum } from '../../src/ltx/checksum.ts';
 import { LTXEncoder } from '../../src/ltx/encoder.ts';
 import { FLAG_NO_CHECKSUM, lockPgno } from '../../src/ltx/header.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
-import type { Capabilities } from '../../src/replica/backend.ts';
-import type { ReplicaClient } from '../../src/replica/client.ts';
-import { keyOf } from '../../src/replica/layout.ts';
-import { memoryDestination } from '../../src/replica/memory.ts';
-import { MemoryStore } from '../../src/replica/memory-place.ts';
+import type { ReplicaFiles } from '../../src/replica/replica.ts';
+import type { ReplicaClient } from '../../src/store/client.ts';
+import { keyOf } from '../../src/store/layout.ts';
+import { memoryClient, MemoryStore, type MemoryOptions } from '../../src/store/memory.ts';
+import { filesOf } from '../support/files-view.ts';
 import type { Random } from '../support/random.ts';
 import { timeOf } from './files.ts';
 
@@ -110,8 +110,13 @@ function uvarint(value: number): number[] {
 export class Bucket {
   readonly store: MemoryStore = new MemoryStore();
 
-  client(options: { chunkBytes?: number; capabilities?: Capabilities } = {}): ReplicaClient {
-    return memoryDestination({ store: this.store, ...options }).replica('');
+  client(options: MemoryOptions = {}): ReplicaFiles {
+    return filesOf(this.memory(options), '');
+  }
+
+  /** By keys. */
+  memory(options: MemoryOptions = {}): ReplicaClient {
+    return memoryClient({ store: this.store, ...options });
   }
 
   put(level: number, min: number, max: number, bytes: Uint8Array): void {

@@ -3,12 +3,17 @@
 import fs from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { lockPgno } from '../../src/ltx/header.ts';
-import type { LTXFileInfo, OpenOptions, ReplicaClient } from '../../src/replica/client.ts';
+import {
+  Replica,
+  type LTXFileInfo,
+  type OpenFileOptions,
+  type ReplicaFiles,
+} from '../../src/replica/replica.ts';
+import { chaos } from '../../src/store/chaos.ts';
 import { PageSet } from '../../src/restore/decode/page-set.ts';
 import { ReadAhead } from '../../src/restore/read-ahead.ts';
 import type { SourcedFile } from '../../src/restore/plan/sources.ts';
 import type { RestoreProgress } from '../../src/restore/restore.ts';
-import { chaos } from '../../src/replica/chaos.ts';
 import { randomFrom } from '../support/random.ts';
 import { Bucket, encodeFile, History } from './bucket.ts';
 import { file } from './files.ts';
@@ -91,12 +96,12 @@ describe('a large restore', () => {
     const inner = bucket.client();
     let listings = 0;
     let opens = 0;
-    const client: ReplicaClient = {
+    const client: ReplicaFiles = {
       listFiles(level, options) {
         listings += 1;
         return inner.listFiles(level, options);
       },
-      async openFile(each, options?: OpenOptions) {
+      async openFile(each, options?: OpenFileOptions) {
         const opened = await inner.openFile(each, options);
         opens += each.level === 9 ? 1 : 0;
         const isOther = each.level === 9 && opens === 2;
@@ -144,9 +149,10 @@ describe('an abort', () => {
 
   test('before anything is asked touches nothing', async () => {
     const setting = newSetting();
-    const { client, calls } = chaos(bucket.client());
+    const { client: chaotic, calls } = chaos(bucket.memory());
+    const client = new Replica(chaotic, '');
     await expect(setting.run({ client, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
-    expect([calls.listFiles, setting.names()]).toEqual([0, []]);
+    expect([calls.list, setting.names()]).toEqual([0, []]);
   });
 
   test.each([1, 3, 12])(
@@ -169,11 +175,11 @@ describe('an abort', () => {
   );
 
   test('of a destination that does not answer ends at once', async () => {
-    for (const on of ['listFiles', 'openFile'] as const) {
+    for (const on of ['list', 'get'] as const) {
       const setting = newSetting();
       const stop = new AbortController();
-      const { client } = chaos(bucket.client(), { on, times: 99, at: 'hang', error: 'hang' });
-      const running = setting.run({ client, signal: stop.signal });
+      const { client } = chaos(bucket.memory(), { on, times: 99, at: 'hang', error: 'hang' });
+      const running = setting.run({ client: new Replica(client, ''), signal: stop.signal });
       setImmediate(() => stop.abort(reason));
       await expect(running).rejects.toBe(reason);
       expect(setting.names()).toEqual([]);
@@ -195,10 +201,10 @@ describe('an abort', () => {
 
 describe('reading ahead', () => {
   /** Bodies that end when the test says so; counts what was asked for. */
-  function counting(): { client: ReplicaClient; open: () => number; most: () => number } {
+  function counting(): { client: ReplicaFiles; open: () => number; most: () => number } {
     let [open, most] = [0, 0];
     const client = {
-      async openFile(each: LTXFileInfo, { range }: OpenOptions = {}) {
+      async openFile(each: LTXFileInfo, { range }: OpenFileOptions = {}) {
         open += 1;
         most = Math.max(most, open);
         const size = (range?.end ?? each.sizeBytes) - (range?.start ?? 0);
@@ -209,10 +215,10 @@ describe('reading ahead', () => {
         return { sizeBytes: each.sizeBytes, body: body() };
       },
     };
-    return { client: client as unknown as ReplicaClient, open: () => open, most: () => most };
+    return { client: client as unknown as ReplicaFiles, open: () => open, most: () => most };
   }
 
-  function at(client: ReplicaClient, listed: LTXFileInfo): SourcedFile {
+  function at(client: ReplicaFiles, listed: LTXFileInfo): SourcedFile {
     return { ...listed, source: { name: 'one', client } };
   }
 
@@ -234,7 +240,7 @@ describe('reading ahead', () => {
 
   test.each([-1, 1])('finds out that %i byte more came than was asked for', async (by) => {
     const inner = counting().client;
-    const client: ReplicaClient = {
+    const client: ReplicaFiles = {
       ...inner,
       async openFile(each) {
         const body = (async function* () {
@@ -254,7 +260,7 @@ describe('reading ahead', () => {
   test('holds at most 32 MiB, whatever the number of reads', async () => {
     let asked = 0;
     const { client } = counting();
-    const watched: ReplicaClient = {
+    const watched: ReplicaFiles = {
       ...client,
       async openFile(each, options) {
         asked += (options?.range?.end ?? 0) - (options?.range?.start ?? 0);

@@ -1,7 +1,7 @@
 /** Listings for tests of plans: files that exist by name only. */
 
 import { toTXID } from '../../src/ltx/txid.ts';
-import type { LTXFileInfo } from '../../src/replica/client.ts';
+import type { LTXFileInfo } from '../../src/replica/replica.ts';
 
 export const EPOCH_MS = 1_700_000_000_000;
 

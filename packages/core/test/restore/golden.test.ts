@@ -64,7 +64,7 @@ describe.each(BUCKETS)('%s', (name) => {
   });
 
   test('ends, for latest, with the highest TXID listed', async () => {
-    const survey = await surveyReplica({ client }, { kind: 'latest' });
+    const survey = await surveyReplica(client, { kind: 'latest' });
     expect(survey.kind === 'restorable' && formatTXID(survey.plan.txid)).toBe(
       restores.at(-1)?.txid,
     );

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { HEADER_SIZE_BYTES } from '../../src/ltx/header.ts';
 import { ReplicationError } from '../../src/error.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
-import type { LTXFileInfo, ReplicaClient } from '../../src/replica/client.ts';
+import type { LTXFileInfo, ReplicaFiles } from '../../src/replica/replica.ts';
 import { randomFrom, seedOf } from '../support/random.ts';
 import { Bucket, encodeFile, forgeFile, History, type FileContent } from './bucket.ts';
 import { forge, headerWith, type Forgery, type IndexEntry } from '../support/ltx-files.ts';
@@ -261,7 +261,7 @@ describe('a file whose checksum is right', () => {
 });
 
 describe('a listing that lies about sizes', () => {
-  function lying(client: ReplicaClient, by: number): ReplicaClient {
+  function lying(client: ReplicaFiles, by: number): ReplicaFiles {
     return {
       ...bound(client),
       async *listFiles(level, options): AsyncGenerator<LTXFileInfo> {
@@ -281,7 +281,7 @@ describe('a listing that lies about sizes', () => {
   });
 });
 
-function bound(client: ReplicaClient): ReplicaClient {
+function bound(client: ReplicaFiles): ReplicaFiles {
   return {
     listFiles: client.listFiles.bind(client),
     openFile: client.openFile.bind(client),

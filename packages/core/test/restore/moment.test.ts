@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ReplicationError } from '../../src/error.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
-import type { LTXFileInfo } from '../../src/replica/client.ts';
+import type { LTXFileInfo } from '../../src/replica/replica.ts';
 import { planMoment, planRestore } from '../../src/restore/plan/plan.ts';
 import { EPOCH_MS, file, timeOf } from './files.ts';
 import { runTimeSearch } from './time-search.ts';

@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ReplicationError } from '../../src/error.ts';
 import { formatTXID, toTXID } from '../../src/ltx/txid.ts';
-import type { LTXFileInfo } from '../../src/replica/client.ts';
+import type { LTXFileInfo } from '../../src/replica/replica.ts';
 import { reachableTXIDs } from '../../src/history/chain.ts';
 import { planMoment, planRestore, type PlanTarget } from '../../src/restore/plan/plan.ts';
 import { file, timeOf } from './files.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { ReplicationError } from '../../src/error.ts';
 import { TXID_MAX, toTXID } from '../../src/ltx/txid.ts';
-import type { LTXFileInfo } from '../../src/replica/client.ts';
-import { describeFile } from '../../src/replica/describe.ts';
+import type { LTXFileInfo } from '../../src/replica/replica.ts';
+import { describeFile } from '../../src/store/describe.ts';
 import { planRestore, type PlanTarget } from '../../src/restore/plan/plan.ts';
 import { file, names } from './files.ts';
 

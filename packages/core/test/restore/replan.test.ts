@@ -2,8 +2,9 @@
 
 import { describe, expect, test } from 'vitest';
 import { ReplicationError } from '../../src/error.ts';
-import type { LTXFileRef, OpenOptions, ReplicaClient } from '../../src/replica/client.ts';
-import { describeFile } from '../../src/replica/describe.ts';
+import type { OpenFileOptions, ReplicaFiles } from '../../src/replica/replica.ts';
+import { describeFile } from '../../src/store/describe.ts';
+import type { LTXFileRef } from '../../src/store/layout.ts';
 import { randomFrom } from '../support/random.ts';
 import { Bucket, encodeFile, History } from './bucket.ts';
 import { newSetting } from './setting.ts';
@@ -25,7 +26,7 @@ function makeBucket(): { bucket: Bucket; history: History } {
 }
 
 interface Watched {
-  readonly client: ReplicaClient;
+  readonly client: ReplicaFiles;
   readonly opened: string[];
   listings: number;
 }
@@ -41,7 +42,7 @@ function watched(bucket: Bucket, before?: (file: LTXFileRef) => void): Watched {
         result.listings += 1;
         return inner.listFiles(level, options);
       },
-      async openFile(file: LTXFileRef, options?: OpenOptions) {
+      async openFile(file: LTXFileRef, options?: OpenFileOptions) {
         before?.(file);
         result.opened.push(describeFile(file));
         return await inner.openFile(file, options);

@@ -1,7 +1,7 @@
 /** A restore reads each file from the source that the plan names for it. */
 
 import { expect, test } from 'vitest';
-import type { LTXFileInfo, ReplicaClient } from '../../src/replica/client.ts';
+import type { LTXFileInfo, ReplicaFiles } from '../../src/replica/replica.ts';
 import { listAll } from '../../src/restore/plan/listing.ts';
 import { restore, type RestoreReport } from '../../src/restore/restore.ts';
 import type { RestoreSource } from '../../src/restore/plan/sources.ts';
@@ -28,8 +28,8 @@ function makeBucket(history: History): Bucket {
 }
 
 /** A client that counts its calls. */
-function counted(client: ReplicaClient): {
-  client: ReplicaClient;
+function counted(client: ReplicaFiles): {
+  client: ReplicaFiles;
   calls: Record<'list' | 'open', number>;
 } {
   const calls = { list: 0, open: 0 };

@@ -1,11 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { isError, ReplicationError, type ErrorCode } from '../../src/error.ts';
+import { isError, ReplicationError, type ErrorCode, type ErrorDetails } from '../../src/error.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
-import type { LTXFileInfo, ReplicaClient } from '../../src/replica/client.ts';
+import type { LTXFileInfo, ReplicaFiles } from '../../src/replica/replica.ts';
 import {
   includesState,
   surveyReplica,
-  type ReplicaLocation,
   type SurveyedReplica,
 } from '../../src/restore/plan/survey.ts';
 import { randomFrom } from '../support/random.ts';
@@ -33,13 +32,13 @@ function newBucket(): Bucket {
 
 async function surveyed(bucket: Bucket): Promise<SurveyedReplica> {
   const client = bucket.client();
-  const survey = await surveyReplica({ client }, LATEST);
+  const survey = await surveyReplica(client, LATEST);
   if (survey.kind !== 'restorable') throw new Error(survey.kind);
   return { client, ...survey };
 }
 
 test('nothing listed is empty, and no error', async () => {
-  expect(await surveyReplica({ client: new Bucket().client() }, LATEST)).toEqual({ kind: 'empty' });
+  expect(await surveyReplica(new Bucket().client(), LATEST)).toEqual({ kind: 'empty' });
 });
 
 test('the newest file tells lineage and time of the commit, not of the snapshot', async () => {
@@ -49,7 +48,7 @@ test('the newest file tells lineage and time of the commit, not of the snapshot'
 
 test('of an older target it is the file that this one ends with', async () => {
   const target = { kind: 'txid', txid: toTXID(3) } as const;
-  const survey = await surveyReplica({ client: newBucket().client() }, target);
+  const survey = await surveyReplica(newBucket().client(), target);
   expect(survey).toMatchObject({ kind: 'restorable', newest: { txid: 3n, at: timeOf(3) } });
 });
 
@@ -59,7 +58,7 @@ test('where its header cannot be read, another file that ends there tells', asyn
   const { newest } = await surveyed(bucket);
   expect([newest.txid, newest.lineage, newest.at]).toEqual([5n, LINEAGE, SNAPSHOT_AT]);
   bucket.bytes(9, 1, 5).fill(0, 0, 4);
-  expect(await surveyReplica({ client: bucket.client() }, LATEST)).toMatchObject({
+  expect(await surveyReplica(bucket.client(), LATEST)).toMatchObject({
     kind: 'unusable',
     error: { code: 'LTX_INVALID' },
     newest: undefined,
@@ -70,7 +69,7 @@ test('files that lead nowhere are unusable, and their newest is told', async () 
   const bucket = newBucket();
   bucket.remove(9, 1, 5);
   bucket.remove(0, 4, 4);
-  expect(await surveyReplica({ client: bucket.client() }, LATEST)).toMatchObject({
+  expect(await surveyReplica(bucket.client(), LATEST)).toMatchObject({
     kind: 'unusable',
     error: { code: 'RESTORE_GAP' },
     newest: { txid: 5n, lineage: LINEAGE },
@@ -83,42 +82,33 @@ test('a destination that cannot be asked has not answered', async () => {
     yield* [];
     await Promise.reject(new Error('unplugged'));
   };
-  await expect(surveyReplica({ client: { ...client, listFiles } }, LATEST)).rejects.toThrow(
-    'unplugged',
-  );
+  await expect(surveyReplica({ ...client, listFiles }, LATEST)).rejects.toThrow('unplugged');
 });
 
 describe('a folder that is not there', () => {
-  const failing = (code: ErrorCode): ReplicaClient => ({
-    ...newBucket().client(),
-    listFiles: async function* () {
-      yield* [];
-      await Promise.reject(new ReplicationError(code, code));
-    },
-  });
-  const client = failing('REPLICA_DESTINATION_NOT_FOUND');
-  const codeOf = async (place: ReplicaLocation): Promise<string> => {
+  const kindOf = async (code: ErrorCode, details?: ErrorDetails): Promise<string> => {
+    const client: ReplicaFiles = {
+      ...newBucket().client(),
+      listFiles: async function* () {
+        yield* [];
+        await Promise.reject(new ReplicationError(code, code, details));
+      },
+    };
     try {
-      return (await surveyReplica(place, LATEST)).kind;
+      return (await surveyReplica(client, LATEST)).kind;
     } catch (error) {
       return isError(error) ? error.code : String(error);
     }
   };
 
   test('is empty if it was never made, and else an error', async () => {
-    expect(await codeOf({ client, isNew: () => Promise.resolve(true) })).toBe('empty');
-    expect(await codeOf({ client, isNew: () => Promise.resolve(false) })).toBe(
-      'REPLICA_DESTINATION_NOT_FOUND',
-    );
-    expect(await codeOf({ client })).toBe('REPLICA_DESTINATION_NOT_FOUND');
+    const code = 'REPLICA_DESTINATION_NOT_FOUND';
+    expect(await kindOf(code, { isNew: true })).toBe('empty');
+    expect(await kindOf(code)).toBe(code);
   });
 
-  test('is not looked for where it is another failure', async () => {
-    const place = {
-      client: failing('REPLICA_UNAVAILABLE'),
-      isNew: () => Promise.reject(new Error('asked')),
-    };
-    expect(await codeOf(place)).toBe('REPLICA_UNAVAILABLE');
+  test('is not told by another failure', async () => {
+    expect(await kindOf('REPLICA_UNAVAILABLE', { isNew: true })).toBe('REPLICA_UNAVAILABLE');
   });
 });
 

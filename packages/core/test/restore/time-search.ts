@@ -1,6 +1,6 @@
 /** Runs the search for a timestamp without a destination. */
 
-import type { LTXFileInfo } from '../../src/replica/client.ts';
+import type { LTXFileInfo } from '../../src/replica/replica.ts';
 import type { Moment, TimeSearch } from '../../src/restore/plan/moment.ts';
 
 /** Runs a search with times that are already known. */

@@ -5,7 +5,8 @@ import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createKernel } from '../../src/kernel/kernel.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
-import type { LTXFileRef, ReplicaClient } from '../../src/replica/client.ts';
+import type { ReplicaFiles } from '../../src/replica/replica.ts';
+import type { LTXFileRef } from '../../src/store/layout.ts';
 import { readLocalFile, type ReadLocalFile } from '../../src/restore/decode/local-file.ts';
 import { WindowDecoder } from '../../src/restore/decode/window-decoder.ts';
 import { windowsOf } from '../../src/restore/decode/windows.ts';
@@ -39,7 +40,7 @@ async function opened(
 }
 
 /** The client of a bucket, whose files also lie in a folder. */
-function localClient(bucket: Bucket): { client: ReplicaClient; openedFiles: () => number } {
+function localClient(bucket: Bucket): { client: ReplicaFiles; openedFiles: () => number } {
   const client = bucket.client();
   const folder = temporaryFolder();
   let open = 0;

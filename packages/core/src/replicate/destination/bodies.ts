@@ -17,7 +17,8 @@ import {
 } from '../../ltx/file.ts';
 import { HEADER_SIZE_BYTES, type LTXHeader } from '../../ltx/header.ts';
 import { FILE_CHECKSUM_SIZE_BYTES } from '../../ltx/trailer.ts';
-import type { LTXBody, LTXFileRef } from '../../replica/client.ts';
+import type { ObjectBody } from '../../store/client.ts';
+import type { LTXFileRef } from '../../store/layout.ts';
 import type { StagedIncrement } from '../backlog.ts';
 import type { SentRecord } from './admission.ts';
 import type { SeedSource } from './next.ts';
@@ -51,7 +52,7 @@ async function readChecksum(files: FileSystem, path: string): Promise<string> {
 
 /** A body with the file checksum that it ends with, as 16 hex digits. */
 export interface NamedBody {
-  readonly body: LTXBody;
+  readonly body: ObjectBody;
   readonly checksum: string;
   readonly header: LTXHeader;
 }
@@ -116,7 +117,7 @@ async function bodyOf(
   }
   kernel ??= createKernel();
   const { head, tail, fileChecksum } = withTXIDs(ends, ref, kernel);
-  const body: LTXBody = {
+  const body: ObjectBody = {
     ...common,
     async *open(): AsyncIterable<Uint8Array> {
       yield head;

@@ -1,6 +1,7 @@
 /** What one destination holds, as we know it: listed, then kept up by what we write there. */
 
-import type { LTXFileInfo, LTXFileRef } from '../../replica/client.ts';
+import type { LTXFileInfo } from '../../replica/replica.ts';
+import type { LTXFileRef } from '../../store/layout.ts';
 import { FileSet } from '../../replica/file-set.ts';
 import { type Admission, type Chain, describeDamage } from './admission.ts';
 import type { ListedDestination } from './lister.ts';

@@ -5,10 +5,10 @@ import { type ErrorCode, isError } from '../../error.ts';
 import type { FileSystem } from '../../file-system.ts';
 import { type FileEnds, formatFileChecksum, readEnds, type ReadFileRange } from '../../ltx/file.ts';
 import { formatTXID } from '../../ltx/txid.ts';
-import type { Logger } from '../../replica/backend.ts';
-import type { ReplicaClient } from '../../replica/client.ts';
+import { rangesOf } from '../../replica/ranges.ts';
+import type { ReplicaFiles } from '../../replica/replica.ts';
+import type { Logger } from '../../store/backend.ts';
 import { FileSet } from '../../replica/file-set.ts';
-import { rangesOf } from '../../replica/read-bytes.ts';
 import type { Backlog } from '../backlog.ts';
 import type { Wakeup } from '../waits.ts';
 import { admit, type SentRecord } from './admission.ts';
@@ -77,7 +77,7 @@ export class Lister {
    * Lists it, and decides whose it is once it is known what is staged. 'answered' where it was listed,
    * also where that cannot be decided yet.
    */
-  async list(client: ReplicaClient, signal: AbortSignal): Promise<StepResult> {
+  async list(client: ReplicaFiles, signal: AbortSignal): Promise<StepResult> {
     const { holdings, backlog, knowsBacklog, onFile, record, clock } = this.#context;
     const isOld = clock.monotonic() - this.#listedAt >= LISTED_MS_MAX;
     const isDue = this.#listed === undefined || (isOld && knowsBacklog());
@@ -131,7 +131,7 @@ export interface ListedDestination {
 
 /** One listing of all levels, and two small reads of the newest file. */
 async function listDestination(
-  client: ReplicaClient,
+  client: ReplicaFiles,
   { onFile, signal }: { readonly onFile: () => void; readonly signal: AbortSignal },
 ): Promise<ListedDestination> {
   const files = new FileSet();

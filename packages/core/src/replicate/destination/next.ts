@@ -10,7 +10,7 @@
  */
 
 import { formatTXID, toTXID } from '../../ltx/txid.ts';
-import type { LTXFileRef } from '../../replica/client.ts';
+import type { LTXFileRef } from '../../store/layout.ts';
 import type { FileSet } from '../../replica/file-set.ts';
 import type { Backlog, StagedIncrement, StagedSnapshot } from '../backlog.ts';
 import type { Chain } from './admission.ts';

@@ -11,10 +11,12 @@ import type { Clock } from '../../clock.ts';
 import { formatBytes } from '../../config/bytes.ts';
 import { isError, ReplicationError } from '../../error.ts';
 import type { FileSystem } from '../../file-system.ts';
-import type { Capabilities, Logger } from '../../replica/backend.ts';
-import { type FencedReplica, Fencing, writeFenced } from '../../replica/check-fencing.ts';
-import type { LTXFileInfo, LTXFileRef, ReplicaClient } from '../../replica/client.ts';
-import { describeFile } from '../../replica/describe.ts';
+import { type FencedReplica, Fencing, writeFenced } from '../../replica/fencing.ts';
+import type { LTXFileInfo, ReplicaFiles } from '../../replica/replica.ts';
+import type { Logger } from '../../store/backend.ts';
+import type { Capabilities } from '../../store/client.ts';
+import { describeFile } from '../../store/describe.ts';
+import type { LTXFileRef } from '../../store/layout.ts';
 import type { SentRecord } from './admission.ts';
 import { bodyAs, type SharedReads } from './bodies.ts';
 import type { Holdings } from './holdings.ts';
@@ -95,7 +97,7 @@ export class Sender {
   }
 
   /** Looks for the file that was written last. REPLICA_NOT_LISTED where it is not found. */
-  async look(client: ReplicaClient, signal: AbortSignal): Promise<'worked'> {
+  async look(client: ReplicaFiles, signal: AbortSignal): Promise<'worked'> {
     const { seen, clock } = this.#context;
     const unlisted = this.#unlisted;
     if (unlisted === undefined) throw new TypeError('no file is looked for');
@@ -133,7 +135,7 @@ export class Sender {
 
 /** Why it does not count as stored; undefined where a listing shows it as it was written. */
 async function whyUnlisted(
-  client: ReplicaClient,
+  client: ReplicaFiles,
   file: LTXFileInfo,
   signal: AbortSignal,
 ): Promise<string | undefined> {
@@ -164,12 +166,12 @@ function notListed(file: LTXFileRef, how: string): ReplicationError {
 // --- one staged file to one destination ---
 
 export interface OpenReplica {
-  readonly client: ReplicaClient;
+  readonly client: ReplicaFiles;
   readonly capabilities: Capabilities;
   /** What is known of its conditional writes; one for all replicas of a destination. */
   readonly fencing?: Fencing | undefined;
   /** The same files, whose conflicts come as they are: without it fencing is not proved. */
-  readonly unsettled?: ReplicaClient | undefined;
+  readonly unsettled?: ReplicaFiles | undefined;
 }
 
 /** Where nobody brings it along, what is known of a destination is known of this replica only. */

@@ -6,7 +6,7 @@
  */
 
 import type { Clock } from '../../clock.ts';
-import type { LTXFileInfo } from '../../replica/client.ts';
+import type { LTXFileInfo } from '../../replica/replica.ts';
 import { SNAPSHOT_LEVEL } from './next.ts';
 
 export interface ListedSnapshot {

@@ -4,7 +4,7 @@
  */
 
 import type { Absence } from '../../database/events.ts';
-import type { FencingState } from '../../replica/check-fencing.ts';
+import type { FencingState } from '../../replica/fencing.ts';
 import type { DestinationState } from '../destination/admission.ts';
 import type { OpenReplica } from '../destination/sender.ts';
 import type { FileMarks } from './file-marks.ts';

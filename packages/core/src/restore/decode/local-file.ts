@@ -13,7 +13,8 @@ import { readEnds, requireReadable } from '../../ltx/file.ts';
 import type { LTXHeader } from '../../ltx/header.ts';
 import { PAGE_HEADER_SIZE_BYTES } from '../../ltx/page-frame.ts';
 import { FILE_CHECKSUM_SIZE_BYTES } from '../../ltx/trailer.ts';
-import type { LocalFile, LTXFileInfo } from '../../replica/client.ts';
+import type { LTXFileInfo } from '../../replica/replica.ts';
+import type { LocalFile } from '../../store/client.ts';
 import { type PageMap, readPageMap } from './page-map.ts';
 
 /** Not trusted until the checksum of the whole file was verified. */

@@ -5,7 +5,8 @@
 import { assert, isError } from '../../error.ts';
 import { createKernel } from '../../kernel/kernel.ts';
 import { isFullImage } from '../../ltx/decoder.ts';
-import type { LocalFile, LTXFileInfo } from '../../replica/client.ts';
+import type { LTXFileInfo } from '../../replica/replica.ts';
+import type { LocalFile } from '../../store/client.ts';
 import { fileChangedError } from '../plan/file-changed.ts';
 import { HeaderChain } from '../plan/header-chain.ts';
 import type { SourcedFile } from '../plan/sources.ts';

@@ -1,6 +1,6 @@
 import { ReplicationError } from '../../error.ts';
-import type { LTXFileInfo } from '../../replica/client.ts';
-import { describeFile } from '../../replica/describe.ts';
+import type { LTXFileInfo } from '../../replica/replica.ts';
+import { describeFile } from '../../store/describe.ts';
 
 /** The file is not the one that was listed. */
 export function fileChangedError(file: LTXFileInfo, sizeBytes: number): ReplicationError {

@@ -3,7 +3,7 @@
 import { ReplicationError } from '../../error.ts';
 import { formatFilename } from '../../ltx/filename.ts';
 import type { LTXHeader } from '../../ltx/header.ts';
-import type { LTXFileInfo } from '../../replica/client.ts';
+import type { LTXFileInfo } from '../../replica/replica.ts';
 import { Lineage } from './lineage.ts';
 
 export class HeaderChain {

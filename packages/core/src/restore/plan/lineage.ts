@@ -8,8 +8,8 @@
  */
 
 import type { LTXHeader } from '../../ltx/header.ts';
-import type { LTXFileInfo } from '../../replica/client.ts';
-import { describeFile } from '../../replica/describe.ts';
+import type { LTXFileInfo } from '../../replica/replica.ts';
+import { describeFile } from '../../store/describe.ts';
 import { UnusableFileError } from './unusable-file.ts';
 
 export class Lineage {

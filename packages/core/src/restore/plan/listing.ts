@@ -3,9 +3,9 @@
 import { isError, ReplicationError } from '../../error.ts';
 import { readHeader as readFileHeader } from '../../ltx/file.ts';
 import type { LTXHeader } from '../../ltx/header.ts';
-import type { LTXFileInfo, ReplicaClient } from '../../replica/client.ts';
-import { describeFile } from '../../replica/describe.ts';
-import { rangesOf } from '../../replica/read-bytes.ts';
+import { rangesOf } from '../../replica/ranges.ts';
+import type { LTXFileInfo, ReplicaFiles } from '../../replica/replica.ts';
+import { describeFile } from '../../store/describe.ts';
 import { planMoment, type PlanTarget } from './plan.ts';
 
 export type RestoreTarget =
@@ -14,7 +14,7 @@ export type RestoreTarget =
   | { readonly kind: 'timestamp'; readonly at: Date };
 
 /** All files at all levels. */
-export async function listAll(client: ReplicaClient, signal?: AbortSignal): Promise<LTXFileInfo[]> {
+export async function listAll(client: ReplicaFiles, signal?: AbortSignal): Promise<LTXFileInfo[]> {
   const files: LTXFileInfo[] = [];
   for await (const file of client.listFiles('all', { signal })) files.push(file);
   return files;
@@ -39,7 +39,7 @@ export async function toPlanTarget<File extends LTXFileInfo>(
 }
 
 export async function readHeader(
-  client: ReplicaClient,
+  client: ReplicaFiles,
   file: LTXFileInfo,
   signal: AbortSignal | undefined,
 ): Promise<LTXHeader> {

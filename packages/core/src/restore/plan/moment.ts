@@ -18,7 +18,7 @@
 import { ReplicationError } from '../../error.ts';
 import { compare, reachableTXIDs } from '../../history/chain.ts';
 import { formatTXID, type TXID } from '../../ltx/txid.ts';
-import type { LTXFileInfo } from '../../replica/client.ts';
+import type { LTXFileInfo } from '../../replica/replica.ts';
 import { trustedTimes } from './times.ts';
 
 /** Headers read at once. Each round narrows the search 17-fold: 6,000 files take three or four. */

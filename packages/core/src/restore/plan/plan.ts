@@ -12,8 +12,8 @@ import { ReplicationError } from '../../error.ts';
 import { chainTo, compare, floorOf, nextAfter, reachableTXIDs } from '../../history/chain.ts';
 import { HEADER_SIZE_BYTES } from '../../ltx/header.ts';
 import { formatTXID, type TXID } from '../../ltx/txid.ts';
-import type { LTXFileInfo } from '../../replica/client.ts';
-import { describeFile } from '../../replica/describe.ts';
+import type { LTXFileInfo } from '../../replica/replica.ts';
+import { describeFile } from '../../store/describe.ts';
 import { locateMoment, type TimeSearch } from './moment.ts';
 
 /** For a timestamp, `planMoment` finds the TXID first. */

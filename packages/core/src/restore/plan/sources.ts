@@ -1,15 +1,15 @@
 /** The sources of a restore: one destination, or several with the same history. */
 
 import type { LTXHeader } from '../../ltx/header.ts';
-import type { Capabilities } from '../../replica/backend.ts';
-import type { LTXFileInfo, ReplicaClient } from '../../replica/client.ts';
-import { describeFile } from '../../replica/describe.ts';
+import type { LTXFileInfo, ReplicaFiles } from '../../replica/replica.ts';
+import type { Capabilities } from '../../store/client.ts';
+import { describeFile } from '../../store/describe.ts';
 import { listAll, readHeader } from './listing.ts';
 
 export interface RestoreSource {
   /** Used in messages. */
   readonly name: string;
-  readonly client: ReplicaClient;
+  readonly client: ReplicaFiles;
   /** Of the destination. Default: it can read parts of files. */
   readonly capabilities?: Capabilities | undefined;
   /** Its files, if the caller has just listed them. It is listed again only if a file is missing. */

@@ -6,8 +6,8 @@
 import { isError, ReplicationError } from '../../error.ts';
 import { readFileChecksum } from '../../ltx/file.ts';
 import type { TXID } from '../../ltx/txid.ts';
-import type { AbortableOptions, LTXFileInfo, ReplicaClient } from '../../replica/client.ts';
-import { rangesOf } from '../../replica/read-bytes.ts';
+import { rangesOf } from '../../replica/ranges.ts';
+import type { LTXFileInfo, ReplicaFiles } from '../../replica/replica.ts';
 import { listAll, readHeader, type RestoreTarget, toPlanTarget } from './listing.ts';
 import { planRestore, type RestorePlan } from './plan.ts';
 
@@ -38,19 +38,13 @@ export type Survey =
       readonly listed: readonly LTXFileInfo[];
     };
 
-export interface ReplicaLocation {
-  readonly client: ReplicaClient;
-  /** `Destination.isNew` of this replica. */
-  readonly isNew?: ((options: AbortableOptions) => Promise<boolean>) | undefined;
-}
-
 /** Errors are those of the destination: it could not be read. */
 export async function surveyReplica(
-  { client, isNew }: ReplicaLocation,
+  client: ReplicaFiles,
   target: RestoreTarget,
   signal?: AbortSignal,
 ): Promise<Survey> {
-  const listed = await listUnlessNew(client, isNew, signal);
+  const listed = await listUnlessNew(client, signal);
   if (listed.length === 0) return { kind: 'empty' };
   try {
     const { target: state, doubt } = await toPlanTarget(listed, target, (file) =>
@@ -67,7 +61,7 @@ export async function surveyReplica(
 
 /** A replica that was surveyed. */
 export interface SurveyedReplica {
-  readonly client: ReplicaClient;
+  readonly client: ReplicaFiles;
   readonly newest: NewestFile;
   readonly listed: readonly LTXFileInfo[];
 }
@@ -101,17 +95,14 @@ export async function includesState(
  * A folder that never existed counts as empty. A folder that vanished, or whose disk did, does not.
  */
 async function listUnlessNew(
-  client: ReplicaClient,
-  isNew: ReplicaLocation['isNew'],
+  client: ReplicaFiles,
   signal: AbortSignal | undefined,
 ): Promise<LTXFileInfo[]> {
   try {
     return await listAll(client, signal);
   } catch (error) {
-    if (!isError(error, 'REPLICA_DESTINATION_NOT_FOUND') || isNew === undefined) throw error;
-    if (await isNew({ signal })) return [];
-    const message = `${error.message}; if this is the first start, create the folder for the backups`;
-    throw new ReplicationError(error.code, message, { cause: error });
+    if (isError(error, 'REPLICA_DESTINATION_NOT_FOUND') && error.isNew === true) return [];
+    throw error;
   }
 }
 
@@ -119,7 +110,7 @@ async function listUnlessNew(
  * Of the files that end with `txid`, the lowest level was written first and has the commit's time.
  */
 async function readNewest(
-  client: ReplicaClient,
+  client: ReplicaFiles,
   listed: readonly LTXFileInfo[],
   txid: TXID,
   signal: AbortSignal | undefined,
@@ -139,7 +130,7 @@ async function readNewest(
 }
 
 async function readHighest(
-  client: ReplicaClient,
+  client: ReplicaFiles,
   listed: readonly LTXFileInfo[],
   signal: AbortSignal | undefined,
 ): Promise<NewestFile | undefined> {

@@ -1,8 +1,8 @@
 /** An error that names files; without them a restore may still succeed. */
 
 import { type ErrorCode, isError, ReplicationError } from '../../error.ts';
-import type { LTXFileInfo } from '../../replica/client.ts';
-import { describeFile } from '../../replica/describe.ts';
+import type { LTXFileInfo } from '../../replica/replica.ts';
+import { describeFile } from '../../store/describe.ts';
 
 export class UnusableFileError extends ReplicationError {
   /** Leave out one of these: the most likely culprit first. */

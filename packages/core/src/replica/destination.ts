@@ -1,0 +1,49 @@
+/** One open destination: a backend's client with all policies around it, shared by all databases. */
+
+import type { Capabilities, ReplicaClient } from '../store/client.ts';
+import { withPolicies, type PolicyOptions } from '../store/policy/policies.ts';
+import { Fencing } from './fencing.ts';
+import { Replica } from './replica.ts';
+
+export interface DestinationOptions extends PolicyOptions {
+  /** What the client was opened for. Default 'write'. */
+  readonly access?: 'read' | 'write' | undefined;
+}
+
+/** `await using` closes it. */
+export class Destination implements AsyncDisposable {
+  readonly name: string;
+  readonly capabilities: Capabilities;
+  readonly client: ReplicaClient;
+  /** What is known of its conditional writes. */
+  readonly fencing: Fencing = new Fencing();
+  readonly #unsettled: ReplicaClient;
+  readonly #access: 'read' | 'write';
+
+  constructor(bare: ReplicaClient, { access = 'write', ...policies }: DestinationOptions = {}) {
+    const { client, unsettled } = withPolicies(bare, policies);
+    this.name = bare.name;
+    this.capabilities = bare.capabilities;
+    this.client = client;
+    this.#unsettled = unsettled;
+    this.#access = access;
+  }
+
+  /** Opens nothing, sends nothing. */
+  replica(root: string): Replica {
+    return new Replica(this.client, root, { access: this.#access });
+  }
+
+  /** The same replica, but a conflict is reported as it is, even where our own bytes lie there. */
+  unsettled(root: string): Replica {
+    return new Replica(this.#unsettled, root, { access: this.#access });
+  }
+
+  async close(): Promise<void> {
+    await this.client.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

@@ -1,0 +1,162 @@
+/** One database's LTX files and named objects at one destination: names to keys, over any client. */
+
+import type { TXID } from '../ltx/txid.ts';
+import type {
+  ByteRange,
+  CallOptions,
+  Capabilities,
+  Layout,
+  LocalFile,
+  ObjectBody,
+  ObjectInfo,
+  OpenedObject,
+  ReplicaClient,
+} from '../store/client.ts';
+import { describeReplica } from '../store/describe.ts';
+import {
+  allLevelsPrefix,
+  keyOf,
+  levelPrefix,
+  parseKey,
+  startAfterKey,
+  type LTXFileRef,
+} from '../store/layout.ts';
+import { checkNothingBeside } from './beside.ts';
+import { KeyProof } from './key-proof.ts';
+import { NamedObjects } from './named-objects.ts';
+
+export interface LTXFileInfo extends LTXFileRef {
+  readonly sizeBytes: number;
+  /** When it was uploaded, by the server's clock. */
+  readonly modifiedAt: Date;
+  /** The file's own time (its header's), only where a listing carries it at no cost, to the ms. */
+  readonly createdAt?: Date | undefined;
+}
+
+export interface SignalOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ListFilesOptions extends SignalOptions {
+  /** Only files with minTXID >= from. */
+  readonly from?: TXID | undefined;
+}
+
+export interface OpenFileOptions extends SignalOptions {
+  readonly range?: ByteRange | undefined;
+  readonly version?: string | undefined;
+}
+
+export interface WriteFileOptions extends SignalOptions {
+  readonly condition?: 'if-absent' | undefined;
+}
+
+export interface ReplicaOptions {
+  /** A reader that finds no file looks for backups beside the path before it takes it for empty. Default 'write'. */
+  readonly access?: 'read' | 'write' | undefined;
+}
+
+/** The LTX files of a replica: what replication and restore need of one. */
+export interface ReplicaFiles {
+  /**
+   * Files of one level, or of levels 0 to 9, by level and within a level by (minTXID, maxTXID). A level
+   * that was never written is empty.
+   */
+  listFiles(level: number | 'all', options?: ListFilesOptions): AsyncIterable<LTXFileInfo>;
+  openFile(file: LTXFileRef, options?: OpenFileOptions): Promise<OpenedObject>;
+  /** Writes the whole file or nothing. With 'if-absent' a file that is there is REPLICA_CONFLICT. */
+  writeFile(file: LTXFileRef, body: ObjectBody, options?: WriteFileOptions): Promise<LTXFileInfo>;
+  /** Tries all, then rejects with `failures`. Deleting a missing file succeeds. */
+  deleteFiles(files: readonly LTXFileRef[], options?: SignalOptions): Promise<void>;
+  /** For a destination on this machine: the file itself. Present where the client can. */
+  openLocalFile?: ((file: LTXFileRef, options?: SignalOptions) => Promise<LocalFile>) | undefined;
+}
+
+export class Replica implements ReplicaFiles {
+  /** "s3://bucket/db": for messages. */
+  readonly name: string;
+  readonly root: string;
+  readonly client: ReplicaClient;
+  readonly layout: Layout;
+  readonly capabilities: Capabilities;
+  readonly openLocalFile?: ReplicaFiles['openLocalFile'];
+  readonly objects: NamedObjects;
+  readonly #access: 'read' | 'write';
+  readonly #proof: KeyProof;
+
+  constructor(client: ReplicaClient, root: string, { access = 'write' }: ReplicaOptions = {}) {
+    this.name = describeReplica(client.name, root);
+    this.root = root;
+    this.layout = client.layout ?? 'tree';
+    this.capabilities = client.capabilities;
+    this.client = client;
+    this.#access = access;
+    this.#proof = new KeyProof(client, root);
+    this.objects = new NamedObjects(client, root, this.#proof);
+    const openLocal = client.openLocal?.bind(client);
+    if (openLocal !== undefined) {
+      this.openLocalFile = async (file, options) =>
+        await openLocal(this.keyOf(file), this.#with(options));
+    }
+  }
+
+  keyOf(file: LTXFileRef): string {
+    return keyOf(this.layout, this.root, file);
+  }
+
+  async *listFiles(
+    level: number | 'all',
+    { from, signal }: ListFilesOptions = {},
+  ): AsyncGenerator<LTXFileInfo, void, undefined> {
+    const { prefix, startAfter } = this.#rangeOf(level, from);
+    let isEmpty = true;
+    for await (const object of this.client.list(prefix, this.#with({ startAfter, signal }))) {
+      const file = parseKey(this.layout, this.root, object.key);
+      if (file === undefined || (from !== undefined && file.minTXID < from)) continue;
+      isEmpty = false;
+      yield toFileInfo(file, object);
+    }
+    if (!isEmpty || level !== 'all' || from !== undefined || this.#access !== 'read') return;
+    await checkNothingBeside(this.client, this.root, { signal });
+  }
+
+  async openFile(file: LTXFileRef, options: OpenFileOptions = {}): Promise<OpenedObject> {
+    return await this.client.get(this.keyOf(file), this.#with(options));
+  }
+
+  async writeFile(
+    file: LTXFileRef,
+    body: ObjectBody,
+    options: WriteFileOptions = {},
+  ): Promise<LTXFileInfo> {
+    await this.#proof.prove(options);
+    const info = await this.client.put(this.keyOf(file), body, this.#with(options));
+    return toFileInfo(file, info);
+  }
+
+  async deleteFiles(files: readonly LTXFileRef[], options: SignalOptions = {}): Promise<void> {
+    const keys = files.map((file) => this.keyOf(file));
+    await this.client.delete(keys, this.#with(options));
+  }
+
+  #with<Options extends SignalOptions>(options?: Options): Options & CallOptions {
+    return { ...(options ?? ({} as Options)), root: this.root };
+  }
+
+  #rangeOf(
+    level: number | 'all',
+    from: TXID | undefined,
+  ): { readonly prefix: string; readonly startAfter?: string } {
+    const { layout, root } = this;
+    if (level === 'all') return { prefix: allLevelsPrefix(layout, root) };
+    const prefix = levelPrefix(layout, root, level);
+    if (from === undefined) return { prefix };
+    return { prefix, startAfter: startAfterKey(layout, root, level, from) };
+  }
+}
+
+function toFileInfo(file: LTXFileRef, info: ObjectInfo): LTXFileInfo {
+  const { level, minTXID, maxTXID } = file;
+  const { sizeBytes, modifiedAt, createdAt } = info;
+  return { level, minTXID, maxTXID, sizeBytes, modifiedAt, ...(createdAt && { createdAt }) };
+}

@@ -1,0 +1,32 @@
+/** Bodies in memory, both ways. */
+
+import { ReplicationError } from '../error.ts';
+import type { ObjectBody } from './client.ts';
+
+export function bodyFromBytes(bytes: Uint8Array, createdAt?: Date): ObjectBody {
+  return {
+    sizeBytes: bytes.byteLength,
+    createdAt,
+    async *open() {
+      if (bytes.byteLength > 0) yield bytes;
+    },
+  };
+}
+
+/** All bytes of a stream that may have `sizeMax`. LTX_INVALID, and the stream is freed, as soon as there are more. */
+export async function readBytes(
+  body: AsyncIterable<Uint8Array>,
+  sizeMax: number,
+): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of body) {
+    sizeBytes += chunk.byteLength;
+    if (sizeBytes > sizeMax) {
+      throw new ReplicationError('LTX_INVALID', `read a small file: more than ${sizeMax} bytes`);
+    }
+    chunks.push(chunk);
+  }
+  const [only] = chunks;
+  return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, sizeBytes);
+}

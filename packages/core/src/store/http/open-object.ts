@@ -1,0 +1,150 @@
+/**
+ * Opens an object, whose body ends when it is not wanted any more, read or not. While nobody reads it, it
+ * may have to leave its socket to others, and goes on over another one (sockets.ts).
+ */
+
+import type { Readable } from 'node:stream';
+
+import { isError, ReplicationError } from '../../error.ts';
+import { onAbort } from '../abort.ts';
+import type { ByteRange, GetOptions, OpenedObject } from '../client.ts';
+import type { Call, Requests } from './requests.ts';
+import type { Hold } from './sockets.ts';
+
+/** The answer to a request of `Requests.open`. */
+export interface OpenedStream {
+  /** Of the whole object. */
+  readonly sizeBytes: number;
+  readonly modifiedAt: Date;
+  readonly version: string;
+  readonly stream: Readable;
+  readonly hold: Hold;
+}
+
+export interface OpenCall extends Call {
+  readonly range?: GetOptions['range'];
+  readonly version?: GetOptions['version'];
+}
+
+export interface ObjectOpener {
+  /** REPLICA_NOT_FOUND; REPLICA_CONFLICT where another version is there; REPLICA_RANGE. */
+  open(call: OpenCall): Promise<OpenedStream>;
+  /** Gives an error of the stream a code. */
+  toError(error: unknown, what: string): ReplicationError;
+}
+
+/** REPLICA_CHANGED when another version is there than the one that was asked for. */
+export async function openObject(
+  requests: Requests,
+  call: OpenCall,
+  opener: ObjectOpener,
+): Promise<OpenedObject> {
+  const opened = await openVersion(opener, call);
+  const { sizeBytes, modifiedAt, version } = opened;
+  const body = new ObjectReader(opened, requests, call, opener);
+  return { sizeBytes, modifiedAt, version, body: body.bytes() };
+}
+
+async function openVersion(opener: ObjectOpener, call: OpenCall): Promise<OpenedStream> {
+  try {
+    const opened = await opener.open(call);
+    if (call.version === undefined || opened.version === call.version) return opened;
+    opened.stream.destroy();
+    opened.hold.release();
+  } catch (error) {
+    throw isError(error, 'REPLICA_CONFLICT') ? versionChanged(call.what, error) : error;
+  }
+  throw versionChanged(call.what); // the server does not heed the condition
+}
+
+function versionChanged(what: string, cause?: ReplicationError): ReplicationError {
+  const details = { cause, status: cause?.status };
+  return new ReplicationError('REPLICA_CHANGED', `${what}: it is another version now`, details);
+}
+
+interface Connection {
+  readonly hold: Hold;
+  readonly chunks: AsyncIterator<Uint8Array>;
+}
+
+class ObjectReader {
+  readonly #requests: Requests;
+  readonly #call: OpenCall;
+  readonly #opener: ObjectOpener;
+  readonly #version: string;
+  readonly #end: number;
+  #offset: number;
+  #connection: Connection | undefined;
+  #drop = (): void => undefined;
+
+  constructor(opened: OpenedStream, requests: Requests, call: OpenCall, opener: ObjectOpener) {
+    this.#requests = requests;
+    this.#call = call;
+    this.#opener = opener;
+    this.#version = opened.version;
+    this.#offset = call.range?.start ?? 0;
+    this.#end = Math.min(call.range?.end ?? opened.sizeBytes, opened.sizeBytes);
+    this.#adopt(opened);
+  }
+
+  /** Once. Leaving early frees the connection. */
+  async *bytes(): AsyncGenerator<Uint8Array, void, undefined> {
+    try {
+      for (;;) {
+        this.#check(); // bytes that came before an abort are not wanted either
+        let connection = this.#connection;
+        if (connection === undefined) {
+          if (!this.#canReopen || this.#offset >= this.#end) return;
+          connection = this.#adopt(await this.#reopen({ start: this.#offset, end: this.#end }));
+        }
+        const { hold, chunks } = connection;
+        hold.busy();
+        const { done, value } = await chunks.next();
+        this.#check(); // a stream that was destroyed may end as if it had been read
+        if (done === true) return;
+        this.#offset += value.byteLength;
+        this.#idle(hold);
+        yield value;
+      }
+    } catch (error) {
+      this.#check();
+      throw isError(error) ? error : this.#opener.toError(error, this.#call.what);
+    } finally {
+      this.#drop();
+    }
+  }
+
+  /** Only the same version can be gone on with. Without one it keeps its socket. */
+  get #canReopen(): boolean {
+    return this.#version !== '';
+  }
+
+  async #reopen(range: ByteRange): Promise<OpenedStream> {
+    return await openVersion(this.#opener, { ...this.#call, range, version: this.#version });
+  }
+
+  /** An abort or a close frees the connection at once, even where nobody has begun to read. */
+  #adopt({ stream, hold }: OpenedStream): Connection {
+    const drop = (): void => {
+      stream.destroy();
+      hold.release();
+      this.#connection = undefined;
+    };
+    const chunks = (stream as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
+    const connection = { hold, chunks };
+    this.#connection = connection;
+    this.#drop = drop;
+    this.#idle(hold);
+    const stop = onAbort([this.#call.signal, this.#requests.closing], drop);
+    stream.once('close', stop);
+    return connection;
+  }
+
+  #idle(hold: Hold): void {
+    if (this.#canReopen) hold.idle(this.#drop);
+  }
+
+  #check(): void {
+    this.#requests.check(this.#call.signal);
+  }
+}

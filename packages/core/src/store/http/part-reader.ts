@@ -1,0 +1,78 @@
+/** Reads a body in parts of one size, each in memory; the last may be smaller. */
+
+import { ReplicationError } from '../../error.ts';
+import { untilAborted } from '../abort.ts';
+import type { ObjectBody } from '../client.ts';
+
+const MIB = 1024 * 1024;
+
+/** The smallest whole number of MiB from the configured size with which the parts are not too many. */
+export function partSizeFor(sizeBytes: number, configuredBytes: number, partsMax: number): number {
+  const least = Math.ceil(sizeBytes / partsMax);
+  return least <= configuredBytes ? configuredBytes : Math.ceil(least / MIB) * MIB;
+}
+
+/** Opens a body, to be left at once when a signal aborts, even if its source hangs. */
+export function openParts(
+  body: Pick<ObjectBody, 'sizeBytes' | 'open'>,
+  what: string,
+  ...signals: readonly (AbortSignal | undefined)[]
+): PartReader {
+  return new PartReader(untilAborted(body.open(), ...signals), body.sizeBytes, what);
+}
+
+export class PartReader {
+  readonly #iterator: AsyncIterator<Uint8Array>;
+  readonly #sizeBytes: number;
+  readonly #what: string;
+  #rest: Uint8Array = new Uint8Array(0);
+  #readBytes = 0;
+
+  /** `source` is the body's, opened; `sizeBytes` what it is said to have. */
+  constructor(source: AsyncIterable<Uint8Array>, sizeBytes: ObjectBody['sizeBytes'], what: string) {
+    this.#iterator = source[Symbol.asyncIterator]();
+    this.#sizeBytes = sizeBytes;
+    this.#what = what;
+  }
+
+  /**
+   * The next bytes, up to `partBytes`: a view of `memory`, if that is given. With the last of them
+   * it is sure that no more follow.
+   */
+  async next(partBytes: number, memory?: Uint8Array): Promise<Uint8Array> {
+    const wanted = Math.min(partBytes, this.#sizeBytes - this.#readBytes);
+    const part = memory?.subarray(0, wanted) ?? Buffer.allocUnsafeSlow(wanted);
+    let length = 0;
+    while (length < wanted) {
+      if (!(await this.#fill())) throw this.#wrongSize('fewer');
+      const chunk = this.#rest.subarray(0, wanted - length);
+      part.set(chunk, length);
+      length += chunk.byteLength;
+      this.#rest = this.#rest.subarray(chunk.byteLength);
+    }
+    this.#readBytes += length;
+    if (this.#readBytes === this.#sizeBytes && (await this.#fill())) throw this.#wrongSize('more');
+    return part;
+  }
+
+  async close(): Promise<void> {
+    await this.#iterator.return?.();
+  }
+
+  /** False at the end. */
+  async #fill(): Promise<boolean> {
+    while (this.#rest.byteLength === 0) {
+      const { done, value } = await this.#iterator.next();
+      if (done === true) return false;
+      this.#rest = value;
+    }
+    return true;
+  }
+
+  #wrongSize(than: 'fewer' | 'more'): ReplicationError {
+    return new ReplicationError(
+      than === 'fewer' ? 'LTX_TRUNCATED' : 'LTX_INVALID',
+      `${this.#what}: the source gives ${than} than the ${this.#sizeBytes} bytes that it said`,
+    );
+  }
+}

@@ -1,0 +1,92 @@
+/** What a replica whose files are deleted leaves on a server. */
+
+import { Replica } from '@sluice/core/backend/testing';
+import type { ReplicaClient } from '@sluice/core/backend';
+import fs from 'node:fs';
+import { join } from 'node:path';
+
+import { expect, test } from 'vitest';
+
+import { plant, startFakeServer, type FakeServer } from './fake-server.ts';
+import { bodyOf, connectTo, ref, ROOT } from './fixtures.ts';
+
+const FILES = [ref(0, 1), ref(9, 1, 4)];
+
+async function written(destination: ReplicaClient): Promise<void> {
+  for (const file of FILES) await new Replica(destination, ROOT).writeFile(file, bodyOf('x'));
+}
+
+/** Folders too. */
+function namesOf(fake: FakeServer): string[] {
+  return fs.readdirSync(join(fake.folder, ROOT), { recursive: true, encoding: 'utf8' }).sort();
+}
+
+test('a replica without files is gone with its folders and its marker', async () => {
+  const fake = await startFakeServer();
+  const destination = await connectTo(fake);
+  await written(destination);
+  await new Replica(destination, ROOT).deleteFiles(FILES);
+  expect(fs.existsSync(join(fake.folder, 'backups'))).toBe(false); // it made that one too
+  await new Replica(destination, ROOT).deleteFiles(FILES);
+  await written(destination); // and it can be begun anew
+  expect(namesOf(fake)).toContain('.sluice-root');
+});
+
+test('what holds a file stays, with all that is above it', async () => {
+  const fake = await startFakeServer();
+  const destination = await connectTo(fake);
+  await written(destination);
+  await new Replica(destination, ROOT).deleteFiles(FILES.slice(1));
+  const folders = namesOf(fake).filter((name) => !name.endsWith('.ltx'));
+  expect(folders).toEqual(['.sluice-root', 'ltx', 'ltx/0']);
+});
+
+test.each([4, 18])(
+  'a server that says %d of a folder that is not empty is understood',
+  async (code) => {
+    const fake = await startFakeServer();
+    const destination = await connectTo(fake);
+    await written(destination);
+    fake.judge = ({ kind, path }) =>
+      kind === 'RMDIR' && /ltx$|0\/$/.test(path) ? code : undefined;
+    await new Replica(destination, ROOT).deleteFiles(FILES.slice(1));
+    expect(namesOf(fake)).toContain('ltx/0');
+  },
+);
+
+test.each([
+  [4, 'REPLICA_UNKNOWN'],
+  [3, 'REPLICA_PERMISSION_DENIED'],
+] as const)(
+  'an empty folder that cannot be removed (status %d) is a failure',
+  async (status, code) => {
+    const fake = await startFakeServer();
+    const destination = await connectTo(fake);
+    await written(destination);
+    fake.judge = ({ kind }) => (kind === 'RMDIR' ? status : undefined);
+    const message = expect.stringContaining('delete 2 files at sftp://') as string;
+    const failure = expect.objectContaining({ code, message });
+    await expect(new Replica(destination, ROOT).deleteFiles(FILES)).rejects.toEqual(failure);
+    expect(namesOf(fake)).toContain('.sluice-root');
+    fake.judge = () => undefined;
+    await written(destination); // the replica can be gone on with
+    await new Replica(destination, ROOT).deleteFiles(FILES);
+    expect(fs.existsSync(join(fake.folder, ROOT))).toBe(false);
+  },
+);
+
+test('what is not ours stays, and the marker with it', async () => {
+  const fake = await startFakeServer();
+  const destination = await connectTo(fake);
+  await written(destination);
+  plant(fake, join(ROOT, 'notes.txt'), 'mine');
+  await new Replica(destination, ROOT).deleteFiles(FILES);
+  expect(namesOf(fake)).toEqual(['.sluice-root', 'notes.txt']);
+});
+
+test('a client that made no folder removes none', async () => {
+  const fake = await startFakeServer();
+  await written(await connectTo(fake));
+  await new Replica(await connectTo(fake), ROOT).deleteFiles(FILES);
+  expect(namesOf(fake)).toEqual(['.sluice-root', 'ltx', 'ltx/0', 'ltx/9']);
+});
