@@ -108,6 +108,8 @@ const once = { until: 'the first retry', calls: [2, 3], ends: 'well' } as const;
 const settled = { ...once, calls: [2, 5] } as const;
 const forGood = { until: 'never', calls: [ATTEMPTS, ATTEMPTS], ends: 'unavailable' } as const;
 const forLong = { ...forGood, calls: [LONG_ATTEMPTS, LONG_ATTEMPTS] } as const;
+/** A restore may have another destination to read from. */
+const silent = { ...forGood, calls: [2, 2] } as const;
 const through = { until: 'never', calls: [1, 1], ends: 'well' } as const;
 
 const SCENARIOS: readonly Scenario[] = [
@@ -151,7 +153,7 @@ const SCENARIOS: readonly Scenario[] = [
     later: stalled('downstream'),
     ...once,
   },
-  { call: 'read', network: 'stalled always', toxic: stalled('downstream'), ...forLong },
+  { call: 'read', network: 'stalled always', toxic: stalled('downstream'), ...silent },
   { call: 'read', network: 'reset once', toxic: reset('downstream'), ...once },
   { call: 'list', network: 'well', ...through },
   { call: 'list', network: 'reset once', toxic: reset('downstream'), ...once },
