@@ -283,7 +283,9 @@ test('a wrong configuration begins nothing', async () => {
   );
   const { code, stdout, stderr } = await runProcess(['replicate', '-config', config]);
   expect([code, stdout]).toEqual([2, '']);
-  expect(stderr).toContain(`${config}:1: dbs[0].replicas[1].typ is not a known key`);
+  expect(stderr).toContain(
+    `${config}:1: dbs[0].replicas[1]: typ is not a key of file: did you mean type?`,
+  );
   expect(fs.readdirSync(folder).sort()).toEqual(['app.db', 'sluice.yml']);
 });
 

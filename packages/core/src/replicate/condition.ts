@@ -92,7 +92,7 @@ export class Condition {
   }
 }
 
-/* When something of this machine that failed is tried again: the wait doubles, and a success ends it. */
+// --- retries of local work: the wait doubles, and a success ends it ---
 
 export interface RetryLimits {
   readonly minMs: number;

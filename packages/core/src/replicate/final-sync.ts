@@ -103,7 +103,7 @@ function describe(error: unknown): { code: string; message: string } {
   return { code: isError(error) ? error.code : 'DATABASE_BUSY', message: messageOf(error) };
 }
 
-/* The end of a replication: a last cut, what destinations lack, and a judgement of both. */
+// --- the end of a replication: a last cut, a last sync of each destination, and the verdict ---
 
 export interface EndingContext extends Omit<
   FinalSyncContext,

@@ -230,7 +230,7 @@ function isWanted(txid: bigint, holders: readonly Holder[]): boolean {
   );
 }
 
-/* Staging is bounded: which destinations are given up to be seeded again, and what is freed. Pure. */
+// --- which staged files are released, so that staging stays bounded; pure ---
 
 export interface ReleasePoint {
   readonly name: string;

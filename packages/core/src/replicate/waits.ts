@@ -1,6 +1,6 @@
 /** A wait with an end. */
 
-/* Waiting for something that somebody else does: no polling, no lost wake-up. */
+// --- waiting for an event of another task: no polling, no lost wake-up ---
 
 export class Wakeup {
   readonly #waiting = new Set<() => void>();

@@ -104,7 +104,7 @@ export class WatchPool {
   }
 }
 
-/* What crosses between the main thread and a thread that watches databases. */
+// --- messages between the main thread and a thread that watches databases ---
 
 export interface WatchOrder {
   readonly options: DatabaseOptions;

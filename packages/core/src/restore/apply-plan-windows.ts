@@ -81,7 +81,7 @@ class WindowRun {
     this.#threads = Array.from(
       { length: options.threads },
       () =>
-        new Thread<WindowService>(threadScript(import.meta.url, 'window-worker'), {
+        new Thread<WindowService>(threadScript(import.meta.url, 'decode/window-worker'), {
           data: settings,
         }),
     );

@@ -114,7 +114,7 @@ export class Thread<Calls extends Service<Calls>, Event = never> {
   }
 }
 
-/** The script `name` beside the module at `url`, with the same ending: sources and builds differ. */
+/** The script `name`, seen from the module at `url`, with that one's ending: sources and builds differ. */
 export function threadScript(url: string, name: string): URL {
   return new URL(`./${name}${extname(fileURLToPath(url))}`, url);
 }

@@ -59,7 +59,7 @@ test('two databases cannot share a folder', async () => {
 
 /** A process that holds the lock. */
 async function startHolder({ folder, database }: Place): Promise<ChildProcess> {
-  const module = path.resolve(import.meta.dirname, '../../src/database/owner-lock.ts');
+  const module = path.resolve(import.meta.dirname, '../../src/database/staging/owner-lock.ts');
   const script = path.join(path.dirname(folder), 'holder.mjs');
   fs.writeFileSync(
     script,

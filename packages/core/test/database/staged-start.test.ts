@@ -134,7 +134,7 @@ test('more staged files than a process may open are read one after the other', a
   fs.mkdirSync(folder);
   const script = `
     import fs from 'node:fs';
-    import { checkStaged } from '${path.resolve('packages/core/src/database/staged-check.ts')}';
+    import { checkStaged } from '${path.resolve('packages/core/src/database/staging/staged-check.ts')}';
     import { createKernel } from '${path.resolve('packages/core/src/kernel/kernel.ts')}';
     import { systemClock } from '${path.resolve('packages/core/src/clock.ts')}';
     import { systemFiles } from '${path.resolve('packages/core/src/file-system.ts')}';

@@ -60,13 +60,15 @@ export function encodeFile(min: number, max: number, content: FileContent): Uint
   return new Uint8Array(Buffer.concat(chunks));
 }
 
+export interface ForgedContent extends Omit<FileContent, 'pages'> {
+  readonly pgnos: readonly number[];
+  /** Default 'right'. */
+  readonly index?: 'right' | 'empty';
+}
+
 /** A file of any pages in any order, with a right checksum: what an encoder of ours never writes. */
-export function forgeFile(
-  min: number,
-  max: number,
-  content: Omit<FileContent, 'pages'> & { readonly pgnos: readonly number[] },
-): Uint8Array {
-  const { pgnos, pageSize, commit } = content;
+export function forgeFile(min: number, max: number, content: ForgedContent): Uint8Array {
+  const { pgnos, pageSize, commit, index = 'right' } = content;
   const pages = new Map([[1, new Uint8Array(pageSize)]]);
   const header = encodeFile(max, max, { pageSize, commit: Math.max(commit, 1), pages }).slice(
     0,
@@ -90,6 +92,7 @@ export function forgeFile(
     }
     crc = encoded.crc;
   }
+  if (index === 'empty') entries.length = 0;
   // End of the pages, index with its zero byte, its length, post-apply checksum.
   const end = new Uint8Array(6 + entries.length + 1 + 8 + 8);
   end.set(entries, 6);

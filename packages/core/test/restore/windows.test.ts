@@ -211,7 +211,7 @@ describe('decoded window by window', () => {
 describe('a restore from files on this machine', () => {
   const PAGE_SIZE = 4096;
   /** Larger than what is restored without threads. */
-  const PAGES = 1500;
+  const PAGES = 3400;
 
   function makeBucket(): { bucket: Bucket; history: History } {
     const history = new History(PAGE_SIZE);
@@ -222,6 +222,7 @@ describe('a restore from files on this machine', () => {
     for (const txid of [2, 3]) {
       bucket.put(0, txid, txid, encodeFile(txid, txid, history.content(txid, txid)));
     }
+    expect(bucket.bytes(9, 1, 1).length).toBeGreaterThan(4 * 1024 * 1024);
     return { bucket, history };
   }
 
@@ -263,16 +264,25 @@ describe('a restore from files on this machine', () => {
     }
   });
 
-  test('does without an index: a file whose checksum is right is restored all the same', async () => {
-    const pgnos = Array.from({ length: 300_000 }, (_, i) => i + 1);
-    const bucket = new Bucket();
-    const forged = forgeFile(1, 6, { pageSize: 512, commit: pgnos.length, pgnos });
-    bucket.put(9, 1, 6, forged);
-    expect(forged.length).toBeGreaterThan(4 * 1024 * 1024);
-    const settings = newSetting();
-    await settings.run({ client: localClient(bucket).client });
-    expect(settings.bytes().length).toBe(pgnos.length * 512);
-  });
+  test.each(['right', 'empty'] as const)(
+    'of a file whose index is %s succeeds only where it is right',
+    async (index) => {
+      const pgnos = Array.from({ length: 300_000 }, (_, i) => i + 1);
+      const bucket = new Bucket();
+      const forged = forgeFile(1, 6, { pageSize: 512, commit: pgnos.length, pgnos, index });
+      bucket.put(9, 1, 6, forged);
+      expect(forged.length).toBeGreaterThan(4 * 1024 * 1024);
+      const settings = newSetting();
+      const run = settings.run({ client: localClient(bucket).client });
+      if (index === 'right') {
+        await run;
+        expect(settings.bytes().length).toBe(pgnos.length * 512);
+      } else {
+        await expect(run).rejects.toMatchObject({ code: 'LTX_INVALID' });
+        expect(settings.names()).toEqual([]);
+      }
+    },
+  );
 
   test('ends when it is aborted, and leaves nothing behind', async () => {
     const { bucket } = makeBucket();

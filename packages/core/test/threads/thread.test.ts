@@ -1,5 +1,7 @@
 /** One way to call a thread: answers by id, errors with their codes, events, and an end that is told. */
 
+import fs from 'node:fs';
+import path from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { Thread, threadScript, type ThreadOptions } from '../../src/threads/thread.ts';
 import type { EchoService } from './echo-worker.ts';
@@ -71,4 +73,18 @@ test('a thread that is closed rejects what is not answered, and that is no crash
   const waiting = thread.call('later', 60_000);
   await Promise.all([expect(waiting).rejects.toThrow('a thread exited'), thread.close()]);
   expect(onEnd).not.toHaveBeenCalled();
+});
+
+test('each script that core starts is where it is looked for', () => {
+  const src = path.resolve('packages/core/src');
+  const sources = fs.readdirSync(src, { recursive: true, encoding: 'utf8' });
+  const scripts = sources
+    .filter((name) => name.endsWith('.ts'))
+    .flatMap((name) => {
+      const text = fs.readFileSync(path.join(src, name), 'utf8');
+      const calls = text.matchAll(/threadScript\(import\.meta\.url, '([^']+)'\)/g);
+      return [...calls].map(([, script]) => path.join(src, path.dirname(name), `${script}.ts`));
+    });
+  expect(scripts.length).toBeGreaterThanOrEqual(4);
+  expect(scripts.filter((script) => !fs.existsSync(script))).toEqual([]);
 });

@@ -108,7 +108,7 @@ function nameOf(txid: bigint): string {
   return `TXID ${formatTXID(toTXID(txid))}`;
 }
 
-/* What a destination is doing: derived from what is known of it, and kept nowhere else. Pure. */
+// --- the state of a destination, derived from facts and stored nowhere else; pure ---
 
 export type DestinationState =
   /** Not known yet, or something unexpected was seen there: it is listed before anything is sent. */

@@ -222,7 +222,7 @@ export class SharedReads {
   }
 }
 
-/* Reads of staged files, which are whole: bytes that are missing mean that the volume lost them. */
+// --- reads of staged files; missing bytes mean that the volume lost them ---
 
 /** Exactly these bytes, in a buffer of their own; STAGING_FAILED where the file does not have them. */
 async function readStaged(

@@ -106,7 +106,7 @@ function silenceMs(timeoutMs: number, hangMs: number): number {
   return Math.max(timeoutMs, Math.min(hangMs, Math.max(ANSWER_MS_MAX, timeoutMs * 2)));
 }
 
-/* Gathers the facts that `judge` decides by. */
+// --- the facts that `judge` decides by ---
 
 /** A destination, as far as its facts need it. */
 export interface Confirmer {

@@ -119,7 +119,7 @@ export class Lister {
   }
 }
 
-/* Lists a destination, and reads enough of its newest level-0 file to know whose it is. */
+// --- one listing, with both ends of the newest level-0 file ---
 
 export interface ListedDestination {
   readonly files: FileSet;

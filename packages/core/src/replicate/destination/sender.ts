@@ -163,7 +163,7 @@ function notListed(file: LTXFileRef, how: string): ReplicationError {
   );
 }
 
-/* One staged file to one destination. */
+// --- one staged file to one destination ---
 
 export interface OpenReplica {
   readonly client: ReplicaFiles;
@@ -231,7 +231,7 @@ async function isThere(files: FileSystem, path: string): Promise<boolean> {
   }
 }
 
-/* "full snapshot sent: 210 MiB in 12 s": how much a full snapshot was, and how long it took. */
+// --- the log line of a full snapshot: "full snapshot sent: 210 MiB in 12 s" ---
 
 export class SentSnapshot {
   readonly #beganAt: number;

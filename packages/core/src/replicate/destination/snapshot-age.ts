@@ -59,7 +59,7 @@ export class SnapshotAge {
   }
 }
 
-/* When a database's next periodic snapshot is due. Pure. */
+// --- when the next periodic snapshot is due; pure ---
 
 export interface SnapshotInput {
   readonly intervalMs: number;

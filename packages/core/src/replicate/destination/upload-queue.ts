@@ -207,7 +207,7 @@ export const BACKOFF_MS_MAX = 30_000;
 /** Each name that is taken costs a full image above it: where all are, they become rare. */
 const CONFLICT_BACKOFF_MS_MAX = 600_000;
 
-/* Whether a destination refuses a kind of file for good, as far as its answers tell. Pure. */
+// --- whether a destination refuses a kind of file permanently; pure ---
 
 /** Answers that another try will not change: no right, no space, too large. */
 const REFUSALS: ReadonlySet<ErrorCode> = new Set([

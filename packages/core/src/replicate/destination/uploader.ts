@@ -36,9 +36,7 @@ import {
 import { type AgedSnapshot, SnapshotAge } from './snapshot-age.ts';
 import { isRefused, type SnapshotRefusal, type StepResult, UploadQueue } from './upload-queue.ts';
 
-/* What an uploader is given: its destination, what is staged, and whom it tells. */
-
-/** What an uploader knows of the database it serves. */
+/** The input of an uploader: its destination, what is staged, and whom to call. */
 export interface UploaderContext {
   readonly name: string;
   /** Which kind of destination: s3, file. */
@@ -222,7 +220,7 @@ export class Uploader {
   }
 
   /**
-   * Resolves when everything up to `txid` is there, or when waiting is hopeless (health.ts). Tries
+   * Resolves when everything up to `txid` is there, or when waiting is hopeless (`isHopeless`). Tries
    * follow each other by `retryMs` meanwhile.
    */
   async drain(txid: bigint, timeoutMs: number, retryMs: number): Promise<'complete' | 'behind'> {

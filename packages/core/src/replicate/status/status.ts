@@ -108,7 +108,7 @@ export interface SyncReport {
   readonly databases: readonly DatabaseReport[];
 }
 
-/* Where a database goes: a destination, named, and how it is reached. */
+// --- where a database goes ---
 
 export interface ReplicaTarget {
   /** Unique among the database's destinations: for logs, status, metrics. */
