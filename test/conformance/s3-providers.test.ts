@@ -20,7 +20,7 @@ describe('DeleteObjects', () => {
     s3.server.quirks.refuseDeleteMD5 = expected === 'none';
     const replica = new Replica(await s3.connectedTo(host, more), 'db');
     await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
-    await replica.deleteFiles([FILE]);
+    await replica.deleteFiles([FILE, ref(0, 2)]);
     expect(s3.server.raw.keys()).toEqual([]);
     const { headers } = only(s3.server, 'DeleteObjects'); // which verified what came
     const sent = [
@@ -32,7 +32,7 @@ describe('DeleteObjects', () => {
   });
 
   test('goes out by the thousand, and what could not be deleted is told by name', async () => {
-    const files = Array.from({ length: 1_001 }, (_, index) => ref(0, index + 1));
+    const files = Array.from({ length: 1_002 }, (_, index) => ref(0, index + 1));
     const replica = new Replica(await s3.connected(), 'db');
     for (const index of [4, 1_000]) {
       const file = files[index] as LTXFileRef;
@@ -44,11 +44,11 @@ describe('DeleteObjects', () => {
       code: 'REPLICA_PERMISSION_DENIED',
       failures: [
         {
-          file: 'level 0 0000000000000005-0000000000000005.ltx',
+          file: 'db/0000/0000000000000005-0000000000000005.ltx',
           code: 'REPLICA_PERMISSION_DENIED',
         },
         {
-          file: 'level 0 00000000000003e9-00000000000003e9.ltx',
+          file: 'db/0000/00000000000003e9-00000000000003e9.ltx',
           code: 'REPLICA_PERMISSION_DENIED',
         },
       ],
@@ -64,7 +64,7 @@ describe('DeleteObjects', () => {
     for (const file of files) await replica.writeFile(file, bodyOf(pattern(9, 1)));
     s3.server.raw.protect(keyOf('levels', 'db', ref(0, 2)));
     await expect(replica.deleteFiles(files)).rejects.toMatchObject({
-      failures: [{ file: 'level 0 0000000000000002-0000000000000002.ltx' }],
+      failures: [{ file: 'db/0000/0000000000000002-0000000000000002.ltx' }],
     });
     await replica.deleteFiles([ref(0, 1)]);
     expect(s3.server.requests.of('DeleteObjects')).toHaveLength(1); // and is not tried again

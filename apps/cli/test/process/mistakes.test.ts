@@ -59,7 +59,7 @@ const MISTAKES: readonly Mistake[] = [
       (at) => `path: ${at}/app.db, meta-path: ${at}/m, replica: { path: ${at}/text.db }`,
     ),
     code: 3,
-    says: /text\.db: .* is no folder: correct the path.* code=REPLICA_DESTINATION_NOT_FOUND/,
+    says: /text\.db.* is no folder: correct the path.* code=REPLICA_DESTINATION_NOT_FOUND/,
   },
   {
     name: 'a restore from a file',
