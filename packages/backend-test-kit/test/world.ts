@@ -12,7 +12,9 @@ import {
 import { memoryClient, MemoryStore, type MemoryOptions } from '@sluice/core/backend/testing';
 import { secret, text } from '@sluice/core/backend/config';
 import { z } from 'zod';
+// @boundaries-ignore a helper of core's tests, which no package contains
 import { changeFiles, filesOf, plain, type Files } from '../../core/test/support/files-view.ts';
+// @boundaries-ignore the same
 import { changeObjects, type Objects } from '../../core/test/support/objects-view.ts';
 import type { Configuration, Setup, Subject } from '../src/index.ts';
 

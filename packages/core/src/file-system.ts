@@ -41,7 +41,7 @@ export type Access = 'private' | 'shared';
 
 export interface StoredFile {
   /** Reads from `position` until `into` is full or the file ends. Gives how many bytes there were. */
-  read(into: Uint8Array, position: number): Promise<number>;
+  readFully(into: Uint8Array, position: number): Promise<number>;
   sizeBytes(): Promise<number>;
   close(): Promise<void>;
 }
@@ -81,7 +81,7 @@ export const systemFiles: FileSystem = {
   async open(file) {
     const handle = await fs.promises.open(file, 'r');
     return {
-      read: (into, position) => readFully(handle, into, position),
+      readFully: (into, position) => readFully(handle, into, position),
       sizeBytes: async () => (await handle.stat()).size,
       close: () => handle.close(),
     };
@@ -230,7 +230,7 @@ async function readWhole(files: FileSystem, file: string): Promise<Uint8Array> {
   const handle = await files.open(file);
   try {
     const bytes = new Uint8Array(await handle.sizeBytes());
-    return bytes.subarray(0, await handle.read(bytes, 0));
+    return bytes.subarray(0, await handle.readFully(bytes, 0));
   } finally {
     await handle.close();
   }

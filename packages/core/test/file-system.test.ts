@@ -49,10 +49,10 @@ describe.each([
     const reading = await files.open(file);
     const into = new Uint8Array(8);
     expect(await reading.sizeBytes()).toBe(11);
-    expect(await reading.read(into.subarray(0, 5), 0)).toBe(5);
-    expect(await reading.read(into, 6)).toBe(5);
+    expect(await reading.readFully(into.subarray(0, 5), 0)).toBe(5);
+    expect(await reading.readFully(into, 6)).toBe(5);
     expect(Buffer.from(into.subarray(0, 5)).toString()).toBe('world');
-    expect(await reading.read(into, 11)).toBe(0);
+    expect(await reading.readFully(into, 11)).toBe(0);
     await reading.close();
     await write(files, file, 'less');
     expect(await readText(files, file)).toBe('less');

@@ -197,13 +197,14 @@ test.each(['running', 'ended'])(
   async (when) => {
     const { config, database, backup } = scene();
     const replicator = new CLIProcess(['replicate', '-config', config]);
-    const txid = async (): Promise<unknown> => (await statusOf(config)).row.destinations[0]?.txid;
+    const txid = async (): Promise<string> =>
+      (await statusOf(config)).row.destinations[0]?.txid ?? '';
     let newest = '';
     for (let commit = 0; commit < 3; commit += 1) {
       addRows(database, 1);
       const before = newest;
       const isNewer = async (): Promise<boolean> => {
-        newest = String((await txid()) ?? '');
+        newest = await txid();
         return newest > before;
       };
       await expect.poll(isNewer, { timeout: 20_000 }).toBe(true);

@@ -80,7 +80,8 @@ export const objectCases: readonly Case[] = [
       assert.deepEqual(await listed(objects, 'a/'), ['a/c-d', 'a/c/d']);
       const startAfter = `${path}/a/c-d`;
       const infos = await Array.fromAsync(client.list(`${path}/`, { root: path, startAfter }));
-      const keys = infos.map(({ key }) => key);
+      // Some servers also list markers of folders, which replicas ignore.
+      const keys = infos.map(({ key }) => key).filter((key) => !key.endsWith('/'));
       // A backend may leave it to core to drop the keys before.
       const after = layer === 'bare' ? keys.filter((key) => key > startAfter) : keys;
       assert.deepEqual(

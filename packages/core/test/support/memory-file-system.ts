@@ -71,7 +71,7 @@ export class MemoryFiles implements FileSystem {
     const node = this.#require(file, 'open');
     const isAlive = this.#handle('open', file);
     return {
-      async read(into, position) {
+      async readFully(into, position) {
         isAlive();
         if (node.kind === 'folder') throw refusal('EISDIR', 'read', file);
         return copyInto(into, node.bytes, position);

@@ -98,7 +98,7 @@ async function decodeWhole(handle: StoredFile, kernel: Kernel): Promise<number> 
   const decoder = new LTXDecoder(kernel);
   const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   for (let at = 0; ;) {
-    const count = await handle.read(chunk, at);
+    const count = await handle.readFully(chunk, at);
     if (count === 0) return decoder.finish().pageCount;
     for (const batch of decoder.push(chunk.subarray(0, count))) void batch;
     at += count;
@@ -116,7 +116,7 @@ async function countPages(
 
 async function readRange(handle: StoredFile, start: number, end: number): Promise<Uint8Array> {
   const bytes = Buffer.alloc(end - start);
-  const count = await handle.read(bytes, start);
+  const count = await handle.readFully(bytes, start);
   if (count === bytes.length) return bytes;
   throw new ReplicationError('LTX_TRUNCATED', `it ends at ${start + count} of ${end} bytes`);
 }

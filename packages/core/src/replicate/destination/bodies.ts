@@ -232,7 +232,7 @@ async function readStaged(
   length: number,
 ): Promise<Buffer> {
   const bytes = Buffer.allocUnsafeSlow(length);
-  const count = start < 0 ? 0 : await handle.read(bytes, start);
+  const count = start < 0 ? 0 : await handle.readFully(bytes, start);
   if (count === length) return bytes;
   throw new ReplicationError(
     'STAGING_FAILED',
