@@ -269,30 +269,42 @@ export class FolderGuard<Entry extends FolderEntry> {
 
   async #removeEmptied(place: Place, keys: readonly string[], what: string): Promise<void> {
     const folders = [...new Set(keys.map((key) => posix.dirname(key)))];
-    if (!folders.some((folder) => this.#made.has(folder))) return;
+    const isBelow = (at: string): boolean => at.startsWith(`${place.folder}/`);
+    const mayBeOurs = (folder: string): boolean =>
+      this.#made.has(folder) || (isBelow(folder) && this.#made.has(place.folder));
+    if (!folders.some(mayBeOurs)) return;
     await place.root.look(what); // what has these names in another root is not ours
     for (const deepest of folders) {
-      for (let at = deepest; this.#made.has(at); at = posix.dirname(at)) {
+      for (let at = deepest; this.#made.has(at) || isBelow(at); at = posix.dirname(at)) {
+        if (!this.#made.has(at)) {
+          if ((await this.#steps.readFolder(at)) !== undefined) break;
+          continue; // an attempt that failed later has removed it
+        }
         if (at === place.folder) {
-          if (!(await this.#hasMarkerOnly(place))) break;
+          if (!(await this.#hasNothingElse(place))) break;
           await this.#forgetRoot(place);
         }
-        if (!(await this.#steps.removeFolder(at))) break;
+        const isRemoved = await this.#steps.removeFolder(at);
+        // It is gone if the answer to an earlier attempt was lost.
+        if (!isRemoved && (await this.#steps.readFolder(at)) !== undefined) break;
         this.#made.delete(at);
         this.#known.delete(at);
       }
     }
   }
 
-  async #hasMarkerOnly({ folder }: Place): Promise<boolean> {
+  async #hasNothingElse({ folder }: Place): Promise<boolean> {
     const [entry, ...others] = (await this.#steps.readFolder(folder)) ?? [];
-    return entry?.name === MARKER_NAME && others.length === 0;
+    return others.length === 0 && (entry === undefined || entry.name === MARKER_NAME);
   }
 
   /** A marker vouches for what is there: it goes last, and only where there is nothing. */
   async #forgetRoot({ path, marker }: Place): Promise<void> {
-    await this.#steps.remove(marker);
-    this.#places.delete(path);
+    try {
+      await this.#steps.remove(marker);
+    } finally {
+      this.#places.delete(path); // also if the answer was lost: whether it is there is looked up again
+    }
   }
 
   #toError(error: unknown, what: string): unknown {
