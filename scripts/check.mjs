@@ -22,8 +22,8 @@ const CHECKS = [
   },
   { name: 'drawing', run: ['exec', 'node', 'scripts/draw-flow.mjs', '--check'] },
   { name: 'unused', run: ['exec', 'knip', '--no-progress', '--no-config-hints'] },
-  // The types that a stranger's compiler finds, and where. The command line tool has none.
-  ...PUBLISHED.filter((folder) => folder.startsWith('packages')).map((folder) => ({
+  // The types that a user's compiler finds, and where. A package of commands only has none.
+  ...PUBLISHED.filter((folder) => hasExports(folder)).map((folder) => ({
     name: `types of ${folder}`,
     run: ['exec', 'attw', '--pack', folder, '--profile', 'esm-only', '--no-color'],
   })),
@@ -41,6 +41,10 @@ const failed = CHECKS.filter(({ name }) => only === undefined || only.includes(n
 if (failed.length > 0) {
   console.log(`failed: ${failed.map(({ name }) => name).join(', ')}`);
   process.exitCode = 1;
+}
+
+function hasExports(folder) {
+  return 'exports' in JSON.parse(fs.readFileSync(path.join(ROOT, folder, 'package.json'), 'utf8'));
 }
 
 function passes({ name, run }) {
