@@ -33,18 +33,23 @@ async function makeOne(channel: Channel, path: string): Promise<string[]> {
   return [path];
 }
 
-/** False where the folder holds anything, or is gone. Many servers say no more than that it failed. */
+/** Another call may empty a folder between a refusal and the look at it. */
+const REMOVALS_MAX = 5;
+
+/** False if the folder holds anything, or is gone. Many servers say no more than that it failed. */
 export async function removeFolder(channel: Channel, path: string): Promise<boolean> {
-  try {
-    await channel.rmdir(path);
-    return true;
-  } catch (error) {
-    if (isMissing(error)) return false;
-    const status = statusOf(error);
-    if (status !== STATUS.FAILURE && status !== STATUS.DIR_NOT_EMPTY) throw error;
-    const entries = await channel.readFolder(path);
-    if (entries !== undefined && entries.length === 0) throw error;
-    return false;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await channel.rmdir(path);
+      return true;
+    } catch (error) {
+      if (isMissing(error)) return false;
+      const status = statusOf(error);
+      if (status !== STATUS.FAILURE && status !== STATUS.DIR_NOT_EMPTY) throw error;
+      const entries = await channel.readFolder(path);
+      if (entries === undefined || entries.length > 0) return false;
+      if (attempt === REMOVALS_MAX) throw error;
+    }
   }
 }
 
