@@ -16,6 +16,8 @@ const CORES = os.availableParallelism();
 /** Tests that wait for processes and servers: far more than they take here, on a machine under load. */
 const SYSTEM_TIMEOUT_MS = 300_000;
 const UNIT_TIMEOUT_MS = 30_000;
+/** What a test polls for comes within this, also on a machine under load. */
+const POLL_MS_MAX = 15_000;
 const OWN_PROJECT = ['test/{conformance,interop,recovery}/**'];
 
 interface Project {
@@ -77,6 +79,7 @@ function toVitest(project: Project): TestProjectInlineConfiguration {
       include: project.include,
       exclude: ['**/node_modules/**', ...(project.exclude ?? [])],
       testTimeout: project.timeoutMs,
+      expect: { poll: { timeout: POLL_MS_MAX } },
       hookTimeout: project.timeoutMs,
       pool: 'forks',
       maxWorkers: project.workers,
