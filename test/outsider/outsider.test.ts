@@ -200,8 +200,8 @@ test('two copies of core have types that agree', () => {
     return `./${name}/backend.js`;
   });
   const [one, other] = copies.map((from, index) => `import type * as C${index} from '${from}';`);
-  const types = ['Backend<unknown>', 'ReplicaClient', 'Replica', 'NamedObjects', 'TXID', 'Secret'];
-  const lines = [...types, 'ObjectStore', 'ReplicationError'].flatMap((type, index) => [
+  const types = ['Backend<unknown>', 'ReplicaClient', 'ObjectInfo', 'ObjectBody', 'Secret'];
+  const lines = [...types, 'ReplicationError'].flatMap((type, index) => [
     `export const a${index} = (given: C0.${type}): C1.${type} => given;`,
     `export const b${index} = (given: C1.${type}): C0.${type} => given;`,
   ]);
