@@ -60,6 +60,11 @@ const REPLICA = flag('replica', 'use only this destination of the database', {
   knownBy: '0.3',
 });
 const OURS: Rest = { knownBy: 'ours' };
+/** Of the commands that Litestream does not have. */
+const OWN_FLAGS: readonly Flag[] = [CONFIG, NO_EXPAND, JSON_FLAG].map((each) => ({
+  ...each,
+  knownBy: 'ours',
+}));
 
 const SOCKET = notYet(
   'a running replicator accepts no commands',
@@ -167,11 +172,7 @@ export const COMMANDS: readonly Command[] = [
     help: 'check the configuration: list its destinations, its ignored settings and its problems',
     knownBy: 'ours',
     support: WORKS,
-    flags: [
-      { ...CONFIG, knownBy: 'ours' },
-      { ...NO_EXPAND, knownBy: 'ours' },
-      { ...JSON_FLAG, knownBy: 'ours' },
-    ],
+    flags: OWN_FLAGS,
     argumentsMax: 1,
     examples: ['sluice config check', 'sluice config check -config /etc/sluice.yml -json'],
   },
@@ -207,11 +208,7 @@ export const COMMANDS: readonly Command[] = [
     help: 'test a destination without touching its backups: what works, what does not, how to fix it',
     knownBy: 'ours',
     support: WORKS,
-    flags: [
-      { ...CONFIG, knownBy: 'ours' },
-      { ...NO_EXPAND, knownBy: 'ours' },
-      { ...JSON_FLAG, knownBy: 'ours' },
-    ],
+    flags: OWN_FLAGS,
     examples: [
       'sluice check',
       'sluice check s3-eu',

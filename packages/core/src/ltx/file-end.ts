@@ -9,15 +9,9 @@
 import { ReplicationError } from '../error.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import type { HashedPart } from './checksum.ts';
+import { AFTER_INDEX_BYTES } from './file.ts';
 import { encodeEntries, entriesBytesMax, INDEX_LENGTH_SIZE_BYTES } from './page-index.ts';
-import {
-  decodeTrailer,
-  FILE_CHECKSUM_SIZE_BYTES,
-  TRAILER_SIZE_BYTES,
-  type LTXTrailer,
-} from './trailer.ts';
-
-const AFTER_INDEX_BYTES: number = INDEX_LENGTH_SIZE_BYTES + TRAILER_SIZE_BYTES;
+import { decodeTrailer, FILE_CHECKSUM_SIZE_BYTES, type LTXTrailer } from './trailer.ts';
 
 export interface IndexDigest {
   /** Includes the final zero byte. */

@@ -33,7 +33,8 @@ export const PAGE_INDEX_TAIL_BYTES: number = 32 * 1024;
 /** The largest index that is read at once: about 7 million pages, or 28 GB of 4 KiB pages. */
 export const PAGE_INDEX_BYTES_MAX: number = 64 * 1024 * 1024;
 
-const AFTER_INDEX_BYTES = INDEX_LENGTH_SIZE_BYTES + TRAILER_SIZE_BYTES;
+/** From the end of the index to the end of the file. */
+export const AFTER_INDEX_BYTES: number = INDEX_LENGTH_SIZE_BYTES + TRAILER_SIZE_BYTES;
 const BEFORE_INDEX_BYTES = HEADER_SIZE_BYTES + PAGE_HEADER_SIZE_BYTES;
 /** The smallest file: no pages, and an index of only its zero byte. */
 const FILE_BYTES_MIN: number = BEFORE_INDEX_BYTES + 1 + AFTER_INDEX_BYTES;

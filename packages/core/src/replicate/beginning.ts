@@ -1,7 +1,7 @@
 /** How the history of a database goes on at a start: resumed, or with an image. Pure. */
 
 import type { BeginOrder } from '../database/engine.ts';
-import { formatTXID, toTXID } from '../ltx/txid.ts';
+import { formatTXID, highestOf, toTXID } from '../ltx/txid.ts';
 import type { Chain, SentRecord } from './destination/admission.ts';
 
 export interface Heard {
@@ -30,8 +30,8 @@ export interface BeginningInput {
  */
 export function decideBeginning(input: BeginningInput): BeginOrder {
   const { proved, lastTXID, records, destinations } = input;
-  const sent = highest(records.map(({ txid }) => txid));
-  const floor = highest([lastTXID, sent, ...destinations.map((heard) => heard.highest)]);
+  const sent = highestOf(...records.map(({ txid }) => txid));
+  const floor = highestOf(lastTXID, sent, ...destinations.map((heard) => heard.highest));
   if (proved === undefined)
     return { mode: 'image', floor, why: input.why ?? 'continuity could not be proved' };
   if (sent > proved) {
@@ -48,8 +48,4 @@ export function decideBeginning(input: BeginningInput): BeginOrder {
     return { mode: 'image', floor, why };
   }
   return { mode: 'resume', floor, why: '' };
-}
-
-function highest(txids: readonly bigint[]): bigint {
-  return txids.reduce((a, b) => (b > a ? b : a), 0n);
 }

@@ -269,27 +269,29 @@ export class FolderGuard<Entry extends FolderEntry> {
 
   async #removeEmptied(place: Place, keys: readonly string[], what: string): Promise<void> {
     const folders = [...new Set(keys.map((key) => posix.dirname(key)))];
-    const isBelow = (at: string): boolean => at.startsWith(`${place.folder}/`);
-    const mayBeOurs = (folder: string): boolean =>
-      this.#made.has(folder) || (isBelow(folder) && this.#made.has(place.folder));
-    if (!folders.some(mayBeOurs)) return;
+    if (!folders.some((folder) => this.#made.has(folder))) return;
     await place.root.look(what); // what has these names in another root is not ours
-    for (const deepest of folders) {
-      for (let at = deepest; this.#made.has(at) || isBelow(at); at = posix.dirname(at)) {
-        if (!this.#made.has(at)) {
-          if ((await this.#steps.readFolder(at)) !== undefined) break;
-          continue; // an attempt that failed later has removed it
-        }
-        if (at === place.folder) {
-          if (!(await this.#hasNothingElse(place))) break;
-          await this.#forgetRoot(place);
-        }
-        const isRemoved = await this.#steps.removeFolder(at);
-        // It is gone if the answer to an earlier attempt was lost.
-        if (!isRemoved && (await this.#steps.readFolder(at)) !== undefined) break;
-        this.#made.delete(at);
-        this.#known.delete(at);
+    const removed: string[] = [];
+    try {
+      for (const deepest of folders) await this.#removeUpwards(deepest, place, removed);
+    } catch (error) {
+      for (const folder of removed) this.#made.add(folder); // the next delete goes the same way
+      throw error;
+    }
+  }
+
+  async #removeUpwards(deepest: string, place: Place, removed: string[]): Promise<void> {
+    for (let at = deepest; this.#made.has(at); at = posix.dirname(at)) {
+      if (at === place.folder) {
+        if (!(await this.#hasNothingElse(place))) return;
+        await this.#forgetRoot(place);
       }
+      const isRemoved = await this.#steps.removeFolder(at);
+      // It is gone if an earlier attempt failed further up, or its answer was lost.
+      if (!isRemoved && (await this.#steps.readFolder(at)) !== undefined) return;
+      this.#made.delete(at);
+      this.#known.delete(at);
+      removed.push(at);
     }
   }
 
