@@ -1,11 +1,10 @@
 /**
  * The codec kernel: LZ4 blocks, CRC-64/ISO and the WAL checksum, over batches of pages.
  *
- * An instance has its own linear memory and is used by one thread. Bytes that the caller writes
- * into
- * `input` (for example by reading a file into it) need no copy. A call returns views of the
- * kernel's output that are valid until the next call. A call into WebAssembly costs more than
- * hashing a small page, so every call takes a batch.
+ * An instance has its own linear memory and is used by one thread. Bytes that the caller writes into
+ * `input` (for example by reading a file into it) need no copy. A call returns views of the kernel's
+ * output that are valid until the next call. A call into WebAssembly costs more than hashing a small
+ * page, so every call takes a batch.
  */
 
 import { instantiate, WASMKernel } from './wasm-kernel.ts';

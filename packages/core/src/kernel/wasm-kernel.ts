@@ -125,7 +125,7 @@ export class WASMKernel implements Kernel {
     crc: bigint,
   ): EncodedPages {
     assertPageSize(pageSize);
-    assert(pages.length === pgnos.length * pageSize, 'there is one page for each page number');
+    assert(pages.length === pgnos.length * pageSize, 'there is one page per page number');
     assert(
       pages.length <= this.#batchBytesMax,
       'a batch has at most BATCH_BYTES_MAX bytes of pages',
@@ -158,7 +158,7 @@ export class WASMKernel implements Kernel {
       );
     }
     const reason = STOPPED[stopped];
-    assert(reason !== undefined, 'the kernel says why it stopped');
+    assert(reason !== undefined, 'the kernel returns a known reason');
     return {
       consumedBytes,
       pgnos: this.#table(this.#wasm.PGNOS, count),

@@ -8,11 +8,11 @@ import { anyBytes, incompressible } from './samples.ts';
 const kernel = createKernel();
 
 describe('CRC-64/ISO', () => {
-  test('the check value is that of the standard', () => {
+  test('the check value matches the standard', () => {
     expect(kernel.crc64(Buffer.from('123456789'))).toBe(0xb90956c775a41001n);
   });
 
-  test('no bytes change nothing', () => {
+  test('an empty input does not change the checksum', () => {
     expect(kernel.crc64(new Uint8Array(0))).toBe(0n);
     expect(kernel.crc64(new Uint8Array(0), 42n)).toBe(42n);
   });
@@ -38,15 +38,15 @@ describe('CRC-64/ISO', () => {
     expect(crc | (1n << 63n)).toBe(known[size as keyof typeof known]);
   });
 
-  test('every length from 0 to 400 gives what the definition gives', () => {
+  test('inputs of 0 to 400 bytes match the reference implementation', () => {
     const bytes = incompressible(400);
     for (let length = 0; length <= 400; length++) {
-      const part = bytes.subarray(400 - length); // at odd addresses as well
+      const part = bytes.subarray(400 - length); // also at odd addresses
       expect(kernel.crc64(part)).toBe(referenceCRC64(part));
     }
   });
 
-  test('another package finds the same', () => {
+  test('the result matches another package', () => {
     fc.assert(
       fc.property(anyBytes(3000), (bytes) => {
         expect(kernel.crc64(bytes)).toBe(BigInt(`0x${jsCRC.crc_64_go_iso(bytes)}`));
@@ -54,7 +54,7 @@ describe('CRC-64/ISO', () => {
     );
   });
 
-  test('bytes may come in parts', () => {
+  test('input can be hashed in parts', () => {
     fc.assert(
       fc.property(anyBytes(3000), fc.nat(3000), (bytes, cut) => {
         const first = kernel.crc64(bytes.subarray(0, cut));
@@ -63,7 +63,7 @@ describe('CRC-64/ISO', () => {
     );
   });
 
-  test('more bytes than the kernel holds are hashed whole', () => {
+  test('input larger than the kernel memory is hashed completely', () => {
     const bytes = incompressible(2_500_001);
     let crc = 0n;
     for (let at = 0; at < bytes.length; at += 1009)
@@ -72,7 +72,7 @@ describe('CRC-64/ISO', () => {
     expect(kernel.crc64(bytes.subarray(0, 65_536))).toBe(referenceCRC64(bytes.subarray(0, 65_536)));
   });
 
-  test('bytes in the kernel are hashed where they lie', () => {
+  test('bytes in kernel memory are hashed in place', () => {
     kernel.input.set(incompressible(1000));
     const view = kernel.input.subarray(3, 777);
     expect(kernel.crc64(view)).toBe(referenceCRC64(view));
@@ -90,7 +90,7 @@ describe('CRCs of parts', () => {
   });
 
   test('combine over lengths beyond 32 bits', () => {
-    // 2^40 zeros, in 40 doublings.
+    // 2^40 zeros, by doubling 40 times.
     let zeros = kernel.crc64(new Uint8Array(1));
     for (let exponent = 0; exponent < 40; exponent++)
       zeros = combineCRC64(zeros, zeros, 2 ** exponent);

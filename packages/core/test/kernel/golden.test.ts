@@ -18,7 +18,7 @@ function filesOf(bucket: string): Buffer[] {
     .map((name) => fs.readFileSync(path.join(root, name)));
 }
 
-/** Its pages, and its checksum over all that it covers. */
+/** Decodes the pages of a file, and computes its checksum. */
 function decodeFile(file: Buffer): { batches: DecodedPages[]; checksum: bigint } {
   const pageSize = file.readUInt32BE(8);
   const batches: DecodedPages[] = [];
@@ -39,8 +39,8 @@ function decodeFile(file: Buffer): { batches: DecodedPages[]; checksum: bigint }
   return { batches, checksum: kernel.crc64(file.subarray(at, -8), crc) | (1n << 63n) };
 }
 
-describe.each(BUCKETS)('what Litestream wrote, bucket %s', (bucket) => {
-  test('decodes, and every file has the checksum that it bears', () => {
+describe.each(BUCKETS)('Litestream bucket %s', (bucket) => {
+  test('decodes, with the stored checksum of every file', () => {
     const files = filesOf(bucket);
     expect(files.length).toBeGreaterThan(10);
     for (const file of files) {
@@ -48,7 +48,7 @@ describe.each(BUCKETS)('what Litestream wrote, bucket %s', (bucket) => {
     }
   });
 
-  test('is as large when we encode it', () => {
+  test('has the same size when we encode it', () => {
     let ours = 0;
     let theirs = 0;
     for (const file of filesOf(bucket)) {

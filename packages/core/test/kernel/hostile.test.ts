@@ -5,13 +5,13 @@ import { createKernel, type DecodedPages } from '../../src/kernel/kernel.ts';
 import { expectSame, numbersFor, pagesOfAnySize } from './samples.ts';
 
 const kernel = createKernel();
-const PAGE = Uint8Array.from(Buffer.alloc(512, 'a page of text that comes back '));
+const PAGE = Uint8Array.from(Buffer.alloc(512, 'a page of repeated text '));
 
 function frameOf(how: 'block' | 'frame'): Buffer {
   return Buffer.from(kernel.encodePages(Uint32Array.of(7), PAGE, 512, how, 0n).bytes);
 }
 
-/** What came of it, or undefined for an error with the right code. Any other error is thrown. */
+/** The decoded pages; undefined for LTX_INVALID. Throws any other error. */
 function decode(bytes: Uint8Array, pageSize: number): DecodedPages | undefined {
   try {
     return kernel.decodePages(bytes, pageSize, 0n);
@@ -21,19 +21,19 @@ function decode(bytes: Uint8Array, pageSize: number): DecodedPages | undefined {
   }
 }
 
-describe('a page frame that lies is refused', () => {
+describe('an invalid page frame is refused', () => {
   const refused: readonly [string, 'block' | 'frame', (frame: Buffer) => unknown][] = [
     ['an unknown flag', 'block', (frame) => frame.writeUInt16BE(3, 4)],
     ['a high flag', 'frame', (frame) => frame.writeUInt16BE(0x8000, 4)],
     ['flags without a page number', 'block', (frame) => frame.writeUInt32BE(0, 0)],
-    ['a size of nothing', 'block', (frame) => frame.writeUInt32BE(0, 6)],
-    ['a size one beyond the bound', 'block', (frame) => frame.writeUInt32BE(512 + 2 + 16 + 1, 6)],
+    ['a size of 0', 'block', (frame) => frame.writeUInt32BE(0, 6)],
+    ['a size one above the limit', 'block', (frame) => frame.writeUInt32BE(512 + 2 + 16 + 1, 6)],
     ['a size of 4 GiB', 'block', (frame) => frame.writeUInt32BE(0xffffffff, 6)],
-    ['a size one less', 'block', (frame) => frame.writeUInt32BE(frame.length - 11, 6)],
+    ['a size that is one too small', 'block', (frame) => frame.writeUInt32BE(frame.length - 11, 6)],
     ['another magic number', 'frame', (frame) => frame.writeUInt8(0x05, 6)],
     ['dependent blocks', 'frame', (frame) => frame.writeUInt8(0x44, 10)],
     ['blocks of 4 MiB', 'frame', (frame) => frame.writeUInt8(0x70, 11)],
-    ['a header checksum that is wrong', 'frame', (frame) => frame.writeUInt8(0xa8, 12)],
+    ['a wrong header checksum', 'frame', (frame) => frame.writeUInt8(0xa8, 12)],
     ['an empty block', 'frame', (frame) => frame.writeUInt32LE(0, 13)],
     ['a block of 2 GiB', 'frame', (frame) => frame.writeUInt32LE(0x7fffffff, 13)],
     ['a stored block of half a page', 'frame', (frame) => frame.writeUInt32LE(0x80000100, 13)],
@@ -41,14 +41,14 @@ describe('a page frame that lies is refused', () => {
     ['another content checksum', 'frame', (frame) => frame.writeUInt32LE(0, frame.length - 4)],
   ];
 
-  test.each(refused)('%s', (_, how, spoil) => {
+  test.each(refused)('%s', (_, how, damage) => {
     const frame = frameOf(how);
     expectSame(decode(frame, 512)?.pages, PAGE);
-    spoil(frame);
+    damage(frame);
     expect(decode(frame, 512)).toBeUndefined();
   });
 
-  test('and a size that lies is refused before its bytes are there', () => {
+  test('an impossible size, before all its bytes have arrived', () => {
     const frame = frameOf('block');
     frame.writeUInt32BE(0xffffffff, 6);
     expect(decode(frame.subarray(0, 10), 512)).toBeUndefined();
@@ -61,7 +61,7 @@ describe('a page frame that lies is refused', () => {
     }
   });
 
-  test('and the error says which page, where and why', () => {
+  test('the error names the page, its offset and the reason', () => {
     const good = frameOf('block');
     const bad = frameOf('frame');
     bad.writeUInt32LE(0, bad.length - 4);
@@ -80,11 +80,11 @@ describe('a damaged batch of page frames', () => {
       return { pageSize, pages, how, crc: encoded.crc, bytes: Buffer.from(encoded.bytes) };
     });
 
-  test('that was cut gives the pages before the cut', () => {
+  test('that is truncated gives the pages before the end', () => {
     fc.assert(
-      fc.property(batch, fc.double({ min: 0, max: 1, noNaN: true }), (sample, where) => {
+      fc.property(batch, fc.double({ min: 0, max: 1, noNaN: true }), (sample, share) => {
         const { bytes, pages, pageSize } = sample;
-        const decoded = decode(bytes.subarray(0, Math.floor(where * bytes.length)), pageSize);
+        const decoded = decode(bytes.subarray(0, Math.floor(share * bytes.length)), pageSize);
         expect(decoded?.stopped).toBe('input');
         expectSame(decoded?.pages, pages.subarray(0, decoded?.pages.length));
       }),
@@ -105,7 +105,7 @@ describe('a damaged batch of page frames', () => {
     );
   });
 
-  test('with every bit of a small one flipped in turn is never taken for the right one', () => {
+  test('with any single bit flipped is never accepted with wrong contents', () => {
     for (const how of ['block', 'frame'] as const) {
       const frame = frameOf(how);
       const { crc } = kernel.decodePages(frame, 512, 0n);
@@ -119,7 +119,7 @@ describe('a damaged batch of page frames', () => {
     }
   });
 
-  test('that is nothing but noise ends in an error or in nothing', () => {
+  test('of random bytes gives an error or no pages', () => {
     const noise = fc.record({
       bytes: fc.uint8Array({ minLength: 10, maxLength: 3000 }),
       flags: fc.constantFrom(0, 1),

@@ -12,7 +12,7 @@ const INPUT = wasm.INPUT.value;
 const OUTPUT = wasm.OUTPUT.value;
 
 const SIZE_MAX = 65_536;
-/** Copies move 16 bytes at a time: so many less one may be written beyond the end. */
+/** Copies move 16 bytes at a time, so up to this many bytes may be written beyond the end. */
 const OVERRUN_MAX = 15;
 
 function compress(bytes: Uint8Array): Uint8Array {
@@ -21,7 +21,7 @@ function compress(bytes: Uint8Array): Uint8Array {
   return memory.slice(OUTPUT, OUTPUT + size);
 }
 
-/** The bytes, or undefined for a block that does not make exactly `size` of them. */
+/** The decompressed bytes; undefined if the block does not give exactly `size` bytes. */
 function decompress(block: Uint8Array, size: number): Uint8Array | undefined {
   memory.set(block, INPUT);
   const isWhole = wasm.decompressBlock(INPUT, block.length, OUTPUT, size) !== 0;
@@ -53,7 +53,7 @@ function expectGoodBlock(bytes: Uint8Array): void {
 }
 
 describe('a block that we write', () => {
-  test('is read by two other decoders, and keeps the rules about its end', () => {
+  test('is read by two other decoders, and follows the end-of-block rules', () => {
     fc.assert(fc.property(anyBytes(SIZE_MAX), expectGoodBlock), { numRuns: 400 });
   });
 
@@ -65,8 +65,8 @@ describe('a block that we write', () => {
     },
   );
 
-  test('is good wherever a repetition ends near the end', () => {
-    // The last match may not start in the last 12 bytes nor reach into the last 5.
+  test('is valid if a repetition ends anywhere near the end', () => {
+    // The last match must not start in the last 12 bytes or reach into the last 5.
     for (let distance = 0; distance <= 40; distance++) {
       const bytes = Uint8Array.from({ length: 512 }, (_, i) => (i * 37 + (i >> 3)) & 255);
       bytes.copyWithin(512 - distance - 16, 8, 24);
@@ -74,7 +74,7 @@ describe('a block that we write', () => {
     }
   });
 
-  test.each(PAGE_SIZES)('of %i random bytes grows by its lengths only', (size) => {
+  test.each(PAGE_SIZES)('of %i random bytes grows only by its length bytes', (size) => {
     const bytes = incompressible(size);
     expectGoodBlock(bytes);
     expect(compress(bytes).length).toBe(size + 1 + Math.floor((size - 15) / 255) + 1);
@@ -86,7 +86,7 @@ describe('a block that we write', () => {
     expect(compress(bytes).length).toBeLessThan(30 + size / 255);
   });
 
-  test('does not depend on what was compressed before', () => {
+  test('does not depend on earlier blocks', () => {
     fc.assert(
       fc.property(anyBytes(4096), anyBytes(4096), (bytes, before) => {
         const first = compress(bytes);
@@ -97,8 +97,8 @@ describe('a block that we write', () => {
   });
 });
 
-describe('a block that another wrote', () => {
-  test('is read: lz4-napi', () => {
+describe('a block from another encoder', () => {
+  test('is decoded: lz4-napi', () => {
     fc.assert(
       fc.property(anyBytes(SIZE_MAX), (bytes) => {
         const block = compressSync(Buffer.from(bytes)).subarray(4);
@@ -108,18 +108,18 @@ describe('a block that another wrote', () => {
     );
   });
 
-  test('is read: lz4js', () => {
+  test('is decoded: lz4js', () => {
     fc.assert(
       fc.property(anyBytes(SIZE_MAX), (bytes) => {
         const block = new Uint8Array(lz4js.compressBound(bytes.length));
         const size = lz4js.compressBlock(bytes, block, 0, bytes.length, new Uint32Array(65_536));
-        fc.pre(size > 0); // it found something
+        fc.pre(size > 0); // lz4js could compress the input
         expectSame(decompress(block.subarray(0, size), bytes.length), bytes);
       }),
     );
   });
 
-  test('is read for every offset that overlaps itself', () => {
+  test('is decoded for every self-overlapping offset', () => {
     for (let offset = 1; offset <= 40; offset++) {
       const start = Uint8Array.from({ length: offset }, (_, i) => i + 1);
       for (const length of [4, 5, 18, 19, 100, 333]) {
@@ -132,7 +132,7 @@ describe('a block that another wrote', () => {
   });
 });
 
-describe('bytes that are no block', () => {
+describe('an invalid block', () => {
   const mutated = anyBytes(2000).chain((bytes) =>
     fc.record({
       size: fc.oneof(fc.constant(bytes.length), fc.nat(2100)),
@@ -143,7 +143,7 @@ describe('bytes that are no block', () => {
     }),
   );
 
-  test('are refused exactly when a careful decoder refuses them, and nothing else is touched', () => {
+  test('is refused exactly if the reference decoder refuses it, without other changes in memory', () => {
     fc.assert(
       fc.property(mutated, ({ size, cut, flips, more, block }) => {
         const bytes = Uint8Array.from([
@@ -168,22 +168,22 @@ describe('bytes that are no block', () => {
 
   test.each([
     ['nothing', ''],
-    ['a match as its end', '1f41010000'],
+    ['a match at the end', '1f41010000'],
     ['offset 0', '1041000050aaaaaaaaaa'],
     ['an offset before the start', '1041020050aaaaaaaaaa'],
     ['literals beyond the input', 'f0ff'],
     ['a length that never ends', `f0${'ff'.repeat(60)}`],
     ['half an offset', '104101'],
     ['one byte too many', '1041010050aaaaaaaaaa00'],
-  ])('are refused: %s', (_, hex) => {
+  ])('is refused: %s', (_, hex) => {
     const bytes = Buffer.from(hex, 'hex');
     for (let size = 0; size < 100; size++) expect(decompress(bytes, size)).toBeUndefined();
   });
 
   test.each(['f0', 'f0ff', '1f410100', '1f410100ff'])(
-    'are refused when a length is not whole, whatever lies behind it: %s',
+    'is refused if a length is truncated, whatever follows in memory: %s',
     (hex) => {
-      // A decoder that reads on gets to the end of memory: the output lies before the input.
+      // The output is before the input, so a decoder that reads on reaches the end of memory.
       memory.fill(255, INPUT);
       memory.set(Buffer.from(hex, 'hex'), INPUT);
       const to = wasm.COMMITS.value;
@@ -191,7 +191,7 @@ describe('bytes that are no block', () => {
     },
   );
 
-  test('are refused at every cut, though what was cut still lies behind it', () => {
+  test('is refused when truncated anywhere, although the rest follows in memory', () => {
     const bytes = Uint8Array.from(Buffer.alloc(700, Buffer.from(incompressible(300))));
     const block = compress(bytes);
     memory.set(block, INPUT);
@@ -201,7 +201,7 @@ describe('bytes that are no block', () => {
     expect(wasm.decompressBlock(INPUT, block.length, OUTPUT, bytes.length)).toBe(1);
   });
 
-  test('are refused when they make one byte less or more than a page', () => {
+  test('is refused if it gives one byte more or less than a page', () => {
     const block = compress(new Uint8Array(512).fill(3));
     expect(decompress(block, 511)).toBeUndefined();
     expectSame(decompress(block, 512), new Uint8Array(512).fill(3));
@@ -209,7 +209,7 @@ describe('bytes that are no block', () => {
   });
 });
 
-test('xxh32 is that of the specification', () => {
+test('xxh32 matches the specification', () => {
   fc.assert(
     fc.property(anyBytes(SIZE_MAX), (bytes) => {
       memory.set(bytes, INPUT);
@@ -219,7 +219,7 @@ test('xxh32 is that of the specification', () => {
   expect(referenceXXH32(Buffer.from('abc'))).toBe(0x32d153ff);
 });
 
-/** A sequence of literals and a match, then literals to the end. */
+/** A block with literals, one match, and final literals. */
 function blockOf(
   literals: Uint8Array,
   offset: number,

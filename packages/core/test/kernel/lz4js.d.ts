@@ -1,7 +1,7 @@
-/** What the tests use of lz4js, which has no types of its own. */
+/** Types for the functions of lz4js that the tests use. The package has none. */
 declare module 'lz4js' {
   export function compressBound(length: number): number;
-  /** Size of the block, or 0 for bytes in which it found nothing to compress. */
+  /** Size of the block; 0 if the bytes cannot be compressed. */
   export function compressBlock(
     from: Uint8Array,
     to: Uint8Array,
@@ -9,7 +9,7 @@ declare module 'lz4js' {
     length: number,
     hashes: Uint32Array,
   ): number;
-  /** Where the output ends. */
+  /** End of the output. */
   export function decompressBlock(
     from: Uint8Array,
     to: Uint8Array,

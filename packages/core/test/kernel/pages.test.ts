@@ -18,7 +18,7 @@ function encode(pages: Uint8Array, pageSize: number, how: PageEncoding): Uint8Ar
   return kernel.encodePages(numbersFor(pages, pageSize), pages, pageSize, how, 0n).bytes.slice();
 }
 
-describe('the worked examples of the format come out byte for byte', () => {
+describe('the examples of the format are reproduced byte for byte', () => {
   const equal = '1f310100ffda000200000200b03131313131313131313131';
   const bytes = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0')).join('');
 
@@ -92,8 +92,8 @@ describe('the worked examples of the format come out byte for byte', () => {
   });
 });
 
-describe('pages that were encoded', () => {
-  test('come back, with the same CRC, from both encodings', () => {
+describe('encoded pages', () => {
+  test('round-trip with the same CRC in both encodings', () => {
     fc.assert(
       fc.property(pagesOfAnySize, encoding, fc.bigInt(0n, 2n ** 64n - 1n), (sample, how, crc) => {
         const { pageSize, pages } = sample;
@@ -111,7 +111,7 @@ describe('pages that were encoded', () => {
     );
   });
 
-  test('have a CRC over headers and pages, not over what they are packed into', () => {
+  test('have a CRC over headers and pages, not over compressed data', () => {
     fc.assert(
       fc.property(pagesOfAnySize, encoding, ({ pageSize, pages }, how) => {
         const { bytes, sizes, crc } = kernel.encodePages(
@@ -134,7 +134,7 @@ describe('pages that were encoded', () => {
     );
   });
 
-  test('are LZ4 frames that two other decoders read', () => {
+  test('are LZ4 frames that two other decoders can read', () => {
     fc.assert(
       fc.property(pagesOfAnySize, ({ pageSize, pages }) => {
         const page = pages.subarray(0, pageSize);
@@ -145,7 +145,7 @@ describe('pages that were encoded', () => {
     );
   });
 
-  test('may have been packed into LZ4 frames by another', () => {
+  test('can be decoded from LZ4 frames of another encoder', () => {
     fc.assert(
       fc.property(pagesOfAnySize, ({ pageSize, pages }) => {
         const page = pages.subarray(0, pageSize);
@@ -156,7 +156,7 @@ describe('pages that were encoded', () => {
     );
   });
 
-  test.each(PAGE_SIZES)('of %i bytes fill a batch even when they do not compress', (pageSize) => {
+  test.each(PAGE_SIZES)('of %i bytes fit into a batch even if they do not compress', (pageSize) => {
     const pages = incompressible(BATCH_BYTES_MAX);
     for (const how of ENCODINGS) {
       const bytes = encode(pages, pageSize, how);
@@ -165,13 +165,13 @@ describe('pages that were encoded', () => {
     }
   });
 
-  test('do not grow beyond an LZ4 frame when they do not compress', () => {
+  test('are stored in the LZ4 frame if they do not compress', () => {
     for (const pageSize of PAGE_SIZES) {
       expect(encode(incompressible(pageSize), pageSize, 'frame').length).toBe(pageSize + 6 + 19);
     }
   });
 
-  test('may lie in the input, or in what the kernel gave back', () => {
+  test('may be views of the input or of an earlier result', () => {
     const pages = incompressible(4096);
     const pgnos = numbersFor(pages, 512);
     const expected = encode(pages, 512, 'block');
@@ -186,7 +186,7 @@ describe('pages that were encoded', () => {
     expectSame(kernel.decodePages(encoded.bytes, 512, 0n).pages, pages);
   });
 
-  test('are the same whatever was encoded before', () => {
+  test('do not depend on earlier calls', () => {
     const first = encode(Uint8Array.from(Buffer.alloc(8192, 'some page ')), 4096, 'block');
     encode(incompressible(65_536), 65_536, 'block');
     expectSame(encode(Uint8Array.from(Buffer.alloc(8192, 'some page ')), 4096, 'block'), first);
@@ -205,7 +205,7 @@ describe('decoding stops', () => {
     );
   });
 
-  test('at the end of the input, wherever it was cut', () => {
+  test('at the end of the input, wherever it is truncated', () => {
     for (const how of ENCODINGS) {
       const one = encode(page, 512, how);
       const two = Buffer.concat([one, one]);
@@ -218,7 +218,7 @@ describe('decoding stops', () => {
     }
   });
 
-  test('when a batch is full, and goes on from there', () => {
+  test('when a batch is full, and can continue there', () => {
     const frame = encode(page, 512, 'block');
     const perBatch = BATCH_BYTES_MAX / 512;
     const bytes = Buffer.concat([...Array<Uint8Array>(perBatch + 3).fill(frame), END]);
@@ -230,7 +230,7 @@ describe('decoding stops', () => {
     expect(second.pgnos.length).toBe(3);
   });
 
-  test('never between encodings: a batch may mix them', () => {
+  test('not between encodings: a batch may mix them', () => {
     const parts = [
       encode(page, 512, 'frame'),
       encode(page, 512, 'block'),
@@ -244,27 +244,27 @@ describe('decoding stops', () => {
   });
 });
 
-describe('a caller who asks for what cannot be', () => {
+describe('an invalid argument', () => {
   test.each([
     ['more pages than a batch', 4096, BATCH_BYTES_MAX + 4096],
     ['half a page', 4096, 4095],
-    ['a page size that is no power of two', 4095, 4095],
+    ['a page size that is not a power of two', 4095, 4095],
     ['a page size below 512', 256, 256],
     ['a page size above 65536', 131_072, 131_072],
-  ])('is stopped: %s', (_, pageSize, length) => {
+  ])('is refused: %s', (_, pageSize, length) => {
     const pgnos = new Uint32Array(Math.ceil(length / pageSize)).fill(1);
     const encode = (): unknown =>
       kernel.encodePages(pgnos, new Uint8Array(length), pageSize, 'block', 0n);
     expect(encode).toThrow(TypeError);
   });
 
-  test('is stopped: more input than fits', () => {
+  test('is refused: more input than fits', () => {
     const bytes = new Uint8Array(kernel.input.length + 1);
     expect(() => kernel.decodePages(bytes, 512, 0n)).toThrow(TypeError);
   });
 });
 
-test('text that comes back takes little', () => {
+test('repeated text compresses well', () => {
   const page = Uint8Array.from(Buffer.alloc(4096, 'INSERT INTO orders VALUES (1, "paid");'));
   const block = encode(page, 4096, 'block').subarray(10);
   expect(block.length).toBeLessThan(100);

@@ -1,11 +1,11 @@
 /**
- * The kernel's algorithms once more, written to be checked by eye and not to be fast: bit by bit,
- * byte by byte, with an error for whatever a format forbids.
+ * Reference implementations of the kernel's algorithms. They are simple instead of fast, work bit by
+ * bit and byte by byte, and reject everything that a format forbids.
  */
 
 const MASK_64 = 0xffffffffffffffffn;
 
-/** CRC-64/ISO by its definition: reflected polynomial, ones before and after. */
+/** CRC-64/ISO by its definition: reflected polynomial, initial value and final XOR all ones. */
 export function referenceCRC64(bytes: Uint8Array, crc = 0n): bigint {
   let register = crc ^ MASK_64;
   for (const byte of bytes) {
@@ -17,7 +17,7 @@ export function referenceCRC64(bytes: Uint8Array, crc = 0n): bigint {
   return register ^ MASK_64;
 }
 
-/** xxHash32 with seed 0, by its specification. */
+/** xxHash32 with seed 0, from its specification. */
 export function referenceXXH32(bytes: Uint8Array): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const [p1, p2, p3, p4, p5] = [0x9e3779b1, 0x85ebca77, 0xc2b2ae3d, 0x27d4eb2f, 0x165667b1];
@@ -65,11 +65,11 @@ export interface ReferenceBlock {
   readonly bytes: Uint8Array;
   /** Literals of the last sequence. */
   readonly tailLiterals: number;
-  /** Where in the output the last match starts; undefined without a match. */
+  /** Output offset of the last match; undefined without a match. */
   readonly lastMatchStart: number | undefined;
 }
 
-/** An LZ4 block, byte by byte; undefined for bytes that are none or make more than `sizeMax`. */
+/** Decompresses an LZ4 block; undefined if it is invalid or gives more than `sizeMax` bytes. */
 export function referenceDecompress(
   block: Uint8Array,
   sizeMax: number,

@@ -1,11 +1,11 @@
-/** Bytes to try codecs with: those that compress, those that do not, and what is at the edges. */
+/** Test data for codecs: compressible and incompressible bytes, and edge cases. */
 
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
 
 export const PAGE_SIZES = [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536] as const;
 
-/** A stretch of a page: a run of a short pattern, random bytes, or text that comes back. */
+/** A part of a page: a repeated short pattern, random bytes, or repeated text. */
 type Stretch =
   | { readonly kind: 'run'; readonly pattern: Uint8Array; readonly length: number }
   | { readonly kind: 'random'; readonly bytes: Uint8Array }
@@ -43,7 +43,7 @@ function toBytes(part: Stretch): Uint8Array {
   }
 }
 
-/** `length` bytes of such stretches, over and over. */
+/** `length` bytes, made of repeated stretches. */
 function bytesOf(length: number): fc.Arbitrary<Uint8Array> {
   return fc.array(stretch, { minLength: 1, maxLength: 12 }).map((parts) => {
     const once = Buffer.concat(parts.map((part) => toBytes(part)));
@@ -51,19 +51,19 @@ function bytesOf(length: number): fc.Arbitrary<Uint8Array> {
   });
 }
 
-/** Bytes of any length up to `lengthMax`, short ones often. */
+/** Bytes of any length up to `lengthMax`, often short. */
 export function anyBytes(lengthMax: number): fc.Arbitrary<Uint8Array> {
   return fc
     .oneof(fc.nat(40), fc.nat(lengthMax), fc.constantFrom(12, 13, 14, 15, 16, 255, 270, 271))
     .chain((length) => bytesOf(length));
 }
 
-/** A page size and a few pages of it. */
+/** A page size and a few pages of that size. */
 export const pagesOfAnySize: fc.Arbitrary<{ pageSize: number; pages: Uint8Array }> = fc
   .record({ pageSize: fc.constantFrom(...PAGE_SIZES), count: fc.integer({ min: 1, max: 4 }) })
   .chain(({ pageSize, count }) => bytesOf(pageSize * count).map((pages) => ({ pageSize, pages })));
 
-/** Bytes in which an LZ4 compressor finds nothing: a generator with a fixed seed, so they stay the same. */
+/** Bytes that LZ4 cannot compress, from a generator with a fixed seed. */
 export function incompressible(length: number): Uint8Array {
   let state = 0x2545f491;
   return Uint8Array.from({ length }, () => {
@@ -74,12 +74,12 @@ export function incompressible(length: number): Uint8Array {
   });
 }
 
-/** 1, 2, 3…, as many as there are pages. */
+/** Page numbers 1, 2, 3… for `pages`. */
 export function numbersFor(pages: Uint8Array, pageSize: number): Uint32Array {
   return Uint32Array.from({ length: pages.length / pageSize }, (_, i) => i + 1);
 }
 
-/** Fast for large arrays, which `toEqual` is not. */
+/** Compares bytes. Faster than `toEqual` for large arrays. */
 export function expectSame(bytes: Uint8Array | undefined, expected: Uint8Array): void {
   if (bytes !== undefined && Buffer.compare(bytes, expected) === 0) return;
   expect(Buffer.from(bytes ?? []).toString('hex')).toBe(Buffer.from(expected).toString('hex'));

@@ -10,13 +10,13 @@ const SALTS = [0x1b9a294b, 0x37f91916] as const;
 const START = { s0: 0x1234, s1: 0xfffffff0 };
 
 describe('the WAL checksum', () => {
-  test('is what SQLite wrote into a header', () => {
+  test('matches a header written by SQLite', () => {
     const header = Buffer.from('377f0682002de218000010000000000052382eac857b1a4e', 'hex');
     const expected = { s0: 0x81153b65, s1: 0x87178e8f };
     expect(kernel.walChecksum(header, 'little-endian')).toEqual(expected);
   });
 
-  test('is that of the definition, in both byte orders, from any state', () => {
+  test('matches the definition in both byte orders, from any state', () => {
     const word = fc.integer({ min: 0, max: 0xffffffff });
     fc.assert(
       fc.property(anyBytes(5000), word, word, (bytes, s0, s1) => {
@@ -29,14 +29,14 @@ describe('the WAL checksum', () => {
     );
   });
 
-  test('covers more bytes than the kernel holds', () => {
+  test('covers input larger than the kernel memory', () => {
     const bytes = incompressible(2_500_008);
     expect(kernel.walChecksum(bytes, 'big-endian')).toEqual(
       referenceWALChecksum(bytes, 'big-endian'),
     );
   });
 
-  test('covers pairs of words only', () => {
+  test('requires pairs of words', () => {
     expect(() => kernel.walChecksum(new Uint8Array(12), 'big-endian')).toThrow(TypeError);
   });
 });
@@ -48,7 +48,7 @@ interface Frame {
   readonly state: { readonly s0: number; readonly s1: number };
 }
 
-/** Frames as SQLite writes them. */
+/** Frames in the format of SQLite. */
 function framesOf(count: number, pageSize: number, order: (typeof ORDERS)[number]): Frame[] {
   const pages = incompressible(count * pageSize);
   let state: Frame['state'] = START;
@@ -70,7 +70,7 @@ function scan(bytes: Uint8Array, pageSize: number, order: (typeof ORDERS)[number
 }
 
 describe('frames of a WAL', () => {
-  test.each(PAGE_SIZES)('of %i bytes hold, in both byte orders', (pageSize) => {
+  test.each(PAGE_SIZES)('of %i bytes are valid in both byte orders', (pageSize) => {
     for (const order of ORDERS) {
       const frames = framesOf(5, pageSize, order);
       const scanned = scan(Buffer.concat(frames.map(({ bytes }) => bytes)), pageSize, order);
@@ -81,7 +81,7 @@ describe('frames of a WAL', () => {
     }
   });
 
-  test('are scanned in as many batches as one likes', () => {
+  test('can be scanned in any number of batches', () => {
     const frames = framesOf(6, 512, 'little-endian');
     const [first, rest] = [frames.slice(0, 2), frames.slice(2)];
     const [, , s0, s1] = scan(
@@ -94,7 +94,7 @@ describe('frames of a WAL', () => {
     expect(kernel.scanFrames(bytes, 512, ...SALTS, 'little-endian', state).count).toBe(4);
   });
 
-  test('of a full input are all scanned', () => {
+  test('that fill the input are all scanned', () => {
     const count = Math.floor(kernel.input.length / 536);
     const bytes = Buffer.concat(framesOf(count, 512, 'little-endian').map(({ bytes }) => bytes));
     const scanned = scan(bytes, 512, 'little-endian');
@@ -102,7 +102,7 @@ describe('frames of a WAL', () => {
     expect(scanned.pgnos.at(-1)).toBe(count * 3 - 2);
   });
 
-  test('end where one is not whole', () => {
+  test('end at an incomplete frame', () => {
     const bytes = Buffer.concat(framesOf(3, 512, 'big-endian').map(({ bytes }) => bytes));
     for (const length of [0, 1, 24, 535, 536, 537, 1071, 1072, 1607]) {
       const { count } = scan(bytes.subarray(0, length), 512, 'big-endian');
@@ -110,7 +110,7 @@ describe('frames of a WAL', () => {
     }
   });
 
-  test('end where one has other salts, page number 0, or any bit flipped', () => {
+  test('end at a frame with other salts, page number 0, or a flipped bit', () => {
     const frames = framesOf(3, 512, 'little-endian').map(({ bytes }) => bytes);
     for (let bit = 0; bit < 536 * 8; bit += 5) {
       const bytes = Buffer.concat(frames);
@@ -120,7 +120,7 @@ describe('frames of a WAL', () => {
     }
   });
 
-  test('end at page number 0 even under a good checksum', () => {
+  test('end at page number 0 even with a valid checksum', () => {
     const bytes = Buffer.alloc(536);
     for (const [at, word] of [0, 5, ...SALTS].entries()) bytes.writeUInt32BE(word, at * 4);
     const state = referenceWALChecksum(
@@ -134,7 +134,7 @@ describe('frames of a WAL', () => {
     expect(kernel.walChecksum(bytes.subarray(0, 8), 'little-endian', START)).not.toEqual(START);
   });
 
-  test('leave the caller nothing of a frame that does not hold', () => {
+  test('after the first invalid frame are not returned', () => {
     const frames = framesOf(2, 512, 'little-endian').map(({ bytes }) => bytes);
     frames[1]?.writeUInt8(99, 100);
     const { count, pgnos, commits, checksums } = scan(Buffer.concat(frames), 512, 'little-endian');

@@ -13,7 +13,7 @@ import {
   writeFile,
   type Page,
 } from '../support/ltx-files.ts';
-import { forgetful } from '../support/ltx-forgetful-kernel.ts';
+import { poisonOldResults } from '../support/ltx-poisoning-kernel.ts';
 import { concat, literalBlock, referenceKernel } from '../support/ltx-reference-kernel.ts';
 import { codeOf } from './code-of.ts';
 
@@ -26,7 +26,7 @@ const snapshot = headerWith({ commit: 3 });
 describe.each([
   { kind: 'the kernel', kernel: createKernel() },
   { kind: 'the reference', kernel: referenceKernel() },
-  { kind: 'one that forgets', kernel: forgetful(createKernel()) },
+  { kind: 'a kernel that overwrites old results', kernel: poisonOldResults(createKernel()) },
 ])('the decoder, with $kind', ({ kernel }) => {
   const read = (bytes: Uint8Array): string => codeOf(() => readFile(kernel, [bytes]));
 
@@ -208,7 +208,7 @@ describe.each([
 });
 
 test('the kernel is asked only when a page can be whole, however small the chunks', () => {
-  const kernel = forgetful(createKernel());
+  const kernel = poisonOldResults(createKernel());
   const noise = Uint8Array.from({ length: 65536 }, (_, at) => (at * at * 7919) >> 8);
   const header = headerWith({ ...INCREMENT, pageSize: 65536, commit: 9 });
   for (const encoding of ['block', 'frame'] as const) {

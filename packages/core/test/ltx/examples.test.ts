@@ -5,13 +5,13 @@ import { decodePageIndex } from '../../src/ltx/page-index.ts';
 import { locatePageIndex } from '../../src/ltx/file.ts';
 import { A, A_FRAME, B, C, D, EXAMPLES, knownBlocks } from '../support/ltx-examples.ts';
 import { forge, readFile, writeFile } from '../support/ltx-files.ts';
-import { forgetful } from '../support/ltx-forgetful-kernel.ts';
+import { poisonOldResults } from '../support/ltx-poisoning-kernel.ts';
 import { concat, referenceKernel } from '../support/ltx-reference-kernel.ts';
 
 const KERNELS = [
   { kind: 'the kernel', kernel: createKernel() },
   { kind: "the reference with the examples' blocks", kernel: referenceKernel(knownBlocks) },
-  { kind: 'a kernel that forgets', kernel: forgetful(createKernel()) },
+  { kind: 'a kernel that overwrites old results', kernel: poisonOldResults(createKernel()) },
 ];
 const UNTRACKED = EXAMPLES.filter((example) => example !== D);
 

@@ -6,12 +6,12 @@ import { merge, MERGE_INPUTS_MAX, type MergedFile } from '../../src/ltx/merge.ts
 import { mergeHeaders } from '../../src/ltx/merged-header.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
 import { forge, headerWith, readFile, writeFile, type Page } from '../support/ltx-files.ts';
-import { forgetful } from '../support/ltx-forgetful-kernel.ts';
+import { poisonOldResults } from '../support/ltx-poisoning-kernel.ts';
 import { concat } from '../support/ltx-reference-kernel.ts';
 import { randomFrom, seedOf } from '../support/random.ts';
 import { codeOf } from './code-of.ts';
 
-const kernel = forgetful(createKernel());
+const kernel = poisonOldResults(createKernel());
 
 /** Header of the file of TXIDs `min` to `max`. */
 function spanning(min: number, max: number, fields: Partial<LTXHeader> = {}): LTXHeader {

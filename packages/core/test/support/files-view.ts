@@ -1,6 +1,6 @@
 /**
- * A client as its LTX files: tests that change the answers of a server say by level and TXIDs which file they
- * mean. `changeFiles` gives the client back, changed.
+ * A view of a client as LTX files, so that tests that change responses can select files by level and
+ * TXIDs. `changeFiles` returns a client with changed responses.
  */
 
 import type {
@@ -34,7 +34,7 @@ export interface Files {
   openLocalFile?(file: LTXFileRef, options?: Signal): Promise<LocalFile>;
 }
 
-/** The files of a client, as it is. */
+/** The LTX files of a client. */
 export function filesOf(client: ReplicaClient, path: string): Files {
   const replica = new Replica(client, path);
   const copy = client.copy?.bind(client);
@@ -54,7 +54,7 @@ export function filesOf(client: ReplicaClient, path: string): Files {
   };
 }
 
-/** A client whose answers about LTX files are others. */
+/** Returns a client with some methods for LTX files replaced. */
 export function changeFiles(
   client: ReplicaClient,
   change: (files: Files, path: string) => Partial<Files>,
@@ -114,7 +114,7 @@ export function changeFiles(
         const [files, source] = fileOf(from, options) ?? [];
         const [, target] = fileOf(to, options) ?? [];
         if (files?.copyFile === undefined || source === undefined || target === undefined) {
-          throw new TypeError('only files are copied');
+          throw new TypeError('only LTX files can be copied');
         }
         return toInfo(
           await files.copyFile(source, target, withoutRoot(options)),
@@ -126,7 +126,7 @@ export function changeFiles(
       async openLocal(key, options) {
         const [files, file] = fileOf(key, options) ?? [];
         if (files?.openLocalFile === undefined || file === undefined) {
-          throw new TypeError('only files are opened');
+          throw new TypeError('only LTX files can be opened');
         }
         return await files.openLocalFile(file, withoutRoot(options));
       },
@@ -134,7 +134,7 @@ export function changeFiles(
   };
 }
 
-/** The options that were given, without the root; undefined where there are none. */
+/** The given options without `root`; undefined if there are none. */
 export function withoutRoot<Options extends CallOptions>(
   options: Options | undefined,
 ): Omit<Options, 'root'> | undefined {
@@ -144,7 +144,7 @@ export function withoutRoot<Options extends CallOptions>(
   return entries.length === 0 ? undefined : (Object.fromEntries(entries) as Omit<Options, 'root'>);
 }
 
-/** All members of a client, bound to it. */
+/** A plain object with all members of a client, bound to it. */
 export function plain(client: ReplicaClient): ReplicaClient {
   return {
     name: client.name,

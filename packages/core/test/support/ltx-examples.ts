@@ -1,6 +1,6 @@
 /**
- * Files that Litestream and the ltx library write, byte for byte, with what they mean. The payloads
- * are those of their compressor: `knownBlocks` gives them to a kernel that has none.
+ * Files written by Litestream and the ltx library, byte for byte, with their decoded contents. Their
+ * compressed blocks are available to a kernel without a compressor through `knownBlocks`.
  */
 
 import type { PageEncoding } from '../../src/kernel/kernel.ts';
@@ -35,7 +35,7 @@ const BLOCKS: readonly (readonly [Uint8Array, Uint8Array])[] = [
   [new Uint8Array(1024).fill(0x33), hex(THREES_BLOCK)],
 ];
 
-/** The block of a page that an example holds. */
+/** The compressed block of a page in the examples. */
 export const knownBlocks: KnownBlocks = (page) =>
   BLOCKS.find(([bytes]) => Buffer.compare(bytes, page) === 0)?.[1];
 
@@ -59,7 +59,7 @@ const second = headerWith({
   walOffset: 568n,
 });
 
-/** The first file of a Litestream bucket, with page blocks. */
+/** The first file of a Litestream bucket, in block encoding. */
 export const A: Example = {
   name: 'A, the first file, as blocks',
   encoding: 'block',
@@ -73,7 +73,7 @@ export const A: Example = {
     0000000000000000 92fbbca891e49422`),
 };
 
-/** The same, as Litestream 0.5.0 to 0.5.15 write it. */
+/** The same file as written by Litestream 0.5.0 to 0.5.15, in frame encoding. */
 export const A_FRAME: Example = {
   ...A,
   name: "A', the same as frames",
@@ -85,7 +85,7 @@ export const A_FRAME: Example = {
     0000000000000000 f1da7ef275b7bd00`),
 };
 
-/** The second: a page of its own, and the database has grown. */
+/** The second file: it adds a page, and the database has grown. */
 export const B: Example = {
   name: 'B, an increment',
   encoding: 'block',
@@ -102,7 +102,7 @@ export const B: Example = {
     0000000000000000 f22cb2da7c5c271b`),
 };
 
-/** A and B in one. */
+/** A and B merged. */
 export const C: Example = {
   name: 'C, A and B merged',
   encoding: 'block',
@@ -124,7 +124,7 @@ export const C: Example = {
     0000000000000000 a4572453159cde7e`),
 };
 
-/** From the tests of the ltx library: a snapshot with a database checksum. Read, never written. */
+/** A snapshot with a database checksum, from the tests of the ltx library. Sluice never writes such files. */
 export const D: Example = {
   name: 'D, a snapshot with database checksums',
   encoding: 'block',

@@ -1,4 +1,4 @@
-/** Whole LTX files in memory: written, read, and forged with lies in them. */
+/** LTX files in memory: written, read, and forged with invalid contents. */
 
 import { LTXDecoder, type DecodedFile } from '../../src/ltx/decoder.ts';
 import { LTXEncoder, type FinishedFile } from '../../src/ltx/encoder.ts';
@@ -12,7 +12,7 @@ export interface Page {
   readonly bytes: Uint8Array;
 }
 
-/** A valid header; what a test is about it says itself. */
+/** A valid header with the given fields. */
 export function headerWith(fields: Partial<LTXHeader> = {}): LTXHeader {
   return {
     flags: FLAG_NO_CHECKSUM,
@@ -35,7 +35,7 @@ export interface WrittenFile extends FinishedFile {
   readonly whole: Uint8Array;
 }
 
-/** Writes a file as the encoder does, pages in batches of `perBatch`. */
+/** Writes a file with the encoder, in batches of `perBatch` pages. */
 export function writeFile(
   kernel: Kernel,
   header: LTXHeader,
@@ -59,7 +59,7 @@ export interface ReadFile extends DecodedFile {
   readonly pages: Page[];
 }
 
-/** Reads a file whole, in the chunks given; throws what the decoder throws. */
+/** Decodes a file from the given chunks. Throws the errors of the decoder. */
 export function readFile(kernel: Kernel, chunks: readonly Uint8Array[]): ReadFile {
   const decoder = new LTXDecoder(kernel);
   const pages: Page[] = [];
@@ -91,13 +91,13 @@ export interface Forgery {
   readonly header: LTXHeader;
   readonly pages: readonly Page[];
   readonly encoding?: PageEncoding;
-  /** The block that a page gets; the encoder's choice is literals. */
+  /** The compressed block of a page. Default: literals only. */
   readonly block?: (page: Page) => Uint8Array | undefined;
-  /** The index as it should be, to be changed. */
+  /** Changes the valid index. */
   readonly index?: (entries: IndexEntry[]) => IndexEntry[];
   readonly indexLength?: (length: number) => number;
   readonly postApplyChecksum?: bigint;
-  /** Bytes between the index's length and the trailer. */
+  /** Bytes between the index length and the trailer. */
   readonly before?: Uint8Array;
 }
 
@@ -108,8 +108,8 @@ export interface IndexEntry {
 }
 
 /**
- * A file whose checksum is right, whatever lies are in it: what only cross-checks can refuse.
- * Written from the format's description, with nothing of our encoder but the header.
+ * Forges a file with a valid checksum but invalid contents, which only cross-checks can detect.
+ * Implemented from the format description. Only the header comes from our encoder.
  */
 export function forge(forgery: Forgery): Uint8Array {
   const { header, pages, encoding = 'block' } = forgery;
@@ -149,7 +149,7 @@ function uint64(value: bigint): Uint8Array {
   return bytes;
 }
 
-/** Bytes written as in format descriptions: hex digits, with blanks anywhere. */
+/** Parses hex digits, with optional whitespace. */
 export function hex(text: string): Uint8Array {
   return Uint8Array.from(Buffer.from(text.replaceAll(/\s/g, ''), 'hex'));
 }

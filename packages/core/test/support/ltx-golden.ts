@@ -1,4 +1,4 @@
-/** The buckets that Litestream wrote (test/fixtures/golden), and what they must restore to. */
+/** Buckets written by Litestream (test/fixtures/golden), with hashes of the databases they restore to. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -7,7 +7,7 @@ import { parseFilename } from '../../src/ltx/filename.ts';
 import type { TXID } from '../../src/ltx/txid.ts';
 
 const GOLDEN = fileURLToPath(new URL('../../../../test/fixtures/golden', import.meta.url));
-/** Those of Litestream 0.5; the others have no LTX files. */
+/** Buckets of Litestream 0.5. The others have no LTX files. */
 export const GOLDEN_BUCKETS = [
   'block-4k',
   'block-64k-autovacuum',
@@ -40,7 +40,7 @@ export function goldenBucket(name: string): GoldenBucket {
   const files = fs.readdirSync(root).flatMap((level) =>
     fs.readdirSync(path.join(root, level)).map((file) => {
       const txids = parseFilename(file);
-      if (txids === undefined) throw new TypeError(`${file} is no name of an LTX file`);
+      if (txids === undefined) throw new TypeError(`${file} is not the name of an LTX file`);
       return { path: path.join(root, level, file), level: Number(level), ...txids };
     }),
   );

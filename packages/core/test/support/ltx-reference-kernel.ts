@@ -1,8 +1,8 @@
 /**
- * What the kernel does with page frames and CRCs, in plain JavaScript, written from the format's
- * description and not from our kernel: an independent check of it, and slow.
+ * A slow reference implementation of the kernel for page frames and CRCs, in plain JavaScript. It is
+ * written from the format description, not from our kernel, as an independent check.
  *
- * Compression: literals only, unless the caller knows the payload of a page.
+ * Compression is literals only, unless the caller provides the block of a page.
  */
 
 import { ReplicationError } from '../../src/error.ts';
@@ -29,14 +29,14 @@ export function referenceCRC64(bytes: Uint8Array, crc = 0n): bigint {
   return ~((BigInt(high >>> 0) << 32n) | BigInt(low >>> 0)) & MASK;
 }
 
-/** A block that decompresses to `page` and to nothing else: literals only. */
+/** A block of literals that decompresses to `page`. */
 export function literalBlock(page: Uint8Array): Uint8Array {
   const head: number[] = [Math.min(page.length, 15) << 4];
   for (let rest = page.length - 15; rest >= 0; rest -= 255) head.push(Math.min(rest, 255));
   return concat([Uint8Array.from(head), page]);
 }
 
-/** LTX_INVALID unless the block gives exactly `size` bytes. */
+/** Throws LTX_INVALID unless the block gives exactly `size` bytes. */
 function referenceDecompress(block: Uint8Array, size: number): Uint8Array {
   const out = new Uint8Array(size);
   let at = 0;
@@ -99,7 +99,7 @@ function xxh32(bytes: Uint8Array): number {
 
 const FRAME_START = Uint8Array.of(0x04, 0x22, 0x4d, 0x18, 0x64, 0x40, 0xa7);
 
-/** One page frame: its bytes in the file, and those of them and of the page that are hashed. */
+/** One page frame: its bytes in the file, and the bytes that the checksum covers. */
 export function pageFrame(
   pgno: number,
   page: Uint8Array,
@@ -126,12 +126,12 @@ export function pageFrame(
   };
 }
 
-/** A block for a page; undefined where it does not matter. */
+/** Returns the block for a page; undefined for literals. */
 export type KnownBlocks = (page: Uint8Array) => Uint8Array | undefined;
 
 export function referenceKernel(known: KnownBlocks = () => undefined): Kernel {
   const unused = (): never => {
-    throw new TypeError('the reference kernel knows no WAL');
+    throw new TypeError('the reference kernel does not implement WAL functions');
   };
   return {
     input: new Uint8Array(256 * 1024),
@@ -163,7 +163,7 @@ function encode(
   };
 }
 
-/** So few at once that a caller who forgets to ask again is found out. */
+/** Small, to find callers that do not continue after a full batch. */
 const BATCH_PAGES = 3;
 
 function decode(bytes: Uint8Array, pageSize: number, crc: bigint): DecodedPages {
@@ -222,7 +222,8 @@ function takeBlock(bytes: Uint8Array, pageSize: number): TakenFrame | undefined 
 
 function takeFrame(bytes: Uint8Array, pageSize: number): TakenFrame | undefined {
   if (bytes.length < 17) return undefined;
-  if (FRAME_START.some((byte, i) => bytes[6 + i] !== byte)) throw invalid('another kind of frame');
+  if (FRAME_START.some((byte, i) => bytes[6 + i] !== byte))
+    throw invalid('an unknown kind of frame');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const word = view.getUint32(13, true);
   const length = word & 0x7fff_ffff;
@@ -233,7 +234,7 @@ function takeFrame(bytes: Uint8Array, pageSize: number): TakenFrame | undefined 
   const isStored = word >= 0x8000_0000;
   if (isStored && length !== pageSize) throw invalid('a stored block that is not a page');
   const page = isStored ? block : referenceDecompress(block, pageSize);
-  if (view.getUint32(17 + length, true) !== 0) throw invalid('no end mark');
+  if (view.getUint32(17 + length, true) !== 0) throw invalid('a missing end mark');
   if (view.getUint32(21 + length, true) !== xxh32(page)) throw invalid('a wrong content checksum');
   return { page, size };
 }
@@ -248,6 +249,6 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array {
   return bytes;
 }
 
-function invalid(what: string): ReplicationError {
-  return new ReplicationError('LTX_INVALID', `page frame: ${what}`);
+function invalid(fault: string): ReplicationError {
+  return new ReplicationError('LTX_INVALID', `page frame: ${fault}`);
 }

@@ -1,9 +1,9 @@
 /**
- * A file system in memory that knows what was made durable: bytes by `sync` of a file, names by
- * `syncFolder`. A crash keeps that, and of the rest as much as a random source decides.
+ * An in-memory file system that tracks durability: `sync` makes the bytes of a file durable, and
+ * `syncFolder` the names in a folder. A crash keeps durable data, and a random part of the rest.
  *
- * A rename is atomic. Names that were not made durable survive a crash each by itself, in any
- * combination; bytes that were not may survive in part.
+ * Renames are atomic. After a crash, any combination of names that were not durable may survive, and
+ * bytes that were not durable may survive in part.
  */
 
 import path from 'node:path';
@@ -20,7 +20,7 @@ import type { Random } from './random.ts';
 interface FileNode {
   readonly kind: 'file';
   bytes: Uint8Array;
-  /** As of the last sync. */
+  /** Contents at the last sync. */
   durable: Uint8Array;
 }
 
@@ -32,7 +32,7 @@ interface FolderNode {
 
 type Node = FileNode | FolderNode;
 
-/** A change of names, atomic: each of them then means `node`, or nothing. */
+/** An atomic change of names. `node` is undefined for a removed name. */
 type Change = readonly {
   readonly folder: FolderNode;
   readonly name: string;
@@ -41,7 +41,7 @@ type Change = readonly {
 
 export interface MemoryFilesOptions {
   readonly volumeBytes?: number;
-  /** Called before each call has an effect. An error that it throws is that of the call. */
+  /** Called before each call takes effect. An error that it throws is thrown by the call. */
   readonly before?: (call: string, at: string) => void;
 }
 
@@ -51,29 +51,29 @@ export class MemoryFiles implements FileSystem {
   readonly #options: MemoryFilesOptions;
   readonly #root: FolderNode = newFolder();
   #pending: Change[] = [];
-  /** Handles of before a crash are dead. */
+  /** Number of crashes. Handles opened before the last crash are invalid. */
   #boot = 0;
 
   constructor(options: MemoryFilesOptions = {}) {
     this.#options = options;
   }
 
-  /** The machine loses power. Without `random`, nothing survives that was not made durable. */
+  /** Simulates a power loss. Without `random`, only durable data survives. */
   crash(random?: Random): void {
     this.#boot += 1;
     for (const change of this.#pending) if (random?.chance(0.5)) applyTo('durable', change);
     this.#pending = [];
-    forget(this.#root, random);
+    dropVolatile(this.#root, random);
   }
 
   async open(file: string): Promise<StoredFile> {
     this.#before('open', file);
     const node = this.#require(file, 'open');
-    const isAlive = this.#handle('open', file);
+    const requireValid = this.#newHandle('open', file);
     return {
       async readFully(into, position) {
-        isAlive();
-        if (node.kind === 'folder') throw refusal('EISDIR', 'read', file);
+        requireValid();
+        if (node.kind === 'folder') throw systemError('EISDIR', 'read', file);
         return copyInto(into, node.bytes, position);
       },
       sizeBytes: async () => sizeOf(node),
@@ -84,16 +84,16 @@ export class MemoryFiles implements FileSystem {
   async create(file: string): Promise<WritableFile> {
     this.#before('create', file);
     const node = this.#make(file);
-    const isAlive = this.#handle('write', file);
+    const requireValid = this.#newHandle('write', file);
     return {
       append: async (bytes) => {
-        isAlive();
+        requireValid();
         this.#before('append', file);
         this.#requireRoom(bytes.length, file);
         node.bytes = Buffer.concat([node.bytes, bytes]);
       },
       sync: async () => {
-        isAlive();
+        requireValid();
         this.#before('sync', file);
         node.durable = node.bytes;
       },
@@ -123,7 +123,7 @@ export class MemoryFiles implements FileSystem {
     this.#before('makeFolder', folder);
     const parent = this.#parentOf(folder, 'mkdir');
     const name = path.basename(folder);
-    if (name === '' || parent.names.has(name)) throw refusal('EEXIST', 'mkdir', folder);
+    if (name === '' || parent.names.has(name)) throw systemError('EEXIST', 'mkdir', folder);
     this.#change([{ folder: parent, name, node: newFolder() }]);
   }
 
@@ -143,7 +143,8 @@ export class MemoryFiles implements FileSystem {
     const node = this.#require(from, 'rename');
     const target = this.#parentOf(to, 'rename');
     const replaced = target.names.get(path.basename(to));
-    if (replaced?.kind === 'folder' && node.kind === 'file') throw refusal('EISDIR', 'rename', to);
+    if (replaced?.kind === 'folder' && node.kind === 'file')
+      throw systemError('EISDIR', 'rename', to);
     this.#change([
       { folder: this.#parentOf(from, 'rename'), name: path.basename(from), node: undefined },
       { folder: target, name: path.basename(to), node },
@@ -174,10 +175,10 @@ export class MemoryFiles implements FileSystem {
     this.#options.before?.(call, at);
   }
 
-  #handle(call: string, file: string): () => void {
+  #newHandle(call: string, file: string): () => void {
     const boot = this.#boot;
     return () => {
-      if (boot !== this.#boot) throw refusal('EIO', call, file);
+      if (boot !== this.#boot) throw systemError('EIO', call, file);
     };
   }
 
@@ -185,7 +186,7 @@ export class MemoryFiles implements FileSystem {
     const folder = this.#parentOf(file, 'open');
     const name = path.basename(file);
     const found = folder.names.get(name);
-    if (found?.kind === 'folder') throw refusal('EISDIR', 'open', file);
+    if (found?.kind === 'folder') throw systemError('EISDIR', 'open', file);
     if (found !== undefined) {
       found.bytes = new Uint8Array(0);
       return found;
@@ -207,7 +208,7 @@ export class MemoryFiles implements FileSystem {
 
   #requireRoom(more: number, file: string): void {
     const sizeBytes = this.#options.volumeBytes ?? VOLUME_BYTES;
-    if (usedBy(this.#root) + more > sizeBytes) throw refusal('ENOSPC', 'write', file);
+    if (usedBy(this.#root) + more > sizeBytes) throw systemError('ENOSPC', 'write', file);
   }
 
   #find(at: string): Node | undefined {
@@ -223,13 +224,13 @@ export class MemoryFiles implements FileSystem {
 
   #require(at: string, call: string): Node {
     const node = this.#find(at);
-    if (node === undefined) throw refusal('ENOENT', call, at);
+    if (node === undefined) throw systemError('ENOENT', call, at);
     return node;
   }
 
   #requireFolder(at: string, call: string): FolderNode {
     const node = this.#require(at, call);
-    if (node.kind === 'file') throw refusal('ENOTDIR', call, at);
+    if (node.kind === 'file') throw systemError('ENOTDIR', call, at);
     return node;
   }
 
@@ -249,7 +250,7 @@ function applyTo(side: 'names' | 'durable', change: Change): void {
   }
 }
 
-function forget(node: Node, random: Random | undefined): void {
+function dropVolatile(node: Node, random: Random | undefined): void {
   if (node.kind === 'file') {
     const { bytes, durable } = node;
     const isLonger = bytes.length > durable.length;
@@ -259,7 +260,7 @@ function forget(node: Node, random: Random | undefined): void {
     return;
   }
   node.names = new Map(node.durable);
-  for (const each of node.names.values()) forget(each, random);
+  for (const each of node.names.values()) dropVolatile(each, random);
 }
 
 function sizeOf(node: Node): number {
@@ -277,6 +278,6 @@ function copyInto(into: Uint8Array, bytes: Uint8Array, position: number): number
   return part.length;
 }
 
-function refusal(code: string, call: string, at: string): Error {
+function systemError(code: string, call: string, at: string): Error {
   return Object.assign(new Error(`${code}: ${call} '${at}'`), { code });
 }

@@ -1,4 +1,4 @@
-/** A client as its named objects: tests that change the answers of a server say by name which one they mean. */
+/** A view of a client as named objects, so that tests that change responses can select objects by name. */
 
 import type { NamedObjectInfo } from '../../src/replica/named-objects.ts';
 import { bodyFromBytes } from '../../src/store/body.ts';
@@ -27,7 +27,7 @@ export interface Objects {
   delete(name: string, options?: Signal & { readonly version?: string | undefined }): Promise<void>;
 }
 
-/** A client whose answers about named objects are others. */
+/** Returns a client with some methods for named objects replaced. */
 export function changeObjects(
   client: ReplicaClient,
   change: (objects: Objects, path: string) => Partial<Objects>,

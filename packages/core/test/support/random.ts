@@ -1,9 +1,9 @@
-/** Random numbers from a seed (mulberry32), so that a failure can be run again. */
+/** Random numbers from a seed (mulberry32), so that a failure can be reproduced. */
 
 export interface Random {
-  /** From 0 up to but not 1. */
+  /** A number from 0 (inclusive) to 1 (exclusive). */
   next(): number;
-  /** A whole number from `least` to `most`. */
+  /** An integer from `least` to `most`, inclusive. */
   int(least: number, most: number): number;
   pick<T>(of: readonly T[]): T;
   chance(probability: number): boolean;
@@ -28,7 +28,7 @@ export function randomFrom(seed: number): Random {
   };
 }
 
-/** The seed of a random test: from SLUICE_SEED, else drawn. The test prints it. */
+/** The seed of a random test: SLUICE_SEED, or a random number. The test prints it. */
 export function seedOf(): number {
   const given = process.env['SLUICE_SEED'];
   return given === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(given);

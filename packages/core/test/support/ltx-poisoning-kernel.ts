@@ -1,22 +1,22 @@
-/** A kernel that holds its callers to the contract: at each call, what the one before gave is gone. */
+/** A kernel wrapper that overwrites the results of the previous call, to find callers that still use them. */
 
 import type { Kernel } from '../../src/kernel/kernel.ts';
 
-export interface ForgetfulKernel extends Kernel {
-  /** How often pages were asked to be decoded. */
+export interface PoisoningKernel extends Kernel {
+  /** Number of calls of `decodePages`. */
   readonly decodeCalls: number;
 }
 
-export function forgetful(kernel: Kernel): ForgetfulKernel {
-  let given: (Uint8Array | Uint32Array)[] = [];
+export function poisonOldResults(kernel: Kernel): PoisoningKernel {
+  let results: (Uint8Array | Uint32Array)[] = [];
   let decodeCalls = 0;
-  const forget = (): void => {
-    for (const view of given) view.fill(0xee);
-    given = [];
+  const poison = (): void => {
+    for (const view of results) view.fill(0xee);
+    results = [];
   };
-  const give = <T extends Uint8Array | Uint32Array>(view: T): T => {
+  const track = <T extends Uint8Array | Uint32Array>(view: T): T => {
     const copy = view.slice() as T;
-    given.push(copy);
+    results.push(copy);
     return copy;
   };
   return {
@@ -26,20 +26,20 @@ export function forgetful(kernel: Kernel): ForgetfulKernel {
     },
     crc64: (bytes, crc) => {
       const sum = kernel.crc64(bytes, crc);
-      forget();
+      poison();
       return sum;
     },
     encodePages: (...pages) => {
       const { bytes, sizes, crc } = kernel.encodePages(...pages);
-      forget();
-      return { bytes: give(bytes), sizes: give(sizes), crc };
+      poison();
+      return { bytes: track(bytes), sizes: track(sizes), crc };
     },
     decodePages: (...frames) => {
       decodeCalls += 1;
       const decoded = kernel.decodePages(...frames);
-      forget();
+      poison();
       const { pgnos, pages, sizes } = decoded;
-      return { ...decoded, pgnos: give(pgnos), pages: give(pages), sizes: give(sizes) };
+      return { ...decoded, pgnos: track(pgnos), pages: track(pages), sizes: track(sizes) };
     },
     scanFrames: (...frames) => kernel.scanFrames(...frames),
     walChecksum: (...bytes) => kernel.walChecksum(...bytes),
