@@ -86,7 +86,7 @@ if (process.getuid?.() === 0) {
       await commitWhile(hasRoom);
       expect([isGivenUp(), hasRoom()]).toEqual([true, false]);
       await sidecar.setFault('a', 'none');
-      await sidecar.says(/make a full snapshot .* bytes of its volume may be taken/);
+      await sidecar.says(/make a full snapshot .* bytes may be used/);
       await sidecar.settled();
       await expectAll(app, ['a']);
     });

@@ -1,9 +1,10 @@
 /**
- * One watched database: opens it, follows its log, cuts L0 files into staging, takes images.
+ * The engine of one watched database: opens it, follows its log, cuts L0 files into the staging folder,
+ * and takes images.
  *
- * It knows no destinations. Whoever runs it answers 'opened' with `begin`, and gets a 'staged'
- * event for every file whose bytes and name are durable, in the order of TXIDs but for images,
- * which are announced ('imaging') and may come after files above them.
+ * It does not deal with destinations. The caller answers each 'opened' event with `begin`. The engine
+ * emits a 'staged' event for every file once its bytes and name are durable, in TXID order. Images are
+ * the exception: they are announced ('imaging') and may be staged after files with higher TXIDs.
  */
 
 import fs from 'node:fs';
@@ -23,7 +24,7 @@ import type { DatabaseOptions } from './options.ts';
 import { checkStaged, type FoundFile } from './staging/staged-check.ts';
 import { Staging, type StagedFile } from './staging/staging.ts';
 
-/** After a failure the database is opened again; the wait doubles from here to the maximum. */
+/** Wait before a failed database is opened again. It doubles up to the maximum. */
 const REOPEN_MS_MIN = 1_000;
 const REOPEN_MS_MAX = 60_000;
 
@@ -33,11 +34,11 @@ export interface EngineContext {
   readonly emit: (event: EngineEvent) => void;
   readonly clock: Clock;
   readonly random: Random;
-  /** Of the staging folder. */
+  /** File system of the staging folder. */
   readonly files: FileSystem;
-  /** What is noted for whoever must see that we stand still. */
+  /** Progress counters in shared memory, from which the main thread detects a stalled engine. */
   readonly gauges: Gauges;
-  /** Staged files up to this TXID are at every destination: their bytes are not read at a start. */
+  /** Staged files up to this TXID are at every destination, so their bytes are not verified at startup. */
   readonly sentEverywhere?: bigint | undefined;
   /** Default TAIL_BYTES_MAX. */
   readonly tailBytesMax?: number | undefined;
@@ -45,10 +46,10 @@ export interface EngineContext {
   readonly tickBytesMax?: number | undefined;
 }
 
-/** From where TXIDs go on: 'resume' after the proved one, 'image' above `floor`. */
+/** How TXIDs continue: 'resume' after the proved one, 'image' above `floor`. */
 export interface BeginOrder {
   readonly mode: 'resume' | 'image';
-  /** The highest TXID anywhere: staged, or at a destination. */
+  /** The highest TXID anywhere, staged or at a destination. */
   readonly floor: bigint;
   readonly why: string;
 }
@@ -59,14 +60,14 @@ export class Engine {
   #following: Following | undefined;
   #timer: NodeJS.Timeout | undefined;
   #reopenMs = REOPEN_MS_MIN;
-  #said: Absence | undefined;
-  /** The log was not what it has to be: what the position says of it proves nothing. */
-  #distrustsPosition = false;
-  /** Whether all that was staged when this process began has been read whole. */
+  #reportedAbsence: Absence | undefined;
+  /** Whether the log was invalid, so that the saved position proves nothing. */
+  #isPositionInvalid = false;
+  /** Whether the files staged by earlier processes have been verified. */
   #hasChecked = false;
-  #closing: 'no' | 'yes' = 'no';
-  #lostIndex = false;
-  /** Settles when no opening and no failing is under way. */
+  #isClosing = false;
+  #hasLostIndex = false;
+  /** Settles when no opening and no restart is in progress. */
   #work: Promise<void> = Promise.resolve();
 
   constructor(context: EngineContext) {
@@ -78,22 +79,22 @@ export class Engine {
     this.#later(0);
   }
 
-  /** Answers 'opened'. Files are cut from here on. */
+  /** Starts cutting files. Call after each 'opened' event. */
   begin(order: BeginOrder): void {
     this.#following?.begin(order);
   }
 
-  /** Takes an image that is the next commit: what follows does not hang on what came before. */
+  /** Takes an image under the next TXID: later files do not depend on earlier ones. */
   image(order: { floor: bigint; why: string }): void {
     this.#following?.image(order);
   }
 
-  /** Takes a snapshot (level 9) of the present state, beside the following. */
+  /** Takes a snapshot (level 9) of the current state, while the log is followed. */
   snapshot(): void {
     this.#following?.snapshot();
   }
 
-  /** Cuts what is committed now. Resolves when it is staged; undefined where nothing is followed. */
+  /** Cuts everything committed so far. Resolves when it is staged; undefined if no database is followed. */
   async sync(): Promise<bigint | undefined> {
     return await this.#following?.sync();
   }
@@ -102,28 +103,28 @@ export class Engine {
     return this.#following?.stats();
   }
 
-  /** Cuts what is left, lets go of the database. Where nobody else uses it, no WAL is left beside it. */
+  /** Cuts the rest and closes the database. If no other process uses it, no WAL is left beside it. */
   async close(): Promise<void> {
-    this.#closing = 'yes';
+    this.#isClosing = true;
     clearTimeout(this.#timer);
     await this.#work;
     const following = this.#following;
     this.#following = undefined;
     if (following === undefined) return;
     try {
-      await following.end(); // an image is given up, and taken at the next start
+      await following.end(); // cancels an image in progress; the next start takes it again
     } catch (error) {
-      this.#tellFailure(error); // what was not cut is in the log, which stays
+      this.#reportFailure(error); // frames that were not cut stay in the log
     }
   }
 
-  /** Lets go of the database and opens it again after a while: whoever runs this could not go on. */
+  /** Closes the database and opens it again after a wait. Called if the caller could not continue. */
   reopen(why: unknown): void {
     this.#work = this.#reopenAfter(this.#work, why);
   }
 
   #later(delayMs: number): void {
-    if (this.#closing === 'yes') return;
+    if (this.#isClosing) return;
     this.#timer = setTimeout(() => {
       this.#work = this.#open();
     }, delayMs);
@@ -135,15 +136,15 @@ export class Engine {
     try {
       const absent = whyAbsent(options.path);
       if (absent !== undefined) {
-        if (this.#said !== absent) {
+        if (this.#reportedAbsence !== absent) {
           emit({ kind: 'waiting', absence: absent, why: describeAbsence(options.path, absent) });
         }
-        this.#said = absent;
+        this.#reportedAbsence = absent;
         this.#later(options.monitorIntervalMs);
         return;
       }
-      this.#said = undefined;
-      await this.#forgetDistrusted();
+      this.#reportedAbsence = undefined;
+      await this.#removeInvalidPosition();
       const { files, highest } = await this.#staging.open();
       const staged = await this.#checkStaged(files);
       const position = await this.#staging.readPosition();
@@ -154,7 +155,7 @@ export class Engine {
         newest: staged.at(-1)?.file,
         clock: this.#context.clock,
         random: this.#context.random,
-        lostIndex: this.#lostIndex,
+        hasLostIndex: this.#hasLostIndex,
         tailBytesMax: this.#context.tailBytesMax,
         tickBytesMax: this.#context.tickBytesMax,
       });
@@ -166,7 +167,7 @@ export class Engine {
     }
   }
 
-  /** What is staged and whole. What is damaged is removed: whoever lacks it is seeded anew. */
+  /** Returns the intact staged files. Removes damaged ones; a destination that lacks one is re-seeded. */
   async #checkStaged(files: readonly StagedFile[]): Promise<readonly FoundFile[]> {
     const { kernel, clock, files: fileSystem, sentEverywhere = 0n } = this.#context;
     const { found, damaged } = await checkStaged(files, {
@@ -175,7 +176,7 @@ export class Engine {
       clock,
       depthOf: (file) => (this.#hasChecked || file.maxTXID <= sentEverywhere ? 'ends' : 'whole'),
     });
-    this.#hasChecked = true; // what comes later this process has made
+    this.#hasChecked = true; // later files are written by this process
     for (const { file, why } of damaged) {
       this.#notice(`removing the damaged staged file ${file.path}: ${why}`);
       await this.#staging.remove(file);
@@ -190,9 +191,9 @@ export class Engine {
       staging: this.#staging,
       database,
       lastTXID,
-      newestStampMs: staged.at(-1)?.timestampMs ?? 0,
+      newestTimestampMs: staged.at(-1)?.timestampMs ?? 0,
       onFailure: (error) => {
-        this.#lostIndex ||= database.guard.lostIndex;
+        this.#hasLostIndex ||= database.guard.hasLostIndex;
         this.#work = this.#restart(error);
       },
     });
@@ -205,11 +206,11 @@ export class Engine {
       staged,
       lastTXID,
       pageSize: connections.pageSize,
-      switchedToWAL: connections.journalMode.switched ? 'yes' : 'no',
+      switchedToWAL: connections.journalMode.switched,
     });
   }
 
-  /** SQLite names the WAL after the path: whoever opens the file by another name has another WAL. */
+  /** SQLite derives the name of the WAL from the path, so a process that uses another name has another WAL. */
   #warnOfLinks({ path, links }: OpenDatabase): void {
     this.#notice(
       `${path} has ${links} hard links: a process that opens the database by another name ` +
@@ -217,15 +218,15 @@ export class Engine {
     );
   }
 
-  /** Lets go of the database and opens it again: then its continuity is proved anew, or not. */
+  /** Closes the database and opens it again, which checks its continuity again. */
   async #restart(error: unknown): Promise<void> {
     const following = this.#following;
     this.#following = undefined;
     if (following === undefined) return;
-    this.#distrustsPosition ||= isError(error, 'WAL_INVALID');
+    this.#isPositionInvalid ||= isError(error, 'WAL_INVALID');
     try {
       await following.close('keep the log');
-      await this.#forgetDistrusted();
+      await this.#removeInvalidPosition();
     } catch (closing) {
       this.#notice(`close ${this.#context.options.path}: ${messageOf(closing)}`);
     }
@@ -237,22 +238,22 @@ export class Engine {
     await this.#restart(why);
   }
 
-  async #forgetDistrusted(): Promise<void> {
-    if (this.#distrustsPosition) await this.#staging.forgetPosition();
-    this.#distrustsPosition = false;
+  async #removeInvalidPosition(): Promise<void> {
+    if (this.#isPositionInvalid) await this.#staging.removePosition();
+    this.#isPositionInvalid = false;
   }
 
   #notice(message: string): void {
     this.#context.emit({ kind: 'notice', level: 'warn', message });
   }
 
-  #tellFailure(error: unknown): void {
+  #reportFailure(error: unknown): void {
     const { code, message } = toDatabaseError(error, this.#context.options);
     this.#context.emit({ kind: 'failed', code, message });
   }
 
   #fail(error: unknown): void {
-    this.#tellFailure(error);
+    this.#reportFailure(error);
     this.#later(this.#reopenMs);
     this.#reopenMs = Math.min(this.#reopenMs * 2, REOPEN_MS_MAX);
   }

@@ -1,4 +1,4 @@
-/** What a watched database tells the one who watches it. All of it can cross a thread. */
+/** Events of a watched database. All of them can be sent to another thread. */
 
 import type { ErrorCode } from '../error.ts';
 import type { FoundFile } from './staging/staged-check.ts';
@@ -10,28 +10,28 @@ export interface StagedEvent {
   readonly content: 'increment' | 'image' | 'snapshot';
   readonly pageSize: number;
   readonly commit: number;
-  /** The run of images and increments that it belongs to: the node id of its header. */
+  /** The run of images and increments that it belongs to; the node ID in its header. */
   readonly lineage: bigint;
   readonly timestampMs: number;
-  /** Its oldest commit was made then or later, by the monotonic clock. */
+  /** Lower bound for the time of its oldest commit, by the monotonic clock. */
   readonly since: number;
-  /** Everything that was committed then is in it, or in the files before it. */
+  /** Everything committed by this time is in this file or earlier ones. */
   readonly asOf: number;
 }
 
 export interface OpenedEvent {
   readonly kind: 'opened';
-  /** The newest TXID of which continuity is proved; undefined where an image has to be taken. */
+  /** The newest TXID with proved continuity; undefined if an image is needed. */
   readonly proved: bigint | undefined;
   readonly why: string | undefined;
   readonly staged: readonly FoundFile[];
-  /** The highest TXID that was given out, as far as the staging folder tells; 0n where none was. */
+  /** The highest assigned TXID found in the staging folder; 0n if none. */
   readonly lastTXID: bigint;
   readonly pageSize: number;
-  readonly switchedToWAL: 'yes' | 'no';
+  readonly switchedToWAL: boolean;
 }
 
-/** Figures of a database that is followed, since it was opened. */
+/** Statistics of a followed database, since it was opened. */
 export interface FollowStats {
   readonly walSizeBytes: number;
   readonly log: number;
@@ -40,25 +40,25 @@ export interface FollowStats {
   readonly checkpoints: number;
   readonly barriers: number;
   readonly barrierOverruns: number;
-  /** How often a barrier took up to 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000 ms, or longer. */
+  /** Number of barriers that took up to 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000 ms, or longer. */
   readonly barrierHistogram: readonly number[];
 }
 
-/** Why there is nothing to follow. */
+/** Why there is no database to follow. */
 export type Absence = 'no folder' | 'no file' | 'empty';
 
 export type EngineEvent =
   | { readonly kind: 'waiting'; readonly absence: Absence; readonly why: string }
   | OpenedEvent
-  /** An image will bear this TXID: nothing from it on may be sent before it is staged. */
+  /** An image will get this TXID. No file from this TXID on may be sent before the image is staged. */
   | { readonly kind: 'imaging'; readonly txid: bigint; readonly why: string }
   | { readonly kind: 'progress'; readonly doneBytes: number; readonly totalBytes: number }
   | StagedEvent
-  /** There is no room for what is committed: it is held in memory, and tried again. */
+  /** There is no room for a commit. It is held in memory, and staging is retried. */
   | { readonly kind: 'full'; readonly message: string }
-  /** A snapshot that was asked for cannot be made. All else goes on. */
+  /** A requested snapshot cannot be made. Replication continues. */
   | { readonly kind: 'no-snapshot'; readonly code: ErrorCode; readonly message: string }
-  /** Nothing is followed. It is opened anew after a while. */
+  /** The database is no longer followed. It is opened again after a wait. */
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: 'notice'; readonly level: 'info' | 'warn'; readonly message: string };
 

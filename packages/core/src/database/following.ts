@@ -1,4 +1,4 @@
-/** An open database, followed: the loop of ticks, the cuts, the images. */
+/** Follows an open database: runs the look loop, cuts, checkpoints and images. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReplicationError } from '../error.ts';
@@ -13,21 +13,21 @@ import { Freshness } from './freshness.ts';
 import { Images, type ImageHost } from './images/images.ts';
 import { LookLoop, type Look } from './loop.ts';
 import { isStagingError } from './staging/staging-error.ts';
-import { describeStanding } from './standing.ts';
+import { readCurrentPosition } from './current-position.ts';
 import { Unsettled } from './unsettled.ts';
 import type { FrameBatch } from '../wal/reader.ts';
 
-/** How often the position is written for what checkpoints change: two fsyncs each time. */
+/** Minimum time between rewrites of the position after checkpoints. Each costs two fsyncs. */
 const REFRESH_EVERY_MS = 500;
-/** How long an end waits for the log to be empty. A log that others use is left to them. */
+/** Maximum time to wait at the end for the log to be empty. A log that others use is left to them. */
 const REST_MS_MAX = 1_000;
-/** Somebody waits for a look that is held, or for the log to be empty: the next look follows after this. */
-const LOOK_AGAIN_MS = 10;
-/** A writer that never pauses must not be cut into files of one commit each. */
+/** Time between looks while a caller waits for one. */
+const RETRY_LOOK_MS = 10;
+/** Maximum cuts at the end: a writer that never pauses must not produce one file per commit. */
 const REST_CUTS_MAX = 3;
 
 export interface FollowingContext extends CutterContext {
-  /** The highest TXID that was ever given out here. */
+  /** The highest TXID ever assigned here. */
   readonly lastTXID: bigint;
   readonly onFailure: (error: unknown) => void;
 }
@@ -107,7 +107,7 @@ export class Following implements ImageHost {
     this.image(order);
   }
 
-  /** Makes an image that is the next commit: until it is frozen nothing is cut. */
+  /** Makes an image under the next TXID. Nothing is cut until it is frozen. */
   image(order: { readonly floor: bigint; readonly why: string }): void {
     this.#images.image(order);
   }
@@ -125,8 +125,8 @@ export class Following implements ImageHost {
   }
 
   imageStaged(txid: TXID, asOf: number): void {
-    this.#freshness.imageIsWhole(txid, asOf);
-    this.#noteSettled();
+    this.#freshness.setImageComplete(txid, asOf);
+    this.#recordPending();
   }
 
   imageFailed(error: unknown): void {
@@ -134,22 +134,22 @@ export class Following implements ImageHost {
   }
 
   /**
-   * Cuts what is committed now. Where an image is being taken, resolves after it is staged. Rejects
-   * where it cannot be seen how far the log is committed, where another file lies in the place of the
-   * database, or where what was cut cannot be staged.
+   * Cuts everything committed so far. If an image is in progress, resolves after it is staged. Rejects
+   * if SQLite cannot report how far the log is committed, if the database file was replaced, or if the
+   * cut cannot be staged.
    */
   async sync(): Promise<bigint | undefined> {
     if (this.isImaging) await this.#images.settled();
     this.#requireFollowing();
     if (this.#cutter.head === undefined) return undefined;
-    await this.untilVouched();
+    await this.waitUntilVerified();
     const txid = this.#try(() => this.#cutter.cutRest());
     await this.#cutter.publisher.settled();
     this.#requireFollowing();
     return txid;
   }
 
-  /** Whether an image is being made that is the next commit: a sync waits for it. */
+  /** Whether an image under the next TXID is in progress. A sync waits for it. */
   get isImaging(): boolean {
     return this.#cutter.isSuspended || this.#images.isAnnounced;
   }
@@ -166,15 +166,15 @@ export class Following implements ImageHost {
   }
 
   /**
-   * Cuts what is left and lets go as an application does, so that no log lies beside a file that
-   * somebody then replaces. The log stays where something of it is not staged: the next start needs it.
-   * Rejects, after letting go, where it cannot be said that all was cut.
+   * Cuts the rest and closes like an application, so that no log is left beside a file that may be
+   * replaced later. If part of the log is not staged, the log stays for the next start. Rejects, after
+   * closing, if it is not certain that everything was cut.
    */
   async end(): Promise<void> {
     if (this.#phase === 'open') this.#phase = 'ending';
     let needsLog = true;
     try {
-      needsLog = !this.isImaging && (await this.#comeToRest()) === 'log is needed';
+      needsLog = !this.isImaging && (await this.#drainLog()) === 'log is needed';
     } finally {
       await this.close(needsLog ? 'keep the log' : 'as the application');
     }
@@ -194,7 +194,7 @@ export class Following implements ImageHost {
 
   readonly take = (batch: FrameBatch): void => {
     this.#context.database.guard.add(batch);
-    this.#freshness.counted(batch.commits);
+    this.#freshness.countCommits(batch.commits);
     this.#images.add(batch);
     this.#cutter.add(batch);
   };
@@ -203,24 +203,24 @@ export class Following implements ImageHost {
     const { database, gauges } = this.#context;
     const { follower, wal, connections } = database;
     const tick = this.#tick();
-    // Before the reader moves: its next mark may cover commits that are not held yet.
-    if (tick.kind === 'held') this.#cutter.cutIfDue(); // else what is held may end inside a transaction
+    // Cut before the reader moves: its next mark may cover commits that are not held yet.
+    if (tick.kind === 'held') this.#cutter.cutIfDue(); // otherwise the held frames may end inside a transaction
     let worked: 'idle' | 'worked' = 'idle';
     if (!this.#cutter.isPinned) {
       follower.follow(tick);
       worked = this.#checkpointer.run(tick);
-      if (worked === 'worked') this.#tick(); // so that the guard knows of our own checkpoint
+      if (worked === 'worked') this.#tick(); // lets the guard see our own checkpoint
     }
-    const held = this.#lastTick?.kind === 'held';
+    const isHeld = this.#lastTick?.kind === 'held';
     this.#refreshPosition();
-    this.#noteSettled();
+    this.#recordPending();
     gauges.set('walSizeBytes', wal.sizeBytes());
     const { log, checkpointed, fresh } = tick;
-    const behind = this.#lastTick?.kind === 'behind';
-    const quiet = tick.kind === 'held' && worked === 'idle';
+    const isBehind = this.#lastTick?.kind === 'behind';
+    const isQuiet = tick.kind === 'held' && worked === 'idle';
     const freshBytes = fresh * connections.pageSize;
-    const { isAtRest: atRest } = follower;
-    return { log, checkpointed, fresh, freshBytes, held, behind, quiet, atRest };
+    const { isAtRest } = follower;
+    return { log, checkpointed, fresh, freshBytes, isHeld, isBehind, isQuiet, isAtRest };
   };
 
   #tick(): Tick {
@@ -230,56 +230,56 @@ export class Following implements ImageHost {
     const tick = follower.tick(this.take);
     this.#ticks += 1;
     this.#lastTick = tick;
-    if (tick.kind !== 'held') guard.checkNames(); // a WAL that is gone never settles
-    this.#unsettled.saw(tick);
+    if (tick.kind !== 'held') guard.checkNames(); // a deleted WAL never settles
+    this.#unsettled.observe(tick);
     if (tick.kind !== 'held') return tick;
     guard.observe(tick);
     guard.checkWhenDue(at, { log: tick.log, place: follower.place });
-    this.#freshness.looked(at); // of a file that is still the one that we follow
+    this.#freshness.setLookedAt(at); // only after the file was checked
     return tick;
   }
 
-  /** Notes whether something is held that is not in a staged file. */
-  #noteSettled(): void {
+  /** Records whether everything held is staged. */
+  #recordPending(): void {
     const isAllStaged = !this.isImaging && this.#cutter.isAllStaged;
-    this.#freshness.settled(isAllStaged ? 'staged' : 'pending');
+    this.#freshness.setState(isAllStaged ? 'staged' : 'pending');
   }
 
   readonly #emit = (event: EngineEvent): void => {
     if (event.kind === 'staged' && event.content === 'image') {
-      this.#freshness.imageIsWhole(event.file.maxTXID, event.asOf);
+      this.#freshness.setImageComplete(event.file.maxTXID, event.asOf);
     } else if (event.kind === 'staged' && event.content === 'increment') {
-      const below = this.#images.isAnnounced ? 'image' : 'whole';
+      const below = this.#images.isAnnounced ? 'image' : 'complete';
       this.#freshness.staged(event.file.maxTXID, event.asOf, below);
-      this.#noteSettled();
+      this.#recordPending();
     }
     this.#context.emit(event);
   };
 
   /**
-   * Resolves when all is held that the reader's mark covers, before anything else runs: no frame beyond
-   * can be in the file. Rejects where that is never so.
+   * Resolves, before anything else runs, when everything that the reader's mark covers is held: no
+   * frame beyond it can be in the file. Rejects if that does not happen.
    */
-  async untilHeld(): Promise<void> {
+  async waitUntilHeld(): Promise<void> {
     for (;;) {
       this.#requireFollowing();
-      const look = this.#try(this.#look); // which may move the reader
-      if (look.held && this.#try(() => this.#tick()).kind === 'held') return;
-      await sleep(look.behind ? 0 : LOOK_AGAIN_MS);
+      const look = this.#try(this.#look); // may move the reader
+      if (look.isHeld && this.#try(() => this.#tick()).kind === 'held') return;
+      await sleep(look.isBehind ? 0 : RETRY_LOOK_MS);
     }
   }
 
-  /** The same, and the file is seen to be the one that was opened. */
-  async untilVouched(): Promise<void> {
+  /** Also verifies that the file is still the one that was opened. */
+  async waitUntilVerified(): Promise<void> {
     for (;;) {
-      await this.untilHeld();
-      if (this.#try(() => this.#checkFile()) === 'vouched') return;
-      await sleep(LOOK_AGAIN_MS); // somebody checkpoints
+      await this.waitUntilHeld();
+      if (this.#try(() => this.#checkFile()) === 'verified') return;
+      await sleep(RETRY_LOOK_MS); // a checkpoint is running
     }
   }
 
-  /** Call right after a tick that was held, before the reader moves. */
-  #checkFile(): 'vouched' | 'unexplained' {
+  /** Call right after a tick of kind 'held', before the reader moves. */
+  #checkFile(): 'verified' | 'unexplained' {
     const { database, clock } = this.#context;
     return database.guard.check(clock.monotonic());
   }
@@ -288,7 +288,7 @@ export class Following implements ImageHost {
     if (this.#phase !== 'open' && this.#phase !== 'ending') throw this.#failure;
   }
 
-  /** What fails here is a failure of the following, whoever asked for it. */
+  /** Runs `work`. An error also ends the following, whichever caller triggered it. */
   #try<Result>(work: () => Result): Result {
     try {
       return work();
@@ -306,32 +306,32 @@ export class Following implements ImageHost {
     this.#context.onFailure(error);
   };
 
-  /** Nothing depends on a snapshot: if staging has no room for it, the rest goes on. */
+  /** Nothing depends on a snapshot. If there is no room for it, replication continues. */
   snapshotFailed(error: unknown): void {
-    if (this.#phase !== 'open') return; // it was given up
+    if (this.#phase !== 'open') return; // it was canceled
     if (!isStagingError(error)) this.#fail(error);
     else this.#context.emit({ kind: 'no-snapshot', code: error.code, message: error.message });
   }
 
-  /** A checkpoint changes what the file shows: the position follows, or the next start could prove nothing. */
+  /** A checkpoint changes the evidence of the file. The position must be updated, or the next start proves nothing. */
   #refreshPosition(): void {
     const now = this.#context.clock.monotonic();
     if (this.#cutter.head === undefined || now < this.#nextRefreshAt) return;
     this.#nextRefreshAt = now + REFRESH_EVERY_MS;
-    const position = this.#describeStanding();
+    const position = this.#readPosition();
     if (position !== undefined) this.#cutter.publisher.position(position);
   }
 
-  #describeStanding(): Position | undefined {
+  #readPosition(): Position | undefined {
     const { newest } = this.#cutter;
     const tick = this.#lastTick;
     if (newest === undefined || tick === undefined || this.isImaging) return undefined;
     const { database, clock } = this.#context;
-    return describeStanding({ database, newest, tick, take: this.take, now: clock.now() });
+    return readCurrentPosition({ database, newest, tick, take: this.take, now: clock.now() });
   }
 
-  /** Until all of the log is staged and in the database file, and the position says so. */
-  async #comeToRest(): Promise<'log is needed' | 'log is not needed'> {
+  /** Waits until the whole log is staged and backfilled, and the position records that. */
+  async #drainLog(): Promise<'log is needed' | 'log is not needed'> {
     const { connections, start, follower, guard } = this.#context.database;
     if (this.#cutter.head === undefined && start.kind === 'unproved') return 'log is not needed';
     this.#loop.stop();
@@ -341,7 +341,7 @@ export class Following implements ImageHost {
     for (let cuts = 0; cuts < REST_CUTS_MAX && clock.monotonic() < deadline;) {
       if (this.#cutter.hasMore) cuts += 1;
       await this.sync();
-      const position = this.#describeStanding();
+      const position = this.#readPosition();
       if (position?.atRest === true) {
         publisher.position(position);
         if ((await publisher.settled()) === 'published') return 'log is not needed';
@@ -351,7 +351,7 @@ export class Following implements ImageHost {
         guard.checkNames();
         connections.checkpoint('PASSIVE');
       }
-      await sleep(LOOK_AGAIN_MS);
+      await sleep(RETRY_LOOK_MS);
     }
     return 'log is needed';
   }

@@ -1,28 +1,28 @@
 /**
- * What the thread that follows a database notes for the main thread, in memory that both share. The
- * main thread reads it at any time, also while the other thread does not answer: that is when it
- * matters most, and a message would not come. Times are the monotonic clock's, in whole ms.
+ * Gauges that the thread of a followed database shares with the main thread, in shared memory. The main
+ * thread can read them at any time, even if the other thread is blocked and cannot send messages. Times
+ * are in whole ms of the monotonic clock.
  */
 
 const SLOTS = [
-  /** When the thread last took a turn, whatever the state of the database. */
+  /** When the event loop of the thread last ran, whatever the state of the database. */
   'aliveAt',
-  /** When SQLite was last asked with the result that everything committed is held. */
+  /** When a look last found that everything committed is held. */
   'lookedAt',
-  /** Everything that was committed at this moment is in staged files. */
+  /** Everything committed by this time is staged. */
   'stagedAsOf',
   /**
-   * TXID of the newest staged file. Set before `stagedAsOf` is, and read after it: whoever does not
-   * know of this file yet then sees that there is one.
+   * TXID of the newest staged file. Written before `stagedAsOf` and read after it, so a reader never
+   * sees a new `stagedAsOf` with an old TXID.
    */
   'stagedTXID',
-  /** 1 while commits are known that are not staged yet. */
+  /** 1 if some known commits are not staged yet, else 0. */
   'pending',
-  /** When an image or a snapshot that is being made last moved; 0 while none is. */
+  /** When the image or snapshot in progress last advanced; 0 if there is none. */
   'imageMovedAt',
-  /** When a cut that is being written last moved. */
+  /** When the cut that is being written last advanced. */
   'stagingMovedAt',
-  /** Transactions seen in the log since the process began. */
+  /** Number of transactions seen in the log since the process started. */
   'commits',
   'walSizeBytes',
 ] as const;
@@ -32,7 +32,7 @@ export type Gauge = (typeof SLOTS)[number];
 export type GaugeReadings = Readonly<Record<Gauge, number>>;
 
 export class Gauges {
-  /** Can be sent to another thread, which makes its own `Gauges` of it. */
+  /** Can be sent to another thread, which constructs its own `Gauges` from it. */
   readonly memory: SharedArrayBuffer;
   readonly #slots: BigInt64Array;
 
@@ -41,7 +41,7 @@ export class Gauges {
     this.#slots = new BigInt64Array(memory);
   }
 
-  /** New ones. What is not known yet counts from `now`. */
+  /** Creates gauges. Times that are not known yet start at `now`. */
   static create(now: number): Gauges {
     const bytes = SLOTS.length * BigInt64Array.BYTES_PER_ELEMENT;
     const gauges = new Gauges(new SharedArrayBuffer(bytes));
@@ -57,7 +57,7 @@ export class Gauges {
     Atomics.store(this.#slots, SLOTS.indexOf(gauge), BigInt(Math.floor(value)));
   }
 
-  /** Times and counts that only rise. */
+  /** Sets a gauge that must never decrease. */
   raise(gauge: Gauge, value: number): void {
     if (value > this.get(gauge)) this.set(gauge, value);
   }

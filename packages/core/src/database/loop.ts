@@ -1,7 +1,7 @@
 /**
- * When a followed database is looked at: at once and then every 10 to 100 ms while something moves,
- * once per safety poll while nothing does. The files are watched when nothing moves: a watcher fires
- * many times in one transaction, and every event costs more than a look.
+ * Schedules the looks at a followed database: immediately and then every 10 to 100 ms while the log
+ * changes, once per safety poll while it does not. The files are watched only while nothing changes: a
+ * watcher fires many times in one transaction, and each event costs more than a look.
  */
 
 import fs from 'node:fs';
@@ -12,33 +12,33 @@ import { beginSettling, settle, type SettleState } from './settle.ts';
 export interface Look {
   readonly log: number;
   readonly checkpointed: number;
-  /** Everything that is committed is held. */
-  readonly held: boolean;
-  /** There is more to read at once. */
-  readonly behind: boolean;
-  /** It is held, and nothing was done that moves the log. */
-  readonly quiet: boolean;
+  /** Whether everything committed is held. */
+  readonly isHeld: boolean;
+  /** Whether more frames can be read immediately. */
+  readonly isBehind: boolean;
+  /** Whether everything committed is held, and no checkpoint was made. */
+  readonly isQuiet: boolean;
   readonly fresh: number;
   readonly freshBytes: number;
-  /** The reader is where the next writer restarts the log. */
-  readonly atRest: boolean;
+  /** Whether the reader is at rest, so that the next writer restarts the log. */
+  readonly isAtRest: boolean;
 }
 
 export interface LoopContext {
-  /** Files whose events wake the loop. One that is missing is left to the poll. */
+  /** Files that are watched. A missing file is found by the safety poll. */
   readonly files: readonly string[];
   readonly pollMs: number;
   readonly clock: Clock;
   readonly look: () => Look;
-  /** Called at each safety poll: throws where the files are no longer those that were opened. */
+  /** Called at each safety poll. Throws if the files are no longer the ones that were opened. */
   readonly check: () => void;
-  /** In how many ms something is due that a look does; Infinity where nothing is. */
+  /** Time in ms until a look is needed for a cut; Infinity if no cut is due. */
   readonly dueInMs: () => number;
   readonly onError: (error: unknown) => void;
   readonly onNotice: (level: 'info' | 'warn', message: string) => void;
 }
 
-/** Where files cannot be watched a commit is seen within this. A look takes some 50 microseconds. */
+/** Poll interval if files cannot be watched. A look takes about 50 microseconds. */
 export const UNWATCHED_POLL_MS = 100;
 
 export class LookLoop {
@@ -46,35 +46,35 @@ export class LookLoop {
   #settling: SettleState | undefined;
   #timer: NodeJS.Timeout | undefined;
   #watchers: fs.FSWatcher[] = [];
-  #stopped = false;
-  /** Why the files cannot be watched, while that is so. */
-  #unwatchable: string | undefined;
+  #isStopped = false;
+  /** Why the files cannot be watched; undefined if they can. */
+  #watchFailure: string | undefined;
 
   constructor(context: LoopContext) {
     this.#context = context;
   }
 
-  /** Something may have moved: look at once, and until it has settled. */
+  /** Looks immediately, and then until the log has settled. */
   readonly wake = (): void => {
-    if (this.#stopped || (this.#settling !== undefined && this.#watchers.length === 0)) return;
+    if (this.#isStopped || (this.#settling !== undefined && this.#watchers.length === 0)) return;
     this.#unwatch();
     this.#settling = beginSettling(this.#context.clock.monotonic());
     this.#later(0);
   };
 
   stop(): void {
-    this.#stopped = true;
+    this.#isStopped = true;
     clearTimeout(this.#timer);
     this.#unwatch();
   }
 
   #later(delayMs: number): void {
     clearTimeout(this.#timer);
-    if (!this.#stopped) this.#timer = setTimeout(this.#run, delayMs);
+    if (!this.#isStopped) this.#timer = setTimeout(this.#run, delayMs);
   }
 
   readonly #run = (): void => {
-    if (this.#stopped) return;
+    if (this.#isStopped) return;
     try {
       if (this.#settling === undefined) this.#poll();
       else this.#settle(this.#settling);
@@ -89,23 +89,23 @@ export class LookLoop {
       now: this.#context.clock.monotonic(),
       log: look.log,
       checkpointed: look.checkpointed,
-      held: look.quiet,
-      atRest: look.atRest,
+      isHeld: look.isQuiet,
+      isAtRest: look.isAtRest,
       freshBytes: look.freshBytes,
     });
     if (next !== 'settled') {
       if (next.isStill && !state.isStill) this.#watch();
       this.#settling = next;
-      this.#later(look.behind ? 0 : this.#until(next.delayMs));
+      this.#later(look.isBehind ? 0 : this.#limitDelay(next.delayMs));
       return;
     }
     this.#settling = undefined;
     this.#watch();
-    this.#sleepAfter(this.#context.look()); // what came between the last look and the watch
+    this.#sleepAfter(this.#context.look()); // changes between the last look and the start of the watch
   }
 
-  /** A cut that is due earlier is not kept waiting. */
-  #until(delayMs: number): number {
+  /** Shortens `delayMs` if a cut is due earlier. */
+  #limitDelay(delayMs: number): number {
     const dueInMs = this.#context.dueInMs();
     return dueInMs > 0 ? Math.min(delayMs, Math.ceil(dueInMs)) : delayMs;
   }
@@ -116,13 +116,13 @@ export class LookLoop {
   }
 
   #sleepAfter(look: Look): void {
-    if (look.fresh > 0 || !look.quiet) this.wake();
+    if (look.fresh > 0 || !look.isQuiet) this.wake();
     else this.#later(Math.max(1, Math.min(this.#pollMs, this.#context.dueInMs())));
   }
 
   get #pollMs(): number {
     const { pollMs } = this.#context;
-    return this.#unwatchable === undefined ? pollMs : Math.min(pollMs, UNWATCHED_POLL_MS);
+    return this.#watchFailure === undefined ? pollMs : Math.min(pollMs, UNWATCHED_POLL_MS);
   }
 
   #watch(): void {
@@ -133,8 +133,8 @@ export class LookLoop {
       this.#cannotWatch(error);
       return;
     }
-    if (this.#unwatchable === undefined) return;
-    this.#unwatchable = undefined;
+    if (this.#watchFailure === undefined) return;
+    this.#watchFailure = undefined;
     this.#context.onNotice('info', 'watching its files for changes again');
   }
 
@@ -148,14 +148,14 @@ export class LookLoop {
     }
   }
 
-  /** Said once, until it can be watched again: it is tried after each change. */
+  /** Reports the failure once, until watching works again. It is retried after each change. */
   readonly #cannotWatch = (error: unknown): void => {
     this.#unwatch();
-    if (this.#unwatchable !== undefined) return;
-    this.#unwatchable = messageOf(error);
+    if (this.#watchFailure !== undefined) return;
+    this.#watchFailure = messageOf(error);
     this.#context.onNotice(
       'warn',
-      `cannot watch its files for changes (${this.#unwatchable}): polling them every ` +
+      `cannot watch its files for changes (${this.#watchFailure}): polling them every ` +
         `${UNWATCHED_POLL_MS} ms; raise fs.inotify.max_user_instances or max_user_watches`,
     );
   };

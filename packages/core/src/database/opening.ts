@@ -1,4 +1,4 @@
-/** How a database is opened: connections, the place in its log, and what is proved about it. */
+/** Opens a database: its connections, the place in its log, and the proof of continuity. */
 
 import fs from 'node:fs';
 import type { Clock } from '../clock.ts';
@@ -10,10 +10,10 @@ import { WALReader } from '../wal/reader.ts';
 import { Connections } from './sqlite/connections.ts';
 import { isSameFile, type FileStamp } from './continuity/evidence.ts';
 import { countLinks, descriptorOf, readEvidence, readStamp, stampOf } from './continuity/file.ts';
-import { refuseFormerLog } from './continuity/former-log.ts';
+import { checkFormerLog } from './continuity/former-log.ts';
 import { FileGuard } from './continuity/guard.ts';
 import type { Position } from './continuity/position.ts';
-import { doubtReading, NOWHERE, proveContinuity } from './continuity/proof.ts';
+import { findReadFault, NO_LOG, proveContinuity } from './continuity/proof.ts';
 import type { LogPlace } from '../wal/frame.ts';
 import { LogFollower } from './follow.ts';
 import type { DatabaseOptions } from './options.ts';
@@ -21,17 +21,17 @@ import type { StagedFile } from './staging/staging.ts';
 import { Tail } from './cut/tail.ts';
 
 export interface OpenDatabase {
-  /** Where it really lies: what SQLite keeps beside it is there. */
+  /** Its real path. SQLite keeps the WAL and the wal-index beside it. */
   readonly path: string;
-  /** For reading the database file by position. Never closed here. */
+  /** Descriptor for positioned reads of the database file. Never closed here. */
   readonly descriptor: number;
-  /** How many names the file has. */
+  /** Number of hard links of the file. */
   readonly links: number;
   readonly connections: Connections;
   readonly wal: WALReader;
   readonly follower: LogFollower;
   readonly guard: FileGuard;
-  /** What is proved to follow the newest staged file, or why nothing is. */
+  /** Result of the proof of continuity. */
   readonly start: Start;
 }
 
@@ -46,15 +46,15 @@ export interface OpeningInput {
   readonly newest: StagedFile | undefined;
   readonly clock: Clock;
   readonly random: Random;
-  /** Whether a wal-index of this database was lost while it was followed. */
-  readonly lostIndex: boolean;
+  /** Whether a wal-index of this database was lost while the database was followed. */
+  readonly hasLostIndex: boolean;
   /** Default TAIL_BYTES_MAX. */
   readonly tailBytesMax?: number | undefined;
-  /** What one look at the log reads at most. */
+  /** Default TICK_BYTES_MAX. */
   readonly tickBytesMax?: number | undefined;
 }
 
-/** Opens connections, of which a reader has begun, and looks for the proof of continuity. */
+/** Opens the connections, begins the first read transaction, and tries to prove continuity. */
 export function openDatabase(input: OpeningInput): OpenDatabase {
   const { options, kernel, position, clock } = input;
   const path = fs.realpathSync.native(options.path);
@@ -62,13 +62,13 @@ export function openDatabase(input: OpeningInput): OpenDatabase {
   const wal = new WALReader(`${path}-wal`, kernel);
   let connections: Connections | undefined;
   try {
-    refuseFormerLog({ path, descriptor, position, wal, kernel });
-    wal.close(); // until a connection of ours has it open, somebody may delete it
+    checkFormerLog({ path, descriptor, position, wal, kernel });
+    wal.close(); // until one of our connections has the WAL open, SQLite may delete and recreate it
     connections = new Connections(
       { path, busyTimeoutMs: options.busyTimeoutMs, clock },
       descriptor,
     );
-    return look(input, { path, descriptor, connections, wal });
+    return inspect(input, { path, descriptor, connections, wal });
   } catch (error) {
     connections?.close('keep the log');
     wal.close();
@@ -83,8 +83,8 @@ interface Opened {
   readonly wal: WALReader;
 }
 
-/** After the first reader has begun: from then on no log is lost that we have not read. */
-function look(input: OpeningInput, opened: Opened): OpenDatabase {
+/** Call after the first read transaction began: from then on, no unread log is lost. */
+function inspect(input: OpeningInput, opened: Opened): OpenDatabase {
   const { options, kernel } = input;
   const { path, descriptor, connections, wal } = opened;
   const { start, place, header, checkpointed, stamp } = prove(input, opened);
@@ -108,9 +108,9 @@ function look(input: OpeningInput, opened: Opened): OpenDatabase {
     backfilled: checkpointed,
     log: place.header,
     held: place.frame,
-    lostIndex: input.lostIndex,
+    hasLostIndex: input.hasLostIndex,
     checkpoint: () => (connections.checkpoint('PASSIVE').busy ? 'busy' : 'done'),
-    ask: () => connections.ask(),
+    readLogState: () => connections.readLogState(),
   });
   const follower = new LogFollower(connections, wal, place, input.tickBytesMax);
   const links = countLinks(path);
@@ -119,9 +119,9 @@ function look(input: OpeningInput, opened: Opened): OpenDatabase {
 
 interface Proof {
   readonly start: Start;
-  /** Up to where the log is held. */
+  /** End of the held part of the log. */
   readonly place: LogPlace;
-  /** The log that there was, frames of it that were backfilled, and then what the file showed. */
+  /** The log, its backfilled frames, and the file, read in this order. */
   readonly header: WALHeader | undefined;
   readonly checkpointed: number;
   readonly stamp: FileStamp;
@@ -131,13 +131,13 @@ function prove(input: OpeningInput, opened: Opened): Proof {
   const { position, kernel } = input;
   const { connections, wal, descriptor } = opened;
   const header = wal.readHeader();
-  const { log, checkpointed } = connections.ask();
+  const { log, checkpointed } = connections.readLogState();
   const file = readEvidence(descriptor, kernel);
   const stamp = file ?? stampOf(descriptor);
   const seen = { header, checkpointed: Math.max(0, checkpointed), stamp };
   const unproved = (why: string): Proof => ({
     start: { kind: 'unproved', why },
-    place: NOWHERE,
+    place: NO_LOG,
     ...seen,
   });
   const continuity = proveContinuity({
@@ -161,17 +161,17 @@ function prove(input: OpeningInput, opened: Opened): Proof {
       place = { ...place, frame: place.frame + batch.count, checksum: batch.checksum };
     }
   }
-  const after = connections.ask();
-  const doubt = doubtReading({
+  const after = connections.readLogState();
+  const fault = findReadFault({
     log,
     read: place.frame,
     headerBefore: header,
     headerAfter: wal.readHeader(),
-    spilled: tail.spilled,
+    isSpilled: tail.isSpilled,
     logAfter: after.log,
     checkpointedAfter: after.checkpointed,
   });
-  if (doubt !== undefined) return unproved(doubt);
+  if (fault !== undefined) return unproved(fault);
   const start = { kind: 'proved', position: continuity.position, tail } as const;
   return { start, place, ...seen };
 }

@@ -1,4 +1,4 @@
-/** How one database is watched. Sizes in bytes, times in milliseconds. */
+/** Options of one watched database. Sizes in bytes, times in milliseconds. */
 
 import type { PageEncoding } from '../kernel/kernel.ts';
 
@@ -6,29 +6,29 @@ export interface DatabaseOptions {
   readonly path: string;
   /** Staging folder. Default: `.<name>-sluice` beside the database. */
   readonly metaPath: string;
-  /** One L0 file per this time on average, and a burst of them after a pause (cut-budget.ts). */
+  /** Average minimum time between two L0 files. A burst is allowed after a pause (cut-budget.ts). */
   readonly syncIntervalMs: number;
-  /** The safety poll of an idle database. */
+  /** Interval of the safety poll of an idle database. */
   readonly monitorIntervalMs: number;
-  /** Age of frames nobody has checkpointed from which we do; 0 = never for their age. */
+  /** Maximum age of frames before Sluice checkpoints them; 0 = no limit. */
   readonly checkpointIntervalMs: number;
-  /** Pages in the log from which it is checkpointed. */
+  /** Minimum number of pages in the log for a checkpoint. */
   readonly minCheckpointPageCount: number;
-  /** Pages of WAL file from which it is truncated. */
+  /** The WAL file is truncated if it has more pages than this. */
   readonly truncatePageN: number;
-  /** How long a first statement of ours waits for a lock. */
+  /** Maximum time to wait for a lock when the database is opened. */
   readonly busyTimeoutMs: number;
-  /** Staged files may take this much before a destination that lacks them is re-seeded instead. */
+  /** Maximum size of the staged files. Above it, a destination that lags is re-seeded instead. */
   readonly stagingMaxBytes: number;
   readonly snapshotIntervalMs: number;
   readonly pageEncoding: PageEncoding;
-  /** A commit that is older than this and not at every destination is a fault (replicate/verdict.ts). */
+  /** Maximum age of a commit that is missing at a destination (replicate/verdict.ts). */
   readonly maxLagMs: number;
-  /** Bytes of pages that the tail holds in memory. Default TAIL_BYTES_MAX; tests make it small. */
+  /** Maximum bytes of pages that the tail holds in memory. Default TAIL_BYTES_MAX; tests set it lower. */
   readonly tailBytesMax?: number | undefined;
 }
 
-/** Litestream's values where it has the key; staging-max-bytes, page-encoding and max-lag are ours. */
+/** Litestream's defaults, except for staging-max-bytes, page-encoding and max-lag, which it does not have. */
 export const DATABASE_DEFAULTS: Omit<DatabaseOptions, 'path' | 'metaPath'> = {
   syncIntervalMs: 1_000,
   monitorIntervalMs: 1_000,

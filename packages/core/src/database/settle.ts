@@ -1,21 +1,24 @@
-/** When to look again, and when to stop looking: the settle loop's decisions, pure. */
+/** Pure decisions of the settle loop: when to look again, and when to stop. */
 
-/** A commit is safe within this, where nothing else is in the way. */
+/** First delay. A commit is normally staged within this time. */
 const SETTLE_MS_MIN = 10;
-/** Application checkpoints wait for the reader at most about this long. */
+/** Maximum delay. Checkpoints of the application wait for the reader about this long. */
 export const SETTLE_MS_MAX = 50;
-/** The same beside an application that writes a little all the time: half as many looks find the same. */
+/** Maximum delay for an application that writes small amounts continuously: half as many looks suffice. */
 export const STEADY_MS_MAX = 100;
-/** Of a log that has moved for so long it is taken that it goes on. */
+/** A log that has been changing for this long is considered steady. */
 const STEADY_AFTER_MS = 1_000;
-/** What comes within STEADY_MS_MAX of a faster writer takes too much of the tail. */
+/** Maximum bytes per look for STEADY_MS_MAX. The frames of a faster writer would take too much of the tail. */
 export const STEADY_BYTES_MAX: number = 256 * 1024;
-/** A checkpoint publishes its progress after its last file event; it had to be slower than this to be missed. */
+/**
+ * The log has settled if nothing has changed for this long. A checkpoint publishes its progress after its
+ * last file event; it is missed only if that takes longer than this.
+ */
 export const QUIET_MS = 1_000;
 
 /**
- * Where nothing has moved for this long, commits come one at a time: the files are watched again, so
- * that the next one is seen at once. Under constant writing every event would cost more than a look.
+ * After this time without a change the files are watched again, so that the next commit is seen
+ * immediately. Under constant writing, each event would cost more than a look.
  */
 export const STILL_MS = 100;
 
@@ -24,9 +27,9 @@ export interface SettleState {
   readonly beganAt: number;
   readonly log: number;
   readonly checkpointed: number;
-  /** When `log` or `checkpointed` last moved, in ms. */
+  /** When `log` or `checkpointed` last changed, in ms. */
   readonly movedAt: number;
-  /** Whether nothing has moved for STILL_MS. */
+  /** Whether nothing has changed for STILL_MS. */
   readonly isStill: boolean;
 }
 
@@ -34,9 +37,9 @@ export interface SettleInput {
   readonly now: number;
   readonly log: number;
   readonly checkpointed: number;
-  readonly held: boolean;
-  readonly atRest: boolean;
-  /** Of the frames that were new. */
+  readonly isHeld: boolean;
+  readonly isAtRest: boolean;
+  /** Size of the new frames. */
   readonly freshBytes: number;
 }
 
@@ -51,11 +54,14 @@ export function beginSettling(now: number): SettleState {
   };
 }
 
-/** The next state, or 'settled': the log is held and its reader at rest, or nothing has moved for QUIET_MS. */
+/**
+ * The next state, or 'settled' if the log is held, and either the reader is at rest or nothing has changed
+ * for QUIET_MS.
+ */
 export function settle(state: SettleState, input: SettleInput): SettleState | 'settled' {
   const moved = state.log !== input.log || state.checkpointed !== input.checkpointed;
   const movedAt = moved ? input.now : state.movedAt;
-  if (input.held && (input.atRest || input.now - movedAt >= QUIET_MS)) return 'settled';
+  if (input.isHeld && (input.isAtRest || input.now - movedAt >= QUIET_MS)) return 'settled';
   const isSteady = input.now - state.beganAt >= STEADY_AFTER_MS;
   const isLittle = input.freshBytes <= STEADY_BYTES_MAX;
   return {
@@ -64,6 +70,6 @@ export function settle(state: SettleState, input: SettleInput): SettleState | 's
     log: input.log,
     checkpointed: input.checkpointed,
     movedAt,
-    isStill: input.held && input.now - movedAt >= STILL_MS,
+    isStill: input.isHeld && input.now - movedAt >= STILL_MS,
   };
 }

@@ -1,10 +1,10 @@
-/** A look at the log that does not settle: for a moment that is usual, for longer it is a failure. */
+/** Throws if no look at the log succeeds for too long. A few failed looks in a row are normal. */
 
 import type { Clock } from '../clock.ts';
 import { ReplicationError } from '../error.ts';
 import type { Tick } from './follow.ts';
 
-/** Another process recovers the index of a log within this; a log does not restart at every look for so long. */
+/** Longer than any recovery of a wal-index, and than a log can restart at every look. */
 export const UNSETTLED_MS_MAX = 5_000;
 
 export class Unsettled {
@@ -17,8 +17,8 @@ export class Unsettled {
     this.#path = path;
   }
 
-  /** DATABASE_BUSY or WAL_INVALID once no look has settled for UNSETTLED_MS_MAX. */
-  saw(tick: Tick): void {
+  /** Throws DATABASE_BUSY or WAL_INVALID if no look has settled for UNSETTLED_MS_MAX. */
+  observe(tick: Tick): void {
     if (tick.kind !== 'unsettled') {
       this.#since = undefined;
       return;

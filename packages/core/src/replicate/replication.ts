@@ -327,7 +327,7 @@ export class Replication {
     await this.#claim.renew();
     this.#condition.open();
     this.#images.dropped();
-    if (event.switchedToWAL === 'yes') logger.info('the database was switched to WAL mode');
+    if (event.switchedToWAL) logger.info('the database was switched to WAL mode');
     this.#staged.reset(event.staged);
     this.#head = this.#staged.backlog.newest?.txid ?? 0n;
     this.#opened = event; // from now on the backlog is known

@@ -1,5 +1,5 @@
 // node busy-commits.mjs FILE: an application that commits as fast as it can. Every other commit changes
-// page 1, and the one after it checkpoints that at once. Runs until it is killed.
+// page 1, and the commit after it checkpoints that immediately. Runs until it is killed.
 import Database from 'better-sqlite3';
 
 const database = new Database(process.argv[2], { timeout: 5000 });

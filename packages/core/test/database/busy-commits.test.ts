@@ -1,4 +1,4 @@
-/** An application that checkpoints each of its commits at once. */
+/** An application that checkpoints each commit immediately. */
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,7 +8,7 @@ import { Watched } from './watched.ts';
 
 const SYNCS = 300;
 
-test('a commit that is in the file before it is held is no foreign write', async () => {
+test('a commit that is backfilled before it is held does not count as a foreign write', async () => {
   const watched = new Watched();
   watched.commit();
   const engine = watched.start();

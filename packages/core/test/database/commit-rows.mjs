@@ -1,4 +1,4 @@
-// node commit-rows.mjs FILE ROWS: an application as a process of its own, which leaves its log as it is.
+// node commit-rows.mjs FILE ROWS: an application in its own process, which leaves its log unchanged.
 import Database from 'better-sqlite3';
 
 const [file, rows] = process.argv.slice(2);

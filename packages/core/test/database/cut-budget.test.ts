@@ -26,11 +26,11 @@ const HOUR_MS = 3_600_000;
 
 interface Run {
   readonly cuts: number[];
-  /** For each commit, how long it waited for the cut that has it. */
+  /** For each commit, how long it waited for its cut. */
   readonly waits: number[];
 }
 
-/** Cuts for commits at these times, each made when the budget first allows it. */
+/** Simulates commits at these times. Each cut is made as soon as the budget allows it. */
 function simulate(commits: readonly number[]): Run {
   let budget: CutBudget = fullBudget(INTERVAL_MS);
   const cuts: number[] = [];
@@ -55,7 +55,7 @@ function quantile(values: readonly number[], share: number): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] as number;
 }
 
-/** Most cuts within any hour. */
+/** Maximum number of cuts within one hour. */
 function mostPerHour(cuts: readonly number[]): number {
   let first = 0;
   return cuts.reduce((most, at, index) => {
@@ -65,7 +65,7 @@ function mostPerHour(cuts: readonly number[]): number {
 }
 
 test.each([1_000, 999, 1, 50])(
-  'a commit each %i ms makes 3,610 files in an hour at most',
+  'a commit every %i ms makes at most 3,610 files in an hour',
   (gapMs) => {
     const { cuts } = simulate(every(gapMs, 1.2 * HOUR_MS));
     expect(mostPerHour(cuts)).toBeLessThanOrEqual(3_610);
@@ -73,7 +73,7 @@ test.each([1_000, 999, 1, 50])(
   },
 );
 
-test('whatever the commits, the cuts of any time are one per interval and the burst', () => {
+test('for any commits, the cuts in a period are at most one per interval plus the burst', () => {
   const gaps = fc.array(fc.oneof(fc.nat(30), fc.nat(2_500), fc.nat(60_000)), { maxLength: 400 });
   fc.assert(
     fc.property(gaps, (list) => {
@@ -90,7 +90,7 @@ test('whatever the commits, the cuts of any time are one per interval and the bu
   );
 });
 
-test('of commits 0.2 to 1.8 s apart hardly any waits', () => {
+test('commits 0.2 to 1.8 s apart hardly ever wait', () => {
   const runs = Array.from({ length: 100 }, (_, seed) => {
     const random = randomFrom(seed);
     let at = 0;
@@ -100,13 +100,13 @@ test('of commits 0.2 to 1.8 s apart hardly any waits', () => {
   expect(runs.filter((waits) => quantile(waits, 0.98) > 0).length).toBeLessThan(5);
 });
 
-test('a cut that cannot wait leaves an empty budget, and no debt', () => {
+test('a cut ahead of its time leaves an empty budget, but no debt', () => {
   let budget = fullBudget(INTERVAL_MS);
   for (let cut = 0; cut < 50; cut++) budget = afterCut(budget, 7);
   expect(cutDueInMs(budget, 7)).toBe(INTERVAL_MS);
 });
 
-test('commits soon after a cut are staged at once, ten of them', async () => {
+test('ten commits in a row are staged immediately', async () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-cut-budget-'));
   const file = path.join(folder, 'app.db');
   const app = new Database(file);
@@ -115,7 +115,7 @@ test('commits soon after a cut are staged at once, ten of them', async () => {
   const events: EngineEvent[] = [];
   let awake: () => void = () => undefined;
   const engine = new Engine({
-    // The interval is longer than the test: what has to wait for it would never be staged.
+    // Longer than the test, so a commit that has to wait for it is never staged.
     options: {
       ...DATABASE_DEFAULTS,
       path: file,
@@ -130,7 +130,7 @@ test('commits soon after a cut are staged at once, ten of them', async () => {
     emit: (event) => {
       events.push(event);
       if (event.kind === 'opened') {
-        setImmediate(() => engine.begin({ mode: 'image', floor: 0n, why: 'a first one' }));
+        setImmediate(() => engine.begin({ mode: 'image', floor: 0n, why: 'first start' }));
       }
       awake();
     },
@@ -150,7 +150,7 @@ test('commits soon after a cut are staged at once, ten of them', async () => {
     app.exec(`INSERT INTO t VALUES (${commit})`);
     await untilStaged(1 + commit);
   }
-  app.exec('INSERT INTO t VALUES (0)'); // has to wait, and is asked for
+  app.exec('INSERT INTO t VALUES (0)'); // would have to wait, but sync cuts it
   const txid = await engine.sync();
   expect(txid).toBe(BigInt(CUT_BURST + 2));
   expect(staged()).toBe(CUT_BURST + 2);

@@ -1,4 +1,4 @@
-/** Whatever goes wrong around a database has a code of the table, and says what to do. */
+/** Errors of a database get a documented code and a next step. */
 
 import fs from 'node:fs';
 import os from 'node:os';
@@ -10,46 +10,46 @@ import { toDatabaseError } from '../../src/database/sqlite/database-error.ts';
 import { makeFolders, systemFiles } from '../../src/file-system.ts';
 import { ReplicationError } from '../../src/error.ts';
 
-const PLACES = { path: '/data/app.db', metaPath: '/data/.app.db-sluice' };
+const PATHS = { path: '/data/app.db', metaPath: '/data/.app.db-sluice' };
 
-function failure(code: string, more: object = {}): Error {
-  return Object.assign(new Error(`${code}: it was refused`), { code, ...more });
+function errorWith(code: string, fields: object = {}): Error {
+  return Object.assign(new Error(`${code}: refused`), { code, ...fields });
 }
 
 function folder(): string {
-  const made = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-database-error-'));
-  onTestFinished(() => fs.rmSync(made, { recursive: true, force: true }));
-  return made;
+  const created = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-database-error-'));
+  onTestFinished(() => fs.rmSync(created, { recursive: true, force: true }));
+  return created;
 }
 
 test.each([
-  [failure('SQLITE_BUSY'), 'DATABASE_BUSY', /another connection holds a lock/],
-  [failure('SQLITE_READONLY'), 'DATABASE_DENIED', /give this user write permission/],
-  [failure('SQLITE_READONLY_DIRECTORY'), 'DATABASE_DENIED', /give this user write permission/],
-  [failure('SQLITE_NOTADB'), 'DATABASE_INVALID', /not a SQLite database, or it is encrypted/],
-  [failure('SQLITE_CORRUPT_INDEX'), 'DATABASE_INVALID', /PRAGMA integrity_check/],
-  [failure('SQLITE_FULL'), 'DATABASE_INVALID', /free some space/],
-  [failure('SQLITE_IOERR_READ'), 'DATABASE_INVALID', /its disk/],
-  [failure('SQLITE_ERROR'), 'DATABASE_INVALID', /check the path/],
-  [failure('EACCES', { path: PLACES.path }), 'DATABASE_DENIED', /give this user permission/],
-  [failure('ENAMETOOLONG', { path: PLACES.path }), 'DATABASE_INVALID', /check the path/],
-  [failure('EACCES', { path: `${PLACES.metaPath}/position` }), 'STAGING_FAILED', /meta-path/],
+  [errorWith('SQLITE_BUSY'), 'DATABASE_BUSY', /another connection holds a lock/],
+  [errorWith('SQLITE_READONLY'), 'DATABASE_DENIED', /give this user write permission/],
+  [errorWith('SQLITE_READONLY_DIRECTORY'), 'DATABASE_DENIED', /give this user write permission/],
+  [errorWith('SQLITE_NOTADB'), 'DATABASE_INVALID', /not a SQLite database, or it is encrypted/],
+  [errorWith('SQLITE_CORRUPT_INDEX'), 'DATABASE_INVALID', /PRAGMA integrity_check/],
+  [errorWith('SQLITE_FULL'), 'DATABASE_INVALID', /free some space/],
+  [errorWith('SQLITE_IOERR_READ'), 'DATABASE_INVALID', /its disk/],
+  [errorWith('SQLITE_ERROR'), 'DATABASE_INVALID', /check the path/],
+  [errorWith('EACCES', { path: PATHS.path }), 'DATABASE_DENIED', /give this user permission/],
+  [errorWith('ENAMETOOLONG', { path: PATHS.path }), 'DATABASE_INVALID', /check the path/],
+  [errorWith('EACCES', { path: `${PATHS.metaPath}/position` }), 'STAGING_FAILED', /meta-path/],
   [
-    failure('EACCES', { path: '/data', syscall: 'mkdir' }),
+    errorWith('EACCES', { path: '/data', syscall: 'mkdir' }),
     'STAGING_FAILED',
     /staging folder \/data\/\.app\.db-sluice: .*meta-path/,
   ],
-  [failure('ENOSPC', { path: PLACES.metaPath }), 'STAGING_FULL', /free space .* meta-path/],
-  [new Error('of another kind'), 'DATABASE_INVALID', /of another kind/],
-])('%s is %s', (thrown, code, next) => {
-  const error = toDatabaseError(thrown, PLACES);
+  [errorWith('ENOSPC', { path: PATHS.metaPath }), 'STAGING_FULL', /free space .* meta-path/],
+  [new Error('something else'), 'DATABASE_INVALID', /something else/],
+])('%s is reported as %s', (thrown, code, next) => {
+  const error = toDatabaseError(thrown, PATHS);
   expect([error.code, error.cause]).toEqual([code, thrown]);
   expect(error.message).toMatch(next);
 });
 
-test('one of our own stays as it is', () => {
+test('a ReplicationError is returned unchanged', () => {
   const error = new ReplicationError('WAL_INVALID', 'x');
-  expect(toDatabaseError(error, PLACES)).toBe(error);
+  expect(toDatabaseError(error, PATHS)).toBe(error);
 });
 
 test.each([
@@ -58,9 +58,9 @@ test.each([
     (at: string) => fs.mkdirSync(at),
     /it is a folder or another special file: set path/,
   ],
-  ['a text', (at: string) => fs.writeFileSync(at, 'x'.repeat(5_000)), /not a SQLite database/],
+  ['a text file', (at: string) => fs.writeFileSync(at, 'x'.repeat(5_000)), /not a SQLite database/],
   ['a few bytes', (at: string) => fs.writeFileSync(at, 'few'), /not a SQLite database/],
-])('%s in the place of a database is said to be one', (_, make, message) => {
+])('%s instead of a database is reported as such', (_, make, message) => {
   const at = path.join(folder(), 'app.db');
   make(at);
   const open = (): Connections =>
@@ -69,7 +69,7 @@ test.each([
   expect(open).toThrow(message);
 });
 
-test('a folder that nobody may make ends in an error', async () => {
+test('creating a folder that cannot exist fails', async () => {
   await expect(makeFolders(systemFiles, '/proc/sluice/staging')).rejects.toThrow(/ENOENT|EACCES/);
   const file = path.join(folder(), 'file');
   fs.writeFileSync(file, '');
@@ -77,9 +77,9 @@ test('a folder that nobody may make ends in an error', async () => {
   await expect(makeFolders(systemFiles, file)).rejects.toThrow(/EEXIST/);
 });
 
-test('a folder is made with those above it, and one that is there is fine', async () => {
-  const made = path.join(folder(), 'a', 'b', 'c');
-  await makeFolders(systemFiles, made);
-  await makeFolders(systemFiles, made);
-  expect(fs.statSync(made).isDirectory()).toBe(true);
+test('a folder is created with its parents, and an existing folder is kept', async () => {
+  const nested = path.join(folder(), 'a', 'b', 'c');
+  await makeFolders(systemFiles, nested);
+  await makeFolders(systemFiles, nested);
+  expect(fs.statSync(nested).isDirectory()).toBe(true);
 });

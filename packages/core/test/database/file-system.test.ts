@@ -19,10 +19,10 @@ test.each([
   ['/mnt/pool', '/mnt/pool', 'xfs'],
   ['/mnt/pool/a/app.db', '/mnt/pool', 'xfs'],
   ['/mnt/pool/with space/app.db', '/mnt/pool/with space', 'nfs4'],
-])('%s lies on the mount %s', (file, point, type) => {
+])('%s is on the mount %s', (file, point, type) => {
   expect(findMount(file, MOUNTS)).toEqual({ point, type });
 });
 
-test('where no mount is known none is named', () => {
+test('no mount is found in an empty list', () => {
   expect(findMount('/a', parseMounts(''))).toBeUndefined();
 });

@@ -1,4 +1,4 @@
-/** A log beside a file that is not the one that it was followed with: whose is it? */
+/** Detection of a log that belongs to a former database file. */
 
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -6,7 +6,7 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
 import { descriptorOf, readEvidence } from '../../src/database/continuity/file.ts';
-import { refuseFormerLog } from '../../src/database/continuity/former-log.ts';
+import { checkFormerLog } from '../../src/database/continuity/former-log.ts';
 import { toPosition, type Position } from '../../src/database/continuity/position.ts';
 import { createKernel, type WALChecksumState } from '../../src/kernel/kernel.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
@@ -17,8 +17,8 @@ import { temporaryFolder } from '../restore/temporary.ts';
 const LONG_AGO = new Date(2020, 0, 1);
 const kernel = createKernel();
 
-/** Something happens just before its frames are read. */
-class DisturbedReader extends WALReader {
+/** Calls a function just before frames are read. */
+class InterruptedReader extends WALReader {
   readonly #before: () => void;
 
   constructor(file: string, before: () => void) {
@@ -37,7 +37,7 @@ class DisturbedReader extends WALReader {
   }
 }
 
-/** A database with a log, and the position of a replicator that is away. */
+/** A database with a log, and the position of a stopped replicator. */
 function scene(): { file: string; app: Database.Database; position: Position } {
   const file = path.join(fs.realpathSync(temporaryFolder()), 'app.db');
   const app = new Database(file);
@@ -56,13 +56,13 @@ function scene(): { file: string; app: Database.Database; position: Position } {
   return { file, app, position: toPosition(staged, place, { file: evidence, atRest: false }) };
 }
 
-function refuse(file: string, position: Position, before: () => void = () => undefined): void {
-  const wal = new DisturbedReader(`${file}-wal`, before);
+function check(file: string, position: Position, before: () => void = () => undefined): void {
+  const wal = new InterruptedReader(`${file}-wal`, before);
   onTestFinished(() => wal.close());
-  refuseFormerLog({ path: file, descriptor: descriptorOf(file), position, wal, kernel });
+  checkFormerLog({ path: file, descriptor: descriptorOf(file), position, wal, kernel });
 }
 
-test('is refused where another file was put in the place of the one that it belongs to', () => {
+test('a database is refused if its file was replaced and the log belongs to the former file', () => {
   const { file, position } = scene();
   const other = `${file}-other`;
   const next = new Database(other);
@@ -70,16 +70,16 @@ test('is refused where another file was put in the place of the one that it belo
   next.close();
   fs.utimesSync(`${file}-wal`, LONG_AGO, LONG_AGO);
   execFileSync('cp', [other, file]);
-  expect(() => refuse(file, position)).toThrow(/another database/);
+  expect(() => check(file, position)).toThrow(/another database/);
 });
 
-test('is not refused where an application has checkpointed it, and restarts it meanwhile', () => {
+test('a database is accepted if an application has checkpointed the log and restarts it meanwhile', () => {
   const { file, app, position } = scene();
   app.pragma('user_version=7'); // a frame of page 1
   app.pragma('wal_checkpoint(PASSIVE)');
   fs.utimesSync(`${file}-wal`, LONG_AGO, LONG_AGO);
-  refuse(file, position); // it has the frame
-  refuse(file, position, () => app.exec('INSERT INTO t VALUES (1)')); // it had it a moment ago
+  check(file, position); // the log has the frame
+  check(file, position, () => app.exec('INSERT INTO t VALUES (1)')); // the log restarts just before it is read
   const now = new WALReader(`${file}-wal`, kernel);
   expect(now.readHeader()?.salt1).not.toBe(position.salt1);
   now.close();

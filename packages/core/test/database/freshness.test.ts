@@ -7,61 +7,61 @@ function scene() {
   return { gauges, freshness: new Freshness(gauges, 'empty') };
 }
 
-test('an idle database is staged up to the last look', () => {
+test('an idle database is staged up to the time of the last look', () => {
   const { gauges, freshness } = scene();
-  freshness.looked(2_000);
-  freshness.settled('staged');
+  freshness.setLookedAt(2_000);
+  freshness.setState('staged');
   expect(gauges.read()).toMatchObject({ lookedAt: 2_000, stagedAsOf: 2_000, pending: 0 });
 });
 
-test('commits that are held and not staged hold it back, until their file is staged', () => {
+test('stagedAsOf does not advance while held commits are not staged', () => {
   const { gauges, freshness } = scene();
-  freshness.counted([2]);
-  freshness.looked(2_000);
-  freshness.settled('pending');
+  freshness.countCommits([2]);
+  freshness.setLookedAt(2_000);
+  freshness.setState('pending');
   expect(gauges.read()).toMatchObject({ lookedAt: 2_000, stagedAsOf: 1_000, pending: 1 });
   const { since, asOf } = freshness.cut();
   expect([since, asOf]).toEqual([1_000, 2_000]);
-  freshness.counted([2]);
-  freshness.looked(3_000); // a later commit is in no file yet
-  freshness.settled('pending');
-  freshness.staged(1n, asOf, 'whole');
+  freshness.countCommits([2]);
+  freshness.setLookedAt(3_000); // a later commit is not in a file yet
+  freshness.setState('pending');
+  freshness.staged(1n, asOf, 'complete');
   expect(gauges.read()).toMatchObject({ stagedAsOf: 2_000, stagedTXID: 1 });
 });
 
-test('a file holds commits that may be as old as the last look before the first of them', () => {
+test('since is the time of the last look before the first commit in a file', () => {
   const { freshness } = scene();
-  freshness.looked(2_000);
-  freshness.counted([0, 3]);
-  freshness.looked(2_100);
-  freshness.counted([3]); // between two looks, as while a checkpoint is made
-  freshness.looked(2_200);
+  freshness.setLookedAt(2_000);
+  freshness.countCommits([0, 3]);
+  freshness.setLookedAt(2_100);
+  freshness.countCommits([3]); // between two looks, as during a checkpoint
+  freshness.setLookedAt(2_200);
   expect(freshness.cut()).toEqual({ since: 2_000, asOf: 2_200 });
-  freshness.looked(40_000); // nothing was new
-  freshness.counted([3]);
-  freshness.looked(40_500);
+  freshness.setLookedAt(40_000); // nothing was new
+  freshness.countCommits([3]);
+  freshness.setLookedAt(40_500);
   expect(freshness.cut().since).toBe(40_000);
 });
 
-test('commits that a start has found may be as old as the last look of all', () => {
+test('since of commits found at startup is the time at which the gauges were created', () => {
   const gauges = Gauges.create(1_000);
   const freshness = new Freshness(gauges, 'held');
-  freshness.looked(2_000);
+  freshness.setLookedAt(2_000);
   expect(freshness.cut()).toEqual({ since: 1_000, asOf: 2_000 });
 });
 
-test('files above an image that is not whole count when it is', () => {
+test('files above an unfinished image count when the image is complete', () => {
   const { gauges, freshness } = scene();
-  freshness.looked(2_000);
+  freshness.setLookedAt(2_000);
   const image = freshness.image();
   expect(image).toEqual({ since: 1_000, asOf: 2_000 });
   freshness.staged(3n, 5_000, 'image');
   expect(gauges.get('stagedAsOf')).toBe(1_000);
-  freshness.imageIsWhole(2n, image.asOf);
+  freshness.setImageComplete(2n, image.asOf);
   expect(gauges.read()).toMatchObject({ stagedAsOf: 5_000, stagedTXID: 3 });
 });
 
-test('what one thread notes another reads', () => {
+test('gauges written by one thread can be read by another', () => {
   const { gauges } = scene();
   gauges.set('commits', 12);
   expect(new Gauges(gauges.memory).read()).toEqual(gauges.read());

@@ -1,4 +1,4 @@
-/** The guard of a database file, shown step by step what an application and others do to it. */
+/** The guard of a database file, while an application and other programs write to the file. */
 
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -18,7 +18,7 @@ import { WALReader } from '../../src/wal/reader.ts';
 const PAGE_SIZE = 4096;
 const kernel = createKernel();
 
-/** A database whose log is read as a follower reads it, but only when it is told to. */
+/** A database whose log is read like a follower does, but only on demand. */
 class Watched {
   readonly folder: string = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-guard-'));
   readonly path: string = path.join(fs.realpathSync(this.folder), 'app.db');
@@ -55,9 +55,9 @@ class Watched {
     return this.#wal.readHeader();
   }
 
-  /** As a start that proves nothing: what the log has is read at the first look. */
+  /** Opens the guard like a start without proof: the first look reads the whole log. */
   open(): void {
-    const { checkpointed } = this.#ask();
+    const { checkpointed } = this.#readLogState();
     const descriptor = descriptorOf(this.path);
     this.#guard = new FileGuard({
       configured: this.path,
@@ -72,19 +72,19 @@ class Watched {
       backfilled: checkpointed,
       log: undefined,
       held: 0,
-      lostIndex: false,
+      hasLostIndex: false,
       checkpoint: () => {
         this.checkpoint('PASSIVE');
         return 'done';
       },
-      ask: () => this.#ask(),
+      readLogState: () => this.#readLogState(),
     });
   }
 
-  /** A look after `ms`, and the check that follows it; `between` happens between the two. */
+  /** Looks after `ms`, calls `between`, and checks. */
   look(ms = 500, between?: () => void): void {
     const guard = this.#opened;
-    const { log, checkpointed } = this.#ask();
+    const { log, checkpointed } = this.#readLogState();
     const { header } = this;
     const isSame = header?.salt1 === this.#place.header?.salt1;
     if (log > 0 && header !== undefined) {
@@ -106,11 +106,11 @@ class Watched {
   }
 
   get #opened(): FileGuard {
-    if (this.#guard === undefined) throw new Error('the guard is made first');
+    if (this.#guard === undefined) throw new Error('call open first');
     return this.#guard;
   }
 
-  #ask(): { log: number; checkpointed: number } {
+  #readLogState(): { log: number; checkpointed: number } {
     const [state] = this.db.pragma('wal_checkpoint(NOOP)') as {
       log: number;
       checkpointed: number;
@@ -119,7 +119,7 @@ class Watched {
   }
 }
 
-/** Writes over the page at `pgno`, in another process: closing the file here would drop locks. */
+/** Overwrites page `pgno` in another process: closing the file here would drop locks. */
 function overwrite(file: string, pgno: number): void {
   const page = path.join(path.dirname(file), 'page');
   fs.writeFileSync(page, Buffer.alloc(PAGE_SIZE, 7));
@@ -130,7 +130,7 @@ function overwrite(file: string, pgno: number): void {
 const replaced = expect.toSatisfy((error: unknown) => isError(error, 'DATABASE_REPLACED'));
 
 describe('checkpoints', () => {
-  test('of any kind, between looks or not, are what the file may be written by', () => {
+  test('of any mode, between looks or not, are accepted as writes to the file', () => {
     const watched = new Watched();
     watched.add(20);
     watched.open();
@@ -140,13 +140,13 @@ describe('checkpoints', () => {
         watched.look();
         watched.checkpoint(mode);
         if (round > 0) watched.look();
-        expect(watched.evidence === undefined).toBe(round === 0); // seen, or not explained yet
+        expect(watched.evidence === undefined).toBe(round === 0); // the write is not explained before the next look
       }
       watched.look();
     }
   });
 
-  test('of a log that began anew before the first look, with fewer frames than the one before', () => {
+  test('of a log that restarted before the first look, with fewer frames than before, are accepted', () => {
     const watched = new Watched();
     watched.add(300);
     watched.checkpoint('PASSIVE');
@@ -161,13 +161,13 @@ describe('checkpoints', () => {
     }
   });
 
-  test('that take long, and end just after a look, are explained at the next one', () => {
+  test('that take long and end just after a look are accepted at the next look', () => {
     const watched = new Watched();
     watched.add(20);
     watched.open();
     watched.look();
     watched.add(20);
-    const write = (): void => fs.utimesSync(watched.path, new Date(), new Date()); // as a part of one
+    const write = (): void => fs.utimesSync(watched.path, new Date(), new Date()); // like part of a checkpoint
     write();
     watched.look();
     watched.look(1_500, () => {
@@ -178,7 +178,7 @@ describe('checkpoints', () => {
     expect(watched.evidence).toBeDefined();
   });
 
-  test('beside a reader leave pages out that have a younger frame', () => {
+  test('beside a reader may skip pages with a newer frame', () => {
     const watched = new Watched();
     watched.add(20);
     watched.open();
@@ -195,7 +195,7 @@ describe('checkpoints', () => {
     watched.look();
   });
 
-  test('after VACUUM have cut pages off that may come again without a frame', () => {
+  test('after VACUUM may truncate pages that come back without a frame', () => {
     const watched = new Watched();
     watched.add(100);
     watched.open();
@@ -212,8 +212,8 @@ describe('checkpoints', () => {
   });
 });
 
-describe('whoever else writes to the file is found', () => {
-  test('at once, where nothing was left to checkpoint', () => {
+describe('a foreign write to the file is detected', () => {
+  test('immediately if nothing was left to checkpoint', () => {
     const watched = new Watched();
     watched.add(50);
     watched.checkpoint('PASSIVE');
@@ -224,7 +224,7 @@ describe('whoever else writes to the file is found', () => {
     expect(() => watched.look()).toThrow(replaced);
   });
 
-  test('within seconds, where a checkpoint could have been under way', () => {
+  test('within seconds if a checkpoint could have been running', () => {
     const watched = new Watched();
     watched.add(50);
     watched.checkpoint('PASSIVE');
@@ -238,7 +238,7 @@ describe('whoever else writes to the file is found', () => {
     expect(() => watched.look(1_500)).toThrow(replaced);
   });
 
-  test('by page 1, though a checkpoint explains that it was written', () => {
+  test('by page 1, although a checkpoint explains the write', () => {
     const watched = new Watched();
     watched.add(50);
     watched.checkpoint('PASSIVE');
@@ -250,7 +250,7 @@ describe('whoever else writes to the file is found', () => {
     expect(() => watched.look()).toThrow(replaced);
   });
 
-  test('by pages that nobody writes, though checkpoints put all the others right again', () => {
+  test('by pages that are never written, although checkpoints overwrite all the others', () => {
     const watched = new Watched();
     watched.add(100, 'cold');
     watched.add(20);
@@ -263,7 +263,7 @@ describe('whoever else writes to the file is found', () => {
     expect(() => watched.look()).toThrow(replaced);
   });
 
-  test('by pages that were written, though only the progress of checkpoints is new', () => {
+  test('by written pages, although size and times of the file are unchanged', () => {
     const watched = new Watched();
     watched.add(20);
     watched.open();
@@ -273,12 +273,12 @@ describe('whoever else writes to the file is found', () => {
     const copy = `${watched.path}-copy`;
     execFileSync('cp', ['-p', watched.path, copy]);
     watched.checkpoint('PASSIVE');
-    execFileSync('cp', ['-p', copy, watched.path]); // as if it had gone elsewhere: size and times are as before
+    execFileSync('cp', ['-p', copy, watched.path]); // as if the checkpoint had gone to another file
     expect(() => watched.look()).toThrow(replaced);
   });
 });
 
-test('chmod is no writing', () => {
+test('chmod does not count as a write', () => {
   const watched = new Watched();
   watched.add(20);
   watched.checkpoint('PASSIVE');

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { LookLoop, UNWATCHED_POLL_MS, type Look } from '../../src/database/loop.ts';
 import { QUIET_MS, SETTLE_MS_MAX, STILL_MS } from '../../src/database/settle.ts';
 
-/** Listeners of the watchers that are open. */
+/** Listeners of the open watchers. */
 const listeners = new Set<() => void>();
 let looks = 0;
 let log = 0;
@@ -37,12 +37,12 @@ beforeEach(() => {
       return {
         log,
         checkpointed: 0,
-        held: true,
-        behind: isBehind,
-        quiet: true,
+        isHeld: true,
+        isBehind,
+        isQuiet: true,
         fresh: 0,
         freshBytes: 0,
-        atRest: false,
+        isAtRest: false,
       };
     },
   });
@@ -60,7 +60,7 @@ function writeToFile(): void {
   for (const listener of listeners) listener();
 }
 
-test('a commit soon after another is looked at when the file changes, not at the next turn', () => {
+test('a commit soon after another is seen when the file changes, not at the next scheduled look', () => {
   vi.advanceTimersByTime(STILL_MS + 2 * SETTLE_MS_MAX);
   expect(listeners.size).toBe(1);
   const before = looks;
@@ -70,7 +70,7 @@ test('a commit soon after another is looked at when the file changes, not at the
   expect(looks).toBe(before + 1);
 });
 
-test('while commits follow each other nothing is watched', () => {
+test('files are not watched during constant commits', () => {
   for (let commit = 0; commit < 50; commit++) {
     log += 1;
     vi.advanceTimersByTime(SETTLE_MS_MAX);
@@ -78,7 +78,7 @@ test('while commits follow each other nothing is watched', () => {
   }
 });
 
-test('what a look has left to read is read at once, not at the next turn', () => {
+test('a look that leaves frames unread is followed immediately by another', () => {
   isBehind = true;
   vi.advanceTimersByTime(1);
   const before = looks;
@@ -87,7 +87,7 @@ test('what a look has left to read is read at once, not at the next turn', () =>
   isBehind = false;
 });
 
-test('a cut that is due before the next turn is not kept waiting', () => {
+test('a cut that is due before the next scheduled look is made on time', () => {
   vi.advanceTimersByTime(2 * SETTLE_MS_MAX);
   dueInMs = 3;
   vi.advanceTimersByTime(SETTLE_MS_MAX);
@@ -96,7 +96,7 @@ test('a cut that is due before the next turn is not kept waiting', () => {
   expect(looks).toBe(before + 1);
 });
 
-test('when all has settled the files are watched, and not looked at', () => {
+test('after the log has settled, files are watched instead of polled', () => {
   vi.advanceTimersByTime(QUIET_MS + 2 * SETTLE_MS_MAX);
   const before = looks;
   vi.advanceTimersByTime(30_000);
@@ -107,7 +107,7 @@ test('when all has settled the files are watched, and not looked at', () => {
   expect(looks).toBe(before + 1);
 });
 
-describe('where no watcher is left', () => {
+describe('without file watchers', () => {
   const refuse = (code: string): void => {
     vi.mocked(fs.watch).mockImplementation(() => {
       throw Object.assign(new Error(`${code}: too many open files, watch`), { code });
@@ -115,7 +115,7 @@ describe('where no watcher is left', () => {
   };
 
   test.for(['EMFILE', 'ENOSPC'])(
-    'by %s, files are looked at often, and that is said once',
+    'because of %s, files are polled often, with one warning',
     (code) => {
       refuse(code);
       vi.advanceTimersByTime(QUIET_MS + 2 * SETTLE_MS_MAX);
@@ -132,7 +132,7 @@ describe('where no watcher is left', () => {
     },
   );
 
-  test('they are watched again once that is possible', () => {
+  test('files are watched again as soon as that is possible', () => {
     refuse('EMFILE');
     vi.advanceTimersByTime(QUIET_MS + 2 * SETTLE_MS_MAX);
     vi.mocked(fs.watch).mockImplementation(watch as never);

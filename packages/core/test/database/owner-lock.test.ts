@@ -1,4 +1,4 @@
-/** One owner for a staging folder. */
+/** A staging folder has one owner. */
 
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,43 +12,43 @@ import { temporaryFolder } from '../restore/temporary.ts';
 
 const NOON = Date.UTC(2026, 0, 31, 12);
 
-/** Nobody waits: an hour passes between every two looks at it. */
-function hastyClock(): Clock {
+/** A clock that advances one hour at each reading, so that no wait takes real time. */
+function fastClock(): Clock {
   let hours = 0;
   return { now: () => NOON, monotonic: () => (hours += 1) * 3_600_000 };
 }
 
-interface Place {
+interface LockPaths {
   readonly folder: string;
   readonly database: string;
 }
 
-function place(): Place {
+function newPaths(): LockPaths {
   const folder = temporaryFolder();
   return { folder: path.join(folder, '.app.db-sluice'), database: path.join(folder, 'app.db') };
 }
 
-async function acquire(input: Place): Promise<OwnerLock> {
-  const lock = await OwnerLock.acquire({ ...input, clock: hastyClock() });
+async function acquire(input: LockPaths): Promise<OwnerLock> {
+  const lock = await OwnerLock.acquire({ ...input, clock: fastClock() });
   onTestFinished(() => lock.release());
   return lock;
 }
 
-test('a second one in the same process is refused, and told who has it', async () => {
-  const at = place();
+test('a second replicator in the same process is refused with the name of the owner', async () => {
+  const at = newPaths();
   const lock = await acquire(at);
   const since = new Date(NOON).toISOString();
   await expect(acquire(at)).rejects.toMatchObject({
     code: 'STAGING_IN_USE',
     message: `replicator ${process.pid} has been replicating ${at.database} since ${since}; stop it first`,
   });
-  await expect(acquire(at)).rejects.toThrow(/has been replicating/); // being refused takes nothing away
+  await expect(acquire(at)).rejects.toThrow(/has been replicating/); // the refusal did not release the lock
   lock.release();
   await acquire(at);
 });
 
 test('two databases cannot share a folder', async () => {
-  const at = place();
+  const at = newPaths();
   await acquire(at);
   const other = path.join(path.dirname(at.database), 'other.db');
   const refused = acquire({ ...at, database: other });
@@ -57,8 +57,8 @@ test('two databases cannot share a folder', async () => {
   );
 });
 
-/** A process that holds the lock. */
-async function startHolder({ folder, database }: Place): Promise<ChildProcess> {
+/** Starts a process that holds the lock. */
+async function startHolder({ folder, database }: LockPaths): Promise<ChildProcess> {
   const module = path.resolve(import.meta.dirname, '../../src/database/staging/owner-lock.ts');
   const script = path.join(path.dirname(folder), 'holder.mjs');
   fs.writeFileSync(
@@ -75,8 +75,8 @@ async function startHolder({ folder, database }: Place): Promise<ChildProcess> {
   return holder;
 }
 
-test('the lock of another process is told by its id, and dies with it', async () => {
-  const at = place();
+test('a lock of another process is reported with its process ID, and ends when that process is killed', async () => {
+  const at = newPaths();
   const holder = await startHolder(at);
   await expect(acquire(at)).rejects.toThrow(`replicator ${holder.pid} has been replicating`);
   holder.kill('SIGKILL');
@@ -86,8 +86,8 @@ test('the lock of another process is told by its id, and dies with it', async ()
   expect(owner).toMatchObject({ pid: process.pid, host: os.hostname(), database: at.database });
 });
 
-test('one that is started while the one before ends waits for it', async () => {
-  const at = place();
+test('a replicator that starts while the previous one ends waits for it', async () => {
+  const at = newPaths();
   const holder = await startHolder(at);
   const { systemClock: clock } = await import('../../src/clock.ts');
   const waiting = OwnerLock.acquire({ ...at, clock });
@@ -95,8 +95,8 @@ test('one that is started while the one before ends waits for it', async () => {
   (await waiting).release();
 });
 
-test('what somebody else wrote into the lock file does not matter', async () => {
-  const at = place();
+test('foreign contents of the lock file are ignored', async () => {
+  const at = newPaths();
   fs.mkdirSync(at.folder);
   fs.writeFileSync(path.join(at.folder, 'lock'), 'x'.repeat(5_000));
   const { systemClock: clock } = await import('../../src/clock.ts');
@@ -105,15 +105,15 @@ test('what somebody else wrote into the lock file does not matter', async () => 
   await expect(acquire(at)).rejects.toThrow(/has been replicating/);
 });
 
-test('that the owner cannot be written changes nothing', async () => {
-  const at = place();
+test('the lock works even if the owner file cannot be written', async () => {
+  const at = newPaths();
   fs.mkdirSync(path.join(at.folder, 'owner', 'a folder'), { recursive: true });
   await acquire(at);
   await expect(acquire(at)).rejects.toMatchObject({ code: 'STAGING_IN_USE' });
 });
 
-test('a folder that cannot be made names meta-path', async () => {
-  const at = place();
+test('the error for a folder that cannot be created names meta-path', async () => {
+  const at = newPaths();
   fs.writeFileSync(at.folder, 'a file');
   await expect(acquire(at)).rejects.toMatchObject({
     code: 'STAGING_FAILED',
@@ -121,8 +121,8 @@ test('a folder that cannot be made names meta-path', async () => {
   });
 });
 
-test('the lock takes no room, and leaves nothing beside it', async () => {
-  const at = place();
+test('the lock file is empty, and release removes the owner file', async () => {
+  const at = newPaths();
   const lock = await acquire(at);
   const names = (): string[] => fs.readdirSync(at.folder).sort();
   expect(names()).toEqual(['lock', 'owner']);
@@ -131,8 +131,8 @@ test('the lock takes no room, and leaves nothing beside it', async () => {
   expect(names()).toEqual(['lock']);
 });
 
-test('a lock whose file was deleted, or replaced, is known to be lost', async () => {
-  const at = place();
+test('a lock whose file was deleted or replaced is not intact', async () => {
+  const at = newPaths();
   const lock = await acquire(at);
   expect(lock.isIntact).toBe(true);
   fs.renameSync(at.folder, `${at.folder}-away`);
@@ -140,5 +140,5 @@ test('a lock whose file was deleted, or replaced, is known to be lost', async ()
   const other = await acquire(at);
   expect([lock.isIntact, other.isIntact]).toEqual([false, true]);
   lock.release();
-  expect(fs.existsSync(path.join(at.folder, 'owner'))).toBe(true); // that of the other one
+  expect(fs.existsSync(path.join(at.folder, 'owner'))).toBe(true); // the file of the other owner
 });

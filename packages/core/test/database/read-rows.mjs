@@ -1,4 +1,4 @@
-// node read-rows.mjs FILE: how many rows another process sees, and whether the database is sound to it.
+// node read-rows.mjs FILE: prints the number of rows, and the result of the integrity check.
 import Database from 'better-sqlite3';
 
 const database = new Database(process.argv[2], { readonly: true, timeout: 5000 });

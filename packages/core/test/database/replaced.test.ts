@@ -1,6 +1,6 @@
 /**
- * The database file is replaced while it is followed, and right after that somebody asks, commits, or
- * a checkpoint of ours is due: the file is looked at first, not only when the next check is due.
+ * The database file is replaced while it is followed. A sync, a commit or a checkpoint of ours right
+ * after that checks the file first, even if the next periodic check is not due.
  */
 
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -13,7 +13,7 @@ import { Watched } from './watched.ts';
 const WAYS = ['mv', 'cp'] as const;
 const REPLACED = { code: 'DATABASE_REPLACED' };
 
-/** Followed, with nothing left to checkpoint: then all that is written to the file is somebody else's. */
+/** Follows a database with nothing left to checkpoint: then every write to the file is foreign. */
 async function followed(watched: Watched): Promise<Engine> {
   watched.commit();
   const engine = watched.start({ minCheckpointPageCount: 1 });
@@ -22,11 +22,11 @@ async function followed(watched: Watched): Promise<Engine> {
   await engine.sync();
   watched.app.pragma('wal_checkpoint(PASSIVE)');
   await engine.sync();
-  watched.clock.stop(); // the check that is made now and then does not come
+  watched.clock.stop(); // disables the periodic check
   return engine;
 }
 
-/** Another database, of as many pages: else SQLite, which has the number in the wal-index, is lost at once. */
+/** Another database with as many pages as the wal-index records. With another number SQLite would fail. */
 function another(watched: Watched): string {
   const file = path.join(watched.folder, 'other.db');
   const other = new Database(file);
@@ -43,14 +43,14 @@ function commitRows({ path: file }: Watched, rows: number): void {
   expect(signal).toBe('SIGKILL');
 }
 
-/** As another process sees it: within one process SQLite takes the wal-index of a new file for its own. */
+/** Reads in another process: within one process, SQLite uses the old wal-index for the new file. */
 function readRows({ path: file }: Watched): string {
   const script = path.join(import.meta.dirname, 'read-rows.mjs');
   return execFileSync(process.execPath, [script, file], { encoding: 'utf8' });
 }
 
 describe.for(WAYS)('right after %s', (way) => {
-  test('a sync is refused', async () => {
+  test('a sync fails', async () => {
     const watched = new Watched();
     const other = another(watched);
     const engine = await followed(watched);
@@ -58,7 +58,7 @@ describe.for(WAYS)('right after %s', (way) => {
     await expect(engine.sync()).rejects.toMatchObject(REPLACED);
   });
 
-  test('what is committed to the new file is not staged as if it followed', async () => {
+  test('a commit to the new file is not staged as a continuation', async () => {
     const watched = new Watched();
     const other = another(watched);
     const engine = await followed(watched);
@@ -73,7 +73,7 @@ describe.for(WAYS)('right after %s', (way) => {
   });
 });
 
-test('no checkpoint of ours takes commits out of the log of a file that we do not have open', async () => {
+test('our checkpoints never backfill the log of a file that we do not have open', async () => {
   const watched = new Watched();
   const other = another(watched);
   const engine = await followed(watched);

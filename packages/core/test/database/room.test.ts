@@ -1,4 +1,4 @@
-/** Staging leaves room to others, waits for room where there is none, and goes on when it comes. */
+/** Staging leaves a reserve on the volume, waits if there is no room, and continues when there is. */
 
 import fs from 'node:fs/promises';
 import { afterEach, describe, expect, test, vi } from 'vitest';
@@ -8,7 +8,7 @@ import { Watched } from './watched.ts';
 
 const MB = 1024 * 1024;
 
-/** The volume, as the system tells of it: of 1000 MB so many are free. */
+/** Mocks a volume of 1000 MB with this much free space. */
 function volumeWith(freeMB: number): (freeMB: number) => void {
   let free = freeMB;
   vi.spyOn(fs, 'statfs').mockImplementation((async () => ({
@@ -23,22 +23,22 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-describe('so much stays free', () => {
+describe('free space to leave', () => {
   const room = (availableBytes: number) => ({ availableBytes, reserveBytes: 100 });
-  test('a tenth of the volume, whatever is written', () => {
+  test('is a tenth of the volume for every kind of file', () => {
     expect(spareBytes(room(150))).toBe(50);
     expect(spareBytes(room(50))).toBe(-50);
     for (const purpose of ['cut', 'image'] as const) {
       expect(floorBytes(room(250), purpose)).toBe(100);
     }
   });
-  test('half of what is left for a cut, where others have touched that, and no image is made', () => {
+  test('is half of the rest for a cut if others have used the reserve; no image is made then', () => {
     expect(floorBytes(room(60), 'cut')).toBe(30);
     expect(floorBytes(room(60), 'image')).toBe(100);
   });
 });
 
-test('a snapshot without room is told, and commits are staged as ever', async () => {
+test('a snapshot without room is reported, and commits are still staged', async () => {
   const watched = new Watched();
   watched.commit();
   const engine = watched.start();
@@ -59,7 +59,7 @@ test('a snapshot without room is told, and commits are staged as ever', async ()
   expect(watched.all('failed')).toEqual([]);
 });
 
-test('a snapshot whose room is taken while it is made leaves nothing, and commits go on', async () => {
+test('a snapshot that runs out of room leaves no files, and commits are still staged', async () => {
   const watched = new Watched();
   watched.commit(20 * MB);
   const engine = watched.start();
@@ -70,14 +70,14 @@ test('a snapshot whose room is taken while it is made leaves nothing, and commit
   await watched.next('progress', () => watched.all('progress').length > before);
   setFree(99);
   await watched.next('no-snapshot');
-  expect(watched.all('progress').length - before).toBeLessThan(20); // it did not go on for all of them
+  expect(watched.all('progress').length - before).toBeLessThan(20); // it stopped early
   await engine.sync();
   expect(watched.temporary()).toEqual([]);
   watched.commit();
   expect(await engine.sync()).toBe(2n);
 });
 
-test('a commit without room is told once and held, and staged when there is room', async () => {
+test('a commit without room is reported once, held, and staged when there is room', async () => {
   const watched = new Watched();
   watched.commit();
   const engine = watched.start();
@@ -86,10 +86,10 @@ test('a commit without room is told once and held, and staged when there is room
   watched.commit();
   const { message } = await watched.next('full');
   expect(message).toMatch(/^write .*cut-0{15}2\.tmp: .* free some space there, or set meta-path$/);
-  expect(watched.temporary()).toEqual([]); // what was begun of it takes no room
+  expect(watched.temporary()).toEqual([]); // the partial file was removed
   watched.commit();
   const syncing = engine.sync();
-  watched.app.pragma('wal_checkpoint(TRUNCATE)'); // what is held does not hang on the log
+  watched.app.pragma('wal_checkpoint(TRUNCATE)'); // held commits do not depend on the log
   setFree(10);
   expect(await syncing).toBe(3n);
   expect(watched.all('full')).toHaveLength(1);
@@ -97,7 +97,7 @@ test('a commit without room is told once and held, and staged when there is room
   expect(watched.staged()).toHaveLength(3);
 });
 
-test('more than can be held is a failure, and all is there once there is room', async () => {
+test('more commits than can be held are a failure, and everything is staged once there is room', async () => {
   const watched = new Watched();
   watched.commit();
   const engine = watched.start();
@@ -111,11 +111,11 @@ test('more than can be held is a failure, and all is there once there is room', 
   const from = watched.events.length;
   setFree(500);
   const opened = await watched.next('opened', () => true, from);
-  expect(opened.proved).toBe(1n); // the log has all of it: nobody has restarted it
+  expect(opened.proved).toBe(1n); // the log has not restarted, so it still has everything
   await watched.next('staged', () => true, from);
 });
 
-test('an end does not wait for room', async () => {
+test('close does not wait for room', async () => {
   const watched = new Watched();
   watched.commit();
   const engine = watched.start();

@@ -1,11 +1,11 @@
-/** A look at the log that does not settle is no success, and for longer it is a failure. */
+/** An inconsistent look at the log does not complete a sync, and is a failure if it lasts. */
 
 import fs from 'node:fs';
 import { expect, test } from 'vitest';
 import { UNSETTLED_MS_MAX } from '../../src/database/unsettled.ts';
 import { Watched } from './watched.ts';
 
-/** SQLite says that frames are committed, and the file does not have them: what it has comes back. */
+/** Truncates the log, so that committed frames are missing. Returns a function that restores it. */
 function hideLog(watched: Watched): () => void {
   const file = `${watched.path}-wal`;
   const bytes = fs.readFileSync(file);
@@ -13,24 +13,24 @@ function hideLog(watched: Watched): () => void {
   return () => fs.writeFileSync(file, bytes, { flag: 'r+' });
 }
 
-test('a sync ends only with a look that is held, and has what was committed before it', async () => {
+test('a sync resolves only after a consistent look, and includes all earlier commits', async () => {
   const watched = new Watched();
   watched.commit();
   const engine = watched.start();
   await watched.next('staged');
   watched.commit();
-  const showLog = hideLog(watched);
+  const restoreLog = hideLog(watched);
   let txid: bigint | undefined;
   const syncing = engine.sync().then((result) => (txid = result));
-  await new Promise((resolve) => setTimeout(resolve, 50)); // looks, none of which is held
+  await new Promise((resolve) => setTimeout(resolve, 50)); // several looks, all inconsistent
   expect(txid).toBeUndefined();
-  showLog();
+  restoreLog();
   await syncing;
   expect(txid).toBe(2n);
   expect(watched.all('failed')).toEqual([]);
 });
 
-test('a log that does not settle for long is a failure with its reason, of a sync too', async () => {
+test('a log that stays inconsistent is a failure with its reason, also for a sync', async () => {
   const watched = new Watched();
   watched.commit();
   const engine = watched.start();
@@ -43,13 +43,13 @@ test('a log that does not settle for long is a failure with its reason, of a syn
     message: expect.stringMatching(/for 5 s SQLite reports .* no valid header/),
   });
   await new Promise((resolve) => setTimeout(resolve, 20));
-  watched.clock.leap(UNSETTLED_MS_MAX);
+  watched.clock.advance(UNSETTLED_MS_MAX);
   await refused;
   const { message } = await watched.next('failed');
   expect(message).toMatch(/^follow the WAL of .*app\.db: for 5 s /);
 });
 
-test('an end that cannot see what is committed says so', async () => {
+test('close reports that it could not read all commits', async () => {
   const watched = new Watched();
   watched.commit();
   const engine = watched.start();
@@ -59,7 +59,7 @@ test('an end that cannot see what is committed says so', async () => {
   hideLog(watched);
   const closing = engine.close();
   await new Promise((resolve) => setTimeout(resolve, 20));
-  watched.clock.leap(UNSETTLED_MS_MAX);
+  watched.clock.advance(UNSETTLED_MS_MAX);
   await closing;
   expect(watched.all('failed')).toMatchObject([{ code: 'WAL_INVALID' }]);
 });

@@ -1,4 +1,4 @@
-/** Pages that are held by the number of their frame: read only while they are what was committed. */
+/** Pages held by frame number are read only while the frames are unchanged. */
 
 import fs from 'node:fs';
 import os from 'node:os';
@@ -60,7 +60,7 @@ class Log {
     return state?.log ?? 0;
   }
 
-  /** All frames, in a tail that keeps `bytesMax` of them in memory. */
+  /** All frames, in a tail that keeps at most `bytesMax` in memory. */
   tail(bytesMax: number): Tail {
     const tail = new Tail();
     const { header } = this;
@@ -70,7 +70,7 @@ class Log {
     return tail;
   }
 
-  /** Flips a bit of the page of frame `number`. */
+  /** Flips a bit in the page of frame `number`. */
   damage(number: number): void {
     const fd = fs.openSync(`${this.#path}-wal`, 'r+');
     const at = 32 + (number - 1) * (PAGE_SIZE + 24) + 24 + 100;
@@ -113,13 +113,13 @@ function encode(cut: Cut, log: Log): Map<number, Uint8Array> {
   return pages;
 }
 
-const restarted = expect.toSatisfy((error: unknown) => isError(error, 'WAL_INVALID'));
+const isWALInvalid = expect.toSatisfy((error: unknown) => isError(error, 'WAL_INVALID'));
 
-test('pages that are read from the log by number are those of the database', () => {
+test('pages read from the log by frame number equal those of the database', () => {
   const log = new Log();
   log.add(500);
   const tail = log.tail(64 * 1024);
-  expect(tail.spilled).toBe(true);
+  expect(tail.isSpilled).toBe(true);
   const pages = encode(cutOf(tail, log), log);
   const database = log.bytes();
   for (const [pgno, page] of pages) {
@@ -130,26 +130,26 @@ test('pages that are read from the log by number are those of the database', () 
 });
 
 test.for(['fewer', 'more'] as const)(
-  'a log that restarts under a spilled tail, with %s frames than before, is no source of pages',
+  'a cut of a spilled tail fails if the log has restarted with %s frames than before',
   (how) => {
     const log = new Log();
     log.add(500);
     const tail = log.tail(64 * 1024);
     log.restart();
     log.add(how === 'fewer' ? 100 : 900);
-    expect(() => encode(cutOf(tail, log), log)).toThrow(restarted);
+    expect(() => encode(cutOf(tail, log), log)).toThrow(isWALInvalid);
   },
 );
 
-test('a frame that was damaged under a spilled tail is found by its checksum', () => {
+test('a damaged frame of a spilled tail is detected by its checksum', () => {
   const log = new Log();
   log.add(500);
   const tail = log.tail(64 * 1024);
   log.damage(300);
-  expect(() => encode(cutOf(tail, log), log)).toThrow(restarted);
+  expect(() => encode(cutOf(tail, log), log)).toThrow(isWALInvalid);
 });
 
-test('a spilled tail takes no frames of another log', () => {
+test('a spilled tail refuses frames of another log', () => {
   const log = new Log();
   log.add(500);
   const tail = log.tail(64 * 1024);
@@ -159,10 +159,10 @@ test('a spilled tail takes no frames of another log', () => {
   const batches = log.wal.readFrames(header, 1, log.frames, header.checksum);
   expect(() => {
     for (const batch of batches) tail.add(batch, 64 * 1024);
-  }).toThrow(restarted);
+  }).toThrow(isWALInvalid);
 });
 
-test('a frame is read by number only with the salts and the checksum of its log', () => {
+test('a frame is read by number only if its salts and checksum match the log', () => {
   const log = new Log();
   log.add(20);
   const { header } = log;

@@ -1,4 +1,4 @@
-/** Whatever a start finds in the staging folder, it ends in a clear state, and goes on when it can. */
+/** A start handles any contents of the staging folder, and continues if it can. */
 
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import type { StagedEvent } from '../../src/database/events.ts';
 import { Watched } from './watched.ts';
 
-/** Three staged files of an earlier run: an image, and two increments. */
+/** Leaves three staged files of an earlier run: an image and two increments. */
 async function withThreeStaged(): Promise<Watched> {
   const watched = new Watched();
   watched.commit(5_000);
@@ -22,7 +22,7 @@ async function withThreeStaged(): Promise<Watched> {
   return watched;
 }
 
-const isOf =
+const hasTXID =
   (txid: bigint) =>
   (event: StagedEvent): boolean =>
     event.file.maxTXID === txid;
@@ -35,7 +35,7 @@ test.for([
   ['changed in the middle', (bytes: Buffer) => flip(bytes, bytes.length >> 1)],
   ['changed in its header', (bytes: Buffer) => flip(bytes, 24)],
 ] as const)(
-  'the newest staged file that is %s is removed, and an image is taken above it',
+  'a newest staged file that is %s is removed, and an image is taken above it',
   async ([, damage]) => {
     const watched = await withThreeStaged();
     const file = watched.stagedPath(-1);
@@ -48,16 +48,16 @@ test.for([
     expect(opened.lastTXID).toBe(3n);
     const notice = await watched.next('notice', () => true, from);
     expect(notice.message).toContain(`removing the damaged staged file ${file}: `);
-    const image = await watched.next('staged', isOf(4n), from);
+    const image = await watched.next('staged', hasTXID(4n), from);
     expect(image.content).toBe('image');
   },
 );
 
-test('a staged file that is freed while a start lists it is left out', async () => {
+test('a staged file that is removed during startup is skipped', async () => {
   const watched = await withThreeStaged();
-  const freed = watched.stagedPath(0);
-  fs.rmSync(freed);
-  fs.symlinkSync('gone', freed); // its name is listed, and it is not there
+  const removed = watched.stagedPath(0);
+  fs.rmSync(removed);
+  fs.symlinkSync('gone', removed); // its name is listed, but the file is missing
   const from = watched.events.length;
   watched.start();
   const opened = await watched.next('opened', () => true, from);
@@ -71,7 +71,7 @@ function flip(bytes: Buffer, at: number): Buffer {
   return changed;
 }
 
-test('an older staged file that is damaged is removed, and the log is gone on with', async () => {
+test('a damaged older staged file is removed, and replication resumes', async () => {
   const watched = await withThreeStaged();
   fs.truncateSync(watched.stagedPath(1), 200);
   const from = watched.events.length;
@@ -81,7 +81,7 @@ test('an older staged file that is damaged is removed, and the log is gone on wi
   expect(opened.staged.map(({ file: { maxTXID } }) => maxTXID)).toEqual([1n, 3n]);
 });
 
-test('what every destination has is not read whole', async () => {
+test('files that every destination has are not read whole', async () => {
   const watched = await withThreeStaged();
   const file = watched.stagedPath(-1);
   fs.writeFileSync(file, flip(fs.readFileSync(file), fs.statSync(file).size >> 1));
@@ -91,8 +91,8 @@ test('what every destination has is not read whole', async () => {
   expect(opened.staged).toHaveLength(3);
 });
 
-test.for(['', 'what?', '00000000000000zz'])(
-  'a marker of an image that says "%s" means that nothing staged is trusted',
+test.for(['', 'damaged', '00000000000000zz'])(
+  'an invalid image marker "%s" removes all staged files',
   async (marker) => {
     const watched = await withThreeStaged();
     fs.writeFileSync(path.join(watched.metaPath, 'imaging'), marker);
@@ -100,11 +100,11 @@ test.for(['', 'what?', '00000000000000zz'])(
     watched.start();
     const opened = await watched.next('opened', () => true, from);
     expect(opened).toMatchObject({ proved: undefined, staged: [], lastTXID: 3n });
-    expect(await watched.next('staged', isOf(4n), from)).toMatchObject({ content: 'image' });
+    expect(await watched.next('staged', hasTXID(4n), from)).toMatchObject({ content: 'image' });
   },
 );
 
-test('a staging folder that cannot be used is a failure with what to do, until it can', async () => {
+test('an unusable staging folder is a failure with a next step, and is retried', async () => {
   const watched = new Watched();
   watched.commit();
   fs.writeFileSync(watched.metaPath, 'a file');
@@ -117,7 +117,7 @@ test('a staging folder that cannot be used is a failure with what to do, until i
   await watched.next('staged');
 });
 
-test('a path that cannot be followed is a failure, and no end of the process', async () => {
+test('an unusable database path is a failure, and is retried', async () => {
   const watched = new Watched();
   fs.symlinkSync(watched.path, watched.path);
   watched.start();
@@ -127,7 +127,7 @@ test('a path that cannot be followed is a failure, and no end of the process', a
   await watched.next('staged');
 });
 
-test('more staged files than a process may open are read one after the other', async () => {
+test('staged files are read one at a time, so their number can exceed the limit of open files', async () => {
   const watched = await withThreeStaged();
   const staged = watched.stagedPath(-1);
   const folder = path.join(watched.folder, 'many');

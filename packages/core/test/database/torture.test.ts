@@ -5,7 +5,7 @@ import { torture, type TortureOptions } from './torture/torture.ts';
 
 const ROUNDS = Number(process.env['SLUICE_TORTURE_ROUNDS'] ?? 15);
 const PLANTED_ROUNDS_MAX = 150;
-/** What has to happen often; without it an error is met by chance only. */
+/** Events that must happen often, because otherwise the error is found only by chance. */
 const OFTEN: Readonly<Record<string, Pick<TortureOptions, 'away' | 'images'>>> = {
   imageWithoutFramesBefore: { images: 'often' },
   fileIsNotLookedAt: { away: 'replace' },
@@ -14,7 +14,7 @@ const OFTEN: Readonly<Record<string, Pick<TortureOptions, 'away' | 'images'>>> =
 };
 
 for (const pageSize of [512, 4096, 16384]) {
-  test(`the page map is the database after every round, pages of ${pageSize}`, async () => {
+  test(`the page map equals the database after every round, pages of ${pageSize}`, async () => {
     const seed = seedOf();
     console.log(`SLUICE_SEED=${seed}`);
     const report = await torture({ seed, rounds: ROUNDS, pageSize });

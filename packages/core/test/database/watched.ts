@@ -1,4 +1,4 @@
-/** A database that an engine watches in the thread of the test, and what the engine tells. */
+/** A database watched by an engine in the test thread, and the events of that engine. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -14,9 +14,9 @@ import { systemRandom } from '../../src/random.ts';
 import { createKernel } from '../../src/kernel/kernel.ts';
 import { temporaryFolder } from '../restore/temporary.ts';
 
-/** The monotonic clock of this machine, and what a test adds to it; or it stands still. */
-class LeapingClock implements Clock {
-  #ahead = 0;
+/** The system clock, whose monotonic time a test can advance or stop. */
+class AdjustableClock implements Clock {
+  #offsetMs = 0;
   #stoppedAt: number | undefined;
 
   now(): number {
@@ -24,16 +24,16 @@ class LeapingClock implements Clock {
   }
 
   monotonic(): number {
-    return this.#stoppedAt ?? systemClock.monotonic() + this.#ahead;
+    return this.#stoppedAt ?? systemClock.monotonic() + this.#offsetMs;
   }
 
-  /** From now on no time passes: nothing becomes due. */
+  /** Stops the monotonic time: nothing becomes due any more. */
   stop(): void {
     this.#stoppedAt = this.monotonic();
   }
 
-  leap(ms: number): void {
-    this.#ahead += ms;
+  advance(ms: number): void {
+    this.#offsetMs += ms;
   }
 }
 
@@ -50,7 +50,7 @@ export class Watched {
   readonly folder: string = temporaryFolder();
   readonly path: string = path.join(this.folder, 'app.db');
   readonly metaPath: string = path.join(this.folder, 'meta');
-  readonly clock = new LeapingClock();
+  readonly clock = new AdjustableClock();
   readonly events: EngineEvent[] = [];
   readonly #apps: Database.Database[] = [];
   readonly #waiting = new Set<() => void>();
@@ -61,7 +61,7 @@ export class Watched {
     });
   }
 
-  /** The application's connection; made when it is first asked for. */
+  /** The application's connection; opened on first use. */
   get app(): Database.Database {
     const [open] = this.#apps;
     if (open !== undefined) return open;
@@ -73,12 +73,12 @@ export class Watched {
     return app;
   }
 
-  /** A transaction of about so many bytes. */
+  /** Commits a transaction of about `sizeBytes`. */
   commit(sizeBytes = 100): void {
     this.app.prepare('INSERT INTO t(v) VALUES (randomblob(?))').run(sizeBytes);
   }
 
-  /** Begins with an image, or where that is proved, goes on. */
+  /** Starts an engine, which resumes if continuity is proved, and otherwise takes an image. */
   start({ minCheckpointPageCount, ...more }: StartOptions = {}): Engine {
     const engine: Engine = new Engine({
       ...more,
@@ -114,7 +114,7 @@ export class Watched {
     return this.events.filter((event): event is EventOf<K> => event.kind === kind);
   }
 
-  /** The first such event, or one that fits, of those that came from `from` on. */
+  /** The first event of this kind that matches `fits`, from index `from` on. */
   async next<K extends Kind>(
     kind: K,
     fits: (event: EventOf<K>) => boolean = () => true,
@@ -134,12 +134,12 @@ export class Watched {
     });
   }
 
-  /** What is being written in the staging folder. */
+  /** Names of temporary files in the staging folder. */
   temporary(): string[] {
     return fs.readdirSync(this.metaPath).filter((name) => name.endsWith('.tmp'));
   }
 
-  /** Staged files of level 0 by name. */
+  /** Names of staged files of level 0. */
   staged(): string[] {
     return fs.readdirSync(path.join(this.metaPath, 'ltx', '0')).sort();
   }

@@ -1,4 +1,4 @@
-/** A copy of core's sources with one error planted in it: what a torture must find. */
+/** Copies of the sources of core with one planted bug, which a torture test must find. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -7,14 +7,14 @@ import { fileURLToPath } from 'node:url';
 const CORE = path.resolve(fileURLToPath(new URL('.', import.meta.url)), '..', '..');
 
 export interface Planted {
-  /** Below `src`. */
+  /** Path relative to `src`. */
   readonly file: string;
-  /** Occurs exactly once there. */
+  /** Text that occurs exactly once in the file. */
   readonly find: string;
   readonly replace: string;
 }
 
-/** Gives the folder of the mutated sources. `remove` deletes it. */
+/** Creates a folder of mutated sources. `remove` deletes it. */
 export function plant(name: string, planted: readonly Planted[]): { src: string; remove(): void } {
   const folder = path.join(CORE, '.cache', 'mutants', `${name}-${process.pid}`);
   fs.rmSync(folder, { recursive: true, force: true });
@@ -25,7 +25,8 @@ export function plant(name: string, planted: readonly Planted[]): { src: string;
   for (const { file, find, replace } of planted) {
     const target = path.join(folder, 'src', file);
     const source = fs.readFileSync(target, 'utf8');
-    if (source.split(find).length !== 2) throw new Error(`${file} has not once: ${find}`);
+    if (source.split(find).length !== 2)
+      throw new Error(`${file} must contain exactly once: ${find}`);
     fs.writeFileSync(
       target,
       source.replace(find, () => replace),
@@ -39,7 +40,7 @@ export function plant(name: string, planted: readonly Planted[]): { src: string;
 
 export const CORE_SRC: string = path.join(CORE, 'src');
 
-/** The errors that the tortures must find (design: planted errors). */
+/** Bugs that the torture tests must find (design: planted errors). */
 export const PLANTED = {
   gapBetweenReaders: [
     {
@@ -74,7 +75,7 @@ export const PLANTED = {
       replace: `  if (position.atRest || log >= 0) {`,
     },
   ],
-  /** A file that was replaced while nobody used it is taken for the one that was there. */
+  /** A file that was replaced while no process used it is accepted as the same file. */
   fileIsNotLookedAt: [
     {
       file: 'database/continuity/proof.ts',
@@ -84,7 +85,7 @@ export const PLANTED = {
   ],
 } as const satisfies Record<string, readonly Planted[]>;
 
-/** Seen only where a tail is small or a transaction large: for the torture, which makes it so. */
+/** Bugs that show only with a small tail or a large transaction, as in the torture test. */
 export const PLANTED_IN_THE_TAIL = {
   cutsInsideTransactions: [
     {
@@ -96,11 +97,11 @@ export const PLANTED_IN_THE_TAIL = {
   readerMovesOverSpilledFrames: [
     {
       file: 'database/cut/cutter.ts',
-      find: `return this.#publisher.pinsLog || this.#tail.spilled;`,
+      find: `return this.#publisher.pinsLog || this.#tail.isSpilled;`,
       replace: `return this.#publisher.pinsLog && this.#tail.sizeBytes < 0;`,
     },
   ],
-  /** What a start finds in a log that may restart is held by frame number, and nobody looks again. */
+  /** Startup holds frames of a log that may restart by number, and does not verify them later. */
   spilledTailOfAStart: [
     {
       file: 'database/continuity/proof.ts',
@@ -109,8 +110,8 @@ export const PLANTED_IN_THE_TAIL = {
     },
     {
       file: 'database/continuity/proof.ts',
-      find: `  if (evidence.spilled && `,
-      replace: `  if (evidence.spilled && evidence.log < 0 && `,
+      find: `  if (evidence.isSpilled && `,
+      replace: `  if (evidence.isSpilled && evidence.log < 0 && `,
     },
     {
       file: 'database/cut/tail.ts',

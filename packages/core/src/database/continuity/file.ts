@@ -1,8 +1,8 @@
 /**
- * The database file: where it really lies, the one descriptor on it, and what it shows.
+ * Access to the database file: its one descriptor and its evidence.
  *
- * POSIX locks belong to the process, and closing any descriptor of a file drops all that the process
- * holds there (hazards E-1). So each file has one descriptor, which is kept while the file has a name.
+ * POSIX locks belong to the process, and closing any descriptor of a file drops all locks that the
+ * process holds on it (hazards E-1). So each file has one descriptor, kept open while the file has a name.
  */
 
 import fs from 'node:fs';
@@ -15,42 +15,43 @@ interface OpenFile {
   readonly descriptor: number;
 }
 
-/** By device and inode: while a file is open, its inode is not given to another one. */
+/** Keyed by device and inode. While a file is open, its inode is not reused. */
 const files = new Map<string, OpenFile>();
 
-/** Where the page size is in the header of a database, and how much of page 1 is hashed where there is none. */
+/** Offset of the page size in the database header. */
 const PAGE_SIZE_OFFSET = 16;
+/** Also the number of bytes hashed if the header has no valid page size. */
 const PAGE_SIZE_MIN = 512;
 
-/** A look at a file that is being written is tried so often. */
-const LOOKS_MAX = 3;
+/** Maximum attempts to read a file that is being written to. */
+const ATTEMPTS_MAX = 3;
 
-/** A descriptor for reading `path`, a real path, by position. Never close it. */
+/** A descriptor for positioned reads of `path`, which is a real path. Never close it. */
 export function descriptorOf(path: string): number {
   closeDeleted(path);
   const known = files.get(keyOf(fs.statSync(path, { bigint: true })));
   if (known !== undefined) return known.descriptor;
   const descriptor = fs.openSync(path, 'r');
   const key = keyOf(fs.fstatSync(descriptor, { bigint: true }));
-  // Where the name was just given to a file that we have open already, both stay open.
+  // If the name was just moved to a file that is already open, both descriptors stay open.
   if (!files.has(key)) files.set(key, { path, descriptor });
   return descriptor;
 }
 
-/** What `path` names now; undefined where there is nothing. */
+/** Stamp of the file at `path`; undefined if it does not exist. */
 export function readStamp(path: string): FileStamp | undefined {
   const stats = fs.statSync(path, { bigint: true, throwIfNoEntry: false });
   return stats === undefined ? undefined : toFileStamp(stats);
 }
 
-/** How many names the file at `path` has. */
+/** Number of hard links of the file at `path`. */
 export function countLinks(path: string): number {
   return fs.statSync(path).nlink;
 }
 
-/** What the file shows; undefined while somebody writes to it. */
+/** Evidence of the open file; undefined while it is being written to. */
 export function readEvidence(descriptor: number, kernel: Kernel): FileEvidence | undefined {
-  for (let look = 0; look < LOOKS_MAX; look++) {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const stamp = stampOf(descriptor);
     const firstPage = kernel.crc64(readFirstPage(descriptor));
     if (!isWritten(stamp, stampOf(descriptor))) return { ...stamp, firstPage };
@@ -58,7 +59,7 @@ export function readEvidence(descriptor: number, kernel: Kernel): FileEvidence |
   return undefined;
 }
 
-/** Page 1, as long as it says that it is; a part of the file where it says nothing that can be. */
+/** Page 1 by the page size in its header; the first PAGE_SIZE_MIN bytes if that size is invalid. */
 function readFirstPage(descriptor: number): Uint8Array {
   const start = new Uint8Array(PAGE_SIZE_MIN);
   const length = readFullySync(descriptor, start, 0);
@@ -75,7 +76,7 @@ export function stampOf(descriptor: number): FileStamp {
   return toFileStamp(fs.fstatSync(descriptor, { bigint: true }));
 }
 
-/** A file without a name would keep its space on the disk. None of our connections has it open any more. */
+/** Closes deleted files, to free their disk space. None of our connections uses them any more. */
 function closeDeleted(path: string): void {
   for (const [key, file] of files) {
     if (file.path !== path || fs.fstatSync(file.descriptor).nlink > 0) continue;

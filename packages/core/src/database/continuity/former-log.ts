@@ -1,8 +1,8 @@
 /**
- * A database file was replaced while the log of the former one still lies beside it. SQLite cannot
- * tell: the first connection plays that log into the new file and destroys it. We must not be that
- * connection. Sound, because page 1 of a database that the log belongs to is the one of the position,
- * or one that the log has itself.
+ * Detects a database file that was replaced while the log of the former file is still beside it.
+ * SQLite does not notice: the first connection recovers that log into the new file and corrupts it.
+ * Sluice must not be that connection. The check is sound, because page 1 of the database that the log
+ * belongs to is either page 1 of the position or a page 1 in the log.
  */
 
 import fs from 'node:fs';
@@ -34,8 +34,8 @@ export interface FormerLogEvidence {
   readonly logModifiedNs: bigint;
 }
 
-/** DATABASE_REPLACED where opening the database would mix two. Call before a connection is opened. */
-export function refuseFormerLog(input: FormerLogInput): void {
+/** Throws DATABASE_REPLACED if opening would mix two databases. Call before opening a connection. */
+export function checkFormerLog(input: FormerLogInput): void {
   const { path, descriptor, position, wal, kernel } = input;
   const known = position?.file;
   const header = wal.readHeader();
@@ -46,7 +46,7 @@ export function refuseFormerLog(input: FormerLogInput): void {
   const frame = wal.readFrameHeader(position.frame, header);
   const evidence = { position, known, file, header, frame, logModifiedNs: log.mtimeNs };
   if (!isLogOfFormerFile(evidence) || hasFirstPage(input, header, file.firstPage)) return;
-  if (isWrittenSince(path, log)) return; // an application has both open, and may have restarted the log
+  if (isWrittenSince(path, log)) return; // an application has both open and may have restarted the log
   throw new ReplicationError(
     'DATABASE_REPLACED',
     `open ${path}: ${path}-wal belongs to another database, and SQLite would mix the two, so Sluice does not open it. ` +
@@ -56,8 +56,8 @@ export function refuseFormerLog(input: FormerLogInput): void {
 }
 
 /**
- * Whether the log is the one that was followed, and the file beside it another one than then. Where
- * somebody has written to the log since the file came, the two are mixed already.
+ * Whether the log is the one that was followed, but the file beside it is a different one. False if
+ * the log was written to after the file: then the two are already mixed.
  */
 export function isLogOfFormerFile(evidence: FormerLogEvidence): boolean {
   const { position, known, file, header, frame, logModifiedNs } = evidence;
@@ -73,7 +73,7 @@ function isWrittenSince(path: string, log: fs.BigIntStats): boolean {
   return now?.mtimeNs !== log.mtimeNs || now.size !== log.size;
 }
 
-/** Whether a frame of the log holds this very page 1. */
+/** Whether a frame of the log has a page 1 with this hash. */
 function hasFirstPage({ wal, kernel }: FormerLogInput, header: WALHeader, hash: bigint): boolean {
   const size = wal.sizeBytes() - WAL_HEADER_SIZE_BYTES;
   const frames = Math.floor(size / frameSizeBytes(header.pageSize));

@@ -1,11 +1,11 @@
 /**
- * Watches, while a database is followed, that it stays the file that was opened.
+ * Verifies that a followed database is still the file that was opened.
  *
- * Its path, its WAL and its wal-index must name the files that they named at the opening. And in WAL
- * mode only checkpoints write to the database file, of frames that we hold: so a file that was
- * written while nothing was left to backfill, or that has other pages than the log had, was replaced
- * in place (cp, a backup written over it). Then the log says nothing about it, and a full snapshot is
- * due. All of it is a few calls of stat, and some pages read where the file has changed.
+ * The paths of the database, its WAL and its wal-index must still name the files that were opened. In
+ * WAL mode only checkpoints write to the database file, and only frames that we hold. So a file that
+ * was written to while nothing was left to backfill, or whose pages differ from the log, was
+ * overwritten in place (cp, a restored backup). Then the log does not describe the file, and a full
+ * snapshot is needed. The check costs a few stat calls, and a few page reads if the file has changed.
  */
 
 import fs from 'node:fs';
@@ -19,41 +19,41 @@ import type { FrameBatch, WALReader } from '../../wal/reader.ts';
 import { isSameFile, isWritten, type FileEvidence, type FileStamp } from './evidence.ts';
 import { readEvidence, readStamp } from './file.ts';
 import { UnseenCommits } from './unseen.ts';
-import { PageWitnesses } from './witnesses.ts';
+import { PageSample } from './page-sample.ts';
 
-/** How often it is looked at while the database is written all the time. */
+/** Minimum time between checks while the database is being written to. */
 const CHECK_EVERY_MS = 500;
-/** A checkpoint publishes its progress after it has written. When that takes longer, it has to be under way still. */
+/** Maximum time from a write of a checkpoint to its published progress, unless it is still running. */
 const UNEXPLAINED_MS_MAX = 1_000;
 
 export interface GuardContext {
-  /** As configured: it may lead over symbolic links. */
+  /** The configured path. It may contain symbolic links. */
   readonly configured: string;
-  /** Where the database really lies, and what SQLite keeps beside it. */
+  /** The real path of the database. SQLite keeps the WAL and the wal-index beside it. */
   readonly path: string;
   readonly descriptor: number;
   readonly pageSize: number;
   readonly kernel: Kernel;
   readonly wal: WALReader;
   readonly random: Random;
-  /** What the file showed once the first reader had begun. */
+  /** Stamp of the file after the first read transaction began. */
   readonly opened: FileStamp;
-  /** The log that there was then, and how many frames of it were backfilled. */
+  /** The log at that time, and how many of its frames were backfilled. */
   readonly openedLog: WALHeader | undefined;
   readonly backfilled: number;
-  /** The log up to the frame that is held. */
+  /** The log that is held, and the last held frame in it. */
   readonly log: WALHeader | undefined;
   readonly held: number;
-  /** Whether a wal-index of this database was lost while it was followed. */
-  readonly lostIndex: boolean;
-  /** Makes a checkpoint as far as it goes without waiting: 'busy' while somebody else makes one. */
+  /** Whether a wal-index of this database was lost while the database was followed. */
+  readonly hasLostIndex: boolean;
+  /** Runs a PASSIVE checkpoint; 'busy' while another connection runs one. */
   readonly checkpoint: () => 'done' | 'busy';
-  /** How far the log is committed and backfilled at this moment. */
-  readonly ask: () => SeenLog;
+  /** Reads how far the log is committed and backfilled. */
+  readonly readLogState: () => SeenLog;
 }
 
-/** 'unexplained': it was written to, and there are frames that a checkpoint may be backfilling. */
-type Explanation = 'vouched' | 'unexplained' | { readonly foreign: string };
+/** 'unexplained': the file was written to, possibly by a checkpoint that is still running. */
+type Explanation = 'verified' | 'unexplained' | { readonly foreign: string };
 
 export interface SeenLog {
   readonly log: number;
@@ -62,64 +62,67 @@ export interface SeenLog {
 
 export class FileGuard {
   readonly #context: GuardContext;
-  readonly #witnesses: PageWitnesses;
+  readonly #sample: PageSample;
   readonly #index: FileStamp | undefined;
   #log: WALHeader | undefined;
-  /** Frames of all logs before this one that we held, so that frames can be counted over all logs. */
+  /** Number of frames in all earlier logs: frames are numbered across logs. */
   #framesBefore = 0;
   #held: number;
   #backfilled: number;
   #seen: SeenLog | undefined;
-  /** The file as it was when all that had been written to it was explained, and by how many frames. */
-  #vouched: { readonly stamp: FileStamp; readonly backfilled: number };
+  /** Stamp of the file at the last successful check, and how many frames were backfilled then. */
+  #verified: { readonly stamp: FileStamp; readonly backfilled: number };
   #unexplainedSince: number | undefined;
   readonly #unseen: UnseenCommits;
-  /** Whether the wal-index was lost: whoever had it open may still commit through it. */
-  lostIndex: boolean;
+  /** Whether the wal-index was lost. Applications that have the old one open may still commit through it. */
+  hasLostIndex: boolean;
   #nextCheckAt = 0;
 
   constructor(context: GuardContext) {
     this.#context = context;
     this.#log = context.log;
     this.#held = context.held;
-    this.#witnesses = new PageWitnesses(context.held); // what the log had before was not shown to us
+    this.#sample = new PageSample(context.held); // earlier frames of the log were never read
     this.#backfilled = context.backfilled;
-    this.#vouched = { stamp: context.opened, backfilled: context.backfilled };
+    this.#verified = { stamp: context.opened, backfilled: context.backfilled };
     this.#index = readStamp(indexOf(context.path));
-    this.lostIndex = context.lostIndex;
-    this.#unseen = new UnseenCommits(context.wal, context.lostIndex ? 'none' : 'one');
+    this.hasLostIndex = context.hasLostIndex;
+    this.#unseen = new UnseenCommits(context.wal, context.hasLostIndex ? 'none' : 'one');
   }
 
-  /** Committed frames as they are read, each once. */
+  /** Adds committed frames. Each frame must be added exactly once. */
   add(batch: FrameBatch): void {
-    if (!isSameLog(this.#log, batch.header)) this.#begin(batch.header);
+    if (!isSameLog(this.#log, batch.header)) this.#startLog(batch.header);
     const { kernel, openedLog, backfilled } = this.#context;
     const isOpenedLog = this.#framesBefore === 0 && isSameLog(openedLog, batch.header);
     for (let index = 0; index < batch.count; index++) {
       const pgno = batch.pgnos[index] ?? 0;
       const commit = batch.commits[index] ?? 0;
       const frame = this.#framesBefore + batch.first + index;
-      // What was backfilled before we came is not ours to answer for.
+      // Frames that were backfilled before the opening are not checked.
       if (!isOpenedLog || frame > backfilled) {
-        this.#witnesses.add(pgno, frame, () => kernel.crc64(batch.page(index)));
+        this.#sample.add(pgno, frame, () => kernel.crc64(batch.page(index)));
       }
-      if (commit !== 0) this.#witnesses.shrinkTo(commit);
+      if (commit !== 0) this.#sample.shrinkTo(commit);
     }
     this.#held = batch.first + batch.count - 1;
   }
 
-  /** What SQLite said of the log, after `add` has had all of its frames. */
+  /** Records the state of the log. Call after all of its frames were added. */
   observe({ log, checkpointed }: SeenLog): void {
     this.#seen = { log, checkpointed };
-    if (log === 0) this.#begin(undefined);
+    if (log === 0) this.#startLog(undefined);
     this.#backfilled = this.#framesBefore + checkpointed;
-    // A wal-index that was recovered knows of no progress, and all of the log is backfilled again.
-    if (this.#backfilled < this.#vouched.backfilled) {
-      this.#vouched = { stamp: this.#vouched.stamp, backfilled: this.#backfilled };
+    // A recovered wal-index starts without progress, and the whole log is backfilled again.
+    if (this.#backfilled < this.#verified.backfilled) {
+      this.#verified = { stamp: this.#verified.stamp, backfilled: this.#backfilled };
     }
   }
 
-  /** DATABASE_REPLACED, or WAL_INVALID for what lies beside it, where a path names another file than at the opening. */
+  /**
+   * Throws DATABASE_REPLACED if the database path names another file than the one opened, and
+   * WAL_INVALID if the path of the WAL or of the wal-index does.
+   */
   checkNames(): FileStamp {
     const { configured, path, wal, opened } = this.#context;
     const stamp = readStamp(path);
@@ -134,15 +137,16 @@ export class FileGuard {
         ? index === this.#index
         : isSameFile(index, this.#index);
     if (!isSameIndex) {
-      this.lostIndex = true;
+      this.hasLostIndex = true;
       throw this.#lost('the wal-index (-shm)');
     }
     return stamp;
   }
 
   /**
-   * The same for what the file and its log show; when that is due. Call right after SQLite was asked for
-   * its log, of which `add` and `observe` have had all: a commit beyond that is one which it does not show.
+   * Checks the file, and the log for unseen commits, if CHECK_EVERY_MS has passed. Call right after
+   * reading the log state from SQLite, when `add` and `observe` have received all of it: a commit beyond
+   * that is one that SQLite does not show.
    */
   checkWhenDue(
     now: number,
@@ -155,76 +159,76 @@ export class FileGuard {
   }
 
   /**
-   * The same for what the file shows. Call after SQLite was asked for its log, of which `add` and `observe`
-   * have had all, and before the reader moves: then no frame can have been backfilled that we do not hold.
+   * Checks names and pages of the file. Call after `add` and `observe` have received all that SQLite
+   * reports of the log, and before the reader moves: then only held frames can have been backfilled.
    */
-  check(now: number): 'vouched' | 'unexplained' {
+  check(now: number): 'verified' | 'unexplained' {
     const found = this.#explain(this.checkNames());
-    if (found === 'vouched') {
-      this.#witnesses.trust(this.#backfilled, this.#hashPage, this.#drawPage);
-      return 'vouched';
+    if (found === 'verified') {
+      this.#sample.setVerified(this.#backfilled, this.#hashPage, this.#drawPage);
+      return 'verified';
     }
-    const foreign = found === 'unexplained' ? this.#await(now) : found.foreign;
+    const foreign = found === 'unexplained' ? this.#waitForCheckpoint(now) : found.foreign;
     if (foreign !== undefined) throw this.#replaced(foreign);
     return 'unexplained';
   }
 
-  /** What the file shows, for a position; undefined while that is being changed. Throws as `checkNames`. */
+  /** Evidence of the file, for a position; undefined while the file is being changed. Throws like `checkNames`. */
   evidence(): FileEvidence | undefined {
-    if (this.#explain(this.checkNames()) !== 'vouched') return undefined; // the next check says why
+    if (this.#explain(this.checkNames()) !== 'verified') return undefined; // the next check throws the reason
     const evidence = readEvidence(this.#context.descriptor, this.#context.kernel);
-    const { stamp } = this.#vouched;
+    const { stamp } = this.#verified;
     return evidence !== undefined && !isWritten(evidence, stamp) ? evidence : undefined;
   }
 
-  /** A log that was begun anew, or none: what came before was held and backfilled to its end. */
-  #begin(log: WALHeader | undefined): void {
+  /** Starts a new log, or none. The previous log was held and backfilled completely. */
+  #startLog(log: WALHeader | undefined): void {
     this.#framesBefore += this.#held;
     this.#held = 0;
     this.#log = log;
   }
 
-  /** Whether what the file shows can come from checkpoints. Then it is what is compared with next. */
+  /** Whether checkpoints can explain the state of the file. If so, that state is the base of the next check. */
   #explain(stamp: FileStamp): Explanation {
-    const vouched = this.#vouched;
-    const isSame = !isWritten(stamp, vouched.stamp);
-    const hasProgress = this.#backfilled > vouched.backfilled;
-    // Also where only the progress is new: somebody may checkpoint into a file that has lost its name.
-    const isNews = !isSame || hasProgress || stamp.changedNs !== vouched.stamp.changedNs;
-    if (isNews) {
-      const foreign = this.#witnesses.findForeign(this.#backfilled, this.#hashPage);
+    const verified = this.#verified;
+    const isSame = !isWritten(stamp, verified.stamp);
+    const hasProgress = this.#backfilled > verified.backfilled;
+    // Progress alone counts too: a checkpoint may have written to a file that has lost its name.
+    const hasChanged = !isSame || hasProgress || stamp.changedNs !== verified.stamp.changedNs;
+    if (hasChanged) {
+      const foreign = this.#sample.findForeign(this.#backfilled, this.#hashPage);
       if (foreign !== undefined) {
         return { foreign: `another program changed page ${foreign} of the file` };
       }
     }
     if (!isSame && !hasProgress) {
-      return vouched.backfilled < this.#framesBefore + this.#held
+      return verified.backfilled < this.#framesBefore + this.#held
         ? 'unexplained'
         : { foreign: 'the file was written to although its WAL had nothing to checkpoint' };
     }
-    this.#vouched = { stamp, backfilled: this.#backfilled };
+    this.#verified = { stamp, backfilled: this.#backfilled };
     this.#unexplainedSince = undefined;
-    return 'vouched';
+    return 'verified';
   }
 
-  /** A checkpoint may be under way: for as long as one of our own finds that it is. Gives why it was none. */
-  #await(now: number): string | undefined {
+  /** Allows time for a running checkpoint. Returns the reason once our own checkpoint shows that none is running. */
+  #waitForCheckpoint(now: number): string | undefined {
     this.#unexplainedSince ??= now;
     if (now - this.#unexplainedSince < UNEXPLAINED_MS_MAX) return undefined;
-    if (this.#hasProgress()) return undefined; // it ended after the look: the next one knows of it
+    if (this.#hasProgress()) return undefined; // it ended just now: the next check includes it
     this.#unexplainedSince = now;
     if (this.#context.checkpoint() === 'busy') return undefined;
     return 'the file was written to, but not by a completed checkpoint';
   }
 
   #hasProgress(): boolean {
-    const { log, checkpointed } = this.#context.ask();
+    const { log, checkpointed } = this.#context.readLogState();
     return checkpointed !== this.#seen?.checkpointed || log < this.#seen.log;
   }
 
   readonly #drawPage = (): number => {
     const { pageSize } = this.#context;
-    const pages = Math.floor(Number(this.#vouched.stamp.sizeBytes) / pageSize);
+    const pages = Math.floor(Number(this.#verified.stamp.sizeBytes) / pageSize);
     return 1 + Math.floor(this.#context.random.fraction() * pages);
   };
 
@@ -235,16 +239,16 @@ export class FileGuard {
     return length < pageSize ? undefined : kernel.crc64(page);
   };
 
-  #lost(what: string): ReplicationError {
+  #lost(file: string): ReplicationError {
     return new ReplicationError(
       'WAL_INVALID',
-      `follow ${this.#context.path}: ${what} was replaced or deleted during replication; Sluice opens it again and takes a full snapshot. ` +
+      `follow ${this.#context.path}: ${file} was replaced or deleted during replication; Sluice opens it again and takes a full snapshot. ` +
         'Restart the application: its writes to a deleted file are lost',
     );
   }
 
   #unseenCommits(): ReplicationError {
-    this.lostIndex = true;
+    this.hasLostIndex = true;
     return new ReplicationError(
       'WAL_INVALID',
       `follow ${this.#context.path}: its WAL has commits that SQLite does not show: the wal-index (-shm) was deleted or replaced while an application had it open; ` +
@@ -252,10 +256,10 @@ export class FileGuard {
     );
   }
 
-  #replaced(what: string): ReplicationError {
+  #replaced(reason: string): ReplicationError {
     return new ReplicationError(
       'DATABASE_REPLACED',
-      `follow ${this.#context.path}: ${what} during replication; Sluice opens it again and takes a full snapshot`,
+      `follow ${this.#context.path}: ${reason} during replication; Sluice opens it again and takes a full snapshot`,
     );
   }
 }
@@ -264,7 +268,7 @@ function indexOf(path: string): string {
   return `${path}-shm`;
 }
 
-/** undefined where nothing is there. */
+/** The real path; undefined if the file does not exist. */
 function realPathOf(path: string): string | undefined {
   try {
     return fs.realpathSync.native(path);

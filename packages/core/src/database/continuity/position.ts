@@ -1,8 +1,9 @@
 /**
- * Where in the log the newest staged L0 file ends, and what the database file showed then.
+ * The position: where in the log the newest staged L0 file ends, and evidence of the database file
+ * at that time.
  *
- * The file `position` is written before the L0 file gets its name, and is valid only if its TXID is
- * that of the newest staged L0: so it never claims frames that are not staged.
+ * The file `position` is written before the L0 file is renamed, and is valid only if its TXID equals
+ * that of the newest staged L0 file. So it never covers frames that are not staged.
  */
 
 import type { WALChecksumState } from '../../kernel/kernel.ts';
@@ -15,25 +16,25 @@ export interface Position {
   readonly pageSize: number;
   /** Database size in pages after this TXID. */
   readonly commit: number;
-  /** Number of the last frame in it; 0 where the log had none yet. */
+  /** Number of its last frame; 0 if the log was empty. */
   readonly frame: number;
   readonly salt1: number;
   readonly salt2: number;
   /** Cumulative checksum after that frame. */
   readonly checksum: WALChecksumState;
   readonly lineage: bigint;
-  /** The database file at that time; undefined where that was not known for certain. */
+  /** Evidence of the database file at that time; undefined if the file was being changed. */
   readonly file: FileEvidence | undefined;
-  /** Whether all of the log was in the file, and the file had stood still for longer than its clock steps. */
+  /** Whether the whole log was backfilled, and the file unchanged for longer than one step of its clock. */
   readonly atRest: boolean;
 }
 
-/** What a position says of the staged file that it is written for. */
+/** The fields that describe the staged file of a position. */
 export type Staged = Pick<Position, 'txid' | 'pageSize' | 'commit' | 'lineage'>;
 
 const VERSION = 2;
 
-/** The position of a staged file: where the log stands after it, and what the database file shows. */
+/** Builds the position of a staged file from its place in the log and the evidence of the database file. */
 export function toPosition(
   { txid, pageSize, commit, lineage }: Staged,
   place: LogPlace,
@@ -70,7 +71,7 @@ export function formatPosition(position: Position): string {
   return `${JSON.stringify(value, undefined, 2)}\n`;
 }
 
-/** The position in `text`, or undefined where it is none: then nothing is proved. */
+/** The position in `text`; undefined if it is not valid, so that nothing is proved. */
 export function parsePosition(text: string): Position | undefined {
   try {
     const value = JSON.parse(text) as Record<string, unknown>;
@@ -94,7 +95,7 @@ export function parsePosition(text: string): Position | undefined {
       atRest: value['atRest'] === true,
     };
   } catch {
-    return undefined; // not a position, whatever it is: a full snapshot will be taken, which needs none
+    return undefined; // not a position: a full snapshot will be taken, which needs none
   }
 }
 
@@ -102,7 +103,7 @@ export function isSamePosition(a: Position | undefined, b: Position): boolean {
   return a !== undefined && formatPosition(a) === formatPosition(b);
 }
 
-/** Numbers of up to 64 bits, which JSON would round. */
+/** Formats 64-bit numbers as text, because JSON would round them. */
 function formatEvidence(file: FileEvidence): Record<string, string | null> {
   return {
     device: file.device.toString(),

@@ -1,18 +1,18 @@
 /**
- * Whether nothing is missing between the newest staged file and what SQLite has at a start, decided
- * from evidence alone. In any doubt it is not proved, and a full snapshot is taken.
+ * Decides at startup, from evidence alone, whether anything is missing between the newest staged file
+ * and the current state of the database. If this is not certain, a full snapshot is taken.
  *
- * The position is that of the newest staged file, and the database file is the one that it was
- * written for and has not been written since: nothing has been backfilled. Then
+ * The proof requires that the position belongs to the newest staged file, and that the database file
+ * is the same one and has not been written to since, so nothing has been backfilled. Then
  *
- * - where the last replicated frame lies in the log as it did, what follows it in the log is new;
- * - where all of the log was backfilled at that time (the position is "at rest"), a log that has
- *   begun anew has begun once, because it can begin again only after it was backfilled. So all of it
+ * - if the last replicated frame is unchanged in the log, everything after it is new;
+ * - if the whole log was backfilled at that time (the position is "at rest"), a log that has restarted
+ *   has restarted exactly once, because it can restart again only after a backfill. So all of the log
  *   is new. Without a log nothing is new.
  *
- * What is new is then read, while a reader of ours is inside a transaction. It counts only if the
- * log is still the same one afterwards, and if pages that were left in it cannot be lost: the log
- * cannot begin anew while frames of it are not backfilled and our reader stands still.
+ * The new frames are then read while one of our readers is inside a transaction. They count only if
+ * the log is still the same afterwards, and if pages left in the log cannot be lost: the log cannot
+ * restart while some of its frames are not backfilled and our reader does not move.
  */
 
 import type { TXID } from '../../ltx/txid.ts';
@@ -22,26 +22,27 @@ import type { LogPlace } from '../../wal/frame.ts';
 import { isSameFile, isUntouched, type FileEvidence } from './evidence.ts';
 import type { Position } from './position.ts';
 
-/** What a start has found, once the first reader has begun. */
+/** Evidence gathered at startup, after the first read transaction began. */
 export interface StartEvidence {
   readonly position: Position | undefined;
   readonly newestStaged: TXID | undefined;
   readonly pageSize: number;
-  /** undefined while somebody writes to it. */
+  /** undefined while the file is being written to. */
   readonly file: FileEvidence | undefined;
   readonly header: WALHeader | undefined;
-  /** Committed frames, as SQLite says. */
+  /** Number of committed frames, from SQLite. */
   readonly log: number;
-  /** The frame at the position's number, as it lies there now. */
+  /** The frame that is now at the position's frame number. */
   readonly frame: FrameHeader | undefined;
 }
 
-/** `from`: what lies in the log beyond this place is new. */
+/** `from`: everything in the log after this place is new. */
 export type Continuity =
   | { readonly proved: true; readonly position: Position; readonly from: LogPlace }
   | { readonly proved: false; readonly why: string };
 
-export const NOWHERE: LogPlace = { header: undefined, frame: 0, checksum: { s0: 0, s1: 0 } };
+/** The place in a database without a log. */
+export const NO_LOG: LogPlace = { header: undefined, frame: 0, checksum: { s0: 0, s1: 0 } };
 
 export function proveContinuity(evidence: StartEvidence): Continuity {
   const { position, file } = evidence;
@@ -61,13 +62,13 @@ export function proveContinuity(evidence: StartEvidence): Continuity {
   return no(typeof from === 'string' ? from : 'the database file was written to since then');
 }
 
-/** From where the log is new, or why that cannot be told. */
+/** The place after which the log is new, or the reason why there is no such place. */
 function findPlace(evidence: StartEvidence, position: Position): LogPlace | string {
   const { header, log, frame } = evidence;
   const { salt1, salt2, checksum } = position;
   const isThatLog = header?.salt1 === salt1 && header.salt2 === salt2;
   if (position.atRest) {
-    if (log === 0) return NOWHERE;
+    if (log === 0) return NO_LOG;
     if (header !== undefined && !isThatLog) return { header, frame: 0, checksum: header.checksum };
   }
   if (header === undefined) return 'the WAL is missing or empty';
@@ -83,28 +84,28 @@ function findPlace(evidence: StartEvidence, position: Position): LogPlace | stri
   return { header, frame: position.frame, checksum };
 }
 
-/** What has come of reading the log from the proved place to its end. */
+/** Result of reading the log from the proved place to its end. */
 export interface ReadEvidence {
   /** Committed frames when reading began. */
   readonly log: number;
-  /** Up to which frame they were read, and verified. */
+  /** Number of the last frame read and verified. */
   readonly read: number;
   readonly headerBefore: WALHeader | undefined;
   readonly headerAfter: WALHeader | undefined;
-  /** Whether pages are held by the number of their frame only. */
-  readonly spilled: boolean;
-  /** Frames that are committed, and backfilled, now that it is read. */
+  /** Whether some pages are held by frame number only. */
+  readonly isSpilled: boolean;
+  /** Committed and backfilled frames after reading. */
   readonly logAfter: number;
   readonly checkpointedAfter: number;
 }
 
-/** Why what was read does not count; undefined where it does. */
-export function doubtReading(evidence: ReadEvidence): string | undefined {
+/** The reason why the read frames do not count; undefined if they do. */
+export function findReadFault(evidence: ReadEvidence): string | undefined {
   if (evidence.read !== evidence.log) return 'the WAL could not be read completely';
   if (!isSameLog(evidence.headerBefore, evidence.headerAfter)) {
     return 'the WAL restarted while it was read';
   }
-  if (evidence.spilled && evidence.checkpointedAfter >= evidence.logAfter) {
+  if (evidence.isSpilled && evidence.checkpointedAfter >= evidence.logAfter) {
     return 'the new part of the WAL is too large for memory, and the WAL may restart before it is staged';
   }
   return undefined;

@@ -1,37 +1,37 @@
 /**
- * Commits that lie in the log and that SQLite does not show us: somebody commits through another
- * wal-index. So it is where the -shm file was deleted under an application, which keeps the deleted
- * one, while whoever opens the database now makes a new one.
+ * Finds commits in the log that SQLite does not show, because another process commits through another
+ * wal-index. This happens if the -shm file was deleted while an application had it open: the
+ * application keeps the deleted file, and connections opened later create a new one.
  *
- * A writer that dies between its commit frame and the wal-index leaves one such commit, too. But a
- * writer with our wal-index publishes a commit there before it writes the next one: so a commit
- * beyond the log that is followed by another is nobody's who shares our index.
+ * A writer that dies between its commit frame and its update of the wal-index also leaves one such
+ * commit. But a writer with our wal-index publishes each commit there before it writes the next. So two
+ * commits beyond the shown log can only come from a writer with another wal-index.
  */
 
 import type { LogPlace } from '../../wal/frame.ts';
 import { isSameLog } from '../../wal/header.ts';
 import type { WALReader } from '../../wal/reader.ts';
 
-/** Read at a time: a transaction that is being written may be large, and has no commit. */
+/** Maximum frames read at once: a transaction in progress may be large and has no commit frame yet. */
 const FRAMES_MAX = 256;
-/** A commit is published as soon as the log is synced. */
+/** Maximum time until a commit is published, which happens as soon as the log is synced. */
 const UNPUBLISHED_MS_MAX = 2_000;
 
 export class UnseenCommits {
   readonly #wal: WALReader;
-  readonly #tolerates: 'one' | 'none';
-  /** What SQLite shows, and up to where the log was read beyond it. */
+  readonly #tolerated: 'one' | 'none';
+  /** The end of the log as SQLite shows it, and the place up to which the log was read beyond it. */
   #shown: LogPlace | undefined;
   #read: LogPlace | undefined;
   #firstSeenAt: number | undefined;
 
-  /** 'none': where it is known that a wal-index was lost, one commit is enough. */
-  constructor(wal: WALReader, tolerates: 'one' | 'none') {
+  /** `tolerated`: 'none' if a wal-index is known to be lost; then one unseen commit is enough. */
+  constructor(wal: WALReader, tolerated: 'one' | 'none') {
     this.#wal = wal;
-    this.#tolerates = tolerates;
+    this.#tolerated = tolerated;
   }
 
-  /** Whether there are. `shown`: the end of the log as SQLite shows it. */
+  /** Whether there are unseen commits. `shown`: the end of the log as SQLite shows it. */
   find(shown: LogPlace, log: number, now: number): boolean {
     const from = log === 0 ? this.#startOfNewLog(shown) : shown;
     if (from?.header === undefined) return false;
@@ -40,24 +40,24 @@ export class UnseenCommits {
       this.#read = from;
       this.#firstSeenAt = undefined;
     }
-    const commits = this.#countOn();
+    const commits = this.#countNewCommits();
     if (commits === 0) {
       const ageMs = this.#firstSeenAt === undefined ? 0 : now - this.#firstSeenAt;
-      return this.#tolerates === 'none' && ageMs > UNPUBLISHED_MS_MAX;
+      return this.#tolerated === 'none' && ageMs > UNPUBLISHED_MS_MAX;
     }
     if (this.#firstSeenAt !== undefined) return true;
     this.#firstSeenAt = now;
     return false;
   }
 
-  /** Where SQLite shows no log: a log that is not the one that was shown before is somebody's. */
+  /** Used if SQLite shows no log: a log other than the one shown before belongs to another wal-index. */
   #startOfNewLog(shown: LogPlace): LogPlace | undefined {
     const header = this.#wal.readHeader();
     if (header === undefined || isSameLog(header, shown.header)) return undefined;
     return { header, frame: 0, checksum: header.checksum };
   }
 
-  #countOn(): number {
+  #countNewCommits(): number {
     const { header, frame, checksum } = this.#read ?? {};
     if (header === undefined || frame === undefined || checksum === undefined) return 0;
     const next = this.#wal.readFrameHeader(frame + 1, header);

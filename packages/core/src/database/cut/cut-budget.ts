@@ -1,17 +1,17 @@
 /**
- * How often a database may be cut into an L0 file, each of which is a write at every destination:
- * once per sync interval on average, and CUT_BURST times at once after a pause. So a commit is safe
- * at once unless many came before it, and a busy hour costs 3,600 writes and CUT_BURST at most.
+ * Limits how often a database is cut into L0 files, because each file is a write at every destination:
+ * once per sync interval on average, and up to CUT_BURST times in a row after a pause. So a commit is
+ * cut immediately unless many came just before it, and an hour costs at most 3,600 + CUT_BURST writes.
  *
- * A token bucket, kept as the moment at which it is full again. Times are of a monotonic clock.
+ * A token bucket, stored as the time at which it is full again. Times are of a monotonic clock.
  */
 
-/** Commits that come by a few at a time, as people's do, are each cut at once. */
+/** Cuts in a row without waiting. Small groups of commits, as from human users, are cut immediately. */
 export const CUT_BURST = 10;
 
 export interface CutBudget {
   readonly intervalMs: number;
-  /** When CUT_BURST cuts may be made again; in the past where they may be now. */
+  /** When CUT_BURST cuts are available again; in the past if they are available now. */
   readonly fullAtMs: number;
 }
 
@@ -19,12 +19,12 @@ export function fullBudget(intervalMs: number): CutBudget {
   return { intervalMs, fullAtMs: -Infinity };
 }
 
-/** In how many ms a cut may be made; 0 where it may be now. */
+/** Time in ms until the next cut is allowed; 0 if it is allowed now. */
 export function cutDueInMs({ intervalMs, fullAtMs }: CutBudget, nowMs: number): number {
   return Math.max(0, fullAtMs - (CUT_BURST - 1) * intervalMs - nowMs);
 }
 
-/** The budget after a cut. One that could not wait for its turn leaves nothing, and no debt. */
+/** The budget after a cut. A cut ahead of its time empties the budget, but leaves no debt. */
 export function afterCut({ intervalMs, fullAtMs }: CutBudget, nowMs: number): CutBudget {
   const next = Math.max(fullAtMs, nowMs) + intervalMs;
   return { intervalMs, fullAtMs: Math.min(next, nowMs + CUT_BURST * intervalMs) };

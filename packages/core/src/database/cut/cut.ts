@@ -1,4 +1,4 @@
-/** Cuts the tail into one L0 file: which pages, at which TXID, up to which frame. */
+/** Cuts the tail into one L0 file. */
 
 import { assert, ReplicationError } from '../../error.ts';
 import type { Kernel, PageEncoding } from '../../kernel/kernel.ts';
@@ -10,7 +10,7 @@ import type { WALReader } from '../../wal/reader.ts';
 import { encodePages, headerOf } from './encode.ts';
 import { grownPages, type Tail } from './tail.ts';
 
-/** Reads page `pgno` as SQLite sees it now: of the log where it is there, else of the file. */
+/** Reads the current version of page `pgno`, from the log if it is there, else from the file. */
 export type ReadCurrent = (pgno: number) => Uint8Array;
 
 export interface Cut {
@@ -18,7 +18,7 @@ export interface Cut {
   readonly pageSize: number;
   readonly commit: number;
   readonly timestampMs: number;
-  /** Of the file, as StagedEvent has them. */
+  /** See StagedEvent. */
   readonly since: number;
   readonly asOf: number;
   readonly tail: Tail;
@@ -32,7 +32,7 @@ export interface CutInput {
   readonly pageSize: number;
   /** Database size in pages after the TXID before this one. */
   readonly commitBefore: number;
-  /** For the header: in ms since 1970. */
+  /** Timestamp for the header, in ms since 1970. */
   readonly timestampMs: number;
   readonly since: number;
   readonly asOf: number;
@@ -42,11 +42,11 @@ export interface CutInput {
 }
 
 /**
- * Freezes a tail. Pages by which the database has grown and that no frame wrote are read now, while
- * nothing beyond the frames that we hold can have been backfilled.
+ * Freezes a tail. Pages by which the database has grown without a frame are read now, while no frame
+ * beyond the held ones can have been backfilled.
  */
 export function beginCut(tail: Tail, input: CutInput): Cut {
-  assert(!tail.isEmpty, 'an empty tail is not cut');
+  assert(!tail.isEmpty, 'a tail that is cut is not empty');
   const grown = new Map<number, Uint8Array>();
   for (const pgno of grownPages(tail, input.commitBefore, lockPgno(input.pageSize))) {
     grown.set(pgno, input.readCurrent(pgno));
@@ -66,8 +66,8 @@ export function beginCut(tail: Tail, input: CutInput): Cut {
 }
 
 /**
- * The cut as the chunks of an LTX file. Spilled pages are read from the log, which must be pinned:
- * WAL_INVALID where it was not.
+ * Encodes the cut as the chunks of an LTX file. Spilled pages are read from the log, which must be
+ * pinned; throws WAL_INVALID if the log has changed.
  */
 export function encodeCut(
   cut: Cut,
@@ -95,7 +95,7 @@ export function encodeCut(
       into.set(page);
       return;
     }
-    assert(tail.log !== undefined, 'a spilled page lies in a log');
+    assert(tail.log !== undefined, 'a spilled page has a log');
     if (wal.readPage(page, tail.log, into)) return;
     throw new ReplicationError(
       'WAL_INVALID',
@@ -104,7 +104,7 @@ export function encodeCut(
   });
 }
 
-/** 64 random bits, never 0: 0 is "unknown". Drawn at each image that starts a run. */
+/** 64 random bits for each image. Never 0, which means "unknown". */
 export function drawLineage(random: Random): bigint {
   const lineage = random.bits64();
   return lineage === 0n ? 1n : lineage;

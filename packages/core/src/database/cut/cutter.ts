@@ -1,38 +1,38 @@
 /**
- * What is held of the log and given out as files: the tail, the newest TXID, when the tail is cut.
- * While a full image is copied that will be the next commit, nothing is held and nothing is cut.
+ * Holds the tail and the newest TXID, and decides when the tail is cut into a file. While an image
+ * under the next TXID is being copied, nothing is held and nothing is cut.
  */
 
 import { assert } from '../../error.ts';
 import { toTXID, type TXID } from '../../ltx/txid.ts';
 import type { FrameBatch } from '../../wal/reader.ts';
 import type { Position, Staged } from '../continuity/position.ts';
-import { readerOfCurrent } from '../current.ts';
+import { createCurrentPageReader } from '../current-pages.ts';
 import type { DatabaseContext } from '../images/image-job.ts';
 import { afterCut, type CutBudget, cutDueInMs, fullBudget } from './cut-budget.ts';
 import { beginCut, type Cut } from './cut.ts';
 import { Publisher } from './publisher.ts';
-import { nextStamp } from './stamps.ts';
+import { nextTimestamp } from './timestamps.ts';
 import { Tail, TAIL_BYTES_MAX } from './tail.ts';
 
 export interface CutterContext extends DatabaseContext {
-  /** The time that the newest staged file bears. */
-  readonly newestStampMs: number;
+  /** Timestamp in the header of the newest staged file. */
+  readonly newestTimestampMs: number;
 }
 
 export interface CutterHooks {
-  /** Whether what is committed may wait for room. */
+  /** Whether a cut may wait for free space. */
   readonly mayWait: () => boolean;
-  /** A file was staged, and there is more to cut. */
+  /** Called when a file was staged and there is more to cut. */
   readonly onMore: () => void;
   readonly onError: (error: unknown) => void;
-  /** What a file that is cut now holds. */
+  /** Times of a file that is cut now. */
   readonly timesOfCut: () => Pick<Cut, 'since' | 'asOf'>;
-  /** Throws where what is held is not of the file that was opened. */
+  /** Throws if the held frames do not belong to the file that was opened. */
   readonly beforeCut: () => void;
 }
 
-/** What is known of the newest TXID that was given out. */
+/** The newest TXID that was assigned. */
 export interface Head {
   readonly txid: bigint;
   readonly commit: number;
@@ -43,14 +43,14 @@ export class Cutter {
   readonly #context: CutterContext;
   readonly #hooks: CutterHooks;
   readonly #tailBytesMax: number;
-  /** undefined until `begin`, and while an image is copied: no file is cut then. */
+  /** undefined before `begin` and while an image is being copied: no file is cut then. */
   #head: Head | undefined;
   #tail: Tail;
-  /** Whether fresh frames go into the tail: not while an image is copied that will hold them all. */
+  /** Whether new frames go into the tail: not while an image is being copied, which will contain them. */
   #collects: boolean;
   #publisher: Publisher;
   #budget: CutBudget;
-  #stampedAt: number;
+  #lastTimestampMs: number;
 
   constructor(context: CutterContext, hooks: CutterHooks) {
     this.#context = context;
@@ -61,7 +61,7 @@ export class Cutter {
     this.#collects = start.kind === 'proved';
     this.#publisher = this.#newPublisher(undefined);
     this.#budget = fullBudget(context.options.syncIntervalMs);
-    this.#stampedAt = context.newestStampMs;
+    this.#lastTimestampMs = context.newestTimestampMs;
   }
 
   get head(): Head | undefined {
@@ -76,22 +76,22 @@ export class Cutter {
     return !this.#tail.isEmpty;
   }
 
-  /** Whether an image is copied that will be the next commit. */
+  /** Whether an image under the next TXID is being copied. */
   get isSuspended(): boolean {
     return !this.#collects;
   }
 
-  /** Whether all that is held is in a staged file. */
+  /** Whether everything held is in a staged file. */
   get isAllStaged(): boolean {
     return this.head !== undefined && !this.hasMore && !this.publisher.isCutting;
   }
 
-  /** While pages of a cut or of the tail are held by frame number only, the log must stay as it is. */
+  /** Whether the log must not change, because some held pages are known by frame number only. */
   get isPinned(): boolean {
-    return this.#publisher.pinsLog || this.#tail.spilled;
+    return this.#publisher.pinsLog || this.#tail.isSpilled;
   }
 
-  /** What the position would say of the newest staged file; undefined while something is not staged. */
+  /** The newest staged file, for its position; undefined if anything held is not staged. */
   get newest(): Staged | undefined {
     const { start, connections } = this.#context.database;
     if (this.hasMore || !this.#publisher.isIdle) return undefined;
@@ -100,14 +100,14 @@ export class Cutter {
     return start.kind === 'proved' ? start.position : undefined;
   }
 
-  /** Goes on after a position that is proved. */
+  /** Continues after a proved position. */
   begin(position: Position): void {
     const { txid, commit, lineage } = position;
     this.#head = { txid, commit, lineage };
     this.#publisher = this.#newPublisher(position);
   }
 
-  /** What was held is forgotten: an image will hold it. Gives the newest TXID until now. */
+  /** Drops the tail, because an image will contain it. Returns the newest TXID. */
   suspend(): bigint | undefined {
     const before = this.#head;
     this.#head = undefined;
@@ -116,7 +116,7 @@ export class Cutter {
     return before?.txid;
   }
 
-  /** The image is frozen, as `head`: from now on frames are held again. */
+  /** Holds frames again, after an image was frozen as `head`. */
   resume(head: Head): void {
     this.#head = head;
     this.#collects = true;
@@ -126,7 +126,7 @@ export class Cutter {
     if (this.#collects) this.#tail.add(batch, this.#tailBytesMax);
   }
 
-  /** In how many ms a cut is due; Infinity where none is, or one is on its way. */
+  /** Time in ms until a cut is due; Infinity if there is nothing to cut, or a cut is in progress. */
   dueInMs(): number {
     if (!this.hasMore || this.#head === undefined || this.#publisher.isCutting) return Infinity;
     return cutDueInMs(this.#budget, this.#context.clock.monotonic());
@@ -137,7 +137,7 @@ export class Cutter {
     if (this.dueInMs() === 0 || this.#isTailFull) this.cut();
   }
 
-  /** Cuts what is held, if there is anything. Gives the TXID that has all of it. */
+  /** Cuts the tail unless it is empty. Returns the newest TXID. */
   cutRest(): bigint {
     assert(this.#head !== undefined, 'files are cut only after begin');
     return this.hasMore ? this.cut() : this.#head.txid;
@@ -152,11 +152,11 @@ export class Cutter {
       txid: toTXID(this.#head.txid + 1n),
       pageSize: connections.pageSize,
       commitBefore: this.#head.commit,
-      timestampMs: this.stamp(),
+      timestampMs: this.nextTimestampMs(),
       ...this.#hooks.timesOfCut(),
       place: follower.place,
       lineage: this.#head.lineage,
-      readCurrent: readerOfCurrent(connections, wal, follower.place),
+      readCurrent: createCurrentPageReader(connections, wal, follower.place),
     });
     this.#head = { ...this.#head, txid: cut.txid, commit: cut.commit };
     this.#tail = new Tail();
@@ -165,15 +165,15 @@ export class Cutter {
     return cut.txid;
   }
 
-  /** The time for the header of the next file. */
-  stamp(): number {
-    this.#stampedAt = nextStamp(this.#stampedAt, this.#context.clock.now());
-    return this.#stampedAt;
+  /** The timestamp for the header of the next file. */
+  nextTimestampMs(): number {
+    this.#lastTimestampMs = nextTimestamp(this.#lastTimestampMs, this.#context.clock.now());
+    return this.#lastTimestampMs;
   }
 
-  /** Half of what may be held: the other half is for what comes while this is cut. */
+  /** Whether half of the tail is used. The other half is for frames that arrive during the cut. */
   get #isTailFull(): boolean {
-    return this.#tail.spilled || this.#tail.sizeBytes >= this.#tailBytesMax / 2;
+    return this.#tail.isSpilled || this.#tail.sizeBytes >= this.#tailBytesMax / 2;
   }
 
   #newPublisher(position: Position | undefined): Publisher {
@@ -188,7 +188,7 @@ export class Cutter {
         wal,
         guard,
         emit,
-        onMoved: () => gauges.set('stagingMovedAt', clock.monotonic()),
+        onProgress: () => gauges.set('stagingMovedAt', clock.monotonic()),
         mayWait: () => mayWait() && !this.#isTailFull,
         onCut: () => {
           if (this.hasMore) onMore();

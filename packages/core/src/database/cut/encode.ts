@@ -1,11 +1,11 @@
-/** Pages to the bytes of an LTX file, in batches, without holding more than one batch. */
+/** Encodes pages as an LTX file, holding one batch at a time. */
 
 import { BATCH_BYTES_MAX, type Kernel, type PageEncoding } from '../../kernel/kernel.ts';
 import { LTXEncoder } from '../../ltx/encoder.ts';
 import { FLAG_NO_CHECKSUM, type LTXHeader } from '../../ltx/header.ts';
 import type { TXID } from '../../ltx/txid.ts';
 
-/** Copies page `pgno` into `into`, which is one page large. */
+/** Copies page `pgno` into `into`, which has the size of one page. */
 export type ReadPage = (pgno: number, into: Uint8Array) => void;
 
 export interface FileIdentity {
@@ -18,8 +18,8 @@ export interface FileIdentity {
 }
 
 /**
- * The header of every file we write. WAL offset 32, size 0 and salts that no WAL has: whoever
- * continues this bucket (Litestream) begins with a full image, since it cannot find its place.
+ * The header of every file we write. WAL offset 32, size 0 and impossible salts: a Litestream that
+ * continues this replica cannot find its place in the WAL, and begins with a full image.
  */
 export function headerOf(identity: FileIdentity): LTXHeader {
   return {
@@ -38,7 +38,7 @@ export function headerOf(identity: FileIdentity): LTXHeader {
   };
 }
 
-/** Chunks of an LTX file of `pgnos` (ascending). Each chunk is the caller's to keep. */
+/** Yields an LTX file of the pages `pgnos` (ascending) in chunks. The caller may keep the chunks. */
 export function* encodePages(
   kernel: Kernel,
   encoding: PageEncoding,
@@ -60,11 +60,11 @@ export function* encodePages(
   yield encoder.finish().bytes.slice();
 }
 
-/** A file of some pages is written in one call. */
+/** Large enough that a file of a few pages is written in one call. */
 const WRITE_BYTES = 256 * 1024;
 
-/** The same bytes in fewer chunks: each write costs more than its bytes do. */
-export function* joined(chunks: Iterable<Uint8Array>): Generator<Uint8Array, void> {
+/** Joins chunks up to WRITE_BYTES, because the cost of a small write is mostly the call itself. */
+export function* joinChunks(chunks: Iterable<Uint8Array>): Generator<Uint8Array, void> {
   let held: Uint8Array[] = [];
   let sizeBytes = 0;
   for (const chunk of chunks) {

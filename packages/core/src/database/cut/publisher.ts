@@ -1,8 +1,8 @@
 /**
- * Gives staged files their names, one after the other, and tells of each when it is durable.
+ * Publishes staged files under their final names, one at a time, and emits an event once each is durable.
  *
- * The position is written before a file gets its name, and never goes back: an image that becomes
- * whole after files above it leaves the position of the newest of them.
+ * The position is written before a file gets its name, and never moves back: an image that is
+ * published after files with higher TXIDs keeps the position of the newest file.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,30 +17,30 @@ import type { EngineEvent } from '../events.ts';
 import { isFull } from '../staging/staging-error.ts';
 import type { StagedFile, Staging } from '../staging/staging.ts';
 import { type Cut, encodeCut } from './cut.ts';
-import { joined } from './encode.ts';
+import { joinChunks } from './encode.ts';
 
 export interface PublisherContext {
   readonly staging: Staging;
   readonly kernel: Kernel;
   readonly encoding: PageEncoding;
   readonly wal: WALReader;
-  /** Says what the database file shows when a position is written. */
+  /** Provides the evidence of the database file for a position. */
   readonly guard: FileGuard;
   readonly emit: (event: EngineEvent) => void;
-  /** Whether what is committed meanwhile can be held for longer, while a cut waits for room. */
+  /** Whether a cut may wait for free space: new commits can still be held. */
   readonly mayWait: () => boolean;
-  /** Bytes of a cut were encoded. */
-  readonly onMoved: () => void;
-  /** A cut is staged. */
+  /** Called when a chunk of a cut is encoded. */
+  readonly onProgress: () => void;
+  /** Called when a cut is staged. */
   readonly onCut: () => void;
-  /** Called once: after that nothing more is published. */
+  /** Called at most once. Nothing is published after it. */
   readonly onError: (error: unknown) => void;
 }
 
-/** A cut that found no room is tried again after this: space is freed by others. */
+/** Wait before a cut that found no room is retried. */
 const ROOM_RETRY_MS = 500;
 
-/** An image or a snapshot that is written to a temporary file. */
+/** An image or a snapshot that was written to a temporary file. */
 export interface WrittenImage {
   readonly txid: TXID;
   readonly temporary: string;
@@ -49,7 +49,7 @@ export interface WrittenImage {
   readonly commit: number;
   readonly lineage: bigint;
   readonly timestampMs: number;
-  /** Of the file, as StagedEvent has them. */
+  /** See StagedEvent. */
   readonly since: number;
   readonly asOf: number;
 }
@@ -57,45 +57,45 @@ export interface WrittenImage {
 export class Publisher {
   readonly #context: PublisherContext;
   #queue: Promise<void> = Promise.resolve();
-  /** What the position file says. */
+  /** The position in the position file. */
   #position: Position | undefined;
   #newestTXID: bigint;
   #cuts = 0;
   #pins = 0;
   #pending = 0;
-  #failed = false;
+  #hasFailed = false;
 
-  /** `position`: of the newest staged file, where that is known. */
+  /** `position`: that of the newest staged file, if known. */
   constructor(context: PublisherContext, position?: Position) {
     this.#context = context;
     this.#position = position;
     this.#newestTXID = position?.txid ?? 0n;
   }
 
-  /** Whether a cut is on its way. */
+  /** Whether a cut is in progress. */
   get isCutting(): boolean {
     return this.#cuts > 0;
   }
 
-  /** Whether pages of a cut still lie in the log only: then the reader must not move. */
+  /** Whether pages of a cut are still only in the log: then the reader must not move. */
   get pinsLog(): boolean {
     return this.#pins > 0;
   }
 
-  /** Resolves when everything that was given is published, or publishing has failed. */
+  /** Resolves when everything in the queue is published, or publishing has failed. */
   async settled(): Promise<'published' | 'failed'> {
     await this.#queue;
-    return this.#failed ? 'failed' : 'published';
+    return this.#hasFailed ? 'failed' : 'published';
   }
 
-  /** Whether anything is on its way. */
+  /** Whether the queue is empty. */
   get isIdle(): boolean {
     return this.#pending === 0;
   }
 
   cut(cut: Cut): void {
     this.#cuts += 1;
-    if (cut.tail.spilled) this.#pins += 1;
+    if (cut.tail.isSpilled) this.#pins += 1;
     this.#enqueue(() => this.#publishCut(cut));
   }
 
@@ -108,13 +108,13 @@ export class Publisher {
         this.#newestTXID = txid;
       }
       const file = await staging.publish(image.temporary, 0, txid, txid, image.sizeBytes);
-      await staging.imageIsWhole();
+      await staging.completeImage();
       const of = { pageSize, commit, lineage, timestampMs, since, asOf };
       emit({ kind: 'staged', file, content: 'image', ...of });
     });
   }
 
-  /** Nothing hangs on a snapshot: one that cannot be published is told, and all else goes on. */
+  /** Publishes a snapshot. Nothing depends on it: an error rejects, but does not stop the publisher. */
   async snapshot(image: WrittenImage): Promise<void> {
     const { staging, emit } = this.#context;
     const { txid, pageSize, commit, lineage, timestampMs, since, asOf } = image;
@@ -134,26 +134,26 @@ export class Publisher {
     this.#context.onCut();
   }
 
-  /** Where there is no room, waits for it for as long as all that is committed meanwhile can be held. */
+  /** Stages a cut. If there is no room, waits for it as long as new commits can be held. */
   async #stage(cut: Cut): Promise<StagedFile> {
-    const { staging, kernel, encoding, wal, emit, onMoved, mayWait } = this.#context;
+    const { staging, kernel, encoding, wal, emit, onProgress, mayWait } = this.#context;
     const temporary = staging.temporary(`cut-${formatTXID(cut.txid)}`);
-    for (let isTold = false; ; isTold = true) {
+    for (let isReported = false; ; isReported = true) {
       try {
-        const chunks = noticed(joined(encodeCut(cut, kernel, encoding, wal)), onMoved);
+        const chunks = withCallback(joinChunks(encodeCut(cut, kernel, encoding, wal)), onProgress);
         const sizeBytes = await staging.write(temporary, chunks, 'cut');
-        if (cut.tail.spilled) this.#pins -= 1;
+        if (cut.tail.isSpilled) this.#pins -= 1;
         await this.#writePosition(cut, cut.place);
         return await staging.publish(temporary, 0, cut.txid, cut.txid, sizeBytes);
       } catch (error) {
-        if (!isError(error, 'STAGING_FULL') || cut.tail.spilled || !mayWait()) throw error;
-        if (!isTold) emit({ kind: 'full', message: messageOf(error) });
+        if (!isError(error, 'STAGING_FULL') || cut.tail.isSpilled || !mayWait()) throw error;
+        if (!isReported) emit({ kind: 'full', message: messageOf(error) });
         await sleep(ROOM_RETRY_MS);
       }
     }
   }
 
-  /** Says anew what the database file shows, of the newest file, which is published. */
+  /** Rewrites the position of the newest published file with new evidence. */
   position(position: Position): void {
     if (isSamePosition(this.#position, position)) return;
     this.#enqueue(async () => {
@@ -161,7 +161,7 @@ export class Publisher {
       try {
         await this.#store(position);
       } catch (error) {
-        if (!isFull(error)) throw error; // the old one holds, and at worst proves nothing
+        if (!isFull(error)) throw error; // the old position stays valid, and at worst proves nothing
       }
     });
   }
@@ -180,9 +180,9 @@ export class Publisher {
     this.#pending += 1;
     this.#queue = this.#queue.then(async () => {
       try {
-        if (!this.#failed) await work();
+        if (!this.#hasFailed) await work();
       } catch (error) {
-        this.#failed = true;
+        this.#hasFailed = true;
         this.#context.onError(error);
       } finally {
         this.#pending -= 1;
@@ -191,7 +191,7 @@ export class Publisher {
   }
 }
 
-function* noticed<T>(items: Iterable<T>, onItem: () => void): Iterable<T> {
+function* withCallback<T>(items: Iterable<T>, onItem: () => void): Iterable<T> {
   for (const item of items) {
     onItem();
     yield item;

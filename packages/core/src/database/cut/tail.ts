@@ -1,24 +1,24 @@
 /**
- * The tail: pages of committed frames that we hold and have not cut into an L0 file yet.
+ * The tail: pages of committed frames that we hold but have not cut into an L0 file yet.
  *
- * It is at most TAIL_BYTES_MAX large. A transaction that does not fit leaves the rest of its frames
- * in the WAL, and the tail only remembers where: then the reader must not move, and the cut is made
- * straight from the WAL.
+ * It holds at most TAIL_BYTES_MAX. If a transaction does not fit, the rest of its frames stay in the
+ * WAL, and the tail stores only their numbers ("spilled"). Then the reader must not move, and the cut
+ * reads those pages from the WAL.
  */
 
 import { assert, ReplicationError } from '../../error.ts';
 import { isSameLog, type WALHeader } from '../../wal/header.ts';
 import type { FrameBatch } from '../../wal/reader.ts';
-import { giveBack, pagesPerSlab, takeSlab } from './slabs.ts';
+import { pagesPerSlab, releaseSlabs, takeSlab } from './slabs.ts';
 
-/** Bytes of pages that are held in memory, each page once: a second of a fast writer. */
+/** Maximum bytes of pages held in memory, each page once: about one second of a fast writer. */
 export const TAIL_BYTES_MAX: number = 8 * 1024 * 1024;
 
-/** A page, or the number of the frame in the present log that has it. */
+/** A page, or the number of its frame in the current log. */
 export type HeldPage = Uint8Array | number;
 
 export class Tail {
-  /** Where a page is: its slot in memory, or less than 0, the negated number of its frame. */
+  /** For each page its slot in memory, or, if negative, the negated number of its frame. */
   readonly #places: Map<number, number> = new Map();
   readonly #slabs: Uint8Array[] = [];
   #pageSize = 0;
@@ -26,7 +26,7 @@ export class Tail {
   #commit = 0;
   #log: WALHeader | undefined;
 
-  /** Database size in pages after the last commit held; 0 while there is none. */
+  /** Database size in pages after the last held commit; 0 if there is none. */
   get commit(): number {
     return this.#commit;
   }
@@ -35,12 +35,12 @@ export class Tail {
     return this.#slots * this.#pageSize;
   }
 
-  /** Whether some of the pages are held by frame number only. */
-  get spilled(): boolean {
+  /** Whether some pages are held by frame number only. */
+  get isSpilled(): boolean {
     return this.#log !== undefined;
   }
 
-  /** The log that these frame numbers count in. */
+  /** The log of these frame numbers. */
   get log(): WALHeader | undefined {
     return this.#log;
   }
@@ -59,7 +59,7 @@ export class Tail {
     return place < 0 ? -place : this.#slot(place);
   }
 
-  /** Takes committed frames, in the order of the log. WAL_INVALID where pages that are held by number are lost. */
+  /** Adds committed frames, in log order. Throws WAL_INVALID if pages held by frame number are lost. */
   add(batch: FrameBatch, bytesMax: number = TAIL_BYTES_MAX): void {
     if (this.#log !== undefined && !isSameLog(this.#log, batch.header)) {
       throw new ReplicationError(
@@ -74,30 +74,30 @@ export class Tail {
     }
   }
 
-  /** Page numbers up to `commit`, ascending: what the database has left of what was written. */
+  /** Written page numbers up to `commit`, ascending. Pages beyond it are no longer in the database. */
   pgnos(): Uint32Array {
     const kept = [...this.#places.keys()].filter((pgno) => pgno <= this.#commit);
     return Uint32Array.from(kept).sort();
   }
 
-  /** Gives its memory back. It holds nothing any more. */
+  /** Empties the tail and returns its memory to the pool. */
   release(): void {
     this.#places.clear();
-    giveBack(this.#slabs.splice(0));
+    releaseSlabs(this.#slabs.splice(0));
   }
 
   #put(batch: FrameBatch, index: number, bytesMax: number): void {
     const pgno = batch.pgnos[index] ?? 0;
     const page = batch.page(index);
     const known = this.#places.get(pgno);
-    if (this.spilled || (known === undefined && this.sizeBytes + page.length > bytesMax)) {
-      this.#log = batch.header; // the rest stays where it is, in the log
+    if (this.isSpilled || (known === undefined && this.sizeBytes + page.length > bytesMax)) {
+      this.#log = batch.header; // the rest stays in the log
       this.#places.set(pgno, -(batch.first + index));
       return;
     }
     assert(
       this.#pageSize === 0 || this.#pageSize === page.length,
-      'pages of a tail are of one size',
+      'all pages of a tail have the same size',
     );
     this.#pageSize = page.length;
     const slot = known ?? this.#slots++;
@@ -114,7 +114,7 @@ export class Tail {
   }
 }
 
-/** Pages that a grown database has and no frame of the tail wrote: they must be in the file all the same. */
+/** New pages of a grown database without a frame in the tail. The L0 file must contain them too. */
 export function grownPages(tail: Tail, before: number, lockPgno: number): number[] {
   const missing: number[] = [];
   for (let pgno = before + 1; pgno <= tail.commit; pgno++) {

@@ -1,6 +1,6 @@
 /**
- * One full snapshot of a followed database, without a transaction that lasts: begun, copied beside
- * the ticks, frozen at the state of the last frame, and written to a temporary file.
+ * Makes one full snapshot of a followed database without a long transaction: it copies the file
+ * between ticks, freezes at the state after the last frame, and writes a temporary file.
  */
 
 import { setImmediate as yieldToTicks } from 'node:timers/promises';
@@ -8,7 +8,7 @@ import { assert, ReplicationError } from '../../error.ts';
 import { lockPgno } from '../../ltx/header.ts';
 import { isSameLog } from '../../wal/header.ts';
 import type { FrameBatch } from '../../wal/reader.ts';
-import { readerOfCurrent } from '../current.ts';
+import { createCurrentPageReader } from '../current-pages.ts';
 import { type FileIdentity, headerOf } from '../cut/encode.ts';
 import type { WrittenImage } from '../cut/publisher.ts';
 import type { EngineContext } from '../engine.ts';
@@ -17,22 +17,22 @@ import { spareBytes } from '../staging/room.ts';
 import type { Staging } from '../staging/staging.ts';
 import { ImagePages } from './image-pages.ts';
 
-/** A log may restart while its frames are taken; then they are taken again, at most so often. */
-const TRIES_MAX = 100;
-/** A step copies 1 MiB at most. The room on the volume is checked each time after so many. */
-const STEPS_PER_LOOK = 16;
+/** Maximum attempts to read the current log. The log may restart during each of them. */
+const ATTEMPTS_MAX = 100;
+/** Free space on the volume is checked every so many steps. A step copies at most 1 MiB. */
+const STEPS_PER_ROOM_CHECK = 16;
 
-/** Of an open database. */
+/** Context of an open database. */
 export interface DatabaseContext extends EngineContext {
   readonly staging: Staging;
   readonly database: OpenDatabase;
 }
 
-/** The following that an image is made beside. */
+/** The database follower that an image job runs beside. */
 export interface ImageHost {
-  /** A database that has failed or was closed is copied no further. */
+  /** False after the database has failed or was closed: then the copy stops. */
   readonly isOpen: boolean;
-  /** Where ticks put their frames. */
+  /** Receives the frames of each tick. */
   take(batch: FrameBatch): void;
 }
 
@@ -41,20 +41,20 @@ export class ImageJob {
   readonly #host: ImageHost;
   readonly #pages: ImagePages;
   #state: 'copying' | 'frozen' = 'copying';
-  /** The pages that copy and frames lack, read when it was frozen. */
-  readonly #rest = new Map<number, Uint8Array>();
-  /** Why a frame could not be added. */
+  /** Pages in neither the copy nor a frame, read when the image was frozen. */
+  readonly #remaining = new Map<number, Uint8Array>();
+  /** The error of the first frame that could not be added. */
   #failure: { readonly error: unknown } | undefined;
 
-  /** Takes all frames of the present log cycle. From now on `add` must see every fresh frame. */
+  /** Reads all frames of the current log. From now on `add` must receive every new frame. */
   static begin(context: DatabaseContext, host: ImageHost, name: string): ImageJob {
     const { follower } = context.database;
-    for (let attempt = 0; attempt < TRIES_MAX; attempt++) {
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       const tick = follower.tick((batch) => host.take(batch));
       if (tick.kind !== 'held') continue;
       const job = new ImageJob(context, host, name);
       try {
-        if (job.#takeCycle(tick.held)) return job;
+        if (job.#readLog(tick.held)) return job;
       } catch (error) {
         job.discard();
         throw error;
@@ -63,7 +63,7 @@ export class ImageJob {
     }
     throw new ReplicationError(
       'WAL_INVALID',
-      `make a full snapshot: the log restarted ${TRIES_MAX} times while its frames were taken; it is tried again`,
+      `make a full snapshot: the WAL restarted ${ATTEMPTS_MAX} times while its frames were read; Sluice will retry`,
     );
   }
 
@@ -81,10 +81,10 @@ export class ImageJob {
       },
       { copy: staging.scratch(`${name}-copy`), frames: staging.scratch(`${name}-frames`) },
     );
-    this.#moved();
+    this.#recordProgress();
   }
 
-  /** Never throws: `copy`, `freeze` and `write` do. */
+  /** Never throws. `copy`, `freeze` and `write` throw its errors. */
   add(batch: FrameBatch): void {
     if (this.#state === 'frozen' || this.#failure !== undefined) return;
     try {
@@ -94,15 +94,15 @@ export class ImageJob {
     }
   }
 
-  /** Copies the whole file, a batch at a time, while ticks go on in between. */
+  /** Copies the whole file in batches, with ticks in between. */
   async copy(): Promise<void> {
     const { database, emit, staging } = this.#context;
     const { connections } = database;
     for (let steps = 0; this.#host.isOpen; steps++) {
-      if (steps % STEPS_PER_LOOK === 0) await staging.requireRoom();
+      if (steps % STEPS_PER_ROOM_CHECK === 0) await staging.requireRoom();
       if (this.#pages.step() === 'done') return;
-      this.#check();
-      this.#moved();
+      this.#throwFailure();
+      this.#recordProgress();
       const doneBytes = this.#pages.copiedPages * connections.pageSize;
       emit({ kind: 'progress', doneBytes, totalBytes: connections.fileSizeBytes() });
       await yieldToTicks();
@@ -110,17 +110,17 @@ export class ImageJob {
   }
 
   /**
-   * It is the state after the last frame that was added, and no other frame is added any more. Gives
-   * the size of that state in pages: `commit`, or where that is not known, what was seen.
+   * Freezes the image at the state after the last added frame; `add` ignores later frames. Returns
+   * the size of that state in pages: `commit`, or by default the size seen in frames or the file.
    */
   freeze(commit: number = this.#commit()): number {
-    this.#check();
+    this.#throwFailure();
     this.#state = 'frozen';
     const { connections, wal, follower } = this.#context.database;
-    const current = readerOfCurrent(connections, wal, follower.place);
+    const current = createCurrentPageReader(connections, wal, follower.place);
     const lock = lockPgno(connections.pageSize);
     for (const pgno of this.#pages.missing(commit)) {
-      if (pgno !== lock) this.#rest.set(pgno, current(pgno));
+      if (pgno !== lock) this.#remaining.set(pgno, current(pgno));
     }
     return commit;
   }
@@ -144,22 +144,25 @@ export class ImageJob {
   }
 
   async *#chunks(identity: FileIdentity): AsyncGenerator<Uint8Array, void> {
-    const readRest = (pgno: number, into: Uint8Array): void => {
-      const page = this.#rest.get(pgno);
+    const readRemaining = (pgno: number, into: Uint8Array): void => {
+      const page = this.#remaining.get(pgno);
       assert(page !== undefined, 'pages beyond the copy were read when the image was frozen');
       into.set(page);
     };
-    for (const chunk of this.#pages.merge(headerOf(identity), readRest)) {
+    for (const chunk of this.#pages.merge(headerOf(identity), readRemaining)) {
       if (!this.#host.isOpen) {
-        throw new ReplicationError('STAGING_FAILED', 'the full snapshot was given up');
+        throw new ReplicationError(
+          'STAGING_FAILED',
+          'the full snapshot was canceled because the database was closed',
+        );
       }
-      this.#moved();
-      yield chunk.slice(); // ticks call the kernel, whose memory this is
+      this.#recordProgress();
+      yield chunk.slice(); // a copy: ticks reuse the kernel memory
       await yieldToTicks();
     }
   }
 
-  #takeCycle(held: number): boolean {
+  #readLog(held: number): boolean {
     const { follower, wal } = this.#context.database;
     const { header } = follower.place;
     if (held === 0 || header === undefined) return true;
@@ -171,23 +174,23 @@ export class ImageJob {
     return taken === held && isSameLog(header, wal.readHeader());
   }
 
-  /** Where no frame was added, the file alone tells the size. */
+  /** Database size in pages, from the file if no frame was added. */
   #commit(): number {
     const { connections } = this.#context.database;
     const filePages = Math.floor(connections.fileSizeBytes() / connections.pageSize);
     return this.#pages.commit === 0 ? filePages : this.#pages.commit;
   }
 
-  #moved(): void {
+  #recordProgress(): void {
     this.#context.gauges.set('imageMovedAt', this.#context.clock.monotonic());
   }
 
-  #check(): void {
+  #throwFailure(): void {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 }
 
-/** STAGING_FULL where staging may not take as much as the database has. */
+/** Throws STAGING_FULL if the staging folder may not use as much space as the database takes. */
 export async function requireImageRoom({ database, staging }: DatabaseContext): Promise<void> {
   const need = database.connections.fileSizeBytes();
   const spare = spareBytes(await staging.room());
@@ -195,7 +198,7 @@ export async function requireImageRoom({ database, staging }: DatabaseContext): 
   throw new ReplicationError(
     'STAGING_FULL',
     `make a full snapshot of a database of ${need} bytes in ${staging.folder}: ` +
-      `${Math.max(0, Math.floor(spare))} bytes of its volume may be taken, a tenth of it is left to ` +
-      'others; free space there, or set meta-path',
+      `only ${Math.max(0, Math.floor(spare))} bytes may be used, because a tenth of the volume stays ` +
+      'reserved; free some space there, or set meta-path',
   );
 }

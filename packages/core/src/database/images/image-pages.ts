@@ -1,18 +1,18 @@
 /**
- * The pages of one image, in two scratch files: a copy of the database file, and over it every page
- * that a frame has written.
+ * The pages of one image, in two scratch files: a copy of the database file, and the newest version
+ * of every page that a frame has written since.
  *
- * The file is copied by position, page after page, encoded as it goes, while the log is followed. A
- * page that the copy tore or missed is in a frame: of the log as it was when the copy began, or of a
- * later one. A page in none of those frames cannot have changed in the file meanwhile. So both
- * together are exactly the state of the last frame that was added.
+ * The file is copied and encoded page by page while the log is followed. A page that the copy tore or
+ * missed is in a frame, either of the log at the start of the copy or of a later one. A page in none
+ * of those frames cannot have changed in the file during the copy. So the copy, overlaid with the
+ * frames, is exactly the state after the last added frame.
  *
- * The copy is kept in batches, each with the CRC of the bytes that an LTX file hashes of it. CRC is
- * linear: a batch whose pages are in no frame goes into the image as it is. Only the others are
+ * The copy is kept in batches, each with the CRC of its bytes that an LTX file hashes. CRC is linear,
+ * so a batch without pages in frames goes into the image unchanged. Only the other batches are
  * decoded, patched and encoded again.
  *
- * Memory is a number for each batch and one for each page of a frame. The disk takes the encoded
- * copy, and a slot for each page of a frame.
+ * Memory holds one record for each batch and one number for each page in a frame. Disk holds the
+ * encoded copy and one slot for each page in a frame.
  */
 
 import { ReplicationError } from '../../error.ts';
@@ -32,7 +32,7 @@ interface CopiedBatch {
   readonly hashedBytes: number;
 }
 
-/** Reads the database file by position into `into`; gives how many bytes there were. */
+/** Reads the database file from `position` into `into`; returns the number of bytes read. */
 export type ReadFile = (into: Uint8Array, position: number) => number;
 
 export interface ImagePagesOptions {
@@ -43,9 +43,9 @@ export interface ImagePagesOptions {
 }
 
 export interface ImageScratch {
-  /** For the encoded copy. */
+  /** The encoded copy. */
   readonly copy: ScratchFile;
-  /** For the pages of frames. */
+  /** Pages from frames. */
   readonly frames: ScratchFile;
 }
 
@@ -54,7 +54,7 @@ export class ImagePages {
   readonly #copy: ScratchFile;
   readonly #frames: ScratchFile;
   readonly #batches: CopiedBatch[] = [];
-  /** Where the newest version of a page lies in `#frames`, counted in pages. */
+  /** Slot of the newest version of each page in `#frames`, counted in pages. */
   readonly #slots = new Map<number, number>();
   #commit = 0;
   #nextPgno = 1;
@@ -66,17 +66,17 @@ export class ImagePages {
     this.#frames = scratch.frames;
   }
 
-  /** Pages from 1 that have been copied, the lock page counted. */
+  /** Number of pages copied so far, including the lock page. */
   get copiedPages(): number {
     return this.#nextPgno - 1;
   }
 
-  /** Database size in pages after the last commit that was added; 0 while there was none. */
+  /** Database size in pages after the last added commit; 0 before the first. */
   get commit(): number {
     return this.#commit;
   }
 
-  /** Committed frames, in the order of the log. */
+  /** Adds committed frames, in log order. */
   add(batch: FrameBatch): void {
     for (let index = 0; index < batch.count; index++) {
       this.#put(batch.pgnos[index] ?? 0, batch.page(index));
@@ -85,7 +85,7 @@ export class ImagePages {
     }
   }
 
-  /** Pages up to `commit` that neither the copy nor a frame has. */
+  /** Pages up to `commit` in neither the copy nor a frame. */
   missing(commit: number): number[] {
     const missing: number[] = [];
     for (let pgno = this.#nextPgno; pgno <= commit; pgno++) {
@@ -94,7 +94,7 @@ export class ImagePages {
     return missing;
   }
 
-  /** Copies and encodes one batch. A file that ends in the middle of a page is copied up to it. */
+  /** Copies and encodes one batch. Ignores a partial page at the end of the file. */
   step(): 'more' | 'done' {
     const { kernel, pageSize, encoding } = this.#options;
     const lock = lockPgno(pageSize);
@@ -128,10 +128,10 @@ export class ImagePages {
   }
 
   /**
-   * The image as the chunks of an LTX file. Nothing is added meanwhile. `readRest` gives the pages that
-   * were missing. Each chunk is valid until the next.
+   * Yields the image as the chunks of an LTX file. `add` must not be called meanwhile. `readRemaining`
+   * reads the missing pages. Each chunk is valid until the next one.
    */
-  *merge(header: LTXHeader, readRest: ReadPage): Generator<Uint8Array, void> {
+  *merge(header: LTXHeader, readRemaining: ReadPage): Generator<Uint8Array, void> {
     const { kernel, encoding } = this.#options;
     const encoder = new LTXEncoder(kernel, header, { encoding });
     yield encoder.start();
@@ -145,7 +145,7 @@ export class ImagePages {
         yield this.#patch(encoder, header, frames);
       }
     }
-    yield* this.#mergeRest(encoder, header, readRest);
+    yield* this.#mergeRemaining(encoder, header, readRemaining);
     yield encoder.finish().bytes;
   }
 
@@ -154,7 +154,7 @@ export class ImagePages {
     this.#frames.discard();
   }
 
-  /** Whether a frame has any page from `first` to `last`. */
+  /** Whether any page from `first` to `last` is in a frame. */
   #hasAny(first: number, last: number): boolean {
     if (this.#slots.size < last - first) {
       for (const pgno of this.#slots.keys()) if (pgno >= first && pgno <= last) return true;
@@ -164,13 +164,13 @@ export class ImagePages {
     return false;
   }
 
-  /** Copies page `pgno` of a frame into `into`; false where no frame has it. */
+  /** Copies page `pgno` from its frame into `into`; returns false if no frame has it. */
   #readFrame(pgno: number, into: Uint8Array): boolean {
     const { pageSize } = this.#options;
     const slot = this.#slots.get(pgno);
     if (slot === undefined) return false;
     const page = into.subarray(0, pageSize);
-    if (this.#frames.read(page, slot * pageSize) < pageSize) throw lostBytes(`page ${pgno}`);
+    if (this.#frames.read(page, slot * pageSize) < pageSize) throw truncatedScratch(`page ${pgno}`);
     return true;
   }
 
@@ -186,7 +186,7 @@ export class ImagePages {
   #readBatch(batch: CopiedBatch): Uint8Array {
     const bytes = Buffer.allocUnsafe(batch.sizeBytes);
     if (this.#copy.read(bytes, batch.offset) < bytes.length) {
-      throw lostBytes(`pages ${batch.firstPgno} to ${batch.lastPgno}`);
+      throw truncatedScratch(`pages ${batch.firstPgno} to ${batch.lastPgno}`);
     }
     return bytes;
   }
@@ -203,10 +203,10 @@ export class ImagePages {
     return encoder.pages(pgnos, pages);
   }
 
-  *#mergeRest(
+  *#mergeRemaining(
     encoder: LTXEncoder,
     header: LTXHeader,
-    readRest: ReadPage,
+    readRemaining: ReadPage,
   ): Generator<Uint8Array, void> {
     const { kernel, pageSize } = this.#options;
     const lock = lockPgno(pageSize);
@@ -218,7 +218,7 @@ export class ImagePages {
         if (pgno === lock) continue;
         const at = pgnos.length * pageSize;
         const into = kernel.input.subarray(at, at + pageSize);
-        if (!this.#readFrame(pgno, into)) readRest(pgno, into);
+        if (!this.#readFrame(pgno, into)) readRemaining(pgno, into);
         pgnos.push(pgno);
       }
       if (pgnos.length === 0) return;
@@ -228,9 +228,9 @@ export class ImagePages {
   }
 }
 
-function lostBytes(what: string): ReplicationError {
+function truncatedScratch(pages: string): ReplicationError {
   return new ReplicationError(
     'STAGING_FAILED',
-    `read ${what} of a full snapshot from its temporary files: the volume has lost bytes; check it`,
+    `read ${pages} of a full snapshot from its temporary files: the files are shorter than written; check the disk`,
   );
 }

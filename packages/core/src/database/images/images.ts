@@ -1,6 +1,6 @@
 /**
- * The images of a followed database, one after the other: an image that is the next commit, or a
- * snapshot (level 9) of a state that was committed before.
+ * Makes the images of a followed database, one at a time: an image under the next TXID, or a
+ * snapshot (level 9) of a TXID that already exists.
  */
 
 import { assert } from '../../error.ts';
@@ -20,19 +20,19 @@ import {
 export interface ImagesContext extends DatabaseContext {
   readonly cutter: Cutter;
   readonly freshness: Freshness;
-  /** The highest TXID that was ever given out here. */
+  /** The highest TXID ever assigned here. */
   readonly lastTXID: bigint;
 }
 
-/** The following that images are made beside. */
+/** The database follower that images are made beside. */
 export interface ImageHost extends JobHost {
-  /** Looks at the log again. */
+  /** Triggers a look at the log. */
   wake(): void;
-  /** Resolves when everything committed is held. */
-  untilHeld(): Promise<void>;
-  /** The same, and the file is seen to be the one that was opened. */
-  untilVouched(): Promise<void>;
-  /** An image is staged. */
+  /** Resolves when every committed frame is held. */
+  waitUntilHeld(): Promise<void>;
+  /** Also verifies that the file is still the one that was opened. */
+  waitUntilVerified(): Promise<void>;
+  /** Called when an image is staged. */
   imageStaged(txid: TXID, asOf: number): void;
   imageFailed(error: unknown): void;
   snapshotFailed(error: unknown): void;
@@ -42,7 +42,7 @@ export class Images {
   readonly #context: ImagesContext;
   readonly #host: ImageHost;
   #job: ImageJob | undefined;
-  /** TXID of an image that is announced and not staged yet. */
+  /** TXID of an image that is announced but not staged yet. */
   #announced: TXID | undefined;
   #task: Promise<void> = Promise.resolve();
 
@@ -51,22 +51,22 @@ export class Images {
     this.#host = host;
   }
 
-  /** Whether an image is announced that is not staged yet. */
+  /** Whether an image is announced but not staged yet. */
   get isAnnounced(): boolean {
     return this.#announced !== undefined;
   }
 
-  /** Resolves when everything that was ordered is made, or has failed. */
+  /** Resolves when every requested image is finished or has failed. */
   async settled(): Promise<void> {
     await this.#task;
   }
 
-  /** Frames that the image holds, if one is being copied. */
+  /** Adds frames to the image that is being copied, if any. */
   add(batch: FrameBatch): void {
     this.#job?.add(batch);
   }
 
-  /** Makes an image that is the next commit: until it is frozen nothing is cut. */
+  /** Makes an image under the next TXID. Nothing is cut until it is frozen. */
   image(order: { readonly floor: bigint; readonly why: string }): void {
     const { cutter, lastTXID } = this.#context;
     this.#run(
@@ -81,7 +81,7 @@ export class Images {
     );
   }
 
-  /** Makes a snapshot of the newest TXID, if there is one. */
+  /** Makes a snapshot of the newest TXID, if any. */
   snapshot(): void {
     this.#run(
       async () => {
@@ -93,7 +93,7 @@ export class Images {
     );
   }
 
-  /** `work` makes one image, after those that were ordered before. */
+  /** Queues `work`, which makes one image. */
   #run(work: () => Promise<void>, onError: (error: unknown) => void): void {
     this.#task = this.#task.then(async () => {
       if (!this.#host.isOpen) return;
@@ -102,8 +102,8 @@ export class Images {
         gauges.set('imageMovedAt', clock.monotonic());
         await work();
       } catch (error) {
-        const what = `make a full snapshot in ${staging.folder}`;
-        onError(isSystemError(error) ? toStagingError(what, error) : error);
+        const action = `make a full snapshot in ${staging.folder}`;
+        onError(isSystemError(error) ? toStagingError(action, error) : error);
       } finally {
         this.#job?.discard();
         this.#job = undefined;
@@ -112,10 +112,10 @@ export class Images {
     });
   }
 
-  /** STAGING_FULL where there is no room. Undefined if the database was closed meanwhile. */
+  /** Returns undefined if the database was closed meanwhile. STAGING_FULL if there is no room. */
   async #copy(name: string): Promise<ImageJob | undefined> {
     await requireImageRoom(this.#context);
-    await this.#host.untilHeld();
+    await this.#host.waitUntilHeld();
     const job = ImageJob.begin(this.#context, this.#host, name);
     this.#job = job;
     this.#host.wake();
@@ -127,7 +127,7 @@ export class Images {
     const { cutter, database, emit, freshness, random, staging } = this.#context;
     await staging.announceImage(txid);
     this.#announced = txid;
-    await this.#host.untilVouched(); // the image is the state after this look
+    await this.#host.waitUntilVerified(); // the image is the state after this look
     const commit = job.freeze();
     const times = freshness.image();
     const lineage = drawLineage(random);
@@ -136,7 +136,7 @@ export class Images {
     cutter.resume({ txid, commit, lineage });
     emit({ kind: 'imaging', txid, why });
     const range = { minTXID: txid, maxTXID: txid };
-    const identity = { ...range, pageSize, commit, lineage, timestampMs: cutter.stamp() };
+    const identity = { ...range, pageSize, commit, lineage, timestampMs: cutter.nextTimestampMs() };
     cutter.publisher.image(await job.write(identity, times), place);
     const settled = await cutter.publisher.settled();
     this.#announced = undefined;
@@ -145,18 +145,18 @@ export class Images {
 
   async #publishSnapshot(job: ImageJob): Promise<void> {
     const { cutter, database, gauges } = this.#context;
-    await this.#host.untilVouched(); // the snapshot is the state after this look
+    await this.#host.waitUntilVerified(); // the snapshot is the state after this look
     cutter.cutRest();
     const { head } = cutter;
-    assert(head !== undefined, 'a snapshot bears a TXID that was given out');
+    assert(head !== undefined, 'a snapshot has a TXID that was assigned before');
     const { txid, lineage } = head;
     const commit = job.freeze(head.commit);
     const asOf = gauges.get('lookedAt');
     const { pageSize } = database.connections;
     const range = { minTXID: toTXID(1), maxTXID: toTXID(txid) };
-    const identity = { ...range, pageSize, commit, lineage, timestampMs: cutter.stamp() };
+    const identity = { ...range, pageSize, commit, lineage, timestampMs: cutter.nextTimestampMs() };
     const written = await job.write(identity, { since: asOf, asOf });
-    // The increment of its own TXID comes before it.
+    // The increment with the same TXID must be published first.
     if ((await cutter.publisher.settled()) !== 'failed') await cutter.publisher.snapshot(written);
   }
 }

@@ -1,38 +1,38 @@
 /**
- * Our checkpoints do only what the application leaves undone. Its own autocheckpoint works beside
- * us, and of two checkpoints at once the second is busy.
+ * Decides when Sluice checkpoints: only if the application does not. The application's own
+ * autocheckpoint runs beside us, and of two concurrent checkpoints the second is busy.
  *
- * Under constant writing the log never stands still: then W takes the write lock, and writes nothing,
- * while the rest is read and backfilled: a barrier, which is meant to be short and rare.
+ * Under constant writing the log never becomes idle. Then connection W takes the write lock, without
+ * writing, while the rest of the log is read and backfilled. Such a barrier should be short and rare.
  */
 
-/** How long the write lock should be ours at most; fsyncs inside a checkpoint cannot be interrupted. */
+/** Target for the maximum time we hold the write lock. A checkpoint cannot be interrupted during fsync. */
 export const BARRIER_MS_MAX = 100;
-/** The rest of a pass without lock is done under the lock if it should take no longer. */
+/** The rest of a PASSIVE checkpoint runs under the write lock if it is estimated to take at most this long. */
 export const PASS_MS_MAX = 30;
-/** The log may grow to this many times `minCheckpointPages` before a barrier ends its cycle. */
+/** The log may grow to this many times `minPages` before a barrier makes it restart. */
 const BARRIER_FACTOR = 3;
-/** The application is given this long to checkpoint by itself. */
-export const UNTOUCHED_MS = 1_000;
-/** After a barrier that took too long the wait doubles up to this. */
+/** The application has this long to checkpoint by itself. */
+export const APPLICATION_WAIT_MS = 1_000;
+/** The wait doubles after each barrier that took too long, up to this. */
 const BARRIER_WAIT_MS_MAX = 60_000;
-/** At most so often a long, fully backfilled log is cut short. */
+/** Minimum time between TRUNCATE checkpoints. */
 const TRUNCATE_EVERY_MS = 5_000;
 
 export interface CheckpointLimits {
-  /** Pages in the log from which it is worth a checkpoint. */
+  /** Minimum number of pages in the log for a checkpoint. */
   readonly minPages: number;
-  /** Bytes of WAL file from which it is truncated. */
+  /** The WAL file is truncated if it is larger than this. */
   readonly truncateBytes: number;
-  /** Age of frames that nobody has checkpointed; 0 = never for their age. */
+  /** Maximum age of frames that are not checkpointed; 0 = no limit. */
   readonly intervalMs: number;
 }
 
 export interface CheckpointState {
-  /** When `checkpointed` last moved. */
+  /** When `checkpointed` last changed. */
   readonly movedAt: number;
-  /** Since when there have been frames that are not backfilled; undefined while there are none. */
-  readonly undoneSince: number | undefined;
+  /** Since when some frames have not been backfilled; undefined if all are. */
+  readonly pendingSince: number | undefined;
   readonly barrierNotBefore: number;
   readonly barrierWaitMs: number;
   readonly truncatedAt: number;
@@ -43,8 +43,8 @@ export interface CheckpointInput {
   readonly now: number;
   readonly log: number;
   readonly checkpointed: number;
-  readonly held: boolean;
-  readonly atRest: boolean;
+  readonly isHeld: boolean;
+  readonly isAtRest: boolean;
   readonly walSizeBytes: number;
 }
 
@@ -52,23 +52,23 @@ export type CheckpointDecision = 'none' | 'passive' | 'barrier' | 'truncate';
 
 export const CHECKPOINT_START: CheckpointState = {
   movedAt: 0,
-  undoneSince: undefined,
+  pendingSince: undefined,
   barrierNotBefore: 0,
   barrierWaitMs: BARRIER_MS_MAX,
   truncatedAt: 0,
   checkpointed: -1,
 };
 
-/** The state after having seen the log as it is now. */
+/** The state after a look at the log. */
 export function observe(state: CheckpointState, input: CheckpointInput): CheckpointState {
   const moved = input.checkpointed !== state.checkpointed;
-  const undone = input.log > input.checkpointed;
+  const hasPending = input.log > input.checkpointed;
   return {
     ...state,
     checkpointed: input.checkpointed,
     movedAt: moved ? input.now : state.movedAt,
-    undoneSince:
-      undone && !moved ? (state.undoneSince ?? input.now) : undone ? input.now : undefined,
+    pendingSince:
+      hasPending && !moved ? (state.pendingSince ?? input.now) : hasPending ? input.now : undefined,
   };
 }
 
@@ -77,24 +77,25 @@ export function decideCheckpoint(
   input: CheckpointInput,
   limits: CheckpointLimits,
 ): CheckpointDecision {
-  if (!input.held || input.log === 0) return 'none';
-  const undone = input.log - input.checkpointed;
-  if (undone === 0) {
-    const long = input.walSizeBytes > limits.truncateBytes;
-    const due = input.now - state.truncatedAt >= TRUNCATE_EVERY_MS;
-    return long && due && input.atRest ? 'truncate' : 'none';
+  if (!input.isHeld || input.log === 0) return 'none';
+  const pending = input.log - input.checkpointed;
+  if (pending === 0) {
+    const isLong = input.walSizeBytes > limits.truncateBytes;
+    const isDue = input.now - state.truncatedAt >= TRUNCATE_EVERY_MS;
+    return isLong && isDue && input.isAtRest ? 'truncate' : 'none';
   }
   if (input.log >= limits.minPages * BARRIER_FACTOR && input.now >= state.barrierNotBefore) {
     return 'barrier';
   }
-  if (input.log >= limits.minPages && input.now - state.movedAt >= UNTOUCHED_MS) return 'passive';
-  const since = state.undoneSince ?? input.now;
+  if (input.log >= limits.minPages && input.now - state.movedAt >= APPLICATION_WAIT_MS)
+    return 'passive';
+  const since = state.pendingSince ?? input.now;
   return limits.intervalMs > 0 && input.now - since >= limits.intervalMs ? 'passive' : 'none';
 }
 
-/** The state after a barrier that held the lock for `tookMs`. */
+/** The state after a barrier that held the write lock for `tookMs`. */
 export function afterBarrier(state: CheckpointState, now: number, tookMs: number): CheckpointState {
-  const over = tookMs > BARRIER_MS_MAX;
-  const wait = over ? Math.min(state.barrierWaitMs * 2, BARRIER_WAIT_MS_MAX) : BARRIER_MS_MAX;
-  return { ...state, barrierWaitMs: wait, barrierNotBefore: now + (over ? wait : 0) };
+  const isOverrun = tookMs > BARRIER_MS_MAX;
+  const wait = isOverrun ? Math.min(state.barrierWaitMs * 2, BARRIER_WAIT_MS_MAX) : BARRIER_MS_MAX;
+  return { ...state, barrierWaitMs: wait, barrierNotBefore: now + (isOverrun ? wait : 0) };
 }

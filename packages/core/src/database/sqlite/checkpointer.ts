@@ -1,4 +1,4 @@
-/** Carries out what checkpoint.ts decides, and keeps count. */
+/** Runs the checkpoints that checkpoint.ts decides on, and counts them. */
 
 import type { WALReader } from '../../wal/reader.ts';
 import { BARRIER_BUCKETS_MS } from '../events.ts';
@@ -23,13 +23,13 @@ export interface CheckpointerContext {
   readonly follower: LogFollower;
   readonly limits: CheckpointLimits;
   readonly take: TakeFrames;
-  /** Whether the reader may move: not while frames are held by their number only. */
+  /** Whether the reader may move: not while pages are held by frame number only. */
   readonly mayMove: () => boolean;
   readonly now: () => number;
   readonly onOverrun: (tookMs: number) => void;
   /**
-   * Throws where a path names another file than at the opening. A checkpoint would write what belongs
-   * there into the file that we have open, and tell everybody that it is done.
+   * Throws if a path names another file than the one opened. A checkpoint would write frames of the new
+   * file into the old one, and mark them as backfilled.
    */
   readonly checkNames: () => void;
 }
@@ -55,16 +55,16 @@ export class Checkpointer {
     this.#context = context;
   }
 
-  /** Looks at the log after a tick; answers whether a checkpoint was made: then look again soon. */
+  /** Runs a checkpoint if one is due. Call after a tick. After 'worked', look at the log again soon. */
   run(tick: Tick): 'idle' | 'worked' {
     const { wal, follower, limits, now } = this.#context;
     const input = {
       now: now(),
       log: tick.log,
       checkpointed: tick.checkpointed,
-      held: tick.kind === 'held',
-      atRest: follower.isAtRest,
-      // Matters only where nothing is left to backfill: elsewhere the question is saved.
+      isHeld: tick.kind === 'held',
+      isAtRest: follower.isAtRest,
+      // Needed only if everything is backfilled; otherwise the stat call is saved.
       walSizeBytes: tick.log === tick.checkpointed ? wal.sizeBytes() : 0,
     };
     this.#state = observe(this.#state, input);
@@ -74,7 +74,7 @@ export class Checkpointer {
       case 'none':
         return 'idle';
       case 'passive':
-        this.#pass(tick.checkpointed);
+        this.#checkpointPassive(tick.checkpointed);
         return 'worked';
       case 'barrier':
         this.#barrier(tick.checkpointed);
@@ -87,8 +87,11 @@ export class Checkpointer {
     }
   }
 
-  /** A pass without lock: it goes as far as the reader's mark. Answers how long the rest may take, in ms. */
-  #pass(checkpointed: number): number {
+  /**
+   * A PASSIVE checkpoint, which stops at the reader's mark. Returns the estimated time for the rest, in
+   * ms.
+   */
+  #checkpointPassive(checkpointed: number): number {
     const { connections, now } = this.#context;
     const before = now();
     const after = connections.checkpoint('PASSIVE');
@@ -96,23 +99,23 @@ export class Checkpointer {
     const tookMs = now() - before;
     this.#state = { ...this.#state, movedAt: now() };
     this.#follow();
-    const undone = after.log - after.checkpointed;
+    const pending = after.log - after.checkpointed;
     const done = after.checkpointed - checkpointed;
-    if (undone === 0) return 0;
-    return done > 0 ? (tookMs * undone) / done : tookMs;
+    if (pending === 0) return 0;
+    return done > 0 ? (tookMs * pending) / done : tookMs;
   }
 
-  /** A pass; and where writers never pause, the rest of it under the write lock. */
+  /** A PASSIVE checkpoint, and the rest of it under the write lock, because writers never pause. */
   #barrier(checkpointed: number): void {
-    // That nothing is undone was so when the pass began: a writer has gone on, or the reader would rest.
-    const restMs = this.#pass(checkpointed);
+    // Even with an estimate of 0 the lock is needed: a writer has committed since the checkpoint began.
+    const restMs = this.#checkpointPassive(checkpointed);
     const { connections, now } = this.#context;
-    if (restMs > PASS_MS_MAX) return; // the next pass, at the next look, leaves less to do
+    if (restMs > PASS_MS_MAX) return; // the next PASSIVE checkpoint will leave less to do
     const before = now();
     const done = connections.withWriteLock(() => {
-      this.#follow(); // nobody commits now: the reader stands at the log's end
+      this.#follow(); // nobody can commit now, so the reader is at the end of the log
       this.#backfill(before + BARRIER_MS_MAX / 2);
-      this.#follow(); // everything is backfilled: it lands on lock 0, and the next writer restarts
+      this.#follow(); // everything is backfilled: the reader takes lock 0, and the next writer restarts the log
     });
     if (done === 'busy') return;
     const tookMs = now() - before;
@@ -120,7 +123,7 @@ export class Checkpointer {
     this.#state = afterBarrier(this.#state, now(), tookMs);
   }
 
-  /** A checkpoint that a writer began by itself is about to end: ours is busy until then. */
+  /** Retries while a writer still runs a checkpoint of its own, which makes ours busy. */
   #backfill(deadline: number): void {
     const { connections, now } = this.#context;
     while (connections.checkpoint('PASSIVE').busy && now() < deadline) pause(BUSY_WAIT_MS);
@@ -143,7 +146,7 @@ export class Checkpointer {
   }
 }
 
-/** Waits without letting anything else happen: the write lock is ours meanwhile. */
+/** Blocks the thread, because we hold the write lock. */
 function pause(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }

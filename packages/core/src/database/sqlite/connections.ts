@@ -1,16 +1,16 @@
 /**
- * Our connections to a watched database, and what each may do.
+ * Our connections to a watched database, and the purpose of each.
  *
- * - Two readers take turns in holding a read transaction. While one of them is inside, no log that
- *   has frames which we do not hold can restart, and no frame beyond its mark can be backfilled.
- * - C asks how far the log is committed, and checkpoints. It is never inside a transaction:
- *   a checkpoint on a connection that is inside one, NOOP too, is SQLITE_LOCKED.
- * - W takes the write lock, and writes nothing.
- * - A read-only connection is closed last, unless all of the log is staged: a connection that can
- *   write would, as the last one, checkpoint and delete the WAL.
+ * - Two readers take turns holding a read transaction. While one of them is inside a transaction, a log
+ *   with frames that we do not hold cannot restart, and no frame beyond its mark can be backfilled.
+ * - C reads the state of the log, and checkpoints. It is never inside a transaction, because a
+ *   checkpoint inside one, even NOOP, fails with SQLITE_LOCKED.
+ * - W takes the write lock, but never writes.
+ * - A read-only connection is closed last, unless the whole log is staged. A writable connection, if it
+ *   is the last to close, would checkpoint and delete the WAL.
  *
- * One descriptor on the database file is opened once and kept while the process lives: closing any
- * descriptor of it drops the POSIX locks that the process has on it (hazards E-1).
+ * The descriptor of the database file is opened once and never closed: closing any descriptor of a
+ * file drops all POSIX locks that the process has on it (hazards E-1).
  */
 
 import Database from 'better-sqlite3';
@@ -21,18 +21,18 @@ import { readFullySync } from '../../file-io.ts';
 import { fromSQLite } from './database-error.ts';
 import { type JournalMode, toWAL } from './journal-mode.ts';
 
-/** SQLite 3.51.3 mended a corruption at the restart of a WAL, and brought `wal_checkpoint(NOOP)`. */
+/** SQLite 3.51.3 fixed a corruption at the restart of a WAL, and added `wal_checkpoint(NOOP)`. */
 const SQLITE_VERSION_MIN = [3, 51, 3] as const;
 /**
- * How long W tries for the write lock; our ticks stop meanwhile. It tries all the time, since SQLite's
- * own waiting sleeps longer than a writer at full speed ever leaves the lock free.
+ * Maximum time that W tries to take the write lock; ticks stop meanwhile. It tries without pause,
+ * because SQLite's busy handler sleeps longer than a fast writer leaves the lock free.
  */
 const WRITE_LOCK_TRY_MS = 40;
 
 export interface LogState {
-  /** Frames of the log that are committed; -1 where another process is just recovering the index. */
+  /** Number of committed frames in the log; -1 while another process recovers the wal-index. */
   readonly log: number;
-  /** Frames of it that are in the database file. */
+  /** Number of frames that are backfilled into the database file. */
   readonly checkpointed: number;
   readonly busy: boolean;
 }
@@ -58,17 +58,18 @@ export class Connections {
   readonly #clock: Clock;
   readonly #descriptor: number;
   readonly #guard: Database.Database;
-  readonly #asker: Database.Database;
+  readonly #control: Database.Database;
   readonly #writer: Database.Database;
-  readonly #ask: Database.Statement;
+  readonly #logState: Database.Statement;
   readonly #lock: Database.Statement;
   #holding: Reader;
   #waiting: Reader;
-  #closed = false;
+  #isClosed = false;
 
   /**
-   * Opens all of them and begins the first read transaction. SQLITE_TOO_OLD, DATABASE_NOT_WAL when
-   * the database cannot be switched to WAL, DATABASE_BUSY, DATABASE_INVALID when it is none.
+   * Opens all connections and begins the first read transaction. Throws SQLITE_TOO_OLD,
+   * DATABASE_NOT_WAL if the database cannot be switched to WAL, DATABASE_BUSY, and DATABASE_INVALID if
+   * the file is not a database.
    */
   constructor(options: ConnectionOptions, descriptor: number) {
     const opened: Database.Database[] = [];
@@ -84,12 +85,12 @@ export class Connections {
     this.#clock = options.clock;
     try {
       this.#descriptor = descriptor;
-      this.#asker = open(options.busyTimeoutMs, 'write');
-      assertVersion(this.#asker);
-      this.journalMode = toWAL(this.#asker, options.path);
-      this.#asker.pragma('wal_autocheckpoint=0');
-      this.#asker.pragma('busy_timeout=0');
-      this.#ask = this.#asker.prepare('PRAGMA wal_checkpoint(NOOP)').raw();
+      this.#control = open(options.busyTimeoutMs, 'write');
+      assertVersion(this.#control);
+      this.journalMode = toWAL(this.#control, options.path);
+      this.#control.pragma('wal_autocheckpoint=0');
+      this.#control.pragma('busy_timeout=0');
+      this.#logState = this.#control.prepare('PRAGMA wal_checkpoint(NOOP)').raw();
       this.#writer = open(0, 'write');
       this.#writer.pragma('wal_autocheckpoint=0');
       this.#lock = this.#writer.prepare('BEGIN IMMEDIATE');
@@ -97,7 +98,7 @@ export class Connections {
       this.#guard.prepare('SELECT 1 FROM sqlite_master LIMIT 1').get();
       this.#holding = toReader(open(options.busyTimeoutMs, 'write'));
       this.#waiting = toReader(open(options.busyTimeoutMs, 'write'));
-      this.pageSize = this.#asker.pragma('page_size', { simple: true }) as number;
+      this.pageSize = this.#control.pragma('page_size', { simple: true }) as number;
       begin(this.#holding);
     } catch (error) {
       for (const database of opened.toReversed()) database.close();
@@ -105,14 +106,15 @@ export class Connections {
     }
   }
 
-  /** How far the log is committed and backfilled: what SQLite says, not what the file seems to hold. */
-  ask(): LogState {
-    return toLogState(this.#ask.get());
+  /** How far the log is committed and backfilled, according to SQLite. */
+  readLogState(): LogState {
+    return toLogState(this.#logState.get());
   }
 
   /**
-   * The waiting reader begins, the holding one ends, they swap names. Only when the log is what we
-   * hold. Answers 'stayed' when the new one could not begin: then nothing has changed.
+   * Begins a transaction on the waiting reader, ends the one of the holding reader, and swaps the two.
+   * Call only if the whole log is held. Returns 'stayed' if the transaction could not begin; then
+   * nothing has changed.
    */
   moveReader(): 'moved' | 'stayed' {
     try {
@@ -129,14 +131,14 @@ export class Connections {
 
   checkpoint(mode: CheckpointMode): LogState {
     try {
-      return toLogState(this.#asker.prepare(`PRAGMA wal_checkpoint(${mode})`).raw().get());
+      return toLogState(this.#control.prepare(`PRAGMA wal_checkpoint(${mode})`).raw().get());
     } catch (error) {
-      if (isBusy(error)) return { ...this.ask(), busy: true };
+      if (isBusy(error)) return { ...this.readLogState(), busy: true };
       throw error;
     }
   }
 
-  /** Runs `work` while we have the write lock, in which nothing is written. 'busy' if it is taken. */
+  /** Runs `work` while W holds the write lock. Returns 'busy' if the lock could not be taken. */
   withWriteLock(work: () => void): 'done' | 'busy' {
     const deadline = this.#clock.monotonic() + WRITE_LOCK_TRY_MS;
     while (!this.#tryWriteLock()) if (this.#clock.monotonic() > deadline) return 'busy';
@@ -158,7 +160,7 @@ export class Connections {
     }
   }
 
-  /** Bytes of the database file from `position`; fewer at its end. */
+  /** Reads the database file from `position`; returns fewer bytes at its end. */
   readFile(into: Uint8Array, position: number): number {
     return readFullySync(this.#descriptor, into, position);
   }
@@ -168,24 +170,25 @@ export class Connections {
   }
 
   /**
-   * 'keep the log': a read-only connection is closed last, and SQLite leaves the log as it is. 'as the
-   * application': where nobody else is connected, SQLite checkpoints the log and deletes it.
+   * 'keep the log': a read-only connection is closed last, so that SQLite leaves the log unchanged. 'as
+   * the application': a writable one is closed last; if it is the last connection of all, SQLite
+   * checkpoints the log and deletes it.
    */
   close(how: 'keep the log' | 'as the application'): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     for (const reader of [this.#holding, this.#waiting]) {
       if (reader.connection.inTransaction) reader.commit.run();
       reader.connection.close();
     }
     this.#writer.close();
-    if (how === 'keep the log') this.#asker.close();
+    if (how === 'keep the log') this.#control.close();
     this.#guard.close();
-    if (how === 'as the application') this.#asker.close();
+    if (how === 'as the application') this.#control.close();
   }
 }
 
-/** A read transaction that holds a mark: `BEGIN` alone, or with `SELECT 1`, holds nothing. */
+/** Begins a read transaction that holds a mark. `BEGIN` alone, or with `SELECT 1`, holds none. */
 function begin(reader: Reader): void {
   reader.begin.run();
   reader.touch.get();
@@ -217,7 +220,7 @@ function assertVersion(database: Database.Database): void {
   }
 }
 
-/** Of a raw row: to make an object of it costs more than the question. */
+/** Converts a raw row: building an object would take longer than the statement itself. */
 function toLogState(row: unknown): LogState {
   const [busy, log, checkpointed] = row as [busy: number, log: number, checkpointed: number];
   if (log < 0 && busy === 0) {

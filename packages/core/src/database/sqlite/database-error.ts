@@ -1,75 +1,75 @@
 /**
- * What goes wrong around a database, as a person can act on it: a code of the table, and what to do.
+ * Converts errors of SQLite and the operating system into errors with a documented code and a next step.
  *
- *  SQLite or the system says                      code
+ *  error                                          code
  *  busy, locked                                   DATABASE_BUSY
- *  read-only, no permission                       DATABASE_DENIED (failure.ts says whose right is missing)
- *  no database, damaged, cannot be opened, …      DATABASE_INVALID
- *  anything of a file in the staging folder       STAGING_FULL where its disk is full, else STAGING_FAILED
+ *  read-only, no permission                       DATABASE_DENIED (permission-error.ts names the missing permission)
+ *  not a database, damaged, cannot be opened, …   DATABASE_INVALID
+ *  any error of a file in the staging folder      STAGING_FULL if its disk is full, else STAGING_FAILED
  */
 
 import fs from 'node:fs';
 import { type ErrorCode, isError, messageOf, ReplicationError } from '../../error.ts';
 import { toStagingError } from '../staging/staging-error.ts';
-import { toFailure } from './failure.ts';
+import { toPermissionError } from './permission-error.ts';
 import { explainIndexFailure } from './journal-mode.ts';
 
-export interface Places {
-  /** The database. */
+export interface DatabasePaths {
+  /** Path of the database. */
   readonly path: string;
-  /** Its staging folder. */
+  /** Path of its staging folder. */
   readonly metaPath: string;
 }
 
-/** Whatever was thrown around a database, with a code of the table. One of our own is left as it is. */
-export function toDatabaseError(error: unknown, places: Places): ReplicationError {
-  const known = fromSQLite(toFailure(error, places), places.path);
+/** Converts any error of a database. A `ReplicationError` is returned unchanged. */
+export function toDatabaseError(error: unknown, paths: DatabasePaths): ReplicationError {
+  const known = fromSQLite(toPermissionError(error, paths), paths.path);
   if (isError(known)) return known;
   const { code, path, syscall } = error as { code?: unknown; path?: unknown; syscall?: unknown };
-  // Of a folder that cannot be made, the system may name one above it.
-  const isOfStaging =
-    syscall === 'mkdir' || (typeof path === 'string' && path.startsWith(places.metaPath));
-  const staging = isOfStaging
-    ? toStagingError(`use the staging folder ${places.metaPath}`, error)
+  // If a folder cannot be created, the error may name one of its parents.
+  const isInStaging =
+    syscall === 'mkdir' || (typeof path === 'string' && path.startsWith(paths.metaPath));
+  const staging = isInStaging
+    ? toStagingError(`use the staging folder ${paths.metaPath}`, error)
     : error;
   if (isError(staging)) return staging;
   const isDenied = code === 'EACCES' || code === 'EPERM';
   const next = isDenied
     ? 'run as the user of the application, or give this user permission'
     : 'check the path';
-  const message = `stat ${places.path}: ${messageOf(error)}; ${next}`;
+  const message = `stat ${paths.path}: ${messageOf(error)}; ${next}`;
   return new ReplicationError(isDenied ? 'DATABASE_DENIED' : 'DATABASE_INVALID', message, {
     cause: error,
   });
 }
 
-/** What is not SQLite's is left as it is. */
+/** Converts an error of SQLite. Any other error is returned unchanged. */
 export function fromSQLite(error: unknown, path: string): unknown {
   const name = (error as { code?: unknown } | undefined)?.code;
   if (isError(error) || typeof name !== 'string' || !name.startsWith('SQLITE_')) return error;
   const isFile = fs.statSync(path, { throwIfNoEntry: false })?.isFile() ?? true;
-  const denied = isFile ? toFailure(error, { path, metaPath: path }) : error;
+  const denied = isFile ? toPermissionError(error, { path, metaPath: path }) : error;
   if (isError(denied)) return denied;
-  const what = `open ${path}: ${messageOf(error)} (${name})`;
+  const prefix = `open ${path}: ${messageOf(error)} (${name})`;
   if (name.startsWith('SQLITE_IOERR_SHM')) {
-    const message = `${what} ${explainIndexFailure(error, path)}`;
+    const message = `${prefix} ${explainIndexFailure(error, path)}`;
     return new ReplicationError('DATABASE_INVALID', message, { cause: error });
   }
-  const { code, next } = isFile ? classify(name) : NO_FILE;
-  return new ReplicationError(code, `${what}; ${next}`, { cause: error });
+  const { code, next } = isFile ? classify(name) : NOT_A_FILE;
+  return new ReplicationError(code, `${prefix}; ${next}`, { cause: error });
 }
 
-interface Verdict {
+interface Advice {
   readonly code: ErrorCode;
   readonly next: string;
 }
 
-const NO_FILE: Verdict = {
+const NOT_A_FILE: Advice = {
   code: 'DATABASE_INVALID',
   next: 'it is a folder or another special file: set path to the database file',
 };
 
-function classify(name: string): Verdict {
+function classify(name: string): Advice {
   if (/^SQLITE_(BUSY|LOCKED|PROTOCOL)/.test(name)) {
     return {
       code: 'DATABASE_BUSY',

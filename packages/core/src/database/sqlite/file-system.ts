@@ -1,4 +1,4 @@
-/** Names the file system that a path lies on, for messages. */
+/** Finds the file system of a path, for messages. */
 
 import fs from 'node:fs';
 
@@ -7,14 +7,14 @@ interface Mount {
   readonly type: string;
 }
 
-/** "the file system fuse.mergerfs mounted at /mnt/pool"; by its number where there is no list of mounts. */
+/** "the file system fuse.mergerfs mounted at /mnt/pool"; or its type number if mounts cannot be listed. */
 export function fileSystemOf(path: string): string {
   const mount = findMount(path, readMounts());
   if (mount !== undefined) return `the file system ${mount.type} mounted at ${mount.point}`;
   return `the file system of type 0x${fs.statfsSync(path).type.toString(16)} at ${path}`;
 }
 
-/** The mount that an absolute path without symbolic links is on. Of two at one point, the later one covers the other. */
+/** The mount of a real path. If two share a mount point, the later one hides the other. */
 export function findMount(path: string, mounts: readonly Mount[]): Mount | undefined {
   let found: Mount | undefined;
   for (const mount of mounts) {
@@ -26,7 +26,7 @@ export function findMount(path: string, mounts: readonly Mount[]): Mount | undef
 }
 
 /**
- * Lines of /proc/self/mountinfo, by spaces (proc(5)):
+ * Parses /proc/self/mountinfo, whose fields are separated by spaces (proc(5)):
  *
  *   id parent major:minor root POINT options [optional fields…] - TYPE source options
  *
@@ -52,6 +52,6 @@ function readMounts(): Mount[] {
   try {
     return parseMounts(fs.readFileSync('/proc/self/mountinfo', 'utf8'));
   } catch {
-    return []; // not Linux, or no /proc: the number of the type has to do
+    return []; // not Linux, or no /proc: the type number is used
   }
 }

@@ -1,9 +1,9 @@
 /**
- * Switching a database to WAL, which is for good: whoever opens it afterwards needs an index in
- * shared memory beside it. Where the file system has no shared memory mapping (many FUSE and network
- * mounts) nobody could open the database any more, the application that worked until then included.
- * SQLite finds that out only after the header is changed. So a scratch database in the same folder
- * is tried first.
+ * Switches a database to WAL mode. The mode is stored in the file, so from then on every process that
+ * opens the database needs a wal-index in shared memory beside it. On a file system without shared
+ * memory mapping (many FUSE and network mounts) no process could open the database any more, not even
+ * the application. SQLite detects this only after it has changed the header. So WAL mode is first
+ * tested with a scratch database in the same folder.
  */
 
 import Database from 'better-sqlite3';
@@ -13,15 +13,15 @@ import { messageOf, ReplicationError } from '../../error.ts';
 import { fileSystemOf } from './file-system.ts';
 
 export interface JournalMode {
-  /** Whether we had to switch the database to WAL. */
+  /** Whether Sluice switched the database to WAL. */
   readonly switched: boolean;
 }
 
-/** Makes sure that `file` is in WAL mode. DATABASE_NOT_WAL where it cannot be; then its mode is what it was. */
+/** Switches `file` to WAL mode if needed. Throws DATABASE_NOT_WAL if that fails; its mode is then unchanged. */
 export function toWAL(database: Database.Database, file: string): JournalMode {
   const real = fs.realpathSync(file);
   const trial = path.join(path.dirname(real), `.${path.basename(real)}-sluice-trial`);
-  fs.rmSync(trial, { recursive: true, force: true }); // a crash may have left it
+  fs.rmSync(trial, { recursive: true, force: true }); // a crash may have left one
   const before = String(database.pragma('journal_mode', { simple: true }));
   if (before === 'wal') return { switched: false };
   tryWAL(trial, file, before);
@@ -29,20 +29,20 @@ export function toWAL(database: Database.Database, file: string): JournalMode {
   if (after === 'wal') return { switched: true };
   throw new ReplicationError(
     'DATABASE_NOT_WAL',
-    `switch ${file} from journal mode ${before} to WAL: SQLite answered "${String(after)}"; ` +
+    `switch ${file} from journal mode ${before} to WAL: SQLite returned "${String(after)}"; ` +
       'close other connections, or set "PRAGMA journal_mode=wal" in the application',
   );
 }
 
-/** Where it failed, and what to do: for errors of SQLite with the index of a WAL, in the folder of `file`. */
+/** The file system and the next step, for an error of SQLite with the wal-index of `file`. */
 export function explainIndexFailure(error: unknown, file: string): string {
-  const where = `on ${fileSystemOf(fs.realpathSync(file))}`;
+  const location = `on ${fileSystemOf(fs.realpathSync(file))}`;
   return codeOf(error) === 'SQLITE_IOERR_SHMMAP'
-    ? `${where}, which cannot map shared memory as WAL needs it; move the database to a local file system`
-    : `${where}; check its free space, and the permissions of the folder`;
+    ? `${location}, which cannot map the shared memory that WAL mode requires; move the database to a local file system`
+    : `${location}; check its free space, and the permissions of the folder`;
 }
 
-/** A database in `folder` is switched, written, and read by a second connection. */
+/** Creates a database in `folder`, switches it to WAL, writes to it, and reads it on a second connection. */
 function tryWAL(folder: string, file: string, before: string): void {
   const opened: Database.Database[] = [];
   try {
@@ -51,16 +51,16 @@ function tryWAL(folder: string, file: string, before: string): void {
     const writer = new Database(name);
     opened.push(writer);
     const mode = writer.pragma('journal_mode=wal', { simple: true });
-    if (mode !== 'wal') throw new Error(`SQLite answered "${String(mode)}"`);
+    if (mode !== 'wal') throw new Error(`SQLite returned "${String(mode)}"`);
     writer.exec('CREATE TABLE trial(value); INSERT INTO trial VALUES (1)');
     const reader = new Database(name);
     opened.push(reader);
     reader.prepare('SELECT value FROM trial').get();
   } catch (error) {
-    const said = [codeOf(error), messageOf(error)].filter((part) => part !== '').join(': ');
+    const reason = [codeOf(error), messageOf(error)].filter((part) => part !== '').join(': ');
     throw new ReplicationError(
       'DATABASE_NOT_WAL',
-      `switch ${file} to WAL: a trial database in its folder failed in that mode (${said}) ` +
+      `switch ${file} to WAL: a trial database in its folder failed in that mode (${reason}) ` +
         `${explainIndexFailure(error, file)}; the journal mode is still "${before}"`,
       { cause: error },
     );

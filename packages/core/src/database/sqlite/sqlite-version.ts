@@ -1,4 +1,4 @@
-/** The version of SQLite that the binding brings. */
+/** Version of the SQLite library bundled with the binding. */
 
 import Database from 'better-sqlite3';
 

@@ -1,14 +1,14 @@
 /**
- * One owner for a staging folder. Two replicators over one folder would free each other's files and
- * give out the same TXIDs, so nothing in the folder is read or written without this lock.
+ * Ensures that a staging folder has one owner. Two replicators in one folder would remove each other's
+ * files and assign the same TXIDs, so nothing in the folder is read or written without this lock.
  *
- *   <meta>/lock    an empty SQLite database. Its exclusive lock is the operating system's: it ends with
- *                  the process, however that ends
- *   <meta>/owner   who has the lock, for people: process, host, database, since when
+ *   <meta>/lock    an empty SQLite database. Its exclusive lock is a lock of the operating system, which
+ *                  releases it when the process exits for any reason
+ *   <meta>/owner   the owner, for messages: process, host, database, start time
  *
- * SQLite knows the locks of its own process too, so two replicators in one process exclude each other.
- * Nobody else may open and close `lock` in this process: that would drop the lock (POSIX).
- * On a network file system the lock is as good as that file system's locks are.
+ * SQLite also tracks locks within its own process, so two replicators in one process exclude each other.
+ * No other code may open and close `lock` in this process: that would drop the lock (POSIX). On a
+ * network file system, the lock is only as reliable as the locks of that file system.
  */
 
 import Database from 'better-sqlite3';
@@ -21,9 +21,9 @@ import { ReplicationError } from '../../error.ts';
 import { makeFolders, readText, replaceText, systemFiles } from '../../file-system.ts';
 import { toStagingError } from './staging-error.ts';
 
-/** A process that was killed and one that is started in its place may overlap for so long. */
+/** A killed process and its replacement may overlap for this long. */
 const WAIT_MS = 2_000;
-const TRY_EVERY_MS = 50;
+const RETRY_EVERY_MS = 50;
 
 interface Owner {
   readonly pid: number;
@@ -34,9 +34,9 @@ interface Owner {
 }
 
 export interface OwnerLockInput {
-  /** The staging folder. Made where it is not there. */
+  /** The staging folder. Created if it does not exist. */
   readonly folder: string;
-  /** Path of the database that is followed with it. */
+  /** Path of the database that uses the folder. */
   readonly database: string;
   readonly clock: Clock;
 }
@@ -44,7 +44,7 @@ export interface OwnerLockInput {
 export class OwnerLock {
   readonly #file: string;
   readonly #inode: number;
-  /** Held open: the lock is that of its transaction. */
+  /** Kept open: its transaction holds the lock. */
   readonly #connection: Database.Database;
 
   private constructor(file: string, connection: Database.Database) {
@@ -53,7 +53,7 @@ export class OwnerLock {
     this.#inode = fs.statSync(file).ino;
   }
 
-  /** STAGING_IN_USE where another replicator has the folder; STAGING_FAILED where it cannot be locked. */
+  /** Throws STAGING_IN_USE if another replicator has the folder, and STAGING_FAILED if it cannot be locked. */
   static async acquire(input: OwnerLockInput): Promise<OwnerLock> {
     const { folder, database, clock } = input;
     const file = path.join(folder, 'lock');
@@ -70,11 +70,11 @@ export class OwnerLock {
         return new OwnerLock(file, connection);
       }
       if (clock.monotonic() >= deadline) throw inUse(input, await readOwner(folder));
-      await sleep(TRY_EVERY_MS);
+      await sleep(RETRY_EVERY_MS);
     }
   }
 
-  /** Whether the folder still has the file that is locked. Where it has not, others may lock theirs. */
+  /** Whether the locked file is still in the folder. If not, another process can lock a new one. */
   get isIntact(): boolean {
     return fs.statSync(this.#file, { throwIfNoEntry: false })?.ino === this.#inode;
   }
@@ -85,12 +85,12 @@ export class OwnerLock {
   }
 }
 
-/** The connection that holds the lock, or undefined where another holds it. */
+/** The connection that holds the lock; undefined if another process holds it. */
 function tryLock(file: string): Database.Database | undefined {
   let connection: Database.Database | undefined;
   try {
     connection = new Database(file, { timeout: 0 });
-    connection.pragma('journal_mode=MEMORY'); // nothing is written: a full disk can be locked too
+    connection.pragma('journal_mode=MEMORY'); // nothing is written, so it works on a full disk
     connection.exec('BEGIN EXCLUSIVE');
     return connection;
   } catch (error) {
@@ -103,7 +103,7 @@ function tryLock(file: string): Database.Database | undefined {
   }
 }
 
-/** Its content says nothing, and nobody can have locked what SQLite does not take for a database. */
+/** Empties an invalid lock file. Its contents have no meaning, and no replicator can have locked it. */
 function emptyLockFile(file: string): void {
   try {
     fs.truncateSync(file);
@@ -112,14 +112,14 @@ function emptyLockFile(file: string): void {
   }
 }
 
-/** The lock is what counts: that its owner could not be written (a full disk) changes nothing. */
+/** Writes the owner file. An error, such as a full disk, is ignored: only the lock matters. */
 async function writeOwner(folder: string, database: string, clock: Clock): Promise<void> {
   const since = new Date(clock.now()).toISOString();
   const owner: Owner = { pid: process.pid, host: os.hostname(), database, since };
   try {
     await replaceText(systemFiles, path.join(folder, 'owner'), `${JSON.stringify(owner)}\n`);
   } catch {
-    fs.rmSync(path.join(folder, 'owner'), { recursive: true, force: true }); // that of one before
+    fs.rmSync(path.join(folder, 'owner'), { recursive: true, force: true }); // the file of an earlier owner
   }
 }
 
@@ -139,11 +139,11 @@ function inUse({ folder, database }: OwnerLockInput, owner: Owner | undefined): 
     );
   }
   const { pid, host, database: followed, since } = owner;
-  const where = host === os.hostname() ? '' : ` on ${host}`;
-  const who = `replicator ${pid}${where} has been replicating ${followed} since ${since}`;
+  const location = host === os.hostname() ? '' : ` on ${host}`;
+  const holder = `replicator ${pid}${location} has been replicating ${followed} since ${since}`;
   const next =
     followed === database
       ? 'stop it first'
       : `with the staging folder ${folder}; give ${database} another meta-path`;
-  return new ReplicationError('STAGING_IN_USE', `${who}; ${next}`);
+  return new ReplicationError('STAGING_IN_USE', `${holder}; ${next}`);
 }

@@ -1,17 +1,17 @@
 /**
- * How much of its volume staging may take. The database is mostly on the same volume: what staging
- * takes there, the application lacks.
+ * Limits how much of its volume the staging folder may use. The database is usually on the same volume,
+ * so space used for staging is not available to the application.
  */
 
 import type { FileSystem } from '../../file-system.ts';
 
-/** Part of a volume that is left to others. */
+/** Share of the volume that stays reserved for others. */
 const RESERVE_SHARE = 0.1;
 
 export interface Room {
-  /** Free on the volume, for this user. */
+  /** Free space on the volume for this user. */
   readonly availableBytes: number;
-  /** Of the volume: what is left to others. */
+  /** Space on the volume that stays reserved for others. */
   readonly reserveBytes: number;
 }
 
@@ -20,17 +20,17 @@ export async function readRoom(files: FileSystem, folder: string): Promise<Room>
   return { availableBytes, reserveBytes: sizeBytes * RESERVE_SHARE };
 }
 
-/** What may be taken without touching the reserve. Less than 0 where somebody else has touched it. */
+/** Free space above the reserve. Negative if others have used part of the reserve. */
 export function spareBytes({ availableBytes, reserveBytes }: Room): number {
   return availableBytes - reserveBytes;
 }
 
-/** What is written: a cut must be, a full image may wait. */
+/** Kind of file to write: a cut is urgent, an image can wait. */
 export type Purpose = 'cut' | 'image';
 
 /**
- * So much must stay free when a file for `purpose` is written. A cut may go into the reserve, since
- * commits are lost with the disk until they are staged. But it takes half of what is left at most.
+ * Minimum free space that must remain after a file for `purpose` is written. A cut may use the reserve,
+ * because commits are not safe until they are staged, but at most half of the remaining space.
  */
 export function floorBytes(room: Room, purpose: Purpose): number {
   const { availableBytes, reserveBytes } = room;

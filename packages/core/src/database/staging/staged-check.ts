@@ -1,6 +1,6 @@
 /**
- * Staged files of an earlier run: what they are, and whether they are whole. One that a crash or a
- * disk has damaged must not be sent: then a destination would call replicated what nobody can restore.
+ * Verifies the staged files of an earlier run. A file damaged by a crash or a disk must not be sent:
+ * the destination would report it as replicated although it cannot be restored.
  */
 
 import type { Clock } from '../../clock.ts';
@@ -13,10 +13,10 @@ import type { LTXHeader } from '../../ltx/header.ts';
 import { toStagingError } from './staging-error.ts';
 import type { StagedFile } from './staging.ts';
 
-/** 'ends': header and page index. 'whole': every byte, by the file's checksum. */
+/** What is verified. 'ends': header and page index. 'whole': every byte, by the checksum of the file. */
 export type Depth = 'ends' | 'whole';
 
-/** A staged file that was found at a start, and is right. */
+/** An intact staged file found at startup. */
 export interface FoundFile {
   readonly file: StagedFile;
   readonly content: 'increment' | 'image';
@@ -24,7 +24,7 @@ export interface FoundFile {
   /** The run of images and increments that it belongs to. */
   readonly lineage: bigint;
   readonly timestampMs: number;
-  /** When it was staged, by the monotonic clock, as far as its time tells. */
+  /** When it was staged, by the monotonic clock, estimated from its timestamp. */
   readonly since: number;
 }
 
@@ -41,10 +41,10 @@ export interface CheckContext {
 }
 
 const CHUNK_BYTES = 1024 * 1024;
-/** The page index of a larger file may be more than is read at once. */
+/** Larger files are decoded whole, because their page index may be too large to read at once. */
 const ENDS_BYTES_MAX = 16 * 1024 ** 3;
 
-/** One file after the other: a long absence of a destination leaves thousands. STAGING_FAILED where one cannot be read. */
+/** Checks one file at a time, because there may be thousands. Throws STAGING_FAILED if one cannot be read. */
 export async function checkStaged(
   files: readonly StagedFile[],
   context: CheckContext,
@@ -55,8 +55,8 @@ export async function checkStaged(
     try {
       found.push(await check(file, context));
     } catch (error) {
-      if (isMissing(error)) continue; // it was freed just now
-      if (!isOfContent(error)) throw toStagingError(`read the staged file ${file.path}`, error);
+      if (isMissing(error)) continue; // it was removed meanwhile
+      if (!isContentError(error)) throw toStagingError(`read the staged file ${file.path}`, error);
       damaged.push({ file, why: messageOf(error) });
     }
   }
@@ -71,7 +71,7 @@ async function check(file: StagedFile, context: CheckContext): Promise<FoundFile
       await readRange(handle, start, end);
     const { header } = await readEnds(read, file.sizeBytes);
     if (header.minTXID !== file.minTXID || header.maxTXID !== file.maxTXID) {
-      throw new ReplicationError('LTX_INVALID', 'its header is that of another file');
+      throw new ReplicationError('LTX_INVALID', 'its header belongs to another file');
     }
     const isWhole = depthOf(file) === 'whole' || file.sizeBytes > ENDS_BYTES_MAX;
     const pages = isWhole
@@ -118,10 +118,13 @@ async function readRange(handle: StoredFile, start: number, end: number): Promis
   const bytes = Buffer.alloc(end - start);
   const count = await handle.readFully(bytes, start);
   if (count === bytes.length) return bytes;
-  throw new ReplicationError('LTX_TRUNCATED', `it ends at ${start + count} of ${end} bytes`);
+  throw new ReplicationError(
+    'LTX_TRUNCATED',
+    `the file ends at byte ${start + count}, expected ${end} bytes`,
+  );
 }
 
-/** Of the file's bytes, as opposed to the reading of them. */
-function isOfContent(error: unknown): boolean {
+/** Whether the contents of the file are invalid, as opposed to a failed read. */
+function isContentError(error: unknown): boolean {
   return isError(error) && error.code.startsWith('LTX_');
 }

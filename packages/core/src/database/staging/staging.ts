@@ -1,13 +1,13 @@
 /**
- * The staging folder of one database: LTX files that not every destination has yet.
+ * The staging folder of one database: LTX files that some destination does not have yet.
  *
  *   <meta>/ltx/0/<n>-<n>.ltx   increments and images, one TXID each; the newest one always stays
  *   <meta>/ltx/9/1-<n>.ltx     a snapshot that is being sent
- *   <meta>/position            where in the log the newest L0 ends (continuity/position.ts)
- *   <meta>/imaging             the TXID of an image that is announced and not yet whole
- *   <meta>/*.tmp               being written; swept at a start
+ *   <meta>/position            where in the log the newest L0 file ends (continuity/position.ts)
+ *   <meta>/imaging             the TXID of an image that is announced but not complete
+ *   <meta>/*.tmp               files in progress; removed at startup
  *
- * A name is there only when its bytes are durable.
+ * A file gets its name only after its bytes are durable.
  */
 
 import path from 'node:path';
@@ -33,16 +33,16 @@ export interface StagedFile {
   readonly path: string;
 }
 
-/** What a start finds in the folder. */
+/** Contents of the folder at startup. */
 export interface FoundStaging {
   /** L0 files, by TXID. */
   readonly files: readonly StagedFile[];
-  /** The highest TXID of any file that is or was just now there: it was given out. */
+  /** The highest assigned TXID, including files that were just removed. */
   readonly highest: bigint;
 }
 
-/** While a file is written the room is looked at again after so many bytes: others write too. */
-const LOOK_EVERY_BYTES = 16 * 1024 * 1024;
+/** Free space is checked again after this many bytes, because others write to the volume too. */
+const ROOM_CHECK_EVERY_BYTES = 16 * 1024 * 1024;
 
 export class Staging {
   readonly folder: string;
@@ -56,8 +56,8 @@ export class Staging {
   }
 
   /**
-   * Makes the folders, removes what a crash left half written, and drops what follows an image that
-   * never became whole. STAGING_FULL, STAGING_FAILED.
+   * Creates the folders, and removes partial files and everything from an unfinished image on. Throws
+   * STAGING_FULL or STAGING_FAILED.
    */
   async open(): Promise<FoundStaging> {
     try {
@@ -83,7 +83,7 @@ export class Staging {
     return await readRoom(this.#files, this.folder);
   }
 
-  /** STAGING_FULL where the reserve of the volume is touched: then no image is made. */
+  /** Throws STAGING_FULL if free space is below the reserve: then no image is made. */
   async requireRoom(): Promise<void> {
     const room = await this.room();
     if (spareBytes(room) < 0) throw tooLittleRoom(this.folder, 0, room);
@@ -107,12 +107,12 @@ export class Staging {
     return path.join(this.#levels[level], formatFilename(minTXID, maxTXID));
   }
 
-  /** A path in the staging folder for something that is being made. Swept at the next start. */
+  /** Path for a file in progress. Removed at the next startup. */
   temporary(name: string): string {
     return path.join(this.folder, `${name}.tmp`);
   }
 
-  /** A temporary file for bytes that no crash has to survive. */
+  /** A temporary file whose contents need not survive a crash. */
   scratch(name: string): ScratchFile {
     return this.#files.scratch(this.temporary(name));
   }
@@ -127,8 +127,8 @@ export class Staging {
     }
   }
 
-  /** After this no start can prove continuity: the next one takes an image. */
-  async forgetPosition(): Promise<void> {
+  /** Removes the position. The next start cannot prove continuity, and takes an image. */
+  async removePosition(): Promise<void> {
     await this.#files.remove(path.join(this.folder, 'position'));
     await this.#files.syncFolder(this.folder);
   }
@@ -137,19 +137,19 @@ export class Staging {
     await this.#writeText('position', formatPosition(position));
   }
 
-  /** From now on files above `txid` may be staged before the image that bears it is whole. */
+  /** Announces an image. From now on, files above `txid` may be staged before the image is complete. */
   async announceImage(txid: TXID): Promise<void> {
     await this.#writeText('imaging', `${formatTXID(txid)}\n`);
   }
 
-  async imageIsWhole(): Promise<void> {
+  async completeImage(): Promise<void> {
     await this.#files.remove(path.join(this.folder, 'imaging'));
     await this.#files.syncFolder(this.folder);
   }
 
   /**
-   * Writes `chunks` to a temporary file and fsyncs it. Gives its size. STAGING_FULL where that would
-   * take more than staging may, or more than there is: then nothing of it is left.
+   * Writes `chunks` to a temporary file and fsyncs it. Returns its size. Throws STAGING_FULL if the file
+   * would exceed the free space for staging, and removes it.
    */
   async write(
     temporary: string,
@@ -164,7 +164,7 @@ export class Staging {
       let lookedAt = 0;
       try {
         for await (const chunk of chunks) {
-          if (sizeBytes - lookedAt >= LOOK_EVERY_BYTES) {
+          if (sizeBytes - lookedAt >= ROOM_CHECK_EVERY_BYTES) {
             room = await this.room();
             lookedAt = sizeBytes;
           }
@@ -184,7 +184,7 @@ export class Staging {
     }
   }
 
-  /** Gives a written temporary file its name, durably. */
+  /** Durably renames a temporary file to its final name. */
   async publish(
     temporary: string,
     level: 0 | 9,
@@ -207,7 +207,7 @@ export class Staging {
     try {
       await writeDurably(this.#files, file, text);
     } catch (error) {
-      await this.#files.remove(`${file}.tmp`).catch(() => undefined); // the first error is told
+      await this.#files.remove(`${file}.tmp`).catch(() => undefined); // report the first error
       throw toStagingError(`write ${file}`, error);
     }
   }
@@ -225,12 +225,12 @@ export class Staging {
     for (const file of await this.list(0)) {
       if (file.maxTXID >= from) await this.#files.remove(file.path);
     }
-    await this.forgetPosition();
-    await this.imageIsWhole();
+    await this.removePosition();
+    await this.completeImage();
   }
 }
 
-/** A marker that is torn or overwritten may stand for any TXID: then everything staged is dropped. */
+/** An invalid marker may stand for any TXID, so everything staged is removed. */
 function parseMarker(text: string): TXID {
   try {
     return parseTXID(text.trim());

@@ -1,6 +1,6 @@
 /**
- * Runs an engine in a process of its own, which can be killed. Orders come in by messages; the
- * folder of the sources is an argument, so that sources with a planted error can be run.
+ * Runs an engine in its own process, which can be killed. Commands arrive as messages. The source
+ * folder is an argument, so that sources with a planted bug can be run.
  */
 
 import path from 'node:path';
@@ -10,7 +10,7 @@ import type { Engine } from '../../../src/database/engine.ts';
 import type { EngineEvent } from '../../../src/database/events.ts';
 import type { DatabaseOptions } from '../../../src/database/options.ts';
 
-export type HostOrder =
+export type HostCommand =
   | { kind: 'sync'; call: number }
   | { kind: 'snapshot' }
   | { kind: 'image' }
@@ -56,9 +56,9 @@ const engine = new EngineClass({
   random: systemRandom,
   files: systemFiles,
   gauges: Gauges.create(systemClock.monotonic()),
-  // Small enough that large transactions do not fit: their frames are then read from the log.
+  // Small enough that large transactions do not fit, and their frames are read from the log.
   tailBytesMax: 128 * 1024,
-  // Small enough that many a look ends inside a transaction.
+  // Small enough that looks often end inside a transaction.
   tickBytesMax: 16 * 1024,
   emit: (event) => {
     post({ kind: 'event', event });
@@ -66,9 +66,9 @@ const engine = new EngineClass({
     if (event.kind === 'opened') {
       head = event.staged.at(-1)?.file.maxTXID ?? 0n;
       const mode = event.proved === undefined ? 'image' : 'resume';
-      // An image at a random jump, as where a destination is ahead.
+      // The TXID of some images jumps ahead, as if a destination were ahead.
       const floor = head + (mode === 'image' && Math.random() < 0.2 ? 7n : 0n);
-      // Destinations are listed first, which may take a while.
+      // The delay stands for the listing of destinations.
       const delayMs = Math.random() < 0.5 ? 0 : Math.random() * LISTING_MS_MAX;
       begun = sleep(delayMs).then(() => engine.begin({ mode, floor, why: event.why ?? '' }));
     }
@@ -76,25 +76,25 @@ const engine = new EngineClass({
 });
 engine.start();
 
-process.on('message', (order: HostOrder) => {
-  switch (order.kind) {
+process.on('message', (command: HostCommand) => {
+  switch (command.kind) {
     case 'sync':
       void begun
         .then(() => engine.sync())
-        .catch(() => undefined) // its failure is told as an event
-        .then((txid) => post({ kind: 'reply', call: order.call, txid: txid?.toString() }));
+        .catch(() => undefined) // the failure is also an event
+        .then((txid) => post({ kind: 'reply', call: command.call, txid: txid?.toString() }));
       return;
     case 'snapshot':
       engine.snapshot();
       return;
     case 'image':
-      engine.image({ floor: head, why: 'asked' });
+      engine.image({ floor: head, why: 'requested' });
       return;
     case 'stats':
-      post({ kind: 'reply', call: order.call, stats: engine.stats() });
+      post({ kind: 'reply', call: command.call, stats: engine.stats() });
       return;
     case 'close':
-      void engine.close().then(() => post({ kind: 'reply', call: order.call }));
+      void engine.close().then(() => post({ kind: 'reply', call: command.call }));
       return;
   }
 });

@@ -1,11 +1,12 @@
-/** What the staged files of one history say that the database is: applied in the order of TXIDs. */
+/** The database state that results from applying staged files in TXID order. */
 
 import fs from 'node:fs';
 import Database from 'better-sqlite3';
 import { createKernel } from '../../../src/kernel/kernel.ts';
 import { LTXDecoder } from '../../../src/ltx/decoder.ts';
+import { formatTXID } from '../../../src/ltx/txid.ts';
 
-/** Where the header of a database has its file format versions, and their value without a WAL. */
+/** Offset of the file format versions in the database header, and their value without a WAL. */
 const JOURNAL_MODE_OFFSET = 18;
 const ROLLBACK_JOURNAL = 1;
 
@@ -16,7 +17,7 @@ export class PageMap {
   pageSize = 0;
   txid = 0n;
 
-  /** Applies a file. One that holds all pages replaces everything; any other must follow. */
+  /** Applies a file. A file with all pages replaces everything; any other must have the next TXID. */
   apply(path: string, txid: bigint): 'increment' | 'image' {
     const decoder = new LTXDecoder(this.#kernel);
     const fresh = new Map<number, Uint8Array>();
@@ -31,7 +32,7 @@ export class PageMap {
     if (header === undefined) throw new Error(`${path} has no header`);
     const content = fresh.size === header.commit ? 'image' : 'increment';
     if (content === 'increment' && txid !== this.txid + 1n) {
-      throw new Error(`TXID ${txid} does not follow ${this.txid}`);
+      throw new Error(`TXID ${formatTXID(txid)} does not follow ${formatTXID(this.txid)}`);
     }
     this.#pages = content === 'image' ? fresh : new Map([...this.#pages, ...fresh]);
     this.commit = header.commit;
@@ -47,10 +48,10 @@ export class PageMap {
     return bytes;
   }
 
-  /** What SQLite finds wrong with it: a state that nobody committed is hardly ever a whole database. */
-  unsound(): string | undefined {
+  /** The first error of the integrity check, if any. A state that was never committed rarely passes it. */
+  findCorruption(): string | undefined {
     const bytes = Buffer.from(this.bytes());
-    bytes.fill(ROLLBACK_JOURNAL, JOURNAL_MODE_OFFSET, JOURNAL_MODE_OFFSET + 2); // one in memory has no WAL
+    bytes.fill(ROLLBACK_JOURNAL, JOURNAL_MODE_OFFSET, JOURNAL_MODE_OFFSET + 2); // an in-memory database cannot use a WAL
     const database = new Database(bytes);
     try {
       const found = database.pragma('integrity_check(1)', { simple: true });
@@ -62,17 +63,17 @@ export class PageMap {
     }
   }
 
-  /** The numbers of the pages that differ from `database`, of which sizes differ first. */
+  /** Differences from `database`: the size, then pages. */
   differences(database: Uint8Array): string[] {
     const found: string[] = [];
     if (database.length !== this.commit * this.pageSize) {
       found.push(`size ${database.length} is not ${this.commit} x ${this.pageSize}`);
     }
     for (let pgno = 1; pgno <= this.commit; pgno++) {
-      const there = database.subarray((pgno - 1) * this.pageSize, pgno * this.pageSize);
+      const expected = database.subarray((pgno - 1) * this.pageSize, pgno * this.pageSize);
       const ours = this.#pages.get(pgno);
       if (ours === undefined) found.push(`page ${pgno} is missing`);
-      else if (Buffer.compare(ours, there) !== 0) found.push(`page ${pgno} differs`);
+      else if (Buffer.compare(ours, expected) !== 0) found.push(`page ${pgno} differs`);
     }
     return found;
   }

@@ -1,11 +1,11 @@
-/** What is done to a database while no writer runs: large transactions, and another file in its place. */
+/** Changes to a database while no writer runs: large transactions, and replacement of the file. */
 
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import Database from 'better-sqlite3';
 import type { Random } from '../../support/random.ts';
 
-/** A copy of the database, in which something has changed, takes its place: as another file, or in the same. */
+/** Replaces the database by a changed copy, either with a rename or in place. */
 export function replaceDatabase(path: string, random: Random): void {
   const copy = `${path}-copy`;
   execFileSync('cp', [path, copy]);
@@ -22,7 +22,7 @@ export function replaceDatabase(path: string, random: Random): void {
   }
 }
 
-/** An application that loads in bulk: transactions larger than a tail, each checkpointed at once. */
+/** An application that loads in bulk: transactions larger than a tail, each checkpointed immediately. */
 export class BulkLoad {
   readonly #db: Database.Database;
 
@@ -31,13 +31,13 @@ export class BulkLoad {
     this.#db.exec('CREATE TABLE IF NOT EXISTS bulk(a)');
   }
 
-  /** One small transaction, in a log that has little else. */
+  /** Commits one small transaction in a nearly empty log. */
   begin(): void {
     this.#db.pragma('wal_checkpoint(TRUNCATE)');
     this.#db.exec('INSERT INTO bulk VALUES (1)');
   }
 
-  /** One large transaction. Everything is backfilled then, so that the next one restarts the log. */
+  /** Commits one large transaction and backfills everything, so that the next one restarts the log. */
   load(rows: number): void {
     const insert = this.#db.prepare('INSERT INTO bulk VALUES (randomblob(20000))');
     this.#db.transaction(() => {
@@ -52,7 +52,7 @@ export class BulkLoad {
   }
 }
 
-/** What was in the log of the copy is in it afterwards, and no log is left. */
+/** Changes the database in `file`. Closing the connection backfills and removes the log. */
 function change(file: string, random: Random): void {
   const db = new Database(file);
   db.exec('CREATE TABLE IF NOT EXISTS replaced(a)');

@@ -1,6 +1,6 @@
 /**
- * Rounds of: writers that are killed at random beside an engine that is now and then killed itself;
- * then everything stands still, and the page map of the staged files is compared with the database.
+ * In each round, writers are killed at random beside an engine, which is sometimes killed too. Then
+ * everything stops, and the page map of the staged files is compared with the database.
  */
 
 import { fork, type ChildProcess } from 'node:child_process';
@@ -12,9 +12,10 @@ import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { DATABASE_DEFAULTS } from '../../../src/database/options.ts';
+import { formatTXID } from '../../../src/ltx/txid.ts';
 import { CORE_SRC } from '../../support/mutant.ts';
 import { randomFrom, type Random } from '../../support/random.ts';
-import type { HostOrder, HostReply } from './host.ts';
+import type { HostCommand, HostReply } from './host.ts';
 import { PageMap } from './page-map.ts';
 import { BulkLoad, replaceDatabase } from './replace.ts';
 
@@ -23,18 +24,18 @@ export interface TortureOptions {
   readonly rounds: number;
   readonly pageSize: number;
   readonly src?: string;
-  /** The replicator is away after every round, and this happens meanwhile. Default: now and then, anything. */
+  /** Event while the replicator is stopped after every round. Default: any event, after some rounds. */
   readonly away?: Away | undefined;
-  /** Snapshots are taken in every round, images in many. Default: now and then. */
+  /** 'often': snapshots are taken in every round, images in many. Default: in some rounds. */
   readonly images?: 'often' | undefined;
   readonly onRound?: (round: number, text: string) => void;
 }
 
-/** What happens while the replicator is away: another file comes, or a bulk load begins. */
+/** Event while the replicator is stopped: the file is replaced, or a bulk load begins. */
 export type Away = 'replace' | 'load' | 'nothing';
 
 export interface TortureReport {
-  /** The first round whose page map was not the database, and how. */
+  /** The first round whose page map differed from the database, and the difference. */
   readonly broken: { readonly round: number; readonly why: string } | undefined;
   readonly rounds: number;
   readonly kills: number;
@@ -47,13 +48,13 @@ export interface TortureReport {
 const FAILURE_MS_MAX = 5_000;
 const REOPENED_MS_MAX = 10_000;
 /**
- * A writer that is killed in the middle of a checkpoint leaves a file of which nobody can say who
- * wrote to it. Then the database is opened again, and an image is taken.
+ * Part of the error after a writer is killed during a checkpoint, which cannot be told from a foreign
+ * write. Then the database is opened again, and an image is taken.
  */
 const KILLED_CHECKPOINT = 'but not by a completed checkpoint';
-/** So many states are judged by themselves, of those that follow each other in a round. */
+/** Maximum intermediate states per round that get an integrity check. */
 const STATES_MAX = 4;
-/** Of 20,000 bytes each: several times what a tail of the engine here holds (host.ts). */
+/** Rows of 20,000 bytes each: several times the size of the tail in host.ts. */
 const BULK_ROWS = 40;
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 
@@ -133,11 +134,11 @@ class Torture {
       await host.kill();
       killed = true;
       this.#kills += 1;
-      if (random.chance(0.5)) await sleep(random.int(0, 150)); // the application goes on alone
+      if (random.chance(0.5)) await sleep(random.int(0, 150)); // only the application runs
     }
     if (random.chance(0.5)) await sleep(random.int(0, 150));
     if (killed && random.chance(0.3)) {
-      await this.#startHost(); // beside an application that goes on
+      await this.#startHost(); // the application still runs
       await sleep(random.int(0, 300));
       killed = false;
     }
@@ -156,8 +157,8 @@ class Torture {
   }
 
   /**
-   * A bulk load begins while the replicator is away. Just after it has started, the load goes on with a
-   * transaction that restarts the log, and writes over all frames of the one before.
+   * A bulk load begins while the replicator is stopped. Just after the replicator has started, the load
+   * commits a transaction that restarts the log and overwrites all earlier frames.
    */
   async #loadAround(how: 'clean' | 'killed'): Promise<string | undefined> {
     const bulk = new BulkLoad(this.#path);
@@ -175,7 +176,7 @@ class Torture {
     }
   }
 
-  /** The replicator ends while nobody else uses the database. */
+  /** Stops the replicator while no other process uses the database. */
   async #end(how: 'clean' | 'killed'): Promise<void> {
     const host = this.#host;
     this.#host = undefined;
@@ -183,16 +184,16 @@ class Torture {
     await host?.kill();
   }
 
-  /** Nobody writes: what is staged must be what SQLite says. */
+  /** Compares the staged files with the database. Call while no process writes. */
   async #compare(): Promise<string | undefined> {
     const host = this.#host;
     if (host === undefined) return 'no host';
     const txid = (await host.sync()) ?? (await host.syncOnceReopened(KILLED_CHECKPOINT));
-    if (txid === undefined) return `nothing is followed: ${await host.failure()}`;
+    if (txid === undefined) return `no database is followed: ${await host.failure()}`;
     const staged = host.takeStaged();
     for (const [index, event] of staged.entries()) {
       if (event.content === 'snapshot') {
-        const why = this.#judgeSnapshot(event);
+        const why = this.#checkSnapshot(event);
         if (why !== undefined) return why;
         continue;
       }
@@ -200,10 +201,12 @@ class Torture {
       else this.#increments += 1;
       this.#applied.add(event.path);
       // The last one is compared with the database itself.
-      const why = index < STATES_MAX && index < staged.length - 1 ? this.#map.unsound() : undefined;
-      if (why !== undefined) return `TXID ${event.txid} is no state of the database: ${why}`;
+      const why =
+        index < STATES_MAX && index < staged.length - 1 ? this.#map.findCorruption() : undefined;
+      if (why !== undefined) return `TXID ${formatTXID(event.txid)} is not valid: ${why}`;
     }
-    if (this.#map.txid !== txid) return `TXID ${txid} was told, ${this.#map.txid} is staged`;
+    if (this.#map.txid !== txid)
+      return `sync returned TXID ${formatTXID(txid)}, but ${formatTXID(this.#map.txid)} is staged`;
     const db = new Database(this.#path, { readonly: true, timeout: 5000 });
     const bytes = db.serialize();
     db.close();
@@ -213,8 +216,8 @@ class Torture {
       : `${differences.length} differences: ${differences.slice(0, 5).join(', ')}`;
   }
 
-  /** A snapshot is, byte for byte, what the files up to its own TXID say. */
-  #judgeSnapshot(event: Staged): string | undefined {
+  /** A snapshot must equal, byte for byte, the state after the files up to its TXID. */
+  #checkSnapshot(event: Staged): string | undefined {
     const expected = event.txid === this.#map.txid ? this.#map : this.#mapAt(event);
     const map = new PageMap();
     map.apply(event.path, event.txid);
@@ -223,7 +226,7 @@ class Torture {
     return differences.length === 0 ? undefined : `snapshot: ${differences.slice(0, 5).join(', ')}`;
   }
 
-  /** It may become whole after files above it: the state of its TXID is made again from the files. */
+  /** The state at the TXID of a snapshot, which may be staged after files with higher TXIDs. */
   #mapAt({ path: snapshot, txid }: Staged): PageMap {
     const level = path.join(path.dirname(snapshot), '..', '0');
     const map = new PageMap();
@@ -304,7 +307,7 @@ class Host {
     });
   }
 
-  /** Files that were staged before a kill and never told. */
+  /** Adds files that were staged before a kill without an event. */
   #recover(files: readonly string[], applied: ReadonlySet<string>): void {
     for (const file of files) {
       if (applied.has(file) || this.#staged.some(({ path: known }) => known === file)) continue;
@@ -313,8 +316,8 @@ class Host {
     }
   }
 
-  send(order: HostOrder): void {
-    if (this.#child.connected) this.#child.send(order);
+  send(command: HostCommand): void {
+    if (this.#child.connected) this.#child.send(command);
   }
 
   async sync(): Promise<bigint | undefined> {
@@ -325,14 +328,14 @@ class Host {
     await this.#call('close');
   }
 
-  /** What was told of the last failure. A failure is told after what failed was let go of. */
+  /** Message of the last failure. It is reported after the database was closed. */
   async failure(): Promise<string> {
     const deadline = Date.now() + FAILURE_MS_MAX;
     while (this.#failures.length === 0 && Date.now() < deadline) await sleep(10);
-    return this.#failures.at(-1) ?? 'no failure was told';
+    return this.#failures.at(-1) ?? 'no failure was reported';
   }
 
-  /** Where it failed for that reason: a sync, once the database is opened again. */
+  /** After a failure with `reason`, waits until the database is opened again, and syncs. */
   async syncOnceReopened(reason: string): Promise<bigint | undefined> {
     const openings = this.#openings;
     const why = await this.failure();
@@ -350,7 +353,7 @@ class Host {
     return await answer;
   }
 
-  /** In the order of TXIDs, a snapshot after the file of its own. */
+  /** Staged files in TXID order. A snapshot comes after the file with its TXID. */
   takeStaged(): Staged[] {
     const rank = ({ txid, content }: Staged): bigint =>
       txid * 2n + (content === 'snapshot' ? 1n : 0n);

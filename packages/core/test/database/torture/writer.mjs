@@ -1,5 +1,5 @@
-// An application that knows nothing of Sluice: random transactions, rollbacks, checkpoints of every
-// mode, VACUUM, long readers, by its own settings. Runs until it is killed.
+// An application that does not use Sluice: random transactions, rollbacks, checkpoints of every mode,
+// VACUUM and long readers, with random settings. Runs until it is killed.
 import Database from 'better-sqlite3';
 
 const [path, seedText] = process.argv.slice(2);

@@ -1,17 +1,17 @@
 /**
- * Pages as SQLite sees them at the last frame that we hold, for the few that no frame of ours has:
- * those by which a database grew without writing them (a page that goes to the freelist at once).
+ * Reads pages as SQLite sees them at the last held frame. Needed for the few pages that no held frame
+ * has: pages by which a database grew without writing them (a page that goes directly to the freelist).
  *
- * The newest frame of such a page that is still in the log, up to the frame we hold, wins over the
- * file. A log may be restarting under our eyes: then all frames of the old log were backfilled, and
- * for one that is no longer proved to be there (WALReader.readPage) the file has the same page.
+ * The newest frame of such a page in the log, up to the last held frame, takes precedence over the
+ * file. The log may restart at the same time. Then all frames of the old log were backfilled, and for a
+ * frame that can no longer be verified (WALReader.readPage) the file has the same page.
  */
 
 import type { Connections } from './sqlite/connections.ts';
 import type { LogPlace } from '../wal/frame.ts';
 import type { WALReader } from '../wal/reader.ts';
 
-export function readerOfCurrent(
+export function createCurrentPageReader(
   connections: Connections,
   wal: WALReader,
   place: LogPlace,

@@ -1,53 +1,60 @@
-/** Whose right is missing, to what. */
+/** Permission errors name the user, the file and the next step. */
 
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { isError } from '../../src/error.ts';
-import { toFailure } from '../../src/database/sqlite/failure.ts';
+import { toPermissionError } from '../../src/database/sqlite/permission-error.ts';
 
 function folder(): string {
-  const made = fs.mkdtempSync(path.join(tmpdir(), 'sluice-failure-'));
-  onTestFinished(() => fs.rmSync(made, { recursive: true, force: true }));
-  return made;
+  const created = fs.mkdtempSync(path.join(tmpdir(), 'sluice-failure-'));
+  onTestFinished(() => fs.rmSync(created, { recursive: true, force: true }));
+  return created;
 }
 
-function errorWith(code: string, more = {}): Error {
-  return Object.assign(new Error(`${code} it is`), { code, ...more });
+function errorWith(code: string, fields = {}): Error {
+  return Object.assign(new Error(`${code}: refused`), { code, ...fields });
 }
 
 test.each(['SQLITE_READONLY', 'SQLITE_READONLY_DIRECTORY', 'SQLITE_CANTOPEN', 'SQLITE_PERM'])(
-  '%s is a right that is missing, and a next step',
+  '%s is reported as a missing permission with a next step',
   (code) => {
     const database = path.join(folder(), 'app.db');
     fs.writeFileSync(database, '');
-    const failure = toFailure(errorWith(code), { path: database, metaPath: `${database}-sluice` });
+    const failure = toPermissionError(errorWith(code), {
+      path: database,
+      metaPath: `${database}-sluice`,
+    });
     expect(isError(failure, 'DATABASE_DENIED'), String(failure)).toBe(true);
     expect(String(failure)).toMatch(new RegExp(`open ${database}: .*${code}.*: this user .*owner`));
   },
 );
 
-test('the files that may not be written are named, with whose they are', () => {
+test('files that this user may not write are named with their owner', () => {
   const database = path.join(folder(), 'app.db');
   for (const name of [database, `${database}-wal`]) fs.writeFileSync(name, '', { mode: 0o400 });
   const options = { path: database, metaPath: `${database}-sluice` };
-  const failure = toFailure(errorWith('SQLITE_READONLY'), options, (name) => name === database);
+  const failure = toPermissionError(
+    errorWith('SQLITE_READONLY'),
+    options,
+    (name) => name === database,
+  );
   const owner = fs.statSync(database).uid;
   expect(String(failure)).toContain(`may not write ${database}-wal (owner ${owner}, mode 400)`);
   expect(String(failure)).not.toContain(`${database} (owner`);
 });
 
-test.each(['EACCES', 'EPERM', 'EROFS'])('%s of the staging folder names meta-path', (code) => {
+test.each(['EACCES', 'EPERM', 'EROFS'])('%s in the staging folder names meta-path', (code) => {
   const options = { path: '/data/app.db', metaPath: '/data/.app.db-sluice' };
-  for (const place of ['/data/.app.db-sluice', '/data/.app.db-sluice/ltx/0', '/data']) {
-    const failure = toFailure(errorWith(code, { path: place }), options);
-    expect(isError(failure, 'STAGING_FAILED'), place).toBe(true);
+  for (const file of ['/data/.app.db-sluice', '/data/.app.db-sluice/ltx/0', '/data']) {
+    const failure = toPermissionError(errorWith(code, { path: file }), options);
+    expect(isError(failure, 'STAGING_FAILED'), file).toBe(true);
     expect(String(failure)).toMatch(/use the staging folder \/data\/.app.db-sluice: .*meta-path/);
   }
 });
 
-test('what has another reason is left as it is', () => {
+test('other errors are returned unchanged', () => {
   const options = { path: '/data/app.db', metaPath: '/data/.app.db-sluice' };
   for (const error of [
     errorWith('SQLITE_CORRUPT'),
@@ -55,6 +62,6 @@ test('what has another reason is left as it is', () => {
     errorWith('EACCES', { path: '/other' }),
     new Error('no code'),
   ]) {
-    expect(toFailure(error, options)).toBe(error);
+    expect(toPermissionError(error, options)).toBe(error);
   }
 });
