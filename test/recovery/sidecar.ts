@@ -150,5 +150,5 @@ export class Sidecar {
   }
 }
 
-/** More than the longest wait between two tries of a failing destination. */
-const HAS_MS_MAX = 45_000;
+/** Several times the longest wait between two attempts of a failing destination, on a slow disk. */
+const HAS_MS_MAX = 150_000;

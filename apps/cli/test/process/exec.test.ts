@@ -8,7 +8,7 @@ import { closedEndpoint } from '../support/silent-server.ts';
 import { temporaryFolder, writeFile } from '../support/temporary.ts';
 
 // Processes fsync, and a busy disk makes each of that wait for seconds.
-vi.setConfig({ testTimeout: 90_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 function wordsFor(command: string): string[] {
   const folder = temporaryFolder();

@@ -15,7 +15,7 @@ import { sluice } from '../support/shell.ts';
 import { temporaryFolder, writeFile } from '../support/temporary.ts';
 
 // Processes fsync, and a busy disk makes each of that wait for seconds.
-vi.setConfig({ testTimeout: 90_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 interface Mistake {
   readonly name: string;

@@ -8,7 +8,7 @@ import { CLIProcess, runProcess } from '../support/process.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
 // Processes fsync, and a busy disk makes each of that wait for seconds.
-vi.setConfig({ testTimeout: 90_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 interface Scene {
   readonly database: string;

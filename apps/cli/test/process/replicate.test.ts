@@ -10,7 +10,7 @@ import { closedEndpoint, startSilentServer } from '../support/silent-server.ts';
 import { writeFile } from '../support/temporary.ts';
 
 // Processes fsync, and a busy disk makes each of that wait for seconds.
-vi.setConfig({ testTimeout: 90_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 /** An s3 destination that cannot be reached. */
 async function unreachable(): Promise<string> {
@@ -136,7 +136,7 @@ test.each([[['stdout']], [['stdout', 'stderr']]] as const)(
     addRows(database, 20);
     // What was staged before its reader went away was the first file.
     const txids = (): string => fs.readFileSync(state, 'utf8').replaceAll(/"txid": "0+1"/g, '');
-    await expect.poll(txids, { timeout: 10_000 }).toMatch(/"name": "file"[^}]*"txid": "/);
+    await expect.poll(txids, { timeout: 60_000 }).toMatch(/"name": "file"[^}]*"txid": "/);
     sluice.kill('SIGTERM');
     const { code, stderr } = await sluice.ended();
     expect(code, stderr).toBe(0);
@@ -161,7 +161,7 @@ test('a last sync that cannot see what is committed is an error, and says why', 
   const sluice = new CLIProcess(['replicate', '-config', config]);
   await sluice.says(/taking a full snapshot/);
   await vi.waitFor(() => expect(fs.readdirSync(path.join(backup, 'ltx', '9'))).toHaveLength(1), {
-    timeout: 30_000,
+    timeout: 60_000,
   });
   application.addRow();
   fs.truncateSync(`${database}-wal`, 0); // SQLite still says that it has frames
@@ -319,7 +319,7 @@ test('metrics and health are served while it runs, where addr asks for them', as
   const [, origin] = await sluice.says(/metrics at (http:\/\/127\.0\.0\.1:\d+)\/metrics/);
   const txid = `sluice_replica_txid{db="${database}",destination="file"} 1`;
   const scrape = async (): Promise<string> => await (await fetch(`${origin}/metrics`)).text();
-  await expect.poll(scrape, { timeout: 10_000 }).toContain(txid);
+  await expect.poll(scrape, { timeout: 60_000 }).toContain(txid);
   expect((await fetch(`${origin}/healthz`)).status).toBe(200);
   sluice.kill('SIGTERM');
   expect((await sluice.ended()).code).toBe(0);

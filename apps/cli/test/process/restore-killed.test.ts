@@ -13,7 +13,7 @@ import { runProcess } from '../support/process.ts';
 import { temporaryFolder, writeFile } from '../support/temporary.ts';
 
 // Processes fsync, and a busy disk makes each of that wait for seconds.
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 const restored = expectedOf().at(-1)?.file_sha256;
 /** More than any restore takes: what does not end is a fault of the test. */

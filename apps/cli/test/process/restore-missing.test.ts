@@ -9,7 +9,7 @@ import { rowsAt, scene } from '../support/scene.ts';
 import { writeFile } from '../support/temporary.ts';
 
 // Processes fsync, and a busy disk makes each of that wait for seconds.
-vi.setConfig({ testTimeout: 90_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 /** For what a process does by itself. */
 const WITHIN = { timeout: 60_000 };

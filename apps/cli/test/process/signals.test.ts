@@ -8,7 +8,7 @@ import { CLIProcess, runProcess } from '../support/process.ts';
 import { temporaryFolder, writeFile } from '../support/temporary.ts';
 
 // Processes fsync, and a busy disk makes each of that wait for seconds.
-vi.setConfig({ testTimeout: 90_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 /** Writes each signal that it gets to a file, and ends at those that end a service, in its own time. */
 const APPLICATION = `import fs from 'node:fs';

@@ -11,7 +11,7 @@ import { startSilentServer } from '../support/silent-server.ts';
 import { temporaryFolder, writeFile } from '../support/temporary.ts';
 
 // Processes fsync, and a busy disk makes each of that wait for seconds.
-vi.setConfig({ testTimeout: 90_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 const HELP_MS_MAX = 150;
 /** The tool's own files for --help, and those that see whether the checkout is up to date. */

@@ -20,6 +20,7 @@ export class CLIProcess {
   readonly #waiting = new Set<() => void>();
   #stdout = '';
   #stderr = '';
+  #hasEnded = false;
 
   constructor(words: readonly string[], environment: NodeJS.ProcessEnv = {}) {
     this.#child = spawn(process.execPath, [CLI, ...words], {
@@ -34,7 +35,9 @@ export class CLIProcess {
       this.#stderr += chunk.toString();
       for (const look of this.#waiting) look();
     });
+    // `close`, not `exit`: its last output may arrive after the exit.
     this.#ended = once(this.#child, 'close').then(([code, signal]) => {
+      this.#hasEnded = true;
       for (const look of this.#waiting) look();
       return {
         code: code as number | null,
@@ -70,7 +73,7 @@ export class CLIProcess {
       const look = (): void => {
         const match = pattern.exec(this.#stdout) ?? pattern.exec(this.#stderr);
         if (match !== null) resolve(match);
-        else if (this.#child.exitCode === null && this.#child.signalCode === null) return;
+        else if (!this.#hasEnded) return;
         else reject(new Error(`it ended without ${pattern}:\n${this.#stdout}${this.#stderr}`));
         this.#waiting.delete(look);
       };

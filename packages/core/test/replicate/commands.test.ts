@@ -15,7 +15,7 @@ import { listAll } from '../../src/restore/plan/listing.ts';
 import { restore } from '../../src/restore/restore.ts';
 import { temporaryFolder } from '../restore/temporary.ts';
 
-const WAIT = { timeout: 20_000, interval: 20 };
+const WAIT = { timeout: 60_000, interval: 20 };
 
 interface Followed {
   readonly input: ReplicatedDatabase;

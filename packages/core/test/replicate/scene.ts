@@ -30,7 +30,7 @@ const PAGES = 4;
 const ROOT = 'db';
 /** Tries of a failing destination follow each other so fast, as at the end of a process. */
 const RETRY_MS = 5;
-const WAIT_MS_MAX = 20_000;
+const WAIT_MS_MAX = 60_000;
 
 /** Time that stands still until a test moves it. */
 export class StoppedClock implements Clock {

@@ -10,7 +10,7 @@ import { SentRecords } from '../../src/replicate/record.ts';
 import { StagedFiles, type Holder } from '../../src/replicate/staged-files.ts';
 import { temporaryFolder } from '../restore/temporary.ts';
 
-const WAIT = { timeout: 20_000, interval: 20 };
+const WAIT = { timeout: 60_000, interval: 20 };
 
 const SENT = { sizeBytes: 10, checksum: 'aa', lineage: 1n };
 
