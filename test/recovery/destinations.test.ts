@@ -106,7 +106,7 @@ test('one that another has continued while it was out of reach gets an image abo
   app.add(10);
   await second.settled(['a']);
   await second.setFault('b', 'none');
-  await second.says(/a full snapshot is needed|taking a snapshot/);
+  await second.says(/a full snapshot is needed|making a full snapshot/);
   app.add(10);
   await second.settled();
   await expectAll(app, ['a', 'b']);

@@ -30,7 +30,7 @@ export type {
 } from './replicate/status/status.ts';
 export {
   ageFacts,
-  judge,
+  evaluateHealth,
   lagMs,
   runningLimits,
   type DatabaseFacts,

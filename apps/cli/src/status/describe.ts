@@ -3,7 +3,7 @@
 import {
   ageFacts,
   isError,
-  judge,
+  evaluateHealth,
   lagMs,
   messageOf,
   runningLimits,
@@ -82,7 +82,7 @@ export function judgeLocal(local: Local): Judged {
   }
   const isFresh = writer === 'runs' && ageMs <= HEARTBEATS_FRESH * state.writer.heartbeatMs;
   const facts = isFresh ? state.facts : ageFacts(state.facts, ageMs);
-  const { problems: own, behind } = judge(facts, runningLimits(maxLagMs));
+  const { problems: own, behind } = evaluateHealth(facts, runningLimits(maxLagMs));
   const problems = [...deadReplicatorProblem(local, state), ...missingProblem(local, own), ...own];
   return { local, facts, verdict: { healthy: problems.length === 0, problems, behind } };
 }

@@ -1,14 +1,15 @@
 /**
- * Which states a set of files can lead to, and by which files. Pure: it reads listings, not files.
+ * Finds the states that can be restored from a set of files, and the files needed for each. Pure: it
+ * reads listings, not files.
  *
- * A file covers minTXID..maxTXID. A *base* has minTXID 1 and holds every page. A file continues a
- * state `cur` if and only if minTXID <= cur + 1 and maxTXID > cur: overlaps are harmless, because a
- * file holds the newest version of every page that its transactions changed.
+ * A file covers minTXID..maxTXID. A *base* has minTXID 1 and contains every page. A file continues a
+ * state `cur` if and only if minTXID <= cur + 1 and maxTXID > cur. Overlaps are harmless, because a
+ * file contains the newest version of every page that its transactions changed.
  *
- * Therefore, if a chain leads from one state to `target`, it can be entered from every reachable
- * state between the two: its file that passes such a state begins before it. So neither a newer
- * base nor a longer step can ever be a dead end where an older or shorter one is none, and walking
- * forward by the longest step is an exact search, not a guess.
+ * Therefore, if a chain leads from one state to `target`, it can be joined from every reachable state
+ * `r` between the two: the file of the chain that passes `r` begins at `r + 1` or earlier. So if an
+ * older base or a shorter step leads to `target`, a newer base or a longer step does too, and always
+ * taking the longest step is an exact search, not a heuristic.
  */
 
 import { HEADER_SIZE_BYTES } from '../ltx/header.ts';
@@ -16,12 +17,12 @@ import type { TXID } from '../ltx/txid.ts';
 import type { LTXFileInfo } from '../replica/replica.ts';
 import type { SortedFiles } from '../replica/file-set.ts';
 
-/** Every TXID whose state these files can give, ascending. */
+/** Every TXID that can be restored from these files, ascending. */
 export function reachableTXIDs(files: readonly LTXFileInfo[]): TXID[] {
   const byMax = [...files].sort((a, b) => compare(a.maxTXID, b.maxTXID));
   const reached: TXID[] = [];
   for (const file of byMax) {
-    // All that came before end at or before this one, so the last state reached is the nearest.
+    // Files are sorted by maxTXID, so the last reached state is the closest one.
     const last = reached.at(-1);
     if (last === file.maxTXID) continue;
     const continues = last !== undefined && file.minTXID <= last + 1n;
@@ -30,7 +31,7 @@ export function reachableTXIDs(files: readonly LTXFileInfo[]): TXID[] {
   return reached;
 }
 
-/** The files that lead to exactly `target`, base first; undefined where none do. */
+/** The files that restore exactly `target`, base first; undefined if there is no such chain. */
 export function chainTo<File extends LTXFileInfo>(
   files: readonly File[],
   target: TXID,
@@ -58,15 +59,15 @@ export function chainTo<File extends LTXFileInfo>(
   return steps.map(({ files: { level }, index }) => levels.get(level)?.[index] as File);
 }
 
-/** How far the files of a listing lead, and what is missing beyond that. */
+/** The newest state that a listing can restore, and the gap after it. */
 export interface Reach {
-  /** The newest state that can be restored; 0n where there is none. */
+  /** The newest state that can be restored; 0n if there is none. */
   readonly reached: bigint;
-  /** Where nothing leads beyond `reached` although files lie there: the TXIDs that are missing. */
+  /** Missing TXIDs after `reached`; undefined if no file has a higher TXID. */
   readonly missing: { readonly from: bigint; readonly to: bigint } | undefined;
 }
 
-/** Whether the newest state that is listed can be restored. Allocates nothing for each file. */
+/** Computes the reach of a listing. Makes no allocations per file. */
 export function reachOf(levels: readonly SortedFiles[]): Reach {
   const { reached } = walk(levels, undefined);
   let highest = 0n;
@@ -83,15 +84,15 @@ export function reachOf(levels: readonly SortedFiles[]): Reach {
   return { reached, missing: { from: reached + 1n, to: (next ?? highest + 1n) - 1n } };
 }
 
-/** A file of a walk: entry `index` of `files`. */
+/** One file of a chain: entry `index` of `files`. */
 interface Step {
   readonly files: SortedFiles;
   readonly index: number;
 }
 
 /**
- * Walks from a base by the longest steps, as far as it goes without passing `limit`. The first step
- * is the one from nothing to a base: only a file with minTXID 1 continues the state 0.
+ * Starts at a base and takes the longest steps as far as possible without passing `limit`. The base
+ * is the first step: only a file with minTXID 1 continues state 0.
  */
 function walk(
   levels: readonly SortedFiles[],
@@ -118,12 +119,12 @@ function walk(
   }
 }
 
-/** A file without a whole header is no LTX file, whatever its name. */
+/** A file too short for a header is not an LTX file. */
 function isUsable(files: SortedFiles, index: number): boolean {
   return files.sizeBytes(index) >= HEADER_SIZE_BYTES;
 }
 
-/** The one that reaches further; of two that reach as far the smaller, then the higher level. */
+/** The step that reaches further; if equal, the smaller file; if equal, the higher level. */
 function better(best: Step | undefined, step: Step): Step {
   if (best === undefined) return step;
   const order = compare(step.files.maxTXID(step.index), best.files.maxTXID(best.index));

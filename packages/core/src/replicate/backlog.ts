@@ -1,4 +1,4 @@
-/** The staged files of one database, oldest first, and what may be freed of them. Pure. */
+/** The staged files of one database, oldest first. Pure: decides which files may be sent or freed. */
 
 import type { StagedEvent } from '../database/events.ts';
 import type { FoundFile } from '../database/staging/staged-check.ts';
@@ -8,13 +8,13 @@ export interface StagedIncrement {
   readonly path: string;
   readonly sizeBytes: number;
   readonly content: 'increment' | 'image';
-  /** The run of images and increments that it belongs to. */
+  /** ID of the history that the file belongs to: one image and the increments after it. */
   readonly lineage: bigint;
   readonly pageSize: number;
   readonly timestampMs: number;
-  /** When the oldest commit in it was seen, by the monotonic clock. */
+  /** When its oldest commit was first seen, by the monotonic clock. */
   readonly since: number;
-  /** Everything that was committed then is in it, or in the files before it. */
+  /** This file and the ones before it contain everything committed by this time. */
   readonly asOf: number;
 }
 
@@ -29,7 +29,7 @@ export interface StagedSnapshot {
 
 export class Backlog {
   readonly #files: StagedIncrement[] = [];
-  /** Nothing from this TXID on may be sent: an image that bears it is not whole yet. */
+  /** TXID of an image that is still being made. Nothing from this TXID on may be sent. */
   #gate: bigint | undefined;
 
   get files(): readonly StagedIncrement[] {
@@ -49,7 +49,7 @@ export class Backlog {
     this.#gate = undefined;
   }
 
-  /** Whether an image is announced that is not whole yet. */
+  /** Whether an announced image is still being made. */
   get isGated(): boolean {
     return this.#gate !== undefined;
   }
@@ -64,25 +64,24 @@ export class Backlog {
     if (file.content === 'image' && file.txid === this.#gate) this.#gate = undefined;
   }
 
-  /** The file of `txid`, if it is staged and may be sent. */
+  /** The file with this TXID, if it is staged and may be sent. */
   get(txid: bigint): StagedIncrement | undefined {
     if (this.#gate !== undefined && txid >= this.#gate) return undefined;
     return this.#files.find((file) => file.txid === txid);
   }
 
-  /** Whether the file at `path` is still staged. */
   has(path: string): boolean {
     return this.#files.some((file) => file.path === path);
   }
 
-  /** The oldest image that `fits`, of those that may be sent. */
+  /** The oldest image that may be sent and for which `fits` returns true. */
   firstImage(fits: (image: StagedIncrement) => boolean): StagedIncrement | undefined {
     return this.#files.find(
       (file) => file.content === 'image' && fits(file) && this.get(file.txid) === file,
     );
   }
 
-  /** What a destination that has everything up to `txid` lacks. */
+  /** Number and size of the files that a destination at `txid` still lacks. */
   pendingAfter(txid: bigint): { count: number; sizeBytes: number } {
     const pending = this.#files.filter((file) => file.txid > txid);
     return {
@@ -91,13 +90,13 @@ export class Backlog {
     };
   }
 
-  /** Takes out the file at `path`, which is not there any more. */
+  /** Removes the entry of a file that no longer exists. */
   forget(path: string): void {
     const index = this.#files.findIndex((file) => file.path === path);
     if (index >= 0) this.#files.splice(index, 1);
   }
 
-  /** Takes out, for deletion, all up to `txid` but the newest, which always stays. */
+  /** Removes and returns the files up to `txid`, for deletion. The newest file always stays. */
   release(txid: bigint): StagedIncrement[] {
     const kept = this.#files.findIndex((file) => file.txid > txid);
     const count = Math.min(kept < 0 ? this.#files.length : kept, this.#files.length - 1);
@@ -120,8 +119,8 @@ export function toIncrement(event: StagedEvent): StagedIncrement {
   };
 }
 
-/** Of a file of an earlier run. */
-export function foundIncrement({ file, ...described }: FoundFile): StagedIncrement {
+/** Converts a staged file found from an earlier run. */
+export function toFoundIncrement({ file, ...described }: FoundFile): StagedIncrement {
   return {
     txid: file.maxTXID,
     path: file.path,

@@ -1,37 +1,37 @@
-/** How the history of a database goes on at a start: resumed, or with an image. Pure. */
+/** Decides how replication of a database begins at startup: resume, or take an image. Pure. */
 
 import type { BeginOrder } from '../database/engine.ts';
 import { formatTXID, highestOf, toTXID } from '../ltx/txid.ts';
 import type { Chain, SentRecord } from './destination/admission.ts';
 
-export interface Heard {
+export interface KnownDestination {
   readonly name: string;
-  /** undefined where it could not be listed yet. */
+  /** undefined if it could not be listed yet. */
   readonly chain: Chain | undefined;
   readonly highest: bigint;
 }
 
 export interface BeginningInput {
-  /** The TXID of which continuity is proved in the log, or why none is. */
+  /** The TXID up to which the WAL proves continuity; undefined if `why` applies. */
   readonly proved: bigint | undefined;
   readonly why: string | undefined;
-  /** The highest TXID that was given out, as far as the staging folder tells. */
+  /** The highest TXID recorded in the staging folder. */
   readonly lastTXID: bigint;
-  /** What was sent to any place, also to one that is out of reach or not configured any more. */
+  /** Last sent files of all destinations, including unreachable ones and ones no longer configured. */
   readonly records: readonly Pick<SentRecord, 'txid'>[];
-  readonly destinations: readonly Heard[];
+  readonly destinations: readonly KnownDestination[];
 }
 
 /**
- * An image where continuity is not proved; where more was sent than the staging folder knows of, so
- * that part of it is lost; and where a destination that is not ours has TXIDs that ours would run
- * into. It bears a TXID that nobody was ever given: a destination that is out of reach may hold any
- * that was recorded as sent. Others that lack a base get a snapshot, which needs no new history.
+ * Takes an image if continuity is not proved, if more was sent than the staging folder contains (part
+ * of it was lost), or if a foreign destination has TXIDs that ours would collide with. The image gets
+ * a TXID that was never used before: an unreachable destination may hold any TXID recorded as sent.
+ * A destination that only lacks a base gets a snapshot, which does not start a new history.
  */
 export function decideBeginning(input: BeginningInput): BeginOrder {
   const { proved, lastTXID, records, destinations } = input;
   const sent = highestOf(...records.map(({ txid }) => txid));
-  const floor = highestOf(lastTXID, sent, ...destinations.map((heard) => heard.highest));
+  const floor = highestOf(lastTXID, sent, ...destinations.map(({ highest }) => highest));
   if (proved === undefined)
     return { mode: 'image', floor, why: input.why ?? 'continuity could not be proved' };
   if (sent > proved) {
@@ -41,7 +41,7 @@ export function decideBeginning(input: BeginningInput): BeginOrder {
     return { mode: 'image', floor, why };
   }
   const foreign = destinations.find(
-    (heard) => heard.chain === 'foreign' && heard.highest >= proved,
+    ({ chain, highest }) => chain === 'foreign' && highest >= proved,
   );
   if (foreign !== undefined) {
     const why = `${foreign.name} has files that this replicator did not send`;

@@ -1,6 +1,6 @@
 /**
- * Makes this process the owner of a staging folder before anything in it is read or written: tries
- * until it is, and lets go in the end.
+ * Acquires the lock of a staging folder before anything in it is read or written, retrying until it
+ * succeeds, and releases it on close.
  */
 
 import fs from 'node:fs';
@@ -14,9 +14,9 @@ import { Retry } from './condition.ts';
 export interface ClaimContext {
   readonly options: DatabaseOptions;
   readonly clock: Clock;
-  /** The folder is ours. What this rejects with is tried again like the claim itself. */
+  /** The lock is held. If this rejects, the whole claim is retried. */
   readonly onOwned: () => Promise<void>;
-  /** There is nowhere to put the folder: the one of the database is missing. */
+  /** The folder of the database does not exist, so the staging folder cannot be made. */
   readonly onWaiting: (why: string) => void;
   readonly onFailure: (error: unknown) => void;
 }
@@ -37,7 +37,10 @@ export class StagingClaim {
     this.#retry = new Retry(context.clock, RETRY_MS);
   }
 
-  /** Resolves after the first try. STAGING_IN_USE where another process has the folder: nothing was touched. */
+  /**
+   * Resolves after the first try. Throws STAGING_IN_USE if another process has the folder; nothing
+   * was touched then.
+   */
   async start(): Promise<void> {
     try {
       await this.#try();
@@ -47,7 +50,7 @@ export class StagingClaim {
     }
   }
 
-  /** Takes the lock again where its file was deleted, or put back. STAGING_IN_USE, STAGING_FAILED. */
+  /** Takes the lock again if its file was deleted or replaced. Throws STAGING_IN_USE or STAGING_FAILED. */
   async renew(): Promise<void> {
     if (this.#lock?.isIntact === true) return;
     this.#lock?.release();
@@ -94,7 +97,7 @@ export class StagingClaim {
   }
 }
 
-/** A path that is mistyped gets no folders of ours. */
+/** Avoids creating folders for a mistyped path. */
 function missingFolder({ path: database, metaPath }: DatabaseOptions): string | undefined {
   const folder = path.dirname(database);
   return fs.existsSync(folder) || fs.existsSync(metaPath) ? undefined : folder;

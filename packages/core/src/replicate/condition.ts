@@ -1,4 +1,4 @@
-/** How it goes with one database: its state, why it is not well, and what is said of that. */
+/** State and errors of one database, and the log lines about them. */
 
 import type { Clock } from '../clock.ts';
 import type { ErrorCode } from '../error.ts';
@@ -6,7 +6,7 @@ import type { Logger } from '../store/backend.ts';
 import type { DatabaseState, StatusError } from './status/status.ts';
 
 export interface ConditionContext {
-  /** Of the database, for messages. */
+  /** Path of the database, for messages. */
   readonly path: string;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -18,7 +18,7 @@ export class Condition {
   #state: DatabaseState = 'opening';
   #error: StatusError | undefined;
   #snapshotError: StatusError | undefined;
-  /** Failures in a row of one code, since something was staged. */
+  /** Consecutive failures with the same code since a file was last staged. */
   #failures = 0;
   #failingCode: string | undefined;
 
@@ -30,50 +30,53 @@ export class Condition {
     return this.#state;
   }
 
-  /** Why it is not followed, while that is so. */
+  /** Why it is not followed; undefined while it is. */
   get error(): StatusError | undefined {
     return this.#error;
   }
 
-  /** Why the last snapshot that was asked for could not be made, until one is made. */
+  /** Why the last requested snapshot could not be made. Cleared when one is made. */
   get snapshotError(): StatusError | undefined {
     return this.#snapshotError;
   }
 
-  go(state: DatabaseState): void {
+  setState(state: DatabaseState): void {
     this.#state = state;
     this.#context.onChange();
   }
 
-  wait(why: string): void {
-    this.go('waiting');
+  setWaiting(why: string): void {
+    this.setState('waiting');
     this.#context.logger.info(`waiting: ${why}`);
   }
 
-  /** The log says the first of a kind, and then one now and then: it counts by `failures`. */
+  /** The log uses `failures` to print the first error of a kind and then only a few of its repeats. */
   fail({ code, message }: { readonly code: ErrorCode; readonly message: string }): void {
     const { path, logger } = this.#context;
     this.#failures = code === this.#failingCode ? this.#failures + 1 : 1;
     this.#failingCode = code;
     this.#error = this.toStatusError(code, message);
-    this.go('failing');
+    this.setState('failing');
     logger.error(message, { target: path, code, failures: this.#failures });
   }
 
-  /** It is opened: what comes next shows whether that lasts. */
-  open(): void {
+  /** The database was opened. */
+  opened(): void {
     this.#error = undefined;
   }
 
-  /** What is committed is staged. */
+  /** A file was staged, so earlier failures are over. */
   staged(): void {
     this.#failures = 0;
     this.#failingCode = undefined;
     this.#error = undefined;
   }
 
-  /** Nothing hangs on a snapshot: it is made later. Said once, until one is made. */
-  missSnapshot(code: ErrorCode, message: string, nextTryMs: number): void {
+  /**
+   * A snapshot could not be made and will be retried. Replication does not depend on it. Logged
+   * once per code.
+   */
+  snapshotFailed(code: ErrorCode, message: string, nextTryMs: number): void {
     const { logger, onChange } = this.#context;
     if (this.#snapshotError?.code !== code) {
       const what = `cannot make a full snapshot; replication continues without it: ${message}`;
@@ -83,7 +86,7 @@ export class Condition {
     onChange();
   }
 
-  madeSnapshot(): void {
+  snapshotMade(): void {
     this.#snapshotError = undefined;
   }
 
@@ -92,7 +95,7 @@ export class Condition {
   }
 }
 
-// --- retries of local work: the wait doubles, and a success ends it ---
+// --- backoff for local work: the wait doubles until a try succeeds ---
 
 export interface RetryLimits {
   readonly minMs: number;
@@ -115,12 +118,12 @@ export class Retry {
     return this.#lastMs > 0;
   }
 
-  /** In how many ms the next try may be made; 0 where it may be now. */
+  /** Time until the next try is allowed; 0 if it is allowed now. */
   get waitMs(): number {
     return Math.max(0, this.#notBefore - this.#clock.monotonic());
   }
 
-  /** Gives the wait. */
+  /** Returns the wait before the next try. */
   failed(): number {
     const { minMs, maxMs } = this.#limits;
     this.#lastMs = Math.min(Math.max(minMs, this.#lastMs * 2), maxMs);

@@ -1,4 +1,4 @@
-/** The last cut of a database before everything ends: what is committed now is staged, or it is said why not. */
+/** The last cut of a database before shutdown: stages everything committed, or reports why it could not. */
 
 import type { Clock } from '../clock.ts';
 import type { Absence } from '../database/events.ts';
@@ -13,50 +13,50 @@ import type { Wakeup } from './waits.ts';
 
 export interface FinalSyncContext {
   readonly state: () => DatabaseState;
-  /** Why it cannot be followed, while that is so. */
+  /** Why it cannot be followed; undefined while it can. */
   readonly error: () => { readonly code: string; readonly message: string } | undefined;
-  /** Whether it is decided how the history goes on. */
+  /** Whether it is decided how replication begins (`decideBeginning`). */
   readonly hasBegun: () => boolean;
-  /** Cuts what is committed; undefined where nothing is followed just now. */
+  /** Cuts everything committed. Resolves with undefined if nothing is being followed. */
   readonly sync: () => Promise<bigint | undefined>;
-  /** Wakes whoever waits for another state. */
+  /** Notified when the state changes. */
   readonly changed: Wakeup;
   readonly clock: Clock;
-  /** Whether the thread that follows it does not answer, or moves nothing any more. */
+  /** Whether its thread does not respond or makes no progress. */
   readonly isStuck: () => boolean;
-  /** A database that cannot be followed is tried again for so long. */
+  /** How long a database that cannot be followed is retried. */
   readonly timeoutMs: number;
 }
 
 export type FinalSyncResult =
-  /** Everything that was committed is staged up to this TXID. */
+  /** Everything committed is staged, up to this TXID. */
   | { readonly kind: 'staged'; readonly txid: bigint }
-  /** There is no database: nothing is to be cut. */
+  /** There is no database, so there is nothing to cut. */
   | { readonly kind: 'absent' }
-  /** It cannot be said what is committed, or it cannot be staged. */
+  /** The commits could not be read or could not be staged. */
   | { readonly kind: 'failed'; readonly code: string; readonly message: string };
 
-/** After a sync that failed the next one follows after this at the earliest. */
-const LOOK_MS = 250;
+/** Minimum pause after a failed sync. */
+const RETRY_MS = 250;
 
 export async function finalSync(context: FinalSyncContext): Promise<FinalSyncResult> {
   const { state, error, hasBegun, changed, clock, isStuck, timeoutMs } = context;
-  const attempt = new Attempt(context);
-  /** Of the first failure: a database that comes and goes is not waited for without end. */
+  const attempts = new SyncAttempts(context);
+  /** Time of the first failure. It bounds the wait for a database that comes and goes. */
   let failingSince: number | undefined;
   for (;;) {
-    const waiting = changed.next(LOOK_MS);
-    const { txid, refusal } = attempt;
+    const waiting = changed.next(RETRY_MS);
+    const { txid, lastError } = attempts;
     if (txid !== undefined) return { kind: 'staged', txid };
     if (state() === 'waiting') return { kind: 'absent' };
     if (isStuck()) return { kind: 'failed', ...(error() ?? STUCK) };
     const now = clock.monotonic();
-    if (state() === 'imaging') failingSince = undefined; // it goes on, and may take its time
-    if (state() === 'failing' || refusal !== undefined) failingSince ??= now;
+    if (state() === 'imaging') failingSince = undefined; // making an image may take long
+    if (state() === 'failing' || lastError !== undefined) failingSince ??= now;
     if (failingSince !== undefined && now - failingSince >= timeoutMs) {
-      return { kind: 'failed', ...(error() ?? describe(refusal)) };
+      return { kind: 'failed', ...(error() ?? describe(lastError)) };
     }
-    if (hasBegun() && state() !== 'failing') attempt.begin();
+    if (hasBegun() && state() !== 'failing') attempts.begin();
     await waiting;
   }
 }
@@ -66,14 +66,14 @@ const STUCK = {
   message: 'the thread of the database does not respond, or its staging folder hangs',
 };
 
-/** One sync after the other, until one succeeds. */
-class Attempt {
+/** Runs one sync at a time until one succeeds. */
+class SyncAttempts {
   readonly #context: FinalSyncContext;
   #isUnderWay = false;
   #notBefore = -Infinity;
-  /** That holds all that was committed. */
+  /** The TXID that contains everything committed, once a sync succeeded. */
   txid: bigint | undefined;
-  refusal: unknown;
+  lastError: unknown;
 
   constructor(context: FinalSyncContext) {
     this.#context = context;
@@ -90,10 +90,10 @@ class Attempt {
     try {
       this.txid = await sync();
     } catch (error) {
-      this.refusal = error;
+      this.lastError = error;
     } finally {
       this.#isUnderWay = false;
-      this.#notBefore = clock.monotonic() + LOOK_MS;
+      this.#notBefore = clock.monotonic() + RETRY_MS;
       changed.notify();
     }
   }
@@ -103,14 +103,14 @@ function describe(error: unknown): { code: string; message: string } {
   return { code: isError(error) ? error.code : 'DATABASE_BUSY', message: messageOf(error) };
 }
 
-// --- the end of a replication: a last cut, a last sync of each destination, and the verdict ---
+// --- shutdown of a replication: the last cut, the last sync of each destination, and the verdict ---
 
 export interface EndingContext extends Omit<
   FinalSyncContext,
   'state' | 'error' | 'timeoutMs' | 'isStuck'
 > {
   readonly condition: Pick<Condition, 'state' | 'error'>;
-  /** The newest TXID that is known; 0n where there is none. */
+  /** The newest known TXID; 0n if there is none. */
   readonly head: () => bigint;
   readonly health: DatabaseHealth;
   readonly uploaders: readonly Uploader[];
@@ -119,19 +119,19 @@ export interface EndingContext extends Omit<
 
 export interface EndingResult {
   readonly result: FinalSyncResult;
-  /** What destinations were brought up to; 0n where there was nothing. */
+  /** The TXID that destinations were brought up to; 0n if there was none. */
   readonly target: bigint;
-  /** Whether everything that was committed when this began is at every destination. */
+  /** Whether every destination has everything that was committed when the shutdown began. */
   readonly verdict: Verdict;
-  /** Where there was no database in the end. */
+  /** Set if there was no database at the end. */
   readonly absence: Absence | undefined;
 }
 
-/** Each destination on its own, as far as it gets (Uploader.drain). */
+/** Drains the destinations independently of each other (Uploader.drain). */
 export async function bringUpToDate(context: EndingContext): Promise<EndingResult> {
   const { clock, condition, health, head, uploaders, options } = context;
   const { shutdownSyncTimeoutMs: timeoutMs, shutdownSyncIntervalMs: retryMs } = options;
-  const since = Math.floor(clock.monotonic()); // whole ms, as gauges have it
+  const since = Math.floor(clock.monotonic()); // gauges store whole ms
   const result = await finalSync({
     ...context,
     state: () => condition.state,

@@ -1,7 +1,6 @@
 /**
- * Every line of the log names the database that it is about. Lines of ours get the field `db` from
- * `loggerFor`. Databases share connections, and what a connection logs is about the one that is
- * being served: `serving` remembers it through all that is awaited.
+ * Adds the field `db` to log lines. Databases share connections, so a connection cannot know which
+ * database a line is about: `serving` stores it in async context while work for that database runs.
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
@@ -16,7 +15,7 @@ export function serving<Result>(database: string, work: () => Result): Result {
   return served.run(database, work);
 }
 
-/** A logger whose lines carry the field `db`: `database`, or the one that is being served. */
+/** A logger that adds the field `db`: `database`, or else the database from `serving`. */
 export function loggerFor(logger: Logger, database?: string): Logger {
   const named = (fields: Fields = {}): Fields => {
     const db = database ?? served.getStore();

@@ -1,7 +1,7 @@
 /**
- * `destinations.json` in the staging folder: what was sent last to each destination, by its target,
- * and of which lineage. It is written before a staged file is freed, so a file that is gone from
- * staging is always in the record. Losing it is safe: then an image is taken.
+ * `destinations.json` in the staging folder: the last file sent to each destination, by target, with
+ * its lineage. It is written before a staged file is freed, so the record always includes files that
+ * are gone from staging. If the record is lost, an image is taken.
  */
 
 import path from 'node:path';
@@ -21,7 +21,7 @@ export class SentRecords {
     this.#file = path.join(folder, 'destinations.json');
   }
 
-  /** STAGING_FAILED where the file is there and cannot be read. */
+  /** Throws STAGING_FAILED if the file exists but cannot be read. */
   async load(): Promise<void> {
     const text = await this.#read();
     if (text === undefined) return;
@@ -40,12 +40,12 @@ export class SentRecords {
     return this.#records.get(key);
   }
 
-  /** Of all places that were ever sent to, also of those that are not configured any more. */
+  /** Records of all destinations ever sent to, including ones no longer configured. */
   all(): SentRecord[] {
     return [...this.#records.values()];
   }
 
-  /** What was sent to each of `keys` at least; 0n where nothing is known of one. */
+  /** The highest TXID that was sent to all of `keys`; 0n if one of them has no record. */
   lowestOf(keys: readonly string[]): bigint {
     const txids = keys.map((key) => this.#records.get(key)?.txid ?? 0n);
     return txids.length === 0 ? 0n : txids.reduce((a, b) => (b < a ? b : a));
@@ -56,10 +56,10 @@ export class SentRecords {
     this.#dirty = true;
   }
 
-  /** Resolves when everything that was set before is in the file. What could not be written is with the next. */
+  /** Resolves when everything set before is in the file. After a failure the next save writes it. */
   async save(): Promise<void> {
     const writing = this.#writing.then(() => this.#write());
-    this.#writing = writing.catch(() => undefined); // whoever waited for it is told
+    this.#writing = writing.catch(() => undefined); // the caller gets the error below
     await writing;
   }
 
@@ -79,13 +79,13 @@ export class SentRecords {
       key,
       { txid: toHex(txid), sizeBytes, checksum, lineage: toHex(lineage) },
     ]);
-    // Not fsynced: after a power loss it is old or gone, which is only more careful.
+    // No fsync: an old or missing record after a power loss is safe, it only causes an image.
     const text = `${JSON.stringify(Object.fromEntries(entries), undefined, 2)}\n`;
     await replaceText(this.#files, this.#file, text);
   }
 }
 
-/** What was sent to a destination last, as the staging folder `folder` tells. */
+/** The last file sent to `target`, as recorded in the staging folder `folder`. */
 export async function lastSentTo(
   folder: string,
   target: string,
@@ -102,7 +102,7 @@ function parseRecords(text: string): Map<string, SentRecord> {
   try {
     value = JSON.parse(text);
   } catch {
-    return records; // torn by a power loss: nothing is recorded, images will be taken
+    return records; // torn by a power loss: images will be taken
   }
   if (typeof value !== 'object' || value === null) return records;
   for (const [key, entry] of Object.entries(value as Record<string, unknown>)) {
@@ -113,7 +113,7 @@ function parseRecords(text: string): Map<string, SentRecord> {
       txid: BigInt(`0x${txid}`),
       sizeBytes,
       checksum,
-      lineage: isHex(lineage) ? BigInt(`0x${lineage}`) : 0n, // of before it was recorded
+      lineage: isHex(lineage) ? BigInt(`0x${lineage}`) : 0n, // old records have no lineage
     });
   }
   return records;

@@ -1,8 +1,8 @@
 /**
- * Follows databases and sends what they commit to their destinations.
+ * Follows databases and sends their commits to destinations.
  *
- * Run it in a process of its own: an application that has a database open with another copy of
- * SQLite in the same process would lose its locks (hazards E-1).
+ * Run it in a separate process: if the same process has a database open through another copy of
+ * SQLite, that copy loses its locks (hazards E-1).
  */
 
 import { systemClock, type Clock } from '../clock.ts';
@@ -15,62 +15,68 @@ import path from 'node:path';
 import { WatchPool } from './watch-pool.ts';
 import { Replication } from './replication.ts';
 import type { DatabaseStatus, SyncReport } from './status/status.ts';
-import type { SnapshotOrder } from './image-orders.ts';
+import type { SnapshotOrder } from './image-requests.ts';
 import type { ReplicaTarget } from './status/status.ts';
 import { within } from './waits.ts';
 
-/** A thread that hangs in the system cannot be ended: it ends with the process. */
+/** A thread that hangs in a system call cannot be stopped; it ends with the process. */
 const CLOSE_MS_MAX = 5_000;
 
 /** A database and its destinations. */
 export interface ReplicatedDatabase {
   readonly options: Partial<DatabaseOptions> & { readonly path: string };
-  /** At least one. */
+  /** At least one destination. */
   readonly targets: readonly ReplicaTarget[];
-  /** Database and destinations are left alone until it resolves: something else makes the database first. */
+  /**
+   * Neither the database nor its destinations are touched until this resolves, e.g. while it is
+   * being restored.
+   */
   readonly ready?: Promise<void> | undefined;
 }
 
 export interface ReplicateOptions {
   readonly databases: readonly ReplicatedDatabase[];
   readonly logger: Logger;
-  /** How far the copy of an image is, in bytes of the database. */
+  /** Progress of a full snapshot, in bytes of the database. */
   readonly onProgress?: (database: string, doneBytes: number, totalBytes: number) => void;
   /**
-   * A thread died of a broken invariant, or another process has taken a staging folder over: close,
-   * and end the process.
+   * A thread crashed on a broken invariant, or another process took over a staging folder. Call
+   * `close` and exit the process.
    */
   readonly onCrash: (error: Error) => void;
   readonly clock?: Clock;
   readonly random?: Random;
-  /** Of the staging folders and their records. */
+  /** File system for the staging folders. */
   readonly files?: FileSystem;
 }
 
 export interface DrainOptions {
-  /** A destination is left behind when so long after its first failure nothing has succeeded. */
+  /** Gives a destination up if nothing has succeeded for this long after its first failure. */
   readonly shutdownSyncTimeoutMs: number;
-  /** Tries of a failing destination follow each other by this. */
+  /** Time between tries of a failing destination. */
   readonly shutdownSyncIntervalMs: number;
-  /** A database that has been missing for longer is a fault. Default: its `maxLagMs`. */
+  /** A database that has been missing for longer counts as unhealthy. Default: its `maxLagMs`. */
   readonly absentMs?: number | undefined;
 }
 
-/** A command for one database at run time, as data, and its answer. */
+/** Runtime commands for one database, with their input and answer. */
 export interface Commands {
-  /** Follows another database. CONFIG_INVALID if it is followed already, STAGING_IN_USE if another process does. */
+  /**
+   * Adds a database. CONFIG_INVALID if it is already replicated here, STAGING_IN_USE if another
+   * process replicates it.
+   */
   readonly add: {
     readonly input: { readonly database: ReplicatedDatabase };
     readonly answer: DatabaseStatus;
   };
-  /** Follows it no more. What was not sent stays staged. */
+  /** Stops replicating a database. Unsent files stay staged. */
   readonly remove: { readonly input: OfDatabase; readonly answer: DatabaseStatus };
-  /** Stages everything that is committed: the TXID that holds it, or undefined while nothing is followed. */
+  /** Stages everything committed. Returns its TXID, or undefined while the database is not followed. */
   readonly sync: {
     readonly input: OfDatabase;
     readonly answer: { readonly txid: bigint | undefined };
   };
-  /** Makes a snapshot for all destinations. */
+  /** Makes a full snapshot for all destinations. */
   readonly snapshot: {
     readonly input: OfDatabase;
     readonly answer: { readonly snapshot: SnapshotOrder };
@@ -87,17 +93,17 @@ export type Command<Kind extends keyof Commands = keyof Commands> = {
 }[Kind];
 
 export interface Replicator {
-  /** CONFIG_INVALID for a database that is not followed here; REPLICA_CLOSED after `close`. */
+  /** Throws CONFIG_INVALID for a database that is not replicated here, REPLICA_CLOSED after `close`. */
   execute<Kind extends keyof Commands>(command: Command<Kind>): Promise<Commands[Kind]['answer']>;
-  /** Of all databases, in the order in which they were added. */
+  /** Status of all databases, in the order they were added. */
   status(): DatabaseStatus[];
-  /** Brings every destination of every database up to date, each on its own, as far as it gets. */
+  /** Brings all destinations of all databases up to date, independently of each other. */
   drain(options: DrainOptions): Promise<SyncReport>;
-  /** Stops. What was not sent stays staged. 'hangs' where a thread could not be ended. */
+  /** Stops. Unsent files stay staged. Resolves with 'hangs' if a thread could not be stopped. */
   close(): Promise<'closed' | 'hangs'>;
 }
 
-/** The staging folder of a database where none is configured: beside it, hidden. */
+/** Default staging folder of a database: a hidden folder next to it. */
 export function defaultMetaPath(database: string): string {
   return path.join(path.dirname(database), `.${path.basename(database)}-sluice`);
 }
@@ -107,12 +113,12 @@ export function completeOptions(
 ): DatabaseOptions {
   const metaPath = defaultMetaPath(options.path);
   const complete = { ...DATABASE_DEFAULTS, metaPath, ...options };
-  // What is looked at more seldom than this cannot be known to be no older than max-lag.
+  // Polling less often could not confirm a lag below max-lag.
   const monitorIntervalMs = Math.min(complete.monitorIntervalMs, complete.maxLagMs / 4);
   return { ...complete, monitorIntervalMs };
 }
 
-/** STAGING_IN_USE where another process follows one of the databases: then none is followed here. */
+/** Throws STAGING_IN_USE, and starts nothing, if another process replicates one of the databases. */
 export async function replicate(options: ReplicateOptions): Promise<Replicator> {
   const replicator = new Replications(options);
   await replicator.startAll(options.databases);
@@ -130,7 +136,7 @@ class Replications implements Replicator {
     this.#pool = new WatchPool(options.onCrash);
   }
 
-  /** All of them, or none: a database that another process follows is an error of the whole. */
+  /** Starts all databases or none. */
   async startAll(databases: readonly ReplicatedDatabase[]): Promise<void> {
     const added = databases.map((database) => this.#add(database));
     const started = await Promise.allSettled(added.map((replication) => replication.start()));
@@ -191,7 +197,7 @@ class Replications implements Replicator {
     return replication.status();
   }
 
-  /** Its name is free again only when it is closed. */
+  /** The path can be added again only after the close. */
   async #remove(database: string): Promise<DatabaseStatus> {
     const replication = this.#find(database);
     await replication.close();

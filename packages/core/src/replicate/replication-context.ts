@@ -12,7 +12,7 @@ import type { EngineLink, WatchOrder } from './watch-pool.ts';
 export interface ReplicationContext {
   readonly options: DatabaseOptions;
   readonly targets: readonly ReplicaTarget[];
-  /** Database and destinations are left alone until it resolves. */
+  /** Neither the database nor its destinations are touched until this resolves. */
   readonly ready?: Promise<void> | undefined;
   readonly watch: (order: WatchOrder, listen: (event: EngineEvent) => void) => EngineLink;
   readonly logger: Logger;
@@ -20,6 +20,6 @@ export interface ReplicationContext {
   readonly random: Random;
   readonly files: FileSystem;
   readonly onProgress: (progress: { doneBytes: number; totalBytes: number }) => void;
-  /** Another process has taken the staging folder over: this one must end. */
+  /** Another process took over the staging folder, so this one must exit. */
   readonly onLost: (error: Error) => void;
 }

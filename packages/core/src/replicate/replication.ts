@@ -1,8 +1,9 @@
 /**
- * One database and its destinations: hears of staged files, decides how the history goes on, wakes
- * the uploaders, asks for images, frees what every destination has.
+ * One database and its destinations: handles events of the engine, decides how replication begins,
+ * wakes the uploaders, requests images and frees files that every destination has.
  *
- * What is staged is sent and freed whatever becomes of the following: a full disk gets room by that.
+ * Staged files are sent and freed even while the database cannot be followed: that is how a full disk
+ * gets room again.
  */
 
 import { toDatabaseError } from '../database/sqlite/database-error.ts';
@@ -17,7 +18,7 @@ import { SharedReads } from './destination/bodies.ts';
 import { waitForListings } from './destination/lister.ts';
 import { Uploader } from './destination/uploader.ts';
 import { bringUpToDate } from './final-sync.ts';
-import { ImageOrders, type SnapshotOrder } from './image-orders.ts';
+import { ImageRequests, type SnapshotOrder } from './image-requests.ts';
 import { logError, loggerFor, serving } from './logging.ts';
 import { SentRecords } from './record.ts';
 import type { ReplicationContext } from './replication-context.ts';
@@ -31,7 +32,7 @@ import type { Verdict } from './status/verdict.ts';
 import { Wakeup, within } from './waits.ts';
 import type { EngineLink } from './watch-pool.ts';
 
-/** What must be closed gets so long, where nothing else says that it is stuck. */
+/** Time limit of each step of `close`. */
 const CLOSE_MS_MAX = 5_000;
 
 export class Replication {
@@ -39,7 +40,7 @@ export class Replication {
   readonly #context: ReplicationContext;
   readonly #records: SentRecords;
   readonly #staged: StagedFiles;
-  readonly #images: ImageOrders;
+  readonly #images: ImageRequests;
   readonly #statusFile: StatusFile;
   readonly #uploaders: readonly Uploader[];
   readonly #changed = new Wakeup();
@@ -54,7 +55,7 @@ export class Replication {
   /** Events of the engine are handled one after the other. */
   #handling: Promise<void> = Promise.resolve();
   #closed = false;
-  /** Whether the last sync was complete, once it was made. */
+  /** Verdict of the last sync, once it was made. */
   #ending: Verdict | undefined;
   #marks: FileMarks | undefined;
 
@@ -86,13 +87,13 @@ export class Replication {
       logger,
       report: this.#report,
     });
-    this.#images = new ImageOrders({
+    this.#images = new ImageRequests({
       engine: () => this.#engine,
       uploaders: () => this.#uploaders,
       state: () => (this.#begun && !this.#closed ? this.#condition.state : 'idle'),
       head: () => this.#head,
       stagedSnapshot: () => this.#staged.snapshot?.txid ?? 0n,
-      onImage: () => this.#condition.go('imaging'),
+      onImage: () => this.#condition.setState('imaging'),
       onRetry: () => this.#wakeAll(),
       snapshotIntervalMs: context.options.snapshotIntervalMs,
       clock: context.clock,
@@ -122,14 +123,14 @@ export class Replication {
       onOwned: () => this.#onOwned(),
       onWaiting: (why) => {
         this.#health.absent('no folder');
-        this.#condition.wait(why);
+        this.#condition.setWaiting(why);
       },
       onFailure: (error) => this.#condition.fail(toDatabaseError(error, context.options)),
     });
     this.#uploaders = context.targets.map((target) => this.#toUploader(target));
   }
 
-  /** STAGING_IN_USE where another process follows the database. What else fails is tried again. */
+  /** Throws STAGING_IN_USE if another process replicates the database. Other failures are retried. */
   async start(): Promise<void> {
     await this.#claim.start();
   }
@@ -151,14 +152,14 @@ export class Replication {
     });
   }
 
-  /** Makes a snapshot for all destinations, although none is due. */
+  /** Makes a snapshot for all destinations now. */
   snapshot(): SnapshotOrder {
-    return this.#images.order();
+    return this.#images.requestSnapshot();
   }
 
   /**
-   * Cuts what is committed now; resolves with the TXID that holds it, once it is staged, or undefined
-   * where nothing is followed. Rejects where it cannot be seen what is committed, or not be staged.
+   * Cuts everything committed. Resolves with its TXID once it is staged, or with undefined if the
+   * database is not followed. Rejects if the commits cannot be read or staged.
    */
   async sync(): Promise<bigint | undefined> {
     const txid = await this.#engine?.sync();
@@ -167,9 +168,9 @@ export class Replication {
   }
 
   /**
-   * Cuts what is committed, and brings every destination up to that: each on its own, as far as it
-   * gets (Uploader.drain). A database that is missing has nothing to be cut; one that cannot be
-   * followed is tried again for a while, and what is staged of it is sent all the same.
+   * Cuts everything committed and brings each destination up to it, independently of the others
+   * (Uploader.drain). A missing database has nothing to cut. A database that cannot be followed is
+   * retried for a while, and its staged files are sent anyway.
    */
   async drain(options: DrainOptions): Promise<DatabaseReport> {
     const { clock, options: database } = this.#context;
@@ -188,7 +189,7 @@ export class Replication {
     return toDatabaseReport(this.path, ending, this.#condition, this.#uploaders);
   }
 
-  /** Whatever hangs in the system is given up after a while: it ends with the process. */
+  /** Stops. A step that hangs is abandoned after its time limit. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -201,7 +202,7 @@ export class Replication {
     const saved = this.#staged.close().then(() => this.#records.save());
     await within(CLOSE_MS_MAX, saved.catch(this.#report));
     this.#marks = await readFileMarks(this.path).catch(() => undefined);
-    this.#condition.go('ended');
+    this.#condition.setState('ended');
     await this.#statusFile.close();
     await this.#claim.close();
   }
@@ -209,7 +210,7 @@ export class Replication {
   #toUploader(target: ReplicaTarget): Uploader {
     const { logger, clock, random, files } = this.#context;
     const ports = { clock, random, files };
-    const key = target.target; // it may get another name, and is the same
+    const key = target.target; // the name may change in the config, the target identifies it
     return new Uploader({
       name: target.name,
       type: target.type,
@@ -223,14 +224,14 @@ export class Replication {
       snapshot: () => this.#staged.snapshot,
       onGone: (path) => this.#staged.forget(path),
       record: () => this.#records.get(key),
-      onNeed: (need) => this.#images.need(need),
+      onImageNeeded: (need) => this.#images.request(need),
       onChange: ({ sent }) => {
         if (sent !== undefined) this.#records.set(key, sent);
         for (const uploader of this.#uploaders) this.#health.confirmed(uploader);
         this.#statusFile.touch();
         this.#changed.notify();
         this.#staged.free();
-        this.#images.consider();
+        this.#images.scheduleSnapshot();
       },
       isMakingImage: () => this.#images.isMaking,
       hangMs: Math.min(HANG_MS_MAX, this.#context.options.maxLagMs),
@@ -239,9 +240,9 @@ export class Replication {
     });
   }
 
-  // --- how it begins --------------------------------------------------------------------------
+  // --- startup --------------------------------------------------------------------------------
 
-  /** The staging folder is ours: from now on it is read and written. */
+  /** The staging folder is locked and may be read and written from now on. */
   async #onOwned(): Promise<void> {
     await this.#records.load();
     this.#statusFile.begin();
@@ -251,15 +252,15 @@ export class Replication {
       return;
     }
     this.#health.absent('no file');
-    this.#condition.go('waiting');
+    this.#condition.setState('waiting');
     const unlessClosed = (): void => {
       if (!this.#closed) this.#watch();
     };
-    ready.then(unlessClosed, () => undefined); // why it does not come is for whoever gave it to say
+    ready.then(unlessClosed, () => undefined); // the caller reports a rejection
   }
 
   #watch(): void {
-    this.#condition.go('opening');
+    this.#condition.setState('opening');
     const { options, targets, watch } = this.#context;
     const sentEverywhere = this.#records.lowestOf(targets.map(({ target }) => target));
     const { memory } = this.#health.gauges;
@@ -271,7 +272,7 @@ export class Replication {
     });
   }
 
-  /** It could not be gone on after an event: the database is opened again, after a while. */
+  /** Handling an event failed, so the database is opened again after a while. */
   readonly #restart = (error: unknown): void => {
     if (isError(error, 'STAGING_IN_USE')) this.#context.onLost(error);
     this.#condition.fail(toDatabaseError(error, this.#context.options));
@@ -284,7 +285,7 @@ export class Replication {
     switch (event.kind) {
       case 'waiting':
         this.#health.absent(event.absence);
-        this.#condition.wait(event.why);
+        this.#condition.setWaiting(event.why);
         return;
       case 'opened':
         await this.#onOpened(event);
@@ -292,7 +293,7 @@ export class Replication {
       case 'imaging':
         this.#staged.backlog.gate(event.txid);
         this.#head = event.txid;
-        this.#condition.go('imaging');
+        this.#condition.setState('imaging');
         this.#context.logger.info(`taking a full snapshot: ${event.why}`, {
           txid: formatTXID(event.txid),
         });
@@ -305,16 +306,16 @@ export class Replication {
         return;
       case 'full':
         this.#condition.fail(new ReplicationError('STAGING_FULL', event.message));
-        this.#staged.lacksRoom();
+        this.#staged.onNoRoom();
         return;
       case 'no-snapshot':
-        this.#condition.missSnapshot(event.code, event.message, this.#images.failed());
-        if (event.code === 'STAGING_FULL') this.#staged.lacksSnapshotRoom();
+        this.#condition.snapshotFailed(event.code, event.message, this.#images.failed());
+        if (event.code === 'STAGING_FULL') this.#staged.onNoSnapshotRoom();
         return;
       case 'failed':
         this.#condition.fail(event);
-        this.#images.dropped();
-        if (event.code === 'STAGING_FULL') this.#staged.lacksRoom();
+        this.#images.requestDropped();
+        if (event.code === 'STAGING_FULL') this.#staged.onNoRoom();
         return;
       case 'notice':
         this.#context.logger[event.level](event.message);
@@ -325,12 +326,12 @@ export class Replication {
   async #onOpened(event: OpenedEvent): Promise<void> {
     const { logger } = this.#context;
     await this.#claim.renew();
-    this.#condition.open();
-    this.#images.dropped();
+    this.#condition.opened();
+    this.#images.requestDropped();
     if (event.switchedToWAL) logger.info('the database was switched to WAL mode');
     this.#staged.reset(event.staged);
     this.#head = this.#staged.backlog.newest?.txid ?? 0n;
-    this.#opened = event; // from now on the backlog is known
+    this.#opened = event; // the backlog is known from here on
     for (const uploader of this.#uploaders) uploader.wake();
     await waitForListings({
       uploaders: this.#uploaders,
@@ -352,23 +353,23 @@ export class Replication {
     if (order.mode === 'resume') {
       logger.info(`continuing after TXID ${formatTXID(event.proved ?? 0n)}`);
     }
-    this.#condition.go(order.mode === 'resume' ? 'following' : 'imaging');
+    this.#condition.setState(order.mode === 'resume' ? 'following' : 'imaging');
     this.#begun = true;
     this.#engine?.begin(order);
     this.#wakeAll();
-    this.#images.consider();
+    this.#images.scheduleSnapshot();
   }
 
   async #onStaged(event: StagedEvent): Promise<void> {
     const { content, file } = event;
-    if (content !== 'increment') this.#images.made();
-    if (content === 'snapshot') this.#condition.madeSnapshot();
+    if (content !== 'increment') this.#images.requestDone();
+    if (content === 'snapshot') this.#condition.snapshotMade();
     else {
       if (file.maxTXID > this.#head) this.#head = file.maxTXID;
       this.#condition.staged();
     }
     this.#staged.add(event);
-    if (!this.#staged.backlog.isGated) this.#condition.go('following');
+    if (!this.#staged.backlog.isGated) this.#condition.setState('following');
     this.#wakeAll();
     await this.#staged.measure();
     this.#staged.free();

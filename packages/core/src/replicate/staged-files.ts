@@ -1,6 +1,6 @@
 /**
- * What is staged of one database, for all its destinations: added as the engine makes it, freed when
- * no destination wants it any more, or when it is more than may be kept for the slowest.
+ * The staged files of one database, for all its destinations. Files are added as the engine makes
+ * them, and freed when no destination needs them or when staging is over its limit.
  */
 
 import type { Clock } from '../clock.ts';
@@ -10,19 +10,19 @@ import type { FoundFile } from '../database/staging/staged-check.ts';
 import { isFull } from '../database/staging/staging-error.ts';
 import type { FileSystem } from '../file-system.ts';
 import type { Logger } from '../store/backend.ts';
-import { Backlog, foundIncrement, type StagedSnapshot, toIncrement } from './backlog.ts';
+import { Backlog, toFoundIncrement, type StagedSnapshot, toIncrement } from './backlog.ts';
 import { Retry } from './condition.ts';
 import type { SentRecords } from './record.ts';
 
-/** A destination, as far as staging must know it. */
+/** A destination, as seen by staging. */
 export interface Holder {
   readonly name: string;
   readonly releasableTXID: bigint;
   readonly replicatedTXID: bigint | undefined;
-  /** Only a full snapshot helps it, and none for it is staged or being made. */
+  /** Whether it can go on only from a full snapshot, and none is staged or being made for it. */
   readonly needsSnapshot: boolean;
   readonly newestSnapshot: { readonly txid: bigint } | undefined;
-  /** The snapshot that it refused last, where it refuses them. */
+  /** The last snapshot that it refused; undefined if it does not refuse them. */
   readonly snapshotRefusal: { readonly txid: bigint } | undefined;
 }
 
@@ -32,30 +32,30 @@ export interface StagedFilesContext {
   /** The staging folder. */
   readonly folder: string;
   readonly maxBytes: number;
-  /** undefined before it is known what they have: nothing is freed then. */
+  /** undefined until the contents of the destinations are known; nothing is freed before that. */
   readonly holders: () => readonly Holder[] | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly report: (error: unknown) => void;
 }
 
-/** A destination that is slow is given this to take files, before those that it lacks are freed for new ones. */
+/** Time that a slow destination gets to take files before they are freed to make room. */
 const PRESSURE_MS = 2_000;
-/** Files that could not be removed, or of which it could not be recorded that they were sent. */
+/** Backoff for removing files and for recording them as sent. */
 const RETRY_MS = { minMs: 1_000, maxMs: 60_000 };
 
 export class StagedFiles {
   readonly backlog: Backlog = new Backlog();
   readonly #context: StagedFilesContext;
   #snapshot: StagedSnapshot | undefined;
-  /** What may be staged, by the limit and by what the volume has. */
+  /** Current limit: `maxBytes`, or less if the volume is short of space. */
   #affordableBytes: number;
-  /** Destinations of which it was said that they will be seeded by a snapshot. */
+  /** Names of destinations for which the warning in `#giveUp` was logged. */
   readonly #givenUp = new Set<string>();
-  /** Files that nobody wants, and that are still there. */
+  /** Files that no destination needs and that are not removed yet. */
   readonly #freed = new Set<string>();
   #removing: Promise<void> = Promise.resolve();
-  /** Since when files are being removed, or every try to do it has failed. */
+  /** When the current removal began, or the first of the failed tries. */
   #freeingSince: number | undefined;
   readonly #retry: Retry;
   #retryTimer: NodeJS.Timeout | undefined;
@@ -67,20 +67,20 @@ export class StagedFiles {
     this.#retry = new Retry(context.clock, RETRY_MS);
   }
 
-  /** Since when what may be freed is not; by the monotonic clock. */
+  /** Since when files that may be freed are not removed, by the monotonic clock. */
   get freeingSince(): number | undefined {
     return this.#freeingSince;
   }
 
-  /** The newest snapshot, while a destination still wants it. */
+  /** The newest snapshot, while a destination still needs it. */
   get snapshot(): StagedSnapshot | undefined {
     return this.#snapshot;
   }
 
-  /** Of a database that was opened (again): snapshots of before are gone. */
+  /** The database was opened or reopened. Earlier snapshots are gone. */
   reset(files: readonly FoundFile[]): void {
-    for (const { file } of files) this.#freed.delete(file.path); // it is freed again, if it is
-    this.backlog.reset(files.map(foundIncrement));
+    for (const { file } of files) this.#freed.delete(file.path); // staged again
+    this.backlog.reset(files.map(toFoundIncrement));
     this.#snapshot = undefined;
   }
 
@@ -94,52 +94,55 @@ export class StagedFiles {
     const { path, sizeBytes, maxTXID: txid } = file;
     const before = this.#snapshot;
     this.#snapshot = { txid, path, sizeBytes, lineage, pageSize, timestampMs };
-    this.#freed.delete(path); // one may have been made before at the same TXID
+    this.#freed.delete(path); // an earlier snapshot may have had the same TXID and path
     if (before !== undefined && before.path !== path) this.#remove([before.path]);
   }
 
-  /** Of a file that was found to be gone: whoever wants it must be seeded in another way. */
+  /** A staged file was found to be missing. A destination that needs it must be seeded another way. */
   forget(path: string): void {
     this.backlog.forget(path);
     if (this.#snapshot?.path === path) this.#snapshot = undefined;
   }
 
-  /** Looks at the volume: others may need what staging takes of it. */
+  /** Reads the free space of the volume and adjusts the limit. */
   async measure(): Promise<void> {
     const { files, folder, maxBytes } = this.#context;
     const room = await readRoom(files, folder);
     this.#affordableBytes = affordableBytes(maxBytes, this.backlog.sizeBytes, room);
   }
 
-  /** Frees what no destination wants, and what is too much to keep. */
+  /** Frees the files that no destination needs, and the oldest ones over the limit. */
   free(): void {
     this.#release(this.#affordableBytes);
   }
 
-  /** There is no room for what is new: all that can be had of a snapshot instead is freed, soon. */
-  lacksRoom(): void {
+  /** A new file found no room: after PRESSURE_MS, frees everything that a snapshot can replace. */
+  onNoRoom(): void {
     clearTimeout(this.#pressureTimer);
     this.#pressureTimer = setTimeout(() => this.#release(0), PRESSURE_MS);
     this.#pressureTimer.unref();
   }
 
   /**
-   * There was no room for a full snapshot: what is kept only for destinations that need one is freed.
-   * While one is being made nobody needs one (Holder), since the files that follow it must stay.
+   * A full snapshot found no room: frees the files kept only for destinations that need one. While one
+   * is being made no destination counts as needing one (Holder), since the files after it must stay.
    */
-  lacksSnapshotRoom(): void {
+  onNoSnapshotRoom(): void {
     this.#release(this.#affordableBytes, ({ needsSnapshot }) => needsSnapshot);
   }
 
-  /** Resolves when what was freed is removed, or could not be. After that nothing is tried again. */
+  /** Resolves after the last removal, whether or not it succeeded. Nothing is retried after that. */
   async close(): Promise<void> {
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#pressureTimer);
     await this.#removing;
   }
 
-  /** Those that are `needy` get a full snapshot, and want nothing that is staged now. */
-  #release(maxBytes: number, needy: (holder: Holder) => boolean = () => false): void {
+  /**
+   * Destinations for which `needsSnapshot` returns true get a full snapshot and need none of the
+   * staged files.
+   */
+  #release(maxBytes: number, needsSnapshot: (holder: Holder) => boolean = () => false): void {
     const holders = this.#context.holders();
     if (holders === undefined) return;
     const plan = planRelease({
@@ -148,27 +151,27 @@ export class StagedFiles {
       holders: holders.map((holder) => ({
         name: holder.name,
         releasable: holder.releasableTXID,
-        needs: needy(holder) ? 'snapshot' : 'staged files',
+        needs: needsSnapshot(holder) ? 'snapshot' : 'staged files',
       })),
       snapshot: this.#snapshot,
     });
     const paths = this.backlog.release(plan.releaseTo).map((file) => file.path);
-    if (paths.length > 0) this.#giveUp(plan.laggards, holders, maxBytes);
-    const others = holders.filter((holder) => !needy(holder));
-    if (this.#snapshot !== undefined && !isWanted(this.#snapshot.txid, others)) {
+    if (paths.length > 0) this.#giveUp(plan.lagging, holders, maxBytes);
+    const others = holders.filter((holder) => !needsSnapshot(holder));
+    if (this.#snapshot !== undefined && !isNeeded(this.#snapshot.txid, others)) {
       paths.push(this.#snapshot.path);
       this.#snapshot = undefined;
     }
     if (paths.length > 0) this.#remove(paths);
   }
 
-  /** Says it once of each, and again only if it has caught up in between. */
-  #giveUp(laggards: readonly string[], holders: readonly Holder[], maxBytes: number): void {
+  /** Logs a warning once for each destination, and again only after it has caught up. */
+  #giveUp(lagging: readonly string[], holders: readonly Holder[], maxBytes: number): void {
     const oldest = this.backlog.files[0]?.txid ?? 0n;
     for (const { name, releasableTXID } of holders) {
       if (releasableTXID + 1n >= oldest) this.#givenUp.delete(name);
     }
-    const names = laggards.filter((name) => !this.#givenUp.has(name));
+    const names = lagging.filter((name) => !this.#givenUp.has(name));
     if (names.length === 0) return;
     for (const name of names) this.#givenUp.add(name);
     this.#context.logger.warn(
@@ -181,11 +184,11 @@ export class StagedFiles {
 
   #remove(paths: readonly string[]): void {
     for (const path of paths) this.#freed.add(path);
-    if (this.#retry.waitMs > 0) return; // they go with those that could not be removed
+    if (this.#retry.waitMs > 0) return; // the pending retry removes them too
     this.#removing = this.#removing.then(() => this.#removeFreed());
   }
 
-  /** Never rejects: what could not be done is told once, and tried again. */
+  /** Never rejects. A failure is reported once and retried. */
   async #removeFreed(): Promise<void> {
     if (this.#freed.size === 0) return;
     const { clock, files, records, report } = this.#context;
@@ -209,8 +212,8 @@ export class StagedFiles {
   }
 
   /**
-   * What is freed is in the record before. But a volume that has no room for the record gets room by
-   * freeing: then the record follows. Without it the next start is more careful than it has to be.
+   * The record is saved before files are freed. If the volume has no room for it, files are freed
+   * first and the record follows. A crash in between only causes an extra image at the next start.
    */
   async #saveUnlessFull(): Promise<void> {
     try {
@@ -221,8 +224,8 @@ export class StagedFiles {
   }
 }
 
-/** Whether a destination lacks the snapshot, and may take it: as a base, or beside level 0. */
-function isWanted(txid: bigint, holders: readonly Holder[]): boolean {
+/** Whether a destination lacks the snapshot and does not refuse it. */
+function isNeeded(txid: bigint, holders: readonly Holder[]): boolean {
   return holders.some(
     ({ newestSnapshot, replicatedTXID, snapshotRefusal }) =>
       replicatedTXID === undefined ||
@@ -230,13 +233,13 @@ function isWanted(txid: bigint, holders: readonly Holder[]): boolean {
   );
 }
 
-// --- which staged files are released, so that staging stays bounded; pure ---
+// --- which staged files to release so that staging stays within its limit; pure ---
 
 export interface ReleasePoint {
   readonly name: string;
-  /** It does not want staged files up to this TXID any more. */
+  /** It no longer needs staged files up to this TXID. */
   readonly releasable: bigint;
-  /** 'snapshot': only a full snapshot helps it, and none is staged or being made. */
+  /** 'snapshot': it can go on only from a full snapshot, and none is staged or being made. */
   readonly needs: 'staged files' | 'snapshot';
 }
 
@@ -250,21 +253,22 @@ export interface BudgetInput {
   readonly files: readonly File[];
   readonly maxBytes: number;
   readonly holders: readonly ReleasePoint[];
-  /** The staged snapshot, from which one that was given up can be seeded. */
+  /** The staged snapshot, from which a lagging destination can be seeded. */
   readonly snapshot?: { readonly txid: bigint } | undefined;
 }
 
 export interface BudgetDecision {
-  /** Files up to this TXID may go. */
+  /** Files up to this TXID can be removed. */
   readonly releaseTo: bigint;
-  /** Whoever still wanted one of those: they will be seeded by a snapshot. */
-  readonly laggards: readonly string[];
+  /** Destinations that still needed one of those files and will get a full snapshot. */
+  readonly lagging: readonly string[];
 }
 
 /**
- * Frees what nobody wants. Beyond the budget, oldest first, also what only the slowest want; and then
- * all that is of no use to those any more: they go on from a snapshot, and from what follows it.
- * The next snapshot holds everything that is staged now, so a destination that needs it wants none of these files.
+ * Releases files that no destination needs. If that is not enough, releases the oldest files that only
+ * the slowest destinations need, and then all other files that are useless to those destinations: they
+ * continue from a full snapshot and the files after it. The next snapshot contains everything staged
+ * now, so a destination that needs it needs none of these files.
  */
 export function planRelease(input: BudgetInput): BudgetDecision {
   const { files, maxBytes } = input;
@@ -274,31 +278,31 @@ export function planRelease(input: BudgetInput): BudgetDecision {
       ? { ...holder, releasable: newest }
       : holder,
   );
-  const unwanted = lowest(holders.map(({ releasable }) => releasable)) ?? 0n;
-  const needed = exceeding(files, unwanted, maxBytes);
-  const laggards = holders.filter(({ releasable }) => releasable < needed);
-  if (laggards.length === 0) return { releaseTo: needed, laggards: [] };
+  const unneeded = lowest(holders.map(({ releasable }) => releasable)) ?? 0n;
+  const needed = releaseForLimit(files, unneeded, maxBytes);
+  const lagging = holders.filter(({ releasable }) => releasable < needed);
+  if (lagging.length === 0) return { releaseTo: needed, lagging: [] };
   const seed = seedAbove(input, needed);
   const wanted = holders.map((holder) => (holder.releasable < needed ? seed : holder.releasable));
   const releaseTo = lowest(wanted) ?? needed;
   return {
     releaseTo: releaseTo > needed ? releaseTo : needed,
-    laggards: laggards.map(({ name }) => name),
+    lagging: lagging.map(({ name }) => name),
   };
 }
 
 /**
- * What staging may take where its volume has this room: the limit; less where the reserve of the volume
- * would be touched; and where others have touched it, half of what they and the reserve leave.
+ * Size limit of staging, given the free space of the volume: `maxBytes`, or less if that would use the
+ * volume's reserve. If other programs already use the reserve: half of staged plus free space.
  */
 export function affordableBytes(maxBytes: number, stagedBytes: number, room: Room): number {
   const half = (stagedBytes + room.availableBytes) / 2;
   return Math.min(maxBytes, Math.max(stagedBytes + spareBytes(room), half));
 }
 
-/** Up to which TXID files must go so that the rest is within the budget. The newest one always stays. */
-function exceeding(files: readonly File[], unwanted: bigint, maxBytes: number): bigint {
-  let releaseTo = unwanted;
+/** The TXID up to which files must be released to meet the limit. The newest file always stays. */
+function releaseForLimit(files: readonly File[], unneeded: bigint, maxBytes: number): bigint {
+  let releaseTo = unneeded;
   let kept = files
     .filter(({ txid }) => txid > releaseTo)
     .reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
@@ -312,7 +316,7 @@ function exceeding(files: readonly File[], unwanted: bigint, maxBytes: number): 
   return releaseTo;
 }
 
-/** Files up to this TXID are of no use to one that lacks what was released up to `needed`. */
+/** A destination that lacks files up to `needed` cannot use files up to the returned TXID. */
 function seedAbove({ files, snapshot }: BudgetInput, needed: bigint): bigint {
   const image = files.findLast(({ txid, content }) => content === 'image' && txid > needed);
   const fromImage = image === undefined ? undefined : image.txid - 1n;

@@ -1,17 +1,17 @@
-/** A wait with an end. */
+/** Waits that are bounded or can be woken. */
 
-// --- waiting for an event of another task: no polling, no lost wake-up ---
+// --- waiting for an event of another task without polling or lost wake-ups ---
 
 export class Wakeup {
   readonly #waiting = new Set<() => void>();
   #count = 0;
 
-  /** How often it was notified: ask before you look, then wait for more `since` that. */
+  /** Number of notifications. Read it before checking a condition, then pass it to `since`. */
   get count(): number {
     return this.#count;
   }
 
-  /** Wakes all who wait now. */
+  /** Wakes all current waiters. */
   readonly notify = (): void => {
     this.#count += 1;
     const waiting = [...this.#waiting];
@@ -19,12 +19,15 @@ export class Wakeup {
     for (const wake of waiting) wake();
   };
 
-  /** Resolves at the next notify, or after `timeoutMs`. Ask for it before you look, then await it. */
+  /**
+   * Resolves at the next notification or after `timeoutMs`. Call it before checking a condition,
+   * then await it.
+   */
   async next(timeoutMs: number = Infinity): Promise<void> {
     await this.since(this.#count, timeoutMs);
   }
 
-  /** Resolves when it was notified more than `count` times, or after `timeoutMs`. */
+  /** Resolves once there were more than `count` notifications, or after `timeoutMs`. */
   async since(count: number, timeoutMs: number = Infinity): Promise<void> {
     if (this.#count !== count) return;
     await new Promise<void>((resolve) => {
@@ -40,10 +43,10 @@ export class Wakeup {
   }
 }
 
-/** setTimeout takes no more than about 24 days: whoever waits longer looks again. */
+/** setTimeout accepts at most about 24 days. A longer wait resolves early; the caller checks again. */
 const TIMER_MS_MAX = 20 * 24 * 3_600_000;
 
-/** What `work` resolves with; undefined where it takes longer than `ms`. */
+/** Resolves with the result of `work`, or with undefined if it takes longer than `ms`. */
 export async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
   const { promise, resolve } = Promise.withResolvers<undefined>();
   const timer = setTimeout(() => resolve(undefined), ms);

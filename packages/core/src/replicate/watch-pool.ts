@@ -1,7 +1,6 @@
 /**
- * The threads that watch databases, and a link to each watched database. There are as many threads as
- * databases, up to THREADS_MAX: one is started for a database that would share its thread, and ends
- * with the last database that it watches.
+ * Threads that watch databases, and a link to each watched database. There is one thread per database,
+ * up to THREADS_MAX; more databases share threads. A thread ends with its last database.
  */
 
 import type { BeginOrder } from '../database/engine.ts';
@@ -11,8 +10,8 @@ import { messageOf, ReplicationError } from '../error.ts';
 import { Thread, threadScript } from '../threads/thread.ts';
 
 /**
- * A thread costs some 15 MB. They may be more than there are cores: a checkpoint or a large transaction
- * of one database takes its thread for seconds, and another's reader must move on meanwhile.
+ * A thread costs about 15 MB. There may be more threads than cores: a checkpoint or a large transaction
+ * blocks its thread for seconds, and the readers of other databases must continue meanwhile.
  */
 export const THREADS_MAX = 4;
 
@@ -21,9 +20,9 @@ export interface EngineLink {
   begin(order: BeginOrder): void;
   image(floor: bigint, why: string): void;
   snapshot(): void;
-  /** Lets go of the database and opens it again, after a while. */
+  /** Closes the database and opens it again after a pause. */
   reopen(why: unknown): void;
-  /** Cuts what is committed; the TXID that holds it, or undefined where nothing is followed. */
+  /** Cuts everything committed. Returns its TXID, or undefined if the database is not followed. */
   sync(): Promise<bigint | undefined>;
   close(): Promise<void>;
 }
@@ -39,12 +38,12 @@ export class WatchPool {
   #lastDatabase = 0;
   #isClosed = false;
 
-  /** `onCrash`: a thread died of a broken invariant. Whoever runs the pool must stop. */
+  /** `onCrash`: a thread crashed on a broken invariant. The owner of the pool must stop. */
   constructor(onCrash: (error: Error) => void) {
     this.#onCrash = onCrash;
   }
 
-  /** How many threads run. */
+  /** Number of running threads. */
   get size(): number {
     return this.#threads.size;
   }
@@ -108,13 +107,13 @@ export class WatchPool {
 
 export interface WatchOrder {
   readonly options: DatabaseOptions;
-  /** Staged files up to this TXID are at every destination. */
+  /** Every destination has the staged files up to this TXID. */
   readonly sentEverywhere: bigint;
-  /** Of its gauges (database/gauges.ts). */
+  /** Shared memory of its gauges (database/gauges.ts). */
   readonly memory: SharedArrayBuffer;
 }
 
-/** `database`: the number that the pool gave it. */
+/** `database`: its number, assigned by the pool. */
 interface OfDatabase {
   readonly database: number;
 }

@@ -1,4 +1,4 @@
-/** A thread that watches databases: SQLite calls, WAL reading and encoding happen here. */
+/** Worker thread that watches databases: SQLite calls, WAL reading and encoding happen here. */
 
 import { systemClock } from '../clock.ts';
 import { Engine } from '../database/engine.ts';
@@ -12,11 +12,11 @@ import type { WatchEvent, WatchService } from './watch-pool.ts';
 
 const kernel = createKernel();
 const watched = new Map<number, { readonly engine: Engine; readonly gauges: Gauges }>();
-/** How often a thread shows that it runs. One that is silent for several of these is stuck. */
-const ALIVE_EVERY_MS = 500;
+/** Interval at which a thread updates `aliveAt`. A thread that misses several updates is stuck. */
+const ALIVE_INTERVAL_MS = 500;
 setInterval(() => {
   for (const { gauges } of watched.values()) gauges.set('aliveAt', systemClock.monotonic());
-}, ALIVE_EVERY_MS);
+}, ALIVE_INTERVAL_MS);
 
 function engineOf(database: number): Engine {
   const found = watched.get(database);

@@ -46,7 +46,7 @@ export async function checkIntegrity(
   }
 }
 
-/** A check that ends early has found nothing wrong, and nothing right either. */
+/** A check that ends early proves nothing. */
 async function checkIn(
   thread: Thread<IntegrityService>,
   request: IntegrityService['check']['request'],

@@ -1,4 +1,4 @@
-/** Checks where a restore writes to, and whether it may. */
+/** Resolves the output path of a restore and checks whether the restore may write there. */
 
 import type { Stats } from 'node:fs';
 import fs from 'node:fs/promises';

@@ -43,7 +43,7 @@ function furthestOf(files: readonly LTXFileInfo[]): bigint {
   return [...states].reduce((highest, state) => (state > highest ? state : highest), 0n);
 }
 
-test('any set of files reaches as far as a search without shortcuts finds', () => {
+test('the reach of any set of files equals that of an exhaustive search', () => {
   fc.assert(
     fc.property(anyFiles, (files) => {
       expect(reachOf(FileSet.of(files).levels).reached).toBe(furthestOf(files));
@@ -52,7 +52,7 @@ test('any set of files reaches as far as a search without shortcuts finds', () =
   );
 });
 
-test('something is missing exactly where a restore of the latest has no plan', () => {
+test('files are missing if and only if a restore of the newest state has no plan', () => {
   fc.assert(
     fc.property(anyFiles, (files) => {
       const { missing } = reachOf(FileSet.of(files).levels);
@@ -68,35 +68,35 @@ test('something is missing exactly where a restore of the latest has no plan', (
   );
 });
 
-describe('what is missing is named', () => {
+describe('missing files are named', () => {
   const reach = (...files: LTXFileInfo[]): ReturnType<typeof reachOf> =>
     reachOf(FileSet.of(files).levels);
 
-  test('a hole between two files', () => {
+  test('a gap between two files', () => {
     const { reached, missing } = reach(file(0, 1, 1), file(0, 2, 2), file(0, 6, 6), file(0, 7, 7));
     expect(reached).toBe(2n);
     expect(missing).toEqual({ from: 3n, to: 5n });
   });
 
-  test('a snapshot with which everything would begin', () => {
+  test('a missing first snapshot', () => {
     expect(reach(file(0, 4, 4), file(0, 5, 5))).toEqual({
       reached: 0n,
       missing: { from: 1n, to: 3n },
     });
   });
 
-  test('a file that is too short to be one', () => {
+  test('a file that is too short to be an LTX file', () => {
     const files = [file(0, 1, 1), file(0, 2, 2, { sizeBytes: 99 })];
     expect(reach(...files)).toEqual({ reached: 1n, missing: { from: 2n, to: 2n } });
   });
 
-  test('nothing, where a file of another level spans the hole', () => {
+  test('nothing, if a file of another level spans the gap', () => {
     const files = [file(0, 1, 1), file(0, 4, 4), file(1, 1, 3)];
     expect(reach(...files)).toEqual({ reached: 4n, missing: undefined });
   });
 });
 
-test('100,000 files are walked in a fraction of a second', () => {
+test('100,000 files take a fraction of a second', () => {
   const set = new FileSet();
   for (let txid = 1; txid <= 100_000; txid++) set.add(file(0, txid, txid));
   const began = performance.now();

@@ -1,4 +1,4 @@
-/** Databases come and go while a replicator runs, and each is told what to do, as data. */
+/** Commands add, remove and control databases while a replicator runs. */
 
 import path from 'node:path';
 import Database from 'better-sqlite3';
@@ -22,7 +22,7 @@ interface Followed {
   readonly path: string;
   readonly db: Database.Database;
   files(): Promise<LTXFileInfo[]>;
-  /** Rows of what its destination has. */
+  /** Rows of the database restored from its destination. */
   restoredRows(): Promise<unknown>;
 }
 
@@ -83,7 +83,7 @@ async function streaming(replicator: Replicator, { path }: Followed): Promise<vo
   }, WAIT);
 }
 
-test('a database is added, synced, and removed, and another goes on beside it', async () => {
+test('a database is added, synced and removed while another continues', async () => {
   const [first, second] = [newDatabase('first.db'), newDatabase('second.db')];
   const replicator = await newReplicator(first);
   const added = await replicator.execute({ kind: 'add', database: second.input });
@@ -99,7 +99,7 @@ test('a database is added, synced, and removed, and another goes on beside it', 
   expect(await second.restoredRows()).toBe(2);
   expect(replicator.status().map(({ path }) => path)).toEqual([first.path]);
   await streaming(replicator, first);
-  // It can be added again, and goes on where it was.
+  // It can be added again and resumes.
   await replicator.execute({ kind: 'add', database: second.input });
   await streaming(replicator, second);
   expect((await replicator.execute({ kind: 'status', path: second.path })).txid).toBe(
@@ -107,7 +107,7 @@ test('a database is added, synced, and removed, and another goes on beside it', 
   );
 });
 
-test('a snapshot is made when it is ordered', async () => {
+test('a snapshot is made on command', async () => {
   const database = newDatabase('app.db');
   const replicator = await newReplicator(database);
   await streaming(replicator, database);
@@ -122,7 +122,7 @@ test('a snapshot is made when it is ordered', async () => {
 });
 
 test.each<keyof Commands>(['remove', 'sync', 'snapshot', 'status'])(
-  'to %s a database that is not followed is refused by its path',
+  '%s rejects a database that is not followed, with its path',
   async (kind) => {
     const replicator = await newReplicator();
     const refused = replicator.execute({ kind, path: '/data/other.db' } as never);
@@ -133,7 +133,7 @@ test.each<keyof Commands>(['remove', 'sync', 'snapshot', 'status'])(
   },
 );
 
-test('to add one that is followed is refused, by this process or by another one', async () => {
+test('adding a database that this or another process follows is rejected', async () => {
   const database = newDatabase('app.db');
   const replicator = await newReplicator(database);
   await expect(replicator.execute({ kind: 'add', database: database.input })).rejects.toMatchObject(
@@ -146,7 +146,7 @@ test('to add one that is followed is refused, by this process or by another one'
   expect(other.status()).toEqual([]);
 });
 
-test('a replicator that is closed takes no command', async () => {
+test('a closed replicator rejects commands', async () => {
   const replicator = await newReplicator();
   expect(await replicator.close()).toBe('closed');
   const { input } = newDatabase('late.db');

@@ -1,4 +1,4 @@
-/** What was sent and is not there any more is noticed, said, and mended by a full snapshot. */
+/** Sent files that are deleted or replaced are detected, reported, and repaired with a full snapshot. */
 
 import { describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../../src/error.ts';
@@ -6,7 +6,7 @@ import { refusal, Scene, writing, type Server } from './scene.ts';
 
 const HOUR_MS = 3_600_000;
 
-describe('what was deleted or replaced is noticed, said and mended', () => {
+describe('deleted or replaced files are detected, reported and repaired', () => {
   async function settled(): Promise<Scene> {
     const scene = new Scene().start();
     scene.staged.image();
@@ -24,9 +24,9 @@ describe('what was deleted or replaced is noticed, said and mended', () => {
     return scene;
   }
   const DAMAGES: readonly [string, (scene: Scene) => void, RegExp][] = [
-    ['a hole', (scene) => scene.remove(0, 4), /TXID 0{15}4 is missing after 0{15}3/],
+    ['a gap', (scene) => scene.remove(0, 4), /TXID 0{15}4 is missing after 0{15}3/],
     [
-      'a missing base',
+      'a missing full snapshot',
       (scene) => {
         scene.remove(0, 1);
         scene.remove(9, 1);
@@ -41,7 +41,7 @@ describe('what was deleted or replaced is noticed, said and mended', () => {
       /it ends with TXID 0{15}3, but TXID 0{15}6 was sent there/,
     ],
     [
-      'nothing at all',
+      'an emptied destination',
       (scene) => scene.store.objects.clear(),
       /it is empty, but TXID 0{15}6 was sent there/,
     ],
@@ -76,10 +76,10 @@ describe('what was deleted or replaced is noticed, said and mended', () => {
     await second.expectRestored();
   });
 
-  test('damage is its state, until a full snapshot is whole', async () => {
+  test('its state is damaged until a full snapshot is complete', async () => {
     const scene = await settled();
     scene.remove(0, 4);
-    scene.staged.backlog.gate(scene.staged.head + 1n); // an image is being made: nothing is asked for
+    scene.staged.backlog.gate(scene.staged.head + 1n); // an image is being made, so none is requested
     scene.later(HOUR_MS);
     await scene.until('it is noticed', () => scene.uploader.state === 'damaged');
     expect(scene.uploader.releasableTXID).toBe(0n);
@@ -89,7 +89,7 @@ describe('what was deleted or replaced is noticed, said and mended', () => {
     await scene.expectRestored();
   });
 
-  test('before a database comes that was waited for', async () => {
+  test('files deleted while the database is still missing', async () => {
     const first = await settled();
     await first.uploader.close(new Error('a restart'));
     const { staged, store, record } = first;
@@ -106,7 +106,7 @@ describe('what was deleted or replaced is noticed, said and mended', () => {
     await scene.expectRestored();
   });
 
-  test('what is written while it is listed stays known', async () => {
+  test('files written during a listing are not forgotten', async () => {
     const listed = Promise.withResolvers<void>();
     const mayEnd = Promise.withResolvers<void>();
     let snapshots = 0;
@@ -140,7 +140,7 @@ describe('what was deleted or replaced is noticed, said and mended', () => {
     expect(scene.uploader.newestSnapshot?.txid).toBe(2n);
   });
 
-  test('what is there stays known where nothing has changed: no file is sent again', async () => {
+  test('an unchanged destination is not sent any file again', async () => {
     const scene = await settled();
     const before = await scene.names();
     scene.later(HOUR_MS);
@@ -151,18 +151,18 @@ describe('what was deleted or replaced is noticed, said and mended', () => {
   });
 
   test.for<ErrorCode>(['REPLICA_DESTINATION_NOT_FOUND', 'REPLICA_NOT_FOUND', 'REPLICA_CHANGED'])(
-    'after %s it is listed before anything else',
+    'after %s it is listed before anything is sent',
     async (code) => {
-      let strikes = 0;
+      let failuresLeft = 0;
       const server = writing(async (file, body, options, client) => {
-        if (strikes-- > 0) throw refusal(code);
+        if (failuresLeft-- > 0) throw refusal(code);
         return await client.writeFile(file, body, options);
       });
       const scene = new Scene({ server }).start();
       scene.staged.image();
       scene.staged.commit();
       expect(await scene.drained()).toBe('complete');
-      strikes = 1;
+      failuresLeft = 1;
       scene.remove(9, 1);
       scene.remove(0, 1);
       scene.staged.commit();
@@ -174,13 +174,8 @@ describe('what was deleted or replaced is noticed, said and mended', () => {
 
   test.for<[string, ErrorCode, number, (scene: Scene) => void]>([
     ['an outage', 'REPLICA_UNAVAILABLE', 60_000, () => undefined],
-    ['a disk that was away', 'REPLICA_DESTINATION_NOT_FOUND', 0, () => undefined],
-    [
-      'a disk that was replaced',
-      'REPLICA_DESTINATION_NOT_FOUND',
-      0,
-      (scene) => scene.store.objects.clear(),
-    ],
+    ['an unmounted disk', 'REPLICA_DESTINATION_NOT_FOUND', 0, () => undefined],
+    ['a replaced disk', 'REPLICA_DESTINATION_NOT_FOUND', 0, (scene) => scene.store.objects.clear()],
   ])('%s in the middle of a seed', async ([, code, ms, act]) => {
     let isOut = false;
     const server = writing(async (file, body, options, client) => {
@@ -192,7 +187,7 @@ describe('what was deleted or replaced is noticed, said and mended', () => {
     scene.staged.commit();
     expect(await scene.drained()).toBe('complete');
     isOut = true;
-    scene.staged.image(9n); // a jump: snapshot, seam, level 0
+    scene.staged.image(9n); // a TXID gap: snapshot, seam, level 0
     const drain = scene.drained(HOUR_MS);
     await scene.until('it fails', () => scene.uploader.state === 'failing');
     act(scene);
@@ -207,7 +202,7 @@ describe('what was deleted or replaced is noticed, said and mended', () => {
     await scene.expectRestored();
   });
 
-  test('after an outage it is listed before anything else: it may be another disk', async () => {
+  test('after an outage it is listed before anything is sent: it may be another disk', async () => {
     let isOut = false;
     const server = writing(async (file, body, options, client) => {
       if (isOut) throw refusal('REPLICA_UNAVAILABLE');

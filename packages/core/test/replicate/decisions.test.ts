@@ -29,48 +29,51 @@ const sent = (txid: number, checksum = 'aa') => ({
   lineage: LINEAGE,
 });
 
-describe('a destination goes on only where it ends with what was sent there', () => {
+describe('increments continue only if the newest file is the one that was sent', () => {
   const files = FileSet.of([file(0, 4), file(0, 5), file(9, 1, 4)]);
   const newest = { txid: 5n, lineage: LINEAGE };
   const input = { files, top: sent(5), record: undefined, staged: undefined, newest };
 
-  test('with the file that was recorded', () => {
+  test('its newest file is the recorded one', () => {
     expect(admit({ ...input, record: sent(5) })).toEqual({
       chain: 'ours',
       lineage: LINEAGE,
       why: undefined,
     });
   });
-  test('with a file that still is staged', () => {
+  test('its newest file is still staged', () => {
     expect(admit({ ...input, record: sent(4), staged: sent(5) }).chain).toBe('ours');
   });
-  test('not with the same TXID of other bytes', () => {
+  test('not if it has other bytes under the same TXID', () => {
     expect(admit({ ...input, record: sent(5, 'bb') }).chain).toBe('foreign');
     expect(admit({ ...input, record: { ...sent(5), sizeBytes: 99 } }).chain).toBe('foreign');
   });
-  test('not with anything above it at any level', () => {
+  test('not if any level has a higher TXID', () => {
     const above = FileSet.of([file(0, 4), file(0, 5), file(9, 1, 4), file(1, 6)]);
     expect(admit({ ...input, files: above, record: sent(5) }).chain).toBe('foreign');
   });
-  test('not with a file of another lineage under the newest TXID', () => {
+  test('not if the newest TXID has another lineage', () => {
     const record = { ...sent(5), lineage: 7n };
     expect(admit({ ...input, top: record, record }).chain).toBe('foreign');
-    const older = { ...input, newest: { txid: 6n, lineage: LINEAGE } }; // its next file will tell
+    const older = { ...input, newest: { txid: 6n, lineage: LINEAGE } }; // its next file decides
     expect(admit({ ...older, top: record, record }).chain).toBe('ours');
   });
-  test('also with a record of before lineages were recorded: the file itself bears it', () => {
+  test('an old record without a lineage is accepted, because the file has it', () => {
     const admission = admit({ ...input, record: { ...sent(5), lineage: 0n } });
     expect(admission).toMatchObject({ chain: 'ours', lineage: LINEAGE });
   });
-  test('nothing there is nobody’s', () => {
+  test('a destination without files is empty', () => {
     const empty = { ...input, files: new FileSet(), top: undefined };
     expect(admit(empty)).toEqual({ chain: 'empty', lineage: 0n, why: undefined });
   });
 });
 
-describe('a destination of which something is missing is damaged, in words', () => {
+describe('a destination with missing files is damaged, with a description', () => {
   const newest = { txid: 9n, lineage: LINEAGE };
-  const judge = (record: number, ...files: ReturnType<typeof file>[]): ReturnType<typeof admit> => {
+  const admitFiles = (
+    record: number,
+    ...files: ReturnType<typeof file>[]
+  ): ReturnType<typeof admit> => {
     const set = FileSet.of(files);
     const top = set.newestOf(0) && sent(Number(set.topOf(0)));
     return admit({ files: set, top, record: sent(record), staged: undefined, newest });
@@ -83,7 +86,7 @@ describe('a destination of which something is missing is damaged, in words', () 
       'TXID 0000000000000003 is missing after 0000000000000002',
     ],
     [
-      'a stretch',
+      'several files',
       [file(9, 1, 1), file(0, 4)],
       'TXID 0000000000000002 to 0000000000000003 is missing after 0000000000000001',
     ],
@@ -93,29 +96,29 @@ describe('a destination of which something is missing is damaged, in words', () 
       'its full snapshot is missing: no file there starts with TXID 0000000000000001',
     ],
     [
-      'the bytes of a file',
+      'the contents of a file',
       [file(0, 1), file(0, 2, 2, 0), file(0, 3), file(0, 4)],
       'TXID 0000000000000002 is missing after 0000000000000001',
     ],
   ])('%s', ([, files, why]) => {
-    expect(judge(4, ...files)).toEqual({ chain: 'damaged', lineage: LINEAGE, why });
+    expect(admitFiles(4, ...files)).toEqual({ chain: 'damaged', lineage: LINEAGE, why });
   });
-  test('the newest files, as of an older copy', () => {
-    const admission = judge(9, file(0, 1), file(0, 2));
+  test('the newest files, as in an older copy', () => {
+    const admission = admitFiles(9, file(0, 1), file(0, 2));
     expect(admission).toMatchObject({ chain: 'damaged', lineage: 0n });
     expect(admission.why).toMatch(/ends with TXID 0{15}2, but TXID 0{15}9 was sent there/);
   });
-  test('but not where a file of another level spans it', () => {
-    expect(judge(4, file(0, 1), file(1, 1, 3), file(0, 4)).chain).toBe('ours');
+  test('not if a file of another level spans the gap', () => {
+    expect(admitFiles(4, file(0, 1), file(1, 1, 3), file(0, 4)).chain).toBe('ours');
   });
-  test('and what is empty now is told of', () => {
-    const admission = judge(4);
+  test('a destination that was emptied is reported', () => {
+    const admission = admitFiles(4);
     expect(admission.chain).toBe('empty');
     expect(admission.why).toMatch(/is empty, but TXID 0{15}4 was sent there/);
   });
 });
 
-describe('a history resumes only where it is proved', () => {
+describe('replication resumes only if continuity is proved', () => {
   const at = (chain: 'ours' | 'foreign' | 'damaged' | 'empty' | undefined, highest: bigint) => ({
     name: 'x',
     chain,
@@ -123,36 +126,36 @@ describe('a history resumes only where it is proved', () => {
   });
   const input = { proved: 5n, why: undefined, lastTXID: 5n, records: [] };
 
-  test('proved, and every destination ours', () => {
+  test('resumes if continuity is proved and every destination is ours', () => {
     const order = decideBeginning({ ...input, destinations: [at('ours', 5n), at('ours', 3n)] });
     expect(order.mode).toBe('resume');
   });
-  test('an image above all that is anywhere, where nothing is proved', () => {
+  test('an image above every known TXID if continuity is not proved', () => {
     const destinations = [at('foreign', 9n), at(undefined, 0n)];
     const order = decideBeginning({ ...input, proved: undefined, destinations });
     expect(order).toMatchObject({ mode: 'image', floor: 9n });
   });
-  test('an image where another writer went on', () => {
+  test('an image if another writer has continued', () => {
     const order = decideBeginning({ ...input, destinations: [at('foreign', 6n), at('ours', 5n)] });
     expect(order).toMatchObject({ mode: 'image', floor: 6n });
   });
-  test('an image where more was sent than the staging folder knows of', () => {
+  test('an image if more was sent than the staging folder contains', () => {
     const records = [{ txid: 4n }, { txid: 8n }];
     const order = decideBeginning({ ...input, records, destinations: [at(undefined, 0n)] });
     expect(order).toMatchObject({ mode: 'image', floor: 8n });
     expect(order.why).toMatch(/TXID 0{15}8 was sent.* has only TXID 0{15}5: it was lost in part/);
   });
-  test('an image bears a TXID that was never given out, also where nobody answers', () => {
+  test('an image gets an unused TXID even if no destination responds', () => {
     const lost = { proved: undefined, why: 'lost', lastTXID: 7n, records: [{ txid: 4n }] };
     const destinations = [at(undefined, 0n), at('empty', 0n)];
     expect(decideBeginning({ ...lost, destinations })).toMatchObject({ mode: 'image', floor: 7n });
     const records = [{ txid: 11n }];
     expect(decideBeginning({ ...lost, records, destinations })).toMatchObject({ floor: 11n });
   });
-  test('no image for one that is damaged: a snapshot mends it, and the others are spared', () => {
+  test('no image for a damaged destination: a snapshot repairs it without affecting others', () => {
     expect(decideBeginning({ ...input, destinations: [at('damaged', 5n)] }).mode).toBe('resume');
   });
-  test('no image for one that is empty, far behind or not heard of', () => {
+  test('no image for a destination that is empty, far behind or not listed yet', () => {
     const destinations = [at('empty', 0n), at('foreign', 2n), at(undefined, 0n)];
     expect(decideBeginning({ ...input, destinations }).mode).toBe('resume');
   });
@@ -165,31 +168,31 @@ describe('staging is bounded', () => {
     content: 'increment' as const,
   }));
 
-  test('what every destination has is freed', () => {
+  test('files that every destination has are freed', () => {
     const holders = [
       { name: 'a', releasable: 2n, needs: 'staged files' as const },
       { name: 'b', releasable: 3n, needs: 'staged files' as const },
     ];
     const plan = planRelease({ files, maxBytes: 1000, holders });
-    expect(plan).toEqual({ releaseTo: 2n, laggards: [] });
+    expect(plan).toEqual({ releaseTo: 2n, lagging: [] });
   });
-  test('beyond the budget the slowest loses its files, the others do not', () => {
+  test('over the limit only the slowest destination loses its files', () => {
     const holders = [
       { name: 'a', releasable: 0n, needs: 'staged files' as const },
       { name: 'b', releasable: 3n, needs: 'staged files' as const },
     ];
     const plan = planRelease({ files, maxBytes: 30, holders });
-    expect(plan).toEqual({ releaseTo: 3n, laggards: ['a'] });
+    expect(plan).toEqual({ releaseTo: 3n, lagging: ['a'] });
     const slower = [
       holders[0],
       { name: 'b', releasable: 1n, needs: 'staged files' as const },
     ] as typeof holders;
     expect(planRelease({ files, maxBytes: 30, holders: slower })).toEqual({
       releaseTo: 1n,
-      laggards: ['a'],
+      lagging: ['a'],
     });
   });
-  test('the newest file stays, whatever the budget', () => {
+  test('the newest file stays regardless of the limit', () => {
     const plan = planRelease({
       files,
       maxBytes: 0,
@@ -198,7 +201,7 @@ describe('staging is bounded', () => {
     expect(plan.releaseTo).toBe(4n); // a backlog keeps its newest file (backlog.ts)
     expect(planRelease({ files, maxBytes: 0, holders: [] }).releaseTo).toBe(3n);
   });
-  test('one that lost a file goes on from an image or a snapshot, and keeps what follows', () => {
+  test('a destination that lost a file continues from an image or a snapshot and keeps the files after it', () => {
     const holders = [{ name: 'a', releasable: 0n, needs: 'staged files' as const }];
     const image = files.map((file) =>
       file.txid === 3n ? { ...file, content: 'image' as const } : file,
@@ -210,24 +213,24 @@ describe('staging is bounded', () => {
       4n,
     );
   });
-  test('whoever needs a snapshot wants nothing that is staged before it; others keep theirs', () => {
+  test('a destination that needs a snapshot needs no file staged before it; other destinations keep theirs', () => {
     const needy = { name: 'a', releasable: 0n, needs: 'snapshot' as const };
     const other = { name: 'b', releasable: 2n, needs: 'staged files' as const };
     const plan = (holders: BudgetInput['holders']) =>
       planRelease({ files, maxBytes: 1000, holders });
-    expect(plan([needy])).toEqual({ releaseTo: 4n, laggards: [] });
-    expect(plan([needy, other])).toEqual({ releaseTo: 2n, laggards: [] });
+    expect(plan([needy])).toEqual({ releaseTo: 4n, lagging: [] });
+    expect(plan([needy, other])).toEqual({ releaseTo: 2n, lagging: [] });
     expect(plan([{ ...needy, releasable: 9n }]).releaseTo).toBe(9n);
   });
 
-  test('a tenth of the volume is left to others', () => {
+  test('a tenth of the volume is kept free', () => {
     const room = { availableBytes: 300, reserveBytes: 100 };
     expect(affordableBytes(1_000_000, 500, room)).toBe(700);
     expect(affordableBytes(600, 500, room)).toBe(600);
-    // What is staged until there is no room but the reserve is all that may be staged.
+    // The limit is reached when only the reserve is free.
     expect(affordableBytes(1_000_000, 700, { availableBytes: 100, reserveBytes: 100 })).toBe(700);
   });
-  test('where others have touched the reserve, half of what is left is theirs', () => {
+  test('if other programs use the reserve, staging uses half of the rest', () => {
     expect(affordableBytes(1_000_000, 40, { availableBytes: 20, reserveBytes: 100 })).toBe(30);
     expect(affordableBytes(1_000_000, 0, { availableBytes: 60, reserveBytes: 100 })).toBe(30);
     expect(affordableBytes(1_000_000, 0, { availableBytes: 0, reserveBytes: 100 })).toBe(0);
@@ -237,22 +240,22 @@ describe('staging is bounded', () => {
 describe('a snapshot is due', () => {
   const input = { intervalMs: 500, head: 9n };
   const aged = (txid: bigint, ageMs: number, guessForMs = 0) => [{ txid, ageMs, guessForMs }];
-  test('where a destination has none', () => {
+  test('if a destination has none', () => {
     expect(snapshotDueInMs({ ...input, newest: [undefined] })).toBe(0);
   });
-  test('when its newest is older than the interval', () => {
+  test('if its newest one is older than the interval', () => {
     expect(snapshotDueInMs({ ...input, newest: aged(3n, 300) })).toBe(200);
     expect(snapshotDueInMs({ ...input, newest: aged(3n, 900) })).toBe(0);
   });
-  test('not while its age is a guess that the next write may correct', () => {
+  test('not while its age is only a guess', () => {
     expect(snapshotDueInMs({ ...input, newest: aged(3n, 900, 40) })).toBe(40);
   });
-  test('never while nothing has changed since', () => {
+  test('not if nothing has changed since', () => {
     expect(snapshotDueInMs({ ...input, newest: aged(9n, 900) })).toBe(Infinity);
   });
 });
 
-describe('the state of a destination follows from what is known of it', () => {
+describe('the state of a destination is derived from facts', () => {
   const facts: DestinationFacts = {
     isClosed: false,
     hasFailed: false,
@@ -282,21 +285,21 @@ describe('a destination refuses a kind of file', () => {
     failures,
   });
   test.for<ErrorCode>(['REPLICA_PERMISSION_DENIED', 'REPLICA_FULL', 'REPLICA_UNKNOWN'])(
-    'when it says so three times in a row, by %s',
+    'after three consecutive %s errors',
     (code) => {
       expect(isRefused(failing(code, 2))).toBe(false);
       expect(isRefused(failing(code, 3))).toBe(true);
     },
   );
-  test('when an outage of that kind of file alone lasts', () => {
+  test('after a long outage for that kind of file only', () => {
     expect(isRefused(failing('REPLICA_UNAVAILABLE', 11))).toBe(false);
     expect(isRefused(failing('REPLICA_UNAVAILABLE', 12))).toBe(true);
-    expect(isRefused(failing('REPLICA_UNAVAILABLE', 3, 413))).toBe(true); // a proxy's web page
+    expect(isRefused(failing('REPLICA_UNAVAILABLE', 3, 413))).toBe(true); // an error page of a proxy
     expect(isRefused({ failure: undefined, failures: 0 })).toBe(false);
   });
 });
 
-test('the wait after failures doubles and is bounded', () => {
+test('the wait after failures doubles up to a maximum', () => {
   const waits = [1, 2, 3, 10, 1000].map((failures) =>
     backoffMs(failures, { fraction: () => 1, bits64: () => 1n }),
   );

@@ -11,7 +11,7 @@ import {
 const START = 1_000;
 const NOW = 100_000;
 
-/** A file with the commits between two moments. */
+/** A file with the commits between two times. */
 function staged(txid: bigint, since: number, asOf: number): StagedIncrement {
   const path = `/staging/${txid}`;
   const content = 'increment';
@@ -26,7 +26,7 @@ class Scene {
   head = 0n;
   absence: FactsInput['absence'];
 
-  get supply(): FactsInput['supply'] {
+  get source(): FactsInput['source'] {
     return { head: this.head, backlog: this.backlog, gauges: this.gauges.read() };
   }
 
@@ -37,13 +37,13 @@ class Scene {
   }
 
   confirm(replicatedTXID: bigint | undefined): void {
-    this.confirmations.note({ name: 's3', replicatedTXID }, this.backlog);
+    this.confirmations.update({ name: 's3', replicatedTXID }, this.backlog);
   }
 
   confirmedAt(replicatedTXID: bigint | undefined): number {
     const facts = gatherFacts({
       now: NOW,
-      supply: this.supply,
+      source: this.source,
       confirmations: this.confirmations,
       absence: this.absence,
       failure: undefined,
@@ -54,7 +54,7 @@ class Scene {
         {
           name: 's3',
           replicatedTXID,
-          signs: {
+          activity: {
             stalledMs: 0,
             failingMs: 0,
             snapshotStalledMs: 0,
@@ -68,21 +68,21 @@ class Scene {
   }
 }
 
-test('a destination of which nothing is known has nothing since the start', () => {
+test('an unknown destination counts as behind since the start', () => {
   const scene = new Scene();
   expect(scene.confirmedAt(undefined)).toBe(START);
   scene.stage(1n, 5_000, 6_000);
   expect(scene.confirmedAt(undefined)).toBe(START);
 });
 
-test('one that has everything is as far as staging, whenever the last commit was', () => {
+test('a destination that has everything is as current as staging, regardless of the last commit', () => {
   const scene = new Scene();
   scene.stage(1n, 5_000, 6_000);
-  scene.gauges.set('stagedAsOf', 99_000); // a look that found nothing new
+  scene.gauges.set('stagedAsOf', 99_000); // a WAL reading that found nothing new
   expect(scene.confirmedAt(1n)).toBe(99_000);
 });
 
-test('one that lacks the next file has what was committed before its first commit', () => {
+test('a destination that lacks the next file has everything before the first commit in it', () => {
   const scene = new Scene();
   scene.stage(1n, 5_000, 6_000);
   scene.stage(2n, 50_000, 50_010);
@@ -90,7 +90,7 @@ test('one that lacks the next file has what was committed before its first commi
   expect(scene.confirmedAt(1n)).toBe(50_000);
 });
 
-test('lag does not shrink because the files that are lacking were freed', () => {
+test('lag does not shrink when the missing files are freed', () => {
   const scene = new Scene();
   for (const txid of [1n, 2n, 3n, 4n])
     scene.stage(txid, Number(txid) * 10_000, Number(txid) * 10_000);
@@ -99,7 +99,7 @@ test('lag does not shrink because the files that are lacking were freed', () => 
   expect(scene.confirmedAt(1n)).toBe(10_000);
 });
 
-test('an image that is announced and not staged is lacking everywhere', () => {
+test('an image that is announced but not staged is missing everywhere', () => {
   const scene = new Scene();
   scene.stage(1n, 5_000, 6_000);
   scene.confirm(1n);
@@ -107,18 +107,26 @@ test('an image that is announced and not staged is lacking everywhere', () => {
   expect(scene.confirmedAt(1n)).toBe(6_000);
 });
 
-test('what comes to a database that was missing counts from when it appeared', () => {
+test('lag of a database that was missing counts from its appearance', () => {
   const scene = new Scene();
-  scene.confirmations.spare([{ name: 's3', replicatedTXID: undefined }], scene.supply, 90_000);
+  scene.confirmations.confirmUntil(
+    [{ name: 's3', replicatedTXID: undefined }],
+    scene.source,
+    90_000,
+  );
   expect(scene.confirmedAt(undefined)).toBe(90_000);
   scene.stage(1n, 91_000, 92_000);
   expect(scene.confirmedAt(undefined)).toBe(90_000);
-  scene.confirmations.spare([{ name: 's3', replicatedTXID: undefined }], scene.supply, 95_000);
-  expect(scene.confirmedAt(undefined)).toBe(90_000); // it lacked something before
+  scene.confirmations.confirmUntil(
+    [{ name: 's3', replicatedTXID: undefined }],
+    scene.source,
+    95_000,
+  );
+  expect(scene.confirmedAt(undefined)).toBe(90_000); // it lacked commits before
 });
 
 test.each(['no file', 'empty'] satisfies Absence[])(
-  'where the database is missing (%s) nothing is lacking that was never there',
+  'a destination lacks nothing of a database that never existed (%s)',
   (kind) => {
     const scene = new Scene();
     scene.absence = { kind, since: 2_000 };

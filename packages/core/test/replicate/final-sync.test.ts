@@ -1,4 +1,4 @@
-/** The last cut before an end: everything is staged, or it is said why not, in the time that was given. */
+/** The last cut before shutdown stages everything or reports why not, within the timeout. */
 
 import { expect, test } from 'vitest';
 import { ReplicationError } from '../../src/error.ts';
@@ -9,7 +9,7 @@ import { Wakeup } from '../../src/replicate/waits.ts';
 const TIMEOUT_MS = 1_000;
 const BUSY = new ReplicationError('DATABASE_BUSY', 'it is busy');
 
-/** Time passes as somebody waits, and does not wait itself. */
+/** A clock that advances as the code waits. */
 class PassingWakeup extends Wakeup {
   ms = 0;
 
@@ -43,37 +43,37 @@ function refuse(): never {
   throw BUSY;
 }
 
-test('is the TXID of a sync that succeeds', async () => {
+test('a final sync returns the TXID of a successful sync', async () => {
   const { result } = await ask({ state: () => 'following', sync: () => 7n });
   expect(result).toEqual({ kind: 'staged', txid: 7n });
 });
 
-test('that nothing is followed just now is no success: it is asked again', async () => {
+test('a final sync is retried while the database is not followed', async () => {
   const scene: Scene = { state: () => 'following', sync: (ms) => (ms > 700 ? 7n : undefined) };
   expect((await ask(scene)).result).toEqual({ kind: 'staged', txid: 7n });
 });
 
-test('a database that is not there has nothing to cut', async () => {
+test('a missing database has nothing to cut', async () => {
   const { result, ms } = await ask({ state: () => 'waiting', sync: refuse });
   expect(result).toEqual({ kind: 'absent' });
   expect(ms).toBeLessThan(TIMEOUT_MS);
 });
 
-test('a database that fails is waited for so long, and a refusal says why', async () => {
+test('a failing database is retried until the timeout, and the error is returned', async () => {
   const { result, ms } = await ask({ state: () => 'following', sync: refuse });
   expect(result).toEqual({ kind: 'failed', code: 'DATABASE_BUSY', message: 'it is busy' });
   expect(ms).toBeGreaterThanOrEqual(TIMEOUT_MS);
   expect(ms).toBeLessThan(2 * TIMEOUT_MS);
 });
 
-test('one that comes and goes is not waited for without end', async () => {
+test('the wait for a database that comes and goes is bounded', async () => {
   const state = (ms: number): DatabaseState => (ms % 600 < 300 ? 'failing' : 'following');
   const { result, ms } = await ask({ state, sync: refuse });
   expect(result.kind).toBe('failed');
   expect(ms).toBeLessThan(2 * TIMEOUT_MS);
 });
 
-test('one that is opened again and takes an image is waited for until that is made', async () => {
+test('a database that is reopened and makes an image is waited for', async () => {
   const state = (ms: number): DatabaseState =>
     ms < 500 ? 'failing' : ms < 10 * TIMEOUT_MS ? 'imaging' : 'following';
   const sync = (ms: number): bigint | undefined => (ms < 10 * TIMEOUT_MS ? undefined : 8n);

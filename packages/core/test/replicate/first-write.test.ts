@@ -1,4 +1,4 @@
-/** What is acknowledged was seen: the first file that a process writes to a place is listed back. */
+/** The first file that a process writes to a destination must be listed before anything counts as sent. */
 
 import { describe, expect, test } from 'vitest';
 import { Replica, type ReplicaFiles } from '../../src/replica/replica.ts';
@@ -7,19 +7,19 @@ import { Scene, writing, type Server } from './scene.ts';
 
 const HOUR_MS = 3_600_000;
 
-describe('the first file is listed back before it counts', () => {
-  /** Takes every file, and keeps it under another name. */
-  function tidying(): { server: Server; other: ReplicaFiles; mend: () => void } {
+describe('the first file must be listed before it counts', () => {
+  /** Accepts every file, but stores it under another name. */
+  function renamingServer(): { server: Server; other: ReplicaFiles; repair: () => void } {
     const other = new Replica(memoryClient(), 'elsewhere');
-    let isMended = false;
+    let isRepaired = false;
     const server = writing((file, body, options, client) =>
-      (isMended ? client : other).writeFile(file, body, options),
+      (isRepaired ? client : other).writeFile(file, body, options),
     );
-    return { server, other, mend: () => (isMended = true) };
+    return { server, other, repair: () => (isRepaired = true) };
   }
 
-  test('a server that keeps it under another name gets nothing more, and that is said', async () => {
-    const { server, other } = tidying();
+  test('a server that stores it under another name gets no more files, and the error is reported', async () => {
+    const { server, other } = renamingServer();
     const scene = new Scene({ server });
     scene.staged.image();
     scene.staged.commit();
@@ -39,7 +39,7 @@ describe('the first file is listed back before it counts', () => {
     expect(there.map(({ level, maxTXID }) => `${level}/${maxTXID}`)).toEqual(['0/1']); // looked for, not sent again
   });
 
-  test('a listing that lags is waited for, and the file is not sent twice', async () => {
+  test('a lagging listing is waited for, and the file is not sent twice', async () => {
     let isListed = false;
     let writes = 0;
     const server: Server = (client) => ({
@@ -55,7 +55,7 @@ describe('the first file is listed back before it counts', () => {
     scene.staged.image();
     scene.start();
     await scene.until('it fails', () => scene.uploader.state === 'failing');
-    expect(writes).toBe(2); // the second one asks whether conditions are honoured
+    expect(writes).toBe(2); // the second one verifies conditional writes
     isListed = true;
     expect(await scene.drained()).toBe('complete');
     expect(writes).toBe(3); // the snapshot
@@ -63,13 +63,13 @@ describe('the first file is listed back before it counts', () => {
     await scene.expectRestored();
   });
 
-  test('a file that stays away is written again after a while, and the destination heals', async () => {
-    const { server, mend } = tidying();
+  test('a file that never appears is written again after a while, and the destination recovers', async () => {
+    const { server, repair } = renamingServer();
     const scene = new Scene({ server });
     scene.staged.image();
     scene.start();
     await scene.until('it fails', () => scene.uploader.state === 'failing');
-    mend();
+    repair();
     const drain = scene.drained(HOUR_MS);
     await scene.until('it looks again', () => scene.messages.length > 4);
     expect(await scene.names()).toEqual([]);
@@ -78,7 +78,7 @@ describe('the first file is listed back before it counts', () => {
     await scene.expectRestored();
   });
 
-  test('it costs one listing, and a file of another size is not the one that was sent', async () => {
+  test('it costs one listing, and a file of another size does not count', async () => {
     const asked: unknown[] = [];
     const server: Server = (client) => ({
       ...writing((file, body, options) => client.writeFile(file, body, options))(client),

@@ -9,7 +9,7 @@ function recorder(): { logger: Logger; lines: unknown[] } {
   return { logger: { debug: write, info: write, warn: write, error: write }, lines };
 }
 
-test('each line of a logger for a database carries it', () => {
+test('a logger for a database adds it to each line', () => {
   const { logger, lines } = recorder();
   const named = loggerFor(logger, '/data/a.db');
   named.info('one');
@@ -22,7 +22,7 @@ test('each line of a logger for a database carries it', () => {
   ]);
 });
 
-test('what databases share logs for the one that is being served, also after a wait', async () => {
+test('shared objects log the database being served, even after an await', async () => {
   const { logger, lines } = recorder();
   const shared = loggerFor(logger);
   const call = async (): Promise<void> => {

@@ -81,7 +81,7 @@ describe('the next file to a destination', () => {
     expect(step).toMatchObject({ kind: 'increment', file: { txid: 5n } });
   });
 
-  test('a destination that has everything is left alone', () => {
+  test('a destination that has everything is idle', () => {
     const step = nextStep({
       view: view(filesOf([0, 6, 6]), 'ours'),
       backlog: backlogOf(staged(6)),
@@ -91,7 +91,7 @@ describe('the next file to a destination', () => {
     expect(step.kind).toBe('idle');
   });
 
-  test('a first image goes to level 0, then to the snapshots', () => {
+  test('a first image is written to level 0, then to the snapshots', () => {
     const input = {
       view: view(new FileSet(), 'empty'),
       backlog: backlogOf(staged(1, 'image')),
@@ -101,7 +101,7 @@ describe('the next file to a destination', () => {
     expect(writesOf(nextStep(input))).toEqual(['0/1-1', '9/1-1']);
   });
 
-  test('an image that follows goes to level 0 first, also over another writer', () => {
+  test('an image that directly follows is written to level 0 first, even over another writer', () => {
     for (const chain of ['ours', 'foreign'] as const) {
       const step = nextStep({
         view: view(filesOf([0, 6, 6], [1, 1, 4], [9, 1, 1]), chain),
@@ -113,7 +113,7 @@ describe('the next file to a destination', () => {
     }
   });
 
-  test('an image at a jump is a snapshot first, then closes each level, then level 0', () => {
+  test('an image after a TXID gap is written as a snapshot first, then at each merged level, then at level 0', () => {
     const step = nextStep({
       view: view(filesOf([0, 4, 4], [1, 1, 4], [2, 1, 2], [9, 1, 1]), 'ours'),
       backlog: backlogOf(staged(7, 'image')),
@@ -123,7 +123,7 @@ describe('the next file to a destination', () => {
     expect(writesOf(step)).toEqual(['9/1-7', '1/5-7', '2/3-7', '0/7-7']);
   });
 
-  test('a jump closes level 1 also where it is empty: a compaction would begin below', () => {
+  test('a TXID gap is closed at level 1 even if it is empty, because a compaction would begin below', () => {
     const step = nextStep({
       view: view(filesOf([0, 4, 4]), 'ours'),
       backlog: backlogOf(staged(7, 'image')),
@@ -133,7 +133,7 @@ describe('the next file to a destination', () => {
     expect(writesOf(step)).toEqual(['9/1-7', '1/1-7', '0/7-7']);
   });
 
-  test('an image of another page size is a seam, whatever its TXID', () => {
+  test('an image of another page size is a seam, regardless of its TXID', () => {
     const step = nextStep({
       view: { ...view(filesOf([0, 6, 6], [1, 1, 4]), 'ours'), pageSize: 1024 },
       backlog: backlogOf(staged(7, 'image')),
@@ -143,7 +143,7 @@ describe('the next file to a destination', () => {
     expect(writesOf(step)).toEqual(['9/1-7', '1/5-7', '0/7-7']);
   });
 
-  test('nothing from an announced image on is sent before it is whole', () => {
+  test('nothing at or above an announced image is sent before it is complete', () => {
     const backlog = backlogOf(staged(6));
     backlog.gate(7n);
     backlog.add(staged(8));
@@ -153,7 +153,7 @@ describe('the next file to a destination', () => {
     expect(writesOf(nextStep({ ...input, backlog }))).toEqual(['0/7-7', '9/1-7']);
   });
 
-  test('a destination whose next file is gone asks for a snapshot, and is seeded by it', () => {
+  test('a destination whose next file is gone requests a snapshot and is seeded by it', () => {
     const input = {
       view: view(filesOf([0, 2, 2]), 'ours'),
       backlog: backlogOf(staged(7), staged(8)),
@@ -166,7 +166,7 @@ describe('the next file to a destination', () => {
     expect(step.seed.writes.at(-1)?.source.path).toBe('/staging/7');
   });
 
-  test('over files of another writer level 0 is seeded with all pages', () => {
+  test('a seed over foreign files has all pages at level 0', () => {
     const step = nextStep({
       view: view(filesOf([0, 6, 6]), 'foreign'),
       backlog: backlogOf(staged(7), staged(8)),
@@ -177,7 +177,7 @@ describe('the next file to a destination', () => {
     expect(step.seed.writes.every(({ source }) => source.path === SNAPSHOT.path)).toBe(true);
   });
 
-  test('a snapshot whose following files are gone does not seed', () => {
+  test('a snapshot is not used as a seed if the files after it are gone', () => {
     const step = nextStep({
       view: view(filesOf([0, 2, 2]), 'ours'),
       backlog: backlogOf(staged(10)),
@@ -197,7 +197,7 @@ describe('the next file to a destination', () => {
     expect(step).toMatchObject({ kind: 'needs-image', floor: 20n });
   });
 
-  test('a seed goes on only while all that is left of it is staged', () => {
+  test('a seed continues only while its remaining files are staged', () => {
     const seeding = view(filesOf([0, 2, 2]), 'ours');
     const backlog = backlogOf(staged(7), staged(8));
     const step = nextStep({ view: seeding, backlog, snapshot: SNAPSHOT, head: 8n });
@@ -210,7 +210,7 @@ describe('the next file to a destination', () => {
     expect(isStaged(step.seed, { ...input, view: sent, snapshot: undefined })).toBe(true);
   });
 
-  test('over a half sent image only another image follows, and closes its seam', () => {
+  test('after an incomplete seed only another image follows, and closes the seam', () => {
     const half = view(filesOf([0, 2, 2], [9, 1, 7]), 'half-seeded');
     const backlog = backlogOf(staged(8), staged(9));
     expect(nextStep({ view: half, backlog, snapshot: undefined, head: 9n }).kind).toBe(
@@ -223,7 +223,7 @@ describe('the next file to a destination', () => {
     expect(step.seed.writes.every(({ source }) => source.path === snapshot.path)).toBe(true);
   });
 
-  test('an increment of another lineage is not sent: a snapshot is', () => {
+  test('an increment of another lineage is replaced by a snapshot', () => {
     const input = {
       view: { ...view(filesOf([0, 4, 4], [9, 1, 1]), 'ours'), lineage: 7n },
       backlog: backlogOf(staged(5), staged(6)),
@@ -236,17 +236,17 @@ describe('the next file to a destination', () => {
     expect(step.seed.writes.every(({ source }) => source.path === SNAPSHOT.path)).toBe(true);
   });
 
-  test('damage is mended by a snapshot at the TXID with which it ends, if that file is ours', () => {
+  test('damage is repaired by a snapshot at the newest TXID if that file is ours', () => {
     const damaged = view(filesOf([0, 5, 5], [0, 7, 7], [1, 1, 5]), 'damaged');
     const input = { backlog: backlogOf(staged(7)), snapshot: SNAPSHOT, head: 7n };
     const step = nextStep({ ...input, view: damaged });
-    expect(writesOf(step)).toEqual(['9/1-7', '1/6-7', '0/7-7']); // the last one is there
+    expect(writesOf(step)).toEqual(['9/1-7', '1/6-7', '0/7-7']); // the last one exists
     expect(nextStep({ ...input, view: damaged, snapshot: undefined }).kind).toBe('needs-snapshot');
     const unknown = { ...damaged, lineage: 0n };
     expect(nextStep({ ...input, view: unknown })).toMatchObject({ kind: 'needs-image', floor: 7n });
   });
 
-  test('above a name that is taken and not listed only an image follows', () => {
+  test('only an image follows a taken name that is not listed', () => {
     const taken = { ...view(filesOf([0, 6, 6]), 'foreign'), highest: 7n };
     const input = { backlog: backlogOf(staged(7)), snapshot: undefined, head: 7n };
     expect(nextStep({ ...input, view: taken })).toMatchObject({ kind: 'needs-image', floor: 7n });
@@ -255,7 +255,7 @@ describe('the next file to a destination', () => {
     expect(writesOf(step)).toEqual(['9/1-8', '1/1-8', '0/8-8']);
   });
 
-  test('what is ahead of us is never taken for up to date', () => {
+  test('a destination that is ahead of us never counts as up to date', () => {
     const ahead = view(filesOf([0, 9, 9]), 'ours');
     const input = { backlog: backlogOf(staged(7)), snapshot: undefined, head: 7n };
     const why = 'it ends with TXID 0000000000000009, but nothing newer was staged';

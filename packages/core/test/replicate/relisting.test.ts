@@ -9,13 +9,13 @@ function listed(
 ): { relisting: Relisting; clock: StoppedClock } {
   const clock = new StoppedClock();
   const relisting = new Relisting(clock);
-  relisting.begins(place);
+  relisting.listingBegan(place);
   relisting.listed(fileCount);
   return { relisting, clock };
 }
 
 describe('a destination is listed again', () => {
-  test('once an hour, whatever is written there', () => {
+  test('once an hour, regardless of writes', () => {
     const { relisting, clock } = listed('remote');
     relisting.wrote();
     expect(relisting.dueInMs()).toBe(RELIST_MS);
@@ -25,13 +25,13 @@ describe('a destination is listed again', () => {
     expect(relisting.dueInMs()).toBe(0);
   });
 
-  test('a folder of this machine each minute, and soon after a write: that costs no request', () => {
+  test('every minute if it is a local folder, and soon after a write, because that costs no request', () => {
     const { relisting, clock } = listed('local', 10);
     expect(relisting.dueInMs()).toBe(60_000);
     relisting.wrote();
     expect(relisting.dueInMs()).toBe(5_000);
     clock.advance(5_000);
-    relisting.begins('local');
+    relisting.listingBegan('local');
     relisting.listed(10);
     expect(relisting.dueInMs()).toBe(60_000);
   });
@@ -42,7 +42,7 @@ describe('a destination is listed again', () => {
     ['remote', 60_000, RELIST_MS],
     ['remote', 600_000, 10 * RELIST_MS],
     ['remote', 100_000_000, 24 * RELIST_MS],
-  ])('more rarely where it holds many files: %s, %i', ([place, files, ms]) => {
+  ])('less often if it has many files: %s, %i', ([place, files, ms]) => {
     const { relisting } = listed(place, files);
     relisting.wrote();
     expect(relisting.dueInMs()).toBe(ms);
@@ -61,7 +61,7 @@ describe('a destination is listed again', () => {
     expect(relisting.dueInMs()).toBe(RELIST_MS);
   });
 
-  test('after an outage, not after a hiccup', () => {
+  test('after a long outage, not after a short one', () => {
     const { relisting, clock } = listed('remote');
     const since = clock.monotonic();
     relisting.failed('REPLICA_UNAVAILABLE', since);
@@ -73,7 +73,7 @@ describe('a destination is listed again', () => {
     expect(relisting.dueInMs()).toBe(0);
   });
 
-  test('not by this, before it was listed at all', () => {
+  test('only after its first listing', () => {
     expect(new Relisting(new StoppedClock()).dueInMs()).toBe(Infinity);
   });
 });

@@ -1,6 +1,6 @@
 /**
- * One destination in memory, the uploader that sends there, and a database that is a few pages: what
- * it stages are LTX files on disk, and what the destination holds is restored and compared.
+ * One destination in memory, its uploader, and a database of a few pages. Staged files are LTX files
+ * on disk; the destination is restored and compared.
  */
 
 import fs from 'node:fs';
@@ -28,11 +28,11 @@ import { temporaryFolder } from '../restore/temporary.ts';
 const PAGE_SIZE = 512;
 const PAGES = 4;
 const ROOT = 'db';
-/** Tries of a failing destination follow each other so fast, as at the end of a process. */
+/** Retry interval, as at the end of a process. */
 const RETRY_MS = 5;
 const WAIT_MS_MAX = 60_000;
 
-/** Time that stands still until a test moves it. */
+/** A clock that only a test advances. */
 export class StoppedClock implements Clock {
   #ms = 1_000_000;
 
@@ -119,7 +119,7 @@ export class Staged {
 
 const ALL_PAGES = Array.from({ length: PAGES }, (_, index) => index + 1);
 
-/** What a server does in its own way, by level and TXIDs. */
+/** Wraps a client to change the behavior of the server. */
 export type Server = (client: Files) => Files;
 
 export interface SceneOptions {
@@ -138,9 +138,9 @@ export class Scene {
   readonly messages: string[] = [];
   readonly needs: NextStep['kind'][] = [];
   record: SentRecord | undefined;
-  /** Whether the database was there, so that it is known what is staged. */
+  /** Whether the database was opened, so that the backlog is known. */
   isOpened = true;
-  /** Every record that was ever made of a file as sent. */
+  /** All records of sent files, in order. */
   readonly recorded: SentRecord[] = [];
   readonly #changed = new Wakeup();
 
@@ -165,7 +165,7 @@ export class Scene {
       snapshot: () => staged.snapshot,
       onGone: (file) => staged.backlog.forget(file),
       record: () => this.record,
-      onNeed: (need) => this.#onNeed(need),
+      onImageNeeded: (need) => this.#onImageNeeded(need),
       onChange: ({ sent }) => {
         if (sent !== undefined) {
           this.record = sent;
@@ -187,28 +187,28 @@ export class Scene {
     return this;
   }
 
-  /** Waits for the destination as the end of a process does, with its patience. */
+  /** Drains the destination, as at the end of a process. */
   async drained(timeoutMs = 1_000): Promise<'complete' | 'behind'> {
     this.uploader.wake();
     return await this.uploader.drain(this.staged.head, timeoutMs, RETRY_MS);
   }
 
-  async until(what: string, holds: () => boolean): Promise<void> {
+  async until(event: string, holds: () => boolean): Promise<void> {
     const deadline = Date.now() + WAIT_MS_MAX;
     while (!holds()) {
       const left = deadline - Date.now();
-      if (left <= 0) throw new Error(`never: ${what}\n${this.messages.join('\n')}`);
+      if (left <= 0) throw new Error(`never: ${event}\n${this.messages.join('\n')}`);
       await this.#changed.next(Math.min(left, 20));
     }
   }
 
-  /** Time passes, and whoever waits for it looks again. */
+  /** Advances the clock and wakes the uploader. */
   later(ms: number): void {
     this.clock.advance(ms);
     this.uploader.wake();
   }
 
-  /** What is there, as "0/5-5 9/1-5", by level and TXIDs. */
+  /** Names of the files, such as "0/5-5", by level and TXIDs. */
   async names(): Promise<string[]> {
     const files = await this.files();
     return files.map(({ level, minTXID, maxTXID }) => `${level}/${minTXID}-${maxTXID}`);
@@ -230,7 +230,7 @@ export class Scene {
     this.store.objects.delete(key);
   }
 
-  /** The destination alone gives the newest state, byte for byte. */
+  /** Restores the newest state from the destination and compares it byte for byte. */
   async expectRestored(): Promise<void> {
     const output = path.join(this.staged.folder, 'restored');
     const target = { kind: 'latest' } as const;
@@ -255,8 +255,8 @@ export class Scene {
     });
   }
 
-  /** As the engine does. */
-  #onNeed(need: NextStep & { kind: 'needs-snapshot' | 'needs-image' }): void {
+  /** Makes the image or snapshot, like the engine. */
+  #onImageNeeded(need: NextStep & { kind: 'needs-snapshot' | 'needs-image' }): void {
     this.needs.push(need.kind);
     if (need.kind === 'needs-image') this.staged.image(need.floor);
     else this.staged.takeSnapshot();
@@ -264,7 +264,7 @@ export class Scene {
   }
 }
 
-/** A server whose writes of some files end otherwise. */
+/** A server with its own `writeFile`. */
 export function writing(
   write: (...given: [...Parameters<Files['writeFile']>, Files]) => ReturnType<Files['writeFile']>,
 ): Server {

@@ -19,7 +19,7 @@ function staged(text: string): { path: string; sizeBytes: number; timestampMs: n
   return { path: file, sizeBytes: text.length, timestampMs: 1 };
 }
 
-test('what is in the hands of several is read once', async () => {
+test('a file in use by several destinations is read once', async () => {
   const reads = new SharedReads(systemFiles);
   const source = staged('first');
   const [one, other] = await Promise.all([reads.read(source), reads.read(source)]);
@@ -29,20 +29,20 @@ test('what is in the hands of several is read once', async () => {
   expect((await reads.read(source))?.bytes).toBe(other?.bytes);
 });
 
-test('what nobody has in hand is read again', async () => {
+test('a file that is no longer in use is read again', async () => {
   const reads = new SharedReads(systemFiles);
   (await reads.read(staged('first')))?.[Symbol.dispose]();
   expect((await reads.read(staged('other')))?.bytes.toString()).toBe('other');
 });
 
-test('a file that was staged again under its name is another one', async () => {
+test('a file that is staged again under the same name is read again', async () => {
   const reads = new SharedReads(systemFiles);
   const before = await reads.read(staged('first'));
   const after = await reads.read({ ...staged('other'), timestampMs: 2 });
   expect([before?.bytes.toString(), after?.bytes.toString()]).toEqual(['first', 'other']);
 });
 
-test('a large file is not kept in memory, and one that is cut off or gone is an error', async () => {
+test('a large file is not kept in memory, and a truncated or missing file is an error', async () => {
   const reads = new SharedReads(systemFiles);
   const large = {
     path: path.join(folder, 'none'),

@@ -6,7 +6,7 @@ const HOUR_MS = 3_600_000;
 const YEAR_MS = 365 * 24 * HOUR_MS;
 const NOON = Date.UTC(2026, 0, 31, 12);
 
-/** A server whose clock is right, and a machine whose wall clock is `aheadMs` ahead. */
+/** A server with a correct clock, and a local wall clock that is `aheadMs` ahead. */
 function scene(aheadMs: number) {
   let passedMs = 0;
   let stepMs = aheadMs;
@@ -23,7 +23,7 @@ function scene(aheadMs: number) {
 }
 
 describe('the age of a snapshot', () => {
-  test('is that of the server once something was written there, whatever our clock says', () => {
+  test("uses the server's clock after the first write, regardless of our clock", () => {
     for (const ahead of [0, YEAR_MS, -YEAR_MS]) {
       const { age, pass, write, listed } = scene(ahead);
       write(0, 6);
@@ -33,14 +33,14 @@ describe('the age of a snapshot', () => {
     }
   });
 
-  test('is counted here from its write, also where the server answers with a wrong time', () => {
+  test("is counted from the write by our monotonic clock even if the server's time is wrong", () => {
     const { age, pass } = scene(0);
     age.wrote({ level: 9, maxTXID: toTXID(6), modifiedAt: new Date(NOON - YEAR_MS) });
     pass(1_000);
     expect(age.of({ txid: 6n, modifiedAtMs: NOON - YEAR_MS }).ageMs).toBe(1_000);
   });
 
-  test('is a guess by our clock before the first write, which is not acted on at once', () => {
+  test('is a guess by our clock before the first write, and is not acted on at once', () => {
     const { age, pass, listed } = scene(YEAR_MS);
     const { ageMs, guessForMs } = age.of(listed);
     expect(ageMs).toBe(YEAR_MS + 2 * HOUR_MS);
@@ -49,7 +49,7 @@ describe('the age of a snapshot', () => {
     expect(age.of(listed).guessForMs).toBe(0);
   });
 
-  test('does not jump with our clock, and is never less than nothing', () => {
+  test('does not jump with our clock, and is never negative', () => {
     const { age, step, pass, listed } = scene(-YEAR_MS);
     expect(age.of(listed).ageMs).toBe(0);
     step(2 * YEAR_MS);

@@ -1,4 +1,4 @@
-/** What nobody wants is removed, also where that does not succeed at once. */
+/** Files that no destination needs are removed, with retries. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -71,14 +71,14 @@ function scene() {
 const recorded = (folder: string): unknown =>
   JSON.parse(fs.readFileSync(path.join(folder, 'destinations.json'), 'utf8'));
 
-test('a record that could not be written once is written later, and nothing stays', async () => {
+test('a record that could not be written is written later, and no file is left over', async () => {
   const { folder, staged, said, add, send } = scene();
   const [first, second, third] = [add(1), add(2), add(3)];
   const obstacle = path.join(folder, 'destinations.json.new');
-  fs.mkdirSync(obstacle); // where the record is written before it gets its name
+  fs.mkdirSync(obstacle); // the temporary file of the record
   send(1n);
   await vi.waitFor(() => expect(said).not.toHaveLength(0), WAIT);
-  expect(fs.existsSync(first)).toBe(true); // what is not recorded is not freed
+  expect(fs.existsSync(first)).toBe(true); // not freed before it is recorded
   add(4);
   send(3n);
   fs.rmdirSync(obstacle);
@@ -90,7 +90,7 @@ test('a record that could not be written once is written later, and nothing stay
   expect(recorded(folder)).toMatchObject({ a: { txid: '0000000000000003' } });
 });
 
-test('what could not be saved is saved the next time, though nothing has changed', async () => {
+test('a failed save is repeated by the next save even without changes', async () => {
   const folder = temporaryFolder();
   const records = new SentRecords(folder, systemFiles);
   const obstacle = path.join(folder, 'destinations.json.new');
@@ -102,7 +102,7 @@ test('what could not be saved is saved the next time, though nothing has changed
   expect(recorded(folder)).toMatchObject({ a: { txid: '0000000000000007' } });
 });
 
-test('a record that cannot be read is a failure with its reason, and a damaged one is none', async () => {
+test('an unreadable record is a failure with its reason; a damaged record is ignored', async () => {
   const folder = temporaryFolder();
   const file = path.join(folder, 'destinations.json');
   fs.mkdirSync(file);

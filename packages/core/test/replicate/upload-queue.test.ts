@@ -1,4 +1,4 @@
-/** What ends a failure, and how tries follow each other. */
+/** Failures and retries of an upload queue. */
 
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { ReplicationError, type ErrorCode } from '../../src/error.ts';
@@ -8,14 +8,14 @@ import { StoppedClock } from './scene.ts';
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** A queue whose steps end one after the other as it is told; 'idle' after the last. */
+/** A queue whose steps return the given results in order, then 'idle'. */
 function queueOf(...results: (StepResult | ErrorCode)[]): {
   queue: UploadQueue;
   pauses: number[];
-  healed: () => number;
+  recovered: () => number;
 } {
   const pauses: number[] = [];
-  let healed = 0;
+  let recovered = 0;
   const queue = new UploadQueue({
     async step() {
       const result = results.shift() ?? 'idle';
@@ -23,19 +23,19 @@ function queueOf(...results: (StepResult | ErrorCode)[]): {
       throw new ReplicationError(result as ErrorCode, 'on purpose');
     },
     dueInMs: () => Infinity,
-    onHealed: () => (healed += 1),
+    onRecovered: () => (recovered += 1),
     onFailure: (_, pauseMs) => void pauses.push(pauseMs),
     clock: new StoppedClock(),
     random: { fraction: () => 1, bits64: () => 1n },
   });
   onTestFinished(() => queue.close(new Error('the test is over')));
   queue.start();
-  return { queue, pauses, healed: () => healed };
+  return { queue, pauses, recovered: () => recovered };
 }
 
 const DAY_MS = 24 * 3_600_000;
 
-test('that a destination can be listed does not end the doubling: it must take a file', async () => {
+test('a successful listing does not reset the backoff; only a written file does', async () => {
   const fails: (StepResult | ErrorCode)[] = [];
   for (let i = 0; i < 14; i++) fails.push('REPLICA_CONFLICT', 'answered');
   const { queue, pauses } = queueOf(...fails, 'REPLICA_CONFLICT', 'worked', 'REPLICA_UNAVAILABLE');
@@ -45,7 +45,7 @@ test('that a destination can be listed does not end the doubling: it must take a
   expect(queue.failures).toBe(0);
 });
 
-test('the same for every other answer', async () => {
+test('listings between other failures do not reset the backoff either', async () => {
   const { pauses } = queueOf(
     'REPLICA_CHANGED',
     'answered',
@@ -69,13 +69,13 @@ describe('a failure', () => {
     ['REPLICA_CONFLICT', 'worked', 'ends'],
     ['REPLICA_NOT_LISTED', 'idle', 'ends'],
   ])('%s, then %s: it %s', async ([code, result, how]) => {
-    const { queue, healed } = queueOf(code, result, 'waiting');
+    const { queue, recovered } = queueOf(code, result, 'waiting');
     await vi.advanceTimersByTimeAsync(DAY_MS);
     expect(queue.failure?.code).toBe(how === 'ends' ? undefined : code);
-    expect(healed()).toBe(how === 'ends' ? 1 : 0);
+    expect(recovered()).toBe(how === 'ends' ? 1 : 0);
   });
 
-  test('counts from the first one, and anew from when somebody waits', async () => {
+  test('is timed from the first one, and again from the start of a drain', async () => {
     const { queue } = queueOf('REPLICA_CONFLICT', 'answered', 'waiting');
     await vi.advanceTimersByTimeAsync(DAY_MS);
     expect(queue.failingSince).toBe(1_000_000);
@@ -83,7 +83,7 @@ describe('a failure', () => {
   });
 });
 
-test('nobody’s wake-up shortens the pause after a failure, but for somebody who waits', async () => {
+test('only a drain shortens the pause after a failure; a wake-up does not', async () => {
   const { queue, pauses } = queueOf('REPLICA_UNAVAILABLE', 'REPLICA_UNAVAILABLE', 'worked');
   await vi.advanceTimersByTimeAsync(0);
   queue.wake();
@@ -91,7 +91,7 @@ test('nobody’s wake-up shortens the pause after a failure, but for somebody wh
   expect(pauses).toEqual([500]);
   await vi.advanceTimersByTimeAsync(1);
   expect(pauses).toEqual([500, 1000]);
-  queue.hurry(7);
+  queue.startDrain(7);
   await vi.advanceTimersByTimeAsync(0);
   expect(queue.failures).toBe(0);
 });

@@ -1,4 +1,4 @@
-/** What a destination does to what is sent: names that are taken, snapshots that are refused. */
+/** An uploader and its destination: taken names, refused snapshots, states. */
 
 import { describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../../src/error.ts';
@@ -8,13 +8,13 @@ import { isFile, refusal, Scene, Staged, writing, type Server } from './scene.ts
 
 const HOUR_MS = 3_600_000;
 
-test('an increment goes only over its own lineage', async () => {
+test('an increment is sent only after a file of its own lineage', async () => {
   const first = new Scene().start();
   first.staged.image();
   first.staged.commit();
   expect(await first.drained()).toBe('complete');
   await first.uploader.close(new Error('out of reach'));
-  // The staging folder was lost meanwhile: TXIDs began anew, and 3 follows 2 by its number alone.
+  // The staging folder was lost: TXIDs started over, and 3 follows 2 only by number.
   const staged = new Staged(0x900n);
   staged.image();
   staged.commit();
@@ -27,8 +27,8 @@ test('an increment goes only over its own lineage', async () => {
   await second.expectRestored();
 });
 
-describe('a name that is taken', () => {
-  test('and not listed ends in a full snapshot above it', async () => {
+describe('a taken name', () => {
+  test('that is not listed leads to a full snapshot above it', async () => {
     let conflicts = 0;
     const server = writing(async (file, body, options, client) => {
       if (!isFile(file, 0, 1)) return await client.writeFile(file, body, options);
@@ -44,12 +44,12 @@ describe('a name that is taken', () => {
     await scene.expectRestored();
   });
 
-  test('time after time is one failure that lasts: whoever waits gives up', async () => {
+  test('that recurs counts as one lasting failure, so a drain gives up', async () => {
     const server = writing(async () => await Promise.reject(refusal('REPLICA_CONFLICT')));
     const scene = new Scene({ server }).start();
     scene.staged.image();
     const drain = scene.drained(5_000);
-    await scene.until('it has failed some times', () => scene.needs.length >= 3);
+    await scene.until('it has failed several times', () => scene.needs.length >= 3);
     expect(scene.uploader.health.lastError?.code).toBe('REPLICA_CONFLICT');
     scene.later(5_000);
     expect(await drain).toBe('behind');
@@ -73,7 +73,7 @@ describe('a name that is taken', () => {
     await scene.expectRestored();
   });
 
-  test('by our own write, whose answer was lost, is ours: at level 0, a snapshot and a seam', async () => {
+  test('is ours if the answer to our own write was lost: at level 0, a snapshot and a seam', async () => {
     const lost: string[] = [];
     const server = writing(async (file, body, options, client) => {
       const name = `${file.level}/${file.minTXID}-${file.maxTXID}`;
@@ -97,7 +97,7 @@ describe('a name that is taken', () => {
   });
 });
 
-test('files of every level are written only where there is none', async () => {
+test('files of every level are written only if they do not exist', async () => {
   const conditions: string[] = [];
   const server = writing(async (file, body, options, client) => {
     conditions.push(`${file.level} ${options?.condition}`);
@@ -127,7 +127,7 @@ describe('a destination that refuses snapshots', () => {
     });
 
   test.for<ErrorCode>(['REPLICA_PERMISSION_DENIED', 'REPLICA_UNKNOWN'])(
-    'by %s gets level 0 all the same, wants no staged snapshot, and shows it',
+    'with %s still gets level 0, needs no staged snapshot, and reports the error',
     async (code) => {
       const scene = new Scene({ server: refusing(code) }).start();
       scene.staged.image();
@@ -148,26 +148,26 @@ describe('a destination that refuses snapshots', () => {
     },
   );
 
-  test('is well again when it takes one', async () => {
-    let isMended = false;
+  test('recovers when it accepts one', async () => {
+    let isRepaired = false;
     const server = writing(async (file, body, options, client) => {
-      if (file.level === 9 && !isMended) throw refusal();
+      if (file.level === 9 && !isRepaired) throw refusal();
       return await client.writeFile(file, body, options);
     });
     const scene = new Scene({ server }).start();
     scene.staged.image();
     expect(await scene.drained()).toBe('complete');
-    isMended = true;
+    isRepaired = true;
     scene.staged.commit();
     scene.staged.takeSnapshot();
     expect(await scene.drained()).toBe('complete');
-    await scene.until('it is well', () => scene.uploader.state === 'streaming');
+    await scene.until('it recovers', () => scene.uploader.state === 'streaming');
     expect(scene.uploader.snapshotRefusal).toBeUndefined();
   });
 });
 
 describe('the state of a destination', () => {
-  test('is never streaming while it is seeded, though a write fails once', async () => {
+  test('is never streaming during a seed, even if a write fails once', async () => {
     const states: string[] = [];
     let writes = 0;
     const server = writing(async (file, body, options, client) => {
@@ -186,7 +186,7 @@ describe('the state of a destination', () => {
     expect(scene.uploader.state).toBe('streaming');
   });
 
-  test('is no failure any more when it can be listed again, though the database is not there yet', async () => {
+  test('stops being failing when it can be listed again, even if the database is still missing', async () => {
     let isDown = true;
     const server: Server = (client) => ({
       ...writing(async (file, body, options, inner) => inner.writeFile(file, body, options))(
@@ -203,9 +203,9 @@ describe('the state of a destination', () => {
     await scene.until('it fails', () => scene.uploader.state === 'failing');
     expect(scene.uploader.hasReported).toBe(true);
     isDown = false;
-    await scene.until('it answers', () => scene.uploader.state === 'listing');
+    await scene.until('it is listed', () => scene.uploader.state === 'listing');
     expect(scene.messages).toContain('memory has recovered');
-    expect(scene.uploader.hasReported).toBe(false); // whose it is has to be decided yet
+    expect(scene.uploader.hasReported).toBe(false); // not classified yet
     scene.staged.image();
     scene.isOpened = true;
     expect(await scene.drained()).toBe('complete');

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import {
   ageFacts,
-  judge,
+  evaluateHealth,
   lagMs,
   runningLimits,
   type DatabaseFacts,
@@ -23,7 +23,7 @@ const AT_DESTINATION: DestinationFacts = {
   error: undefined,
 };
 
-const WELL: DatabaseFacts = {
+const HEALTHY: DatabaseFacts = {
   absence: undefined,
   failure: undefined,
   threadSilentMs: 400,
@@ -37,134 +37,146 @@ const WELL: DatabaseFacts = {
 };
 
 function at(name: string, changed: Partial<DestinationFacts>): DatabaseFacts {
-  const destinations = WELL.destinations.map((facts) =>
+  const destinations = HEALTHY.destinations.map((facts) =>
     facts.name === name ? { ...facts, ...changed } : facts,
   );
-  return { ...WELL, destinations };
+  return { ...HEALTHY, destinations };
 }
 
-test('a database of which nothing stands still is healthy', () => {
-  expect(judge(WELL, LIMITS)).toEqual({ healthy: true, problems: [], behind: [] });
+test('a database without stuck stages is healthy', () => {
+  expect(evaluateHealth(HEALTHY, LIMITS)).toEqual({ healthy: true, problems: [], behind: [] });
 });
 
-/** One stage after the other stands still: the facts, the stage that is named, and what is said. */
-const STILL: readonly (readonly [string, DatabaseFacts, string, RegExp])[] = [
+/** One stuck stage each: the facts, the reported stage, and the message. */
+const STUCK: readonly (readonly [string, DatabaseFacts, string, RegExp])[] = [
   [
-    'a folder that is missing',
-    { ...WELL, absence: { kind: 'no folder', ms: 0 } },
+    'a missing folder',
+    { ...HEALTHY, absence: { kind: 'no folder', ms: 0 } },
     'database',
     /its folder does not exist/,
   ],
   [
-    'a database that is missing for long',
-    { ...WELL, absence: { kind: 'no file', ms: TOO_LONG } },
+    'a database that has been missing too long',
+    { ...HEALTHY, absence: { kind: 'no file', ms: TOO_LONG } },
     'database',
     /has not existed for 60 s/,
   ],
   [
-    'a database that is empty for long',
-    { ...WELL, absence: { kind: 'empty', ms: TOO_LONG } },
+    'a database that has been empty too long',
+    { ...HEALTHY, absence: { kind: 'empty', ms: TOO_LONG } },
     'database',
     /has been empty for 60 s/,
   ],
-  ['a failure', { ...WELL, failure: 'the disk is full' }, 'database', /^the disk is full$/],
+  ['a failure', { ...HEALTHY, failure: 'the disk is full' }, 'database', /^the disk is full$/],
   [
-    'a thread that is silent',
-    { ...WELL, threadSilentMs: TOO_LONG, lookAgeMs: TOO_LONG, stagedAgeMs: TOO_LONG },
+    'a silent thread',
+    { ...HEALTHY, threadSilentMs: TOO_LONG, lookAgeMs: TOO_LONG, stagedAgeMs: TOO_LONG },
     'thread',
     /has not responded for 60 s/,
   ],
   [
-    'no look at the log',
-    { ...WELL, lookAgeMs: TOO_LONG, stagedAgeMs: TOO_LONG },
+    'a WAL that is not read',
+    { ...HEALTHY, lookAgeMs: TOO_LONG, stagedAgeMs: TOO_LONG },
     'look',
     /last read completely 60 s ago/,
   ],
-  ['nothing is staged', { ...WELL, stagedAgeMs: TOO_LONG }, 'staging', /are not staged/],
-  ['an image that stands still', { ...WELL, imageStalledMs: TOO_LONG }, 'image', /has been stuck/],
-  ['a record', { ...WELL, recordStalledMs: TOO_LONG }, 'record', /could not be recorded/],
-  ['the state file', { ...WELL, stateFileAgeMs: TOO_LONG }, 'state file', /could not be written/],
+  ['nothing is staged', { ...HEALTHY, stagedAgeMs: TOO_LONG }, 'staging', /are not staged/],
+  ['a stuck image', { ...HEALTHY, imageStalledMs: TOO_LONG }, 'image', /has been stuck/],
   [
-    'commits that do not arrive',
+    'a record that cannot be written',
+    { ...HEALTHY, recordStalledMs: TOO_LONG },
+    'record',
+    /could not be recorded/,
+  ],
+  [
+    'a state file that cannot be written',
+    { ...HEALTHY, stateFileAgeMs: TOO_LONG },
+    'state file',
+    /could not be written/,
+  ],
+  [
+    'commits that do not arrive, with an error',
     at('s3', { confirmedAgeMs: TOO_LONG, error: 'no route' }),
     'send',
     /^s3 lacks commits of the last 60 s: no route$/,
   ],
   [
-    'commits that do not arrive, and nobody says why',
+    'commits that do not arrive, without an error',
     at('s3', { confirmedAgeMs: TOO_LONG }),
     'send',
     /^s3 lacks commits of the last 60 s; see its log lines, and test it with sluice check$/,
   ],
   [
-    'a request that moves nothing',
+    'a request without progress',
     at('s3', { stalledMs: TOO_LONG }),
     'send',
     /^s3 has not responded/,
   ],
   [
-    'tries that all fail',
+    'failing tries',
     at('s3', { failingMs: TOO_LONG, confirmedAgeMs: TOO_LONG, error: 'denied' }),
     'send',
     /^s3 has failed for 60 s: denied$/,
   ],
   [
-    'snapshots that are refused',
+    'refused snapshots',
     at('s3', { snapshotFailingMs: TOO_LONG }),
     'snapshot',
     /^s3 has refused full snapshots/,
   ],
   [
-    'a snapshot that moves nothing',
+    'a snapshot without progress',
     at('s3', { snapshotStalledMs: TOO_LONG }),
     'snapshot',
     /^s3 has accepted no bytes of a full snapshot/,
   ],
 ];
 
-test.each(STILL)('%s is one problem, and is named', (_, facts, stage, message) => {
-  const { healthy, problems } = judge(facts, LIMITS);
+test.each(STUCK)('%s is reported as one problem', (_, facts, stage, message) => {
+  const { healthy, problems } = evaluateHealth(facts, LIMITS);
   expect(healthy).toBe(false);
   expect(problems).toHaveLength(1);
   expect(problems[0]).toMatchObject({ stage, message: expect.stringMatching(message) as string });
 });
 
-test('what has lasted exactly as long as it may is no problem yet', () => {
-  const facts = { ...WELL, stagedAgeMs: MAX_LAG_MS, threadSilentMs: MAX_LAG_MS };
-  expect(judge(facts, LIMITS).healthy).toBe(true);
+test('an age that equals its limit is not a problem yet', () => {
+  const facts = { ...HEALTHY, stagedAgeMs: MAX_LAG_MS, threadSilentMs: MAX_LAG_MS };
+  expect(evaluateHealth(facts, LIMITS).healthy).toBe(true);
 });
 
-test('a database that came to be missing just now is waited for', () => {
-  expect(judge({ ...WELL, absence: { kind: 'no file', ms: 1 } }, LIMITS).healthy).toBe(true);
+test('a database that has just gone missing is still healthy', () => {
+  expect(evaluateHealth({ ...HEALTHY, absence: { kind: 'no file', ms: 1 } }, LIMITS).healthy).toBe(
+    true,
+  );
 });
 
-test('where nothing is staged destinations are behind, and are not blamed', () => {
+test('if nothing is staged, destinations are behind but have no problem of their own', () => {
   const facts = { ...at('s3', { confirmedAgeMs: TOO_LONG }), stagedAgeMs: TOO_LONG };
-  const { problems, behind } = judge(facts, LIMITS);
+  const { problems, behind } = evaluateHealth(facts, LIMITS);
   expect(behind).toEqual(['s3']);
   expect(problems.map(({ stage }) => stage)).toEqual(['staging']);
 });
 
-test('at the end, whoever lacks what was committed when the last sync began is behind', () => {
+test('at the end, a destination is behind if it lacks commits from before the last sync', () => {
   const limits = { ...LIMITS, commitMs: 200 };
   const facts = { ...at('s3', { confirmedAgeMs: 201 }), lookAgeMs: 150, stagedAgeMs: 150 };
   const others = facts.destinations.map((each) =>
     each.name === 'disk' ? { ...each, confirmedAgeMs: 150 } : each,
   );
-  const verdict = judge({ ...facts, destinations: others }, limits);
+  const verdict = evaluateHealth({ ...facts, destinations: others }, limits);
   expect([verdict.healthy, verdict.behind]).toEqual([false, ['s3']]);
 });
 
-test('what is known grows old while nothing is heard', () => {
-  expect(judge(ageFacts(WELL, MAX_LAG_MS - 10_000), LIMITS).healthy).toBe(true);
-  const { healthy, problems } = judge(ageFacts(WELL, MAX_LAG_MS), LIMITS);
+test('facts age while nothing is reported', () => {
+  expect(evaluateHealth(ageFacts(HEALTHY, MAX_LAG_MS - 10_000), LIMITS).healthy).toBe(true);
+  const { healthy, problems } = evaluateHealth(ageFacts(HEALTHY, MAX_LAG_MS), LIMITS);
   expect([healthy, problems[0]?.stage]).toEqual([false, 'thread']);
   const failing = ageFacts(at('s3', { failingMs: 1 }), MAX_LAG_MS);
   expect(failing.destinations.map(({ failingMs }) => failingMs)).toEqual([TOO_LONG, 0]);
 });
 
-test('lag is 0 only where nothing is lacking and somebody looked', () => {
-  expect(lagMs(AT_DESTINATION, WELL.freshMs)).toBe(0);
-  expect(lagMs({ ...AT_DESTINATION, isCurrent: false }, WELL.freshMs)).toBe(900);
-  expect(lagMs({ ...AT_DESTINATION, confirmedAgeMs: 3_000 }, WELL.freshMs)).toBe(3_000);
+test('lag is 0 only if no commit is missing and the WAL was read recently', () => {
+  expect(lagMs(AT_DESTINATION, HEALTHY.freshMs)).toBe(0);
+  expect(lagMs({ ...AT_DESTINATION, isCurrent: false }, HEALTHY.freshMs)).toBe(900);
+  expect(lagMs({ ...AT_DESTINATION, confirmedAgeMs: 3_000 }, HEALTHY.freshMs)).toBe(3_000);
 });

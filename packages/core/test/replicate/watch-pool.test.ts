@@ -1,4 +1,4 @@
-/** Threads come with databases and go with them. */
+/** Threads start and end with databases. */
 
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -13,7 +13,7 @@ function scene() {
   const crashes: Error[] = [];
   const pool = new WatchPool((error) => void crashes.push(error));
   onTestFinished(async () => void (await pool.close()));
-  /** A database that is not there: its thread says so. */
+  /** A missing database, as reported by its thread. */
   const watch = async (name: string): Promise<EngineLink> => {
     const options = completeOptions({ path: path.join(folder, name) });
     const { memory } = Gauges.create(0);
@@ -25,7 +25,7 @@ function scene() {
   return { pool, watch, crashes };
 }
 
-test('a thread for each database, as far as there may be so many; it ends with its last one', async () => {
+test('there is one thread per database up to the maximum, and it ends with its last database', async () => {
   const { pool, watch, crashes } = scene();
   expect(pool.size).toBe(0);
   const links: EngineLink[] = [];

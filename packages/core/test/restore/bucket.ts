@@ -1,4 +1,4 @@
-/** Small buckets in memory: histories of databases, and any files over them. */
+/** Small buckets in memory, with database histories and arbitrary files. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -66,7 +66,7 @@ export interface ForgedContent extends Omit<FileContent, 'pages'> {
   readonly index?: 'right' | 'empty';
 }
 
-/** A file of any pages in any order, with a right checksum: what an encoder of ours never writes. */
+/** A file with any pages in any order and a valid checksum, which our encoder never writes. */
 export function forgeFile(min: number, max: number, content: ForgedContent): Uint8Array {
   const { pgnos, pageSize, commit, index = 'right' } = content;
   const pages = new Map([[1, new Uint8Array(pageSize)]]);
@@ -124,7 +124,7 @@ export class Bucket {
     this.store.put(this.key(level, min, max), bytes, times);
   }
 
-  /** Bytes of a file, to be bent. */
+  /** Bytes of a file, to be modified. */
   bytes(level: number, min: number, max: number): Uint8Array {
     const stored = this.store.objects.get(this.key(level, min, max));
     if (stored === undefined) throw new Error(`no ${this.key(level, min, max)}`);
@@ -152,7 +152,7 @@ export function bucketOf(folder: string): Bucket {
   return bucket;
 }
 
-/** A database as it was after each TXID, from 1. */
+/** The states of a database after each TXID, from 1. */
 export class History {
   readonly pageSize: number;
   readonly #states: (readonly Uint8Array[])[] = [[]];
@@ -166,7 +166,7 @@ export class History {
     return this.#states.length - 1;
   }
 
-  /** A transaction: some pages anew, and the size that the database has then. */
+  /** Commits a transaction: new pages, and the new size of the database. */
   commit(random: Random, size: number, changes: number): void {
     const before = this.#states.at(-1) ?? [];
     const changed = new Set<number>();
@@ -179,7 +179,7 @@ export class History {
     this.#changed.push(changed);
   }
 
-  /** A transaction that leaves exactly these pages; those that are others than before changed. */
+  /** Commits a transaction after which the database has exactly these pages. */
   set(pages: readonly Uint8Array[]): void {
     const before = this.#states.at(-1) ?? [];
     const changed = pages.flatMap((page, i) => (page === before[i] ? [] : [i + 1]));
@@ -191,12 +191,12 @@ export class History {
     return this.#states[txid] ?? [];
   }
 
-  /** What a restore to a TXID gives. */
+  /** The expected result of a restore to a TXID. */
   bytes(txid: number): Uint8Array {
     return new Uint8Array(Buffer.concat(this.#states[txid] ?? []));
   }
 
-  /** The pages that a file of these TXIDs holds; of all pages from TXID 1 on. */
+  /** The pages in a file with these TXIDs; all pages if it starts with TXID 1. */
   content(min: number, max: number): FileContent {
     const state = this.#states[max] ?? [];
     const pages = new Map<number, Uint8Array>();
@@ -209,7 +209,7 @@ export class History {
     return { commit: state.length, pages, pageSize: this.pageSize };
   }
 
-  /** All pages, whatever changed them. */
+  /** All pages. */
   image(max: number): FileContent {
     const state = this.#states[max] ?? [];
     const pages = new Map(state.map((page, i) => [i + 1, page]));
@@ -217,7 +217,7 @@ export class History {
   }
 }
 
-/** Some of it compresses, some does not. */
+/** Partly compressible. */
 function randomPage(random: Random, pageSize: number): Uint8Array {
   const page = new Uint8Array(pageSize).fill(random.int(0, 255));
   const end = random.chance(0.2) ? pageSize : random.int(0, pageSize);

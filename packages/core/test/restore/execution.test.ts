@@ -1,4 +1,4 @@
-/** How a plan is carried out: by threads, in ranges, within bounds, told as it goes, ended at once. */
+/** Running a plan: threads, ranges, memory limits, progress and aborts. */
 
 import fs from 'node:fs';
 import { describe, expect, test } from 'vitest';
@@ -20,7 +20,7 @@ import { file } from './files.ts';
 import { newSetting } from './setting.ts';
 
 const MIB = 1024 * 1024;
-/** For what reads or writes much: a machine under load takes its time. */
+/** Timeout of tests with much I/O on a machine under load. */
 const LONG_MS = 120_000;
 
 /** 12 MiB of pages that do not compress, so that threads decode and files are read in ranges. */
@@ -43,7 +43,7 @@ describe('a large restore', () => {
   const { bucket, history } = makeLarge();
 
   test.each([{ ranges: true } as const, {}])(
-    'with %o gives the right bytes',
+    'with %o restores the right bytes',
     async (capabilities) => {
       const setting = newSetting();
       const seen: RestoreProgress[] = [];
@@ -66,19 +66,19 @@ describe('a large restore', () => {
   );
 
   test(
-    'with a flipped bit anywhere fails, by thread or walk, and leaves nothing',
+    'fails if any bit is flipped, and leaves nothing behind',
     async () => {
       const random = randomFrom(3);
       const right = bucket.bytes(9, 1, 1);
       for (let i = 0; i < 12; i++) {
-        const bent = right.slice();
+        const damaged = right.slice();
         const at = random.int(100, right.length - 1);
-        bent[at] = (bent[at] ?? 0) ^ (1 << random.int(0, 7));
+        damaged[at] = (damaged[at] ?? 0) ^ (1 << random.int(0, 7));
         const other = new Bucket();
         for (const [key, { bytes }] of bucket.store.objects) {
           other.store.put(key, bytes, { modifiedAt: new Date(0) });
         }
-        other.put(9, 1, 1, bent);
+        other.put(9, 1, 1, damaged);
         const setting = newSetting();
         const { code, message } = await setting.fail({ client: other.client() });
         expect({ at, code, message }).toEqual({
@@ -92,7 +92,7 @@ describe('a large restore', () => {
     LONG_MS,
   );
 
-  test('of a file that is replaced between two ranges starts again', async () => {
+  test('starts again if a file is replaced between two ranges', async () => {
     const inner = bucket.client();
     let listings = 0;
     let opens = 0;
@@ -119,7 +119,7 @@ describe('a large restore', () => {
 
 describe('the lock page', () => {
   test(
-    'is zeros, and no page of any file',
+    'is written as zeros and is not in any file',
     async () => {
       const pageSize = 65_536;
       const lock = lockPgno(pageSize);
@@ -147,7 +147,7 @@ describe('an abort', () => {
   const { bucket } = makeLarge();
   const reason = new Error('enough');
 
-  test('before anything is asked touches nothing', async () => {
+  test('before the first request touches nothing', async () => {
     const setting = newSetting();
     const { client: chaotic, calls } = chaos(bucket.memory());
     const client = new Replica(chaotic, '');
@@ -156,7 +156,7 @@ describe('an abort', () => {
   });
 
   test.each([1, 3, 12])(
-    'after %i chunks ends with its reason and leaves nothing',
+    'after %i chunks rejects with its reason and leaves nothing behind',
     async (count) => {
       const setting = newSetting();
       const stop = new AbortController();
@@ -174,7 +174,7 @@ describe('an abort', () => {
     },
   );
 
-  test('of a destination that does not answer ends at once', async () => {
+  test('ends at once if the destination does not answer', async () => {
     for (const on of ['list', 'get'] as const) {
       const setting = newSetting();
       const stop = new AbortController();
@@ -186,7 +186,7 @@ describe('an abort', () => {
     }
   });
 
-  test('keeps the database that would have been replaced', async () => {
+  test('keeps the existing database', async () => {
     const setting = newSetting();
     fs.writeFileSync(setting.output, 'old');
     fs.writeFileSync(`${setting.output}-wal`, 'old log');
@@ -200,7 +200,7 @@ describe('an abort', () => {
 });
 
 describe('reading ahead', () => {
-  /** Bodies that end when the test says so; counts what was asked for. */
+  /** Bodies that the test ends; counts requests. */
   function counting(): { client: ReplicaFiles; open: () => number; most: () => number } {
     let [open, most] = [0, 0];
     const client = {
@@ -222,7 +222,7 @@ describe('reading ahead', () => {
     return { ...listed, source: { name: 'one', client } };
   }
 
-  test('asks for no more at once than it may, and for all in order', async () => {
+  test('limits concurrent requests, and makes all requests in order', async () => {
     const { client, most } = counting();
     const files = Array.from({ length: 50 }, (_, i) =>
       at(client, file(0, i + 1, i + 1, { sizeBytes: 200 + i })),
@@ -238,7 +238,7 @@ describe('reading ahead', () => {
     expect(most()).toBeLessThanOrEqual(4);
   });
 
-  test.each([-1, 1])('finds out that %i byte more came than was asked for', async (by) => {
+  test.each([-1, 1])('detects that %i byte more arrived than requested', async (by) => {
     const inner = counting().client;
     const client: ReplicaFiles = {
       ...inner,
@@ -257,7 +257,7 @@ describe('reading ahead', () => {
     await reads.close();
   });
 
-  test('holds at most 32 MiB, whatever the number of reads', async () => {
+  test('buffers at most 32 MiB, regardless of the number of reads', async () => {
     let asked = 0;
     const { client } = counting();
     const watched: ReplicaFiles = {
@@ -280,7 +280,7 @@ describe('reading ahead', () => {
   });
 });
 
-test('a set of pages knows each number up to 2^32-2, and is small where few are in it', () => {
+test('a page set holds any number up to 2^32-2, and is small if it has few', () => {
   const set = new PageSet();
   const numbers = [1, 2, 31, 32, 33, 262_143, 262_144, 262_145, 2 ** 32 - 2];
   for (const pgno of numbers) expect(set.add(pgno)).toBe(true);

@@ -1,11 +1,11 @@
-/** Listings for tests of plans: files that exist by name only. */
+/** Listings for tests of plans: names without files. */
 
 import { toTXID } from '../../src/ltx/txid.ts';
 import type { LTXFileInfo } from '../../src/replica/replica.ts';
 
 export const EPOCH_MS = 1_700_000_000_000;
 
-/** Time of a TXID where clocks are right: ten seconds each. */
+/** Time of a TXID with a correct clock: one every ten seconds. */
 export function timeOf(txid: bigint | number): Date {
   return new Date(EPOCH_MS + Number(txid) * 10_000);
 }

@@ -1,4 +1,4 @@
-/** Buckets that Litestream wrote come back byte for byte: at every TXID, and at every moment. */
+/** Buckets written by Litestream are restored byte for byte, at every TXID and every timestamp. */
 
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
@@ -52,8 +52,8 @@ describe.each(BUCKETS)('%s', (name) => {
     expect(await restoreAll(targets)).toEqual(wanted);
   });
 
-  test('restores to the same bytes by the moment after each commit', async () => {
-    // A moment later than the last commit has no known state.
+  test('restores to the same bytes by timestamp after each commit', async () => {
+    // A time after the last commit has no known state.
     const known = restores.slice(0, -1);
     const targets = known.map(
       ({ txid, at }) => [txid, { kind: 'timestamp', at: new Date(at) }] as const,
@@ -70,7 +70,7 @@ describe.each(BUCKETS)('%s', (name) => {
     );
   });
 
-  test('passes SQLite own check, which leaves nothing behind', async () => {
+  test('passes the integrity check of SQLite, which leaves nothing behind', async () => {
     const folder = temporaryFolder();
     const output = path.join(folder, 'restored.db');
     await restore({

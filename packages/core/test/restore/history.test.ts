@@ -1,4 +1,4 @@
-/** Random histories, merged at random into files of all levels, come back as they were. */
+/** Random histories, merged at random into files of all levels, are restored exactly. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -12,7 +12,7 @@ import { temporaryFolder } from './temporary.ts';
 
 const ROUNDS = 60;
 
-/** Level 0 whole, merged files and snapshots here and there, encoded one way or the other. */
+/** All of level 0, some merged files and snapshots, with mixed encodings. */
 function fill(bucket: Bucket, history: History, random: Random): void {
   const put = (level: number, min: number, max: number): void => {
     const content = min === 1 ? history.image(max) : history.content(min, max);
@@ -29,7 +29,7 @@ function fill(bucket: Bucket, history: History, random: Random): void {
   }
 }
 
-test('any history comes back at any TXID, in chunks of any size', async () => {
+test('any history is restored at any TXID, with chunks of any size', async () => {
   const seed = seedOf();
   console.log(`restore history: SLUICE_SEED=${seed}`);
   const random = randomFrom(seed);

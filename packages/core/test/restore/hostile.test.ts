@@ -1,4 +1,4 @@
-/** Whatever is wrong with a file ends in an error, or in the right bytes; and leaves nothing behind. */
+/** Any damage to a file causes an error or is harmless, and leaves nothing behind. */
 
 import { describe, expect, test } from 'vitest';
 import { HEADER_SIZE_BYTES } from '../../src/ltx/header.ts';
@@ -31,24 +31,24 @@ function makeBucket(): { bucket: Bucket; history: History } {
   return { bucket, history };
 }
 
-/** Where the page index begins: behind six zero bytes, before its length and the trailer. */
+/** Start of the page index: after six zero bytes, before its length and the trailer. */
 function indexStart(bytes: Uint8Array): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return bytes.length - 24 - Number(view.getBigUint64(bytes.length - 24));
 }
 
-/** Restores of a bent file at once: they wait for the disk more than they work. */
+/** Concurrent restores of a modified file. They are limited by the disk. */
 const AT_ONCE = 16;
-/** Hundreds of restores each; a machine under load takes its time. */
+/** Timeout of hundreds of restores on a machine under load. */
 const LONG_MS = 120_000;
 
-/** Each restored into a folder of its own, from a bucket that holds it instead of the right one. */
+/** Restores each one into a folder of its own, from a bucket that has it instead of the right file. */
 async function tryEach(
   place: Readonly<Place>,
-  bent: readonly Uint8Array[],
+  damaged: readonly Uint8Array[],
 ): Promise<(Uint8Array | ReplicationError)[]> {
   const results: (Uint8Array | ReplicationError)[] = [];
-  const waiting = bent.entries();
+  const waiting = damaged.entries();
   await Promise.all(
     Array.from({ length: AT_ONCE }, async () => {
       const setting = newSetting();
@@ -71,7 +71,7 @@ async function tryEach(
 
 describe('in each file of a plan', () => {
   test.each(PLAN)(
-    'level %i %i-%i: each flipped bit of the index and what follows it, and some of what comes before',
+    'level %i %i-%i: each flipped bit from the index on, and some flipped bits before it',
     async (...place) => {
       const seed = seedOf();
       console.log(`restore hostile: SLUICE_SEED=${seed}`);
@@ -85,12 +85,12 @@ describe('in each file of a plan', () => {
         const bits = at < indexStart(right) ? [random.int(0, 7)] : [0, 1, 2, 3, 4, 5, 6, 7];
         for (const bit of bits) flips.push({ at, bit });
       }
-      const bent = flips.map(({ at, bit }) => {
+      const damaged = flips.map(({ at, bit }) => {
         const bytes = right.slice();
         bytes[at] = (bytes[at] ?? 0) ^ (1 << bit);
         return bytes;
       });
-      for (const [i, result] of (await tryEach(place, bent)).entries()) {
+      for (const [i, result] of (await tryEach(place, damaged)).entries()) {
         const where = flips[i];
         if (result instanceof ReplicationError) {
           expect({ ...where, code: result.code }).toEqual({
@@ -111,12 +111,12 @@ describe('in each file of a plan', () => {
     async (...place) => {
       const { bucket } = makeBucket();
       const right = bucket.bytes(...place);
-      const bent: Uint8Array[] = [new Uint8Array([...right, 0])];
+      const damaged: Uint8Array[] = [new Uint8Array([...right, 0])];
       for (let length = HEADER_SIZE_BYTES; length < right.length; length++) {
         const isNearEnd = length >= indexStart(right) - 8;
-        if (length % 10 === 0 || isNearEnd) bent.push(right.slice(0, length));
+        if (length % 10 === 0 || isNearEnd) damaged.push(right.slice(0, length));
       }
-      for (const result of await tryEach(place, bent)) {
+      for (const result of await tryEach(place, damaged)) {
         expect(result).toBeInstanceOf(ReplicationError);
         if (!(result instanceof ReplicationError)) continue;
         expect(result.code).toMatch(/^LTX_(TRUNCATED|INVALID|CHECKSUM_MISMATCH)$/);
@@ -127,8 +127,8 @@ describe('in each file of a plan', () => {
   );
 });
 
-describe('a file that is not what it should be', () => {
-  test('by its header is another: both are named', async () => {
+describe('a wrong file', () => {
+  test('with another name in its header is rejected, and the error has both names', async () => {
     const { bucket, history } = makeBucket();
     bucket.put(0, 6, 6, encodeFile(5, 5, history.content(5, 5)));
     const error = await newSetting().fail({ client: bucket.client() });
@@ -137,7 +137,7 @@ describe('a file that is not what it should be', () => {
     expect(error.message).toContain('0000000000000005-0000000000000005.ltx');
   });
 
-  test('has pages of another size: it is not mixed in', async () => {
+  test('with another page size is not mixed in', async () => {
     const { bucket, history } = makeBucket();
     const foreign: FileContent = {
       commit: 6,
@@ -151,7 +151,7 @@ describe('a file that is not what it should be', () => {
     expect(history.pageSize).toBe(512);
   });
 
-  test('lacks a page that only it can have: the page is named', async () => {
+  test('that lacks a page no other file has is an error that names the page', async () => {
     const { bucket, history } = makeBucket();
     const { pages, ...rest } = history.content(6, 6);
     const grown = { ...rest, commit: 8, pages: new Map([...pages, [7, new Uint8Array(512)]]) };
@@ -163,7 +163,7 @@ describe('a file that is not what it should be', () => {
     expect(setting.names()).toEqual([]);
   });
 
-  test('claims a database of 2 TiB: nothing is allocated for it', async () => {
+  test('that claims a database of 2 TiB allocates nothing for it', async () => {
     const { bucket } = makeBucket();
     bucket.put(0, 6, 6, forgeFile(6, 6, { pageSize: 512, commit: 0xffff_fffe, pgnos: [1, 2] }));
     const setting = newSetting();
@@ -175,7 +175,7 @@ describe('a file that is not what it should be', () => {
   });
 });
 
-describe('a file whose checksum is right', () => {
+describe('a file with a valid checksum', () => {
   const snapshot = { level: 9, min: 1, max: 6, commit: 5 };
   const increment = { level: 0, min: 6, max: 6, commit: 8 };
 
@@ -251,7 +251,7 @@ describe('a file whose checksum is right', () => {
     });
   });
 
-  test('and whose pages follow the rules is restored', async () => {
+  test('and valid pages is restored', async () => {
     const bucket = new Bucket();
     bucket.put(9, 1, 6, forgeFile(1, 6, { pageSize: 512, commit: 5, pgnos: [1, 2, 3, 4, 5] }));
     const setting = newSetting();
@@ -260,7 +260,7 @@ describe('a file whose checksum is right', () => {
   });
 });
 
-describe('a listing that lies about sizes', () => {
+describe('a listing with a wrong size', () => {
   function lying(client: ReplicaFiles, by: number): ReplicaFiles {
     return {
       ...bound(client),
@@ -272,13 +272,16 @@ describe('a listing that lies about sizes', () => {
     };
   }
 
-  test.each([-200, -1, 1, 5_000_000, 2 ** 50])('by %i bytes is found out', async (by) => {
-    const { bucket } = makeBucket();
-    const setting = newSetting();
-    const error = await setting.fail({ client: lying(bucket.client(), by) });
-    expect(error.code).toBe('REPLICA_CHANGED');
-    expect(setting.names()).toEqual([]);
-  });
+  test.each([-200, -1, 1, 5_000_000, 2 ** 50])(
+    'is detected if it is off by %i bytes',
+    async (by) => {
+      const { bucket } = makeBucket();
+      const setting = newSetting();
+      const error = await setting.fail({ client: lying(bucket.client(), by) });
+      expect(error.code).toBe('REPLICA_CHANGED');
+      expect(setting.names()).toEqual([]);
+    },
+  );
 });
 
 function bound(client: ReplicaFiles): ReplicaFiles {

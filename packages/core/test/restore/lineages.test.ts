@@ -14,7 +14,7 @@ function state(name: string, lineage: bigint, txid: bigint, day = 1): State {
   return { name, lineage, txid, at: new Date(Date.UTC(2026, 0, day)) };
 }
 
-/** `parts`: "b<a" where the files of a include the one that b ends with. */
+/** `parts`: "b<a" if the files of a include the last file of b. */
 function order(states: readonly State[], ...parts: string[]): string {
   const ordered = orderByLineage(states, (part, whole) =>
     parts.includes(`${part.name}<${whole.name}`),
@@ -22,30 +22,30 @@ function order(states: readonly State[], ...parts: string[]): string {
   return `${ordered.kind}: ${ordered.states.map(({ name }) => name).join(' ')}`;
 }
 
-test('within one lineage the highest TXID is the newest, whatever the clock said', () => {
+test('within one lineage the highest TXID is the newest, regardless of clocks', () => {
   const states = [state('a', 7n, 5n, 9), state('b', 7n, 7n, 1), state('c', 7n, 6n, 5)];
   expect(order(states)).toBe('ordered: b c a');
 });
 
-test('of equal states the order stays', () => {
+test('equal states keep their order', () => {
   expect(order([state('b', 7n, 5n), state('a', 7n, 5n)])).toBe('ordered: b a');
 });
 
-test('TXIDs beyond what a number can hold are compared exactly', () => {
+test('TXIDs above 2^53 are compared exactly', () => {
   expect(order([state('a', 7n, 2n ** 60n), state('b', 7n, 2n ** 60n + 1n)])).toBe('ordered: b a');
 });
 
-test('an old lineage that counted further is not the newest: the two are apart, the latest first', () => {
+test('an old lineage with higher TXIDs is not newer: the two have diverged, the latest first', () => {
   const states = [state('old', 1n, 1_000n, 1), state('new', 2n, 50n, 9)];
   expect(order(states)).toBe('diverged: new old');
 });
 
-test('a destination that stayed behind, and whose last file the other has, is older', () => {
+test('a destination is older if the other one has its last file', () => {
   const states = [state('behind', 1n, 1_000n, 1), state('new', 2n, 50n, 9)];
   expect(order(states, 'behind<new')).toBe('ordered: new behind');
 });
 
-test('of files without a lineage only the files tell', () => {
+test('states without a lineage are compared only by their files', () => {
   const states = [state('behind', 0n, 5n), state('far', 0n, 7n)];
   expect(order(states)).toBe('diverged: behind far');
   expect(order(states, 'behind<far')).toBe('ordered: far behind');
@@ -53,26 +53,26 @@ test('of files without a lineage only the files tell', () => {
   expect(order(copies, 'one<other', 'other<one')).toBe('ordered: one other');
 });
 
-test('one history beside two of another is apart from the newest of them', () => {
+test('one history has diverged from the newest of two states of another', () => {
   const states = [state('a', 1n, 5n, 1), state('b', 1n, 6n, 2), state('c', 2n, 7n, 3)];
   expect(order(states)).toBe('diverged: c b');
   expect(order(states, 'b<c')).toBe('ordered: c b a');
 });
 
-test('nothing in any order is nothing', () => {
+test('an empty input gives an empty result', () => {
   expect(order([])).toBe('ordered: ');
 });
 
-test('the newest of a lineage is one, also of equals', () => {
+test('a lineage has one newest state, even if several are equal', () => {
   const states = [state('a', 1n, 5n), state('b', 1n, 5n), state('c', 0n, 5n), state('d', 0n, 5n)];
   expect(newestOfEachLineage(states).map(({ name }) => name)).toEqual(['a', 'c', 'd']);
 });
 
 /**
- * Histories are branches of a tree; a destination has the files of its branch up to some node. Then one
- * state is newest if and only if its path holds every other end.
+ * Histories are branches of a tree; a destination has the files of its branch up to some node. A state
+ * is the newest if and only if its path contains every other end.
  */
-test('the first is newer than all others, and there is one if the histories are one line', () => {
+test('the first state is newer than all others if and only if the histories form one line', () => {
   const random = randomFrom(20_26);
   for (let round = 0; round < 2_000; round += 1) {
     const parents = Array.from({ length: 8 }, (_, node) =>
@@ -81,7 +81,7 @@ test('the first is newer than all others, and there is one if the histories are 
     const pathOf = (node: number): number[] =>
       node < 0 ? [] : [...pathOf(parents[node] as number), node];
     const ends = Array.from({ length: random.int(1, 5) }, () => random.int(0, 7));
-    // A lineage goes on while a node is its parent's first child.
+    // A lineage continues while a node is its parent's first child.
     const lineageOf = (node: number): bigint => {
       const parent = parents[node] as number;
       const isFirst = parent >= 0 && parents.indexOf(parent) === node;

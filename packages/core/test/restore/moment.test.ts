@@ -35,21 +35,21 @@ const later = (date: Date, ms: number): Date => new Date(date.getTime() + ms);
 const increments = (from: number, to: number): LTXFileInfo[] =>
   Array.from({ length: to - from + 1 }, (_, i) => file(0, from + i, from + i));
 
-describe('the state as of a moment', () => {
+describe('the state as of a time', () => {
   const files = [file(9, 1, 1), ...increments(1, 40)];
 
-  test('holds what was committed exactly then, and nothing later', () => {
+  test('includes commits at exactly that time, and nothing later', () => {
     expect(ask(files, timeOf(17)).txid).toBe(17n);
     expect(ask(files, later(timeOf(17), -1)).txid).toBe(16n);
     expect(ask(files, later(timeOf(17), 9_999)).txid).toBe(17n);
   });
 
-  test('reaches from the first known time to the last, both included', () => {
+  test('can be any time from the first known one to the last, inclusive', () => {
     expect(ask(files, timeOf(1)).txid).toBe(1n);
     expect(ask(files, timeOf(40)).txid).toBe(40n);
   });
 
-  test('outside these is refused, with both', () => {
+  test('outside these bounds is an error that names both', () => {
     for (const at of [later(timeOf(1), -1), later(timeOf(40), 1)]) {
       const error = refused(files, at);
       expect(error.code).toBe('RESTORE_OUT_OF_RANGE');
@@ -58,24 +58,24 @@ describe('the state as of a moment', () => {
     }
   });
 
-  test('of six thousand files is found by some sixty headers', () => {
+  test('is found among six thousand files with about sixty headers', () => {
     const many = [file(9, 1, 1), ...increments(1, 6000)];
     const { txid, asked } = ask(many, timeOf(4321));
     expect(txid).toBe(4321n);
     expect(asked).toBeLessThanOrEqual(64);
   });
 
-  test('by a merged file is that of its last transaction', () => {
+  test('in a merged file has the time of its last transaction', () => {
     const merged = [file(9, 1, 1), file(1, 2, 9), file(1, 10, 20)];
     expect(ask(merged, timeOf(15)).txid).toBe(9n);
   });
 
-  test('takes no notice of when a snapshot was taken, where another file tells the time', () => {
+  test('ignores the time of a snapshot if another file has the time', () => {
     const late = file(9, 1, 5, { createdAt: timeOf(9) });
     expect(ask([late, file(9, 1, 1), ...increments(1, 12)], timeOf(6)).txid).toBe(6n);
   });
 
-  test('between files counts a snapshot from when it was taken', () => {
+  test('between files includes a snapshot from the time it was taken', () => {
     const snapshot = file(9, 1, 5, { createdAt: timeOf(6) });
     const some = [file(9, 1, 1), snapshot, file(1, 2, 3), file(1, 4, 8)];
     expect(ask(some, timeOf(5)).txid).toBe(3n);
@@ -83,18 +83,18 @@ describe('the state as of a moment', () => {
     expect(ask(some, timeOf(8)).txid).toBe(8n);
   });
 
-  test('is not hidden by a snapshot between files that was taken later than the next', () => {
+  test('is not hidden by a snapshot between files that was taken after the next one', () => {
     const snapshot = file(9, 1, 5, { createdAt: timeOf(9) });
     const some = [file(9, 1, 1), snapshot, file(1, 2, 3), file(1, 4, 8), file(1, 9, 20)];
     expect(ask(some, timeOf(8)).txid).toBe(8n);
   });
 
-  test('may be as late as a snapshot that shows that nothing was committed since', () => {
+  test('may be as late as a snapshot that proves that nothing was committed since', () => {
     const snapshot = file(9, 1, 4, { createdAt: timeOf(9) });
     expect(ask([file(9, 1, 1), ...increments(1, 4), snapshot], timeOf(9)).txid).toBe(4n);
   });
 
-  test('before the first snapshot is refused though increments are older', () => {
+  test('before the first snapshot is an error even if increments are older', () => {
     const error = refused([...increments(2, 9), file(9, 1, 6)], timeOf(4));
     expect([error.code, error.message]).toEqual([
       'RESTORE_OUT_OF_RANGE',
@@ -102,7 +102,7 @@ describe('the state as of a moment', () => {
     ]);
   });
 
-  test('behind a gap is the gap, never an older state', () => {
+  test('after a gap is an error about the gap, never an older state', () => {
     const some = [file(9, 1, 3), file(0, 3, 3), ...increments(5, 9)];
     const { txid } = ask(some, timeOf(7));
     expect(txid).toBe(7n);
@@ -110,15 +110,15 @@ describe('the state as of a moment', () => {
     expect(ask(some, timeOf(3)).txid).toBe(3n);
   });
 
-  test('inside what only a merged file still covers is the state before it', () => {
-    // Increments 4 to 6 were merged; 7 to 9 are left but begin inside the merged file.
+  test('inside a merged file is the state before that file', () => {
+    // Increments 4 to 6 were merged; 7 to 9 remain but begin inside the merged file.
     const some = [file(9, 1, 3), file(0, 3, 3), file(1, 4, 9), ...increments(7, 9)];
     expect(ask(some, timeOf(8)).txid).toBe(3n);
     expect(ask(some, timeOf(9)).txid).toBe(9n);
   });
 });
 
-describe('where the clock of the writer was wrong for a while', () => {
+describe('if the clock of the writer was wrong for a while', () => {
   const HOUR_MS = 3_600_000;
   const YEAR_MS = 365 * 24 * HOUR_MS;
 
@@ -140,7 +140,7 @@ describe('where the clock of the writer was wrong for a while', () => {
   const copied = (files: readonly LTXFileInfo[]): LTXFileInfo[] =>
     files.map((each) => ({ ...each, modifiedAt: new Date(EPOCH_MS + 9 * YEAR_MS) }));
 
-  test('a year ahead for a moment hides nothing that came later', () => {
+  test('a year ahead for a moment hides no later commit', () => {
     const files = historyOf([...right(4), ...wrong(1, YEAR_MS), ...right(15)]);
     for (const some of [files, copied(files)]) {
       const { txid, doubt } = ask(some, second(12));
@@ -151,7 +151,7 @@ describe('where the clock of the writer was wrong for a while', () => {
     }
   });
 
-  test('a year ahead from the beginning, and set right: both parts are found', () => {
+  test('a year ahead from the beginning, then corrected: both parts are found', () => {
     const files = historyOf([...wrong(6, YEAR_MS), ...right(3)]);
     expect(ask(files, second(8)).txid).toBe(8n);
     expect(ask(files, second(5))).toMatchObject({
@@ -160,7 +160,7 @@ describe('where the clock of the writer was wrong for a while', () => {
     });
   });
 
-  test('years behind at a boot hides nothing that came before, and gives nothing that came later', () => {
+  test('years behind after a boot hides no earlier commit and includes no later one', () => {
     const files = historyOf([...right(10), ...wrong(3, -20 * YEAR_MS), ...right(10)]);
     for (const some of [files, copied(files)]) {
       expect(ask(some, second(6)).txid).toBe(6n);
@@ -169,24 +169,24 @@ describe('where the clock of the writer was wrong for a while', () => {
     }
   });
 
-  test('ahead by an hour and set back: the time after the step counts', () => {
+  test('an hour ahead, then set back: the time after the step counts', () => {
     const files = historyOf([...wrong(40, HOUR_MS), ...right(40)]);
     expect(ask(files, second(60)).txid).toBe(60n);
     expect(ask(files, second(60)).doubt).toContain('contradict each other');
   });
 
-  test('a file without a believed time is left out where the moment may lie before it', () => {
+  test('a file without a trusted time is left out if the requested time may be before it', () => {
     const files = copied(historyOf([...right(4), ...wrong(1, YEAR_MS), ...right(5)]));
     expect(ask(files, new Date(second(5).getTime() + 500)).txid).toBe(4n);
     expect(ask(files, second(6)).txid).toBe(6n);
   });
 
-  test('a server that is years behind puts no time in doubt', () => {
+  test('a server clock that is years behind makes no time untrusted', () => {
     const files = historyOf(right(30)).map((each) => ({ ...each, modifiedAt: new Date(0) }));
     expect(ask(files, second(17))).toMatchObject({ txid: 17n, doubt: undefined });
   });
 
-  test('the fewest times are not believed, and of equal choices the later ones are', () => {
+  test('as few times as possible are untrusted; if equal, the later ones are trusted', () => {
     const seconds = [0, 1, 2, 3, 9, 8, 7, 6, 10, 11];
     const some = copied(historyOf(seconds.map((time, index) => (time - index) * 1000)));
     expect(ask(some, new Date(EPOCH_MS + 5000)).txid).toBe(4n);
@@ -194,7 +194,7 @@ describe('where the clock of the writer was wrong for a while', () => {
     expect(ask(some, new Date(EPOCH_MS + 10_000)).txid).toBe(9n);
   });
 
-  test('of six thousand files hardly more headers are read', () => {
+  test('six thousand files need hardly more headers', () => {
     const files = historyOf([...right(3000), ...wrong(500, YEAR_MS), ...right(2500)]);
     const { txid, asked, doubt } = ask(files, second(4321));
     expect(txid).toBe(4321n);

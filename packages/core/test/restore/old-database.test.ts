@@ -1,4 +1,4 @@
-/** A database that a restore replaces is whole without its log before that is removed. */
+/** Before its WAL is removed, a database that a restore replaces is complete without it. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -10,7 +10,7 @@ import { temporaryFolder } from './temporary.ts';
 
 const signal = new AbortController().signal;
 
-/** A database in WAL mode, whose one row is in the log, and the connection that keeps it there. */
+/** A database in WAL mode whose only row is in the WAL, and the connection that keeps it there. */
 function newDatabase(): { file: string; application: Database.Database } {
   const file = path.join(temporaryFolder(), 'app.db');
   const application = new Database(file);
@@ -22,7 +22,7 @@ function newDatabase(): { file: string; application: Database.Database } {
   return { file, application };
 }
 
-/** Rows of the file alone, as it would be without what lies beside it. */
+/** Rows of the file alone, without the files next to it. */
 function rowsWithoutLog(file: string, table = 't'): unknown {
   const copy = path.join(temporaryFolder(), 'copy.db');
   fs.copyFileSync(file, copy);
@@ -35,7 +35,7 @@ function settle(file: string, timeoutMs = 10_000): Promise<void> {
   return checkpointOldDatabase(file, { signal, clock: systemClock, timeoutMs });
 }
 
-test('the log is put into the file, beside a connection that is idle', async () => {
+test('the WAL is checkpointed while another connection is idle', async () => {
   const { file } = newDatabase();
   expect(rowsWithoutLog(file)).toBe(0);
   await settle(file);
@@ -43,14 +43,14 @@ test('the log is put into the file, beside a connection that is idle', async () 
   expect(fs.statSync(`${file}-wal`).size).toBe(0);
 });
 
-test('a reader that ends is waited for', async () => {
+test('waits for a reader to end', async () => {
   const { file, application } = newDatabase();
   const reader = new Database(file);
   onTestFinished(() => void reader.close());
   reader.exec('BEGIN; SELECT * FROM t');
   application.exec('INSERT INTO u VALUES (1)');
   const settled = settle(file);
-  await expect.poll(() => rowsWithoutLog(file)).toBe(1); // as far as the reader lets it
+  await expect.poll(() => rowsWithoutLog(file)).toBe(1); // as far as the reader allows
   expect(rowsWithoutLog(file, 'u')).toBe(0);
   reader.exec('COMMIT');
   await settled;
@@ -58,7 +58,7 @@ test('a reader that ends is waited for', async () => {
 });
 
 test.each(['BEGIN; SELECT * FROM t', 'BEGIN IMMEDIATE'])(
-  'a connection that stays inside %s is said to use it, and nothing is lost',
+  'a connection that stays inside %s is reported as using it, and nothing is lost',
   async (statement) => {
     const { file, application } = newDatabase();
     const other = new Database(file);
@@ -96,15 +96,15 @@ test.each([
   ['a text', 'no database'.repeat(1_000)],
   ['a few bytes', 'no'],
   ['nothing', ''],
-])('%s with files beside it has no log to lose', async (_, text) => {
+])('%s with files next to it has no WAL to lose', async (_, text) => {
   const file = path.join(temporaryFolder(), 'app.db');
   fs.writeFileSync(file, text);
-  for (const side of ['-wal', '-journal']) fs.writeFileSync(file + side, 'of nobody');
+  for (const side of ['-wal', '-journal']) fs.writeFileSync(file + side, 'unrelated');
   await settle(file);
   expect(fs.readFileSync(file, 'utf8')).toBe(text);
 });
 
-test('a log without a database is no database', async () => {
+test('a WAL without a database is ignored', async () => {
   const file = path.join(temporaryFolder(), 'app.db');
   fs.writeFileSync(`${file}-wal`, 'a log');
   await settle(file);

@@ -1,4 +1,4 @@
-/** Where the restored file appears, when, and what it replaces. */
+/** The output file of a restore: when it appears, and what it replaces. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -20,7 +20,7 @@ function write(setting: Setting, side: string, text: string): void {
 }
 const temporary = (setting: Setting): string => `${setting.output}.sluice-tmp`;
 
-/** Runs `act` once, when bytes of the restore come. */
+/** Runs `act` once, when the first bytes arrive. */
 function once(act: () => void): () => void {
   let isDone = false;
   return () => {
@@ -30,7 +30,7 @@ function once(act: () => void): () => void {
 }
 
 describe('a restore that may not replace', () => {
-  test.each(['', '-wal', '-journal'])('refuses where the name with "%s" is taken', async (side) => {
+  test.each(['', '-wal', '-journal'])('refuses if the name with "%s" exists', async (side) => {
     const setting = newSetting();
     write(setting, side, 'something');
     const error = await setting.fail({ client });
@@ -42,7 +42,7 @@ describe('a restore that may not replace', () => {
     expect(setting.names()).toEqual([`app.db${side}`]);
   });
 
-  test('takes the place of empty files, which hold nothing', async () => {
+  test('replaces empty files', async () => {
     const setting = newSetting();
     for (const side of ['', '-wal', '-shm']) write(setting, side, '');
     await setting.run({ client });
@@ -50,7 +50,7 @@ describe('a restore that may not replace', () => {
     expect(setting.names()).toEqual(['app.db']);
   });
 
-  test('does not replace what comes into being while it runs', async () => {
+  test('does not replace a file that is created while it runs', async () => {
     const setting = newSetting();
     const onProgress = once(() => write(setting, '', 'new'));
     const error = await setting.fail({ client, onProgress });
@@ -59,7 +59,7 @@ describe('a restore that may not replace', () => {
     expect(fs.readFileSync(setting.output, 'utf8')).toBe('new');
   });
 
-  test('creates the folders above it', async () => {
+  test('creates parent folders', async () => {
     const setting = newSetting();
     const output = path.join(setting.folder, 'a', 'b', 'c.db');
     await setting.run({ client, output });
@@ -69,7 +69,7 @@ describe('a restore that may not replace', () => {
 });
 
 describe('a restore that may replace', () => {
-  test('leaves nothing of the old database that SQLite would read', async () => {
+  test('leaves no file of the old database that SQLite would read', async () => {
     const setting = newSetting();
     for (const side of ['', '-wal', '-shm', '-journal']) write(setting, side, 'old');
     await setting.run({ client, overwrite: 'replace' });
@@ -77,7 +77,7 @@ describe('a restore that may replace', () => {
     expect(setting.names()).toEqual(['app.db']);
   });
 
-  test('keeps the mode of what it replaces', async () => {
+  test('keeps the mode of the file that it replaces', async () => {
     const setting = newSetting();
     write(setting, '', 'old');
     fs.chmodSync(setting.output, 0o640);
@@ -85,7 +85,7 @@ describe('a restore that may replace', () => {
     expect(fs.statSync(setting.output).mode & 0o777).toBe(0o640);
   });
 
-  test('and fails keeps the old database with its log', async () => {
+  test('keeps the old database and its WAL if it fails', async () => {
     const setting = newSetting();
     for (const side of ['', '-wal']) write(setting, side, 'old');
     const error = await setting.fail({ client, overwrite: 'replace', integrityCheck: 'quick' });
@@ -118,7 +118,7 @@ describe('a restore that may replace', () => {
 });
 
 describe('the temporary file', () => {
-  test('of a restore that crashed is replaced, with what SQLite left beside it', async () => {
+  test('of a crashed restore is replaced, with the files SQLite left next to it', async () => {
     const setting = newSetting();
     for (const side of ['', '-wal', '-shm', '-journal']) {
       fs.writeFileSync(temporary(setting) + side, 'left over');
@@ -128,7 +128,7 @@ describe('the temporary file', () => {
     expect(setting.names()).toEqual(['app.db']);
   });
 
-  test('of another restore to the same place is not published, nor removed', async () => {
+  test('of another restore to the same path is neither published nor removed', async () => {
     const setting = newSetting();
     const onProgress = once(() => {
       fs.unlinkSync(temporary(setting));
@@ -143,7 +143,7 @@ describe('the temporary file', () => {
     expect(setting.names()).toEqual(['app.db.sluice-tmp']);
   });
 
-  test('that cannot be made is told with the reason', async () => {
+  test('that cannot be created is an error with the reason', async () => {
     const setting = newSetting();
     fs.writeFileSync(path.join(setting.folder, 'file'), '');
     const output = path.join(setting.folder, 'file', 'app.db');
@@ -154,7 +154,7 @@ describe('the temporary file', () => {
 });
 
 describe('the integrity check', () => {
-  test('refuses what is no database, and leaves nothing', async () => {
+  test('rejects a file that is not a database, and leaves nothing behind', async () => {
     for (const integrityCheck of ['quick', 'full'] as const) {
       const setting = newSetting();
       const error = await setting.fail({ client, integrityCheck });
@@ -168,7 +168,7 @@ describe('the integrity check', () => {
     const source = path.join(setting.folder, 'source.db');
     const database = new Database(source);
     database.exec('CREATE TABLE t(a); CREATE INDEX i ON t(a); INSERT INTO t VALUES (1), (2), (3)');
-    // What the index holds now is not what the table holds.
+    // The index no longer matches the table.
     database.unsafeMode(true);
     database.pragma('writable_schema=ON');
     database.exec("UPDATE sqlite_schema SET sql = 'CREATE INDEX i ON t(a+1)' WHERE name = 'i'");

@@ -1,4 +1,4 @@
-/** Files are cut into pieces wherever their bytes happen to end, and pieces are not trusted. */
+/** Files are cut into pieces at any byte, and pieces are verified. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -14,7 +14,7 @@ import { temporaryFolder } from './temporary.ts';
 
 const PAGE_SIZE = 512;
 const kernel = createKernel();
-/** Just room for the largest frame of a page of this size, and some more. */
+/** Slightly more than the largest frame of a page of this size. */
 const SLAB_BYTES_MIN = 600;
 const CHUNK_BYTES = 256;
 
@@ -44,7 +44,7 @@ async function scan(bytes: Uint8Array, slabBytes: number, decoder: PieceDecoder)
   expect(isFullImage).toBe(true);
 }
 
-test('a file may be cut by the end of a buffer anywhere', async () => {
+test('a buffer may end anywhere in a file', async () => {
   const random = randomFrom(21);
   const history = new History(PAGE_SIZE);
   history.commit(random, 10, 0);
@@ -95,7 +95,7 @@ describe('a piece', () => {
     }
   }
 
-  test('is hashed whole, and written where it is wanted', () => {
+  test('is hashed completely, and its wanted pages are written', () => {
     const { crc: result, output } = decode({});
     expect(result).toBe(crc);
     const expected = new Uint8Array(9 * PAGE_SIZE);
@@ -104,7 +104,7 @@ describe('a piece', () => {
     expect(Buffer.compare(output, expected)).toBe(0);
   });
 
-  test('may come in several batches', () => {
+  test('may consist of several batches', () => {
     expect(decode({ batchEnds: [firstEnd, frames.length] }).crc).toBe(crc);
   });
 

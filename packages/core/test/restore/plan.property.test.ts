@@ -1,4 +1,4 @@
-/** Any set of files: a plan is exact and covers, or the gap is named. Judged by brute force. */
+/** For any set of files, a plan is exact and contiguous, or the error names the gap. Compared with brute force. */
 
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -35,7 +35,7 @@ const anyTarget: fc.Arbitrary<PlanTarget> = fc.oneof(
     .map((txid): PlanTarget => ({ kind: 'txid', txid: toTXID(txid) })),
 );
 
-/** Every state that any order of applicable files leads to: a search that knows no shortcut. */
+/** Every state that any order of applicable files leads to: an exhaustive search. */
 function statesOf(files: readonly LTXFileInfo[]): Set<bigint> {
   const states = new Set<bigint>();
   const open: bigint[] = files.filter((each) => each.minTXID === 1n).map((each) => each.maxTXID);
@@ -62,7 +62,7 @@ function attempt(
 }
 
 describe('any set of files', () => {
-  test('leads to the states that a search without shortcuts finds', () => {
+  test('leads to the same states as an exhaustive search', () => {
     fc.assert(
       fc.property(anyFiles, (files) => {
         expect(new Set(reachableTXIDs(files))).toEqual(statesOf(files));
@@ -71,7 +71,7 @@ describe('any set of files', () => {
     );
   });
 
-  test('has a plan exactly where one of these is the target, and it is contiguous', () => {
+  test('has a plan if and only if the target is one of these states, and the plan is contiguous', () => {
     fc.assert(
       fc.property(anyFiles, anyTarget, (files, target) => {
         const usable = files.filter((each) => each.sizeBytes >= 100);
@@ -93,7 +93,7 @@ describe('any set of files', () => {
     );
   });
 
-  test('without a plan names what is missing: nothing that is there, nothing but what is not', () => {
+  test('without a plan reports exactly the missing TXIDs', () => {
     fc.assert(
       fc.property(anyFiles, anyTarget, (files, target) => {
         const error = attempt(files, target);
@@ -118,7 +118,7 @@ describe('any set of files', () => {
     );
   });
 
-  test('and any moment lead to the last restorable state that is not later', () => {
+  test('and any timestamp lead to the last restorable state that is not later', () => {
     fc.assert(
       fc.property(anyFiles, fc.integer({ min: 0, max: TXID_COUNT * 10 + 20 }), (files, tenths) => {
         const at = new Date(timeOf(0).getTime() + tenths * 1000);

@@ -24,7 +24,7 @@ function refused(files: readonly LTXFileInfo[], target: PlanTarget = LATEST): Re
 }
 
 describe('a plan', () => {
-  test('begins with the newest base and goes on by the longest reach', () => {
+  test('begins with the newest base and continues with the file that reaches furthest', () => {
     const files = [file(9, 1, 3), file(9, 1, 6), file(1, 5, 8), file(0, 7, 7), file(2, 7, 9)];
     expect(planned(files)).toBe('9/1-6 2/7-9');
   });
@@ -33,21 +33,21 @@ describe('a plan', () => {
     expect(planned([file(3, 1, 4), file(0, 1, 1), file(0, 5, 5)])).toBe('3/1-4 0/5-5');
   });
 
-  test('takes overlapping files, at any level from 0 to 9', () => {
+  test('uses overlapping files, at any level from 0 to 9', () => {
     const files = [file(9, 1, 4), file(8, 2, 9), file(4, 8, 12), file(1, 12, 13)];
     expect(planned(files)).toBe('9/1-4 8/2-9 4/8-12 1/12-13');
   });
 
-  test('takes the smaller of two files that reach as far', () => {
+  test('uses the smaller of two files that reach equally far', () => {
     const files = [file(9, 1, 2), file(3, 2, 5, { sizeBytes: 900 }), file(1, 3, 5)];
     expect(planned(files)).toBe('9/1-2 3/2-5');
   });
 
-  test('for latest ends with the highest TXID that is listed at any level', () => {
+  test('for latest ends with the highest TXID listed at any level', () => {
     expect(planned([file(9, 1, 2), file(0, 2, 2), file(1, 3, 7)])).toBe('9/1-2 1/3-7');
   });
 
-  test('for a TXID uses no file that goes beyond it', () => {
+  test('for a TXID uses no file that extends beyond it', () => {
     const files = [file(9, 1, 2), file(1, 3, 6), file(0, 3, 3), file(0, 4, 4), file(9, 1, 6)];
     expect(planned(files, at(4))).toBe('9/1-2 0/3-3 0/4-4');
   });
@@ -57,7 +57,7 @@ describe('a plan', () => {
     expect(planned(files)).toBe(planned(files.toReversed()));
   });
 
-  test('tells the bytes that it reads', () => {
+  test('includes the total size of its files', () => {
     const plan = planRestore([file(9, 1, 2), file(0, 3, 3)], LATEST);
     expect([plan.sizeBytes, plan.txid]).toEqual([2001, 3n]);
   });
@@ -67,14 +67,14 @@ describe('a plan', () => {
     expect(planRestore([file(9, 1, 2), last], LATEST).txid).toBe(TXID_MAX);
   });
 
-  test('of a hundred thousand files is made without comparing each with each', () => {
+  test('for a hundred thousand files is made without comparing every pair', () => {
     const files = Array.from({ length: 100_000 }, (_, i) => file(0, i + 1, i + 1));
     expect(planRestore(files.toReversed(), LATEST).files.length).toBe(100_000);
   });
 });
 
-describe('where there is no plan', () => {
-  test('an empty destination is told apart from one without a snapshot', () => {
+describe('if there is no plan', () => {
+  test('an empty destination is distinguished from one without a snapshot', () => {
     const none = refused([]);
     expect([none.code, none.message]).toEqual([
       'RESTORE_NO_SNAPSHOT',
@@ -85,13 +85,13 @@ describe('where there is no plan', () => {
     expect(increments.message).toContain('0000000000000005-0000000000000005.ltx');
   });
 
-  test('a TXID before the first snapshot is told with the earliest there is', () => {
+  test('the error for a TXID before the first snapshot names the earliest TXID', () => {
     const error = refused([file(0, 2, 2), file(9, 1, 5)], at(2));
     expect(error.code).toBe('RESTORE_OUT_OF_RANGE');
     expect(error.message).toContain('0000000000000005');
   });
 
-  test('a gap is named by its TXIDs and the files around it', () => {
+  test('the error for a gap names its TXIDs and the files around it', () => {
     const error = refused([file(9, 1, 3), file(0, 4, 4), file(1, 7, 9)]);
     expect(error.code).toBe('RESTORE_GAP');
     expect(error.message).toContain('0000000000000005 to 0000000000000006');
@@ -99,11 +99,11 @@ describe('where there is no plan', () => {
     expect(error.message).toContain('before level 1 0000000000000007-0000000000000009.ltx');
   });
 
-  test('a gap is an error for a TXID behind it too, never a shorter restore', () => {
+  test('a gap is also an error for any TXID after it, never a shorter restore', () => {
     expect(refused([file(9, 1, 3), file(0, 5, 5)], at(5)).code).toBe('RESTORE_GAP');
   });
 
-  test('a TXID beyond what is stored is told with the highest listed', () => {
+  test('the error for a TXID that is too high names the highest listed TXID', () => {
     const error = refused([file(9, 1, 3)], at(4));
     expect([error.code, error.message]).toEqual([
       'RESTORE_OUT_OF_RANGE',
@@ -111,13 +111,13 @@ describe('where there is no plan', () => {
     ]);
   });
 
-  test('a TXID inside a merged file is told with its neighbours', () => {
+  test('the error for a TXID inside a merged file names its neighbors', () => {
     const error = refused([file(9, 1, 3), file(1, 4, 9)], at(6));
     expect(error.code).toBe('RESTORE_OUT_OF_RANGE');
     expect(error.message).toContain('0000000000000003 before it and 0000000000000009 after');
   });
 
-  test('a file that is too short is left out by name, and never makes a restore shorter', () => {
+  test('a file that is too short is reported as ignored, and never shortens a restore', () => {
     const short = file(0, 4, 4, { sizeBytes: 99 });
     const error = refused([file(9, 1, 3), short]);
     expect(error.code).toBe('RESTORE_GAP');
@@ -127,7 +127,7 @@ describe('where there is no plan', () => {
     expect(plan.ignored).toEqual([{ file: short, reason: 'too-short' }]);
   });
 
-  test('what the caller avoids is replaced by others, or named', () => {
+  test('files that the caller avoids are replaced by others, or named in the error', () => {
     const files = [file(9, 1, 3), file(1, 4, 6), file(0, 4, 4), file(0, 5, 6)];
     const avoid = new Set([describeFile(files[1] as LTXFileInfo)]);
     const isAvoided = (file: LTXFileInfo): boolean => avoid.has(describeFile(file));

@@ -1,4 +1,4 @@
-/** What is missing or unfit is replaced by other files that lead to the same state, and told. */
+/** Missing or damaged files are replaced by others that lead to the same state, and reported. */
 
 import { describe, expect, test } from 'vitest';
 import { ReplicationError } from '../../src/error.ts';
@@ -31,7 +31,7 @@ interface Watched {
   listings: number;
 }
 
-/** A client that tells what was opened, and lets `before` meddle. */
+/** A client that records opened files and runs `before` first. */
 function watched(bucket: Bucket, before?: (file: LTXFileRef) => void): Watched {
   const inner = bucket.client();
   const result: Watched = {
@@ -54,8 +54,8 @@ function watched(bucket: Bucket, before?: (file: LTXFileRef) => void): Watched {
   return result;
 }
 
-describe('a file that is gone when it is read', () => {
-  test('is replaced by the one that it was merged into', async () => {
+describe('a file that is missing when it is read', () => {
+  test('is replaced by the file that it was merged into', async () => {
     const { bucket, history } = makeBucket();
     const { client, ...rest } = watched(bucket, (file) => {
       if (file.level !== 1) return;
@@ -69,7 +69,7 @@ describe('a file that is gone when it is read', () => {
     expect(rest.opened.at(-1)).toMatch(/level (2|9) /);
   });
 
-  test('again and again ends in its error, after three listings', async () => {
+  test('each time is an error after three listings', async () => {
     const { bucket } = makeBucket();
     const watching = watched(bucket, (file) => {
       if (file.level !== 9) return;
@@ -81,7 +81,7 @@ describe('a file that is gone when it is read', () => {
     expect(setting.names()).toEqual([]);
   });
 
-  test('so that nothing leads there any more, is a gap', async () => {
+  test('is a gap if no other file leads to the state', async () => {
     const { bucket } = makeBucket();
     const { client } = watched(bucket, (file) => {
       if (file.level !== 1) return;
@@ -94,16 +94,16 @@ describe('a file that is gone when it is read', () => {
   });
 });
 
-describe('a file that is corrupt', () => {
-  function bend(bucket: Bucket, level: number, min: number, max: number): void {
+describe('a corrupt file', () => {
+  function corrupt(bucket: Bucket, level: number, min: number, max: number): void {
     const bytes = bucket.bytes(level, min, max).slice();
     bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
     bucket.put(level, min, max, bytes);
   }
 
-  test('is replaced by others that lead to the same state, and told', async () => {
+  test('is replaced by others that lead to the same state, and reported', async () => {
     const { bucket, history } = makeBucket();
-    bend(bucket, 1, 5, 8);
+    corrupt(bucket, 1, 5, 8);
     const setting = newSetting();
     const report = await setting.run({ client: bucket.client() });
     expect(setting.bytes()).toEqual(history.bytes(LAST));
@@ -117,9 +117,9 @@ describe('a file that is corrupt', () => {
     ]);
   });
 
-  test('and cannot be replaced, is the error: never an older state', async () => {
+  test('that cannot be replaced is an error, never an older state', async () => {
     const { bucket } = makeBucket();
-    bend(bucket, 0, 9, 9);
+    corrupt(bucket, 0, 9, 9);
     const setting = newSetting();
     const error = await setting.fail({ client: bucket.client() });
     expect([error.code, error.message]).toEqual([
@@ -129,11 +129,11 @@ describe('a file that is corrupt', () => {
     expect(setting.names()).toEqual([]);
   });
 
-  test('but lies before a full image is not needed', async () => {
+  test('before a full snapshot is not needed', async () => {
     const { bucket, history } = makeBucket();
     bucket.put(0, 9, 9, encodeFile(9, 9, history.image(9)));
-    bend(bucket, 1, 5, 8);
-    bend(bucket, 9, 1, 4);
+    corrupt(bucket, 1, 5, 8);
+    corrupt(bucket, 9, 1, 4);
     const setting = newSetting();
     const report = await setting.run({ client: bucket.client() });
     expect(setting.bytes()).toEqual(history.bytes(LAST));
@@ -165,7 +165,7 @@ describe('lineages', () => {
     return { ...watched(bucket), history, bucket };
   }
 
-  test('that are one, or unknown, go together', async () => {
+  test('are combined if they are equal or unknown', async () => {
     for (const nodeIDs of [
       [A, A, A, A, A, A],
       [A, 0n, A, 0n, 0n, A],
@@ -178,7 +178,7 @@ describe('lineages', () => {
     }
   });
 
-  test('that differ may meet at a full image', async () => {
+  test('may change at a full snapshot', async () => {
     const { client, history } = withLineages([A, A, A, B, B, 0n], 'image');
     const setting = newSetting();
     const report = await setting.run({ client });
@@ -186,7 +186,7 @@ describe('lineages', () => {
     expect(report.filesRead).toBe(3);
   });
 
-  test('that differ meet nowhere else, with unknown ones between them neither', async () => {
+  test('may not change anywhere else, even with unknown ones in between', async () => {
     for (const nodeIDs of [
       [A, A, A, B, B, B],
       [A, 0n, 0n, 0n, 0n, B],
@@ -202,7 +202,7 @@ describe('lineages', () => {
     }
   });
 
-  test('of a file that spans the seam: a way around it is taken', async () => {
+  test('of a file that spans a change are avoided by using other files', async () => {
     const { bucket, history, client } = withLineages([A, A, A, B, B, B], 'image');
     const foreign = new History(512);
     for (let txid = 1; txid <= LAST; txid++) foreign.commit(randomFrom(99), 6, 3);

@@ -1,4 +1,4 @@
-/** One bucket, one output, and what a restore of the one into the other gives. */
+/** One bucket, one output path, and helpers to restore from one to the other. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -15,7 +15,7 @@ export interface Setting {
   readonly folder: string;
   readonly output: string;
   run(options: SettingOptions): Promise<RestoreReport>;
-  /** The error of a restore that must fail. */
+  /** Runs a restore that must fail and returns its error. */
   fail(options: Parameters<Setting['run']>[0]): Promise<ReplicationError>;
   bytes(): Uint8Array;
   /** Names in the folder. */

@@ -59,7 +59,7 @@ async function restored(
   return { report, bytes: setting.bytes() };
 }
 
-test('a listing that was brought along is not made again', async () => {
+test('a listing passed by the caller is not repeated', async () => {
   const history = makeHistory();
   const { client, calls } = counted(makeBucket(history).client());
   const listed = await listAll(client);
@@ -68,7 +68,7 @@ test('a listing that was brought along is not made again', async () => {
   expect(calls.list).toBe(1);
 });
 
-test('a listing that was brought along and is out of date is made again, once', async () => {
+test('an outdated listing passed by the caller is repeated once', async () => {
   const history = makeHistory();
   const bucket = makeBucket(history);
   const { client, calls } = counted(bucket.client());
@@ -80,7 +80,7 @@ test('a listing that was brought along and is out of date is made again, once', 
   expect(calls.list).toBe(2);
 });
 
-test('files come from wherever they lie', async () => {
+test('each file is read from a source that has it', async () => {
   const history = makeHistory();
   const [first, second] = [makeBucket(history), makeBucket(history)];
   first.remove(0, 2, 2);
@@ -96,7 +96,7 @@ test('files come from wherever they lie', async () => {
   expect([a.calls.open, b.calls.open]).toEqual([2, 1]);
 });
 
-test('the first source is read as long as it has the same files', async () => {
+test('the first source is preferred if several have a file', async () => {
   const history = makeHistory();
   const [a, b] = [counted(makeBucket(history).client()), counted(makeBucket(history).client())];
   await restored([
@@ -109,9 +109,9 @@ test('the first source is read as long as it has the same files', async () => {
 test('a damaged file of one source is replaced by the same file of another', async () => {
   const history = makeHistory();
   const [first, second] = [makeBucket(history), makeBucket(history)];
-  const bent = first.bytes(0, 2, 2).slice();
-  bent[200] = (bent[200] ?? 0) ^ 1;
-  first.put(0, 2, 2, bent);
+  const damaged = first.bytes(0, 2, 2).slice();
+  damaged[200] = (damaged[200] ?? 0) ^ 1;
+  first.put(0, 2, 2, damaged);
   const { report, bytes } = await restored([
     { name: 'a', client: first.client() },
     { name: 'b', client: second.client() },

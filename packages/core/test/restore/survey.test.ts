@@ -18,7 +18,7 @@ for (let txid = 1; txid <= 5; txid += 1) history.commit(randomFrom(txid), 4, 2);
 const LINEAGE = 0xabcdn;
 const SNAPSHOT_AT = new Date('2030-01-01T00:00:00Z');
 
-/** L0 1..1 to 5..5, and a snapshot of 5 that was taken later. */
+/** L0 1..1 to 5..5, and a later snapshot of 5. */
 function newBucket(): Bucket {
   const bucket = new Bucket();
   for (let txid = 1; txid <= 5; txid += 1) {
@@ -37,22 +37,22 @@ async function surveyed(bucket: Bucket): Promise<SurveyedReplica> {
   return { client, ...survey };
 }
 
-test('nothing listed is empty, and no error', async () => {
+test("an empty listing is 'empty', not an error", async () => {
   expect(await surveyReplica(new Bucket().client(), LATEST)).toEqual({ kind: 'empty' });
 });
 
-test('the newest file tells lineage and time of the commit, not of the snapshot', async () => {
+test('the newest file gives the lineage and the time of the commit, not of the snapshot', async () => {
   const { newest } = await surveyed(newBucket());
   expect([newest.txid, newest.lineage, newest.at]).toEqual([5n, LINEAGE, timeOf(5)]);
 });
 
-test('of an older target it is the file that this one ends with', async () => {
+test('for an older target, the last file of that target gives them', async () => {
   const target = { kind: 'txid', txid: toTXID(3) } as const;
   const survey = await surveyReplica(newBucket().client(), target);
   expect(survey).toMatchObject({ kind: 'restorable', newest: { txid: 3n, at: timeOf(3) } });
 });
 
-test('where its header cannot be read, another file that ends there tells', async () => {
+test('if its header cannot be read, another file that ends with the same TXID gives them', async () => {
   const bucket = newBucket();
   bucket.bytes(0, 5, 5).fill(0, 0, 4);
   const { newest } = await surveyed(bucket);
@@ -65,7 +65,7 @@ test('where its header cannot be read, another file that ends there tells', asyn
   });
 });
 
-test('files that lead nowhere are unusable, and their newest is told', async () => {
+test("files that cannot be restored are 'unusable', and the newest one is returned", async () => {
   const bucket = newBucket();
   bucket.remove(9, 1, 5);
   bucket.remove(0, 4, 4);
@@ -76,7 +76,7 @@ test('files that lead nowhere are unusable, and their newest is told', async () 
   });
 });
 
-test('a destination that cannot be asked has not answered', async () => {
+test('an unreachable destination is an error', async () => {
   const client = newBucket().client();
   const listFiles = async function* (): AsyncGenerator<LTXFileInfo> {
     yield* [];
@@ -85,7 +85,7 @@ test('a destination that cannot be asked has not answered', async () => {
   await expect(surveyReplica({ ...client, listFiles }, LATEST)).rejects.toThrow('unplugged');
 });
 
-describe('a folder that is not there', () => {
+describe('a missing folder', () => {
   const kindOf = async (code: ErrorCode, details?: ErrorDetails): Promise<string> => {
     const client: ReplicaFiles = {
       ...newBucket().client(),
@@ -101,18 +101,18 @@ describe('a folder that is not there', () => {
     }
   };
 
-  test('is empty if it was never made, and else an error', async () => {
+  test("is 'empty' if it never existed, and an error otherwise", async () => {
     const code = 'REPLICA_DESTINATION_NOT_FOUND';
     expect(await kindOf(code, { isNew: true })).toBe('empty');
     expect(await kindOf(code)).toBe(code);
   });
 
-  test('is not told by another failure', async () => {
+  test('is not assumed after any other error', async () => {
     expect(await kindOf('REPLICA_UNAVAILABLE', { isNew: true })).toBe('REPLICA_UNAVAILABLE');
   });
 });
 
-test('a destination includes another that stayed behind, but not the other way round', async () => {
+test('a destination includes one that is behind it, but not the other way around', async () => {
   const whole = await surveyed(newBucket());
   const behind = newBucket();
   behind.remove(9, 1, 5);
@@ -122,7 +122,7 @@ test('a destination includes another that stayed behind, but not the other way r
   expect(await includesState(part, whole)).toBe(false);
 });
 
-test('a file of the same name and size with other bytes is another one', async () => {
+test('a file with the same name and size but other bytes does not match', async () => {
   const whole = await surveyed(newBucket());
   const forged = newBucket();
   const content = { ...history.content(5, 5), nodeID: LINEAGE, timestamp: new Date(1) };

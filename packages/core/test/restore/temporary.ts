@@ -1,4 +1,4 @@
-/** A folder for one test, gone when it ends. */
+/** A temporary folder, removed when the test ends. */
 
 import fs from 'node:fs';
 import os from 'node:os';

@@ -1,4 +1,4 @@
-/** Files on this machine are restored in the order of the database; the result is the same. */
+/** Restores from local files in database order give the same result as other restores. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -17,7 +17,7 @@ import { temporaryFolder } from './temporary.ts';
 
 const kernel = createKernel();
 
-/** Opens files of these bytes, newest first. Descriptors end with the process. */
+/** Opens files with these bytes, newest first. Descriptors are closed by the end of the process. */
 async function opened(
   files: readonly { min: number; max: number; bytes: Uint8Array }[],
 ): Promise<ReadLocalFile[]> {
@@ -39,7 +39,7 @@ async function opened(
   );
 }
 
-/** The client of a bucket, whose files also lie in a folder. */
+/** A client of a bucket whose files are also in a folder. */
 function localClient(bucket: Bucket): { client: ReplicaFiles; openedFiles: () => number } {
   const client = bucket.client();
   const folder = temporaryFolder();
@@ -68,7 +68,7 @@ function localClient(bucket: Bucket): { client: ReplicaFiles; openedFiles: () =>
 }
 
 describe('windows', () => {
-  test('hold each frame of each file once, and each page up to the end of the database', () => {
+  test('contain each frame of each file once, and each page up to the end of the database', () => {
     const seed = seedOf();
     console.log(`restore windows: SLUICE_SEED=${seed}`);
     const random = randomFrom(seed);
@@ -103,7 +103,7 @@ describe('windows', () => {
     }
   });
 
-  test('a file of a huge database with few pages makes few windows', () => {
+  test('a file of a huge database with few pages needs few windows', () => {
     const map = {
       pgnos: Uint32Array.of(1, 4_000_000_000),
       offsets: Float64Array.of(100, 200, 300),
@@ -113,7 +113,7 @@ describe('windows', () => {
 });
 
 describe('decoded window by window', () => {
-  test('a history of any encodings comes back as it was, also where it has shrunk', async () => {
+  test('a history with any encodings is restored exactly, even if the database has shrunk', async () => {
     const seed = seedOf();
     console.log(`restore windows: SLUICE_SEED=${seed}`);
     const random = randomFrom(seed);
@@ -154,7 +154,7 @@ describe('decoded window by window', () => {
     }
   });
 
-  test('a slice that holds other frames than the index says is refused, and its file is named', async () => {
+  test('a slice that does not match the index is rejected, and the error names its file', async () => {
     const history = new History(512);
     history.commit(randomFrom(3), 12, 12);
     const [file] = await opened([{ min: 1, max: 1, bytes: encodeFile(1, 1, history.image(1)) }]);
@@ -177,8 +177,8 @@ describe('decoded window by window', () => {
       { end: slice.end + 6 }, // the end of the pages
       { end: slice.end + 100_000 },
     ]) {
-      const bent = { ...window, slices: [{ ...slice, ...other }] };
-      const decode = (): unknown => new WindowDecoder(settings).decode(bent);
+      const damaged = { ...window, slices: [{ ...slice, ...other }] };
+      const decode = (): unknown => new WindowDecoder(settings).decode(damaged);
       expect(decode).toThrow(expect.objectContaining({ file: 0 }));
     }
     const late = { ...window, firstPgno: 2, lastPgno: 13 };
@@ -188,7 +188,7 @@ describe('decoded window by window', () => {
     fs.closeSync(output);
   });
 
-  test('a page that no file has is named', async () => {
+  test('the error for a page that no file has names the page', async () => {
     const history = new History(512);
     history.commit(randomFrom(3), 12, 12);
     const bytes = encodeFile(2, 2, { ...history.image(1), commit: 14 });
@@ -208,9 +208,9 @@ describe('decoded window by window', () => {
   });
 });
 
-describe('a restore from files on this machine', () => {
+describe('a restore from local files', () => {
   const PAGE_SIZE = 4096;
-  /** Larger than what is restored without threads. */
+  /** Too large to be restored without threads. */
   const PAGES = 3400;
 
   function makeBucket(): { bucket: Bucket; history: History } {
@@ -226,7 +226,7 @@ describe('a restore from files on this machine', () => {
     return { bucket, history };
   }
 
-  test('gives the same bytes, reads all, and closes what it opened', async () => {
+  test('restores the same bytes, reads all files, and closes them', async () => {
     const { bucket, history } = makeBucket();
     const { client, openedFiles } = localClient(bucket);
     const settings = newSetting();
@@ -238,7 +238,7 @@ describe('a restore from files on this machine', () => {
     expect(openedFiles()).toBe(0);
   });
 
-  test('ends in an error wherever a byte of a file is another one', async () => {
+  test('fails if any byte of a file is changed', async () => {
     const seed = seedOf();
     console.log(`restore windows: SLUICE_SEED=${seed}`);
     const random = randomFrom(seed);
@@ -251,9 +251,9 @@ describe('a restore from files on this machine', () => {
       const right = bucket.bytes(level, txid, txid);
       const places = [50, 150, right.length - 4, right.length - 20, right.length - 30];
       for (const at of [...places, random.int(0, right.length - 1)]) {
-        const bent = right.slice();
-        bent[at] = (bent[at] ?? 0) ^ (1 << random.int(0, 7));
-        bucket.put(level, txid, txid, bent);
+        const damaged = right.slice();
+        damaged[at] = (damaged[at] ?? 0) ^ (1 << random.int(0, 7));
+        bucket.put(level, txid, txid, damaged);
         const { client, openedFiles } = localClient(bucket);
         const settings = newSetting();
         const error = await settings.fail({ client });
@@ -265,7 +265,7 @@ describe('a restore from files on this machine', () => {
   });
 
   test.each(['right', 'empty'] as const)(
-    'of a file whose index is %s succeeds only where it is right',
+    'with a file whose index is %s succeeds only if the index is right',
     async (index) => {
       const pgnos = Array.from({ length: 300_000 }, (_, i) => i + 1);
       const bucket = new Bucket();
@@ -284,7 +284,7 @@ describe('a restore from files on this machine', () => {
     },
   );
 
-  test('ends when it is aborted, and leaves nothing behind', async () => {
+  test('ends on abort and leaves nothing behind', async () => {
     const { bucket } = makeBucket();
     const { client, openedFiles } = localClient(bucket);
     const settings = newSetting();

@@ -1,53 +1,58 @@
 /**
- * What the listing of a destination says about going on there: proof (d) of continuity. Pure.
+ * Decides from a listing whether increments may continue at a destination: proof (d) of continuity.
+ * Pure.
  *
- * Increments go on where the destination ends with exactly what we recorded as sent there, or with a
- * file that still is staged; where nothing lies above that at any level, since another writer may
- * have continued it within the same WAL cycle; and where that newest state can be restored from what
- * is listed. Anything else gets a full snapshot.
+ * Increments continue if and only if
+ *  - the newest file is exactly the one recorded as sent there, or a file that is still staged;
+ *  - no level has a higher TXID (another writer may have continued within the same WAL cycle); and
+ *  - the newest state can be restored from the listed files.
+ * Otherwise the destination gets a full snapshot.
  */
 
 import { reachOf } from '../../history/chain.ts';
 import { formatTXID, toTXID } from '../../ltx/txid.ts';
 import type { FileSet } from '../../replica/file-set.ts';
 
-/** A level-0 file of one TXID, as it was sent, is staged, or was found at a destination. */
+/** Identity of a level-0 file: sent, staged, or found at a destination. */
 export interface SentRecord {
   readonly txid: bigint;
   readonly sizeBytes: number;
   /** File checksum, 16 hex digits: the last 8 bytes of the file. */
   readonly checksum: string;
-  /** The run of images and increments that it belongs to; 0n where that is not known. */
+  /** ID of the history that the file belongs to: one image and the increments after it; 0n if unknown. */
   readonly lineage: bigint;
 }
 
 export type Chain =
-  /** It ends with what we sent, and its newest state can be restored: increments may follow. */
+  /** Its newest file is ours and its newest state can be restored: increments may follow. */
   | 'ours'
-  /** Nothing is there. */
+  /** It has no files. */
   | 'empty'
-  /** What we sent there is not all there any more: only a full snapshot mends it. */
+  /** Files that we sent are missing: only a full snapshot repairs it. */
   | 'damaged'
-  /** An image was begun here, and its staged files were freed before it was whole: only another may follow. */
+  /**
+   * A seed was begun, but its staged files were freed before it was complete: only another image
+   * may follow.
+   */
   | 'half-seeded'
-  /** Somebody else's, or not provably ours: only an image may follow. */
+  /** Its files are not ours, or not provably ours: only an image may follow. */
   | 'foreign';
 
 export interface Admission {
   readonly chain: Chain;
-  /** Of the file that it ends with, where that is ours; else 0n. */
+  /** Lineage of its newest file if that is ours; else 0n. */
   readonly lineage: bigint;
-  /** What is wrong with it, for people; undefined where nothing is. */
+  /** Description of what is wrong; undefined if nothing is. */
   readonly why: string | undefined;
 }
 
 export interface AdmissionInput {
   readonly files: FileSet;
-  /** The newest level-0 file that is listed, with what was read from its ends. */
+  /** The newest listed level-0 file, with data from its header and trailer. */
   readonly top: SentRecord | undefined;
-  /** What was recorded as sent there last. */
+  /** The file recorded as last sent there. */
   readonly record: SentRecord | undefined;
-  /** The staged file of the same TXID as `top`, if there is one. */
+  /** The staged file with the same TXID as `top`, if any. */
   readonly staged: SentRecord | undefined;
   /** The newest staged file. */
   readonly newest: Pick<SentRecord, 'txid' | 'lineage'> | undefined;
@@ -76,7 +81,7 @@ export function admit(input: AdmissionInput): Admission {
   return { chain: why === undefined ? 'ours' : 'damaged', lineage, why };
 }
 
-/** Why the newest state of these files cannot be restored; undefined where it can. */
+/** Why the newest state of these files cannot be restored; undefined if it can. */
 export function describeDamage(files: FileSet): string | undefined {
   const { reached, missing } = reachOf(files.levels);
   if (missing === undefined) return undefined;
@@ -87,7 +92,7 @@ export function describeDamage(files: FileSet): string | undefined {
   return `${which} is missing after ${formatTXID(toTXID(reached))}`;
 }
 
-/** Whether everything ends with `top`, and that is a file of ours of the running history. */
+/** Whether `top` is the newest file at all levels and is our file of the current lineage. */
 function isOurs(top: SentRecord, { files, record, staged, newest }: AdmissionInput): boolean {
   if (top.txid !== files.highest || files.topOf(0) !== top.txid) return false;
   const isKnown = [record, staged].some(
@@ -98,7 +103,7 @@ function isOurs(top: SentRecord, { files, record, staged, newest }: AdmissionInp
       sent.checksum === top.checksum &&
       (sent.lineage === top.lineage || sent.lineage === 0n),
   );
-  // What lies below the newest staged file may be of the history before: its next file will tell.
+  // A file below the newest staged one may belong to the previous lineage; `nextStep` checks the next file.
   return (
     isKnown && (newest === undefined || top.txid < newest.txid || top.lineage === newest.lineage)
   );
@@ -108,27 +113,27 @@ function nameOf(txid: bigint): string {
   return `TXID ${formatTXID(toTXID(txid))}`;
 }
 
-// --- the state of a destination, derived from facts and stored nowhere else; pure ---
+// --- the state of a destination, derived from facts and not stored; pure ---
 
 export type DestinationState =
-  /** Not known yet, or something unexpected was seen there: it is listed before anything is sent. */
+  /** Not listed yet, or an unexpected answer came back: it is listed before anything is sent. */
   | 'listing'
-  /** A full snapshot is on its way there, or is being made for it. */
+  /** A full snapshot is being sent to it or made for it. */
   | 'seeding'
-  /** Increments follow as they are staged. */
+  /** Increments are sent as they are staged. */
   | 'streaming'
-  /** What was sent there is not all there any more; a full snapshot is on its way. */
+  /** Files that were sent there are missing; a full snapshot will be sent. */
   | 'damaged'
-  /** The last try failed, of level 0 or of a snapshot; it will be tried again. */
+  /** The last try to send level 0 or a snapshot failed; it will be retried. */
   | 'failing'
-  /** Nothing is sent any more. */
+  /** Nothing more is sent. */
   | 'closed';
 
 export interface DestinationFacts {
   readonly isClosed: boolean;
-  /** A try failed, and nothing has shown since that it is over. */
+  /** A try failed, and no later success has cleared it. */
   readonly hasFailed: boolean;
-  /** undefined where it must be listed first. */
+  /** undefined if it must be listed first. */
   readonly chain: Chain | undefined;
   readonly isSeeding: boolean;
 }

@@ -1,8 +1,8 @@
 /**
- * Staged files as bodies to send: as they are, or the same pages under other TXIDs.
+ * Makes request bodies from staged files: unchanged, or with other TXIDs in the header.
  *
  * An image is staged once and sent as level 0 n..n, as snapshot 1..n, and at a seam as k..n. Only
- * the header and the file checksum differ, so the rest of the staged file is sent as it is.
+ * the header and the file checksum differ; the rest is sent unchanged.
  */
 
 import { ReplicationError } from '../../error.ts';
@@ -25,7 +25,7 @@ import type { SeedSource } from './next.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
 
-/** The record of a staged file that is sent; undefined where there is none, or it was freed meanwhile. */
+/** The record of a staged file; undefined if there is none or it was freed meanwhile. */
 export async function recordIfStaged(
   files: FileSystem,
   file: StagedIncrement | undefined,
@@ -50,8 +50,8 @@ async function readChecksum(files: FileSystem, path: string): Promise<string> {
   }
 }
 
-/** A body with the file checksum that it ends with, as 16 hex digits. */
-export interface NamedBody {
+/** A body and its file checksum, as 16 hex digits. */
+export interface BodyWithChecksum {
   readonly body: ObjectBody;
   readonly checksum: string;
   readonly header: LTXHeader;
@@ -59,18 +59,18 @@ export interface NamedBody {
 
 export interface BodyReading {
   readonly files: FileSystem;
-  /** All bytes of the source, where they are in memory. */
+  /** All bytes of the source, if they are in memory. */
   readonly whole: Buffer | undefined;
-  /** Called with the number of bytes that were read. */
+  /** Called with the number of bytes read. */
   readonly onBytes: (count: number) => void;
 }
 
-/** A body of `source` whose header bears the TXIDs of `ref`. */
+/** A body of `source` with the TXIDs of `ref` in its header. */
 export async function bodyAs(
   ref: LTXFileRef,
   source: SeedSource,
   { files, whole, onBytes }: BodyReading,
-): Promise<NamedBody> {
+): Promise<BodyWithChecksum> {
   if (whole !== undefined) return await bodyOf(ref, source, bytesOf(whole), onBytes);
   const handle = await files.open(source.path);
   try {
@@ -84,10 +84,10 @@ export async function bodyAs(
   }
 }
 
-/** Bytes of a staged file. */
+/** Access to the bytes of a staged file. */
 interface Ranges {
   readonly read: ReadFileRange;
-  /** Opens the file by itself. */
+  /** Opens the file on its own. */
   readonly stream: (start: number, end: number) => AsyncIterable<Uint8Array>;
 }
 
@@ -105,7 +105,7 @@ async function bodyOf(
   source: SeedSource,
   { read, stream }: Ranges,
   onBytes: (count: number) => void,
-): Promise<NamedBody> {
+): Promise<BodyWithChecksum> {
   const { sizeBytes, timestampMs } = source;
   const ends = await readEnds(read, sizeBytes);
   const { header } = ends;
@@ -132,7 +132,7 @@ function rangesOfHandle(handle: StoredFile, path: string): ReadFileRange {
   return (start, end) => readStaged(handle, path, start, end - start);
 }
 
-let kernel: Kernel | undefined; // of this thread; made when the first image is sent
+let kernel: Kernel | undefined; // created when the first image is sent
 
 async function* readRange(
   files: FileSystem,
@@ -163,12 +163,11 @@ async function* counted(
 }
 
 /*
- * Staged files that several destinations send at the same time are read once: most are small, and each
- * open, read and close of a file costs more than the bytes do. A file is kept in memory while one of
- * them has it in hand, and no longer.
+ * A staged file that several destinations send at the same time is read once: most files are small, so
+ * opening, reading and closing one costs more than its bytes. It stays in memory only while in use.
  */
 
-/** Files up to this size are shared: a commit of some pages. What is larger is read in chunks. */
+/** Maximum size of a shared file: a commit of some pages. Larger files are read in chunks. */
 export const SHARED_BYTES_MAX: number = 256 * 1024;
 
 interface Read {
@@ -176,7 +175,7 @@ interface Read {
   users: number;
 }
 
-/** A file in memory, until it is disposed of. */
+/** A file in memory. Dispose of it after use. */
 export interface SharedBytes extends Disposable {
   readonly bytes: Buffer;
 }
@@ -189,11 +188,11 @@ export class SharedReads {
     this.#files = files;
   }
 
-  /** undefined where it is too large to be shared. Rejects as opening and reading the file do. */
+  /** Returns undefined if the file is too large to share. Rejects if it cannot be opened or read. */
   async read(source: SeedSource): Promise<SharedBytes | undefined> {
     const { path, sizeBytes, timestampMs } = source;
     if (sizeBytes > SHARED_BYTES_MAX) return undefined;
-    const key = `${path} ${sizeBytes} ${timestampMs}`; // a path may be staged again
+    const key = `${path} ${sizeBytes} ${timestampMs}`; // a path may be reused
     const read = this.#reads.get(key) ?? {
       bytes: this.#readWhole(path, sizeBytes),
       users: 0,
@@ -222,9 +221,12 @@ export class SharedReads {
   }
 }
 
-// --- reads of staged files; missing bytes mean that the volume lost them ---
+// --- exact reads of staged files ---
 
-/** Exactly these bytes, in a buffer of their own; STAGING_FAILED where the file does not have them. */
+/**
+ * Reads exactly `length` bytes into a new buffer. Throws STAGING_FAILED if the volume lost some of
+ * them.
+ */
 async function readStaged(
   handle: StoredFile,
   path: string,

@@ -1,4 +1,4 @@
-/** How it goes with one destination: what was sent, and since when nothing has moved. */
+/** Transfer statistics of one destination, and the facts from which health is derived. */
 
 import type { Clock } from '../../clock.ts';
 import type { Absence } from '../../database/events.ts';
@@ -24,32 +24,32 @@ export class Health {
     return this.#bytesSent;
   }
 
-  /** In ms since 1970. */
+  /** Unix time in ms. */
   get lastSuccessMs(): number | undefined {
     return this.#lastSuccessMs;
   }
 
-  /** Also where it is over. */
+  /** The last failure, even if the destination has recovered. */
   get lastError(): UploadFailure | undefined {
     return this.#lastError;
   }
 
-  /** When a try began, by the monotonic clock. */
+  /** When the last try began, by the monotonic clock. */
   get triedAt(): number {
     return this.#triedAt;
   }
 
-  /** When bytes last moved there, by the monotonic clock. */
+  /** When bytes were last transferred, by the monotonic clock. */
   get movedAt(): number {
     return this.#movedAt;
   }
 
-  /** A try begins. */
-  tries(): void {
+  /** A try began. */
+  tryStarted(): void {
     this.#triedAt = this.#clock.monotonic();
   }
 
-  /** Bytes are moving. */
+  /** Bytes were transferred. */
   moved(): void {
     this.#movedAt = this.#clock.monotonic();
   }
@@ -68,8 +68,8 @@ export class Health {
   }
 }
 
-/** Facts of a destination that somebody waits for. Times are by the monotonic clock. */
-export interface Patience {
+/** Limits of a drain. Times are by the monotonic clock. */
+export interface DrainLimits {
   readonly now: number;
   readonly timeoutMs: number;
   readonly hangMs: number;
@@ -77,15 +77,15 @@ export interface Patience {
 }
 
 /**
- * Whether whoever waits for a destination should wait no more, because for `timeoutMs`
- *  - nothing has succeeded since the first failure, and no byte is moving there now; or
- *  - what is to be sent was not there, and no image is being made;
- * or because a try that is under way has moved no byte for as long as `silenceMs` allows.
+ * Whether a drain should give a destination up, because for `timeoutMs`
+ *  - nothing has succeeded since the first failure, and no bytes are being transferred; or
+ *  - the next file to send did not exist, and no image is being made;
+ * or because the running try has transferred no bytes for the time given by `silenceMs`.
  */
-export function isHopeless(
+export function shouldGiveUp(
   queue: Pick<UploadQueue, 'isTrying' | 'failingSince' | 'waitingSince'>,
   health: Pick<Health, 'triedAt' | 'movedAt'>,
-  { now, timeoutMs, hangMs, isMakingImage }: Patience,
+  { now, timeoutMs, hangMs, isMakingImage }: DrainLimits,
 ): boolean {
   const isOver = (since: number | undefined, ms = timeoutMs): boolean =>
     since !== undefined && now - since >= ms;
@@ -98,44 +98,48 @@ export function isHopeless(
   return isOver(queue.failingSince) || isOver(queue.waitingSince);
 }
 
-/** A server that works may think for so long before it answers. */
+/** A working server may take this long to answer. */
 const ANSWER_MS_MAX = 10_000;
 
-/** Who waits briefly for what fails waits briefly for what is silent: twice as long, within bounds. */
+/** Time limit for a silent destination: twice the limit for a failing one, within bounds. */
 function silenceMs(timeoutMs: number, hangMs: number): number {
   return Math.max(timeoutMs, Math.min(hangMs, Math.max(ANSWER_MS_MAX, timeoutMs * 2)));
 }
 
-// --- the facts that `judge` decides by ---
+// --- input of `evaluateHealth` ---
 
-/** A destination, as far as its facts need it. */
-export interface Confirmer {
+/** A destination, as seen by `Confirmations`. */
+export interface ConfirmedDestination {
   readonly name: string;
-  /** Everything up to this TXID can be restored from there. */
+  /** Everything up to this TXID can be restored from the destination. */
   readonly replicatedTXID: bigint | undefined;
 }
 
-/** Up to which moment each destination is known to have everything, by the monotonic clock. */
+/** For each destination, the time up to which it is known to have all commits, by the monotonic clock. */
 export class Confirmations {
   readonly #startedAt: number;
   readonly #asOf = new Map<string, number>();
 
-  /** What is not known yet counts from `startedAt`. */
+  /** `startedAt`: used for destinations without a confirmation yet. */
   constructor(startedAt: number) {
     this.#startedAt = startedAt;
   }
 
-  /** A destination may have more than before. Call it before the files that it has are freed. */
-  note({ name, replicatedTXID: txid }: Confirmer, backlog: Backlog): void {
+  /** Updates the confirmation of a destination. Call it before the files that it has are freed. */
+  update({ name, replicatedTXID: txid }: ConfirmedDestination, backlog: Backlog): void {
     if (txid === undefined) return;
     const file = backlog.files.findLast((staged) => staged.txid <= txid);
     if (file !== undefined) this.#asOf.set(name, Math.max(this.asOf(name), file.asOf));
   }
 
-  /** Nothing was committed before `at` that they could lack, but for what they lacked before. */
-  spare(destinations: readonly Confirmer[], supply: Supply, at: number): void {
+  /** The database had no new commits until `at`, so destinations that had everything still do. */
+  confirmUntil(
+    destinations: readonly ConfirmedDestination[],
+    source: SourceState,
+    at: number,
+  ): void {
     for (const destination of destinations) {
-      if (supply.head > 0n && !has(destination, supply)) continue;
+      if (source.head > 0n && !has(destination, source)) continue;
       this.#asOf.set(destination.name, Math.max(this.asOf(destination.name), at));
     }
   }
@@ -144,48 +148,50 @@ export class Confirmations {
     return this.#asOf.get(name) ?? this.#startedAt;
   }
 
-  /** The moment up to which `destination` has everything. */
-  confirmedAt(destination: Confirmer, supply: Supply): number {
+  /** The time up to which `destination` has all commits. */
+  confirmedAt(destination: ConfirmedDestination, source: SourceState): number {
     const { name, replicatedTXID: txid } = destination;
-    if (has(destination, supply)) return supply.gauges.stagedAsOf;
-    const next = supply.backlog.files.find((file) => file.txid > (txid ?? 0n));
-    // Where files in between were freed, or an image closes a gap, it lacks what is older than `next`.
+    if (has(destination, source)) return source.gauges.stagedAsOf;
+    const next = source.backlog.files.find((file) => file.txid > (txid ?? 0n));
+    // If files in between were freed, or an image closes a gap, it lacks commits older than `next`.
     const isNext = txid !== undefined && next?.txid === txid + 1n;
     return isNext ? next.since : this.asOf(name);
   }
 }
 
-/** What there is to be sent. */
-export interface Supply {
-  /** The newest TXID, staged or announced; 0n where there is none. */
+/** State of the database and its staged files. */
+export interface SourceState {
+  /** The newest TXID, staged or announced; 0n if there is none. */
   readonly head: bigint;
   readonly backlog: Backlog;
   readonly gauges: GaugeReadings;
 }
 
-function has({ replicatedTXID }: Confirmer, { head }: Supply): boolean {
+function has({ replicatedTXID }: ConfirmedDestination, { head }: SourceState): boolean {
   return head > 0n && replicatedTXID !== undefined && replicatedTXID >= head;
 }
 
-export type DestinationSigns = Omit<DestinationFacts, 'confirmedAgeMs' | 'isCurrent' | 'name'>;
+export type DestinationActivity = Omit<DestinationFacts, 'confirmedAgeMs' | 'isCurrent' | 'name'>;
 
 export interface FactsInput {
   readonly now: number;
-  readonly supply: Supply;
+  readonly source: SourceState;
   readonly confirmations: Confirmations;
   readonly absence: { readonly kind: Absence; readonly since: number } | undefined;
   readonly failure: string | undefined;
   /** Since when staged files could not be freed. */
   readonly freeingSince: number | undefined;
-  /** Since when the state file should have been written. */
+  /** Since when the state file is overdue. */
   readonly stateFileDueSince: number | undefined;
   readonly freshMs: number;
-  readonly destinations: readonly (Confirmer & { readonly signs: DestinationSigns })[];
+  readonly destinations: readonly (ConfirmedDestination & {
+    readonly activity: DestinationActivity;
+  })[];
 }
 
 export function gatherFacts(input: FactsInput): DatabaseFacts {
-  const { now, supply, confirmations, absence } = input;
-  const { gauges } = supply;
+  const { now, source, confirmations, absence } = input;
+  const { gauges } = source;
   const age = (since: number | undefined): number =>
     since === undefined ? 0 : Math.max(0, now - since);
   return {
@@ -199,13 +205,14 @@ export function gatherFacts(input: FactsInput): DatabaseFacts {
     stateFileAgeMs: age(input.stateFileDueSince),
     freshMs: input.freshMs,
     destinations: input.destinations.map((destination) => {
-      // Where there is no database nothing is committed that could be missing.
-      const isSpared = absence !== undefined && (supply.head === 0n || has(destination, supply));
+      // A missing database has no new commits that the destination could lack.
+      const lacksNothing =
+        absence !== undefined && (source.head === 0n || has(destination, source));
       return {
         name: destination.name,
-        confirmedAgeMs: isSpared ? 0 : age(confirmations.confirmedAt(destination, supply)),
-        isCurrent: isSpared || (has(destination, supply) && gauges.pending === 0),
-        ...destination.signs,
+        confirmedAgeMs: lacksNothing ? 0 : age(confirmations.confirmedAt(destination, source)),
+        isCurrent: lacksNothing || (has(destination, source) && gauges.pending === 0),
+        ...destination.activity,
       };
     }),
   };

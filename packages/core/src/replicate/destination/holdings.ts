@@ -1,4 +1,4 @@
-/** What one destination holds, as we know it: listed, then kept up by what we write there. */
+/** The known contents of one destination: its last listing, updated with the files that we write. */
 
 import type { LTXFileInfo } from '../../replica/replica.ts';
 import type { LTXFileRef } from '../../store/layout.ts';
@@ -10,27 +10,27 @@ import type { Written } from './sender.ts';
 
 export class Holdings {
   #files = new FileSet();
-  /** undefined until it has been listed, and after a surprise there. */
+  /** undefined until the destination is listed, and after an unexpected answer. */
   #admission: Admission | undefined;
   #pageSize = 0;
   #seeding: Seed | undefined;
-  /** Up to this TXID names are taken by files that are not ours, whether they are listed or not. */
+  /** Names up to this TXID are taken by foreign files, whether or not they are listed. */
   #floor = 0n;
-  /** Snapshots whose names were taken. A listing tells whether somebody else's is there. */
-  #suspects: LTXFileRef[] = [];
-  /** Files that were written while a listing was on its way, which may not show them. */
-  #meanwhile: LTXFileInfo[] | undefined;
+  /** Snapshots whose names were taken. The next listing shows whether a foreign one exists. */
+  #takenSnapshots: LTXFileRef[] = [];
+  /** Files written during a listing, which may not include them. */
+  #writtenDuringListing: LTXFileInfo[] | undefined;
 
   get chain(): Chain | undefined {
     return this.#admission?.chain;
   }
 
-  /** What is wrong with what is there; undefined where nothing is known to be. */
+  /** Description of what is wrong with the contents; undefined if nothing is. */
   get why(): string | undefined {
     return this.#admission?.why;
   }
 
-  /** The highest TXID that is taken there, at any level; 0n before it is listed. */
+  /** The highest TXID in use at any level; 0n before the first listing. */
   get highest(): bigint {
     const { highest } = this.#files;
     return highest > this.#floor ? highest : this.#floor;
@@ -40,25 +40,25 @@ export class Holdings {
     return this.#seeding;
   }
 
-  /** Everything up to this TXID can be restored from here; undefined while nothing of ours can. */
+  /** Everything up to this TXID can be restored; undefined while nothing of ours can. */
   get replicatedTXID(): bigint | undefined {
     return this.chain === 'ours' && this.#seeding === undefined ? this.highest : undefined;
   }
 
-  /** Staged files up to this TXID are not wanted here any more. */
+  /** Staged files up to this TXID are no longer needed for this destination. */
   get releasableTXID(): bigint {
     if (this.#seeding !== undefined) return this.#seeding.txid - 1n;
     return this.chain === 'ours' ? this.highest : 0n;
   }
 
-  /** Newest snapshot here: its TXID and when it was written; undefined where there is none. */
+  /** TXID and write time of the newest snapshot; undefined if there is none. */
   get newestSnapshot(): { txid: bigint; modifiedAtMs: number } | undefined {
     const newest = this.#files.newestOf(SNAPSHOT_LEVEL);
     if (newest === undefined) return undefined;
     return { txid: newest.maxTXID, modifiedAtMs: newest.modifiedAt.getTime() };
   }
 
-  /** How many files are there. */
+  /** Number of files. */
   get fileCount(): number {
     return this.#files.count;
   }
@@ -79,57 +79,57 @@ export class Holdings {
     };
   }
 
-  /** A listing begins: what is written from now on may not be in it. */
-  listingBegins(): void {
-    this.#meanwhile = [];
+  /** A listing begins. It may not include files written from now on. */
+  listingBegan(): void {
+    this.#writtenDuringListing = [];
   }
 
   listed({ files, pageSize }: ListedDestination, admit: (files: FileSet) => Admission): void {
-    for (const file of this.#meanwhile ?? []) files.add(file);
-    this.#meanwhile = undefined;
+    for (const file of this.#writtenDuringListing ?? []) files.add(file);
+    this.#writtenDuringListing = undefined;
     const before = this.#files;
     this.#files = files;
     const isIntact = this.#seeding?.writes.every(({ ref }) => !before.has(ref) || files.has(ref));
-    if (isIntact === true) return; // the seed goes on, and decides
+    if (isIntact === true) return; // the seed continues; `seeded` sets the admission
     this.#seeding = undefined;
     this.#pageSize = pageSize;
-    const isMixed = this.#floor > 0n || this.#suspects.some((suspect) => files.has(suspect));
-    this.#suspects = [];
+    const isMixed = this.#floor > 0n || this.#takenSnapshots.some((file) => files.has(file));
+    this.#takenSnapshots = [];
     this.#admission = isMixed ? TAKEN : admit(files);
   }
 
   /**
-   * The name of `file` is taken by somebody else. It is to be listed before anything else. A name that
-   * must be given is passed over, also where no listing shows it; of a snapshot, the next one has
-   * another name, so only one that is listed matters: a restore would begin with it.
+   * A foreign file has the name of `file`; a listing is required. The name of a required file is
+   * skipped even if no listing shows it. The next snapshot will have another name, so a taken snapshot
+   * name matters only if it is listed, because a restore would begin with that file.
    */
-  taken(file: LTXFileRef, need: SeedWrite['need']): void {
-    if (need === 'optional') this.#suspects.push(file);
+  nameTaken(file: LTXFileRef, need: SeedWrite['need']): void {
+    if (need === 'optional') this.#takenSnapshots.push(file);
     else if (file.maxTXID > this.#floor) this.#floor = file.maxTXID;
-    this.unknown();
+    this.requireListing();
   }
 
-  /** It is to be listed again before anything else. */
-  unknown(): void {
+  /** Requires a new listing before anything else. */
+  requireListing(): void {
     this.#admission = undefined;
     this.#seeding = undefined;
   }
 
   wrote({ info, sent, pageSize }: Written): void {
     this.#files.add(info);
-    this.#meanwhile?.push(info);
+    this.#writtenDuringListing?.push(info);
     if (info.level !== 0 || this.#seeding !== undefined || this.#admission === undefined) return;
     this.#pageSize = pageSize;
     this.#admission = { ...this.#admission, lineage: sent.lineage };
   }
 
-  /** The next file of `seed`, which is under way from now on; undefined when it is whole. */
+  /** Starts or continues `seed`. Returns its next file, or undefined if all are written. */
   seed(seed: Seed): SeedWrite | undefined {
     this.#seeding = seed;
     return seed.writes.find(({ ref }) => !this.#files.has(ref));
   }
 
-  /** It holds what it must. */
+  /** All required files of the seed are written. */
   seeded({ lineage, pageSize }: Seed): void {
     this.#seeding = undefined;
     this.#pageSize = pageSize;
@@ -138,7 +138,7 @@ export class Holdings {
     this.#admission = { chain: why === undefined ? 'ours' : 'damaged', lineage, why };
   }
 
-  /** What is left of the seed is not staged any more. */
+  /** The remaining files of the seed are no longer staged. */
   abandonSeed(): void {
     this.#seeding = undefined;
     this.#admission = { chain: 'half-seeded', lineage: 0n, why: undefined };

@@ -1,4 +1,7 @@
-/** Lists one destination: at first, when it is due again, and after a surprise; and says whose it is. */
+/**
+ * Lists one destination at the start, periodically and after an unexpected answer, and classifies
+ * its contents.
+ */
 
 import type { Clock } from '../../clock.ts';
 import { type ErrorCode, isError } from '../../error.ts';
@@ -18,53 +21,56 @@ import { Relisting } from './relisting.ts';
 import type { StepResult } from './upload-queue.ts';
 
 export interface ListerContext {
-  /** The destination's. */
+  /** Name of the destination. */
   readonly name: string;
   readonly target: string;
   readonly holdings: Holdings;
   readonly backlog: Backlog;
   readonly files: FileSystem;
-  /** Whether the backlog is known: before that it cannot be said whose a destination is. */
+  /** Whether the backlog is known. Before that, `admit` cannot classify a destination. */
   readonly knowsBacklog: () => boolean;
   readonly record: () => SentRecord | undefined;
-  /** Another file was listed. */
+  /** Called for each listed file. */
   readonly onFile: () => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** A database may come long after its destinations were listed: then they are listed anew. */
+/**
+ * A listing that waited longer than this for the backlog is repeated: the database may appear much
+ * later.
+ */
 const LISTED_MS_MAX = 60_000;
 
 export class Lister {
   readonly #context: ListerContext;
   readonly #relisting: Relisting;
-  /** What was listed, until it is decided whose it is. */
+  /** The listing, until it can be classified. */
   #listed: ListedDestination | undefined;
   #listedAt = 0;
-  /** What was last said to be wrong with what is there. */
-  #saidWhy: string | undefined;
+  /** The problem that was last logged. */
+  #loggedProblem: string | undefined;
 
   constructor(context: ListerContext) {
     this.#context = context;
     this.#relisting = new Relisting(context.clock);
   }
 
-  /** How often it was listed as a whole. */
+  /** Number of full listings. */
   get count(): number {
     return this.#relisting.count;
   }
 
-  /** 0 where it must be listed before anything is sent. */
+  /** Time until the next listing; 0 if it must be listed before anything is sent. */
   get dueInMs(): number {
     const { holdings } = this.#context;
     if (holdings.chain === undefined) return 0;
     const dueInMs = this.#relisting.dueInMs();
-    // A seed that is under way is not disturbed without reason.
+    // Only a required listing interrupts a seed.
     return holdings.seeding === undefined || this.#relisting.isDemanded ? dueInMs : Infinity;
   }
 
-  /** A file was written there. */
+  /** A file was written to the destination. */
   wrote(): void {
     this.#relisting.wrote();
   }
@@ -74,16 +80,16 @@ export class Lister {
   }
 
   /**
-   * Lists it, and decides whose it is once it is known what is staged. 'answered' where it was listed,
-   * also where that cannot be decided yet.
+   * Lists the destination, and classifies it once the backlog is known. Returns 'answered' if it was
+   * listed, even if it could not be classified yet.
    */
   async list(client: ReplicaFiles, signal: AbortSignal): Promise<StepResult> {
     const { holdings, backlog, knowsBacklog, onFile, record, clock } = this.#context;
     const isOld = clock.monotonic() - this.#listedAt >= LISTED_MS_MAX;
     const isDue = this.#listed === undefined || (isOld && knowsBacklog());
     if (isDue) {
-      this.#relisting.begins(client.openLocalFile === undefined ? 'remote' : 'local');
-      holdings.listingBegins();
+      this.#relisting.listingBegan(client.openLocalFile === undefined ? 'remote' : 'local');
+      holdings.listingBegan();
       this.#listed = await listDestination(client, { onFile, signal });
       this.#listedAt = clock.monotonic();
     }
@@ -100,11 +106,11 @@ export class Lister {
     return 'answered';
   }
 
-  /** Says what is wrong with it: once, until it is right again. */
+  /** Logs a problem with the contents once, until it is fixed. */
   #report(): void {
     const { name, target, holdings, record, logger } = this.#context;
     const { chain, why } = holdings;
-    if (why !== undefined && why !== this.#saidWhy) {
+    if (why !== undefined && why !== this.#loggedProblem) {
       const sent = record();
       const hint =
         chain === 'empty'
@@ -115,21 +121,21 @@ export class Lister {
         sent: sent === undefined ? undefined : formatTXID(sent.txid),
       });
     }
-    this.#saidWhy = chain === 'ours' ? undefined : (why ?? this.#saidWhy);
+    this.#loggedProblem = chain === 'ours' ? undefined : (why ?? this.#loggedProblem);
   }
 }
 
-// --- one listing, with both ends of the newest level-0 file ---
+// --- one listing, with the header and trailer of the newest level-0 file ---
 
 export interface ListedDestination {
   readonly files: FileSet;
-  /** undefined where level 0 is empty. */
+  /** undefined if level 0 is empty. */
   readonly top: SentRecord | undefined;
-  /** Of the newest file; 0 where there is none. */
+  /** Page size of the newest file; 0 if there is none. */
   readonly pageSize: number;
 }
 
-/** One listing of all levels, and two small reads of the newest file. */
+/** Lists all levels and reads the header and trailer of the newest file. */
 async function listDestination(
   client: ReplicaFiles,
   { onFile, signal }: { readonly onFile: () => void; readonly signal: AbortSignal },
@@ -155,7 +161,7 @@ async function listDestination(
   return { files, top: { txid, sizeBytes, checksum, lineage }, pageSize };
 }
 
-/** undefined for a file that is not an LTX file: then it is not ours either. */
+/** Returns undefined for a file that is not an LTX file, and so not ours. */
 async function readEndsIfLTX(
   read: ReadFileRange,
   sizeBytes: number,
@@ -168,18 +174,18 @@ async function readEndsIfLTX(
   }
 }
 
-/** How long a start waits for destinations that have neither answered nor failed. */
+/** How long a start waits for destinations that have neither been listed nor failed. */
 const REPORT_MS_MAX = 3_000;
 
 export interface ListingsWait {
   readonly uploaders: readonly { readonly hasReported: boolean }[];
-  /** Wakes when one of them has reported. */
+  /** Notified when one of them has reported. */
   readonly changed: Wakeup;
   readonly clock: Clock;
   readonly isClosed: () => boolean;
 }
 
-/** Waits until every destination has been listed, or has failed to be, or REPORT_MS_MAX. */
+/** Waits until every destination has been listed or has failed, at most REPORT_MS_MAX. */
 export async function waitForListings(wait: ListingsWait): Promise<void> {
   const { uploaders, changed, clock, isClosed } = wait;
   const deadline = clock.monotonic() + REPORT_MS_MAX;

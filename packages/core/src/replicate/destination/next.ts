@@ -1,12 +1,13 @@
 /**
- * The next file to send to one destination, so that its latest can be restored at every cut. Pure.
+ * Chooses the next file to send to one destination, so that the newest state can be restored even if
+ * sending stops after any file. Pure.
  *
- * - An increment follows its predecessor, of its own lineage.
- * - An image whose TXID follows the destination's: first level 0 (all pages, restorable by itself
- *   or with what is there), then the snapshot 1..n of the same bytes.
- * - An image at a jump, over somebody else's files, over damage, or of another page size: first the
+ * - An increment is sent after its predecessor of the same lineage.
+ * - An image whose TXID directly follows the destination's: first level 0 (all pages, restorable
+ *   alone or with the existing files), then the snapshot 1..n of the same bytes.
+ * - An image after a TXID gap, over foreign or damaged files, or with another page size: first the
  *   snapshot 1..n, then the same image at each merged level as (maximum + 1)..n, so that Litestream's
- *   compaction finds no seam, then level 0.
+ *   compaction finds no gap, then level 0.
  */
 
 import { formatTXID, toTXID } from '../../ltx/txid.ts';
@@ -15,26 +16,26 @@ import type { FileSet } from '../../replica/file-set.ts';
 import type { Backlog, StagedIncrement, StagedSnapshot } from '../backlog.ts';
 import type { Chain } from './admission.ts';
 
-/** Levels between the files as written and the snapshots. */
+/** Levels between level 0 and the snapshots. */
 const MERGED_LEVELS: readonly number[] = [1, 2, 3, 4, 5, 6, 7, 8];
 export const SNAPSHOT_LEVEL = 9;
 
 export interface DestinationView {
   readonly files: FileSet;
-  /** The highest TXID that is taken there, by what is listed or not. */
+  /** The highest TXID in use there, including names that were taken but are not listed. */
   readonly highest: bigint;
   readonly chain: Chain;
-  /** Of the file that it ends with, where that is ours; else 0n. */
+  /** Lineage of its newest file if that is ours; else 0n. */
   readonly lineage: bigint;
-  /** What is wrong with what is there, for people. */
+  /** Description of what is wrong with its contents. */
   readonly why: string | undefined;
-  /** Page size of its newest file; 0 where it is not known. */
+  /** Page size of its newest file; 0 if unknown. */
   readonly pageSize: number;
-  /** The image that is being written here, if one has been begun. */
+  /** The image that is being written there, if any. */
   readonly seeding: Seed | undefined;
 }
 
-/** An image on its way: the files to write, in order. */
+/** An image being sent: the files to write, in order. */
 export interface Seed {
   readonly txid: bigint;
   readonly lineage: bigint;
@@ -42,11 +43,11 @@ export interface Seed {
   readonly writes: readonly SeedWrite[];
 }
 
-/** One file to write: the bytes of a staged file, under the TXIDs of `ref`. */
+/** One file to write: a staged file, sent under the TXIDs of `ref`. */
 export interface SeedWrite {
   readonly ref: LTXFileRef;
   readonly source: SeedSource;
-  /** Without an optional one the latest can be restored all the same. */
+  /** The newest state can be restored without an optional file. */
   readonly need: 'required' | 'optional';
 }
 
@@ -57,22 +58,22 @@ export interface SeedSource {
 }
 
 export type NextStep =
-  /** It has everything. */
+  /** The destination has everything. */
   | { readonly kind: 'idle' }
-  /** What comes next is being made. */
+  /** The next file is being made. */
   | { readonly kind: 'waiting' }
   | { readonly kind: 'increment'; readonly file: StagedIncrement }
   | { readonly kind: 'seed'; readonly seed: Seed }
-  /** An image of the running chain will do: a snapshot at any TXID above what is there. */
+  /** A snapshot of the current lineage at any TXID above the destination's is enough. */
   | { readonly kind: 'needs-snapshot'; readonly why: string }
-  /** Only a new image above this TXID will do. */
+  /** A new image with a TXID above `floor` is required. */
   | { readonly kind: 'needs-image'; readonly floor: bigint; readonly why: string };
 
 export interface NextInput {
   readonly view: DestinationView;
   readonly backlog: Backlog;
   readonly snapshot: StagedSnapshot | undefined;
-  /** The newest TXID that was given out; 0n before the first. */
+  /** The newest TXID in use; 0n before the first. */
   readonly head: bigint;
 }
 
@@ -92,33 +93,36 @@ export function nextStep(input: NextInput): NextStep {
   if (snapshot !== undefined && canSeed(view, snapshot) && isFollowed(backlog, snapshot)) {
     return { kind: 'seed', seed: seedFrom(view, snapshot, levelZeroOf(view, backlog, snapshot)) };
   }
-  if (backlog.isGated) return { kind: 'waiting' }; // the image that is being made will do
-  return whatIsNeeded(view, head);
+  if (backlog.isGated) return { kind: 'waiting' }; // for the image that is being made
+  return neededImage(view, head);
 }
 
-/** Above what is there; damage is also mended at the TXID with which it ends, if that file is ours. */
+/**
+ * An image can seed above the destination's TXID. It can also repair damage at that TXID if the
+ * newest file is ours.
+ */
 function canSeed(
   view: DestinationView,
   image: { readonly txid: bigint; readonly lineage: bigint },
 ): boolean {
   if (image.txid > view.highest) return true;
-  return isMendable(view) && image.txid === view.highest && image.lineage === view.lineage;
+  return isRepairable(view) && image.txid === view.highest && image.lineage === view.lineage;
 }
 
-function isMendable({ chain, lineage }: DestinationView): boolean {
+function isRepairable({ chain, lineage }: DestinationView): boolean {
   return chain === 'damaged' && lineage !== 0n;
 }
 
-/** All that was staged since is still there, so that level 0 can go on after a seed. */
+/** Whether all files after the snapshot are still staged, so that level 0 can continue after the seed. */
 function isFollowed(backlog: Backlog, snapshot: StagedSnapshot): boolean {
   const oldest = backlog.files[0];
   return oldest !== undefined && oldest.txid <= snapshot.txid + 1n;
 }
 
-function whatIsNeeded(view: DestinationView, head: bigint): NextStep {
+function neededImage(view: DestinationView, head: bigint): NextStep {
   const at = view.highest;
   if (head === 0n) return { kind: 'waiting' };
-  if (at > head || (at === head && !isMendable(view))) {
+  if (at > head || (at === head && !isRepairable(view))) {
     const why = view.why ?? `it ends with TXID ${formatTXID(at)}, but nothing newer was staged`;
     return { kind: 'needs-image', floor: at, why };
   }
@@ -133,7 +137,7 @@ const WHY_A_SNAPSHOT: Readonly<Record<Chain, string>> = {
   ours: 'some files that it lacks are no longer staged',
 };
 
-/** Whether what is left of a seed can still be sent. */
+/** Whether the remaining files of a seed are still staged. */
 export function isStaged(seed: Seed, input: Omit<NextInput, 'head'>): boolean {
   const { view, backlog, snapshot } = input;
   return seed.writes.every(
@@ -148,7 +152,10 @@ interface ImageSource extends SeedSource {
   readonly pageSize: number;
 }
 
-/** Over what is ours the increment of the snapshot's TXID will do; over anything else only all pages. */
+/**
+ * The level-0 file of a seed: over our own files the increment of that TXID, otherwise an image
+ * with all pages.
+ */
 function levelZeroOf(
   view: DestinationView,
   backlog: Backlog,
@@ -183,7 +190,7 @@ function seedFrom(view: DestinationView, image: ImageSource, levelZero: SeedSour
   return { ...identity, writes: [...seams, { ref: level0, source: levelZero, need: 'required' }] };
 }
 
-/** Whether the image does not simply follow what is there. */
+/** Whether the image does not directly follow the destination's newest file. */
 function isSeam(view: DestinationView, txid: bigint, pageSize: number): boolean {
   const at = view.highest;
   if (at === 0n) return txid !== 1n;

@@ -1,32 +1,32 @@
 /**
- * When a destination is listed again while we send there: what was sent may be deleted, replaced by
- * an older copy, or continued by another writer, and nobody tells.
+ * Decides when to list a destination again. Its files may be deleted, replaced by an older copy, or
+ * continued by another writer, and only a listing shows that.
  *
  *  destination                      listed again
- *  any                              each RELIST_MS, or more rarely where it holds very many files,
- *                                   and after a surprise or a long outage
- *  a folder of this machine         each LOCAL_IDLE_MS, and LOCAL_RELIST_MS after the listing
- *                                   before where something was written since: that costs no request
+ *  any                              every RELIST_MS, less often with very many files, and after an
+ *                                   unexpected answer or a long outage
+ *  local folder                     every LOCAL_IDLE_MS, or LOCAL_RELIST_MS after the last listing if
+ *                                   a file was written since: this costs no request
  */
 
 import type { Clock } from '../../clock.ts';
 import type { ErrorCode } from '../../error.ts';
 
 export const RELIST_MS = 3_600_000;
-/** A listing is a request for each thousand files: so there are at most 60 of them in an hour. */
+/** A listing takes one request per 1,000 files, so this allows at most 60 requests an hour. */
 const RELIST_MS_PER_FILE = 60;
-/** Files that vanish from a folder in use are missed within some seconds. */
+/** In a folder in use, missing files are noticed within seconds. */
 const LOCAL_RELIST_MS = 5_000;
 const LOCAL_IDLE_MS = 60_000;
-/** A folder of many files is listed more rarely: each of them takes some 0.1 ms of processor, so this is 0.05 % of it. */
+/** Listing a folder takes about 0.1 ms of CPU per file, so this limits it to 0.05 % of a core. */
 const LOCAL_RELIST_MS_PER_FILE = 200;
-/** However many files there are. */
+/** Maximum interval, regardless of the number of files. */
 const RELIST_MS_MAX = 24 * 3_600_000;
-/** What was out of reach for so long may be another disk or bucket when it answers again. */
+/** After an outage of this length the destination may be a different disk or bucket. */
 export const OUTAGE_MS = 60_000;
 
-/** Answers that somebody else's doing explains best. */
-const SURPRISES: ReadonlySet<ErrorCode> = new Set([
+/** Errors that suggest that another process changed the destination. */
+const UNEXPECTED_CODES: ReadonlySet<ErrorCode> = new Set([
   'REPLICA_CONFLICT',
   'REPLICA_NOT_FOUND',
   'REPLICA_CHANGED',
@@ -37,9 +37,9 @@ export class Relisting {
   readonly #clock: Clock;
   #listedAt: number | undefined;
   #fileCount = 0;
-  #wroteSince: 'nothing' | 'something' = 'nothing';
+  #hasWritten = false;
   #place: 'local' | 'remote' = 'remote';
-  /** Whether something has happened after which it must be listed. */
+  /** Whether a listing is required. */
   #isDemanded = false;
   #count = 0;
 
@@ -47,7 +47,7 @@ export class Relisting {
     this.#clock = clock;
   }
 
-  /** Listings that were begun, each of one request for each thousand files. */
+  /** Number of listings begun. */
   get count(): number {
     return this.#count;
   }
@@ -56,10 +56,10 @@ export class Relisting {
     return this.#isDemanded;
   }
 
-  begins(place: 'local' | 'remote'): void {
+  listingBegan(place: 'local' | 'remote'): void {
     this.#count += 1;
     this.#place = place;
-    this.#wroteSince = 'nothing';
+    this.#hasWritten = false;
   }
 
   listed(fileCount: number): void {
@@ -69,16 +69,16 @@ export class Relisting {
   }
 
   wrote(): void {
-    this.#wroteSince = 'something';
+    this.#hasWritten = true;
   }
 
   failed(code: ErrorCode, failingSince: number | undefined): void {
-    if (SURPRISES.has(code)) this.#isDemanded = true;
+    if (UNEXPECTED_CODES.has(code)) this.#isDemanded = true;
     const now = this.#clock.monotonic();
     if (failingSince !== undefined && now - failingSince >= OUTAGE_MS) this.#isDemanded = true;
   }
 
-  /** 0 where it is due; Infinity before the first listing, which is not asked for here. */
+  /** 0 if a listing is due; Infinity before the first listing, which the lister starts itself. */
   dueInMs(): number {
     if (this.#listedAt === undefined) return Infinity;
     if (this.#isDemanded) return 0;
@@ -88,7 +88,7 @@ export class Relisting {
 
   #intervalMs(): number {
     const isLocal = this.#place === 'local';
-    const least = this.#wroteSince === 'something' ? LOCAL_RELIST_MS : LOCAL_IDLE_MS;
+    const least = this.#hasWritten ? LOCAL_RELIST_MS : LOCAL_IDLE_MS;
     const perFile = isLocal ? LOCAL_RELIST_MS_PER_FILE : RELIST_MS_PER_FILE;
     const ms = Math.max(isLocal ? least : RELIST_MS, this.#fileCount * perFile);
     return Math.min(ms, RELIST_MS_MAX);

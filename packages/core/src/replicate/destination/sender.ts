@@ -1,10 +1,11 @@
 /**
- * Sends staged files to one destination, one after the other.
+ * Sends staged files to one destination, one at a time.
  *
- * The first file that this process writes there is listed back before it counts: a server that tidies
- * keys, or one that answers in the place of another, takes a file and shows it under no name that we
- * know. What cannot be listed cannot be restored. It costs one listing for each destination and
- * process. A file that is not listed is looked for again, and written again after REWRITE_MS.
+ * The first file that this process writes to a destination counts as sent only after a listing shows
+ * it: a server that normalizes keys, or a proxy in front of the server, may accept a file and store it
+ * under another name. A file that cannot be listed cannot be restored. The check costs one listing per
+ * destination and process. It is repeated until the file is listed; after REWRITE_MS the file is
+ * written again.
  */
 
 import type { Clock } from '../../clock.ts';
@@ -22,56 +23,56 @@ import { bodyAs, type SharedReads } from './bodies.ts';
 import type { Holdings } from './holdings.ts';
 import type { SeedSource, SeedWrite } from './next.ts';
 
-/** What the server does not show may be large: it is not sent again more often. */
+/** Minimum time before a file that is not listed is written again. It may be large. */
 const REWRITE_MS = 600_000;
 
 export interface SenderContext {
-  /** The destination's. */
+  /** Name of the destination. */
   readonly name: string;
   readonly target: string;
   readonly holdings: Holdings;
   readonly onBytes: () => void;
-  /** A file is there, and counts. */
+  /** A file was written and counts as sent. */
   readonly onWritten: (written: Written) => void;
   /** Shared by all destinations of the database. */
   readonly reads: SharedReads;
   readonly files: FileSystem;
-  /** A staged file was found to be gone. */
+  /** A staged file no longer exists. */
   readonly onGone: (path: string) => void;
   /** Shared by all senders to one destination. */
-  readonly seen: SeenFiles;
+  readonly listingProof: ListingProof;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** Whether any file that was written by this process was listed. */
-export class SeenFiles {
-  any: 'none' | 'some' = 'none';
+/** Whether a listing has shown a file written by this process. */
+export class ListingProof {
+  isProven = false;
 }
 
 export class Sender {
   readonly #context: SenderContext;
-  /** Written, and to be looked for. */
+  /** A written file that no listing has shown yet. */
   #unlisted: (Written & { readonly writtenAt: number }) | undefined;
-  /** Looked for in vain, and to be written again. */
-  #lost: Written | undefined;
+  /** A file that was never listed and is to be written again. */
+  #neverListed: Written | undefined;
 
   constructor(context: SenderContext) {
     this.#context = context;
   }
 
-  /** Whether a file was written that was not found again: it is looked for before anything is sent. */
-  get isLooking(): boolean {
+  /** Whether a written file is not listed yet. It is looked for before anything else is sent. */
+  get isVerifying(): boolean {
     return this.#unlisted !== undefined;
   }
 
-  /** 'changed' where the staged file was freed before it was sent. */
+  /** Returns 'changed' if the staged file was freed before it was sent. */
   async send(
     replica: FencedReplica,
     { ref, source, need }: SeedWrite,
     signal: AbortSignal,
   ): Promise<'worked' | 'changed'> {
-    const { name, target, holdings, files, reads, onBytes, onGone, seen, clock, logger } =
+    const { name, target, holdings, files, reads, onBytes, onGone, listingProof, clock, logger } =
       this.#context;
     const onFound = (level: 'warn' | 'debug', message: string): void =>
       logger[level](`${name}: ${message}`, { target });
@@ -82,8 +83,8 @@ export class Sender {
         ...{ onBytes, onFound, signal },
       });
     } catch (error) {
-      if (this.#isOwnLost(error, ref)) throw notListed(ref, 'it is not listed');
-      if (isError(error, 'REPLICA_CONFLICT')) holdings.taken(ref, need);
+      if (this.#isOwnFile(error, ref)) throw notListed(ref, 'it is not listed');
+      if (isError(error, 'REPLICA_CONFLICT')) holdings.nameTaken(ref, need);
       throw error;
     }
     if (written === 'gone') {
@@ -91,49 +92,49 @@ export class Sender {
       onGone(source.path);
       return 'changed';
     }
-    if (seen.any === 'some') return this.#record(written);
+    if (listingProof.isProven) return this.#record(written);
     this.#unlisted = { ...written, writtenAt: clock.monotonic() };
-    return await this.look(replica.client, signal);
+    return await this.verifyListed(replica.client, signal);
   }
 
-  /** Looks for the file that was written last. REPLICA_NOT_LISTED where it is not found. */
-  async look(client: ReplicaFiles, signal: AbortSignal): Promise<'worked'> {
-    const { seen, clock } = this.#context;
+  /** Lists the last written file. Throws REPLICA_NOT_LISTED if it is not found. */
+  async verifyListed(client: ReplicaFiles, signal: AbortSignal): Promise<'worked'> {
+    const { listingProof, clock } = this.#context;
     const unlisted = this.#unlisted;
     if (unlisted === undefined) throw new TypeError('no file is looked for');
-    if (seen.any === 'none') {
+    if (!listingProof.isProven) {
       const how = await whyUnlisted(client, unlisted.info, signal);
       if (how !== undefined) {
         if (clock.monotonic() - unlisted.writtenAt >= REWRITE_MS) {
-          this.#lost = unlisted;
+          this.#neverListed = unlisted;
           this.#unlisted = undefined;
         }
         throw notListed(unlisted.info, how);
       }
-      seen.any = 'some';
+      listingProof.isProven = true;
     }
     this.#unlisted = undefined;
-    this.#lost = undefined;
+    this.#neverListed = undefined;
     return this.#record(unlisted);
   }
 
-  /** From here on it counts. */
+  /** Counts a file as sent. */
   #record(written: Written): 'worked' {
     this.#context.holdings.wrote(written);
     this.#context.onWritten(written);
     return 'worked';
   }
 
-  /** A name that is taken by our own file, which no listing shows, is looked for again. */
-  #isOwnLost(error: unknown, ref: LTXFileRef): boolean {
-    if (!isError(error, 'REPLICA_CONFLICT') || this.#lost === undefined) return false;
-    if (!isSame(this.#lost.info, ref)) return false;
-    this.#unlisted = { ...this.#lost, writtenAt: this.#context.clock.monotonic() };
+  /** Whether a conflict is with our own file that no listing showed. If so, it is looked for again. */
+  #isOwnFile(error: unknown, ref: LTXFileRef): boolean {
+    if (!isError(error, 'REPLICA_CONFLICT') || this.#neverListed === undefined) return false;
+    if (!isSame(this.#neverListed.info, ref)) return false;
+    this.#unlisted = { ...this.#neverListed, writtenAt: this.#context.clock.monotonic() };
     return true;
   }
 }
 
-/** Why it does not count as stored; undefined where a listing shows it as it was written. */
+/** Why a file does not count as stored; undefined if the listing shows it with its size. */
 async function whyUnlisted(
   client: ReplicaFiles,
   file: LTXFileInfo,
@@ -158,28 +159,31 @@ function notListed(file: LTXFileRef, how: string): ReplicationError {
     'REPLICA_NOT_LISTED',
     `wrote ${describeFile(file)}, and the server confirmed it, but ${how}: the server ` +
       'stored it under another name or not at all, so nothing there counts as replicated; check that ' +
-      'the path has no leading, trailing or double slash and no backslash, and what stands before ' +
-      'the server',
+      'the path has no leading, trailing or double slash and no backslash, and check for a proxy in ' +
+      'front of the server',
   );
 }
 
-// --- one staged file to one destination ---
+// --- sending one staged file ---
 
 export interface OpenReplica {
   readonly client: ReplicaFiles;
   readonly capabilities: Capabilities;
-  /** What is known of its conditional writes; one for all replicas of a destination. */
+  /** State of its conditional writes, shared by all replicas of a destination. */
   readonly fencing?: Fencing | undefined;
-  /** The same files, whose conflicts come as they are: without it fencing is not proved. */
+  /**
+   * The same files through a client that does not resolve conflicts. Without it fencing is not
+   * verified.
+   */
   readonly unsettled?: ReplicaFiles | undefined;
 }
 
-/** Where nobody brings it along, what is known of a destination is known of this replica only. */
+/** Adds a fencing state of its own to a replica that has no shared one. */
 export function withFencing(replica: OpenReplica): FencedReplica {
   return { ...replica, fencing: replica.fencing ?? new Fencing() };
 }
 
-/** A file that was written. */
+/** A written file. */
 export interface Written {
   readonly info: LTXFileInfo;
   readonly sent: SentRecord;
@@ -192,14 +196,15 @@ export interface Sending {
   readonly files: FileSystem;
   readonly reads: SharedReads;
   readonly onBytes: () => void;
-  /** Something about the conditional writes of the destination was found out. */
+  /** Logs a finding about the conditional writes of the destination. */
   readonly onFound: (level: 'warn' | 'debug', message: string) => void;
   readonly signal: AbortSignal;
 }
 
 /**
- * A file of any level is written only where nobody wrote it before, as far as the destination can say:
- * a writer that was fenced out replaces neither increments nor snapshots. 'gone' where the staged file was freed before it was sent: a laggard's, beyond what may be staged.
+ * Writes a file of any level only if it does not exist, as far as the destination supports that, so
+ * that a fenced-out writer replaces neither increments nor snapshots. Returns 'gone' if the staged
+ * file was freed before it was sent, because the destination lags beyond the staging limit.
  */
 async function sendFile(
   replica: FencedReplica,
@@ -222,7 +227,7 @@ async function sendFile(
   }
 }
 
-/** True where it cannot be seen: then the error that led here is the one to report. */
+/** Returns true if `stat` fails, so that the original error is reported. */
 async function isThere(files: FileSystem, path: string): Promise<boolean> {
   try {
     return (await files.stat(path)) !== undefined;
@@ -231,7 +236,7 @@ async function isThere(files: FileSystem, path: string): Promise<boolean> {
   }
 }
 
-// --- the log line of a full snapshot: "full snapshot sent: 210 MiB in 12 s" ---
+// --- log line such as "full snapshot sent: 210 MiB in 12 s" ---
 
 export class SentSnapshot {
   readonly #beganAt: number;

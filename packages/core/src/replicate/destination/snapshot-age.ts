@@ -1,8 +1,8 @@
 /**
- * How old the newest snapshot at a destination is. Only differences of one clock count: what this
- * process has written is timed by its monotonic clock, what was listed by the server's clock, which
- * every write tells. Our wall clock against the server's is the last resort: a clock that is ahead
- * would find every snapshot too old.
+ * Age of the newest snapshot at a destination. Ages are differences of one clock: the monotonic clock
+ * for files that this process wrote, the server's clock for listed files. Each write returns the
+ * server's time. Until then our wall clock is compared with the server's, which is a guess: a clock
+ * that is ahead makes every snapshot look too old.
  */
 
 import type { Clock } from '../../clock.ts';
@@ -18,17 +18,17 @@ export interface ListedSnapshot {
 export interface AgedSnapshot {
   readonly txid: bigint;
   readonly ageMs: number;
-  /** For so long the age is a guess that the next write may correct. */
+  /** Remaining time during which the age is a guess that the next write may correct. */
   readonly guessForMs: number;
 }
 
-/** A start with something to send sends it within this, and so learns the server's time. */
+/** After a start, a write is expected within this time if there is anything to send. */
 const GUESS_MS = 30_000;
 
 export class SnapshotAge {
   readonly #clock: Clock;
   readonly #startedAt: number;
-  /** The wall clock is read once: later steps of it change nothing. */
+  /** Read once, so that later steps of the wall clock have no effect. */
   readonly #wallAtStart: number;
   #server: { readonly timeMs: number; readonly at: number } | undefined;
   #written: { readonly txid: bigint; readonly at: number } | undefined;
@@ -39,7 +39,7 @@ export class SnapshotAge {
     this.#wallAtStart = clock.now();
   }
 
-  /** Of a file that was written just now. */
+  /** Records a file that was just written. */
   wrote(file: Pick<LTXFileInfo, 'level' | 'maxTXID' | 'modifiedAt'>): void {
     const at = this.#clock.monotonic();
     this.#server = { timeMs: file.modifiedAt.getTime(), at };
@@ -64,11 +64,11 @@ export class SnapshotAge {
 export interface SnapshotInput {
   readonly intervalMs: number;
   readonly head: bigint;
-  /** Newest snapshot of each destination that is up to date; undefined where it has none. */
+  /** Newest snapshot of each destination that is up to date; undefined if it has none. */
   readonly newest: readonly (AgedSnapshot | undefined)[];
 }
 
-/** In how many ms a snapshot is due: 0 = now; Infinity while nothing has changed since the last one. */
+/** Time until a snapshot is due: 0 for now, Infinity if nothing has changed since the last one. */
 export function snapshotDueInMs(input: SnapshotInput): number {
   const dues = input.newest.map((snapshot) => {
     if (snapshot === undefined) return 0;

@@ -1,4 +1,4 @@
-/** One thing after the other to one destination, tried again for as long as the queue is open. */
+/** Runs the work for one destination one step at a time, with retries and backoff, until closed. */
 
 import type { Clock } from '../../clock.ts';
 import { type ErrorCode, isError, messageOf } from '../../error.ts';
@@ -8,34 +8,34 @@ import { Wakeup } from '../waits.ts';
 export type StepResult =
   /** A file was written. */
   | 'worked'
-  /** The destination was listed: it answers. Whether it takes files is not known yet. */
+  /** The destination was listed. Whether it accepts files is not known yet. */
   | 'answered'
-  /** The destination has all that it can have now. */
+  /** The destination has everything that is staged. */
   | 'idle'
-  /** What is to be sent next is not there yet. */
+  /** The next file to send does not exist yet. */
   | 'waiting'
-  /** There is another thing to do now. It says neither that a failure is over nor that it lasts. */
+  /** There is something else to do now. Failures are neither cleared nor counted. */
   | 'changed';
 
 export interface UploadFailure {
   readonly code: ErrorCode;
   readonly message: string;
-  /** What the other side answered, where it speaks in numbers (an HTTP status). */
+  /** HTTP status of the answer, if any. */
   readonly status: number | undefined;
-  /** In ms since 1970. */
+  /** Unix time in ms. */
   readonly atMs: number;
   /** The same moment, by the monotonic clock. */
   readonly failedAt: number;
 }
 
 export interface UploadQueueContext {
-  /** Does the next thing. What is 'idle' or 'waiting' is looked at again when it is woken. */
+  /** Does the next piece of work. After 'idle' or 'waiting' the queue sleeps until it is woken. */
   readonly step: (signal: AbortSignal) => Promise<StepResult>;
-  /** In how many ms there may be something to do although nobody wakes the queue. */
+  /** Time after which the queue runs a step even if it is not woken. */
   readonly dueInMs: () => number;
-  /** A try succeeded after others had failed. */
-  readonly onHealed: () => void;
-  /** A try failed; the next one follows after `waitMs`. */
+  /** A try succeeded after failures. */
+  readonly onRecovered: () => void;
+  /** A try failed. The next one follows after `waitMs`. */
   readonly onFailure: (error: unknown, waitMs: number) => void;
   readonly clock: Clock;
   readonly random: Random;
@@ -46,15 +46,15 @@ export class UploadQueue {
   readonly #wakeup = new Wakeup();
   readonly #abort = new AbortController();
   #failure: UploadFailure | undefined;
-  /** Failures since a file was written, or everything was there. */
+  /** Failures since a file was last written or nothing was left to send. */
   #failures = 0;
-  /** When the first of them was, by the monotonic clock. */
+  /** Time of the first of them, by the monotonic clock. */
   #failingSince: number | undefined;
-  #doing: 'trying' | 'pausing' | 'idle' = 'idle';
-  /** Since when what is to be sent is not there. */
+  #activity: 'trying' | 'pausing' | 'idle' = 'idle';
+  /** Since when the next file to send has not existed. */
   #waitingSince: number | undefined;
   #pauseMsMax = Infinity;
-  /** When the present step began, or moved something, by the monotonic clock. */
+  /** When the current step began or last made progress, by the monotonic clock. */
   #movedAt = -Infinity;
   #running: Promise<void> | undefined;
 
@@ -66,12 +66,12 @@ export class UploadQueue {
     this.#running ??= this.#run();
   }
 
-  /** The last failure, while nothing shows that it is over. */
+  /** The last failure, until a success clears it. */
   get failure(): UploadFailure | undefined {
     return this.#failure;
   }
 
-  /** Failures in a row. That the destination answers ends none: it must take a file. */
+  /** Consecutive failures. A successful listing does not reset the count, a written file does. */
   get failures(): number {
     return this.#failures;
   }
@@ -85,26 +85,26 @@ export class UploadQueue {
   }
 
   get isTrying(): boolean {
-    return this.#doing === 'trying';
+    return this.#activity === 'trying';
   }
 
-  /** Since when a step that is under way has moved nothing; undefined where none is. */
-  get stillSince(): number | undefined {
+  /** Since when the running step has made no progress; undefined if none is running. */
+  get stalledSince(): number | undefined {
     return this.isTrying ? this.#movedAt : undefined;
   }
 
-  /** Bytes are moving, or answers come. */
+  /** Bytes were transferred or an answer arrived. */
   moved(): void {
     this.#movedAt = this.#context.clock.monotonic();
   }
 
-  /** There may be something to do. */
+  /** Wakes the queue: there may be something to do. */
   wake(): void {
-    if (this.#doing !== 'pausing') this.#wakeup.notify();
+    if (this.#activity !== 'pausing') this.#wakeup.notify();
   }
 
-  /** Somebody waits: failures count from now on, and most pauses are at most so long. */
-  hurry(pauseMsMax: number): void {
+  /** A drain began: failures are timed from now on, and most pauses are limited to `pauseMsMax`. */
+  startDrain(pauseMsMax: number): void {
     const now = this.#context.clock.monotonic();
     if (this.#failingSince !== undefined) this.#failingSince = now;
     if (this.#waitingSince !== undefined) this.#waitingSince = now;
@@ -112,14 +112,14 @@ export class UploadQueue {
     this.#wakeup.notify();
   }
 
-  /** What has failed in the other queue is of this queue's kind. */
-  adoptFailure({ failure, failures, failingSince }: UploadQueue): void {
+  /** Takes over the failure of another queue, which was sending a file of this queue's kind. */
+  copyFailure({ failure, failures, failingSince }: UploadQueue): void {
     this.#failure = failure;
     this.#failures = failures;
     this.#failingSince = failingSince;
   }
 
-  /** Stops what is under way. Resolves when nothing runs any more. */
+  /** Aborts the running step. Resolves when it has ended. */
   async close(reason: unknown): Promise<void> {
     this.#abort.abort(reason);
     this.#wakeup.notify();
@@ -131,7 +131,7 @@ export class UploadQueue {
     while (!signal.aborted) {
       const { count } = this.#wakeup;
       try {
-        this.#doing = 'trying';
+        this.#activity = 'trying';
         this.moved();
         const result = await this.#context.step(signal);
         this.#settle(result);
@@ -141,7 +141,7 @@ export class UploadQueue {
       } catch (error) {
         if (signal.aborted) return;
         this.#fail(error);
-        this.#doing = 'pausing';
+        this.#activity = 'pausing';
         const pauseMs = this.#nextPauseMs();
         this.#context.onFailure(error, pauseMs);
         await this.#wakeup.next(pauseMs);
@@ -161,13 +161,13 @@ export class UploadQueue {
   #nextPauseMs(): number {
     const { random } = this.#context;
     if (this.#failure?.code === 'REPLICA_CONFLICT') {
-      return backoffMs(this.#failures, random, CONFLICT_BACKOFF_MS_MAX); // nobody's hurry changes that
+      return backoffMs(this.#failures, random, CONFLICT_BACKOFF_MS_MAX); // even during a drain
     }
     return Math.min(backoffMs(this.#failures, random), this.#pauseMsMax);
   }
 
   #settle(result: StepResult): void {
-    this.#doing = 'idle';
+    this.#activity = 'idle';
     if (result === 'waiting') this.#waitingSince ??= this.#context.clock.monotonic();
     const isDone = result === 'worked' || result === 'idle';
     if (isDone) {
@@ -179,19 +179,19 @@ export class UploadQueue {
     const isOver = isDone || (result === 'answered' && !ONLY_A_WRITE_ENDS.has(this.#failure.code));
     if (!isOver) return;
     this.#failure = undefined;
-    this.#context.onHealed();
+    this.#context.onRecovered();
   }
 }
 
 const UNKNOWN = { code: 'REPLICA_UNKNOWN', status: undefined } as const;
 
-/** That a destination can be listed says nothing about these: only a written file does. */
+/** Errors that a successful listing does not clear, only a written file. */
 const ONLY_A_WRITE_ENDS: ReadonlySet<ErrorCode> = new Set([
   'REPLICA_CONFLICT',
   'REPLICA_NOT_LISTED',
 ]);
 
-/** Wait before the next try after `failures` failures in a row: doubling, with jitter, bounded. */
+/** Wait after `failures` consecutive failures: doubling with jitter, up to `maxMs`. */
 export function backoffMs(
   failures: number,
   random: Random,
@@ -202,36 +202,39 @@ export function backoffMs(
 }
 
 const BACKOFF_MS_MIN = 500;
-/** A destination that comes back is noticed within this. */
+/** Maximum time to notice that a destination is back. */
 export const BACKOFF_MS_MAX = 30_000;
-/** Each name that is taken costs a full image above it: where all are, they become rare. */
+/** Each conflict costs a full image above the taken name, so repeated conflicts are retried rarely. */
 const CONFLICT_BACKOFF_MS_MAX = 600_000;
 
-// --- whether a destination refuses a kind of file permanently; pure ---
+// --- whether a destination permanently refuses a kind of file; pure ---
 
-/** Answers that another try will not change: no right, no space, too large. */
+/** Errors that a retry will not fix: no permission, no space, file too large. */
 const REFUSALS: ReadonlySet<ErrorCode> = new Set([
   'REPLICA_PERMISSION_DENIED',
   'REPLICA_UNAUTHENTICATED',
   'REPLICA_FULL',
   'REPLICA_UNSUPPORTED',
   'REPLICA_CONFLICT',
-  'REPLICA_UNKNOWN', // an answer that we have no word for
+  'REPLICA_UNKNOWN', // an answer that we do not recognize
 ]);
 const STATUS_TOO_LARGE = 413;
-/** A refusal may be a moment's: it counts when it was said so often in a row. */
+/** A refusal may be temporary, so it counts only after this many in a row. */
 const REFUSALS_MIN = 3;
-/** Whatever the answer, so many failures in a row are no outage while other files arrive: about 4 minutes. */
+/**
+ * After this many consecutive failures of any kind (about 4 minutes) it is not an outage, since
+ * other files arrive.
+ */
 const FAILURES_MIN = 12;
 
-/** What a destination answers to snapshots, and to which it did so last. */
+/** Why a destination refuses snapshots, and the last one it refused. */
 export interface SnapshotRefusal extends UploadFailure {
   readonly txid: bigint;
 }
 
 export interface Failing {
   readonly failure: UploadFailure | undefined;
-  /** Failures in a row. */
+  /** Consecutive failures. */
   readonly failures: number;
 }
 

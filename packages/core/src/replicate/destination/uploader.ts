@@ -1,6 +1,6 @@
 /**
- * One replica of one database: what is there, what comes next, how it goes. Destinations know
- * nothing of each other: each uploader has its own client, position, backoff and state.
+ * Keeps one replica of one database up to date. Destinations are independent: each uploader has its
+ * own client, position, backoff and state.
  */
 
 import type { Clock } from '../../clock.ts';
@@ -14,7 +14,7 @@ import type { Backlog, StagedSnapshot } from '../backlog.ts';
 import { Wakeup } from '../waits.ts';
 import { type Chain, type DestinationState, type SentRecord, stateOf } from './admission.ts';
 import type { SharedReads } from './bodies.ts';
-import { type DestinationSigns, Health, isHopeless } from './health.ts';
+import { type DestinationActivity, Health, shouldGiveUp } from './health.ts';
 import { Holdings } from './holdings.ts';
 import { Lister } from './lister.ts';
 import {
@@ -27,7 +27,7 @@ import {
 } from './next.ts';
 import {
   type OpenReplica,
-  SeenFiles,
+  ListingProof,
   Sender,
   SentSnapshot,
   withFencing,
@@ -36,32 +36,32 @@ import {
 import { type AgedSnapshot, SnapshotAge } from './snapshot-age.ts';
 import { isRefused, type SnapshotRefusal, type StepResult, UploadQueue } from './upload-queue.ts';
 
-/** The input of an uploader: its destination, what is staged, and whom to call. */
+/** Input of an uploader: its destination, the staged files, and callbacks. */
 export interface UploaderContext {
   readonly name: string;
-  /** Which kind of destination: s3, file. */
+  /** Type of the destination, such as "s3" or "file". */
   readonly type: string;
-  /** For messages; holds no secret. */
+  /** For messages. Contains no secrets. */
   readonly target: string;
   readonly open: (signal: AbortSignal) => Promise<OpenReplica>;
   readonly backlog: Backlog;
-  /** Of staged files, shared by all destinations of the database. */
+  /** Reads of staged files, shared by all destinations of the database. */
   readonly reads: SharedReads;
-  /** Whether the backlog is known: before that it cannot be said whose a destination is. */
+  /** Whether the backlog is known. Before that, `admit` cannot classify a destination. */
   readonly knowsBacklog: () => boolean;
-  /** Nothing is sent before this says so: how the history goes on must be known first. */
+  /** Whether it is decided how replication begins. Nothing is sent before that. */
   readonly mayBegin: () => boolean;
   readonly head: () => bigint;
   readonly snapshot: () => StagedSnapshot | undefined;
-  /** A staged file was found to be gone. */
+  /** A staged file no longer exists. */
   readonly onGone: (path: string) => void;
   readonly record: () => SentRecord | undefined;
-  readonly onNeed: (need: NextStep & { kind: 'needs-snapshot' | 'needs-image' }) => void;
-  /** Something changed that others may look at: position, state, what is recorded as sent. */
+  readonly onImageNeeded: (need: NextStep & { kind: 'needs-snapshot' | 'needs-image' }) => void;
+  /** The position, the state or the last sent file changed. */
   readonly onChange: (change: { sent?: SentRecord }) => void;
-  /** Whether an image or a snapshot is being made, or is asked for. */
+  /** Whether an image or a snapshot was requested or is being made. */
   readonly isMakingImage: () => boolean;
-  /** For so long a try may move no byte while somebody waits. */
+  /** Maximum time without progress during a drain. */
   readonly hangMs: number;
   readonly clock: Clock;
   readonly random: Random;
@@ -69,15 +69,15 @@ export interface UploaderContext {
   readonly logger: Logger;
 }
 
-/** A drain looks at its deadline at least so often. */
-const DRAIN_LOOK_MS = 250;
+/** A drain checks its deadline at least this often. */
+const DRAIN_CHECK_MS = 250;
 
 export class Uploader {
   readonly #context: UploaderContext;
-  /** Level 0, and what seeds the destination. */
+  /** Sends level 0 and the files that seed the destination. */
   readonly #files: UploadQueue;
   readonly #fileSender: Sender;
-  /** Periodic snapshots, beside level 0. */
+  /** Sends periodic snapshots, in parallel with level 0. */
   readonly #snapshots: UploadQueue;
   readonly #snapshotSender: Sender;
   readonly #changed = new Wakeup();
@@ -86,9 +86,9 @@ export class Uploader {
   readonly #lister: Lister;
   readonly #health: Health;
   readonly #snapshotAge: SnapshotAge;
-  /** How much of the present seed was sent. */
+  /** Size and duration of the current seed. */
   #seedSent: SentSnapshot | undefined;
-  /** The snapshot whose sending failed last. */
+  /** TXID of the last snapshot that could not be sent. */
   #failedSnapshot = 0n;
   #isClosed = false;
 
@@ -101,7 +101,7 @@ export class Uploader {
     const sender = {
       ...context,
       holdings: this.#holdings,
-      seen: new SeenFiles(),
+      listingProof: new ListingProof(),
       onBytes,
       onWritten: this.#onWritten,
     };
@@ -151,12 +151,12 @@ export class Uploader {
     });
   }
 
-  /** What is there, as far as it is known. */
+  /** Contents of the destination, as far as they are known. */
   get holdings(): Pick<Holdings, 'chain' | 'why' | 'highest' | 'seeding'> {
     return this.#holdings;
   }
 
-  /** Whether it is known whose it is, or its last try failed: then nobody waits for it. */
+  /** Whether it has been listed and classified, or its last try failed. A start waits for this. */
   get hasReported(): boolean {
     return this.#holdings.chain !== undefined || this.#files.failure !== undefined;
   }
@@ -169,7 +169,7 @@ export class Uploader {
     return this.#holdings.releasableTXID;
   }
 
-  /** Whether only a full snapshot or a new image helps it, and neither is staged or being made. */
+  /** Whether it can go on only from a full snapshot, and none is staged or being made. */
   get needsSnapshot(): boolean {
     const { chain, seeding } = this.#holdings;
     const { isMakingImage, mayBegin } = this.#context;
@@ -184,19 +184,19 @@ export class Uploader {
     return newestSnapshot === undefined ? undefined : this.#snapshotAge.of(newestSnapshot);
   }
 
-  /** Where snapshots are refused while level 0 goes on: what was answered last. */
+  /** The last refusal, if the destination refuses snapshots while it accepts level 0. */
   get snapshotRefusal(): SnapshotRefusal | undefined {
     const { failure } = this.#snapshots;
     if (failure === undefined || this.#files.failure !== undefined) return undefined;
     return isRefused(this.#snapshots) ? { ...failure, txid: this.#failedSnapshot } : undefined;
   }
 
-  /** undefined until it has been opened. */
+  /** undefined until the replica is opened. */
   get fencing(): FencingState | undefined {
     return this.#replica?.fencing.stateFor(this.#replica.capabilities);
   }
 
-  /** How often it was listed as a whole. */
+  /** Number of full listings. */
   get listings(): number {
     return this.#lister.count;
   }
@@ -205,35 +205,35 @@ export class Uploader {
     return this.#health;
   }
 
-  /** What its health is judged by. */
-  get signs(): DestinationSigns {
+  /** Facts from which its health is derived. */
+  get activity(): DestinationActivity {
     const now = this.#context.clock.monotonic();
     const past = (since: number | undefined): number => (since === undefined ? 0 : now - since);
     const failure = this.#files.failure ?? this.#snapshots.failure;
     return {
-      stalledMs: past(this.#files.stillSince),
+      stalledMs: past(this.#files.stalledSince),
       failingMs: past(this.#files.failingSince),
-      snapshotStalledMs: past(this.#snapshots.stillSince),
+      snapshotStalledMs: past(this.#snapshots.stalledSince),
       snapshotFailingMs: past(this.#snapshots.failingSince),
       error: failure?.message,
     };
   }
 
   /**
-   * Resolves when everything up to `txid` is there, or when waiting is hopeless (`isHopeless`). Tries
-   * follow each other by `retryMs` meanwhile.
+   * Resolves when the destination has everything up to `txid`, or when it is given up (`shouldGiveUp`).
+   * Meanwhile it is retried every `retryMs`.
    */
   async drain(txid: bigint, timeoutMs: number, retryMs: number): Promise<'complete' | 'behind'> {
     const { hangMs, isMakingImage } = this.#context;
-    this.#health.tries();
-    this.#files.hurry(retryMs);
-    this.#snapshots.hurry(retryMs);
+    this.#health.tryStarted();
+    this.#files.startDrain(retryMs);
+    this.#snapshots.startDrain(retryMs);
     for (;;) {
-      const changed = this.#changed.next(Math.min(retryMs, DRAIN_LOOK_MS));
+      const changed = this.#changed.next(Math.min(retryMs, DRAIN_CHECK_MS));
       if ((this.replicatedTXID ?? -1n) >= txid) return 'complete';
       const now = this.#context.clock.monotonic();
-      const patience = { now, timeoutMs, hangMs, isMakingImage: isMakingImage() };
-      if (isHopeless(this.#files, this.#health, patience)) return 'behind';
+      const limits = { now, timeoutMs, hangMs, isMakingImage: isMakingImage() };
+      if (shouldGiveUp(this.#files, this.#health, limits)) return 'behind';
       await changed;
     }
   }
@@ -245,11 +245,11 @@ export class Uploader {
 
   #toQueue(step: (signal: AbortSignal) => Promise<StepResult>, dueInMs: () => number): UploadQueue {
     const { clock, random } = this.#context;
-    const onHealed = this.#onHealed;
+    const onRecovered = this.#onRecovered;
     const queue = new UploadQueue({
       step,
       dueInMs,
-      onHealed,
+      onRecovered,
       onFailure: (error, waitMs) => this.#onFailure(queue, error, waitMs),
       clock,
       random,
@@ -257,20 +257,20 @@ export class Uploader {
     return queue;
   }
 
-  // --- files of level 0, and what seeds the destination ---------------------------------------
+  // --- level 0 and seeds ----------------------------------------------------------------------
 
   async #stepFiles(signal: AbortSignal): Promise<StepResult> {
-    this.#health.tries();
+    this.#health.tryStarted();
     this.#replica ??= withFencing(await this.#context.open(signal));
     const replica = this.#replica;
     if (this.#lister.dueInMs === 0) {
       const result = await this.#lister.list(replica.client, signal);
       if (result === 'answered') this.#health.succeeded();
-      this.#tell({});
+      this.#notify({});
       return result;
     }
-    if (this.#fileSender.isLooking) {
-      return await this.#fileSender.look(replica.client, signal);
+    if (this.#fileSender.isVerifying) {
+      return await this.#fileSender.verifyListed(replica.client, signal);
     }
     const { chain } = this.#holdings;
     if (!this.#context.mayBegin() || chain === undefined) return 'waiting';
@@ -281,10 +281,10 @@ export class Uploader {
         return step.kind;
       case 'needs-snapshot':
       case 'needs-image':
-        this.#context.onNeed(step);
+        this.#context.onImageNeeded(step);
         return 'waiting';
       case 'increment': {
-        const txid = step.file.txid as TXID; // of a staged file: parsed from its name
+        const txid = step.file.txid as TXID; // parsed from the name of a staged file
         const ref = { level: 0, minTXID: txid, maxTXID: txid };
         const source = step.file;
         return await this.#fileSender.send(replica, { ref, source, need: 'required' }, signal);
@@ -315,29 +315,29 @@ export class Uploader {
       const result = await this.#fileSender.send(replica, write, signal);
       if (result !== 'worked') return result;
       this.#seedSent?.add(write.source.sizeBytes);
-      // Only a whole seed ends a row of failures: each of its files may be sent again with another.
+      // Only a complete seed resets the failure count: after a failure all its files may be sent again.
       if (this.#holdings.seed(seed) !== undefined) return 'changed';
     }
-    // A destination that takes level 0 and no snapshot gets level 0, and is told of.
+    // A destination that accepts level 0 but refuses snapshots gets level 0; the refusal is reported.
     if (isSkipped) {
-      this.#snapshots.adoptFailure(this.#files);
+      this.#snapshots.copyFailure(this.#files);
       this.#failedSnapshot = seed.txid;
     }
     this.#holdings.seeded(seed);
-    this.#tellSent(this.#seedSent);
-    this.#tell({});
+    this.#logSent(this.#seedSent);
+    this.#notify({});
     return 'worked';
   }
 
   // --- periodic snapshots ---------------------------------------------------------------------
 
-  /** A snapshot is sent after the L0 of its own TXID, while level 0 goes on. */
+  /** Sends a snapshot once the level-0 file of the same TXID is there, while level 0 continues. */
   async #stepSnapshots(signal: AbortSignal): Promise<StepResult> {
     const snapshot = this.#context.snapshot();
     const replica = this.#replica;
     if (replica === undefined || !this.#context.mayBegin()) return 'waiting';
-    if (this.#snapshotSender.isLooking) {
-      return await this.#snapshotSender.look(replica.client, signal);
+    if (this.#snapshotSender.isVerifying) {
+      return await this.#snapshotSender.verifyListed(replica.client, signal);
     }
     if (snapshot === undefined) return isRefused(this.#snapshots) ? 'waiting' : 'idle';
     if (this.#holdings.hasSnapshot(snapshot.txid)) return 'idle';
@@ -350,7 +350,7 @@ export class Uploader {
       const result = await this.#snapshotSender.send(replica, write, signal);
       if (result !== 'worked') return result;
       sent.add(snapshot.sizeBytes);
-      this.#tellSent(sent);
+      this.#logSent(sent);
       return result;
     } catch (error) {
       this.#failedSnapshot = snapshot.txid;
@@ -364,10 +364,10 @@ export class Uploader {
     this.#lister.wrote();
     this.#snapshotAge.wrote(info);
     this.#health.sent(sent.sizeBytes);
-    this.#tell(info.level === 0 ? { sent } : {});
+    this.#notify(info.level === 0 ? { sent } : {});
   };
 
-  #tellSent(sent: SentSnapshot | undefined): void {
+  #logSent(sent: SentSnapshot | undefined): void {
     if (sent === undefined) return;
     this.#context.logger.info(`${this.name}: ${sent.describe()}`, { target: this.target });
   }
@@ -377,10 +377,10 @@ export class Uploader {
     this.#health.moved();
   }
 
-  readonly #onHealed = (): void => {
+  readonly #onRecovered = (): void => {
     this.#health.succeeded();
     this.#context.logger.info(`${this.name} has recovered`, { target: this.target });
-    this.#tell({});
+    this.#notify({});
   };
 
   #onFailure(queue: UploadQueue, error: unknown, waitMs: number): void {
@@ -399,11 +399,11 @@ export class Uploader {
       const level = isError(error) && !error.retryable ? 'error' : 'warn';
       logger[level](`${this.name}: ${message}`, fields);
     }
-    this.#files.wake(); // what has failed may ask for a listing
-    this.#tell({});
+    this.#files.wake(); // the failure may require a new listing
+    this.#notify({});
   }
 
-  #tell(change: { sent?: Written['sent'] }): void {
+  #notify(change: { sent?: Written['sent'] }): void {
     this.#context.onChange(change);
     this.#changed.notify();
     this.#snapshots.wake();

@@ -1,4 +1,7 @@
-/** How it goes with one database, from a commit to each destination: keeps what facts need, and judges. */
+/**
+ * Health of one database, from commit to each destination: keeps the state that the facts are
+ * derived from.
+ */
 
 import type { Clock } from '../../clock.ts';
 import type { Absence } from '../../database/events.ts';
@@ -6,39 +9,41 @@ import { Gauges } from '../../database/gauges.ts';
 import type { Backlog } from '../backlog.ts';
 import {
   Confirmations,
-  type Confirmer,
-  type DestinationSigns,
+  type ConfirmedDestination,
+  type DestinationActivity,
   gatherFacts,
 } from '../destination/health.ts';
 import { within } from '../waits.ts';
-import { type DatabaseFacts, judge, runningLimits, type Verdict } from './verdict.ts';
+import { type DatabaseFacts, evaluateHealth, runningLimits, type Verdict } from './verdict.ts';
 
 export interface DatabaseHealthContext {
   readonly maxLagMs: number;
   readonly monitorIntervalMs: number;
   readonly clock: Clock;
   readonly backlog: Backlog;
-  /** The newest TXID that is known, staged or announced. */
+  /** The newest TXID, staged or announced. */
   readonly head: () => bigint;
-  readonly uploaders: () => readonly (Confirmer & { readonly signs: DestinationSigns })[];
+  readonly uploaders: () => readonly (ConfirmedDestination & {
+    readonly activity: DestinationActivity;
+  })[];
   readonly freeingSince: () => number | undefined;
-  /** undefined where it is not owed. */
+  /** undefined if no state file is to be written yet. */
   readonly stateFileWrittenAt: () => number | undefined;
-  /** Why it is not followed, where that was tried. */
+  /** Why following the database fails. */
   readonly failure: () => string | undefined;
 }
 
-/** What a look and what is on its way to it may take. */
+/** Allowance for reading the WAL and scheduling the read. */
 const LOOK_MS = 1_000;
-/** A thread that has not taken a turn for so long does not answer either. */
+/** A thread whose event loop has not run for this long counts as not responding. */
 const SILENT_MS_MAX = 10_000;
-/** While somebody waits, what stands still is noticed within this. */
-const STUCK_LOOK_MS = 250;
-/** What moves no byte for so long, in staging or at a destination, will not do so later. */
+/** Interval of checks for a stuck thread during a wait. */
+const STUCK_CHECK_MS = 250;
+/** Staging or a transfer that has moved no bytes for this long counts as hanging. */
 export const HANG_MS_MAX = 60_000;
 
 export class DatabaseHealth {
-  /** What the thread that follows the database notes. */
+  /** Values written by the thread that follows the database. */
   readonly gauges: Gauges;
   readonly #context: DatabaseHealthContext;
   readonly #confirmations: Confirmations;
@@ -51,44 +56,50 @@ export class DatabaseHealth {
     this.#confirmations = new Confirmations(now);
   }
 
-  /** There is nothing to follow. A folder that is missing and then there has not become a database. */
+  /**
+   * There is no database to follow. The time since it has been missing is kept if only the reason
+   * changes.
+   */
   absent(kind: Absence): void {
     const since = this.#absence?.since ?? this.#context.clock.monotonic();
     this.#absence = { kind, since };
   }
 
-  /** There is a database, whether it can be followed or not. */
+  /** There is a database, whether or not it can be followed. */
   present(): void {
     if (this.#absence === undefined) return;
-    this.#spare();
+    this.#confirmExisting();
     this.#absence = undefined;
   }
 
-  /** A database that was missing until now has no commit that is older: what was complete still is. */
-  #spare(): void {
+  /**
+   * A database that was missing until now has no older commits, so destinations that had everything
+   * still do.
+   */
+  #confirmExisting(): void {
     const { backlog, clock, head, monitorIntervalMs, uploaders } = this.#context;
     const at = clock.monotonic() - monitorIntervalMs;
-    const supply = { head: head(), backlog, gauges: this.gauges.read() };
-    this.#confirmations.spare(uploaders(), supply, at);
+    const source = { head: head(), backlog, gauges: this.gauges.read() };
+    this.#confirmations.confirmUntil(uploaders(), source, at);
     this.gauges.raise('lookedAt', at);
     this.gauges.raise('stagedAsOf', at);
   }
 
-  /** A destination may have more than before. Call it before the files that it has are freed. */
-  confirmed(destination: Confirmer): void {
-    this.#confirmations.note(destination, this.#context.backlog);
+  /** Updates the confirmation of a destination. Call it before the files that it has are freed. */
+  confirmed(destination: ConfirmedDestination): void {
+    this.#confirmations.update(destination, this.#context.backlog);
   }
 
   facts(now: number = this.#context.clock.monotonic()): DatabaseFacts {
     const { backlog, failure, freeingSince, head, monitorIntervalMs } = this.#context;
     const { stateFileWrittenAt, uploaders } = this.#context;
     const gauges = this.gauges.read();
-    // A file that was staged just now, and that we have not been told of yet, is known to be there.
+    // A file may be staged although its event has not arrived yet.
     const staged = BigInt(gauges.stagedTXID);
     const known = head();
     return gatherFacts({
       now,
-      supply: { head: staged > known ? staged : known, backlog, gauges },
+      source: { head: staged > known ? staged : known, backlog, gauges },
       confirmations: this.#confirmations,
       absence: this.#absence,
       failure: failure(),
@@ -100,20 +111,20 @@ export class DatabaseHealth {
   }
 
   verdict(facts: DatabaseFacts = this.facts()): Verdict {
-    return judge(facts, runningLimits(this.#context.maxLagMs));
+    return evaluateHealth(facts, runningLimits(this.#context.maxLagMs));
   }
 
   /**
-   * Whether everything that was committed at `since` (whole ms, as gauges have it) is at every destination. `absentMs`: for so long
-   * the database may have been missing.
+   * Whether every destination has everything that was committed at `since` (in whole ms, like gauges).
+   * `absentMs`: maximum time that the database may have been missing.
    */
   verdictSince(since: number, absentMs: number): Verdict {
     const now = this.#context.clock.monotonic();
-    const limits = { commitMs: now - since, standstillMs: this.#context.maxLagMs, absentMs };
-    return judge(this.facts(now), limits);
+    const limits = { commitMs: now - since, stuckMs: this.#context.maxLagMs, absentMs };
+    return evaluateHealth(this.facts(now), limits);
   }
 
-  /** Whether who waits for the thread should wait no more; `since`: since when somebody waits. */
+  /** Whether to stop waiting for the thread. `since`: start of the wait. */
   isStuck(since: number, timeoutMs: number): boolean {
     const now = this.#context.clock.monotonic();
     const { aliveAt, imageMovedAt, stagingMovedAt, stagedAsOf } = this.gauges.read();
@@ -123,12 +134,12 @@ export class DatabaseHealth {
     return now - movedAt > Math.max(timeoutMs, Math.min(HANG_MS_MAX, maxLagMs));
   }
 
-  /** What `work` resolves with; undefined where the thread does not answer, or moves nothing any more. */
+  /** Resolves with the result of `work`, or with undefined if the thread gets stuck (`isStuck`). */
   async unlessStuck<T>(work: Promise<T> | undefined, timeoutMs: number): Promise<T | undefined> {
     const since = this.#context.clock.monotonic();
     const settled = Promise.allSettled([work]);
     while (!this.isStuck(since, timeoutMs)) {
-      if ((await within(STUCK_LOOK_MS, settled)) !== undefined) return await work;
+      if ((await within(STUCK_CHECK_MS, settled)) !== undefined) return await work;
     }
     return undefined;
   }

@@ -1,10 +1,13 @@
-/** Shows whether a database was written to since nobody follows it: by sizes and times of its files. */
+/**
+ * Detects whether a database was written to after replication ended, by the sizes and times of its
+ * files.
+ */
 
 import fs from 'node:fs/promises';
 import { isMissing } from '../../file-system.ts';
 
 export interface FileMarks {
-  /** undefined where the file is not there. */
+  /** undefined if the file does not exist. */
   readonly database: FileMark | undefined;
   readonly wal: FileMark | undefined;
 }
@@ -23,7 +26,7 @@ export function areSameMarks(a: FileMarks, b: FileMarks): boolean {
   return isSame(a.database, b.database) && isSame(a.wal, b.wal);
 }
 
-/** A log that is empty is as good as none: whoever closes a database last removes it. */
+/** An empty WAL equals a missing one: the last connection that closes a database removes its WAL. */
 function isSame(a: FileMark | undefined, b: FileMark | undefined): boolean {
   const sizes = [a?.sizeBytes ?? 0, b?.sizeBytes ?? 0];
   if (sizes.every((size) => size === 0)) return true;

@@ -1,8 +1,8 @@
 /**
- * `status.json` in the staging folder: rewritten when something has changed, and from time to time
- * where nothing has, so that its age tells another process whether we still run.
+ * `status.json` in the staging folder: rewritten after changes, and at each heartbeat, so that its age
+ * shows other processes whether this one still runs.
  *
- * It makes no folder: a staging folder that was moved away with its database is not made again.
+ * Never creates the folder: a staging folder that was moved away with its database must not reappear.
  */
 
 import path from 'node:path';
@@ -12,12 +12,15 @@ import { type FileSystem, replaceText } from '../../file-system.ts';
 import { within } from '../waits.ts';
 import type { DatabaseStatus } from './status.ts';
 
-/** Rewritten at most so often. */
+/** Minimum time between writes. */
 const WRITE_EVERY_MS = 1_000;
-/** A disk that hangs does not keep us from ending. */
+/** Time limit of the last write, in case the disk hangs. */
 const LAST_WRITE_MS_MAX = 5_000;
 
-/** Often enough that the file's age shows in time that we are gone, and seldom enough for a disk that sleeps. */
+/**
+ * Short enough that the age of the file shows within `max-lag` that we are gone; not shorter, to
+ * let a disk sleep.
+ */
 export function heartbeatMs(maxLagMs: number): number {
   return Math.min(HEARTBEAT_MS_MAX, maxLagMs / 4);
 }
@@ -29,7 +32,7 @@ export interface StatusFileContext {
   readonly clock: Clock;
   readonly files: FileSystem;
   readonly onError: (error: unknown) => void;
-  /** Rewritten at least so often. */
+  /** Maximum time between writes. */
   readonly heartbeatMs: number;
 }
 
@@ -39,10 +42,10 @@ export class StatusFile {
   #heartbeat: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> | undefined;
-  /** Asked for while it was being written. */
-  #isAskedAgain = false;
+  /** Whether another write was requested during a write. */
+  #isWriteRequested = false;
   #triedAt = -Infinity;
-  /** When it was last written, or began to be owed; undefined before the folder is ours. */
+  /** When it was last written, or when `begin` was called; undefined before that. */
   #writtenAt: number | undefined;
   #isFailing = false;
 
@@ -51,12 +54,12 @@ export class StatusFile {
     this.#context = context;
   }
 
-  /** By the monotonic clock; undefined where it is not owed. */
+  /** By the monotonic clock; undefined before `begin`. */
   get writtenAt(): number | undefined {
     return this.#writtenAt;
   }
 
-  /** The folder is ours. Before that nothing is written: it may be another process that tells. */
+  /** The folder is locked by us. Nothing is written before that: the file may belong to another process. */
   begin(): void {
     const { clock, heartbeatMs } = this.#context;
     this.#writtenAt ??= clock.monotonic();
@@ -65,7 +68,7 @@ export class StatusFile {
     this.touch();
   }
 
-  /** Something has changed: the file will tell. */
+  /** Schedules a write after a change. */
   touch(): void {
     if (this.#writtenAt === undefined || this.#timer !== undefined) return;
     const wait = Math.max(0, this.#triedAt + WRITE_EVERY_MS - this.#context.clock.monotonic());
@@ -76,17 +79,17 @@ export class StatusFile {
     this.#timer.unref();
   }
 
-  /** Resolves when a state that is no older than this call is written, or could not be. */
+  /** Resolves when a status no older than this call was written, or the write failed. */
   async write(): Promise<void> {
     if (this.#writtenAt === undefined) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#writing === undefined) this.#writing = this.#writeAll();
-    else this.#isAskedAgain = true;
+    else this.#isWriteRequested = true;
     await this.#writing;
   }
 
-  /** The last write; given up after a while. */
+  /** Writes one last time, with a time limit. */
   async close(): Promise<void> {
     clearInterval(this.#heartbeat);
     await within(LAST_WRITE_MS_MAX, this.write());
@@ -95,9 +98,9 @@ export class StatusFile {
 
   async #writeAll(): Promise<void> {
     do {
-      this.#isAskedAgain = false;
+      this.#isWriteRequested = false;
       await this.#write();
-    } while (this.#isAskedAgain);
+    } while (this.#isWriteRequested);
     this.#writing = undefined;
   }
 
@@ -111,7 +114,7 @@ export class StatusFile {
       this.#isFailing = false;
     } catch (error) {
       if (!this.#isFailing) onError(toStagingError(`write ${this.#file}`, error));
-      this.#isFailing = true; // said once, and tried again
+      this.#isFailing = true; // reported once; the next heartbeat retries
     }
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What is told of a watched database and its destinations: by `Replicator.status()`, by
- * `status.json` in the staging folder, and through it by `sluice status`.
+ * Status of a watched database and its destinations, as returned by `Replicator.status()`, written to
+ * `status.json` in the staging folder, and read from there by `sluice status`.
  */
 
 import type { Absence } from '../../database/events.ts';
@@ -21,68 +21,74 @@ export interface StatusError {
 export interface DestinationStatus {
   readonly name: string;
   readonly type: string;
-  /** For people; holds no secret. */
+  /** Human-readable. Contains no secrets. */
   readonly target: string;
   readonly state: DestinationState;
-  /** What is wrong with what is there, in words; undefined where nothing is known to be. */
+  /** Description of what is wrong with the files there; undefined if nothing is. */
   readonly damage?: string | undefined;
-  /** 16 hex digits: everything up to it can be restored from here. */
+  /** 16 hex digits. Everything up to this TXID can be restored from here. */
   readonly txid: string | undefined;
-  /** Since the oldest commit that this destination lacks, or may lack; 0 where it lacks none. */
+  /** Age of the oldest commit that this destination lacks, or may lack; 0 if it lacks none. */
   readonly lagSeconds: number;
   readonly pendingFiles: number;
   readonly pendingBytes: number;
-  /** Whether a second replicator of the same place would be refused; undefined until it is opened. */
+  /**
+   * Whether a second replicator writing to the same destination is refused; undefined until it is
+   * opened.
+   */
   readonly fencing?: FencingState | undefined;
-  /** How often it was listed as a whole since this process began. */
+  /** Number of full listings since this process began. */
   readonly listings?: number | undefined;
   /** Since this process began. */
   readonly bytesSent: number;
   readonly lastSuccessAt: string | undefined;
-  /** What it answers to snapshots, where it refuses them while level 0 goes on. */
+  /** The last error for snapshots, if they are refused while level 0 is accepted. */
   readonly snapshotError?: StatusError | undefined;
   readonly lastError: StatusError | undefined;
 }
 
 export type DatabaseState =
-  /** It has been looked at by nobody yet. */
+  /** It has not been opened yet. */
   | 'opening'
   /** It is missing or empty. */
   | 'waiting'
   | 'following'
   | 'imaging'
   | 'failing'
-  /** The process has let go of it, after a last sync. */
+  /** The process closed it after a last sync. */
   | 'ended';
 
 export interface DatabaseStatus {
   readonly path: string;
   readonly state: DatabaseState;
-  /** When this was true: ISO 8601, UTC. */
+  /** Time of this status: ISO 8601, UTC. */
   readonly at: string;
   readonly pid: number;
   readonly writer: Writer;
-  /** Once it has ended: what its files were then. */
+  /** Size and time of its files when replication ended. */
   readonly marks: FileMarks | undefined;
   /** The newest staged TXID, 16 hex digits. */
   readonly txid: string | undefined;
   readonly pageSize: number | undefined;
   readonly stagedFiles: number;
   readonly stagedBytes: number;
-  /** Transactions seen in its log since the process began. */
+  /** Transactions seen in its WAL since the process began. */
   readonly commitsSeen: number;
   readonly walBytes: number;
-  /** `judge` of the facts, by `max-lag`; once it has ended, by whether the last sync was complete. */
+  /**
+   * Result of `evaluateHealth`, limited by `max-lag`; after the end, whether the last sync was
+   * complete.
+   */
   readonly healthy: boolean;
   readonly problems: readonly Problem[];
   readonly facts: DatabaseFacts;
   readonly error: StatusError | undefined;
-  /** Why the last snapshot that was due or wanted could not be made; all else goes on. */
+  /** Why the last snapshot could not be made. Replication continues. */
   readonly snapshotError?: StatusError | undefined;
   readonly destinations: readonly DestinationStatus[];
 }
 
-/** How a drain ended for one destination. */
+/** Result of a drain for one destination. */
 export interface DestinationReport {
   readonly name: string;
   readonly target: string;
@@ -94,12 +100,12 @@ export interface DestinationReport {
 export interface DatabaseReport {
   readonly path: string;
   readonly txid: string | undefined;
-  /** Where it was missing or empty, and so nothing was sent now. */
+  /** Set if the database was missing or empty, so nothing was sent. */
   readonly absence: Absence | undefined;
-  /** Whether everything that was committed when the last sync began is at every destination. */
+  /** Whether every destination has everything that was committed when the last sync began. */
   readonly healthy: boolean;
   readonly problems: readonly Problem[];
-  /** Why nothing is followed, where that is so. */
+  /** Why the database is not followed; undefined if it is. */
   readonly error: StatusError | undefined;
   readonly destinations: readonly DestinationReport[];
 }
@@ -108,14 +114,14 @@ export interface SyncReport {
   readonly databases: readonly DatabaseReport[];
 }
 
-// --- where a database goes ---
+// --- a destination of a database ---
 
 export interface ReplicaTarget {
-  /** Unique among the database's destinations: for logs, status, metrics. */
+  /** Unique among the database's destinations. Used in logs, status and metrics. */
   readonly name: string;
   readonly type: string;
-  /** For people; holds no secret. */
+  /** Human-readable. Contains no secrets. */
   readonly target: string;
-  /** Connects, once it is needed. Tried again where it fails. The destination's owner closes it. */
+  /** Connects on first use and is retried after failures. The owner of the destination closes it. */
   readonly open: (signal: AbortSignal) => Promise<OpenReplica>;
 }

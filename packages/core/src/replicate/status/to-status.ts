@@ -1,4 +1,4 @@
-/** A database and its uploaders as their status and their report. */
+/** Converts a database and its uploaders to a status and to a final report. */
 
 import type { Clock } from '../../clock.ts';
 import { formatTXID } from '../../ltx/txid.ts';
@@ -29,7 +29,7 @@ export interface DatabaseInput {
   readonly pageSize: number | undefined;
   readonly backlog: Backlog;
   readonly health: DatabaseHealth;
-  /** Whether the last sync was complete, once it was made. */
+  /** Verdict of the last sync, once it was made. */
   readonly ending: Verdict | undefined;
   readonly uploaders: readonly Uploader[];
 }
@@ -67,14 +67,14 @@ export function toDatabaseStatus(input: DatabaseInput): DatabaseStatus {
   };
 }
 
-interface TellInput {
+interface DestinationStatusInput {
   readonly backlog: Backlog;
   readonly facts: DestinationFacts | undefined;
-  /** A look so long ago is as good as one now. */
+  /** A WAL reading younger than this counts as current. */
   readonly freshMs: number;
 }
 
-function toDestinationStatus(uploader: Uploader, input: TellInput): DestinationStatus {
+function toDestinationStatus(uploader: Uploader, input: DestinationStatusInput): DestinationStatus {
   const { replicatedTXID, health, snapshotRefusal } = uploader;
   const { backlog, facts, freshMs } = input;
   const pending = backlog.pendingAfter(replicatedTXID ?? 0n);
@@ -104,7 +104,7 @@ function toStatusError(failure: UploadFailure | undefined): StatusError | undefi
   return { code, message, at: new Date(atMs).toISOString() };
 }
 
-/** How it ended. */
+/** The report of the last sync. */
 export function toDatabaseReport(
   path: string,
   { result, target, verdict, absence }: EndingResult,
@@ -135,7 +135,7 @@ function toDestinationReport(
   const isBehind = replicatedTXID === undefined || behind.includes(uploader.name);
   const complete = isBehind ? 'behind' : 'complete';
   const own = problems.find(({ destination }) => destination === uploader.name);
-  const cause = health.lastError ?? (own === undefined ? toSupplyCause(error) : undefined);
+  const cause = health.lastError ?? (own === undefined ? toDatabaseCause(error) : undefined);
   const unknown = {
     code: 'REPLICA_UNAVAILABLE',
     message: (own ?? problems[0])?.message ?? 'it has not responded',
@@ -150,8 +150,8 @@ function toDestinationReport(
   };
 }
 
-/** Why a destination lacks what it was never given. */
-function toSupplyCause(
+/** Why a destination lacks commits although it did not fail itself. */
+function toDatabaseCause(
   error: StatusError | undefined,
 ): { code: string; message: string } | undefined {
   if (error === undefined) return undefined;

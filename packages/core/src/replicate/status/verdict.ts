@@ -1,54 +1,54 @@
 /**
- * Whether a database is backed up as it should be. `status`, `/metrics`, `/healthz` and the exit
- * codes all come from this one function: facts in, verdict out.
+ * Health of a database: facts in, verdict out. `status`, `/metrics`, `/healthz` and the exit codes
+ * all use this one function.
  *
- * The facts are ages. "Confirmed 3 s ago" means that every commit older than 3 s is there, whatever
- * stands between a commit and its confirmation; so an age that grows is the sign that something
- * stands still, and nobody has to know what. Ages need no clock that two processes agree on.
+ * The facts are ages. "Confirmed 3 s ago" means that every commit older than 3 s is at the
+ * destination. An age that keeps growing shows that some step between commit and confirmation is
+ * stuck, without having to monitor each step. Ages do not depend on a clock shared by two processes.
  */
 
 import type { Absence } from '../../database/events.ts';
 
 export interface DestinationFacts {
   readonly name: string;
-  /** Every commit older than this is confirmed there. */
+  /** Every commit older than this is confirmed at the destination. */
   readonly confirmedAgeMs: number;
-  /** Whether it has everything that is known of. */
+  /** Whether it has every known commit. */
   readonly isCurrent: boolean;
-  /** How long a request that is under way has moved nothing; 0 where none is. */
+  /** How long the current request has made no progress; 0 if there is none. */
   readonly stalledMs: number;
-  /** How long every try has failed; 0 where the last one did not. */
+  /** How long every try has failed; 0 if the last one succeeded. */
   readonly failingMs: number;
-  /** The same two for a periodic snapshot, which is sent beside the commits. */
+  /** The same two for periodic snapshots, which are sent in parallel with commits. */
   readonly snapshotStalledMs: number;
   readonly snapshotFailingMs: number;
-  /** What it answered last, where it fails. */
+  /** Message of the last error, while it is failing. */
   readonly error: string | undefined;
 }
 
 export interface DatabaseFacts {
-  /** Where there is nothing to follow: why, and for how long. */
+  /** Set if there is no database to follow: why, and for how long. */
   readonly absence: { readonly kind: Absence; readonly ms: number } | undefined;
-  /** Why it is not followed, where it was tried. */
+  /** Why following the database fails. */
   readonly failure: string | undefined;
-  /** How long the thread that follows it has not answered. */
+  /** How long its thread has not responded. */
   readonly threadSilentMs: number;
-  /** How long ago all that is committed was last seen. */
+  /** Time since the WAL was last read completely. */
   readonly lookAgeMs: number;
   /** Every commit older than this is staged. */
   readonly stagedAgeMs: number;
-  /** How long an image that is being made has not moved; 0 where none is. */
+  /** How long making an image has made no progress; 0 if none is being made. */
   readonly imageStalledMs: number;
-  /** How long what was sent could not be recorded, and so not be freed; 0 where it could. */
+  /** How long sent files could not be recorded, and so not freed; 0 if they can. */
   readonly recordStalledMs: number;
   /** How long the state file could not be written. */
   readonly stateFileAgeMs: number;
-  /** A look at the log so long ago is as good as one now: an idle database is looked at from time to time. */
+  /** A WAL reading younger than this counts as current: an idle database is polled at intervals. */
   readonly freshMs: number;
   readonly destinations: readonly DestinationFacts[];
 }
 
-/** Where it stands still. */
+/** The step that is stuck. */
 export type Stage =
   | 'database'
   | 'thread'
@@ -63,41 +63,41 @@ export type Stage =
 export interface Problem {
   readonly stage: Stage;
   readonly destination?: string | undefined;
-  /** For people. */
+  /** Human-readable. */
   readonly message: string;
 }
 
 export interface Verdict {
   readonly healthy: boolean;
-  /** What is wrong, nearest to the commit first. What only follows from another problem is left out. */
+  /** Problems, in the order from commit to destination. Consequences of another problem are omitted. */
   readonly problems: readonly Problem[];
   /** Names of the destinations that lack commits older than `commitMs`. */
   readonly behind: readonly string[];
 }
 
-/** How old is too old. */
+/** Maximum ages. */
 export interface Limits {
-  /** A commit that is older than this must be at every destination. */
+  /** Commits older than this must be at every destination. */
   readonly commitMs: number;
-  /** For so long a thread may be silent, a request move nothing, a try fail. */
-  readonly standstillMs: number;
-  /** For so long a database may be missing. */
+  /** Maximum time without progress of a thread or a request, and maximum time of failing tries. */
+  readonly stuckMs: number;
+  /** Maximum time that a database may be missing. */
   readonly absentMs: number;
 }
 
-/** While it runs: all that `max-lag` says. */
+/** Limits while Sluice runs: `max-lag` for all. */
 export function runningLimits(maxLagMs: number): Limits {
-  return { commitMs: maxLagMs, standstillMs: maxLagMs, absentMs: maxLagMs };
+  return { commitMs: maxLagMs, stuckMs: maxLagMs, absentMs: maxLagMs };
 }
 
-export function judge(facts: DatabaseFacts, limits: Limits): Verdict {
+export function evaluateHealth(facts: DatabaseFacts, limits: Limits): Verdict {
   const pipeline = findInPipeline(facts, limits);
   const problems = [
     ...(pipeline === undefined ? [] : [pipeline]),
     ...facts.destinations.flatMap((destination) =>
-      findAtDestination(destination, limits, pipeline === undefined ? 'fed' : 'starved'),
+      findAtDestination(destination, limits, pipeline === undefined ? 'working' : 'stuck'),
     ),
-    ...findBeside(facts, limits),
+    ...findOutsidePipeline(facts, limits),
   ];
   const behind = facts.destinations
     .filter(({ confirmedAgeMs }) => confirmedAgeMs > limits.commitMs)
@@ -105,22 +105,22 @@ export function judge(facts: DatabaseFacts, limits: Limits): Verdict {
   return { healthy: problems.length === 0, problems, behind };
 }
 
-/** The first stage between a commit and its staged file that stands still. */
+/** The first stuck stage between a commit and its staged file. */
 function findInPipeline(facts: DatabaseFacts, limits: Limits): Problem | undefined {
   const { absence, failure } = facts;
   if (absence?.kind === 'no folder') {
     return { stage: 'database', message: 'it does not exist, and its folder does not exist' };
   }
   if (absence !== undefined && absence.ms > limits.absentMs) {
-    const what = absence.kind === 'empty' ? 'it has been empty' : 'it has not existed';
-    return { stage: 'database', message: `${what} for ${seconds(absence.ms)}` };
+    const state = absence.kind === 'empty' ? 'it has been empty' : 'it has not existed';
+    return { stage: 'database', message: `${state} for ${seconds(absence.ms)}` };
   }
   if (failure !== undefined) return { stage: 'database', message: failure };
-  if (facts.threadSilentMs > limits.standstillMs) {
+  if (facts.threadSilentMs > limits.stuckMs) {
     const message = `the thread of this database has not responded for ${seconds(facts.threadSilentMs)}`;
     return { stage: 'thread', message };
   }
-  if (absence !== undefined) return undefined; // there is nothing to look at
+  if (absence !== undefined) return undefined; // there is no WAL to read
   if (facts.lookAgeMs > limits.commitMs) {
     const message = `its WAL was last read completely ${seconds(facts.lookAgeMs)} ago`;
     return { stage: 'look', message };
@@ -134,8 +134,8 @@ function findInPipeline(facts: DatabaseFacts, limits: Limits): Problem | undefin
 
 function findAtDestination(
   facts: DestinationFacts,
-  { commitMs, standstillMs }: Limits,
-  supply: 'fed' | 'starved',
+  { commitMs, stuckMs }: Limits,
+  pipeline: 'working' | 'stuck',
 ): Problem[] {
   const { name: destination, error } = facts;
   const why = error === undefined ? '' : `: ${error}`;
@@ -145,37 +145,37 @@ function findAtDestination(
     message: `${destination} ${message}`,
   });
   const found: Problem[] = [];
-  if (facts.failingMs > standstillMs) {
+  if (facts.failingMs > stuckMs) {
     found.push(problem('send', `has failed for ${seconds(facts.failingMs)}${why}`));
-  } else if (facts.stalledMs > standstillMs) {
+  } else if (facts.stalledMs > stuckMs) {
     found.push(problem('send', `has not responded for ${seconds(facts.stalledMs)}`));
-  } else if (supply === 'fed' && facts.confirmedAgeMs > commitMs) {
-    const known = error === undefined ? '; see its log lines, and test it with sluice check' : why;
-    const message = `lacks commits of the last ${seconds(facts.confirmedAgeMs)}${known}`;
+  } else if (pipeline === 'working' && facts.confirmedAgeMs > commitMs) {
+    const hint = error === undefined ? '; see its log lines, and test it with sluice check' : why;
+    const message = `lacks commits of the last ${seconds(facts.confirmedAgeMs)}${hint}`;
     found.push(problem('send', message));
   }
-  if (facts.snapshotFailingMs > standstillMs) {
+  if (facts.snapshotFailingMs > stuckMs) {
     const message = `has refused full snapshots for ${seconds(facts.snapshotFailingMs)}${why}`;
     found.push(problem('snapshot', message));
-  } else if (facts.snapshotStalledMs > standstillMs) {
+  } else if (facts.snapshotStalledMs > stuckMs) {
     const message = `has accepted no bytes of a full snapshot for ${seconds(facts.snapshotStalledMs)}`;
     found.push(problem('snapshot', message));
   }
   return found;
 }
 
-/** What stands beside the way of a commit, and must not stand still either. */
-function findBeside(facts: DatabaseFacts, { standstillMs }: Limits): Problem[] {
+/** Problems outside the path of a commit. */
+function findOutsidePipeline(facts: DatabaseFacts, { stuckMs }: Limits): Problem[] {
   const found: Problem[] = [];
-  if (facts.imageStalledMs > standstillMs) {
+  if (facts.imageStalledMs > stuckMs) {
     const message = `a full snapshot in progress has been stuck for ${seconds(facts.imageStalledMs)}`;
     found.push({ stage: 'image', message });
   }
-  if (facts.recordStalledMs > standstillMs) {
+  if (facts.recordStalledMs > stuckMs) {
     const message = `for ${seconds(facts.recordStalledMs)} sent files could not be recorded or removed from staging`;
     found.push({ stage: 'record', message });
   }
-  if (facts.stateFileAgeMs > standstillMs) {
+  if (facts.stateFileAgeMs > stuckMs) {
     const message = `for ${seconds(facts.stateFileAgeMs)} the state file in the staging folder could not be written`;
     found.push({ stage: 'state file', message });
   }
@@ -187,14 +187,14 @@ function seconds(ms: number): string {
 }
 
 /**
- * How far a destination is behind, for people: 0 where it has everything that is known of, and
- * somebody looked less than `freshMs` ago.
+ * Lag of a destination, for display: 0 if it has every known commit and the WAL was read less than
+ * `freshMs` ago.
  */
 export function lagMs(facts: DestinationFacts, freshMs: number): number {
   return facts.isCurrent && facts.confirmedAgeMs < freshMs ? 0 : facts.confirmedAgeMs;
 }
 
-/** What was true `passedMs` ago, if nothing has been heard since. */
+/** The facts `passedMs` later, if nothing has been reported since. */
 export function ageFacts(facts: DatabaseFacts, passedMs: number): DatabaseFacts {
   const { absence } = facts;
   const grown = (ms: number): number => (ms === 0 ? 0 : ms + passedMs);

@@ -1,6 +1,6 @@
 /**
- * Who wrote a state file, and how another process tells whether that one still runs: by the age of
- * the file, and by the process itself where both see the same processes.
+ * Identity of the process that wrote a state file, and whether it still runs: by the age of the file,
+ * and by its PID if it is in the same PID namespace.
  */
 
 import fs from 'node:fs';
@@ -9,25 +9,25 @@ import type { Clock } from '../../clock.ts';
 
 export interface Writer {
   readonly pid: number;
-  /** The machine and, where it has them, the namespace that `pid` is a number of. */
+  /** Host name and, on Linux, the PID namespace of `pid`. */
   readonly host: string;
-  /** Since which start of the machine `monotonicMs` counts; '' where that cannot be told. */
+  /** Boot ID that `monotonicMs` is relative to; '' if unknown. */
   readonly boot: string;
   readonly monotonicMs: number;
-  /** The file is written at least so often. */
+  /** Maximum time between writes of the file. */
   readonly heartbeatMs: number;
 }
 
 export type WriterState =
   | 'runs'
-  /** It let go of the database in peace. */
+  /** It ended replication normally. */
   | 'ended'
-  /** The process is gone, and has not said so. */
+  /** The process is gone without having ended replication. */
   | 'died'
-  /** The process is there, or may be, and does not write. */
+  /** The process exists, or may exist, but does not write. */
   | 'hangs';
 
-/** A file that is older than so many heartbeats was not written when it should have been. */
+/** Number of heartbeats after which the file counts as overdue. */
 const HEARTBEATS_MISSED = 3;
 
 export function describeWriter(clock: Clock, heartbeatMs: number): Writer {
@@ -35,7 +35,7 @@ export function describeWriter(clock: Clock, heartbeatMs: number): Writer {
   return { pid: process.pid, host: hostIdentity(), boot: bootIdentity(), monotonicMs, heartbeatMs };
 }
 
-/** How old a file is that was written at `at`, in ms. Only where the clocks differ does the wall clock decide. */
+/** Age of a file written at `at`, in ms. Uses the wall clock only if the boot IDs differ. */
 export function ageOfWriting(writer: Writer, at: string, clock: Clock): number {
   const boot = bootIdentity();
   const isSameClock = boot !== '' && boot === writer.boot;
@@ -73,6 +73,6 @@ function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'; // it is there, and somebody else's
+    return (error as NodeJS.ErrnoException).code === 'EPERM'; // it exists, but belongs to another user
   }
 }

@@ -30,9 +30,9 @@ export interface PieceService {
   readonly decode: {
     readonly request: Piece;
     readonly answer: {
-      /** It comes back. */
+      /** The slab, returned to its owner. */
       readonly slab: Slab;
-      /** Of the piece, as if nothing came before it. */
+      /** CRC of the piece alone. */
       readonly crc: bigint;
     };
   };

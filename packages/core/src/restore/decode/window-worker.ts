@@ -13,7 +13,7 @@ export interface WindowService {
 
 export type WindowAnswer =
   | { readonly kind: 'decoded'; readonly hashed: readonly HashedPart[] }
-  /** `file` is not what its index says. */
+  /** `file` does not match its index. */
   | { readonly kind: 'unusable'; readonly file: number; readonly failure: Failure };
 
 const decoder = new WindowDecoder(workerData as WindowSettings);

@@ -84,7 +84,7 @@ export function* locateMoment<File extends LTXFileInfo>(
   return { txid: answer.txid, doubt: search.doubt ?? image.doubt };
 }
 
-/** One point for each wanted TXID that a file of these levels ends with, ascending. */
+/** One point per wanted TXID that a file of these levels ends with, ascending. */
 function pointsOf<File extends LTXFileInfo>(
   files: readonly File[],
   wanted: ReadonlySet<TXID>,
@@ -149,10 +149,10 @@ function bracket(
   let high = points.length;
   let doubt: string | undefined;
   for (const [place, [index, time]] of read.entries()) {
-    const believed = times[place];
-    if (believed !== time.getTime()) doubt ??= doubtOf(points[index] as Point<LTXFileInfo>, time);
-    if (believed === undefined) continue;
-    if (believed <= at.getTime()) low = index;
+    const trusted = times[place];
+    if (trusted !== time.getTime()) doubt ??= doubtOf(points[index] as Point<LTXFileInfo>, time);
+    if (trusted === undefined) continue;
+    if (trusted <= at.getTime()) low = index;
     else high = Math.min(high, index);
   }
   return { low, high, doubt };

@@ -10,7 +10,7 @@ export interface RestoreSource {
   /** Used in messages. */
   readonly name: string;
   readonly client: ReplicaFiles;
-  /** Of the destination. Default: it can read parts of files. */
+  /** Capabilities of the destination. Default: it can read parts of files. */
   readonly capabilities?: Capabilities | undefined;
   /** Its files, if the caller has just listed them. It is listed again only if a file is missing. */
   readonly listed?: readonly LTXFileInfo[] | undefined;

@@ -3,13 +3,11 @@
  *
  * Times rise with TXIDs as long as the writer's clock does. If they do not, that clock was wrong
  * for a while, and the files do not say when. The rules are then:
- * - A file whose time is later than its upload gets the time of its upload, because it was
- * committed
- *   before. If this is true for all files, the server's clock is wrong instead, and the rule is
- *   skipped.
- * - Of these times, trust the longest sequence that rises. Of equally long ones, trust the later
- * one,
- *   because clocks are more often corrected than broken.
+ * - A file whose time is later than its upload gets the time of its upload, because it was committed
+ *   before that. If this is true for all files, the server's clock is wrong instead, and the rule
+ *   is skipped.
+ * - Of these times, trust the longest rising sequence. If several are equally long, trust the later
+ *   one, because clocks are more often corrected than broken.
  */
 
 /** The time in a file, and the time of its upload according to the server's clock. */

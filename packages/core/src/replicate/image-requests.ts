@@ -1,4 +1,4 @@
-/** What is asked of the engine beyond following: images that a destination needs, snapshots that are due. */
+/** Requests images and snapshots from the engine when a destination needs one or a periodic one is due. */
 
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../store/backend.ts';
@@ -10,59 +10,59 @@ import { snapshotDueInMs } from './destination/snapshot-age.ts';
 import type { DatabaseState } from './status/status.ts';
 import type { Uploader } from './destination/uploader.ts';
 
-export interface ImageOrdersContext {
+export interface ImageRequestsContext {
   readonly engine: () => EngineLink | undefined;
   readonly uploaders: () => readonly Uploader[];
-  /** 'idle' where nothing may be asked: the history has not begun, or has ended. */
+  /** 'idle' before replication has begun and after it has ended: nothing may be requested. */
   readonly state: () => DatabaseState | 'idle';
   readonly head: () => bigint;
-  /** TXID of the snapshot that is staged; 0n where there is none. */
+  /** TXID of the staged snapshot; 0n if there is none. */
   readonly stagedSnapshot: () => bigint;
   readonly onImage: () => void;
-  /** A snapshot that failed may be asked for again. */
+  /** The pause after a failed snapshot is over. */
   readonly onRetry: () => void;
   readonly snapshotIntervalMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-/** What came of an order: 'not following' while the database is missing or fails. */
+/** Result of a requested snapshot: 'not following' while the database is missing or fails. */
 export type SnapshotOrder = 'ordered' | 'under way' | 'not following';
 
-export class ImageOrders {
-  readonly #context: ImageOrdersContext;
-  #asked: 'nothing' | 'snapshot' | 'image' = 'nothing';
-  /** When a snapshot was asked for last, by the monotonic clock. */
-  #askedAt = -Infinity;
+export class ImageRequests {
+  readonly #context: ImageRequestsContext;
+  #requested: 'nothing' | 'snapshot' | 'image' = 'nothing';
+  /** When a snapshot was last requested, by the monotonic clock. */
+  #requestedAt = -Infinity;
   #timer: NodeJS.Timeout | undefined;
-  /** Of snapshots for which there was no room. */
+  /** Backoff for snapshots that found no room. */
   readonly #retry: Retry;
   #retryTimer: NodeJS.Timeout | undefined;
 
-  constructor(context: ImageOrdersContext) {
+  constructor(context: ImageRequestsContext) {
     this.#context = context;
     this.#retry = new Retry(context.clock, RETRY_MS);
   }
 
-  /** Whether the engine makes one, or was asked to. */
+  /** Whether an image or snapshot was requested or is being made. */
   get isMaking(): boolean {
-    return this.#asked !== 'nothing' || this.#context.state() === 'imaging';
+    return this.#requested !== 'nothing' || this.#context.state() === 'imaging';
   }
 
-  /** What was asked for is made. */
-  made(): void {
-    this.#asked = 'nothing';
+  /** The requested image or snapshot was made. */
+  requestDone(): void {
+    this.#requested = 'nothing';
     this.#retry.succeeded();
   }
 
-  /** What was asked for will not be made. It is asked for again where it is still wanted. */
-  dropped(): void {
-    this.#asked = 'nothing';
+  /** The request was dropped. A destination that still needs it requests it again. */
+  requestDropped(): void {
+    this.#requested = 'nothing';
   }
 
-  /** A snapshot cannot be made now. Gives in how many ms it is tried again, where it is still wanted. */
+  /** A snapshot cannot be made now. Returns the wait before it may be requested again. */
   failed(): number {
-    this.#asked = 'nothing';
+    this.#requested = 'nothing';
     const waitMs = this.#retry.failed();
     clearTimeout(this.#retryTimer);
     this.#retryTimer = setTimeout(this.#context.onRetry, waitMs);
@@ -70,35 +70,36 @@ export class ImageOrders {
     return waitMs;
   }
 
-  /** A destination needs one. */
-  need(need: NextStep & { kind: 'needs-snapshot' | 'needs-image' }): void {
+  /** Requests an image or snapshot that a destination needs. */
+  request(need: NextStep & { kind: 'needs-snapshot' | 'needs-image' }): void {
     const { engine, logger, onImage, state } = this.#context;
-    if (state() !== 'following' || this.#asked === 'image') return;
+    if (state() !== 'following' || this.#requested === 'image') return;
     if (need.kind === 'needs-image') {
-      this.#asked = 'image';
+      this.#requested = 'image';
       onImage();
       logger.warn(`a full snapshot is needed: ${need.why}`);
       engine()?.image(need.floor, need.why);
       return;
     }
-    if (this.#asked !== 'nothing' || this.#retry.waitMs > 0) return; // it asks again when woken
-    this.#askSnapshot(`a destination needs one: ${need.why}`);
+    // The uploader repeats a request that was ignored.
+    if (this.#requested !== 'nothing' || this.#retry.waitMs > 0) return;
+    this.#startSnapshot(`a destination needs one: ${need.why}`);
   }
 
-  /** Somebody orders a snapshot. */
-  order(): SnapshotOrder {
+  /** Requests a snapshot on command. */
+  requestSnapshot(): SnapshotOrder {
     if (this.isMaking) return 'under way';
     if (this.#context.state() !== 'following') return 'not following';
-    this.#askSnapshot('it was ordered');
+    this.#startSnapshot('it was requested');
     return 'ordered';
   }
 
-  /** Asks for the periodic snapshot where it is due, and looks again when it will be. */
-  consider(): void {
+  /** Requests the periodic snapshot if it is due; otherwise sets a timer for when it will be. */
+  scheduleSnapshot(): void {
     clearTimeout(this.#timer);
     const { head, snapshotIntervalMs: intervalMs, stagedSnapshot, state } = this.#context;
-    if (this.#asked !== 'nothing' || state() !== 'following') return;
-    // Whoever fails gets the newest one when it answers again, and keeps no other from theirs.
+    if (this.#requested !== 'nothing' || state() !== 'following') return;
+    // A failing destination gets the newest snapshot once it recovers; it must not delay the others.
     const answering = this.#context.uploaders().filter((uploader) => uploader.state !== 'failing');
     if (answering.some(({ holdings }) => holdings.seeding !== undefined)) return;
     const current = answering.filter(({ replicatedTXID }) => replicatedTXID !== undefined);
@@ -109,17 +110,20 @@ export class ImageOrders {
     const newestOfAll = [...newest, ...refused];
     const dueInMs = snapshotDueInMs({ intervalMs, head: head(), newest: newestOfAll });
     const waitMs = Math.max(dueInMs, this.#retry.waitMs);
-    if (waitMs === 0) this.#askSnapshot('it is due');
+    if (waitMs === 0) this.#startSnapshot('it is due');
     else if (waitMs !== Infinity) {
-      this.#timer = setTimeout(() => this.consider(), Math.min(waitMs, TIMER_MS_MAX));
+      this.#timer = setTimeout(() => this.scheduleSnapshot(), Math.min(waitMs, TIMER_MS_MAX));
       this.#timer.unref();
     }
   }
 
-  /** A destination that refuses snapshots is offered one an interval later, as if it had the last one. */
+  /**
+   * A destination that refused a snapshot is offered the next one an interval later, as if it had
+   * the last one.
+   */
   #toRefused({ snapshotRefusal: refusal, newestSnapshot }: Uploader): AgedSnapshot[] {
     if (refusal === undefined) return [];
-    const lastOffer = Math.max(refusal.failedAt, this.#askedAt);
+    const lastOffer = Math.max(refusal.failedAt, this.#requestedAt);
     const ageMs = this.#context.clock.monotonic() - lastOffer;
     return [{ txid: newestSnapshot?.txid ?? 0n, ageMs, guessForMs: 0 }];
   }
@@ -129,15 +133,15 @@ export class ImageOrders {
     clearTimeout(this.#retryTimer);
   }
 
-  #askSnapshot(why: string): void {
-    this.#asked = 'snapshot';
-    this.#askedAt = this.#context.clock.monotonic();
-    this.#context.logger.info(`taking a snapshot: ${why}`);
+  #startSnapshot(why: string): void {
+    this.#requested = 'snapshot';
+    this.#requestedAt = this.#context.clock.monotonic();
+    this.#context.logger.info(`making a full snapshot: ${why}`);
     this.#context.engine()?.snapshot();
   }
 }
 
-/** Space comes back when somebody makes room. Until then a try costs one look at the volume. */
+/** Backoff while the volume is full. Each try reads the free space once. */
 const RETRY_MS = { minMs: 10_000, maxMs: 10 * 60_000 };
-/** setTimeout takes no more than about 24 days. */
+/** setTimeout accepts at most about 24 days. */
 const TIMER_MS_MAX = 20 * 24 * 3_600_000;
