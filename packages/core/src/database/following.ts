@@ -43,6 +43,8 @@ export class Following implements ImageHost {
   #nextRefreshAt = 0;
   #ticks = 0;
   #lastTick: Tick | undefined;
+  /** Start of the last tick that found everything committed to be held. */
+  #heldAt = -Infinity;
   #phase: 'open' | 'ending' | 'failed' | 'closed' = 'open';
   #failure: unknown;
 
@@ -235,8 +237,14 @@ export class Following implements ImageHost {
     if (tick.kind !== 'held') return tick;
     guard.observe(tick);
     guard.checkWhenDue(at, { log: tick.log, place: follower.place });
-    this.#freshness.setLookedAt(at); // only after the file was checked
+    this.#heldAt = at;
+    this.#recordLook();
     return tick;
+  }
+
+  /** Everything committed by now is held, unless it went to another file since the last check. */
+  #recordLook(): void {
+    this.#freshness.setLookedAt(Math.min(this.#heldAt, this.#context.database.guard.verifiedAt));
   }
 
   /** Records whether everything held is staged. */
@@ -281,7 +289,9 @@ export class Following implements ImageHost {
   /** Call right after a tick of kind 'held', before the reader moves. */
   #checkFile(): 'verified' | 'unexplained' {
     const { database, clock } = this.#context;
-    return database.guard.check(clock.monotonic());
+    const found = database.guard.check(clock.monotonic());
+    this.#recordLook();
+    return found;
   }
 
   #requireFollowing(): void {

@@ -5,6 +5,7 @@
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import type { Engine } from '../../src/database/engine.ts';
@@ -71,6 +72,23 @@ describe.for(WAYS)('right after %s', (way) => {
     const before = watched.events.slice(from, watched.events.indexOf(opened));
     expect(before.filter(({ kind }) => kind === 'staged')).toEqual([]);
   });
+});
+
+test.for(WAYS)('until a check detects %s, no later commit counts as held', async (way) => {
+  const watched = new Watched();
+  const other = another(watched);
+  const engine = await followed(watched);
+  watched.clock.run();
+  await engine.sync();
+  const replacedAt = watched.clock.monotonic();
+  execFileSync(way, [other, watched.path]);
+  let lookedAt = 0;
+  while (watched.all('failed').length === 0) {
+    lookedAt = Math.max(lookedAt, watched.gauges.get('lookedAt'));
+    await setImmediate();
+  }
+  expect(watched.all('failed')[0]).toMatchObject(REPLACED);
+  expect(lookedAt).toBeLessThanOrEqual(replacedAt);
 });
 
 test('our checkpoints never backfill the log of a file that we do not have open', async () => {

@@ -32,6 +32,11 @@ class AdjustableClock implements Clock {
     this.#stoppedAt = this.monotonic();
   }
 
+  /** Continues after `stop`. */
+  run(): void {
+    this.#stoppedAt = undefined;
+  }
+
   advance(ms: number): void {
     this.#offsetMs += ms;
   }
@@ -51,6 +56,8 @@ export class Watched {
   readonly path: string = path.join(this.folder, 'app.db');
   readonly metaPath: string = path.join(this.folder, 'meta');
   readonly clock = new AdjustableClock();
+  /** Of the engine that was started last. */
+  gauges: Gauges = Gauges.create(0);
   readonly events: EngineEvent[] = [];
   readonly #apps: Database.Database[] = [];
   readonly #waiting = new Set<() => void>();
@@ -80,6 +87,7 @@ export class Watched {
 
   /** Starts an engine, which resumes if continuity is proved, and otherwise takes an image. */
   start({ minCheckpointPageCount, ...more }: StartOptions = {}): Engine {
+    this.gauges = Gauges.create(this.clock.monotonic());
     const engine: Engine = new Engine({
       ...more,
       options: {
@@ -94,7 +102,7 @@ export class Watched {
       clock: this.clock,
       random: systemRandom,
       files: systemFiles,
-      gauges: Gauges.create(this.clock.monotonic()),
+      gauges: this.gauges,
       emit: (event) => {
         this.events.push(event);
         if (event.kind === 'opened') {

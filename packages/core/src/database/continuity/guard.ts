@@ -23,6 +23,8 @@ import { PageSample } from './page-sample.ts';
 
 /** Minimum time between checks while the database is being written to. */
 const CHECK_EVERY_MS = 500;
+/** The same after a check that a running checkpoint left without a result. */
+const CHECK_AGAIN_MS = 50;
 /** Maximum time from a write of a checkpoint to its published progress, unless it is still running. */
 const UNEXPLAINED_MS_MAX = 1_000;
 
@@ -77,6 +79,7 @@ export class FileGuard {
   /** Whether the wal-index was lost. Applications that have the old one open may still commit through it. */
   hasLostIndex: boolean;
   #nextCheckAt = 0;
+  #verifiedAt = -Infinity;
 
   constructor(context: GuardContext) {
     this.#context = context;
@@ -106,6 +109,14 @@ export class FileGuard {
       if (commit !== 0) this.#sample.shrinkTo(commit);
     }
     this.#held = batch.first + batch.count - 1;
+  }
+
+  /**
+   * When the file was last seen to be the one that was opened, by the clock of `check`; -Infinity before
+   * that. Commits after this time may be in a file that has replaced it.
+   */
+  get verifiedAt(): number {
+    return this.#verifiedAt;
   }
 
   /** Records the state of the log. Call after all of its frames were added. */
@@ -155,7 +166,7 @@ export class FileGuard {
     if (now < this.#nextCheckAt) return;
     this.#nextCheckAt = now + CHECK_EVERY_MS;
     if (this.#unseen.find(place, log, now)) throw this.#unseenCommits();
-    this.check(now);
+    if (this.check(now) === 'unexplained') this.#nextCheckAt = now + CHECK_AGAIN_MS;
   }
 
   /**
@@ -166,6 +177,7 @@ export class FileGuard {
     const found = this.#explain(this.checkNames());
     if (found === 'verified') {
       this.#sample.setVerified(this.#backfilled, this.#hashPage, this.#drawPage);
+      this.#verifiedAt = now;
       return 'verified';
     }
     const foreign = found === 'unexplained' ? this.#waitForCheckpoint(now) : found.foreign;
