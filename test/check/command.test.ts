@@ -1,4 +1,4 @@
-/** `sluice check` as a process, against our S3 server. */
+/** `sluice check` as a process, with our S3 server. */
 
 import { expect, onTestFinished, test } from 'vitest';
 import { start, type Operation, type RunningS3, type StartOptions } from '../servers/s3/index.ts';
@@ -36,7 +36,7 @@ async function featuresOf(url: string): Promise<{ code: number | null; features:
   return { code, features: (JSON.parse(stdout) as [{ features: Feature[] }])[0].features };
 }
 
-test('a server that ignores conditions is no failure, and is said with what to do', async () => {
+test('a server that ignores conditions passes with exit code 0, and the output names the next step', async () => {
   const { server, url } = await startServer({ quirks: { ignoreConditions: true } });
   const { code, stdout, stderr } = await sluice('check', url);
   expect([code, stderr]).toEqual([0, '']);
@@ -53,7 +53,7 @@ test.each<[string, Operation[], number, string]>([
   ['s3:GetObject', ['GetObject'], 6, 'read'],
   ['s3:PutObject', ['PutObject'], 6, 'write'],
   ['s3:DeleteObject', ['DeleteObjects', 'DeleteObject'], 0, 'delete'],
-])('a key without %s is told that it lacks it', async (action, denied, exit, feature) => {
+])('a missing permission %s is named', async (action, denied, exit, feature) => {
   const { url } = await startServer({}, denied);
   const { code, features } = await featuresOf(url);
   expect(code).toBe(exit);
@@ -64,7 +64,7 @@ test.each<[string, Operation[], number, string]>([
   expect(found?.next).toContain(`; it takes ${action} on `);
 });
 
-test('a key without s3:AbortMultipartUpload is told that its parts stay, and cost money', async () => {
+test('without s3:AbortMultipartUpload the check warns that parts stay and cost money', async () => {
   const { server, url } = await startServer({}, ['AbortMultipartUpload']);
   const { code, features } = await featuresOf(url);
   expect(code).toBe(0);
@@ -75,26 +75,26 @@ test('a key without s3:AbortMultipartUpload is told that its parts stay, and cos
   expect(server.raw.uploads()).toHaveLength(2);
 });
 
-test('no such bucket, and nobody there, end with 7 and in words of their own', async () => {
+test('a missing bucket and an unreachable server exit with 7, with different messages', async () => {
   const { server, url } = await startServer();
   server.raw.removeBucket(server.bucket);
-  const gone = await featuresOf(url);
-  expect(gone.code).toBe(7);
-  expect(gone.features[0]?.seen).toContain('there is no such bucket');
+  const missing = await featuresOf(url);
+  expect(missing.code).toBe(7);
+  expect(missing.features[0]?.seen).toContain('there is no such bucket');
   await server.stop();
-  const away = await featuresOf(url);
-  expect(away.code).toBe(7);
-  expect(away.features[0]?.seen).toContain('cannot be reached');
+  const unreachable = await featuresOf(url);
+  expect(unreachable.code).toBe(7);
+  expect(unreachable.features[0]?.seen).toContain('cannot be reached');
 });
 
-test('a wrong secret ends with 6', async () => {
+test('a wrong secret exits with 6', async () => {
   const { url } = await startServer();
   const { code, features } = await featuresOf(url.replace(SECRET, 'another-secret-key'));
   expect(code).toBe(6);
   expect(features[0]).toMatchObject({ feature: 'reach', code: 'REPLICA_UNAUTHENTICATED' });
 });
 
-test('a check that is interrupted removes what it wrote, and ends with the signal’s number', async () => {
+test('an interrupted check removes its files and exits with 128 plus the signal', async () => {
   const { server, url } = await startServer();
   const held = server.faults.add({ kind: 'hold-request' }, { on: 'UploadPart' });
   const { child, ended } = startSluice('check', url);

@@ -1,4 +1,4 @@
-/** What a check leaves where files lie in folders: nothing, neither its own nor an empty root. */
+/** In folders, a check leaves neither files nor empty folders. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -11,12 +11,12 @@ import { describeWith, type Tool } from '../support/require.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { sluice } from './program.ts';
 
-/** Checks the folder `app` in `onDisk`: when it is not there, and when it holds what is not ours. */
+/** Checks the folder `app` in `onDisk`: first while it is missing, then with a file of the user in it. */
 async function expectNothingLeft(onDisk: string, check: () => Promise<void>): Promise<void> {
   await check();
   expect(fs.readdirSync(onDisk)).toEqual([]);
   fs.mkdirSync(path.join(onDisk, 'app'), { mode: 0o777 });
-  fs.chmodSync(path.join(onDisk, 'app'), 0o777); // whoever the server runs as
+  fs.chmodSync(path.join(onDisk, 'app'), 0o777); // the server may run as any user
   fs.writeFileSync(path.join(onDisk, 'app', 'notes.txt'), 'mine');
   await check();
   expect(fs.readdirSync(onDisk, { recursive: true })).toEqual(['app', 'app/notes.txt']);
@@ -28,7 +28,7 @@ async function checked(url: string): Promise<void> {
   expect(JSON.parse(stdout)).toMatchObject([{ left: [] }]);
 }
 
-test('in a folder of this machine', async () => {
+test('a check leaves no files in a local folder', async () => {
   const folder = temporaryFolder('check');
   await expectNothingLeft(folder, () => checked(`file://${folder}/app`));
 });
@@ -41,7 +41,7 @@ const SERVERS: readonly (readonly [string, Tool, () => Promise<SFTPServer>])[] =
 
 for (const [name, tool, start] of SERVERS) {
   describeWith([tool], `sftp, ${name}`, () => {
-    test('in a folder of a server', async () => {
+    test('a check leaves no files in a folder of the server', async () => {
       const server = await start();
       onTestFinished(() => server.stop());
       const { host, type: _, ...input } = server.input as Readonly<Record<string, string>>;

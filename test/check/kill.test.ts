@@ -1,6 +1,6 @@
 /**
- * A check that is killed, at each step, beside a replica that is alive: what a reader finds there,
- * and what a restore gives, by Litestream too, is what it was.
+ * A check that is killed at any step does not affect a live replica at its destination: listings and
+ * restores are unchanged, also with Litestream.
  */
 
 import { execFile } from 'node:child_process';
@@ -20,44 +20,45 @@ import {
   copyTo,
   expectedSHA256,
   filesIn,
-  lookAt,
+  readReplica,
   objectsBelow,
-  restoresAsExpected,
+  expectRestore,
   sha256,
-  SITE,
+  CHECK_PREFIX,
 } from './live.ts';
 import { startProgram, startSluice } from './program.ts';
 
-const SUICIDE = fileURLToPath(new URL('suicide.main.ts', import.meta.url));
-/** More steps than a check has: a loop that never ends by itself is found out. */
+const KILLED_CHECK = fileURLToPath(new URL('killed-check.main.ts', import.meta.url));
+/** More steps than a check has, to stop an endless loop. */
 const STEPS_MAX = 100;
 
-/** Kills a check of `folder` when it has done `step`, or lets it end where it has no more. */
+/** Kills a check of `folder` after `step`, or lets it finish if it has fewer steps. */
 async function killAt(folder: string, step: number): Promise<'killed' | 'ended'> {
-  const { code, signal, stdout, stderr } = await startProgram(SUICIDE, folder, `${step}`).ended;
+  const { code, signal, stdout, stderr } = await startProgram(KILLED_CHECK, folder, `${step}`)
+    .ended;
   if (signal === 'SIGKILL') return 'killed';
   expect([code, stderr]).toEqual([0, '']);
   expect(JSON.parse(stdout)).toEqual({ steps: step, left: [] });
   return 'ended';
 }
 
-test('a folder: at each step', async () => {
+test('a check of a folder that is killed at any step leaves the replica unchanged', async () => {
   const folder = path.join(temporaryFolder('check'), 'live');
   copyTo(folder);
   const live = await openFolder(folder);
-  const before = await lookAt(live);
+  const before = await readReplica(live);
   const files = filesIn(folder);
   let steps = 0;
   while ((await killAt(folder, steps)) === 'killed') {
-    expect(await lookAt(live), `step ${steps}`).toEqual(before);
+    expect(await readReplica(live), `step ${steps}`).toEqual(before);
     expect(filesIn(folder), `step ${steps}`).toEqual(files);
     steps += 1;
     expect(steps).toBeLessThan(STEPS_MAX);
   }
   expect(steps).toBeGreaterThan(25);
-  await restoresAsExpected(live);
-  const leftovers = fs.readdirSync(folder).filter((name) => name.startsWith(SITE));
-  expect(leftovers.length).toBeGreaterThan(25); // they were there, and disturbed nobody
+  await expectRestore(live);
+  const leftovers = fs.readdirSync(folder).filter((name) => name.startsWith(CHECK_PREFIX));
+  expect(leftovers.length).toBeGreaterThan(25);
 });
 
 const ROOT = 'tenants/app';
@@ -84,9 +85,9 @@ async function liveBucket(): Promise<{ server: RunningS3; live: OpenReplica; url
   };
 }
 
-test('a bucket: when each answer is on its way', async () => {
+test('a check of a bucket that is killed before any response leaves the replica unchanged', async () => {
   const { server, live, url } = await liveBucket();
-  const before = await lookAt(live);
+  const before = await readReplica(live);
   const objects = new Map(server.raw.keys().map((key) => [key, server.raw.get(key)]));
   let kills = 0;
   for (let request = 0; request < STEPS_MAX; request += 1) {
@@ -100,20 +101,20 @@ test('a bucket: when each answer is on its way', async () => {
     if (isOver !== undefined) {
       expect([isOver.code, isOver.stderr]).toEqual([0, '']);
       if (held.hits === 0) break;
-      continue; // an answer that refuses is not held; the next kill shows what it left
+      continue; // error responses are not held; the next kill checks the state after this one
     }
     kills += 1;
-    const others = server.raw.keys().filter((key) => !key.startsWith(`${ROOT}/${SITE}`));
+    const others = server.raw.keys().filter((key) => !key.startsWith(`${ROOT}/${CHECK_PREFIX}`));
     expect(new Map(others.map((key) => [key, server.raw.get(key)]))).toEqual(objects);
-    expect(await lookAt(live)).toEqual(before);
+    expect(await readReplica(live)).toEqual(before);
   }
   expect(kills).toBeGreaterThan(25);
   expect(server.raw.keys().length).toBeGreaterThan(objects.size + 30);
-  await restoresAsExpected(live);
+  await expectRestore(live);
 });
 
 describeWith(['litestream-0.5.18'], 'Litestream', () => {
-  test('restores a folder beside what killed checks left', async () => {
+  test('restores a folder that contains files of killed checks', async () => {
     const folder = path.join(temporaryFolder('check'), 'live');
     copyTo(folder);
     for (const step of [5, 15, 25, 30]) expect(await killAt(folder, step)).toBe('killed');
@@ -125,7 +126,7 @@ describeWith(['litestream-0.5.18'], 'Litestream', () => {
     expect(sha256(output)).toBe(expectedSHA256());
   });
 
-  test('restores a bucket beside what killed checks left', async () => {
+  test('restores a bucket that contains files of killed checks', async () => {
     const { server, url } = await liveBucket();
     const isOfLease = ({ key }: { key: string }): boolean => key.endsWith('/lock.json');
     const steps = ['GetObject', 'UploadPart', 'AbortMultipartUpload', isOfLease] as const;
@@ -137,11 +138,11 @@ describeWith(['litestream-0.5.18'], 'Litestream', () => {
       await ended;
       server.faults.clear();
     }
-    expect(server.raw.keys().some((key) => key.startsWith(`${ROOT}/${SITE}`))).toBe(true);
+    expect(server.raw.keys().some((key) => key.startsWith(`${ROOT}/${CHECK_PREFIX}`))).toBe(true);
     const output = path.join(temporaryFolder('check'), 'restored.db');
     const { endpoint, region, bucket, credentials } = server;
     const replica = `s3://${bucket}/${ROOT}?endpoint=${endpoint}&region=${region}`;
-    // Not synchronously: this process is the server too.
+    // Asynchronously, because this process runs the server too.
     const run = promisify(execFile);
     await run(needTool('litestream-0.5.18'), ['restore', '-o', output, replica], {
       env: {

@@ -1,4 +1,4 @@
-/** A replica that Litestream wrote, as the one beside which a check is killed. */
+/** The live replica for tests of killed checks, written by Litestream. */
 
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
@@ -12,18 +12,18 @@ import { temporaryFolder } from '../support/temporary.ts';
 const GOLDEN = fileURLToPath(new URL('../fixtures/golden/block-4k/', import.meta.url));
 const BUCKET = path.join(GOLDEN, 'bucket');
 
-/** SHA-256 of the database that a restore of it gives. */
+/** SHA-256 of the restored database. */
 export function expectedSHA256(): string {
   const text = fs.readFileSync(path.join(GOLDEN, 'expected.json'), 'utf8');
   const { restores } = JSON.parse(text) as { restores: { file_sha256: string }[] };
-  return restores.at(-1)?.file_sha256 ?? 'nothing is expected';
+  return restores.at(-1)?.file_sha256 ?? 'no expected hash';
 }
 
 export function copyTo(folder: string): void {
   fs.cpSync(BUCKET, folder, { recursive: true, preserveTimestamps: true });
 }
 
-/** By the keys that they have below `root` in a bucket. */
+/** Objects of the replica by their keys below `root` in a bucket. */
 export function objectsBelow(root: string): Map<string, Buffer> {
   const objects = new Map<string, Buffer>();
   for (const [name, bytes] of filesIn(BUCKET)) {
@@ -33,24 +33,26 @@ export function objectsBelow(root: string): Map<string, Buffer> {
   return objects;
 }
 
-/** Every file below a folder, but for those of checks. */
+/** All files below a folder, except those of checks. */
 export function filesIn(folder: string): Map<string, Buffer> {
   const names = fs.readdirSync(folder, { recursive: true }) as string[];
   const files = names
-    .filter((name) => !name.startsWith(SITE) && fs.statSync(path.join(folder, name)).isFile())
+    .filter(
+      (name) => !name.startsWith(CHECK_PREFIX) && fs.statSync(path.join(folder, name)).isFile(),
+    )
     .map((name): [string, Buffer] => [name, fs.readFileSync(path.join(folder, name))]);
   return new Map(files);
 }
 
-export const SITE = '.sluice-check-';
+export const CHECK_PREFIX = '.sluice-check-';
 
-export interface Look {
+export interface ReplicaView {
   readonly files: readonly string[];
   readonly plan: unknown;
 }
 
-/** TXIDs, times and plan, as a reader finds them. */
-export async function lookAt({ client }: OpenReplica): Promise<Look> {
+/** Lists the replica and plans a restore. */
+export async function readReplica({ client }: OpenReplica): Promise<ReplicaView> {
   const listed = await Array.fromAsync(client.listFiles('all'));
   const files = listed.map(
     ({ level, minTXID, maxTXID, sizeBytes, modifiedAt }) =>
@@ -59,7 +61,7 @@ export async function lookAt({ client }: OpenReplica): Promise<Look> {
   return { files, plan: planRestore(listed, { kind: 'latest' }) };
 }
 
-export async function restoresAsExpected({ client, capabilities }: OpenReplica): Promise<void> {
+export async function expectRestore({ client, capabilities }: OpenReplica): Promise<void> {
   const output = path.join(temporaryFolder('check'), 'restored.db');
   await restore({
     sources: [{ name: 'live', client, capabilities }],

@@ -1,4 +1,4 @@
-/** The command line tool as a process beside servers of the test's own. */
+/** Runs the command as a process. */
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,4 @@
-/** What a replicator makes of a server's conditional writes, by its first small file. */
+/** A replicator detects a server's support for conditional writes with its first small file. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -14,7 +14,7 @@ interface Scene {
   readonly server: RunningS3;
   readonly commit: () => void;
   readonly replicate: () => Promise<Ended>;
-  /** What `sluice status` says of fencing. */
+  /** The fencing state in `sluice status`. */
   readonly fencing: () => Promise<string | undefined>;
 }
 
@@ -52,7 +52,7 @@ async function scene(quirks: Quirks): Promise<Scene> {
   };
 }
 
-/** Conditions and answers of the writes to level 0. */
+/** Conditions and statuses of the writes to level 0. */
 function writesOf(server: RunningS3): string[] {
   return server.requests
     .of('PutObject')
@@ -64,42 +64,50 @@ function warningsIn({ stdout, stderr }: Ended): string[] {
   return `${stdout}${stderr}`.split('\n').filter((line) => line.includes('fencing is off'));
 }
 
-test('a server that honours them: the first file is refused a second time, and nothing is said', async () => {
+test('a server that supports conditional writes gets fencing, without a warning', async () => {
   const { server, commit, replicate, fencing } = await scene({});
   commit();
   const first = await replicate();
   expect(first.code).toBe(0);
   expect(writesOf(server)).toEqual(['* 200', '* 412']);
   expect(warningsIn(first)).toEqual([]);
-  expect(server.requests.of('ListObjectsV2')).toHaveLength(2); // the second finds the first file
+  expect(server.requests.of('ListObjectsV2')).toHaveLength(2); // the second verifies the first file
   expect(server.raw.keys().every((key) => /^app\/000[09]\//.test(key))).toBe(true);
-  const asked = server.requests.all().map(({ operation }) => operation);
+  const operations = server.requests.all().map(({ operation }) => operation);
   const lists = ['ListObjectsV2', 'ListObjectsV2'];
-  expect(asked.toSorted()).toEqual([...lists, 'PutObject', 'PutObject', 'PutObject']);
+  expect(operations.toSorted()).toEqual([...lists, 'PutObject', 'PutObject', 'PutObject']);
   expect(await fencing()).toBe('honoured');
 });
 
 test.each<[string, Quirks, string, string[]]>([
   [
-    'answers 501 to them',
+    'answers 501 to conditional writes',
     { refuseConditions: true },
     'not known to this server',
     ['* 501', 'none 200'],
   ],
-  ['ignores them', { ignoreConditions: true }, 'are ignored by this server', ['* 200', '* 200']],
-])('a server that %s is said once, and replication goes on', async (_, quirks, words, writes) => {
-  const { server, commit, replicate, fencing } = await scene(quirks);
-  commit();
-  const first = await replicate();
-  expect(first.code, first.stdout + first.stderr).toBe(0);
-  expect(writesOf(server)).toEqual(writes);
-  expect(warningsIn(first)).toHaveLength(1);
-  expect(warningsIn(first)[0]).toContain(words);
-  expect(warningsIn(first)[0]).toContain('level=WARN');
-  expect(await fencing()).toBe('off');
-  server.requests.clear();
-  commit();
-  const second = await replicate(); // another process: it finds out anew, and is no worse off
-  expect(second.code).toBe(0);
-  expect(writesOf(server)).toEqual(writes);
-});
+  [
+    'ignores conditions',
+    { ignoreConditions: true },
+    'are ignored by this server',
+    ['* 200', '* 200'],
+  ],
+])(
+  'for a server that %s one warning is logged, and replication continues',
+  async (_, quirks, words, writes) => {
+    const { server, commit, replicate, fencing } = await scene(quirks);
+    commit();
+    const first = await replicate();
+    expect(first.code, first.stdout + first.stderr).toBe(0);
+    expect(writesOf(server)).toEqual(writes);
+    expect(warningsIn(first)).toHaveLength(1);
+    expect(warningsIn(first)[0]).toContain(words);
+    expect(warningsIn(first)[0]).toContain('level=WARN');
+    expect(await fencing()).toBe('off');
+    server.requests.clear();
+    commit();
+    const second = await replicate(); // another process, which detects it again
+    expect(second.code).toBe(0);
+    expect(writesOf(server)).toEqual(writes);
+  },
+);

@@ -1,4 +1,4 @@
-/** The Azure backend when it is not let in, and when what lets it in changes. */
+/** The Azure backend with refused credentials and with credentials that change. */
 
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
@@ -25,7 +25,7 @@ const README = readFileSync(new URL('../../packages/azure/README.md', import.met
 const FILE = ref(0, 1);
 const SMALL = bodyOf(pattern(9, 1));
 
-/** What every kind of call rejects with. */
+/** Makes every kind of call and returns the errors. */
 async function allReject(destination: ReplicaClient): Promise<Error[]> {
   const replica = new Replica(destination, 'db');
   return await Promise.all([
@@ -50,57 +50,57 @@ describeWith(['azurite'], 'azure, credentials', () => {
     [
       'a wrong key',
       () => ({ 'account-key': wrongKey }),
-      'REPLICA_PERMISSION_DENIED', // Azurite says AuthorizationFailure, Azure AuthenticationFailed
+      'REPLICA_PERMISSION_DENIED', // Azurite returns AuthorizationFailure, Azure AuthenticationFailed
       'check key or token',
     ],
     [
-      'a token that has expired',
+      'an expired token',
       () => ({ 'sas-token': accountToken(azure.proxy.place, { expiresOn: yesterday }) }),
       'REPLICA_PERMISSION_DENIED', // as above
       'when it expires',
     ],
     [
-      'a token that allows nothing of it',
+      'a token without the permissions',
       () => ({ 'sas-token': accountToken(azure.proxy.place, { permissions: 't' }) }),
       'REPLICA_PERMISSION_DENIED',
       'rwdl',
     ],
     [
-      'a container that is not there',
+      'a missing container',
       () => ({ bucket: 'no-such-container' }),
       'REPLICA_DESTINATION_NOT_FOUND',
       'the container must be there before',
     ],
     [
-      'a server that is not there',
+      'an unreachable server',
       () => ({ endpoint: 'http://127.0.0.1:1/sluicetest' }),
       'REPLICA_UNAVAILABLE',
       'ECONNREFUSED',
     ],
-  ])('%s is told as such, and no secret with it', async (_, more, code, words) => {
+  ])('the error names %s and contains no secret', async (_, more, code, words) => {
     const given = more();
     const destination = await azure.connected(given);
     for (const error of await allReject(destination)) {
       expect(error).toMatchObject({ code });
       expect(error.message).toContain(words);
-      const told = inspect(error, { depth: 12, showHidden: true });
-      expect(told).not.toMatch(/sig=|SharedKey /);
-      expect(told).not.toContain(azure.proxy.place.accountKey);
-      if (given['account-key'] === wrongKey) expect(told).not.toContain(wrongKey);
+      const text = inspect(error, { depth: 12, showHidden: true });
+      expect(text).not.toMatch(/sig=|SharedKey /);
+      expect(text).not.toContain(azure.proxy.place.accountKey);
+      if (given['account-key'] === wrongKey) expect(text).not.toContain(wrongKey);
     }
   });
 
-  test('what Azure says of a key that is not its own is told as such', async () => {
+  test('AuthenticationFailed becomes REPLICA_UNAUTHENTICATED and names the keys to check', async () => {
     const replica = new Replica(await azure.connected(), 'db');
-    const said = { kind: 'error', status: 403, code: 'AuthenticationFailed' } as const;
-    azure.proxy.fault('GetBlob', said);
+    const answer = { kind: 'error', status: 403, code: 'AuthenticationFailed' } as const;
+    azure.proxy.fault('GetBlob', answer);
     const error = await rejectionOf(replica.openFile(FILE));
     expect(error).toMatchObject({ code: 'REPLICA_UNAUTHENTICATED', status: 403 });
     expect(error.message).toContain('check account-name, account-key or the token');
   });
 
-  describe('a token in a file', () => {
-    test('may be another one at any time, and nothing is connected anew', async () => {
+  describe('a token file', () => {
+    test('can change at any time without a new connection', async () => {
       const path = join(temporaryFolder('azure-token'), 'token');
       const expired = accountToken(azure.proxy.place, { expiresOn: yesterday });
       await writeFile(path, expired);
@@ -116,7 +116,7 @@ describeWith(['azurite'], 'azure, credentials', () => {
       expect(azure.proxy.sockets.most).toBe(1);
     });
 
-    test('that is missing, or holds none, is told by its name', async () => {
+    test('that is missing or has no token is named in the error', async () => {
       const path = join(temporaryFolder('azure-token'), 'token');
       const more = { 'account-key': undefined, 'sas-token-path': path };
       const replica = new Replica(await azure.connected(more), 'db');
@@ -131,7 +131,7 @@ describeWith(['azurite'], 'azure, credentials', () => {
     });
   });
 
-  test('a connection string reaches the same place', async () => {
+  test('a connection string reaches the same container', async () => {
     const { endpoint, account, accountKey, container } = azure.proxy.place;
     const text = `DefaultEndpointsProtocol=http;AccountName=${account};AccountKey=${accountKey};BlobEndpoint=${endpoint};`;
     const without = { 'account-name': undefined, 'account-key': undefined, endpoint: undefined };
@@ -141,7 +141,7 @@ describeWith(['azurite'], 'azure, credentials', () => {
     expect(await read(replica, FILE)).toHaveLength(9);
   });
 
-  describe('the permissions of the README', () => {
+  describe('the permissions in the README', () => {
     const [, whole = ''] = /--permissions (\w+)/.exec(README) ?? [];
     const [, restoring = ''] = /for a restore, `(\w+)`:/.exec(README) ?? [];
 
@@ -161,7 +161,7 @@ describeWith(['azurite'], 'azure, credentials', () => {
       return destination;
     }
 
-    test('let replicate, restore and delete', async () => {
+    test('allow replicating, restoring and deleting', async () => {
       const replica = new Replica(await allowed(whole), 'db');
       await replica.writeFile(FILE, SMALL, { condition: 'if-absent' });
       await replica.writeFile(ref(9, 1), bodyOf(pattern(2 * BLOCK_BYTES, 1)));
@@ -172,7 +172,7 @@ describeWith(['azurite'], 'azure, credentials', () => {
       expect(await list(replica, 'all')).toEqual([]);
     });
 
-    test('let restore, and nothing else', async () => {
+    test('for a restore allow only that', async () => {
       await new Replica(await azure.connected(), 'db').writeFile(FILE, SMALL);
       const replica = new Replica(await allowed(restoring), 'db');
       expect(await list(replica, 'all')).toHaveLength(1);
@@ -183,7 +183,7 @@ describeWith(['azurite'], 'azure, credentials', () => {
       }
     });
 
-    test('without d leave a replica that only grows', async () => {
+    test('without d allow everything except deleting', async () => {
       expect(whole).toContain('d');
       const replica = new Replica(await allowed(whole.replace('d', '')), 'db');
       await replica.writeFile(FILE, SMALL);

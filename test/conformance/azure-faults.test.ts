@@ -1,4 +1,4 @@
-/** The Azure backend when the network fails, or the server, or nobody wants the answer any more. */
+/** The Azure backend with network faults, server faults and aborted calls. */
 
 import { isError, type ReplicaClient } from '@sluice/core/backend';
 import { keyOf, Replica } from '@sluice/core/backend/testing';
@@ -16,23 +16,26 @@ const FILE = ref(0, 1);
 const KEY = keyOf('tree', 'db', FILE);
 const LARGE = pattern(3 * BLOCK_BYTES + 10, 1);
 
-describeWith(['azurite'], 'azure, when something fails', () => {
+describeWith(['azurite'], 'azure, with faults', () => {
   const azure = useAzure();
 
-  describe('an answer that is lost', () => {
+  describe('a lost response', () => {
     test.each([
       ['PutBlob', pattern(5_000, 1)],
       ['PutBlockList', LARGE],
-    ] as const)('of %s is no conflict with itself', async (operation, bytes) => {
-      const replica = (await azure.wrapped()).replica('db');
-      azure.proxy.fault(operation, { kind: 'lose-answer' });
-      const info = await replica.writeFile(FILE, bodyOf(bytes), { condition: 'if-absent' });
-      expect(info.sizeBytes).toBe(bytes.byteLength);
-      expect(azure.proxy.of(operation).map(({ status }) => status)).toEqual([undefined, 409]);
-      expect(Buffer.compare(await read(replica, FILE), bytes)).toBe(0);
-    });
+    ] as const)(
+      'to %s does not make the retry conflict with its own write',
+      async (operation, bytes) => {
+        const replica = (await azure.wrapped()).replica('db');
+        azure.proxy.fault(operation, { kind: 'lose-answer' });
+        const info = await replica.writeFile(FILE, bodyOf(bytes), { condition: 'if-absent' });
+        expect(info.sizeBytes).toBe(bytes.byteLength);
+        expect(azure.proxy.of(operation).map(({ status }) => status)).toEqual([undefined, 409]);
+        expect(Buffer.compare(await read(replica, FILE), bytes)).toBe(0);
+      },
+    );
 
-    test('of a put under a version is none either', async () => {
+    test('to a put on a version does not make the retry conflict with its own write', async () => {
       const objects = (await azure.wrapped()).replica('db').objects;
       const first = await objects.put('lease', Buffer.from('one'), { condition: 'if-absent' });
       azure.proxy.fault('PutBlob', { kind: 'lose-answer' });
@@ -45,7 +48,7 @@ describeWith(['azurite'], 'azure, when something fails', () => {
       expect(second?.version).not.toBe(first?.version);
     });
 
-    test('of a delete is asked for again', async () => {
+    test('to a delete is retried', async () => {
       const replica = (await azure.wrapped()).replica('db');
       await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
       azure.proxy.fault('DeleteBlob', { kind: 'lose-answer' });
@@ -54,7 +57,7 @@ describeWith(['azurite'], 'azure, when something fails', () => {
     });
   });
 
-  test('a conflict with somebody else is one', async () => {
+  test('a file of another writer is a conflict', async () => {
     const replica = (await azure.wrapped()).replica('db');
     await replica.writeFile(FILE, bodyOf(pattern(LARGE.byteLength, 9)));
     for (const bytes of [pattern(5_000, 1), LARGE]) {
@@ -77,7 +80,7 @@ describeWith(['azurite'], 'azure, when something fails', () => {
       return { destination, cutAfter: (bytes) => proxy.cutNextAfter(bytes) };
     }
 
-    test('in one request leaves what was there, and is worth another try', async () => {
+    test('in a single request keeps the old file and fails as retryable', async () => {
       const outside = new Replica(await azure.connected(), 'db');
       const old = pattern(1_000, 9);
       for (const before of ['none', old] as const) {
@@ -91,7 +94,7 @@ describeWith(['azurite'], 'azure, when something fails', () => {
       }
     });
 
-    test('in one of its blocks sends that block again, and nothing else', async () => {
+    test('in one block resends only that block', async () => {
       const { destination, cutAfter } = await throughCuts();
       cutAfter(500_000);
       await new Replica(destination, 'db').writeFile(FILE, bodyOf(LARGE));
@@ -101,7 +104,7 @@ describeWith(['azurite'], 'azure, when something fails', () => {
       expect(azure.proxy.of('PutBlockList')).toHaveLength(1);
     });
 
-    test('with its block list is committed without its blocks being sent again', async () => {
+    test('in the block list is committed without resending blocks', async () => {
       const replica = new Replica(await azure.connected(), 'db');
       azure.proxy.fault('PutBlockList', { kind: 'error', status: 503, code: 'ServerBusy' });
       await replica.writeFile(FILE, bodyOf(LARGE));
@@ -111,8 +114,8 @@ describeWith(['azurite'], 'azure, when something fails', () => {
     });
   });
 
-  describe('a read that breaks off', () => {
-    test('goes on where it stopped, at the same version', async () => {
+  describe('an interrupted read', () => {
+    test('resumes at the same byte of the same version', async () => {
       const bytes = pattern(3_000_000, 1);
       const replica = (await azure.wrapped()).replica('db');
       await replica.writeFile(FILE, bodyOf(bytes));
@@ -125,18 +128,18 @@ describeWith(['azurite'], 'azure, when something fails', () => {
       expect(second?.headers['if-match']).toMatch(/^"[^"]+"$/);
     });
 
-    test('is told as what it is where nobody tries again', async () => {
+    test('without retries fails with REPLICA_UNAVAILABLE', async () => {
       const replica = new Replica(await azure.connected(), 'db');
       await replica.writeFile(FILE, bodyOf(pattern(900_000, 1)));
       azure.proxy.fault('GetBlob', { kind: 'cut-response', afterBytes: 300_000 });
       const error = await rejectionOf(read(replica, FILE));
       expect(isError(error, 'REPLICA_UNAVAILABLE')).toBe(true);
       expect(error.message).toContain('/0000000000000001-0000000000000001.ltx at abs://');
-      expect(azure.proxy.of('GetBlob')).toHaveLength(1); // the SDK does not try either
+      expect(azure.proxy.of('GetBlob')).toHaveLength(1); // the SDK does not retry either
     });
   });
 
-  test('the SDK tries nothing again by itself', async () => {
+  test('the SDK does not retry by itself', async () => {
     const replica = new Replica(await azure.connected(), 'db');
     for (const status of [500, 503]) {
       azure.proxy.fault('PutBlob', { kind: 'error', status, code: 'Whatever' });
@@ -147,7 +150,7 @@ describeWith(['azurite'], 'azure, when something fails', () => {
     expect(azure.proxy.of('PutBlob')).toHaveLength(3);
   });
 
-  test('a server that asks for patience says how long', async () => {
+  test('a 503 with Retry-After becomes REPLICA_RATE_LIMITED with that delay', async () => {
     const replica = new Replica(await azure.connected(), 'db');
     const headers = { 'retry-after': '3' };
     azure.proxy.fault('GetBlob', { kind: 'error', status: 503, code: 'ServerBusy', headers });
@@ -155,7 +158,7 @@ describeWith(['azurite'], 'azure, when something fails', () => {
     expect(error).toMatchObject({ code: 'REPLICA_RATE_LIMITED', retryAfterMs: 3_000, status: 503 });
   });
 
-  test('what cannot be deleted is told by file, after all were tried', async () => {
+  test('a file that cannot be deleted is named in the error, and the others are deleted', async () => {
     const replica = new Replica(await azure.connected(), 'db');
     const files = [1, 2, 3].map((txid) => ref(0, txid));
     for (const file of files) await replica.writeFile(file, bodyOf(pattern(9, 1)));
@@ -171,8 +174,8 @@ describeWith(['azurite'], 'azure, when something fails', () => {
   });
 
   describe('an abort', () => {
-    const reason = new Error('not wanted');
-    /** Rule 3 says a second; a busy machine may be late. */
+    const reason = new Error('aborted by the test');
+    /** The contract allows a second (rule 3). A busy machine may be late. */
     const ABORT_MS_MAX = 1_500;
     const HELD: FaultKind = { kind: 'hold-request' };
 
@@ -181,7 +184,7 @@ describeWith(['azurite'], 'azure, when something fails', () => {
       ['PutBlock', LARGE],
       ['PutBlockList', LARGE],
       ['DeleteBlob', pattern(9, 1)],
-    ])('does not wait for a %s that hangs, and leaves what was there', async (operation, bytes) => {
+    ])('does not wait for a %s that hangs, and keeps the old file', async (operation, bytes) => {
       const replica = new Replica(await azure.connected(), 'db');
       const old = pattern(100, 9);
       await replica.writeFile(FILE, bodyOf(old));
@@ -201,7 +204,7 @@ describeWith(['azurite'], 'azure, when something fails', () => {
       expect(await held(replica, FILE)).toEqual(Buffer.from(old));
     });
 
-    test('lets a write that the server may have settle, so that it does not come later', async () => {
+    test('waits for a write that the server may already have, so that it cannot take effect later', async () => {
       const replica = new Replica(await azure.connected(), 'db');
       const put = azure.proxy.fault('PutBlob', HELD);
       const controller = new AbortController();
@@ -211,29 +214,29 @@ describeWith(['azurite'], 'azure, when something fails', () => {
       controller.abort(reason);
       put.release();
       expect(await writing).toBe(reason);
-      expect(await rawKeys(azure.proxy.place, '')).toEqual([KEY]); // decided when it returns
-      expect(onlyRequest(azure.proxy, 'PutBlob').status).toBe(201); // somebody heard it
+      expect(await rawKeys(azure.proxy.place, '')).toEqual([KEY]); // final when the call returns
+      expect(onlyRequest(azure.proxy, 'PutBlob').status).toBe(201); // the response was received
     });
 
-    test('of a read frees its connection, begun or not', async () => {
+    test('of a read closes its connection, also before the first byte is read', async () => {
       const destination = await azure.connected();
       const replica = new Replica(destination, 'db');
-      // More than the buffers of both ends take: the server is still sending.
+      // More than the buffers of both ends, so the server is still sending.
       await replica.writeFile(FILE, bodyOf(pattern(24_000_000, 1)));
       const controller = new AbortController();
       const { signal } = controller;
       const opened = await Promise.all([1, 2, 3].map(() => replica.openFile(FILE, { signal })));
       const before = azure.proxy.sockets.now;
       controller.abort(reason);
-      const [first] = opened; // nobody has turned to the others
+      const [first] = opened; // the others are never read
       const reading = Array.fromAsync(first!.body);
       expect(await rejectionOf(reading)).toBe(reason);
       await until('three connections are closed', () => azure.proxy.sockets.now <= before - 3);
-      expect(await held(replica, ref(0, 2))).toBe('none'); // and there are others
+      expect(await held(replica, ref(0, 2))).toBe('none'); // later calls still work
     });
   });
 
-  test('memory for blocks is bounded, however many uploads there are and however slow', async () => {
+  test('memory for blocks is bounded, whatever the number and speed of uploads', async () => {
     const destination = await azure.connected({ concurrency: 3 });
     const stalled = azure.proxy.fault('PutBlock', { kind: 'hold-request' }, 3);
     let readBytes = 0;
@@ -250,21 +253,21 @@ describeWith(['azurite'], 'azure, when something fails', () => {
     const writing = Promise.all(
       [1, 2, 3, 4].map((txid) => new Replica(destination, 'db').writeFile(ref(0, txid), body)),
     );
-    await until('three blocks are on their way', () => azure.proxy.of('PutBlock').length === 3);
+    await until('three blocks are in flight', () => azure.proxy.of('PutBlock').length === 3);
     expect(readBytes).toBeLessThanOrEqual(3 * BLOCK_BYTES + 4 * 65_536);
     stalled.release();
     await writing;
     expect(readBytes).toBe(16 * BLOCK_BYTES);
   });
 
-  test('close ends what hangs, and its sockets', async () => {
+  test('close ends a call that hangs and closes its sockets', async () => {
     const destination = await azure.connected();
     const fault = azure.proxy.fault('PutBlockList', { kind: 'hold-request' });
     const writing = rejectionOf(new Replica(destination, 'db').writeFile(FILE, bodyOf(LARGE)));
     await fault.acted;
     await destination.close();
     expect(isError(await writing, 'REPLICA_CLOSED')).toBe(true);
-    await until('all sockets are gone', () => azure.proxy.sockets.now === 0);
+    await until('all sockets are closed', () => azure.proxy.sockets.now === 0);
     expect(onlyRequest(azure.proxy, 'PutBlockList').status).toBeUndefined();
   });
 });

@@ -1,4 +1,4 @@
-/** The Azure backend without key and token: what @azure/identity finds lets it in. */
+/** The Azure backend without key or token, with an identity from @azure/identity. */
 
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -20,7 +20,7 @@ describeWith(['azurite'], 'azure, a managed identity', () => {
   afterAll(() => server.stop());
 
   async function seenBy(endpoint: string, environment: Record<string, string>): Promise<unknown> {
-    // Only what a machine in the cloud has: no login of whoever runs the tests.
+    // The environment of a machine in the cloud, without any login of the user who runs the tests.
     const env = { PATH: process.env['PATH'] ?? '', ...environment };
     const { stdout } = await run(process.execPath, [HOST, endpoint, server.container], { env });
     return JSON.parse(stdout) as unknown;
@@ -34,11 +34,11 @@ describeWith(['azurite'], 'azure, a managed identity', () => {
     expect(place.tokens).toBe(1);
   });
 
-  test('that is not there is told as such, and what to check', async () => {
+  test('that is missing fails with REPLICA_UNAUTHENTICATED', async () => {
     const place = await startIdentity(server, temporaryFolder('azure-identity'));
     onTestFinished(() => place.stop());
     const { NODE_EXTRA_CA_CERTS = '' } = place.environment;
-    // Not the machine's own identity service, where the tests run in a cloud.
+    // If the tests run in a cloud, this keeps them from using the machine's own identity.
     const environment = { NODE_EXTRA_CA_CERTS, AZURE_TOKEN_CREDENTIALS: 'EnvironmentCredential' };
     const seen = await seenBy(place.endpoint, environment);
     expect(seen).toMatchObject({ code: 'REPLICA_UNAUTHENTICATED' });

@@ -1,4 +1,4 @@
-/** One configuration, one container, two tools: what either has written the other restores. */
+/** Sluice and Litestream with one configuration and one container restore each other's backups. */
 
 import { execFile } from 'node:child_process';
 import fs from 'node:fs';
@@ -25,7 +25,7 @@ describeWith(['azurite', 'litestream-0.5.18'], 'azure, Litestream', () => {
   });
   afterAll(() => server.stop());
 
-  /** Both read the same file: the keys of abs are Litestream's. */
+  /** Both tools read the same file, because the keys of abs are Litestream's. */
   function configure(replicaPath: string): { database: string; config: string; folder: string } {
     const folder = temporaryFolder('azure-litestream');
     const database = path.join(folder, `app-${(count += 1)}.db`);
@@ -47,7 +47,7 @@ describeWith(['azurite', 'litestream-0.5.18'], 'azure, Litestream', () => {
 
   async function tool(name: Tool, ...args: readonly string[]): Promise<void> {
     const env = { ...process.env };
-    delete env['AWS_CA_BUNDLE']; // Litestream dies of one
+    delete env['AWS_CA_BUNDLE']; // Litestream exits if it is set
     if (name === 'litestream') await run(needTool('litestream-0.5.18'), args, { env });
     else await run(process.execPath, [CLI, ...args], { env });
   }
@@ -69,7 +69,7 @@ describeWith(['azurite', 'litestream-0.5.18'], 'azure, Litestream', () => {
     ['sluice', 'litestream', 'app2'],
     ['sluice', 'litestream', '/slash2'],
     ['sluice', 'litestream', 'c d/ü+%'],
-  ])('what %s writes, %s restores: path %j', async (writer, reader, replicaPath) => {
+  ])('a backup by %s is restored by %s: path %j', async (writer, reader, replicaPath) => {
     const { config, database, folder } = configure(replicaPath);
     await tool(writer, 'replicate', '-once', '-config', config);
     const output = path.join(folder, 'restored.db');

@@ -1,4 +1,4 @@
-/** What the Azure backend sends, as a server sees it. */
+/** Requests of the Azure backend, as the server receives them. */
 
 import { createHash } from 'node:crypto';
 import { keyOf, toTXID, Replica } from '@sluice/core/backend/testing';
@@ -40,12 +40,12 @@ describeWith(['azurite'], 'azure, on the wire', () => {
       expect(Math.abs(info.modifiedAt.getTime() - Date.now())).toBeLessThan(5_000);
     });
 
-    test('without a condition sends none', async () => {
+    test('without a condition sends no condition header', async () => {
       await new Replica(await azure.connected(), 'db').writeFile(FILE, bodyOf(pattern(9, 1)));
       expect(onlyRequest(azure.proxy, 'PutBlob').headers['if-none-match']).toBeUndefined();
     });
 
-    test('of nothing has a length too', async () => {
+    test('of an empty file sends Content-Length: 0', async () => {
       await new Replica(await azure.connected(), 'db').writeFile(FILE, bodyOf(pattern(0, 1)));
       expect(onlyRequest(azure.proxy, 'PutBlob').headers['content-length']).toBe('0');
     });
@@ -74,7 +74,7 @@ describeWith(['azurite'], 'azure, on the wire', () => {
       expect(Buffer.compare(await read(replica, FILE), bytes)).toBe(0);
     });
 
-    test('has the access tier that is configured; a named object has not', async () => {
+    test('sets the configured access tier on files, but not on named objects', async () => {
       const destination = await azure.connected({ 'access-tier': 'Cold' });
       await new Replica(destination, 'db').writeFile(FILE, bodyOf(pattern(9, 1)));
       await new Replica(destination, 'db').objects.put('lock.json', pattern(9, 2));
@@ -82,8 +82,8 @@ describeWith(['azurite'], 'azure, on the wire', () => {
       expect(tiers).toEqual(['Cold', undefined]);
     });
 
-    test('replaces what others left unseen under its name', async () => {
-      // Litestream's ids of blocks have 64 bytes; all those of a blob must be of one length.
+    test('replaces uncommitted blocks of another writer under its name', async () => {
+      // All block ids of a blob must have the same length. Litestream's have 64 bytes.
       const id = Buffer.alloc(64, 7).toString('base64');
       const blob = rawContainer(azure.proxy.place).getBlockBlobClient(KEY);
       await blob.stageBlock(id, Buffer.from('left behind'), 11);
@@ -93,7 +93,7 @@ describeWith(['azurite'], 'azure, on the wire', () => {
       expect(Buffer.compare(await read(replica, FILE), bytes)).toBe(0);
     });
 
-    test('whose bytes change on their way each time is refused, and worth another try', async () => {
+    test('whose bytes are corrupted in transit is refused and fails as retryable', async () => {
       const replica = new Replica(await azure.connected(), 'db');
       for (const [operation, bytes] of [
         ['PutBlob', pattern(5_000, 1)],
@@ -108,18 +108,18 @@ describeWith(['azurite'], 'azure, on the wire', () => {
     });
   });
 
-  test('a listing asks for the metadata, and begins where it is told to', async () => {
+  test('a listing requests the metadata and starts at the given TXID', async () => {
     const replica = new Replica(await azure.connected(), 'db');
     for (const txid of [1, 2, 3]) await replica.writeFile(ref(1, txid), bodyOf(pattern(9, 1)));
     expect(await list(replica, 1, { from: toTXID(2) })).toHaveLength(2);
     const { query } = onlyRequest(azure.proxy, 'ListBlobs');
     expect(query.get('include')).toBe('metadata');
-    // Litestream puts the TXID into the prefix, and then finds that very file only.
+    // Litestream puts the TXID into the prefix, which matches only that file.
     expect(query.get('prefix')).toBe('db/ltx/1/');
     expect(query.get('startFrom')).toBe('db/ltx/1/0000000000000002');
   });
 
-  test('a file without a time of its own is listed without one', async () => {
+  test('a file without a creation time in its metadata is listed without one', async () => {
     await rawContainer(azure.proxy.place).getBlockBlobClient(KEY).upload('x', 1);
     const [file] = await list(new Replica(await azure.connected(), 'db'), 'all');
     expect(file?.createdAt).toBeUndefined();
@@ -127,7 +127,7 @@ describeWith(['azurite'], 'azure, on the wire', () => {
   });
 
   describe('a copy', () => {
-    test('is made by the server, with the time', async () => {
+    test('is made by the server and keeps the creation time', async () => {
       const bytes = pattern(70_000, 1);
       const replica = new Replica(await azure.connected(), 'db');
       await replica.writeFile(FILE, bodyOf(bytes));
@@ -140,7 +140,7 @@ describeWith(['azurite'], 'azure, on the wire', () => {
       expect(Buffer.compare(await read(replica, ref(3, 1, 9)), bytes)).toBe(0);
     });
 
-    test('of what is not there says so', async () => {
+    test('of a missing file fails with REPLICA_NOT_FOUND', async () => {
       const replica = new Replica(await azure.connected(), 'db');
       const copying = copyFile(replica, FILE, ref(3, 1, 9));
       expect(await rejectionOf(copying)).toMatchObject({ code: 'REPLICA_NOT_FOUND' });

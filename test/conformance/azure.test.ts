@@ -1,4 +1,4 @@
-/** The Azure backend over Azurite: with the key of the account, and with a token in a file. */
+/** The Azure backend with Azurite: with the account key, and with a token file. */
 
 import { mkdtemp, readdir, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,7 +16,7 @@ import { describeWith } from '../support/require.ts';
 import { relayed } from './relays.ts';
 import { describeConformance, type Conformance, type Setup } from './suite.ts';
 
-/** The least that we take, so that bodies in blocks stay small. */
+/** The minimum block size, to keep test files small. */
 const BLOCK_BYTES = 1024 * 1024;
 const WRONG_KEY = Buffer.from('not the key').toString('base64');
 
@@ -34,7 +34,7 @@ describeWith(['azurite'], 'azure, Azurite', () => {
     ...azure,
     name: 'azure, token in a file, short pages',
     hooks: ['raw', 'denied', 'unreachable', 'silent', 'cuttable', 'vanish'],
-    // Each name of the query of a token; its signature is another one for each server.
+    // Parameter names of a token's query. Its signature differs for each server.
     secrets: ['sig=', 'nobody'],
     open: openWithToken,
   });
@@ -45,7 +45,7 @@ async function openWithKey(): Promise<Setup> {
   return setUp(server, {}, { 'account-key': WRONG_KEY }, () => server.stop());
 }
 
-/** A listing of one page needs no second: short pages show that a listing goes on. */
+/** With short pages, so that listings need several of them. */
 async function openWithToken(): Promise<Setup> {
   const server = await startAzurite();
   const proxy = await startAzureProxy(server, { pageSizeMax: 250 });
@@ -53,7 +53,7 @@ async function openWithToken(): Promise<Setup> {
   const path = join(folder, 'token');
   await writeFile(path, `?${accountToken(server)}\n`);
   const given = { 'account-key': undefined, 'sas-token-path': path };
-  // It is valid, and lets nobody do anything with blobs but tag them.
+  // A valid token that only allows tagging blobs.
   const denied = {
     'sas-token-path': undefined,
     'sas-token': accountToken(server, { permissions: 't' }),
@@ -67,7 +67,7 @@ async function openWithToken(): Promise<Setup> {
     const bringBack = proxy.hideContainer();
     return async () => bringBack();
   };
-  // From outside one looks at the server itself: a signed query must not be changed on its way.
+  // `raw` bypasses the proxy, which would change its signed queries.
   return { ...setUp(proxy.place, given, denied, stop, server), vanish };
 }
 
@@ -89,13 +89,13 @@ function setUp(
     },
     denied: () => connectAzure(place, { ...more, ...denied }),
     unreachable: () => connectAzure(place, { ...more, endpoint: UNREACHABLE }),
-    // Of a proxy in between, all ends are in this process too.
+    // With a proxy, its sockets are in this process too and would be counted.
     ...(seen === place && { handles: openSockets }),
     ...relayed(place.endpoint, (endpoint) => connectAzure(place, { ...more, endpoint }), stop),
   };
 }
 
-/** Port 1 of this machine: refused at once. */
+/** Port 1 of this machine, which refuses connections. */
 const UNREACHABLE = 'http://127.0.0.1:1/sluicetest';
 
 async function openSockets(): Promise<number> {

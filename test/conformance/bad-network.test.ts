@@ -1,4 +1,4 @@
-/** Memory behind a network that fails every few calls: the wrappers keep every promise all the same. */
+/** A memory client behind a faulty network: with core's wrappers it passes the suite. */
 
 import { chaos, type Fault } from '@sluice/backend-test-kit';
 
@@ -20,7 +20,7 @@ describeConformance({
 
 const reset = new ReplicationError('REPLICA_UNAVAILABLE', 'the connection was reset');
 
-/** Hits each client at its first calls, in every way, and then now and again. */
+/** Faults of every kind at the first calls of each client, and some later ones. */
 function faults(): Fault[] {
   return [0, 7, 31, 200].flatMap((after): Fault[] => [
     { on: 'put', after, at: 'before', error: reset },
@@ -34,7 +34,7 @@ function faults(): Fault[] {
   ]);
 }
 
-/** A hundred times as fast as ours, so that waiting costs nothing. */
+/** A clock that runs a hundred times as fast, so that waits are short. */
 const fastClock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),

@@ -1,4 +1,4 @@
-/** What core's tools make of one more vendor's requests: a bucket in memory, whose pages are short. */
+/** Core's HTTP tools with another vendor: a bucket in memory with short pages. */
 
 import { Readable } from 'node:stream';
 
@@ -123,7 +123,7 @@ class Bucket implements ReplicaClient {
     }
     const limits = { partSizeBytes: PART_BYTES, partsMax: 1_000 };
     const parts = await sendInParts(sending, limits, of, (bytes, _, over) =>
-      // Memory of a part is used again.
+      // The part's buffer is reused.
       this.#send({ what, signal: over }, 'cut', () => Uint8Array.from(bytes)),
     );
     return checkStored(await commit(Buffer.concat(parts)), what);
@@ -186,7 +186,7 @@ class Bucket implements ReplicaClient {
     return await this.#requests.request(options, () => this.#answer(call, answer));
   }
 
-  /** A turn of the loop each, as a request takes. */
+  /** Yields to the event loop once, as a request would. */
   async #answer<Answer>(call: Call, answer: () => Answer): Promise<Answer> {
     await new Promise((resolve) => setImmediate(resolve));
     if (!this.#store.exists) throw refused(call, 'DESTINATION_NOT_FOUND', 'no such bucket');

@@ -1,4 +1,4 @@
-/** `checkDestination` with keys that may do less than is needed: which action is missing is named. */
+/** `checkDestination` names the permission that a key is missing. */
 
 import { execFile } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
@@ -22,7 +22,7 @@ import type { Credentials } from '../servers/s3/index.ts';
 import { describeWith, needTool } from '../support/require.ts';
 import { checkPlace } from './check-place.ts';
 
-/** Features that do not work, each with the right that is missing. */
+/** Failed features, each with the missing permission. */
 function denials({ features }: CheckReport): Record<string, string | undefined> {
   const refused = features.filter(({ verdict }) => verdict === 'does not');
   return Object.fromEntries(refused.map(({ feature, missing }) => [feature, missing]));
@@ -31,10 +31,11 @@ function denials({ features }: CheckReport): Record<string, string | undefined> 
 const ALL = ['ListBucket', 'GetObject', 'PutObject', 'DeleteObject', 'AbortMultipartUpload'];
 
 function policyOf(actions: readonly string[], bucket: string, principal?: string): string {
-  const who = principal === undefined ? {} : { Principal: { AWS: [principal] } };
+  const principals = principal === undefined ? {} : { Principal: { AWS: [principal] } };
   const allow = (names: readonly string[], resource: string): object[] => {
     const Action = names.map((name) => `s3:${name}`);
-    return names.length === 0 ? [] : [{ Effect: 'Allow', ...who, Action, Resource: [resource] }];
+    const statement = { Effect: 'Allow', ...principals, Action, Resource: [resource] };
+    return names.length === 0 ? [] : [statement];
   };
   const ofBucket = actions.filter((name) => name === 'ListBucket');
   const ofObjects = actions.filter((name) => name !== 'ListBucket');
@@ -44,7 +45,7 @@ function policyOf(actions: readonly string[], bucket: string, principal?: string
 }
 
 interface Lock extends RealS3 {
-  /** A key that may do this and no more. */
+  /** Creates a key that allows only these actions. */
   allowed(actions: readonly string[]): Promise<Credentials>;
 }
 
@@ -55,7 +56,7 @@ async function lockedMinio(): Promise<Lock> {
 
 const USER: Credentials = { accessKeyId: 'restricted', secretAccessKey: 'restrictedsecret' };
 
-/** It has users where it is given a folder for them, and policies of a bucket. */
+/** versitygw with a folder of users, and bucket policies. */
 async function lockedVersitygw(): Promise<Lock> {
   const binary = needTool('versitygw');
   const { accessKeyId, secretAccessKey } = REAL_CREDENTIALS;
@@ -107,13 +108,13 @@ describe.each([
       return await checkPlace({ ...server, credentials } satisfies S3Place);
     }
 
-    test('that may do all of it lacks nothing', async () => {
+    test('with all permissions passes', async () => {
       const report = await checkWithout();
       expect(report.features.filter(({ verdict }) => verdict !== 'works')).toEqual([]);
       expect(await rawKeys(server, '')).toEqual([]);
     });
 
-    test('that may only append lacks the right to delete, and what stays is named', async () => {
+    test('that may not delete is reported, with the files that stay', async () => {
       const report = await checkWithout('DeleteObject');
       expect(denials(report)).toEqual({ delete: 'delete' });
       expect(checkFailure(report)).toBeUndefined();
@@ -121,7 +122,7 @@ describe.each([
       expect(report.left.toSorted()).toEqual((await rawKeys(server, report.path)).toSorted());
     });
 
-    test('that may only read lacks the right to write, and leaves nothing', async () => {
+    test('that may only read is reported as not allowed to write, and no files stay', async () => {
       const before = await rawKeys(server, '');
       const report = await checkWithout('PutObject', 'DeleteObject', 'AbortMultipartUpload');
       expect(denials(report)).toEqual({ write: 'write' });
@@ -130,23 +131,23 @@ describe.each([
       expect(await rawKeys(server, '')).toEqual(before);
     });
 
-    test('that may not list lacks the right to list', async () => {
+    test('that may not list is reported', async () => {
       const report = await checkWithout('ListBucket');
       expect(denials(report)).toEqual({ list: 'list' });
       expect(report.features[0]?.seen).toContain('it answers; access is denied');
     });
 
-    test('that may not read lacks the right to read', async () => {
+    test('that may not read is reported', async () => {
       expect(denials(await checkWithout('GetObject'))).toEqual({ read: 'read' });
     });
 
-    test('that may not abort uploads is told that its parts stay', async () => {
+    test('that may not abort uploads is reported, without failing the check', async () => {
       const report = await checkWithout('AbortMultipartUpload');
       expect(denials(report)).toEqual({ abort: 'abort' });
       expect(checkFailure(report)).toBeUndefined();
     });
 
-    test('of a bucket that is not there is not told that it lacks a right', async () => {
+    test('for a missing bucket is not reported as missing a permission', async () => {
       const report = await checkPlace({ ...server, bucket: 'there-is-none' });
       expect(checkFailure(report)).toMatchObject({
         feature: 'reach',
@@ -162,9 +163,9 @@ async function checkTree(
   const silent = { debug() {}, info() {}, warn() {}, error() {} };
   const destination = new Destination(await connect(silent));
   onTestFinished(() => destination.close());
-  const again = async (logger: Logger): Promise<Destination> =>
+  const reconnect = async (logger: Logger): Promise<Destination> =>
     new Destination(await connect(logger));
-  const given = { destination, connect: again, path: 'db' } as const;
+  const given = { destination, connect: reconnect, path: 'db' } as const;
   return await checkDestination({ ...given, partBytes: BLOCK_BYTES });
 }
 
@@ -189,19 +190,19 @@ describeWith(['azurite'], 'a token at Azurite', () => {
     ['wdlc', { read: 'read' }],
     ['rdl', { write: 'write' }],
     ['rl', { write: 'write' }],
-  ])('with the permissions "%s" lacks %j', async (permissions, expected) => {
+  ])('with the permissions "%s" is reported as missing %j', async (permissions, expected) => {
     expect(denials(await checkWith(permissions))).toEqual(expected);
     expect(await azureKeys(azurite, '')).toEqual([]);
   });
 
-  test('that may not delete is told what stays, by its keys', async () => {
+  test('that may not delete is reported, with the keys of the files that stay', async () => {
     const report = await checkWith('rwlc');
     expect(denials(report)).toEqual({ delete: 'delete' });
     expect(report.left.toSorted()).toEqual((await azureKeys(azurite, '')).toSorted());
   });
 });
 
-describe('an account at Google, as our server has them,', () => {
+describe('a Google account, on our server,', () => {
   const VIEWER: Role = 'roles/storage.objectViewer';
   const CREATOR: Role = 'roles/storage.objectCreator';
 
@@ -209,9 +210,9 @@ describe('an account at Google, as our server has them,', () => {
     [['roles/storage.objectUser'], {}],
     [[VIEWER], { write: 'write' }],
     [[CREATOR], { list: 'list', read: 'read', delete: 'delete' }],
-    // To replace an object is to delete one, too.
+    // Replacing an object needs the permission to delete.
     [[VIEWER, CREATOR], { 'if-version': 'replace', delete: 'delete' }],
-  ])('with %j lacks %j', async (roles, expected) => {
+  ])('with %j is reported as missing %j', async (roles, expected) => {
     const { account, credentials } = serviceAccount('checker', roles);
     const server = await startGCS({ accounts: [account] });
     onTestFinished(() => server.stop());

@@ -1,4 +1,4 @@
-/** A check of a bucket as the command line does it: with connections of its own. */
+/** Checks a bucket as the command does, with its own connections. */
 
 import { checkDestination, type CheckReport, Destination } from '@sluice/core';
 import type { Logger } from '@sluice/core/backend';

@@ -1,4 +1,4 @@
-/** `checkDestination` against our S3 server, as it is and with what providers do otherwise. */
+/** `checkDestination` with our S3 server, also with the quirks of providers. */
 
 import {
   checkDestination,
@@ -63,7 +63,7 @@ function seenOf(report: CheckReport, feature: string): string {
   return report.features.find((each) => each.feature === feature)?.seen ?? 'nothing';
 }
 
-test('a server that does all of it: nothing is left, nothing lay outside of the place of its own', async () => {
+test('a server without quirks passes; the check writes only to its own folder and leaves no files', async () => {
   const report = await check();
   expect(verdicts(report)).toEqual(ALL_WORKS);
   expect(report.left).toEqual([]);
@@ -78,7 +78,7 @@ test('a server that does all of it: nothing is left, nothing lay outside of the 
   }
 });
 
-test('the large file goes up in parts, and small and large conditions are put twice', async () => {
+test('the large file is uploaded in parts, and each conditional write is tried twice', async () => {
   const report = await check();
   const conditional = (operation: Operation): (number | undefined)[] =>
     s3.server.requests
@@ -115,7 +115,7 @@ describe('providers', () => {
       NO_FENCE,
       'not known to this server: fencing is off',
     ],
-  ])('one that %s is found out', async (_, quirks, expected, words) => {
+  ])('a server that %s is detected', async (_, quirks, expected, words) => {
     Object.assign(s3.server.quirks, quirks);
     const report = await check();
     expect(verdicts(report)).toEqual({ ...ALL_WORKS, ...expected });
@@ -126,7 +126,7 @@ describe('providers', () => {
     await s3.noUploadIsLeft();
   });
 
-  test('one that deletes in words only is found out, and what is left is named', async () => {
+  test('a server that reports deletions it did not make is detected, and the files that stay are named', async () => {
     s3.server.quirks.deleteObjectsLies = true;
     const report = await check();
     expect(verdicts(report)).toEqual({ ...ALL_WORKS, delete: 'does not' });
@@ -134,23 +134,23 @@ describe('providers', () => {
   });
 
   test.each<[string, Quirks]>([
-    ['takes no trailers', { refuseTrailers: true }],
-    ['takes no checksums', { refuseChecksumHeaders: true }],
-    ['knows no DeleteObjects', { refuseDeleteObjects: true }],
-    ['wants parts of one size', { equalPartSizes: true }],
-  ])('one that %s does all that is needed', async (_, quirks) => {
+    ['refuses trailers', { refuseTrailers: true }],
+    ['refuses checksums', { refuseChecksumHeaders: true }],
+    ['does not support DeleteObjects', { refuseDeleteObjects: true }],
+    ['requires parts of equal size', { equalPartSizes: true }],
+  ])('a server that %s passes', async (_, quirks) => {
     Object.assign(s3.server.quirks, quirks);
     expect(verdicts(await check())).toEqual(ALL_WORKS);
   });
 
-  test('one that takes few parts at once is found out', async () => {
+  test('a server that limits parallel parts is reported as rate limited', async () => {
     s3.server.quirks.partsAtOnceMax = 0;
     const report = await check();
     expect(checkFailure(report)).toMatchObject({ feature: 'large', code: 'REPLICA_RATE_LIMITED' });
   });
 });
 
-test('a host that is not known to honour conditions is asked for none', async () => {
+test('no conditions are sent to a host that is not known to support them', async () => {
   const destination = new Destination(await s3.connectedTo('s3.us-west-004.backblazeb2.com'));
   const report = await check({}, { destination, provider: 's3.us-west-004.backblazeb2.com' });
   const notJudged = { 'if-absent': 'not judged', 'if-absent-large': 'not judged' };
@@ -162,18 +162,18 @@ test('a host that is not known to honour conditions is asked for none', async ()
   expect(conditions).toEqual([]);
 });
 
-test('an aborted upload that may not be removed is told, and is no failure', async () => {
+test('an aborted upload that may not be removed is reported without failing the check', async () => {
   await s3.restart(restricted(['AbortMultipartUpload']));
   const report = await check();
   expect(verdicts(report)).toEqual({ ...ALL_WORKS, abort: 'does not' });
   expect(seenOf(report, 'abort')).toMatch(/its parts could not be removed .*Access ?Denied/);
   expect(checkFailure(report)).toBeUndefined();
-  // The conditional one was refused at its end.
+  // One is the aborted upload, the other the conditional one that was refused at its end.
   expect(s3.server.raw.uploads()).toHaveLength(2);
 });
 
-describe('three errors stay apart', () => {
-  test('no such bucket', async () => {
+describe('these errors are distinguished', () => {
+  test('a missing bucket', async () => {
     s3.server.raw.removeBucket(s3.server.bucket);
     const report = await check();
     expect(checkFailure(report)).toMatchObject({
@@ -184,7 +184,7 @@ describe('three errors stay apart', () => {
     expect(s3.server.requests.of('PutObject')).toEqual([]);
   });
 
-  test('nobody there', async () => {
+  test('an unreachable server', async () => {
     await s3.server.stop();
     const report = await check();
     expect(checkFailure(report)).toMatchObject({ feature: 'reach', code: 'REPLICA_UNAVAILABLE' });
@@ -197,7 +197,7 @@ describe('three errors stay apart', () => {
     ['read', 'read', ['GetObject'], { read: 'does not' }],
     ['write', 'write', ['PutObject', 'CreateMultipartUpload'], { write: 'does not' }],
     ['delete', 'delete', ['DeleteObject', 'DeleteObjects'], { delete: 'does not' }],
-  ])('access denied: the right to %s is missing', async (right, feature, denied, expected) => {
+  ])('a missing permission to %s', async (right, feature, denied, expected) => {
     await s3.restart(restricted(denied));
     const report = await check();
     expect(verdicts(report)).toMatchObject(expected);
@@ -206,7 +206,7 @@ describe('three errors stay apart', () => {
     expect(missing[0]?.seen).toContain(`access is denied: the right to ${right} is missing`);
   });
 
-  test('a wrong secret is neither of them', async () => {
+  test('a wrong secret', async () => {
     const report = await check({ 'secret-access-key': 'not-the-secret' });
     expect(checkFailure(report)).toMatchObject({
       feature: 'reach',
@@ -216,7 +216,7 @@ describe('three errors stay apart', () => {
   });
 });
 
-test('where deleting is denied, backups can be kept; what is left is named', async () => {
+test('a destination that denies deletes passes, and the files that stay are named', async () => {
   await s3.restart(restricted(['DeleteObject', 'DeleteObjects']));
   const report = await check();
   expect(checkFailure(report)).toBeUndefined();
@@ -225,7 +225,7 @@ test('where deleting is denied, backups can be kept; what is left is named', asy
   expect(seenOf(report, 'delete')).toContain(`left in ${report.path}: ${labels.join(', ')}`);
 });
 
-test('where deleting is denied for one object, that one is named', async () => {
+test('if one object cannot be deleted, only that one is named', async () => {
   const destination = new Destination(await s3.connected());
   const random = (count: number): Uint8Array => new Uint8Array(count).fill(0xab);
   const key = 'db/.sluice-check-abababababab/0000/0000000000000002-0000000000000002.ltx';
@@ -236,7 +236,7 @@ test('where deleting is denied for one object, that one is named', async () => {
   expect(s3.server.raw.keys()).toEqual([key]);
 });
 
-test('an answer that is lost changes no verdict', async () => {
+test('a lost response does not change a verdict', async () => {
   const isConditional = (request: {
     headers: Record<string, unknown>;
     operation: string;
@@ -257,7 +257,7 @@ describe.each([
   ['versitygw', 'versitygw', startVersitygw],
 ] as const)('%s', (name, tool, startServer) => {
   describeWith([tool], name, () => {
-    test('does all of it, and is left as it was', async () => {
+    test('passes, and no files stay', async () => {
       const place = await startServer();
       onTestFinished(() => place.stop());
       const report = await checkPlace(place);

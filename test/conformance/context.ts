@@ -1,4 +1,4 @@
-/** The kit's words, for tests of one backend beside the suite. */
+/** Helpers of the kit, for tests of a single backend. */
 
 export {
   assertBytes,

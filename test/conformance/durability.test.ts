@@ -1,4 +1,4 @@
-/** Durability is judged by processes that come and go: who breaks it is found, each by its case. */
+/** The kit's durability cases, which use several processes, find each backend that breaks one. */
 
 import { judge, CASES, type Setup, type Subject } from '@sluice/backend-test-kit';
 import type { Backend } from '@sluice/core/backend';
@@ -23,18 +23,21 @@ const SABOTEURS: readonly [string, Backend<unknown>, readonly string[]][] = [
   ['restless', restless, [END]],
 ];
 
-test.each(SABOTEURS)('%s is found', async (name, backend, group) => {
-  const subject = subjectOf(name, backend);
-  const setup = await subject.open();
-  const found: string[] = [];
-  for (const each of CASES.filter(({ id }) => id.startsWith('durability/'))) {
-    const { verdict } = await judge(each, subject, setup, 'bare');
-    if (verdict !== 'kept') found.push(each.id);
-  }
-  expect(found).toEqual(group);
-});
+test.each(SABOTEURS)(
+  'the durability cases find the faulty backend "%s"',
+  async (name, backend, group) => {
+    const subject = subjectOf(name, backend);
+    const setup = await subject.open();
+    const found: string[] = [];
+    for (const each of CASES.filter(({ id }) => id.startsWith('durability/'))) {
+      const { verdict } = await judge(each, subject, setup, 'bare');
+      if (verdict !== 'kept') found.push(each.id);
+    }
+    expect(found).toEqual(group);
+  },
+);
 
-test('each case of durability has a saboteur', () => {
+test('each durability case has a faulty backend that it finds', () => {
   const guarded = new Set(SABOTEURS.flatMap(([, , group]) => group));
   const ids = CASES.map(({ id }) => id).filter((id) => id.startsWith('durability/'));
   expect(ids.filter((id) => !guarded.has(id))).toEqual([]);

@@ -1,4 +1,4 @@
-/** Endpoints that have a path: Supabase, and gateways behind a reverse proxy. */
+/** Endpoints with a path, such as Supabase or a gateway behind a reverse proxy. */
 
 import { Replica } from '@sluice/core/backend/testing';
 import { once } from 'node:events';
@@ -33,7 +33,7 @@ async function serve(
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-test('s3: the path of the endpoint is before the bucket', async () => {
+test('s3: the path of the endpoint comes before the bucket', async () => {
   const seen: string[] = [];
   const origin = await serve((request, response) => {
     seen.push(`${request.method} ${request.url?.replace(/\?.*/, '')}`);
@@ -48,7 +48,7 @@ test('s3: the path of the endpoint is before the bucket', async () => {
   expect(seen).toEqual([`PUT ${PATH}/backups/${key}`]);
 });
 
-test('gcs: a gateway that has a path is used as it is', async () => {
+test('gcs: all requests go to the path of the endpoint', async () => {
   const server = await startGCS();
   const { hostname, port } = new URL(server.endpoint);
   const gateway = await serve((from, to) => {

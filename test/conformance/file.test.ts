@@ -30,7 +30,7 @@ describeConformance({
   open: openFolder,
 });
 
-/** As a package that is installed: what another process imports. */
+/** The built package, for import by another process. */
 const MODULE = new URL('../../packages/file/dist/index.js', import.meta.url).href;
 
 async function openFolder(): Promise<Setup> {
@@ -55,7 +55,7 @@ async function openFolder(): Promise<Setup> {
         return keys.filter((key) => key.startsWith(prefix));
       },
     },
-    /** As an unmounted disk looks: the folder is there, and empty. */
+    /** Like an unmounted disk: the folder exists and is empty. */
     async vanish(path) {
       await rename(path, `${path}-elsewhere`);
       await mkdir(path);

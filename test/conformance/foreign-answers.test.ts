@@ -1,6 +1,6 @@
 /**
- * Somebody else answers in the place of a bucket: a login page, a proxy, the port of a console. None of
- * it is success, an empty listing, or "not found".
+ * Responses that do not come from a bucket: a login page, a proxy, the port of a console. Such a response
+ * never counts as success, as an empty listing, or as "not found".
  */
 
 import { isError, type ReplicaClient } from '@sluice/core/backend';
@@ -31,7 +31,7 @@ const PAGE = '<!doctype html><html><head><title>Please sign in</title></head><bo
 const HTML = { 'content-type': 'text/html; charset=utf-8' };
 const LOGIN = { ...HTML, location: 'https://login.example.com/?from=backup' };
 
-/** What answers to anything. */
+/** Responses that such a server sends to any request. */
 const ANSWERS: Readonly<Record<string, ForeignAnswer>> = {
   'a web page': answer(200, PAGE, HTML),
   'a web page with an ETag': answer(200, PAGE, { ...HTML, etag: '"5f"' }),
@@ -62,9 +62,9 @@ type Resent = 'part' | 'complete';
 interface Kind {
   readonly partBytes: number;
   connected(): Promise<ReplicaClient>;
-  /** The next request of a step is answered by somebody else. */
+  /** Sends a foreign response to the next request of a step. */
   fault(step: Step | Resent, kind: ForeignAnswer): void;
-  /** Steps that this kind has no request for. */
+  /** Steps that need no request with this backend. */
   readonly without: ReadonlySet<Step>;
 }
 
@@ -125,22 +125,22 @@ function promises(kind: Kind): void {
   const steps = STEPS.filter((step) => !kind.without.has(step));
 
   describe.each(Object.entries(ANSWERS))('%s', (_, foreign) => {
-    test.each(steps)('to %s is no answer', async (step) => {
+    test.each(steps)('in response to %s fails as retryable', async (step) => {
       const destination = await kind.connected();
       await new Replica(destination, 'db').writeFile(FILE, bodyOf(SMALL));
       await objectsOf(destination).put(OBJECT, SMALL);
       kind.fault(step, foreign);
       const error = await rejectionOf(take(step, destination, kind.partBytes));
       expect(isError(error, 'REPLICA_UNAVAILABLE'), String(error)).toBe(true);
-      // All is there: nothing was done, and nothing is known to be gone.
+      // Everything is still there.
       expect(await list(new Replica(destination, 'db'), 0)).toHaveLength(1);
       expect(await Array.fromAsync(objectsOf(destination).list(''))).toHaveLength(1);
     });
   });
 
-  describe.each(['part', 'complete'] as const)('to a %s of an upload', (step) => {
+  describe.each(['part', 'complete'] as const)('in response to a %s of an upload', (step) => {
     test.each(['a web page', 'an empty body', 'a permanent redirect'])(
-      '%s is no answer, and it is sent again',
+      '%s is retried',
       async (name) => {
         const replica = new Replica(await kind.connected(), 'db');
         const bytes = pattern(2 * kind.partBytes + 10, 1);
@@ -184,36 +184,39 @@ describe('s3', () => {
   const time = '<LastModified>2026-01-01T00:00:00.000Z</LastModified>';
 
   test.each([
-    ['goes on, and does not say where', listing('<IsTruncated>true</IsTruncated>')],
+    ['is truncated and has no continuation token', listing('<IsTruncated>true</IsTruncated>')],
     ['is an empty element', answer(200, '<ListBucketResult/>', XML)],
-    ['does not say whether it goes on', listing('<Name>b</Name><KeyCount>0</KeyCount>')],
-    ['says neither yes nor no to that', listing('<IsTruncated>perhaps</IsTruncated>')],
-    ['breaks off', answer(200, '<?xml version="1.0"?><ListBucketResult><Contents>', XML)],
-    ['tells no size', listing(`${whole}<Contents>${entry}${time}</Contents>`)],
-    ['tells no time', listing(`${whole}<Contents>${entry}<Size>1</Size></Contents>`)],
+    ['has no IsTruncated', listing('<Name>b</Name><KeyCount>0</KeyCount>')],
+    ['has an invalid IsTruncated', listing('<IsTruncated>perhaps</IsTruncated>')],
+    ['ends early', answer(200, '<?xml version="1.0"?><ListBucketResult><Contents>', XML)],
+    ['has an entry without size', listing(`${whole}<Contents>${entry}${time}</Contents>`)],
+    ['has an entry without time', listing(`${whole}<Contents>${entry}<Size>1</Size></Contents>`)],
     [
-      'is of another prefix',
+      'has a key with another prefix',
       listing(`${whole}<Contents><Key>other/0000/x</Key>${time}<Size>1</Size></Contents>`),
     ],
-  ])('a listing that %s is none', async (_, foreign) => {
+  ])('a listing that %s fails as retryable', async (_, foreign) => {
     const replica = new Replica(await s3.connected(), 'db');
     s3.server.faults.add(foreign, { on: 'ListObjectsV2' });
     const error = await rejectionOf(list(replica, 'all'));
     expect(isError(error, 'REPLICA_UNAVAILABLE'), String(error)).toBe(true);
   });
 
-  test.each(STEPS)('an Error with status 200 to %s is an error', async (step) => {
-    const destination = await s3.connected();
-    await new Replica(destination, 'db').writeFile(FILE, bodyOf(SMALL));
-    await objectsOf(destination).put(OBJECT, SMALL);
-    s3.server.faults.add({ kind: 'error-in-200', code: 'SlowDown' }, { on: operations[step] });
-    const error = await rejectionOf(take(step, destination, S3_PART_BYTES));
-    // An object's bytes are not looked at: it is the ETag that is missing.
-    const isRead = step === 'open' || step === 'get-object';
-    expect(error).toMatchObject({
-      code: isRead ? 'REPLICA_UNAVAILABLE' : 'REPLICA_RATE_LIMITED',
-    });
-  });
+  test.each(STEPS)(
+    'an Error element with status 200 in response to %s is an error',
+    async (step) => {
+      const destination = await s3.connected();
+      await new Replica(destination, 'db').writeFile(FILE, bodyOf(SMALL));
+      await objectsOf(destination).put(OBJECT, SMALL);
+      s3.server.faults.add({ kind: 'error-in-200', code: 'SlowDown' }, { on: operations[step] });
+      const error = await rejectionOf(take(step, destination, S3_PART_BYTES));
+      // The bytes of an object are not inspected; the missing ETag is the error.
+      const isRead = step === 'open' || step === 'get-object';
+      expect(error).toMatchObject({
+        code: isRead ? 'REPLICA_UNAVAILABLE' : 'REPLICA_RATE_LIMITED',
+      });
+    },
+  );
 });
 
 describe('gcs', () => {
@@ -238,13 +241,13 @@ describe('gcs', () => {
     without: new Set(),
     connected: () => gcs.connected(),
     fault(step, foreign) {
-      const after = step === 'complete' ? 2 : 0; // it is the last part
+      const after = step === 'complete' ? 2 : 0; // the last part completes the upload
       gcs.server.faults.add(foreign, { on: operations[step], after });
     },
   });
 
   test.each(['{}', '{"items":[]}', '{"kind":"storage#buckets"}'])(
-    'a listing %s that does not say what it lists is none',
+    'a listing %s without the kind of a listing fails as retryable',
     async (text) => {
       const replica = new Replica(await gcs.connected(), 'db');
       const foreign = answer(200, text, { 'content-type': 'application/json' });
@@ -274,16 +277,16 @@ describeWith(['azurite'], 'azure', () => {
   };
   promises({
     partBytes: BLOCK_BYTES,
-    without: new Set(['begin-upload']), // it has no such request
+    without: new Set(['begin-upload']),
     connected: () => azure.connected(),
     fault: (step, foreign) => void azure.proxy.fault(operations[step], foreign),
   });
 
   test.each([
     ['is an empty element', '<EnumerationResults/>'],
-    ['does not say whether it goes on', '<EnumerationResults><Blobs></Blobs></EnumerationResults>'],
+    ['has no NextMarker', '<EnumerationResults><Blobs></Blobs></EnumerationResults>'],
     ['has no list of blobs', '<EnumerationResults><NextMarker></NextMarker></EnumerationResults>'],
-  ])('a listing that %s is none', async (_, text) => {
+  ])('a listing that %s fails as retryable', async (_, text) => {
     const replica = new Replica(await azure.connected(), 'db');
     const headers = { 'content-type': 'application/xml', 'x-ms-request-id': '1' };
     azure.proxy.fault('ListBlobs', answer(200, text, headers));

@@ -1,4 +1,4 @@
-/** The Google Cloud Storage backend when the network fails, or the server, or the caller goes away. */
+/** The Google Cloud Storage backend with network faults, server faults and aborted calls. */
 
 import { isError } from '@sluice/core/backend';
 import { keyOf, Replica } from '@sluice/core/backend/testing';
@@ -16,13 +16,13 @@ const KEY = keyOf('tree', 'db', FILE);
 const LARGE = pattern(3 * PART_BYTES + 10, 1);
 const UNAVAILABLE: FaultKind = { kind: 'error', status: 503 };
 
-async function isWhole(): Promise<void> {
+async function expectComplete(): Promise<void> {
   const replica = new Replica(await gcs.connected(), 'db');
   expect(Buffer.compare(await read(replica, FILE), LARGE)).toBe(0);
 }
 
-describe('a write in one request', () => {
-  test('whose connection is cut leaves what was there, and is worth another try', async () => {
+describe('a write in a single request', () => {
+  test('whose connection is cut keeps the old file and fails as retryable', async () => {
     const replica = new Replica(await gcs.connected(), 'db');
     const old = pattern(1_000, 9);
     for (const before of ['none', old] as const) {
@@ -34,18 +34,18 @@ describe('a write in one request', () => {
     }
   });
 
-  test('whose bytes arrive otherwise than they were sent makes no object', async () => {
+  test('whose bytes are corrupted in transit creates no object and is retried', async () => {
     const replica = (await gcs.wrapped()).replica('db');
-    gcs.server.faults.add({ kind: 'spoil' }, { on: 'put' });
+    gcs.server.faults.add({ kind: 'corrupt' }, { on: 'put' });
     await replica.writeFile(FILE, bodyOf(pattern(5_000, 1)));
-    gcs.server.faults.add({ kind: 'spoil' }, { on: 'put-part', after: 1 });
+    gcs.server.faults.add({ kind: 'corrupt' }, { on: 'put-part', after: 1 });
     await replica.writeFile(ref(9, 1), bodyOf(LARGE));
     expect(gcs.statuses('put')).toEqual([400, 200]);
     expect(gcs.server.requestsOf('begin-upload')).toHaveLength(2);
     expect(Buffer.compare(await read(replica, ref(9, 1)), LARGE)).toBe(0);
   });
 
-  test('is not done where the server says that it has another size', async () => {
+  test('fails if the server reports another size', async () => {
     const replica = new Replica(await gcs.connected(), 'db');
     const text = JSON.stringify({ size: '4999', generation: '1' });
     gcs.server.faults.add({ kind: 'page', text }, { on: 'put' });
@@ -54,7 +54,7 @@ describe('a write in one request', () => {
     expect(error.message).toContain('4999');
   });
 
-  test('of a named object on a version, whose answer was lost, ends in success', async () => {
+  test('of a named object on a version succeeds even if its response is lost', async () => {
     const objects = (await gcs.wrapped()).replica('db').objects;
     const { version } = await objects.put('lock.json', pattern(10, 1));
     gcs.server.faults.add({ kind: 'lose-answer' }, { on: 'put' });
@@ -67,65 +67,65 @@ describe('a write in one request', () => {
 });
 
 describe('a resumable upload', () => {
-  /** Hits each part in turn: the first, one in the middle, and the last. */
+  /** The first part, one in the middle, and the last. */
   const eachPart = [0, 1, 3];
 
-  test.each(eachPart)('goes on where part %i was cut, and sends no byte twice', async (after) => {
+  test.each(eachPart)('resumes where part %i was cut, without resending bytes', async (after) => {
     const replica = new Replica(await gcs.connected(), 'db');
     gcs.server.faults.add({ kind: 'cut-request', afterBytes: 5 }, { on: 'put-part', after });
     await replica.writeFile(FILE, bodyOf(LARGE), { condition: 'if-absent' });
     expect(gcs.server.requestsOf('ask-upload')).toHaveLength(1);
     const sent = gcs.server.requestsOf('put-part').reduce((sum, each) => sum + each.bodyBytes, 0);
-    expect(sent).toBe(LARGE.byteLength + 5); // those were not a whole step
-    await isWhole();
+    expect(sent).toBe(LARGE.byteLength + 5); // five bytes are less than the server's granularity
+    await expectComplete();
   });
 
   test.each(eachPart)(
-    'whose answer to part %i was lost asks, and repeats nothing',
+    'queries its state if the response to part %i is lost, without resending bytes',
     async (after) => {
       const replica = new Replica(await gcs.connected(), 'db');
       gcs.server.faults.add({ kind: 'lose-answer' }, { on: 'put-part', after });
       await replica.writeFile(FILE, bodyOf(LARGE), { condition: 'if-absent' });
       const sent = gcs.server.requestsOf('put-part').reduce((sum, each) => sum + each.bodyBytes, 0);
       expect(sent).toBe(LARGE.byteLength);
-      await isWhole();
+      await expectComplete();
     },
   );
 
-  test('goes on where the server kept less than it was sent', async () => {
+  test('resumes from the last byte that the server kept', async () => {
     const replica = new Replica(await gcs.connected({ 'part-size': 2 * PART_BYTES }), 'db');
     gcs.server.faults.add({ kind: 'keep-less', bytes: PART_BYTES }, { on: 'put-part' });
     await replica.writeFile(FILE, bodyOf(LARGE));
     expect(gcs.server.requestsOf('ask-upload')).toHaveLength(0);
-    await isWhole();
+    await expectComplete();
   });
 
-  test('waits for an object whose bytes are all there, and asks again', async () => {
+  test('queries its state again if all bytes are there but the object is not', async () => {
     const replica = new Replica(await gcs.connected(), 'db');
     gcs.server.faults.add({ kind: 'not-yet' }, { on: 'put-part', after: 3 });
     await replica.writeFile(FILE, bodyOf(LARGE));
     expect(gcs.statuses('put-part')).toEqual([308, 308, 308, 308]);
     expect(gcs.statuses('ask-upload')).toEqual([200]);
-    await isWhole();
+    await expectComplete();
   });
 
   test.each([429, 500, 503])(
-    'bears a %i, waits as long as it is told, and says so',
+    'retries after a %i, waits for Retry-After, and logs that',
     async (status) => {
-      const said: string[] = [];
-      const logger = logTo(said);
+      const logged: string[] = [];
+      const logger = logTo(logged);
       const replica = new Replica(await gcs.connected({}, logger), 'db');
       const headers = { 'retry-after': '1' };
       gcs.server.faults.add({ kind: 'error', status, headers }, { on: 'put-part', after: 1 });
       const since = performance.now();
       await replica.writeFile(FILE, bodyOf(LARGE));
       expect(performance.now() - since).toBeGreaterThan(990);
-      expect(said.join()).toMatch(/write .*ltx\/0\/.*; the part is sent again in 1000 ms/);
-      await isWhole();
+      expect(logged.join()).toMatch(/write .*ltx\/0\/.*; the part is sent again in 1000 ms/);
+      await expectComplete();
     },
   );
 
-  test('gives up a part that fails five times, and leaves no upload behind', async () => {
+  test('fails after five retries of a part and leaves no upload', async () => {
     const replica = new Replica(await gcs.connected(), 'db');
     gcs.server.faults.add(UNAVAILABLE, { on: 'put-part', after: 1, times: 99 });
     const error = await rejectionOf(replica.writeFile(FILE, bodyOf(LARGE)));
@@ -136,7 +136,7 @@ describe('a resumable upload', () => {
   });
 
   test.each(['forgetAll', 'forgetBytes'] as const)(
-    'is begun anew by core where the server does %s',
+    'is restarted by core after the server did %s',
     async (forget) => {
       const replica = (await gcs.wrapped()).replica('db');
       const lost = gcs.server.faults.add({ kind: 'hold-request' }, { on: 'put-part', after: 2 });
@@ -146,12 +146,12 @@ describe('a resumable upload', () => {
       lost.release();
       await writing;
       expect(gcs.server.requestsOf('begin-upload')).toHaveLength(2);
-      expect(gcs.server.requestsOf('ask-upload')).toEqual([]); // it would say the same
-      await isWhole();
+      expect(gcs.server.requestsOf('ask-upload')).toEqual([]); // a query would return the same
+      await expectComplete();
     },
   );
 
-  test('is refused at its end where somebody else was faster', async () => {
+  test('is a conflict if another writer created the file meanwhile', async () => {
     const replica = new Replica(await gcs.connected(), 'db');
     const put = gcs.server.faults.add({ kind: 'hold-request' }, { on: 'put-part', after: 3 });
     const writing = replica.writeFile(FILE, bodyOf(LARGE), { condition: 'if-absent' });
@@ -163,7 +163,7 @@ describe('a resumable upload', () => {
     expect(gcs.server.raw.get(KEY)?.bytes).toHaveLength(9);
   });
 
-  test('waits for memory while four others have a part in it', async () => {
+  test('waits for memory while four other uploads use it', async () => {
     const replica = new Replica(await gcs.connected(), 'db');
     const held = gcs.server.faults.add({ kind: 'hold-request' }, { on: 'put-part', times: 4 });
     let read = 0;
@@ -184,7 +184,7 @@ describe('a resumable upload', () => {
     expect(gcs.server.raw.keys()).toHaveLength(6);
   });
 
-  test('keeps no file waiting that is one request', async () => {
+  test('does not delay a file that is sent in a single request', async () => {
     const replica = new Replica(await gcs.connected(), 'db');
     const held = gcs.server.faults.add({ kind: 'hold-request' }, { on: 'put-part', times: 4 });
     const writing = Array.from({ length: 5 }, (_, index) =>
@@ -192,13 +192,13 @@ describe('a resumable upload', () => {
     );
     await gcs.server.until(() => gcs.server.requestsOf('put-part').length === 4);
     await replica.writeFile(FILE, bodyOf(pattern(PART_BYTES, 1)));
-    expect(gcs.server.requestsOf('put-part')).toHaveLength(4); // nothing was given up for it
+    expect(gcs.server.requestsOf('put-part')).toHaveLength(4); // no upload was restarted
     held.release();
     await Promise.all(writing);
     expect(gcs.server.raw.keys()).toHaveLength(6);
   });
 
-  test('whose source fails or is aborted makes no object, and is ended', async () => {
+  test('whose source fails or is aborted creates no object and is cancelled', async () => {
     const replica = new Replica(await gcs.connected(), 'db');
     const failure = new Error('the disk is gone');
     const failing = bodyThat(LARGE, 11, () => {
@@ -216,8 +216,8 @@ describe('a resumable upload', () => {
 });
 
 describe('an abort', () => {
-  const reason = new Error('not wanted');
-  /** Rule 3 says a second; a busy machine may be late. */
+  const reason = new Error('aborted by the test');
+  /** The contract allows a second (rule 3). A busy machine may be late. */
   const ABORT_MS_MAX = 1_500;
 
   async function abortWhen(
@@ -235,7 +235,7 @@ describe('an abort', () => {
     expect(performance.now() - since).toBeLessThan(ABORT_MS_MAX);
   }
 
-  test('does not wait for a request that hangs, whichever it is', async () => {
+  test('does not wait for a request of any kind that hangs', async () => {
     const replica = new Replica(await gcs.connected(), 'db');
     await replica.writeFile(ref(0, 2), bodyOf(pattern(9, 1)));
     const calls = {
@@ -262,7 +262,7 @@ describe('an abort', () => {
     expect(gcs.server.raw.keys()).toHaveLength(1);
   });
 
-  test('ends a read that hangs, and its connection', async () => {
+  test('ends a read that hangs and closes its connection', async () => {
     const replica = new Replica(await gcs.connected(), 'db');
     await replica.writeFile(FILE, bodyOf(LARGE));
     const before = gcs.server.sockets;
@@ -273,13 +273,13 @@ describe('an abort', () => {
       let sizeBytes = 0;
       for await (const chunk of body) {
         sizeBytes += chunk.byteLength;
-        if (sizeBytes === 100_000) setImmediate(reading.resolve); // the next chunk is waited for
+        if (sizeBytes === 100_000) setImmediate(reading.resolve); // while waiting for the next chunk
       }
     });
     await gcs.server.until(() => gcs.server.sockets < before);
   });
 
-  test('while a part waits to be sent again ends the wait', async () => {
+  test('ends the wait before a part is resent', async () => {
     const waiting = Promise.withResolvers<void>();
     const replica = new Replica(
       await gcs.connected({}, logTo({ push: () => waiting.resolve() })),
@@ -293,7 +293,7 @@ describe('an abort', () => {
     await gcs.server.until(() => gcs.server.uploads.open === 0);
   });
 
-  test('lets a write that the server may have settle, so that it does not come later', async () => {
+  test('waits for a write that the server may already have, so that it cannot take effect later', async () => {
     const replica = new Replica(await gcs.connected(), 'db');
     for (const [operation, after, bytes] of [
       ['put', 0, pattern(5_000, 1)],
@@ -308,13 +308,13 @@ describe('an abort', () => {
       controller.abort(reason);
       put.release();
       expect(await writing).toBe(reason);
-      expect(gcs.server.raw.keys()).toEqual([KEY]); // it is decided when the call returns
+      expect(gcs.server.raw.keys()).toEqual([KEY]); // final when the call returns
     }
   });
 });
 
 describe('other calls', () => {
-  test('that fail once are tried again by core, and each is sent twice', async () => {
+  test('that fail once are retried once by core', async () => {
     const replica = (await gcs.wrapped()).replica('db');
     await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
     const faults = ['list', 'media', 'rewrite', 'delete'] as const;
@@ -328,16 +328,16 @@ describe('other calls', () => {
     ]);
   });
 
-  test('a read that is cut goes on at its byte', async () => {
+  test('an interrupted read resumes at its byte', async () => {
     const replica = (await gcs.wrapped()).replica('db');
     await replica.writeFile(FILE, bodyOf(LARGE));
     gcs.server.faults.add({ kind: 'cut-response', afterBytes: 300_000 }, { on: 'media' });
     expect(Buffer.compare(await read(replica, FILE), LARGE)).toBe(0);
-    const [, again] = gcs.server.requestsOf('media');
-    expect(again?.headers.range).toMatch(/^bytes=\d{5,}-/);
+    const [, second] = gcs.server.requestsOf('media');
+    expect(second?.headers.range).toMatch(/^bytes=\d{5,}-/);
   });
 
-  test('a listing that is no listing is an error, not an empty level', async () => {
+  test('an invalid listing is an error, not an empty level', async () => {
     const { endpoint } = gcs.server;
     const destination = await gcs.connected({ endpoint, bucket: 'another' });
     const listing = Array.fromAsync(new Replica(destination, 'db').listFiles(0));
@@ -349,7 +349,7 @@ describe('other calls', () => {
     expect(await rejectionOf(list(replica, 0))).toMatchObject({ code: 'REPLICA_UNAVAILABLE' });
   });
 
-  test('a file that cannot be deleted is named, and the others are deleted', async () => {
+  test('a file that cannot be deleted is named in the error, and the others are deleted', async () => {
     const replica = new Replica(await gcs.connected(), 'db');
     const files = [1, 2, 3].map((txid) => ref(0, txid));
     for (const file of files) await replica.writeFile(file, bodyOf(pattern(9, 1)));

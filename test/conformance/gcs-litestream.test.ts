@@ -1,4 +1,4 @@
-/** One bucket of Google Cloud Storage, and Sluice and Litestream that go on where the other stopped. */
+/** Sluice and Litestream take turns in one bucket of Google Cloud Storage. */
 
 import { execFile } from 'node:child_process';
 import fs from 'node:fs';
@@ -15,14 +15,14 @@ import { temporaryFolder } from '../support/temporary.ts';
 const CLI = fileURLToPath(new URL('../../apps/cli/dist/main.js', import.meta.url));
 const run = promisify(execFile);
 
-describeWith(['fake-gcs-server', 'litestream-0.5.18'], 'a bucket in turns', () => {
-  test('each restores what both have written', async () => {
+describeWith(['fake-gcs-server', 'litestream-0.5.18'], 'a bucket used by both in turns', () => {
+  test('can be restored by both after each turn', async () => {
     const server = await startFakeGCS();
     onTestFinished(() => server.stop());
     const folder = temporaryFolder('gcs-litestream');
     const database = path.join(folder, 'app.db');
     const url = `gs://${server.bucket}/app.db`;
-    // As Google's SDK for Go has it: without a scheme.
+    // Without a scheme, as Google's SDK for Go expects it.
     const { PATH, HOME } = process.env;
     const env = { PATH, HOME, STORAGE_EMULATOR_HOST: server.endpoint.replace('http://', '') };
     const config = path.join(folder, 'both.yml');

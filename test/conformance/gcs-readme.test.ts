@@ -1,4 +1,4 @@
-/** What the README of @sluice/gcs tells people to write. */
+/** The configuration and the roles in the README of @sluice/gcs. */
 
 import { copyFile } from '../support/copy.ts';
 import { Replica } from '@sluice/core/backend/testing';
@@ -19,14 +19,14 @@ const README = readFileSync(new URL('../../packages/gcs/README.md', import.meta.
 const FILE = ref(0, 1);
 const LARGE = pattern(PART_BYTES + 1, 1);
 
-test('its configuration is one', () => {
+test('the configuration in the README is valid', () => {
   const [, yaml = ''] = /```yaml\n([^]*?)```/.exec(README) ?? [];
   const { dbs } = parseYAML(yaml) as { dbs: { replicas: unknown[] }[] };
   const { config, path } = parseConfig(backend, dbs[0]?.replicas[0]);
   expect([config.bucket, path]).toEqual(['my-app-backups', 'app.db']);
 });
 
-/** Destinations of one bucket, each of an account that has the roles that the README names. */
+/** Connects to one bucket with several accounts, each with roles from the README. */
 async function accountsOf(...roles: readonly Role[][]): Promise<ReplicaClient[]> {
   for (const role of roles.flat()) expect(README).toContain(role);
   const accounts = roles.map((each, index) => serviceAccount(`account-${index}`, each));
@@ -43,7 +43,7 @@ async function accountsOf(...roles: readonly Role[][]): Promise<ReplicaClient[]>
 
 const WHOLE: Role[] = ['roles/storage.objectUser'];
 
-test('its role lets replicate, restore and delete', async () => {
+test('the role in the README allows replicating, restoring and deleting', async () => {
   const [destination] = await accountsOf(WHOLE);
   const replica = new Replica(destination!, 'app.db');
   await replica.writeFile(FILE, bodyOf(pattern(9, 1)), { condition: 'if-absent' });
@@ -56,7 +56,7 @@ test('its role lets replicate, restore and delete', async () => {
   expect(await list(replica, 'all')).toEqual([]);
 });
 
-test('its scopes are those that are asked for', async () => {
+test('the README names the scopes that are requested', async () => {
   const { account, credentials } = serviceAccount('replicator', WHOLE);
   const server = await start({ accounts: [account] });
   onTestFinished(() => server.stop());
@@ -74,7 +74,7 @@ test('its scopes are those that are asked for', async () => {
   for (const name of names) expect(README).toContain(name);
 });
 
-test('its role for restoring lets restore, and nothing else', async () => {
+test('the role for restoring in the README allows only that', async () => {
   const [whole, restoring] = await accountsOf(WHOLE, ['roles/storage.objectViewer']);
   await new Replica(whole!, 'app.db').writeFile(FILE, bodyOf(pattern(9, 1)));
   const replica = new Replica(restoring!, 'app.db');
@@ -85,7 +85,7 @@ test('its role for restoring lets restore, and nothing else', async () => {
   await denied(replica.deleteFiles([FILE]));
 });
 
-test('its roles for a replica that only grows let nothing be replaced or deleted', async () => {
+test('the roles for an append-only replica in the README allow neither replacing nor deleting', async () => {
   const roles: Role[] = ['roles/storage.objectViewer', 'roles/storage.objectCreator'];
   const [growing] = await accountsOf(roles);
   const replica = new Replica(growing!, 'app.db');
@@ -96,7 +96,7 @@ test('its roles for a replica that only grows let nothing be replaced or deleted
   expect(await read(replica, FILE)).toEqual(Buffer.from(pattern(9, 1)));
 });
 
-test('a key that was revoked is told from an account that may not', async () => {
+test('a revoked key fails as unauthenticated, not as permission denied', async () => {
   const { account } = serviceAccount('replicator', WHOLE);
   const revoked = serviceAccount('replicator', WHOLE).credentials;
   const server = await start({ accounts: [account] });

@@ -1,4 +1,4 @@
-/** What the Google Cloud Storage backend sends, as a server sees it, and over how many sockets. */
+/** Requests of the Google Cloud Storage backend, as the server receives them, and its sockets. */
 
 import { createHash } from 'node:crypto';
 import { keyOf, toTXID, Replica } from '@sluice/core/backend/testing';
@@ -31,7 +31,7 @@ describe('a write', () => {
     expect(info.createdAt).toEqual(CREATED_AT);
   });
 
-  test('without a condition sends none', async () => {
+  test('without a condition sends no condition', async () => {
     const replica = new Replica(await gcs.connected(), 'db');
     await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
     await replica.writeFile(FILE, bodyOf(pattern(PART_BYTES + 1, 1)));
@@ -40,7 +40,7 @@ describe('a write', () => {
     }
   });
 
-  test('up to a part is one request, and of one byte more a resumable upload', async () => {
+  test('of up to one part is a single request; of one byte more, a resumable upload', async () => {
     const replica = new Replica(await gcs.connected(), 'db');
     await replica.writeFile(FILE, bodyOf(pattern(PART_BYTES, 1)));
     expect(gcs.server.requests).toHaveLength(1);
@@ -48,14 +48,14 @@ describe('a write', () => {
     expect(gcs.server.requestsOf('put-part')).toHaveLength(2);
   });
 
-  test('of a file of more than eight parts has larger ones', async () => {
+  test('of more than eight parts uses larger parts', async () => {
     const replica = new Replica(await gcs.connected({ 'part-size': 1024 * 1024 }), 'db');
     await replica.writeFile(FILE, bodyOf(pattern(9 * 1024 * 1024, 1)));
     const sizes = gcs.server.requestsOf('put-part').map(({ bodyBytes }) => bodyBytes);
     expect(sizes).toEqual([...Array.from({ length: 4 }, () => 2 * 1024 * 1024), 1024 * 1024]);
   });
 
-  test('of a large file is equal parts, the last with the MD5 of all bytes', async () => {
+  test('of a large file sends equal parts, the last one with the MD5 of all bytes', async () => {
     const replica = new Replica(await gcs.connected(), 'db');
     const bytes = pattern(2 * PART_BYTES + 10, 1);
     await replica.writeFile(FILE, bodyOf(bytes), { condition: 'if-absent' });
@@ -77,7 +77,7 @@ describe('a write', () => {
 });
 
 describe('a read', () => {
-  test('asks for a range only where one is wanted, and for a version by its generation', async () => {
+  test('sends a range only if one is requested, and the version as a generation', async () => {
     const replica = new Replica(await gcs.connected(), 'db');
     await replica.writeFile(FILE, bodyOf(pattern(100, 1)));
     await read(replica, FILE);
@@ -93,7 +93,7 @@ describe('a read', () => {
     ]);
   });
 
-  test('of all levels is one recursive listing; a TXID to begin with is no part of the prefix', async () => {
+  test('lists all levels with one recursive listing, and starts a level at a TXID with startOffset', async () => {
     const replica = new Replica(await gcs.connected(), 'db');
     for (const txid of [0xaa, 0xab, 0xac]) {
       await replica.writeFile(ref(3, txid), bodyOf(pattern(9, 1)));
@@ -109,7 +109,7 @@ describe('a read', () => {
     ]);
   });
 
-  test('of a listing tells the time that Litestream wrote, and none where it wrote none', async () => {
+  test('lists the creation time from the metadata, or none if it is missing', async () => {
     const replica = new Replica(await gcs.connected(), 'db');
     await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
     gcs.server.raw.put(keyOf('tree', 'db', ref(0, 2)), pattern(9, 1));
@@ -120,7 +120,7 @@ describe('a read', () => {
 });
 
 test.each(['', '.', '/db', 'db/', 'a b/ü+%?#&', 'tenants/a.db'])(
-  'the keys of the root %j go over the wire as they are',
+  'the root %j is sent unchanged as part of the keys',
   async (root) => {
     const replica = new Replica(await gcs.connected(), root);
     const large = pattern(PART_BYTES + 1, 1);
@@ -136,7 +136,7 @@ test.each(['', '.', '/db', 'db/', 'a b/ü+%?#&', 'tenants/a.db'])(
   },
 );
 
-test('a copy is made by the server, of any size, with the time of the file', async () => {
+test('a copy of any size is made by the server and keeps the creation time', async () => {
   const replica = new Replica(await gcs.connected(), 'db');
   for (const sizeBytes of [9, 1_500_000]) {
     await replica.writeFile(FILE, bodyOf(pattern(sizeBytes, 1)));
@@ -146,19 +146,19 @@ test('a copy is made by the server, of any size, with the time of the file', asy
     });
   }
   expect(gcs.server.raw.get(keyOf('tree', 'db', ref(4, 1)))?.metadata).toEqual(TIMESTAMP);
-  // The large one needed another request.
+  // The large copy needs two requests.
   expect(gcs.server.requestsOf('rewrite')).toHaveLength(3);
   expect(gcs.server.requestsOf('media')).toEqual([]);
 });
 
 describe('sockets', () => {
-  test('are 16 at most where more files are read at once, and each is read whole', async () => {
+  test('are limited to 16 even if more files are read at once, and each file is complete', async () => {
     const sockets = countSockets();
     const replica = new Replica(await gcs.connected(), 'db');
     const bytes = pattern(1_000_000, 1);
     await replica.writeFile(FILE, bodyOf(bytes));
     const opened = await Promise.all(Array.from({ length: 24 }, () => replica.openFile(FILE)));
-    // With all of them open and half read, others come through.
+    // While all of them are open and partly read, other calls still work.
     const readers = opened.map(({ body }) => body[Symbol.asyncIterator]());
     const first = await Promise.all(readers.map((reader) => reader.next()));
     await replica.writeFile(ref(0, 2), bodyOf(bytes));
@@ -170,7 +170,7 @@ describe('sockets', () => {
     expect(sockets.max).toBeLessThanOrEqual(16);
   });
 
-  test('that are parked find another version, and say so', async () => {
+  test('of parked reads are reopened, and the read fails with REPLICA_CHANGED if the file has changed', async () => {
     const replica = new Replica(await gcs.connected(), 'db');
     await replica.writeFile(FILE, bodyOf(pattern(3_000_000, 1)));
     const opened = await Promise.all(Array.from({ length: 17 }, () => replica.openFile(FILE)));
@@ -189,7 +189,7 @@ describe('sockets', () => {
 });
 
 test.each(['127.0.0.1', 'http://127.0.0.1'])(
-  'STORAGE_EMULATOR_HOST=%s:… is where requests go, without credentials',
+  'STORAGE_EMULATOR_HOST=%s:… receives the requests, without credentials',
   async (host) => {
     const { port } = new URL(gcs.server.endpoint);
     process.env['STORAGE_EMULATOR_HOST'] = `${host}:${port}`;

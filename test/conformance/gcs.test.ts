@@ -1,4 +1,4 @@
-/** The Google Cloud Storage backend over two servers: our own, and fake-gcs-server. */
+/** The Google Cloud Storage backend with two servers: our own, and fake-gcs-server. */
 
 import { readdir, readlink } from 'node:fs/promises';
 import { startFakeGCS } from '../servers/fake-gcs.ts';
@@ -8,7 +8,7 @@ import { describeWith } from '../support/require.ts';
 import { relayed } from './relays.ts';
 import { describeConformance, type Conformance, type Setup } from './suite.ts';
 
-/** The least that there is, so that bodies in parts stay small. */
+/** The minimum part size, to keep test files small. */
 const PART_BYTES = 256 * 1024;
 
 const gcs: Omit<Conformance, 'name' | 'open'> = {
@@ -20,13 +20,13 @@ const gcs: Omit<Conformance, 'name' | 'open'> = {
 };
 
 const OURS = serviceAccount('replicator', ['roles/storage.objectUser']);
-const STRANGER = serviceAccount('stranger', []);
+const UNAUTHORIZED = serviceAccount('unauthorized', []);
 
 describeConformance({
   ...gcs,
   name: 'gcs, our server',
   hooks: [...gcs.hooks, 'denied', 'vanish'],
-  secrets: [OURS, STRANGER].map(({ secret }) => secret),
+  secrets: [OURS, UNAUTHORIZED].map(({ secret }) => secret),
   open: openOurs,
 });
 
@@ -48,9 +48,9 @@ describeWith(['fake-gcs-server'], 'gcs, fake-gcs-server', () => {
   });
 });
 
-/** A listing of one page needs no second: small pages show that a listing goes on. */
+/** With small pages, so that listings need several of them. */
 async function openOurs(): Promise<Setup> {
-  const accounts = [OURS, STRANGER].map(({ account }) => account);
+  const accounts = [OURS, UNAUTHORIZED].map(({ account }) => account);
   const server = await start({ pageSizeMax: 100, accounts });
   return {
     ...setUp(server, { credentials: OURS.credentials }, () => server.stop()),
@@ -58,7 +58,7 @@ async function openOurs(): Promise<Setup> {
       put: async (key, bytes) => server.raw.put(key, bytes),
       keys: async (prefix) => server.raw.keys().filter((key) => key.startsWith(prefix)),
     },
-    denied: () => connectGCS(server, { credentials: STRANGER.credentials }),
+    denied: () => connectGCS(server, { credentials: UNAUTHORIZED.credentials }),
     async vanish() {
       const bringBack = server.raw.hideBucket();
       return async () => bringBack();
@@ -82,7 +82,7 @@ function setUp(
   };
 }
 
-/** Port 1 of this machine: refused at once. */
+/** Port 1 of this machine, which refuses connections. */
 const UNREACHABLE = 'http://127.0.0.1:1';
 
 async function openSockets(): Promise<number> {

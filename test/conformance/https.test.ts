@@ -1,4 +1,4 @@
-/** The way to a bucket: over TLS whose authority is known or not, and through a company's proxy. */
+/** Connections to a bucket over TLS, with a known or unknown authority, and through an HTTP proxy. */
 
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -38,10 +38,10 @@ import { bodyOf, pattern, ref } from './context.ts';
 
 type Input = Record<string, unknown>;
 
-/** A server that speaks plain HTTP, and how it is reached at another origin. */
+/** A server that speaks plain HTTP. */
 interface Server {
   readonly port: number;
-  /** `origin` is "https://name:port", of this server however it is reached. */
+  /** Connects to the server at `origin` ("https://name:port"). */
   connect(origin: string, more?: Input): Promise<ReplicaClient>;
   stop(): Promise<void>;
 }
@@ -49,7 +49,7 @@ interface Server {
 interface Kind {
   readonly name: string;
   readonly tools: readonly Tool[];
-  /** A name that is no name of this machine. */
+  /** A host name that is not a name of this machine. */
   readonly host: string;
   start(): Promise<Server>;
 }
@@ -57,7 +57,7 @@ interface Kind {
 const KINDS: readonly Kind[] = [
   { name: 's3', tools: [], host: 'store.example.test', start: ofS3 },
   { name: 'gcs', tools: [], host: 'store.example.test', start: ofGCS },
-  // By a name of a host, Azurite takes its first part for the account.
+  // Azurite takes the first part of a host name as the account.
   { name: 'azure', tools: ['azurite'], host: 'sluicetest.example.test', start: ofAzure },
 ];
 
@@ -76,7 +76,7 @@ async function ofGCS(): Promise<Server> {
   return {
     port: Number(new URL(server.endpoint).port),
     connect(endpoint, more) {
-      // A token is sent to nobody in the clear.
+      // Tokens are never sent over plain HTTP.
       const known = endpoint.startsWith('https:') ? { credentials } : {};
       return connectGCS({ ...server, endpoint }, { ...known, ...more });
     },
@@ -132,8 +132,8 @@ for (const kind of KINDS) {
       onTestFinished(() => destination.close());
       return destination;
     };
-    /** That a file goes there and comes back. */
-    const serves = async (destination: ReplicaClient): Promise<void> => {
+    /** Expects a file to be written and read back. */
+    const expectRoundTrip = async (destination: ReplicaClient): Promise<void> => {
       const replica = new Replica(destination, `replica-${(paths += 1)}`);
       await replica.writeFile(FILE, bodyOf(BYTES));
       const { body } = await replica.openFile(FILE);
@@ -142,77 +142,77 @@ for (const kind of KINDS) {
     const refusal = async (destination: ReplicaClient): Promise<Error> =>
       await rejectionOf(new Replica(destination, 'refused').writeFile(FILE, bodyOf(BYTES)));
 
-    test('a certificate that nobody vouches for is not trusted, and what to do is said', async () => {
+    test('a certificate of an unknown authority is refused, and the error names the next step', async () => {
       const error = await refusal(await connected(`https://127.0.0.1:${front.port}`));
       expect(isError(error, 'REPLICA_HOST_UNTRUSTED'), String(error)).toBe(true);
       expect(error.message).toContain('NODE_EXTRA_CA_CERTS');
     });
 
-    test('a server that speaks plain HTTP at an https endpoint is said to', async () => {
+    test('a server that speaks plain HTTP at an https endpoint is named in the error', async () => {
       const error = await refusal(await connected(`https://127.0.0.1:${server.port}`));
       expect(isError(error, 'REPLICA_UNAVAILABLE'), String(error)).toBe(true);
       expect(error.message).toMatch(/TLS: wrong version number; .*write http:\/\/ in endpoint/);
       expect(error.message).not.toContain('\n');
     });
 
-    test('a server that wants TLS at an http endpoint is worth another try', async () => {
+    test('a server that expects TLS at an http endpoint fails as retryable', async () => {
       const error = await refusal(await connected(`http://127.0.0.1:${front.port}`));
       expect(isError(error, 'REPLICA_UNAVAILABLE'), String(error)).toBe(true);
     });
 
-    describe('with an authority that is known', () => {
+    describe('with a known authority', () => {
       beforeEach(() => {
         const before = tls.getCACertificates('default');
         tls.setDefaultCACertificates([...before, fs.readFileSync(certificate.cert, 'utf8')]);
         onTestFinished(() => tls.setDefaultCACertificates(before));
       });
 
-      test('a certificate of another name is not mended by an authority', async () => {
+      test('a certificate for another name is refused, without the advice to add an authority', async () => {
         const error = await refusal(await connected(`https://localhost:${front.port}`));
         expect(isError(error, 'REPLICA_HOST_UNTRUSTED'), String(error)).toBe(true);
         expect(error.message).toContain('its certificate is for another name');
         expect(error.message).not.toContain('NODE_EXTRA_CA_CERTS');
       });
 
-      test('files go over TLS', async () => {
-        await serves(await connected(`https://127.0.0.1:${front.port}`));
+      test('files are sent over TLS', async () => {
+        await expectRoundTrip(await connected(`https://127.0.0.1:${front.port}`));
       });
 
       test.each([
-        ['names', (url: string) => url],
-        ['names without a scheme', (url: string) => url.replace('http://', '')],
-      ])('files go through a tunnel of the proxy that HTTPS_PROXY %s', async (_, spelled) => {
+        ['HTTPS_PROXY', (url: string) => url],
+        ['HTTPS_PROXY without a scheme', (url: string) => url.replace('http://', '')],
+      ])('files go through a tunnel of the proxy in %s', async (_, spelled) => {
         vi.stubEnv('HTTPS_PROXY', spelled(proxy.url));
-        await serves(await connected(`https://${host}:${front.port}`));
-        // One socket, kept open.
+        await expectRoundTrip(await connected(`https://${host}:${front.port}`));
+        // One socket that is kept open.
         expect(proxy.seen).toEqual([`CONNECT ${host}:${front.port}`]);
       });
 
-      test('this machine is behind no proxy', async () => {
+      test('requests to this machine bypass the proxy', async () => {
         vi.stubEnv('HTTPS_PROXY', proxy.url);
-        await serves(await connected(`https://127.0.0.1:${front.port}`));
+        await expectRoundTrip(await connected(`https://127.0.0.1:${front.port}`));
         expect(proxy.seen).toEqual([]);
       });
     });
 
-    test('files go through the proxy that HTTP_PROXY names', async () => {
+    test('files go through the proxy in HTTP_PROXY', async () => {
       vi.stubEnv('HTTP_PROXY', proxy.url);
-      await serves(await connected(`http://${host}:${server.port}`));
+      await expectRoundTrip(await connected(`http://${host}:${server.port}`));
       expect(proxy.seen.length).toBeGreaterThanOrEqual(2);
       for (const request of proxy.seen)
         expect(request).toContain(` http://${host}:${server.port}/`);
     });
 
-    test('a host that NO_PROXY names is asked itself', async () => {
+    test('a host in NO_PROXY bypasses the proxy', async () => {
       vi.stubEnv('HTTP_PROXY', proxy.url);
       vi.stubEnv('NO_PROXY', `other.test,${host}`);
       const error = await refusal(await connected(`http://${host}:${server.port}`));
       expect(isError(error, 'REPLICA_UNAVAILABLE'), String(error)).toBe(true);
-      expect(error.message).toContain(host); // it has no address
+      expect(error.message).toContain(host); // the host has no address
       expect(proxy.seen).toEqual([]);
     });
 
-    test('a proxy that refuses is named', async () => {
+    test('a proxy that refuses is named in the error', async () => {
       vi.stubEnv('HTTPS_PROXY', proxy.url);
       proxy.refuse();
       const error = await refusal(await connected(`https://${host}:${front.port}`));
@@ -220,7 +220,7 @@ for (const kind of KINDS) {
       expect(error.message).toContain(proxy.url);
     });
 
-    test('a host below one that NO_PROXY names is asked itself', async () => {
+    test('a subdomain of a host in NO_PROXY bypasses the proxy', async () => {
       vi.stubEnv('HTTP_PROXY', proxy.url);
       vi.stubEnv('NO_PROXY', 'example.test');
       await refusal(await connected(`http://${host}:${server.port}`));
@@ -236,7 +236,7 @@ for (const kind of KINDS) {
   });
 }
 
-test('skip-verify takes any certificate', async () => {
+test('skip-verify accepts any certificate', async () => {
   const server = await ofS3();
   const front = await startTLSFront(server.port, await makeCertificate(temporaryFolder('https')));
   onTestFinished(async () => {
@@ -251,7 +251,7 @@ test('skip-verify takes any certificate', async () => {
   expect(await readBytes(body, BYTES.byteLength)).toEqual(BYTES);
 });
 
-test('a server that falls silent behind a tunnel is left', async () => {
+test('a silent server behind a tunnel times out', async () => {
   const silent = net.createServer((socket) => void socket.on('error', () => undefined).resume());
   silent.listen(0, '127.0.0.1');
   await once(silent, 'listening');

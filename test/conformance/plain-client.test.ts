@@ -1,4 +1,4 @@
-/** What core makes of four plain methods: a map that puts, gets, lists in no order, and deletes. */
+/** A minimal client passes the suite with core's help: a map with put, get, unordered list, and delete. */
 
 import {
   checked,
@@ -38,7 +38,7 @@ describeConformance({
   },
 });
 
-/** It knows neither signals nor an end: `checked` adds both. */
+/** Ignores signals and close, which `checked` adds. */
 class MapClient implements ReplicaClient {
   readonly name = 'map://';
   readonly capabilities = { sizeMax: VALUE_SIZE_MAX };

@@ -1,4 +1,4 @@
-/** The hard promises of the contract, each over all five backends, as the engine uses them. */
+/** The most difficult promises of the contract, for all five backends with core's wrappers. */
 
 import { Destination } from '@sluice/core';
 import fs from 'node:fs';
@@ -31,22 +31,22 @@ import type { Moment } from './promises/steps.ts';
 
 const FILE = ref(0, 1);
 const SMALL_BYTES = 5_000;
-/** More requests than any of these calls needs. */
+/** Upper bound for the number of requests of a call. */
 const STEPS_MAX = 60;
-/** Rule 3 says a second; a busy machine may be late. */
+/** The contract allows a second (rule 3). A busy machine may be late. */
 const ABORT_MS_MAX = 1_500;
 
-/** In a hurry: no pause between two tries. */
+/** Wraps a client, without pauses between attempts. */
 function wrapped(client: ReplicaClient): Destination {
   return new Destination(client, { random: () => 0 });
 }
 
-/** In one request, and in several where there is such a thing. */
+/** A size for a single request, and one for several requests if the backend supports that. */
 function sizesOf({ partBytes }: Kind): readonly number[] {
   return partBytes === 'never' ? [SMALL_BYTES] : [SMALL_BYTES, partBytes + 10];
 }
 
-/** Each step once, until there are no more. `run` says whether its step was reached. */
+/** Runs once for each step, until a step is not reached. Returns the number of steps. */
 async function forEachStep(run: (step: number) => Promise<boolean>): Promise<number> {
   for (let step = 1; step < STEPS_MAX; step += 1) if (!(await run(step))) return step - 1;
   throw new Error(`more than ${STEPS_MAX} steps`);
@@ -54,7 +54,7 @@ async function forEachStep(run: (step: number) => Promise<boolean>): Promise<num
 
 for (const kind of KINDS) {
   describeWith(kind.tools, kind.name, () => {
-    test(`1,000 replicas at one destination are ${kind.socketsMax} sockets at most`, async () => {
+    test(`1,000 replicas at one destination use at most ${kind.socketsMax} sockets`, async () => {
       const place = await kind.open();
       const sockets = countSocketsTo(place.port);
       const destination = wrapped(await place.connect());
@@ -62,13 +62,13 @@ for (const kind of KINDS) {
       expect(sockets.most).toBeGreaterThan(kind.socketsMax === 0 ? -1 : 0);
       expect(sockets.most).toBeLessThanOrEqual(kind.socketsMax);
       await destination.close();
-      await until('all sockets are gone', () => sockets.now === 0);
+      await until('all sockets are closed', () => sockets.now === 0);
     });
 
     test.each([
       [40, 3_000_000],
       [300, 400_000],
-    ])('%i files that are open keep no other call waiting', async (count, sizeBytes) => {
+    ])('%i open files do not block other calls', async (count, sizeBytes) => {
       const place = await kind.open();
       const sockets = countSocketsTo(place.port);
       const replica = wrapped(await place.connect()).replica(place.pathOf('db'));
@@ -83,18 +83,23 @@ for (const kind of KINDS) {
       expect(sockets.most).toBeLessThanOrEqual(kind.socketsMax);
     });
 
-    describe.each(['before', 'after'] as const)('an abort %s any step of a write', (moment) => {
-      test.each(sizesOf(kind))('of %i bytes leaves the new file or the old one', async (size) => {
-        const place = await kind.open();
-        for (const before of ['none', pattern(1_000, 9)] as const) {
-          const steps = await forEachStep((step) => abortAt(place, { step, moment, size, before }));
-          expect(steps).toBeGreaterThan(0);
-        }
-      });
+    describe.each(['before', 'after'] as const)('an abort %s any request of a write', (moment) => {
+      test.each(sizesOf(kind))(
+        'of %i bytes leaves the complete new file or the old one',
+        async (size) => {
+          const place = await kind.open();
+          for (const before of ['none', pattern(1_000, 9)] as const) {
+            const steps = await forEachStep((step) =>
+              abortAt(place, { step, moment, size, before }),
+            );
+            expect(steps).toBeGreaterThan(0);
+          }
+        },
+      );
     });
 
     test.each(sizesOf(kind))(
-      'a conditional write of %i bytes whose answer was lost is no conflict with itself',
+      'a conditional write of %i bytes whose response is lost does not conflict with itself',
       async (size) => {
         const place = await kind.open();
         const steps = await forEachStep((step) => loseAt(place, kind, step, size));
@@ -102,20 +107,20 @@ for (const kind of KINDS) {
       },
     );
 
-    test('restore and status in a loop beside a running daemon touch nothing', async () => {
+    test('restore and status beside a running daemon change nothing', async () => {
       const place = await kind.open();
       const setting = makeSetting(place);
       const { child, ended } = startSluice('replicate', '-config', setting.daemon);
       await until('the first sync', async () => (await setting.status()) === 0);
       const temporary = plantTemporary(place.onDisk?.(place.pathOf('app')));
-      place.noteChanges();
+      place.recordChanges();
       for (let round = 0; round < 3; round += 1) {
         setting.add();
         const codes = await Promise.all([setting.restore(), setting.status()]);
         expect(codes[0]).toBe(0);
-        expect([0, 3]).toContain(codes[1]); // a daemon may be behind for a moment
+        expect([0, 3]).toContain(codes[1]); // the daemon may lag for a moment
       }
-      await until('everything is there', async () => (await setting.status()) === 0);
+      await until('everything is replicated', async () => (await setting.status()) === 0);
       expect(await setting.restore()).toBe(0);
       expect(setting.restoredRows()).toEqual(setting.rows());
       expect(place.changes()).toEqual([]);
@@ -126,7 +131,7 @@ for (const kind of KINDS) {
   });
 }
 
-/** What a daemon that is writing has in a folder. */
+/** Creates temporary files like those of a running upload. */
 function plantTemporary(folder: string | undefined): string[] {
   if (folder === undefined) return [];
   return [0, 9].map((level) => {
@@ -137,7 +142,7 @@ function plantTemporary(folder: string | undefined): string[] {
   });
 }
 
-/** Writes, lists and deletes in all of them. */
+/** Writes, lists and deletes in `count` replicas at once. */
 async function useAtOnce(destination: Destination, count: number, place: Place): Promise<void> {
   const replicas = Array.from({ length: count }, (_, index) =>
     destination.replica(place.pathOf(`db-${index}`)),
@@ -159,15 +164,15 @@ interface Abort {
   readonly before: Uint8Array | 'none';
 }
 
-/** Returns whether the write came to that step. */
+/** Returns whether the write reached the step. */
 async function abortAt(place: Place, { step, moment, size, before }: Abort): Promise<boolean> {
   const name = place.pathOf(`${moment}-${size}-${before === 'none' ? 'new' : 'old'}-${step}`);
   const outside = wrapped(await place.connectDirectly()).replica(name);
-  await outside.writeFile(ref(0, 2), bodyOf(pattern(9, 1))); // a root that is there
+  await outside.writeFile(ref(0, 2), bodyOf(pattern(9, 1))); // creates the root
   if (before !== 'none') await outside.writeFile(FILE, bodyOf(before));
   const destination = wrapped(await place.connect());
   const controller = new AbortController();
-  const reason = new Error('not wanted');
+  const reason = new Error('aborted by the test');
   let since = 0;
   const at = place.steps.at(step, moment, () => {
     since = performance.now();
@@ -182,7 +187,7 @@ async function abortAt(place: Place, { step, moment, size, before }: Abort): Pro
       () => 'done',
       (error: unknown) => error,
     );
-  place.steps.calm();
+  place.steps.reset();
   if (ended !== 'done') {
     expect(ended).toBe(reason);
     expect(performance.now() - since).toBeLessThan(ABORT_MS_MAX);
@@ -191,7 +196,7 @@ async function abortAt(place: Place, { step, moment, size, before }: Abort): Pro
   const isNew = found !== 'none' && found.byteLength === size;
   if (ended === 'done') expect(isNew).toBe(true);
   assertBytes(found, isNew ? bytes : before);
-  // It is decided when the call returns: what is in flight then does not come later.
+  // The result is final when the call returns: no request in flight may change it later.
   await destination.close();
   assertBytes(await held(outside, FILE), isNew ? bytes : before);
   expect(await list(outside, 'all')).toHaveLength(isNew || before !== 'none' ? 2 : 1);
@@ -199,22 +204,22 @@ async function abortAt(place: Place, { step, moment, size, before }: Abort): Pro
   return at.isReached();
 }
 
-/** Returns whether the write came to that step. */
+/** Returns whether the write reached the step. */
 async function loseAt(place: Place, kind: Kind, step: number, size: number): Promise<boolean> {
   const bytes = pattern(size, step);
   const name = place.pathOf(`lost-${size}-${step}`);
   const inner = await place.connect();
-  // A folder has no network that could lose an answer: what lies above it does.
-  const lost = new ReplicationError('REPLICA_UNAVAILABLE', 'the answer was lost');
+  // A folder has no network, so a wrapper loses the response.
+  const lost = new ReplicationError('REPLICA_UNAVAILABLE', 'the response was lost');
   const fault = { on: 'put', after: step - 1, at: 'commit', error: lost } as const;
   const destination = wrapped(kind.name === 'file' ? chaos(inner, fault).client : inner);
   const client = destination.replica(name);
   const at = place.steps.at(step, 'lost');
   const info = await client.writeFile(FILE, bodyOf(bytes), { condition: 'if-absent' });
-  place.steps.calm();
+  place.steps.reset();
   expect(info.sizeBytes).toBe(size);
   assertBytes(await read(client, FILE), bytes);
-  // Somebody else's file is a conflict all the same.
+  // A file of another writer is still a conflict.
   const other = client.writeFile(FILE, bodyOf(pattern(size, 99)), { condition: 'if-absent' });
   await rejectsWith(other, 'REPLICA_CONFLICT');
   assertBytes(await read(client, FILE), bytes);

@@ -1,11 +1,11 @@
-/** The kit's relays in front of a test server: connections that can be cut, and one that nobody answers. */
+/** The kit's relays in front of a test server: connections that can be cut, and one that never answers. */
 
 import type { ReplicaClient } from '@sluice/core/backend';
 import { startRelay, type Cuttable, type Relay, type Setup } from '@sluice/backend-test-kit';
 
 type ConnectAt = (address: string) => Promise<ReplicaClient>;
 
-/** The hooks `silent` and `cuttable` of a server at `address`; `stop` ends their relays too. */
+/** The hooks `silent` and `cuttable` for a server at `address`. `stop` also closes their relays. */
 export function relayed(
   address: string,
   connectAt: ConnectAt,
@@ -32,12 +32,12 @@ export function relayed(
   };
 }
 
-/** Of "host:port" too. */
+/** Also accepts "host:port". */
 function asURL(address: string): string {
   return address.includes('://') ? address : `tcp://${address}`;
 }
 
-/** The same address, on another port of this machine. */
+/** The same address with another port of this machine. */
 function withPort(address: string, port: number): string {
   return address.replace(/(:\/\/)?[^/:]+:\d+/, `$1127.0.0.1:${port}`);
 }

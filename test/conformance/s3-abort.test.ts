@@ -1,4 +1,4 @@
-/** The S3 backend when a call is not wanted any more, and what its uploads hold and leave. */
+/** Aborts in the S3 backend, and the memory and parts of its uploads. */
 
 import { isError, readBytes } from '@sluice/core/backend';
 import { keyOf, Replica } from '@sluice/core/backend/testing';
@@ -13,11 +13,11 @@ const KEY = keyOf('levels', 'db', FILE);
 const LARGE = pattern(3 * PART_BYTES + 10, 1);
 
 describe('an abort', () => {
-  const reason = new Error('not wanted');
-  /** Rule 3 says a second; a busy machine may be late. */
+  const reason = new Error('aborted by the test');
+  /** The contract allows a second (rule 3). A busy machine may be late. */
   const ABORT_MS_MAX = 1_500;
 
-  /** Aborts when the fault acts; the call ends with the reason, soon. */
+  /** Aborts when the fault acts, and expects the call to reject with the reason soon. */
   async function abortWhen(
     acted: Promise<void>,
     call: (signal: AbortSignal) => Promise<unknown>,
@@ -33,7 +33,7 @@ describe('an abort', () => {
     expect(performance.now() - since).toBeLessThan(ABORT_MS_MAX);
   }
 
-  test('of an upload whose beginning is answered late leaves no upload behind', async () => {
+  test('of an upload whose creation is answered late leaves no upload', async () => {
     const replica = new Replica(await s3.connected(), 'db');
     const held = s3.server.faults.add({ kind: 'hold-answer' }, { on: 'CreateMultipartUpload' });
     await abortWhen(held.acted, (signal) => replica.writeFile(FILE, bodyOf(LARGE), { signal }));
@@ -42,7 +42,7 @@ describe('an abort', () => {
     await s3.noUploadIsLeft();
   });
 
-  test('of an upload whose part hangs leaves no parts behind', async () => {
+  test('of an upload whose part hangs leaves no parts', async () => {
     const replica = new Replica(await s3.connected(), 'db');
     const stalled = s3.server.faults.add(
       { kind: 'stall-request', afterBytes: 1_000_000 },
@@ -53,7 +53,7 @@ describe('an abort', () => {
     expect(s3.server.raw.keys()).toEqual([]);
   });
 
-  test('lets a write that the server may have settle, so that it does not come later', async () => {
+  test('waits for a write that the server may already have, so that it cannot take effect later', async () => {
     const replica = new Replica(await s3.connected(), 'db');
     const put = s3.server.faults.add({ kind: 'hold-request' }, { on: 'PutObject' });
     const bytes = pattern(5_000, 1);
@@ -65,7 +65,7 @@ describe('an abort', () => {
     controller.abort(reason);
     put.release();
     expect(await writing).toBe(reason);
-    expect(s3.server.raw.keys()).toEqual([KEY]); // it is decided when the call returns
+    expect(s3.server.raw.keys()).toEqual([KEY]); // final when the call returns
   });
 
   test('does not wait for a write that hangs', async () => {
@@ -84,15 +84,15 @@ describe('an abort', () => {
     expect(s3.server.raw.keys()).toEqual([]);
   });
 
-  test('of a read frees its connection, begun or not', async () => {
+  test('of a read closes its connection, also before the first byte is read', async () => {
     const replica = new Replica(await s3.connected(), 'db');
-    // More than the buffers of both ends take: the server is still sending.
+    // More than the buffers of both ends, so the server is still sending.
     await replica.writeFile(FILE, bodyOf(pattern(24_000_000, 1)));
     const controller = new AbortController();
     const { signal } = controller;
     const opened = await Promise.all([1, 2, 3].map(() => replica.openFile(FILE, { signal })));
     controller.abort(reason);
-    const [first] = opened; // nobody has turned to the others
+    const [first] = opened; // the others are never read
     expect(await rejectionOf(readBytes(first!.body, 9e9))).toBe(reason);
     await s3.server.requests.until((log) =>
       log.of('GetObject').every(({ status }) => status === 0),
@@ -100,7 +100,7 @@ describe('an abort', () => {
   });
 });
 
-describe('a new upload, while what an earlier one of its key left is being removed', () => {
+describe('a new upload, while the parts of a failed upload of its key are being removed', () => {
   const gone = new Error('the disk of the source is gone');
   const failing = {
     ...bodyOf(LARGE),
@@ -110,13 +110,13 @@ describe('a new upload, while what an earlier one of its key left is being remov
     },
   };
 
-  test('waits for that: a server may remove the folder that both are in', async () => {
+  test('waits, because a server may remove the folder of both', async () => {
     const replica = new Replica(await s3.connected(), 'db');
     const held = s3.server.faults.add({ kind: 'hold-request' }, { on: 'AbortMultipartUpload' });
     expect(await rejectionOf(replica.writeFile(FILE, failing))).toBe(gone);
     await held.acted;
     const writing = replica.writeFile(FILE, bodyOf(LARGE));
-    // Of another key: neither waits, nor comes before a request that was made earlier.
+    // An upload of another key does not wait.
     await replica.writeFile(ref(0, 2), bodyOf(LARGE));
     expect(s3.server.requests.of('CreateMultipartUpload')).toHaveLength(2);
     held.release();
@@ -124,7 +124,7 @@ describe('a new upload, while what an earlier one of its key left is being remov
     expect(s3.server.raw.uploads()).toEqual([]);
   });
 
-  test('does not wait for ever', async () => {
+  test('does not wait forever', async () => {
     const replica = new Replica(await s3.connected(), 'db');
     const hung = s3.server.faults.add({ kind: 'hold-request' }, { on: 'AbortMultipartUpload' });
     expect(await rejectionOf(replica.writeFile(FILE, failing))).toBe(gone);
@@ -134,7 +134,7 @@ describe('a new upload, while what an earlier one of its key left is being remov
     hung.release();
   });
 
-  test('does not wait when it is not wanted any more', async () => {
+  test('stops waiting when it is aborted', async () => {
     const replica = new Replica(await s3.connected(), 'db');
     const hung = s3.server.faults.add({ kind: 'hold-request' }, { on: 'AbortMultipartUpload' });
     expect(await rejectionOf(replica.writeFile(FILE, failing))).toBe(gone);
@@ -142,7 +142,7 @@ describe('a new upload, while what an earlier one of its key left is being remov
     const controller = new AbortController();
     const { signal } = controller;
     const writing = rejectionOf(replica.writeFile(FILE, bodyOf(LARGE), { signal }));
-    const reason = new Error('not wanted');
+    const reason = new Error('aborted by the test');
     controller.abort(reason);
     expect(await writing).toBe(reason);
     expect(s3.server.requests.of('CreateMultipartUpload')).toHaveLength(1);
@@ -150,7 +150,7 @@ describe('a new upload, while what an earlier one of its key left is being remov
   });
 });
 
-test('memory for parts is bounded, however many uploads there are and however slow', async () => {
+test('memory for parts is bounded, whatever the number and speed of uploads', async () => {
   const destination = await s3.connected({ concurrency: 3 });
   const stalled = s3.server.faults.add({ kind: 'hold-request' }, { on: 'UploadPart', times: 99 });
   let readBytes = 0;
@@ -176,7 +176,7 @@ test('memory for parts is bounded, however many uploads there are and however sl
 });
 
 describe('close', () => {
-  test('waits for the parts that an aborted upload leaves', async () => {
+  test('removes the parts of an aborted upload before it resolves', async () => {
     const destination = await s3.connected();
     s3.server.faults.add({ kind: 'hold-request' }, { on: 'UploadPart', times: 9 });
     const writing = rejectionOf(new Replica(destination, 'db').writeFile(FILE, bodyOf(LARGE)));
@@ -186,7 +186,7 @@ describe('close', () => {
     expect(s3.server.raw.uploads()).toEqual([]);
   });
 
-  test('waits for an upload whose beginning is answered late', async () => {
+  test('waits for an upload whose creation is answered late, and removes it', async () => {
     const destination = await s3.connected();
     const held = s3.server.faults.add({ kind: 'hold-answer' }, { on: 'CreateMultipartUpload' });
     const writing = rejectionOf(new Replica(destination, 'db').writeFile(FILE, bodyOf(LARGE)));
@@ -199,7 +199,7 @@ describe('close', () => {
     expect(s3.server.raw.uploads()).toEqual([]);
   });
 
-  test('says what it could not clean up', async () => {
+  test('logs a warning about parts that could not be removed', async () => {
     const warnings: string[] = [];
     const silent = (): void => undefined;
     const warn = (message: string): void => void warnings.push(message);

@@ -1,4 +1,4 @@
-/** The S3 backend when it is not let in. */
+/** The S3 backend with refused credentials. */
 
 import { inspect } from 'node:util';
 import { isError } from '@sluice/core/backend';
@@ -15,29 +15,32 @@ describe('credentials', () => {
   const [good, other] = ['sluicetestsecret', 'not-the-secret-at-all'];
 
   test.each([
-    ['a key that nobody knows', { 'access-key-id': 'nobody' }, 'REPLICA_UNAUTHENTICATED'],
+    ['an unknown access key', { 'access-key-id': 'nobody' }, 'REPLICA_UNAUTHENTICATED'],
     ['a wrong secret', { 'secret-access-key': other }, 'REPLICA_UNAUTHENTICATED'],
-    ['a token that nobody gave', { 'session-token': 'not-the-token' }, 'REPLICA_UNAUTHENTICATED'],
-  ] as const)('%s is told as such, and no secret with it', async (_, more, code) => {
-    const customerKey = Buffer.alloc(32, 7).toString('base64');
-    const input = { 'sse-customer-key': customerKey, 'session-token': 'a-token', ...more };
-    const replica = new Replica(await s3.connected(input), 'db');
-    const errors = await Promise.all([
-      rejectionOf(replica.openFile(FILE)),
-      rejectionOf(replica.writeFile(FILE, bodyOf(pattern(9, 1)))),
-      rejectionOf(replica.deleteFiles([FILE])),
-      rejectionOf(Array.fromAsync(replica.listFiles('all'))),
-    ]);
-    for (const error of errors) {
-      expect(isError(error, code)).toBe(true);
-      const told = inspect(error, { depth: 12, showHidden: true });
-      for (const secret of [good, other, 'not-the-token', 'a-token', customerKey]) {
-        expect(told).not.toContain(secret);
+    ['a wrong session token', { 'session-token': 'not-the-token' }, 'REPLICA_UNAUTHENTICATED'],
+  ] as const)(
+    'with %s fail as unauthenticated, without secrets in the error',
+    async (_, more, code) => {
+      const customerKey = Buffer.alloc(32, 7).toString('base64');
+      const input = { 'sse-customer-key': customerKey, 'session-token': 'a-token', ...more };
+      const replica = new Replica(await s3.connected(input), 'db');
+      const errors = await Promise.all([
+        rejectionOf(replica.openFile(FILE)),
+        rejectionOf(replica.writeFile(FILE, bodyOf(pattern(9, 1)))),
+        rejectionOf(replica.deleteFiles([FILE])),
+        rejectionOf(Array.fromAsync(replica.listFiles('all'))),
+      ]);
+      for (const error of errors) {
+        expect(isError(error, code)).toBe(true);
+        const text = inspect(error, { depth: 12, showHidden: true });
+        for (const secret of [good, other, 'not-the-token', 'a-token', customerKey]) {
+          expect(text).not.toContain(secret);
+        }
       }
-    }
-  });
+    },
+  );
 
-  test('for a session work while the session lasts', async () => {
+  test('of a session work until the session expires', async () => {
     const expiresAt = new Date(Date.now() + 60_000);
     const session = { accessKeyId: 'session', secretAccessKey: 's', sessionToken: 't' };
     let now = Date.now();
@@ -50,7 +53,7 @@ describe('credentials', () => {
     expect(error.message).toContain('ExpiredToken');
   });
 
-  test('that may not delete lose nothing else', async () => {
+  test('that may not delete still work for everything else', async () => {
     const appendOnly = { accessKeyId: 'append', secretAccessKey: 's' };
     await s3.restart({
       credentials: [{ ...appendOnly, denied: ['DeleteObject', 'DeleteObjects'] }],
@@ -62,7 +65,7 @@ describe('credentials', () => {
     expect(await read(replica, FILE)).toHaveLength(9);
   });
 
-  test('are not refused twice for a clock that is wrong', async () => {
+  test('work after one refusal if the clock is wrong', async () => {
     await s3.restart({ now: () => Date.now() + 20 * 60_000 });
     const replica = new Replica(await s3.connected(), 'db');
     const error = await rejectionOf(replica.writeFile(FILE, bodyOf(pattern(9, 1))));

@@ -1,4 +1,4 @@
-/** The S3 backend when the network fails, or the server. */
+/** The S3 backend with network and server faults. */
 
 import { isError } from '@sluice/core/backend';
 import { Replica } from '@sluice/core/backend/testing';
@@ -20,7 +20,7 @@ const LARGE = pattern(3 * PART_BYTES + 10, 1);
 const RESET: FaultKind = { kind: 'cut-request', afterBytes: 100_000 };
 
 describe('a write whose connection is cut', () => {
-  test('leaves what was there, and is worth another try', async () => {
+  test('keeps the old file and fails as retryable', async () => {
     const replica = new Replica(await s3.connected(), 'db');
     const old = pattern(1_000, 9);
     for (const before of ['none', old] as const) {
@@ -32,7 +32,7 @@ describe('a write whose connection is cut', () => {
     }
   });
 
-  test('in a part, each time, leaves no parts behind', async () => {
+  test('at every attempt of a part leaves no parts', async () => {
     const replica = new Replica(await s3.connected(), 'db');
     s3.server.faults.add(RESET, { on: 'UploadPart', after: 1, times: 99 });
     const error = await rejectionOf(replica.writeFile(FILE, bodyOf(LARGE)));
@@ -41,7 +41,7 @@ describe('a write whose connection is cut', () => {
     expect(s3.server.raw.keys()).toEqual([]);
   });
 
-  test('in a part sends that part again, and nothing else', async () => {
+  test('in one part resends only that part', async () => {
     const replica = new Replica(await s3.connected(), 'db');
     s3.server.faults.add(RESET, { on: 'UploadPart', after: 1 });
     await replica.writeFile(FILE, bodyOf(LARGE));
@@ -52,9 +52,9 @@ describe('a write whose connection is cut', () => {
   });
 });
 
-test('a file of many parts is sent though one part in four fails', async () => {
-  const said: string[] = [];
-  const replica = new Replica(await s3.connected({}, logTo(said)), 'db');
+test('a file of many parts is uploaded even if one part in four fails', async () => {
+  const logged: string[] = [];
+  const replica = new Replica(await s3.connected({}, logTo(logged)), 'db');
   const bytes = pattern(12 * PART_BYTES, 3);
   for (let after = 1; after < 12; after += 4) {
     s3.server.faults.add(
@@ -65,11 +65,11 @@ test('a file of many parts is sent though one part in four fails', async () => {
   await replica.writeFile(FILE, bodyOf(bytes));
   expect(s3.server.requests.of('CreateMultipartUpload')).toHaveLength(1);
   expect(s3.server.requests.of('UploadPart')).toHaveLength(12 + 3);
-  expect(said.filter((line) => line.includes('the part is sent again'))).toHaveLength(3);
+  expect(logged.filter((line) => line.includes('the part is sent again'))).toHaveLength(3);
   expect(Buffer.compare(await read(replica, FILE), bytes)).toBe(0);
 });
 
-test('a file whose upload is gone is uploaded anew', async () => {
+test('a file whose upload the server has forgotten is uploaded again', async () => {
   const replica = (await s3.wrapped()).replica('db');
   s3.server.faults.add(
     { kind: 'error', status: 404, code: 'NoSuchUpload' },
@@ -80,24 +80,27 @@ test('a file whose upload is gone is uploaded anew', async () => {
   expect(Buffer.compare(await read(replica, FILE), LARGE)).toBe(0);
 });
 
-describe('an answer that is lost', () => {
+describe('a lost response', () => {
   test.each([
     ['PutObject', pattern(5_000, 1)],
     ['CompleteMultipartUpload', LARGE],
-  ] as const)('of %s is no conflict with itself', async (operation, bytes) => {
-    const replica = (await s3.wrapped()).replica('db');
-    s3.server.faults.add({ kind: 'lose-answer' }, { on: operation });
-    const info = await replica.writeFile(FILE, bodyOf(bytes), { condition: 'if-absent' });
-    expect(info.sizeBytes).toBe(bytes.byteLength);
-    // A second one of these is refused: the name is taken, or the upload is not there any more.
-    const refused = operation === 'PutObject' ? 412 : 404;
-    expect(s3.server.requests.of(operation).map(({ status }) => status)).toEqual([0, refused]);
-    expect(s3.server.requests.of('UploadPart').length).toBeLessThanOrEqual(4);
-    expect(Buffer.compare(await read(replica, FILE), bytes)).toBe(0);
-    await s3.noUploadIsLeft();
-  });
+  ] as const)(
+    'to %s does not make the retry conflict with its own write',
+    async (operation, bytes) => {
+      const replica = (await s3.wrapped()).replica('db');
+      s3.server.faults.add({ kind: 'lose-answer' }, { on: operation });
+      const info = await replica.writeFile(FILE, bodyOf(bytes), { condition: 'if-absent' });
+      expect(info.sizeBytes).toBe(bytes.byteLength);
+      // The second request is refused: the name is taken, or the upload is complete and gone.
+      const refused = operation === 'PutObject' ? 412 : 404;
+      expect(s3.server.requests.of(operation).map(({ status }) => status)).toEqual([0, refused]);
+      expect(s3.server.requests.of('UploadPart').length).toBeLessThanOrEqual(4);
+      expect(Buffer.compare(await read(replica, FILE), bytes)).toBe(0);
+      await s3.noUploadIsLeft();
+    },
+  );
 
-  test('of DeleteObjects is asked for again', async () => {
+  test('to DeleteObjects is retried', async () => {
     const replica = (await s3.wrapped()).replica('db');
     await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
     s3.server.faults.add({ kind: 'lose-answer' }, { on: 'DeleteObjects' });
@@ -106,7 +109,7 @@ describe('an answer that is lost', () => {
   });
 });
 
-test('an error after 200 OK is an error', async () => {
+test('an Error element with status 200 is an error', async () => {
   const replica = new Replica(await s3.connected(), 'db');
   const completing = s3.server.faults.add(
     { kind: 'error-in-200', code: 'InternalError' },
@@ -129,9 +132,9 @@ test('an error after 200 OK is an error', async () => {
   expect(isError(await rejectionOf(copying), 'REPLICA_RATE_LIMITED')).toBe(true);
 });
 
-describe('a read that breaks off', () => {
+describe('an interrupted read', () => {
   test.each(['cut-response', 'stall-response'] as const)(
-    'by %s goes on where it stopped, at the same version',
+    'by %s resumes at the same byte of the same version',
     async (kind) => {
       const bytes = pattern(3_000_000, 1);
       const replica = (await s3.wrapped()).replica('db');
@@ -147,7 +150,7 @@ describe('a read that breaks off', () => {
     },
   );
 
-  test('is told as what it is where nobody tries again', async () => {
+  test('without retries fails with REPLICA_UNAVAILABLE', async () => {
     const replica = new Replica(await s3.connected(), 'db');
     await replica.writeFile(FILE, bodyOf(pattern(900_000, 1)));
     s3.server.faults.add({ kind: 'cut-response', afterBytes: 300_000 }, { on: 'GetObject' });
@@ -157,7 +160,7 @@ describe('a read that breaks off', () => {
   });
 });
 
-test('a server that asks for patience says how long', async () => {
+test('a 503 with Retry-After becomes REPLICA_RATE_LIMITED with that delay', async () => {
   const replica = new Replica(await s3.connected(), 'db');
   const headers = { 'retry-after': '3' };
   s3.server.faults.add({ kind: 'error', status: 503, code: 'SlowDown', headers });
@@ -165,31 +168,38 @@ test('a server that asks for patience says how long', async () => {
   expect(error).toMatchObject({ code: 'REPLICA_RATE_LIMITED', retryAfterMs: 3_000, status: 503 });
 });
 
-describeWith(['versitygw'], 'versitygw, which publishes what a client was cut off at', () => {
-  const bytes = pattern(900_000, 1);
+describeWith(
+  ['versitygw'],
+  'versitygw, which publishes interrupted uploads without a checksum,',
+  () => {
+    const bytes = pattern(900_000, 1);
 
-  test('publishes no part of what we send', async () => {
-    const gateway = await startVersitygw();
-    onTestFinished(() => gateway.stop());
-    const proxy = await startCuttingProxy(gateway.endpoint);
-    onTestFinished(() => proxy.stop());
-    for (const more of [{}, { 'sign-payload': false }]) {
-      const destination = await connectS3({ ...gateway, endpoint: proxy.endpoint }, more);
+    test('publishes none of our interrupted uploads', async () => {
+      const gateway = await startVersitygw();
+      onTestFinished(() => gateway.stop());
+      const proxy = await startCuttingProxy(gateway.endpoint);
+      onTestFinished(() => proxy.stop());
+      for (const more of [{}, { 'sign-payload': false }]) {
+        const destination = await connectS3({ ...gateway, endpoint: proxy.endpoint }, more);
+        proxy.cutNextAfter(500_000);
+        const error = await rejectionOf(
+          new Replica(destination, 'db').writeFile(FILE, bodyOf(bytes)),
+        );
+        expect(isError(error, 'REPLICA_UNAVAILABLE')).toBe(true);
+        await destination.close();
+      }
+      // Control: an upload without a checksum is published. So the proxy does cut, and the gateway has
+      // processed the earlier uploads.
       proxy.cutNextAfter(500_000);
-      const error = await rejectionOf(
-        new Replica(destination, 'db').writeFile(FILE, bodyOf(bytes)),
+      await rejectionOf(
+        putWithoutChecksum({ ...gateway, endpoint: proxy.endpoint }, 'control', bytes),
       );
-      expect(isError(error, 'REPLICA_UNAVAILABLE')).toBe(true);
-      await destination.close();
-    }
-    // What sends no checksum is published: so the proxy cuts as we think, and what came before it
-    // has been dealt with.
-    proxy.cutNextAfter(500_000);
-    await rejectionOf(
-      putWithoutChecksum({ ...gateway, endpoint: proxy.endpoint }, 'control', bytes),
-    );
-    await until('a truncated object is there', async () => (await rawKeys(gateway, '')).length > 0);
-    expect(proxy.cuts).toBe(3);
-    expect(await rawKeys(gateway, '')).toEqual(['control']);
-  });
-});
+      await until(
+        'a truncated object is there',
+        async () => (await rawKeys(gateway, '')).length > 0,
+      );
+      expect(proxy.cuts).toBe(3);
+      expect(await rawKeys(gateway, '')).toEqual(['control']);
+    });
+  },
+);

@@ -1,4 +1,4 @@
-/** Buckets whose objects are kept for a time, whoever wants them gone: Object Lock. */
+/** Buckets with Object Lock, which keep objects for a time. */
 
 import {
   CreateBucketCommand,
@@ -19,10 +19,10 @@ import { copyFile } from '../support/copy.ts';
 const FILE = ref(0, 1);
 const LARGE = pattern(2 * PART_BYTES + 10, 1);
 
-describe('a bucket that takes nothing without Content-MD5', () => {
+describe('a bucket that requires Content-MD5', () => {
   const s3 = useS3();
 
-  test('is found out by its first refusal, and gets it from then on', async () => {
+  test('is detected by its first refusal, and then gets it with every request', async () => {
     const replica = new Replica(await s3.connected(), 'db');
     s3.server.faults.add(
       { kind: 'error', status: 400, code: 'InvalidRequest' },
@@ -44,7 +44,7 @@ describe('a bucket that takes nothing without Content-MD5', () => {
     expect(Buffer.compare(await read(replica, ref(9, 1)), LARGE)).toBe(0);
   });
 
-  test('is not looked for where something else is wrong with a request', async () => {
+  test('is not assumed if a request is invalid for another reason', async () => {
     const replica = new Replica(await s3.connected(), 'db');
     const wrong = { kind: 'error', status: 400, code: 'InvalidRequest' } as const;
     s3.server.faults.add(wrong, { times: 2, on: 'PutObject' });
@@ -58,7 +58,7 @@ describe('a bucket that takes nothing without Content-MD5', () => {
 });
 
 describeWith(['minio'], 'minio, with a retention of a day', () => {
-  test('keeps a replica all the same', async () => {
+  test('works as a destination', async () => {
     const server = await startMinio();
     onTestFinished(() => server.stop());
     const place = { ...server, bucket: 'locked' };
@@ -74,7 +74,7 @@ describeWith(['minio'], 'minio, with a retention of a day', () => {
 });
 
 describeWith(['minio'], 'minio, with object-lock-mode', () => {
-  test('keeps each new file until its time, and no named object', async () => {
+  test('locks each new file, but no named objects', async () => {
     const server = await startMinio();
     onTestFinished(() => server.stop());
     const place = { ...server, bucket: 'lockable' };
@@ -104,7 +104,7 @@ async function makeLockable(client: S3Client, Bucket: string): Promise<void> {
   await client.send(new CreateBucketCommand({ Bucket, ObjectLockEnabledForBucket: true }));
 }
 
-/** With a retention of its own. */
+/** Creates a bucket with a default retention. */
 async function makeLocked(client: S3Client, Bucket: string): Promise<void> {
   await makeLockable(client, Bucket);
   const retention = { DefaultRetention: { Mode: 'COMPLIANCE', Days: 1 } } as const;

@@ -1,4 +1,4 @@
-/** Each row of the table of providers, as a server sees it under the provider's name. */
+/** Requests for each row of the provider table, as a server under the provider's name receives them. */
 
 import { isError, type ObjectBody } from '@sluice/core/backend';
 import { Replica } from '@sluice/core/backend/testing';
@@ -10,7 +10,7 @@ import { bodyOf, CREATED_AT, pattern, read, ref } from './context.ts';
 const s3 = useS3();
 const FILE = ref(0, 1);
 
-/** A host of each. */
+/** A host name of each provider. */
 const HOSTS: Readonly<Record<string, string>> = {
   'another provider': 's3.eu-central-1.wasabisys.com',
   AWS: 's3.us-east-1.amazonaws.com',
@@ -28,18 +28,18 @@ const HOSTS: Readonly<Record<string, string>> = {
 };
 
 function connectedTo({ name }: Preset) {
-  return s3.connectedTo(HOSTS[name] ?? 'no host of it is known', {
+  return s3.connectedTo(HOSTS[name] ?? 'missing in HOSTS', {
     'force-path-style': true,
     region: s3.server.region,
   });
 }
 
 describe.each([OTHER, ...PRESETS])('$name', (preset) => {
-  test('has a host here', () => {
+  test('is found by its host name', () => {
     expect(presetFor(`https://${HOSTS[preset.name]}`)).toBe(preset);
   });
 
-  test('gets its headers and its checksum, and nothing that it does not know', async () => {
+  test('gets its headers and its checksum, and no unsupported headers', async () => {
     s3.server.quirks.refuseDeleteMD5 = preset.deletes === 'none';
     const replica = new Replica(await connectedTo(preset), 'db');
     await replica.writeFile(FILE, bodyOf(pattern(70_000, 1)));
@@ -60,13 +60,13 @@ describe.each([OTHER, ...PRESETS])('$name', (preset) => {
     expect(sent).toEqual({ ...expected, none, 'one-by-one': none }[preset.deletes]);
   });
 
-  test('is promised conditions where they are relied on, and asked for none elsewhere', async () => {
+  test('has conditional writes only if it supports them', async () => {
     const { capabilities } = await connectedTo(preset);
     const isHonoured = preset.conditions === 'honoured';
     expect(capabilities.conditions).toBe(isHonoured ? 'any-size' : undefined);
   });
 
-  test('gets so many parts at once, all of one size', async () => {
+  test('gets parts of equal size, limited to its number of parallel parts', async () => {
     const replica = new Replica(await connectedTo(preset), 'db');
     const held = s3.server.faults.add({ kind: 'hold-request' }, { on: 'UploadPart', times: 99 });
     const bytes = pattern(6 * PART_BYTES + 10, 1);
@@ -80,7 +80,7 @@ describe.each([OTHER, ...PRESETS])('$name', (preset) => {
     expect(sizes.toSorted((a, b) => b - a)).toEqual([...Array(6).fill(PART_BYTES), 10]);
   });
 
-  test('gets larger parts where it takes no more of them', async () => {
+  test('gets larger parts if a file would exceed its maximum number of parts', async () => {
     const replica = new Replica(await connectedTo(preset), 'db');
     const held = s3.server.faults.add({ kind: 'hold-request' }, { on: 'UploadPart', times: 99 });
     const controller = new AbortController();
@@ -92,13 +92,13 @@ describe.each([OTHER, ...PRESETS])('$name', (preset) => {
     const partBytes = Number(first?.headers['content-length']);
     expect(partBytes).toBeGreaterThan(PART_BYTES);
     expect(Math.ceil(sizeBytes / partBytes)).toBeLessThanOrEqual(preset.partsMax);
-    controller.abort(new Error('seen enough'));
+    controller.abort(new Error('aborted by the test'));
     held.release();
     expect(isError(await writing)).toBe(false);
   });
 });
 
-/** Far more than is ever read of it. */
+/** A body of zeros. Only its beginning is ever read. */
 function zeros(sizeBytes: number): ObjectBody {
   const chunk = new Uint8Array(65_536);
   return {

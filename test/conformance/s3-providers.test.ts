@@ -1,4 +1,4 @@
-/** The S3 backend and what providers do otherwise: quirks, regions and hosts. Presets: s3-presets. */
+/** The S3 backend with differences between providers: quirks, regions and hosts. Presets: s3-presets. */
 
 import { keyOf, type LTXFileRef, Replica } from '@sluice/core/backend/testing';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -16,13 +16,13 @@ describe('DeleteObjects', () => {
     ['t3.storage.dev', { 'require-content-md5': false }, 'none'],
   ];
   test.each(cases)('to %s with %j carries %s', async (host, more, expected) => {
-    // A server that wants neither, to see what is sent where nothing is.
+    // A server that refuses checksums verifies that none is sent.
     s3.server.quirks.refuseDeleteMD5 = expected === 'none';
     const replica = new Replica(await s3.connectedTo(host, more), 'db');
     await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
     await replica.deleteFiles([FILE, ref(0, 2)]);
     expect(s3.server.raw.keys()).toEqual([]);
-    const { headers } = only(s3.server, 'DeleteObjects'); // which verified what came
+    const { headers } = only(s3.server, 'DeleteObjects'); // the server verified the checksum
     const sent = [
       ...(headers['content-md5'] === undefined ? [] : ['md5']),
       ...Object.keys(headers).filter((header) => header.startsWith('x-amz-checksum-')),
@@ -31,7 +31,7 @@ describe('DeleteObjects', () => {
     expect(sent).toEqual(names[expected]);
   });
 
-  test('goes out by the thousand, and what could not be deleted is told by name', async () => {
+  test('sends a thousand keys per request and names the files that could not be deleted', async () => {
     const files = Array.from({ length: 1_002 }, (_, index) => ref(0, index + 1));
     const replica = new Replica(await s3.connected(), 'db');
     for (const index of [4, 1_000]) {
@@ -57,7 +57,7 @@ describe('DeleteObjects', () => {
     expect(s3.server.raw.keys()).toHaveLength(2);
   });
 
-  test('is left for one request an object where a server does not know it', async () => {
+  test('is replaced by one request per object if a server does not support it', async () => {
     s3.server.quirks.refuseDeleteObjects = true;
     const replica = new Replica(await s3.connected(), 'db');
     const files = [ref(0, 1), ref(0, 2), ref(0, 3)];
@@ -67,15 +67,15 @@ describe('DeleteObjects', () => {
       failures: [{ file: 'db/0000/0000000000000002-0000000000000002.ltx' }],
     });
     await replica.deleteFiles([ref(0, 1)]);
-    expect(s3.server.requests.of('DeleteObjects')).toHaveLength(1); // and is not tried again
+    expect(s3.server.requests.of('DeleteObjects')).toHaveLength(1); // it is not tried again
     expect(s3.server.raw.keys()).toEqual([keyOf('levels', 'db', ref(0, 2))]);
   });
 });
 
-describe('where the bucket is', () => {
-  test('without region and endpoint, it is asked once, and requests go there', async () => {
+describe('the location of the bucket', () => {
+  test('without region and endpoint is queried once, and requests go there', async () => {
     await s3.restart({ region: 'eu-west-3' });
-    vi.stubEnv('AWS_ENDPOINT_URL_S3', s3.server.endpoint); // the SDK's own way to another place
+    vi.stubEnv('AWS_ENDPOINT_URL_S3', s3.server.endpoint); // the SDK's variable for an endpoint
     onTestFinished(() => void vi.unstubAllEnvs());
     const destination = await s3.connected({ endpoint: undefined, region: undefined });
     const replica = new Replica(destination, 'db');
@@ -83,19 +83,19 @@ describe('where the bucket is', () => {
       [1, 2, 3].map((txid) => replica.writeFile(ref(0, txid), bodyOf(pattern(9, 1)))),
     );
     await replica.writeFile(ref(0, 4), bodyOf(pattern(9, 1)));
-    const asked = s3.server.requests.of('HeadBucket');
-    expect(asked.map(({ headers }) => headers.connection)).toEqual(['close']); // it may be another host
+    const queries = s3.server.requests.of('HeadBucket');
+    expect(queries.map(({ headers }) => headers.connection)).toEqual(['close']); // the bucket may be at another host
     expect(s3.server.requests.of('PutObject').map(({ status }) => status)).toEqual([
       200, 200, 200, 200,
     ]);
   });
 
-  test('a region that is wrong is told, with the right one', async () => {
+  test('is named in the error if the region is wrong', async () => {
     const replica = new Replica(await s3.connected({ region: 'mars-1' }), 'db');
     await expect(replica.openFile(FILE)).rejects.toThrow('the bucket is in us-east-1: set region');
   });
 
-  test('an endpoint alone means us-east-1 and a bucket in the path', async () => {
+  test('with an endpoint alone is us-east-1, with the bucket in the path', async () => {
     await new Replica(await s3.connected({ region: undefined }), 'db').writeFile(
       FILE,
       bodyOf(pattern(9, 1)),
@@ -103,7 +103,7 @@ describe('where the bucket is', () => {
     expect(only(s3.server, 'PutObject').style).toBe('path');
   });
 
-  test('without path style it is in the host', async () => {
+  test('without path style puts the bucket into the host name', async () => {
     const destination = await s3.connectedTo('localhost', { 'force-path-style': false });
     await new Replica(destination, 'db').writeFile(FILE, bodyOf(pattern(9, 1)));
     expect(only(s3.server, 'PutObject')).toMatchObject({
@@ -122,7 +122,7 @@ describe('a provider with quirks', () => {
     { equalPartSizes: true },
     { refuseDeleteObjects: true },
   ];
-  test.each(quirks)('%j keeps a replica all the same', async (quirk) => {
+  test.each(quirks)('%j works as a destination', async (quirk) => {
     Object.assign(s3.server.quirks, quirk);
     const replica = new Replica(await s3.connected(), 'db');
     const bytes = pattern(2 * PART_BYTES + 10, 1);
@@ -133,7 +133,7 @@ describe('a provider with quirks', () => {
     expect(await Array.fromAsync(replica.listFiles('all'))).toEqual([]);
   });
 
-  test('gets no more parts at once than it takes, and no more of them', async () => {
+  test('gets at most its number of parallel parts', async () => {
     s3.server.quirks.partsAtOnceMax = 2;
     const destination = await s3.connectedTo('account.r2.cloudflarestorage.com');
     const files = [ref(0, 1), ref(0, 2)];
@@ -145,7 +145,7 @@ describe('a provider with quirks', () => {
     expect(s3.server.requests.of('UploadPart').every(({ status }) => status === 200)).toBe(true);
   });
 
-  test('that knows no conditions refuses them in words', async () => {
+  test('that does not support conditions fails conditional writes with REPLICA_UNSUPPORTED', async () => {
     s3.server.quirks.refuseConditions = true;
     const replica = new Replica(await s3.connected(), 'db');
     const written = replica.writeFile(FILE, bodyOf(pattern(9, 1)), { condition: 'if-absent' });

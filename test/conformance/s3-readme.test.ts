@@ -1,4 +1,4 @@
-/** What the README of @sluice/s3 tells people to write. */
+/** The configuration and the policies in the README of @sluice/s3. */
 
 import { copyFile } from '../support/copy.ts';
 import { Replica } from '@sluice/core/backend/testing';
@@ -24,13 +24,13 @@ function blocks(language: string): string[] {
   return Array.from(README.matchAll(pattern), (match) => match[1] ?? '');
 }
 
-test('its configuration is one', () => {
+test('the configuration in the README is valid', () => {
   const { dbs } = parseYAML(blocks('yaml')[0] ?? '') as { dbs: { replicas: unknown[] }[] };
   const { config, path } = parseConfig(backend, dbs[0]?.replicas[0]);
   expect([config.bucket, config.region, path]).toEqual(['my-app-backups', 'eu-west-1', 'app.db']);
 });
 
-describeWith(['minio'], 'its policies, at MinIO', () => {
+describeWith(['minio'], 'the policies in the README, at MinIO', () => {
   let minio: RealS3;
   beforeAll(async () => {
     minio = await startMinio();
@@ -40,7 +40,7 @@ describeWith(['minio'], 'its policies, at MinIO', () => {
   const FILE = ref(0, 1);
   const LARGE = ref(9, 1, 7);
 
-  /** A destination whose keys may do what a policy of the README says. */
+  /** Connects with a key that has a policy from the README. */
   async function allowedBy(policy: string): Promise<ReplicaClient> {
     const ofBucket = policy.replaceAll('my-app-backups', minio.bucket);
     const credentials = await assumeRole(minio, ofBucket);
@@ -49,7 +49,7 @@ describeWith(['minio'], 'its policies, at MinIO', () => {
     return destination;
   }
 
-  test('let replicate, restore and delete, and nothing outside of the path', async () => {
+  test('allow replicating, restoring and deleting, only below the path', async () => {
     const [policy = ''] = blocks('json');
     const destination = await allowedBy(policy);
     const replica = new Replica(destination, 'app.db');
@@ -77,7 +77,7 @@ describeWith(['minio'], 'its policies, at MinIO', () => {
     ]);
   });
 
-  test('let restore, and nothing else', async () => {
+  test('for a restore allow only that', async () => {
     const [whole = '', restoring = ''] = blocks('json');
     await new Replica(await allowedBy(whole), 'app.db').writeFile(FILE, bodyOf(pattern(9, 1)));
     const replica = new Replica(await allowedBy(restoring), 'app.db');
@@ -89,7 +89,7 @@ describeWith(['minio'], 'its policies, at MinIO', () => {
     ]);
   });
 
-  test('without s3:DeleteObject leave a replica that only grows', async () => {
+  test('without s3:DeleteObject allow everything except deleting', async () => {
     const [policy = ''] = blocks('json');
     const replica = new Replica(
       await allowedBy(policy.replace('"s3:DeleteObject", ', '')),
@@ -112,5 +112,5 @@ async function allDenied(calls: readonly Promise<unknown>[]): Promise<void> {
 
 async function* abortedAfter(controller: AbortController): AsyncGenerator<Uint8Array> {
   for await (const chunk of bodyOf(pattern(2 * PART_BYTES, 1)).open()) yield chunk;
-  controller.abort(new Error('not wanted'));
+  controller.abort(new Error('aborted by the test'));
 }

@@ -1,4 +1,4 @@
-/** Keys that may not delete, or not everything, at servers that enforce it: MinIO and versitygw. */
+/** Keys that may delete nothing or only some files, at servers that enforce that: MinIO and versitygw. */
 
 import { Replica } from '@sluice/core/backend/testing';
 import type { FileFailure } from '@sluice/core/backend';
@@ -31,11 +31,11 @@ const SERVERS = [
   ['versitygw', 'versitygw', startVersitygw, makeUser],
 ] as const;
 
-/** Of bytes that nobody reads. */
+/** Content of files that are not read. */
 const SMALL = pattern(9, 1);
 
 for (const [tool, name, start, allow] of SERVERS) {
-  describeWith([tool], `restricted keys, at ${name}`, () => {
+  describeWith([tool], `a restricted key, at ${name},`, () => {
     let server: RealS3;
     beforeAll(async () => {
       server = await start();
@@ -60,14 +60,14 @@ for (const [tool, name, start, allow] of SERVERS) {
       return destination;
     }
 
-    test('that may only add do all but delete, and say so of each file', async () => {
+    test('that may not delete can do everything else, and the error names each file', async () => {
       const replica = new Replica(await connect('adder', []), 'grows.db');
       const files = [ref(0, 1), ref(0, 2), ref(9, 1, 2)];
       await replica.writeFile(ref(0, 1), bodyOf(SMALL), { condition: 'if-absent' });
       await replica.writeFile(ref(0, 2), bodyOf(SMALL));
       await replica.writeFile(ref(9, 1, 2), bodyOf(pattern(PART_BYTES + 1, 1)));
-      const again = replica.writeFile(ref(0, 1), bodyOf(SMALL), { condition: 'if-absent' });
-      expect(isError(await rejectionOf(again), 'REPLICA_CONFLICT')).toBe(true);
+      const second = replica.writeFile(ref(0, 1), bodyOf(SMALL), { condition: 'if-absent' });
+      expect(isError(await rejectionOf(second), 'REPLICA_CONFLICT')).toBe(true);
 
       const refused = await failuresOf(replica.deleteFiles(files));
       expect(refused).toHaveLength(files.length);
@@ -75,7 +75,7 @@ for (const [tool, name, start, allow] of SERVERS) {
       assertBytes(await read(replica, ref(0, 1)), SMALL);
     });
 
-    test('that may delete one level have the others named, and those alone', async () => {
+    test('that may delete one level deletes it, and the error names only the other files', async () => {
       const replica = new Replica(await connect('pruner', ['pruned.db/0000/*']), 'pruned.db');
       const files = [ref(9, 1), ref(0, 1), ref(9, 1, 2), ref(0, 2), ref(9, 1, 3)];
       for (const file of files) await replica.writeFile(file, bodyOf(SMALL));
@@ -91,7 +91,7 @@ for (const [tool, name, start, allow] of SERVERS) {
   });
 }
 
-/** Files that a deletion was refused for, each with the same code as the whole. */
+/** Files in the error of a refused deletion, all with the code of the error. */
 async function failuresOf(deletion: Promise<void>): Promise<string[]> {
   const error = await rejectionOf(deletion);
   expect(error).toMatchObject({ code: 'REPLICA_PERMISSION_DENIED' });

@@ -1,4 +1,4 @@
-/** Credentials that the AWS SDK finds by itself, and that are others while Sluice runs. */
+/** Credentials from the AWS SDK's own sources that change while Sluice runs. */
 
 import { Replica } from '@sluice/core/backend/testing';
 import { once } from 'node:events';
@@ -28,17 +28,17 @@ function session(name: string): Session {
 const [FIRST, SECOND] = [session('first'), session('second')];
 
 interface Rotating {
-  /** When the first session ends. The second one is good for longer. */
+  /** End of the first session. The second one lasts longer. */
   readonly expiresAt: Date;
   readonly rotate: () => void;
 }
 
-/** A server that takes the first session for a day, and then the second one only. */
+/** Starts a server that accepts the first session for a day, and then only the second one. */
 async function startRotating(): Promise<Rotating> {
   let now = Date.now();
   const expiresAt = new Date(now + DAY_MS);
   await s3.restart({ credentials: [{ ...FIRST, expiresAt }, SECOND], now: () => now });
-  // The server's clock alone would be a skew of ours: it is the session that ends, so both go on.
+  // Both clocks move. Moving only the server's clock would look like a clock skew.
   return {
     expiresAt,
     rotate() {
@@ -54,7 +54,7 @@ function endOf(current: Session, expiresAt: Date): string {
   return end.toISOString();
 }
 
-/** Nothing of this machine's own credentials, and these variables. */
+/** Hides this machine's own credentials and sets these variables. */
 function stubEnvironment(variables: Readonly<Record<string, string>>): void {
   for (const name of Object.keys(process.env)) {
     if (name.startsWith('AWS_')) vi.stubEnv(name, undefined);
@@ -93,14 +93,14 @@ async function write(replica: Replica, txid: number): Promise<void> {
   await replica.writeFile(ref(0, txid), bodyOf(pattern(9, txid)));
 }
 
-/** The keys that requests were signed with. */
+/** Access keys of the requests so far. */
 function keysOf(): string[] {
   return s3.server.requests.all().map(({ headers }) => {
     return /Credential=([^/]+)\//.exec(headers.authorization ?? '')?.[1] ?? 'none';
   });
 }
 
-test("a container's role is asked for again before its session ends", async () => {
+test('credentials of a container role are refreshed before the session ends', async () => {
   const { rotate, expiresAt } = await startRotating();
   let current = FIRST;
   const uri = await startAnswering(async () =>
@@ -120,7 +120,7 @@ test("a container's role is asked for again before its session ends", async () =
   expect(keysOf()).toEqual([FIRST.accessKeyId, SECOND.accessKeyId]);
 });
 
-test('a web identity is exchanged again, with the token that its file holds by then', async () => {
+test('a web identity is exchanged again with the current token in its file', async () => {
   const { rotate, expiresAt } = await startRotating();
   const file = path.join(temporaryFolder('web-identity'), 'token');
   fs.writeFileSync(file, 'token-1');
@@ -151,7 +151,7 @@ test('a web identity is exchanged again, with the token that its file holds by t
   expect(keysOf()).toEqual([FIRST.accessKeyId, SECOND.accessKeyId]);
 });
 
-/** A file of credentials that nobody has configured but the SDK, with the first session in it. */
+/** The SDK's shared credentials file, with the first session in it. */
 function credentialsFile(): { put: (session: Session) => void } {
   const file = path.join(temporaryFolder('aws'), 'credentials');
   const put = ({ accessKeyId, secretAccessKey, sessionToken }: Session): void => {
@@ -168,7 +168,7 @@ function credentialsFile(): { put: (session: Session) => void } {
   return { put };
 }
 
-test('a file of credentials is read again when it has others', async () => {
+test('a changed credentials file is read again', async () => {
   const { rotate } = await startRotating();
   const { put } = credentialsFile();
   const replica = await replicaOfSDK();
@@ -179,7 +179,7 @@ test('a file of credentials is read again when it has others', async () => {
   expect(keysOf()).toEqual([FIRST.accessKeyId, SECOND.accessKeyId]);
 });
 
-test('a file of credentials is read again though the wall clock was set back', async () => {
+test('a changed credentials file is read again even if the wall clock was set back', async () => {
   await s3.restart({ credentials: [FIRST, SECOND] });
   const { put } = credentialsFile();
   vi.useFakeTimers({ toFake: ['Date', 'performance'] });
@@ -189,7 +189,7 @@ test('a file of credentials is read again though the wall clock was set back', a
   put(SECOND);
   vi.advanceTimersByTime(10 * 60_000);
   vi.setSystemTime(Date.now() - DAY_MS);
-  await expect(write(replica, 2)).rejects.toThrow(/clock is \d+ minutes behind/); // and is allowed for now
+  await expect(write(replica, 2)).rejects.toThrow(/clock is \d+ minutes behind/); // corrected from then on
   await write(replica, 2);
   expect(keysOf()).toEqual([FIRST, SECOND, SECOND].map(({ accessKeyId }) => accessKeyId));
 });

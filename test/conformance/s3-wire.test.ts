@@ -1,4 +1,4 @@
-/** What the S3 backend sends, as a server sees it: this is what providers refuse or misread. */
+/** Requests of the S3 backend, as the server receives them. Providers refuse small differences. */
 
 import { createHash } from 'node:crypto';
 import { keyOf, toTXID, Replica } from '@sluice/core/backend/testing';
@@ -30,12 +30,12 @@ describe('a write', () => {
     expect(Math.abs(modifiedAt.getTime() - Date.now())).toBeLessThan(5_000);
   });
 
-  test('without a condition sends none', async () => {
+  test('without a condition sends no condition header', async () => {
     await new Replica(await s3.connected(), 'db').writeFile(FILE, bodyOf(pattern(9, 1)));
     expect(only(s3.server, 'PutObject').headers['if-none-match']).toBeUndefined();
   });
 
-  test('of a large file is equal parts, each with its own signed SHA-256', async () => {
+  test('of a large file sends equal parts, each with its own signed SHA-256', async () => {
     const bytes = pattern(2 * PART_BYTES + 10, 1);
     await new Replica(await s3.connected(), 'db').writeFile(FILE, bodyOf(bytes), {
       condition: 'if-absent',
@@ -57,7 +57,7 @@ describe('a write', () => {
     expect(s3.server.raw.uploads()).toEqual([]);
   });
 
-  test('whose payload is not to be signed carries Content-MD5', async () => {
+  test('with sign-payload: false sends Content-MD5', async () => {
     const bytes = pattern(PART_BYTES + 10, 1);
     const replica = new Replica(await s3.connected({ 'sign-payload': false }), 'db');
     await replica.writeFile(FILE, bodyOf(bytes));
@@ -71,7 +71,7 @@ describe('a write', () => {
     expect(headers['content-md5']).toBe(md5(bytes.subarray(0, 10)));
   });
 
-  test('carries storage class and KMS key where an object begins, and only there', async () => {
+  test('sends storage class and KMS key only with the request that creates an object', async () => {
     const more = { 'storage-class': 'STANDARD_IA', 'sse-kms-key-id': 'alias/k' };
     const replica = new Replica(await s3.connected(more), 'db');
     await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
@@ -87,7 +87,7 @@ describe('a write', () => {
     }
   });
 
-  test('carries a lock with each new file, and its MD5, and none with a named object', async () => {
+  test('sends the object lock and an MD5 with each new file, but not with named objects', async () => {
     const lock = { 'object-lock-mode': 'GOVERNANCE', 'object-lock-retention': '1h' };
     const destination = await s3.connected(lock);
     const replica = new Replica(destination, 'db');
@@ -111,7 +111,7 @@ describe('a write', () => {
     expect(named?.headers['x-amz-object-lock-mode']).toBeUndefined();
   });
 
-  test("carries a customer's key with each part, and so do reads and copies", async () => {
+  test('sends a customer key with each part, read and copy', async () => {
     const key = Buffer.alloc(32, 7);
     const replica = new Replica(
       await s3.connected({ 'sse-customer-key': key.toString('base64') }),
@@ -133,7 +133,7 @@ describe('a write', () => {
 });
 
 describe('a read', () => {
-  test('asks for a range only where one is wanted, and for a version by If-Match', async () => {
+  test('sends a range only if one is requested, and the version as If-Match', async () => {
     const replica = new Replica(await s3.connected(), 'db');
     await replica.writeFile(FILE, bodyOf(pattern(100, 1)));
     await read(replica, FILE);
@@ -149,7 +149,7 @@ describe('a read', () => {
     ]);
   });
 
-  test('of all levels is one recursive listing, and of one level begins where it is wanted', async () => {
+  test('lists all levels with one recursive listing, and starts a level at a TXID with start-after', async () => {
     const replica = new Replica(await s3.connected(), 'db');
     await Array.fromAsync(replica.listFiles('all'));
     await Array.fromAsync(replica.listFiles(3, { from: toTXID(0xab) }));
@@ -164,7 +164,7 @@ describe('a read', () => {
 });
 
 test.each(['', '.', '/db', 'db/', 'a b/ü+%', '../up'])(
-  'the keys of the root %j go over the wire as they are',
+  'the root %j is sent unchanged as part of the keys',
   async (root) => {
     const replica = new Replica(await s3.connected(), root);
     await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
@@ -179,7 +179,7 @@ test.each(['', '.', '/db', 'db/', 'a b/ü+%', '../up'])(
   },
 );
 
-test('a copy is made by the server, with the time of the file', async () => {
+test('a copy is made by the server and keeps the creation time', async () => {
   const replica = new Replica(await s3.connected(), 'db');
   await replica.writeFile(FILE, bodyOf(pattern(9, 1)));
   const info = await copyFile(replica, FILE, ref(4, 1));
@@ -197,7 +197,7 @@ function md5(bytes: Uint8Array): string {
   return createHash('md5').update(bytes).digest('base64');
 }
 
-/** What half of the providers refuse. */
+/** Expects none of the headers that half of the providers refuse. */
 function expectPlain(request: LoggedRequest): void {
   expect(request.headers['transfer-encoding']).toBeUndefined();
   expect(request.headers['content-encoding']).toBeUndefined();

@@ -1,4 +1,4 @@
-/** The S3 backend over four servers: our own, MinIO, versitygw and rclone. */
+/** The S3 backend with four servers: our own, MinIO, versitygw and rclone. */
 
 import { readdir, readlink } from 'node:fs/promises';
 import { backend } from '@sluice/s3';
@@ -11,10 +11,10 @@ import { describeWith } from '../support/require.ts';
 import { relayed } from './relays.ts';
 import { describeConformance, type Conformance, type Hooks, type Setup } from './suite.ts';
 
-/** The least that S3 takes, so that bodies in parts stay small. */
+/** The minimum part size of S3, to keep test files small. */
 const PART_BYTES = 5 * 1024 * 1024;
 
-const NO_VERSION_OF_NOTHING = 'to delete a version of what is gone is no conflict there';
+const NO_CONFLICT_WHEN_GONE = 'it reports no conflict for a version of a deleted object';
 
 const s3: Omit<Conformance, 'name' | 'open'> = {
   layout: 'levels',
@@ -55,7 +55,7 @@ describeWith(['versitygw'], 's3, versitygw', () => {
   describeConformance({
     ...s3,
     name: 's3, versitygw',
-    deviations: { 'objects/delete-of-a-version': NO_VERSION_OF_NOTHING },
+    deviations: { 'objects/delete-of-a-version': NO_CONFLICT_WHEN_GONE },
     open: async () => openReal(await startVersitygw()),
   });
 });
@@ -66,22 +66,23 @@ describeWith(['rclone'], 's3, rclone', () => {
     name: 's3, rclone',
     deviations: {
       'concurrency/of-equal-names-one-is-whole': {
-        reason: 'it removes the old object before the new one has its name; a reader finds none',
+        reason:
+          'it removes the old object before it renames the new one, so a reader may find none',
         fails: 'sometimes',
       },
-      'objects/delete-of-a-version': NO_VERSION_OF_NOTHING,
+      'objects/delete-of-a-version': NO_CONFLICT_WHEN_GONE,
     },
     open: openRclone,
   });
 });
 
-/** A listing of one page needs no second: small pages show that a listing goes on. */
+/** With small pages, so that listings need several of them. */
 async function openOurs(): Promise<Setup> {
   const server = await start({ pageSizeMax: 100 });
   return { ...setUp(server, () => server.stop()), vanish: async () => vanish(server) };
 }
 
-/** The bucket is gone; another server's port cannot be had back, so it is put aside. */
+/** Hides the bucket, because a stopped server could not get its port back. */
 function vanish(server: RunningS3): () => Promise<void> {
   const bringBack = server.raw.hideBucket(server.bucket);
   return async () => bringBack();
@@ -91,10 +92,10 @@ function openReal(server: S3Place & { stop(): Promise<void> }): Setup {
   return setUp(server, () => server.stop());
 }
 
-/** More than the kit uses. */
+/** More paths than the kit uses. */
 const PATHS_MAX = 200;
 
-/** Markers of folders are foreign to a replica, and nobody's leftovers. */
+/** rclone needs existing folders, whose marker objects are not part of a replica. */
 async function openRclone(): Promise<Setup> {
   const levels = Array.from({ length: 10 }, (_, level) => `000${level}`);
   const paths = Array.from({ length: PATHS_MAX }, (_, index) => pathOf(index + 1));
@@ -134,10 +135,10 @@ function setUp(
   };
 }
 
-/** As a package that is installed: what another process imports. */
+/** The built package, for import by another process. */
 const MODULE = new URL('../../packages/s3/dist/index.js', import.meta.url).href;
 
-/** Port 1 of this machine: refused at once. */
+/** Port 1 of this machine, which refuses connections. */
 const UNREACHABLE = 'http://127.0.0.1:1';
 
 async function openSockets(): Promise<number> {

@@ -1,4 +1,4 @@
-/** Destinations of several kinds at once, and a restore from each of them alone. */
+/** Replication to destinations of several kinds at once, and a restore from each of them alone. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -17,7 +17,7 @@ type Replica = Readonly<Record<string, unknown>> & { readonly name: string };
 
 const EXAMPLE = path.join(import.meta.dirname, '../../examples/aws-r2-disk.yml');
 
-test('AWS, R2 and a disk, each with its own credentials', async () => {
+test('AWS, R2 and a disk, each with its own credentials, can each be restored alone', async () => {
   const aws = await s3With('aws-key', 'aws-secret', 'eu-west-1');
   const r2 = await s3With('r2-key', 'r2-secret');
   Object.assign(r2.quirks, { equalPartSizes: true, partsAtOnceMax: 2, refuseTrailers: true });
@@ -34,8 +34,8 @@ test('AWS, R2 and a disk, each with its own credentials', async () => {
   const replicas = example.dbs[0]?.replicas ?? [];
   expect(replicas.map(({ name }) => name)).toEqual(['aws', 'r2', 'disk']);
   const folder = temporaryFolder('several');
-  // What the example says, but for where the servers are.
-  await eachAlone(folder, [
+  // The example's configuration with the endpoints of the test servers.
+  await expectEachRestores(folder, [
     { ...find(replicas, 'aws'), endpoint: aws.endpoint },
     { ...find(replicas, 'r2'), endpoint: r2.endpoint, 'part-size': '5MiB' },
     { ...find(replicas, 'disk'), path: path.join(folder, 'disk') },
@@ -44,8 +44,8 @@ test('AWS, R2 and a disk, each with its own credentials', async () => {
   expect(r2.raw.keys().length).toBeGreaterThan(0);
 });
 
-describeWith(['azurite', 'sshd'], 'one of each kind', () => {
-  test('replicates to five, and each alone restores', async () => {
+describeWith(['azurite', 'sshd'], 'one destination of each kind', () => {
+  test('can be restored alone after replication to all five', async () => {
     const s3 = await s3With('key', 'secret');
     const gcs = await startGCS();
     onTestFinished(() => gcs.stop());
@@ -54,7 +54,7 @@ describeWith(['azurite', 'sshd'], 'one of each kind', () => {
     const sftp = await startSshd({ as: 'own-user', extensions: 'all' });
     onTestFinished(() => sftp.stop());
     const folder = temporaryFolder('several');
-    await eachAlone(folder, [
+    await expectEachRestores(folder, [
       {
         name: 's3',
         type: 's3',
@@ -97,8 +97,8 @@ function find(replicas: readonly Replica[], name: string): Replica {
   return found;
 }
 
-/** Two runs with commits before each; then every destination is restored without the others. */
-async function eachAlone(folder: string, replicas: readonly Replica[]): Promise<void> {
+/** Replicates twice, with new commits each time, and restores each destination without the others. */
+async function expectEachRestores(folder: string, replicas: readonly Replica[]): Promise<void> {
   const database = path.join(folder, 'app.db');
   const config = path.join(folder, 'sluice.yml');
   fs.writeFileSync(config, stringify({ dbs: [{ path: database, replicas }] }));
@@ -107,7 +107,7 @@ async function eachAlone(folder: string, replicas: readonly Replica[]): Promise<
   db.pragma('journal_mode=wal');
   db.exec('CREATE TABLE t(id INTEGER PRIMARY KEY, a BLOB)');
   const add = db.prepare('INSERT INTO t(a) VALUES(randomblob(?))');
-  // More than one part of an upload.
+  // The first run needs more than one part.
   for (const [rows, bytes] of [
     [600, 20_000],
     [50, 100],

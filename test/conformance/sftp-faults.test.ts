@@ -1,4 +1,4 @@
-/** The SFTP backend over OpenSSH: what is asked of the server, cut connections, a full disk. */
+/** The SFTP backend with OpenSSH: its requests, cut connections, a full disk. */
 
 import { Destination } from '@sluice/core';
 import { execFileSync } from 'node:child_process';
@@ -35,7 +35,7 @@ async function connect(
 }
 
 describeWith(['sshd'], 'sftp, OpenSSH', () => {
-  test('a file is fsynced, renamed over the old one in one step, and so is its folder', async () => {
+  test('a file is fsynced, renamed over the old one in one step, and its folder is fsynced', async () => {
     const server = await start({ as: 'own-user', extensions: 'all', log: 'requests' });
     const replica = new Replica(await connect(server), `${server.root}/r`);
     await replica.writeFile(FILE, bodyOf(pattern(5_000, 1)));
@@ -43,11 +43,11 @@ describeWith(['sshd'], 'sftp, OpenSSH', () => {
     await replica.writeFile(FILE, bodyOf(pattern(5_000, 2)));
     const file = ['open', 'write', 'fstat', 'fsetstat', 'fsync', 'close', 'posix-rename'];
     const folder = ['open', 'fsync', 'close'];
-    // And then the folder is asked whether it has the name.
+    // The final stat verifies the name.
     expect(server.requests().slice(before)).toEqual([...file, ...folder, 'stat']);
   });
 
-  test('a reader in a loop beside a running replication changes nothing', async () => {
+  test('a reader beside a running replication changes nothing', async () => {
     const server = await start({ as: 'own-user', extensions: 'all', log: 'requests' });
     const writer = new Replica(await connect(server), `${server.root}/r`);
     await writer.writeFile(FILE, bodyOf(pattern(5_000, 1)));
@@ -70,7 +70,7 @@ describeWith(['sshd'], 'sftp, OpenSSH', () => {
   });
 
   test.each(['all', 'none'] as const)(
-    'a write that is cut after any number of bytes leaves the old file or the new one (extensions: %s)',
+    'a write that is cut after any number of bytes leaves the complete old or new file (extensions: %s)',
     async (extensions) => {
       const server = await start({ as: 'unprivileged', extensions });
       const proxy = await startCuttingProxy(`http://127.0.0.1:${server.port}`);
@@ -80,7 +80,7 @@ describeWith(['sshd'], 'sftp, OpenSSH', () => {
       const direct = new Replica(await connect(server), path);
       let old = pattern(30_000, 0);
       await direct.writeFile(FILE, bodyOf(old));
-      // Until the greeting, the login and all of the write have passed.
+      // Until the greeting, the login and the whole write get through.
       for (let bytes = 1_000; ; bytes += 1_300) {
         const next = pattern(30_000, bytes);
         proxy.cutNextAfter(bytes);
@@ -95,7 +95,7 @@ describeWith(['sshd'], 'sftp, OpenSSH', () => {
         assertBytes(found, isNew ? next : old);
         if (proxy.cuts === cutsBefore) break;
         old = isNew ? next : old;
-        // The next write over the same destination removes what this one has left.
+        // The next write over the same destination removes the temporary file of this one.
         old = pattern(100, bytes + 1);
         await new Replica(cut, path).writeFile(FILE, bodyOf(old));
         const keys = await readdir(`${server.onDisk(path)}/ltx/0`);
@@ -106,7 +106,7 @@ describeWith(['sshd'], 'sftp, OpenSSH', () => {
     },
   );
 
-  // A file system of its own needs root.
+  // A separate file system needs root.
   if (process.getuid?.() === 0) {
     describe('a disk that is full', () => {
       async function startFull(extensions: SshdOptions['extensions']): Promise<Sshd> {
@@ -117,7 +117,7 @@ describeWith(['sshd'], 'sftp, OpenSSH', () => {
         return server;
       }
 
-      test('is told as that, and what was there stays', async () => {
+      test('fails with REPLICA_FULL and keeps the old file', async () => {
         const server = await startFull('all');
         const replica = new Replica(await connect(server), `${server.root}/r`);
         const old = pattern(400_000, 1);
@@ -125,12 +125,12 @@ describeWith(['sshd'], 'sftp, OpenSSH', () => {
         const writing = replica.writeFile(FILE, bodyOf(pattern(900_000, 2)));
         await rejectsWith(writing, 'REPLICA_FULL');
         assertBytes(await held(replica, FILE), old);
-        // What could not be finished is gone: a smaller one has space.
+        // The unfinished file was removed, so a smaller one has space.
         await replica.writeFile(FILE, bodyOf(pattern(500_000, 3)));
         assertBytes(await held(replica, FILE), pattern(500_000, 3));
       });
 
-      test('has nothing moved aside', async () => {
+      test('never leaves the old file renamed', async () => {
         const server = await startFull('statvfs-only');
         const replica = new Replica(await connect(server), `${server.root}/r`);
         await replica.writeFile(FILE, bodyOf(pattern(10, 1)));
@@ -145,13 +145,13 @@ describeWith(['sshd'], 'sftp, OpenSSH', () => {
   }
 });
 
-test('a read whose connection is lost again and again goes on where it was', async () => {
+test('a read whose connection is lost repeatedly resumes at its byte', async () => {
   const fake = await startFakeServer();
   const bytes = pattern(3_000_000, 1);
   const writer = await connectTo(fake);
   await new Replica(writer, '/r').writeFile(FILE, bodyOf(bytes));
   await writer.close();
-  // How much arrives before a connection is lost is chance, so attempts in a row may bring nothing.
+  // The number of bytes before a loss is random, so consecutive attempts may read nothing.
   const reader = await connectTo(fake, { access: 'read' });
   const destination = new Destination(reader, { attemptsMax: 20 });
   onTestFinished(() => destination.close());

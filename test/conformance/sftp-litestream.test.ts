@@ -1,4 +1,4 @@
-/** What we keep on an SFTP server, Litestream restores; and the other way round. */
+/** Sluice and Litestream restore each other's backups from an SFTP server. */
 
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -46,7 +46,7 @@ function configure(folder: string, server: Sshd, database: string): string {
 }
 
 describeWith(['sshd', 'litestream-0.5.18'], 'sftp, with Litestream', () => {
-  test('Litestream restores what we have written', async () => {
+  test('Litestream restores a backup by Sluice', async () => {
     const server = await start();
     const replica = await open(server, 'write');
     const { client } = await openFolder(path.join(GOLDEN, 'bucket'));
@@ -68,7 +68,7 @@ describeWith(['sshd', 'litestream-0.5.18'], 'sftp, with Litestream', () => {
     expect(sha256).toBe(restores.at(-1)?.file_sha256);
   });
 
-  test('we restore what Litestream has written', async () => {
+  test('Sluice restores a backup by Litestream', async () => {
     const server = await start();
     const folder = temporaryFolder('sftp-litestream');
     const database = path.join(folder, 'app.db');
@@ -84,7 +84,7 @@ describeWith(['sshd', 'litestream-0.5.18'], 'sftp, with Litestream', () => {
     await until('Litestream has sent something', () => fs.existsSync(level));
     db.exec('INSERT INTO t VALUES (4)');
     db.close();
-    litestream.kill('SIGTERM'); // it sends the rest
+    litestream.kill('SIGTERM'); // it uploads the rest first
     await exited;
 
     const output = path.join(folder, 'restored.db');

@@ -1,4 +1,4 @@
-/** What the README of @sluice/sftp tells people to write, and logins that need programs of OpenSSH. */
+/** The configuration in the README of @sluice/sftp, and logins with programs of OpenSSH. */
 
 import { Replica } from '@sluice/core/backend/testing';
 import { execFileSync, spawn } from 'node:child_process';
@@ -27,7 +27,7 @@ function replicaOf(yaml: string): Record<string, unknown> {
   return dbs[0]?.replicas[0] ?? {};
 }
 
-test('its configuration is one, and so are its URLs', () => {
+test('the configuration and the URLs in the README are valid', () => {
   const { config, path: at } = parseConfig(backend, replicaOf(blocks('yaml')[0] ?? ''));
   expect([config.host, config.user, at]).toEqual(['backup.example.com', 'backup', '/backups/app']);
   const urls = Array.from((blocks('sh')[0] ?? '').matchAll(/sftp:[^']+/g), ([url]) => url);
@@ -39,8 +39,8 @@ test('its configuration is one, and so are its URLs', () => {
   }
 });
 
-describeWith(['sshd', 'ssh-agent'], 'its example, at OpenSSH', () => {
-  test('works with a key, and with an agent that holds it', async () => {
+describeWith(['sshd', 'ssh-agent'], 'the example in the README, at OpenSSH', () => {
+  test('works with a key file and with an agent', async () => {
     const server = await startSshd({ as: 'unprivileged', extensions: 'all' });
     onTestFinished(() => server.stop());
     const { 'key-path': keyPath, ...rest } = server.input;

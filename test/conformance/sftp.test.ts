@@ -1,9 +1,8 @@
 /**
- * The SFTP backend over OpenSSH, with and without its extensions and as root, and over ProFTPD. Not
- * over `rclone serve sftp` (1.76): it keeps no access time, in which we note when a file was
- * uploaded; a reader sees parts of two files where one replaces the other; of many files that are
- * written to one folder some are not found again. Some of that it does now and then only, so that
- * it cannot be listed as a deviation.
+ * The SFTP backend with OpenSSH, with and without its extensions and as root, and with ProFTPD. Not with
+ * `rclone serve sftp` (1.76): it does not store the access time, in which we keep the upload time; a
+ * reader may see parts of two files while one replaces the other; and some of many files written to one
+ * folder are lost. Some of these faults are intermittent and cannot be listed as deviations.
  */
 
 import type { ReplicaClient } from '@sluice/core/backend';
@@ -39,7 +38,7 @@ for (const [name, tool, start] of SERVERS) {
         folders: true,
       },
       hooks: ['raw', 'vanish', 'denied', 'unreachable', 'silent', 'cuttable', 'handles'],
-      // Not a part, but what is asked for in one request at most.
+      // SFTP has no parts; this is the maximum size of one request.
       partSizeBytes: 253 * 1024,
       secrets: [SFTP_PASSWORD, 'not-the-password', 'PRIVATE KEY'],
       open: async () => setUp(await start()),
@@ -71,7 +70,7 @@ function setUp(server: SFTPServer): Setup {
         return keys.map((key) => key.slice(strip)).filter((key) => key.startsWith(prefix));
       },
     },
-    /** As an unmounted disk looks: the folder is there, and empty. */
+    /** Like an unmounted disk: the folder exists and is empty. */
     async vanish(path) {
       await rename(onDisk(path), `${onDisk(path)}-elsewhere`);
       await mkdir(onDisk(path));
@@ -81,7 +80,7 @@ function setUp(server: SFTPServer): Setup {
       };
     },
     denied: () => connect(server.denied),
-    // No SSH listens there.
+    // No SSH server listens on this port.
     unreachable: () => connect({ ...server.input, host: '127.0.0.1:1' }),
     handles: async () => (await readdir('/proc/self/fd')).length,
     ...relayed(

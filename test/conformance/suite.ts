@@ -1,6 +1,6 @@
 /**
- * The kit (`@sluice/backend-test-kit`) under vitest: each case judges one promise of the contract,
- * over the bare destination and over the wrapped one, as the engine uses it.
+ * Runs the kit (`@sluice/backend-test-kit`) in vitest: each case tests one promise of the contract, for
+ * the bare client and for the client with core's wrappers.
  */
 
 import { describeBackend, type Subject } from '@sluice/backend-test-kit';
@@ -10,14 +10,14 @@ export type { Hooks, Setup, Subject as Conformance } from '@sluice/backend-test-
 
 export function describeConformance(conformance: Subject): void {
   const seed = process.env['SLUICE_SEED'];
-  const unjudged = describeBackend(
+  const skipped = describeBackend(
     conformance,
     { describe, test, before: beforeAll, after: afterAll },
     seed === undefined ? {} : { seed: Number(seed) },
   );
-  test(`${conformance.name}: what is not judged is known`, ({ annotate, expect }) => {
-    const ids = [...unjudged.keys()];
+  test(`${conformance.name}: skipped cases are listed`, ({ annotate, expect }) => {
+    const ids = [...skipped.keys()];
     expect(ids).toEqual([...new Set(ids)]);
-    return annotate(`not judged: ${ids.join(', ') || 'nothing'}`);
+    return annotate(`skipped: ${ids.join(', ') || 'none'}`);
   });
 }

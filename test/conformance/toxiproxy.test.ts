@@ -1,8 +1,8 @@
 /**
- * Four backends over a network that is cut, slow, stalled or reset in the middle of a call, as
- * toxiproxy does it to their real servers. What is seen past the proxy is whole at every moment; a
- * call ends well once the network is well again, and with REPLICA_UNAVAILABLE where it stays bad;
- * nothing is left open; and what the retries cost is counted, printed and bounded.
+ * Four backends with real servers behind toxiproxy, which cuts, slows, stalls or resets connections
+ * during a call. Without the proxy only complete files are visible at any moment. A call succeeds once
+ * the network recovers, and fails with REPLICA_UNAVAILABLE if it does not. No socket stays open. The cost
+ * of retries is measured, printed and bounded.
  */
 
 import { Destination } from '@sluice/core';
@@ -29,28 +29,28 @@ import { assertBytes, bodyOf, held, list, pattern, read, ref } from './context.t
 
 const FILE = ref(0, 1);
 const OLD = pattern(1_000, 9);
-/** As core tries by itself (ATTEMPTS_MAX), and fewer where each one waits for long. */
+/** Core's default (ATTEMPTS_MAX), and fewer attempts if each one waits long. */
 const ATTEMPTS = 5;
 const LONG_ATTEMPTS = 3;
 /**
- * Silence that is a failure, where a network is to be found dead: core's own is longer. No wait
- * before a retry is as long, so that the clock can tell them apart.
+ * Silence after which a call fails; core's default is longer. No delay before a retry has this length, so
+ * the test clock can distinguish them.
  */
 const SILENCE_MS = 1_111;
-/** Longer than any call may take, on a busy machine too. */
-const PATIENCE_MS = 60_000;
-/** What a slow call takes, and the silence that it must not be taken for on a busy machine. */
+/** Longer than any call takes, also on a busy machine. */
+const CALL_MS_MAX = 60_000;
+/** Duration of a slow call, and the silence limit that it must not exceed. */
 const [SLOW_MS, SLOW_SILENCE_MS] = [4_000, 3_000];
-/** Of calls that are stopped in the middle: what they would take, and when they are. No event tells. */
+/** Duration of a call that is stopped in the middle, and the time of the stop. There is no event for it. */
 const [WHOLE_MS, MIDDLE_MS] = [1_000, 400];
-/** What a call says beside its body: heads of HTTP, or the greetings of SSH and some windows of its. */
-const TALK_BYTES = 32_768;
-/** Of a file, in all calls: what was on its way when a connection ended comes again. */
+/** Bytes of a call beside its body: HTTP headers, or SSH handshakes and some SSH windows. */
+const OVERHEAD_BYTES = 32_768;
+/** Maximum bytes read per byte of a file: bytes in flight are read again after a cut. */
 const FETCHED_SHARE_MAX = 1.3;
 
 type Call = 'write' | 'write in parts' | 'write if absent' | 'read' | 'list';
 
-/** What is written or read: less than a part of any of the backends, or more than two. */
+/** Size of the file: less than one part of any backend, or more than two. */
 const SIZES: Readonly<Record<Call, (partSizeBytes: number) => number>> = {
   write: () => 600_000,
   [IN_PARTS]: (partSizeBytes) => partSizeBytes * IN_PARTS_COUNT,
@@ -58,7 +58,7 @@ const SIZES: Readonly<Record<Call, (partSizeBytes: number) => number>> = {
   read: () => 2_000_000,
   list: () => 1_000,
 };
-/** What the name holds before. */
+/** Content of the file before the call. */
 const BEFORE: Readonly<Record<Call, (bytes: Uint8Array) => Whole>> = {
   write: () => OLD,
   'write in parts': () => OLD,
@@ -75,13 +75,13 @@ interface Cost extends Traffic {
 interface Scenario {
   readonly call: Call;
   readonly network: string;
-  /** By the size of what is written or read. */
+  /** The toxic, by the size of the file. */
   readonly toxic?: (sizeBytes: number) => Toxic;
-  /** After MIDDLE_MS of the call. */
+  /** A second toxic, added after MIDDLE_MS. */
   readonly later?: () => Toxic;
-  /** When the network is well again. */
+  /** When the network recovers. */
   readonly until?: 'the first retry' | 'never';
-  /** Calls of the backend, the first one among them: least and most. */
+  /** Minimum and maximum number of backend calls, including the first. */
   readonly calls: readonly [number, number];
   readonly ends: 'well' | 'unavailable';
 }
@@ -103,12 +103,12 @@ const reset = (stream: Toxic['stream']) => (): Toxic => ({
   timeout: 0,
 });
 
-// The second call may come before the network is quite well.
+// The second call may start before the network has recovered.
 const once = { until: 'the first retry', calls: [2, 3], ends: 'well' } as const;
 const settled = { ...once, calls: [2, 5] } as const;
 const forGood = { until: 'never', calls: [ATTEMPTS, ATTEMPTS], ends: 'unavailable' } as const;
 const forLong = { ...forGood, calls: [LONG_ATTEMPTS, LONG_ATTEMPTS] } as const;
-/** A restore may have another destination to read from. */
+/** Reads give up early, because a restore may have another destination. */
 const silent = { ...forGood, calls: [2, 2] } as const;
 const through = { until: 'never', calls: [1, 1], ends: 'well' } as const;
 
@@ -132,7 +132,7 @@ const SCENARIOS: readonly Scenario[] = [
   { call: 'write in parts', network: 'cut once', toxic: cut('upstream', 0.05), ...once },
   { call: 'write in parts', network: 'cut always', toxic: cut('upstream', 0.05), ...forLong },
   { call: 'write if absent', network: 'well', ...through },
-  // What was written before the answer was lost is found by a listing and a read of its end.
+  // A listing and a read of the file's end show that the write succeeded before its response was lost.
   { call: 'write if absent', network: 'stalled answer', toxic: stalled('downstream'), ...settled },
   { call: 'write if absent', network: 'reset answer', toxic: reset('downstream'), ...settled },
   { call: 'read', network: 'well', ...through },
@@ -186,13 +186,14 @@ function describeKind(kind: ProxiedKind): void {
 
   for (const scenario of SCENARIOS.filter((each) => kind.isWitnessOf(each.call))) {
     const { call, network, ends } = scenario;
-    test(`a ${call}, ${network}: ends ${ends}`, async ({ expect }) => {
+    const outcome = ends === 'well' ? 'succeeds' : 'fails with REPLICA_UNAVAILABLE';
+    test(`a ${call} (network: ${network}) ${outcome}`, async ({ expect }) => {
       await play(scenario, kind, server, toxiproxy, costs, expect);
     });
   }
 }
 
-/** Plays one scenario with a replica, a destination and a proxy of its own. */
+/** Runs one scenario with its own replica, destination and proxy. */
 async function play(
   scenario: Scenario,
   kind: ProxiedKind,
@@ -215,14 +216,14 @@ async function play(
 
   const account = accounted(await server.connect(proxy.port, 'write'));
   let cleared: Promise<void> | undefined;
-  let silenceMs = network.startsWith('stalled') ? SILENCE_MS : PATIENCE_MS;
+  let silenceMs = network.startsWith('stalled') ? SILENCE_MS : CALL_MS_MAX;
   if (network === 'slow') silenceMs = SLOW_SILENCE_MS;
   const destination = new Destination(account.destination, {
     attemptsMax: ends === 'well' ? ATTEMPTS : calls[1],
     random: () => 0,
     stallMs: SILENCE_MS,
-    // A body that is sent as one piece is silent for as long as that takes.
-    silenceMs: network === 'slow' ? PATIENCE_MS : SILENCE_MS,
+    // A body that is sent in one piece makes no progress until it is complete.
+    silenceMs: network === 'slow' ? CALL_MS_MAX : SILENCE_MS,
     clock: {
       now: () => Date.now(),
       monotonic: () => performance.now(),
@@ -233,7 +234,7 @@ async function play(
     },
     onRetry() {
       if (scenario.until === 'never') return;
-      silenceMs = PATIENCE_MS;
+      silenceMs = CALL_MS_MAX;
       cleared ??= proxy.clear();
     },
   });
@@ -247,8 +248,8 @@ async function play(
   const tookMs = performance.now() - began;
   await turned;
   await cleared;
-  // What was given up holds no connection, but for the one of SSH, which all calls share.
-  if (ends !== 'well') await until('they are let go', () => sent.open <= 1, CLOSE_MS_MAX);
+  // A failed call keeps no connection open, except that all calls share one SSH connection.
+  if (ends !== 'well') await until('its sockets are closed', () => sent.open <= 1, CLOSE_MS_MAX);
   const closing = performance.now();
   await destination.close();
   const closedMs = performance.now() - closing;
@@ -264,7 +265,7 @@ async function play(
   if (ends === 'well') expect(outcome).toBeUndefined();
   else expect(outcome).toMatchObject({ code: 'REPLICA_UNAVAILABLE' });
   if (network === 'slow') expect(tookMs).toBeGreaterThan(SLOW_SILENCE_MS);
-  expect(tookMs).toBeLessThan(PATIENCE_MS);
+  expect(tookMs).toBeLessThan(CALL_MS_MAX);
   assertBytes(found, ends === 'well' ? after : before);
   expect(account.pending).toBe(0);
   const [least, most] = calls;
@@ -273,11 +274,11 @@ async function play(
   const { requests, connections, sentBytes, receivedBytes } = cost;
   expect(requests).toBeLessThanOrEqual(cost.calls * kind.requestsMax(call));
   expect(connections).toBeLessThanOrEqual(Math.max(cost.calls, requests));
-  // No byte is fetched again but those that were on their way.
-  const talk = cost.calls * TALK_BYTES;
+  // Only bytes in flight are read again.
+  const overhead = cost.calls * OVERHEAD_BYTES;
   const sends = call.startsWith('write') ? cost.calls * kind.bodiesMax(call) : 0;
-  expect(sentBytes).toBeLessThanOrEqual(sends * bytes.byteLength + talk);
-  expect(receivedBytes).toBeLessThanOrEqual(bytes.byteLength * FETCHED_SHARE_MAX + talk);
+  expect(sentBytes).toBeLessThanOrEqual(sends * bytes.byteLength + overhead);
+  expect(receivedBytes).toBeLessThanOrEqual(bytes.byteLength * FETCHED_SHARE_MAX + overhead);
 }
 
 async function make(call: Call, replica: Replica, bytes: Uint8Array): Promise<void> {

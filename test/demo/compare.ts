@@ -1,4 +1,4 @@
-/** Reads all orders of a database, and compares two readings row for row. */
+/** Reads all orders of a database, and compares two results row by row. */
 
 import Database from 'better-sqlite3';
 
@@ -19,23 +19,23 @@ export function readRows(file: string): Row[] {
 }
 
 /**
- * 'equal': the same rows. 'up-to-the-kill': the same rows up to the last one restored; what the
- * application committed in its last second may have died with the disk.
+ * 'equal': the same rows. 'up-to-the-kill': the same rows up to the last restored one; commits of the
+ * application's last second may have been lost with the disk.
  */
 export function compareRows(
-  what: string,
+  name: string,
   restored: readonly Row[],
   original: readonly Row[],
   mode: 'equal' | 'up-to-the-kill',
-  say: (text: string) => void,
+  print: (text: string) => void,
 ): boolean {
   const different = restored.findIndex((row, index) => !isSame(row, original[index]));
   const missing = original.length - restored.length;
-  const held =
+  const passed =
     different < 0 && restored.length > 0 && (mode === 'equal' ? missing === 0 : missing >= 0);
-  const rest = missing === 0 ? '' : `, the last ${missing} were committed as the disk was lost`;
-  say(`${what}: ${restored.length} rows ${held ? 'equal' : 'DIFFER'}${rest}`);
-  return held;
+  const rest = missing === 0 ? '' : `, the last ${missing} commits were lost with the disk`;
+  print(`${name}: ${restored.length} rows ${passed ? 'equal' : 'DIFFER'}${rest}`);
+  return passed;
 }
 
 function isSame(a: Row, b: Row | undefined): boolean {

@@ -1,7 +1,7 @@
 /**
- * The main job, shown: a database is written to by a process that knows nothing of Sluice,
- * replicated to a folder and to an S3 server at once, lost, and restored from each of them alone.
- * Ends by itself; the exit code is 0 only if every comparison held.
+ * A demo of the main use: an application writes to a database, which is replicated to a folder and to an
+ * S3 server, lost, and restored from each of them alone. The exit code is 0 only if all comparisons
+ * passed.
  */
 
 import { fork, spawn, type ChildProcess } from 'node:child_process';
@@ -16,7 +16,7 @@ import { compareRows, readRows } from './compare.ts';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const CLI = path.resolve(HERE, '../../apps/cli/dist/main.js');
-/** The whole demo stays well under a minute. */
+/** Short enough to keep the demo well under a minute. */
 const WATCH_MS = 6_000;
 const AFTER_MISTAKE_MS = 3_000;
 const CATCH_UP_MS_MAX = 15_000;
@@ -33,29 +33,29 @@ interface Status {
   readonly destinations: readonly Destination[];
 }
 
-const say = (text: string): void => console.log(text);
+const print = (text: string): void => console.log(text);
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-demo-'));
 const database = path.join(folder, 'shop.db');
 const children: ChildProcess[] = [];
 const s3 = await startS3({ buckets: ['backups'] });
-let held = false;
+let passed = false;
 try {
-  held = await demo();
+  passed = await demo();
 } finally {
   for (const child of children) child.kill('SIGKILL');
   await s3.stop();
   fs.rmSync(folder, { recursive: true, force: true });
 }
-say(held ? 'Every comparison held.' : 'A comparison FAILED.');
-process.exitCode = held ? 0 : 1;
+print(passed ? 'All comparisons passed.' : 'A comparison FAILED.');
+process.exitCode = passed ? 0 : 1;
 
 async function demo(): Promise<boolean> {
-  say(`1. An application writes to ${database}, one order per transaction.`);
+  print(`1. An application writes to ${database}, one order per transaction.`);
   const writer = fork(path.join(HERE, 'writer.mjs'), [database]);
   children.push(writer);
   const config = writeConfig();
 
-  say('2. sluice replicate sends it to a folder and, over HTTP, to an S3 server:');
+  print('2. sluice replicate uploads it to a folder and, over HTTP, to an S3 server:');
   const sluice = spawn(process.execPath, [CLI, 'replicate', '-config', config], {
     stdio: ['ignore', fs.openSync(path.join(folder, 'sluice.log'), 'a'), 'inherit'],
     env: environment(),
@@ -63,17 +63,17 @@ async function demo(): Promise<boolean> {
   children.push(sluice);
   await watch(WATCH_MS);
 
-  say('3. A mistake: DELETE FROM orders WHERE id % 3 <> 0. The moment before is noted.');
-  await tell(writer, 'pause');
+  print('3. A mistake: DELETE FROM orders WHERE id % 3 <> 0. The time before it is recorded.');
+  await command(writer, 'pause');
   await caughtUp();
   const before = readRows(database);
   const moment = new Date().toISOString();
-  await sleep(50); // the mistake is later than the moment, on any clock that tells milliseconds
-  await tell(writer, 'mistake');
-  await tell(writer, 'resume');
+  await sleep(50); // the mistake must be later than the recorded time
+  await command(writer, 'mistake');
+  await command(writer, 'resume');
   await watch(AFTER_MISTAKE_MS);
 
-  say('4. SIGKILL to both, in the middle of a write. The disk is lost: the database is deleted.');
+  print('4. SIGKILL to both, during a write. The disk is lost: the database is deleted.');
   const reported = readStatus();
   await Promise.all([kill(sluice), kill(writer)]);
   const lost = readRows(database);
@@ -83,15 +83,15 @@ async function demo(): Promise<boolean> {
     }
   }
 
-  say('5. Restored from each destination alone, and compared row for row:');
+  print('5. Restored from each destination alone, and compared row by row:');
   const results: boolean[] = [];
   for (const destination of reported.destinations) {
     const latest = await restore(config, destination.name, []);
     results.push(
-      compareRows(`   ${destination.name}, latest`, latest, lost, 'up-to-the-kill', say),
+      compareRows(`   ${destination.name}, latest`, latest, lost, 'up-to-the-kill', print),
     );
     const earlier = await restore(config, destination.name, ['-timestamp', moment]);
-    results.push(compareRows(`   ${destination.name}, ${moment}`, earlier, before, 'equal', say));
+    results.push(compareRows(`   ${destination.name}, ${moment}`, earlier, before, 'equal', print));
   }
   return results.length === 2 * 2 && results.every(Boolean);
 }
@@ -141,9 +141,9 @@ async function watch(forMs: number): Promise<void> {
   while (Date.now() < end) {
     const { txid, destinations } = readStatus();
     const line = destinations
-      .map((at) => `${at.name} ${short(at.txid)} lag ${at.lagSeconds.toFixed(2)} s`)
+      .map((at) => `${at.name} ${at.txid ?? '-'} lag ${at.lagSeconds.toFixed(2)} s`)
       .join('   ');
-    if (line !== last && line !== '') say(`   TXID ${short(txid)}   ${line}`);
+    if (line !== last && line !== '') print(`   TXID ${txid ?? '-'}   ${line}`);
     last = line;
     await sleep(250);
   }
@@ -165,11 +165,11 @@ async function restore(config: string, name: string, flags: string[]) {
   const args = ['restore', '-config', config, '-replica', name, '-o', output, ...flags, database];
   const child = spawn(process.execPath, [CLI, ...args], { stdio: 'inherit', env: environment() });
   const [code] = (await once(child, 'exit')) as [number];
-  if (code !== 0) throw new Error(`sluice ${args.join(' ')} ended with ${code}`);
+  if (code !== 0) throw new Error(`sluice ${args.join(' ')} exited with ${code}`);
   return readRows(output);
 }
 
-async function tell(child: ChildProcess, message: string): Promise<void> {
+async function command(child: ChildProcess, message: string): Promise<void> {
   const answered = once(child, 'message');
   child.send(message);
   await answered;
@@ -179,8 +179,4 @@ async function kill(child: ChildProcess): Promise<void> {
   const exited = once(child, 'exit');
   child.kill('SIGKILL');
   await exited;
-}
-
-function short(txid: string | undefined): string {
-  return txid === undefined ? '-' : BigInt(`0x${txid}`).toString();
 }

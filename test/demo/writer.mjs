@@ -1,5 +1,5 @@
-// An application: takes orders, one transaction each, checkpoints by its own settings, and knows
-// nothing of Sluice. Messages pause it, resume it, or have it make a mistake.
+// An application that does not use Sluice: it takes orders, one transaction each, and checkpoints with
+// its own settings. Messages pause it, resume it, or make it delete rows by mistake.
 import Database from 'better-sqlite3';
 
 const db = new Database(process.argv[2], { timeout: 5000 });

@@ -1,4 +1,4 @@
-// An application that checkpoints by itself: one process writes all the time, this one checkpoints.
+// The checkpointing process of an application. Another process writes all the time.
 import Database from 'better-sqlite3';
 
 const [file, secondsText] = process.argv.slice(2);

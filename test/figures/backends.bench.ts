@@ -1,8 +1,7 @@
 /**
- * A file of 256 MiB up and down, and 10,000 small ones listed: each backend, and beside it the
- * vendor's SDK called plainly, against the same server. Each task is a process of its own, which
- * tells the median and its peak of memory. For SFTP and folders the plain way does the same fsync
- * and rename.
+ * Uploads and downloads a file of 256 MiB and lists 10,000 small files, with each backend and with the
+ * vendor's SDK alone, on the same server. Each task runs in a separate process, which reports the median
+ * time and the peak memory. For SFTP and folders both do the same fsync and rename.
  */
 
 import { fork } from 'node:child_process';
@@ -14,9 +13,9 @@ import { SMALL_FILES, type Moved, type MoveOrder } from './way.ts';
 
 const MIB = Number(process.env['SLUICE_BENCH_MIB'] ?? 256);
 const MIB_BYTES = 1_048_576;
-/** Within a tenth of the plain way, or this. */
+/** Allowed above the SDK alone if more than a tenth of its time. */
 const SLACK_MS = 200;
-/** Of memory, above what the parts on their way may take. */
+/** Memory allowed above that of the parts in flight. */
 const SLACK_MIB = 40;
 
 type Both = Readonly<Record<MoveOrder['way'], Moved>>;
@@ -74,7 +73,7 @@ function timeRow(what: string, { ours, plain }: Both): Row {
   };
 }
 
-/** Above an idle process that has loaded the SDK. */
+/** Memory above that of an idle process that has loaded the SDK. */
 function memoryRow(what: string, { ours, plain }: Both, partsMiB: number): Row {
   return {
     what,

@@ -1,4 +1,4 @@
-/** What the benchmarks of this folder share: a replicator as a process, and what it costs. */
+/** Shared helpers of the benchmarks: a replicator process and its resource use. */
 
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -20,12 +20,12 @@ export interface Row {
   readonly lowerIsBetter: boolean;
 }
 
-/** Litestream's binary, where it is at hand. */
+/** Path of Litestream's binary, if it is set. */
 export const LITESTREAM: string | undefined = process.env['LITESTREAM_BIN'];
 
 export type Kind = 'sluice' | 'litestream';
 
-/** What a program runs under: nothing, or strace, which makes each fsync take 40 ms longer. */
+/** 'slow' runs a program under strace, which makes each fsync take 40 ms longer. */
 export type Disk = 'as it is' | 'slow';
 
 const SLOW_DISK: readonly string[] = [
@@ -33,7 +33,7 @@ const SLOW_DISK: readonly string[] = [
   ...['-e', 'inject=fsync,fdatasync:delay_exit=40000'],
 ];
 
-/** The command on such a disk. */
+/** The command line for running `command` on such a disk. */
 export function onDisk(disk: Disk, command: readonly string[]): readonly [string, ...string[]] {
   const [first = '', ...rest] = disk === 'slow' ? [...SLOW_DISK, ...command] : command;
   return [first, ...rest];
@@ -44,11 +44,11 @@ export const HAS_STRACE: boolean = spawnSync('strace', ['-V'], { stdio: 'ignore'
 export interface ReplicatorOptions {
   readonly kind: Kind;
   readonly database: string;
-  /** Folders: Litestream takes one. */
+  /** Destination folders. Litestream supports only one. */
   readonly folders: readonly string[];
   readonly extra?: string;
   readonly disk?: Disk;
-  /** One more destination of ours. */
+  /** Additional destination, with Sluice only. */
   readonly s3?: S3Server | undefined;
 }
 
@@ -78,7 +78,7 @@ export class ReplicatorProcess {
     this.#child = spawn(command, args, { stdio: 'ignore', env });
   }
 
-  /** Resolves when the first snapshot is whole. */
+  /** Resolves when the first full snapshot is complete. */
   async ready(): Promise<void> {
     const snapshots = path.join(this.folders[0] ?? '', 'ltx', '9');
     while (
@@ -86,10 +86,10 @@ export class ReplicatorProcess {
       fs.readdirSync(snapshots).every((name) => !name.endsWith('.ltx'))
     ) {
       if (this.#child.exitCode !== null)
-        throw new Error(`${this.#kind} ended with ${this.#child.exitCode}`);
+        throw new Error(`${this.#kind} exited with ${this.#child.exitCode}`);
       await sleep(50);
     }
-    await sleep(1_500); // levels, first checks: what happens once at a start
+    await sleep(1_500); // skip work that is done once at the start, such as levels and first checks
   }
 
   /** User and system time of the process, its threads included, in ms. */
@@ -123,7 +123,7 @@ function toYAML(s3: S3Server | undefined): string {
   return `  - type: s3\n    bucket: ${s3.bucket}\n    path: app\n    endpoint: ${s3.endpoint}\n`;
 }
 
-/** Runs `work` beside an S3 server in a process of its own. */
+/** Runs `work` with an S3 server in a separate process. */
 export async function besideS3<Result>(work: (s3: S3Server) => Promise<Result>): Promise<Result> {
   const server = spawn(process.execPath, [S3_SERVER, '--with-parent'], {
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -145,10 +145,10 @@ export async function inFolder<Result>(work: (folder: string) => Promise<Result>
   }
 }
 
-/** What a child tells at its end; an error if it ends without a word. */
+/** The message that a child sends before it exits. Rejects if it exits without one. */
 export async function answer(child: ChildProcess): Promise<unknown[]> {
   const ended = once(child, 'exit').then(([code]) => {
-    throw new Error(`${child.spawnargs.join(' ')} ended with ${code} and told nothing`);
+    throw new Error(`${child.spawnargs.join(' ')} exited with ${code} without a message`);
   });
   return await Promise.race([once(child, 'message'), ended]);
 }
@@ -162,7 +162,7 @@ export function round(value: number, digits = 1): number {
   return Number(value.toFixed(digits));
 }
 
-/** The last line of a benchmark. */
+/** Prints the results as the last line of a benchmark. */
 export function print(name: string, rows: readonly Row[], note?: string): void {
   const command = `pnpm bench ${name}`;
   process.stdout.write(`${JSON.stringify({ name, command, ...(note && { note }), rows })}\n`);

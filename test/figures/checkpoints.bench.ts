@@ -1,4 +1,4 @@
-/** How an application that checkpoints by itself (FULL, RESTART, TRUNCATE) fares beside a replicator. */
+/** Effect of a replicator on an application that checkpoints by itself (FULL, RESTART, TRUNCATE). */
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
@@ -24,7 +24,7 @@ const HERE = fileURLToPath(new URL('.', import.meta.url));
 const SECONDS = Number(process.env['SLUICE_BENCH_SECONDS'] ?? 20);
 const IMAGE_MIB = Number(process.env['SLUICE_BENCH_IMAGE_MIB'] ?? 1024);
 
-interface Fared {
+interface Result {
   readonly ms: readonly number[];
   readonly busyShare: number;
   readonly commitP99: number;
@@ -36,24 +36,24 @@ interface Call {
   readonly busy: number;
 }
 
-/** One of the programs of this folder, which tells at its end what it did. */
+/** Starts a program of this folder, which sends its results before it exits. */
 function start(disk: Disk, program: string, ...args: readonly string[]): ChildProcess {
   const [command, ...rest] = onDisk(disk, [process.execPath, path.join(HERE, program), ...args]);
   return spawn(command, rest, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
 }
 
-async function run(database: string, seconds: number, disk: Disk): Promise<Fared> {
+async function run(database: string, seconds: number, disk: Disk): Promise<Result> {
   const writer = start(disk, 'load-writer.mjs', database, String(seconds), '500');
   const checkpointer = start(disk, 'app-checkpoints.mjs', database, String(seconds));
   let walMax = 0;
-  const looking = setInterval(() => {
+  const polling = setInterval(() => {
     walMax = Math.max(walMax, fs.statSync(`${database}-wal`, { throwIfNoEntry: false })?.size ?? 0);
   }, 20);
   const [[{ p99 }], [{ calls }]] = (await Promise.all([answer(writer), answer(checkpointer)])) as [
     [{ p99: number }],
     [{ calls: Call[] }],
   ];
-  clearInterval(looking);
+  clearInterval(polling);
   return {
     ms: calls.map((call) => call.ms),
     busyShare: calls.filter((call) => call.busy !== 0).length / calls.length,
@@ -67,7 +67,7 @@ async function beside(
   sizeMiB: number,
   when: 'at rest' | 'in the image',
   disk: Disk = 'as it is',
-): Promise<Fared> {
+): Promise<Result> {
   return await inFolder(async (folder) => {
     const database = path.join(folder, 'app.db');
     create(database, sizeMiB);
@@ -108,17 +108,17 @@ const image = await beside('sluice', IMAGE_MIB, 'in the image');
 const slow = HAS_STRACE ? await beside('sluice', 1, 'at rest', 'slow') : undefined;
 const theirs = LITESTREAM === undefined ? undefined : await beside('litestream', 1, 'at rest');
 
-function rows(what: string, fared: Fared, rival: Fared | undefined): Row[] {
+function rows(what: string, result: Result, rival: Result | undefined): Row[] {
   const one = (
     name: string,
     unit: string,
-    of: (from: Fared) => number,
+    of: (from: Result) => number,
     bar: number,
     digits = 1,
   ): Row => ({
     what: `${what}: ${name}`,
     unit,
-    ours: round(of(fared), digits),
+    ours: round(of(result), digits),
     ...(rival !== undefined && { beside: { litestream: round(of(rival), digits) } }),
     bar,
     lowerIsBetter: true,

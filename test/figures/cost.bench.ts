@@ -1,4 +1,4 @@
-/** What replicating costs: for a writer at full speed, for a busy web application, for an idle database. */
+/** Cost of replication for a writer at full speed, a busy web application and an idle database. */
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -39,9 +39,9 @@ async function writer(
   rate: number,
 ): Promise<{ transactions: number }> {
   const child = fork(WRITER, [database, String(seconds), String(rate)]);
-  const [told] = (await answer(child)) as [{ transactions: number }];
+  const [result] = (await answer(child)) as [{ transactions: number }];
   await once(child, 'exit');
-  return told;
+  return result;
 }
 
 async function load(
@@ -61,7 +61,7 @@ async function load(
       const before = replicator.cpuMs();
       const started = performance.now();
       const { transactions } = await writer(database, seconds, rate);
-      await sleep(1_500); // what was written last is still being sent
+      await sleep(1_500); // the last commits are still being uploaded
       const cpuMs = replicator.cpuMs() - before;
       return {
         perSecond: transactions / seconds,

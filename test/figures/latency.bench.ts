@@ -1,6 +1,6 @@
 /**
- * From the return of a commit to the whole file at a local destination: of lone commits, and of
- * commits whose pauses are uneven, shorter and longer than a sync interval.
+ * Time from the return of a commit to the complete file at a local destination, for single commits and
+ * for commits with uneven pauses, shorter and longer than a sync interval.
  */
 
 import fs from 'node:fs';
@@ -58,12 +58,12 @@ async function measure(kind: Kind, pauses: Pauses): Promise<number[]> {
 }
 
 interface Commit {
-  /** Of the clock that stamps files. */
+  /** Wall clock time, like the timestamps of files. */
   readonly wallMs: number;
   readonly at: number;
 }
 
-/** For each commit, when the file that has it was there: the first with a later time in its header. */
+/** Arrival times: the file of a commit is the first one with a later time in its header. */
 class Arrivals {
   readonly #level: string;
   readonly #known: Set<string>;
@@ -80,7 +80,7 @@ class Arrivals {
     });
   }
 
-  /** A commit has returned just now. */
+  /** Records a commit that has just returned. */
   expect(): void {
     this.#waiting.push({ wallMs: Date.now(), at: performance.now() });
   }

@@ -1,5 +1,5 @@
-// A writer as a process: 10-row transactions, at full speed or at a rate. Tells what it did. One that
-// is refused because the database is locked is counted with the time it took, and the next is tried.
+// A writer process: 10-row transactions, at full speed or at a rate. Sends its results at the end. A
+// transaction that fails because the database is locked counts with its time, and the writer continues.
 import Database from 'better-sqlite3';
 
 const [file, secondsText, rateText] = process.argv.slice(2);

@@ -1,4 +1,4 @@
-/** One task of a benchmark, by a backend or by its vendor's SDK alone; told by message. See backends.bench.ts. */
+/** Runs one task of backends.bench.ts and sends the result as a message. */
 
 import fs from 'node:fs';
 import { quantile } from './bench.ts';
@@ -31,11 +31,11 @@ async function measure(task: Exclude<MoveOrder['task'], 'fill'>): Promise<Moved>
 
 async function once(way: Way, task: 'up' | 'down' | 'list', run: number): Promise<void> {
   if (task === 'up') return await way.up(run);
-  const [came, wanted] =
+  const [found, expected] =
     task === 'down'
       ? [await way.down(run), fs.statSync(order.file).size]
       : [await way.list(), SMALL_FILES];
-  if (came !== wanted) throw new Error(`${task}: ${came} came, not ${wanted}`);
+  if (found !== expected) throw new Error(`${task}: got ${found} instead of ${expected}`);
 }
 
 async function timed(work: () => Promise<void>): Promise<number> {

@@ -1,4 +1,4 @@
-/** What the benchmarks of the backends do, by the backends as core uses them. */
+/** The tasks of backends.bench.ts, with the backends and core's wrappers. */
 
 import { Destination } from '@sluice/core';
 import fs from 'node:fs';
@@ -8,12 +8,12 @@ import { bodyFromBytes, type Backend, type ObjectBody, parseConfig } from '@slui
 import { toTXID, type LTXFileRef } from '@sluice/core/backend/testing';
 import { CHUNK_BYTES, count, ROOT, type MoveOrder, type Way } from './way.ts';
 
-/** As many as core has calls on their way. */
+/** Like core's maximum number of parallel calls. */
 const WRITES_AT_ONCE = 16;
 const SMALL_BYTES = 512;
 
 export interface OurWay extends Way {
-  /** So many small files of level 0. */
+  /** Writes small files of level 0. */
   fill(files: number): Promise<void>;
 }
 
@@ -32,7 +32,7 @@ export async function ourWay({ file, from, input }: MoveOrder): Promise<OurWay> 
     async down(run) {
       const { body } = await replica.openFile(fileOf(9, run + 1));
       if (type !== 'sftp') return await count(body);
-      // As its library does.
+      // Like the SFTP library, which writes to a file.
       await pipeline(body, fs.createWriteStream(`${file}.down`));
       return fs.statSync(`${file}.down`).size;
     },
@@ -44,10 +44,10 @@ export async function ourWay({ file, from, input }: MoveOrder): Promise<OurWay> 
     async fill(files) {
       const body = bodyFromBytes(new Uint8Array(SMALL_BYTES).fill(1), new Date(0));
       const numbers = Array.from({ length: files }, (_, index) => index + 1).values();
-      const lane = async (): Promise<void> => {
+      const worker = async (): Promise<void> => {
         for (const number of numbers) await replica.writeFile(fileOf(0, number), body);
       };
-      await Promise.all(Array.from({ length: WRITES_AT_ONCE }, lane));
+      await Promise.all(Array.from({ length: WRITES_AT_ONCE }, worker));
     },
     close: () => destination.close(),
   };

@@ -1,4 +1,4 @@
-/** What the backends do, by their vendors' SDKs called plainly. */
+/** The tasks of backends.bench.ts, with the vendors' SDKs alone. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -25,7 +25,7 @@ interface PlainSFTP {
 }
 
 const SFTP_LIBRARY: string = 'ssh2-sftp-client';
-/** Calls to the file system at once. */
+/** Maximum parallel file system calls. */
 const STATS_AT_ONCE = 32;
 
 export async function plainWay({ file, input }: MoveOrder): Promise<Way> {
@@ -118,7 +118,7 @@ function plainAzure(file: string, text: Text): Way {
 }
 
 async function plainSFTP(file: string, text: Text): Promise<Way> {
-  // The library brings no types, and our own say only what the backend uses.
+  // The library has no types, and our own cover only the backend's use of it.
   const { default: Client } = (await import(SFTP_LIBRARY)) as { default: new () => PlainSFTP };
   const client = new Client();
   const [host, port] = text('host').split(':');
@@ -130,11 +130,11 @@ async function plainSFTP(file: string, text: Text): Promise<Way> {
     async up(run) {
       const name = `${root}/${run}`;
       await client.fastPut(file, `${name}.tmp`);
-      fsyncAt(`${name}.tmp`); // the library cannot ask for it; the server is this machine
+      fsyncAt(`${name}.tmp`); // the library has no fsync; the server is this machine
       await client.posixRename(`${name}.tmp`, name);
       fsyncAt(root);
     },
-    // Its other way, `get`, asks for one piece after the other: 200 s for 256 MiB.
+    // `get` reads one block after the other and takes 200 s for 256 MiB.
     async down(run) {
       const into = `${file}.down`;
       await client.fastGet(`${root}/${run}`, into);
@@ -162,13 +162,13 @@ function plainFile(file: string, replica: string): Way {
       const folder = levelPrefix('tree', replica, 0);
       const names = (await fs.promises.readdir(folder)).values();
       let files = 0;
-      const lane = async (): Promise<void> => {
+      const worker = async (): Promise<void> => {
         for (const name of names) {
           const stats = await fs.promises.stat(path.join(folder, name));
           files += Number(stats.isFile());
         }
       };
-      await Promise.all(Array.from({ length: STATS_AT_ONCE }, lane));
+      await Promise.all(Array.from({ length: STATS_AT_ONCE }, worker));
       return files;
     },
     close: async () => {},

@@ -1,4 +1,4 @@
-/** How many HTTP requests each operation of the backends for buckets is, counted by a proxy. */
+/** Number of HTTP requests per operation of the bucket backends, counted by a proxy. */
 
 import { Destination } from '@sluice/core';
 import { bodyFromBytes, parseConfig } from '@sluice/core/backend';
@@ -18,7 +18,7 @@ const FILES = 100;
 
 interface Operation {
   readonly what: string;
-  /** A written L0 file is one request. */
+  /** Maximum number of requests. */
   readonly bar?: number;
   run(replica: Replica): Promise<unknown>;
 }
@@ -38,7 +38,7 @@ async function read({ body: bytes }: { readonly body: AsyncIterable<Uint8Array> 
   for await (const _ of bytes);
 }
 
-/** In this order, as each finds what those before it have left. */
+/** In this order, because each operation uses the files of the ones before it. */
 const OPERATIONS: readonly Operation[] = [
   {
     what: 'write an L0 file of 64 KiB',
@@ -91,7 +91,7 @@ const OPERATIONS: readonly Operation[] = [
 async function rowsOf({ name, input }: Subject): Promise<Row[]> {
   const { origin, href } = new URL(String(input['endpoint']));
   const proxy = await startCountingProxy(origin);
-  // Azurite has the account in the path.
+  // Azurite's endpoint has the account as its path.
   const endpoint = href.replace(origin, proxy.endpoint);
   const backend = await backendOf(String(input['type']));
   const { config, path } = parseConfig(backend, { path: ROOT, ...input, endpoint });
@@ -120,4 +120,4 @@ await inFolder(async (folder) => {
     await subject.stop();
   }
 });
-print('requests', rows, 'a first write tells of what follows; nothing was retried');
+print('requests', rows, 'the first call of each operation, without retries');

@@ -1,4 +1,4 @@
-/** The servers that the backends are measured against, one at a time. */
+/** The servers for the benchmarks of the backends, one at a time. */
 
 import path from 'node:path';
 import { startAzurite } from '../servers/azurite.ts';
@@ -9,7 +9,7 @@ import { startSshd } from '../servers/sshd.ts';
 
 export interface Subject {
   readonly name: string;
-  /** What the backend holds in parts at most, in MiB: part size times parts at once. */
+  /** Maximum memory for parts, in MiB: part size times parallel parts. */
   readonly partsMiB: number;
   readonly input: Readonly<Record<string, unknown>>;
   stop(): Promise<void>;
@@ -61,7 +61,7 @@ async function file(folder: string): Promise<Subject> {
   return { name: 'file', partsMiB: 1, input, stop: async () => {} };
 }
 
-/** Each starts its own; a folder for what needs no server. */
+/** Each starts its own server. `folder` is for the backend without a server. */
 export const SUBJECTS: readonly ((folder: string) => Promise<Subject>)[] = [
   s3,
   gcs,

@@ -1,15 +1,15 @@
-/** What a backend and its vendor's SDK are both told to do. */
+/** The tasks of backends.bench.ts, for a backend and for its vendor's SDK alone. */
 
 export const CHUNK_BYTES = 1_048_576;
-/** Which one listing has to tell. */
+/** Number of files in the listing task. */
 export const SMALL_FILES = 10_000;
-/** Of the replica. */
+/** Root of the replica. */
 export const ROOT = 'bench';
 
 export interface MoveOrder {
-  /** Up, down what went up, or list, five times each; or fill with what is to be listed. */
+  /** Upload, download or list, five times each; or write the files for the listing. */
   readonly task: 'up' | 'down' | 'fill' | 'list';
-  /** What goes up: the file; or one MiB of memory again and again, so that only the way itself costs some. */
+  /** Source of an upload: the file, or one repeated MiB, to measure only the memory of the upload. */
   readonly from: 'file' | 'memory';
   readonly file: string;
   readonly way: 'ours' | 'plain';
@@ -19,22 +19,22 @@ export interface MoveOrder {
 export interface Moved {
   /** The median. */
   readonly ms: number;
-  /** Peak of resident memory, above that before the first byte. */
+  /** Peak resident memory above that before the first byte. */
   readonly memoryMiB: number;
 }
 
-/** One thing done with a file, or with many. */
+/** An implementation of the tasks. */
 export interface Way {
   up(run: number): Promise<void>;
-  /** The bytes are counted and dropped, but for the SFTP library, which writes them to a file. */
+  /** Counts and discards the bytes. Only the SFTP library writes them to a file. */
   down(run: number): Promise<number>;
-  /** How many files of level 0 there are, with their sizes and times, in one pass. */
+  /** Number of files of level 0, listed with sizes and times. */
   list(): Promise<number>;
   close(): Promise<void>;
 }
 
 export async function count(body: AsyncIterable<Uint8Array | string>): Promise<number> {
-  let came = 0;
-  for await (const chunk of body) came += chunk.length;
-  return came;
+  let sizeBytes = 0;
+  for await (const chunk of body) sizeBytes += chunk.length;
+  return sizeBytes;
 }

@@ -1,6 +1,6 @@
 /**
- * Preload (`node --import`): each read and write of an open file handles fewer bytes than it was asked
- * for, as the system calls may. A third of them are short, at random from SHORT_IO_SEED.
+ * Preloaded with `node --import`: a random third of all reads and writes are short, that is, handle fewer
+ * bytes than requested, as system calls may do. SHORT_IO_SEED is the seed.
  */
 
 import fs from 'node:fs';

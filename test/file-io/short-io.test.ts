@@ -1,4 +1,4 @@
-/** The command line tool where reads and writes of files are short, as the system calls may be. */
+/** The command with short reads and writes, which system calls may return. */
 
 import { execFile } from 'node:child_process';
 import path from 'node:path';
@@ -29,27 +29,30 @@ function rowsOf(file: string): unknown[] {
   }
 }
 
-test.each(SEEDS)('short reads and writes change nothing of a backup (seed %i)', async (seed) => {
-  const folder = temporaryFolder('short-io');
-  const file = path.join(folder, 'app.db');
-  const destination = `file://${folder}/backup`;
-  const app = new Database(file);
-  onTestFinished(() => void app.close());
-  app.pragma('journal_mode=wal');
-  app.pragma('wal_autocheckpoint=0');
-  app.exec('CREATE TABLE t(id INTEGER PRIMARY KEY, v BLOB)');
-  const insert = app.prepare('INSERT INTO t(v) VALUES (randomblob(3000))');
-  const fill = app.transaction(() => {
-    for (let row = 0; row < ROWS; row++) insert.run();
-  });
-  fill();
-  app.pragma('wal_checkpoint(TRUNCATE)');
-  // Pages in the log: the image takes them from its overlay, the rest from the copy of the file.
-  app.exec('UPDATE t SET v = randomblob(3000) WHERE id % 3 = 0');
-  await sluice(seed, 'replicate', '-once', file, destination);
-  app.exec('UPDATE t SET v = randomblob(3000) WHERE id % 5 = 0');
-  await sluice(seed, 'replicate', '-once', file, destination);
-  const restored = path.join(folder, 'restored.db');
-  await sluice(seed, 'restore', '-o', restored, destination);
-  expect(rowsOf(restored)).toEqual(rowsOf(file));
-});
+test.each(SEEDS)(
+  'a backup with short reads and writes restores correctly (seed %i)',
+  async (seed) => {
+    const folder = temporaryFolder('short-io');
+    const file = path.join(folder, 'app.db');
+    const destination = `file://${folder}/backup`;
+    const app = new Database(file);
+    onTestFinished(() => void app.close());
+    app.pragma('journal_mode=wal');
+    app.pragma('wal_autocheckpoint=0');
+    app.exec('CREATE TABLE t(id INTEGER PRIMARY KEY, v BLOB)');
+    const insert = app.prepare('INSERT INTO t(v) VALUES (randomblob(3000))');
+    const fill = app.transaction(() => {
+      for (let row = 0; row < ROWS; row++) insert.run();
+    });
+    fill();
+    app.pragma('wal_checkpoint(TRUNCATE)');
+    // The full snapshot takes these pages from the WAL and the rest from the database file.
+    app.exec('UPDATE t SET v = randomblob(3000) WHERE id % 3 = 0');
+    await sluice(seed, 'replicate', '-once', file, destination);
+    app.exec('UPDATE t SET v = randomblob(3000) WHERE id % 5 = 0');
+    await sluice(seed, 'replicate', '-once', file, destination);
+    const restored = path.join(folder, 'restored.db');
+    await sluice(seed, 'restore', '-o', restored, destination);
+    expect(rowsOf(restored)).toEqual(rowsOf(file));
+  },
+);

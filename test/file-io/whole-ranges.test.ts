@@ -1,4 +1,4 @@
-/** Open files are read and written through core's file-io only: there short counts are handled. */
+/** All reads and writes of open files go through core's file-io, which handles short counts. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 const ROOT = path.resolve(import.meta.dirname, '..', '..');
 const HELPER = 'packages/core/src/file-io.ts';
 
-/** Calls that may handle fewer bytes than they were asked for, or that hide such calls. */
+/** Calls that may handle fewer bytes than requested, or that hide such calls. */
 const DIRECT_CALLS: readonly RegExp[] = [
   /\b(?:readSync|readvSync|writeSync|writevSync|writeFileSync|appendFileSync|appendFile)\b/,
   /\bfs\.(?:read|write|readv|writev|writeFile)\b/,
@@ -24,13 +24,13 @@ function sourcesBelow(folder: string): string[] {
   });
 }
 
-/** A folder handle of a backend has a `read` of its own, which gives chunks. */
+/** Files that use a backend's folder handle, whose own `read` returns chunks. */
 const OTHER_HANDLES: readonly string[] = [
   'packages/core/src/store/folder/guard.ts',
   'packages/core/src/store/folder/reader.ts',
 ];
 
-test('no file is read or written but by the helper that handles short counts', () => {
+test('files are read and written only through the helper that handles short counts', () => {
   const sources = [...sourcesBelow('packages'), ...sourcesBelow('apps')];
   expect(sources).toContain(HELPER);
   const direct = sources

@@ -1,10 +1,10 @@
-// Preloaded: what a process does with files stands still, or fails, where a test says so. Each file in
-// the folder $FREEZE holds a pattern; while it is there,
+// Preloaded: makes file operations of a process hang or fail. Each file in the folder $FREEZE contains a
+// pattern. While the file exists,
 //
-//   hang-*    an operation on a path that matches it does not come back
-//   full-*    such an operation fails as on a full disk
-//   thread    the threads that follow databases do not take a turn
-//   timers    their timers do not ring; the one that shows that they live does
+//   hang-*    operations on matching paths hang
+//   full-*    operations on matching paths fail as on a full disk
+//   thread    the database threads block
+//   timers    timers of the database threads do not fire, except for the heartbeat
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -12,7 +12,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { isMainThread } from 'node:worker_threads';
 
 const FOLDER = process.env.FREEZE;
-const LOOK_MS = 20;
+const POLL_MS = 20;
 const realSetTimeout = globalThis.setTimeout;
 
 function matches(kind, file) {
@@ -29,7 +29,7 @@ function is(name) {
 
 async function whileItHangs(paths) {
   while (paths.some((file) => matches('hang-', file))) {
-    await new Promise((resolve) => realSetTimeout(resolve, LOOK_MS));
+    await new Promise((resolve) => realSetTimeout(resolve, POLL_MS));
   }
 }
 
@@ -48,11 +48,11 @@ syncBuiltinESMExports();
 if (!isMainThread) {
   const cell = new Int32Array(new SharedArrayBuffer(4));
   setInterval(() => {
-    while (is('thread')) Atomics.wait(cell, 0, 0, LOOK_MS);
-  }, LOOK_MS).unref();
+    while (is('thread')) Atomics.wait(cell, 0, 0, POLL_MS);
+  }, POLL_MS).unref();
   globalThis.setTimeout = (ring, ms, ...given) => {
     const later = () => {
-      if (is('timers')) timer = realSetTimeout(later, LOOK_MS);
+      if (is('timers')) timer = realSetTimeout(later, POLL_MS);
       else ring(...given);
     };
     let timer = realSetTimeout(later, ms);

@@ -1,33 +1,33 @@
 /**
- * One stage after the other between a staged file and its destination stands still. In each case status,
- * its exit code, /healthz and /metrics say so within max-lag.
+ * Stalls each stage between a staged file and its destination. Status, its exit code, /healthz and
+ * /metrics must report it within max-lag.
  */
 
 import { expect, test } from 'vitest';
-import { ASKING_MS, BAD, GOOD, MAX_LAG_MS, Scene } from './scene.ts';
+import { READING_MS, UNHEALTHY, HEALTHY, MAX_LAG_MS, Scene } from './scene.ts';
 
 interface Stage {
   readonly name: string;
-  /** The file that freezes it, and its pattern. */
+  /** The file in $FREEZE that stalls the stage, and its pattern. */
   readonly freeze: readonly [name: string, pattern?: string];
-  /** What /healthz names. */
+  /** Name of the stage in /healthz. */
   readonly stage: string;
   readonly keys?: string;
-  /** How the replicator ends while it is frozen. */
+  /** Exit code of the replicator when it is stopped during the stall. */
   readonly exitCode: number;
 }
 
 const STAGES: readonly Stage[] = [
-  { name: 'a listing', freeze: ['hang-list', 'backup'], stage: 'send', exitCode: 3 },
-  { name: 'an upload', freeze: ['hang-upload', 'backup/ltx/0/'], stage: 'send', exitCode: 3 },
+  { name: 'listing the destination', freeze: ['hang-list', 'backup'], stage: 'send', exitCode: 3 },
+  { name: 'uploading', freeze: ['hang-upload', 'backup/ltx/0/'], stage: 'send', exitCode: 3 },
   {
-    name: 'an upload, on a full disk',
+    name: 'uploading to a full disk',
     freeze: ['full-upload', 'backup/ltx/0/'],
     stage: 'send',
     exitCode: 3,
   },
   {
-    name: 'a snapshot being sent',
+    name: 'uploading a snapshot',
     freeze: ['hang-snapshot', 'backup/ltx/9/'],
     stage: 'snapshot',
     keys: 'snapshot: { interval: 1s }',
@@ -35,14 +35,17 @@ const STAGES: readonly Stage[] = [
   },
 ];
 
-test.each(STAGES)('$name stands still, and all four say so', async (stage) => {
-  const scene = new Scene(stage.keys);
-  const [name, pattern] = stage.freeze;
-  await scene.start();
-  await scene.untilAll(GOOD, 20_000);
-  scene.freeze(name, pattern);
-  const { problems } = await scene.untilAll(BAD, MAX_LAG_MS + ASKING_MS);
-  expect(problems).toContain(stage.stage);
-  const { code, stdout } = await scene.end();
-  expect(code, stdout).toBe(stage.exitCode);
-});
+test.each(STAGES)(
+  'a stall is reported by status, exit code, /healthz and /metrics: $name',
+  async (stage) => {
+    const scene = new Scene(stage.keys);
+    const [name, pattern] = stage.freeze;
+    await scene.start();
+    await scene.waitForAll(HEALTHY, 20_000);
+    scene.freeze(name, pattern);
+    const { problems } = await scene.waitForAll(UNHEALTHY, MAX_LAG_MS + READING_MS);
+    expect(problems).toContain(stage.stage);
+    const { code, stdout } = await scene.end();
+    expect(code, stdout).toBe(stage.exitCode);
+  },
+);

@@ -1,4 +1,4 @@
-/** A replicator of which a stage can be made to stand still, and the four that must say so. */
+/** A replicator with stages that can be stalled, and its four health readings. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -10,12 +10,12 @@ import { temporaryFolder } from '../support/temporary.ts';
 import { until } from '../support/wait.ts';
 
 export const MAX_LAG_MS = 2_000;
-/** To ask, four times, on a machine that does other things too. */
-export const ASKING_MS = 4_000;
+/** Time for taking the four readings on a busy machine. */
+export const READING_MS = 4_000;
 const PRELOAD = pathToFileURL(path.join(import.meta.dirname, 'freeze.mjs')).href;
 
-export interface Signs {
-  /** What `sluice status` says, and its exit code. */
+export interface Readings {
+  /** Health in `sluice status`, and its exit code. */
   readonly status: boolean;
   readonly exitCode: number | null;
   readonly healthz: number;
@@ -29,8 +29,8 @@ interface Row {
   readonly problems: readonly string[];
 }
 
-export const GOOD = { status: true, exitCode: 0, healthz: 200, metric: '1' };
-export const BAD = { status: false, exitCode: 3, healthz: 503, metric: '0' };
+export const HEALTHY = { status: true, exitCode: 0, healthz: 200, metric: '1' };
+export const UNHEALTHY = { status: false, exitCode: 3, healthz: 503, metric: '0' };
 
 export class Scene {
   readonly folder = temporaryFolder('frozen');
@@ -86,14 +86,14 @@ dbs: [{ path: ${this.database}, replicas: [{ path: ${this.backup} }] }]
     fs.rmSync(path.join(this.#freeze, name));
   }
 
-  /** What `sluice status` says. */
+  /** Runs `sluice status`. */
   async status(): Promise<{ code: number | null; row: Row }> {
     const { code, stdout } = await runProcess(['status', '-config', this.#config, '-json']);
     const [row] = JSON.parse(stdout) as [Row];
     return { code, row };
   }
 
-  async signs(): Promise<Signs> {
+  async readings(): Promise<Readings> {
     const [status, healthz, metrics] = await Promise.all([
       this.status(),
       fetch(`${this.#origin}/healthz`),
@@ -114,23 +114,23 @@ dbs: [{ path: ${this.database}, replicas: [{ path: ${this.backup} }] }]
     };
   }
 
-  /** Until all of them say the same. Commits go on meanwhile. */
-  async untilAll(wanted: typeof GOOD, timeoutMs: number): Promise<Signs> {
-    let last: Signs | undefined;
+  /** Waits until all four readings match. Makes commits meanwhile. */
+  async waitForAll(wanted: typeof HEALTHY, timeoutMs: number): Promise<Readings> {
+    let last: Readings | undefined;
     const timer = setInterval(() => this.commit(), 100);
     try {
-      const isSo = async (): Promise<boolean> => {
-        last = await this.signs();
+      const isMatch = async (): Promise<boolean> => {
+        last = await this.readings();
         const { status, exitCode, healthz, metric } = last;
         return JSON.stringify({ status, exitCode, healthz, metric }) === JSON.stringify(wanted);
       };
-      await until('all say the same', isSo, timeoutMs);
+      await until('all readings match', isMatch, timeoutMs);
     } catch (error) {
       throw new Error(JSON.stringify(last, undefined, 2), { cause: error });
     } finally {
       clearInterval(timer);
     }
-    if (last === undefined) throw new Error('nobody was asked');
+    if (last === undefined) throw new Error('no reading was taken');
     return last;
   }
 
@@ -138,9 +138,9 @@ dbs: [{ path: ${this.database}, replicas: [{ path: ${this.backup} }] }]
     await this.#replicator?.ended();
   }
 
-  /** As at a SIGTERM. */
+  /** Stops the replicator with SIGTERM. */
   async end(): Promise<Ended> {
-    if (this.#replicator === undefined) throw new Error('it was not started');
+    if (this.#replicator === undefined) throw new Error('the replicator was not started');
     this.#replicator.kill('SIGTERM');
     return await this.#replicator.ended();
   }

@@ -1,4 +1,4 @@
-/** `sluice replicate` where containers start it: as process 1, and as a user whom nobody knows. */
+/** `sluice replicate` as in containers: as process 1, and as a user without an account. */
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -41,7 +41,7 @@ class Contained {
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream.on('data', (chunk: Buffer) => {
         this.#output += chunk.toString();
-        this.#child.emit('said');
+        this.#child.emit('output');
       });
     }
     this.#ended = once(this.#child, 'close');
@@ -50,10 +50,10 @@ class Contained {
 
   /** Resolves when the output matches. */
   async says(pattern: RegExp): Promise<void> {
-    while (!pattern.test(this.#output)) await once(this.#child, 'said');
+    while (!pattern.test(this.#output)) await once(this.#child, 'output');
   }
 
-  /** `unshare` itself passes no signal on: this one goes to its child. */
+  /** Signals the child of `unshare`, which does not forward signals itself. */
   signalProcessOne(name: NodeJS.Signals): void {
     const { pid } = this.#child;
     process.kill(Number(fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')), name);
@@ -65,17 +65,17 @@ class Contained {
   }
 }
 
-const has = [PROCESS_ONE, UNKNOWN_USER].every(
+const hasNamespaces = [PROCESS_ONE, UNKNOWN_USER].every(
   (namespaces) => spawnSync('unshare', [...namespaces, 'true']).status === 0,
 );
 
-// Under SLUICE_REQUIRE=all an absent one is a failure of its own: nothing is skipped there.
-describe.skipIf(!has && process.env['SLUICE_REQUIRE'] !== 'all')(
-  has ? 'in a container' : 'in a container (unshare with user namespaces not installed)',
+// With SLUICE_REQUIRE=all nothing is skipped: missing namespaces fail the tests.
+describe.skipIf(!hasNamespaces && process.env['SLUICE_REQUIRE'] !== 'all')(
+  hasNamespaces ? 'in a container' : 'in a container (unshare with user namespaces not installed)',
   () => {
-    test('process 1 leaves no zombie of what the command leaves behind', async () => {
+    test('process 1 reaps orphaned children of the command', async () => {
       const folder = temporaryFolder('container');
-      // Each inner shell ends at once, and its `sleep` becomes a child of process 1.
+      // Each inner shell exits at once, and its `sleep` becomes a child of process 1.
       const application = script(
         folder,
         `for i in 1 2 3; do (sleep 0.2 & echo orphan $!); done
@@ -104,7 +104,7 @@ exit ${EXIT_CODE}
       expect(states).not.toContain('Z');
     });
 
-    test('process 1 passes signals on, and ends with the code of the command after a last sync', async () => {
+    test('process 1 forwards signals and, after a final sync, exits with the code of the command', async () => {
       const folder = temporaryFolder('container');
       const application = script(
         folder,
@@ -123,7 +123,7 @@ while :; do sleep 1 & wait $!; done
       expect(output).toContain('file has everything');
     });
 
-    test('a user whom the system does not know, without HOME, replicates to s3', async () => {
+    test('a user without an account and without HOME can replicate to s3', async () => {
       const folder = temporaryFolder('container');
       const server = await start();
       onTestFinished(() => server.stop());

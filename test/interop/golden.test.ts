@@ -1,4 +1,4 @@
-/** Buckets that Litestream wrote come back byte for byte, at every TXID that is listed. */
+/** Buckets written by Litestream are restored byte for byte at every listed TXID. */
 
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
@@ -20,11 +20,11 @@ const buckets = fs
   .readdirSync(GOLDEN, { withFileTypes: true })
   .filter((entry) => entry.isDirectory() && !entry.name.startsWith('v03'));
 
-describe.each(buckets.map(({ name }) => name))('a bucket by Litestream: %s', (name) => {
+describe.each(buckets.map(({ name }) => name))('a bucket written by Litestream (%s)', (name) => {
   const text = fs.readFileSync(path.join(GOLDEN, name, 'expected.json'), 'utf8');
   const { restores } = JSON.parse(text) as Expected;
 
-  test('restores to the expected bytes at every TXID', async () => {
+  test('is restored to the expected bytes at every TXID', async () => {
     const { client } = await openFolder(path.join(GOLDEN, name, 'bucket'));
     const output = path.join(temporaryFolder('golden'), 'restored.db');
     const got: Record<string, string> = {};

@@ -1,4 +1,4 @@
-/** Sluice and Litestream take turns on one bucket, under writes; what is listed restores with both. */
+/** Sluice and Litestream take turns in one bucket beside a writer. Both restore every listed TXID. */
 
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -24,36 +24,40 @@ const LITESTREAM_MS = 6_000;
 const SLUICE_MS = 2_500;
 
 for (const encoding of ['block', 'frame'] as const) {
-  describeWith(['litestream-0.5.17', 'litestream-0.5.12'], `hand-overs, ${encoding}`, () => {
-    test('ten in a row, by clean stops and by SIGKILL', { timeout: 400_000 }, async () => {
-      const place = new Place(encoding, needTool('litestream-0.5.17'));
-      const writer = await place.startWriter();
-      for (let turn = 0; turn < HAND_OVERS; turn++) {
-        const signal = turn % 3 === 2 ? 'SIGKILL' : 'SIGTERM';
-        if (turn % 2 === 0) await place.runSluice(signal);
-        else await place.runLitestream(signal);
-      }
-      writer.kill('SIGKILL');
-      await once(writer, 'exit');
-      await place.runSluice('SIGTERM');
-      expect(await place.compareAll()).toEqual([]);
-      expect(place.errorLines()).toEqual([]);
-      expect(await place.compareWithDatabase()).toBe('equal');
-    });
+  describeWith(['litestream-0.5.17', 'litestream-0.5.12'], `a bucket of ${encoding} pages`, () => {
+    test(
+      'is restored by both after ten hand-overs, by clean stops and by SIGKILL',
+      { timeout: 400_000 },
+      async () => {
+        const handOver = new HandOver(encoding, needTool('litestream-0.5.17'));
+        const writer = await handOver.startWriter();
+        for (let turn = 0; turn < HAND_OVERS; turn++) {
+          const signal = turn % 3 === 2 ? 'SIGKILL' : 'SIGTERM';
+          if (turn % 2 === 0) await handOver.runSluice(signal);
+          else await handOver.runLitestream(signal);
+        }
+        writer.kill('SIGKILL');
+        await once(writer, 'exit');
+        await handOver.runSluice('SIGTERM');
+        expect(await handOver.compareAll()).toEqual([]);
+        expect(handOver.errorLines()).toEqual([]);
+        expect(await handOver.compareWithDatabase()).toBe('equal');
+      },
+    );
   });
 }
 
 describeWith(['litestream-0.5.12'], 'a bucket of frame pages', () => {
-  test('restores with Litestream 0.5.12 to the same bytes', { timeout: 60_000 }, async () => {
-    const place = new Place('frame', needTool('litestream-0.5.12'));
-    const writer = await place.startWriter();
-    await place.runSluice('SIGTERM');
+  test('is restored by Litestream 0.5.12 to the same bytes', { timeout: 60_000 }, async () => {
+    const handOver = new HandOver('frame', needTool('litestream-0.5.12'));
+    const writer = await handOver.startWriter();
+    await handOver.runSluice('SIGTERM');
     writer.kill('SIGKILL');
-    expect(await place.compareAll()).toEqual([]);
+    expect(await handOver.compareAll()).toEqual([]);
   });
 });
 
-class Place {
+class HandOver {
   readonly #folder = temporaryFolder('hand-over');
   readonly #database = path.join(this.#folder, 'app.db');
   readonly #bucket = path.join(this.#folder, 'bucket');
@@ -100,12 +104,12 @@ class Place {
     await this.#litestream.stop(signal);
   }
 
-  /** Lines of Litestream's log that say ERROR. */
+  /** ERROR lines of Litestream's log. */
   errorLines(): string[] {
     return this.#litestream.log.split('\n').filter((line) => line.includes('level=ERROR'));
   }
 
-  /** The latest, and every TXID that any listed file ends with, restored with both and compared. */
+  /** Restores the latest state and the last TXID of each listed file with both, and compares them. */
   async compareAll(): Promise<string[]> {
     const { client } = await openFolder(this.#bucket);
     const txids = new Set<bigint>();
@@ -157,7 +161,7 @@ class Place {
     const refused = this.#litestream.restore(theirs, txid);
     if (failure !== undefined || refused !== undefined) {
       return failure !== undefined && refused !== undefined
-        ? undefined // neither can: TXIDs that were merged away
+        ? undefined // neither can restore a TXID that was merged away
         : `ours: ${failure ?? 'restored'}; theirs: ${refused ?? 'restored'}`;
     }
     const isEqual = Buffer.compare(fs.readFileSync(ours), fs.readFileSync(theirs)) === 0;

@@ -1,4 +1,4 @@
-/** Litestream as a process: runs over one database and one folder, restores from it. */
+/** Litestream as a process: replicates one database to one folder, and restores from it. */
 
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,7 +10,7 @@ export class Litestream {
   readonly #database: string;
   readonly #bucket: string;
   #child: ChildProcess | undefined;
-  /** What it printed in all runs, up to each stop: that stopping interrupts it is no error of ours. */
+  /** Output of all runs, up to each stop. Errors caused by the stop itself are not included. */
   log = '';
 
   constructor(binary: string, database: string, bucket: string) {
@@ -19,7 +19,7 @@ export class Litestream {
     this.#bucket = bucket;
   }
 
-  /** Levels are merged within seconds, so that a short run goes through several merges of each. */
+  /** Starts with intervals of seconds, so that even a short run merges each level several times. */
   start(): void {
     const config = path.join(path.dirname(this.#database), 'litestream.yml');
     fs.writeFileSync(
@@ -61,7 +61,7 @@ dbs:
     await exited;
   }
 
-  /** Gives what it said where it failed. */
+  /** Returns Litestream's output if the restore failed. */
   restore(output: string, txid?: string): string | undefined {
     fs.rmSync(output, { force: true });
     const args = ['restore', '-o', output, ...(txid === undefined ? [] : ['-txid', txid])];

@@ -1,4 +1,4 @@
-// An application that writes all the time, and checkpoints by its own settings.
+// An application that writes all the time and checkpoints with its own settings.
 import Database from 'better-sqlite3';
 
 const db = new Database(process.argv[2], { timeout: 10000 });

@@ -1,6 +1,6 @@
 /**
- * A backend as a stranger writes it: from the page on it, with npm and tarballs alone, outside of
- * this repository. It passes the kit, is found from a configuration's folder, and gives a database back.
+ * A backend of a third party, written with docs/write-a-backend.md, npm and our tarballs, outside of this
+ * repository. It passes the kit, is loaded from the folder of the configuration, and restores a database.
  */
 
 import { spawn, type ChildProcess } from 'node:child_process';
@@ -22,10 +22,10 @@ const PAGE = path.join(ROOT, 'docs', 'write-a-backend.md');
 const FOLDER = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-outsider-'));
 const HTTP = path.join(FOLDER, 'sluice-http');
 const KV = path.join(FOLDER, 'sluice-kv');
-const PLACE = path.join(FOLDER, 'place');
+const PROJECT = path.join(FOLDER, 'place');
 const CLI = path.join(FOLDER, 'cli');
 const CLI_NEEDS = ['core', 'file', 's3', 'gcs', 'azure', 'sftp'].map((name) => `@sluice/${name}`);
-/** What the page may be compiled with: the oldest that we promise, and those between it and ours. */
+/** Supported versions of TypeScript, from the oldest one to ours. */
 const COMPILERS = { ts5: '5.9', ts6: '6', ts7: '7' };
 const running: ChildProcess[] = [];
 
@@ -66,28 +66,31 @@ afterAll(async () => {
   fs.rmSync(FOLDER, { recursive: true, force: true });
 });
 
-test('the files of the page are those of the example', () => {
+test('the code blocks of docs/write-a-backend.md equal the files of the example', () => {
   for (const { file, text } of codeBlocks(PAGE)) {
     if (file === 'sluice.yml') continue;
     expect(text, file).toBe(fs.readFileSync(path.join(EXAMPLE, file), 'utf8'));
   }
 });
 
-test('what a reader has to write is short', () => {
+test('the example backend has at most 100 lines', () => {
   const { text } = codeBlocks(PAGE).find(({ file }) => file === 'src/index.ts')!;
   expect(text.trim().split('\n').length).toBeLessThanOrEqual(100);
 });
 
-test.each(Object.keys(COMPILERS))('the page compiles with %s, strictly', (compiler) => {
-  const name = compiler === 'ts7' ? 'typescript' : compiler;
-  const tsc = path.join(HTTP, 'node_modules', name, 'bin', 'tsc');
-  const out = path.join(FOLDER, `dist-${compiler}`);
-  run(process.execPath, [tsc, '-p', '.', '--outDir', out, '--skipLibCheck', 'false'], HTTP);
-  const emitted = fs.readdirSync(out).filter((name) => name.endsWith('.js'));
-  expect(emitted).toEqual(['index.js']);
-});
+test.each(Object.keys(COMPILERS))(
+  'the example backend compiles with %s in strict mode',
+  (compiler) => {
+    const name = compiler === 'ts7' ? 'typescript' : compiler;
+    const tsc = path.join(HTTP, 'node_modules', name, 'bin', 'tsc');
+    const out = path.join(FOLDER, `dist-${compiler}`);
+    run(process.execPath, [tsc, '-p', '.', '--outDir', out, '--skipLibCheck', 'false'], HTTP);
+    const emitted = fs.readdirSync(out).filter((name) => name.endsWith('.js'));
+    expect(emitted).toEqual(['index.js']);
+  },
+);
 
-test('npm create gives the same backend under a name of your own, and it compiles', () => {
+test('npm create makes the example backend under a chosen name, and it compiles', () => {
   const create = path.join(ROOT, 'packages', 'create-backend', 'create-backend.mjs');
   run(process.execPath, [create, '@acme/sluice-ftp'], HTTP);
   const made = path.join(HTTP, 'sluice-ftp');
@@ -96,16 +99,16 @@ test('npm create gives the same backend under a name of your own, and it compile
   expect(read('src/index.ts')).toContain("scheme: 'ftp'");
   const tsc = path.join(HTTP, 'node_modules', 'typescript', 'bin', 'tsc');
   run(process.execPath, [tsc, '-p', '.', '--outDir', path.join(FOLDER, 'dist-made')], made);
-  expect(() => run(process.execPath, [create, '@acme/sluice-ftp'], HTTP)).toThrow(); // it is there
+  expect(() => run(process.execPath, [create, '@acme/sluice-ftp'], HTTP)).toThrow(); // it exists
   fs.rmSync(made, { recursive: true });
 });
 
-test('the page passes the kit', () => {
+test('the example backend passes the kit', () => {
   const output = run('npm', ['test', '--silent'], HTTP);
   expect(output).toMatch(/fail 0/);
 });
 
-test('the kit by itself prints what was seen', async () => {
+test('the kit without a test runner prints the result of each case', async () => {
   const port = await serve(HTTP, path.join(FOLDER, 'server-by-itself'), '0');
   const output = run(process.execPath, ['kit.mjs', `http://127.0.0.1:${port}`], HTTP);
   expect(output).toMatch(/kept {8}list\/in-order \(bare, wrapped\)/);
@@ -113,32 +116,32 @@ test('the kit by itself prints what was seen', async () => {
   expect(output).toMatch(/passed: \d+ kept, 0 broken, \d+ not judged; seed \d+/);
 });
 
-test('beside a folder, it replicates and restores, found from where the configuration lies', async () => {
+test('a third-party backend, loaded from the folder of the configuration, replicates and restores', async () => {
   run('npm', ['run', 'build', '--silent'], HTTP);
   const acme = npmPack(HTTP, FOLDER);
-  install(PLACE, { ...ours('@sluice/core'), '@acme/sluice-http': `file:${acme}` });
+  install(PROJECT, { ...ours('@sluice/core'), '@acme/sluice-http': `file:${acme}` });
   install(CLI, ours('sluice', ...CLI_NEEDS));
   const port = await serve(HTTP, path.join(FOLDER, 'server-place'), '0');
   const { text } = codeBlocks(PAGE).find(({ file }) => file === 'sluice.yml')!;
-  fs.writeFileSync(path.join(PLACE, 'sluice.yml'), text.replace('8080', port));
+  fs.writeFileSync(path.join(PROJECT, 'sluice.yml'), text.replace('8080', port));
   const expected = replicateRows('sluice.yml', 'app.db');
-  expect(restoreRows(`file://${PLACE}/backup`)).toEqual(expected);
+  expect(restoreRows(`file://${PROJECT}/backup`)).toEqual(expected);
   expect(restoreRows(`@acme/sluice-http+http://127.0.0.1:${port}/app`)).toEqual(expected);
-  // Each has a copy of core of its own: the backend that of its folder, the CLI another.
-  for (const folder of [PLACE, CLI]) {
+  // The backend and the CLI use separate copies of core.
+  for (const folder of [PROJECT, CLI]) {
     expect(fs.existsSync(path.join(folder, 'node_modules', '@sluice', 'core'))).toBe(true);
   }
 });
 
-test('its configuration is read as one of ours is', () => {
-  const file = path.join(PLACE, 'check.yml');
+test('the configuration of a third-party backend is checked like ours', () => {
+  const file = path.join(PROJECT, 'check.yml');
   const check = (...keys: readonly string[]): string => {
     const replica = ['url: "@acme/sluice-http+http://h:1/app"', ...keys].join(', ');
     const top = ['token-file: ./token', 'dbs:', '- path: app.db', `  replica: { ${replica} }`, ''];
     fs.writeFileSync(file, top.join('\n'));
-    return sluice(PLACE, 'config', 'check', '-config', 'check.yml');
+    return sluice(PROJECT, 'config', 'check', '-config', 'check.yml');
   };
-  fs.writeFileSync(path.join(PLACE, 'token'), 'a-secret\n');
+  fs.writeFileSync(path.join(PROJECT, 'token'), 'a-secret\n');
   expect(check()).toContain('http://h:1/app');
   expect(() => check('tokn: x', 'path: y')).toThrow(/path cannot be given together with url/);
   expect(() => check('tokn: x')).toThrow(/check\.yml:4: .*tokn is not a key of http: did you mean/);
@@ -148,35 +151,38 @@ test('its configuration is read as one of ours is', () => {
   expect(() => check('endpoint: "https://me:a-secret@h"')).toThrow(/endpoint must be http/);
 });
 
-test.each(Object.keys(COMPILERS))('every package compiles with %s, strictly', (compiler) => {
-  const name = compiler === 'ts7' ? 'typescript' : compiler;
-  const tsc = path.join(HTTP, 'node_modules', name, 'bin', 'tsc');
-  const entries = ['core', 'core/backend', 'core/backend/config', 'core/ltx'].map(
-    (entry) => `@sluice/${entry}`,
-  );
-  const backends = CLI_NEEDS.filter((each) => each !== '@sluice/core');
-  const lines = [
-    ...entries.map((entry, index) => `export type * as Entry${index} from '${entry}';`),
-    `import type { Backend } from '@sluice/core/backend';`,
-    ...backends.map((each, index) => `import { backend as backend${index} } from '${each}';`),
-    `export const backends: Backend<unknown>[] = [${backends.map((_, index) => `backend${index}`).join()}];`,
-  ];
-  fs.writeFileSync(path.join(CLI, 'every.mts'), lines.join('\n'));
-  const { compilerOptions } = JSON.parse(
-    fs.readFileSync(path.join(HTTP, 'tsconfig.json'), 'utf8'),
-  ) as { compilerOptions: object };
-  const here = { typeRoots: [path.join(HTTP, 'node_modules', '@types')], rootDir: '.' };
-  const options = { ...compilerOptions, ...here, noEmit: true, skipLibCheck: false };
-  const tsconfig = { compilerOptions: options, include: ['every.mts'] };
-  fs.writeFileSync(path.join(CLI, 'tsconfig.json'), JSON.stringify(tsconfig));
-  expect(run(process.execPath, [tsc, '-p', '.'], CLI)).toBe('');
-});
+test.each(Object.keys(COMPILERS))(
+  'the types of every package compile with %s in strict mode',
+  (compiler) => {
+    const name = compiler === 'ts7' ? 'typescript' : compiler;
+    const tsc = path.join(HTTP, 'node_modules', name, 'bin', 'tsc');
+    const entries = ['core', 'core/backend', 'core/backend/config', 'core/ltx'].map(
+      (entry) => `@sluice/${entry}`,
+    );
+    const backends = CLI_NEEDS.filter((each) => each !== '@sluice/core');
+    const lines = [
+      ...entries.map((entry, index) => `export type * as Entry${index} from '${entry}';`),
+      `import type { Backend } from '@sluice/core/backend';`,
+      ...backends.map((each, index) => `import { backend as backend${index} } from '${each}';`),
+      `export const backends: Backend<unknown>[] = [${backends.map((_, index) => `backend${index}`).join()}];`,
+    ];
+    fs.writeFileSync(path.join(CLI, 'every.mts'), lines.join('\n'));
+    const { compilerOptions } = JSON.parse(
+      fs.readFileSync(path.join(HTTP, 'tsconfig.json'), 'utf8'),
+    ) as { compilerOptions: object };
+    const here = { typeRoots: [path.join(HTTP, 'node_modules', '@types')], rootDir: '.' };
+    const options = { ...compilerOptions, ...here, noEmit: true, skipLibCheck: false };
+    const tsconfig = { compilerOptions: options, include: ['every.mts'] };
+    fs.writeFileSync(path.join(CLI, 'tsconfig.json'), JSON.stringify(tsconfig));
+    expect(run(process.execPath, [tsc, '-p', '.'], CLI)).toBe('');
+  },
+);
 
-test('a key-value store passes the kit', () => {
+test('the example key-value backend passes the kit', () => {
   expect(run('npm', ['test', '--silent'], KV)).toMatch(/fail 0/);
 });
 
-test('a key-value store that is killed gives the database back when it is there again', async () => {
+test('a database can be restored from the example key-value store after it was killed', async () => {
   run('npm', ['run', 'build', '--silent'], KV);
   const place = path.join(FOLDER, 'kv-place');
   install(place, { ...ours('@sluice/core'), '@acme/sluice-kv': `file:${npmPack(KV, FOLDER)}` });
@@ -191,7 +197,7 @@ test('a key-value store that is killed gives the database back when it is there 
   expect(restoreRows(`@acme/sluice-kv+kv://127.0.0.1:${port}/app`, place)).toEqual(expected);
 });
 
-test('two copies of core have types that agree', () => {
+test('the types of two copies of core are compatible', () => {
   const copies = ['one', 'other'].map((name) => {
     const folder = path.join(HTTP, 'copies', name);
     fs.cpSync(path.join(HTTP, 'node_modules', '@sluice', 'core', 'dist'), folder, {
@@ -220,7 +226,7 @@ function ours(...names: readonly string[]): Record<string, string> {
   return Object.fromEntries(names.map((name) => [name, `file:${tarballs[name]}`]));
 }
 
-/** The files of the page, and the server that is no part of it. */
+/** Writes the code blocks of the page and copies the example's server. */
 function writePage(): void {
   for (const { file, text } of codeBlocks(PAGE)) {
     if (file === 'sluice.yml') continue;
@@ -230,7 +236,7 @@ function writePage(): void {
   fs.copyFileSync(path.join(EXAMPLE, 'server.mjs'), path.join(HTTP, 'server.mjs'));
 }
 
-/** Starts a server of an example. Its port, when it is ready. */
+/** Starts a server of an example. Resolves to its port when it is ready. */
 async function serve(cwd: string, place: string, port: string): Promise<string> {
   const args = ['server.mjs', place, port];
   const server = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'inherit'] });
@@ -245,8 +251,8 @@ async function end(server: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise
   await once(server, 'exit');
 }
 
-/** Makes a database, replicates it once, and gives what is in it. */
-function replicateRows(config: string, name: string, place = PLACE): unknown[] {
+/** Creates a database, replicates it once and returns its rows. */
+function replicateRows(config: string, name: string, place = PROJECT): unknown[] {
   const database = new Database(path.join(place, name));
   database.pragma('journal_mode = WAL');
   database.exec('create table t (id integer primary key, text)');
@@ -258,7 +264,7 @@ function replicateRows(config: string, name: string, place = PLACE): unknown[] {
   return rows;
 }
 
-function restoreRows(url: string, place = PLACE): unknown[] {
+function restoreRows(url: string, place = PROJECT): unknown[] {
   const output = path.join(fs.mkdtempSync(path.join(FOLDER, 'restored-')), 'app.db');
   sluice(place, 'restore', '-o', output, url);
   const restored = new Database(output, { readonly: true });

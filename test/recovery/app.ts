@@ -1,4 +1,4 @@
-/** An application with one database, in the process of the test, and what its destinations give back. */
+/** An application with one database, running in the test process, and restores from its destinations. */
 
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -11,8 +11,8 @@ import { openFolder } from '../support/replica.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import type { SidecarArguments } from './sidecar.ts';
 
-/** The database and what belongs to it. */
-const SIDES = ['', '-wal', '-shm'] as const;
+/** Suffixes of the database file, its WAL and its wal-index. */
+const SUFFIXES = ['', '-wal', '-shm'] as const;
 
 export class App {
   readonly folder: string = temporaryFolder('continuity');
@@ -25,7 +25,7 @@ export class App {
     this.#pageSize = pageSize;
   }
 
-  /** The connection; opened when it is first asked for. It checkpoints only when told to. */
+  /** The connection, opened on first use. Automatic checkpoints are off. */
   get db(): Database.Database {
     const [open] = this.#opened;
     if (open !== undefined) return open;
@@ -38,7 +38,7 @@ export class App {
     return db;
   }
 
-  /** As an application that ends: the log is checkpointed and deleted where nobody else has it open. */
+  /** Closes the connection. If it was the last one, SQLite checkpoints and deletes the WAL. */
   close(): void {
     this.#opened.pop()?.close();
   }
@@ -52,7 +52,7 @@ export class App {
     this.db.prepare("UPDATE t SET a = replace(a, 'x', 'y') || ? WHERE id % 50 = 7").run(like);
   }
 
-  /** The database file as it would be with everything checkpointed. */
+  /** Bytes of the database file as if everything were checkpointed. */
   bytes(): Buffer {
     const reader = new Database(this.path, { readonly: true });
     try {
@@ -62,7 +62,7 @@ export class App {
     }
   }
 
-  /** A copy of the files as they lie there. Another process makes it: closing a file drops locks. */
+  /** Copies the files as they are on disk, in another process: closing a file here would drop locks. */
   copy(name: string): void {
     for (const side of ['', '-wal']) {
       if (fs.existsSync(this.path + side)) {
@@ -71,10 +71,10 @@ export class App {
     }
   }
 
-  /** Puts a copy back, as the files of this database and nothing beside them. */
+  /** Replaces all files of the database with the copy. */
   putBack(name: string): void {
     this.close();
-    for (const side of SIDES) fs.rmSync(this.path + side, { force: true });
+    for (const side of SUFFIXES) fs.rmSync(this.path + side, { force: true });
     for (const side of ['', '-wal']) {
       const copy = path.join(this.folder, name + side);
       if (fs.existsSync(copy)) fs.copyFileSync(copy, this.path + side);
@@ -85,13 +85,13 @@ export class App {
     return path.join(this.folder, `bucket-${name}`);
   }
 
-  /** Arguments of a replicator to these destinations. */
+  /** Arguments for a replicator to these destinations. */
   replicatedTo(...names: readonly string[]): SidecarArguments {
     const destinations = names.map((name) => ({ name, folder: this.bucket(name) }));
     return { database: this.path, destinations };
   }
 
-  /** What destination `name` gives, alone. */
+  /** Bytes restored from destination `name` alone. */
   async restored(name: string, txid?: bigint): Promise<Buffer> {
     const { client } = await openFolder(this.bucket(name));
     const output = path.join(this.folder, `restored-${name}.db`);
@@ -104,14 +104,14 @@ export class App {
   }
 }
 
-/** Equal, or where it begins to differ: kinder than a diff of two databases. */
+/** "equal", or the first difference: shorter than a diff of two databases. */
 export function compare(found: Buffer, expected: Buffer): string {
   if (found.equals(expected)) return 'equal';
   if (found.length !== expected.length) return `${found.length} bytes, not ${expected.length}`;
   return `different from byte ${found.findIndex((byte, index) => byte !== expected[index])} on`;
 }
 
-/** Each of the destinations, alone, gives what the database is now. */
+/** Expects each destination alone to restore to the current database. */
 export async function expectAll(app: App, names: readonly string[]): Promise<void> {
   const bytes = app.bytes();
   for (const name of names) {

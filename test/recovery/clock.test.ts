@@ -1,4 +1,4 @@
-/** A wall clock that steps back, jumps ahead or was always wrong stops nothing and hides nothing. */
+/** A wrong or moving wall clock neither stops replication nor hides data. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -12,25 +12,25 @@ import { Sidecar } from './sidecar.ts';
 
 const HOUR_MS = 3_600_000;
 const YEAR_MS = 365 * 24 * HOUR_MS;
-/** A commit is at its destination within this, whatever the clock says; on a machine under load. */
+/** Maximum time until a commit reaches its destination, on a machine under load. */
 const PROMPT_MS = 10_000;
 
-/** Without asking for a sync: by itself. */
-async function arrives(app: App, ...names: readonly string[]): Promise<void> {
+/** Waits until the destinations restore to the current database, without requesting a sync. */
+async function waitUntilRestorable(app: App, ...names: readonly string[]): Promise<void> {
   for (const name of names) {
-    const isThere = async (): Promise<boolean> => {
-      const there = await app.restored(name).catch(() => undefined);
-      return there !== undefined && compare(there, app.bytes()) === 'equal';
+    const isRestorable = async (): Promise<boolean> => {
+      const restored = await app.restored(name).catch(() => undefined);
+      return restored !== undefined && compare(restored, app.bytes()) === 'equal';
     };
-    await until(`what is committed is at ${name}`, isThere, PROMPT_MS);
+    await until(`the commits are at ${name}`, isRestorable, PROMPT_MS);
   }
 }
 
-/** Commits, each after the one before has arrived: so each is a file of its own. */
+/** Makes commits and waits for each to arrive, so that each becomes a separate file. */
 async function commitOneByOne(app: App, commits: number): Promise<void> {
   for (let commit = 0; commit < commits; commit++) {
     app.add(1);
-    await arrives(app, 'a');
+    await waitUntilRestorable(app, 'a');
   }
 }
 
@@ -55,7 +55,7 @@ test.for([
   ['back by an hour', -HOUR_MS],
   ['back by a year', -YEAR_MS],
   ['ahead by a year', YEAR_MS],
-] as const)('a clock that steps %s delays no commit', async ([, step]) => {
+] as const)('a clock that steps %s does not delay replication', async ([, step]) => {
   const app = new App();
   app.add(10);
   const clock = new MovedClock();
@@ -75,7 +75,7 @@ test.for([
   expect(lagSeconds).toBe(0);
 });
 
-test('a year ahead for a moment hides nothing from a restore to a later time, which tells of it', async () => {
+test('a clock that was briefly a year ahead hides no commit from a restore to a later time, which warns', async () => {
   const app = new App();
   app.add(10);
   const clock = new MovedClock();
@@ -98,7 +98,7 @@ test.for([
   ['ahead', YEAR_MS],
   ['behind', -YEAR_MS],
 ] as const)(
-  'a clock that is a year %s of the server makes no snapshot for each commit',
+  'a clock that is a year %s of the server does not cause a full snapshot for each commit',
   async ([, by]) => {
     const app = new App();
     app.add(10);
@@ -110,7 +110,7 @@ test.for([
     await commitOneByOne(app, 5);
     expect(snapshotsIn(app.bucket('a'))).toBe(1);
     await first.stop();
-    // What was listed is as old as the server says: the next start makes none either.
+    // The age of listed snapshots comes from the server, so the next start takes none either.
     const second = new Sidecar(started);
     await commitOneByOne(app, 3);
     expect(snapshotsIn(app.bucket('a'))).toBe(1);
@@ -118,7 +118,7 @@ test.for([
   },
 );
 
-test('a clock that is set back during a last sync does not keep it from ending', async () => {
+test('a clock that is set back during the final sync does not keep it from ending', async () => {
   const app = new App();
   app.add(10);
   const clock = new MovedClock();

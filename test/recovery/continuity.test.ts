@@ -1,6 +1,7 @@
 /**
- * Continuity is proved, or an image is taken: whatever happens to a database and its log while the
- * replicator is not there, both destinations give back what is there now, and what was there before.
+ * Replication resumes only if continuity is proved; otherwise it takes a full snapshot. Whatever happens
+ * to a database and its WAL while the replicator is down, both destinations restore the current state
+ * and the state before it.
  */
 
 import fs from 'node:fs';
@@ -11,78 +12,78 @@ import { App, compare } from './app.ts';
 import { Sidecar } from './sidecar.ts';
 
 interface Scene {
-  /** While the replicator is not there, … */
-  readonly what: string;
+  /** Event while the replicator is down. */
+  readonly event: string;
   readonly ends: readonly ('stop' | 'SIGKILL')[];
   readonly act: (app: App) => void;
-  readonly expected: { kind: 'resumed' } | { kind: 'imaged'; why: RegExp };
+  readonly expected: { kind: 'resumed' } | { kind: 'full snapshot'; why: RegExp };
 }
 
 const SCENES: readonly Scene[] = [
   {
-    what: 'nothing happens',
+    event: 'nothing happens',
     ends: ['stop', 'SIGKILL'],
     act: () => undefined,
     expected: { kind: 'resumed' },
   },
   {
-    what: 'the application goes on in the same log',
+    event: 'the application appends to the same WAL',
     ends: ['stop', 'SIGKILL'],
     act: (app) => app.add(700),
     expected: { kind: 'resumed' },
   },
   {
-    // hazards H-1: Litestream 0.5.18 loses rows here, and integrity_check says ok.
-    what: 'the application goes on, restarts the log, and writes less than before',
+    // Litestream 0.5.18 loses rows here, and integrity_check reports ok.
+    event: 'the application restarts the WAL and writes less than before',
     ends: ['stop', 'SIGKILL'],
     act: (app) => {
       app.add(1500);
       app.db.pragma('wal_checkpoint(RESTART)');
       app.add(300);
     },
-    expected: { kind: 'imaged', why: /the WAL has restarted|was written to since/ },
+    expected: { kind: 'full snapshot', why: /the WAL has restarted|was written to since/ },
   },
   {
-    what: 'the application restarts the log and writes more than before',
+    event: 'the application restarts the WAL and writes more than before',
     ends: ['SIGKILL'],
     act: (app) => {
       app.add(300);
       app.db.pragma('wal_checkpoint(RESTART)');
       for (let i = 0; i < 3000; i++) app.add(1);
     },
-    expected: { kind: 'imaged', why: /the WAL has restarted|was written to since/ },
+    expected: { kind: 'full snapshot', why: /the WAL has restarted|was written to since/ },
   },
   {
-    what: 'the log is truncated and nothing follows',
+    event: 'the WAL is truncated and nothing is written after that',
     ends: ['stop'],
     act: (app) => {
       app.add(100);
       app.db.pragma('wal_checkpoint(TRUNCATE)');
     },
-    expected: { kind: 'imaged', why: /the WAL is missing or empty|was written to since/ },
+    expected: { kind: 'full snapshot', why: /the WAL is missing or empty|was written to since/ },
   },
   {
-    what: 'the application ends, and its log with it',
+    event: 'the application exits and deletes its WAL',
     ends: ['SIGKILL'],
     act: (app) => {
       app.add(100);
       app.close();
       expect(fs.existsSync(`${app.path}-wal`)).toBe(false);
     },
-    expected: { kind: 'imaged', why: /the WAL is missing or empty|was written to since/ },
+    expected: { kind: 'full snapshot', why: /the WAL is missing or empty|was written to since/ },
   },
   {
-    what: 'the WAL is deleted with what was in it',
+    event: 'the WAL is deleted before it was checkpointed',
     ends: ['stop', 'SIGKILL'],
     act: (app) => {
       app.copy('kept');
       fs.rmSync(path.join(app.folder, 'kept-wal'));
       app.putBack('kept');
     },
-    expected: { kind: 'imaged', why: /was replaced by another one/ },
+    expected: { kind: 'full snapshot', why: /was replaced by another one/ },
   },
   {
-    what: 'the database is replaced by another',
+    event: 'the database is replaced by another one',
     ends: ['stop', 'SIGKILL'],
     act: (app) => {
       const other = new Database(path.join(app.folder, 'other'));
@@ -92,34 +93,34 @@ const SCENES: readonly Scene[] = [
       other.close();
       app.putBack('other');
     },
-    expected: { kind: 'imaged', why: /was replaced by another one/ },
+    expected: { kind: 'full snapshot', why: /was replaced by another one/ },
   },
   {
-    what: 'the database is restored to an older state',
+    event: 'the database is restored to an older state',
     ends: ['stop', 'SIGKILL'],
     act: (app) => app.putBack('older'),
-    expected: { kind: 'imaged', why: /was replaced by another one/ },
+    expected: { kind: 'full snapshot', why: /was replaced by another one/ },
   },
   {
-    what: 'the database is restored to an older state, which goes on for longer than before',
+    event: 'the database is restored to an older state and grows past the newer one',
     ends: ['SIGKILL'],
     act: (app) => {
       app.putBack('older');
       for (let i = 0; i < 200; i++) app.change(`${i}`);
     },
-    expected: { kind: 'imaged', why: /was replaced by another one/ },
+    expected: { kind: 'full snapshot', why: /was replaced by another one/ },
   },
   {
-    what: 'the WAL is rolled back and the same last page is written again',
+    event: 'the WAL is rolled back and the same last page is rewritten',
     ends: ['stop', 'SIGKILL'],
     act: (app) => {
       app.putBack('before-last');
       app.change('b'); // as many frames of the same pages as the change that was replicated
     },
-    expected: { kind: 'imaged', why: /was replaced by another one/ },
+    expected: { kind: 'full snapshot', why: /was replaced by another one/ },
   },
   {
-    what: 'VACUUM, in the same log',
+    event: 'VACUUM runs in the same WAL',
     ends: ['SIGKILL'],
     act: (app) => {
       app.db.exec('DELETE FROM t WHERE id % 2 = 0');
@@ -128,7 +129,7 @@ const SCENES: readonly Scene[] = [
     expected: { kind: 'resumed' },
   },
   {
-    what: 'VACUUM, and the log restarts',
+    event: 'VACUUM runs and the WAL restarts',
     ends: ['stop'],
     act: (app) => {
       app.db.exec('DELETE FROM t WHERE id % 2 = 0');
@@ -136,10 +137,10 @@ const SCENES: readonly Scene[] = [
       app.db.pragma('wal_checkpoint(TRUNCATE)');
       app.add(1);
     },
-    expected: { kind: 'imaged', why: /the WAL has restarted|was written to since/ },
+    expected: { kind: 'full snapshot', why: /the WAL has restarted|was written to since/ },
   },
   ...([1024, 65536] as const).map((pageSize): Scene => ({
-    what: `the page size becomes ${pageSize}`,
+    event: `the page size changes to ${pageSize}`,
     ends: ['stop', 'SIGKILL'],
     act: (app) => {
       app.db.pragma('journal_mode=delete');
@@ -148,20 +149,20 @@ const SCENES: readonly Scene[] = [
       app.db.pragma('journal_mode=wal');
       app.add(5);
     },
-    expected: { kind: 'imaged', why: /the page size has changed/ },
+    expected: { kind: 'full snapshot', why: /the page size has changed/ },
   })),
   {
-    what: 'the journal mode changes, and stays changed',
+    event: 'the journal mode changes and stays changed',
     ends: ['stop', 'SIGKILL'],
     act: (app) => {
       app.db.pragma('journal_mode=delete');
       app.add(100);
       app.close();
     },
-    expected: { kind: 'imaged', why: /the WAL is missing or empty|was written to since/ },
+    expected: { kind: 'full snapshot', why: /the WAL is missing or empty|was written to since/ },
   },
   {
-    what: 'the journal mode changes and comes back',
+    event: 'the journal mode changes and is changed back',
     ends: ['SIGKILL'],
     act: (app) => {
       app.db.pragma('journal_mode=truncate');
@@ -169,12 +170,13 @@ const SCENES: readonly Scene[] = [
       app.db.pragma('journal_mode=wal');
       app.add(10);
     },
-    expected: { kind: 'imaged', why: /the WAL has restarted|was written to since/ },
+    expected: { kind: 'full snapshot', why: /the WAL has restarted|was written to since/ },
   },
 ];
 
-for (const { what, ends, act, expected } of SCENES) {
-  test.for(ends)(`${what} (%s)`, async (end) => {
+for (const { event, ends, act, expected } of SCENES) {
+  const outcome = expected.kind === 'resumed' ? 'replication resumes' : 'a full snapshot is taken';
+  test.for(ends)(`${event} while the replicator is down (%s): ${outcome}`, async (end) => {
     const app = new App();
     app.add(1500);
     const first = new Sidecar(app.replicatedTo('a', 'b'));
@@ -192,7 +194,7 @@ for (const { what, ends, act, expected } of SCENES) {
     const second = new Sidecar(app.replicatedTo('a', 'b'));
     const beginning = await second.beginning();
     expect(beginning.kind).toBe(expected.kind);
-    if (expected.kind === 'imaged')
+    if (expected.kind === 'full snapshot')
       expect(beginning).toHaveProperty('why', expect.stringMatching(expected.why));
     app.add(3);
     await second.settled();
@@ -206,7 +208,7 @@ for (const { what, ends, act, expected } of SCENES) {
   });
 }
 
-test('a database that has left WAL mode is switched back, and that is said once', async () => {
+test('a database that has left WAL mode is switched back, and the switch is logged once', async () => {
   const app = new App();
   app.db.pragma('journal_mode=delete');
   app.add(10);
@@ -215,14 +217,14 @@ test('a database that has left WAL mode is switched back, and that is said once'
   await sidecar.settled();
   app.add(1);
   await sidecar.settled();
-  const said = sidecar.messages.filter((message) => message.includes('switched to WAL'));
-  expect(said).toHaveLength(1);
+  const logged = sidecar.messages.filter((message) => message.includes('switched to WAL'));
+  expect(logged).toHaveLength(1);
   expect(compare(await app.restored('a'), app.bytes())).toBe('equal');
 });
 
-test.for(['replaced', 'deleted and made anew'] as const)(
-  'a database that is %s while it is followed gets an image',
-  async (what) => {
+test.for(['replaced', 'deleted and created again'] as const)(
+  'a database that is %s during replication gets a full snapshot',
+  async (change) => {
     const app = new App();
     app.add(200);
     app.db.pragma('wal_checkpoint(TRUNCATE)');
@@ -232,8 +234,8 @@ test.for(['replaced', 'deleted and made anew'] as const)(
     app.add(300);
     const before = await sidecar.settled();
     const bytesBefore = app.bytes();
-    app.putBack(what === 'replaced' ? 'early' : 'nothing of that name');
-    if (what !== 'replaced') await sidecar.says(/^waiting: .* does not exist yet/);
+    app.putBack(change === 'replaced' ? 'early' : 'no such copy');
+    if (change !== 'replaced') await sidecar.says(/^waiting: .* does not exist yet/);
     app.add(10);
     await sidecar.says(/taking a full snapshot: (?!there is no position)/);
     await sidecar.settled();

@@ -1,6 +1,6 @@
 /**
- * Destinations know nothing of each other: one that is out of reach, hangs, comes back empty, with
- * what it had, or with what somebody else wrote there, ends with the database and delays no other.
+ * Destinations are independent: one that is unreachable, hangs, or comes back empty, with its old files
+ * or with files of another writer ends up with the current database and delays no other destination.
  */
 
 import fs from 'node:fs';
@@ -12,16 +12,16 @@ import { App, compare, expectAll } from './app.ts';
 import { startLitestream } from './rival.ts';
 import { Sidecar, type SidecarArguments } from './sidecar.ts';
 
-/** A commit reaches a sound destination within this, on a machine under load. */
+/** Maximum time until a commit reaches a healthy destination, on a machine under load. */
 const PROMPT_MS = 3_000;
 
-/** As if it ran on another machine: with a staging folder that the first one does not know. */
+/** Arguments for a second replicator with its own staging folder, as if on another machine. */
 function elsewhere(app: App, ...names: readonly string[]): SidecarArguments {
   const metaPath = path.join(app.folder, 'elsewhere');
   return { ...app.replicatedTo(...names), options: { metaPath } };
 }
 
-test('one that hangs delays no other', async () => {
+test('a destination that hangs delays no other destination', async () => {
   const app = new App();
   app.add(500);
   const { database, destinations } = app.replicatedTo('a', 'b', 'c');
@@ -40,7 +40,7 @@ test('one that hangs delays no other', async () => {
   await expectAll(app, ['b']);
 });
 
-test('one that is out of reach at the start is seeded when it comes, empty', async () => {
+test('an empty destination that is unreachable at the start gets a full snapshot when it is back', async () => {
   const app = new App();
   app.add(500);
   const sidecar = new Sidecar(app.replicatedTo('a', 'b'));
@@ -54,7 +54,7 @@ test('one that is out of reach at the start is seeded when it comes, empty', asy
   await expectAll(app, ['a', 'b']);
 });
 
-test('one that is out of reach at the start goes on with increments when it comes', async () => {
+test('a destination that is unreachable at the start resumes with increments when it is back', async () => {
   const app = new App();
   app.add(500);
   const first = new Sidecar(app.replicatedTo('a', 'b'));
@@ -78,7 +78,7 @@ test('one that is out of reach at the start goes on with increments when it come
   expect(second.messages.filter((message) => /image|snapshot/.test(message))).toEqual([]);
 });
 
-test('one that another has continued while it was out of reach gets an image above that', async () => {
+test('an unreachable destination that another replicator wrote to gets a full snapshot above its files', async () => {
   const app = new App();
   app.add(500);
   const first = new Sidecar(app.replicatedTo('a', 'b'));
@@ -102,7 +102,7 @@ test('one that another has continued while it was out of reach gets an image abo
       fault: at.name === 'b' ? 'refusing' : 'none',
     })),
   });
-  expect(await second.beginning()).toEqual({ kind: 'resumed' }); // nothing of b is known yet
+  expect(await second.beginning()).toEqual({ kind: 'resumed' }); // b has not been listed yet
   app.add(10);
   await second.settled(['a']);
   await second.setFault('b', 'none');
@@ -113,7 +113,7 @@ test('one that another has continued while it was out of reach gets an image abo
   expect(compare(await app.restored('b', theirs), theirBytes)).toBe('equal');
 });
 
-test('one that another has continued in the same log gets an image, and so do all', async () => {
+test('if another replicator wrote to one destination, all destinations get a full snapshot', async () => {
   const app = new App();
   app.add(500);
   const first = new Sidecar(app.replicatedTo('a', 'b'));
@@ -129,7 +129,7 @@ test('one that another has continued in the same log gets an image, and so do al
 
   const second = new Sidecar(app.replicatedTo('a', 'b'));
   expect(await second.beginning()).toEqual({
-    kind: 'imaged',
+    kind: 'full snapshot',
     why: 'a has files that this replicator did not send',
   });
   await second.settled();
@@ -137,7 +137,7 @@ test('one that another has continued in the same log gets an image, and so do al
   expect(compare(await app.restored('a', theirs), theirBytes)).toBe('equal');
 });
 
-test('another writer that comes while we are at work is seen, and an image goes above it', async () => {
+test('another writer that appears during replication is reported, and a full snapshot goes above its files', async () => {
   const app = new App();
   app.add(500);
   const ours = new Sidecar(app.replicatedTo('a', 'b'));
@@ -153,7 +153,7 @@ test('another writer that comes while we are at work is seen, and an image goes 
   await expectAll(app, ['a', 'b']);
 });
 
-test('what was recorded as sent is lost: nothing is guessed', async () => {
+test('a damaged record of sent files loses no data', async () => {
   const app = new App();
   app.add(500);
   const first = new Sidecar(app.replicatedTo('a', 'b'));
@@ -168,7 +168,7 @@ test('what was recorded as sent is lost: nothing is guessed', async () => {
   await expectAll(app, ['a', 'b']);
 });
 
-test('one that forbids snapshots keeps the others from none, and is told of', async () => {
+test('a destination that refuses snapshots is reported as failing and does not affect the others', async () => {
   const app = new App();
   app.add(500);
   const { database, destinations } = app.replicatedTo('a', 'b');
@@ -182,7 +182,7 @@ test('one that forbids snapshots keeps the others from none, and is told of', as
   });
   const snapshots = (): string[] => ltxIn(app.bucket('b'), 9);
   await until(
-    'b has some snapshots, and what was staged of them is freed',
+    'b has some snapshots, and their staged files are deleted',
     async () => {
       app.add(1);
       await sidecar.settled();
@@ -205,10 +205,10 @@ test('one that forbids snapshots keeps the others from none, and is told of', as
 
 test.for([
   ['the staged files', ['ltx']],
-  ['the staged files and what was recorded as sent', ['ltx', 'destinations.json']],
+  ['the staged files and the record of sent files', ['ltx', 'destinations.json']],
   ['the staged files and the position', ['ltx', 'position']],
 ] as const)(
-  '%s are lost while one is out of reach: it gets a full snapshot, above all that it has',
+  '%s are lost while a destination is unreachable: it gets a full snapshot above all its files',
   async ([, lost]) => {
     const app = new App();
     app.add(500);
@@ -243,9 +243,9 @@ test.for([
   },
 );
 
-test.for(['answers', 'is out of reach at first'] as const)(
-  'the staging folder is put back to an older copy, and the destination %s',
-  async (how) => {
+test.for(['is reachable', 'is unreachable at first'] as const)(
+  'an older copy of the staging folder loses no data when the destination %s',
+  async (state) => {
     const app = new App();
     app.add(500);
     const staging = path.join(app.folder, '.app.db-sluice');
@@ -267,7 +267,7 @@ test.for(['answers', 'is out of reach at first'] as const)(
       database,
       destinations: destinations.map((at) => ({
         ...at,
-        fault: how === 'answers' ? 'none' : 'refusing',
+        fault: state === 'is reachable' ? 'none' : 'refusing',
       })),
     });
     await second.beginning();
@@ -283,7 +283,7 @@ test.for(['answers', 'is out of reach at first'] as const)(
 
 describeWith(['litestream-0.5.17'], 'Litestream', () => {
   test.for(['SIGTERM', 'SIGKILL'] as const)(
-    'has continued a bucket in the same log and ended by %s: an image follows',
+    'has written to the bucket and was stopped by %s: a full snapshot follows',
     async (signal) => {
       const app = new App();
       app.add(500);
@@ -305,7 +305,7 @@ describeWith(['litestream-0.5.17'], 'Litestream', () => {
       app.add(10);
 
       const second = new Sidecar(app.replicatedTo('a', 'b'));
-      expect((await second.beginning()).kind).toBe('imaged');
+      expect((await second.beginning()).kind).toBe('full snapshot');
       app.add(10);
       await second.settled();
       await expectAll(app, ['a', 'b']);
@@ -321,7 +321,7 @@ function newestIn(bucket: string): string {
   return ltxIn(bucket, 0).at(-1) ?? '';
 }
 
-/** Names of the files of a level, by TXID. */
+/** Names of the files of a level, in order of TXID. */
 function ltxIn(folder: string, level: number): string[] {
   const names = fs.existsSync(path.join(folder, 'ltx', `${level}`))
     ? fs.readdirSync(path.join(folder, 'ltx', `${level}`))

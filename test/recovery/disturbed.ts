@@ -1,4 +1,4 @@
-/** An engine in the thread of the test, and an application that acts between every two of its steps. */
+/** An engine in the test's thread, and an application that commits between any two of its steps. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -16,15 +16,15 @@ import { createKernel } from '../../packages/core/src/kernel/kernel.ts';
 import type { Random } from '../../packages/core/test/support/random.ts';
 import { App } from './app.ts';
 
-/** A step of a copy is 1 MiB. */
+/** The engine copies 1 MiB per step. */
 const DATABASE_BYTES = 12 * 1024 * 1024;
 const ROW_BYTES_MAX = 1_000;
 
 export class Disturbed {
   readonly app: App;
-  /** The database at TXIDs, as it was when they were given out. */
+  /** Bytes of the database at the moment when each TXID was assigned. */
   readonly truth = new Map<bigint, Buffer>();
-  readonly planted = { steps: 0, commits: 0, checkpoints: 0, restarts: 0 };
+  readonly counts = { steps: 0, commits: 0, checkpoints: 0, restarts: 0 };
   readonly #random: Random;
   readonly #engine: Engine;
   readonly #staged: (EngineEvent & { kind: 'staged' })[] = [];
@@ -37,7 +37,7 @@ export class Disturbed {
   ) {
     this.#random = random;
     this.app = new App(pageSize);
-    this.app.db.pragma('busy_timeout=0'); // a checkpoint waits for us in the thread that we run in
+    this.app.db.pragma('busy_timeout=0'); // a checkpoint that waited would block the engine's thread
     this.app.db.exec('CREATE TABLE p(id INTEGER PRIMARY KEY, a BLOB)');
     const rows = Math.ceil(DATABASE_BYTES / ROW_BYTES_MAX) * 2;
     const fill = 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) ';
@@ -51,7 +51,7 @@ export class Disturbed {
       random: systemRandom,
       files: systemFiles,
       gauges: Gauges.create(systemClock.monotonic()),
-      emit: this.#hear,
+      emit: this.#onEvent,
     });
     onTestFinished(() => this.#engine.close());
     this.#engine.start();
@@ -68,18 +68,18 @@ export class Disturbed {
 
   async imagedAgain(): Promise<bigint> {
     const head = this.#staged.at(-1)?.file.maxTXID ?? 0n;
-    this.#engine.image({ floor: head, why: 'the test asks for one' });
+    this.#engine.image({ floor: head, why: 'requested by the test' });
     return await this.#until('image', head);
   }
 
   async end(): Promise<bigint> {
     const txid = await this.#engine.sync();
-    if (txid === undefined) throw new Error(this.#failure ?? 'nothing is followed');
+    if (txid === undefined) throw new Error(this.#failure ?? 'no database is replicated');
     this.truth.set(txid, this.app.bytes());
     return txid;
   }
 
-  /** One of level 0 alone, and one that begins with the snapshot of `txid`. */
+  /** Fills one bucket with level 0 only, and one that starts with the snapshot of `txid`. */
   fillBuckets(txid: bigint): void {
     for (const { content, file } of this.#staged) {
       if (content !== 'snapshot') this.#put('chain', file);
@@ -87,7 +87,7 @@ export class Disturbed {
     }
   }
 
-  /** Disturbs for as long as it takes until such a file above `above` is staged, and a little longer. */
+  /** Makes commits and checkpoints until such a file above TXID `above` is staged, and once more. */
   async #until(content: 'image' | 'snapshot', above: bigint): Promise<bigint> {
     for (;;) {
       if (this.#failure !== undefined) throw new Error(this.#failure);
@@ -100,13 +100,13 @@ export class Disturbed {
     }
   }
 
-  readonly #hear = (event: EngineEvent): void => {
+  readonly #onEvent = (event: EngineEvent): void => {
     switch (event.kind) {
       case 'opened':
         setImmediate(() => this.#engine.begin({ mode: 'image', floor: 0n, why: event.why ?? '' }));
         return;
       case 'progress':
-        this.planted.steps += 1;
+        this.counts.steps += 1;
         this.#disturb();
         return;
       case 'imaging':
@@ -136,14 +136,14 @@ export class Disturbed {
     const random = this.#random;
     for (let commits = random.int(1, 3); commits > 0; commits--) {
       this.#commit();
-      this.planted.commits += 1;
+      this.counts.commits += 1;
     }
     if (!random.chance(0.2)) return;
     const mode = random.pick(['PASSIVE', 'FULL', 'RESTART', 'TRUNCATE']);
-    const [answer] = this.app.db.pragma(`wal_checkpoint(${mode})`) as { busy: number }[];
-    if (answer?.busy === 0) this.planted.checkpoints += 1;
+    const [result] = this.app.db.pragma(`wal_checkpoint(${mode})`) as { busy: number }[];
+    if (result?.busy === 0) this.counts.checkpoints += 1;
     const salts = this.#readSalts();
-    if (salts !== this.#salts) this.planted.restarts += 1;
+    if (salts !== this.#salts) this.counts.restarts += 1;
     this.#salts = salts;
   }
 
@@ -166,7 +166,7 @@ export class Disturbed {
     }
   }
 
-  /** Which log it is. Reading a WAL drops no lock. */
+  /** Salts of the current WAL. Reading the WAL drops no lock. */
   #readSalts(): string {
     const bytes = Buffer.alloc(24);
     const descriptor = fs.openSync(`${this.app.path}-wal`, 'r');

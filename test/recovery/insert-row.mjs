@@ -1,4 +1,4 @@
-// node insert-row.mjs FILE: what an application does with its database, as a process of its own.
+// node insert-row.mjs FILE: an application that inserts one row, as a separate process.
 import Database from 'better-sqlite3';
 
 const database = new Database(process.argv[2]);

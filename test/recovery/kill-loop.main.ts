@@ -1,12 +1,12 @@
 /**
- * The kill loop by hand:
+ * Runs the kill loop by hand:
  *   node test/recovery/kill-loop.main.ts --rounds 1000 [--seed N] [--cross-check LITESTREAM]
  *   node test/recovery/kill-loop.main.ts --rounds 100 [--seed N] --rival LITESTREAM
  *   node test/recovery/kill-loop.main.ts --rounds 100 [--seed N] --planted gapBetweenReaders
  *   node test/recovery/kill-loop.main.ts --rounds 20 [--seed N] --actor 'spilled tail' [--planted for-actor]
- * An actor that is named acts in every round; else any of them acts in a fifth of the rounds.
- * Each takes --verbose, and tells of every round then.
- * Ends with one line of JSON; exit code 0 only if every round held. SLUICE_KEEP=1 keeps its folders.
+ * A named actor acts in every round. Without --actor, a random one acts in a fifth of the rounds.
+ * --verbose prints every round.
+ * Prints one line of JSON at the end. Exit code 0 if every round passed. SLUICE_KEEP=1 keeps the folders.
  */
 
 import { parseArgs } from 'node:util';
@@ -16,7 +16,7 @@ import { killLoop } from './kill-loop.ts';
 import { ACTOR_NAMES } from './kill-loop/actors/actors.ts';
 import { PLANTED_FOR_ACTORS } from './kill-loop/actors/planted.ts';
 
-const TELL_EVERY_ROUNDS = 50;
+const PRINT_EVERY_ROUNDS = 50;
 
 const { values } = parseArgs({
   options: {
@@ -47,9 +47,9 @@ try {
     crossCheck: values['cross-check'],
     src: mutant?.src,
     onRound: (round, { broken, story }) => {
-      if (broken === undefined && values.verbose !== true && round % TELL_EVERY_ROUNDS !== 0)
+      if (broken === undefined && values.verbose !== true && round % PRINT_EVERY_ROUNDS !== 0)
         return;
-      console.log(`round ${round}: ${broken ?? `holds ${story.join(', ')}`.trim()}`);
+      console.log(`round ${round}: ${broken ?? `passed ${story.join(', ')}`.trim()}`);
     },
   });
   console.log(JSON.stringify({ seed, ...report }));

@@ -1,6 +1,6 @@
 /**
- * The kill loop, for as long as there is time: some 30 s by default, some minutes in CI, 1,000 rounds
- * by `node test/recovery/kill-loop.main.ts --rounds 1000`. It must find what is planted, too.
+ * The kill loop: some 30 s by default, some minutes in CI, 1,000 rounds with
+ * `node test/recovery/kill-loop.main.ts --rounds 1000`. It must also find planted errors.
  */
 
 import { describe, expect, test } from 'vitest';
@@ -14,13 +14,13 @@ import { toolIfThere } from './tool-if-there.ts';
 const IN_CI = process.env['SLUICE_REQUIRE'] === 'all';
 const ROUNDS = Number(process.env['SLUICE_KILL_ROUNDS'] ?? (IN_CI ? 110 : 15));
 const PLANTED_ROUNDS_MAX = 100;
-/** Where an actor acts in every round. */
+/** Maximum rounds when an actor acts in every round. */
 const ACTOR_ROUNDS_MAX = 30;
-const ACTOR_PATIENCE_MS = 15_000;
-/** So many of the actors, drawn anew each time, must find what is planted for them. */
+const ACTOR_TIMEOUT_MS = 15_000;
+/** Number of actors, chosen at random in each run, that must find the errors planted for them. */
 const ACTORS = Number(process.env['SLUICE_KILL_ACTORS'] ?? (IN_CI ? 3 : 1));
-/** Shares of few rounds say little. */
-const ROUNDS_THAT_TELL = 100;
+/** Below this number of rounds the shares vary too much for tight limits. */
+const ROUNDS_FOR_TIGHT_LIMITS = 100;
 const ROUND_MS_MAX = 15_000;
 
 async function run(rounds: number, src?: string): Promise<KillLoopReport> {
@@ -37,22 +37,24 @@ async function run(rounds: number, src?: string): Promise<KillLoopReport> {
 }
 
 test(
-  'what was reported as replicated is restored from each destination after every SIGKILL',
+  'every commit that was reported as replicated can be restored from each destination after a SIGKILL',
   async () => {
     const report = await run(ROUNDS);
     expect(report.broken).toBeUndefined();
     expect(report.rounds).toBe(ROUNDS);
-    // So that a replicator that does nothing does not pass.
-    expect(report.freshShare).toBeGreaterThanOrEqual(ROUNDS < ROUNDS_THAT_TELL ? 0.5 : 0.9);
-    // An application that goes on while the replicator is away restarts its WAL, and more so on a busy
-    // machine: most starts then take a full snapshot, as they must.
-    expect(report.resumedShare).toBeGreaterThanOrEqual(ROUNDS < ROUNDS_THAT_TELL ? 0.05 : 0.1);
+    // A replicator that does nothing must not pass.
+    expect(report.freshShare).toBeGreaterThanOrEqual(ROUNDS < ROUNDS_FOR_TIGHT_LIMITS ? 0.5 : 0.9);
+    // An application that writes while the replicator is down restarts its WAL, more often on a busy
+    // machine. Most starts then have to take a full snapshot.
+    expect(report.resumedShare).toBeGreaterThanOrEqual(
+      ROUNDS < ROUNDS_FOR_TIGHT_LIMITS ? 0.05 : 0.1,
+    );
   },
   ROUNDS * ROUND_MS_MAX,
 );
 
-// By chance a run of 100 rounds may not meet one: it is then run anew, with another seed.
-describe('the loop finds a planted error', { retry: 2 }, () => {
+// A run of 100 rounds may miss the error by chance and is then repeated with another seed.
+describe('the kill loop finds a planted error', { retry: 2 }, () => {
   for (const [name, planted] of Object.entries(PLANTED)) {
     test(
       name,
@@ -84,7 +86,7 @@ describe('an actor finds the error that is planted for it', { retry: 2 }, () => 
             rounds: ACTOR_ROUNDS_MAX,
             src: mutant.src,
             actor,
-            patienceMs: ACTOR_PATIENCE_MS,
+            timeoutMs: ACTOR_TIMEOUT_MS,
           });
           console.log(JSON.stringify(broken));
           expect(broken).toBeDefined();

@@ -1,9 +1,9 @@
 /**
- * Rounds of SIGKILL: a writer with a ledger, checkpoints of every mode, a replicator (sometimes the
- * writer too) killed at random moments. After each kill every destination is restored alone, before
- * the next start: what was reported is there, nothing is that never was. In a fifth of the rounds an
- * actor does what machines and people do besides (kill-loop/actors). Every EPOCH_ROUNDS rounds a new
- * database with another page size and other destinations begins.
+ * Rounds of SIGKILL: a writer with a ledger, checkpoints of every mode, and a replicator that is killed
+ * at random moments, sometimes with the writer. After each kill, before the next start, every destination
+ * is restored alone: all reported commits must be there, and no row that was never written. In a fifth of
+ * the rounds an actor (kill-loop/actors) injects another fault, such as a full disk. Every EPOCH_ROUNDS
+ * rounds start over with a new database, another page size and other destinations.
  */
 
 import fs from 'node:fs';
@@ -15,13 +15,13 @@ import { Epoch, type EpochOptions, type RoundReport } from './kill-loop/epoch.ts
 import { RivalEpoch } from './kill-loop/rival-epoch.ts';
 
 const EPOCH_ROUNDS = 25;
-/** A report that is younger than this at the kill says that replication was going on. */
+/** Maximum age of the last report at the kill for a round to count as replicating. */
 const FRESH_MS = 2_000;
 
 export interface KillLoopOptions extends EpochOptions {
   readonly seed: number;
   readonly rounds: number;
-  /** Litestream's binary in our place. */
+  /** Litestream's binary, to run instead of Sluice. */
   readonly rival?: string | undefined;
   readonly onRound?: ((round: number, report: RoundReport) => void) | undefined;
 }
@@ -29,14 +29,14 @@ export interface KillLoopOptions extends EpochOptions {
 export interface KillLoopReport {
   readonly broken: { readonly round: number; readonly why: string } | undefined;
   readonly rounds: number;
-  /** Of the rounds with kills alone: those with a report younger than FRESH_MS for every sound destination. */
+  /** Share of the rounds without an actor in which all healthy destinations had a fresh report. */
   readonly freshShare: number;
-  /** Of the starts that found a log and came so far as to go on: those that took no image for it. */
+  /** Share of the starts that found a WAL and resumed without a full snapshot. */
   readonly resumedShare: number;
   readonly starts: number;
-  /** How often somebody acted (actors/). */
+  /** Number of acts by actor (actors/). */
   readonly acts: Readonly<Record<string, number>>;
-  /** How often starts after a kill alone began how, and why. */
+  /** Number of starts, in rounds without an actor, by how replication continued. */
   readonly beginnings: Readonly<Record<string, number>>;
 }
 

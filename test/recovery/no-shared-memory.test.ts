@@ -1,6 +1,6 @@
 /**
- * A volume on which SQLite cannot make the index of a WAL, here because no file there may be large
- * enough: a database that works in another journal mode must go on working.
+ * A volume on which SQLite cannot create a wal-index, here because of a file size limit: a database
+ * that works in another journal mode must keep working.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -13,10 +13,10 @@ import { temporaryFolder } from '../support/temporary.ts';
 
 const CLI = fileURLToPath(new URL('../../apps/cli/dist/main.js', import.meta.url));
 const APP = fileURLToPath(new URL('insert-row.mjs', import.meta.url));
-/** In blocks of 512 bytes: holds a small database, and not the 32 KiB of an index. */
+/** In blocks of 512 bytes: enough for a small database, less than the 32 KiB of a wal-index. */
 const FILE_BLOCKS_MAX = 32;
 
-function onSuchVolume(...words: string[]): Ended {
+function runWithSmallFiles(...words: string[]): Ended {
   const script = `trap '' XFSZ; ulimit -f ${FILE_BLOCKS_MAX}; exec "$@"`;
   return run('sh', '-c', script, 'sh', process.execPath, ...words);
 }
@@ -44,20 +44,20 @@ function makeDatabase(mode: 'delete' | 'wal'): { file: string; config: string } 
   return { file, config };
 }
 
-test('a database that cannot be in WAL mode where it lies is left as it is, and works', () => {
+test('a database on a volume without WAL support keeps its journal mode and keeps working', () => {
   const { file, config } = makeDatabase('delete');
-  expect(onSuchVolume(APP, file).status).toBe(0);
-  const { status, output } = onSuchVolume(CLI, 'replicate', '-once', '-config', config);
+  expect(runWithSmallFiles(APP, file).status).toBe(0);
+  const { status, output } = runWithSmallFiles(CLI, 'replicate', '-once', '-config', config);
   expect(status).not.toBe(0);
   expect(output).toMatch(/DATABASE_NOT_WAL/);
   expect(output).toMatch(/the journal mode is still .*delete/);
   expect(output).toMatch(/file system .* mounted at \//);
-  expect(onSuchVolume(APP, file)).toEqual({ status: 0, output: '' });
+  expect(runWithSmallFiles(APP, file)).toEqual({ status: 0, output: '' });
   const left = fs.readdirSync(path.dirname(file)).filter((name) => name.includes('trial'));
   expect(left).toEqual([]);
 });
 
-test('a database that can be in WAL mode is switched, and the trial leaves nothing', () => {
+test('a database that supports WAL mode is switched to it, and the trial leaves no files', () => {
   const { file, config } = makeDatabase('delete');
   const trial = path.join(path.dirname(file), '.app.db-sluice-trial');
   fs.mkdirSync(trial); // a crash left it
@@ -70,9 +70,9 @@ test('a database that can be in WAL mode is switched, and the trial leaves nothi
   expect(fs.existsSync(trial)).toBe(false);
 });
 
-test('a database in WAL mode whose index cannot be made is told with its file system', () => {
+test('if the wal-index cannot be created, the error names the file system', () => {
   const { config } = makeDatabase('wal');
-  const { status, output } = onSuchVolume(CLI, 'replicate', '-once', '-config', config);
+  const { status, output } = runWithSmallFiles(CLI, 'replicate', '-once', '-config', config);
   expect(status).not.toBe(0);
   expect(output).toMatch(/SQLITE_IOERR_SHM.*file system .* mounted at \//s);
 });

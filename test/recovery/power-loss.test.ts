@@ -1,6 +1,6 @@
 /**
- * A power loss under `synchronous=NORMAL`: the database comes back as it was some commits ago, behind
- * what the destinations have. They go on above that, and the tail that was lost can still be restored.
+ * A power loss under `synchronous=NORMAL`: the database comes back some commits older than its replicas.
+ * Replication continues above them, and the commits that the database lost can still be restored.
  */
 
 import fs from 'node:fs';
@@ -9,15 +9,15 @@ import { expect, test } from 'vitest';
 import { App, compare } from './app.ts';
 import { Sidecar } from './sidecar.ts';
 
-/** What the power loss leaves of the staging folder, which is fsynced, unlike the database. */
+/** Effect of the power loss on the staging folder, which is fsynced, unlike the database. */
 const STAGING = {
-  'is as it was': () => undefined,
+  'is intact': () => undefined,
   'is lost': (folder) => fs.rmSync(folder, { recursive: true }),
   'has lost its position': (folder) => fs.rmSync(path.join(folder, 'position')),
 } satisfies Record<string, (folder: string) => void>;
 
 test.for(Object.keys(STAGING) as (keyof typeof STAGING)[])(
-  'the database is rolled back, the staging folder %s',
+  'after a power loss rolled the database back, old and new commits can be restored; the staging folder %s',
   async (staging) => {
     const app = new App();
     app.add(1000);
@@ -36,9 +36,9 @@ test.for(Object.keys(STAGING) as (keyof typeof STAGING)[])(
     STAGING[staging](path.join(app.folder, '.app.db-sluice'));
 
     const second = new Sidecar(app.replicatedTo('a', 'b'));
-    expect((await second.beginning()).kind).toBe('imaged');
-    const goesOn = await second.settled();
-    expect(goesOn).toBeGreaterThan(lost);
+    expect((await second.beginning()).kind).toBe('full snapshot');
+    const next = await second.settled();
+    expect(next).toBeGreaterThan(lost);
     app.add(5);
     await second.settled();
     const bytes = app.bytes();

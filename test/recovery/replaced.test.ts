@@ -1,7 +1,7 @@
 /**
- * The database file is replaced by another one, or written over, while its log stays beside it: by
- * mv, by cp, by a copy with its old times, under a link. Never does replication go on as if nothing
- * had happened: a full snapshot is taken, or it is said why not.
+ * The database file is replaced or overwritten while its WAL stays beside it: by mv, by cp, by a copy
+ * with the old times, or through a link. Replication never continues silently: it takes a full snapshot
+ * or reports an error.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -17,11 +17,11 @@ const REPLACED =
   /was replaced or deleted during|now leads to another file|another program changed page|written to/;
 const REFUSED = /-wal belongs to another database/;
 
-/** Each puts the file `from` where `to` is. Other processes do it: closing a file drops locks. */
+/** Each replaces file `to` with `from`, in another process: closing a file here would drop locks. */
 const WAYS: Readonly<Record<string, (from: string, to: string) => void>> = {
   mv: (from, to) => execFileSync('mv', [from, to]),
   cp: (from, to) => execFileSync('cp', [from, to]),
-  'cp, and its times are put back': (from, to) => {
+  'cp with the old times': (from, to) => {
     const { atime, mtime } = fs.statSync(to);
     execFileSync('cp', [from, to]);
     fs.utimesSync(to, atime, mtime);
@@ -32,7 +32,7 @@ const WAYS: Readonly<Record<string, (from: string, to: string) => void>> = {
   },
 };
 
-/** A database with other rows, whole, and nothing beside it. */
+/** A complete database with other rows, without a WAL. */
 function another(app: App, rows = 3000): string {
   const file = path.join(app.folder, 'other');
   const db = new Database(file);
@@ -46,7 +46,7 @@ function another(app: App, rows = 3000): string {
   return file;
 }
 
-/** The database of the application itself, with some rows changed by hand. It has the same page 1. */
+/** A copy of the application's database with some rows changed. Page 1 is the same. */
 function edited(app: App): string {
   const file = path.join(app.folder, 'edited');
   execFileSync('cp', [app.path, file]);
@@ -65,7 +65,7 @@ async function followed(app: App): Promise<Sidecar> {
   return sidecar;
 }
 
-/** Until each destination gives what the application sees, and again after it has gone on. */
+/** Expects each destination to restore to the application's database, twice. */
 async function expectFollowed(app: App, sidecar: Sidecar): Promise<void> {
   for (let commit = 0; commit < 2; commit++) {
     app.add(10);
@@ -74,25 +74,28 @@ async function expectFollowed(app: App, sidecar: Sidecar): Promise<void> {
   }
 }
 
-describe('while it is followed, and the application has ended', () => {
-  for (const state of ['backfilled', 'open'] as const) {
-    test.for(Object.keys(WAYS))(`%s, with a log that is ${state}`, async (way) => {
-      const app = new App();
-      const sidecar = await followed(app);
-      if (state === 'backfilled') {
-        await until('the log is backfilled', () => {
-          const [at] = app.db.pragma('wal_checkpoint(PASSIVE)') as Record<string, number>[];
-          return at?.['log'] === at?.['checkpointed'];
-        });
-      }
-      app.close();
-      WAYS[way]?.(another(app), app.path);
-      await sidecar.says(REPLACED);
-      await expectFollowed(app, sidecar);
-    });
+describe('during replication', () => {
+  for (const wal of ['backfilled', 'not backfilled'] as const) {
+    test.for(Object.keys(WAYS))(
+      `replacing the database by %s, with a WAL that is ${wal}, leads to a full snapshot`,
+      async (way) => {
+        const app = new App();
+        const sidecar = await followed(app);
+        if (wal === 'backfilled') {
+          await until('the WAL is backfilled', () => {
+            const [at] = app.db.pragma('wal_checkpoint(PASSIVE)') as Record<string, number>[];
+            return at?.['log'] === at?.['checkpointed'];
+          });
+        }
+        app.close();
+        WAYS[way]?.(another(app), app.path);
+        await sidecar.says(REPLACED);
+        await expectFollowed(app, sidecar);
+      },
+    );
   }
 
-  test('a copy of it that was edited is put in its place, with the same page 1', async () => {
+  test('replacing the database with an edited copy of the same page 1 leads to a full snapshot', async () => {
     const app = new App();
     const sidecar = await followed(app);
     app.db.pragma('wal_checkpoint(TRUNCATE)');
@@ -103,7 +106,7 @@ describe('while it is followed, and the application has ended', () => {
     await expectFollowed(app, sidecar);
   });
 
-  test.for(['-wal', '-shm'])('its %s is deleted', async (side) => {
+  test.for(['-wal', '-shm'])('deleting the %s leads to a full snapshot', async (side) => {
     const app = new App();
     const sidecar = await followed(app);
     app.close();
@@ -112,12 +115,12 @@ describe('while it is followed, and the application has ended', () => {
     await expectFollowed(app, sidecar);
   });
 
-  test('the -shm is deleted, and the application commits through the deleted one', async () => {
+  test('commits of an application that still uses a deleted -shm are reported as hidden', async () => {
     const app = new App();
     const sidecar = await followed(app);
     fs.rmSync(`${app.path}-shm`);
     await sidecar.says(/wal-index \(-shm\) was replaced or deleted/);
-    await until('it is said that commits are not shown', () => {
+    await until('the hidden commits are reported', () => {
       app.add(1);
       return sidecar.messages.some((message) =>
         message.includes('commits that SQLite does not show'),
@@ -125,7 +128,7 @@ describe('while it is followed, and the application has ended', () => {
     });
   });
 
-  test('a link is pointed at another file', async () => {
+  test('pointing a symbolic link at another file leads to a full snapshot', async () => {
     const app = new App();
     app.add(200);
     const link = path.join(app.folder, 'link.db');
@@ -147,41 +150,44 @@ describe('while it is followed, and the application has ended', () => {
   });
 });
 
-describe('while it is followed and written to all the time', () => {
-  /** Few pages are written, again and again: they are soon right again, whatever was done to the file. */
+describe('during replication and constant writes', () => {
+  /** Writes the same few pages repeatedly. They are soon correct again, whatever replaced the file. */
   const writes = (app: App): void => {
     try {
       app.add(3);
       app.db.pragma('wal_checkpoint(PASSIVE)');
     } catch (error) {
-      // Of a file that is written over SQLite may say so.
+      // SQLite may detect that its file was overwritten.
       if (!/^SQLITE_(CORRUPT|IOERR|NOTADB)/.test((error as { code: string }).code)) throw error;
     }
   };
 
-  test.for([...Object.keys(WAYS), 'an older copy'] as const)('%s', async (way) => {
-    const app = new App();
-    app.add(3000);
-    app.db.pragma('wal_checkpoint(TRUNCATE)');
-    app.copy('older');
-    const sidecar = await followed(app);
-    app.change('written once');
-    app.db.pragma('wal_checkpoint(TRUNCATE)');
-    await sidecar.settled();
-    const from = way === 'an older copy' ? path.join(app.folder, 'older') : another(app);
-    const writing = setInterval(() => writes(app), 2);
-    try {
-      const { size } = fs.statSync(app.path);
-      await until('it is written to', () => fs.statSync(app.path).size > size + 20_000);
-      (WAYS[way] ?? WAYS['cp'])?.(from, app.path);
-      await sidecar.says(REPLACED);
-    } finally {
-      clearInterval(writing);
-    }
-  });
+  test.for([...Object.keys(WAYS), 'an older copy'] as const)(
+    'replacing the database by %s is detected',
+    async (way) => {
+      const app = new App();
+      app.add(3000);
+      app.db.pragma('wal_checkpoint(TRUNCATE)');
+      app.copy('older');
+      const sidecar = await followed(app);
+      app.change('written once');
+      app.db.pragma('wal_checkpoint(TRUNCATE)');
+      await sidecar.settled();
+      const from = way === 'an older copy' ? path.join(app.folder, 'older') : another(app);
+      const writing = setInterval(() => writes(app), 2);
+      try {
+        const { size } = fs.statSync(app.path);
+        await until('the database grows', () => fs.statSync(app.path).size > size + 20_000);
+        (WAYS[way] ?? WAYS['cp'])?.(from, app.path);
+        await sidecar.says(REPLACED);
+      } finally {
+        clearInterval(writing);
+      }
+    },
+  );
 });
 
-describe('while the replicator is stopped, cleanly, and the application has ended', () => {
+describe('after a clean stop, with the application closed', () => {
   async function stopped(app: App): Promise<void> {
     const sidecar = await followed(app);
     app.close();
@@ -190,7 +196,7 @@ describe('while the replicator is stopped, cleanly, and the application has ende
     expect(fs.existsSync(`${app.path}-shm`)).toBe(false);
   }
 
-  test('nothing happens, or it is opened and read: no new image is taken', async () => {
+  test('no full snapshot is taken if the database is unchanged or was only read', async () => {
     const app = new App();
     await stopped(app);
     for (let start = 0; start < 3; start++) {
@@ -207,7 +213,7 @@ describe('while the replicator is stopped, cleanly, and the application has ende
     }
   });
 
-  test('the application begins again and writes: what it wrote follows without an image', async () => {
+  test('commits of an application that starts again are replicated without a full snapshot', async () => {
     const app = new App();
     await stopped(app);
     app.add(300);
@@ -220,31 +226,31 @@ describe('while the replicator is stopped, cleanly, and the application has ende
     ...Object.fromEntries(
       Object.entries(WAYS).map(([way, put]) => [way, (app) => put(another(app), app.path)]),
     ),
-    'an edited copy is put in its place': (app) => execFileSync('mv', [edited(app), app.path]),
+    'an edited copy is moved over it': (app) => execFileSync('mv', [edited(app), app.path]),
     'an edited copy is copied over it': (app) => execFileSync('cp', [edited(app), app.path]),
-    'the application writes, checkpoints, and restarts the log twice': (app) => {
+    'the application writes, checkpoints, and restarts the WAL twice': (app) => {
       for (let round = 0; round < 2; round++) {
         app.add(20);
         app.db.pragma('wal_checkpoint(RESTART)');
       }
       app.add(20);
     },
-    'the application writes and ends': (app) => {
+    'the application writes and exits': (app) => {
       app.add(20);
       app.close();
     },
   };
-  test.for(Object.keys(changes))('%s: an image is taken', async (what) => {
+  test.for(Object.keys(changes))('a full snapshot is taken after: %s', async (change) => {
     const app = new App();
     await stopped(app);
-    changes[what]?.(app);
+    changes[change]?.(app);
     const sidecar = new Sidecar(app.replicatedTo('a', 'b'));
-    expect((await sidecar.beginning()).kind).toBe('imaged');
+    expect((await sidecar.beginning()).kind).toBe('full snapshot');
     await expectFollowed(app, sidecar);
   });
 });
 
-describe('while the replicator was killed and its log was left', () => {
+describe('after a SIGKILL that left the WAL', () => {
   async function killed(app: App): Promise<void> {
     const sidecar = await followed(app);
     app.close();
@@ -253,7 +259,7 @@ describe('while the replicator was killed and its log was left', () => {
   }
 
   test.for(['mv', 'cp'])(
-    '%s: the log is not played into the new file, and it is said what to do',
+    'the old WAL is not applied to a file put in place by %s, and the error names the next step',
     async (way) => {
       const app = new App();
       await killed(app);
@@ -270,17 +276,17 @@ describe('while the replicator was killed and its log was left', () => {
     },
   );
 
-  test('mv, and the application has played the log in before: an image of what it has', async () => {
+  test('a file replaced by mv into which the application applied the old WAL gets a full snapshot', async () => {
     const app = new App();
     await killed(app);
     WAYS['mv']?.(another(app), app.path);
     app.add(5);
     const sidecar = new Sidecar(app.replicatedTo('a', 'b'));
-    expect((await sidecar.beginning()).kind).toBe('imaged');
+    expect((await sidecar.beginning()).kind).toBe('full snapshot');
     await expectFollowed(app, sidecar);
   });
 
-  test('a copy of database and log together is put in place: an image', async () => {
+  test('a copy of database and WAL put in place together gets a full snapshot', async () => {
     const app = new App();
     await killed(app);
     for (const side of ['', '-wal']) {
@@ -290,12 +296,12 @@ describe('while the replicator was killed and its log was left', () => {
     fs.rmSync(`${app.path}-shm`);
     for (const side of ['', '-wal']) fs.renameSync(`${app.path}-copy${side}`, app.path + side);
     const sidecar = new Sidecar(app.replicatedTo('a', 'b'));
-    expect((await sidecar.beginning()).kind).toBe('imaged');
+    expect((await sidecar.beginning()).kind).toBe('full snapshot');
     await expectFollowed(app, sidecar);
   });
 });
 
-test('a database with two names is followed, and that is said', async () => {
+test('a database with two hard links is replicated, with a warning', async () => {
   const app = new App();
   app.add(10);
   fs.linkSync(app.path, path.join(app.folder, 'second.db'));

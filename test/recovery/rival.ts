@@ -1,10 +1,10 @@
-/** Litestream in the place of Sluice: as the replicator, and to restore with. */
+/** Runs Litestream as the replicator or for a restore, for comparison with Sluice. */
 
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 
-/** Replicates `database` to `folder`, as fast as it is allowed to. */
+/** Replicates `database` to `folder` at the shortest intervals that Litestream allows. */
 export function startLitestream(binary: string, database: string, folder: string): ChildProcess {
   const config = path.join(path.dirname(database), 'litestream.yml');
   fs.writeFileSync(
@@ -22,7 +22,7 @@ export function startLitestream(binary: string, database: string, folder: string
   return spawn(binary, args, { stdio: 'ignore', env: environment() });
 }
 
-/** Restores `folder` to `output`. Gives what it said where it did not. */
+/** Restores `folder` to `output`. Returns Litestream's output if the restore failed. */
 export function restoreWithLitestream(
   binary: string,
   folder: string,
@@ -36,12 +36,12 @@ export function restoreWithLitestream(
   return result.status === 0 ? undefined : `${result.stdout}${result.stderr}`.trim().slice(-300);
 }
 
-/** Whether what `restoreWithLitestream` gave means that nothing has been replicated yet. */
+/** Whether the output of a failed `restoreWithLitestream` means that there is no backup yet. */
 export function isNothingThere(refused: string): boolean {
   return /no matching backup|not found|no such file|no snapshots/i.test(refused);
 }
 
-/** It reads a proxy's certificates from this one, and stops where they are not there. */
+/** Without AWS_CA_BUNDLE: Litestream fails if that file does not exist. */
 function environment(): NodeJS.ProcessEnv {
   const { AWS_CA_BUNDLE: _, ...rest } = process.env;
   return rest;

@@ -1,8 +1,8 @@
-/** A replicator in a process of its own that takes orders by messages; for `sidecar.ts`. */
+/** A replicator in a separate process that is controlled by messages from `sidecar.ts`. */
 
 import { replicate, type DatabaseStatus, type ReplicaTarget, Destination } from '@sluice/core';
 import { backend as file } from '@sluice/file';
-import { cutAfter } from './cuts.ts';
+import { killAfterFiles } from './kill-after.ts';
 import { withFault, type Fault } from './faults.ts';
 import type { SidecarArguments } from './sidecar.ts';
 import { parseConfig } from '@sluice/core/backend';
@@ -22,7 +22,7 @@ export type SidecarReply =
       readonly status?: DatabaseStatus | undefined;
     };
 
-const { database, options, destinations, cut } = JSON.parse(
+const { database, options, destinations, killAfter } = JSON.parse(
   process.argv[2] ?? '{}',
 ) as SidecarArguments;
 const post = (reply: SidecarReply): void => void process.send?.(reply);
@@ -38,10 +38,9 @@ const targets = destinations.map(({ name, folder }): ReplicaTarget => ({
     const { config, path } = parseConfig(file, { type: 'file', path: folder });
     const connected = await file.connect(config, { logger, access: 'write' });
     const faulty = withFault(connected, () => faults.get(name) ?? 'none');
-    // Once is enough: what is tried here is the patience of the engine, not that of the wrapper.
-    const wrapped = new Destination(cut?.name === name ? cutAfter(faulty, cut.files) : faulty, {
-      attemptsMax: 1,
-    });
+    // One attempt: these tests are about the engine's retries, not about the wrapper's.
+    const client = killAfter?.name === name ? killAfterFiles(faulty, killAfter.files) : faulty;
+    const wrapped = new Destination(client, { attemptsMax: 1 });
     return { client: wrapped.replica(path), capabilities: wrapped.capabilities };
   },
 }));
@@ -55,14 +54,14 @@ const replicator = await replicate({
 });
 
 process.on('message', (order: SidecarOrder) => {
-  carryOut(order).catch((error: unknown) => {
+  handleOrder(order).catch((error: unknown) => {
     log(String(error));
     process.exit(70);
   });
 });
 process.on('disconnect', () => process.exit(0));
 
-async function carryOut(order: SidecarOrder): Promise<void> {
+async function handleOrder(order: SidecarOrder): Promise<void> {
   const { call } = order;
   switch (order.kind) {
     case 'sync': {

@@ -1,9 +1,10 @@
-/** A replicator beside an application, as a process that tests start, ask, stop and kill. */
+/** A replicator process beside an application. Tests start, query, stop and kill it. */
 
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import type { DatabaseOptions, DatabaseStatus } from '@sluice/core';
+import { formatTXID } from '@sluice/core/ltx';
 import { onTestFinished } from 'vitest';
 import { until } from '../support/wait.ts';
 import type { Fault } from './faults.ts';
@@ -17,15 +18,15 @@ export interface SidecarArguments {
     readonly folder: string;
     readonly fault?: Fault;
   }[];
-  /** Of its process, beside those of the test. */
+  /** Environment variables added to those of the test. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** It kills itself once it has written so many files to that destination. */
-  readonly cut?: { readonly name: string; readonly files: number };
+  /** The process kills itself after writing this many files to the destination. */
+  readonly killAfter?: { readonly name: string; readonly files: number };
 }
 
-export type Beginning = { kind: 'resumed' } | { kind: 'imaged'; why: string };
+export type Beginning = { kind: 'resumed' } | { kind: 'full snapshot'; why: string };
 
-/** Omit over each member of a union. */
+/** Omit, applied to each member of a union. */
 type Without<T, Key extends keyof T> = T extends unknown ? Omit<T, Key> : never;
 
 export class Sidecar {
@@ -49,13 +50,13 @@ export class Sidecar {
     onTestFinished(() => this.kill());
   }
 
-  /** How the history went on, once that is decided. */
+  /** Whether replication resumed or took a full snapshot. Waits for the decision. */
   async beginning(): Promise<Beginning> {
     let beginning: Beginning | undefined;
     await until('the replicator has begun', () => {
       for (const message of this.messages) {
         const [, why] = /^taking a full snapshot: (.*)$/s.exec(message) ?? [];
-        if (why !== undefined) beginning ??= { kind: 'imaged', why };
+        if (why !== undefined) beginning ??= { kind: 'full snapshot', why };
         if (message.startsWith('continuing after')) beginning ??= { kind: 'resumed' };
       }
       return beginning !== undefined;
@@ -65,22 +66,22 @@ export class Sidecar {
 
   async status(): Promise<DatabaseStatus> {
     const { status } = await this.#order({ kind: 'status' });
-    if (status === undefined) throw new Error('the replicator knows no database');
+    if (status === undefined) throw new Error('the replicator has no database');
     return status;
   }
 
-  /** Until everything that is committed is at `names` (default: at every destination). Gives its TXID. */
+  /** Waits until all commits are at `names` (default: at every destination). Returns their TXID. */
   async settled(names?: readonly string[]): Promise<bigint> {
     const txid = await this.staged();
     await this.has(txid, names);
     return txid;
   }
 
-  /** Until everything that is committed is staged. Gives its TXID. */
+  /** Waits until all commits are staged. Returns their TXID. */
   async staged(): Promise<bigint> {
     await this.beginning();
     let txid: bigint | undefined;
-    await until('what is committed is staged', async () => {
+    await until('all commits are staged', async () => {
       const reply = await this.#order({ kind: 'sync' });
       txid = reply.txid === undefined ? undefined : BigInt(reply.txid);
       return txid !== undefined;
@@ -92,21 +93,22 @@ export class Sidecar {
     let status: DatabaseStatus | undefined;
     const isThere = async (): Promise<boolean> => {
       status = await this.status();
-      const asked = status.destinations.filter(({ name }) => names?.includes(name) ?? true);
-      return asked.every(({ txid: at }) => BigInt(`0x${at ?? '0'}`) >= txid);
+      const selected = status.destinations.filter(({ name }) => names?.includes(name) ?? true);
+      return selected.every(({ txid: at }) => BigInt(`0x${at ?? '0'}`) >= txid);
     };
     try {
-      await until(`TXID ${txid} is there`, isThere, HAS_MS_MAX);
+      await until(`TXID ${formatTXID(txid)} is replicated`, isThere, HAS_MS_MAX);
     } catch (error) {
-      const told = [...this.messages, JSON.stringify(status, undefined, 2)];
-      throw new Error(told.join('\n'), { cause: error });
+      const context = [...this.messages, JSON.stringify(status, undefined, 2)];
+      throw new Error(context.join('\n'), { cause: error });
     }
   }
 
-  async says(what: RegExp): Promise<void> {
-    const hasSaid = (): boolean => this.messages.some((message) => what.test(message));
+  /** Waits for a log line that matches `pattern`. */
+  async says(pattern: RegExp): Promise<void> {
+    const hasLogged = (): boolean => this.messages.some((message) => pattern.test(message));
     try {
-      await until(`the replicator says ${what}`, hasSaid, HAS_MS_MAX);
+      await until(`the replicator logs ${pattern}`, hasLogged, HAS_MS_MAX);
     } catch (error) {
       throw new Error(this.messages.join('\n'), { cause: error });
     }
@@ -116,12 +118,12 @@ export class Sidecar {
     await this.#order({ kind: 'fault', name, fault });
   }
 
-  async end(how: 'stop' | 'SIGKILL'): Promise<void> {
-    if (how === 'SIGKILL') await this.kill();
+  async end(by: 'stop' | 'SIGKILL'): Promise<void> {
+    if (by === 'SIGKILL') await this.kill();
     else await this.stop();
   }
 
-  /** As at a SIGTERM: a final sync, then it lets go. */
+  /** Stops as on SIGTERM: a final sync, then exit. */
   async stop(): Promise<void> {
     await this.#order({ kind: 'stop' });
     await this.#exited;
@@ -132,7 +134,7 @@ export class Sidecar {
     await this.#exited;
   }
 
-  /** Until it has ended by itself. */
+  /** Waits until the process has exited by itself. */
   async ended(): Promise<void> {
     await until('the replicator has ended', () => this.#hasExited, HAS_MS_MAX);
   }
@@ -150,5 +152,5 @@ export class Sidecar {
   }
 }
 
-/** Several times the longest wait between two attempts of a failing destination, on a slow disk. */
+/** Several times the longest wait between two attempts at a failing destination, on a slow disk. */
 const HAS_MS_MAX = 150_000;

@@ -1,6 +1,6 @@
 /**
- * Staging is bounded: a destination that refuses for long is given up and seeded anew, it keeps no
- * other from anything, and an image of which the staged files are gone is begun anew.
+ * Staging is bounded: a destination that fails for long gets a new full snapshot instead of its staged
+ * files, does not affect the others, and a full snapshot whose staged files are gone is started over.
  */
 
 import fs from 'node:fs';
@@ -10,7 +10,7 @@ import { until } from '../support/wait.ts';
 import { App, compare, expectAll } from './app.ts';
 import { Sidecar } from './sidecar.ts';
 
-test('one that refuses for long is seeded anew: staging stays bounded, others are unaffected', async () => {
+test('a destination that fails for long gets a full snapshot: staging stays bounded, others are unaffected', async () => {
   const stagingMaxBytes = 256 * 1024;
   const app = new App();
   app.add(500);
@@ -31,7 +31,7 @@ test('one that refuses for long is seeded anew: staging stays bounded, others ar
       /staging is full: b will get a full snapshot instead/.test(message),
     ),
   ).toBe(true);
-  // Beyond the bound there may be one file that was just made.
+  // The newest file may exceed the limit.
   expect(stagedMax).toBeLessThan(stagingMaxBytes * 2);
   expect(folderBytes(path.join(app.folder, '.app.db-sluice', 'ltx', '0'))).toBeLessThan(
     stagingMaxBytes * 2,
@@ -43,12 +43,12 @@ test('one that refuses for long is seeded anew: staging stays bounded, others ar
   await sidecar.settled();
   await expectAll(app, ['a', 'b']);
   expect(compare(await app.restored('b', early), earlyBytes)).toBe('equal');
-  await until('nothing but the newest file stays staged', async () => {
+  await until('only the newest file stays staged', async () => {
     return (await sidecar.status()).stagedFiles === 1;
   });
 });
 
-test('one that refuses keeps no other from its periodic snapshots, and staging stays small', async () => {
+test('a failing destination does not stop periodic snapshots at the others, and staging stays small', async () => {
   const app = new App();
   app.add(500);
   const sidecar = new Sidecar({
@@ -64,15 +64,15 @@ test('one that refuses keeps no other from its periodic snapshots, and staging s
     return snapshotsIn(app.bucket('a')) >= before + 3;
   });
   const staged = fs.readdirSync(path.join(app.folder, '.app.db-sluice', 'ltx', '9'));
-  expect(staged.length).toBeLessThanOrEqual(2); // the one that b lacks, and one being made
+  expect(staged.length).toBeLessThanOrEqual(2); // the one that b lacks, and one in progress
   await sidecar.setFault('b', 'none');
   app.add(1);
   await sidecar.settled();
   await expectAll(app, ['a', 'b']);
 });
 
-describe('an image that is half sent', () => {
-  /** ReplicaClient b has the snapshot of an image, and refuses the files of a level that should follow. */
+describe('a partly uploaded full snapshot', () => {
+  /** Destination b has the level-9 file of a full snapshot and refuses the files of `level` that follow. */
   async function halfSent(app: App, level: 0 | 1): Promise<Sidecar> {
     app.add(500);
     const sidecar = new Sidecar({
@@ -95,7 +95,7 @@ describe('an image that is half sent', () => {
     }
   }
 
-  test('is begun anew where its staged files had to be freed', async () => {
+  test('is started over if its staged files had to be deleted', async () => {
     const app = new App();
     const sidecar = await halfSent(app, 0);
     await exceedStaging(app, sidecar);
@@ -104,7 +104,7 @@ describe('an image that is half sent', () => {
     await expectAll(app, ['a', 'b']);
   });
 
-  test('is begun anew where the database was replaced meanwhile', async () => {
+  test('is started over if the database was replaced meanwhile', async () => {
     const app = new App();
     app.add(1);
     app.db.pragma('wal_checkpoint(TRUNCATE)');

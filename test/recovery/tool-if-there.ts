@@ -1,6 +1,6 @@
 import { needTool, type Tool } from '../support/require.ts';
 
-/** The binary, where it is installed. */
+/** Path of the binary, or undefined if it is not installed. */
 export function toolIfThere(tool: Tool): string | undefined {
   try {
     return needTool(tool);

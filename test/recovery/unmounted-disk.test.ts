@@ -1,6 +1,6 @@
 /**
- * A disk of /etc/fstab that is not mounted, in a mount namespace of its own: its folder is there, and
- * empty. As root, or as one who may be root in a namespace.
+ * A disk in /etc/fstab that is not mounted, in a separate mount namespace: its folder exists and is
+ * empty. Needs root, or the right to be root in a namespace.
  */
 
 import { execFile } from 'node:child_process';
@@ -34,7 +34,7 @@ function newScene(): Scene {
   fs.mkdirSync(path.join(folder, 'content'));
   const fstab = path.join(folder, 'fstab');
   fs.writeFileSync(fstab, `UUID=1 ${disk} ext4 noauto 0 2\n`);
-  if (!fs.existsSync('/etc/fstab')) throw new Error('the test hides /etc/fstab, and there is none');
+  if (!fs.existsSync('/etc/fstab')) throw new Error('this test needs /etc/fstab to mount over');
   return {
     folder,
     disk,
@@ -54,21 +54,21 @@ function newScene(): Scene {
 }
 
 describeWith(['unshare'], 'a disk that is not mounted', () => {
-  test('is named, and is never taken for a destination without a backup', async () => {
+  test('is named in the error, and is never treated as a destination without a backup', async () => {
     const { folder, disk, sluice } = newScene();
     for (const destination of [disk, path.join(disk, 'app')]) {
       const output = path.join(folder, 'app.db');
       const words = ['restore', '-if-replica-exists', '-o', output, `file://${destination}`];
-      const { code, output: said } = await sluice('not mounted', words);
-      expect(code, said).toBe(7);
-      expect(said).toContain(
+      const { code, output: printed } = await sluice('not mounted', words);
+      expect(code, printed).toBe(7);
+      expect(printed).toContain(
         `${disk} is a mount point of /etc/fstab, and nothing is mounted there`,
       );
       expect((await sluice('mounted', words)).code).toBe(0);
     }
   });
 
-  test('gets no backup, and no restored database', async () => {
+  test('gets neither a backup nor a restored database', async () => {
     const { folder, disk, sluice } = newScene();
     const database = path.join(folder, 'app.db');
     const application = new Database(database);

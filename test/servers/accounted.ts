@@ -1,12 +1,12 @@
 import type { ReplicaClient } from '@sluice/core/backend';
 import { changeFiles } from '../../packages/core/test/support/files-view.ts';
-/** A destination whose every promise is accounted for: how many calls it has had, and what is not settled. */
+/** Wraps a destination and counts its calls and its pending promises. */
 
 export interface Accounted {
   readonly destination: ReplicaClient;
-  /** Calls of files and listings so far: what core tries again is another one. */
+  /** Calls so far. A retry by core is another call. */
   readonly calls: number;
-  /** Calls and reads of their streams that have neither been fulfilled nor rejected. */
+  /** Calls, and reads of their streams, that are not settled. */
   readonly pending: number;
 }
 

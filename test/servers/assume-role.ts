@@ -1,4 +1,4 @@
-/** Keys that may do what a policy says and no more, from MinIO's STS (AssumeRole at its endpoint). */
+/** Gets a key with a given policy from MinIO's STS (AssumeRole at its endpoint). */
 
 import { createHash, createHmac } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,7 +7,7 @@ import type { Credentials } from './s3/index.ts';
 import { textOf } from './s3/xml.ts';
 
 const READY_MS_MAX = 20_000;
-const LOOK_EVERY_MS = 50;
+const POLL_MS = 50;
 
 export async function assumeRole(place: S3Place, policy: string): Promise<Credentials> {
   const body = new URLSearchParams({
@@ -24,7 +24,7 @@ export async function assumeRole(place: S3Place, policy: string): Promise<Creden
   };
 }
 
-/** MinIO serves objects a moment before it has its users. */
+/** Waits for MinIO's users, which it loads shortly after it starts to serve objects. */
 async function post(place: S3Place, body: string): Promise<string> {
   const deadline = Date.now() + READY_MS_MAX;
   for (;;) {
@@ -35,7 +35,7 @@ async function post(place: S3Place, body: string): Promise<string> {
     if (!answer.includes('Server not initialized') || Date.now() > deadline) {
       throw new Error(`AssumeRole: ${response.status} ${answer}`);
     }
-    await sleep(LOOK_EVERY_MS);
+    await sleep(POLL_MS);
   }
 }
 
@@ -59,7 +59,7 @@ function signedHeaders(place: S3Place, body: string): Record<string, string> {
     `AWS4${secretAccessKey}`,
   );
   const signature = hmac(key, toSign).toString('hex');
-  const { host: _, ...sent } = headers; // fetch sends it by itself
+  const { host: _, ...sent } = headers; // fetch adds it
   const credential = `Credential=${accessKeyId}/${scope.join('/')}`;
   return {
     ...sent,

@@ -1,4 +1,4 @@
-/** A container of a test server as tests use it: destinations to it, and what lies there seen from outside. */
+/** Connects to a container of a test server, as a destination or with the vendor's SDK. */
 
 import {
   AccountSASPermissions,
@@ -14,7 +14,7 @@ import { complete } from '@sluice/core/backend/testing';
 import { parseConfig, type ReplicaClient } from '@sluice/core/backend';
 
 export interface AzurePlace {
-  /** Of the account: "http://127.0.0.1:port/account" */
+  /** Endpoint of the account: "http://127.0.0.1:port/account" */
   readonly endpoint: string;
   readonly container: string;
   readonly account: string;
@@ -30,7 +30,7 @@ const SILENT: Logger = {
 
 const HOUR_MS = 3_600_000;
 
-/** The input for `parse` that reaches this place with the key of its account. */
+/** Configuration input with the account key. */
 function withKey(place: AzurePlace): Record<string, unknown> {
   const { endpoint, container: bucket, account, accountKey } = place;
   return {
@@ -40,7 +40,7 @@ function withKey(place: AzurePlace): Record<string, unknown> {
   };
 }
 
-/** With more keys, which win; `undefined` takes one away. */
+/** `more` overrides keys of the input. `undefined` removes a key. */
 export async function connectAzure(
   place: AzurePlace,
   more: Record<string, unknown> = {},
@@ -56,7 +56,7 @@ export interface TokenOptions {
   readonly expiresOn?: Date;
 }
 
-/** A token of the account, for containers and blobs. */
+/** Creates an account SAS token for containers and blobs. */
 export function accountToken(
   { account, accountKey }: Pick<AzurePlace, 'account' | 'accountKey'>,
   { permissions = 'rwdlc', expiresOn = new Date(Date.now() + HOUR_MS) }: TokenOptions = {},
@@ -72,7 +72,7 @@ export function accountToken(
   ).toString();
 }
 
-/** A client that has nothing of ours in it. */
+/** The vendor's client. */
 export function rawContainer(place: AzurePlace): ContainerClient {
   const credential = new StorageSharedKeyCredential(place.account, place.accountKey);
   return new ContainerClient(`${place.endpoint}/${place.container}`, credential);

@@ -1,4 +1,4 @@
-/** Azurite behind a proxy that fails on cue, for each test of a file, and destinations to it. */
+/** Azurite behind a proxy that injects faults, for each test of a file, and destinations to it. */
 
 import { Destination } from '@sluice/core';
 import type { ReplicaClient } from '@sluice/core/backend';
@@ -12,7 +12,7 @@ import {
 } from './azure-proxy.ts';
 import { startAzurite, type Azurite } from './azurite.ts';
 
-/** The least that we take. */
+/** The minimum block size. */
 export const BLOCK_BYTES: number = 1024 * 1024;
 
 type Input = Record<string, unknown>;
@@ -20,11 +20,11 @@ type Input = Record<string, unknown>;
 export interface AzureFixture {
   readonly proxy: AzureProxy;
   connected(more?: Input): Promise<ReplicaClient>;
-  /** As the engine uses it, in a hurry. */
+  /** With core's wrappers, without retry delays. */
   wrapped(more?: Input): Promise<Destination>;
 }
 
-/** To be called within `describeWith(['azurite'], …)`. Each test has a container of its own. */
+/** Call inside `describeWith(['azurite'], …)`. Each test gets its own container. */
 export function useAzure(): AzureFixture {
   let server: Azurite;
   let proxy: AzureProxy;
@@ -56,7 +56,7 @@ export function useAzure(): AzureFixture {
   };
 }
 
-/** The one request of its kind. */
+/** The only request of this operation. Throws if there is not exactly one. */
 export function onlyRequest(proxy: AzureProxy, operation: Operation): LoggedRequest {
   const [request, ...others] = proxy.of(operation);
   if (request !== undefined && others.length === 0) return request;

@@ -1,4 +1,4 @@
-/** A process without key and token: writes, copies and reads a file, and prints what it has seen. */
+/** A process without key and token that writes, copies and reads a file, and prints the result. */
 
 import { copyFile } from '../support/copy.ts';
 import { backend } from '@sluice/azure';

@@ -1,6 +1,6 @@
 /**
- * An endpoint of Azurite that lets in who shows a token of our own identity service, and nobody
- * else: as Azure does for a managed identity, over TLS.
+ * A TLS endpoint of Azurite that accepts only tokens of our own identity service, as Azure does for a
+ * managed identity.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -22,14 +22,14 @@ import { makeCertificate } from './certificate.ts';
 export interface IdentityPlace {
   /** "https://127.0.0.1:port/account" */
   readonly endpoint: string;
-  /** What a process there has in its environment. */
+  /** Environment variables of a process with this identity. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Tokens that were given out. */
+  /** Number of issued tokens. */
   readonly tokens: number;
   stop(): Promise<void>;
 }
 
-/** `folder` is for a certificate that only this test trusts. */
+/** Creates a certificate in `folder` that only this test trusts. */
 export async function startIdentity(server: Azurite, folder: string): Promise<IdentityPlace> {
   const [header, token] = [randomUUID(), randomUUID()];
   let tokens = 0;
@@ -56,7 +56,7 @@ export async function startIdentity(server: Azurite, folder: string): Promise<Id
       to.writeHead(401, { 'x-ms-error-code': 'NoAuthenticationInformation' }).end();
       return;
     }
-    // The server itself lets in by a token of the account: that takes the identity's place.
+    // Azurite accepts an account token, which replaces the identity's token.
     if (typeof source === 'string') {
       headers['x-ms-copy-source'] =
         `${server.endpoint}${new URL(source).pathname.slice(upstream.pathname.length)}?${sas}`;

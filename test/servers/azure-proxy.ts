@@ -1,6 +1,6 @@
 /**
- * A proxy before Azurite that notes what is sent and fails on cue: the answer that is lost after the
- * commit, the request that hangs, the body that arrives changed, the container that is gone.
+ * A proxy for Azurite that logs requests and injects faults: a lost response, a request that hangs, a
+ * corrupted body, a missing container.
  */
 
 import { once } from 'node:events';
@@ -32,7 +32,7 @@ export interface LoggedRequest {
   readonly headers: IncomingHttpHeaders;
   readonly query: URLSearchParams;
   readonly bodyBytes: number;
-  /** Of the answer; undefined where the client got none. */
+  /** Status of the response, or undefined if the client got none. */
   status: number | undefined;
 }
 
@@ -40,7 +40,7 @@ export type FaultKind =
   | { readonly kind: 'lose-answer' }
   | { readonly kind: 'hold-request' }
   | { readonly kind: 'change-body' }
-  /** Somebody else answers: a login page, a proxy. Nothing is done. */
+  /** A foreign response, as from a login page or a proxy. The request is not executed. */
   | {
       readonly kind: 'answer';
       readonly status: number;
@@ -56,9 +56,9 @@ export type FaultKind =
     };
 
 export interface Fault {
-  /** When it has struck for the first time. */
+  /** Resolves when the fault first acts. */
   readonly acted: Promise<void>;
-  /** What it holds goes on. */
+  /** Lets held requests continue. */
   release(): void;
 }
 
@@ -66,16 +66,16 @@ export interface AzureProxy {
   readonly place: AzurePlace;
   readonly requests: readonly LoggedRequest[];
   of(operation: Operation): readonly LoggedRequest[];
-  /** Strikes the next requests of an operation, once unless said otherwise. */
+  /** Injects a fault into the next requests of an operation. `times` defaults to 1. */
   fault(operation: Operation, kind: FaultKind, times?: number): Fault;
-  /** From now on the container is another one, that is not there. Returns what brings it back. */
+  /** Makes the container look missing. Returns a function that restores it. */
   hideContainer(): () => void;
-  /** Sockets of clients: now, and the most there were at once. */
+  /** Number of client sockets, current and maximum. */
   readonly sockets: { readonly now: number; readonly most: number };
   stop(): Promise<void>;
 }
 
-/** Longer than any test: what closes a socket is its client. */
+/** Longer than any test, so that only clients close sockets. */
 const KEEP_ALIVE_MS = 600_000;
 
 interface Planned {
@@ -86,7 +86,7 @@ interface Planned {
   times: number;
 }
 
-/** `pageSizeMax` makes listings short: with a token, queries are not signed. */
+/** `pageSizeMax` shortens listings. It needs a token, with which queries are not signed. */
 export async function startAzureProxy(
   target: AzurePlace,
   { pageSizeMax }: { readonly pageSizeMax?: number } = {},
@@ -106,7 +106,7 @@ export async function startAzureProxy(
     return `${isHidden ? hidden : url.pathname}${url.search}`;
   };
 
-  const strike = (operation: Operation): Planned | undefined => {
+  const takeFault = (operation: Operation): Planned | undefined => {
     const found = planned.find((fault) => fault.operation === operation && fault.times > 0);
     if (found !== undefined) {
       found.times -= 1;
@@ -125,7 +125,7 @@ export async function startAzureProxy(
       ...{ bodyBytes: body.byteLength, status: undefined },
     };
     requests.push(log);
-    const fault = strike(operation);
+    const fault = takeFault(operation);
     const kind = fault?.kind;
     if (kind?.kind === 'error') return refuse(to, log, kind);
     if (kind?.kind === 'answer') {
@@ -142,7 +142,7 @@ export async function startAzureProxy(
     forwarded.end(body);
     const [got] = (await once(forwarded, 'response')) as [IncomingMessage];
     if (kind?.kind === 'lose-answer') {
-      await buffer(got); // the server has done it
+      await buffer(got); // the server has executed the request
       to.destroy();
       return;
     }
@@ -154,7 +154,7 @@ export async function startAzureProxy(
   };
 
   const server = createServer((from, to) => {
-    // A side that leaves is told to the other by its socket.
+    // Passes a disconnect on to the other side.
     answer(from, to).catch(() => to.destroy());
   });
   server.on('connection', (socket) => {
@@ -212,6 +212,6 @@ function refuse(
   log.status = status;
   to.writeHead(status, { 'x-ms-error-code': code, 'content-type': 'application/xml', ...headers });
   to.end(
-    `<?xml version="1.0"?><Error><Code>${code}</Code><Message>${code} it is.</Message></Error>`,
+    `<?xml version="1.0"?><Error><Code>${code}</Code><Message>Injected ${code}.</Message></Error>`,
   );
 }

@@ -1,4 +1,4 @@
-/** Azurite, where it is installed (test/support/require.ts): one account, one container, in memory. */
+/** Azurite, if it is installed (test/support/require.ts): one account and one container, in memory. */
 
 import { needTool } from '../support/require.ts';
 import { accountToken, makeContainer, type AzurePlace } from './azure-access.ts';
@@ -9,7 +9,7 @@ export interface Azurite extends AzurePlace {
 }
 
 const ACCOUNT = 'sluicetest';
-/** Of this emulator only. */
+/** Key of this emulator only. */
 const ACCOUNT_KEY = Buffer.from('the key of the account of the tests').toString('base64');
 
 export async function startAzurite(): Promise<Azurite> {
@@ -19,11 +19,11 @@ export async function startAzurite(): Promise<Azurite> {
     binary: needTool('azurite'),
     arguments: (port) => [
       ...['--blobHost', '127.0.0.1', '--blobPort', String(port), '--inMemoryPersistence'],
-      // It learns of a version of the protocol later than the SDK does.
+      // The SDK uses newer protocol versions than Azurite supports.
       ...['--skipApiVersionCheck', '--disableTelemetry', '--silent'],
     ],
     environment: { AZURITE_ACCOUNTS: `${ACCOUNT}:${ACCOUNT_KEY}` },
-    healthPath: `/${ACCOUNT}?comp=list&${token}`, // nobody is told anything without a token
+    healthPath: `/${ACCOUNT}?comp=list&${token}`, // requests without a token fail
   });
   const place: AzurePlace = {
     endpoint: `http://127.0.0.1:${port}/${ACCOUNT}`,

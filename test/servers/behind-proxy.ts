@@ -1,4 +1,4 @@
-/** One real server of each kind, reached at its own port or at that of a proxy before it. */
+/** One real server of each kind, connected directly or through a proxy. */
 
 import type { Logger, ReplicaClient } from '@sluice/core/backend';
 import { backend as sftp } from '@sluice/sftp';
@@ -16,10 +16,10 @@ import { parseConfig } from '@sluice/core/backend';
 type Access = 'read' | 'write';
 
 export interface ProxiedServer {
-  /** Where it listens itself. */
+  /** The server's own port. */
   readonly port: number;
   connect(port: number, access: Access): Promise<ReplicaClient>;
-  /** Of replicas. */
+  /** Root of the replicas. */
   readonly root: string;
   stop(): Promise<void>;
 }
@@ -27,22 +27,22 @@ export interface ProxiedServer {
 export interface ProxiedKind {
   readonly name: string;
   readonly tools: readonly Tool[];
-  /** Where bodies begin to go in parts; of sftp, whose bodies never do, a size like the others'. */
+  /** Size above which files are sent in parts. For sftp, which has no parts, a similar size. */
   readonly partSizeBytes: number;
-  /** Of HTTP that a try may take, its cleaning up included. */
+  /** Maximum HTTP requests per attempt, including cleanup. */
   requestsMax(call: string): number;
-  /** How often a try may send its body, one part of which may come again by itself. */
+  /** Maximum times that an attempt sends its body, including resent parts. */
   bodiesMax(call: string): number;
-  /** Of some calls a server would not tell the truth. */
+  /** False for calls that this server implements incorrectly. */
   isWitnessOf(call: string): boolean;
   start(): Promise<ProxiedServer>;
 }
 
 const MiB = 1024 * 1024;
-/** A call that takes two parts and a bit. */
+/** A write of slightly more than two parts. */
 export const IN_PARTS = 'write in parts';
 export const IN_PARTS_COUNT = 2.25;
-/** Each part is tried so often by itself, before all of it is (ATTEMPTS_MAX). */
+/** Attempts for each part before the whole write is retried (ATTEMPTS_MAX). */
 const PART_TRIES = 5;
 
 export const PROXIED: readonly ProxiedKind[] = [
@@ -50,7 +50,7 @@ export const PROXIED: readonly ProxiedKind[] = [
     name: 's3, MinIO',
     tools: ['minio'],
     partSizeBytes: 5 * MiB,
-    // Begin, three parts, and complete or abort.
+    // Create, three parts, and complete or abort.
     requestsMax: (call) => (call === IN_PARTS ? 1 + 3 * PART_TRIES + 1 : 1),
     bodiesMax: (call) => (call === IN_PARTS ? PART_TRIES : 1),
     isWitnessOf: () => true,
@@ -62,7 +62,7 @@ export const PROXIED: readonly ProxiedKind[] = [
     partSizeBytes: MiB,
     requestsMax: () => 1,
     bodiesMax: () => 1,
-    // It ends an upload, as short as it is, when it is asked how far it has come.
+    // It completes an unfinished upload when its state is queried.
     isWitnessOf: (call) => call !== IN_PARTS,
     start: async () => {
       const server = await startFakeGCS();
@@ -73,7 +73,7 @@ export const PROXIED: readonly ProxiedKind[] = [
     name: 'gcs, our server',
     tools: [],
     partSizeBytes: MiB,
-    // Begin, a part five times and the question four times how far it has come, and the end.
+    // Create, a part five times, the state query four times, and the end.
     requestsMax: () => 11,
     bodiesMax: () => 1 + 4 / IN_PARTS_COUNT,
     isWitnessOf: (call) => call === IN_PARTS,
@@ -86,7 +86,7 @@ export const PROXIED: readonly ProxiedKind[] = [
     name: 'azure, Azurite',
     tools: ['azurite'],
     partSizeBytes: MiB,
-    // Three blocks and their list.
+    // Three blocks and the block list.
     requestsMax: (call) => (call === IN_PARTS ? 3 * PART_TRIES + 1 : 1),
     bodiesMax: (call) => (call === IN_PARTS ? PART_TRIES : 1),
     isWitnessOf: () => true,

@@ -1,11 +1,11 @@
-/** A certificate that nobody vouches for. */
+/** A self-signed certificate. */
 
 import fs from 'node:fs';
 import path from 'node:path';
 import { generate } from 'selfsigned';
 
 export interface Certificate {
-  /** Paths, in PEM. */
+  /** Paths of PEM files. */
   readonly key: string;
   readonly cert: string;
 }
@@ -13,7 +13,7 @@ export interface Certificate {
 const DNS = 2;
 const IP = 7;
 
-/** Of 127.0.0.1 and of `names`, valid from now on. */
+/** Creates a certificate for 127.0.0.1 and `names`, valid from now. */
 export async function makeCertificate(
   folder: string,
   ...names: readonly string[]

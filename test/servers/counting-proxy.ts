@@ -1,4 +1,4 @@
-/** Passes HTTP requests on as they are, and counts them. */
+/** An HTTP proxy that counts requests. */
 
 import http from 'node:http';
 import { once } from 'node:events';
@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 export interface CountingProxy {
   /** http://127.0.0.1:port, in front of the server. */
   readonly endpoint: string;
-  /** How many requests there were since it was last asked. */
+  /** Number of requests since the last call. */
   take(): number;
   stop(): Promise<void>;
 }
@@ -18,7 +18,7 @@ export async function startCountingProxy(upstream: string): Promise<CountingProx
   const server = http.createServer((request, response) => {
     requests += 1;
     const { method, url: path, headers } = request;
-    // The Host header too: signatures cover it.
+    // The Host header is unchanged, because signatures cover it.
     const passed = http.request({ hostname, port, method, path, headers }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(response);

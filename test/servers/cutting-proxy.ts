@@ -1,4 +1,4 @@
-/** A TCP proxy that takes a client away in the middle of what it sends. */
+/** A TCP proxy that cuts a client's connection while it sends. */
 
 import { once } from 'node:events';
 import { createConnection, createServer, type AddressInfo, type Socket } from 'node:net';
@@ -6,7 +6,7 @@ import { createConnection, createServer, type AddressInfo, type Socket } from 'n
 export interface CuttingProxy {
   /** "http://127.0.0.1:port" */
   readonly endpoint: string;
-  /** The next connection ends after so many bytes of its client; the server sees it leave. */
+  /** Cuts the next connection after this many bytes from its client. The server sees a disconnect. */
   cutNextAfter(bytes: number): void;
   /** Connections that were cut. */
   readonly cuts: number;
@@ -27,7 +27,7 @@ export async function startCuttingProxy(target: string): Promise<CuttingProxy> {
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       socket.on('close', () => sockets.delete(socket));
-      socket.on('error', () => undefined); // the other end is told by 'close'
+      socket.on('error', () => undefined); // 'close' ends the other side
     }
     client.on('data', (chunk: Buffer) => {
       const passes = limit === undefined ? chunk.byteLength : Math.max(limit - passed, 0);
@@ -37,7 +37,7 @@ export async function startCuttingProxy(target: string): Promise<CuttingProxy> {
         return;
       }
       cuts += 1;
-      upstream.end(chunk.subarray(0, passes)); // all of it arrives, and then the end
+      upstream.end(chunk.subarray(0, passes)); // the bytes arrive before the end
       client.destroy();
     });
     upstream.on('data', (chunk: Buffer) => client.write(chunk));

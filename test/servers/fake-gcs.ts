@@ -1,4 +1,4 @@
-/** fake-gcs-server, where it is installed (test/support/require.ts): in memory, one bucket. */
+/** fake-gcs-server, if it is installed (test/support/require.ts): one bucket, in memory. */
 
 import { needTool } from '../support/require.ts';
 import type { GCSPlace } from './gcs-access.ts';
@@ -27,6 +27,6 @@ export async function startFakeGCS(): Promise<RunningFakeGCS> {
     body: JSON.stringify({ name: bucket }),
     headers: { 'content-type': 'application/json' },
   });
-  if (!made.ok) throw new Error(`fake-gcs-server makes no bucket: ${await made.text()}`);
+  if (!made.ok) throw new Error(`create a bucket at fake-gcs-server: ${await made.text()}`);
   return { endpoint, bucket, stop };
 }

@@ -1,6 +1,6 @@
 /**
- * A proxy as companies have them: it passes requests on, and opens tunnels. Every name is this
- * machine to it, so that a test's server can have any.
+ * A forward proxy: it forwards requests and opens tunnels. It resolves every host name to this machine,
+ * so that a test server can have any name.
  */
 
 import { once } from 'node:events';
@@ -13,7 +13,7 @@ export interface ForwardProxy {
   readonly url: string;
   /** "GET http://host:port/path" of requests, "CONNECT host:port" of tunnels. */
   readonly seen: readonly string[];
-  /** Of now and later: no tunnel and no request goes through any more. */
+  /** Refuses all further tunnels and requests. */
   refuse(): void;
   stop(): Promise<void>;
 }
@@ -45,7 +45,7 @@ export async function startForwardProxy(): Promise<ForwardProxy> {
     }
     const target = connect(Number(url.split(':').at(-1)), '127.0.0.1', () => {
       socket.write('HTTP/1.1 200 Connection Established\r\n\r\n');
-      void pipeline(socket, target, socket).catch(() => undefined); // either end may leave first
+      void pipeline(socket, target, socket).catch(() => undefined); // either side may disconnect first
     });
     target.on('error', () => socket.destroy());
     tunnels.add(socket.once('close', () => tunnels.delete(socket)));

@@ -1,4 +1,4 @@
-/** A bucket of a test server as tests use it: destinations to it, and what lies there seen from outside. */
+/** Connects to a bucket of a test server, as a destination or with plain HTTP. */
 
 import type { ConnectContext, Logger, ReplicaClient } from '@sluice/core/backend';
 import { complete } from '@sluice/core/backend/testing';
@@ -6,7 +6,7 @@ import { backend } from '@sluice/gcs';
 import { parseConfig } from '@sluice/core/backend';
 
 export interface GCSPlace {
-  /** undefined: where the SDK goes by itself. */
+  /** undefined for the SDK's own default. */
   readonly endpoint: string | undefined;
   readonly bucket: string;
 }
@@ -32,7 +32,7 @@ export async function connectGCS(
   return complete(await backend.connect(config, { logger: SILENT, access: 'write', ...context }));
 }
 
-/** By plain HTTP: nothing of ours is in it. */
+/** Uploads an object with plain HTTP. */
 export async function rawPut(place: GCSPlace, key: string, bytes: Uint8Array): Promise<void> {
   const name = encodeURIComponent(key);
   const url = `${place.endpoint}/upload/storage/v1/b/${place.bucket}/o?uploadType=media&name=${name}`;

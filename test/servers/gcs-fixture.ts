@@ -1,4 +1,4 @@
-/** A server of our own for each test of a file, and destinations to it that end with the test. */
+/** Our own server for each test of a file, and destinations that are closed with the test. */
 
 import { Destination } from '@sluice/core';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
@@ -9,7 +9,7 @@ import { afterEach, beforeEach, onTestFinished } from 'vitest';
 import { connectGCS } from './gcs-access.ts';
 import { start, type LoggedRequest, type Operation, type RunningGCS } from './gcs/index.ts';
 
-/** The least that there is, so that bodies in parts stay small. */
+/** The minimum part size, to keep test files small. */
 export const PART_BYTES: number = 256 * 1024;
 
 type Input = Record<string, unknown>;
@@ -17,14 +17,14 @@ type Input = Record<string, unknown>;
 export interface GCSFixture {
   readonly server: RunningGCS;
   connected(more?: Input, logger?: Logger): Promise<ReplicaClient>;
-  /** As the engine uses it, in a hurry. */
+  /** With core's wrappers, without retry delays. */
   wrapped(more?: Input): Promise<Destination>;
-  /** The one request of its kind. */
+  /** The only request of this operation. Throws if there is not exactly one. */
   only(operation: Operation): LoggedRequest;
   statuses(operation: Operation): (number | undefined)[];
 }
 
-/** To be called at the top of a test file. */
+/** Call at the top of a test file. */
 export function useGCS(): GCSFixture {
   let server: RunningGCS;
   beforeEach(async () => {
@@ -56,8 +56,8 @@ export function useGCS(): GCSFixture {
 }
 
 /**
- * Sockets that this process opens from now on, and how many of them at once at most. A server would
- * count one that is closing beside the one that takes its place.
+ * Counts the maximum number of sockets that this process has open at once, from now on. A count on the
+ * server would include sockets that are closing.
  */
 export function countSockets(): { readonly max: number } {
   const count = { now: 0, max: 0 };
@@ -71,5 +71,5 @@ export function countSockets(): { readonly max: number } {
   return count;
 }
 
-/** A stream without a byte for so long is tried again. */
+/** A stream without a byte for this long is retried. */
 const STALL_MS = 1_000;

@@ -1,4 +1,4 @@
-/** MinIO, where it is installed (test/support/require.ts): one folder, one bucket. */
+/** MinIO, if it is installed (test/support/require.ts): one folder, one bucket. */
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ export async function startMinio(): Promise<RealS3> {
       MINIO_DOMAIN: 'localhost',
       MINIO_BROWSER: 'off',
     },
-    // On one disk, a folder that was there before is a bucket.
+    // With one disk, an existing folder is a bucket.
     prepare: async (folder) =>
       void (await mkdir(join(folder, 'data', REAL_BUCKET), { recursive: true })),
     healthPath: '/minio/health/ready',
@@ -34,7 +34,7 @@ export async function startMinio(): Promise<RealS3> {
     credentials: REAL_CREDENTIALS,
     stop,
   };
-  // It says that it is ready a moment before it has its buckets.
+  // MinIO reports ready shortly before its buckets are available.
   await until('MinIO lists its bucket', async () => {
     const isListed = await rawKeys(server, '').then(
       () => true,

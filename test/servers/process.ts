@@ -1,4 +1,4 @@
-/** A server of somebody else's: its binary on a free port, with a folder of its own, until stopped. */
+/** Runs the binary of a third-party server on a free port with its own folder, until stopped. */
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,13 +10,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const READY_MS_MAX = 20_000;
 const STOP_MS_MAX = 5_000;
-const LOOK_EVERY_MS = 25;
-/** What is kept of its output, for the message when it does not start. */
+const POLL_MS = 25;
+/** Maximum output kept for the error message if the server does not start. */
 const OUTPUT_CHARS_MAX = 4_000;
 
 export interface RunningProcess {
   readonly port: number;
-  /** Where it keeps its data; removed when it is stopped. */
+  /** Folder for its data, deleted by `stop`. */
   readonly folder: string;
   readonly stop: () => Promise<void>;
 }
@@ -28,9 +28,9 @@ export interface ProcessOptions {
   readonly environment?: Readonly<Record<string, string>> | undefined;
   /** Runs before the start. */
   readonly prepare?: ((folder: string, port: number) => Promise<void>) | undefined;
-  /** Answers 200 once it is ready; without one, a port that takes connections is enough. */
+  /** Path that responds 200 when the server is ready. Default: wait for its port to accept connections. */
   readonly healthPath?: string | undefined;
-  /** As whom it runs, where we may choose. */
+  /** User of the process, if we run as root. */
   readonly uid?: number | undefined;
   readonly gid?: number | undefined;
 }
@@ -52,7 +52,7 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
   child.stdout.on('data', keep);
   child.stderr.on('data', keep);
   child.on('error', (error) => keep(Buffer.from(error.message)));
-  // Whatever ends this process ends the server too.
+  // The server must not outlive this process.
   const killWithUs = (): void => void child.kill('SIGKILL');
   process.once('exit', killWithUs);
 
@@ -77,7 +77,7 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
       await stop();
       throw new Error(`${options.name} does not start on port ${port}: ${output.trim()}`);
     }
-    await sleep(LOOK_EVERY_MS);
+    await sleep(POLL_MS);
   }
   return { port, folder, stop };
 }

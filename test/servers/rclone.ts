@@ -1,6 +1,6 @@
 /**
- * `rclone serve s3` over a folder, where it is installed (test/support/require.ts): written apart
- * from all other servers of the tests.
+ * `rclone serve s3` on a folder, if it is installed (test/support/require.ts). Its implementation is
+ * independent of all other test servers.
  */
 
 import { mkdir } from 'node:fs/promises';
@@ -10,10 +10,9 @@ import { startProcess } from './process.ts';
 import { REAL_BUCKET, REAL_CREDENTIALS, REAL_REGION, type RealS3 } from './real-s3.ts';
 
 /**
- * Each folder is listed as a key that ends in "/", and none that is there from the start is ever
- * removed. Elsewhere it answers 500 to a write that comes while it removes the folder of a broken
- * upload, and each delete looks through all of its folder. `folders` are those that are wanted, at
- * any depth.
+ * Creates `folders`, at any depth. rclone lists each folder as a key that ends in "/" and never removes
+ * folders that existed at its start. In other folders it responds 500 to a write while it removes the
+ * folder of a failed upload, and each delete scans the whole folder.
  */
 export async function startRcloneS3(folders: readonly string[]): Promise<RealS3> {
   const { accessKeyId, secretAccessKey } = REAL_CREDENTIALS;

@@ -1,4 +1,4 @@
-/** What every real S3 server of the tests gives, whoever made it. */
+/** The common interface of all real S3 servers in the tests. */
 
 import type { Credentials } from './s3/index.ts';
 

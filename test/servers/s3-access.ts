@@ -1,4 +1,4 @@
-/** A bucket of a test server as tests use it: destinations to it, and what lies there seen from outside. */
+/** Connects to a bucket of a test server, as a destination or with the vendor's SDK. */
 
 import { ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 
@@ -22,7 +22,7 @@ const SILENT: Logger = {
   error: () => undefined,
 };
 
-/** The input for `parse` that reaches this place, with more keys. */
+/** Configuration input for the bucket. `more` overrides its keys. */
 export function s3Input(
   place: S3Place,
   more: Record<string, unknown> = {},
@@ -49,7 +49,7 @@ export async function connectS3(
   return complete(await backend.connect(config, { logger: SILENT, access: 'write', ...context }));
 }
 
-/** A client that has nothing of ours in it. */
+/** The vendor's client. */
 function rawClient(place: S3Place): S3Client {
   const { accessKeyId, secretAccessKey } = place.credentials;
   return new S3Client({
@@ -91,7 +91,7 @@ export async function rawPut(place: S3Place, key: string, bytes: Uint8Array): Pr
   }
 }
 
-/** As a careless client does it: nothing vouches for the bytes. */
+/** Uploads without any checksum, like a careless client. */
 export async function putWithoutChecksum(
   place: S3Place,
   key: string,

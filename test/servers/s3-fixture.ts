@@ -1,4 +1,4 @@
-/** A server of our own for each test of a file, and destinations to it that end with the test. */
+/** Our own server for each test of a file, and destinations that are closed with the test. */
 
 import { Destination } from '@sluice/core';
 import dns from 'node:dns';
@@ -14,24 +14,24 @@ import {
   type StartOptions,
 } from './s3/index.ts';
 
-/** The least that S3 takes. */
+/** The minimum part size of S3. */
 export const PART_BYTES: number = 5 * 1024 * 1024;
 
 type Input = Record<string, unknown>;
 
 export interface S3Fixture {
   readonly server: RunningS3;
-  /** Another server instead, for this test. */
+  /** Replaces the server for this test. */
   restart(options: StartOptions): Promise<void>;
   connected(more?: Input, logger?: Logger): Promise<ReplicaClient>;
-  /** The same server under another name: every name is this machine's until the test ends. */
+  /** Connects under another host name. All host names resolve to this machine until the test ends. */
   connectedTo(host: string, more?: Input): Promise<ReplicaClient>;
-  /** As the engine uses it, in a hurry. */
+  /** With core's wrappers, without retry delays. */
   wrapped(): Promise<Destination>;
   noUploadIsLeft(): Promise<void>;
 }
 
-/** To be called at the top of a test file. */
+/** Call at the top of a test file. */
 export function useS3(): S3Fixture {
   let server: RunningS3;
   beforeEach(async () => {
@@ -55,7 +55,7 @@ export function useS3(): S3Fixture {
     },
     connected,
     async connectedTo(host, more = {}) {
-      everyNameIsHere();
+      resolveAllNamesHere();
       return await connected({ endpoint: `http://${host}:${server.port}`, ...more });
     },
     async wrapped() {
@@ -67,27 +67,27 @@ export function useS3(): S3Fixture {
   };
 }
 
-/** A stream without a byte for so long is tried again. */
+/** A stream without a byte for this long is retried. */
 const STALL_MS = 1_000;
 
-function everyNameIsHere(): void {
+function resolveAllNamesHere(): void {
   const lookup = dns.lookup;
   const here = (_host: string, ...rest: [never]): void => lookup('127.0.0.1', ...rest);
   vi.spyOn(dns, 'lookup').mockImplementation(here as typeof dns.lookup);
   onTestFinished(() => void vi.restoreAllMocks());
 }
 
-/** What a promise rejects with. Fails when it does not. */
+/** The error that a promise rejects with. Throws if it does not reject. */
 export async function rejectionOf(work: Promise<unknown>): Promise<Error> {
   return await work.then(
     () => {
-      throw new Error('it was done');
+      throw new Error('expected a rejection');
     },
     (error: Error) => error,
   );
 }
 
-/** The one request of its kind. */
+/** The only request of this operation. Throws if there is not exactly one. */
 export function only(server: RunningS3, operation: Operation): LoggedRequest {
   const [request, ...others] = server.requests.of(operation);
   if (request === undefined || others.length > 0) {

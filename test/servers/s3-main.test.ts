@@ -1,4 +1,4 @@
-/** The S3 test server as a process of its own. */
+/** The S3 test server as a separate process. */
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,7 +9,7 @@ import { rawKeys, rawPut, type S3Place } from './s3-access.ts';
 const MAIN = fileURLToPath(new URL('./s3/main.ts', import.meta.url));
 
 test.each(['SIGTERM', 'end of input'])(
-  'it says where it is, serves, and ends by %s',
+  'the S3 server process prints its endpoint, serves, and exits on %s',
   async (end) => {
     const args = ['--bucket', 'mine', '--region', 'eu-west-3', '--with-parent'];
     const keys = ['--access-key-id', 'id', '--secret-access-key', 'secret'];

@@ -1,6 +1,6 @@
 /**
- * The S3 test server, by a client that has nothing of ours in it. What every S3 does is asked of
- * MinIO and versitygw too, where they are installed, so that ours cannot drift from them.
+ * The S3 test server, tested with the vendor's client. The same tests run on MinIO and versitygw if they
+ * are installed, to keep our server consistent with them.
  */
 
 import { createHash } from 'node:crypto';
@@ -33,12 +33,12 @@ import { startVersitygw } from './versitygw.ts';
 
 type Server = S3Place & { readonly stop: () => Promise<void> };
 
-/** The least that S3 takes for a part that is not the last. */
+/** The minimum size of all parts but the last. */
 const PART_BYTES = 5 * 1024 * 1024;
 
-const ofOurs = async (): Promise<Server> => await start();
+const startOurs = async (): Promise<Server> => await start();
 
-describe('our S3 server', () => everyS3(ofOurs, 'ours'));
+describe('our S3 server', () => everyS3(startOurs, 'ours'));
 describeWith(['minio'], 'MinIO', () => everyS3(startMinio, 'minio'));
 describeWith(['versitygw'], 'versitygw', () => everyS3(startVersitygw, 'versitygw'));
 
@@ -68,7 +68,7 @@ function everyS3(startServer: () => Promise<Server>, which: 'ours' | 'minio' | '
     await server.stop();
   });
 
-  test('gives back what was put, with its metadata and the MD5 as its tag', async () => {
+  test('returns a stored object with its metadata and its MD5 as the ETag', async () => {
     newPrefix();
     const { ETag } = await put('a', 'hello', { Metadata: { 'some-name': 'some value' } });
     expect(ETag).toBe(`"${createHash('md5').update('hello').digest('hex')}"`);
@@ -78,7 +78,7 @@ function everyS3(startServer: () => Promise<Server>, which: 'ours' | 'minio' | '
     expect(Math.abs(Number(head.LastModified) - Date.now())).toBeLessThan(60_000);
   });
 
-  test('takes the trailer that the SDK sends by default', async () => {
+  test('accepts the checksum trailer that the SDK sends by default', async () => {
     newPrefix();
     const eager = clientOf(server, { requestChecksumCalculation: 'WHEN_SUPPORTED' });
     const Body = Readable.from([Buffer.from('hello trailer')]);
@@ -87,7 +87,7 @@ function everyS3(startServer: () => Promise<Server>, which: 'ours' | 'minio' | '
     expect(await get('a')).toBe('hello trailer');
   });
 
-  test('answers ranges, and 416 beyond the end', async () => {
+  test('returns ranges, and 416 beyond the end', async () => {
     newPrefix();
     await put('a', '0123456789');
     expect(await get('a', { Range: 'bytes=2-4' })).toBe('234');
@@ -101,7 +101,7 @@ function everyS3(startServer: () => Promise<Server>, which: 'ours' | 'minio' | '
     expect(await refusal(get('a', { Range: 'bytes=10-' }))).toEqual(['InvalidRange', 416]);
   });
 
-  test('knows conditions on reads and on writes', async () => {
+  test('supports conditions on reads and writes', async () => {
     newPrefix();
     const { ETag = '' } = await put('a', 'one', { IfNoneMatch: '*' });
     const failed = ['PreconditionFailed', 412];
@@ -115,7 +115,7 @@ function everyS3(startServer: () => Promise<Server>, which: 'ours' | 'minio' | '
     expect((await refusal(put('none', 'x', { IfMatch: ETag })))[1]).toBe(404);
   });
 
-  test('lists pages in the order of bytes, behind a key, with and without a delimiter', async () => {
+  test('lists pages in byte order, after a key, with and without a delimiter', async () => {
     newPrefix();
     const names = ['b/1', 'b/2', 'a', 'ä', 'c', 'b0', '\u{1f600}', '\ufb01'];
     for (const name of names) await put(name, 'x');
@@ -149,7 +149,7 @@ function everyS3(startServer: () => Promise<Server>, which: 'ours' | 'minio' | '
     expect(await list({ Prefix: `${prefix}nothing` })).toEqual([]);
   });
 
-  test('deletes what is there, and says nothing of what is not', async () => {
+  test('deletes objects, and ignores missing ones', async () => {
     newPrefix();
     await put('a', 'x');
     await put('b&<>"', 'x');
@@ -167,7 +167,7 @@ function everyS3(startServer: () => Promise<Server>, which: 'ours' | 'minio' | '
     expect(await rawKeys(server, prefix)).toEqual([]);
   });
 
-  test('copies within the bucket, metadata and all', async () => {
+  test('copies objects with their metadata', async () => {
     newPrefix();
     await put('a', 'hello', { Metadata: { x: 'y' } });
     await client.send(
@@ -177,7 +177,7 @@ function everyS3(startServer: () => Promise<Server>, which: 'ours' | 'minio' | '
     expect([Metadata, ContentLength]).toEqual([{ x: 'y' }, 5]);
   });
 
-  describe('an upload in parts', () => {
+  describe('a multipart upload', () => {
     const begin = async (key: string): Promise<string> => {
       const command = new CreateMultipartUploadCommand({ ...at(key), Metadata: { x: 'y' } });
       return (await client.send(command)).UploadId ?? '';
@@ -206,7 +206,7 @@ function everyS3(startServer: () => Promise<Server>, which: 'ours' | 'minio' | '
         }),
       );
 
-    test('is one object when it is complete, and nothing before', async () => {
+    test('creates the object only when it is completed', async () => {
       newPrefix();
       const id = await begin('a');
       const last = await send('a', id, 2, 'the end');
@@ -224,7 +224,7 @@ function everyS3(startServer: () => Promise<Server>, which: 'ours' | 'minio' | '
       expect(await get('a', { Range: `bytes=${PART_BYTES - 1}-` })).toBe('xthe end');
     });
 
-    test('is refused with small parts, wrong parts, or where the name is taken', async () => {
+    test('is refused with small parts, with wrong parts, and with if-none-match on an existing name', async () => {
       newPrefix();
       const id = await begin('a');
       const parts = [await send('a', id, 1, 'small'), await send('a', id, 2, 'small')];
@@ -237,7 +237,7 @@ function everyS3(startServer: () => Promise<Server>, which: 'ours' | 'minio' | '
       expect(await get('a')).toBe('taken');
     });
 
-    test('is gone when it is aborted', async () => {
+    test('is removed when it is aborted', async () => {
       newPrefix();
       const id = await begin('a');
       await send('a', id, 1, 'part');
@@ -249,22 +249,23 @@ function everyS3(startServer: () => Promise<Server>, which: 'ours' | 'minio' | '
     });
   });
 
-  test('refuses what is not what it is said to be, and keeps nothing of it', async () => {
+  test('refuses an object with a wrong checksum and does not store it', async () => {
     newPrefix();
     const other = createHash('md5').update('other').digest('base64');
     expect(await refusal(put('a', 'hello', { ContentMD5: other }))).toEqual(['BadDigest', 400]);
-    // MinIO has a code of its own for this one.
+    // MinIO uses its own code here.
     const crc32 = await refusal(put('a', 'hello', { ChecksumCRC32: 'AAAAAA==' }));
     expect(crc32).toEqual([which === 'minio' ? 'XAmzContentChecksumMismatch' : 'BadDigest', 400]);
-    const lying = clientOf(server);
-    setHeader(lying, 'x-amz-content-sha256', createHash('sha256').update('other').digest('hex'));
-    const sha256 = lying.send(new PutObjectCommand({ ...at('a'), Body: 'hello' }));
+    const mismatching = clientOf(server);
+    const otherSHA256 = createHash('sha256').update('other').digest('hex');
+    setHeader(mismatching, 'x-amz-content-sha256', otherSHA256);
+    const sha256 = mismatching.send(new PutObjectCommand({ ...at('a'), Body: 'hello' }));
     expect(await refusal(sha256)).toEqual(['XAmzContentSHA256Mismatch', 400]);
-    lying.destroy();
+    mismatching.destroy();
     expect(await rawKeys(server, prefix)).toEqual([]);
   });
 
-  test('says what is not there', async () => {
+  test('returns the codes for a missing key and a missing bucket', async () => {
     newPrefix();
     expect(await refusal(get('none'))).toEqual(['NoSuchKey', 404]);
     expect((await refusal(client.send(new HeadObjectCommand(at('none')))))[1]).toBe(404);
@@ -274,14 +275,12 @@ function everyS3(startServer: () => Promise<Server>, which: 'ours' | 'minio' | '
     expect(await refusal(client.send(list))).toEqual(['NoSuchBucket', 404]);
   });
 
-  test('tells a wrong key, a wrong secret and a wrong clock apart', async () => {
+  test('returns different codes for a wrong key, a wrong secret and a wrong clock', async () => {
     const { accessKeyId, secretAccessKey } = server.credentials;
     const refused = async (config: S3ClientConfig): Promise<unknown> => {
-      const stranger = clientOf(server, config);
-      const answer = await refusal(
-        stranger.send(new ListObjectsV2Command({ Bucket: server.bucket })),
-      );
-      stranger.destroy();
+      const other = clientOf(server, config);
+      const answer = await refusal(other.send(new ListObjectsV2Command({ Bucket: server.bucket })));
+      other.destroy();
       return answer;
     };
     expect(await refused({ credentials: { accessKeyId: 'nobody', secretAccessKey } })).toEqual([
@@ -298,7 +297,7 @@ function everyS3(startServer: () => Promise<Server>, which: 'ours' | 'minio' | '
     ]);
   });
 
-  test('finds the bucket in the host as well', async () => {
+  test('supports the bucket in the host name', async () => {
     newPrefix();
     await put('a', 'hello');
     const inHost = clientOf(server, { endpoint: server.endpoint, forcePathStyle: true });
@@ -316,7 +315,7 @@ function everyS3(startServer: () => Promise<Server>, which: 'ours' | 'minio' | '
     inHost.destroy();
   });
 
-  test('knows the bucket by HEAD', async () => {
+  test('supports HeadBucket', async () => {
     const { $metadata } = await client.send(new HeadBucketCommand({ Bucket: server.bucket }));
     expect($metadata.httpStatusCode).toBe(200);
   });
@@ -346,7 +345,7 @@ function setHeader(client: S3Client, name: string, value: string): void {
   );
 }
 
-/** Code and status of a refusal. Fails when it is none. */
+/** Code and status of the error. Throws if the call succeeds. */
 async function refusal(work: Promise<unknown>): Promise<[string, number]> {
   const error: unknown = await work.then(
     () => undefined,
@@ -356,6 +355,8 @@ async function refusal(work: Promise<unknown>): Promise<[string, number]> {
     name?: string;
     $metadata?: { httpStatusCode?: number };
   };
-  if ($metadata === undefined) throw error instanceof Error ? error : new Error('it was done');
+  if ($metadata === undefined) {
+    throw error instanceof Error ? error : new Error('expected a refusal');
+  }
   return [name ?? '', $metadata.httpStatusCode ?? 0];
 }

@@ -1,4 +1,4 @@
-/** ProFTPD's mod_sftp, where it is installed: a password, no extensions worth having, and code 11. */
+/** ProFTPD's mod_sftp, if it is installed: password login, no useful extensions, and status code 11. */
 
 import fs from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -9,10 +9,10 @@ import { startProcess } from './process.ts';
 import { SFTP_PASSWORD, type SFTPServer } from './sftp.ts';
 
 const BINARY = '/usr/sbin/proftpd';
-/** Debian's user that owns nothing. */
+/** Debian's unprivileged user. */
 const NOBODY = 65_534;
 const USER = 'backup';
-/** Of SFTP_PASSWORD, as crypt(3) makes it; `openssl passwd -6 -salt sluicetest`. */
+/** crypt(3) hash of SFTP_PASSWORD: `openssl passwd -6 -salt sluicetest`. */
 const PASSWORD_HASH =
   '$6$sluicetest$w1NNf4xDc/dRPjAq9LZsNeAJnfIdYqpXxJle5Ot0MNPcqhdxx7ip5TLFPal7cgWg1hqVeZugqhx9b.nlTdWBk.';
 

@@ -1,15 +1,15 @@
-/** What every SFTP server of the tests gives, whoever made it. */
+/** The common interface of all SFTP servers in the tests. */
 
 export interface SFTPServer {
   /** A configuration without a path. */
   readonly input: Readonly<Record<string, unknown>>;
-  /** The same, with what the server refuses. */
+  /** The same with wrong credentials. */
   readonly denied: Readonly<Record<string, unknown>>;
-  /** A private key that it knows, if it knows any. */
+  /** An accepted private key, if the server supports keys. */
   readonly keyPath?: string;
-  /** A folder there that may be written to. */
+  /** A writable folder on the server. */
   readonly root: string;
-  /** Where a path of the server's lies on this machine. */
+  /** Converts a path on the server to a path on this machine. */
   readonly onDisk: (path: string) => string;
   readonly port: number;
   stop(): Promise<void>;

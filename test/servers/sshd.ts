@@ -1,6 +1,6 @@
 /**
- * OpenSSH's sshd, where it is installed (test/support/require.ts), on a free port and with keys of
- * its own: unprivileged, with or without OpenSSH's extensions, as root in a chroot, or as ourselves.
+ * OpenSSH's sshd, if it is installed (test/support/require.ts), on a free port and with its own keys: as
+ * an unprivileged user, as root in a chroot, or as the current user, with or without OpenSSH's extensions.
  */
 
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -12,9 +12,9 @@ import { needTool } from '../support/require.ts';
 import type { SFTPServer } from './sftp.ts';
 import { startProcess } from './process.ts';
 
-/** Debian's user that owns nothing. */
+/** Debian's unprivileged user. */
 const NOBODY = { name: 'nobody', uid: 65_534 } as const;
-/** What is refused, so that the server is like one that has never heard of it. */
+/** Requests that are refused, to imitate a server without these extensions. */
 const REFUSED = {
   all: '',
   'statvfs-only': 'posix-rename,fsync,hardlink,lsetstat,limits,copy-data',
@@ -24,7 +24,7 @@ const REFUSED = {
 export interface SshdOptions {
   readonly as: 'root-in-a-chroot' | 'unprivileged' | 'own-user';
   readonly extensions: keyof typeof REFUSED;
-  /** Has each request written down: see `requests`. For one's own user, whose shell runs a program. */
+  /** Logs all requests for `requests()`. Only for 'own-user', whose shell can run a program. */
   readonly log?: 'requests';
 }
 
@@ -41,7 +41,7 @@ export async function startSshd({ as, extensions, log }: SshdOptions): Promise<S
     host: makeKeys(),
     client: makeKeys(),
   };
-  // sshd wants a chroot's parents to be root's alone, as /tmp is not.
+  // sshd requires that only root can write to the parents of a chroot, unlike /tmp.
   const files = await mkdtemp(
     as === 'root-in-a-chroot' ? '/run/sluice-sftp-' : join(tmpdir(), 'sluice-sftp-'),
   );
@@ -73,7 +73,7 @@ export async function startSshd({ as, extensions, log }: SshdOptions): Promise<S
         `PidFile ${join(folder, 'sshd.pid')}`,
         `AuthorizedKeysFile ${join(folder, 'authorized-keys')}`,
         'StrictModes no',
-        // Without PAM it wants to read the shadow file, and takes an account for locked if it cannot.
+        // Without PAM, sshd treats an account as locked if it cannot read the shadow file.
         `UsePAM ${isRoot && !isOther ? 'no' : 'yes'}`,
         'PermitRootLogin yes',
         'MaxStartups 100',
@@ -89,7 +89,7 @@ export async function startSshd({ as, extensions, log }: SshdOptions): Promise<S
       ]) {
         fs.chownSync(path, owner, owner);
       }
-      fs.chmodSync(files, 0o755); // its client's key stays ours
+      fs.chmodSync(files, 0o755); // the client key stays readable only by this process
     },
   });
   const address = { type: 'sftp', host: `127.0.0.1:${port}`, user, 'host-key': keys.host.public };

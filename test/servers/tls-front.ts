@@ -1,4 +1,4 @@
-/** TLS before a server that speaks plain HTTP: bytes go through as they are. */
+/** Adds TLS in front of a server that speaks plain HTTP. */
 
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -22,7 +22,7 @@ export async function startTLSFront(
     (socket) => {
       const upstream = connect(upstreamPort, '127.0.0.1');
       open.add(socket.once('close', () => open.delete(socket)));
-      void pipeline(socket, upstream, socket).catch(() => undefined); // either end may leave first
+      void pipeline(socket, upstream, socket).catch(() => undefined); // either side may disconnect first
     },
   );
   server.listen(0, '127.0.0.1');

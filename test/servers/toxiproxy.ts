@@ -1,27 +1,27 @@
 /**
- * toxiproxy, where it is installed (test/support/require.ts): a network that can be cut, slowed,
- * stalled and reset while a connection is in use. Each test has a proxy of its own.
+ * toxiproxy, if it is installed (test/support/require.ts): cuts, slows, stalls and resets connections
+ * while they are in use. Each test has its own proxy.
  */
 
 import { needTool } from '../support/require.ts';
 import { startProcess } from './process.ts';
 
 export type Toxic = {
-  /** "upstream" is what we send, "downstream" what is answered. */
+  /** "upstream" affects requests, "downstream" responses. */
   readonly stream: 'upstream' | 'downstream';
 } & (
-  | { readonly type: 'limit_data'; readonly bytes: number } // of each connection, which then ends
-  | { readonly type: 'bandwidth'; readonly rate: number } // KB a second
-  | { readonly type: 'timeout'; readonly timeout: 0 } // nothing passes, and nothing ends
+  | { readonly type: 'limit_data'; readonly bytes: number } // per connection, which is then closed
+  | { readonly type: 'bandwidth'; readonly rate: number } // KB/s
+  | { readonly type: 'timeout'; readonly timeout: 0 } // no data passes, connections stay open
   | { readonly type: 'reset_peer'; readonly timeout: 0 } // TCP RST at the first byte
 );
 
 export interface ToxicProxy {
-  /** Of 127.0.0.1 */
+  /** Port on 127.0.0.1. */
   readonly port: number;
-  /** From now on, for connections that there are and those to come. */
+  /** Adds a toxic for current and new connections. */
   add(toxic: Toxic): Promise<void>;
-  /** The network is well again. What a toxic has done to a connection stays. */
+  /** Removes all toxics. Their effects on existing connections remain. */
   clear(): Promise<void>;
   remove(): Promise<void>;
 }
@@ -41,7 +41,7 @@ export async function startToxiproxy(): Promise<Toxiproxy> {
   });
   let count = 0;
 
-  async function ask(method: 'POST' | 'DELETE', path: string, body?: unknown): Promise<string> {
+  async function request(method: 'POST' | 'DELETE', path: string, body?: unknown): Promise<string> {
     const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
       method,
       ...(body !== undefined && { body: JSON.stringify(body) }),
@@ -55,7 +55,7 @@ export async function startToxiproxy(): Promise<Toxiproxy> {
     async proxyTo(upstream) {
       const name = `p${(count += 1)}`;
       const [listen, to] = ['127.0.0.1:0', `127.0.0.1:${upstream}`];
-      const made = await ask('POST', '/proxies', { name, listen, upstream: to, enabled: true });
+      const made = await request('POST', '/proxies', { name, listen, upstream: to, enabled: true });
       const proxy = JSON.parse(made) as { listen: string };
       const path = `/proxies/${name}`;
       let added: string[] = [];
@@ -64,14 +64,14 @@ export async function startToxiproxy(): Promise<Toxiproxy> {
         async add({ type, stream, ...attributes }) {
           const toxic = `t${(count += 1)}`;
           added.push(toxic);
-          await ask('POST', `${path}/toxics`, { name: toxic, type, stream, attributes });
+          await request('POST', `${path}/toxics`, { name: toxic, type, stream, attributes });
         },
         async clear() {
           const names = added;
           added = [];
-          for (const toxic of names) await ask('DELETE', `${path}/toxics/${toxic}`);
+          for (const toxic of names) await request('DELETE', `${path}/toxics/${toxic}`);
         },
-        remove: async () => void (await ask('DELETE', path)),
+        remove: async () => void (await request('DELETE', path)),
       };
     },
     stop,

@@ -1,27 +1,27 @@
-/** What this process sends to one port of this machine, and over how many connections. */
+/** Measures this process's traffic to one port of this machine. */
 
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ClientRequest } from 'node:http';
 import { Socket } from 'node:net';
 
 export interface Traffic {
-  /** Since the start. */
+  /** Connections since the start of the measurement. */
   readonly connections: number;
-  /** Not closed yet, those included that are being made. */
+  /** Connections that are not closed yet, including those being established. */
   readonly open: number;
-  /** Of HTTP; 0 where something else is spoken. */
+  /** HTTP requests; 0 for other protocols. */
   readonly requests: number;
   readonly sentBytes: number;
   readonly receivedBytes: number;
 }
 
 export interface TrafficWatch {
-  /** From now on: ports come round again. */
+  /** Measures from now on, because ports are reused. */
   to(port: number): Traffic;
   stop(): void;
 }
 
-/** Sees every socket, whatever makes it: an agent of HTTP, or the SSH library, which uses no agent. */
+/** Watches all sockets, also those of the SSH library, which uses no HTTP agent. */
 export function watchTraffic(): TrafficWatch {
   const sockets = new Map<number, Socket[]>();
   const requests = new Map<number, number>();
@@ -71,7 +71,7 @@ export function watchTraffic(): TrafficWatch {
   };
 }
 
-/** `connect(port)`, `connect({ port })`, or what node:net makes of either for itself. */
+/** Port from `connect(port)`, `connect({ port })`, or node:net's internal form of either. */
 function portOf([first]: readonly unknown[]): number {
   const options: unknown = Array.isArray(first) ? first[0] : first;
   const port =

@@ -1,4 +1,4 @@
-/** Keys of versitygw that may do what a policy of its bucket says and no more. */
+/** Creates users of versitygw that have only the permissions of a bucket policy. */
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
@@ -9,13 +9,13 @@ import type { Credentials } from './s3/index.ts';
 
 const run = promisify(execFile);
 
-/** Of the bucket's policy, without the principal. */
+/** Statement of the bucket policy, without the principal. */
 export interface Statement {
   readonly Action: readonly string[];
   readonly Resource: readonly string[];
 }
 
-/** The bucket's policy is this user's from now on. */
+/** Creates a user and replaces the bucket policy with one for this user. */
 export async function makeUser(
   server: RealS3,
   name: string,

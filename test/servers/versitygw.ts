@@ -1,7 +1,7 @@
 /**
- * versitygw over a folder, where it is installed (test/support/require.ts). It publishes what a
- * client that went away had sent so far, unless a checksum came with it: the server that proves
- * that ours always does.
+ * versitygw on a folder, if it is installed (test/support/require.ts). If a client disconnects during an
+ * upload, versitygw publishes the partial object unless the client sent a checksum. Tests use it to prove
+ * that we always send one.
  */
 
 import { mkdir } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-/** Looks at one name again and again while others use it: it is to hold one of the wholes that are named. */
+/** Reads one name repeatedly during writes, and verifies that its content is always complete. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LTXFileRef, Replica } from '@sluice/core/backend/testing';
@@ -7,49 +7,49 @@ import { held } from '@sluice/backend-test-kit';
 export type Whole = Uint8Array | 'none';
 
 export interface Witness {
-  /** How often it has looked. */
-  readonly looks: number;
-  /** Looks once more; rejects with what it has seen at any time that is none of the wholes. */
+  /** Number of reads so far. */
+  readonly reads: number;
+  /** Reads once more. Rejects if any read had other content. */
   end(): Promise<void>;
 }
 
-const LOOK_EVERY_MS = 30;
+const POLL_MS = 30;
 
 export function watchName(replica: Replica, file: LTXFileRef, wholes: readonly Whole[]): Witness {
   const over = new AbortController();
-  let looks = 0;
+  let reads = 0;
 
-  async function look(): Promise<void> {
+  async function readOnce(): Promise<void> {
     const found = await held(replica, file);
     const isWhole = wholes.some((whole) => isEqual(whole, found));
-    if (!isWhole) throw new Error(`the name holds ${sizeOf(found)}, which nobody has written`);
+    if (!isWhole) throw new Error(`the file has ${sizeOf(found)}, which is no complete content`);
     const listed = await Array.fromAsync(replica.listFiles('all'));
     const sizes = listed.map(({ sizeBytes }) => sizeBytes);
     const isListedWhole = sizes.every((size) =>
       wholes.some((whole) => whole !== 'none' && whole.byteLength === size),
     );
     if (listed.length > 1 || !isListedWhole)
-      throw new Error(`listed are files of ${sizes.join(', ')} bytes`);
-    looks += 1;
+      throw new Error(`the listing has files of ${sizes.join(', ')} bytes`);
+    reads += 1;
   }
 
-  async function keepLooking(): Promise<void> {
+  async function keepReading(): Promise<void> {
     while (!over.signal.aborted) {
-      await look();
-      await sleep(LOOK_EVERY_MS);
+      await readOnce();
+      await sleep(POLL_MS);
     }
-    await look();
+    await readOnce();
   }
 
-  const looking = keepLooking();
-  looking.catch(() => undefined); // told by end()
+  const reading = keepReading();
+  reading.catch(() => undefined); // end() rejects with the error
   return {
-    get looks() {
-      return looks;
+    get reads() {
+      return reads;
     },
     async end() {
       over.abort();
-      await looking;
+      await reading;
     },
   };
 }

@@ -9,7 +9,7 @@ const WAITING = 'minio (minio not installed) writes';
 
 type Outcome = readonly [name: string, status: 'passed' | 'failed' | 'pending'];
 
-/** The last line that CI prints, and its exit code, for these files. */
+/** The last line and the exit code of CI's summary for these files. */
 function summary(
   files: Readonly<Record<string, string | readonly Outcome[]>>,
 ): readonly [string, number | null] {
@@ -22,7 +22,7 @@ function summary(
   return [stdout.trim().split('\n').at(-1) ?? '', status];
 }
 
-/** As vitest's json reporter writes it; no outcomes = a file that could not be loaded. */
+/** A report as from vitest's json reporter. Without outcomes, a file that could not be loaded. */
 function report(outcomes: readonly Outcome[]): unknown {
   const assertionResults = outcomes.map(([fullName, status]) => ({ fullName, status }));
   const isGood = outcomes.length > 0 && outcomes.every(([, status]) => status !== 'failed');
@@ -39,7 +39,7 @@ test('a test that passes in two runs counts once', () => {
   expect(summary(files)).toEqual(['1 passed, 0 failed', 0]);
 });
 
-test('a test that fails in one of two runs has failed', () => {
+test('a test that fails in one of two runs counts as failed', () => {
   const files = {
     'bare.vitest.json': [['x', 'failed']],
     'required.vitest.json': [['x', 'passed']],
@@ -47,7 +47,7 @@ test('a test that fails in one of two runs has failed', () => {
   expect(summary(files)).toEqual(['0 passed, 1 failed', 1]);
 });
 
-test('a test may wait for a tool before the tools are installed', () => {
+test('a test may be skipped for a missing tool in the run without tools', () => {
   const files = {
     'bare.vitest.json': [
       ['x', 'passed'],
@@ -57,7 +57,7 @@ test('a test may wait for a tool before the tools are installed', () => {
   expect(summary(files)).toEqual(['1 passed, 0 failed', 0]);
 });
 
-test('a test that is skipped afterwards has failed', () => {
+test('a test that is skipped in the run with tools counts as failed', () => {
   const files = {
     'required.vitest.json': [
       ['x', 'passed'],
@@ -67,7 +67,7 @@ test('a test that is skipped afterwards has failed', () => {
   expect(summary(files)).toEqual(['1 passed, 1 failed', 1]);
 });
 
-test('a test that is skipped for no named reason has failed', () => {
+test('a test that is skipped without a reason counts as failed', () => {
   const files = {
     'bare.vitest.json': [
       ['x', 'passed'],
@@ -77,21 +77,21 @@ test('a test that is skipped for no named reason has failed', () => {
   expect(summary(files)).toEqual(['1 passed, 1 failed', 1]);
 });
 
-test('a file of tests that cannot be loaded has failed', () => {
+test('a test file that cannot be loaded counts as failed', () => {
   const files = { 'bare.vitest.json': [['x', 'passed']], 'required.vitest.json': [] } as const;
   expect(summary(files)).toEqual(['1 passed, 1 failed', 1]);
 });
 
-test('a step that fails without a failed test is a failure of its own', () => {
+test('a failed step without failed tests counts as one failure', () => {
   const files = { 'bare.vitest.json': [['x', 'passed']], 'failed-steps.txt': 'check\n' } as const;
   expect(summary(files)).toEqual(['1 passed, 1 failed', 1]);
 });
 
-test('a step whose tests failed is not counted besides', () => {
+test('a failed step with failed tests is not counted twice', () => {
   const files = { 'bare.vitest.json': [['x', 'failed']], 'failed-steps.txt': 'bare\n' } as const;
   expect(summary(files)).toEqual(['0 passed, 1 failed', 1]);
 });
 
-test('nothing tried is no success', () => {
+test('a run without tests fails', () => {
   expect(summary({})).toEqual(['0 passed, 0 failed', 1]);
 });

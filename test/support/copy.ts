@@ -1,4 +1,4 @@
-/** Copies on the destination's side, as nothing in core asks for them yet. */
+/** Server-side copies, which core does not use yet. */
 
 import type { CallOptions, ObjectInfo } from '@sluice/core/backend';
 import type { LTXFileRef, Replica } from '@sluice/core/backend/testing';

@@ -2,7 +2,7 @@
 
 import type { Logger } from '@sluice/core/backend';
 
-export function logTo(said: { push(message: string): unknown }): Logger {
-  const log = (message: string): void => void said.push(message);
+export function logTo(messages: { push(message: string): unknown }): Logger {
+  const log = (message: string): void => void messages.push(message);
   return { debug: log, info: log, warn: log, error: log };
 }

@@ -1,8 +1,8 @@
-// Preloaded: the wall clock of this process, in every thread, is ahead by the milliseconds in the file $MOVED_CLOCK.
+// Preloaded: sets the wall clock of all threads ahead by the milliseconds in the file $MOVED_CLOCK.
 
 import fs from 'node:fs';
 
-/** The file is read at most so often. A change counts after this at the latest. */
+/** Minimum interval between reads of the file, and maximum delay of a change. */
 const READ_EVERY_MS = 10;
 const RealDate = Date;
 let aheadMs = 0;

@@ -1,4 +1,4 @@
-/** A wall clock that a test moves, of a process that it starts. The monotonic clock goes on as ever. */
+/** Moves the wall clock of a child process. Its monotonic clock is unchanged. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -9,14 +9,14 @@ const PRELOAD = pathToFileURL(path.join(import.meta.dirname, 'moved-clock.mjs'))
 
 export class MovedClock {
   readonly #file = path.join(temporaryFolder('clock'), 'ahead');
-  /** Of the process whose clock it is. */
+  /** Environment variables for the child process. */
   readonly environment = { MOVED_CLOCK: this.#file, NODE_OPTIONS: `--import ${PRELOAD}` };
 
   constructor(aheadMs = 0) {
     this.set(aheadMs);
   }
 
-  /** From now on the clock is ahead of the right time by so much. */
+  /** Sets the clock ahead of the right time, or back if negative. */
   set(aheadMs: number): void {
     fs.writeFileSync(`${this.#file}.new`, String(aheadMs));
     fs.renameSync(`${this.#file}.new`, this.#file);

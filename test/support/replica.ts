@@ -1,4 +1,4 @@
-/** Destinations as tests use them: opened as the command line tool does, by type and path. */
+/** Opens folders as destinations, as the command does. */
 
 import { type OpenReplica, Destination } from '@sluice/core';
 import type { Logger } from '@sluice/core/backend';

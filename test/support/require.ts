@@ -1,7 +1,7 @@
 /**
- * Tests that need a real server or a rival's binary. Where it is absent they are skipped, with the
- * reason in their name; under SLUICE_REQUIRE=all, as in CI, an absent one is a failure, so that a
- * green run there means that everything was tried. `node scripts/tools.mjs` installs them.
+ * Tests that need a real server or Litestream's binary. Without it they are skipped, with the reason in
+ * their name. With SLUICE_REQUIRE=all, as in CI, they fail instead, so that a passing run means that all
+ * tests ran. `node scripts/tools.mjs` installs the tools.
  */
 
 import fs from 'node:fs';
@@ -23,7 +23,7 @@ const FILES = {
   'litestream-0.5.17': 'ls05/bin/litestream',
   'litestream-0.5.12': 'ls0512/bin/litestream',
   'litestream-0.3.13': 'ls03/bin/litestream',
-  // Debian packages: wherever they are installed.
+  // Installed by Debian packages.
   sshd: '/usr/sbin/sshd',
   proftpd: '/usr/lib/proftpd/mod_sftp.so',
   unshare: '/usr/bin/unshare',
@@ -32,14 +32,14 @@ const FILES = {
 
 export type Tool = keyof typeof FILES;
 
-/** `describe`, if all `tools` are installed; else the body is skipped, or fails. */
+/** `describe` if all `tools` are installed. Otherwise the tests are skipped or fail. */
 export function describeWith(tools: readonly Tool[], name: string, body: () => void): void {
   const absent = tools.filter((tool) => !isInstalled(tool));
   if (absent.length === 0) {
     describe(name, body);
     return;
   }
-  // .ci/summary.mjs knows these words: a test that is skipped without them has no excuse.
+  // .ci/summary.mjs matches these words: a test that is skipped without them counts as failed.
   const reason = `${absent.join(', ')} not installed`;
   if (process.env['SLUICE_REQUIRE'] !== 'all') {
     describe.skip(`${name} (${reason})`, body);
@@ -50,7 +50,7 @@ export function describeWith(tools: readonly Tool[], name: string, body: () => v
   });
 }
 
-/** Path of the binary. Inside of `describeWith` it is there. */
+/** Path of the binary. Inside `describeWith` it is installed. */
 export function needTool(tool: Tool): string {
   if (!isInstalled(tool)) throw new Error(`${tool} is not installed: node scripts/tools.mjs`);
   return fileOf(tool);

@@ -1,4 +1,4 @@
-/** A folder for one test, gone when it ends. */
+/** Creates a temporary folder that is deleted when the test ends. */
 
 import fs from 'node:fs';
 import os from 'node:os';

@@ -1,4 +1,4 @@
-/** The backend `file`, with writes and an end of another's making. */
+/** The backend `file` with changed methods and a changed close. */
 
 import type { Backend, ReplicaClient } from '@sluice/core/backend';
 import { backend as file, type FileConfig } from '@sluice/file';

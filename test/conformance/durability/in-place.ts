@@ -1,4 +1,4 @@
-/** Writes to the final name from the first byte on. */
+/** Faulty backend: writes directly to the final name. */
 
 import { mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';

@@ -1,4 +1,4 @@
-/** Answers at once, and writes when it is closed. */
+/** Faulty backend: reports success at once and writes only when it is closed. */
 
 import { changedFile } from './changed-file.ts';
 

@@ -1,4 +1,4 @@
-/** Keeps all in a map of its own process. */
+/** Faulty backend: keeps everything in the memory of its process. */
 
 import { z } from 'zod';
 import { defineBackend, type Backend } from '@sluice/core/backend';

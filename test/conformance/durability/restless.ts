@@ -1,4 +1,4 @@
-/** Leaves a timer behind when it is closed. */
+/** Faulty backend: leaves a timer running after it is closed. */
 
 import { changedFile } from './changed-file.ts';
 

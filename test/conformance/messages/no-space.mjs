@@ -1,4 +1,4 @@
-/** Loaded before all else (`node --import`): a disk that is full, below a folder. */
+/** Preloaded with `node --import`: simulates a full disk below a folder. */
 
 import promises from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
@@ -9,7 +9,7 @@ const open = promises.open;
 promises.open = async (path, ...given) => {
   const handle = await open(path, ...given);
   if (String(path).startsWith(FOLDER)) {
-    // As Node says it.
+    // Node's own error.
     const full = { code: 'ENOSPC', errno: -28, syscall: 'write' };
     handle.write = () => {
       throw Object.assign(new Error('ENOSPC: no space left on device, write'), full);

@@ -1,4 +1,4 @@
-/** What goes wrong with a destination, and what the command line tool then prints. */
+/** Faulty destinations, and the command's output for each. */
 
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,9 +24,9 @@ export interface Scene {
   /** Its caption in docs/errors.md. */
   readonly name: string;
   readonly tools: readonly Tool[];
-  /** What is asked for: the first listing, or the first write. */
+  /** Whether the first listing or the first write fails. */
   readonly command: 'restore' | 'replicate';
-  /** The destination, and what else has to be arranged. */
+  /** Sets up the fault and returns the configuration of the destination. */
   readonly arrange: () => Promise<Replica>;
 }
 
@@ -40,7 +40,7 @@ function scene(
 
 const AZURITE = { tools: ['azurite'] } as const;
 const WRITING = { command: 'replicate' } as const;
-/** The answer of newer servers; others say no more than "failure". */
+/** Status code of newer servers. Older ones only return "failure". */
 const NO_SPACE = 14;
 
 export const SCENES: readonly Scene[] = [
@@ -129,7 +129,7 @@ export const SCENES: readonly Scene[] = [
 
 const DAY_MS = 86_400_000;
 
-/** What is printed of it, with what is another each time as docs/errors.md has it. */
+/** The output, with varying parts replaced as in docs/errors.md. */
 export async function printedBy({ command, arrange }: Scene): Promise<string> {
   const replica = await arrange();
   const folder = temporaryFolder('messages');
@@ -140,17 +140,17 @@ export async function printedBy({ command, arrange }: Scene): Promise<string> {
   if (command === 'restore') {
     const output = path.join(folder, 'restored.db');
     const { stderr } = await sluice('restore', ...words, '-o', output, database);
-    return alike(stderr);
+    return normalize(stderr);
   }
   new Database(database).exec('CREATE TABLE t(a)').close();
   const { child, ended } = startSluice('replicate', ...words);
-  // It would try again for as long as it runs.
+  // It would retry for as long as it runs.
   child.stdout?.on('data', (chunk) => void (/code=/.test(String(chunk)) && child.kill('SIGKILL')));
   const { stdout } = await ended;
-  return alike(stdout.split('\n').find((line) => line.includes('code=')) ?? stdout);
+  return normalize(stdout.split('\n').find((line) => line.includes('code=')) ?? stdout);
 }
 
-function alike(text: string): string {
+function normalize(text: string): string {
   return text
     .trim()
     .replace(/^time=\S+ /, '')

@@ -1,4 +1,4 @@
-/** Calls to the file system as steps: those of this process that are about a folder. */
+/** Counts this process's file system calls below a folder as steps. */
 
 import fs from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
@@ -10,7 +10,7 @@ type Method = (...given: unknown[]) => Promise<unknown>;
 const OF_PATHS = ['open', 'stat', 'lstat', 'readdir', 'mkdir', 'rename', 'link', 'unlink'] as const;
 const OF_HANDLES = ['write', 'utimes', 'sync'] as const;
 
-/** Until the test ends. */
+/** Watches `folder` until the test ends. */
 export async function watchFolder(folder: string): Promise<Steps> {
   onTestFinished(() => {
     vi.restoreAllMocks();

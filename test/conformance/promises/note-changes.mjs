@@ -1,6 +1,6 @@
 /**
- * Loaded into a process before all else (`node --import`): notes each call that changes something
- * below a folder, and has the process live a month later, when all that is there looks left behind.
+ * Preloaded with `node --import`: logs each call that changes something below a folder, and sets the
+ * clock of the process a month ahead, so that all temporary files look abandoned.
  */
 
 import fs from 'node:fs';

@@ -1,4 +1,4 @@
-/** A place of each of the five kinds, each call of which goes through steps (steps.ts). */
+/** A destination of each of the five kinds, whose calls are counted as steps (steps.ts). */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -25,33 +25,33 @@ import { Steps } from './steps.ts';
 type Input = Readonly<Record<string, unknown>>;
 
 export interface Place {
-  /** Through the steps. */
+  /** Connects with steps. */
   connect(): Promise<ReplicaClient>;
-  /** Past them. */
+  /** Connects without steps. */
   connectDirectly(): Promise<ReplicaClient>;
-  /** As `sluice.yml` has them, but for the path: past the steps, and so that requests are noted. */
-  readonly input: { readonly direct: Input; readonly noted: Input };
-  /** From now on what is no mere reading is noted, of this process and of those that it starts. */
-  noteChanges(): void;
+  /** Input as in `sluice.yml`, without the path: not recorded, and with recorded requests. */
+  readonly input: { readonly direct: Input; readonly recorded: Input };
+  /** Starts recording writes of this process and its child processes. */
+  recordChanges(): void;
   changes(): readonly string[];
-  /** Where a path lies on this machine, if it does. */
+  /** Path on this machine, if the destination is on it. */
   readonly onDisk?: (path: string) => string;
   pathOf(name: string): string;
   readonly steps: Steps;
-  /** What is not whole and nobody's any more: uploads, temporary files. */
+  /** Unfinished uploads and temporary files. */
   leftovers(): readonly string[];
-  /** What sockets go to; to a folder go none. */
+  /** Port of the server, if there is one. */
   readonly port: number | undefined;
 }
 
 export interface Kind {
   readonly name: string;
   readonly tools: readonly Tool[];
-  /** From how many bytes on a file goes in several requests. */
+  /** Files larger than this are sent in several requests. */
   readonly partBytes: number | 'never';
-  /** Of one destination, whatever the number of replicas. */
+  /** Maximum number of sockets of one destination, whatever the number of replicas. */
   readonly socketsMax: number;
-  /** Ends with the test. */
+  /** Opens a destination that is closed when the test ends. */
   open(): Promise<Place>;
 }
 
@@ -66,7 +66,7 @@ const SILENT: Logger = {
 
 function connectorOf(backend: Backend<unknown>, input: Input): () => Promise<ReplicaClient> {
   return async () => {
-    // The path is the replica's affair; a folder is nothing without one.
+    // The replica has its own path, but the schema of `file` requires one.
     const { config } = parseConfig(backend, { path: '/replicas', ...input });
     const destination = await backend.connect(config, { logger: SILENT, access: 'write' });
     onTestFinished(() => destination.close());
@@ -74,7 +74,7 @@ function connectorOf(backend: Backend<unknown>, input: Input): () => Promise<Rep
   };
 }
 
-/** Behind a proxy of ours, whatever the server. */
+/** A destination at an HTTP server, behind a step proxy. */
 async function placeOfHTTP(
   backend: Backend<unknown>,
   inputAt: (endpoint: string) => Input,
@@ -83,16 +83,16 @@ async function placeOfHTTP(
 ): Promise<Place> {
   const proxy = await startStepProxy(endpoint);
   onTestFinished(() => proxy.stop());
-  let notedFrom = 0;
+  let recordedFrom = 0;
   const direct = inputAt(endpoint);
-  const noted = inputAt(endpoint.replace(new URL(endpoint).origin, proxy.origin));
+  const recorded = inputAt(endpoint.replace(new URL(endpoint).origin, proxy.origin));
   return {
-    connect: connectorOf(backend, noted),
+    connect: connectorOf(backend, recorded),
     connectDirectly: connectorOf(backend, direct),
-    input: { direct, noted },
-    noteChanges: () => void (notedFrom = proxy.requests.length),
+    input: { direct, recorded },
+    recordChanges: () => void (recordedFrom = proxy.requests.length),
     changes: () =>
-      proxy.requests.slice(notedFrom).filter((request) => !/^(GET|HEAD) /.test(request)),
+      proxy.requests.slice(recordedFrom).filter((request) => !/^(GET|HEAD) /.test(request)),
     pathOf: (name) => name,
     steps: proxy.steps,
     leftovers,
@@ -128,7 +128,7 @@ export const KINDS: readonly Kind[] = [
       const inputAt = (endpoint: string): Input => {
         return { type: 'gs', bucket, endpoint, 'part-size': MiB / 4 };
       };
-      // A session that has begun is Google's to forget, within a week.
+      // Google removes unfinished upload sessions within a week.
       return await placeOfHTTP(gcs, inputAt, server.endpoint, () => []);
     },
   },
@@ -145,7 +145,7 @@ export const KINDS: readonly Kind[] = [
         const names = { 'account-name': account, 'account-key': accountKey };
         return { type: 'abs', bucket: container, endpoint: at, 'part-size': MiB, ...names };
       };
-      // Blocks that were not committed are the service's to forget.
+      // The service removes uncommitted blocks.
       return await placeOfHTTP(azure, inputAt, endpoint, () => []);
     },
   },
@@ -155,7 +155,7 @@ export const KINDS: readonly Kind[] = [
 
 const READING_SFTP = ['OPEN', 'READ', 'CLOSE', 'FSTAT', 'STAT', 'LSTAT', 'OPENDIR', 'READDIR'];
 
-/** Two servers over one folder: what goes to one is told from what goes to the other. */
+/** Two servers for one folder, to distinguish recorded requests from direct ones. */
 async function openSFTP(): Promise<Place> {
   const server = await startFakeServer();
   const other = Object.assign(await startFakeServer(), { folder: server.folder });
@@ -163,7 +163,7 @@ async function openSFTP(): Promise<Place> {
   server.judge = () => {
     const step = steps.next();
     if (step?.moment === 'before') step.act();
-    // It is done, and answered, in this very turn: nothing of the answer has arrived.
+    // The step is done and answered in this turn of the event loop; the response has not arrived yet.
     if (step?.moment === 'after') queueMicrotask(step.act);
     return step?.moment === 'lost' ? 'lost-after' : undefined;
   };
@@ -171,14 +171,14 @@ async function openSFTP(): Promise<Place> {
     const at = { type: 'sftp', host: `127.0.0.1:${port}`, user: 'backup' };
     return { ...at, password: PASSWORD, 'host-key': hostKey };
   };
-  const input = { direct: inputOf(other), noted: inputOf(server) };
+  const input = { direct: inputOf(other), recorded: inputOf(server) };
   const backend = sftp;
   return {
-    connect: connectorOf(backend, input.noted),
+    connect: connectorOf(backend, input.recorded),
     connectDirectly: connectorOf(backend, input.direct),
     input,
-    // Nobody else comes to this server, and none of them is to change anything.
-    noteChanges: () => {
+    // Only the recorded readers use this server.
+    recordChanges: () => {
       server.requests.length = 0;
       server.modes.length = 0;
     },
@@ -187,7 +187,7 @@ async function openSFTP(): Promise<Place> {
       ...server.requests
         .filter(({ kind }) => !READING_SFTP.includes(kind))
         .map(({ kind, path: at }) => `${kind} ${at}`),
-      ...server.modes.map((mode) => `a new file of mode ${mode}`), // an OPEN that makes one
+      ...server.modes.map((mode) => `a new file of mode ${mode}`), // created by an OPEN
     ],
     pathOf: (name) => `/backups/${name}`,
     steps,
@@ -205,8 +205,8 @@ async function openFolder(): Promise<Place> {
   return {
     connect,
     connectDirectly: connect,
-    input: { direct: { type: 'file' }, noted: { type: 'file' } },
-    noteChanges() {
+    input: { direct: { type: 'file' }, recorded: { type: 'file' } },
+    recordChanges() {
       vi.stubEnv('SLUICE_TEST_FOLDER', folder);
       vi.stubEnv('SLUICE_TEST_NOTES', notes);
       vi.stubEnv('NODE_OPTIONS', `--import=${NOTE_CHANGES}`);

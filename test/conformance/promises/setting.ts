@@ -1,4 +1,4 @@
-/** A database with a destination, for the command line tool: one that replicates, others that read. */
+/** A database with a destination for the command: a daemon that replicates, and readers beside it. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -10,15 +10,16 @@ import { temporaryFolder } from '../../support/temporary.ts';
 import type { Place } from './places.ts';
 
 export interface Setting {
-  /** Configurations: for the daemon, and for those that read. */
+  /** Configuration file of the daemon. */
   readonly daemon: string;
-  /** Exit codes. */
+  /** Runs `sluice status` and returns its exit code. */
   status(): Promise<number | null>;
+  /** Runs `sluice restore` and returns its exit code. */
   restore(): Promise<number | null>;
-  /** More rows. */
+  /** Adds rows to the database. */
   add(): void;
   rows(): unknown;
-  /** Of what was restored last. */
+  /** Rows of the last restore. */
   restoredRows(): unknown;
 }
 
@@ -35,7 +36,7 @@ export function makeSetting(place: Place): Setting {
     return file;
   };
   const daemon = configOf('daemon.yml', place.input.direct);
-  const reader = configOf('reader.yml', place.input.noted);
+  const reader = configOf('reader.yml', place.input.recorded);
   const output = path.join(folder, 'restored.db');
 
   const db = new Database(database);

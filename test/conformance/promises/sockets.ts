@@ -1,15 +1,15 @@
-/** Sockets of this process to one port: counted where they are opened, whoever opens them. */
+/** Counts the sockets of this process to one port. */
 
 import net, { Socket } from 'node:net';
 import { onTestFinished, vi } from 'vitest';
 
 export interface Sockets {
-  /** That were open at once, at most. */
+  /** Maximum number of sockets that were open at once. */
   readonly most: number;
   readonly now: number;
 }
 
-/** From now on until the test ends. */
+/** Counts until the test ends. */
 export function countSocketsTo(port: number | undefined): Sockets {
   const open = new Set<Socket>();
   let most = 0;
@@ -18,7 +18,7 @@ export function countSocketsTo(port: number | undefined): Sockets {
     if (port !== undefined && portOf(given) === port) {
       open.add(this);
       this.once('close', () => open.delete(this));
-      // One that was destroyed is told to be closed in the next turn only.
+      // A destroyed socket emits `close` only in the next turn of the event loop.
       most = Math.max(most, [...open].filter(({ destroyed }) => !destroyed).length);
     }
     return connect.apply(this, given);
@@ -35,7 +35,7 @@ export function countSocketsTo(port: number | undefined): Sockets {
   };
 }
 
-/** Node itself calls it with a list of what it was given. */
+/** Node itself calls `connect` with an array of arguments. */
 function portOf([first, ...rest]: readonly unknown[]): number | undefined {
   if (Array.isArray(first)) return portOf(first);
   const port = typeof first === 'object' && first !== null ? Reflect.get(first, 'port') : first;

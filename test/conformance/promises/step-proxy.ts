@@ -1,7 +1,7 @@
 /**
- * A proxy before any HTTP server, for which each request is a step: it may be watched before it is
- * done and before it is answered, and its answer may be lost. What has come whole is done, also where
- * its client has gone away: so networks are.
+ * A proxy for any HTTP server in which each request is a step: a test can act before the request is
+ * forwarded or before it is answered, and can drop the response. A complete request is forwarded even if
+ * its client has disconnected, as in a real network.
  */
 
 import { once } from 'node:events';
@@ -21,12 +21,12 @@ export interface StepProxy {
   readonly origin: string;
   readonly port: number;
   readonly steps: Steps;
-  /** That came so far: "GET /bucket/key". */
+  /** Requests so far, as "GET /bucket/key". */
   readonly requests: readonly string[];
   stop(): Promise<void>;
 }
 
-/** Longer than any test: what closes a socket is its client. */
+/** Longer than any test, so that only clients close sockets. */
 const KEEP_ALIVE_MS = 600_000;
 
 export async function startStepProxy(upstream: string): Promise<StepProxy> {
@@ -62,14 +62,14 @@ export async function startStepProxy(upstream: string): Promise<StepProxy> {
     const { location, ...headers } = answer.headers;
     to.writeHead(answer.statusCode ?? 0, {
       ...headers,
-      // Where an upload goes on: through here.
+      // The rest of an upload must go through this proxy too.
       ...(location !== undefined && { location: location.replace(theirs, ours) }),
     });
     to.end(bytes);
   };
 
   const server = createServer((from, to) => {
-    handle(from, to).catch(() => to.destroy()); // a side that leaves is told to the other
+    handle(from, to).catch(() => to.destroy()); // pass a disconnect on to the other side
   });
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.listen(0, '127.0.0.1');

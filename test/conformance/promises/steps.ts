@@ -1,13 +1,13 @@
-/** The steps of a call, as the other side sees them, and what may happen at one of them. */
+/** Counts the requests of a call as steps, and lets a test act at one of them. */
 
 /**
- * 'before': nothing of the step is done yet. 'after': it is done, and not answered yet. 'lost': it
- * is done, and its answer never comes.
+ * 'before': the request is not executed yet. 'after': it is executed but not answered yet. 'lost': it is
+ * executed and its response is dropped.
  */
 export type Moment = 'before' | 'after' | 'lost';
 
 export interface Step {
-  /** Whether the call came to this step. */
+  /** Whether the call reached this step. */
   readonly isReached: () => boolean;
 }
 
@@ -17,7 +17,7 @@ export class Steps {
   #moment: Moment = 'before';
   #act: () => void = () => undefined;
 
-  /** Something at the n-th step from now on, once. */
+  /** Acts once, at the n-th step from now. */
   at(step: number, moment: Moment, act: () => void = () => undefined): Step {
     this.#count = 0;
     this.#wanted = step;
@@ -26,12 +26,12 @@ export class Steps {
     return { isReached: () => this.#count >= step };
   }
 
-  /** Nothing happens any more, and no step counts. */
-  calm(): void {
+  /** Stops counting and acting. */
+  reset(): void {
     this.#wanted = undefined;
   }
 
-  /** Called for each step before it is done: what is to happen at it, if anything. */
+  /** Called before each step. Returns the action for it, if any. */
   next(): { readonly moment: Moment; readonly act: () => void } | undefined {
     if (this.#wanted === undefined) return undefined;
     this.#count += 1;

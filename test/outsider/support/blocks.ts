@@ -1,4 +1,4 @@
-/** The code blocks of a page that are files: each stands below its name. */
+/** Code blocks of a page that are files. The name of the file precedes the block. */
 
 import fs from 'node:fs';
 

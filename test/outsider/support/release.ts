@@ -1,4 +1,4 @@
-/** Our packages as a stranger gets them: packed, at the version that their first release will have. */
+/** Packs our packages as for a release, with the version of the first release. */
 
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -7,10 +7,10 @@ import path from 'node:path';
 const ROOT = path.resolve(import.meta.dirname, '..', '..', '..');
 const VERSION = '1.0.0';
 
-/** The environment of a process that knows nothing of this repository's tools but Node and npm. */
+/** Environment for npm and other tools, without update notices. */
 const ENV: NodeJS.ProcessEnv = { ...process.env, npm_config_update_notifier: 'false' };
 
-/** Packs packages into `folder`. Gives tarballs by name. */
+/** Packs packages into `folder`. Returns the tarballs by package name. */
 export function release(folder: string, ...sources: readonly string[]): Record<string, string> {
   fs.mkdirSync(folder, { recursive: true });
   return Object.fromEntries(sources.map((source) => pack(folder, source)));
@@ -44,7 +44,7 @@ export function npmPack(source: string, folder: string): string {
   return path.join(folder, name ?? '');
 }
 
-/** A folder with its own node_modules, installed by npm, without any package's scripts. */
+/** Installs dependencies into `folder` with npm, without running package scripts. */
 export function install(folder: string, dependencies: Readonly<Record<string, string>>): void {
   fs.mkdirSync(folder, { recursive: true });
   const file = path.join(folder, 'package.json');
@@ -55,7 +55,7 @@ export function install(folder: string, dependencies: Readonly<Record<string, st
   run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--silent'], folder);
 }
 
-/** Its output. Throws with it if it fails. */
+/** Runs a command and returns its output. Throws an error with the output if it fails. */
 export function run(command: string, args: readonly string[], cwd: string): string {
   const { status, stdout, stderr, error } = spawnSync(command, args, {
     cwd,

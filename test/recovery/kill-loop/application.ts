@@ -1,4 +1,4 @@
-/** The application with the ledger, as a process: started, told what to do, killed. */
+/** The application with the ledger, as a process that takes orders. */
 
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -7,23 +7,23 @@ import { kill } from './children.ts';
 
 export type ApplicationOrder =
   | { readonly kind: 'checkpoint'; readonly mode: 'PASSIVE' | 'FULL' | 'RESTART' | 'TRUNCATE' }
-  /** One transaction. A large one does not fit into a small tail. */
+  /** Commits one transaction. A large one does not fit into a small tail. */
   | { readonly kind: 'small' | 'large' }
-  /** Writes only what it is ordered to, until `go`. */
-  | { readonly kind: 'calm' | 'go' };
+  /** Stops random writes until `resume`. */
+  | { readonly kind: 'pause' | 'resume' };
 
 interface OrderReply {
   readonly call: number;
-  /** False where it met a lock that was not let go of. */
+  /** False if a lock was not released in time. */
   readonly isDone: boolean;
 }
 
-/** The writer ends by itself only where its database is corrupt; ledger-writer.mjs. */
+/** Exit code of ledger-writer.mjs if its database is corrupt. */
 const CORRUPT_EXIT_CODE = 77;
 
 export class Application {
   readonly #database: () => string;
-  readonly #tried: string;
+  readonly #attempted: string;
   readonly #pageSize: number;
   readonly #calls = new Map<number, (isDone: boolean) => void>();
   #writer: ChildProcess | undefined;
@@ -31,9 +31,9 @@ export class Application {
   #sawCorruption = false;
   #wasKilled = false;
 
-  constructor(database: () => string, tried: string, pageSize: number) {
+  constructor(database: () => string, attempted: string, pageSize: number) {
     this.#database = database;
-    this.#tried = tried;
+    this.#attempted = attempted;
     this.#pageSize = pageSize;
   }
 
@@ -41,7 +41,7 @@ export class Application {
     return this.#writer !== undefined;
   }
 
-  /** Whether it was killed since `forgetKills`: maybe in the middle of a checkpoint. */
+  /** Whether it was killed since `forgetKills`, possibly during a checkpoint. */
   get wasKilled(): boolean {
     return this.#wasKilled;
   }
@@ -50,22 +50,22 @@ export class Application {
     this.#wasKilled = false;
   }
 
-  /** Whether SQLite told it that its database is corrupt. */
+  /** Whether SQLite reported a corrupt database to it. */
   get sawCorruption(): boolean {
     return this.#sawCorruption;
   }
 
-  /** The same, once. */
+  /** Returns and resets `sawCorruption`. */
   takeCorruption(): boolean {
     const saw = this.#sawCorruption;
     this.#sawCorruption = false;
     return saw;
   }
 
-  /** Resolves when it writes. */
+  /** Resolves when the application is writing. */
   async start(seed: number): Promise<void> {
     if (this.#writer !== undefined) return;
-    const args = [this.#database(), this.#tried, String(seed), String(this.#pageSize)];
+    const args = [this.#database(), this.#attempted, String(seed), String(this.#pageSize)];
     const writer = fork(path.join(import.meta.dirname, 'ledger-writer.mjs'), args);
     this.#writer = writer;
     const exited = once(writer, 'exit');
@@ -81,7 +81,7 @@ export class Application {
     await kill(writer);
   }
 
-  /** Whether it was carried out. */
+  /** Resolves to whether the order was carried out. */
   async order(order: ApplicationOrder): Promise<boolean> {
     const writer = this.#writer;
     if (writer?.connected !== true) return false;

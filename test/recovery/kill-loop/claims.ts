@@ -1,17 +1,17 @@
-/** What has been claimed to be at each destination, and which of them somebody has damaged since. */
+/** Claims about the replicated state of each destination, and damage done to it since. */
 
 import { mostOf, reportedOf, type HostEvent, type Reported } from './events.ts';
 
 export type Damage =
   | 'none'
-  /** It lost something: it may be in pieces, but what it gives back is never wrong. */
+  /** It lost files: a restore may fail but must never return a wrong state. */
   | 'lost files'
-  /** What it has is of a database that was a mixture of two. */
+  /** It contains a database that was a mixture of two. */
   | 'mixed';
 
 export class Claims {
   readonly #reported = new Map<number, Reported>();
-  readonly #damage = new Map<number, { readonly kind: Damage; readonly seenFromLife: number }>();
+  readonly #damage = new Map<number, { readonly kind: Damage; readonly seenFromRun: number }>();
 
   of(destination: number): Reported | undefined {
     return this.#reported.get(destination);
@@ -21,18 +21,18 @@ export class Claims {
     return this.#damage.get(destination)?.kind ?? 'none';
   }
 
-  /** It was damaged: only what a replicator claims that starts from life `seenFromLife` on counts. */
-  damaged(destination: number, kind: Damage, seenFromLife: number): void {
+  /** Records damage. Only claims of run `seenFromRun` and later runs count after that. */
+  damaged(destination: number, kind: Damage, seenFromRun: number): void {
     this.#reported.delete(destination);
-    this.#damage.set(destination, { kind, seenFromLife });
+    this.#damage.set(destination, { kind, seenFromRun });
   }
 
-  /** Takes the claims that the replicator of this life made. */
-  note(life: number, events: readonly HostEvent[], destinations: number): void {
+  /** Records the claims that the replicator made in this run. */
+  record(run: number, events: readonly HostEvent[], destinations: number): void {
     for (let destination = 0; destination < destinations; destination++) {
       const reported = reportedOf(events, destination);
       const damage = this.#damage.get(destination);
-      if (reported === undefined || life < (damage?.seenFromLife ?? 0)) continue;
+      if (reported === undefined || run < (damage?.seenFromRun ?? 0)) continue;
       this.#damage.delete(destination);
       this.#reported.set(destination, mostOf(this.#reported.get(destination), reported));
     }

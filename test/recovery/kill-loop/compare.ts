@@ -1,15 +1,16 @@
-/** Compares what destinations give back with what SQLite shows, while nobody writes. */
+/** Compares restores with the live database while there are no writers. */
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { bytesOf, restoreLatest } from './judge.ts';
-import { deleteSides } from './next-era.ts';
+import { bytesOf, restoreLatest } from './verify.ts';
+import { deleteWAL } from './next-era.ts';
 import type { Setup } from './setup.ts';
 
 /**
- * Each of the destinations gives back, byte for byte, what SQLite shows. Of a mixture SQLite may show
- * less than the file has: as many pages as page 1 of the one file says, while the log of the other
- * file has more, which a checkpoint and our image write. There both are compared as SQLite shows them.
+ * Checks that each destination restores, byte for byte, to the database as SQLite reads it. Of a mixture
+ * SQLite may read less than the file has: it reads the number of pages in page 1 of one file, while the
+ * WAL of the other file has more pages, which checkpoints and our full snapshots include. For a mixture
+ * both sides are therefore read through SQLite.
  */
 export async function compareWithLive(
   { database, destinations, folder }: Setup,
@@ -20,21 +21,21 @@ export async function compareWithLive(
   for (const index of which) {
     const output = path.join(folder, `compared-${index}.db`);
     await restoreLatest({ folder: destinations[index]?.folder ?? '', output });
-    const found = live === 'mixture' ? shown(output) : fs.readFileSync(output);
+    const found = live === 'mixture' ? readThroughSQLite(output) : fs.readFileSync(output);
     if (found.equals(expected)) continue;
     const from = found.findIndex((byte, at) => byte !== expected[at]);
     return (
-      `destination ${index} has everything, it said, and is not what SQLite shows: ` +
-      `${found.length} bytes for ${expected.length}, other ones from ${from} on`
+      `destination ${index} was reported as complete and differs from the live database: ` +
+      `${found.length} bytes instead of ${expected.length}, different from byte ${from} on`
     );
   }
   return undefined;
 }
 
-function shown(file: string): Buffer {
+function readThroughSQLite(file: string): Buffer {
   try {
     return bytesOf(file);
   } finally {
-    deleteSides(file);
+    deleteWAL(file);
   }
 }

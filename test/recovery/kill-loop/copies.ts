@@ -1,18 +1,18 @@
-/** Copies of folders as they once were, for an actor that puts one back. */
+/** Older copies of folders, for actors that put one back. */
 
 import fs from 'node:fs';
 import path from 'node:path';
 
 export class Copies {
   readonly #folder: string;
-  /** Name of the copy by the folder that was copied. */
+  /** Name of the copy by original folder. */
   readonly #names = new Map<string, string>();
 
   constructor(folder: string) {
     this.#folder = folder;
   }
 
-  /** Instead of the copies of these that were kept before. */
+  /** Copies the folders, replacing earlier copies. */
   keep(folders: readonly string[]): void {
     for (const folder of folders) {
       if (!fs.existsSync(folder)) continue;
@@ -22,7 +22,7 @@ export class Copies {
     }
   }
 
-  /** Puts the folder back as it was. False where no copy of it was kept. */
+  /** Replaces the folder with its copy. Returns false if there is no copy. */
   putBack(folder: string): boolean {
     const name = this.#names.get(folder);
     if (name !== undefined) replace(folder, path.join(this.#folder, name));

@@ -1,7 +1,6 @@
 /**
- * One database through some rounds of SIGKILL: an application with a ledger, a replicator with two
- * destinations, and what becomes of them between one start and the next. In some rounds an actor
- * does what machines and people do besides (actors/).
+ * One database through several rounds of SIGKILL: an application with a ledger and a replicator with two
+ * destinations. In some rounds an actor injects another fault (actors/).
  */
 
 import path from 'node:path';
@@ -9,18 +8,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../../../packages/core/test/support/random.ts';
 import { pickActor, type ActorName, type NamedActor } from './actors/actors.ts';
 import { beginningOf, reportedOf, type HostEvent } from './events.ts';
-import { crossCheck, judge } from './judge.ts';
-import { putNextEra } from './next-era.ts';
+import { crossCheck, verifyRestore } from './verify.ts';
+import { installNextEra } from './next-era.ts';
 import { Setup } from './setup.ts';
 
 const FIRST_REPORT_MS_MAX = 10_000;
-/** Rounds in which what we restore is compared with what Litestream restores. */
-const CROSS_CHECKS = 0.1;
-/** Rounds after which copies are kept of folders, for an actor that puts one back. */
-const COPIES = 0.2;
-const SYMLINKS = 0.15;
-const SMALL_VOLUMES = 0.2;
-/** Of an application that is killed in the middle of a checkpoint nobody can say who wrote to the file. */
+/** Share of the rounds in which our restore is compared with Litestream's. */
+const CROSS_CHECK_SHARE = 0.1;
+/** Share of the rounds after which folders are copied, for actors that put a copy back. */
+const COPY_SHARE = 0.2;
+const SYMLINK_SHARE = 0.15;
+const SMALL_VOLUME_SHARE = 0.2;
+/** Allowed after the application was killed: it may have died during its own checkpoint. */
 const KILLED_CHECKPOINT = 'but not by a completed checkpoint';
 
 export interface EpochOptions {
@@ -28,20 +27,20 @@ export interface EpochOptions {
   readonly src?: string | undefined;
   /** Litestream's binary to compare restores with. */
   readonly crossCheck?: string | undefined;
-  /** This actor acts in every round, and no other. */
+  /** The only actor, in every round. */
   readonly actor?: ActorName | undefined;
-  /** How long to wait until all is well again; for a planted error less than usual. */
-  readonly patienceMs?: number | undefined;
+  /** Maximum wait for replication to recover; shorter than usual for a planted error. */
+  readonly timeoutMs?: number | undefined;
 }
 
 export interface RoundReport {
   readonly broken: string | undefined;
-  /** Who acted, if anybody. */
+  /** The actor of the round, if any. */
   readonly actor: ActorName | undefined;
   readonly story: readonly string[];
-  /** Age of the last report at the kill, of the oldest such report among sound destinations. */
+  /** Age at the kill of the last report, for the healthy destination with the oldest one. */
   readonly reportAgeMs: number;
-  /** How the start went on that found a log with frames; undefined where there was none. */
+  /** How replication continued if the start found a WAL with frames, else undefined. */
   readonly beginning: string | undefined;
 }
 
@@ -54,13 +53,13 @@ export class Epoch {
   constructor(folder: string, options: EpochOptions, random: Random) {
     this.#options = options;
     this.#random = random;
-    const isFull = options.actor === 'full disk' || random.chance(SMALL_VOLUMES);
+    const isFull = options.actor === 'full disk' || random.chance(SMALL_VOLUME_SHARE);
     this.#setup = new Setup(
       {
         folder,
         src: options.src,
-        patienceMs: options.patienceMs,
-        path: random.chance(SYMLINKS) ? 'symlink' : 'plain',
+        timeoutMs: options.timeoutMs,
+        path: random.chance(SYMLINK_SHARE) ? 'symlink' : 'plain',
         stagingVolume: isFull ? 'small' : 'plain',
       },
       random,
@@ -72,13 +71,13 @@ export class Epoch {
     const random = this.#random;
     this.#round += 1;
     setup.beginRound();
-    await setup.application.order({ kind: 'go' });
+    await setup.application.order({ kind: 'resume' });
     await applicationAlone(setup, this.#round);
     const actor = this.#round === 1 ? undefined : pickActor(random, this.#options.actor);
     let broken = actor?.when === 'stopped' ? await this.#act(actor) : undefined;
     const hasSurvived = this.#round > 1 && setup.hasLog;
     if (setup.replicator === undefined) setup.startReplicator();
-    await sleep(setup.application.isRunning ? 0 : random.int(0, 600)); // it may come up alone, first
+    await sleep(setup.application.isRunning ? 0 : random.int(0, 600)); // it may start before the application
     await setup.application.start(random.int(0, 2 ** 31));
     if (random.chance(0.92)) await this.#firstReport();
     if (actor?.when === 'running') broken ??= await this.#act(actor);
@@ -92,10 +91,10 @@ export class Epoch {
     if (random.chance(0.65)) dying.push(setup.application.kill());
     await Promise.all(dying);
     const { events } = setup;
-    broken ??= this.#judgeEvents(events);
+    broken ??= this.#checkEvents(events);
     if (setup.mayBeMixed) await this.#replaceMixture();
-    broken ??= this.#judgeApplication() ?? (await this.#judgeAll());
-    if (random.chance(COPIES))
+    broken ??= this.#checkApplication() ?? (await this.#verifyAll());
+    if (random.chance(COPY_SHARE))
       setup.copies.keep([setup.staging, ...setup.destinations.map(folderOf)]);
     return {
       broken: broken && [actor?.name, ...setup.story, broken].filter(Boolean).join(': '),
@@ -110,70 +109,72 @@ export class Epoch {
     await this.#setup.end();
   }
 
-  // --- what happens in a round ------------------------------------------------------------------
+  // --- steps of a round -------------------------------------------------------------------------
 
   async #act(actor: NamedActor): Promise<string | undefined> {
-    for (const code of actor.mayReport) this.#setup.mayReport.add(code);
+    for (const code of actor.allowedErrors) this.#setup.allowedErrors.add(code);
     return await actor.act(this.#setup);
   }
 
-  /** Until every sound destination has been reported of; or not, where that takes too long. */
+  /** Waits for a first report about every healthy destination, up to FIRST_REPORT_MS_MAX. */
   async #firstReport(): Promise<void> {
     const { sound } = this.#setup;
-    await this.#setup.untilTold(
+    await this.#setup.waitForEvents(
       (events) =>
-        this.#judgeEvents(events) !== undefined ||
+        this.#checkEvents(events) !== undefined ||
         sound.every((index) => reportedOf(events, index) !== undefined),
       FIRST_REPORT_MS_MAX,
     );
   }
 
-  // --- what is said of it -----------------------------------------------------------------------
+  // --- verification of a round ------------------------------------------------------------------
 
   #oldestReport(events: readonly HostEvent[]): number {
     const ages = this.#setup.sound.map((index) => reportedOf(events, index)?.at ?? 0);
     return Math.min(...ages);
   }
 
-  #judgeEvents(events: readonly HostEvent[]): string | undefined {
-    const failure = events.find((event) => event.kind === 'error' && !this.#mayReport(event));
-    return failure && `the replicator said: ${failure.code} ${failure.message}`;
+  #checkEvents(events: readonly HostEvent[]): string | undefined {
+    const failure = events.find((event) => event.kind === 'error' && !this.#isAllowed(event));
+    return failure && `the replicator reported: ${failure.code} ${failure.message}`;
   }
 
-  #mayReport({ code = '', message = '' }: HostEvent): boolean {
-    const { mayReport, application } = this.#setup;
-    return mayReport.has(code) || (application.wasKilled && message.includes(KILLED_CHECKPOINT));
+  #isAllowed({ code = '', message = '' }: HostEvent): boolean {
+    const { allowedErrors, application } = this.#setup;
+    return (
+      allowedErrors.has(code) || (application.wasKilled && message.includes(KILLED_CHECKPOINT))
+    );
   }
 
-  /** What SQLite itself has made of two files is nobody's fault. */
+  /** Replaces a database that SQLite itself has mixed from two files. */
   async #replaceMixture(): Promise<void> {
     const { application } = this.#setup;
     await application.kill();
     const isMixed = application.sawCorruption || this.#setup.live().kind === 'unsound';
-    if (isMixed) await putNextEra(this.#setup);
+    if (isMixed) await installNextEra(this.#setup);
   }
 
-  #judgeApplication(): string | undefined {
+  #checkApplication(): string | undefined {
     const { application, random } = this.#setup;
     if (application.takeCorruption()) return 'the application found its database corrupt';
-    if (!random.chance(CROSS_CHECKS)) return undefined;
+    if (!random.chance(CROSS_CHECK_SHARE)) return undefined;
     const live = this.#setup.live();
     return live.kind === 'sound' ? undefined : `the live database: ${live.why}`;
   }
 
-  async #judgeAll(): Promise<string | undefined> {
+  async #verifyAll(): Promise<string | undefined> {
     const { folder, destinations, claims } = this.#setup;
-    const tried = this.#setup.readTried();
+    const attempted = this.#setup.readAttempted();
     const { crossCheck: binary } = this.#options;
     for (const [index, destination] of destinations.entries()) {
-      const place = {
+      const restored = {
         folder: destination.folder,
         output: path.join(folder, `restored-${index}.db`),
       };
       const damage = claims.damageOf(index);
-      let why = await judge({ ...place, reported: claims.of(index), tried, damage });
-      if (why === undefined && binary !== undefined && this.#random.chance(CROSS_CHECKS)) {
-        why = damage === 'none' ? crossCheck(binary, place) : undefined;
+      let why = await verifyRestore({ ...restored, reported: claims.of(index), attempted, damage });
+      if (why === undefined && binary !== undefined && this.#random.chance(CROSS_CHECK_SHARE)) {
+        why = damage === 'none' ? crossCheck(binary, restored) : undefined;
       }
       if (why !== undefined) return `destination ${index}: ${why}`;
     }
@@ -185,7 +186,7 @@ function folderOf({ folder }: { readonly folder: string }): string {
   return folder;
 }
 
-/** Before the replicator starts: the application goes on alone, or not at all. */
+/** Sometimes runs the application for a while before the replicator starts. */
 export async function applicationAlone(setup: Setup, round: number): Promise<void> {
   const { application, random } = setup;
   const isAlone = round === 1 || random.chance(application.isRunning ? 0.4 : 0.15);

@@ -1,4 +1,4 @@
-/** What a replicator process has told, line by line, up to the moment it was killed. */
+/** Events that a replicator process wrote, one line of JSON each, until it was killed. */
 
 import fs from 'node:fs';
 
@@ -6,12 +6,12 @@ export interface HostEvent {
   readonly kind: 'log' | 'error' | 'replicated';
   readonly message?: string;
   readonly code?: string;
-  /** What a claim stands on: an awaited sync, what status says, or a complete drain. */
+  /** Basis of a claim: a completed sync, the status, or a complete drain. */
   readonly by?: 'sync' | 'status' | 'drain';
-  /** Index of the destination that has `txid`, as the process saw it at `at` (ms since 1970). */
+  /** Index of the destination that had `txid` at time `at` (ms since 1970). */
   readonly destination?: number;
   readonly txid?: string;
-  /** What `totals` said before `txid` was asked for: so much is in it. */
+  /** Values of `totals` before `txid` was requested, so it includes at least these. */
   readonly era?: number;
   readonly seq?: number;
   readonly rows?: number;
@@ -23,21 +23,21 @@ interface Moment {
   readonly seq: number;
 }
 
-/** A claim that everything up to a transaction of the ledger is at a destination. */
+/** A claim that a destination has every transaction of the ledger up to `seq` of `era`. */
 export interface Reported extends Moment {
   readonly txid: bigint;
   readonly rows: number;
   readonly at: number;
-  /** What the newest of it stands on. */
+  /** Basis of the newest claim. */
   readonly by: string;
 }
 
-/** Whether `a` is of an earlier moment of the ledger than `b`. */
+/** Whether `a` is earlier in the ledger than `b`. */
 export function isOlder(a: Moment, b: Moment): boolean {
   return a.era === b.era ? a.seq < b.seq : a.era < b.era;
 }
 
-/** Code of the error with which a replicator process dies. */
+/** Error code of a replicator process that crashed. */
 export const DIED = 'DIED';
 
 export function readEvents(file: string): HostEvent[] {
@@ -46,7 +46,7 @@ export function readEvents(file: string): HostEvent[] {
   return lines.map((line) => JSON.parse(line) as HostEvent);
 }
 
-/** All claims about a destination as one: the most that any of them says. */
+/** The claims about a destination, merged into the strongest one. */
 export function reportedOf(
   events: readonly HostEvent[],
   destination: number,
@@ -60,7 +60,7 @@ export function reportedOf(
   return most;
 }
 
-/** What both say. */
+/** Merges two claims into the stronger one. */
 export function mostOf(a: Reported | undefined, b: Reported): Reported {
   if (a === undefined) return b;
   const newer = isOlder(a, b) ? b : a;
@@ -74,7 +74,7 @@ export function mostOf(a: Reported | undefined, b: Reported): Reported {
   };
 }
 
-/** How a start went on, as the replicator said: resumed, or with an image and why. */
+/** How replication continued after a start, from the log: resumed, or a full snapshot and its reason. */
 export function beginningOf(events: readonly HostEvent[]): string {
   for (const { message = '' } of events) {
     if (message.startsWith('continuing after')) return RESUMED;
@@ -84,4 +84,4 @@ export function beginningOf(events: readonly HostEvent[]): string {
 }
 
 export const RESUMED = 'resumed';
-export const UNDECIDED = 'killed before it had begun';
+export const UNDECIDED = 'killed before it started';

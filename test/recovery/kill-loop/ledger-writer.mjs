@@ -1,18 +1,18 @@
-// An application with a ledger (ledger.ts), by its own settings, until it is killed. It knows nothing
-// of Sluice. Beside the ledger pages are churned, the log is checkpointed in every mode, readers stay
-// long. Orders come by messages, and are answered once they are carried out.
+// An application with a ledger (ledger.ts) and its own settings, which runs until it is killed. It does
+// not use Sluice. It also churns pages, checkpoints in every mode and opens long read transactions. It
+// takes orders as messages and replies when they are done.
 import fs from 'node:fs';
 import Database from 'better-sqlite3';
-import { BULK_BYTES_MAX, BULK_BYTES_MIN, BULK_ROWS, Ledger, noteOf } from './ledger.ts';
+import { BULK_BYTES_MAX, BULK_BYTES_MIN, BULK_ROWS, Ledger, attemptLine } from './ledger.ts';
 
-/** From then on rows are changed only: the database stays small, the judging fast. */
+/** Maximum number of ledger rows. Keeps the database small and its verification fast. */
 const ROWS_MAX = 4000;
-/** Says that the database is corrupt; for application.ts. */
+/** Reports a corrupt database to application.ts. */
 const CORRUPT_EXIT_CODE = 77;
-/** An order that meets a lock is tried again so often; each waits for the busy timeout. */
+/** Maximum attempts for an order that finds a lock. Each waits for the busy timeout. */
 const ORDER_TRIES_MAX = 5;
 
-const [file, tried, seedText, pageSize] = process.argv.slice(2);
+const [file, attempted, seedText, pageSize] = process.argv.slice(2);
 let state = Number(seedText) >>> 0;
 const random = () => {
   state = (state + 0x6d2b79f5) >>> 0;
@@ -39,21 +39,21 @@ const ledger = new Ledger(db);
 const add = db.prepare('INSERT INTO churn(a) VALUES(randomblob(?))');
 const change = db.prepare('UPDATE churn SET a = randomblob(?) WHERE id % 11 = ?');
 const remove = db.prepare('DELETE FROM churn WHERE id % 5 = ?');
-const notes = fs.openSync(tried, 'a');
+const notes = fs.openSync(attempted, 'a');
 const pauseMs = pick([0, 2, 10, 10]);
 const hot = random();
 const checkpoints = pick([0.003, 0.03]);
 let now = ledger.totals();
-let isCalm = false;
+let isPaused = false;
 
-/** Mostly of a tenth of the rows, another one after each start: a page that was lost is seldom mended by chance. */
+/** Mostly picks from one tenth of the rows per start, so that a lost page is rarely rewritten. */
 function pickRow() {
   if (random() < 0.1) return int(1, now.rows);
   return 1 + Math.floor(((hot + random() * 0.1) % 1) * now.rows);
 }
 
 function commit(next, write) {
-  fs.writeSync(notes, `${noteOf(next)}\n`);
+  fs.writeSync(notes, `${attemptLine(next)}\n`);
   db.exec('BEGIN IMMEDIATE');
   write();
   ledger.setTotals(next);
@@ -90,7 +90,7 @@ function transaction() {
   db.exec('ROLLBACK');
 }
 
-/** Larger than the tail of a replicator that is told to keep a small one. */
+/** Writes a transaction larger than the tail of the tested replicator. */
 function largeTransaction() {
   const version = now.bulk + 1;
   commit({ ...now, seq: now.seq + 1, bulk: version }, () => {
@@ -119,7 +119,7 @@ function act() {
   else transaction();
 }
 
-/** Whether `work` was done; that another has a lock is no failure. */
+/** Returns whether `work` was done. False if another connection has a lock. */
 function attempt(work) {
   try {
     work();
@@ -132,7 +132,7 @@ function attempt(work) {
 }
 
 function step() {
-  if (!isCalm) for (let burst = int(1, 4); burst > 0; burst--) attempt(act);
+  if (!isPaused) for (let burst = int(1, 4); burst > 0; burst--) attempt(act);
   setTimeout(step, random() * pauseMs);
 }
 
@@ -143,12 +143,12 @@ const ORDERS = {
     while (now.seq === seq) transaction();
   },
   large: largeTransaction,
-  /** Nothing is written but by orders. */
-  calm: () => {
-    isCalm = true;
+  /** Writes only on orders until `resume`. */
+  pause: () => {
+    isPaused = true;
   },
-  go: () => {
-    isCalm = false;
+  resume: () => {
+    isPaused = false;
   },
 };
 

@@ -1,13 +1,13 @@
 /**
- * The ledger: rows that tell a judge whether anything is missing, stale or invented.
+ * The ledger: rows that show whether any row is missing, stale or was never written.
  *
  *   ledger(id, version, payload, sum)   small rows, changed at random; ids without a gap
- *   bulk(part, id, version, ...)        two parts; a large transaction rewrites one of them whole
- *   totals                              one row: what all of it adds up to, after which transaction
- *   churn                               pages that come and go; nobody checks them
+ *   bulk(part, id, version, ...)        two parts; a large transaction rewrites one of them completely
+ *   totals                              one row: the sums of all rows, and the last transaction
+ *   churn                               pages that come and go, not verified
  *
- * `era` counts the database files: a file that replaces another begins the next era. What a
- * transaction makes of `totals` is noted in a file before it commits: what was never noted never was.
+ * `era` counts the database files: a file that replaces another one starts the next era. Before a
+ * transaction commits, its new `totals` are appended to a file of attempted transactions.
  */
 
 import { createHash } from 'node:crypto';
@@ -26,7 +26,7 @@ export interface Totals {
 
 /** Rows of a part of `bulk`. */
 export const BULK_ROWS = 150;
-/** Bytes of the payload of such a row: a large transaction is some 450 KiB. */
+/** Payload of one row of `bulk`, in bytes. A large transaction has some 450 KiB. */
 export const BULK_BYTES_MIN = 2500;
 export const BULK_BYTES_MAX = 3500;
 
@@ -39,10 +39,10 @@ CREATE TABLE IF NOT EXISTS totals(
   id INTEGER PRIMARY KEY, era INTEGER, seq INTEGER, rows INTEGER, versions INTEGER, bulk INTEGER);
 INSERT OR IGNORE INTO totals VALUES(1, 1, 0, 0, 0, 0);`;
 
-/** All of `totals` but its id. */
+/** Selects all columns of `totals` except its id. */
 export const TOTALS = 'SELECT era, seq, rows, versions, bulk FROM totals';
 
-/** The tables of a ledger in `database`, made where they are missing, and how to write to them. */
+/** Creates the tables of a ledger in `database` if they are missing, and writes to them. */
 export class Ledger {
   readonly #totals: Database.Statement;
   readonly #setTotals: Database.Statement;
@@ -88,8 +88,8 @@ export function sumOf(id: number, version: number, payload: Uint8Array): string 
   return createHash('sha256').update(`${id} ${version} `).update(payload).digest('hex');
 }
 
-/** The line that is noted before a transaction commits that makes this of `totals`. */
-export function noteOf({ era, seq, rows, versions, bulk }: Totals): string {
+/** Line in the file of attempted transactions for a transaction with these new `totals`. */
+export function attemptLine({ era, seq, rows, versions, bulk }: Totals): string {
   return `${era} ${seq} ${rows} ${versions} ${bulk}`;
 }
 
@@ -108,11 +108,11 @@ export interface NewLedger {
   readonly rows: number;
   readonly pageSize: number;
   readonly journalMode: 'wal' | 'delete';
-  /** The file of notes. */
-  readonly tried: string;
+  /** Path of the file of attempted transactions. */
+  readonly attempted: string;
 }
 
-/** Makes a database with a ledger of the next era at `file`: one file, nothing beside it. */
+/** Creates a database with a ledger of the next era at `file`, without a WAL. */
 export function createLedger(file: string, { era, rows, pageSize, ...rest }: NewLedger): void {
   const database = new Database(file);
   try {
@@ -120,7 +120,7 @@ export function createLedger(file: string, { era, rows, pageSize, ...rest }: New
     database.pragma(`journal_mode=${rest.journalMode}`);
     const ledger = new Ledger(database);
     const totals = { era, seq: 0, rows, versions: rows, bulk: 0 };
-    fs.appendFileSync(rest.tried, `${noteOf(totals)}\n`);
+    fs.appendFileSync(rest.attempted, `${attemptLine(totals)}\n`);
     database.exec('BEGIN');
     for (let id = 1; id <= rows; id++) ledger.put(id, 1, (id * 37 + era) % 300);
     ledger.setTotals(totals);

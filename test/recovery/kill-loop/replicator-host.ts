@@ -1,11 +1,11 @@
 /**
- * A replicator in a process of its own, to be killed. It claims, synchronously, what is replicated:
- * what the ledger's `totals` said before a sync, once a destination has the TXID of that sync; and what
- * they said a while ago, where status says that every commit older than that is confirmed there.
+ * A replicator in a separate process that will be killed. It writes claims about replicated
+ * transactions synchronously: the ledger's `totals` before a sync, once a destination has the TXID of
+ * that sync, and earlier `totals` for which status says that all older commits are confirmed.
  *
- * `totals` are read by the parent process: a connection here would keep the locks and the wal-index
- * of files that the replicator lets go of. The folder of core's code is an argument (`dist`, or `src`),
- * so that one with a planted error can be run. The clock of this process can be moved (test-clock.ts).
+ * The parent process reads `totals`: a connection here would keep the locks and the wal-index of files
+ * that the replicator closes. The folder of core's code (`dist` or `src`) is an argument, so that code
+ * with a planted error can be run. The clock of this process can be moved (test-clock.ts).
  */
 
 import fs from 'node:fs';
@@ -30,29 +30,29 @@ export interface HostArguments {
 }
 
 export type HostOrder =
-  /** Answers a question of the same call. */
+  /** Reply to the question with the same `call`. */
   | { readonly kind: 'totals'; readonly call: number; readonly totals?: Totals | undefined }
   | { readonly kind: 'clock'; readonly offsetMs: number }
-  /** Without syncs files are cut when the replicator wants to. */
+  /** With `none`, files are cut only by the replicator's own schedule. */
   | { readonly kind: 'syncs'; readonly mode: 'often' | 'none' }
   | { readonly kind: 'settle'; readonly call: number }
-  /** As at a SIGTERM: brings everything up to date, lets go, ends. */
+  /** Stops as on SIGTERM: final sync, close, exit. */
   | { readonly kind: 'stop' };
 
 export type HostQuestion =
   | { readonly kind: 'totals'; readonly call: number }
   | { readonly kind: 'settled'; readonly call: number; readonly settled: Settled };
 
-/** Which destinations have everything that was committed when it was asked, and say so. */
+/** Destinations that have, and report, every commit made before the `settle` order. */
 export interface Settled {
   readonly inSync: readonly boolean[];
 }
 
-/** A claim is made at most so long after the one before: sometimes it hurries, sometimes not. */
+/** Maximum random pause between claims. */
 const PAUSE_MS_MAX = 100;
-/** Between what status says and what was read before lies the time of a call. */
+/** Safety margin between the age in the status and the time of the read. */
 const MARGIN_MS = 20;
-/** How long ago what was read of the ledger is remembered: claims that are older say little. */
+/** Maximum age of remembered `totals`. Older ones make weak claims. */
 const SEEN_MS_MAX = 30_000;
 const WATCH_EVERY_MS = 100;
 const SETTLE_MS_MAX = 2_000;
@@ -62,20 +62,21 @@ const { code, database, options, reportFile, destinations, clockOffsetMs } = JSO
   process.argv[2] ?? '{}',
 ) as HostArguments;
 setClockOffset(clockOffsetMs);
-const report = fs.openSync(reportFile, 'a');
-const tell = (event: HostEvent): void => void fs.writeSync(report, `${JSON.stringify(event)}\n`);
+const reportDescriptor = fs.openSync(reportFile, 'a');
+const report = (event: HostEvent): void =>
+  void fs.writeSync(reportDescriptor, `${JSON.stringify(event)}\n`);
 const logger = {
   debug: () => undefined,
-  info: (message: string) => tell({ kind: 'log', message }),
-  warn: (message: string) => tell({ kind: 'log', message }),
+  info: (message: string) => report({ kind: 'log', message }),
+  warn: (message: string) => report({ kind: 'log', message }),
   error: (message: string, fields?: { code?: unknown }) =>
-    tell({ kind: 'error', message, code: String(fields?.code) }),
+    report({ kind: 'error', message, code: String(fields?.code) }),
 };
-const die = (error: Error): never => {
-  tell({ kind: 'error', message: error.stack ?? error.message, code: DIED });
+const crash = (error: Error): never => {
+  report({ kind: 'error', message: error.stack ?? error.message, code: DIED });
   process.exit(70);
 };
-process.on('uncaughtException', die);
+process.on('uncaughtException', crash);
 process.on('disconnect', () => process.exit());
 
 const questions = new Map<number, (totals: Totals | undefined) => void>();
@@ -84,7 +85,7 @@ let syncs: 'often' | 'none' = 'often';
 const stopping = new AbortController();
 
 const replicator = await start();
-process.on('message', (order: HostOrder) => void carryOut(order));
+process.on('message', (order: HostOrder) => void handleOrder(order));
 await Promise.all([...destinations.map((_, index) => claimSyncs(index)), claimStatus()]);
 
 async function start(): Promise<Replicator> {
@@ -107,13 +108,13 @@ async function start(): Promise<Replicator> {
   }));
   const databases = [{ options: { path: database, ...options }, targets }];
   try {
-    return await replicate({ databases, logger, onCrash: die });
+    return await replicate({ databases, logger, onCrash: crash });
   } catch (error) {
-    return die(error as Error);
+    return crash(error as Error);
   }
 }
 
-async function carryOut(order: HostOrder): Promise<void> {
+async function handleOrder(order: HostOrder): Promise<void> {
   switch (order.kind) {
     case 'totals':
       questions.get(order.call)?.(order.totals);
@@ -137,7 +138,7 @@ function answer(message: HostQuestion): void {
   if (process.connected) process.send?.(message);
 }
 
-/** undefined where the database cannot be read. */
+/** Returns undefined if the database cannot be read. */
 async function readTotals(): Promise<Totals | undefined> {
   const call = question++;
   const answered = new Promise<Totals | undefined>((resolve) => questions.set(call, resolve));
@@ -152,35 +153,35 @@ function claim(
   totals: Totals,
 ): void {
   const { era, seq, rows } = totals;
-  // Not Date.now(), which a test may have moved.
+  // Date.now() may have been moved by the test.
   const at = performance.timeOrigin + performance.now();
-  tell({ kind: 'replicated', by, destination, txid: txid.toString(), era, seq, rows, at });
+  report({ kind: 'replicated', by, destination, txid: txid.toString(), era, seq, rows, at });
 }
 
-/** For as long as the process lives; destinations do not wait for each other. */
+/** Claims completed syncs until the process stops. Destinations do not wait for each other. */
 async function claimSyncs(destination: number): Promise<void> {
   while (!stopping.signal.aborted) {
     const totals = syncs === 'often' ? await readTotals() : undefined;
     const txid = totals === undefined ? undefined : await sync();
     if (totals !== undefined && txid !== undefined) {
-      await untilThere(destination, txid);
+      await waitForTXID(destination, txid);
       if (txidAt(destination) >= txid) claim('sync', destination, txid, totals);
     }
     await sleep(txid === undefined ? PAUSE_MS_MAX : Math.random() * PAUSE_MS_MAX);
   }
 }
 
-/** undefined where what is committed cannot be cut now: the replicator says why by itself. */
+/** Returns undefined if the commits cannot be cut now. The replicator logs the reason. */
 async function sync(): Promise<bigint | undefined> {
   try {
     return (await replicator.execute({ kind: 'sync', path: database })).txid;
   } catch (error) {
-    tell({ kind: 'log', message: `sync: ${(error as Error).message}` });
+    report({ kind: 'log', message: `sync: ${(error as Error).message}` });
     return undefined;
   }
 }
 
-async function untilThere(destination: number, txid: bigint): Promise<void> {
+async function waitForTXID(destination: number, txid: bigint): Promise<void> {
   while (!stopping.signal.aborted && txidAt(destination) < txid) await sleep(5);
 }
 
@@ -189,12 +190,12 @@ function txidAt(destination: number): bigint {
   return at === undefined ? -1n : BigInt(`0x${at}`);
 }
 
-/** Status says of each destination: every commit older than so much is confirmed there. */
+/** Claims transactions that status reports as confirmed at a destination. */
 async function claimStatus(): Promise<void> {
   let seen: { totals: Totals; at: number }[] = [];
   while (!stopping.signal.aborted) {
     const totals = await readTotals();
-    const now = performance.now(); // after it was read: what it says was committed before
+    const now = performance.now(); // after the read: these totals were committed before `now`
     if (totals !== undefined) seen.push({ totals, at: now });
     seen = seen.filter(({ at }) => at > now - SEEN_MS_MAX);
     for (const destination of destinations.keys()) {
@@ -202,7 +203,7 @@ async function claimStatus(): Promise<void> {
         replicator.status()[0]?.facts.destinations[destination] ?? {};
       const confirmedAt = performance.now() - confirmedAgeMs - MARGIN_MS;
       const old = seen.findLast(({ at }) => at < confirmedAt);
-      if (old !== undefined && isWell(destination)) {
+      if (old !== undefined && isHealthy(destination)) {
         claim('status', destination, txidAt(destination), old.totals);
       }
     }
@@ -210,8 +211,8 @@ async function claimStatus(): Promise<void> {
   }
 }
 
-/** Whether status says, in all that it says, that nothing is amiss at this destination. */
-function isWell(destination: number): boolean {
+/** Whether the status shows no problem at this destination. */
+function isHealthy(destination: number): boolean {
   const [status] = replicator.status();
   const at = status?.destinations[destination];
   if (status === undefined || at === undefined) return false;
@@ -223,7 +224,7 @@ async function settle(): Promise<Settled> {
   const txid = await sync();
   const deadline = performance.now() + SETTLE_MS_MAX;
   const hasAll = (destination: number): boolean =>
-    txid !== undefined && txidAt(destination) >= txid && isWell(destination);
+    txid !== undefined && txidAt(destination) >= txid && isHealthy(destination);
   const all = [...destinations.keys()];
   while (performance.now() < deadline && !all.every(hasAll)) await sleep(10);
   return { inSync: all.map(hasAll) };

@@ -1,4 +1,4 @@
-/** A replicator as a process of its own, as the kill loop sees it: replicator-host.ts is inside. */
+/** Handle of a replicator process (replicator-host.ts). */
 
 import { fork, type ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
@@ -11,9 +11,9 @@ import { readTotals, type Totals } from './ledger.ts';
 import type { HostArguments, HostOrder, HostQuestion, Settled } from './replicator-host.ts';
 
 const CLOCK = pathToFileURL(path.join(import.meta.dirname, 'test-clock.ts')).href;
-/** It gives a destination up after some 3 s without success; closing takes less. */
+/** The replicator gives up on a destination after 3 s without success, and needs less to close. */
 const STOP_MS_MAX = 20_000;
-const LOOK_EVERY_MS = 10;
+const POLL_MS = 10;
 
 export class ReplicatorProcess {
   readonly #child: ChildProcess;
@@ -35,11 +35,11 @@ export class ReplicatorProcess {
     return this.#child.pid ?? 0;
   }
 
-  /** Until it has the log open: then it has found what it goes on from, or will in a moment. */
+  /** Waits until the process has the WAL open, just before it finds its position. */
   async opened(): Promise<void> {
     while (!this.hasEnded) {
       if (openFiles(this.pid).some((file) => file.endsWith('-wal'))) return;
-      await sleep(LOOK_EVERY_MS);
+      await sleep(POLL_MS);
     }
   }
 
@@ -55,7 +55,7 @@ export class ReplicatorProcess {
     if (this.#child.connected) this.#child.send(order);
   }
 
-  /** Which destinations have what is committed now, once they do or some time has passed. */
+  /** Destinations that have all current commits. Resolves when all do, or after a timeout. */
   async settle(): Promise<Settled> {
     const call = this.#call++;
     const settled = new Promise<Settled | undefined>((resolve) => {
@@ -66,7 +66,7 @@ export class ReplicatorProcess {
     return (await settled) ?? { inSync: [] };
   }
 
-  /** As at a SIGTERM. Gives what is wrong with how it ended. */
+  /** Stops the process as on SIGTERM. Returns the problem if it did not exit cleanly. */
   async stop(): Promise<string | undefined> {
     this.send({ kind: 'stop' });
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS_MAX);
@@ -92,7 +92,7 @@ export class ReplicatorProcess {
   }
 }
 
-/** Files that a process has open; none where it has just ended. */
+/** Files that a process has open. Empty if it has just exited. */
 function openFiles(pid: number): string[] {
   const folder = `/proc/${pid}/fd`;
   const open: string[] = [];
@@ -105,7 +105,7 @@ function openFiles(pid: number): string[] {
   return open;
 }
 
-/** undefined where the database is locked, corrupt, missing, or has no ledger. */
+/** Returns undefined if the database is locked, corrupt, missing or has no ledger. */
 function totalsOf(database: string): Totals | undefined {
   try {
     return readTotals(database);

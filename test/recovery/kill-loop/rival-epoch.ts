@@ -1,4 +1,4 @@
-/** Rounds of SIGKILL for Litestream in our place. It reports nothing: what it has is judged all the same. */
+/** Rounds of SIGKILL for Litestream. It makes no claims; only the consistency of restores is verified. */
 
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,10 +7,10 @@ import type { Random } from '../../../packages/core/test/support/random.ts';
 import { isNothingThere, restoreWithLitestream, startLitestream } from '../rival.ts';
 import { kill } from './children.ts';
 import { applicationAlone, type RoundReport } from './epoch.ts';
-import { judgeFile } from './judge.ts';
+import { verifyFile } from './verify.ts';
 import { Setup } from './setup.ts';
 
-/** It is given this to begin. */
+/** Time for Litestream to start. */
 const RIVAL_MS = 400;
 
 export class RivalEpoch {
@@ -41,8 +41,8 @@ export class RivalEpoch {
     }
     await kill(this.#replicator);
     if (random.chance(0.65)) await application.kill();
-    const nobody = { actor: undefined, story: [], reportAgeMs: 0, beginning: undefined };
-    return { broken: this.#judge(), ...nobody };
+    const rest = { actor: undefined, story: [], reportAgeMs: 0, beginning: undefined };
+    return { broken: this.#verify(), ...rest };
   }
 
   async end(): Promise<void> {
@@ -50,11 +50,11 @@ export class RivalEpoch {
     await this.#setup.end();
   }
 
-  #judge(): string | undefined {
+  #verify(): string | undefined {
     const folder = this.#setup.destinations[0]?.folder ?? '';
     const output = path.join(this.#setup.folder, 'restored.db');
     const refused = restoreWithLitestream(this.#binary, folder, output);
     if (refused !== undefined) return isNothingThere(refused) ? undefined : refused;
-    return judgeFile({ output, reported: undefined, tried: this.#setup.readTried() });
+    return verifyFile({ output, reported: undefined, attempted: this.#setup.readAttempted() });
   }
 }

@@ -1,6 +1,6 @@
 /**
- * One database with its application, its replicator, and two destinations: what an epoch runs, and
- * what actors lay hands on.
+ * One database with its application, its replicator and two destinations. Epochs run it, actors act
+ * on it.
  */
 
 import fs from 'node:fs';
@@ -12,7 +12,7 @@ import { Application } from './application.ts';
 import { Claims } from './claims.ts';
 import { Copies } from './copies.ts';
 import { DIED, isOlder, reportedOf, type HostEvent } from './events.ts';
-import { judgeLive, type Live } from './judge.ts';
+import { verifyLive, type Live } from './verify.ts';
 import { readTotals } from './ledger.ts';
 import { ReplicatorProcess } from './replicator-process.ts';
 import type { HostArguments } from './replicator-host.ts';
@@ -21,22 +21,22 @@ import { SmallVolume } from './small-volume.ts';
 const CORE = path.resolve(import.meta.dirname, '../../../packages/core/dist');
 const PAGE_SIZES = [512, 1024, 4096, 8192] as const;
 const DAY_MS = 24 * 3_600_000;
-/** A large transaction of the application is larger. */
+/** Smaller than a large transaction of the application. */
 const TAIL_BYTES_MAX = 256 * 1024;
 const VOLUME_BYTES = 24 * 1024 * 1024;
-const LOOK_EVERY_MS = 20;
-/** After whatever an actor did, what is committed is replicated again within this. */
-const PATIENCE_MS = 60_000;
+const POLL_MS = 20;
+/** Maximum time until all commits are replicated again after an act. */
+const TIMEOUT_MS = 60_000;
 
 export interface SetupOptions {
   readonly folder: string;
   /** Core's code: `dist` of this repository, or `src` of a copy with a planted error. */
   readonly src?: string | undefined;
-  /** Whether the replicator is given a symbolic link to the database. */
+  /** Whether the replicator gets the database's path or a symbolic link to it. */
   readonly path: 'plain' | 'symlink';
   readonly stagingVolume: 'plain' | 'small';
-  /** Instead of PATIENCE_MS. */
-  readonly patienceMs?: number | undefined;
+  /** Instead of TIMEOUT_MS. */
+  readonly timeoutMs?: number | undefined;
 }
 
 export interface Destination {
@@ -45,7 +45,7 @@ export interface Destination {
 }
 
 /** One run of a replicator, from its start to its end. */
-interface Life {
+interface Run {
   readonly number: number;
   readonly process: ReplicatorProcess;
 }
@@ -56,7 +56,7 @@ export class Setup {
   readonly pageSize: number;
   /** The database file. */
   database: string;
-  /** The path that the replicator is told: the same, or a symbolic link to it. */
+  /** The path in the replicator's configuration: the database, or a symbolic link to it. */
   readonly watched: string;
   readonly staging: string;
   readonly volume: SmallVolume | undefined;
@@ -64,23 +64,23 @@ export class Setup {
   readonly claims: Claims = new Claims();
   readonly copies: Copies;
   readonly destinations: readonly Destination[];
-  /** Added to the wall clock of the replicator, when it starts. */
+  /** Offset of the replicator's wall clock. */
   clockOffsetMs = 0;
   era = 1;
   /**
-   * Another file lies beside the log and the wal-index of the one before: SQLite itself may mix them,
-   * now or when it is written to next.
+   * Whether the database file was replaced beside the WAL and wal-index of the old one: SQLite itself may
+   * mix them, now or at the next write.
    */
   mayBeMixed = false;
-  /** Codes of errors that the replicator may well report in this round. */
-  readonly mayReport: Set<string> = new Set();
-  /** What was done to it in this round. */
+  /** Codes of errors that the replicator may report in this round. */
+  readonly allowedErrors: Set<string> = new Set();
+  /** Acts of this round, for the report. */
   readonly story: string[] = [];
   readonly #options: SetupOptions;
   readonly #settings: HostArguments['options'];
-  readonly #tried: string;
-  #lives: Life[] = [];
-  #life = 0;
+  readonly #attempted: string;
+  #runs: Run[] = [];
+  #run = 0;
 
   constructor(options: SetupOptions, random: Random) {
     const { folder } = options;
@@ -90,8 +90,8 @@ export class Setup {
     this.pageSize = random.pick(PAGE_SIZES);
     this.database = path.join(folder, 'app.db');
     this.watched = this.#toWatched();
-    this.#tried = path.join(folder, 'tried');
-    this.application = new Application(() => this.database, this.#tried, this.pageSize);
+    this.#attempted = path.join(folder, 'attempted');
+    this.application = new Application(() => this.database, this.#attempted, this.pageSize);
     this.copies = new Copies(path.join(folder, 'copies'));
     const volume = path.join(folder, 'volume');
     this.volume =
@@ -115,75 +115,75 @@ export class Setup {
   // --- the replicator ---------------------------------------------------------------------------
 
   get replicator(): ReplicatorProcess | undefined {
-    const process = this.#lives.at(-1)?.process;
+    const process = this.#runs.at(-1)?.process;
     return process?.hasEnded === false ? process : undefined;
   }
 
-  /** The number of the life that a replicator has which is started next. */
-  get nextLife(): number {
-    return this.#life + 1;
+  /** Number of the next run. */
+  get nextRun(): number {
+    return this.#run + 1;
   }
 
-  /** What the replicators of this round have told, the one before the next included. */
+  /** Events of all runs of this round. */
   get events(): HostEvent[] {
-    return this.#lives.flatMap(({ process }) => process.events);
+    return this.#runs.flatMap(({ process }) => process.events);
   }
 
   beginRound(): void {
-    this.#lives = [];
-    this.mayReport.clear();
+    this.#runs = [];
+    this.allowedErrors.clear();
     this.application.forgetKills();
     this.story.length = 0;
     this.mayBeMixed = false;
   }
 
-  /** `faults` are those of this life only. */
+  /** Starts a run. `faults` apply to this run only. */
   startReplicator(faults: readonly (Fault | undefined)[] = []): void {
-    this.#life += 1;
-    const process = new ReplicatorProcess(this.#hostArguments(`report-${this.#life}`, faults));
-    this.#lives.push({ number: this.#life, process });
+    this.#run += 1;
+    const process = new ReplicatorProcess(this.#hostArguments(`report-${this.#run}`, faults));
+    this.#runs.push({ number: this.#run, process });
   }
 
-  /** One beside the other, of the same database. */
+  /** Starts a second replicator of the same database. */
   startSecond(): ReplicatorProcess {
-    return new ReplicatorProcess(this.#hostArguments(`report-${this.#life}-second`, []));
+    return new ReplicatorProcess(this.#hostArguments(`report-${this.#run}-second`, []));
   }
 
   async killReplicator(): Promise<void> {
     await this.replicator?.kill();
-    this.#note();
+    this.#recordClaims();
   }
 
-  /** Gives what is wrong with how it ended. */
+  /** Returns the problem if the replicator did not exit cleanly. */
   async stopReplicator(): Promise<string | undefined> {
     const why = await this.replicator?.stop();
-    this.#note();
+    this.#recordClaims();
     return why;
   }
 
-  /** The running replicator's events, once they satisfy `isEnough`; undefined where that takes too long. */
-  async untilTold(
+  /** Waits until the replicator's events satisfy `isEnough`. Returns undefined after the timeout. */
+  async waitForEvents(
     isEnough: (events: readonly HostEvent[]) => boolean,
     timeoutMs: number,
   ): Promise<readonly HostEvent[] | undefined> {
     const deadline = performance.now() + timeoutMs;
     while (performance.now() < deadline) {
-      const events = this.#lives.at(-1)?.process.events ?? [];
+      const events = this.#runs.at(-1)?.process.events ?? [];
       if (isEnough(events)) return events;
-      await sleep(LOOK_EVERY_MS);
+      await sleep(POLL_MS);
     }
     return undefined;
   }
 
-  /** Destinations that do not fail or delay on purpose. */
+  /** Destinations without an injected fault. */
   get sound(): number[] {
     const all = [...this.destinations.keys()];
     return all.filter((index) => this.destinations[index]?.fault === 'none');
   }
 
-  /** Destinations that the last replicator brought up to date as it stopped. */
+  /** Destinations that were complete when the last run stopped. */
   get drained(): number[] {
-    const events = this.#lives.at(-1)?.process.events ?? [];
+    const events = this.#runs.at(-1)?.process.events ?? [];
     const claims = events.filter(({ by }) => by === 'drain');
     return claims.flatMap(({ destination }) => (destination === undefined ? [] : [destination]));
   }
@@ -193,9 +193,9 @@ export class Setup {
     this.replicator?.send({ kind: 'clock', offsetMs });
   }
 
-  /** Until every sound destination is said to have what is committed now. Gives why it never was. */
-  async untilReplicated(): Promise<string | undefined> {
-    const timeoutMs = this.#options.patienceMs ?? PATIENCE_MS;
+  /** Waits for claims that all healthy destinations have all current commits. Returns the problem if any. */
+  async waitUntilReplicated(): Promise<string | undefined> {
+    const timeoutMs = this.#options.timeoutMs ?? TIMEOUT_MS;
     const totals = readTotals(this.database);
     if (totals === undefined) return 'the live database has no ledger';
     const hasAll = (events: readonly HostEvent[]): boolean =>
@@ -205,29 +205,29 @@ export class Setup {
       });
     const isOver = (events: readonly HostEvent[]): boolean =>
       hasAll(events) || events.some(({ code }) => code === DIED) || this.application.sawCorruption;
-    const events = (await this.untilTold(isOver, timeoutMs)) ?? [];
+    const events = (await this.waitForEvents(isOver, timeoutMs)) ?? [];
     if (hasAll(events)) return undefined;
-    const said = this.events.filter(({ kind }) => kind !== 'replicated').slice(-4);
-    const last = said.map(({ message }) => message).join(' | ');
-    return `what was committed was not replicated within ${timeoutMs} ms; it last said: ${last}`;
+    const logged = this.events.filter(({ kind }) => kind !== 'replicated').slice(-4);
+    const last = logged.map(({ message }) => message).join(' | ');
+    return `not all commits were replicated within ${timeoutMs} ms; last messages: ${last}`;
   }
 
   // --- files ------------------------------------------------------------------------------------
 
-  readTried(): ReadonlySet<string> {
-    return new Set(fs.readFileSync(this.#tried, 'utf8').split('\n'));
+  readAttempted(): ReadonlySet<string> {
+    return new Set(fs.readFileSync(this.#attempted, 'utf8').split('\n'));
   }
 
   /** The database as SQLite shows it now. */
   live(): Live {
-    return judgeLive(this.database, () => this.readTried());
+    return verifyLive(this.database, () => this.readAttempted());
   }
 
-  get triedFile(): string {
-    return this.#tried;
+  get attemptedFile(): string {
+    return this.#attempted;
   }
 
-  /** Whether a log with frames lies there. Looked at from a process that has no lock to lose. */
+  /** Whether there is a WAL with frames. This process has no locks that a look could drop. */
   get hasLog(): boolean {
     const wal = fs.statSync(`${this.database}-wal`, { throwIfNoEntry: false });
     return wal !== undefined && wal.size > 32;
@@ -238,9 +238,9 @@ export class Setup {
     this.volume?.unmount();
   }
 
-  #note(): void {
-    for (const { number, process } of this.#lives) {
-      this.claims.note(number, process.events, this.destinations.length);
+  #recordClaims(): void {
+    for (const { number, process } of this.#runs) {
+      this.claims.record(number, process.events, this.destinations.length);
     }
   }
 

@@ -1,4 +1,4 @@
-/** A small file system of its own, which a test fills: writes to it are then short, or fail. */
+/** A small file system that a test fills, so that writes to it are short or fail. */
 
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -15,7 +15,7 @@ export class SmallVolume {
     process.once('exit', this.#atExit);
   }
 
-  /** Mounts one at `folder`; undefined where this process has no right to. */
+  /** Mounts a volume at `folder`. Returns undefined if this process may not mount. */
   static mount(folder: string, sizeBytes: number): SmallVolume | undefined {
     fs.mkdirSync(folder, { recursive: true });
     const args = ['-t', 'tmpfs', '-o', `size=${sizeBytes}`, 'sluice-test', folder];
@@ -23,7 +23,7 @@ export class SmallVolume {
     return status === 0 ? new SmallVolume(folder) : undefined;
   }
 
-  /** Leaves `freeBytes` of it, or less where less is free already. */
+  /** Fills the volume until at most `freeBytes` are free. */
   fill(freeBytes: number): void {
     const { bavail, bsize } = fs.statfsSync(this.folder);
     const sizeBytes = bavail * bsize - freeBytes;
@@ -31,7 +31,7 @@ export class SmallVolume {
     try {
       fs.appendFileSync(path.join(this.folder, BALLAST), Buffer.alloc(sizeBytes));
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error; // another was faster
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error; // another process filled it
     }
   }
 

@@ -1,6 +1,6 @@
 /**
- * Preload of a replicator process: its wall clock can be moved while it runs, in every thread at once.
- * Timers and performance.now() stay as they are, as where an operator or NTP sets the clock.
+ * Preloaded in a replicator process: moves its wall clock while it runs, in all threads at once. Timers
+ * and performance.now() are unchanged, as when an operator or NTP sets the clock.
  */
 
 import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
@@ -8,7 +8,7 @@ import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worke
 const KEY = 'sluice test clock';
 
 if (isMainThread) setEnvironmentData(KEY, new SharedArrayBuffer(8));
-/** Milliseconds that are added to the wall clock; shared by the threads. */
+/** Offset of the wall clock in milliseconds, shared by all threads. */
 const offset = new Float64Array(getEnvironmentData(KEY) as unknown as SharedArrayBuffer);
 const RealDate = Date;
 

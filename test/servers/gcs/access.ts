@@ -1,4 +1,4 @@
-/** Who may do what: service accounts that sign their requests themselves, and their roles. */
+/** Service accounts with self-signed tokens, and their roles. */
 
 import { createVerify, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { Refused, type LoggedRequest, type Operation } from './exchange.ts';
@@ -26,13 +26,13 @@ const NEEDED: Readonly<Record<Operation, readonly string[]>> = {
   rewrite: ['get', 'create'],
   put: ['create'],
   'begin-upload': ['create'],
-  // A session is its own permission.
+  // An upload session needs no further permission.
   'put-part': [],
   'ask-upload': [],
   'end-upload': [],
 };
 
-/** To replace an object is to delete one, too. */
+/** Throws if a permission is missing. Replacing an object also needs the permission to delete. */
 export function checkAccess(
   { operation, headers, query }: LoggedRequest,
   accounts: readonly Account[] | undefined,
@@ -65,7 +65,7 @@ function authenticate(header: string | undefined, accounts: readonly Account[]):
   throw new Refused(401, 'authError', 'Invalid Credentials');
 }
 
-/** An account with a key of its own, as its owner and as the server know it. */
+/** Creates an account with its own key, and its credentials for a client. */
 export function serviceAccount(
   name: string,
   roles: readonly Role[],
@@ -81,7 +81,7 @@ export function serviceAccount(
       private_key_id: name,
       private_key: pem,
     }),
-    // A line of the key: no message has it by chance.
+    // One line of the key, to search messages for.
     secret: pem.split('\n')[2] ?? '',
   };
 }

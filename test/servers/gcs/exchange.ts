@@ -1,4 +1,4 @@
-/** One request to the test server, what is answered to it, and errors as Google words them. */
+/** Requests, responses and errors of the test server, with Google's error messages. */
 
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Fault } from './faults.ts';
@@ -21,7 +21,7 @@ export interface LoggedRequest {
   readonly key: string;
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
-  /** Once answered; 0 where the connection was cut instead. */
+  /** Status of the response, or 0 if the connection was cut. */
   status: number | undefined;
   bodyBytes: number;
 }
@@ -46,7 +46,7 @@ export function json(value: unknown, status = 200): Answer {
   return { status, headers, body: Buffer.from(JSON.stringify(value)) };
 }
 
-/** Thrown where a request is refused. */
+/** Thrown to refuse a request. */
 export class Refused extends Error {
   readonly status: number;
   readonly reason: string;
@@ -64,7 +64,7 @@ export class Refused extends Error {
     this.headers = headers;
   }
 
-  /** Where bytes are asked for, the message is all there is. */
+  /** Error responses to media requests contain only the message. */
   toAnswer(isMedia: boolean): Answer {
     const { status, reason, message, headers } = this;
     if (isMedia) return { status, headers, body: Buffer.from(message) };
@@ -74,24 +74,24 @@ export class Refused extends Error {
   }
 }
 
-/** The client has gone away, or was made to. */
+/** The client has disconnected, or a fault cut its connection. */
 export class ConnectionGone extends Error {}
 
 export function noSuchObject(key: string): Refused {
   return new Refused(404, 'notFound', `No such object: bucket/${key}`);
 }
 
-/** Throws where `ifGenerationMatch` does not hold. */
+/** Throws if `ifGenerationMatch` is not met. */
 export function checkCondition(condition: string | null, generation: string | undefined): void {
   if (condition === null || condition === (generation ?? '0')) return;
   const message = 'At least one of the pre-conditions you specified did not hold.';
   throw new Refused(412, 'conditionNotMet', message);
 }
 
-/** Counted from the end: behind it may come what ends a body of several parts. */
-const SPOILT = -100;
+/** Offset from the end, before the closing delimiter of a multipart body. */
+const CORRUPT_OFFSET = -100;
 
-/** The whole body. Stops where a fault cuts: then what has come so far is handed to `onCut`. */
+/** Reads the body. If a fault cuts the connection, passes the bytes so far to `onCut` and throws. */
 export async function readBody(
   { request, fault, entry }: Exchange,
   onCut: (soFar: Buffer) => void = () => undefined,
@@ -114,7 +114,9 @@ export async function readBody(
     throw new ConnectionGone('the client went away');
   }
   const body = soFar();
-  if (fault?.kind.kind === 'spoil')
-    body.writeUInt8(body.at(SPOILT) === 0 ? 1 : 0, body.byteLength + SPOILT);
+  if (fault?.kind.kind === 'corrupt') {
+    const offset = body.byteLength + CORRUPT_OFFSET;
+    body.writeUInt8(body[offset] === 0 ? 1 : 0, offset);
+  }
   return body;
 }

@@ -1,55 +1,55 @@
-/** Faults that can be switched on: the n-th request of a kind fails in a chosen way. */
+/** Injects faults: the n-th request of an operation fails in a given way. */
 
 import type { Operation } from './exchange.ts';
 
 export type FaultKind =
-  /** An error is answered, nothing is done. */
+  /** Responds with an error. The request is not executed. */
   | {
       readonly kind: 'error';
       readonly status: number;
       readonly reason?: string;
       readonly headers?: Readonly<Record<string, string>>;
     }
-  /** Somebody else answers: a login page, a proxy. Nothing is done. */
+  /** A foreign response, as from a login page or a proxy. The request is not executed. */
   | {
       readonly kind: 'answer';
       readonly status: number;
       readonly headers?: Readonly<Record<string, string>>;
       readonly text: string;
     }
-  /** 200 with this text, as a proxy in between may say. Nothing is done. */
+  /** Responds 200 with this text, as a proxy might. The request is not executed. */
   | { readonly kind: 'page'; readonly text: string }
-  /** The connection is reset after so many bytes of the request's body; a session keeps those. */
+  /** Resets the connection after this many bytes of the request's body. A session keeps those bytes. */
   | { readonly kind: 'cut-request'; readonly afterBytes: number }
-  /** All is done, the connection is reset before the first byte of the answer. */
+  /** Executes the request, and resets the connection before the first byte of the response. */
   | { readonly kind: 'lose-answer' }
-  /** The connection is reset after so many bytes of the answer. */
+  /** Resets the connection after this many bytes of the response. */
   | { readonly kind: 'cut-response'; readonly afterBytes: number }
-  /** No byte comes any more after so many of the answer; the connection stays. */
+  /** Sends no more than this many bytes of the response, and keeps the connection open. */
   | { readonly kind: 'stall-response'; readonly afterBytes: number }
-  /** Nothing is done until `release()`. */
+  /** Holds the request until `release()`. */
   | { readonly kind: 'hold-request' }
-  /** All is done, the answer waits until `release()`. */
+  /** Executes the request, and holds the response until `release()`. */
   | { readonly kind: 'hold-answer' }
-  /** A byte of the request's body arrives as another. */
-  | { readonly kind: 'spoil' }
-  /** All of the last part is kept; the object is there when the session is asked again. */
+  /** Changes one byte of the request's body. */
+  | { readonly kind: 'corrupt' }
+  /** Keeps the whole last part, but creates the object only at the next state query. */
   | { readonly kind: 'not-yet' }
-  /** Of a part, a session keeps so many bytes and forgets the rest. */
+  /** The session keeps only this many bytes of a part. */
   | { readonly kind: 'keep-less'; readonly bytes: number };
 
 export interface FaultOptions {
   readonly on?: Operation | undefined;
-  /** So many of them pass first. Default 0. */
+  /** Number of requests to let pass first. Default 0. */
   readonly after?: number | undefined;
-  /** So many of them are hit. Default 1. */
+  /** Number of requests to fail. Default 1. */
   readonly times?: number | undefined;
 }
 
 export interface Fault {
   readonly kind: FaultKind;
   readonly hits: number;
-  /** Resolves when it acts for the first time. */
+  /** Resolves when the fault first acts. */
   readonly acted: Promise<void>;
   readonly released: Promise<void>;
   release(): void;
@@ -74,7 +74,7 @@ export class Faults {
     return fault;
   }
 
-  /** The first fault that wants this request. */
+  /** The first fault that applies to this request. */
   pick(operation: Operation): Fault | undefined {
     for (const rule of this.#rules) {
       const { on, after = 0, times = 1 } = rule.options;

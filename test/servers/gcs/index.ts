@@ -1,8 +1,8 @@
 /**
- * A small Google Cloud Storage for tests: node:http and nothing else. It does what Google documents
- * and fake-gcs-server gets wrong: conditions on reads and deletes, the questions of a resumable
- * upload, parts that break off, short bodies, pages; and it can be made to fail (faults.ts).
- * The conformance suite runs over both, so that neither drifts away alone.
+ * A small Google Cloud Storage server for tests, with node:http only. It implements documented behavior
+ * that fake-gcs-server gets wrong (conditions on reads and deletes, state queries of resumable uploads,
+ * interrupted parts, short bodies, pages) and can inject faults (faults.ts). The conformance suite runs
+ * with both servers, to keep them consistent.
  */
 
 import type { Account } from './access.ts';
@@ -21,18 +21,18 @@ export interface RunningGCS {
   readonly bucket: string;
   readonly faults: Faults;
   readonly uploads: Uploads;
-  /** What came over the wire. */
+  /** All requests so far. */
   readonly requests: readonly LoggedRequest[];
   requestsOf(operation: Operation): readonly LoggedRequest[];
-  /** Resolves when `accept` holds; it is asked whenever a request begins or ends, or a socket ends. */
+  /** Resolves when `accept` returns true. Called for each event of a request or socket. */
   until(accept: () => boolean): Promise<void>;
-  /** That are open. */
+  /** Number of open sockets. */
   readonly sockets: number;
   readonly raw: {
     keys(): readonly string[];
     get(key: string): { readonly bytes: Buffer; readonly metadata: object } | undefined;
     put(key: string, bytes: Uint8Array): void;
-    /** The bucket is not there until what is returned is called. */
+    /** Hides the bucket until the returned function is called. */
     hideBucket(): () => void;
   };
   stop(): Promise<void>;

@@ -1,4 +1,4 @@
-/** What can be done with objects that are there. */
+/** Operations on existing objects. */
 
 import {
   checkCondition,
@@ -59,7 +59,7 @@ export function remove({ entry, store }: Exchange): Answer {
   return { status: 204 };
 }
 
-/** A large object takes two requests, so that clients know how to go on. */
+/** A large object takes two requests, to test that clients continue a rewrite. */
 export function rewrite({ entry, store }: Exchange, to: string): Answer {
   const object = store.get(entry.key);
   if (object === undefined) throw noSuchObject(entry.key);
@@ -72,5 +72,5 @@ export function rewrite({ entry, store }: Exchange, to: string): Answer {
   return json({ done: true, objectSize, totalBytesRewritten: objectSize, resource });
 }
 
-/** Far less than the real one. */
+/** Much smaller than Google's limit. */
 const REWRITE_BYTES_MAX = 1_000_000;

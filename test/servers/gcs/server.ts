@@ -1,4 +1,4 @@
-/** The test server: from a request to its handler, and from what that says to the wire. */
+/** The test server: routes requests to handlers and sends their responses. */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -20,7 +20,7 @@ export interface ServerOptions {
   readonly bucket: string;
   /** Default 1,000. */
   readonly pageSizeMax?: number | undefined;
-  /** Who may do what; absent: anybody everything, as an emulator has it. */
+  /** Accounts with their roles. Without it everything is allowed, as in an emulator. */
   readonly accounts?: readonly Account[] | undefined;
 }
 
@@ -28,7 +28,7 @@ interface Target {
   readonly operation: Operation;
   readonly bucket: string;
   readonly key: string;
-  /** Of a rewrite: where to. Of a session: which. */
+  /** Target key of a rewrite, or id of an upload session. */
   readonly other: string;
 }
 
@@ -77,7 +77,7 @@ export class GCSServer {
     await promise;
   }
 
-  /** Resolves when `accept` holds; it is asked whenever a request begins or ends, or a socket ends. */
+  /** Resolves when `accept` returns true. Called for each event of a request or socket. */
   async until(accept: () => boolean): Promise<void> {
     if (accept()) return;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -121,7 +121,7 @@ export class GCSServer {
     } finally {
       this.#notify();
     }
-    // What the client still sends is read and dropped, so that it sees the answer, not a reset.
+    // Reads the rest of the request, so that the client gets the response instead of a reset.
     if (!request.complete && !request.destroyed) request.resume();
   }
 

@@ -6,12 +6,12 @@ export interface StoredObject {
   readonly bytes: Buffer;
   readonly generation: string;
   readonly timeCreated: Date;
-  /** Base64, as Google has it. */
+  /** Base64, as in Google's API. */
   readonly md5Hash: string;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** What a client says of the object that it writes. */
+/** Metadata from the client for an object that it writes. */
 export interface Resource {
   readonly metadata?: Readonly<Record<string, string>>;
   readonly md5Hash?: string;
@@ -45,7 +45,7 @@ export class Store {
     return this.#objects.delete(key);
   }
 
-  /** In the order of their bytes. */
+  /** All keys in byte order. */
   keys(): readonly string[] {
     this.#sorted ??= [...this.#objects.keys()].sort((a, b) =>
       Buffer.compare(Buffer.from(a), Buffer.from(b)),
@@ -54,7 +54,7 @@ export class Store {
   }
 }
 
-/** An object as JSON tells of it. */
+/** JSON resource of an object. */
 export function toResource(key: string, object: StoredObject): Record<string, unknown> {
   return {
     kind: 'storage#object',

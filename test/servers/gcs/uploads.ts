@@ -1,10 +1,10 @@
-/** Uploads: in one request, and resumable ones as Google documents them. */
+/** Multipart and resumable uploads, as documented by Google. */
 
 import { createHash, randomUUID } from 'node:crypto';
 import { checkCondition, json, readBody, Refused, type Answer, type Exchange } from './exchange.ts';
 import { toResource, type Resource, type Store } from './store.ts';
 
-/** Parts are multiples of it, and so is what a session keeps of one that broke off. */
+/** Sizes of parts, and of the kept bytes of an interrupted part, are multiples of this. */
 const STEP_BYTES = 256 * 1024;
 
 interface Session {
@@ -12,7 +12,7 @@ interface Session {
   readonly resource: Resource;
   readonly condition: string | null;
   bytes: Buffer;
-  /** The answer, once it is over. */
+  /** The final response, once the upload is complete. */
   done: Answer | undefined;
 }
 
@@ -51,17 +51,17 @@ function commit(
 export class Uploads {
   readonly #sessions = new Map<string, Session>();
 
-  /** Those that are neither complete nor ended. */
+  /** Number of uploads that are neither complete nor cancelled. */
   get open(): number {
     return [...this.#sessions.values()].filter(({ done }) => done === undefined).length;
   }
 
-  /** As if a week had passed. */
+  /** Forgets all sessions, as after a week. */
   forgetAll(): void {
     this.#sessions.clear();
   }
 
-  /** As a server does that had not written down what it said it had. */
+  /** Forgets all bytes, like a server that lost acknowledged data. */
   forgetBytes(): void {
     for (const session of this.#sessions.values()) session.bytes = Buffer.alloc(0);
   }
@@ -74,7 +74,7 @@ export class Uploads {
     const id = randomUUID();
     const empty = Buffer.alloc(0);
     this.#sessions.set(id, { key: entry.key, resource, condition, bytes: empty, done: undefined });
-    // Where it was reached: a proxy goes on being in between.
+    // The host from the request, so that the upload continues through a proxy.
     const location = `http://${entry.headers.host}/upload/storage/v1/b/${bucket}/o?uploadType=resumable&upload_id=${id}`;
     return { status: 200, headers: { location } };
   }
@@ -104,7 +104,7 @@ export class Uploads {
         session.bytes = Buffer.concat([session.bytes.subarray(0, start), bytes]);
       }
     };
-    // What has come of a part that breaks off is kept, in whole steps.
+    // Of an interrupted part, whole steps are kept.
     const body = await readBody(exchange, (soFar) =>
       keep(soFar.subarray(0, soFar.byteLength - (soFar.byteLength % STEP_BYTES))),
     );

@@ -1,4 +1,4 @@
-/** Sending an answer, through the fault of its request if it has one. */
+/** Sends a response, subject to the fault of its request, if any. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ConnectionGone } from './errors.ts';
@@ -6,7 +6,7 @@ import type { Answer } from './exchange.ts';
 import type { ActiveFault } from './faults.ts';
 import { slice } from './store.ts';
 
-/** What HEAD tells and GET sends. */
+/** Content-Length of HEAD and GET. */
 function sizeOf(body: Answer['body']): number {
   if (body === undefined) return 0;
   return typeof body === 'string' ? Buffer.byteLength(body) : body.end - body.start;
@@ -43,7 +43,7 @@ export async function send(
   response.end();
 }
 
-/** Resolves when the system has the bytes, so that a reset that follows does not overtake them. */
+/** Resolves when the system has the bytes, so that a following reset does not drop them. */
 async function write(response: ServerResponse, chunk: Uint8Array): Promise<void> {
   if (response.destroyed) throw new ConnectionGone('the client went away');
   const { promise, resolve } = Promise.withResolvers<void>();

@@ -3,7 +3,7 @@
  *
  *     <hex size>[;extension]\r\n <bytes> \r\n  …  0\r\n  name:value\r\n …  \r\n
  *
- * Only STREAMING-UNSIGNED-PAYLOAD-TRAILER is taken: the framing whose chunks bear no signatures.
+ * Only STREAMING-UNSIGNED-PAYLOAD-TRAILER is supported, the framing with unsigned chunks.
  */
 
 import { S3Error } from './errors.ts';
@@ -20,7 +20,7 @@ export class AWSChunkedDecoder {
     return this.#state === 'done';
   }
 
-  /** The payload within these bytes, as views of them. */
+  /** The payload in these bytes, as views. */
   *push(bytes: Uint8Array): Generator<Uint8Array> {
     let offset = 0;
     while (offset < bytes.byteLength) {

@@ -1,6 +1,6 @@
 /**
- * Receiving a body: its length is known beforehand, and every checksum that came with it holds, or
- * nothing of it is kept.
+ * Receives a body. Its length must be known beforehand, and every checksum sent with it must match;
+ * otherwise the body is discarded.
  */
 
 import { createHash } from 'node:crypto';
@@ -18,7 +18,7 @@ export async function receiveBody(exchange: Exchange): Promise<Body> {
   const { headers } = request;
   const claimed = headerText(headers['x-amz-content-sha256']);
   const chunked = claimed.startsWith('STREAMING-') ? new AWSChunkedDecoder() : undefined;
-  refuseWhatTheProviderRefuses(exchange, claimed);
+  applyQuirks(exchange, claimed);
   const sizeBytes = expectedSize(exchange, chunked !== undefined);
   const checksums = checksumsOf(exchange);
 
@@ -59,7 +59,7 @@ export async function receiveDocument(exchange: Exchange): Promise<string> {
   return Buffer.concat(body.chunks).toString();
 }
 
-/** The bytes as they arrive, through the fault of this request if it has one. */
+/** The bytes as they arrive, subject to the fault of the request, if any. */
 async function* arriving(exchange: Exchange): AsyncGenerator<Uint8Array> {
   const { request, entry, fault } = exchange;
   if (fault?.passes('request', 0, 1) === 0) await fault.stop();
@@ -79,7 +79,7 @@ async function* arriving(exchange: Exchange): AsyncGenerator<Uint8Array> {
   }
 }
 
-function refuseWhatTheProviderRefuses(exchange: Exchange, claimed: string): void {
+function applyQuirks(exchange: Exchange, claimed: string): void {
   const { quirks } = exchange.settings;
   const { headers } = exchange.request;
   if (claimed.startsWith('STREAMING-')) {

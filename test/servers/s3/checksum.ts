@@ -5,13 +5,13 @@ import { crc32 } from 'node:zlib';
 
 export interface Checksum {
   update(bytes: Uint8Array): void;
-  /** Base64, as it goes over the wire. */
+  /** Base64, as in the header. */
   digest(): string;
 }
 
 const PREFIX = 'x-amz-checksum-';
 
-/** The checksum that header or trailer `name` bears, or undefined for one that we do not know. */
+/** The checksum for header or trailer `name`, or undefined if it is not supported. */
 export function checksumOf(name: string): Checksum | undefined {
   switch (name) {
     case `${PREFIX}crc32`:
@@ -27,7 +27,7 @@ export function checksumOf(name: string): Checksum | undefined {
   }
 }
 
-/** Whether `name` names a checksum, known or not. */
+/** Whether `name` is the name of a checksum, supported or not. */
 export function isChecksumName(name: string): boolean {
   return name.startsWith(PREFIX) && !NOT_CHECKSUMS.includes(name);
 }

@@ -5,7 +5,7 @@ import { S3Error } from './errors.ts';
 import type { Exchange } from './exchange.ts';
 import type { StoredObject } from './store.ts';
 
-/** Whether the conditions of a GET or HEAD let it be answered with the object. */
+/** Checks the conditions of a GET or HEAD. */
 export function checkRead(
   headers: IncomingHttpHeaders,
   object: StoredObject,
@@ -16,7 +16,7 @@ export function checkRead(
   return noneMatch !== undefined && names(noneMatch, object) ? 'not-modified' : 'send';
 }
 
-/** Refuses a write whose conditions the object that is there now does not meet. */
+/** Throws if the current object does not meet the conditions of a write. */
 export function checkWrite(exchange: Exchange): void {
   const { headers } = exchange.request;
   const match = headers['if-match'];

@@ -1,4 +1,4 @@
-/** DeleteObjects: up to 1,000 keys, each with a verdict of its own. */
+/** DeleteObjects: up to 1,000 keys, with one result per key. */
 
 import { receiveDocument } from './body.ts';
 import { isChecksumName } from './checksum.ts';
@@ -30,7 +30,7 @@ export async function deleteObjects(exchange: Exchange): Promise<Answer> {
   return xmlAnswer('DeleteResult', verdicts);
 }
 
-/** S3 wants the document's integrity proved: by Content-MD5 or by any x-amz-checksum-*. */
+/** S3 requires Content-MD5 or an x-amz-checksum-* header. */
 function checkChecksum(exchange: Exchange): void {
   const { quirks } = exchange.settings;
   const { headers } = exchange.request;

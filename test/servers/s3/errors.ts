@@ -1,4 +1,4 @@
-/** S3's error codes as the server answers them: one table, one class. */
+/** S3's error codes and their responses. */
 
 import { element, xmlDocument } from './xml.ts';
 
@@ -61,5 +61,5 @@ export class S3Error extends Error {
   }
 }
 
-/** The client went away, or a fault cut its connection: there is nobody to answer. */
+/** The client has disconnected, or a fault cut its connection: no response can be sent. */
 export class ConnectionGone extends Error {}

@@ -1,4 +1,4 @@
-/** One request on its way through the server, and what is answered. */
+/** One request in the server, and its response. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { element, xmlDocument } from './xml.ts';
@@ -36,7 +36,7 @@ export function xmlAnswer(root: string, inner: string): Answer {
   };
 }
 
-/** `<name>inner</name>` where inner is XML already. */
+/** `<name>inner</name>`, for `inner` that is already XML. */
 export function wrap(name: string, ...inner: readonly string[]): string {
   return `<${name}>${inner.join('')}</${name}>`;
 }

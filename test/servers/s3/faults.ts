@@ -1,8 +1,7 @@
 /**
- * Faults that can be switched on: the n-th request of a kind fails in a chosen way.
+ * Injects faults: the n-th request of an operation fails in a given way.
  *
- * What has been committed before the fault is stated for each kind, since that is what a client
- * must find out by itself.
+ * For each kind it is stated whether the request is executed, since a client must find that out itself.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,54 +11,54 @@ import type { LoggedRequest } from './log.ts';
 import type { Operation } from './options.ts';
 
 export type FaultKind =
-  /** An error is answered, nothing is done. */
+  /** Responds with an error. The request is not executed. */
   | {
       readonly kind: 'error';
       readonly status: number;
       readonly code: string;
       readonly headers?: Record<string, string>;
     }
-  /** 200 and then an `<Error>` document, as S3 does for CopyObject and CompleteMultipartUpload. Nothing is done. */
+  /** Responds 200 with an `<Error>` document, as S3 may do. The request is not executed. */
   | { readonly kind: 'error-in-200'; readonly code: string }
-  /** Somebody else answers: a login page, a proxy. Nothing is done. */
+  /** A foreign response, as from a login page or a proxy. The request is not executed. */
   | {
       readonly kind: 'answer';
       readonly status: number;
       readonly headers?: Readonly<Record<string, string>>;
       readonly text: string;
     }
-  /** The connection is reset after so many bytes of the request's body. Nothing is done. */
+  /** Resets the connection after this many bytes of the request's body. The request is not executed. */
   | { readonly kind: 'cut-request'; readonly afterBytes: number }
-  /** No byte is read any more after so many of the request's body, the connection stays. Nothing is done. */
+  /** Stops reading after this many bytes of the request's body. The request is not executed. */
   | { readonly kind: 'stall-request'; readonly afterBytes: number }
-  /** All is done; the connection is reset after so many bytes of the response's body. */
+  /** Executes the request, and resets the connection after this many bytes of the response's body. */
   | { readonly kind: 'cut-response'; readonly afterBytes: number }
-  /** All is done; no byte comes any more after so many of the response's body, the connection stays. */
+  /** Executes the request, and stops sending after this many bytes of the response's body. */
   | { readonly kind: 'stall-response'; readonly afterBytes: number }
-  /** All is done, the connection is reset before the first byte of the answer. */
+  /** Executes the request, and resets the connection before the first byte of the response. */
   | { readonly kind: 'lose-answer' }
-  /** All is done, the answer waits until `release()`. */
+  /** Executes the request, and holds the response until `release()`. */
   | { readonly kind: 'hold-answer' }
-  /** Nothing is done until `release()`. */
+  /** Holds the request until `release()`. */
   | { readonly kind: 'hold-request' }
-  /** Bodies flow at this speed, both ways. */
+  /** Limits the speed of bodies in both directions. */
   | { readonly kind: 'throttle'; readonly bytesPerSecond: number };
 
 export interface FaultOptions {
-  /** Which requests; all of them when absent. */
+  /** Requests that the fault applies to. Default: all. */
   readonly on?: Operation | ((request: LoggedRequest) => boolean) | undefined;
-  /** So many of them pass first. Default 0. */
+  /** Number of requests to let pass first. Default 0. */
   readonly after?: number | undefined;
-  /** So many of them are hit. Default 1. */
+  /** Number of requests to fail. Default 1. */
   readonly times?: number | undefined;
 }
 
 export interface Fault {
-  /** Requests that it has hit so far. */
+  /** Number of requests that have failed so far. */
   readonly hits: number;
-  /** Resolves when it acts for the first time: at the byte, not when the request begins. */
+  /** Resolves when the fault first acts: at the byte, not at the start of the request. */
   readonly acted: Promise<void>;
-  /** Lets what is held go on. */
+  /** Lets held requests continue. */
   release(): void;
   remove(): void;
 }
@@ -78,10 +77,10 @@ export class Faults {
     this.#rules.clear();
   }
 
-  /** The first fault that wants this request. */
+  /** The first fault that applies to this request. */
   pick(request: LoggedRequest, response: ServerResponse): ActiveFault | undefined {
     for (const rule of this.#rules) {
-      if (rule.wants(request)) return new ActiveFault(rule, response);
+      if (rule.appliesTo(request)) return new ActiveFault(rule, response);
     }
     return undefined;
   }
@@ -110,7 +109,7 @@ class Rule implements Fault {
     return this.#hits;
   }
 
-  wants(request: LoggedRequest): boolean {
+  appliesTo(request: LoggedRequest): boolean {
     const { on, after = 0, times = 1 } = this.#options;
     const isMeant =
       on === undefined || (typeof on === 'function' ? on(request) : on === request.operation);
@@ -122,7 +121,7 @@ class Rule implements Fault {
   }
 }
 
-/** A fault at work on one request. */
+/** A fault that applies to one request. */
 export class ActiveFault {
   readonly kind: FaultKind;
   readonly #rule: Rule;
@@ -134,19 +133,19 @@ export class ActiveFault {
     this.#response = response;
   }
 
-  /** Say that the fault acts now. */
+  /** Resolves `acted`. */
   act(): void {
     this.#rule.act();
   }
 
-  /** Acts, and goes on once it is released or the client is gone. */
+  /** Acts, and waits until it is released or the client disconnects. */
   async hold(): Promise<void> {
     this.act();
     await Promise.race([this.#rule.released, this.#closed()]);
     if (this.#response.destroyed) throw new ConnectionGone('the client went away while held');
   }
 
-  /** Of the bytes that come now, at `offset` of the body: how many pass before the fault acts. */
+  /** Number of the next `sizeBytes` bytes, at `offset` of the body, that pass before the fault acts. */
   passes(direction: 'request' | 'response', offset: number, sizeBytes: number): number {
     const { kind } = this;
     const isMeant = kind.kind === `cut-${direction}` || kind.kind === `stall-${direction}`;
@@ -154,7 +153,7 @@ export class ActiveFault {
     return Math.min(sizeBytes, Math.max(kind.afterBytes - offset, 0));
   }
 
-  /** Called where `passes` said that no more bytes pass. Never returns. */
+  /** Acts after the last byte that passes. Never returns. */
   async stop(): Promise<never> {
     this.act();
     if (this.kind.kind.startsWith('stall')) await this.#closed();

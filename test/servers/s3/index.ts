@@ -1,10 +1,10 @@
 /**
- * A small S3 server for tests, demos and benchmarks: node:http and nothing else.
+ * A small S3 server for tests, demos and benchmarks, with node:http only.
  *
- * It is strict where providers are (signatures, checksums, part sizes) and can be made to differ
- * as they do (quirks) and to fail as networks do (faults). Objects live in memory. Not there:
- * versions, ACLs, presigned URLs, signed aws-chunked bodies, CRC-64/NVME. The conformance suite
- * runs over it and over real servers, so that it cannot drift from them.
+ * It is as strict as providers are (signatures, checksums, part sizes), can imitate their differences
+ * (quirks) and can inject faults. Objects are kept in memory. Not supported: versions, ACLs, presigned
+ * URLs, signed aws-chunked bodies, CRC-64/NVME. The conformance suite also runs with real servers, to
+ * keep this one consistent with them.
  */
 
 import type { Faults } from './faults.ts';
@@ -23,12 +23,12 @@ export interface RunningS3 {
   readonly region: string;
   readonly bucket: string;
   readonly credentials: Credentials;
-  /** What came over the wire. */
+  /** All requests so far. */
   readonly requests: RequestLog;
   readonly faults: Faults;
   /** May be changed at any time. */
   readonly quirks: Quirks;
-  /** What lies there, seen from outside. */
+  /** Direct access to the stored objects. */
   readonly raw: RawAccess;
   stop(): Promise<void>;
 }
@@ -46,7 +46,7 @@ export interface RawAccess {
   protect(key: string): void;
   createBucket(name: string): void;
   removeBucket(name: string): void;
-  /** The bucket is not there until what is returned is called. */
+  /** Hides the bucket until the returned function is called. */
   hideBucket(name: string): () => void;
 }
 

@@ -4,13 +4,13 @@ import { S3Error } from './errors.ts';
 import { element, wrap, xmlAnswer, type Answer, type Exchange } from './exchange.ts';
 import type { Bucket } from './store.ts';
 
-/** Sorts behind every key that begins with the text before it: no key holds U+10FFFF. */
+/** Appended to a prefix, sorts after every key with that prefix: no key contains U+10FFFF. */
 const AFTER_ALL = '\u{10ffff}';
 
 interface ListingQuery {
   readonly prefix: string;
   readonly delimiter: string;
-  /** Only what comes behind this key, or behind all keys with this common prefix. */
+  /** List only keys after this key, or after all keys with this common prefix. */
   readonly after: string;
   readonly keysMax: number;
 }
@@ -18,7 +18,7 @@ interface ListingQuery {
 interface Page {
   readonly keys: readonly string[];
   readonly commonPrefixes: readonly string[];
-  /** Where the next page begins; undefined at the end. */
+  /** Start of the next page, or undefined at the end. */
   readonly next: string | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** Every request as it came over the wire, for tests that assert what a client sends. */
+/** Log of all requests, for tests that verify what a client sends. */
 
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Operation } from './options.ts';
@@ -13,13 +13,13 @@ export interface LoggedRequest {
   readonly style: 'path' | 'virtual-host';
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
-  /** Of an aws-chunked body. */
+  /** Trailers of an aws-chunked body. */
   readonly trailers: Readonly<Record<string, string>>;
-  /** Bytes of body that have arrived, framing of aws-chunked included. */
+  /** Received bytes of the body, including aws-chunked framing. */
   readonly bodyBytes: number;
-  /** Once answered; 0 where the connection was cut instead. */
+  /** Status of the response, or 0 if the connection was cut. */
   readonly status: number | undefined;
-  /** The code of the error that was answered. */
+  /** Error code of the response. */
   readonly code: string | undefined;
 }
 
@@ -51,7 +51,7 @@ export class RequestLog {
     this.#entries.length = 0;
   }
 
-  /** Resolves when `accept` holds for what was logged so far; it is asked at each change. */
+  /** Resolves when `accept` returns true for the log. It is called at each change. */
   async until(accept: (log: RequestLog) => boolean): Promise<void> {
     if (accept(this)) return;
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -1,12 +1,12 @@
 /**
- * The S3 test server as a process of its own:
+ * The S3 test server as a separate process:
  *
  *     node test/servers/s3/main.ts [--port 0] [--bucket NAME] [--region R]
  *         [--access-key-id ID --secret-access-key SECRET] [--with-parent]
  *
- * Prints one line of JSON: { endpoint, port, region, bucket, credentials, pid }. Ends on SIGTERM and
- * SIGINT, and with --with-parent also when its standard input ends, so that it never outlives a
- * parent that was killed.
+ * Prints one line of JSON: { endpoint, port, region, bucket, credentials, pid }. Exits on SIGTERM and
+ * SIGINT, and with --with-parent also at the end of its standard input, so that it does not outlive a
+ * killed parent.
  */
 
 import { parseArgs } from 'node:util';

@@ -1,4 +1,4 @@
-/** Multipart uploads: create, parts, complete, abort, and the two listings. */
+/** Multipart uploads: create, upload part, complete, abort, and the two listings. */
 
 import { receiveBody, receiveDocument } from './body.ts';
 import { checkWrite } from './conditions.ts';
@@ -19,7 +19,7 @@ export function createUpload(exchange: Exchange): Answer {
   );
 }
 
-/** UploadPart requests under way, for providers that take few at once. */
+/** Number of running UploadPart requests, for providers that limit them. */
 const partsUnderWay: WeakMap<object, number> = new WeakMap();
 
 export async function uploadPart(exchange: Exchange): Promise<Answer> {
@@ -31,7 +31,7 @@ export async function uploadPart(exchange: Exchange): Promise<Answer> {
       `Part number must be an integer between 1 and ${settings.partsMax}, inclusive`,
     );
   }
-  uploadOf(exchange); // before the body, to say no early
+  uploadOf(exchange); // refuse before receiving the body
   const underWay = (partsUnderWay.get(settings) ?? 0) + 1;
   if (underWay > (settings.quirks.partsAtOnceMax ?? Infinity)) {
     throw new S3Error('TooManyRequests', 'Reduce your concurrent part uploads.');
@@ -126,7 +126,7 @@ export function listParts(exchange: Exchange): Answer {
   return xmlAnswer('ListPartsResult', [...head, ...parts].join(''));
 }
 
-/** All on one page: tests have few. */
+/** Returns a single page. */
 export function listUploads(exchange: Exchange): Answer {
   const prefix = exchange.target.query.get('prefix') ?? '';
   const uploads = [...exchange.bucket.uploads.values()].filter(({ key }) => key.startsWith(prefix));

@@ -9,15 +9,15 @@ import type { Bucket, StoredObject } from './store.ts';
 
 const KEY_BYTES_MAX = 1024;
 
-/** Headers of a write that a read gives back, beside x-amz-meta-*. */
+/** Headers, in addition to x-amz-meta-*, that are stored with an object and returned by reads. */
 const KEPT_HEADERS = ['content-type', 'content-encoding', 'cache-control', 'x-amz-storage-class'];
 
 export async function putObject(exchange: Exchange): Promise<Answer> {
   const { bucket, target, settings } = exchange;
   checkKey(target.key);
-  checkWrite(exchange); // before the body, to say no early
+  checkWrite(exchange); // refuse before receiving the body
   const body = await receiveBody(exchange);
-  checkWrite(exchange); // and again with nothing between it and the commit
+  checkWrite(exchange); // check again immediately before the commit
   const object: StoredObject = {
     ...body,
     etag: `"${body.md5}"`,
@@ -94,7 +94,7 @@ export function checkKey(key: string): void {
   throw new S3Error({ code: 'KeyTooLongError', status: 400 }, 'Your key is too long');
 }
 
-/** Half open. Undefined for no range, and for one that is no valid `bytes=` range: then all is sent. */
+/** Half-open range. Undefined, for the whole object, if the `bytes=` range is missing or invalid. */
 function parseRange(
   header: string | undefined,
   sizeBytes: number,

@@ -1,12 +1,12 @@
-/** What can be chosen when the S3 test server starts, and the quirks that can be switched on. */
+/** Options of the S3 test server, and its quirks. */
 
 export interface Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
-  /** When present, requests must bear it (InvalidToken) and it must not be over (ExpiredToken). */
+  /** If set, requests must have this token (InvalidToken) and it must not be expired (ExpiredToken). */
   readonly sessionToken?: string | undefined;
   readonly expiresAt?: Date | undefined;
-  /** Operations that these credentials may not do: AccessDenied. */
+  /** Operations that return AccessDenied for these credentials. */
   readonly denied?: readonly Operation[] | undefined;
 }
 
@@ -40,36 +40,36 @@ export interface Quirks {
   refuseDeleteMD5?: boolean;
   /** DeleteObjects is 501 NotImplemented: objects are deleted one by one. */
   refuseDeleteObjects?: boolean;
-  /** DeleteObjects says that all is gone, and nothing is (seen at R2). */
+  /** DeleteObjects reports success without deleting anything (seen at R2). */
   deleteObjectsLies?: boolean;
   /** UNSIGNED-PAYLOAD is 403 AccessDenied (Hetzner). */
   refuseUnsignedPayload?: boolean;
-  /** Conditions on writes are not looked at (Garage). */
+  /** Conditions on writes are ignored (Garage). */
   ignoreConditions?: boolean;
   /** Conditions on writes are 501 NotImplemented (Alibaba OSS). */
   refuseConditions?: boolean;
   /** All parts but the last must be of one size, else InvalidPart (Cloudflare R2). */
   equalPartSizes?: boolean;
-  /** More UploadPart requests than this at one time are 429 (Cloudflare R2: 2 to 3). */
+  /** More parallel UploadPart requests than this are 429 (Cloudflare R2: 2 to 3). */
   partsAtOnceMax?: number;
 }
 
 export interface StartOptions {
-  /** 0 (default): the system chooses. */
+  /** Default 0: a free port. */
   readonly port?: number | undefined;
-  /** Buckets that exist. Default: ['sluice-test']. The first one is `bucket` of what start() gives. */
+  /** Existing buckets. Default: ['sluice-test']. The first one is `bucket` of the result of start(). */
   readonly buckets?: readonly string[] | undefined;
-  /** Default: one pair that may do everything. The first is `credentials` of what start() gives. */
+  /** Default: one pair without restrictions. The first one is `credentials` of the result of start(). */
   readonly credentials?: readonly Credentials[] | undefined;
   /** Default 'us-east-1'. Another region in a signature is AuthorizationHeaderMalformed. */
   readonly region?: string | undefined;
   /** `bucket.<domain>` in Host is virtual host style. Default 'localhost'. */
   readonly domain?: string | undefined;
-  /** Keys in one page of a listing at most. Default 1000, as AWS. */
+  /** Maximum number of keys per page of a listing. Default 1000, as at AWS. */
   readonly pageSizeMax?: number | undefined;
-  /** All parts but the last have at least this size. Default 5 MiB, as AWS. */
+  /** Minimum size of all parts but the last. Default 5 MiB, as at AWS. */
   readonly partSizeMinBytes?: number | undefined;
-  /** Highest part number. Default 10,000, as AWS; Scaleway has 1,000. */
+  /** Highest part number. Default 10,000, as at AWS; Scaleway allows 1,000. */
   readonly partsMax?: number | undefined;
   /** The server's clock, in ms. Default Date.now. */
   readonly now?: (() => number) | undefined;

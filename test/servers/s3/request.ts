@@ -1,4 +1,4 @@
-/** What a request asks for: bucket and key from host and path, the operation from method and query. */
+/** Parses a request: bucket and key from host and path, the operation from method and query. */
 
 import type { IncomingMessage } from 'node:http';
 import type { Operation, Settings } from './options.ts';
@@ -6,7 +6,7 @@ import { S3Error } from './errors.ts';
 
 export interface Target {
   readonly bucket: string;
-  /** '' for the bucket itself. Keys keep leading slashes, '//' and './' as they are. */
+  /** '' for the bucket itself. Leading slashes, '//' and './' in keys are kept. */
   readonly key: string;
   readonly style: 'path' | 'virtual-host';
   /** The path as sent, without the query. */
@@ -71,7 +71,7 @@ function ofObject(method: string | undefined, query: URLSearchParams, isCopy: bo
   }
 }
 
-/** Sub-resources: without this, `GET key?acl` would give the object. */
+/** Sub-resources. Without this list, `GET key?acl` would return the object. */
 const UNSUPPORTED_OF_OBJECT = [
   'acl',
   'attributes',

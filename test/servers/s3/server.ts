@@ -1,4 +1,4 @@
-/** The S3 test server: from a request to its handler, and from what the handler says to the wire. */
+/** The S3 test server: routes requests to handlers and sends their responses. */
 
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -36,7 +36,7 @@ export class S3Server {
   constructor(options: StartOptions, buckets: readonly string[]) {
     this.settings = settingsOf(options);
     this.#buckets = new Map(buckets.map((name) => [name, new Bucket(name)]));
-    // keepAliveTimeout 0: an idle connection is never closed under a client that is about to use it.
+    // keepAliveTimeout 0: idle connections stay open, so that a client never uses a closed one.
     this.#http = createServer({ keepAliveTimeout: 0, requestTimeout: 0 }, (request, response) => {
       this.#handle(request, response).catch((error: unknown) => this.#http.emit('error', error));
     });
@@ -74,7 +74,7 @@ export class S3Server {
     this.#buckets.delete(name);
   }
 
-  /** The bucket is not there until what is returned is called. */
+  /** Hides the bucket until the returned function is called. */
   hideBucket(name: string): () => void {
     const bucket = this.bucket(name);
     this.#buckets.delete(name);
@@ -103,7 +103,7 @@ export class S3Server {
     } finally {
       this.log.notify();
     }
-    // What the client still sends is read and dropped, so that it sees the answer, not a reset.
+    // Reads the rest of the request, so that the client gets the response instead of a reset.
     if (!request.complete && !request.destroyed) request.resume();
   }
 
@@ -181,7 +181,7 @@ export class S3Server {
   }
 }
 
-/** The answer of a fault that acts instead of the handler. */
+/** The response of a fault that replaces the handler. */
 function earlyFault(fault: ActiveFault | undefined, response: ServerResponse): Answer | undefined {
   if (fault?.kind.kind === 'error') {
     fault.act();
@@ -191,7 +191,7 @@ function earlyFault(fault: ActiveFault | undefined, response: ServerResponse): A
   if (fault?.kind.kind === 'answer') {
     fault.act();
     const { status, headers, text: body } = fault.kind;
-    for (const name of response.getHeaderNames()) response.removeHeader(name); // it is not ours
+    for (const name of response.getHeaderNames()) response.removeHeader(name); // a foreign response
     return { status, headers, body };
   }
   if (fault?.kind.kind === 'error-in-200') {

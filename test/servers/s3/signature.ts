@@ -1,10 +1,10 @@
 /**
  * AWS Signature Version 4 in the Authorization header.
  *
- * A request is ours if and only if (1) the access key is known, (2) its date is within 15 minutes
- * of our clock, (3) the scope names our region and `s3`, (4) host and every x-amz-* header that was
- * sent are signed, (5) the signature over method, path, query, those headers and
- * x-amz-content-sha256 is the one we compute, and (6) the session token is the one of the key.
+ * A request is valid if and only if (1) the access key is known, (2) its date is within 15 minutes of our
+ * clock, (3) the scope has our region and `s3`, (4) host and every sent x-amz-* header are signed, (5) the
+ * signature over method, path, query, those headers and x-amz-content-sha256 matches, and (6) the session
+ * token belongs to the key.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
  */
 
@@ -19,7 +19,7 @@ const SKEW_MS_MAX = 15 * 60 * 1000;
 const AUTHORIZATION =
   /^AWS4-HMAC-SHA256 Credential=([^/,]+)\/(\d{8})\/([^/,]*)\/([^/,]+)\/aws4_request, ?SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})$/;
 
-/** Whose request this is. Throws what S3 would answer. */
+/** Returns the credentials of the request. Throws S3's error if it is invalid. */
 export function authenticate(
   request: IncomingMessage,
   target: Target,
@@ -55,7 +55,7 @@ export function authenticate(
     throw new S3Error(
       'SignatureDoesNotMatch',
       'The request signature we calculated does not match the signature you provided. Check your key and signing method.',
-      // As AWS does: what a client keeps of this answer must not be printed.
+      // Like AWS, to test that clients do not print these fields.
       {
         fields: { AWSAccessKeyId: accessKeyId, StringToSign: toSign, CanonicalRequest: canonical },
       },
@@ -153,7 +153,7 @@ function reencode(segment: string): string {
   return encode(decodeURIComponent(segment));
 }
 
-/** RFC 3986: everything but the unreserved characters. */
+/** Percent-encodes all but the unreserved characters of RFC 3986. */
 function encode(text: string): string {
   return encodeURIComponent(text).replace(
     /[!'()*]/g,

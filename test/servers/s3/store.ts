@@ -1,8 +1,8 @@
 /**
  * Buckets, objects and multipart uploads, in memory.
  *
- * A body stays the list of chunks that came off the socket: an object of some hundred MiB is never
- * copied into one buffer. Every change is one synchronous step, so no reader sees half of one.
+ * A body is kept as the list of received chunks, so that large objects are never copied into one buffer.
+ * Every change is one synchronous step, so readers never see a partial change.
  */
 
 import { createHash, randomBytes } from 'node:crypto';
@@ -16,10 +16,10 @@ export interface Body {
 }
 
 export interface StoredObject extends Body {
-  /** With its quotes, as it goes over the wire. */
+  /** With quotes, as in the header. */
   readonly etag: string;
   readonly modifiedAt: Date;
-  /** x-amz-meta-*, and the few other headers that a GET gives back. */
+  /** x-amz-meta-* and the other headers that reads return. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -61,7 +61,7 @@ export class Bucket {
     return this.#keys;
   }
 
-  /** Where in `keys()` is the first key that is not before `key`. */
+  /** Index in `keys()` of the first key at or after `key`. */
   indexAtOrAfter(key: string): number {
     let low = 0;
     let high = this.#keys.length;
@@ -87,7 +87,7 @@ export class Bucket {
   }
 }
 
-/** The object that these parts make, in this order. */
+/** Joins parts into an object, in this order. */
 export function joinParts(parts: readonly Body[]): Body & { readonly etag: string } {
   const md5 = createHash('md5');
   for (const part of parts) md5.update(Buffer.from(part.md5, 'hex'));
@@ -112,7 +112,7 @@ export function* slice(body: Body, start: number, end: number): Generator<Uint8A
   }
 }
 
-/** UTF-16 and UTF-8 order differ only where surrogates meet U+E000 to U+FFFF. */
+/** UTF-16 and UTF-8 order differ only between surrogates and U+E000 to U+FFFF. */
 function compareUTF8(a: string, b: string): number {
   if (/[\ud800-\uffff]/.test(a + b)) return Buffer.compare(Buffer.from(a), Buffer.from(b));
   if (a === b) return 0;

@@ -1,4 +1,4 @@
-/** The little XML that S3 speaks: elements out, element texts in. */
+/** Writes XML elements and reads their text, as far as S3 needs it. */
 
 const ESCAPES: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -25,7 +25,7 @@ export function element(name: string, value: string | number | boolean): string 
   return `<${name}>${text}</${name}>`;
 }
 
-/** The inner text of each `<name>…</name>` in `xml`, entities still as they are. */
+/** The inner text of each `<name>…</name>` in `xml`, with undecoded entities. */
 export function elementsOf(xml: string, name: string): string[] {
   const pattern = new RegExp(`<${name}(?:\\s[^>]*)?>([\\s\\S]*?)</${name}>`, 'g');
   return Array.from(xml.matchAll(pattern), (match) => match[1] ?? '');

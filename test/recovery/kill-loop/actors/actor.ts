@@ -1,12 +1,12 @@
-/** What machines and people do to a replicator besides killing it; one act in a round. */
+/** An actor injects a fault other than a kill, once in a round. */
 
 import type { Setup } from '../setup.ts';
 
 export interface Actor {
-  /** Before the replicator of the round starts, or beside it. */
+  /** Acts before the replicator of the round starts, or while it runs. */
   readonly when: 'stopped' | 'running';
-  /** Codes of errors that the replicator may well report because of it. */
-  readonly mayReport: readonly string[];
-  /** Gives what is broken. What it returns nothing about is judged at the end of the round. */
+  /** Codes of errors that the replicator may report because of the act. */
+  readonly allowedErrors: readonly string[];
+  /** Returns the broken promise, if any. Everything else is verified at the end of the round. */
   readonly act: (setup: Setup) => Promise<string | undefined>;
 }

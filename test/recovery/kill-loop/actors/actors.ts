@@ -1,4 +1,4 @@
-/** All actors, and who acts in a round: each of them so rarely that kills alone are the most of it. */
+/** All actors, and the random choice of one for a round. Most rounds have no actor. */
 
 import type { Random } from '../../../../packages/core/test/support/random.ts';
 import type { Actor } from './actor.ts';
@@ -29,14 +29,14 @@ export interface NamedActor extends Actor {
   readonly name: ActorName;
 }
 
-/** Share of the rounds in which somebody acts. */
-const ACTS = 0.2;
+/** Share of the rounds with an actor. */
+const ACTOR_SHARE = 0.2;
 
-/** `only` acts whenever it is named. */
+/** If `only` is given, it acts in every round. */
 export function pickActor(random: Random, only: ActorName | undefined): NamedActor | undefined {
-  const isTurn = random.chance(ACTS);
+  const hasActor = random.chance(ACTOR_SHARE);
   const picked = random.pick(ACTOR_NAMES);
-  if (only === undefined && !isTurn) return undefined;
+  if (only === undefined && !hasActor) return undefined;
   const name = only ?? picked;
   return { name, ...ACTORS[name] };
 }

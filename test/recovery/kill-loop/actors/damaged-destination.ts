@@ -1,4 +1,4 @@
-/** While the replicator is away a destination loses files, or is put back as it once was. */
+/** While the replicator is down, deletes files of a destination or replaces it with an older copy. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -7,26 +7,26 @@ import type { Actor } from './actor.ts';
 
 export const damagedDestination: Actor = {
   when: 'running',
-  mayReport: [],
+  allowedErrors: [],
   act: async (setup) => {
     const { random, application, destinations, claims } = setup;
     await application.start(random.int(0, 2 ** 31));
-    // Without checkpoints of the application the log goes on, and with it the history.
-    if (random.chance(0.7)) await application.order({ kind: 'calm' });
+    // Without checkpoints by the application the WAL does not restart, so replication can resume.
+    if (random.chance(0.7)) await application.order({ kind: 'pause' });
     for (let files = random.int(1, 4); files > 0; files--) {
       await application.order({ kind: 'small' });
-      const why = await setup.untilReplicated();
+      const why = await setup.waitUntilReplicated();
       if (why !== undefined) return why;
     }
     await setup.killReplicator();
     const index = random.int(0, destinations.length - 1);
     const damage = random.pick(PICKS);
     setup.story.push(`destination ${index}, ${damage}`);
-    claims.damaged(index, 'lost files', setup.nextLife);
+    claims.damaged(index, 'lost files', setup.nextRun);
     DAMAGES[damage](setup, index);
     setup.startReplicator();
     await application.order({ kind: 'small' });
-    return await setup.untilReplicated();
+    return await setup.waitUntilReplicated();
   },
 };
 
@@ -35,8 +35,8 @@ type Damage = (setup: Setup, destination: number) => void;
 const DAMAGES = {
   emptied: (setup, index) => fs.rmSync(ltxOf(setup, index), { recursive: true, force: true }),
   'an older copy': (setup, index) => {
-    const isBack = setup.copies.putBack(setup.destinations[index]?.folder ?? '');
-    if (!isBack) fs.rmSync(ltxOf(setup, index), { recursive: true, force: true });
+    const hadCopy = setup.copies.putBack(setup.destinations[index]?.folder ?? '');
+    if (!hadCopy) fs.rmSync(ltxOf(setup, index), { recursive: true, force: true });
   },
   'newest lost': (setup, index) => {
     const folder = levelOf(setup, index, 0);
@@ -44,7 +44,7 @@ const DAMAGES = {
       fs.rmSync(path.join(folder, name));
     }
   },
-  /** Among the files that the newest state cannot do without, where there are such. */
+  /** Deletes files that the newest state needs, if there are any. */
   'a hole': (setup, index) => {
     const folder = levelOf(setup, index, 0);
     const snapshot =
@@ -59,7 +59,7 @@ const DAMAGES = {
       fs.rmSync(path.join(folder, name));
     }
   },
-  /** Everything but the newest increments. */
+  /** Deletes everything except the newest increments. */
   'base lost': (setup, index) => {
     fs.rmSync(levelOf(setup, index, 9), { recursive: true, force: true });
     const folder = levelOf(setup, index, 0);
@@ -69,7 +69,7 @@ const DAMAGES = {
   },
 } as const satisfies Record<string, Damage>;
 
-/** Most often what a look at the newest file does not show. */
+/** Damage that cannot be seen from the newest file is picked more often. */
 const PICKS = [
   ...(Object.keys(DAMAGES) as (keyof typeof DAMAGES)[]),
   'a hole',

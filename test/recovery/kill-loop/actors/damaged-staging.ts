@@ -1,4 +1,4 @@
-/** Between a kill and a start something happens to the staging folder. */
+/** Damages the staging folder between a kill and the next start. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -8,7 +8,7 @@ import type { Actor } from './actor.ts';
 
 export const damagedStaging: Actor = {
   when: 'stopped',
-  mayReport: ['LTX_TRUNCATED', 'LTX_INVALID', 'LTX_CHECKSUM_MISMATCH', 'STAGING_FAILED'],
+  allowedErrors: ['LTX_TRUNCATED', 'LTX_INVALID', 'LTX_CHECKSUM_MISMATCH', 'STAGING_FAILED'],
   act: async (setup) => {
     const { random, application } = setup;
     if (random.chance(0.5)) await application.kill();
@@ -17,7 +17,7 @@ export const damagedStaging: Actor = {
     DAMAGES[damage](setup);
     setup.startReplicator();
     await application.start(random.int(0, 2 ** 31));
-    return await setup.untilReplicated();
+    return await setup.waitUntilReplicated();
   },
 };
 
@@ -51,7 +51,7 @@ function pickStaged(staging: string, random: Random): string | undefined {
   return name === undefined ? undefined : path.join(folder, name);
 }
 
-/** Cuts it short, empties it, or turns a bit of it over. */
+/** Truncates the file, empties it, or flips one bit. */
 function damageFile(file: string | undefined, random: Random): void {
   if (file === undefined || !fs.existsSync(file)) return;
   const bytes = fs.readFileSync(file);

@@ -1,6 +1,6 @@
 /**
- * The volume of the staging folder is full for a while, also over a kill; or the replicator may not
- * make files larger than so much. Writes are short first, and then fail.
+ * Fills the volume of the staging folder for a while, also across a kill, or limits the file size of
+ * the replicator. Writes are then short first and fail afterwards.
  */
 
 import { spawnSync } from 'node:child_process';
@@ -9,25 +9,25 @@ import type { Setup } from '../setup.ts';
 import type { Actor } from './actor.ts';
 
 const FREE_BYTES_MAX = 300_000;
-/** What the process reports fits. */
+/** The process's own report file still fits. */
 const FILE_BYTES_MIN = 200_000;
 const FILE_BYTES_MAX = 600_000;
 
 export const fullDisk: Actor = {
   when: 'running',
-  mayReport: [
+  allowedErrors: [
     'STAGING_FULL',
     'STAGING_FAILED',
     'REPLICA_FULL',
-    'REPLICA_UNSUPPORTED', // a file larger than the process may make
-    'DATABASE_INVALID', // the same for what SQLite writes in that process: SQLITE_IOERR_WRITE
+    'REPLICA_UNSUPPORTED', // a file above the size limit
+    'DATABASE_INVALID', // the same limit, hit by SQLite in that process: SQLITE_IOERR_WRITE
   ],
   act: async (setup) => {
     const { random, application } = setup;
     await application.start(random.int(0, 2 ** 31));
     if (setup.volume === undefined || random.chance(0.3)) await limitFiles(setup);
     else await fillVolume(setup);
-    return await setup.untilReplicated();
+    return await setup.waitUntilReplicated();
   },
 };
 

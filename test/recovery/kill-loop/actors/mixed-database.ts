@@ -1,23 +1,23 @@
 /**
- * A database that SQLite shows as a mixture of two files. Nobody writes to it. The replicator backs up
- * what SQLite shows, or it says that something is wrong. After that the application gets a new one.
+ * A database that SQLite reads as a mixture of two files, without writers. The replicator must back up
+ * the mixture as SQLite reads it, or report an error. After that the application gets a new database.
  */
 
 import { compareWithLive } from '../compare.ts';
-import { putNextEra } from '../next-era.ts';
+import { installNextEra } from '../next-era.ts';
 import type { Setup } from '../setup.ts';
 
-const SAID_MS_MAX = 10_000;
+const VERIFY_MS_MAX = 10_000;
 
-export async function judgeMixed(setup: Setup): Promise<string | undefined> {
+export async function verifyMixed(setup: Setup): Promise<string | undefined> {
   await setup.application.kill();
   if (setup.replicator === undefined) setup.startReplicator();
-  const why = await compareUntilSaid(setup);
-  return why ?? (await beginAnew(setup));
+  const why = await compareUntilReported(setup);
+  return why ?? (await startOver(setup));
 }
 
-async function compareUntilSaid(setup: Setup): Promise<string | undefined> {
-  const deadline = performance.now() + SAID_MS_MAX;
+async function compareUntilReported(setup: Setup): Promise<string | undefined> {
+  const deadline = performance.now() + VERIFY_MS_MAX;
   let why: string | undefined;
   while (performance.now() < deadline) {
     const inSync = (await setup.replicator?.settle())?.inSync ?? [];
@@ -30,10 +30,10 @@ async function compareUntilSaid(setup: Setup): Promise<string | undefined> {
   return why;
 }
 
-/** The application gets another database, and goes on. */
-async function beginAnew(setup: Setup): Promise<string | undefined> {
-  await putNextEra(setup);
+/** Gives the application a new database and starts it. */
+async function startOver(setup: Setup): Promise<string | undefined> {
+  await installNextEra(setup);
   setup.startReplicator();
   await setup.application.start(setup.random.int(0, 2 ** 31));
-  return await setup.untilReplicated();
+  return await setup.waitUntilReplicated();
 }

@@ -1,4 +1,4 @@
-/** For each actor an error in core's code that the loop must find, when that actor acts in every round. */
+/** For each actor, an error in core that the kill loop must find when that actor acts in every round. */
 
 import {
   PLANTED,
@@ -9,7 +9,7 @@ import type { ActorName } from './actors.ts';
 
 export const PLANTED_FOR_ACTORS: Readonly<Record<ActorName, readonly Planted[]>> = {
   'spilled tail': PLANTED_IN_THE_TAIL.spilledTailOfAStart,
-  /** The log stays beside the database, though nobody needs it. */
+  /** The WAL stays beside the database although nothing needs it. */
   'clean stop': [
     {
       file: 'database/following.ts',
@@ -18,7 +18,7 @@ export const PLANTED_FOR_ACTORS: Readonly<Record<ActorName, readonly Planted[]>>
     },
   ],
   'replaced while stopped': PLANTED.fileIsNotLookedAt,
-  /** The file that is open is looked at, and not the one that has its name now. */
+  /** The open file is checked instead of the file that now has its name. */
   'replaced while running': [
     {
       file: 'database/continuity/guard.ts',
@@ -26,7 +26,7 @@ export const PLANTED_FOR_ACTORS: Readonly<Record<ActorName, readonly Planted[]>>
       replace: `const stamp = readStamp('/proc/self/fd/' + this.#context.descriptor);`,
     },
   ],
-  /** What is due is reckoned by the wall clock. */
+  /** The time of the next cut depends on the wall clock. */
   'clock step': [
     {
       file: 'database/cut/cutter.ts',
@@ -39,7 +39,7 @@ export const PLANTED_FOR_ACTORS: Readonly<Record<ActorName, readonly Planted[]>>
       replace: `afterCut(this.#budget, clock.now())`,
     },
   ],
-  /** What is damaged is an error, and not as if it were not there. */
+  /** A damaged file is an error instead of being treated as missing. */
   'damaged staging': [
     {
       file: 'database/continuity/position.ts',
@@ -52,7 +52,7 @@ export const PLANTED_FOR_ACTORS: Readonly<Record<ActorName, readonly Planted[]>>
       replace: `    throw new TypeError('damaged'); // torn by a power loss`,
     },
   ],
-  /** A destination that ends with what was sent is taken for whole. */
+  /** A destination with missing files is accepted because its newest file is the one that was sent. */
   'damaged destination': [
     {
       file: 'replicate/destination/admission.ts',
@@ -60,7 +60,7 @@ export const PLANTED_FOR_ACTORS: Readonly<Record<ActorName, readonly Planted[]>>
       replace: `if (missing === undefined || files.highest > 0n) return undefined;`,
     },
   ],
-  /** A short write is taken for a whole one. */
+  /** A short write counts as complete. */
   'full disk': [
     {
       file: 'file-io.ts',
@@ -75,7 +75,7 @@ export const PLANTED_FOR_ACTORS: Readonly<Record<ActorName, readonly Planted[]>>
       replace: `done += rest;`,
     },
   ],
-  /** Everybody has the staging folder. */
+  /** The staging folder is not locked. */
   'second replicator': [
     {
       file: 'database/staging/owner-lock.ts',

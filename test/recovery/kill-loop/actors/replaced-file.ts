@@ -1,19 +1,19 @@
 /**
- * Another file comes into the place of the database, or its wal-index is deleted, while the replicator
- * is away or beside it. The next era of the ledger is in the new file.
+ * Replaces the database file, or deletes its wal-index, while the replicator is down or running. The new
+ * file contains the next era of the ledger.
  *
- * Where a log of the old file stays beside a new one, SQLite itself may mix the two. Then what SQLite
- * shows is the truth: the replicator backs up exactly that, or reports an error.
+ * If the WAL of the old file stays beside the new one, SQLite itself may mix the two. The replicator must
+ * then back up exactly what SQLite reads, or report an error.
  */
 
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
-import { deleteSides, nextEra } from '../next-era.ts';
+import { deleteWAL, nextEra } from '../next-era.ts';
 import type { Setup } from '../setup.ts';
 import type { Actor } from './actor.ts';
-import { judgeMixed } from './mixed-database.ts';
+import { verifyMixed } from './mixed-database.ts';
 
 const MAY_REPORT = [
   'DATABASE_REPLACED',
@@ -25,14 +25,14 @@ const MAY_REPORT = [
 
 export const replacedWhileStopped: Actor = {
   when: 'stopped',
-  mayReport: MAY_REPORT,
+  allowedErrors: MAY_REPORT,
   act: async (setup) => {
     const { random, application } = setup;
     await application.kill();
     const isClean = random.chance(0.5);
     if (isClean) {
       setup.startReplicator();
-      const why = (await setup.untilReplicated()) ?? (await setup.stopReplicator());
+      const why = (await setup.waitUntilReplicated()) ?? (await setup.stopReplicator());
       if (why !== undefined) return why;
     }
     const way = random.pick(waysOf(setup));
@@ -40,48 +40,48 @@ export const replacedWhileStopped: Actor = {
     WAYS[way](setup);
     const live = setup.live();
     if (live.kind === 'unsound') {
-      return isClean ? `SQLite shows: ${live.why}` : await judgeMixed(setup);
+      return isClean ? `the live database: ${live.why}` : await verifyMixed(setup);
     }
     setup.era = live.totals.era;
     if (random.chance(0.5)) await application.start(random.int(0, 2 ** 31));
     setup.startReplicator();
     await application.start(random.int(0, 2 ** 31));
-    return await setup.untilReplicated();
+    return await setup.waitUntilReplicated();
   },
 };
 
 export const replacedWhileRunning: Actor = {
   when: 'running',
-  mayReport: MAY_REPORT,
+  allowedErrors: MAY_REPORT,
   act: async (setup) => {
     const { random, application } = setup;
-    const isAtRest = random.chance(0.6);
-    if (isAtRest) await rest(setup);
+    const isIdle = random.chance(0.6);
+    if (isIdle) await becomeIdle(setup);
     const way = random.pick(waysOf(setup));
-    const isBeside = way === 'rename' && random.chance(0.4);
-    if (!isBeside) await application.kill();
-    setup.story.push(isAtRest ? 'at rest' : 'in full run', way);
+    const isOpen = way === 'rename' && random.chance(0.4);
+    if (!isOpen) await application.kill();
+    setup.story.push(isIdle ? 'while idle' : 'while busy', way);
     setup.mayBeMixed = LEAVES_LOG.has(way);
     WAYS[way](setup);
-    if (isBeside) {
-      await sleep(random.int(0, 500)); // it goes on in the file that it has open
+    if (isOpen) {
+      await sleep(random.int(0, 500)); // it keeps writing to the file that it has open
       await application.kill();
       setup.story.push('with the application open');
     }
     await sleep(random.int(0, 1_500));
     const live = setup.live();
     setup.story.push(live.kind);
-    if (live.kind === 'unsound') return await judgeMixed(setup);
+    if (live.kind === 'unsound') return await verifyMixed(setup);
     setup.era = live.totals.era;
     await application.start(random.int(0, 2 ** 31));
-    const why = await setup.untilReplicated();
-    return setup.mayBeMixed && application.sawCorruption ? await judgeMixed(setup) : why;
+    const why = await setup.waitUntilReplicated();
+    return setup.mayBeMixed && application.sawCorruption ? await verifyMixed(setup) : why;
   },
 };
 
-/** Until everything is backfilled, and the reader of the replicator is where it holds no frame. */
-async function rest({ application }: Setup): Promise<void> {
-  await application.order({ kind: 'calm' });
+/** Pauses the writer until the WAL is backfilled and the replicator's read transaction holds no frame. */
+async function becomeIdle({ application }: Setup): Promise<void> {
+  await application.order({ kind: 'pause' });
   for (let times = 0; times < 2; times++) {
     await application.order({ kind: 'checkpoint', mode: 'PASSIVE' });
     await sleep(600);
@@ -95,7 +95,7 @@ const WAYS = {
   copy: (setup: Setup) => fs.copyFileSync(nextEra(setup), setup.database),
   'rename, log deleted': (setup: Setup) => {
     const next = nextEra(setup);
-    deleteSides(setup.database);
+    deleteWAL(setup.database);
     fs.renameSync(next, setup.database);
   },
   'vacuum and rename': (setup: Setup) => {
@@ -115,7 +115,7 @@ const WAYS = {
   },
 } as const;
 
-/** By these a log and a wal-index stay that are not of the new file. */
+/** Ways that leave the WAL and wal-index of the old file beside the new one. */
 const LEAVES_LOG: ReadonlySet<Way> = new Set(['rename', 'copy', 'vacuum and rename']);
 
 function waysOf(setup: Setup): Way[] {

@@ -1,6 +1,6 @@
 /**
- * A transaction larger than the tail is committed and fully backfilled while the replicator is away.
- * Just after it has started, the next large transactions restart the log.
+ * A transaction larger than the tail is committed and fully backfilled while the replicator is down.
+ * Just after its start, the next large transactions restart the WAL.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,20 +8,20 @@ import Database from 'better-sqlite3';
 import { compareWithLive } from '../compare.ts';
 import type { Actor } from './actor.ts';
 
-/** It waits longer for the late destination. */
+/** Shorter than the listing of a late destination takes. */
 const LISTING_MS_MAX = 1_200;
 
 export const spilledTail: Actor = {
   when: 'running',
-  mayReport: ['WAL_INVALID'],
+  allowedErrors: ['WAL_INVALID'],
   act: async (setup) => {
     const { application, random } = setup;
     await application.start(random.int(0, 2 ** 31));
-    await application.order({ kind: 'calm' });
+    await application.order({ kind: 'pause' });
     const reader = holdLog(setup.database);
     try {
       await application.order({ kind: 'small' });
-      let why = await setup.untilReplicated();
+      let why = await setup.waitUntilReplicated();
       if (random.chance(0.5)) why ??= await setup.stopReplicator();
       else await setup.killReplicator();
       if (why !== undefined) return why;
@@ -30,7 +30,7 @@ export const spilledTail: Actor = {
       reader.close();
     }
     await application.order({ kind: 'checkpoint', mode: 'PASSIVE' });
-    // Nothing is cut before each destination was listed.
+    // Nothing is cut before all destinations are listed.
     setup.startReplicator(['none', 'late']);
     await setup.replicator?.opened();
     await sleep(random.int(0, LISTING_MS_MAX));
@@ -38,15 +38,15 @@ export const spilledTail: Actor = {
       await application.order({ kind: 'large' });
       await sleep(random.int(0, 100));
     }
-    const why = await setup.untilReplicated();
+    const why = await setup.waitUntilReplicated();
     if (why !== undefined) return why;
     const differs = await compareWithLive(setup, setup.sound, 'one file');
-    await application.order({ kind: 'go' });
-    return differs ?? (await setup.untilReplicated());
+    await application.order({ kind: 'resume' });
+    return differs ?? (await setup.waitUntilReplicated());
   },
 };
 
-/** A reader: nothing that is committed from now on can be backfilled, so the log goes on. */
+/** Opens a read transaction: later commits cannot be backfilled, so the WAL does not restart. */
 function holdLog(database: string): Database.Database {
   const reader = new Database(database, { readonly: true, timeout: 5000 });
   reader.exec('BEGIN');

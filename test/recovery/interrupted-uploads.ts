@@ -1,4 +1,4 @@
-/** Situations in which an image is sent, each with what there is before and what follows it. */
+/** Situations in which a full snapshot is uploaded, with the state of the destination before it. */
 
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -6,19 +6,19 @@ import path from 'node:path';
 import type { App } from './app.ts';
 import { Sidecar } from './sidecar.ts';
 
-export interface CutScene {
-  readonly what: string;
-  /** Files that the image of TXID n is sent as, in their order. */
+export interface InterruptedUpload {
+  readonly name: string;
+  /** Files that make up the full snapshot of TXID n, in upload order. */
   readonly order: readonly string[];
-  /** Puts destination `a` into its state. Gives what it restores to; undefined where nothing is there. */
+  /** Prepares destination `a`. Returns the bytes it restores to, or undefined if it is empty. */
   readonly prepare: (app: App) => Promise<Buffer | undefined>;
 }
 
 const GOLDEN = path.resolve(import.meta.dirname, '../fixtures/golden');
 
-export const CUT_SCENES: readonly CutScene[] = [
+export const INTERRUPTED_UPLOADS: readonly InterruptedUpload[] = [
   {
-    what: 'the first image of all',
+    name: 'the first full snapshot',
     order: ['0/n-n', '9/1-n'],
     prepare: async (app) => {
       app.add(500);
@@ -26,7 +26,7 @@ export const CUT_SCENES: readonly CutScene[] = [
     },
   },
   {
-    what: 'an image after lost continuity, over what is ours',
+    name: 'a full snapshot after lost continuity, above our own files',
     order: ['0/n-n', '9/1-n'],
     prepare: async (app) => {
       const before = await replicate(app);
@@ -37,7 +37,7 @@ export const CUT_SCENES: readonly CutScene[] = [
     },
   },
   {
-    what: 'an image of another page size: a seam',
+    name: 'a full snapshot with another page size',
     order: ['9/1-n', '1/1-n', '0/n-n'],
     prepare: async (app) => {
       const before = await replicate(app);
@@ -50,7 +50,7 @@ export const CUT_SCENES: readonly CutScene[] = [
     },
   },
   {
-    what: 'an image over what Litestream left, with its levels: a jump',
+    name: 'a full snapshot with a TXID gap, above files and levels of Litestream',
     order: ['9/1-n', '1/16-n', '2/16-n', '0/n-n'],
     prepare: async (app) => {
       const golden = path.join(GOLDEN, 'block-64k-autovacuum', 'bucket');
@@ -60,11 +60,11 @@ export const CUT_SCENES: readonly CutScene[] = [
     },
   },
   {
-    what: 'an image above what is ours, by a jump',
+    name: 'a full snapshot with a TXID gap, above our own files',
     order: ['9/1-n', '1/1-n', '0/n-n'],
     prepare: async (app) => {
       await replicate(app);
-      // Another destination is ahead: TXIDs go on above it, also here.
+      // Another destination is ahead: TXIDs continue above it at both.
       const ahead = path.join(app.bucket('b'), 'ltx', '0');
       fs.mkdirSync(ahead, { recursive: true });
       const [newest = ''] = fs
@@ -80,7 +80,7 @@ export const CUT_SCENES: readonly CutScene[] = [
   },
 ];
 
-/** An image and increments at destination `a`. Gives what it restores to. */
+/** Replicates a full snapshot and increments to destination `a`. Returns the bytes it restores to. */
 async function replicate(app: App): Promise<Buffer> {
   app.add(500);
   const sidecar = new Sidecar(app.replicatedTo('a'));

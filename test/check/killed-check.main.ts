@@ -1,4 +1,4 @@
-/** Checks a folder, and kills itself when a step has been done: `node suicide.main.ts FOLDER STEP`. */
+/** Checks a folder and kills itself after a step: `node killed-check.main.ts FOLDER STEP`. */
 
 import { checkDestination, Destination } from '@sluice/core';
 
@@ -17,7 +17,7 @@ const logger = {
 };
 let steps = 0;
 
-/** Counts a call; the last that there is never ends. */
+/** Counts a call as a step, and kills the process at the end of the last step. */
 async function counted<Result>(call: () => Promise<Result>): Promise<Result> {
   const isLast = steps === Number(step);
   steps += 1;
@@ -28,7 +28,7 @@ async function counted<Result>(call: () => Promise<Result>): Promise<Result> {
   }
 }
 
-function deadly(client: ReplicaClient): ReplicaClient {
+function killAfterStep(client: ReplicaClient): ReplicaClient {
   return {
     ...plain(client),
     async *list(...given) {
@@ -40,9 +40,14 @@ function deadly(client: ReplicaClient): ReplicaClient {
   };
 }
 
-async function connect(access: 'read' | 'write', heard: Logger = logger): Promise<Destination> {
+async function connect(
+  access: 'read' | 'write',
+  checkLogger: Logger = logger,
+): Promise<Destination> {
   const { config } = parseConfig(backend, { type: 'file', path: folder });
-  return new Destination(deadly(await backend.connect(config, { logger: heard, access })));
+  return new Destination(
+    killAfterStep(await backend.connect(config, { logger: checkLogger, access })),
+  );
 }
 
 const PART_BYTES = 100_000;
@@ -51,7 +56,7 @@ const reader = await connect('read');
 const report = await checkDestination({
   destination,
   reader,
-  connect: (heard) => connect('write', heard),
+  connect: (checkLogger) => connect('write', checkLogger),
   path: folder,
   partBytes: PART_BYTES,
 });

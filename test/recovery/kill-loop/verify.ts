@@ -1,29 +1,30 @@
 /**
- * Judges what a destination gives back, alone, against what was claimed and tried: by the ledger, or
- * byte for byte against what SQLite shows of the database.
+ * Verifies the restore of one destination against the claims about it and the attempted transactions,
+ * using the ledger.
  */
 
 import fs from 'node:fs';
 import { isError, messageOf, restore } from '@sluice/core';
+import { formatTXID } from '@sluice/core/ltx';
 import Database from 'better-sqlite3';
 import { openFolder } from '../../support/replica.ts';
 import { restoreWithLitestream } from '../rival.ts';
 import type { Damage } from './claims.ts';
 import { isOlder, type Reported } from './events.ts';
-import { BULK_ROWS, noteOf, sumOf, TOTALS, type Totals } from './ledger.ts';
+import { BULK_ROWS, attemptLine, sumOf, TOTALS, type Totals } from './ledger.ts';
 
-export interface JudgeInput {
+export interface VerifyInput {
   readonly folder: string;
   readonly output: string;
-  /** The most that was claimed to be there; undefined where nothing was. */
+  /** The strongest claim about the destination, if there is any. */
   readonly reported: Reported | undefined;
-  /** What each transaction that was tried would make of `totals`, a line each. */
-  readonly tried: ReadonlySet<string>;
+  /** `totals` as each attempted transaction would leave them, one line each. */
+  readonly attempted: ReadonlySet<string>;
   readonly damage: Damage;
 }
 
-/** undefined where everything holds, else what does not. */
-export async function judge(input: JudgeInput): Promise<string | undefined> {
+/** Returns the broken promise, or undefined if there is none. */
+export async function verifyRestore(input: VerifyInput): Promise<string | undefined> {
   if (input.damage === 'mixed') return undefined;
   let txid: bigint;
   try {
@@ -36,15 +37,16 @@ export async function judge(input: JudgeInput): Promise<string | undefined> {
     return `restore: ${messageOf(error)}`;
   }
   if (input.reported !== undefined && txid < input.reported.txid) {
-    return `TXID ${input.reported.txid} was reported, ${txid} is there`;
+    const reported = formatTXID(input.reported.txid);
+    return `TXID ${reported} was reported, TXID ${formatTXID(txid)} was restored`;
   }
-  return judgeFile(input);
+  return verifyFile(input);
 }
 
-type Place = Pick<JudgeInput, 'folder' | 'output'>;
+type RestorePaths = Pick<VerifyInput, 'folder' | 'output'>;
 
-/** Restores to `output`. Gives the TXID of it. */
-export async function restoreLatest({ folder, output }: Place): Promise<bigint> {
+/** Restores to `output`. Returns the restored TXID. */
+export async function restoreLatest({ folder, output }: RestorePaths): Promise<bigint> {
   const { client } = await openFolder(folder);
   const target = { kind: 'latest' } as const;
   const { txid } = await restore({
@@ -56,28 +58,28 @@ export async function restoreLatest({ folder, output }: Place): Promise<bigint> 
   return BigInt(`0x${txid}`);
 }
 
-/** The same for Litestream: it restores what is there, to the same bytes as in `output`. */
-export function crossCheck(binary: string, { folder, output }: Place): string | undefined {
+/** Checks that Litestream restores the folder to the same bytes as `output`. */
+export function crossCheck(binary: string, { folder, output }: RestorePaths): string | undefined {
   const theirs = `${output}-litestream`;
   if (!fs.existsSync(output)) return undefined;
   const refused = restoreWithLitestream(binary, folder, theirs);
   if (refused !== undefined) return `Litestream: ${refused}`;
   const isEqual = fs.readFileSync(output).equals(fs.readFileSync(theirs));
-  return isEqual ? undefined : 'Litestream restores other bytes';
+  return isEqual ? undefined : 'Litestream restores different bytes';
 }
 
-/** The same for a file that somebody else restored. */
-export function judgeFile({
+/** Verifies a restored file. */
+export function verifyFile({
   output,
   reported,
-  tried,
-}: Pick<JudgeInput, 'output' | 'reported' | 'tried'>): string | undefined {
-  const copy = `${output}-judged`;
-  fs.copyFileSync(output, copy); // opening it would switch bytes in its header, or leave a WAL
+  attempted,
+}: Pick<VerifyInput, 'output' | 'reported' | 'attempted'>): string | undefined {
+  const copy = `${output}-verify`;
+  fs.copyFileSync(output, copy); // opening the original could change its header or leave a WAL
   try {
     const database = new Database(copy, { fileMustExist: true });
     try {
-      return judgeRows(database, reported, tried);
+      return verifyRows(database, reported, attempted);
     } finally {
       database.close();
     }
@@ -93,14 +95,14 @@ export type Live =
   | { readonly kind: 'sound'; readonly totals: Totals }
   | { readonly kind: 'unsound'; readonly why: string };
 
-/** A connection that can only read leaves the log where it is, also as the last one. */
-export function judgeLive(file: string, readTried: () => ReadonlySet<string>): Live {
+/** Uses a read-only connection, which does not delete the WAL when it is the last one to close. */
+export function verifyLive(file: string, readAttempted: () => ReadonlySet<string>): Live {
   try {
     const database = new Database(file, { readonly: true, timeout: 5000 });
     try {
       database.exec('BEGIN');
-      const totals = database.prepare(TOTALS).get() as Totals; // from here on it stands still for us
-      const why = judgeRows(database, undefined, readTried());
+      const totals = database.prepare(TOTALS).get() as Totals; // starts the read transaction
+      const why = verifyRows(database, undefined, readAttempted());
       return why === undefined ? { kind: 'sound', totals } : { kind: 'unsound', why };
     } finally {
       database.close();
@@ -111,8 +113,8 @@ export function judgeLive(file: string, readTried: () => ReadonlySet<string>): L
 }
 
 /**
- * The bytes of the database file, as if everything were checkpointed. A connection that has not read
- * yet takes the page size from the file, and serializes nonsense where the log has pages of another.
+ * Bytes of the database file as if everything were checkpointed. A connection that has not read yet
+ * takes the page size from the file, and serializes garbage if the WAL has another page size.
  */
 export function bytesOf(file: string): Buffer {
   const database = new Database(file, { readonly: true, timeout: 5000 });
@@ -139,10 +141,10 @@ interface Row {
   readonly sum: string;
 }
 
-function judgeRows(
+function verifyRows(
   database: Database.Database,
   reported: Reported | undefined,
-  tried: ReadonlySet<string>,
+  attempted: ReadonlySet<string>,
 ): string | undefined {
   const check = database.pragma('integrity_check(1)', { simple: true });
   if (check !== 'ok') return `integrity_check: ${String(check)}`;
@@ -154,45 +156,45 @@ function judgeRows(
   if (reported !== undefined && isOlder(totals, reported)) {
     return (
       `transaction ${reported.seq} of era ${reported.era} was reported by ${reported.by}, ` +
-      `${seq} of era ${era} is the last`
+      `the last one found is ${seq} of era ${era}`
     );
   }
   const isNew = era === 1 && seq === 0;
-  if (!isNew && !tried.has(noteOf(totals))) {
-    return `transaction ${seq} of era ${era} (${rows} rows) was never tried`;
+  if (!isNew && !attempted.has(attemptLine(totals))) {
+    return `transaction ${seq} of era ${era} (${rows} rows) was never attempted`;
   }
-  return judgeLedger(database, totals) ?? judgeBulk(database, totals);
+  return verifyLedger(database, totals) ?? verifyBulk(database, totals);
 }
 
-function judgeLedger(database: Database.Database, totals: Totals): string | undefined {
+function verifyLedger(database: Database.Database, totals: Totals): string | undefined {
   let id = 0;
   let versions = 0;
   for (const found of database.prepare('SELECT * FROM ledger ORDER BY id').iterate()) {
     const row = found as Row;
     id += 1;
     versions += row.version;
-    if (row.id !== id) return `row ${id} is missing, ${row.id} is there`;
-    if (sumOf(id, row.version, row.payload) !== row.sum) return `row ${id} is not what was written`;
+    if (row.id !== id) return `row ${id} is missing, row ${row.id} comes next`;
+    if (sumOf(id, row.version, row.payload) !== row.sum) return `row ${id} has a wrong checksum`;
   }
-  if (id !== totals.rows) return `${totals.rows} rows were committed, ${id} are there`;
+  if (id !== totals.rows) return `${totals.rows} rows were committed, ${id} were found`;
   if (versions !== totals.versions) {
-    return `${totals.versions} versions were committed, ${versions} are there: a page is stale`;
+    return `${totals.versions} versions were committed, ${versions} were found: a page is stale`;
   }
   return undefined;
 }
 
 /** The n-th large transaction wrote version n to every row of part n % 2. */
-function judgeBulk(database: Database.Database, { bulk }: Totals): string | undefined {
+function verifyBulk(database: Database.Database, { bulk }: Totals): string | undefined {
   const select = database.prepare('SELECT * FROM bulk WHERE part = ? ORDER BY id');
   for (const version of [bulk, bulk - 1].filter((written) => written > 0)) {
     const rows = select.all(version % 2) as Row[];
     if (rows.length !== BULK_ROWS) {
-      return `large transaction ${version} wrote ${BULK_ROWS} rows, ${rows.length} are there`;
+      return `large transaction ${version} wrote ${BULK_ROWS} rows, ${rows.length} were found`;
     }
     for (const row of rows) {
       const isWhole = sumOf(row.id, version, row.payload) === row.sum;
       if (row.version !== version || !isWhole) {
-        return `row ${row.id} of large transaction ${version} is not what was written`;
+        return `row ${row.id} of large transaction ${version} is stale or has a wrong checksum`;
       }
     }
   }
