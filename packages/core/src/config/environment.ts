@@ -14,7 +14,7 @@ import { homeFolder } from './home.ts';
 export type Environment = Record<string, string | undefined>;
 
 /** Mends variables whose names match, proxies, and HOME. Returns a line for each that was mended. */
-export function mendEnvironment(
+export function normalizeEnvironment(
   names: RegExp,
   env: Environment = process.env,
   homeOf: () => string | undefined = homeFolder,

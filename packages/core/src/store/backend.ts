@@ -32,7 +32,7 @@ export interface DestinationDescription {
 }
 
 /** What a destination is asked for, and what may be denied. */
-export type Verb = 'list' | 'read' | 'write' | 'replace' | 'delete' | 'abort';
+export type Operation = 'list' | 'read' | 'write' | 'replace' | 'delete' | 'abort';
 
 export interface Backend<Config> {
   /** The version of this contract; an integer of its own, apart from package versions. */
@@ -46,7 +46,7 @@ export interface Backend<Config> {
    */
   readonly schema: ConfigSchema<Config & { readonly path: string }>;
   /** The provider's name of the right that each verb needs: "s3:PutObject on its objects". */
-  readonly permissions?: Readonly<Partial<Record<Verb, string>>> | undefined;
+  readonly permissions?: Readonly<Partial<Record<Operation, string>>> | undefined;
   /** Gives the same keys that YAML would, as text. Throws CONFIG_INVALID for a URL of another kind. */
   fromURL(url: URL): unknown;
   /** Opens nothing, sends nothing. */

@@ -39,7 +39,7 @@ export function namingKeys(error: unknown, keys: readonly string[]): unknown {
 }
 
 /** The error of a delete that left something behind. */
-export function notDeleted(what: string, failures: readonly FileFailure[]): ReplicationError {
+export function deleteError(what: string, failures: readonly FileFailure[]): ReplicationError {
   const [first] = failures;
   const said = (first?.message ?? '').replace(`${what}: `, '');
   const message = `${what}: ${failures.length} may still be there; ${first?.file}: ${said}`;

@@ -1,7 +1,7 @@
 /** The environment as vendors' SDKs can read it. */
 
 import { expect, test } from 'vitest';
-import { mendEnvironment, type Environment } from '../../src/config/environment.ts';
+import { normalizeEnvironment, type Environment } from '../../src/config/environment.ts';
 
 const AT_HOME = (): string => '/home/app';
 
@@ -9,7 +9,7 @@ const HOMELESS = (): undefined => undefined;
 
 test('white space around a variable is left out, and that is told without its value', () => {
   const env: Environment = { AWS_SECRET_ACCESS_KEY: ' secret\n', OTHER: ' other ' };
-  const told = mendEnvironment(/^AWS_/, env, AT_HOME);
+  const told = normalizeEnvironment(/^AWS_/, env, AT_HOME);
   expect(env).toEqual({ AWS_SECRET_ACCESS_KEY: 'secret', OTHER: ' other ' });
   expect(told).toEqual([expect.stringContaining('AWS_SECRET_ACCESS_KEY')]);
   expect(told.join()).not.toContain('secret\n');
@@ -21,7 +21,7 @@ test('a proxy without a scheme gets one; others stay as they are', () => {
     http_proxy: 'proxy:3128\n',
     HTTP_PROXY: 'https://proxy:3128',
   };
-  mendEnvironment(/^AWS_/, env, AT_HOME);
+  normalizeEnvironment(/^AWS_/, env, AT_HOME);
   expect(env).toEqual({
     HTTPS_PROXY: 'http://10.0.0.1:3128',
     http_proxy: 'http://proxy:3128',
@@ -31,13 +31,13 @@ test('a proxy without a scheme gets one; others stay as they are', () => {
 
 test('a user without a home has /', () => {
   const env: Environment = {};
-  expect(mendEnvironment(/^AWS_/, env, HOMELESS)).toHaveLength(1);
+  expect(normalizeEnvironment(/^AWS_/, env, HOMELESS)).toHaveLength(1);
   expect(env).toEqual({ HOME: '/' });
 });
 
 test('a user with a home, and one whose HOME is given, keep it', () => {
   const [withHome, given]: Environment[] = [{}, { HOME: '/data' }];
-  mendEnvironment(/^AWS_/, withHome, AT_HOME);
-  mendEnvironment(/^AWS_/, given, HOMELESS);
+  normalizeEnvironment(/^AWS_/, withHome, AT_HOME);
+  normalizeEnvironment(/^AWS_/, given, HOMELESS);
   expect([withHome, given]).toEqual([{}, { HOME: '/data' }]);
 });

@@ -5,7 +5,7 @@ import {
   errorOfForeignAnswer,
   isPage,
   isRedirect,
-  NotTheProvider,
+  ForeignAnswerError,
   rootOfXML,
   type ForeignAnswer,
 } from '../../src/store/http/answer.ts';
@@ -54,7 +54,7 @@ describe('a web page', () => {
 
 describe('what came instead', () => {
   const error = (answer: Partial<ForeignAnswer>) =>
-    errorOfForeignAnswer(new NotTheProvider({ status: 200, lacks: '', ...answer }), {
+    errorOfForeignAnswer(new ForeignAnswerError({ status: 200, lacks: '', ...answer }), {
       what: 'list x',
       provider: 'an S3 server',
     });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { PartMemory } from '../../src/store/http/part-memory.ts';
 import type { ObjectBody } from '../../src/store/client.ts';
-import { sendInParts, sendWhole, type Sending } from '../../src/store/http/send-body.ts';
+import { sendInParts, sendWhole, type UploadContext } from '../../src/store/http/send-body.ts';
 import { Requests } from '../../src/store/http/requests.ts';
 import { bodyOf, bytesOf } from './fixtures.ts';
 
@@ -9,7 +9,7 @@ const reason = new Error('not wanted');
 const ignore = (): void => undefined;
 const quietLogger = { debug: ignore, info: ignore, warn: ignore, error: ignore };
 
-function sending(memoryBytes = 10): Sending {
+function sending(memoryBytes = 10): UploadContext {
   return {
     requests: new Requests('x://b'),
     memory: new PartMemory(memoryBytes),

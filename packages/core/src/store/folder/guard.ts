@@ -15,7 +15,7 @@ import {
   type ObjectInfo,
   type OpenedObject,
 } from '../client.ts';
-import { deleteEach, notDeleted } from '../delete-each.ts';
+import { deleteEach, deleteError } from '../delete-each.ts';
 import { Calls } from './calls.ts';
 import { isOwnName, MARKER_NAME } from './names.ts';
 import { readHandle, type FolderHandle } from './reader.ts';
@@ -164,7 +164,7 @@ export class FolderGuard<Entry extends FolderEntry> {
       for (const key of part) await this.run(call, () => this.#steps.remove(key));
     });
     await this.run(call, () => this.#removeEmptied(place, keys, call.what));
-    if (failures.length > 0) throw notDeleted(call.what, failures);
+    if (failures.length > 0) throw deleteError(call.what, failures);
   }
 
   /** Runs steps. After an abort their result is ignored. Their errors get a code. */

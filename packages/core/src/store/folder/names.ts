@@ -7,7 +7,7 @@ export const MARKER_NAME = '.sluice-root';
 /** The ending of our temporary files. */
 export const TEMP_SUFFIX = '.sluice-tmp';
 /** The ending of a file that was moved aside while another takes its name. */
-export const ASIDE_SUFFIX = '.sluice-aside';
+export const REPLACED_SUFFIX = '.sluice-aside';
 
 /** Longer than any upload takes, and than clocks of a network file system differ. */
 export const LEFTOVER_AGE_MS: number = 24 * 60 * 60 * 1000;
@@ -20,7 +20,7 @@ export function temporaryPath(path: string): string {
 /** Whether the last part of a path is such a name. */
 export function isOwnName(path: string): boolean {
   const name = path.slice(path.lastIndexOf('/') + 1);
-  return name === MARKER_NAME || name.endsWith(TEMP_SUFFIX) || name.endsWith(ASIDE_SUFFIX);
+  return name === MARKER_NAME || name.endsWith(TEMP_SUFFIX) || name.endsWith(REPLACED_SUFFIX);
 }
 
 /** Whether a temporary file of ours, last written at that time, was left behind. */

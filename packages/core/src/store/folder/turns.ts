@@ -7,7 +7,7 @@
 const turns = new Map<string, Promise<void>>();
 
 /** `key` names the file within the process: address and path. */
-export async function inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
+export async function runExclusively<T>(key: string, work: () => Promise<T>): Promise<T> {
   const before = turns.get(key) ?? Promise.resolve();
   const mine = before.then(work);
   const ended = mine.then(

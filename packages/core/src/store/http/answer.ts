@@ -20,19 +20,19 @@ export interface ForeignAnswer {
 }
 
 /** Thrown where an answer is looked at; gets its message where it is known what was asked. */
-export class NotTheProvider extends Error {
+export class ForeignAnswerError extends Error {
   readonly answer: ForeignAnswer;
 
   constructor(answer: ForeignAnswer) {
     super(describeAnswer(answer));
-    this.name = 'NotTheProvider';
+    this.name = 'ForeignAnswerError';
     this.answer = answer;
   }
 }
 
 /** `provider` is "an S3 server". Worth another try: a login page or a proxy is gone some time. */
 export function errorOfForeignAnswer(
-  { answer, message }: NotTheProvider,
+  { answer, message }: ForeignAnswerError,
   { what, provider }: { readonly what: string; readonly provider: string },
 ): ReplicationError {
   // Its status is not kept: it is not the provider's, and says nothing of an object or an upload.

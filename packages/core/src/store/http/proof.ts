@@ -33,6 +33,6 @@ export function unbelievable(what: string, why: string): ReplicationError {
 }
 
 /** A missing object has not the version that was asked for. */
-export function isGone(what: string, cause: ReplicationError): ReplicationError {
+export function goneError(what: string, cause: ReplicationError): ReplicationError {
   return new ReplicationError('REPLICA_CONFLICT', `${what}: it is gone`, { cause });
 }

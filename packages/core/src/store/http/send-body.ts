@@ -14,7 +14,7 @@ import { sendParts } from './send-parts.ts';
 import type { Call, Requests } from './requests.ts';
 
 /** What the uploads of a client share. */
-export interface Sending {
+export interface UploadContext {
   readonly requests: Requests;
   readonly memory: PartMemory;
   /** Hears of each part that is sent again. */
@@ -32,7 +32,7 @@ type ToSend = Pick<Upload, 'body' | 'what' | 'signal'>;
 
 /** For a body no larger than a part. LTX_TRUNCATED or LTX_INVALID if it is not of its size. */
 export async function sendWhole<Answer>(
-  { requests, memory }: Sending,
+  { requests, memory }: UploadContext,
   { body, what, signal }: ToSend,
   send: (bytes: Uint8Array) => Promise<Answer>,
 ): Promise<Answer> {
@@ -66,7 +66,7 @@ export interface PartLimits {
  * the same bytes. Throws when all parts have ended, so that none comes after the clean-up.
  */
 export async function sendInParts<Sent>(
-  { requests, memory, logger }: Sending,
+  { requests, memory, logger }: UploadContext,
   { partSizeBytes, partsMax }: PartLimits,
   { body, what, signal }: ToSend,
   send: (bytes: Uint8Array, index: number, over: AbortSignal) => Promise<Sent>,
@@ -81,7 +81,7 @@ export async function sendInParts<Sent>(
 
 /** The request that makes an object of its parts. It is sent again by itself, as a part is. */
 export async function sendLast<Answer>(
-  { requests, logger }: Sending,
+  { requests, logger }: UploadContext,
   { signal }: ToSend,
   send: (failures: number) => Promise<Answer>,
 ): Promise<Answer> {

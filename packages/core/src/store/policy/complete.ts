@@ -4,7 +4,7 @@
  */
 
 import type { ByteRange, ListOptions, ObjectInfo, OpenedObject, ReplicaClient } from '../client.ts';
-import { deleteEach, namingKeys, notDeleted } from '../delete-each.ts';
+import { deleteEach, namingKeys, deleteError } from '../delete-each.ts';
 import { compareKeys } from '../layout.ts';
 import { describeCall, forward } from './forward.ts';
 import { endOf } from './stream.ts';
@@ -37,7 +37,7 @@ export function complete(client: ReplicaClient): ReplicaClient {
       const failures = await deleteEach(parts, DELETES_AT_ONCE, options?.signal, (part) =>
         client.delete(part, options),
       );
-      if (failures.length > 0) throw notDeleted(what, failures);
+      if (failures.length > 0) throw deleteError(what, failures);
     },
   };
 }
