@@ -83,10 +83,15 @@ test.each<[string, Quirks, string, string[]]>([
   [
     'answers 501 to them',
     { refuseConditions: true },
-    'not known to this server',
+    'this server does not support conditional writes',
     ['* 501', 'none 200'],
   ],
-  ['ignores them', { ignoreConditions: true }, 'are ignored by this server', ['* 200', '* 200']],
+  [
+    'ignores them',
+    { ignoreConditions: true },
+    'this server ignores conditional writes',
+    ['* 200', '* 200'],
+  ],
 ])('a server that %s is said once, and replication goes on', async (_, quirks, words, writes) => {
   const { server, commit, replicate, fencing } = await scene(quirks);
   commit();

@@ -1,4 +1,4 @@
-/** What the author of a backend imports: the contract, and what each backend needs. Loads no native code. */
+/** The API for authors of backends: the contract and common helpers. Loads no native code. */
 
 export {
   ReplicationError,

@@ -178,7 +178,7 @@ export const REPLICA = z.strictObject({
         ? `${JSON.stringify(name)} holds a line break or another control character`
         : undefined,
   }).optional(),
-  path: text('where the files of this database lie', { example: '/backup/other' }).optional(),
+  path: text('the path of the files of this database', { example: '/backup/other' }).optional(),
   url: text('type, place and settings in one', { example: 's3://bucket/app' }).optional(),
   'sync-interval': syncInterval('one file per this time on average; see below', {
     defaultText: 'sync-interval at the top',

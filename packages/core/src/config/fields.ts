@@ -2,8 +2,8 @@
  * Fields for the schema of a backend or a section, made with zod. `@sluice/core/backend/config` exports
  * them. They are optional: a backend may use any validator.
  *
- * The first argument is the help text of the key. A key is required unless its field ends in `.optional()` or
- * in `.prefault('8MiB')`, which sets the default as a user would write it.
+ * The first argument is the help text of the key. A key is required unless its field ends with `.optional()` or
+ * `.prefault('8MiB')`, which sets the default as a user would write it.
  */
 
 import { readFileSync } from 'node:fs';
@@ -52,7 +52,7 @@ export function text(help: string, options: TextOptions = {}): ConfigField<strin
   });
 }
 
-/** Removes line breaks around the value, which variables and files often have. */
+/** A secret. Removes line breaks around the value, which variables and files often have. */
 export function secret(help: string, options: TextOptions = {}): ConfigField<Secret> {
   const json = { type: 'string', writeOnly: true, 'x-kind': 'secret' } as const;
   return field({ ...json, ...about(help, options) }, (value) => {
@@ -138,7 +138,7 @@ export interface EndpointOptions extends FieldOptions {
   readonly scheme?: ((host: string) => 'http' | 'https') | undefined;
 }
 
-/** The URL of a server: `http(s)://host`, optionally with a path. The result has no slash at its end. */
+/** The URL of a server: `http(s)://host`, optionally with a path. The result has no trailing slash. */
 export function endpoint(help: string, options: EndpointOptions = {}): ConfigField<string> {
   const { scheme } = options;
   return field({ type: 'string', 'x-kind': 'URL', ...about(help, options) }, (value) => {
@@ -164,15 +164,15 @@ export function bucketName(help: string, options: TextOptions = {}): ConfigField
   });
 }
 
-/** The path of a file with a secret. The file is read at once; white space around the secret is removed. */
+/** The path of a file with a secret. The file is read immediately; white space around the secret is removed. */
 export function secretFile(help: string, options: TextOptions = {}): ConfigField<Secret> {
   return field({ type: 'string', 'x-kind': 'path', ...about(help, options) }, (value) => {
     const file = readText(value);
     if (file instanceof Invalid) return file;
     try {
-      const held = readFileSync(expandHome(file), 'utf8').trim();
-      const wrong = held === '' ? 'names an empty file' : options.check?.(held);
-      return wrong === undefined ? hide(held) : new Invalid(wrong);
+      const content = readFileSync(expandHome(file), 'utf8').trim();
+      const wrong = content === '' ? 'names an empty file' : options.check?.(content);
+      return wrong === undefined ? hide(content) : new Invalid(wrong);
     } catch (error) {
       return new Invalid(`cannot be read: ${messageOf(error)}`);
     }
@@ -184,7 +184,7 @@ export function keyPath(
   options: Pick<TextOptions, 'check'> = {},
 ): z.ZodType<string, string | undefined> {
   const { check } = options;
-  return text('where the files of this database lie', {
+  return text('the path of the files of this database', {
     example: 'backup/app',
     check: (path) => check?.(path) ?? problemWithPath(path),
   })
@@ -220,7 +220,7 @@ export class Invalid {
   }
 }
 
-/** A field of your own. `read` returns the value or a `Invalid`. */
+/** A custom field. `read` returns the value or an `Invalid`. */
 export function field<Value>(
   json: JSONSchema,
   read: (value: unknown) => Value | Invalid,
@@ -258,9 +258,9 @@ function readText(value: unknown): string | Invalid {
 }
 
 function within(value: number, { min = 0, max }: NumberOptions, unit: string): number | Invalid {
-  if (value < min) return new Invalid(`is ${value}${unit}: the least is ${min}`);
+  if (value < min) return new Invalid(`is ${value}${unit}: the minimum is ${min}`);
   if (max !== undefined && value > max) {
-    return new Invalid(`is ${value}${unit}: the most is ${max}`);
+    return new Invalid(`is ${value}${unit}: the maximum is ${max}`);
   }
   return value;
 }
