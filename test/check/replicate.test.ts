@@ -83,13 +83,13 @@ test.each<[string, Quirks, string, string[]]>([
   [
     'answers 501 to conditional writes',
     { refuseConditions: true },
-    'not known to this server',
+    'this server does not support conditional writes',
     ['* 501', 'none 200'],
   ],
   [
     'ignores conditions',
     { ignoreConditions: true },
-    'are ignored by this server',
+    'this server ignores conditional writes',
     ['* 200', '* 200'],
   ],
 ])(

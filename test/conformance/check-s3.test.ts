@@ -107,13 +107,13 @@ describe('providers', () => {
       'ignores conditions',
       { ignoreConditions: true },
       NO_FENCE,
-      'ignored by this server: fencing is off',
+      'ignores conditional writes: fencing is off',
     ],
     [
       'answers 501 to conditions',
       { refuseConditions: true },
       NO_FENCE,
-      'not known to this server: fencing is off',
+      'does not support conditional writes: fencing is off',
     ],
   ])('a server that %s is detected', async (_, quirks, expected, words) => {
     Object.assign(s3.server.quirks, quirks);
@@ -156,7 +156,7 @@ test('no conditions are sent to a host that is not known to support them', async
   const notJudged = { 'if-absent': 'not judged', 'if-absent-large': 'not judged' };
   expect(verdicts(report)).toEqual({ ...ALL_WORKS, ...notJudged, 'if-version': 'not judged' });
   expect(seenOf(report, 'if-absent')).toBe(
-    's3.us-west-004.backblazeb2.com is not known to honour conditional writes: fencing is off',
+    's3.us-west-004.backblazeb2.com is not known to honor conditional writes: fencing is off',
   );
   const conditions = s3.server.requests.all().filter(({ headers }) => 'if-none-match' in headers);
   expect(conditions).toEqual([]);
@@ -180,7 +180,7 @@ describe('these errors are distinguished', () => {
       feature: 'reach',
       code: 'REPLICA_DESTINATION_NOT_FOUND',
     });
-    expect(seenOf(report, 'reach')).toMatch(/^there is no such bucket or folder: .*NoSuchBucket/);
+    expect(seenOf(report, 'reach')).toMatch(/^the bucket or folder does not exist: .*NoSuchBucket/);
     expect(s3.server.requests.of('PutObject')).toEqual([]);
   });
 

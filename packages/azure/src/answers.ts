@@ -12,7 +12,7 @@
  */
 
 import type { RequestPolicy, RequestPolicyFactory } from '@azure/storage-blob';
-import { NotTheProvider, rootOfXML } from '@sluice/core/backend/http';
+import { ForeignAnswerError, rootOfXML } from '@sluice/core/backend/http';
 
 /** Nothing of it is relied on to be there. */
 export interface RawResponse {
@@ -21,7 +21,7 @@ export interface RawResponse {
   readonly bodyAsText?: string | null | undefined;
 }
 
-/** Looks at each answer that the SDK takes for a success. Throws NotTheProvider. */
+/** Looks at each answer that the SDK takes for a success. Throws ForeignAnswerError. */
 export const judgeAnswers: RequestPolicyFactory = {
   create: (next): RequestPolicy => ({
     async sendRequest(request) {
@@ -71,8 +71,8 @@ export function isAzure({ headers }: Pick<RawResponse, 'headers'>): boolean {
 export function foreign(
   { status, headers, bodyAsText }: RawResponse,
   lacks: string,
-): NotTheProvider {
-  return new NotTheProvider({
+): ForeignAnswerError {
+  return new ForeignAnswerError({
     status,
     contentType: headers.get('content-type'),
     location: headers.get('location'),

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import type { ContainerListBlobFlatSegmentResponse } from '@azure/storage-blob';
 import {
   isError,
-  mendEnvironment,
+  normalizeEnvironment,
   ReplicationError,
   type CallOptions,
   type Capabilities,
@@ -22,7 +22,7 @@ import {
 import {
   checkStored,
   httpAgent,
-  isGone,
+  goneError,
   listPages,
   openObject,
   parseTimestamp,
@@ -51,7 +51,7 @@ export async function connect(
   config: AzureConfig,
   { logger }: ConnectContext,
 ): Promise<ReplicaClient> {
-  for (const line of mendEnvironment(VARIABLES)) logger.info(line);
+  for (const line of normalizeEnvironment(VARIABLES)) logger.info(line);
   const agent = httpAgent(config.endpoint.startsWith('http:') ? 'http:' : 'https:');
   const access = await accessTo(config, agent);
   const requests = new Requests(`abs://${config.container}`);
@@ -102,7 +102,7 @@ class AzureClient implements ReplicaClient {
       return checkStored(info, what);
     } catch (error) {
       const isOfVersion = typeof condition === 'object' && isError(error, 'REPLICA_NOT_FOUND');
-      throw isOfVersion ? isGone(what, error) : error;
+      throw isOfVersion ? goneError(what, error) : error;
     }
   }
 
@@ -119,7 +119,7 @@ class AzureClient implements ReplicaClient {
       );
     } catch (error) {
       if (!isError(error, 'REPLICA_NOT_FOUND')) throw error;
-      if (version !== undefined) throw isGone(what, error);
+      if (version !== undefined) throw goneError(what, error);
     }
   }
 

@@ -7,7 +7,7 @@ import {
   errorOfForeignAnswer,
   errorOfRefusal,
   hintOfConnection,
-  NotTheProvider,
+  ForeignAnswerError,
   readRetryAfter,
   readSystemError,
   textOf,
@@ -17,7 +17,7 @@ import { foreign, isAzure, type RawResponse } from './answers.ts';
 
 /** Gives an error of the SDK a code. `what` says what was done, to what. */
 export function toReplicationError(error: unknown, what: string): ReplicationError {
-  const stranger = error instanceof NotTheProvider ? error : readStranger(error);
+  const stranger = error instanceof ForeignAnswerError ? error : readStranger(error);
   if (stranger !== undefined) return errorOfForeignAnswer(stranger, { what, provider: PROVIDER });
   const answer = readAnswer(error);
   const code = classify(answer);
@@ -28,7 +28,7 @@ export function toReplicationError(error: unknown, what: string): ReplicationErr
 const PROVIDER = 'Azure Blob Storage';
 
 /** A refusal that is not Azure's. What has 500 and more may be anybody's who has no time. */
-function readStranger(error: unknown): NotTheProvider | undefined {
+function readStranger(error: unknown): ForeignAnswerError | undefined {
   const { response } = (typeof error === 'object' && error !== null ? error : {}) as SDKError;
   if (response?.status === undefined || response.status >= 500) return undefined;
   if (isAzure(response) || response.headers.get('x-ms-error-code') !== undefined) return undefined;

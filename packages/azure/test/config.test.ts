@@ -187,8 +187,8 @@ test.each([
     { ...ACCOUNT, 'access-tier': 'Archive' },
     ['access-tier must be one of Hot, Cool, Cold, not "Archive"'],
   ],
-  [{ ...ACCOUNT, 'part-size': '1KiB' }, ['part-size is 1024 bytes: the least is 1048576']],
-  [{ ...ACCOUNT, concurrency: 17 }, ['concurrency is 17: the most is 16']],
+  [{ ...ACCOUNT, 'part-size': '1KiB' }, ['part-size is 1024 bytes: the minimum is 1048576']],
+  [{ ...ACCOUNT, concurrency: 17 }, ['concurrency is 17: the maximum is 16']],
   [
     { ...ACCOUNT, 'acount-key': 'x' },
     ['acount-key is not a key of abs: did you mean account-key?'],

@@ -18,7 +18,7 @@ export {
   size,
   text,
   texts,
-  Wrong,
+  Invalid,
   type ConfigField,
   type EndpointOptions,
   type FieldOptions,

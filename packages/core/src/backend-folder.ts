@@ -4,7 +4,7 @@ export { readFully, writeFully } from './file-io.ts';
 export { FolderGuard, type FolderSteps, type PlaceOptions } from './store/folder/guard.ts';
 export { findUnmounted } from './store/folder/mount-points.ts';
 export {
-  ASIDE_SUFFIX,
+  REPLACED_SUFFIX,
   isLeftover,
   LEFTOVER_AGE_MS,
   TEMP_SUFFIX,
@@ -12,6 +12,6 @@ export {
 } from './store/folder/names.ts';
 export type { FolderHandle } from './store/folder/reader.ts';
 export { readSource } from './store/folder/source.ts';
-export { inTurn } from './store/folder/turns.ts';
+export { runExclusively } from './store/folder/turns.ts';
 export type { FolderEntry } from './store/folder/walk.ts';
 export { PartReader } from './store/http/part-reader.ts';

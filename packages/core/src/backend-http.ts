@@ -6,7 +6,7 @@ export {
   errorOfForeignAnswer,
   isPage,
   isRedirect,
-  NotTheProvider,
+  ForeignAnswerError,
   rootOfXML,
   type ForeignAnswer,
 } from './store/http/answer.ts';
@@ -19,8 +19,8 @@ export {
 } from './store/http/open-object.ts';
 export { PartMemory } from './store/http/part-memory.ts';
 export { openParts, partSizeFor } from './store/http/part-reader.ts';
-export { checkStored, isGone } from './store/http/proof.ts';
-export { deleteEach, notDeleted } from './store/delete-each.ts';
+export { checkStored, goneError } from './store/http/proof.ts';
+export { deleteEach, deleteError } from './store/delete-each.ts';
 export { rangeHeader, sizeOfContentRange } from './store/http/range.ts';
 export {
   codeOfStatus,
@@ -41,7 +41,7 @@ export {
   sendInParts,
   sendLast,
   sendWhole,
-  type Sending,
+  type UploadContext,
   type Upload,
 } from './store/http/send-body.ts';
 export {

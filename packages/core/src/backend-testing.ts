@@ -1,4 +1,4 @@
-/** What tests of a backend import: the replica above it, the policies around it, a client in memory, faults on cue. */
+/** Tools for tests of a backend: the replica, the policies, an in-memory client, injected faults. */
 
 export { untilAborted } from './store/abort.ts';
 export { chaos, type Chaos, type Fault } from './store/chaos.ts';

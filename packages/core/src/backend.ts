@@ -1,4 +1,4 @@
-/** What the author of a backend imports: the contract, and what each backend needs. Loads no native code. */
+/** The API for authors of backends: the contract and common helpers. Loads no native code. */
 
 export {
   ReplicationError,
@@ -15,7 +15,7 @@ export {
   type ConnectContext,
   type DestinationDescription,
   type Logger,
-  type Verb,
+  type Operation,
 } from './store/backend.ts';
 export {
   CLOSE_MS_MAX,
@@ -38,7 +38,7 @@ export { checked } from './store/policy/checked.ts';
 export { percentDecoded, rootOfURLPath } from './store/layout.ts';
 
 export { expandHome } from './config/home.ts';
-export { mendEnvironment } from './config/environment.ts';
+export { normalizeEnvironment } from './config/environment.ts';
 export { parseConfig, type ParsedConfig } from './config/parse-config.ts';
 export { isSecret, secret, type Secret } from './config/secret.ts';
 export type { ConfigSchema } from './config/schema.ts';

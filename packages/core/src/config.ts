@@ -1,4 +1,4 @@
-/** What a host imports to read configurations: values, schemas, URLs. Loads no native code, and no zod. */
+/** Tools for hosts that read configurations: values, schemas, URLs. Loads no native code and no zod. */
 
 export { formatBytes, parseBytes } from './config/bytes.ts';
 export { formatDuration, parseDuration } from './config/duration.ts';

@@ -47,7 +47,7 @@ export type ErrorCode =
   | 'RESTORE_OUTPUT'
   | 'CONFIG_INVALID';
 
-/** All codes, with whether another attempt may succeed. */
+/** All codes. `retryable`: another attempt may succeed. */
 export const ERROR_CODES: Readonly<Record<ErrorCode, { readonly retryable: boolean }>> = {
   LTX_INVALID: { retryable: false },
   LTX_UNSUPPORTED: { retryable: false },
@@ -97,7 +97,7 @@ export interface ConfigIssue {
   readonly message: string;
 }
 
-/** A file that failed in a call over many files. */
+/** A file that failed in a call with many files. */
 export interface FileFailure {
   readonly file: string;
   readonly code: ErrorCode;
@@ -106,23 +106,24 @@ export interface FileFailure {
 
 export interface ErrorDetails {
   readonly cause?: unknown;
-  /** The status code of the response (an HTTP status), if there is one. */
+  /** The HTTP status of the response, if there is one. */
   readonly status?: number | undefined;
-  /** The delay that the server asked for. */
+  /** The delay requested by the server. */
   readonly retryAfterMs?: number | undefined;
   readonly failures?: readonly FileFailure[] | undefined;
   readonly issues?: readonly ConfigIssue[] | undefined;
-  /** Of REPLICA_DESTINATION_NOT_FOUND: nothing was ever seen there, and the first write would make it. */
+  /** With REPLICA_DESTINATION_NOT_FOUND: the folder was never seen; the first write would create it. */
   readonly isNew?: true | undefined;
 }
 
 /**
- * Brand with a registered symbol, so that two copies of this package recognize each other's errors.
+ * A registered symbol, so that two copies of this package recognize each other's errors.
  */
 const BRAND = Symbol.for('sluice.ReplicationError');
 
 /**
- * An error with a code. Its message says: what we did, to what, what came back, what to do next.
+ * An error with a code. Its message has four parts: what Sluice did, to what, what came back, and what
+ * to do next.
  */
 export class ReplicationError extends Error {
   readonly code: ErrorCode;
@@ -155,7 +156,7 @@ export function isError(error: unknown, code?: ErrorCode): error is ReplicationE
   return code === undefined || (error as unknown as ReplicationError).code === code;
 }
 
-/** Throws if an invariant does not hold. Never catch it: the process must stop. */
+/** Throws if an invariant does not hold. Do not catch this error: the process must stop. */
 export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new TypeError(`invariant broken: ${message}`);
 }

@@ -1,18 +1,18 @@
 /**
- * Reads and writes of whole ranges of an open file.
+ * Complete reads and writes of an open file.
  *
- * `read` and `write` may handle fewer bytes than asked for: near a full volume, after a signal, on
- * network file systems. Everything of Sluice that reads or writes an open file does it here.
+ * `read` and `write` may handle fewer bytes than requested: near a full volume, after a signal, on
+ * network file systems. All code of Sluice that reads or writes an open file uses these functions.
  */
 
 import fs from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
-/** A handle, or the number of a descriptor. */
+/** A file handle or a file descriptor. */
 export type OpenFile = FileHandle | number;
 
-/** Writes all of `bytes` at `position`, or where the file stands, or throws. */
+/** Writes all of `bytes` at `position`, by default the current position of the file. */
 export function writeFullySync(descriptor: number, bytes: Uint8Array, position?: number): void {
   for (let done = 0; done < bytes.length;) {
     const rest = bytes.length - done;
@@ -23,7 +23,7 @@ export function writeFullySync(descriptor: number, bytes: Uint8Array, position?:
   }
 }
 
-/** Writes all of `bytes` where the file stands, or rejects. */
+/** Writes all of `bytes` at the current position of the file. */
 export async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> {
   for (let done = 0; done < bytes.length;) {
     const rest = bytes.length - done;
@@ -33,7 +33,7 @@ export async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise
   }
 }
 
-/** Reads from `position`, or from where the file stands, until `into` is full or it ends. Gives how many bytes there were. */
+/** Reads from `position` (default: the current one) until `into` is full or the file ends. Returns the number of bytes. */
 export function readFullySync(descriptor: number, into: Uint8Array, position?: number): number {
   let done = 0;
   while (done < into.length) {
@@ -45,7 +45,7 @@ export function readFullySync(descriptor: number, into: Uint8Array, position?: n
   return done;
 }
 
-/** Reads until `into` is full or the file ends. Gives how many bytes there were. */
+/** Reads until `into` is full or the file ends. Returns the number of bytes read. */
 export async function readFully(
   file: OpenFile,
   into: Uint8Array,
@@ -76,8 +76,8 @@ async function readSome(
   return bytesRead;
 }
 
-/** A write of nothing has no error code of its own. SQLite takes it for a full volume, and so do we. */
+/** A write of zero bytes has no error code of its own. Like SQLite, we treat it as a full volume. */
 function refused(bytes: number): Error {
-  const message = `ENOSPC: the volume took none of ${bytes} bytes, write`;
+  const message = `ENOSPC: no space left on device, write of ${bytes} bytes`;
   return Object.assign(new Error(message), { code: 'ENOSPC' });
 }

@@ -1,9 +1,9 @@
 /**
- * The file system as an argument: for the staging folder and the records in it. A simulation puts one
- * in memory in its place, which loses at a crash whatever was not made durable.
+ * The file system as an argument: for the staging folder and the records in it. The simulation uses an
+ * in-memory file system, which loses everything that was not durable at a crash.
  *
- * A file's bytes are durable after its `sync`. Its name is durable after `syncFolder` of its folder; so
- * are a rename and a removal. Errors are those of `node:fs`, with their `code`.
+ * A file's bytes are durable after its `sync`. Its name, a rename and a removal are durable after
+ * `syncFolder` of its folder. Errors are those of `node:fs`, with their `code`.
  *
  * The database, its WAL, and the output of a restore are read and written directly.
  */
@@ -14,33 +14,33 @@ import path from 'node:path';
 import { readFully, readFullySync, writeFully, writeFullySync } from './file-io.ts';
 
 export interface FileSystem {
-  /** Opens a file for reading. ENOENT where there is none. */
+  /** Opens a file for reading. ENOENT if it does not exist. */
   open(file: string): Promise<StoredFile>;
-  /** Creates a file, or empties the one that is there. */
+  /** Creates a file, or truncates an existing one. */
   create(file: string, access: Access): Promise<WritableFile>;
-  /** An empty file that belongs to this process alone, for bytes that no crash has to survive. */
+  /** Creates an empty file that only this process uses, for bytes that need not survive a crash. */
   scratch(file: string): ScratchFile;
-  /** Creates one folder. EEXIST, or ENOENT where its parent is missing. */
+  /** Creates one folder. EEXIST if it exists, ENOENT if its parent is missing. */
   makeFolder(folder: string): Promise<void>;
-  /** The names in a folder, in order. */
+  /** The names in a folder, sorted. */
   list(folder: string): Promise<string[]>;
-  /** undefined where nothing has this name. */
+  /** undefined if it does not exist. */
   stat(at: string): Promise<FileStat | undefined>;
-  /** Replaces `to` by `from`, at once. */
+  /** Atomically replaces `to` with `from`. */
   rename(from: string, to: string): Promise<void>;
-  /** Removes a file, or a folder with everything in it. Removing what is not there succeeds. */
+  /** Removes a file, or a folder with its contents. Removing a missing file succeeds. */
   remove(at: string): Promise<void>;
   /** Makes the names in `folder` durable. */
   syncFolder(folder: string): Promise<void>;
-  /** Of the volume that `folder` is on. */
+  /** The volume that contains `folder`. */
   volume(folder: string): Promise<Volume>;
 }
 
-/** Who may read a new file: its owner alone, or whoever the umask lets. */
+/** Who may read a new file: only its owner, or everyone that the umask allows. */
 export type Access = 'private' | 'shared';
 
 export interface StoredFile {
-  /** Reads from `position` until `into` is full or the file ends. Gives how many bytes there were. */
+  /** Reads from `position` until `into` is full or the file ends. Returns the number of bytes read. */
   readFully(into: Uint8Array, position: number): Promise<number>;
   sizeBytes(): Promise<number>;
   close(): Promise<void>;
@@ -49,15 +49,15 @@ export interface StoredFile {
 export interface WritableFile {
   /** Appends all of `bytes`. */
   append(bytes: Uint8Array): Promise<void>;
-  /** Makes the bytes durable. The name is not. */
+  /** Makes the bytes durable, but not the name. */
   sync(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Synchronous, because it is written while a transaction of SQLite is open. */
+/** Synchronous, because it is written while a SQLite transaction is open. */
 export interface ScratchFile {
   write(bytes: Uint8Array, position: number): void;
-  /** Gives how many bytes there were. */
+  /** Returns the number of bytes read. */
   read(into: Uint8Array, position: number): number;
   /** Closes and removes it. */
   discard(): void;
@@ -69,12 +69,12 @@ export interface FileStat {
 }
 
 export interface Volume {
-  /** Free for this user. */
+  /** Space available to this user. */
   readonly availableBytes: number;
   readonly sizeBytes: number;
 }
 
-/** Pages of a database are as secret as the database. */
+/** Pages of a database are as confidential as the database. */
 const MODES: Readonly<Record<Access, number>> = { private: 0o600, shared: 0o666 };
 
 export const systemFiles: FileSystem = {
@@ -134,14 +134,14 @@ function toWritable(handle: FileHandle): WritableFile {
   };
 }
 
-/** Whether an error says that nothing has this name. */
+/** Whether an error means that the file does not exist. */
 export function isMissing(error: unknown): boolean {
   return (error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
 }
 
 /**
- * Creates a folder and its parents, and makes their names durable. One by one: Node's own recursion
- * never ends where /proc lets nobody create one.
+ * Creates a folder and its parents, and makes their names durable. One at a time: Node's own recursion
+ * loops forever in /proc, where nobody can create a folder.
  */
 export async function makeFolders(files: FileSystem, folder: string): Promise<void> {
   const parent = path.dirname(folder);
@@ -158,13 +158,13 @@ async function makeOne(files: FileSystem, folder: string): Promise<void> {
   try {
     await files.makeFolder(folder);
   } catch (error) {
-    if (await isFolder(files, folder)) return; // a read-only file system says EROFS of it, not EEXIST
+    if (await isFolder(files, folder)) return; // a read-only file system returns EROFS, not EEXIST
     throw error;
   }
   await files.syncFolder(path.dirname(folder));
 }
 
-/** False where this cannot be seen: then the caller reports its own error. */
+/** False if `stat` fails: the caller then reports its own error. */
 async function isFolder(files: FileSystem, at: string): Promise<boolean> {
   try {
     return (await files.stat(at))?.kind === 'folder';
@@ -173,7 +173,7 @@ async function isFolder(files: FileSystem, at: string): Promise<boolean> {
   }
 }
 
-/** Replaces `file` by `text`, durably: after a crash the old text is there, or the new one. */
+/** Durably replaces `file` with `text`: after a crash it holds the old text or the new text. */
 export async function writeDurably(files: FileSystem, file: string, text: string): Promise<void> {
   await replaceBy(files, file, {
     temporary: `${file}.tmp`,
@@ -184,7 +184,7 @@ export async function writeDurably(files: FileSystem, file: string, text: string
   await files.syncFolder(path.dirname(file));
 }
 
-/** Replaces `file` by `text`. After a power loss it may hold the old text, the new one, or nothing. */
+/** Replaces `file` with `text`. After a power loss it may hold the old text, the new text, or nothing. */
 export async function replaceText(files: FileSystem, file: string, text: string): Promise<void> {
   await replaceBy(files, file, {
     temporary: `${file}.new`,
@@ -216,7 +216,7 @@ async function replaceBy(
   await files.rename(temporary, file);
 }
 
-/** Text of a small file of ours, or undefined where there is none. */
+/** The text of a small file written by Sluice; undefined if it does not exist. */
 export async function readText(files: FileSystem, file: string): Promise<string | undefined> {
   try {
     return Buffer.from(await readWhole(files, file)).toString('utf8');

@@ -70,7 +70,7 @@ export { Destination, type DestinationOptions } from './replica/destination.ts';
 export { Replica, type ReplicaFiles } from './replica/replica.ts';
 export { FileSet } from './replica/file-set.ts';
 export { checkDestination, type CheckOptions } from './check/check.ts';
-export { unconnected } from './check/errors.ts';
+export { connectionFailure } from './check/errors.ts';
 export {
   checkFailure,
   type CheckFeature,

@@ -1,10 +1,10 @@
 /**
- * `@sluice/core/ltx`: the LTX format for tools that read or write such files themselves. Knows
- * nothing of databases and networks, and loads no native code.
+ * `@sluice/core/ltx`: the LTX format for tools that read or write LTX files themselves. Independent of
+ * databases and networks. Loads no native code.
  *
- * `docs/format.md` has the bytes. Everything here is synchronous but for `merge` and
- * `readPageIndex`; what is wrong with a file is said as a {@link ReplicationError} with one of the
- * codes LTX_INVALID, LTX_TRUNCATED, LTX_CHECKSUM_MISMATCH, LTX_UNSUPPORTED, LTX_NOT_CONTIGUOUS.
+ * `docs/format.md` describes the bytes. Everything except `merge` and `readPageIndex` is synchronous.
+ * An invalid file is a {@link ReplicationError} with one of the codes LTX_INVALID, LTX_TRUNCATED,
+ * LTX_CHECKSUM_MISMATCH, LTX_UNSUPPORTED, LTX_NOT_CONTIGUOUS.
  */
 
 export { ReplicationError, isError, type ErrorCode } from './error.ts';

@@ -3,9 +3,9 @@
 import { randomBytes } from 'node:crypto';
 
 export interface Random {
-  /** At least 0, below 1. */
+  /** At least 0 and less than 1. */
   fraction(): number;
-  /** 64 bits that nobody can guess. */
+  /** 64 unpredictable bits. */
   bits64(): bigint;
 }
 

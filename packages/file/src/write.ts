@@ -10,7 +10,7 @@ import { dirname } from 'node:path';
 import { ReplicationError, type ObjectBody } from '@sluice/core/backend';
 import {
   writeFully,
-  inTurn,
+  runExclusively,
   readSource,
   temporaryPath,
   type PlaceOptions,
@@ -97,7 +97,7 @@ const LINKLESS: ReadonlySet<string> = new Set([
  * turns; another process may come between, as Litestream always may, which does not ask at all.
  */
 async function renameIfAbsent(temp: string, path: string): Promise<void> {
-  await inTurn(path, async () => {
+  await runExclusively(path, async () => {
     if (await exists(path)) throw conflict(path);
     await rename(temp, path);
   });

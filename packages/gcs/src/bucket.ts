@@ -12,7 +12,7 @@ import { PartMemory, Requests, type OpenedStream } from '@sluice/core/backend/ht
 import {
   httpAgent,
   isRedirect,
-  NotTheProvider,
+  ForeignAnswerError,
   type RequestOptions,
   type WhenAborted,
 } from '@sluice/core/backend/http';
@@ -168,7 +168,8 @@ export function foreign(
 ): ReplicationError {
   const contentType = headers.get('content-type');
   const location = headers.get('location');
-  return thrownToError(new NotTheProvider({ status, text, contentType, location, lacks }), what);
+  const error = new ForeignAnswerError({ status, text, contentType, location, lacks });
+  return thrownToError(error, what);
 }
 
 function optionsOf({ what, signal, whenAborted = 'cut' }: Request): RequestOptions {

@@ -2,7 +2,7 @@
 
 import {
   isError,
-  mendEnvironment,
+  normalizeEnvironment,
   type CallOptions,
   type Capabilities,
   type ConnectContext,
@@ -17,7 +17,7 @@ import {
 } from '@sluice/core/backend';
 import {
   checkStored,
-  isGone,
+  goneError,
   listPages,
   openObject,
   parseTimestamp,
@@ -39,7 +39,7 @@ const VARIABLES = /^(GOOGLE_|GCLOUD_|CLOUDSDK_|STORAGE_EMULATOR_HOST$)/;
 
 /** Sends nothing: the first call finds what is wrong. */
 export async function connect(config: GCSConfig, context: ConnectContext): Promise<ReplicaClient> {
-  for (const line of mendEnvironment(VARIABLES)) context.logger.info(line);
+  for (const line of normalizeEnvironment(VARIABLES)) context.logger.info(line);
   const storage = await makeStorage(config, context.access);
   return new GCSClient(new Bucket(config, storage, context.logger));
 }
@@ -86,7 +86,7 @@ class GCSClient implements ReplicaClient {
       return checkStored(await upload(this.#bucket, { what, key, body, condition, signal }), what);
     } catch (error) {
       const isOfVersion = typeof condition === 'object' && isError(error, 'REPLICA_NOT_FOUND');
-      throw isOfVersion ? isGone(what, error) : error;
+      throw isOfVersion ? goneError(what, error) : error;
     }
   }
 
@@ -100,7 +100,7 @@ class GCSClient implements ReplicaClient {
       await deleteObject(this.#bucket, key, { what, signal }, version);
     } catch (error) {
       if (!isError(error, 'REPLICA_NOT_FOUND')) throw error;
-      if (version !== undefined) throw isGone(what, error);
+      if (version !== undefined) throw goneError(what, error);
     }
   }
 

@@ -9,7 +9,7 @@ import {
   errorOfRefusal,
   hintOfConnection,
   isPage,
-  NotTheProvider,
+  ForeignAnswerError,
   readRetryAfter,
   readSystemError,
   textOf,
@@ -46,7 +46,7 @@ export function refusalToError(refusal: Refusal, what: string): ReplicationError
   const code = classify(refusal, reason, message);
   if (reason === '' && message === '' && code === 'REPLICA_UNKNOWN') {
     const answer = { status, text: refusal.body, lacks: 'no error in JSON' };
-    return errorOfForeignAnswer(new NotTheProvider(answer), { what, provider: PROVIDER });
+    return errorOfForeignAnswer(new ForeignAnswerError(answer), { what, provider: PROVIDER });
   }
   const said = reason === '' && message === '' ? 'refused' : message;
   const retryAfterMs = readRetryAfter(refusal.retryAfter, refusal.date);
@@ -59,7 +59,7 @@ export function refusalToError(refusal: Refusal, what: string): ReplicationError
 /** Gives what the SDK or the network throws a code. */
 export function thrownToError(error: unknown, what: string): ReplicationError {
   if (isError(error)) return error;
-  if (error instanceof NotTheProvider) {
+  if (error instanceof ForeignAnswerError) {
     return errorOfForeignAnswer(error, { what, provider: PROVIDER });
   }
   const { code: name, message, status } = readThrown(error);

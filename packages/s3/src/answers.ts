@@ -24,7 +24,7 @@ import { readBytes } from '@sluice/core/backend';
 import {
   isPage,
   isRedirect,
-  NotTheProvider,
+  ForeignAnswerError,
   rootOfXML,
   type ForeignAnswer,
 } from '@sluice/core/backend/http';
@@ -73,7 +73,7 @@ export function judgeAnswers(client: S3Client): void {
   );
 }
 
-/** Throws NotTheProvider. Reads the body, unless it is an object's, and leaves its bytes there. */
+/** Throws ForeignAnswerError. Reads the body, unless it is an object's, and leaves its bytes there. */
 async function judge(operation: string, response: HTTPResponse): Promise<void> {
   const { statusCode, headers } = response;
   const isRefused = statusCode >= 300;
@@ -82,8 +82,8 @@ async function judge(operation: string, response: HTTPResponse): Promise<void> {
   if (operation.startsWith('Head')) return;
   const text = await takeText(response);
   const root = rootOfXML(text);
-  const foreign = (lacks: string): NotTheProvider =>
-    new NotTheProvider({ ...described(response), text, lacks });
+  const foreign = (lacks: string): ForeignAnswerError =>
+    new ForeignAnswerError({ ...described(response), text, lacks });
   if (root === 'Error') {
     if (!isRefused) response.statusCode = STATUS_OF_LATE_ERROR;
     return;
@@ -108,12 +108,12 @@ async function judge(operation: string, response: HTTPResponse): Promise<void> {
 function judgeRead(response: HTTPResponse): void {
   const { headers } = response;
   const answer = described(response);
-  if (!headers['etag']) throw new NotTheProvider({ ...answer, lacks: 'no ETag' });
+  if (!headers['etag']) throw new ForeignAnswerError({ ...answer, lacks: 'no ETag' });
   if (Number.isNaN(Date.parse(headers['last-modified'] ?? ''))) {
-    throw new NotTheProvider({ ...answer, lacks: 'no Last-Modified' });
+    throw new ForeignAnswerError({ ...answer, lacks: 'no Last-Modified' });
   }
   if (isPage(undefined, headers['content-type']))
-    throw new NotTheProvider({ ...answer, lacks: '' });
+    throw new ForeignAnswerError({ ...answer, lacks: '' });
 }
 
 function described({ statusCode: status, headers }: HTTPResponse): Omit<ForeignAnswer, 'lacks'> {

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 
 import {
   isError,
-  mendEnvironment,
+  normalizeEnvironment,
   ReplicationError,
   type CallOptions,
   type Capabilities,
@@ -22,10 +22,10 @@ import {
 import {
   checkStored,
   deleteEach,
-  isGone,
+  goneError,
   listPages,
-  notDeleted,
-  NotTheProvider,
+  deleteError,
+  ForeignAnswerError,
   openObject,
   PartMemory,
   rangeHeader,
@@ -60,7 +60,7 @@ export async function connect(
   config: S3Config,
   { logger }: ConnectContext,
 ): Promise<ReplicaClient> {
-  for (const line of mendEnvironment(VARIABLES)) logger.info(line);
+  for (const line of normalizeEnvironment(VARIABLES)) logger.info(line);
   const sdk = await import('@aws-sdk/client-s3');
   const preset = presetFor(config.endpoint);
   const client = makeClient(config, preset, sdk);
@@ -123,7 +123,7 @@ class S3Client implements ReplicaClient {
       return await deleteObject(this.#bucket, only, { what, signal }, version);
     }
     const failures = await this.#deleteMany(keys, { what, signal });
-    if (failures.length > 0) throw notDeleted(what, failures);
+    if (failures.length > 0) throw deleteError(what, failures);
   }
 
   async copy(from: string, to: string, { signal }: CallOptions = {}): Promise<ObjectInfo> {
@@ -227,7 +227,7 @@ async function deleteObject(
     await send(bucket, command, 'settle', call);
   } catch (error) {
     if (!isError(error, 'REPLICA_NOT_FOUND')) throw error;
-    if (version !== undefined) throw isGone(call.what, error);
+    if (version !== undefined) throw goneError(call.what, error);
   }
 }
 
@@ -281,7 +281,7 @@ async function copyObject(
     const modifiedAt = copied.LastModified ?? new Date();
     return { key: to, sizeBytes, modifiedAt, version: copied.ETag };
   }
-  throw toReplicationError(new NotTheProvider({ status: 200, lacks: 'no ETag' }), call.what);
+  throw toReplicationError(new ForeignAnswerError({ status: 200, lacks: 'no ETag' }), call.what);
 }
 
 function copySource(bucket: string, key: string): string {

@@ -7,7 +7,7 @@ import {
   errorOfForeignAnswer,
   errorOfRefusal,
   hintOfConnection,
-  NotTheProvider,
+  ForeignAnswerError,
   readRetryAfter,
   readSystemError,
   textOf,
@@ -16,12 +16,12 @@ import {
 
 /** Gives an error of the SDK a code. `what` says what was done, to what. */
 export function toReplicationError(error: unknown, what: string): ReplicationError {
-  if (error instanceof NotTheProvider)
+  if (error instanceof ForeignAnswerError)
     return errorOfForeignAnswer(error, { what, provider: PROVIDER });
   const answer = readAnswer(error);
   const code = classify(answer.code, answer.status);
   if (code === 'REPLICA_UNKNOWN' && isWordless(answer)) {
-    const stranger = new NotTheProvider({ status: answer.status, lacks: 'no error in XML' });
+    const stranger = new ForeignAnswerError({ status: answer.status, lacks: 'no error in XML' });
     return errorOfForeignAnswer(stranger, { what, provider: PROVIDER });
   }
   const hint = hintFor(code, answer);

@@ -13,8 +13,8 @@ import { createHash } from 'node:crypto';
 import { isError, messageOf, type ObjectInfo } from '@sluice/core/backend';
 import {
   formatTimestamp,
-  isGone,
-  NotTheProvider,
+  goneError,
+  ForeignAnswerError,
   sendInParts,
   sendLast,
   sendWhole,
@@ -54,7 +54,7 @@ export async function upload(bucket: Bucket, of: Upload): Promise<ObjectInfo> {
     return { key, sizeBytes, modifiedAt: dateOf(answer), version: answer.ETag };
   } catch (error) {
     const isOfVersion = typeof of.condition === 'object' && isError(error, 'REPLICA_NOT_FOUND');
-    throw isOfVersion ? isGone(of.what, error) : error;
+    throw isOfVersion ? goneError(of.what, error) : error;
   }
 }
 
@@ -110,7 +110,7 @@ async function create(bucket: Bucket, of: Upload): Promise<Place> {
   const begin = async (): Promise<Place> => {
     const { UploadId } = await client.send(command, { abortSignal: requests.ended });
     if (UploadId !== undefined && UploadId !== '') return { ...named, UploadId };
-    throw new NotTheProvider({ status: 200, lacks: 'no UploadId' });
+    throw new ForeignAnswerError({ status: 200, lacks: 'no UploadId' });
   };
   try {
     return await requests.request(optionsOf(of, 'settle'), () => (creating = begin()));
@@ -160,7 +160,7 @@ async function complete(
       // Some servers do not say it here (Ceph RGW 16), but of the object.
       const done = await completed(bucket, of, parts);
       if (done !== undefined) return done;
-      throw toReplicationError(new NotTheProvider({ status: 200, lacks: 'no ETag' }), of.what);
+      throw toReplicationError(new ForeignAnswerError({ status: 200, lacks: 'no ETag' }), of.what);
     } catch (error) {
       const done =
         failures > 0 && isUploadGone(error) ? await completed(bucket, of, parts) : undefined;

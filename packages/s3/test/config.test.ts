@@ -231,8 +231,8 @@ test('everything that is wrong is told at once, with the nearest known key', () 
     'bucket is missing',
     'endpoint must be a host, or http(s)://host, without a password or a query',
     'sign-payload must be true or false, not "perhaps"',
-    'part-size is 1048576 bytes: the least is 5242880',
-    'concurrency is 0: the least is 1',
+    'part-size is 1048576 bytes: the minimum is 5242880',
+    'concurrency is 0: the minimum is 1',
     'secret-access-key is missing beside access-key-id',
     'force-pathstyle is not a key of s3: did you mean force-path-style?',
   ]);
@@ -269,7 +269,7 @@ describe('what cannot be meant is refused by name', () => {
     ['./a', /: write a$/],
     ['..', /between slashes$/],
     ['s3://b/p', /^path is a URL \(s3:\/\/\): write it under url$/],
-    ['a\u0000b', /cannot be seen/],
+    ['a\u0000b', /control character/],
   ])('path %s', (path, message) => {
     expect(issuesOf({ bucket: 'b', path })).toEqual([expect.stringMatching(message)]);
   });

@@ -7,7 +7,7 @@
  */
 
 import {
-  ASIDE_SUFFIX,
+  REPLACED_SUFFIX,
   isLeftover,
   LEFTOVER_AGE_MS,
   TEMP_SUFFIX,
@@ -19,12 +19,12 @@ import type { Entry } from './channel.ts';
 const MISSING_MS_MAX = 10 * 60 * 1000;
 
 export function asideOf(path: string): string {
-  return path + ASIDE_SUFFIX;
+  return path + REPLACED_SUFFIX;
 }
 
 /** The name that an aside had. */
 function originalOf(name: string): string | undefined {
-  return name.endsWith(ASIDE_SUFFIX) ? name.slice(0, -ASIDE_SUFFIX.length) : undefined;
+  return name.endsWith(REPLACED_SUFFIX) ? name.slice(0, -REPLACED_SUFFIX.length) : undefined;
 }
 
 /** What lies in a folder; for a name whose file is missing, the one that was moved aside from it. */
@@ -40,7 +40,7 @@ export function withAsides(entries: readonly Entry[]): readonly Entry[] {
 
 /** Whether there is anything that may have to be mended: only then is the server's clock asked. */
 export function mayNeedMending(entries: readonly Entry[]): boolean {
-  return entries.some(({ name }) => name.endsWith(ASIDE_SUFFIX) || name.endsWith(TEMP_SUFFIX));
+  return entries.some(({ name }) => name.endsWith(REPLACED_SUFFIX) || name.endsWith(TEMP_SUFFIX));
 }
 
 export interface Mending {

@@ -14,7 +14,7 @@ import {
   type PutOptions,
   type ReplicaClient,
 } from '@sluice/core/backend';
-import { FolderGuard, inTurn, type PlaceOptions } from '@sluice/core/backend/folder';
+import { FolderGuard, runExclusively, type PlaceOptions } from '@sluice/core/backend/folder';
 import { asideOf, mayNeedMending, withAsides } from './asides.ts';
 import type { Channel, Entry, Times } from './channel.ts';
 import type { SFTPConfig } from './config.ts';
@@ -156,7 +156,7 @@ class SFTPClient implements ReplicaClient {
   }
 
   async #remove(channel: Channel, path: string): Promise<void> {
-    await inTurn(`${this.name}\0${path}`, async () => {
+    await runExclusively(`${this.name}\0${path}`, async () => {
       // The aside first: alone it would be taken for the file.
       if (!channel.has('posix-rename')) await removeIfThere(channel, asideOf(path));
       if (!(await removeIfThere(channel, path))) await removeIfThere(channel, asideOf(path));

@@ -24,7 +24,7 @@ import {
   rules,
   secret,
   text,
-  Wrong,
+  Invalid,
 } from '@sluice/core/backend/config';
 import { z } from 'zod';
 
@@ -129,8 +129,8 @@ function pathOf(pathname: string): string {
   return path === '/~' || path.startsWith('/~/') ? path.slice('/~/'.length) : path;
 }
 
-function readHost(value: unknown): Pick<SFTPConfig, 'host' | 'port'> | Wrong {
-  if (value === '') return new Wrong('is empty');
+function readHost(value: unknown): Pick<SFTPConfig, 'host' | 'port'> | Invalid {
+  if (value === '') return new Invalid('is empty');
   const written = typeof value === 'string' ? value : '';
   const [, bracketed, plain, digits] =
     /^(?:\[([0-9a-f:.%a-z]+)\]|([^:[\]/@\s]+))(?::(\d{1,5}))?$/i.exec(written) ?? [];
@@ -138,7 +138,7 @@ function readHost(value: unknown): Pick<SFTPConfig, 'host' | 'port'> | Wrong {
   const host = bracketed ?? plain ?? bare;
   const port = digits === undefined ? PORT_DEFAULT : Number(digits);
   const isRight = host !== '' && port >= 1 && port <= PORT_MAX;
-  return isRight ? { host, port } : new Wrong('must be a host, or host:port');
+  return isRight ? { host, port } : new Invalid('must be a host, or host:port');
 }
 
 function problemWithPath(path: string): string | undefined {

@@ -3,7 +3,7 @@
 import { join } from 'node:path/posix';
 
 import type { Logger } from '@sluice/core/backend';
-import { inTurn, temporaryPath } from '@sluice/core/backend/folder';
+import { runExclusively, temporaryPath } from '@sluice/core/backend/folder';
 
 import { planMending } from './asides.ts';
 import type { Channel, Entry } from './channel.ts';
@@ -28,7 +28,7 @@ export async function mend(
     }
     for (const { from, to } of moveBack) {
       const path = join(folder, to);
-      await inTurn(`${connection.name}\0${path}`, async () => {
+      await runExclusively(`${connection.name}\0${path}`, async () => {
         if ((await channel.stat(path)) !== undefined) return; // written meanwhile
         await channel.rename(join(folder, from), path);
         logger.info('moved a file back to its name', { path });

@@ -8,7 +8,7 @@ import { dirname } from 'node:path/posix';
 
 import type { ObjectBody } from '@sluice/core/backend';
 import {
-  inTurn,
+  runExclusively,
   PartReader,
   readSource,
   temporaryPath,
@@ -50,7 +50,7 @@ export async function placeFile(
     handle = undefined;
     const { condition } = options;
     // What an aborted write still had in hand does not come after the next one.
-    const given = await inTurn(`${connection.name}\0${path}`, async () => {
+    const given = await runExclusively(`${connection.name}\0${path}`, async () => {
       for (const signal of options.signals) signal?.throwIfAborted();
       return await giveName(channel, temp, path, { condition, body, nowMs });
     });

@@ -7,7 +7,7 @@ import {
   checkDestination,
   checkFailure,
   Destination,
-  unconnected,
+  connectionFailure,
   type CheckFigures,
   type CheckOptions,
   type CheckProgress,
@@ -83,7 +83,7 @@ async function checkTarget(
     };
   } catch (error) {
     signal.throwIfAborted();
-    const report = unconnected(target, path, error);
+    const report = connectionFailure(target, path, error);
     for (const feature of report.features) onFeature(feature);
     return report;
   }

@@ -16,7 +16,7 @@ import {
   integer,
   size,
   text,
-  Wrong,
+  Invalid,
   type ConfigField,
   type FieldOptions,
 } from '@sluice/core/backend/config';
@@ -47,7 +47,7 @@ const syncInterval = (help: string, options: FieldOptions = {}): ConfigField<num
 /** Its items are read one by one (database.ts). */
 const list = (help: string): ConfigField<readonly unknown[]> =>
   field({ type: 'array', description: help }, (value) =>
-    Array.isArray(value) ? (value as readonly unknown[]) : new Wrong('must be a list'),
+    Array.isArray(value) ? (value as readonly unknown[]) : new Invalid('must be a list'),
   );
 
 export const TOP = z.strictObject({
@@ -154,7 +154,7 @@ export const DATABASE = z.strictObject({
     .prefault({}),
   replica: field(
     { type: 'object', additionalProperties: true, description: 'its one destination' },
-    (value) => (isMap(value) ? value : new Wrong('must be a map of keys')),
+    (value) => (isMap(value) ? value : new Invalid('must be a map of keys')),
   ).optional(),
   replicas: list('its destinations, any number').optional(),
 });
@@ -178,7 +178,7 @@ export const REPLICA = z.strictObject({
         ? `${JSON.stringify(name)} holds a line break or another control character`
         : undefined,
   }).optional(),
-  path: text('where the files of this database lie', { example: '/backup/other' }).optional(),
+  path: text('the path of the files of this database', { example: '/backup/other' }).optional(),
   url: text('type, place and settings in one', { example: 's3://bucket/app' }).optional(),
   'sync-interval': syncInterval('one file per this time on average; see below', {
     defaultText: 'sync-interval at the top',

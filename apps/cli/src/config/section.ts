@@ -62,7 +62,7 @@ export function readSection<Output>(
   },
 ): Output | undefined {
   const { what, beside, problems } = found;
-  const result = validate(schema, section, { what, beside });
+  const result = validate(schema, section, { what, ignored: beside });
   if (result.kind === 'valid') return result.value;
   problems.addAll(path, result.issues);
   return undefined;

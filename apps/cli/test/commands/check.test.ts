@@ -114,8 +114,8 @@ test('a folder that is not there yet is said to be, and is not there afterwards 
   expect(code).toBe(0);
   expect(checked[0]?.features[0]).toMatchObject({
     verdict: 'works',
-    seen: 'the folder is not there yet: the first write makes it',
-    next: 'if a disk should be mounted there, mount it first',
+    seen: 'the folder does not exist yet: the first write creates it',
+    next: 'if it should be on a mounted disk, mount the disk first',
   });
   expect(fs.readdirSync(above)).toEqual([]);
 });

@@ -74,7 +74,7 @@ test('a destination that fails hides no other, and is in the exit code', async (
   const { code, stdout, stderr } = await sluice(['ltx', '-config', config, '/d', '-json']);
   expect(code).toBe(7);
   expect(JSON.parse(stdout)).toHaveLength(0x19);
-  expect(stderr).toMatch(/level=ERROR msg="file: .*no such folder/);
+  expect(stderr).toMatch(/level=ERROR msg="file: .*the folder does not exist/);
 });
 
 test('databases lists each database with its destinations', async () => {

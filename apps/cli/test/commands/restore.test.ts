@@ -251,7 +251,7 @@ test('a folder without the one above it may lie on a disk that is not mounted', 
   const { code, stderr } = await sluice(words);
   expect(code).toBe(7);
   expect(stderr).toMatch(
-    /no such folder.*; if this is the first start, make that: is the disk of .* mounted\?/,
+    /the folder does not exist.*; if this is the first start, create the parent: is the disk of .* mounted\?/,
   );
 });
 

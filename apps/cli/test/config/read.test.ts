@@ -104,7 +104,7 @@ dbs:
     'test.yml:8: dbs[0]: min-checkpoint-page-count must be a whole number, not "many"',
     'test.yml:10: dbs[0].replicas[0]: bucket is missing',
     'test.yml:11: dbs[0].replicas[0]: bukcet is not a key of s3: did you mean bucket?',
-    'test.yml:12: dbs[0].replicas[0]: part-size is 1000000 bytes: the least is 5242880',
+    'test.yml:12: dbs[0].replicas[0]: part-size is 1000000 bytes: the minimum is 5242880',
     'test.yml:15: dbs[0].replicas[1].bucket: is a key of s3, gs, abs, not of file; leave it out',
     'test.yml:17: dbs[0].replicas[3]: path is missing',
     'test.yml:17: dbs[0].replicas[3]: typ is not a key of file: did you mean type?',

@@ -69,8 +69,8 @@ be deleted.
 \`\`\`json
 [{"name":"s3","type":"s3","target":"s3://bucket/app.db","others":0,"path":"app.db/.sluice-check-5f1c0a9e7b32","ok":true,
   "features":[{"feature":"reach","verdict":"works","seen":"s3://bucket answers"},
-  {"feature":"if-absent","verdict":"does not","seen":"conditional writes are ignored by this server: fencing is off",
-   "next":"replication works without it; see that never two replicators write to one place"}],
+  {"feature":"if-absent","verdict":"does not","seen":"this server ignores conditional writes: fencing is off",
+   "next":"replication works without it; make sure that only one replicator writes to this path"}],
   "write_ms":12.4,"read_ms":9.1,"up_bytes_per_second":31457280,"down_bytes_per_second":62914560,"left":[]}]
 \`\`\``,
   version: `\`{"version":"1.0.0"}\`, and with \`-verbose\` also \`node\`, \`sqlite\` and \`platform\`.`,
@@ -84,10 +84,7 @@ const CHECKED: readonly (readonly [CheckFeature, string])[] = [
   ['read', 'files are read back byte for byte'],
   ['ranges', 'parts of files can be read'],
   ['large', 'a file of several parts can be written and read back'],
-  [
-    'abort',
-    'a large write that is aborted half-way leaves neither a file nor parts that cost money',
-  ],
+  ['abort', 'an aborted large write leaves neither a file nor parts that cost money'],
   [
     'if-absent',
     'a second write of the same key is refused, so two replicators cannot mix their files',

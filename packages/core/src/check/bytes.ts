@@ -1,11 +1,11 @@
 /**
- * Bytes of probe files: of any size, no two files alike anywhere, none of them held in memory. Byte
- * `o` of the file with `seed` is the noise at `o`, turned by a number of the seed and of its chunk.
+ * Bytes of probe files: of any size, different for every file and chunk, and generated on the fly. Each
+ * byte is the noise at its offset, XORed with a number that depends on the seed and the chunk.
  */
 
 import type { ObjectBody } from '../store/client.ts';
 
-/** Noise is so long; it does not compress, so that what is measured is what was sent. */
+/** Length of the noise. It does not compress, so that the measured speed is that of the link. */
 export const NOISE_BYTES = 1_048_576;
 
 export interface ProbeFile {
@@ -14,12 +14,12 @@ export interface ProbeFile {
 }
 
 export class ProbeBytes {
-  /** Four bytes at a time: one by one they would be slower than a fast link. */
+  /** Four bytes at a time: single bytes would be slower than a fast link. */
   readonly #noise: Uint32Array;
   readonly #createdAt: Date;
   readonly #onBytes: (count: number) => void;
 
-  /** `onBytes` is told of bytes as they are sent, and as they come back. */
+  /** `onBytes` is called with the number of bytes as they are sent and received. */
   constructor(
     noise: Uint8Array,
     createdAt: Date,
@@ -40,10 +40,10 @@ export class ProbeBytes {
     };
   }
 
-  /** The same, and `onPast` is called once more than `sizeBytes` of it are asked for. */
+  /** Like `body`, but calls `onPast` when more than `sizeBytes` have been requested. */
   bodyPast(file: ProbeFile, sizeBytes: number, onPast: () => void): ObjectBody {
     const body = this.body(file);
-    return { ...body, open: () => tellingPast(body.open(), sizeBytes, onPast) };
+    return { ...body, open: () => withCallbackPast(body.open(), sizeBytes, onPast) };
   }
 
   async *#read({ seed, sizeBytes }: ProbeFile): AsyncGenerator<Uint8Array, void, undefined> {
@@ -54,43 +54,43 @@ export class ProbeBytes {
     }
   }
 
-  /** How many bytes of `body` are those of the file from `start` on, before the first that is not. */
+  /** Compares `body` with the file from `start`: the number of equal bytes before the first difference. */
   async matching(
     body: AsyncIterable<Uint8Array>,
     { seed }: ProbeFile,
     start: number,
-  ): Promise<{ readonly equal: number; readonly came: number }> {
-    let came = 0;
+  ): Promise<{ readonly equal: number; readonly received: number }> {
+    let received = 0;
     let equal = 0;
     let expected: { readonly at: number; readonly bytes: Uint8Array } | undefined;
     for await (const chunk of body) {
       this.#onBytes(chunk.byteLength);
       for (let done = 0; done < chunk.byteLength;) {
-        const offset = start + came;
+        const offset = start + received;
         const at = offset - (offset % NOISE_BYTES);
         if (expected?.at !== at) expected = { at, bytes: this.#chunkAt(seed, at) };
         const theirs = chunk.subarray(done, done + at + NOISE_BYTES - offset);
         const ours = expected.bytes.subarray(offset - at, offset - at + theirs.byteLength);
-        if (equal === came) equal += equalBytes(ours, theirs);
-        came += theirs.byteLength;
+        if (equal === received) equal += equalBytes(ours, theirs);
+        received += theirs.byteLength;
         done += theirs.byteLength;
       }
     }
-    return { equal, came };
+    return { equal, received };
   }
 
   /** The whole chunk that begins at `offset`, a multiple of its size. */
   #chunkAt(seed: number, offset: number): Uint8Array {
-    const turn = turnOf(seed, offset) * 0x01_01_01_01;
+    const mask = maskOf(seed, offset) * 0x01_01_01_01;
     const words = new Uint32Array(this.#noise.length);
     for (let index = 0; index < words.length; index += 1) {
-      words[index] = (this.#noise[index] ?? 0) ^ turn;
+      words[index] = (this.#noise[index] ?? 0) ^ mask;
     }
     return new Uint8Array(words.buffer);
   }
 }
 
-async function* tellingPast(
+async function* withCallbackPast(
   chunks: AsyncIterable<Uint8Array>,
   sizeBytes: number,
   onPast: () => void,
@@ -106,13 +106,13 @@ async function* tellingPast(
   }
 }
 
-/** How many bytes are equal before the first that is not. */
+/** The number of equal bytes before the first difference. */
 function equalBytes(ours: Uint8Array, theirs: Uint8Array): number {
   if (Buffer.compare(ours, theirs) === 0) return ours.byteLength;
   return ours.findIndex((byte, index) => byte !== theirs[index]);
 }
 
-/** Odd factors: neighbours differ in 256 files and 256 chunks. */
-function turnOf(seed: number, offset: number): number {
+/** Odd factors: different for 256 consecutive files and 256 consecutive chunks. */
+function maskOf(seed: number, offset: number): number {
   return (seed * 37 + Math.floor(offset / NOISE_BYTES) * 101) & 0xff;
 }

@@ -1,10 +1,9 @@
 /**
- * Puts a destination to the test: one probe after the other, in a replica of its own, and removes
- * what it wrote. It ends with a report, whatever the destination does; only an abort ends it early,
- * and then too it removes what it wrote.
+ * Tests a destination: runs one probe after the other in a separate replica, and then deletes the files of
+ * the probes. It always ends with a report. Only an abort ends it early; the files are deleted even then.
  *
- * `reach` first asks, reading, whether the place of the replica is there. Nothing is ever written,
- * deleted or mended at that place itself: a replicator may be at work there.
+ * `reach` first tries to read the real replica. The check never writes, deletes or repairs anything there:
+ * a replicator may be running.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -25,81 +24,81 @@ import {
   type Claims,
   type FeatureReport,
 } from './report.ts';
-import { CheckSite, sitePath } from './site.ts';
+import { ProbeReplica, probePath } from './probe-replica.ts';
 import { systemTimers, type TimerClock } from '../store/timers.ts';
 
 const RANDOM_BYTES = 6;
-/** A replicator waits for minutes; who asks whether it works does not. One silence is shorter. */
+/** Shorter than a replicator's patience: a person waits for the result. Longer than one silence. */
 const REACH_MS_MAX = 40_000;
 
 export interface CheckOptions {
-  /** The place, opened for writing. */
+  /** The destination, opened for writing. */
   readonly destination: Destination;
-  /** The same, opened for reading: it makes no folder. Default: `destination`. */
+  /** The same destination, opened for reading: it creates no folder. Default: `destination`. */
   readonly reader?: Destination | undefined;
-  /** Of the replica that is or will be there. */
+  /** The path of the real replica. */
   readonly path: string;
-  /** Files above this go up in parts, where the destination has parts. Default 8 MiB. */
+  /** Larger files are uploaded in parts, if the destination supports parts. Default 8 MiB. */
   readonly partBytes?: number | undefined;
   /**
-   * Opens the place once more, for writing. What an upload that is aborted there cannot remove is
-   * told to the logger until it has closed. Without it `abort` is not judged.
+   * Opens the destination again, for writing. The logger receives warnings about uploads that could not be
+   * removed after an abort, until it is closed. Without it, `abort` is not judged.
    */
   readonly connect?: ((logger: Logger) => Promise<Destination>) | undefined;
-  /** Who keeps the files, for a sentence. Default: "this destination". */
+  /** The name of the provider for messages. Default: "this destination". */
   readonly provider?: string | undefined;
-  /** Told each verdict as it falls. */
+  /** Called with each verdict. */
   readonly onFeature?: ((report: FeatureReport) => void) | undefined;
-  /** Told what is being done, as it begins and as bytes move. */
+  /** Called when a probe begins, and as bytes are transferred. */
   readonly onProgress?: ((progress: CheckProgress) => void) | undefined;
   readonly clock?: TimerClock | undefined;
   readonly random?: ((count: number) => Uint8Array) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Rejects only with the signal's reason. Takes two whole parts up and down, and three parts up. */
+/** Rejects only with the signal's reason. Transfers two full parts in both directions, and uploads three more. */
 export async function checkDestination(options: CheckOptions): Promise<CheckReport> {
   const { destination, path, onFeature, signal, connect } = options;
   const { partBytes = PART_BYTES_DEFAULT, clock = systemTimers, random = randomBytes } = options;
-  const moving = new Moving(options.onProgress);
+  const progress = new ProgressTracker(options.onProgress);
   const nonce = Buffer.from(random(RANDOM_BYTES)).toString('hex');
-  const bytes = new ProbeBytes(random(NOISE_BYTES), new Date(clock.now()), moving.onBytes);
-  const site = new CheckSite({
+  const bytes = new ProbeBytes(random(NOISE_BYTES), new Date(clock.now()), progress.onBytes);
+  const replica = new ProbeReplica({
     destination,
-    path: sitePath(path, nonce),
+    path: probePath(path, nonce),
     bytes,
     now: () => performance.now(),
     signal,
   });
   const { capabilities } = destination;
-  const objects = new ProbeObjects(destination.unsettled(site.path).objects, nonce, signal);
-  const context: ProbeContext = { site, partBytes, capabilities, connect, objects, figures: {} };
+  const objects = new ProbeObjects(destination.unsettled(replica.path).objects, nonce, signal);
+  const context: ProbeContext = { replica, partBytes, capabilities, connect, objects, figures: {} };
   const features: FeatureReport[] = [];
-  const tell = (report: FeatureReport): void => {
+  const addReport = (report: FeatureReport): void => {
     features.push(report);
     onFeature?.(report);
   };
   let left: readonly string[] = [];
-  moving.begin('reach');
-  const reached = await reach(options, site);
-  tell(reached.report);
+  progress.begin('reach');
+  const reached = await reach(options, replica);
+  addReport(reached.report);
   try {
     for (const { feature, sizeBytes, movesBytes, run } of PROBES) {
-      moving.begin(feature, movesBytes?.(partBytes));
+      progress.begin(feature, movesBytes?.(partBytes));
       const skipped = skip(feature, features, claimsOf(options), sizeBytes(partBytes));
-      tell(skipped ?? (await judged(feature, signal, () => run(context))));
+      addReport(skipped ?? (await runProbe(feature, signal, () => run(context))));
     }
   } finally {
-    moving.begin('delete');
-    const folders = reached.isNew ? [site.path, path] : [site.path];
-    const cleaned = await cleanUp({ site, objects, reader: options.reader, folders, clock });
+    progress.begin('delete');
+    const folders = reached.isNew ? [replica.path, path] : [replica.path];
+    const cleaned = await cleanUp({ replica, objects, reader: options.reader, folders, clock });
     left = cleaned.left;
-    tell(cleaned.report);
+    addReport(cleaned.report);
   }
   signal?.throwIfAborted();
   return {
     destination: destination.name,
-    path: site.path,
+    path: replica.path,
     features,
     figures: context.figures,
     left,
@@ -110,8 +109,8 @@ function claimsOf({ destination, provider = 'this destination' }: CheckOptions):
   return { capabilities: destination.capabilities, provider };
 }
 
-/** What is being done, as bytes move. What is sent again counts again, up to the whole. */
-class Moving {
+/** Tracks the progress of a probe. Resent bytes count again, up to the total. */
+class ProgressTracker {
   readonly #onProgress: NonNullable<CheckOptions['onProgress']>;
   #now: CheckProgress = { feature: 'reach', doneBytes: 0, totalBytes: 0 };
 
@@ -131,7 +130,7 @@ class Moving {
   };
 }
 
-async function judged(
+async function runProbe(
   feature: FeatureReport['feature'],
   signal: AbortSignal | undefined,
   run: () => Promise<FeatureReport>,
@@ -146,23 +145,23 @@ async function judged(
 
 interface Reached {
   readonly report: FeatureReport;
-  /** The folder of the replica is not there yet: probes make it, and it goes with them. */
+  /** The folder of the replica does not exist yet: the probes create it, and it is removed with them. */
   readonly isNew: boolean;
 }
 
-async function reach(options: CheckOptions, site: CheckSite): Promise<Reached> {
+async function reach(options: CheckOptions, replica: ProbeReplica): Promise<Reached> {
   const { destination, reader = destination, path, signal: given } = options;
-  const patience = AbortSignal.timeout(REACH_MS_MAX);
-  const signal = given === undefined ? patience : AbortSignal.any([given, patience]);
+  const deadline = AbortSignal.timeout(REACH_MS_MAX);
+  const signal = given === undefined ? deadline : AbortSignal.any([given, deadline]);
   try {
-    await look(reader, path, signal);
-    await site.list('all', { signal });
+    await readFirstFile(reader, path, signal);
+    await replica.list('all', { signal });
     return { report: works('reach', `${destination.name} answers`), isNew: false };
   } catch (error) {
     given?.throwIfAborted();
     if (signal.aborted) return { report: failed('reach', silent(destination)), isNew: false };
     if (isError(error, 'REPLICA_PERMISSION_DENIED')) {
-      // It is there, and knows us; what else is denied is worth knowing too.
+      // It exists and accepts the credentials: go on, to report every missing permission.
       const { seen } = failed('list', error);
       return { report: works('reach', `it answers; ${seen}`), isNew: false };
     }
@@ -174,15 +173,15 @@ async function reach(options: CheckOptions, site: CheckSite): Promise<Reached> {
 }
 
 function silent({ name }: Destination): ReplicationError {
-  const message = `${name}: no answer in ${REACH_MS_MAX / 1_000} s`;
+  const message = `${name}: no response in ${REACH_MS_MAX / 1_000} s`;
   return new ReplicationError('REPLICA_UNAVAILABLE', message);
 }
 
-const NOT_YET = 'the folder is not there yet: the first write makes it';
-const MOUNT = 'if a disk should be mounted there, mount it first';
+const NOT_YET = 'the folder does not exist yet: the first write creates it';
+const MOUNT = 'if it should be on a mounted disk, mount the disk first';
 
-/** Asks for the first file of a replica, and for no more. */
-async function look(
+/** Requests only the first file of a replica. */
+async function readFirstFile(
   reader: Destination,
   path: string,
   signal: AbortSignal | undefined,

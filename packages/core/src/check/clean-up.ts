@@ -1,84 +1,84 @@
-/** Removes what a check has written, and tells what stays. */
+/** Deletes the files of a check, and reports leftovers. */
 
-import { judgeDeletion, NOTHING_WRITTEN } from './judge.ts';
+import { deletionReport, NOTHING_WRITTEN } from './verdicts.ts';
 import type { ProbeObjects } from './objects.ts';
 import { notJudged, type FeatureReport } from './report.ts';
-import type { CheckSite } from './site.ts';
+import type { ProbeReplica } from './probe-replica.ts';
 import { isError } from '../error.ts';
 import type { Destination } from '../replica/destination.ts';
 import { sleep } from '../store/abort.ts';
 import type { TimerClock } from '../store/timers.ts';
 
-/** Removing is given up after so long: whoever waits for an aborted check waits for this too. */
+/** Maximum time for the clean-up: an aborted check waits for it. */
 const CLEAN_UP_MS_MAX = 15_000;
-/** What was deleted may be listed for a moment: it is looked at so often, and so long between. */
+/** Deleted files may be listed for a moment: number of listings, and the delay between them. */
 const LOOKS_MAX = 3;
 const LOOK_AGAIN_MS = 1_000;
 
 export interface CleanUp {
-  readonly site: CheckSite;
+  readonly replica: ProbeReplica;
   readonly objects: ProbeObjects;
-  /** Opened for reading. A folder that it still finds was not removed. */
+  /** The destination, opened for reading. A folder that it still finds was not removed. */
   readonly reader: Destination | undefined;
-  /** Those that go with the files, where replicas are folders; the innermost first. */
+  /** Folders that are removed with their files, if replicas are folders. The innermost first. */
   readonly folders: readonly string[];
   readonly clock: TimerClock;
 }
 
 export interface CleanedUp {
   readonly report: FeatureReport;
-  /** Keys of what is still there, or may be. */
+  /** Keys of objects that exist or may exist. */
   readonly left: readonly string[];
 }
 
-/** Not by the caller's signal: the probes are removed also when that has aborted. */
+/** Does not use the caller's signal: the files are also deleted after an abort. */
 export async function cleanUp(of: CleanUp): Promise<CleanedUp> {
-  const { site, objects } = of;
+  const { replica, objects } = of;
   const signal = AbortSignal.timeout(CLEAN_UP_MS_MAX);
-  const tried = [...site.tried.map((ref) => site.labelOf(ref)), ...objects.tried];
+  const tried = [...replica.tried.map((ref) => replica.labelOf(ref)), ...objects.tried];
   if (tried.length === 0) {
     return { report: notJudged('delete', NOTHING_WRITTEN), left: [] };
   }
   const refusals = [
-    await errorOf(() => site.deleteTried(signal)),
+    await errorOf(() => replica.deleteTried(signal)),
     await errorOf(() => objects.deleteTried(signal)),
   ];
   const error = refusals.find((refusal) => refusal !== undefined);
-  const left = await whatIsLeft(of, signal);
-  const written = site.written + objects.tried.length;
-  const { path } = site;
+  const left = await findLeftovers(of, signal);
+  const written = replica.written + objects.tried.length;
+  const { path } = replica;
   if (left?.length === 0 && error === undefined) {
-    const folder = await firstThatStays(of, signal);
+    const folder = await findRemainingFolder(of, signal);
     if (folder !== undefined) {
       const stays = [`the folder ${folder}`];
-      return { report: judgeDeletion({ path, written, error, left: stays }), left: stays };
+      return { report: deletionReport({ path, written, error, left: stays }), left: stays };
     }
   }
-  const report = judgeDeletion({ path, written, error, left });
+  const report = deletionReport({ path, written, error, left });
   const stays = left ?? (error === undefined ? [] : tried);
-  return { report, left: stays.map((label) => site.keyOf(label)) };
+  return { report, left: stays.map((label) => replica.keyOf(label)) };
 }
 
-/** What is still listed, by its labels; undefined where it cannot be listed. */
-async function whatIsLeft(
-  { site, objects, clock }: CleanUp,
+/** The labels of files that are still listed; undefined if they cannot be listed. */
+async function findLeftovers(
+  { replica, objects, clock }: CleanUp,
   signal: AbortSignal,
 ): Promise<string[] | undefined> {
   try {
     for (let looks = 1; ; looks += 1) {
-      const files = await site.list('all', { signal });
+      const files = await replica.list('all', { signal });
       const names = objects.tried.length === 0 ? [] : await objects.names(signal);
-      const left = [...files.map((file) => site.labelOf(file)), ...names];
+      const left = [...files.map((file) => replica.labelOf(file)), ...names];
       if (left.length === 0 || looks === LOOKS_MAX) return left;
       await sleep(clock, LOOK_AGAIN_MS, signal);
     }
   } catch {
-    return undefined; // the verdict on `list` says why; this one says that it is not known
+    return undefined; // the verdict on `list` has the reason
   }
 }
 
-/** A folder is gone when a reader does not find it. A listing of files does not show it. */
-async function firstThatStays(
+/** A listing does not show empty folders, so a reader looks for each of them. */
+async function findRemainingFolder(
   { reader, folders }: CleanUp,
   signal: AbortSignal,
 ): Promise<string | undefined> {

@@ -1,4 +1,4 @@
-/** What an error says of a feature. Three that look alike from afar are told apart in the first words. */
+/** Converts errors to reports. The first words separate errors that look alike. */
 
 import { isError, messageOf, type ErrorCode } from '../error.ts';
 import {
@@ -10,16 +10,16 @@ import {
   type FeatureReport,
 } from './report.ts';
 
-/** Where not even a connection came about. */
-export function unconnected(destination: string, path: string, error: unknown): CheckReport {
+/** The report if the destination could not be connected. */
+export function connectionFailure(destination: string, path: string, error: unknown): CheckReport {
   const features: FeatureReport[] = [failed('reach', error)];
   for (const feature of Object.keys(CHECK_FEATURES) as CheckFeature[]) {
-    if (feature !== 'reach') features.push(notJudged(feature, 'cannot be seen without reach'));
+    if (feature !== 'reach') features.push(notJudged(feature, 'cannot be tested without reach'));
   }
   return { destination, path, features, figures: {}, left: [] };
 }
 
-/** The verdict where a probe ended in an error. */
+/** The report of a probe that ended with an error. */
 export function failed(feature: CheckFeature, error: unknown): FeatureReport {
   const code: ErrorCode = isError(error) ? error.code : 'REPLICA_UNKNOWN';
   const { right } = CHECK_FEATURES[feature];
@@ -33,7 +33,7 @@ export function failed(feature: CheckFeature, error: unknown): FeatureReport {
   };
 }
 
-/** Vendors' messages may have several. */
+/** Vendors' messages may have several lines. */
 export function inOneLine(message: string): string {
   return message.replaceAll(/\s+/g, ' ').trim();
 }
@@ -41,13 +41,13 @@ export function inOneLine(message: string): string {
 function seenOf(code: ErrorCode, message: string, right: CheckRight): string {
   switch (code) {
     case 'REPLICA_DESTINATION_NOT_FOUND':
-      return `there is no such bucket or folder: ${message}`;
+      return `the bucket or folder does not exist: ${message}`;
     case 'REPLICA_PERMISSION_DENIED':
       return `access is denied: the right to ${right} is missing: ${message}`;
     case 'REPLICA_UNAVAILABLE':
       return `cannot be reached: ${message}`;
     case 'REPLICA_RATE_LIMITED':
-      return `it answers, and wants to be asked less: ${message}`;
+      return `it limits the rate of requests: ${message}`;
     default:
       return message;
   }
@@ -60,21 +60,21 @@ function nextOf(code: ErrorCode, right: CheckRight): string {
     case 'REPLICA_PERMISSION_DENIED':
       return `give these credentials the right to ${right} there`;
     case 'REPLICA_UNAUTHENTICATED':
-      return 'correct the credentials, or the time of this machine';
+      return 'correct the credentials, or the clock of this machine';
     case 'REPLICA_HOST_UNTRUSTED':
-      return 'have the certificate or the host key of the other side trusted';
+      return 'make this machine trust the certificate or the host key of the server';
     case 'REPLICA_UNAVAILABLE':
       return 'check the network, the address (http or https) and the port; then check again';
     case 'REPLICA_RATE_LIMITED':
       return 'wait, and check again';
     case 'REPLICA_FULL':
-      return 'make room there';
+      return 'free some space there';
     case 'REPLICA_UNSUPPORTED':
-      return 'choose another kind of storage, or another provider';
+      return 'choose another type of storage, or another provider';
     case 'REPLICA_TRUNCATED':
     case 'REPLICA_CHANGED':
-      return 'check again; if it stays, look at what lies between this machine and the destination';
+      return 'check again; if the error persists, check the network between this machine and the destination';
     default:
-      return 'see whether what answers there is of the kind that is configured; else report it, with the message';
+      return 'check that the server is of the configured type; otherwise report this error with its message';
   }
 }

@@ -1,12 +1,12 @@
 /**
- * What named objects are put to: a lease is one of them, and lies where Litestream has it. Whoever
- * holds it writes it anew, naming the version that he wrote last.
+ * Probes of named objects. A lease is one of them, stored where Litestream stores it. Its holder renews it by
+ * writing it again on condition of the version of the previous write.
  */
 
 import { isError } from '../error.ts';
-import { judgeVersions, unsupportedVersions, type ConditionOutcome } from './judge.ts';
+import { versionsReport, unsupportedVersions, type ConditionOutcome } from './verdicts.ts';
 import { doesNot, ONE_WRITER, works, type FeatureReport } from './report.ts';
-import { isRefusal } from './site.ts';
+import { isRefusal } from './probe-replica.ts';
 import type { PutOptions } from '../store/client.ts';
 import type { NamedObjects } from '../replica/named-objects.ts';
 import { OBJECT_BYTES_MAX } from '../store/policy/conflict.ts';
@@ -20,7 +20,7 @@ export class ProbeObjects {
   readonly #signal: AbortSignal | undefined;
   readonly #tried = new Set<string>();
 
-  /** `nonce` tells our objects from everybody's: a conflict is settled by what lies there. */
+  /** `nonce` makes the content of our objects unique, so that a conflict with our own write is recognized. */
   constructor(objects: NamedObjects, nonce: string, signal: AbortSignal | undefined) {
     this.#objects = objects;
     this.#nonce = nonce;
@@ -70,28 +70,28 @@ export class ProbeObjects {
 export async function namedObjects(objects: ProbeObjects): Promise<FeatureReport> {
   await objects.put(LEASE, 'first');
   if (!(await objects.holds(LEASE, 'first'))) {
-    return doesNot('objects', `${LEASE}: other bytes came than were written`, OTHER_BYTES);
+    return doesNot('objects', `${LEASE}: the bytes read differ from those written`, OTHER_BYTES);
   }
   const names = await objects.names();
-  if (names.join() === LEASE) return works('objects', `${LEASE} is written, read and listed`);
-  const seen = `${LEASE} is there; listed is ${names.join(', ') || 'nothing'}`;
-  return doesNot('objects', seen, 'report it: what was written must be listed at once');
+  if (names.join() === LEASE) return works('objects', `${LEASE} was written, read and listed`);
+  const seen = `${LEASE} exists, but the listing contains ${names.join(', ') || 'nothing'}`;
+  return doesNot('objects', seen, 'report it: a written object must be listed at once');
 }
 
-export const OTHER_BYTES = 'look for a proxy or a cache in between; else report it, with this line';
+export const OTHER_BYTES = 'check for a proxy or a cache in between; otherwise report this line';
 
-/** Two that know one version: the first may write the next, the second may not. */
+/** Two writers with the same version: only the first may write the next one. */
 export async function versions(objects: ProbeObjects): Promise<FeatureReport> {
   const { version } = await objects.put(LEASE, 'mine');
   if (version === undefined) {
-    return doesNot('if-version', 'a write gives no version: no lease can be held', ONE_WRITER);
+    return doesNot('if-version', 'a write returns no version: no lease can be held', ONE_WRITER);
   }
   try {
     const right = await outcomeOf(() => objects.put(LEASE, 'renewed', { version }));
     const stale = await outcomeOf(() => objects.put(LEASE, 'stale', { version }));
     const absent = await outcomeOf(() => objects.put(LEASE, 'absent', 'if-absent'));
     const holds = (await objects.holds(LEASE, 'renewed')) ? 'right' : 'another';
-    return judgeVersions({ right, stale, absent, holds });
+    return versionsReport({ right, stale, absent, holds });
   } catch (error) {
     const report = unsupportedVersions(error);
     if (report === undefined) throw error;
@@ -99,7 +99,7 @@ export async function versions(objects: ProbeObjects): Promise<FeatureReport> {
   }
 }
 
-/** What the backend itself refuses is an error: it was never asked of the server. */
+/** Rethrows an error of the backend itself, which was not sent to the server. */
 async function outcomeOf(work: () => Promise<unknown>): Promise<ConditionOutcome> {
   try {
     await work();

@@ -1,10 +1,10 @@
-/** What each feature is put to. A probe that throws has found an error; check.ts names it. */
+/** The probe of each feature. check.ts converts the error of a probe to a report. */
 
 import { isError, type ErrorCode } from '../error.ts';
 import type { Capabilities } from '../store/client.ts';
 import type { Destination } from '../replica/destination.ts';
 import type { Logger } from '../store/backend.ts';
-import { judgeAbort, judgeConditions, type ConditionOutcome } from './judge.ts';
+import { abortReport, conditionsReport, type ConditionOutcome } from './verdicts.ts';
 import { namedObjects, OTHER_BYTES, versions, type ProbeObjects } from './objects.ts';
 import {
   doesNot,
@@ -14,41 +14,41 @@ import {
   type CheckFigures,
   type FeatureReport,
 } from './report.ts';
-import { nameOf, probeFile, type CheckSite, type Probe } from './site.ts';
+import { nameOf, probeFile, type ProbeReplica, type Probe } from './probe-replica.ts';
 
-/** As large as a commit of one page, compressed. */
+/** Size of a commit of one page, compressed. */
 const SMALL_BYTES = 1_024;
-/** An odd number, for a median. */
+/** Odd, for a median. */
 const SMALL_COUNT = 5;
-/** Enough above one part that two are sent. */
+/** Makes a file larger than one part, so that two parts are sent. */
 const OVER_A_PART_BYTES = 65_536;
-/** Sizes that no backend claims by itself: the standard of S3 destinations. */
+/** The default part size of S3 destinations. */
 export const PART_BYTES_DEFAULT: number = 8 * 1024 * 1024;
 
 export interface ProbeContext {
-  readonly site: CheckSite;
-  /** A file above this goes up in parts, where the destination has parts. */
+  readonly replica: ProbeReplica;
+  /** Larger files are uploaded in parts, if the destination supports parts. */
   readonly partBytes: number;
   readonly capabilities: Capabilities;
-  /** Opens the place once more: see CheckOptions. */
+  /** Opens the destination again: see CheckOptions. */
   readonly connect: ((logger: Logger) => Promise<Destination>) | undefined;
   readonly objects: ProbeObjects;
-  /** Filled in by the probes that measure. */
+  /** Set by the probes that measure. */
   readonly figures: { -readonly [Name in keyof CheckFigures]: CheckFigures[Name] };
 }
 
 export interface ProbePlan {
   readonly feature: CheckFeature;
-  /** Of the largest file that it writes. */
+  /** Size of the largest file that it writes. */
   readonly sizeBytes: (partBytes: number) => number;
-  /** Bytes that it moves, both ways; 0 where they are next to nothing. */
+  /** Number of bytes that it transfers, in both directions. Absent if it is negligible. */
   readonly movesBytes?: ((partBytes: number) => number) | undefined;
   readonly run: (context: ProbeContext) => Promise<FeatureReport>;
 }
 
-/** Two whole parts and a smaller one: parts of unequal size would be found out. */
+/** Two full parts and a smaller one, to detect errors with parts of different sizes. */
 const largeBytes = (partBytes: number): number => 2 * partBytes + Math.ceil(partBytes / 8);
-/** The least that goes in parts: it is written twice. */
+/** The smallest file that is sent in parts. It is written twice. */
 const overAPart = (partBytes: number): number => partBytes + OVER_A_PART_BYTES;
 const upAndDown = (partBytes: number): number => 2 * largeBytes(partBytes);
 const twice = (partBytes: number): number => 2 * overAPart(partBytes);
@@ -56,7 +56,7 @@ const onePart = (partBytes: number): number => partBytes;
 const small = (): number => SMALL_BYTES;
 const none = (): number => 0;
 
-/** After `reach`, and before `delete`; in this order. */
+/** The probes between `reach` and `delete`, in order. */
 export const PROBES: readonly ProbePlan[] = [
   { feature: 'write', sizeBytes: small, run: write },
   { feature: 'list', sizeBytes: none, run: list },
@@ -76,22 +76,22 @@ const SMALL: readonly Probe[] = Array.from({ length: SMALL_COUNT }, (_, index) =
 const [ONE] = SMALL as [Probe];
 const LARGE_SEED = 11;
 
-async function write({ site, figures }: ProbeContext): Promise<FeatureReport> {
+async function write({ replica, figures }: ProbeContext): Promise<FeatureReport> {
   const times: number[] = [];
-  for (const probe of SMALL) times.push(await site.time(() => site.write(probe)));
+  for (const probe of SMALL) times.push(await replica.time(() => replica.write(probe)));
   figures.writeMs = median(times);
   return works('write', `${SMALL_COUNT} files of ${SMALL_BYTES} bytes`);
 }
 
-/** All levels, one level, and one from a TXID on: whatever was written must be there at once. */
-async function list({ site }: ProbeContext): Promise<FeatureReport> {
+/** Lists all levels, one level, and one level from a TXID: written files must be listed at once. */
+async function list({ replica }: ProbeContext): Promise<FeatureReport> {
   const third = SMALL[2]?.ref;
   const asked = [
-    { what: 'all levels', found: await site.list('all'), wanted: SMALL },
-    { what: 'level 0', found: await site.list(0), wanted: SMALL },
+    { what: 'all levels', found: await replica.list('all'), wanted: SMALL },
+    { what: 'level 0', found: await replica.list(0), wanted: SMALL },
     {
-      what: 'level 0 from the third',
-      found: await site.list(0, { from: third }),
+      what: 'level 0 from the third file',
+      found: await replica.list(0, { from: third }),
       wanted: SMALL.slice(2),
     },
   ];
@@ -99,19 +99,19 @@ async function list({ site }: ProbeContext): Promise<FeatureReport> {
     const had = found.map((file) => `${nameOf(file)}, ${file.sizeBytes} bytes`);
     const should = wanted.map(({ ref, sizeBytes }) => `${nameOf(ref)}, ${sizeBytes} bytes`);
     if (had.join() === should.join()) continue;
-    const seen = `${what}: ${should.join('; ')} is there; listed is ${had.join('; ') || 'nothing'}`;
-    return doesNot('list', seen, 'report it: a backup must see at once what was written');
+    const seen = `${what}: expected ${should.join('; ')}; listed ${had.join('; ') || 'nothing'}`;
+    return doesNot('list', seen, 'report it: written files must be listed at once');
   }
-  return works('list', 'what was written is listed at once, by level and from a TXID on');
+  return works('list', 'written files are listed at once, by level and from a TXID');
 }
 
-async function read({ site, figures }: ProbeContext): Promise<FeatureReport> {
+async function read({ replica, figures }: ProbeContext): Promise<FeatureReport> {
   const times: number[] = [];
   const faults: string[] = [];
   for (const probe of SMALL) {
     times.push(
-      await site.time(async () => {
-        const fault = await site.fault(probe);
+      await replica.time(async () => {
+        const fault = await replica.fault(probe);
         if (fault !== undefined) faults.push(`${nameOf(probe.ref)}: ${fault}`);
       }),
     );
@@ -119,43 +119,43 @@ async function read({ site, figures }: ProbeContext): Promise<FeatureReport> {
   const [fault] = faults;
   if (fault !== undefined) return doesNot('read', fault, OTHER_BYTES);
   figures.readMs = median(times);
-  return works('read', 'the bytes that were written');
+  return works('read', 'the bytes match those written');
 }
 
-/** The beginning, the middle, the last 16 bytes: what a restore asks for. */
-async function ranges({ site }: ProbeContext): Promise<FeatureReport> {
+/** Reads the beginning, the middle, and the last 16 bytes, like a restore. */
+async function ranges({ replica }: ProbeContext): Promise<FeatureReport> {
   const { sizeBytes } = ONE;
   for (const range of [
     { start: 0, end: 100 },
     { start: 333, end: 777 },
     { start: sizeBytes - 16, end: sizeBytes },
   ]) {
-    const fault = await site.fault(ONE, range);
+    const fault = await replica.fault(ONE, range);
     if (fault !== undefined) return doesNot('ranges', fault, OTHER_BYTES);
   }
-  return works('ranges', 'parts of a file come as they were asked for');
+  return works('ranges', 'reads return the requested part of a file');
 }
 
-async function large({ site, partBytes, figures }: ProbeContext): Promise<FeatureReport> {
+async function large({ replica, partBytes, figures }: ProbeContext): Promise<FeatureReport> {
   const sizeBytes = largeBytes(partBytes);
   const probe = probeFile(9, 7, { seed: LARGE_SEED, sizeBytes });
-  const upMs = await site.time(() => site.write(probe));
+  const upMs = await replica.time(() => replica.write(probe));
   let fault: string | undefined;
-  const downMs = await site.time(async () => {
-    fault = await site.fault(probe);
+  const downMs = await replica.time(async () => {
+    fault = await replica.fault(probe);
   });
   if (fault !== undefined) return doesNot('large', fault, OTHER_BYTES);
   figures.upBytesPerSecond = speed(sizeBytes, upMs);
   figures.downBytesPerSecond = speed(sizeBytes, downMs);
-  return works('large', `a file of ${sizeBytes} bytes, up and down`);
+  return works('large', `a file of ${sizeBytes} bytes was uploaded and downloaded`);
 }
 
 /**
- * What an upload leaves that is not completed is removed in the background, and told in the log where
- * it cannot be. So it has a connection of its own: when that has closed, there is no more to be told.
+ * Backends remove the parts of an unfinished upload in the background, and log a warning if they cannot.
+ * So this probe has a separate connection: after it has closed, there are no more warnings.
  */
-async function abort({ site, partBytes, connect }: ProbeContext): Promise<FeatureReport> {
-  if (connect === undefined) return notJudged('abort', 'it needs a connection of its own');
+async function abort({ replica, partBytes, connect }: ProbeContext): Promise<FeatureReport> {
+  if (connect === undefined) return notJudged('abort', 'needs a separate connection');
   const warnings: { message: string; code?: ErrorCode | undefined }[] = [];
   let isListening = false;
   const destination = await connect({
@@ -166,14 +166,14 @@ async function abort({ site, partBytes, connect }: ProbeContext): Promise<Featur
   });
   const probe = probeFile(9, 8, { seed: LARGE_SEED + 1, sizeBytes: largeBytes(partBytes) });
   try {
-    await site.writeAborted(destination, probe, partBytes);
-    isListening = true; // those before were of parts that were sent again
+    await replica.writeAborted(destination, probe, partBytes);
+    isListening = true; // earlier warnings were about resent parts
   } finally {
     await destination.close();
   }
-  const isThere = await site.isThere(probe.ref);
-  if (!isThere) site.forget(probe.ref);
-  return judgeAbort({ isThere, warnings });
+  const isThere = await replica.isThere(probe.ref);
+  if (!isThere) replica.forget(probe.ref);
+  return abortReport({ isThere, warnings });
 }
 
 const SILENT: Logger = {
@@ -191,9 +191,9 @@ async function ifAbsentLarge(context: ProbeContext): Promise<FeatureReport> {
   return await conditions(context, 'if-absent-large', 9, overAPart(context.partBytes));
 }
 
-/** Twice, with other bytes: a server that does not look at the condition keeps the second. */
+/** Writes a file twice, with different bytes: a server that ignores the condition keeps the second. */
 async function conditions(
-  { site, capabilities }: ProbeContext,
+  { replica, capabilities }: ProbeContext,
   feature: 'if-absent' | 'if-absent-large',
   level: number,
   sizeBytes: number,
@@ -201,18 +201,18 @@ async function conditions(
   const maxTXID = SMALL_COUNT + 1;
   const mine = probeFile(level, maxTXID, { seed: 20 + level, sizeBytes });
   const other = probeFile(level, maxTXID, { seed: 40 + level, sizeBytes });
-  const first = await attempt(() => site.write(mine, 'if-absent'));
+  const first = await attempt(() => replica.write(mine, 'if-absent'));
   if (first === 'unsupported') {
-    return judgeConditions(feature, { first, second: first, holds: 'neither' });
+    return conditionsReport(feature, { first, second: first, holds: 'neither' });
   }
-  const second = await attempt(() => site.write(other, 'if-absent'));
-  // Its end tells them apart, where that can be had alone.
+  const second = await attempt(() => replica.write(other, 'if-absent'));
+  // If ranges are supported, comparing the last bytes is enough.
   const end = { start: sizeBytes - SMALL_BYTES, end: sizeBytes };
   const range = capabilities.ranges === true ? end : undefined;
-  const isMine = await site.holds(mine, range);
-  const isOther = !isMine && (await site.holds(other, range));
+  const isMine = await replica.holds(mine, range);
+  const isOther = !isMine && (await replica.holds(other, range));
   const holds = isMine ? 'first' : isOther ? 'second' : 'neither';
-  return judgeConditions(feature, { first, second, holds });
+  return conditionsReport(feature, { first, second, holds });
 }
 
 async function attempt(work: () => Promise<void>): Promise<ConditionOutcome> {

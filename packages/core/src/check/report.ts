@@ -1,7 +1,6 @@
 /**
- * What a check says of a destination: a verdict for each feature, what was seen, what to do next.
- * Pure, as is everything that decides here: the probes look (check-probes.ts), check-judge.ts and
- * check-errors.ts judge what they saw.
+ * The report of a check: for each feature a verdict, the observation, and the next step. The decisions are
+ * pure: probes.ts collects the observations; verdicts.ts and errors.ts convert them to reports.
  */
 
 import type { ErrorCode } from '../error.ts';
@@ -24,8 +23,8 @@ export type CheckFeature =
 export type CheckVerdict = 'works' | 'does not' | 'not judged';
 
 /**
- * What credentials must be allowed to do. `replace`: to write a name anew, which is deleting to some.
- * `abort`: to remove an upload that was not completed.
+ * A permission of the credentials. `replace`: to overwrite an object; some providers treat it as a delete.
+ * `abort`: to remove an unfinished upload.
  */
 export type CheckRight = 'list' | 'read' | 'write' | 'replace' | 'delete' | 'abort';
 
@@ -34,9 +33,9 @@ export interface FeatureReport {
   readonly verdict: CheckVerdict;
   readonly seen: string;
   readonly next?: string | undefined;
-  /** Of the error, where one came back. */
+  /** The code of the error, if there was one. */
   readonly code?: ErrorCode | undefined;
-  /** Where access was denied: to do what. */
+  /** The missing permission, if access was denied. */
   readonly missing?: CheckRight | undefined;
 }
 
@@ -45,7 +44,7 @@ export interface CheckFigures {
   readonly readMs?: number | undefined;
   /** Median of small writes. */
   readonly writeMs?: number | undefined;
-  /** Of the large file. */
+  /** Measured with the large file. */
   readonly upBytesPerSecond?: number | undefined;
   readonly downBytesPerSecond?: number | undefined;
 }
@@ -53,30 +52,30 @@ export interface CheckFigures {
 export interface CheckReport {
   /** The destination's name: "s3://bucket". */
   readonly destination: string;
-  /** Of the replica that the probes worked in, or would have. */
+  /** The path of the replica used by the probes. */
   readonly path: string;
   readonly features: readonly FeatureReport[];
   readonly figures: CheckFigures;
-  /** What is still there, or may be, by its keys. */
+  /** Keys of objects that exist or may exist. */
   readonly left: readonly string[];
 }
 
-/** What is being done: told as a feature begins, and as bytes of its probe move. */
+/** The progress of a check: reported when a probe begins, and as bytes are transferred. */
 export interface CheckProgress {
   readonly feature: CheckFeature;
   readonly doneBytes: number;
-  /** 0 where it moves next to nothing. */
+  /** 0 if it is negligible. */
   readonly totalBytes: number;
 }
 
 interface Feature {
   readonly needed: 'yes' | 'no';
-  /** What has to work before it can be judged. */
+  /** Features that must work before it can be tested. */
   readonly after: readonly CheckFeature[];
   readonly right: CheckRight;
 }
 
-/** In the order of judging. Without those that are needed, nothing is backed up or restored. */
+/** In the order of testing. `needed`: backups and restores do not work without it. */
 export const CHECK_FEATURES: Readonly<Record<CheckFeature, Feature>> = {
   reach: { needed: 'yes', after: [], right: 'list' },
   write: { needed: 'yes', after: ['reach'], right: 'write' },
@@ -92,7 +91,7 @@ export const CHECK_FEATURES: Readonly<Record<CheckFeature, Feature>> = {
   delete: { needed: 'no', after: [], right: 'delete' },
 };
 
-/** The first thing that is needed and does not work; undefined where backups can be kept there. */
+/** The first needed feature that does not work; undefined if the destination is usable for backups. */
 export function checkFailure(report: CheckReport): FeatureReport | undefined {
   return report.features.find(
     ({ feature, verdict }) => verdict === 'does not' && CHECK_FEATURES[feature].needed === 'yes',
@@ -116,14 +115,14 @@ export function notJudged(feature: CheckFeature, seen: string, next?: string): F
   return { feature, verdict: 'not judged', seen, next };
 }
 
-/** What a destination claims. */
+/** The claims of a destination. */
 export interface Claims {
   readonly capabilities: Capabilities;
-  /** Who keeps the files, for a sentence: "s3.us-west-004.backblazeb2.com". */
+  /** The name of the provider for messages: "s3.us-west-004.backblazeb2.com". */
   readonly provider: string;
 }
 
-/** Why it is not probed at all; undefined where it is. `sizeBytes` is what its probe would write. */
+/** The report of a feature that is not tested; undefined if it is. `sizeBytes` is the size of its largest file. */
 export function skip(
   feature: CheckFeature,
   done: readonly FeatureReport[],
@@ -133,22 +132,25 @@ export function skip(
   const missed = CHECK_FEATURES[feature].after.find((needed) =>
     done.some((report) => report.feature === needed && report.verdict !== 'works'),
   );
-  if (missed !== undefined) return notJudged(feature, `cannot be seen without ${missed}`);
+  if (missed !== undefined) return notJudged(feature, `cannot be tested without ${missed}`);
   const { ranges, conditions, versions, sizeMax } = capabilities;
   if (feature === 'ranges' && ranges !== true) {
-    return notJudged(feature, 'not claimed: whole files are read, and cut here');
+    return notJudged(feature, 'not claimed: Sluice reads whole files instead');
   }
   if (sizeMax !== undefined && sizeBytes > sizeMax) {
-    return notJudged(feature, `takes files up to ${sizeMax} bytes, and this would have more`);
+    return notJudged(
+      feature,
+      `files are limited to ${sizeMax} bytes, and this test needs a larger one`,
+    );
   }
   if (!feature.startsWith('if-')) return undefined;
   if (conditions === undefined) {
     const what = feature === 'if-version' ? 'no lease can be held' : 'fencing is off';
-    const seen = `${provider} is not known to honour conditional writes: ${what}`;
+    const seen = `${provider} is not known to honor conditional writes: ${what}`;
     return notJudged(feature, seen, ONE_WRITER);
   }
   if (feature === 'if-version' && versions !== true) {
-    const seen = `not claimed: ${provider} knows no conditions on versions, so no lease can be held`;
+    const seen = `not claimed: ${provider} does not support conditions on versions: no lease can be held`;
     return notJudged(feature, seen, ONE_WRITER);
   }
   if (conditions !== 'any-size' && sizeBytes > conditions.sizeMax) {
@@ -157,6 +159,6 @@ export function skip(
   return undefined;
 }
 
-/** Where nothing but discipline keeps two writers apart. */
+/** The next step if the destination cannot keep two writers apart. */
 export const ONE_WRITER =
-  'replication works without it; see that never two replicators write to one place';
+  'replication works without it; make sure that only one replicator writes to this path';

@@ -1,4 +1,4 @@
-/** Names of buckets, and the mistakes that people make with them. */
+/** Names of buckets, and common mistakes. */
 
 /**
  * The problem with the name of a bucket, phrased to follow the name of its key; undefined if there is none.

@@ -1,12 +1,12 @@
 /**
- * Sizes as Litestream's configuration writes them: `10MB` is 10,000,000 and `10MiB` is 10,485,760.
- * Letter case and one space do not matter; a bare number is bytes; `K` and `KB` are the same.
+ * Sizes as in Litestream's configuration: `10MB` is 10,000,000 and `10MiB` is 10,485,760. Letter case and
+ * one space do not matter. A bare number is in bytes. `K` and `KB` are the same.
  */
 
 const SIZE = /^(\d+(?:\.\d+)?) ?(?:([kmgtpe])(i?))?b?$/i;
 const LETTERS = 'kmgtpe';
 
-/** Whole bytes, or undefined for anything that is not a size. */
+/** The size in whole bytes; undefined if the text is not a size. */
 export function parseBytes(text: string): number | undefined {
   const match = SIZE.exec(text.trim());
   if (match === null) return undefined;

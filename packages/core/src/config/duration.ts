@@ -1,11 +1,11 @@
 /**
- * Durations as Go writes them, and so Litestream's configuration: `1s`, `5m`, `1h30m`, `500ms`.
+ * Durations as in Go and in Litestream's configuration: `1s`, `5m`, `1h30m`, `500ms`.
  *
  *  unit  ns    us, µs   ms   s      m       h
  *  ms    1e-6  1e-3     1    1,000  60,000  3,600,000
  *
- * Valid if and only if it is "0", or one or more pairs of a decimal number and a unit with nothing
- * between. Never negative here: nothing that we configure can be. There is no unit for a day.
+ * Valid if and only if it is "0", or one or more pairs of a decimal number and a unit without spaces.
+ * Negative durations are invalid. There is no unit for days.
  */
 
 const UNIT_MS: Readonly<Record<string, number>> = {
@@ -22,7 +22,7 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 const DURATION = /^\+?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/;
 const PAIR = /(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g;
 
-/** Milliseconds, or undefined for anything that is not a duration. */
+/** The duration in milliseconds; undefined if the text is not a duration. */
 export function parseDuration(text: string): number | undefined {
   if (/^\+?0$/.test(text)) return 0;
   if (!DURATION.test(text)) return undefined;
@@ -33,7 +33,7 @@ export function parseDuration(text: string): number | undefined {
   return ms <= Number.MAX_SAFE_INTEGER ? ms : undefined;
 }
 
-/** The shortest way to write it: 5400000 is `1h30m`, 1500 is `1.5s`. For messages and defaults. */
+/** The shortest form: 5400000 is `1h30m`, 1500 is `1.5s`. For messages and defaults. */
 export function formatDuration(ms: number): string {
   if (ms < 1_000) return ms === 0 ? '0s' : `${ms}ms`;
   const hours = Math.floor(ms / 3_600_000);

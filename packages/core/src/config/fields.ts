@@ -2,8 +2,8 @@
  * Fields for the schema of a backend or a section, made with zod. `@sluice/core/backend/config` exports
  * them. They are optional: a backend may use any validator.
  *
- * The first argument is the help text of the key. A key is required unless its field ends in `.optional()` or
- * in `.prefault('8MiB')`, which sets the default as a user would write it.
+ * The first argument is the help text of the key. A key is required unless its field ends with `.optional()` or
+ * `.prefault('8MiB')`, which sets the default as a user would write it.
  */
 
 import { readFileSync } from 'node:fs';
@@ -46,28 +46,28 @@ export function text(help: string, options: TextOptions = {}): ConfigField<strin
   const file = options.file === true ? { 'x-file': true } : {};
   return field({ type: 'string', ...about(help, options), ...file }, (value) => {
     const given = readText(value);
-    if (given instanceof Wrong) return given;
+    if (given instanceof Invalid) return given;
     const wrong = options.check?.(given);
-    return wrong === undefined ? given : new Wrong(wrong);
+    return wrong === undefined ? given : new Invalid(wrong);
   });
 }
 
-/** Removes line breaks around the value, which variables and files often have. */
+/** A secret. Removes line breaks around the value, which variables and files often have. */
 export function secret(help: string, options: TextOptions = {}): ConfigField<Secret> {
   const json = { type: 'string', writeOnly: true, 'x-kind': 'secret' } as const;
   return field({ ...json, ...about(help, options) }, (value) => {
     if (isSecret(value)) return value;
     const given = readText(value);
-    if (given instanceof Wrong) return given;
+    if (given instanceof Invalid) return given;
     const trimmed = given.replaceAll(/^\s*[\r\n]+|[\r\n]+\s*$/g, '');
     const wrong = trimmed === '' ? 'is empty' : options.check?.(trimmed);
-    return wrong === undefined ? hide(trimmed) : new Wrong(wrong);
+    return wrong === undefined ? hide(trimmed) : new Invalid(wrong);
   });
 }
 
 export function boolean(help: string, options: FieldOptions = {}): ConfigField<boolean> {
   return field({ type: 'boolean', ...about(help, options) }, (value) =>
-    typeof value === 'boolean' ? value : new Wrong(`must be true or false, not ${show(value)}`),
+    typeof value === 'boolean' ? value : new Invalid(`must be true or false, not ${show(value)}`),
   );
 }
 
@@ -78,7 +78,7 @@ export function integer(help: string, options: NumberOptions = {}): ConfigField<
   return field({ ...json, ...about(help, options), ...limits(options, String) }, (value) =>
     typeof value === 'number' && Number.isSafeInteger(value)
       ? within(value, options, '')
-      : new Wrong(`must be a whole number, not ${show(value)}`),
+      : new Invalid(`must be a whole number, not ${show(value)}`),
   );
 }
 
@@ -90,7 +90,7 @@ export function duration(help: string, options: NumberOptions = {}): ConfigField
     (value) => {
       const ms = parseDuration(value === 0 ? '0' : typeof value === 'string' ? value : '');
       if (ms !== undefined) return within(ms, options, ' ms');
-      return new Wrong(`must be a duration such as 1s, 5m or 24h, not ${show(value)}`);
+      return new Invalid(`must be a duration such as 1s, 5m or 24h, not ${show(value)}`);
     },
   );
 }
@@ -102,7 +102,7 @@ export function size(help: string, options: NumberOptions = {}): ConfigField<num
     const written = typeof value === 'number' ? String(value) : value;
     const bytes = typeof written === 'string' ? parseBytes(written) : undefined;
     if (bytes !== undefined) return within(bytes, options, ' bytes');
-    return new Wrong(`must be a size such as 10MB or 10MiB, not ${show(value)}`);
+    return new Invalid(`must be a size such as 10MB or 10MiB, not ${show(value)}`);
   });
 }
 
@@ -118,7 +118,7 @@ export function choice<Value extends string>(
     if (found !== undefined) return found;
     const meant = given === undefined ? undefined : nearest(given, values);
     const hint = meant === undefined ? '' : `: did you mean ${meant}?`;
-    return new Wrong(`must be one of ${values.join(', ')}, not ${show(value)}${hint}`);
+    return new Invalid(`must be one of ${values.join(', ')}, not ${show(value)}${hint}`);
   });
 }
 
@@ -129,7 +129,7 @@ export function texts(help: string, options: FieldOptions = {}): ConfigField<rea
     const list = Array.isArray(value) ? (value as readonly unknown[]) : undefined;
     return list?.every((item) => typeof item === 'string' && item !== '') === true
       ? (list as readonly string[])
-      : new Wrong('must be a list of texts');
+      : new Invalid('must be a list of texts');
   });
 }
 
@@ -138,12 +138,12 @@ export interface EndpointOptions extends FieldOptions {
   readonly scheme?: ((host: string) => 'http' | 'https') | undefined;
 }
 
-/** The URL of a server: `http(s)://host`, optionally with a path. The result has no slash at its end. */
+/** The URL of a server: `http(s)://host`, optionally with a path. The result has no trailing slash. */
 export function endpoint(help: string, options: EndpointOptions = {}): ConfigField<string> {
   const { scheme } = options;
   return field({ type: 'string', 'x-kind': 'URL', ...about(help, options) }, (value) => {
     const given = readText(value);
-    if (given instanceof Wrong) return given;
+    if (given instanceof Invalid) return given;
     // `host:9000` has a port; `ftp:…` has a scheme.
     const hasScheme = /^[\w+.-]*:(?!\d)/.test(given);
     const isWhole = scheme === undefined || hasScheme;
@@ -151,7 +151,7 @@ export function endpoint(help: string, options: EndpointOptions = {}): ConfigFie
     if (url !== undefined) return (url.origin + url.pathname).replace(/\/+$/, '');
     // The value is not shown: it may contain a password.
     const form = scheme === undefined ? 'http(s)://host' : 'a host, or http(s)://host';
-    return new Wrong(`must be ${form}, without a password or a query`);
+    return new Invalid(`must be ${form}, without a password or a query`);
   });
 }
 
@@ -164,17 +164,17 @@ export function bucketName(help: string, options: TextOptions = {}): ConfigField
   });
 }
 
-/** The path of a file with a secret. The file is read at once; white space around the secret is removed. */
+/** The path of a file with a secret. The file is read immediately; white space around the secret is removed. */
 export function secretFile(help: string, options: TextOptions = {}): ConfigField<Secret> {
   return field({ type: 'string', 'x-kind': 'path', ...about(help, options) }, (value) => {
     const file = readText(value);
-    if (file instanceof Wrong) return file;
+    if (file instanceof Invalid) return file;
     try {
-      const held = readFileSync(expandHome(file), 'utf8').trim();
-      const wrong = held === '' ? 'names an empty file' : options.check?.(held);
-      return wrong === undefined ? hide(held) : new Wrong(wrong);
+      const content = readFileSync(expandHome(file), 'utf8').trim();
+      const wrong = content === '' ? 'names an empty file' : options.check?.(content);
+      return wrong === undefined ? hide(content) : new Invalid(wrong);
     } catch (error) {
-      return new Wrong(`cannot be read: ${messageOf(error)}`);
+      return new Invalid(`cannot be read: ${messageOf(error)}`);
     }
   });
 }
@@ -184,7 +184,7 @@ export function keyPath(
   options: Pick<TextOptions, 'check'> = {},
 ): z.ZodType<string, string | undefined> {
   const { check } = options;
-  return text('where the files of this database lie', {
+  return text('the path of the files of this database', {
     example: 'backup/app',
     check: (path) => check?.(path) ?? problemWithPath(path),
   })
@@ -197,9 +197,9 @@ export function filePath(help: string, options: TextOptions = {}): ConfigField<s
   const json = { type: 'string', 'x-kind': 'path' } as const;
   return field({ ...json, ...about(help, options) }, (value) => {
     const path = readText(value);
-    if (path instanceof Wrong) return path;
+    if (path instanceof Invalid) return path;
     const wrong = options.check?.(path);
-    return wrong === undefined ? expandHome(path) : new Wrong(wrong);
+    return wrong === undefined ? expandHome(path) : new Invalid(wrong);
   });
 }
 
@@ -212,7 +212,7 @@ function parseEndpoint(written: string): URL | undefined {
 }
 
 /** A problem with a value, phrased to follow the name of its key: "must be text". */
-export class Wrong {
+export class Invalid {
   readonly message: string;
 
   constructor(message: string) {
@@ -220,17 +220,17 @@ export class Wrong {
   }
 }
 
-/** A field of your own. `read` returns the value or a `Wrong`. */
+/** A custom field. `read` returns the value or an `Invalid`. */
 export function field<Value>(
   json: JSONSchema,
-  read: (value: unknown) => Value | Wrong,
+  read: (value: unknown) => Value | Invalid,
 ): ConfigField<Value> {
   return z
     .unknown()
     .meta({ ...json })
     .transform((value, context): Value => {
-      const found = value === undefined ? new Wrong('is missing') : read(value);
-      if (!(found instanceof Wrong)) return found;
+      const found = value === undefined ? new Invalid('is missing') : read(value);
+      if (!(found instanceof Invalid)) return found;
       context.addIssue({ code: 'custom', message: found.message });
       return z.NEVER;
     });
@@ -251,14 +251,16 @@ function limits({ min, max }: NumberOptions, format: (value: number) => string):
   };
 }
 
-function readText(value: unknown): string | Wrong {
-  if (typeof value === 'string') return value === '' ? new Wrong('is empty') : value;
+function readText(value: unknown): string | Invalid {
+  if (typeof value === 'string') return value === '' ? new Invalid('is empty') : value;
   const isScalar = typeof value === 'number' || typeof value === 'boolean';
-  return new Wrong(`must be text, not ${kindOf(value)}${isScalar ? ': put it in quotes' : ''}`);
+  return new Invalid(`must be text, not ${kindOf(value)}${isScalar ? ': put it in quotes' : ''}`);
 }
 
-function within(value: number, { min = 0, max }: NumberOptions, unit: string): number | Wrong {
-  if (value < min) return new Wrong(`is ${value}${unit}: the least is ${min}`);
-  if (max !== undefined && value > max) return new Wrong(`is ${value}${unit}: the most is ${max}`);
+function within(value: number, { min = 0, max }: NumberOptions, unit: string): number | Invalid {
+  if (value < min) return new Invalid(`is ${value}${unit}: the minimum is ${min}`);
+  if (max !== undefined && value > max) {
+    return new Invalid(`is ${value}${unit}: the maximum is ${max}`);
+  }
   return value;
 }

@@ -1,6 +1,6 @@
 /**
- * Keys of a destination that the host reads itself. Of these a backend gets only `path`: it must not have a
- * key of its own with one of the other names.
+ * Keys of a destination that the host reads itself. A backend receives only `path` of them, and must not use
+ * the other names for its own keys.
  */
 
 export const HOST_KEYS: readonly string[] = [

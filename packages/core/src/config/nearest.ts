@@ -1,9 +1,9 @@
-/** The known key that someone meant: for "unknown key, did you mean …". */
+/** The known key closest to a mistyped one, for "did you mean …?". */
 
-/** More wrong letters than a third of the word is another word. */
+/** Maximum share of wrong letters. */
 const WRONG_SHARE_MAX = 1 / 3;
 
-/** The nearest of `known`, or undefined if none is near. Case, `-` and `_` do not count. */
+/** The closest of `known`; undefined if none is close. Ignores case, `-` and `_`. */
 export function nearest(key: string, known: Iterable<string>): string | undefined {
   const wanted = normalize(key);
   let best: { key: string; distance: number } | undefined;
@@ -21,7 +21,7 @@ function normalize(key: string): string {
   return key.toLowerCase().replaceAll(/[-_]/g, '');
 }
 
-/** Letters to insert, delete, replace, or swap with their neighbour. */
+/** Number of letters to insert, delete, replace, or swap with the next one. */
 function editDistance(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, index) => index);

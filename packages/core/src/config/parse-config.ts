@@ -5,7 +5,7 @@ import type { ConfigSchema } from './schema.ts';
 import { parseURL } from './url.ts';
 import { isMap, validate } from './validate.ts';
 
-/** The configuration half of a backend. */
+/** The part of a backend that concerns its configuration. */
 export interface Configurable<Config> {
   readonly scheme: string;
   readonly schema: ConfigSchema<Config & { readonly path: string }>;
@@ -13,14 +13,14 @@ export interface Configurable<Config> {
 }
 
 export interface ParsedConfig<Config> {
-  /** All but the replica's path: equal configs share a Destination. */
+  /** All keys except the replica's path. Equal configs share a Destination. */
   readonly config: Config;
   /** The path of this replica below the destination. */
   readonly path: string;
 }
 
 /** Keys that are read here or by the host, not by the backend. */
-const BESIDE = ['type', 'name', 'url'];
+const IGNORED_KEYS = ['type', 'name', 'url'];
 
 /**
  * Parses a destination as it is written in YAML. A `url` is replaced by the keys that `fromURL` returns; keys
@@ -33,7 +33,7 @@ export function parseConfig<Config>(
   const { scheme: what, schema } = backend;
   const url = isMap(input) && input['url'] !== undefined ? readURL(backend, input) : undefined;
   const merged = url?.keys === undefined ? input : { ...url.keys, ...(input as object) };
-  const result = validate(schema, merged, { what, beside: BESIDE });
+  const result = validate(schema, merged, { what, ignored: IGNORED_KEYS });
   const wrongURL = url?.issues ?? [];
   if (result.kind === 'invalid' || wrongURL.length > 0) {
     const found = result.kind === 'invalid' ? result.issues : [];

@@ -1,6 +1,6 @@
 /**
- * Rules between the keys of a schema: `z.strictObject({ … }).superRefine(...rules(exclusive('a', 'b')))`. They
- * check which keys are given, so they also run if a value is invalid: all problems are reported at once.
+ * Rules for combinations of keys: `z.strictObject({ … }).superRefine(...rules(exclusive('a', 'b')))`. They only
+ * check which keys are given, so they run even if a value is invalid: all problems are reported at once.
  */
 
 type Keys = Readonly<Record<string, unknown>>;
@@ -33,7 +33,7 @@ export function exclusive(...keys: readonly string[]): Rule {
   };
 }
 
-/** All of these must be given, or none. */
+/** Either all or none of these must be given. */
 export function together(...keys: readonly string[]): Rule {
   return (given, issue) => {
     const first = keys.find((key) => isGiven(given, key));

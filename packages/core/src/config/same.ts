@@ -1,4 +1,4 @@
-/** Whether two parsed configurations are equal: such replicas share one Destination. */
+/** Compares parsed configurations. Replicas with equal configurations share a Destination. */
 
 import { isSecret } from './secret.ts';
 
@@ -19,7 +19,7 @@ export function sameConfig(a: unknown, b: unknown): boolean {
   );
 }
 
-/** A key that is undefined and a key that is absent mean the same. */
+/** An undefined key and an absent key are equal. */
 function definedEntries(object: object): [string, unknown][] {
   return Object.entries(object).filter(([, value]) => value !== undefined);
 }

@@ -1,6 +1,6 @@
 /**
- * The schema of one section of a configuration: a Standard Schema that also gives its JSON Schema, whatever
- * validator made it.
+ * The schema of one section of a configuration: a Standard Schema from any validator that also provides a JSON
+ * Schema.
  */
 
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/spec';
@@ -13,7 +13,7 @@ export interface ConfigSchema<Output> {
 /** The form of a value that the JSON type does not show. For documentation. */
 export type ValueKind = 'duration' | 'size' | 'secret' | 'URL' | 'path';
 
-/** The part of JSON Schema (draft-07) that we read, and our own keywords. */
+/** The part of JSON Schema (draft-07) that Sluice reads, and Sluice's own keywords. */
 export interface JSONSchema {
   readonly type?: string | readonly string[] | undefined;
   readonly properties?: Readonly<Record<string, JSONSchema>> | undefined;
@@ -40,14 +40,14 @@ export interface JSONSchema {
   readonly 'x-max'?: string | undefined;
 }
 
-/** A configuration has thousands of sections of few schemas, and making a JSON Schema takes a while. */
-const made = new WeakMap<ConfigSchema<unknown>, JSONSchema>();
+/** A configuration may have thousands of sections with a few schemas, and creating a JSON Schema is slow. */
+const cache = new WeakMap<ConfigSchema<unknown>, JSONSchema>();
 
 export function jsonSchemaOf(schema: ConfigSchema<unknown>): JSONSchema {
-  const known = made.get(schema);
+  const known = cache.get(schema);
   if (known !== undefined) return known;
   const json: JSONSchema = schema['~standard'].jsonSchema.input({ target: 'draft-07' });
-  made.set(schema, json);
+  cache.set(schema, json);
   return json;
 }
 

@@ -1,12 +1,12 @@
-/** A value that must not be printed. Told apart by a registered symbol: two copies agree. */
+/** A value that must not be printed. Identified by a registered symbol, so that two copies of this package agree. */
 
 const BRAND = Symbol.for('sluice.Secret');
-/** What Node's inspect, and so console.log, calls. Registered, so no import of node:util. */
+/** Called by Node's inspect and console.log. A registered symbol, so node:util is not needed. */
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 const REDACTED = '[redacted]';
 
 export interface Secret {
-  /** The value itself. Call it where it is handed to a vendor's SDK, and nowhere else. */
+  /** Returns the value. Call it only to pass the value to a vendor's SDK. */
   reveal(): string;
   toString(): string;
   toJSON(): string;

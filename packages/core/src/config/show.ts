@@ -1,9 +1,9 @@
-/** Formats values of a configuration for messages. Never pass a secret. */
+/** Formats values of a configuration for messages. Do not pass a secret. */
 
-/** A longer text is not a mistyped number or duration. */
+/** Longer text is not a mistyped number or duration. */
 const SHOWN_MAX = 60;
 
-/** Shows a number, a boolean or a short text as it is, and the kind of anything else. */
+/** Shows a number, a boolean or a short text, and the type of any other value. */
 export function show(value: unknown): string {
   if (typeof value === 'string') return value.length <= SHOWN_MAX ? `"${value}"` : 'a long text';
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : kindOf(value);

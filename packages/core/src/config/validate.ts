@@ -1,9 +1,9 @@
 /**
  * Validates one section of a configuration and reports all of its problems at once.
  *
- * This works the same for every validator. Unknown keys are refused, with the nearest known key. A key without
- * a value counts as absent. Text (from YAML, a URL or a variable) is converted to a boolean or a number if the
- * JSON Schema asks for one.
+ * It works the same with every validator. Unknown keys are errors, reported with the closest known key. A key
+ * without a value counts as absent. Text (from YAML, a URL or a variable) is converted to a boolean or a number
+ * if the JSON Schema requires one.
  */
 
 import { ReplicationError, type ConfigIssue } from '../error.ts';
@@ -21,10 +21,10 @@ import { show } from './show.ts';
 type Path = readonly (string | number)[];
 
 export interface ValidateOptions {
-  /** Whose section it is, for messages: "s3". */
+  /** The name of the section, for messages: "s3". */
   readonly what: string;
-  /** Keys that somebody else reads: they are known, but not passed to the validator. */
-  readonly beside?: readonly string[] | undefined;
+  /** Keys that are valid, but are not passed to the validator. */
+  readonly ignored?: readonly string[] | undefined;
 }
 
 export type Validated<Output> =
@@ -34,19 +34,19 @@ export type Validated<Output> =
 export function validate<Output>(
   schema: ConfigSchema<Output>,
   input: unknown,
-  { what, beside = [] }: ValidateOptions,
+  { what, ignored = [] }: ValidateOptions,
 ): Validated<Output> {
   if (!isMap(input)) {
     const message = `${what} must be a map of keys, not ${show(input)}`;
     return { kind: 'invalid', issues: [{ path: [], message }] };
   }
   const unknown: ConfigIssue[] = [];
-  const prepared = prepare(input, jsonSchemaOf(schema), { what, beside, path: [], unknown });
+  const prepared = prepare(input, jsonSchemaOf(schema), { what, ignored, path: [], unknown });
   const result = schema['~standard'].validate(prepared);
   if (result instanceof Promise) {
     throw new ReplicationError(
       'CONFIG_INVALID',
-      `read the configuration of ${what}: its schema answers with a promise; a schema must validate at once`,
+      `read the configuration of ${what}: its schema returned a promise; schemas must be synchronous`,
     );
   }
   const issues = (result.issues ?? []).map((issue) => toIssue(issue, prepared));
@@ -62,7 +62,7 @@ export function isMap(value: unknown): value is Readonly<Record<string, unknown>
 
 interface Context {
   readonly what: string;
-  readonly beside: readonly string[];
+  readonly ignored: readonly string[];
   readonly path: Path;
   readonly unknown: ConfigIssue[];
 }
@@ -81,13 +81,13 @@ function prepare(value: unknown, json: JSONSchema, context: Context): unknown {
 function prepareMap(
   map: Readonly<Record<string, unknown>>,
   json: JSONSchema,
-  { what, beside, path, unknown }: Context,
+  { what, ignored, path, unknown }: Context,
 ): Readonly<Record<string, unknown>> {
   const properties = propertiesOf(json);
-  const known = properties === undefined ? undefined : [...Object.keys(properties), ...beside];
+  const known = properties === undefined ? undefined : [...Object.keys(properties), ...ignored];
   const prepared: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(map)) {
-    if (beside.includes(key)) continue;
+    if (ignored.includes(key)) continue;
     const at = [...path, key];
     if (known !== undefined && !known.includes(key)) {
       const meant = nearest(key, known);
@@ -97,7 +97,7 @@ function prepareMap(
       const inner = properties?.[key] ?? {};
       const keys = inner.properties === undefined ? undefined : Object.keys(inner.properties);
       if (keys === undefined || isMap(value)) {
-        prepared[key] = prepare(value, inner, { what: key, beside: [], path: at, unknown });
+        prepared[key] = prepare(value, inner, { what: key, ignored: [], path: at, unknown });
       } else {
         const message = `${at.join('.')} must be a map of ${keys.join(', ')}`;
         unknown.push({ path: at, message });
@@ -107,7 +107,7 @@ function prepareMap(
   return prepared;
 }
 
-/** Text stays text if the schema allows text, or if it is neither a boolean nor a number. */
+/** Returns text unchanged if the schema allows text, or if it is neither a boolean nor a number. */
 function fromText(text: string, types: ReadonlySet<string>): unknown {
   if (types.size === 0 || types.has('string')) return text;
   if (types.has('boolean')) {
@@ -130,7 +130,7 @@ function toIssue({ message, path: given = [] }: ValidatorIssue, input: unknown):
   });
   const where = path.join('.');
   if (where === '' || message.startsWith(where)) return { path, message };
-  // Every validator has its own words for a missing key.
+  // Every validator has a different message for a missing key.
   if (isAbsent(input, path) && /undefined|required|was missing/i.test(message)) {
     return { path, message: `${where} is missing` };
   }

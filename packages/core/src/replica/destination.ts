@@ -1,4 +1,4 @@
-/** One open destination: a backend's client with all policies around it, shared by all databases. */
+/** One open destination: a backend's client wrapped in all policies, shared by all databases. */
 
 import type { Capabilities, ReplicaClient } from '../store/client.ts';
 import { withPolicies, type PolicyOptions } from '../store/policy/policies.ts';
@@ -6,16 +6,16 @@ import { Fencing } from './fencing.ts';
 import { Replica } from './replica.ts';
 
 export interface DestinationOptions extends PolicyOptions {
-  /** What the client was opened for. Default 'write'. */
+  /** The access that the client was opened with. Default 'write'. */
   readonly access?: 'read' | 'write' | undefined;
 }
 
-/** `await using` closes it. */
+/** Closed by `await using`. */
 export class Destination implements AsyncDisposable {
   readonly name: string;
   readonly capabilities: Capabilities;
   readonly client: ReplicaClient;
-  /** What is known of its conditional writes. */
+  /** The known state of its conditional writes. */
   readonly fencing: Fencing = new Fencing();
   readonly #unsettled: ReplicaClient;
   readonly #access: 'read' | 'write';
@@ -29,12 +29,12 @@ export class Destination implements AsyncDisposable {
     this.#access = access;
   }
 
-  /** Opens nothing, sends nothing. */
+  /** Opens and sends nothing. */
   replica(root: string): Replica {
     return new Replica(this.client, root, { access: this.#access });
   }
 
-  /** The same replica, but a conflict is reported as it is, even where our own bytes lie there. */
+  /** The same replica, but it reports every conflict, even with our own bytes. */
   unsettled(root: string): Replica {
     return new Replica(this.#unsettled, root, { access: this.#access });
   }

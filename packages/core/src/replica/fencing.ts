@@ -1,14 +1,13 @@
 /**
- * The light form of a check, within replication: whether level 0 is fenced at a destination. It
- * costs one request in the life of a connection: the first small file of level 0 is written a second
- * time with 'if-absent', which must be refused. Where a condition is not known to the server, the
- * file is written without.
+ * A small check during replication: whether a destination fences level 0. It costs one request per
+ * connection: the first small file of level 0 is written again with 'if-absent', which must be refused.
+ * If the server does not support a condition, the file is written without it.
  *
- *  small files   large files   what was seen
- *  unproved      claimed       nothing yet: conditions are sent as the destination claims them
+ *  small files   large files   observation
+ *  unproved      claimed       none yet: conditions are sent as claimed by the destination
  *  honoured      claimed       the second write was refused
- *  off           off           the second write was done (ignored), or a small one was refused (501)
- *  any           off           a large one was refused
+ *  off           off           the second write was done (ignored), or a small write was unsupported (501)
+ *  any           off           a large write was unsupported
  */
 
 import { isError, messageOf } from '../error.ts';
@@ -16,29 +15,28 @@ import type { Capabilities, ObjectBody } from '../store/client.ts';
 import type { LTXFileRef } from '../store/layout.ts';
 import type { LTXFileInfo, ReplicaFiles, SignalOptions } from './replica.ts';
 
-export const CONDITIONS_IGNORED =
-  'conditional writes are ignored by this server: fencing is off' as const;
+export const CONDITIONS_IGNORED = 'this server ignores conditional writes: fencing is off' as const;
 export const CONDITIONS_REFUSED =
-  'conditional writes are not known to this server: fencing is off' as const;
+  'this server does not support conditional writes: fencing is off' as const;
 
-/** Small: goes in one request at every destination, and may be sent twice without regret. */
+/** Maximum size of a small file: every destination takes it in one request, and sending it twice is cheap. */
 const SMALL_BYTES_MAX = 1_048_576;
-/** A proof that fails for another reason is tried again with the next files, so often. */
+/** Maximum number of proofs: one that fails for another reason is repeated with a later file. */
 const PROOFS_MAX = 3;
 
-/** As it is told: what a second replicator of the same place would meet. */
+/** The fencing of a destination against a second replicator, as reported. */
 export type FencingState =
   /** No small file has been written over this connection yet. */
   | 'unproved'
   | 'honoured'
   /** Large files are written without a condition. */
   | 'small files only'
-  /** Conditions are ignored or not known there. */
+  /** Conditions are ignored or not supported. */
   | 'off'
-  /** The destination is not known to honour them. */
+  /** The destination is not known to honor conditions. */
   | 'not claimed';
 
-/** What is known of a destination's conditional writes: one for all of its replicas. */
+/** The known state of a destination's conditional writes, shared by all of its replicas. */
 export class Fencing {
   #small: 'unproved' | 'honoured' | 'off' = 'unproved';
   #large: 'claimed' | 'off' = 'claimed';
@@ -58,7 +56,7 @@ export class Fencing {
     return isOff ? undefined : 'if-absent';
   }
 
-  /** Whether the caller must prove it, with a file of this size, and call `proved`. */
+  /** Whether the caller must do the proof with a file of this size, and then call `proved`. */
   takeProof(sizeBytes: number): boolean {
     const isOver = this.#small !== 'unproved' || this.#proofs >= PROOFS_MAX;
     if (isOver || this.#isProving || !isSmall(sizeBytes)) return false;
@@ -70,11 +68,11 @@ export class Fencing {
   proved(seen: 'honoured' | 'ignored' | 'nothing'): void {
     this.#isProving = false;
     if (seen === 'honoured') this.#small = 'honoured';
-    if (seen === 'ignored') this.off(0);
+    if (seen === 'ignored') this.turnOff(0);
   }
 
-  /** Writes of this size go without. 'new' where that was not known before, and is worth a word. */
-  off(sizeBytes: number): 'new' | 'known' {
+  /** Turns conditions off for this size. Returns 'new' if they were on, so that the caller logs it once. */
+  turnOff(sizeBytes: number): 'new' | 'known' {
     const before = [this.#small, this.#large].join();
     this.#large = 'off';
     if (isSmall(sizeBytes)) this.#small = 'off';
@@ -90,18 +88,18 @@ export interface FencedReplica {
   readonly client: ReplicaFiles;
   readonly capabilities: Capabilities;
   readonly fencing: Fencing;
-  /** The same files, whose conflicts come as they are. Without it nothing is proved. */
+  /** The same files, with every conflict reported. Without it there is no proof. */
   readonly unsettled?: ReplicaFiles | undefined;
 }
 
 export interface FencedWrite extends SignalOptions {
   readonly file: LTXFileRef;
   readonly body: ObjectBody;
-  /** Told once for each thing that is found out. */
+  /** Called once for each finding. */
   readonly onFound: (level: 'warn' | 'debug', message: string) => void;
 }
 
-/** Writes a file that nobody may have written before, as far as the destination can say. */
+/** Writes a file that must not exist yet, on condition if the destination supports it. */
 export async function writeFenced(
   replica: FencedReplica,
   { file, body, onFound, signal }: FencedWrite,
@@ -113,9 +111,9 @@ export async function writeFenced(
     info = await client.writeFile(file, body, { condition, signal });
   } catch (error) {
     if (condition === undefined || !isError(error, 'REPLICA_UNSUPPORTED')) throw error;
-    // If it is not the condition that is not known, this ends in the same error.
+    // If the condition is not the reason, this fails with the same error.
     info = await client.writeFile(file, body, { signal });
-    if (fencing.off(body.sizeBytes) === 'new') {
+    if (fencing.turnOff(body.sizeBytes) === 'new') {
       onFound('warn', `${CONDITIONS_REFUSED}${only(body)}: ${messageOf(error)}`);
     }
     return info;
@@ -137,14 +135,14 @@ async function prove(
   } catch (error) {
     signal?.throwIfAborted();
     if (isError(error, 'REPLICA_CONFLICT')) seen = 'honoured';
-    // The file is there; only whether it is fenced is not known. The next one may tell.
-    else onFound('debug', `whether it is fenced could not be seen: ${messageOf(error)}`);
+    // The file was written; only the fencing is still unknown. A later file repeats the proof.
+    else onFound('debug', `could not test conditional writes: ${messageOf(error)}`);
   } finally {
     fencing.proved(seen);
   }
 }
 
-const ONE_WRITER = 'see that never two replicators write to one place';
+const ONE_WRITER = 'make sure that only one replicator writes to this path';
 
 function only({ sizeBytes }: ObjectBody): string {
   return isSmall(sizeBytes) ? `; ${ONE_WRITER}` : ` for large files; ${ONE_WRITER}`;

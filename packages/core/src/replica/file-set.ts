@@ -1,14 +1,13 @@
 /**
- * All files of one replica, by level, in about 32 bytes each: a backup of 100,000 files is held in a
- * few MB. Within a level they are in the order of (minTXID, maxTXID), as listings bring them, so that
- * adding one is an append nearly always.
+ * All files of one replica, by level, in about 32 bytes each: 100,000 files need a few MB. Within a level
+ * they are sorted by (minTXID, maxTXID), the order of listings, so that adding a file is usually an append.
  */
 
 import { highestOf, type TXID } from '../ltx/txid.ts';
 import type { LTXFileRef } from '../store/layout.ts';
 import type { LTXFileInfo } from './replica.ts';
 
-/** Files of one level in the order of (minTXID, maxTXID). */
+/** Files of one level, sorted by (minTXID, maxTXID). */
 export interface SortedFiles {
   readonly level: number;
   readonly length: number;
@@ -18,7 +17,7 @@ export interface SortedFiles {
 }
 
 const CAPACITY_MIN = 16;
-/** Room for half as many again: 48 bytes for each file at most. */
+/** Grows by half: at most 48 bytes per file. */
 const GROWTH = 1.5;
 
 export class FileSet {
@@ -30,24 +29,24 @@ export class FileSet {
     return set;
   }
 
-  /** Replaces what has the same name. */
+  /** Adds a file, or replaces one with the same name. */
   add(file: LTXFileInfo): void {
     let level = this.#levels.get(file.level);
     if (level === undefined) this.#levels.set(file.level, (level = new Level(file.level)));
     level.add(file);
   }
 
-  /** How many files there are. */
+  /** Number of files. */
   get count(): number {
     return this.levels.reduce((sum, { length }) => sum + length, 0);
   }
 
-  /** The levels that have any file. */
+  /** The levels with files. */
   get levels(): readonly SortedFiles[] {
     return [...this.#levels.values()];
   }
 
-  /** The highest TXID at any level; 0n where there is no file at all. */
+  /** The highest TXID of all levels; 0n if there are no files. */
   get highest(): bigint {
     return this.levels.reduce((highest, { level }) => highestOf(highest, this.topOf(level)), 0n);
   }
@@ -60,12 +59,12 @@ export class FileSet {
     return this.#levels.get(file.level)?.get(file);
   }
 
-  /** The highest TXID of a level; 0n where it is empty. */
+  /** The highest TXID of a level; 0n if it is empty. */
   topOf(level: number): bigint {
     return this.newestOf(level)?.maxTXID ?? 0n;
   }
 
-  /** The file that reaches furthest at a level; undefined where it is empty. */
+  /** The file with the highest maxTXID of a level; undefined if it is empty. */
   newestOf(level: number): LTXFileInfo | undefined {
     return this.#levels.get(level)?.newest();
   }
@@ -78,7 +77,7 @@ class Level implements SortedFiles {
   #max = new BigUint64Array(CAPACITY_MIN);
   #size = new Float64Array(CAPACITY_MIN); // exact up to 2^53
   #modifiedAtMs = new Float64Array(CAPACITY_MIN);
-  /** Index of the file that reaches furthest; of two that reach as far, the last. */
+  /** Index of the last file with the highest maxTXID. */
   #newest = -1;
 
   constructor(level: number) {
@@ -134,7 +133,7 @@ class Level implements SortedFiles {
     );
   }
 
-  /** Where `file` is, or belongs. */
+  /** The index of `file`, or the index at which to insert it. */
   #find({ minTXID, maxTXID }: LTXFileRef): number {
     const isBefore = (index: number): boolean => {
       const min = this.minTXID(index);

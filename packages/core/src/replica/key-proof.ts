@@ -1,7 +1,6 @@
 /**
- * Before the first write below a root whose keys are not plain (plain-keys.ts) it is proved that the server
- * keeps such keys: by files of the replica that are there already, or by a small object that is written,
- * listed and deleted.
+ * Proves, before the first write below a root whose keys are not plain (plain-keys.ts), that the server
+ * keeps such keys: the replica already has files, or a small object is written, listed and deleted.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -11,7 +10,7 @@ import { bodyFromBytes } from '../store/body.ts';
 import type { CallOptions, ReplicaClient } from '../store/client.ts';
 import { describeReplica } from '../store/describe.ts';
 import { allLevelsPrefix } from '../store/layout.ts';
-import { hasFiles } from './beside.ts';
+import { hasFiles } from './other-layouts.ts';
 import { hasPlainKeys, plainRoot } from './plain-keys.ts';
 
 const PROBE_NAME = '.sluice-probe-';
@@ -24,12 +23,12 @@ export class KeyProof {
   constructor(client: ReplicaClient, root: string) {
     this.#client = client;
     this.#root = root;
-    // A folder's name is a path of the file system, which keeps it.
+    // A file system keeps the names of folders.
     this.#isProved =
       client.capabilities.folders === true || hasPlainKeys(client.layout ?? 'tree', root);
   }
 
-  /** REPLICA_UNSUPPORTED where the server does not keep the keys of this root. */
+  /** Throws REPLICA_UNSUPPORTED if the server does not keep the keys of this root. */
   async prove({ signal }: Pick<CallOptions, 'signal'>): Promise<void> {
     if (this.#isProved) return;
     const { layout = 'tree' } = this.#client;
@@ -40,7 +39,7 @@ export class KeyProof {
         (await this.#keepsProbe(options));
       if (!isKept) throw this.#notKept();
     } catch (error) {
-      // Some servers refuse keys that others tidy, and some list keys that were not asked for.
+      // Some servers refuse such keys, and some list keys outside the prefix.
       if (!isError(error, 'REPLICA_UNKNOWN')) throw error;
       throw this.#notKept(error);
     }
@@ -51,7 +50,7 @@ export class KeyProof {
     const { layout = 'tree' } = this.#client;
     const parent = allLevelsPrefix(layout, this.#root).replace(/[^/]*$/, '');
     const key = `${parent}${PROBE_NAME}${randomUUID()}`;
-    const body = bodyFromBytes(Buffer.from('Sluice tests whether this key is kept.\n'));
+    const body = bodyFromBytes(Buffer.from('Sluice tests whether the server keeps this key.\n'));
     try {
       await this.#client.put(key, body, options);
     } catch (error) {
@@ -59,7 +58,7 @@ export class KeyProof {
       throw error;
     }
     const isKept = await this.#isListed(key, options);
-    // Where it is not kept, it is there under another one.
+    // If the key was changed, the object has the plain key.
     const names = isKept ? [key] : [key, plainRoot(key) ?? key];
     for (const name of names) await this.#client.delete([name], options);
     return isKept;
@@ -79,9 +78,7 @@ export class KeyProof {
     const what = `write to ${describeReplica(this.#client.name, this.#root)}`;
     const meant = plainRoot(this.#root);
     const why =
-      cause === undefined
-        ? 'does not keep such keys as they are'
-        : `refuses its keys (${cause.message})`;
+      cause === undefined ? 'changes keys of this form' : `refuses its keys (${cause.message})`;
     const next =
       meant === undefined
         ? 'set path: without one, keys begin with a slash'

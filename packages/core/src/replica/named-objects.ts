@@ -1,7 +1,7 @@
 /**
- * Small objects of a replica by name: a lease, certificates, probes. Names are `[a-z0-9._/-]` without
- * empty or dot segments, and none is below a level of LTX files. There is no metadata: what must be kept
- * is in the body.
+ * Small objects of a replica by name: a lease, certificates, probes. Names consist of `[a-z0-9._/-]`, without
+ * empty or dot segments, and are not below a level of LTX files. There is no metadata: everything is in the
+ * body.
  */
 
 import { ReplicationError } from '../error.ts';
@@ -34,7 +34,7 @@ export class NamedObjects {
     this.#proof = proof;
   }
 
-  /** Up to 1 MiB. REPLICA_CONFLICT where the condition does not hold. */
+  /** Writes up to 1 MiB. REPLICA_CONFLICT if the condition fails. */
   async put(
     name: string,
     bytes: Uint8Array,
@@ -42,7 +42,7 @@ export class NamedObjects {
   ): Promise<NamedObjectInfo> {
     const key = objectKey(this.#root, name);
     if (bytes.byteLength > OBJECT_BYTES_MAX) {
-      const message = `write ${name}: ${bytes.byteLength} bytes, and the most is ${OBJECT_BYTES_MAX}`;
+      const message = `write ${name}: ${bytes.byteLength} bytes; the maximum is ${OBJECT_BYTES_MAX}`;
       throw new ReplicationError('REPLICA_UNSUPPORTED', message);
     }
     await this.#proof.prove(options);
@@ -57,7 +57,7 @@ export class NamedObjects {
     return await this.#client.get(objectKey(this.#root, name), this.#with(options));
   }
 
-  /** In byte order of the names. */
+  /** Lists objects in byte order of their names. */
   async *list(
     prefix: string,
     options: Signal = {},
@@ -69,7 +69,7 @@ export class NamedObjects {
     }
   }
 
-  /** Deleting a missing object succeeds, unless a version was asked for (REPLICA_CONFLICT). */
+  /** Deleting a missing object succeeds, unless a version is given (REPLICA_CONFLICT). */
   async delete(
     name: string,
     options: Signal & { readonly version?: string | undefined } = {},

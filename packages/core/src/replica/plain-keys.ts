@@ -1,7 +1,7 @@
 /**
- * Keys that every server keeps as they are. Some tidy others like paths of files: `db//0000/F` and
- * `/db/0000/F` become `db/0000/F`, and a listing of what was asked for is then empty. A key is plain if
- * and only if no part of it between slashes is empty, `.` or `..`, and no backslash is in it. Pure.
+ * Plain keys: every server keeps them unchanged. Some servers normalize other keys like file paths:
+ * `db//0000/F` and `/db/0000/F` become `db/0000/F`, and the listing of the original prefix is empty. A key is
+ * plain if and only if it has no backslash and no part between slashes is empty, `.` or `..`. Pure.
  */
 
 import { isPlainPart } from '../config/key-path.ts';
@@ -10,7 +10,7 @@ import { allLevelsPrefix } from '../store/layout.ts';
 
 export { plainRoot } from '../config/key-path.ts';
 
-/** Whether the keys of a root are plain. Those of Litestream in a bucket are not, without a path. */
+/** Whether the keys of a root are plain. Without a path, Litestream's keys in a bucket are not. */
 export function hasPlainKeys(layout: Layout, root: string): boolean {
   const parts = allLevelsPrefix(layout, root).split('/').slice(0, -1);
   return parts.every(isPlainPart);

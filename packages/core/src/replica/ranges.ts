@@ -1,10 +1,10 @@
-/** Parts of the files of a replica. */
+/** Reads of ranges of stored files. */
 
 import { ReplicationError } from '../error.ts';
 import { readBytes } from '../store/body.ts';
 import type { LTXFileInfo, ReplicaFiles } from './replica.ts';
 
-/** Reads ranges of a stored file. REPLICA_TRUNCATED if fewer bytes come than were asked for. */
+/** Returns a function that reads ranges of a stored file. REPLICA_TRUNCATED if there are fewer bytes. */
 export function rangesOf(
   client: ReplicaFiles,
   file: LTXFileInfo,
@@ -16,7 +16,7 @@ export function rangesOf(
     if (bytes.length === end - start) return bytes;
     throw new ReplicationError(
       'REPLICA_TRUNCATED',
-      `read bytes ${start} to ${end} of a stored file: ${bytes.length} bytes came; try again`,
+      `read bytes ${start} to ${end} of a stored file: received ${bytes.length} bytes; try again`,
     );
   };
 }

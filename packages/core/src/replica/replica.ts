@@ -1,4 +1,4 @@
-/** One database's LTX files and named objects at one destination: names to keys, over any client. */
+/** One database's LTX files and named objects at one destination: maps names to keys, over any client. */
 
 import type { TXID } from '../ltx/txid.ts';
 import type {
@@ -21,15 +21,15 @@ import {
   startAfterKey,
   type LTXFileRef,
 } from '../store/layout.ts';
-import { checkNothingBeside } from './beside.ts';
+import { checkOtherLayouts } from './other-layouts.ts';
 import { KeyProof } from './key-proof.ts';
 import { NamedObjects } from './named-objects.ts';
 
 export interface LTXFileInfo extends LTXFileRef {
   readonly sizeBytes: number;
-  /** When it was uploaded, by the server's clock. */
+  /** Time of the upload, by the server's clock. */
   readonly modifiedAt: Date;
-  /** The file's own time (its header's), only where a listing carries it at no cost, to the ms. */
+  /** The time in the file's header, to the ms, if listings include it at no extra cost. */
   readonly createdAt?: Date | undefined;
 }
 
@@ -52,28 +52,28 @@ export interface WriteFileOptions extends SignalOptions {
 }
 
 export interface ReplicaOptions {
-  /** A reader that finds no file looks for backups beside the path before it takes it for empty. Default 'write'. */
+  /** A reader that finds no files looks for backups in other layouts before it reports an empty replica. Default 'write'. */
   readonly access?: 'read' | 'write' | undefined;
 }
 
-/** The LTX files of a replica: what replication and restore need of one. */
+/** The LTX files of a replica, as used by replication and restore. */
 export interface ReplicaFiles {
   /**
-   * Files of one level, or of levels 0 to 9, by level and within a level by (minTXID, maxTXID). A level
-   * that was never written is empty.
+   * Lists the files of one level, or of levels 0 to 9, sorted by level, minTXID and maxTXID. A level that was
+   * never written is empty.
    */
   listFiles(level: number | 'all', options?: ListFilesOptions): AsyncIterable<LTXFileInfo>;
   openFile(file: LTXFileRef, options?: OpenFileOptions): Promise<OpenedObject>;
-  /** Writes the whole file or nothing. With 'if-absent' a file that is there is REPLICA_CONFLICT. */
+  /** Writes the whole file or nothing. With 'if-absent', an existing file is REPLICA_CONFLICT. */
   writeFile(file: LTXFileRef, body: ObjectBody, options?: WriteFileOptions): Promise<LTXFileInfo>;
-  /** Tries all, then rejects with `failures`. Deleting a missing file succeeds. */
+  /** Tries all files, then rejects with `failures`. Deleting a missing file succeeds. */
   deleteFiles(files: readonly LTXFileRef[], options?: SignalOptions): Promise<void>;
-  /** For a destination on this machine: the file itself. Present where the client can. */
+  /** Opens the file itself, for a destination on this machine. Present if the client supports it. */
   openLocalFile?: ((file: LTXFileRef, options?: SignalOptions) => Promise<LocalFile>) | undefined;
 }
 
 export class Replica implements ReplicaFiles {
-  /** "s3://bucket/db": for messages. */
+  /** "s3://bucket/db", for messages. */
   readonly name: string;
   readonly root: string;
   readonly client: ReplicaClient;
@@ -117,7 +117,7 @@ export class Replica implements ReplicaFiles {
       yield toFileInfo(file, object);
     }
     if (!isEmpty || level !== 'all' || from !== undefined || this.#access !== 'read') return;
-    await checkNothingBeside(this.client, this.root, { signal });
+    await checkOtherLayouts(this.client, this.root, { signal });
   }
 
   async openFile(file: LTXFileRef, options: OpenFileOptions = {}): Promise<OpenedObject> {

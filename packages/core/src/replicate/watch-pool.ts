@@ -54,12 +54,12 @@ export class WatchPool {
     const watching = this.#leastLoaded();
     const { thread, listeners } = watching;
     listeners.set(database, listen);
-    thread.tell('watch', { database, order });
+    thread.notify('watch', { database, order });
     return {
-      begin: (order) => thread.tell('begin', { database, order }),
-      image: (floor, why) => thread.tell('image', { database, floor, why }),
-      snapshot: () => thread.tell('snapshot', { database }),
-      reopen: (why) => thread.tell('reopen', { database, message: messageOf(why) }),
+      begin: (order) => thread.notify('begin', { database, order }),
+      image: (floor, why) => thread.notify('image', { database, floor, why }),
+      snapshot: () => thread.notify('snapshot', { database }),
+      reopen: (why) => thread.notify('reopen', { database, message: messageOf(why) }),
       sync: () => thread.call('sync', { database }),
       close: async () => {
         await thread.call('close', { database });

@@ -1,4 +1,4 @@
-/** Signals, deadlines, and work that may not heed them. The only file that races a promise against a signal. */
+/** Signals and deadlines, also for work that ignores them. The only file that races a promise against a signal. */
 
 import { setMaxListeners } from 'node:events';
 
@@ -6,12 +6,12 @@ import type { TimerClock } from './timers.ts';
 
 type Signals = readonly (AbortSignal | undefined)[];
 
-/** The reason of an aborted signal, as it is: callers compare it by identity. */
+/** The reason of an aborted signal, unchanged: callers compare it by identity. */
 function reasonOf(signal: AbortSignal | undefined): Error {
   return signal?.reason as Error;
 }
 
-/** Calls `onAbort` with the reason when one of the signals aborts, or at once. Returns what stops listening. */
+/** Calls `listener` with the reason when a signal aborts, or at once if one has. Returns a function that stops listening. */
 export function onAbort(signals: Signals, listener: (reason: Error) => void): () => void {
   const given = signals.filter((signal) => signal !== undefined);
   const listen = (event: Event): void => listener(reasonOf(event.target as AbortSignal));
@@ -27,24 +27,24 @@ export interface LinkedSignal {
   readonly signal: AbortSignal;
   /** Aborts this signal alone. */
   abort(reason: unknown): void;
-  /** Stops listening to the signals it is linked to. To be called when the work is over. */
+  /** Stops listening to the source signals. Call it when the work is done. */
   unlink(): void;
 }
 
 /**
- * A signal that aborts when one of `sources` does, with that one's reason. Not `AbortSignal.any`:
- * a daemon's signals live as long as it does, and Node 22 keeps a trace of each dependent signal.
+ * A signal that aborts when one of `sources` does, with the same reason. Not `AbortSignal.any`: the
+ * signals of a daemon live as long as the process, and Node 22 never frees all of a dependent signal.
  */
 export function linkSignals(...sources: Signals): LinkedSignal {
   const controller = new AbortController();
-  // Node warns of a leak from 11 listeners on; a restore has more calls in flight than that.
+  // Node warns about a leak at 11 listeners; a restore has more calls in flight.
   for (const source of sources) if (source !== undefined) setMaxListeners(0, source);
   setMaxListeners(0, controller.signal);
   const unlink = onAbort(sources, (reason) => controller.abort(reason));
   return { signal: controller.signal, abort: (reason) => controller.abort(reason), unlink };
 }
 
-/** Settles as `work` does; with the signal's reason as soon as one aborts. Whatever `work` does then is ignored. */
+/** Settles like `work`, or rejects with the signal's reason as soon as one aborts. `work` is then ignored. */
 export async function unlessAborted<T>(work: Promise<T>, signals: Signals): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   const stop = onAbort(signals, reject);
@@ -60,14 +60,14 @@ export interface Deadline {
   readonly clock: TimerClock;
   readonly ms: number;
   readonly signal?: AbortSignal | undefined;
-  /** What to reject with when the time is over. */
-  readonly late: () => Error;
+  /** Creates the error for a timeout. */
+  readonly timeoutError: () => Error;
 }
 
-/** Settles as `work` does, unless the signal aborts or the time is over before. */
+/** Settles like `work`, unless the signal aborts or the time expires first. */
 export async function inTime<T>(work: Promise<T>, deadline: Deadline): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
-  const cancel = deadline.clock.after(deadline.ms, () => reject(deadline.late()));
+  const cancel = deadline.clock.after(deadline.ms, () => reject(deadline.timeoutError()));
   try {
     return await unlessAborted(Promise.race([work, promise]), [deadline.signal]);
   } finally {
@@ -76,8 +76,8 @@ export async function inTime<T>(work: Promise<T>, deadline: Deadline): Promise<T
 }
 
 /**
- * Settles as `work` does. After an abort `work` has `graceMs` to clean up; then, or when it settles, the
- * signal's reason is thrown.
+ * Settles like `work`. After an abort, `work` has `graceMs` to clean up. When it settles or the time
+ * expires, the signal's reason is thrown.
  */
 export async function abortable<T>(
   work: Promise<T>,
@@ -101,8 +101,8 @@ export async function abortable<T>(
 }
 
 /**
- * The items of `source` until one of the signals aborts: then the signal's reason, at once, even if
- * the source never answers again. Whatever the source still does then is ignored.
+ * The items of `source`. Throws the signal's reason as soon as one of the signals aborts, even if the
+ * source hangs. The source is then ignored.
  */
 export async function* untilAborted<Item>(
   source: AsyncIterable<Item>,
@@ -114,7 +114,7 @@ export async function* untilAborted<Item>(
   try {
     for (;;) {
       isWaiting = true;
-      // A promise of its own for each item: one that all items are raced against would keep them all.
+      // One promise per item: a shared promise in a race would keep all items in memory.
       const next = await unlessAborted(iterator.next(), signals);
       isWaiting = false;
       if (next.done === true) return;
@@ -122,7 +122,7 @@ export async function* untilAborted<Item>(
     }
   } finally {
     const ended = iterator.return?.().catch(() => undefined);
-    // A generator that hangs in next() cannot return before it: it is not waited for.
+    // A generator that hangs in next() cannot return before that: do not wait for it.
     if (!isWaiting) await ended;
   }
 }

@@ -1,4 +1,4 @@
-/** What a backend package exports: how a kind of storage is configured and connected to. */
+/** The export of a backend package: how to configure a type of storage and connect to it. */
 
 import type { ConfigSchema } from '../config/schema.ts';
 import type { ReplicaClient } from './client.ts';
@@ -13,48 +13,48 @@ export interface Logger {
 export interface ConnectContext {
   readonly logger: Logger;
   readonly signal?: AbortSignal | undefined;
-  /** Only a client with access 'write' may mend what an earlier process left (temporary files, uploads). */
+  /** Only a client with access 'write' may clean up after an earlier process (temporary files, uploads). */
   readonly access: 'read' | 'write';
 }
 
-/** How a configured destination looks to people, and what the host must know of it. */
+/** A configured destination, described for people and for the host. */
 export interface DestinationDescription {
-  /** "s3://bucket/app at https://…", without a secret. */
+  /** "s3://bucket/app at https://…". Contains no secret. */
   readonly target: string;
-  /** Equal for two destinations whose files would lie in one place. Default: `target`. */
+  /** Equal for two destinations that would write to the same place. Default: `target`. */
   readonly place?: string | undefined;
-  /** The folder of this machine that holds the files. Absent: they lie elsewhere. */
+  /** The folder on this machine that contains the files. Absent if they are stored elsewhere. */
   readonly folder?: string | undefined;
-  /** Who keeps the files, for a sentence: the host of the endpoint. */
+  /** The name of the provider for messages: the host of the endpoint. */
   readonly provider?: string | undefined;
-  /** Above this size a file goes up in parts. Default: core's. */
+  /** Larger files are uploaded in parts. Default: core's. */
   readonly partBytes?: number | undefined;
 }
 
-/** What a destination is asked for, and what may be denied. */
-export type Verb = 'list' | 'read' | 'write' | 'replace' | 'delete' | 'abort';
+/** An operation that needs a permission of the provider. */
+export type Operation = 'list' | 'read' | 'write' | 'replace' | 'delete' | 'abort';
 
 export interface Backend<Config> {
-  /** The version of this contract; an integer of its own, apart from package versions. */
+  /** The version of this contract, independent of package versions. */
   readonly contract: 1;
   /** "s3". Aliases are other Backends. */
   readonly scheme: string;
   /**
-   * The keys of a destination with their types, defaults and help, by any validator of Standard Schema that
-   * gives a JSON Schema. It validates at once, without a promise. What it gives is the config and the
-   * replica's path. `type`, `name` and `url` are read by the host. (`@sluice/core/backend/config`)
+   * The keys of a destination with their types, defaults and help, made with any Standard Schema validator
+   * that provides a JSON Schema. Validation is synchronous. Its output is the config and the replica's
+   * path. The host reads `type`, `name` and `url`. Fields: `@sluice/core/backend/config`.
    */
   readonly schema: ConfigSchema<Config & { readonly path: string }>;
-  /** The provider's name of the right that each verb needs: "s3:PutObject on its objects". */
-  readonly permissions?: Readonly<Partial<Record<Verb, string>>> | undefined;
-  /** Gives the same keys that YAML would, as text. Throws CONFIG_INVALID for a URL of another kind. */
+  /** The provider's name of the permission for each operation: "s3:PutObject on its objects". */
+  readonly permissions?: Readonly<Partial<Record<Operation, string>>> | undefined;
+  /** Returns the same keys as YAML would, as text. Throws CONFIG_INVALID if the URL is not valid for this backend. */
   fromURL(url: URL): unknown;
-  /** Opens nothing, sends nothing. */
+  /** Opens and sends nothing. */
   describe(config: Config, path: string): DestinationDescription;
   connect(config: Config, context: ConnectContext): Promise<ReplicaClient>;
 }
 
-/** States the type of a backend. Returns it as it is: no registration, no work. */
+/** Declares the type of a backend. Returns it unchanged. */
 export function defineBackend<Config>(backend: Backend<Config>): Backend<Config> {
   return backend;
 }

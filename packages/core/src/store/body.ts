@@ -1,4 +1,4 @@
-/** Bodies in memory, both ways. */
+/** Conversion between bodies and byte arrays. */
 
 import { ReplicationError } from '../error.ts';
 import type { ObjectBody } from './client.ts';
@@ -13,7 +13,7 @@ export function bodyFromBytes(bytes: Uint8Array, createdAt?: Date): ObjectBody {
   };
 }
 
-/** All bytes of a stream that may have `sizeMax`. LTX_INVALID, and the stream is freed, as soon as there are more. */
+/** Reads all bytes of a stream. Closes it and throws LTX_INVALID as soon as there are more than `sizeMax`. */
 export async function readBytes(
   body: AsyncIterable<Uint8Array>,
   sizeMax: number,

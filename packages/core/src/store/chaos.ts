@@ -1,6 +1,6 @@
 /**
- * Faults on cue, for tests: a client that fails, hangs or breaks off where a test says. It lies beside the
- * memory client, so that core's tests and the test kit have the same.
+ * Injected faults for tests: a client that fails, hangs or ends a stream early at a chosen call. It is next
+ * to the memory client, so that core's tests and the test kit share it.
  */
 
 import { unlessAborted } from './abort.ts';
@@ -11,29 +11,29 @@ type Method = 'list' | 'get' | 'put' | 'delete' | 'copy' | 'openLocal';
 
 export interface Fault {
   readonly on: Method;
-  /** Calls that succeed before it. Default 0. */
+  /** Number of calls that succeed first. Default 0. */
   readonly after?: number;
-  /** How many calls it hits. Default 1. */
+  /** Number of calls that fail. Default 1. */
   readonly times?: number;
   /**
-   * 'before': nothing was done. 'commit': all was done, and the answer is lost. 'hang': no answer
-   * until the signal aborts. A number: so many items (objects, chunks) come before it.
+   * 'before': the call does nothing. 'commit': the call completes, but its response is lost. 'hang': no
+   * response until the signal aborts. A number: the number of items (objects, chunks) before the fault.
    */
   readonly at?: 'before' | 'commit' | 'hang' | number;
-  /** What is thrown; 'end' for a stream that ends early without an error, 'hang' for one that stops. */
+  /** The error to throw; 'end' for a stream that ends early without an error, 'hang' for one that stalls. */
   readonly error: Error | 'end' | 'hang';
 }
 
 export interface Chaos {
   readonly client: ReplicaClient;
-  /** How often each method was called. */
+  /** Number of calls of each method. */
   readonly calls: Record<Method, number>;
 }
 
 export function chaos(inner: ReplicaClient, ...faults: readonly Fault[]): Chaos {
   const calls = { list: 0, get: 0, put: 0, delete: 0, copy: 0, openLocal: 0 };
   const hits = new Map<Fault, number>();
-  /** The fault of this call, if any. */
+  /** The fault for this call, if any. */
   const next = (method: Method): Fault | undefined => {
     const index = calls[method];
     calls[method] += 1;

@@ -1,140 +1,140 @@
 /**
- * The contract of a storage backend: objects by key. Every backend implements `ReplicaClient`, and so
- * does everything that wraps one (policy/). See docs/write-a-backend.md for the rules in prose.
+ * The contract of a storage backend: objects by key. Every backend and every wrapper (policy/) implements
+ * `ReplicaClient`. docs/write-a-backend.md explains the rules in prose.
  *
- * Sizes are bytes, times are by the server's clock unless said otherwise, arrays are readonly, and
- * options come last. A rejected promise carries a `ReplicationError`, or the signal's reason untouched.
+ * Sizes are in bytes. Times are by the server's clock unless stated otherwise. Arrays are readonly. Options
+ * come last. A promise rejects with a `ReplicationError`, or with the signal's reason unchanged.
  */
 
 export interface CallOptions {
   /**
-   * Aborted before the call: reject with its reason and touch nothing. During the call: reject within a
-   * second, and the key holds the whole new object, or what it held before.
+   * If aborted before the call: reject with its reason and do nothing. If aborted during the call: reject
+   * within a second; the key holds the complete new object or its previous state.
    */
   readonly signal?: AbortSignal | undefined;
   /**
    * The part of the key that names the replica. A client of folders guards that folder (see
-   * `Capabilities.folders`). All others ignore it.
+   * `Capabilities.folders`). Other clients ignore it.
    */
   readonly root?: string | undefined;
 }
 
-/** Half open: from `start` up to but not including `end`; to the end of the object without `end`. */
+/** From `start` up to but not including `end`. Without `end`: to the end of the object. */
 export interface ByteRange {
   readonly start: number;
   readonly end?: number | undefined;
 }
 
 export interface ListOptions extends CallOptions {
-  /** Keys up to and including this one are not wanted. A client may ignore it: core filters. */
+  /** Omit keys up to and including this one. A client may ignore it: core filters. */
   readonly startAfter?: string | undefined;
 }
 
 export interface GetOptions extends CallOptions {
-  /** Never empty, and asked for only where `ranges` is claimed. */
+  /** Never empty. Only set if `ranges` is claimed. */
   readonly range?: ByteRange | undefined;
-  /** Only this version, else REPLICA_CHANGED. A client may ignore it: core compares. */
+  /** Read only this version; otherwise REPLICA_CHANGED. A client may ignore it: core compares. */
   readonly version?: string | undefined;
 }
 
 export interface PutOptions extends CallOptions {
-  /** Write only if there is no such object, or only if this version is there. Else REPLICA_CONFLICT. */
+  /** Write only if the object does not exist, or only if it has this version; otherwise REPLICA_CONFLICT. */
   readonly condition?: 'if-absent' | { readonly version: string } | undefined;
 }
 
 export interface DeleteOptions extends CallOptions {
-  /** Delete only this version, else REPLICA_CONFLICT. With one key only, and only where `versions` is claimed. */
+  /** Delete only this version; otherwise REPLICA_CONFLICT. Only with a single key and if `versions` is claimed. */
   readonly version?: string | undefined;
 }
 
 export interface ObjectInfo {
   readonly key: string;
   readonly sizeBytes: number;
-  /** When it was written. */
+  /** Time of the write. */
   readonly modifiedAt: Date;
-  /** Another one for each content that the key has had: an ETag, a generation. */
+  /** Changes with the content of the key: an ETag, a generation. */
   readonly version?: string | undefined;
-  /** The body's own time, to the millisecond, where a listing carries it at no cost. */
+  /** The body's own time, to the millisecond, if listings include it at no extra cost. */
   readonly createdAt?: Date | undefined;
 }
 
-/** Bytes of a known size that can be opened again: for a retry, for a checksum before the send. */
+/** Bytes of a known size that can be opened more than once: for a retry, or a checksum before sending. */
 export interface ObjectBody {
   readonly sizeBytes: number;
-  /** The time in an LTX file's header. Stored where Litestream stores it. Small named objects have none. */
+  /** The time in the header of an LTX file, stored where Litestream stores it. Named objects have none. */
   readonly createdAt?: Date | undefined;
   open(): AsyncIterable<Uint8Array>;
 }
 
 export interface OpenedObject {
-  /** Of the whole object, whatever the range. */
+  /** Size of the whole object, regardless of the range. */
   readonly sizeBytes: number;
   readonly modifiedAt?: Date | undefined;
   readonly version?: string | undefined;
   readonly body: AsyncIterable<Uint8Array>;
 }
 
-/** An open file of this process. It stays what it was, whatever happens to its name. */
+/** An open file of this process. Its content does not change if the name is replaced or deleted. */
 export interface LocalFile {
   readonly sizeBytes: number;
   readonly descriptor: number;
-  /** To be called when nobody reads it any more. */
+  /** Call it when all reads are done. */
   close(): Promise<void>;
 }
 
-/** Absent means not claimed. What is claimed must work. What is not claimed is refused by core, or done by it. */
+/** An absent capability is not claimed. Claimed capabilities must work; core refuses or emulates the others. */
 export interface Capabilities {
-  /** Not claimed: core reads the whole object and cuts it. */
+  /** Not claimed: core reads the whole object and returns the range. */
   readonly ranges?: true | undefined;
-  /** `if-absent`, for objects of any size or up to a size. Not claimed: refused. */
+  /** `if-absent`, for objects of any size or up to a maximum size. Not claimed: refused. */
   readonly conditions?: 'any-size' | { readonly sizeMax: number } | undefined;
-  /** Conditions that name a version, for `put` and `delete`. Not claimed: refused. */
+  /** Conditions on a version, for `put` and `delete`. Not claimed: refused. */
   readonly versions?: true | undefined;
-  /** The largest object. Not claimed: no limit is known. */
+  /** Maximum size of an object. Not claimed: no known limit. */
   readonly sizeMax?: number | undefined;
-  /** How many keys one `delete` takes. Not claimed: one. */
+  /** Maximum number of keys in one `delete`. Not claimed: one. */
   readonly deleteMax?: number | undefined;
-  /** Listings come in byte order of the keys. Not claimed: core sorts them, in memory. */
+  /** Listings are in byte order of the keys. Not claimed: core sorts them in memory. */
   readonly sortedLists?: true | undefined;
   /**
-   * Replicas are folders. The first write makes the folder and leaves a marker in it. A missing folder is
-   * REPLICA_DESTINATION_NOT_FOUND to a reader; a folder without its marker is that to everybody.
+   * Replicas are folders. The first write creates the folder and a marker in it. For a reader, a missing
+   * folder is REPLICA_DESTINATION_NOT_FOUND. A folder that lost its marker is the same error for everyone.
    */
   readonly folders?: true | undefined;
 }
 
-/** Where Litestream keeps its files at this kind of place: `0000/…`, or `ltx/0/…`. */
+/** The layout that Litestream uses for this type of destination: `0000/…` or `ltx/0/…`. */
 export type Layout = 'levels' | 'tree';
 
-/** One place with one set of credentials: one SDK client or one connection, whatever the number of databases. */
+/** One place with one set of credentials: one SDK client or connection, shared by all databases. */
 export interface ReplicaClient {
-  /** "s3://bucket": for messages and logs; holds no secret. */
+  /** "s3://bucket", for messages and logs. Contains no secret. */
   readonly name: string;
   /** Default 'tree'. */
   readonly layout?: Layout | undefined;
   readonly capabilities: Capabilities;
 
-  /** Every object whose key begins with `prefix` and that exists from the first to the last request, once. */
+  /** Lists once every object whose key begins with `prefix` and that exists from the first to the last request. */
   list(prefix: string, options?: ListOptions): AsyncIterable<ObjectInfo>;
 
-  /** Rejects before the first byte with REPLICA_NOT_FOUND. Leaving the body early frees the connection. */
+  /** Rejects with REPLICA_NOT_FOUND before the first byte. Leaving the body early frees the connection. */
   get(key: string, options?: GetOptions): Promise<OpenedObject>;
 
-  /** Writes the whole object or nothing. Resolves when the bytes are durable. */
+  /** Writes the complete object or nothing. Resolves when the bytes are durable. */
   put(key: string, body: ObjectBody, options?: PutOptions): Promise<ObjectInfo>;
 
-  /** Tries all, then rejects with `failures`. Deleting a missing key succeeds. */
+  /** Tries all keys, then rejects with `failures`. Deleting a missing key succeeds. */
   delete(keys: readonly string[], options?: DeleteOptions): Promise<void>;
 
-  /** Copies on the destination's side. Present means claimed. */
+  /** Copies an object at the destination. Claimed if present. */
   copy?(from: string, to: string, options?: CallOptions): Promise<ObjectInfo>;
 
-  /** The object as a file of this machine, which any thread may read by position. Present means claimed. */
+  /** Opens the object as a local file that any thread may read by position. Claimed if present. */
   openLocal?(key: string, options?: CallOptions): Promise<LocalFile>;
 
-  /** Safe to call twice. Calls in flight reject with REPLICA_CLOSED. Sockets are gone within CLOSE_MS_MAX. */
+  /** Safe to call twice. Calls in flight reject with REPLICA_CLOSED. Sockets are closed within CLOSE_MS_MAX. */
   close(): Promise<void>;
 }
 
-/** How long `close()` may take until all its sockets and files are gone. */
+/** Maximum time for `close()` to close all sockets and files. */
 export const CLOSE_MS_MAX = 5_000;

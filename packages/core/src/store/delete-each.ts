@@ -1,8 +1,8 @@
-/** Deletes that try all keys before they fail. */
+/** Deletes that try every key before they fail. */
 
 import { isError, ReplicationError, type FileFailure } from '../error.ts';
 
-/** Deletes parts of a list, some at once. Throws only an abort's reason, or what is no error of ours. */
+/** Deletes a list in parts, `atOnce` in parallel. Throws only an abort's reason, REPLICA_CLOSED, or an error without a code. */
 export async function deleteEach(
   parts: readonly (readonly string[])[],
   atOnce: number,
@@ -29,8 +29,8 @@ export async function deleteEach(
   return failures;
 }
 
-/** The same error with its `failures`, which a client of few words leaves out. */
-export function namingKeys(error: unknown, keys: readonly string[]): unknown {
+/** The same error with `failures`, which a simple client omits. */
+export function withFailures(error: unknown, keys: readonly string[]): unknown {
   if (!isError(error) || error.failures !== undefined || error.code === 'REPLICA_CLOSED')
     return error;
   const { code, message, cause, status, retryAfterMs, isNew } = error;
@@ -38,10 +38,10 @@ export function namingKeys(error: unknown, keys: readonly string[]): unknown {
   return new ReplicationError(code, message, { cause, status, retryAfterMs, isNew, failures });
 }
 
-/** The error of a delete that left something behind. */
-export function notDeleted(what: string, failures: readonly FileFailure[]): ReplicationError {
+/** The error of a delete that failed for some keys. */
+export function deleteError(what: string, failures: readonly FileFailure[]): ReplicationError {
   const [first] = failures;
-  const said = (first?.message ?? '').replace(`${what}: `, '');
-  const message = `${what}: ${failures.length} may still be there; ${first?.file}: ${said}`;
+  const reason = (first?.message ?? '').replace(`${what}: `, '');
+  const message = `${what}: ${failures.length} may still be there; ${first?.file}: ${reason}`;
   return new ReplicationError(first?.code ?? 'REPLICA_UNKNOWN', message, { failures });
 }

@@ -1,4 +1,4 @@
-/** How files, ranges and replicas are named in messages. */
+/** Names of files, ranges and replicas in messages. */
 
 import { formatFilename } from '../ltx/filename.ts';
 import type { ByteRange } from './client.ts';
@@ -12,7 +12,7 @@ export function describeRange(range: ByteRange | undefined): string {
   return range === undefined ? '' : ` bytes ${range.start} to ${range.end ?? 'the end'}`;
 }
 
-/** "s3://bucket" and "db" make "s3://bucket/db". */
+/** "s3://bucket" and "db" become "s3://bucket/db". */
 export function describeReplica(destination: string, path: string): string {
   const slash = destination.endsWith('/') || path.startsWith('/') ? '' : '/';
   return path === '' ? destination : destination + slash + path;

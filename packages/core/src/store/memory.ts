@@ -1,7 +1,6 @@
 /**
- * The reference implementation of the contract, in memory: what a backend should do, in the fewest
- * words. Claims all capabilities, unless told to claim fewer. Several clients may share one store, as
- * clients share a bucket.
+ * The reference implementation of the contract, in memory, as short as possible. By default it claims all
+ * capabilities. Several clients may share one store, as clients share a bucket.
  */
 
 import { ReplicationError } from '../error.ts';
@@ -29,10 +28,10 @@ interface StoredObject {
   readonly version: string;
 }
 
-/** Where the objects are: a bucket that only this process knows. */
+/** The objects of one "bucket" in this process. */
 export class MemoryStore {
   readonly objects: Map<string, StoredObject> = new Map();
-  /** False for a bucket that is gone. */
+  /** False simulates a deleted bucket. */
   exists = true;
   #versions = 0;
 
@@ -47,7 +46,7 @@ export class MemoryStore {
     return stored;
   }
 
-  /** In byte order. */
+  /** Keys in byte order. */
   keys(prefix: string): string[] {
     return [...this.objects.keys()].filter((key) => key.startsWith(prefix)).sort(compareKeys);
   }
@@ -63,7 +62,7 @@ export interface MemoryOptions {
   readonly chunkBytes?: number | undefined;
 }
 
-/** All that can be claimed but folders. */
+/** All capabilities except folders. */
 const CAPABILITIES: Capabilities = {
   ranges: true,
   conditions: 'any-size',
@@ -135,7 +134,7 @@ class MemoryClient implements ReplicaClient {
       this.#require(condition === 'if-absent' ? 'conditions' : 'versions', what);
     }
     const bytes = await this.#bytesOf(body, what, signal);
-    // From here to the end nothing is awaited: the key changes at once.
+    // No await from here on: the write is atomic.
     const there = this.#store.objects.get(key)?.version;
     const wanted = condition === 'if-absent' ? undefined : condition?.version;
     if (condition !== undefined && there !== wanted) throw conflict(what);
@@ -165,13 +164,13 @@ class MemoryClient implements ReplicaClient {
     this.#closing.abort(new ReplicationError('REPLICA_CLOSED', `${this.name} was closed`));
   }
 
-  /** Before anything is touched. It takes a turn of the event loop, as a request does. */
+  /** Runs before each call. Takes a turn of the event loop, like a request. */
   async #enter(what: string, signal: AbortSignal | undefined): Promise<void> {
     this.#check(signal);
     await Promise.resolve();
     this.#check(signal);
     if (this.#store.exists) return;
-    const message = `${what}: the destination is not there`;
+    const message = `${what}: the destination does not exist`;
     throw new ReplicationError('REPLICA_DESTINATION_NOT_FOUND', message);
   }
 
@@ -182,7 +181,7 @@ class MemoryClient implements ReplicaClient {
 
   #require(capability: 'ranges' | 'conditions' | 'versions', what: string): void {
     if (this.capabilities[capability] !== undefined) return;
-    throw new ReplicationError('REPLICA_UNSUPPORTED', `${what}: does not know ${capability}`);
+    throw new ReplicationError('REPLICA_UNSUPPORTED', `${what}: ${capability} is not supported`);
   }
 
   #find(key: string, what: string): StoredObject {
@@ -198,7 +197,7 @@ class MemoryClient implements ReplicaClient {
   ): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
     for await (const chunk of untilAborted(body.open(), signal, this.#closing.signal)) {
-      chunks.push(chunk.slice()); // the source may use its buffer again
+      chunks.push(chunk.slice()); // the source may reuse its buffer
     }
     this.#check(signal);
     const bytes = Buffer.concat(chunks);

@@ -1,8 +1,8 @@
-/** A semaphore with weights, handed out in the order of asking. An abort while waiting takes nothing. */
+/** A weighted semaphore that grants requests in order. An abort while waiting takes nothing. */
 
 import { onAbort } from './abort.ts';
 
-/** Gives back what was taken. Safe to call twice. */
+/** Releases the acquired weight. Safe to call twice. */
 export type Release = () => void;
 
 interface Waiting {
@@ -19,12 +19,12 @@ export class Semaphore {
     this.#capacity = capacity;
   }
 
-  /** How many wait. */
+  /** Number of waiting requests. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
-  /** Resolves when there is room for `weight`. More than the whole capacity waits until all of it is free. */
+  /** Resolves when there is room for `weight`. A weight above the capacity waits until all of it is free. */
   async take(
     signals: readonly (AbortSignal | undefined)[] = [],
     weight: number = 1,
@@ -56,10 +56,10 @@ export class Semaphore {
     const waiting = { weight, grant: resolve };
     this.#waiting.add(waiting);
     const stop = onAbort(signals, (reason) => {
-      // If it was granted in this very moment it is no longer in the set: the caller has it.
+      // Already granted: it is no longer in the set, and the caller has it.
       if (!this.#waiting.delete(waiting)) return;
       reject(reason);
-      this.#grantNext(); // a smaller one behind it may fit
+      this.#grantNext(); // a smaller request behind it may fit
     });
     try {
       await promise;

@@ -1,16 +1,16 @@
-/** Clocks with timers: code that waits takes one, so that tests need not wait. */
+/** Clocks with timers. Code that waits takes one as an argument, so that tests need not wait. */
 
 import { systemClock, type Clock } from '../clock.ts';
 
 export interface TimerClock extends Clock {
-  /** Rings once, `ms` from now. Returns what cancels it. */
-  after(ms: number, ring: () => void): () => void;
+  /** Calls `callback` once, after `ms`. Returns a function that cancels the timer. */
+  after(ms: number, callback: () => void): () => void;
 }
 
 export const systemTimers: TimerClock = {
   ...systemClock,
-  after(ms, ring) {
-    const timer = setTimeout(ring, ms);
+  after(ms, callback) {
+    const timer = setTimeout(callback, ms);
     return () => clearTimeout(timer);
   },
 };

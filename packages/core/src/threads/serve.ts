@@ -1,11 +1,11 @@
-/** The side of a `Thread` that runs in the thread: answers calls and emits events. */
+/** The worker's side of a `Thread`: answers calls and emits events. */
 
 import { parentPort, type Transferable } from 'node:worker_threads';
 import { assert } from '../error.ts';
 import { toFailure } from './failure.ts';
 import type { CallMessage, ReplyMessage, Service } from './thread.ts';
 
-/** An answer with memory that is handed over instead of copied. */
+/** An answer with memory that is transferred instead of copied. */
 export class Transferred<Answer> {
   readonly answer: Answer;
   readonly memory: readonly Transferable[];
@@ -25,7 +25,7 @@ export type Handlers<Calls extends Service<Calls>> = {
     | Promise<Calls[Method]['answer']>;
 };
 
-/** Answers calls from now on. Gives the function that sends an event. */
+/** Starts to answer calls. Returns a function that sends events. */
 export function serve<Calls extends Service<Calls>>(
   handlers: Handlers<Calls>,
 ): (event: unknown) => void {
@@ -37,7 +37,7 @@ export function serve<Calls extends Service<Calls>>(
   port.on('message', ({ id, method, request }: CallMessage) => {
     const handler = handlers[method as keyof Calls];
     if (id === undefined) {
-      void handler(request); // what it throws ends the thread
+      void handler(request); // an error ends the thread
       return;
     }
     const answered = (answer: unknown): void => {

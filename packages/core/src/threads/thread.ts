@@ -1,5 +1,5 @@
 /**
- * A worker thread that answers calls, each by its id, in any order. The other side is `serve`.
+ * A worker thread that answers calls, identified by ID, in any order. The other side is `serve`.
  *
  * A service is an interface with a request and an answer for each method:
  *
@@ -15,24 +15,24 @@ export type Service<Calls> = {
   readonly [Method in keyof Calls]: { readonly request: unknown; readonly answer: unknown };
 };
 
-/** To the thread. Without an id no answer is wanted. */
+/** A message to the thread. Without an ID, the thread sends no answer. */
 export interface CallMessage {
   readonly id: number | undefined;
   readonly method: PropertyKey;
   readonly request: unknown;
 }
 
-/** From the thread. */
+/** A message from the thread. */
 export type ReplyMessage =
   | { readonly kind: 'answer'; readonly id: number; readonly answer: unknown }
   | { readonly kind: 'failure'; readonly id: number; readonly failure: Failure }
   | { readonly kind: 'event'; readonly event: unknown };
 
 export interface ThreadOptions<Event> {
-  /** What the thread is given at its start. */
+  /** The workerData of the thread. */
   readonly data?: unknown;
   readonly onEvent?: (event: Event) => void;
-  /** The thread ended, and was not closed. */
+  /** Called if the thread ends without `close`. */
   readonly onEnd?: (error: Error) => void;
 }
 
@@ -65,7 +65,7 @@ export class Thread<Calls extends Service<Calls>, Event = never> {
     return this.#waiting.size;
   }
 
-  /** Rejects with the error of the thread; its code and message survive. */
+  /** Rejects with the error of the thread, with its code and message. */
   call<Method extends keyof Calls>(
     method: Method,
     request: Calls[Method]['request'],
@@ -79,12 +79,12 @@ export class Thread<Calls extends Service<Calls>, Event = never> {
     });
   }
 
-  /** A call whose answer nobody waits for. If it fails, the thread ends. */
-  tell<Method extends keyof Calls>(method: Method, request: Calls[Method]['request']): void {
+  /** Sends a call without an answer. If it fails, the thread ends. */
+  notify<Method extends keyof Calls>(method: Method, request: Calls[Method]['request']): void {
     this.#post({ id: undefined, method, request }, []);
   }
 
-  /** Ends the thread, whatever it does. Calls that are not answered reject. */
+  /** Terminates the thread. Pending calls reject. */
   async close(): Promise<void> {
     this.#isClosing = true;
     await this.#worker.terminate();
@@ -114,7 +114,7 @@ export class Thread<Calls extends Service<Calls>, Event = never> {
   }
 }
 
-/** The script `name`, seen from the module at `url`, with that one's ending: sources and builds differ. */
+/** The URL of the script `name` beside the module `url`, with the same extension (.ts in sources, .js in builds). */
 export function threadScript(url: string, name: string): URL {
   return new URL(`./${name}${extname(fileURLToPath(url))}`, url);
 }

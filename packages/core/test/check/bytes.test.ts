@@ -14,13 +14,13 @@ async function* inPieces(all: Uint8Array, sizeBytes: number): AsyncGenerator<Uin
   for (let at = 0; at < all.byteLength; at += sizeBytes) yield all.subarray(at, at + sizeBytes);
 }
 
-test('a file has the size it says, and is the same at each opening', async () => {
+test('a file has its declared size, and is the same each time it is opened', async () => {
   const first = await whole();
   expect(first.byteLength).toBe(FILE.sizeBytes);
   expect(Buffer.compare(first, await whole())).toBe(0);
 });
 
-test('no byte of it is that of another file, or of another chunk, at its place', async () => {
+test('every byte differs from the byte at the same place in another file or chunk', async () => {
   const [one, other] = [await whole(), await whole(8)];
   expect(one.findIndex((byte, at) => byte === other[at])).toBe(-1);
   const [head, next] = [one.subarray(0, NOISE_BYTES), one.subarray(NOISE_BYTES, 2 * NOISE_BYTES)];
@@ -28,23 +28,23 @@ test('no byte of it is that of another file, or of another chunk, at its place',
 });
 
 test.each([1_000, 65_537, 3 * NOISE_BYTES])(
-  'is known again from any start on, in pieces of %i bytes',
+  'a file matches from any start, in pieces of %i bytes',
   async (pieceBytes) => {
     const all = await whole();
     for (const start of [0, 5, NOISE_BYTES - 1, NOISE_BYTES, FILE.sizeBytes - 16]) {
       const size = FILE.sizeBytes - start;
       const matched = await bytes.matching(inPieces(all.subarray(start), pieceBytes), FILE, start);
-      expect(matched, `from ${start}`).toEqual({ equal: size, came: size });
+      expect(matched, `from ${start}`).toEqual({ equal: size, received: size });
     }
   },
 );
 
 test.each([0, 1, 999, NOISE_BYTES, FILE.sizeBytes - 1])(
-  'a byte that is another at %i is found there',
+  'a wrong byte at %i is found',
   async (at) => {
     const all = await whole();
     all[at] = (all[at] ?? 0) ^ 1;
-    const { equal, came } = await bytes.matching(inPieces(all, 1_000), FILE, 0);
-    expect([equal, came]).toEqual([at, FILE.sizeBytes]);
+    const { equal, received } = await bytes.matching(inPieces(all, 1_000), FILE, 0);
+    expect([equal, received]).toEqual([at, FILE.sizeBytes]);
   },
 );

@@ -8,8 +8,8 @@ import { plain } from '../support/files-view.ts';
 import { ALL_WORKS, check, failing, seenOf, verdicts } from './fixtures.ts';
 import { bodyOf, bytesOf, error, ref } from '../store/fixtures.ts';
 
-describe('a destination that keeps its promises', () => {
-  test('is found to do all of it', async () => {
+describe('a correct destination', () => {
+  test('passes every test', async () => {
     const store = new MemoryStore();
     const report = await check(memoryClient({ store }));
     expect(verdicts(report)).toEqual(ALL_WORKS);
@@ -27,16 +27,16 @@ describe('a destination that keeps its promises', () => {
     expect(figures.downBytesPerSecond).toBeGreaterThan(0);
   });
 
-  test('hears of each verdict as it falls, in the order of the report', async () => {
-    const told: string[] = [];
+  test('reports each verdict immediately, in the order of the report', async () => {
+    const reported: string[] = [];
     const report = await check(memoryClient(), {
-      onFeature: ({ feature }) => told.push(feature),
+      onFeature: ({ feature }) => reported.push(feature),
     });
-    expect(told).toEqual(report.features.map(({ feature }) => feature));
-    expect(told).toEqual(Object.keys(ALL_WORKS));
+    expect(reported).toEqual(report.features.map(({ feature }) => feature));
+    expect(reported).toEqual(Object.keys(ALL_WORKS));
   });
 
-  test.each(['db', '', 'a/b', 'db/'])('keeps what lies at "%s" as it is', async (path) => {
+  test.each(['db', '', 'a/b', 'db/'])('keeps all files at "%s" unchanged', async (path) => {
     const store = new MemoryStore();
     const client = memoryClient({ store });
     const live = new Replica(client, path);
@@ -57,8 +57,8 @@ describe('a destination that keeps its promises', () => {
   });
 });
 
-describe('what is not claimed', () => {
-  test('is not judged, and not asked for', async () => {
+describe('an unclaimed capability', () => {
+  test('is not judged and not tested', async () => {
     const report = await check(memoryClient({ capabilities: {} }));
     expect(verdicts(report)).toEqual({
       ...ALL_WORKS,
@@ -68,12 +68,12 @@ describe('what is not claimed', () => {
       'if-version': 'not judged',
     });
     expect(seenOf(report, 'if-absent')).toBe(
-      'this destination is not known to honour conditional writes: fencing is off',
+      'this destination is not known to honor conditional writes: fencing is off',
     );
     expect(checkFailure(report)).toBeUndefined();
   });
 
-  test('above a size is not judged above that size', async () => {
+  test('for large files only is not judged for large files only', async () => {
     const capabilities: Capabilities = {
       ranges: true,
       versions: true,
@@ -84,80 +84,82 @@ describe('what is not claimed', () => {
     expect(seenOf(report, 'if-absent-large')).toBe('not claimed above 50000 bytes');
   });
 
-  test('is told with the name of who keeps the files', async () => {
+  test('is reported with the name of the provider', async () => {
     const client = memoryClient({ capabilities: { ranges: true } });
     const report = await check(client, { provider: 's3.example' });
-    const known = 's3.example is not known to honour conditional writes';
+    const known = 's3.example is not known to honor conditional writes';
     expect(seenOf(report, 'if-absent-large')).toBe(`${known}: fencing is off`);
     expect(seenOf(report, 'if-version')).toBe(`${known}: no lease can be held`);
   });
 
-  test('of versions is told, and no lease is tried', async () => {
+  test('for versions is reported, and no lease is tried', async () => {
     const { versions: _, ...capabilities } = memoryClient().capabilities;
     const report = await check(memoryClient({ capabilities }), { provider: 'kv.example' });
     expect(verdicts(report)).toEqual({ ...ALL_WORKS, 'if-version': 'not judged' });
     expect(seenOf(report, 'if-version')).toBe(
-      'not claimed: kv.example knows no conditions on versions, so no lease can be held',
+      'not claimed: kv.example does not support conditions on versions: no lease can be held',
     );
   });
 
-  test('of sizes is told by its limit', async () => {
+  test('for large files is reported with the size limit', async () => {
     const capabilities: Capabilities = { ranges: true, sizeMax: 50_000 };
     const report = await check(memoryClient({ capabilities }));
     expect(verdicts(report)['large']).toBe('not judged');
-    expect(seenOf(report, 'large')).toContain('files up to 50000 bytes');
+    expect(seenOf(report, 'large')).toContain('files are limited to 50000 bytes');
   });
 });
 
-test('an abort in the midst rejects with its reason, and removes what was written', async () => {
+test('an abort during the check rejects with its reason, and the files are deleted', async () => {
   const store = new MemoryStore();
   const controller = new AbortController();
   const reason = new Error('enough');
-  const told: string[] = [];
+  const reported: string[] = [];
   const checking = check(memoryClient({ store }), {
     signal: controller.signal,
     onFeature: ({ feature, verdict }) => {
-      told.push(`${feature} ${verdict}`);
+      reported.push(`${feature} ${verdict}`);
       if (feature === 'read') controller.abort(reason);
     },
   });
   await expect(checking).rejects.toBe(reason);
-  expect(told.at(-1)).toBe('delete works');
+  expect(reported.at(-1)).toBe('delete works');
   expect(store.objects.size).toBe(0);
 });
 
-describe('a folder that is not there', () => {
+describe('a missing folder', () => {
   const NOT_FOUND = 'REPLICA_DESTINATION_NOT_FOUND';
 
-  test('and that the first write makes is told, and removed again', async () => {
+  test('that the first write creates is reported, and removed again', async () => {
     const store = new MemoryStore();
     const client = memoryClient({ store });
     const reader = folders(failingAt(() => error(NOT_FOUND, { isNew: true })));
     const report = await check(client, { reader, path: 'backup/db' });
     expect(verdicts(report)).toEqual(ALL_WORKS);
-    expect(seenOf(report, 'reach')).toBe('the folder is not there yet: the first write makes it');
+    expect(seenOf(report, 'reach')).toBe(
+      'the folder does not exist yet: the first write creates it',
+    );
     expect(store.objects.size).toBe(0);
   });
 
-  test('and that may be lost is a failure', async () => {
+  test('that may have been lost is a failure', async () => {
     const reader = folders(failingAt(() => error(NOT_FOUND)));
     const report = await check(memoryClient(), { reader });
     expect(checkFailure(report)).toMatchObject({ feature: 'reach', code: NOT_FOUND });
   });
 });
 
-test('what is being done is told as it begins, and as bytes move', async () => {
-  const told: CheckProgress[] = [];
-  await check(memoryClient(), { onProgress: (progress) => told.push(progress) });
-  expect([...new Set(told.map(({ feature }) => feature))]).toEqual(Object.keys(ALL_WORKS));
-  const large = told.filter(({ feature }) => feature === 'large');
+test('progress is reported when a probe begins, and as bytes are transferred', async () => {
+  const reported: CheckProgress[] = [];
+  await check(memoryClient(), { onProgress: (progress) => reported.push(progress) });
+  expect([...new Set(reported.map(({ feature }) => feature))]).toEqual(Object.keys(ALL_WORKS));
+  const large = reported.filter(({ feature }) => feature === 'large');
   const moved = large.map(({ doneBytes }) => doneBytes);
   expect(moved[0]).toBe(0);
   expect(moved.at(-1)).toBe(large[0]?.totalBytes);
   expect(moved).toEqual(moved.toSorted((a, b) => a - b));
 });
 
-test('a folder that stays is told', async () => {
+test('a folder that cannot be removed is reported', async () => {
   const reader = folders(memoryClient()); // it finds every folder
   const report = await check(memoryClient(), { reader });
   expect(report.left).toEqual([`the folder ${report.path}`]);

@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 
 import type { ErrorCode } from '../../src/error.ts';
-import { unconnected } from '../../src/check/errors.ts';
+import { connectionFailure } from '../../src/check/errors.ts';
 import { checkFailure } from '../../src/check/report.ts';
 import type { Files } from '../support/files-view.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
@@ -27,7 +27,7 @@ describe('conditional writes', () => {
     ['all sizes', () => true, ['if-absent', 'if-absent-large']],
     ['small files', (size: number) => !isLarge(size), ['if-absent']],
     ['files in parts', isLarge, ['if-absent-large']],
-  ] as const)('that are ignored for %s are found out', async (_, isIgnored, features) => {
+  ] as const)('that are ignored for %s are detected', async (_, isIgnored, features) => {
     const report = await check(
       memoryThat((client) => ({
         writeFile: (file, body, { condition, signal } = {}) =>
@@ -42,13 +42,13 @@ describe('conditional writes', () => {
     expect(verdicts(report)).toEqual({ ...ALL_WORKS, ...expected });
     for (const feature of features) {
       expect(seenOf(report, feature)).toBe(
-        'conditional writes are ignored by this server: fencing is off',
+        'this server ignores conditional writes: fencing is off',
       );
     }
     expect(checkFailure(report)).toBeUndefined();
   });
 
-  test('that the server does not know are told as that', async () => {
+  test('that the server does not support are reported', async () => {
     const report = await check(
       memoryThat((client) => ({
         async writeFile(file, body, options) {
@@ -62,10 +62,12 @@ describe('conditional writes', () => {
       'if-absent': 'does not',
       'if-absent-large': 'does not',
     });
-    expect(seenOf(report, 'if-absent')).toContain('not known to this server');
+    expect(seenOf(report, 'if-absent')).toContain(
+      'this server does not support conditional writes',
+    );
   });
 
-  test('that are refused and done all the same are told as that', async () => {
+  test('that are refused but done anyway are reported', async () => {
     const report = await check(
       memoryThat((client) => ({
         async writeFile(file, body, { condition, ...options } = {}) {
@@ -77,12 +79,10 @@ describe('conditional writes', () => {
         },
       })),
     );
-    expect(seenOf(report, 'if-absent')).toBe(
-      'a conditional write is refused, and done all the same',
-    );
+    expect(seenOf(report, 'if-absent')).toBe('a conditional write is refused, but done anyway');
   });
 
-  test('of a free name that are refused are told as that', async () => {
+  test('of a new name that are refused are reported', async () => {
     const report = await check(
       memoryThat((client) => ({
         async writeFile(file, body, options) {
@@ -92,10 +92,10 @@ describe('conditional writes', () => {
       })),
     );
     expect(verdicts(report)['if-absent']).toBe('does not');
-    expect(seenOf(report, 'if-absent')).toBe('a conditional write of a free name is refused');
+    expect(seenOf(report, 'if-absent')).toBe('a conditional write of a new name is refused');
   });
 
-  test('whose first answer was lost are not taken for a refusal', async () => {
+  test('whose first response was lost are not mistaken for a refusal', async () => {
     let writes = 0;
     const report = await check(
       memoryThat((client) => ({
@@ -103,7 +103,7 @@ describe('conditional writes', () => {
           const info = await client.writeFile(file, body, options);
           if (options?.condition !== 'if-absent') return info;
           writes += 1;
-          throw error('REPLICA_CONFLICT'); // of the attempt that followed the lost one
+          throw error('REPLICA_CONFLICT'); // from the attempt after the lost one
         },
       })),
     );
@@ -112,11 +112,11 @@ describe('conditional writes', () => {
   });
 });
 
-describe('a destination that is broken', () => {
+describe('a broken destination', () => {
   test.each<[string, Change, string]>([
-    ['does not list what was written', () => ({ listFiles: () => empty() }), 'list'],
+    ['does not list written files', () => ({ listFiles: () => empty() }), 'list'],
     [
-      'gives other bytes',
+      'returns wrong bytes',
       (client) => ({
         async openFile(file, options) {
           const opened = await client.openFile(file, options);
@@ -126,7 +126,7 @@ describe('a destination that is broken', () => {
       'read',
     ],
     [
-      'gives fewer bytes',
+      'returns fewer bytes',
       (client) => ({
         async openFile(file, options) {
           const opened = await client.openFile(file, options);
@@ -153,7 +153,7 @@ describe('a destination that is broken', () => {
       }),
       'large',
     ],
-  ])('because it %s fails there', async (_, change, feature) => {
+  ])('that %s fails that probe', async (_, change, feature) => {
     const store = new MemoryStore();
     const report = await check(memoryThat(change, { store }));
     expect(checkFailure(report)?.feature).toBe(feature);
@@ -161,7 +161,7 @@ describe('a destination that is broken', () => {
     expect(store.objects.size).toBe(0);
   });
 
-  test('lets nothing be judged that rests on what is broken', async () => {
+  test('has no verdict on features that depend on the broken one', async () => {
     const report = await check(
       memoryThat(() => ({ writeFile: async () => await Promise.reject(error('REPLICA_FULL')) })),
     );
@@ -170,14 +170,14 @@ describe('a destination that is broken', () => {
       reach: 'works',
       write: 'does not',
     });
-    expect(seenOf(report, 'read')).toBe('cannot be seen without write');
+    expect(seenOf(report, 'read')).toBe('cannot be tested without write');
   });
 
   test.each<[ErrorCode, string]>([
-    ['REPLICA_DESTINATION_NOT_FOUND', 'there is no such bucket or folder'],
+    ['REPLICA_DESTINATION_NOT_FOUND', 'the bucket or folder does not exist'],
     ['REPLICA_UNAVAILABLE', 'cannot be reached'],
     ['REPLICA_UNAUTHENTICATED', 'a fault of the test'],
-  ])('by %s is asked for nothing more', async (code, words) => {
+  ])('with %s gets no further requests', async (code, words) => {
     let calls = 0;
     const refuse = async (): Promise<never> => {
       calls += 1;
@@ -198,7 +198,7 @@ describe('a destination that is broken', () => {
   });
 });
 
-describe('access that is denied', () => {
+describe('denied access', () => {
   const denied = error('REPLICA_PERMISSION_DENIED');
   const deny = async (): Promise<never> => await Promise.reject(denied);
 
@@ -207,14 +207,14 @@ describe('access that is denied', () => {
     ['read', () => ({ openFile: deny }), 'read'],
     ['write', () => ({ writeFile: deny }), 'write'],
     ['delete', () => ({ deleteFiles: deny }), 'delete'],
-  ])('to %s names the right that is missing', async (right, change, feature) => {
+  ])('to %s names the missing right', async (right, change, feature) => {
     const report = await check(memoryThat(change));
     const named = report.features.filter(({ missing }) => missing !== undefined);
     expect(named.map(({ feature: of, missing }) => [of, missing])).toEqual([[feature, right]]);
     expect(named[0]?.seen).toContain(`the right to ${right} is missing`);
   });
 
-  test('to delete is no failure, and names what is left', async () => {
+  test('to delete is not a failure, and names the leftover files', async () => {
     const store = new MemoryStore();
     const report = await check(memoryThat(() => ({ deleteFiles: deny }), { store }));
     expect(checkFailure(report)).toBeUndefined();
@@ -223,13 +223,13 @@ describe('access that is denied', () => {
     expect(seenOf(report, 'delete')).toContain(`; left in ${report.path}: ${first}, `);
   });
 
-  test('to write leaves nothing, and says nothing of it', async () => {
+  test('to write leaves no files, and reports none', async () => {
     const report = await check(memoryThat(() => ({ writeFile: deny, deleteFiles: deny })));
-    expect(seenOf(report, 'delete')).toBe('nothing was written that could be deleted');
+    expect(seenOf(report, 'delete')).toBe('there is nothing to delete');
     expect(report.left).toEqual([]);
   });
 
-  test('to delete one file names that one', async () => {
+  test('to delete one file names this file', async () => {
     const report = await check(
       memoryThat((client) => ({
         async deleteFiles(files) {
@@ -241,25 +241,25 @@ describe('access that is denied', () => {
     expect(report.left).toEqual([`${report.path}/ltx/0/0000000000000001-0000000000000001.ltx`]);
   });
 
-  test('to list and delete leaves it open what is left', async () => {
+  test('to list and delete reports all files that may be left', async () => {
     const change = (): Partial<Files> => ({
       listFiles: () => failing(denied),
       deleteFiles: deny,
     });
     const report = await check(memoryThat(change));
-    expect(seenOf(report, 'delete')).toContain('what was written may be left');
+    expect(seenOf(report, 'delete')).toContain('files may be left in');
     expect(report.left.length).toBeGreaterThan(5);
   });
 });
 
-test('a deletion that is only said to be done is found out', async () => {
+test('a delete that succeeds without deleting is detected', async () => {
   const report = await check(memoryThat(() => ({ deleteFiles: async () => undefined })));
   expect(verdicts(report)).toEqual({ ...ALL_WORKS, delete: 'does not' });
-  expect(seenOf(report, 'delete')).toContain('said to be done, and still there');
+  expect(seenOf(report, 'delete')).toContain('reported as done, but still there');
   expect(report.left.length).toBeGreaterThan(5);
 });
 
-test('what is listed for a moment after it was deleted is not left', async () => {
+test('a file that is listed briefly after its deletion is not reported as left', async () => {
   let stale = 2;
   const store = new MemoryStore();
   const report = await check(
@@ -289,7 +289,7 @@ test('what is listed for a moment after it was deleted is not left', async () =>
   expect(verdicts(report)).toEqual(ALL_WORKS);
 });
 
-test('one that says nothing is not waited for', async () => {
+test('a destination that never responds is given up', async () => {
   vi.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => {
     const controller = new AbortController();
     if (ms === 40_000) setImmediate(() => controller.abort());
@@ -300,18 +300,18 @@ test('one that says nothing is not waited for', async () => {
     memoryThat(() => ({ listFiles: (_, { signal } = {}) => silent(signal) })),
   );
   expect(checkFailure(report)).toMatchObject({ feature: 'reach', code: 'REPLICA_UNAVAILABLE' });
-  expect(seenOf(report, 'reach')).toBe('cannot be reached: memory://: no answer in 40 s');
+  expect(seenOf(report, 'reach')).toBe('cannot be reached: memory://: no response in 40 s');
 });
 
-/** Ends with the signal only. */
+/** Ends only with the signal. */
 async function* silent(signal: AbortSignal | undefined): AsyncGenerator<never, void, undefined> {
   yield await new Promise<never>((_, reject) => {
     signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
   });
 }
 
-test('where no connection came about, that is all that is judged', () => {
-  const report = unconnected('sftp://host', 'db', error('REPLICA_HOST_UNTRUSTED'));
+test('without a connection, only reach has a verdict', () => {
+  const report = connectionFailure('sftp://host', 'db', error('REPLICA_HOST_UNTRUSTED'));
   expect(verdicts(report)).toEqual({
     ...Object.fromEntries(Object.keys(ALL_WORKS).map((feature) => [feature, 'not judged'])),
     reach: 'does not',

@@ -1,4 +1,4 @@
-/** Destinations in memory that differ in one way, and what a check says of them. */
+/** In-memory destinations with one difference, and checks of them. */
 
 import { changeFiles, plain, type Files } from '../support/files-view.ts';
 import type { Logger } from '../../src/store/backend.ts';
@@ -9,19 +9,19 @@ import { checkDestination, type CheckOptions } from '../../src/check/check.ts';
 import type { CheckReport } from '../../src/check/report.ts';
 
 export const PART_BYTES = 100_000;
-/** Waiting costs nothing here. */
+/** Timers fire immediately. */
 const clock = {
   now: () => 1_700_000_000_000,
   monotonic: () => 0,
-  after(_ms: number, ring: () => void) {
-    const timer = setImmediate(ring);
+  after(_ms: number, callback: () => void) {
+    const timer = setImmediate(callback);
     return () => clearImmediate(timer);
   },
 };
 
 export type Change = (files: Files) => Partial<Files>;
 
-/** A place in memory that answers differently about some files. */
+/** An in-memory destination with changed behavior for files. */
 export function memoryThat(
   change: Change,
   {
@@ -32,26 +32,26 @@ export function memoryThat(
   return changeFiles(memoryClient({ store, capabilities }), change);
 }
 
-interface More extends Partial<Omit<CheckOptions, 'reader' | 'connect'>> {
+interface CheckSettings extends Partial<Omit<CheckOptions, 'reader' | 'connect'>> {
   readonly reader?: ReplicaClient | undefined;
   readonly connect?: ((logger: Logger) => Promise<ReplicaClient>) | undefined;
 }
 
 export async function check(
   client: ReplicaClient,
-  { reader, ...more }: More = {},
+  { reader, ...settings }: CheckSettings = {},
 ): Promise<CheckReport> {
-  const again = async (): Promise<ReplicaClient> => ({
+  const openAgain = async (): Promise<ReplicaClient> => ({
     ...plain(client),
     close: async () => undefined,
   });
-  const { connect } = { connect: again, ...more };
+  const { connect } = { connect: openAgain, ...settings };
   const open = (of: ReplicaClient): Destination => new Destination(of, { attemptsMax: 1, clock });
   return await checkDestination({
     path: 'db',
     partBytes: PART_BYTES,
     clock,
-    ...more,
+    ...settings,
     destination: open(client),
     reader: reader && open(reader),
     connect: connect && (async (logger) => open(await connect(logger))),

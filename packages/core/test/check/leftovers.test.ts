@@ -1,4 +1,4 @@
-/** What an aborted write leaves, and what becomes of named objects: found out by a check. */
+/** Checks of aborted writes and of named objects. */
 
 import { describe, expect, test } from 'vitest';
 
@@ -12,8 +12,8 @@ import { checkFailure } from '../../src/check/report.ts';
 import { ALL_WORKS, check, memoryThat, seenOf, verdicts } from './fixtures.ts';
 import { error } from '../store/fixtures.ts';
 
-describe('a write that is aborted', () => {
-  /** Says what it has to when it closes, as a backend does that cleans up in the background. */
+describe('an aborted write', () => {
+  /** Logs its warning when it closes, like a backend that cleans up in the background. */
   function warning(store: MemoryStore, fields?: Record<string, unknown>) {
     return async (logger: Logger): Promise<ReplicaClient> => {
       const inner = memoryClient({ store });
@@ -28,7 +28,7 @@ describe('a write that is aborted', () => {
     };
   }
 
-  test('and whose parts stay for want of a right names that right, and is no failure', async () => {
+  test('whose parts stay because a right is missing names that right, and is not a failure', async () => {
     const store = new MemoryStore();
     const connect = warning(store, { code: 'REPLICA_PERMISSION_DENIED' });
     const report = await check(memoryClient({ store }), { connect });
@@ -42,14 +42,14 @@ describe('a write that is aborted', () => {
     expect(store.objects.size).toBe(0);
   });
 
-  test('and whose parts stay for another reason names no right', async () => {
+  test('whose parts stay for another reason names no right', async () => {
     const store = new MemoryStore();
     const report = await check(memoryClient({ store }), { connect: warning(store) });
     expect(verdicts(report)['abort']).toBe('does not');
     expect(report.features.some(({ missing }) => missing !== undefined)).toBe(false);
   });
 
-  test('is not judged by warnings of what came before it', async () => {
+  test('is not judged by earlier warnings', async () => {
     const store = new MemoryStore();
     const report = await check(memoryClient({ store }), {
       connect: async (logger) => {
@@ -60,7 +60,7 @@ describe('a write that is aborted', () => {
     expect(verdicts(report)).toEqual(ALL_WORKS);
   });
 
-  test('and is done all the same is found out, and removed', async () => {
+  test('that is done anyway is detected, and its file is deleted', async () => {
     const store = new MemoryStore();
     const destination = memoryThat(
       (client) => ({
@@ -79,11 +79,11 @@ describe('a write that is aborted', () => {
     );
     const report = await check(destination);
     expect(verdicts(report)).toEqual({ ...ALL_WORKS, abort: 'does not' });
-    expect(seenOf(report, 'abort')).toContain('there all the same');
+    expect(seenOf(report, 'abort')).toBe('the file of an aborted write exists');
     expect(store.objects.size).toBe(0);
   });
 
-  test('is not judged where the place cannot be opened again', async () => {
+  test('is not judged if the destination cannot be opened again', async () => {
     const report = await check(memoryClient(), { connect: undefined });
     expect(verdicts(report)).toEqual({ ...ALL_WORKS, abort: 'not judged' });
   });
@@ -110,17 +110,22 @@ describe('named objects', () => {
       'that ignore conditions hold no lease',
       destinationThat((objects) => ({ put: (name, bytes) => objects.put(name, bytes) })),
       'does not',
-      'are ignored by this server: no lease can be held',
+      'this server ignores conditions on versions: no lease can be held',
     ],
-    ['whose server knows no conditions hold none', conditional(501), 'does not', 'not known to'],
     [
-      'that claim no conditions are not judged',
+      'hold no lease if the server does not support conditions',
+      conditional(501),
+      'does not',
+      'does not support conditions on versions',
+    ],
+    [
+      'without claimed conditions are not judged',
       conditional(undefined),
       'not judged',
       'not claimed',
     ],
     [
-      'that refuse the version that is there cannot be renewed',
+      'that refuse the current version cannot be renewed',
       destinationThat((objects) => ({
         async put(name, bytes, options = {}) {
           if (options.condition !== undefined) throw error('REPLICA_CONFLICT');
@@ -131,7 +136,7 @@ describe('named objects', () => {
       'no lease can be renewed',
     ],
     [
-      'that refuse another version and write it are found out',
+      'that refuse an old version but write anyway are detected',
       destinationThat((objects) => ({
         async put(name, bytes, options = {}) {
           try {
@@ -143,7 +148,7 @@ describe('named objects', () => {
         },
       })),
       'does not',
-      'refused, and done all the same',
+      'refused, but done anyway',
     ],
   ])('%s', async (_, destination, verdict, words) => {
     const report = await check(destination);
@@ -155,17 +160,17 @@ describe('named objects', () => {
   test.each<[string, (objects: Objects) => Partial<Objects>]>([
     ['are not listed', () => ({ list: async function* () {} })],
     [
-      'are others than were written',
+      'have wrong bytes',
       (objects) => ({ put: (name, bytes, options) => objects.put(name, bytes.fill(0), options) }),
     ],
-  ])('that %s are no failure, and let nothing be judged of versions', async (_, change) => {
+  ])('that %s are not a failure, but versions are not judged', async (_, change) => {
     const report = await check(destinationThat(change));
     const expected = { objects: 'does not', 'if-version': 'not judged' };
     expect(verdicts(report)).toEqual({ ...ALL_WORKS, ...expected });
     expect(checkFailure(report)).toBeUndefined();
   });
 
-  test('that cannot be deleted are named', async () => {
+  test('that cannot be deleted are reported', async () => {
     const store = new MemoryStore();
     const deny = async (): Promise<never> =>
       await Promise.reject(error('REPLICA_PERMISSION_DENIED'));

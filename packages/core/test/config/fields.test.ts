@@ -36,7 +36,7 @@ function read(schema: ConfigSchema<unknown>, input: unknown): Read {
   return { issues: result.issues.map(({ message }) => message) };
 }
 
-test('values come out in their units', () => {
+test('values are converted to their units', () => {
   const schema = z.strictObject({
     bucket: bucketName('b'),
     size: size('s'),
@@ -89,7 +89,7 @@ test('values come out in their units', () => {
   });
 });
 
-test('all problems are told at once', () => {
+test('all problems are reported at once', () => {
   const schema = z.strictObject({
     bucket: text('b'),
     path: text('p'),
@@ -131,16 +131,16 @@ test('all problems are told at once', () => {
     'on must be true or false, not 1',
     'names must be a list of texts',
     'empty is empty',
-    'few is 0: the least is 1',
-    'many is 11: the most is 10',
-    'small is 1048576 bytes: the least is 5242880',
+    'few is 0: the minimum is 1',
+    'many is 11: the maximum is 10',
+    'small is 1048576 bytes: the minimum is 5242880',
     'tls.cert must be text, not a boolean: put it in quotes',
     'regoin is not a key of s3: did you mean region?',
     'tls.ca2 is not a key of tls: did you mean ca?',
   ]);
 });
 
-test('rules between keys speak also where a value is wrong', () => {
+test('rules between keys are checked even if a value is invalid', () => {
   const schema = z
     .strictObject({
       size: size('s').optional(),
@@ -164,7 +164,7 @@ test('rules between keys speak also where a value is wrong', () => {
   expect(read(schema, { id: 'x', key: 'k', url: 'u' }).issues).toEqual([]);
 });
 
-test('no message shows a secret, nor a value under an unknown key', () => {
+test('no message shows a secret or the value of an unknown key', () => {
   const schema = z.strictObject({
     key: secret('k'),
     other: secret('o', { check: () => 'is wrong' }),
@@ -180,7 +180,7 @@ test('no message shows a secret, nor a value under an unknown key', () => {
   expect(issues.join()).not.toContain('hunter2');
 });
 
-test('what variables have around a secret is not part of it', () => {
+test('line breaks around a secret are removed', () => {
   const schema = z.strictObject({ key: secret('k'), password: secret('p') });
   const { value } = read(schema, { key: '\nAKIA\n\n', password: ' two blanks \r\n' });
   const { key, password } = value as { key: { reveal(): string }; password: { reveal(): string } };
@@ -188,7 +188,7 @@ test('what variables have around a secret is not part of it', () => {
   expect(read(schema, { key: '\n', password: 'x' }).issues).toEqual(['key is empty']);
 });
 
-test('a secret may stand in a file, without the blanks around it', () => {
+test('a secret may be in a file, and white space around it is removed', () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-fields-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'key');
@@ -201,7 +201,7 @@ test('a secret may stand in a file, without the blanks around it', () => {
   expect(missing).toEqual([expect.stringMatching(/^key cannot be read: ENOENT/)]);
 });
 
-test('the JSON Schema says all that a schema says', () => {
+test('the JSON Schema contains everything in a schema', () => {
   const schema = z.strictObject({
     key: secret('the key', { example: 'abc' }).optional(),
     part: size('of uploads', { min: 1024, max: 2 ** 20 }).prefault('8KiB'),

@@ -4,7 +4,7 @@ import { isError } from '../../src/error.ts';
 
 afterEach(() => vi.unstubAllEnvs());
 
-test('~ is the home folder, at the beginning and alone', () => {
+test('~ is expanded to the home folder, alone and at the beginning', () => {
   vi.stubEnv('HOME', '/home/me');
   expect(['~', '~/a/b', '/a/~', '~other/a', 'a'].map(expandHome)).toEqual([
     '/home/me',
@@ -15,7 +15,7 @@ test('~ is the home folder, at the beginning and alone', () => {
   ]);
 });
 
-test('for a user without a home folder ~ is refused, and nothing else', () => {
+test('only ~ is refused for a user without a home folder', () => {
   vi.stubEnv('HOME', '');
   expect(homeFolder()).toBeUndefined();
   expect(expandHome('/a')).toBe('/a');

@@ -1,4 +1,4 @@
-/** The host's half of a configuration, with a validator that is not zod. */
+/** The host's part of a configuration, with a validator other than zod. */
 
 import { expect, test } from 'vitest';
 import { z } from 'zod';
@@ -12,7 +12,7 @@ interface Output {
   readonly [key: string]: unknown;
 }
 
-/** A validator of our own: it wants `path`, and gives back what it was given. */
+/** A custom validator: it requires `path`, and returns its input. */
 function plain(json: JSONSchema, validator?: (input: unknown) => unknown): ConfigSchema<Output> {
   const own = (input: unknown): unknown =>
     (input as Partial<Output>).path === undefined
@@ -61,7 +61,7 @@ function issuesOf(input: unknown, backend: Parameters<typeof parseConfig>[0] = B
   return [];
 }
 
-test('text becomes what the JSON Schema asks for, and stays text where that is right', () => {
+test('text is converted to the type in the JSON Schema, and stays text if that is allowed', () => {
   const { config } = parseConfig(BACKEND, {
     path: 'p',
     host: '5',
@@ -95,11 +95,11 @@ test.each([
   expect(parseConfig(BACKEND, { path: 'p', verify: written }).config).toEqual({ verify: value });
 });
 
-test('a value that may be text stays one', () => {
+test('a value that may be text stays text', () => {
   expect(parseConfig(BACKEND, { path: 'p', tls: 'off' }).config).toEqual({ tls: 'off' });
 });
 
-test('unknown keys are refused with the nearest known one, at every depth', () => {
+test('unknown keys are refused with the closest known key, at every depth', () => {
   expect(issuesOf({ path: 'p', hots: 'x', login: { usr: 1 }, nonsense: 1 })).toEqual([
     'hots is not a key of acme: did you mean host?',
     'login.usr is not a key of login: did you mean user?',
@@ -107,11 +107,11 @@ test('unknown keys are refused with the nearest known one, at every depth', () =
   ]);
 });
 
-test('what must be a map of keys is said with its keys', () => {
+test('the error for a value that must be a map names its keys', () => {
   expect(issuesOf({ path: 'p', login: 'me' })).toEqual(['login must be a map of user, port']);
 });
 
-test('a missing key is said to be missing, beside all that is unknown', () => {
+test('a missing key is reported along with unknown keys', () => {
   expect(issuesOf({ hots: 'x' })).toEqual([
     'path is missing',
     'hots is not a key of acme: did you mean host?',
@@ -122,12 +122,12 @@ test('a key without a value counts as absent', () => {
   expect(parseConfig(BACKEND, { path: 'p', host: null, port: undefined }).config).toEqual({});
 });
 
-test('type and name are the host’s, and are not passed on', () => {
+test('type and name are not passed to the backend', () => {
   const { config, path } = parseConfig(BACKEND, { type: '@acme/x', name: 'offsite', path: 'p' });
   expect([config, path]).toEqual([{}, 'p']);
 });
 
-test('a URL stands for keys, and keys beside it win', () => {
+test('a URL is converted to keys, and keys beside it override them', () => {
   expect(parseConfig(BACKEND, { url: 'acme://h/p?port=7&verify=on', port: 8 })).toEqual({
     config: { host: 'h', port: 8, verify: true },
     path: '/p',
@@ -137,12 +137,12 @@ test('a URL stands for keys, and keys beside it win', () => {
 test.each([
   ['s3://b/p', ['url must be acme://']],
   ['not a URL', ['url is not a URL such as s3://bucket/path']],
-  ['acme://h/p\n', ['url holds a line break, or blanks around it']],
-])('the URL %j is refused in words, once', (url, expected) => {
+  ['acme://h/p\n', ['url contains a line break, or blanks around it']],
+])('the URL %j is refused with one message', (url, expected) => {
   expect(issuesOf({ url })).toEqual(expected);
 });
 
-test('a URL that is no URL is not shown: it may hold a password', () => {
+test('an invalid URL is not shown: it may contain a password', () => {
   expect(issuesOf({ url: 'acme//user:hunter2@h' }).join()).not.toContain('hunter2');
 });
 
@@ -152,28 +152,28 @@ test('a path beside a URL is refused', () => {
   ]);
 });
 
-test('an ARN may stand in the place of a host', () => {
+test('the host may be an ARN', () => {
   const { config } = parseConfig(BACKEND, { url: 'acme://arn:aws:s3:r:1:accesspoint/p' });
   expect(config).toEqual({ host: 'arn%3Aaws%3As3%3Ar%3A1%3Aaccesspoint' });
 });
 
-test.each([['text'], [5], [null], [[]]])('%j is no configuration', (input) => {
+test.each([['text'], [5], [null], [[]]])('%j is not a configuration', (input) => {
   expect(issuesOf(input)).toEqual([expect.stringMatching(/^acme must be a map of keys, not /)]);
 });
 
-test('a validator that answers with a promise is refused', () => {
+test('a validator that returns a promise is refused', () => {
   const schema = plain(JSON_SCHEMA, async (input) => ({ value: input }));
-  expect(() => parseConfig({ ...BACKEND, schema }, { path: 'p' })).toThrow(/must validate at once/);
+  expect(() => parseConfig({ ...BACKEND, schema }, { path: 'p' })).toThrow(/must be synchronous/);
 });
 
-test('where any key may stand, the validator judges them', () => {
+test('if any key is allowed, the validator checks them', () => {
   const schema = plain({ ...JSON_SCHEMA, additionalProperties: true });
   expect(parseConfig({ ...BACKEND, schema }, { path: 'p', color: 'red' }).config).toEqual({
     color: 'red',
   });
 });
 
-test('the words of a validator stand behind the key, without its name twice', () => {
+test('the message of a validator follows the key, which is not repeated', () => {
   const schema = plain(JSON_SCHEMA, () => ({
     issues: [
       { message: 'Invalid input: expected number', path: ['port'] },
@@ -188,7 +188,7 @@ test('the words of a validator stand behind the key, without its name twice', ()
   ]);
 });
 
-test('zod by itself, without our fields, is as good', () => {
+test('plain zod works without our fields', () => {
   const schema = z.strictObject({
     host: z.string(),
     port: z.int().max(9).default(7),
@@ -209,11 +209,11 @@ test('zod by itself, without our fields, is as good', () => {
   ]);
 });
 
-test('a section is validated by the same rules, beside keys that others read', () => {
+test('a section is validated by the same rules, except for ignored keys', () => {
   const result = validate(
     plain(JSON_SCHEMA),
     { path: 'p', dbs: [] },
-    { what: 'top', beside: ['dbs'] },
+    { what: 'top', ignored: ['dbs'] },
   );
   expect(result).toEqual({ kind: 'valid', value: { path: 'p' } });
 });

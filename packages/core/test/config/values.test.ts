@@ -42,9 +42,9 @@ describe('durations', () => {
     '1m-5s',
     'Infinitys',
     '99999999999999h',
-  ])('%j is none', (text) => expect(parseDuration(text)).toBeUndefined());
+  ])('%j is not a duration', (text) => expect(parseDuration(text)).toBeUndefined());
 
-  test('what is written is read again', () => {
+  test('formatted durations are parsed back', () => {
     fc.assert(
       fc.property(fc.nat(10 ** 12), (ms) => {
         expect(parseDuration(formatDuration(ms))).toBeCloseTo(ms, 3);
@@ -75,11 +75,11 @@ describe('sizes', () => {
   ])('%s is %d bytes', (text, bytes) => expect(parseBytes(text)).toBe(bytes));
 
   test.each(['', 'MB', '-1', '1XB', '1 000', '1e3', 'NaN', '10  MB', '9000PB', '1MBit'])(
-    '%j is none',
+    '%j is not a size',
     (text) => expect(parseBytes(text)).toBeUndefined(),
   );
 
-  test('are shown shortly', () => {
+  test('are formatted briefly', () => {
     expect([0, 1023, 1536, 10_485_760].map(formatBytes)).toEqual([
       '0 B',
       '1023 B',
@@ -92,7 +92,7 @@ describe('sizes', () => {
 describe('a secret', () => {
   const key = secret('hunter2');
 
-  test('is told to whoever asks for it by name only', () => {
+  test('is only returned by reveal()', () => {
     expect(key.reveal()).toBe('hunter2');
     const shown = [
       String(key),
@@ -108,7 +108,7 @@ describe('a secret', () => {
     expect(Object.keys(key)).toEqual([]);
   });
 
-  test('of another copy of this package is one too', () => {
+  test('from another copy of this package is recognized', () => {
     const foreign = { [Symbol.for('sluice.Secret')]: true, reveal: () => 'x' };
     expect([isSecret(key), isSecret(foreign), isSecret({}), isSecret('x'), isSecret(null)]).toEqual(
       [true, true, false, false, false],
@@ -116,7 +116,7 @@ describe('a secret', () => {
   });
 });
 
-test('the nearest known key is the one that was meant, if any', () => {
+test('the closest known key is suggested, if one is close', () => {
   const known = ['access-key-id', 'bucket', 'path', 'region', 'force-path-style', 'url'];
   expect(nearest('accessKeyId', known)).toBe('access-key-id');
   expect(nearest('buckt', known)).toBe('bucket');
@@ -125,7 +125,7 @@ test('the nearest known key is the one that was meant, if any', () => {
   expect(nearest('compression', known)).toBeUndefined();
 });
 
-test('equal configurations are found equal, secrets and all, and no others', () => {
+test('configurations are equal if and only if all values are, including secrets', () => {
   const config = { bucket: 'b', key: secret('k'), parts: [1, 2], region: undefined };
   expect(sameConfig(config, { bucket: 'b', key: secret('k'), parts: [1, 2] })).toBe(true);
   expect(sameConfig(config, { bucket: 'b', key: secret('other'), parts: [1, 2] })).toBe(false);

@@ -53,7 +53,7 @@ describe.each(KERNELS)('with $name', ({ kernel }) => {
     expect(database(pages(size, fills))).toBe(sum);
   });
 
-  test('a page is taken out as it was taken in', () => {
+  test('toggling a page twice restores the checksum', () => {
     const [first = 0n, second = 0n] = sums(pages(512, [1, 2]));
     const both = togglePage(togglePage(CHECKSUM_FLAG, first), second);
     expect(togglePage(both, second)).toBe(togglePage(CHECKSUM_FLAG, first));
@@ -73,7 +73,7 @@ test('the database with a lock page has its known checksum', () => {
 describe('a trailer', () => {
   const bytes = encodeTrailer({ postApplyChecksum: 0n, fileChecksum: toFileChecksum(7n) });
 
-  test('that is written is read again', () => {
+  test('is decoded as it was encoded', () => {
     expect(decodeTrailer(bytes, 2)).toEqual({
       postApplyChecksum: 0n,
       fileChecksum: 0x8000_0000_0000_0007n,
@@ -84,7 +84,7 @@ describe('a trailer', () => {
     expect(codeOf(() => decodeTrailer(bytes.subarray(0, 15), 2))).toBe('LTX_TRUNCATED');
   });
 
-  test('has a post-apply checksum exactly where databases are tracked', () => {
+  test('has a post-apply checksum if and only if databases are tracked', () => {
     const fileChecksum = CHECKSUM_FLAG;
     const post = (postApplyChecksum: bigint): Uint8Array =>
       encodeTrailer({ postApplyChecksum, fileChecksum });

@@ -1,6 +1,6 @@
 import { isError } from '../../src/error.ts';
 
-/** The code with which `call` ends: 'none' if it ends well. Anything but a coded error goes through. */
+/** The error code of `call`, or 'none' if it succeeds. Rethrows errors without a code. */
 export function codeOf(call: () => unknown): string {
   try {
     call();

@@ -1,4 +1,4 @@
-/** What is damaged is refused with a code, whatever the damage: no crash, no hang, no wrong page. */
+/** Every damaged file is refused with a code: no crash, no hang, no wrong page. */
 
 import { describe, expect, test } from 'vitest';
 import { isError } from '../../src/error.ts';
@@ -32,7 +32,7 @@ const FILES: { name: string; bytes: Uint8Array }[] = [
   })),
 ];
 
-/** `refused`, or what the decoder makes of the bytes. */
+/** 'refused', or the decoded pages. */
 function outcome(bytes: Uint8Array): string {
   try {
     const { header, pages, trailer } = readFile(kernel, [bytes]);
@@ -48,7 +48,7 @@ function outcome(bytes: Uint8Array): string {
 describe.each(FILES)('$name', ({ bytes }) => {
   const right = outcome(bytes);
 
-  test('is refused with any bit flipped, or gives the same pages all the same', () => {
+  test('with any bit flipped is refused, or has the same pages', () => {
     expect(right).not.toBe('refused');
     let same = 0;
     for (let bit = 0; bit < bytes.length * 8; bit++) {
@@ -56,14 +56,14 @@ describe.each(FILES)('$name', ({ bytes }) => {
       damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7));
       const found = outcome(damaged);
       if (found === 'refused') continue;
-      // An LZ4 block may be changed and give the same page: what is hashed is the page.
+      // A changed LZ4 block may decode to the same page: the checksum covers the page.
       expect(found).toBe(right);
       same += 1;
     }
     expect(same).toBeLessThan(bytes.length / 4);
   });
 
-  test('is refused wherever it is cut off, and wherever bytes are put in or taken out', () => {
+  test('is refused if it is cut off, or if bytes are inserted or removed anywhere', () => {
     for (let at = 0; at < bytes.length; at++) {
       expect(outcome(bytes.subarray(0, at))).toBe('refused');
       if (at > 0) expect(outcome(bytes.subarray(at))).toBe('refused');
@@ -79,7 +79,7 @@ describe.each(FILES)('$name', ({ bytes }) => {
     }
   });
 
-  test('has an index that is refused or read, whichever bit of the end is flipped', async () => {
+  test('has an index that is refused or read with any bit of the end flipped', async () => {
     for (let bit = Math.max(0, bytes.length - 60) * 8; bit < bytes.length * 8; bit++) {
       const damaged = bytes.slice();
       damaged[bit >> 3] = (damaged[bit >> 3] ?? 0) ^ (1 << (bit & 7));

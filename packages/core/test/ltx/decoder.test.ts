@@ -30,7 +30,7 @@ describe.each([
 ])('the decoder, with $kind', ({ kernel }) => {
   const read = (bytes: Uint8Array): string => codeOf(() => readFile(kernel, [bytes]));
 
-  test('takes chunks of any size', () => {
+  test('accepts chunks of any size', () => {
     for (const { bytes, pages } of [A, A_FRAME, B, D]) {
       for (const size of [1, 2, 7, 99, 100, 101, 1000]) {
         expect(readFile(kernel, [...chunksOf(bytes, size)]).pages).toEqual(pages);
@@ -38,7 +38,7 @@ describe.each([
     }
   });
 
-  test('keeps nothing of a chunk: its memory may be used again', () => {
+  test('keeps no reference to a chunk: its memory may be reused', () => {
     const { whole } = writeFile(kernel, headerWith({ ...INCREMENT, commit: 9 }), pages(2, 5, 9));
     const reused = new Uint8Array(13);
     const decoder = new LTXDecoder(kernel);
@@ -67,7 +67,7 @@ describe.each([
     ['a snapshot without page 1', snapshot, pages(2, 3)],
     ['a snapshot without its last page', snapshot, pages(1, 2)],
     ['a snapshot of no pages', snapshot, []],
-  ])('refuses %s, though the checksum is right', (_, header, pages) => {
+  ])('refuses %s with a valid checksum', (_, header, pages) => {
     expect(read(forge({ header, pages }))).toBe('LTX_INVALID');
   });
 
@@ -92,7 +92,7 @@ describe.each([
     expect(read(forge({ header, pages: pages(2), block }))).toBe('LTX_INVALID');
   });
 
-  test('refuses a block that says it is larger than a page can be, at its head', () => {
+  test('refuses a block with a size above that of a page, at its header', () => {
     const whole = forge({ header, pages: pages(2) });
     const lie = whole.slice(0, 110);
     lie.set([0xff, 0xff, 0xff, 0xff], 106);
@@ -101,28 +101,28 @@ describe.each([
 
   test.each([
     ['lacks a page', (entries) => entries.slice(1)],
-    ['has a page more', (entries) => [...entries, { pgno: 9, offset: 700, sizeBytes: 7 }]],
+    ['has an extra page', (entries) => [...entries, { pgno: 9, offset: 700, sizeBytes: 7 }]],
     ['is empty', () => []],
     ['tells another page', ([first, ...rest]) => [{ ...first!, pgno: 3 }, ...rest]],
     ['tells another offset', ([first, ...rest]) => [{ ...first!, offset: 101 }, ...rest]],
     ['tells another size', ([first, ...rest]) => [{ ...first!, sizeBytes: 9 }, ...rest]],
     ['is in another order', (entries) => entries.toReversed()],
   ] as [string, NonNullable<Parameters<typeof forge>[0]['index']>][])(
-    'refuses an index that %s, though the checksum is right',
+    'refuses an index that %s with a valid checksum',
     (_, index) => {
       expect(read(forge({ header, pages: pages(2, 4) }))).toBe('none');
       expect(read(forge({ header, pages: pages(2, 4), index }))).toBe('LTX_INVALID');
     },
   );
 
-  test('refuses a wrong length of the index, though the checksum is right', () => {
+  test('refuses a wrong length of the index with a valid checksum', () => {
     for (const wrong of [-1, 1, 2 ** 52]) {
       const indexLength = (length: number): number => length + wrong;
       expect(read(forge({ header, pages: pages(2), indexLength }))).toBe('LTX_INVALID');
     }
   });
 
-  test('refuses bytes that follow the trailer, or stand before it', () => {
+  test('refuses extra bytes before or after the trailer', () => {
     const whole = forge({ header, pages: pages(2) });
     for (const count of [1, 8, 16, 24, 1000]) {
       const more = new Uint8Array(count);
@@ -132,7 +132,7 @@ describe.each([
     expect(read(concat([whole, whole]))).toBe('LTX_INVALID');
   });
 
-  test('says of every cut that the file is truncated', () => {
+  test('reports every cut as a truncated file', () => {
     for (const { bytes } of [A, A_FRAME, B, D]) {
       for (let length = 0; length < bytes.length; length++) {
         expect(`${length} ${read(bytes.subarray(0, length))}`).toBe(`${length} LTX_TRUNCATED`);
@@ -140,7 +140,7 @@ describe.each([
     }
   });
 
-  test('says of a wrong file checksum that it does not match', () => {
+  test('reports a wrong file checksum as a mismatch', () => {
     const bytes = A.bytes.slice();
     bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
     expect(read(bytes)).toBe('LTX_CHECKSUM_MISMATCH');
@@ -162,7 +162,7 @@ describe.each([
     expect(readFile(kernel, [bytes]).header).toEqual(tracked);
   });
 
-  test('goes on failing as it failed first', () => {
+  test('keeps failing with its first error', () => {
     const decoder = new LTXDecoder(kernel);
     const bad = forge({ header, pages: pages(5, 4) });
     expect(codeOf(() => [...decoder.push(bad)])).toBe('LTX_INVALID');
@@ -170,7 +170,7 @@ describe.each([
     expect(codeOf(() => decoder.finish())).toBe('LTX_INVALID');
   });
 
-  test('wants all batches of a chunk to be asked for', () => {
+  test('requires that all batches of a chunk are read', () => {
     const { whole } = writeFile(kernel, headerWith({ commit: 3 }), pages(1, 2, 3));
     const unasked = new LTXDecoder(kernel);
     unasked.push(whole);
@@ -183,7 +183,7 @@ describe.each([
     expect(() => left.push(whole)).toThrow(/invariant broken/);
   });
 
-  test('is not disturbed by others who use its kernel between batches', () => {
+  test('is not affected by other uses of its kernel between batches', () => {
     const one = writeFile(
       kernel,
       headerWith({ commit: 9 }),
@@ -207,7 +207,7 @@ describe.each([
   });
 });
 
-test('the kernel is asked only when a page can be whole, however small the chunks', () => {
+test('the kernel is called only when a page may be complete, with chunks of any size', () => {
   const kernel = poisonOldResults(createKernel());
   const noise = Uint8Array.from({ length: 65536 }, (_, at) => (at * at * 7919) >> 8);
   const header = headerWith({ ...INCREMENT, pageSize: 65536, commit: 9 });
@@ -222,7 +222,7 @@ test('the kernel is asked only when a page can be whole, however small the chunk
 describe('the order of pages', () => {
   const PAGE_SIZES = [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536];
 
-  test.each(PAGE_SIZES)('in a snapshot skips the lock page alone, pages of %i', (pageSize) => {
+  test.each(PAGE_SIZES)('in a snapshot skips only the lock page, pages of %i', (pageSize) => {
     const lock = lockPgno(pageSize);
     const order = new PageOrder(headerWith({ pageSize, commit: lock + 1 }));
     for (let pgno = 1; pgno < lock; pgno++) order.check(pgno);
@@ -234,7 +234,7 @@ describe('the order of pages', () => {
     expect(isFullImage(headerWith({ pageSize, commit: lock + 1 }), order.count)).toBe(true);
   });
 
-  test('in a snapshot that ends before or with the lock page is whole without it', () => {
+  test('in a snapshot that ends before or with the lock page is complete without it', () => {
     const lock = lockPgno(65536);
     for (const commit of [lock - 1, lock]) {
       const order = new PageOrder(headerWith({ pageSize: 65536, commit }));

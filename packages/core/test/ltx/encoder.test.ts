@@ -10,7 +10,7 @@ const kernel = createKernel();
 const INCREMENT = { minTXID: toTXID(2), maxTXID: toTXID(2) };
 const BROKEN = /invariant broken/;
 
-/** Knows no pages, only numbers: so a database beyond 1 GiB costs nothing. */
+/** A kernel that ignores the content of pages, so that a database above 1 GiB is cheap. */
 const numbersOnly: Kernel = {
   ...Object.fromEntries(['scanFrames', 'walChecksum', 'decodePages'].map((name) => [name, fail])),
   input: kernel.input,
@@ -48,7 +48,7 @@ describe('the encoder', () => {
     expect(() => put(started(fields), pgnos)).toThrow(BROKEN);
   });
 
-  test('refuses what descends from one batch to the next', () => {
+  test('refuses pages that descend from one batch to the next', () => {
     const encoder = started({ ...INCREMENT, commit: 5 });
     put(encoder, [1, 3]);
     expect(() => put(encoder, [3])).toThrow(BROKEN);
@@ -68,7 +68,7 @@ describe('the encoder', () => {
     ['before the lock page', -1, 16384],
     ['with the lock page', 0, 16384],
     ['after the lock page', 1, 16385],
-  ])('writes a snapshot that ends %s, and no shorter one', (_, beyond, pageCount) => {
+  ])('writes a snapshot that ends %s, and refuses a shorter one', (_, beyond, pageCount) => {
     const pageSize = 65536;
     const lock = lockPgno(pageSize);
     const commit = lock + beyond;
@@ -98,12 +98,12 @@ describe('the encoder', () => {
     expect(() => put(fresh, [1])).toThrow(BROKEN);
   });
 
-  test('refuses pages that are not as many as their numbers', () => {
+  test('refuses a different number of pages and page numbers', () => {
     const encoder = started({ commit: 2 });
     expect(() => encoder.pages(Uint32Array.of(1, 2), new Uint8Array(512))).toThrow(BROKEN);
   });
 
-  test('writes a file of no pages, if it is no snapshot', () => {
+  test('writes a file without pages, if it is not a snapshot', () => {
     const { whole, pageCount } = writeFile(kernel, headerWith({ ...INCREMENT, commit: 9 }), []);
     expect(pageCount).toBe(0);
     expect(readFile(kernel, [whole]).pages).toEqual([]);
@@ -111,14 +111,14 @@ describe('the encoder', () => {
   });
 });
 
-describe.each(['block', 'frame'] as const)('page frames encoded before, as %s', (encoding) => {
+describe.each(['block', 'frame'] as const)('already encoded page frames, as %s', (encoding) => {
   const pageSize = 1024;
   const page = (pgno: number): Uint8Array => new Uint8Array(pageSize).fill(pgno);
   const numbers = (first: number, last: number): Uint32Array =>
     Uint32Array.from({ length: last - first + 1 }, (_, index) => first + index);
   const pagesOf = (pgnos: Uint32Array): Uint8Array => concat([...pgnos].map(page));
 
-  test('make the same file as the pages themselves', () => {
+  test('give the same file as the pages themselves', () => {
     const header = headerWith({ commit: 9, pageSize });
     const middle = numbers(4, 7);
     const encoded = kernel.encodePages(middle, pagesOf(middle), pageSize, encoding, 0n);
@@ -139,7 +139,7 @@ describe.each(['block', 'frame'] as const)('page frames encoded before, as %s', 
     expect(concat(parts)).toEqual(writeFile(kernel, header, all, encoding).whole);
   });
 
-  test('are refused when they hold other pages than is said', () => {
+  test('are refused if they contain other pages than stated', () => {
     const pgnos = numbers(1, 3);
     const { bytes, crc } = kernel.encodePages(pgnos, pagesOf(pgnos), pageSize, encoding, 0n);
     const frames = { bytes: bytes.slice(), firstPgno: 1, lastPgno: 2, crc, hashedBytes: 0 };
@@ -148,7 +148,7 @@ describe.each(['block', 'frame'] as const)('page frames encoded before, as %s', 
   });
 });
 
-test('CRCs of parts combine to the CRC of the whole', () => {
+test('CRCs of parts combine to the CRC of the whole file', () => {
   const bytes = Uint8Array.from({ length: 5000 }, (_, index) => (index * 7) & 0xff);
   for (const at of [0, 1, 8, 4096, 5000]) {
     const rest = bytes.subarray(at);

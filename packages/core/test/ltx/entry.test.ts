@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import * as ltx from '../../src/ltx.ts';
 
-test('the entry alone is enough to write, merge and read files', async () => {
+test('the entry point is enough to write, merge and read files', async () => {
   const kernel = ltx.createKernel();
   const write = (txid: number, pgno: number): Uint8Array => {
     const encoder = new ltx.LTXEncoder(kernel, {
@@ -38,7 +38,7 @@ test('the entry alone is enough to write, merge and read files', async () => {
   expect(ltx.formatTXID(decoder.header?.maxTXID ?? 0n)).toBe('0000000000000003');
 });
 
-test('the entry loads no native code', () => {
+test('the entry point loads no native code', () => {
   const entry = fileURLToPath(new URL('../../src/ltx.ts', import.meta.url));
   const program = `
     import Module from 'node:module';

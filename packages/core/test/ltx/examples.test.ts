@@ -40,13 +40,13 @@ describe.each(KERNELS)('with $kind', ({ kernel }) => {
     expect(concat(chunks)).toEqual(C.bytes);
   });
 
-  test('A as frames and B merge into C: both encodings are read', async () => {
+  test('A as frames and B merge into C: both encodings can be read', async () => {
     const chunks = await Array.fromAsync(merge(kernel, [body(A_FRAME.bytes), body(B.bytes)]));
     expect(concat(chunks)).toEqual(C.bytes);
   });
 });
 
-test.each(EXAMPLES)('the description gives example $name, byte for byte', (example) => {
+test.each(EXAMPLES)('the description matches example $name, byte for byte', (example) => {
   const { header, pages, encoding, bytes, postApplyChecksum } = example;
   const block = (page: { bytes: Uint8Array }): Uint8Array | undefined => knownBlocks(page.bytes);
   expect(forge({ header, pages, encoding, block, postApplyChecksum })).toEqual(bytes);

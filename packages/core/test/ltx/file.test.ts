@@ -1,4 +1,4 @@
-/** Both ends of a file: read without its pages, and replaced so that the file stays right. */
+/** Both ends of a file: read without its pages, and replaced so that the file stays valid. */
 
 import { describe, expect, test } from 'vitest';
 import { createKernel } from '../../src/kernel/kernel.ts';
@@ -34,7 +34,7 @@ function reading(bytes: Uint8Array): ReadFileRange {
 describe.each(['block', 'frame'] as const)('a file of %s pages', (encoding) => {
   const bytes = image(encoding);
 
-  test('has ends that say the same as all of it', async () => {
+  test('has ends that match the whole file', async () => {
     const ends = await readEnds(reading(bytes), bytes.length);
     const whole = readFile(kernel, [bytes]);
     expect(ends.header).toEqual(whole.header);
@@ -45,7 +45,7 @@ describe.each(['block', 'frame'] as const)('a file of %s pages', (encoding) => {
     expect(formatFileChecksum(checksum)).toBe(Buffer.from(bytes.slice(-8)).toString('hex'));
   });
 
-  test('is right under other TXIDs, and bears their checksum', async () => {
+  test('is valid with other TXIDs, and has the matching checksum', async () => {
     const ends = await readEnds(reading(bytes), bytes.length);
     const TXIDs = { minTXID: toTXID(1), maxTXID: toTXID(9) };
     const { head, tail, fileChecksum } = withTXIDs(ends, TXIDs, kernel);
@@ -55,7 +55,7 @@ describe.each(['block', 'frame'] as const)('a file of %s pages', (encoding) => {
     expect(renamed.trailer.fileChecksum).toBe(fileChecksum);
   });
 
-  test('that is cut off anywhere in its ends is refused', async () => {
+  test('that is cut off in its header or end is refused', async () => {
     for (let length = 0; length < 131; length++) {
       await expect(readEnds(reading(bytes.slice(0, length)), length)).rejects.toMatchObject({
         code: 'LTX_TRUNCATED',
@@ -68,7 +68,7 @@ describe.each(['block', 'frame'] as const)('a file of %s pages', (encoding) => {
   });
 });
 
-test('a length of the index that no file of this size has is refused', async () => {
+test('an index longer than a file of this size is refused', async () => {
   const bytes = image('block');
   new DataView(bytes.buffer).setBigUint64(bytes.length - 24, 2n ** 40n);
   await expect(readEnds(reading(bytes), bytes.length)).rejects.toMatchObject({

@@ -1,4 +1,4 @@
-/** docs/format.md is held to the code: its example is what we write, its keys are those we build. */
+/** docs/format.md matches the code: its examples, keys and limits. */
 
 import fs from 'node:fs';
 import { expect, test } from 'vitest';
@@ -31,7 +31,7 @@ const pages = [
   { pgno: 3, bytes: new Uint8Array(512).fill(0x33) },
 ];
 
-/** The bytes of an example; each line must stand at the offset that it tells. */
+/** The bytes of an example. Each line must have the right offset. */
 function example(encoding: string, start: number): Uint8Array {
   const block = new RegExp(`\`\`\`ltx ${encoding}\n([^\`]*)\`\`\``).exec(page)?.[1] ?? '';
   const lines = block.trim().split('\n');
@@ -46,7 +46,7 @@ function example(encoding: string, start: number): Uint8Array {
   return Uint8Array.from(parts.flatMap((bytes) => [...bytes]));
 }
 
-test('the example of blocks is what we write, and read', () => {
+test('the example of blocks is written and read', () => {
   const bytes = example('block', 0);
   expect(bytes.length).toBe(214);
   expect(writeFile(kernel, header, pages, 'block').whole).toEqual(bytes);
@@ -55,13 +55,13 @@ test('the example of blocks is what we write, and read', () => {
   expect(file.pages).toEqual(pages);
 });
 
-test('the example of frames is what we write', () => {
+test('the example of frames is written', () => {
   const { whole } = writeFile(kernel, header, pages, 'frame');
   expect(whole.length).toBe(244);
   expect(whole.subarray(HEADER_SIZE_BYTES)).toEqual(example('frame', HEADER_SIZE_BYTES));
 });
 
-test('the keys are those that we build', () => {
+test('the keys match', () => {
   const rows = [...page.matchAll(/^\| (`[^`]*`|empty) \| `([^`]*)…` \| `([^`]*)…` \|$/gm)];
   expect(rows.length).toBe(4);
   for (const [, name = '', hexLevel = '', tree = ''] of rows) {
@@ -72,7 +72,7 @@ test('the keys are those that we build', () => {
   expect(['/db/', '/', ''].map(rootOfURLPath)).toEqual(['db', '', '.']);
 });
 
-test('the limits are those that hold', () => {
+test('the limits match', () => {
   expect(page).toContain(`${PAGE_INDEX_BYTES_MAX / 1024 / 1024} MiB`);
   expect(page).toContain(`${MERGE_INPUTS_MAX.toLocaleString('en')} files`);
 });

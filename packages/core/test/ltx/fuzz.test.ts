@@ -1,7 +1,7 @@
 /**
- * Hostile files, for SLUICE_FUZZ_MS (default 4 s): real ones with bytes changed, and forged ones
- * whose checksum is right and whose parts lie. Each ends in a code, or in pages that an independent
- * decoder finds as well. The seed is printed; SLUICE_SEED runs it again.
+ * Hostile files, for SLUICE_FUZZ_MS (default 4 s): real files with changed bytes, and forged files
+ * with a valid checksum and inconsistent parts. Each ends with a code, or with pages that an independent
+ * decoder confirms. The seed is printed; SLUICE_SEED repeats a run.
  */
 
 import fs from 'node:fs';
@@ -26,13 +26,13 @@ import { concat, literalBlock, referenceKernel } from '../support/ltx-reference-
 import { randomFrom, seedOf, type Random } from '../support/random.ts';
 
 const FUZZ_MS = Number(process.env['SLUICE_FUZZ_MS'] ?? 4000);
-/** Far beyond what a file of some kilobytes takes, on a busy machine. */
+/** Far longer than a file of a few kilobytes takes on a busy machine. */
 const ONE_FILE_MS_MAX = 5000;
 const kernel = createKernel();
 const reference = referenceKernel();
 
 test(
-  'whatever a file says, it is read right or refused with a code',
+  'every file is read correctly or refused with a code',
   async () => {
     const seed = seedOf();
     console.log(`seed ${seed}`);
@@ -61,7 +61,7 @@ test(
   FUZZ_MS + 60_000,
 );
 
-/** The code, or the numbers and the bytes of the pages. Anything thrown without a code fails. */
+/** The code, or the numbers and bytes of the pages. An error without a code fails the test. */
 function outcome(by: Kernel, bytes: Uint8Array, chunkBytes: number): string {
   try {
     const { header, pages, pageCount, sizeBytes } = readFile(by, [...chunksOf(bytes, chunkBytes)]);
@@ -76,7 +76,7 @@ function outcome(by: Kernel, bytes: Uint8Array, chunkBytes: number): string {
   }
 }
 
-/** The other ways to read a file end with a code as well. */
+/** The other ways to read a file must also end with a code. */
 async function alsoRead(bytes: Uint8Array): Promise<void> {
   const whole = async function* (): AsyncGenerator<Uint8Array, void> {
     yield bytes;
@@ -118,7 +118,7 @@ function pagesOf(random: Random, pageSize: number, pgnos: readonly number[]): Pa
   });
 }
 
-/** Bytes flipped, set to telling values, cut, doubled, moved, or nothing at all. */
+/** Flips, overwrites, cuts, doubles or moves bytes, or changes nothing. */
 function mutated(random: Random, from: Uint8Array): Uint8Array {
   let bytes: Uint8Array = from.slice();
   for (let i = random.int(0, 3); i > 0 && bytes.length > 0; i--) {
@@ -134,7 +134,7 @@ function mutated(random: Random, from: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** Anywhere, but often where a file tells its structure. */
+/** A random position, often in the structure of the file. */
 function place(random: Random, length: number): number {
   const end = random.pick([120, length, length]);
   const start = random.chance(0.3) ? Math.max(0, length - 60) : 0;

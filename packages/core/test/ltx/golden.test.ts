@@ -16,7 +16,7 @@ describe.each(GOLDEN_BUCKETS)('the bucket %s', (name) => {
   const bucket = goldenBucket(name);
   const bytesOf = ({ path }: GoldenFile): Uint8Array => fs.readFileSync(path);
 
-  test('has files on several levels, which all read whole', () => {
+  test('has files on several levels, which can all be read completely', () => {
     expect(new Set(bucket.files.map(({ level }) => level)).size).toBeGreaterThan(3);
     for (const file of bucket.files) {
       const bytes = bytesOf(file);
@@ -31,7 +31,7 @@ describe.each(GOLDEN_BUCKETS)('the bucket %s', (name) => {
     }
   });
 
-  test('reads the same with the independent kernel', () => {
+  test('gives the same with the independent kernel', () => {
     for (const file of bucket.files.filter(({ level }) => level !== 0)) {
       const bytes = bytesOf(file);
       expect(digest(readFile(referenceKernel(), [bytes]))).toBe(digest(readFile(kernel, [bytes])));
@@ -54,7 +54,7 @@ describe.each(GOLDEN_BUCKETS)('the bucket %s', (name) => {
     }
   });
 
-  test("is written again byte for byte, where blocks are Litestream's", async () => {
+  test("is encoded to the same bytes, with Litestream's blocks", async () => {
     for (const file of bucket.files) {
       const bytes = bytesOf(file);
       const encoding = bytes[105] === 1 ? 'block' : 'frame';
@@ -77,7 +77,7 @@ describe.each(GOLDEN_BUCKETS)('the bucket %s', (name) => {
     }
   });
 
-  test('merges in two steps to the same bytes as in one', async () => {
+  test('merges in two steps to the same bytes as in one step', async () => {
     const [base, ...increments] = planOf(bucket.files, 1n).concat(
       bucket.files.filter(({ level, minTXID }) => level === 0 && minTXID > 1n).toSorted(byTXID),
     );
@@ -105,7 +105,7 @@ function byTXID(left: GoldenFile, right: GoldenFile): number {
   return left.minTXID < right.minTXID ? -1 : 1;
 }
 
-/** The LZ4 block of each page as it lies in the file, by the page's SHA-256. */
+/** The LZ4 block of each page in the file, by the page's SHA-256. */
 async function blocksOf(
   file: Uint8Array,
   encoding: PageEncoding,

@@ -14,7 +14,7 @@ import { codeOf } from './code-of.ts';
 const FLAG = 1n << 63n;
 
 describe('a header', () => {
-  test.each(EXAMPLES)('of example $name is 100 known bytes', ({ header, bytes }) => {
+  test.each(EXAMPLES)('of example $name has the 100 known bytes', ({ header, bytes }) => {
     expect(encodeHeader(header)).toEqual(bytes.subarray(0, 100));
     expect(decodeHeader(bytes)).toEqual(header);
   });
@@ -37,7 +37,7 @@ describe('a header', () => {
     expect(decodeHeader(encodeHeader(header))).toEqual(header);
   });
 
-  test('is read from anywhere in a buffer, and its reserved bytes are not judged', () => {
+  test('is read at any offset of a buffer, and its reserved bytes are ignored', () => {
     const bytes = new Uint8Array(300).fill(0xaa);
     bytes.set(encodeHeader(headerWith()).subarray(0, 80), 13);
     expect(decodeHeader(bytes.subarray(13))).toEqual(headerWith());
@@ -65,7 +65,7 @@ describe('a header', () => {
 
   const increment = { minTXID: toTXID(2), maxTXID: toTXID(2) };
   const broken: readonly [string, Partial<LTXHeader>][] = [
-    ['a page size that is no power of two', { pageSize: 1000 }],
+    ['a page size that is not a power of two', { pageSize: 1000 }],
     ['a page size of 256', { pageSize: 256 }],
     ['a page size of 131072', { pageSize: 131072 }],
     ['a page size with a fraction', { pageSize: 512.5 }],
@@ -73,7 +73,7 @@ describe('a header', () => {
     ['a TXID of 0', { minTXID: 0n as LTXHeader['minTXID'] }],
     ['TXIDs that descend', { minTXID: toTXID(3), maxTXID: toTXID(2) }],
     ['a TXID above 64 bits', { maxTXID: (2n ** 64n) as LTXHeader['maxTXID'] }],
-    ['a timestamp that is no whole number', { timestampMs: 0.5 }],
+    ['a timestamp that is not a whole number', { timestampMs: 0.5 }],
     ['a timestamp beyond safe integers', { timestampMs: 2 ** 53 }],
     ['a negative WAL offset', { walOffset: -1n }],
     ['a negative WAL size', { walOffset: 32n, walSize: -1n }],
@@ -85,7 +85,7 @@ describe('a header', () => {
     ['a node id above 64 bits', { nodeID: 2n ** 64n }],
     ['a pre-apply checksum in a snapshot', { flags: 0, preApplyChecksum: FLAG | 1n }],
     ['a pre-apply checksum with NoChecksum', { ...increment, preApplyChecksum: FLAG | 1n }],
-    ['no pre-apply checksum where there must be one', { ...increment, flags: 0 }],
+    ['no pre-apply checksum if one is required', { ...increment, flags: 0 }],
     ['one without its flag bit', { ...increment, flags: 0, preApplyChecksum: 1n }],
     ['one above 64 bits', { ...increment, flags: 0, preApplyChecksum: 3n << 63n }],
   ];
@@ -115,7 +115,7 @@ test('page sizes are the powers of two from 512 to 65536', () => {
   expect(sizes).toEqual([512, 1024, 2048, 4096, 8192, 16384, 32768, 65536]);
 });
 
-test('the lock page is the one at 1 GiB', () => {
+test('the lock page is the page at 1 GiB', () => {
   const sizes = [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536];
   expect(sizes.map(lockPgno)).toEqual([
     2097153, 1048577, 524289, 262145, 131073, 65537, 32769, 16385,

@@ -13,12 +13,12 @@ import { codeOf } from './code-of.ts';
 
 const kernel = poisonOldResults(createKernel());
 
-/** Header of the file of TXIDs `min` to `max`. */
+/** The header of a file with TXIDs `min` to `max`. */
 function spanning(min: number, max: number, fields: Partial<LTXHeader> = {}): LTXHeader {
   return headerWith({ commit: 9, minTXID: toTXID(min), maxTXID: toTXID(max), ...fields });
 }
 
-/** Pages that all hold `fill`. */
+/** Pages filled with `fill`. */
 function pages(fill: number, ...pgnos: number[]): Page[] {
   return pgnos.map((pgno) => ({ pgno, bytes: new Uint8Array(512).fill(fill) }));
 }
@@ -53,7 +53,7 @@ async function rejection(promise: Promise<unknown>): Promise<string> {
 }
 
 describe('a merge', () => {
-  test('takes of each page the newest version', async () => {
+  test('takes the newest version of each page', async () => {
     const merged = await mergeAll([
       file(spanning(2, 2), pages(2, 1, 3, 5)),
       file(spanning(3, 3), pages(3, 3, 4)),
@@ -104,7 +104,7 @@ describe('a merge', () => {
     expect(merged).toEqual(file(spanning(1, 4, { commit: 2 }), pages(1, 1, 2)));
   });
 
-  test('tells at the end what it made', async () => {
+  test('returns the metadata of the merged file at the end', async () => {
     const made = merge(kernel, [body(file(spanning(2, 3), pages(2, 1, 3, 5)))]);
     let bytes = 0;
     let result: MergedFile | undefined;
@@ -118,14 +118,14 @@ describe('a merge', () => {
     expect(result.header.maxTXID).toBe(3n);
   });
 
-  test('writes the encoding that is asked for', async () => {
+  test('writes the requested encoding', async () => {
     const bytes = file(spanning(2, 2), pages(2, 1));
     const chunks = await Array.fromAsync(merge(kernel, [body(bytes)], { encoding: 'frame' }));
     const same = writeFile(kernel, spanning(2, 2), pages(2, 1), 'frame').whole;
     expect(concat(chunks)).toEqual(same);
   });
 
-  test('refuses a snapshot that would lack a page, at its start, within, and at its end', async () => {
+  test('refuses a snapshot with a missing page: the first, one in the middle, or the last', async () => {
     const base = file(spanning(1, 1, { commit: 2 }), pages(1, 1, 2));
     const gap = file(spanning(2, 2, { commit: 5 }), pages(2, 4, 5));
     const end = file(spanning(2, 2, { commit: 5 }), pages(2, 3, 4));
@@ -136,12 +136,12 @@ describe('a merge', () => {
     expect(await rejection(mergeAll([lone, none]))).toBe('LTX_INVALID');
   });
 
-  test('lets pages be missing where it is no snapshot', async () => {
+  test('allows missing pages if it is not a snapshot', async () => {
     const files = [file(spanning(2, 2), []), file(spanning(3, 3), pages(3, 7))];
     expect(readFile(kernel, [await mergeAll(files)]).pages.length).toBe(1);
   });
 
-  test('gives no whole file from a damaged one', async () => {
+  test('gives no complete file from a damaged one', async () => {
     const older = file(spanning(2, 2), pages(2, 1, 2, 3));
     const newer = file(spanning(3, 3), pages(3, 1, 2, 3));
     expect(older.length).toBe(newer.length);
@@ -167,7 +167,7 @@ describe('a merge', () => {
     expect(found.length).toBe(9);
   });
 
-  test('closes every body: at the end, after an error, and when it is left early', async () => {
+  test('closes every body: at the end, after an error, and if it is left early', async () => {
     let open = 0;
     const watched = async function* (bytes: Uint8Array): AsyncGenerator<Uint8Array, void> {
       open += 1;
@@ -190,7 +190,7 @@ describe('a merge', () => {
     expect(open).toBe(0);
   });
 
-  test('passes on what a body throws', async () => {
+  test('passes on the errors of a body', async () => {
     const broken = async function* (): AsyncGenerator<Uint8Array, void> {
       yield file(spanning(2, 2), pages(2, 1)).subarray(0, 120);
       throw new Error('the disk is gone');
@@ -198,14 +198,14 @@ describe('a merge', () => {
     await expect(Array.fromAsync(merge(kernel, [broken()]))).rejects.toThrow('the disk is gone');
   });
 
-  test('ends with the reason of its signal', async () => {
+  test('rejects with the reason of its signal', async () => {
     const reason = new Error('enough');
     const { signal } = { signal: AbortSignal.abort(reason) };
     const made = merge(kernel, [body(file(spanning(2, 2), pages(2, 1)))], { signal });
     await expect(Array.fromAsync(made)).rejects.toBe(reason);
   });
 
-  test('of random files in random groups is that of all at once', async () => {
+  test('of random files in random groups equals the merge of all at once', async () => {
     const seed = seedOf();
     console.log(`seed ${seed}`);
     const random = randomFrom(seed);
@@ -236,7 +236,7 @@ describe('a merge', () => {
     }
   });
 
-  test('passes the lock page by', async () => {
+  test('skips the lock page', async () => {
     const pageSize = 65536;
     const at = (pgno: number): Page => ({ pgno, bytes: new Uint8Array(pageSize).fill(pgno) });
     const fields = { pageSize, commit: 16386 };
@@ -249,10 +249,10 @@ describe('a merge', () => {
   });
 });
 
-describe('files are merged', () => {
+describe('files can be merged', () => {
   const code = (...headers: LTXHeader[]): string => codeOf(() => mergeHeaders(headers));
 
-  test('where each begins at most one after the one before, and ends after it', () => {
+  test('if each begins at most one TXID after the previous file, and ends after it', () => {
     expect(code(spanning(2, 4), spanning(5, 5))).toBe('none');
     expect(code(spanning(2, 4), spanning(3, 6))).toBe('none');
     expect(code(spanning(2, 4), spanning(2, 6))).toBe('none');
@@ -262,12 +262,12 @@ describe('files are merged', () => {
     expect(code(spanning(2, 2), spanning(3, 3), spanning(5, 5))).toBe('LTX_NOT_CONTIGUOUS');
   });
 
-  test('of one page size', () => {
+  test('if they have the same page size', () => {
     const other = spanning(3, 3, { pageSize: 1024 });
     expect(code(spanning(2, 2), other)).toBe('LTX_NOT_CONTIGUOUS');
   });
 
-  test('of one history: the lineage stays where all know it, and is never mixed', () => {
+  test('if they have the same lineage, which is kept if all files have it', () => {
     const of = (txid: number, nodeID: bigint): LTXHeader => spanning(txid, txid, { nodeID });
     expect(mergeHeaders([of(2, 7n), of(3, 7n)]).nodeID).toBe(7n);
     expect(mergeHeaders([of(2, 7n), of(3, 0n)]).nodeID).toBe(0n);
@@ -276,7 +276,7 @@ describe('files are merged', () => {
     expect(code(of(2, 7n), of(3, 0n), of(4, 8n))).toBe('LTX_NOT_CONTIGUOUS');
   });
 
-  test('into a database that has pages', () => {
+  test('if the result has pages', () => {
     expect(code(spanning(2, 2), spanning(3, 3, { commit: 0 }))).toBe('LTX_UNSUPPORTED');
   });
 });

@@ -7,12 +7,12 @@ import { codeOf } from './code-of.ts';
 const txids = fc.bigInt({ min: 1n, max: TXID_MAX }).map(toTXID);
 
 describe('a TXID', () => {
-  test('is written as 16 lower-case hex digits', () => {
+  test('is formatted as 16 lowercase hex digits', () => {
     expect(formatTXID(1000n)).toBe('00000000000003e8');
     expect(formatTXID(TXID_MAX)).toBe('ffffffffffffffff');
   });
 
-  test('that is written is read again, and texts are in the order of numbers', () => {
+  test('is parsed as it was formatted, and texts sort like numbers', () => {
     fc.assert(
       fc.property(txids, txids, (a, b) => {
         expect(parseTXID(formatTXID(a))).toBe(a);
@@ -21,7 +21,7 @@ describe('a TXID', () => {
     );
   });
 
-  test('is read in upper case too', () => {
+  test('is also parsed in uppercase', () => {
     expect(parseTXID('00000000000003E8')).toBe(1000n);
   });
 
@@ -46,7 +46,7 @@ describe('a TXID', () => {
 });
 
 describe('a file name', () => {
-  test('that is written is read again', () => {
+  test('is parsed as it was formatted', () => {
     fc.assert(
       fc.property(txids, txids, (a, b) => {
         const [minTXID, maxTXID] = a < b ? [a, b] : [b, a];

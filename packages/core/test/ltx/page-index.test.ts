@@ -17,7 +17,7 @@ import { codeOf } from './code-of.ts';
 const INCREMENT = { minTXID: toTXID(2), maxTXID: toTXID(2) };
 
 describe('a varint', () => {
-  test('that is written is read again, in its shortest form', () => {
+  test('is decoded as it was encoded, in its shortest form', () => {
     fc.assert(
       fc.property(fc.maxSafeNat(), (value) => {
         const bytes = new Uint8Array(UVARINT_BYTES_MAX);
@@ -34,7 +34,7 @@ describe('a varint', () => {
   test.each([
     ['is cut off', '80'],
     ['is empty', ''],
-    ['has a byte more than it needs', '8100'],
+    ['has an unnecessary byte', '8100'],
     ['is zero in two bytes', '8000'],
     ['is 2^53', '8080808080808010'],
     ['is 2^64', '80808080808080808002'],
@@ -54,7 +54,7 @@ describe('an index', () => {
     });
   };
 
-  test('that is written is read again, through all growth of its buffer', () => {
+  test('is decoded as it was encoded, through all growth of its buffer', () => {
     for (const count of [0, 1, 100, 2000, 300_000]) {
       const entries = entriesOf(Array.from({ length: count }, (_, index) => 7 + (index % 5000)));
       const writer = new PageIndexWriter();
@@ -70,7 +70,7 @@ describe('an index', () => {
     ['has no end', '01 64 22'],
     ['is cut off in an entry', '01 64'],
     ['is empty', ''],
-    ['goes on after its end', '01 64 22 00 00'],
+    ['continues after its end', '01 64 22 00 00'],
     ['has pages that descend', '02 64 22  01 8601 22  00'],
     ['has a page twice', '02 64 22  02 8601 22  00'],
     ['has a page above 32 bits', '8080808010 64 22  00'],
@@ -96,12 +96,12 @@ describe('the index of a file', () => {
     };
   };
 
-  test('is found in its last 24 bytes', () => {
+  test('is located by its last 24 bytes', () => {
     const tail = D.bytes.subarray(-24);
     expect(locatePageIndex(tail, D.bytes.length)).toEqual({ start: 178, end: 186 });
   });
 
-  test('is read in one go where it is short, in two where it is long', async () => {
+  test('is read with one request if it is short, and with two if it is long', async () => {
     const short = reading(A.bytes);
     expect([...(await readPageIndex(short.read, A.bytes.length))]).toEqual([
       { pgno: 1, offset: 100, sizeBytes: 34 },
@@ -134,13 +134,13 @@ describe('the index of a file', () => {
     return tail;
   };
 
-  test('is not looked for where a file is too small', () => {
+  test('is not searched in a file that is too small', () => {
     expect(codeOf(() => locatePageIndex(withLength(1n), 130))).toBe('LTX_TRUNCATED');
     expect(codeOf(() => locatePageIndex(new Uint8Array(23), 131))).toBe('LTX_TRUNCATED');
     expect(locatePageIndex(withLength(1n), 131)).toEqual({ start: 106, end: 107 });
   });
 
-  test('that says it is longer than the file, empty, or above the limit is not read', () => {
+  test('with a length of zero, above the size of the file, or above the limit is not read', () => {
     expect(codeOf(() => locatePageIndex(withLength(0n), 1000))).toBe('LTX_INVALID');
     expect(codeOf(() => locatePageIndex(withLength(871n), 1000))).toBe('LTX_INVALID');
     expect(codeOf(() => locatePageIndex(withLength(2n ** 64n - 1n), 1000))).toBe('LTX_INVALID');

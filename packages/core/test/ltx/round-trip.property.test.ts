@@ -22,7 +22,7 @@ interface Given {
   readonly chunkBytes: number;
 }
 
-/** From a database's pages to noise: empty, text, repeating, random, each in part. */
+/** Pages that are partly empty, text, repeating or random. */
 function contentOf(random: Random, size: number): Uint8Array {
   const bytes = new Uint8Array(size);
   const kind = random.int(0, 4);
@@ -71,7 +71,7 @@ function givenBy(seed: number, pageSize: number): Given {
 }
 
 describe.each(PAGE_SIZES)('pages of %i bytes', (pageSize) => {
-  test('that are written are read again, by our kernel and by the independent one', () => {
+  test('are decoded as they were encoded, by our kernel and by the independent one', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 2 ** 31 }), (seed) => {
         const { header, pages, encoding, perBatch, chunkBytes } = givenBy(seed, pageSize);
@@ -94,7 +94,7 @@ describe.each(PAGE_SIZES)('pages of %i bytes', (pageSize) => {
     );
   });
 
-  test('that the independent kernel wrote are read by ours', () => {
+  test('written by the independent kernel are read by ours', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 2 ** 31 }), (seed) => {
         const { header, pages, encoding, perBatch, chunkBytes } = givenBy(seed, pageSize);
@@ -107,7 +107,7 @@ describe.each(PAGE_SIZES)('pages of %i bytes', (pageSize) => {
   });
 });
 
-/** Compared by hand: the runner's own comparison takes a second for each megabyte. */
+/** A fast comparison: the test runner's own takes a second per megabyte. */
 function samePages(left: readonly Page[], right: readonly Page[]): boolean {
   return (
     left.length === right.length &&

@@ -23,7 +23,7 @@ function chaotic(inner: ReplicaClient, ...faults: readonly Fault[]): ReplicaClie
 }
 
 describe('a wrapped destination', () => {
-  test('mends what a network does', async () => {
+  test('recovers from faults of the network', async () => {
     const { clock, events, policy } = fakePolicy();
     const unavailable = error('REPLICA_UNAVAILABLE');
     const flaky = chaotic(
@@ -53,7 +53,7 @@ describe('a wrapped destination', () => {
     expect(clock.pending).toBe(0);
   });
 
-  test('reads ranges where the backend has none, and resumes them', async () => {
+  test('reads ranges without support by the backend, and resumes them', async () => {
     const { clock, policy } = fakePolicy();
     const inner = memoryClient({ chunkBytes: 1_000, capabilities: {} });
     const bytes = bytesOf(5_000);
@@ -67,7 +67,7 @@ describe('a wrapped destination', () => {
     }
   });
 
-  test('reads no further than a range goes where the backend has none', async () => {
+  test('reads only to the end of a range without support by the backend', async () => {
     let given = 0;
     const inner = memoryClient({ capabilities: {} });
     const counting: ReplicaClient = {
@@ -109,7 +109,7 @@ describe('a wrapped destination', () => {
     expect(most).toBe(2);
   });
 
-  test('keeps small objects by name, and refuses other names before anything is sent', async () => {
+  test('stores small objects by name, and refuses invalid names before anything is sent', async () => {
     const store = new MemoryStore();
     const { objects } = new Destination(memoryClient({ store })).replica('db');
     await objects.put('lock.json', Buffer.from('x'));
@@ -149,7 +149,7 @@ describe('a wrapped destination', () => {
 });
 
 describe('closing', () => {
-  test('ends what waits between two attempts, and is there for "await using"', async () => {
+  test('ends calls that wait for a retry, and works with "await using"', async () => {
     const { clock, policy } = fakePolicy();
     const down = error('REPLICA_UNAVAILABLE');
     let write: Promise<unknown> | undefined;
@@ -166,7 +166,7 @@ describe('closing', () => {
     expect(clock.now()).toBeLessThan(1_000);
   });
 
-  test('says so when the backend does not end', async () => {
+  test('fails if the backend does not close in time', async () => {
     const { clock, policy } = fakePolicy();
     const hanging = {
       ...plain(memoryClient()),
@@ -177,7 +177,7 @@ describe('closing', () => {
     expect(clock.now()).toBe(CLOSE_MS_MAX);
   });
 
-  test('leaves no listener on signals that live on', async () => {
+  test('leaves no listener on long-lived signals', async () => {
     const { signal, count } = countListeners();
     const destination = new Destination(memoryClient({ chunkBytes: 10 }));
     const replica = destination.replica('db');

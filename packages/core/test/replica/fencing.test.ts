@@ -11,20 +11,20 @@ const ANY_SIZE: Capabilities = { ranges: true, conditions: 'any-size' };
 const SMALL = 1_000;
 const LARGE = 1_048_577;
 
-type Behaviour = (
+type Behavior = (
   condition: 'if-absent' | undefined,
   sizeBytes: number,
 ) => 'heed' | 'ignore' | 'refuse' | Error;
 
 interface Server {
   readonly replica: FencedReplica;
-  /** What came: "none 1000", "if-absent 1000". */
+  /** The received writes: "none 1000", "if-absent 1000". */
   readonly asked: string[];
   readonly found: string[];
   readonly write: (txid: number, sizeBytes?: number, signal?: AbortSignal) => Promise<void>;
 }
 
-function server(behave: Behaviour, capabilities = ANY_SIZE): Server {
+function server(behave: Behavior, capabilities = ANY_SIZE): Server {
   const asked: string[] = [];
   const found: string[] = [];
   const inner = changeFiles(memoryClient({ capabilities: ANY_SIZE }), (files) => ({
@@ -60,7 +60,7 @@ function server(behave: Behaviour, capabilities = ANY_SIZE): Server {
   };
 }
 
-test('the first small file is written a second time, which is refused, and none after it', async () => {
+test('only the first small file is written a second time, which is refused', async () => {
   const { write, asked, found } = server(() => 'heed');
   await write(1, LARGE);
   expect(asked).toEqual([`if-absent ${LARGE}`]);
@@ -70,32 +70,32 @@ test('the first small file is written a second time, which is refused, and none 
   expect(found).toEqual([]);
 });
 
-test('a server that ignores conditions is warned of once, and asked for none any more', async () => {
+test('a server that ignores conditions causes one warning, and gets no more conditions', async () => {
   const { write, asked, found } = server(() => 'ignore');
   for (let txid = 1; txid <= 4; txid += 1) await write(txid);
   await write(5, LARGE);
   expect(found).toEqual([
-    'warn conditional writes are ignored by this server: fencing is off; ' +
-      'see that never two replicators write to one place',
+    'warn this server ignores conditional writes: fencing is off; ' +
+      'make sure that only one replicator writes to this path',
   ]);
   const conditional = `if-absent ${SMALL}`;
   const plain = `none ${SMALL}`;
   expect(asked).toEqual([conditional, conditional, plain, plain, plain, `none ${LARGE}`]);
 });
 
-test('a server that does not know conditions is found out once, and written to without', async () => {
+test('a server that does not support conditions is detected once, and gets none', async () => {
   const { write, asked, found } = server(() => 'refuse');
   for (let txid = 1; txid <= 3; txid += 1) await write(txid);
   await write(4, LARGE);
   expect(found).toHaveLength(1);
   expect(found[0]).toMatch(
-    /^warn conditional writes are not known to this server: fencing is off; /,
+    /^warn this server does not support conditional writes: fencing is off; /,
   );
   const plain = `none ${SMALL}`;
   expect(asked).toEqual([`if-absent ${SMALL}`, plain, plain, plain, `none ${LARGE}`]);
 });
 
-test('one that does not know them for large files keeps those of small ones', async () => {
+test('a server that does not support them for large files still gets them for small files', async () => {
   const { write, asked, found } = server((_, size) => (size > SMALL ? 'refuse' : 'heed'));
   await write(1, LARGE);
   await write(2);
@@ -109,14 +109,14 @@ test('one that does not know them for large files keeps those of small ones', as
   expect(asked.filter((each) => each === `if-absent ${LARGE}`)).toHaveLength(1);
 });
 
-test('another writer is still found out by its file', async () => {
+test('another writer is still detected by its file', async () => {
   const { write, replica } = server(() => 'heed');
   await write(1);
   await replica.client.writeFile(ref(0, 2), bodyOf(bytesOf(SMALL, 99)));
   await expect(write(2)).rejects.toEqual(withCode('REPLICA_CONFLICT'));
 });
 
-test('what is not the condition’s fault is an error as before', async () => {
+test('an error with another reason is still an error', async () => {
   const { write, asked, found } = server(() => error('REPLICA_UNSUPPORTED'));
   await expect(write(1)).rejects.toEqual(withCode('REPLICA_UNSUPPORTED'));
   expect(asked).toEqual([`if-absent ${SMALL}`, `none ${SMALL}`]);
@@ -125,7 +125,7 @@ test('what is not the condition’s fault is an error as before', async () => {
   expect(asked[2]).toBe(`if-absent ${SMALL}`);
 });
 
-test('a proof that fails for another reason harms no file, and is tried again, not for ever', async () => {
+test('a proof that fails for another reason harms no file, and is repeated a few times', async () => {
   let calls = 0;
   const { write, found, asked } = server(() => {
     calls += 1;
@@ -136,7 +136,7 @@ test('a proof that fails for another reason harms no file, and is tried again, n
   expect(asked).toHaveLength(5 + 3);
 });
 
-test('an abort in the proof is an abort', async () => {
+test('an abort during the proof is an abort', async () => {
   const controller = new AbortController();
   const reason = new Error('enough');
   let calls = 0;
@@ -147,11 +147,11 @@ test('an abort in the proof is an abort', async () => {
   });
   await expect(write(1, SMALL, controller.signal)).rejects.toBe(reason);
   expect(found).toEqual([]);
-  expect(replica.fencing.takeProof(SMALL)).toBe(true); // it has not been seen
+  expect(replica.fencing.takeProof(SMALL)).toBe(true); // still unproved
 });
 
-describe('what is known', () => {
-  test('is of the destination: one replica’s proof is enough for all', async () => {
+describe('the state of fencing', () => {
+  test('belongs to the destination: one proof is enough for all replicas', async () => {
     const inner = memoryClient();
     const wrapped = new Destination(inner);
     const writes: string[] = [];
@@ -176,13 +176,13 @@ describe('what is known', () => {
     expect(writes).toHaveLength(1);
   });
 
-  test('is nothing where conditions are not claimed', async () => {
+  test('is not tested if conditions are not claimed', async () => {
     const { write, asked } = server(() => 'heed', { ranges: true });
     await write(1);
     expect(asked).toEqual([`none ${SMALL}`]);
   });
 
-  test('keeps to the size that is claimed', () => {
+  test('respects the claimed size limit', () => {
     const fencing = new Fencing();
     const upTo: Capabilities = { conditions: { sizeMax: 500 } };
     expect(fencing.conditionFor(upTo, 500)).toBe('if-absent');

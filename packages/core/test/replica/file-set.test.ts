@@ -1,4 +1,4 @@
-/** All files of a replica: judged by a plain map, and by the memory that it takes. */
+/** Compares a FileSet with a plain map, and measures its memory. */
 
 import v8 from 'node:v8';
 import vm from 'node:vm';
@@ -9,7 +9,7 @@ import { FileSet } from '../../src/replica/file-set.ts';
 import { file } from '../restore/files.ts';
 
 const FILES = 100_000;
-/** Of 100,000 files: a replicator has one set for each destination of each database. */
+/** Limit for 100,000 files: a replicator has one set per destination and database. */
 const BYTES_MAX = 20_000_000;
 
 const anyFile = fc
@@ -28,7 +28,7 @@ function nameOf({ level, minTXID, maxTXID }: LTXFileInfo): string {
   return `${level}/${minTXID}-${maxTXID}`;
 }
 
-test('files in any order are found, counted and sorted as in a plain map', () => {
+test('files added in any order are found, counted and sorted like in a plain map', () => {
   fc.assert(
     fc.property(fc.array(anyFile, { maxLength: 60 }), (files) => {
       const set = FileSet.of(files);

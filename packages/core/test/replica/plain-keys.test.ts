@@ -1,4 +1,4 @@
-/** Keys that every server keeps as they are. */
+/** Keys that every server keeps unchanged. */
 
 import { expect, test } from 'vitest';
 import { hasPlainKeys, plainRoot } from '../../src/replica/plain-keys.ts';
@@ -18,7 +18,7 @@ test.each([
   ['tree', 'a//b', true],
   ['tree', '/db', false],
   ['tree', '../db', false],
-] as const)('%s: those of %j are plain: %s', (layout, root, expected) => {
+] as const)('%s: the keys of %j are plain: %s', (layout, root, expected) => {
   expect(hasPlainKeys(layout, root)).toBe(expected);
 });
 
@@ -32,6 +32,6 @@ test.each([
   ['.', undefined],
   ['/', undefined],
   ['..', undefined],
-])('%j is to be %j', (root, expected) => {
+])('the plain root of %j is %j', (root, expected) => {
   expect(plainRoot(root)).toBe(expected);
 });

@@ -1,4 +1,4 @@
-/** Roots whose keys are not plain, at servers that keep them and at servers that tidy them; backups beside. */
+/** Roots with keys that are not plain, with servers that keep and that normalize them; backups in other layouts. */
 
 import { posix } from 'node:path';
 
@@ -17,7 +17,7 @@ import { plain } from '../support/files-view.ts';
 const FILE = ref(0, 1);
 const ODD_ROOTS = ['', 'db/', '/db', 'a//b'];
 
-/** A server with a few keys; a tidy one has them as paths of files, as those over a file system do. */
+/** A server with a few keys. Some normalize keys like file paths, like servers over a file system. */
 class Server {
   readonly store = new MemoryStore();
   readonly puts: string[] = [];
@@ -75,8 +75,8 @@ async function refusalOf(work: Promise<unknown>): Promise<Error> {
   return thrown as Error;
 }
 
-describe('the first write below a root whose keys are not plain', () => {
-  test.each(ODD_ROOTS)('%j goes on where the server keeps them', async (root) => {
+describe('the first write below a root with keys that are not plain', () => {
+  test.each(ODD_ROOTS)('%j succeeds if the server keeps them', async (root) => {
     const server = new Server('keeps');
     const replica = server.replica(root);
     await replica.writeFile(FILE, bodyOf(bytesOf(9)));
@@ -87,7 +87,7 @@ describe('the first write below a root whose keys are not plain', () => {
   });
 
   test.each(ODD_ROOTS)(
-    '%j is refused where the server tidies them, and leaves nothing',
+    '%j is refused if the server normalizes them, and leaves nothing',
     async (root) => {
       const server = new Server('tidies');
       const replica = server.replica(root);
@@ -99,20 +99,20 @@ describe('the first write below a root whose keys are not plain', () => {
     },
   );
 
-  test('is refused where the server refuses the key, and says why', async () => {
+  test('is refused with the reason if the server refuses the key', async () => {
     const replica = new Server('refuses').replica('db/');
     const refusal = await refusalOf(replica.writeFile(FILE, bodyOf(bytesOf(9))));
     expect(refusal.message).toMatch(/refuses its keys \(a fault of the test.*\); set path to db$/);
   });
 
-  test('sends no probe where files are there already', async () => {
+  test('sends no probe if there are files already', async () => {
     const server = new Server('keeps');
     server.add(keyOf('levels', 'db/', FILE), 9);
     await server.replica('db/').writeFile(ref(0, 2), bodyOf(bytesOf(9)));
     expect(server.puts).toEqual([keyOf('levels', 'db/', ref(0, 2))]);
   });
 
-  test('never lands on the files of another replica', async () => {
+  test('never replaces files of another replica', async () => {
     const server = new Server('tidies');
     const key = keyOf('levels', 'db', FILE);
     server.add(key, 5);
@@ -123,14 +123,14 @@ describe('the first write below a root whose keys are not plain', () => {
   });
 });
 
-test('a root whose keys are plain costs no request more', async () => {
+test('a root with plain keys needs no extra request', async () => {
   const server = new Server('tidies');
   await server.replica('db').writeFile(FILE, bodyOf(bytesOf(9)));
   expect(server.lists).toBe(0);
   expect(server.puts).toHaveLength(1);
 });
 
-describe('a listing of nothing', () => {
+describe('an empty listing', () => {
   async function listed(server: Server, layout: Layout, root: string): Promise<unknown[]> {
     const destination = new Destination(server.client(layout), { access: 'read' });
     return await Array.fromAsync(destination.replica(root).listFiles('all'));
@@ -139,40 +139,40 @@ describe('a listing of nothing', () => {
   test.each([
     ['levels', 'tree', /below ltx\/0: they were copied from a folder/],
     ['tree', 'levels', /below 0000: they were copied from an S3 bucket/],
-  ] as const)('of %s is none where files of %s are there', async (layout, other, message) => {
+  ] as const)('of %s is an error if there are files of %s', async (layout, other, message) => {
     const server = new Server('keeps');
     server.add(keyOf(other, 'db', FILE), 9);
     expect((await refusalOf(listed(server, layout, 'db'))).message).toMatch(message);
   });
 
-  test('is none where the files are there without the slash', async () => {
+  test('is an error if there are files without the slash', async () => {
     const server = new Server('tidies');
     server.add(keyOf('levels', 'db', FILE), 9);
     expect((await refusalOf(listed(server, 'levels', 'db/'))).message).toMatch(/set path to db$/);
   });
 
-  test('is none where a backup of Litestream 0.3 is there', async () => {
+  test('is an error if there is a backup of Litestream 0.3', async () => {
     const server = new Server('keeps');
     server.add('db/generations/0123456789abcdef/snapshots/00000000.snapshot.lz4', 9);
     const refusal = await refusalOf(listed(server, 'levels', 'db'));
     expect(refusal.message).toMatch(/Litestream 0\.3 .*: restore it with Litestream 0\.3\.13/);
   });
 
-  test('is one where something else lies there', async () => {
+  test('is empty if there are only other objects', async () => {
     const server = new Server('keeps');
     server.add('db/generations/readme.txt', 9);
     server.add('db/ltx/readme.txt', 9);
     expect(await listed(server, 'levels', 'db')).toEqual([]);
   });
 
-  test('for whoever writes is one: there is nothing of its own to lose', async () => {
+  test('is empty for a writer, which has nothing to lose', async () => {
     const server = new Server('keeps');
     const replica = new Destination(server.client('levels')).replica('db');
     expect(await Array.fromAsync(replica.listFiles('all'))).toEqual([]);
     expect(server.lists).toBe(1);
   });
 
-  test('of one level, or from a TXID on, is one', async () => {
+  test('of one level, or from a TXID, is empty', async () => {
     const server = new Server('keeps');
     server.add(keyOf('tree', 'db', FILE), 9);
     const replica = new Destination(server.client('levels'), { access: 'read' }).replica('db');

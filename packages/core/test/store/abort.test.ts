@@ -10,24 +10,24 @@ async function* chunks(count: number): AsyncGenerator<Uint8Array> {
   for (let index = 0; index < count; index += 1) yield new Uint8Array(1_000).fill(index);
 }
 
-/** Never answers. */
+/** Never yields. */
 const hanging: AsyncIterable<Uint8Array> = {
   [Symbol.asyncIterator]: () => ({ next: async () => await new Promise(() => undefined) }),
 };
 
-test('gives what the source gives', async () => {
+test('yields the items of the source', async () => {
   const { signal } = new AbortController();
   const given = await Array.fromAsync(untilAborted(chunks(5), signal, undefined));
   expect(given.map((chunk) => chunk[0])).toEqual([0, 1, 2, 3, 4]);
 });
 
-test('holds none of what it has given', async () => {
+test('holds no reference to earlier items', async () => {
   const { signal } = new AbortController();
   const given: WeakRef<Uint8Array>[] = [];
   for await (const chunk of untilAborted(chunks(200), signal)) {
     given.push(new WeakRef(chunk));
     if (given.length < 200) continue;
-    await new Promise((resolve) => setImmediate(resolve)); // what runs may hold the latest
+    await new Promise((resolve) => setImmediate(resolve)); // running code may hold the latest item
     collectGarbage();
     const alive = given.filter((ref) => ref.deref() !== undefined);
     expect(alive.length).toBeLessThan(10);
@@ -43,7 +43,7 @@ describe('an abort', () => {
     await expect(reading).rejects.toBe(reason);
   });
 
-  test('closes a source that does not', async () => {
+  test('closes a source that does not hang', async () => {
     const controller = new AbortController();
     const reason = new Error('not wanted');
     let closed = false;
@@ -62,7 +62,7 @@ describe('an abort', () => {
   });
 });
 
-test('what the source throws comes through, and leaving early closes it', async () => {
+test('errors of the source are thrown, and leaving early closes it', async () => {
   const failure = new Error('the disk is gone');
   const failing = async function* (): AsyncGenerator<Uint8Array> {
     yield* chunks(1);

@@ -18,7 +18,7 @@ function check(inner: ReplicaClient, capabilities = ALL): Setup {
   return { client: checked({ ...plain(inner), capabilities }, { clock }), clock };
 }
 
-/** A client whose methods are those given, and which must not be asked for others. */
+/** A client with the given methods. Other methods must not be called. */
 function only(methods: Partial<ReplicaClient>): ReplicaClient {
   const never = (): never => {
     throw new Error('nothing must be sent');
@@ -44,10 +44,10 @@ function listing(...keys: string[]): ReplicaClient {
   });
 }
 
-describe('arguments are judged before anything is sent', () => {
+describe('arguments are checked before anything is sent', () => {
   const { client } = check(only({}));
 
-  test('a key that is empty', async () => {
+  test('an empty key', async () => {
     await expect(client.get('')).rejects.toThrow('invariant broken');
     await expect(client.put('', bodyOf(bytesOf(1)))).rejects.toThrow('invariant broken');
     await expect(client.delete([''])).rejects.toThrow('invariant broken');
@@ -60,17 +60,17 @@ describe('arguments are judged before anything is sent', () => {
     },
   );
 
-  test('a size that is none', async () => {
+  test('an invalid size', async () => {
     const body = { ...bodyOf(bytesOf(1)), sizeBytes: -1 };
     await expect(client.put(at(0, 1), body)).rejects.toThrow('invariant broken');
   });
 
-  test('deleting nothing asks nobody', async () => {
+  test('a delete without keys sends nothing', async () => {
     await expect(client.delete([])).resolves.toBeUndefined();
   });
 });
 
-describe('what is not claimed never reaches the backend', () => {
+describe('unclaimed capabilities are refused before the backend', () => {
   const unsupported = withCode('REPLICA_UNSUPPORTED');
   const condition = 'if-absent';
 
@@ -81,7 +81,7 @@ describe('what is not claimed never reaches the backend', () => {
     );
   });
 
-  test('conditions beyond the size up to which they hold', async () => {
+  test('conditions above the claimed size', async () => {
     const { client } = check(memory().client, { conditions: { sizeMax: 10 } });
     await expect(client.put(at(0, 1), bodyOf(bytesOf(10)), { condition })).resolves.toBeDefined();
     await expect(client.put(at(0, 2), bodyOf(bytesOf(11)), { condition })).rejects.toEqual(
@@ -103,7 +103,7 @@ describe('what is not claimed never reaches the backend', () => {
     await expect(client.put(at(0, 1), bodyOf(bytesOf(11)))).rejects.toEqual(unsupported);
   });
 
-  test('copying is there if and only if the backend copies', async () => {
+  test('copy exists if and only if the backend has it', async () => {
     const { client } = memory();
     await client.put(at(0, 1), bodyOf(bytesOf(5)));
     await check(client).client.copy?.(at(0, 1), at(1, 1));
@@ -112,7 +112,7 @@ describe('what is not claimed never reaches the backend', () => {
   });
 });
 
-describe('listings that are not to be trusted end in an error', () => {
+describe('invalid listings end with an error', () => {
   const untrusted = withCode('REPLICA_UNKNOWN');
 
   test.each([
@@ -125,19 +125,19 @@ describe('listings that are not to be trusted end in an error', () => {
     await expect(Array.fromAsync(client.list('a/'))).rejects.toEqual(untrusted);
   });
 
-  test('but for their order, where none is claimed', async () => {
+  test('except for the order, if it is not claimed', async () => {
     const { client } = check(listing('a/2', 'a/1'), {});
     expect(await Array.fromAsync(client.list('a/'))).toHaveLength(2);
   });
 
-  test('"startAfter" is held even if the backend takes no notice', async () => {
+  test('"startAfter" is respected even if the backend ignores it', async () => {
     const { client } = check(listing('a/1', 'a/2', 'a/3'));
     const objects = await Array.fromAsync(client.list('a/', { startAfter: 'a/1' }));
     expect(objects.map(({ key }) => key)).toEqual(['a/2', 'a/3']);
   });
 });
 
-describe('reads give what was asked for', () => {
+describe('reads return the requested bytes', () => {
   const truncated = withCode('REPLICA_TRUNCATED');
   const outOfRange = withCode('REPLICA_RANGE');
 
@@ -147,7 +147,7 @@ describe('reads give what was asked for', () => {
     return client;
   }
 
-  test('or say that bytes are missing, or too many', async () => {
+  test('or fail if there are too few or too many', async () => {
     const short = only({ get: async () => ({ sizeBytes: 10, body: one(bytesOf(9)) }) });
     await expect(readKey(check(short).client, at(0, 1))).rejects.toEqual(truncated);
     const long = only({ get: async () => ({ sizeBytes: 10, body: one(bytesOf(11)) }) });
@@ -156,7 +156,7 @@ describe('reads give what was asked for', () => {
     );
   });
 
-  test('an empty range is answered, if the file is there', async () => {
+  test('an empty range succeeds if the file exists', async () => {
     const { client } = check(await written(100));
     for (const range of [
       { start: 0, end: 0 },
@@ -174,7 +174,7 @@ describe('reads give what was asked for', () => {
   });
 
   test.each(['refuses', 'answers with nothing'])(
-    'a start at the end is no error where a server %s it',
+    'a start at the end of the file is not an error if the server %s it',
     async (how) => {
       const inner = await written(100);
       const server = only({
@@ -191,7 +191,7 @@ describe('reads give what was asked for', () => {
     },
   );
 
-  test('another version than the one asked for is not read', async () => {
+  test('another version than the requested one is not read', async () => {
     const deaf = only({
       get: async () => ({ sizeBytes: 1, version: 'b', body: one(bytesOf(1)) }),
     });
@@ -215,7 +215,7 @@ describe('reads give what was asked for', () => {
 });
 
 describe('writes', () => {
-  test('a source of the wrong size fails, however the backend takes it', async () => {
+  test('a source with the wrong size fails with every backend', async () => {
     const greedy = only({
       async put(key, body) {
         for await (const _ of body.open());
@@ -229,14 +229,14 @@ describe('writes', () => {
     await expect(client.put(at(0, 1), long)).rejects.toEqual(withCode('LTX_INVALID'));
   });
 
-  test("a source's own error is told, not the backend's about it", async () => {
+  test("a source's own error is thrown, not the backend's", async () => {
     const failure = new Error('the disk of the source is gone');
     const vague = only({
       async put(_file, body) {
         try {
           for await (const _ of body.open());
         } catch {
-          // An SDK tells that the request was aborted.
+          // An SDK reports an aborted request.
         }
         throw error('REPLICA_UNAVAILABLE');
       },
@@ -251,7 +251,7 @@ describe('writes', () => {
     await expect(check(vague).client.put(at(0, 1), source)).rejects.toBe(failure);
   });
 
-  test('an answer that tells another file or size is not believed', async () => {
+  test('a response with another file or size is an error', async () => {
     const modifiedAt = new Date();
     const short = only({ put: async (key) => ({ key, sizeBytes: 5, modifiedAt }) });
     const written = check(short).client.put(at(0, 1), bodyOf(bytesOf(9)));
@@ -263,7 +263,7 @@ describe('writes', () => {
 });
 
 describe('errors', () => {
-  test('of ours pass, others become REPLICA_UNKNOWN with their cause', async () => {
+  test('with a code pass through, others become REPLICA_UNKNOWN with their cause', async () => {
     const ours = error('REPLICA_FULL');
     const theirs = new Error('socket hang up');
     const failing = (cause: Error): ReplicaClient => only({ delete: () => Promise.reject(cause) });
@@ -288,7 +288,7 @@ describe('aborts', () => {
   ];
 
   test.each(calls)(
-    '%s rejects with the reason within a second, though the backend hangs',
+    '%s rejects with the reason within a second if the backend hangs',
     async (_name, call) => {
       const { client, clock } = check(hanging);
       const controller = new AbortController();
@@ -299,7 +299,7 @@ describe('aborts', () => {
     },
   );
 
-  test.each(calls)('%s sends nothing once its signal is aborted', async (_name, call) => {
+  test.each(calls)('%s sends nothing if its signal is already aborted', async (_name, call) => {
     await expect(call(check(only({})).client, AbortSignal.abort(reason))).rejects.toBe(reason);
   });
 
@@ -310,7 +310,7 @@ describe('aborts', () => {
     await expect(clock.run(ended)).rejects.toEqual(withCode('REPLICA_CLOSED'));
   });
 
-  test('what the backend says of an abort is not passed on', async () => {
+  test("the backend's own error for an abort is not passed on", async () => {
     const controller = new AbortController();
     const own = only({
       delete: async () => {

@@ -1,4 +1,4 @@
-/** What core does for a client that claims little. */
+/** Emulation of unclaimed capabilities. */
 
 import { describe, expect, test } from 'vitest';
 
@@ -14,7 +14,7 @@ function claiming(capabilities: Capabilities, methods: Partial<ReplicaClient> = 
   return complete({ ...plain(memory({ capabilities }).client), ...methods });
 }
 
-test('ranges are cut out of whole reads', async () => {
+test('ranges are extracted from reads of whole objects', async () => {
   const client = claiming({});
   await client.put('db/x', bodyOf(bytesOf(5_000)));
   for (const range of [{ start: 0 }, { start: 1_500, end: 4_100 }, { start: 4_999 }]) {
@@ -47,7 +47,7 @@ test('listings are sorted, and can be aborted between two objects', async () => 
 describe('a delete', () => {
   const fail = async (code: ErrorCode): Promise<never> => await Promise.reject(error(code));
 
-  test('tries every key, and names those that may still be there', async () => {
+  test('tries every key, and names those that may still exist', async () => {
     const tried: string[] = [];
     const client = claiming(
       {},
@@ -68,7 +68,7 @@ describe('a delete', () => {
     );
   });
 
-  test('of more keys than one call takes is several', async () => {
+  test('of more keys than the limit is split into several calls', async () => {
     const sizes: number[] = [];
     const client = claiming(
       { deleteMax: 2 },
@@ -81,11 +81,11 @@ describe('a delete', () => {
     );
     const failure: unknown = await client.delete(KEYS).catch((thrown: unknown) => thrown);
     expect(sizes).toEqual([2, 1]);
-    // A call that is refused has failed for each of its keys.
+    // A refused call has failed for all of its keys.
     expect(isError(failure) && failure.failures?.map(({ file }) => file)).toEqual(KEYS);
   });
 
-  test('of no key asks nobody', async () => {
+  test('without keys sends nothing', async () => {
     const client = claiming({}, { delete: async () => await fail('REPLICA_UNKNOWN') });
     await client.delete([]);
     const reason = new Error('not wanted');
@@ -93,7 +93,7 @@ describe('a delete', () => {
     await expect(client.delete([], { signal })).rejects.toBe(reason);
   });
 
-  test('that is aborted ends with the reason, which may be one of our errors', async () => {
+  test('that is aborted rejects with the reason, which may be a ReplicationError', async () => {
     const controller = new AbortController();
     const timeOut = error('REPLICA_UNAVAILABLE');
     const client = claiming(
@@ -109,13 +109,13 @@ describe('a delete', () => {
     await expect(deleting).rejects.toBe(timeOut);
   });
 
-  test('shows a bug of the client for what it is', async () => {
+  test('does not hide a bug of the client', async () => {
     const bug = new TypeError('x is not a function');
     const client = claiming({}, { delete: async () => await Promise.reject(bug) });
     await expect(client.delete(KEYS)).rejects.toBe(bug);
   });
 
-  test('has eight keys on their way at once, and no more', async () => {
+  test('runs at most eight calls concurrently', async () => {
     let atOnce = 0;
     let most = 0;
     const client = claiming(

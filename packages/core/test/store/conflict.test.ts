@@ -11,7 +11,7 @@ const condition = 'if-absent';
 const conflict = withCode('REPLICA_CONFLICT');
 
 test.each([0, 5, 16, 17, 5_000])(
-  'a write of %d bytes whose answer was lost is a success',
+  'a write of %d bytes with a lost response succeeds',
   async (sizeBytes) => {
     const { client } = memory();
     await client.put(at(0, 1), bodyOf(bytesOf(3)));
@@ -43,7 +43,7 @@ test.each([
   expect(await readKey(client, at(0, 1))).toEqual(theirs);
 });
 
-test('a file that is gone when it is looked at was a conflict', async () => {
+test('a conflict with a file that disappears is a conflict', async () => {
   const { client } = memory();
   const lying = chaos(client, { on: 'put', error: error('REPLICA_CONFLICT') });
   const written = settleConflicts(lying.client).put(at(0, 1), bodyOf(bytesOf(9)), {
@@ -59,7 +59,7 @@ test('a file that is gone when it is looked at was a conflict', async () => {
   await expect(late).rejects.toEqual(conflict);
 });
 
-test('a conflict that nobody asked for is told as it is', async () => {
+test('a conflict without a condition is reported unchanged', async () => {
   const { client } = memory();
   await client.put(at(0, 1), bodyOf(bytesOf(9)));
   const odd = chaos(client, { on: 'put', error: error('REPLICA_CONFLICT') });
@@ -69,7 +69,7 @@ test('a conflict that nobody asked for is told as it is', async () => {
   expect(odd.calls).toMatchObject({ list: 0, get: 0 });
 });
 
-test('a small object that holds our bytes is ours', async () => {
+test('a small object with our bytes is our own', async () => {
   const settled = settleConflicts(memory().client);
   const body = (text: string): ObjectBody => bodyFromBytes(Buffer.from(text));
   const mine = body('{"nonce":"a"}');

@@ -1,10 +1,10 @@
-/** A clock that a test turns. */
+/** A clock that the test advances. */
 
 import type { TimerClock } from '../../src/store/timers.ts';
 
 interface Timer {
   readonly at: number;
-  readonly ring: () => void;
+  readonly callback: () => void;
 }
 
 export class FakeClock implements TimerClock {
@@ -19,8 +19,8 @@ export class FakeClock implements TimerClock {
     return this.#now;
   }
 
-  after(ms: number, ring: () => void): () => void {
-    const timer = { at: this.#now + ms, ring };
+  after(ms: number, callback: () => void): () => void {
+    const timer = { at: this.#now + ms, callback };
     this.#timers.add(timer);
     return () => {
       this.#timers.delete(timer);
@@ -31,7 +31,7 @@ export class FakeClock implements TimerClock {
     return this.#timers.size;
   }
 
-  /** Whenever nothing else moves, rings the next timer, until the work has ended. */
+  /** Fires the next timer whenever nothing else can run, until the work has ended. */
   async run<T>(work: Promise<T>): Promise<T> {
     const state = { ended: false };
     const watched = work.finally(() => {
@@ -41,17 +41,17 @@ export class FakeClock implements TimerClock {
     await quiet();
     while (!state.ended) {
       const [next] = [...this.#timers].toSorted((a, b) => a.at - b.at);
-      if (next === undefined) throw new Error('the work waits for nothing that this clock knows');
+      if (next === undefined) throw new Error('the work does not wait for this clock');
       this.#timers.delete(next);
       this.#now = next.at;
-      next.ring();
+      next.callback();
       await quiet();
     }
     return await watched;
   }
 }
 
-/** Lets everything run that can. */
+/** Runs everything that does not wait for time. */
 export async function quiet(): Promise<void> {
   for (let turn = 0; turn < 5; turn += 1) {
     await new Promise((resolve) => {

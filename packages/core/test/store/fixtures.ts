@@ -1,4 +1,4 @@
-/** What the tests of the wrappers share. */
+/** Common parts of the tests of the wrappers. */
 
 import { expect } from 'vitest';
 
@@ -98,7 +98,7 @@ async function bytesIn(opening: Promise<OpenedObject>): Promise<Uint8Array> {
   return Uint8Array.from(Buffer.concat(await Array.fromAsync(body)));
 }
 
-/** A signal that tells how many listeners it has. */
+/** A signal that counts its listeners. */
 export function countListeners(): { signal: AbortSignal; count: () => number } {
   const { signal } = new AbortController();
   let listeners = 0;

@@ -7,7 +7,7 @@ import { httpAgent } from '../../src/store/http/agent.ts';
 
 const SILENCE_MS = 50;
 
-/** Takes what comes and says nothing. */
+/** A server that accepts connections and never responds. */
 async function silentServer(): Promise<number> {
   const sockets = new Set<net.Socket>();
   const server = net.createServer((socket) => {
@@ -31,13 +31,13 @@ async function failureOf(url: string): Promise<NodeJS.ErrnoException> {
   return error;
 }
 
-test('a server that says nothing is left, by an error that is worth another try', async () => {
+test('a silent server fails with a retryable error', async () => {
   const error = await failureOf(`http://127.0.0.1:${await silentServer()}/`);
   expect(error.message).toBe(`nothing was sent or received for ${SILENCE_MS} ms`);
   expect(codeOfConnection(error.code ?? '')).toBe('REPLICA_UNAVAILABLE');
 });
 
-test('so is a proxy that opens no tunnel', async () => {
+test('a proxy that opens no tunnel fails with a retryable error', async () => {
   vi.stubEnv('HTTPS_PROXY', `http://127.0.0.1:${await silentServer()}`);
   onTestFinished(() => void vi.unstubAllEnvs());
   const error = await failureOf('https://store.example.test/');

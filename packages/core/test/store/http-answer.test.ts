@@ -1,11 +1,11 @@
-/** Whether an answer is the provider's own. */
+/** Detects answers that do not come from the provider. */
 
 import { describe, expect, test } from 'vitest';
 import {
   errorOfForeignAnswer,
   isPage,
   isRedirect,
-  NotTheProvider,
+  ForeignAnswerError,
   rootOfXML,
   type ForeignAnswer,
 } from '../../src/store/http/answer.ts';
@@ -39,27 +39,27 @@ describe('a web page', () => {
     '<!doctype html><title>Sign in</title>',
     '\n<HTML>',
     '<?xml version="1.0"?><!-- x --><html>',
-  ])('is told by how it begins: %j', (text) => {
+  ])('is recognized by its beginning: %j', (text) => {
     expect(isPage(text)).toBe(true);
   });
 
-  test('is told by what it says of itself, unless there is nothing', () => {
+  test('is recognized by its content type, unless it is empty', () => {
     expect(isPage('Please sign in', 'text/html; charset=utf-8')).toBe(true);
     expect(isPage(undefined, 'text/html')).toBe(true);
-    expect(isPage('', 'text/html')).toBe(false); // some servers say so of no body
+    expect(isPage('', 'text/html')).toBe(false); // some servers send this type with an empty body
     expect(isPage('<Error/>', 'application/xml')).toBe(false);
     expect(isPage('{"a":"<html>"}')).toBe(false);
   });
 });
 
-describe('what came instead', () => {
+describe('a foreign answer', () => {
   const error = (answer: Partial<ForeignAnswer>) =>
-    errorOfForeignAnswer(new NotTheProvider({ status: 200, lacks: '', ...answer }), {
+    errorOfForeignAnswer(new ForeignAnswerError({ status: 200, lacks: '', ...answer }), {
       what: 'list x',
       provider: 'an S3 server',
     });
 
-  test('is worth another try, and its status is not kept', () => {
+  test('is retryable, and its status is dropped', () => {
     expect(error({ status: 404, text: '<html>' })).toMatchObject({
       code: 'REPLICA_UNAVAILABLE',
       retryable: true,
@@ -77,24 +77,24 @@ describe('what came instead', () => {
     ],
     [
       { status: 302, location: 'https://login.example.com/?token=secret' },
-      'status 302, sends us to https://login.example.com/',
+      'status 302, redirects to https://login.example.com/',
     ],
-  ])('%j is said as %j', (answer, said) => {
+  ])('%j is described as %j', (answer, said) => {
     expect(error(answer).message).toBe(
       `list x: this does not look like an S3 server: ${said}; ` +
-        'check endpoint, and whether a proxy or a login page answers in its place',
+        'check endpoint, and whether a proxy or a login page answers instead',
     );
   });
 
   test.each([
     'Client sent an HTTP request to an HTTPS server.\n',
     '<html>The plain HTTP request was sent to HTTPS port</html>',
-  ])('that wants TLS is told to be given it: %j', (text) => {
+  ])('that requires TLS has a hint to use https: %j', (text) => {
     expect(error({ status: 400, text }).message).toMatch(/write https:\/\/ in endpoint$/);
   });
 });
 
-test('a redirect is one that leads somewhere', () => {
+test('304 is not a redirect', () => {
   expect([301, 302, 303, 307, 308].every(isRedirect)).toBe(true);
   expect([200, 304, 400].some(isRedirect)).toBe(false);
 });

@@ -1,4 +1,4 @@
-/** Proxy variables as others read them. */
+/** Proxy variables as other programs read them. */
 
 import { once } from 'node:events';
 import http from 'node:http';
@@ -19,7 +19,7 @@ describe('a proxy', () => {
   });
 
   test.each(['socks5://127.0.0.1:1080', 'socks://h:1', 'ftp://h:1', 'http://', 'http://a b'])(
-    '%s is refused, and the variable is named',
+    '%s is refused with the name of the variable',
     (given) => {
       expect(() => proxyEnvironment({ HTTPS_PROXY: given })).toThrow(
         expect.objectContaining({
@@ -30,12 +30,12 @@ describe('a proxy', () => {
     },
   );
 
-  test('that is refused does not show its password', () => {
+  test('that is refused is not shown: it may contain a password', () => {
     const read = (): unknown => proxyEnvironment({ http_proxy: 'socks5://user:secret@host:1' });
     expect(read).toThrow(/^(?!.*secret).*http_proxy/);
   });
 
-  test('in small letters wins, and an empty one is none', () => {
+  test('in lowercase overrides, and an empty variable is ignored', () => {
     const env = { https_proxy: 'small:1', HTTPS_PROXY: 'capital:1', HTTP_PROXY: '' };
     expect(proxyEnvironment(env)).toMatchObject({ https_proxy: 'http://small:1' });
     expect(proxyEnvironment(env)).not.toHaveProperty('http_proxy');
@@ -60,7 +60,7 @@ describe('NO_PROXY', () => {
       agent.destroy();
       server.close();
     });
-    // No such name has an address: a request that goes there itself fails at once.
+    // These names have no address: a direct request fails at once.
     const request = http.get({
       host,
       port: 1,

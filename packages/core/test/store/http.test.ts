@@ -7,12 +7,12 @@ import {
   readRetryAfter,
 } from '../../src/store/http/refusal.ts';
 
-test('a range of HTTP names its last byte', () => {
+test('the end of an HTTP range is inclusive', () => {
   expect(rangeHeader({ start: 5, end: 10 })).toBe('bytes=5-9');
   expect(rangeHeader({ start: 5 })).toBe('bytes=5-');
 });
 
-test('the size of the whole is behind the range that was sent', () => {
+test('the size of the whole object follows the range', () => {
   expect(sizeOfContentRange('bytes 0-9/1234')).toBe(1234);
   for (const unsaid of ['bytes 0-9/*', '', null, undefined]) {
     expect(sizeOfContentRange(unsaid)).toBeUndefined();
@@ -30,7 +30,7 @@ describe('a refusal', () => {
   const code = 'REPLICA_PERMISSION_DENIED';
   const meaning = { what: 'write x', code, hint: 'check the policy', filler: 'None' } as const;
 
-  test('says what was done, what came back, and what to do', () => {
+  test('has a message with the call, the response and the next step', () => {
     const error = errorOfRefusal(refusal, meaning);
     expect(error).toMatchObject({ code, status: 403, retryAfterMs: 1_000 });
     expect(error.message).toBe(
@@ -39,7 +39,7 @@ describe('a refusal', () => {
     expect(error.cause).toMatchObject({ name: 'AccessDenied', message: 'Access Denied.' });
   });
 
-  test('says no word twice', () => {
+  test('does not repeat the code', () => {
     const [system, message] = ['ECONNREFUSED', 'connect ECONNREFUSED 127.0.0.1:1'];
     const refused = { ...refusal, code: system, message, status: undefined, requestID: undefined };
     expect(errorOfRefusal(refused, { ...meaning, hint: '' }).message).toBe(`write x: ${message}`);
@@ -50,12 +50,12 @@ describe('a refusal', () => {
     'REPLICA_RATE_LIMITED',
     'REPLICA_UNSUPPORTED',
     'REPLICA_UNKNOWN',
-  ] as const)('of a server has a next step, also where the backend knows none: %s', (each) => {
+  ] as const)('has a default next step: %s', (each) => {
     const error = errorOfRefusal(refusal, { ...meaning, code: each, hint: '' });
     expect(error.message).toMatch(/\(status 403, request R1\); \w.{20}/);
   });
 
-  test('of which nothing is known has at least failed', () => {
+  test('without any detail has at least "failed"', () => {
     const unsaid = {
       ...refusal,
       code: 'None',
@@ -67,7 +67,7 @@ describe('a refusal', () => {
   });
 });
 
-test('the time to wait is in seconds, or a date after that of the answer, whatever our clock says', () => {
+test('Retry-After is in seconds, or a date relative to the Date of the response', () => {
   const date = 'Thu, 01 Jan 2026 00:00:00 GMT';
   expect(readRetryAfter('3', date)).toBe(3_000);
   expect(readRetryAfter('3', undefined)).toBe(3_000);
@@ -78,7 +78,7 @@ test('the time to wait is in seconds, or a date after that of the answer, whatev
   expect(readRetryAfter('Thu, 01 Jan 2026 00:00:05 GMT', undefined)).toBeUndefined();
 });
 
-test('what a server or a gateway cannot do now is tried again, whatever its number', () => {
+test('temporary statuses of servers and gateways are retryable', () => {
   for (const status of [500, 502, 504, 511, 520, 522, 530, 599]) {
     expect(codeOfStatus(status), String(status)).toBe('REPLICA_UNAVAILABLE');
   }

@@ -18,7 +18,7 @@ import { toTXID } from '../../src/ltx/txid.ts';
 const file = { level: 0, minTXID: toTXID(1), maxTXID: toTXID(1) };
 const F = '0000000000000001-0000000000000001.ltx';
 
-describe('the root of the levels layout is concatenated bit for bit', () => {
+describe('the root of the levels layout is concatenated unchanged', () => {
   test.each([
     ['db', `db/0000/${F}`],
     ['', `/0000/${F}`],
@@ -45,7 +45,7 @@ describe('the root of a tree is joined and cleaned', () => {
   });
 });
 
-test('a URL path is the root that Litestream reads in it', () => {
+test('a URL path gives the same root as in Litestream', () => {
   const roots = ['s3://b/db', 's3://b/db/', 's3://b//db', 's3://b/', 's3://b', 's3://b/a/b/?x=1'];
   const read = roots.map((url) => rootOfURLPath(new URL(url).pathname));
   expect(read).toEqual(['db', 'db', 'db', '', '.', 'a/b']);
@@ -54,20 +54,20 @@ test('a URL path is the root that Litestream reads in it', () => {
   expect(rootOfURLPath('/100%/db')).toBe('100%/db');
 });
 
-test('snapshots lie at level 9, in both layouts', () => {
+test('snapshots are at level 9, in both layouts', () => {
   const snapshot = { level: 9, minTXID: toTXID(1), maxTXID: toTXID(0x2a) };
   const name = '0000000000000001-000000000000002a.ltx';
   expect(keyOf('levels', 'db', snapshot)).toBe(`db/0009/${name}`);
   expect(keyOf('tree', 'db', snapshot)).toBe(`db/ltx/9/${name}`);
 });
 
-describe('what is no LTX file of this replica is not taken for one', () => {
+describe('other keys are not parsed as LTX files of this replica', () => {
   test.each([
     ['a deeper folder', `db/0000/sub/${F}`],
     ['level 10', `db/000a/${F}`],
     ['a level of five digits', `db/00001/${F}`],
-    ['a neighbour whose root begins like ours', `db2/0000/${F}`],
-    ['a neighbour below our root', `db/other/0000/${F}`],
+    ['another replica whose root begins like ours', `db2/0000/${F}`],
+    ['another replica below our root', `db/other/0000/${F}`],
     ["0.3's generations", 'db/generations/0123456789abcdef/wal/00000000_00000000.wal.lz4'],
     ['upper case', `db/0000/${F.replace('1.ltx', 'A.ltx')}`],
     ['something after the name', `db/0000/${F}.tmp`],
@@ -92,7 +92,7 @@ const files = fc
   .tuple(fc.integer({ min: 0, max: 9 }), txids, txids)
   .map(([level, a, b]) => ({ level, minTXID: a < b ? a : b, maxTXID: a < b ? b : a }));
 
-test('a key leads back to its file', () => {
+test('a key is parsed back to its file', () => {
   fc.assert(
     fc.property(layouts, roots, files, (layout, root, file) => {
       const key = keyOf(layout, root, file);
@@ -115,13 +115,13 @@ test('the order of keys is the order of TXIDs, and a listing can start at one', 
   );
 });
 
-test('a level outside of 0 to 9 has no key', () => {
+test('a level outside 0 to 9 has no key', () => {
   expect(() => levelPrefix('tree', 'db', 10)).toThrow('level 10');
   expect(() => levelPrefix('levels', 'db', -1)).toThrow('level -1');
 });
 
 describe('named objects', () => {
-  test('lie where Litestream has them, whatever the root', () => {
+  test('have the same keys as in Litestream, for every root', () => {
     expect(['', '.', 'db', 'db/', '/db'].map((root) => objectKey(root, 'lock.json'))).toEqual([
       'lock.json',
       'lock.json',
@@ -131,7 +131,7 @@ describe('named objects', () => {
     ]);
   });
 
-  test('a key leads back to its name', () => {
+  test('a key is parsed back to its name', () => {
     fc.assert(
       fc.property(
         roots,
@@ -172,7 +172,7 @@ describe('named objects', () => {
     );
   });
 
-  test('an LTX file and a neighbour are not taken for one', () => {
+  test('LTX files and other replicas are not parsed as named objects', () => {
     expect(parseObjectKey('db', `db/0000/${F}`)).toBeUndefined();
     expect(parseObjectKey('db', `db/ltx/0/${F}`)).toBeUndefined();
     expect(parseObjectKey('db', 'db2/lock.json')).toBeUndefined();

@@ -10,7 +10,7 @@ function infoOf(key: string): ObjectInfo {
   return { key, sizeBytes: 7, modifiedAt: new Date(1_700_000_001_000), version: 'v1' };
 }
 
-/** Pages of these keys, and the tokens that were asked for. */
+/** Pages of these keys, and the requested tokens. */
 function pagesOf(...pages: readonly (readonly string[])[]) {
   const asked: (string | undefined)[] = [];
   const fetch = async (token: string | undefined): Promise<Page> => {
@@ -22,20 +22,20 @@ function pagesOf(...pages: readonly (readonly string[])[]) {
   return { asked, fetch };
 }
 
-test('a listing goes on to the last page', async () => {
+test('a listing reads all pages', async () => {
   const { asked, fetch } = pagesOf(['db/a'], [], ['db/b']);
   const objects = await Array.fromAsync(listPages(new Requests('x://b'), CALL, fetch));
   expect(objects).toEqual(['db/a', 'db/b'].map(infoOf));
   expect(asked).toEqual([undefined, '1', '2']);
 });
 
-test('a page is asked for when the one before has been read', async () => {
+test('a page is requested when the previous one has been read', async () => {
   const { asked, fetch } = pagesOf(['db/a'], ['db/b']);
   for await (const _ of listPages(new Requests('x://b'), CALL, fetch)) break;
   expect(asked).toEqual([undefined]);
 });
 
-test('a listing ends between two objects of one page when it is aborted', async () => {
+test('an aborted listing ends between two objects of a page', async () => {
   const { fetch } = pagesOf(['db/a', 'db/b']);
   const controller = new AbortController();
   const reason = new Error('not wanted');
@@ -51,13 +51,13 @@ test('a listing ends between two objects of one page when it is aborted', async 
   expect(seen).toEqual(['db/a']);
 });
 
-test('a page that leads to itself is not believed', async () => {
+test('a page with its own token is an error', async () => {
   const fetch = async (): Promise<Page> => ({ objects: [], nextPageToken: '1' });
   const reading = Array.fromAsync(listPages(new Requests('x://b'), CALL, fetch));
   await expect(reading).rejects.toMatchObject({ code: 'REPLICA_UNAVAILABLE' });
 });
 
-test('a page with what was not asked for is not believed', async () => {
+test('a page with keys outside the prefix is an error', async () => {
   const { fetch } = pagesOf(['db/a', 'other/b']);
   const reading = Array.fromAsync(listPages(new Requests('x://b'), CALL, fetch));
   await expect(reading).rejects.toMatchObject({ code: 'REPLICA_UNAVAILABLE' });

@@ -24,18 +24,18 @@ async function unmounted(folder: string, ...mounted: string[]): Promise<string |
   return await findUnmounted(folder, files);
 }
 
-test('a folder below a mount point where nothing is mounted is found, and the mount point too', async () => {
+test('an unmounted mount point, and a folder below it, are detected', async () => {
   expect(await unmounted('/mnt/usb/backup/app')).toBe('/mnt/usb');
   expect(await unmounted('/mnt/usb')).toBe('/mnt/usb');
   expect(await unmounted('/srv/backup')).toBe('/srv');
 });
 
-test('a name with a blank is compared as it is called', async () => {
+test('an escaped name is compared in its decoded form', async () => {
   expect(await unmounted('/mnt/with blank/app')).toBe('/mnt/with blank');
   expect(await unmounted('/mnt/with blank/app', '/mnt/with\\040blank')).toBe(undefined);
 });
 
-test('what is mounted, or is no mount point, is left alone', async () => {
+test('a mounted folder, and a folder that is not a mount point, are not reported', async () => {
   expect(await unmounted('/mnt/usb/backup', '/mnt/usb')).toBe(undefined);
   expect(await unmounted('/mnt/other/backup')).toBe(undefined);
   expect(await unmounted('/mnt/usbstick')).toBe(undefined);
@@ -43,12 +43,12 @@ test('what is mounted, or is no mount point, is left alone', async () => {
   expect(await unmounted('/')).toBe(undefined);
 });
 
-test('one mount point below another is looked at by itself', async () => {
+test('a mount point below another one is checked separately', async () => {
   expect(await unmounted('/mnt/usb/deep/app', '/mnt/usb')).toBe('/mnt/usb/deep');
   expect(await unmounted('/mnt/usb/deep/app', '/mnt/usb', '/mnt/usb/deep')).toBe(undefined);
 });
 
-test('a link to such a place is followed, also where the rest is not there yet', async () => {
+test('a symbolic link is followed, even if the rest of the path does not exist yet', async () => {
   const at = temporaryFolder();
   const files = { fstab: path.join(at, 'fstab'), mountinfo: path.join(at, 'mountinfo') };
   const disk = path.join(fs.realpathSync(at), 'disk');
@@ -61,7 +61,7 @@ test('a link to such a place is followed, also where the rest is not there yet',
   expect(await findUnmounted(path.join(at, 'backup', 'app', 'db'), files)).toBe(undefined);
 });
 
-test('without one of the files nothing is known', async () => {
+test('without one of the files nothing is reported', async () => {
   const at = temporaryFolder();
   const files = { fstab: path.join(at, 'fstab'), mountinfo: path.join(at, 'mountinfo') };
   expect(await findUnmounted('/mnt/usb', files)).toBe(undefined);

@@ -1,4 +1,4 @@
-/** How an object is opened, read, and opened again where others needed its socket. */
+/** Objects are opened, read, and reopened if others needed their socket. */
 
 import { Readable } from 'node:stream';
 
@@ -28,7 +28,7 @@ interface Place {
   readonly requests: Requests;
 }
 
-/** A server that heeds ranges, and no versions: it has what `versionAt` says at each opening. */
+/** A server that supports ranges, but ignores versions. `versionAt` gives the version for each request. */
 function placeOf(versionAt: (index: number) => string): Place {
   const requests = new Requests('x://b');
   const asked: OpenCall[] = [];
@@ -65,7 +65,7 @@ interface Given {
   readonly sizeBytes?: number;
 }
 
-/** The body over a stream, which is opened again with `reopen`, if it can be. */
+/** The body of a stream, reopened with `reopen` if given. */
 async function bodyOver(
   stream: Readable,
   { requests = new Requests('x://b'), signal, reopen, sizeBytes = 1_000 }: Given = {},
@@ -87,7 +87,7 @@ async function bodyOver(
   return body;
 }
 
-/** 100 bytes at a time, none of them before they are asked for. */
+/** 100 bytes at a time, each produced on demand. */
 function chunked(bytes: Uint8Array): Readable {
   let offset = 0;
   const read = function (this: Readable): void {
@@ -97,7 +97,7 @@ function chunked(bytes: Uint8Array): Readable {
   return new Readable({ read, highWaterMark: 1 });
 }
 
-/** Has all the other sockets, and asks for one more: served once something has been parked. */
+/** Takes all the other sockets and requests one more, which is granted when a stream has been parked. */
 async function needOneMore({ requests }: Place, signal?: AbortSignal): Promise<void> {
   const hanging = (): Readable => new Readable({ read: () => undefined });
   for (let index = 1; index < SOCKETS_MAX; index += 1) {
@@ -106,7 +106,7 @@ async function needOneMore({ requests }: Place, signal?: AbortSignal): Promise<v
   await requests.request(requestOf(signal), async () => undefined);
 }
 
-test('a body that was parked goes on with the rest of its range, of its version', async () => {
+test('a parked body resumes with the rest of its range and the same version', async () => {
   const place = placeOf(() => 'v1');
   const { body } = await open(place, { range: { start: 50, end: 850 } });
   const reader = body[Symbol.asyncIterator]();
@@ -121,7 +121,7 @@ test('a body that was parked goes on with the rest of its range, of its version'
   ]);
 });
 
-test('a body whose object was replaced while it was parked says so, and lets go', async () => {
+test('a parked body whose object was replaced fails, and frees its socket', async () => {
   const place = placeOf((index) => `v${index}`);
   const { body } = await open(place);
   await needOneMore(place);
@@ -131,7 +131,7 @@ test('a body whose object was replaced while it was parked says so, and lets go'
   await expect(place.requests.request(requestOf(), async () => 'served')).resolves.toBe('served');
 });
 
-test('a body that has no version keeps its socket', async () => {
+test('a body without a version keeps its socket', async () => {
   const place = placeOf(() => '');
   const { body } = await open(place);
   const waiting = needOneMore(place, AbortSignal.timeout(300));
@@ -140,7 +140,7 @@ test('a body that has no version keeps its socket', async () => {
   expect(place.asked).toHaveLength(1);
 });
 
-test('a server that does not heed the version is found out, and its answer left', async () => {
+test('a response with another version is detected and dropped', async () => {
   const place = placeOf(() => 'v2');
   await expect(open(place, { version: 'v1' })).rejects.toMatchObject({ code: 'REPLICA_CHANGED' });
   expect(place.streams[0]?.destroyed).toBe(true);
@@ -148,7 +148,7 @@ test('a server that does not heed the version is found out, and its answer left'
   expect(version).toBe('v2');
 });
 
-test('a body that is waited for is not parked', async () => {
+test('a body with a pending read is not parked', async () => {
   const place = placeOf(() => 'v1');
   const silent = new Readable({ read: () => undefined });
   const { hold } = await place.requests.open(requestOf(), async () => ({ stream: silent }));
@@ -161,7 +161,7 @@ test('a body that is waited for is not parked', async () => {
   expect((await next).value).toHaveLength(9);
 });
 
-test('an abort between the answer and its body frees the socket, though nobody reads', async () => {
+test('an abort before the first read frees the socket', async () => {
   const place = placeOf(() => 'v1');
   const controller = new AbortController();
   const opener: ObjectOpener = {
@@ -177,7 +177,7 @@ test('an abort between the answer and its body frees the socket, though nobody r
   await expect(readBytes(body, 1_000)).rejects.toBe(reason);
 });
 
-/** So many bytes at a time, for ever. */
+/** An endless stream. */
 function endless(): Readable {
   return new Readable({
     read(): void {
@@ -186,13 +186,13 @@ function endless(): Readable {
   });
 }
 
-test('a stream that ends is read whole', async () => {
+test('a stream is read to its end', async () => {
   const stream = Readable.from([bytesOf(10), bytesOf(5)]);
   const bytes = await readBytes(await bodyOver(stream), 100);
   expect([...bytes]).toEqual([...bytesOf(10), ...bytesOf(5)]);
 });
 
-test('what it throws is given a code, also where it broke before it was read', async () => {
+test('its errors get a code, even if it failed before the first read', async () => {
   const stream = endless();
   const body = await bodyOver(stream);
   stream.destroy(new Error('reset'));
@@ -206,7 +206,7 @@ test('leaving early frees the connection', async () => {
   expect(stream.destroyed).toBe(true);
 });
 
-test('an abort frees the connection at once, begun or not, and is what the reader is told', async () => {
+test('an abort frees the connection at once, and rejects the read', async () => {
   const controller = new AbortController();
   const stream = endless();
   const body = await bodyOver(stream, { signal: controller.signal });
@@ -218,9 +218,9 @@ test('an abort frees the connection at once, begun or not, and is what the reade
 test.each([
   ['gives more', [bytesOf(10), bytesOf(5)]],
   ['ends', [bytesOf(10)]],
-])('a stream that %s after an abort is not taken for one that was read', async (_, chunks) => {
+])('a stream that %s after an abort does not count as read', async (_, chunks) => {
   const controller = new AbortController();
-  // A vendor's, that takes its time to let go.
+  // A vendor's stream that closes slowly.
   const stream = new Readable({ autoDestroy: false, objectMode: true, read: () => undefined });
   stream.destroy = () => stream;
   for (const chunk of [...chunks, null]) stream.push(chunk);
@@ -235,15 +235,15 @@ test.each([
   expect(read).toBe(1);
 });
 
-test('a stream that does not let go by itself is let go at its end', async () => {
-  const stream = new Readable({ autoDestroy: false, read: () => undefined }); // as answers of HTTP
+test('a stream that does not close itself is closed at its end', async () => {
+  const stream = new Readable({ autoDestroy: false, read: () => undefined }); // like HTTP responses
   stream.push(bytesOf(10));
   stream.push(null);
   await readBytes(await bodyOver(stream), 100);
   expect(stream.destroyed).toBe(true);
 });
 
-test('the end of the destination is the end of its bodies', async () => {
+test('closing the destination ends its bodies', async () => {
   const requests = new Requests('x://b');
   const stream = endless();
   const body = await bodyOver(stream, { requests });
@@ -252,11 +252,11 @@ test('the end of the destination is the end of its bodies', async () => {
   await expect(readBytes(body, 1_000)).rejects.toMatchObject({ code: 'REPLICA_CLOSED' });
 });
 
-describe('where others wait for a socket', () => {
+describe('if others wait for a socket', () => {
   const WHOLE = bytesOf(1_000);
   type Reopen = NonNullable<Given['reopen']>;
 
-  /** Never whole in memory: a body that was cut has not been read to its end. */
+  /** Larger than any buffer, so that a dropped body has not been read to its end. */
   function part({ start, end = WHOLE.byteLength }: ByteRange): Readable {
     let offset = start;
     const read = function (this: Readable): void {
@@ -266,7 +266,7 @@ describe('where others wait for a socket', () => {
     return new Readable({ read, highWaterMark: 1 });
   }
 
-  /** As many as there are sockets, each a chunk read, and how they were opened again. */
+  /** One body per socket, each with one chunk read; and the requests that reopened them. */
   async function halfRead(
     requests: Requests,
     reopenWith: (open: Reopen) => Reopen | undefined = (open) => open,
@@ -288,19 +288,19 @@ describe('where others wait for a socket', () => {
   const restOf = async (reader: AsyncIterator<Uint8Array>): Promise<Uint8Array> =>
     await readBytes({ [Symbol.asyncIterator]: () => reader }, 1_000);
 
-  test('a body that nobody reads leaves it to them, and goes on where it was', async () => {
+  test('a body that nobody reads gives up its socket, and resumes at the same offset', async () => {
     const requests = new Requests('x://b');
     const { readers, reopened } = await halfRead(requests);
     await expect(requests.request(requestOf(), async () => 'served')).resolves.toBe('served');
-    expect(reopened).toEqual([]); // not before it is read
+    expect(reopened).toEqual([]); // only when it is read
     const rest = await Promise.all(readers.map(restOf));
     for (const bytes of rest) expect([...bytes]).toEqual([...WHOLE.subarray(100)]);
     expect(reopened).toEqual([{ start: 100, end: 1_000 }]);
   });
 
-  test('what a body is told when it goes on is what its reader is told', async () => {
+  test('an error of the resumed request is thrown by the read', async () => {
     const requests = new Requests('x://b');
-    const changed = new ReplicationError('REPLICA_CHANGED', 'open x: it is another version now');
+    const changed = new ReplicationError('REPLICA_CHANGED', 'open x: the object was replaced');
     const { readers } = await halfRead(requests, () => () => Promise.reject(changed));
     await requests.request(requestOf(), async () => 'served');
     const ended = await Promise.allSettled(readers.map(restOf));
@@ -309,7 +309,7 @@ describe('where others wait for a socket', () => {
     ]);
   });
 
-  test('a body that cannot go on keeps its socket until it has been read', async () => {
+  test('a body that cannot be resumed keeps its socket until it has been read', async () => {
     const requests = new Requests('x://b');
     const { readers } = await halfRead(requests, () => undefined);
     const signal = AbortSignal.timeout(300);
@@ -321,7 +321,7 @@ describe('where others wait for a socket', () => {
     await expect(served).resolves.toBe('served');
   });
 
-  test('a body that has been parked at its very end asks for nothing more', async () => {
+  test('a body that was parked at its end sends no more requests', async () => {
     const requests = new Requests('x://b');
     const stream = part({ start: 0, end: 2_000 });
     const reopen: Reopen = () => Promise.reject(new Error('nothing is to be opened'));

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import { PartMemory } from '../../src/store/http/part-memory.ts';
 
-/** Whether a promise has settled once all that can happen without time has happened. */
+/** Whether a promise has settled after everything that does not wait for time. */
 async function isPending(promise: Promise<unknown>): Promise<boolean> {
   const pending = Symbol('pending');
   const turn = new Promise((resolve) => setImmediate(() => resolve(pending)));
   return (await Promise.race([promise, turn])) === pending;
 }
 
-test('what does not fit waits until enough is given back', async () => {
+test('a request that does not fit waits until enough memory is released', async () => {
   const budget = new PartMemory(10);
   const giveBack = await budget.take(6, []);
   await budget.take(4, []);
@@ -18,7 +18,7 @@ test('what does not fit waits until enough is given back', async () => {
   await third;
 });
 
-test('the order of asking holds: a small one does not overtake a large one', async () => {
+test('requests are granted in order: a small one does not overtake a large one', async () => {
   const budget = new PartMemory(10);
   const giveBack = await budget.take(8, []);
   const large = budget.take(9, []);
@@ -28,7 +28,7 @@ test('the order of asking holds: a small one does not overtake a large one', asy
   await Promise.all([large, small]);
 });
 
-test('more than all there is has the budget for itself', async () => {
+test('a request above the budget waits for the whole budget', async () => {
   const budget = new PartMemory(10);
   const giveBackSmall = await budget.take(1, []);
   const huge = budget.take(100, []);
@@ -41,7 +41,7 @@ test('more than all there is has the budget for itself', async () => {
   await next;
 });
 
-test('bytes are given back once, however often that is said', async () => {
+test('releasing twice releases once', async () => {
   const budget = new PartMemory(10);
   const giveBack = await budget.take(10, []);
   giveBack();
@@ -50,7 +50,7 @@ test('bytes are given back once, however often that is said', async () => {
   expect(await isPending(budget.take(1, []))).toBe(true);
 });
 
-test('an abort while waiting takes nothing, and lets the next one in', async () => {
+test('an abort while waiting takes nothing, and the next request is granted', async () => {
   const budget = new PartMemory(10);
   await budget.take(5, []);
   const controller = new AbortController();
@@ -63,7 +63,7 @@ test('an abort while waiting takes nothing, and lets the next one in', async () 
   await expect(budget.take(1, [AbortSignal.abort(reason)])).rejects.toBe(reason);
 });
 
-test('memory is used again for the next of its size, and once at a time', () => {
+test('memory is reused for the same size, by one part at a time', () => {
   const budget = new PartMemory(10);
   const memory = budget.borrow(5);
   expect(memory.byteLength).toBe(5);

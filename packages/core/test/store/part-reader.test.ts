@@ -8,7 +8,7 @@ function bytesOf(sizeBytes: number): Uint8Array {
   return Uint8Array.from({ length: sizeBytes }, (_, index) => index % 251);
 }
 
-/** Chunks from one buffer that is used again, as files are read. */
+/** Chunks from one reused buffer, like reads of a file. */
 async function* inChunks(bytes: Uint8Array, chunkBytes: number): AsyncGenerator<Uint8Array> {
   const buffer = new Uint8Array(chunkBytes);
   for (let offset = 0; offset < bytes.byteLength; offset += chunkBytes) {
@@ -32,7 +32,7 @@ async function readAll(
 }
 
 describe.each([1, 3, 7, 10, 64])('a body in chunks of %i bytes', (chunkBytes) => {
-  test.each([1, 5, 7, 63, 64, 65, 200])('is cut into parts of %i bytes', async (partBytes) => {
+  test.each([1, 5, 7, 63, 64, 65, 200])('is split into parts of %i bytes', async (partBytes) => {
     const bytes = bytesOf(64);
     const reader = new PartReader(inChunks(bytes, chunkBytes), 64, 'write x');
     const parts = await readAll(reader, 64, partBytes);
@@ -41,7 +41,7 @@ describe.each([1, 3, 7, 10, 64])('a body in chunks of %i bytes', (chunkBytes) =>
   });
 });
 
-test('a body that ends early or goes on is told before its last part is handed out', async () => {
+test('a body of the wrong size fails before its last part is returned', async () => {
   const short = new PartReader(inChunks(bytesOf(9), 4), 10, 'write x');
   await short.next(5);
   await expect(short.next(5)).rejects.toSatisfy((error) => isError(error, 'LTX_TRUNCATED'));
@@ -72,7 +72,7 @@ test('closing a reader early closes its source', async () => {
   expect(closed).toBe(true);
 });
 
-test('parts grow only where there would be too many of them', () => {
+test('parts are larger only if there would be too many', () => {
   expect(partSizeFor(100 * MIB, 8 * MIB, 10_000)).toBe(8 * MIB);
   expect(partSizeFor(80_000 * MIB, 8 * MIB, 10_000)).toBe(8 * MIB);
   expect(partSizeFor(80_000 * MIB + 1, 8 * MIB, 10_000)).toBe(9 * MIB);

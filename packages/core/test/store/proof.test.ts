@@ -1,4 +1,4 @@
-/** What a server must have said before it is believed. */
+/** Checks of listings and stored objects that are common to all providers. */
 
 import { expect, test } from 'vitest';
 
@@ -16,7 +16,7 @@ test('an entry of a listing has a key, a size and a time', () => {
   }
 });
 
-test('an object that is stored has a version, a size and a time', () => {
+test('a stored object has a version, a size and a time', () => {
   expect(checkStored(INFO, 'write x')).toBe(INFO);
   const faults = [
     { version: '' },

@@ -12,17 +12,17 @@ function options(signal?: AbortSignal, whenAborted: 'cut' | 'settle' = 'cut'): R
   return { signals: [signal], whenAborted, toError };
 }
 
-/** Until what has been asked for has been sent. */
+/** Waits until pending requests have been sent. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** What a vendor's client does with its signal. */
+/** Rejects on an abort, like a vendor's client. */
 async function untilCut(cut: AbortSignal): Promise<never> {
   const { promise, reject } = Promise.withResolvers<never>();
   cut.addEventListener('abort', () => reject(new Error('AbortError')));
   return await promise;
 }
 
-test('what the vendor throws is given a code; what has one keeps it', async () => {
+test("a vendor's error gets a code; an error with a code keeps it", async () => {
   const work = new Requests('x://b');
   const failing = work.request(options(), async () => {
     throw new Error('reset');
@@ -44,7 +44,7 @@ describe('an abort', () => {
     await expect(reading).rejects.toBe(reason);
   });
 
-  test('lets a write end by itself, and is still an abort', async () => {
+  test('waits for a write to end, and is still an abort', async () => {
     const controller = new AbortController();
     const { promise: answer, resolve } = Promise.withResolvers<string>();
     let isCut = false;
@@ -69,7 +69,7 @@ describe('an abort', () => {
     expect(performance.now() - since).toBeGreaterThan(500);
   });
 
-  test('before it is sent sends nothing', async () => {
+  test('before the request sends nothing', async () => {
     const signal = AbortSignal.abort(reason);
     let isSent = false;
     const sending = new Requests('x://b').request(options(signal), async () => (isSent = true));
@@ -78,7 +78,7 @@ describe('an abort', () => {
   });
 });
 
-test('close ends what is on its way, waits for it, and lets nothing more begin', async () => {
+test('close ends pending requests, waits for them, and refuses new ones', async () => {
   const work = new Requests('x://b');
   let hasEnded = false;
   const reading = work.request(options(), (cut) => untilCut(cut).finally(() => (hasEnded = true)));
@@ -92,7 +92,7 @@ test('close ends what is on its way, waits for it, and lets nothing more begin',
 });
 
 describe('sockets', () => {
-  /** Sent, and not answered before the test says so. */
+  /** A request whose response the test controls. */
   function pending(work: Requests, count: number, options_ = options()): (() => void)[] {
     return Array.from({ length: count }, () => {
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -101,10 +101,10 @@ describe('sockets', () => {
     });
   }
 
-  /** That can be seen to be open. */
+  /** A stream whose state the test can check. */
   const stream = (): Readable => new Readable({ read: () => undefined });
 
-  test('are had by 16 requests, and by others when those have been answered', async () => {
+  test('are limited to 16 requests; others wait for their responses', async () => {
     const work = new Requests('x://b');
     const [first] = pending(work, SOCKETS_MAX);
     let isSent = false;
@@ -115,7 +115,7 @@ describe('sockets', () => {
     await next;
   });
 
-  test('are in use while an aborted request still ends', async () => {
+  test('are in use until an aborted request has ended', async () => {
     const work = new Requests('x://b');
     const controller = new AbortController();
     const [first] = pending(work, SOCKETS_MAX, options(controller.signal));
@@ -129,7 +129,7 @@ describe('sockets', () => {
     await next;
   });
 
-  test('are not taken by what is aborted while it waits, nor by what comes after the end', async () => {
+  test('are not taken by a request that is aborted while it waits, or that comes after the end', async () => {
     const work = new Requests('x://b');
     const [first, ...others] = pending(work, SOCKETS_MAX);
     const controller = new AbortController();
@@ -148,7 +148,7 @@ describe('sockets', () => {
     await closing;
   });
 
-  test('of a stream are free when it is closed', async () => {
+  test('of a stream are free after it is closed', async () => {
     const work = new Requests('x://b');
     pending(work, SOCKETS_MAX - 1);
     const opened = await work.open(options(), async () => ({ stream: stream() }));
@@ -157,7 +157,7 @@ describe('sockets', () => {
     await expect(next).resolves.toBe('served');
   });
 
-  test('of a stream that comes too late are freed, and nobody has it', async () => {
+  test('of a stream that arrives too late are freed', async () => {
     const work = new Requests('x://b');
     pending(work, SOCKETS_MAX - 1);
     const controller = new AbortController();
@@ -173,7 +173,7 @@ describe('sockets', () => {
     expect(late.destroyed).toBe(true);
   });
 
-  test('of an opening that fails are free', async () => {
+  test('of a failed open are free', async () => {
     const work = new Requests('x://b');
     pending(work, SOCKETS_MAX - 1);
     const opening = work.open(options(), async (): Promise<{ stream: Readable }> => {
@@ -183,7 +183,7 @@ describe('sockets', () => {
     await expect(work.request(options(), async () => 'served')).resolves.toBe('served');
   });
 
-  test('are had by what cleans up, too, until the very end', async () => {
+  test('are available to the clean-up, until the client has closed', async () => {
     const work = new Requests('x://b');
     const ends = pending(work, SOCKETS_MAX);
     let isCut = false;

@@ -1,4 +1,4 @@
-/** When one request of an upload is sent again by itself. */
+/** Resending of single requests of an upload. */
 
 import { describe, expect, test } from 'vitest';
 import type { ErrorDetails } from '../../src/error.ts';
@@ -19,7 +19,7 @@ function resending(): Resending & { readonly clock: FakeClock; readonly said: st
   };
 }
 
-/** A request that fails so often before it succeeds. */
+/** A request that fails a number of times before it succeeds. */
 function failing(times: number, details?: ErrorDetails) {
   let sent = 0;
   const send = async (): Promise<number> => {
@@ -30,7 +30,7 @@ function failing(times: number, details?: ErrorDetails) {
   return { send, count: () => sent };
 }
 
-test('a request that fails is sent again, and each wait is told', async () => {
+test('a failed request is resent, and each delay is logged', async () => {
   const given = resending();
   const { send } = failing(3);
   expect(await given.clock.run(sendAgain(send, given, NEVER))).toBe(4);
@@ -39,7 +39,7 @@ test('a request that fails is sent again, and each wait is told', async () => {
   expect(given.said[0]).toMatch(/the part is sent again in 250 ms$/);
 });
 
-test('the tries are bounded, and the last failure is told', async () => {
+test('attempts are limited, and the last error is thrown', async () => {
   const given = resending();
   const { send, count } = failing(99);
   await expect(given.clock.run(sendAgain(send, given, NEVER))).rejects.toMatchObject({
@@ -48,7 +48,7 @@ test('the tries are bounded, and the last failure is told', async () => {
   expect(count()).toBe(ATTEMPTS_MAX);
 });
 
-test('a server that asks for patience is given it', async () => {
+test('a delay requested by the server is respected', async () => {
   const given = resending();
   const { send } = failing(1, { retryAfterMs: 3_000 });
   await given.clock.run(sendAgain(send, given, NEVER));
@@ -56,13 +56,13 @@ test('a server that asks for patience is given it', async () => {
 });
 
 describe('a request is sent once', () => {
-  test.each([404, 410])('where the upload is gone (%i)', async (status) => {
+  test.each([404, 410])('if the upload no longer exists (%i)', async (status) => {
     const { send, count } = failing(1, { status });
     await expect(sendAgain(send, resending(), NEVER)).rejects.toMatchObject({ status });
     expect(count()).toBe(1);
   });
 
-  test('where another try is not worth it', async () => {
+  test('if the error is not retryable', async () => {
     const denied = error('REPLICA_PERMISSION_DENIED');
     const sending = sendAgain(() => Promise.reject(denied), resending(), NEVER);
     await expect(sending).rejects.toBe(denied);

@@ -27,7 +27,7 @@ describe('streams', () => {
     ['break', unavailable],
     ['end early', 'end'],
     ['hang', 'hang'],
-  ] as const)('that %s go on at the byte where they stopped', async (_how, fault) => {
+  ] as const)('that %s resume at the byte where they stopped', async (_how, fault) => {
     const { client } = await written();
     for (const range of [undefined, { start: 500, end: 9_300 }]) {
       const { clock, events, policy } = fakePolicy();
@@ -39,8 +39,8 @@ describe('streams', () => {
     }
   });
 
-  test('that break again and again without progress end', async () => {
-    // Each attempt brings less than counts as progress, all together bring more.
+  test('that fail repeatedly without progress end', async () => {
+    // Each attempt reads less than PROGRESS_BYTES, all together read more.
     const { client } = memory({ chunkBytes: PROGRESS_BYTES / 2 });
     await client.put(at(0, 1), bodyOf(bytesOf(10 * PROGRESS_BYTES), PROGRESS_BYTES));
     const { clock, policy } = fakePolicy();
@@ -50,7 +50,7 @@ describe('streams', () => {
     expect(flaky.calls.get).toBe(ATTEMPTS_MAX);
   });
 
-  test('that come on between failures may fail as often as they like', async () => {
+  test('that make progress between failures may fail any number of times', async () => {
     const made = memory({ chunkBytes: PROGRESS_BYTES });
     const long = bytesOf(20 * PROGRESS_BYTES);
     await made.client.put(at(0, 1), bodyOf(long, long.byteLength));
@@ -61,7 +61,7 @@ describe('streams', () => {
     expect(flaky.calls.get).toBe(16);
   });
 
-  test('never go on in another version of the object', async () => {
+  test('never resume with another version of the object', async () => {
     const { client } = await written();
     const { clock, policy } = fakePolicy({
       onRetry: () => void client.put(at(0, 1), bodyOf(bytesOf(10_000, 9))),
@@ -71,7 +71,7 @@ describe('streams', () => {
     await expect(read).rejects.toEqual(withCode('REPLICA_CHANGED'));
   });
 
-  test('never go on where a backend tells no version', async () => {
+  test('never resume without a version', async () => {
     const { client } = await written();
     const nameless = {
       ...chaos(client, { on: 'get', at: 3, error: unavailable }).client,
@@ -86,7 +86,7 @@ describe('streams', () => {
     await expect(read).rejects.toBe(unavailable);
   });
 
-  test('that go on beyond what was asked for are refused', async () => {
+  test('with more bytes than requested are refused', async () => {
     const { client } = await written();
     const deaf = { ...chaos(client).client };
     deaf.get = async (file, options) => await client.get(file, { ...options, range: undefined });
@@ -97,7 +97,7 @@ describe('streams', () => {
     await expect(read).rejects.toEqual(withCode('REPLICA_UNKNOWN'));
   });
 
-  test('that are aborted reject with the reason, and are not opened again', async () => {
+  test('that are aborted reject with the reason, and are not reopened', async () => {
     const { client } = await written();
     const { policy } = fakePolicy();
     const flaky = chaos(client, { on: 'get', at: 3, error: 'hang' });
@@ -128,7 +128,7 @@ describe('streams', () => {
     expect(ended).toBe(1);
   });
 
-  test('never go on in another version, though the backend takes no notice of the one asked for', async () => {
+  test('never resume with another version if the backend ignores the requested one', async () => {
     const { client } = await written();
     let calls = 0;
     const flaky: ReplicaClient = {
@@ -149,7 +149,7 @@ describe('streams', () => {
     await expect(replaced).rejects.toEqual(withCode('REPLICA_CHANGED'));
   });
 
-  test('a version that is gone is not asked for again', async () => {
+  test('a replaced version is not requested again', async () => {
     const { client } = await written();
     const { clock, policy } = fakePolicy();
     const flaky = chaos(client);
@@ -158,7 +158,7 @@ describe('streams', () => {
     expect(flaky.calls.get).toBe(1);
   });
 
-  test('an answer that comes too late is let go of', async () => {
+  test('a late response is discarded', async () => {
     const { client } = await written();
     const { clock, policy } = fakePolicy();
     const ended: string[] = [];
@@ -183,7 +183,7 @@ describe('streams', () => {
   });
 });
 
-/** The first chunk, and then an end that comes too early. */
+/** The first chunk, and then an early end. */
 async function* firstOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   for await (const chunk of body) {
     yield chunk;

@@ -28,20 +28,20 @@ import {
 
 const unavailable = error('REPLICA_UNAVAILABLE');
 
-describe('when to try again', () => {
+describe('the delay before a retry', () => {
   const policy = { attemptsMax: ATTEMPTS_MAX, random: () => 1 };
 
-  test('waits double, up to a limit, and end', () => {
+  test('doubles up to a limit, and then retries end', () => {
     const delays = [1, 2, 3, 4, 5].map((failures) => planRetry(unavailable, failures, policy));
     expect(delays).toEqual([DELAY_MS, 2 * DELAY_MS, 4 * DELAY_MS, 8 * DELAY_MS, undefined]);
     expect(planRetry(unavailable, 9, { ...policy, attemptsMax: 20 })).toBe(DELAY_MS_MAX);
   });
 
-  test('half of a wait is random', () => {
+  test('is random by half', () => {
     expect(planRetry(unavailable, 1, { ...policy, random: () => 0 })).toBe(DELAY_MS / 2);
   });
 
-  test('only codes that are worth it', () => {
+  test('exists only for retryable codes', () => {
     const codes = Object.keys(ERROR_CODES) as ErrorCode[];
     for (const code of codes) {
       expect([code, planRetry(error(code), 1, policy) !== undefined]).toEqual([
@@ -52,12 +52,12 @@ describe('when to try again', () => {
     expect(planRetry(new Error('what is this?'), 1, policy)).toBeUndefined();
   });
 
-  test('a full disk is tried slowly, and seldom', () => {
+  test('is long for a full disk, with few attempts', () => {
     expect(planRetry(error('REPLICA_FULL'), 1, policy)).toBe(FULL_DELAY_MS);
     expect(planRetry(error('REPLICA_FULL'), FULL_ATTEMPTS_MAX, policy)).toBeUndefined();
   });
 
-  test('what the other side asks for is kept, unless it is too long to hang', () => {
+  test('respects the server, unless that is too long', () => {
     const asked = (retryAfterMs: number): number | undefined =>
       planRetry(error('REPLICA_RATE_LIMITED', { retryAfterMs }), 1, policy);
     expect(asked(3_000)).toBe(3_000);
@@ -67,7 +67,7 @@ describe('when to try again', () => {
 });
 
 describe('calls', () => {
-  test('a call that fails is made again, and each time is told', async () => {
+  test('a failed call is retried, and each retry is reported', async () => {
     const { client } = memory();
     const { clock, events, policy } = fakePolicy();
     const flaky = chaos(client, { on: 'put', times: 3, error: unavailable });
@@ -86,7 +86,7 @@ describe('calls', () => {
     expect(clock.pending).toBe(0);
   });
 
-  test('attempts are bounded, and the last error is told as it is', async () => {
+  test('attempts are limited, and the last error is thrown unchanged', async () => {
     const { clock, policy } = fakePolicy();
     const flaky = chaos(memory().client, { on: 'delete', times: 99, error: unavailable });
     const ended = clock.run(retry(flaky.client, policy).delete([at(0, 1)]));
@@ -94,7 +94,7 @@ describe('calls', () => {
     expect(flaky.calls.delete).toBe(ATTEMPTS_MAX);
   });
 
-  test('what is not worth it is not tried again', async () => {
+  test('an error that is not retryable is not retried', async () => {
     const denied = error('REPLICA_PERMISSION_DENIED');
     const { clock, events, policy } = fakePolicy();
     const flaky = chaos(memory().client, { on: 'put', error: denied });
@@ -103,7 +103,7 @@ describe('calls', () => {
     expect([flaky.calls.put, events.length]).toEqual([1, 0]);
   });
 
-  test('an aborted call is not made, and an abort ends the wait', async () => {
+  test('an aborted call is not made, and an abort ends the delay', async () => {
     const { clock, policy } = fakePolicy();
     const reason = new Error('not wanted');
     const flaky = chaos(memory().client, { on: 'put', times: 9, error: unavailable });
@@ -118,12 +118,12 @@ describe('calls', () => {
       onRetry: () => controller.abort(reason),
     });
     const ended = waiting.put(at(0, 1), bodyOf(bytesOf(9)), { signal: controller.signal });
-    await expect(ended).rejects.toBe(reason); // without the clock being turned
+    await expect(ended).rejects.toBe(reason); // without advancing the clock
     expect(flaky.calls.put).toBe(1);
     expect(clock.pending).toBe(0);
   });
 
-  test('a call of which nothing is heard is given up, and made again', async () => {
+  test('a silent call is given up and retried', async () => {
     const { client } = memory();
     const { clock, events, policy } = fakePolicy();
     const flaky = chaos(client, { on: 'put', at: 'hang', error: 'hang' });
@@ -134,7 +134,7 @@ describe('calls', () => {
   });
 
   test.each(['list', 'get'] as const)(
-    'a server that accepts %s and says nothing is told of after about a minute',
+    'a server that accepts %s and never responds is reported after about a minute',
     async (call) => {
       const { client } = memory();
       await client.put(at(0, 1), bodyOf(bytesOf(9)));
@@ -144,14 +144,14 @@ describe('calls', () => {
       const reading = call === 'list' ? Array.fromAsync(quiet.list('db/')) : quiet.get(at(0, 1));
       await expect(clock.run<unknown>(reading)).rejects.toMatchObject({
         code: 'REPLICA_UNAVAILABLE',
-        message: expect.stringMatching(/: nothing came back for 30 s; check the address/),
+        message: expect.stringMatching(/: no response for 30 s; check the address/),
       });
       expect(clock.now()).toBeLessThan(62_000);
       expect(silent.calls[call]).toBe(2);
     },
   );
 
-  test('a call that is given up is made again, whatever the backend says of its abort', async () => {
+  test('a call that was given up is retried, whatever error its abort causes', async () => {
     const { client } = memory();
     const { clock, policy } = fakePolicy();
     const flaky = chaos(client, { on: 'delete', at: 'hang', error: 'hang' });
@@ -167,7 +167,7 @@ describe('calls', () => {
     expect(flaky.calls.delete).toBe(2);
   });
 
-  test('no listener stays on a signal that lives on', async () => {
+  test('no listener stays on a long-lived signal', async () => {
     const { client } = memory();
     const { signal, count } = countListeners();
     const { clock, policy } = fakePolicy();
@@ -184,7 +184,7 @@ describe('calls', () => {
     expect(count()).toBe(0);
   });
 
-  test('the source is opened again for each attempt', async () => {
+  test('the source is reopened for each attempt', async () => {
     const { client } = memory();
     const { clock, policy } = fakePolicy();
     const body = bodyOf(bytesOf(5_000));
@@ -196,7 +196,7 @@ describe('calls', () => {
     expect(await readKey(client, at(0, 1))).toEqual(bytesOf(5_000));
   });
 
-  test('a source that fails ends the write, whatever its error and whatever became of it', async () => {
+  test('a source that fails ends the write, even if its error is retryable', async () => {
     const { clock, policy } = fakePolicy();
     const { client } = memory();
     const failure = error('REPLICA_UNAVAILABLE'); // a source may be another destination
@@ -227,7 +227,7 @@ describe('listings', () => {
     return files.map(({ key }) => key);
   }
 
-  test('go on from where they broke off: each file once', async () => {
+  test('resume where they stopped: each file once', async () => {
     const { client } = memory();
     for (const [min, max] of [
       [1, 1],
@@ -251,7 +251,7 @@ describe('listings', () => {
     }
   });
 
-  test('of all levels lose no level', async () => {
+  test('of all levels skip no level', async () => {
     const { client } = memory();
     for (const level of [0, 1, 9]) {
       for (const txid of [1, 2]) await client.put(at(level, txid), bodyOf(bytesOf(1)));
@@ -269,14 +269,14 @@ describe('listings', () => {
     }
   });
 
-  test('that hang are given up and made again', async () => {
+  test('that hang are given up and retried', async () => {
     const { client } = memory();
     for (const txid of [1, 2, 3]) await client.put(at(0, txid), bodyOf(bytesOf(1)));
     const flaky = chaos(client, { on: 'list', at: 2, error: 'hang' });
     expect(await listed(flaky, 'db/ltx/0/')).toEqual([at(0, 1, 1), at(0, 2, 2), at(0, 3, 3)]);
   });
 
-  test('that are out of order are passed on as they are: it is for "checked" to say so', async () => {
+  test('that are out of order are passed on unchanged: "checked" detects them', async () => {
     const files = [at(0, 3), at(0, 1), at(0, 2)].map((key) => ({
       key,
       sizeBytes: 1,
@@ -292,7 +292,7 @@ describe('listings', () => {
     expect(await listed).toEqual(files);
   });
 
-  test('that are left early are not made again', async () => {
+  test('that are left early are not retried', async () => {
     const { client } = memory();
     for (const txid of [1, 2, 3]) await client.put(at(0, txid), bodyOf(bytesOf(1)));
     const flaky = chaos(client);

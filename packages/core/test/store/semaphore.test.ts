@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { Semaphore } from '../../src/store/semaphore.ts';
 import { quiet } from './fake-clock.ts';
 
-/** Work that ends when it is told to. */
+/** Work whose end the test controls. */
 function gate(): { work: () => Promise<void>; open: () => void; started: () => boolean } {
   const { promise, resolve } = Promise.withResolvers<void>();
   let started = false;
@@ -14,7 +14,7 @@ function gate(): { work: () => Promise<void>; open: () => void; started: () => b
   };
 }
 
-test('so many run at once, and the others in the order of asking', async () => {
+test('runs up to its capacity concurrently, and the rest in order', async () => {
   const slots = new Semaphore(2);
   const gates = [gate(), gate(), gate(), gate()];
   const running = gates.map(({ work }) => slots.run(undefined, work));
@@ -30,7 +30,7 @@ test('so many run at once, and the others in the order of asking', async () => {
   expect(started()).toEqual([true, true, true, true]);
 });
 
-test('a failure gives its slot back', async () => {
+test('a failure releases its slot', async () => {
   const slots = new Semaphore(1);
   await expect(slots.run(undefined, () => Promise.reject(new Error('x')))).rejects.toThrow('x');
   await expect(slots.run(undefined, async () => 'ran')).resolves.toBe('ran');
@@ -53,7 +53,7 @@ test('an abort while waiting takes no slot, and loses none', async () => {
   await expect(slots.run(undefined, async () => 'ran')).resolves.toBe('ran');
 });
 
-test('work that throws at once gives its slot back', async () => {
+test('work that throws synchronously releases its slot', async () => {
   const slots = new Semaphore(1);
   const work = (): Promise<void> => {
     throw new Error('at once');

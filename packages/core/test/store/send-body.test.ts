@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { PartMemory } from '../../src/store/http/part-memory.ts';
 import type { ObjectBody } from '../../src/store/client.ts';
-import { sendInParts, sendWhole, type Sending } from '../../src/store/http/send-body.ts';
+import { sendInParts, sendWhole, type UploadContext } from '../../src/store/http/send-body.ts';
 import { Requests } from '../../src/store/http/requests.ts';
 import { bodyOf, bytesOf } from './fixtures.ts';
 
@@ -9,7 +9,7 @@ const reason = new Error('not wanted');
 const ignore = (): void => undefined;
 const quietLogger = { debug: ignore, info: ignore, warn: ignore, error: ignore };
 
-function sending(memoryBytes = 10): Sending {
+function sending(memoryBytes = 10): UploadContext {
   return {
     requests: new Requests('x://b'),
     memory: new PartMemory(memoryBytes),
@@ -22,13 +22,13 @@ function toSend(body: ObjectBody, signal?: AbortSignal) {
 }
 
 describe('a body in one request', () => {
-  test('is in memory whole before it is sent', async () => {
+  test('is completely in memory before it is sent', async () => {
     const body = bodyOf(bytesOf(10), 3);
     const sent = await sendWhole(sending(), toSend(body), async (bytes) => [...bytes]);
     expect(sent).toEqual([...bytesOf(10)]);
   });
 
-  test('waits for memory, and gives it back however it ends', async () => {
+  test('waits for memory, and always releases it', async () => {
     const shared = sending(10);
     const { promise: first, reject } = Promise.withResolvers<never>();
     const begun: number[] = [];
@@ -46,7 +46,7 @@ describe('a body in one request', () => {
     await expect(waiting).resolves.toBe(2);
   });
 
-  test('that is not of its size is not sent, and its source is closed', async () => {
+  test('with the wrong size is not sent, and its source is closed', async () => {
     let isClosed = false;
     const source = bodyOf(bytesOf(9), 3);
     const body: ObjectBody = {
@@ -65,7 +65,7 @@ describe('a body in one request', () => {
     expect(isClosed).toBe(true);
   });
 
-  test('is left when the destination closes, even if its source hangs', async () => {
+  test('ends when the destination closes, even if its source hangs', async () => {
     const shared = sending();
     const body: ObjectBody = {
       ...bodyOf(bytesOf(9)),
@@ -84,7 +84,7 @@ describe('a body in one request', () => {
 describe('a body in parts', () => {
   const MIB = 1024 * 1024;
 
-  test('has parts of the size that is configured', async () => {
+  test('has parts of the configured size', async () => {
     const limits = { partSizeBytes: 4, partsMax: 100 };
     const sizes = await sendInParts(
       sending(),
@@ -99,7 +99,7 @@ describe('a body in parts', () => {
     ]);
   });
 
-  test('has larger ones where there would be too many', async () => {
+  test('has larger parts if there would be too many', async () => {
     const limits = { partSizeBytes: 4, partsMax: 2 };
     const body = bodyOf(new Uint8Array(MIB + 10), MIB);
     const sizes = await sendInParts(sending(), limits, toSend(body), async (bytes) => {
@@ -108,7 +108,7 @@ describe('a body in parts', () => {
     expect(sizes).toEqual([MIB, 10]);
   });
 
-  test('ends with the call, and so do the parts on their way', async () => {
+  test('ends with the call, and so do pending parts', async () => {
     const controller = new AbortController();
     const limits = { partSizeBytes: 4, partsMax: 100 };
     const call = toSend(bodyOf(bytesOf(10)), controller.signal);
@@ -116,7 +116,7 @@ describe('a body in parts', () => {
     const failing = sendInParts(sending(), limits, call, async (_, index, over) => {
       await new Promise<void>((resolve) => {
         over.addEventListener('abort', () => resolve());
-        // All that memory allows are on their way now.
+        // As many as the memory allows are pending now.
         if (index === 1) setImmediate(() => controller.abort(reason));
       });
       cut.push(index);

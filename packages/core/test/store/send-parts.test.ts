@@ -7,7 +7,7 @@ import { error } from './fixtures.ts';
 
 const PART_BYTES = 10;
 
-/** A body of so many bytes, the n-th of them n; `closed` when its reader has let go of it. */
+/** A body whose n-th byte is n; `closed` resolves when its reader has closed it. */
 function parts(
   sizeBytes: number,
   partsAtOnce = 2,
@@ -38,18 +38,18 @@ async function hang(signal: AbortSignal): Promise<never> {
   return await promise;
 }
 
-test('each part is sent once, and answers are in their order', async () => {
+test('each part is sent once, and results are in order', async () => {
   const sent = new Map<number, number[]>();
   const answers = await sendParts(parts(25), async (bytes, index) => {
     sent.set(index, [...bytes]);
-    if (index === 0) await new Promise((resolve) => setImmediate(resolve)); // the last to end
+    if (index === 0) await new Promise((resolve) => setImmediate(resolve)); // ends last
     return `part ${index}`;
   });
   expect(answers).toEqual(['part 0', 'part 1', 'part 2']);
   expect(sent.get(2)).toEqual([20, 21, 22, 23, 24]);
 });
 
-test('no more are on their way than the memory for them allows', async () => {
+test('the memory limits the number of pending parts', async () => {
   let [now, most] = [0, 0];
   await sendParts(parts(95, 3), async () => {
     most = Math.max(most, (now += 1));
@@ -59,7 +59,7 @@ test('no more are on their way than the memory for them allows', async () => {
   expect(most).toBe(3);
 });
 
-test('memory of parts that were answered serves the next ones, of the next upload too', async () => {
+test('memory of finished parts is reused, also by the next upload', async () => {
   const memories = new Set<ArrayBufferLike>();
   const first = parts(40, 1);
   const second = { ...parts(40, 1), memory: first.memory };
@@ -69,7 +69,7 @@ test('memory of parts that were answered serves the next ones, of the next uploa
   expect(memories.size).toBe(1);
 });
 
-test('memory of a part that failed is not used again: it may still be on its way', async () => {
+test('memory of a failed part is not reused: it may still be sending', async () => {
   const given = parts(PART_BYTES, 1);
   let failed: ArrayBufferLike | undefined;
   const sending = sendParts(given, async ({ buffer }) => {
@@ -81,7 +81,7 @@ test('memory of a part that failed is not used again: it may still be on its way
 });
 
 describe('a part that fails', () => {
-  test('is sent again with the same bytes, and no other part is', async () => {
+  test('is resent alone, with the same bytes', async () => {
     const given = parts(30, 3);
     const sent: number[][] = [];
     const sending = sendParts(given, async (bytes, index) => {
@@ -95,7 +95,7 @@ describe('a part that fails', () => {
     expect(sent[3]).toEqual(sent[1]);
   });
 
-  test('and is sent again leaves its memory to nobody', async () => {
+  test('and is resent does not release its memory for reuse', async () => {
     const given = parts(PART_BYTES, 1);
     const buffers: ArrayBufferLike[] = [];
     const sending = sendParts(given, async ({ buffer }) => {
@@ -107,8 +107,8 @@ describe('a part that fails', () => {
   });
 });
 
-describe('what ends an upload', () => {
-  test('is the first part that cannot be sent: the others are ended, waited for, and the source is closed', async () => {
+describe('an upload ends', () => {
+  test('with the first part that cannot be sent: the others are aborted and awaited, and the source is closed', async () => {
     const failure = new Error('refused');
     const ended: number[] = [];
     const given = parts(30, 3);
@@ -121,7 +121,7 @@ describe('what ends an upload', () => {
     await given.closed;
   });
 
-  test('is an abort: the parts on their way are told', async () => {
+  test('with an abort: pending parts are aborted', async () => {
     const controller = new AbortController();
     const reason = new Error('not wanted');
     const given = parts(30, 3, controller.signal);
@@ -131,10 +131,10 @@ describe('what ends an upload', () => {
     });
     await expect(sending).rejects.toBe(reason);
     await given.closed;
-    expect(await given.memory.take(3 * PART_BYTES, [])).toBeTypeOf('function'); // all given back
+    expect(await given.memory.take(3 * PART_BYTES, [])).toBeTypeOf('function'); // all released
   });
 
-  test('before it has begun, sends nothing', async () => {
+  test('and sends nothing if it is aborted before it begins', async () => {
     const reason = new Error('not wanted');
     const sending = sendParts({ ...parts(30), signals: [AbortSignal.abort(reason)] }, () => {
       throw new Error('it was sent');

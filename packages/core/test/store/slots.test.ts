@@ -1,4 +1,4 @@
-/** Slots as attempts hold them (retry.ts). */
+/** Slots held by attempts (retry.ts). */
 
 import { expect, test } from 'vitest';
 
@@ -66,11 +66,11 @@ test('all kinds of calls share the slots', async () => {
   expect(most).toBe(3);
 });
 
-test('whoever waits for a slot is neither silent nor stalled', async () => {
+test('waiting for a slot counts as neither silence nor a stall', async () => {
   const { client } = memory();
   await client.put(at(0, 1), bodyOf(bytesOf(5)));
   const { limited, clock, events, policy } = withSlots(client, 1, { stallMs: 100, silenceMs: 100 });
-  // Ten times as long as anything may be silent.
+  // Ten times the longest allowed silence.
   const holding = policy.slots.run(undefined, () => sleep(clock, 1_000));
   const waiting = Promise.all([
     Array.fromAsync(limited.list('db/ltx/0/')),
@@ -83,7 +83,7 @@ test('whoever waits for a slot is neither silent nor stalled', async () => {
   expect(events).toEqual([]);
 });
 
-test('a call that never ends keeps its slot until it has, though nobody waits for it', async () => {
+test('an abandoned call keeps its slot until it has ended', async () => {
   const { client } = memory();
   const { promise: hanging, resolve: end } = Promise.withResolvers<void>();
   const slots = new Semaphore(1);
@@ -95,7 +95,7 @@ test('a call that never ends keeps its slot until it has, though nobody waits fo
   const failing = limited.delete([at(0, 1)]);
   let ran = false;
   const other = slots.run(undefined, async () => void (ran = true));
-  await expect(clock.run(failing)).rejects.toThrow('nothing came back');
+  await expect(clock.run(failing)).rejects.toThrow('no response for');
   expect(ran).toBe(false);
   end();
   await other;

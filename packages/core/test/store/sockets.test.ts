@@ -5,27 +5,27 @@ async function takeAll(sockets: Sockets): Promise<Hold[]> {
   return await Promise.all(Array.from({ length: SOCKETS_MAX }, () => sockets.take([])));
 }
 
-/** Whether a promise has settled once all that can happen without time has happened. */
+/** Whether a promise has settled after everything that does not wait for time. */
 async function isPending(promise: Promise<unknown>): Promise<boolean> {
   const pending = Symbol('pending');
   const turn = new Promise((resolve) => setImmediate(() => resolve(pending)));
   return (await Promise.race([promise, turn])) === pending;
 }
 
-test('who comes when all are taken waits for one to be released, in order', async () => {
+test('requests wait for a free socket, in order', async () => {
   const sockets = new Sockets();
   const [first, second] = await takeAll(sockets);
   const waiting = [sockets.take([]), sockets.take([])] as const;
   expect(await isPending(waiting[0])).toBe(true);
   first?.release();
-  first?.release(); // once is enough
+  first?.release(); // the second release has no effect
   await waiting[0];
   expect(await isPending(waiting[1])).toBe(true);
   second?.release();
   await waiting[1];
 });
 
-test('a stream that nobody reads is parked when another waits, the longest idle first', async () => {
+test('a stream that nobody reads is parked if others wait, the longest idle first', async () => {
   const sockets = new Sockets();
   const holds = await takeAll(sockets);
   const parked: number[] = [];
@@ -42,7 +42,7 @@ test('a stream that nobody reads is parked when another waits, the longest idle 
   two.release();
 });
 
-test('a stream that is being read is not parked, and nothing is without need', async () => {
+test('a stream that is being read is not parked, and none is parked without need', async () => {
   const sockets = new Sockets();
   const holds = await takeAll(sockets);
   const parked: Hold[] = [];
@@ -55,7 +55,7 @@ test('a stream that is being read is not parked, and nothing is without need', a
   expect(parked).toEqual([]);
 });
 
-test('an abort while waiting takes none, and the next in line has it', async () => {
+test('an abort while waiting takes no socket, and the next request gets it', async () => {
   const sockets = new Sockets();
   const [hold] = await takeAll(sockets);
   const controller = new AbortController();
@@ -69,11 +69,11 @@ test('an abort while waiting takes none, and the next in line has it', async () 
   await expect(sockets.take([AbortSignal.abort(reason)])).rejects.toBe(reason);
 });
 
-describe('a stream that has had its turn', () => {
+describe('a stream that has used up its turn', () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
-  /** Notes how often it was parked. */
+  /** Counts how often it was parked. */
   async function reading(sockets: Sockets): Promise<{ next: () => void; parked: () => number }> {
     const hold = await sockets.take([]);
     let parked = 0;
@@ -84,13 +84,13 @@ describe('a stream that has had its turn', () => {
         hold.release();
       });
     };
-    vi.advanceTimersByTime(5_000); // what it took to open counts for nothing
+    vi.advanceTimersByTime(5_000); // the time to open it does not count
     next();
     hold.busy();
     return { next, parked: () => parked };
   }
 
-  test('is parked between two reads, where another waits', async () => {
+  test('is parked between two reads if another request waits', async () => {
     const sockets = new Sockets();
     const { next, parked } = await reading(sockets);
     const others = Array.from({ length: SOCKETS_MAX }, () => sockets.take([]));
@@ -103,7 +103,7 @@ describe('a stream that has had its turn', () => {
     await Promise.all(others);
   });
 
-  test('goes on where nobody waits', async () => {
+  test('continues if nobody waits', async () => {
     const { next, parked } = await reading(new Sockets());
     vi.advanceTimersByTime(5_000);
     next();

@@ -1,4 +1,4 @@
-/** What is to be done about a connection that could not be made. */
+/** Codes and hints for failed connections. */
 
 import { expect, test } from 'vitest';
 import {
@@ -16,22 +16,22 @@ test.each([
   ['HPE_INVALID_CONSTANT', 'REPLICA_UNAVAILABLE', /https:\/\//],
   ['ENOTFOUND', 'REPLICA_UNAVAILABLE', /DNS/],
   ['ECONNREFUSED', 'REPLICA_UNAVAILABLE', /nothing listens there/],
-  ['ECONNRESET', 'REPLICA_UNAVAILABLE', /what stands between/],
+  ['ECONNRESET', 'REPLICA_UNAVAILABLE', /any proxy in between/],
   ['EHOSTUNREACH', 'REPLICA_UNAVAILABLE', /firewalls/],
   ['EMFILE', 'REPLICA_UNAVAILABLE', /ulimit -n/],
-  ['ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION', 'REPLICA_UNAVAILABLE', /versions of TLS/],
+  ['ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION', 'REPLICA_UNAVAILABLE', /TLS versions/],
 ] as const)('%s is %s, with its own next step', (code, meaning, hint) => {
   expect(codeOfConnection(code)).toBe(meaning);
   expect(hintOfConnection({ code, message: '' })).toMatch(hint);
 });
 
-test('an authority is asked for only where one can mend it', () => {
+test('the hint to add an authority is given only if it helps', () => {
   for (const code of ['ERR_TLS_CERT_ALTNAME_INVALID', 'CERT_HAS_EXPIRED', 'CERT_REVOKED']) {
     expect(hintOfConnection({ code, message: '' })).not.toContain('NODE_EXTRA_CA_CERTS');
   }
 });
 
-test('of OpenSSL the reason is shown, not the place in its source', () => {
+test("an OpenSSL message shows the reason, not positions in OpenSSL's source", () => {
   const message =
     'write EPROTO 40F7:error:0A00010B:SSL routines:tls_validate_record_header:wrong version number:' +
     '../deps/openssl/openssl/ssl/record/methods/tlsany_meth.c:77:\n';

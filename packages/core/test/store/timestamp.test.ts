@@ -10,11 +10,11 @@ test.each([
   [1_699_920_000_000, '2023-11-14T00:00:00Z'],
   [0, '1970-01-01T00:00:00Z'],
   [-1, '1969-12-31T23:59:59.999Z'],
-])('%d ms is written as Go writes it: %s', (ms, text) => {
+])('%d ms is formatted like in Go: %s', (ms, text) => {
   expect(formatTimestamp(new Date(ms))).toBe(text);
 });
 
-test('a time leads to its text and back', () => {
+test('formatted times are parsed back', () => {
   const times = fc.date({
     min: new Date('0000-01-01T00:00:00Z'),
     max: new Date('9999-12-31T23:59:59.999Z'),
@@ -27,7 +27,7 @@ test('a time leads to its text and back', () => {
   );
 });
 
-test('a time that RFC 3339 cannot write is refused', () => {
+test('a time that RFC 3339 cannot represent is refused', () => {
   const refused = expect.objectContaining({ code: 'LTX_INVALID' });
   for (const ms of [Number.NaN, 8e15, -8e15]) {
     expect(() => formatTimestamp(new Date(ms))).toThrow(refused);
@@ -39,7 +39,7 @@ test.each([
   ['2023-11-14T23:13:20+01:00', 1_700_000_000_000],
   ['2023-11-14t22:13:20.5z', 1_700_000_000_500],
   ['2024-02-29T00:00:00Z', 1_709_164_800_000],
-])('any RFC 3339 time is read: %s', (text, ms) => {
+])('any RFC 3339 time is parsed: %s', (text, ms) => {
   expect(parseTimestamp(text)?.getTime()).toBe(ms);
 });
 
@@ -54,6 +54,6 @@ test.each([
   '2023-11-14T22:13:20+24:00',
   ' 2023-11-14T22:13:20Z',
   '1700000000000',
-])('anything else is not: %j', (text) => {
+])('other text is not parsed: %j', (text) => {
   expect(parseTimestamp(text)).toBeUndefined();
 });

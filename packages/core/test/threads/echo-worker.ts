@@ -1,4 +1,4 @@
-/** A thread for tests: answers, fails, hands memory back, emits events, and dies. */
+/** A worker for tests: answers, fails, transfers memory, emits events, and crashes. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { workerData } from 'node:worker_threads';

@@ -1,4 +1,4 @@
-/** One way to call a thread: answers by id, errors with their codes, events, and an end that is told. */
+/** Calls to a thread: answers by ID, errors with codes, events, and the end of the thread. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -27,7 +27,7 @@ test('calls are answered in any order, each with its own answer', async () => {
   expect(await thread.call('data', undefined)).toEqual({ given: 1n });
 });
 
-test('an error keeps its code and its message, and the thread goes on', async () => {
+test('an error keeps its code and message, and the thread continues', async () => {
   const thread = start();
   await expect(thread.call('fail', 'at once')).rejects.toMatchObject({
     code: 'LTX_INVALID',
@@ -41,33 +41,33 @@ test('an error keeps its code and its message, and the thread goes on', async ()
   expect(await thread.call('later', 1)).toBe(1);
 });
 
-test('memory is handed over and back, not copied', async () => {
+test('memory is transferred in both directions, not copied', async () => {
   const bytes = new Uint8Array(8);
   const answering = start().call('fill', bytes, [bytes.buffer]);
   expect(bytes.length).toBe(0);
   expect(await answering).toEqual(new Uint8Array(8).fill(7));
 });
 
-test('events come before the answer of the call that they were emitted in', async () => {
+test('an event arrives before the answer of the call that emitted it', async () => {
   const events: string[] = [];
   const thread = start({ onEvent: (event) => void events.push(event) });
-  thread.tell('say', 'first');
+  thread.notify('say', 'first');
   await thread.call('say', 'second');
   expect(events).toEqual(['first', 'second']);
 });
 
-test('a thread that dies rejects what is not answered and what is asked later, and its end is told once', async () => {
+test('a crashed thread rejects pending and later calls, and reports its end once', async () => {
   const onEnd = vi.fn();
   const thread = start({ onEnd });
   const waiting = thread.call('later', 60_000);
-  thread.tell('die', undefined);
+  thread.notify('die', undefined);
   await expect(waiting).rejects.toThrow('an invariant is broken');
   await expect(thread.call('later', 1)).rejects.toThrow('an invariant is broken');
   await thread.close();
   expect(onEnd).toHaveBeenCalledOnce();
 });
 
-test('a thread that is closed rejects what is not answered, and that is no crash', async () => {
+test('closing a thread rejects pending calls, and is not a crash', async () => {
   const onEnd = vi.fn();
   const thread = start({ onEnd });
   const waiting = thread.call('later', 60_000);
@@ -75,7 +75,7 @@ test('a thread that is closed rejects what is not answered, and that is no crash
   expect(onEnd).not.toHaveBeenCalled();
 });
 
-test('each script that core starts is where it is looked for', () => {
+test('the script of every thread that core starts exists', () => {
   const src = path.resolve('packages/core/src');
   const sources = fs.readdirSync(src, { recursive: true, encoding: 'utf8' });
   const scripts = sources

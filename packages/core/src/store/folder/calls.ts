@@ -1,6 +1,6 @@
 /**
- * Calls that cannot be cancelled (of the operating system, of an SSH connection). An aborted call returns
- * soon; the work that it had begun cleans up after itself, and belongs to the client until it closes.
+ * Calls that cannot be canceled (of the operating system, of an SSH connection). An aborted call returns
+ * soon. Its unfinished work cleans up after itself, and the client tracks it until it closes.
  */
 
 import { setMaxListeners } from 'node:events';
@@ -10,8 +10,8 @@ import { onAbort } from '../abort.ts';
 import { CLOSE_MS_MAX } from '../client.ts';
 
 /**
- * How long an aborted call waits for the step that it is at; it must reject within a second. A rename
- * that is on its way is done by then, and the name holds its final content.
+ * Maximum time for an aborted call to finish its current step; it must reject within a second. A pending
+ * rename is done by then, and the name has its final content.
  */
 const SETTLE_MS_MAX = 700;
 
@@ -30,15 +30,15 @@ export class Calls {
     return this.#closing.signal;
   }
 
-  /** Throws the signal's reason, or REPLICA_CLOSED. To be called between any two steps. */
+  /** Throws the signal's reason or REPLICA_CLOSED. Call it between any two steps. */
   check(signal: AbortSignal | undefined): void {
     signal?.throwIfAborted();
     this.#closing.signal.throwIfAborted();
   }
 
   /**
-   * Settles as `work` does; with the signal's reason when that aborts, once `work` has ended or
-   * SETTLE_MS_MAX have passed; at once when the client closes, which waits itself.
+   * Settles like `work`. After an abort, rejects with the signal's reason once `work` has ended or
+   * SETTLE_MS_MAX have passed. Rejects at once when the client closes: `close` waits for the work.
    */
   async run<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
     this.check(signal);
@@ -51,7 +51,7 @@ export class Calls {
       }),
       onAbort([this.closing], reject),
     ];
-    this.#keep(
+    this.#track(
       work().then(
         (result) => (signal?.aborted === true ? end() : resolve(result)),
         (error: unknown) => (signal?.aborted === true ? end() : reject(error)),
@@ -65,12 +65,12 @@ export class Calls {
     }
   }
 
-  /** Calls `end` when the signal aborts or the client closes. Returns what stops that. */
+  /** Calls `end` when the signal aborts or the client closes. Returns a function that stops listening. */
   onEnd(signal: AbortSignal | undefined, end: () => Promise<void>): () => void {
-    return onAbort([signal, this.closing], () => this.#keep(end()));
+    return onAbort([signal, this.closing], () => this.#track(end()));
   }
 
-  /** Ends the calls in flight and waits for their clean-up, for `waitMs` at most. */
+  /** Ends the calls in flight and waits up to `waitMs` for their clean-up. */
   async close(waitMs: number = CLOSE_MS_MAX): Promise<void> {
     this.#closing.abort(new ReplicationError('REPLICA_CLOSED', `${this.#name} was closed`));
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -79,8 +79,8 @@ export class Calls {
     clearTimeout(timer);
   }
 
-  /** Remembers work until it has ended. Whoever waits for it gets its error. */
-  #keep(work: Promise<unknown>): void {
+  /** Tracks work until it has ended. Its errors are reported elsewhere. */
+  #track(work: Promise<unknown>): void {
     const forget = (): void => {
       this.#running.delete(ended);
     };

@@ -1,6 +1,6 @@
 /**
- * What all backends of files in folders do around their steps: aborts and `close`, the marker of each root,
- * folders that are made before a write and removed after a delete, and what an error means.
+ * The common part of backends that store files in folders: aborts and `close`, the marker of each root,
+ * creating folders before a write, removing empty folders after a delete, and error codes.
  */
 
 import { posix } from 'node:path';
@@ -15,45 +15,45 @@ import {
   type ObjectInfo,
   type OpenedObject,
 } from '../client.ts';
-import { deleteEach, notDeleted } from '../delete-each.ts';
+import { deleteEach, deleteError } from '../delete-each.ts';
 import { Calls } from './calls.ts';
-import { isOwnName, MARKER_NAME } from './names.ts';
+import { isReservedName, MARKER_NAME } from './names.ts';
 import { readHandle, type FolderHandle } from './reader.ts';
 import { Root, type Marker } from './root.ts';
 import { SourceError } from './source.ts';
 import { walk, type FolderEntry, type WalkOptions, type WalkSteps } from './walk.ts';
 
-/** A marker holds a random id. */
+/** A marker contains a random ID. */
 const MARKER_BYTES_MAX = 1024;
-/** What is left of CLOSE_MS_MAX is for the connection. */
+/** The rest of CLOSE_MS_MAX is for closing the connection. */
 const CLEAN_UP_MS_MAX = CLOSE_MS_MAX - 2_000;
-/** Files that are removed at the same time: a few for each of Node's four threads. */
+/** Number of files removed concurrently: a few for each of Node's four threads. */
 const DELETES_AT_ONCE = 32;
 
 export interface PlaceOptions {
   readonly condition: 'if-absent' | undefined;
-  /** Each of them undoes the write, if the file has not its name yet. */
+  /** Each of them cancels the write, unless the file already has its name. */
   readonly signals: readonly (AbortSignal | undefined)[];
 }
 
-/** Steps on paths. They throw what the system below them throws; `toError` gives that a code. No step takes a signal. */
+/** Operations on paths. They throw the system's own errors; `toError` converts them. No step takes a signal. */
 export interface FolderSteps<Entry extends FolderEntry> extends WalkSteps<Entry> {
-  /** Another one for each file that has had this path. Undefined where there is nothing. */
+  /** A stamp that differs for each file at this path (an inode). Undefined if there is no file. */
   stampOf(path: string): Promise<string | undefined>;
   open(path: string): Promise<FolderHandle>;
-  /** Writes the whole file or nothing, durably, into a folder that is there. REPLICA_CONFLICT if the condition does not hold. */
+  /** Durably writes the whole file or nothing, into an existing folder. REPLICA_CONFLICT if the condition fails. */
   place(path: string, body: ObjectBody, options: PlaceOptions): Promise<ObjectInfo>;
   /** Removing a missing file succeeds. */
   remove(path: string): Promise<void>;
-  /** Makes a folder and those above it that are missing, durably. Returns those that it made. */
+  /** Durably creates a folder and its missing parents. Returns the folders that it created. */
   makeFolder(path: string): Promise<readonly string[]>;
-  /** Removes an empty folder. False where it holds anything, or is gone. */
+  /** Removes an empty folder. Returns false if it is not empty or does not exist. */
   removeFolder(path: string): Promise<boolean>;
-  /** The mount point at or above a folder where nothing is mounted. Absent: that cannot be told. */
+  /** The mount point at or above a folder, if nothing is mounted there. Absent if this cannot be determined. */
   findUnmounted?(path: string): Promise<string | undefined>;
-  /** Counts connections, from 1: a root that was found is taken to be there while the number stays. Absent: it is looked at for each call. */
+  /** Number of the connection, from 1. A root is checked once per connection. Absent: it is checked for each call. */
   connection?(): number;
-  /** Whether an error says that a file, or a folder above it, is not there. */
+  /** Whether an error means that a file or a folder above it does not exist. */
   isMissing(error: unknown): boolean;
   toError(error: unknown, what: string): Error;
 }
@@ -69,10 +69,10 @@ export class FolderGuard<Entry extends FolderEntry> {
   readonly #steps: FolderSteps<Entry>;
   readonly #access: ConnectContext['access'];
   readonly #calls: Calls;
-  readonly #places = new Map<string, Place>();
-  /** Folders that are known to be there. */
+  readonly #states = new Map<string, RootState>();
+  /** Folders that are known to exist. */
   readonly #known = new Set<string>();
-  /** Those among them that this client made. */
+  /** Folders that this client created. */
   readonly #made = new Set<string>();
 
   constructor(name: string, access: ConnectContext['access'], steps: FolderSteps<Entry>) {
@@ -94,7 +94,7 @@ export class FolderGuard<Entry extends FolderEntry> {
       isEmpty = false;
       yield info;
     }
-    // Folders that are missing may have been there: then the root is not the one that it was.
+    // The folders may be missing because the disk is: check the root again.
     if (isEmpty) await this.#look(call, 'again');
   }
 
@@ -112,7 +112,7 @@ export class FolderGuard<Entry extends FolderEntry> {
     });
   }
 
-  /** Makes the folders that are missing, and places the file. A write that fails removes the folders that it made. */
+  /** Creates missing folders and writes the file. A failed write removes the folders that it created. */
   async put(
     call: FolderCall,
     key: string,
@@ -120,12 +120,12 @@ export class FolderGuard<Entry extends FolderEntry> {
     condition: PlaceOptions['condition'],
   ): Promise<ObjectInfo> {
     checkName(key, call.what);
-    const place = this.#placeOf(call);
-    place.root.checkWritable(call.what);
+    const state = this.#stateOf(call);
+    state.root.checkWritable(call.what);
     const folder = posix.dirname(key);
     const attempt = async (): Promise<ObjectInfo> => {
-      await this.#prepare(place, folder, call.what);
-      await this.#ensureFolder(place, folder);
+      await this.#prepare(state, folder, call.what);
+      await this.#ensureFolder(state, folder);
       this.#calls.check(call.signal);
       const signals = [call.signal, this.#calls.closing];
       return await this.#steps.place(key, body, { condition, signals });
@@ -134,7 +134,7 @@ export class FolderGuard<Entry extends FolderEntry> {
       try {
         return await attempt();
       } catch (error) {
-        // A folder that we had found was removed since, if the root is still there.
+        // If the root still exists, somebody removed a folder that we had found.
         if (!this.#steps.isMissing(error) || !this.#known.has(folder)) throw error;
         this.#known.clear();
         return await attempt();
@@ -144,37 +144,37 @@ export class FolderGuard<Entry extends FolderEntry> {
       try {
         return await attemptTwice();
       } catch (error) {
-        // The error of the write says more than one of the clean-up.
+        // The error of the write is more useful than one of the clean-up.
         if (!isError(error, 'REPLICA_CONFLICT')) {
-          await this.#removeEmptied(place, [key], call.what).catch(() => undefined);
+          await this.#removeEmptied(state, [key], call.what).catch(() => undefined);
         }
         throw error;
       }
     });
   }
 
-  /** Removes files, and then the folders that this client made and that are empty now. */
+  /** Removes files, and then the folders that this client created and that are now empty. */
   async delete(call: FolderCall, keys: readonly string[]): Promise<void> {
     for (const key of keys) checkName(key, call.what);
-    const place = this.#placeOf(call);
+    const state = this.#stateOf(call);
     if ((await this.#look(call, 'again')) === 'not-yet') return;
-    place.root.checkWritable(call.what);
+    state.root.checkWritable(call.what);
     const parts = keys.map((key) => [key]);
     const failures = await deleteEach(parts, DELETES_AT_ONCE, call.signal, async (part) => {
       for (const key of part) await this.run(call, () => this.#steps.remove(key));
     });
-    await this.run(call, () => this.#removeEmptied(place, keys, call.what));
-    if (failures.length > 0) throw notDeleted(call.what, failures);
+    await this.run(call, () => this.#removeEmptied(state, keys, call.what));
+    if (failures.length > 0) throw deleteError(call.what, failures);
   }
 
-  /** Runs steps. After an abort their result is ignored. Their errors get a code. */
+  /** Runs steps. Ignores their result after an abort. Converts their errors. */
   async run<T>(call: FolderCall, work: () => Promise<T>): Promise<T> {
     return await this.#calls.run(call.signal, async () => {
       try {
         return await work();
       } catch (error) {
-        // A file is missing too where its disk is: then that is the error.
-        if (this.#steps.isMissing(error)) await this.#placeOf(call).root.look(call.what);
+        // If the file is missing because the disk is, throw that error.
+        if (this.#steps.isMissing(error)) await this.#stateOf(call).root.look(call.what);
         throw this.#toError(error, call.what);
       }
     });
@@ -190,13 +190,13 @@ export class FolderGuard<Entry extends FolderEntry> {
     await this.#calls.close(CLEAN_UP_MS_MAX);
   }
 
-  #placeOf({ root = '' }: FolderCall): Place {
-    let place = this.#places.get(root);
-    if (place === undefined) this.#places.set(root, (place = this.#newPlace(root)));
-    return place;
+  #stateOf({ root = '' }: FolderCall): RootState {
+    let state = this.#states.get(root);
+    if (state === undefined) this.#states.set(root, (state = this.#newState(root)));
+    return state;
   }
 
-  #newPlace(path: string): Place {
+  #newState(path: string): RootState {
     const steps = this.#steps;
     const marker = posix.join(path, MARKER_NAME);
     const folder = posix.dirname(marker);
@@ -209,35 +209,42 @@ export class FolderGuard<Entry extends FolderEntry> {
       mark: (text) => this.#mark(folder, marker, text),
       toError: (error, what) => this.#toError(error, what),
     });
-    return { path, root, folder, marker, foundOver: undefined, preparedOver: undefined };
+    return {
+      path,
+      root,
+      folder,
+      marker,
+      foundOnConnection: undefined,
+      preparedOnConnection: undefined,
+    };
   }
 
-  /** Whether there is a root to look into; 'once' may answer for the connection that there is. */
+  /** Whether the root exists. 'once': checks it once per connection. 'again': always checks it. */
   async #look(call: FolderCall, when: 'once' | 'again'): Promise<'there' | 'not-yet'> {
-    const place = this.#placeOf(call);
+    const state = this.#stateOf(call);
     const connection = this.#steps.connection?.();
-    if (when === 'once' && connection !== undefined && place.foundOver === connection) {
+    if (when === 'once' && connection !== undefined && state.foundOnConnection === connection) {
       return 'there';
     }
-    const found = await this.#calls.run(call.signal, () => place.root.look(call.what));
-    place.foundOver = found === 'there' ? this.#steps.connection?.() : undefined;
+    const found = await this.#calls.run(call.signal, () => state.root.look(call.what));
+    state.foundOnConnection = found === 'there' ? this.#steps.connection?.() : undefined;
     return found;
   }
 
-  /** Whether the root is ours: asked once over each connection, and for each folder. */
-  async #prepare(place: Place, folder: string, what: string): Promise<void> {
+  /** Makes sure that the root is ours: once per connection, and for each new folder. */
+  async #prepare(state: RootState, folder: string, what: string): Promise<void> {
     const connection = this.#steps.connection?.();
-    const isKnown = connection !== undefined && place.preparedOver === connection;
+    const isKnown = connection !== undefined && state.preparedOnConnection === connection;
     if (isKnown && this.#known.has(folder)) return;
-    await place.root.prepare(what);
-    place.preparedOver = this.#steps.connection?.();
+    await state.root.prepare(what);
+    state.preparedOnConnection = this.#steps.connection?.();
   }
 
-  /** Each folder below the root by itself: one that is there may not be durable yet. */
-  async #ensureFolder(place: Place, folder: string): Promise<void> {
-    if (folder === place.folder || this.#known.has(folder)) return;
+  /** Creates each folder below the root separately: an existing folder may not be durable yet. */
+  async #ensureFolder(state: RootState, folder: string): Promise<void> {
+    if (folder === state.folder || this.#known.has(folder)) return;
     const parent = posix.dirname(folder);
-    if (parent !== folder) await this.#ensureFolder(place, parent);
+    if (parent !== folder) await this.#ensureFolder(state, parent);
     for (const made of await this.#steps.makeFolder(folder)) this.#made.add(made);
     this.#known.add(folder);
   }
@@ -256,7 +263,7 @@ export class FolderGuard<Entry extends FolderEntry> {
     }
   }
 
-  /** Of two processes that mark at once, the first one wins. */
+  /** If two processes write the marker at the same time, the first one wins. */
   async #mark(folder: string, marker: string, text: string): Promise<void> {
     for (const made of await this.#steps.makeFolder(folder)) this.#made.add(made);
     try {
@@ -267,27 +274,27 @@ export class FolderGuard<Entry extends FolderEntry> {
     }
   }
 
-  async #removeEmptied(place: Place, keys: readonly string[], what: string): Promise<void> {
+  async #removeEmptied(state: RootState, keys: readonly string[], what: string): Promise<void> {
     const folders = [...new Set(keys.map((key) => posix.dirname(key)))];
     if (!folders.some((folder) => this.#made.has(folder))) return;
-    await place.root.look(what); // what has these names in another root is not ours
+    await state.root.look(what); // folders with these names in another root are not ours
     const removed: string[] = [];
     try {
-      for (const deepest of folders) await this.#removeUpwards(deepest, place, removed);
+      for (const deepest of folders) await this.#removeUpwards(deepest, state, removed);
     } catch (error) {
-      for (const folder of removed) this.#made.add(folder); // the next delete goes the same way
+      for (const folder of removed) this.#made.add(folder); // the next delete tries them again
       throw error;
     }
   }
 
-  async #removeUpwards(deepest: string, place: Place, removed: string[]): Promise<void> {
+  async #removeUpwards(deepest: string, state: RootState, removed: string[]): Promise<void> {
     for (let at = deepest; this.#made.has(at); at = posix.dirname(at)) {
-      if (at === place.folder) {
-        if (!(await this.#hasNothingElse(place))) return;
-        await this.#forgetRoot(place);
+      if (at === state.folder) {
+        if (!(await this.#hasNothingElse(state))) return;
+        await this.#forgetRoot(state);
       }
       const isRemoved = await this.#steps.removeFolder(at);
-      // It is gone if an earlier attempt failed further up, or its answer was lost.
+      // It is already gone if an earlier attempt failed further up, or if its response was lost.
       if (!isRemoved && (await this.#steps.readFolder(at)) !== undefined) return;
       this.#made.delete(at);
       this.#known.delete(at);
@@ -295,17 +302,17 @@ export class FolderGuard<Entry extends FolderEntry> {
     }
   }
 
-  async #hasNothingElse({ folder }: Place): Promise<boolean> {
+  async #hasNothingElse({ folder }: RootState): Promise<boolean> {
     const [entry, ...others] = (await this.#steps.readFolder(folder)) ?? [];
     return others.length === 0 && (entry === undefined || entry.name === MARKER_NAME);
   }
 
-  /** A marker vouches for what is there: it goes last, and only where there is nothing. */
-  async #forgetRoot({ path, marker }: Place): Promise<void> {
+  /** Removes the marker last, and only from an empty folder: it identifies the folder. */
+  async #forgetRoot({ path, marker }: RootState): Promise<void> {
     try {
       await this.#steps.remove(marker);
     } finally {
-      this.#places.delete(path); // also if the answer was lost: whether it is there is looked up again
+      this.#states.delete(path); // also if the response was lost: the next call checks again
     }
   }
 
@@ -315,19 +322,20 @@ export class FolderGuard<Entry extends FolderEntry> {
   }
 }
 
-/** One root, as far as it is known. */
-interface Place {
+/** The known state of one root. */
+interface RootState {
   readonly path: string;
   readonly root: Root;
-  /** The root as a folder (the empty path is where the backend begins), and the marker in it. */
+  /** The folder of the root (for an empty path, the backend's own folder), and the marker in it. */
   readonly folder: string;
   readonly marker: string;
-  /** The connections over which the root was found, and found to be ours. */
-  foundOver: number | undefined;
-  preparedOver: number | undefined;
+  /** The connections over which the root was found and was prepared. */
+  foundOnConnection: number | undefined;
+  preparedOnConnection: number | undefined;
 }
 
 function checkName(key: string, what: string): void {
-  if (!isOwnName(key)) return;
-  throw new ReplicationError('REPLICA_UNSUPPORTED', `${what}: only Sluice itself gives such names`);
+  if (!isReservedName(key)) return;
+  const message = `${what}: this name is reserved for Sluice's own files`;
+  throw new ReplicationError('REPLICA_UNSUPPORTED', message);
 }

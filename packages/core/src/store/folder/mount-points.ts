@@ -1,12 +1,12 @@
 /**
- * Whether a folder lies on a disk that is not there: an ancestor of it, or itself, is a mount point of
- * `/etc/fstab`, and nothing is mounted there now. Then what is seen below is the empty mount point.
+ * Detects a folder on a disk that is not mounted: the folder or an ancestor of it is a mount point in
+ * `/etc/fstab`, and nothing is mounted there. The folder is then the empty mount point.
  *
  *  file                  fields, separated by blanks
  *  /etc/fstab            device, mount point, type, …                     # comments
  *  /proc/self/mountinfo  id, parent, device, root, mount point, …
  *
- * Both write blanks and backslashes in names as `\040` and the like. A system without either file has no
+ * Both escape blanks and backslashes in names, for example as `\040`. A system without these files has no
  * such mount points.
  */
 
@@ -16,7 +16,7 @@ import path from 'node:path';
 const FSTAB_FIELD = 1;
 const MOUNTINFO_FIELD = 4;
 
-/** The mount point, or undefined where there is none, or something is mounted there. */
+/** The mount point; undefined if there is none, or if something is mounted there. */
 export async function findUnmounted(
   folder: string,
   files: { readonly fstab: string; readonly mountinfo: string } = {
@@ -31,7 +31,7 @@ export async function findUnmounted(
   const written = path.resolve(folder);
   const found = unmountedAbove(written, points, parsePoints(mounted, MOUNTINFO_FIELD));
   if (found !== undefined) return found;
-  // By a symbolic link it may lie elsewhere than its name says.
+  // The path may contain symbolic links.
   return unmountedAbove(await realOf(written), points, parsePoints(mounted, MOUNTINFO_FIELD));
 }
 
@@ -59,7 +59,7 @@ function toPath(point: string): string {
   return path.resolve(name);
 }
 
-/** Of what is not there, with the links of those above it followed. */
+/** The real path of a folder that may not exist, with the symbolic links of its ancestors resolved. */
 async function realOf(folder: string): Promise<string> {
   try {
     return await realpath(folder);
@@ -73,6 +73,6 @@ async function readOr<Default>(file: string, otherwise: Default): Promise<string
   try {
     return await readFile(file, 'utf8');
   } catch {
-    return otherwise; // there is none, or it is nobody's to read: then nothing is known of mount points
+    return otherwise; // missing or unreadable: mount points are unknown
   }
 }

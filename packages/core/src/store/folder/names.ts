@@ -1,29 +1,29 @@
-/** Names in a replica's folders that only Sluice gives. No LTX file and no named object has one. */
+/** Names in a replica's folders that are reserved for Sluice. No LTX file or named object has one. */
 
 import { randomUUID } from 'node:crypto';
 
-/** Ignored by Litestream, which looks into `ltx/` only. */
+/** Litestream ignores it, because it only reads `ltx/`. */
 export const MARKER_NAME = '.sluice-root';
-/** The ending of our temporary files. */
+/** Suffix of temporary files. */
 export const TEMP_SUFFIX = '.sluice-tmp';
-/** The ending of a file that was moved aside while another takes its name. */
-export const ASIDE_SUFFIX = '.sluice-aside';
+/** Suffix of an old file that was renamed while a new file takes its name. */
+export const REPLACED_SUFFIX = '.sluice-aside';
 
-/** Longer than any upload takes, and than clocks of a network file system differ. */
+/** Longer than any upload, and longer than the clocks of a network file system differ. */
 export const LEFTOVER_AGE_MS: number = 24 * 60 * 60 * 1000;
 
-/** A name beside `path` that nobody else has. */
+/** A unique name in the folder of `path`. */
 export function temporaryPath(path: string): string {
   return `${path}.${randomUUID()}${TEMP_SUFFIX}`;
 }
 
-/** Whether the last part of a path is such a name. */
-export function isOwnName(path: string): boolean {
+/** Whether the last part of a path is a reserved name. */
+export function isReservedName(path: string): boolean {
   const name = path.slice(path.lastIndexOf('/') + 1);
-  return name === MARKER_NAME || name.endsWith(TEMP_SUFFIX) || name.endsWith(ASIDE_SUFFIX);
+  return name === MARKER_NAME || name.endsWith(TEMP_SUFFIX) || name.endsWith(REPLACED_SUFFIX);
 }
 
-/** Whether a temporary file of ours, last written at that time, was left behind. */
+/** Whether this is an abandoned temporary file: its last write is at least LEFTOVER_AGE_MS ago. */
 export function isLeftover(name: string, writtenAtMs: number, nowMs: number): boolean {
   return name.endsWith(TEMP_SUFFIX) && nowMs - writtenAtMs >= LEFTOVER_AGE_MS;
 }

@@ -1,18 +1,18 @@
-/** The body of an open file. It closes the file when it is read, left, aborted, or the client closes. */
+/** The body of an open file. It closes the file at its end, when it is left or aborted, or when the client closes. */
 
 import { ReplicationError } from '../../error.ts';
 import type { GetOptions, OpenedObject } from '../client.ts';
 import type { Calls } from './calls.ts';
 
-/** An open file. It stays what it was, whatever happens to its name. */
+/** An open file. Its content does not change if the name is replaced or deleted. */
 export interface FolderHandle {
   readonly sizeBytes: number;
   readonly modifiedAt: Date;
-  /** Another one for each content that the name has had. */
+  /** Differs for each file that has had this name. */
   readonly version: string;
-  /** The bytes from `start` to `end`, fewer if the file has become shorter. Called once at most. */
+  /** The bytes from `start` to `end`; fewer if the file has become shorter. Called at most once. */
   read(start: number, end: number): AsyncGenerator<Uint8Array, void, undefined>;
-  /** Called once, also in the middle of a `read`. */
+  /** Called once, possibly during a `read`. */
   close(): Promise<void>;
 }
 
@@ -22,13 +22,13 @@ interface Reading extends GetOptions {
   readonly toError: (error: unknown) => unknown;
 }
 
-/** Takes over the handle: it is closed with the body, or at once if this throws. */
+/** Takes ownership of the handle: it is closed with the body, or at once if this throws. */
 export async function readHandle(handle: FolderHandle, reading: Reading): Promise<OpenedObject> {
   const { sizeBytes, modifiedAt, version } = handle;
   const { range, signal, calls, what } = reading;
   try {
     if (reading.version !== undefined && reading.version !== version) {
-      throw new ReplicationError('REPLICA_CHANGED', `${what}: another file has its name now`);
+      throw new ReplicationError('REPLICA_CHANGED', `${what}: the file was replaced`);
     }
     const { start = 0, end = sizeBytes } = range ?? {};
     if (start > sizeBytes) {

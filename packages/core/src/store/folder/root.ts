@@ -1,20 +1,19 @@
 /**
- * The folder of one replica, and the marker in it. A disk that is not mounted looks like an empty
- * folder, or like none: so the first write leaves `.sluice-root` with a random id, and from then on
- * a root without it, or with another one's, is REPLICA_DESTINATION_NOT_FOUND, and nothing is made.
+ * The folder of one replica, and the marker in it. A disk that is not mounted looks like an empty or
+ * missing folder. So the first write creates `.sluice-root` with a random ID. From then on a root
+ * without this marker, or with another one, is REPLICA_DESTINATION_NOT_FOUND, and nothing is created.
  *
  *  root is      marker   known before   reading with access 'read'   anything with access 'write'
- *  missing      -        no             DESTINATION_NOT_FOUND, *     empty; made by the first write
- *  there        none     no             as it is (Litestream's)      as it is; marked by the first write
- *  there        any      no             known from now on            known from now on
+ *  missing      -        no             DESTINATION_NOT_FOUND, *     empty; the first write creates it
+ *  exists       none     no             read (Litestream's)          the first write marks it
+ *  exists       any      no             known from now on            known from now on
  *  any          none     yes            DESTINATION_NOT_FOUND        DESTINATION_NOT_FOUND
- *  there        same     yes            as it is                     as it is
- *  there        another  yes            DESTINATION_NOT_FOUND        DESTINATION_NOT_FOUND
+ *  exists       same     yes            read                         read, written
+ *  exists       another  yes            DESTINATION_NOT_FOUND        DESTINATION_NOT_FOUND
  *
- * (*) The error says `isNew` where the folder above is there.
+ * (*) The error has `isNew` if the parent folder exists.
  *
- * Without a marker it is DESTINATION_NOT_FOUND in any case where the disk that it is to lie on is not
- * mounted, as far as that can be told.
+ * A root without a marker is always DESTINATION_NOT_FOUND if its disk is known to be unmounted.
  */
 
 import { randomUUID } from 'node:crypto';
@@ -22,21 +21,21 @@ import { randomUUID } from 'node:crypto';
 import { ReplicationError, type ErrorDetails } from '../../error.ts';
 import type { ConnectContext } from '../backend.ts';
 
-/** A marker that was seen: its id, and a stamp that is cheaper to compare (its inode). */
+/** A marker: its ID, and a stamp that is cheaper to compare (its inode). */
 export interface Marker {
   readonly id: string;
   readonly stamp: string;
 }
 
-/** How a root looks at its folder. `toError` gives their errors a code. */
+/** The operations of a root on its folder. `toError` converts their errors. */
 export interface RootSteps {
-  /** The marker, or undefined. One that has the stamp of `known` need not be read again. */
+  /** The marker, or undefined. A marker with the stamp of `known` need not be read again. */
   readMarker(known: Marker | undefined): Promise<Marker | undefined>;
   isThere(): Promise<boolean>;
   isParentThere(): Promise<boolean>;
-  /** The mount point above the folder where nothing is mounted, as far as that can be told. */
+  /** The mount point above the folder, if it is known that nothing is mounted there. */
   findUnmounted(): Promise<string | undefined>;
-  /** Makes the folder, and the marker unless there is one. */
+  /** Creates the folder, and the marker unless it exists. */
   mark(text: string): Promise<void>;
   toError(error: unknown, what: string): unknown;
 }
@@ -54,23 +53,23 @@ export class Root {
     this.#steps = steps;
   }
 
-  /** Whether there is a folder to look into. Throws where one is missing that was there. */
+  /** Whether the folder exists. Throws if a known folder is missing. */
   async look(what: string): Promise<'there' | 'not-yet'> {
     if ((await this.#findMarker(what)) !== undefined) return 'there';
     await this.#checkMounted(what);
-    const isThere = await this.#named(what, () => this.#steps.isThere());
+    const isThere = await this.#withErrors(what, () => this.#steps.isThere());
     if (isThere) return 'there';
     if (this.#access === 'write') return 'not-yet';
-    const isParentThere = await this.#named(what, () => this.#steps.isParentThere());
-    const why = 'there is no such folder';
-    if (isParentThere) throw this.#gone(what, why, { isNew: true });
-    throw this.#gone(
+    const isParentThere = await this.#withErrors(what, () => this.#steps.isParentThere());
+    const why = 'the folder does not exist';
+    if (isParentThere) throw this.#notFound(what, why, { isNew: true });
+    throw this.#notFound(
       what,
-      `${why}, and none that could hold it; if this is the first start, make that`,
+      `${why}, and neither does its parent; if this is the first start, create the parent`,
     );
   }
 
-  /** Makes sure that the root is there, is the one we know, and bears a marker. */
+  /** Makes sure that the root exists, is the known one, and has a marker. */
   async prepare(what: string): Promise<void> {
     this.checkWritable(what);
     if ((await this.#findMarker(what)) !== undefined) return;
@@ -88,18 +87,18 @@ export class Root {
   }
 
   async #mark(what: string): Promise<void> {
-    // Of two processes that begin at once, one marks, and both read its id.
-    await this.#named(what, () => this.#steps.mark(`${randomUUID()}\n`));
+    // If two processes start at the same time, one writes the marker, and both read its ID.
+    await this.#withErrors(what, () => this.#steps.mark(`${randomUUID()}\n`));
     await this.#findMarker(what);
   }
 
-  /** Throws when a marker that we know is there no more, or is another one's. */
+  /** Throws if the known marker is missing or was replaced. */
   async #findMarker(what: string): Promise<Marker | undefined> {
     const known = this.#marker;
-    const found = await this.#named(what, () => this.#steps.readMarker(known));
+    const found = await this.#withErrors(what, () => this.#steps.readMarker(known));
     if (known !== undefined) {
-      if (found === undefined) throw this.#gone(what, 'its marker is not there any more');
-      if (found.id !== known.id) throw this.#gone(what, 'another replica lies there now');
+      if (found === undefined) throw this.#notFound(what, 'its marker (.sluice-root) is missing');
+      if (found.id !== known.id) throw this.#notFound(what, 'it now contains another replica');
     }
     this.#marker = found;
     return found;
@@ -112,7 +111,7 @@ export class Root {
     throw new ReplicationError('REPLICA_DESTINATION_NOT_FOUND', message);
   }
 
-  async #named<T>(what: string, work: () => Promise<T>): Promise<T> {
+  async #withErrors<T>(what: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
@@ -120,7 +119,7 @@ export class Root {
     }
   }
 
-  #gone(what: string, why: string, details: ErrorDetails = {}): ReplicationError {
+  #notFound(what: string, why: string, details: ErrorDetails = {}): ReplicationError {
     const message = `${what}: ${why}: is the disk of ${this.path} mounted?`;
     return new ReplicationError('REPLICA_DESTINATION_NOT_FOUND', message, details);
   }

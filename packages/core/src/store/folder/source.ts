@@ -1,10 +1,10 @@
-/** The bytes of a body on their way to a temporary file. */
+/** Reads a body for a temporary file. */
 
 import { ReplicationError } from '../../error.ts';
 import { untilAborted } from '../abort.ts';
 import type { ObjectBody } from '../client.ts';
 
-/** The source's own failure, which is not the destination's. */
+/** An error of the source, as opposed to the destination. */
 export class SourceError extends Error {
   constructor(cause: unknown) {
     super('the source failed', { cause });
@@ -12,15 +12,15 @@ export class SourceError extends Error {
 }
 
 /**
- * The body's chunks until one of the signals aborts. Whatever the source throws, and a size that is
- * not the one it said, is thrown as the cause of a SourceError.
+ * The body's chunks until one of the signals aborts. Errors of the source, and a wrong size, are thrown as
+ * the cause of a SourceError.
  */
 export async function* readSource(
   body: ObjectBody,
   signals: readonly (AbortSignal | undefined)[],
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let sizeBytes = 0;
-  for await (const chunk of untilAborted(marked(body), ...signals)) {
+  for await (const chunk of untilAborted(withSourceErrors(body), ...signals)) {
     sizeBytes += chunk.byteLength;
     if (sizeBytes > body.sizeBytes) break;
     yield chunk;
@@ -31,7 +31,7 @@ export async function* readSource(
   throw new SourceError(new ReplicationError('LTX_TRUNCATED', message));
 }
 
-async function* marked(body: ObjectBody): AsyncGenerator<Uint8Array, void, undefined> {
+async function* withSourceErrors(body: ObjectBody): AsyncGenerator<Uint8Array, void, undefined> {
   try {
     yield* body.open();
   } catch (error) {

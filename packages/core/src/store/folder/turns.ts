@@ -1,13 +1,12 @@
 /**
- * One change of a name at a time, within this process. A change has ended, even if nobody waits for it any
- * more, before the next one begins; and where a place cannot create a name "if absent" in one step, two
- * calls of ours never ask at once.
+ * One change of a file name at a time, within this process. A change ends before the next one begins, even
+ * if its caller was aborted. So two calls never race on a system without an atomic "create if absent".
  */
 
 const turns = new Map<string, Promise<void>>();
 
-/** `key` names the file within the process: address and path. */
-export async function inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
+/** Runs `work` after all earlier work with the same key. `key` identifies the file: address and path. */
+export async function runExclusively<T>(key: string, work: () => Promise<T>): Promise<T> {
   const before = turns.get(key) ?? Promise.resolve();
   const mine = before.then(work);
   const ended = mine.then(

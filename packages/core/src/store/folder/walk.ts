@@ -2,7 +2,7 @@
 
 import type { ObjectInfo } from '../client.ts';
 import { compareKeys } from '../layout.ts';
-import { isOwnName } from './names.ts';
+import { isReservedName } from './names.ts';
 
 export interface FolderEntry {
   readonly name: string;
@@ -10,15 +10,15 @@ export interface FolderEntry {
 }
 
 export interface WalkSteps<Entry extends FolderEntry> {
-  /** All that lies in a folder, in any order; undefined where there is none. */
+  /** All entries of a folder, in any order; undefined if the folder does not exist. */
   readFolder(path: string): Promise<readonly Entry[] | undefined>;
-  /** Undefined where the file is gone by now. */
+  /** Undefined if the file no longer exists. */
   infoOf(path: string, entry: Entry): Promise<ObjectInfo | undefined>;
-  /** How many folders are read at the same time. */
+  /** Number of folders read concurrently. */
   readonly foldersAtOnce: number;
 }
 
-/** Files that are looked at at the same time: a few for each of Node's four threads. */
+/** Number of files examined concurrently: a few for each of Node's four threads. */
 const FILES_AT_ONCE = 32;
 
 export interface WalkOptions {
@@ -35,7 +35,7 @@ export async function* walk<Entry extends FolderEntry>(
 }
 
 interface Found<Entry> {
-  /** The path of a file; of a folder, with a slash behind it: "a.b" comes before "a/c". */
+  /** The path. A folder's path ends with a slash, so that "a.b" sorts before "a/c". */
   readonly path: string;
   readonly entry: Entry;
 }
@@ -49,13 +49,13 @@ async function* walkFolder<Entry extends FolderEntry>(
   const found = sortedPaths(folder, await entries).filter((each) => isWanted(each, options));
   const reads = new Map<Found<Entry>, Promise<readonly Entry[]>>();
   const folders = found.filter(({ entry }) => entry.kind === 'folder');
-  /** Begins to read the folders that come next. */
+  /** Starts to read the next folders. */
   const readAhead = (at: Found<Entry>): void => {
     const first = folders.indexOf(at);
     for (const next of folders.slice(first, first + steps.foldersAtOnce)) {
       if (reads.has(next)) continue;
       const reading = read(next.path, steps);
-      reading.catch(() => undefined); // whoever comes to this folder gets the error
+      reading.catch(() => undefined); // thrown when the walk reaches this folder
       reads.set(next, reading);
     }
   };
@@ -97,7 +97,7 @@ function sortedPaths<Entry extends FolderEntry>(
   entries: readonly Entry[],
 ): Found<Entry>[] {
   return entries
-    .filter(({ kind, name }) => kind !== 'other' && !isOwnName(name))
+    .filter(({ kind, name }) => kind !== 'other' && !isReservedName(name))
     .map((entry) => ({ path: folder + entry.name + (entry.kind === 'folder' ? '/' : ''), entry }))
     .sort((a, b) => compareKeys(a.path, b.path));
 }
@@ -111,7 +111,7 @@ function isWanted<Entry extends FolderEntry>(
     return isBelow && (startAfter === undefined || compareKeys(path, startAfter) > 0);
   }
   if (!path.startsWith(prefix) && !prefix.startsWith(path)) return false;
-  // All keys of a folder come before `startAfter`, unless it is one of them.
+  // A folder that sorts before `startAfter` has later keys only if `startAfter` is below it.
   return (
     startAfter === undefined || startAfter.startsWith(path) || compareKeys(path, startAfter) > 0
   );

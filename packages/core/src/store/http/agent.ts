@@ -1,4 +1,4 @@
-/** The sockets that a destination has over HTTP: as many as it may have, kept open, none silent for ever. */
+/** The HTTP agent of a destination: keeps sockets open, limits their number, and drops silent connections. */
 
 import type { Agent } from 'node:http';
 import type { Socket } from 'node:net';
@@ -6,20 +6,20 @@ import type { Duplex } from 'node:stream';
 import { proxyEnvironment } from './proxy.ts';
 import { SOCKETS_MAX } from './sockets.ts';
 
-/** Nothing sent and nothing received for so long: the connection is dropped. */
+/** A connection is dropped after this long without sending or receiving anything. */
 export const HTTP_SILENCE_MS_MAX = 60_000;
 
 export interface HTTPAgentOptions {
-  /** Whatever certificate the server shows is taken for its own. Off by default. */
+  /** Accept any certificate. Off by default. */
   readonly skipVerify?: boolean | undefined;
-  /** Until a silent connection is dropped. 60 s by default. */
+  /** Time until a silent connection is dropped. 60 s by default. */
   readonly silenceMs?: number | undefined;
 }
 
 /**
- * An agent for the requests of one destination. They go through the proxy that HTTPS_PROXY and
- * HTTP_PROXY name, but for the hosts in NO_PROXY (http-proxy.ts; Node 22.21, 24.5 and later; older
- * ones ignore all three). CONFIG_INVALID where they name no proxy that can be used.
+ * An agent for the requests of one destination. It uses the proxy in HTTPS_PROXY and HTTP_PROXY, except
+ * for the hosts in NO_PROXY (proxy.ts; Node 22.21, 24.5 and later; older versions ignore all three).
+ * Throws CONFIG_INVALID if they name an invalid proxy.
  */
 export function httpAgent(
   protocol: 'http:' | 'https:',
@@ -32,7 +32,7 @@ export function httpAgent(
     timeout: silenceMs,
     proxyEnv: proxyEnvironment(process.env),
   };
-  // Node's own modules, loaded when the first destination connects.
+  // Loads Node's HTTP modules when the first destination connects.
   if (protocol === 'http:') {
     return neverSilent(new (process.getBuiltinModule('node:http').Agent)(options), silenceMs);
   }
@@ -41,11 +41,11 @@ export function httpAgent(
   return neverSilent(secure, silenceMs);
 }
 
-/** By itself an agent tells a request of the silence, and leaves it at that. */
+/** Drops silent connections. The agent itself only emits `timeout` to the request. */
 function neverSilent(agent: Agent, silenceMs: number): Agent {
   const watch = (given: Duplex | null | undefined): void => {
-    const socket = given as Socket | null | undefined; // always, of Node's own agents
-    socket?.setTimeout(silenceMs); // one in a tunnel was not told
+    const socket = given as Socket | null | undefined; // Node's own agents create Sockets
+    socket?.setTimeout(silenceMs); // the agent does not set it for a tunnel
     socket?.once('timeout', () => {
       const error = new Error(`nothing was sent or received for ${silenceMs} ms`);
       socket.destroy(Object.assign(error, { code: 'ETIMEDOUT' }));
@@ -53,7 +53,7 @@ function neverSilent(agent: Agent, silenceMs: number): Agent {
   };
   const connect = agent.createConnection.bind(agent);
   agent.createConnection = (options, callback) => {
-    // Through a proxy it comes later.
+    // Through a proxy, the socket is passed to the callback.
     const socket = connect(options, (error, late) => {
       watch(late);
       callback?.(error, late);

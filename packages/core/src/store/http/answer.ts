@@ -1,41 +1,40 @@
 /**
- * Whether an answer is the provider's own. Login pages, proxies, consoles and caches answer 200 to
- * whatever they are asked. So a status alone proves nothing: an answer counts when it is in the form
- * that only the provider gives it.
+ * Detects answers that do not come from the provider. Login pages, proxies, consoles and caches answer 200
+ * to any request. So a status alone proves nothing: an answer is accepted only in the provider's own form.
  */
 
 import { ReplicationError, type ErrorCode } from '../../error.ts';
 import { codeOfStatus } from './refusal.ts';
 
-/** What came instead of the provider's answer. */
+/** An answer that is not the provider's. */
 export interface ForeignAnswer {
   readonly status: number;
-  /** Of the body: the beginning is enough. */
+  /** The body, or its beginning. */
   readonly text?: string | undefined;
   readonly contentType?: string | null | undefined;
-  /** Where it wants us to go. */
+  /** The target of a redirect. */
   readonly location?: string | null | undefined;
-  /** What the provider's own has: "no ETag". '' where the body says it all. */
+  /** The missing part of a provider's answer: "no ETag". '' if the body is explanation enough. */
   readonly lacks: string;
 }
 
-/** Thrown where an answer is looked at; gets its message where it is known what was asked. */
-export class NotTheProvider extends Error {
+/** Thrown by the check of an answer. `errorOfForeignAnswer` adds the request to the message. */
+export class ForeignAnswerError extends Error {
   readonly answer: ForeignAnswer;
 
   constructor(answer: ForeignAnswer) {
     super(describeAnswer(answer));
-    this.name = 'NotTheProvider';
+    this.name = 'ForeignAnswerError';
     this.answer = answer;
   }
 }
 
-/** `provider` is "an S3 server". Worth another try: a login page or a proxy is gone some time. */
+/** `provider` is "an S3 server". Retryable: a login page or a proxy may go away. */
 export function errorOfForeignAnswer(
-  { answer, message }: NotTheProvider,
+  { answer, message }: ForeignAnswerError,
   { what, provider }: { readonly what: string; readonly provider: string },
 ): ReplicationError {
-  // Its status is not kept: it is not the provider's, and says nothing of an object or an upload.
+  // Drops the status: it is not the provider's, and says nothing about an object or an upload.
   const text = `${what}: this does not look like ${provider}: ${message}; ${nextStep(answer)}`;
   return new ReplicationError(codeOfForeign(answer.status), text);
 }
@@ -43,7 +42,7 @@ export function errorOfForeignAnswer(
 function nextStep({ text = '' }: ForeignAnswer): string {
   return /HTTP request (?:was sent )?to (?:an )?HTTPS/i.test(text)
     ? 'write https:// in endpoint'
-    : 'check endpoint, and whether a proxy or a login page answers in its place';
+    : 'check endpoint, and whether a proxy or a login page answers instead';
 }
 
 function codeOfForeign(status: number): ErrorCode {
@@ -51,21 +50,21 @@ function codeOfForeign(status: number): ErrorCode {
   return code === 'REPLICA_RATE_LIMITED' ? code : 'REPLICA_UNAVAILABLE';
 }
 
-/** Enough of a body to see what it is. */
+/** Enough of a body to recognize it. */
 const SHOWN_CHARS_MAX = 60;
 
 function describeAnswer({ status, text, contentType, location, lacks }: ForeignAnswer): string {
-  const said: string[] = [`status ${status}`];
-  if (isRedirect(status) && location) said.push(`sends us to ${placeOf(location)}`);
-  if (lacks !== '') said.push(lacks);
-  if (isPage(text, contentType)) said.push('a web page');
-  else if (text !== undefined && text.trim() === '') said.push('an empty body');
-  else if (text !== undefined) said.push(JSON.stringify(text.trim().slice(0, SHOWN_CHARS_MAX)));
-  return said.join(', ');
+  const parts: string[] = [`status ${status}`];
+  if (isRedirect(status) && location) parts.push(`redirects to ${withoutQuery(location)}`);
+  if (lacks !== '') parts.push(lacks);
+  if (isPage(text, contentType)) parts.push('a web page');
+  else if (text !== undefined && text.trim() === '') parts.push('an empty body');
+  else if (text !== undefined) parts.push(JSON.stringify(text.trim().slice(0, SHOWN_CHARS_MAX)));
+  return parts.join(', ');
 }
 
-/** Its query may hold what nobody else is to see. */
-function placeOf(location: string): string {
+/** The query may contain a secret. */
+function withoutQuery(location: string): string {
   return location.replace(/[?#].*$/, '');
 }
 
@@ -73,7 +72,7 @@ export function isRedirect(status: number): boolean {
   return status >= 300 && status < 400 && status !== 304;
 }
 
-/** HTML, by what the answer says of itself or by how it begins. */
+/** Whether the answer is HTML, by its content type or its beginning. */
 export function isPage(text: string | undefined, contentType?: string | null): boolean {
   if (/^\s*(?:<\?xml[^>]*>\s*)?(?:<!--[^]*?-->\s*)?<(?:!doctype html|html)\b/i.test(text ?? '')) {
     return true;
@@ -81,7 +80,7 @@ export function isPage(text: string | undefined, contentType?: string | null): b
   return (text === undefined || text.trim() !== '') && /^text\/html\b/i.test(contentType ?? '');
 }
 
-/** The name of a whole XML document's root; undefined for what is no such document. */
+/** The name of the root element of a complete XML document; undefined for anything else. */
 export function rootOfXML(text: string): string | undefined {
   const [, name, attributes = ''] =
     /^\uFEFF?\s*(?:<\?[^]*?\?>\s*|<!--[^]*?-->\s*)*<([A-Za-z_][\w.-]*)(\s[^<>]*|\/)?>/.exec(text) ??

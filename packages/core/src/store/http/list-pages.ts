@@ -1,12 +1,12 @@
-/** A listing in pages, each asked for when the one before has been read. */
+/** A listing in pages. Each page is requested when the previous one has been read. */
 
 import type { ObjectInfo } from '../client.ts';
-import { checkListed, unbelievable } from './proof.ts';
+import { checkListed, foreignServer } from './proof.ts';
 import type { Call, Requests } from './requests.ts';
 
 export interface Page {
   readonly objects: Iterable<ObjectInfo>;
-  /** Undefined: this is the last one. */
+  /** Undefined for the last page. */
   readonly nextPageToken: string | undefined;
 }
 
@@ -20,13 +20,16 @@ export async function* listPages(
     requests.check(signal);
     const page = await fetchPage(pageToken);
     if (page.nextPageToken !== undefined && page.nextPageToken === pageToken) {
-      throw unbelievable(what, 'the listing goes on where it was');
+      throw foreignServer(what, 'the listing repeats a page');
     }
     for (const object of page.objects) {
       requests.check(signal);
       checkListed(object, what);
       if (!object.key.startsWith(prefix)) {
-        throw unbelievable(what, `the listing has ${object.key}, which was not asked for`);
+        throw foreignServer(
+          what,
+          `the listing contains ${object.key}, which is not below the prefix`,
+        );
       }
       yield object;
     }

@@ -1,6 +1,6 @@
 /**
- * Opens an object, whose body ends when it is not wanted any more, read or not. While nobody reads it, it
- * may have to leave its socket to others, and goes on over another one (sockets.ts).
+ * Opens an object. Its body ends on an abort or a close, even if it is not being read. While it is not
+ * being read, it may lose its socket to another request, and resumes with a new request (sockets.ts).
  */
 
 import type { Readable } from 'node:stream';
@@ -11,9 +11,9 @@ import type { ByteRange, GetOptions, OpenedObject } from '../client.ts';
 import type { Call, Requests } from './requests.ts';
 import type { Hold } from './sockets.ts';
 
-/** The answer to a request of `Requests.open`. */
+/** The result of `Requests.open`. */
 export interface OpenedStream {
-  /** Of the whole object. */
+  /** Size of the whole object. */
   readonly sizeBytes: number;
   readonly modifiedAt: Date;
   readonly version: string;
@@ -27,13 +27,13 @@ export interface OpenCall extends Call {
 }
 
 export interface ObjectOpener {
-  /** REPLICA_NOT_FOUND; REPLICA_CONFLICT where another version is there; REPLICA_RANGE. */
+  /** Rejects with REPLICA_NOT_FOUND, REPLICA_RANGE, or REPLICA_CONFLICT if the version differs. */
   open(call: OpenCall): Promise<OpenedStream>;
-  /** Gives an error of the stream a code. */
+  /** Converts an error of the stream. */
   toError(error: unknown, what: string): ReplicationError;
 }
 
-/** REPLICA_CHANGED when another version is there than the one that was asked for. */
+/** Rejects with REPLICA_CHANGED if the object does not have the requested version. */
 export async function openObject(
   requests: Requests,
   call: OpenCall,
@@ -54,12 +54,12 @@ async function openVersion(opener: ObjectOpener, call: OpenCall): Promise<Opened
   } catch (error) {
     throw isError(error, 'REPLICA_CONFLICT') ? versionChanged(call.what, error) : error;
   }
-  throw versionChanged(call.what); // the server does not heed the condition
+  throw versionChanged(call.what); // the server ignores the condition
 }
 
 function versionChanged(what: string, cause?: ReplicationError): ReplicationError {
   const details = { cause, status: cause?.status };
-  return new ReplicationError('REPLICA_CHANGED', `${what}: it is another version now`, details);
+  return new ReplicationError('REPLICA_CHANGED', `${what}: the object was replaced`, details);
 }
 
 interface Connection {
@@ -87,11 +87,11 @@ class ObjectReader {
     this.#adopt(opened);
   }
 
-  /** Once. Leaving early frees the connection. */
+  /** Call it once. Leaving early frees the connection. */
   async *bytes(): AsyncGenerator<Uint8Array, void, undefined> {
     try {
       for (;;) {
-        this.#check(); // bytes that came before an abort are not wanted either
+        this.#check(); // after an abort, do not yield earlier bytes
         let connection = this.#connection;
         if (connection === undefined) {
           if (!this.#canReopen || this.#offset >= this.#end) return;
@@ -100,7 +100,7 @@ class ObjectReader {
         const { hold, chunks } = connection;
         hold.busy();
         const { done, value } = await chunks.next();
-        this.#check(); // a stream that was destroyed may end as if it had been read
+        this.#check(); // a destroyed stream may end as if it had been read
         if (done === true) return;
         this.#offset += value.byteLength;
         this.#idle(hold);
@@ -114,7 +114,7 @@ class ObjectReader {
     }
   }
 
-  /** Only the same version can be gone on with. Without one it keeps its socket. */
+  /** Only the same version can be resumed. Without a version, the object keeps its socket. */
   get #canReopen(): boolean {
     return this.#version !== '';
   }
@@ -123,7 +123,7 @@ class ObjectReader {
     return await openVersion(this.#opener, { ...this.#call, range, version: this.#version });
   }
 
-  /** An abort or a close frees the connection at once, even where nobody has begun to read. */
+  /** An abort or a close frees the connection at once, even if nobody has begun to read. */
   #adopt({ stream, hold }: OpenedStream): Connection {
     const drop = (): void => {
       stream.destroy();

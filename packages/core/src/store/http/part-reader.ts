@@ -1,4 +1,4 @@
-/** Reads a body in parts of one size, each in memory; the last may be smaller. */
+/** Reads a body in parts of the same size, each in memory. The last part may be smaller. */
 
 import { ReplicationError } from '../../error.ts';
 import { untilAborted } from '../abort.ts';
@@ -6,13 +6,13 @@ import type { ObjectBody } from '../client.ts';
 
 const MIB = 1024 * 1024;
 
-/** The smallest whole number of MiB from the configured size with which the parts are not too many. */
+/** The configured size, or the smallest number of MiB that keeps the number of parts within `partsMax`. */
 export function partSizeFor(sizeBytes: number, configuredBytes: number, partsMax: number): number {
   const least = Math.ceil(sizeBytes / partsMax);
   return least <= configuredBytes ? configuredBytes : Math.ceil(least / MIB) * MIB;
 }
 
-/** Opens a body, to be left at once when a signal aborts, even if its source hangs. */
+/** Opens a body. Reading ends as soon as a signal aborts, even if the source hangs. */
 export function openParts(
   body: Pick<ObjectBody, 'sizeBytes' | 'open'>,
   what: string,
@@ -28,7 +28,7 @@ export class PartReader {
   #rest: Uint8Array = new Uint8Array(0);
   #readBytes = 0;
 
-  /** `source` is the body's, opened; `sizeBytes` what it is said to have. */
+  /** `source` is the opened body; `sizeBytes` is its declared size. */
   constructor(source: AsyncIterable<Uint8Array>, sizeBytes: ObjectBody['sizeBytes'], what: string) {
     this.#iterator = source[Symbol.asyncIterator]();
     this.#sizeBytes = sizeBytes;
@@ -36,8 +36,8 @@ export class PartReader {
   }
 
   /**
-   * The next bytes, up to `partBytes`: a view of `memory`, if that is given. With the last of them
-   * it is sure that no more follow.
+   * The next bytes, up to `partBytes`: a view of `memory`, if given. The last part is returned only
+   * after the source has ended.
    */
   async next(partBytes: number, memory?: Uint8Array): Promise<Uint8Array> {
     const wanted = Math.min(partBytes, this.#sizeBytes - this.#readBytes);
@@ -59,7 +59,7 @@ export class PartReader {
     await this.#iterator.return?.();
   }
 
-  /** False at the end. */
+  /** Returns false at the end. */
   async #fill(): Promise<boolean> {
     while (this.#rest.byteLength === 0) {
       const { done, value } = await this.#iterator.next();
@@ -72,7 +72,7 @@ export class PartReader {
   #wrongSize(than: 'fewer' | 'more'): ReplicationError {
     return new ReplicationError(
       than === 'fewer' ? 'LTX_TRUNCATED' : 'LTX_INVALID',
-      `${this.#what}: the source gives ${than} than the ${this.#sizeBytes} bytes that it said`,
+      `${this.#what}: the source has ${than} than the expected ${this.#sizeBytes} bytes`,
     );
   }
 }

@@ -1,33 +1,33 @@
 /**
- * HTTPS_PROXY, HTTP_PROXY and NO_PROXY as curl, Go and Python read them, in the form that Node reads.
+ * Converts HTTPS_PROXY, HTTP_PROXY and NO_PROXY from the form that curl, Go and Python read to Node's.
  *
  *  HTTPS_PROXY           is
  *  http(s)://host:port   used
- *  host:port             the same: http is meant
- *  socks5://…, others    refused: Node has no such proxies, and would go without one
+ *  host:port             used as http://host:port
+ *  socks5://…, others    refused: Node does not support them, and would connect directly
  *
- *  NO_PROXY entry        stands for
+ *  NO_PROXY entry        matches
  *  example.com           that host, and those below it
- *  .example.com          the same (to Go: those below it only)
+ *  .example.com          the same (in Go: only those below it)
  *  *.example.com         those below it
- *  host:port             that port of that host
- *  10.0.0.0/8            those addresses
+ *  host:port             this port of this host
+ *  10.0.0.0/8            these addresses
  *  *                     all hosts
  *
- * Entries stand between commas or blanks. A variable in small letters wins over the one in capitals.
+ * Entries are separated by commas or blanks. A lowercase variable overrides the uppercase one.
  */
 
 import { ReplicationError } from '../../error.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What is on this machine is behind no proxy, whatever the environment says. */
-const HERE = ['localhost', '127.0.0.1-127.255.255.255', '::1', '[::1]'];
+/** This machine is never accessed through a proxy. */
+const LOCALHOST = ['localhost', '127.0.0.1-127.255.255.255', '::1', '[::1]'];
 
-/** CONFIG_INVALID, naming the variable, where it names no proxy that can be used. */
+/** Throws CONFIG_INVALID with the name of the variable if it names an invalid proxy. */
 export function proxyEnvironment(env: Environment): Record<string, string> {
   const [, noProxy = ''] = find(env, 'no_proxy') ?? [];
-  const hosts = [...noProxy.split(/[\s,]+/).flatMap(hostsOf), ...HERE].join(',');
+  const hosts = [...noProxy.split(/[\s,]+/).flatMap(hostsOf), ...LOCALHOST].join(',');
   const proxies = ['http_proxy', 'https_proxy'].flatMap((name) => {
     const found = find(env, name);
     return found === undefined ? [] : [[name, readProxy(...found)] as const];
@@ -35,7 +35,7 @@ export function proxyEnvironment(env: Environment): Record<string, string> {
   return { ...Object.fromEntries(proxies), no_proxy: hosts };
 }
 
-/** Name and value of a variable; undefined where it is not set. */
+/** The name and value of a variable; undefined if it is not set. */
 function find(env: Environment, name: string): [name: string, value: string] | undefined {
   for (const spelling of [name, name.toUpperCase()]) {
     const value = env[spelling]?.trim() ?? '';
@@ -48,23 +48,23 @@ function readProxy(name: string, value: string): string {
   const [, scheme = ''] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(value) ?? [];
   const text = scheme === '' ? `http://${value}` : value;
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  // Not shown as a whole: it may hold a password.
+  // The whole value is not shown: it may contain a password.
   if (/^socks/i.test(scheme)) {
-    throw refused(name, `names a SOCKS proxy (${scheme}://), which cannot be used`);
+    throw refused(name, `names a SOCKS proxy (${scheme}://), which is not supported`);
   }
   if (scheme !== '' && !/^https?$/i.test(scheme)) {
-    throw refused(name, `names a proxy of a kind that is not known (${scheme}://)`);
+    throw refused(name, `names a proxy of an unknown type (${scheme}://)`);
   }
-  if (url === undefined || url.hostname === '') throw refused(name, 'names no proxy');
+  if (url === undefined || url.hostname === '') throw refused(name, 'does not name a proxy');
   return text;
 }
 
 function refused(name: string, what: string): ReplicationError {
-  const next = 'give http://host:port, or name the hosts that need no proxy in NO_PROXY';
+  const next = 'set it to http://host:port, or list hosts that need no proxy in NO_PROXY';
   return new ReplicationError('CONFIG_INVALID', `read the variable ${name}: it ${what}; ${next}`);
 }
 
-/** What Node has to be given for one entry of NO_PROXY. */
+/** Node's form of one entry of NO_PROXY. */
 function hostsOf(entry: string): string[] {
   const range = rangeOf(entry);
   if (range !== undefined) return [range];
@@ -74,7 +74,7 @@ function hostsOf(entry: string): string[] {
   return isName ? [entry, `.${entry}`] : entry === '' ? [] : [entry];
 }
 
-/** "10.0.0.0/8" is 10.0.0.0-10.255.255.255. */
+/** "10.0.0.0/8" becomes "10.0.0.0-10.255.255.255". */
 function rangeOf(entry: string): string | undefined {
   const [, address = '', bits] = /^(\d+\.\d+\.\d+\.\d+)\/(\d+)$/.exec(entry) ?? [];
   const bytes = address.split('.').map(Number);

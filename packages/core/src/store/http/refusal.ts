@@ -1,10 +1,10 @@
-/** What a server said to a request that it refused, in our words. */
+/** Converts refusals of a server to ReplicationErrors. */
 
 import { ReplicationError, type ErrorCode } from '../../error.ts';
 
-/** All that is kept of it: an SDK's own error may hold the request, and with it a token or a key. */
+/** The safe parts of a refusal: an SDK's own error may contain the request, and with it a token or a key. */
 export interface Refusal {
-  /** "NoSuchKey" of a server, "ECONNREFUSED" of the system, a class name of an SDK. */
+  /** "NoSuchKey" from a server, "ECONNREFUSED" from the system, or a class name of an SDK. */
   readonly code: string;
   readonly message: string;
   readonly status: number | undefined;
@@ -13,12 +13,12 @@ export interface Refusal {
 }
 
 export interface RefusalMeaning {
-  /** What was done, to what. */
+  /** The call, for the message. */
   readonly what: string;
   readonly code: ErrorCode;
-  /** What to do now; '' where that is not known. */
+  /** What to do next; '' if unknown. */
   readonly hint: string;
-  /** A word that the SDK puts where the server said none. */
+  /** The SDK's placeholder for an empty message. */
   readonly filler: string;
 }
 
@@ -26,26 +26,26 @@ export function errorOfRefusal(refusal: Refusal, meaning: RefusalMeaning): Repli
   const { code, message, status, retryAfterMs } = refusal;
   const cause = new Error(message);
   cause.name = code === '' ? 'Error' : code;
-  const said = describe(refusal, meaning.filler);
+  const text = describe(refusal, meaning.filler);
   const hint = meaning.hint || (status === undefined ? '' : hintOfAnswer(meaning.code));
   const next = hint === '' ? '' : `; ${hint}`;
   const details = { cause, status, retryAfterMs };
-  return new ReplicationError(meaning.code, `${meaning.what}: ${said}${next}`, details);
+  return new ReplicationError(meaning.code, `${meaning.what}: ${text}${next}`, details);
 }
 
-/** The next step where the backend knows no better one; '' where the caller decides what it means. */
+/** The default next step; '' if the caller decides. */
 function hintOfAnswer(code: ErrorCode): string {
   switch (code) {
     case 'REPLICA_UNAVAILABLE':
-      return 'if it lasts, look at the state of the server, and at what stands between';
+      return 'if this persists, check the server, and any proxy in between';
     case 'REPLICA_RATE_LIMITED':
-      return 'if it lasts, ask the provider for a higher limit';
+      return 'if this persists, ask the provider for a higher limit';
     case 'REPLICA_UNSUPPORTED':
-      return 'the server does not offer this: check endpoint, and the version of the server';
+      return 'the server does not support this: check endpoint, and the version of the server';
     case 'REPLICA_FULL':
-      return 'make room there, or raise the quota';
+      return 'free some space there, or raise the quota';
     case 'REPLICA_UNKNOWN':
-      return 'check the settings of this destination, and what the provider says of this answer';
+      return "check the settings of this destination, and the provider's documentation of this error";
     default:
       return '';
   }
@@ -53,15 +53,15 @@ function hintOfAnswer(code: ErrorCode): string {
 
 function describe({ code, message, status, requestID }: Refusal, filler: string): string {
   const words = message.includes(code) ? [message] : [code, message];
-  const said = words
+  const texts = words
     .map((part) => part.replace(/\.$/, ''))
     .filter((part) => part !== '' && part !== filler);
-  const of = status === undefined ? [] : [`status ${status}`];
-  if (requestID !== undefined) of.push(`request ${requestID}`);
-  return `${said.join(': ') || 'failed'}${of.length > 0 ? ` (${of.join(', ')})` : ''}`;
+  const details = status === undefined ? [] : [`status ${status}`];
+  if (requestID !== undefined) details.push(`request ${requestID}`);
+  return `${texts.join(': ') || 'failed'}${details.length > 0 ? ` (${details.join(', ')})` : ''}`;
 }
 
-/** What a status alone says: of an answer from what stands between us and the server, say. */
+/** The code for a status alone, for example from a proxy between us and the server. */
 export function codeOfStatus(status: number | undefined): ErrorCode {
   switch (status) {
     case 401:
@@ -80,25 +80,25 @@ export function codeOfStatus(status: number | undefined): ErrorCode {
       return 'REPLICA_RATE_LIMITED';
     case 507:
       return 'REPLICA_FULL';
-    case 302: // a login page, and not the provider: no provider sends us elsewhere for a while
+    case 302: // a login page: providers do not redirect temporarily
     case 303:
-    case 407: // of a proxy
+    case 407: // from a proxy
     case 408:
     case 500:
     case 502:
     case 504:
-    case 511: // of a network that wants a login first
+    case 511: // from a network that requires a login
       return 'REPLICA_UNAVAILABLE';
     case undefined:
     default:
-      // A gateway has numbers of its own (520 to 530, say). An unknown refusal must be seen, not repeated.
+      // Gateways have their own statuses (520 to 530). Other unknown refusals must be visible, not retried.
       return (status ?? 0) > 500 ? 'REPLICA_UNAVAILABLE' : 'REPLICA_UNKNOWN';
   }
 }
 
 /**
- * In ms, of the header Retry-After: seconds, or a date, which counts from the header Date of the same
- * answer: our own clock may be wrong. Undefined where it says nothing.
+ * The header Retry-After in ms: seconds, or a date, relative to the Date header of the same response because
+ * our own clock may be wrong. Undefined if it is missing or invalid.
  */
 export function readRetryAfter(
   header: string | null | undefined,
@@ -111,7 +111,7 @@ export function readRetryAfter(
   return ms > 0 ? ms : undefined;
 }
 
-/** A text that says something, out of an error of which nothing is relied on. */
+/** A non-empty text from an untyped error; undefined for anything else. */
 export function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }

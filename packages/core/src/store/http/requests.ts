@@ -1,9 +1,9 @@
 /**
- * The requests of a client that are on their way. An aborted call returns soon; a request that it had
- * begun, and its clean-up, belong to the client until it has closed.
+ * The pending requests of a client. An aborted call returns soon. The client tracks its unfinished request
+ * and the clean-up until it has closed.
  *
- * Each request waits for one of the client's sockets (sockets.ts). So no call may hold one request while
- * it waits for another.
+ * Each request waits for one of the client's sockets (sockets.ts). So a call must not keep one request open
+ * while it waits for another.
  */
 
 import { setMaxListeners } from 'node:events';
@@ -14,23 +14,24 @@ import { onAbort } from '../abort.ts';
 import { CLOSE_MS_MAX } from '../client.ts';
 import { Sockets, type Hold } from './sockets.ts';
 
-/** What is left of CLOSE_MS_MAX is for the sockets. */
+/** The rest of CLOSE_MS_MAX is for closing the sockets. */
 const CLEAN_UP_MS_MAX = CLOSE_MS_MAX - 1_500;
 
 /**
- * What an abort does to a request that is on its way:
- *   cut     the connection is dropped at once: a read
- *   settle  it may end by itself for SETTLE_MS_MAX before it is cut: a write. A server that has all
- *           of it commits it whether we listen or not; so the name has settled when the call returns
+ * The effect of an abort on a pending request:
+ *   cut     drop the connection at once: for reads
+ *   settle  wait up to SETTLE_MS_MAX for the response, then drop the connection: for writes. A server that
+ *           has received the whole request commits it anyway; so the object has its final content when
+ *           the call returns
  */
 export type WhenAborted = 'cut' | 'settle';
 
 /** An aborted call rejects within a second. */
 const SETTLE_MS_MAX = 700;
 
-/** A call of a client, which may take several requests. */
+/** A call of a client. It may need several requests. */
 export interface Call {
-  /** What is done to what: messages begin with it. */
+  /** The operation and the object: the beginning of messages. */
   readonly what: string;
   readonly signal: AbortSignal | undefined;
 }
@@ -38,7 +39,7 @@ export interface Call {
 export interface RequestOptions {
   readonly signals: readonly (AbortSignal | undefined)[];
   readonly whenAborted: WhenAborted;
-  /** Gives what the vendor throws a code. */
+  /** Converts an error of the vendor's SDK. */
   readonly toError: (error: unknown) => ReplicationError;
 }
 
@@ -52,26 +53,26 @@ export class Requests {
 
   constructor(name: string) {
     this.#name = name;
-    setMaxListeners(0, this.#closing.signal, this.#ended.signal); // some for each request
+    setMaxListeners(0, this.#closing.signal, this.#ended.signal); // a few for each request
   }
 
-  /** Aborts when the client begins to close: calls end. */
+  /** Aborts when the client begins to close. Calls end. */
   get closing(): AbortSignal {
     return this.#closing.signal;
   }
 
-  /** Aborts when it has closed: nothing is sent any more, no clean-up either. */
+  /** Aborts when the client has closed. Nothing is sent afterwards, not even clean-up. */
   get ended(): AbortSignal {
     return this.#ended.signal;
   }
 
-  /** Throws the signal's reason, or REPLICA_CLOSED. To be called between any two steps. */
+  /** Throws the signal's reason or REPLICA_CLOSED. Call it between any two steps. */
   check(signal: AbortSignal | undefined): void {
     signal?.throwIfAborted();
     this.#closing.signal.throwIfAborted();
   }
 
-  /** Remembers work until it has ended, however it ends: who waits for it knows of its error. */
+  /** Tracks work until it has ended. The caller handles its errors. */
   keep<T>(work: Promise<T>): Promise<T> {
     const forget = (): void => {
       this.#running.delete(ended);
@@ -82,9 +83,9 @@ export class Requests {
   }
 
   /**
-   * One request: how it ends when it is not wanted any more, and what its errors mean. `send` is
-   * given the signal that cuts the connection; its socket is free when it settles, so it reads the
-   * answer to the end. Rethrows an abort's reason untouched.
+   * Runs one request, ends it on an abort, and converts its errors. `send` receives the signal that drops
+   * the connection. The socket is free when `send` settles, so it must read the whole response. Rethrows
+   * the reason of an abort unchanged.
    */
   async request<Result>(
     options: RequestOptions,
@@ -94,7 +95,7 @@ export class Requests {
     return await this.#send(hold, options, (cut) => heldWhile(hold, () => send(cut)));
   }
 
-  /** The same, of which a stream is left to be read. It keeps its socket until it is closed. */
+  /** Like `request`, for a response with a stream. The stream keeps its socket until it is closed. */
   async open<Answer extends { readonly stream: Readable }>(
     options: RequestOptions,
     send: (cut: AbortSignal) => Promise<Answer>,
@@ -112,9 +113,9 @@ export class Requests {
       try {
         const answer = await send(cut);
         opened = answer.stream.once('close', () => hold.release());
-        // A connection may be lost before anybody reads: the reader is told when it begins.
+        // The connection may be lost before the first read, which then throws the error.
         opened.on('error', () => undefined);
-        if (isOver) end(); // nobody hears of it any more
+        if (isOver) end(); // the caller is gone
         return answer;
       } catch (error) {
         hold.release();
@@ -129,7 +130,7 @@ export class Requests {
     }
   }
 
-  /** A request that outlives its call: only the end of the client cuts it. */
+  /** A request that outlives its call: only the end of the client aborts it. */
   async cleanUp<Result>(send: (ended: AbortSignal) => Promise<Result>): Promise<Result> {
     const hold = await this.#sockets.take([this.ended]);
     return await heldWhile(hold, () => send(this.ended));
@@ -154,7 +155,7 @@ export class Requests {
     const { promise: over, reject } = Promise.withResolvers<never>();
     let timer: NodeJS.Timeout | undefined;
     let reason: Error | undefined;
-    // Not every SDK heeds the signal while it looks for credentials: nobody waits for it then.
+    // Do not wait for the SDK: some ignore the signal while they look for credentials.
     const cut = (): void => {
       connection.abort();
       reject(reason);
@@ -191,7 +192,7 @@ export class Requests {
     this.#ended.abort(reason);
   }
 
-  /** What ends may leave something to clean up. */
+  /** Waits until nothing is running. A request that ends may start a clean-up. */
   async #idle(): Promise<void> {
     while (this.#running.size > 0) await Promise.allSettled(this.#running);
   }

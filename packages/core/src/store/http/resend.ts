@@ -1,6 +1,6 @@
 /**
- * When one request of an upload is sent again. It is tried as often as a call of core, with the same
- * waits, so that one part that fails does not cost the whole upload.
+ * Resends single requests of an upload, with the same number of attempts and delays as a call of core, so
+ * that one failed part does not cost the whole upload.
  */
 
 import { isError } from '../../error.ts';
@@ -10,15 +10,15 @@ import { sleep } from '../abort.ts';
 import { systemTimers, type TimerClock } from '../timers.ts';
 
 export interface Resending {
-  /** Told before each wait, so that nothing is retried in silence. */
+  /** Logs each retry before its delay. */
   readonly logger?: Pick<Logger, 'warn'> | undefined;
-  /** Default: the system's. */
+  /** Default: the system clock. */
   readonly clock?: TimerClock | undefined;
-  /** 0 to 1, as Math.random, which is the default. */
+  /** 0 to 1. Default: Math.random. */
   readonly random?: (() => number) | undefined;
 }
 
-/** Sends until it succeeds, or until another try is not worth it. `failures` counts from 0. */
+/** Sends until it succeeds or `planRetry` gives up. `failures` counts from 0. */
 export async function sendAgain<Answer>(
   send: (failures: number) => Promise<Answer>,
   resending: Resending,
@@ -35,8 +35,8 @@ export async function sendAgain<Answer>(
 }
 
 /**
- * Returns when it is time to send the part again. Throws the error where another try is not worth it,
- * or the signal's reason. `failures` counts those of this part in a row.
+ * Returns when it is time to resend the part. Throws the error if it should not be retried, or the signal's
+ * reason. `failures` is the number of consecutive failures of this part.
  */
 export async function waitToResend(
   error: unknown,
@@ -52,7 +52,7 @@ export async function waitToResend(
   await sleep(clock, wait, signal);
 }
 
-/** The server does not know the upload any more: only a new one can succeed. */
+/** Whether the upload no longer exists: only a new upload can succeed. */
 function isUploadGone(status: number | undefined): boolean {
   return status === 404 || status === 410;
 }

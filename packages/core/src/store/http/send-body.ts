@@ -1,7 +1,7 @@
 /**
- * Sends a body in one request or in parts, each of them in memory before it is sent: a stream that
- * fails inside an SDK may leave its call pending, and so every request has its length and a checksum
- * of all its bytes. All uploads of a client share its memory for parts.
+ * Sends a body in one request or in parts. Each is read into memory before it is sent: a stream that fails
+ * inside an SDK may leave its call pending, and this way every request has its length and a checksum of all
+ * its bytes. All uploads of a client share its memory for parts.
  */
 
 import type { Logger } from '../backend.ts';
@@ -13,15 +13,15 @@ import { sendAgain } from './resend.ts';
 import { sendParts } from './send-parts.ts';
 import type { Call, Requests } from './requests.ts';
 
-/** What the uploads of a client share. */
-export interface Sending {
+/** Resources shared by the uploads of a client. */
+export interface UploadContext {
   readonly requests: Requests;
   readonly memory: PartMemory;
-  /** Hears of each part that is sent again. */
+  /** Logs each part that is resent. */
   readonly logger?: Logger | undefined;
 }
 
-/** One `put` on its way. */
+/** One `put` in progress. */
 export interface Upload extends Call {
   readonly key: string;
   readonly body: ObjectBody;
@@ -30,18 +30,18 @@ export interface Upload extends Call {
 
 type ToSend = Pick<Upload, 'body' | 'what' | 'signal'>;
 
-/** For a body no larger than a part. LTX_TRUNCATED or LTX_INVALID if it is not of its size. */
+/** Sends a body that is no larger than a part. LTX_TRUNCATED or LTX_INVALID if its size is wrong. */
 export async function sendWhole<Answer>(
-  { requests, memory }: Sending,
+  { requests, memory }: UploadContext,
   { body, what, signal }: ToSend,
   send: (bytes: Uint8Array) => Promise<Answer>,
 ): Promise<Answer> {
   const signals = [signal, requests.closing];
-  const giveBack = await memory.take(body.sizeBytes, signals);
+  const releaseMemory = await memory.take(body.sizeBytes, signals);
   try {
     return await send(await readWhole(body, openParts(body, what, ...signals)));
   } finally {
-    giveBack();
+    releaseMemory();
   }
 }
 
@@ -55,18 +55,18 @@ async function readWhole({ sizeBytes }: ToSend['body'], reader: PartReader): Pro
 
 export interface PartLimits {
   readonly partSizeBytes: number;
-  /** Where so many parts of that size do not hold the body, all of them are larger. */
+  /** Maximum number of parts. If it is not enough, all parts are made larger. */
   readonly partsMax: number;
 }
 
 /**
- * As many parts at once as the memory allows, all but the last of one size. Gives what `send` gave
- * for each, in their order; `index` counts from 0, `over` ends a request that is not wanted any more.
- * A part that fails is sent again by itself (resend.ts), so `send` may be called several times for
- * the same bytes. Throws when all parts have ended, so that none comes after the clean-up.
+ * Sends parts of the same size (the last may be smaller), as many concurrently as the memory allows.
+ * Returns the results of `send` in order. `index` counts from 0; `over` aborts a request that is no longer
+ * needed. A failed part is resent by itself (resend.ts), so `send` may be called several times for the same
+ * bytes. Throws after all parts have ended, so that none arrives after the clean-up.
  */
 export async function sendInParts<Sent>(
-  { requests, memory, logger }: Sending,
+  { requests, memory, logger }: UploadContext,
   { partSizeBytes, partsMax }: PartLimits,
   { body, what, signal }: ToSend,
   send: (bytes: Uint8Array, index: number, over: AbortSignal) => Promise<Sent>,
@@ -79,9 +79,9 @@ export async function sendInParts<Sent>(
   return await sendParts({ reader, sizeBytes, partBytes, memory, resending, signals }, send);
 }
 
-/** The request that makes an object of its parts. It is sent again by itself, as a part is. */
+/** Sends the request that completes an upload. It is resent by itself, like a part. */
 export async function sendLast<Answer>(
-  { requests, logger }: Sending,
+  { requests, logger }: UploadContext,
   { signal }: ToSend,
   send: (failures: number) => Promise<Answer>,
 ): Promise<Answer> {

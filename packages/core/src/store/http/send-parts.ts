@@ -1,4 +1,4 @@
-/** Sends a body in parts of one size, as many at once as the memory for them allows. */
+/** Sends a body in parts of the same size, as many concurrently as the memory allows. */
 
 import { linkSignals } from '../abort.ts';
 import type { PartMemory } from './part-memory.ts';
@@ -6,23 +6,23 @@ import type { PartReader } from './part-reader.ts';
 import { sendAgain, type Resending } from './resend.ts';
 
 export interface PartsToSend {
-  /** Of the whole body. Closed when all is sent, or nothing more will be. */
+  /** Reads the whole body. Closed at the end of the upload. */
   readonly reader: PartReader;
   readonly sizeBytes: number;
   readonly partBytes: number;
   readonly memory: PartMemory;
-  /** A part that fails is sent again by itself. */
+  /** A failed part is resent by itself. */
   readonly resending: Resending;
-  /** Each ends the upload, and what is on its way. */
+  /** Each of them ends the upload and its pending requests. */
   readonly signals: readonly (AbortSignal | undefined)[];
 }
 
-/** `index` counts from 0. `over` aborts when the part is not wanted any more. */
+/** `index` counts from 0. `over` aborts when the part is no longer needed. */
 export type SendPart<Sent> = (bytes: Uint8Array, index: number, over: AbortSignal) => Promise<Sent>;
 
 /**
- * What `send` gave for each part, in their order. `over` aborts with the first part that cannot be
- * sent, or with whatever else ends the upload; that is thrown when all parts have ended: none comes
+ * Returns the results of `send` in order. `over` aborts with the first part that cannot be sent, or when
+ * the upload ends for another reason. The error is thrown after all parts have ended, so that none arrives
  * after the clean-up.
  */
 export async function sendParts<Sent>(
@@ -35,23 +35,23 @@ export async function sendParts<Sent>(
   const sending: Promise<Sent>[] = [];
   try {
     for (let index = 0; index * partBytes < sizeBytes; index += 1) {
-      const giveBack = await memory.take(partBytes, [over]);
+      const releaseMemory = await memory.take(partBytes, [over]);
       try {
         const buffer = memory.borrow(partBytes);
         const bytes = await reader.next(partBytes, buffer);
         over.throwIfAborted();
         const attempt = async (failures: number): Promise<Sent> => {
           const answer = await send(bytes, index, over);
-          // What a failed attempt was sending may still be on its way.
+          // A failed attempt may still be sending from the buffer.
           if (failures === 0) memory.recycle(buffer);
           return answer;
         };
-        const sent = sendAgain(attempt, resending, over).finally(giveBack);
-        // The first part that fails for good ends the others, and its error is the call's.
+        const sent = sendAgain(attempt, resending, over).finally(releaseMemory);
+        // The first part that finally fails ends the others, and its error becomes the error of the call.
         sent.catch((error: unknown) => ending.abort(error));
         sending.push(sent);
       } catch (error) {
-        giveBack();
+        releaseMemory();
         throw error;
       }
     }

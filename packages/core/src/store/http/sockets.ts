@@ -1,25 +1,24 @@
 /**
- * At most SOCKETS_MAX requests of a client at once, whatever the number of replicas and of objects that are
- * open. An object that is being read holds its socket. One that nobody has read from for a while, or that
- * has had its turn, is parked when others wait: its connection is dropped, and it goes on with another
- * request when it is read again.
+ * Limits a client to SOCKETS_MAX concurrent requests, for any number of replicas and open objects. An object
+ * that is being read keeps its socket. If others wait, an object that has not been read for a while, or that
+ * has used up its turn, is parked: its connection is dropped, and the next read sends a new request.
  */
 
 import { Semaphore } from '../semaphore.ts';
 
-/** As many as core has calls on their way. */
+/** The same as core's limit of concurrent calls. */
 export const SOCKETS_MAX = 16;
 
-/** A reader that is slower than this between two reads pays a request when others wait. */
+/** A reader that pauses longer than this between two reads may lose its socket to others. */
 const IDLE_MS = 50;
-/** A fast reader pays a request for each turn. It is long next to the time that a request takes. */
+/** A fast reader may lose its socket after this time. It is long compared to the time of a request. */
 const TURN_MS = 1_000;
 
 /** A stream's hold on its socket. */
 export interface Hold {
-  /** Somebody now waits for its bytes: it keeps its socket. */
+  /** A read has begun: the stream keeps its socket. */
   busy(): void;
-  /** Nobody waits for its bytes now. `park` drops its connection and releases the hold, maybe at once. */
+  /** No read is pending. `park` drops the connection and releases the hold; it may be called at once. */
   idle(park: () => void): void;
   /** Safe to call twice. */
   release(): void;
@@ -32,17 +31,17 @@ interface Idle {
 
 export class Sockets {
   readonly #slots = new Semaphore(SOCKETS_MAX);
-  /** In the order of becoming idle. */
+  /** In the order in which they became idle. */
   readonly #idle = new Map<Hold, Idle>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** Resolves when there is a socket. An abort while waiting takes none. */
+  /** Resolves when a socket is free. An abort while waiting takes none. */
   async take(signals: readonly (AbortSignal | undefined)[]): Promise<Hold> {
     const taking = this.#slots.take(signals);
     if (this.#slots.waiting > 0) this.#timer ??= setInterval(() => this.#parkIdle(), IDLE_MS);
-    let give: () => void;
+    let releaseSlot: () => void;
     try {
-      give = await taking;
+      releaseSlot = await taking;
     } finally {
       if (this.#slots.waiting === 0) {
         clearInterval(this.#timer);
@@ -57,20 +56,20 @@ export class Sockets {
         this.#idle.delete(hold);
         if (!isHeld) return;
         const now = performance.now();
-        turnSince ??= now; // from when it could be read on
+        turnSince ??= now; // the turn begins with the first read
         if (this.#slots.waiting > 0 && now - turnSince >= TURN_MS) park();
         else this.#idle.set(hold, { since: now, park });
       },
       release: () => {
         isHeld = false;
         this.#idle.delete(hold);
-        give();
+        releaseSlot();
       },
     };
     return hold;
   }
 
-  /** Parks one for each that waits, those first that have been idle for longest. */
+  /** Parks one stream for each waiting request, the longest idle first. */
   #parkIdle(): void {
     const before = performance.now() - IDLE_MS;
     const parked = [...this.#idle.values()].filter(({ since }) => since <= before);

@@ -1,39 +1,39 @@
-/** What Node says of a connection that failed, in our codes. */
+/** Error codes and hints for connections that failed in Node. */
 
 import type { ErrorCode } from '../../error.ts';
 import { textOf } from './refusal.ts';
 
 export interface SystemError {
-  /** "ECONNREFUSED"; '' where there is none. */
+  /** "ECONNREFUSED"; '' if there is none. */
   readonly code: string;
   readonly message: string;
 }
 
-/** Nothing of it is relied on to be there. */
+/** An untyped error: every property may be missing. */
 interface Thrown {
   readonly code?: unknown;
   readonly message?: unknown;
-  /** Of an AggregateError, which says nothing itself: one for each address that was tried. */
+  /** The errors of an AggregateError, one for each address. Its own message is empty. */
   readonly errors?: readonly unknown[];
 }
 
-/** Out of an error that Node or an SDK threw. */
+/** Reads the code and message of an error from Node or an SDK. */
 export function readSystemError(error: unknown): SystemError {
-  const said: Thrown = typeof error === 'object' && error !== null ? error : {};
-  const [first] = said.errors ?? [];
-  const within = first === undefined ? undefined : readSystemError(first);
+  const thrown: Thrown = typeof error === 'object' && error !== null ? error : {};
+  const [first] = thrown.errors ?? [];
+  const inner = first === undefined ? undefined : readSystemError(first);
   return {
-    code: textOf(said.code) ?? within?.code ?? '',
-    message: sayPlainly(textOf(said.message) ?? within?.message ?? ''),
+    code: textOf(thrown.code) ?? inner?.code ?? '',
+    message: readableMessage(textOf(thrown.message) ?? inner?.message ?? ''),
   };
 }
 
-/** Of OpenSSL's own words, those that say something. They are a line with places in its source. */
-function sayPlainly(message: string): string {
+/** Extracts the readable part of an OpenSSL message, which also contains positions in its source. */
+function readableMessage(message: string): string {
   return message.replace(/[0-9A-F]+:error:[0-9A-F]+:[^:]*:[^:]*:([^:]+):[^]*$/, 'TLS: $1').trim();
 }
 
-/** What to do about a connection that could not be made; '' where that is not known. */
+/** The next step for a failed connection; '' if unknown. */
 export function hintOfConnection({ code, message }: Pick<SystemError, 'code' | 'message'>): string {
   if (/wrong version number|packet length too long|http request/i.test(message)) {
     return 'the server speaks plain HTTP at that port: write http:// in endpoint, or its port for https';
@@ -48,27 +48,27 @@ export function hintOfConnection({ code, message }: Pick<SystemError, 'code' | '
         'certificate for this one'
       );
     case 'CERT_HAS_EXPIRED':
-      return 'its certificate has expired: renew it, or set the clock of this machine';
+      return 'its certificate has expired: renew it, or correct the clock of this machine';
     case 'CERT_NOT_YET_VALID':
-      return 'its certificate is not valid yet: set the clock of this machine, or of the one that made it';
+      return 'its certificate is not valid yet: correct the clock of this machine, or of its issuer';
     case 'CERT_REVOKED':
-      return 'its certificate has been revoked: give the server another one';
+      return 'its certificate has been revoked: install a new one on the server';
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return 'no address is known for that name: check it, and the DNS of this machine';
+      return 'the name has no address: check it, and the DNS of this machine';
     case 'ECONNREFUSED':
-      return 'nothing listens there: check address and port, and that the server runs';
+      return 'nothing listens there: check address and port, and whether the server is running';
     case 'ECONNRESET':
     case 'ECONNABORTED':
     case 'EPIPE':
-      return 'the connection was cut: if it lasts, look at the server, and at what stands between';
+      return 'the connection was lost: if this persists, check the server, and any proxy in between';
     case 'ETIMEDOUT':
     case 'EHOSTUNREACH':
     case 'EHOSTDOWN':
     case 'ENETUNREACH':
     case 'ENETDOWN':
     case 'EADDRNOTAVAIL':
-      return 'check the address, and the network and firewalls on the way there';
+      return 'check the address, and the network and firewalls in between';
     case 'EMFILE':
     case 'ENFILE':
       return 'too many files are open: raise the limit (ulimit -n)';
@@ -79,19 +79,19 @@ export function hintOfConnection({ code, message }: Pick<SystemError, 'code' | '
 
 function hintOfTLS(code: string): string {
   if (codeOfConnection(code) === 'REPLICA_HOST_UNTRUSTED') {
-    return 'give its authority in NODE_EXTRA_CA_CERTS';
+    return 'add the certificate of its authority with NODE_EXTRA_CA_CERTS';
   }
   return code === 'EPROTO' || code.startsWith('ERR_SSL_')
-    ? 'check the port, and which versions of TLS the server speaks'
+    ? 'check the port, and the TLS versions of the server'
     : '';
 }
 
-/** What such a code means; undefined where it is not of a connection. */
+/** The code for a connection error; undefined for other errors. */
 export function codeOfConnection(code: string): ErrorCode | undefined {
   if (/^(CERT_|DEPTH_ZERO_|ERR_TLS_CERT_|SELF_SIGNED_|UNABLE_TO_)/.test(code)) {
     return 'REPLICA_HOST_UNTRUSTED';
   }
-  // TLS could not be spoken, or what came was not HTTP.
+  // The TLS handshake failed, or the response was not HTTP.
   if (/^(ERR_SSL_|HPE_)/.test(code)) return 'REPLICA_UNAVAILABLE';
   switch (code) {
     case 'ECONNREFUSED':

@@ -1,14 +1,14 @@
 /**
- * How often a call is tried, and how long we wait between. The only place that decides this.
+ * The number of attempts of a call, and the delay between them. The only place that decides this.
  *
- *  code            tries                 wait before the n-th retry
- *  REPLICA_FULL    FULL_ATTEMPTS_MAX     FULL_DELAY_MS * 2^(n-1)
- *  silence of a read    SILENT_READS_MAX      as other codes: a dead server is told of after about a minute
- *  other † codes   attemptsMax           DELAY_MS * 2^(n-1), at most DELAY_MS_MAX
- *  the rest        1                     -
+ *  code                   attempts            delay before the n-th retry
+ *  REPLICA_FULL           FULL_ATTEMPTS_MAX   FULL_DELAY_MS * 2^(n-1)
+ *  silent read            SILENT_READS_MAX    as below; a dead server is reported after about a minute
+ *  other retryable codes  attemptsMax         DELAY_MS * 2^(n-1), at most DELAY_MS_MAX
+ *  all others             1                   -
  *
- * Half of each wait is random, so that many databases do not come back at once. A wait that the
- * other side asked for is kept, unless it is longer than a call should hang.
+ * Half of each delay is random, so that many databases do not retry at the same time. A delay requested by
+ * the server is respected, unless it is longer than RETRY_AFTER_MS_MAX.
  */
 
 import { isError, ReplicationError } from '../../error.ts';
@@ -16,31 +16,31 @@ import { sleep } from '../abort.ts';
 import { Semaphore } from '../semaphore.ts';
 import { systemTimers, type TimerClock } from '../timers.ts';
 
-/** Calls of one client on their way at once. Enough to hide a latency of 100 ms; few enough for providers that count sockets. */
+/** Maximum number of concurrent calls of a client: enough to hide a latency of 100 ms, few enough for providers that limit sockets. */
 export const CALLS_MAX = 16;
 
-/** Together about 4 s: an outage beyond that is the engine's to wait for, in the open. */
+/** About 4 s in total. The engine waits for longer outages and reports them. */
 export const ATTEMPTS_MAX = 5;
 export const DELAY_MS = 250;
 export const DELAY_MS_MAX = 10_000;
-/** Space that came free within seconds is worth one more try; a full disk is the engine's again. */
+/** Space may become free within seconds: one retry. The engine waits for a disk that stays full. */
 export const FULL_ATTEMPTS_MAX = 2;
 export const FULL_DELAY_MS = 5_000;
-/** A call does not hang longer because the other side said so; the error carries the number. */
+/** Maximum delay that a server may request. A longer one fails the call; the error contains the delay. */
 export const RETRY_AFTER_MS_MAX = 30_000;
-/** No byte for so long is a failure. Slow links send something; dead ones send nothing. */
+/** A read fails after this long without a byte. Slow links send something; dead links send nothing. */
 export const STALL_MS_MAX = 30_000;
-/** Reads in a row of which nothing came: whoever waits for a restore can try another destination. */
+/** Maximum number of consecutive reads without any data. A restore can then try another destination. */
 const SILENT_READS_MAX = 2;
-/** A write may be silent while buffered parts go over a slow link; longer is a dead one. */
+/** Maximum silence of a write: buffered parts may take this long over a slow link. */
 export const SILENCE_MS_MAX = 300_000;
-/** So much progress makes an earlier failure history: attempts count from one again. */
+/** After this much progress, the count of failures starts again. */
 export const PROGRESS_BYTES = 65_536;
 
 export interface RetryEvent {
-  /** What failed: "open level 0 0000…" */
+  /** The call that failed: "open level 0 0000…". */
   readonly what: string;
-  /** Which attempt it was, from 1. */
+  /** Number of the attempt, from 1. */
   readonly attempt: number;
   readonly delayMs: number;
   readonly error: ReplicationError;
@@ -50,12 +50,12 @@ export interface RetryPolicy {
   readonly attemptsMax: number;
   readonly stallMs: number;
   readonly silenceMs: number;
-  /** For attempts at once. Waiting for one counts as neither a stall nor silence. */
+  /** Limits concurrent attempts. Waiting for a slot counts as neither a stall nor silence. */
   readonly slots: Semaphore;
   readonly clock: TimerClock;
-  /** 0 to 1, as Math.random. */
+  /** 0 to 1, like Math.random. */
   readonly random: () => number;
-  /** Told before each wait, so that nothing is retried in silence. */
+  /** Called before each delay, so that every retry is logged. */
   readonly onRetry: (event: RetryEvent) => void;
 }
 
@@ -72,7 +72,7 @@ export function retryPolicy(options: Partial<RetryPolicy> = {}): RetryPolicy {
   };
 }
 
-/** How long to wait after the `failures`-th failure in a row, or undefined to give up. Pure. */
+/** The delay after the `failures`-th consecutive failure, or undefined to give up. Pure. */
 export function planRetry(
   error: unknown,
   failures: number,
@@ -102,7 +102,7 @@ export class Attempts {
     this.#signal = signal;
   }
 
-  /** Returns when it is time for another attempt; throws when there is none. */
+  /** Returns when it is time for the next attempt. Throws if there is none. */
   async afterFailure(error: unknown): Promise<void> {
     this.#failures += 1;
     this.#bytes = 0;
@@ -113,15 +113,15 @@ export class Attempts {
     await sleep(this.#policy.clock, delayMs, this.#signal);
   }
 
-  /** Bytes have come. Trickles between failures do not make an endless call. */
+  /** Counts received bytes. A few bytes between failures do not make a call endless. */
   received(bytes: number): void {
     this.#silences = 0;
     this.#bytes += bytes;
     if (this.#bytes >= PROGRESS_BYTES) this.#failures = 0;
   }
 
-  /** A read of which nothing came for `policy.stallMs`. Gives the error to fail with. */
-  silent(): ReplicationError {
+  /** Counts a read without data for `policy.stallMs`. Returns the error to fail with. */
+  recordSilence(): ReplicationError {
     this.#silences += 1;
     return silenceError(this.#what, this.#policy.stallMs);
   }
@@ -129,7 +129,7 @@ export class Attempts {
 
 export function silenceError(what: string, silenceMs: number): ReplicationError {
   const message =
-    `${what}: nothing came back for ${silenceMs / 1_000} s; check the address, the server, and the ` +
-    'network on the way there';
+    `${what}: no response for ${silenceMs / 1_000} s; check the address, the server, and the ` +
+    'network in between';
   return new ReplicationError('REPLICA_UNAVAILABLE', message);
 }

@@ -1,14 +1,14 @@
 /**
- * What every caller may rely on, whatever the backend. The outermost wrapper; a simple backend may also
- * wrap itself in it, for the sake of aborts and `close`.
+ * The guarantees for callers, with every backend. The outermost wrapper. A simple backend may also wrap
+ * itself in it, to handle aborts and `close`.
  *
  * - Arguments are checked before anything is sent. An option whose capability is not claimed is
- *   REPLICA_UNSUPPORTED, so it never reaches a client that does not know it.
+ *   REPLICA_UNSUPPORTED, so a client never receives an option that it does not support.
  * - An aborted call rejects with the signal's reason within a second. Calls of a closed client reject
  *   with REPLICA_CLOSED.
- * - Listings hold keys below the prefix and after `startAfter` only, and in order where order is claimed.
- * - Reads give exactly the bytes that were asked for (exact-read.ts).
- * - Anything else that a client throws becomes REPLICA_UNKNOWN, with its cause.
+ * - Listings contain only keys below the prefix and after `startAfter`, sorted if that is claimed.
+ * - Reads return exactly the requested bytes (exact-read.ts).
+ * - Any other error of a client becomes REPLICA_UNKNOWN, with its cause.
  */
 
 import { setMaxListeners } from 'node:events';
@@ -32,7 +32,7 @@ import { checkRange, openExactly } from './exact-read.ts';
 import { describeCall, forwardIf, toReplicationError } from './forward.ts';
 import { WatchedBody } from './watched-body.ts';
 
-/** How long an aborted call may clean up: the contract gives it a second in all. */
+/** Time for an aborted call to clean up. The contract allows one second in total. */
 export const GRACE_MS = 900;
 
 export interface CheckedOptions {
@@ -70,14 +70,14 @@ export function checked(
       const watched = new WatchedBody(body, what);
       try {
         const info = await guard.call(what, options.signal, (signal) =>
-          // A source that hangs is left at once.
-          client.put(key, leavable(watched, signal), { ...options, signal }),
+          // Do not wait for a source that hangs.
+          client.put(key, abortableBody(watched, signal), { ...options, signal }),
         );
         checkWritten(what, info, key, body);
         return info;
       } catch (error) {
         const isAborted = guard.closing.aborted || options.signal?.aborted === true;
-        // The source's own failure is reported as it is, whatever the client made of it.
+        // Report the source's own error, not the error that the client made of it.
         throw watched.failure === undefined || isAborted ? error : watched.failure.error;
       }
     },
@@ -85,7 +85,7 @@ export function checked(
       for (const key of keys) checkKey(key);
       const what = describeCall.delete(name, keys);
       if (options.version !== undefined) {
-        assert(keys.length === 1, 'a version is of one key');
+        assert(keys.length === 1, 'a version is given with one key only');
         if (capabilities.versions !== true) throw unsupported(what, NO_VERSIONS);
       }
       await guard.call(what, options.signal, async (signal) => {
@@ -107,14 +107,14 @@ export function checked(
     }),
     async close() {
       guard.close();
-      const late = (): Error =>
+      const timeoutError = (): Error =>
         new ReplicationError('REPLICA_UNKNOWN', `close ${name}: not closed in ${CLOSE_MS_MAX} ms`);
-      await inTime(client.close(), { clock, ms: CLOSE_MS_MAX, late });
+      await inTime(client.close(), { clock, ms: CLOSE_MS_MAX, timeoutError });
     },
   };
 }
 
-/** Runs calls with a signal that also aborts on close, and gives their errors a code. */
+/** Runs calls with a signal that also aborts on close, and converts their errors to ReplicationErrors. */
 class Guard {
   readonly #name: string;
   readonly #clock: TimerClock;
@@ -171,7 +171,7 @@ class Guard {
   }
 }
 
-function leavable(body: ObjectBody, signal: AbortSignal): ObjectBody {
+function abortableBody(body: ObjectBody, signal: AbortSignal): ObjectBody {
   const { sizeBytes, createdAt } = body;
   return { sizeBytes, createdAt, open: () => untilAborted(body.open(), signal) };
 }
@@ -209,7 +209,8 @@ function checkKey(key: string): void {
   assert(key !== '', 'a key is not empty');
 }
 
-const NO_VERSIONS = 'the destination knows no conditions on versions, so it cannot hold a lease';
+const NO_VERSIONS =
+  'the destination does not support conditions on versions, so it cannot hold a lease';
 
 function checkPut(
   what: string,
@@ -219,17 +220,19 @@ function checkPut(
 ): void {
   assert(Number.isSafeInteger(sizeBytes) && sizeBytes >= 0, `${sizeBytes} bytes is a size`);
   if (sizeMax !== undefined && sizeBytes > sizeMax) {
-    throw unsupported(what, `${sizeBytes} bytes, and the destination takes at most ${sizeMax}`);
+    throw unsupported(what, `${sizeBytes} bytes, but the destination accepts at most ${sizeMax}`);
   }
   if (condition === undefined) return;
   if (condition !== 'if-absent') {
     if (versions !== true) throw unsupported(what, NO_VERSIONS);
     return;
   }
-  if (conditions === undefined) throw unsupported(what, 'the destination knows no "if-absent"');
+  if (conditions === undefined) {
+    throw unsupported(what, 'the destination does not support "if-absent"');
+  }
   if (typeof conditions === 'object' && sizeBytes > conditions.sizeMax) {
-    const max = `the destination knows "if-absent" up to ${conditions.sizeMax} bytes`;
-    throw unsupported(what, `${sizeBytes} bytes, and ${max}`);
+    const max = `the destination supports "if-absent" up to ${conditions.sizeMax} bytes`;
+    throw unsupported(what, `${sizeBytes} bytes, but ${max}`);
   }
 }
 
@@ -243,6 +246,6 @@ function checkWritten(what: string, info: ObjectInfo, key: string, body: ObjectB
     throw new ReplicationError('REPLICA_UNKNOWN', message);
   }
   if (info.sizeBytes === body.sizeBytes) return;
-  const sizes = `${info.sizeBytes} of ${body.sizeBytes} bytes are there`;
+  const sizes = `${info.sizeBytes} of ${body.sizeBytes} bytes were written`;
   throw new ReplicationError('REPLICA_TRUNCATED', `${what}: ${sizes}`);
 }

@@ -1,15 +1,15 @@
 /**
- * Does what a client does not claim: reads whole objects and cuts ranges out, sorts listings, deletes
- * one key at a time. The innermost wrapper, so that resuming a stream works there too.
+ * Emulates capabilities that a client does not claim: reads whole objects and extracts ranges, sorts
+ * listings, deletes one key at a time. The innermost wrapper, so that resuming a stream works too.
  */
 
 import type { ByteRange, ListOptions, ObjectInfo, OpenedObject, ReplicaClient } from '../client.ts';
-import { deleteEach, namingKeys, notDeleted } from '../delete-each.ts';
+import { deleteEach, withFailures, deleteError } from '../delete-each.ts';
 import { compareKeys } from '../layout.ts';
 import { describeCall, forward } from './forward.ts';
 import { endOf } from './stream.ts';
 
-/** Half of what a client has on its way: new files are more urgent than old ones. */
+/** Half of the concurrent calls of a client: new files are more urgent than deletes. */
 const DELETES_AT_ONCE = 8;
 
 export function complete(client: ReplicaClient): ReplicaClient {
@@ -17,11 +17,11 @@ export function complete(client: ReplicaClient): ReplicaClient {
   const { ranges, sortedLists, deleteMax = 1 } = capabilities;
   return {
     ...forward(client),
-    // Who plans reads must know that ranges cost whole objects: they stay unclaimed.
+    // `ranges` stays unclaimed: callers that plan reads must see that a range costs the whole object.
     capabilities: { ...capabilities, sortedLists: true },
     ...(ranges !== true && {
       async get(key, { range, ...options } = {}) {
-        return cut(await client.get(key, options), range);
+        return extractRange(await client.get(key, options), range);
       },
     }),
     ...(sortedLists !== true && { list: (prefix, options) => sorted(client, prefix, options) }),
@@ -29,7 +29,7 @@ export function complete(client: ReplicaClient): ReplicaClient {
       if (keys.length === 0) return options?.signal?.throwIfAborted();
       if (keys.length <= deleteMax) {
         return await client.delete(keys, options).catch((error: unknown) => {
-          throw options?.signal?.aborted === true ? error : namingKeys(error, keys);
+          throw options?.signal?.aborted === true ? error : withFailures(error, keys);
         });
       }
       const what = describeCall.delete(name, keys);
@@ -37,12 +37,12 @@ export function complete(client: ReplicaClient): ReplicaClient {
       const failures = await deleteEach(parts, DELETES_AT_ONCE, options?.signal, (part) =>
         client.delete(part, options),
       );
-      if (failures.length > 0) throw notDeleted(what, failures);
+      if (failures.length > 0) throw deleteError(what, failures);
     },
   };
 }
 
-function cut(opened: OpenedObject, range: ByteRange | undefined): OpenedObject {
+function extractRange(opened: OpenedObject, range: ByteRange | undefined): OpenedObject {
   if (range === undefined) return opened;
   return { ...opened, body: slice(opened.body, range.start, endOf(range, opened.sizeBytes)) };
 }

@@ -1,9 +1,8 @@
 /**
- * Whose conflict is it? A conditional write that is refused may be our own, whose answer was lost (the AWS
- * SDK repeats a committed `If-None-Match: *` by itself and throws 412). So before a conflict is reported,
- * what lies there is read. An LTX file with the same size and trailer is our own: the trailer holds the
- * checksum of all its bytes. Any other object is compared whole, and whoever writes one under a condition
- * puts a nonce into it.
+ * Detects conflicts with our own writes. A refused conditional write may be our own if its response was
+ * lost (the AWS SDK repeats a committed `If-None-Match: *` by itself and throws 412). So the object is read
+ * before a conflict is reported. An LTX file with the same size and trailer is our own: the trailer has the
+ * checksum of all its bytes. Other objects are compared completely; conditional writers add a nonce to them.
  */
 
 import { isError } from '../../error.ts';
@@ -14,7 +13,7 @@ import { forward } from './forward.ts';
 
 /** Two checksums of 8 bytes at the end of an LTX file. */
 const TRAILER_SIZE_BYTES = 16;
-/** The largest object that is compared whole, and the largest named object. */
+/** Maximum size of an object that is compared completely, and of a named object. */
 export const OBJECT_BYTES_MAX = 1_048_576;
 
 export function settleConflicts(client: ReplicaClient): ReplicaClient {
@@ -33,7 +32,7 @@ export function settleConflicts(client: ReplicaClient): ReplicaClient {
   };
 }
 
-/** The object that lies there, if it has this body. It must be listed: what no listing shows cannot be restored. */
+/** The existing object, if it has this body. It must be listed: an object that is not listed cannot be restored. */
 async function findOwn(
   client: ReplicaClient,
   key: string,
@@ -52,7 +51,7 @@ async function findOwn(
     const ours = await lastBytes(untilAborted(body.open(), signal), sizeBytes - start);
     return Buffer.compare(theirs, ours) === 0 ? { ...listed, version: opened.version } : undefined;
   } catch (error) {
-    // It was deleted or replaced meanwhile.
+    // It was deleted or replaced in the meantime.
     if (isError(error, 'REPLICA_NOT_FOUND') || isError(error, 'LTX_INVALID')) return undefined;
     throw error;
   }
@@ -67,7 +66,7 @@ async function findListed(
   return undefined;
 }
 
-/** The end of a body. Reads all of it, which only an ambiguous conflict has to pay. */
+/** The last `count` bytes of a body. Reads all of it; only an ambiguous conflict needs this. */
 async function lastBytes(body: AsyncIterable<Uint8Array>, count: number): Promise<Uint8Array> {
   let last: Uint8Array = new Uint8Array(0);
   for await (const chunk of body) {

@@ -1,7 +1,6 @@
 /**
- * Reads that give exactly what was asked for, or an error that says what came instead: REPLICA_RANGE when
- * the start lies beyond the object, REPLICA_TRUNCATED when fewer bytes came, REPLICA_CHANGED when another
- * version is there.
+ * Reads that return exactly the requested bytes, or an error: REPLICA_RANGE if the start is beyond the end
+ * of the object, REPLICA_TRUNCATED if there were fewer bytes, REPLICA_CHANGED if the version differs.
  */
 
 import { assert, isError, ReplicationError } from '../../error.ts';
@@ -18,7 +17,7 @@ export interface ReadChecks {
 
 type Open = (options: GetOptions) => Promise<OpenedObject>;
 
-/** Leaves time to clean up within the second that an aborted call may take. */
+/** Leaves time to clean up within the second allowed for an aborted call. */
 const OPEN_GRACE_MS = 900;
 
 export function checkRange(range: ByteRange | undefined): void {
@@ -41,7 +40,7 @@ export async function openExactly(
   try {
     return await openRange(open, what, options, checks);
   } catch (error) {
-    // Some servers refuse a range that begins at the very end, and some do not.
+    // Some servers refuse a range that begins at the end of the object.
     if (range === undefined || !isError(error, 'REPLICA_RANGE')) throw error;
     return await openNothing(open, what, options, range, checks);
   }
@@ -72,7 +71,7 @@ async function openRange(
   }
 }
 
-/** An empty range, or one that begins where the object ends: the object must be there all the same. */
+/** For an empty range or one that begins at the end of the object: the object must exist nevertheless. */
 async function openNothing(
   open: Open,
   what: string,
@@ -93,19 +92,19 @@ function findFault(
   version: string | undefined,
 ): ReplicationError | undefined {
   if (version !== undefined && opened.version !== version) {
-    const other = opened.version ?? 'one without a name';
-    const message = `${what}: version ${version} was asked for, ${other} is there`;
+    const other = opened.version ?? 'a nameless one';
+    const message = `${what}: requested version ${version}, found ${other}`;
     return new ReplicationError('REPLICA_CHANGED', message);
   }
   return start > opened.sizeBytes ? outOfRange(what, start, opened.sizeBytes) : undefined;
 }
 
 function outOfRange(what: string, start: number, sizeBytes: number): ReplicationError {
-  const message = `${what}: byte ${start} lies beyond the object's ${sizeBytes} bytes`;
+  const message = `${what}: byte ${start} is beyond the end of the object (${sizeBytes} bytes)`;
   return new ReplicationError('REPLICA_RANGE', message);
 }
 
-/** `expected` bytes, no more and no fewer. */
+/** Yields the body and checks that it has `expected` bytes. */
 async function* counted(
   body: AsyncIterable<Uint8Array>,
   expected: number,
@@ -118,14 +117,14 @@ async function* counted(
     for await (const chunk of untilAborted(body, link.signal)) {
       sizeBytes += chunk.byteLength;
       if (sizeBytes > expected) {
-        const message = `${what}: more than the ${expected} bytes that were asked for came`;
+        const message = `${what}: received more than the requested ${expected} bytes`;
         throw new ReplicationError('REPLICA_UNKNOWN', message);
       }
       yield chunk;
       link.signal.throwIfAborted();
     }
     if (sizeBytes < expected) {
-      const message = `${what}: ${sizeBytes} of ${expected} bytes came`;
+      const message = `${what}: received ${sizeBytes} of ${expected} bytes`;
       throw new ReplicationError('REPLICA_TRUNCATED', message);
     }
   } catch (error) {
@@ -136,5 +135,5 @@ async function* counted(
 }
 
 async function* noBytes(): AsyncGenerator<Uint8Array, void, undefined> {
-  // No bytes.
+  // Empty.
 }

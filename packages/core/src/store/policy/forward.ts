@@ -1,9 +1,9 @@
-/** What wrappers of a client have in common. */
+/** Common parts of the wrappers of a client. */
 
 import { isError, messageOf, ReplicationError } from '../../error.ts';
 import type { ReplicaClient } from '../client.ts';
 
-/** All members of a client, bound to it, for a wrapper to override some of them. */
+/** All members of a client, bound to it. A wrapper overrides some of them. */
 export function forward(client: ReplicaClient): ReplicaClient {
   const { name, layout, capabilities } = client;
   return {
@@ -22,7 +22,7 @@ export function forward(client: ReplicaClient): ReplicaClient {
 
 type Optional = 'copy' | 'openLocal';
 
-/** An optional member of a wrapper: there if and only if the wrapped client has it. */
+/** An optional member of a wrapper: present if and only if the wrapped client has it. */
 export function forwardIf<Name extends Optional>(
   client: ReplicaClient,
   name: Name,
@@ -34,17 +34,17 @@ export function forwardIf<Name extends Optional>(
   return { [name]: wrap(bound) } as unknown as Pick<ReplicaClient, Name>;
 }
 
-/** Where anything that a client throws becomes one of our errors. Ours pass through; others become the cause of one. */
+/** Converts any error of a client to a ReplicationError, with the original error as its cause. */
 export function toReplicationError(what: string, error: unknown): unknown {
   if (isError(error)) return error;
-  // A broken invariant says nothing about the destination: it must be seen for what it is.
+  // A broken invariant is a bug, not a problem of the destination: do not hide it.
   if (error instanceof TypeError && error.message.startsWith('invariant broken')) return error;
   const cause = error instanceof Error && error.cause !== undefined ? messageOf(error.cause) : '';
-  const said = [messageOf(error), cause].filter((text) => text !== '').join(': ');
-  return new ReplicationError('REPLICA_UNKNOWN', `${what}: ${said}`, { cause: error });
+  const message = [messageOf(error), cause].filter((text) => text !== '').join(': ');
+  return new ReplicationError('REPLICA_UNKNOWN', `${what}: ${message}`, { cause: error });
 }
 
-/** What one call does to what: messages begin with it. */
+/** Descriptions of calls: the beginning of messages. */
 export const describeCall = {
   list: (name: string, prefix: string): string => `list ${prefix}* at ${name}`,
   get: (name: string, key: string): string => `open ${key} at ${name}`,

@@ -1,4 +1,4 @@
-/** A client as the engine uses it: all policies around it, in their order, with one limit for all calls. */
+/** Wraps a client in all policies, in order, with one limit for all calls. */
 
 import type { ReplicaClient } from '../client.ts';
 import { Semaphore } from '../semaphore.ts';
@@ -9,13 +9,13 @@ import { settleConflicts } from './conflict.ts';
 import { retry } from './retry.ts';
 
 export interface PolicyOptions extends Partial<Omit<RetryPolicy, 'slots'>> {
-  /** Calls on their way at once, for all replicas together. Default CALLS_MAX. */
+  /** Maximum number of concurrent calls, for all replicas together. Default CALLS_MAX. */
   readonly callsMax?: number | undefined;
 }
 
 export interface PolicedClients {
   readonly client: ReplicaClient;
-  /** The same, but a conflict is reported as it is, even where our own bytes lie there. */
+  /** The same, but it reports every conflict, even with our own bytes. */
   readonly unsettled: ReplicaClient;
 }
 

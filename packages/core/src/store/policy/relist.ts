@@ -1,4 +1,4 @@
-/** A listing that survives failed requests: it is listed again after the last key that was seen. */
+/** A listing that survives failed requests: it resumes after the last key that was received. */
 
 import { inTime, linkSignals } from '../abort.ts';
 import type { ListOptions, ObjectInfo, ReplicaClient } from '../client.ts';
@@ -6,7 +6,7 @@ import { compareKeys } from '../layout.ts';
 import { Attempts, type RetryPolicy } from './attempts.ts';
 import { release } from './stream.ts';
 
-/** How much progress one entry counts for: about its bytes in a provider's answer. */
+/** Progress counted for one entry: about its size in a provider's response. */
 const ENTRY_BYTES = 256;
 
 interface Relisting extends ListOptions {
@@ -23,7 +23,7 @@ export async function* listResumable(
   const attempts = new Attempts(policy, what, options.signal);
   let last = options.startAfter;
   for (;;) {
-    // Keys out of order within one attempt are for `checked` to find. Only those seen before are skipped.
+    // Skips only keys of earlier attempts. `checked` detects keys that are out of order within an attempt.
     const seen = last;
     const attempt = new ListAttempt(attempts, policy, options.signal, (signal) =>
       client.list(prefix, { ...options, startAfter: seen, signal }),
@@ -39,7 +39,7 @@ export async function* listResumable(
   }
 }
 
-/** One attempt: ends early, without throwing, when it fails or nothing comes for too long. */
+/** One attempt. Ends early, without throwing, if it fails or stalls. */
 class ListAttempt {
   readonly #attempts: Attempts;
   readonly #policy: RetryPolicy;
@@ -61,10 +61,10 @@ class ListAttempt {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<ObjectInfo, void, undefined> {
     const { clock, stallMs, slots } = this.#policy;
-    const late = (): Error => this.#attempts.silent();
+    const timeoutError = (): Error => this.#attempts.recordSilence();
     const link = linkSignals(this.#signal);
     const iterator = this.#open(link.signal)[Symbol.asyncIterator]();
-    const deadline = { clock, ms: stallMs, signal: this.#signal, late };
+    const deadline = { clock, ms: stallMs, signal: this.#signal, timeoutError };
     const orFail = (
       pending: Promise<IteratorResult<ObjectInfo>>,
     ): Promise<IteratorResult<ObjectInfo> | void> =>
@@ -74,7 +74,7 @@ class ListAttempt {
       });
     try {
       const releaseSlot = await slots.take([this.#signal]);
-      // The first request has the slot; further pages come as fast as they are read.
+      // Only the first request holds a slot; the reader sets the pace of further pages.
       let next = await orFail(iterator.next().finally(releaseSlot));
       while (next !== undefined && next.done !== true) {
         yield next.value;

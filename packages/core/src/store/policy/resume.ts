@@ -1,6 +1,6 @@
 /**
- * A read that survives lost connections: when the stream stalls, breaks or ends early it is opened
- * again where it stopped, and goes on only if the version is the same.
+ * A read that survives lost connections: if the stream stalls, fails or ends early, it is reopened at the
+ * same offset, and continues only if the version is the same.
  */
 
 import { isError, ReplicationError, type ErrorCode } from '../../error.ts';
@@ -11,7 +11,7 @@ import { discard, endOf, release } from './stream.ts';
 
 type Open = (options: GetOptions) => Promise<OpenedObject>;
 
-/** One attempt: what was opened, and the signal that it depends on. */
+/** One attempt: the opened stream and its signal. */
 interface Opened {
   readonly stream: OpenedObject;
   readonly link: LinkedSignal;
@@ -21,7 +21,7 @@ interface Failure {
   readonly error: unknown;
 }
 
-/** Opens with `open`, as often as the policy allows. The body that it returns opens it again. */
+/** Opens an object, with retries by the policy. The body reopens it when necessary. */
 export async function openResumable(
   open: Open,
   what: string,
@@ -38,7 +38,7 @@ class ResumableReader {
   readonly #at: GetOptions;
   readonly #policy: RetryPolicy;
   readonly #attempts: Attempts;
-  /** Of the next byte to come, and of the first that was not asked for. */
+  /** Offset of the next byte, and of the end of the requested range. */
   #offset: number;
   #end = 0;
 
@@ -66,7 +66,7 @@ class ResumableReader {
     }
   }
 
-  /** The bytes of one stream, and the error that it failed with. */
+  /** Yields the bytes of one stream. Returns its error, if it failed. */
   async *#drain(opened: Opened): AsyncGenerator<Uint8Array, Failure | undefined, undefined> {
     const iterator = opened.stream.body[Symbol.asyncIterator]();
     try {
@@ -100,7 +100,7 @@ class ResumableReader {
   /** The rest of the same object, or the error that ends the read. */
   async #reopen(first: OpenedObject, error: unknown): Promise<Opened> {
     const { sizeBytes, version } = first;
-    if (version === undefined) throw error; // another object may lie there now
+    if (version === undefined) throw error; // the object may have been replaced
     await this.#attempts.afterFailure(error);
     const range = { start: this.#offset, end: this.#end };
     const { stream, link } = await this.#attempt({ ...this.#at, range, version });
@@ -111,7 +111,7 @@ class ResumableReader {
     throw this.#error('REPLICA_CHANGED', 'the object was replaced while it was read', error);
   }
 
-  /** Opens until it succeeds; aborts the attempts that fail. */
+  /** Opens the object until it succeeds. Aborts failed attempts. */
   async #attempt(at: GetOptions): Promise<Opened> {
     for (;;) {
       const releaseSlot = await this.#policy.slots.take([at.signal]);
@@ -124,9 +124,9 @@ class ResumableReader {
       } catch (error) {
         link.abort(error);
         link.unlink();
-        // An answer that comes too late still holds a connection.
+        // A late response still holds a connection.
         opening.then((late) => discard(late.body, this.#policy.clock)).catch(() => undefined);
-        // A version that is gone does not come back.
+        // A replaced version does not come back.
         if (at.version !== undefined && isError(error, 'REPLICA_CHANGED')) throw error;
         await this.#attempts.afterFailure(error);
       }
@@ -135,8 +135,8 @@ class ResumableReader {
 
   async #inTime<T>(work: Promise<T>): Promise<T> {
     const { clock, stallMs } = this.#policy;
-    const late = (): Error => this.#attempts.silent();
-    return await inTime(work, { clock, ms: stallMs, signal: this.#at.signal, late });
+    const timeoutError = (): Error => this.#attempts.recordSilence();
+    return await inTime(work, { clock, ms: stallMs, signal: this.#at.signal, timeoutError });
   }
 
   #endedEarly(): Failure {
@@ -145,7 +145,7 @@ class ResumableReader {
   }
 
   #tooLong(): ReplicationError {
-    return this.#error('REPLICA_UNKNOWN', `the stream went on beyond byte ${this.#end}`);
+    return this.#error('REPLICA_UNKNOWN', `the stream continued beyond byte ${this.#end}`);
   }
 
   #error(code: ErrorCode, message: string, cause?: unknown): ReplicationError {

@@ -1,9 +1,9 @@
 /**
- * A client that retries: whole calls, listings from where they broke off, and streams from the byte where
- * they stopped. Only what `planRetry` allows; `onRetry` hears of each retry.
+ * A client that retries calls, and resumes listings and streams where they stopped. `planRetry` decides
+ * about retries; `onRetry` is called for each.
  *
- * An aborted call is refused before its first attempt: with no signal left to stop it, a client might do
- * the work all the same, and the caller would take an object for absent that is there.
+ * An aborted call is rejected before its first attempt: a client that ignores the signal might still do the
+ * work, and the caller would assume that the object does not exist.
  */
 
 import { abortable, linkSignals } from '../abort.ts';
@@ -48,7 +48,7 @@ export function retry(client: ReplicaClient, policy: RetryPolicy): ReplicaClient
   };
 }
 
-/** Runs `call` until it succeeds or another attempt is not worth it. */
+/** Runs `call` until it succeeds or `planRetry` gives up. */
 async function callWithRetry<T>(
   what: string,
   policy: RetryPolicy,
@@ -65,7 +65,7 @@ async function callWithRetry<T>(
   }
 }
 
-/** A write whose source fails is over: another attempt would read the same source. */
+/** Does not retry if the source fails: another attempt would read the same source. */
 async function putWithRetry(
   client: ReplicaClient,
   key: string,
@@ -90,8 +90,8 @@ async function putWithRetry(
 }
 
 /**
- * One attempt, as soon as it has a slot. It is aborted when it makes no progress for too long; `onProgress`
- * puts that off. The aborted call has a moment to end by itself, so that it is not repeated beside itself.
+ * One attempt, as soon as there is a slot. It is aborted if `onProgress` is not called for `silenceMs`. The
+ * aborted call has GRACE_MS to end by itself, so that the next attempt does not overlap with it.
  */
 async function callOnce<T>(
   what: string,
@@ -101,15 +101,15 @@ async function callOnce<T>(
 ): Promise<T> {
   const release = await slots.take([signal]);
   const link = linkSignals(signal);
-  const late = (): Error => silenceError(what, silenceMs);
-  const startTimer = (): (() => void) => clock.after(silenceMs, () => link.abort(late()));
+  const timeoutError = (): Error => silenceError(what, silenceMs);
+  const startTimer = (): (() => void) => clock.after(silenceMs, () => link.abort(timeoutError()));
   let stopTimer = startTimer();
   const onProgress = (): void => {
     stopTimer();
     stopTimer = startTimer();
   };
   try {
-    // The slot is the attempt's until it has really ended.
+    // The attempt keeps the slot until it has really ended.
     const run = async (): Promise<T> => await call(link.signal, onProgress);
     const work = run().finally(release);
     return await abortable(work, link.signal, { clock, graceMs: GRACE_MS });

@@ -1,4 +1,4 @@
-/** A body that notes whether its source kept its promise, so that the source is blamed and not the network. */
+/** A body that records errors of its source, so that the source is blamed and not the network. */
 
 import { ReplicationError } from '../../error.ts';
 import type { ObjectBody } from '../client.ts';
@@ -19,7 +19,7 @@ export class WatchedBody implements ObjectBody {
     this.#onProgress = onProgress;
   }
 
-  /** What the source threw, or LTX_TRUNCATED or LTX_INVALID when it is not of its size. */
+  /** The source's error; LTX_TRUNCATED or LTX_INVALID if its size is wrong. */
   get failure(): { readonly error: unknown } | undefined {
     return this.#failure;
   }
@@ -29,11 +29,11 @@ export class WatchedBody implements ObjectBody {
     try {
       for await (const chunk of this.#body.open()) {
         sizeBytes += chunk.byteLength;
-        if (sizeBytes > this.sizeBytes) throw this.#wrongSize('LTX_INVALID', 'more');
+        if (sizeBytes > this.sizeBytes) throw this.#wrongSize('LTX_INVALID', 'more than');
         this.#onProgress?.();
         yield chunk;
       }
-      if (sizeBytes < this.sizeBytes) throw this.#wrongSize('LTX_TRUNCATED', `${sizeBytes}`);
+      if (sizeBytes < this.sizeBytes) throw this.#wrongSize('LTX_TRUNCATED', `${sizeBytes} of`);
     } catch (error) {
       this.#failure = { error };
       throw error;
@@ -41,7 +41,7 @@ export class WatchedBody implements ObjectBody {
   }
 
   #wrongSize(code: 'LTX_INVALID' | 'LTX_TRUNCATED', had: string): ReplicationError {
-    const said = `${had} of the ${this.sizeBytes} bytes that it was said to have`;
-    return new ReplicationError(code, `${this.#what}: the source had ${said}`);
+    const sizes = `${had} the expected ${this.sizeBytes} bytes`;
+    return new ReplicationError(code, `${this.#what}: the source had ${sizes}`);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The place where probes work: a replica of its own below the one that is meant, so that neither
- * its files nor its listings are ever touched. It remembers what was written there, to remove it.
+ * The replica used by probes. It is below the real replica, but does not appear in its files or listings.
+ * It records the files that were written, to delete them.
  */
 
 import { isError, type ErrorCode } from '../error.ts';
@@ -12,12 +12,12 @@ import type { LTXFileRef } from '../store/layout.ts';
 import type { Destination } from '../replica/destination.ts';
 import type { Replica } from '../replica/replica.ts';
 
-/** Begins with a dot, as no level and no file of a replica does. */
-const SITE_PREFIX = '.sluice-check-';
+/** Begins with a dot, unlike any level or file of a replica. */
+const PROBE_PREFIX = '.sluice-check-';
 
-/** Where probes for the replica at `path` work. `random` is lower-case letters and digits. */
-export function sitePath(path: string, random: string): string {
-  const name = SITE_PREFIX + random;
+/** The path of the probes for the replica at `path`. `random` consists of lowercase letters and digits. */
+export function probePath(path: string, random: string): string {
+  const name = PROBE_PREFIX + random;
   return path === '' ? name : `${path}/${name}`;
 }
 
@@ -30,28 +30,28 @@ export function probeFile(level: number, maxTXID: number, file: ProbeFile): Prob
   return { ...file, ref: { level, minTXID: toTXID(minTXID), maxTXID: toTXID(maxTXID) } };
 }
 
-export interface SiteOptions {
+export interface ProbeReplicaOptions {
   readonly destination: Destination;
   readonly path: string;
   readonly bytes: ProbeBytes;
-  /** Milliseconds; only differences count. */
+  /** Milliseconds. Only differences are meaningful. */
   readonly now: () => number;
   readonly signal: AbortSignal | undefined;
 }
 
-export class CheckSite {
+export class ProbeReplica {
   readonly path: string;
   readonly #replica: Replica;
   readonly #bytes: ProbeBytes;
   readonly #now: () => number;
   readonly #signal: AbortSignal | undefined;
-  /** By name: what we tried to write. A write that failed may have been done, unless it was refused. */
+  /** Files that we tried to write, by name. A failed write may have succeeded, unless it was refused. */
   readonly #tried = new Map<string, LTXFileRef>();
   #written = 0;
 
-  constructor({ destination, path, bytes, now, signal }: SiteOptions) {
+  constructor({ destination, path, bytes, now, signal }: ProbeReplicaOptions) {
     this.path = path;
-    // A conflict must be reported as it is: nobody may take it for a success of his own.
+    // Every conflict must be reported: probes must not take one for their own success.
     this.#replica = destination.unsettled(path);
     this.#bytes = bytes;
     this.#now = now;
@@ -80,7 +80,7 @@ export class CheckSite {
     if (isNew) this.#written += 1;
   }
 
-  /** Writes through `destination`, and aborts that when more than `bytes` have been asked for. */
+  /** Writes through `destination`, and aborts the write when more than `bytes` have been requested. */
   async writeAborted(destination: Destination, probe: Probe, bytes: number): Promise<void> {
     const aborting = new AbortController();
     const reason = new Error('aborted by the check');
@@ -95,15 +95,15 @@ export class CheckSite {
     }
   }
 
-  /** What is wrong with the bytes from `start` to `end`; undefined where they are those of the file. */
+  /** Describes the first error in the bytes from `start` to `end`; undefined if they are correct. */
   async fault(probe: Probe, range?: { start: number; end: number }): Promise<string | undefined> {
     const { start, end } = range ?? { start: 0, end: probe.sizeBytes };
     const opened = await this.#replica.openFile(probe.ref, { range, signal: this.#signal });
-    const { equal, came } = await this.#bytes.matching(opened.body, probe, start);
+    const { equal, received } = await this.#bytes.matching(opened.body, probe, start);
     const what = `bytes ${start} to ${end} of ${probe.sizeBytes}`;
-    if (opened.sizeBytes !== probe.sizeBytes) return `${what}: said to be ${opened.sizeBytes}`;
-    if (came !== end - start) return `${what}: ${came} bytes came`;
-    return equal === came ? undefined : `${what}: another byte came at ${start + equal}`;
+    if (opened.sizeBytes !== probe.sizeBytes) return `${what}: reported size ${opened.sizeBytes}`;
+    if (received !== end - start) return `${what}: received ${received} bytes`;
+    return equal === received ? undefined : `${what}: wrong byte at ${start + equal}`;
   }
 
   async holds(probe: Probe, range?: { start: number; end: number }): Promise<boolean> {
@@ -115,7 +115,7 @@ export class CheckSite {
     }
   }
 
-  /** It was looked for, and is not there: nothing has to be removed. */
+  /** Call it if the file does not exist: it need not be deleted. */
   forget(ref: LTXFileRef): void {
     this.#tried.delete(nameOf(ref));
   }
@@ -137,17 +137,17 @@ export class CheckSite {
     await this.#replica.deleteFiles(this.tried, { signal });
   }
 
-  /** The key of a file below the site, by which people find it. */
+  /** The key of a file relative to the path of the probes. */
   labelOf(ref: LTXFileRef): string {
     return this.#replica.keyOf(ref).slice(this.path.length + 1);
   }
 
-  /** The whole key of the object with this label. */
+  /** The full key of the object with this label. */
   keyOf(label: string): string {
     return `${this.path}/${label}`;
   }
 
-  /** How long `work` takes, in milliseconds. */
+  /** The duration of `work`, in milliseconds. */
   async time(work: () => Promise<unknown>): Promise<number> {
     const began = this.#now();
     await work();
@@ -160,7 +160,7 @@ export function nameOf({ level, minTXID, maxTXID }: LTXFileRef): string {
   return `level ${level} ${formatFilename(minTXID, maxTXID)}`;
 }
 
-/** With one of these nothing was written. */
+/** Codes after which nothing was written. */
 const REFUSALS: ReadonlySet<ErrorCode> = new Set([
   'REPLICA_PERMISSION_DENIED',
   'REPLICA_UNAUTHENTICATED',

@@ -1,7 +1,7 @@
 /**
- * Backups that lie beside the keys where they are looked for: a folder that was copied into a bucket, a
- * bucket that was copied into a folder, a backup of Litestream 0.3, a root whose keys a server has tidied.
- * Such a place lists as empty, and it may hold the only backup.
+ * Detects backups under other keys than expected: a folder that was copied into a bucket, a bucket that was
+ * copied into a folder, a backup of Litestream 0.3, a root whose keys were changed by the server. The
+ * expected listing is empty in these cases, but the destination may hold the only backup.
  */
 
 import { ReplicationError } from '../error.ts';
@@ -11,21 +11,21 @@ import { allLevelsPrefix, objectPrefix, parseKey } from '../store/layout.ts';
 import { hasPlainKeys, plainRoot } from './plain-keys.ts';
 
 const OTHER: Readonly<Record<Layout, Layout>> = { tree: 'levels', levels: 'tree' };
-/** How level 0 is called, for messages. */
+/** The folder of level 0, for messages. */
 const LEVEL_0: Readonly<Record<Layout, string>> = { tree: 'ltx/0', levels: '0000' };
-const MADE_BY: Readonly<Record<Layout, string>> = {
+const TYPICAL_SOURCE: Readonly<Record<Layout, string>> = {
   tree: 'a folder, Google Cloud Storage, Azure or SFTP',
   levels: 'an S3 bucket',
 };
 
-/** Where Litestream 0.3 has its backups, below the root: `generations/<16 hex>/snapshots/…`. */
+/** Litestream 0.3 stores its backups below the root in `generations/<16 hex>/snapshots/…`. */
 const GENERATIONS = 'generations/';
 
-/** Keys that are looked at: enough to get past foreign ones, and one page of a listing. */
+/** Maximum number of keys examined: enough to skip foreign keys, and one page of a listing. */
 const KEYS_MAX = 1_000;
 
-/** REPLICA_UNSUPPORTED where there are files that this replica may be meant to have. */
-export async function checkNothingBeside(
+/** Throws REPLICA_UNSUPPORTED if there are files that probably belong to this replica. */
+export async function checkOtherLayouts(
   client: ReplicaClient,
   root: string,
   { signal }: CallOptions,
@@ -41,12 +41,12 @@ export async function checkNothingBeside(
   if (client.capabilities.folders === true || hasPlainKeys(layout, root)) return;
   const meant = plainRoot(root);
   if (meant !== undefined && (await hasFiles(client, layout, meant, { ...options, root: meant }))) {
-    const message = `${what}: it is empty, but there are files at ${meant}: set path to ${meant}`;
+    const message = `${what}: it is empty, but there are files at ${meant}; set path to ${meant}`;
     throw new ReplicationError('REPLICA_UNSUPPORTED', message);
   }
 }
 
-/** Whether there is any LTX file of this root in this layout. */
+/** Whether the root has an LTX file in this layout. */
 export async function hasFiles(
   client: ReplicaClient,
   layout: Layout,
@@ -75,15 +75,15 @@ async function anyKey(
 function otherLayout(what: string, layout: Layout): ReplicationError {
   const [here, there] = [LEVEL_0[layout], LEVEL_0[OTHER[layout]]];
   const message =
-    `${what}: no file lies below ${here}, where this kind of destination has them, but there are some ` +
-    `below ${there}: they were copied from ${MADE_BY[OTHER[layout]]}. Copy them back, or rename ` +
-    `${there} to ${here}, and the other levels likewise`;
+    `${what}: there are no files below ${here}, the layout of this type of destination, but there are ` +
+    `files below ${there}: they were copied from ${TYPICAL_SOURCE[OTHER[layout]]}. Copy them back, or rename ` +
+    `${there} to ${here}, and all other levels in the same way`;
   return new ReplicationError('REPLICA_UNSUPPORTED', message);
 }
 
 function generationsOf03(what: string): ReplicationError {
   const message =
-    `${what}: no file of ours lies there, but a backup of Litestream 0.3 does (${GENERATIONS}), which ` +
-    'this version cannot read: restore it with Litestream 0.3.13, and replicate to another path';
+    `${what}: there are no files of Sluice, but there is a backup of Litestream 0.3 (${GENERATIONS}), ` +
+    'which Sluice cannot read: restore it with Litestream 0.3.13, and replicate to another path';
   return new ReplicationError('REPLICA_UNSUPPORTED', message);
 }
