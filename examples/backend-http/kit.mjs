@@ -1,4 +1,4 @@
-// Prints the kit's report: what is promised, whether it is kept, what was seen.
+// Runs the kit and prints its report: each promise, and whether it is kept.
 //   node kit.mjs ENDPOINT
 
 import { formatReport, runKit } from '@sluice/backend-test-kit';

@@ -1,4 +1,4 @@
-// Keeps what is PUT in a folder: GET, PUT and DELETE of /key, and GET /?prefix= for a list.
+// Stores files in a folder: GET, PUT and DELETE of /key, and GET /?prefix= for a list.
 //   node server.mjs FOLDER PORT [TOKEN]      prints its port when it is ready
 
 import { createReadStream, createWriteStream } from 'node:fs';
@@ -11,7 +11,7 @@ const [folder = '.', port = '0', token] = process.argv.slice(2);
 const root = resolve(folder, 'objects');
 const making = resolve(folder, 'making');
 let count = 0;
-// The number of the request whose bytes a path holds: an older one that ends later comes too late.
+// The number of the last PUT request of each path: an older request that ends later is ignored.
 const newest = new Map();
 
 await mkdir(root, { recursive: true });
@@ -43,14 +43,14 @@ async function answer(request, response) {
   return await pipeline(createReadStream(path), response);
 }
 
-// Beside its place, fsynced, and renamed when it is whole: a request that breaks off changes nothing.
+// Writes a temporary file, fsyncs and renames it: an interrupted request changes nothing.
 async function put(request, path) {
   const number = (count += 1);
   const temporary = join(making, `${number}`);
   try {
     await pipeline(request, createWriteStream(temporary, { flush: true }));
     await mkdir(dirname(path), { recursive: true });
-    const { destroyed, readableEnded } = request.socket; // nobody waits for the answer any more
+    const { destroyed, readableEnded } = request.socket; // the client is gone
     if (destroyed || readableEnded || number < (newest.get(path) ?? 0)) return;
     newest.set(path, number);
     await rename(temporary, path);
@@ -74,7 +74,7 @@ async function list(prefix) {
     const path = join(entry.parentPath, entry.name);
     const key = relative(root, path).split(sep).join('/');
     if (!entry.isFile() || !key.startsWith(prefix ?? '')) return [];
-    const stats = await stat(path).catch(() => undefined); // gone meanwhile
+    const stats = await stat(path).catch(() => undefined); // deleted meanwhile
     return stats === undefined ? [] : [[key, stats.size, stats.mtime]];
   });
   return (await Promise.all(found)).flat();

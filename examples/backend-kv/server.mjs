@@ -1,9 +1,9 @@
-// A key-value store in a process of its own: what it has answered for outlives its SIGKILL.
+// A key-value store in its own process. Confirmed writes survive a SIGKILL.
 //   node server.mjs FILE [PORT]      prints its port when it is ready
 //
-// A request is a line of JSON, { method, key, size }, and `size` bytes; so is an answer. The store
-// is a log: a put is its line and its bytes, a delete its line. A record that was cut off by a
-// crash is the last one, and left out.
+// A request is a line of JSON, { method, key, size }, and `size` bytes; a response has the same form.
+// The store is a log: a put is its line and its bytes, a delete is its line. A last record that was
+// cut off by a crash is ignored.
 
 import {
   closeSync,
@@ -23,7 +23,7 @@ let end = 0;
 
 replay();
 createServer((socket) => {
-  serve(socket).catch(() => socket.destroy()); // a client that left is no error of ours
+  serve(socket).catch(() => socket.destroy()); // the client disconnected
 }).listen(Number(port), '127.0.0.1', function () {
   console.log(this.address().port);
 });

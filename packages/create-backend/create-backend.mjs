@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// npm create @sluice/backend PACKAGE: a backend that passes the test kit, under a name of your own.
-//   npm create @sluice/backend @acme/sluice-ftp      makes the folder sluice-ftp, with the scheme "ftp"
-// It is examples/backend-http, which docs/write-a-backend.md explains; `prepack` copies it to template/.
+// npm create @sluice/backend PACKAGE creates a backend with that name that passes the test kit.
+//   npm create @sluice/backend @acme/sluice-ftp      creates the folder sluice-ftp, with the scheme "ftp"
+// It is a copy of examples/backend-http, which docs/write-a-backend.md explains. `prepack` copies it to template/.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -14,8 +14,9 @@ const FILES = ['src', 'test', 'server.mjs', 'kit.mjs', 'package.json', 'tsconfig
 
 const name = process.argv[2] ?? '';
 const folder = NAME.exec(name)?.[1];
-if (folder === undefined) fail('usage: npm create @sluice/backend PACKAGE, as in @acme/sluice-ftp');
-if (fs.existsSync(folder)) fail(`${folder} is there already: choose another name, or remove it`);
+if (folder === undefined)
+  fail('usage: npm create @sluice/backend PACKAGE, such as @acme/sluice-ftp');
+if (fs.existsSync(folder)) fail(`${folder} already exists: choose another name, or remove it`);
 
 const source = fs.existsSync(PACKED) ? PACKED : EXAMPLE;
 for (const file of FILES) {
@@ -25,16 +26,16 @@ const scheme = folder.replace(/^sluice-/, '');
 replaceIn('package.json', EXAMPLE_NAME, name);
 replaceIn('src/index.ts', "scheme: 'http'", `scheme: '${scheme}'`);
 fs.writeFileSync(path.join(folder, '.gitignore'), 'dist\nnode_modules\n');
-console.log(`Made ${folder}. Next:
+console.log(`Created ${folder}. Next:
   cd ${folder} && npm install && npm test
-It keeps files on a plain HTTP server (server.mjs). Replace the methods in src/index.ts by those of your place,
-and the server in test/kit.test.ts by yours. The page: docs/write-a-backend.md of Sluice.`);
+It stores files on a plain HTTP server (server.mjs). Replace the methods in src/index.ts with those for your storage,
+and the server in test/kit.test.ts with yours. See docs/write-a-backend.md in the Sluice repository.`);
 
 function replaceIn(file, from, to) {
-  const place = path.join(folder, file);
-  const text = fs.readFileSync(place, 'utf8');
-  if (!text.includes(from)) fail(`${file} of the template does not have ${from}`);
-  fs.writeFileSync(place, text.replace(from, to));
+  const target = path.join(folder, file);
+  const text = fs.readFileSync(target, 'utf8');
+  if (!text.includes(from)) fail(`${file} of the template does not contain ${from}`);
+  fs.writeFileSync(target, text.replace(from, to));
 }
 
 function fail(message) {

@@ -70,7 +70,9 @@ test('without s3:AbortMultipartUpload the check warns that parts stay and cost m
   expect(code).toBe(0);
   const refused = features.filter(({ verdict }) => verdict === 'does not');
   expect(refused.map(({ feature }) => feature)).toEqual(['abort']);
-  expect(refused[0]?.seen).toContain('its parts could not be removed and cost money');
+  expect(refused[0]?.seen).toContain(
+    'the parts of the upload could not be removed, and cost money',
+  );
   expect(refused[0]?.next).toContain('; it takes s3:AbortMultipartUpload on its objects');
   expect(server.raw.uploads()).toHaveLength(2);
 });

@@ -57,19 +57,19 @@ describeWith(['azurite'], 'azure, credentials', () => {
       'an expired token',
       () => ({ 'sas-token': accountToken(azure.proxy.place, { expiresOn: yesterday }) }),
       'REPLICA_PERMISSION_DENIED', // as above
-      'when it expires',
+      'its expiry',
     ],
     [
       'a token without the permissions',
       () => ({ 'sas-token': accountToken(azure.proxy.place, { permissions: 't' }) }),
       'REPLICA_PERMISSION_DENIED',
-      'rwdl',
+      'rcwdl',
     ],
     [
       'a missing container',
       () => ({ bucket: 'no-such-container' }),
       'REPLICA_DESTINATION_NOT_FOUND',
-      'the container must be there before',
+      'the container must already exist',
     ],
     [
       'an unreachable server',
@@ -126,7 +126,7 @@ describeWith(['azurite'], 'azure, credentials', () => {
       await writeFile(path, 'sv=1&secret');
       const empty = await rejectionOf(replica.openFile(FILE));
       expect(empty).toMatchObject({ code: 'REPLICA_UNAUTHENTICATED' });
-      expect(empty.message).toContain(`${path} holds no token`);
+      expect(empty.message).toContain(`${path} has no token`);
       expect(empty.message).not.toContain('secret');
     });
   });

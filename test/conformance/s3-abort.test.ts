@@ -214,6 +214,6 @@ describe('close', () => {
     await rejectionOf(new Replica(destination, 'db').writeFile(FILE, bodyOf(LARGE)));
     await destination.close();
     expect(warnings).toHaveLength(1);
-    expect(warnings[0]).toContain('its parts could not be removed');
+    expect(warnings[0]).toContain('the parts of the upload could not be removed');
   });
 });

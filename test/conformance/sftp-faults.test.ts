@@ -156,7 +156,7 @@ test('a read whose connection is lost repeatedly resumes at its byte', async () 
   const destination = new Destination(reader, { attemptsMax: 20 });
   onTestFinished(() => destination.close());
   let reads = 0;
-  fake.judge = ({ kind }) =>
+  fake.intercept = ({ kind }) =>
     kind === 'READ' && (reads += 1) % 60 === 0 ? 'lost-before' : undefined;
   const { body } = await destination.replica('/r').openFile(FILE);
   assertBytes(await readBytes(body, bytes.byteLength), bytes);

@@ -25,7 +25,7 @@ export const backend: Backend<HTTPConfig> = defineBackend({
   schema: z.strictObject({
     endpoint: endpoint('the server', { example: 'https://files.example.com' }),
     token: secret('sent with each request').optional(),
-    path: text('where the files of this database lie', { example: 'app' }),
+    path: text('the folder of this database', { example: 'app' }),
   }),
   describe: (config, path) => ({ target: `${config.endpoint}/${path}` }),
   fromURL: (url) => ({
@@ -69,7 +69,7 @@ class HTTPClient implements ReplicaClient {
     for (const key of keys) await (await this.#send('DELETE', key, { signal })).body?.cancel();
   }
 
-  async close(): Promise<void> {} // fetch keeps no connection of ours
+  async close(): Promise<void> {} // fetch manages its own connections
 
   async #send(method: string, key: string, more: RequestInit): Promise<Response> {
     const what = `${method} ${key} at ${this.name}`;
@@ -84,7 +84,7 @@ class HTTPClient implements ReplicaClient {
   }
 }
 
-/** Holds the response as long as it is read: fetch cancels the body of one that nobody holds. */
+/** Keeps a reference to the response while it is read: fetch cancels the body of a collected response. */
 async function* bodyOf(response: Response): AsyncGenerator<Uint8Array> {
   if (response.body !== null) yield* response.body;
 }

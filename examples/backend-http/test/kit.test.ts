@@ -8,7 +8,7 @@ import { describeBackend, type Setup } from '@sluice/backend-test-kit';
 import { backend } from '../src/index.ts';
 import { parseConfig } from '@sluice/core/backend';
 
-const TOKEN = 'not-to-be-told';
+const TOKEN = 'not-to-be-shown';
 
 describeBackend(
   {

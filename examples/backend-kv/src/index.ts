@@ -15,7 +15,7 @@ import {
 import { integer, text } from '@sluice/core/backend/config';
 import { z } from 'zod';
 
-/** Values are held whole in memory, at both ends. */
+/** Values are kept in memory, at both ends. */
 const VALUE_SIZE_MAX = 16 * 1024 * 1024;
 
 export interface KVConfig {
@@ -29,7 +29,7 @@ export const backend: Backend<KVConfig> = defineBackend({
   schema: z.strictObject({
     host: text('the server', { example: 'kv.example.com' }),
     port: integer('its port', { min: 1, max: 65_535 }).prefault(7_070),
-    path: text('where the files of this database lie', { example: 'app' }),
+    path: text('the folder of this database', { example: 'app' }),
   }),
   describe: ({ host, port }, path) => ({ target: `kv://${host}:${port}/${path}` }),
   fromURL: (url) => ({
@@ -61,7 +61,7 @@ class KVClient implements ReplicaClient {
   async get(key: string, { signal }: CallOptions = {}): Promise<OpenedObject> {
     const { head, bytes } = await this.#call({ method: 'get', key }, signal);
     if (head.missing === true) {
-      throw new ReplicationError('REPLICA_NOT_FOUND', `get ${key} at ${this.name}: not there`);
+      throw new ReplicationError('REPLICA_NOT_FOUND', `get ${key} at ${this.name}: not found`);
     }
     return { sizeBytes: head.size, body: inChunks(bytes) };
   }
@@ -77,7 +77,7 @@ class KVClient implements ReplicaClient {
     for (const key of keys) await this.#call({ method: 'delete', key }, signal);
   }
 
-  async close(): Promise<void> {} // each call has a connection of its own
+  async close(): Promise<void> {} // each call opens its own connection
 
   async #call(
     request: Request,
@@ -115,20 +115,20 @@ interface Answer {
 async function readAnswer(socket: Socket): Promise<Answer> {
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
-  let wanted: number | undefined;
+  let expected: number | undefined;
   for await (const chunk of socket as AsyncIterable<Buffer>) {
     chunks.push(chunk);
     sizeBytes += chunk.byteLength;
-    if (wanted === undefined) {
+    if (expected === undefined) {
       const start = Buffer.concat(chunks);
       const length = start.indexOf(10) + 1;
       if (length > 0)
-        wanted = length + (JSON.parse(start.toString('utf8', 0, length)) as Answer['head']).size;
+        expected = length + (JSON.parse(start.toString('utf8', 0, length)) as Answer['head']).size;
     }
-    if (sizeBytes === wanted) break;
+    if (sizeBytes === expected) break;
   }
   const all = Buffer.concat(chunks);
-  if (sizeBytes !== wanted) throw new Error('the connection ended before the answer');
+  if (sizeBytes !== expected) throw new Error('the connection ended before the answer');
   const length = all.indexOf(10) + 1;
   const head = JSON.parse(all.toString('utf8', 0, length)) as Answer['head'];
   return { head, bytes: all.subarray(length) };

@@ -29,7 +29,7 @@ describeBackend(
   { after, before, describe, test },
 );
 
-void test('what the store has answered for outlives its SIGKILL', async () => {
+void test('a confirmed write survives a SIGKILL of the store', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'sluice-kv-'));
   const file = join(folder, 'store.log');
   const bytes = pattern(300_000, 1);
@@ -68,18 +68,18 @@ async function openStore(): Promise<Setup> {
       access,
       logger: console,
     });
-  const nobody = await startRelay();
+  const silent = await startRelay();
   const relay = await startRelay({ host: '127.0.0.1', port: Number(port) });
   let paths = 0;
   return {
     connect: (access) => connect({}, access),
     newPath: () => `replica-${(paths += 1)}`,
     unreachable: () => connect({ port: 1 }),
-    silent: () => connect({ port: nobody.port }),
+    silent: () => connect({ port: silent.port }),
     cuttable: async () => ({ client: await connect({ port: relay.port }), cut: relay.cut }),
     elsewhere: { module: new URL('../src/index.ts', import.meta.url).href, input },
     async stop() {
-      await Promise.all([nobody.close(), relay.close()]);
+      await Promise.all([silent.close(), relay.close()]);
       server.kill('SIGKILL');
       await rm(folder, { recursive: true, force: true });
     },

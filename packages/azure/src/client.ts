@@ -35,18 +35,17 @@ import {
   type Page,
 } from '@sluice/core/backend/http';
 import type { AzureConfig } from './config.ts';
-import { optionsOf, request, TIMESTAMP, versionOf, type Container } from './container.ts';
+import { accessTo, optionsOf, request, TIMESTAMP, versionOf, type Container } from './container.ts';
 import { toReplicationError } from './errors.ts';
-import { accessTo } from './sdk.ts';
-import { upload } from './upload.ts';
+import { uploadBlob } from './upload.ts';
 
-/** The server copies no larger blobs in one request. */
+/** Maximum size of a blob that the server copies in one request. */
 const COPY_BYTES_MAX = 256 * 1024 * 1024;
 
-/** What the SDK and @azure/identity read by themselves. */
+/** Variables that the SDK and @azure/identity read themselves. */
 const VARIABLES = /^(AZURE_|IDENTITY_|MSI_)/;
 
-/** Sends nothing: the first call finds what is wrong. But see `accessTo`. */
+/** Sends nothing: errors other than those of `accessTo` come with the first call. */
 export async function connect(
   config: AzureConfig,
   { logger }: ConnectContext,
@@ -78,7 +77,7 @@ class AzureClient implements ReplicaClient {
   list(prefix: string, { startAfter, signal }: ListOptions = {}): AsyncIterable<ObjectInfo> {
     const call = { what: `list ${prefix}* at ${this.name}`, signal, prefix };
     return listPages(this.#container.requests, call, (pageToken) =>
-      listPage(this.#container, { prefix, startAfter, pageToken }, call),
+      listPage(this.#container, { ...call, startAfter, pageToken }),
     );
   }
 
@@ -86,7 +85,7 @@ class AzureClient implements ReplicaClient {
     const call = { what: `open ${key} at ${this.name}`, signal, range, version };
     return await openObject(this.#container.requests, call, {
       open: (at) => openStream(this.#container, key, at),
-      toError: brokenOff,
+      toError: toReadError,
     });
   }
 
@@ -98,11 +97,11 @@ class AzureClient implements ReplicaClient {
     const what = `write ${key} to ${this.name}`;
     this.#container.requests.check(signal);
     try {
-      const info = await upload(this.#container, { what, key, body, condition, signal });
+      const info = await uploadBlob(this.#container, { what, key, body, condition, signal });
       return checkStored(info, what);
     } catch (error) {
-      const isOfVersion = typeof condition === 'object' && isError(error, 'REPLICA_NOT_FOUND');
-      throw isOfVersion ? goneError(what, error) : error;
+      const hasVersion = typeof condition === 'object';
+      throw hasVersion && isError(error, 'REPLICA_NOT_FOUND') ? goneError(what, error) : error;
     }
   }
 
@@ -134,29 +133,20 @@ class AzureClient implements ReplicaClient {
   }
 }
 
-interface AskedPage {
+interface PageCall extends Call {
   readonly prefix: string;
   readonly startAfter: string | undefined;
   readonly pageToken: string | undefined;
 }
 
-async function listPage(
-  container: Container,
-  { prefix, startAfter, pageToken }: AskedPage,
-  call: Call,
-): Promise<Page> {
-  type Answer = ContainerListBlobFlatSegmentResponse;
-  const page = await request(
-    container,
-    call,
-    'cut',
-    async (client, abortSignal): Promise<Answer> => {
-      const seek = startAfter === undefined ? {} : { startFrom: startAfter };
-      const list = client.listBlobsFlat({ prefix, includeMetadata: true, abortSignal, ...seek });
-      const next = pageToken === undefined ? {} : { continuationToken: pageToken };
-      return (await list.byPage(next).next()).value as Answer;
-    },
-  );
+async function listPage(container: Container, call: PageCall): Promise<Page> {
+  const { prefix, startAfter, pageToken } = call;
+  const page = await request(container, call, 'cut', async (client, abortSignal) => {
+    const seek = startAfter === undefined ? {} : { startFrom: startAfter };
+    const list = client.listBlobsFlat({ prefix, includeMetadata: true, abortSignal, ...seek });
+    const next = pageToken === undefined ? {} : { continuationToken: pageToken };
+    return (await list.byPage(next).next()).value as ContainerListBlobFlatSegmentResponse;
+  });
   const { segment, continuationToken = '' } = page;
   return {
     objects: segment.blobItems.map(({ name, properties, metadata = {} }) => ({
@@ -182,7 +172,7 @@ async function openStream(
     const answer = await client.getBlobClient(key).download(start, count, {
       conditions: ifMatch(call.version),
       abortSignal,
-      maxRetryRequests: 0, // core goes on where a body stops
+      maxRetryRequests: 0, // core resumes a body that breaks off
     });
     return {
       sizeBytes: sizeOfContentRange(answer.contentRange) ?? answer.contentLength ?? 0,
@@ -193,14 +183,14 @@ async function openStream(
   });
 }
 
-function brokenOff(error: unknown, what: string): ReplicationError {
-  const named = toReplicationError(error, what);
-  if (named.code !== 'REPLICA_UNKNOWN') return named;
-  // The SDK has several words for a connection that ends before the body does, and no code.
-  return new ReplicationError('REPLICA_UNAVAILABLE', `${named.message}; the body broke off`);
+/** Converts an error of a body. The SDK reports a broken connection with several messages and no code. */
+function toReadError(error: unknown, what: string): ReplicationError {
+  const converted = toReplicationError(error, what);
+  if (converted.code !== 'REPLICA_UNKNOWN') return converted;
+  return new ReplicationError('REPLICA_UNAVAILABLE', `${converted.message}; the body broke off`);
 }
 
-/** Metadata and all. REPLICA_UNSUPPORTED for more than 256 MiB. */
+/** Copies a blob and its metadata. REPLICA_UNSUPPORTED if it is larger than 256 MiB. */
 async function copyBlob(
   container: Container,
   from: string,
@@ -215,13 +205,13 @@ async function copyBlob(
     (client, abortSignal) => client.getBlobClient(from).getProperties({ abortSignal }),
   );
   if (sizeBytes > COPY_BYTES_MAX) {
-    const message = `${call.what}: ${sizeBytes} bytes, and Azure copies ${COPY_BYTES_MAX} at most`;
+    const message = `${call.what}: ${sizeBytes} bytes, but Azure copies at most ${COPY_BYTES_MAX}`;
     throw new ReplicationError('REPLICA_UNSUPPORTED', message);
   }
   const copied = await request(container, call, 'settle', async (client, abortSignal) => {
     const { url, ...authorization } = await container.access.copySource(client, from);
     return await client.getBlobClient(to).syncCopyFromURL(url, {
-      sourceConditions: { ifMatch: etag }, // so that the size is this one's
+      sourceConditions: { ifMatch: etag }, // the version that has this size
       abortSignal,
       ...authorization,
       ...(tier !== undefined && { tier }),

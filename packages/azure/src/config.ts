@@ -1,6 +1,6 @@
 /**
- * The configuration of a replica in a container: all keys that Litestream 0.3 and 0.5 have for abs, and some
- * of ours. By YAML or in the query of a URL: abs://account@container/path?key=value.
+ * The configuration of a replica in a container: all keys of Litestream 0.3 and 0.5 for abs, and some of ours.
+ * In YAML or in the query of a URL: abs://account@container/path?key=value.
  */
 
 import { posix } from 'node:path';
@@ -30,7 +30,6 @@ import {
   type AddIssue,
 } from '@sluice/core/backend/config';
 import { z } from 'zod';
-import { readConnectionString } from './connection-string.ts';
 
 export type Credentials =
   | { readonly kind: 'shared-key'; readonly accountName: string; readonly accountKey: Secret }
@@ -40,7 +39,7 @@ export type Credentials =
 
 export interface AzureConfig {
   readonly container: string;
-  /** Of the account: "https://account.blob.core.windows.net", without a slash at its end. */
+  /** URL of the account, without a trailing slash: "https://account.blob.core.windows.net". */
   readonly endpoint: string;
   readonly credentials: Credentials;
   readonly blockSizeBytes: number;
@@ -48,16 +47,16 @@ export interface AzureConfig {
   readonly accessTier: AccessTier | undefined;
 }
 
-/** Archive is not among them: what lies there cannot be read. */
+/** Without Archive: its blobs cannot be read directly. */
 const ACCESS_TIERS = ['Hot', 'Cool', 'Cold'] as const;
 export type AccessTier = (typeof ACCESS_TIERS)[number];
 
 const MIB = 1024 * 1024;
-/** Smaller ones are more requests, and no faster. Azure itself has no least size. */
+/** Smaller blocks mean more requests and are not faster. Azure has no minimum. */
 const BLOCK_BYTES_MIN = MIB;
-/** A block lies in memory whole. Azure takes 4,000 MiB. */
+/** A block is kept in memory. Azure's limit is 4,000 MiB. */
 const BLOCK_BYTES_MAX = 512 * MIB;
-/** More is more memory, and the destination has no more sockets. */
+/** More would need more memory, and the destination has only 16 sockets. */
 const BLOCKS_AT_ONCE_MAX = 16;
 
 const KEYS = z.strictObject({
@@ -65,45 +64,49 @@ const KEYS = z.strictObject({
   path: keyPath({ check: problemWithRoot }),
   'account-name': text('the storage account', {
     example: 'account',
-    defaultText: 'that of the URL or the connection string',
+    defaultText: 'from the URL or the connection string',
     check: problemWithAccount,
   }).optional(),
-  endpoint: endpoint('of another cloud, or of an emulator', {
+  endpoint: endpoint('another cloud, or an emulator', {
     example: 'https://a.example.com',
     defaultText: 'https://<account-name>.blob.core.windows.net',
   }).optional(),
-  'account-key': secret('a key of the account, in base64', {
+  'account-key': secret('an account key, in base64', {
     example: 'a2V5',
-    defaultText: 'what DefaultAzureCredential finds',
+    defaultText: 'DefaultAzureCredential',
     check: (key) => (/^[A-Za-z0-9+/]+={0,2}$/.test(key) ? undefined : 'must be base64'),
   }).optional(),
-  'sas-token': secret('a token; wins over account-key', {
+  'sas-token': secret('a SAS token; overrides account-key', {
     example: 'sv=1&sig=c2ln',
     check: (token) =>
       /(^|&)sig=./.test(cleanToken(token)) ? undefined : 'has no signature (sig=…)',
   }).optional(),
-  'sas-token-path': text('a file that holds it, read for each request: it may change', {
+  'sas-token-path': text('a file with the SAS token, read for each request', {
     example: '/run/secrets/sas-token',
   }).optional(),
   'connection-string': secret('account, endpoint, key or token in one', {
     example: 'AccountName=account;AccountKey=a2V5',
-    check: (joined) => readConnectionString(joined).wrong,
+    check: (joined) => readConnectionString(joined).problem,
   }).optional(),
-  'access-tier': choice('of new files', ACCESS_TIERS, {
+  'access-tier': choice('access tier of new files', ACCESS_TIERS, {
     example: 'Cool',
     defaultText: 'the account’s',
   }).optional(),
-  // With 8 MiB, the largest blob of 50,000 blocks is 390 GiB before blocks grow.
-  'part-size': size('of blocks; a smaller file is one request', {
+  // With 8 MiB, 50,000 blocks hold 390 GiB; larger blobs use larger blocks.
+  'part-size': size('block size; a smaller file is one request', {
     example: '16MiB',
     min: BLOCK_BYTES_MIN,
     max: BLOCK_BYTES_MAX,
   }).prefault('8MiB'),
-  // Memory is blocks at once times block size: 32 MiB by default.
-  concurrency: integer('blocks at once', { example: 2, min: 1, max: BLOCKS_AT_ONCE_MAX }).prefault(
-    4,
-  ),
+  // Memory is `concurrency` times the block size: 32 MiB by default.
+  concurrency: integer('blocks uploaded concurrently', {
+    example: 2,
+    min: 1,
+    max: BLOCKS_AT_ONCE_MAX,
+  }).prefault(4),
 });
+
+type Keys = z.output<typeof KEYS>;
 
 export const schema: ConfigSchema<AzureConfig & { readonly path: string }> = KEYS.superRefine(
   ...rules(
@@ -115,18 +118,14 @@ export const schema: ConfigSchema<AzureConfig & { readonly path: string }> = KEY
   ),
 ).transform(toConfig);
 
-function toConfig(keys: z.output<typeof KEYS>): AzureConfig & { readonly path: string } {
+function toConfig(keys: Keys): AzureConfig & { readonly path: string } {
   const joined = readConnectionString(keys['connection-string']?.reveal() ?? '');
   const accountName = joined.accountName ?? keys['account-name'] ?? '';
   const url = joined.endpoint ?? keys.endpoint ?? `https://${accountName}.blob.core.windows.net`;
   return {
     container: keys.bucket,
     endpoint: url,
-    credentials: toCredentials(accountName, {
-      tokenPath: keys['sas-token-path'],
-      token: joined.token ?? keys['sas-token']?.reveal(),
-      accountKey: joined.accountKey ?? keys['account-key']?.reveal(),
-    }),
+    credentials: toCredentials(keys, joined, accountName),
     blockSizeBytes: keys['part-size'],
     blocksAtOnce: keys.concurrency,
     accessTier: keys['access-tier'],
@@ -134,21 +133,17 @@ function toConfig(keys: z.output<typeof KEYS>): AzureConfig & { readonly path: s
   };
 }
 
-interface GivenCredentials {
-  readonly tokenPath: string | undefined;
-  readonly token: string | undefined;
-  readonly accountKey: string | undefined;
-}
-
-function toCredentials(accountName: string, given: GivenCredentials): Credentials {
-  const { tokenPath, token, accountKey } = given;
+function toCredentials(keys: Keys, joined: ConnectionString, accountName: string): Credentials {
+  const tokenPath = keys['sas-token-path'];
+  const token = joined.token ?? keys['sas-token']?.reveal();
+  const accountKey = joined.accountKey ?? keys['account-key']?.reveal();
   if (tokenPath !== undefined) return { kind: 'sas-file', path: tokenPath };
   if (token !== undefined) return { kind: 'sas', token: hide(cleanToken(token)) };
   if (accountKey === undefined) return { kind: 'default' };
   return { kind: 'shared-key', accountName, accountKey: hide(accountKey) };
 }
 
-/** Portals give a token with a question mark before it. */
+/** The portal shows tokens with a leading question mark. */
 export function cleanToken(token: string): string {
   return token.trim().replace(/^\?/, '');
 }
@@ -163,18 +158,18 @@ export function describe(config: AzureConfig, path: string): DestinationDescript
   return { target, partBytes };
 }
 
-/** The keys that `abs://account@container/path?key=value` stands for. */
+/** The keys of `abs://account@container/path?key=value`. */
 export function configFromURL(url: URL): unknown {
   const { protocol, pathname, username, password, host, search } = url;
-  // Each percent sign of the path must encode something.
+  // Every percent sign in the path must start an escape.
   if (protocol !== 'abs:' || /%(?![0-9a-f]{2})/i.test(pathname)) {
     throw invalid('must be abs://account@container/path');
   }
-  // Not shown, and not taken either: URLs are seen by everybody.
-  if (password !== '') throw invalid('holds a password: write it in account-key');
+  // URLs end up in logs and process lists, so passwords in them are refused.
+  if (password !== '') throw invalid('contains a password: use account-key instead');
   const path = pathname === '' ? '' : rootOfURLPath(pathname);
   return {
-    // An empty part is left out: "bucket is missing" says more than "is empty".
+    // An empty part is left out, so that the error is "bucket is missing", not "bucket is empty".
     ...(host !== '' && { bucket: host }),
     ...(username !== '' && { 'account-name': percentDecoded(username) }),
     ...(path !== '' && { path }),
@@ -183,15 +178,15 @@ export function configFromURL(url: URL): unknown {
 }
 
 function problemWithContainer(container: string): string | undefined {
-  // Whatever is no name would be read as another part of the URL of requests.
+  // Other characters would change the URL of requests.
   if (/^[a-z0-9$-]{3,63}$/.test(container)) return undefined;
   return (
     problemWithBucket(container, 'a container') ??
-    'must be the name of a container: 3 to 63 of a-z, 0-9 and -'
+    'must be the name of a container: 3 to 63 characters of a-z, 0-9 and -'
   );
 }
 
-/** Blob names are joined as paths are, and no name may lead out of the container. */
+/** The path is joined with the names of blobs like a file path, and must stay in the container. */
 function problemWithRoot(path: string): string | undefined {
   return /^\/*\.\.(\/|$)/.test(posix.normalize(path)) ? 'leads out of the container' : undefined;
 }
@@ -202,7 +197,7 @@ function problemWithAccount(name: string): string | undefined {
 
 function checkAccount(keys: Readonly<Record<string, unknown>>, issue: AddIssue): void {
   if (isGiven(keys, 'account-name') || isGiven(keys, 'connection-string')) return;
-  if (!isGiven(keys, 'endpoint')) issue('account-name', 'is missing, or endpoint');
+  if (!isGiven(keys, 'endpoint')) issue('account-name', 'is missing (or set endpoint)');
   else if (isSecret(keys['account-key']) && !isGiven(keys, 'sas-token')) {
     issue('account-name', 'is missing beside account-key');
   }
@@ -210,4 +205,56 @@ function checkAccount(keys: Readonly<Record<string, unknown>>, issue: AddIssue):
 
 function invalid(message: string): ReplicationError {
   return new ReplicationError('CONFIG_INVALID', message);
+}
+
+interface ConnectionString {
+  readonly accountName?: string | undefined;
+  readonly accountKey?: string | undefined;
+  readonly token?: string | undefined;
+  readonly endpoint?: string | undefined;
+  /** Does not contain the values; undefined if there is no problem. */
+  readonly problem?: string | undefined;
+}
+
+/** Reads name=value pairs separated by semicolons, as the portal shows them. */
+function readConnectionString(joined: string): ConnectionString {
+  if (joined === '') return {};
+  const pairs = joined.split(';').map((pair) => {
+    const at = pair.indexOf('=');
+    return [pair.slice(0, at).trim().toLowerCase(), pair.slice(at + 1).trim()] as const;
+  });
+  const values = new Map(pairs.filter(([, value]) => value !== ''));
+  const accountName = values.get('accountname');
+  const url = values.get('blobendpoint') ?? endpointOf(values, accountName);
+  const parsed = url === undefined ? undefined : parseEndpoint(url);
+  const [accountKey, token] = [values.get('accountkey'), values.get('sharedaccesssignature')];
+  const problems: string[] = [];
+  if (url === undefined) problems.push('has neither AccountName nor BlobEndpoint');
+  else if (parsed === undefined) {
+    problems.push('must have an endpoint that is http(s)://host, without password and query');
+  }
+  if (accountKey === undefined && token === undefined) {
+    problems.push('has neither AccountKey nor SharedAccessSignature');
+  } else if (url !== undefined && token === undefined && accountName === undefined) {
+    problems.push('has an AccountKey and no AccountName');
+  }
+  const problem = problems.length === 0 ? undefined : problems.join(', and ');
+  return { accountName, accountKey, token, endpoint: parsed, problem };
+}
+
+function endpointOf(
+  values: ReadonlyMap<string, string>,
+  accountName: string | undefined,
+): string | undefined {
+  if (accountName === undefined) return undefined;
+  const protocol = values.get('defaultendpointsprotocol') ?? 'https';
+  const suffix = values.get('endpointsuffix') ?? 'core.windows.net';
+  return `${protocol}://${accountName}.blob.${suffix}`;
+}
+
+function parseEndpoint(written: string): string | undefined {
+  const url = URL.canParse(written) ? new URL(written) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol)) return undefined;
+  if (url.search + url.hash + url.username + url.password !== '') return undefined;
+  return `${url.origin}${url.pathname}`.replace(/\/+$/, '');
 }

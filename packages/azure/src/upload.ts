@@ -1,10 +1,10 @@
 /**
- * Writes one blob, whole or not at all: in one Put Blob where it fits into a block, else as blocks
- * that are staged and then committed under the name. Bytes are read into memory before they are
- * sent, so every request has its length and the MD5 of its bytes, which Azure compares.
+ * Writes one blob, completely or not at all: one Put Blob if it fits into a block, otherwise blocks
+ * that are staged and then committed. Bytes are read into memory before they are sent, so every
+ * request has its length and an MD5, which Azure verifies.
  *
- * Blocks of an upload that ended early lie there unseen; Azure removes them after a week, or when
- * the name is written again.
+ * Blocks of an unfinished upload are invisible. Azure removes them after a week, or when the name is
+ * written again.
  */
 
 import { createHash, randomBytes } from 'node:crypto';
@@ -19,57 +19,54 @@ import {
 import type { AccessTier } from './config.ts';
 import { request, TIMESTAMP, versionOf, type Container } from './container.ts';
 
-/** Azure commits no more. */
+/** Azure's limit. */
 const BLOCKS_MAX = 50_000;
-/**
- * All block ids of a blob must be of one length, those that another writer has left unseen too:
- * Litestream's have 64 bytes.
- */
+/** All block IDs of a blob must have the same length, also those of another writer. Litestream's have 64 bytes. */
 const BLOCK_ID_BYTES = 64;
 
-interface Answer {
+interface Written {
   readonly etag?: string | undefined;
   readonly lastModified?: Date | undefined;
 }
 
-/** LTX_TRUNCATED or LTX_INVALID where the body has another size than it said. */
-export async function upload(container: Container, of: Upload): Promise<ObjectInfo> {
-  const { sizeBytes, createdAt } = of.body;
+/** LTX_TRUNCATED or LTX_INVALID if the body does not have its `sizeBytes`. */
+export async function uploadBlob(container: Container, upload: Upload): Promise<ObjectInfo> {
+  const { sizeBytes, createdAt } = upload.body;
   const isSmall = sizeBytes <= container.config.blockSizeBytes;
   const { etag, lastModified } = await (isSmall
-    ? sendWhole(container, of, (bytes) => put(container, of, bytes))
-    : stage(container, of));
+    ? sendWhole(container, upload, (bytes) => put(container, upload, bytes))
+    : stage(container, upload));
   const modifiedAt = lastModified ?? new Date();
-  return { key: of.key, sizeBytes, modifiedAt, version: versionOf(etag), createdAt };
+  return { key: upload.key, sizeBytes, modifiedAt, version: versionOf(etag), createdAt };
 }
 
-async function put(container: Container, of: Upload, bytes: Uint8Array): Promise<Answer> {
-  return await request(container, of, 'settle', (client, abortSignal) =>
-    client.getBlockBlobClient(of.key).upload(bytes, bytes.byteLength, {
-      ...optionsOf(container, of),
+async function put(container: Container, upload: Upload, bytes: Uint8Array): Promise<Written> {
+  return await request(container, upload, 'settle', (client, abortSignal) =>
+    client.getBlockBlobClient(upload.key).upload(bytes, bytes.byteLength, {
+      ...optionsOf(container, upload),
       transactionalContentMD5: md5(bytes),
       abortSignal,
     }),
   );
 }
 
-async function stage(container: Container, of: Upload): Promise<Answer> {
+async function stage(container: Container, upload: Upload): Promise<Written> {
   const limits = { partSizeBytes: container.config.blockSizeBytes, partsMax: BLOCKS_MAX };
   const idOf = blockIDs();
-  const ids = await sendInParts(container, limits, of, async (bytes, index, signal) => {
+  const ids = await sendInParts(container, limits, upload, async (bytes, index, signal) => {
     const id = idOf(index);
-    await request(container, { what: of.what, signal }, 'cut', (client, abortSignal) =>
-      client.getBlockBlobClient(of.key).stageBlock(id, bytes, bytes.byteLength, {
+    await request(container, { what: upload.what, signal }, 'cut', (client, abortSignal) =>
+      client.getBlockBlobClient(upload.key).stageBlock(id, bytes, bytes.byteLength, {
         transactionalContentMD5: md5(bytes),
         abortSignal,
       }),
     );
     return id;
   });
-  const options = optionsOf(container, of);
-  return await sendLast(container, of, () =>
-    request(container, of, 'settle', (client, abortSignal) =>
-      client.getBlockBlobClient(of.key).commitBlockList(ids, { ...options, abortSignal }),
+  const options = optionsOf(container, upload);
+  return await sendLast(container, upload, () =>
+    request(container, upload, 'settle', (client, abortSignal) =>
+      client.getBlockBlobClient(upload.key).commitBlockList(ids, { ...options, abortSignal }),
     ),
   );
 }
@@ -81,7 +78,7 @@ interface UploadOptions {
   readonly tier?: AccessTier;
 }
 
-/** As Litestream has them, but for the tier, which is for files: the rest is small and read often. */
+/** Litestream's options; and the tier for LTX files, but not for other objects, which are small and read often. */
 function optionsOf(
   { config }: Container,
   { body: { createdAt }, condition }: Upload,
@@ -101,7 +98,7 @@ function conditionsOf(condition: Upload['condition']): UploadOptions['conditions
   return condition === 'if-absent' ? { ifNoneMatch: '*' } : { ifMatch: condition.version };
 }
 
-/** Of this upload only: two writers of one name do not mix their blocks. */
+/** IDs of this upload only, so that concurrent writers of one name cannot mix their blocks. */
 function blockIDs(): (index: number) => string {
   const id = randomBytes(BLOCK_ID_BYTES);
   return (index) => {

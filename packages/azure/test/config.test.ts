@@ -21,7 +21,7 @@ function issues(input: unknown): string[] {
   }
 }
 
-/** What the credentials are, in the open. */
+/** The credentials with their secrets revealed. */
 function credentials(input: object): unknown {
   const { credentials: given } = config(input);
   switch (given.kind) {
@@ -43,7 +43,7 @@ describe('a URL', () => {
     ['abs://account@backups//app.db', 'app.db'],
     ['abs://account@backups/', ''],
     ['abs://account@backups', ''],
-  ])('%s names the path %j, as Litestream reads it', (url, path) => {
+  ])('%s has the path %j, as in Litestream', (url, path) => {
     const parsed = parseConfig(backend, backend.fromURL(new URL(url)));
     expect(parsed.path).toBe(path);
     expect(parsed.config.container).toBe('backups');
@@ -51,7 +51,7 @@ describe('a URL', () => {
     expect(parseConfig(backend, { url }).path).toBe(path);
   });
 
-  test('takes every key in its query, in kebab-case or camelCase', () => {
+  test('accepts every key in its query, in kebab-case or camelCase', () => {
     const query = `accountKey=${encodeURIComponent(KEY)}&part-size=2MiB&concurrency=3&accessTier=Cool`;
     const url = `abs://account@backups/app?${query}&endpoint=http://127.0.0.1:10000/account`;
     expect(config({ url })).toMatchObject({
@@ -63,7 +63,7 @@ describe('a URL', () => {
     expect(credentials({ url })).toEqual(['shared-key', 'account', KEY]);
   });
 
-  test('gives way to keys of their own', () => {
+  test('is overridden by separate keys', () => {
     const input = { url: 'abs://account@backups/app', 'account-name': 'another' };
     expect(issues({ ...input, path: 'other' })).toEqual(['url cannot be given together with path']);
     expect(config(input).endpoint).toBe('https://another.blob.core.windows.net');
@@ -74,10 +74,10 @@ describe('a URL', () => {
     ['s3://b/p', ['url must be abs://account@container/path']],
     ['abs://', ['bucket is missing']],
     ['abs://account@backups/%zz', ['url must be abs://account@container/path']],
-    ['abs://backups/app', ['account-name is missing, or endpoint']],
-    ['abs://account:cGFzcw@backups/app', ['url holds a password: write it in account-key']],
+    ['abs://backups/app', ['account-name is missing (or set endpoint)']],
+    ['abs://account:cGFzcw@backups/app', ['url contains a password: use account-key instead']],
     ['abs://account@backups/app?skey=1', ['skey is not a key of abs']],
-  ])('%s is refused in words', (url, expected) => {
+  ])('%s is refused with a clear message', (url, expected) => {
     expect(issues({ url })).toEqual(expect.arrayContaining(expected));
   });
 });
@@ -104,12 +104,12 @@ describe('credentials', () => {
       },
       ['sas', TOKEN],
     ],
-  ])('%#: the key, else the token, else what the identity finds', (input, expected) => {
+  ])('%#: the key, else the token, else the identity', (input, expected) => {
     expect(credentials(input)).toEqual(expected);
   });
 
   test.each([
-    [{ 'account-key': KEY }, ['account-name is missing, or endpoint']],
+    [{ 'account-key': KEY }, ['account-name is missing (or set endpoint)']],
     [
       { 'account-key': KEY, endpoint: 'https://a.example.com' },
       ['account-name is missing beside account-key'],
@@ -132,7 +132,7 @@ describe('credentials', () => {
       { 'connection-string': 'AccountName=account' },
       ['connection-string has neither AccountKey nor SharedAccessSignature'],
     ],
-  ])('%# are refused in words', (input, expected) => {
+  ])('%# are refused with a clear message', (input, expected) => {
     expect(issues({ bucket: 'backups', ...input })).toEqual(expect.arrayContaining(expected));
   });
 
@@ -148,7 +148,7 @@ describe('credentials', () => {
   });
 });
 
-test('the endpoint of a connection string is its own, or made of its parts', () => {
+test('the endpoint of a connection string is given, or made of its parts', () => {
   const of = (text: string): string =>
     config({ bucket: 'backups', 'connection-string': `${text};AccountKey=${KEY}` }).endpoint;
   expect(of('AccountName=a-cc;EndpointSuffix=core.chinacloudapi.cn')).toBe(
@@ -160,10 +160,10 @@ test('the endpoint of a connection string is its own, or made of its parts', () 
 });
 
 test.each([
-  [{}, ['bucket is missing', 'account-name is missing, or endpoint']],
+  [{}, ['bucket is missing', 'account-name is missing (or set endpoint)']],
   [
     { ...ACCOUNT, bucket: 'A' },
-    ['bucket must be the name of a container: 3 to 63 of a-z, 0-9 and -'],
+    ['bucket must be the name of a container: 3 to 63 characters of a-z, 0-9 and -'],
   ],
   [
     { ...ACCOUNT, bucket: 'backups', path: 'a\\b' },
@@ -193,11 +193,11 @@ test.each([
     { ...ACCOUNT, 'acount-key': 'x' },
     ['acount-key is not a key of abs: did you mean account-key?'],
   ],
-])('%j is refused in words', (input, expected) => {
+])('%j is refused with a clear message', (input, expected) => {
   expect(issues(input)).toEqual(expected);
 });
 
-test('replicas that differ by nothing but their path share a destination', () => {
+test('replicas that differ only in their path share a destination', () => {
   const one = parseConfig(backend, { ...ACCOUNT, 'account-key': KEY, path: 'a', name: 'one' });
   const url = `abs://account@backups/b?account-key=${encodeURIComponent(KEY)}`;
   const other = parseConfig(backend, { url, type: 'abs' });

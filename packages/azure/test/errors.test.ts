@@ -11,7 +11,7 @@ interface Said {
   readonly message?: string;
 }
 
-/** What the SDK throws, with what it holds on to. */
+/** An error of the SDK, with the request that it contains. */
 function sdkError({
   code,
   status,
@@ -29,7 +29,7 @@ function sdkError({
   });
 }
 
-describe('what Azure says has a code', () => {
+describe('an error of Azure gets a code', () => {
   test.each([
     ['BlobNotFound', 404, 'REPLICA_NOT_FOUND'],
     ['CannotVerifyCopySource', 404, 'REPLICA_NOT_FOUND'],
@@ -62,42 +62,42 @@ describe('what Azure says has a code', () => {
     ['ENOTFOUND', undefined, 'REPLICA_UNAVAILABLE'],
     ['EWHATEVER', undefined, 'REPLICA_UNKNOWN'],
   ] as const)('%s with %s is %s', (code, status, expected) => {
-    const said = { ...(code !== undefined && { code }), ...(status !== undefined && { status }) };
-    expect(toReplicationError(sdkError(said), 'read x').code).toBe(expected);
+    const fields = { ...(code !== undefined && { code }), ...(status !== undefined && { status }) };
+    expect(toReplicationError(sdkError(fields), 'read x').code).toBe(expected);
   });
 
-  test('an answer without a body has it in a header', () => {
+  test('from a header if the response has no body', () => {
     const headers = { 'x-ms-error-code': 'BlobNotFound', 'x-ms-request-id': 'r-1' };
     const error = toReplicationError(sdkError({ status: 404, headers, message: '' }), 'read x');
     expect(error.code).toBe('REPLICA_NOT_FOUND');
     expect(error.message).toBe('read x: BlobNotFound (status 404, request r-1)');
   });
 
-  test('an address is tried in several ways: the first tells', () => {
+  test('from the first attempt if several addresses were tried', () => {
     const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
     const error = toReplicationError(new AggregateError([refused], ''), 'read x');
     expect(error.code).toBe('REPLICA_UNAVAILABLE');
   });
 });
 
-test('the message has one line of what was said, and the next step', () => {
-  const said = {
+test('the message has the first line of the response and the next step', () => {
+  const fields = {
     code: 'AuthorizationPermissionMismatch',
     status: 403,
     message: 'Not you.\nTime:1',
   };
-  const { message, status } = toReplicationError(sdkError(said), 'write x to abs://b');
+  const { message, status } = toReplicationError(sdkError(fields), 'write x to abs://b');
   expect(message).toMatch(/^write x to abs:\/\/b: AuthorizationPermissionMismatch: Not you \(/);
   expect(message).toContain('the role Storage Blob Data Contributor');
   expect(status).toBe(403);
 });
 
-test('a request to wait is kept', () => {
-  const said = { code: 'ServerBusy', status: 503, headers: { 'retry-after': '7' } };
-  expect(toReplicationError(sdkError(said), 'read x').retryAfterMs).toBe(7_000);
+test('the delay that the server asks for is kept', () => {
+  const fields = { code: 'ServerBusy', status: 503, headers: { 'retry-after': '7' } };
+  expect(toReplicationError(sdkError(fields), 'read x').retryAfterMs).toBe(7_000);
 });
 
-test('neither message nor cause hold the request, and the token in it', () => {
+test('neither message nor cause contains the request with its token', () => {
   for (const code of ['AuthenticationFailed', 'BlobNotFound', 'EPIPE', undefined]) {
     const error = toReplicationError(sdkError({ ...(code !== undefined && { code }) }), 'read x');
     expect(inspect(error, { depth: 12, showHidden: true })).not.toContain(SECRET);

@@ -1,4 +1,4 @@
-/** Without any key or token: what @azure/identity finds, where it is installed. */
+/** Without a key or token, @azure/identity finds credentials, if it is installed. */
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Logger, ReplicaClient } from '@sluice/core/backend';
@@ -30,19 +30,19 @@ function uninstall(): void {
   });
 }
 
-test('it connects without sending anything', async () => {
+test('connecting sends nothing', async () => {
   const destination = await connect();
   expect(destination.name).toBe('abs://backups');
   await destination.close();
 });
 
-test('where it is missing, one error says what to install', async () => {
+test('if it is missing, one error says what to install', async () => {
   uninstall();
   await expect(connect()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   await expect(connect()).rejects.toThrow(/npm install @azure\/identity$/);
 });
 
-test('who has a key or a token does without it', async () => {
+test('a key or a token works without it', async () => {
   uninstall();
   for (const more of [
     { 'account-key': 'a2V5' },

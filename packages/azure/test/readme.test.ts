@@ -1,4 +1,4 @@
-/** What the README tells people to write, against the code. */
+/** Compares the README with the code. */
 
 import { readFileSync } from 'node:fs';
 import { jsonSchemaOf, propertiesOf } from '@sluice/core/config';
@@ -8,7 +8,7 @@ import { parseConfig } from '@sluice/core/backend';
 
 const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 
-test('its table has every key', () => {
+test('the table has every key', () => {
   const keys = [...Object.keys(propertiesOf(jsonSchemaOf(backend.schema)) ?? {}), 'url'];
   expect(keys.length).toBeGreaterThan(6);
   const table = README.slice(
@@ -18,7 +18,7 @@ test('its table has every key', () => {
   expect(keys.filter((key) => !table.includes(`\`${key}\``))).toEqual([]);
 });
 
-test('the URL of its example names what its YAML names', () => {
+test('the URL of the example means the same as its YAML', () => {
   const [url = ''] = /abs:\/\/\S+/.exec(README) ?? [];
   const yaml = { 'account-name': 'myaccount', bucket: 'backups', path: 'app.db' };
   for (const [key, value] of Object.entries(yaml)) expect(README).toContain(`${key}: ${value}\n`);

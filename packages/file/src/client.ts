@@ -1,4 +1,4 @@
-/** Local folders, or disks that are mounted there, by `node:fs`. */
+/** Replicas in local folders, including mounted disks. Keys are paths. */
 
 import { readdir, rmdir, stat, unlink } from 'node:fs/promises';
 
@@ -20,16 +20,13 @@ import type {
 import { ReplicationError } from '@sluice/core/backend';
 import { findUnmounted, FolderGuard, type FolderEntry } from '@sluice/core/backend/folder';
 import type { FileConfig } from './config.ts';
-import { isMissing, systemCode, toReplicationError } from './errors.ts';
-import { makeFolder } from './folders.ts';
-import { openHandle, openLocal, versionOf } from './read.ts';
-import { sweep } from './sweep.ts';
-import { placeFile } from './write.ts';
+import { isMissing, systemCode, toReplicationError, unlessMissing } from './errors.ts';
+import { makeFolder, openHandle, openLocal, placeFile, sweep, versionOf } from './files.ts';
 
-/** Files that are removed in one call, some at once. */
+/** Maximum number of files that one call deletes. */
 const DELETE_KEYS_MAX = 1_000;
 
-/** Connects to nothing: the first call finds a folder that is not there. */
+/** Does not touch the disk: a missing folder is found by the first call. */
 export async function connect(
   _config: FileConfig,
   { access, logger }: ConnectContext,
@@ -37,7 +34,6 @@ export async function connect(
   return new FileClient(access, logger);
 }
 
-/** Keys are paths. */
 class FileClient implements ReplicaClient {
   readonly name = 'file://';
   readonly capabilities: Capabilities = {
@@ -57,8 +53,8 @@ class FileClient implements ReplicaClient {
     this.#guard = new FolderGuard(this.name, access, {
       foldersAtOnce: 1,
       readFolder: (path) => this.#readFolder(path),
-      infoOf: (path) => unlessMissing(() => infoOf(path)),
-      stampOf: (path) => unlessMissing(async () => versionOf(await stat(path, { bigint: true }))),
+      infoOf: (path) => unlessMissing(infoOf(path)),
+      stampOf: (path) => unlessMissing(stat(path, { bigint: true }).then(versionOf)),
       open: openHandle,
       async place(path, body, options) {
         await placeFile(path, body, options);
@@ -67,7 +63,7 @@ class FileClient implements ReplicaClient {
         return info;
       },
       async remove(path) {
-        await unlessMissing(() => unlink(path));
+        await unlessMissing(unlink(path));
       },
       makeFolder,
       removeFolder,
@@ -111,7 +107,7 @@ class FileClient implements ReplicaClient {
     return await this.#guard.run({ ...options, what }, async () => {
       const local = await openLocal(key);
       try {
-        this.#guard.check(options.signal); // nobody takes it after an abort
+        this.#guard.check(options.signal); // after an abort, the caller would not close it
       } catch (error) {
         await local.close();
         throw error;
@@ -134,7 +130,7 @@ class FileClient implements ReplicaClient {
     }
     const names = entries.map(({ name }) => name);
     if (this.#access === 'write') await sweep(path, names, this.#logger);
-    // `stat` says what a link leads to.
+    // Links count as files here; `infoOf` follows them.
     return entries.map((entry) => ({
       name: entry.name,
       kind: entry.isDirectory() ? 'folder' : 'file',
@@ -142,9 +138,9 @@ class FileClient implements ReplicaClient {
   }
 }
 
-/** No file system replaces one version and no other: two processes would both see theirs. */
+/** No file system replaces a file only if it has a certain version: two processes could both succeed. */
 function noVersions(what: string): ReplicationError {
-  const message = `${what}: a folder knows no conditions on versions, so it cannot hold a lease`;
+  const message = `${what}: a folder has no conditions on versions, so it cannot hold a lease`;
   return new ReplicationError('REPLICA_UNSUPPORTED', message);
 }
 
@@ -153,28 +149,19 @@ async function removeFolder(path: string): Promise<boolean> {
     await rmdir(path);
     return true;
   } catch (error) {
-    if (STAYS.has(systemCode(error) ?? '')) return false;
+    if (NOT_REMOVED.has(systemCode(error) ?? '')) return false;
     throw error;
   }
 }
 
-/** The codes of rmdir for a folder that holds something, for a missing one, and for what is no folder. */
-const STAYS: ReadonlySet<string> = new Set(['ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR']);
-
-async function unlessMissing<T>(work: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await work();
-  } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
-  }
-}
+/** Codes of rmdir if the folder is not empty, is missing, or is not a folder. */
+const NOT_REMOVED: ReadonlySet<string> = new Set(['ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR']);
 
 async function infoOf(key: string): Promise<ObjectInfo | undefined> {
   const stats = await stat(key, { bigint: true });
   if (!stats.isFile()) return undefined;
-  // Litestream keeps the header's time in mtime; the time of the upload is ctime. A file system counts
-  // in other fractions than we do, so the millisecond is the nearest.
+  // Litestream stores the header's time in mtime; the time of the upload is ctime. File systems store
+  // other fractions of a second than we do, so mtime is rounded to the nearest millisecond.
   const createdAt = new Date(Math.round(Number(stats.mtimeNs) / 1e6));
   const sizeBytes = Number(stats.size);
   return { key, sizeBytes, modifiedAt: stats.ctime, version: versionOf(stats), createdAt };

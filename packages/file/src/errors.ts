@@ -1,16 +1,15 @@
-/** What the operating system says, in our codes. */
+/** Error codes for errors of the operating system. */
 
 import { messageOf, ReplicationError, type ErrorCode } from '@sluice/core/backend';
 
-/** Gives an error of `node:fs` a code. `what` says what was done, to what: "write … to file:///b". */
+/** Converts an error of `node:fs`. `what` is the operation: "write … to file:///b". */
 export function toReplicationError(error: unknown, what: string): ReplicationError {
   const { code, hint } = classify(systemCode(error));
-  const said = messageOf(error);
-  const message = `${what}: ${said}${hint === undefined ? '' : `; ${hint}`}`;
+  const message = `${what}: ${messageOf(error)}${hint === undefined ? '' : `; ${hint}`}`;
   return new ReplicationError(code, message, { cause: error });
 }
 
-/** "ENOENT" and the like; undefined for what is no system error. */
+/** "ENOENT" and the like; undefined if it is not a system error. */
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
@@ -18,6 +17,15 @@ export function systemCode(error: unknown): string | undefined {
 
 export function isMissing(error: unknown): boolean {
   return systemCode(error) === 'ENOENT';
+}
+
+export async function unlessMissing<T>(result: Promise<T>): Promise<T | undefined> {
+  try {
+    return await result;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
 }
 
 function classify(code: string | undefined): { code: ErrorCode; hint?: string } {
@@ -28,7 +36,7 @@ function classify(code: string | undefined): { code: ErrorCode; hint?: string } 
     case 'ELOOP':
       return {
         code: 'REPLICA_DESTINATION_NOT_FOUND',
-        hint: 'it, or what should be a folder on the way to it, is no folder: correct the path',
+        hint: 'a part of the path is not a folder: correct the path',
       };
     case 'ENAMETOOLONG':
       return { code: 'REPLICA_UNSUPPORTED', hint: 'choose a shorter path' };
@@ -41,13 +49,13 @@ function classify(code: string | undefined): { code: ErrorCode; hint?: string } 
     case 'EDQUOT':
       return { code: 'REPLICA_FULL', hint: 'make room there' };
     case 'EFBIG':
-      return { code: 'REPLICA_UNSUPPORTED', hint: 'the file system takes no file of that size' };
+      return { code: 'REPLICA_UNSUPPORTED', hint: 'the file is too large for this file system' };
     case 'EMFILE':
     case 'ENFILE':
       return { code: 'REPLICA_UNAVAILABLE', hint: 'raise the limit of open files' };
     case 'EIO':
-      return { code: 'REPLICA_UNKNOWN', hint: 'have a look at the disk' };
-    // A network file system that is out of reach for now.
+      return { code: 'REPLICA_UNKNOWN', hint: 'check the disk' };
+    // A network file system that cannot be reached at the moment.
     case 'ESTALE':
     case 'ETIMEDOUT':
     case 'EHOSTDOWN':

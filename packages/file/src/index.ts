@@ -5,19 +5,19 @@ import { configFromURL, describe, schema, type FileConfig } from './config.ts';
 
 export type { FileConfig } from './config.ts';
 
-const SEE = 'see "ls -ld", and as which user this runs';
+const SEE = 'see "ls -ld", and which user runs this';
 
-/** Replicas in local folders, or in what is mounted there. */
+/** Replicas in local folders, including mounted disks. */
 export const backend: Backend<FileConfig> = defineBackend({
   contract: 1,
   scheme: 'file',
   schema,
   permissions: {
-    list: `r and x on the folder and those below it; ${SEE}`,
-    read: `x on the folders, and r on the files, which belong to their owner alone (0600); ${SEE}`,
-    write: `r, w and x on the folder, or on the one above to make it; ${SEE}`,
-    replace: `w and x on the folders that hold the files; ${SEE}`,
-    delete: `w and x on the folders that hold the files; ${SEE}`,
+    list: `r and x on the folder and its subfolders; ${SEE}`,
+    read: `x on the folders, and r on the files, which only their owner may read (0600); ${SEE}`,
+    write: `r, w and x on the folder, or on its parent to create it; ${SEE}`,
+    replace: `w and x on the folders of the files; ${SEE}`,
+    delete: `w and x on the folders of the files; ${SEE}`,
   },
   fromURL: configFromURL,
   describe,

@@ -19,7 +19,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-describe('what an interrupted write left', () => {
+describe('a temporary file of an interrupted write', () => {
   async function leftover(): Promise<Awaited<ReturnType<typeof openFolder>>> {
     const opened = await openFolder();
     const client = await opened.replica();
@@ -35,13 +35,13 @@ describe('what an interrupted write left', () => {
     return (await tree(root)).filter((name) => name.endsWith('tmp'));
   }
 
-  test('stays for a day, since its writer may be at work', async () => {
+  test('is kept for a day, because its writer may still run', async () => {
     const { root, replica } = await leftover();
     await Array.fromAsync((await replica()).listFiles('all'));
     expect(await temps(root)).toHaveLength(3);
   });
 
-  test('is removed after a day, and is said; what is not ours is not', async () => {
+  test('is removed and logged after a day; files of other programs are not', async () => {
     const { root, connect, logged } = await leftover();
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + DAY_MS + 60_000 });
     const destination = await connect();
@@ -55,7 +55,7 @@ describe('what an interrupted write left', () => {
     );
   });
 
-  test('is left alone by whoever only reads', async () => {
+  test('is not removed by a reader', async () => {
     const { root, connect } = await leftover();
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 30 * DAY_MS });
     const destination = await connect('read');
@@ -67,7 +67,7 @@ describe('what an interrupted write left', () => {
 });
 
 describe("Litestream's own folders", () => {
-  test('of 0.5 are listed whole, and reading changes nothing in them', async () => {
+  test('of 0.5 are listed completely, and reading does not change them', async () => {
     const root = join(golden, 'block-4k', 'bucket');
     const context = { access: 'read', logger: console } as const;
     const destination = await backend.connect(parseConfig(backend, { path: root }).config, context);
@@ -97,8 +97,8 @@ describe("Litestream's own folders", () => {
   });
 });
 
-describe('odd things in a folder', () => {
-  test('links, folders with the name of a file and cycles are not taken for files', async () => {
+describe('unusual entries in a folder', () => {
+  test('links, folders named like a file and cycles are not listed as files', async () => {
     const { root, replica, connect } = await openFolder();
     const client = await replica();
     await client.writeFile(ref(0, 1), body);
@@ -111,7 +111,7 @@ describe('odd things in a folder', () => {
     expect(await Array.fromAsync(objects?.list('') ?? [])).toEqual([]);
   });
 
-  test('no name leads out of the root', async () => {
+  test('a name cannot lead out of the root', async () => {
     const { root, connect } = await openFolder();
     const objects = new Replica(await connect(), root).objects;
     const refused = expect.objectContaining({ code: 'REPLICA_UNSUPPORTED' });
@@ -131,10 +131,10 @@ describe('odd things in a folder', () => {
   });
 });
 
-describe('no file stays open', () => {
+describe('no file handle leaks', () => {
   const handles = async (): Promise<number> => (await readdir('/proc/self/fd')).length;
 
-  test('where a read is refused', async () => {
+  test('if a read is refused', async () => {
     const client = await (await openFolder()).replica();
     await client.writeFile(ref(0, 1), body);
     const before = await handles();
@@ -145,7 +145,7 @@ describe('no file stays open', () => {
     expect(await handles()).toBe(before);
   });
 
-  test('where what was opened is never read, once it is aborted or closed', async () => {
+  test('if an opened file is never read, and then aborted or closed', async () => {
     const { root, connect } = await openFolder();
     const destination = await connect();
     const client = new Replica(destination, root);
@@ -161,7 +161,7 @@ describe('no file stays open', () => {
     expect(await handles()).toBe(before);
   });
 
-  test('where it is opened too late, for a call that was aborted meanwhile', async () => {
+  test('if the file is opened after the call was aborted', async () => {
     const { root, connect } = await openFolder();
     const destination = await connect();
     const client = new Replica(destination, root);
@@ -176,12 +176,12 @@ describe('no file stays open', () => {
       expect(streamed).rejects.toThrow('enough'),
       expect(local).rejects.toThrow('enough'),
     ]);
-    await destination.close(); // which waits for what was left
+    await destination.close(); // waits for the aborted calls
     expect(await handles()).toBe(before);
   });
 });
 
-test('deletes that fail are told by file, after all were tried', async () => {
+test('failed deletions are reported by file, after all were attempted', async () => {
   const { root, replica } = await openFolder();
   const client = await replica();
   for (const txid of [1, 3]) await client.writeFile(ref(0, txid), body);
@@ -194,7 +194,7 @@ test('deletes that fail are told by file, after all were tried', async () => {
   expect(await Array.fromAsync(client.listFiles(0))).toEqual([]);
 });
 
-describe('a file that is opened as a local one', () => {
+describe('a file opened with openLocal', () => {
   async function localFile(): Promise<{ client: Replica; open: OpenLocalFile }> {
     const client = await (await openFolder()).replica();
     const open = client.openLocalFile?.bind(client);
@@ -202,7 +202,7 @@ describe('a file that is opened as a local one', () => {
     return { client, open };
   }
 
-  test('can be read by position, and stays what it was when its name gets other bytes', async () => {
+  test('can be read by position, and keeps its bytes when the file is replaced', async () => {
     const { client, open } = await localFile();
     await client.writeFile(ref(0, 1), body);
     const local = await open(ref(0, 1));
@@ -213,13 +213,13 @@ describe('a file that is opened as a local one', () => {
     expect(bytes.toString()).toBe('an LTX file');
   });
 
-  test('is REPLICA_NOT_FOUND where it is not there', async () => {
+  test('is REPLICA_NOT_FOUND if it does not exist', async () => {
     const { client, open } = await localFile();
     await client.writeFile(ref(0, 1), body);
     await expect(open(ref(0, 2))).rejects.toMatchObject({ code: 'REPLICA_NOT_FOUND' });
   });
 
-  test('is not opened for a call that was aborted', async () => {
+  test('is not opened for an aborted call', async () => {
     const { client, open } = await localFile();
     await client.writeFile(ref(0, 1), body);
     const signal = AbortSignal.abort(new Error('enough'));

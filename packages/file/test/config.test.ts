@@ -33,10 +33,10 @@ describe('a path', () => {
     [{ path: '' }, ['path is empty']],
     [{ path: 7 }, ['path must be text, not a number: put it in quotes']],
     [{ path: 's3://b/db' }, ['path is a URL (s3://): write it under url']],
-    [{ path: '/a\0b' }, ['path holds a NUL character']],
-    [{ path: '/a\nb' }, ['path holds a line break or another control character']],
+    [{ path: '/a\0b' }, ['path contains a NUL character']],
+    [{ path: '/a\nb' }, ['path contains a line break or another control character']],
     [{ path: '/a/..' }, ['path is the root of the file system']],
-    [{ path: '~root/a' }, ['path ~root/a: only ~ and ~/… are understood']],
+    [{ path: '~root/a' }, ['path ~root/a: only ~ and ~/… are supported']],
     [{ path: '/a', url: 'file:///a' }, ['url cannot be given together with path']],
     [
       { path: '/a', pth: 1, typ: 2 },
@@ -46,7 +46,7 @@ describe('a path', () => {
       ],
     ],
     ['/a', ['file must be a map of keys, not "/a"']],
-  ])('%j is refused in words', (input, expected) => {
+  ])('%j is refused with a clear message', (input, expected) => {
     expect(issues(input)).toEqual(expected);
   });
 });
@@ -56,7 +56,7 @@ describe('a URL', () => {
     ['file:///backups/app', '/backups/app'],
     ['file:///backups/app/', '/backups/app'],
     ['file:///backups/app?x=1', '/backups/app'],
-    // Litestream takes the percent signs as they stand: checked with 0.5.17.
+    // Litestream does not decode percent signs (checked with 0.5.17).
     ['file:///a%20b', '/a%20b'],
     ['file:///a b', '/a%20b'],
   ])('%s is the folder %s, as Litestream reads it', (url, folder) => {
@@ -69,15 +69,15 @@ describe('a URL', () => {
       'file://backups/app',
       'url has a host (backups): write file:///backups/app, if you mean /backups/app',
     ],
-    ['file:///', 'url names no folder'],
+    ['file:///', 'url has no folder'],
     ['s3://b/db', 'url must begin with file:///'],
     ['not a URL', 'url is not a URL such as s3://bucket/path'],
-  ])('%s is refused in words', (url, expected) => {
+  ])('%s is refused with a clear message', (url, expected) => {
     expect(issues({ url })).toEqual([expected]);
   });
 });
 
-test('all folders are one destination, and the name is read by others', () => {
+test('all folders share one destination, and the key name is accepted', () => {
   const one = parseConfig(backend, { path: '/a', name: 'one' });
   const other = parseConfig(backend, { url: 'file:///b', type: 'file' });
   expect(one.config).toEqual(other.config);

@@ -14,19 +14,19 @@ async function writeAll(replica: Replica): Promise<void> {
   for (const file of FILES) await replica.writeFile(file, body);
 }
 
-test('with its last file a replica is gone, with the folders and the marker that it made', async () => {
+test('deleting the last file of a replica removes the folders and the marker that it created', async () => {
   const { root, replica } = await openFolder();
   const writer = await replica();
   await writeAll(writer);
   await writer.deleteFiles(FILES);
-  await expect(stat(dirname(root))).rejects.toThrow('ENOENT'); // it made that one too
+  await expect(stat(dirname(root))).rejects.toThrow('ENOENT'); // the client had created it too
   expect((await stat(dirname(dirname(root)))).isDirectory()).toBe(true);
   await writer.deleteFiles(FILES);
-  await writeAll(writer); // it can begin anew
+  await writeAll(writer); // it can start again
   expect(await tree(root)).toContain('.sluice-root');
 });
 
-test('a folder that somebody else made stays, and the marker in it', async () => {
+test('a folder that someone else created stays, with the marker in it', async () => {
   const { root, replica } = await openFolder();
   await mkdir(root, { recursive: true });
   const writer = await replica();
@@ -35,7 +35,7 @@ test('a folder that somebody else made stays, and the marker in it', async () =>
   expect(await tree(root)).toEqual(['.sluice-root']);
 });
 
-test('what holds a file stays, with all that is above it', async () => {
+test('a folder with a file stays, with its parents', async () => {
   const { root, replica } = await openFolder();
   const writer = await replica();
   await writeAll(writer);
@@ -47,7 +47,7 @@ test('what holds a file stays, with all that is above it', async () => {
   ]);
 });
 
-test('what is not ours stays, and the marker with it', async () => {
+test('a file of another program stays, and the marker with it', async () => {
   const { root, replica } = await openFolder();
   const writer = await replica();
   await writeAll(writer);
@@ -56,14 +56,14 @@ test('what is not ours stays, and the marker with it', async () => {
   expect(await tree(root)).toEqual(['.sluice-root', 'notes.txt']);
 });
 
-test('a client that made no folder removes none', async () => {
+test('a client that created no folder removes none', async () => {
   const { root, connect, replica } = await openFolder();
   await writeAll(await replica());
   await new Replica(await connect(), root).deleteFiles(FILES);
   expect(await tree(root)).toEqual(['.sluice-root', 'ltx', 'ltx/0', 'ltx/9']);
 });
 
-test('a write that fails removes the folders that it made', async () => {
+test('a failed write removes the folders that it created', async () => {
   const { root, replica } = await openFolder();
   const failing = {
     ...body,
@@ -75,7 +75,7 @@ test('a write that fails removes the folders that it made', async () => {
   await expect(stat(dirname(root))).rejects.toThrow('ENOENT');
 });
 
-test('a disk that is gone when a file is deleted keeps its marker in mind', async () => {
+test('a disk that is unmounted during a deletion is still an error for later writes', async () => {
   const { root, replica } = await openFolder();
   const writer = await replica();
   await writer.objects.put('lock.json', Buffer.from('x'));

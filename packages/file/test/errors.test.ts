@@ -6,7 +6,7 @@ function systemError(code: string): Error {
   return Object.assign(new Error(`${code}: a system call failed, open '/x'`), { code });
 }
 
-describe('what the operating system says has a code', () => {
+describe('an error of the operating system gets a code', () => {
   test.each([
     ['ENOENT', 'REPLICA_NOT_FOUND'],
     ['EACCES', 'REPLICA_PERMISSION_DENIED'],
@@ -29,7 +29,7 @@ describe('what the operating system says has a code', () => {
     expect(error.message).toContain(`write level 0 F to file:///b: ${system}`);
   });
 
-  test('what is no system error is not guessed at', () => {
+  test('any other error is REPLICA_UNKNOWN', () => {
     expect(toReplicationError(new RangeError('x'), 'w').code).toBe('REPLICA_UNKNOWN');
     expect(toReplicationError('x', 'w')).toMatchObject({
       code: 'REPLICA_UNKNOWN',

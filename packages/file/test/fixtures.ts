@@ -11,7 +11,7 @@ import { onTestFinished } from 'vitest';
 import { backend } from '../src/index.ts';
 
 export interface Opened {
-  /** The replica's root; not made yet. */
+  /** The replica's root. It does not exist yet. */
   readonly root: string;
   readonly logged: string[];
   readonly connect: (access?: 'read' | 'write') => Promise<ReplicaClient>;
@@ -45,7 +45,7 @@ export function ref(level: number, minTXID: number, maxTXID = minTXID): LTXFileR
   return { level, minTXID: toTXID(minTXID), maxTXID: toTXID(maxTXID) };
 }
 
-/** Names of all that lies below a folder. */
+/** All names below a folder. */
 export async function tree(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true }).catch(() => []);
   return entries.toSorted((a, b) => (a < b ? -1 : 1));

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { makeFolder } from '../src/folders.ts';
+import { makeFolder } from '../src/files.ts';
 
-test('a folder that nobody may make is one error, not an endless search for what is missing', async () => {
-  // Linux says ENOENT of it, though its parent is there; elsewhere there is no such parent to write to.
+test('a folder that cannot be created is one error, not an endless search for its parents', async () => {
+  // Linux returns ENOENT although the parent exists; on other systems the parent is missing.
   await expect(makeFolder('/proc/sluice/replica')).rejects.toThrow(/mkdir '\/proc/);
 });

@@ -16,19 +16,19 @@ async function list(client: Replica): Promise<number> {
   return (await Array.fromAsync(client.listFiles('all'))).length;
 }
 
-describe('a root that was never there', () => {
-  test('is made by the first write, with all the folders above it, and marked', async () => {
+describe('a root that never existed', () => {
+  test('is created by the first write, with its parents, and marked', async () => {
     const { root, replica } = await openFolder();
     const client = await replica();
     expect(await list(client)).toBe(0);
     await client.deleteFiles([ref(0, 1)]);
-    await expect(stat(root)).rejects.toThrow('ENOENT'); // looking makes nothing
+    await expect(stat(root)).rejects.toThrow('ENOENT'); // reading creates nothing
     await client.writeFile(ref(0, 1), body);
     expect(await tree(root)).toEqual(['.sluice-root', 'ltx', 'ltx/0', `ltx/0/${F}`]);
     expect(await readFile(join(root, '.sluice-root'), 'utf8')).toMatch(/^[0-9a-f-]{36}\n$/);
   });
 
-  test('is an error to whoever only reads, who makes nothing', async () => {
+  test('is an error for a reader, which creates nothing', async () => {
     const { root, replica } = await openFolder();
     const client = await replica('read');
     await expect(list(client)).rejects.toEqual(gone);
@@ -39,7 +39,7 @@ describe('a root that was never there', () => {
     await expect(stat(join(root, '..'))).rejects.toThrow('ENOENT');
   });
 
-  test('is marked once by many first writes at once', async () => {
+  test('is marked once by many concurrent first writes', async () => {
     const { root, connect } = await openFolder();
     const clients = await Promise.all(Array.from({ length: 8 }, () => connect()));
     const writes = clients.flatMap((destination, index) =>
@@ -55,17 +55,17 @@ describe('a root is new', () => {
   const isNew = async (replica: Replica): Promise<unknown> =>
     await list(replica).catch((error: unknown) => isError(error) && error.isNew === true);
 
-  test('if it was never made, and the folder that holds it is there', async () => {
+  test('if it was never created and its parent exists', async () => {
     const { root, replica } = await openFolder();
     const reader = await replica('read');
-    expect(await isNew(reader)).toBe(false); // nor is the folder above it
+    expect(await isNew(reader)).toBe(false); // its parent does not exist either
     await mkdir(join(root, '..'));
     expect(await isNew(reader)).toBe(true);
     await mkdir(root);
     expect(await list(reader)).toBe(0);
   });
 
-  test('and not any more where it was seen', async () => {
+  test('but not for a client that has seen it', async () => {
     const { root, replica } = await openFolder();
     const writer = await replica();
     await writer.writeFile(ref(0, 1), body);
@@ -79,7 +79,7 @@ describe('a root is new', () => {
 });
 
 describe('a root without a marker', () => {
-  test("is Litestream's: it is read as it is, and marked by the first write", async () => {
+  test("is Litestream's: it can be read, and is marked by the first write", async () => {
     const { root, replica } = await openFolder();
     await mkdir(join(root, 'ltx', '0'), { recursive: true });
     await writeFile(join(root, 'ltx', '0', F), 'x');
@@ -94,7 +94,7 @@ describe('a root without a marker', () => {
   });
 });
 
-describe('a root that is known', () => {
+describe('a known root', () => {
   async function known() {
     const opened = await openFolder();
     const client = await opened.replica();
@@ -109,7 +109,7 @@ describe('a root that is known', () => {
     await expect(client.deleteFiles([ref(0, 1)])).rejects.toEqual(gone);
   }
 
-  test('and is not there any more is an error, and is not made again', async () => {
+  test('that is missing is an error and is not created again', async () => {
     const { root, client } = await known();
     await rename(root, `${root}-elsewhere`);
     await expectGone(client);
@@ -118,7 +118,7 @@ describe('a root that is known', () => {
     expect(await list(client)).toBe(1);
   });
 
-  test('and is empty is an error: so an unmounted disk looks', async () => {
+  test('that is empty is an error: an unmounted disk looks like that', async () => {
     const { root, client } = await known();
     await rename(root, `${root}-elsewhere`);
     await mkdir(root);
@@ -126,14 +126,14 @@ describe('a root that is known', () => {
     expect(await tree(root)).toEqual([]);
   });
 
-  test('and has lost its marker is an error', async () => {
+  test('without its marker is an error', async () => {
     const { root, client } = await known();
     await unlink(join(root, '.sluice-root'));
     await expect(list(client)).rejects.toEqual(gone);
     await expect(client.writeFile(ref(0, 2), body)).rejects.toEqual(gone);
   });
 
-  test("and bears another's marker is an error", async () => {
+  test("with another root's marker is an error", async () => {
     const { root, client } = await known();
     await rename(root, `${root}-elsewhere`);
     await mkdir(join(root, 'ltx', '0'), { recursive: true });
@@ -143,7 +143,7 @@ describe('a root that is known', () => {
     expect(await tree(root)).toEqual(['.sluice-root', 'ltx', 'ltx/0']);
   });
 
-  test('and was moved to another disk is the same', async () => {
+  test('that was moved to another disk is still known', async () => {
     const { root, client } = await known();
     const marker = join(root, '.sluice-root');
     const id = await readFile(marker);
@@ -153,7 +153,7 @@ describe('a root that is known', () => {
     await client.writeFile(ref(0, 2), body);
   });
 
-  test('is known to the next connection from its first look on', async () => {
+  test('is known to a new connection after its first listing', async () => {
     const { root, replica } = await known();
     const next = await replica();
     expect(await list(next)).toBe(1);
@@ -162,7 +162,7 @@ describe('a root that is known', () => {
     await expect(list(next)).rejects.toEqual(gone);
   });
 
-  test('and has lost a level gets it again at the next write', async () => {
+  test('that lost the folder of a level gets it back with the next write', async () => {
     const { root, client } = await known();
     await rm(join(root, 'ltx'), { recursive: true });
     expect(await list(client)).toBe(0);
@@ -172,7 +172,7 @@ describe('a root that is known', () => {
 });
 
 describe('a bucket that was copied into a folder', () => {
-  /** As restores have it. */
+  /** `asRead` is the client of a restore. */
   async function opened() {
     const { connect, root, replica } = await openFolder();
     const asRead = async (): Promise<Replica> =>
@@ -180,7 +180,7 @@ describe('a bucket that was copied into a folder', () => {
     return { root, replica, asRead };
   }
 
-  test('is not "no backup" to whoever reads', async () => {
+  test('is an error for a reader, not "no backup"', async () => {
     const { root, replica, asRead } = await opened();
     await mkdir(join(root, '0000'), { recursive: true });
     await writeFile(join(root, '0000', F), 'an LTX file');
@@ -190,10 +190,10 @@ describe('a bucket that was copied into a folder', () => {
         message: expect.stringMatching(/below ltx\/0.*below 0000: .*from an S3 bucket/) as string,
       }),
     );
-    expect(await list(await replica())).toBe(0); // there is nothing of its own to lose
+    expect(await list(await replica())).toBe(0); // a writer has no files of its own there
   });
 
-  test('and neither is a backup of Litestream 0.3', async () => {
+  test('is an error too if it is a backup of Litestream 0.3', async () => {
     const { root, asRead } = await opened();
     const snapshots = join(root, 'generations', '0123456789abcdef', 'snapshots');
     await mkdir(snapshots, { recursive: true });
@@ -206,14 +206,14 @@ describe('a bucket that was copied into a folder', () => {
     );
   });
 
-  test('is told from folders that only have such names', async () => {
+  test('is not mistaken for folders that only have such names', async () => {
     const { root, asRead } = await opened();
     await mkdir(join(root, '0000'), { recursive: true });
     await writeFile(join(root, '0000', 'readme.txt'), '');
     expect(await list(await asRead())).toBe(0);
   });
 
-  test('is not looked for where files are', async () => {
+  test('is ignored if the replica has files', async () => {
     const { root, replica, asRead } = await opened();
     await (await replica()).writeFile(ref(0, 1), body);
     await mkdir(join(root, '0000'));

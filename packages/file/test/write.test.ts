@@ -1,4 +1,4 @@
-/** How a file appears, step by step; faults of the file system are put in at single calls. */
+/** The steps of a write, with file system errors injected into single calls. */
 
 import fs from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
@@ -14,14 +14,14 @@ const CREATED_AT = new Date(1_700_000_000_123);
 const body = bodyFromBytes(Buffer.from('an LTX file'), CREATED_AT);
 const F = '0000000000000001-0000000000000001.ltx';
 
-/** The methods that all handles share. */
+/** The prototype of all file handles. */
 let handles: fs.FileHandle;
-/** Those methods, as they are when nothing is put in. */
+/** Its original methods. */
 let real: Record<'write' | 'utimes' | 'sync', Method>;
 
 type Method = (...given: unknown[]) => Promise<unknown>;
 
-/** Which file a handle is of. */
+/** The short file name of each handle. */
 const nameOf = new WeakMap<fs.FileHandle, string>();
 let calls: string[];
 
@@ -71,7 +71,7 @@ function shortName(path: string): string {
   return basename(path).replace(/\.[0-9a-f-]{36}\.sluice-tmp$/, '.TEMP');
 }
 
-/** A replica that has written before, so that its folders are there. */
+/** A replica that has written before, so its folders exist. */
 async function started(): Promise<{ root: string; client: Replica }> {
   const { root, replica } = await openFolder();
   const client = await replica();
@@ -80,8 +80,8 @@ async function started(): Promise<{ root: string; client: Replica }> {
   return { root, client };
 }
 
-describe('a file appears', () => {
-  test('by temp, fsync, rename, and fsync of the folder, in this order', async () => {
+describe('a file is written', () => {
+  test('by temporary file, fsync, rename and fsync of the folder, in this order', async () => {
     const { client } = await started();
     await client.writeFile(ref(0, 1), body);
     expect(calls).toEqual([
@@ -93,7 +93,7 @@ describe('a file appears', () => {
     ]);
   });
 
-  test('by a link where no equal name may be, which fails where one is', async () => {
+  test('with if-absent, by a link instead of a rename', async () => {
     const { client } = await started();
     await client.writeFile(ref(0, 1), body, { condition: 'if-absent' });
     expect(calls.slice(2)).toEqual([
@@ -104,11 +104,11 @@ describe('a file appears', () => {
     ]);
   });
 
-  test('in folders whose names are durable too', async () => {
+  test('and the names of new folders are made durable too', async () => {
     const { replica } = await openFolder();
     await (await replica()).writeFile(ref(0, 1), body);
     const synced = calls.filter((call) => call.startsWith('sync')).map((call) => call.slice(5));
-    // "backups" in the test's folder, "app" in "backups", the marker, "ltx" in "app", "0" in "ltx".
+    // The folder that contains "backups", "app", the marker, "ltx" and "0", each fsynced.
     expect(synced.slice(1)).toEqual([
       'backups',
       '.sluice-root.TEMP',
@@ -120,7 +120,7 @@ describe('a file appears', () => {
     ]);
   });
 
-  test('in folders that another left, perhaps before their names were durable', async () => {
+  test('and existing folders are fsynced by a new client: their names may not be durable yet', async () => {
     const { replica } = await openFolder();
     await (await replica()).writeFile(ref(0, 2), body);
     calls = [];
@@ -128,7 +128,7 @@ describe('a file appears', () => {
     expect(calls.slice(0, 2)).toEqual(['sync app', 'sync ltx']);
   });
 
-  test("with the time of its transaction, to the millisecond, and the upload's beside it", async () => {
+  test("with the transaction's time, to the millisecond, and the time of the upload", async () => {
     const { root, client } = await started();
     const before = Date.now();
     for (let ms = 0; ms < 1_000; ms += 7) {
@@ -138,20 +138,20 @@ describe('a file appears', () => {
       expect(info.modifiedAt.getTime()).toBeGreaterThan(before - 1_000);
     }
     const { mtimeNs } = await fs.stat(join(root, 'ltx/0', F), { bigint: true });
-    // A double is wrong by up to a quarter of a microsecond; never late, since Litestream leaves
-    // out what is later than the moment that it restores.
+    // A double is off by up to a quarter of a microsecond. It must not be late: Litestream skips
+    // files that are later than the moment it restores.
     const earlyNs = 1_700_000_000_994_000_000n - mtimeNs;
     expect(earlyNs >= 0n && earlyNs < 1_000n).toBe(true);
   });
 
-  test('for its owner only', async () => {
+  test('readable by its owner only', async () => {
     const { root, client } = await started();
     await client.writeFile(ref(0, 1), body);
     expect((await fs.stat(join(root, 'ltx/0', F))).mode & 0o777).toBe(0o600);
   });
 });
 
-describe('a write that fails leaves the old file, and nothing beside it', () => {
+describe('a failed write leaves the old file and nothing else', () => {
   const faults = [
     ['write', 'ENOSPC', 'REPLICA_FULL'],
     ['write', 'EIO', 'REPLICA_UNKNOWN'],
@@ -175,7 +175,7 @@ describe('a write that fails leaves the old file, and nothing beside it', () => 
     expect(await fs.readFile(join(root, 'ltx/0', F), 'utf8')).toBe('another');
   });
 
-  test('a short write is gone on with', async () => {
+  test('a short write is continued', async () => {
     const { root, client } = await started();
     vi.spyOn(handles, 'write').mockImplementation(async function (
       this: fs.FileHandle,
@@ -189,7 +189,7 @@ describe('a write that fails leaves the old file, and nothing beside it', () => 
   });
 });
 
-test('a source that fails is blamed itself, and not the folder', async () => {
+test('an error of the source is reported unchanged, not as an error of the folder', async () => {
   const { client, root } = await started();
   const before = await tree(root);
   const failure = systemError('EIO');
@@ -200,7 +200,7 @@ test('a source that fails is blamed itself, and not the folder', async () => {
   expect(await tree(root)).toEqual(before);
 });
 
-test('a write that is aborted during its fsync gets no name afterwards', async () => {
+test('a write that is aborted during its fsync is not renamed afterwards', async () => {
   const { root, connect } = await openFolder();
   const destination = await connect();
   const client = new Replica(destination, root);
@@ -218,12 +218,12 @@ test('a write that is aborted during its fsync gets no name afterwards', async (
   const aborted = client.writeFile(ref(0, 1), other, { signal: controller.signal });
   await expect(aborted).rejects.toBe(reason); // while the fsync still hangs
   synced.resolve();
-  await destination.close(); // which waits for what was left
+  await destination.close(); // waits for the aborted call
   expect(await tree(root)).toEqual(before);
   expect(await fs.readFile(join(root, 'ltx/0', F), 'utf8')).toBe('an LTX file');
 });
 
-describe('where the file system has no links', () => {
+describe('on a file system without hard links', () => {
   const condition = 'if-absent';
 
   beforeEach(() => {
@@ -231,7 +231,7 @@ describe('where the file system has no links', () => {
     syncBuiltinESMExports();
   });
 
-  test('an equal name is a conflict all the same, and of 20 at once one wins', async () => {
+  test('if-absent is still a conflict, and one of 20 concurrent writes wins', async () => {
     const { client, root } = await started();
     const ended = await Promise.allSettled(
       Array.from({ length: 20 }, () => client.writeFile(ref(0, 1), body, { condition })),
@@ -243,7 +243,7 @@ describe('where the file system has no links', () => {
   });
 });
 
-test('where a folder cannot be fsynced, a file is written all the same', async () => {
+test('a file is written even if its folder cannot be fsynced', async () => {
   const { client } = await started();
   vi.spyOn(handles, 'sync').mockImplementation(async function (this: fs.FileHandle) {
     if (nameOf.get(this) === '0') throw systemError('EINVAL');

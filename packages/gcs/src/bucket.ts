@@ -1,37 +1,45 @@
 /**
- * Requests to one bucket. They go through the SDK's authenticated client, as those of the SDK's own
- * resumable uploads do. Its methods for objects cannot be aborted and leave their sockets open, in
- * a pool of the whole process and without a limit: none of that would keep our promises.
+ * Requests to one bucket, sent by the SDK's authenticated client, as the SDK's own resumable uploads
+ * are. Its methods for objects are not used: they cannot be aborted, and they leave sockets open in an
+ * unlimited pool of the whole process.
  */
 
 import type { Agent } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { Storage } from '@google-cloud/storage';
-import { readBytes, type Logger, type ReplicationError } from '@sluice/core/backend';
-import { PartMemory, Requests, type OpenedStream } from '@sluice/core/backend/http';
+import {
+  readBytes,
+  type ConnectContext,
+  type Logger,
+  type ReplicationError,
+} from '@sluice/core/backend';
 import {
   httpAgent,
   isRedirect,
   ForeignAnswerError,
+  PartMemory,
+  Requests,
+  type OpenedStream,
   type RequestOptions,
   type WhenAborted,
 } from '@sluice/core/backend/http';
-import type { GCSConfig } from './config.ts';
+import type { GoogleAuthOptions } from 'google-auth-library';
+import type { GCSConfig, ServiceAccountKey } from './config.ts';
 import { isForeignRefusal, refusalToError, thrownToError, type Refusal } from './errors.ts';
 
-/** Parts in memory, for all uploads of a destination together. */
+/** Parts in memory at once, for all uploads of a destination together. */
 const PARTS_AT_ONCE = 4;
-/** Of an answer that is not an object's bytes: a page of a listing is about 1 MB. */
-const ANSWER_BYTES_MAX = 16 * 1024 * 1024;
+/** Maximum size of a response other than an object's bytes. A page of a listing is about 1 MB. */
+const RESPONSE_BYTES_MAX = 16 * 1024 * 1024;
 
 export interface Request {
-  /** Below the endpoint, or a whole URL. */
+  /** A path at the endpoint, or a complete URL. */
   readonly url: string;
   readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly params?: Readonly<Record<string, string | undefined>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly data?: Uint8Array | string;
-  /** What was done, to what: for messages. */
+  /** The operation, for messages: "write … to gs://b". */
   readonly what: string;
   /** Default 'object'. */
   readonly about?: Refusal['about'];
@@ -39,24 +47,24 @@ export interface Request {
   readonly signal: AbortSignal | undefined;
 }
 
-interface Answer {
+interface ResponseHead {
   readonly status: number;
   readonly headers: { get(name: string): string | null };
 }
 
-export interface Opened extends Answer {
+interface OpenedResponse extends ResponseHead {
   readonly stream: Readable;
 }
 
-/** An answer that has been read to its end, so that its socket serves the next request. */
-export interface Read extends Answer {
+/** A response that was read completely, so that its socket can serve the next request. */
+export interface Response extends ResponseHead {
   readonly text: string;
 }
 
-/** Where Litestream keeps the time of a file: in the object's metadata. */
+/** The metadata in which Litestream stores the time of a file. */
 export const TIMESTAMP = 'litestream-timestamp';
 
-/** An object as answers of JSON tell of it. 64-bit numbers are text. */
+/** An object in the JSON API. 64-bit numbers are text. */
 export interface ObjectResource {
   readonly name?: string;
   readonly size?: string;
@@ -71,9 +79,9 @@ export class Bucket {
   readonly config: GCSConfig;
   readonly logger: Logger;
   readonly requests: Requests;
-  /** Of files that are one request. They do not wait for what goes up in parts. */
+  /** For files of one request, which do not wait for uploads in parts. */
   readonly memory: PartMemory;
-  /** Of parts: four of the configured size, or one of the largest. */
+  /** For parts: four of the configured size, or one of 32 MiB. */
   readonly sessionMemory: PartMemory;
   readonly #storage: Storage;
   readonly #agent: Agent;
@@ -93,34 +101,34 @@ export class Bucket {
     return this.#storage.apiEndpoint;
   }
 
-  /** "/storage/v1/b/bucket/o", with the key behind it. */
+  /** "/storage/v1/b/bucket/o", or "/storage/v1/b/bucket/o/key". */
   pathOf(key?: string): string {
     const objects = `/storage/v1/b/${encodeURIComponent(this.config.bucket)}/o`;
     return key === undefined ? objects : `${objects}/${encodeURIComponent(key)}`;
   }
 
-  /** Resolves with an answer of one of these statuses; any other is an error with a code. */
-  async send(call: Request, ...statuses: readonly number[]): Promise<Read> {
+  /** Resolves with a response that has one of these statuses; any other is a ReplicationError. */
+  async send(call: Request, ...statuses: readonly number[]): Promise<Response> {
     return await this.requests.request(optionsOf(call), async (cut) => {
-      const { stream, ...answer } = await this.#open(call, statuses, cut);
-      return { ...answer, text: await readText(stream, cut) };
+      const { stream, ...head } = await this.#open(call, statuses, cut);
+      return { ...head, text: await readText(stream, cut) };
     });
   }
 
-  /** The same, whose bytes are left to be read. */
+  /** Like `send`, but the caller reads the body. */
   async open(
     call: Request,
     ...statuses: readonly number[]
-  ): Promise<Opened & { readonly hold: OpenedStream['hold'] }> {
+  ): Promise<OpenedResponse & { readonly hold: OpenedStream['hold'] }> {
     return await this.requests.open(optionsOf(call), (cut) => this.#open(call, statuses, cut));
   }
 
-  /** An answer in JSON. Whatever else came must not be taken for a listing of nothing. */
-  read(answer: Read, { what }: Pick<Request, 'what'>): unknown {
+  /** Parses a JSON response. Any other is an error: it must not count as an empty listing. */
+  read(response: Response, { what }: Pick<Request, 'what'>): unknown {
     try {
-      return JSON.parse(answer.text) as unknown;
+      return JSON.parse(response.text) as unknown;
     } catch {
-      throw foreign(answer, what, 'no JSON');
+      throw foreign(response, what, 'no JSON');
     }
   }
 
@@ -128,10 +136,14 @@ export class Bucket {
     this.#agent.destroy();
   }
 
-  async #open(call: Request, statuses: readonly number[], cut: AbortSignal): Promise<Opened> {
+  async #open(
+    call: Request,
+    statuses: readonly number[],
+    cut: AbortSignal,
+  ): Promise<OpenedResponse> {
     const { url, method = 'GET', params = {}, headers: given, data, about = 'object' } = call;
     const query = Object.entries(params).filter((entry) => entry[1] !== undefined);
-    const answer = await this.#storage.authClient.request<Readable>({
+    const response = await this.#storage.authClient.request<Readable>({
       url: url.startsWith('/') ? this.endpoint + url : url,
       method,
       params: Object.fromEntries(query),
@@ -139,14 +151,14 @@ export class Bucket {
       ...(data !== undefined && { data }),
       responseType: 'stream',
       validateStatus: () => true,
-      redirect: 'manual', // 308 says that an upload goes on
-      retry: false, // core retries, once for all backends
+      redirect: 'manual', // 308 means that an upload continues
+      retry: false, // core retries, for all backends
       agent: this.#agent,
       signal: cut,
     });
-    const { status, headers, data: stream } = answer;
+    const { status, headers, data: stream } = response;
     const location = headers.get('location');
-    // Google's 308 says that an upload goes on; one that leads elsewhere is somebody else's.
+    // Google's 308 has no location; a 308 that redirects is not from Google.
     const isElsewhere = isRedirect(status) && location !== null;
     if (statuses.includes(status) && !isElsewhere) return { status, headers, stream };
     const body = await readText(stream, cut);
@@ -160,16 +172,18 @@ export class Bucket {
   }
 }
 
-/** An answer that is not Google's. `lacks` says what Google's would have. */
+/** The error for a response that is not from Google. `lacks` is what Google's would have. */
 export function foreign(
-  { status, headers, text }: Answer & { readonly text?: string },
+  { status, headers, text }: ResponseHead & { readonly text?: string },
   what: string,
   lacks: string,
 ): ReplicationError {
   const contentType = headers.get('content-type');
   const location = headers.get('location');
-  const error = new ForeignAnswerError({ status, text, contentType, location, lacks });
-  return thrownToError(error, what);
+  return thrownToError(
+    new ForeignAnswerError({ status, text, contentType, location, lacks }),
+    what,
+  );
 }
 
 function optionsOf({ what, signal, whenAborted = 'cut' }: Request): RequestOptions {
@@ -177,16 +191,70 @@ function optionsOf({ what, signal, whenAborted = 'cut' }: Request): RequestOptio
 }
 
 async function readText(stream: Readable, cut: AbortSignal): Promise<string> {
-  const end = (): void => void stream.destroy();
-  cut.addEventListener('abort', end, { once: true });
-  if (cut.aborted) end();
+  const stop = (): void => void stream.destroy();
+  cut.addEventListener('abort', stop, { once: true });
+  if (cut.aborted) stop();
   try {
-    const bytes = await readBytes(stream as AsyncIterable<Uint8Array>, ANSWER_BYTES_MAX);
+    const bytes = await readBytes(stream as AsyncIterable<Uint8Array>, RESPONSE_BYTES_MAX);
     return new TextDecoder().decode(bytes);
   } catch (error) {
     stream.destroy();
     throw error;
   } finally {
-    cut.removeEventListener('abort', end);
+    cut.removeEventListener('abort', stop);
   }
+}
+
+/** A replica only reads and writes objects; it needs neither the project nor ACLs. */
+const SCOPES: Readonly<Record<ConnectContext['access'], string>> = {
+  read: 'https://www.googleapis.com/auth/devstorage.read_only',
+  write: 'https://www.googleapis.com/auth/devstorage.read_write',
+};
+
+/** Loads the SDK when the first destination connects, because loading it is slow. */
+export async function makeStorage(
+  config: GCSConfig,
+  access: ConnectContext['access'],
+): Promise<Storage> {
+  const [{ Storage }, library] = await Promise.all([
+    import('@google-cloud/storage'),
+    import('google-auth-library'),
+  ]);
+  const apiEndpoint = config.endpoint ?? emulator();
+  const authClient = new library.GoogleAuth(authOf(config, apiEndpoint, SCOPES[access], library));
+  return new Storage({
+    authClient,
+    retryOptions: { autoRetry: false }, // core retries, for all backends
+    ...(apiEndpoint !== undefined && { apiEndpoint }),
+  });
+}
+
+/** The SDK reads this variable too, but other SDKs of Google allow it without a scheme. */
+function emulator(): string | undefined {
+  const host = process.env['STORAGE_EMULATOR_HOST'];
+  if (host === undefined || host === '') return undefined;
+  return (/^https?:\/\//.test(host) ? host : `http://${host}`).replace(/\/+$/, '');
+}
+
+function authOf(
+  { credentials }: GCSConfig,
+  endpoint: string | undefined,
+  scopes: string,
+  { JWT, PassThroughClient }: typeof import('google-auth-library'),
+): GoogleAuthOptions {
+  if (credentials !== undefined) {
+    const key = JSON.parse(credentials.reveal()) as ServiceAccountKey;
+    const client = new JWT({
+      email: String(key.client_email),
+      key: String(key.private_key),
+      ...(typeof key.private_key_id === 'string' && { keyId: key.private_key_id }),
+      scopes,
+    });
+    // The key signs each request itself, so no token has to be requested.
+    client.useJWTAccessWithScope = true;
+    return { authClient: client };
+  }
+  // An emulator needs no credentials, and must not get any.
+  if (endpoint?.startsWith('http:') === true) return { authClient: new PassThroughClient() };
+  return { scopes };
 }

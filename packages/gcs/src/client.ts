@@ -28,16 +28,22 @@ import {
   type OpenedStream,
   type Page,
 } from '@sluice/core/backend/http';
-import { Bucket, foreign, TIMESTAMP, type ObjectResource, type Request } from './bucket.ts';
+import {
+  Bucket,
+  foreign,
+  makeStorage,
+  TIMESTAMP,
+  type ObjectResource,
+  type Request,
+} from './bucket.ts';
 import type { GCSConfig } from './config.ts';
 import { thrownToError } from './errors.ts';
-import { makeStorage } from './sdk.ts';
-import { upload } from './upload.ts';
+import { uploadObject } from './upload.ts';
 
-/** What the SDK reads by itself. */
+/** Variables that the SDK reads itself. */
 const VARIABLES = /^(GOOGLE_|GCLOUD_|CLOUDSDK_|STORAGE_EMULATOR_HOST$)/;
 
-/** Sends nothing: the first call finds what is wrong. */
+/** Sends nothing: errors come with the first call. */
 export async function connect(config: GCSConfig, context: ConnectContext): Promise<ReplicaClient> {
   for (const line of normalizeEnvironment(VARIABLES)) context.logger.info(line);
   const storage = await makeStorage(config, context.access);
@@ -83,10 +89,11 @@ class GCSClient implements ReplicaClient {
     const what = `write ${key} to ${this.name}`;
     this.#bucket.requests.check(signal);
     try {
-      return checkStored(await upload(this.#bucket, { what, key, body, condition, signal }), what);
+      const info = await uploadObject(this.#bucket, { what, key, body, condition, signal });
+      return checkStored(info, what);
     } catch (error) {
-      const isOfVersion = typeof condition === 'object' && isError(error, 'REPLICA_NOT_FOUND');
-      throw isOfVersion ? goneError(what, error) : error;
+      const hasVersion = typeof condition === 'object';
+      throw hasVersion && isError(error, 'REPLICA_NOT_FOUND') ? goneError(what, error) : error;
     }
   }
 
@@ -115,7 +122,7 @@ class GCSClient implements ReplicaClient {
   }
 }
 
-interface ListAnswer {
+interface ListResponse {
   readonly kind?: string;
   readonly items?: readonly ObjectResource[];
   readonly nextPageToken?: string;
@@ -125,16 +132,16 @@ const LISTED_FIELDS = 'kind,items(name,size,generation,timeCreated,metadata),nex
 
 async function listPage(
   bucket: Bucket,
-  asked: Readonly<Record<'prefix' | 'startOffset' | 'pageToken', string | undefined>>,
+  query: Readonly<Record<'prefix' | 'startOffset' | 'pageToken', string | undefined>>,
   { what, signal }: Call,
 ): Promise<Page> {
-  const params = { ...asked, fields: LISTED_FIELDS };
+  const params = { ...query, fields: LISTED_FIELDS };
   const call: Request = { url: bucket.pathOf(), what, about: 'bucket', signal, params };
-  const answer = await bucket.send(call, 200);
-  const page = bucket.read(answer, call) as ListAnswer | null;
+  const response = await bucket.send(call, 200);
+  const page = bucket.read(response, call) as ListResponse | null;
   const { items = [], nextPageToken = '' } = page ?? {};
   if (page?.kind !== 'storage#objects' || !Array.isArray(items)) {
-    throw foreign(answer, what, 'no storage#objects');
+    throw foreign(response, what, 'no storage#objects');
   }
   return {
     objects: items.flatMap(({ name: key, size, timeCreated, generation = '', metadata = {} }) =>
@@ -203,10 +210,10 @@ async function deleteObject(
     whenAborted: 'settle',
     signal,
   };
-  const answer = await bucket.send(call, 200, 204);
-  // With a body, it is an emulator's: "null".
-  if (answer.status !== 204 && bucket.read(answer, call) !== null) {
-    throw foreign(answer, what, 'not the status 204');
+  const response = await bucket.send(call, 200, 204);
+  // Emulators answer 200 with the body "null".
+  if (response.status !== 204 && bucket.read(response, call) !== null) {
+    throw foreign(response, what, 'not the status 204');
   }
 }
 
@@ -216,7 +223,7 @@ interface Rewrite {
   readonly resource?: ObjectResource;
 }
 
-/** Of any size: a large object takes several requests. Metadata go along. */
+/** Copies an object of any size and its metadata. A large object takes several requests. */
 async function copyObject(
   bucket: Bucket,
   from: string,
@@ -232,15 +239,17 @@ async function copyObject(
   };
   let rewriteToken: string | undefined;
   for (;;) {
-    const answer = await bucket.send({ ...call, params: { rewriteToken } }, 200);
+    const response = await bucket.send({ ...call, params: { rewriteToken } }, 200);
     bucket.requests.check(signal);
-    const said = (bucket.read(answer, call) ?? {}) as Rewrite;
-    const { generation, size, timeCreated } = said.resource ?? {};
-    if (said.done === true && generation !== undefined) {
+    const rewrite = (bucket.read(response, call) ?? {}) as Rewrite;
+    const { generation, size, timeCreated } = rewrite.resource ?? {};
+    if (rewrite.done === true && generation !== undefined) {
       const modifiedAt = new Date(timeCreated ?? 0);
       return { key: to, sizeBytes: Number(size), modifiedAt, version: generation };
     }
-    if (said.done !== false || !said.rewriteToken) throw foreign(answer, what, 'no generation');
-    rewriteToken = said.rewriteToken;
+    if (rewrite.done !== false || !rewrite.rewriteToken) {
+      throw foreign(response, what, 'no generation');
+    }
+    rewriteToken = rewrite.rewriteToken;
   }
 }

@@ -1,7 +1,6 @@
-/** What Google Cloud Storage says, and what the network says, in our codes. */
+/** Error codes for errors of Google Cloud Storage, of the SDK and of the network. */
 
 import { isError, type ErrorCode, type ReplicationError } from '@sluice/core/backend';
-import type { SystemError } from '@sluice/core/backend/http';
 import {
   codeOfConnection,
   codeOfStatus,
@@ -13,33 +12,34 @@ import {
   readRetryAfter,
   readSystemError,
   textOf,
+  type SystemError,
 } from '@sluice/core/backend/http';
 
-/** An answer that is not what was asked for. */
+/** A response without a success status. */
 export interface Refusal {
   readonly status: number;
-  /** JSON, or plain text where bytes were asked for. */
+  /** JSON, or plain text if bytes were requested. */
   readonly body: string;
   readonly retryAfter?: string | null | undefined;
-  /** The server's time. */
+  /** The Date header. */
   readonly date?: string | null | undefined;
-  /** What a 404 means, unless the answer says that it is the bucket. */
+  /** The thing that a 404 is about, unless the response says that it is the bucket. */
   readonly about: 'bucket' | 'object' | 'bytes' | 'session';
 }
 
 const PROVIDER = 'Google Cloud Storage';
 
 /**
- * Whether a refusal is not Google's. That an object is not there must be said in Google's JSON; where
- * its bytes were asked for, in a line of text.
+ * Whether a refusal is not from Google. A 404 for an object must have Google's JSON, or a line of text
+ * if bytes were requested.
  */
 export function isForeignRefusal({ status, body, about }: Refusal): boolean {
-  if (status >= 500) return false; // whoever it is that has no time
+  if (status >= 500) return false; // may come from any gateway, and can be retried
   if (isPage(body)) return true;
   return status === 404 && about === 'object' && !hasError(body);
 }
 
-/** Gives a refused request a code. `what` says what was done, to what. */
+/** Converts a refusal. `what` is the operation: "write … to gs://b". */
 export function refusalToError(refusal: Refusal, what: string): ReplicationError {
   const { status } = refusal;
   const { reason, message } = readBody(refusal.body);
@@ -48,15 +48,15 @@ export function refusalToError(refusal: Refusal, what: string): ReplicationError
     const answer = { status, text: refusal.body, lacks: 'no error in JSON' };
     return errorOfForeignAnswer(new ForeignAnswerError(answer), { what, provider: PROVIDER });
   }
-  const said = reason === '' && message === '' ? 'refused' : message;
+  const text = reason === '' && message === '' ? 'refused' : message;
   const retryAfterMs = readRetryAfter(refusal.retryAfter, refusal.date);
   return errorOfRefusal(
-    { code: reason, message: said, status, requestID: undefined, retryAfterMs },
+    { code: reason, message: text, status, requestID: undefined, retryAfterMs },
     { what, code, hint: hintFor(code, { code: reason, message }), filler: '' },
   );
 }
 
-/** Gives what the SDK or the network throws a code. */
+/** Converts an error that the SDK or the network threw. */
 export function thrownToError(error: unknown, what: string): ReplicationError {
   if (isError(error)) return error;
   if (error instanceof ForeignAnswerError) {
@@ -64,7 +64,7 @@ export function thrownToError(error: unknown, what: string): ReplicationError {
   }
   const { code: name, message, status } = readThrown(error);
   const code = classifyThrown(name, message, status);
-  // The SDK's error itself is not kept: it holds the request, and with it the token.
+  // The SDK's error is not kept as the cause: it contains the request with its token.
   return errorOfRefusal(
     { code: name, message, status, requestID: undefined, retryAfterMs: undefined },
     { what, code, hint: hintFor(code, { code: name, message }), filler: '' },
@@ -86,7 +86,7 @@ function hasError(body: string): boolean {
   }
 }
 
-/** The text of an answer that is no JSON: enough to see what it is. */
+/** How much of a response that is not JSON is shown. */
 const TEXT_CHARS_MAX = 200;
 
 function readBody(body: string): { reason: string; message: string } {
@@ -104,7 +104,7 @@ function classify({ status, about }: Refusal, reason: string, message: string): 
   switch (status) {
     case 400:
       if (/bucket name/i.test(message)) return 'REPLICA_DESTINATION_NOT_FOUND';
-      // What arrived was not what we sent.
+      // Corrupted in transit.
       return /\b(md5|crc32c|checksum|hash)\b/i.test(message)
         ? 'REPLICA_UNAVAILABLE'
         : 'REPLICA_UNKNOWN';
@@ -119,8 +119,8 @@ function classify({ status, about }: Refusal, reason: string, message: string): 
         : 'REPLICA_NOT_FOUND';
     case 413:
       return 'REPLICA_UNSUPPORTED';
-    case 409: // another write of this name was on its way
-    case 410: // an upload that somebody ended, or that is a week old
+    case 409: // another write of this name was in progress
+    case 410: // an upload that was canceled, or is a week old
     case 499:
     case 503:
       return 'REPLICA_UNAVAILABLE';
@@ -129,47 +129,47 @@ function classify({ status, about }: Refusal, reason: string, message: string): 
   }
 }
 
-/** What the SDK puts into its errors. Nothing of it is relied on to be there. */
+/** Fields of the SDK's errors. Every field may be missing. */
 interface Thrown {
   readonly cause?: unknown;
   readonly response?: { readonly status?: unknown };
 }
 
 function readThrown(error: unknown): SystemError & { readonly status: number | undefined } {
-  const said: Thrown = typeof error === 'object' && error !== null ? error : {};
-  const status = said.response?.status;
+  const fields: Thrown = typeof error === 'object' && error !== null ? error : {};
+  const status = fields.response?.status;
   const { code, message } = readSystemError(error);
   return {
-    code: code || readSystemError(said.cause).code,
-    // Of a URL only the place: the rest may hold an upload's id, which lets anybody go on with it.
+    code: code || readSystemError(fields.cause).code,
+    // URLs without their query: it may contain an upload ID, with which anyone can continue the upload.
     message: (message || String(error)).replaceAll(/(https?:\/\/[^\s?]+)\?\S*/g, '$1'),
     status: typeof status === 'number' ? status : undefined,
   };
 }
 
 function classifyThrown(name: string, message: string, status: number | undefined): ErrorCode {
-  // Our own requests throw at no status: this one was for a token.
+  // Our own requests do not throw for a status, so this was a request for a token.
   if (status !== undefined) {
     return status >= 500 || status === 429 ? 'REPLICA_UNAVAILABLE' : 'REPLICA_UNAUTHENTICATED';
   }
   if (/default credentials|invalid_grant|credentials/i.test(message)) {
     return 'REPLICA_UNAUTHENTICATED';
   }
-  // A body that broke off.
+  // The body broke off.
   if (name.startsWith('ERR_STREAM_') || /socket hang up/i.test(message))
     return 'REPLICA_UNAVAILABLE';
   return codeOfConnection(name) ?? 'REPLICA_UNKNOWN';
 }
 
-function hintFor(code: ErrorCode, said: Pick<SystemError, 'code' | 'message'>): string {
+function hintFor(code: ErrorCode, error: Pick<SystemError, 'code' | 'message'>): string {
   switch (code) {
     case 'REPLICA_PERMISSION_DENIED':
       return 'check the roles of these credentials on the bucket';
     case 'REPLICA_UNAUTHENTICATED':
-      return 'check credentials, or GOOGLE_APPLICATION_CREDENTIALS and what else the SDK looks for';
+      return 'check credentials, or GOOGLE_APPLICATION_CREDENTIALS and the other sources of the SDK';
     case 'REPLICA_DESTINATION_NOT_FOUND':
       return 'check bucket and endpoint';
     default:
-      return hintOfConnection(said);
+      return hintOfConnection(error);
   }
 }

@@ -9,7 +9,7 @@ export type { GCSConfig } from './config.ts';
 const VIEWER = 'roles/storage.objectViewer';
 const USER = 'roles/storage.objectUser';
 
-/** Litestream 0.5 calls it "gs", 0.3 "gcs"; `fromURL` takes both. */
+/** Litestream 0.5 calls it "gs", 0.3 "gcs"; `fromURL` accepts both. */
 export const backend: Backend<GCSConfig> = defineBackend({
   contract: 1,
   scheme: 'gs',

@@ -47,7 +47,7 @@ test.each(['gs', 'gcs'])('a bucket and a path are enough for type %s', (type) =>
   expect(config).toEqual(DEFAULTS);
 });
 
-test('every key arrives', () => {
+test('every key is read', () => {
   const { config } = parseConfig({
     bucket: 'b',
     credentials: KEY,
@@ -70,19 +70,19 @@ test.each([
   ['gs://b/', ''],
   ['gs://b', ''],
   ['gs://b/100%', '100%'],
-])('%s is read as Litestream reads it', (url, path) => {
+])('%s is read as in Litestream', (url, path) => {
   expect(parseURL(url)).toEqual({ config: DEFAULTS, path });
   expect(parseConfig({ url })).toEqual({ config: DEFAULTS, path });
 });
 
-test('a URL may carry keys, and keys of their own win over it', () => {
+test('a URL may contain keys, and separate keys override them', () => {
   const url = 'gs://b/db?part-size=1MiB&endpoint=http://127.0.0.1:4443';
   const { config } = parseConfig({ url, 'part-size': '2MiB' });
   const endpoint = 'http://127.0.0.1:4443';
   expect(config).toEqual({ ...DEFAULTS, endpoint, partSizeBytes: 2 * 1024 * 1024 });
 });
 
-test('the key may lie in a file', () => {
+test('the service account key may be in a file', () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-gcs-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'key.json');
@@ -95,12 +95,12 @@ test('the key may lie in a file', () => {
 });
 
 test.each([
-  ['{', /must be the JSON of a service account's key/],
+  ['{', /must be a service account key in JSON/],
   ['/etc/key.json', /credentials-file/],
   [JSON.stringify({ type: 'external_account' }), /GOOGLE_APPLICATION_CREDENTIALS/],
   [JSON.stringify({ ...ACCOUNT, client_email: 1 }), /has no client_email/],
-  [JSON.stringify({ ...ACCOUNT, private_key: 'hidden-key' }), /has no private_key/],
-])('credentials that are none are told, and not shown: %s', (credentials, message) => {
+  [JSON.stringify({ ...ACCOUNT, private_key: 'hidden-key' }), /has no readable private_key/],
+])('invalid credentials are refused without showing them: %s', (credentials, message) => {
   const issues = issuesOf({ bucket: 'b', credentials });
   expect(issues).toHaveLength(1);
   expect(issues[0]).toMatch(message);
@@ -120,13 +120,13 @@ test.each([
   [{ bucket: 'b', 'part-size': 300_000 }, /multiple of 256KiB/],
   [{ bucket: 'b', credentials: KEY, endpoint: 'http://example.com' }, /must be https/],
   [{ bucket: 'b', regoin: 'x' }, /regoin is not a key of gs/],
-])('%j is refused in words', (input, message) => {
+])('%j is refused with a clear message', (input, message) => {
   const issues = issuesOf(input);
   expect(issues.join('; ')).toMatch(message);
   expect(issues.join()).not.toContain('secret');
 });
 
-test('credentials go over plain HTTP to this machine only', () => {
+test('credentials are sent over plain HTTP to this machine only', () => {
   for (const host of ['127.0.0.1:1', 'localhost:1', '[::1]:1']) {
     expect(issuesOf({ bucket: 'b', credentials: KEY, endpoint: `http://${host}` })).toEqual([]);
   }

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import { refusalToError, thrownToError } from '../src/errors.ts';
 
-/** As Google's JSON API words it. */
+/** An error of Google's JSON API. */
 function body(reason: string, message: string): string {
   return JSON.stringify({ error: { code: 0, message, errors: [{ reason, message }] } });
 }
@@ -46,16 +46,19 @@ test.each([
   expect(error.message).not.toContain('<');
 });
 
-test.each([202, 204, 206, 304, 307, 400, 418, 451])('a wordless %i is not of Google', (status) => {
-  const refusal = { status, body: '', about: 'bucket' } as const;
-  const { code, message } = refusalToError(refusal, 'list x');
-  expect(code).toBe('REPLICA_UNAVAILABLE');
-  expect(message).toMatch(
-    /^list x: this does not look like Google Cloud Storage: .*; check endpoint/,
-  );
-});
+test.each([202, 204, 206, 304, 307, 400, 418, 451])(
+  'a %i without a message is not from Google',
+  (status) => {
+    const refusal = { status, body: '', about: 'bucket' } as const;
+    const { code, message } = refusalToError(refusal, 'list x');
+    expect(code).toBe('REPLICA_UNAVAILABLE');
+    expect(message).toMatch(
+      /^list x: this does not look like Google Cloud Storage: .*; check endpoint/,
+    );
+  },
+);
 
-test('a 404 without words is what was asked for', () => {
+test('a 404 without a message is about the thing that was requested', () => {
   const about = (what: 'bucket' | 'object' | 'session'): string =>
     refusalToError({ status: 404, body: 'Not Found', about: what }, 'x').code;
   expect(about('object')).toBe('REPLICA_NOT_FOUND');
@@ -63,7 +66,7 @@ test('a 404 without words is what was asked for', () => {
   expect(about('session')).toBe('REPLICA_UNAVAILABLE');
 });
 
-test('a wait that is asked for is told, in seconds or as a date', () => {
+test('the delay that the server asks for is kept, in seconds or as a date', () => {
   const date = 'Thu, 01 Jan 2026 00:00:00 GMT';
   const wait = (retryAfter: string): number | undefined =>
     refusalToError({ status: 503, body: '', about: 'object', retryAfter, date }, 'x').retryAfterMs;
@@ -97,12 +100,12 @@ test.each([
   expect(error.message).toMatch(/^open x: \S/);
 });
 
-test('nothing of a request is kept, nor the id of an upload', () => {
+test('an error contains neither the request nor the ID of an upload', () => {
   const url = 'https://storage.googleapis.com/upload/b?upload_id=hidden-id';
   const thrown = Object.assign(withCode('ECONNRESET', `request to ${url} failed`), {
     config: { headers: { authorization: 'Bearer hidden-token' } },
   });
-  const told = inspect(thrownToError(thrown, 'write x'), { depth: 9 });
-  expect(told).toContain('storage.googleapis.com/upload/b failed');
-  expect(told).not.toMatch(/hidden/);
+  const printed = inspect(thrownToError(thrown, 'write x'), { depth: 9 });
+  expect(printed).toContain('storage.googleapis.com/upload/b failed');
+  expect(printed).not.toMatch(/hidden/);
 });

@@ -1,4 +1,4 @@
-/** The tables of the README, against the code. */
+/** Compares the tables of the README with the code. */
 
 import { readFileSync } from 'node:fs';
 import { jsonSchemaOf, propertiesOf } from '@sluice/core/config';
@@ -7,7 +7,7 @@ import { backend } from '../src/index.ts';
 
 const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 
-test('its table has every key', () => {
+test('the table has every key', () => {
   const keys = [...Object.keys(propertiesOf(jsonSchemaOf(backend.schema)) ?? {}), 'url'];
   expect(keys.length).toBeGreaterThan(6);
   const table = README.slice(

@@ -1,4 +1,4 @@
-/** One bucket: the state that its requests share, how one is sent, and the fields of each new object. */
+/** One bucket: the state that its requests share, how a request is sent, and the fields of new objects. */
 
 import { createHash } from 'node:crypto';
 import type {
@@ -8,7 +8,7 @@ import type {
   ServiceInputTypes,
   ServiceOutputTypes,
 } from '@aws-sdk/client-s3';
-import type { Logger, ReplicationError } from '@sluice/core/backend';
+import type { Logger } from '@sluice/core/backend';
 import type {
   Call,
   PartMemory,
@@ -19,11 +19,10 @@ import type {
 import type { ObjectLock, S3Config } from './config.ts';
 import { toReplicationError } from './errors.ts';
 import type { Preset } from './presets.ts';
-import type { Removals } from './removals.ts';
 
 export interface Bucket {
   readonly client: S3Client;
-  /** Loaded when the first client connects: it takes longer than all else at a start. */
+  /** Loaded when the first client connects, because loading it is slow. */
   readonly sdk: typeof import('@aws-sdk/client-s3');
   readonly config: S3Config;
   readonly preset: Preset;
@@ -33,10 +32,9 @@ export interface Bucket {
   readonly removals: Removals;
 }
 
-/** Of one request. Rethrows an abort's reason untouched; gives everything else a code. */
+/** Rethrows the reason of an abort unchanged; converts any other error. */
 export function optionsOf({ what, signal }: Call, whenAborted: WhenAborted): RequestOptions {
-  const toError = (error: unknown): ReplicationError => toReplicationError(error, what);
-  return { signals: [signal], whenAborted, toError };
+  return { signals: [signal], whenAborted, toError: (error) => toReplicationError(error, what) };
 }
 
 type Command<Input extends ServiceInputTypes, Output extends ServiceOutputTypes> = $Command<
@@ -64,7 +62,7 @@ interface CustomerKey {
   SSECustomerKeyMD5: string;
 }
 
-/** The customer's key, where one is configured: it goes along with each read and each write. */
+/** The customer's key, if configured. It is sent with each read and each write. */
 export function customerKey({ config }: Bucket): CustomerKey | undefined {
   const key = config.sseCustomerKey?.reveal();
   if (key === undefined) return undefined;
@@ -81,11 +79,11 @@ interface Storage extends Partial<CustomerKey> {
   SSEKMSKeyId?: string;
 }
 
-/** Of new objects: class and encryption. */
+/** Storage class and encryption of new objects. */
 export function storage(bucket: Bucket): Storage {
   const { storageClass, sseKMSKeyID } = bucket.config;
   return {
-    // Providers have classes of their own; the SDK's type knows those of AWS only.
+    // The SDK's type has only the classes of AWS, but other providers have their own.
     ...(storageClass !== undefined && { StorageClass: storageClass as 'STANDARD' }),
     ...(sseKMSKeyID !== undefined && { ServerSideEncryption: 'aws:kms', SSEKMSKeyId: sseKMSKeyID }),
     ...customerKey(bucket),
@@ -97,19 +95,53 @@ interface Lock {
   ObjectLockRetainUntilDate?: Date;
 }
 
-/** Of new LTX files. Named objects are written again and again. */
+/** The lock of new LTX files. Named objects are rewritten, so they are not locked. */
 export function lock({ config: { objectLock } }: Bucket): Lock {
   if (objectLock === undefined) return {};
   const until = new Date(Date.now() + objectLock.retentionMs);
   return { ObjectLockMode: objectLock.mode, ObjectLockRetainUntilDate: until };
 }
 
-/** Where the payload is not signed, Content-MD5 vouches for the bytes: some server must refuse half of them. What is locked must have it. */
+/** Content-MD5 protects the bytes if the payload is not signed. Object Lock requires it. */
 export function contentMD5({ config }: Bucket, bytes: Uint8Array): { ContentMD5?: string } {
-  const isWanted = !config.signPayload || config.objectLock !== undefined;
-  return isWanted ? { ContentMD5: md5(bytes) } : {};
+  const isNeeded = !config.signPayload || config.objectLock !== undefined;
+  return isNeeded ? { ContentMD5: md5(bytes) } : {};
 }
 
 function md5(bytes: Uint8Array): string {
   return createHash('md5').update(bytes).digest('base64');
+}
+
+/** A removal that takes longer does not delay a new upload. */
+const REMOVAL_WAIT_MS_MAX = 2_000;
+
+/**
+ * Failed uploads are removed in the background. A new upload of the same key waits for that: a server
+ * that stores the uploads of a key in one folder (versitygw 1.8) would remove that folder, and answer
+ * the new upload with a 500.
+ */
+export class Removals {
+  readonly #running = new Map<string, Promise<void>>();
+
+  /** `removal` must not reject. */
+  add(key: string, removal: Promise<void>): void {
+    const before = this.#running.get(key);
+    const all = Promise.all([before, removal]).then(() => {
+      if (this.#running.get(key) === all) this.#running.delete(key);
+    });
+    this.#running.set(key, all);
+  }
+
+  /** Resolves when no removal of this key is running, or after an abort or 2 s. */
+  async settled(key: string, ...signals: readonly (AbortSignal | undefined)[]): Promise<void> {
+    const running = this.#running.get(key);
+    if (running === undefined || signals.some((signal) => signal?.aborted)) return;
+    const { promise: over, resolve } = Promise.withResolvers<void>();
+    const stop = (): void => resolve();
+    const timer = setTimeout(stop, REMOVAL_WAIT_MS_MAX);
+    for (const signal of signals) signal?.addEventListener('abort', stop, { once: true });
+    await Promise.race([running, over]);
+    clearTimeout(timer);
+    for (const signal of signals) signal?.removeEventListener('abort', stop);
+  }
 }

@@ -36,26 +36,25 @@ import {
   type OpenedStream,
   type Page,
 } from '@sluice/core/backend/http';
-import { customerKey, lock, optionsOf, send, storage, type Bucket } from './bucket.ts';
+import { customerKey, lock, optionsOf, Removals, send, storage, type Bucket } from './bucket.ts';
 import type { S3Config } from './config.ts';
 import { codeOfObject, toReplicationError } from './errors.ts';
 import { presetFor } from './presets.ts';
-import { Removals } from './removals.ts';
 import { makeClient } from './sdk.ts';
-import { upload } from './upload.ts';
+import { uploadObject } from './upload.ts';
 
-/** DeleteObjects takes no more keys. */
+/** Maximum number of keys of DeleteObjects. */
 const DELETED_KEYS_MAX = 1_000;
-/** Where the server knows no DeleteObjects: half of the sockets, for new files are more urgent. */
+/** Concurrent deletions if the server has no DeleteObjects: half of the sockets, because new files are more urgent. */
 const DELETES_AT_ONCE = 8;
-/** CopyObject copies no larger objects. */
+/** Maximum size of CopyObject. */
 const COPY_BYTES_MAX = 5 * 1024 ** 3;
-/** What the SDK reads by itself. */
+/** Variables that the SDK reads itself. */
 const VARIABLES = /^AWS_/;
-/** For a time that the server did not give; core takes no such entry. */
+/** For a time that the server did not give. Core refuses such an entry. */
 const NEVER = new Date(NaN);
 
-/** Sends nothing: the first call finds what is wrong. */
+/** Sends nothing: errors come with the first call. */
 export async function connect(
   config: S3Config,
   { logger }: ConnectContext,
@@ -75,16 +74,16 @@ class S3Client implements ReplicaClient {
   readonly layout = 'levels';
   readonly capabilities: Capabilities;
   readonly #bucket: Bucket;
-  #deletes: 'many' | 'one-by-one';
+  /** False after the server has refused DeleteObjects. */
+  #hasDeleteObjects = true;
 
   constructor(bucket: Bucket) {
     const { config, preset } = bucket;
     this.name = `s3://${config.bucket}`;
     this.#bucket = bucket;
-    this.#deletes = preset.deletes === 'one-by-one' ? 'one-by-one' : 'many';
     this.capabilities = {
       ranges: true,
-      ...(preset.conditions === 'honoured' && { conditions: 'any-size', versions: true }),
+      ...(preset.hasConditions && { conditions: 'any-size', versions: true }),
       deleteMax: DELETED_KEYS_MAX,
       sortedLists: true,
     };
@@ -112,7 +111,8 @@ class S3Client implements ReplicaClient {
   ): Promise<ObjectInfo> {
     const what = `write ${key} to ${this.name}`;
     this.#bucket.requests.check(signal);
-    return checkStored(await upload(this.#bucket, { what, key, body, condition, signal }), what);
+    const info = await uploadObject(this.#bucket, { what, key, body, condition, signal });
+    return checkStored(info, what);
   }
 
   async delete(keys: readonly string[], { version, signal }: DeleteOptions = {}): Promise<void> {
@@ -137,12 +137,12 @@ class S3Client implements ReplicaClient {
   }
 
   async #deleteMany(keys: readonly string[], call: Call): Promise<readonly FileFailure[]> {
-    if (this.#deletes === 'many') {
+    if (this.#hasDeleteObjects) {
       try {
         return await deleteObjects(this.#bucket, keys, call);
       } catch (error) {
         if (!isError(error, 'REPLICA_UNSUPPORTED')) throw error;
-        this.#deletes = 'one-by-one';
+        this.#hasDeleteObjects = false;
       }
     }
     const parts = keys.map((key) => [key]);
@@ -175,10 +175,10 @@ async function listPage(bucket: Bucket, prefix: string, call: PageCall): Promise
   };
 }
 
-/** A listing that goes on and does not say where is not a whole one. */
+/** A truncated page without a token is an error: the listing would be incomplete. */
 function tokenOf(token: string | undefined, what: string): string {
   if (token !== undefined && token !== '') return token;
-  const message = `${what}: the server says that the listing goes on, and gives no token to go on with`;
+  const message = `${what}: the server returned a truncated page without a token for the next one`;
   throw new ReplicationError('REPLICA_UNAVAILABLE', message);
 }
 
@@ -199,7 +199,7 @@ async function openStream(bucket: Bucket, key: string, call: OpenCall): Promise<
       stream.destroy();
       throw new ReplicationError(
         'REPLICA_UNSUPPORTED',
-        `${call.what}: the server answers with the whole object where a range was asked for`,
+        `${call.what}: the server ignored the range and returned the whole object`,
       );
     }
     return {
@@ -211,7 +211,7 @@ async function openStream(bucket: Bucket, key: string, call: OpenCall): Promise<
   });
 }
 
-/** Deleting a missing key succeeds, unless a version was asked for. */
+/** Deleting a missing key succeeds, unless a version is given. */
 async function deleteObject(
   bucket: Bucket,
   key: string,
@@ -238,7 +238,7 @@ async function deleteObjects(
 ): Promise<FileFailure[]> {
   const command = new bucket.sdk.DeleteObjectsCommand({
     Bucket: bucket.config.bucket,
-    // Quiet: keys that are gone need not come back.
+    // Quiet: only errors are returned.
     Delete: { Objects: keys.map((Key) => ({ Key })), Quiet: true },
   });
   const { Errors = [] } = await send(bucket, command, 'settle', call);
@@ -248,7 +248,7 @@ async function deleteObjects(
   });
 }
 
-/** REPLICA_UNSUPPORTED for more than 5 GiB. Metadata go along. */
+/** Copies an object and its metadata. REPLICA_UNSUPPORTED if it is larger than 5 GiB. */
 async function copyObject(
   bucket: Bucket,
   from: string,
@@ -260,14 +260,14 @@ async function copyObject(
   const head = new sdk.HeadObjectCommand({ Bucket: config.bucket, Key: from, ...key });
   const { ContentLength: sizeBytes = 0, ETag = '' } = await send(bucket, head, 'cut', call);
   if (sizeBytes > COPY_BYTES_MAX) {
-    const message = `${call.what}: ${sizeBytes} bytes, and S3 copies ${COPY_BYTES_MAX} at most`;
+    const message = `${call.what}: ${sizeBytes} bytes, but S3 copies at most ${COPY_BYTES_MAX}`;
     throw new ReplicationError('REPLICA_UNSUPPORTED', message);
   }
   const copy = new sdk.CopyObjectCommand({
     Bucket: config.bucket,
     Key: to,
     CopySource: copySource(config.bucket, from),
-    CopySourceIfMatch: ETag, // so that the size is this one's
+    CopySourceIfMatch: ETag, // the version that has this size
     ...storage(bucket),
     ...lock(bucket),
     ...(key !== undefined && {

@@ -1,6 +1,6 @@
 /**
- * The configuration of a replica in a bucket: all keys that Litestream 0.5 has for s3, and some of ours. By
- * YAML or, in kebab-case or camelCase, in the query of an s3:// URL (url.ts).
+ * The configuration of a replica in a bucket: all keys of Litestream 0.5 for s3, and some of ours. In YAML
+ * or, in kebab-case or camelCase, in the query of an s3:// URL (url.ts).
  */
 
 import { createHash } from 'node:crypto';
@@ -38,7 +38,7 @@ export interface S3Config {
   readonly region: string | undefined;
   readonly forcePathStyle: boolean | undefined;
   readonly skipVerify: boolean;
-  /** This and the secret, or neither. */
+  /** Set together with the secret. */
   readonly accessKeyID: string | undefined;
   readonly secretAccessKey: Secret | undefined;
   readonly sessionToken: Secret | undefined;
@@ -53,7 +53,7 @@ export interface S3Config {
   readonly objectLock: ObjectLock | undefined;
 }
 
-/** Each new LTX file cannot be deleted or replaced for so long: a version less is all one can do to it. */
+/** For this long, no version of a new LTX file can be deleted; a deletion only adds a delete marker. */
 export interface ObjectLock {
   readonly mode: (typeof LOCK_MODES)[number];
   readonly retentionMs: number;
@@ -63,16 +63,16 @@ export interface ObjectLock {
 const LOCK_MODES = ['GOVERNANCE', 'COMPLIANCE'] as const;
 
 const MIB = 1024 * 1024;
-/** S3 refuses smaller parts, but for the last. */
+/** S3's minimum for all parts but the last. */
 const PART_BYTES_MIN = 5 * MIB;
-/** A part lies in memory whole. 10,000 parts of it are as much as S3 takes. */
+/** A part is kept in memory. 10,000 parts of this size are S3's maximum. */
 const PART_BYTES_MAX = 512 * MIB;
-/** More is more memory, and not faster on any link that we know of. */
+/** More parts need more memory, and are not faster on any link we know of. */
 const PARTS_AT_ONCE_MAX = 32;
 const CUSTOMER_KEY_BYTES = 32;
-/** S3 takes no longer one: 100 years. */
+/** S3's maximum: 100 years. */
 const LOCK_RETENTION_MS_MAX = 36_500 * 86_400_000;
-/** Less protects from nothing, and clocks differ. */
+/** A shorter time protects nothing, and clocks differ. */
 const LOCK_RETENTION_MS_MIN = 60_000;
 
 const KEYS = z.strictObject({
@@ -81,11 +81,11 @@ const KEYS = z.strictObject({
     check: problemWithName,
   }),
   path: keyPath(),
-  region: text('its region', {
+  region: text('the region of the bucket', {
     example: 'eu-west-1',
-    defaultText: 'the bucket’s, asked for; us-east-1 with an endpoint',
+    defaultText: 'looked up; us-east-1 with an endpoint',
   }).optional(),
-  endpoint: endpoint('of another provider than AWS', {
+  endpoint: endpoint('a provider other than AWS', {
     example: 'https://s3.example.com',
     scheme: schemeFor,
   }).optional(),
@@ -97,58 +97,58 @@ const KEYS = z.strictObject({
     .transform((id) => id.trim())
     .optional(),
   'secret-access-key': secret('with access-key-id', { example: 'example-secret' }).optional(),
-  'session-token': secret('of temporary credentials', { example: 'example-token' }).optional(),
-  'force-path-style': boolean('bucket in the path instead of the host name', {
+  'session-token': secret('for temporary credentials', { example: 'example-token' }).optional(),
+  'force-path-style': boolean('put the bucket in the path, not in the host name', {
     example: true,
-    defaultText: 'true with an endpoint of one’s own',
+    defaultText: 'true with an endpoint',
   }).optional(),
-  'skip-verify': boolean('take any TLS certificate', { example: true }).prefault(false),
-  'sign-payload': boolean('sign the SHA-256 of bodies; without it Content-MD5 protects them', {
+  'skip-verify': boolean('accept any TLS certificate', { example: true }).prefault(false),
+  'sign-payload': boolean('sign the SHA-256 of bodies; otherwise Content-MD5 protects them', {
     example: false,
   }).prefault(true),
-  'require-content-md5': boolean('Content-MD5 on DeleteObjects', {
+  'require-content-md5': boolean('send Content-MD5 with DeleteObjects', {
     example: false,
-    defaultText: 'what the provider needs',
+    defaultText: 'by provider',
   }).optional(),
-  'storage-class': text('of new objects', {
+  'storage-class': text('storage class of new objects', {
     example: 'STANDARD_IA',
     defaultText: 'the bucket’s',
   }).optional(),
-  // Litestream has 5 MiB; with 8, the largest object of 10,000 parts is 78 GiB before parts grow.
-  'part-size': size('of multipart uploads; a smaller file is one request', {
+  // Litestream uses 5 MiB. With 8 MiB, 10,000 parts hold 78 GiB; larger objects use larger parts.
+  'part-size': size('part size of multipart uploads; a smaller file is one request', {
     example: '16MiB',
     min: PART_BYTES_MIN,
     max: PART_BYTES_MAX,
   }).prefault('8MiB'),
-  concurrency: integer('parts at once', {
+  concurrency: integer('parts uploaded concurrently', {
     example: 3,
     min: 1,
     max: PARTS_AT_ONCE_MAX,
-    defaultText: 'what the provider bears',
+    defaultText: 'by provider',
   }).optional(),
   'sse-customer-algorithm': choice('with sse-customer-key', ['AES256'], {
     example: 'AES256',
   }).optional(),
   'sse-customer-key': secret(
-    'the server encrypts with this key (base64, 32 bytes), and forgets it',
+    'the server encrypts with this key (base64, 32 bytes) and does not store it',
     { example: 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=', check: problemWithKey },
   ).optional(),
-  'sse-customer-key-path': secretFile('a file that holds it', {
+  'sse-customer-key-path': secretFile('a file with sse-customer-key', {
     example: '/run/secrets/sse-key',
     check: problemWithKey,
   }).optional(),
-  'sse-customer-key-md5': text('its MD5 in base64, to check it', {
+  'sse-customer-key-md5': text('MD5 of the key in base64, to verify it', {
     example: 'y4HAEFCYWuvAXWFTtA1Qpg==',
   }).optional(),
   'sse-kms-key-id': text('the server encrypts with this KMS key', {
     example: 'alias/backups',
   }).optional(),
   'object-lock-mode': choice(
-    'new files cannot be deleted for object-lock-retention (COMPLIANCE: by nobody)',
+    'lock new files for object-lock-retention (COMPLIANCE: even against the account owner)',
     LOCK_MODES,
     { example: 'GOVERNANCE' },
   ).optional(),
-  'object-lock-retention': duration('how long each new file is kept, whoever wants it gone', {
+  'object-lock-retention': duration('how long new files cannot be deleted', {
     example: '720h',
     min: LOCK_RETENTION_MS_MIN,
     max: LOCK_RETENTION_MS_MAX,
@@ -207,20 +207,20 @@ function problemWithName(bucket: string): string | undefined {
   return problemWithBucket(bucket, 'a bucket') ?? problemWithKind(bucket);
 }
 
-/** Kinds of bucket that speak S3 in part. AWS keeps these endings for them. */
+/** Bucket types that support only a part of S3. AWS reserves these suffixes for them. */
 function problemWithKind(bucket: string): string | undefined {
   if (/--xa?-s3$/.test(bucket)) {
     return (
-      'is a directory bucket (S3 Express One Zone), which lists in no order and is in one zone only: ' +
+      'is a directory bucket (S3 Express One Zone), which has unsorted listings and only one zone: ' +
       'use a general purpose bucket'
     );
   }
   return bucket.endsWith('--table-s3')
-    ? 'is a table bucket, which takes no objects: use a general purpose bucket'
+    ? 'is a table bucket, which cannot store objects: use a general purpose bucket'
     : undefined;
 }
 
-/** Without a scheme, plain HTTP is for this machine and private networks only. */
+/** The scheme of an endpoint without one: plain HTTP for this machine and private networks only. */
 function schemeFor(host: string): 'http' | 'https' {
   const isPrivate =
     /^(localhost|127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|\[::1\])/i.test(host) ||
@@ -233,9 +233,9 @@ function bytesOf(key: Secret): Buffer {
 }
 
 function problemWithKey(base64: string): string | undefined {
-  const had = Buffer.from(base64, 'base64').byteLength;
-  if (had === CUSTOMER_KEY_BYTES) return undefined;
-  return `has ${had} bytes when read as base64: it must be ${CUSTOMER_KEY_BYTES}`;
+  const count = Buffer.from(base64, 'base64').byteLength;
+  if (count === CUSTOMER_KEY_BYTES) return undefined;
+  return `has ${count} bytes after base64 decoding: it must have ${CUSTOMER_KEY_BYTES}`;
 }
 
 function checkAccessPoint(keys: Readonly<Record<string, unknown>>, issue: AddIssue): void {
@@ -244,20 +244,20 @@ function checkAccessPoint(keys: Readonly<Record<string, unknown>>, issue: AddIss
   if (url === undefined && style !== true) return;
   issue(
     'bucket',
-    'is the ARN of an access point, which only AWS has: with endpoint or force-path-style, write the ' +
+    'is the ARN of an access point, which only AWS has: with endpoint or force-path-style, use the ' +
       'name of a bucket',
   );
 }
 
-/** The key is sent with each request. */
+/** The key is sent with each request, so the endpoint must be https. */
 function checkCustomerKey(keys: Readonly<Record<string, unknown>>, issue: AddIssue): void {
   const key = keys['sse-customer-key'] ?? keys['sse-customer-key-path'];
   if (!isSecret(key)) return;
   const { endpoint: url, 'sse-customer-key-md5': md5 } = keys;
   if (md5 !== undefined && md5 !== createHash('md5').update(bytesOf(key)).digest('base64')) {
-    issue('sse-customer-key-md5', 'is not that of the key');
+    issue('sse-customer-key-md5', 'is not the MD5 of the key');
   }
   if (typeof url !== 'string' || !url.startsWith('http://')) return;
   if (schemeFor(url.slice('http://'.length)) === 'http') return;
-  issue('endpoint', 'must be https where a customer key is sent to it');
+  issue('endpoint', 'must be https, because a customer key is sent to it');
 }

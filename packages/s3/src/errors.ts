@@ -1,4 +1,4 @@
-/** What S3 says, and what the network says, in our codes. */
+/** Error codes for errors of S3, of the SDK and of the network. */
 
 import type { ErrorCode, ReplicationError } from '@sluice/core/backend';
 import {
@@ -14,46 +14,46 @@ import {
   type Refusal,
 } from '@sluice/core/backend/http';
 
-/** Gives an error of the SDK a code. `what` says what was done, to what. */
+/** Converts an error of the SDK. `what` is the operation: "write … to s3://b". */
 export function toReplicationError(error: unknown, what: string): ReplicationError {
   if (error instanceof ForeignAnswerError)
     return errorOfForeignAnswer(error, { what, provider: PROVIDER });
   const answer = readAnswer(error);
   const code = classify(answer.code, answer.status);
-  if (code === 'REPLICA_UNKNOWN' && isWordless(answer)) {
-    const stranger = new ForeignAnswerError({ status: answer.status, lacks: 'no error in XML' });
-    return errorOfForeignAnswer(stranger, { what, provider: PROVIDER });
+  if (code === 'REPLICA_UNKNOWN' && isWithoutError(answer)) {
+    const foreign = new ForeignAnswerError({ status: answer.status, lacks: 'no error in XML' });
+    return errorOfForeignAnswer(foreign, { what, provider: PROVIDER });
   }
   const hint = hintFor(code, answer);
   return errorOfRefusal(answer, { what, code, hint, filler: NAMELESS });
 }
 
 const PROVIDER = 'an S3 server';
-/** The SDK's name of an answer without a body. */
+/** The SDK's name for an error without a body. */
 const NAMELESS = 'UnknownError';
 
-/** S3 says why in XML. A HEAD has no body: it answers 400 to what it does not like. */
-function isWordless(answer: Answer): answer is Answer & { readonly status: number } {
+/** S3 returns its errors in XML. HEAD has no body, and answers many errors with 400. */
+function isWithoutError(answer: Answer): answer is Answer & { readonly status: number } {
   return answer.code === NAMELESS && answer.status !== undefined && answer.status !== 400;
 }
 
-/** The code of one object's failure in DeleteObjects. */
+/** The code for one object's error in DeleteObjects. */
 export function codeOfObject(code: string | undefined): ErrorCode {
   return classify(code ?? '', undefined);
 }
 
-/** The region of the bucket, where an answer that refuses another one names it. */
-export function regionNamedBy(error: unknown): string | undefined {
+/** The region of the bucket, if the error was that it is in another one. */
+export function regionInError(error: unknown): string | undefined {
   return readAnswer(error).region;
 }
 
 interface Answer extends Refusal {
   readonly region: string | undefined;
-  /** How much further our clock is than the server's, where it was refused for that. */
+  /** Our clock minus the server's, if that was the error. */
   readonly skewMs: number | undefined;
 }
 
-/** What the SDK puts into its errors. Nothing of it is relied on to be there. */
+/** Fields of the SDK's errors. Every field may be missing. */
 interface SDKError {
   readonly name?: unknown;
   readonly Region?: unknown;
@@ -64,19 +64,18 @@ interface SDKError {
 }
 
 function readAnswer(error: unknown): Answer {
-  const said: SDKError = typeof error === 'object' && error !== null ? error : {};
-  const status = said.$metadata?.httpStatusCode;
-  const headers = said.$response?.headers ?? {};
+  const fields: SDKError = typeof error === 'object' && error !== null ? error : {};
+  const status = fields.$metadata?.httpStatusCode;
+  const headers = fields.$response?.headers ?? {};
   const system = readSystemError(error);
   return {
-    // A name that is a status stands for an answer without a body.
-    code: (status === undefined && system.code) || (textOf(said.name) ?? ''),
+    code: (status === undefined && system.code) || (textOf(fields.name) ?? ''),
     message: system.message,
     status,
-    requestID: said.$metadata?.requestId,
-    region: headers['x-amz-bucket-region'] ?? textOf(said.Region),
+    requestID: fields.$metadata?.requestId,
+    region: headers['x-amz-bucket-region'] ?? textOf(fields.Region),
     retryAfterMs: readRetryAfter(headers['retry-after'], headers['date']),
-    skewMs: readSkew(said),
+    skewMs: readSkew(fields),
   };
 }
 
@@ -95,7 +94,7 @@ function hintFor(code: ErrorCode, answer: Answer): string {
     const way = answer.skewMs > 0 ? 'ahead of' : 'behind';
     return `this machine's clock is ${minutes} minutes ${way} the server's: set it`;
   }
-  if (answer.region !== undefined && isOfRegion(answer.code, answer.status)) {
+  if (answer.region !== undefined && isWrongRegion(answer.code, answer.status)) {
     return `the bucket is in ${answer.region}: set region`;
   }
   switch (code) {
@@ -113,12 +112,12 @@ function hintFor(code: ErrorCode, answer: Answer): string {
 function hintOfNetwork(answer: Answer): string {
   const hint = hintOfConnection(answer);
   if (answer.code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
-    return `${hint}; where the bucket's name has dots, set force-path-style`;
+    return `${hint}; if the bucket's name has dots, set force-path-style`;
   }
   return /NODE_EXTRA_CA_CERTS/.test(hint) ? `${hint}, or set skip-verify` : hint;
 }
 
-function isOfRegion(code: string, status: number | undefined): boolean {
+function isWrongRegion(code: string, status: number | undefined): boolean {
   return code === 'AuthorizationHeaderMalformed' || status === 301 || status === 307;
 }
 
@@ -126,7 +125,7 @@ function classify(code: string, status: number | undefined): ErrorCode {
   switch (code) {
     case 'NoSuchKey':
     case 'NoSuchVersion':
-    case 'NotFound': // of HEAD
+    case 'NotFound': // HEAD
       return 'REPLICA_NOT_FOUND';
     case 'NoSuchBucket':
     case 'AuthorizationHeaderMalformed': // it is in another region
@@ -169,15 +168,15 @@ function classify(code: string, status: number | undefined): ErrorCode {
     case 'EntityTooSmall':
     case 'KeyTooLongError':
       return 'REPLICA_UNSUPPORTED';
-    case 'ConditionalRequestConflict': // not decided: another write of this name was on its way
+    case 'ConditionalRequestConflict': // undecided: another write of this name was in progress
     case 'OperationAborted':
     case 'InternalError':
     case 'ServiceUnavailable':
     case 'XMinioServerNotInitialized': // it has just been started
     case 'RequestTimeout':
-    case 'RequestTimeTooSkewed': // the SDK has noted the difference: its next request allows for it
+    case 'RequestTimeTooSkewed': // the SDK corrects its clock for the next request
     case 'TimeoutError':
-    // What arrived was not what we sent, or an upload is gone that somebody tidied away.
+    // Corrupted in transit, or the upload was removed by someone else.
     case 'BadDigest':
     case 'IncompleteBody':
     case 'XAmzContentSHA256Mismatch':
@@ -189,14 +188,14 @@ function classify(code: string, status: number | undefined): ErrorCode {
   }
 }
 
-/** Where the answer has no code that we know: of HEAD, and of what stands between us and S3. */
+/** For responses without a known code: those to HEAD, and those of gateways. */
 function byStatus(code: string, status: number | undefined): ErrorCode {
   switch (status) {
     case 301:
     case 307:
       return 'REPLICA_DESTINATION_NOT_FOUND';
     case 404:
-      // With a code that we do not know, something else than the object was not found.
+      // An unknown code means that something other than the object was not found.
       return code === NAMELESS ? 'REPLICA_NOT_FOUND' : 'REPLICA_UNKNOWN';
     case 409:
       return 'REPLICA_UNAVAILABLE';

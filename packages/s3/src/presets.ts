@@ -1,15 +1,15 @@
 /**
- * What providers want otherwise, by the host of the endpoint: one table, each row with its source.
+ * Differences between providers, by the host of the endpoint. Each row has its source.
  *
- *  deletes      what DeleteObjects carries over its body, or that objects are deleted one by one
- *  partsAtOnce  parts on their way at once, for all uploads of a destination together
- *  partsMax     parts of one upload
- *  conditions   whether writes with If-None-Match are known to be honoured
- *  headers      sent with every request
+ *  deleteChecksum  checksum header of DeleteObjects
+ *  partsAtOnce     concurrent parts, for all uploads of a destination together
+ *  partsMax        parts of one upload
+ *  hasConditions   whether writes with If-None-Match are known to work
+ *  headers         sent with every request
  *
- * Everywhere, because most of them need it and AWS takes it: checksums of requests and answers only
- * where required (so never an aws-chunked trailer), Content-Length, a signed payload, and the bucket
- * in the path as soon as an endpoint is given (config.ts).
+ * For all providers, because most need it and AWS accepts it: checksums of requests and responses
+ * only when required (so never an aws-chunked trailer), Content-Length, a signed payload, and the
+ * bucket in the path if an endpoint is given (config.ts).
  */
 
 export type DeleteChecksum = 'crc32' | 'md5' | 'none';
@@ -17,34 +17,34 @@ export type DeleteChecksum = 'crc32' | 'md5' | 'none';
 export interface Preset {
   readonly name: string;
   readonly host: RegExp;
-  readonly deletes: DeleteChecksum | 'one-by-one';
+  readonly deleteChecksum: DeleteChecksum;
   readonly partsAtOnce: number;
   readonly partsMax: number;
-  readonly conditions: 'honoured' | 'not-relied-on';
+  readonly hasConditions: boolean;
   readonly headers: Readonly<Record<string, string>>;
   readonly source: string;
 }
 
-/** Memory is parts at once times part size: 32 MiB by default. Litestream has 5 of 5 MiB. */
+/** Memory is this times the part size: 32 MiB by default. Litestream uses 5 parts of 5 MiB. */
 const PARTS_AT_ONCE = 4;
-/** AWS refuses more. */
+/** The limit of AWS. */
 const PARTS_MAX = 10_000;
 
-/** MD5 is what S3 asked for first: the oldest servers want it, and hardly one refuses it. */
+/** MD5 is the oldest checksum of S3: old servers require it, and hardly any refuses it. */
 const DEFAULTS: Omit<Preset, 'name' | 'host' | 'source'> = {
-  deletes: 'md5',
+  deleteChecksum: 'md5',
   partsAtOnce: PARTS_AT_ONCE,
   partsMax: PARTS_MAX,
-  conditions: 'honoured',
+  hasConditions: true,
   headers: {},
 };
 
-/** The SDK sends CRC-32 to AWS by itself, even where checksums are sent only when required. */
+/** The SDK sends CRC-32 to AWS even if told to send checksums only when required. */
 export const AWS: Preset = {
   ...DEFAULTS,
   name: 'AWS',
   host: /(^|\.)amazonaws\.com(\.cn)?$/,
-  deletes: 'crc32',
+  deleteChecksum: 'crc32',
   source: 'Amazon S3 API reference, DeleteObjects: Content-MD5 or x-amz-checksum-*',
 };
 
@@ -52,7 +52,7 @@ export const OTHER: Preset = {
   ...DEFAULTS,
   name: 'another provider',
   host: /./,
-  source: 'benbjohnson/litestream#808: Content-MD5 on DeleteObjects is what the strictest want',
+  source: 'benbjohnson/litestream#808: the strictest servers require Content-MD5 on DeleteObjects',
 };
 
 export const PRESETS: readonly Preset[] = [
@@ -68,7 +68,7 @@ export const PRESETS: readonly Preset[] = [
     ...DEFAULTS,
     name: 'Tigris',
     host: /^(fly\.storage\.tigris\.dev|t3\.storage\.dev)$/,
-    deletes: 'none',
+    deleteChecksum: 'none',
     headers: { 'x-tigris-consistent': 'true' },
     source: 'benbjohnson/litestream#905 (stale reads across regions), #907 (no MD5)',
   },
@@ -76,7 +76,7 @@ export const PRESETS: readonly Preset[] = [
     ...DEFAULTS,
     name: 'Backblaze B2',
     host: /\.backblazeb2\.com$/,
-    conditions: 'not-relied-on',
+    hasConditions: false,
     source: 'obsidian-s3-sync-and-backup#78: conditional writes answered 501',
   },
   {
@@ -122,7 +122,7 @@ export const PRESETS: readonly Preset[] = [
     ...DEFAULTS,
     name: 'Google Cloud Storage, XML',
     host: /(^|\.)storage(\.[\w.-]+)?\.googleapis\.com$/,
-    conditions: 'not-relied-on',
+    hasConditions: false,
     source:
       'earth-mover/icechunk#533: If-Match is for reads only; writes take conditions on generations',
   },
@@ -130,7 +130,7 @@ export const PRESETS: readonly Preset[] = [
     ...DEFAULTS,
     name: 'Alibaba OSS',
     host: /\.aliyuncs\.com$/,
-    conditions: 'not-relied-on',
+    hasConditions: false,
     source: 'tobi/walgit#67: If-Match and If-None-Match answered 501',
   },
 ];

@@ -1,13 +1,11 @@
-/** The SDK's client: its sockets, its credentials, and where the bucket is. */
+/** The SDK's client: its sockets, its credentials and the region of the bucket. */
 
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import { HTTP_SILENCE_MS_MAX, httpAgent } from '@sluice/core/backend/http';
 import type { S3Config } from './config.ts';
-import { judgeAnswers } from './answers.ts';
-import { findCredentials } from './credentials.ts';
-import { regionNamedBy, toReplicationError } from './errors.ts';
+import { regionInError, toReplicationError } from './errors.ts';
 import type { DeleteChecksum, Preset } from './presets.ts';
-import { closeSockets, shapeRequests } from './wire.ts';
+import { adjustRequests, checkResponses, closeSockets } from './wire.ts';
 
 type SDK = typeof import('@aws-sdk/client-s3');
 
@@ -17,37 +15,37 @@ const CONNECT_MS_MAX = 10_000;
 export function makeClient(config: S3Config, preset: Preset, sdk: SDK): S3Client {
   const { endpoint } = config;
   const shared = { credentials: findCredentials((): S3Client => client), ...clientConfig(config) };
-  const given = config.region ?? (endpoint === undefined ? undefined : regionOfEndpoint(endpoint));
+  const known = config.region ?? (endpoint === undefined ? undefined : regionOfEndpoint(endpoint));
   const client: S3Client = new sdk.S3Client({
     ...shared,
     region:
-      given ??
+      known ??
       (endpoint === undefined
-        ? // The same sockets and credentials serve both, so there is one client to close.
+        ? // It shares sockets and credentials with the client, so only the client has to be closed.
           regionOnce(config.bucket, sdk, (region) => {
             const { requestHandler, credentials } = client.config;
-            const asking = new sdk.S3Client({ ...shared, region, requestHandler, credentials });
-            closeSockets(asking);
-            return asking;
+            const other = new sdk.S3Client({ ...shared, region, requestHandler, credentials });
+            closeSockets(other);
+            return other;
           })
         : REGION_DEFAULT),
   });
-  judgeAnswers(client);
-  shapeRequests(client, {
+  checkResponses(client);
+  adjustRequests(client, {
     headers: {
       ...preset.headers,
       ...(!config.signPayload && { 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' }),
     },
-    deleteChecksum: deleteChecksum(config, preset),
+    deleteChecksum: checksumFor(config, preset),
   });
   return client;
 }
 
-/** Litestream's key, where it is given, over what is known of the provider. */
-function deleteChecksum({ requireContentMD5 }: S3Config, { deletes }: Preset): DeleteChecksum {
+/** Litestream's key overrides the preset of the provider. */
+function checksumFor({ requireContentMD5 }: S3Config, preset: Preset): DeleteChecksum {
   if (requireContentMD5 === true) return 'md5';
-  if (deletes === 'one-by-one') return 'none';
-  return requireContentMD5 === false && deletes === 'md5' ? 'crc32' : deletes;
+  const { deleteChecksum } = preset;
+  return requireContentMD5 === false && deleteChecksum === 'md5' ? 'crc32' : deleteChecksum;
 }
 
 function clientConfig(config: S3Config): S3ClientConfig {
@@ -58,12 +56,12 @@ function clientConfig(config: S3Config): S3ClientConfig {
     useArnRegion: true,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    // With agents of our own the SDK does not wait for "100 Continue", so it need not ask for it.
+    // With our own agents the SDK does not wait for "100 Continue", so it need not request it.
     expectContinueHeader: false,
-    maxAttempts: 1, // core retries, once for all backends
+    maxAttempts: 1, // core retries, for all backends
     requestHandler: {
       connectionTimeout: CONNECT_MS_MAX,
-      // Where the SDK is not told, it takes the agent's away.
+      // Without this, the SDK removes the agent's timeout.
       socketTimeout: HTTP_SILENCE_MS_MAX,
       httpAgent: httpAgent('http:'),
       httpsAgent: httpAgent('https:', { skipVerify: config.skipVerify }),
@@ -80,52 +78,99 @@ function clientConfig(config: S3Config): S3ClientConfig {
   };
 }
 
-/** Where nothing says otherwise. Every S3-compatible server takes it. */
+/** Every S3-compatible server accepts it. */
 const REGION_DEFAULT = 'us-east-1';
 
 /**
- * Gives the region, and asks again only after a failure. HeadBucket needs s3:ListBucket, and even
- * where it is denied or sent elsewhere the answer names the region. (GetBucketLocation is often
- * denied.) `askIn` makes a client for that one request: the region where it is signed for matters
- * to the partitions of AWS only (China, GovCloud).
+ * Looks up the region of the bucket once, and again only after a failure. HeadBucket needs
+ * s3:ListBucket, but even a denial or a redirect names the region. (GetBucketLocation is often
+ * denied.) `clientIn` makes a client for that one request; the region that it is signed for matters
+ * only in other partitions of AWS (China, GovCloud).
  */
 function regionOnce(
   bucket: string,
   sdk: SDK,
-  askIn: (region: string) => S3Client,
+  clientIn: (region: string) => S3Client,
 ): () => Promise<string> {
-  let asked: Promise<string> | undefined;
-  const ask = async (): Promise<string> => {
+  let result: Promise<string> | undefined;
+  const lookUp = async (): Promise<string> => {
     const first = regionOfEnvironment();
     try {
-      const client = askIn(first);
-      const answer = await client.send(new sdk.HeadBucketCommand({ Bucket: bucket }));
-      return answer.BucketRegion ?? first;
+      const client = clientIn(first);
+      const head = await client.send(new sdk.HeadBucketCommand({ Bucket: bucket }));
+      return head.BucketRegion ?? first;
     } catch (error) {
-      const region = regionNamedBy(error);
+      const region = regionInError(error);
       if (region !== undefined) return region;
-      throw toReplicationError(error, `look for the region of s3://${bucket}`);
+      throw toReplicationError(error, `look up the region of s3://${bucket}`);
     }
   };
   return () => {
-    asked ??= ask().catch((error: unknown) => {
-      asked = undefined;
+    result ??= lookUp().catch((error: unknown) => {
+      result = undefined;
       throw error;
     });
-    return asked;
+    return result;
   };
 }
 
-/** The SDK reads the same variables, and fails where there is none. */
+/** The SDK reads the same variables, but fails if they are not set. */
 function regionOfEnvironment(): string {
   const { AWS_REGION: region, AWS_DEFAULT_REGION: fallback } = process.env;
   return region ?? fallback ?? REGION_DEFAULT;
 }
 
-/** What the endpoint of AWS itself says: https://s3.eu-west-1.amazonaws.com */
+/** The region in an endpoint of AWS: https://s3.eu-west-1.amazonaws.com */
 export function regionOfEndpoint(endpoint: string): string | undefined {
   const { hostname } = new URL(endpoint);
   return /(?:^|\.)s3[.-](?:dualstack\.)?([a-z]{2}(?:-[a-z]+)+-\d)\.amazonaws\.com(?:\.cn)?$/.exec(
     hostname,
   )?.[1];
+}
+
+/**
+ * The SDK refreshes credentials five minutes before they expire. So those without an expiry are read
+ * again once a minute.
+ */
+const CREDENTIALS_LIFETIME_MS = 6 * 60_000;
+
+interface FoundCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+  readonly expiration?: Date;
+}
+
+/**
+ * Credentials from the SDK's own chain, for the client's `credentials`. The SDK caches those without
+ * an expiry for as long as the process lives, such as a file; but key rotation rewrites such files.
+ */
+function findCredentials(clientOf: () => S3Client): () => Promise<FoundCredentials> {
+  return async () => {
+    const { config } = clientOf();
+    const init = { ...config, parentClientConfig: config, ignoreCache: true };
+    const found: FoundCredentials = await config.credentialDefaultProvider(init)();
+    const lifetimeMs =
+      found.expiration === undefined
+        ? CREDENTIALS_LIFETIME_MS
+        : found.expiration.getTime() - Date.now();
+    return { ...found, expiration: new Expiration(lifetimeMs) };
+  };
+}
+
+/**
+ * Reached by the wall clock or after its lifetime, whichever is first. The SDK compares it with the
+ * wall clock alone: if that clock were set back, old keys would be used for that much longer.
+ */
+class Expiration extends Date {
+  readonly #endsAt: number;
+
+  constructor(lifetimeMs: number) {
+    super(Date.now() + lifetimeMs);
+    this.#endsAt = performance.now() + lifetimeMs;
+  }
+
+  override getTime(): number {
+    return Math.min(super.getTime(), Date.now() + this.#endsAt - performance.now());
+  }
 }

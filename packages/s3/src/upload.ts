@@ -1,11 +1,11 @@
 /**
- * Writes one object, whole or not at all: in one request where it fits into a part, else in parts:
- * create, send the parts, complete. Whatever ends that early, the parts that are there are removed,
- * in the background: the call does not wait for that, the client's close does.
+ * Writes one object, completely or not at all: one request if it fits into a part, otherwise create,
+ * send the parts, complete. If that fails, its parts are removed in the background; the client's close
+ * waits for it, the call does not.
  *
- * A part that fails is sent again by itself, and so is the request that completes. Where the answer
- * to that one was lost, the upload may be gone because it was completed: then the object's ETag,
- * which S3 makes of those of the parts, says whether it is ours.
+ * A failed part is sent again by itself, as is the request that completes the upload. If the response
+ * to that request was lost, the upload may be gone because it was completed. The object's ETag, which
+ * S3 computes from those of the parts, shows whether it is ours.
  */
 
 import { createHash } from 'node:crypto';
@@ -25,13 +25,14 @@ import { contentMD5, customerKey, lock, optionsOf, send, storage, type Bucket } 
 import { toReplicationError } from './errors.ts';
 import { dateOf } from './wire.ts';
 
-/** Where Litestream keeps the time of a file: x-amz-meta-litestream-timestamp. */
+/** The metadata in which Litestream stores the time of a file (x-amz-meta-litestream-timestamp). */
 const TIMESTAMP = 'litestream-timestamp';
-/** Attempts to remove the parts of an upload. After that a lifecycle rule must. */
-const ABANDON_ATTEMPTS_MAX = 3;
-const ABANDON_DELAY_MS = 250;
+/** Attempts to remove the parts of an upload. After that, only a lifecycle rule removes them. */
+const REMOVAL_ATTEMPTS_MAX = 3;
+const REMOVAL_DELAY_MS = 250;
 
-interface Place {
+/** A multipart upload. */
+interface Multipart {
   readonly Bucket: string;
   readonly Key: string;
   readonly UploadId: string;
@@ -42,148 +43,159 @@ interface SentPart {
   readonly ETag: string;
 }
 
-/** LTX_TRUNCATED or LTX_INVALID where the body has another size than it said. */
-export async function upload(bucket: Bucket, of: Upload): Promise<ObjectInfo> {
-  const { key } = of;
-  const { sizeBytes } = of.body;
+/** LTX_TRUNCATED or LTX_INVALID if the body does not have its `sizeBytes`. */
+export async function uploadObject(bucket: Bucket, upload: Upload): Promise<ObjectInfo> {
+  const { key, body } = upload;
+  const { sizeBytes } = body;
   const isSmall = sizeBytes <= bucket.config.partSizeBytes;
   try {
-    const answer = await (isSmall
-      ? sendWhole(bucket, of, (bytes) => put(bucket, of, bytes))
-      : uploadParts(bucket, of));
-    return { key, sizeBytes, modifiedAt: dateOf(answer), version: answer.ETag };
+    const written = await (isSmall
+      ? sendWhole(bucket, upload, (bytes) => put(bucket, upload, bytes))
+      : uploadParts(bucket, upload));
+    return { key, sizeBytes, modifiedAt: dateOf(written), version: written.ETag };
   } catch (error) {
-    const isOfVersion = typeof of.condition === 'object' && isError(error, 'REPLICA_NOT_FOUND');
-    throw isOfVersion ? goneError(of.what, error) : error;
+    const hasVersion = typeof upload.condition === 'object';
+    throw hasVersion && isError(error, 'REPLICA_NOT_FOUND') ? goneError(upload.what, error) : error;
   }
 }
 
-interface Answer {
+interface Written {
   readonly ETag?: string | undefined;
 }
 
-async function put(bucket: Bucket, of: Upload, bytes: Uint8Array): Promise<Answer> {
+async function put(bucket: Bucket, upload: Upload, bytes: Uint8Array): Promise<Written> {
   const command = new bucket.sdk.PutObjectCommand({
     Bucket: bucket.config.bucket,
-    Key: of.key,
+    Key: upload.key,
     Body: bytes,
     ContentLength: bytes.byteLength,
-    ...ofFile(bucket, of),
-    ...conditionOf(of),
+    ...fileFields(bucket, upload),
+    ...conditionOf(upload),
     ...contentMD5(bucket, bytes),
     ...storage(bucket),
   });
-  return await send(bucket, command, 'settle', of);
+  return await send(bucket, command, 'settle', upload);
 }
 
-async function uploadParts(bucket: Bucket, of: Upload): Promise<Answer> {
-  const place = await create(bucket, of);
+async function uploadParts(bucket: Bucket, upload: Upload): Promise<Written> {
+  const multipart = await create(bucket, upload);
   const limits = {
     partSizeBytes: bucket.config.partSizeBytes,
     partsMax: bucket.preset.partsMax,
   };
   try {
-    const parts = await sendInParts(bucket, limits, of, (bytes, index, signal) =>
-      sendPart(bucket, { ...place, PartNumber: index + 1 }, bytes, { what: of.what, signal }),
+    const parts = await sendInParts(bucket, limits, upload, (bytes, index, signal) =>
+      sendPart(bucket, { ...multipart, PartNumber: index + 1 }, bytes, {
+        what: upload.what,
+        signal,
+      }),
     );
-    return await complete(bucket, of, place, parts);
+    return await complete(bucket, upload, multipart, parts);
   } catch (error) {
-    removeLater(bucket, of.key, abandon(bucket, place, of.what));
+    removeLater(bucket, upload.key, remove(bucket, multipart, upload.what));
     throw error;
   }
 }
 
 /**
- * Begins an upload. An abort does not cut this request: an answer that nobody hears would leave an
- * upload that nobody knows. When it comes late, what it began is removed.
+ * Starts a multipart upload. An abort does not cut this request: without its response, the ID of the
+ * new upload would be lost. If the response comes after the abort, the upload is removed.
  */
-async function create(bucket: Bucket, of: Upload): Promise<Place> {
+async function create(bucket: Bucket, upload: Upload): Promise<Multipart> {
   const { client, sdk, config, requests, removals } = bucket;
-  await removals.settled(of.key, of.signal, requests.closing);
-  const named = { Bucket: config.bucket, Key: of.key };
+  await removals.settled(upload.key, upload.signal, requests.closing);
+  const object = { Bucket: config.bucket, Key: upload.key };
   const command = new sdk.CreateMultipartUploadCommand({
-    ...named,
-    ...ofFile(bucket, of),
+    ...object,
+    ...fileFields(bucket, upload),
     ...storage(bucket),
   });
-  let creating: Promise<Place> | undefined;
-  const begin = async (): Promise<Place> => {
+  let creating: Promise<Multipart> | undefined;
+  const start = async (): Promise<Multipart> => {
     const { UploadId } = await client.send(command, { abortSignal: requests.ended });
-    if (UploadId !== undefined && UploadId !== '') return { ...named, UploadId };
+    if (UploadId !== undefined && UploadId !== '') return { ...object, UploadId };
     throw new ForeignAnswerError({ status: 200, lacks: 'no UploadId' });
   };
   try {
-    return await requests.request(optionsOf(of, 'settle'), () => (creating = begin()));
+    return await requests.request(optionsOf(upload, 'settle'), () => (creating = start()));
   } catch (error) {
     const removeLate = creating?.then(
-      (place) => abandon(bucket, place, of.what),
-      () => undefined, // nothing was begun, and the call has told why
+      (multipart) => remove(bucket, multipart, upload.what),
+      () => undefined, // nothing was started, and the call has reported the error
     );
-    if (removeLate !== undefined) removeLater(bucket, of.key, removeLate);
+    if (removeLate !== undefined) removeLater(bucket, upload.key, removeLate);
     throw error;
   }
 }
 
 async function sendPart(
   bucket: Bucket,
-  place: Place & { readonly PartNumber: number },
+  multipart: Multipart & { readonly PartNumber: number },
   bytes: Uint8Array,
   call: Call,
 ): Promise<SentPart> {
   const command = new bucket.sdk.UploadPartCommand({
-    ...place,
+    ...multipart,
     Body: bytes,
     ContentLength: bytes.byteLength,
     ...contentMD5(bucket, bytes),
     ...customerKey(bucket),
   });
   const { ETag = '' } = await send(bucket, command, 'cut', call);
-  return { PartNumber: place.PartNumber, ETag };
+  return { PartNumber: multipart.PartNumber, ETag };
 }
 
 async function complete(
   bucket: Bucket,
-  of: Upload,
-  place: Place,
+  upload: Upload,
+  multipart: Multipart,
   parts: readonly SentPart[],
-): Promise<Answer> {
+): Promise<Written> {
   const command = new bucket.sdk.CompleteMultipartUploadCommand({
-    ...place,
+    ...multipart,
     MultipartUpload: { Parts: [...parts] },
-    ...conditionOf(of),
+    ...conditionOf(upload),
     ...customerKey(bucket),
   });
-  return await sendLast(bucket, of, async (failures) => {
+  return await sendLast(bucket, upload, async (failures) => {
     try {
-      const answer = await send(bucket, command, 'settle', of);
-      if (answer.ETag) return answer;
-      // Some servers do not say it here (Ceph RGW 16), but of the object.
-      const done = await completed(bucket, of, parts);
+      const completion = await send(bucket, command, 'settle', upload);
+      if (completion.ETag) return completion;
+      // Ceph RGW 16 leaves the ETag out here, but returns it for the object.
+      const done = await findCompleted(bucket, upload, parts);
       if (done !== undefined) return done;
-      throw toReplicationError(new ForeignAnswerError({ status: 200, lacks: 'no ETag' }), of.what);
+      throw toReplicationError(
+        new ForeignAnswerError({ status: 200, lacks: 'no ETag' }),
+        upload.what,
+      );
     } catch (error) {
       const done =
-        failures > 0 && isUploadGone(error) ? await completed(bucket, of, parts) : undefined;
+        failures > 0 && isUploadGone(error)
+          ? await findCompleted(bucket, upload, parts)
+          : undefined;
       if (done !== undefined) return done;
       throw error;
     }
   });
 }
 
-/** The object, if it is made of these parts. A failure to look says nothing: the upload is gone. */
-async function completed(
+/** The object, if it consists of these parts. Undefined if it cannot be looked up. */
+async function findCompleted(
   bucket: Bucket,
-  of: Upload,
+  upload: Upload,
   parts: readonly SentPart[],
-): Promise<Answer | undefined> {
-  const place = { Bucket: bucket.config.bucket, Key: of.key };
-  const head = new bucket.sdk.HeadObjectCommand({ ...place, ...customerKey(bucket) });
-  const found = await send(bucket, head, 'cut', of).catch(() => undefined);
-  bucket.requests.check(of.signal);
+): Promise<Written | undefined> {
+  const head = new bucket.sdk.HeadObjectCommand({
+    Bucket: bucket.config.bucket,
+    Key: upload.key,
+    ...customerKey(bucket),
+  });
+  const found = await send(bucket, head, 'cut', upload).catch(() => undefined);
+  bucket.requests.check(upload.signal);
   return found?.ETag === etagOf(parts) ? found : undefined;
 }
 
-/** S3's own: the MD5 of the MD5s of the parts, where they are not encrypted by a key of KMS. */
+/** S3's ETag: the MD5 of the MD5s of the parts, unless they are encrypted with a KMS key. */
 function etagOf(parts: readonly SentPart[]): string {
   const all = createHash('md5');
   for (const { ETag } of parts) all.update(Buffer.from(ETag.replaceAll('"', ''), 'hex'));
@@ -199,23 +211,23 @@ function removeLater({ requests, removals }: Bucket, key: string, removal: Promi
   void requests.keep(removal);
 }
 
-/** Removes an upload and its parts. Logs a warning where it cannot. */
-async function abandon(bucket: Bucket, place: Place, what: string): Promise<void> {
+/** Removes an upload and its parts. Logs a warning if that fails. */
+async function remove(bucket: Bucket, multipart: Multipart, what: string): Promise<void> {
   const { client, sdk, logger, requests } = bucket;
-  const command = new sdk.AbortMultipartUploadCommand(place);
+  const command = new sdk.AbortMultipartUploadCommand(multipart);
   for (let attempt = 1; ; attempt += 1) {
     try {
       await requests.cleanUp((abortSignal) => client.send(command, { abortSignal }));
       return;
     } catch (error) {
-      // It was completed after all, or somebody else removed it.
+      // It was completed after all, or removed by someone else.
       if (error instanceof Error && error.name === 'NoSuchUpload') return;
-      if (attempt < ABANDON_ATTEMPTS_MAX && !requests.ended.aborted) {
-        await new Promise((resolve) => setTimeout(resolve, ABANDON_DELAY_MS * attempt));
+      if (attempt < REMOVAL_ATTEMPTS_MAX && !requests.ended.aborted) {
+        await new Promise((resolve) => setTimeout(resolve, REMOVAL_DELAY_MS * attempt));
         continue;
       }
       logger.warn(
-        `${what}: its parts could not be removed and cost money until a lifecycle rule does: ${messageOf(error)}`,
+        `${what}: the parts of the upload could not be removed, and cost money until a lifecycle rule removes them: ${messageOf(error)}`,
         { code: toReplicationError(error, what).code },
       );
       return;
@@ -223,8 +235,8 @@ async function abandon(bucket: Bucket, place: Place, what: string): Promise<void
   }
 }
 
-/** Fields that are stored with an LTX file, and not with a named object. */
-function ofFile(bucket: Bucket, { body: { createdAt } }: Upload): FileFields {
+/** Fields of an LTX file; named objects have none of them. */
+function fileFields(bucket: Bucket, { body: { createdAt } }: Upload): FileFields {
   if (createdAt === undefined) return {};
   return { Metadata: { [TIMESTAMP]: formatTimestamp(createdAt) }, ...lock(bucket) };
 }

@@ -1,5 +1,5 @@
 /**
- * s3://BUCKET[.host]/PATH?key=value, read as Litestream 0.5 reads it.
+ * s3://BUCKET[.host]/PATH?key=value, read as in Litestream 0.5.
  *
  *  host                              bucket   region     endpoint                               path style
  *  b.HOST:PORT, without ".com"       b                   http://HOST:PORT                       yes
@@ -12,15 +12,15 @@
  *  arn:…:REGION:…:accesspoint/NAME   the ARN  REGION     (colons come as %3A: core's parseURL)
  *  anything else                     all of it
  *
- * Where no region is told, it is found as for any bucket (sdk.ts).
+ * Without a region, it is looked up (sdk.ts).
  */
 
 import { keysOfQuery, ReplicationError, rootOfURLPath } from '@sluice/core/backend';
 
-/** The keys that a URL gives, as YAML would: text, and unknown ones too. */
+/** Keys from a URL, as in YAML: values are text, and keys may be unknown. */
 export type Input = Record<string, unknown>;
 
-/** The input that YAML would give. A bucket that is missing is told when that is parsed. */
+/** A missing bucket is reported when the result is parsed. */
 export function configFromURL({ href }: URL): Input {
   const parts = /^s3:\/\/([^?#]*)(?:\?([^#]*))?/i.exec(href);
   if (parts === null) throw new ReplicationError('CONFIG_INVALID', 'must begin with s3://');
@@ -41,17 +41,17 @@ function readPlace(place: string): Input {
   return withPath(readHost(authority), path);
 }
 
-/** An empty path is one that is not there: a key that is there must not be empty. */
+/** Leaves out an empty path: a key must not be empty. */
 function withPath(input: Input, pathname: string): Input {
   const path = rootOfURLPath(pathname);
   return path === '' ? input : { ...input, path };
 }
 
 function readHost(host: string): Input {
-  if (host === '') return {}; // "bucket is missing" follows
+  if (host === '') return {}; // the error will be "bucket is missing"
   if (host.includes(':') && !host.includes('.com')) {
     const dot = host.indexOf('.');
-    if (dot < 0) return {}; // host:port alone names no bucket
+    if (dot < 0) return {}; // host:port alone has no bucket
     const endpoint = `http://${host.slice(dot + 1)}`;
     return { bucket: host.slice(0, dot), endpoint, 'force-path-style': true };
   }
@@ -91,7 +91,7 @@ const FORMS: readonly Form[] = [
   },
 ];
 
-/** The bucket goes into the path of requests, or into their host. */
+/** The bucket is in the path of requests (inPath) or in their host (inHost). */
 function inPath(bucket: string, host: string, region?: string): Input {
   return { ...inHost(bucket, host, region), 'force-path-style': true };
 }

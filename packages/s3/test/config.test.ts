@@ -63,7 +63,7 @@ test('a bucket, a path and a region are enough', () => {
   expect(config).toEqual({ ...DEFAULTS, bucket: 'my-app-backups', region: 'eu-west-1' });
 });
 
-test('every key of Litestream arrives, whether YAML or environment wrote it', () => {
+test('every key of Litestream is read, from YAML or the environment', () => {
   const { config } = parseConfig({
     bucket: 'b',
     endpoint: 'https://s3.example.com',
@@ -158,13 +158,13 @@ describe('the host of a URL', () => {
     expect(path).toBe('db');
   });
 
-  test('a port without a bucket before the host names no bucket', () => {
+  test('host:port without a bucket before it has no bucket', () => {
     expect(issuesOf(backend.fromURL(new URL('s3://localhost:9000/db')))).toEqual([
       'bucket is missing',
     ]);
   });
 
-  test('an access point is a bucket, by url', () => {
+  test('a url may contain an access point as the bucket', () => {
     const arn = 'arn:aws:s3:eu-west-1:123456789012:accesspoint/point';
     const { config, path } = parseConfig({ url: `s3://${arn}/some/db` });
     expect(config).toEqual({ ...DEFAULTS, bucket: arn, region: 'eu-west-1' });
@@ -173,7 +173,7 @@ describe('the host of a URL', () => {
   });
 });
 
-describe('keys lie where Litestream has them', () => {
+describe('keys are the same as in Litestream', () => {
   const file = { level: 0, minTXID: toTXID(1), maxTXID: toTXID(1) };
   const name = '0000000000000001-0000000000000001.ltx';
   const roots: [unknown, string][] = [
@@ -194,7 +194,7 @@ describe('keys lie where Litestream has them', () => {
   });
 });
 
-test('a key of its own wins over what the url says', () => {
+test('a separate key overrides the url', () => {
   const { config, path } = parseConfig({
     url: 's3://b/db?region=one&concurrency=2',
     region: 'two',
@@ -216,7 +216,7 @@ test.each([
   expect(parseConfig({ bucket: 'b', endpoint }).config.endpoint).toBe(expected);
 });
 
-test('everything that is wrong is told at once, with the nearest known key', () => {
+test('all issues are reported at once, with the nearest known key', () => {
   expect(
     issuesOf({
       type: 's3',
@@ -238,7 +238,7 @@ test('everything that is wrong is told at once, with the nearest known key', () 
   ]);
 });
 
-describe('what cannot be meant is refused by name', () => {
+describe('an impossible value is refused by name', () => {
   test.each([
     ['s3://x', 'bucket is a URL (s3://), not the name of a bucket: write bucket: x'],
     [
@@ -275,7 +275,7 @@ describe('what cannot be meant is refused by name', () => {
   });
 });
 
-test('a name that only looks odd is a name', () => {
+test('unusual but valid names are accepted', () => {
   const buckets = ['b', 'Old_Bucket', 'b.example.com', 'x-s3', 'tenant:b', 'b--x', 'table-s3'];
   for (const bucket of buckets) expect(issuesOf({ bucket })).toEqual([]);
   for (const path of ['.', 'a.b', '...', 'a b', 'ä', 'a:b', 'C:']) {
@@ -284,7 +284,7 @@ test('a name that only looks odd is a name', () => {
 });
 
 test.each(['ftp://x', 's3://x', 'HTTPSS://x', 'https:/x', 'http:x'])(
-  'the endpoint %s is no host by that name',
+  'the endpoint %s is refused',
   (endpoint) => {
     expect(issuesOf({ bucket: 'bb', endpoint })).toEqual([
       expect.stringMatching(/^endpoint must be a host/),
@@ -292,7 +292,7 @@ test.each(['ftp://x', 's3://x', 'HTTPSS://x', 'https:/x', 'http:x'])(
   },
 );
 
-test('an access point has an endpoint of its own', () => {
+test('an access point cannot be combined with an endpoint', () => {
   const bucket = 'arn:aws:s3:us-east-1:123456789012:accesspoint/a';
   for (const key of [{ endpoint: 'http://localhost:9000' }, { 'force-path-style': true }]) {
     expect(issuesOf({ bucket, ...key })).toEqual([
@@ -309,7 +309,7 @@ test('an endpoint may have a path', () => {
   }
 });
 
-test('a session token without its keys, and a url of another kind, are refused', () => {
+test('a session token without its keys and a url with another scheme are refused', () => {
   expect(issuesOf({ bucket: 'b', 'session-token': 't' })).toEqual([
     'session-token needs access-key-id beside it',
   ]);
@@ -317,23 +317,23 @@ test('a session token without its keys, and a url of another kind, are refused',
 });
 
 describe("a customer's key", () => {
-  test('is 32 bytes in base64, with its MD5 if that is given', () => {
+  test('is 32 bytes in base64, and its MD5 must match if given', () => {
     const key = { bucket: 'b', 'sse-customer-algorithm': 'AES256', 'sse-customer-key': KEY_BASE64 };
     expect(parseConfig(key).config.sseCustomerKey?.reveal()).toBe(KEY_BASE64);
     expect(issuesOf({ ...key, 'sse-customer-key-md5': KEY_MD5 })).toEqual([]);
     expect(issuesOf({ ...key, 'sse-customer-key-md5': KEY_BASE64 })).toEqual([
-      'sse-customer-key-md5 is not that of the key',
+      'sse-customer-key-md5 is not the MD5 of the key',
     ]);
     expect(issuesOf({ bucket: 'b', 'sse-customer-key': 'c2hvcnQ=' })).toEqual([
-      'sse-customer-key has 5 bytes when read as base64: it must be 32',
+      'sse-customer-key has 5 bytes after base64 decoding: it must have 32',
     ]);
   });
 
-  test('comes alone, and over plain HTTP to private hosts only', () => {
+  test('cannot be combined with KMS, and is sent over plain HTTP to private hosts only', () => {
     const key = { bucket: 'b', 'sse-customer-key': KEY_BASE64 };
     expect(issuesOf({ ...key, 'sse-kms-key-id': 'k' })).toHaveLength(1);
     expect(issuesOf({ ...key, endpoint: 'http://s3.example.com' })).toEqual([
-      'endpoint must be https where a customer key is sent to it',
+      'endpoint must be https, because a customer key is sent to it',
     ]);
     expect(issuesOf({ ...key, endpoint: 'http://127.0.0.1:9000' })).toEqual([]);
     expect(issuesOf({ bucket: 'b', 'sse-customer-algorithm': 'AES256' })).toEqual([
@@ -345,7 +345,7 @@ describe("a customer's key", () => {
   });
 });
 
-test('a printed configuration tells no secret', () => {
+test('a printed configuration contains no secret', () => {
   const { config } = parseConfig({
     bucket: 'b',
     'access-key-id': 'id',

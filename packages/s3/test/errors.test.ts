@@ -3,7 +3,7 @@ import type { ErrorCode } from '@sluice/core/backend';
 import { describe, expect, test } from 'vitest';
 import { codeOfObject, toReplicationError } from '../src/errors.ts';
 
-/** An error as the SDK makes it. */
+/** An error of the SDK. */
 function answered(
   name: string,
   httpStatusCode: number,
@@ -40,7 +40,7 @@ const ANSWERS: [string, number, ErrorCode][] = [
   ['XMinioStorageFull', 507, 'REPLICA_FULL'],
   ['InvalidRange', 416, 'REPLICA_RANGE'],
   ['NotImplemented', 501, 'REPLICA_UNSUPPORTED'],
-  // Answers without a body that we understand.
+  // Known responses without a body.
   ['UnknownError', 403, 'REPLICA_PERMISSION_DENIED'],
   ['UnknownError', 404, 'REPLICA_NOT_FOUND'],
   ['UnknownError', 412, 'REPLICA_CONFLICT'],
@@ -59,7 +59,7 @@ test.each(ANSWERS)('%s (%i) is %s', (name, status, code) => {
   expect(error.message).toMatch(/^write x to s3:\/\/b: /);
 });
 
-test.each([304, 410, 418, 451])('a wordless %i is not of S3', (status) => {
+test.each([304, 410, 418, 451])('a %i without a message is not from S3', (status) => {
   const { code, message } = toReplicationError(answered('UnknownError', status), 'list x');
   expect(code).toBe('REPLICA_UNAVAILABLE');
   expect(message).toMatch(/^list x: this does not look like an S3 server: .*; check endpoint/);
@@ -79,26 +79,26 @@ test.each([
   expect(error.message).toContain(code);
 });
 
-test('a host with several addresses is as unreachable as the first of them', () => {
+test('an AggregateError of several addresses gets the code of the first', () => {
   const each = Object.assign(new Error('connect ECONNREFUSED ::1:9'), { code: 'ECONNREFUSED' });
   const error = toReplicationError(new AggregateError([each]), 'open x');
   expect(error.code).toBe('REPLICA_UNAVAILABLE');
   expect(error.message).toContain('::1:9');
 });
 
-test('a time-out of the SDK is worth another try', () => {
+test('a timeout of the SDK can be retried', () => {
   const error = Object.assign(new Error('no connection within 10000 ms'), { name: 'TimeoutError' });
   expect(toReplicationError(error, 'open x').code).toBe('REPLICA_UNAVAILABLE');
 });
 
-test('what nobody knows is not tried again', () => {
+test('an unknown error is not retried', () => {
   const error = toReplicationError(new Error('a bug'), 'open x');
   expect(error.retryable).toBe(false);
   expect(error.message).toContain('a bug');
 });
 
-describe('a message says what to do', () => {
-  test('about the clock, by how much', () => {
+describe('a message has the next step', () => {
+  test('for a wrong clock, with the difference', () => {
     const skewed = answered('RequestTimeTooSkewed', 403, {
       RequestTime: '20261123T102000Z',
       ServerTime: '2026-11-23T10:00:00Z',
@@ -107,7 +107,7 @@ describe('a message says what to do', () => {
     expect(message).toContain("this machine's clock is 20 minutes ahead of the server's: set it");
   });
 
-  test('about the region, by its name', () => {
+  test('for a wrong region, with the right one', () => {
     const inBody = answered('AuthorizationHeaderMalformed', 400, { Region: 'eu-west-3' });
     const inHeader = answered('UnknownError', 301, {}, { 'x-amz-bucket-region': 'eu-west-3' });
     for (const error of [inBody, inHeader]) {
@@ -116,13 +116,13 @@ describe('a message says what to do', () => {
     }
   });
 
-  test('and whom to ask about which request', () => {
+  test('and the ID of the request', () => {
     const { message } = toReplicationError(answered('AccessDenied', 403), 'open x');
     expect(message).toContain('status 403, request R1');
   });
 });
 
-test('how long to wait is what the server asked for', () => {
+test('the delay that the server asks for is kept', () => {
   const date = 'Thu, 01 Jan 2026 00:00:00 GMT';
   const after = (header: string): number | undefined => {
     const answer = answered('SlowDown', 503, {}, { date, 'retry-after': header });
@@ -133,7 +133,7 @@ test('how long to wait is what the server asked for', () => {
   expect(after('soon')).toBeUndefined();
 });
 
-test('nothing that an answer repeats of the request is kept', () => {
+test('an error does not contain the parts of the request that the response repeats', () => {
   const error = answered('SignatureDoesNotMatch', 403, {
     CanonicalRequest: 'PUT\nx-amz-security-token:hidden-token',
     StringToSign: 'hidden-token',
@@ -142,7 +142,7 @@ test('nothing that an answer repeats of the request is kept', () => {
   expect(kept).not.toContain('hidden-token');
 });
 
-test('each object of DeleteObjects has its own code', () => {
+test('each object of DeleteObjects gets its own code', () => {
   expect(codeOfObject('AccessDenied')).toBe('REPLICA_PERMISSION_DENIED');
   expect(codeOfObject('NoSuchKey')).toBe('REPLICA_NOT_FOUND');
   expect(codeOfObject('InternalError')).toBe('REPLICA_UNAVAILABLE');

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { AWS, OTHER, presetFor, PRESETS } from '../src/presets.ts';
 import { regionOfEndpoint } from '../src/sdk.ts';
 
-test('every row says where it is from', () => {
+test('every row has a source', () => {
   for (const { name, source } of [...PRESETS, OTHER]) {
     expect(name).not.toBe('');
     expect(source).not.toBe('');
@@ -32,9 +32,9 @@ test.each([
   expect(presetFor(endpoint).name).toBe(name);
 });
 
-test('AWS gets what its SDK sends, and the others what the oldest of them want', () => {
-  expect(AWS.deletes).toBe('crc32');
-  expect(OTHER.deletes).toBe('md5');
+test('AWS gets the checksum of its SDK, other providers the oldest one', () => {
+  expect(AWS.deleteChecksum).toBe('crc32');
+  expect(OTHER.deleteChecksum).toBe('md5');
 });
 
 test.each([

@@ -1,4 +1,4 @@
-/** The tables of the README, against the code. */
+/** Compares the tables of the README with the code. */
 
 import { readFileSync } from 'node:fs';
 import { jsonSchemaOf, propertiesOf } from '@sluice/core/config';
@@ -8,7 +8,7 @@ import { OTHER, PRESETS } from '../src/presets.ts';
 
 const README = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 
-test('its table has every key', () => {
+test('the table has every key', () => {
   const keys = [...Object.keys(propertiesOf(jsonSchemaOf(backend.schema)) ?? {}), 'url'];
   expect(keys.length).toBeGreaterThan(6);
   const table = README.slice(README.indexOf('## Configuration'), README.indexOf('### Providers'));
@@ -16,20 +16,19 @@ test('its table has every key', () => {
   expect(missing).toEqual([]);
 });
 
-test('its table of providers is that of the presets', () => {
-  const carried = {
+test('the table of providers matches the presets', () => {
+  const checksums = {
     md5: 'Content-MD5',
     crc32: 'CRC-32',
     none: 'nothing',
-    'one-by-one': 'one by one',
   };
   for (const preset of [OTHER, ...PRESETS]) {
     const row = [
       preset === OTHER ? 'any other' : preset.name,
-      carried[preset.deletes],
+      checksums[preset.deleteChecksum],
       preset.partsAtOnce,
       preset.partsMax.toLocaleString('en'),
-      preset.conditions === 'honoured' ? 'claimed' : 'not claimed',
+      preset.hasConditions ? 'claimed' : 'not claimed',
     ];
     expect(README).toContain(`| ${row.join(' | ')} |`);
   }

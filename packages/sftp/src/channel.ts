@@ -1,8 +1,8 @@
 /**
- * One SFTP channel of ssh2, as promises. ssh2-sftp-client has no handles, no fsync and no statvfs, so
- * this is the channel that it opens; the only file that knows what ssh2 keeps to itself (its limits
- * and extensions), with a test on the versions. ssh2 sends nothing over a channel that is closed,
- * and then never answers: whatever waits is told when it is lost.
+ * One SFTP channel of ssh2, with promises. ssh2-sftp-client has no handles, no fsync and no statvfs, so
+ * the channel that it opens is used directly. Only this file uses private fields of ssh2 (its limits
+ * and extensions); a test checks the versions. Over a closed channel, ssh2 sends nothing and never
+ * answers, so pending requests are rejected when the channel is lost.
  */
 
 import type { Attributes as RawAttributes, FileEntryWithStats, SFTPWrapper, Stats } from 'ssh2';
@@ -10,7 +10,7 @@ import type SftpClient from 'ssh2-sftp-client';
 
 import { SSHError, STATUS, statusOf, unlessMissing } from './errors.ts';
 
-/** Whole seconds, by the server's clock or as they were set. */
+/** Whole seconds, by the server's clock or as set by a client. */
 export interface Times {
   readonly modifiedMs: number;
   readonly accessedMs: number;
@@ -27,7 +27,7 @@ export interface Entry extends Attributes {
 
 export type Extension = 'posix-rename' | 'fsync' | 'hardlink' | 'statvfs';
 
-/** What ssh2 sends them with; another version of an extension is another request. */
+/** The versions that ssh2 sends. Another version of an extension is another request. */
 const EXTENSION_VERSIONS: Readonly<Record<Extension, string>> = {
   'posix-rename': '1',
   fsync: '1',
@@ -41,40 +41,41 @@ interface Internals {
   readonly _maxWriteLen?: number;
 }
 
-/** What every server takes (RFC draft 02: 34,000 with all around it), and what we ask for at most. */
+/** Supported by every server (draft 02: packets of 34,000 bytes). */
 const PIECE_BYTES_MIN = 31 * 1024;
+/** The largest pieces that we use. */
 const PIECE_BYTES_MAX = 253 * 1024;
-/** What may be on its way, and so in memory, for each file: as much as ssh2's window takes. */
+/** Bytes in flight, and in memory, for each file: the size of ssh2's window. */
 const AHEAD_BYTES = 2 * 1024 * 1024;
 const REQUESTS_AHEAD_MAX = 64;
-/** Requests for more of a folder that are on their way at once; OpenSSH answers each with 100 names. */
+/** Concurrent readdir requests. OpenSSH answers each with 100 names. */
 const PAGES_AHEAD = 4;
 
 type Callback<T> = (error?: Error | null, value?: T) => void;
 
-/** Loads the SDK, which only who connects has to wait for. */
+/** Loads the SDK, which is slow, only when a connection is opened. */
 export async function makeClient(): Promise<SftpClient> {
   const { default: Client } = await import('ssh2-sftp-client');
-  const ignore = (): void => undefined; // what it has to say, its client below says too
+  const ignore = (): void => undefined; // the ssh2 client emits the same events
   return new Client('sluice', { error: ignore, end: ignore, close: ignore });
 }
 
 export class Channel {
   readonly #sftp: SFTPWrapper;
-  readonly #waiting = new Set<(error: Error) => void>();
-  #lost: Error | undefined;
-  /** What is using it: calls, and files that are open. */
-  load = 0;
+  readonly #pending = new Set<(error: Error) => void>();
+  #failure: Error | undefined;
+  /** Number of calls and open files that use it. */
+  useCount = 0;
 
   constructor(sftp: SFTPWrapper) {
     this.#sftp = sftp;
   }
 
-  /** Ends whatever waits for an answer, and all that is asked from now on. */
-  lose(error: Error): void {
-    this.#lost ??= error;
-    for (const reject of this.#waiting) reject(error);
-    this.#waiting.clear();
+  /** Rejects all pending and later requests. */
+  fail(error: Error): void {
+    this.#failure ??= error;
+    for (const reject of this.#pending) reject(error);
+    this.#pending.clear();
   }
 
   has(extension: Extension): boolean {
@@ -82,7 +83,7 @@ export class Channel {
     return _extensions[`${extension}@openssh.com`] === EXTENSION_VERSIONS[extension];
   }
 
-  /** How much the server reads, or writes, in one request, and how many are to be on their way. */
+  /** The size of a request, and the number of requests in flight. */
   limits(direction: 'read' | 'write'): { pieceBytes: number; requestsAhead: number } {
     const { _maxReadLen, _maxWriteLen } = this.#sftp as Internals;
     const limit = (direction === 'read' ? _maxReadLen : _maxWriteLen) ?? PIECE_BYTES_MIN;
@@ -92,97 +93,100 @@ export class Channel {
   }
 
   open(path: string, flags: 'r' | 'wx', mode: number): Promise<Buffer> {
-    return this.#ask<Buffer>((done) => this.#sftp.open(path, flags, { mode }, done));
+    return this.#request<Buffer>((done) => this.#sftp.open(path, flags, { mode }, done));
   }
 
   async close(handle: Buffer): Promise<void> {
-    await this.#ask((done) => this.#sftp.close(handle, done));
+    await this.#request((done) => this.#sftp.close(handle, done));
   }
 
-  /** How many bytes came: fewer than asked for also before the end; 0 at the end. */
+  /** Returns the number of bytes read: may be short before the end, 0 at the end. */
   read(handle: Buffer, into: Buffer, offset: number, position: number): Promise<number> {
     const length = into.byteLength - offset;
-    return this.#ask<number>((done) =>
+    return this.#request<number>((done) =>
       this.#sftp.read(handle, into, offset, length, position, done),
     );
   }
 
   async write(handle: Buffer, bytes: Uint8Array, position: number): Promise<void> {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    await this.#ask((done) => this.#sftp.write(handle, buffer, 0, buffer.length, position, done));
+    await this.#request((done) =>
+      this.#sftp.write(handle, buffer, 0, buffer.length, position, done),
+    );
   }
 
-  /** Undefined where there is nothing. */
+  /** Undefined if it does not exist. */
   async stat(path: string): Promise<Attributes | undefined> {
-    const found = await unlessMissing(this.#ask<Stats>((done) => this.#sftp.stat(path, done)));
+    const found = await unlessMissing(this.#request<Stats>((done) => this.#sftp.stat(path, done)));
     return found === undefined ? undefined : toAttributes(found);
   }
 
   async fstat(handle: Buffer): Promise<Attributes> {
-    return toAttributes(await this.#ask<Stats>((done) => this.#sftp.fstat(handle, done)));
+    return toAttributes(await this.#request<Stats>((done) => this.#sftp.fstat(handle, done)));
   }
 
   async setTimes(handle: Buffer, { accessedMs, modifiedMs }: Times): Promise<void> {
     const [atime, mtime] = [seconds(accessedMs), seconds(modifiedMs)];
-    await this.#ask((done) => this.#sftp.futimes(handle, atime, mtime, done));
+    await this.#request((done) => this.#sftp.futimes(handle, atime, mtime, done));
   }
 
   async setTimesOf(path: string, { accessedMs, modifiedMs }: Times): Promise<void> {
     const [atime, mtime] = [seconds(accessedMs), seconds(modifiedMs)];
-    await this.#ask((done) => this.#sftp.utimes(path, atime, mtime, done));
+    await this.#request((done) => this.#sftp.utimes(path, atime, mtime, done));
   }
 
-  /** Nothing, where the server cannot. */
+  /** Does nothing if the server has no fsync. */
   async fsync(handle: Buffer): Promise<void> {
-    if (this.has('fsync')) await this.#ask((done) => this.#sftp.ext_openssh_fsync(handle, done));
+    if (this.has('fsync'))
+      await this.#request((done) => this.#sftp.ext_openssh_fsync(handle, done));
   }
 
-  /** Refused where the new name is taken, by most servers. */
+  /** Most servers refuse it if the new name exists. */
   async rename(from: string, to: string): Promise<void> {
-    await this.#ask((done) => this.#sftp.rename(from, to, done));
+    await this.#request((done) => this.#sftp.rename(from, to, done));
   }
 
-  /** Replaces what has the new name. Only where the server has posix-rename. */
+  /** Replaces a file with the new name. Requires posix-rename. */
   async replace(from: string, to: string): Promise<void> {
-    await this.#ask((done) => this.#sftp.ext_openssh_rename(from, to, done));
+    await this.#request((done) => this.#sftp.ext_openssh_rename(from, to, done));
   }
 
   async link(from: string, to: string): Promise<void> {
-    await this.#ask((done) => this.#sftp.ext_openssh_hardlink(from, to, done));
+    await this.#request((done) => this.#sftp.ext_openssh_hardlink(from, to, done));
   }
 
   async unlink(path: string): Promise<void> {
-    await this.#ask((done) => this.#sftp.unlink(path, done));
+    await this.#request((done) => this.#sftp.unlink(path, done));
   }
 
   async mkdir(path: string, mode: number): Promise<void> {
-    await this.#ask((done) => this.#sftp.mkdir(path, { mode }, done));
+    await this.#request((done) => this.#sftp.mkdir(path, { mode }, done));
   }
 
   async rmdir(path: string): Promise<void> {
-    await this.#ask((done) => this.#sftp.rmdir(path, done));
+    await this.#request((done) => this.#sftp.rmdir(path, done));
   }
 
-  /** What lies in a folder, in no order; undefined where there is none. */
+  /** The entries of a folder, unsorted; undefined if it does not exist. */
   async readFolder(path: string): Promise<readonly Entry[] | undefined> {
-    const opened = this.#ask<Buffer>((done) => this.#sftp.opendir(path, done));
+    const opened = this.#request<Buffer>((done) => this.#sftp.opendir(path, done));
     const handle = await unlessMissing(opened);
     if (handle === undefined) return undefined;
     try {
       return await this.#readPages(handle);
     } finally {
-      await this.close(handle).catch(() => undefined); // all that it had to say has been read
+      await this.close(handle).catch(() => undefined); // all entries have been read
     }
   }
 
   async #readPages(handle: Buffer): Promise<readonly Entry[]> {
     const entries: Entry[] = [];
-    const ask = (): Promise<FileEntryWithStats[]> => {
-      const page = this.#ask<FileEntryWithStats[]>((done) => this.#sftp.readdir(handle, done));
-      page.catch(() => undefined); // those behind the last one have nobody who waits for them
+    const requestPage = (): Promise<FileEntryWithStats[]> => {
+      const page = this.#request<FileEntryWithStats[]>((done) => this.#sftp.readdir(handle, done));
+      page.catch(() => undefined); // the requests after the last page are not awaited
       return page;
     };
-    const pages = Array.from({ length: PAGES_AHEAD }, ask);
+    const pages = Array.from({ length: PAGES_AHEAD }, requestPage);
     for (let page = pages.shift(); page !== undefined; page = pages.shift()) {
       try {
         for (const { filename, attrs } of await page) {
@@ -194,42 +198,42 @@ export class Channel {
         await Promise.allSettled(pages);
         return entries;
       }
-      pages.push(ask());
+      pages.push(requestPage());
     }
     return entries;
   }
 
-  /** What is left for us on the disk of a folder; undefined where the server does not tell. */
+  /** Free space on the disk of a folder; undefined if the server has no statvfs. */
   async freeBytes(path: string): Promise<number | undefined> {
     if (!this.has('statvfs')) return undefined;
     interface FileSystem {
       readonly f_bavail: number;
       readonly f_frsize: number;
     }
-    const { f_bavail, f_frsize } = await this.#ask<FileSystem>((done) =>
+    const { f_bavail, f_frsize } = await this.#request<FileSystem>((done) =>
       this.#sftp.ext_openssh_statvfs(path, done),
     );
     return f_bavail * f_frsize;
   }
 
-  async #ask<T = void>(send: (done: Callback<T>) => void): Promise<T> {
-    if (this.#lost !== undefined) throw this.#lost;
+  async #request<T = void>(send: (done: Callback<T>) => void): Promise<T> {
+    if (this.#failure !== undefined) throw this.#failure;
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    this.#waiting.add(reject);
+    this.#pending.add(reject);
     try {
       send((error, value) => {
-        if (error instanceof Error) reject(answerOf(error));
+        if (error instanceof Error) reject(toAnswer(error));
         else resolve(value as T);
       });
       return await promise;
     } finally {
-      this.#waiting.delete(reject);
+      this.#pending.delete(reject);
     }
   }
 }
 
-/** An error with a number is the server's. ssh2's own, without one, says that there is no server. */
-function answerOf(error: Error): Error {
+/** An error with a number is the server's answer. ssh2's own errors mean that the connection is lost. */
+function toAnswer(error: Error): Error {
   if (statusOf(error) !== undefined) return error;
   return new SSHError('REPLICA_UNAVAILABLE', error.message, error);
 }

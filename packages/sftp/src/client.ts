@@ -1,4 +1,4 @@
-/** One server with one login. */
+/** One SFTP server with one login. Keys are paths: absolute, or relative to the login folder. */
 
 import {
   ReplicationError,
@@ -15,25 +15,23 @@ import {
   type ReplicaClient,
 } from '@sluice/core/backend';
 import { FolderGuard, runExclusively, type PlaceOptions } from '@sluice/core/backend/folder';
-import { asideOf, mayNeedMending, withAsides } from './asides.ts';
+import { asidePath, hasLeftovers, repair, withAsides } from './asides.ts';
 import type { Channel, Entry, Times } from './channel.ts';
 import type { SFTPConfig } from './config.ts';
 import { Connection } from './connection.ts';
-import { isMissing, toReplicationError } from './errors.ts';
+import { isMissing, removeIfExists, toReplicationError } from './errors.ts';
 import { makeFolder, removeFolder } from './folders.ts';
-import { mend } from './mend.ts';
-import { removeIfThere } from './naming.ts';
 import { openPath, versionOf } from './read.ts';
 import { placeFile, removeOrphans } from './write.ts';
 
-/** SFTP counts times in seconds. */
+/** SFTP has whole seconds. */
 const SECOND_MS = 1000;
-/** Files that are removed in one call, some at once. */
+/** Maximum number of files that one call deletes. */
 const DELETE_KEYS_MAX = 1_000;
-/** LTX files have ten levels, each a folder. */
+/** LTX files have ten levels, each in its own folder. */
 const FOLDERS_AT_ONCE = 10;
 
-/** Connects to nothing: the first call finds what is wrong. */
+/** Sends nothing: errors come with the first call. */
 export async function connect(
   config: SFTPConfig,
   { access, logger }: ConnectContext,
@@ -44,7 +42,6 @@ export async function connect(
   return new SFTPClient(new Connection(name, config, logger), config, access, logger);
 }
 
-/** Keys are paths: absolute ones, or relative to the folder in which a login begins. */
 class SFTPClient implements ReplicaClient {
   readonly name: string;
   readonly capabilities: Capabilities = {
@@ -126,8 +123,8 @@ class SFTPClient implements ReplicaClient {
   async #readFolder(channel: Channel, path: string): Promise<readonly Entry[] | undefined> {
     const entries = await channel.readFolder(path);
     if (entries === undefined) return undefined;
-    if (this.#access === 'write' && mayNeedMending(entries)) {
-      await mend(channel, path, entries, this.#connection, this.#logger);
+    if (this.#access === 'write' && hasLeftovers(entries)) {
+      await repair(channel, path, entries, this.#connection, this.#logger);
     }
     return withAsides(entries);
   }
@@ -146,30 +143,27 @@ class SFTPClient implements ReplicaClient {
     const connection = this.#connection;
     await removeOrphans(channel, connection);
     const times = await timesOf(channel, path, body);
-    const pieces = this.#config.concurrentWrites ? 'many-at-once' : 'one-by-one';
-    const modifiedAt = await placeFile(channel, path, body, connection, {
-      ...options,
-      times,
-      pieces,
-    });
+    const isConcurrent = this.#config.concurrentWrites;
+    const placing = { ...options, times, isConcurrent };
+    const modifiedAt = await placeFile(channel, path, body, connection, placing);
     return { key: path, sizeBytes: body.sizeBytes, modifiedAt };
   }
 
   async #remove(channel: Channel, path: string): Promise<void> {
     await runExclusively(`${this.name}\0${path}`, async () => {
-      // The aside first: alone it would be taken for the file.
-      if (!channel.has('posix-rename')) await removeIfThere(channel, asideOf(path));
-      if (!(await removeIfThere(channel, path))) await removeIfThere(channel, asideOf(path));
+      // The aside file first: without the file, readers would read it.
+      if (!channel.has('posix-rename')) await removeIfExists(channel, asidePath(path));
+      if (!(await removeIfExists(channel, path))) await removeIfExists(channel, asidePath(path));
     });
   }
 }
 
-/** No createdAt: mtime holds it without its milliseconds. No version: that takes a look into the file. */
+/** Without createdAt, because mtime has no milliseconds. Without version, because that requires reading the file. */
 function toInfo(key: string, { accessedMs, sizeBytes }: Entry): ObjectInfo {
   return { key, sizeBytes, modifiedAt: new Date(accessedMs) };
 }
 
-/** Litestream keeps the header's time of an LTX file in mtime; the time of the upload is then its atime. */
+/** The mtime of an LTX file is its header's time, as in Litestream; its atime is the time of the upload. */
 async function timesOf(
   channel: Channel,
   path: string,
@@ -178,7 +172,7 @@ async function timesOf(
   if (createdAt !== undefined) {
     return (accessedMs) => ({ accessedMs, modifiedMs: createdAt.getTime() });
   }
-  // The version of any other object is told by its time, so each has a time of its own.
+  // The version of any other object contains its mtime, so each write must change it.
   const before = await channel.stat(path);
   return (nowMs) => ({
     accessedMs: nowMs,
@@ -186,8 +180,8 @@ async function timesOf(
   });
 }
 
-/** No file system replaces one version and no other: two processes would both see theirs. */
+/** No file system replaces a file only if it has a certain version: two processes could both succeed. */
 function noVersions(what: string): ReplicationError {
-  const message = `${what}: a folder knows no conditions on versions, so it cannot hold a lease`;
+  const message = `${what}: a folder has no conditions on versions, so it cannot hold a lease`;
   return new ReplicationError('REPLICA_UNSUPPORTED', message);
 }

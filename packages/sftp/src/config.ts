@@ -1,8 +1,8 @@
 /**
- * The configuration of a replica on an SFTP server: all keys that Litestream has for sftp, and some of ours.
- * By YAML or, in kebab-case or camelCase, in the query of sftp://user:password@host:port/path.
+ * The configuration of a replica on an SFTP server: all keys of Litestream for sftp, and some of ours. In
+ * YAML or, in kebab-case or camelCase, in the query of sftp://user:password@host:port/path.
  *
- * Without host-key and known-hosts no server is trusted: the error says which key it has shown.
+ * Without host-key and known-hosts no server is trusted: the error shows the key of the server.
  */
 
 import { posix } from 'node:path';
@@ -53,38 +53,35 @@ const KEYS = z.strictObject({
     { type: 'string', description: 'host, or host:port', examples: ['backup.example.com:22'] },
     readHost,
   ),
-  user: text('who logs in', { example: 'backup' }),
-  path: text('the folder; a relative one begins where the server puts the user', {
+  user: text('the login name', { example: 'backup' }),
+  path: text('the folder; a relative path starts at the login folder', {
     example: '/backup/app',
     check: problemWithPath,
   }).optional(),
-  password: secret('of that user; it also answers keyboard-interactive', {
+  password: secret('the password; also the answer to keyboard-interactive', {
     example: 'example-password',
   }).optional(),
   'key-path': filePath('a private key, OpenSSH or PEM', {
     example: '~/.ssh/id_ed25519',
   }).optional(),
-  passphrase: secret('of that key', { example: 'example-passphrase' }).optional(),
+  passphrase: secret('the passphrase of that key', { example: 'example-passphrase' }).optional(),
   agent: filePath('the socket of an SSH agent', {
     example: '/run/user/1000/ssh-agent',
     defaultText: '$SSH_AUTH_SOCK, without password and key-path',
   }).optional(),
-  'host-key': text(
-    'the keys that the server may show: lines as in authorized_keys, or their fingerprints',
-    {
-      example: 'SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU',
-      check: (lines) =>
-        readKeyLines(lines.trim()) === undefined
-          ? 'must be a line such as "ssh-ed25519 AAAA…", or "SHA256:…"'
-          : undefined,
-    },
-  )
+  'host-key': text('expected keys of the server: lines as in authorized_keys, or fingerprints', {
+    example: 'SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU',
+    check: (lines) =>
+      readKeyLines(lines.trim()) === undefined
+        ? 'must be a line such as "ssh-ed25519 AAAA…", or "SHA256:…"'
+        : undefined,
+  })
     .transform((lines) => lines.trim())
     .optional(),
-  'known-hosts': filePath('a file of such keys, as ssh has it', {
+  'known-hosts': filePath('a known_hosts file of OpenSSH with the keys of the server', {
     example: '~/.ssh/known_hosts',
   }).optional(),
-  'concurrent-writes': boolean('several pieces of a file on their way at once', {
+  'concurrent-writes': boolean('write several pieces of a file concurrently', {
     example: false,
   }).prefault(true),
 });
@@ -104,7 +101,7 @@ export const schema: ConfigSchema<SFTPConfig & { readonly path: string }> = KEYS
   path: cleanPath(keys.path ?? ''),
 }));
 
-/** The keys that `sftp://user:password@host:port/path?key=value` stands for. */
+/** The keys of `sftp://user:password@host:port/path?key=value`. */
 export function configFromURL(url: URL): unknown {
   const { protocol, host, username, password, pathname, search } = url;
   if (protocol !== 'sftp:') {
@@ -118,12 +115,12 @@ export function configFromURL(url: URL): unknown {
 
 export function describe({ host, port, user }: SFTPConfig, path: string): DestinationDescription {
   const address = host.includes(':') ? `[${host}]` : host;
-  // A path without a slash begins where the server puts the user.
+  // A path without a leading slash starts at the login folder.
   const place = path.startsWith('/') ? path : `/~/${path}`;
   return { target: `sftp://${user}@${address}${port === PORT_DEFAULT ? '' : `:${port}`}${place}` };
 }
 
-/** From the server's root, as Litestream reads it; /~/app is app in the folder where the user is put. */
+/** Paths start at the server's root, as in Litestream; /~/app is app in the login folder. */
 function pathOf(pathname: string): string {
   const path = percentDecoded(pathname);
   return path === '/~' || path.startsWith('/~/') ? path.slice('/~/'.length) : path;
@@ -142,11 +139,11 @@ function readHost(value: unknown): Pick<SFTPConfig, 'host' | 'port'> | Invalid {
 }
 
 function problemWithPath(path: string): string | undefined {
-  if (path.includes('\0')) return 'holds a NUL character';
+  if (path.includes('\0')) return 'contains a NUL character';
   return /^sftp:\/\//i.test(path) ? 'is a URL (sftp://): write it under url' : undefined;
 }
 
-/** "/a//b/../c/" is "/a/c"; what goes above the folder where it begins stays as it is. */
+/** "/a//b/../c/" is "/a/c"; leading ".." stay. */
 function cleanPath(path: string): string {
   const cleaned = path === '' ? '' : posix.normalize(path).replace(/(?<=.)\/+$/, '');
   return cleaned === '.' ? '' : cleaned;

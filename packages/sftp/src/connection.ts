@@ -1,7 +1,8 @@
 /**
- * The one SSH connection of a destination, and a few SFTP channels over it. It is opened by the
- * first call, and again by the next one after it was lost, as idle ones are. A channel answers one
- * request after the other, fsync among them, so that more are opened while all are in use.
+ * The SSH connection of a destination, with a few SFTP channels. It is opened by the first call, and
+ * reopened by the next call after it was lost, as often happens to idle connections. A channel answers
+ * its requests one after another, including slow ones such as fsync, so more channels are opened while
+ * all are in use.
  */
 
 import type { Logger } from '@sluice/core/backend';
@@ -10,19 +11,19 @@ import type SftpClient from 'ssh2-sftp-client';
 
 import { Channel, makeClient } from './channel.ts';
 import type { SFTPConfig } from './config.ts';
-import { isOfKeyTypes, SSHError, toKeyError, toSSHError, type Stage } from './errors.ts';
+import { isKeyTypeError, SSHError, toKeyError, toSSHError, type Stage } from './errors.ts';
+import { HostKeyCheck, readExpectedKeys } from './host-key.ts';
 import { Login } from './login.ts';
-import { readExpectedKeys, Trust } from './trust.ts';
 
-/** OpenSSH opens ten to a connection, and ProFTPD drops one that asks for more. */
+/** OpenSSH allows ten per connection, and ProFTPD drops a connection that requests more. */
 const CHANNELS_MAX = 8;
 const CONNECT_MS_MAX = 15_000;
-/** A connection that answers none of three is dead: found out in a minute at most. */
+/** A connection that answers none of three keepalives is dead, which takes at most a minute. */
 const KEEPALIVE_MS = 15_000;
 const KEEPALIVES_MAX = 3;
-/** A login that was refused is not repeated at once for every database: servers shut out who does. */
+/** A refused login is not repeated immediately for every database: servers block clients that do that. */
 const REFUSED_MS = 5_000;
-/** What is in flight when a connection ends politely has so long to go out. */
+/** Maximum time for pending packets when a connection is closed. */
 const END_MS_MAX = 500;
 
 interface Connected {
@@ -44,15 +45,15 @@ export class Connection {
   readonly name: string;
   #connected: Promise<Connected> | undefined;
   #ssh: Client | undefined;
-  /** While it is being made. */
+  /** Set while it is being opened. */
   #opening: Client | undefined;
   #refusal: Refusal | undefined;
   #closed = false;
-  /** Counts connections: what was known of a root before it is to be looked at again. */
+  /** Number of connections so far. The root is checked again after each new one. */
   generation = 0;
-  /** How far the server's clock is ahead of ours, once it is known. */
+  /** The server's clock minus our monotonic clock, once it is known. */
   clockOffsetMs: number | undefined;
-  /** Temporary files whose removal the loss of a connection has prevented. */
+  /** Temporary files that could not be removed because the connection was lost. */
   readonly orphans: Set<string> = new Set();
 
   constructor(name: string, config: SFTPConfig, logger: Logger) {
@@ -62,25 +63,25 @@ export class Connection {
   }
 
   async use<T>(work: (channel: Channel) => Promise<T>): Promise<T> {
-    const channel = await this.take();
+    const channel = await this.acquire();
     try {
       return await work(channel);
     } finally {
-      channel.load -= 1;
+      channel.useCount -= 1;
     }
   }
 
-  /** The channel with the least to do. Whoever takes one lowers its `load` when done. */
-  async take(): Promise<Channel> {
+  /** Returns the least used channel. The caller decrements its `useCount` when done. */
+  async acquire(): Promise<Channel> {
     const connected = await this.#connect();
     const [first = noChannel(), ...others] = connected.channels;
-    const channel = others.reduce((a, b) => (b.load < a.load ? b : a), first);
-    if (channel.load > 0) this.#openAnother(connected);
-    channel.load += 1;
+    const channel = others.reduce((a, b) => (b.useCount < a.useCount ? b : a), first);
+    if (channel.useCount > 0) this.#openAnother(connected);
+    channel.useCount += 1;
     return channel;
   }
 
-  /** From now on nothing is connected; calls end what they have begun over the connection that there is. */
+  /** Prevents new connections. Pending calls finish over the current one. */
   stopConnecting(): void {
     this.#closed = true;
     this.#opening?.destroy();
@@ -115,11 +116,11 @@ export class Connection {
   }
 
   async #open(): Promise<Connected> {
-    const trust = new Trust(await readExpectedKeys(this.#config));
+    const keyCheck = new HostKeyCheck(await readExpectedKeys(this.#config));
     for (;;) {
       const client = await makeClient();
       try {
-        const connected = await this.#attempt(client, trust);
+        const connected = await this.#attempt(client, keyCheck);
         this.generation += 1;
         this.#refusal = undefined;
         return connected;
@@ -127,14 +128,14 @@ export class Connection {
         client.client.end();
         client.client.destroy();
         this.#ssh = undefined;
-        if (this.#closed || !trust.mayHaveAnother || !isOfTrust(error)) throw error;
+        if (this.#closed || !keyCheck.mayHaveOtherKey || !isUntrusted(error)) throw error;
       } finally {
         this.#opening = undefined;
       }
     }
   }
 
-  async #attempt(client: SftpClient, trust: Trust): Promise<Connected> {
+  async #attempt(client: SftpClient, keyCheck: HostKeyCheck): Promise<Connected> {
     const ssh = client.client;
     const login = new Login(this.#config);
     const options = { ...this.#options(), ...(await login.options()) };
@@ -143,30 +144,30 @@ export class Connection {
     let stage: Stage = 'greeting';
     let failure: SSHError | undefined;
     let connected: Connected | undefined;
-    const lose = (error: SSHError): void => {
+    const fail = (error: SSHError): void => {
       failure ??= error;
-      if (connected !== undefined) this.#lose(connected, failure);
+      if (connected !== undefined) this.#disconnect(connected, failure);
     };
-    ssh.on('connect', () => ssh.setNoDelay(true)); // else each request waits 40 ms for a second one
-    let opening: NodeJS.Timeout | undefined;
+    ssh.on('connect', () => ssh.setNoDelay(true)); // otherwise Nagle's algorithm delays each request by 40 ms
+    let timer: NodeJS.Timeout | undefined;
     const onReady = (): void => {
       stage = 'ready';
-      opening = setTimeout(() => {
-        lose(new SSHError('REPLICA_UNAVAILABLE', `no SFTP was opened in ${CONNECT_MS_MAX} ms`));
+      timer = setTimeout(() => {
+        fail(new SSHError('REPLICA_UNAVAILABLE', `SFTP did not start in ${CONNECT_MS_MAX} ms`));
         ssh.destroy();
       }, CONNECT_MS_MAX);
     };
     ssh.on('handshake', () => void (stage = 'login')).on('ready', onReady);
-    ssh.on('error', (error) => lose(toSSHError(error, stage, login.hint())));
-    const onEnd = (): void => lose(new SSHError('REPLICA_UNAVAILABLE', 'the connection was lost'));
+    ssh.on('error', (error) => fail(toSSHError(error, stage, login.hint())));
+    const onEnd = (): void => fail(new SSHError('REPLICA_UNAVAILABLE', 'the connection was lost'));
     ssh.on('end', onEnd).on('close', onEnd);
     ssh.on('keyboard-interactive', (_name, _instructions, _language, prompts, finish) =>
       login.answer(prompts, finish),
     );
-    const serverHostKey = trust.algorithms();
+    const serverHostKey = keyCheck.algorithms();
     const hostVerifier = (blob: Buffer): boolean => {
-      const isTrusted = trust.verify(blob);
-      failure ??= isTrusted ? undefined : trust.refusal(this.name);
+      const isTrusted = keyCheck.verify(blob);
+      failure ??= isTrusted ? undefined : keyCheck.refusal(this.name);
       return isTrusted;
     };
     try {
@@ -179,14 +180,14 @@ export class Connection {
       this.#add(connected, sftp);
       if (this.#closed) throw new SSHError('REPLICA_CLOSED', `${this.name} was closed`);
     } catch (error) {
-      if (stage === 'greeting' && isOfKeyTypes(failure ?? error)) {
-        trust.noOther();
-        throw trust.refusal(this.name) ?? failure ?? error;
+      if (stage === 'greeting' && isKeyTypeError(failure ?? error)) {
+        keyCheck.setNoOtherKey();
+        throw keyCheck.refusal(this.name) ?? failure ?? error;
       }
-      // Without an event it is ssh2 itself that will not take what we have given it.
+      // Without an event, ssh2 itself has refused our options.
       throw failure ?? (stage === 'greeting' ? toKeyError(error) : toSSHError(error, stage));
     } finally {
-      clearTimeout(opening);
+      clearTimeout(timer);
     }
     if (failure !== undefined) throw failure;
     return connected;
@@ -195,14 +196,14 @@ export class Connection {
   #add(connected: Connected, sftp: SFTPWrapper): void {
     const channel = new Channel(sftp);
     connected.channels.push(channel);
-    const lose = (error?: Error): void => {
-      const why = error ?? new Error('the server ended the channel');
-      this.#lose(connected, toSSHError(why, 'ready'));
+    const fail = (error?: Error): void => {
+      const cause = error ?? new Error('the server closed the channel');
+      this.#disconnect(connected, toSSHError(cause, 'ready'));
     };
-    sftp.on('error', lose).on('end', lose).on('close', lose);
+    sftp.on('error', fail).on('end', fail).on('close', fail);
   }
 
-  /** In the background, and not again where the server allows no more. */
+  /** Opens another channel in the background, unless the server allows no more. */
   #openAnother(connected: Connected): void {
     const { ssh, channels, channelsMax, isOpening } = connected;
     if (isOpening || channels.length >= channelsMax) return;
@@ -211,22 +212,22 @@ export class Connection {
       ssh.sftp((error, sftp) => {
         connected.isOpening = false;
         if (error === undefined) return this.#add(connected, sftp);
-        if (this.#ssh !== ssh || this.#closed) return undefined; // it ends, and this with it
+        if (this.#ssh !== ssh || this.#closed) return undefined; // the connection is being closed
         connected.channelsMax = channels.length;
         const fields = { channels: channels.length, error: error.message };
-        this.#logger.debug(`${this.name} opens no more channels`, fields);
+        this.#logger.debug(`${this.name} allows no more channels`, fields);
       });
     } catch {
-      connected.isOpening = false; // it has just been lost: those who wait are told
+      connected.isOpening = false; // the connection was just lost, which fails pending calls
     }
   }
 
-  #lose(connected: Connected, error: SSHError): void {
+  #disconnect(connected: Connected, error: SSHError): void {
     if (this.#ssh === connected.ssh) {
       this.#ssh = undefined;
       this.#connected = undefined;
     }
-    for (const channel of connected.channels) channel.lose(error);
+    for (const channel of connected.channels) channel.fail(error);
     connected.ssh.end();
     connected.ssh.destroy();
   }
@@ -243,7 +244,7 @@ export class Connection {
   }
 }
 
-function isOfTrust(error: unknown): boolean {
+function isUntrusted(error: unknown): boolean {
   return error instanceof SSHError && error.code === 'REPLICA_HOST_UNTRUSTED';
 }
 

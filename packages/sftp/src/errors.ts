@@ -1,9 +1,10 @@
-/** What an SFTP server and SSH say, in our codes. */
+/** Error codes for answers of an SFTP server and for errors of SSH. */
 
 import { messageOf, ReplicationError, type ErrorCode } from '@sluice/core/backend';
 import { hintOfConnection, readSystemError } from '@sluice/core/backend/http';
+import type { Channel } from './channel.ts';
 
-/** A connection that could not be made, or is lost: the code is known where it is thrown. */
+/** A connection failed or was lost. */
 export class SSHError extends Error {
   readonly code: ErrorCode;
 
@@ -13,7 +14,7 @@ export class SSHError extends Error {
   }
 }
 
-/** Answers of a server (SSH_FX_…). Those beyond 8 are of later drafts; ProFTPD sends them all the same. */
+/** Status codes of a server (SSH_FX_…). Those above 8 are from later drafts, but ProFTPD sends them. */
 export const STATUS = {
   EOF: 1,
   NO_SUCH_FILE: 2,
@@ -30,7 +31,7 @@ export const STATUS = {
   DIR_NOT_EMPTY: 18,
 } as const;
 
-/** The server's answer, as a number; undefined for what is no answer of a server. */
+/** The status code of the server; undefined if the error is not an answer of the server. */
 export function statusOf(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   return typeof error.code === 'number' ? error.code : undefined;
@@ -41,25 +42,35 @@ export function isMissing(error: unknown): boolean {
   return status === STATUS.NO_SUCH_FILE || status === STATUS.NO_SUCH_PATH;
 }
 
-/** The answer; undefined where what was asked for is not there. */
-export async function unlessMissing<T>(answer: Promise<T>): Promise<T | undefined> {
+/** Undefined if the file does not exist. */
+export async function unlessMissing<T>(result: Promise<T>): Promise<T | undefined> {
   try {
-    return await answer;
+    return await result;
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
   }
 }
 
-/** Gives an error a code. `what` says what was done, to what: "write … to sftp://u@h/b". */
+/** For steps that a server may refuse. An error without a status means that the connection is lost. */
+export function ignoreRefusal(error: unknown): undefined {
+  if (statusOf(error) === undefined) throw error;
+}
+
+/** Returns whether the file existed. */
+export async function removeIfExists(channel: Channel, path: string): Promise<boolean> {
+  return (await unlessMissing(channel.unlink(path).then(() => true))) ?? false;
+}
+
+/** Converts an error. `what` is the operation: "write … to sftp://u@h". */
 export function toReplicationError(error: unknown, what: string): ReplicationError {
-  const said = messageOf(error);
+  const text = messageOf(error);
   if (error instanceof SSHError) {
-    return new ReplicationError(error.code, `${what}: ${said}`, { cause: error });
+    return new ReplicationError(error.code, `${what}: ${text}`, { cause: error });
   }
   const status = statusOf(error);
   const { code, hint } = classify(status);
-  const answer = status === undefined ? said : `${said} (${status})`;
+  const answer = status === undefined ? text : `${text} (${status})`;
   const message = `${what}: ${answer}${hint === undefined ? '' : `; ${hint}`}`;
   return new ReplicationError(code, message, { cause: error, status });
 }
@@ -84,7 +95,7 @@ function classify(status: number | undefined): { code: ErrorCode; hint?: string 
     case STATUS.FAILURE:
       return {
         code: 'REPLICA_UNKNOWN',
-        hint: 'the server says no more than that; look for a full disk or a quota there',
+        hint: 'the server gives no reason; look for a full disk or a quota there',
       };
     case undefined:
     default:
@@ -97,48 +108,44 @@ interface RawSSHError {
   readonly code?: unknown;
 }
 
-/** How far a connection has come: each part of it fails in its own way. */
+/** The progress of a connection. The same error means different things in each stage. */
 export type Stage = 'greeting' | 'login' | 'ready';
 
-/** The server has no key of the types that were asked for. */
-export function isOfKeyTypes(error: unknown): boolean {
+/** Whether the server has no key of the requested types. */
+export function isKeyTypeError(error: unknown): boolean {
   return /no matching host key format/.test(messageOf(error));
 }
 
-/** What came in the place of SFTP: a login shell that prints something before it is started. */
-function isOfOutput(said: string): boolean {
-  return /Packet length \d+ exceeds max length|Invalid packet length/.test(said);
-}
-
-/** Why SSH cannot be spoken, or no longer. `hint` is of the login. */
+/** Converts an error of SSH. `hint` is the hint of the login. */
 export function toSSHError(error: unknown, stage: Stage, hint = ''): SSHError {
   if (error instanceof SSHError) return error;
-  const said = messageOf(error);
+  const text = messageOf(error);
   const { level, code } = (typeof error === 'object' && error !== null ? error : {}) as RawSSHError;
   if (level === 'client-authentication' || level === 'agent') {
-    const message = `${said}; check user, password and key${hint}`;
+    const message = `${text}; check user, password and key${hint}`;
     return new SSHError('REPLICA_UNAUTHENTICATED', message, error);
   }
-  if (isOfOutput(said)) {
+  // A login shell prints text before SFTP starts.
+  if (/Packet length \d+ exceeds max length|Invalid packet length/.test(text)) {
     const message =
-      `what came is not SFTP (${said}): something prints text at each login there. Let it do so only ` +
-      'where somebody sits (in .bashrc: case $- in *i*) … esac), or use internal-sftp';
+      `the answer is not SFTP (${text}): something prints text at each login there. Print it only ` +
+      'in interactive shells (in .bashrc: case $- in *i*) … esac), or use internal-sftp';
     return new SSHError('REPLICA_UNSUPPORTED', message, error);
   }
-  if (/Unable to start subsystem/.test(said)) {
-    const message = `${said}; the server lets us in and has no SFTP for this user`;
+  if (/Unable to start subsystem/.test(text)) {
+    const message = `${text}; the login works, but this user has no SFTP: enable it on the server`;
     return new SSHError('REPLICA_UNAVAILABLE', message, error);
   }
-  if (level === 'handshake') return new SSHError('REPLICA_UNSUPPORTED', said, error);
-  // "Too many authentication failures" is a protocol error to OpenSSH.
+  if (level === 'handshake') return new SSHError('REPLICA_UNSUPPORTED', text, error);
+  // OpenSSH reports "Too many authentication failures" as a protocol error.
   const isRefusal = stage === 'login' && (code === 2 || code === 14);
-  if (isRefusal) return new SSHError('REPLICA_UNAUTHENTICATED', said, error);
+  if (isRefusal) return new SSHError('REPLICA_UNAUTHENTICATED', text, error);
   const next = hintOfConnection(readSystemError(error));
-  const message = next === '' ? said : `${said}; ${next}`;
+  const message = next === '' ? text : `${text}; ${next}`;
   return new SSHError('REPLICA_UNAVAILABLE', message, error);
 }
 
-/** A private key that cannot be read, for want of its passphrase for one. */
+/** Converts an error of a private key, such as a missing passphrase. */
 export function toKeyError(error: unknown): SSHError {
   if (error instanceof SSHError) return error;
   const message = `${messageOf(error)}; check key-path and passphrase`;

@@ -1,14 +1,14 @@
-/** Folders on the server: made with what is above them, and made durable where that can be. */
+/** Folders on the server: created with their parents, and fsynced if the server supports it. */
 
 import { dirname } from 'node:path/posix';
 
 import type { Channel } from './channel.ts';
-import { isMissing, STATUS, statusOf } from './errors.ts';
+import { ignoreRefusal, isMissing, STATUS, statusOf } from './errors.ts';
 
-/** Others may look into the folders; the files in them are the owner's alone. */
+/** Other users may list the folders, but not read the files. */
 const FOLDER_MODE = 0o755;
 
-/** Makes a folder and those above it that are missing; returns those that it made. */
+/** Creates a folder and its missing parents. Returns the folders that it created. */
 export async function makeFolder(channel: Channel, path: string): Promise<string[]> {
   if ((await channel.stat(path)) !== undefined) return [];
   const parent = dirname(path);
@@ -17,7 +17,7 @@ export async function makeFolder(channel: Channel, path: string): Promise<string
   } catch (error) {
     if (!isMissing(error) || parent === path) throw error;
     const above = await makeFolder(channel, parent);
-    // Once: some file systems (/proc) answer so for folders that nobody may ever make.
+    // Only one more try: some file systems (/proc) always answer that it does not exist.
     return [...above, ...(await makeOne(channel, path))];
   }
 }
@@ -26,17 +26,17 @@ async function makeOne(channel: Channel, path: string): Promise<string[]> {
   try {
     await channel.mkdir(path, FOLDER_MODE);
   } catch (error) {
-    if ((await channel.stat(path)) !== undefined) return []; // made by another at the same time
+    if ((await channel.stat(path)) !== undefined) return []; // created by another client
     throw error;
   }
-  await syncFolder(channel, dirname(path));
+  await syncFolderAnd(channel, dirname(path), async () => undefined);
   return [path];
 }
 
-/** Another call may empty a folder between a refusal and the look at it. */
+/** Another call may empty the folder between the refusal and the listing. */
 const REMOVALS_MAX = 5;
 
-/** False if the folder holds anything, or is gone. Many servers say no more than that it failed. */
+/** Returns false if the folder is not empty or is missing. Many servers only answer "failure". */
 export async function removeFolder(channel: Channel, path: string): Promise<boolean> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -53,33 +53,27 @@ export async function removeFolder(channel: Channel, path: string): Promise<bool
   }
 }
 
-/** OpenSSH opens and fsyncs a folder like a file; who refuses that keeps names in its own way. */
-async function syncFolder(channel: Channel, path: string): Promise<void> {
-  await syncFolderAnd(channel, path, async () => undefined);
-}
-
-/** The same, with a request more that is sent behind it, and waits for no round trip of its own. */
+/**
+ * Fsyncs a folder, and sends one more request without another round trip. OpenSSH opens and fsyncs a
+ * folder like a file; other servers may refuse that.
+ */
 export async function syncFolderAnd<T>(
   channel: Channel,
   path: string,
-  ask: () => Promise<T>,
+  send: () => Promise<T>,
 ): Promise<T> {
-  if (!channel.has('fsync')) return await ask();
-  const handle = await channel.open(path, 'r', 0).catch(unlessRefused);
-  if (handle === undefined) return await ask();
+  if (!channel.has('fsync')) return await send();
+  const handle = await channel.open(path, 'r', 0).catch(ignoreRefusal);
+  if (handle === undefined) return await send();
   const synced = Promise.all([channel.fsync(handle), channel.close(handle)]);
-  const [answer] = await Promise.all([ask(), synced.catch(unlessRefused)]);
+  const [answer] = await Promise.all([send(), synced.catch(ignoreRefusal)]);
   return answer;
 }
 
-function unlessRefused(error: unknown): undefined {
-  if (statusOf(error) === undefined) throw error;
-}
-
-/** Less than this is nothing: a file system keeps some blocks to itself. */
+/** Below this the disk counts as full: file systems reserve some blocks. */
 const FREE_BYTES_MIN = 64 * 1024;
 
-/** Whether the server has said no more than "failure" because its disk is full. */
+/** Whether a plain "failure" was caused by a full disk. */
 export async function isFull(channel: Channel, error: unknown, folder: string): Promise<boolean> {
   if (statusOf(error) !== STATUS.FAILURE) return false;
   const freeBytes = await channel.freeBytes(folder).catch(() => undefined);

@@ -1,4 +1,4 @@
-/** Replicas on servers that speak SFTP. */
+/** Replicas on SFTP servers. */
 
 import { defineBackend, type Backend } from '@sluice/core/backend';
 
@@ -12,11 +12,11 @@ export const backend: Backend<SFTPConfig> = defineBackend({
   scheme: 'sftp',
   schema,
   permissions: {
-    list: 'r and x for this user on the folder and those below it',
-    read: 'x for this user on the folders, and that the files belong to this user (they are made with mode 0600)',
-    write: 'r, w and x for this user on the folder, or on the one above to make it',
-    replace: 'w and x for this user on the folders that hold the files',
-    delete: 'w and x for this user on the folders that hold the files',
+    list: 'r and x for this user on the folder and its subfolders',
+    read: 'x for this user on the folders; the files must belong to this user (they have mode 0600)',
+    write: 'r, w and x for this user on the folder, or on its parent to create it',
+    replace: 'w and x for this user on the folders of the files',
+    delete: 'w and x for this user on the folders of the files',
   },
   fromURL: configFromURL,
   describe,

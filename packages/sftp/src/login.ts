@@ -1,13 +1,14 @@
 /**
- * How we log in. Servers name the methods that may go on, and may want several, one after the other: a
- * key and then a password. After each step that was right, what was wrong before may be right now.
+ * The login. Servers list the methods that can continue it, and may require several, one after
+ * another: a key and then a password. After each successful step, methods that failed before may
+ * succeed.
  *
- *  the server takes          we have            we send
- *  (not said yet)            anything           none, to be told
+ *  the server accepts        configured         sent
+ *  (not known yet)           anything           none, to get the list
  *  publickey                 key-path           the key
  *                            an agent           each of its keys
- *  password                  password           it
- *  keyboard-interactive      password           the user to questions that are shown, it to others
+ *  password                  password           the password
+ *  keyboard-interactive      password           the user if the answer is echoed, else the password
  */
 
 import { readFile } from 'node:fs/promises';
@@ -19,7 +20,7 @@ import type { SFTPConfig } from './config.ts';
 import { SSHError } from './errors.ts';
 import { readPrivateKey } from './private-key.ts';
 
-/** A server that calls each step right and lets nobody in is left. */
+/** Ends the login to a server that accepts each step without ever finishing it. */
 const STEPS_MAX = 4;
 
 type Method = Extract<
@@ -32,7 +33,7 @@ export class Login {
   readonly #agent: string | undefined;
   readonly #methods: readonly Method[];
   readonly #tried = new Set<Method>();
-  #wanted: readonly string[] = [];
+  #accepted: readonly string[] = [];
   #steps = 0;
 
   constructor(config: SFTPConfig) {
@@ -47,7 +48,7 @@ export class Login {
     ];
   }
 
-  /** Read anew for each connection: keys are changed while we run. */
+  /** Reads the key for each connection, because it may change while we run. */
   async options(): Promise<ConnectConfig> {
     const { user, password, keyPath, passphrase } = this.#config;
     const key =
@@ -60,33 +61,34 @@ export class Login {
       ...(key !== undefined && { privateKey: key.text }),
       ...(key?.passphrase !== undefined && { passphrase: key.passphrase }),
       ...(this.#agent !== undefined && { agent: this.#agent }),
-      authHandler: (left, partial, send) => {
-        const method = this.#next(left, partial ? 'right' : 'wrong');
-        send((method ?? false) as Method); // false: there is none
+      authHandler: (accepted, partial, send) => {
+        const method = this.#next(accepted, partial ? 'success' : 'failure');
+        send((method ?? false) as Method); // false: no method is left
       },
     };
   }
 
-  /** The next method to try. `left` is what the server takes; null before it has said so. */
-  #next(left: readonly string[] | null, last: 'right' | 'wrong'): Method | undefined {
-    if (left === null) return 'none';
-    if (last === 'right' && (this.#steps += 1) <= STEPS_MAX) this.#tried.clear();
-    this.#wanted = left;
-    // A server that names none is asked for all.
+  /** The next method to try. `accepted` are the methods of the server; null if not known yet. */
+  #next(accepted: readonly string[] | null, last: 'success' | 'failure'): Method | undefined {
+    if (accepted === null) return 'none';
+    if (last === 'success' && (this.#steps += 1) <= STEPS_MAX) this.#tried.clear();
+    this.#accepted = accepted;
+    // If the server lists no methods, all are tried.
     const method = this.#methods.find(
-      (each) => !this.#tried.has(each) && (left.length === 0 || left.includes(nameOf(each))),
+      (each) =>
+        !this.#tried.has(each) && (accepted.length === 0 || accepted.includes(nameOf(each))),
     );
     if (method !== undefined) this.#tried.add(method);
     return method;
   }
 
-  /** What the server asks for that is not configured; '' where there is no such thing. */
+  /** Names methods that the server accepts and that are not configured; '' if there are none. */
   hint(): string {
     const names = new Set(this.#methods.map(nameOf));
-    const missing = this.#wanted.filter((name) => !names.has(name) && name in SETTINGS);
+    const missing = this.#accepted.filter((name) => !names.has(name) && name in SETTINGS);
     const settings = [...new Set(missing.map((name) => SETTINGS[name]))];
     if (settings.length === 0) return '';
-    const how = this.#steps > 0 ? 'wants more than that' : 'takes other methods too';
+    const how = this.#steps > 0 ? 'requires more steps' : 'accepts other methods too';
     return `; the server ${how} (${missing.join(', ')}): set ${settings.join(' or ')}`;
   }
 
@@ -96,14 +98,14 @@ export class Login {
   }
 }
 
-/** What has to be set for a method of the server's. */
+/** The configuration key for each method. */
 const SETTINGS: Readonly<Record<string, string>> = {
   publickey: 'key-path',
   password: 'password',
   'keyboard-interactive': 'password',
 };
 
-/** As servers call it. */
+/** The name in the SSH protocol. */
 function nameOf(method: Method): string {
   return method === 'agent' ? 'publickey' : method;
 }

@@ -1,5 +1,5 @@
 /**
- * Private keys in the forms that ssh2 does not read, as it reads them.
+ * Converts private keys to the forms that ssh2 can read.
  *
  *  BEGIN …                         made by                             ssh2 reads   becomes
  *  OPENSSH PRIVATE KEY             ssh-keygen                          yes          -
@@ -8,7 +8,7 @@
  *  PRIVATE KEY                     openssl genpkey, clouds (PKCS #8)   no           one of the first three
  *  ENCRYPTED PRIVATE KEY           openssl genpkey -aes256             no           the same, decrypted
  *
- * Of an Ed25519 key OpenSSH knows its own form only, which is written here (PROTOCOL.key):
+ * For Ed25519, OpenSSH has only its own format, which is written here (PROTOCOL.key):
  *
  *  "openssh-key-v1\0"
  *  string cipher "none", string kdf "none", string kdf options "", uint32 number of keys 1
@@ -24,22 +24,22 @@ import { messageOf } from '@sluice/core/backend';
 import { SSHError } from './errors.ts';
 
 const TYPE = 'ssh-ed25519';
-/** Both copies alike say that the key was decrypted rightly; it is not encrypted. */
+/** Two equal check values show that decryption worked. This key is not encrypted. */
 const CHECK = Buffer.alloc(8);
-/** The block of no cipher. */
+/** The block size of the cipher "none". */
 const BLOCK_BYTES = 8;
 const LINE_CHARS = 70;
 
 export interface PrivateKey {
   readonly text: string;
-  /** Undefined where the text is not encrypted any more. */
+  /** Undefined if the text is not encrypted (anymore). */
   readonly passphrase: string | undefined;
 }
 
-/** REPLICA_UNAUTHENTICATED where a key cannot be decrypted, or is of a kind that SSH does not have. */
+/** REPLICA_UNAUTHENTICATED if a key cannot be decrypted, or has a type that SSH does not support. */
 export function readPrivateKey(text: string, passphrase: string | undefined): PrivateKey {
   if (/-----BEGIN [\w ]*PUBLIC KEY-----|^(ssh|ecdsa)-\S+ AAAA/m.test(text)) {
-    throw unfit('it is a public key: name the file without .pub');
+    throw keyError('it is a public key: use the file without .pub');
   }
   if (!/-----BEGIN (ENCRYPTED )?PRIVATE KEY-----|-----BEGIN EC PARAMETERS-----/.test(text)) {
     return { text, passphrase };
@@ -49,12 +49,12 @@ export function readPrivateKey(text: string, passphrase: string | undefined): Pr
 
 function decrypt(text: string, passphrase: string | undefined): KeyObject {
   try {
-    // Without its parameters, which the key names as well.
+    // Without EC PARAMETERS, which the key repeats.
     const key = text.replace(/-----BEGIN EC PARAMETERS-----[^]*?-----END EC PARAMETERS-----/, '');
     return createPrivateKey({ key, ...(passphrase !== undefined && { passphrase }) });
   } catch (error) {
     const isLocked = /ENCRYPTED/.test(text) && passphrase === undefined;
-    throw unfit(isLocked ? 'it is encrypted: set passphrase' : messageOf(error), error);
+    throw keyError(isLocked ? 'it is encrypted: set passphrase' : messageOf(error), error);
   }
 }
 
@@ -68,7 +68,7 @@ function formatKey(key: KeyObject): string {
       return formatEd25519(key);
     case undefined:
     default:
-      throw unfit(`it is of the kind ${key.asymmetricKeyType}: SSH has RSA, ECDSA and Ed25519`);
+      throw keyError(`it has the type ${key.asymmetricKeyType}: SSH has RSA, ECDSA and Ed25519`);
   }
 }
 
@@ -92,7 +92,7 @@ function formatEd25519(key: KeyObject): string {
   return [begin, ...lines, end, ''].join('\n');
 }
 
-/** As SSH writes text and bytes: their length, then they themselves. */
+/** A string of the SSH protocol: its length, then its bytes. */
 function string(value: string | Uint8Array): Buffer {
   const bytes = Buffer.from(value);
   const length = Buffer.alloc(4);
@@ -105,7 +105,7 @@ function padded(bytes: Buffer): Buffer {
   return Buffer.concat([bytes, Buffer.from(Array.from({ length: count }, (_, i) => i + 1))]);
 }
 
-function unfit(why: string, cause?: unknown): SSHError {
-  const message = `key-path cannot be used: ${why}; check key-path and passphrase`;
+function keyError(reason: string, cause?: unknown): SSHError {
+  const message = `key-path cannot be used: ${reason}; check key-path and passphrase`;
   return new SSHError('REPLICA_UNAUTHENTICATED', message, cause);
 }

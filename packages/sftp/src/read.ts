@@ -1,23 +1,23 @@
-/** Reading one file: a handle that is opened once, and several requests ahead of the reader. */
+/** Reads one file through one handle, with several requests ahead of the reader. */
 
 import type { FolderHandle } from '@sluice/core/backend/folder';
 
-import { asideOf } from './asides.ts';
+import { asidePath } from './asides.ts';
 import type { Attributes, Channel } from './channel.ts';
 import type { Connection } from './connection.ts';
 import { unlessMissing } from './errors.ts';
 
-/** The checksums at the end of an LTX file. They are of all its bytes, so they tell versions of one time apart. */
+/** The checksums at the end of an LTX file. They cover the whole file, so they distinguish versions with the same time. */
 const TRAILER_BYTES = 16;
 
-/** Holds a channel until it is closed. */
+/** Uses a channel until it is closed. */
 export async function openPath(connection: Connection, path: string): Promise<FolderHandle> {
-  const channel = await connection.take();
+  const channel = await connection.acquire();
   let handle: Buffer | undefined;
   const close = async (): Promise<void> => {
-    // A handle that cannot be closed went with its channel.
+    // A handle that cannot be closed was lost with its channel.
     if (handle !== undefined) await channel.close(handle).catch(() => undefined);
-    channel.load -= 1;
+    channel.useCount -= 1;
   };
   try {
     const opened = (handle = await openOrAside(channel, path));
@@ -33,7 +33,7 @@ export async function openPath(connection: Connection, path: string): Promise<Fo
   }
 }
 
-/** SFTP tells no inode. */
+/** SFTP has no inode numbers. */
 export function versionOf({ sizeBytes, modifiedMs }: Attributes): string {
   return `${sizeBytes.toString(36)}-${modifiedMs.toString(36)}`;
 }
@@ -44,14 +44,14 @@ async function trailerOf(channel: Channel, handle: Buffer, sizeBytes: number): P
   return (await readAt(channel, handle, sizeBytes - length, length)).toString('hex');
 }
 
-/** A file, or what was moved aside from it and not replaced. */
+/** Opens a file, or its aside file if it was not replaced yet. */
 async function openOrAside(channel: Channel, path: string): Promise<Buffer> {
   const open = (name: string): Promise<Buffer> => channel.open(name, 'r', 0);
-  const handle = (await unlessMissing(open(path))) ?? (await unlessMissing(open(asideOf(path))));
-  return handle ?? (await open(path)); // between the two questions it may have got its name
+  const handle = (await unlessMissing(open(path))) ?? (await unlessMissing(open(asidePath(path))));
+  return handle ?? (await open(path)); // it may have been renamed back in between
 }
 
-/** The bytes from `start` to `end`, fewer if the file has become shorter. */
+/** The bytes from `start` to `end`; fewer if the file was truncated. */
 export async function* readPieces(
   channel: Channel,
   handle: Buffer,
@@ -64,7 +64,7 @@ export async function* readPieces(
     while (pieces.length < requestsAhead && position < end) {
       const length = Math.min(pieceBytes, end - position);
       const bytes = readAt(channel, handle, position, length);
-      bytes.catch(() => undefined); // nobody waits for those behind the one that fails
+      bytes.catch(() => undefined); // the pieces after an error are not awaited
       pieces.push({ length, bytes });
       position += length;
     }
@@ -82,13 +82,13 @@ async function readAt(
   position: number,
   length: number,
 ): Promise<Buffer> {
-  // A buffer of its own for each: the reader may hold several, or give them to a worker.
+  // A new buffer each time: the reader may keep several, or transfer them to a worker.
   const bytes = Buffer.allocUnsafeSlow(length);
   let filled = 0;
   while (filled < length) {
-    const came = await channel.read(handle, bytes, filled, position + filled);
-    if (came === 0) break;
-    filled += came;
+    const count = await channel.read(handle, bytes, filled, position + filled);
+    if (count === 0) break;
+    filled += count;
   }
   return bytes.subarray(0, filled);
 }

@@ -1,4 +1,4 @@
-/** What we use of ssh2-sftp-client, which brings no types. channel.test.ts holds that it is so. */
+/** The parts of ssh2-sftp-client that we use. It has no types of its own; channel.test.ts checks these. */
 
 declare module 'ssh2-sftp-client' {
   import type { Client, ConnectConfig, SFTPWrapper } from 'ssh2';
@@ -11,9 +11,9 @@ declare module 'ssh2-sftp-client' {
 
   export default class SftpClient {
     constructor(name: string, callbacks: Callbacks);
-    /** The ssh2 client below it: not documented, and there since its first version. */
+    /** The ssh2 client that it uses: undocumented, but present since its first version. */
     readonly client: Client;
-    /** Resolves with the ssh2 channel that it has opened. */
+    /** Resolves with the ssh2 channel. */
     connect(config: ConnectConfig): Promise<SFTPWrapper>;
   }
 }

@@ -1,4 +1,4 @@
-/** What we know of ssh2 and ssh2-sftp-client, and nobody has promised us. */
+/** Undocumented properties of ssh2 and ssh2-sftp-client that we rely on. */
 
 import fs from 'node:fs';
 import { createRequire } from 'node:module';
@@ -17,16 +17,16 @@ function versionOf(entry: string, name: string): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-test('they are of the versions whose insides we have read', () => {
+test('the installed versions are those that were examined', () => {
   const client = require.resolve('ssh2-sftp-client');
   expect(versionOf(client, 'ssh2-sftp-client')).toMatch(/^12\./);
   const theirs = createRequire(client).resolve('ssh2');
   expect(versionOf(theirs, 'ssh2')).toMatch(/^1\.17\./);
-  // The tests' server and the client's ssh2 are one.
+  // The tests' server and the client use the same ssh2.
   expect(fs.realpathSync(require.resolve('ssh2'))).toBe(fs.realpathSync(theirs));
 });
 
-test('ssh2-sftp-client has its ssh2 client, and gives the channel that it opens', async () => {
+test('ssh2-sftp-client exposes its ssh2 client and resolves with the channel', async () => {
   const fake = await startFakeServer();
   const client = await makeClient();
   const sftp = await client.connect({
@@ -45,15 +45,15 @@ test('ssh2-sftp-client has its ssh2 client, and gives the channel that it opens'
   expect(channel.has('fsync')).toBe(false);
 });
 
-test('what is asked of a channel that is lost is answered', async () => {
+test('requests to a lost channel are rejected', async () => {
   const fake = await startFakeServer();
   const client = await makeClient();
   const at = { host: '127.0.0.1', port: fake.port, username: 'u', password: 'p' };
   const channel = new Channel(await client.connect(at));
-  fake.judge = () => 'lost-before';
-  const asked = channel.stat('/');
+  fake.intercept = () => 'lost-before';
+  const pending = channel.stat('/');
   const lost = new Error('lost');
-  channel.lose(lost);
-  await expect(asked).rejects.toBe(lost);
+  channel.fail(lost);
+  await expect(pending).rejects.toBe(lost);
   await expect(channel.stat('/')).rejects.toBe(lost);
 });

@@ -19,7 +19,7 @@ function issuesOf(input: unknown): string[] {
   return [];
 }
 
-test('all keys are read, and secrets stay hidden', () => {
+test('all keys are read, and secrets are hidden', () => {
   const { config, path } = parseConfig(backend, {
     type: 'sftp',
     name: 'offsite',
@@ -49,7 +49,7 @@ test('all keys are read, and secrets stay hidden', () => {
   expect(JSON.stringify(config)).not.toMatch(/"[pq]"/);
 });
 
-test('what is not given has its standard', () => {
+test('missing keys have their defaults', () => {
   expect(parseConfig(backend, NEEDED)).toEqual({
     path: '',
     config: {
@@ -112,7 +112,7 @@ test.each([
   }
 });
 
-test('keys of their own win over what the URL says', () => {
+test('separate keys override the URL', () => {
   const { config } = parseConfig(backend, {
     url: 'sftp://u:old@h/a',
     password: 'new',
@@ -122,7 +122,7 @@ test('keys of their own win over what the URL says', () => {
   expect(config.user).toBe('other');
 });
 
-test('all issues are told at once', () => {
+test('all issues are reported at once', () => {
   expect(
     issuesOf({
       'host-key': 'nonsense',
@@ -142,12 +142,12 @@ test('all issues are told at once', () => {
   ]);
 });
 
-test('a URL in the place of a path is refused by name', () => {
+test('a URL instead of a path is refused by name', () => {
   expect(issuesOf({ ...NEEDED, path: 'sftp://h/a' })).toEqual([
     'path is a URL (sftp://): write it under url',
   ]);
 });
 
-test('a URL of another kind is refused', () => {
+test('a URL with another scheme is refused', () => {
   expect(issuesOf({ url: 's3://b/p', ...NEEDED })).toEqual(['url must begin with sftp://']);
 });

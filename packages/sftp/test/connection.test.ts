@@ -1,4 +1,4 @@
-/** Who the server is, who we are, and what becomes of a connection. */
+/** Host keys, logins, and the life of a connection. */
 
 import { once } from 'node:events';
 import fs from 'node:fs';
@@ -33,31 +33,33 @@ async function failureOf(work: Promise<unknown>): Promise<ReplicationError> {
 }
 
 describe('a server whose key', () => {
-  test('is not known is not told who we are, and the key that it shows is printed', async () => {
+  test('is unknown is refused before the login, and the error shows its key', async () => {
     const fake = await startFakeServer();
     const asked: string[] = [];
     fake.accept = ({ method }) => asked.push(method) > 0;
     const client = new Replica(await connectTo(fake, { input: { 'host-key': undefined } }), ROOT);
     const error = await failureOf(client.writeFile(FILE, bodyOf('x')));
     expect(error.code).toBe('REPLICA_HOST_UNTRUSTED');
-    expect(error.message).toMatch(/offers ssh-ed25519 SHA256:[A-Za-z0-9+/]{43}, and no key/);
+    expect(error.message).toMatch(
+      /offers ssh-ed25519 SHA256:[A-Za-z0-9+/]{43}, and none of its keys/,
+    );
     expect(error.message).toContain(`set host-key to "${fake.hostKey}"`);
     expect(asked).toEqual([]);
   });
 
-  test('has changed is told as that, with both fingerprints', async () => {
+  test('has changed is an error that says so, with both fingerprints', async () => {
     const fake = await startFakeServer();
     const input = { 'host-key': OTHER_KEYS.public };
     const client = new Replica(await connectTo(fake, { input }), ROOT);
     const error = await failureOf(Array.fromAsync(client.listFiles('all')));
     expect(error.code).toBe('REPLICA_HOST_UNTRUSTED');
     expect(error.message).toMatch(
-      /offers .* SHA256:.*, but its host key is to be SHA256:.* has changed/,
+      /offers .* SHA256:.*, but the expected host key is SHA256:.* has changed/,
     );
     expect(error.message).not.toContain('set host-key');
   });
 
-  test('is in known-hosts is trusted, and one that is revoked there is not', async () => {
+  test('is in known-hosts is trusted, unless it is revoked there', async () => {
     const fake = await startFakeServer();
     const file = join(fake.folder, 'known_hosts');
     const line = `[127.0.0.1]:${fake.port} ${fake.hostKey}`;
@@ -72,7 +74,7 @@ describe('a server whose key', () => {
     expect(error.message).toContain('revoked');
   });
 
-  test('cannot be looked up, as known-hosts is not there, is not trusted', async () => {
+  test('cannot be looked up because known-hosts is missing is not trusted', async () => {
     const fake = await startFakeServer();
     const input = { 'host-key': undefined, 'known-hosts': join(fake.folder, 'none') };
     const client = new Replica(await connectTo(fake, { input }), ROOT);
@@ -83,15 +85,15 @@ describe('a server whose key', () => {
   });
 });
 
-describe('we are let in', () => {
-  test('by a password', async () => {
+describe('a login', () => {
+  test('with a password succeeds', async () => {
     const fake = await startFakeServer();
     fake.accept = (context) => context.method === 'password' && context.password === PASSWORD;
     await new Replica(await connectTo(fake), ROOT).writeFile(FILE, bodyOf('x'));
     expect(tree(fake, ROOT)).toHaveLength(2);
   });
 
-  test('by a password that is asked for', async () => {
+  test('with a password that the server asks for succeeds', async () => {
     const fake = await startFakeServer();
     const answers: string[] = [];
     fake.accept = (context) => {
@@ -106,7 +108,7 @@ describe('we are let in', () => {
     expect(answers).toEqual([PASSWORD]);
   });
 
-  test('by a key with a passphrase, read anew for each connection', async () => {
+  test('with a key and a passphrase succeeds, and reads the key for each connection', async () => {
     const fake = await startFakeServer();
     const keys = makeKeys('open sesame');
     const file = join(fake.folder, 'key');
@@ -125,7 +127,7 @@ describe('we are let in', () => {
     expect(error.message).not.toContain('wrong');
   });
 
-  test('by nothing else: a key that cannot be read is an error, and so is a wrong password', async () => {
+  test('with an unreadable key or a wrong password fails', async () => {
     const fake = await startFakeServer();
     fake.accept = () => false;
     const key = { password: undefined, 'key-path': join(fake.folder, 'none') };
@@ -140,7 +142,7 @@ describe('we are let in', () => {
     expect(refused.message).not.toContain(PASSWORD);
   });
 
-  test('and a refusal is not asked for again at once by each of many databases', async () => {
+  test('that was refused is not repeated immediately by other databases', async () => {
     const fake = await startFakeServer();
     fake.accept = () => false;
     const destination = await connectTo(fake);
@@ -160,7 +162,7 @@ test('connecting sends nothing', async () => {
   expect(fake.connections).toBe(0);
 });
 
-test('a thousand replicas are one connection, and ten channels at most', async () => {
+test('a thousand replicas use one connection and at most ten channels', async () => {
   const fake = await startFakeServer();
   const destination = await connectTo(fake);
   const paths = Array.from({ length: 1_000 }, (_, index) => `/many/${index}`);
@@ -179,7 +181,7 @@ test('a thousand replicas are one connection, and ten channels at most', async (
   expect(fake.channelsAtOnceMax).toBeLessThanOrEqual(10);
 });
 
-test('requests do not wait for others to fill a packet', async () => {
+test('requests are not delayed to fill a packet', async () => {
   const fake = await startFakeServer();
   const spy = vi.spyOn(net.Socket.prototype, 'setNoDelay');
   await new Replica(await connectTo(fake), ROOT).writeFile(FILE, bodyOf('x'));
@@ -191,7 +193,7 @@ test('requests do not wait for others to fill a packet', async () => {
   expect(flags).toEqual([true]);
 });
 
-test('a connection that was dropped while idle is opened again, unnoticed', async () => {
+test('a connection that was dropped while idle is reopened without an error', async () => {
   const fake = await startFakeServer();
   const client = new Replica(await connectTo(fake), ROOT);
   await client.writeFile(FILE, bodyOf('the first'));
@@ -203,7 +205,7 @@ test('a connection that was dropped while idle is opened again, unnoticed', asyn
   }
 });
 
-test('a server that opens one channel only is content with that', async () => {
+test('one channel is enough on a server that allows only one', async () => {
   const fake = await startFakeServer();
   fake.channelsMax = 1;
   const client = new Replica(await connectTo(fake), ROOT);
@@ -216,7 +218,7 @@ test('a server that opens one channel only is content with that', async () => {
   expect(fake.connections).toBe(1);
 });
 
-test('pieces of a file go one by one where concurrent-writes is off', async () => {
+test('without concurrent-writes, the pieces of a file are written one by one', async () => {
   const fake = await startFakeServer();
   const body = bodyOf('a line of text, again and again\n'.repeat(10_000));
   const most: number[] = [];
@@ -231,7 +233,7 @@ test('pieces of a file go one by one where concurrent-writes is off', async () =
   expect(most[1]).toBe(1);
 });
 
-test('a source is let go when the server takes no more of it', async () => {
+test('a source is closed when the server refuses a piece', async () => {
   const fake = await startFakeServer();
   const client = new Replica(
     await connectTo(fake, { input: { 'concurrent-writes': false } }),
@@ -249,13 +251,13 @@ test('a source is let go when the server takes no more of it', async () => {
       }
     },
   };
-  fake.judge = ({ kind, path }) => (kind === 'WRITE' && path.includes('.ltx') ? 3 : undefined);
+  fake.intercept = ({ kind, path }) => (kind === 'WRITE' && path.includes('.ltx') ? 3 : undefined);
   const refused = expect.objectContaining({ code: 'REPLICA_PERMISSION_DENIED' });
   await expect(client.writeFile(FILE, body)).rejects.toEqual(refused);
   expect(isLetGo).toBe(true);
 });
 
-test('closing does not wait for a server that takes connections and says nothing', async () => {
+test('closing does not wait for a server that accepts connections and never answers', async () => {
   const silent = net.createServer().listen(0, '127.0.0.1');
   await once(silent, 'listening');
   onTestFinished(() => void silent.close());
@@ -273,6 +275,6 @@ test('closing does not wait for a server that takes connections and says nothing
   const since = performance.now();
   await destination.close();
   expect((await failure).code).toBe('REPLICA_CLOSED');
-  await ended; // nothing of it is left
+  await ended; // the connection has ended
   expect(performance.now() - since).toBeLessThan(CLOSE_MS_MAX / 2);
 });

@@ -1,4 +1,4 @@
-/** What a replica whose files are deleted leaves on a server. */
+/** Deleting the last file of a replica removes its folders. */
 
 import { Replica } from '@sluice/core/backend/testing';
 import type { ReplicaClient } from '@sluice/core/backend';
@@ -16,23 +16,23 @@ async function written(destination: ReplicaClient): Promise<void> {
   for (const file of FILES) await new Replica(destination, ROOT).writeFile(file, bodyOf('x'));
 }
 
-/** Folders too. */
+/** All names, including folders. */
 function namesOf(fake: FakeServer): string[] {
   return fs.readdirSync(join(fake.folder, ROOT), { recursive: true, encoding: 'utf8' }).sort();
 }
 
-test('a replica without files is gone with its folders and its marker', async () => {
+test('deleting the last file removes the folders and the marker', async () => {
   const fake = await startFakeServer();
   const destination = await connectTo(fake);
   await written(destination);
   await new Replica(destination, ROOT).deleteFiles(FILES);
-  expect(fs.existsSync(join(fake.folder, 'backups'))).toBe(false); // it made that one too
+  expect(fs.existsSync(join(fake.folder, 'backups'))).toBe(false); // the client had created it too
   await new Replica(destination, ROOT).deleteFiles(FILES);
-  await written(destination); // and it can be begun anew
+  await written(destination); // the replica can start again
   expect(namesOf(fake)).toContain('.sluice-root');
 });
 
-test('what holds a file stays, with all that is above it', async () => {
+test('a folder with a file stays, with its parents', async () => {
   const fake = await startFakeServer();
   const destination = await connectTo(fake);
   await written(destination);
@@ -41,41 +41,35 @@ test('what holds a file stays, with all that is above it', async () => {
   expect(folders).toEqual(['.sluice-root', 'ltx', 'ltx/0']);
 });
 
-test.each([4, 18])(
-  'a server that says %d of a folder that is not empty is understood',
-  async (code) => {
-    const fake = await startFakeServer();
-    const destination = await connectTo(fake);
-    await written(destination);
-    fake.judge = ({ kind, path }) =>
-      kind === 'RMDIR' && /ltx$|0\/$/.test(path) ? code : undefined;
-    await new Replica(destination, ROOT).deleteFiles(FILES.slice(1));
-    expect(namesOf(fake)).toContain('ltx/0');
-  },
-);
+test.each([4, 18])('the answer %d for a folder that is not empty is not an error', async (code) => {
+  const fake = await startFakeServer();
+  const destination = await connectTo(fake);
+  await written(destination);
+  fake.intercept = ({ kind, path }) =>
+    kind === 'RMDIR' && /ltx$|0\/$/.test(path) ? code : undefined;
+  await new Replica(destination, ROOT).deleteFiles(FILES.slice(1));
+  expect(namesOf(fake)).toContain('ltx/0');
+});
 
 test.each([
   [4, 'REPLICA_UNKNOWN'],
   [3, 'REPLICA_PERMISSION_DENIED'],
-] as const)(
-  'an empty folder that cannot be removed (status %d) is a failure',
-  async (status, code) => {
-    const fake = await startFakeServer();
-    const destination = await connectTo(fake);
-    await written(destination);
-    fake.judge = ({ kind }) => (kind === 'RMDIR' ? status : undefined);
-    const message = expect.stringContaining('delete 2 files at sftp://') as string;
-    const failure = expect.objectContaining({ code, message });
-    await expect(new Replica(destination, ROOT).deleteFiles(FILES)).rejects.toEqual(failure);
-    expect(namesOf(fake)).toContain('.sluice-root');
-    fake.judge = () => undefined;
-    await written(destination); // the replica can be gone on with
-    await new Replica(destination, ROOT).deleteFiles(FILES);
-    expect(fs.existsSync(join(fake.folder, ROOT))).toBe(false);
-  },
-);
+] as const)('the answer %d for an empty folder is an error', async (status, code) => {
+  const fake = await startFakeServer();
+  const destination = await connectTo(fake);
+  await written(destination);
+  fake.intercept = ({ kind }) => (kind === 'RMDIR' ? status : undefined);
+  const message = expect.stringContaining('delete 2 files at sftp://') as string;
+  const failure = expect.objectContaining({ code, message });
+  await expect(new Replica(destination, ROOT).deleteFiles(FILES)).rejects.toEqual(failure);
+  expect(namesOf(fake)).toContain('.sluice-root');
+  fake.intercept = () => undefined;
+  await written(destination); // the replica can continue
+  await new Replica(destination, ROOT).deleteFiles(FILES);
+  expect(fs.existsSync(join(fake.folder, ROOT))).toBe(false);
+});
 
-test('what is not ours stays, and the marker with it', async () => {
+test('a file of another program stays, and the marker with it', async () => {
   const fake = await startFakeServer();
   const destination = await connectTo(fake);
   await written(destination);
@@ -84,7 +78,7 @@ test('what is not ours stays, and the marker with it', async () => {
   expect(namesOf(fake)).toEqual(['.sluice-root', 'notes.txt']);
 });
 
-test('a client that made no folder removes none', async () => {
+test('a client that created no folder removes none', async () => {
   const fake = await startFakeServer();
   await written(await connectTo(fake));
   await new Replica(await connectTo(fake), ROOT).deleteFiles(FILES);

@@ -24,11 +24,11 @@ test.each([
   expect(error.message).toContain(`write x to sftp://u@h: Failure (${status})`);
 });
 
-test('a failure without a reason says where to look', () => {
+test('a failure without a reason has a next step', () => {
   expect(toReplicationError(answer(4), 'write').message).toMatch(/full disk or a quota/);
 });
 
-test('a full disk is said in words, whatever ssh2 makes of its number', () => {
+test('the message for a full disk is clear, even if ssh2 does not know the status', () => {
   expect(toReplicationError(answer(14), 'write').message).toContain('no space is left there');
 });
 
@@ -47,7 +47,7 @@ test.each([
   [raw({ level: 'client-timeout' }), 'greeting', 'REPLICA_UNAVAILABLE'],
   [raw({ level: 'protocol' }), 'greeting', 'REPLICA_UNAVAILABLE'],
   [raw({ level: 'handshake' }), 'greeting', 'REPLICA_UNSUPPORTED'],
-  // A reason to disconnect, which is no answer to a request: 2 is not "no such file".
+  // A disconnect reason, not an answer to a request: 2 is not "no such file".
   [raw({ code: 2 }), 'login', 'REPLICA_UNAUTHENTICATED'],
   [raw({ code: 2 }), 'greeting', 'REPLICA_UNAVAILABLE'],
   [raw({ code: 12 }), 'login', 'REPLICA_UNAVAILABLE'],
@@ -56,7 +56,7 @@ test.each([
   expect(toSSHError(error, stage).code).toBe(code);
 });
 
-test('a server that does not listen has a next step', () => {
+test('a refused connection has a next step', () => {
   const error = raw({ level: 'client-socket', code: 'ECONNREFUSED' });
   expect(toSSHError(error, 'greeting').message).toMatch(/; nothing listens there: check address/);
 });

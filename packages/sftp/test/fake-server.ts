@@ -1,6 +1,6 @@
 /**
- * A small SFTP server over a folder, with no extension at all: ssh2's own, with the habits of servers
- * that a real one here does not show, and a hand on every request.
+ * A small SFTP server over a folder, made with ssh2, without any extensions. It imitates servers that
+ * cannot run here, and lets tests intercept each request.
  */
 
 import fs from 'node:fs';
@@ -21,52 +21,52 @@ import { makeKeys } from './keys.ts';
 
 const { OPEN_MODE, STATUS_CODE } = ssh2.utils.sftp;
 
-/** "Operation unsupported", the last one of the first draft. */
+/** "Operation unsupported", the highest status of the first draft. */
 const DRAFT_STATUS_MAX = 8;
 
 export interface Request {
   /** "OPEN", "WRITE", … */
   readonly kind: string;
-  /** Of what it is about; of a handle, what it was opened for. */
+  /** The path of the request, or of its handle. */
   readonly path: string;
 }
 
 /**
- * An answer instead of the true one, or the loss of the connection before or after it is done, or an
- * "OK" to what is not done.
+ * A status to answer instead; or the connection is lost before or after the request is executed; or the
+ * answer is "OK" without executing it.
  */
-type Verdict = number | 'lost-before' | 'lost-after' | 'ignored' | undefined;
+type Interception = number | 'lost-before' | 'lost-after' | 'ignored' | undefined;
 
 export interface FakeServer {
   readonly port: number;
-  /** Where paths of the server lie. */
+  /** The folder with the server's files. */
   readonly folder: string;
   readonly hostKey: string;
   readonly requests: Request[];
-  /** That new files were to have. */
+  /** The modes requested for new files. */
   readonly modes: (number | undefined)[];
-  /** Connections, and channels, since the start. */
+  /** Number of connections and channels since the start. */
   connections: number;
   channels: number;
   channelsAtOnceMax: number;
-  /** What a rename onto a name that is taken is answered with. */
+  /** The status for a rename to an existing name. */
   renameOntoTaken: number;
-  /** Asked for each request. */
-  judge: (request: Request) => Verdict;
-  /** Yes; no, or by these methods; or it answers by itself. */
+  /** Called for each request. */
+  intercept: (request: Request) => Interception;
+  /** Whether to accept the login; or methods that can continue it; or 'later' if it answers by itself. */
   accept: (context: AuthContext) => boolean | 'later' | readonly AuthenticationType[];
-  /** To one connection; the next one is refused. */
+  /** Maximum per connection; more are refused. */
   channelsMax: number;
-  /** Of one file, before the first of them was answered. */
+  /** Concurrent WRITE requests of one channel. */
   writesAtOnceMax: number;
-  /** Ends all connections, as a server does that has heard nothing for long. */
+  /** Ends all connections, as a server does after a long idle time. */
   dropAll(): Promise<void>;
 }
 
 export interface FakeServerOptions {
-  /** Private keys of other types, which it has beside its own. */
+  /** Private keys of further types. */
   readonly otherHostKeys?: readonly string[];
-  /** What its login shell prints in the place of SFTP. */
+  /** Text that the login shell prints instead of SFTP. */
   readonly prints?: string;
 }
 
@@ -87,12 +87,12 @@ export async function startFakeServer({
     channels: 0,
     channelsAtOnceMax: 0,
     renameOntoTaken: STATUS_CODE.FAILURE,
-    judge: () => undefined,
+    intercept: () => undefined,
     accept: ({ method }) => method === 'password',
     channelsMax: 100,
     writesAtOnceMax: 0,
     async dropAll() {
-      // Not `once` of node:events, which fails with the errors that come before.
+      // Not `once` of node:events, which rejects on an error event.
       const ended = [...clients].map(
         (client) => new Promise<void>((resolve) => void client.once('close', () => resolve())),
       );
@@ -103,14 +103,14 @@ export async function startFakeServer({
   const server = new ssh2.Server({ hostKeys: [keys.private, ...otherHostKeys] }, (client) => {
     fake.connections += 1;
     clients.add(client);
-    (client as unknown as net.Socket).setNoDelay(true); // it has it; its types do not say so
+    (client as unknown as net.Socket).setNoDelay(true); // missing in its types
     let channels = 0;
-    client.on('error', () => undefined); // the other side went away: 'close' follows
+    client.on('error', () => undefined); // the client disconnected: 'close' follows
     client.on('close', () => clients.delete(client));
     client.on('authentication', (context) => {
-      const verdict = fake.accept(context);
-      if (verdict === true) context.accept();
-      else if (verdict !== 'later') context.reject(verdict === false ? [] : [...verdict]);
+      const answer = fake.accept(context);
+      if (answer === true) context.accept();
+      else if (answer !== 'later') context.reject(answer === false ? [] : [...answer]);
     });
     client.on('session', (accept, reject) => {
       if (channels >= fake.channelsMax) return reject();
@@ -143,7 +143,7 @@ interface Handle {
   names?: string[];
 }
 
-function serve(fake: FakeServer, sftp: SFTPWrapper, lose: () => void): void {
+function serve(fake: FakeServer, sftp: SFTPWrapper, disconnect: () => void): void {
   const handles = new Map<number, Handle>();
   let handleCount = 0;
   let writing = 0;
@@ -163,16 +163,16 @@ function serve(fake: FakeServer, sftp: SFTPWrapper, lose: () => void): void {
     handles.set(handleCount, handle);
     return id;
   };
-  /** Does `act`, unless it is judged otherwise; what it throws becomes the answer. */
+  /** Runs `act` unless the request is intercepted. An error of `act` becomes the answer. */
   const on = (kind: string, id: number, path: string, act: () => (() => void) | void): void => {
     fake.requests.push({ kind, path });
-    const verdict = fake.judge({ kind, path });
-    if (verdict === 'lost-before') return lose();
-    if (verdict === 'ignored') return sftp.status(id, STATUS_CODE.OK);
-    if (typeof verdict === 'number') return sendStatus(sftp, id, verdict);
+    const interception = fake.intercept({ kind, path });
+    if (interception === 'lost-before') return disconnect();
+    if (interception === 'ignored') return sftp.status(id, STATUS_CODE.OK);
+    if (typeof interception === 'number') return sendStatus(sftp, id, interception);
     try {
       const answer = act();
-      if (verdict === 'lost-after') return lose();
+      if (interception === 'lost-after') return disconnect();
       if (answer === undefined) sftp.status(id, STATUS_CODE.OK);
       else answer();
     } catch (error) {
@@ -193,7 +193,7 @@ function serve(fake: FakeServer, sftp: SFTPWrapper, lose: () => void): void {
       const bytes = Buffer.alloc(length);
       const count = fs.readSync(handleOf(handle).fd ?? -1, bytes, 0, length, offset);
       if (count === 0) return () => sftp.status(id, STATUS_CODE.EOF);
-      // Now and then fewer than asked for: nobody has promised more.
+      // Sometimes fewer bytes than requested, which the protocol allows.
       const most = fake.requests.length % 7 === 0 ? Math.ceil(count / 3) : count;
       return () => sftp.data(id, bytes.subarray(0, most));
     }),
@@ -204,7 +204,7 @@ function serve(fake: FakeServer, sftp: SFTPWrapper, lose: () => void): void {
       writing += 1;
       fake.writesAtOnceMax = Math.max(fake.writesAtOnceMax, writing);
       return () =>
-        // Later, so that those that have been sent already are seen.
+        // Delayed, so that concurrent requests are counted.
         setTimeout(() => {
           writing -= 1;
           sftp.status(id, STATUS_CODE.OK);
@@ -269,7 +269,7 @@ function serve(fake: FakeServer, sftp: SFTPWrapper, lose: () => void): void {
   );
 }
 
-/** ssh2 makes 4 of each status that is not in the first draft; other servers do not. */
+/** ssh2 replaces each status that is not in the first draft by 4; other servers do not. */
 function sendStatus(sftp: SFTPWrapper, id: number, status: number): void {
   if (status <= DRAFT_STATUS_MAX) return sftp.status(id, status);
   const packet = Buffer.alloc(21); // length, type, request, status, two empty texts
@@ -290,7 +290,7 @@ function statusOf(error: unknown): number {
   return code === 'ENOENT' || code === 'ENOTDIR' ? STATUS_CODE.NO_SUCH_FILE : STATUS_CODE.FAILURE;
 }
 
-/** A file as the server's disk has it, put there from outside. */
+/** Puts a file on the server's disk. */
 export function plant(fake: FakeServer, path: string, bytes: string, ageMs = 0): void {
   const at = join(fake.folder, path);
   fs.mkdirSync(dirname(at), { recursive: true });
@@ -299,7 +299,7 @@ export function plant(fake: FakeServer, path: string, bytes: string, ageMs = 0):
   fs.utimesSync(at, time, time);
 }
 
-/** All names below a folder of the server's. */
+/** All files below a folder of the server. */
 export function tree(fake: FakeServer, path: string): string[] {
   const at = join(fake.folder, path);
   if (!fs.existsSync(at)) return [];

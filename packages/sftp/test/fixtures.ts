@@ -43,7 +43,7 @@ export function ref(level: number, minTXID: number, maxTXID = minTXID): LTXFileR
   return { level, minTXID: toTXID(minTXID), maxTXID: toTXID(maxTXID) };
 }
 
-/** A body of one text, in a few chunks. */
+/** A body with this text, in a few chunks. */
 export function bodyOf(text: string): ObjectBody {
   const bytes = Buffer.from(text);
   return {

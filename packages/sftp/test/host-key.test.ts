@@ -2,15 +2,15 @@ import { createHmac } from 'node:crypto';
 
 import { expect, test } from 'vitest';
 
-import { judge, readKeyLines, readKnownHosts, readShownKey } from '../src/host-key.ts';
+import { readKeyLines, readKnownHosts, readShownKey, verdictOn } from '../src/host-key.ts';
 import { makeKeys } from './keys.ts';
 
 const [ONE, TWO] = [0, 1].map(() => makeKeys().public) as [string, string];
 const shownOf = (line: string) => readShownKey(Buffer.from(line.split(' ')[1] ?? '', 'base64'));
 const shown = shownOf(ONE);
 
-test('a key that is shown has the fingerprint that ssh-keygen prints', () => {
-  // GitHub's, which publishes both.
+test('a key gets the fingerprint that ssh-keygen prints', () => {
+  // GitHub's key and fingerprint, as published.
   const known = shownOf(
     'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl',
   );
@@ -27,8 +27,8 @@ test.each([
   ['its fingerprint', shown.fingerprint, 'trusted'],
   ['another', TWO, 'changed'],
   ["another's fingerprint", shownOf(TWO).fingerprint, 'changed'],
-])('host-key holds %s', (_, text, verdict) => {
-  expect(judge(shown, readKeyLines(text) ?? [])).toBe(verdict);
+])('host-key is %s', (_, text, verdict) => {
+  expect(verdictOn(shown, readKeyLines(text) ?? [])).toBe(verdict);
 });
 
 test.each([
@@ -38,12 +38,12 @@ test.each([
   `ssh-rsa ${ONE.split(' ')[1]}`,
   'MD5:aa:bb',
   `${ONE}\nx y`,
-])('host-key %j is none', (text) => {
+])('host-key %j is invalid', (text) => {
   expect(readKeyLines(text)).toBeUndefined();
 });
 
-test('without any key, none is known', () => {
-  expect(judge(shown, [])).toBe('unknown');
+test('without expected keys, every key is unknown', () => {
+  expect(verdictOn(shown, [])).toBe('unknown');
 });
 
 const hashed = (name: string): string => {
@@ -73,5 +73,5 @@ test.each([
   ['h', 22, `@cert-authority h ${ONE}`, 'unknown'],
   ['h', 22, 'h nonsense\n\nh ssh-ed25519 !!', 'unknown'],
 ])('%s port %i by known_hosts %j', (host, port, text, verdict) => {
-  expect(judge(shown, readKnownHosts(text, host, port))).toBe(verdict);
+  expect(verdictOn(shown, readKnownHosts(text, host, port))).toBe(verdict);
 });

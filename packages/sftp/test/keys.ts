@@ -1,4 +1,4 @@
-/** Keys for tests. ssh2 makes one in some hundred that neither it nor OpenSSH can read. */
+/** Keys for tests. One in a few hundred keys of ssh2 cannot be read by ssh2 or OpenSSH. */
 
 import ssh2 from 'ssh2';
 

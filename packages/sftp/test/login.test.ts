@@ -1,4 +1,4 @@
-/** Servers that want to be logged in to in their own ways. */
+/** Servers with various login methods. */
 
 import fs from 'node:fs';
 import { join } from 'node:path';
@@ -16,14 +16,14 @@ const FILE = ref(0, 1);
 
 type Input = Readonly<Record<string, unknown>>;
 
-/** Wants these methods, one after the other, and takes each when its turn has come. */
+/** Requires these methods, one after another. */
 function wants(fake: FakeServer, ...steps: readonly AuthenticationType[]): string[] {
   const tried: string[] = [];
   let done = 0;
   fake.accept = (context: AuthContext) => {
     tried.push(context.method);
     const isTurn = context.method === steps[done] && isRight(context);
-    // A key is offered before it signs.
+    // The client first offers a key without a signature.
     if (isTurn && context.method === 'publickey' && context.signature === undefined) return true;
     if (isTurn) done += 1;
     if (done === steps.length) return true;
@@ -53,55 +53,55 @@ function keyIn(fake: FakeServer, text = makeKeys().private): Input {
   return { 'key-path': path };
 }
 
-describe('a server that wants', () => {
-  test('a key and then a password is given both', async () => {
+describe('a server that requires', () => {
+  test('a key and then a password gets both', async () => {
     const fake = await startFakeServer();
     const tried = wants(fake, 'publickey', 'password');
     await write(fake, keyIn(fake));
     expect(tried).toEqual(['none', 'publickey', 'publickey', 'password']);
   });
 
-  test('a password and then a key is given both', async () => {
+  test('a password and then a key gets both', async () => {
     const fake = await startFakeServer();
     wants(fake, 'password', 'publickey');
     await write(fake, keyIn(fake));
   });
 
-  test('a password before the key that it refused is given both', async () => {
+  test('a password first, and refuses the key before it, gets both', async () => {
     const fake = await startFakeServer();
     let isPasswordKnown = false;
     fake.accept = (context: AuthContext) => {
       if (context.method === 'publickey' && isPasswordKnown) return true;
       const isRightNow = context.method === 'password' && isRight(context);
       isPasswordKnown ||= isRightNow;
-      context.reject(['publickey', 'password'], isRightNow); // it names both, whatever comes first
+      context.reject(['publickey', 'password'], isRightNow); // it lists both in either order
       return 'later';
     };
     await write(fake, keyIn(fake));
   });
 
-  test('a key and then a password says so where there is no password', async () => {
+  test('a key and then a password is an error without a password, which names it', async () => {
     const fake = await startFakeServer();
     wants(fake, 'publickey', 'password');
     const error = await refusal(fake, { ...keyIn(fake), password: undefined });
-    expect(error.message).toMatch(/the server wants more than that \(password\): set password$/);
+    expect(error.message).toMatch(/the server requires more steps \(password\): set password$/);
   });
 
-  test('what is not configured at all is named', async () => {
+  test('a method that is not configured is an error that names its key', async () => {
     const fake = await startFakeServer();
     wants(fake, 'publickey');
     const error = await refusal(fake);
-    expect(error.message).toMatch(/takes other methods too \(publickey\): set key-path$/);
+    expect(error.message).toMatch(/accepts other methods too \(publickey\): set key-path$/);
   });
 
-  test('a wrong password is refused, and not asked without end', async () => {
+  test('a password that is wrong is tried a limited number of times', async () => {
     const fake = await startFakeServer();
     const tried = wants(fake, 'password');
     await refusal(fake, { password: 'wrong' });
     expect(tried).toEqual(['none', 'password']);
   });
 
-  test('each step again and again is left', async () => {
+  test('steps without end is given up', async () => {
     const fake = await startFakeServer();
     let count = 0;
     fake.accept = (context) => {
@@ -115,7 +115,7 @@ describe('a server that wants', () => {
 });
 
 describe('a server that asks questions', () => {
-  /** Asks rounds of questions; answers are judged by the last of a round. */
+  /** Asks rounds of questions. The last answer of a round must be right. */
   function asks(
     fake: FakeServer,
     ...rounds: readonly { prompt: string; echo: boolean }[][]
@@ -138,14 +138,14 @@ describe('a server that asks questions', () => {
     return answers;
   }
 
-  test('is told the password, and ends with a round without questions', async () => {
+  test('gets the password, and may end with an empty round', async () => {
     const fake = await startFakeServer();
     const answers = asks(fake, [{ prompt: 'Password for backup@nas: ', echo: false }], []);
     await write(fake);
     expect(answers).toEqual([PASSWORD]);
   });
 
-  test('is told the user where it asks for it', async () => {
+  test('gets the user for an echoed question', async () => {
     const fake = await startFakeServer();
     const answers = asks(fake, [
       { prompt: 'Username: ', echo: true },
@@ -158,8 +158,8 @@ describe('a server that asks questions', () => {
 
 test.each([
   'Welcome to this machine!\n',
-  'Hi\n\0\0\0\u0005', // and then it is SFTP
-])('a login that prints %j is told as what it is', async (prints) => {
+  'Hi\n\0\0\0\u0005', // followed by SFTP
+])('a login that prints %j is an error that says so', async (prints) => {
   const fake = await startFakeServer({ prints });
   const error: unknown = await write(fake).catch((thrown: unknown) => thrown);
   expect(isError(error, 'REPLICA_UNSUPPORTED'), String(error)).toBe(true);

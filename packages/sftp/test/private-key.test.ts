@@ -1,4 +1,4 @@
-/** Private keys as others make them. */
+/** Private keys made by other programs. */
 
 import { Replica } from '@sluice/core/backend/testing';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
@@ -29,7 +29,7 @@ function pkcs8(key: KeyObject, passphrase?: string): string {
 }
 
 describe.each(KINDS)('a key of PKCS #8, %s', (_, key) => {
-  test('signs as the same key in a form that SSH reads', () => {
+  test('signs as the same key after conversion', () => {
     const { text } = readPrivateKey(pkcs8(key), undefined);
     const parsed = ssh2.utils.parseKey(text);
     if (parsed instanceof Error) throw parsed;
@@ -38,13 +38,13 @@ describe.each(KINDS)('a key of PKCS #8, %s', (_, key) => {
     expect(parsed.verify(data, parsed.sign(data))).toBe(true);
   });
 
-  test('is decrypted, and its passphrase is not needed again', () => {
+  test('is decrypted and needs no passphrase afterwards', () => {
     const read = readPrivateKey(pkcs8(key, 'open sesame'), 'open sesame');
     expect(read.passphrase).toBeUndefined();
     expect(ssh2.utils.parseKey(read.text)).not.toBeInstanceOf(Error);
   });
 
-  test('lets us in', async () => {
+  test('can log in', async () => {
     const fake = await startFakeServer();
     fake.accept = ({ method }) => (method === 'publickey' ? true : ['publickey']);
     const path = join(fake.folder, 'key.pem');
@@ -54,7 +54,7 @@ describe.each(KINDS)('a key of PKCS #8, %s', (_, key) => {
   });
 });
 
-test('a key with its parameters before it is read, as openssl ecparam makes it', () => {
+test('a key after EC PARAMETERS is read, as written by openssl ecparam', () => {
   const key = KINDS[1]?.[1];
   const sec1 = String(key?.export({ type: 'sec1', format: 'pem' }));
   const text = `-----BEGIN EC PARAMETERS-----\nBgUrgQQAIg==\n-----END EC PARAMETERS-----\n${sec1}`;
@@ -64,24 +64,24 @@ test('a key with its parameters before it is read, as openssl ecparam makes it',
 test.each([
   ['without its passphrase', undefined, /it is encrypted: set passphrase/],
   ['with a wrong one', 'wrong', /key-path cannot be used: .*; check key-path and passphrase/],
-])('an encrypted key %s is refused in words', (_, passphrase, message) => {
+])('an encrypted key %s is refused with a clear message', (_, passphrase, message) => {
   const { privateKey } = generateKeyPairSync('ed25519');
   expect(() => readPrivateKey(pkcs8(privateKey, 'right'), passphrase)).toThrow(message);
 });
 
-test('a kind that SSH does not have is named', () => {
+test('the error names a key type that SSH does not support', () => {
   const { privateKey } = generateKeyPairSync('x25519');
   expect(() => readPrivateKey(pkcs8(privateKey), undefined)).toThrow(/x25519: SSH has RSA/);
 });
 
 test.each([makeKeys().public, '-----BEGIN PUBLIC KEY-----\nx\n-----END PUBLIC KEY-----\n'])(
-  'a public key is told from a private one: %s',
+  'a public key is refused as such: %s',
   (text) => {
     expect(() => readPrivateKey(text, undefined)).toThrow(/it is a public key/);
   },
 );
 
-test('what SSH reads by itself is left as it is', () => {
+test('a key that ssh2 can read is not changed', () => {
   const { private: text } = makeKeys('passphrase');
   expect(readPrivateKey(text, 'passphrase')).toEqual({ text, passphrase: 'passphrase' });
 });

@@ -1,4 +1,4 @@
-/** Servers that cannot replace a file in one step, and whatever becomes of the steps. */
+/** Servers that cannot replace a file in one step, with failures in each step. */
 
 import { describe, expect, test } from 'vitest';
 import { isError, type ErrorCode } from '@sluice/core/backend';
@@ -31,8 +31,8 @@ function kinds(fake: FakeServer, kind: string): number {
   return fake.requests.filter((request) => request.kind === kind).length;
 }
 
-describe.each([4, 11])('where a rename onto a name that is taken is answered with %i', (code) => {
-  test('the new file takes the place of the old one, and nothing is left', async () => {
+describe.each([4, 11])('a server that answers %i to a rename to an existing name', (code) => {
+  test('the new file replaces the old one and nothing else is left', async () => {
     const fake = await startFakeServer();
     fake.renameOntoTaken = code;
     const client = new Replica(await connectTo(fake), ROOT);
@@ -42,7 +42,7 @@ describe.each([4, 11])('where a rename onto a name that is taken is answered wit
     expect(tree(fake, ROOT)).toEqual(['.sluice-root', `ltx/0/${F}`]);
   });
 
-  test('nothing moves when the bytes are the same', async () => {
+  test('nothing is renamed if the bytes are the same', async () => {
     const fake = await startFakeServer();
     fake.renameOntoTaken = code;
     const client = new Replica(await connectTo(fake), ROOT);
@@ -67,30 +67,30 @@ describe.each([4, 11])('where a rename onto a name that is taken is answered wit
   });
 });
 
-test('the old file is moved back when the new one cannot have its name', async () => {
+test('the old file is renamed back if the rename of the new one fails', async () => {
   const fake = await startFakeServer();
   const client = new Replica(await connectTo(fake), ROOT);
   await client.writeFile(FILE, bodyOf('the old one'));
   const isLast = (path: string): boolean =>
     path.includes('-tmp ') && tree(fake, ROOT).includes(ASIDE);
-  fake.judge = ({ kind, path }) => (kind === 'RENAME' && isLast(path) ? 3 : undefined);
+  fake.intercept = ({ kind, path }) => (kind === 'RENAME' && isLast(path) ? 3 : undefined);
   const code = await codeOf(client.writeFile(FILE, bodyOf('the new one')));
   expect(code).toBe('REPLICA_PERMISSION_DENIED');
   expect(await readText(client, FILE)).toBe('the old one');
   expect(tree(fake, ROOT)).toEqual(['.sluice-root', `ltx/0/${F}`]);
 });
 
-test('a server that lets nobody set times is written to all the same', async () => {
+test('a write succeeds on a server that refuses to set times', async () => {
   const fake = await startFakeServer();
-  fake.judge = ({ kind }) => (kind.endsWith('SETSTAT') ? 8 : undefined);
+  fake.intercept = ({ kind }) => (kind.endsWith('SETSTAT') ? 8 : undefined);
   const client = new Replica(await connectTo(fake), ROOT);
   await client.writeFile(FILE, bodyOf('the old one'));
   await client.writeFile(FILE, bodyOf('the new one'));
   expect(await readText(client, FILE)).toBe('the new one');
 });
 
-describe('a file that is moved aside, and not replaced', () => {
-  test('is what readers read, who change nothing', async () => {
+describe('an aside file', () => {
+  test('is read under its old name, and a reader changes nothing', async () => {
     const fake = await startFakeServer();
     plant(fake, `${ROOT}/${ASIDE}`, 'moved aside', 25 * HOUR_MS);
     const client = new Replica(await connectTo(fake, { access: 'read' }), ROOT);
@@ -99,7 +99,7 @@ describe('a file that is moved aside, and not replaced', () => {
     expect(tree(fake, ROOT)).toEqual([ASIDE]);
   });
 
-  test('is left alone beside a running replication, and moved back after ten minutes', async () => {
+  test('is renamed back after ten minutes, not earlier: replication may be running', async () => {
     const fake = await startFakeServer();
     plant(fake, `${ROOT}/${ASIDE}`, 'moved aside', 9 * 60_000);
     const client = new Replica(await connectTo(fake), ROOT);
@@ -114,23 +114,23 @@ describe('a file that is moved aside, and not replaced', () => {
     }
   });
 
-  test('is as old as its moving, not as what it holds', async () => {
+  test('has the age of its rename, not of its content', async () => {
     const fake = await startFakeServer();
     plant(fake, `${ROOT}/ltx/0/${F}`, 'written long ago', 100 * HOUR_MS);
     const client = new Replica(await connectTo(fake), ROOT);
     await client.writeFile(ref(0, 2), bodyOf('x'));
     const isMoving = (path: string): boolean => path.endsWith('.sluice-aside');
-    fake.judge = ({ kind, path }) =>
+    fake.intercept = ({ kind, path }) =>
       kind === 'RENAME' && isMoving(path) ? 'lost-after' : undefined;
     expect(await codeOf(client.writeFile(FILE, bodyOf('new')))).toBe('REPLICA_UNAVAILABLE');
-    fake.judge = () => undefined;
+    fake.intercept = () => undefined;
     const other = new Replica(await connectTo(fake), ROOT);
     expect(await files(other)).toEqual(['0/1: 16', '0/2: 1']);
     expect(tree(fake, ROOT)).toContain(ASIDE);
     expect(await readText(other, FILE)).toBe('written long ago');
   });
 
-  test('still has its name: if-absent is a conflict', async () => {
+  test('counts as the file: if-absent is a conflict', async () => {
     const fake = await startFakeServer();
     plant(fake, `${ROOT}/${ASIDE}`, 'moved aside');
     const client = new Replica(await connectTo(fake), ROOT);
@@ -138,7 +138,7 @@ describe('a file that is moved aside, and not replaced', () => {
     expect(await codeOf(refused)).toBe('REPLICA_CONFLICT');
   });
 
-  test('is deleted with its name', async () => {
+  test('is deleted with the file', async () => {
     const fake = await startFakeServer();
     plant(fake, `${ROOT}/${ASIDE}`, 'moved aside');
     plant(fake, `${ROOT}/ltx/0/${F}`, 'and replaced');
@@ -148,7 +148,7 @@ describe('a file that is moved aside, and not replaced', () => {
     expect(tree(fake, ROOT)).toEqual([]);
   });
 
-  test('is of no account beside the file that replaced it, and removed after a day', async () => {
+  test('is ignored if the file exists, and removed after a day', async () => {
     const fake = await startFakeServer();
     plant(fake, `${ROOT}/${ASIDE}`, 'moved aside', 23 * HOUR_MS);
     plant(fake, `${ROOT}/ltx/0/${F}`, 'and replaced');
@@ -161,7 +161,7 @@ describe('a file that is moved aside, and not replaced', () => {
     expect(tree(fake, ROOT)).toEqual([`ltx/0/${F}`]);
   });
 
-  test('gives way to the next one that is moved aside', async () => {
+  test('is overwritten by the next aside file', async () => {
     const fake = await startFakeServer();
     plant(fake, `${ROOT}/${ASIDE}`, 'moved aside');
     plant(fake, `${ROOT}/ltx/0/${F}`, 'and replaced');
@@ -172,7 +172,7 @@ describe('a file that is moved aside, and not replaced', () => {
   });
 });
 
-describe('temporary files of a process that was killed', () => {
+describe('temporary files of a killed process', () => {
   const young = `ltx/0/${F}.1.sluice-tmp`;
   const old = `ltx/0/${F}.2.sluice-tmp`;
   const litestreams = `ltx/0/${F}.3.tmp`;
@@ -185,31 +185,31 @@ describe('temporary files of a process that was killed', () => {
     return fake;
   }
 
-  test('are removed after a day, and no others are', async () => {
+  test('are removed after a day, but no other files are', async () => {
     const fake = await planted();
     expect(await files(new Replica(await connectTo(fake), ROOT))).toEqual([]);
     expect(tree(fake, ROOT)).toEqual([young, litestreams]);
   });
 
-  test('are none of a reader’s business', async () => {
+  test('are not removed by a reader', async () => {
     const fake = await planted();
     expect(await files(new Replica(await connectTo(fake, { access: 'read' }), ROOT))).toEqual([]);
     expect(tree(fake, ROOT)).toEqual([young, old, litestreams]);
     expect(kinds(fake, 'REMOVE') + kinds(fake, 'RENAME') + kinds(fake, 'MKDIR')).toBe(0);
   });
 
-  test('are told by the upload’s time, though theirs is set to the transaction’s already', async () => {
+  test('have the age of their upload, even if their mtime is already that of the transaction', async () => {
     const fake = await startFakeServer();
     const client = new Replica(await connectTo(fake), ROOT);
     await client.writeFile(ref(0, 2), bodyOf('x'));
-    // At the moment of its rename a temporary file says that it is from 2023.
+    // Before the rename, the mtime of the temporary file is in 2023.
     let seen: string[] = [];
-    fake.judge = ({ kind }) => {
+    fake.intercept = ({ kind }) => {
       if (kind === 'RENAME' && seen.length === 0) seen = tree(fake, ROOT);
       return kind === 'RENAME' || kind === 'REMOVE' ? 3 : undefined;
     };
     expect(await codeOf(client.writeFile(FILE, bodyOf('x')))).toBe('REPLICA_PERMISSION_DENIED');
-    fake.judge = () => undefined;
+    fake.intercept = () => undefined;
     expect(seen.filter((name) => name.endsWith('-tmp'))).toHaveLength(1);
     const before = tree(fake, ROOT);
     await files(new Replica(await connectTo(fake), ROOT));

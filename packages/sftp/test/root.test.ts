@@ -1,4 +1,4 @@
-/** A disk of the server that is not mounted: its folder is there, and empty. */
+/** The server's disk is not mounted: the folder exists, but is empty. */
 
 import { Replica } from '@sluice/core/backend/testing';
 import fs from 'node:fs';
@@ -20,7 +20,7 @@ async function list(client: Replica): Promise<number> {
   return (await Array.fromAsync(client.listFiles('all'))).length;
 }
 
-test('is told as that by whoever has looked before, and nothing is made there', async () => {
+test('is an error for a client that has seen the disk, and nothing is created there', async () => {
   const fake = await startFakeServer();
   const client = new Replica(await connectTo(fake), ROOT);
   expect(await list(client)).toBe(0);
@@ -35,13 +35,13 @@ test('is told as that by whoever has looked before, and nothing is made there', 
     await expect(each.deleteFiles([ref(0, 1)])).rejects.toEqual(GONE);
   }
   await expect(client.writeFile(ref(0, 2), bodyOf('x'))).rejects.toEqual(GONE);
-  // Of a level that was never written, no folder is missed.
+  // A level that was never written has no folder that could be missing.
   await expect(client.writeFile(ref(1, 1), bodyOf('x'))).rejects.toEqual(GONE);
   expect(tree(fake, ROOT)).toEqual([]);
   expect(fs.readdirSync(join(fake.folder, ROOT))).toEqual([]);
 });
 
-test('is found out over a new connection too', async () => {
+test('is an error over a new connection too', async () => {
   const fake = await startFakeServer();
   const client = new Replica(await connectTo(fake), ROOT);
   await client.writeFile(ref(0, 1), bodyOf('x'));
@@ -51,7 +51,7 @@ test('is found out over a new connection too', async () => {
   expect(tree(fake, ROOT)).toEqual([]);
 });
 
-test('a level that was removed behind our back is made again, if the root is still ours', async () => {
+test('the folder of a level that was removed is created again if the root is unchanged', async () => {
   const fake = await startFakeServer();
   const client = new Replica(await connectTo(fake), ROOT);
   await client.writeFile(ref(0, 1), bodyOf('x'));
@@ -60,7 +60,7 @@ test('a level that was removed behind our back is made again, if the root is sti
   expect(await readText(client, ref(0, 2))).toBe('again');
 });
 
-test('whoever only reads is refused to write before anything is connected to', async () => {
+test('a write by a reader is refused without connecting', async () => {
   const fake = await startFakeServer();
   const reader = await connectTo(fake, { access: 'read' });
   const refused = expect.objectContaining({ code: 'REPLICA_PERMISSION_DENIED' });
@@ -70,7 +70,7 @@ test('whoever only reads is refused to write before anything is connected to', a
   expect(fake.connections).toBe(0);
 });
 
-test('files are their owner’s alone, with the time of their transaction', async () => {
+test('files are readable by their owner only, and have the transaction’s time', async () => {
   const fake = await startFakeServer();
   const client = new Replica(await connectTo(fake), ROOT);
   await client.writeFile(ref(0, 1), bodyOf('x'));
@@ -82,11 +82,11 @@ test('files are their owner’s alone, with the time of their transaction', asyn
   expect(fake.modes.every((mode) => mode === 0o600)).toBe(true);
 });
 
-test('a folder that nobody may make is one error, not an endless search for what is missing', async () => {
+test('a folder that cannot be created is one error, not an endless search for its parents', async () => {
   const fake = await startFakeServer();
   const client = new Replica(await connectTo(fake), 'a/b');
-  // "No such file", though what is above it is there: some file systems say so.
-  fake.judge = ({ kind }) => (kind === 'MKDIR' ? 2 : undefined);
+  // Some file systems answer "no such file" although the parent exists.
+  fake.intercept = ({ kind }) => (kind === 'MKDIR' ? 2 : undefined);
   await expect(client.writeFile(ref(0, 1), bodyOf('x'))).rejects.toThrow(/write a\/b\/ltx\/0/);
   expect(fake.requests.filter(({ kind }) => kind === 'MKDIR').length).toBeLessThan(10);
 });

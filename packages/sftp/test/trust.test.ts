@@ -1,4 +1,4 @@
-/** A server has keys of several types, and shows the one that both sides like best. */
+/** A server with keys of several types, which shows the type that both sides prefer. */
 
 import { generateKeyPairSync } from 'node:crypto';
 
@@ -7,7 +7,7 @@ import { Replica } from '@sluice/core/backend/testing';
 import { describe, expect, test } from 'vitest';
 
 import { readShownKey } from '../src/host-key.ts';
-import { typesToAsk } from '../src/trust.ts';
+import { typesToRequest } from '../src/host-key.ts';
 import { startFakeServer } from './fake-server.ts';
 import { bodyOf, connectTo, readText, ref, ROOT } from './fixtures.ts';
 import { makeKeys, publicKeyOf } from './keys.ts';
@@ -42,7 +42,7 @@ describe('a server with keys of three types', () => {
     expect(await readText(client, FILE)).toBe('x');
   });
 
-  test('is trusted by the line of any of them, and asked once', async () => {
+  test('is trusted by any of them, over one connection', async () => {
     for (const key of [RSA, ECDSA]) {
       const fake = await startFakeServer({ otherHostKeys: [ECDSA, RSA] });
       const input = { 'host-key': publicKeyOf(key) };
@@ -51,7 +51,7 @@ describe('a server with keys of three types', () => {
     }
   });
 
-  test('is judged when it has shown all of them, and logged in to never', async () => {
+  test('is refused after it has shown all of them, without a login', async () => {
     const fake = await startFakeServer({ otherHostKeys: [ECDSA, RSA] });
     const asked: string[] = [];
     fake.accept = ({ method }) => asked.push(method) > 0;
@@ -68,7 +68,7 @@ describe('a server with keys of three types', () => {
     expect(asked).toEqual([]);
   });
 
-  test('whose key of the type that is known is another is asked for no more', async () => {
+  test('is refused at once if its key of the expected type is another one', async () => {
     const fake = await startFakeServer({ otherHostKeys: [RSA] });
     const input = { 'host-key': makeKeys().public };
     const writing = new Replica(await connectTo(fake, { input }), ROOT).writeFile(
@@ -80,11 +80,11 @@ describe('a server with keys of three types', () => {
   });
 });
 
-test('types are asked for in an order that finds a key that is known at once', () => {
+test('the types of expected keys are requested first', () => {
   const key = (type: string | undefined) => ({ type, fingerprint: 'x', mark: 'trusted' as const });
-  expect(typesToAsk([key('ssh-rsa')], []).at(0)).toBe('ssh-rsa');
-  expect(typesToAsk([key('ssh-rsa')], [{ type: 'ssh-ed25519' }])).toEqual(['ssh-rsa']);
-  expect(typesToAsk([key('ssh-rsa')], [{ type: 'ssh-rsa' }])).toEqual([]);
-  expect(typesToAsk([key(undefined)], [{ type: 'ssh-ed25519' }])).toHaveLength(4);
-  expect(typesToAsk([], [])).toHaveLength(5);
+  expect(typesToRequest([key('ssh-rsa')], []).at(0)).toBe('ssh-rsa');
+  expect(typesToRequest([key('ssh-rsa')], [{ type: 'ssh-ed25519' }])).toEqual(['ssh-rsa']);
+  expect(typesToRequest([key('ssh-rsa')], [{ type: 'ssh-rsa' }])).toEqual([]);
+  expect(typesToRequest([key(undefined)], [{ type: 'ssh-ed25519' }])).toHaveLength(4);
+  expect(typesToRequest([], [])).toHaveLength(5);
 });

@@ -104,7 +104,7 @@ export const SCENES: readonly Scene[] = [
     'A full disk: sftp',
     async () => {
       const server = await startFakeServer();
-      server.judge = ({ kind }) => (kind === 'WRITE' ? NO_SPACE : undefined);
+      server.intercept = ({ kind }) => (kind === 'WRITE' ? NO_SPACE : undefined);
       return sftpReplica(server);
     },
     WRITING,

@@ -160,7 +160,7 @@ async function openSFTP(): Promise<Place> {
   const server = await startFakeServer();
   const other = Object.assign(await startFakeServer(), { folder: server.folder });
   const steps = new Steps();
-  server.judge = () => {
+  server.intercept = () => {
     const step = steps.next();
     if (step?.moment === 'before') step.act();
     // The step is done and answered in this turn of the event loop; the response has not arrived yet.

@@ -93,7 +93,7 @@ test('sse-customer-algorithm is AES256 or an error, and the MD5 is that of the k
   const wrong = withValues(row, { ...sse, 'sse-customer-algorithm': 'AES128' });
   await expect(readText(wrong)).rejects.toThrow(/AES128/);
   const other = withValues(row, { ...sse, 'sse-customer-key-md5': 'y4HAEFCYWuvAXWFTtA1Qpg==' });
-  await expect(readText(other)).rejects.toThrow(/sse-customer-key-md5 is not that of the key/);
+  await expect(readText(other)).rejects.toThrow(/sse-customer-key-md5 is not the MD5 of the key/);
 });
 
 const words = WORDS.map((word) => ({ ...word, title: `${word.scope} ${word.key}` }));

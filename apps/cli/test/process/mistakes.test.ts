@@ -59,13 +59,13 @@ const MISTAKES: readonly Mistake[] = [
       (at) => `path: ${at}/app.db, meta-path: ${at}/m, replica: { path: ${at}/text.db }`,
     ),
     code: 3,
-    says: /text\.db.* is no folder: correct the path.* code=REPLICA_DESTINATION_NOT_FOUND/,
+    says: /text\.db.* is not a folder: correct the path.* code=REPLICA_DESTINATION_NOT_FOUND/,
   },
   {
     name: 'a restore from a file',
     words: (at) => ['restore', '-o', `${at}/o.db`, `file://${at}/text.db`],
     code: 7,
-    says: /is no folder: correct the path \(REPLICA_DESTINATION_NOT_FOUND\)/,
+    says: /is not a folder: correct the path \(REPLICA_DESTINATION_NOT_FOUND\)/,
   },
   {
     name: 'a restore into a folder',
