@@ -1,5 +1,5 @@
-// Run by packed.mjs beside an installed `sluice`: two folders get a database, and each alone gives
-// it back. Nothing here is read from the repository.
+// Run by packed.mjs next to an installed `sluice`: replicates a database to two folders, and restores it from each.
+// Uses nothing from the repository.
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -20,14 +20,14 @@ try {
   const insert = database.prepare('insert into t (text) values (?)');
   for (let round = 0; round < 500; round += 1) insert.run(`row ${round} ${'x'.repeat(round)}`);
 
-  const places = ['one', 'two'].map((name) => path.join(folder, name));
-  sluice('replicate', '-once', source, ...places.map((place) => `file://${place}`));
+  const folders = ['one', 'two'].map((name) => path.join(folder, name));
+  sluice('replicate', '-once', source, ...folders.map((name) => `file://${name}`));
   const expected = database.prepare('select * from t').all();
   database.close();
 
-  for (const place of places) {
-    const output = `${place}.db`;
-    sluice('restore', '-o', output, `file://${place}`);
+  for (const backup of folders) {
+    const output = `${backup}.db`;
+    sluice('restore', '-o', output, `file://${backup}`);
     const restored = new Database(output, { readonly: true });
     assert.equal(restored.pragma('integrity_check', { simple: true }), 'ok');
     assert.deepEqual(restored.prepare('select * from t').all(), expected);

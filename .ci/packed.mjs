@@ -1,5 +1,5 @@
-// The packages as users get them: packed, installed by npm into an empty folder, and tried on the
-// oldest Node that they promise and on the one that everything else runs on.
+// Tests the packages as users get them: packs them, installs them with npm into an empty folder, and runs them with
+// the oldest supported Node and with the pinned one.
 //   node .ci/packed.mjs OUT.json       writes { tests: [{ name, passed }] } for summary.mjs
 
 import { spawnSync } from 'node:child_process';
@@ -17,7 +17,7 @@ const tests = [];
 try {
   const packages = pack();
   for (const name of Object.keys(packages))
-    note(`${name} has no range of a workspace`, isPublishable(packages[name]));
+    note(`${name} has no workspace ranges`, isPublishable(packages[name]));
   install(packages);
   for (const node of [oldestNode(), newestNode]) {
     const version = must(node, ['--version'], folder).trim();
@@ -43,14 +43,14 @@ try {
 }
 process.exitCode = tests.every(({ passed }) => passed) ? 0 : 1;
 
-/** Tarballs by the name of their package. */
+/** Returns the tarballs by package name. */
 function pack() {
   const tarballs = {};
   for (const parent of ['packages', 'apps']) {
     for (const name of fs.readdirSync(path.join(ROOT, parent))) {
       const source = path.join(ROOT, parent, name);
       const manifest = JSON.parse(fs.readFileSync(path.join(source, 'package.json'), 'utf8'));
-      // By npm: it writes ranges of a workspace as they are, and we must have replaced them.
+      // Packs with npm, which does not replace workspace ranges: prepack must have done it.
       const [{ filename }] = JSON.parse(
         must('npm', ['pack', '--json', '--loglevel=error', '--pack-destination', folder], source),
       );
@@ -73,7 +73,7 @@ function install(packages) {
   const runtime = { [runtimePackage().name]: OLDEST_NODE };
   const manifest = { private: true, dependencies: { ...packages, ...runtime } };
   fs.writeFileSync(path.join(folder, 'package.json'), JSON.stringify(manifest));
-  // No script of a package runs: none of ours may need one.
+  // Our packages must not need install scripts.
   must('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund'], folder);
 }
 
@@ -87,7 +87,7 @@ function entriesOf(name) {
   return Object.keys(exports).map((entry) => path.posix.join(name, entry));
 }
 
-/** Inside of the folder, so that its imports find what npm has installed there. */
+/** A copy in the folder, so that its imports resolve to the installed packages. */
 function scenario() {
   const copy = path.join(folder, 'scenario.mjs');
   fs.copyFileSync(path.join(ROOT, '.ci', 'packed-scenario.mjs'), copy);

@@ -1,20 +1,20 @@
-// Adds up what the steps of .ci/run have left behind, and ends with one line: N passed, N failed.
+// Adds up the results of the steps of .ci/run. The last line is "N passed, N failed".
 //   node .ci/summary.mjs FOLDER
-// In the folder: *.vitest.json (vitest's json reporter), *.tests.json ({ tests: [{ name, passed }] })
-// and failed-steps.txt (names of steps that ended with an error, one a line).
+// Reads from the folder: *.vitest.json (vitest's json reporter), *.tests.json ({ tests: [{ name, passed }] })
+// and failed-steps.txt (names of failed steps, one per line).
 //
-// A test that ran twice counts once, and failed if it failed in either. A skipped test is a failure,
-// but for one that waits for a tool in the run before the tools are installed (bare.vitest.json).
+// A test that ran twice counts once, as failed if either run failed. A skipped test counts as failed, except for
+// tests skipped because of a missing tool in the run before the tools are installed (bare.vitest.json).
 
 import fs from 'node:fs';
 import path from 'node:path';
 
 const BARE = 'bare.vitest.json';
-/** As test/support/require.ts puts it. */
-const EXCUSE = / not installed\)/;
+/** Part of the message of test/support/require.ts. */
+const MISSING_TOOL = / not installed\)/;
 
 const folder = process.argv[2];
-/** Outcome by name; a failure stays. */
+/** Whether each test passed, by name. */
 const outcomes = new Map();
 const stepsExplained = new Set();
 
@@ -26,7 +26,7 @@ for (const file of fs.readdirSync(folder).sort()) {
     for (const test of read(file).tests) add(test.name, test.passed);
   if (failures().length > before) stepsExplained.add(step);
 }
-// A step that failed and has no failed test to show for it is a failure of its own.
+// A failed step without a failed test counts as a failure itself.
 for (const step of failedSteps()) if (!stepsExplained.has(step)) add(`step ${step}`, false);
 
 for (const name of failures()) console.log(`failed: ${name}`);
@@ -37,7 +37,7 @@ process.exitCode = failed === 0 && outcomes.size > 0 ? 0 : 1;
 function addVitest(file, report) {
   for (const suite of report.testResults) {
     const name = path.relative(process.cwd(), suite.name);
-    // A file that could not be loaded has no tests, which must not look like success.
+    // A file that failed to load has no tests.
     if (suite.status === 'failed' && suite.assertionResults.length === 0) add(name, false);
     for (const test of suite.assertionResults)
       addTest(file, `${name} > ${test.fullName}`, test.status);
@@ -46,7 +46,7 @@ function addVitest(file, report) {
 
 function addTest(file, name, status) {
   if (status === 'passed') add(name, true);
-  else if (file !== BARE || !EXCUSE.test(name))
+  else if (file !== BARE || !MISSING_TOOL.test(name))
     add(status === 'failed' ? name : `${name} (${status})`, false);
 }
 

@@ -1,6 +1,6 @@
-// What was measured, as tables in a page: each between `<!-- bench NAME -->` and `<!-- /bench NAME -->`.
+// Writes the results of benchmarks as tables into a page, between `<!-- bench NAME -->` and `<!-- /bench NAME -->`.
 
-/** The page with the tables of all results; those that it has no place for are added at its end. */
+/** Replaces the tables of all results in the page. Tables without markers are added at the end. */
 export function withTables(page, results) {
   let text = page;
   for (const result of Object.values(results)) {
@@ -14,13 +14,13 @@ export function withTables(page, results) {
   return text;
 }
 
-/** Whether a row reaches its bar; one without a bar does. */
+/** Whether a row reaches its target. True without a target. */
 export function reaches({ ours, bar, lowerIsBetter = false }) {
   if (typeof bar !== 'number') return true;
   return lowerIsBetter ? ours <= bar : ours >= bar;
 }
 
-/** Three digits that count; thousands are grouped. */
+/** Three significant digits; thousands are grouped. */
 export function format(value) {
   if (typeof value !== 'number') return String(value ?? '');
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
@@ -42,8 +42,8 @@ function table({ rows, command, machine, node, date, note }) {
   ]);
   const line = (cells) => `| ${cells.join(' | ')} |\n`;
   const rule = line(head.map((_, index) => (index === 0 ? '---' : '---:')));
-  const said = note === undefined ? '' : `\n${note}\n`;
-  return `${line(head)}${rule}${body.map(line).join('')}${said}\n\`${command}\`; ${machine}; Node ${node}; ${date}\n`;
+  const remark = note === undefined ? '' : `\n${note}\n`;
+  return `${line(head)}${rule}${body.map(line).join('')}${remark}\n\`${command}\`; ${machine}; Node ${node}; ${date}\n`;
 }
 
 function bar(row) {

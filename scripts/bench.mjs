@@ -1,15 +1,14 @@
-// Runs the benchmarks, keeps what they measured, and shows it:
-//   pnpm bench [name…]        all, or those whose file begins with one of the names
+// Runs the benchmarks, stores their results, and updates the tables and the plot:
+//   pnpm bench [name…]        all, or those whose file name starts with one of the names
 //
 // A benchmark is packages/*/bench/NAME.bench.{mjs,ts}, apps/*/bench/… or test/figures/…. With --json
-// it prints, as its last line:
+// its last line on stdout is:
 //   { name, command, machine?, note?, rows: [{ what, unit, ours, beside?: { label: value }, bar?, lowerIsBetter? }] }
-// where `bar` is the figure to reach. What it says on stderr is passed on. LITESTREAM_BIN names
-// Litestream's binary where scripts/tools.mjs has installed it.
+// where `bar` is the target. Its stderr is passed on. LITESTREAM_BIN is the path of Litestream if
+// scripts/tools.mjs has installed it.
 //
 // Results go to BENCHMARKS.json, the tables of BENCHMARKS.md between their markers, and
-// docs/benchmarks.svg. Those of a benchmark that was not run stay. Ends with 1 if one failed or
-// missed a bar.
+// docs/benchmarks.svg. Other results are kept. Exits with 1 if a benchmark fails or misses a target.
 
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -27,7 +26,7 @@ const LITESTREAM = path.join(ROOT, '.cache', 'tools', 'bin', 'litestream');
 const { node, env } = setUp();
 const wanted = process.argv.slice(2);
 const files = benchmarks().filter((file) => isWanted(file));
-if (files.length === 0) fail(`no benchmark is called ${wanted.join(' or ')}`);
+if (files.length === 0) fail(`unknown benchmark: ${wanted.join(', ')}`);
 
 const results = fs.existsSync(RESULTS) ? JSON.parse(fs.readFileSync(RESULTS, 'utf8')) : {};
 let isGood = true;
@@ -41,7 +40,7 @@ fs.writeFileSync(PAGE, withTables(fs.readFileSync(PAGE, 'utf8'), results));
 fs.writeFileSync(PLOT, drawPlot(results));
 for (const { name, rows } of Object.values(results)) {
   for (const row of rows.filter((row) => !reaches(row))) {
-    console.log(`below the bar: ${name}, ${row.what}: ${row.ours} ${row.unit}, bar ${row.bar}`);
+    console.log(`target missed: ${name}, ${row.what}: ${row.ours} ${row.unit}, target ${row.bar}`);
     isGood = false;
   }
 }
@@ -64,7 +63,7 @@ function isWanted(file) {
   return wanted.length === 0 || wanted.some((name) => path.basename(file).startsWith(name));
 }
 
-/** The result, or undefined when the benchmark failed, which has been said then. */
+/** Returns the result, or undefined, after printing the error, if the benchmark failed. */
 function measure(file) {
   console.log(`${file} …`);
   const started = Date.now();
@@ -76,22 +75,23 @@ function measure(file) {
   });
   const seconds = Math.round((Date.now() - started) / 1000);
   const last = child.stdout.trim().split('\n').at(-1) ?? '';
-  const fault = child.status === 0 ? faultOf(last) : `ended with ${child.signal ?? child.status}`;
-  console.log(`${file}: ${fault ?? 'measured'}, ${seconds} s`);
-  if (fault !== undefined) return undefined;
+  const problem =
+    child.status === 0 ? problemWith(last) : `exited with ${child.signal ?? child.status}`;
+  console.log(`${file}: ${problem ?? 'measured'}, ${seconds} s`);
+  if (problem !== undefined) return undefined;
   const machine = `${os.cpus()[0].model.trim()}, ${os.availableParallelism()} cores, ${os.platform()}`;
   const version = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim();
   const date = new Date().toISOString().slice(0, 10);
   return { date, node: version, machine, ...JSON.parse(last) };
 }
 
-/** What is wrong with a line that should be a result. */
-function faultOf(line) {
+/** Why a line is not a valid result; undefined if it is. */
+function problemWith(line) {
   let result;
   try {
     result = JSON.parse(line);
   } catch {
-    return `the last line is no JSON: ${line.slice(0, 80)}`;
+    return `the last line is not JSON: ${line.slice(0, 80)}`;
   }
   if (typeof result.name !== 'string' || typeof result.command !== 'string')
     return 'no name or no command';

@@ -1,11 +1,11 @@
-// Sets the repository up on a machine that has only Node >= 18 and npm, and runs a verb:
+// Sets up the repository on a machine that has only Node >= 18 and npm, then runs a command:
 //   node scripts/bootstrap.mjs                 set up only
 //   node scripts/bootstrap.mjs start           the demo
 //   node scripts/bootstrap.mjs start -- …      the command line tool with these arguments
 //   node scripts/bootstrap.mjs test …          the tests; arguments go to vitest
-//   node scripts/bootstrap.mjs node            set up, then print which Node everything runs on
+//   node scripts/bootstrap.mjs node            set up, then print the path of the Node in use
 //
-// This file keeps to a syntax and imports that older Nodes read, so that they are refused in words.
+// This file uses only syntax that older versions of Node can parse, so that they print a readable error.
 
 const NODE_MAJOR_MIN = 18;
 
@@ -23,7 +23,7 @@ if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR_MIN) {
 import('./verbs.mjs')
   .then((verbs) => verbs.main(process.argv.slice(2)))
   .catch((error) => {
-    // A step that failed has a message of its own; anything else is a fault of these scripts.
+    // A failed step has a readable message; other errors are bugs in these scripts.
     console.error(error.name === 'SetUpError' ? error.message : error);
     process.exit(1);
   });

@@ -1,5 +1,5 @@
-// What must hold of every commit: one line for each check, all of them run, 1 if any fails.
-// `--only a,b` picks some. CI runs this very file.
+// Runs all checks that every commit must pass, also in CI. Prints one line per check; exits with 1 if any fails.
+//   node scripts/check.mjs [--only format,lint]
 
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -9,20 +9,20 @@ import { ROOT, setUpTools } from './set-up.mjs';
 const PUBLISHED = ['packages', 'apps'].flatMap((parent) =>
   fs.readdirSync(path.join(ROOT, parent)).map((name) => path.join(parent, name)),
 );
-/** The build stands before what judges its output. */
+/** The build comes first, because later checks use its output. */
 const CHECKS = [
   { name: 'format', run: ['exec', 'oxfmt', '--check', '.'] },
   { name: 'build', run: ['run', 'build'] },
   { name: 'types', run: ['exec', 'tsc', '-b'] },
   { name: 'lint', run: ['exec', 'oxlint', '--type-aware'] },
-  // Not of the tests: they show what no single package can, insides and planted errors among it.
+  // Except for test/, which may import internals of the packages.
   {
     name: 'boundaries',
     run: ['exec', 'turbo', 'boundaries', '--no-color', '--filter=!@sluice/test'],
   },
   { name: 'drawing', run: ['exec', 'node', 'scripts/draw-flow.mjs', '--check'] },
   { name: 'unused', run: ['exec', 'knip', '--no-progress', '--no-config-hints'] },
-  // The types that a user's compiler finds, and where. A package of commands only has none.
+  // Published types, as a compiler resolves them. A package without exports has none.
   ...PUBLISHED.filter((folder) => hasExports(folder)).map((folder) => ({
     name: `types of ${folder}`,
     run: ['exec', 'attw', '--pack', folder, '--profile', 'esm-only', '--no-color'],

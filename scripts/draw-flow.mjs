@@ -1,6 +1,5 @@
-// Draws docs/flow.svg, the picture in README.md: how a commit travels from the application to every
-// destination, and back. `node scripts/draw-flow.mjs` writes it; with `--check` it ends with 1 if the
-// file is not what would be written.
+// Draws docs/flow.svg, the diagram in README.md: the path of a commit from the application to every destination,
+// and of a restore. With `--check` it writes nothing, and exits with 1 if the file is out of date.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -13,7 +12,7 @@ const BOX = { width: 150, height: 52 };
 const COLORS = {
   app: '#8c959f',
   ours: '#0969da',
-  place: '#1a7f37',
+  destination: '#1a7f37',
   text: '#1f2328',
   paper: '#ffffff',
 };
@@ -25,7 +24,7 @@ const DESTINATIONS = [
   'SFTP server',
   'local folder',
 ];
-const LEFT = { app: 20, wal: 20, follow: 245, staging: 450, place: 690 };
+const LEFT = { app: 20, wal: 20, follow: 245, staging: 450, destination: 690 };
 const ROW = 56;
 
 const drawing = draw();
@@ -69,10 +68,12 @@ function draw() {
 function destination(name, top, middle) {
   const center = top + 20;
   return [
-    `<rect x="${LEFT.place}" y="${top}" width="${BOX.width}" height="40" rx="6" fill="none" stroke="${COLORS.place}" stroke-width="2"/>`,
-    label(LEFT.place + 75, center + 5, name),
-    arrow(LEFT.staging + BOX.width, middle + ROW + 26, LEFT.place, center, COLORS.ours),
-    ...(top < middle ? [line(LEFT.place, center, LEFT.follow + BOX.width, middle - ROW + 26)] : []),
+    `<rect x="${LEFT.destination}" y="${top}" width="${BOX.width}" height="40" rx="6" fill="none" stroke="${COLORS.destination}" stroke-width="2"/>`,
+    label(LEFT.destination + 75, center + 5, name),
+    arrow(LEFT.staging + BOX.width, middle + ROW + 26, LEFT.destination, center, COLORS.ours),
+    ...(top < middle
+      ? [line(LEFT.destination, center, LEFT.follow + BOX.width, middle - ROW + 26)]
+      : []),
   ];
 }
 
@@ -92,9 +93,9 @@ function caption(x, y, text) {
   return label(x, y, text, 'font-size="11"');
 }
 
-/** From a destination back to `restore`: dashed, as only one of them is read. */
+/** From a destination to `restore`. Dashed, because only one of them is read. */
 function line(x1, y1, x2, y2) {
-  return `<path d="M${x1} ${y1} L${x2} ${y2}" stroke="${COLORS.place}" stroke-dasharray="4 4" fill="none"/>`;
+  return `<path d="M${x1} ${y1} L${x2} ${y2}" stroke="${COLORS.destination}" stroke-dasharray="4 4" fill="none"/>`;
 }
 
 function arrow(x1, y1, x2, y2, color) {

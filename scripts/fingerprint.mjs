@@ -1,5 +1,6 @@
-// What an install and a build depend on, as hashes: by content where a change costs a download,
-// by size and time where there are many files and a needless build costs only seconds.
+// Hashes of the inputs of an install and of a build. The hash for an install uses file contents, because an
+// unnecessary install costs a download. The hash for a build uses sizes and times, because there are many files
+// and an unnecessary build costs only seconds.
 
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
@@ -7,7 +8,7 @@ import path from 'node:path';
 
 const WORKSPACES = ['packages', 'apps'];
 
-/** Changes when an install would give something else. */
+/** Changes if an install is needed. */
 export function installPrint(root) {
   const hash = createHash('sha256');
   const manifests = workspaces(root).map((folder) => path.join(folder, 'package.json'));
@@ -17,7 +18,7 @@ export function installPrint(root) {
   return hash.digest('hex');
 }
 
-/** Changes when a build could give something else. */
+/** Changes if a build may be needed. */
 export function sourcePrint(root) {
   const hash = createHash('sha256');
   for (const file of ['tsconfig.base.json', 'turbo.json']) addTo(hash, path.join(root, file));

@@ -1,6 +1,6 @@
-// Makes a package's package.json fit to publish, whichever tool packs it: `workspace:` and `catalog:`
-// ranges become versions, because npm writes them into the tarball as they are. Each package names this
-// script in `prepack`, and with `--restore` in `postpack`, which puts the file back as it was.
+// Prepares the package.json of a package for publishing with any tool: replaces `workspace:` and `catalog:` ranges by
+// versions, because npm packs them unchanged. Each package runs this script in `prepack`, and with `--restore`, which
+// restores the file, in `postpack`.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -14,7 +14,7 @@ if (process.argv.includes('--restore')) restore();
 else prepare();
 
 function prepare() {
-  restore(); // an earlier call was interrupted
+  restore(); // in case an earlier run was interrupted
   const text = fs.readFileSync(file, 'utf8');
   const manifest = JSON.parse(text);
   const catalog = readCatalog();
@@ -49,7 +49,8 @@ function readCatalog() {
 function toVersion(name, range, catalog) {
   if (range === 'catalog:') {
     const version = catalog.get(name);
-    if (version === undefined) throw new Error(`${file}: the catalog has no ${name}`);
+    if (version === undefined)
+      throw new Error(`${file}: ${name} is not in the catalog; add it to pnpm-workspace.yaml`);
     return version;
   }
   const [, sign] = /^workspace:([\^~*]?)$/.exec(range) ?? [];
@@ -66,5 +67,5 @@ function versionOf(name) {
       if (manifest.name === name) return manifest.version;
     }
   }
-  throw new Error(`${file}: no package of this repository is called ${name}`);
+  throw new Error(`${file}: the workspace has no package ${name}`);
 }

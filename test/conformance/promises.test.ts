@@ -16,7 +16,7 @@ import { until } from '../support/wait.ts';
 import {
   assertBytes,
   bodyOf,
-  held,
+  readIfPresent,
   inParallel,
   list,
   pattern,
@@ -192,13 +192,13 @@ async function abortAt(place: Place, { step, moment, size, before }: Abort): Pro
     expect(ended).toBe(reason);
     expect(performance.now() - since).toBeLessThan(ABORT_MS_MAX);
   }
-  const found = await held(outside, FILE);
+  const found = await readIfPresent(outside, FILE);
   const isNew = found !== 'none' && found.byteLength === size;
   if (ended === 'done') expect(isNew).toBe(true);
   assertBytes(found, isNew ? bytes : before);
   // The result is final when the call returns: no request in flight may change it later.
   await destination.close();
-  assertBytes(await held(outside, FILE), isNew ? bytes : before);
+  assertBytes(await readIfPresent(outside, FILE), isNew ? bytes : before);
   expect(await list(outside, 'all')).toHaveLength(isNew || before !== 'none' ? 2 : 1);
   expect(place.leftovers()).toEqual([]);
   return at.isReached();

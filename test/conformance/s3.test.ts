@@ -25,7 +25,7 @@ const s3: Omit<Conformance, 'name' | 'open'> = {
     deleteMax: 1_000,
     sortedLists: true,
   },
-  hooks: ['raw', 'denied', 'unreachable', 'silent', 'cuttable', 'handles', 'elsewhere'],
+  hooks: ['raw', 'denied', 'unreachable', 'silent', 'cuttable', 'handles', 'otherProcess'],
   partSizeBytes: PART_BYTES,
   secrets: ['sluicetestsecret', 'not-the-secret'],
   configuration: {
@@ -130,7 +130,7 @@ function setUp(
     denied: () => connectS3(place, { ...more, 'secret-access-key': 'not-the-secret' }),
     unreachable: () => connectS3(place, { ...more, endpoint: UNREACHABLE }),
     handles: openSockets,
-    elsewhere: { module: MODULE, input: s3Input(place, more) },
+    otherProcess: { module: MODULE, input: s3Input(place, more) },
     ...relayed(place.endpoint, (endpoint) => connectS3(place, { ...more, endpoint }), stop),
   };
 }

@@ -12,7 +12,7 @@ import { connectTo } from '../../packages/sftp/test/fixtures.ts';
 import { startCuttingProxy } from '../servers/cutting-proxy.ts';
 import { startSshd, type Sshd, type SshdOptions } from '../servers/sshd.ts';
 import { describeWith } from '../support/require.ts';
-import { assertBytes, bodyOf, held, list, pattern, ref, rejectsWith } from './context.ts';
+import { assertBytes, bodyOf, readIfPresent, list, pattern, ref, rejectsWith } from './context.ts';
 
 const FILE = ref(0, 1);
 
@@ -57,8 +57,8 @@ describeWith(['sshd'], 'sftp, OpenSSH', () => {
     const objects = reader.objects;
     for (let round = 0; round < 10; round += 1) {
       await list(reader, 'all');
-      await held(reader, FILE);
-      await held(reader, ref(0, 2));
+      await readIfPresent(reader, FILE);
+      await readIfPresent(reader, ref(0, 2));
       await Array.fromAsync(objects.list('') ?? []);
     }
     const reading = ['open', 'close', 'read', 'fstat', 'stat', 'opendir', 'readdir', 'limits'];
@@ -90,7 +90,7 @@ describeWith(['sshd'], 'sftp, OpenSSH', () => {
         await writing.catch((error: unknown) => {
           expect(error).toMatchObject({ code: 'REPLICA_UNAVAILABLE' });
         });
-        const found = await held(direct, FILE);
+        const found = await readIfPresent(direct, FILE);
         const isNew = found !== 'none' && Buffer.compare(found, next) === 0;
         assertBytes(found, isNew ? next : old);
         if (proxy.cuts === cutsBefore) break;
@@ -124,10 +124,10 @@ describeWith(['sshd'], 'sftp, OpenSSH', () => {
         await replica.writeFile(FILE, bodyOf(old));
         const writing = replica.writeFile(FILE, bodyOf(pattern(900_000, 2)));
         await rejectsWith(writing, 'REPLICA_FULL');
-        assertBytes(await held(replica, FILE), old);
+        assertBytes(await readIfPresent(replica, FILE), old);
         // The unfinished file was removed, so a smaller one has space.
         await replica.writeFile(FILE, bodyOf(pattern(500_000, 3)));
-        assertBytes(await held(replica, FILE), pattern(500_000, 3));
+        assertBytes(await readIfPresent(replica, FILE), pattern(500_000, 3));
       });
 
       test('never leaves the old file renamed', async () => {
@@ -136,10 +136,10 @@ describeWith(['sshd'], 'sftp, OpenSSH', () => {
         await replica.writeFile(FILE, bodyOf(pattern(10, 1)));
         await replica.writeFile(ref(0, 2), bodyOf(pattern(1_000_000, 1)));
         await rejectsWith(replica.writeFile(FILE, bodyOf(pattern(10, 2))), 'REPLICA_FULL');
-        assertBytes(await held(replica, FILE), pattern(10, 1));
+        assertBytes(await readIfPresent(replica, FILE), pattern(10, 1));
         await replica.deleteFiles([ref(0, 2)]);
         await replica.writeFile(FILE, bodyOf(pattern(10, 2)));
-        assertBytes(await held(replica, FILE), pattern(10, 2));
+        assertBytes(await readIfPresent(replica, FILE), pattern(10, 2));
       });
     });
   }

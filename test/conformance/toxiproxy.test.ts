@@ -25,7 +25,7 @@ import { watchTraffic, type Traffic, type TrafficWatch } from '../servers/traffi
 import { watchName, type Whole } from '../servers/witness.ts';
 import { describeWith } from '../support/require.ts';
 import { until } from '../support/wait.ts';
-import { assertBytes, bodyOf, held, list, pattern, read, ref } from './context.ts';
+import { assertBytes, bodyOf, readIfPresent, list, pattern, read, ref } from './context.ts';
 
 const FILE = ref(0, 1);
 const OLD = pattern(1_000, 9);
@@ -258,7 +258,7 @@ async function play(
   const cost: Cost = { ...sent, calls: account.calls, tookMs };
   costs.set(`a ${call}, ${network}`, cost);
   await witness.end();
-  const found = await held(past, FILE);
+  const found = await readIfPresent(past, FILE);
   await direct.close();
   await proxy.remove();
 

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LTXFileRef, Replica } from '@sluice/core/backend/testing';
-import { held } from '@sluice/backend-test-kit';
+import { readIfPresent } from '@sluice/backend-test-kit';
 
 export type Whole = Uint8Array | 'none';
 
@@ -20,7 +20,7 @@ export function watchName(replica: Replica, file: LTXFileRef, wholes: readonly W
   let reads = 0;
 
   async function readOnce(): Promise<void> {
-    const found = await held(replica, file);
+    const found = await readIfPresent(replica, file);
     const isWhole = wholes.some((whole) => isEqual(whole, found));
     if (!isWhole) throw new Error(`the file has ${sizeOf(found)}, which is no complete content`);
     const listed = await Array.fromAsync(replica.listFiles('all'));

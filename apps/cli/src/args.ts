@@ -68,12 +68,14 @@ function findFlag(command: Command, name: string): Flag {
   const flag = command.flags.find((candidate) => candidate.name === name);
   if (flag === undefined) {
     const known = command.flags.filter(({ support }) => support.kind !== 'refused');
-    const meant = nearest(
+    const suggestion = nearest(
       name,
       known.map((candidate) => candidate.name),
     );
     const hint =
-      meant === undefined ? `see "sluice ${command.name} -help"` : `did you mean -${meant}?`;
+      suggestion === undefined
+        ? `see "sluice ${command.name} -help"`
+        : `did you mean -${suggestion}?`;
     throw usageError(command, `unknown flag -${name}: ${hint}`);
   }
   if (flag.support.kind === 'refused') {

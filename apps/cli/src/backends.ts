@@ -1,11 +1,11 @@
-/** Our own types of destinations. No other file lists them. */
+/** The built-in types of destinations. */
 
 /** The package of each type. */
 export const OWN_PACKAGES: Readonly<Record<string, string>> = {
   file: '@sluice/file',
   s3: '@sluice/s3',
   gs: '@sluice/gcs',
-  gcs: '@sluice/gcs', // as Litestream 0.3 calls it
+  gcs: '@sluice/gcs', // name in Litestream 0.3
   abs: '@sluice/azure',
   sftp: '@sluice/sftp',
 };

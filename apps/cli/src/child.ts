@@ -1,4 +1,4 @@
-/** The application that runs beside the replicator (-exec). When it ends, so do we. */
+/** The child process of -exec. Sluice exits when it exits. */
 
 import { spawn, type StdioOptions } from 'node:child_process';
 import { constants } from 'node:os';

@@ -38,10 +38,10 @@ export async function runCLI(words: readonly string[], shell: Shell): Promise<nu
 async function unknownCommand(name: string): Promise<string> {
   const { nearest } = await import('@sluice/core/config');
   const known = COMMANDS.filter(({ support }) => support.kind !== 'refused');
-  const meant = nearest(
+  const suggestion = nearest(
     name,
     known.map((command) => command.name),
   );
-  const hint = meant === undefined ? 'see "sluice help"' : `did you mean ${meant}?`;
+  const hint = suggestion === undefined ? 'see "sluice help"' : `did you mean ${suggestion}?`;
   return `sluice ${name}: unknown command; ${hint}\n`;
 }

@@ -76,7 +76,7 @@ export class Destinations implements AsyncDisposable {
     const client = await wanted.backend.connect(wanted.config, context);
     return new Destination(client, {
       access: this.#access,
-      // The caller reports the final failure; the attempts before it are for debugging.
+      // The caller reports the final failure.
       onRetry: ({ attempt, delayMs, error }) =>
         this.#logger.debug(`will be retried: ${error.message}`, {
           code: error.code,

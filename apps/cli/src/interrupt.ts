@@ -2,7 +2,7 @@
 
 import { constants } from 'node:os';
 import { SIGNAL_EXIT_BASE } from './child.ts';
-import { exitNow } from './leave.ts';
+import { exitNow } from './exit-now.ts';
 
 /**
  * Sent by Ctrl-C, supervisors and closed terminals; SIGQUIT by `docker stop` of PHP and nginx

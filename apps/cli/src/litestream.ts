@@ -1,6 +1,6 @@
 /**
- * Words of a configuration of Litestream 0.3 and 0.5 that Sluice refuses or ignores, each with the reason.
- * All other words of Litestream are keys of Sluice too.
+ * Keys of Litestream 0.3 and 0.5 that Sluice refuses or ignores, each with the reason. All other keys of
+ * Litestream are also keys of Sluice.
  */
 
 import { noted, notYet, notYetUnless, refused, type KnownBy, type Support } from './support.ts';
@@ -9,26 +9,26 @@ export type Scope = 'top' | 'database' | 'replica';
 
 export interface Word {
   readonly scope: Scope;
-  /** A dot goes down: socket.path. */
+  /** Nested keys have a dot: socket.path. */
   readonly key: string;
-  /** The type of destination that has it, where only one has. */
+  /** Type of destination, if only one type has the key. */
   readonly of?: string | undefined;
   readonly knownBy: Exclude<KnownBy, 'ours'>;
   readonly support: Exclude<Support, { kind: 'works' }>;
-  /** A value, in YAML. */
+  /** Example value, in YAML. */
   readonly example: string;
 }
 
-const NOTHING_IS_DELETED = noted('this version deletes nothing: more is kept');
+const NOTHING_IS_DELETED = noted('this version deletes nothing');
 const NO_FOLDERS = notYet(
-  'databases are not found in folders',
-  'name each database under dbs, by its path',
+  'folders are not searched for databases',
+  'list each database under dbs with its path',
 );
-const NO_PINGS = notYet('nothing is pinged', 'watch /metrics (addr), or "sluice status"');
+const NO_PINGS = notYet('no heartbeat is sent', 'monitor /metrics (addr) or "sluice status"');
 const NO_LEVELS = 'files are not merged into levels';
-const NO_SOCKET = ['a running replicator takes no orders', 'leave it out'] as const;
+const NO_SOCKET = ['a running replicator accepts no commands', 'remove it'] as const;
 const NO_ENCRYPTION = notYet(
-  'files are not encrypted by Sluice, and must not lie there in the clear unnoticed',
+  'Sluice does not encrypt files, and must not store them unencrypted without notice',
   'use the encryption of the destination (sse-kms-key-id), or Litestream 0.3.13',
 );
 
@@ -39,17 +39,12 @@ const word = (
   support: Support,
   knownBy: Word['knownBy'] = '0.5',
 ): Word => {
-  if (support.kind === 'works') throw new TypeError(`${key} works: its place is the schema`);
+  if (support.kind === 'works') throw new TypeError(`${key} is supported: move it to the schema`);
   return { scope, key, example, support, knownBy };
 };
 
 const TOP_WORDS: readonly Word[] = [
-  word(
-    'top',
-    'logging.source',
-    'true',
-    refused('lines say what they are about, not where they were written', 'leave it out'),
-  ),
+  word('top', 'logging.source', 'true', refused('log lines have no source position', 'remove it')),
   word('top', 'snapshot.retention', '48h', NOTHING_IS_DELETED),
   word('top', 'retention.enabled', 'true', NOTHING_IS_DELETED),
   word('top', 'l0-retention', '10m', NOTHING_IS_DELETED),
@@ -58,14 +53,14 @@ const TOP_WORDS: readonly Word[] = [
     'top',
     'levels',
     '[{ interval: 30s }]',
-    notYet(NO_LEVELS, 'leave it out; Litestream can merge them'),
+    notYet(NO_LEVELS, 'remove it, or merge them with Litestream'),
   ),
-  word('top', 'verify-compaction', 'true', notYetUnless('false', NO_LEVELS, 'leave it out')),
+  word('top', 'verify-compaction', 'true', notYetUnless('false', NO_LEVELS, 'remove it')),
   word(
     'top',
     'validation.interval',
     '1h',
-    notYet('backups are not checked by themselves', 'use "sluice restore -dry-run"'),
+    notYet('backups are not checked automatically', 'use "sluice restore -dry-run"'),
   ),
   word('top', 'heartbeat-url', 'https://example.com/ping', NO_PINGS),
   word('top', 'heartbeat-interval', '5m', NO_PINGS),
@@ -90,20 +85,20 @@ const DATABASE_WORDS: readonly Word[] = [
     'database',
     'meta-dir',
     '/data/meta',
-    notYet('databases are not found in folders', 'use meta-path for each database'),
+    notYet('folders are not searched for databases', 'use meta-path for each database'),
   ),
   word(
     'database',
     'max-checkpoint-page-count',
     '10000',
-    refused('RESTART checkpoints stop writers for long', 'use truncate-page-n'),
+    refused('RESTART checkpoints block writers for a long time', 'use truncate-page-n'),
     '0.3',
   ),
   word(
     'database',
     'max-sync-wal-bytes',
     '64MiB',
-    refused('memory is bounded without it', 'leave it out'),
+    refused('memory is bounded without it', 'remove it'),
   ),
 ];
 
@@ -114,26 +109,26 @@ const REPLICA_WORDS: readonly Word[] = [
     'replica',
     'validation-interval',
     '6h',
-    notYet('backups are not checked by themselves', 'use "sluice restore -integrity-check"'),
+    notYet('backups are not checked automatically', 'use "sluice restore -integrity-check"'),
     'both',
   ),
   word(
     'replica',
     'max-sync-ltx-files',
     '100',
-    refused('files are not sent in batches', 'leave it out'),
+    refused('files are not sent in batches', 'remove it'),
   ),
   word(
     'replica',
     'auto-recover',
     'true',
-    noted('always so: continuity is proved, or a full snapshot is taken'),
+    noted('always on: Sluice proves continuity or takes a full snapshot'),
   ),
   word('replica', 'age.identities', '[age1example]', NO_ENCRYPTION, '0.3'),
   word('replica', 'age.recipients', '[age1example]', NO_ENCRYPTION, '0.3'),
 ];
 
-const PACKAGE = 'a package can add one (type: its name)';
+const PACKAGE = 'use a package that provides one (type: its name)';
 const noBackend = (what: string, instead: string): Word['support'] & { kind: 'refused' } => ({
   kind: 'refused',
   reason: `Sluice has no backend for ${what}`,
@@ -142,7 +137,7 @@ const noBackend = (what: string, instead: string): Word['support'] & { kind: 're
 const NO_WEBDAV = noBackend('WebDAV', PACKAGE);
 const NO_NATS = noBackend('NATS', PACKAGE);
 
-/** Types of destinations that are refused; the message names the type. */
+/** Refused types of destinations. */
 export const REFUSED_TYPES: Readonly<Record<string, Word['support'] & { kind: 'refused' }>> = {
   nats: NO_NATS,
   webdav: NO_WEBDAV,

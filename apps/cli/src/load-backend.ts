@@ -60,13 +60,13 @@ function unloadable(name: string, error: unknown): ReplicationError {
 
 function check({ backend }: { readonly backend?: AnyBackend }, name: string): AnyBackend {
   if (typeof backend?.connect !== 'function') {
-    throw invalid(`the package ${name} is no backend: it exports nothing named backend`);
+    throw invalid(`the package ${name} is not a backend: it has no export named backend`);
   }
   const contract: number = backend.contract;
   if (contract === CONTRACT) return complete(backend, name);
   const wanted = contract > CONTRACT ? 'a newer sluice' : `a newer ${name}`;
   throw invalid(
-    `the package ${name} speaks contract ${contract}, this sluice ${CONTRACT}: install ${wanted}`,
+    `the package ${name} implements contract ${contract}, but this sluice needs contract ${CONTRACT}: install ${wanted}`,
   );
 }
 
@@ -91,16 +91,17 @@ function isPackageName(type: string): boolean {
 
 function unknownType(type: string): ReplicationError {
   const known = Object.keys(OWN_PACKAGES);
-  const meant = nearest(type, known);
-  const hint = meant === undefined ? `there are ${known.join(', ')}` : `did you mean ${meant}?`;
-  return invalid(`type ${type} is not known: ${hint}, or name a package (@scope/name, sluice-…)`);
+  const suggestion = nearest(type, known);
+  const hint =
+    suggestion === undefined ? `the types are ${known.join(', ')}` : `did you mean ${suggestion}?`;
+  return invalid(`unknown type ${type}: ${hint}; or use a package (@scope/name, sluice-…)`);
 }
 
 /** Splits `s3://…` or `@acme/sluice-http+https://…` into type and URL. */
 export function splitURL(text: string): { readonly type: string; readonly url: URL } {
   // The URL parser silently removes these characters, which would change the URL.
   if (hasControlCharacter(text) || text !== text.trim()) {
-    throw invalid(`${JSON.stringify(bareURL(text))} holds a line break, or blanks around it`);
+    throw invalid(`${JSON.stringify(bareURL(text))} contains a line break, or spaces around it`);
   }
   const [, name, rest] =
     /^(@[^/+]+\/[^/+]+|sluice-[^/+:]+)\+([a-z][a-z0-9+.-]*:.*)$/s.exec(text) ?? [];

@@ -3,9 +3,9 @@
 
 import { EXIT_CODES } from './exit-codes.ts';
 import { runCLI } from './cli.ts';
-import { exitNow, hasHangingThread } from './leave.ts';
+import { exitNow, hasHangingThread } from './exit-now.ts';
 import { Secrets } from './secrets.ts';
-import { DEFAULT_PLACES } from './shell.ts';
+import { DEFAULT_CONFIG_PATHS } from './shell.ts';
 
 const NODE_MIN = [22, 18] as const;
 /** A vendor's SDK may keep a socket or a timer open; we do not wait for it longer than this. */
@@ -24,7 +24,7 @@ process.exitCode = await runCLI(words, {
   stdout: process.stdout,
   stderr: process.stderr,
   secrets: new Secrets(),
-  places: DEFAULT_PLACES,
+  configPaths: DEFAULT_CONFIG_PATHS,
 });
 setTimeout(() => {
   if (hasHangingThread()) exitNow(Number(process.exitCode));

@@ -21,7 +21,7 @@ export async function serveMetrics(
   const { host, port } = parseAddress(addr);
   const metrics = createMetrics();
   const server = http.createServer((request, response) => {
-    answer(request, status(), metrics).then(
+    respond(request, status(), metrics).then(
       ({ code, type, body }) => {
         response
           .writeHead(code, { 'content-type': type })
@@ -79,7 +79,7 @@ function isLoopback(address: string): boolean {
   return address === '::1' || address.startsWith('127.');
 }
 
-interface Answer {
+interface Reply {
   readonly code: number;
   readonly type: string;
   readonly body: string;
@@ -87,11 +87,11 @@ interface Answer {
 
 const TEXT = 'text/plain; charset=utf-8';
 
-async function answer(
+async function respond(
   request: http.IncomingMessage,
   databases: readonly DatabaseStatus[],
   metrics: Metrics,
-): Promise<Answer> {
+): Promise<Reply> {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return { code: 405, type: TEXT, body: 'GET and HEAD only\n' };
   }

@@ -2,7 +2,7 @@
 
 import { formatBytes } from '@sluice/core/config';
 import { formatFilename, formatTXID } from '@sluice/core/ltx';
-import type { Candidate } from './restoring/ask.ts';
+import type { Candidate } from './restoring/survey.ts';
 import { printJSON, type Shell } from './shell.ts';
 
 export function printPlan(

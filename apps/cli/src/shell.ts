@@ -12,10 +12,10 @@ export interface Shell {
   /** Values that must not be printed; the list grows as the configuration is read. */
   readonly secrets: Secrets;
   /** Default paths of the configuration, in the order of the search. */
-  readonly places: readonly string[];
+  readonly configPaths: readonly string[];
 }
 
-export const DEFAULT_PLACES: readonly string[] =
+export const DEFAULT_CONFIG_PATHS: readonly string[] =
   process.platform === 'win32'
     ? ['.\\sluice.yml', 'C:\\Sluice\\sluice.yml', 'C:\\Litestream\\litestream.yml']
     : ['./sluice.yml', '/etc/sluice.yml', '/etc/litestream.yml'];

@@ -29,22 +29,22 @@ test.each([
   expect(parseArguments(restore, [word]).has('json')).toBe(state === 'on');
 });
 
-test('a switch takes no value after a space: what follows is the database', () => {
+test('a word after a switch is not its value', () => {
   const args = parseArguments(restore, ['-if-db-not-exists', 'true']);
   expect(args.positionals).toEqual(['true']);
 });
 
-test('a value may begin with a dash, and hold an equals sign', () => {
+test('a value may start with a dash and contain an equals sign', () => {
   const args = parseArguments(restore, ['-o', '-x', '-config=a=b']);
   expect(args.text('o')).toBe('-x');
   expect(args.text('config')).toBe('a=b');
 });
 
-test('what stands behind -- is no flag', () => {
+test('words after -- are not flags', () => {
   expect(parseArguments(restore, ['--', '-o', 'x']).positionals).toEqual(['-o', 'x']);
 });
 
-test('of two equal flags the last counts', () => {
+test('the last of two equal flags counts', () => {
   const args = parseArguments(restore, ['-o', 'a', '-json', '-o=b', '-json=false']);
   expect([args.text('o'), args.has('json')]).toEqual(['b', false]);
 });
@@ -70,7 +70,7 @@ test.each([
   expect(() => parseArguments(restore, words)).toThrow(message);
 });
 
-test('-no-expand-env is a switch of its own, not the opposite of another', () => {
+test('-no-expand-env is a separate switch, not the negation of another', () => {
   expect(parseArguments(restore, ['-no-expand-env']).has('no-expand-env')).toBe(true);
   expect(() => parseArguments(restore, ['-expand-env'])).toThrow(/did you mean -no-expand-env/);
 });
@@ -79,21 +79,18 @@ const rows = COMMANDS.flatMap((command) =>
   command.flags.map((flag) => ({ command, flag, name: `${command.name} -${flag.name}` })),
 );
 
-test.each(rows)(
-  '$name works, or is refused by name with what to use instead',
-  ({ command, flag }) => {
-    const words = flag.kind === 'switch' ? [`-${flag.name}`] : [`-${flag.name}`, 'value'];
-    const { support } = flag;
-    if (support.kind === 'refused') {
-      expect(support.instead.length).toBeGreaterThan(8);
-      const parse = (): unknown => parseArguments(command, words);
-      expect(parse).toThrow(
-        `sluice ${command.name}: -${flag.name}: ${support.reason}; ${support.instead}`,
-      );
-      return;
-    }
-    const args = parseArguments(command, words);
-    if (flag.kind === 'switch') expect(args.has(flag.name)).toBe(true);
-    else expect(args.text(flag.name)).toBe('value');
-  },
-);
+test.each(rows)('$name works, or is refused with the alternative', ({ command, flag }) => {
+  const words = flag.kind === 'switch' ? [`-${flag.name}`] : [`-${flag.name}`, 'value'];
+  const { support } = flag;
+  if (support.kind === 'refused') {
+    expect(support.instead.length).toBeGreaterThan(8);
+    const parse = (): unknown => parseArguments(command, words);
+    expect(parse).toThrow(
+      `sluice ${command.name}: -${flag.name}: ${support.reason}; ${support.instead}`,
+    );
+    return;
+  }
+  const args = parseArguments(command, words);
+  if (flag.kind === 'switch') expect(args.has(flag.name)).toBe(true);
+  else expect(args.text(flag.name)).toBe('value');
+});

@@ -12,7 +12,7 @@ function drawnOn(kind: 'terminal' | 'file'): { line: ProgressLine; stream: Captu
   return { line: new ProgressLine('  s3', stream), stream };
 }
 
-test('what takes longer than two seconds is shown, with what has moved', () => {
+test('a step longer than two seconds is shown with its progress', () => {
   const { line, stream } = drawnOn('terminal');
   line.update({ feature: 'large', doneBytes: 0, totalBytes: 2_097_152 });
   vi.advanceTimersByTime(1_900);
@@ -25,7 +25,7 @@ test('what takes longer than two seconds is shown, with what has moved', () => {
   expect(stream.text).toBe(drawn + CLEAR);
 });
 
-test('what waits for an answer is shown too, and the next counts from its own beginning', () => {
+test('a step without progress is shown too, and each step has its own start time', () => {
   const { line, stream } = drawnOn('terminal');
   line.update({ feature: 'reach', doneBytes: 0, totalBytes: 0 });
   vi.advanceTimersByTime(3_000);
@@ -37,7 +37,7 @@ test('what waits for an answer is shown too, and the next counts from its own be
   expect(stream.text).toBe(before);
 });
 
-test('the line goes at the end, and nothing is drawn after it', () => {
+test('the line is removed at the end', () => {
   const { line, stream } = drawnOn('terminal');
   line.update({ feature: 'reach', doneBytes: 0, totalBytes: 0 });
   vi.advanceTimersByTime(2_000);
@@ -48,7 +48,7 @@ test('the line goes at the end, and nothing is drawn after it', () => {
   expect(stream.text).toBe(before);
 });
 
-test('where nobody looks, nothing is drawn', () => {
+test('nothing is drawn without a terminal', () => {
   const { line, stream } = drawnOn('file');
   line.update({ feature: 'reach', doneBytes: 0, totalBytes: 0 });
   vi.advanceTimersByTime(5_000);

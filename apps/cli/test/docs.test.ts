@@ -1,4 +1,4 @@
-/** The documentation says what the schemas and tables say. `vitest -u` writes it anew. */
+/** The documentation matches the schemas and tables. `vitest -u` regenerates it. */
 
 import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -14,18 +14,18 @@ import { renderJSONSchema, SCHEMA_URL } from './docs/json-schema.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
-test('docs/commands.md is what the table of commands says', async () => {
+test('docs/commands.md matches the table of commands', async () => {
   await expect(renderCommands()).toMatchFileSnapshot(`${ROOT}docs/commands.md`);
 });
 
-test('docs/configuration.md is what the schemas and the table of variables say', async () => {
+test('docs/configuration.md matches the schemas and the table of variables', async () => {
   const example = fs.readFileSync(`${ROOT}examples/sluice.yml`, 'utf8');
   await expect(await renderConfiguration(example)).toMatchFileSnapshot(
     `${ROOT}docs/configuration.md`,
   );
 });
 
-test('sluice.schema.json is what the schemas say', async () => {
+test('sluice.schema.json matches the schemas', async () => {
   const file = `${ROOT}apps/cli/sluice.schema.json`;
   await expect(await renderJSONSchema()).toMatchFileSnapshot(file);
 });
@@ -42,7 +42,7 @@ function mistakesOf(text: string): string[] {
 }
 
 test.each(fs.readdirSync(`${ROOT}examples`).filter((name) => name.endsWith('.yml')))(
-  'examples/%s names the JSON Schema, and keeps to it',
+  'examples/%s names the JSON Schema and is valid',
   (name) => {
     const text = fs.readFileSync(`${ROOT}examples/${name}`, 'utf8');
     expect(text.split('\n')[0]).toBe(`# yaml-language-server: $schema=${SCHEMA_URL}`);
@@ -70,25 +70,25 @@ test.each([
   'dbs: [{ path: /d, replica: { type: "@acme/sluice-http", retries: 5, any: { key: 1 } } }]',
   'dbs: [{ path: /d, replica: { type: sftp, host: h, user: u, password-file: /p, retention: 72h } }]',
   'region: r\nsync-interval: $EVERY\ndbs: [{ path: /d, truncate-page-n: $N, replica: { path: /b } }]',
-])('an editor has nothing against %j', (text) => {
+])('an editor accepts %j', (text) => {
   expect(mistakesOf(text)).toEqual([]);
 });
 
 const errors = fs.readFileSync(`${ROOT}docs/errors.md`, 'utf8');
 
-test('docs/errors.md has one section for each code, and none for others', () => {
+test('docs/errors.md has exactly one section for each code', () => {
   const sections = [...errors.matchAll(/^### ([A-Z_]+)$/gm)].map(([, code]) => code);
   expect(new Set(sections)).toEqual(new Set(Object.keys(ERROR_CODES)));
   expect(new Set(sections).size).toBe(sections.length);
 });
 
 test.each(Object.keys(ERROR_CODES) as ErrorCode[])(
-  'docs/errors.md says of %s whether it is retried, and the exit code',
+  'docs/errors.md has the exit code of %s, and whether it is retried',
   (code) => {
     const section = errors.split(`### ${code}\n`)[1]?.split(/^##/m)[0] ?? '';
     const retried = ERROR_CODES[code].retryable ? 'Retried' : 'Not retried';
     expect(section).toContain(`*${retried}. Exit code ${EXIT_CODES[EXIT_OF_ERROR[code]]}.*`);
-    // A meaning, and what to do.
+    // The meaning and the next step.
     expect(section.replace(/^\*.*\*$/m, '').trim().length).toBeGreaterThan(60);
   },
 );

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { installPackage } from './support/stranger.ts';
+import { installPackage } from './support/third-party.ts';
 import { loadBackend, splitURL } from '../src/load-backend.ts';
 import { sluice } from './support/shell.ts';
 import { temporaryFolder, writeFile } from './support/temporary.ts';
@@ -15,12 +15,12 @@ test.each([
   expect(await loadBackend(type, temporaryFolder())).toMatchObject({ scheme, contract: 1 });
 });
 
-test('a package is found from the folder of the configuration', async () => {
+test('a package is resolved from the folder of the configuration', async () => {
   const folder = installPackage('@acme/sluice-http');
   expect(await loadBackend('@acme/sluice-http', folder)).toMatchObject({ scheme: 'http' });
 });
 
-test('a package that is not there is asked for by its name', async () => {
+test('a missing package is reported with the command to install it', async () => {
   const folder = temporaryFolder();
   await expect(loadBackend('@acme/sluice-http', folder)).rejects.toThrow(
     `type @acme/sluice-http needs the package @acme/sluice-http: run "npm install @acme/sluice-http" in ${folder}`,
@@ -33,7 +33,7 @@ test.each([
 ])('a package of contract %i is refused with what to install: %s', async (contract, what) => {
   const folder = installPackage('@acme/sluice-http', { contract });
   await expect(loadBackend('@acme/sluice-http', folder)).rejects.toThrow(
-    `speaks contract ${contract}, this sluice 1: install ${what}`,
+    `implements contract ${contract}, but this sluice needs contract 1: install ${what}`,
   );
 });
 
@@ -45,10 +45,10 @@ test('a package that exports no backend is refused', async () => {
     '{"type":"module","exports":"./x.js"}',
   );
   writeFile(folder, 'node_modules/@acme/other/x.js', 'export const other = 1;');
-  await expect(loadBackend('@acme/other', folder)).rejects.toThrow(/is no backend/);
+  await expect(loadBackend('@acme/other', folder)).rejects.toThrow(/is not a backend/);
 });
 
-test('a package that fails as it is loaded is named', async () => {
+test('a package that fails to load is named', async () => {
   const folder = temporaryFolder();
   writeFile(folder, 'node_modules/@acme/bad/package.json', '{"type":"module","main":"x.js"}');
   writeFile(folder, 'node_modules/@acme/bad/x.js', 'throw new Error("broken inside");');
@@ -57,7 +57,7 @@ test('a package that fails as it is loaded is named', async () => {
   );
 });
 
-test('its keys are what YAML makes of them, and ours are ours', async () => {
+test('values of a third-party backend are converted as in YAML, and common keys are read by Sluice', async () => {
   const folder = installPackage('@acme/sluice-http');
   const config = writeFile(
     folder,
@@ -106,7 +106,7 @@ test.each([
   expect([split.type, split.url.href]).toEqual([type, url]);
 });
 
-test.each(['', 'backup', '/backup', 's3:b', '://x'])('"%s" is no URL', (text) => {
+test.each(['', 'backup', '/backup', 's3:b', '://x'])('"%s" is not a URL', (text) => {
   expect(() => splitURL(text)).toThrow(/is not a URL such as/);
 });
 
@@ -123,7 +123,7 @@ test.each([
 });
 
 test.each([[{ './sub': './a.js' }], [{ require: './a.cjs' }]])(
-  'a package that exports %j only is named',
+  'a package that exports only %j is named',
   async (exports) => {
     const folder = installPackage('@acme/sluice-http', { exports });
     await expect(loadBackend('@acme/sluice-http', folder)).rejects.toThrow(
@@ -132,12 +132,12 @@ test.each([[{ './sub': './a.js' }], [{ require: './a.cjs' }]])(
   },
 );
 
-test('the folder of the configuration comes before our own', async () => {
+test('the folder of the configuration has precedence over that of Sluice', async () => {
   const near = installPackage('@sluice/file', { contract: 2 });
-  await expect(loadBackend('file', near)).rejects.toThrow('the package @sluice/file speaks');
+  await expect(loadBackend('file', near)).rejects.toThrow('the package @sluice/file implements');
 });
 
-test('a backend without a schema is refused, with what to do', async () => {
+test('a backend without a schema is refused with a next step', async () => {
   const folder = temporaryFolder();
   writeFile(folder, 'node_modules/@acme/old/package.json', '{"type":"module","exports":"./x.js"}');
   const code = 'export const backend = { contract: 1, scheme: "x", connect() {}, parse() {} };';

@@ -16,7 +16,7 @@ function logTo(options: Partial<LogOptions> = {}) {
   return { logger, stream };
 }
 
-test('a line of text is logfmt, as Litestream writes it', () => {
+test('a text line is in logfmt, as in Litestream', () => {
   const { logger, stream } = logTo();
   logger.warn('it "failed"', { code: 'X_Y', waitMs: 5, why: 'a b', none: undefined, big: 7n });
   expect(stream.text).toBe(
@@ -24,7 +24,7 @@ test('a line of text is logfmt, as Litestream writes it', () => {
   );
 });
 
-test('a line of JSON holds the same', () => {
+test('a JSON line has the same fields', () => {
   const { logger, stream } = logTo({ type: 'json' });
   logger.error('failed', { code: 'X', big: 7n, none: undefined, error: new Error('why') });
   expect(JSON.parse(stream.text)).toEqual({
@@ -37,19 +37,19 @@ test('a line of JSON holds the same', () => {
   });
 });
 
-test('a line break in a message makes no second line', () => {
+test('a line break in a message does not start a second line', () => {
   const { logger, stream } = logTo();
   logger.info('one\ntwo', { a: 'x\ny' });
   expect(stream.text.match(/\n/g)).toHaveLength(1);
 });
 
-test('pretty is for eyes', () => {
+test('pretty is readable', () => {
   const { logger, stream } = logTo({ type: 'pretty' });
   logger.info('began', { pid: 5 });
   expect(stream.text).toBe('12:00:00.123 INFO  began pid=5\n');
 });
 
-test('what is below the level is not written', () => {
+test('messages below the level are not written', () => {
   const { logger, stream } = logTo({ level: 'warn' });
   logger.debug('a');
   logger.info('b');
@@ -58,13 +58,13 @@ test('what is below the level is not written', () => {
   expect(stream.text.match(/\n/g)).toHaveLength(1);
 });
 
-test('trace is all there is', () => {
+test('trace includes all messages', () => {
   const { logger, stream } = logTo({ level: 'trace' });
   logger.debug('a');
   expect(stream.text).toContain('level=DEBUG');
 });
 
-test.each(['text', 'json', 'pretty'] as const)('a secret is in no line of %s', (type) => {
+test.each(['text', 'json', 'pretty'] as const)('a secret is in no %s line', (type) => {
   const secrets = new Secrets();
   secrets.add('s3cr3t/"key"');
   const { logger, stream } = logTo({ type, secrets });
@@ -76,7 +76,7 @@ test.each(['text', 'json', 'pretty'] as const)('a secret is in no line of %s', (
   expect(stream.text).toContain('[redacted]');
 });
 
-test('a short word is no secret: it would blot out innocent text', () => {
+test('a short word is not redacted', () => {
   const secrets = new Secrets();
   secrets.add('');
   secrets.add('a');

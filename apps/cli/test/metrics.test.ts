@@ -75,7 +75,7 @@ async function serve(addr: string, status: () => readonly DatabaseStatus[] = () 
   };
 }
 
-test('lag, bytes, last success and TXID are there by database and destination', async () => {
+test('lag, bytes, last success and TXID are exported by database and destination', async () => {
   const { get } = await serve(':0');
   const response = await get('/metrics');
   expect(response.headers.get('content-type')).toContain('text/plain');
@@ -94,7 +94,7 @@ test('lag, bytes, last success and TXID are there by database and destination', 
       '# TYPE sluice_replica_sent_bytes_total counter',
     ]),
   );
-  // What is not known is not there, rather than 0.
+  // Unknown values are missing, not 0.
   expect(lines.filter((line) => line.startsWith(`sluice_replica_txid${disk}`))).toEqual([]);
 });
 
@@ -104,7 +104,7 @@ test('a scrape does not add to the counters', async () => {
   expect(await (await get('/metrics?x=1')).text()).toContain('destination="s3-eu"} 4096');
 });
 
-test('/healthz is 200 while every database is healthy, else 503 with what is wrong', async () => {
+test('/healthz is 200 while every database is healthy, otherwise 503 with the problems', async () => {
   let status = STATUS;
   const { get } = await serve(':0', () => [STATUS, status]);
   const well = await get('/healthz');
@@ -116,7 +116,7 @@ test('/healthz is 200 while every database is healthy, else 503 with what is wro
   expect([ill.status, await ill.json()]).toMatchObject([503, { healthy: false, databases }]);
 });
 
-test('each database says whether it is healthy, its state, its commits and its WAL', async () => {
+test('health, state, commits and WAL size are exported by database', async () => {
   let status = STATUS;
   const { get } = await serve(':0', () => [status]);
   const lines = async (): Promise<string[]> => (await (await get('/metrics')).text()).split('\n');
@@ -141,7 +141,7 @@ test('each database says whether it is healthy, its state, its commits and its W
   );
 });
 
-test('anything else is not found, or not allowed', async () => {
+test('other paths are 404 and other methods 405', async () => {
   const { get } = await serve(':0');
   expect((await get('/')).status).toBe(404);
   expect((await get('/debug/pprof/')).status).toBe(404);
@@ -149,20 +149,20 @@ test('anything else is not found, or not allowed', async () => {
   expect(await (await get('/metrics', { method: 'HEAD' })).text()).toBe('');
 });
 
-test('":port" listens on this machine only, and says so', async () => {
+test('":port" listens on this machine only, and logs that', async () => {
   const { server, stream } = await serve(':0');
   expect(server.address).toMatch(/^127\.0\.0\.1:\d+$/);
   expect(stream.text).toContain('reachable from this machine only');
   expect(stream.text).not.toContain('WARN');
 });
 
-test('a host that others reach is listened on when it is written, with a warning', async () => {
+test('an explicit host is used, with a warning if it is reachable from other machines', async () => {
   const { server, stream } = await serve('0.0.0.0:0');
   expect(server.address).toMatch(/^0\.0\.0\.0:/);
   expect(stream.text).toMatch(/level=WARN msg="anyone who can connect to/);
 });
 
-test('an address that is taken is an error', async () => {
+test('an address in use is an error', async () => {
   const { server } = await serve(':0');
   await expect(serve(server.address)).rejects.toThrow(/addr .*EADDRINUSE/);
 });
@@ -176,7 +176,7 @@ test.each([
 });
 
 test.each(['9090', 'host', ':', ':99999', ':x', 'a:b:1', ''])(
-  'the address "%s" is none',
+  'the address "%s" is invalid',
   (addr) => {
     expect(() => parseAddress(addr)).toThrow(/addr is host:port or :port/);
   },

@@ -8,7 +8,7 @@ function barOn(kind: 'terminal' | 'file') {
   return { bar: new ProgressBar('restoring', stream, () => clock.now), stream, clock };
 }
 
-test('it comes after two seconds, and says how much, of how much, how fast', () => {
+test('the bar appears after two seconds with share, total and rate', () => {
   const { bar, stream, clock } = barOn('terminal');
   bar.update(1, 4_194_304);
   clock.now += 1_900;
@@ -21,7 +21,7 @@ test('it comes after two seconds, and says how much, of how much, how fast', () 
   );
 });
 
-test('it is not drawn anew more than five times a second', () => {
+test('the bar is redrawn at most five times a second', () => {
   const { bar, stream, clock } = barOn('terminal');
   bar.update(0, 100);
   for (let step = 0; step < 100; step += 1) {
@@ -31,7 +31,7 @@ test('it is not drawn anew more than five times a second', () => {
   expect(stream.text.match(/\r/g)?.length).toBeLessThanOrEqual(45);
 });
 
-test('it is taken away at the end, and only where it was drawn', () => {
+test('the bar is removed at the end if it was drawn', () => {
   const { bar, stream, clock } = barOn('terminal');
   bar.end();
   expect(stream.text).toBe('');
@@ -42,7 +42,7 @@ test('it is taken away at the end, and only where it was drawn', () => {
   expect(stream.text.endsWith('\r\u001b[K')).toBe(true);
 });
 
-test('where nobody looks, nothing is drawn', () => {
+test('nothing is drawn without a terminal', () => {
   const { bar, stream, clock } = barOn('file');
   bar.update(0, 100);
   clock.now += 10_000;

@@ -7,7 +7,7 @@ function flags(...words: string[]): RestoreFlags {
   return readFlags(parseArguments(findCommand('restore') as Command, words));
 }
 
-test('without flags, the latest is wanted, and nothing is replaced', () => {
+test('without flags, the latest state is restored and nothing is replaced', () => {
   expect(flags()).toEqual({
     target: { kind: 'latest' },
     overwrite: 'refuse',
@@ -61,7 +61,7 @@ test.each([
   expect(() => flags(...words)).toThrow(message);
 });
 
-test('-force, -parallelism and -integrity-check are taken', () => {
+test('-force, -parallelism and -integrity-check are parsed', () => {
   expect(flags('-force', '-parallelism=3', '-integrity-check', 'quick')).toMatchObject({
     overwrite: 'replace',
     parallelism: 3,

@@ -1,4 +1,4 @@
-/** Which destination is restored from, where several have answered, or have not. */
+/** Chooses the destination of a restore from several that responded or did not. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -9,7 +9,7 @@ import { destinationFromURL } from '../src/config/replica.ts';
 import type { DestinationConfig } from '../src/config/model.ts';
 import { Destinations } from '../src/destinations.ts';
 import { createLogger } from '../src/log.ts';
-import { askAll, type Answer, type Question } from '../src/restoring/ask.ts';
+import { surveyAll, type Answer, type SurveyOptions } from '../src/restoring/survey.ts';
 import { choose } from '../src/restoring/choose.ts';
 import type { Sent } from '../src/restoring/records.ts';
 import { Secrets } from '../src/secrets.ts';
@@ -29,30 +29,30 @@ class Scene {
     stream: this.log,
     secrets: new Secrets(),
   });
-  readonly open = new Destinations(this.logger, 'read');
+  readonly connections = new Destinations(this.logger, 'read');
 
   constructor() {
-    onTestFinished(() => this.open.close());
+    onTestFinished(() => this.connections.close());
   }
 
-  /** Named by the keys: folders, or URLs. */
-  async ask(places: Record<string, string>, more: Partial<Question> = {}): Promise<Answer[]> {
+  /** Folders or URLs, by name of the destination. */
+  async ask(places: Record<string, string>, more: Partial<SurveyOptions> = {}): Promise<Answer[]> {
     const destinations: DestinationConfig[] = [];
     for (const [name, place] of Object.entries(places)) {
       const url = place.includes('://') ? place : `file://${place}`;
       destinations.push({ ...(await destinationFromURL(url, '/', new Secrets())), name });
     }
-    return await askAll({
+    return await surveyAll({
       destinations,
       target: { kind: 'latest' },
-      open: this.open,
+      connections: this.connections,
       sentTo: () => Promise.resolve(undefined),
       signal,
       ...more,
     });
   }
 
-  /** Names of those to restore from, or the error. */
+  /** Names of the chosen destinations, or the error. */
   async choose(
     answers: readonly Answer[],
     reader: 'a person' | 'nobody' = 'a person',
@@ -85,14 +85,14 @@ function removeFiles(bucket: string, pattern: RegExp): void {
 const s3At = (endpoint: string): string =>
   `s3://b/p?endpoint=${endpoint}&region=x&access-key-id=a&secret-access-key=bbbbbbbb`;
 
-test('of copies of one history, the one that reaches furthest comes first', async () => {
+test('among copies of one history, the newest state comes first', async () => {
   const scene = new Scene();
   const places = { behind: bucketUpTo('0000000000000012'), far: goldenBucket() };
   expect(await scene.choose(await scene.ask(places))).toBe('far behind');
   expect(scene.log.text).toBe('');
 });
 
-test('different histories are named, with TXID and time, and none is chosen', async () => {
+test('different histories are listed with TXID and time, and none is chosen', async () => {
   const scene = new Scene();
   const places = { old: goldenBucket('block-4k'), other: goldenBucket('frame-4k') };
   for (const reader of ['a person', 'nobody'] as const) {
@@ -109,7 +109,7 @@ test('different histories are named, with TXID and time, and none is chosen', as
   }
 });
 
-test('a destination whose newest state is damaged is older at best: a person is told, a script is refused', async () => {
+test('if the newest state is damaged, a person gets a warning and a script an error', async () => {
   const scene = new Scene();
   const damaged = goldenBucket();
   removeFiles(damaged, /-0*1[678]\.ltx$/);
@@ -125,7 +125,7 @@ test('a destination whose newest state is damaged is older at best: a person is 
   });
 });
 
-test('one that is damaged and behind stops nobody', async () => {
+test('a damaged destination that is behind does not prevent a restore', async () => {
   const scene = new Scene();
   const damaged = bucketUpTo('0000000000000012');
   removeFiles(damaged, /-0*1[01]\.ltx$/);
@@ -134,7 +134,7 @@ test('one that is damaged and behind stops nobody', async () => {
   expect(await scene.choose(answers, 'nobody')).toBe('whole');
 });
 
-test('one that tells nothing of its newest state stops a script', async () => {
+test('a destination whose newest state is unknown stops a script', async () => {
   const scene = new Scene();
   const damaged = goldenBucket();
   for (const name of fs.readdirSync(damaged, { recursive: true }) as string[]) {
@@ -149,7 +149,7 @@ test('one that tells nothing of its newest state stops a script', async () => {
   });
 });
 
-test('without an answer of all, a person is told, and a script is refused', async () => {
+test('if a destination does not respond, a person gets a warning and a script an error', async () => {
   const scene = new Scene();
   const answers = await scene.ask({ gone: s3At(await closedEndpoint()), here: goldenBucket() });
   expect(await scene.choose(answers)).toBe('here');
@@ -160,7 +160,7 @@ test('without an answer of all, a person is told, and a script is refused', asyn
   });
 });
 
-test('that there is no backup is true only where all have said so, and it is said where', async () => {
+test('"no backup" requires a response of all destinations, which are listed', async () => {
   const scene = new Scene();
   const [one, other] = [temporaryFolder(), temporaryFolder()];
   const none = (await scene.choose(await scene.ask({ one, other }))) as ReplicationError;
@@ -172,14 +172,14 @@ test('that there is no backup is true only where all have said so, and it is sai
   expect(error).toMatchObject({ code: 'REPLICA_UNAVAILABLE' });
 });
 
-test('increments without a snapshot are damage, and not "no backup"', async () => {
+test('increments without a snapshot are damage, not "no backup"', async () => {
   const scene = new Scene();
   const bucket = goldenBucket();
   removeFiles(bucket, /0{15}1-\w+\.ltx$/);
   expect(await scene.choose(await scene.ask({ bucket }))).toMatchObject({ code: 'RESTORE_GAP' });
 });
 
-test('what was sent and is there no more is not "no backup", nor is less than that the newest', async () => {
+test('if sent files are missing, the result is neither "no backup" nor an older state', async () => {
   const scene = new Scene();
   const sentTo = (): Promise<Sent> => Promise.resolve({ txid: 0x18n, lineage: 0n });
   const empty = await scene.choose(await scene.ask({ empty: temporaryFolder() }, { sentTo }));
@@ -192,9 +192,9 @@ test('what was sent and is there no more is not "no backup", nor is less than th
     code: 'RESTORE_GAP',
     message: expect.stringContaining('to restore that state, use -txid 0000000000000012') as string,
   });
-  // What is lost there may be whole elsewhere: by lineage, or not known to be.
+  // The lost state may exist at another destination, with a known lineage or not.
   const others = { older: older.older, whole: bucketUpTo('0000000000000018') };
-  const byName: Question['sentTo'] = async ({ name }) =>
+  const byName: SurveyOptions['sentTo'] = async ({ name }) =>
     name === 'older' ? { txid: 0x19n, lineage: 0n } : undefined;
   const lost = await scene.ask(others, { sentTo: byName });
   expect(await scene.choose(lost)).toBe('whole');
@@ -202,7 +202,7 @@ test('what was sent and is there no more is not "no backup", nor is less than th
   expect(await scene.choose(await scene.ask(upToDate, { sentTo }))).toBe('newer same');
 });
 
-test('at a moment or TXID, one that has not been there is left out', async () => {
+test('for a time or TXID, a destination without that state is skipped', async () => {
   const scene = new Scene();
   const at = expectedOf().at(-2)?.at ?? '';
   const target = { kind: 'timestamp', at: new Date(at) } as const;
@@ -211,7 +211,7 @@ test('at a moment or TXID, one that has not been there is left out', async () =>
   expect(await scene.choose(answers, 'nobody', target)).toBe('far');
 });
 
-test('a failure to ask tells more than a moment that is not there', async () => {
+test('a failed request is reported rather than a missing time', async () => {
   const scene = new Scene();
   const target = { kind: 'timestamp', at: new Date(0) } as const;
   const gone = s3At(await closedEndpoint());
@@ -225,7 +225,7 @@ test('a failure to ask tells more than a moment that is not there', async () => 
   });
 });
 
-test('a destination that is damaged where it is read is a candidate until it is read', async () => {
+test('damage that no listing shows is found when the destination is read', async () => {
   const scene = new Scene();
   const damaged = goldenBucket();
   damageBucket(damaged, latest ?? '');
@@ -233,11 +233,11 @@ test('a destination that is damaged where it is read is a candidate until it is 
   expect(String(chosen).split(' ').sort()).toEqual(['damaged', 'whole']);
 });
 
-test('a destination that hangs is left out once another has answered', async () => {
+test('a destination that hangs is skipped after another has responded', async () => {
   const scene = new Scene();
   const { endpoint } = await startSilentServer();
   const places = { hangs: s3At(endpoint), answers: goldenBucket() };
-  const answers = await scene.ask(places, { answerMsMax: 50 });
+  const answers = await scene.ask(places, { responseMsMax: 50 });
   expect(await scene.choose(answers)).toBe('answers');
   expect(scene.log.text).toMatch(
     /hangs is left out: it did not answer within 0\.05 s after another destination did/,

@@ -19,17 +19,17 @@ test.each([
 });
 
 test.each(['a; b', 'a && b', 'a | b', 'a > b', 'a < b', '(a)', 'a `b`'])(
-  '%j needs a shell, and is told so',
+  '%j is refused because it needs a shell',
   (line) => {
     expect(() => splitWords(line)).toThrow(/only works in a shell: write sh -c/);
   },
 );
 
-test.each([`a 'b`, `a "b`, `"a\\"`])('%j has a quote that is not closed', (line) => {
+test.each([`a 'b`, `a "b`, `"a\\"`])('%j has an unclosed quote', (line) => {
   expect(() => splitWords(line)).toThrow(/is not closed/);
 });
 
-test('a shell splits the same', () => {
+test('a shell splits in the same way', () => {
   const piece = fc.oneof(
     fc
       .string({ unit: fc.constantFrom('a', 'b', '$', '=', '-'), minLength: 1 })

@@ -1,4 +1,4 @@
-/** The tables name everything that Litestream 0.5.18 and 0.3.13 have. */
+/** The tables list every command, flag and key of Litestream 0.5.18 and 0.3.13. */
 
 import { HOST_KEYS } from '@sluice/core/config';
 import { expect, test } from 'vitest';
@@ -8,7 +8,7 @@ import { REPLICA } from '../src/config/schema.ts';
 import { rowsOf } from './support/rows.ts';
 import { sluice } from './support/shell.ts';
 
-/** What `litestream` and `litestream <command> -h` of 0.5.18 and 0.3.13 print. */
+/** Printed by `litestream` and `litestream <command> -h` of 0.5.18 and 0.3.13. */
 const LITESTREAM: Readonly<Record<string, string>> = {
   replicate:
     'config exec log-level no-expand-env once force-snapshot enforce-retention restore-if-db-not-exists',
@@ -41,7 +41,7 @@ test.each(Object.entries(LITESTREAM))('%s and its flags are in the table', (name
 });
 
 test.each(COMMANDS.map((command) => ({ ...command })))(
-  'the command $name works, or is refused by name',
+  'the command $name works, or is refused with a reason',
   async ({ name, support }) => {
     const { code, stdout, stderr } = await sluice([name, '-help']);
     if (support.kind === 'refused') {
@@ -54,7 +54,7 @@ test.each(COMMANDS.map((command) => ({ ...command })))(
   },
 );
 
-/** Of the documentation of 0.5 and 0.3: the keys of each scope. */
+/** Keys by scope, from the documentation of 0.5 and 0.3. */
 const LITESTREAM_KEYS: Readonly<Record<Scope, string>> = {
   top: 'addr exec logging.level logging.type logging.stderr logging.source access-key-id secret-access-key levels snapshot.interval snapshot.retention l0-retention l0-retention-check-interval verify-compaction retention.enabled validation.interval heartbeat-url heartbeat-interval socket.enabled socket.path socket.permissions mcp-addr shutdown-sync-timeout shutdown-sync-interval dbs sync-interval region endpoint',
   database:
@@ -66,7 +66,7 @@ const LITESTREAM_KEYS: Readonly<Record<Scope, string>> = {
 const ROWS = await rowsOf();
 
 test.each(Object.entries(LITESTREAM_KEYS))(
-  'every %s key is one of ours, or is refused or ignored in words',
+  'every %s key works, or is refused or ignored with a reason',
   (scope, keys) => {
     const ours = ROWS.filter((row) => row.scope === scope).map((row) => row.name);
     const words = WORDS.filter((word) => word.scope === scope).map((word) => word.key);
@@ -74,7 +74,7 @@ test.each(Object.entries(LITESTREAM_KEYS))(
   },
 );
 
-test('no word stands twice, and none is a key of ours', () => {
+test('no refused or ignored key is listed twice or is a key of Sluice', () => {
   const words = WORDS.map(({ scope, key }) => `${scope} ${key}`);
   expect(new Set(words).size).toBe(words.length);
   const common = ROWS.filter(({ of }) => of === undefined);
@@ -85,7 +85,7 @@ test('no word stands twice, and none is a key of ours', () => {
   }
 });
 
-test('the keys of a replica that are ours to read are those that authors of backends are told', () => {
+test('HOST_KEYS lists the replica keys that Sluice reads itself', () => {
   const words = WORDS.filter(({ scope, of }) => scope === 'replica' && of === undefined);
   const names = [...Object.keys(REPLICA.shape), ...words.map(({ key }) => key.split('.')[0])];
   expect(new Set(names)).toEqual(new Set(HOST_KEYS));

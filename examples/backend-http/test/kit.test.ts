@@ -16,7 +16,7 @@ describeBackend(
     layout: 'tree',
     capabilities: {},
     copy: 'not-claimed',
-    hooks: ['denied', 'unreachable', 'elsewhere'],
+    hooks: ['denied', 'unreachable', 'otherProcess'],
     partSizeBytes: 65_536,
     secrets: [TOKEN],
     configuration: {
@@ -50,7 +50,7 @@ async function openServer(): Promise<Setup> {
     newPath: () => `replica-${(paths += 1)}`,
     denied: () => connect({ token: 'wrong' }),
     unreachable: () => connect({ endpoint: 'http://127.0.0.1:1' }),
-    elsewhere: { module: new URL('../src/index.ts', import.meta.url).href, input },
+    otherProcess: { module: new URL('../src/index.ts', import.meta.url).href, input },
     async stop() {
       server.kill();
       await rm(folder, { recursive: true, force: true });

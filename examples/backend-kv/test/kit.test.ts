@@ -16,7 +16,7 @@ describeBackend(
     layout: 'tree',
     capabilities: { sizeMax: 16 * 1024 * 1024 },
     copy: 'not-claimed',
-    hooks: ['unreachable', 'silent', 'cuttable', 'elsewhere'],
+    hooks: ['unreachable', 'silent', 'cuttable', 'otherProcess'],
     partSizeBytes: 65_536,
     secrets: [],
     configuration: {
@@ -77,7 +77,7 @@ async function openStore(): Promise<Setup> {
     unreachable: () => connect({ port: 1 }),
     silent: () => connect({ port: silent.port }),
     cuttable: async () => ({ client: await connect({ port: relay.port }), cut: relay.cut }),
-    elsewhere: { module: new URL('../src/index.ts', import.meta.url).href, input },
+    otherProcess: { module: new URL('../src/index.ts', import.meta.url).href, input },
     async stop() {
       await Promise.all([silent.close(), relay.close()]);
       server.kill('SIGKILL');

@@ -1,4 +1,4 @@
-/** Every promise of the contract that the kit judges. */
+/** All cases of the kit. */
 
 import type { Case } from './case.ts';
 import { abortCases } from './cases/abort.ts';

@@ -1,9 +1,9 @@
-/** What a case is given: a connection, a replica of its own, and what the subject says of itself. */
+/** The context of a running case: a client, an unused replica path, and the subject under test. */
 
 import { complete, Replica, withPolicies, type NamedObjects } from '@sluice/core/backend/testing';
 import type { ReplicaClient } from '@sluice/core/backend';
 
-import { NotJudged } from './case.ts';
+import { NotTested } from './case.ts';
 import { randomFrom, type Random } from './random.ts';
 import type { Layer, Setup, Subject } from './subject.ts';
 
@@ -11,52 +11,52 @@ export interface CaseContext {
   readonly subject: Subject;
   readonly setup: Setup;
   readonly layer: Layer;
-  /** The backend's client, at this layer. */
+  /** The backend's client at this layer. */
   readonly client: ReplicaClient;
   readonly path: string;
-  /** LTX files at the path, by level and TXIDs. */
+  /** The LTX files at `path`. */
   readonly replica: Replica;
-  /** Named objects at the same path. */
+  /** The named objects at `path`. */
   readonly objects: NamedObjects;
-  /** The seed that `random` began with. */
+  /** Seed of `random`. */
   readonly seed: number;
   readonly random: Random;
-  /** One more client, closed when the case is over. */
+  /** Opens another client, which is closed when the case ends. */
   readonly connect: (access?: 'read' | 'write') => Promise<ReplicaClient>;
-  /** Wraps a client that a hook gave, as this layer does. */
-  readonly adopt: (client: ReplicaClient) => ReplicaClient;
-  /** Closes a client now, and not once more when the case is over. */
+  /** Wraps a client from a hook in the same way as `client`. */
+  readonly wrap: (client: ReplicaClient) => ReplicaClient;
+  /** Closes a client before the case ends. */
   readonly close: (client: ReplicaClient) => Promise<void>;
-  /** Notes what was seen, for the report. */
-  readonly saw: (what: string) => void;
-  /** Ends the case: there is nothing to judge. */
-  readonly notJudged: (why: string) => never;
+  /** Adds a line to the details in the report. */
+  readonly note: (text: string) => void;
+  /** Ends the case with the status 'not tested'. */
+  readonly notTested: (reason: string) => never;
 }
 
-export interface Trial {
+export interface ContextOptions {
   readonly subject: Subject;
   readonly setup: Setup;
   readonly layer: Layer;
-  /** Default: another one each time. */
+  /** Default: random. */
   readonly seed?: number | undefined;
-  readonly saw?: ((what: string) => void) | undefined;
+  readonly note?: ((text: string) => void) | undefined;
 }
 
-/** Runs a case at a path of its own, and closes what it opened. */
+/** Runs a case at an unused path, then closes the clients that it opened. */
 export async function withContext(
-  { subject, setup, layer, seed = newSeed(), saw = () => undefined }: Trial,
+  { subject, setup, layer, seed = newSeed(), note = () => undefined }: ContextOptions,
   run: (context: CaseContext) => Promise<void>,
 ): Promise<void> {
   const opened = new Set<ReplicaClient>();
-  const adopt = (bare: ReplicaClient): ReplicaClient => {
-    // One attempt: the backend is judged, and its first answer. What it does not claim is core's at both layers.
+  const wrap = (bare: ReplicaClient): ReplicaClient => {
+    // A single attempt: retries would hide failures. Core adds unclaimed features at both layers.
     const client =
       layer === 'bare' ? complete(bare) : withPolicies(bare, { attemptsMax: 1 }).client;
     opened.add(client);
     return client;
   };
   const connect = async (access: 'read' | 'write' = 'write'): Promise<ReplicaClient> =>
-    adopt(await setup.connect(access));
+    wrap(await setup.connect(access));
   const close = async (client: ReplicaClient): Promise<void> => {
     opened.delete(client);
     await client.close();
@@ -67,12 +67,12 @@ export async function withContext(
     const replica = new Replica(client, path);
     const { objects } = replica;
     await run({
-      ...{ subject, setup, layer, client, path, replica, objects, connect, adopt, close },
+      ...{ subject, setup, layer, client, path, replica, objects, connect, wrap, close },
       seed,
       random: randomFrom(seed),
-      saw,
-      notJudged(why) {
-        throw new NotJudged(why);
+      note,
+      notTested(reason) {
+        throw new NotTested(reason);
       },
     });
   } finally {

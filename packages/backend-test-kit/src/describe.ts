@@ -1,33 +1,33 @@
-/** The kit under a test runner: node:test, vitest, or whatever has these four functions. */
+/** Runs the kit under a test runner: node:test, vitest, or any other with these four functions. */
 
-import { whyNotJudged } from './case.ts';
+import { whyNotTested } from './case.ts';
 import { CASES } from './cases.ts';
 import { deviationOf, type Deviation } from './deviation.ts';
-import { CASE_MS_MAX, judge, type JudgeOptions, type Result } from './judge.ts';
+import { CASE_MS_MAX, runCase, type CaseOptions, type Result } from './run-case.ts';
 import { LAYERS, type Setup, type Subject } from './subject.ts';
 
 export interface Runner {
   readonly describe: (name: string, body: () => void) => unknown;
-  /** A runner with a limit of its own (vitest, Jest) takes ours as the third argument; node:test has none. */
+  /** vitest and Jest accept a timeout as the third argument; node:test has no default timeout. */
   readonly test: (name: string, body: () => Promise<void>, timeoutMs: number) => unknown;
-  /** vitest's beforeAll; before of node:test. */
+  /** `beforeAll` in vitest, `before` in node:test. */
   readonly before: (hook: () => Promise<void>) => unknown;
-  /** vitest's afterAll; after of node:test. */
+  /** `afterAll` in vitest, `after` in node:test. */
   readonly after: (hook: () => Promise<void>) => unknown;
 }
 
-/** After the kit's own limit, which says what hung. */
-const RUNNER_MS_MORE = 10_000;
+/** The runner's timeout is longer than the kit's, whose message names the case that hung. */
+const RUNNER_EXTRA_MS = 10_000;
 
-/** Makes a test of every case that can be judged. Returns the ids of those that cannot, and why. */
+/** Registers a test for each case that can run. Returns the IDs of the other cases with the reasons. */
 export function describeBackend(
   subject: Subject,
   { after, before, describe, test }: Runner,
-  options: JudgeOptions = {},
+  options: CaseOptions = {},
 ): ReadonlyMap<string, string> {
   const { deviations = {}, layers = LAYERS, name } = subject;
-  const timeoutMs = (options.caseMsMax ?? CASE_MS_MAX) + RUNNER_MS_MORE;
-  const unjudged = new Map<string, string>();
+  const timeoutMs = (options.caseMsMax ?? CASE_MS_MAX) + RUNNER_EXTRA_MS;
+  const untested = new Map<string, string>();
   for (const layer of layers) {
     describe(`${name}, ${layer}`, () => {
       let setup: Setup | undefined;
@@ -35,41 +35,41 @@ export function describeBackend(
         setup = await subject.open();
       });
       after(async () => setup?.stop());
-      for (const each of CASES) {
-        if (whyNotJudged(each, subject, layer) !== undefined) continue;
-        const deviation = deviationOf(each.id, layer, subject);
+      for (const testCase of CASES) {
+        if (whyNotTested(testCase, subject, layer) !== undefined) continue;
+        const deviation = deviationOf(testCase.id, layer, subject);
         const known = deviation === undefined ? '' : toSuffix(deviation);
         const body = async (): Promise<void> => {
-          if (setup === undefined) throw new Error(`${name}: the set-up did not open`);
-          const result = await judge(each, subject, setup, layer, options);
-          if (!result.isExpected) throw toFailure(result);
+          if (setup === undefined) throw new Error(`${name}: the setup did not open`);
+          const result = await runCase(testCase, subject, setup, layer, options);
+          if (!result.isExpected) throw toError(result);
         };
-        test(each.id + known, body, timeoutMs);
+        test(testCase.id + known, body, timeoutMs);
       }
     });
   }
-  for (const each of CASES) {
-    const reasons = layers.map((layer) => whyNotJudged(each, subject, layer));
+  for (const testCase of CASES) {
+    const reasons = layers.map((layer) => whyNotTested(testCase, subject, layer));
     const [first] = reasons;
-    if (first !== undefined && !reasons.includes(undefined)) unjudged.set(each.id, first);
+    if (first !== undefined && !reasons.includes(undefined)) untested.set(testCase.id, first);
   }
   const ids = new Set(
     CASES.flatMap(({ id }) => [id, ...LAYERS.map((layer) => `${id} (${layer})`)]),
   );
   const unknown = Object.keys(deviations).filter((id) => !ids.has(id));
   const check = async (): Promise<void> => {
-    if (unknown.length > 0) throw new Error(`no case is called ${unknown.join(', ')}`);
+    if (unknown.length > 0) throw new Error(`deviations of unknown cases: ${unknown.join(', ')}`);
   };
-  test(`${name}: every deviation is of a case that there is`, check, timeoutMs);
-  return unjudged;
+  test(`${name}: every deviation names an existing case`, check, timeoutMs);
+  return untested;
 }
 
 function toSuffix({ fails, reason }: Deviation): string {
   return ` ${fails === 'always' ? 'does not hold' : 'does not always hold'}: ${reason}`;
 }
 
-/** With the seed, which brings back what was random. */
-function toFailure({ error, seed, seen, why }: Result): Error {
-  const message = `${why ?? seen ?? 'broken'} (seed ${seed})`;
+/** The message includes the seed, which reproduces the run. */
+function toError({ details, error, reason, seed }: Result): Error {
+  const message = `${reason ?? details ?? 'failed'} (seed ${seed})`;
   return new Error(message, error === undefined ? undefined : { cause: error });
 }

@@ -1,14 +1,14 @@
-/** Promises that a place is known not to keep. */
+/** Promises that a server is known to break. */
 
 import type { Layer, Subject } from './subject.ts';
 
 export interface Deviation {
   readonly reason: string;
-  /** A case that fails `sometimes`, as in a race of the server's, may hold. One that fails `always` must not. */
+  /** With `always`, the case must fail. With `sometimes` (a race in the server), it may pass. */
   readonly fails: 'always' | 'sometimes';
 }
 
-/** What is known of a case at a layer, if anything is. A text is the reason of one that always fails. */
+/** The known deviation of a case at a layer. A string is the reason of a case that always fails. */
 export function deviationOf(id: string, layer: Layer, subject: Subject): Deviation | undefined {
   const known = subject.deviations?.[id] ?? subject.deviations?.[`${id} (${layer})`];
   return typeof known === 'string' ? { reason: known, fails: 'always' } : known;

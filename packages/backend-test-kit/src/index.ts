@@ -1,13 +1,13 @@
-/** Judges a backend by the promises of its contract, from outside. Bound to no test runner. */
+/** Tests a storage backend against the storage contract, with any test runner or without one. */
 
 export { chaos, type Chaos, type Fault } from '@sluice/core/backend/testing';
 export type { Case, Need } from './case.ts';
 export { CASES } from './cases.ts';
-export { withContext, type CaseContext, type Trial } from './context.ts';
+export { withContext, type CaseContext, type ContextOptions } from './context.ts';
 export { describeBackend, type Runner } from './describe.ts';
 export type { Deviation } from './deviation.ts';
-export { CASE_MS_MAX, judge, type JudgeOptions, type Result, type Verdict } from './judge.ts';
-export { judgeByModel, RUNS, type ModelOptions, type ModelReplica } from './model.ts';
+export { CASE_MS_MAX, runCase, type CaseOptions, type Result, type Status } from './run-case.ts';
+export { compareWithModel, RUNS, type ModelOptions, type ModelReplica } from './model.ts';
 export type { Random } from './random.ts';
 export { startRelay, type Relay, type RelayTarget } from './relay.ts';
 export { formatReport, formatResult } from './report.ts';
@@ -15,7 +15,7 @@ export { runKit, type Report, type RunOptions } from './run.ts';
 export type {
   Configuration,
   Cuttable,
-  Elsewhere,
+  OtherProcessConfig,
   Hooks,
   Layer,
   Setup,
@@ -25,8 +25,8 @@ export {
   CREATED_AT,
   assertBytes,
   bodyOf,
-  bodyThat,
-  held,
+  bodyWithAction,
+  readIfPresent,
   inParallel,
   list,
   names,
@@ -35,4 +35,4 @@ export {
   ref,
   rejectsWith,
   write,
-} from './words.ts';
+} from './helpers.ts';

@@ -1,20 +1,20 @@
-/** What lies at a place beside the files of a replica: looked at before and after, whatever its name. */
+/** Finds keys that a call leaves behind, by comparing all keys of the replica before and after it. */
 
 import assert from 'node:assert/strict';
 
 import type { CaseContext } from './context.ts';
-import { eventually } from './words.ts';
+import { eventually } from './helpers.ts';
 
-/** What a failed call has left may go a moment after it. */
+/** Time that a backend has to clean up after a failed call. */
 export const LEFTOVER_MS_MAX = 5_000;
 
-/** Keys at the replica's path; none where the set-up cannot see them. */
+/** All keys of the replica; empty if the setup has no `raw` hook. */
 export async function keysOf({ path, setup }: CaseContext): Promise<string[]> {
   return ((await setup.raw?.keys(`${path}/`)) ?? []).toSorted();
 }
 
-/** Fails with the keys that are there after `work` and were not before, or are there no more. */
-export async function leavesNothing(
+/** Fails if `work` added or removed any key. */
+export async function assertLeavesNothing(
   context: CaseContext,
   what: string,
   work: () => Promise<void>,

@@ -1,4 +1,4 @@
-/** Random calls, made to a replica and to the reference in memory: both must answer the same. */
+/** Model-based test: random calls must give the same results as the in-memory reference. */
 
 import assert from 'node:assert/strict';
 
@@ -18,26 +18,27 @@ import {
   type AsyncCommand,
 } from 'fast-check';
 
-import { bodyOf, list, names, pattern, read, ref } from './words.ts';
+import { bodyOf, list, names, pattern, read, ref } from './helpers.ts';
 
 export interface ModelOptions {
-  /** A replica where nothing was written yet, and what connects to the same one anew. */
+  /** Opens a new, empty replica. */
   readonly open: () => Promise<ModelReplica>;
-  /** Whether writes may be made with if-absent. */
+  /** Whether to test writes with if-absent. */
   readonly conditions: boolean;
-  /** Whether ranges may be asked for. */
+  /** Whether to test range reads. */
   readonly ranges: boolean;
   readonly seed: number;
-  /** Default RUNS. */
+  /** Default: RUNS. */
   readonly runs?: number | undefined;
 }
 
 export interface ModelReplica {
   readonly replica: Replica;
+  /** Opens the same replica with a new client. */
   readonly reconnect: () => Promise<Replica>;
 }
 
-/** Enough to find what depends on two or three calls in a row; more with `runs`. */
+/** Enough to find bugs that need two or three specific calls in a row. */
 export const RUNS = 25;
 const CALLS_MAX = 24;
 
@@ -52,11 +53,11 @@ interface Model {
 
 type Command = AsyncCommand<Model, Real>;
 
-/** Rejects with the shortest row of calls that is answered otherwise, and its seed. */
-export async function judgeByModel(options: ModelOptions): Promise<void> {
+/** Rejects with the shortest sequence of calls whose results differ, and its seed. */
+export async function compareWithModel(options: ModelOptions): Promise<void> {
   const { open, runs = RUNS, seed } = options;
-  const rows = commands(kindsOf(options), { maxCommands: CALLS_MAX, size: 'max' });
-  const property = asyncProperty(rows, async (calls) => {
+  const sequences = commands(commandsFor(options), { maxCommands: CALLS_MAX, size: 'max' });
+  const property = asyncProperty(sequences, async (calls) => {
     const { replica, reconnect } = await open();
     const model = { replica: new Replica(memoryClient(), 'model') };
     await asyncModelRun(() => ({ model, real: { replica, reconnect } }), calls);
@@ -64,9 +65,9 @@ export async function judgeByModel(options: ModelOptions): Promise<void> {
   await assertProperty(property, { seed, numRuns: runs });
 }
 
-function kindsOf({ conditions, ranges }: ModelOptions): Arbitrary<Command>[] {
+function commandsFor({ conditions, ranges }: ModelOptions): Arbitrary<Command>[] {
   const level = constantFrom(0, 9);
-  // Few names, so that calls meet.
+  // Few names, so that calls often use the same file.
   const file = tuple(level, integer({ min: 1, max: 3 }), integer({ min: 0, max: 1 })).map(
     ([at, minTXID, more]) => ref(at, minTXID, minTXID + more),
   );
@@ -89,47 +90,47 @@ function kindsOf({ conditions, ranges }: ModelOptions): Arbitrary<Command>[] {
 }
 
 function write(file: LTXFileRef, bytes: Uint8Array): Command {
-  return sameAnswer(`write ${nameOf(file)}, ${bytes.byteLength} bytes`, async (replica) => {
+  return compareResults(`write ${nameOf(file)}, ${bytes.byteLength} bytes`, async (replica) => {
     return (await replica.writeFile(file, bodyOf(bytes))).sizeBytes;
   });
 }
 
 function writeIfAbsent(file: LTXFileRef, bytes: Uint8Array): Command {
   const what = `write ${nameOf(file)} if absent, ${bytes.byteLength} bytes`;
-  const attempt = sameAnswer(what, async (replica) => {
+  const attempt = compareResults(what, async (replica) => {
     return (await replica.writeFile(file, bodyOf(bytes), { condition: 'if-absent' })).sizeBytes;
   });
   return command(what, async (model, real) => {
-    // Core takes equal bytes for a write of its own, a backend alone does not: cases judge that.
+    // A conflict with equal bytes is a success at the wrapped layer only: 'if-absent/*' cases test it.
     if ((await textOf(model.replica, file)) !== toText(bytes)) await attempt.run(model, real);
   });
 }
 
 function open(file: LTXFileRef): Command {
-  return sameAnswer(`open ${nameOf(file)}`, (replica) => textOf(replica, file));
+  return compareResults(`open ${nameOf(file)}`, (replica) => textOf(replica, file));
 }
 
 function openRange(file: LTXFileRef, start: number, length: number): Command {
   const what = `open ${nameOf(file)} from ${start}, ${length + 1} bytes`;
   const range = { start, end: start + length + 1 };
-  const attempt = sameAnswer(what, async (replica) => toText(await read(replica, file, range)));
+  const attempt = compareResults(what, async (replica) => toText(await read(replica, file, range)));
   return command(what, async (model, real) => {
-    // Servers differ at the very end of an object, and core makes one of it: cases judge that.
-    const sizeBytes = await answerOf(async () => (await read(model.replica, file)).byteLength);
+    // Servers differ for a range that starts at the end of an object: 'open/range*' cases test it.
+    const sizeBytes = await resultOf(async () => (await read(model.replica, file)).byteLength);
     if (sizeBytes !== start) await attempt.run(model, real);
   });
 }
 
 function remove(files: readonly LTXFileRef[]): Command {
   const what = `delete ${names(files).join(' ')}`;
-  return sameAnswer(what, (replica) => replica.deleteFiles(files));
+  return compareResults(what, (replica) => replica.deleteFiles(files));
 }
 
 function listFrom(level: number | 'all', from: number): Command {
-  return sameAnswer(`list ${level} from ${from}`, async (replica) => {
+  return compareResults(`list ${level} from ${from}`, async (replica) => {
     const files = await list(replica, level, { from: ref(0, from).minTXID });
     const lines = files.map((file) => `${nameOf(file)} ${file.sizeBytes}`);
-    // Levels may come in any order.
+    // Levels may be listed in any order.
     return level === 'all' ? lines.toSorted() : lines;
   });
 }
@@ -138,10 +139,10 @@ async function connectAgain(_model: Model, real: Real): Promise<void> {
   real.replica = await real.reconnect();
 }
 
-function sameAnswer(what: string, ask: (replica: Replica) => Promise<unknown>): Command {
+function compareResults(what: string, call: (replica: Replica) => Promise<unknown>): Command {
   return command(what, async (model, real) => {
-    const expected = await answerOf(() => ask(model.replica));
-    assert.deepEqual(await answerOf(() => ask(real.replica)), expected, what);
+    const expected = await resultOf(() => call(model.replica));
+    assert.deepEqual(await resultOf(() => call(real.replica)), expected, what);
   });
 }
 
@@ -149,10 +150,10 @@ function command(what: string, run: Command['run']): Command {
   return { check: () => true, run, toString: () => what };
 }
 
-/** What came, or the code of what was thrown. */
-async function answerOf(ask: () => Promise<unknown>): Promise<unknown> {
+/** The result, or the code of the error. */
+async function resultOf(call: () => Promise<unknown>): Promise<unknown> {
   try {
-    return await ask();
+    return await call();
   } catch (error) {
     if (isError(error)) return error.code;
     throw error;
@@ -160,10 +161,10 @@ async function answerOf(ask: () => Promise<unknown>): Promise<unknown> {
 }
 
 async function textOf(replica: Replica, file: LTXFileRef): Promise<unknown> {
-  return await answerOf(async () => toText(await read(replica, file)));
+  return await resultOf(async () => toText(await read(replica, file)));
 }
 
-/** Comparable, and shown by a message. */
+/** Base64, so that failures can print the bytes. */
 function toText(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('base64');
 }

@@ -1,85 +1,84 @@
-/**
- * Run as a process of its own: opens the same place by the module that the author gave, does one
- * thing, and says when it is done, a line of JSON each. It is killed, or ends by itself.
- */
+/** A child process that uses the same destination: to be killed, or to list the files independently. */
 
-import { createHash } from 'node:crypto';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { extname } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 
-import { complete, Replica, type LTXFileInfo } from '@sluice/core/backend/testing';
-import type { Backend, ReplicaClient } from '@sluice/core/backend';
+import type { OtherProcessConfig } from './subject.ts';
 
-import type { Order, Seen } from './elsewhere.ts';
-import { bodyThat, names, pattern, ref } from './words.ts';
-import { parseConfig } from '@sluice/core/backend';
+/** `write` and `write-half` send a message and then hang until they are killed; the others exit. */
+export type Action = 'list' | 'write' | 'write-half' | 'close';
 
-const order = JSON.parse(process.argv[2] ?? '') as Order;
-const { backend } = (await import(order.module)) as { backend: Backend<unknown> };
-const client = await connect(backend, order);
-await carryOut(order, client, new Replica(client, order.path));
-
-async function connect(opened: Backend<unknown>, { input, act }: Order): Promise<ReplicaClient> {
-  const access = act === 'look' ? 'read' : 'write';
-  return complete(
-    await opened.connect(parseConfig(opened, input).config, { access, logger: console }),
-  );
+export interface Task extends OtherProcessConfig {
+  readonly action: Action;
+  /** Path of the replica at the destination. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly seed: number;
 }
 
-async function carryOut(
-  { act, sizeBytes, seed }: Order,
-  place: ReplicaClient,
-  replica: Replica,
-): Promise<void> {
-  const bytes = pattern(sizeBytes, seed);
-  switch (act) {
-    case 'look':
-      tell(await look(replica));
-      await place.close();
-      return;
-    case 'write':
-      await replica.writeFile(
-        ref(0, 1),
-        bodyThat(bytes, 'end', () => undefined),
-      );
-      tell('done');
-      return await hang();
-    case 'write-half':
-      await replica.writeFile(
-        ref(0, 1),
-        bodyThat(bytes, 2, async () => {
-          tell('done');
-          await hang();
-        }),
-      );
-      return;
-    case 'close':
-      await replica.writeFile(
-        ref(0, 1),
-        bodyThat(bytes, 'end', () => undefined),
-      );
-      await place.close();
-      tell('done');
+/** A file as listed and read by the child process. */
+export interface ListedFile {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+}
+
+export class OtherProcess implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  readonly #exited: Promise<unknown[]>;
+  readonly #errors: string[] = [];
+
+  constructor(task: Task) {
+    const file = new URL(
+      `./other-process-main${extname(fileURLToPath(import.meta.url))}`,
+      import.meta.url,
+    );
+    const args = [
+      '--disable-warning=ExperimentalWarning',
+      fileURLToPath(file),
+      JSON.stringify(task),
+    ];
+    this.#child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#exited = once(this.#child, 'exit');
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#errors.push(text));
+  }
+
+  /** The first message of the child process. Rejects with its stderr if it exits without one. */
+  async firstMessage(): Promise<unknown> {
+    if (this.#child.stdout === null) throw new Error('the child process has no output');
+    for await (const line of createInterface({ input: this.#child.stdout }))
+      return JSON.parse(line);
+    await this.#exited;
+    throw new Error(`the child process exited without a message: ${this.#errors.join('').trim()}`);
+  }
+
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#exited;
+  }
+
+  /** The exit code, or undefined if the process is still running after `timeoutMs`. */
+  async waitForExit(timeoutMs: number): Promise<number | undefined> {
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const timer = setTimeout(() => resolve(undefined), timeoutMs);
+    const code = await Promise.race([this.#exited.then(() => this.#child.exitCode ?? -1), promise]);
+    clearTimeout(timer);
+    return code;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
   }
 }
 
-async function look(replica: Replica): Promise<Seen[]> {
-  const seen: Seen[] = [];
-  for await (const file of replica.listFiles('all')) seen.push(await describe(replica, file));
-  return seen;
-}
-
-async function describe(replica: Replica, file: LTXFileInfo): Promise<Seen> {
-  const { body } = await replica.openFile(file);
-  const hash = createHash('sha256');
-  for await (const chunk of body) hash.update(chunk);
-  return { name: names([file]).join(), sizeBytes: file.sizeBytes, sha256: hash.digest('hex') };
-}
-
-function tell(what: unknown): void {
-  process.stdout.write(`${JSON.stringify(what)}\n`);
-}
-
-/** Until it is killed. */
-async function hang(): Promise<never> {
-  setInterval(() => undefined, 60_000);
-  return await new Promise<never>(() => undefined);
+/** Lists the files of a replica in a new process. */
+export async function listInOtherProcess(
+  config: OtherProcessConfig,
+  path: string,
+): Promise<ListedFile[]> {
+  await using other = new OtherProcess({ ...config, action: 'list', path, sizeBytes: 0, seed: 0 });
+  return (await other.firstMessage()) as ListedFile[];
 }

@@ -1,9 +1,9 @@
-/** Numbers that a seed brings back. */
+/** Reproducible random numbers. */
 
-/** 0 to 1, as Math.random. */
+/** Returns a number from 0 to 1, like Math.random. */
 export type Random = () => number;
 
-/** mulberry32: enough for choosing sizes and moments. */
+/** mulberry32: good enough for sizes and delays. */
 export function randomFrom(seed: number): Random {
   let state = seed >>> 0;
   return () => {

@@ -1,14 +1,14 @@
-/** A way to a server that a test can cut, or make silent: for the hooks `cuttable` and `silent`. */
+/** A TCP relay whose connections a test can cut, or that never responds: for the hooks `cuttable` and `silent`. */
 
 import { once } from 'node:events';
 import { createConnection, createServer, type AddressInfo, type Socket } from 'node:net';
 
 export interface Relay {
-  /** Of this machine: 127.0.0.1. */
+  /** Port on 127.0.0.1. */
   readonly port: number;
-  /** Connections that clients have open. */
+  /** Number of open client connections. */
   readonly connections: number;
-  /** Ends every connection, from the server's side. New ones are passed on as before. */
+  /** Closes all connections from the server's side. New connections work as before. */
   readonly cut: () => Promise<void>;
   close(): Promise<void>;
 }
@@ -18,7 +18,7 @@ export interface RelayTarget {
   readonly port: number;
 }
 
-/** Passes connections on; without a target it accepts them, reads what comes, and never answers. */
+/** Forwards connections to `target`. Without a target, it accepts connections and never responds. */
 export async function startRelay(target?: RelayTarget): Promise<Relay> {
   const clients = new Set<Socket>();
   const server = createServer((client) => {

@@ -1,34 +1,34 @@
-/** A report that a person reads: promise, verdict, what was seen. */
+/** Formats a report as text. */
 
-import type { Result, Verdict } from './judge.ts';
+import type { Result, Status } from './run-case.ts';
 import type { Report } from './run.ts';
 import type { Layer } from './subject.ts';
 
-const WORDS: Readonly<Record<Verdict, string>> = {
-  kept: 'kept      ',
-  broken: 'BROKEN    ',
-  'not judged': 'not judged',
+const LABELS: Readonly<Record<Status, string>> = {
+  passed: 'passed    ',
+  failed: 'FAILED    ',
+  'not tested': 'not tested',
 };
 
-/** Several lines, the last one a summary. What is the same at both layers is said once. */
+/** Multiple lines; the last one is a summary. Equal results of both layers are merged. */
 export function formatReport({ name, results, isPassed, seed }: Report): string {
   const lines = results
-    .filter((result) => !isSaidAlready(result, results))
+    .filter((result) => !isMerged(result, results))
     .flatMap((result) => formatResult(result, layersOf(result, results)));
-  const counts = (['kept', 'broken', 'not judged'] as const).map(
-    (verdict) => `${results.filter((result) => result.verdict === verdict).length} ${verdict}`,
+  const counts = (['passed', 'failed', 'not tested'] as const).map(
+    (status) => `${results.filter((result) => result.status === status).length} ${status}`,
   );
-  const passed = isPassed ? 'passed' : 'NOT PASSED';
+  const passed = isPassed ? 'passed' : 'FAILED';
   return [name, ...lines, `${passed}: ${counts.join(', ')}; seed ${seed}`, ''].join('\n');
 }
 
-/** One line, and one more for each thing that there is to say. */
+/** One line, followed by the reason and the details if there are any. */
 export function formatResult(result: Result, layers: readonly Layer[] = [result.layer]): string[] {
-  const { id, promise, verdict, why, seen, isExpected } = result;
-  const word = verdict === 'kept' && !isExpected ? 'UNEXPECTED' : WORDS[verdict];
-  const lines = [`  ${word}  ${id} (${layers.join(', ')}): ${promise}`];
-  if (why !== undefined) lines.push(`              why: ${why}`);
-  if (seen !== undefined) lines.push(`              seen: ${seen.replaceAll('\n', ' ')}`);
+  const { id, promise, status, reason, details, isExpected } = result;
+  const label = status === 'passed' && !isExpected ? 'UNEXPECTED' : LABELS[status];
+  const lines = [`  ${label}  ${id} (${layers.join(', ')}): ${promise}`];
+  if (reason !== undefined) lines.push(`              reason: ${reason}`);
+  if (details !== undefined) lines.push(`              details: ${details.replaceAll('\n', ' ')}`);
   return lines;
 }
 
@@ -36,10 +36,10 @@ function layersOf(result: Result, results: readonly Result[]): Layer[] {
   return results.filter((other) => isSame(result, other)).map(({ layer }) => layer);
 }
 
-function isSaidAlready(result: Result, results: readonly Result[]): boolean {
+function isMerged(result: Result, results: readonly Result[]): boolean {
   return results.find((other) => isSame(result, other)) !== result;
 }
 
 function isSame(a: Result, b: Result): boolean {
-  return a.id === b.id && a.verdict === b.verdict && a.why === b.why && a.seen === b.seen;
+  return a.id === b.id && a.status === b.status && a.reason === b.reason && a.details === b.details;
 }

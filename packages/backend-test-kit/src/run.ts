@@ -1,26 +1,26 @@
-/** The kit without a test runner: every case over a subject, and a report of what was seen. */
+/** Runs the kit without a test runner. */
 
 import { CASES } from './cases.ts';
 import { newSeed } from './context.ts';
-import { judge, type JudgeOptions, type Result } from './judge.ts';
+import { runCase, type CaseOptions, type Result } from './run-case.ts';
 import { LAYERS, type Subject } from './subject.ts';
 
-export interface RunOptions extends JudgeOptions {
-  /** Only cases whose id begins with one of these. Default: all. */
+export interface RunOptions extends CaseOptions {
+  /** Prefixes of the case IDs to run. Default: all cases. */
   readonly only?: readonly string[] | undefined;
-  /** Told of each result as it comes. */
+  /** Called after each case. */
   readonly onResult?: ((result: Result) => void) | undefined;
 }
 
 export interface Report {
   readonly name: string;
   readonly results: readonly Result[];
-  /** Whether all is as the subject says: nothing broken but what is listed as a deviation. */
+  /** Whether all cases passed, were not tested, or failed as known deviations. */
   readonly isPassed: boolean;
   readonly seed: number;
 }
 
-/** Judges every promise, layer by layer, one case after the other. Rejects if no set-up opens. */
+/** Runs all cases sequentially, layer by layer. Rejects if the setup cannot be opened. */
 export async function runKit(subject: Subject, options: RunOptions = {}): Promise<Report> {
   const { only, onResult, seed = newSeed() } = options;
   const cases = CASES.filter(
@@ -30,8 +30,8 @@ export async function runKit(subject: Subject, options: RunOptions = {}): Promis
   for (const layer of subject.layers ?? LAYERS) {
     const setup = await subject.open();
     try {
-      for (const each of cases) {
-        const result = await judge(each, subject, setup, layer, { ...options, seed });
+      for (const testCase of cases) {
+        const result = await runCase(testCase, subject, setup, layer, { ...options, seed });
         results.push(result);
         onResult?.(result);
       }

@@ -1,61 +1,61 @@
-/** What a backend's author tells the kit: what is claimed, and how to get a place to try it in. */
+/** The backend under test: its claimed features, and how to set up a destination for it. */
 
 import type { Backend, Capabilities, Layout, ReplicaClient } from '@sluice/core/backend';
 
 import type { Deviation } from './deviation.ts';
 
-/** The backend itself, or what the engine makes of it: checked, retried, limited. */
+/** `bare` is the backend itself; `wrapped` adds the engine's checks, retries and limits. */
 export type Layer = 'bare' | 'wrapped';
 
-/** What a set-up may offer beyond a connection. What is not offered is not judged, and said. */
+/** Optional features of a setup. Cases that need a missing hook are reported as not tested. */
 export interface Hooks {
-  /** What lies there, seen from outside. Keys are whole: root and all. */
+  /** Direct access to the storage, without the backend. Keys are complete. */
   readonly raw?: {
     put(key: string, bytes: Uint8Array): Promise<void>;
     keys(prefix: string): Promise<string[]>;
   };
-  /** Takes the place of a replica away as a whole: the bucket, the disk. Returns what brings it back. */
+  /** Makes the bucket or disk of a replica unavailable. Returns a function that restores it. */
   readonly vanish?: (path: string) => Promise<() => Promise<void>>;
-  /** A connection whose credentials may do nothing. */
+  /** A client whose credentials have no permissions. */
   readonly denied?: () => Promise<ReplicaClient>;
-  /** A connection to where nobody answers. */
+  /** A client for an address where nothing listens. */
   readonly unreachable?: () => Promise<ReplicaClient>;
-  /** A connection to where somebody accepts and never answers: `startRelay()`. */
+  /** A client for a server that accepts connections and never responds: `startRelay()`. */
   readonly silent?: () => Promise<ReplicaClient>;
-  /** A connection that can be cut from the server's side: `startRelay({ host, port })`. */
+  /** A client whose connections can be closed by the server: `startRelay({ host, port })`. */
   readonly cuttable?: () => Promise<Cuttable>;
-  /** Files and sockets that this process holds open. */
+  /** Number of files and sockets that this process has open. */
   readonly handles?: () => Promise<number>;
-  /** How another process gets to the same place: to see what is left there when this one is gone. */
-  readonly elsewhere?: Elsewhere;
+  /** How a child process opens the same destination, for the durability cases. */
+  readonly otherProcess?: OtherProcessConfig;
 }
 
 export interface Cuttable {
   readonly client: ReplicaClient;
-  /** Ends what is open; the server can be reached again at once. */
+  /** Closes open connections. New connections work immediately. */
   readonly cut: () => Promise<void>;
 }
 
-export interface Elsewhere {
-  /** URL of a module that exports `backend`, as a backend's package does. */
+export interface OtherProcessConfig {
+  /** URL of a module that exports `backend`, like a backend's package. */
   readonly module: string;
-  /** What its schema is given; plain data. */
+  /** Input of the backend's schema. Plain data. */
   readonly input: unknown;
 }
 
 export interface Setup extends Hooks {
   connect(access: 'read' | 'write'): Promise<ReplicaClient>;
-  /** A path where nothing was ever written; another one each time. */
+  /** Returns a new, unused path on each call. */
   newPath(): string;
   stop(): Promise<void>;
 }
 
-/** For the cases of `schema`, `fromURL` and `describe`. Nothing here is connected to. */
+/** Input for the cases of `schema`, `fromURL` and `describe`. The kit does not connect to it. */
 export interface Configuration {
   readonly backend: Backend<unknown>;
-  /** A right configuration of the replica at a path, as YAML would give it. Plain data. */
+  /** A valid configuration of the replica at a path, as parsed from YAML. Plain data. */
   readonly input: (path: string) => unknown;
-  /** A URL that says the same as `input(path)`, where one can. */
+  /** The URL that is equivalent to `input(path)`, if there is one. */
   readonly url?: ((path: string) => string) | undefined;
 }
 
@@ -63,14 +63,14 @@ export interface Subject {
   readonly name: string;
   readonly layout: Layout;
   readonly capabilities: Capabilities;
-  /** Default: judged where a client has `copy`. */
+  /** Default: claimed if the client has `copy`. */
   readonly copy?: 'claimed' | 'not-claimed' | undefined;
   readonly hooks: readonly (keyof Hooks)[];
-  /** Where the backend begins to send a body in parts; sizes around it are tried. */
+  /** Size above which the backend sends a body in parts. Sizes around it are tested. */
   readonly partSizeBytes: number;
-  /** What must not be read in any message. */
+  /** Values that must not appear in any message. */
   readonly secrets: readonly string[];
-  /** By the ids of cases that are known to fail; "open/version (bare)" is of one layer. */
+  /** Cases that are known to fail, by ID. "open/version (bare)" applies to one layer. */
   readonly deviations?: Readonly<Record<string, string | Deviation>> | undefined;
   /** Default: both. */
   readonly layers?: readonly Layer[] | undefined;

@@ -1,7 +1,7 @@
 /**
- * Folders in memory, under core's `FolderGuard`: the part that the backends of files share, without a
- * disk or a server. It has links in its folders, which are neither file nor folder, lists in a strange
- * order, and reads three folders at once.
+ * An in-memory file system under core's `FolderGuard`, the code that the file and SFTP backends share.
+ * Its folders contain links, which are neither files nor folders. It lists in an unusual order and
+ * reads three folders at once.
  */
 
 import { posix } from 'node:path';
@@ -35,10 +35,10 @@ interface File {
   readonly version: string;
 }
 
-/** By path. A disk begins with its root. */
+/** Files and folders by path. A new disk has only a root folder. */
 type Disk = Map<string, File | 'folder'>;
 
-/** As SFTP has it: a listing brings all that is known. */
+/** Like SFTP, where a listing includes all attributes. */
 interface Entry extends FolderEntry {
   readonly info: ReturnType<typeof infoOf>;
 }
@@ -110,7 +110,7 @@ function stepsOn(disk: Disk): FolderSteps<Entry> {
     for (const signal of signals) signal?.throwIfAborted();
     if (disk.get(posix.dirname(path)) !== 'folder') throw new Missing(`${path}: no such folder`);
     if (condition === 'if-absent' && disk.has(path)) {
-      throw new ReplicationError('REPLICA_CONFLICT', `${path} is there already`);
+      throw new ReplicationError('REPLICA_CONFLICT', `${path} already exists`);
     }
     const version = `v${(versions += 1)}`;
     const file = { bytes, modifiedAt: new Date(), createdAt: body.createdAt, version };
@@ -130,9 +130,9 @@ function stepsOn(disk: Disk): FolderSteps<Entry> {
       if (disk.get(folder) !== 'folder') return undefined;
       const entries = namesIn(disk, folder).map(([name, node]): Entry => {
         const isFile = typeof node === 'object';
-        return { name, kind: isFile ? 'file' : 'folder', info: infoOf(isFile ? node : NOTHING) };
+        return { name, kind: isFile ? 'file' : 'folder', info: infoOf(isFile ? node : EMPTY_FILE) };
       });
-      // A replica has links beside its files, under names that a file and an object could have.
+      // Adds links to the folders of a replica, with names of an LTX file and a named object.
       const hasFiles = entries.some(({ name }) => !name.startsWith('.sluice-'));
       return hasFiles ? [...entries.toReversed(), ...LINKS] : entries;
     },
@@ -219,18 +219,18 @@ function infoOf({ bytes, ...file }: File) {
   return { sizeBytes: bytes.byteLength, ...file };
 }
 
-const NOTHING: File = {
+const EMPTY_FILE: File = {
   bytes: new Uint8Array(0),
   modifiedAt: new Date(0),
   createdAt: new Date(0),
   version: 'none',
 };
 /** The target of a link. */
-const INSIDE = { kind: 'file' as const, info: infoOf(NOTHING) };
+const INSIDE = { kind: 'file' as const, info: infoOf(EMPTY_FILE) };
 const LINKS = ['0000000000000001-00000000000000ff.ltx', 'link'].map((name) => ({
   name,
   kind: 'other' as const,
-  info: infoOf(NOTHING),
+  info: infoOf(EMPTY_FILE),
 }));
 
 function namesIn(disk: Disk, folder: string): [string, File | 'folder'][] {

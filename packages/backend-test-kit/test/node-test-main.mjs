@@ -1,4 +1,4 @@
-// The kit under node:test, as a stranger would run it.
+// Runs the published kit under node:test.
 
 import { after, before, describe, test } from 'node:test';
 import { memoryClient, MemoryStore } from '@sluice/core/backend/testing';

@@ -1,57 +1,59 @@
 /**
- * Replicas with a root and a marker in it, as folders have them, over a place in memory: made by the
- * first write, missed when it is gone, and removed with the last file by the client that made it.
+ * In-memory replicas with a root that contains a marker, as in the backends of folders. The first
+ * write creates the root. Calls fail if it disappears. The client that created it removes it together
+ * with the last file.
  */
 
 import { ReplicationError } from '@sluice/core/backend';
 
 import { plain, type Change, type World } from './world.ts';
 
-/** What becomes of a root after a delete of keys. */
+/** Called after keys were deleted, to remove the root. */
 export type AfterDelete = (path: string, keys: readonly string[]) => void;
 
-/** The state of one connection. */
-export interface Seen {
-  /** The markers that it has seen. */
+/** State of one client. */
+export interface RootState {
+  /** Markers that the client has read, by path. */
   readonly markers: Map<string, symbol>;
-  /** The roots that it made. */
-  readonly made: Set<string>;
+  /** Paths of the roots that the client created. */
+  readonly created: Set<string>;
 }
 
 export function withRoots(
-  change: (right: AfterDelete, world: World, seen: Seen) => AfterDelete = (right) => right,
+  change: (correct: AfterDelete, world: World, state: RootState) => AfterDelete = (correct) =>
+    correct,
   deletedBy: 'writers' | 'all' = 'writers',
 ): Change {
   return (client, world, access) => {
-    const seen: Seen = { markers: new Map(), made: new Set() };
-    const { markers, made } = seen;
-    const look = (path: string): void => {
+    const state: RootState = { markers: new Map(), created: new Set() };
+    const { markers, created } = state;
+    const check = (path: string): void => {
       const found = world.roots.get(path);
       const isNew = found === undefined && !markers.has(path);
-      if (isNew && (access === 'write' || holdsAnything(world, path))) return;
-      if (isNew || (markers.has(path) && markers.get(path) !== found)) throw gone(path);
+      if (isNew && (access === 'write' || isNotEmpty(world, path))) return;
+      if (isNew || (markers.has(path) && markers.get(path) !== found)) throw missing(path);
       if (found !== undefined) markers.set(path, found);
     };
     const prepare = (path: string): void => {
-      look(path);
+      check(path);
       if (!world.roots.has(path)) {
         world.roots.set(path, Symbol(path));
-        made.add(path);
+        created.add(path);
       }
-      look(path);
+      check(path);
     };
-    const right: AfterDelete = (path) => {
-      if (holdsAnything(world, path) || !made.has(path)) return;
+    const correct: AfterDelete = (path) => {
+      if (isNotEmpty(world, path) || !created.has(path)) return;
       world.roots.delete(path);
-      made.delete(path);
+      created.delete(path);
       markers.delete(path);
     };
-    const afterDelete = change(right, world, seen);
+    const afterDelete = change(correct, world, state);
     return {
       ...plain(client),
       async *list(prefix, options = {}) {
         options.signal?.throwIfAborted();
-        look(options.root ?? '');
+        check(options.root ?? '');
         yield* client.list(prefix, options);
       },
       async put(key, body, options = {}) {
@@ -71,10 +73,10 @@ export function withRoots(
   };
 }
 
-function holdsAnything(world: World, path: string): boolean {
+function isNotEmpty(world: World, path: string): boolean {
   return world.store.keys(`${path}/`).length > 0;
 }
 
-function gone(path: string): ReplicationError {
-  return new ReplicationError('REPLICA_DESTINATION_NOT_FOUND', `${path}: it is not there`);
+function missing(path: string): ReplicationError {
+  return new ReplicationError('REPLICA_DESTINATION_NOT_FOUND', `${path}: the root is missing`);
 }

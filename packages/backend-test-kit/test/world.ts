@@ -1,4 +1,4 @@
-/** A place in memory with every hook of the kit, for the kit's own tests. Each has one of its own. */
+/** In-memory storage with every hook of the kit except `otherProcess`, for the kit's own tests. */
 
 import {
   defineBackend,
@@ -21,21 +21,21 @@ import type { Configuration, Setup, Subject } from '../src/index.ts';
 export { changeFiles, changeObjects, filesOf, plain, type Files, type Objects };
 
 export const SECRET = 'hunter2';
-/** All that the memory client can. */
+/** All capabilities of the memory client. */
 export const ALL: Capabilities = memoryClient().capabilities;
 
 export interface World {
   readonly store: MemoryStore;
-  /** Streams and listings that are open. */
+  /** Number of open streams and listings. */
   handles: number;
-  /** The markers of replicas, where they have any. */
+  /** Markers of replicas, by path. */
   readonly roots: Map<string, symbol>;
-  /** How often the connection of `cuttable` was cut. */
+  /** Number of cuts of the `cuttable` connection. */
   cuts: number;
 }
 
 export type Access = 'read' | 'write';
-/** What becomes of each client of a world. */
+/** Changes the behavior of a client. */
 export type Change = (client: ReplicaClient, world: World, access: Access) => ReplicaClient;
 
 export type Changed = 'usual' | 'silent' | 'cuttable';
@@ -44,12 +44,12 @@ export interface WorldOptions {
   readonly capabilities?: Capabilities | undefined;
   readonly memory?: MemoryOptions | undefined;
   readonly change?: Change | undefined;
-  /** What `change` is applied to. Default: usual connections, denied and unreachable ones. */
+  /** The clients that `change` is applied to. Default: usual, denied and unreachable clients. */
   readonly changed?: Changed | undefined;
   readonly configuration?: Configuration | undefined;
 }
 
-/** A subject that claims what its capabilities say, and has every hook but that of other processes. */
+/** A subject with the given capabilities and every hook except `otherProcess`. */
 export function subjectOf(name: string, options: WorldOptions = {}): Subject {
   const { capabilities = ALL, configuration = CONFIGURATION } = options;
   return {
@@ -107,7 +107,7 @@ function openWorld(
   };
 }
 
-/** Counts what is open, as the operating system counts files and sockets. */
+/** Counts open streams, as the operating system counts files and sockets. */
 function counted(client: ReplicaClient, world: World): ReplicaClient {
   const open = new Set<symbol>();
   const free = (handle: symbol): void => {
@@ -138,7 +138,7 @@ function counted(client: ReplicaClient, world: World): ReplicaClient {
   };
 }
 
-/** A client that answers every call on files with one error. */
+/** A client whose file calls all fail with the same error. */
 function refusing(client: ReplicaClient, code: ErrorCode): ReplicaClient {
   const refuse = async (): Promise<never> => {
     throw new ReplicationError(code, `call ${client.name}: refused`);
@@ -154,7 +154,7 @@ function refusing(client: ReplicaClient, code: ErrorCode): ReplicaClient {
   }));
 }
 
-/** A client that never answers: its calls end when they are aborted, or when it closes. */
+/** A client that never responds: calls end when they are aborted or when the client is closed. */
 function silent(client: ReplicaClient): ReplicaClient {
   const closed = new AbortController();
   const never = async (signal: AbortSignal | undefined): Promise<never> => {
@@ -182,29 +182,29 @@ function silent(client: ReplicaClient): ReplicaClient {
   };
 }
 
-/** After a cut one call finds out, and the next has a connection again. */
+/** After a cut, one call fails and the next one reconnects. */
 function reconnecting(client: ReplicaClient, world: World): ReplicaClient {
-  let known = world.cuts;
-  const findOut = (): void => {
-    if (known === world.cuts) return;
-    known = world.cuts;
-    throw new ReplicationError('REPLICA_UNAVAILABLE', `call ${client.name}: it was cut`);
+  let cutsReported = world.cuts;
+  const failAfterCut = (): void => {
+    if (cutsReported === world.cuts) return;
+    cutsReported = world.cuts;
+    throw new ReplicationError('REPLICA_UNAVAILABLE', `call ${client.name}: connection cut`);
   };
   return changeFiles(client, (files) => ({
     async *listFiles(...given) {
-      findOut();
+      failAfterCut();
       yield* files.listFiles(...given);
     },
     async openFile(...given) {
-      findOut();
+      failAfterCut();
       return await files.openFile(...given);
     },
     async writeFile(...given) {
-      findOut();
+      failAfterCut();
       return await files.writeFile(...given);
     },
     async deleteFiles(...given) {
-      findOut();
+      failAfterCut();
       await files.deleteFiles(...given);
     },
   }));
@@ -220,9 +220,9 @@ const backend: Backend<MemoryConfig> = defineBackend({
   scheme: 'memory',
   schema: z
     .strictObject({
-      bucket: text('where the files lie'),
-      path: text('below the bucket'),
-      'access-key': secret('who may read them').optional(),
+      bucket: text('bucket of the files'),
+      path: text('folder in the bucket'),
+      'access-key': secret('access key').optional(),
     })
     .transform(({ bucket, path, 'access-key': key }) => ({ bucket, path, key })),
   describe: ({ bucket }, path) => ({ target: `memory://${bucket}/${path}` }),

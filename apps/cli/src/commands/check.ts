@@ -38,7 +38,7 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
       using progress = new ProgressLine(`  ${target.destination.name}`, stderr);
       const onFeature = (feature: FeatureReport): void => {
         progress.clear();
-        printer.feature(inWords(feature, target, shell), signal);
+        printer.feature(withAdvice(feature, target, shell), signal);
       };
       const onProgress = (now: CheckProgress): void => progress.update(now);
       const report = await checkTarget(target, { logger, onFeature, onProgress, signal });
@@ -103,7 +103,11 @@ async function checkTarget(
 }
 
 /** Removes secrets; if a permission is or may be missing, adds the provider's name of it. */
-function inWords(report: FeatureReport, { destination }: CheckTarget, shell: Shell): FeatureReport {
+function withAdvice(
+  report: FeatureReport,
+  { destination }: CheckTarget,
+  shell: Shell,
+): FeatureReport {
   const { feature, verdict, missing, seen, next } = report;
   // Leftovers of an abort are reported as text only; the usual reason is a missing permission.
   const lacked = missing ?? (feature === 'abort' && verdict === 'does not' ? 'abort' : undefined);
@@ -144,7 +148,7 @@ function textPrinter({ stdout }: Shell): Printer {
   const print = (line: string): void => void stdout.write(`${line}\n`);
   return {
     begins({ destination: { name, target }, others }) {
-      print(`${name}: ${target}${others > 0 ? `, and ${others} more beside it` : ''}`);
+      print(`${name}: ${target}${others > 0 ? `, and ${others} more in the same folder` : ''}`);
     },
     feature({ feature, verdict, seen, next }) {
       print(`  ${feature.padEnd(FEATURE_WIDTH)}  ${verdict.padEnd(VERDICT_WIDTH)}  ${seen}`);
@@ -185,7 +189,7 @@ function toJSON(target: CheckTarget, report: CheckReport, shell: Shell): object 
     others: target.others,
     path: report.path,
     ok: checkFailure(report) === undefined,
-    features: report.features.map((feature) => inWords(feature, target, shell)),
+    features: report.features.map((feature) => withAdvice(feature, target, shell)),
     write_ms: figures.writeMs,
     read_ms: figures.readMs,
     up_bytes_per_second: figures.upBytesPerSecond,

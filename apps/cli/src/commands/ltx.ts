@@ -23,13 +23,13 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   const logger = createLogger({ level: 'warn', type: 'text', stream: stderr, secrets });
   if (args.command.support.kind === 'noted') logger.warn(args.command.support.note);
   const { destinations } = await select(args, shell);
-  await using open = new Destinations(logger, 'read');
+  await using connections = new Destinations(logger, 'read');
   const rows: Row[] = [];
   let code = 0;
   await interruptible(async (signal) => {
     for (const destination of destinations) {
       try {
-        const { client } = await open.open(destination, signal);
+        const { client } = await connections.open(destination, signal);
         for await (const file of client.listFiles(level, { signal })) {
           rows.push({ destination, file });
         }

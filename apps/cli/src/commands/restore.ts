@@ -9,7 +9,7 @@ import { interruptible } from '../interrupt.ts';
 import { createLogger, toLogLevel } from '../log.ts';
 import { ProgressBar } from '../progress.ts';
 import { printPlan } from '../restore-plan.ts';
-import { askAll, type Candidate } from '../restoring/ask.ts';
+import { surveyAll, type Candidate } from '../restoring/survey.ts';
 import { choose } from '../restoring/choose.ts';
 import { restoreFromBest } from '../restoring/from-best.ts';
 import { readFlags, type RestoreFlags } from '../restoring/flags.ts';
@@ -23,7 +23,7 @@ interface Job {
   readonly flags: RestoreFlags;
   readonly selection: Selection;
   readonly output: string;
-  readonly open: Destinations;
+  readonly connections: Destinations;
   readonly logger: Logger;
 }
 
@@ -44,8 +44,8 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   }
   // Check the output before anything is read.
   if (!args.has('dry-run')) await checkOutput(output, flags.overwrite);
-  await using open = new Destinations(logger, 'read');
-  const job = { args, shell, flags, selection, output, open, logger };
+  await using connections = new Destinations(logger, 'read');
+  const job = { args, shell, flags, selection, output, connections, logger };
   await interruptible((signal) => findAndRestore(job, signal));
   return 0;
 }
@@ -54,7 +54,7 @@ async function findAndRestore(job: Job, signal: AbortSignal): Promise<void> {
   const candidates = await findOrNone(job, signal);
   const [best] = candidates;
   if (best === undefined) return;
-  const { args, shell, output, flags, open, logger } = job;
+  const { args, shell, output, flags, connections, logger } = job;
   if (args.has('dry-run')) {
     printPlan(best, output, args.has('json') ? 'json' : 'text', shell);
     return;
@@ -72,7 +72,7 @@ async function findAndRestore(job: Job, signal: AbortSignal): Promise<void> {
   } as const;
   const older = isAttended(args) ? 'allowed' : 'refused';
   const { from, report } = await restoreFromBest(candidates, options, {
-    open,
+    connections,
     logger,
     older,
   }).finally(() => bar.end());
@@ -85,11 +85,11 @@ function isAttended(args: Arguments): boolean {
 }
 
 async function findOrNone(job: Job, signal: AbortSignal): Promise<readonly Candidate[]> {
-  const { args, shell, selection, flags, output, open, logger } = job;
+  const { args, shell, selection, flags, output, connections, logger } = job;
   const { destinations, database } = selection;
   const { target } = flags;
   const sentTo = sentFrom(database, output, logger);
-  const answers = await askAll({ destinations, target, open, sentTo, signal });
+  const answers = await surveyAll({ destinations, target, connections, sentTo, signal });
   try {
     return await choose(answers, { target, isAttended: isAttended(args), logger, signal });
   } catch (error) {

@@ -16,7 +16,7 @@ import { printJSON, printTable, type Shell } from '../shell.ts';
 import {
   describeDatabase,
   describeDestination,
-  judgeLocal,
+  healthOf,
   type DatabaseRow,
   type DestinationRow,
 } from '../status/describe.ts';
@@ -30,9 +30,9 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
     argument === undefined ? config.databases : [findDatabase(config, argument, args)];
   const { stderr, secrets } = shell;
   const logger = createLogger({ level: 'error', type: 'text', stream: stderr, secrets });
-  await using open = new Destinations(logger, 'read');
+  await using connections = new Destinations(logger, 'read');
   const rows = await interruptible((signal) =>
-    Promise.all(databases.map((database) => describe(database, open, signal))),
+    Promise.all(databases.map((database) => describe(database, connections, signal))),
   );
   if (args.has('json')) printJSON(shell, rows);
   else print(rows, shell);
@@ -42,28 +42,28 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
 
 async function describe(
   database: DatabaseConfig,
-  open: Destinations,
+  connections: Destinations,
   signal: AbortSignal,
 ): Promise<DatabaseRow> {
-  // Read before the listing: what was confirmed by then must be listed. Read again after it: the local
-  // state is then at least as new as the listings.
+  // Read before the listing, because everything confirmed by then must be listed. Read again after it, so that
+  // the local state is at least as new as the listings.
   const before = (await readLocal(database.options)).state;
   const listed = await Promise.all(
     database.destinations.map(async (destination): Promise<Listed> => {
       try {
-        return await listHighest(destination, open, signal);
+        return await listHighest(destination, connections, signal);
       } catch (error) {
         signal.throwIfAborted();
         return { kind: 'failed', error };
       }
     }),
   );
-  const judged = judgeLocal(await readLocal(database.options));
+  const health = healthOf(await readLocal(database.options));
   const now = new Date();
   return describeDatabase(
-    judged,
+    health,
     database.destinations.map((destination, index) =>
-      describeDestination(destination, listed[index] as Listed, { judged, before, now }),
+      describeDestination(destination, listed[index] as Listed, { health, before, now }),
     ),
   );
 }

@@ -1,4 +1,4 @@
-/** What is right by itself and wrong together: two of one name, two writers to one place. */
+/** Finds conflicts between databases and destinations: equal paths, targets, names or staging folders. */
 
 import { completeOptions } from '@sluice/core';
 import type { ReadDatabase } from './database.ts';
@@ -6,19 +6,22 @@ import { spell, type Path, type Problems } from './problems.ts';
 import { realPathOf } from './overlaps.ts';
 
 export function findClashes(databases: readonly ReadDatabase[], problems: Problems): void {
-  const files = new Seen(problems, (file, other) => `${file} is the path of ${other} already`);
-  const folders = new Seen(problems, (meta, other) => `${meta} is the staging folder of ${other}`);
-  const places = new Seen(
+  const files = new Uniques(problems, (file, other) => `${file} is already the path of ${other}`);
+  const folders = new Uniques(
     problems,
-    (target, other) => `${target} is the target of ${other} already: two would write over another`,
+    (meta, other) => `${meta} is already the staging folder of ${other}`,
+  );
+  const places = new Uniques(
+    problems,
+    (target, other) => `${target} is already the target of ${other}: give each its own path`,
   );
   for (const { config, path, replicas } of databases) {
     const { path: file, metaPath } = completeOptions(config.options);
     const isNew = files.add(realPathOf(file), file, [...path, 'path']);
     if (isNew) folders.add(realPathOf(metaPath), metaPath, [...path, 'meta-path']);
-    const names = new Seen(
+    const names = new Uniques(
       problems,
-      (name, other) => `the name ${name} is that of ${other} already`,
+      (name, other) => `the name ${name} is already used by ${other}`,
     );
     for (const { path: at, name, destination } of replicas) {
       const { folder, place, target } = destination;
@@ -28,21 +31,21 @@ export function findClashes(databases: readonly ReadDatabase[], problems: Proble
   }
 }
 
-class Seen {
+class Uniques {
   readonly #problems: Problems;
-  readonly #say: (shown: string, other: string) => string;
+  readonly #describe: (shown: string, other: string) => string;
   readonly #paths = new Map<string, Path>();
 
-  constructor(problems: Problems, say: (shown: string, other: string) => string) {
+  constructor(problems: Problems, describe: (shown: string, other: string) => string) {
     this.#problems = problems;
-    this.#say = say;
+    this.#describe = describe;
   }
 
-  /** Whether it is seen for the first time; if not, adds an issue. */
+  /** Returns true if `key` is new. Otherwise it adds a problem. */
   add(key: string, shown: string, path: Path): boolean {
     const other = this.#paths.get(key);
     if (other === undefined) this.#paths.set(key, path);
-    else this.#problems.add(path, `${spell(path)}: ${this.#say(shown, spell(other))}`);
+    else this.#problems.add(path, `${spell(path)}: ${this.#describe(shown, spell(other))}`);
     return other === undefined;
   }
 }

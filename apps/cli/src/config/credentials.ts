@@ -1,7 +1,7 @@
 /**
- * Credentials in the environment, by our names, by Litestream's, and in the files that `…_FILE`
- * names. Those of AWS are put where its SDK looks for them, and what AWS_… says wins; those of Azure
- * become keys of the destination.
+ * Reads credentials from environment variables: SLUICE_…, LITESTREAM_…, and files named by `…_FILE`.
+ * AWS credentials are set as AWS_… for its SDK, unless those exist already. Azure credentials become
+ * keys of the destination.
  */
 
 import type { Environment, Shell } from '../shell.ts';
@@ -18,7 +18,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
 };
 const SECRET = ['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
 
-/** CONFIG_INVALID where a file cannot be read. */
+/** CONFIG_INVALID if a file cannot be read. */
 export function findCredentials(environment: Environment): Record<string, string> {
   return find(NAMES, environment);
 }
@@ -30,7 +30,7 @@ function find(
   const found: Record<string, string> = {};
   for (const [name, names] of Object.entries(wanted)) {
     for (const candidate of names) {
-      const value = valueOf(candidate, environment)?.trim() ?? ''; // as it would be in a file
+      const value = valueOf(candidate, environment)?.trim() ?? ''; // as in a credentials file
       if (value === '') continue;
       found[name] = value;
       break;
@@ -46,16 +46,15 @@ const AZURE_NAMES: Readonly<Record<string, readonly string[]>> = {
 const AZURE_KEYS = [...Object.keys(AZURE_NAMES), 'sas-token-path', 'connection-string'];
 
 /**
- * What a backend is given, with the key and the token that stand in variables where the input has
- * neither. (Azure's SDK has no variables for them, as Amazon's has.) CONFIG_INVALID where a file
- * cannot be read.
+ * Adds the Azure key and token from the environment if the input has no credentials. (Azure's SDK,
+ * unlike Amazon's, reads no such variables.) CONFIG_INVALID if a file cannot be read.
  */
 export function withCredentials(type: string, input: object, environment: Environment): object {
   if (type !== 'abs' || AZURE_KEYS.some((key) => key in input)) return input;
   return { ...find(AZURE_NAMES, environment), ...input };
 }
 
-/** The SDK reads the environment of the process, and nothing else. */
+/** Sets them in the environment of the process, where the SDK reads them. */
 export function applyCredentials(shell: Shell): void {
   const found = findCredentials(shell.environment);
   for (const name of SECRET) shell.secrets.add(found[name] ?? '');

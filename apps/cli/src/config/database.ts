@@ -1,4 +1,4 @@
-/** One database of the configuration, with its destinations. */
+/** Reads one database of the configuration, with its destinations. */
 
 import type { DatabaseOptions } from '@sluice/core';
 import { isMap, validate } from '@sluice/core/config';
@@ -13,13 +13,13 @@ export interface DatabaseContext extends ReplicaContext {
 }
 
 export interface ReadDatabase {
-  /** Complete only where the problems have nothing to say. */
+  /** Complete only if no problem was found. */
   readonly config: DatabaseConfig;
   readonly path: Path;
   readonly replicas: readonly ReadReplica[];
 }
 
-/** undefined where nobody can say where it lies: the problems tell why. */
+/** Returns undefined, with a problem added, if the path is missing or invalid. */
 export async function readDatabase(
   written: unknown,
   path: Path,
@@ -30,9 +30,9 @@ export async function readDatabase(
     problems.add(path, `${spell(path)} must be a map with a path and its replicas`);
     return undefined;
   }
-  const isFolder = 'dir' in written; // that is refused, and what it lacks is not said beside it
+  const isFolder = 'dir' in written; // refused, so its missing keys are not reported
   const section = withoutLitestream(written, path, 'database', { problems, notes });
-  const replicas = await readReplicas(section, path, context, isFolder ? 'not owed' : 'owed');
+  const replicas = await readReplicas(section, path, context, isFolder ? 'optional' : 'required');
   const whole = isFolder && section['path'] === undefined ? { ...section, path: '/-' } : section;
   const read = readSection(DATABASE, whole, path, { problems, what: 'a database' });
   const place = read ?? placeOf(section);
@@ -64,7 +64,7 @@ function optionsOf(
   replicas: readonly ReadReplica[],
   defaults: DatabaseContext['defaults'],
 ): Omit<DatabaseOptions, 'path' | 'metaPath' | 'syncIntervalMs'> & { syncIntervalMs?: number } {
-  // One file goes to all destinations, so the shortest interval of any counts for all.
+  // The same file is sent to all destinations, so the shortest interval applies to all.
   const syncIntervalMs = least(replicas.map((replica) => replica.syncIntervalMs));
   return {
     ...(syncIntervalMs === undefined ? {} : { syncIntervalMs }),
@@ -87,7 +87,7 @@ async function readReplicas(
   section: Section,
   path: Path,
   context: DatabaseContext,
-  need: 'owed' | 'not owed',
+  need: 'required' | 'optional',
 ): Promise<ReadReplica[]> {
   const { problems } = context;
   const { replica, replicas } = section;
@@ -95,13 +95,14 @@ async function readReplicas(
   const hasOne = 'replica' in section;
   const hasMany = 'replicas' in section;
   if (hasOne && hasMany) {
-    problems.add(at, `${spell(path)}: replica and replicas, where one will do`);
-  } else if (!hasOne && !hasMany && need === 'owed') {
-    problems.add(path, `${spell(path)}: replicas are missing: it would go nowhere`);
+    problems.add(at, `${spell(path)}: replica and replicas cannot be used together`);
+  } else if (!hasOne && !hasMany && need === 'required') {
+    problems.add(path, `${spell(path)}: replicas is missing: add at least one destination`);
   }
   const found: [unknown, Path][] = isMap(replica) ? [[replica, [...path, 'replica']]] : [];
   if (Array.isArray(replicas)) {
-    if (replicas.length === 0) problems.add(at, `${spell(at)} is empty: it would go nowhere`);
+    if (replicas.length === 0)
+      problems.add(at, `${spell(at)} is empty: add at least one destination`);
     found.push(...replicas.map((item: unknown, index): [unknown, Path] => [item, [...at, index]]));
   }
   const read: ReadReplica[] = [];
@@ -115,7 +116,7 @@ async function readReplicas(
   return read;
 }
 
-/** Names that are given stay; others are their type, numbered from the second on. */
+/** A destination without a name is named after its type: s3, s3-2, s3-3. */
 function nameAll(
   destinations: readonly (Omit<DestinationConfig, 'name'> & { name?: string | undefined })[],
 ): DestinationConfig[] {

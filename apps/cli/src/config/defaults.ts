@@ -1,4 +1,4 @@
-/** Keys of destinations at the top: the defaults of all destinations that have such a key. */
+/** Keys of destinations at the top level: defaults for all destinations that have the key. */
 
 import { isError } from '@sluice/core/backend';
 import { type JSONSchema, isMap, jsonSchemaOf, propertiesOf } from '@sluice/core/config';
@@ -8,15 +8,15 @@ import type { Section } from './section.ts';
 
 type Properties = Readonly<Record<string, JSONSchema>>;
 
-/** The keys of a backend, with `<key>-file` beside each that may stand in a file; undefined: any key. */
+/** The keys of a backend, including `<key>-file` for secrets. Undefined if it accepts any key. */
 export function keysOfBackend(backend: AnyBackend): Properties | undefined {
   const properties = propertiesOf(jsonSchemaOf(backend.schema));
   if (properties === undefined) return undefined;
   const files = Object.entries(properties)
-    .filter(([key, json]) => mayStandInFile(json) && properties[fileKeyOf(key)] === undefined)
+    .filter(([key, json]) => canBeInFile(json) && properties[fileKeyOf(key)] === undefined)
     .map(([key]): [string, JSONSchema] => [
       fileKeyOf(key),
-      { type: 'string', 'x-kind': 'path', description: `a file that holds ${key}` },
+      { type: 'string', 'x-kind': 'path', description: `file that contains ${key}` },
     ]);
   return { ...properties, ...Object.fromEntries(files) };
 }
@@ -25,11 +25,11 @@ export function fileKeyOf(key: string): string {
   return `${key}-file`;
 }
 
-export function mayStandInFile(json: JSONSchema): boolean {
+export function canBeInFile(json: JSONSchema): boolean {
   return json.writeOnly === true || json['x-file'] === true;
 }
 
-/** Types of ours by the keys that they have. Loads the packages: asked only where a key is not known. */
+/** Our types by key. Loads all their packages, so it is called only for unknown keys. */
 export async function typesByKey(folder: string): Promise<ReadonlyMap<string, readonly string[]>> {
   const types = new Map<string, string[]>();
   for (const type of OWN_TYPES) {
@@ -40,7 +40,7 @@ export async function typesByKey(folder: string): Promise<ReadonlyMap<string, re
   return types;
 }
 
-/** Keys of the packages that `dbs` names, which may have defaults at the top too. */
+/** Keys of third-party backends in `dbs`, which can also have defaults at the top level. */
 export async function keysOfPackages(dbs: unknown, folder: string): Promise<readonly string[]> {
   const keys = new Set<string>();
   for (const type of packagesIn(dbs)) {
@@ -48,7 +48,7 @@ export async function keysOfPackages(dbs: unknown, folder: string): Promise<read
       for (const key of Object.keys(keysOfBackend(await loadBackend(type, folder)) ?? {}))
         keys.add(key);
     } catch (error) {
-      // The destination itself says it, with its line.
+      // Reported for the destination, with its line.
       if (!isError(error, 'CONFIG_INVALID')) throw error;
     }
   }
@@ -67,7 +67,7 @@ function packagesIn(dbs: unknown): ReadonlySet<string> {
   return new Set(types.filter((type) => !isOwnType(type)));
 }
 
-/** What stands at the top for a backend. `path` is never shared. */
+/** The top-level defaults for a backend. `path` is never shared. */
 export function defaultsFor(top: Section, keys: Properties): Section {
   return Object.fromEntries(
     Object.entries(top).filter(([key, value]) => key in keys && key !== 'path' && value !== null),

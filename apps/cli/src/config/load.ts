@@ -1,4 +1,4 @@
-/** Finds the configuration, and reads it. */
+/** Finds and reads the configuration. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -10,12 +10,13 @@ import { applyCredentials } from './credentials.ts';
 import type { Config } from './model.ts';
 import { readConfig } from './read.ts';
 
-/** CONFIG_INVALID where there is none, or with all that is wrong in it. */
+/** CONFIG_INVALID if there is none, or with all problems found in it. */
 export async function loadConfig(args: Arguments, shell: Shell): Promise<Config> {
   applyCredentials(shell);
   const { file, how } = findConfig(args.text('config'), shell);
-  // Nobody named it: which one was found is not left to guess.
-  if (how === 'found') shell.stderr.write(`sluice: the configuration is ${path.resolve(file)}\n`);
+  // Show which default path was used.
+  if (how === 'found')
+    shell.stderr.write(`sluice: using the configuration ${path.resolve(file)}\n`);
   return await readConfig(readText(file), {
     source: file,
     folder: path.dirname(path.resolve(file)),
@@ -34,11 +35,11 @@ function findConfig(given: string | undefined, shell: Shell): FoundConfig {
   const { SLUICE_CONFIG: ours, LITESTREAM_CONFIG: theirs } = shell.environment;
   const named = [given, ours, theirs].find((file) => file !== undefined && file !== '');
   if (named !== undefined) return { file: named, how: 'named' };
-  const found = shell.places.find((place) => fs.existsSync(place));
+  const found = shell.configPaths.find((place) => fs.existsSync(place));
   if (found !== undefined) return { file: found, how: 'found' };
   throw new ReplicationError(
     'CONFIG_INVALID',
-    `no configuration: there is neither ${shell.places.join(' nor ')}; name one with -config`,
+    `no configuration found at ${shell.configPaths.join(', ')}; give its path with -config`,
   );
 }
 
@@ -46,7 +47,7 @@ function readText(file: string): string {
   try {
     return readTextFile(file);
   } catch (error) {
-    const message = `read the configuration ${file}: ${messageOf(error)}; check the path (-config), and who may read it`;
+    const message = `read the configuration ${file}: ${messageOf(error)}; check the path (-config) and its permissions`;
     throw new ReplicationError('CONFIG_INVALID', message, { cause: error });
   }
 }

@@ -1,4 +1,4 @@
-/** A configuration that has been read: nothing in it can be wrong any more. */
+/** A validated configuration. */
 
 import type { DatabaseOptions } from '@sluice/core';
 import type { DestinationDescription } from '@sluice/core/backend';
@@ -11,9 +11,9 @@ export interface DestinationConfig extends DestinationDescription {
   readonly type: string;
   readonly backend: AnyBackend;
   readonly config: unknown;
-  /** Of the replica, below the destination. */
+  /** Path of the replica at the destination. */
   readonly path: string;
-  /** Equal for two destinations whose files would lie in one place. */
+  /** Equal for two destinations that would write to the same place. */
   readonly place: string;
 }
 
@@ -30,7 +30,7 @@ export interface LogConfig {
 }
 
 export interface Config {
-  /** Where it was read, for messages. */
+  /** Path of the file, for messages. */
   readonly source: string;
   readonly databases: readonly DatabaseConfig[];
   readonly addr: string | undefined;
@@ -38,6 +38,6 @@ export interface Config {
   readonly log: LogConfig;
   readonly shutdownSyncTimeoutMs: number;
   readonly shutdownSyncIntervalMs: number;
-  /** What to say at the start: keys without effect, variables that are not set. */
+  /** Logged at the start: keys without effect, unset variables. */
   readonly notes: readonly string[];
 }

@@ -1,4 +1,4 @@
-/** Scalars of which no schema says the type: what YAML makes of them. */
+/** Converts scalars without a type in the schema, as YAML does. */
 
 import { type JSONSchema, isMap, propertiesOf, typesOf } from '@sluice/core/config';
 import type { Path } from './problems.ts';
@@ -6,7 +6,7 @@ import type { Section } from './section.ts';
 
 type IsPlain = (path: Path) => boolean;
 
-/** The section with booleans and numbers where the schema leaves the type open, and no quotes stand. */
+/** Converts unquoted booleans and numbers if the schema has no type for their key. */
 export function natural(
   section: Section,
   keys: Readonly<Record<string, JSONSchema>>,

@@ -1,4 +1,4 @@
-/** Everything that is wrong with a configuration, collected, and said at once. */
+/** Collects all problems of a configuration, to report them together. */
 
 import { ReplicationError, type ConfigIssue } from '@sluice/core/backend';
 
@@ -6,7 +6,7 @@ export type Path = readonly (string | number)[];
 
 /** One problem, as `config check -json` prints it. */
 export interface Problem extends ConfigIssue {
-  /** Absent on a command line, which has no lines. */
+  /** Undefined for a command line. */
   readonly line?: number | undefined;
 }
 
@@ -28,8 +28,8 @@ export class Problems {
   }
 
   /**
-   * CONFIG_INVALID with a line for each, in the order of the file. `lineOf` is undefined for a command line,
-   * which has no lines.
+   * Throws CONFIG_INVALID with one line per problem, in the order of the file. `lineOf` is undefined for a
+   * command line.
    */
   throwAny(source: string, lineOf: ((path: Path) => number) | undefined): void {
     if (this.#found.length === 0) return;
@@ -39,7 +39,7 @@ export class Problems {
     const lines = problems.map(({ line, message }) =>
       line === undefined ? `${source}: ${message}` : `${source}:${line}: ${message}`,
     );
-    const count = lines.length === 1 ? 'a problem' : `${lines.length} problems`;
+    const count = lines.length === 1 ? '1 problem' : `${lines.length} problems`;
     throw new ReplicationError('CONFIG_INVALID', `${source} has ${count}:\n${lines.join('\n')}`, {
       issues: problems,
     });

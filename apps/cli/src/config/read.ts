@@ -1,4 +1,4 @@
-/** A configuration as Litestream 0.3 and 0.5 know it, and ours: strict, with all problems at once. */
+/** Reads a configuration with the keys of Sluice and of Litestream 0.3 and 0.5. Reports all problems together. */
 
 import path from 'node:path';
 import { isMap } from '@sluice/core/config';
@@ -17,20 +17,20 @@ import { VariablesOfFile } from './variables.ts';
 import { YAMLFile } from './yaml.ts';
 
 const COMMAND_LINE = 'the command line';
-/** What a timeout of 0 gives: time for one request to be answered. */
+/** Used for a timeout of 0: enough time for one request. */
 const ONE_TRY_MS = 2_000;
 
 export interface ReadOptions {
   /** For messages. */
   readonly source: string;
-  /** Where packages of backends are looked for first. */
+  /** The folder from which packages of backends are resolved first. */
   readonly folder: string;
   readonly environment: Environment;
   readonly variables: 'expand' | 'leave';
   readonly secrets: Secrets;
 }
 
-/** CONFIG_INVALID with everything that is wrong. */
+/** CONFIG_INVALID with all problems. */
 export async function readConfig(text: string, options: ReadOptions): Promise<Config> {
   const { source, environment } = options;
   const variables = new VariablesOfFile(text, source, options.variables, environment);
@@ -39,7 +39,7 @@ export async function readConfig(text: string, options: ReadOptions): Promise<Co
   );
   const problems = new Problems();
   const notes: Note[] = [];
-  const open = new Set(
+  const publicKeys = new Set(
     [TOP, DATABASE, REPLICA]
       .flatMap(({ shape }) => Object.keys(shape))
       .filter((key) => key !== 'url'),
@@ -56,7 +56,7 @@ export async function readConfig(text: string, options: ReadOptions): Promise<Co
     secrets: options.secrets,
     environment,
     isPlain: (at: Path) => file.isPlain(at),
-    open,
+    publicKeys,
   });
   findClashes(databases, problems);
   findOverlaps(databases, problems);
@@ -70,13 +70,13 @@ export async function readConfig(text: string, options: ReadOptions): Promise<Co
     shutdownSyncTimeoutMs: read['shutdown-sync-timeout'] || ONE_TRY_MS,
     shutdownSyncIntervalMs: read['shutdown-sync-interval'],
     ...readLog(read, environment, [
-      ...variables.notes(open),
+      ...variables.notes(publicKeys),
       ...notes.map(({ path: at, note }) => `${spell(at)}: ${note}`),
     ]),
   };
 }
 
-/** A configuration that comes from a command line: the same, in the words of YAML. */
+/** Reads a database and its URLs from a command line, as if they were in a file. */
 export async function readCommandLine(
   database: string,
   urls: readonly string[],
@@ -91,7 +91,7 @@ export async function readCommandLine(
 
 interface Top {
   readonly read: TopSection;
-  /** As it was written, without Litestream's words. */
+  /** As written, without keys that only Litestream has. */
   readonly section: Section;
 }
 
@@ -102,7 +102,7 @@ async function readTop(
   notes: Note[],
 ): Promise<Top> {
   const ours = withoutLitestream(written, [], 'top', { problems, notes });
-  // A key of a destination may stand at the top, as a default.
+  // Keys of destinations are allowed at the top level, as defaults.
   const section = withoutLitestream(ours, [], 'replica', { problems, notes });
   const isKnown = Object.keys(section).every((key) => key in TOP.shape);
   const defaults = isKnown
@@ -112,7 +112,7 @@ async function readTop(
   const what = 'the configuration';
   const read = readSection(TOP, section, [], { problems, what, beside });
   if (section['dbs'] === undefined && problems.count === 0) {
-    problems.add([], 'dbs is missing: the list of databases');
+    problems.add([], 'dbs is missing: add the list of databases');
   }
   return { read: read ?? TOP.parse({}), section };
 }
@@ -133,7 +133,7 @@ async function readDatabases(written: unknown, context: DatabaseContext): Promis
 function asMap(root: unknown, problems: Problems): Section {
   if (isMap(root)) return root;
   if (root !== null && root !== undefined) {
-    problems.add([], 'it must be a map of keys, with dbs among them');
+    problems.add([], 'the configuration must be a map of keys, including dbs');
   }
   return {};
 }
@@ -152,8 +152,6 @@ function readLog(
       type: logging.type,
       to: logging.stderr ? 'stderr' : 'stdout',
     },
-    notes: isUnknown
-      ? [...notes, `LOG_LEVEL is "${written}", which is no level of ours: passed over`]
-      : notes,
+    notes: isUnknown ? [...notes, `LOG_LEVEL is ignored: "${written}" is not a log level`] : notes,
   };
 }

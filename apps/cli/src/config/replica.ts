@@ -1,4 +1,4 @@
-/** One destination of a database: its backend, the keys that the backend is given, how it is called. */
+/** Reads one destination of a database: its backend, its name, and the keys for the backend. */
 
 import {
   isError,
@@ -14,7 +14,7 @@ import { loadBackend, splitURL, type AnyBackend } from '../load-backend.ts';
 import type { Secrets } from '../secrets.ts';
 import type { Environment } from '../shell.ts';
 import { withCredentials } from './credentials.ts';
-import { defaultsFor, fileKeyOf, keysOfBackend, mayStandInFile, typesByKey } from './defaults.ts';
+import { defaultsFor, fileKeyOf, keysOfBackend, canBeInFile, typesByKey } from './defaults.ts';
 import type { DestinationConfig } from './model.ts';
 import { natural } from './natural.ts';
 import { spell, type Path, type Problems } from './problems.ts';
@@ -23,25 +23,25 @@ import { readSection, withoutLitestream, type Note, type Section } from './secti
 import { readSecretFile } from './variables.ts';
 
 export interface ReplicaContext {
-  /** Of the configuration: packages are looked for from there. */
+  /** Folder of the configuration, from which packages are resolved. */
   readonly folder: string;
-  /** The section at the top as it was written: its keys of destinations are defaults. */
+  /** The top level as written, with defaults for destinations. */
   readonly top: Section;
   readonly intervals: Pick<TopSection, 'sync-interval' | 'snapshot-interval'>;
   readonly problems: Problems;
   readonly notes: Note[];
   readonly secrets: Secrets;
   readonly environment: Environment;
-  /** Whether a scalar of the file stands there without quotes. */
+  /** Whether the scalar at a path is unquoted. */
   readonly isPlain: (path: Path) => boolean;
-  /** Keys whose values may be shown: those that a schema knows, without the secrets. */
-  readonly open: Set<string>;
+  /** Keys whose values are not secret. */
+  readonly publicKeys: Set<string>;
 }
 
 export interface ReadReplica {
   readonly destination: Omit<DestinationConfig, 'name'>;
   readonly path: Path;
-  /** undefined where it has to be given one. */
+  /** Undefined if the configuration gives none. */
   readonly name: string | undefined;
   readonly syncIntervalMs: number;
   readonly snapshotIntervalMs: number | undefined;
@@ -49,7 +49,7 @@ export interface ReadReplica {
 
 const OWN_KEYS = Object.keys(REPLICA.shape);
 
-/** undefined where something is wrong with it: the problems tell what. */
+/** Returns undefined, with problems added, if it is invalid. */
 export async function readReplica(
   section: Section,
   path: Path,
@@ -77,7 +77,7 @@ export async function readReplica(
   };
 }
 
-/** A destination by URL, as on a command line. CONFIG_INVALID with what is wrong. */
+/** A destination given by URL on a command line. CONFIG_INVALID if it is invalid. */
 export async function destinationFromURL(
   text: string,
   folder: string,
@@ -93,7 +93,7 @@ export async function destinationFromURL(
 interface Kind {
   readonly type: string;
   readonly backend: AnyBackend;
-  /** What the URL stands for. */
+  /** The keys from the URL. */
   readonly fromURL: Section;
   readonly place: Section;
   /** undefined: any key. */
@@ -107,16 +107,16 @@ async function findKind(
 ): Promise<Kind | undefined> {
   const { type, url, path: place } = section;
   const written = url !== null && url !== undefined;
-  // Whatever is no text is refused by the schema.
+  // Other types are refused by the schema.
   if (written && typeof url !== 'string') return undefined;
   if (type !== null && type !== undefined && typeof type !== 'string') return undefined;
   return await attempt(written ? [...path, 'url'] : path, path, problems, async () => {
     const target = written ? splitURL(url) : undefined;
     if (target !== undefined && typeof type === 'string' && type !== target.type) {
-      throw invalid(`type is ${type}, and url begins with ${target.type}://: leave type out`);
+      throw invalid(`type is ${type}, but url starts with ${target.type}://: remove type`);
     }
     if (target !== undefined && place !== undefined && place !== null) {
-      throw invalid('path cannot be given together with url: put it into the url');
+      throw invalid('path and url cannot be used together: put the path into url');
     }
     const name = target?.type ?? (typeof type === 'string' ? type : 'file');
     const backend = await loadBackend(name, folder);
@@ -147,7 +147,7 @@ async function readDestination(
 ): Promise<Omit<DestinationConfig, 'name'> | undefined> {
   const { top, problems, environment, secrets } = context;
   const { backend, type, keys } = kind;
-  noteOpenKeys(kind, context);
+  addPublicKeys(kind, context);
   const wanted = await withoutKeysOfOthers(kind, own, path, context);
   const defaults = keys === undefined ? {} : defaultsFor(top, keys);
   const given = {
@@ -180,14 +180,14 @@ async function readDestination(
   });
 }
 
-/** A key without a value leaves its default in place. An unknown one stays, to be refused. */
+/** Removes known keys without a value, so their defaults apply. Unknown keys remain, to be refused. */
 function withValues(section: Section, keys: Kind['keys']): Section {
   const isGiven = ([key, value]: [string, unknown]): boolean =>
     value !== null || (keys !== undefined && !(key in keys));
   return Object.fromEntries(Object.entries(section).filter(isGiven));
 }
 
-/** Keys of another kind of destination are refused in words of their own. */
+/** Keys of other types are refused with a message that names those types. */
 async function withoutKeysOfOthers(
   { type, keys }: Kind,
   own: Section,
@@ -203,22 +203,21 @@ async function withoutKeysOfOthers(
     if (others === undefined) rest[key] = value;
     else if (value !== null) {
       const at = [...path, key];
-      const whose = others.join(', ');
-      problems.add(at, `${spell(at)}: is a key of ${whose}, not of ${type}; leave it out`);
+      problems.add(at, `${spell(at)}: is a key of ${others.join(', ')}, not of ${type}; remove it`);
     }
   }
   return rest;
 }
 
-/** With the values of `<key>-file`. CONFIG_INVALID where one cannot be read, or both are given. */
+/** Reads the values of `<key>-file`. CONFIG_INVALID if a file cannot be read, or both keys are given. */
 function readFiles(given: Section, keys: Readonly<Record<string, JSONSchema>>): Section {
   const input: Record<string, unknown> = { ...given };
   for (const [key, json] of Object.entries(keys)) {
     const fileKey = fileKeyOf(key);
     const file = given[fileKey];
-    if (!mayStandInFile(json) || typeof file !== 'string' || isOfBackend(keys, fileKey)) continue;
+    if (!canBeInFile(json) || typeof file !== 'string' || isOfBackend(keys, fileKey)) continue;
     if (given[key] !== undefined && given[key] !== null) {
-      throw invalid(`${fileKey} cannot be given together with ${key}`);
+      throw invalid(`${fileKey} and ${key} cannot be used together`);
     }
     delete input[fileKey];
     input[key] = readSecretFile(file, fileKey);
@@ -226,10 +225,10 @@ function readFiles(given: Section, keys: Readonly<Record<string, JSONSchema>>): 
   return input;
 }
 
-/** A backend may have such a key itself, and then reads it. */
+/** Whether the backend itself has the key, and reads the file. */
 function isOfBackend(keys: Readonly<Record<string, JSONSchema>>, fileKey: string): boolean {
   const base = fileKey.slice(0, -'-file'.length);
-  return keys[fileKey]?.description !== `a file that holds ${base}`;
+  return keys[fileKey]?.description !== `file that contains ${base}`;
 }
 
 function describe(
@@ -249,11 +248,11 @@ function describe(
   return { ...description, type, backend, config, path, place };
 }
 
-function noteOpenKeys({ keys = {} }: Kind, { open }: ReplicaContext): void {
-  for (const [key, json] of Object.entries(keys)) if (!mayStandInFile(json)) open.add(key);
+function addPublicKeys({ keys = {} }: Kind, { publicKeys }: ReplicaContext): void {
+  for (const [key, json] of Object.entries(keys)) if (!canBeInFile(json)) publicKeys.add(key);
 }
 
-/** Those that are read here, and those of the backend. */
+/** Separates the common keys from the keys of the backend. */
 function split(section: Section): [common: Section, own: Section] {
   const entries = Object.entries(section);
   return [
@@ -262,7 +261,7 @@ function split(section: Section): [common: Section, own: Section] {
   ];
 }
 
-/** What `work` throws of CONFIG_INVALID becomes problems at `at`, said of `path`. */
+/** Turns a CONFIG_INVALID of `work` into problems at `at`, whose messages start with `path`. */
 async function attempt<Result>(
   at: Path,
   path: Path,

@@ -1,6 +1,6 @@
 /**
- * The sections of the file: at the top, a database, a destination. The keys of a kind of destination are its
- * backend's. From these schemas come the parser, docs/configuration.md and the JSON Schema.
+ * Schemas of the sections: top level, database, destination. Each backend has a schema for its own keys. The
+ * parser, docs/configuration.md and the JSON Schema are built from these schemas.
  */
 
 import path from 'node:path';
@@ -23,11 +23,11 @@ import {
 import { z } from 'zod';
 import { hasControlCharacter } from '../control-characters.ts';
 
-/** A poll or a try each few milliseconds would only burn the processor. */
+/** Shorter intervals only waste processor time. */
 const INTERVAL_MS_MIN = 10;
-/** A snapshot holds the whole database. */
+/** Limits how often the whole database is copied. */
 const SNAPSHOT_INTERVAL_MS_MIN = 1_000;
-/** Less would count the waits between two looks. */
+/** Shorter values would include the normal delay between two polls. */
 const MAX_LAG_MS_MIN = 1_000;
 const STAGING_BYTES_MIN = 1024 ** 2;
 
@@ -44,7 +44,7 @@ const maxLag = (help: string, defaultText?: string): ConfigField<number> =>
 const syncInterval = (help: string, options: FieldOptions = {}): ConfigField<number> =>
   duration(help, { example: '500ms', min: INTERVAL_MS_MIN, ...options });
 
-/** Its items are read one by one (database.ts). */
+/** Items are read individually in database.ts. */
 const list = (help: string): ConfigField<readonly unknown[]> =>
   field({ type: 'array', description: help }, (value) =>
     Array.isArray(value) ? (value as readonly unknown[]) : new Invalid('must be a list'),
@@ -52,21 +52,25 @@ const list = (help: string): ConfigField<readonly unknown[]> =>
 
 export const TOP = z.strictObject({
   dbs: list('the databases').optional(),
-  addr: text('/metrics and /healthz are served here; ":9090" is 127.0.0.1', {
+  addr: text('address of /metrics and /healthz; ":9090" means 127.0.0.1:9090', {
     example: ':9091',
     defaultText: 'off',
   }).optional(),
-  exec: text('a command that is run beside it, as -exec', { example: 'sleep 1' }).optional(),
+  exec: text('command to run, like -exec', { example: 'sleep 1' }).optional(),
   logging: z
     .strictObject({
       level: choice(
-        'what is logged; -log-level and LOG_LEVEL win over it',
+        'lowest level to log; -log-level and LOG_LEVEL override it',
         ['trace', 'debug', 'info', 'warn', 'error'],
         { example: 'debug' },
       ).prefault('info'),
-      type: choice('how a line looks; pretty is for people only', ['text', 'json', 'pretty'], {
-        example: 'json',
-      }).prefault('text'),
+      type: choice(
+        'format of log lines; pretty is for people, not for parsers',
+        ['text', 'json', 'pretty'],
+        {
+          example: 'json',
+        },
+      ).prefault('text'),
       stderr: boolean('log to stderr instead of stdout', { example: true }).prefault(false),
     })
     .prefault({}),
@@ -78,28 +82,28 @@ export const TOP = z.strictObject({
     })
     .prefault({}),
   'shutdown-sync-timeout': duration(
-    'at the end, how long a destination is tried after its first failure, if nothing succeeds in between (0: one try); a destination that does not respond at all is given twice as long, 10 s to a minute',
+    'at shutdown, how long to retry a destination after its first failure if nothing succeeds in between (0: one attempt); a destination that does not respond at all gets twice as long, 10 s to 60 s',
     { example: '45s' },
   ).prefault('30s'),
-  'shutdown-sync-interval': duration('time between tries at the end', {
+  'shutdown-sync-interval': duration('time between attempts at shutdown', {
     example: '250ms',
     min: INTERVAL_MS_MIN,
   }).prefault('500ms'),
   'max-lag': maxLag(
-    'a commit that is older than this and not at every destination is a fault: status, /healthz and metrics say so',
+    'if a commit older than this is missing at a destination, status, /healthz and metrics report the database as unhealthy',
   ).prefault(ms(standard.maxLagMs)),
-  'sync-interval': syncInterval('the default of every destination').prefault(
+  'sync-interval': syncInterval('default for all destinations').prefault(
     ms(standard.syncIntervalMs),
   ),
-  'snapshot-interval': snapshotInterval('the default of every destination', '6h').optional(),
+  'snapshot-interval': snapshotInterval('default for all destinations', '6h').optional(),
 });
 
 export type TopSection = z.output<typeof TOP>;
 
-/** Litestream takes it off. */
+/** Litestream accepts and removes it. */
 const SQLITE_SCHEME = /^sqlite3?:\/\//;
 
-const databasePath = filePath('the database; sqlite:// before it is taken off', {
+const databasePath = filePath('the database file; a leading sqlite:// is ignored', {
   example: '/data/other.db',
   check: (written) => problemWithPath(written.replace(SQLITE_SCHEME, '')),
 }).transform(toDatabasePath);
@@ -108,100 +112,106 @@ export const DATABASE = z.strictObject({
   path: databasePath,
   'meta-path': filePath('the staging folder', {
     example: '/data/staging',
-    defaultText: '.<name>-sluice beside the database',
+    defaultText: '.<name>-sluice next to the database',
     check: problemWithPath,
   })
     .transform((folder) => path.resolve(folder))
     .optional(),
-  'monitor-interval': duration('safety poll of an idle database', {
+  'monitor-interval': duration('poll interval of an idle database, if a file event is missed', {
     example: '2s',
     min: INTERVAL_MS_MIN,
   }).prefault(ms(standard.monitorIntervalMs)),
-  'max-lag': maxLag('as max-lag at the top', 'max-lag at the top').optional(),
+  'max-lag': maxLag('max-lag of this database', 'top-level max-lag').optional(),
   'checkpoint-interval': duration(
-    'age of frames that nobody has checkpointed from which Sluice does; 0: not for their age',
+    'checkpoint when the oldest frame that is not checkpointed reaches this age (0: never because of age)',
     { example: '2m' },
   ).prefault(ms(standard.checkpointIntervalMs)),
-  'min-checkpoint-page-count': integer('pages in the WAL from which it is checkpointed', {
+  'min-checkpoint-page-count': integer('checkpoint when the WAL reaches this number of pages', {
     example: 2_000,
     min: 1,
   }).prefault(standard.minCheckpointPageCount),
-  'truncate-page-n': integer('pages of WAL file from which it is truncated', {
+  'truncate-page-n': integer('truncate when the WAL file reaches this number of pages', {
     example: 200_000,
     min: 1,
   }).prefault(standard.truncatePageN),
-  'busy-timeout': duration('how long the first statement of Sluice waits for a lock', {
+  'busy-timeout': duration('how long to wait for a database lock when opening', {
     example: '2s',
   }).prefault(ms(standard.busyTimeoutMs)),
   'staging-max-bytes': size(
-    'what destinations that are behind may hold on this disk, a tenth of which stays free; beyond it they get a new full snapshot',
+    'maximum size of files staged for destinations that are behind; beyond it they get a new full snapshot (10 % of the disk always stays free)',
     { example: '2GiB', min: STAGING_BYTES_MIN },
   ).prefault(formatBytes(standard.stagingMaxBytes).replace(' ', '')),
   'page-encoding': choice(
-    'block needs Litestream 0.5.16 or later to read it, frame any 0.5',
+    'block can be read by Litestream 0.5.16 and later, frame by any 0.5',
     ['block', 'frame'],
     { example: 'frame' },
   ).prefault(standard.pageEncoding),
-  'restore-if-db-not-exists': boolean('restore it first, where it is missing and has a backup', {
-    example: true,
-  }).prefault(false),
+  'restore-if-db-not-exists': boolean(
+    'restore the database before replication if it is missing and has a backup',
+    {
+      example: true,
+    },
+  ).prefault(false),
   snapshot: z
     .strictObject({
       interval: snapshotInterval('time between full snapshots of this database', '6h', {
-        defaultText: 'snapshot.interval at the top',
+        defaultText: 'top-level snapshot.interval',
       }).optional(),
     })
     .prefault({}),
   replica: field(
-    { type: 'object', additionalProperties: true, description: 'its one destination' },
+    {
+      type: 'object',
+      additionalProperties: true,
+      description: 'the destination, if there is only one',
+    },
     (value) => (isMap(value) ? value : new Invalid('must be a map of keys')),
   ).optional(),
-  replicas: list('its destinations, any number').optional(),
+  replicas: list('list of destinations').optional(),
 });
 
-/** Where a database lies: known also where something else is wrong with it. */
+/** Only the paths, for databases whose other keys are invalid. */
 export const DATABASE_PLACE = DATABASE.pick({ path: true, 'meta-path': true });
 
 export type DatabaseSection = z.output<typeof DATABASE>;
 
-/** Keys of a destination that are read here. The others are its backend's. */
+/** Common keys of destinations. The backend reads the others. */
 export const REPLICA = z.strictObject({
   type: text('file, s3, gs, abs, sftp, or the name of a package', {
     example: 'file',
-    defaultText: 'that of url, else file',
+    defaultText: 'type of url, otherwise file',
   }).optional(),
-  name: text('how it is called', {
+  name: text('name in logs, metrics and commands', {
     example: 'offsite',
-    defaultText: 'its type, then s3-2, s3-3, …',
+    defaultText: 'the type, then s3-2, s3-3, …',
     check: (name) =>
       hasControlCharacter(name)
-        ? `${JSON.stringify(name)} holds a line break or another control character`
+        ? `${JSON.stringify(name)} contains a line break or another control character`
         : undefined,
   }).optional(),
-  path: text('the path of the files of this database', { example: '/backup/other' }).optional(),
-  url: text('type, place and settings in one', { example: 's3://bucket/app' }).optional(),
-  'sync-interval': syncInterval('one file per this time on average; see below', {
-    defaultText: 'sync-interval at the top',
+  path: text('folder of this database at the destination', { example: '/backup/other' }).optional(),
+  url: text('type, place and settings in one URL', { example: 's3://bucket/app' }).optional(),
+  'sync-interval': syncInterval('average time between files; see below', {
+    defaultText: 'top-level sync-interval',
   }).optional(),
-  'snapshot-interval': snapshotInterval('as snapshot.interval; see below', '6h', {
-    defaultText: 'snapshot-interval at the top, else snapshot.interval',
+  'snapshot-interval': snapshotInterval('like snapshot.interval; see below', '6h', {
+    defaultText: 'top-level snapshot-interval, otherwise snapshot.interval',
   }).optional(),
 });
 
-/** The absolute path, by which a database is called everywhere. */
+/** The absolute path, which identifies the database everywhere. */
 export function toDatabasePath(written: string): string {
   return path.resolve(expandHome(written.replace(SQLITE_SCHEME, '')));
 }
 
 function problemWithPath(written: string): string | undefined {
   if (hasControlCharacter(written)) {
-    return `${JSON.stringify(written)} holds a line break or another control character`;
+    return `${JSON.stringify(written)} contains a line break or another control character`;
   }
   if (/^~[^/]/.test(written)) {
-    return `${written}: only ~ and ~/… are understood; write the whole path`;
+    return `${written}: only ~ and ~/… are expanded; write the full path`;
   }
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(written))
-    return `${written} is a URL, and a database is a file`;
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(written)) return `${written} is a URL; write a path`;
   return path.resolve(expandHome(written)) === path.resolve('/')
     ? `${written} is the root of the file system`
     : undefined;

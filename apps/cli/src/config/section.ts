@@ -1,4 +1,4 @@
-/** One section of the file: its words of Litestream, then its schema. */
+/** Reads one section of the file: removes keys of Litestream, then applies the schema. */
 
 import { type ConfigSchema } from '@sluice/core/backend';
 import { isMap, validate } from '@sluice/core/config';
@@ -8,15 +8,15 @@ import { spell, type Path, type Problems } from './problems.ts';
 
 export type Section = Readonly<Record<string, unknown>>;
 
-/** What is said at the start of a key. */
+/** A note about a key, logged at the start. */
 export interface Note {
   readonly path: Path;
   readonly note: string;
 }
 
 /**
- * The section without the words of Litestream that are refused (a problem) or have no effect (a note). `known`
- * are keys that mean something here, whatever Litestream does with them.
+ * Removes the keys of Litestream that are refused (a problem) or have no effect (a note). Keys in `known` are
+ * supported in this section, and remain.
  */
 export function withoutLitestream(
   section: Section,
@@ -25,7 +25,7 @@ export function withoutLitestream(
   found: {
     readonly problems: Problems;
     readonly notes: Note[];
-    /** The type of the destination, where it is one. */
+    /** Type of the destination; undefined in other sections. */
     readonly type?: string | undefined;
     readonly known?: ReadonlySet<string> | undefined;
   },
@@ -42,7 +42,7 @@ export function withoutLitestream(
     else if (value !== null && value !== support.except) {
       const isForeign = of !== undefined && found.type !== undefined;
       const reason = isForeign
-        ? `is a key of ${of}, not of ${found.type}; leave it out`
+        ? `is a key of ${of}, not of ${found.type}; remove it`
         : refusalOf(support);
       found.problems.add(at, `${spell(at)}: ${reason}`);
     }
@@ -50,7 +50,7 @@ export function withoutLitestream(
   return rest;
 }
 
-/** undefined where something is wrong: the problems tell what. */
+/** Returns undefined, with problems added, if the section is invalid. */
 export function readSection<Output>(
   schema: ConfigSchema<Output>,
   section: Section,

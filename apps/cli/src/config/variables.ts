@@ -1,18 +1,18 @@
 /**
- * Variables in a configuration.
+ * Expands variables in a configuration.
  *
- *  $NAME  ${NAME}       its value; one that is not set stands for nothing, as in Litestream
- *  ${NAME:-default}     `default` where it is not set, or empty; the default may hold variables itself
- *  ${NAME-default}      `default` where it is not set
- *  $PID                 our process
+ *  $NAME  ${NAME}       the value of the variable; empty if it is not set, as in Litestream
+ *  ${NAME:-default}     `default` if the variable is not set or empty; the default may contain variables
+ *  ${NAME-default}      `default` if the variable is not set
+ *  $PID                 the ID of this process
  *  $$                   a dollar sign
  *
- * Other forms of a shell (`${NAME:?…}`, or without an end) are refused: nobody means them to stay as they
- * are. Variables are marked before YAML is read and filled in after it: a value with `#`, `: ` or quotes in
- * it stays one value, and lines keep their numbers. A variable stands for a text, never for structure. Of a
- * variable that is not set, `<name>_FILE` may name a file that holds its value.
+ * Other forms of a shell (`${NAME:?…}`, or an unclosed brace) are refused, because they are probably not meant
+ * literally. Variables are replaced by marks before the YAML is parsed, and expanded afterwards. So a value may
+ * contain `#`, `: ` or quotes, cannot change the structure, and line numbers stay correct. If a variable is not
+ * set, `<name>_FILE` may name a file with its value.
  *
- * No message shows what may be a part of a secret: a password `pa$word` must not make `$word` appear.
+ * Messages must not show parts of secrets: a password `pa$word` contains the unset variable `$word`.
  */
 
 import { messageOf, ReplicationError } from '@sluice/core/backend';
@@ -20,16 +20,16 @@ import { readTextFile } from '../read-file.ts';
 import type { Environment } from '../shell.ts';
 import { FILE_SUFFIX } from '../surface/environment.ts';
 
-/** `$$`, or `${NAME` with what decides about its end, or `$NAME`. */
+/** `$$`, `$NAME`, or `${NAME` followed by `}`, `-` or `:-`. */
 const START = /\$(?:\$|\{([A-Za-z_]\w*)(\}|:?-)?|([A-Za-z_]\w*))/g;
-/** Private use: they stand in no configuration, and mean nothing to YAML. */
+/** Private-use characters, which have no meaning in YAML. */
 const MARK = /\uE000(\d+)\uE001/g;
-/** A default in a default, and so on: nobody writes more. */
+/** Maximum nesting of defaults. */
 const DEPTH_MAX = 8;
 
 interface MarkedText {
   readonly text: string;
-  /** A mark holds an index of it. */
+  /** Indexed by the marks in `text`. */
   readonly variables: readonly Variable[];
 }
 
@@ -40,14 +40,14 @@ type Variable =
       readonly defaultsFor: 'unset' | 'unset or empty';
     }
   | 'dollar'
-  | 'not understood';
+  | 'unsupported';
 
 function mark(text: string, depth: number): MarkedText {
   const variables: Variable[] = [];
   let marked = '';
   let done = 0;
   for (const match of text.matchAll(START)) {
-    if (match.index < done) continue; // inside of a default
+    if (match.index < done) continue; // inside a default
     const { variable, end } = readVariable(text, match, depth);
     marked += `${text.slice(done, match.index)}\uE000${variables.length}\uE001`;
     variables.push(variable);
@@ -69,8 +69,8 @@ function readVariable(
   }
   const end = endOf(text, behind);
   if (operator === undefined || end === undefined || depth === DEPTH_MAX) {
-    const last = end ?? behind; // what has no end must not hide the quotes behind it
-    return { variable: 'not understood', end: last };
+    const last = end ?? behind; // without a closing brace, keep the text after it, including quotes
+    return { variable: 'unsupported', end: last };
   }
   return {
     variable: {
@@ -82,18 +82,18 @@ function readVariable(
   };
 }
 
-/** Behind the brace that closes what is open at `from`, on the same line. */
+/** The offset after the brace on the same line that closes the one opened before `from`. */
 function endOf(text: string, from: number): number | undefined {
-  let open = 1;
+  let depth = 1;
   for (let at = from; at < text.length && text[at] !== '\n'; at += 1) {
-    if (text.startsWith('${', at)) open += 1;
-    if (text[at] === '}') open -= 1;
-    if (open === 0) return at + 1;
+    if (text.startsWith('${', at)) depth += 1;
+    if (text[at] === '}') depth -= 1;
+    if (depth === 0) return at + 1;
   }
   return undefined;
 }
 
-/** What a text with marks says. CONFIG_INVALID for what is not understood. */
+/** Replaces the marks by values. CONFIG_INVALID for unsupported forms. */
 function fillIn(
   { text, variables }: MarkedText,
   environment: Environment,
@@ -103,7 +103,7 @@ function fillIn(
     const variable = variables[Number(index)];
     if (variable === undefined) return '';
     if (variable === 'dollar') return '$';
-    if (variable === 'not understood') throw notUnderstood();
+    if (variable === 'unsupported') throw unsupportedError();
     const { name } = variable;
     if (name === 'PID') return String(process.pid);
     const value = valueOf(name, environment);
@@ -117,10 +117,10 @@ function fillIn(
   });
 }
 
-function notUnderstood(): ReplicationError {
+function unsupportedError(): ReplicationError {
   return new ReplicationError(
     'CONFIG_INVALID',
-    '"${" begins a form of variable that is not understood: write $NAME, ${NAME}, ${NAME:-default} or ' +
+    '"${" starts an unsupported form of variable: write $NAME, ${NAME}, ${NAME:-default} or ' +
       '${NAME-default}, $$ for a dollar sign, or turn variables off with -no-expand-env',
   );
 }
@@ -128,11 +128,11 @@ function notUnderstood(): ReplicationError {
 interface Unset {
   readonly name: string;
   readonly line: number;
-  /** The nearest key above it. */
+  /** The nearest enclosing key. */
   readonly key: string;
 }
 
-/** The variables of one file: marked, then filled in, with those that stand for nothing. */
+/** The variables of one file. Records the unset ones. */
 export class VariablesOfFile {
   readonly #marked: MarkedText;
   readonly #source: string;
@@ -149,7 +149,7 @@ export class VariablesOfFile {
     return this.#marked.text;
   }
 
-  /** CONFIG_INVALID with the line. */
+  /** CONFIG_INVALID, with the line, for unsupported forms. */
   fillIn(text: string, at: { readonly line: number; readonly key: string }): string {
     try {
       return fillIn({ ...this.#marked, text }, this.#environment, (name) =>
@@ -162,17 +162,17 @@ export class VariablesOfFile {
     }
   }
 
-  /** What to say of variables that are not set. Only at an `open` key is the name no part of a secret. */
-  notes(open: ReadonlySet<string>): string[] {
+  /** Notes about unset variables. The name is shown only for public keys: elsewhere it may be part of a secret. */
+  notes(publicKeys: ReadonlySet<string>): string[] {
     return this.#unset.map(({ name, line, key }) => {
-      const what = open.has(key) ? `$${name}` : `a variable of ${key}`;
-      const next = open.has(key) ? '' : ' (a dollar sign is written $$)';
-      return `${this.#source}:${line}: ${what} is not set, and stands for nothing${next}`;
+      const what = publicKeys.has(key) ? `$${name}` : `a variable of ${key}`;
+      const next = publicKeys.has(key) ? '' : ' (write $$ for a dollar sign)';
+      return `${this.#source}:${line}: ${what} is not set and is replaced by an empty text${next}`;
     });
   }
 }
 
-/** CONFIG_INVALID where the file of `<name>_FILE` cannot be read. */
+/** CONFIG_INVALID if the file of `<name>_FILE` cannot be read. */
 export function valueOf(name: string, environment: Environment): string | undefined {
   const value = environment[name];
   if (value !== undefined) return value;
@@ -180,12 +180,12 @@ export function valueOf(name: string, environment: Environment): string | undefi
   return file === undefined ? undefined : readSecretFile(file, `${name}${FILE_SUFFIX}`);
 }
 
-/** What is in the file, without the line break that editors put at the end. */
-export function readSecretFile(file: string, why: string): string {
+/** The content of the file, without the trailing line break. `key` is the key or variable that names it. */
+export function readSecretFile(file: string, key: string): string {
   try {
     return readTextFile(file).replace(/\r?\n$/, '');
   } catch (error) {
-    const message = `read ${file}, which ${why} names: ${messageOf(error)}`;
+    const message = `read ${file} (${key}): ${messageOf(error)}; check the path and its permissions`;
     throw new ReplicationError('CONFIG_INVALID', message, { cause: error });
   }
 }

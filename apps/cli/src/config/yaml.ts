@@ -1,7 +1,7 @@
 /**
- * A YAML file as plain maps, lists and texts, with the lines where they stand. Anchors, aliases and `<<` are
- * resolved. Scalars stay the texts that were written: `0600`, `1e5`, `yes` and `2024-01-01` become what
- * their key makes of them. A key without a value is null.
+ * Parses YAML into plain maps, lists and strings, with their line numbers. Anchors, aliases and `<<` are
+ * resolved. Scalars remain strings: the schema of their key interprets `0600`, `1e5`, `yes` or `2024-01-01`.
+ * A key without a value is null.
  */
 
 import {
@@ -21,25 +21,25 @@ import {
 import { ReplicationError } from '@sluice/core/backend';
 import type { Path } from './problems.ts';
 
-/** Deeper than any configuration; an alias that holds itself ends here. */
+/** Deeper than any configuration. Also stops an alias that contains itself. */
 const DEPTH_MAX = 32;
-/** More than any configuration; aliases of aliases can make as many of a few lines as they like. */
+/** More than any configuration. Limits aliases of aliases, which can expand a few lines to any number of values. */
 const NODES_MAX = 200_000;
 
-/** Gives what a text says. `key` is the nearest key above it. */
+/** Expands the variables of a scalar. `key` is the nearest enclosing key. */
 export type Fill = (text: string, at: { readonly line: number; readonly key: string }) => string;
 
 export class YAMLFile {
-  /** Maps, lists, texts and null. */
+  /** Maps, lists, strings and null. */
   readonly root: unknown;
   readonly #document: Document.Parsed;
   readonly #lines: LineCounter;
 
-  /** CONFIG_INVALID with every place where it is no YAML. */
+  /** CONFIG_INVALID with all syntax errors. */
   constructor(text: string, file: string, fill: Fill) {
     this.#lines = new LineCounter();
     this.#document = parseDocument(text, {
-      schema: 'failsafe', // every scalar is a text
+      schema: 'failsafe', // all scalars are strings
       merge: true,
       lineCounter: this.#lines,
       prettyErrors: false,
@@ -52,16 +52,16 @@ export class YAMLFile {
       throw new ReplicationError('CONFIG_INVALID', `${file} is not YAML:\n${found.join('\n')}`);
     }
     this.#fillIn(fill);
-    this.#measure(contents, file);
-    this.root = this.#document.toJS({ maxAliasCount: -1 }); // measured above
+    this.#checkSize(contents, file);
+    this.root = this.#document.toJS({ maxAliasCount: -1 }); // the size is checked above
   }
 
-  /** The line of what `path` leads to, or of the nearest thing above it. */
+  /** The line of the value at `path`, or of its nearest existing parent. */
   lineOf(path: Path): number {
     return this.#find(path).line;
   }
 
-  /** Whether a scalar stands there without quotes. */
+  /** Whether the value at `path` is an unquoted scalar. */
   isPlain(path: Path): boolean {
     const { node, found } = this.#find(path);
     return found === path.length && isScalar(node) && node.type === 'PLAIN';
@@ -75,14 +75,14 @@ export class YAMLFile {
         const key = isScalar(pair?.key) ? String(pair.key.value) : '';
         const source = isPlain ? (node.source ?? '') : String(node.value);
         const text = fill(source, { line: this.#lineOfNode(node) ?? 1, key });
-        // A variable that stands for nothing makes a key without a value, as in Litestream.
-        const isNothing = isPlain ? /^(|~|null|Null|NULL)$/.test(text) : text === '';
-        node.value = isNothing && role !== 'key' ? null : text;
+        // An empty variable results in a key without a value, as in Litestream.
+        const isEmpty = isPlain ? /^(|~|null|Null|NULL)$/.test(text) : text === '';
+        node.value = isEmpty && role !== 'key' ? null : text;
       },
     });
   }
 
-  #measure(contents: unknown, file: string): void {
+  #checkSize(contents: unknown, file: string): void {
     let nodes = 0;
     const walk = (node: unknown, lineAbove: number, depth: number): void => {
       const line = this.#lineOfNode(node) ?? lineAbove;
@@ -91,7 +91,7 @@ export class YAMLFile {
       };
       nodes += 1;
       if (depth > DEPTH_MAX) refuse(`more than ${DEPTH_MAX} levels deep`);
-      if (nodes > NODES_MAX) refuse(`more than ${NODES_MAX} values, with those of aliases`);
+      if (nodes > NODES_MAX) refuse(`more than ${NODES_MAX} values, including aliases`);
       if (isAlias(node)) walk(node.resolve(this.#document), line, depth + 1);
       else if (isMap(node)) for (const { value } of node.items) walk(value, line, depth + 1);
       else if (isSeq(node)) for (const item of node.items) walk(item, line, depth + 1);
@@ -117,7 +117,7 @@ export class YAMLFile {
     return { node, line, found: path.length };
   }
 
-  /** A pair of the map itself, else one that is merged into it. */
+  /** The pair of the map itself, otherwise of a map merged into it. */
   #pairOf(map: YAMLMap, key: string): Pair | undefined {
     const pairs = map.items as readonly Pair[];
     const named = (pair: Pair, name: string): boolean =>

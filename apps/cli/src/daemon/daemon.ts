@@ -12,12 +12,12 @@
 
 import { replicate, type Replicator } from '@sluice/core';
 import type { Logger } from '@sluice/core/backend';
-import { dropRepeats } from '../calm-log.ts';
+import { dropRepeats } from '../drop-repeats.ts';
 import { startChild, type RunningChild } from '../child.ts';
 import type { Config, DestinationConfig } from '../config/model.ts';
 import { Destinations } from '../destinations.ts';
 import { Interrupted } from '../interrupt.ts';
-import { noteHangingThread } from '../leave.ts';
+import { noteHangingThread } from '../exit-now.ts';
 import type { MetricsServer } from '../metrics.ts';
 import { ProgressBar } from '../progress.ts';
 import { printJSON, type Environment, type Shell } from '../shell.ts';
@@ -43,21 +43,21 @@ export interface DaemonOptions {
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   const { config, logger } = options;
   const stop = new Stop(logger);
-  await using open = new Destinations(logger, 'write');
-  await using reading = new Destinations(logger, 'read');
+  await using connections = new Destinations(logger, 'write');
+  await using readConnections = new Destinations(logger, 'read');
   try {
     announce(config, await readVersion(), logger);
     const restoring = restoreMissing(config, options.restoreMissing, {
-      open: reading,
+      connections: readConnections,
       logger,
-      onNoAnswer: options.mode === 'once' ? 'fail' : 'wait',
+      onUnanswered: options.mode === 'once' ? 'fail' : 'wait',
       signal: stop.signal,
     });
     const restored = Promise.all(restoring.values());
     restored.catch(() => undefined); // awaited once there is something to close
     // A database that waits for a destination does not delay the others.
     if (options.mode === 'once') await restored;
-    return await replicateUntilEnd(options, open, stop, restoring);
+    return await replicateUntilEnd(options, connections, stop, restoring);
   } catch (error) {
     if (error instanceof Interrupted) return error.exitCode; // replication has not started
     throw error;
@@ -66,7 +66,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
 
 async function replicateUntilEnd(
   options: DaemonOptions,
-  open: Destinations,
+  connections: Destinations,
   stop: Stop,
   restoring: ReadonlyMap<string, Promise<void>>,
 ): Promise<number> {
@@ -77,7 +77,7 @@ async function replicateUntilEnd(
   const replicator = await replicate({
     databases: config.databases.map(({ options: database, destinations }) => ({
       options: database,
-      targets: destinations.map((destination) => toTarget(destination, open)),
+      targets: destinations.map((destination) => toTarget(destination, connections)),
       ready: restoring.get(database.path),
     })),
     logger: dropRepeats(logger),
@@ -155,8 +155,8 @@ async function startMetrics(
 
 function toTarget(
   destination: DestinationConfig,
-  open: Destinations,
+  connections: Destinations,
 ): Parameters<typeof replicate>[0]['databases'][0]['targets'][0] {
   const { name, type, target } = destination;
-  return { name, type, target, open: (signal) => open.open(destination, signal) };
+  return { name, type, target, open: (signal) => connections.open(destination, signal) };
 }

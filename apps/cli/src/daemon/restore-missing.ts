@@ -13,8 +13,8 @@ import { formatDuration } from '@sluice/core/config';
 import type { Logger } from '@sluice/core/backend';
 import type { Config, DatabaseConfig } from '../config/model.ts';
 import type { Destinations } from '../destinations.ts';
-import { askAll, describeFailure, type Answer, type NoAnswer } from '../restoring/ask.ts';
-import { choose, noAnswerFrom } from '../restoring/choose.ts';
+import { surveyAll, describeFailure, type Answer, type Unanswered } from '../restoring/survey.ts';
+import { choose, unansweredError } from '../restoring/choose.ts';
 import { restoreFromBest } from '../restoring/from-best.ts';
 import { sentFrom } from '../restoring/records.ts';
 
@@ -25,10 +25,10 @@ const LATEST = { kind: 'latest' } as const;
 
 export interface RestoreContext {
   /** Opened for reading. */
-  readonly open: Destinations;
+  readonly connections: Destinations;
   readonly logger: Logger;
   /** `fail`: throw the error of a destination that does not answer. */
-  readonly onNoAnswer: 'wait' | 'fail';
+  readonly onUnanswered: 'wait' | 'fail';
   readonly signal: AbortSignal;
 }
 
@@ -83,12 +83,12 @@ async function restoreOne(
   restores: SerialQueue,
   context: RestoreContext,
 ): Promise<void> {
-  const { open, logger, signal } = context;
+  const { connections, logger, signal } = context;
   const { options, destinations } = database;
   const sentTo = sentFrom(database, options.path, logger);
   for (let waitMs = WAIT_MS_MIN; ; waitMs = Math.min(waitMs * 2, WAIT_MS_MAX)) {
-    const answers = await askAll({ destinations, target: LATEST, open, sentTo, signal });
-    const unanswered = answers.filter((answer) => answer.kind === 'no-answer');
+    const answers = await surveyAll({ destinations, target: LATEST, connections, sentTo, signal });
+    const unanswered = answers.filter((answer) => answer.kind === 'unanswered');
     if (!isMissing(options.path)) {
       warnOfCreated(database, logger);
       return;
@@ -97,7 +97,7 @@ async function restoreOne(
       await restores.run(() => restoreFrom(answers, database, context));
       return;
     }
-    if (context.onNoAnswer === 'fail') throw noAnswerFrom(unanswered);
+    if (context.onUnanswered === 'fail') throw unansweredError(unanswered);
     warnOfWait(database, unanswered, waitMs, logger);
     await sleep(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted());
   }
@@ -106,7 +106,7 @@ async function restoreOne(
 async function restoreFrom(
   answers: readonly Answer[],
   database: DatabaseConfig,
-  { open, logger, signal }: RestoreContext,
+  { connections, logger, signal }: RestoreContext,
 ): Promise<void> {
   const { path } = database.options;
   try {
@@ -114,7 +114,7 @@ async function restoreFrom(
     const { from, report } = await restoreFromBest(
       await choose(answers, choice),
       { output: path, target: LATEST, signal },
-      { open, logger, older: 'refused' },
+      { connections, logger, older: 'refused' },
     );
     logger.info(`${path} was missing: restored from ${from.name}`, { txid: report.txid });
   } catch (error) {
@@ -135,7 +135,7 @@ function warnOfCreated({ options }: DatabaseConfig, logger: Logger): void {
 
 function warnOfWait(
   { options }: DatabaseConfig,
-  unanswered: readonly NoAnswer[],
+  unanswered: readonly Unanswered[],
   waitMs: number,
   logger: Logger,
 ): void {

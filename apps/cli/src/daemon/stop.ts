@@ -15,7 +15,7 @@ import {
   SignalCopies,
   type EndSignal,
 } from '../interrupt.ts';
-import { exitNow } from '../leave.ts';
+import { exitNow } from '../exit-now.ts';
 
 /** Sent by people to make a service reload, reopen its log, or shut down in its own way. */
 const PASSED_SIGNALS = ['SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGALRM', 'SIGVTALRM', 'SIGIO'] as const;

@@ -16,9 +16,9 @@ import {
   describeFailure,
   type Answer,
   type Candidate,
-  type NoAnswer,
+  type Unanswered,
   type Unusable,
-} from './ask.ts';
+} from './survey.ts';
 
 export interface ChoiceOptions {
   readonly target: RestoreTarget;
@@ -42,27 +42,29 @@ export async function choose(
 ): Promise<readonly Candidate[]> {
   const { target, isAttended, logger, signal } = options;
   const candidates = answers.filter((answer) => answer.kind === 'restorable');
-  const unanswered = answers.filter((answer) => answer.kind === 'no-answer');
+  const unanswered = answers.filter((answer) => answer.kind === 'unanswered');
   const unusable = answers.filter((answer) => answer.kind === 'unusable');
   const [mostImportant, ...others] = [...unanswered, ...unusable].sort(byWeight);
   if (candidates.length === 0) {
     warnOf(others, logger);
     throw mostImportant?.error ?? noBackupError(answers);
   }
-  if (unanswered.length > 0 && !isAttended) throw noAnswerFrom(unanswered);
+  if (unanswered.length > 0 && !isAttended) throw unansweredError(unanswered);
 
   // An unusable state may be newer than the usable ones. For a timestamp or TXID that is irrelevant.
   const mayBeNewer = target.kind === 'latest' ? unusable : [];
   const states = await newestFirst([...candidates, ...mayBeNewer.filter(isState)], signal);
   const [newest] = states;
-  const lost = newest?.kind === 'unusable' ? newest : undefined;
+  const unusableNewest = newest?.kind === 'unusable' ? newest : undefined;
   if (!isAttended) {
-    const obstacle = lost ?? mayBeNewer.find((answer) => !isState(answer));
+    const obstacle = unusableNewest ?? mayBeNewer.find((answer) => !isState(answer));
     if (obstacle !== undefined) throw onlyOlderError(obstacle);
   }
   warnOf([...unanswered, ...unusable], logger);
-  if (lost !== undefined) {
-    logger.warn(`the newest state is at ${describeState(lost)}, but an older one is restored`);
+  if (unusableNewest !== undefined) {
+    logger.warn(
+      `the newest state is at ${describeState(unusableNewest)}, but an older one is restored`,
+    );
   }
   return states.filter((state) => state.kind === 'restorable');
 }
@@ -101,17 +103,17 @@ function isState(answer: Unusable): answer is Unusable & Pick<Candidate, 'newest
 }
 
 /** Most important first: a destination that did not answer may have data that the others lack. */
-function byWeight(a: NoAnswer | Unusable, b: NoAnswer | Unusable): number {
+function byWeight(a: Unanswered | Unusable, b: Unanswered | Unusable): number {
   return weight(b) - weight(a);
 }
 
-function weight(answer: NoAnswer | Unusable): number {
-  if (answer.kind === 'no-answer') return 3;
+function weight(answer: Unanswered | Unusable): number {
+  if (answer.kind === 'unanswered') return 3;
   if (isError(answer.error, 'RESTORE_NO_SNAPSHOT')) return 0;
   return isError(answer.error, 'RESTORE_OUT_OF_RANGE') ? 1 : 2;
 }
 
-function warnOf(answers: readonly (NoAnswer | Unusable)[], logger: Logger): void {
+function warnOf(answers: readonly (Unanswered | Unusable)[], logger: Logger): void {
   for (const { destination, error } of answers) {
     const { message, code } = describeFailure(error);
     logger.warn(`${destination.name} is left out: ${message}`, { code });
@@ -130,7 +132,7 @@ function namesOf(destinations: readonly DestinationConfig[]): string {
 }
 
 /** Has the code of the first failure. */
-export function noAnswerFrom(unanswered: readonly NoAnswer[]): ReplicationError {
+export function unansweredError(unanswered: readonly Unanswered[]): ReplicationError {
   const failures = unanswered.map(({ destination, error }) => ({
     name: destination.name,
     ...describeFailure(error),

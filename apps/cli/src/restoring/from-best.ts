@@ -5,10 +5,10 @@ import { ReplicationError, type Logger } from '@sluice/core/backend';
 import { formatTXID } from '@sluice/core/ltx';
 import type { DestinationConfig } from '../config/model.ts';
 import type { Destinations } from '../destinations.ts';
-import { describeFailure, type Candidate } from './ask.ts';
+import { describeFailure, type Candidate } from './survey.ts';
 
 export interface FromBestContext {
-  readonly open: Destinations;
+  readonly connections: Destinations;
   readonly logger: Logger;
   /** Whether a candidate with another state may be used instead of the first. */
   readonly older: 'allowed' | 'refused';
@@ -55,7 +55,7 @@ export async function restoreFromBest(
 async function restoreFrom(
   { destination, plan, listed }: Candidate,
   options: Omit<RestoreOptions, 'sources'>,
-  { open, logger }: FromBestContext,
+  { connections, logger }: FromBestContext,
 ): Promise<Restored> {
   logger.info(`restoring from ${destination.name}`, {
     target: destination.target,
@@ -63,7 +63,7 @@ async function restoreFrom(
     files: plan.files.length,
     sizeBytes: plan.sizeBytes,
   });
-  const { client, capabilities } = await open.open(destination, options.signal);
+  const { client, capabilities } = await connections.open(destination, options.signal);
   const sources = [{ name: destination.name, client, capabilities, listed }];
   const report = await restore({ ...options, sources });
   for (const { file, code, message } of report.avoided) {

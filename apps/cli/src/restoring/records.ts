@@ -1,6 +1,6 @@
 /**
- * Reads this machine's record of a destination: the staging folder of the database says what was
- * sent.
+ * Reads this machine's record of a destination: the last state sent, from the staging folder of the
+ * database.
  */
 
 import { defaultMetaPath, lastSentTo } from '@sluice/core';

@@ -59,15 +59,16 @@ export interface DatabaseRow {
 }
 
 /**
- * Judges a database by the state file of its replicator, and by whether that replicator still runs.
+ * Health of a database, derived from the state file of its replicator and from whether that replicator
+ * still runs.
  */
-export interface Judged {
+export interface LocalHealth {
   readonly local: Local;
   readonly facts: DatabaseFacts | undefined;
   readonly verdict: Verdict;
 }
 
-export function judgeLocal(local: Local): Judged {
+export function healthOf(local: Local): LocalHealth {
   const { state, writer, ageMs, maxLagMs } = local;
   if (state === undefined || writer === undefined) {
     const verdict = { healthy: false, problems: [notFollowed(local)], behind: [] };
@@ -114,7 +115,7 @@ function deadReplicatorProblem({ writer, ageMs }: Local, { pid }: DatabaseStatus
 }
 
 export function describeDatabase(
-  { local, verdict }: Judged,
+  { local, verdict }: LocalHealth,
   destinations: readonly DestinationRow[],
 ): DatabaseRow {
   const { state } = local;
@@ -147,8 +148,8 @@ function describeReplicator({ state, writer }: Local): string {
 }
 
 export interface DestinationInput {
-  readonly judged: Judged;
-  /** What the replicator had written before the destination was listed. */
+  readonly health: LocalHealth;
+  /** The state file as read before the destination was listed. */
   readonly before: DatabaseStatus | undefined;
   readonly now: Date;
 }
@@ -156,9 +157,9 @@ export interface DestinationInput {
 export function describeDestination(
   { name, type, target }: DestinationConfig,
   listed: Listed,
-  { judged, before, now }: DestinationInput,
+  { health, before, now }: DestinationInput,
 ): DestinationRow {
-  const { local, verdict } = judged;
+  const { local, verdict } = health;
   const known = local.state?.destinations.find((candidate) => candidate.name === name);
   const row = {
     name,
@@ -174,14 +175,14 @@ export function describeDestination(
       ...row,
       state: isError(listed.error) ? listed.error.code : 'failed',
       txid: undefined,
-      lag_seconds: lagOf(name, undefined, judged),
+      lag_seconds: lagOf(name, undefined, health),
       size: undefined,
       last_error: messageOf(listed.error),
       last_error_at: now.toISOString(),
     };
   }
   const txid = listed.txid === 0n ? undefined : formatTXID(listed.txid);
-  const lag = lagOf(name, txid, judged);
+  const lag = lagOf(name, txid, health);
   const found = { ...row, txid, lag_seconds: lag, size: listed.sizeBytes };
   if (listed.damage !== undefined) {
     return {
@@ -223,7 +224,7 @@ export function describeDestination(
 function lagOf(
   name: string,
   txid: string | undefined,
-  { local, facts }: Judged,
+  { local, facts }: LocalHealth,
 ): number | undefined {
   const { state, writer, sinceEnd, ageMs } = local;
   if (state?.txid === undefined) return undefined;

@@ -20,22 +20,22 @@ export type Listed =
   | { readonly kind: 'failed'; readonly error: unknown };
 
 /**
- * A caller waits for a status, and a health check has a deadline. So a destination that sends nothing for
- * this long counts as not answering, and is not retried.
+ * A destination that sends nothing for this long has failed, and is not retried, because health checks have a
+ * deadline.
  */
 const SILENCE_MS_MAX = 15_000;
 
 /** Throws the errors of the destination. */
 export async function listHighest(
   destination: DestinationConfig,
-  open: Destinations,
+  connections: Destinations,
   signal: AbortSignal,
 ): Promise<Listed> {
   const silence = new AbortController();
   const timer = setTimeout(() => silence.abort(silenceError(destination)), SILENCE_MS_MAX);
   const either = AbortSignal.any([signal, silence.signal]);
   try {
-    const { client } = await open.open(destination, either);
+    const { client } = await connections.open(destination, either);
     const files = new FileSet();
     let sizeBytes = 0;
     for await (const file of client.listFiles('all', { signal: either })) {
@@ -51,7 +51,7 @@ export async function listHighest(
 
 function silenceError({ name, target }: DestinationConfig): ReplicationError {
   const message =
-    `list ${name} (${target}): it has not answered for ${SILENCE_MS_MAX / 1_000} s; check the address, ` +
-    'the server, and the network on the way there';
+    `list ${name} (${target}): no response for ${SILENCE_MS_MAX / 1_000} s; check the address, ` +
+    'the server and the network';
   return new ReplicationError('REPLICA_UNAVAILABLE', message);
 }

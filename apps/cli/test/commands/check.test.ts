@@ -1,4 +1,4 @@
-/** `sluice check` over folders, and over what cannot be reached. */
+/** `sluice check` of folders and of unreachable destinations. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -48,7 +48,7 @@ const FEATURES = [
   'delete',
 ];
 
-/** A folder can hold no lease; all else it can. */
+/** All features except leases, which folders do not support. */
 const EXPECTED = FEATURES.map((feature) => [
   feature,
   feature === 'if-version' ? 'not judged' : 'works',
@@ -69,7 +69,7 @@ async function treeOf(folder: string): Promise<string[]> {
   return (fs.readdirSync(folder, { recursive: true }) as string[]).toSorted();
 }
 
-test('a folder that is alive does all of it, and is left as it was', async () => {
+test('a folder passes all features and is left unchanged', async () => {
   const bucket = goldenBucket();
   const before = await treeOf(bucket);
   const { code, checked } = await checkJSON(`file://${bucket}`);
@@ -96,7 +96,7 @@ test('a folder that is alive does all of it, and is left as it was', async () =>
   expect(await treeOf(bucket)).toEqual(before);
 });
 
-test('people get a line for each feature, and what was measured', async () => {
+test('text output has a line for each feature and the figures', async () => {
   const folder = temporaryFolder();
   const { code, stdout } = await sluice(['check', `file://${folder}`]);
   const [head, ...lines] = stdout.trimEnd().split('\n');
@@ -108,7 +108,7 @@ test('people get a line for each feature, and what was measured', async () => {
   );
 });
 
-test('a folder that is not there yet is said to be, and is not there afterwards either', async () => {
+test('a missing folder is reported, and is not created', async () => {
   const above = temporaryFolder();
   const { code, checked } = await checkJSON(`file://${above}/app`);
   expect(code).toBe(0);
@@ -120,7 +120,7 @@ test('a folder that is not there yet is said to be, and is not there afterwards 
   expect(fs.readdirSync(above)).toEqual([]);
 });
 
-test('a folder without the one above it is not made: exit code 7', async () => {
+test('a folder without its parent is not created: exit code 7', async () => {
   const above = temporaryFolder();
   const { code, checked } = await checkJSON(`file://${above}/disk/app`);
   expect(code).toBe(7);
@@ -134,7 +134,7 @@ test('a folder without the one above it is not made: exit code 7', async () => {
   expect(fs.readdirSync(above)).toEqual([]);
 });
 
-test('what something else lies in the way of cannot be written: the error says so', async () => {
+test('a file in the place of a folder is reported', async () => {
   const file = writeFile(temporaryFolder(), 'app', 'a file, not a folder');
   const { code, checked } = await checkJSON(`file://${file}`);
   expect(code).toBeGreaterThan(0);
@@ -143,7 +143,7 @@ test('what something else lies in the way of cannot be written: the error says s
 });
 
 describe('of a configuration', () => {
-  test('all are checked; one that fails hides no other, and is in the exit code', async () => {
+  test('all destinations are checked, and a failure sets the exit code', async () => {
     const endpoint = await closedEndpoint();
     const [one, two] = [temporaryFolder(), temporaryFolder()];
     const config = configuration(
@@ -164,21 +164,21 @@ describe('of a configuration', () => {
     expect(JSON.stringify(checked)).not.toContain('bbbbbbbb');
   });
 
-  test('one is checked by its name', async () => {
+  test('one destination can be checked by name', async () => {
     const folder = temporaryFolder();
     const config = configuration(`{ path: /nowhere/at/all }, { path: ${folder}/app, name: disk }`);
     const { code, checked } = await checkJSON('-config', config, 'disk');
     expect([code, checked.map(({ name }) => name)]).toEqual([0, ['disk']]);
   });
 
-  test('an unknown name is told which there are', async () => {
+  test('an unknown name is refused with the known names', async () => {
     const config = configuration('{ path: /backup }, { path: /mnt/b, name: disk }');
     const { code, stderr } = await sluice(['check', '-config', config, 'dsk']);
     expect(code).toBe(2);
     expect(stderr).toContain(`there is no destination dsk in ${config}, which has file, disk`);
   });
 
-  test('replicas beside each other by the same keys are checked once', async () => {
+  test('replicas in the same folder with the same keys are checked once', async () => {
     const { databases } = await readText(`
 dbs:
 - { path: /a, replicas: [{ path: /mnt/a/1 }, { type: s3, bucket: b, path: t/1 }] }
@@ -208,7 +208,7 @@ test.each([
   expect(stderr).toContain(message);
 });
 
-test.each(Object.keys(OWN_PACKAGES))('what gives a right is known of %s', async (type) => {
+test.each(Object.keys(OWN_PACKAGES))('the permissions of %s have names', async (type) => {
   const { permissions } = await loadBackend(type, '/');
   for (const right of ['list', 'read', 'write', 'replace', 'delete'] as const) {
     expect(permissions?.[right], right).toMatch(/./);

@@ -1,9 +1,9 @@
-/** sluice config check, and where a configuration is looked for. */
+/** sluice config check, and the search for a configuration. */
 
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { sluice } from '../support/shell.ts';
-import { installPackage } from '../support/stranger.ts';
+import { installPackage } from '../support/third-party.ts';
 import { temporaryFolder, writeFile } from '../support/temporary.ts';
 
 const RIGHT = `region: eu-west-1
@@ -16,7 +16,7 @@ dbs:
 `;
 const WRONG = 'dbs:\n- path: /d\n  pth: 1\n  replica: { type: s3, bukcet: b }\n';
 
-test('says where each destination is, and what has no effect', async () => {
+test('lists the destinations and the keys without effect', async () => {
   const file = writeFile(temporaryFolder(), 'sluice.yml', RIGHT);
   const { code, stdout, stderr } = await sluice(['config', 'check', '-config', file]);
   expect([code, stderr]).toEqual([0, '']);
@@ -26,12 +26,12 @@ test('says where each destination is, and what has no effect', async () => {
     '/data/app.db  s3           s3    s3://b/app',
     '/data/app.db  file         file  file:///backup/app',
     '/data/app.db  offsite      s3    s3://c/app at https://s3.example.com',
-    'note: dbs[0].replicas[0].retention: this version deletes nothing: more is kept',
+    'note: dbs[0].replicas[0].retention: this version deletes nothing',
     '',
   ]);
 });
 
-test('says the same in JSON', async () => {
+test('prints the same as JSON', async () => {
   const file = writeFile(temporaryFolder(), 'sluice.yml', RIGHT);
   const { code, stdout } = await sluice(['config', 'check', '-json', '-config', file]);
   expect(code).toBe(0);
@@ -39,7 +39,7 @@ test('says the same in JSON', async () => {
     ok: true,
     file,
     problems: [],
-    notes: ['dbs[0].replicas[0].retention: this version deletes nothing: more is kept'],
+    notes: ['dbs[0].replicas[0].retention: this version deletes nothing'],
     databases: [
       {
         path: '/data/app.db',
@@ -54,7 +54,7 @@ test('says the same in JSON', async () => {
   });
 });
 
-test('what is wrong is said with its line, and the exit code is 2', async () => {
+test('problems are listed with their lines, and the exit code is 2', async () => {
   const file = writeFile(temporaryFolder(), 'sluice.yml', WRONG);
   const text = await sluice(['config', 'check', '-config', file]);
   expect([text.code, text.stdout]).toEqual([2, '']);
@@ -89,13 +89,13 @@ test.each([
   expect(stderr).toContain(says);
 });
 
-test.each([[[]], [['chek']]])('without its verb it is a mistake: %j', async (words) => {
+test.each([[[]], [['chek']]])('the verb is required: %j', async (words) => {
   const { code, stderr } = await sluice(['config', ...words]);
   expect(code).toBe(2);
   expect(stderr).toContain('write "sluice config check"');
 });
 
-test('a backend of somebody else is checked, described and defaulted like one of ours', async () => {
+test('a third-party backend is checked, described and gets defaults like a built-in one', async () => {
   const folder = installPackage('@acme/sluice-http');
   const check = async (top: string, keys: string): Promise<string> => {
     const replica = `{ type: '@acme/sluice-http', path: app${keys} }`;
@@ -113,14 +113,14 @@ test('a backend of somebody else is checked, described and defaulted like one of
   expect(await check('', ', gzp: yes')).toContain(
     'sluice.yml:4: dbs[0].replica: gzp is not a key of http: did you mean gzip?',
   );
-  // A default that is wrong is wrong where it stands.
+  // An invalid default is reported at its own line.
   expect(await check('retries: many', '')).toContain(
     'sluice.yml:1: dbs[0].replica: retries: Expected integer, got string',
   );
   expect(await check('nonsense: 1', '')).toContain('sluice.yml:1: nonsense is not a key of');
 });
 
-test('no secret is printed, right or wrong', async () => {
+test('no secret is printed, valid or not', async () => {
   const text = `dbs:
 - path: /d
   replicas:
@@ -136,11 +136,11 @@ test('no secret is printed, right or wrong', async () => {
   }
 });
 
-test('the first place that has a configuration counts, and which one is said', async () => {
+test('the first existing default path is used and printed', async () => {
   const folder = temporaryFolder();
   const places = [path.join(folder, 'none.yml'), writeFile(folder, 'sluice.yml', RIGHT)];
   const { code, stderr } = await sluice(['databases'], {}, places);
-  expect([code, stderr]).toEqual([0, `sluice: the configuration is ${places[1]}\n`]);
+  expect([code, stderr]).toEqual([0, `sluice: using the configuration ${places[1]}\n`]);
   const named = await sluice(['databases', '-config', places[1] ?? ''], {}, places);
   expect([named.code, named.stderr]).toEqual([0, '']);
 });

@@ -7,7 +7,7 @@ import { temporaryFolder, writeFile } from '../support/temporary.ts';
 
 const ISO = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
 
-test('ltx lists level 0 where no level is named, as Litestream does', async () => {
+test('ltx lists level 0 by default, as in Litestream', async () => {
   const { code, stdout } = await sluice(['ltx', `file://${goldenBucket()}`, '-json']);
   expect(code).toBe(0);
   const rows = JSON.parse(stdout) as Record<string, unknown>[];
@@ -23,7 +23,7 @@ test('ltx lists level 0 where no level is named, as Litestream does', async () =
   });
 });
 
-test('ltx -level all lists what lies there, level 9 its snapshots', async () => {
+test('ltx -level all lists all files, and -level 9 the snapshots', async () => {
   const bucket = goldenBucket();
   const rowsOf = async (level: string): Promise<number> => {
     const { stdout } = await sluice(['ltx', '-level', level, `file://${bucket}`]);
@@ -44,7 +44,7 @@ test.each(['10', '-1', 'some'])('ltx -level %s is refused', async (level) => {
   ]);
 });
 
-test('where nothing is listed it is said where', async () => {
+test('an empty listing names the destinations', async () => {
   const folder = temporaryFolder();
   const { code, stdout, stderr } = await sluice([
     'ltx',
@@ -57,7 +57,7 @@ test('where nothing is listed it is said where', async () => {
   expect(stderr).toContain(`msg="there are no LTX files at level 9 at file (file://${folder})"`);
 });
 
-test('wal is ltx, and is told so', async () => {
+test('wal is an alias of ltx, with a warning', async () => {
   const bucket = goldenBucket();
   const { code, stdout, stderr } = await sluice(['wal', `file://${bucket}`]);
   expect(code).toBe(0);
@@ -65,7 +65,7 @@ test('wal is ltx, and is told so', async () => {
   expect(stderr).toContain('wal is an old name: use ltx');
 });
 
-test('a destination that fails hides no other, and is in the exit code', async () => {
+test('if a destination fails, the others are listed, and the exit code is not 0', async () => {
   const config = writeFile(
     temporaryFolder(),
     'sluice.yml',
@@ -108,7 +108,7 @@ test('databases lists each database with its destinations', async () => {
   );
 });
 
-test('the configuration is where -config says, else the variables, else the places', async () => {
+test('the configuration is found by -config, then by variables, then at the default paths', async () => {
   const folder = temporaryFolder();
   const config = (name: string): string =>
     writeFile(folder, `${name}.yml`, `dbs: [{ path: /${name}, replica: { path: /b } }]`);
@@ -125,13 +125,13 @@ test('the configuration is where -config says, else the variables, else the plac
   expect(await find([], { SLUICE_CONFIG: '' })).toBe('/place');
 });
 
-test('without a configuration it is said where it was looked for', async () => {
+test('without a configuration, the searched paths are listed', async () => {
   const { code, stderr } = await sluice(['databases'], {}, ['/a.yml', '/b.yml']);
   expect(code).toBe(2);
-  expect(stderr).toContain('there is neither /a.yml nor /b.yml; name one with -config');
+  expect(stderr).toContain('no configuration found at /a.yml, /b.yml; give its path with -config');
 });
 
-test('-no-expand-env leaves dollars alone', async () => {
+test('-no-expand-env keeps dollar signs', async () => {
   const config = writeFile(
     temporaryFolder(),
     's.yml',
@@ -150,7 +150,7 @@ test.each([[['version']], [['-version']], [['--version']]])(
   },
 );
 
-test('version -verbose tells Node and SQLite too, -json both as JSON', async () => {
+test('version -verbose also prints Node and SQLite, -json prints JSON', async () => {
   const { stdout } = await sluice(['version', '-verbose', '-json']);
   expect(JSON.parse(stdout)).toEqual({
     version: expect.stringMatching(/^\d/) as string,
@@ -161,7 +161,7 @@ test('version -verbose tells Node and SQLite too, -json both as JSON', async () 
 });
 
 test.each([[['help']], [['-h']], [['--help']], [['-help']]])(
-  '%j tells the commands',
+  '%j lists the commands',
   async (words) => {
     const { code, stdout } = await sluice(words);
     expect(code).toBe(0);
@@ -171,20 +171,20 @@ test.each([[['help']], [['-h']], [['--help']], [['-help']]])(
   },
 );
 
-test('without a command, what there is goes to stderr', async () => {
+test('without a command, the list of commands goes to stderr', async () => {
   const { code, stdout, stderr } = await sluice([]);
   expect([code, stdout]).toEqual([2, '']);
   expect(stderr).toContain('usage: sluice COMMAND');
 });
 
-test('help of a command is had in three ways', async () => {
+test('the help of a command can be requested in three ways', async () => {
   const { stdout } = await sluice(['restore', '-h']);
   expect(stdout).toContain('-timestamp RFC3339');
   expect((await sluice(['help', 'restore'])).stdout).toBe(stdout);
   expect((await sluice(['restore', '/d', '--help'])).stdout).toBe(stdout);
 });
 
-test('an unknown command is told the nearest', async () => {
+test('the closest command is suggested for an unknown one', async () => {
   const { code, stderr } = await sluice(['replicat']);
   expect([code, stderr]).toEqual([
     2,

@@ -19,7 +19,7 @@ function configOf(database: string, replicas: readonly string[]): string {
   );
 }
 
-test('the latest comes back from a URL, byte for byte, and it is said from where', async () => {
+test('the latest state is restored from a URL, byte for byte, and the source is printed', async () => {
   const bucket = goldenBucket();
   const output = path.join(temporaryFolder(), 'new', 'app.db');
   const { code, stdout } = await sluice(['restore', '-o', output, `file://${bucket}`]);
@@ -28,7 +28,7 @@ test('the latest comes back from a URL, byte for byte, and it is said from where
   expect(stdout).toContain(`restored ${output} from file (file://${bucket}): TXID ${latest?.txid}`);
 });
 
-test('a database of the configuration comes back to its own path', async () => {
+test('a configured database is restored to its own path', async () => {
   const database = path.join(temporaryFolder(), 'app.db');
   const config = configOf(database, [`{ path: ${goldenBucket()} }`]);
   const { code } = await sluice(['restore', database, '-config', config, '-integrity-check=full']);
@@ -36,7 +36,7 @@ test('a database of the configuration comes back to its own path', async () => {
   expect(sha256(database)).toBe(latest?.file_sha256);
 });
 
-test.each([all[3], all[10]])('-txid $txid gives that state', async (expected) => {
+test.each([all[3], all[10]])('-txid $txid restores that state', async (expected) => {
   const output = path.join(temporaryFolder(), 'app.db');
   const words = [
     'restore',
@@ -50,7 +50,7 @@ test.each([all[3], all[10]])('-txid $txid gives that state', async (expected) =>
   expect(sha256(output)).toBe(expected?.file_sha256);
 });
 
-test('-timestamp gives the state of that moment', async () => {
+test('-timestamp restores the state at that time', async () => {
   const expected = all[8];
   const output = path.join(temporaryFolder(), 'app.db');
   const words = [
@@ -65,7 +65,7 @@ test('-timestamp gives the state of that moment', async () => {
   expect(sha256(output)).toBe(expected?.file_sha256);
 });
 
-test('of several destinations, the one that reaches furthest is taken', async () => {
+test('the destination with the newest state is used', async () => {
   const behind = goldenBucket();
   cutBucket(behind, '0000000000000012');
   const output = path.join(temporaryFolder(), 'app.db');
@@ -76,7 +76,7 @@ test('of several destinations, the one that reaches furthest is taken', async ()
   expect(sha256(output)).toBe(latest?.file_sha256);
 });
 
-test('-replica chooses a destination, whatever it lacks', async () => {
+test('-replica chooses a destination, even if it is behind', async () => {
   const behind = goldenBucket();
   cutBucket(behind, '0000000000000012');
   const output = path.join(temporaryFolder(), 'app.db');
@@ -89,7 +89,7 @@ test('-replica chooses a destination, whatever it lacks', async () => {
   expect(unknown.stderr).toContain('there is no destination nobody; the database has near, far');
 });
 
-test('a destination that is damaged is said, and the next is taken', async () => {
+test('if a destination is damaged, a warning is printed and the next one is used', async () => {
   const damaged = goldenBucket();
   damageBucket(damaged, latest?.txid ?? '');
   const behind = goldenBucket();
@@ -115,7 +115,7 @@ test('a destination that is damaged is said, and the next is taken', async () =>
   expect(fs.readdirSync(path.dirname(output))).toEqual(['app.db']);
 });
 
-test('a destination that cannot be reached is said, and the others are taken', async () => {
+test('if a destination is unreachable, a warning is printed and the others are used', async () => {
   const output = path.join(temporaryFolder(), 'app.db');
   const endpoint = await closedEndpoint();
   const s3 = `{ type: s3, bucket: b, path: p, endpoint: "${endpoint}", region: x, access-key-id: a, secret-access-key: bbbbbbbb }`;
@@ -132,7 +132,7 @@ test('a destination that cannot be reached is said, and the others are taken', a
   expect(stderr).toMatch(/level=WARN msg="s3 is left out: .*" code=REPLICA_UNAVAILABLE/);
 });
 
-test('where one cannot be reached, "no backup" is not true, and not said', async () => {
+test('"no backup" is not reported while a destination is unreachable', async () => {
   const endpoint = await closedEndpoint();
   const s3 = `{ type: s3, bucket: b, path: p, endpoint: "${endpoint}", region: x, access-key-id: a, secret-access-key: bbbbbbbb }`;
   const empty = temporaryFolder();
@@ -142,7 +142,7 @@ test('where one cannot be reached, "no backup" is not true, and not said', async
   expect((await sluice(words)).code).toBe(7);
 });
 
-test('no backup, none of that TXID, none of that moment, a gap: each has its exit code', async () => {
+test('no backup, unknown TXID, unknown time, gap: each has its exit code', async () => {
   const output = path.join(temporaryFolder(), 'app.db');
   const codeOf = async (...words: string[]): Promise<number> =>
     (await sluice(['restore', '-o', output, ...words])).code;
@@ -156,7 +156,7 @@ test('no backup, none of that TXID, none of that moment, a gap: each has its exi
   expect(fs.existsSync(output)).toBe(false);
 });
 
-test('a file that is missing in the middle is a gap, and named', async () => {
+test('a missing file in the middle is a gap and is named', async () => {
   const bucket = goldenBucket();
   for (const name of fs.readdirSync(bucket, { recursive: true }) as string[]) {
     if (/0*19\.ltx$/.test(name) || !name.endsWith('ltx')) continue;
@@ -168,7 +168,7 @@ test('a file that is missing in the middle is a gap, and named', async () => {
   expect(stderr).toMatch(/0000000000000016 to 0000000000000018 is missing .*\(RESTORE_GAP\)/);
 });
 
-test('what is there is not replaced, and nothing is asked before that is known', async () => {
+test('an existing database is not replaced, which is checked before any request', async () => {
   const output = writeFile(temporaryFolder(), 'app.db', 'mine');
   const words = ['restore', '-o', output, 'file:///nowhere/at/all'];
   const { code, stderr } = await sluice(words);
@@ -177,7 +177,7 @@ test('what is there is not replaced, and nothing is asked before that is known',
   expect(fs.readFileSync(output, 'utf8')).toBe('mine');
 });
 
-test('-force replaces it, and what SQLite keeps beside it', async () => {
+test('-force replaces the database with its -wal, -shm and -journal', async () => {
   const folder = temporaryFolder();
   const output = writeFile(folder, 'app.db', 'mine');
   for (const side of ['-wal', '-shm', '-journal']) writeFile(folder, `app.db${side}`, 'old');
@@ -187,12 +187,12 @@ test('-force replaces it, and what SQLite keeps beside it', async () => {
   expect(fs.readdirSync(folder)).toEqual(['app.db']);
 });
 
-test('an empty file is no database, and may be replaced', async () => {
+test('an empty file is not a database and is replaced', async () => {
   const output = writeFile(temporaryFolder(), 'app.db', '');
   expect((await sluice(['restore', '-o', output, `file://${goldenBucket()}`])).code).toBe(0);
 });
 
-test('-if-db-not-exists ends well where it exists, and asks nobody', async () => {
+test('-if-db-not-exists exits 0 without a request if the database exists', async () => {
   const output = writeFile(temporaryFolder(), 'app.db', 'mine');
   const words = ['restore', '-if-db-not-exists', '-o', output, 'file:///nowhere/at/all'];
   const outcome = await sluice([...words, '-json']);
@@ -203,7 +203,7 @@ test('-if-db-not-exists ends well where it exists, and asks nobody', async () =>
   });
 });
 
-test('-if-replica-exists ends well where there is no backup, and says where it looked', async () => {
+test('-if-replica-exists exits 0 if there is no backup, and lists the destinations', async () => {
   const folder = temporaryFolder();
   const output = path.join(folder, 'app.db');
   const words = ['restore', '-if-replica-exists', '-o', output, `file://${folder}`];
@@ -219,7 +219,7 @@ test('-if-replica-exists ends well where there is no backup, and says where it l
   expect(fs.readdirSync(folder)).toEqual([]);
 });
 
-test('-if-replica-exists does not take files without a snapshot for no backup', async () => {
+test('-if-replica-exists fails for files without a snapshot', async () => {
   const bucket = goldenBucket();
   for (const name of fs.readdirSync(bucket, { recursive: true }) as string[]) {
     if (/0{15}1-\w+\.ltx$/.test(name)) fs.rmSync(path.join(bucket, name));
@@ -229,7 +229,7 @@ test('-if-replica-exists does not take files without a snapshot for no backup', 
   expect((await sluice(words)).code).toBe(5);
 });
 
-test('the first deployment, with a folder that is not there yet, has no backup', async () => {
+test('a missing folder has no backup in a first deployment', async () => {
   const folder = temporaryFolder();
   const database = path.join(folder, 'data', 'app.db');
   const config = configOf(database, [
@@ -243,7 +243,7 @@ test('the first deployment, with a folder that is not there yet, has no backup',
   expect(fs.readdirSync(folder)).toEqual([]);
 });
 
-test('a folder without the one above it may lie on a disk that is not mounted', async () => {
+test('a folder without its parent may be on an unmounted disk', async () => {
   const folder = temporaryFolder();
   const database = path.join(folder, 'app.db');
   const config = configOf(database, [`{ path: ${folder}/disk/backup }`]);
@@ -255,7 +255,7 @@ test('a folder without the one above it may lie on a disk that is not mounted', 
   );
 });
 
-test('a folder that was written to before is not new where it is missing', async () => {
+test('a missing folder that was written to before is an error', async () => {
   const folder = temporaryFolder();
   const database = path.join(folder, 'app.db');
   const target = `file://${folder}/backup`;
@@ -275,7 +275,7 @@ test('a folder that was written to before is not new where it is missing', async
   }
 });
 
-test('-dry-run says what would be read, in Litestream’s keys, and writes nothing', async () => {
+test('-dry-run lists the files to read, with Litestream’s keys, and writes nothing', async () => {
   const output = writeFile(temporaryFolder(), 'app.db', 'mine');
   const bucket = goldenBucket();
   const words = ['restore', '-dry-run', '-o', output, `file://${bucket}`];
@@ -301,7 +301,7 @@ test('-dry-run says what would be read, in Litestream’s keys, and writes nothi
   expect(fs.readFileSync(output, 'utf8')).toBe('mine');
 });
 
-test('-json says what was done, in Litestream’s keys and some of ours', async () => {
+test('-json prints the result with Litestream’s keys and some additional ones', async () => {
   const output = path.join(temporaryFolder(), 'app.db');
   const bucket = goldenBucket();
   const { stdout } = await sluice(['restore', '-json', '-o', output, `file://${bucket}`]);
@@ -327,7 +327,7 @@ test.each([
     /give one database or URL, without file:\/\/\/b/,
   ],
   [['restore', '-o', 'x', '-config', 'c', 'file:///a'], /-config needs a database/],
-  [['restore', '-o', 'x', 'ftp://a/b'], /type ftp is not known/],
+  [['restore', '-o', 'x', 'ftp://a/b'], /unknown type ftp/],
 ])('%j is a mistake, and says which', async (words, message) => {
   const { code, stderr } = await sluice(words);
   expect(code).toBe(2);

@@ -4,13 +4,13 @@ import { Secrets } from '../../src/secrets.ts';
 import { findCredentials, withCredentials } from '../../src/config/credentials.ts';
 import { temporaryFolder, writeFile } from '../support/temporary.ts';
 
-test.each(['SLUICE', 'LITESTREAM'])('%s_… stand for AWS_… where those are not set', (prefix) => {
+test.each(['SLUICE', 'LITESTREAM'])('%s_… is used if AWS_… is not set', (prefix) => {
   const environment = { [`${prefix}_ACCESS_KEY_ID`]: 'id', [`${prefix}_SECRET_ACCESS_KEY`]: 'key' };
   const found = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'key' };
   expect(findCredentials(environment)).toEqual(found);
 });
 
-test('what AWS_… says wins, then SLUICE_…, then LITESTREAM_…', () => {
+test('AWS_… overrides SLUICE_…, which overrides LITESTREAM_…', () => {
   const all = {
     AWS_ACCESS_KEY_ID: 'aws',
     SLUICE_ACCESS_KEY_ID: 'sluice',
@@ -23,7 +23,7 @@ test('what AWS_… says wins, then SLUICE_…, then LITESTREAM_…', () => {
 });
 
 test.each(['AWS_SECRET_ACCESS_KEY', 'SLUICE_SECRET_ACCESS_KEY', 'LITESTREAM_SECRET_ACCESS_KEY'])(
-  '%s_FILE names a file that holds it',
+  '%s_FILE names a file with the value',
   (name) => {
     const file = writeFile(temporaryFolder(), 'key', 'from-a-file\n');
     const found = findCredentials({ [`${name}_FILE`]: file });
@@ -31,14 +31,14 @@ test.each(['AWS_SECRET_ACCESS_KEY', 'SLUICE_SECRET_ACCESS_KEY', 'LITESTREAM_SECR
   },
 );
 
-test('without any of them, nothing is found, and the SDK looks elsewhere', () => {
+test('without these variables, the SDK uses its own sources', () => {
   expect(findCredentials({ HOME: '/root' })).toEqual({});
 });
 
 describe('a key and a token for Azure', () => {
   const input = { bucket: 'backups', 'account-name': 'account' };
 
-  test.each(['SLUICE', 'LITESTREAM'])('stand in %s_AZURE_…', (prefix) => {
+  test.each(['SLUICE', 'LITESTREAM'])('are read from %s_AZURE_…', (prefix) => {
     const environment = {
       [`${prefix}_AZURE_ACCOUNT_KEY`]: 'key',
       [`${prefix}_AZURE_SAS_TOKEN`]: 'token',
@@ -49,14 +49,14 @@ describe('a key and a token for Azure', () => {
   });
 
   test.each(['account-key', 'sas-token', 'sas-token-path', 'connection-string'])(
-    'count only where no %s is configured',
+    'are ignored if %s is configured',
     (key) => {
       const given = { ...input, [key]: 'given' };
       expect(withCredentials('abs', given, { SLUICE_AZURE_SAS_TOKEN: 'token' })).toEqual(given);
     },
   );
 
-  test('reach a destination by URL, and are hidden from then on', async () => {
+  test('are used for a destination given by URL, and are redacted', async () => {
     const secrets = new Secrets();
     const environment = { LITESTREAM_AZURE_ACCOUNT_KEY: 'YSBrZXkgb2YgQXp1cmU=' };
     const url = 'abs://account@backups/app.db';

@@ -1,4 +1,4 @@
-/** Each key is tried: it changes what is read. Each word of Litestream is ignored aloud, or refused. */
+/** Tests that each key has an effect, and that each key of Litestream is supported, ignored with a note, or refused. */
 
 import { parse } from 'yaml';
 import { expect, test } from 'vitest';
@@ -10,7 +10,7 @@ import { effectOf, exampleOf, nest, readText, withValues } from '../support/conf
 import type { Values } from '../support/configuration.ts';
 import { rowsOf, type Row } from '../support/rows.ts';
 
-/** What a key cannot stand without, and a value of its own to differ from. */
+/** Keys that a key requires, and another value of it for comparison. */
 const BESIDE: Readonly<Record<string, { beside: Values; other: Values }>> = {
   'access-key-id': {
     beside: { 'secret-access-key': 'example-secret' },
@@ -39,7 +39,7 @@ const BESIDE: Readonly<Record<string, { beside: Values; other: Values }>> = {
   passphrase: { beside: { 'key-path': '/etc/key' }, other: { passphrase: 'other' } },
 };
 
-/** Of abs: what stands at the account's place, or has to. */
+/** The same for type abs. */
 const BESIDE_ABS: typeof BESIDE = {
   'account-name': { beside: {}, other: { 'account-name': 'other' } },
   bucket: { beside: {}, other: { bucket: 'others' } },
@@ -49,7 +49,7 @@ const BESIDE_ABS: typeof BESIDE = {
   },
 };
 
-/** The configuration with the key, and one that differs from it by nothing else. */
+/** Two configurations that differ only in the key. */
 function pair(row: Row): { readonly before: string; readonly after: string } {
   const table = row.of === 'abs' ? BESIDE_ABS : BESIDE;
   const { beside = {}, other = {} } = table[row.name.replace(/-file$/, '')] ?? {};
@@ -60,33 +60,33 @@ function pair(row: Row): { readonly before: string; readonly after: string } {
 }
 
 const ROWS = (await rowsOf()).map((row) => ({ ...row, title: `${row.scope} ${row.name}` }));
-/** They say what is so without them, or check another key; their own tests are below. */
+/** Keys that only state a default or check another key. They have their own tests below. */
 const NO_CHANGE = ['type', 'sse-customer-algorithm', 'sse-customer-key-md5'];
 
 test.each(ROWS.filter(({ name }) => !NO_CHANGE.includes(name)))(
-  '$title of $of changes what is read',
+  '$title of $of has an effect',
   async (row) => {
     const { before, after } = pair(row);
-    // Without a bucket at the destination there is nothing to differ from.
+    // These top-level keys need another value to compare with, because destinations require them.
     const isPlace = row.scope === 'top' && ['bucket', 'host', 'user'].includes(row.name);
     const from = isPlace ? withValues(row, nest(row.name, 'another')) : before;
     expect(effectOf(await readText(after))).not.toBe(effectOf(await readText(from)));
   },
 );
 
-test.each(ROWS)('$title of $of says what it is for, and how it is written', ({ json }) => {
+test.each(ROWS)('$title of $of has a description and a type', ({ json }) => {
   expect(json.description).toMatch(/./);
   const isWritten = json.type !== undefined || json.enum !== undefined;
   expect(isWritten).toBe(true);
 });
 
-test('type: file is what a destination is without a type', async () => {
+test('the default type is file', async () => {
   const row = { scope: 'replica' } as const;
   const read = await readText(withValues(row, { type: 'file' }));
   expect(effectOf(read)).toBe(effectOf(await readText(withValues(row, {}))));
 });
 
-test('sse-customer-algorithm is AES256 or an error, and the MD5 is that of the key', async () => {
+test('sse-customer-algorithm must be AES256, and the MD5 must match the key', async () => {
   const row = { scope: 'replica', of: 's3' } as const;
   const sse = { 'sse-customer-key': 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=' };
   await readText(withValues(row, { ...sse, 'sse-customer-algorithm': 'AES256' }));
@@ -108,23 +108,23 @@ function withWord({ scope, key }: Pick<Word, 'scope' | 'key'>, value: unknown): 
   return withValues({ scope }, nest(key, value));
 }
 
-test.each(noted)('$title is accepted, and said to have no effect', async (word) => {
+test.each(noted)('$title is accepted with a note that it has no effect', async (word) => {
   const config = await readText(withWord(word, parse(word.example)));
   const without = await readText(withValues({ scope: word.scope }, {}));
   expect(effectOf(config)).toBe(effectOf(without));
   expect(config.notes.join('\n')).toContain(`${word.key}: ${word.note}`);
 });
 
-test.each(refused)('$title is refused by name, with what to use instead', async (word) => {
+test.each(refused)('$title is refused with the alternative', async (word) => {
   const text = withWord(word, parse(word.example));
   const { reason, instead } = word.support;
-  const says = word.of === undefined ? `${reason}; ${instead}` : 'not of file; leave it out';
+  const says = word.of === undefined ? `${reason}; ${instead}` : 'not of file; remove it';
   await expect(readText(text)).rejects.toThrow(`${word.key}: `);
   await expect(readText(text)).rejects.toThrow(says);
 });
 
 test.each(refused.filter(({ support }) => support.except !== undefined))(
-  '$title passes where it asks for nothing',
+  '$title is accepted with its default value',
   async (word) => {
     const read = await readText(withWord(word, word.support.except));
     expect(effectOf(read)).toBe(effectOf(await readText(withValues({ scope: word.scope }, {}))));
@@ -141,13 +141,13 @@ test.each([
   await expect(readText(text)).rejects.toThrow(says);
 });
 
-test('keys of a refused type are not complained of beside it', async () => {
+test('keys of a refused type are not reported as well', async () => {
   const values = { type: 'nats', username: 'u', token: 't' };
   const text = withValues({ scope: 'replica' }, values);
-  await expect(readText(text)).rejects.toThrow(/has a problem:\n[^\n]*type nats[^\n]*$/);
+  await expect(readText(text)).rejects.toThrow(/has 1 problem:\n[^\n]*type nats[^\n]*$/);
 });
 
-test.each(OWN_TYPES)('%s knows the nearest of each of its keys', async (type) => {
+test.each(OWN_TYPES)('%s suggests the closest key for each misspelled key', async (type) => {
   const backend = await loadBackend(type, '/');
   const ours = ROWS.filter(({ of, scope }) => of === type && scope === 'replica');
   for (const { name } of ours.filter((row) => !row.name.endsWith('-file'))) {

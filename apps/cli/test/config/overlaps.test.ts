@@ -1,4 +1,4 @@
-/** Places that lie in one another are refused by name, also where only a symbolic link shows it. */
+/** Overlapping folders are refused, also if they overlap only through a symbolic link. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -31,34 +31,34 @@ const APP = '/data/app.db';
 const STAGING = '/data/.app.db-sluice';
 
 test.each([
-  [STAGING, 'lies in the staging folder of'],
-  [`${STAGING}/backup`, 'lies in the staging folder of'],
-  [`${STAGING}/ltx/0`, 'lies in the staging folder of'],
-  ['/data', 'holds the staging folder of'],
+  [STAGING, 'is inside the staging folder of'],
+  [`${STAGING}/backup`, 'is inside the staging folder of'],
+  [`${STAGING}/ltx/0`, 'is inside the staging folder of'],
+  ['/data', 'contains the staging folder of'],
 ])('a destination at %s is refused: it %s the database', async (folder, how) => {
   expect(await problemsOf({ path: APP, replicas: [folder] })).toEqual([
-    `test.yml:2: dbs[0].replicas[0]: ${folder} ${how} dbs[0], ${STAGING}: choose another place`,
+    `test.yml:2: dbs[0].replicas[0]: ${folder} ${how} dbs[0], ${STAGING}: choose another folder`,
   ]);
 });
 
-test('a destination in the staging folder of another database is refused', async () => {
+test('a destination inside the staging folder of another database is refused', async () => {
   const other = { path: '/data/other.db', replicas: [`${STAGING}/x`] };
   expect(await problemsOf({ path: APP, replicas: ['/b'] }, other)).toEqual([
-    `test.yml:3: dbs[1].replicas[0]: ${STAGING}/x lies in the staging folder of dbs[0], ${STAGING}: choose another place`,
+    `test.yml:3: dbs[1].replicas[0]: ${STAGING}/x is inside the staging folder of dbs[0], ${STAGING}: choose another folder`,
   ]);
 });
 
 test.each(['wal', 'shm', 'journal'])(
-  'a destination in the place of a -%s is refused: a folder there would stop the application',
+  'a destination at the path of a -%s file is refused',
   async (side) => {
     expect(await problemsOf({ path: APP, replicas: [`${APP}-${side}`] })).toEqual([
-      `test.yml:2: dbs[0].replicas[0]: ${APP}-${side} is the -${side} file of dbs[0], ${APP}: choose another place`,
+      `test.yml:2: dbs[0].replicas[0]: ${APP}-${side} is the -${side} file of dbs[0], ${APP}: choose another folder`,
     ]);
   },
 );
 
 test.each(['wal', 'shm', 'journal'])(
-  'a staging folder in the place of a -%s is refused',
+  'a staging folder at the path of a -%s file is refused',
   async (side) => {
     const [problem] = await problemsOf({ path: APP, replicas: ['/b'], meta: `${APP}-${side}` });
     expect(problem).toContain(`${APP}-${side} is the -${side} file of`);
@@ -66,35 +66,35 @@ test.each(['wal', 'shm', 'journal'])(
 );
 
 test.each([APP, `${APP}/backup`])(
-  'a destination at %s is refused: a file is no folder',
+  'a destination at %s, in or at the database file, is refused',
   async (at) => {
     expect(await problemsOf({ path: APP, replicas: [at] })).toEqual([
-      `test.yml:2: dbs[0].replicas[0]: ${at} is the database dbs[0], ${APP}: choose another place`,
+      `test.yml:2: dbs[0].replicas[0]: ${at} is the database dbs[0], ${APP}: choose another folder`,
     ]);
   },
 );
 
-test('a destination among the files of another is refused', async () => {
+test('a destination inside the levels of another is refused', async () => {
   expect(await problemsOf({ path: APP, replicas: ['/b', '/b/ltx/0'] })).toEqual([
-    'test.yml:2: dbs[0].replicas[1]: /b/ltx/0 lies among the files of dbs[0].replicas[0], /b: choose another place',
+    'test.yml:2: dbs[0].replicas[1]: /b/ltx/0 is inside the levels of dbs[0].replicas[0], /b: choose another folder',
   ]);
 });
 
-test('staging folders that are a database, hold one, or lie in one another are refused', async () => {
+test('a staging folder that is or contains a database, or is inside another one, is refused', async () => {
   expect(await problemsOf({ path: APP, meta: APP, replicas: ['/b'] })).toEqual([
-    `test.yml:2: dbs[0]: ${APP} cannot be the staging folder: it lies at the database of dbs[0], ${APP}: choose another place`,
+    `test.yml:2: dbs[0]: ${APP} cannot be the staging folder: it is at the path of the database of dbs[0], ${APP}: choose another folder`,
   ]);
   expect(await problemsOf({ path: '/m/app.db', meta: '/m', replicas: ['/b'] })).toEqual([
-    'test.yml:2: dbs[0]: /m/app.db lies in the staging folder of dbs[0], /m: choose another place',
+    'test.yml:2: dbs[0]: /m/app.db is inside the staging folder of dbs[0], /m: choose another folder',
   ]);
   const one = { path: APP, meta: '/m', replicas: ['/b'] };
   const inner = { path: '/data/other.db', meta: '/m/ltx', replicas: ['/c'] };
   expect(await problemsOf(one, inner)).toEqual([
-    'test.yml:3: dbs[1]: /m/ltx lies in the staging folder of dbs[0], /m: choose another place',
+    'test.yml:3: dbs[1]: /m/ltx is inside the staging folder of dbs[0], /m: choose another folder',
   ]);
 });
 
-test('what only begins with the same letters, or lies side by side, is fine', async () => {
+test('folders with the same prefix, and neighboring folders, are accepted', async () => {
   const folders = [
     '/data/backup',
     `${STAGING}-backup`,
@@ -107,20 +107,20 @@ test('what only begins with the same letters, or lies side by side, is fine', as
   expect(await problemsOf({ path: APP, meta: '/m', replicas: ['/data'] })).toEqual([]);
 });
 
-test('a symbolic link is followed, also to what is not there yet', async () => {
+test('symbolic links are resolved, also for missing files', async () => {
   const folder = fs.realpathSync(temporaryFolder());
   const link = path.join(folder, 'link');
   fs.mkdirSync(path.join(folder, 'data'));
   fs.symlinkSync(path.join(folder, 'data'), link);
   const database = path.join(folder, 'data', 'app.db');
   const inside = await problemsOf({ path: database, replicas: [`${link}/.app.db-sluice/b`] });
-  expect(inside.join()).toContain('lies in the staging folder of dbs[0]');
+  expect(inside.join()).toContain('is inside the staging folder of dbs[0]');
   const twice = await problemsOf(
     { path: database, replicas: ['/b'] },
     { path: `${link}/app.db`, replicas: ['/c'] },
   );
-  expect(twice.join()).toContain(`dbs[1].path: ${link}/app.db is the path of dbs[0].path already`);
+  expect(twice.join()).toContain(`dbs[1].path: ${link}/app.db is already the path of dbs[0].path`);
   const replicas = [`${folder}/data/b`, `${link}/b`];
   const same = await problemsOf({ path: '/elsewhere/app.db', replicas });
-  expect(same.join()).toContain('is the target of dbs[0].replicas[0] already');
+  expect(same.join()).toContain('is already the target of dbs[0].replicas[0]');
 });

@@ -10,7 +10,7 @@ import { effectOf, readText } from '../support/configuration.ts';
 
 const EXAMPLES = fileURLToPath(new URL('../../../../examples/', import.meta.url));
 
-test('the configuration that people have for Litestream works as it stands', async () => {
+test('an existing configuration of Litestream works unchanged', async () => {
   const config = await readText(`dbs:
 - path: /data/app.db
   replicas:
@@ -26,12 +26,10 @@ test('the configuration that people have for Litestream works as it stands', asy
       destinations: [{ name: 's3', target: 's3://my-app-backups/app.db', path: 'app.db' }],
     },
   ]);
-  expect(config.notes).toEqual([
-    'dbs[0].replicas[0].retention: this version deletes nothing: more is kept',
-  ]);
+  expect(config.notes).toEqual(['dbs[0].replicas[0].retention: this version deletes nothing']);
 });
 
-test('it works with three more destinations', async () => {
+test('three destinations can be added to it', async () => {
   const config = await readText(`dbs:
 - path: /data/app.db
   replicas:
@@ -49,9 +47,9 @@ test('it works with three more destinations', async () => {
 });
 
 test.each(fs.readdirSync(EXAMPLES).filter((name) => name.endsWith('.yml')))(
-  'examples/%s is read without a problem',
+  'examples/%s is valid',
   async (name) => {
-    const secret = path.join(EXAMPLES, name); // any file that is there
+    const secret = path.join(EXAMPLES, name); // any existing file
     const text = fs
       .readFileSync(path.join(EXAMPLES, name), 'utf8')
       .replaceAll('/run/secrets/offsite-key', secret);
@@ -70,7 +68,7 @@ test.each(fs.readdirSync(EXAMPLES).filter((name) => name.endsWith('.yml')))(
   },
 );
 
-test('all problems are in one error, each with file, line and the nearest key', async () => {
+test('one error reports all problems, each with file, line and the closest key', async () => {
   const text = `adr: ":9090"
 logging:
   level: dbug
@@ -105,12 +103,12 @@ dbs:
     'test.yml:10: dbs[0].replicas[0]: bucket is missing',
     'test.yml:11: dbs[0].replicas[0]: bukcet is not a key of s3: did you mean bucket?',
     'test.yml:12: dbs[0].replicas[0]: part-size is 1000000 bytes: the minimum is 5242880',
-    'test.yml:15: dbs[0].replicas[1].bucket: is a key of s3, gs, abs, not of file; leave it out',
+    'test.yml:15: dbs[0].replicas[1].bucket: is a key of s3, gs, abs, not of file; remove it',
     'test.yml:17: dbs[0].replicas[3]: path is missing',
     'test.yml:17: dbs[0].replicas[3]: typ is not a key of file: did you mean type?',
-    'test.yml:18: dbs[1].path: /data/app.db is the path of dbs[0].path already',
+    'test.yml:18: dbs[1].path: /data/app.db is already the path of dbs[0].path',
     'test.yml:19: dbs[1]: replica must be a map of keys',
-    'test.yml:20: dbs[2].replicas is empty: it would go nowhere',
+    'test.yml:20: dbs[2].replicas is empty: add at least one destination',
     'test.yml:20: dbs[2]: path is missing',
   ]);
 });
@@ -118,20 +116,32 @@ dbs:
 test.each([
   ['dbs: 5', /dbs must be a list/],
   ['', /dbs is missing/],
-  ['[a]', /it must be a map of keys/],
+  ['[a]', /the configuration must be a map of keys/],
   ['dbs: [5]', /dbs\[0\] must be a map with a path and its replicas/],
   ['dbs: []', /dbs is empty: there is nothing to replicate/],
   ['dbs: [{ path: /, replica: { path: /b } }]', /dbs\[0\]: path \/ is the root of the file/],
-  ['dbs: [{ path: "/d\\n", replica: { path: /b } }]', /path "\/d\\n" holds a line break/],
-  ['dbs: [{ path: ~me/d, replica: { path: /b } }]', /path ~me\/d: only ~ and ~\/… are understood/],
-  ['dbs: [{ path: "file:///d", replica: { path: /b } }]', /file:\/\/\/d is a URL, and a database/],
-  ['dbs: [{ path: /d, meta-path: "/m\\n", replica: { path: /b } }]', /meta-path "\/m\\n" holds/],
-  ['dbs: [{ path: /d, replica: { path: /b, name: "a\\nb" } }]', /name "a\\nb" holds a line break/],
-  ['dbs: [{ path: /d, replica: { url: "file:///b\\n" } }]', /"file:\/\/\/b\\n" holds a line break/],
-  ['dbs: [{ path: /d, replica: { url: "file:///b " } }]', /"file:\/\/\/b " holds .* blanks around/],
+  ['dbs: [{ path: "/d\\n", replica: { path: /b } }]', /path "\/d\\n" contains a line break/],
+  ['dbs: [{ path: ~me/d, replica: { path: /b } }]', /path ~me\/d: only ~ and ~\/… are expanded/],
+  ['dbs: [{ path: "file:///d", replica: { path: /b } }]', /file:\/\/\/d is a URL; write a path/],
+  ['dbs: [{ path: /d, meta-path: "/m\\n", replica: { path: /b } }]', /meta-path "\/m\\n" contains/],
+  [
+    'dbs: [{ path: /d, replica: { path: /b, name: "a\\nb" } }]',
+    /name "a\\nb" contains a line break/,
+  ],
+  [
+    'dbs: [{ path: /d, replica: { url: "file:///b\\n" } }]',
+    /"file:\/\/\/b\\n" contains a line break/,
+  ],
+  [
+    'dbs: [{ path: /d, replica: { url: "file:///b " } }]',
+    /"file:\/\/\/b " contains .* spaces around/,
+  ],
   ['dbs: [{ path: /d, replica: { path: /b } }]\n---\ndbs: []', /more than one document \(---\)/],
-  ['dbs: [{ path: /d }]', /replicas are missing: it would go nowhere/],
-  ['dbs: [{ path: /d, replica: { path: /b }, replicas: [{ path: /c }] }]', /where one will do/],
+  ['dbs: [{ path: /d }]', /replicas is missing: add at least one destination/],
+  [
+    'dbs: [{ path: /d, replica: { path: /b }, replicas: [{ path: /c }] }]',
+    /replica and replicas cannot be used together/,
+  ],
   ['dbs: [{ path: /d, replicas: [5] }]', /dbs\[0\]\.replicas\[0\] must be a map/],
   ['dbs: [{ path: [/d], replica: { path: /b } }]', /dbs\[0\]: path must be text, not a list/],
   ['logging: loud\ndbs: []', /logging must be a map of level, type, stderr/],
@@ -139,32 +149,34 @@ test.each([
   await expect(readText(text)).rejects.toThrow(message);
 });
 
-test('two destinations with one target are an error, also of two databases', async () => {
+test('two destinations with the same target are an error, also in different databases', async () => {
   const within = 'dbs: [{ path: /d, replicas: [{ path: /b }, { url: "file:///b/" }] }]';
   await expect(readText(within)).rejects.toThrow(
-    /dbs\[0\]\.replicas\[1\]: file:\/\/\/b is the target of dbs\[0\]\.replicas\[0\] already/,
+    /dbs\[0\]\.replicas\[1\]: file:\/\/\/b is already the target of dbs\[0\]\.replicas\[0\]:/,
   );
   const across = `dbs:
 - { path: /d, replica: { type: s3, bucket: b, path: p, region: a } }
 - { path: /e, replica: { url: "s3://b/p?region=b", part-size: 9MB } }
 `;
-  await expect(readText(across)).rejects.toThrow(/s3:\/\/b\/p is the target of dbs\[0\]\.replica /);
+  await expect(readText(across)).rejects.toThrow(
+    /s3:\/\/b\/p is already the target of dbs\[0\]\.replica:/,
+  );
 });
 
-test('a name that is given twice is an error, one that is not given gets out of its way', async () => {
+test('a duplicate name is an error, and default names avoid the given ones', async () => {
   const twice = 'dbs: [{ path: /d, replicas: [{ path: /a, name: x }, { path: /b, name: x }] }]';
-  await expect(readText(twice)).rejects.toThrow(/the name x is that of/);
+  await expect(readText(twice)).rejects.toThrow(/the name x is already used by/);
   const given = 'dbs: [{ path: /d, replicas: [{ path: /a }, { path: /b, name: file }] }]';
   const { databases } = await readText(given);
   expect(databases[0]?.destinations.map(({ name }) => name)).toEqual(['file-2', 'file']);
 });
 
-test('two databases with one staging folder are an error', async () => {
+test('two databases with the same staging folder are an error', async () => {
   const text = `dbs:
 - { path: /d, meta-path: /m, replica: { path: /a } }
 - { path: /e, meta-path: /m, replica: { path: /b } }
 `;
-  await expect(readText(text)).rejects.toThrow(/\/m is the staging folder of dbs\[0\]/);
+  await expect(readText(text)).rejects.toThrow(/\/m is already the staging folder of dbs\[0\]/);
 });
 
 test.each([
@@ -172,12 +184,12 @@ test.each([
   ['sqlite3:///data/x.db', '/data/x.db'],
   ['~/x.db', path.join(homedir(), 'x.db')],
   ['x.db', path.resolve('x.db')],
-])('the database %s is %s', async (written, meant) => {
+])('the database %s is resolved to %s', async (written, meant) => {
   const { databases } = await readText(`dbs: [{ path: "${written}", replica: { path: /b } }]`);
   expect(databases[0]?.options.path).toBe(meant);
 });
 
-test('the shortest interval of any destination counts for the database', async () => {
+test('the shortest interval of any destination applies to the database', async () => {
   const { databases } = await readText(`sync-interval: 5s
 snapshot: { interval: 24h }
 dbs:
@@ -197,7 +209,7 @@ dbs:
   ]);
 });
 
-test('a default at the top is for destinations of its type, and gives way to what they say', async () => {
+test('a top-level default applies to destinations that have the key and do not set it', async () => {
   const config = await readText(`region: top
 access-key-id: id
 secret-access-key: the-secret
@@ -219,17 +231,17 @@ dbs:
 });
 
 test.each([
-  ['{ type: file, url: "s3://b/p" }', /type is file, and url begins with s3:\/\//],
-  ['{ path: /a, url: "s3://b/p" }', /path cannot be given together with url/],
+  ['{ type: file, url: "s3://b/p" }', /type is file, but url starts with s3:\/\//],
+  ['{ path: /a, url: "s3://b/p" }', /path and url cannot be used together/],
   ['{ url: "nonsense" }', /"nonsense" is not a URL such as s3:\/\/bucket\/path/],
   ['{ path: "s3://b/p" }', /is a URL/],
-  ['{ type: s4 }', /type s4 is not known: did you mean s3\?/],
+  ['{ type: s4 }', /unknown type s4: did you mean s3\?/],
   ['{ type: "@acme/none" }', /needs the package @acme\/none: run "npm install @acme\/none" in/],
 ])('the destination %s is refused', async (replica, message) => {
   await expect(readText(`dbs: [{ path: /d, replica: ${replica} }]`)).rejects.toThrow(message);
 });
 
-test('a timeout of 0 leaves time for one try', async () => {
+test('a timeout of 0 allows one attempt', async () => {
   const text = 'shutdown-sync-timeout: 0\ndbs: [{ path: /d, replica: { path: /b } }]';
   expect((await readText(text)).shutdownSyncTimeoutMs).toBeGreaterThan(0);
 });
@@ -238,20 +250,20 @@ test.each([
   ['debug', 'debug'],
   ['WARNING', 'warn'],
   ['', 'error'],
-])('LOG_LEVEL=%s wins over the configuration: %s', async (written, level) => {
+])('LOG_LEVEL=%s overrides the configuration: %s', async (written, level) => {
   const text = 'logging: { level: error }\ndbs: [{ path: /d, replica: { path: /b } }]';
   const config = await readText(text, { LOG_LEVEL: written });
   expect([config.log.level, config.notes]).toEqual([level, []]);
 });
 
-test('a LOG_LEVEL that is somebody else’s is passed over, and said', async () => {
+test('an unknown LOG_LEVEL is ignored with a note', async () => {
   const text = 'dbs: [{ path: /d, replica: { path: /b } }]';
   const config = await readText(text, { LOG_LEVEL: 'verbose' });
   expect(config.log.level).toBe('info');
-  expect(config.notes).toEqual(['LOG_LEVEL is "verbose", which is no level of ours: passed over']);
+  expect(config.notes).toEqual(['LOG_LEVEL is ignored: "verbose" is not a log level']);
 });
 
-test('without expansion a dollar is a dollar', async () => {
+test('without expansion, a dollar sign is kept', async () => {
   const config = await readConfig('dbs: [{ path: /d, replica: { path: "/b/$X" } }]', {
     source: 'test.yml',
     folder: '/',
@@ -267,6 +279,6 @@ test('a command line is a configuration without a file', async () => {
   const config = await readCommandLine('/d', ['file:///a', 's3://b/p'], options);
   expect(config.databases[0]?.destinations.map(({ name }) => name)).toEqual(['file', 's3']);
   await expect(readCommandLine('/d', ['file:///a', 's4://b'], options)).rejects.toThrow(
-    'the command line has a problem:\nthe command line: dbs[0].replicas[1]: type s4 is not known',
+    'the command line has 1 problem:\nthe command line: dbs[0].replicas[1]: unknown type s4',
   );
 });

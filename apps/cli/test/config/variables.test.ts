@@ -4,7 +4,7 @@ import { Secrets } from '../../src/secrets.ts';
 import { effectOf, readText } from '../support/configuration.ts';
 import { temporaryFolder, writeFile } from '../support/temporary.ts';
 
-/** The path of the one destination that `text` is written for. */
+/** The path of a destination that is written as `text`. */
 async function pathOf(text: string, environment: Record<string, string> = {}): Promise<string> {
   const config = await readText(
     `dbs: [{ path: /d, replica: { type: s3, bucket: b, path: ${text} } }]`,
@@ -27,7 +27,7 @@ test.each([
   ["'$$'", '$'],
   ['${NONE:-a$$b}', 'a$b'],
   ['$5', '$5'],
-])('%s is filled in', async (written, path) => {
+])('%s is expanded', async (written, path) => {
   expect(await pathOf(written, { NAME: 'app' })).toBe(path);
 });
 
@@ -42,7 +42,7 @@ test.each([
   ['${NAME:-a: b #c}', 'app', 'a: b #c', 'a: b #c'],
   ['${NAME:-"it\'s"}', 'app', '"it\'s"', '"it\'s"'],
   ['${NAME:--}', 'app', '-', '-'],
-])('%s has a default', async (written, set, empty, unset) => {
+])('%s uses its default', async (written, set, empty, unset) => {
   const bare = (path: string): string => path.replace(/^\//, '');
   const at = async (environment: Record<string, string>): Promise<string> =>
     bare(await pathOf(written, { OTHER: 'other', ...environment }));
@@ -51,16 +51,16 @@ test.each([
   expect(await at({})).toBe(unset);
 });
 
-test('a default that is used is no variable that is not set, and one that is not used is not read', async () => {
+test('a used default is not reported as unset, and an unused one is not expanded', async () => {
   const text = 'dbs: [{ path: "${DATA:-/data}/app.db", replica: { path: "/b/${SET:-$MISSING}" } }]';
   const config = await readText(text, { SET: 'x' });
   expect(config.notes).toEqual([]);
   expect(config.databases[0]?.options.path).toBe('/data/app.db');
   const other = await readText(text, { DATA: '/d' });
-  expect(other.notes).toEqual(['test.yml:1: $MISSING is not set, and stands for nothing']);
+  expect(other.notes).toEqual(['test.yml:1: $MISSING is not set and is replaced by an empty text']);
 });
 
-test('a default keeps the numbers of lines, and ends on its own', async () => {
+test('a default does not change line numbers, and ends on its line', async () => {
   const text = 'addr: ${ADDR:-":1}\ndbs:\n- path: ${X:-/d}\n  pth: 1\n  replica: { path: /b }\n';
   await expect(readText(text)).rejects.toThrow(
     /test\.yml:4: dbs\[0\]: pth is not a key of a database/,
@@ -74,11 +74,11 @@ test.each([
   '"/b/${NAME"',
   '"/b/${NAME:-x"',
   '/b/${A:-${B:-${C:-${D:-${E:-${F:-${G:-${H:-${I:-x}}}}}}}}}',
-])('%s is refused, with its line and its key, and is not shown', async (written) => {
+])('%s is refused with its line and key, without its text', async (written) => {
   const text = `dbs:\n- path: /d\n  replica:\n    path: ${written}\n`;
   const error: unknown = await readText(text).catch((thrown: unknown) => thrown);
   expect(error).toMatchObject({ code: 'CONFIG_INVALID' });
-  expect(String(error)).toContain('test.yml:4: path: "${" begins a form of variable');
+  expect(String(error)).toContain('test.yml:4: path: "${" starts an unsupported form of variable');
   expect(String(error)).toContain(
     'write $NAME, ${NAME}, ${NAME:-default} or ${NAME-default}, $$ for',
   );
@@ -89,47 +89,47 @@ test.each([
   ['{ type: sftp, host: h, user: u, password: pa$word }', 'password'],
   ['{ type: s3, bucket: b, access-key-id: a, secret-access-key: pa$word }', 'secret-access-key'],
   ['{ url: "sftp://u:pa$word@h/p" }', 'url'],
-])('a dollar in the secret of %s never makes a part of it appear', async (replica, key) => {
+])('a dollar sign in the secret of %s does not reveal a part of it', async (replica, key) => {
   const { notes } = await readText(`dbs:\n- path: /d\n  replica: ${replica}\n`);
   expect(notes).toEqual([
-    `test.yml:3: a variable of ${key} is not set, and stands for nothing (a dollar sign is written $$)`,
+    `test.yml:3: a variable of ${key} is not set and is replaced by an empty text (write $$ for a dollar sign)`,
   ]);
 });
 
-test('what is not understood may stand in a comment', async () => {
+test('unsupported forms are allowed in comments', async () => {
   const config = await readText('# ${A:?x} ${B\ndbs: [{ path: /d, replica: { path: /b } }]');
   expect(config.notes).toEqual([]);
 });
 
 test.each(['a: b', 'x #y', '"quoted', '- z', '{', '*a', '&b', '%', '@', "it's"])(
-  'a variable may hold %j, and stays one value',
+  'a variable may contain %j and remains one value',
   async (value) => {
     expect(await pathOf('$NAME', { NAME: value })).toBe(value);
     expect(await pathOf('x${NAME}y', { NAME: value })).toBe(`x${value}y`);
   },
 );
 
-test('a variable may hold lines', async () => {
+test('a variable may contain line breaks', async () => {
   const text = 'exec: $COMMAND\ndbs: [{ path: /d, replica: { path: /b } }]\n';
   expect((await readText(text, { COMMAND: 'two\nlines' })).exec).toBe('two\nlines');
 });
 
-test('$PID is our process', async () => {
+test('$PID is the ID of this process', async () => {
   expect(await pathOf('$PID')).toBe(String(process.pid));
 });
 
-test('a variable that is not set stands for nothing, and is said with its line', async () => {
+test('an unset variable is empty, and is reported with its line', async () => {
   const text = 'addr: $ADDR\ndbs:\n- path: /d\n  replica: { path: "/b/${MISSING}x" }\n';
   const config = await readText(text);
   expect(config.addr).toBeUndefined();
   expect(config.databases[0]?.destinations[0]?.path).toBe('/b/x');
   expect(config.notes).toEqual([
-    'test.yml:1: $ADDR is not set, and stands for nothing',
-    'test.yml:4: $MISSING is not set, and stands for nothing',
+    'test.yml:1: $ADDR is not set and is replaced by an empty text',
+    'test.yml:4: $MISSING is not set and is replaced by an empty text',
   ]);
 });
 
-test('a comment is no place for a variable', async () => {
+test('variables in comments are ignored', async () => {
   const config = await readText('# $MISSING\ndbs: [{ path: /d, replica: { path: /b } }]');
   expect(config.notes).toEqual([]);
 });
@@ -160,23 +160,23 @@ const SECRET = `dbs:
   replica: { type: s3, bucket: b, access-key-id: id, secret-access-key: $THE_KEY }
 `;
 
-test('a variable that is not set may have a file, of which the last line break is taken off', async () => {
+test('the value of an unset variable can be in a file, without the trailing line break', async () => {
   const file = writeFile(temporaryFolder(), 'key', 'top secret \n');
   const config = await readText(SECRET, { THE_KEY_FILE: file });
   expect(effectOf(config)).toContain('"secretAccessKey":"top secret "');
 });
 
-test('a variable that is set wins over its file', async () => {
+test('a variable overrides its file', async () => {
   const config = await readText(SECRET, { THE_KEY: 'set', THE_KEY_FILE: '/nowhere' });
   expect(effectOf(config)).toContain('"secretAccessKey":"set"');
 });
 
-test('a file that cannot be read is named with its variable', async () => {
+test('an unreadable file is reported with its variable', async () => {
   const reading = readText(SECRET, { THE_KEY_FILE: '/nowhere/key' });
-  await expect(reading).rejects.toThrow(/read \/nowhere\/key, which THE_KEY_FILE names/);
+  await expect(reading).rejects.toThrow(/read \/nowhere\/key \(THE_KEY_FILE\): /);
 });
 
-test('a key with -file behind it reads its value from a file', async () => {
+test('a key ending in -file reads the value from a file', async () => {
   const file = writeFile(temporaryFolder(), 'key', 'from-a-file\n');
   const secrets = new Secrets();
   const text = `dbs:
@@ -194,11 +194,11 @@ test('a key and its -file together are an error', async () => {
   replica: { type: s3, bucket: b, access-key-id: id, secret-access-key: a, secret-access-key-file: /b }
 `;
   await expect(readText(text)).rejects.toThrow(
-    /secret-access-key-file cannot be given together with/,
+    /secret-access-key-file and secret-access-key cannot be used together/,
   );
 });
 
-test('no secret is in what a configuration prints', async () => {
+test('a printed configuration contains no secret', async () => {
   const config: Config = await readText(SECRET, { THE_KEY: 'top-secret-value' });
   expect(JSON.stringify(config)).not.toContain('top-secret-value');
 });

@@ -7,7 +7,7 @@ function parse(text: string): YAMLFile {
   return new YAMLFile(text, 'test.yml', (written) => written);
 }
 
-test('every key and every item knows its line', () => {
+test('every key and every item has its line', () => {
   const tree = parse(`# a comment
 dbs:
   - path: /a
@@ -22,20 +22,20 @@ dbs:
   expect(tree.lineOf(['dbs', 0, 'path'])).toBe(3);
   expect(tree.lineOf(['dbs', 0, 'replicas', 0, 'bucket'])).toBe(7);
   expect(tree.lineOf(['dbs', 1])).toBe(9);
-  // What is not there is at the nearest thing above it.
+  // A missing value has the line of its nearest existing parent.
   expect(tree.lineOf(['dbs', 1, 'replicas'])).toBe(9);
   expect(tree.lineOf(['addr'])).toBe(2);
 });
 
-test('aliases of aliases are counted, and end in words', () => {
+test('values of nested aliases are counted, and too many are an error', () => {
   const lists = Array.from({ length: 8 }, (_, level) => {
     const item = level === 0 ? 'x' : `*a${level - 1}`;
     return `a${level}: &a${level} [${Array.from({ length: 9 }, () => item).join(', ')}]`;
   });
-  expect(() => parse(lists.join('\n'))).toThrow(/test\.yml:\d+: more than \d+ values, with those/);
+  expect(() => parse(lists.join('\n'))).toThrow(/test\.yml:\d+: more than \d+ values, including/);
 });
 
-test('scalars stay the texts that were written', () => {
+test('scalars remain strings', () => {
   const written = '{ a: 0600, b: 1e5, c: yes, d: 2024-01-01, e: "5", f: 12345678901234567890 }';
   expect(parse(written).root).toEqual({
     a: '0600',
@@ -47,12 +47,12 @@ test('scalars stay the texts that were written', () => {
   });
 });
 
-test.each(['~', 'null', ''])('a plain "%s" is no value, and a quoted one is a text', (text) => {
+test.each(['~', 'null', ''])('an unquoted "%s" is null, and a quoted one is a string', (text) => {
   expect(parse(`a: ${text}`).root).toEqual({ a: null });
   if (text !== '') expect(parse(`a: "${text}"`).root).toEqual({ a: text });
 });
 
-test('aliases and merges are resolved, and what is written wins over what is merged', () => {
+test('aliases and merges are resolved, and own keys override merged ones', () => {
   const tree = parse(`
 base: &base { region: r, bucket: b }
 other: &other { region: x, path: p }
@@ -67,7 +67,7 @@ three: { <<: [*base, *other] }
   });
 });
 
-test('what is merged or named by an alias knows its line, and whether quotes stand there', () => {
+test('merged and aliased values have their line, and whether they are quoted', () => {
   const tree = parse(`base: &base
   region: r
   zone: "z"
@@ -80,16 +80,16 @@ three: *base
   expect(tree.isPlain(['two', 'none'])).toBe(false);
 });
 
-test('all places that are no YAML are named with their lines', () => {
+test('all syntax errors are reported with their lines', () => {
   expect(() => parse('a: 1\na: 2\nb: [1\nc: "x')).toThrow(/test\.yml is not YAML:\ntest\.yml:\d/);
   expect(() => parse('a: 1\nb: 2\na: 3')).toThrow(/test\.yml:3: Map keys must be unique/);
 });
 
-test('an alias that holds itself is an error, and no hang', () => {
+test('an alias that contains itself is an error', () => {
   expect(() => parse('# one\na: &a { b: *a }')).toThrow('test.yml:2: more than 32 levels deep');
 });
 
-test('what is stringified is parsed to the same', () => {
+test('any value is parsed back from its YAML', () => {
   const value = fc.letrec((tie) => ({
     node: fc.oneof(
       { maxDepth: 4 },

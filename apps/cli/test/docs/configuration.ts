@@ -1,11 +1,11 @@
-/** docs/configuration.md, from the schemas of the sections and of our backends. */
+/** Builds docs/configuration.md from the schemas of the sections and of our backends. */
 
 import type { JSONSchema } from '@sluice/core/config';
 import { keysOfBackend } from '../../src/config/defaults.ts';
 import { DATABASE, REPLICA, TOP } from '../../src/config/schema.ts';
 import { WORDS, type Word } from '../../src/litestream.ts';
 import { loadBackend } from '../../src/load-backend.ts';
-import { DEFAULT_PLACES } from '../../src/shell.ts';
+import { DEFAULT_CONFIG_PATHS } from '../../src/shell.ts';
 import { VARIABLES } from '../../src/surface/environment.ts';
 import { flatten } from '../support/rows.ts';
 import { code, knownBy, page, reason, table } from './markdown.ts';
@@ -20,69 +20,68 @@ export async function renderConfiguration(example: string): Promise<string> {
   return page(
     '# Configuration',
     '<!-- Made from the schemas in apps/cli/src/config/schema.ts and packages/*/src/config.ts. Change those, then run: pnpm vitest run --project unit apps/cli/test/docs.test.ts -u -->',
-    `A YAML file with the keys of Litestream 0.3 and 0.5, and some of our own. It is read from the place that \`-config\`
-names, else \`SLUICE_CONFIG\`, else \`LITESTREAM_CONFIG\`, else the first of ${listed(DEFAULT_PLACES)} that exists. A file that was
-found there is named on stderr. \`sluice config check\` reads it and says where each destination is, what has no effect and what is wrong.`,
+    `The configuration is a YAML file with the keys of Litestream 0.3 and 0.5, and some additional ones. Its path is given by \`-config\`,
+otherwise by \`SLUICE_CONFIG\` or \`LITESTREAM_CONFIG\`. Without these, Sluice uses the first of ${listed(DEFAULT_CONFIG_PATHS)} that exists,
+and prints its path to stderr. \`sluice config check\` lists the destinations, settings without effect, and all problems.`,
     `\`\`\`yaml\n${example.trim()}\n\`\`\``,
-    `The first line tells an editor with a YAML language server about the [JSON Schema](../apps/cli/sluice.schema.json), which the package
-\`sluice\` contains: the editor then completes keys and shows their help.`,
-    `It is read strictly: a key that is unknown or refused, a value of the wrong type, two destinations at one place, a missing
-package are errors. All are listed at once, each with its line and, for a mistyped key, the nearest that exists. Keys that are
-right but have no effect in this version are said at the start.`,
+    `The first line points editors with a YAML language server to the [JSON Schema](../apps/cli/sluice.schema.json), which the package
+\`sluice\` contains, so that the editor completes keys and shows their help.`,
+    `Unknown or refused keys, values of the wrong type, two destinations with the same target, and missing packages are errors. All errors
+are reported together, each with its line and, for a misspelled key, the closest existing key. Sluice logs keys that have no effect in
+this version when it starts.`,
     `Values are written as in Litestream: durations as \`500ms\`, \`10s\`, \`5m\`, \`24h\` or \`1h30m\`; sizes as bytes, \`10MB\` (10,000,000) or
 \`10MiB\` (10,485,760); booleans as \`true\` or \`false\` (\`yes\`, \`no\`, \`on\`, \`off\` work too). Anchors, aliases and \`<<\` work.`,
-    '## At the top',
+    '## Top level',
     renderKeys(flatten(TOP)),
     renderWords((word) => word.scope === 'top'),
-    `Every key of a destination, but for \`name\`, \`type\`, \`path\` and \`url\`, may stand here too, and is the default for all
-destinations that have such a key.`,
+    `Every key of a destination except \`name\`, \`type\`, \`path\` and \`url\` is also allowed here, as the default for all
+destinations that have the key.`,
     '## Databases (`dbs`)',
     renderKeys(flatten(DATABASE)),
     renderWords((word) => word.scope === 'database'),
-    `A database that is missing, or empty, is waited for. One that is not in WAL mode is switched to it, and that is said.`,
+    `Sluice waits for databases that are missing or empty. It switches databases to WAL mode if necessary, and logs that.`,
     '## Destinations (`replicas`, or one `replica`)',
     renderKeys(flatten(REPLICA)),
     renderWords((word) => word.scope === 'replica' && word.of === undefined),
-    `A destination is called by its \`name\`, else by its type: \`s3\`, then \`s3-2\`, \`s3-3\`. Logs, metrics, \`status\` and \`-replica\` use
-that name.`,
-    `One file is made of each change and sent to all destinations of a database, so the shortest \`sync-interval\` of any of them
-counts for all, and so does the shortest \`snapshot-interval\`. A change is sent at once. Only when ten files were made faster than one per
-\`sync-interval\` do the next changes wait, together, for at most that time.`,
+    `Without a \`name\`, a destination is named after its type: \`s3\`, then \`s3-2\`, \`s3-3\`. Logs, metrics, \`status\` and \`-replica\` use
+this name.`,
+    `The same files are sent to all destinations of a database, so the shortest \`sync-interval\` and the shortest \`snapshot-interval\` of
+any destination apply to all. A commit is normally sent immediately. Only after ten files faster than one per \`sync-interval\` do the next
+commits wait, for at most one interval, and are sent in one file.`,
     '### `type: file`',
-    `\`path\` is the folder; \`url\` is \`file:///folder\`. Both forms write into it as Litestream does (\`ltx/0\` … \`ltx/9\`).`,
+    `\`path\` is the folder; \`url\` is \`file:///folder\`. Both forms use the same layout as Litestream (\`ltx/0\` … \`ltx/9\`).`,
     '### `type: s3`',
-    `\`url\` is \`s3://bucket/path\`, with other keys behind a question mark: \`?region=eu-west-1&endpoint=https://…\`.
+    `\`url\` is \`s3://bucket/path\`, with other keys after a question mark: \`?region=eu-west-1&endpoint=https://…\`.
 Without \`access-key-id\`, the credential chain of the AWS SDK is used: environment, profiles, roles.`,
     await keysOfType('s3'),
     '### `type: gs`',
-    `Google Cloud Storage. \`url\` is \`gs://bucket/path\`, with other keys behind a question mark. \`gcs\`, as Litestream 0.3 calls it, is
-the same. Without \`credentials\`, Google’s application default credentials are used: environment, \`gcloud\`, the machine’s own.`,
+    `Google Cloud Storage. \`url\` is \`gs://bucket/path\`, with other keys after a question mark. \`gcs\`, the name in Litestream 0.3, is
+the same type. Without \`credentials\`, Google’s application default credentials are used: environment, \`gcloud\`, the machine’s service account.`,
     await keysOfType('gs'),
     '### `type: abs`',
-    `\`url\` is \`abs://account@container/path\`, with other keys behind a question mark. Without \`account-key\`, \`sas-token\`,
+    `\`url\` is \`abs://account@container/path\`, with other keys after a question mark. Without \`account-key\`, \`sas-token\`,
 \`sas-token-path\` or \`connection-string\`, DefaultAzureCredential is used: environment, workload and managed identity, the Azure CLI.
-It comes with the package \`@azure/identity\`, which then has to be installed beside Sluice.`,
+This requires the package \`@azure/identity\`, which you install next to Sluice.`,
     await keysOfType('abs'),
     '### `type: sftp`',
-    `\`url\` is \`sftp://user:password@host:port/path\`, with other keys behind a question mark; \`/~/path\` begins in the folder where
-the server puts the user, as a \`path\` without a slash does. Without \`host-key\` or \`known-hosts\` no server is trusted: the error says
-which key it has shown.`,
+    `\`url\` is \`sftp://user:password@host:port/path\`, with other keys after a question mark; \`/~/path\` is relative to the
+login folder of the user, like a \`path\` without a leading slash. Without \`host-key\` or \`known-hosts\` no server is trusted; the error
+shows the key of the server.`,
     await keysOfType('sftp'),
-    '### Types by package',
-    `Any npm package that speaks our contract for backends is a type: \`type: '@acme/sluice-http'\` with the keys that it reads, or
-\`url: '@acme/sluice-http+https://…'\`. It is looked for from the folder of the configuration, then from that of Sluice. Its schema says
-its keys, types and secrets as ours do: wrong keys, \`<key>-file\` for secrets, defaults at the top and \`sluice check\` work the same.`,
-    '### Types that are refused',
+    '### Third-party types',
+    `Any npm package that implements the storage contract can be used as a type: \`type: '@acme/sluice-http'\` with its own keys, or
+\`url: '@acme/sluice-http+https://…'\`. The package is resolved from the folder of the configuration, then from Sluice. Its schema defines
+its keys, types and secrets, so error messages, \`<key>-file\` for secrets, top-level defaults and \`sluice check\` work as for built-in types.`,
+    '### Refused types',
     renderWords((word) => word.of !== undefined),
     '## Variables',
-    `\`$VAR\` and \`\${VAR}\` stand for a variable of the environment, \`$PID\` for our process, \`$$\` for a dollar sign; \`-no-expand-env\`
-turns that off. \`\${VAR:-default}\` is the default where the variable is not set or empty, \`\${VAR-default}\` where it is not set; a
-default may hold variables itself. Other forms that shells know are refused. Variables are filled in after the file has been read as
-YAML, so a value may hold any character. A variable that is not set stands for nothing, which is said at the start; at a key that may
-hold a secret its name is not shown.`,
-    `**Secrets in files.** Wherever a variable is read, by us or in the file, and it is not set, \`<variable>_FILE\` may name a file
-that holds its value: \`AWS_SECRET_ACCESS_KEY_FILE=/run/secrets/key\`. In the file, keys that end in \`-file\` do the same. No secret is
-printed, wherever it turns up.`,
+    `\`$VAR\` and \`\${VAR}\` are replaced by the environment variable, \`$PID\` by the process ID, and \`$$\` by a dollar sign;
+\`-no-expand-env\` turns this off. \`\${VAR:-default}\` uses the default if the variable is not set or empty, \`\${VAR-default}\` if it is not
+set; a default may contain variables. Other forms of shells are refused. Variables are expanded after the YAML is parsed, so values may
+contain any character. A variable that is not set is replaced by an empty text, and Sluice logs it when it starts; the log does not show
+its name if the key may contain a secret.`,
+    `**Secrets in files.** If a variable is not set, \`<variable>_FILE\` may name a file with its value:
+\`AWS_SECRET_ACCESS_KEY_FILE=/run/secrets/key\`. In the configuration, keys that end in \`-file\` do the same. Secrets are never printed.`,
     table(
       ['variable', 'meaning'],
       VARIABLES.map(({ name, help }) => [name.split(', ').map(code).join(', '), help]),

@@ -1,4 +1,4 @@
-/** sluice.schema.json: draft-07, for editors. Made from the schemas of the sections and of our backends. */
+/** Builds sluice.schema.json (draft-07, for editors) from the schemas of the sections and of our backends. */
 
 import type { ConfigSchema } from '@sluice/core/backend';
 import { type JSONSchema, jsonSchemaOf, typesOf } from '@sluice/core/config';
@@ -10,7 +10,7 @@ import { loadBackend } from '../../src/load-backend.ts';
 
 type Properties = Readonly<Record<string, unknown>>;
 
-/** Where the published file is. The examples name it in their first line. */
+/** URL of the published file. The first line of each example contains it. */
 export const SCHEMA_URL =
   'https://raw.githubusercontent.com/sluice/sluice/main/apps/cli/sluice.schema.json';
 
@@ -72,7 +72,7 @@ export async function renderJSONSchema(): Promise<string> {
   return `${JSON.stringify(schema, undefined, 2)}\n`;
 }
 
-/** By its type, else by its URL, else it is a file. */
+/** Matches a destination by its type or URL; without both, its type is file. */
 function isOfType(type: string): object {
   const name = NAMES[type] ?? type;
   const byType = { required: ['type'], properties: { type: { pattern: `^${name}$` } } };
@@ -97,7 +97,7 @@ function sectionOf(schema: ConfigSchema<unknown>, scope: Scope): Properties {
   return { ...ignoredWords(scope), ...Object.fromEntries(ours) };
 }
 
-/** Litestream's words without effect: an editor strikes them through. */
+/** Keys of Litestream without effect. Editors show deprecated keys struck through. */
 function ignoredWords(scope: Scope, group?: string): Properties {
   const words = WORDS.filter((word) => word.scope === scope && word.support.kind === 'noted');
   const entries = words.flatMap(({ key, support }): [string, object][] => {
@@ -110,7 +110,7 @@ function ignoredWords(scope: Scope, group?: string): Properties {
   return Object.fromEntries(entries);
 }
 
-/** What YAML may have there: a text may stand for a number, and a variable for anything. */
+/** The types that YAML allows: also a string for a number, and a variable for any value. */
 function forYAML(json: JSONSchema, scope?: Scope, key?: string): unknown {
   if (json.properties !== undefined) {
     const inner = Object.entries(json.properties).map(([name, below]) => [name, forYAML(below)]);

@@ -1,4 +1,4 @@
-/** `sluice replicate -exec`: a child beside the replication. */
+/** `sluice replicate -exec`. */
 
 import path from 'node:path';
 import { expect, test, vi } from 'vitest';
@@ -7,7 +7,7 @@ import { CLIProcess, runProcess } from '../support/process.ts';
 import { closedEndpoint } from '../support/silent-server.ts';
 import { temporaryFolder, writeFile } from '../support/temporary.ts';
 
-// Processes fsync, and a busy disk makes each of that wait for seconds.
+// Each fsync may take seconds on a busy disk.
 vi.setConfig({ testTimeout: 300_000 });
 
 function wordsFor(command: string): string[] {
@@ -17,22 +17,22 @@ function wordsFor(command: string): string[] {
   return ['replicate', '-exec', command, database, `file://${path.join(folder, 'backup')}`];
 }
 
-test('it ends when the child ends, after the last sync', async () => {
+test('it ends when the child ends, after a last sync', async () => {
   const { code, stdout } = await runProcess(wordsFor(`sh -c 'echo "it ran"'`));
   expect(code, stdout).toBe(0);
   expect(stdout).toContain('it ran\n');
   expect(stdout).toContain('file has everything');
 });
 
-test('the child’s exit code is ours', async () => {
+test('the exit code is that of the child', async () => {
   expect((await runProcess(wordsFor(`sh -c 'exit 5'`))).code).toBe(5);
 });
 
-test('a child that a signal ends gives 128 and its number', async () => {
+test('a child ended by a signal gives 128 plus its number', async () => {
   expect((await runProcess(wordsFor(`sh -c 'kill -9 $$'`))).code).toBe(137);
 });
 
-test('signals are passed on, and the child’s answer is waited for', async () => {
+test('signals are passed to the child, and Sluice waits for it to end', async () => {
   // The shell waits in the background so that the trap runs at once.
   const child = `sh -c 'trap "echo got it; exit 7" TERM; echo "the child is up"; while :; do sleep 1 & wait $!; done'`;
   const sluice = new CLIProcess(wordsFor(child));
@@ -44,13 +44,13 @@ test('signals are passed on, and the child’s answer is waited for', async () =
   expect(stdout).toContain('file has everything');
 });
 
-test('a command that cannot be started ends us at once, and nothing is left running', async () => {
+test('a command that cannot be started is an error, and nothing keeps running', async () => {
   const { code, stderr } = await runProcess(wordsFor('/no/such/program'));
   expect(code).toBe(2);
   expect(stderr).toContain('-exec: start /no/such/program: spawn /no/such/program ENOENT');
 });
 
-test('a child that ends well beside a destination that is behind is not hidden', async () => {
+test('if a destination is behind, a child that exits 0 does not hide it', async () => {
   const folder = temporaryFolder();
   const database = path.join(folder, 'app.db');
   addRows(database, 3);
@@ -69,7 +69,7 @@ dbs:
   expect(code, stdout).toBe(3);
 });
 
-test('the child has our environment, and not what we read from files', async () => {
+test('the child gets our environment without the values read from files', async () => {
   const file = writeFile(temporaryFolder(), 'key', 'from-a-file');
   const environment = { AWS_SECRET_ACCESS_KEY_FILE: file, MINE: 'mine' };
   const child = `sh -c 'echo "key=[$AWS_SECRET_ACCESS_KEY] mine=[$MINE]"'`;

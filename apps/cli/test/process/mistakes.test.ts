@@ -1,6 +1,6 @@
 /**
- * What a new user gets wrong: each mistake ends with its exit code, a code of the table and a next step,
- * without a stack, and leaves nothing but what was there.
+ * Mistakes of new users. Each ends with its exit code, an error code and a next step,
+ * without a stack trace, and leaves no files behind.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -14,12 +14,12 @@ import { runProcess } from '../support/process.ts';
 import { sluice } from '../support/shell.ts';
 import { temporaryFolder, writeFile } from '../support/temporary.ts';
 
-// Processes fsync, and a busy disk makes each of that wait for seconds.
+// Each fsync may take seconds on a busy disk.
 vi.setConfig({ testTimeout: 300_000 });
 
 interface Mistake {
   readonly name: string;
-  /** Given a folder with `app.db`, `text.db`, `empty/` and `bucket/`. */
+  /** The folder contains `app.db`, `text.db`, `empty/` and `bucket/`. */
   readonly words: (folder: string) => readonly string[];
   readonly code: number;
   readonly says: RegExp;
@@ -40,13 +40,13 @@ const MISTAKES: readonly Mistake[] = [
     says: /empty.*; it is a folder or another special file: set path to the database file" code=DATABASE_INVALID/,
   },
   {
-    name: 'a database that is a text',
+    name: 'a database that is a text file',
     words: replicate((at) => `path: ${at}/text.db, meta-path: ${at}/m, replica: { path: ${at}/d }`),
     code: 9,
     says: /text\.db.*not a SQLite database, or it is encrypted.* code=DATABASE_INVALID/,
   },
   {
-    name: 'a staging folder that cannot be made',
+    name: 'a staging folder that cannot be created',
     words: replicate(
       (at) => `path: ${at}/app.db, meta-path: /proc/sluice, replica: { path: ${at}/d }`,
     ),
@@ -74,13 +74,13 @@ const MISTAKES: readonly Mistake[] = [
     says: /empty: it is a folder; add a file name \(RESTORE_TARGET_EXISTS\)/,
   },
   {
-    name: 'a restore into a folder that is to be replaced',
+    name: 'a restore with -force over a folder',
     words: (at) => ['restore', '-force', '-o', `${at}/empty`, `file://${at}/bucket`],
     code: 8,
     says: /empty: it is a folder; add a file name \(RESTORE_TARGET_EXISTS\)/,
   },
   {
-    name: 'a restore to a name with a slash behind it',
+    name: 'a restore to a name with a trailing slash',
     words: (at) => ['restore', '-o', `${at}/new/`, `file://${at}/bucket`],
     code: 1,
     says: /new\/: this is a folder name; add a file name \(RESTORE_OUTPUT\)/,
@@ -92,13 +92,13 @@ const MISTAKES: readonly Mistake[] = [
     says: /ENOTDIR.*a part of the path is a file, not a folder.*\(RESTORE_OUTPUT\)/,
   },
   {
-    name: 'a restore to where nothing can be made',
+    name: 'a restore to a folder that is not writable',
     words: (at) => ['restore', '-o', '/proc/sluice/o.db', `file://${at}/bucket`],
     code: 1,
     says: /^sluice: create a file beside \/proc\/sluice\/o\.db: .*; choose another path \(-o\)/,
   },
   {
-    name: 'a restore to what is no file, such as a device',
+    name: 'a restore to a special file',
     words: (at) => {
       execFileSync('sh', ['-c', 'mkfifo "$0"', `${at}/text.db-pipe`]);
       return ['restore', '-force', '-o', `${at}/text.db-pipe`, `file://${at}/bucket`];
@@ -113,7 +113,7 @@ const MISTAKES: readonly Mistake[] = [
     says: /ENAMETOOLONG.*choose a shorter name \(-o\) \(RESTORE_OUTPUT\)/,
   },
   {
-    name: 'a restore to a link that leads nowhere',
+    name: 'a restore to a broken link',
     words: (at) => {
       fs.symlinkSync(`${at}/not/there.db`, `${at}/link.db`);
       return ['restore', '-o', `${at}/link.db`, `file://${at}/bucket`];
@@ -122,7 +122,7 @@ const MISTAKES: readonly Mistake[] = [
     says: /link\.db: it is a link to .*not\/there\.db, whose folder does not exist/,
   },
   {
-    name: 'a restore of what was never backed up',
+    name: 'a restore without a backup',
     words: (at) => ['restore', '-o', `${at}/o.db`, `file://${at}/empty`],
     code: 4,
     says: /there is no backup: there are no LTX files at file \(file:\/\/.*\/empty\) \(RESTORE_NO_SNAPSHOT\)/,
@@ -134,13 +134,13 @@ const MISTAKES: readonly Mistake[] = [
     says: /read the configuration .*EISDIR.*check the path \(-config\)/,
   },
   {
-    name: 'a configuration without an end',
+    name: 'a configuration of unlimited size',
     words: () => ['databases', '-config', '/dev/zero'],
     code: 2,
     says: /\/dev\/zero: it has more than \d+ bytes; check the path/,
   },
   {
-    name: 'a command that is not there',
+    name: 'a missing command',
     words: (at) => ['replicate', '-exec', 'no-such-command', `${at}/app.db`, `file://${at}/d`],
     code: 2,
     says: /-exec: start no-such-command: .*; check that it exists, is in PATH, and is executable/,
@@ -159,24 +159,28 @@ const MISTAKES: readonly Mistake[] = [
 test.each(MISTAKES)('$name', async ({ words, code: expected, says }) => {
   const folder = temporaryFolder();
   addRows(path.join(folder, 'app.db'), 1);
-  writeFile(folder, 'text.db', 'a text and no database'.repeat(100));
+  writeFile(folder, 'text.db', 'a text, not a database'.repeat(100));
   fs.mkdirSync(path.join(folder, 'empty'));
   fs.renameSync(goldenBucket(), path.join(folder, 'bucket'));
 
   const line = words(folder);
-  const isShort = line[0] !== 'replicate'; // the others have threads of their own
+  const isShort = line[0] !== 'replicate'; // replicate starts threads
   const { code, stdout, stderr } = await (isShort ? sluice(line) : runProcess(line));
-  const said = stdout + stderr;
-  expect(said).toMatch(says);
-  expect(code, said).toBe(expected);
-  expect(said).not.toMatch(/^ {4}at /m);
-  const codes = [...said.matchAll(/code=(\w+)|\((\w+)\)$/gm)].map(([, log, error]) => log ?? error);
+  const printed = stdout + stderr;
+  expect(printed).toMatch(says);
+  expect(code, printed).toBe(expected);
+  expect(printed).not.toMatch(/^ {4}at /m);
+  const codes = [...printed.matchAll(/code=(\w+)|\((\w+)\)$/gm)].map(
+    ([, log, error]) => log ?? error,
+  );
   for (const each of codes) expect(Object.keys(ERROR_CODES)).toContain(each);
-  // One mistake has one cause, also where it is said of a destination that lacks something.
-  expect(new Set(codes).size, said).toBe(1);
-  // A failure that ends a command is said once.
+  // The cause is reported once, also if a destination is behind because of it.
+  expect(new Set(codes).size, printed).toBe(1);
+  // A failure that ends a command is printed once.
   const lines = stderr.trim().split('\n');
   if (isShort) expect(lines).toHaveLength(1);
-  const made = fs.readdirSync(folder).filter((name) => !/^(app|text|link)\.db|^\.app/.test(name));
-  expect(made.filter((name) => !['bucket', 'd', 'empty', 'm'].includes(name))).toEqual([]);
+  const created = fs
+    .readdirSync(folder)
+    .filter((name) => !/^(app|text|link)\.db|^\.app/.test(name));
+  expect(created.filter((name) => !['bucket', 'd', 'empty', 'm'].includes(name))).toEqual([]);
 });

@@ -1,4 +1,4 @@
-/** One replicator follows a database. A second one says who does, and touches nothing. */
+/** Only one replicator follows a database. A second one names the first and changes nothing. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -7,7 +7,7 @@ import { addRows, countRows, openApplication } from '../support/database.ts';
 import { CLIProcess, runProcess } from '../support/process.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 
-// Processes fsync, and a busy disk makes each of that wait for seconds.
+// Each fsync may take seconds on a busy disk.
 vi.setConfig({ testTimeout: 300_000 });
 
 interface Scene {
@@ -17,7 +17,7 @@ interface Scene {
   readonly first: CLIProcess;
 }
 
-/** A replicator that has a database. */
+/** A running replicator. */
 async function followed(): Promise<Scene> {
   const folder = temporaryFolder();
   const database = path.join(folder, 'app.db');
@@ -30,7 +30,7 @@ async function followed(): Promise<Scene> {
 }
 
 test.for(['-once', 'a daemon'] as const)(
-  '%s beside a replicator ends, says who has the database, and disturbs nothing',
+  '%s during replication ends, names the first replicator, and changes nothing',
   async (how) => {
     const { database, backup, words, first } = await followed();
     const more = how === '-once' ? ['-once'] : [];
@@ -51,7 +51,7 @@ test.for(['-once', 'a daemon'] as const)(
   },
 );
 
-test('the state that the first one tells stays its own', async () => {
+test('the second replicator does not change the state file of the first', async () => {
   const { database, words, first } = await followed();
   const file = path.join(path.dirname(database), '.app.db-sluice', 'status.json');
   await vi.waitFor(() => expect(fs.existsSync(file)).toBe(true));
@@ -61,7 +61,7 @@ test('the state that the first one tells stays its own', async () => {
   expect(state.error).toBeUndefined();
 });
 
-test('a replicator that was killed leaves the database to the next one at once', async () => {
+test('after a replicator was killed, the next one can start at once', async () => {
   const { database, words, first } = await followed();
   const application = openApplication(database);
   onTestFinished(() => application.close());

@@ -1,4 +1,4 @@
-/** `sluice replicate` as a process: how it begins, what it does, how it ends. */
+/** `sluice replicate` as a process, from start to end. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -9,7 +9,7 @@ import { rowsAt, scene } from '../support/scene.ts';
 import { closedEndpoint, startSilentServer } from '../support/silent-server.ts';
 import { writeFile } from '../support/temporary.ts';
 
-// Processes fsync, and a busy disk makes each of that wait for seconds.
+// Each fsync may take seconds on a busy disk.
 vi.setConfig({ testTimeout: 300_000 });
 
 /** An s3 destination that cannot be reached. */
@@ -18,7 +18,7 @@ async function unreachable(): Promise<string> {
   return `{ type: s3, bucket: b, path: p, endpoint: "${endpoint}", region: x, access-key-id: a, secret-access-key: top-secret-key }`;
 }
 
-test('-once brings two destinations up to date, and ends well', async () => {
+test('-once brings two destinations up to date and exits 0', async () => {
   const { folder, database, backup } = scene(10);
   const other = path.join(folder, 'other');
   const words = ['replicate', '-once', database, `file://${backup}`, `file://${other}`, '-json'];
@@ -42,7 +42,7 @@ test('-once brings two destinations up to date, and ends well', async () => {
   expect(await rowsAt(other)).toBe(10);
 });
 
-test('a clean end lets the next start go on where it was, without an image', async () => {
+test('after a clean end, the next start continues without a full snapshot', async () => {
   const { folder, database, backup } = scene(0);
   const application = openApplication(database);
   onTestFinished(() => application.close());
@@ -63,7 +63,7 @@ test('a clean end lets the next start go on where it was, without an image', asy
   expect(await rowsAt(backup)).toBe(3);
 });
 
-test('-once names the destination that it leaves behind, and has the others complete', async () => {
+test('-once names a destination that is behind, and completes the others', async () => {
   const { folder, database, backup } = scene(10);
   const config = writeFile(
     folder,
@@ -82,7 +82,7 @@ dbs: [{ path: ${database}, replicas: [${await unreachable()}, { path: ${backup} 
   expect(await rowsAt(backup)).toBe(10);
 });
 
-test('-once of a database that is not there is an error, and says which', async () => {
+test('-once fails for a missing database and names it', async () => {
   const { folder, database, backup } = scene(0);
   const config = writeFile(
     folder,
@@ -94,7 +94,7 @@ test('-once of a database that is not there is an error, and says which', async 
   expect(stdout).toContain(`msg="it does not exist: nothing was sent" db=${database}`);
 });
 
-test.each(['SIGTERM', 'SIGINT'] as const)('%s sends what is new, and ends well', async (signal) => {
+test.each(['SIGTERM', 'SIGINT'] as const)('%s sends new commits and exits 0', async (signal) => {
   const { database, backup } = scene(5);
   const sluice = new CLIProcess(['replicate', database, `file://${backup}`]);
   await sluice.says(/taking a full snapshot/);
@@ -106,7 +106,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)('%s sends what is new, and ends well',
   expect(await rowsAt(backup)).toBe(25);
 });
 
-test('SIGTERM ends with the code for "behind" where a destination lacks something', async () => {
+test('after SIGTERM, the exit code is "behind" if a destination is behind', async () => {
   const { folder, database, backup } = scene(5);
   const config = writeFile(
     folder,
@@ -125,16 +125,16 @@ dbs: [{ path: ${database}, replicas: [{ path: ${backup} }, ${await unreachable()
 });
 
 test.each([[['stdout']], [['stdout', 'stderr']]] as const)(
-  'it goes on when nobody reads %j any more',
+  'replication continues without a reader of %j',
   async (closed) => {
     const { folder, database, backup } = scene(5);
     const sluice = new CLIProcess(['replicate', database, `file://${backup}`]);
     await sluice.says(/full snapshot/);
     for (const stream of closed) sluice.closeReader(stream);
-    sluice.kill('SIGUSR2'); // which is said, to nobody
+    sluice.kill('SIGUSR2'); // logs a line that nobody reads
     const state = path.join(folder, '.app.db-sluice', 'status.json');
     addRows(database, 20);
-    // What was staged before its reader went away was the first file.
+    // The first file was staged before the reader went away.
     const txids = (): string => fs.readFileSync(state, 'utf8').replaceAll(/"txid": "0+1"/g, '');
     await expect.poll(txids, { timeout: 60_000 }).toMatch(/"name": "file"[^}]*"txid": "/);
     sluice.kill('SIGTERM');
@@ -148,7 +148,7 @@ test.each([[['stdout']], [['stdout', 'stderr']]] as const)(
   },
 );
 
-test('a last sync that cannot see what is committed is an error, and says why', async () => {
+test('a last sync that cannot read all commits is an error with its cause', async () => {
   const { folder, database, backup } = scene(0);
   const application = openApplication(database);
   onTestFinished(() => application.close());
@@ -164,14 +164,14 @@ test('a last sync that cannot see what is committed is an error, and says why', 
     timeout: 60_000,
   });
   application.addRow();
-  fs.truncateSync(`${database}-wal`, 0); // SQLite still says that it has frames
+  fs.truncateSync(`${database}-wal`, 0); // SQLite still reports frames
   sluice.kill('SIGTERM');
   const { code, stdout } = await sluice.ended();
   expect(code, stdout).toBe(9);
   expect(stdout).toMatch(/level=ERROR msg=".*for 5 s SQLite reports committed frames/);
 });
 
-test('a second signal leaves at once, with its number', async () => {
+test('a second signal exits at once with 128 plus its number', async () => {
   const { folder, database } = scene(5);
   const { endpoint } = await startSilentServer();
   const s3 = `{ type: s3, bucket: b, path: p, endpoint: "${endpoint}", region: x, access-key-id: a, secret-access-key: bbbbbbbb }`;
@@ -188,7 +188,7 @@ test('a second signal leaves at once, with its number', async () => {
   expect(stdout).toContain('exiting at once; unsent files remain staged');
 });
 
-test('at the start it says what goes where, what can be lost, and what is not done', async () => {
+test('the start logs the destinations, the possible loss, and ignored settings', async () => {
   const { folder, database, backup } = scene(1);
   const config = writeFile(
     folder,
@@ -212,7 +212,7 @@ test('at the start it says what goes where, what can be lost, and what is not do
   );
 });
 
-test('the log is JSON where it is wanted, on stderr where it is wanted', async () => {
+test('the log can be JSON and on stderr', async () => {
   const { folder, database, backup } = scene(1);
   const config = writeFile(
     folder,
@@ -229,14 +229,14 @@ test('the log is JSON where it is wanted, on stderr where it is wanted', async (
   expect(new Set(lines.map(({ level }) => level))).toEqual(new Set(['INFO']));
 });
 
-/** Of lines that are about the process and no database. */
+/** Lines about the process, not about a database. */
 const OF_THE_PROCESS = [
   /^sluice \d+\.\d+\.\d+ starts as process \d+$/,
   /^if this disk is lost/,
   /^this version deletes nothing/,
 ];
 
-test('every line names its database, also where databases share a connection that fails', async () => {
+test('every line names its database, also if databases share a failing connection', async () => {
   const { folder, database } = scene(3);
   const other = path.join(folder, 'other.db');
   addRows(other, 3);
@@ -267,14 +267,14 @@ dbs:
   }
 });
 
-test('-log-level wins over LOG_LEVEL', async () => {
+test('-log-level overrides LOG_LEVEL', async () => {
   const { database, backup } = scene(1);
   const words = ['replicate', '-once', '-log-level', 'error', database, `file://${backup}`];
   const { code, stdout, stderr } = await runProcess(words, { LOG_LEVEL: 'debug' });
   expect([code, stdout, stderr]).toEqual([0, '', '']);
 });
 
-test('a wrong configuration begins nothing', async () => {
+test('an invalid configuration starts nothing', async () => {
   const { folder, database, backup } = scene(1);
   const config = writeFile(
     folder,
@@ -299,16 +299,16 @@ test.each([
   [['-exec', ' ', '/d', 'file:///b'], /-exec: no command/],
   [['', 'file:///b'], /a database or URL is empty: is a variable unset\?/],
   [['/d', ''], /a database or URL is empty/],
-  [['/d', 'file:///b\n'], /"file:\/\/\/b\\n" holds a line break/],
-  [['/d', 'file:///.d-sluice/b'], /\/\.d-sluice\/b lies in the staging folder of dbs\[0\]/],
+  [['/d', 'file:///b\n'], /"file:\/\/\/b\\n" contains a line break/],
+  [['/d', 'file:///.d-sluice/b'], /\/\.d-sluice\/b is inside the staging folder of dbs\[0\]/],
 ])('replicate %j is a mistake, and says which', async (words, message) => {
   const { code, stderr } = await runProcess(['replicate', ...words]);
   expect(code).toBe(2);
   expect(stderr).toMatch(message);
-  expect(stderr).not.toContain('begins'); // nothing is done before
+  expect(stderr).not.toContain('begins'); // nothing was started
 });
 
-test('metrics and health are served while it runs, where addr asks for them', async () => {
+test('with addr, metrics and health are served during replication', async () => {
   const { folder, database, backup } = scene(5);
   const config = writeFile(
     folder,

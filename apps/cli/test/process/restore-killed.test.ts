@@ -1,6 +1,6 @@
 /**
- * `sluice restore -force` that is killed before each of its steps in the folder of the database. What
- * has the name afterwards, read by SQLite with what lies beside it, is the old database or the new one.
+ * Kills `sluice restore -force` before each of its steps in the folder of the database. Afterwards
+ * SQLite must read either the complete old database or the complete new one.
  */
 
 import fs from 'node:fs';
@@ -12,14 +12,14 @@ import { expectedOf, goldenBucket, sha256 } from '../support/golden.ts';
 import { runProcess } from '../support/process.ts';
 import { temporaryFolder, writeFile } from '../support/temporary.ts';
 
-// Processes fsync, and a busy disk makes each of that wait for seconds.
+// Each fsync may take seconds on a busy disk.
 vi.setConfig({ testTimeout: 300_000 });
 
 const restored = expectedOf().at(-1)?.file_sha256;
-/** More than any restore takes: what does not end is a fault of the test. */
+/** Longer than any restore takes. */
 const STEPS_MAX = 60;
 
-/** Kills its process before the step with the number KILL_AT. */
+/** Kills its process before step number KILL_AT. */
 const HOOK = `
 import fs from 'node:fs/promises';
 let step = 0;
@@ -40,7 +40,7 @@ interface Old {
   readonly output: string;
 }
 
-/** Copies what lies in the folder of a database while it is open: so a power loss leaves it. */
+/** Copies the folder of an open database: the state after a power loss. */
 function copyOf(write: (database: Database.Database) => void): Old {
   const source = path.join(temporaryFolder(), 'source.db');
   const database = new Database(source);
@@ -78,7 +78,7 @@ const STATES: readonly { readonly name: string; readonly make: () => Old }[] = [
       copyOf((database) => {
         insert(database, ROWS);
         database.pragma('cache_size = 2');
-        database.exec('BEGIN; DELETE FROM old'); // what does not fit is in the file already
+        database.exec('BEGIN; DELETE FROM old'); // pages that do not fit into the cache are already in the file
       }),
   },
   {
@@ -87,7 +87,7 @@ const STATES: readonly { readonly name: string; readonly make: () => Old }[] = [
   },
 ];
 
-/** 'old' with all its rows, or 'new'; as an application would find it. */
+/** Returns 'old' or 'new' if the database is complete, as an application would read it. */
 function stateOf(output: string): string {
   const copy = path.join(temporaryFolder(), 'copy.db');
   for (const side of ['', '-wal', '-shm', '-journal']) {
@@ -108,7 +108,7 @@ function stateOf(output: string): string {
 }
 
 test.each(STATES)(
-  'a restore over a database $name that is killed at any step leaves the old or the new one',
+  'a restore over a database $name, killed at any step, leaves the old or the new one',
   async ({ make }) => {
     const hook = pathToFileURL(writeFile(temporaryFolder(), 'hook.mjs', HOOK)).href;
     const bucket = `file://${goldenBucket()}`;
@@ -132,7 +132,7 @@ test.each(STATES)(
       const left = fs.readdirSync(folder).filter((file) => !/^app\.db(-\w+)?$/.test(file));
       expect(['', 'app.db.sluice-tmp']).toContain(left.join());
     }
-    // Old until one step, and new from there on.
+    // Old before one of the steps, and new after it.
     expect(seen.join(', ')).toMatch(new RegExp(`^(old with ${ROWS} rows, ){4,}new(, new)*$`));
   },
 );

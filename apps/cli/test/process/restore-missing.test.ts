@@ -1,4 +1,4 @@
-/** `sluice replicate -restore-if-db-not-exists`: what is missing comes back before it is followed. */
+/** `sluice replicate -restore-if-db-not-exists`. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -8,13 +8,13 @@ import { CLIProcess, runProcess } from '../support/process.ts';
 import { rowsAt, scene } from '../support/scene.ts';
 import { writeFile } from '../support/temporary.ts';
 
-// Processes fsync, and a busy disk makes each of that wait for seconds.
+// Each fsync may take seconds on a busy disk.
 vi.setConfig({ testTimeout: 300_000 });
 
-/** For what a process does by itself. */
+/** Time limit for steps of a process. */
 const WITHIN = { timeout: 60_000 };
 
-test('-restore-if-db-not-exists brings a database back before it is followed', async () => {
+test('-restore-if-db-not-exists restores a missing database before replication', async () => {
   const { database, backup, folder } = scene(7);
   await runProcess(['replicate', '-once', database, `file://${backup}`]);
   for (const name of fs.readdirSync(folder)) {
@@ -28,7 +28,7 @@ test('-restore-if-db-not-exists brings a database back before it is followed', a
   expect(await rowsAt(backup)).toBe(7);
 });
 
-test('-restore-if-db-not-exists lets a database start fresh where there is no backup', async () => {
+test('-restore-if-db-not-exists starts with an empty database if there is no backup', async () => {
   const { database, backup } = scene(0);
   const words = ['replicate', '-restore-if-db-not-exists', database, `file://${backup}`];
   const sluice = new CLIProcess(words);
@@ -43,7 +43,7 @@ test('-restore-if-db-not-exists lets a database start fresh where there is no ba
   expect(await rowsAt(backup)).toBe(3);
 });
 
-/** A database that is gone, with a backup on a disk that is not mounted, and one that stayed behind. */
+/** A missing database with one backup on an unmounted disk, and an older one. */
 async function sceneOfLostDisk(): Promise<{
   readonly config: string;
   readonly database: string;
@@ -73,7 +73,7 @@ async function sceneOfLostDisk(): Promise<{
   return { config, database, mount: () => fs.renameSync(`${disk}-elsewhere`, disk) };
 }
 
-test('restore-if-db-not-exists waits for a destination that does not answer, and says for whom', async () => {
+test('restore-if-db-not-exists waits for a destination that does not respond, and names it', async () => {
   const { config, database, mount } = await sceneOfLostDisk();
   const sluice = new CLIProcess(['replicate', '-config', config]);
   await sluice.says(
@@ -88,7 +88,7 @@ test('restore-if-db-not-exists waits for a destination that does not answer, and
   expect((await sluice.ended()).code).toBe(0);
 });
 
-test('a database that waits for a destination holds up no other one, but the command', async () => {
+test('a database that waits for a destination delays only the command', async () => {
   const { config, database, mount } = await sceneOfLostDisk();
   const folder = path.dirname(database);
   const other = path.join(folder, 'other.db');
@@ -114,10 +114,10 @@ test('a database that waits for a destination holds up no other one, but the com
   await expect.poll(() => fs.existsSync(started), WITHIN).toBe(true);
   expect(countRows(database)).toBe(7);
   sluice.kill('SIGTERM');
-  expect((await sluice.ended()).code).toBe(143); // the command's
+  expect((await sluice.ended()).code).toBe(143); // exit code of the command
 });
 
-test('a database that appears while it waits to be restored is followed as it is, and that is said', async () => {
+test('a database created before its restore is replicated as it is, with a warning', async () => {
   const { config, database } = await sceneOfLostDisk();
   const sluice = new CLIProcess(['replicate', '-config', config]);
   await sluice.says(/waits for far/);
@@ -131,7 +131,7 @@ test('a database that appears while it waits to be restored is followed as it is
   expect(countRows(database)).toBe(1);
 });
 
-test('a signal ends the wait for a destination, and nothing was begun', async () => {
+test('a signal ends the wait for a destination before replication starts', async () => {
   const { config, database } = await sceneOfLostDisk();
   const sluice = new CLIProcess(['replicate', '-config', config]);
   await sluice.says(/waits for far/);
@@ -140,7 +140,7 @@ test('a signal ends the wait for a destination, and nothing was begun', async ()
   expect(fs.existsSync(database)).toBe(false);
 });
 
-test('-once does not wait for a destination, and restores nothing without it', async () => {
+test('-once fails instead of waiting for a destination, and restores nothing', async () => {
   const { config, database } = await sceneOfLostDisk();
   const { code, stderr } = await runProcess(['replicate', '-once', '-config', config]);
   expect(code).toBe(7);

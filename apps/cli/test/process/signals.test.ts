@@ -1,4 +1,4 @@
-/** What signals do to the replicating process and to the command of -exec beside it. */
+/** Signals to the replicating process and to the command of -exec. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -7,10 +7,10 @@ import { addRows, countRows } from '../support/database.ts';
 import { CLIProcess, runProcess } from '../support/process.ts';
 import { temporaryFolder, writeFile } from '../support/temporary.ts';
 
-// Processes fsync, and a busy disk makes each of that wait for seconds.
+// Each fsync may take seconds on a busy disk.
 vi.setConfig({ testTimeout: 300_000 });
 
-/** Writes each signal that it gets to a file, and ends at those that end a service, in its own time. */
+/** Writes each received signal to a file. Ends with a delay after signals that end a service. */
 const APPLICATION = `import fs from 'node:fs';
 const [, , file] = process.argv;
 for (const name of ['SIGHUP', 'SIGQUIT', 'SIGINT', 'SIGTERM', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH']) {
@@ -34,7 +34,7 @@ class Scene {
     addRows(this.database, 3);
   }
 
-  /** Replicates beside a command, once that is up. */
+  /** Starts replication with a command, and waits until the command runs. */
   async start(application = APPLICATION): Promise<{ sluice: CLIProcess; command: number }> {
     const program = writeFile(this.folder, 'application.mjs', application);
     const command = `"${process.execPath}" "${program}" "${this.#got}"`;
@@ -46,7 +46,7 @@ class Scene {
     return { sluice, command: Number(pid) };
   }
 
-  /** The signals that the command got, in order. */
+  /** Signals that the command received, in order. */
   get got(): string {
     return fs.existsSync(this.#got) ? fs.readFileSync(this.#got, 'utf8').trim() : '';
   }
@@ -59,7 +59,7 @@ class Scene {
   }
 }
 
-/** T is stopped, Z has ended and nobody has asked for its exit code yet; empty where there is none (proc(5)). */
+/** T: stopped. Z: zombie. Empty if the process does not exist (proc(5)). */
 function stateOf(pid: number): string {
   try {
     const [, state = ''] =
@@ -79,7 +79,7 @@ function endProcess(pid: number): void {
 }
 
 test.each(['SIGHUP', 'SIGQUIT', 'SIGINT', 'SIGTERM'] as const)(
-  '%s reaches the command once, and ends both after a last sync',
+  '%s is passed to the command once and ends both after a last sync',
   async (signal) => {
     const scene = new Scene();
     const { sluice, command } = await scene.start();
@@ -94,7 +94,7 @@ test.each(['SIGHUP', 'SIGQUIT', 'SIGINT', 'SIGTERM'] as const)(
 );
 
 test.each(['SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const)(
-  '%s reaches the command once, and ends nothing',
+  '%s is passed to the command once and ends nothing',
   async (signal) => {
     const scene = new Scene();
     const { sluice } = await scene.start();
@@ -108,7 +108,7 @@ test.each(['SIGUSR1', 'SIGUSR2', 'SIGWINCH'] as const)(
   },
 );
 
-test('a signal to the process and to its group is one signal, and the command gets it once', async () => {
+test('a signal to both the process and its group is passed to the command once', async () => {
   const scene = new Scene();
   const { sluice } = await scene.start();
   sluice.killGroup('SIGTERM');
@@ -121,7 +121,7 @@ test('a signal to the process and to its group is one signal, and the command ge
 });
 
 test.each(['SIGUSR1', 'SIGUSR2'] as const)(
-  '%s without a command is ignored, and opens no debugger',
+  '%s without a command is ignored and opens no debugger',
   async (signal) => {
     const { database, backup } = new Scene();
     const sluice = new CLIProcess(['replicate', database, `file://${backup}`]);
@@ -135,7 +135,7 @@ test.each(['SIGUSR1', 'SIGUSR2'] as const)(
   },
 );
 
-test('a second signal ends a command that does not end by itself', async () => {
+test('a second signal kills a command that does not end', async () => {
   const stubborn = `process.on('SIGTERM', () => console.log('the command goes on'));
 process.on('SIGINT', () => undefined);
 setInterval(() => undefined, 60_000);
@@ -151,7 +151,7 @@ console.log('the command is up as ' + process.pid + '.');
   await expect.poll(() => isAlive(command)).toBe(false);
 });
 
-test('a stop and its continuation reach the command too', async () => {
+test('SIGTSTP and SIGCONT also apply to the command', async () => {
   const { sluice, command } = await new Scene().start();
   const states = (): string[] => [sluice.pid, command].map(stateOf);
   sluice.kill('SIGTSTP');
@@ -162,11 +162,11 @@ test('a stop and its continuation reach the command too', async () => {
   expect((await sluice.ended()).code).toBe(0);
 });
 
-test('a command does not survive a replicator that fails beside it', async () => {
+test('if replication fails, the command is stopped', async () => {
   const scene = new Scene();
   const program = writeFile(scene.folder, 'application.mjs', APPLICATION);
   const got = path.join(scene.folder, 'got');
-  // A thread that dies is what a broken invariant looks like from outside.
+  // Ending a thread has the same effect as a broken invariant.
   const dying = writeFile(
     scene.folder,
     'dying.mjs',

@@ -1,4 +1,4 @@
-/** How the process begins and ends, whatever it is asked for. */
+/** Start and end of the process, for any command. */
 
 import { execFile, spawnSync } from 'node:child_process';
 import path from 'node:path';
@@ -10,16 +10,16 @@ import { CLI, CLIProcess, runProcess } from '../support/process.ts';
 import { startSilentServer } from '../support/silent-server.ts';
 import { temporaryFolder, writeFile } from '../support/temporary.ts';
 
-// Processes fsync, and a busy disk makes each of that wait for seconds.
+// Each fsync may take seconds on a busy disk.
 vi.setConfig({ testTimeout: 300_000 });
 
 const HELP_MS_MAX = 150;
-/** The tool's own files for --help, and those that see whether the checkout is up to date. */
+/** The tool's own files for --help, and those that check whether the build is up to date. */
 const HELP_FILES_MAX = 20;
 const TRIES = 5;
 const CHECKOUT = fileURLToPath(new URL('../../../../bin/sluice', import.meta.url));
 
-/** Starts `program` with a module that every Node process of it loads first. */
+/** Starts `program` with a module that all its Node processes load first. */
 async function runWatched(
   program: string,
   words: readonly string[],
@@ -33,13 +33,13 @@ async function runWatched(
 }
 
 test(`bin/sluice --help takes less than ${HELP_MS_MAX} ms`, async () => {
-  // Of the processor, so that what else this machine does is not ours. On one that has nothing
-  // else to do the clock says less than that.
+  // Processor time, so that other load on this machine does not count. On an idle machine the
+  // wall-clock time is shorter.
   const preload = `process.on('exit', () => {
   const { user, system } = process.cpuUsage();
   process.stderr.write(String((user + system) / 1000) + '\\n');
 });\n`;
-  await promisify(execFile)(CHECKOUT, ['--help']); // builds the checkout if it has changed
+  await promisify(execFile)(CHECKOUT, ['--help']); // rebuilds the checkout if necessary
   const times: number[] = [];
   for (let run = 0; run < TRIES; run += 1) {
     const processes = await runWatched(CHECKOUT, ['--help'], preload);
@@ -47,7 +47,7 @@ test(`bin/sluice --help takes less than ${HELP_MS_MAX} ms`, async () => {
       processes
         .trim()
         .split('\n')
-        .filter((line) => /^[\d.]+$/.test(line)) // bin/sluice says so if it had to build first
+        .filter((line) => /^[\d.]+$/.test(line)) // bin/sluice prints a line if it has to build first
         .map(Number)
         .reduce((a, b) => a + b, 0),
     );
@@ -56,7 +56,7 @@ test(`bin/sluice --help takes less than ${HELP_MS_MAX} ms`, async () => {
   expect(Math.min(...times)).toBeLessThan(HELP_MS_MAX);
 });
 
-/** Prints a line for each process of Node, and one for each module that it loads. */
+/** Prints a line for each Node process and for each module it loads. */
 const LOAD_HOOK = `import { registerHooks } from 'node:module';
 import fs from 'node:fs';
 fs.writeSync(2, 'process ' + process.pid + '\\n');
@@ -68,18 +68,18 @@ registerHooks({
 });
 `;
 
-test('bin/sluice --help is one process, which loads little', async () => {
-  const said = await runWatched(CHECKOUT, ['--help'], LOAD_HOOK);
-  expect(said.match(/^process /gm)).toHaveLength(1);
-  const files = [...said.matchAll(/^loads (file:.*)$/gm)].map(([, url]) => url);
+test('bin/sluice --help is one process that loads few modules', async () => {
+  const printed = await runWatched(CHECKOUT, ['--help'], LOAD_HOOK);
+  expect(printed.match(/^process /gm)).toHaveLength(1);
+  const files = [...printed.matchAll(/^loads (file:.*)$/gm)].map(([, url]) => url);
   expect(files.length).toBeGreaterThan(0);
   expect(files.length, files.join('\n')).toBeLessThanOrEqual(HELP_FILES_MAX);
 });
 
-/** Packages that a run of the built tool loads. */
+/** Packages that the built tool loads. */
 async function packagesOf(...words: string[]): Promise<Set<string>> {
-  const said = await runWatched(process.execPath, [CLI, ...words], LOAD_HOOK);
-  const names = [...said.matchAll(/^loads (.*)$/gm)].map(
+  const printed = await runWatched(process.execPath, [CLI, ...words], LOAD_HOOK);
+  const names = [...printed.matchAll(/^loads (.*)$/gm)].map(
     ([, url = '']) =>
       /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1] ??
       /\/packages\/(\w+)\//.exec(url)?.[1],
@@ -87,7 +87,7 @@ async function packagesOf(...words: string[]): Promise<Set<string>> {
   return new Set(names.filter((name) => name !== undefined));
 }
 
-test('what is not needed is not loaded', async () => {
+test('commands load only the packages they need', async () => {
   const sdks = [
     '@aws-sdk/client-s3',
     '@google-cloud/storage',
@@ -114,7 +114,7 @@ test('what is not needed is not loaded', async () => {
   for (const name of ['prom-client', ...far]) expect(databases).not.toContain(name);
 });
 
-test('a restore that is interrupted leaves nothing behind, and ends with the signal’s number', async () => {
+test('an interrupted restore leaves nothing behind and exits with 128 plus the signal’s number', async () => {
   const { endpoint, connected } = await startSilentServer();
   const folder = temporaryFolder();
   const output = path.join(folder, 'app.db');
@@ -127,7 +127,7 @@ test('a restore that is interrupted leaves nothing behind, and ends with the sig
   expect(stderr).toBe('sluice: stopped by SIGINT\n');
 });
 
-test('a secret in a URL is in no message', async () => {
+test('a secret in a URL is never printed', async () => {
   const { endpoint } = await startSilentServer();
   const url = `s3://b/p?endpoint=${endpoint.replace(/\d+$/, '1')}&region=x&access-key-id=a&secret-access-key=a-very-secret-key`;
   const output = path.join(temporaryFolder(), 'app.db');
@@ -143,7 +143,7 @@ test('a secret in a URL is in no message', async () => {
   expect(stdout + stderr).not.toContain('a-very-secret-key');
 });
 
-test('a reader that goes away is no failure', () => {
+test('a closed pipe is not a failure', () => {
   const list = `"${process.execPath}" "${CLI}" ltx -level all "file://${goldenBucket()}"`;
   const line = `{ ${list}; echo "ended $?" >&2; } | head -n 1`;
   const { stdout, stderr } = spawnSync('sh', ['-c', line]);

@@ -1,4 +1,4 @@
-/** `sluice status`, beside a replicator and without one. */
+/** `sluice status`, with and without a running replicator. */
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -9,7 +9,7 @@ import { closedEndpoint, startSilentServer } from '../support/silent-server.ts';
 import { sluice } from '../support/shell.ts';
 import { temporaryFolder, writeFile } from '../support/temporary.ts';
 
-// Processes fsync, and a busy disk makes each of that wait for seconds.
+// Each fsync may take seconds on a busy disk.
 vi.setConfig({ testTimeout: 300_000 });
 
 interface Row {
@@ -30,7 +30,7 @@ interface Row {
   }[];
 }
 
-/** What the replicator writes beside the database, as far as it is looked at here. */
+/** The parts of the state file that these tests use. */
 interface State {
   readonly destinations: readonly { readonly txid?: string }[];
 }
@@ -54,7 +54,7 @@ async function statusOf(config: string, ...words: string[]): Promise<{ code: num
   return { code, row: (JSON.parse(stdout) as [Row])[0] };
 }
 
-test('beside a running replicator it says who runs, how far, and since when', async () => {
+test('with a running replicator, it shows the process, TXID and last success', async () => {
   const { config, database } = scene();
   addRows(database, 5);
   const replicator = new CLIProcess(['replicate', '-config', config]);
@@ -92,7 +92,7 @@ test('beside a running replicator it says who runs, how far, and since when', as
   expect((await replicator.ended()).code).toBe(0);
 });
 
-test('without a replicator it says so, and what is new since then is counted as behind', async () => {
+test('without a replicator, later changes count as behind', async () => {
   const { config, database } = scene();
   addRows(database, 5);
   await runProcess(['replicate', '-once', '-config', config]);
@@ -113,7 +113,7 @@ test('without a replicator it says so, and what is new since then is counted as 
   expect(row.destinations[0]?.lag_seconds).toBeGreaterThan(60);
 });
 
-test('a destination that lacks files, or is empty, or cannot be asked, is told apart', async () => {
+test('destinations that are behind, empty or unreachable have different states', async () => {
   const endpoint = await closedEndpoint();
   const { config, database, backup } = scene(
     `, { path: ${temporaryFolder()}, name: empty }, { path: /nowhere/at/all, name: gone }, { type: s3, bucket: b, endpoint: "${endpoint}", region: x, access-key-id: a, secret-access-key: bbbbbbbb }`,
@@ -131,7 +131,7 @@ test('a destination that lacks files, or is empty, or cannot be asked, is told a
   expect(row.destinations[3]?.last_error).toContain('ECONNREFUSED');
 });
 
-test('a destination from which a file is missing is damaged, and it is said which', async () => {
+test('a destination with a missing file is damaged, and the file is named', async () => {
   const { config, database, backup } = scene();
   for (let run = 0; run < 3; run++) {
     addRows(database, 5);
@@ -150,14 +150,14 @@ test('a destination from which a file is missing is damaged, and it is said whic
   });
 });
 
-test('a database that is missing, or was never followed, is told apart', async () => {
+test('a missing database and one that was never replicated have different states', async () => {
   const { config, database } = scene();
   expect((await statusOf(config)).row.status).toBe('no database');
   addRows(database, 1);
   expect((await statusOf(config)).row.status).toBe('not initialized');
 });
 
-test('people get a table, one line for each destination', async () => {
+test('text output is a table with a line for each destination', async () => {
   const { config, database } = scene();
   addRows(database, 5);
   await runProcess(['replicate', '-once', '-config', config]);
@@ -172,28 +172,26 @@ test('people get a table, one line for each destination', async () => {
   expect(line).toMatch(/^ {2}file +ok +0\.0s +0000000000000001 +honoured +\d{4}-/);
 });
 
-test('a database that is not configured is told which are', async () => {
+test('an unknown database is refused with the configured ones', async () => {
   const { config, database } = scene();
   const { code, stderr } = await sluice(['status', '-config', config, '/other.db']);
   expect(code).toBe(2);
   expect(stderr).toContain(`/other.db is not in ${config}, which has ${database}`);
 });
 
-test('a destination that says nothing is told of in time, and the others beside it', async () => {
+test('a destination that does not respond is reported in time, with the others', async () => {
   const { endpoint } = await startSilentServer();
   const silent = `{ name: silent, type: s3, bucket: b, path: p, region: r, endpoint: "${endpoint}", access-key-id: k, secret-access-key: s }`;
   const { config } = scene(`, ${silent}`);
   const began = performance.now();
   const { code, stdout } = await sluice(['status', '-config', config]);
   expect(performance.now() - began).toBeLessThan(25_000);
-  expect(stdout).toMatch(
-    /silent +REPLICA_UNAVAILABLE .*has not answered for 15 s; check the address/,
-  );
+  expect(stdout).toMatch(/silent +REPLICA_UNAVAILABLE .*no response for 15 s; check the address/);
   expect(code).toBe(3);
 });
 
 test.each(['running', 'ended'])(
-  'what was confirmed and is not listed any more is damage at once (replicator %s)',
+  'confirmed files that are no longer listed are damage at once (replicator %s)',
   async (when) => {
     const { config, database, backup } = scene();
     const replicator = new CLIProcess(['replicate', '-config', config]);

@@ -1,4 +1,4 @@
-/** Small configurations with one key more, made from the examples in the table of keys. */
+/** Small configurations with one additional key, built from the examples in the schemas. */
 
 import { generateKeyPairSync } from 'node:crypto';
 import { stringify } from 'yaml';
@@ -26,7 +26,7 @@ export async function readText(
 }
 
 const FOLDER = { path: '/backup/app' };
-/** The least that a destination of a type needs. */
+/** Required keys of each type. */
 const REPLICAS: Readonly<Record<string, Values>> = {
   s3: { type: 's3', bucket: 'b', path: 'p' },
   gs: { type: 'gs', bucket: 'b', path: 'p' },
@@ -34,13 +34,13 @@ const REPLICAS: Readonly<Record<string, Values>> = {
   sftp: { type: 'sftp', host: 'h', user: 'u', path: 'p' },
 };
 
-/** A configuration with `extra` where keys of that scope stand. */
+/** A configuration with `extra` in the given scope. */
 export function withValues(row: Pick<Row, 'scope' | 'of'>, extra: Values): string {
   const replica = REPLICAS[row.of ?? 'file'] ?? FOLDER;
   const database = { path: '/data/app.db', replicas: [{ ...replica }] };
   switch (row.scope) {
     case 'top':
-      // A default counts only where the destination does not say it itself.
+      // A default applies only if the destination does not set the key.
       for (const name of Object.keys(extra)) delete (database.replicas[0] as Values)[name];
       return stringify({ dbs: [database], ...extra });
     case 'database': {
@@ -57,7 +57,7 @@ export function withValues(row: Pick<Row, 'scope' | 'of'>, extra: Values): strin
   }
 }
 
-/** `snapshot.interval` with its example is `{ snapshot: { interval: '6h' } }`. */
+/** `snapshot.interval` with its example becomes `{ snapshot: { interval: '6h' } }`. */
 export function exampleOf({ name, json }: Row): Values {
   const [example] = json.examples ?? [];
   const isFile = name.endsWith('-file') || name === 'sse-customer-key-path';
@@ -66,7 +66,7 @@ export function exampleOf({ name, json }: Row): Values {
   return nest(name, EXAMPLES[name] ?? example);
 }
 
-/** What no schema has an example of. */
+/** Examples for keys without one in the schema. */
 const EXAMPLES: Values = {
   dbs: [{ path: '/data/other.db', replica: { path: '/backup/other' } }],
   replica: { path: '/backup/other' },
@@ -85,7 +85,7 @@ const SERVICE_ACCOUNT = JSON.stringify({
   private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
 });
 
-/** What a file of a secret holds, where it is not any base64. */
+/** Contents of secret files that are not base64. */
 const SECRETS: Readonly<Record<string, string>> = {
   'credentials-file': SERVICE_ACCOUNT,
   'sas-token-file': 'sv=1&sig=c2ln',
@@ -95,10 +95,10 @@ const SECRETS: Readonly<Record<string, string>> = {
 /** 32 bytes in base64. */
 const SSE_KEY = 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=';
 
-/** What would be done: all that was read but for what is said of it at the start. */
+/** The whole configuration except its notes, as text. */
 export function effectOf(read: Config): string {
   const { notes: _, ...config } = read;
-  // Not the replacer's second argument: a secret has hidden itself in that already.
+  // Uses the holder, because secrets are already redacted in the replacer's second argument.
   return JSON.stringify(config, function reveal(this: Values, name) {
     const value = this[name];
     if (name === 'backend') return undefined;

@@ -1,8 +1,8 @@
-/** The application's side: a database that knows nothing of Sluice. */
+/** The application: a database without Sluice. */
 
 import Database from 'better-sqlite3';
 
-/** Creates it where it is not there, in WAL mode, and adds rows, each in a transaction of its own. */
+/** Creates the database in WAL mode if it is missing, and adds rows, each in its own transaction. */
 export function addRows(file: string, count: number): void {
   const database = new Database(file);
   database.pragma('journal_mode = wal');
@@ -12,7 +12,7 @@ export function addRows(file: string, count: number): void {
   database.close();
 }
 
-/** An application that stays: its connection keeps the WAL. The caller closes it. */
+/** An open connection, which keeps the WAL. The caller closes it. */
 export function openApplication(file: string): { addRow(): void; close(): void } {
   const database = new Database(file);
   database.pragma('journal_mode = wal');

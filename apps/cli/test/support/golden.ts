@@ -1,4 +1,4 @@
-/** Buckets that Litestream wrote, in folders of the test's own. */
+/** Copies of buckets written by Litestream. */
 
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
@@ -14,14 +14,14 @@ export interface Expected {
   readonly file_sha256: string;
 }
 
-/** The folder of a replica, copied. */
+/** Returns a copy of the folder of a replica. */
 export function goldenBucket(name = 'block-4k'): string {
   const folder = path.join(temporaryFolder(), 'bucket');
   fs.cpSync(path.join(GOLDEN, name, 'bucket'), folder, { recursive: true });
   return folder;
 }
 
-/** What a restore of it must give, oldest first. */
+/** The expected restores, oldest first. */
 export function expectedOf(name = 'block-4k'): readonly Expected[] {
   const text = fs.readFileSync(path.join(GOLDEN, name, 'expected.json'), 'utf8');
   return (JSON.parse(text) as { restores: Expected[] }).restores;
@@ -31,7 +31,7 @@ export function sha256(file: string): string {
   return createHash('sha256').update(fs.readFileSync(file)).digest('hex');
 }
 
-/** All files of a bucket that reach beyond `txid` are gone, as if it had been left behind. */
+/** Deletes all files with a maxTXID above `txid`, so that the bucket is behind. */
 export function cutBucket(bucket: string, txid: string): void {
   for (const name of fs.readdirSync(bucket, { recursive: true }) as string[]) {
     const max = /-([0-9a-f]{16})\.ltx$/.exec(name)?.[1];
@@ -39,7 +39,7 @@ export function cutBucket(bucket: string, txid: string): void {
   }
 }
 
-/** One bit in the middle of each file that ends with `txid` is another. */
+/** Flips one bit in the middle of each file with the maxTXID `txid`. */
 export function damageBucket(bucket: string, txid: string): void {
   for (const name of fs.readdirSync(bucket, { recursive: true }) as string[]) {
     if (!name.endsWith(`${txid}.ltx`)) continue;

@@ -1,4 +1,4 @@
-/** The command line tool as a process, as users start it. */
+/** Runs the command line tool as a process. */
 
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
@@ -25,7 +25,7 @@ export class CLIProcess {
   constructor(words: readonly string[], environment: NodeJS.ProcessEnv = {}) {
     this.#child = spawn(process.execPath, [CLI, ...words], {
       env: { ...process.env, LOG_LEVEL: '', ...environment },
-      detached: true, // a process group of its own, so that a signal to it does not reach us
+      detached: true, // its own process group, so that signals to it do not reach the test
     });
     this.#child.stdout.on('data', (chunk: Buffer) => {
       this.#stdout += chunk.toString();
@@ -57,17 +57,17 @@ export class CLIProcess {
     this.#child.kill(signal);
   }
 
-  /** To every process of its group, as a terminal does it. */
+  /** Sends a signal to all processes of its group, like a terminal. */
   killGroup(signal: NodeJS.Signals): void {
     process.kill(-this.pid, signal);
   }
 
-  /** Whoever reads its output goes away. */
+  /** Closes the reading end of its output. */
   closeReader(of: 'stdout' | 'stderr'): void {
     this.#child[of].destroy();
   }
 
-  /** Resolves when what it has printed, on either stream, matches. Rejects when it ends before. */
+  /** Resolves when its output on either stream matches. Rejects if it ends before. */
   async says(pattern: RegExp): Promise<RegExpExecArray> {
     return await new Promise((resolve, reject) => {
       const look = (): void => {
@@ -87,7 +87,7 @@ export class CLIProcess {
   }
 }
 
-/** Runs it to its end. */
+/** Runs the tool until it ends. */
 export async function runProcess(
   words: readonly string[],
   environment: NodeJS.ProcessEnv = {},

@@ -1,4 +1,4 @@
-/** Every key of the file: those of the sections, and those of our backends. */
+/** All keys of the configuration: those of the sections and of our backends. */
 
 import type { ConfigSchema } from '@sluice/core/backend';
 import { type JSONSchema, jsonSchemaOf, propertiesOf } from '@sluice/core/config';
@@ -10,9 +10,9 @@ import { loadBackend } from '../../src/load-backend.ts';
 
 export interface Row {
   readonly scope: Scope;
-  /** A dot goes down: logging.level. */
+  /** Nested keys have a dot: logging.level. */
   readonly name: string;
-  /** The type of destination that has it; undefined: all. */
+  /** Type of destination that has the key; undefined: all. */
   readonly of?: string | undefined;
   readonly json: JSONSchema;
 }
@@ -35,7 +35,7 @@ export async function rowsOf(): Promise<Row[]> {
   return [...sections, ...backends];
 }
 
-/** The keys of a section; those of a map in it with a dot. */
+/** The keys of a section. Nested keys have a dot. */
 export function flatten(schema: ConfigSchema<unknown>): [string, JSONSchema][] {
   const properties = propertiesOf(jsonSchemaOf(schema)) ?? {};
   return Object.entries(properties).flatMap(([name, json]): [string, JSONSchema][] =>

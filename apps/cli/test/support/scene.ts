@@ -1,4 +1,4 @@
-/** A database, where its backup goes, and what comes back from there. */
+/** A database, its backup and the restored copy. */
 
 import path from 'node:path';
 import { expect } from 'vitest';

@@ -1,4 +1,4 @@
-/** Runs the command line tool inside the test: its own environment, its output as text. */
+/** Runs the command line tool in the test process, with its own environment. */
 
 import { Writable } from 'node:stream';
 import { runCLI } from '../../src/cli.ts';
@@ -13,14 +13,14 @@ export interface Outcome {
 
 class CapturedShell implements Shell {
   readonly environment: Environment;
-  readonly places: readonly string[];
+  readonly configPaths: readonly string[];
   readonly secrets = new Secrets();
   readonly #out = new Capture();
   readonly #err = new Capture();
 
-  constructor(environment: Environment = {}, places: readonly string[] = []) {
+  constructor(environment: Environment = {}, configPaths: readonly string[] = []) {
     this.environment = environment;
-    this.places = places;
+    this.configPaths = configPaths;
   }
 
   get stdout(): Capture {
@@ -44,9 +44,9 @@ export class Capture extends Writable {
 export async function sluice(
   words: readonly string[],
   environment: Environment = {},
-  places: readonly string[] = [],
+  configPaths: readonly string[] = [],
 ): Promise<Outcome> {
-  const shell = new CapturedShell(environment, places);
+  const shell = new CapturedShell(environment, configPaths);
   const code = await runCLI(words, shell);
   return { code, stdout: shell.stdout.text, stderr: shell.stderr.text };
 }

@@ -1,4 +1,4 @@
-/** Takes connections and says nothing, as a machine does whose disk hangs. */
+/** Accepts connections and never responds, like a machine whose disk hangs. */
 
 import { once } from 'node:events';
 import net from 'node:net';
@@ -7,7 +7,7 @@ import { onTestFinished } from 'vitest';
 
 export interface SilentServer {
   readonly endpoint: string;
-  /** Resolves when somebody has connected. */
+  /** Resolves after the first connection. */
   readonly connected: Promise<unknown>;
 }
 
@@ -15,7 +15,7 @@ export async function startSilentServer(): Promise<SilentServer> {
   const sockets = new Set<net.Socket>();
   const server = net.createServer((socket) => {
     sockets.add(socket);
-    socket.on('error', () => undefined); // whoever goes away does so by a reset
+    socket.on('error', () => undefined); // clients disconnect with a reset
   });
   const connected = once(server, 'connection');
   server.listen(0, '127.0.0.1');
@@ -27,7 +27,7 @@ export async function startSilentServer(): Promise<SilentServer> {
   return { endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, connected };
 }
 
-/** An address at which nobody listens. */
+/** An address where nothing listens. */
 export async function closedEndpoint(): Promise<string> {
   const server = net.createServer();
   server.listen(0, '127.0.0.1');

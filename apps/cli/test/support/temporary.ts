@@ -1,4 +1,4 @@
-/** A folder of one's own for each test, gone when it ends. */
+/** A temporary folder for each test, deleted when it ends. */
 
 import fs from 'node:fs';
 import os from 'node:os';
@@ -11,7 +11,7 @@ export function temporaryFolder(): string {
   return folder;
 }
 
-/** Writes a file below `folder`, and gives its path. */
+/** Writes a file in `folder` and returns its path. */
 export function writeFile(folder: string, name: string, text: string): string {
   const file = path.join(folder, name);
   fs.mkdirSync(path.dirname(file), { recursive: true });

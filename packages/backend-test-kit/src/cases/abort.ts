@@ -5,23 +5,23 @@ import {
   assertAtMost,
   assertBytes,
   bodyOf,
-  bodyThat,
-  held,
+  bodyWithAction,
+  readIfPresent,
   list,
   pattern,
   read,
   ref,
   write,
-} from '../words.ts';
+} from '../helpers.ts';
 
-/** Rule 3: an aborted call rejects within a second. A busy machine may take a little longer. */
+/** Contract rule 3: an aborted call rejects within one second. The rest is for busy machines. */
 const ABORT_MS_MAX = 1_500;
 const FILE = ref(2, 1, 4);
 
 export const abortCases: readonly Case[] = [
   {
     id: 'abort/before-touches-nothing',
-    says: 'A call that is aborted before it begins rejects with the reason and touches nothing.',
+    promise: 'A call whose signal is already aborted rejects with the reason and has no effect.',
     async run({ replica }) {
       const bytes = pattern(5_000, 1);
       await write(replica, FILE, bytes);
@@ -34,14 +34,14 @@ export const abortCases: readonly Case[] = [
       await assert.rejects(replica.deleteFiles([FILE], { signal }), (e) => e === reason);
       const listing = Array.fromAsync(replica.listFiles(2, { signal }));
       await assert.rejects(listing, (e) => e === reason);
-      assert.equal(opened, 0, 'the source was not opened');
+      assert.equal(opened, 0, 'times the source was opened');
       assert.equal((await list(replica, 2)).length, 1);
       assertBytes(await read(replica, FILE), bytes);
     },
   },
   {
     id: 'abort/a-write-keeps-the-old',
-    says: 'A write that is aborted at any chunk rejects with the reason and keeps what was there.',
+    promise: 'A write aborted at any chunk rejects with the reason and keeps the old file.',
     sizeBytes: ({ partSizeBytes }) => Math.max(300_000, 2 * partSizeBytes + 9),
     async run({ subject, replica }) {
       const old = pattern(1_234, 1);
@@ -52,8 +52,10 @@ export const abortCases: readonly Case[] = [
             await replica.deleteFiles([FILE]);
             if (before !== 'none') await write(replica, FILE, before);
             const { abort, signal, rejected } = aborting();
-            await rejected(replica.writeFile(FILE, bodyThat(bytes, index, abort), { signal }));
-            assertBytes(await held(replica, FILE), before);
+            await rejected(
+              replica.writeFile(FILE, bodyWithAction(bytes, index, abort), { signal }),
+            );
+            assertBytes(await readIfPresent(replica, FILE), before);
           }
         }
       }
@@ -61,7 +63,7 @@ export const abortCases: readonly Case[] = [
   },
   {
     id: 'abort/a-write-whose-source-hangs',
-    says: 'A write whose source hangs can be aborted.',
+    promise: 'A write can be aborted while its source hangs.',
     async run({ replica }) {
       await write(replica, FILE, pattern(9, 1));
       const { abort, signal, rejected } = aborting();
@@ -69,13 +71,15 @@ export const abortCases: readonly Case[] = [
         setTimeout(abort, 20);
         await new Promise(() => undefined);
       };
-      await rejected(replica.writeFile(FILE, bodyThat(pattern(300_000, 2), 2, hang), { signal }));
-      assertBytes(await held(replica, FILE), pattern(9, 1));
+      await rejected(
+        replica.writeFile(FILE, bodyWithAction(pattern(300_000, 2), 2, hang), { signal }),
+      );
+      assertBytes(await readIfPresent(replica, FILE), pattern(9, 1));
     },
   },
   {
     id: 'abort/at-any-moment-old-or-new',
-    says: 'After an abort at any moment, a name holds the old object or the new one.',
+    promise: 'After an abort at any time, a key holds the old object or the new one.',
     async run({ random, replica }) {
       let current = pattern(70_000, 0);
       await write(replica, FILE, current);
@@ -89,20 +93,20 @@ export const abortCases: readonly Case[] = [
           .writeFile(FILE, bodyOf(next), { signal })
           .then(() => undefined)
           .catch((error: unknown) => error);
-        const found = await held(replica, FILE);
+        const found = await readIfPresent(replica, FILE);
         if (failure === undefined) assertBytes(found, next);
         else assert.equal(failure, reason);
         const isOld = found !== 'none' && Buffer.compare(found, current) === 0;
         if (!isOld) assertBytes(found, next);
         current = isOld ? current : next;
-        // What an aborted write still had in hand must not come after the next one.
+        // The aborted write must not take effect after the next write.
         if (failure !== undefined) await write(replica, FILE, current);
       }
     },
   },
   {
     id: 'abort/a-read',
-    says: 'A read can be aborted between chunks.',
+    promise: 'A read can be aborted between chunks.',
     sizeBytes: 5_000_000,
     async run({ replica }) {
       const bytes = pattern(5_000_000, 1);
@@ -117,13 +121,13 @@ export const abortCases: readonly Case[] = [
         }
       };
       await rejected(reading());
-      assertAtMost(sizeBytes, bytes.byteLength - 1, 'bytes that were read');
+      assertAtMost(sizeBytes, bytes.byteLength - 1, 'bytes read');
       assertBytes(await read(replica, FILE), bytes);
     },
   },
   {
     id: 'abort/a-listing',
-    says: 'A listing can be aborted between files.',
+    promise: 'A listing can be aborted between files.',
     async run({ replica }) {
       for (const txid of [1, 2, 3]) await write(replica, ref(0, txid), pattern(9, 1));
       const { abort, signal, rejected } = aborting();
@@ -136,7 +140,7 @@ export const abortCases: readonly Case[] = [
   },
   {
     id: 'abort/a-finished-call-is-left-alone',
-    says: 'An abort after the end changes nothing.',
+    promise: 'An abort after the call has ended has no effect.',
     async run({ replica }) {
       const controller = new AbortController();
       const { signal } = controller;
@@ -150,7 +154,7 @@ export const abortCases: readonly Case[] = [
 interface Aborting {
   readonly signal: AbortSignal;
   readonly abort: () => void;
-  /** The work rejects with the very reason, soon after the abort. */
+  /** Checks that `work` rejects with the reason soon after the abort. */
   readonly rejected: (work: Promise<unknown>) => Promise<void>;
 }
 

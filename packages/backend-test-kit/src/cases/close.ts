@@ -8,22 +8,22 @@ import {
   assertAtMost,
   assertBytes,
   bodyOf,
-  bodyThat,
+  bodyWithAction,
   eventually,
-  held,
+  readIfPresent,
   pattern,
   read,
   ref,
   rejectsWith,
   write,
-} from '../words.ts';
+} from '../helpers.ts';
 
 const FILE = ref(0, 1);
 
 export const closeCases: readonly Case[] = [
   {
     id: 'close/twice',
-    says: 'close() may be called twice.',
+    promise: 'close() may be called twice.',
     async run({ connect }) {
       const client = await connect();
       await Promise.all([client.close(), client.close()]);
@@ -33,7 +33,7 @@ export const closeCases: readonly Case[] = [
   },
   {
     id: 'close/then-no-call-is-made',
-    says: 'After close(), every call is REPLICA_CLOSED.',
+    promise: 'After close(), every call fails with REPLICA_CLOSED.',
     async run({ close, connect, path, replica }) {
       await write(replica, FILE, pattern(9, 1));
       const client = await connect();
@@ -51,7 +51,7 @@ export const closeCases: readonly Case[] = [
   },
   {
     id: 'close/ends-the-calls-in-flight',
-    says: 'close() ends the calls in flight with REPLICA_CLOSED, in time.',
+    promise: 'close() ends pending calls with REPLICA_CLOSED within its time limit.',
     sizeBytes: 3_000_000,
     async run({ close, connect, path, replica }) {
       const bytes = pattern(3_000_000, 1);
@@ -64,7 +64,7 @@ export const closeCases: readonly Case[] = [
         await new Promise(() => undefined);
       };
       const writing = rejectsWith(
-        closing.writeFile(FILE, bodyThat(pattern(300_000, 2), 2, hang)),
+        closing.writeFile(FILE, bodyWithAction(pattern(300_000, 2), 2, hang)),
         'REPLICA_CLOSED',
       );
       const { body } = await closing.openFile(FILE);
@@ -75,22 +75,22 @@ export const closeCases: readonly Case[] = [
       await close(client);
       await writing;
       await rejectsWith(readOn(reading), 'REPLICA_CLOSED');
-      assertAtMost(performance.now() - since, CLOSE_MS_MAX + 500, 'ms until all has ended');
-      assertBytes(await held(replica, FILE), bytes);
+      assertAtMost(performance.now() - since, CLOSE_MS_MAX + 500, 'ms until all calls ended');
+      assertBytes(await readIfPresent(replica, FILE), bytes);
     },
   },
   {
     id: 'close/frees-every-socket',
-    says: 'After close() no socket and no file is open that was opened since connect().',
+    promise: 'close() closes all sockets and files that were opened since connect().',
     needs: ['handles'],
     sizeBytes: 2_000_000,
-    async run({ close, connect, path, replica, saw, setup }) {
+    async run({ close, connect, path, replica, note, setup }) {
       await write(replica, FILE, pattern(2_000_000, 1));
       const handles = async (): Promise<number> => (await setup.handles?.()) ?? 0;
       const before = await handles();
       const client = await connect();
       const other = new Replica(client, path);
-      // Some are idle then, some are in use.
+      // Leaves some connections idle and some in use.
       const small = Array.from({ length: 6 }, (_, index) => ref(0, index + 2));
       await Promise.all(small.map((file) => write(other, file, pattern(100, 1))));
       const { body } = await other.openFile(FILE);
@@ -100,7 +100,7 @@ export const closeCases: readonly Case[] = [
       await eventually(CLOSE_MS_MAX, async () => {
         assertAtMost(await handles(), before, 'handles after close()');
       });
-      saw(`${before} handles before, ${during} in use`);
+      note(`${before} handles before, ${during} in use`);
     },
   },
 ];

@@ -1,4 +1,4 @@
-/** What `schema`, `fromURL` and `describe` promise. Nothing is connected to. */
+/** Promises of `schema`, `fromURL` and `describe`. The cases make no connection. */
 
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
@@ -10,16 +10,16 @@ import type { Case } from '../case.ts';
 import type { CaseContext } from '../context.ts';
 import type { Configuration } from '../subject.ts';
 
-const UNKNOWN = 'no-such-key-of-anybody';
-/** Of the host's keys a backend is given one. */
+const UNKNOWN = 'no-such-key';
+/** `path` is the only host key that is passed to the backend. */
 const NEVER_PASSED = HOST_KEYS.filter((key) => key !== 'path');
-/** One of them is right for a key of any usual kind. */
+/** Includes a valid value for each common type of key. */
 const PROBES = ['text', '5m', 'https://example.com', 7, true];
 
 export const configurationCases: readonly Case[] = [
   {
     id: 'configuration/is-of-contract-1',
-    says: 'A backend names its contract and its scheme.',
+    promise: 'A backend declares contract 1 and a valid scheme.',
     needs: ['configuration'],
     layers: ['bare'],
     async run(context) {
@@ -30,7 +30,7 @@ export const configurationCases: readonly Case[] = [
   },
   {
     id: 'configuration/parse-is-pure',
-    says: 'The schema gives the same for the same input, and leaves the input as it is.',
+    promise: 'The schema returns equal output for equal input, and does not change the input.',
     needs: ['configuration'],
     layers: ['bare'],
     async run(context) {
@@ -47,81 +47,87 @@ export const configurationCases: readonly Case[] = [
   },
   {
     id: 'configuration/the-path-is-apart',
-    says: 'Replicas that differ in their paths alone have equal configs, and share a destination.',
+    promise: 'Replicas that differ only in their paths have equal configs, so they share a client.',
     needs: ['configuration'],
     layers: ['bare'],
     async run(context) {
       const { backend, input } = of(context);
       const one = parseConfig(backend, input('some/where'));
       const other = parseConfig(backend, input('else/where'));
-      assert(sameConfig(one.config, other.config), 'config is all but the path');
+      assert(sameConfig(one.config, other.config), 'the config does not include the path');
       assert.notEqual(one.path, other.path);
     },
   },
   {
     id: 'configuration/unknown-keys-are-errors',
-    says: 'An unknown key is CONFIG_INVALID, and the issue names its path.',
+    promise: 'An unknown key fails with CONFIG_INVALID, and the issue has its path.',
     needs: ['configuration'],
     layers: ['bare'],
     async run(context) {
-      const error = refusal(context, { [UNKNOWN]: 1 });
+      const error = parseErrorWith(context, { [UNKNOWN]: 1 });
       assert(issuePaths(error).includes(UNKNOWN), 'an issue has the path of the key');
     },
   },
   {
     id: 'configuration/no-key-of-the-host',
-    says: 'No key of a backend is one that the host reads itself (HOST_KEYS): it would never get it.',
+    promise:
+      'A backend uses none of the keys that the host reads itself (HOST_KEYS), which are never passed to it.',
     needs: ['configuration'],
     layers: ['bare'],
     async run(context) {
       const { backend, input } = of(context);
       const right = input('some/where') as Readonly<Record<string, unknown>>;
-      const taken = Object.keys(right).filter((key) => NEVER_PASSED.includes(key));
-      assert.deepEqual(taken, [], 'keys of the host in the input of the backend');
+      const reserved = Object.keys(right).filter((key) => NEVER_PASSED.includes(key));
+      assert.deepEqual(reserved, [], 'host keys in the input of the backend');
       const { config } = parseConfig(backend, right);
       for (const key of NEVER_PASSED) {
         for (const value of PROBES) {
           const other = configWith(of(context), { ...right, [key]: value });
           const isIgnored = other === undefined || sameConfig(other, config);
-          assert(isIgnored, `"${key}: ${value}" changes the config: the host never passes it on`);
+          assert(
+            isIgnored,
+            `"${key}: ${value}" changes the config, but the host never passes this key`,
+          );
         }
       }
     },
   },
   {
     id: 'configuration/a-mistyped-key-is-recognised',
-    says: 'A key that is nearly right is answered with the key that is meant.',
+    promise: 'The issue of a misspelled key suggests the right key.',
     needs: ['configuration'],
     layers: ['bare'],
     async run(context) {
       const known = keysOf(of(context)).find((key) => key.length >= 4);
-      if (known === undefined) return context.notJudged('its keys are short');
-      const error = refusal(context, { [`${known}x`]: 'value' });
+      if (known === undefined)
+        return context.notTested('the backend has no key of 4 or more characters');
+      const error = parseErrorWith(context, { [`${known}x`]: 'value' });
       const issue = error.issues?.find(({ path }) => path.at(-1) === `${known}x`);
       assert(issue?.message.replaceAll(`${known}x`, '').includes(known), error.message);
     },
   },
   {
     id: 'configuration/all-issues-at-once',
-    says: 'All that is wrong is said at once.',
+    promise: 'All issues are reported at once.',
     needs: ['configuration'],
     layers: ['bare'],
     async run(context) {
-      const paths = issuePaths(refusal(context, { [UNKNOWN]: 1, [`${UNKNOWN}-2`]: 2 }));
+      const paths = issuePaths(parseErrorWith(context, { [UNKNOWN]: 1, [`${UNKNOWN}-2`]: 2 }));
       assert(paths.includes(UNKNOWN) && paths.includes(`${UNKNOWN}-2`), paths.join(', '));
     },
   },
   {
     id: 'configuration/every-key-has-its-help',
-    says: 'The JSON Schema says what each key is for, those of the subject among them.',
+    promise:
+      'The JSON Schema has a description for each key, and includes all keys of the subject.',
     needs: ['configuration'],
     layers: ['bare'],
     async run(context) {
       const configuration = of(context);
       const properties = propertiesOf(jsonSchemaOf(configuration.backend.schema));
-      if (properties === undefined) return context.notJudged('it takes any key');
+      if (properties === undefined) return context.notTested('the schema accepts any key');
       for (const key of keysOf(configuration).filter((name) => !NEVER_PASSED.includes(name))) {
-        assert(key in properties, `${key} is not there`);
+        assert(key in properties, `${key} is not in the JSON Schema`);
       }
       for (const [key, { description = '' }] of Object.entries(properties)) {
         assert.notEqual(description, '', `${key} has no description`);
@@ -130,7 +136,8 @@ export const configurationCases: readonly Case[] = [
   },
   {
     id: 'configuration/describes-its-place',
-    says: 'describe() gives the same for the same place, and another for another path.',
+    promise:
+      'describe() returns equal places for equal inputs, and different places for different paths.',
     needs: ['configuration'],
     layers: ['bare'],
     async run(context) {
@@ -147,12 +154,12 @@ export const configurationCases: readonly Case[] = [
   },
   {
     id: 'configuration/a-url-is-the-same',
-    says: 'A URL says the same as the keys that it stands for.',
+    promise: 'A URL gives the same config as the equivalent keys.',
     needs: ['configuration'],
     layers: ['bare'],
     async run(context) {
       const { backend, input, url } = of(context);
-      if (url === undefined) return context.notJudged('the subject has no url');
+      if (url === undefined) return context.notTested('the subject has no url');
       const fromKeys = parseConfig(backend, input('some/where'));
       const fromURL = parseConfig(backend, backend.fromURL(new URL(url('some/where'))));
       assert.equal(fromURL.path, fromKeys.path);
@@ -161,21 +168,21 @@ export const configurationCases: readonly Case[] = [
   },
   {
     id: 'configuration/prints-no-secret',
-    says: 'A printed config shows no secret, nor does its description, nor the error of a wrong one.',
+    promise: 'Secrets do not appear in a printed config, its description or a validation error.',
     needs: ['configuration'],
     layers: ['bare'],
     async run(context) {
       const { backend, input } = of(context);
       const { config, path } = parseConfig(backend, input('some/where'));
       const described = JSON.stringify(backend.describe(config, path));
-      const told = [inspect(config, { depth: 8 }), JSON.stringify(config), described];
+      const printed = [inspect(config, { depth: 8 }), JSON.stringify(config), described];
       try {
         parseConfig(backend, { ...(input('some/where') as object), [UNKNOWN]: 1 });
       } catch (error) {
-        told.push(inspect(error, { depth: 8 }));
+        printed.push(inspect(error, { depth: 8 }));
       }
       for (const secret of context.subject.secrets) {
-        assert(!told.some((text) => text.includes(secret)), 'a secret can be read');
+        assert(!printed.some((text) => text.includes(secret)), 'a secret was printed');
       }
     },
   },
@@ -191,24 +198,27 @@ function keysOf({ input }: Configuration): string[] {
   return typeof given === 'object' && given !== null ? Object.keys(given) : [];
 }
 
-/** What a right input with wrong keys beside is answered with. */
-function refusal(context: CaseContext, wrong: Readonly<Record<string, unknown>>): ReplicationError {
+/** The error for a valid input with additional invalid keys. */
+function parseErrorWith(
+  context: CaseContext,
+  wrong: Readonly<Record<string, unknown>>,
+): ReplicationError {
   const configuration = of(context);
   const right = configuration.input('some/where');
-  return parseFails(configuration, { ...(right as object), ...wrong });
+  return parseError(configuration, { ...(right as object), ...wrong });
 }
 
-function parseFails({ backend }: Configuration, input: unknown): ReplicationError {
+function parseError({ backend }: Configuration, input: unknown): ReplicationError {
   try {
     parseConfig(backend, input);
   } catch (error) {
     if (isError(error, 'CONFIG_INVALID')) return error;
     throw error;
   }
-  assert.fail(`${inspect(input)} was taken for a configuration`);
+  assert.fail(`${inspect(input)} was accepted as a configuration`);
 }
 
-/** Undefined where the input is refused. */
+/** Undefined if the input is invalid. */
 function configWith({ backend }: Configuration, input: unknown): unknown {
   try {
     return parseConfig(backend, input).config;

@@ -5,7 +5,16 @@ import type { ObjectInfo } from '@sluice/core/backend';
 
 import type { Case } from '../case.ts';
 import type { CaseContext } from '../context.ts';
-import { assertBytes, held, list, pattern, read, ref, rejectsWith, write } from '../words.ts';
+import {
+  assertBytes,
+  readIfPresent,
+  list,
+  pattern,
+  read,
+  ref,
+  rejectsWith,
+  write,
+} from '../helpers.ts';
 
 const FROM = ref(0, 1, 4);
 const TO = ref(9, 1, 4);
@@ -13,7 +22,7 @@ const TO = ref(9, 1, 4);
 export const copyCases: readonly Case[] = [
   {
     id: 'copy/gives-the-same-file',
-    says: 'A copy has the bytes and the own time of its source, and the source stays.',
+    promise: 'A copy has the bytes and createdAt of its source, and the source remains.',
     needs: ['copy'],
     async run(context) {
       const { replica } = context;
@@ -31,7 +40,7 @@ export const copyCases: readonly Case[] = [
   },
   {
     id: 'copy/replaces-an-equal-name',
-    says: 'A copy replaces an equal name as a whole.',
+    promise: 'A copy replaces an existing file completely.',
     needs: ['copy'],
     async run(context) {
       const { replica } = context;
@@ -44,23 +53,23 @@ export const copyCases: readonly Case[] = [
   },
   {
     id: 'copy/of-nothing',
-    says: 'A copy of a file that is not there is REPLICA_NOT_FOUND, and leaves the target.',
+    promise: 'Copying a missing file fails with REPLICA_NOT_FOUND and keeps the target.',
     needs: ['copy'],
     async run(context) {
       const { replica } = context;
       const bytes = pattern(1_000, 1);
       await write(replica, TO, bytes);
       await rejectsWith(copy(context, FROM, TO), 'REPLICA_NOT_FOUND');
-      assertBytes(await held(replica, TO), bytes);
+      assertBytes(await readIfPresent(replica, TO), bytes);
     },
   },
 ];
 
 async function copy(
-  { client, notJudged, path, replica }: CaseContext,
+  { client, notTested, path, replica }: CaseContext,
   from: LTXFileRef,
   to: LTXFileRef,
 ): Promise<ObjectInfo> {
-  if (client.copy === undefined) return notJudged('copy is not claimed');
+  if (client.copy === undefined) return notTested('copy is not claimed');
   return await client.copy(replica.keyOf(from), replica.keyOf(to), { root: path });
 }

@@ -3,22 +3,25 @@ import assert from 'node:assert/strict';
 import { toTXID } from '@sluice/core/backend/testing';
 
 import type { Case } from '../case.ts';
-import { inParallel, list, names, pattern, ref, write } from '../words.ts';
+import { inParallel, list, names, pattern, ref, write } from '../helpers.ts';
 
 export const deleteCases: readonly Case[] = [
   {
     id: 'delete/those-and-no-others',
-    says: 'Exactly the named files are deleted.',
+    promise: 'Only the given files are deleted.',
     async run({ replica }) {
       const files = [ref(0, 1), ref(0, 2), ref(1, 1), ref(1, 1, 2), ref(9, 1)];
       for (const file of files) await write(replica, file, pattern(9, 1));
       await replica.deleteFiles([ref(1, 1), ref(0, 2)]);
-      assert.deepEqual(names(await list(replica, 'all')).toSorted(), ['0/1-1', '1/1-2', '9/1-1']);
+      assert.deepEqual(
+        names(await list(replica, 'all')).toSorted(),
+        names([ref(0, 1), ref(1, 1, 2), ref(9, 1)]),
+      );
     },
   },
   {
     id: 'delete/missing-is-no-failure',
-    says: 'A file that is gone already is no failure, and the others are deleted all the same.',
+    promise: 'Deleting a missing file succeeds, and the other files are deleted.',
     async run({ replica }) {
       await replica.deleteFiles([]);
       await replica.deleteFiles([ref(0, 1)]);
@@ -31,7 +34,7 @@ export const deleteCases: readonly Case[] = [
   },
   {
     id: 'delete/more-than-a-page-or-a-request',
-    says: '2,500 files are listed and deleted, whatever fits into a page or a request.',
+    promise: '2,500 files can be listed and deleted, for any page size and request limit.',
     sizeBytes: 7,
     async run({ replica }) {
       const files = Array.from({ length: 2_500 }, (_, index) => ref(0, index + 1));

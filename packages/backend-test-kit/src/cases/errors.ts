@@ -5,32 +5,34 @@ import { isError, type ErrorCode } from '@sluice/core/backend';
 import { Replica } from '@sluice/core/backend/testing';
 
 import type { Case } from '../case.ts';
-import { assertBytes, bodyOf, pattern, read, ref, rejectsWith, write } from '../words.ts';
+import { assertBytes, bodyOf, pattern, read, ref, rejectsWith, write } from '../helpers.ts';
 
 const FILE = ref(0, 1);
 
 export const errorCases: readonly Case[] = [
   {
     id: 'errors/a-vanished-root',
-    says: 'A root that is gone is REPLICA_DESTINATION_NOT_FOUND, never an empty level.',
+    promise:
+      'If the root disappears, calls fail with REPLICA_DESTINATION_NOT_FOUND; listings are never empty instead.',
     needs: ['vanish'],
     async run({ path, replica, setup }) {
       await write(replica, FILE, pattern(9, 1));
-      const bringBack = (await setup.vanish?.(path)) ?? (async () => undefined);
+      const restore = (await setup.vanish?.(path)) ?? (async () => undefined);
       try {
         await allReject(replica, 'REPLICA_DESTINATION_NOT_FOUND');
       } finally {
-        await bringBack();
+        await restore();
       }
       assertBytes(await read(replica, FILE), pattern(9, 1));
     },
   },
   {
     id: 'errors/denied',
-    says: 'Credentials that may do nothing are REPLICA_PERMISSION_DENIED or REPLICA_UNAUTHENTICATED.',
+    promise:
+      'With credentials without permissions, calls fail with REPLICA_PERMISSION_DENIED or REPLICA_UNAUTHENTICATED.',
     needs: ['denied'],
-    async run({ adopt, path, setup }) {
-      const denied = adopt(await setup.denied!());
+    async run({ wrap, path, setup }) {
+      const denied = wrap(await setup.denied!());
       await allReject(
         new Replica(denied, path),
         'REPLICA_PERMISSION_DENIED',
@@ -40,32 +42,32 @@ export const errorCases: readonly Case[] = [
   },
   {
     id: 'errors/unreachable',
-    says: 'A place where nobody answers is REPLICA_UNAVAILABLE.',
+    promise: 'Calls to an unreachable server fail with REPLICA_UNAVAILABLE.',
     needs: ['unreachable'],
-    async run({ adopt, path, setup }) {
-      const unreachable = adopt(await setup.unreachable!());
+    async run({ wrap, path, setup }) {
+      const unreachable = wrap(await setup.unreachable!());
       await allReject(new Replica(unreachable, path), 'REPLICA_UNAVAILABLE');
     },
   },
   {
     id: 'errors/tell-no-secret',
-    says: 'No secret is in any message, nor in what an error carries.',
-    async run({ subject, adopt, client, path, replica, setup }) {
+    promise: 'No secret appears in a message or property of an error.',
+    async run({ subject, wrap, client, path, replica, setup }) {
       const others = [await setup.denied?.(), await setup.unreachable?.()].flatMap((other) =>
-        other === undefined ? [] : [adopt(other)],
+        other === undefined ? [] : [wrap(other)],
       );
       const errors = [await replica.openFile(FILE).catch((error: unknown) => error)];
       for (const other of others) errors.push(...(await failures(new Replica(other, path))));
-      const told = [client.name, ...errors.map((error) => inspect(error, { depth: 8 }))];
+      const printed = [client.name, ...errors.map((error) => inspect(error, { depth: 8 }))];
       assert(isError(errors[0], 'REPLICA_NOT_FOUND'));
       for (const secret of subject.secrets) {
-        assert(!told.some((text) => text.includes(secret)), 'a secret is in a message');
+        assert(!printed.some((text) => text.includes(secret)), 'a secret is in a message');
       }
     },
   },
   {
     id: 'errors/say-what-was-done-to-what',
-    says: 'An error says what was done, to which key, at which place.',
+    promise: 'An error message has the operation, the key and the name of the client.',
     async run({ client, replica }) {
       const file = ref(3, 0xab, 0xcd);
       const error: unknown = await replica.openFile(file).catch((e: unknown) => e);
@@ -78,7 +80,7 @@ export const errorCases: readonly Case[] = [
   },
 ];
 
-/** Every method, since each may meet a failure first. */
+/** Checks every method, because any of them may be the first to fail. */
 async function allReject(replica: Replica, ...codes: readonly ErrorCode[]): Promise<void> {
   await rejectsWith(Array.fromAsync(replica.listFiles(0)), ...codes);
   await rejectsWith(Array.fromAsync(replica.listFiles('all')), ...codes);

@@ -4,7 +4,7 @@ import { chaos, Replica, withPolicies } from '@sluice/core/backend/testing';
 import { isError, ReplicationError } from '@sluice/core/backend';
 
 import type { Case } from '../case.ts';
-import { assertBytes, bodyOf, list, pattern, read, ref, rejectsWith, write } from '../words.ts';
+import { assertBytes, bodyOf, list, pattern, read, ref, rejectsWith, write } from '../helpers.ts';
 
 const FILE = ref(0, 5);
 const condition = 'if-absent';
@@ -12,7 +12,8 @@ const condition = 'if-absent';
 export const ifAbsentCases: readonly Case[] = [
   {
     id: 'if-absent/an-equal-name-is-a-conflict',
-    says: 'With if-absent, a name that is taken is REPLICA_CONFLICT and stays as it is.',
+    promise:
+      'With if-absent, writing an existing file fails with REPLICA_CONFLICT and does not change it.',
     needs: ['conditions'],
     async run({ replica }) {
       const bytes = pattern(5_000, 1);
@@ -28,7 +29,7 @@ export const ifAbsentCases: readonly Case[] = [
   },
   {
     id: 'if-absent/a-deleted-name-is-free',
-    says: 'With if-absent, a name that was deleted is free again.',
+    promise: 'With if-absent, a deleted file can be written again.',
     needs: ['conditions'],
     async run({ replica }) {
       await replica.writeFile(FILE, bodyOf(pattern(9, 1)), { condition });
@@ -39,7 +40,8 @@ export const ifAbsentCases: readonly Case[] = [
   },
   {
     id: 'if-absent/of-20-at-once-one-wins',
-    says: 'Of twenty writes with if-absent at once, one wins, and it is what lies there.',
+    promise:
+      'Exactly one of twenty concurrent writes with if-absent succeeds, and its bytes are stored.',
     needs: ['conditions'],
     async run({ connect, path, replica }) {
       await write(replica, ref(9, 1), pattern(9, 1));
@@ -61,7 +63,7 @@ export const ifAbsentCases: readonly Case[] = [
   },
   {
     id: 'if-absent/beyond-parts',
-    says: 'if-absent holds for bodies in parts, as far as it is claimed.',
+    promise: 'if-absent works for bodies sent in parts, up to the claimed size.',
     needs: ['conditions'],
     sizeBytes: ({ partSizeBytes }) => 2 * partSizeBytes + 1,
     async run({ subject, replica, layer }) {
@@ -82,25 +84,27 @@ export const ifAbsentCases: readonly Case[] = [
   },
   {
     id: 'if-absent/our-own-write-is-no-conflict',
-    says: 'A conflict with equal bytes is told by the backend, and settled by core.',
+    promise:
+      'A conflict with equal bytes is REPLICA_CONFLICT from the backend, and a success from core.',
     needs: ['conditions'],
     async run({ replica, layer }) {
       const bytes = pattern(5_000, 1);
       await replica.writeFile(FILE, bodyOf(bytes), { condition });
-      const again = replica.writeFile(FILE, bodyOf(bytes), { condition });
-      // The backend reports what it was told; core reads what lies there before it does.
-      if (layer === 'bare') return await rejectsWith(again, 'REPLICA_CONFLICT');
-      assert.equal((await again).sizeBytes, 5_000);
+      const repeated = replica.writeFile(FILE, bodyOf(bytes), { condition });
+      // Core reads the stored object and compares it.
+      if (layer === 'bare') return await rejectsWith(repeated, 'REPLICA_CONFLICT');
+      assert.equal((await repeated).sizeBytes, 5_000);
     },
   },
   {
     id: 'if-absent/a-lost-answer-is-no-conflict',
-    says: 'A write with if-absent whose answer was lost ends in success, not in a conflict with itself.',
+    promise:
+      'A write with if-absent succeeds if its response is lost, and does not conflict with itself.',
     needs: ['conditions'],
     layers: ['wrapped'],
     async run({ path, setup }) {
       const bare = await setup.connect('write');
-      const error = new ReplicationError('REPLICA_UNAVAILABLE', 'the answer was lost');
+      const error = new ReplicationError('REPLICA_UNAVAILABLE', 'the response was lost');
       const { client } = withPolicies(chaos(bare, { on: 'put', at: 'commit', error }).client);
       try {
         const bytes = pattern(5_000, 1);

@@ -12,16 +12,16 @@ import {
   pattern,
   ref,
   write,
-} from '../words.ts';
+} from '../helpers.ts';
 
 const TXID_MAX = toTXID(0xffff_ffff_ffff_ffffn);
-/** Clocks of two machines differ by less than this in any place worth a backup. */
+/** Maximum difference between the clocks of two machines. */
 const CLOCK_MS_MAX = 5 * 60_000;
 
 export const listCases: readonly Case[] = [
   {
     id: 'list/never-written-is-empty',
-    says: 'A level that was never written is empty, and so is a replica.',
+    promise: 'Listing an unused level or replica returns no files.',
     async run({ replica }) {
       assert.deepEqual(await list(replica, 3), []);
       assert.deepEqual(await list(replica, 'all'), []);
@@ -29,7 +29,8 @@ export const listCases: readonly Case[] = [
   },
   {
     id: 'list/in-order',
-    says: 'Files of a level come by (minTXID, maxTXID), in whatever order they were written.',
+    promise:
+      'Files of a level are listed by (minTXID, maxTXID), regardless of the order in which they were written.',
     async run({ replica }) {
       const ordered = [ref(1, 1), ref(1, 2, 3), ref(1, 2, 17), ref(1, 9), ref(1, 16), ref(1, 256n)];
       for (const index of [4, 1, 5, 0, 3, 2]) await write(replica, ordered[index]!, pattern(9, 1));
@@ -38,19 +39,20 @@ export const listCases: readonly Case[] = [
   },
   {
     id: 'list/from-a-txid',
-    says: 'A listing from a TXID begins at the first file whose minTXID is not below it.',
+    promise: 'A listing from a TXID starts at the first file whose minTXID is equal or greater.',
     async run({ replica }) {
       for (const txid of [1, 15, 16, 17, 300]) await write(replica, ref(0, txid), pattern(9, 1));
-      const after = async (txid: number): Promise<string[]> =>
+      const namesFrom = async (txid: number): Promise<string[]> =>
         names(await list(replica, 0, { from: toTXID(txid) }));
-      assert.deepEqual(await after(16), ['0/16-16', '0/17-17', '0/300-300']);
-      assert.deepEqual(await after(18), ['0/300-300']);
-      assert.deepEqual(await after(301), []);
+      assert.deepEqual(await namesFrom(16), names([ref(0, 16), ref(0, 17), ref(0, 300)]));
+      assert.deepEqual(await namesFrom(18), names([ref(0, 300)]));
+      assert.deepEqual(await namesFrom(301), []);
     },
   },
   {
     id: 'list/all-levels',
-    says: 'A listing of all has levels 0 to 9, each in order, the same files as level by level.',
+    promise:
+      'A listing of all levels has the same files as the listings of levels 0 to 9, each level in order.',
     async run({ replica }) {
       const files = Array.from({ length: 10 }, (_, level) => [
         ref(level, 2),
@@ -72,7 +74,7 @@ export const listCases: readonly Case[] = [
   },
   {
     id: 'list/every-txid',
-    says: 'Every TXID can be named and listed, up to the last of 64 bits.',
+    promise: 'Every 64-bit TXID can be written and listed.',
     async run({ replica }) {
       const files = [ref(0, 1), ref(0, 0xffff_ffffn), ref(0, 2n ** 53n + 1n), ref(0, TXID_MAX)];
       for (const file of files) await write(replica, file, pattern(9, 1));
@@ -85,15 +87,16 @@ export const listCases: readonly Case[] = [
   },
   {
     id: 'list/sizes-and-times',
-    says: "A listing tells the size, the time of the upload, and the file's own time to the millisecond or not at all.",
+    promise:
+      'A listing has the size and the upload time of each file; createdAt is exact to the millisecond or missing.',
     async run({ replica }) {
       const before = Date.now();
       await write(replica, ref(0, 7), pattern(1234, 1));
       const [info, ...others] = await list(replica, 0);
       assert(info !== undefined, 'the file is listed');
-      assert.deepEqual(names(others), [], 'files besides');
+      assert.deepEqual(names(others), [], 'other files');
       assert.equal(info.sizeBytes, 1234);
-      // The upload's time, not the file's own.
+      // The time of the upload, not createdAt.
       const modifiedAt = info.modifiedAt.getTime();
       assertAtLeast(modifiedAt, before - CLOCK_MS_MAX, 'modifiedAt, in ms');
       assertAtMost(modifiedAt, Date.now() + CLOCK_MS_MAX, 'modifiedAt, in ms');
@@ -102,21 +105,22 @@ export const listCases: readonly Case[] = [
   },
   {
     id: 'list/neighbours-are-not-ours',
-    says: 'Replicas beside and below a replica are not taken for it.',
+    promise: 'A listing does not include the files of neighboring or nested replicas.',
     async run({ client, path, replica }) {
-      const neighbours = [`${path}-b`, `${path}/below`, `${path}/0000`, `${path}/ltx`].map(
+      const neighbors = [`${path}-b`, `${path}/below`, `${path}/0000`, `${path}/ltx`].map(
         (other) => new Replica(client, other),
       );
       await write(replica, ref(0, 1), pattern(9, 1));
-      for (const other of neighbours) await write(other, ref(0, 2), pattern(9, 1));
-      assert.deepEqual(names(await list(replica, 'all')), ['0/1-1']);
-      assert.deepEqual(names(await list(replica, 0)), ['0/1-1']);
-      for (const other of neighbours) assert.deepEqual(names(await list(other, 'all')), ['0/2-2']);
+      for (const other of neighbors) await write(other, ref(0, 2), pattern(9, 1));
+      assert.deepEqual(names(await list(replica, 'all')), names([ref(0, 1)]));
+      assert.deepEqual(names(await list(replica, 0)), names([ref(0, 1)]));
+      for (const other of neighbors)
+        assert.deepEqual(names(await list(other, 'all')), names([ref(0, 2)]));
     },
   },
   {
     id: 'list/foreign-objects-are-left-out',
-    says: 'What is no LTX file of ours is left out of listings.',
+    promise: 'Listings skip objects that are not LTX files of the replica.',
     needs: ['raw'],
     async run({ subject, path, replica, setup }) {
       await write(replica, ref(0, 1), pattern(9, 1));
@@ -130,13 +134,13 @@ export const listCases: readonly Case[] = [
         `${path}/lock.json`,
       ];
       for (const each of foreign) await setup.raw?.put(each, pattern(9, 2));
-      assert.deepEqual(names(await list(replica, 0)), ['0/1-1']);
-      assert.deepEqual(names(await list(replica, 'all')), ['0/1-1']);
+      assert.deepEqual(names(await list(replica, 0)), names([ref(0, 1)]));
+      assert.deepEqual(names(await list(replica, 'all')), names([ref(0, 1)]));
     },
   },
   {
     id: 'list/keys-lie-where-the-layout-says',
-    says: 'Files lie under the keys of the layout, where Litestream looks for them.',
+    promise: 'Files are stored under the keys of the layout, the same as in Litestream.',
     needs: ['raw'],
     async run({ subject, path, replica, setup }) {
       const files = [ref(0, 1), ref(9, 1, 0xabc)];
@@ -148,30 +152,30 @@ export const listCases: readonly Case[] = [
   },
   {
     id: 'list/what-changes-meanwhile',
-    says: 'While others come and go, a listing has every file that stays, once, in order.',
+    promise: 'A listing during writes and deletes has every unchanged file exactly once, in order.',
     async run({ replica }) {
-      const kept = Array.from({ length: 60 }, (_, index) => ref(0, index * 10 + 5));
-      const others = kept.map((file) => ref(0, file.minTXID + 1n));
-      for (const file of kept) await write(replica, file, pattern(9, 1));
+      const unchanged = Array.from({ length: 60 }, (_, index) => ref(0, index * 10 + 5));
+      const others = unchanged.map((file) => ref(0, file.minTXID + 1n));
+      for (const file of unchanged) await write(replica, file, pattern(9, 1));
       for (const file of others.slice(0, 30)) await write(replica, file, pattern(9, 1));
-      const seen: string[] = [];
+      const listed: string[] = [];
       for await (const file of replica.listFiles(0)) {
-        seen.push(...names([file]));
-        if (seen.length > 30) continue;
-        await replica.deleteFiles([others[seen.length - 1]!]);
-        await write(replica, others[59 - seen.length]!, pattern(9, 1));
+        listed.push(...names([file]));
+        if (listed.length > 30) continue;
+        await replica.deleteFiles([others[listed.length - 1]!]);
+        await write(replica, others[59 - listed.length]!, pattern(9, 1));
       }
-      assert.equal(new Set(seen).size, seen.length);
-      const expected = names(kept);
+      assert.equal(new Set(listed).size, listed.length);
+      const expected = names(unchanged);
       assert.deepEqual(
-        seen.filter((name) => expected.includes(name)),
+        listed.filter((name) => expected.includes(name)),
         expected,
       );
     },
   },
   {
     id: 'list/leaving-early-frees-it',
-    says: 'Leaving a listing early frees what it holds.',
+    promise: 'A listing that is stopped early releases its resources.',
     async run({ replica, setup }) {
       for (const txid of [1, 2, 3]) await write(replica, ref(0, txid), pattern(9, 1));
       const before = await setup.handles?.();

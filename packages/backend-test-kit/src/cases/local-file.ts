@@ -4,23 +4,23 @@ import type { LTXFileRef } from '@sluice/core/backend/testing';
 
 import type { Case } from '../case.ts';
 import type { CaseContext } from '../context.ts';
-import { assertBytes, pattern, ref, rejectsWith, write } from '../words.ts';
+import { assertBytes, pattern, ref, rejectsWith, write } from '../helpers.ts';
 
 const FILE = ref(0, 1);
 
 export const localFileCases: readonly Case[] = [
   {
     id: 'local-file/is-the-file',
-    says: 'A local file has the bytes of the file, and keeps them when its name gets others.',
+    promise: 'A local file has the bytes of the file, also after the file is replaced.',
     async run(context) {
       const bytes = pattern(70_001, 1);
       await write(context.replica, FILE, bytes);
       const local = await open(context, FILE);
       try {
         await write(context.replica, FILE, pattern(90_000, 2));
-        const there = new Uint8Array(local.sizeBytes);
-        await readFully(local.descriptor, there, 0);
-        assertBytes(there, bytes);
+        const bytesRead = new Uint8Array(local.sizeBytes);
+        await readFully(local.descriptor, bytesRead, 0);
+        assertBytes(bytesRead, bytes);
       } finally {
         await local.close();
       }
@@ -28,7 +28,7 @@ export const localFileCases: readonly Case[] = [
   },
   {
     id: 'local-file/of-nothing',
-    says: 'A local file that is not there is REPLICA_NOT_FOUND.',
+    promise: 'Opening a missing local file fails with REPLICA_NOT_FOUND.',
     async run(context) {
       await write(context.replica, FILE, pattern(1_000, 1));
       await rejectsWith(open(context, ref(0, 2)), 'REPLICA_NOT_FOUND');
@@ -36,7 +36,7 @@ export const localFileCases: readonly Case[] = [
   },
 ];
 
-async function open({ notJudged, replica }: CaseContext, file: LTXFileRef): Promise<LocalFile> {
-  if (replica.openLocalFile === undefined) return notJudged('openLocalFile is not claimed');
+async function open({ notTested, replica }: CaseContext, file: LTXFileRef): Promise<LocalFile> {
+  if (replica.openLocalFile === undefined) return notTested('openLocalFile is not claimed');
   return await replica.openLocalFile(file);
 }

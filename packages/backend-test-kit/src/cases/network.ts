@@ -1,4 +1,4 @@
-/** Connections that are there and do not work: nobody answers, or they were cut. */
+/** Connections that do not work: the server never responds, or the connection was closed. */
 
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,12 +18,12 @@ import {
   read,
   ref,
   write,
-} from '../words.ts';
+} from '../helpers.ts';
 
 const FILE = ref(0, 1);
-/** Long enough for a connection of this machine, and for a request on it. */
+/** Enough time to connect on this machine and send a request. */
 const WAIT_MS = 40;
-/** Rule 3: an aborted call rejects within a second. A busy machine may take a little longer. */
+/** Contract rule 3: an aborted call rejects within one second. The rest is for busy machines. */
 const ABORT_MS_MAX = 1_500;
 
 interface Call {
@@ -31,7 +31,7 @@ interface Call {
   readonly make: (replica: Replica, signal?: AbortSignal) => Promise<unknown>;
 }
 
-/** Every method, since each may be the first to meet it. */
+/** Every method, because any of them may be the first to use a connection. */
 const CALLS: readonly Call[] = [
   { what: 'list', make: (replica, signal) => Array.fromAsync(replica.listFiles(0, { signal })) },
   { what: 'open', make: (replica, signal) => replica.openFile(FILE, { signal }) },
@@ -45,12 +45,13 @@ const CALLS: readonly Call[] = [
 export const networkCases: readonly Case[] = [
   {
     id: 'errors/a-server-that-never-answers',
-    says: 'Calls to a server that accepts and never answers can be aborted, and end with close().',
+    promise:
+      'Calls to a server that accepts connections and never responds can be aborted, and close() ends them.',
     needs: ['silent'],
     async run(context) {
       const silent = await openSilent(context);
       const replica = new Replica(silent, context.path);
-      await Promise.all(CALLS.map((call) => aborts(call, replica)));
+      await Promise.all(CALLS.map((call) => assertAborts(call, replica)));
       const calls = CALLS.map(async ({ what, make }) => ({
         what,
         failure: await failureOf(make(replica)),
@@ -64,20 +65,21 @@ export const networkCases: readonly Case[] = [
       assertAtMost(
         performance.now() - since,
         CLOSE_MS_MAX + 500,
-        'ms from close() to the last end',
+        'ms from close() to the end of the last call',
       );
     },
   },
   {
     id: 'errors/a-connection-cut-while-idle',
-    says: 'A connection that is cut while nobody uses it is REPLICA_UNAVAILABLE once at most, and made anew.',
+    promise:
+      'If an idle connection is cut, at most one call fails with REPLICA_UNAVAILABLE; the next one reconnects.',
     needs: ['cuttable'],
-    async run({ adopt, path, saw, setup }) {
+    async run({ wrap, path, note, setup }) {
       const cuttable = await setup.cuttable!();
-      const client = new Replica(adopt(cuttable.client), path);
+      const client = new Replica(wrap(cuttable.client), path);
       let failures = 0;
       for (const { what, make } of CALLS) {
-        await write(client, FILE, pattern(9, 1)); // a connection is open, and idle then
+        await write(client, FILE, pattern(9, 1)); // leaves an idle connection
         await cuttable.cut();
         const failure = await failureOf(make(client));
         if (failure === undefined) continue;
@@ -86,22 +88,22 @@ export const networkCases: readonly Case[] = [
           isError(failure, 'REPLICA_UNAVAILABLE'),
           `${what} after a cut: ${messageOf(failure)}`,
         );
-        const again = await failureOf(make(client));
-        assert(again === undefined, `${what} after a cut, the second time: ${messageOf(again)}`);
+        const second = await failureOf(make(client));
+        assert(second === undefined, `${what} after a cut, second call: ${messageOf(second)}`);
       }
       await write(client, FILE, pattern(9, 3));
       assertBytes(await read(client, FILE), pattern(9, 3));
       assert.deepEqual(names(await list(client, 0)), names([FILE, ref(0, 2)]));
-      saw(`${failures} of ${CALLS.length} calls after a cut failed once`);
+      note(`${failures} of ${CALLS.length} calls after a cut failed once`);
     },
   },
 ];
 
-async function openSilent({ adopt, setup }: CaseContext): Promise<ReplicaClient> {
-  return adopt(await setup.silent!());
+async function openSilent({ wrap, setup }: CaseContext): Promise<ReplicaClient> {
+  return wrap(await setup.silent!());
 }
 
-async function aborts({ what, make }: Call, replica: Replica): Promise<void> {
+async function assertAborts({ what, make }: Call, replica: Replica): Promise<void> {
   const controller = new AbortController();
   const reason = new Error('not wanted any more');
   const ended = failureOf(make(replica, controller.signal));
@@ -113,17 +115,17 @@ async function aborts({ what, make }: Call, replica: Replica): Promise<void> {
   assertAtMost(performance.now() - since, ABORT_MS_MAX, `ms from the abort to the end of ${what}`);
 }
 
-/** What a call rejects with; undefined where it is answered. Gives back what it opened. */
+/** The error of a call, or undefined if it succeeds. Closes the body that it opened. */
 async function failureOf(call: Promise<unknown>): Promise<unknown> {
   try {
-    await free(await call);
+    await closeBody(await call);
     return undefined;
   } catch (error) {
     return error;
   }
 }
 
-async function free(answer: unknown): Promise<void> {
-  if (typeof answer !== 'object' || answer === null || !('body' in answer)) return;
-  for await (const _ of answer.body as AsyncIterable<Uint8Array>) break;
+async function closeBody(result: unknown): Promise<void> {
+  if (typeof result !== 'object' || result === null || !('body' in result)) return;
+  for await (const _ of result.body as AsyncIterable<Uint8Array>) break;
 }

@@ -4,15 +4,15 @@ import { isError, messageOf, readBytes } from '@sluice/core/backend';
 import { Replica, type NamedObjectInfo, type NamedObjects } from '@sluice/core/backend/testing';
 
 import type { Case } from '../case.ts';
-import { assertBytes, list, names, pattern, ref, rejectsWith, write } from '../words.ts';
+import { assertBytes, list, names, pattern, ref, rejectsWith, write } from '../helpers.ts';
 
-/** The largest named object. */
+/** Maximum size of a named object. */
 const OBJECT_BYTES_MAX = 1_048_576;
 
 export const objectCases: readonly Case[] = [
   {
     id: 'objects/put-and-get',
-    says: 'An object of up to 1 MiB is read as it was put, with its version.',
+    promise: 'A named object of up to 1 MiB is stored and read with its version.',
     async run({ objects, subject }) {
       const largest = Math.min(OBJECT_BYTES_MAX, subject.capabilities.sizeMax ?? OBJECT_BYTES_MAX);
       for (const [index, sizeBytes] of [0, 1, 5_000, largest].entries()) {
@@ -28,10 +28,10 @@ export const objectCases: readonly Case[] = [
   },
   {
     id: 'objects/each-put-is-another-version',
-    says: 'Each put gives another version.',
-    async run({ notJudged, objects }) {
+    promise: 'Each put creates a new version.',
+    async run({ notTested, objects }) {
       const first = await versionOf(objects, await objects.put('lock.json', pattern(10, 1)));
-      if (first === undefined) return notJudged('objects have no versions');
+      if (first === undefined) return notTested('objects have no versions');
       const second = await versionOf(objects, await objects.put('lock.json', pattern(10, 2)));
       assert.notEqual(first, second);
       assertBytes(await readAll(objects, 'lock.json'), pattern(10, 2));
@@ -39,7 +39,7 @@ export const objectCases: readonly Case[] = [
   },
   {
     id: 'objects/missing',
-    says: 'An object that is not there is REPLICA_NOT_FOUND, and deleting it no failure.',
+    promise: 'Reading a missing object fails with REPLICA_NOT_FOUND; deleting it succeeds.',
     async run({ objects }) {
       await rejectsWith(objects.get('lock.json'), 'REPLICA_NOT_FOUND');
       await objects.delete('lock.json');
@@ -50,7 +50,7 @@ export const objectCases: readonly Case[] = [
   },
   {
     id: 'objects/ranges',
-    says: 'Ranges of objects are as those of files.',
+    promise: 'Ranges work for named objects as for files.',
     needs: ['ranges'],
     async run({ objects }) {
       const bytes = pattern(10_000, 1);
@@ -65,13 +65,13 @@ export const objectCases: readonly Case[] = [
   },
   {
     id: 'objects/listed-in-byte-order',
-    says: 'Objects are listed in byte order, by prefix, and from a name on.',
+    promise: 'Named objects are listed in byte order, by prefix and after a start key.',
     async run({ client, layer, objects, path }) {
       const all = ['a', 'a-b', 'a.b', 'a/c', 'a/c-d', 'a/c/d', 'a0', 'a_b', 'b', 'generations/0/x'];
-      for (const name of all.toReversed().filter(needsNoFolder))
+      for (const name of all.toReversed().filter(isNotAFolder))
         await objects.put(name, pattern(3, 1));
       await new Replica(client, `${path}-b`).objects.put('zz', pattern(3, 1));
-      const expected = all.filter(needsNoFolder);
+      const expected = all.filter(isNotAFolder);
       assert.deepEqual(await listed(objects, ''), expected);
       assert.deepEqual(
         await listed(objects, 'a'),
@@ -80,9 +80,9 @@ export const objectCases: readonly Case[] = [
       assert.deepEqual(await listed(objects, 'a/'), ['a/c-d', 'a/c/d']);
       const startAfter = `${path}/a/c-d`;
       const infos = await Array.fromAsync(client.list(`${path}/`, { root: path, startAfter }));
-      // Some servers also list markers of folders, which replicas ignore.
+      // Some servers also list folder markers, which replicas ignore.
       const keys = infos.map(({ key }) => key).filter((key) => !key.endsWith('/'));
-      // A backend may leave it to core to drop the keys before.
+      // A backend may ignore startAfter; core then drops the earlier keys.
       const after = layer === 'bare' ? keys.filter((key) => key > startAfter) : keys;
       assert.deepEqual(
         after,
@@ -93,18 +93,18 @@ export const objectCases: readonly Case[] = [
   },
   {
     id: 'objects/beside-files',
-    says: 'Objects and LTX files of one path are not taken for each other.',
+    promise: 'Listings of named objects have no LTX files, and the other way around.',
     async run({ objects, replica }) {
       await write(replica, ref(0, 1), pattern(9, 1));
       await write(replica, ref(9, 1), pattern(9, 1));
       await objects.put('lock.json', pattern(9, 1));
       assert.deepEqual(await listed(objects, ''), ['lock.json']);
-      assert.deepEqual(names(await list(replica, 'all')).toSorted(), ['0/1-1', '9/1-1']);
+      assert.deepEqual(names(await list(replica, 'all')).toSorted(), names([ref(0, 1), ref(9, 1)]));
     },
   },
   {
     id: 'objects/if-absent',
-    says: 'Of twenty puts with if-absent at once, one wins.',
+    promise: 'Exactly one of twenty concurrent puts with if-absent succeeds.',
     needs: ['conditions'],
     async run({ objects }) {
       const bodies = Array.from({ length: 20 }, (_, index) => pattern(100, index + 1));
@@ -122,11 +122,11 @@ export const objectCases: readonly Case[] = [
   },
   {
     id: 'objects/if-version',
-    says: 'A put on a version replaces that version and no other.',
+    promise: 'A put with a version replaces only that version.',
     needs: ['versions'],
     async run({ objects }) {
       const { version } = await objects.put('lock.json', pattern(10, 1));
-      assert(version !== undefined, 'a put gives the version');
+      assert(version !== undefined, 'a put returns the version');
       await objects.put('lock.json', pattern(10, 2), { condition: { version } });
       const stale = objects.put('lock.json', pattern(10, 3), { condition: { version } });
       await rejectsWith(stale, 'REPLICA_CONFLICT');
@@ -137,12 +137,13 @@ export const objectCases: readonly Case[] = [
   },
   {
     id: 'objects/delete-of-a-version',
-    says: 'A delete of a version removes that version and no other, or is refused in words.',
-    async run({ notJudged, objects, saw }) {
+    promise:
+      'A delete with a version removes only that version, or fails with REPLICA_UNSUPPORTED.',
+    async run({ notTested, objects, note }) {
       const first = await objects.put('lock.json', pattern(20, 1));
       const { version } = await objects.put('lock.json', pattern(20, 2));
       if (version === undefined || first.version === version)
-        return notJudged('two puts have no versions that differ');
+        return notTested('two puts do not return different versions');
       const stale = await objects
         .delete('lock.json', { version: first.version })
         .catch((error: unknown) => error);
@@ -151,10 +152,10 @@ export const objectCases: readonly Case[] = [
         const current = objects.delete('lock.json', { version });
         await rejectsWith(current, 'REPLICA_UNSUPPORTED');
         assertBytes(await readAll(objects, 'lock.json'), pattern(20, 2));
-        saw('it is refused in words');
+        note('fails with REPLICA_UNSUPPORTED');
         return;
       }
-      assert(isError(stale, 'REPLICA_CONFLICT'), `a stale version: ${messageOf(stale)}`);
+      assert(isError(stale, 'REPLICA_CONFLICT'), `delete of an old version: ${messageOf(stale)}`);
       await objects.delete('lock.json', { version });
       assert.deepEqual(await listed(objects, ''), []);
       await rejectsWith(objects.delete('lock.json', { version }), 'REPLICA_CONFLICT');
@@ -162,8 +163,8 @@ export const objectCases: readonly Case[] = [
   },
 ];
 
-/** A folder cannot be a file too: `a` beside `a/c`, `a/c` beside `a/c/d`. */
-function needsNoFolder(name: string): boolean {
+/** `a` and `a/c` cannot be files if they are also folders (of `a/c` and `a/c/d`). */
+function isNotAFolder(name: string): boolean {
   return name !== 'a' && name !== 'a/c';
 }
 
@@ -176,7 +177,7 @@ async function listed(objects: NamedObjects, prefix: string): Promise<string[]> 
   return entries.map((entry) => entry.name);
 }
 
-/** Some places tell the version of an object only when it is opened. */
+/** Some backends return the version of an object only when it is opened. */
 async function versionOf(
   objects: NamedObjects,
   { name, version }: Pick<NamedObjectInfo, 'name' | 'version'>,

@@ -13,7 +13,7 @@ import {
   ref,
   rejectsWith,
   write,
-} from '../words.ts';
+} from '../helpers.ts';
 
 const SIZE_BYTES = 200_003;
 const WHOLE_BYTES = 150_001;
@@ -21,7 +21,7 @@ const WHOLE_BYTES = 150_001;
 export const openCases: readonly Case[] = [
   {
     id: 'open/whole',
-    says: "A file is read as it was written, in chunks that are the reader's to keep.",
+    promise: 'A file is read as it was written, in chunks that the reader may keep.',
     async run({ replica }) {
       const bytes = pattern(WHOLE_BYTES, 1);
       await write(replica, ref(0, 1), bytes);
@@ -29,13 +29,12 @@ export const openCases: readonly Case[] = [
       assert.equal(opened.sizeBytes, WHOLE_BYTES);
       const chunks = await Array.fromAsync(opened.body);
       assertBytes(Buffer.concat(chunks), bytes);
-      // Whoever reads may keep a chunk: it is not used again for the next one.
-      assert.equal(new Set(chunks).size, chunks.length, 'chunks that are buffers of their own');
+      assert.equal(new Set(chunks).size, chunks.length, 'buffers are not reused');
     },
   },
   {
     id: 'open/empty',
-    says: 'An empty file can be written and read.',
+    promise: 'An empty file can be written and read.',
     async run({ replica }) {
       await write(replica, ref(0, 1), pattern(0, 1));
       const opened = await replica.openFile(ref(0, 1));
@@ -45,7 +44,7 @@ export const openCases: readonly Case[] = [
   },
   {
     id: 'open/ranges',
-    says: 'A range gives its bytes, no more and no fewer, and the size of the whole object.',
+    promise: 'A range read returns exactly its bytes, and the size of the whole object.',
     needs: ['ranges'],
     async run({ random, replica }) {
       const bytes = pattern(SIZE_BYTES, 1);
@@ -63,21 +62,21 @@ export const openCases: readonly Case[] = [
       ];
       for (const range of [...edges, ...randomRanges(20, random)]) {
         const opened = await replica.openFile(ref(0, 1), { range });
-        assert.equal(opened.sizeBytes, SIZE_BYTES, "the size is the whole object's");
-        const got = Buffer.concat(await Array.fromAsync(opened.body));
-        assertBytes(got, bytes.subarray(range.start, range.end));
+        assert.equal(opened.sizeBytes, SIZE_BYTES, 'size of the whole object');
+        const bytesRead = Buffer.concat(await Array.fromAsync(opened.body));
+        assertBytes(bytesRead, bytes.subarray(range.start, range.end));
       }
     },
   },
   {
     id: 'open/range-beyond-the-end',
-    says: 'A range that starts beyond the end is REPLICA_RANGE.',
+    promise: 'A range that starts beyond the end fails with REPLICA_RANGE.',
     needs: ['ranges'],
     async run({ replica, layer }) {
       await write(replica, ref(0, 1), pattern(100, 1));
       await rejectsWith(read(replica, ref(0, 1), { start: 101 }), 'REPLICA_RANGE');
       await rejectsWith(read(replica, ref(0, 1), { start: 101, end: 102 }), 'REPLICA_RANGE');
-      if (layer === 'bare') return; // servers differ at the very end; core makes one of it
+      if (layer === 'bare') return; // servers differ for a range at the end; core unifies them
       assertBytes(await read(replica, ref(0, 1), { start: 100 }), new Uint8Array());
       assertBytes(await read(replica, ref(0, 1), { start: 100, end: 200 }), new Uint8Array());
       assertBytes(await read(replica, ref(0, 1), { start: 50, end: 50 }), new Uint8Array());
@@ -86,7 +85,7 @@ export const openCases: readonly Case[] = [
   },
   {
     id: 'open/range-of-an-empty-file',
-    says: 'A range beyond an empty file is REPLICA_RANGE.',
+    promise: 'A range beyond the end of an empty file fails with REPLICA_RANGE.',
     needs: ['ranges'],
     async run({ replica, layer }) {
       await write(replica, ref(0, 1), pattern(0, 1));
@@ -97,7 +96,7 @@ export const openCases: readonly Case[] = [
   },
   {
     id: 'open/missing',
-    says: 'A file that is not there is REPLICA_NOT_FOUND before the first byte.',
+    promise: 'Opening a missing file fails with REPLICA_NOT_FOUND before the first byte.',
     async run({ replica }) {
       await rejectsWith(replica.openFile(ref(0, 1)), 'REPLICA_NOT_FOUND');
       await write(replica, ref(0, 1), pattern(9, 1));
@@ -108,13 +107,14 @@ export const openCases: readonly Case[] = [
   },
   {
     id: 'open/version',
-    says: 'A version that is no longer there is REPLICA_CHANGED.',
-    async run({ notJudged, replica }) {
+    promise: 'Opening a replaced version fails with REPLICA_CHANGED.',
+    async run({ notTested, replica }) {
       const bytes = pattern(SIZE_BYTES, 1);
       await write(replica, ref(0, 1), bytes);
       const { version, body } = await replica.openFile(ref(0, 1));
       assertBytes(Buffer.concat(await Array.fromAsync(body)), bytes);
-      if (version === undefined) return notJudged('it gives no version, and so nothing is resumed');
+      if (version === undefined)
+        return notTested('no version is returned, so reads are not resumed');
       const same = await replica.openFile(ref(0, 1), { version });
       assert.equal(same.version, version);
       assertBytes(Buffer.concat(await Array.fromAsync(same.body)), bytes);
@@ -126,9 +126,9 @@ export const openCases: readonly Case[] = [
     },
   },
   {
-    // One whole file, or an error that says why not: never half of each.
     id: 'open/a-reader-keeps-its-file-through-a-rewrite',
-    says: 'A reader gets one whole file or REPLICA_CHANGED, never half of each.',
+    promise:
+      'During a rewrite, a reader gets one complete file or REPLICA_CHANGED, never a mix of both.',
     async run({ replica }) {
       const old = pattern(SIZE_BYTES, 1);
       await write(replica, ref(0, 1), old);
@@ -149,7 +149,7 @@ export const openCases: readonly Case[] = [
   },
   {
     id: 'open/leaving-early-frees-it',
-    says: 'Leaving a read early frees what it holds.',
+    promise: 'A read that is stopped early releases its resources.',
     sizeBytes: 3_000_000,
     async run({ replica, setup }) {
       const bytes = pattern(3_000_000, 1);
@@ -168,11 +168,11 @@ export const openCases: readonly Case[] = [
   },
   {
     id: 'open/many-at-once',
-    says: 'Forty files may be open at once, before any is read.',
+    promise: 'Forty files can be open at once before any of them is read.',
     async run({ replica }) {
       const bytes = pattern(SIZE_BYTES, 1);
       await write(replica, ref(0, 1), bytes);
-      // All are opened before any is read: no slot may be held by a stream.
+      // An open stream must not occupy one of the request slots.
       const opened = await Promise.all(
         Array.from({ length: 40 }, () => replica.openFile(ref(0, 1))),
       );

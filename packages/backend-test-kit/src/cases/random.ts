@@ -1,16 +1,16 @@
 import { Replica } from '@sluice/core/backend/testing';
 
 import type { Case } from '../case.ts';
-import { judgeByModel, RUNS } from '../model.ts';
+import { compareWithModel, RUNS } from '../model.ts';
 
 export const randomCases: readonly Case[] = [
   {
     id: 'model/random-calls',
-    says: 'Any row of calls is answered as the reference in memory answers it.',
-    async run({ client, connect, layer, saw, seed, setup, subject }) {
+    promise: 'Any sequence of calls gives the same results as the in-memory reference.',
+    async run({ client, connect, layer, note, seed, setup, subject }) {
       const { conditions, ranges } = subject.capabilities;
-      saw(`${RUNS} rows of calls, seed ${seed}`);
-      await judgeByModel({
+      note(`${RUNS} sequences of calls, seed ${seed}`);
+      await compareWithModel({
         async open() {
           const path = setup.newPath();
           const reconnect = async (): Promise<Replica> => new Replica(await connect(), path);

@@ -9,23 +9,23 @@ import {
   assertAtMost,
   assertBytes,
   bodyOf,
-  bodyThat,
-  held,
+  bodyWithAction,
+  readIfPresent,
   list,
   names,
   pattern,
   read,
   ref,
   write,
-} from '../words.ts';
+} from '../helpers.ts';
 
 const FILE = ref(1, 3, 7);
-const SIZE_BYTES = 300_000; // five chunks of the test's bodies
+const SIZE_BYTES = 300_000; // five chunks
 
 export const writeCases: readonly Case[] = [
   {
     id: 'write/any-size',
-    says: 'A body of any size is stored, around the borders of parts too.',
+    promise: 'A body of any size is stored, including sizes around the part size.',
     sizeBytes: ({ partSizeBytes }) => 2 * partSizeBytes + 5,
     async run({ subject, replica }) {
       const part = subject.partSizeBytes;
@@ -44,7 +44,7 @@ export const writeCases: readonly Case[] = [
   },
   {
     id: 'write/any-chunks',
-    says: 'A body in chunks of any size is stored.',
+    promise: 'A body in chunks of any size is stored.',
     async run({ replica }) {
       const bytes = pattern(10_007, 1);
       for (const [index, chunkBytes] of [1, 13, 4_096, 20_000].entries()) {
@@ -55,19 +55,19 @@ export const writeCases: readonly Case[] = [
   },
   {
     id: 'write/says-what-is-there',
-    says: 'A write tells the name, the size and the time that a listing then shows.',
+    promise: 'A write returns the same name, size and time as a listing.',
     async run({ replica }) {
       const info = await write(replica, FILE, pattern(1_000, 1));
       const [listed] = await list(replica, 1);
       assert.deepEqual(names([info]), names([FILE]));
       assert.equal(info.sizeBytes, 1_000);
       const apartMs = Math.abs(info.modifiedAt.getTime() - listed!.modifiedAt.getTime());
-      assertAtMost(apartMs, 5_000, 'ms between its two times');
+      assertAtMost(apartMs, 5_000, 'ms between the two times');
     },
   },
   {
     id: 'write/replaces-an-equal-name',
-    says: 'A write replaces an equal name as a whole.',
+    promise: 'A write replaces an existing file completely.',
     sizeBytes: ({ partSizeBytes }) => partSizeBytes + 1,
     async run({ subject, replica }) {
       const sizes = [5_000, 70_000, 10, subject.partSizeBytes + 1, 0, 9];
@@ -84,7 +84,7 @@ export const writeCases: readonly Case[] = [
   },
   {
     id: 'write/seen-by-another-connection',
-    says: 'What was written is seen at once by another connection.',
+    promise: 'A written file is immediately visible to other clients.',
     async run({ connect, path, replica }) {
       const other = new Replica(await connect('read'), path);
       const bytes = pattern(SIZE_BYTES, 1);
@@ -95,13 +95,13 @@ export const writeCases: readonly Case[] = [
   },
   {
     id: 'write/not-seen-before-it-is-whole',
-    says: 'A file is not seen before it is whole.',
+    promise: 'A file is not visible before it is complete.',
     async run({ connect, path, replica }) {
       const other = new Replica(await connect('read'), path);
       await write(replica, ref(0, 1), pattern(9, 1));
       const bytes = pattern(SIZE_BYTES, 1);
-      const body = bodyThat(bytes, 3, async () => {
-        assertBytes(await held(other, FILE), 'none');
+      const body = bodyWithAction(bytes, 3, async () => {
+        assertBytes(await readIfPresent(other, FILE), 'none');
         assert.deepEqual(names(await list(other, 1)), []);
       });
       await replica.writeFile(FILE, body);
@@ -110,17 +110,17 @@ export const writeCases: readonly Case[] = [
   },
   {
     id: 'write/source-fails',
-    says: 'A write whose source fails leaves what was there.',
+    promise: 'A write whose source fails keeps the old file.',
     sizeBytes: ({ partSizeBytes }) => Math.max(SIZE_BYTES, 2 * partSizeBytes),
     async run(context) {
-      const failure = new Error('the disk of the source is gone');
+      const failure = new Error('the source failed');
       const fail = (): void => {
         throw failure;
       };
-      await keepsTheOld(context, async ({ replica }, bytes) => {
+      await assertKeepsOld(context, async ({ replica }, bytes) => {
         for (const index of [0, 2, 'end'] as const) {
           const error: unknown = await replica
-            .writeFile(FILE, bodyThat(bytes, index, fail))
+            .writeFile(FILE, bodyWithAction(bytes, index, fail))
             .catch((reason: unknown) => reason);
           assert(error instanceof Error, `the write at chunk ${index} fails`);
           if (context.layer === 'wrapped') assert.equal(error, failure);
@@ -130,34 +130,34 @@ export const writeCases: readonly Case[] = [
   },
   {
     id: 'write/source-is-shorter-than-it-said',
-    says: 'A source shorter than it said is refused, and leaves what was there.',
+    promise: 'A write whose source is shorter than its declared size fails and keeps the old file.',
     sizeBytes: ({ partSizeBytes }) => Math.max(SIZE_BYTES, 2 * partSizeBytes),
     async run(context) {
-      await keepsTheOld(context, async ({ replica }, bytes) => {
+      await assertKeepsOld(context, async ({ replica }, bytes) => {
         const body = { ...bodyOf(bytes), sizeBytes: bytes.byteLength + 1 };
-        await assert.rejects(replica.writeFile(FILE, body), isOurs);
+        await assert.rejects(replica.writeFile(FILE, body), isReplicationError);
       });
     },
   },
   {
     id: 'write/source-is-longer-than-it-said',
-    says: 'A source longer than it said is refused, and leaves what was there.',
+    promise: 'A write whose source is longer than its declared size fails and keeps the old file.',
     sizeBytes: ({ partSizeBytes }) => Math.max(SIZE_BYTES, 2 * partSizeBytes),
     async run(context) {
-      await keepsTheOld(context, async ({ replica }, bytes) => {
+      await assertKeepsOld(context, async ({ replica }, bytes) => {
         const body = { ...bodyOf(bytes), sizeBytes: bytes.byteLength - 1 };
-        await assert.rejects(replica.writeFile(FILE, body), isOurs);
+        await assert.rejects(replica.writeFile(FILE, body), isReplicationError);
       });
     },
   },
 ];
 
-function isOurs(error: unknown): boolean {
+function isReplicationError(error: unknown): boolean {
   return isError(error);
 }
 
-/** Whatever becomes of a write that fails: a name holds what it held, be it something or nothing. */
-async function keepsTheOld(
+/** Checks that a failing write changes neither a missing nor an existing file. */
+async function assertKeepsOld(
   context: CaseContext,
   fail: (context: CaseContext, bytes: Uint8Array) => Promise<void>,
 ): Promise<void> {
@@ -166,11 +166,11 @@ async function keepsTheOld(
     const bytes = pattern(sizeBytes, 2);
     await replica.deleteFiles([FILE]);
     await fail(context, bytes);
-    assertBytes(await held(replica, FILE), 'none');
+    assertBytes(await readIfPresent(replica, FILE), 'none');
     const old = pattern(1_234, 1);
     await write(replica, FILE, old);
     await fail(context, bytes);
-    assertBytes(await held(replica, FILE), old);
+    assertBytes(await readIfPresent(replica, FILE), old);
     assert.deepEqual(names(await list(replica, 'all')), names([FILE]));
   }
 }

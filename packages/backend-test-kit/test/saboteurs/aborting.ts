@@ -8,39 +8,39 @@ const BEFORE = 'abort/before-touches-nothing';
 const AT_ANY = 'abort/at-any-moment-old-or-new';
 
 export const ABORTING_SABOTEURS: readonly Saboteur[] = [
-  inFiles('rejects with an abort of its own', [BEFORE], (inner) => ({
+  inFiles('rejects an aborted call with its own error', [BEFORE], (inner) => ({
     async openFile(file, options) {
       if (options?.signal?.aborted === true) throw new DOMException('aborted', 'AbortError');
       return await inner.openFile(file, options);
     },
   })),
-  inFiles('deletes although it was told not to', [BEFORE], (inner) => ({
+  inFiles('deletes although the signal is aborted', [BEFORE], (inner) => ({
     async deleteFiles(files, options) {
       await inner.deleteFiles(files);
       options?.signal?.throwIfAborted();
     },
   })),
-  inFiles('does not hear of an abort as it writes', [BEFORE, KEEPS, HANGS], (inner) => ({
+  inFiles('ignores the signal of a write', [BEFORE, KEEPS, HANGS], (inner) => ({
     writeFile: (file, body, options = {}) =>
       inner.writeFile(file, body, { ...options, signal: undefined }),
   })),
-  inFiles('empties the name before it writes', [KEEPS, HANGS], (inner) => ({
+  inFiles('deletes the old file before a write', [KEEPS, HANGS], (inner) => ({
     async writeFile(file, body, options) {
       if (options?.signal !== undefined) await inner.deleteFiles([file], options);
       return await inner.writeFile(file, body, options);
     },
   })),
-  inFiles('keeps what it has of an aborted write', [KEEPS, HANGS], (inner) => ({
+  inFiles('stores the first part of an aborted write', [KEEPS, HANGS], (inner) => ({
     async writeFile(file, body, options) {
       const chunks: Uint8Array[] = [];
-      const kept = through(body, async function* (given) {
+      const recorded = through(body, async function* (given) {
         for await (const chunk of given) {
           chunks.push(chunk);
           yield chunk;
         }
       });
       try {
-        return await inner.writeFile(file, kept, options);
+        return await inner.writeFile(file, recorded, options);
       } catch (error) {
         const bytes = Buffer.concat(chunks);
         const part = { ...body, sizeBytes: bytes.byteLength, open: () => [bytes].values() };
@@ -54,26 +54,26 @@ export const ABORTING_SABOTEURS: readonly Saboteur[] = [
       }
     },
   })),
-  inFiles('hears of an abort with the next chunk only', [HANGS], (inner) => ({
+  inFiles('checks for an abort only between chunks', [HANGS], (inner) => ({
     async writeFile(file, body, { signal, ...options } = {}) {
       signal?.throwIfAborted();
-      const asked = through(body, async function* (chunks) {
+      const checked = through(body, async function* (chunks) {
         for await (const chunk of chunks) {
           signal?.throwIfAborted();
           yield chunk;
         }
         signal?.throwIfAborted();
       });
-      return await inner.writeFile(file, asked, options);
+      return await inner.writeFile(file, checked, options);
     },
   })),
-  inFiles('says aborted, and writes a moment later', [AT_ANY], (inner) => ({
+  inFiles('completes a write after reporting it as aborted', [AT_ANY], (inner) => ({
     async writeFile(file, body, options = {}) {
       const { signal } = options;
       if (signal === undefined || body.sizeBytes < 70_000 || body.sizeBytes > 80_000) {
         return await inner.writeFile(file, body, options);
       }
-      // The bytes are out of hand: what an SDK sends now, it sends to the end.
+      // Like an SDK that cannot cancel a request that it has started.
       const work = sleep(6).then(() => inner.writeFile(file, body));
       work.catch(() => undefined);
       try {
@@ -84,26 +84,26 @@ export const ABORTING_SABOTEURS: readonly Saboteur[] = [
       return await work;
     },
   })),
-  inFiles('reads on after an abort', ['abort/a-read'], (inner) => ({
+  inFiles('continues to read after an abort', ['abort/a-read'], (inner) => ({
     async openFile(file, { signal, ...options } = {}) {
       signal?.throwIfAborted();
       return await inner.openFile(file, options);
     },
   })),
-  inFiles('lists on after an abort', ['abort/a-listing'], (inner) => ({
+  inFiles('continues to list after an abort', ['abort/a-listing'], (inner) => ({
     async *listFiles(level, { signal, ...options } = {}) {
       signal?.throwIfAborted();
       yield* inner.listFiles(level, options);
     },
   })),
   inFiles(
-    'takes back what is aborted afterwards',
+    'undoes a finished write when its signal is aborted',
     ['abort/a-finished-call-is-left-alone'],
     (inner) => ({
       async writeFile(file, body, options) {
         const info = await inner.writeFile(file, body, options);
-        const takeBack = (): void => void inner.deleteFiles([file]);
-        if (info.sizeBytes < 10) options?.signal?.addEventListener('abort', takeBack);
+        const undo = (): void => void inner.deleteFiles([file]);
+        if (info.sizeBytes < 10) options?.signal?.addEventListener('abort', undo);
         return info;
       },
     }),

@@ -24,27 +24,29 @@ function configured(
 }
 
 export const CONFIGURING_SABOTEURS: readonly Saboteur[] = [
-  configured('speaks another contract', ['is-of-contract-1'], () => ({ contract: 2 as 1 })),
-  configured('gives another config the first time', ['parse-is-pure'], ({ schema }) => {
+  configured('declares another contract', ['is-of-contract-1'], () => ({ contract: 2 as 1 })),
+  configured('returns a different config the first time', ['parse-is-pure'], ({ schema }) => {
     let calls = 0;
     return {
-      schema: giving(schema, (value) => ((calls += 1) === 1 ? { ...value, isFirst: true } : value)),
+      schema: withOutput(schema, (value) =>
+        (calls += 1) === 1 ? { ...value, isFirst: true } : value,
+      ),
     };
   }),
   configured('keeps the path in the config', ['the-path-is-apart'], ({ schema }) => ({
-    schema: giving(schema, (value) => ({ ...value, where: value.path })),
+    schema: withOutput(schema, (value) => ({ ...value, where: value.path })),
   })),
   configured(
-    'takes any key',
+    'accepts any key',
     ['unknown-keys-are-errors', 'a-mistyped-key-is-recognised', 'all-issues-at-once'],
     ({ schema }) => ({
       schema: open(schema, (input) => schema['~standard'].validate(pick(input))),
     }),
   ),
-  configured('does not say what is meant', ['a-mistyped-key-is-recognised'], ({ schema }) => ({
+  configured('does not suggest the right key', ['a-mistyped-key-is-recognised'], ({ schema }) => ({
     schema: refusing(schema, (issues) => issues.map(({ path }) => ({ path, message: 'no' }))),
   })),
-  configured('has a key of its own that the host takes', ['no-key-of-the-host'], ({ schema }) => ({
+  configured('has a key that the host reads itself', ['no-key-of-the-host'], ({ schema }) => ({
     schema: withStandard(schema, {
       jsonSchema: {
         ...schema['~standard'].jsonSchema,
@@ -64,17 +66,17 @@ export const CONFIGURING_SABOTEURS: readonly Saboteur[] = [
     }),
   })),
   {
-    does: 'is configured by a name, which the host keeps',
+    does: 'requires "name", which the host does not pass',
     group: ['configuration/no-key-of-the-host'],
     configuration: {
       ...CONFIGURATION,
       input: (path) => ({ ...(CONFIGURATION.input(path) as Input), name: 'offsite' }),
     },
   },
-  configured('says one thing at a time', ['all-issues-at-once'], ({ schema }) => ({
+  configured('reports one issue at a time', ['all-issues-at-once'], ({ schema }) => ({
     schema: refusing(schema, (issues) => issues.slice(0, 1)),
   })),
-  configured('does not say what a key is for', ['every-key-has-its-help'], ({ schema }) => ({
+  configured('has no descriptions of keys', ['every-key-has-its-help'], ({ schema }) => ({
     schema: withStandard(schema, {
       jsonSchema: {
         ...schema['~standard'].jsonSchema,
@@ -85,17 +87,17 @@ export const CONFIGURING_SABOTEURS: readonly Saboteur[] = [
       },
     }),
   })),
-  configured('calls two places the same', ['describes-its-place'], () => ({
+  configured('describes two places as the same', ['describes-its-place'], () => ({
     describe: () => ({ target: 'memory://b' }),
   })),
   configured('shows its key in the target', ['prints-no-secret'], () => ({
     describe: (_, path) => ({ target: `memory://b/${path}?access-key=${SECRET}` }),
   })),
-  configured('loses the end of a URL', ['a-url-is-the-same'], (own) => ({
+  configured('drops the end of a URL', ['a-url-is-the-same'], (own) => ({
     fromURL: (url) => own.fromURL(new URL(url.href.replace('/where', ''))),
   })),
-  configured('keeps its key as text', ['prints-no-secret'], ({ schema }) => ({
-    schema: giving(schema, (value) => ({ ...value, key: SECRET })),
+  configured('stores its key as a plain string', ['prints-no-secret'], ({ schema }) => ({
+    schema: withOutput(schema, (value) => ({ ...value, key: SECRET })),
   })),
 ];
 
@@ -103,8 +105,8 @@ function withStandard(schema: Schema, change: Partial<Standard>): Schema {
   return { '~standard': { ...schema['~standard'], ...change } };
 }
 
-/** Another output. */
-function giving(schema: Schema, change: (value: Output) => object): Schema {
+/** Changes the output. */
+function withOutput(schema: Schema, change: (value: Output) => object): Schema {
   return withStandard(schema, {
     validate(input) {
       const result = schema['~standard'].validate(input);
@@ -114,7 +116,7 @@ function giving(schema: Schema, change: (value: Output) => object): Schema {
   });
 }
 
-/** Its JSON Schema says that any key may stand there: what is unknown is the validator's to refuse. */
+/** The JSON Schema allows any key, so that `validate` must reject unknown keys. */
 function open(
   schema: Schema,
   validate: (input: Input) => ReturnType<Standard['validate']>,
@@ -134,7 +136,7 @@ interface Issue {
   readonly message: string;
 }
 
-/** Refuses unknown keys itself, in the words of `change`. */
+/** Rejects unknown keys itself, with the issues returned by `change`. */
 function refusing(schema: Schema, change: (issues: readonly Issue[]) => readonly Issue[]): Schema {
   return open(schema, (input) => {
     const unknown = Object.keys(input).filter((key) => !KNOWN.includes(key));

@@ -5,9 +5,9 @@ import { inFiles, type Saboteur } from './saboteur.ts';
 const MORE = 'delete/more-than-a-page-or-a-request';
 const MISSING = 'delete/missing-is-no-failure';
 
-/** Deleting and copying. */
+/** Backends that delete or copy incorrectly. */
 export const FILE_SABOTEURS: readonly Saboteur[] = [
-  inFiles('deletes what begins with the same TXID', ['delete/those-and-no-others'], (inner) => ({
+  inFiles('deletes all files with the same minTXID', ['delete/those-and-no-others'], (inner) => ({
     async deleteFiles(files, options) {
       await inner.deleteFiles(files, options);
       for (const file of files.length === 2 ? files : []) {
@@ -17,13 +17,13 @@ export const FILE_SABOTEURS: readonly Saboteur[] = [
       }
     },
   })),
-  inFiles('fails where one of many is gone already', [MISSING, MORE], (inner) => ({
+  inFiles('fails to delete several files if one is missing', [MISSING, MORE], (inner) => ({
     async deleteFiles(files, options) {
       if (files.length > 1) for (const file of files) await inner.openFile(file, options);
       await inner.deleteFiles(files, options);
     },
   })),
-  inFiles('leaves all where one is gone already', [MISSING], (inner) => ({
+  inFiles('deletes nothing if one file is missing', [MISSING], (inner) => ({
     async deleteFiles(files, options) {
       try {
         if (files.length > 1) for (const file of files) await inner.openFile(file, options);
@@ -34,10 +34,10 @@ export const FILE_SABOTEURS: readonly Saboteur[] = [
       await inner.deleteFiles(files, options);
     },
   })),
-  inFiles('deletes nine hundred files at most', [MORE], (inner) => ({
+  inFiles('deletes at most 900 files', [MORE], (inner) => ({
     deleteFiles: (files, options) => inner.deleteFiles(files.slice(0, 900), options),
   })),
-  inFiles('stamps a copy anew', ['copy/gives-the-same-file'], (inner) => ({
+  inFiles('sets a new createdAt on a copy', ['copy/gives-the-same-file'], (inner) => ({
     async copyFile(from, to, options) {
       const { body, sizeBytes } = await inner.openFile(from, options);
       const bytes = Buffer.concat(await Array.fromAsync(body));
@@ -51,29 +51,29 @@ export const FILE_SABOTEURS: readonly Saboteur[] = [
     async copyFile(from, to, options) {
       const info = await inner.copyFile?.(from, to, options);
       await inner.deleteFiles([from], options);
-      if (info === undefined) throw new TypeError('memory copies');
+      if (info === undefined) throw new TypeError('the memory client can copy');
       return info;
     },
   })),
-  inFiles('copies only to where nothing is', ['copy/replaces-an-equal-name'], (inner) => ({
+  inFiles('does not replace a file by a copy', ['copy/replaces-an-equal-name'], (inner) => ({
     async copyFile(from, to, options) {
       await inner.openFile(from, options);
       for await (const file of inner.listFiles(to.level))
         if (file.minTXID === to.minTXID) return file;
       const info = await inner.copyFile?.(from, to, options);
-      if (info === undefined) throw new TypeError('memory copies');
+      if (info === undefined) throw new TypeError('the memory client can copy');
       return info;
     },
   })),
-  inFiles('makes room before it looks for the source', ['copy/of-nothing'], (inner) => ({
+  inFiles('deletes the target before it opens the source', ['copy/of-nothing'], (inner) => ({
     async copyFile(from, to, options) {
       await inner.deleteFiles([to], options);
       const info = await inner.copyFile?.(from, to, options);
-      if (info === undefined) throw new TypeError('memory copies');
+      if (info === undefined) throw new TypeError('the memory client can copy');
       return info;
     },
   })),
-  inFiles('takes a copy of nothing for done', ['copy/of-nothing'], (inner) => ({
+  inFiles('reports success for a copy of a missing file', ['copy/of-nothing'], (inner) => ({
     async copyFile(from, to, options) {
       try {
         const info = await inner.copyFile?.(from, to, options);
@@ -82,7 +82,7 @@ export const FILE_SABOTEURS: readonly Saboteur[] = [
         if (!isError(error, 'REPLICA_NOT_FOUND')) throw error;
         return { ...to, sizeBytes: 0, modifiedAt: new Date() };
       }
-      throw new ReplicationError('REPLICA_UNSUPPORTED', 'memory copies');
+      throw new ReplicationError('REPLICA_UNSUPPORTED', 'the memory client can copy');
     },
   })),
 ];

@@ -6,11 +6,11 @@ import { inFiles, type Saboteur } from './saboteur.ts';
 
 const MORE = 'delete/more-than-a-page-or-a-request';
 const PAGE = 10;
-/** Listings beyond this are given as a whole: reading all for each page would take long. */
+/** Longer listings are not paged, because listing all files for each page would take too long. */
 const PAGED_MAX = 200;
 
 export const LISTING_SABOTEURS: readonly Saboteur[] = [
-  inFiles('fails where a level was never written', ['list/never-written-is-empty'], (inner) => ({
+  inFiles('fails to list an unused level', ['list/never-written-is-empty'], (inner) => ({
     async *listFiles(level, options) {
       let count = 0;
       for await (const file of inner.listFiles(level, options)) {
@@ -23,18 +23,18 @@ export const LISTING_SABOTEURS: readonly Saboteur[] = [
   inFiles('lists level 1 backwards', ['list/in-order'], (inner) => ({
     async *listFiles(level, options) {
       const files = await Array.fromAsync(inner.listFiles(level, options));
-      yield* heeding(options, level === 1 && files.length > 3 ? files.toReversed() : files);
+      yield* abortable(options, level === 1 && files.length > 3 ? files.toReversed() : files);
     },
   })),
-  inFiles('orders by maxTXID first', ['list/in-order', 'list/all-levels'], (inner) => ({
+  inFiles('sorts by maxTXID first', ['list/in-order', 'list/all-levels'], (inner) => ({
     async *listFiles(level, options) {
       const files = await Array.fromAsync(inner.listFiles(level, options));
       const sorted = files.toSorted((a, b) => a.level - b.level || Number(a.maxTXID - b.maxTXID));
-      yield* heeding(options, sorted);
+      yield* abortable(options, sorted);
     },
   })),
   inFiles(
-    'begins after the TXID that was asked for',
+    'starts after the requested TXID',
     ['list/from-a-txid', 'list/every-txid', MORE],
     (inner) => ({
       async *listFiles(level, options) {
@@ -45,7 +45,7 @@ export const LISTING_SABOTEURS: readonly Saboteur[] = [
     }),
   ),
   inFiles(
-    'leaves snapshots out of a listing of all',
+    'omits snapshots from a listing of all levels',
     ['list/all-levels', 'delete/those-and-no-others', 'objects/beside-files'],
     (inner) => ({
       async *listFiles(level, options) {
@@ -64,7 +64,7 @@ export const LISTING_SABOTEURS: readonly Saboteur[] = [
     },
   })),
   inFiles(
-    'tells the time of the file for the time of the upload',
+    'lists createdAt as the upload time',
     ['list/sizes-and-times', 'write/says-what-is-there'],
     (inner) => ({
       async *listFiles(...given) {
@@ -74,7 +74,7 @@ export const LISTING_SABOTEURS: readonly Saboteur[] = [
       },
     }),
   ),
-  inFiles('keeps whole seconds', ['list/sizes-and-times'], (inner) => ({
+  inFiles('stores whole seconds', ['list/sizes-and-times'], (inner) => ({
     async *listFiles(...given) {
       for await (const file of inner.listFiles(...given)) {
         const seconds = Math.floor((file.createdAt?.getTime() ?? 0) / 1000);
@@ -82,7 +82,7 @@ export const LISTING_SABOTEURS: readonly Saboteur[] = [
       }
     },
   })),
-  inFiles('lies about sizes that are no multiple of four', ['list/sizes-and-times'], (inner) => ({
+  inFiles('rounds sizes up to a multiple of four', ['list/sizes-and-times'], (inner) => ({
     async *listFiles(level, options) {
       for await (const file of inner.listFiles(level, options)) {
         const isSmall = file.sizeBytes < 1_000 || file.sizeBytes > 2_000;
@@ -91,7 +91,7 @@ export const LISTING_SABOTEURS: readonly Saboteur[] = [
     },
   })),
   {
-    does: 'takes a replica below for a part of itself',
+    does: 'includes the files of a nested replica',
     group: ['list/neighbours-are-not-ours'],
     change: (client) =>
       changeFiles(client, (inner, path) => ({
@@ -102,7 +102,7 @@ export const LISTING_SABOTEURS: readonly Saboteur[] = [
       })),
   },
   inFiles(
-    'takes a file in the making for a file',
+    'lists temporary files',
     ['list/foreign-objects-are-left-out'],
     (inner, { store }, path) => ({
       async *listFiles(level, options) {
@@ -114,7 +114,7 @@ export const LISTING_SABOTEURS: readonly Saboteur[] = [
     }),
   ),
   {
-    does: 'has a folder of its own below the root',
+    does: 'stores files in a subfolder',
     group: [
       'list/keys-lie-where-the-layout-says',
       'objects/beside-files',
@@ -123,7 +123,7 @@ export const LISTING_SABOTEURS: readonly Saboteur[] = [
     change: (client) => changeFiles(client, (_, path) => filesOf(client, `${path}/data`)),
   },
   inFiles(
-    'begins a page with the last file of the one before',
+    'starts a page with the last file of the previous page',
     ['list/what-changes-meanwhile', 'list/all-levels', MORE],
     (inner) => ({
       async *listFiles(...given) {
@@ -138,37 +138,33 @@ export const LISTING_SABOTEURS: readonly Saboteur[] = [
       },
     }),
   ),
-  inFiles('counts pages from the first file', ['list/what-changes-meanwhile'], (inner) => ({
+  inFiles('pages by offset', ['list/what-changes-meanwhile'], (inner) => ({
     async *listFiles(...given) {
       for (let offset = 0; ; offset += PAGE) {
         const files = await Array.fromAsync(inner.listFiles(...given));
         if (files.length > PAGED_MAX) return yield* files;
-        yield* heeding(given[1], files.slice(offset, offset + PAGE));
+        yield* abortable(given[1], files.slice(offset, offset + PAGE));
         if (offset + PAGE >= files.length) return;
       }
     },
   })),
-  inFiles('lists a thousand files at most', [MORE], (inner) => ({
+  inFiles('lists at most 1,000 files', [MORE], (inner) => ({
     async *listFiles(...given) {
       const files = await Array.fromAsync(inner.listFiles(...given));
-      yield* heeding(given[1], files.slice(0, 1_000));
+      yield* abortable(given[1], files.slice(0, 1_000));
     },
   })),
-  inFiles(
-    'keeps a listing open that was left',
-    ['list/leaving-early-frees-it'],
-    (inner, world) => ({
-      async *listFiles(...given) {
-        world.handles += 1;
-        yield* inner.listFiles(...given);
-        world.handles -= 1;
-      },
-    }),
-  ),
+  inFiles('keeps a stopped listing open', ['list/leaving-early-frees-it'], (inner, world) => ({
+    async *listFiles(...given) {
+      world.handles += 1;
+      yield* inner.listFiles(...given);
+      world.handles -= 1;
+    },
+  })),
 ];
 
-/** Aborts between files are heeded: that is another promise. */
-function* heeding(
+/** Checks the signal between files, which is another promise. */
+function* abortable(
   options: CallOptions | undefined,
   files: readonly LTXFileInfo[],
 ): Generator<LTXFileInfo> {

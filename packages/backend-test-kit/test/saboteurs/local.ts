@@ -8,26 +8,30 @@ import type { LTXFileRef } from '@sluice/core/backend/testing';
 import { inFiles, type Saboteur } from './saboteur.ts';
 import { type Files } from '../world.ts';
 
-/** Local files of a inner that has none: copies in a folder of the system's, gone when they are closed. */
+/** Adds local files to the memory client: temporary copies that are deleted when they are closed. */
 export const LOCAL_SABOTEURS: readonly Saboteur[] = [
-  inFiles('reads what has the name now', ['local-file/is-the-file'], (inner) => {
-    let last: { readonly file: LTXFileRef; readonly name: string } | undefined;
-    return {
-      async openLocalFile(file) {
-        const { local, name } = await copied(inner, file);
-        last = { file, name };
-        return local;
-      },
-      async writeFile(file, body, options) {
-        const info = await inner.writeFile(file, body, options);
-        if (last?.file.maxTXID === file.maxTXID) fs.writeFileSync(last.name, 'other bytes');
-        return info;
-      },
-    };
-  }),
-  inFiles('gives an empty file for one that is not there', ['local-file/of-nothing'], (inner) => ({
+  inFiles(
+    'reads the current file instead of the opened one',
+    ['local-file/is-the-file'],
+    (inner) => {
+      let last: { readonly file: LTXFileRef; readonly name: string } | undefined;
+      return {
+        async openLocalFile(file) {
+          const { local, name } = await copy(inner, file);
+          last = { file, name };
+          return local;
+        },
+        async writeFile(file, body, options) {
+          const info = await inner.writeFile(file, body, options);
+          if (last?.file.maxTXID === file.maxTXID) fs.writeFileSync(last.name, 'other bytes');
+          return info;
+        },
+      };
+    },
+  ),
+  inFiles('opens an empty file instead of a missing one', ['local-file/of-nothing'], (inner) => ({
     async openLocalFile(file) {
-      return (await copied(inner, file).catch(() => inFolder(new Uint8Array(0)))).local;
+      return (await copy(inner, file).catch(() => writeCopy(new Uint8Array(0)))).local;
     },
   })),
 ];
@@ -37,12 +41,12 @@ interface Copy {
   readonly name: string;
 }
 
-async function copied(inner: Files, file: LTXFileRef): Promise<Copy> {
+async function copy(inner: Files, file: LTXFileRef): Promise<Copy> {
   const { body } = await inner.openFile(file);
-  return inFolder(await readBytes(body, Number.MAX_SAFE_INTEGER));
+  return writeCopy(await readBytes(body, Number.MAX_SAFE_INTEGER));
 }
 
-function inFolder(bytes: Uint8Array): Copy {
+function writeCopy(bytes: Uint8Array): Copy {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-local-'));
   const name = path.join(folder, 'file');
   fs.writeFileSync(name, bytes);

@@ -9,23 +9,23 @@ const LEFT = 'write/leaves-nothing-behind';
 const SOCKETS = 'close/frees-every-socket';
 const READERS = 'concurrency/readers-disturb-no-writer';
 
-/** Connections that hang, that were cut, that stay open; and what a call leaves beside the files. */
+/** Backends that handle hanging or cut connections incorrectly, or leave keys or sockets behind. */
 export const NETWORK_SABOTEURS: readonly Saboteur[] = [
-  whenSilent('waits for an answer, whatever the signal', (client) =>
+  whenSilent('ignores the signal while waiting for a response', (client) =>
     changeFiles(client, (inner) => ({
       deleteFiles: (files) => inner.deleteFiles(files),
     })),
   ),
-  whenSilent('says that nobody is there when it is closed', (client) =>
+  whenSilent('reports a closed client as unavailable', (client) =>
     changeFiles(client, (inner) => ({
       openFile: (...given) =>
         inner.openFile(...given).catch((error: unknown) => {
           if (!isError(error, 'REPLICA_CLOSED')) throw error;
-          throw new ReplicationError('REPLICA_UNAVAILABLE', 'open: nobody answered');
+          throw new ReplicationError('REPLICA_UNAVAILABLE', 'open: no response');
         }),
     })),
   ),
-  whenCut('never connects again', (client, world) =>
+  whenCut('never reconnects', (client, world) =>
     changeFiles(client, () => ({
       // oxlint-disable-next-line require-yield
       async *listFiles() {
@@ -33,38 +33,38 @@ export const NETWORK_SABOTEURS: readonly Saboteur[] = [
       },
     })),
   ),
-  whenCut('takes a cut for a file that is missing', (client) =>
+  whenCut('reports a cut connection as a missing file', (client) =>
     changeFiles(client, (inner) => ({
       openFile: (...given) =>
         inner.openFile(...given).catch((error: unknown) => {
           if (!isError(error, 'REPLICA_UNAVAILABLE')) throw error;
-          throw new ReplicationError('REPLICA_NOT_FOUND', 'open: nothing came');
+          throw new ReplicationError('REPLICA_NOT_FOUND', 'open: no response');
         }),
     })),
   ),
   {
-    does: 'keeps a socket when it closes',
+    does: 'does not close a socket',
     group: [SOCKETS],
     change(client, world) {
       let opened = 0;
       return changeFiles(client, (inner) => ({
         async writeFile(...given) {
           const info = await inner.writeFile(...given);
-          // One for a client: a kit that looks at single calls does not see it.
+          // One per client, which a test of single calls does not detect.
           if (opened === 0) world.handles += opened += 1;
           return info;
         },
       }));
     },
   },
-  inFiles('leaves a part of what a source has not given', [LEFT], (inner, { store }, path) => ({
+  inFiles('leaves a part behind when the source fails', [LEFT], (inner, { store }, path) => ({
     writeFile: (...given) =>
       inner.writeFile(...given).catch((error: unknown) => {
         store.put(`${path}/parts/1`, Buffer.alloc(1), { modifiedAt: new Date() });
         throw error;
       }),
   })),
-  inFiles('leaves a part of what was aborted', [LEFT], (inner, { store }, path) => ({
+  inFiles('leaves a part of an aborted write behind', [LEFT], (inner, { store }, path) => ({
     writeFile: (file, body, options) =>
       inner.writeFile(file, body, options).catch((error: unknown) => {
         const isAborted = options?.signal?.aborted === true;
@@ -73,20 +73,20 @@ export const NETWORK_SABOTEURS: readonly Saboteur[] = [
       }),
   })),
   {
-    does: 'sweeps what a writer has in hand wherever it reads',
+    does: 'deletes temporary files of writers when it lists',
     group: [READERS],
     change: (client, { store }, access) =>
       changeFiles(client, (inner, path) => ({
         async *listFiles(...given) {
-          if (access === 'read') store.objects.delete(`${path}/in-hand`);
+          if (access === 'read') store.objects.delete(`${path}/temporary`);
           yield* inner.listFiles(...given);
         },
         async writeFile(...given) {
-          store.put(`${path}/in-hand`, Buffer.alloc(1), { modifiedAt: new Date() });
+          store.put(`${path}/temporary`, Buffer.alloc(1), { modifiedAt: new Date() });
           try {
             return await inner.writeFile(...given);
           } finally {
-            store.objects.delete(`${path}/in-hand`);
+            store.objects.delete(`${path}/temporary`);
           }
         },
       })),

@@ -3,12 +3,12 @@ import { keyOf } from '@sluice/core/backend/testing';
 
 import { inFiles, one, type Saboteur } from './saboteur.ts';
 
-/** As the case of it writes: a file that no other case has. */
+/** Size of the file of `open/whole`, which no other case uses. */
 const WHOLE_BYTES = 150_001;
 const OPEN_MAX = 30;
 
 export const READING_SABOTEURS: readonly Saboteur[] = [
-  inFiles('uses its buffer again', ['open/whole'], (inner) => ({
+  inFiles('reuses its buffer', ['open/whole'], (inner) => ({
     async openFile(...given) {
       const opened = await inner.openFile(...given);
       if (opened.sizeBytes !== WHOLE_BYTES) return opened;
@@ -22,7 +22,7 @@ export const READING_SABOTEURS: readonly Saboteur[] = [
       return { ...opened, body: body() };
     },
   })),
-  inFiles('ends a long stream early, and cleanly', ['open/whole'], (inner) => ({
+  inFiles('ends a long stream early without an error', ['open/whole'], (inner) => ({
     async openFile(...given) {
       const opened = await inner.openFile(...given);
       if (opened.sizeBytes !== WHOLE_BYTES) return opened;
@@ -38,17 +38,17 @@ export const READING_SABOTEURS: readonly Saboteur[] = [
     },
   })),
   inFiles(
-    'takes an empty file for one that is not there',
+    'reports an empty file as missing',
     ['open/empty', 'write/any-size', 'write/replaces-an-equal-name'],
     (inner) => ({
       async openFile(...given) {
         const opened = await inner.openFile(...given);
         if (opened.sizeBytes > 0) return opened;
-        throw new ReplicationError('REPLICA_NOT_FOUND', 'open: it is empty');
+        throw new ReplicationError('REPLICA_NOT_FOUND', 'open: empty');
       },
     }),
   ),
-  inFiles('takes the end of a range for a part of it', ['open/ranges'], (inner) => ({
+  inFiles('includes the end of a range', ['open/ranges'], (inner) => ({
     openFile(file, { range, ...options } = {}) {
       const end = range?.end === undefined ? undefined : range.end + 1;
       return inner.openFile(file, range ? { ...options, range: { ...range, end } } : options);
@@ -73,7 +73,7 @@ export const READING_SABOTEURS: readonly Saboteur[] = [
     ),
     layer: 'wrapped',
   },
-  inFiles('tells the size of the range', ['open/ranges'], (inner) => ({
+  inFiles('returns the size of the range', ['open/ranges'], (inner) => ({
     async openFile(file, options) {
       const opened = await inner.openFile(file, options);
       const { start = 0, end = opened.sizeBytes } = options?.range ?? {};
@@ -88,7 +88,7 @@ export const READING_SABOTEURS: readonly Saboteur[] = [
     }),
   ),
   inFiles(
-    'gives nothing beyond the end',
+    'returns no bytes beyond the end',
     ['open/range-beyond-the-end', 'open/range-of-an-empty-file'],
     (inner) => ({
       async openFile(file, options) {
@@ -102,14 +102,14 @@ export const READING_SABOTEURS: readonly Saboteur[] = [
       },
     }),
   ),
-  inFiles('takes any range of nothing for nothing', ['open/range-of-an-empty-file'], (inner) => ({
+  inFiles('accepts any range of an empty file', ['open/range-of-an-empty-file'], (inner) => ({
     async openFile(file, options) {
       const whole = await inner.openFile(file, withoutRange(options));
       return whole.sizeBytes === 0 ? whole : await inner.openFile(file, options);
     },
   })),
   inFiles(
-    'finds out that a file is missing with its first byte',
+    'reports a missing file only when it is read',
     ['open/missing', 'errors/say-what-was-done-to-what', 'errors/tell-no-secret'],
     (inner) => ({
       async openFile(file, options) {
@@ -141,7 +141,7 @@ export const READING_SABOTEURS: readonly Saboteur[] = [
   inFiles('ignores versions', ['open/version'], (inner) => ({
     openFile: (file, options = {}) => inner.openFile(file, { ...options, version: undefined }),
   })),
-  inFiles('gives every version the same name', ['open/version'], (inner) => ({
+  inFiles('returns the same version for every file', ['open/version'], (inner) => ({
     async openFile(file, options) {
       const any = { ...options, version: undefined };
       return { ...(await inner.openFile(file, any)), version: 'v1' };
@@ -167,21 +167,25 @@ export const READING_SABOTEURS: readonly Saboteur[] = [
       },
     }),
   ),
-  inFiles('keeps a file open that was left', ['open/leaving-early-frees-it'], (inner, world) => ({
-    async openFile(...given) {
-      const opened = await inner.openFile(...given);
-      const body = async function* (): AsyncGenerator<Uint8Array> {
-        world.handles += 1;
-        yield* opened.body;
-        world.handles -= 1;
-      };
-      // What is closed is let go of: only leaving is not.
-      return opened.sizeBytes === 3_000_000 && given[1] === undefined
-        ? { ...opened, body: leftOpen(body()) }
-        : opened;
-    },
-  })),
-  inFiles(`opens ${OPEN_MAX} files, and no more`, ['open/many-at-once'], (inner) => {
+  inFiles(
+    'does not close a file that is not read to its end',
+    ['open/leaving-early-frees-it'],
+    (inner, world) => ({
+      async openFile(...given) {
+        const opened = await inner.openFile(...given);
+        const body = async function* (): AsyncGenerator<Uint8Array> {
+          world.handles += 1;
+          yield* opened.body;
+          world.handles -= 1;
+        };
+        // Only the file of the case; other streams are closed correctly.
+        return opened.sizeBytes === 3_000_000 && given[1] === undefined
+          ? { ...opened, body: leftOpen(body()) }
+          : opened;
+      },
+    }),
+  ),
+  inFiles(`opens at most ${OPEN_MAX} files at once`, ['open/many-at-once'], (inner) => {
     let open = 0;
     return {
       async openFile(...given) {
@@ -208,7 +212,7 @@ function withoutRange(options: GetOptions = {}): GetOptions {
   return { ...options, range: undefined };
 }
 
-/** Goes on when it is told to return. */
+/** Has no `return`, so the generator is not closed. */
 function leftOpen<Item>(items: AsyncGenerator<Item>): AsyncIterable<Item> {
   return { [Symbol.asyncIterator]: () => ({ next: () => items.next() }) };
 }

@@ -1,4 +1,4 @@
-/** A client that breaks one promise, and the cases that must find it out: three at most. */
+/** A backend that breaks one promise, and the cases (at most three) that must detect it. */
 
 import type { Capabilities, ObjectBody } from '@sluice/core/backend';
 import type { Configuration, Layer } from '../../src/index.ts';
@@ -14,15 +14,15 @@ import {
 
 export interface Saboteur {
   readonly does: string;
-  /** All of them must fail, and none besides. */
+  /** IDs of the cases that must fail. All other cases must pass. */
   readonly group: readonly string[];
   readonly change?: Change;
-  /** What `change` is applied to. Default: usual connections. */
+  /** The clients that `change` is applied to. Default: usual clients. */
   readonly changed?: Changed;
   readonly configuration?: Configuration;
-  /** What the subject claims. Default: all. */
+  /** Claimed capabilities. Default: all. */
   readonly capabilities?: Capabilities;
-  /** Default: bare. Core mends much of what a backend does wrong. */
+  /** Default: bare, because core corrects many errors of a backend. */
   readonly layer?: Layer;
 }
 
@@ -51,7 +51,7 @@ export function inObjects(
   };
 }
 
-/** A body whose chunks go through a generator of the saboteur's. */
+/** A body whose chunks are changed by a generator. */
 export function through(
   body: ObjectBody,
   pass: (chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>,

@@ -12,7 +12,7 @@ const OUR_OWN = 'if-absent/our-own-write-is-no-conflict';
 
 export const WRITING_SABOTEURS: readonly Saboteur[] = [
   inFiles(
-    'loses the one byte of a last part',
+    'loses a last part of one byte',
     ['write/any-size', 'write/replaces-an-equal-name', PARTS],
     (inner) => ({
       writeFile: (file, body, options) =>
@@ -31,7 +31,7 @@ export const WRITING_SABOTEURS: readonly Saboteur[] = [
         ),
     }),
   ),
-  inFiles('joins chunks at words', ['write/any-chunks'], (inner) => ({
+  inFiles('aligns chunks to 4 bytes', ['write/any-chunks'], (inner) => ({
     writeFile: (file, body, options) =>
       inner.writeFile(
         file,
@@ -49,7 +49,7 @@ export const WRITING_SABOTEURS: readonly Saboteur[] = [
       ),
   })),
   inFiles(
-    'counts what it has sent, headers and all',
+    'counts the size of headers too',
     ['write/any-size', 'write/says-what-is-there', CONFLICT],
     (inner) => ({
       async writeFile(...given) {
@@ -59,7 +59,7 @@ export const WRITING_SABOTEURS: readonly Saboteur[] = [
     }),
   ),
   inFiles(
-    'writes over the old bytes, and keeps their tail',
+    'does not truncate a longer old file',
     ['write/replaces-an-equal-name'],
     (inner, { store }, path) => ({
       async writeFile(file, body, options) {
@@ -75,7 +75,7 @@ export const WRITING_SABOTEURS: readonly Saboteur[] = [
     }),
   ),
   {
-    does: 'shows readers what there was when they came',
+    does: 'shows readers the files from when they connected',
     group: [
       'write/seen-by-another-connection',
       'write/not-seen-before-it-is-whole',
@@ -94,13 +94,13 @@ export const WRITING_SABOTEURS: readonly Saboteur[] = [
         },
         async openFile(file, options) {
           if (isKnown(path, file)) return await inner.openFile(file, options);
-          throw new ReplicationError('REPLICA_NOT_FOUND', 'open: it is not in the cache');
+          throw new ReplicationError('REPLICA_NOT_FOUND', 'open: not in the cache');
         },
       }));
     },
   },
   inFiles(
-    'shows a file before it is whole',
+    'shows a file before it is complete',
     [
       'write/not-seen-before-it-is-whole',
       'concurrency/readers-disturb-no-writer',
@@ -127,7 +127,7 @@ export const WRITING_SABOTEURS: readonly Saboteur[] = [
       },
     }),
   ),
-  inFiles('writes what it got when the source fails', ['write/source-fails'], (inner) => ({
+  inFiles('stores a part when the source fails', ['write/source-fails'], (inner) => ({
     writeFile: (file, body, options) =>
       inner.writeFile(
         file,
@@ -145,9 +145,24 @@ export const WRITING_SABOTEURS: readonly Saboteur[] = [
         options,
       ),
   })),
+  inFiles('pads a source that is too short', ['write/source-is-shorter-than-it-said'], (inner) => ({
+    writeFile: (file, body, options) =>
+      inner.writeFile(
+        file,
+        through(body, async function* (chunks) {
+          let missing = body.sizeBytes;
+          for await (const chunk of chunks) {
+            missing -= chunk.byteLength;
+            yield chunk;
+          }
+          if (missing > 0) yield Buffer.alloc(missing);
+        }),
+        options,
+      ),
+  })),
   inFiles(
-    'fills up a source that is too short',
-    ['write/source-is-shorter-than-it-said'],
+    'truncates a source that is too long',
+    ['write/source-is-longer-than-it-said'],
     (inner) => ({
       writeFile: (file, body, options) =>
         inner.writeFile(
@@ -155,31 +170,16 @@ export const WRITING_SABOTEURS: readonly Saboteur[] = [
           through(body, async function* (chunks) {
             let missing = body.sizeBytes;
             for await (const chunk of chunks) {
-              missing -= chunk.byteLength;
-              yield chunk;
+              yield chunk.subarray(0, missing);
+              missing -= Math.min(missing, chunk.byteLength);
             }
-            if (missing > 0) yield Buffer.alloc(missing);
           }),
           options,
         ),
     }),
   ),
-  inFiles('cuts a source that is too long', ['write/source-is-longer-than-it-said'], (inner) => ({
-    writeFile: (file, body, options) =>
-      inner.writeFile(
-        file,
-        through(body, async function* (chunks) {
-          let missing = body.sizeBytes;
-          for await (const chunk of chunks) {
-            yield chunk.subarray(0, missing);
-            missing -= Math.min(missing, chunk.byteLength);
-          }
-        }),
-        options,
-      ),
-  })),
   inFiles(
-    'replaces in spite of "if-absent" what goes in one request',
+    'ignores "if-absent" for bodies sent in one request',
     [CONFLICT, OF_20, OUR_OWN],
     (inner) => ({
       writeFile: (file, body, options = {}) =>
@@ -189,7 +189,7 @@ export const WRITING_SABOTEURS: readonly Saboteur[] = [
         }),
     }),
   ),
-  inFiles('forgets "if-absent" where parts begin', [PARTS], (inner) => ({
+  inFiles('ignores "if-absent" for bodies sent in parts', [PARTS], (inner) => ({
     writeFile: (file, body, options = {}) =>
       inner.writeFile(file, body, {
         ...options,
@@ -197,7 +197,7 @@ export const WRITING_SABOTEURS: readonly Saboteur[] = [
       }),
   })),
   inFiles(
-    'remembers the names of what was deleted',
+    'reports a conflict for a deleted file',
     ['if-absent/a-deleted-name-is-free'],
     (inner) => {
       const taken = new Set<string>();
@@ -205,7 +205,7 @@ export const WRITING_SABOTEURS: readonly Saboteur[] = [
         async writeFile(file, body, options) {
           const name = `${file.level}/${file.minTXID}`;
           if (options?.condition === 'if-absent' && taken.has(name)) {
-            throw new ReplicationError('REPLICA_CONFLICT', 'write: it was there');
+            throw new ReplicationError('REPLICA_CONFLICT', 'write: the file existed');
           }
           const info = await inner.writeFile(file, body, options);
           taken.add(name);
@@ -214,44 +214,48 @@ export const WRITING_SABOTEURS: readonly Saboteur[] = [
       };
     },
   ),
-  inFiles('asks whether a name is free, and then writes', [OF_20], (inner, { store }, path) => ({
-    async writeFile(file, body, { condition, ...options } = {}) {
-      if (condition === 'if-absent' && store.objects.has(keyOf('tree', path, file))) {
-        throw new ReplicationError('REPLICA_CONFLICT', 'write: it is there');
-      }
-      return await inner.writeFile(file, body, options);
-    },
-  })),
-  inFiles('takes equal bytes for its own work', [OUR_OWN], (inner, { store }, path) => ({
-    async writeFile(file, body, options) {
-      try {
-        return await inner.writeFile(file, body, options);
-      } catch (error) {
-        if (!isError(error, 'REPLICA_CONFLICT')) throw error;
-        const there = store.objects.get(keyOf('tree', path, file));
-        const ours = Buffer.concat(await Array.fromAsync(body.open()));
-        if (there === undefined || Buffer.compare(ours, there.bytes) !== 0) throw error;
-        return { ...file, sizeBytes: ours.byteLength, modifiedAt: there.modifiedAt };
-      }
-    },
-  })),
   inFiles(
-    'takes a first chunk of one byte for a mark of its own',
-    ['write/any-chunks'],
-    (inner) => ({
-      writeFile: (file, body, options) =>
-        inner.writeFile(
-          file,
-          through(body, async function* (chunks) {
-            let isFirst = true;
-            for await (const chunk of chunks) {
-              if (isFirst && chunk.byteLength === 1 && body.sizeBytes > 1) yield Buffer.alloc(1);
-              else yield chunk;
-              isFirst = false;
-            }
-          }),
-          options,
-        ),
+    'checks if-absent before the write, not atomically',
+    [OF_20],
+    (inner, { store }, path) => ({
+      async writeFile(file, body, { condition, ...options } = {}) {
+        if (condition === 'if-absent' && store.objects.has(keyOf('tree', path, file))) {
+          throw new ReplicationError('REPLICA_CONFLICT', 'write: the file exists');
+        }
+        return await inner.writeFile(file, body, options);
+      },
     }),
   ),
+  inFiles(
+    'reports success for a conflict with equal bytes',
+    [OUR_OWN],
+    (inner, { store }, path) => ({
+      async writeFile(file, body, options) {
+        try {
+          return await inner.writeFile(file, body, options);
+        } catch (error) {
+          if (!isError(error, 'REPLICA_CONFLICT')) throw error;
+          const there = store.objects.get(keyOf('tree', path, file));
+          const ours = Buffer.concat(await Array.fromAsync(body.open()));
+          if (there === undefined || Buffer.compare(ours, there.bytes) !== 0) throw error;
+          return { ...file, sizeBytes: ours.byteLength, modifiedAt: there.modifiedAt };
+        }
+      },
+    }),
+  ),
+  inFiles('overwrites a first chunk of one byte', ['write/any-chunks'], (inner) => ({
+    writeFile: (file, body, options) =>
+      inner.writeFile(
+        file,
+        through(body, async function* (chunks) {
+          let isFirst = true;
+          for await (const chunk of chunks) {
+            if (isFirst && chunk.byteLength === 1 && body.sizeBytes > 1) yield Buffer.alloc(1);
+            else yield chunk;
+            isFirst = false;
+          }
+        }),
+        options,
+      ),
+  })),
 ];

@@ -1,8 +1,8 @@
-/** A backend of somebody else: a package in a folder that is not ours, with a validator that is not zod. */
+/** A third-party backend: a package in another folder, with a validator other than zod. */
 
 import { temporaryFolder, writeFile } from './temporary.ts';
 
-/** `describe` shows the config without secrets, so that tests see what was read. */
+/** `describe` returns the config without secrets, so that tests can read it. */
 const ENTRY = (contract: number): string => `
 const properties = {
   path: { type: 'string', description: 'where the files lie' },
@@ -56,11 +56,11 @@ export const backend = {
 
 export interface PackageOptions {
   readonly contract?: number;
-  /** Of its package.json; the code is `a.js`. */
+  /** `exports` of its package.json; the code is in `a.js`. */
   readonly exports?: unknown;
 }
 
-/** Returns the folder to look from. */
+/** Returns the folder from which to resolve it. */
 export function installPackage(
   name: string,
   { contract = 1, exports = { '.': { import: './a.js' } } }: PackageOptions = {},

@@ -7,15 +7,15 @@ import { inFiles, type Saboteur } from './saboteur.ts';
 const AS_DECLARED = 'capabilities/as-declared';
 const SIZE_MAX_BYTES = 6_000_000;
 
-/** Capabilities, connections, errors and the end of a client. */
-export const PLACE_SABOTEURS: readonly Saboteur[] = [
+/** Backends with incorrect capabilities, connections, errors or close(). */
+export const CONNECTING_SABOTEURS: readonly Saboteur[] = [
   {
-    does: 'claims less than its author says',
+    does: 'claims less than its subject',
     group: [AS_DECLARED],
     change: (client) => ({ ...plain(client), capabilities: { ranges: true } }),
   },
   {
-    does: 'claims conditions that its author does not',
+    does: 'claims conditions that its subject does not',
     group: [AS_DECLARED, 'capabilities/unclaimed-conditions-are-refused'],
     capabilities: { ranges: true },
     layer: 'wrapped',
@@ -23,14 +23,14 @@ export const PLACE_SABOTEURS: readonly Saboteur[] = [
       ...changeFiles(client, (files, path) => ({
         writeFile: (file, body, options) =>
           options?.condition === 'if-absent'
-            ? anew(store, path).writeFile(file, body, options)
+            ? newFiles(store, path).writeFile(file, body, options)
             : files.writeFile(file, body, options),
       })),
       capabilities: { ranges: true, conditions: 'any-size' },
     }),
   },
   {
-    ...inFiles('takes a little less than it claims', ['capabilities/size-max'], (files) => ({
+    ...inFiles('stores less than the claimed sizeMax', ['capabilities/size-max'], (files) => ({
       async writeFile(file, body, options) {
         if (body.sizeBytes < SIZE_MAX_BYTES) return await files.writeFile(file, body, options);
         throw new ReplicationError('REPLICA_UNSUPPORTED', 'write: too large');
@@ -66,7 +66,7 @@ export const PLACE_SABOTEURS: readonly Saboteur[] = [
     },
   },
   {
-    does: 'leaves a trace wherever it reads',
+    does: 'writes a file when it lists',
     group: ['concurrency/readers-disturb-no-writer'],
     change: (client, { store }, access) =>
       changeFiles(client, (files, path) => ({
@@ -77,17 +77,13 @@ export const PLACE_SABOTEURS: readonly Saboteur[] = [
         },
       })),
   },
+  inFiles('lists a missing bucket as empty', ['errors/a-vanished-root'], (files, { store }) => ({
+    async *listFiles(...given) {
+      if (store.exists) yield* files.listFiles(...given);
+    },
+  })),
   inFiles(
-    'takes a bucket that is gone for an empty one',
-    ['errors/a-vanished-root'],
-    (files, { store }) => ({
-      async *listFiles(...given) {
-        if (store.exists) yield* files.listFiles(...given);
-      },
-    }),
-  ),
-  inFiles(
-    'calls a bucket that is gone a file that is',
+    'reports a missing bucket as a missing file',
     ['errors/a-vanished-root'],
     (files, { store }) => ({
       async openFile(file, options) {
@@ -96,7 +92,7 @@ export const PLACE_SABOTEURS: readonly Saboteur[] = [
       },
     }),
   ),
-  inFiles('lists nothing where it may not look', ['errors/denied'], (files) => ({
+  inFiles('lists nothing if access is denied', ['errors/denied'], (files) => ({
     async *listFiles(...given) {
       try {
         yield* files.listFiles(...given);
@@ -105,7 +101,7 @@ export const PLACE_SABOTEURS: readonly Saboteur[] = [
       }
     },
   })),
-  inFiles('takes silence for a refusal', ['errors/unreachable'], (files) => ({
+  inFiles('reports an unreachable server as denied access', ['errors/unreachable'], (files) => ({
     async deleteFiles(...given) {
       try {
         await files.deleteFiles(...given);
@@ -115,14 +111,14 @@ export const PLACE_SABOTEURS: readonly Saboteur[] = [
       }
     },
   })),
-  inFiles('tells its key', ['errors/tell-no-secret'], (files) => ({
+  inFiles('has its key in an error', ['errors/tell-no-secret'], (files) => ({
     async openFile(file, options) {
       return await files.openFile(file, options).catch((error: unknown) => {
         throw Object.assign(error as Error, { config: { key: SECRET } });
       });
     },
   })),
-  inFiles('says "404", and no more', ['errors/say-what-was-done-to-what'], (files) => ({
+  inFiles('reports only "404"', ['errors/say-what-was-done-to-what'], (files) => ({
     async openFile(file, options) {
       return await files.openFile(file, options).catch((error: unknown) => {
         if (!isError(error, 'REPLICA_NOT_FOUND')) throw error;
@@ -146,31 +142,31 @@ export const PLACE_SABOTEURS: readonly Saboteur[] = [
     },
   },
   {
-    does: 'opens files after it was closed',
+    does: 'opens files after close()',
     group: ['close/then-no-call-is-made'],
     change: (client, { store }) =>
       changeFiles(client, (files, path) => ({
         openFile: (file, options) =>
           files.openFile(file, options).catch(async (error: unknown) => {
             if (!isError(error, 'REPLICA_CLOSED')) throw error;
-            return await anew(store, path).openFile(file, options);
+            return await newFiles(store, path).openFile(file, options);
           }),
       })),
   },
   {
-    does: 'lets a read go on when it closes',
+    does: 'continues a read after close()',
     group: ['close/ends-the-calls-in-flight'],
     change: (client, { store }) =>
       changeFiles(client, (files, path) => ({
         async openFile(file, options) {
           const opened = await files.openFile(file, options);
           if (opened.sizeBytes !== 3_000_000 || options !== undefined) return opened;
-          return await anew(store, path).openFile(file);
+          return await newFiles(store, path).openFile(file);
         },
       })),
   },
   {
-    does: 'waits for what hangs when it closes',
+    does: 'waits for hanging calls in close()',
     group: ['close/ends-the-calls-in-flight'],
     change(client) {
       const running = new Set<Promise<unknown>>();
@@ -185,7 +181,7 @@ export const PLACE_SABOTEURS: readonly Saboteur[] = [
       return {
         ...changed,
         async close() {
-          // Waiting first, and ending the calls then, is the wrong way round.
+          // Wrong order: it must end the calls before it waits for them.
           await Promise.all(running);
           running.clear();
           await client.close();
@@ -195,6 +191,6 @@ export const PLACE_SABOTEURS: readonly Saboteur[] = [
   },
 ];
 
-function anew(store: World['store'], path: string): Files {
+function newFiles(store: World['store'], path: string): Files {
   return filesOf(memoryClient({ store }), path);
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { dropRepeats } from '../src/calm-log.ts';
+import { dropRepeats } from '../src/drop-repeats.ts';
 import { createLogger } from '../src/log.ts';
 import { Secrets } from '../src/secrets.ts';
 import { Capture } from './support/shell.ts';
@@ -12,7 +12,7 @@ function calmLog(level: 'debug' | 'info') {
   return { logger: dropRepeats(plain, () => clock.now), clock, lines };
 }
 
-test('the same failure is said once, and then twice a minute', () => {
+test('a repeated failure is logged once, then twice a minute', () => {
   const { logger, clock, lines } = calmLog('info');
   for (let failures = 1; failures <= 121; failures += 1) {
     logger.error('down', { target: 's3://b', code: 'X', failures });
@@ -21,7 +21,7 @@ test('the same failure is said once, and then twice a minute', () => {
   expect(lines().map((line) => /failures=(\d+)/.exec(line)?.[1])).toEqual(['1', '61', '121']);
 });
 
-test('another failure, or that of another destination, is said at once', () => {
+test('another failure, or one of another destination, is logged at once', () => {
   const { logger, lines } = calmLog('info');
   logger.warn('down', { target: 's3://b', code: 'X', failures: 1 });
   logger.warn('down', { target: 's3://b', code: 'X', failures: 2 });
@@ -30,7 +30,7 @@ test('another failure, or that of another destination, is said at once', () => {
   expect(lines()).toHaveLength(3);
 });
 
-test('a destination that fails anew after it was well says so', () => {
+test('a destination that fails again after a success is logged at once', () => {
   const { logger, lines } = calmLog('info');
   logger.warn('down', { target: 's3://b', code: 'X', failures: 1 });
   logger.info('up', { target: 's3://b' });
@@ -38,7 +38,7 @@ test('a destination that fails anew after it was well says so', () => {
   expect(lines()).toHaveLength(3);
 });
 
-test('every try is there at the level debug, and lines of other kinds are left alone', () => {
+test('every attempt is logged at debug, and other lines are not changed', () => {
   const { logger, lines } = calmLog('debug');
   for (const failures of [1, 2, 3]) logger.warn('down', { target: 't', code: 'X', failures });
   logger.warn('other');

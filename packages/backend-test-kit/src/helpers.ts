@@ -1,4 +1,4 @@
-/** Words to say promises in: files, bytes that nobody else has, and what a name holds. */
+/** Helpers for cases: test data, reads, writes and assertions. */
 
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,7 +25,7 @@ export function ref(
   return { level, minTXID: toTXID(minTXID), maxTXID: toTXID(maxTXID) };
 }
 
-/** Bytes that are nobody else's: no two seeds give the same, nor do two offsets. */
+/** Bytes that differ for each seed and offset. */
 export function pattern(sizeBytes: number, seed: number): Uint8Array {
   const words = new Uint32Array(Math.ceil(sizeBytes / 4));
   let state = (seed * 2_654_435_761 + 12_345) >>> 0;
@@ -36,12 +36,12 @@ export function pattern(sizeBytes: number, seed: number): Uint8Array {
   return new Uint8Array(words.buffer, 0, sizeBytes);
 }
 
-/** A time with milliseconds, so that a place that keeps whole seconds is found out. */
+/** Has milliseconds, to detect destinations that store whole seconds. */
 export const CREATED_AT: Date = new Date('2023-11-14T22:13:20.123Z');
 const CHUNK_BYTES = 65_536;
-const LOOK_EVERY_MS = 20;
+const POLL_INTERVAL_MS = 20;
 
-/** A body in chunks, as files are read. */
+/** A body that yields its bytes in chunks. */
 export function bodyOf(bytes: Uint8Array, chunkBytes: number = CHUNK_BYTES): ObjectBody {
   return {
     sizeBytes: bytes.byteLength,
@@ -55,31 +55,31 @@ export function bodyOf(bytes: Uint8Array, chunkBytes: number = CHUNK_BYTES): Obj
 }
 
 /**
- * A body that does something before the chunk at an index, or before it ends; once, however often
- * it is opened: for a checksum before the send, or again after an answer that was lost.
+ * A body that calls `action` before the chunk at `index`, or before its end. The action runs once,
+ * even if the body is opened several times (for a checksum, or for a retry).
  */
-export function bodyThat(
+export function bodyWithAction(
   bytes: Uint8Array,
   index: number | 'end',
-  act: () => Promise<void> | void,
+  action: () => Promise<void> | void,
 ): ObjectBody {
   const last = Math.ceil(bytes.byteLength / CHUNK_BYTES) - 1;
-  let done = false;
-  const actOnce = async (): Promise<void> => {
-    if (done) return;
-    done = true;
-    await act();
+  let isDone = false;
+  const runOnce = async (): Promise<void> => {
+    if (isDone) return;
+    isDone = true;
+    await action();
   };
   return {
     ...bodyOf(bytes),
     async *open() {
       let count = 0;
       for await (const chunk of bodyOf(bytes).open()) {
-        if (index !== 'end' && count === Math.min(index, last)) await actOnce();
+        if (index !== 'end' && count === Math.min(index, last)) await runOnce();
         yield chunk;
         count += 1;
       }
-      if (index === 'end') await actOnce();
+      if (index === 'end') await runOnce();
     },
   };
 }
@@ -101,8 +101,11 @@ export async function read(
   return await readBytes(body, Number.MAX_SAFE_INTEGER);
 }
 
-/** What a name holds: its bytes, or that it holds nothing. */
-export async function held(replica: Replica, file: LTXFileRef): Promise<Uint8Array | 'none'> {
+/** The bytes of a file, or 'none' if it does not exist. */
+export async function readIfPresent(
+  replica: Replica,
+  file: LTXFileRef,
+): Promise<Uint8Array | 'none'> {
   try {
     return await read(replica, file);
   } catch (error) {
@@ -120,16 +123,16 @@ export function assertBytes(actual: Uint8Array | 'none', expected: Uint8Array | 
   if (Buffer.compare(actual, expected) === 0) return;
   const at = actual.findIndex((byte, index) => byte !== expected[index]);
   const total = actual.byteLength;
-  assert.fail(`byte ${at} of ${total} is ${actual[at]}, and ${expected[at]} was written`);
+  assert.fail(`byte ${at} of ${total} is ${actual[at]}, expected ${expected[at]}`);
 }
 
-/** With the numbers in its message. */
+/** The message includes both numbers. */
 export function assertAtMost(actual: number, most: number, what: string): void {
-  assert(actual <= most, `${what}: ${round(actual)}, and ${round(most)} at most were expected`);
+  assert(actual <= most, `${what}: ${round(actual)}, expected at most ${round(most)}`);
 }
 
 export function assertAtLeast(actual: number, least: number, what: string): void {
-  assert(actual >= least, `${what}: ${round(actual)}, and ${round(least)} at least were expected`);
+  assert(actual >= least, `${what}: ${round(actual)}, expected at least ${round(least)}`);
 }
 
 function round(value: number): number {
@@ -148,38 +151,43 @@ export async function list(
   return await Array.fromAsync(replica.listFiles(level, options));
 }
 
+/** For example "0/0000000000000001-0000000000000001". */
 export function names(files: readonly LTXFileRef[]): string[] {
-  return files.map((file) => `${file.level}/${file.minTXID}-${file.maxTXID}`);
+  return files.map((file) => `${file.level}/${toHex(file.minTXID)}-${toHex(file.maxTXID)}`);
 }
 
-/** Rejects with one of ours. */
+function toHex(txid: bigint): string {
+  return txid.toString(16).padStart(16, '0');
+}
+
+/** Checks that `work` rejects with one of the error codes. */
 export async function rejectsWith(
   work: Promise<unknown>,
   ...codes: readonly ErrorCode[]
 ): Promise<void> {
   const error: unknown = await work.then(
-    () => new Error(`it was done; ${codes.join(' or ')} was expected`),
+    () => new Error(`resolved, expected ${codes.join(' or ')}`),
     (reason: unknown) => reason,
   );
   if (isError(error) && codes.includes(error.code)) return;
   throw error;
 }
 
-/** What is right as soon as it settles: looked at again and again until `ms` are over. */
-export async function eventually(ms: number, check: () => Promise<void>): Promise<void> {
-  const deadline = performance.now() + ms;
+/** Repeats `check` until it passes, for at most `timeoutMs`. */
+export async function eventually(timeoutMs: number, check: () => Promise<void>): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
   for (;;) {
     try {
       await check();
       return;
     } catch (error) {
       if (performance.now() > deadline) throw error;
-      await sleep(LOOK_EVERY_MS);
+      await sleep(POLL_INTERVAL_MS);
     }
   }
 }
 
-/** Runs `work` on every item, a few at a time. */
+/** Runs `work` for each item, 16 at a time. */
 export async function inParallel<Item>(
   items: readonly Item[],
   work: (item: Item) => Promise<unknown>,

@@ -1,4 +1,4 @@
-/** Asks every destination for the state that a restore wants. */
+/** Reads the state of every destination for a restore. */
 
 import {
   isError,
@@ -16,10 +16,10 @@ import type { Destinations } from '../destinations.ts';
 import type { Sent, SentTo } from './records.ts';
 
 /**
- * Time limit for the other destinations once one has answered: one that hangs must not block a
- * restore.
+ * Time limit for the other destinations after one has responded: a destination that hangs must not
+ * block a restore.
  */
-const ANSWER_MS_MAX = 30_000;
+const RESPONSE_MS_MAX = 30_000;
 
 export interface Candidate extends SurveyedReplica {
   readonly kind: 'restorable';
@@ -27,7 +27,7 @@ export interface Candidate extends SurveyedReplica {
   readonly plan: RestorePlan;
 }
 
-/** It answered, but the requested state cannot be restored from it. */
+/** It responded, but the requested state cannot be restored from it. */
 export interface Unusable extends Omit<SurveyedReplica, 'newest'> {
   readonly kind: 'unusable';
   readonly destination: DestinationConfig;
@@ -35,8 +35,8 @@ export interface Unusable extends Omit<SurveyedReplica, 'newest'> {
   readonly newest: NewestFile | undefined;
 }
 
-export interface NoAnswer {
-  readonly kind: 'no-answer';
+export interface Unanswered {
+  readonly kind: 'unanswered';
   readonly destination: DestinationConfig;
   readonly error: Error;
 }
@@ -44,54 +44,54 @@ export interface NoAnswer {
 export type Answer =
   | Candidate
   | Unusable
-  | NoAnswer
+  | Unanswered
   | { readonly kind: 'empty'; readonly destination: DestinationConfig };
 
-export interface Question {
+export interface SurveyOptions {
   readonly destinations: readonly DestinationConfig[];
   readonly target: RestoreTarget;
-  readonly open: Destinations;
+  readonly connections: Destinations;
   /** Returns the newest state known to have been sent to a destination from this machine. */
   readonly sentTo: SentTo;
   readonly signal: AbortSignal;
-  readonly answerMsMax?: number | undefined;
+  readonly responseMsMax?: number | undefined;
 }
 
 /**
  * In order of arrival. Rejects only with the reason of the signal, or for an invalid configuration.
  */
-export async function askAll(question: Question): Promise<Answer[]> {
+export async function surveyAll(options: SurveyOptions): Promise<Answer[]> {
   const late = new AbortController();
-  const signal = AbortSignal.any([question.signal, late.signal]);
-  const answerMsMax = question.answerMsMax ?? ANSWER_MS_MAX;
+  const signal = AbortSignal.any([options.signal, late.signal]);
+  const responseMsMax = options.responseMsMax ?? RESPONSE_MS_MAX;
   let timer: NodeJS.Timeout | undefined;
   const answers: Answer[] = [];
-  const ask = async (destination: DestinationConfig): Promise<void> => {
+  const survey = async (destination: DestinationConfig): Promise<void> => {
     try {
-      const answer = await askOne(destination, { ...question, signal });
+      const answer = await surveyOne(destination, { ...options, signal });
       answers.push(answer);
       if (answer.kind !== 'restorable') return;
-      timer ??= setTimeout(() => late.abort(tooLateError(answerMsMax)), answerMsMax);
+      timer ??= setTimeout(() => late.abort(tooLateError(responseMsMax)), responseMsMax);
     } catch (error) {
-      question.signal.throwIfAborted();
+      options.signal.throwIfAborted();
       if (isError(error, 'CONFIG_INVALID')) throw error;
-      answers.push({ kind: 'no-answer', destination, error: toError(error) });
+      answers.push({ kind: 'unanswered', destination, error: toError(error) });
     }
   };
   try {
-    await Promise.all(question.destinations.map(ask));
+    await Promise.all(options.destinations.map(survey));
   } finally {
     clearTimeout(timer);
   }
   return answers;
 }
 
-async function askOne(
+async function surveyOne(
   destination: DestinationConfig,
-  { target, open, sentTo, signal }: Question,
+  { target, connections, sentTo, signal }: SurveyOptions,
 ): Promise<Answer> {
   const sent = await sentTo(destination); // before the listing, because a replicator may be sending
-  const { client } = await open.open(destination, signal);
+  const { client } = await connections.open(destination, signal);
   const survey = await surveyReplica(client, target, signal);
   if (survey.kind === 'empty') {
     if (sent !== undefined) throw emptiedError(destination, sent);
@@ -104,15 +104,15 @@ async function askOne(
       return { kind: 'restorable', destination, client, plan, newest: survey.newest, listed };
     }
     // The state that was sent is the newest one known, even if files are missing now.
-    const lost = { ...survey.newest, ...sent };
+    const newestSent = { ...survey.newest, ...sent };
     const error = truncatedError(plan, sent);
-    return { kind: 'unusable', destination, client, error, newest: lost, listed };
+    return { kind: 'unusable', destination, client, error, newest: newestSent, listed };
   }
   return { kind: 'unusable', destination, client, error: survey.error, newest, listed };
 }
 
-function tooLateError(answerMsMax: number): ReplicationError {
-  const seconds = answerMsMax / 1_000;
+function tooLateError(responseMsMax: number): ReplicationError {
+  const seconds = responseMsMax / 1_000;
   return new ReplicationError(
     'REPLICA_UNAVAILABLE',
     `it did not answer within ${seconds} s after another destination did; to wait for it, choose it with -replica`,
