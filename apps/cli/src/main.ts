@@ -6,6 +6,7 @@ import { runCLI } from './cli.ts';
 import { exitNow, hasHangingThread } from './exit-now.ts';
 import { Secrets } from './secrets.ts';
 import { DEFAULT_CONFIG_PATHS } from './shell.ts';
+import { limitYoungGeneration } from './young-generation.ts';
 
 const NODE_MIN = [22, 18] as const;
 /** A vendor's SDK may keep a socket or a timer open; we do not wait for it longer than this. */
@@ -17,6 +18,7 @@ process.on('SIGUSR1', () => undefined);
 const words = process.argv.slice(2);
 // Replication must not end because its log has no reader (log-output.ts).
 const isDaemon = words[0] === 'replicate';
+if (isDaemon) limitYoungGeneration();
 process.stdout.on('error', isDaemon ? () => undefined : endWithoutReader);
 process.stderr.on('error', () => undefined);
 process.exitCode = await runCLI(words, {

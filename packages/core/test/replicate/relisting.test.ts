@@ -37,7 +37,7 @@ describe('a destination is listed again', () => {
   });
 
   test.for<['local' | 'remote', number, number]>([
-    ['local', 10_000, 2_000_000],
+    ['local', 10_000, 4_000_000],
     ['local', 100_000_000, 24 * RELIST_MS],
     ['remote', 60_000, RELIST_MS],
     ['remote', 600_000, 10 * RELIST_MS],

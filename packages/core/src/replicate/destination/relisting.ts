@@ -18,8 +18,8 @@ const RELIST_MS_PER_FILE = 60;
 /** In a folder in use, missing files are noticed within seconds. */
 const LOCAL_RELIST_MS = 5_000;
 const LOCAL_IDLE_MS = 60_000;
-/** Listing a folder takes about 0.1 ms of CPU per file, so this limits it to 0.05 % of a core. */
-const LOCAL_RELIST_MS_PER_FILE = 200;
+/** Listing a folder takes about 0.1 ms of CPU per file, so this limits it to 0.025 % of a core. */
+const LOCAL_RELIST_MS_PER_FILE = 400;
 /** Maximum interval, regardless of the number of files. */
 const RELIST_MS_MAX = 24 * 3_600_000;
 /** After an outage of this length the destination may be a different disk or bucket. */

@@ -37,8 +37,8 @@ export function describeWriter(clock: Clock, heartbeatMs: number): Writer {
 
 /** Age of a file written at `at`, in ms. Uses the wall clock only if the boot IDs differ. */
 export function ageOfWriting(writer: Writer, at: string, clock: Clock): number {
-  const boot = bootIdentity();
-  const isSameClock = boot !== '' && boot === writer.boot;
+  const ours = bootIdentity();
+  const isSameClock = ours !== '' && ours === writer.boot;
   const age = isSameClock ? clock.monotonic() - writer.monotonicMs : clock.now() - Date.parse(at);
   return Math.max(0, age);
 }
@@ -49,8 +49,11 @@ export function stateOfWriter(writer: Writer, ageMs: number): Exclude<WriterStat
   return ageMs > HEARTBEATS_MISSED * writer.heartbeatMs ? 'hangs' : 'runs';
 }
 
+let host: string | undefined; // constant for a process, and wanted once a second
+
 function hostIdentity(): string {
-  return `${os.hostname()} ${readLink('/proc/self/ns/pid')}`.trim();
+  host ??= `${os.hostname()} ${readLink('/proc/self/ns/pid')}`.trim();
+  return host;
 }
 
 function readLink(file: string): string {
@@ -61,9 +64,16 @@ function readLink(file: string): string {
   }
 }
 
+let boot: string | undefined;
+
 function bootIdentity(): string {
+  boot ??= readText('/proc/sys/kernel/random/boot_id').trim();
+  return boot;
+}
+
+function readText(file: string): string {
   try {
-    return fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    return fs.readFileSync(file, 'utf8');
   } catch {
     return ''; // not Linux
   }
