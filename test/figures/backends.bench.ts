@@ -30,7 +30,11 @@ await inFolder(async (folder) => {
     await subject.stop();
   }
 });
-print('backends', rows, 'medians of five; the servers run on the same machine');
+print(
+  'backends',
+  rows,
+  'medians of five; the servers run on the same machine; processes have the small young generation of the command line tool',
+);
 
 async function rowsOf({ name, input, partsMiB }: Subject, file: string): Promise<Row[]> {
   const order = { file, input, from: 'file' } as const;

@@ -1,11 +1,13 @@
 /** Runs one task of backends.bench.ts and sends the result as a message. */
 
 import fs from 'node:fs';
+import { limitYoungGeneration } from '../../apps/cli/src/young-generation.ts';
 import { quantile } from './bench.ts';
 import { ourWay } from './our-way.ts';
 import { plainWay } from './plain-way.ts';
 import { SMALL_FILES, type Moved, type MoveOrder, type Way } from './way.ts';
 
+limitYoungGeneration(); // as the command line tool does; for the SDK alone too
 const RUNS = 5;
 const KIB = 1024;
 

@@ -9,6 +9,8 @@ import { DEFAULT_CONFIG_PATHS } from './shell.ts';
 import { limitYoungGeneration } from './young-generation.ts';
 
 const NODE_MIN = [22, 18] as const;
+/** Commands that load a vendor's SDK and move much data. */
+const MOVES_DATA: ReadonlySet<string> = new Set(['replicate', 'restore', 'check']);
 /** A vendor's SDK may keep a socket or a timer open; we do not wait for it longer than this. */
 const EXIT_MS_MAX = 2_000;
 
@@ -18,7 +20,7 @@ process.on('SIGUSR1', () => undefined);
 const words = process.argv.slice(2);
 // Replication must not end because its log has no reader (log-output.ts).
 const isDaemon = words[0] === 'replicate';
-if (isDaemon) limitYoungGeneration();
+if (MOVES_DATA.has(words[0] ?? '')) limitYoungGeneration();
 process.stdout.on('error', isDaemon ? () => undefined : endWithoutReader);
 process.stderr.on('error', () => undefined);
 process.exitCode = await runCLI(words, {
