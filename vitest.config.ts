@@ -4,7 +4,7 @@
  *   conformance  every backend against one suite; against real servers where they are installed
  *   system       the rest of test/: the demo, the test servers, packages put together
  *   interop      Litestream's own binaries (scripts/tools.mjs installs them)
- *   recovery     processes killed at random moments; alone on the machine, as they judge by time too
+ *   recovery     processes killed at random moments; after the rest, because some of them measure time
  * `npm test` runs all of them. Where a server or a rival is absent, its tests are skipped with the
  * reason; under SLUICE_REQUIRE=all, as in CI, they fail (test/support/require.ts).
  */
@@ -25,9 +25,7 @@ interface Project {
   include: string[];
   exclude?: string[];
   timeoutMs: number;
-  /** Test files at once. */
-  workers: number;
-  /** Projects of one order run side by side, and must have the same number of workers. */
+  /** Projects of one order run side by side. */
   order: number;
 }
 
@@ -36,14 +34,12 @@ const PROJECTS: readonly Project[] = [
     name: 'unit',
     include: ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts'],
     timeoutMs: UNIT_TIMEOUT_MS,
-    workers: CORES,
     order: 0,
   },
   {
     name: 'conformance',
     include: ['test/conformance/**/*.test.ts'],
     timeoutMs: SYSTEM_TIMEOUT_MS,
-    workers: CORES,
     order: 0,
   },
   {
@@ -51,22 +47,19 @@ const PROJECTS: readonly Project[] = [
     include: ['test/**/*.test.ts'],
     exclude: OWN_PROJECT,
     timeoutMs: SYSTEM_TIMEOUT_MS,
-    workers: CORES,
     order: 0,
   },
   {
     name: 'interop',
     include: ['test/interop/**/*.test.ts'],
     timeoutMs: SYSTEM_TIMEOUT_MS,
-    workers: CORES,
     order: 1,
   },
   {
     name: 'recovery',
     include: ['test/recovery/**/*.test.ts'],
     timeoutMs: SYSTEM_TIMEOUT_MS,
-    workers: 1,
-    order: 2,
+    order: 1,
   },
 ];
 
@@ -82,7 +75,7 @@ function toVitest(project: Project): TestProjectInlineConfiguration {
       expect: { poll: { timeout: POLL_MS_MAX } },
       hookTimeout: project.timeoutMs,
       pool: 'forks',
-      maxWorkers: project.workers,
+      maxWorkers: CORES,
       sequence: { groupOrder: project.order },
     },
   };

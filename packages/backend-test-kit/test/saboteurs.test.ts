@@ -66,7 +66,8 @@ test.each(LAYERS)('a correct backend passes, %s', async (layer) => {
   expect(results.filter(({ status }) => status === 'failed')).toEqual([]);
 });
 
-test.each(SABOTEURS)('a backend that $does fails $group', async (saboteur) => {
+// Side by side: many of them wait for a time limit.
+test.concurrent.each(SABOTEURS)('a backend that $does fails $group', async (saboteur) => {
   const results = await runAll(saboteur);
   const broken = results.filter(({ status }) => status === 'failed').map(({ id }) => id);
   const found = broken.filter((id) => id !== RANDOM);

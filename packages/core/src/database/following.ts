@@ -291,6 +291,7 @@ export class Following implements ImageHost {
     const { database, clock } = this.#context;
     const found = database.guard.check(clock.monotonic());
     this.#recordLook();
+    this.#recordPending();
     return found;
   }
 

@@ -33,3 +33,14 @@ export function seedOf(): number {
   const given = process.env['SLUICE_SEED'];
   return given === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(given);
 }
+
+/** `count` different items, drawn with the seed of the test; all if there are no more. */
+export function drawFrom<T>(items: readonly T[], count: number): T[] {
+  const random = randomFrom(seedOf());
+  const left = [...items];
+  const drawn: T[] = [];
+  while (drawn.length < count && left.length > 0) {
+    drawn.push(...left.splice(random.int(0, left.length - 1), 1));
+  }
+  return drawn;
+}
