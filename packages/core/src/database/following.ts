@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ReplicationError } from '../error.ts';
 import type { TXID } from '../ltx/txid.ts';
 import { Checkpointer } from './sqlite/checkpointer.ts';
-import type { Position } from './continuity/position.ts';
+import { isSamePosition, type Position } from './continuity/position.ts';
 import { Cutter, type CutterContext } from './cut/cutter.ts';
 import type { BeginOrder } from './engine.ts';
 import type { EngineEvent, FollowStats } from './events.ts';
@@ -41,6 +41,8 @@ export class Following implements ImageHost {
   readonly #unsettled: Unsettled;
   readonly #freshness: Freshness;
   #nextRefreshAt = 0;
+  /** The position that was refreshed last, and the state of log and file that it describes. */
+  #refreshed: { readonly seen: string; readonly position: Position } | undefined;
   #ticks = 0;
   #lastTick: Tick | undefined;
   /** Start of the last tick that found everything committed to be held. */
@@ -329,8 +331,17 @@ export class Following implements ImageHost {
     const now = this.#context.clock.monotonic();
     if (this.#cutter.head === undefined || now < this.#nextRefreshAt) return;
     this.#nextRefreshAt = now + REFRESH_EVERY_MS;
+    const { publisher, newest } = this.#cutter;
+    const { log, checkpointed } = this.#lastTick ?? {};
+    const { changedNs, sizeBytes } = this.#context.database.guard.verifiedStamp;
+    const seen = [newest?.txid, log, checkpointed, changedNs, sizeBytes].join();
+    const before = this.#refreshed;
+    // An idle database costs no fsync.
+    if (seen === before?.seen && isSamePosition(publisher.stored, before.position)) return;
     const position = this.#readPosition();
-    if (position !== undefined) this.#cutter.publisher.position(position);
+    if (position === undefined) return;
+    publisher.position(position);
+    this.#refreshed = { seen, position };
   }
 
   #readPosition(): Position | undefined {

@@ -119,6 +119,11 @@ export class FileGuard {
     return this.#verifiedAt;
   }
 
+  /** The file as it was when it was last verified. */
+  get verifiedStamp(): FileStamp {
+    return this.#verified.stamp;
+  }
+
   /** Records the state of the log. Call after all of its frames were added. */
   observe({ log, checkpointed }: SeenLog): void {
     this.#seen = { log, checkpointed };

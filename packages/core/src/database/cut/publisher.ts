@@ -153,6 +153,11 @@ export class Publisher {
     }
   }
 
+  /** The position in the position file; undefined if there is none. */
+  get stored(): Position | undefined {
+    return this.#position;
+  }
+
   /** Rewrites the position of the newest published file with new evidence. */
   position(position: Position): void {
     if (isSamePosition(this.#position, position)) return;
