@@ -1,6 +1,6 @@
 /**
- * `rclone serve s3` on a folder, if it is installed (test/support/require.ts). Its implementation is
- * independent of all other test servers.
+ * `rclone serve s3` and `rclone serve webdav` on a folder, if it is installed (test/support/require.ts).
+ * Its implementation is independent of all other test servers.
  */
 
 import { mkdir } from 'node:fs/promises';
@@ -37,4 +37,30 @@ export async function startRcloneS3(folders: readonly string[]): Promise<RealS3>
     credentials: REAL_CREDENTIALS,
     stop,
   };
+}
+
+export interface RcloneWebDAV {
+  readonly port: number;
+  /** Input of the backend's schema, without the path. */
+  readonly input: { readonly endpoint: string; readonly user: string; readonly password: string };
+  /** The folder that it serves. */
+  readonly folder: string;
+  readonly stop: () => Promise<void>;
+}
+
+/** rclone caches folders for minutes, so create files through the server, not in the folder. */
+export async function startRcloneWebDAV(): Promise<RcloneWebDAV> {
+  const login = { user: 'sluice', password: 'webdav-password' };
+  const { port, folder, stop } = await startProcess({
+    name: 'rclone',
+    binary: needTool('rclone'),
+    arguments: (port, at) => [
+      ...['serve', 'webdav', '--addr', `127.0.0.1:${port}`, '--config', join(at, 'none.conf')],
+      ...['--user', login.user, '--pass', login.password],
+      join(at, 'data'),
+    ],
+    prepare: (at) => mkdir(join(at, 'data')),
+  });
+  const endpoint = `http://127.0.0.1:${port}`;
+  return { port, input: { endpoint, ...login }, folder: join(folder, 'data'), stop };
 }
