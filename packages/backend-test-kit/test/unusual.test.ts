@@ -86,6 +86,7 @@ async function* oddly(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Ar
     yield Buffer.from(chunk.subarray(0, middle));
     yield Buffer.from(chunk.subarray(middle));
   }
+  yield Buffer.alloc(0); // also for an empty file
 }
 
 function pagesOfOne(client: ReplicaClient): ReplicaClient {

@@ -106,7 +106,8 @@ export const abortCases: readonly Case[] = [
   },
   {
     id: 'abort/a-read',
-    promise: 'A read can be aborted between chunks.',
+    promise:
+      'The body of a large file has several chunks, and the read can be aborted between them.',
     sizeBytes: 5_000_000,
     async run({ replica }) {
       const bytes = pattern(5_000_000, 1);

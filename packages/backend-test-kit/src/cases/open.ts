@@ -39,7 +39,7 @@ export const openCases: readonly Case[] = [
       await write(replica, ref(0, 1), pattern(0, 1));
       const opened = await replica.openFile(ref(0, 1));
       assert.equal(opened.sizeBytes, 0);
-      assert.deepEqual(await Array.fromAsync(opened.body), []);
+      assert.equal(Buffer.concat(await Array.fromAsync(opened.body)).byteLength, 0);
     },
   },
   {

@@ -71,6 +71,7 @@ export interface OpenedObject {
   readonly sizeBytes: number;
   readonly modifiedAt?: Date | undefined;
   readonly version?: string | undefined;
+  /** In chunks, so that a read can be aborted between them: not a large object at once. */
   readonly body: AsyncIterable<Uint8Array>;
 }
 
