@@ -35,9 +35,10 @@ async function openServer(): Promise<Setup> {
     cwd: join(import.meta.dirname, '..'),
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const port = await new Promise<string>((resolve) =>
-    server.stdout.once('data', (data) => resolve(`${data}`.trim())),
-  );
+  const port = await new Promise<string>((resolve, reject) => {
+    server.stdout.once('data', (data) => resolve(`${data}`.trim()));
+    server.once('exit', (code) => reject(new Error(`server.mjs exited with code ${code}`)));
+  });
   const input = { endpoint: `http://127.0.0.1:${port}`, path: 'unused', token: TOKEN };
   const connect = async (more: object, access: 'read' | 'write' = 'write') =>
     await backend.connect(parseConfig(backend, { ...input, ...more }).config, {

@@ -55,8 +55,11 @@ async function start(file: string): Promise<{ server: ChildProcess; port: string
     cwd: join(import.meta.dirname, '..'),
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const [data] = (await once(server.stdout, 'data')) as [Buffer];
-  return { server, port: data.toString().trim() };
+  const port = await new Promise<string>((resolve, reject) => {
+    server.stdout.once('data', (data) => resolve(`${data}`.trim()));
+    server.once('exit', (code) => reject(new Error(`server.mjs exited with code ${code}`)));
+  });
+  return { server, port };
 }
 
 async function openStore(): Promise<Setup> {
