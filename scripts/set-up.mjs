@@ -152,10 +152,12 @@ function isInstalled() {
 }
 
 function isBuilt() {
-  const packages = fs.readdirSync(path.join(ROOT, 'packages'));
-  const outputs = packages.map((name) => path.join('packages', name, 'dist', 'index.js'));
-  outputs.push('apps/cli/dist/main.js', 'packages/core/wasm');
-  return outputs.every((output) => fs.existsSync(path.join(ROOT, output)));
+  const exists = (file) => fs.existsSync(path.join(ROOT, file));
+  const packages = fs.readdirSync(path.join(ROOT, 'packages')).map((name) => `packages/${name}`);
+  const outputs = packages
+    .filter((folder) => exists(`${folder}/tsconfig.json`)) // the others need no build
+    .map((folder) => `${folder}/dist/index.js`);
+  return [...outputs, 'apps/cli/dist/main.js', 'packages/core/wasm'].every(exists);
 }
 
 /** An unreadable stamp counts as missing: all steps run again. */
