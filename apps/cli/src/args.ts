@@ -51,10 +51,11 @@ export function parseArguments(command: Command, words: readonly string[]): Argu
     if (text === '') throw usageError(command, `-${name} is empty: is a variable unset?`);
     texts.set(name, text);
   }
-  const [extra] = positionals.slice(command.argumentsMax ?? Infinity);
+  const { argumentsMax = Infinity } = command;
+  const extra = positionals[argumentsMax];
   if (extra !== undefined) {
-    const known = command.argumentsMax === 0 ? 'no arguments' : `${command.argumentsMax} argument`;
-    throw usageError(command, `it takes ${known}: remove "${extra}"`);
+    const count = ['no arguments', '1 argument'][argumentsMax] ?? `${argumentsMax} arguments`;
+    throw usageError(command, `it takes ${count}: remove "${extra}"`);
   }
   return {
     command,

@@ -58,9 +58,18 @@ export async function startChild(command: string, environment: Environment): Pro
 
 /** Splits the command. CONFIG_INVALID if it is empty, or would need a shell. */
 export function checkCommand(command: string): readonly [string, ...string[]] {
-  const [file, ...args] = splitWords(command);
+  const [file, ...args] = wordsOf(command);
   if (file === undefined) throw new ReplicationError('CONFIG_INVALID', '-exec: no command');
   return [file, ...args];
+}
+
+function wordsOf(command: string): readonly string[] {
+  try {
+    return splitWords(command);
+  } catch (error) {
+    const message = `-exec: ${messageOf(error)}`;
+    throw new ReplicationError('CONFIG_INVALID', message, { cause: error });
+  }
 }
 
 function exitCode(code: number | null, signal: NodeJS.Signals | null): number {

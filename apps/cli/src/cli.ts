@@ -36,6 +36,9 @@ export async function runCLI(words: readonly string[], shell: Shell): Promise<nu
 }
 
 async function unknownCommand(name: string): Promise<string> {
+  if (name.startsWith('-')) {
+    return `sluice: ${name} must follow the command: "sluice COMMAND ${name}"; see "sluice help"\n`;
+  }
   const { nearest } = await import('@sluice/core/config');
   const known = COMMANDS.filter(({ support }) => support.kind !== 'refused');
   const suggestion = nearest(

@@ -4,6 +4,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { DatabaseStatus } from '@sluice/core';
 import { messageOf, ReplicationError, type Logger } from '@sluice/core/backend';
+import { parseAddress, type Address } from './address.ts';
 import { createMetrics, type Metrics } from './metrics-registry.ts';
 
 export interface MetricsServer {
@@ -18,7 +19,7 @@ export async function serveMetrics(
   status: () => readonly DatabaseStatus[],
   logger: Logger,
 ): Promise<MetricsServer> {
-  const { host, port } = parseAddress(addr);
+  const { host, port } = addressOf(addr);
   const metrics = createMetrics();
   const server = http.createServer((request, response) => {
     respond(request, status(), metrics).then(
@@ -50,6 +51,12 @@ export async function serveMetrics(
   };
 }
 
+function addressOf(addr: string): Address {
+  const address = parseAddress(addr);
+  if (address !== undefined) return address;
+  throw new ReplicationError('CONFIG_INVALID', `addr must be host:port or :port, not "${addr}"`);
+}
+
 async function listen(
   server: http.Server,
   host: string,
@@ -58,21 +65,11 @@ async function listen(
 ): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => {
-      const message = `addr ${addr}: ${messageOf(error)}`;
+      const message = `listen on addr ${addr} for /metrics: ${messageOf(error)}; choose another host or port, or stop the program that uses it`;
       reject(new ReplicationError('CONFIG_INVALID', message, { cause: error }));
     });
     server.listen(port, host, resolve);
   });
-}
-
-export function parseAddress(addr: string): { readonly host: string; readonly port: number } {
-  const match = /^(\[[^\]]+\]|[^:]*):(\d{1,5})$/.exec(addr);
-  const port = Number(match?.[2] ?? Number.NaN);
-  if (!(port <= 65_535)) {
-    throw new ReplicationError('CONFIG_INVALID', `addr is host:port or :port, not "${addr}"`);
-  }
-  const host = (match?.[1] ?? '').replace(/^\[(.*)\]$/, '$1');
-  return { host: host === '' ? '127.0.0.1' : host, port };
 }
 
 function isLoopback(address: string): boolean {

@@ -56,5 +56,5 @@ function needsShell(line: string, operator: string): ReplicationError {
 }
 
 function invalid(message: string): ReplicationError {
-  return new ReplicationError('CONFIG_INVALID', `-exec: ${message}`);
+  return new ReplicationError('CONFIG_INVALID', message);
 }

@@ -1,7 +1,8 @@
 import { expect, test, onTestFinished } from 'vitest';
 import type { DatabaseStatus } from '@sluice/core';
 import { createLogger } from '../src/log.ts';
-import { parseAddress, serveMetrics } from '../src/metrics.ts';
+import { parseAddress } from '../src/address.ts';
+import { serveMetrics } from '../src/metrics.ts';
 import { Secrets } from '../src/secrets.ts';
 import { Capture } from './support/shell.ts';
 
@@ -164,7 +165,9 @@ test('an explicit host is used, with a warning if it is reachable from other mac
 
 test('an address in use is an error', async () => {
   const { server } = await serve(':0');
-  await expect(serve(server.address)).rejects.toThrow(/addr .*EADDRINUSE/);
+  await expect(serve(server.address)).rejects.toThrow(
+    /addr .*EADDRINUSE.*; choose another host or port/,
+  );
 });
 
 test.each([
@@ -178,6 +181,6 @@ test.each([
 test.each(['9090', 'host', ':', ':99999', ':x', 'a:b:1', ''])(
   'the address "%s" is invalid',
   (addr) => {
-    expect(() => parseAddress(addr)).toThrow(/addr is host:port or :port/);
+    expect(parseAddress(addr)).toBeUndefined();
   },
 );

@@ -187,7 +187,7 @@ test.each([
     { ...ACCOUNT, 'access-tier': 'Archive' },
     ['access-tier must be one of Hot, Cool, Cold, not "Archive"'],
   ],
-  [{ ...ACCOUNT, 'part-size': '1KiB' }, ['part-size is 1024 bytes: the minimum is 1048576']],
+  [{ ...ACCOUNT, 'part-size': '1KiB' }, ['part-size is 1024 bytes: the minimum is 1048576 bytes']],
   [{ ...ACCOUNT, concurrency: 17 }, ['concurrency is 17: the maximum is 16']],
   [
     { ...ACCOUNT, 'acount-key': 'x' },

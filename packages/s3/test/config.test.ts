@@ -231,7 +231,7 @@ test('all issues are reported at once, with the nearest known key', () => {
     'bucket is missing',
     'endpoint must be a host, or http(s)://host, without a password or a query',
     'sign-payload must be true or false, not "perhaps"',
-    'part-size is 1048576 bytes: the minimum is 5242880',
+    'part-size is 1048576 bytes: the minimum is 5242880 bytes',
     'concurrency is 0: the minimum is 1',
     'secret-access-key is missing beside access-key-id',
     'force-pathstyle is not a key of s3: did you mean force-path-style?',

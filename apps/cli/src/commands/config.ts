@@ -10,10 +10,13 @@ import { EXIT_CODES } from '../exit-codes.ts';
 import { printJSON, printTable, type Shell } from '../shell.ts';
 
 export async function run(args: Arguments, shell: Shell): Promise<number> {
-  const [verb] = args.positionals;
+  const [verb, file] = args.positionals;
   if (verb !== 'check') {
     const given = verb === undefined ? '' : `, not "${verb}"`;
     throw usageError(args.command, `write "sluice config check"${given}`);
+  }
+  if (file !== undefined) {
+    throw usageError(args.command, `write "sluice config check -config ${file}"`);
   }
   if (args.has('json')) return await checkAsJSON(args, shell);
   const config = await loadConfig(args, shell);

@@ -19,9 +19,7 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   if (args.has('once') && command !== undefined) {
     throw usageError(args.command, '-once ends by itself and cannot be used with -exec');
   }
-  // Find errors in the command and the address before anything starts.
-  if (command !== undefined) checkCommand(command);
-  if (config.addr !== undefined) (await import('../metrics.ts')).parseAddress(config.addr);
+  if (command !== undefined) checkCommand(command); // before anything starts
   const { stdout, stderr, secrets } = shell;
   // With -json, stdout is reserved for the report.
   const isForStderr = config.log.to === 'stderr' || args.has('json');

@@ -11,10 +11,11 @@ export interface Problem extends ConfigIssue {
 }
 
 export class Problems {
-  readonly #found: ConfigIssue[] = [];
+  readonly #found: Problem[] = [];
 
-  add(path: Path, message: string): void {
-    this.#found.push({ path, message });
+  /** `line` is that of the path if not given. */
+  add(path: Path, message: string, line?: number): void {
+    this.#found.push({ path, message, line });
   }
 
   /** Issues of the section at `path`. */
@@ -34,7 +35,7 @@ export class Problems {
   throwAny(source: string, lineOf: ((path: Path) => number) | undefined): void {
     if (this.#found.length === 0) return;
     const problems = this.#found
-      .map((issue): Problem => ({ ...issue, line: lineOf?.(issue.path) }))
+      .map((issue): Problem => ({ ...issue, line: issue.line ?? lineOf?.(issue.path) }))
       .sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
     const lines = problems.map(({ line, message }) =>
       line === undefined ? `${source}: ${message}` : `${source}:${line}: ${message}`,

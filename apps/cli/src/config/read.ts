@@ -60,6 +60,8 @@ export async function readConfig(text: string, options: ReadOptions): Promise<Co
   });
   findClashes(databases, problems);
   findOverlaps(databases, problems);
+  const unset = variables.unset(publicKeys);
+  if (problems.count > 0) for (const { line, note } of unset) problems.add([], note, line); // the likely cause
   const isCommandLine = source === COMMAND_LINE;
   problems.throwAny(source, isCommandLine ? undefined : (at) => file.lineOf(at));
   return {
@@ -70,7 +72,7 @@ export async function readConfig(text: string, options: ReadOptions): Promise<Co
     shutdownSyncTimeoutMs: read['shutdown-sync-timeout'] || ONE_TRY_MS,
     shutdownSyncIntervalMs: read['shutdown-sync-interval'],
     ...readLog(read, environment, [
-      ...variables.notes(publicKeys),
+      ...unset.map(({ line, note }) => `${source}:${line}: ${note}`),
       ...notes.map(({ path: at, note }) => `${spell(at)}: ${note}`),
     ]),
   };

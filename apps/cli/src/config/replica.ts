@@ -11,7 +11,7 @@ import {
 import { isMap, type JSONSchema } from '@sluice/core/config';
 import { isOwnType } from '../backends.ts';
 import { loadBackend, splitURL, type AnyBackend } from '../load-backend.ts';
-import type { Secrets } from '../secrets.ts';
+import { bareURL, type Secrets } from '../secrets.ts';
 import type { Environment } from '../shell.ts';
 import { withCredentials } from './credentials.ts';
 import { defaultsFor, fileKeyOf, keysOfBackend, canBeInFile, typesByKey } from './defaults.ts';
@@ -86,7 +86,7 @@ export async function destinationFromURL(
 ): Promise<DestinationConfig> {
   const { type, url } = splitURL(text);
   const backend = await loadBackend(type, folder);
-  const input = withCredentials(type, backend.fromURL(url) as object, environment);
+  const input = withCredentials(type, readURL(backend, url, bareURL(text)) as object, environment);
   return { name: type, ...describe(backend, type, input, secrets) };
 }
 
@@ -123,19 +123,19 @@ async function findKind(
     return {
       type: name,
       backend,
-      fromURL: target === undefined ? {} : (readURL(backend, target.url) as Section),
+      fromURL: target === undefined ? {} : (readURL(backend, target.url, 'url') as Section),
       place: target === undefined && typeof place === 'string' ? { path: place } : {},
       keys: keysOfBackend(backend),
     };
   });
 }
 
-function readURL(backend: AnyBackend, url: URL): unknown {
+function readURL(backend: AnyBackend, url: URL, subject: string): unknown {
   try {
     return backend.fromURL(url);
   } catch (error) {
     if (!isError(error, 'CONFIG_INVALID')) throw error;
-    throw invalid(`url ${messageOf(error)}`);
+    throw invalid(`${subject} ${messageOf(error)}`);
   }
 }
 

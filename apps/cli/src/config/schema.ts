@@ -5,7 +5,7 @@
 
 import path from 'node:path';
 import { DATABASE_DEFAULTS } from '@sluice/core';
-import { expandHome } from '@sluice/core/backend';
+import { expandHome, messageOf } from '@sluice/core/backend';
 import { formatBytes, formatDuration, isMap } from '@sluice/core/config';
 import {
   boolean,
@@ -21,7 +21,9 @@ import {
   type FieldOptions,
 } from '@sluice/core/backend/config';
 import { z } from 'zod';
+import { parseAddress } from '../address.ts';
 import { hasControlCharacter } from '../control-characters.ts';
+import { splitWords } from '../shell-words.ts';
 
 /** Shorter intervals only waste processor time. */
 const INTERVAL_MS_MIN = 10;
@@ -55,8 +57,15 @@ export const TOP = z.strictObject({
   addr: text('address of /metrics and /healthz; ":9090" means 127.0.0.1:9090', {
     example: ':9091',
     defaultText: 'off',
+    check: (addr) =>
+      parseAddress(addr) === undefined
+        ? `must be host:port or :port, not ${JSON.stringify(addr)}`
+        : undefined,
   }).optional(),
-  exec: text('command to run, like -exec', { example: 'sleep 1' }).optional(),
+  exec: text('command to run, like -exec', {
+    example: 'sleep 1',
+    check: problemWithCommand,
+  }).optional(),
   logging: z
     .strictObject({
       level: choice(
@@ -202,6 +211,14 @@ export const REPLICA = z.strictObject({
 /** The absolute path, which identifies the database everywhere. */
 export function toDatabasePath(written: string): string {
   return path.resolve(expandHome(written.replace(SQLITE_SCHEME, '')));
+}
+
+function problemWithCommand(written: string): string | undefined {
+  try {
+    return splitWords(written).length === 0 ? 'has no command' : undefined;
+  } catch (error) {
+    return `cannot be run: ${messageOf(error)}`;
+  }
 }
 
 function problemWithPath(written: string): string | undefined {

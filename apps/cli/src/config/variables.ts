@@ -132,6 +132,11 @@ interface Unset {
   readonly key: string;
 }
 
+export interface UnsetNote {
+  readonly line: number;
+  readonly note: string;
+}
+
 /** The variables of one file. Records the unset ones. */
 export class VariablesOfFile {
   readonly #marked: MarkedText;
@@ -163,11 +168,11 @@ export class VariablesOfFile {
   }
 
   /** Notes about unset variables. The name is shown only for public keys: elsewhere it may be part of a secret. */
-  notes(publicKeys: ReadonlySet<string>): string[] {
+  unset(publicKeys: ReadonlySet<string>): UnsetNote[] {
     return this.#unset.map(({ name, line, key }) => {
       const what = publicKeys.has(key) ? `$${name}` : `a variable of ${key}`;
       const next = publicKeys.has(key) ? '' : ' (write $$ for a dollar sign)';
-      return `${this.#source}:${line}: ${what} is not set and is replaced by an empty text${next}`;
+      return { line, note: `${what} is not set and is replaced by an empty text${next}` };
     });
   }
 }

@@ -173,7 +173,7 @@ export const COMMANDS: readonly Command[] = [
     knownBy: 'ours',
     support: WORKS,
     flags: OWN_FLAGS,
-    argumentsMax: 1,
+    argumentsMax: 2, // a second one is refused with advice
     examples: ['sluice config check', 'sluice config check -config /etc/sluice.yml -json'],
   },
   {

@@ -89,6 +89,12 @@ test.each([
   expect(stderr).toContain(says);
 });
 
+test('a path without -config is refused with the right command', async () => {
+  const { code, stderr } = await sluice(['config', 'check', '/etc/s.yml']);
+  expect(code).toBe(2);
+  expect(stderr).toContain('write "sluice config check -config /etc/s.yml"');
+});
+
 test.each([[[]], [['chek']]])('the verb is required: %j', async (words) => {
   const { code, stderr } = await sluice(['config', ...words]);
   expect(code).toBe(2);

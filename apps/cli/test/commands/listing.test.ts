@@ -184,6 +184,14 @@ test('the help of a command can be requested in three ways', async () => {
   expect((await sluice(['restore', '/d', '--help'])).stdout).toBe(stdout);
 });
 
+test('a flag before the command is refused with the right order', async () => {
+  const { code, stderr } = await sluice(['-config', '/etc/s.yml', 'status']);
+  expect(code).toBe(2);
+  expect(stderr).toBe(
+    'sluice: -config must follow the command: "sluice COMMAND -config"; see "sluice help"\n',
+  );
+});
+
 test('the closest command is suggested for an unknown one', async () => {
   const { code, stderr } = await sluice(['replicat']);
   expect([code, stderr]).toEqual([

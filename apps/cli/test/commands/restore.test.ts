@@ -328,6 +328,10 @@ test.each([
   ],
   [['restore', '-o', 'x', '-config', 'c', 'file:///a'], /-config needs a database/],
   [['restore', '-o', 'x', 'ftp://a/b'], /unknown type ftp/],
+  [
+    ['restore', '-o', 'x', 'file://a/b'],
+    /^sluice: file:\/\/a\/b has a host \(a\): write file:\/\/\/a\/b/,
+  ],
 ])('%j is a mistake, and says which', async (words, message) => {
   const { code, stderr } = await sluice(words);
   expect(code).toBe(2);

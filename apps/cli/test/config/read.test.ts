@@ -102,7 +102,7 @@ dbs:
     'test.yml:8: dbs[0]: min-checkpoint-page-count must be a whole number, not "many"',
     'test.yml:10: dbs[0].replicas[0]: bucket is missing',
     'test.yml:11: dbs[0].replicas[0]: bukcet is not a key of s3: did you mean bucket?',
-    'test.yml:12: dbs[0].replicas[0]: part-size is 1000000 bytes: the minimum is 5242880',
+    'test.yml:12: dbs[0].replicas[0]: part-size is 1000000 bytes: the minimum is 5242880 bytes',
     'test.yml:15: dbs[0].replicas[1].bucket: is a key of s3, gs, abs, not of file; remove it',
     'test.yml:17: dbs[0].replicas[3]: path is missing',
     'test.yml:17: dbs[0].replicas[3]: typ is not a key of file: did you mean type?',
@@ -113,8 +113,35 @@ dbs:
   ]);
 });
 
+test('an unset variable is listed among the problems it may have caused', async () => {
+  const text = `dbs:
+- path: /d
+  replica:
+    type: s3
+    bucket: $NO_SUCH_BUCKET
+    path: p
+`;
+  await expect(readText(text)).rejects.toThrow(
+    'test.yml has 2 problems:\n' +
+      'test.yml:5: dbs[0].replica: bucket is missing\n' +
+      'test.yml:5: $NO_SUCH_BUCKET is not set and is replaced by an empty text',
+  );
+});
+
+const VALID_DATABASE = 'dbs: [{ path: /d, replica: { path: /b } }]';
+
 test.each([
   ['dbs: 5', /dbs must be a list/],
+  [
+    `addr: "host:99999"\n${VALID_DATABASE}`,
+    /:1: addr must be host:port or :port, not "host:99999"/,
+  ],
+  [`exec: 'node "x'\n${VALID_DATABASE}`, /:1: exec cannot be run: the quote " is not closed/],
+  [
+    `exec: a && b\n${VALID_DATABASE}`,
+    /:1: exec cannot be run: "&" only works in a shell: write sh/,
+  ],
+  [`max-lag: 5ms\n${VALID_DATABASE}`, /:1: max-lag is 5ms: the minimum is 1s/],
   ['', /dbs is missing/],
   ['[a]', /the configuration must be a map of keys/],
   ['dbs: [5]', /dbs\[0\] must be a map with a path and its replicas/],

@@ -77,7 +77,7 @@ export function integer(help: string, options: NumberOptions = {}): ConfigField<
   const json = { type: 'integer', minimum: min, ...(max === undefined ? {} : { maximum: max }) };
   return field({ ...json, ...about(help, options), ...limits(options, String) }, (value) =>
     typeof value === 'number' && Number.isSafeInteger(value)
-      ? within(value, options, '')
+      ? within(value, options, String)
       : new Invalid(`must be a whole number, not ${show(value)}`),
   );
 }
@@ -89,7 +89,7 @@ export function duration(help: string, options: NumberOptions = {}): ConfigField
     { ...json, ...about(help, options), ...limits(options, formatDuration) },
     (value) => {
       const ms = parseDuration(value === 0 ? '0' : typeof value === 'string' ? value : '');
-      if (ms !== undefined) return within(ms, options, ' ms');
+      if (ms !== undefined) return within(ms, options, formatDuration);
       return new Invalid(`must be a duration such as 1s, 5m or 24h, not ${show(value)}`);
     },
   );
@@ -101,7 +101,7 @@ export function size(help: string, options: NumberOptions = {}): ConfigField<num
   return field({ ...json, ...about(help, options), ...limits(options, formatBytes) }, (value) => {
     const written = typeof value === 'number' ? String(value) : value;
     const bytes = typeof written === 'string' ? parseBytes(written) : undefined;
-    if (bytes !== undefined) return within(bytes, options, ' bytes');
+    if (bytes !== undefined) return within(bytes, options, (count) => `${count} bytes`);
     return new Invalid(`must be a size such as 10MB or 10MiB, not ${show(value)}`);
   });
 }
@@ -257,10 +257,14 @@ function readText(value: unknown): string | Invalid {
   return new Invalid(`must be text, not ${kindOf(value)}${isScalar ? ': put it in quotes' : ''}`);
 }
 
-function within(value: number, { min = 0, max }: NumberOptions, unit: string): number | Invalid {
-  if (value < min) return new Invalid(`is ${value}${unit}: the minimum is ${min}`);
+function within(
+  value: number,
+  { min = 0, max }: NumberOptions,
+  format: (value: number) => string,
+): number | Invalid {
+  if (value < min) return new Invalid(`is ${format(value)}: the minimum is ${format(min)}`);
   if (max !== undefined && value > max) {
-    return new Invalid(`is ${value}${unit}: the maximum is ${max}`);
+    return new Invalid(`is ${format(value)}: the maximum is ${format(max)}`);
   }
   return value;
 }

@@ -133,7 +133,7 @@ test('all problems are reported at once', () => {
     'empty is empty',
     'few is 0: the minimum is 1',
     'many is 11: the maximum is 10',
-    'small is 1048576 bytes: the minimum is 5242880',
+    'small is 1048576 bytes: the minimum is 5242880 bytes',
     'tls.cert must be text, not a boolean: put it in quotes',
     'regoin is not a key of s3: did you mean region?',
     'tls.ca2 is not a key of tls: did you mean ca?',
