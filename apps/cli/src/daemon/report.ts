@@ -20,9 +20,9 @@ function logDatabase(database: DatabaseReport, logger: Logger): void {
   const { absence, destinations, error, problems, txid } = database;
   if (error !== undefined) logger.error(error.message, { code: error.code });
   if (absence !== undefined && txid === undefined) {
-    const what = absence === 'empty' ? 'it is empty' : 'it does not exist';
+    const what = absence === 'empty' ? 'the database is empty' : 'the database does not exist';
     if (problems.length > 0) logger.error(`${what}: nothing was sent`);
-    else logger.info(`${what}: Sluice waited for it, but it was not created`);
+    else logger.info(`${what}, and was not created while Sluice waited`);
     return;
   }
   for (const { destination, message } of problems) {

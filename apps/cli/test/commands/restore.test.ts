@@ -251,7 +251,7 @@ test('a folder without its parent may be on an unmounted disk', async () => {
   const { code, stderr } = await sluice(words);
   expect(code).toBe(7);
   expect(stderr).toMatch(
-    /the folder does not exist.*; if this is the first start, create the parent: is the disk of .* mounted\?/,
+    /the folder does not exist, and neither does its parent: mount the disk of .*, or create the parent if/,
   );
 });
 

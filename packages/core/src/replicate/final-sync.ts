@@ -2,7 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import type { Absence } from '../database/events.ts';
-import { isError, messageOf } from '../error.ts';
+import { isError, messageOf, type ErrorCode } from '../error.ts';
 import type { Condition } from './condition.ts';
 import type { DatabaseHealth } from './status/database-health.ts';
 import type { Uploader } from './destination/uploader.ts';
@@ -38,6 +38,13 @@ export type FinalSyncResult =
 
 /** Minimum pause after a failed sync. */
 const RETRY_MS = 250;
+/** If a database has never been opened for one of these reasons, only a person can change that. */
+const HOPELESS: ReadonlySet<string> = new Set<ErrorCode>([
+  'DATABASE_DENIED',
+  'DATABASE_INVALID',
+  'SQLITE_TOO_OLD',
+  'STAGING_FAILED',
+]);
 
 export async function finalSync(context: FinalSyncContext): Promise<FinalSyncResult> {
   const { state, error, hasBegun, changed, clock, isStuck, timeoutMs } = context;
@@ -50,6 +57,8 @@ export async function finalSync(context: FinalSyncContext): Promise<FinalSyncRes
     if (txid !== undefined) return { kind: 'staged', txid };
     if (state() === 'waiting') return { kind: 'absent' };
     if (isStuck()) return { kind: 'failed', ...(error() ?? STUCK) };
+    const reason = state() === 'failing' && !hasBegun() ? error() : undefined;
+    if (reason !== undefined && HOPELESS.has(reason.code)) return { kind: 'failed', ...reason };
     const now = clock.monotonic();
     if (state() === 'imaging') failingSince = undefined; // making an image may take long
     if (state() === 'failing' || lastError !== undefined) failingSince ??= now;

@@ -48,6 +48,14 @@ describe('increments continue only if the newest file is the one that was sent',
     expect(admit({ ...input, record: sent(5, 'bb') }).chain).toBe('foreign');
     expect(admit({ ...input, record: { ...sent(5), sizeBytes: 99 } }).chain).toBe('foreign');
   });
+  test('not if nothing is recorded; the reason does not claim that something was sent', () => {
+    const { chain, why } = admit(input);
+    expect(chain).toBe('foreign');
+    expect(why).toMatch(
+      /^it ends with TXID 0000000000000005, but the staging folder has no record/,
+    );
+    expect(admit({ ...input, record: sent(5, 'bb') }).why).toMatch(/is not the one that was sent/);
+  });
   test('not if any level has a higher TXID', () => {
     const above = FileSet.of([file(0, 4), file(0, 5), file(9, 1, 4), file(1, 6)]);
     expect(admit({ ...input, files: above, record: sent(5) }).chain).toBe('foreign');

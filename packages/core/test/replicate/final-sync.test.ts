@@ -2,7 +2,11 @@
 
 import { expect, test } from 'vitest';
 import { ReplicationError } from '../../src/error.ts';
-import { finalSync, type FinalSyncResult } from '../../src/replicate/final-sync.ts';
+import {
+  finalSync,
+  type FinalSyncContext,
+  type FinalSyncResult,
+} from '../../src/replicate/final-sync.ts';
 import type { DatabaseState } from '../../src/replicate/status/status.ts';
 import { Wakeup } from '../../src/replicate/waits.ts';
 
@@ -20,16 +24,23 @@ class PassingWakeup extends Wakeup {
 }
 
 interface Scene {
+  readonly hasBegun?: boolean;
+  readonly error?: FinalSyncContext['error'];
   readonly state: (ms: number) => DatabaseState;
   readonly sync: (ms: number) => bigint | undefined;
 }
 
-async function ask({ state, sync }: Scene): Promise<{ result: FinalSyncResult; ms: number }> {
+async function ask({
+  state,
+  sync,
+  error,
+  hasBegun = true,
+}: Scene): Promise<{ result: FinalSyncResult; ms: number }> {
   const changed = new PassingWakeup();
   const result = await finalSync({
     state: () => state(changed.ms),
-    error: () => undefined,
-    hasBegun: () => true,
+    error: error ?? (() => undefined),
+    hasBegun: () => hasBegun,
     sync: async () => sync(changed.ms),
     changed,
     isStuck: () => false,
@@ -64,6 +75,24 @@ test('a failing database is retried until the timeout, and the error is returned
   expect(result).toEqual({ kind: 'failed', code: 'DATABASE_BUSY', message: 'it is busy' });
   expect(ms).toBeGreaterThanOrEqual(TIMEOUT_MS);
   expect(ms).toBeLessThan(2 * TIMEOUT_MS);
+});
+
+test.each([
+  ['DATABASE_INVALID', false, 'at once'],
+  ['DATABASE_DENIED', false, 'at once'],
+  ['DATABASE_INVALID', true, 'after the timeout'], // it may be about to be replaced again
+  ['DATABASE_BUSY', false, 'after the timeout'],
+])('%s, opened before: %s: the final sync fails %s', async (code, hasBegun, when) => {
+  const reason = { code, message: 'no' };
+  const { result, ms } = await ask({
+    state: () => 'failing',
+    error: () => reason,
+    hasBegun,
+    sync: refuse,
+  });
+  expect(result).toEqual({ kind: 'failed', ...reason });
+  if (when === 'at once') expect(ms).toBeLessThan(TIMEOUT_MS / 2);
+  else expect(ms).toBeGreaterThanOrEqual(TIMEOUT_MS);
 });
 
 test('the wait for a database that comes and goes is bounded', async () => {

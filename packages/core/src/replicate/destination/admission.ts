@@ -74,7 +74,11 @@ export function admit(input: AdmissionInput): Admission {
     return { chain: 'damaged', lineage, why };
   }
   if (ours === undefined) {
-    const why = `it ends with ${nameOf(highest)}, but that file is not the one that was sent there`;
+    const proof =
+      record === undefined
+        ? 'but the staging folder has no record of sending that file: either the staging folder is new, or another program wrote the file'
+        : 'but that file is not the one that was sent there';
+    const why = `it ends with ${nameOf(highest)}, ${proof}`;
     return { chain: 'foreign', lineage, why };
   }
   const why = describeDamage(files);

@@ -61,12 +61,11 @@ export class Root {
     if (isThere) return 'there';
     if (this.#access === 'write') return 'not-yet';
     const isParentThere = await this.#withErrors(what, () => this.#steps.isParentThere());
-    const why = 'the folder does not exist';
-    if (isParentThere) throw this.#notFound(what, why, { isNew: true });
-    throw this.#notFound(
-      what,
-      `${why}, and neither does its parent; if this is the first start, create the parent`,
-    );
+    if (isParentThere) throw this.#notFound(what, 'the folder does not exist', { isNew: true });
+    const message =
+      `${what}: the folder does not exist, and neither does its parent: mount the disk of ${this.path}, ` +
+      'or create the parent if this is the first start';
+    throw new ReplicationError('REPLICA_DESTINATION_NOT_FOUND', message);
   }
 
   /** Makes sure that the root exists, is the known one, and has a marker. */
