@@ -71,7 +71,8 @@ async function describe(
 function print(rows: readonly DatabaseRow[], shell: Shell): void {
   for (const row of rows) {
     const { database, status, local_txid: txid, wal_size: walSize, replicator, error } = row;
-    const why = error === undefined ? '' : `: ${error}`;
+    const isListed = error === undefined || row.problems.includes(error); // printed below
+    const why = isListed ? '' : `: ${error}`;
     shell.stdout.write(
       `${database}: ${status}${why}, TXID ${txid ?? '-'}, WAL ${walSize} bytes, ${replicator}\n`,
     );

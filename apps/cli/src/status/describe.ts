@@ -9,6 +9,7 @@ import {
   runningLimits,
   type DatabaseFacts,
   type DatabaseStatus,
+  type DestinationStatus,
   type Problem,
   type Verdict,
 } from '@sluice/core';
@@ -160,7 +161,9 @@ export function describeDestination(
   { health, before, now }: DestinationInput,
 ): DestinationRow {
   const { local, verdict } = health;
-  const known = local.state?.destinations.find((candidate) => candidate.name === name);
+  // A replicator may have used the same name for another place.
+  const isThis = (each: DestinationStatus): boolean => each.name === name && each.target === target;
+  const known = local.state?.destinations.find(isThis);
   const row = {
     name,
     type,
@@ -193,9 +196,7 @@ export function describeDestination(
     };
   }
   if (txid === undefined) return { ...found, state: 'empty' };
-  const confirmed = before?.destinations.find(
-    (each) => each.name === name && each.target === target,
-  );
+  const confirmed = before?.destinations.find(isThis);
   if (confirmed?.txid !== undefined && txid < confirmed.txid) {
     return {
       ...found,
@@ -232,9 +233,14 @@ function lagOf(
   const known = own === undefined ? 0 : lagMs(own, facts?.freshMs ?? 0);
   const isListed = txid !== undefined && txid >= state.txid;
   if (writer === 'ended') {
-    if (isListed) return sinceEnd === 'changed' ? ageMs / 1_000 : 0;
-    return (known + ageMs) / 1_000;
+    if (isListed) return sinceEnd === 'changed' ? toSeconds(ageMs) : 0;
+    return toSeconds(known + ageMs);
   }
   // TXIDs that it reports as sent but the listing lacks count from the time of its report.
-  return Math.max(known, isListed ? 0 : ageMs) / 1_000;
+  return toSeconds(Math.max(known, isListed ? 0 : ageMs));
+}
+
+/** Rounded to the millisecond. */
+function toSeconds(ms: number): number {
+  return Math.round(ms) / 1_000;
 }

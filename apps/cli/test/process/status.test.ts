@@ -172,6 +172,23 @@ test('text output is a table with a line for each destination', async () => {
   expect(line).toMatch(/^ {2}file +ok +0\.0s +0000000000000001 +honoured +\d{4}-/);
 });
 
+test('the last success at another place with the same name does not count', async () => {
+  const { config, database } = scene();
+  addRows(database, 1);
+  await runProcess(['replicate', '-once', database, `file://${temporaryFolder()}`]);
+  const [destination] = (await statusOf(config)).row.destinations;
+  expect(destination).toMatchObject({ name: 'file', state: 'REPLICA_DESTINATION_NOT_FOUND' });
+  expect(destination).not.toHaveProperty('last_success_at');
+  expect(destination).not.toHaveProperty('fencing');
+});
+
+test('text output prints each problem once', async () => {
+  const { config, database } = scene();
+  const { stdout } = await sluice(['status', '-config', config]);
+  expect(stdout).toContain(`${database}: no database, TXID -`);
+  expect(stdout.match(/it does not exist/g)).toHaveLength(1);
+});
+
 test('an unknown database is refused with the configured ones', async () => {
   const { config, database } = scene();
   const { code, stderr } = await sluice(['status', '-config', config, '/other.db']);
