@@ -13,6 +13,7 @@ export interface Clock {
   monotonic(): number;
 }
 
+/** The clock of this machine. Both times are in milliseconds; `monotonic` is the same in all threads. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   // Not performance.now(): it starts at 0 in each thread.

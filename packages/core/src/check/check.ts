@@ -31,6 +31,7 @@ const RANDOM_BYTES = 6;
 /** Shorter than a replicator's patience: a person waits for the result. Longer than one silence. */
 const REACH_MS_MAX = 40_000;
 
+/** Options of `checkDestination`. */
 export interface CheckOptions {
   /** The destination, opened for writing. */
   readonly destination: Destination;

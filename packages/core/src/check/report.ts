@@ -6,6 +6,7 @@
 import type { ErrorCode } from '../error.ts';
 import type { Capabilities } from '../store/client.ts';
 
+/** What is tested, in this order. */
 export type CheckFeature =
   | 'reach'
   | 'write'
@@ -20,6 +21,7 @@ export type CheckFeature =
   | 'if-version'
   | 'delete';
 
+/** `not judged`: it was not tested; the reason is in `seen`. */
 export type CheckVerdict = 'works' | 'does not' | 'not judged';
 
 /**
@@ -28,10 +30,13 @@ export type CheckVerdict = 'works' | 'does not' | 'not judged';
  */
 export type CheckRight = 'list' | 'read' | 'write' | 'replace' | 'delete' | 'abort';
 
+/** Result for one feature: what was seen, and what to do next. */
 export interface FeatureReport {
   readonly feature: CheckFeature;
   readonly verdict: CheckVerdict;
+  /** What came back, for people. */
   readonly seen: string;
+  /** What to do next; undefined if nothing. */
   readonly next?: string | undefined;
   /** The code of the error, if there was one. */
   readonly code?: ErrorCode | undefined;
@@ -39,6 +44,7 @@ export interface FeatureReport {
   readonly missing?: CheckRight | undefined;
 }
 
+/** Measured speeds. undefined if the test did not get that far. Times are in milliseconds. */
 export interface CheckFigures {
   /** Median of small reads. */
   readonly readMs?: number | undefined;
@@ -49,6 +55,7 @@ export interface CheckFigures {
   readonly downBytesPerSecond?: number | undefined;
 }
 
+/** Result of `checkDestination`. */
 export interface CheckReport {
   /** The destination's name: "s3://bucket". */
   readonly destination: string;

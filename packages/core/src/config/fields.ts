@@ -22,6 +22,7 @@ import { kindOf, show } from './show.ts';
 /** A zod type, so it has `.optional()`, `.prefault(…)`, `.transform(…)` and the rest. */
 export type ConfigField<Value> = z.ZodType<Value>;
 
+/** Options of every field. */
 export interface FieldOptions {
   /** A value other than the default, as a user would write it. */
   readonly example?: string | number | boolean | undefined;
@@ -29,6 +30,7 @@ export interface FieldOptions {
   readonly defaultText?: string | undefined;
 }
 
+/** Options of a text. */
 export interface TextOptions extends FieldOptions {
   /** Returns the problem, phrased to follow the name of the key; undefined if there is none. */
   readonly check?: ((text: string) => string | undefined) | undefined;
@@ -36,6 +38,7 @@ export interface TextOptions extends FieldOptions {
   readonly file?: true | undefined;
 }
 
+/** Limits of a number, both included. No `max`: no upper limit. */
 export interface NumberOptions extends FieldOptions {
   readonly min?: number | undefined;
   readonly max?: number | undefined;
@@ -65,6 +68,7 @@ export function secret(help: string, options: TextOptions = {}): ConfigField<Sec
   });
 }
 
+/** `true` or `false`. */
 export function boolean(help: string, options: FieldOptions = {}): ConfigField<boolean> {
   return field({ type: 'boolean', ...about(help, options) }, (value) =>
     typeof value === 'boolean' ? value : new Invalid(`must be true or false, not ${show(value)}`),
@@ -133,6 +137,7 @@ export function texts(help: string, options: FieldOptions = {}): ConfigField<rea
   });
 }
 
+/** Options of `endpoint`. */
 export interface EndpointOptions extends FieldOptions {
   /** Chooses the scheme for a host without one. If absent, the value must have a scheme. */
   readonly scheme?: ((host: string) => 'http' | 'https') | undefined;

@@ -12,6 +12,7 @@ export interface Configurable<Config> {
   fromURL(url: URL): unknown;
 }
 
+/** Result of `parseConfig`. */
 export interface ParsedConfig<Config> {
   /** All keys except the replica's path. Equal configs share a Destination. */
   readonly config: Config;

@@ -11,6 +11,7 @@ interface Context {
 
 /** Adds an issue for a key. */
 export type AddIssue = (key: string, message: string) => void;
+/** Checks keys that depend on each other, and reports problems with `issue`. */
 export type Rule = (keys: Keys, issue: AddIssue) => void;
 
 /** The arguments of `superRefine`. */

@@ -5,6 +5,7 @@
 
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/spec';
 
+/** A Standard Schema with a JSON Schema, for example one made with zod. */
 export interface ConfigSchema<Output> {
   readonly '~standard': StandardSchemaV1.Props<unknown, Output> &
     StandardJSONSchemaV1.Props<unknown, Output>;
@@ -43,6 +44,7 @@ export interface JSONSchema {
 /** A configuration may have thousands of sections with a few schemas, and creating a JSON Schema is slow. */
 const cache = new WeakMap<ConfigSchema<unknown>, JSONSchema>();
 
+/** The JSON Schema (draft 7) of a schema's input. Cached. */
 export function jsonSchemaOf(schema: ConfigSchema<unknown>): JSONSchema {
   const known = cache.get(schema);
   if (known !== undefined) return known;

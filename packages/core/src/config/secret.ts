@@ -5,6 +5,7 @@ const BRAND = Symbol.for('sluice.Secret');
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 const REDACTED = '[redacted]';
 
+/** A hidden value, such as a password. */
 export interface Secret {
   /** Returns the value. Call it only to pass the value to a vendor's SDK. */
   reveal(): string;
@@ -12,10 +13,12 @@ export interface Secret {
   toJSON(): string;
 }
 
+/** Hides a value: it prints as [redacted], also in JSON. */
 export function secret(value: string): Secret {
   return new HiddenValue(value);
 }
 
+/** Whether the value was made by `secret`, in any copy of this package. */
 export function isSecret(value: unknown): value is Secret {
   return typeof value === 'object' && value !== null && BRAND in value;
 }

@@ -20,6 +20,7 @@ import { show } from './show.ts';
 
 type Path = readonly (string | number)[];
 
+/** Options of `validate`. */
 export interface ValidateOptions {
   /** The name of the section, for messages: "s3". */
   readonly what: string;
@@ -27,10 +28,12 @@ export interface ValidateOptions {
   readonly ignored?: readonly string[] | undefined;
 }
 
+/** Result of `validate`. Problems are returned, not thrown. */
 export type Validated<Output> =
   | { readonly kind: 'valid'; readonly value: Output }
   | { readonly kind: 'invalid'; readonly issues: readonly ConfigIssue[] };
 
+/** Checks a section against its schema, and finds unknown keys. CONFIG_INVALID only if the schema is asynchronous. */
 export function validate<Output>(
   schema: ConfigSchema<Output>,
   input: unknown,
@@ -56,6 +59,7 @@ export function validate<Output>(
   return { kind: 'invalid', issues: [...issues, ...unknown] };
 }
 
+/** Whether the value is a map of keys: not null, a list or a secret. */
 export function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !isSecret(value);
 }

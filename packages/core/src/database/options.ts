@@ -2,7 +2,9 @@
 
 import type { PageEncoding } from '../kernel/kernel.ts';
 
+/** Options of one database. Times are in milliseconds. `DATABASE_DEFAULTS` has the defaults, `completeOptions` applies them. */
 export interface DatabaseOptions {
+  /** The database file, absolute. */
   readonly path: string;
   /** Staging folder. Default: `.<name>-sluice` beside the database. */
   readonly metaPath: string;
@@ -18,9 +20,11 @@ export interface DatabaseOptions {
   readonly truncatePageN: number;
   /** Maximum time to wait for a lock when the database is opened. */
   readonly busyTimeoutMs: number;
-  /** Maximum size of the staged files. Above it, a destination that lags is re-seeded instead. */
+  /** Maximum size of the staged files, in bytes. Above it, a destination that lags is re-seeded instead. */
   readonly stagingMaxBytes: number;
+  /** Time between full snapshots. */
   readonly snapshotIntervalMs: number;
+  /** How pages are stored in LTX files (docs/format.md). */
   readonly pageEncoding: PageEncoding;
   /** Maximum age of a commit that is missing at a destination (replicate/verdict.ts). */
   readonly maxLagMs: number;

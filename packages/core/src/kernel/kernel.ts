@@ -53,6 +53,7 @@ export interface WALChecksumState {
   readonly s1: number;
 }
 
+/** The part in WebAssembly: checksums and page frames. All calls are synchronous. */
 export interface Kernel {
   /**
    * BATCH_BYTES_MAX plus 128 KiB: room for an incomplete page frame of the previous chunk, and for

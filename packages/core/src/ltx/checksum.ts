@@ -23,6 +23,7 @@ export function togglePage(database: bigint, page: bigint): bigint {
   return CHECKSUM_FLAG | (database ^ page);
 }
 
+/** The checksum of a file as stored in its trailer: the CRC with bit 63 set. */
 export function toFileChecksum(crc: bigint): bigint {
   return CHECKSUM_FLAG | crc;
 }

@@ -31,6 +31,7 @@ export interface DecodedBatch {
   readonly pages: Uint8Array;
 }
 
+/** Result of `LTXDecoder.finish`. Sizes are in bytes. */
 export interface DecodedFile {
   readonly trailer: LTXTrailer;
   readonly pageCount: number;
@@ -42,6 +43,7 @@ interface OpenedFile {
   readonly order: PageOrder;
 }
 
+/** Reads one LTX file in chunks of any size, and verifies it. Throws the LTX_… codes of docs/errors.md. */
 export class LTXDecoder {
   readonly #kernel: Kernel;
   readonly #chunks = new ChunkQueue();

@@ -15,6 +15,7 @@ import { frameBytesWanted, PAGE_HEADER_SIZE_BYTES } from './page-frame.ts';
 import { lastPgno, nextPgno } from './page-order.ts';
 import { encodeTrailer, TRAILER_SIZE_BYTES } from './trailer.ts';
 
+/** Result of `LTXEncoder.finish`. Sizes are in bytes. */
 export interface FinishedFile {
   /** End of the pages, index, trailer. */
   readonly bytes: Uint8Array;
@@ -34,11 +35,13 @@ export interface EncodedFrames {
   readonly hashedBytes: number;
 }
 
+/** Options of `LTXEncoder`. */
 export interface EncoderOptions {
   /** Default 'block': readable by Litestream >= 0.5.16. 'frame': readable by every 0.5. */
   readonly encoding?: PageEncoding | undefined;
 }
 
+/** Writes one LTX file: `start`, then batches of pages in ascending order, then `finish`. */
 export class LTXEncoder {
   readonly #kernel: Kernel;
   readonly #header: LTXHeader;

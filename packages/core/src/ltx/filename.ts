@@ -4,6 +4,7 @@ import { formatTXID, parseTXID, type TXID } from './txid.ts';
 
 const NAME = /^([0-9a-f]{16})-([0-9a-f]{16})\.ltx$/;
 
+/** "<min TXID>-<max TXID>.ltx", each with 16 hex digits. */
 export function formatFilename(minTXID: TXID, maxTXID: TXID): string {
   return `${formatTXID(minTXID)}-${formatTXID(maxTXID)}.ltx`;
 }

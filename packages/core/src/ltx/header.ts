@@ -20,6 +20,7 @@ import { ReplicationError } from '../error.ts';
 import { CHECKSUM_FLAG } from './checksum.ts';
 import { formatTXID, toTXID, TXID_MAX, type TXID } from './txid.ts';
 
+/** Size of a header. */
 export const HEADER_SIZE_BYTES = 100;
 /** Flag of a file without database checksums. Litestream writes no other files. */
 export const FLAG_NO_CHECKSUM = 0x2;
@@ -28,6 +29,7 @@ const UINT32_MAX = 0xffff_ffff;
 const UINT64_MAX = 0xffff_ffff_ffff_ffffn;
 const INT64_MAX = 0x7fff_ffff_ffff_ffffn;
 
+/** The header of an LTX file. docs/format.md describes the fields. */
 export interface LTXHeader {
   readonly flags: number;
   /** Bytes per page: 512 to 65536, a power of two. */
@@ -47,6 +49,7 @@ export interface LTXHeader {
   readonly nodeID: bigint;
 }
 
+/** The 100 bytes of a header. LTX_INVALID or LTX_UNSUPPORTED if a field breaks a rule of the format. */
 export function encodeHeader(header: LTXHeader): Uint8Array {
   validateHeader(header);
   const bytes = new Uint8Array(HEADER_SIZE_BYTES);
@@ -144,6 +147,7 @@ export function isSnapshot(header: { readonly minTXID: bigint }): boolean {
   return header.minTXID === 1n;
 }
 
+/** Whether SQLite allows this page size: a power of two from 512 to 65536. */
 export function isPageSize(size: number): boolean {
   return Number.isInteger(size) && size >= 512 && size <= 65536 && (size & (size - 1)) === 0;
 }

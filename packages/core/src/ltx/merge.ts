@@ -24,12 +24,14 @@ const PORTION_BYTES_MIN = 4 * 1024;
 const PORTION_BYTES_MAX = 64 * 1024;
 const PORTIONS_BYTES_MAX = 4 * 1024 * 1024;
 
+/** Options of a merge. */
 export interface MergeOptions {
   /** Default 'block'. */
   readonly encoding?: PageEncoding | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
+/** The file that a merge produced. Sizes are in bytes. */
 export interface MergedFile {
   readonly header: LTXHeader;
   readonly fileChecksum: bigint;

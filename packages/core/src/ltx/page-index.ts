@@ -18,6 +18,7 @@ const CHUNK_BYTES_MIN = 4 * 1024;
 const CHUNK_BYTES_MAX = 1024 * 1024;
 const PGNO_MAX = 0xffff_ffff;
 
+/** Where a page is in a file. Positions and sizes are in bytes. */
 export interface PageIndexEntry {
   readonly pgno: number;
   /** Position of the page's frame in the file. */

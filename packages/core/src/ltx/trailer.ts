@@ -10,15 +10,18 @@ import { ReplicationError } from '../error.ts';
 import { CHECKSUM_FLAG } from './checksum.ts';
 import { FLAG_NO_CHECKSUM } from './header.ts';
 
+/** Size of a trailer. */
 export const TRAILER_SIZE_BYTES = 16;
 /** The file checksum, at the end of the trailer, does not cover its own bytes. */
 export const FILE_CHECKSUM_SIZE_BYTES = 8;
 
+/** The trailer of an LTX file: two checksums with bit 63 set, or 0n. */
 export interface LTXTrailer {
   readonly postApplyChecksum: bigint;
   readonly fileChecksum: bigint;
 }
 
+/** The 16 bytes of a trailer. */
 export function encodeTrailer(trailer: LTXTrailer): Uint8Array {
   const bytes = new Uint8Array(TRAILER_SIZE_BYTES);
   const view = new DataView(bytes.buffer);

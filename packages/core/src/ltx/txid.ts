@@ -8,6 +8,7 @@ import { ReplicationError } from '../error.ts';
  */
 export type TXID = bigint & { readonly __sluice: 'TXID' };
 
+/** The highest TXID. */
 export const TXID_MAX: TXID = 0xffff_ffff_ffff_ffffn as TXID;
 
 /** Converts `value`. LTX_INVALID unless it is between 1 and 2^64-1. */
@@ -40,6 +41,7 @@ export function highestOf(...txids: readonly (bigint | undefined)[]): bigint {
   return txids.reduce<bigint>((a, b) => (b !== undefined && b > a ? b : a), 0n);
 }
 
+/** The following TXID. LTX_INVALID after `TXID_MAX`. */
 export function nextTXID(txid: bigint): TXID {
   return toTXID(txid + 1n);
 }

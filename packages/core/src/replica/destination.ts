@@ -5,6 +5,7 @@ import { withPolicies, type PolicyOptions } from '../store/policy/policies.ts';
 import { Fencing } from './fencing.ts';
 import { Replica } from './replica.ts';
 
+/** Options of a `Destination`, with those of its retries. */
 export interface DestinationOptions extends PolicyOptions {
   /** The access that the client was opened with. Default 'write'. */
   readonly access?: 'read' | 'write' | undefined;

@@ -20,6 +20,7 @@ const CAPACITY_MIN = 16;
 /** Grows by half: at most 48 bytes per file. */
 const GROWTH = 1.5;
 
+/** The listed LTX files of one replica, by level. */
 export class FileSet {
   readonly #levels = new Map<number, Level>();
 

@@ -17,12 +17,14 @@ import { objectKey, objectPrefix, parseObjectKey } from '../store/layout.ts';
 import { OBJECT_BYTES_MAX } from '../store/policy/conflict.ts';
 import type { KeyProof } from './key-proof.ts';
 
+/** A named object, as written or listed. */
 export interface NamedObjectInfo extends Omit<ObjectInfo, 'key'> {
   readonly name: string;
 }
 
 type Signal = Pick<PutOptions, 'signal'>;
 
+/** Small objects beside the LTX files of a replica, such as `lock.json`. */
 export class NamedObjects {
   readonly #client: ReplicaClient;
   readonly #root: string;

@@ -25,6 +25,7 @@ import { checkOtherLayouts } from './other-layouts.ts';
 import { KeyProof } from './key-proof.ts';
 import { NamedObjects } from './named-objects.ts';
 
+/** An LTX file in a listing. */
 export interface LTXFileInfo extends LTXFileRef {
   readonly sizeBytes: number;
   /** Time of the upload, by the server's clock. */
@@ -72,6 +73,7 @@ export interface ReplicaFiles {
   openLocalFile?: ((file: LTXFileRef, options?: SignalOptions) => Promise<LocalFile>) | undefined;
 }
 
+/** The LTX files and named objects of one database below `root` at a destination. Errors are those of its client. */
 export class Replica implements ReplicaFiles {
   /** "s3://bucket/db", for messages. */
   readonly name: string;

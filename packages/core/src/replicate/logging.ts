@@ -11,6 +11,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 const served = new AsyncLocalStorage<string>();
 
+/** Runs `work`, so that errors logged meanwhile by shared parts, such as a client, name this database. Returns its result. */
 export function serving<Result>(database: string, work: () => Result): Result {
   return served.run(database, work);
 }

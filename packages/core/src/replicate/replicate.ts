@@ -34,6 +34,7 @@ export interface ReplicatedDatabase {
   readonly ready?: Promise<void> | undefined;
 }
 
+/** What to replicate, and the surroundings. `clock`, `random` and `files` default to those of the system. */
 export interface ReplicateOptions {
   readonly databases: readonly ReplicatedDatabase[];
   readonly logger: Logger;
@@ -50,6 +51,7 @@ export interface ReplicateOptions {
   readonly files?: FileSystem;
 }
 
+/** Options of the last sync. Times are in milliseconds. */
 export interface DrainOptions {
   /** Gives a destination up if nothing has succeeded for this long after its first failure. */
   readonly shutdownSyncTimeoutMs: number;
@@ -88,10 +90,12 @@ interface OfDatabase {
   readonly path: string;
 }
 
+/** A command to the replicator: its kind and the input of that kind, as listed in `Commands`. */
 export type Command<Kind extends keyof Commands = keyof Commands> = {
   readonly [Each in Kind]: { readonly kind: Each } & Commands[Each]['input'];
 }[Kind];
 
+/** A running replication, returned by `replicate`. */
 export interface Replicator {
   /** Throws CONFIG_INVALID for a database that is not replicated here, REPLICA_CLOSED after `close`. */
   execute<Kind extends keyof Commands>(command: Command<Kind>): Promise<Commands[Kind]['answer']>;
@@ -108,6 +112,7 @@ export function defaultMetaPath(database: string): string {
   return path.join(path.dirname(database), `.${path.basename(database)}-sluice`);
 }
 
+/** Adds the defaults, and polls at least four times per `maxLagMs`. Does not check the values. */
 export function completeOptions(
   options: Partial<DatabaseOptions> & { readonly path: string },
 ): DatabaseOptions {

@@ -22,6 +22,7 @@ import {
 } from './plan/sources.ts';
 import { UnusableFileError } from './plan/unusable-file.ts';
 
+/** Options of `restore`. */
 export interface RestoreOptions {
   /** Read in this order of preference. All must hold the same history: the caller chooses it. */
   readonly sources: readonly RestoreSource[];
@@ -58,6 +59,7 @@ export interface AvoidedFile {
   readonly message: string;
 }
 
+/** Result of `restore`. Sizes are in bytes. */
 export interface RestoreReport {
   /** 16 hex digits. */
   readonly txid: string;

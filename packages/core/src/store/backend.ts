@@ -3,6 +3,7 @@
 import type { ConfigSchema } from '../config/schema.ts';
 import type { ReplicaClient } from './client.ts';
 
+/** Receives log lines. `fields` are structured data beside the message. */
 export interface Logger {
   debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
   info(message: string, fields?: Readonly<Record<string, unknown>>): void;
@@ -10,6 +11,7 @@ export interface Logger {
   error(message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
+/** What a backend gets when it connects. */
 export interface ConnectContext {
   readonly logger: Logger;
   readonly signal?: AbortSignal | undefined;
@@ -34,6 +36,7 @@ export interface DestinationDescription {
 /** An operation that needs a permission of the provider. */
 export type Operation = 'list' | 'read' | 'write' | 'replace' | 'delete' | 'abort';
 
+/** A type of destination. A package exports it as `backend`. See docs/write-a-backend.md. */
 export interface Backend<Config> {
   /** The version of this contract, independent of package versions. */
   readonly contract: 1;

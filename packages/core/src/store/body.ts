@@ -3,6 +3,7 @@
 import { ReplicationError } from '../error.ts';
 import type { ObjectBody } from './client.ts';
 
+/** A body with these bytes, which can be opened any number of times. Do not change the bytes meanwhile. */
 export function bodyFromBytes(bytes: Uint8Array, createdAt?: Date): ObjectBody {
   return {
     sizeBytes: bytes.byteLength,

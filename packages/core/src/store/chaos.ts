@@ -9,6 +9,7 @@ import { forward, forwardIf } from './policy/forward.ts';
 
 type Method = 'list' | 'get' | 'put' | 'delete' | 'copy' | 'openLocal';
 
+/** Which calls fail, and how. The first fault that matches a call applies. */
 export interface Fault {
   readonly on: Method;
   /** Number of calls that succeed first. Default 0. */
@@ -24,12 +25,14 @@ export interface Fault {
   readonly error: Error | 'end' | 'hang';
 }
 
+/** Result of `chaos`. */
 export interface Chaos {
   readonly client: ReplicaClient;
   /** Number of calls of each method. */
   readonly calls: Record<Method, number>;
 }
 
+/** Wraps a client so that some of its calls fail, hang or end early. */
 export function chaos(inner: ReplicaClient, ...faults: readonly Fault[]): Chaos {
   const calls = { list: 0, get: 0, put: 0, delete: 0, copy: 0, openLocal: 0 };
   const hits = new Map<Fault, number>();

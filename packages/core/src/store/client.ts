@@ -25,11 +25,13 @@ export interface ByteRange {
   readonly end?: number | undefined;
 }
 
+/** Options of `ReplicaClient.list`. */
 export interface ListOptions extends CallOptions {
   /** Omit keys up to and including this one. A client may ignore it: core filters. */
   readonly startAfter?: string | undefined;
 }
 
+/** Options of `ReplicaClient.get`. */
 export interface GetOptions extends CallOptions {
   /** Never empty. Only set if `ranges` is claimed. */
   readonly range?: ByteRange | undefined;
@@ -37,16 +39,19 @@ export interface GetOptions extends CallOptions {
   readonly version?: string | undefined;
 }
 
+/** Options of `ReplicaClient.put`. */
 export interface PutOptions extends CallOptions {
   /** Write only if the object does not exist, or only if it has this version; otherwise REPLICA_CONFLICT. */
   readonly condition?: 'if-absent' | { readonly version: string } | undefined;
 }
 
+/** Options of `ReplicaClient.delete`. */
 export interface DeleteOptions extends CallOptions {
   /** Delete only this version; otherwise REPLICA_CONFLICT. Only with a single key and if `versions` is claimed. */
   readonly version?: string | undefined;
 }
 
+/** An object in a listing, or one that was just written. */
 export interface ObjectInfo {
   readonly key: string;
   readonly sizeBytes: number;
@@ -66,6 +71,7 @@ export interface ObjectBody {
   open(): AsyncIterable<Uint8Array>;
 }
 
+/** An object that is being read. */
 export interface OpenedObject {
   /** Size of the whole object, regardless of the range. */
   readonly sizeBytes: number;

@@ -52,6 +52,7 @@ export class MemoryStore {
   }
 }
 
+/** Options of `memoryClient`. Clients with the same `store` see the same objects. */
 export interface MemoryOptions {
   readonly name?: string | undefined;
   readonly store?: MemoryStore | undefined;
@@ -71,6 +72,7 @@ const CAPABILITIES: Capabilities = {
   sortedLists: true,
 };
 
+/** A client that keeps its objects in memory, for tests. It follows the whole contract. */
 export function memoryClient(options: MemoryOptions = {}): ReplicaClient {
   return new MemoryClient(options);
 }

@@ -2,6 +2,7 @@
 
 import Database from 'better-sqlite3';
 
+/** The version of the loaded SQLite: "3.51.3". */
 export function sqliteVersion(): string {
   const database = new Database(':memory:');
   try {

@@ -166,6 +166,7 @@ function notListed(file: LTXFileRef, how: string): ReplicationError {
 
 // --- sending one staged file ---
 
+/** The files of one database at an open destination. */
 export interface OpenReplica {
   readonly client: ReplicaFiles;
   readonly capabilities: Capabilities;

@@ -6,6 +6,7 @@
 import fs from 'node:fs/promises';
 import { isMissing } from '../../file-system.ts';
 
+/** Size and time of a database file and of its WAL, to see whether something was written in between. */
 export interface FileMarks {
   /** undefined if the file does not exist. */
   readonly database: FileMark | undefined;
@@ -17,11 +18,13 @@ export interface FileMark {
   readonly modifiedMs: number;
 }
 
+/** Reads the marks of the database at `path` and of its `-wal`. Rejects with the system error, except for missing files. */
 export async function readFileMarks(path: string): Promise<FileMarks> {
   const [database, wal] = await Promise.all([readMark(path), readMark(`${path}-wal`)]);
   return { database, wal };
 }
 
+/** Whether neither file changed between the two readings. An empty WAL equals a missing one. */
 export function areSameMarks(a: FileMarks, b: FileMarks): boolean {
   return isSame(a.database, b.database) && isSame(a.wal, b.wal);
 }

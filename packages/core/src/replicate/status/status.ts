@@ -11,6 +11,7 @@ import type { FileMarks } from './file-marks.ts';
 import type { DatabaseFacts, Problem } from './verdict.ts';
 import type { Writer } from './writer.ts';
 
+/** An error in a status. `code` is an `ErrorCode`, or the code of a newer version. */
 export interface StatusError {
   readonly code: string;
   readonly message: string;
@@ -18,6 +19,7 @@ export interface StatusError {
   readonly at: string;
 }
 
+/** Status of one destination of a database. Sizes are in bytes, times ISO 8601, UTC. */
 export interface DestinationStatus {
   readonly name: string;
   readonly type: string;
@@ -47,6 +49,7 @@ export interface DestinationStatus {
   readonly lastError: StatusError | undefined;
 }
 
+/** What a replicator is doing with a database. `imaging`: it makes a full snapshot. `failing`: see `error`; it retries. */
 export type DatabaseState =
   /** It has not been opened yet. */
   | 'opening'
@@ -58,6 +61,7 @@ export type DatabaseState =
   /** The process closed it after a last sync. */
   | 'ended';
 
+/** Status of one database. Also the content of its state file, so every value can be written as JSON. Sizes are in bytes. */
 export interface DatabaseStatus {
   readonly path: string;
   readonly state: DatabaseState;
@@ -97,6 +101,7 @@ export interface DestinationReport {
   readonly cause: { readonly code: string; readonly message: string } | undefined;
 }
 
+/** Result of a drain for one database. */
 export interface DatabaseReport {
   readonly path: string;
   readonly txid: string | undefined;
@@ -110,12 +115,14 @@ export interface DatabaseReport {
   readonly destinations: readonly DestinationReport[];
 }
 
+/** Result of `Replicator.drain`, with the databases in the order they were added. */
 export interface SyncReport {
   readonly databases: readonly DatabaseReport[];
 }
 
 // --- a destination of a database ---
 
+/** One destination of one database: its names, and how to open it. */
 export interface ReplicaTarget {
   /** Unique among the database's destinations. Used in logs, status and metrics. */
   readonly name: string;

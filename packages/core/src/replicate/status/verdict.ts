@@ -9,6 +9,7 @@
 
 import type { Absence } from '../../database/events.ts';
 
+/** Measurements at one destination. Ages and durations are in milliseconds. */
 export interface DestinationFacts {
   readonly name: string;
   /** Every commit older than this is confirmed at the destination. */
@@ -26,6 +27,7 @@ export interface DestinationFacts {
   readonly error: string | undefined;
 }
 
+/** Measurements from which the health of a database is derived. Ages and durations are in milliseconds. */
 export interface DatabaseFacts {
   /** Set if there is no database to follow: why, and for how long. */
   readonly absence: { readonly kind: Absence; readonly ms: number } | undefined;
@@ -60,6 +62,7 @@ export type Stage =
   | 'record'
   | 'state file';
 
+/** One reason why a database is not healthy. */
 export interface Problem {
   readonly stage: Stage;
   readonly destination?: string | undefined;
@@ -67,6 +70,7 @@ export interface Problem {
   readonly message: string;
 }
 
+/** Result of `evaluateHealth`. */
 export interface Verdict {
   readonly healthy: boolean;
   /** Problems, in the order from commit to destination. Consequences of another problem are omitted. */
@@ -90,6 +94,7 @@ export function runningLimits(maxLagMs: number): Limits {
   return { commitMs: maxLagMs, stuckMs: maxLagMs, absentMs: maxLagMs };
 }
 
+/** Decides from the facts whether a database is healthy, and why not. Pure. Never throws. */
 export function evaluateHealth(facts: DatabaseFacts, limits: Limits): Verdict {
   const pipeline = findInPipeline(facts, limits);
   const problems = [

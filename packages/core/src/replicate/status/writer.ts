@@ -7,6 +7,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import type { Clock } from '../../clock.ts';
 
+/** The process that wrote a state file. Times are in milliseconds. */
 export interface Writer {
   readonly pid: number;
   /** Host name and, on Linux, the PID namespace of `pid`. */
@@ -18,6 +19,7 @@ export interface Writer {
   readonly heartbeatMs: number;
 }
 
+/** State of the process that wrote a state file. */
 export type WriterState =
   | 'runs'
   /** It ended replication normally. */
@@ -43,6 +45,7 @@ export function ageOfWriting(writer: Writer, at: string, clock: Clock): number {
   return Math.max(0, age);
 }
 
+/** Whether the process that wrote a state file still runs. `ageMs`: the age of the file, from `ageOfWriting`. */
 export function stateOfWriter(writer: Writer, ageMs: number): Exclude<WriterState, 'ended'> {
   const isHere = writer.host === hostIdentity();
   if (isHere && !isAlive(writer.pid)) return 'died';

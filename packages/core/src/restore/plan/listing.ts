@@ -8,6 +8,7 @@ import type { LTXFileInfo, ReplicaFiles } from '../../replica/replica.ts';
 import { describeFile } from '../../store/describe.ts';
 import { planMoment, type PlanTarget } from './plan.ts';
 
+/** The state to restore: the newest, a TXID, or a time. */
 export type RestoreTarget =
   | PlanTarget
   /** Everything committed at or before this time and nothing later, according to file headers. */

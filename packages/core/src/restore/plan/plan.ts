@@ -28,6 +28,7 @@ export interface IgnoredFile {
   readonly reason: 'too-short' | 'avoided';
 }
 
+/** The files to read for one state of a database. */
 export interface RestorePlan<File extends LTXFileInfo = LTXFileInfo> {
   /** The TXID of the restored state. */
   readonly txid: TXID;

@@ -6,6 +6,7 @@ import type { Capabilities } from '../../store/client.ts';
 import { describeFile } from '../../store/describe.ts';
 import { listAll, readHeader } from './listing.ts';
 
+/** A destination to restore from. */
 export interface RestoreSource {
   /** Used in messages. */
   readonly name: string;

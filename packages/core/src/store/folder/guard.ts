@@ -30,6 +30,7 @@ const CLEAN_UP_MS_MAX = CLOSE_MS_MAX - 2_000;
 /** Number of files removed concurrently: a few for each of Node's four threads. */
 const DELETES_AT_ONCE = 32;
 
+/** Options of giving a file its final name. */
 export interface PlaceOptions {
   readonly condition: 'if-absent' | undefined;
   /** Each of them cancels the write, unless the file already has its name. */
@@ -65,6 +66,7 @@ interface FolderCall {
   readonly root?: string | undefined;
 }
 
+/** Steps that all backends of files in folders share: lists, reads, writes and deletes below a root folder. */
 export class FolderGuard<Entry extends FolderEntry> {
   readonly #steps: FolderSteps<Entry>;
   readonly #access: ConnectContext['access'];

@@ -4,6 +4,7 @@ import type { ObjectInfo } from '../client.ts';
 import { compareKeys } from '../layout.ts';
 import { isReservedName } from './names.ts';
 
+/** An entry of a folder. `other`: a link, a socket or the like. */
 export interface FolderEntry {
   readonly name: string;
   readonly kind: 'folder' | 'file' | 'other';

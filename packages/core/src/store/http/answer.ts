@@ -68,6 +68,7 @@ function withoutQuery(location: string): string {
   return location.replace(/[?#].*$/, '');
 }
 
+/** Whether the HTTP status is a redirect, which no client follows: it may lead to another server. */
 export function isRedirect(status: number): boolean {
   return status >= 300 && status < 400 && status !== 304;
 }

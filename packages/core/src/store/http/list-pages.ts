@@ -4,12 +4,14 @@ import type { ObjectInfo } from '../client.ts';
 import { checkListed, foreignServer } from './proof.ts';
 import type { Call, Requests } from './requests.ts';
 
+/** One page of a listing. */
 export interface Page {
   readonly objects: Iterable<ObjectInfo>;
   /** Undefined for the last page. */
   readonly nextPageToken: string | undefined;
 }
 
+/** Lists all pages in order. Throws if a page repeats or has keys outside the prefix: then another server responds. */
 export async function* listPages(
   requests: Requests,
   { what, signal, prefix }: Call & { readonly prefix: string },

@@ -21,11 +21,13 @@ export interface OpenedStream {
   readonly hold: Hold;
 }
 
+/** A call that reads an object, or a range or version of it. */
 export interface OpenCall extends Call {
   readonly range?: GetOptions['range'];
   readonly version?: GetOptions['version'];
 }
 
+/** How a backend opens an object over HTTP. */
 export interface ObjectOpener {
   /** Rejects with REPLICA_NOT_FOUND, REPLICA_RANGE, or REPLICA_CONFLICT if the version differs. */
   open(call: OpenCall): Promise<OpenedStream>;

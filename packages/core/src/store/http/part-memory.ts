@@ -2,6 +2,7 @@
 
 import { Semaphore, type Release } from '../semaphore.ts';
 
+/** Memory for the parts of uploads, limited to `bytesMax` bytes in use at a time. */
 export class PartMemory {
   readonly #budget: Semaphore;
   /** Weak references, so that unused memory can be garbage-collected. */

@@ -21,6 +21,7 @@ export function openParts(
   return new PartReader(untilAborted(body.open(), ...signals), body.sizeBytes, what);
 }
 
+/** Reads a body in parts. LTX_TRUNCATED if it has fewer bytes than declared, LTX_INVALID if it has more. */
 export class PartReader {
   readonly #iterator: AsyncIterator<Uint8Array>;
   readonly #sizeBytes: number;

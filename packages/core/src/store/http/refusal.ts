@@ -12,6 +12,7 @@ export interface Refusal {
   readonly retryAfterMs: number | undefined;
 }
 
+/** What a refusal means for a call. */
 export interface RefusalMeaning {
   /** The call, for the message. */
   readonly what: string;
@@ -22,6 +23,7 @@ export interface RefusalMeaning {
   readonly filler: string;
 }
 
+/** The error for a response that refuses a request, with the provider's own words and the HTTP status. */
 export function errorOfRefusal(refusal: Refusal, meaning: RefusalMeaning): ReplicationError {
   const { code, message, status, retryAfterMs } = refusal;
   const cause = new Error(message);

@@ -36,6 +36,7 @@ export interface Call {
   readonly signal: AbortSignal | undefined;
 }
 
+/** Options of one request. */
 export interface RequestOptions {
   readonly signals: readonly (AbortSignal | undefined)[];
   readonly whenAborted: WhenAborted;
@@ -43,6 +44,7 @@ export interface RequestOptions {
   readonly toError: (error: unknown) => ReplicationError;
 }
 
+/** The running requests of one client. Closing waits for them, or aborts them. */
 export class Requests {
   readonly #name: string;
   readonly #sockets = new Sockets();

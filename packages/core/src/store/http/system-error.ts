@@ -3,6 +3,7 @@
 import type { ErrorCode } from '../../error.ts';
 import { textOf } from './refusal.ts';
 
+/** An error of the operating system or of the network. */
 export interface SystemError {
   /** "ECONNREFUSED"; '' if there is none. */
   readonly code: string;

@@ -35,10 +35,12 @@ import { WatchedBody } from './watched-body.ts';
 /** Time for an aborted call to clean up. The contract allows one second in total. */
 export const GRACE_MS = 900;
 
+/** Options of `checked`. */
 export interface CheckedOptions {
   readonly clock?: TimerClock | undefined;
 }
 
+/** Wraps a client so that it keeps the guarantees at the top of this file. */
 export function checked(
   client: ReplicaClient,
   { clock = systemTimers }: CheckedOptions = {},

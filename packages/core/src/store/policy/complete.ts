@@ -12,6 +12,7 @@ import { endOf } from './stream.ts';
 /** Half of the concurrent calls of a client: new files are more urgent than deletes. */
 const DELETES_AT_ONCE = 8;
 
+/** Adds what a backend may leave out: ranges, sorted listings, deletes of many keys. */
 export function complete(client: ReplicaClient): ReplicaClient {
   const { capabilities, name } = client;
   const { ranges, sortedLists, deleteMax = 1 } = capabilities;

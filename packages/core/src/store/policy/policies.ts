@@ -19,6 +19,7 @@ export interface PolicedClients {
   readonly unsettled: ReplicaClient;
 }
 
+/** Wraps a client of a backend with checks, retries and a limit on concurrent calls. */
 export function withPolicies(
   bare: ReplicaClient,
   { callsMax = CALLS_MAX, ...options }: PolicyOptions = {},
