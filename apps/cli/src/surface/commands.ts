@@ -127,7 +127,9 @@ export const COMMANDS: readonly Command[] = [
     flags: [
       CONFIG,
       NO_EXPAND,
-      flag('o', 'output path; default: the path of the database', { value: 'PATH' }),
+      flag('o', 'output path, whose folders are created; default: the path of the database', {
+        value: 'PATH',
+      }),
       flag('txid', 'restore the state at this TXID', { value: 'HEX16', knownBy: '0.5' }),
       flag('timestamp', 'restore the state at this time, including commits made exactly then', {
         value: 'RFC3339',

@@ -16,12 +16,13 @@ const JSON_SHAPES: Readonly<Record<string, string>> = {
   {"name":"file","target":"file:///mnt/backup","txid":"0000000000000029","complete":"behind",
    "cause":{"code":"REPLICA_UNAVAILABLE","message":"…"}}]}]}
 \`\`\``,
-  restore: `One line. The first five keys are Litestream's. If there was nothing to do, it is
+  restore: `One line. The first five keys are Litestream's. \`avoided\` lists damaged files that others replaced: \`file\`, \`source\`,
+\`code\` and \`message\`. \`doubt\`, if present, says why \`-timestamp\` may have meant another state. If there was nothing to do, it is
 \`{"db_path":…,"skipped":"exists"}\` or \`{"skipped":"no backup","looked_at":["s3://bucket/app.db"]}\`.
 
 \`\`\`json
 {"db_path":"/data/app.db","replica":"s3","txid":"000000000000002a","duration_ms":812,"integrity_check":"none",
- "target":"s3://bucket/app.db","timestamp":"2026-01-31T12:00:00.000Z","files_read":3,"bytes_read":81234}
+ "target":"s3://bucket/app.db","timestamp":"2026-01-31T12:00:00.000Z","files_read":3,"bytes_read":81234,"avoided":[]}
 \`\`\`
 
 With \`-dry-run\` (all keys are Litestream's):
