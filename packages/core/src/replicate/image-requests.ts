@@ -83,14 +83,14 @@ export class ImageRequests {
     }
     // The uploader repeats a request that was ignored.
     if (this.#requested !== 'nothing' || this.#retry.waitMs > 0) return;
-    this.#startSnapshot(`a destination needs one: ${need.why}`);
+    this.#startSnapshot(` for a destination: ${need.why}`);
   }
 
   /** Requests a snapshot on command. */
   requestSnapshot(): SnapshotOrder {
     if (this.isMaking) return 'under way';
     if (this.#context.state() !== 'following') return 'not following';
-    this.#startSnapshot('it was requested');
+    this.#startSnapshot(': it was requested');
     return 'ordered';
   }
 
@@ -110,7 +110,7 @@ export class ImageRequests {
     const newestOfAll = [...newest, ...refused];
     const dueInMs = snapshotDueInMs({ intervalMs, head: head(), newest: newestOfAll });
     const waitMs = Math.max(dueInMs, this.#retry.waitMs);
-    if (waitMs === 0) this.#startSnapshot('it is due');
+    if (waitMs === 0) this.#startSnapshot(': it is due');
     else if (waitMs !== Infinity) {
       this.#timer = setTimeout(() => this.scheduleSnapshot(), Math.min(waitMs, TIMER_MS_MAX));
       this.#timer.unref();
@@ -133,10 +133,11 @@ export class ImageRequests {
     clearTimeout(this.#retryTimer);
   }
 
+  /** `why` follows "a full snapshot" in the log. */
   #startSnapshot(why: string): void {
     this.#requested = 'snapshot';
     this.#requestedAt = this.#context.clock.monotonic();
-    this.#context.logger.info(`making a full snapshot: ${why}`);
+    this.#context.logger.info(`making a full snapshot${why}`);
     this.#context.engine()?.snapshot();
   }
 }

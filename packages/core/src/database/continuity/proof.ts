@@ -59,7 +59,9 @@ export function proveContinuity(evidence: StartEvidence): Continuity {
     return typeof from === 'string' ? no(from) : { proved: true, position, from };
   }
   if (!isSameFile(known, file)) return no('the database file was replaced by another one');
-  return no(typeof from === 'string' ? from : 'the database file was written to since then');
+  return no(
+    typeof from === 'string' ? from : 'the database file was written to since Sluice last read it',
+  );
 }
 
 /** The place after which the log is new, or the reason why there is no such place. */
@@ -73,7 +75,7 @@ function findPlace(evidence: StartEvidence, position: Position): LogPlace | stri
   }
   if (header === undefined) return 'the WAL is missing or empty';
   if (position.frame === 0) return 'the WAL was empty when the last file was made';
-  if (!isThatLog) return 'the WAL has restarted since then';
+  if (!isThatLog) return 'the WAL has restarted since Sluice last read it';
   if (log < position.frame) return 'the WAL is shorter than the part already replicated';
   if (frame === undefined || frame.salt1 !== salt1 || frame.salt2 !== salt2) {
     return 'the last replicated frame is no longer in the WAL';
