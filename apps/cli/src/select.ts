@@ -52,5 +52,11 @@ export function findDatabase(config: Config, argument: string, args: Arguments):
   const found = config.databases.find((database) => database.options.path === wanted);
   if (found !== undefined) return found;
   const known = config.databases.map((database) => database.options.path).join(', ');
-  throw usageError(args.command, `${wanted} is not in ${config.source}, which has ${known}`);
+  const hint = isLikeURL(argument) ? '; a URL has two slashes, as in s3://bucket/path' : '';
+  throw usageError(args.command, `${wanted} is not in ${config.source}, which has ${known}${hint}`);
+}
+
+/** "s3:/bucket" and "s3:bucket". */
+function isLikeURL(argument: string): boolean {
+  return /^[a-z][a-z0-9+.-]+:/i.test(argument);
 }

@@ -1,6 +1,6 @@
 /** sluice ltx: lists the files of destinations. If one fails, the others are still listed. */
 
-import { messageOf } from '@sluice/core/backend';
+import { isError, messageOf } from '@sluice/core/backend';
 import type { LTXFileInfo } from '@sluice/core/backend/testing';
 import { formatFilename, formatTXID } from '@sluice/core/ltx';
 import { usageError, type Arguments } from '../args.ts';
@@ -25,7 +25,7 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   const { destinations } = await select(args, shell);
   await using connections = new Destinations(logger, 'read');
   const rows: Row[] = [];
-  let code = 0;
+  let exitCode = 0;
   await interruptible(async (signal) => {
     for (const destination of destinations) {
       try {
@@ -36,12 +36,13 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
       } catch (error) {
         signal.throwIfAborted();
         if (destinations.length === 1) throw error;
-        code = exitCodeOf(error);
-        logger.error(`${destination.name}: ${messageOf(error)}`);
+        exitCode = exitCodeOf(error);
+        const code = isError(error) ? error.code : undefined;
+        logger.error(`${destination.name}: ${messageOf(error)}`, { code });
       }
     }
   });
-  if (rows.length === 0 && code === 0) {
+  if (rows.length === 0 && exitCode === 0) {
     const where = destinations.map(({ name, target }) => `${name} (${target})`).join(', ');
     logger.warn(`there are no LTX files at level ${level} at ${where}`);
   }
@@ -53,7 +54,7 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
       rows.map(toCells),
     );
   }
-  return code;
+  return exitCode;
 }
 
 function toCells({ destination, file }: Row): string[] {

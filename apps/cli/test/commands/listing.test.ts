@@ -74,7 +74,20 @@ test('if a destination fails, the others are listed, and the exit code is not 0'
   const { code, stdout, stderr } = await sluice(['ltx', '-config', config, '/d', '-json']);
   expect(code).toBe(7);
   expect(JSON.parse(stdout)).toHaveLength(0x19);
-  expect(stderr).toMatch(/level=ERROR msg="file: .*the folder does not exist/);
+  expect(stderr).toMatch(
+    /level=ERROR msg="file: .*the folder does not exist.*" code=REPLICA_DESTINATION_NOT_FOUND/,
+  );
+});
+
+test('a URL with one slash is recognized', async () => {
+  const config = writeFile(
+    temporaryFolder(),
+    's.yml',
+    'dbs: [{ path: /d, replica: { path: /b } }]',
+  );
+  const { code, stderr } = await sluice(['ltx', '-config', config, 's3:/bucket/app']);
+  expect(code).toBe(2);
+  expect(stderr).toContain('which has /d; a URL has two slashes, as in s3://bucket/path');
 });
 
 test('databases lists each database with its destinations', async () => {
