@@ -76,7 +76,7 @@ test('a server that supports conditional writes gets fencing, without a warning'
   const operations = server.requests.all().map(({ operation }) => operation);
   const lists = ['ListObjectsV2', 'ListObjectsV2'];
   expect(operations.toSorted()).toEqual([...lists, 'PutObject', 'PutObject', 'PutObject']);
-  expect(await fencing()).toBe('honoured');
+  expect(await fencing()).toBe('honored');
 });
 
 test.each<[string, Quirks, string, string[]]>([

@@ -55,7 +55,10 @@ async function demo(): Promise<boolean> {
   children.push(writer);
   const config = writeConfig();
 
-  print('2. sluice replicate uploads it to a folder and, over HTTP, to an S3 server:');
+  print(
+    '2. sluice replicate uploads it to a folder and, over HTTP, to an S3 server. While more than ten',
+  );
+  print('   commits a second arrive, they are sent together, once a second (sync-interval):');
   const sluice = spawn(process.execPath, [CLI, 'replicate', '-config', config], {
     stdio: ['ignore', fs.openSync(path.join(folder, 'sluice.log'), 'a'), 'inherit'],
     env: environment(),

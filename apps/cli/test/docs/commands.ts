@@ -52,14 +52,14 @@ With \`-dry-run\` (all keys are Litestream's):
 The \`state\` of a destination is \`ok\`, \`behind\`, \`failing\` (see \`problems\`), \`empty\`, \`damaged\` (files are missing, so the
 newest state cannot be restored from it), or an [error code](errors.md): the listing failed, or the destination refuses snapshots.
 \`healthy\` matches the exit code. \`problems\` are sorted by the path of a commit, from the database to the destination.
-\`commits_seen\` counts from the start of the replicator. \`fencing\` shows whether conditional writes work there: \`honoured\`,
+\`commits_seen\` counts from the start of the replicator. \`fencing\` shows whether conditional writes work there: \`honored\`,
 \`small files only\`, \`off\` (ignored or unknown: a second replicator would not be refused), \`not claimed\`, or \`unproved\` before the
 first small file.
 
 \`\`\`json
 [{"database":"/data/app.db","status":"ok","local_txid":"000000000000002a","wal_size":123632,
   "replicator":"replicator 4711 is running","commits_seen":1042,"healthy":true,"problems":[],"destinations":[{"name":"s3","type":"s3","target":"s3://bucket/app.db",
-  "state":"ok","txid":"000000000000002a","lag_seconds":0,"size":912345,"fencing":"honoured",
+  "state":"ok","txid":"000000000000002a","lag_seconds":0,"size":912345,"fencing":"honored",
   "last_success_at":"2026-01-31T12:00:00.000Z"}]}]
 \`\`\``,
   check: `One object per destination. \`verdict\` is \`works\`, \`does not\` or \`not judged\`; \`code\` is the

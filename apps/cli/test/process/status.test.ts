@@ -83,7 +83,7 @@ test('with a running replicator, it shows the process, TXID and last success', a
         txid: '0000000000000001',
         lag_seconds: 0,
         size: expect.any(Number) as number,
-        fencing: 'honoured',
+        fencing: 'honored',
         last_success_at: expect.stringMatching(/^\d{4}-.*Z$/) as string,
       },
     ],
@@ -169,7 +169,7 @@ test('text output is a table with a line for each destination', async () => {
     ),
   );
   expect(columns).toMatch(/^ {2}destination +state +lag +txid +fencing +last success +last error$/);
-  expect(line).toMatch(/^ {2}file +ok +0\.0s +0000000000000001 +honoured +\d{4}-/);
+  expect(line).toMatch(/^ {2}file +ok +0\.0s +0000000000000001 +honored +\d{4}-/);
 });
 
 test('the last success at another place with the same name does not count', async () => {

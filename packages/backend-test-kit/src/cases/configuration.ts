@@ -93,7 +93,7 @@ export const configurationCases: readonly Case[] = [
     },
   },
   {
-    id: 'configuration/a-mistyped-key-is-recognised',
+    id: 'configuration/a-mistyped-key-is-recognized',
     promise: 'The issue of a misspelled key suggests the right key.',
     needs: ['configuration'],
     layers: ['bare'],

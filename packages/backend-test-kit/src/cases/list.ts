@@ -104,7 +104,7 @@ export const listCases: readonly Case[] = [
     },
   },
   {
-    id: 'list/neighbours-are-not-ours',
+    id: 'list/neighbors-are-not-ours',
     promise: 'A listing does not include the files of neighboring or nested replicas.',
     async run({ client, path, replica }) {
       const neighbors = [`${path}-b`, `${path}/below`, `${path}/0000`, `${path}/ltx`].map(

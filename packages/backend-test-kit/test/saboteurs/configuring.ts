@@ -38,12 +38,12 @@ export const CONFIGURING_SABOTEURS: readonly Saboteur[] = [
   })),
   configured(
     'accepts any key',
-    ['unknown-keys-are-errors', 'a-mistyped-key-is-recognised', 'all-issues-at-once'],
+    ['unknown-keys-are-errors', 'a-mistyped-key-is-recognized', 'all-issues-at-once'],
     ({ schema }) => ({
       schema: open(schema, (input) => schema['~standard'].validate(pick(input))),
     }),
   ),
-  configured('does not suggest the right key', ['a-mistyped-key-is-recognised'], ({ schema }) => ({
+  configured('does not suggest the right key', ['a-mistyped-key-is-recognized'], ({ schema }) => ({
     schema: refusing(schema, (issues) => issues.map(({ path }) => ({ path, message: 'no' }))),
   })),
   configured('has a key that the host reads itself', ['no-key-of-the-host'], ({ schema }) => ({

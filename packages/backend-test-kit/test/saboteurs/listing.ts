@@ -92,7 +92,7 @@ export const LISTING_SABOTEURS: readonly Saboteur[] = [
   })),
   {
     does: 'includes the files of a nested replica',
-    group: ['list/neighbours-are-not-ours'],
+    group: ['list/neighbors-are-not-ours'],
     change: (client) =>
       changeFiles(client, (inner, path) => ({
         async *listFiles(level, options) {

@@ -5,7 +5,7 @@
  *
  *  small files   large files   observation
  *  unproved      claimed       none yet: conditions are sent as claimed by the destination
- *  honoured      claimed       the second write was refused
+ *  honored      claimed       the second write was refused
  *  off           off           the second write was done (ignored), or a small write was unsupported (501)
  *  any           off           a large write was unsupported
  */
@@ -28,7 +28,7 @@ const PROOFS_MAX = 3;
 export type FencingState =
   /** No small file has been written over this connection yet. */
   | 'unproved'
-  | 'honoured'
+  | 'honored'
   /** Large files are written without a condition. */
   | 'small files only'
   /** Conditions are ignored or not supported. */
@@ -38,15 +38,15 @@ export type FencingState =
 
 /** The known state of a destination's conditional writes, shared by all of its replicas. */
 export class Fencing {
-  #small: 'unproved' | 'honoured' | 'off' = 'unproved';
+  #small: 'unproved' | 'honored' | 'off' = 'unproved';
   #large: 'claimed' | 'off' = 'claimed';
   #proofs = 0;
   #isProving = false;
 
   stateFor({ conditions }: Capabilities): FencingState {
     if (conditions === undefined) return 'not claimed';
-    if (this.#small !== 'honoured') return this.#small;
-    return this.#large === 'off' ? 'small files only' : 'honoured';
+    if (this.#small !== 'honored') return this.#small;
+    return this.#large === 'off' ? 'small files only' : 'honored';
   }
 
   conditionFor({ conditions }: Capabilities, sizeBytes: number): 'if-absent' | undefined {
@@ -65,9 +65,9 @@ export class Fencing {
     return true;
   }
 
-  proved(seen: 'honoured' | 'ignored' | 'nothing'): void {
+  proved(seen: 'honored' | 'ignored' | 'nothing'): void {
     this.#isProving = false;
-    if (seen === 'honoured') this.#small = 'honoured';
+    if (seen === 'honored') this.#small = 'honored';
     if (seen === 'ignored') this.turnOff(0);
   }
 
@@ -134,7 +134,7 @@ async function prove(
     onFound('warn', `${CONDITIONS_IGNORED}; ${ONE_WRITER}`);
   } catch (error) {
     signal?.throwIfAborted();
-    if (isError(error, 'REPLICA_CONFLICT')) seen = 'honoured';
+    if (isError(error, 'REPLICA_CONFLICT')) seen = 'honored';
     // The file was written; only the fencing is still unknown. A later file repeats the proof.
     else onFound('debug', `could not test conditional writes: ${messageOf(error)}`);
   } finally {
