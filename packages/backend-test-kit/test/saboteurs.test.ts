@@ -37,7 +37,7 @@ const SABOTEURS: readonly Saboteur[] = [
   ...OBJECT_SABOTEURS,
 ];
 /** The memory client responds immediately: a case that takes longer hangs. */
-const CASE_MS_MAX = 2_500;
+const CASE_MS_MAX = 5_000;
 const GROUP_MAX = 3;
 
 /** Random calls may detect any saboteur, so this case is not part of groups. */
