@@ -91,6 +91,29 @@ if (process.getuid?.() === 0) {
       await expectAll(app, ['a']);
     });
 
+    test('a destination gets its snapshot though files for one that is out of reach fill the staging', async () => {
+      const rows = 1500;
+      const { app, metaPath, change } = appOnSmallVolume(rows);
+      const sidecar = new Sidecar({ ...app.replicatedTo('a', 'b'), options: { metaPath } });
+      await sidecar.settled();
+      await sidecar.setFault('b', 'refusing');
+      const hasRoom = (): boolean => (freeShare(metaPath) - 0.1) * VOLUME_MB * MB > rows * 3500;
+      for (let commit = 0; commit < 40 && hasRoom(); commit++) {
+        change();
+        await sidecar.settled(['a']);
+      }
+      expect(sidecar.messages.filter((message) => /staging is full/.test(message))).toEqual([]);
+      fs.rmSync(path.join(app.bucket('a'), 'ltx'), { recursive: true });
+      change();
+      await sidecar.says(/make a full snapshot .* bytes may be used/);
+      await sidecar.says(/staging is full: b will get a full snapshot instead/);
+      await sidecar.settled(['a']);
+      await expectAll(app, ['a']);
+      await sidecar.setFault('b', 'none');
+      await sidecar.settled();
+      await expectAll(app, ['a', 'b']);
+    });
+
     test('one that somebody else fills is told of, and heals when there is room', async () => {
       const { app, metaPath, change } = appOnSmallVolume();
       const sidecar = new Sidecar({ ...app.replicatedTo('a'), options: { metaPath } });

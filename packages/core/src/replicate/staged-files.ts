@@ -24,6 +24,10 @@ export interface Holder {
   readonly newestSnapshot: { readonly txid: bigint } | undefined;
   /** The last snapshot that it refused; undefined if it does not refuse them. */
   readonly snapshotRefusal: { readonly txid: bigint } | undefined;
+  readonly activity: {
+    /** How long every try to send level 0 has failed; 0 if the last one succeeded. */
+    readonly failingMs: number;
+  };
 }
 
 export interface StagedFilesContext {
@@ -41,6 +45,8 @@ export interface StagedFilesContext {
 
 /** Time that a slow destination gets to take files before they are freed to make room. */
 const PRESSURE_MS = 2_000;
+/** A destination that has failed for this long, in several tries, may lose its files to a snapshot. */
+const FAILING_MS = 3_000;
 /** Backoff for removing files and for recording them as sent. */
 const RETRY_MS = { minMs: 1_000, maxMs: 60_000 };
 
@@ -126,9 +132,16 @@ export class StagedFiles {
   /**
    * A full snapshot found no room: frees the files kept only for destinations that need one. While one
    * is being made no destination counts as needing one (Holder), since the files after it must stay.
+   * If a destination waits for the snapshot, files kept only for failing destinations are freed too;
+   * they get a snapshot when they recover. A periodic snapshot is not worth that.
    */
   onNoSnapshotRoom(): void {
-    this.#release(this.#affordableBytes, ({ needsSnapshot }) => needsSnapshot);
+    const holders = this.#context.holders() ?? [];
+    const isAwaited = holders.some((holder) => holder.needsSnapshot && !hasFailedLong(holder));
+    this.#release(
+      this.#affordableBytes,
+      (holder) => holder.needsSnapshot || (isAwaited && hasFailedLong(holder)),
+    );
   }
 
   /** Resolves after the last removal, whether or not it succeeded. Nothing is retried after that. */
@@ -145,19 +158,26 @@ export class StagedFiles {
   #release(maxBytes: number, needsSnapshot: (holder: Holder) => boolean = () => false): void {
     const holders = this.#context.holders();
     if (holders === undefined) return;
+    // Before files are released: afterwards more destinations may need a snapshot.
+    const others = holders.filter((holder) => !needsSnapshot(holder));
+    const dropped = holders.filter((holder) => needsSnapshot(holder) && !holder.needsSnapshot);
     const plan = planRelease({
       files: this.backlog.files,
       maxBytes,
       holders: holders.map((holder) => ({
         name: holder.name,
         releasable: holder.releasableTXID,
-        needs: needsSnapshot(holder) ? 'snapshot' : 'staged files',
+        needs: others.includes(holder) ? 'staged files' : 'snapshot',
       })),
       snapshot: this.#snapshot,
     });
-    const paths = this.backlog.release(plan.releaseTo).map((file) => file.path);
-    if (paths.length > 0) this.#giveUp(plan.lagging, holders, maxBytes);
-    const others = holders.filter((holder) => !needsSnapshot(holder));
+    const released = this.backlog.release(plan.releaseTo);
+    const newest = released.at(-1);
+    if (newest !== undefined) {
+      const lagging = dropped.filter(({ releasableTXID }) => releasableTXID < newest.txid);
+      this.#giveUp([...plan.lagging, ...lagging.map(({ name }) => name)], holders, maxBytes);
+    }
+    const paths = released.map((file) => file.path);
     if (this.#snapshot !== undefined && !isNeeded(this.#snapshot.txid, others)) {
       paths.push(this.#snapshot.path);
       this.#snapshot = undefined;
@@ -222,6 +242,10 @@ export class StagedFiles {
       if (!isFull(error)) throw error;
     }
   }
+}
+
+function hasFailedLong({ activity }: Holder): boolean {
+  return activity.failingMs >= FAILING_MS;
 }
 
 /** Whether a destination lacks the snapshot and does not refuse it. */

@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { systemFiles } from '../../src/file-system.ts';
 import { toTXID } from '../../src/ltx/txid.ts';
@@ -12,27 +12,32 @@ import { temporaryFolder } from '../restore/temporary.ts';
 
 const WAIT = { timeout: 60_000, interval: 20 };
 
+type MutableHolder = { -readonly [K in keyof Holder]: Holder[K] };
+
 const SENT = { sizeBytes: 10, checksum: 'aa', lineage: 1n };
 
-function scene() {
+function scene(destinations: 'a' | 'a and b' = 'a') {
   const folder = temporaryFolder();
   const said: string[] = [];
   const records = new SentRecords(folder, systemFiles);
-  const holder: { -readonly [K in keyof Holder]: Holder[K] } = {
-    name: 'a',
+  const toHolder = (name: string): MutableHolder => ({
+    name,
     releasableTXID: 0n,
     replicatedTXID: 0n,
     needsSnapshot: false,
     newestSnapshot: undefined,
     snapshotRefusal: undefined,
-  };
+    activity: { failingMs: 0 },
+  });
+  const holder = toHolder('a');
+  const other = toHolder('b');
   const say = (message: string): void => void said.push(message);
   const staged = new StagedFiles({
     records,
     files: systemFiles,
     folder,
     maxBytes: 1_000_000,
-    holders: () => [holder],
+    holders: () => (destinations === 'a' ? [holder] : [holder, other]),
     clock: systemClock,
     logger: { debug: say, info: say, warn: say, error: say },
     report: (error) => say(String(error)),
@@ -65,7 +70,7 @@ function scene() {
     holder.replicatedTXID = txid;
     staged.free();
   };
-  return { folder, staged, records, said, add, send };
+  return { folder, staged, records, said, add, send, holder, other };
 }
 
 const recorded = (folder: string): unknown =>
@@ -114,4 +119,51 @@ test('an unreadable record is a failure with its reason; a damaged record is ign
     await records.load();
     expect(records.all()).toEqual([]);
   }
+});
+
+const HOUR_MS = 3_600_000;
+
+describe('a full snapshot that finds no room', () => {
+  /** b is failing; a has everything up to `releasableTXID`. */
+  const twoDestinations = (needsSnapshot: boolean, failingMs: number) => {
+    const { staged, said, add, holder, other } = scene('a and b');
+    const files = [add(1), add(2), add(3)];
+    Object.assign(holder, { needsSnapshot, releasableTXID: needsSnapshot ? 0n : 3n });
+    Object.assign(other, { releasableTXID: 1n, replicatedTXID: 1n, activity: { failingMs } });
+    return { staged, said, files, holder };
+  };
+  const left = (files: readonly string[]): string[] => files.filter((file) => fs.existsSync(file));
+
+  test('frees what only failing destinations lack, if another destination waits for it', async () => {
+    const { staged, said, files } = twoDestinations(true, HOUR_MS);
+    staged.onNoSnapshotRoom();
+    await staged.close();
+    expect(left(files)).toEqual([files[2]]); // the newest one always stays
+    expect(said).toEqual(['staging is full: b will get a full snapshot instead']);
+  });
+
+  test('frees nothing that a failing destination lacks, if no destination waits for it', async () => {
+    const { staged, said, files } = twoDestinations(false, HOUR_MS);
+    staged.onNoSnapshotRoom();
+    await staged.close();
+    expect(left(files)).toEqual([files[1], files[2]]);
+    expect(said).toEqual([]);
+  });
+
+  test('frees nothing that a destination lacks which has failed for a moment or is only slow', async () => {
+    for (const failingMs of [0, 500]) {
+      const { staged, files } = twoDestinations(true, failingMs);
+      staged.onNoSnapshotRoom();
+      await staged.close();
+      expect(left(files)).toEqual([files[1], files[2]]);
+    }
+  });
+
+  test('frees nothing for a destination that waits for it but is failing as well', async () => {
+    const { staged, files, holder } = twoDestinations(true, HOUR_MS);
+    holder.activity = { failingMs: HOUR_MS };
+    staged.onNoSnapshotRoom();
+    await staged.close();
+    expect(left(files)).toEqual([files[1], files[2]]);
+  });
 });
