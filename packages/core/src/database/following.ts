@@ -283,8 +283,11 @@ export class Following implements ImageHost {
   async waitUntilVerified(): Promise<void> {
     for (;;) {
       await this.waitUntilHeld();
-      if (this.#try(() => this.#checkFile()) === 'verified') return;
-      await sleep(RETRY_LOOK_MS); // a checkpoint is running
+      if (this.#try(() => this.#checkFile()) === 'verified') {
+        this.#recordPending(); // if everything was staged, it counts up to this check
+        return;
+      }
+      await sleep(RETRY_LOOK_MS); // a checkpoint may be running
     }
   }
 

@@ -23,6 +23,8 @@ class Watched {
   readonly folder: string = fs.mkdtempSync(path.join(os.tmpdir(), 'sluice-guard-'));
   readonly path: string = path.join(fs.realpathSync(this.folder), 'app.db');
   readonly db: Database.Database;
+  /** Whether another process is running a checkpoint. */
+  isCheckpointing = false;
   readonly #wal: WALReader;
   #guard: FileGuard | undefined;
   #place: LogPlace = { header: undefined, frame: 0, checksum: { s0: 0, s1: 0 } };
@@ -74,6 +76,7 @@ class Watched {
       held: 0,
       hasLostIndex: false,
       checkpoint: () => {
+        if (this.isCheckpointing) return 'busy';
         this.checkpoint('PASSIVE');
         return 'done';
       },
@@ -99,6 +102,11 @@ class Watched {
     between?.();
     this.#now += ms;
     guard.checkWhenDue(this.#now, { log, place: this.#place });
+  }
+
+  /** Time since the file was last verified. */
+  get verifiedAgeMs(): number {
+    return this.#now - this.#opened.verifiedAt;
   }
 
   get evidence(): ReturnType<FileGuard['evidence']> {
@@ -176,6 +184,39 @@ describe('checkpoints', () => {
     });
     watched.look();
     expect(watched.evidence).toBeDefined();
+  });
+
+  test('that run for long delay the verification of the file by seconds only', () => {
+    const watched = new Watched();
+    watched.add(20);
+    watched.open();
+    watched.look();
+    watched.add(20);
+    watched.isCheckpointing = true;
+    for (let looks = 0; looks < 600; looks++) {
+      fs.utimesSync(watched.path, new Date(), new Date()); // like part of a checkpoint
+      watched.look(100);
+      expect(watched.verifiedAgeMs).toBeLessThanOrEqual(2_000);
+      expect(watched.evidence).toBeUndefined(); // a start could not tell which frames it has
+    }
+    watched.isCheckpointing = false;
+    watched.checkpoint('PASSIVE');
+    watched.look();
+    expect(watched.evidence).toBeDefined();
+  });
+
+  test('that run for long do not hide a foreign write', () => {
+    const watched = new Watched();
+    watched.add(50);
+    watched.checkpoint('PASSIVE');
+    watched.open();
+    watched.look();
+    watched.add(5);
+    watched.isCheckpointing = true;
+    fs.utimesSync(watched.path, new Date(), new Date());
+    for (let looks = 0; looks < 30; looks++) watched.look(100);
+    overwrite(watched.path, 1);
+    expect(() => watched.look()).toThrow(replaced);
   });
 
   test('beside a reader may skip pages with a newer frame', () => {

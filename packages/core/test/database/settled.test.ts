@@ -76,3 +76,16 @@ test('close reports that it could not read all commits', async () => {
   await closing;
   expect(watched.all('failed')).toMatchObject([{ code: 'WAL_INVALID' }]);
 });
+
+test('a sync counts as staged all commits until it began, even if the file was checked just before', async () => {
+  const watched = new Watched();
+  watched.commit();
+  const engine = watched.start();
+  await watched.next('staged');
+  for (let sync = 0; sync < 3; sync++) {
+    const since = Math.floor(watched.clock.monotonic());
+    await engine.sync();
+    expect(watched.gauges.get('stagedAsOf')).toBeGreaterThanOrEqual(since);
+    watched.clock.advance(1);
+  }
+});

@@ -185,9 +185,11 @@ export class FileGuard {
       this.#verifiedAt = now;
       return 'verified';
     }
-    const foreign = found === 'unexplained' ? this.#waitForCheckpoint(now) : found.foreign;
-    if (foreign !== undefined) throw this.#replaced(foreign);
-    return 'unexplained';
+    if (found !== 'unexplained') throw this.#replaced(found.foreign);
+    if (this.#waitForCheckpoint(now) === 'unknown') return 'unexplained';
+    // A running checkpoint explains a write as well as a completed one does, and may take minutes.
+    this.#verifiedAt = now;
+    return 'verified';
   }
 
   /** Evidence of the file, for a position; undefined while the file is being changed. Throws like `checkNames`. */
@@ -228,14 +230,17 @@ export class FileGuard {
     return 'verified';
   }
 
-  /** Allows time for a running checkpoint. Returns the reason once our own checkpoint shows that none is running. */
-  #waitForCheckpoint(now: number): string | undefined {
+  /**
+   * Allows a running checkpoint UNEXPLAINED_MS_MAX to end, and then starts one of our own, which shows
+   * whether it is still running. Throws DATABASE_REPLACED if none is.
+   */
+  #waitForCheckpoint(now: number): 'unknown' | 'running' {
     this.#unexplainedSince ??= now;
-    if (now - this.#unexplainedSince < UNEXPLAINED_MS_MAX) return undefined;
-    if (this.#hasProgress()) return undefined; // it ended just now: the next check includes it
+    if (now - this.#unexplainedSince < UNEXPLAINED_MS_MAX) return 'unknown';
+    if (this.#hasProgress()) return 'unknown'; // it ended just now: the next check includes it
     this.#unexplainedSince = now;
-    if (this.#context.checkpoint() === 'busy') return undefined;
-    return 'the file was written to, but not by a completed checkpoint';
+    if (this.#context.checkpoint() === 'busy') return 'running';
+    throw this.#replaced('the file was written to, but not by a completed checkpoint');
   }
 
   #hasProgress(): boolean {
