@@ -60,6 +60,14 @@ export class FileSet {
     return this.#levels.get(file.level)?.get(file);
   }
 
+  /** Files that are in both sets, as they are in this one, with their sizes in `before`. */
+  *common(before: FileSet): Generator<{ file: LTXFileInfo; sizeBefore: number }> {
+    for (const [number, level] of this.#levels) {
+      const other = before.#levels.get(number);
+      if (other !== undefined) yield* level.common(other);
+    }
+  }
+
   /** The highest TXID of a level; 0n if it is empty. */
   topOf(level: number): bigint {
     return this.newestOf(level)?.maxTXID ?? 0n;
@@ -112,6 +120,15 @@ class Level implements SortedFiles {
     return this.#isAt(index, file) ? this.#infoOf(index) : undefined;
   }
 
+  *common(before: Level): Generator<{ file: LTXFileInfo; sizeBefore: number }> {
+    let at = 0;
+    for (let index = 0; index < this.length; index++) {
+      const file = this.#infoOf(index);
+      while (at < before.length && before.#isBefore(at, file)) at += 1;
+      if (before.#isAt(at, file)) yield { file, sizeBefore: before.sizeBytes(at) };
+    }
+  }
+
   newest(): LTXFileInfo | undefined {
     return this.#newest < 0 ? undefined : this.#infoOf(this.#newest);
   }
@@ -134,18 +151,19 @@ class Level implements SortedFiles {
     );
   }
 
+  #isBefore(index: number, { minTXID, maxTXID }: LTXFileRef): boolean {
+    const min = this.minTXID(index);
+    return min < minTXID || (min === minTXID && this.maxTXID(index) < maxTXID);
+  }
+
   /** The index of `file`, or the index at which to insert it. */
-  #find({ minTXID, maxTXID }: LTXFileRef): number {
-    const isBefore = (index: number): boolean => {
-      const min = this.minTXID(index);
-      return min < minTXID || (min === minTXID && this.maxTXID(index) < maxTXID);
-    };
-    if (this.length === 0 || isBefore(this.length - 1)) return this.length;
+  #find(file: LTXFileRef): number {
+    if (this.length === 0 || this.#isBefore(this.length - 1, file)) return this.length;
     let low = 0;
     let high = this.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (isBefore(middle)) low = middle + 1;
+      if (this.#isBefore(middle, file)) low = middle + 1;
       else high = middle;
     }
     return low;

@@ -65,6 +65,49 @@ describe('deleted or replaced files are detected, reported and repaired', () => 
     await scene.expectRestored();
   });
 
+  const RESIZED: readonly [string, (scene: Scene) => void][] = [
+    ['an increment', (scene) => scene.cutShort(0, 4)],
+    ['the newest file', (scene) => scene.cutShort(0, 6)],
+    [
+      'a full snapshot',
+      (scene) => {
+        scene.cutShort(0, 1);
+        scene.cutShort(9, 1);
+      },
+    ],
+  ];
+
+  test.for(RESIZED)('%s that was cut short, within an hour', async ([, damage]) => {
+    const scene = await settled();
+    damage(scene);
+    scene.staged.commit(); // continues, because nothing was listed yet
+    expect(await scene.drained()).toBe('complete');
+    scene.later(HOUR_MS);
+    await scene.until('it is noticed', () => scene.uploader.replicatedTXID === undefined);
+    const words = /the size of level 0 0{15}\d-0{15}\d\.ltx has changed from \d+ to \d+ bytes/;
+    expect(scene.uploader.holdings.why).toMatch(words);
+    expect(await scene.drained()).toBe('complete');
+    await scene.expectRestored();
+    for (let hours = 0; hours < 2; hours++) {
+      scene.staged.commit();
+      expect(await scene.drained()).toBe('complete');
+      scene.later(HOUR_MS);
+      await scene.until('it is listed again', () => scene.uploader.listings === 3 + hours);
+    }
+    expect(scene.messages.filter((message) => words.test(message))).toHaveLength(1);
+    await scene.expectRestored();
+  });
+
+  test('a file that was cut short but is not needed for the newest state causes nothing', async () => {
+    const scene = await settled();
+    scene.cutShort(9, 1);
+    scene.later(HOUR_MS);
+    await scene.until('it is listed again', () => scene.uploader.listings === 2);
+    expect(await scene.drained()).toBe('complete');
+    expect(scene.uploader.holdings.why).toBeUndefined();
+    await scene.expectRestored();
+  });
+
   test.for(DAMAGES)('%s, at the next start', async ([, damage, words]) => {
     const first = await settled();
     await first.uploader.close(new Error('a restart'));

@@ -223,11 +223,24 @@ export class Scene {
   }
 
   remove(level: number, min: number, max = min): void {
+    this.store.objects.delete(this.#keyOf(level, min, max));
+  }
+
+  /** Removes the last bytes of a file. */
+  cutShort(level: number, min: number, max = min): void {
+    const key = this.#keyOf(level, min, max);
+    const stored = this.store.objects.get(key);
+    if (stored !== undefined) {
+      this.store.objects.set(key, { ...stored, bytes: stored.bytes.subarray(0, -8) });
+    }
+  }
+
+  #keyOf(level: number, min: number, max: number): string {
     const key = [...this.store.objects.keys()].find((each) =>
       each.endsWith(`/${level}/${formatTXID(toTXID(min))}-${formatTXID(toTXID(max))}.ltx`),
     );
     if (key === undefined) throw new Error(`level ${level} ${min}-${max} is not there`);
-    this.store.objects.delete(key);
+    return key;
   }
 
   /** Restores the newest state from the destination and compares it byte for byte. */

@@ -5,6 +5,7 @@ import type { LTXFileRef } from '../../store/layout.ts';
 import { FileSet } from '../../replica/file-set.ts';
 import { type Admission, type Chain, describeDamage } from './admission.ts';
 import type { ListedDestination } from './lister.ts';
+import { ResizedFiles } from './resized.ts';
 import { type DestinationView, type Seed, type SeedWrite, SNAPSHOT_LEVEL } from './next.ts';
 import type { Written } from './sender.ts';
 
@@ -20,6 +21,7 @@ export class Holdings {
   #takenSnapshots: LTXFileRef[] = [];
   /** Files written during a listing, which may not include them. */
   #writtenDuringListing: LTXFileInfo[] | undefined;
+  readonly #resized = new ResizedFiles();
 
   get chain(): Chain | undefined {
     return this.#admission?.chain;
@@ -89,13 +91,16 @@ export class Holdings {
     this.#writtenDuringListing = undefined;
     const before = this.#files;
     this.#files = files;
-    const isIntact = this.#seeding?.writes.every(({ ref }) => !before.has(ref) || files.has(ref));
+    const resized = this.#resized.update(before, files);
+    const isIntact = this.#seeding?.writes.every(
+      ({ ref }) => !before.has(ref) || (files.get(ref)?.sizeBytes ?? 0) > 0,
+    );
     if (isIntact === true) return; // the seed continues; `seeded` sets the admission
     this.#seeding = undefined;
     this.#pageSize = pageSize;
     const isMixed = this.#floor > 0n || this.#takenSnapshots.some((file) => files.has(file));
     this.#takenSnapshots = [];
-    this.#admission = isMixed ? TAKEN : admit(files);
+    this.#admission = isMixed ? TAKEN : withCause(admit(files), resized);
   }
 
   /**
@@ -150,3 +155,10 @@ const TAKEN: Admission = {
   lineage: 0n,
   why: 'another writer has already written a file with the name of our next one',
 };
+
+/** Adds why files that are listed do not count. */
+function withCause(admission: Admission, cause: string | undefined): Admission {
+  const { why } = admission;
+  if (why === undefined || cause === undefined) return admission;
+  return { ...admission, why: `${why}: ${cause}` };
+}
