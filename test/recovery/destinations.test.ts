@@ -281,6 +281,34 @@ test.for(['is reachable', 'is unreachable at first'] as const)(
   },
 );
 
+test.for(['an increment', 'the full snapshot'] as const)(
+  '%s in a folder is cut short while nothing runs: the folder gets a full snapshot',
+  async (which) => {
+    const app = new App();
+    app.add(500);
+    const first = new Sidecar(app.replicatedTo('a', 'b'));
+    await first.settled();
+    for (let commit = 0; commit < 3; commit++) {
+      app.add(10);
+      await first.settled();
+    }
+    await first.stop();
+    const [base, increment] = ltxIn(app.bucket('a'), 0);
+    const names = which === 'an increment' ? [`0/${increment}`] : [`0/${base}`, `9/${base}`];
+    for (const name of names) {
+      const file = path.join(app.bucket('a'), 'ltx', name);
+      fs.truncateSync(file, fs.statSync(file).size - 8);
+    }
+    const second = new Sidecar(app.replicatedTo('a', 'b'));
+    expect(await second.beginning()).toEqual({ kind: 'resumed' });
+    app.add(10);
+    await second.settled();
+    await expectAll(app, ['a', 'b']);
+    const reports = second.messages.filter((message) => /^a: .* cannot be used: /.test(message));
+    expect(reports).toHaveLength(1);
+  },
+);
+
 describeWith(['litestream-0.5.17'], 'Litestream', () => {
   test.for(['SIGTERM', 'SIGKILL'] as const)(
     'has written to the bucket and was stopped by %s: a full snapshot follows',

@@ -16,6 +16,7 @@ import { HEADER_SIZE_BYTES } from '../ltx/header.ts';
 import type { TXID } from '../ltx/txid.ts';
 import type { LTXFileInfo } from '../replica/replica.ts';
 import type { SortedFiles } from '../replica/file-set.ts';
+import type { LTXFileRef } from '../store/layout.ts';
 
 /** Every TXID that can be restored from these files, ascending. */
 export function reachableTXIDs(files: readonly LTXFileInfo[]): TXID[] {
@@ -57,6 +58,15 @@ export function chainTo<File extends LTXFileInfo>(
   );
   if (reached !== target) return undefined;
   return steps.map(({ files: { level }, index }) => levels.get(level)?.[index] as File);
+}
+
+/** The files that restore the newest state that can be restored, base first. */
+export function newestChain(levels: readonly SortedFiles[]): LTXFileRef[] {
+  return walk(levels, undefined).steps.map(({ files, index }) => ({
+    level: files.level,
+    minTXID: files.minTXID(index) as TXID, // of a file that was listed
+    maxTXID: files.maxTXID(index) as TXID,
+  }));
 }
 
 /** The newest state that a listing can restore, and the gap after it. */

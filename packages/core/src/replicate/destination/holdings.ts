@@ -86,7 +86,10 @@ export class Holdings {
     this.#writtenDuringListing = [];
   }
 
-  listed({ files, pageSize }: ListedDestination, admit: (files: FileSet) => Admission): void {
+  listed(
+    { files, pageSize, unusable }: ListedDestination,
+    admit: (files: FileSet) => Admission,
+  ): void {
     for (const file of this.#writtenDuringListing ?? []) files.add(file);
     this.#writtenDuringListing = undefined;
     const before = this.#files;
@@ -100,7 +103,7 @@ export class Holdings {
     this.#pageSize = pageSize;
     const isMixed = this.#floor > 0n || this.#takenSnapshots.some((file) => files.has(file));
     this.#takenSnapshots = [];
-    this.#admission = isMixed ? TAKEN : withCause(admit(files), resized);
+    this.#admission = isMixed ? TAKEN : withCause(admit(files), unusable ?? resized);
   }
 
   /**

@@ -4,13 +4,15 @@
  */
 
 import type { Clock } from '../../clock.ts';
-import { type ErrorCode, isError } from '../../error.ts';
+import { type ErrorCode, isError, messageOf } from '../../error.ts';
 import type { FileSystem } from '../../file-system.ts';
 import { type FileEnds, formatFileChecksum, readEnds, type ReadFileRange } from '../../ltx/file.ts';
 import { formatTXID } from '../../ltx/txid.ts';
+import { newestChain } from '../../history/chain.ts';
 import { rangesOf } from '../../replica/ranges.ts';
 import type { ReplicaFiles } from '../../replica/replica.ts';
 import type { Logger } from '../../store/backend.ts';
+import { describeFile } from '../../store/describe.ts';
 import { FileSet } from '../../replica/file-set.ts';
 import type { Backlog } from '../backlog.ts';
 import type { Wakeup } from '../waits.ts';
@@ -90,7 +92,11 @@ export class Lister {
     if (isDue) {
       this.#relisting.listingBegan(client.openLocalFile === undefined ? 'remote' : 'local');
       holdings.listingBegan();
-      this.#listed = await listDestination(client, { onFile, signal });
+      const isFirst = this.#relisting.count === 1;
+      const listed = await listDestination(client, { onFile, signal });
+      const isChecked = isFirst && client.openLocalFile !== undefined;
+      const unusable = isChecked ? await dropUnusable(client, listed.files, signal) : undefined;
+      this.#listed = { ...listed, unusable };
       this.#listedAt = clock.monotonic();
     }
     if (this.#listed === undefined || !knowsBacklog()) return isDue ? 'answered' : 'waiting';
@@ -133,6 +139,43 @@ export interface ListedDestination {
   readonly top: SentRecord | undefined;
   /** Page size of the newest file; 0 if there is none. */
   readonly pageSize: number;
+  /** Description of a file that cannot be read, although the listing shows it. */
+  readonly unusable?: string | undefined;
+}
+
+/** Maximum files that are checked at the start: about half a second. */
+const CHECKED_MAX = 500;
+
+/**
+ * Reads both ends of the files that the newest state needs: the base, and the newest of the others. Only
+ * in a local folder, where this costs no request. Sets the size of files that are cut short or unreadable to
+ * 0, which no plan uses, and continues with the files that replace them. Describes the first of them.
+ */
+async function dropUnusable(
+  client: ReplicaFiles,
+  files: FileSet,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const checked = new Set<string>();
+  let unusable: string | undefined;
+  for (;;) {
+    const [base, ...others] = newestChain(files.levels);
+    const chain = [...(base === undefined ? [] : [base]), ...others.slice(-CHECKED_MAX)];
+    const next = chain.filter((ref) => !checked.has(describeFile(ref)));
+    if (next.length === 0 || checked.size > CHECKED_MAX) return unusable;
+    for (const ref of next) {
+      checked.add(describeFile(ref));
+      const file = files.get(ref);
+      if (file === undefined) continue;
+      try {
+        await readEnds(rangesOf(client, file, signal), file.sizeBytes);
+      } catch (error) {
+        signal.throwIfAborted();
+        files.add({ ...file, sizeBytes: 0 });
+        unusable ??= `${describeFile(file)} cannot be used: ${messageOf(error)}`;
+      }
+    }
+  }
 }
 
 /** Lists all levels and reads the header and trailer of the newest file. */
