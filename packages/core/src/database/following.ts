@@ -283,10 +283,7 @@ export class Following implements ImageHost {
   async waitUntilVerified(): Promise<void> {
     for (;;) {
       await this.waitUntilHeld();
-      if (this.#try(() => this.#checkFile()) === 'verified') {
-        this.#recordPending(); // if everything was staged, it counts up to this check
-        return;
-      }
+      if (this.#try(() => this.#checkFile()) === 'verified') return;
       await sleep(RETRY_LOOK_MS); // a checkpoint may be running
     }
   }
@@ -296,7 +293,7 @@ export class Following implements ImageHost {
     const { database, clock } = this.#context;
     const found = database.guard.check(clock.monotonic());
     this.#recordLook();
-    this.#recordPending();
+    this.#recordPending(); // if everything was staged, it counts up to this check
     return found;
   }
 

@@ -30,19 +30,6 @@ test('a sync resolves only after a consistent look, and includes all earlier com
   expect(watched.all('failed')).toEqual([]);
 });
 
-test('after a sync without new commits, everything committed before its call counts as staged', async () => {
-  const watched = new Watched();
-  watched.commit();
-  const engine = watched.start();
-  await watched.next('staged');
-  await engine.sync();
-  for (let call = 0; call < 20; call++) {
-    const calledAt = Math.floor(watched.clock.monotonic());
-    await engine.sync(); // within the interval of the periodic check
-    expect(watched.gauges.get('stagedAsOf')).toBeGreaterThanOrEqual(calledAt);
-  }
-});
-
 test('a log that stays inconsistent is a failure with its reason, also for a sync', async () => {
   const watched = new Watched();
   watched.commit();
