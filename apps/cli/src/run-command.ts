@@ -15,6 +15,7 @@ type Run = (args: Arguments, shell: Shell) => Promise<number>;
 const RUNS: Readonly<Record<string, () => Promise<{ run: Run }>>> = {
   replicate: () => import('./commands/replicate.ts'),
   restore: () => import('./commands/restore.ts'),
+  init: () => import('./commands/init.ts'),
   config: () => import('./commands/config.ts'),
   databases: () => import('./commands/databases.ts'),
   ltx: () => import('./commands/ltx.ts'),

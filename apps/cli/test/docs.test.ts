@@ -10,7 +10,8 @@ import { renderCommands } from './docs/commands.ts';
 import { Ajv } from 'ajv';
 import { parse } from 'yaml';
 import { renderConfiguration } from './docs/configuration.ts';
-import { renderJSONSchema, SCHEMA_URL } from './docs/json-schema.ts';
+import { SCHEMA_URL } from '../src/config/schema-url.ts';
+import { renderJSONSchema } from './docs/json-schema.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 

@@ -169,6 +169,21 @@ export const COMMANDS: readonly Command[] = [
     ],
   },
   {
+    name: 'init',
+    usage: 'init [flags] [DB URL [URL…]]',
+    help: 'write a first configuration, for the given database and destinations',
+    knownBy: 'ours',
+    support: WORKS,
+    flags: [
+      flag('o', 'output file; default sluice.yml; it must not exist', { value: 'PATH', ...OURS }),
+      flag('json', 'print JSON', OURS),
+    ],
+    examples: [
+      'sluice init',
+      'sluice init /data/app.db s3://bucket/app.db file:///mnt/backup/app.db',
+    ],
+  },
+  {
     name: 'config',
     usage: 'config check [flags]',
     help: 'check the configuration: list its destinations, its ignored settings and its problems',

@@ -74,6 +74,7 @@ be deleted.
    "next":"replication works without it; make sure that only one replicator writes to this path"}],
   "write_ms":12.4,"read_ms":9.1,"up_bytes_per_second":31457280,"down_bytes_per_second":62914560,"left":[]}]
 \`\`\``,
+  init: `The absolute path of the file: \`{"file":"/srv/sluice.yml"}\`.`,
   version: `\`{"version":"1.0.0"}\`, and with \`-verbose\` also \`node\`, \`sqlite\` and \`platform\`.`,
 };
 

@@ -5,14 +5,11 @@ import { type JSONSchema, jsonSchemaOf, typesOf } from '@sluice/core/config';
 import { OWN_TYPES } from '../../src/backends.ts';
 import { keysOfBackend } from '../../src/config/defaults.ts';
 import { DATABASE, REPLICA, TOP } from '../../src/config/schema.ts';
+import { SCHEMA_URL } from '../../src/config/schema-url.ts';
 import { WORDS, type Scope } from '../../src/litestream.ts';
 import { loadBackend } from '../../src/load-backend.ts';
 
 type Properties = Readonly<Record<string, unknown>>;
-
-/** URL of the published file. The first line of each example contains it. */
-export const SCHEMA_URL =
-  'https://raw.githubusercontent.com/sluice/sluice/main/apps/cli/sluice.schema.json';
 
 const NAMES: Readonly<Record<string, string>> = { gs: 'gc?s' };
 

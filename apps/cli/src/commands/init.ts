@@ -1,0 +1,75 @@
+/** sluice init: writes a first sluice.yml, for the given database and URLs or with placeholders. */
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { messageOf } from '@sluice/core';
+import { usageError, type Arguments } from '../args.ts';
+import { readCommandLine } from '../config/read.ts';
+import { SCHEMA_URL } from '../config/schema-url.ts';
+import { EXIT_CODES } from '../exit-codes.ts';
+import { printJSON, type Shell } from '../shell.ts';
+
+/** A URL may contain a secret. */
+const FILE_MODE = 0o600;
+const PLACEHOLDERS = ['/data/app.db', 'file:///mnt/backup/app.db'] as const;
+
+export async function run(args: Arguments, shell: Shell): Promise<number> {
+  const [database, ...urls] = args.positionals;
+  if (database !== undefined && urls.length === 0) {
+    throw usageError(args.command, `no destination: write "sluice init ${database} URL"`);
+  }
+  const file = args.text('o') ?? 'sluice.yml';
+  if (database !== undefined) await check(path.resolve(database), urls, shell);
+  const text =
+    database === undefined
+      ? render(PLACEHOLDERS[0], [PLACEHOLDERS[1]])
+      : render(path.resolve(database), urls);
+  try {
+    fs.writeFileSync(file, text, { flag: 'wx', mode: FILE_MODE });
+  } catch (error) {
+    throw usageError(args.command, `write ${file}: ${hintOf(error)}`);
+  }
+  if (args.has('json')) printJSON(shell, { file: path.resolve(file) });
+  else shell.stdout.write(`${file} was written. ${nextSteps(file)}\n`);
+  return EXIT_CODES.ok;
+}
+
+/** CONFIG_INVALID for a URL that a configuration would not accept. */
+async function check(database: string, urls: readonly string[], shell: Shell): Promise<void> {
+  const { environment, secrets } = shell;
+  await readCommandLine(database, urls, { environment, secrets });
+}
+
+function hintOf(error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'EEXIST') return 'it exists already; edit it, or choose another file with -o';
+  return `${messageOf(error)}; choose another file with -o`;
+}
+
+function nextSteps(file: string): string {
+  const config = file === 'sluice.yml' ? '' : ` -config ${file}`;
+  const commands = ['config check', 'check', 'replicate'].map(
+    (name) => `"sluice ${name}${config}"`,
+  );
+  return `Edit it, then run ${commands.slice(0, -1).join(', ')} and ${commands.at(-1)}`;
+}
+
+function render(database: string, urls: readonly string[]): string {
+  return `# yaml-language-server: $schema=${SCHEMA_URL}
+# All keys: docs/configuration.md. Credentials come from the environment, for example
+# AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+dbs:
+  - path: ${quote(database)}
+    replicas:
+${urls.map((url) => `      - url: ${quote(url)}\n`).join('')}\
+      # - url: s3://my-bucket/app.db?region=eu-west-1
+`;
+}
+
+/** A YAML string in which "$" does not start a variable. */
+function quote(text: string): string {
+  const escaped = text.replaceAll('$', '$$$$');
+  return /^[\w/.:?=&@%+-]+$/.test(escaped) && !escaped.endsWith(':')
+    ? escaped
+    : JSON.stringify(escaped);
+}
