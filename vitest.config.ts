@@ -5,20 +5,24 @@
  *   system       the rest of test/: the demo, the test servers, packages put together
  *   interop      Litestream's own binaries (scripts/tools.mjs installs them)
  *   recovery     processes killed at random moments; after the rest, because some of them measure time
- * `npm test` runs all of them. Where a server or a rival is absent, its tests are skipped with the
+ *   outsider     the packages as npm packs them, installed; in CI only, since it takes minutes
+ * `npm test` runs all others. Where a server or a rival is absent, its tests are skipped with the
  * reason; under SLUICE_REQUIRE=all, as in CI, they fail (test/support/require.ts).
  */
 
 import os from 'node:os';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
-const CORES = os.availableParallelism();
+/** Test files at once. Many wait for processes, so that two per two cores leave a third of them idle. */
+const WORKERS = os.availableParallelism() + 1;
+const IN_CI = process.env['SLUICE_REQUIRE'] === 'all';
 /** Tests that wait for processes and servers: far more than they take here, on a machine under load. */
 const SYSTEM_TIMEOUT_MS = 300_000;
 const UNIT_TIMEOUT_MS = 120_000;
 /** Time limit for a polled condition: far more than it takes, also on a slow disk. */
 const POLL_MS_MAX = 60_000;
-const OWN_PROJECT = ['test/{conformance,interop,recovery}/**'];
+const OWN_PROJECT = ['test/{conformance,interop,outsider,recovery}/**'];
+const OUTSIDER = 'outsider';
 
 interface Project {
   name: string;
@@ -50,6 +54,12 @@ const PROJECTS: readonly Project[] = [
     order: 0,
   },
   {
+    name: OUTSIDER,
+    include: ['test/outsider/**/*.test.ts'],
+    timeoutMs: SYSTEM_TIMEOUT_MS,
+    order: 1,
+  },
+  {
     name: 'interop',
     include: ['test/interop/**/*.test.ts'],
     timeoutMs: SYSTEM_TIMEOUT_MS,
@@ -63,7 +73,9 @@ const PROJECTS: readonly Project[] = [
   },
 ];
 
-export default defineConfig({ test: { projects: PROJECTS.map((project) => toVitest(project)) } });
+const wanted = PROJECTS.filter(({ name }) => IN_CI || name !== OUTSIDER);
+
+export default defineConfig({ test: { projects: wanted.map((project) => toVitest(project)) } });
 
 function toVitest(project: Project): TestProjectInlineConfiguration {
   return {
@@ -75,7 +87,7 @@ function toVitest(project: Project): TestProjectInlineConfiguration {
       expect: { poll: { timeout: POLL_MS_MAX } },
       hookTimeout: project.timeoutMs,
       pool: 'forks',
-      maxWorkers: CORES,
+      maxWorkers: WORKERS,
       sequence: { groupOrder: project.order },
     },
   };
