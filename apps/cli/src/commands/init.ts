@@ -2,7 +2,7 @@
 
 import fs from 'node:fs';
 import path from 'node:path';
-import { messageOf } from '@sluice/core';
+import { messageOf, writeFullySync } from '@sluice/core';
 import { usageError, type Arguments } from '../args.ts';
 import { readCommandLine } from '../config/read.ts';
 import { SCHEMA_URL } from '../config/schema-url.ts';
@@ -25,7 +25,7 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
       ? render(PLACEHOLDERS[0], [PLACEHOLDERS[1]])
       : render(path.resolve(database), urls);
   try {
-    fs.writeFileSync(file, text, { flag: 'wx', mode: FILE_MODE });
+    create(file, text);
   } catch (error) {
     throw usageError(args.command, `write ${file}: ${hintOf(error)}`);
   }
@@ -38,6 +38,19 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
 async function check(database: string, urls: readonly string[], shell: Shell): Promise<void> {
   const { environment, secrets } = shell;
   await readCommandLine(database, urls, { environment, secrets });
+}
+
+/** Writes a new file, or nothing. */
+function create(file: string, text: string): void {
+  const descriptor = fs.openSync(file, 'wx', FILE_MODE);
+  try {
+    writeFullySync(descriptor, Buffer.from(text));
+  } catch (error) {
+    fs.unlinkSync(file);
+    throw error;
+  } finally {
+    fs.closeSync(descriptor);
+  }
 }
 
 function hintOf(error: unknown): string {
