@@ -24,7 +24,7 @@ const WRITER = fileURLToPath(new URL('./load-writer.mjs', import.meta.url));
 const SECONDS = Number(process.env['SLUICE_BENCH_SECONDS'] ?? 8);
 const WEB_RATE = 20;
 /** Long enough that the burst of files after the start, which the cut budget allows, counts little. */
-const WEB_SECONDS = 8 * SECONDS;
+const WEB_SECONDS = 5 * SECONDS;
 const REPEATS = 3;
 
 interface Load {
