@@ -15,7 +15,7 @@ const IN_CI = process.env['SLUICE_REQUIRE'] === 'all';
 const ROUNDS = Number(process.env['SLUICE_KILL_ROUNDS'] ?? (IN_CI ? 110 : 15));
 const PLANTED_ROUNDS_MAX = 100;
 /** Maximum rounds when an actor acts in every round. */
-const ACTOR_ROUNDS_MAX = 30;
+const ACTOR_ROUNDS_MAX = 60;
 const ACTOR_TIMEOUT_MS = 15_000;
 /** Number of actors, chosen at random in each run, that must find the errors planted for them. */
 const ACTORS = Number(process.env['SLUICE_KILL_ACTORS'] ?? (IN_CI ? 3 : 1));
