@@ -11,19 +11,22 @@ import { printJSON, type Shell } from '../shell.ts';
 
 /** A URL may contain a secret. */
 const FILE_MODE = 0o600;
-const PLACEHOLDERS = ['/data/app.db', 'file:///mnt/backup/app.db'] as const;
+const PLACEHOLDERS = { database: '/data/app.db', url: 'file:///mnt/backup/app.db' };
 
 export async function run(args: Arguments, shell: Shell): Promise<number> {
-  const [database, ...urls] = args.positionals;
-  if (database !== undefined && urls.length === 0) {
-    throw usageError(args.command, `no destination: write "sluice init ${database} URL"`);
+  const [given, ...urls] = args.positionals;
+  if (given !== undefined && urls.length === 0) {
+    throw usageError(args.command, `no destination: write "sluice init ${given} URL"`);
   }
   const file = args.text('o') ?? 'sluice.yml';
-  if (database !== undefined) await check(path.resolve(database), urls, shell);
-  const text =
-    database === undefined
-      ? render(PLACEHOLDERS[0], [PLACEHOLDERS[1]])
-      : render(path.resolve(database), urls);
+  let text = render(PLACEHOLDERS.database, [PLACEHOLDERS.url]);
+  if (given !== undefined) {
+    const database = path.resolve(given);
+    const { environment, secrets } = shell;
+    // CONFIG_INVALID for a URL that a configuration would not accept.
+    await readCommandLine(database, urls, { environment, secrets });
+    text = render(database, urls);
+  }
   try {
     create(file, text);
   } catch (error) {
@@ -32,12 +35,6 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   if (args.has('json')) printJSON(shell, { file: path.resolve(file) });
   else shell.stdout.write(`${file} was written. ${nextSteps(file)}\n`);
   return EXIT_CODES.ok;
-}
-
-/** CONFIG_INVALID for a URL that a configuration would not accept. */
-async function check(database: string, urls: readonly string[], shell: Shell): Promise<void> {
-  const { environment, secrets } = shell;
-  await readCommandLine(database, urls, { environment, secrets });
 }
 
 /** Writes a new file, or nothing. */

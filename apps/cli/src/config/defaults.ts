@@ -16,13 +16,18 @@ export function keysOfBackend(backend: AnyBackend): Properties | undefined {
     .filter(([key, json]) => canBeInFile(json) && properties[fileKeyOf(key)] === undefined)
     .map(([key]): [string, JSONSchema] => [
       fileKeyOf(key),
-      { type: 'string', 'x-kind': 'path', description: `file that contains ${key}` },
+      { type: 'string', 'x-kind': 'path', description: describeFileKey(key) },
     ]);
   return { ...properties, ...Object.fromEntries(files) };
 }
 
 export function fileKeyOf(key: string): string {
   return `${key}-file`;
+}
+
+/** The help text of `<key>-file`. It identifies the keys that we add ourselves. */
+export function describeFileKey(key: string): string {
+  return `file that contains ${key}`;
 }
 
 export function canBeInFile(json: JSONSchema): boolean {

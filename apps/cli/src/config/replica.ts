@@ -14,7 +14,14 @@ import { loadBackend, splitURL, type AnyBackend } from '../load-backend.ts';
 import { bareURL, type Secrets } from '../secrets.ts';
 import type { Environment } from '../shell.ts';
 import { withCredentials } from './credentials.ts';
-import { defaultsFor, fileKeyOf, keysOfBackend, canBeInFile, typesByKey } from './defaults.ts';
+import {
+  defaultsFor,
+  describeFileKey,
+  fileKeyOf,
+  keysOfBackend,
+  canBeInFile,
+  typesByKey,
+} from './defaults.ts';
 import type { DestinationConfig } from './model.ts';
 import { natural } from './natural.ts';
 import { spell, type Path, type Problems } from './problems.ts';
@@ -228,7 +235,7 @@ function readFiles(given: Section, keys: Readonly<Record<string, JSONSchema>>): 
 /** Whether the backend itself has the key, and reads the file. */
 function isOfBackend(keys: Readonly<Record<string, JSONSchema>>, fileKey: string): boolean {
   const base = fileKey.slice(0, -'-file'.length);
-  return keys[fileKey]?.description !== `file that contains ${base}`;
+  return keys[fileKey]?.description !== describeFileKey(base);
 }
 
 function describe(

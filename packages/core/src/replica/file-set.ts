@@ -60,6 +60,11 @@ export class FileSet {
     return this.#levels.get(file.level)?.get(file);
   }
 
+  /** Keeps a listed file, but with size 0, which no plan uses. */
+  markUnusable(file: LTXFileInfo): void {
+    this.add({ ...file, sizeBytes: 0 });
+  }
+
   /** Files that are in both sets, as they are in this one, with their sizes in `before`. */
   *common(before: FileSet): Generator<{ file: LTXFileInfo; sizeBefore: number }> {
     for (const [number, level] of this.#levels) {

@@ -148,8 +148,8 @@ const CHECKED_MAX = 500;
 
 /**
  * Reads both ends of the files that the newest state needs: the base, and the newest of the others. Only
- * in a local folder, where this costs no request. Sets the size of files that are cut short or unreadable to
- * 0, which no plan uses, and continues with the files that replace them. Describes the first of them.
+ * in a local folder, where this costs no request. Marks files that are cut short or unreadable as unusable,
+ * and continues with the files that replace them. Describes the first of them.
  */
 async function dropUnusable(
   client: ReplicaFiles,
@@ -171,7 +171,7 @@ async function dropUnusable(
         await readEnds(rangesOf(client, file, signal), file.sizeBytes);
       } catch (error) {
         signal.throwIfAborted();
-        files.add({ ...file, sizeBytes: 0 });
+        files.markUnusable(file);
         unusable ??= `${describeFile(file)} cannot be used: ${messageOf(error)}`;
       }
     }

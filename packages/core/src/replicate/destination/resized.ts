@@ -12,8 +12,8 @@ export class ResizedFiles {
   #sizes = new Map<string, number>();
 
   /**
-   * Compares a listing with the one before. Sets the size of resized files in `files` to 0, which no
-   * plan uses. Describes the first of them; undefined if there is none.
+   * Compares a listing with the one before. Marks resized files as unusable. Describes the first
+   * of them; undefined if there is none.
    */
   update(before: FileSet, files: FileSet): string | undefined {
     const sizes = new Map<string, number>();
@@ -24,7 +24,7 @@ export class ResizedFiles {
       const name = describeFile(file);
       sizes.set(name, expected);
       why ??= `the size of ${name} has changed from ${expected} to ${file.sizeBytes} bytes`;
-      files.add({ ...file, sizeBytes: 0 });
+      files.markUnusable(file);
     }
     this.#sizes = sizes;
     return why;
