@@ -32,6 +32,18 @@ const WAYS: Readonly<Record<string, (from: string, to: string) => void>> = {
   },
 };
 
+const WALS = ['backfilled', 'not backfilled'] as const;
+
+async function leave(app: App, wal: (typeof WALS)[number]): Promise<void> {
+  if (wal === 'backfilled') {
+    await until('the WAL is backfilled', () => {
+      const [at] = app.db.pragma('wal_checkpoint(PASSIVE)') as Record<string, number>[];
+      return at?.['log'] === at?.['checkpointed'];
+    });
+  }
+  app.close();
+}
+
 /** A complete database with other rows, without a WAL. */
 function another(app: App, rows = 3000): string {
   const file = path.join(app.folder, 'other');
@@ -75,24 +87,29 @@ async function expectFollowed(app: App, sidecar: Sidecar): Promise<void> {
 }
 
 describe('during replication', () => {
-  for (const wal of ['backfilled', 'not backfilled'] as const) {
+  for (const wal of WALS) {
     test.for(Object.keys(WAYS))(
       `replacing the database by %s, with a WAL that is ${wal}, leads to a full snapshot`,
       async (way) => {
         const app = new App();
         const sidecar = await followed(app);
-        if (wal === 'backfilled') {
-          await until('the WAL is backfilled', () => {
-            const [at] = app.db.pragma('wal_checkpoint(PASSIVE)') as Record<string, number>[];
-            return at?.['log'] === at?.['checkpointed'];
-          });
-        }
-        app.close();
+        await leave(app, wal);
         WAYS[way]?.(another(app), app.path);
         await sidecar.says(REPLACED);
         await expectFollowed(app, sidecar);
       },
     );
+
+    test(`a slow copy over the database, with a WAL that is ${wal}, leads to a full snapshot`, async () => {
+      const app = new App();
+      const sidecar = await followed(app);
+      const content = fs.readFileSync(another(app));
+      await leave(app, wal);
+      fs.truncateSync(app.path);
+      await sidecar.says(REPLACED); // SQLite finds no database there
+      fs.writeFileSync(app.path, content);
+      await expectFollowed(app, sidecar);
+    });
   }
 
   test('replacing the database with an edited copy of the same page 1 leads to a full snapshot', async () => {

@@ -314,9 +314,10 @@ export class Following implements ImageHost {
   readonly #fail = (error: unknown): void => {
     if (this.#phase !== 'open' && this.#phase !== 'ending') return;
     this.#phase = 'failed';
-    this.#failure = error;
+    const { clock, database } = this.#context;
+    this.#failure = database.guard.causeOf(error, clock.monotonic());
     this.#loop.stop();
-    this.#context.onFailure(error);
+    this.#context.onFailure(this.#failure);
   };
 
   /** Nothing depends on a snapshot. If there is no room for it, replication continues. */

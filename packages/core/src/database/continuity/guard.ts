@@ -192,6 +192,20 @@ export class FileGuard {
     return 'verified';
   }
 
+  /**
+   * What is wrong with the file, if that explains `error` of SQLite, which reads nonsense from a file that
+   * is being overwritten; otherwise `error`.
+   */
+  causeOf(error: unknown, now: number): unknown {
+    if (error instanceof ReplicationError) return error;
+    try {
+      this.check(now);
+    } catch (found) {
+      if (found instanceof ReplicationError) return found;
+    }
+    return error;
+  }
+
   /** Evidence of the file, for a position; undefined while the file is being changed. Throws like `checkNames`. */
   evidence(): FileEvidence | undefined {
     if (this.#explain(this.checkNames()) !== 'verified') return undefined; // the next check throws the reason
