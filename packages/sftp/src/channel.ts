@@ -169,30 +169,54 @@ export class Channel {
 
   /** The entries of a folder, unsorted; undefined if it does not exist. */
   async readFolder(path: string): Promise<readonly Entry[] | undefined> {
+    return await this.#openFolder(path, (handle) => this.#readPages(handle));
+  }
+
+  /** Whether a folder exists and is empty. Reads only its first entries. */
+  async isEmptyFolder(path: string): Promise<boolean> {
+    const first = await this.#openFolder(path, (handle) => this.#readFirst(handle));
+    return first?.length === 0;
+  }
+
+  async #openFolder<T>(path: string, read: (handle: Buffer) => Promise<T>): Promise<T | undefined> {
     const opened = this.#request<Buffer>((done) => this.#sftp.opendir(path, done));
     const handle = await unlessMissing(opened);
     if (handle === undefined) return undefined;
     try {
-      return await this.#readPages(handle);
+      return await read(handle);
     } finally {
-      await this.close(handle).catch(() => undefined); // all entries have been read
+      await this.close(handle).catch(() => undefined); // the entries have been read
     }
+  }
+
+  /** The first page that has an entry; empty if the folder is. */
+  async #readFirst(handle: Buffer): Promise<readonly Entry[]> {
+    for (;;) {
+      try {
+        const entries = toEntries(await this.#readPage(handle));
+        if (entries.length > 0) return entries;
+      } catch (error) {
+        if (statusOf(error) !== STATUS.EOF) throw error;
+        return [];
+      }
+    }
+  }
+
+  async #readPage(handle: Buffer): Promise<FileEntryWithStats[]> {
+    return await this.#request<FileEntryWithStats[]>((done) => this.#sftp.readdir(handle, done));
   }
 
   async #readPages(handle: Buffer): Promise<readonly Entry[]> {
     const entries: Entry[] = [];
     const requestPage = (): Promise<FileEntryWithStats[]> => {
-      const page = this.#request<FileEntryWithStats[]>((done) => this.#sftp.readdir(handle, done));
+      const page = this.#readPage(handle);
       page.catch(() => undefined); // the requests after the last page are not awaited
       return page;
     };
     const pages = Array.from({ length: PAGES_AHEAD }, requestPage);
     for (let page = pages.shift(); page !== undefined; page = pages.shift()) {
       try {
-        for (const { filename, attrs } of await page) {
-          if (filename === '.' || filename === '..') continue;
-          entries.push({ name: filename, ...toAttributes(attrs) });
-        }
+        entries.push(...toEntries(await page));
       } catch (error) {
         if (statusOf(error) !== STATUS.EOF) throw error;
         await Promise.allSettled(pages);
@@ -256,3 +280,9 @@ const KINDS: ReadonlyMap<number, Attributes['kind']> = new Map([
   [0o040_000, 'folder'],
   [0o100_000, 'file'],
 ]);
+
+function toEntries(page: readonly FileEntryWithStats[]): Entry[] {
+  return page
+    .filter(({ filename }) => filename !== '.' && filename !== '..')
+    .map(({ filename, attrs }) => ({ name: filename, ...toAttributes(attrs) }));
+}

@@ -46,8 +46,7 @@ export async function removeFolder(channel: Channel, path: string): Promise<bool
       if (isMissing(error)) return false;
       const status = statusOf(error);
       if (status !== STATUS.FAILURE && status !== STATUS.DIR_NOT_EMPTY) throw error;
-      const entries = await channel.readFolder(path);
-      if (entries === undefined || entries.length > 0) return false;
+      if (!(await channel.isEmptyFolder(path))) return false;
       if (attempt === REMOVALS_MAX) throw error;
     }
   }

@@ -84,3 +84,18 @@ test('a client that created no folder removes none', async () => {
   await new Replica(await connectTo(fake), ROOT).deleteFiles(FILES);
   expect(namesOf(fake)).toEqual(['.sluice-root', 'ltx', 'ltx/0', 'ltx/9']);
 });
+
+test('removing a replica does not list all of a parent that many replicas share', async () => {
+  const fake = await startFakeServer();
+  const destination = await connectTo(fake);
+  await written(destination); // creates the parent
+  for (let other = 0; other < 90; other++) plant(fake, `/backups/other-${other}/notes.txt`, 'x');
+  const pages: string[] = [];
+  fake.intercept = ({ kind, path }) => {
+    if (kind === 'READDIR') pages.push(path);
+    return undefined;
+  };
+  await new Replica(destination, ROOT).deleteFiles(FILES);
+  expect(fs.existsSync(join(fake.folder, ROOT))).toBe(false);
+  expect(pages.filter((path) => path === '/backups')).toHaveLength(1); // 3 names of 90
+});

@@ -39,7 +39,7 @@ export interface PlaceOptions {
 
 /** Operations on paths. They throw the system's own errors; `toError` converts them. No step takes a signal. */
 export interface FolderSteps<Entry extends FolderEntry> extends WalkSteps<Entry> {
-  /** A stamp that differs for each file at this path (an inode). Undefined if there is no file. */
+  /** A stamp that differs for each file or folder at this path (an inode). Undefined if there is none. */
   stampOf(path: string): Promise<string | undefined>;
   open(path: string): Promise<FolderHandle>;
   /** Durably writes the whole file or nothing, into an existing folder. REPLICA_CONFLICT if the condition fails. */
@@ -297,7 +297,7 @@ export class FolderGuard<Entry extends FolderEntry> {
       }
       const isRemoved = await this.#steps.removeFolder(at);
       // It is already gone if an earlier attempt failed further up, or if its response was lost.
-      if (!isRemoved && (await this.#steps.readFolder(at)) !== undefined) return;
+      if (!isRemoved && (await this.#steps.stampOf(at)) !== undefined) return;
       this.#made.delete(at);
       this.#known.delete(at);
       removed.push(at);
