@@ -32,6 +32,13 @@ const FILES = {
 
 export type Tool = keyof typeof FILES;
 
+/** Like `describeWith`, for slow tests of a further server of a kind: they run in CI only. */
+export function describeInCI(tools: readonly Tool[], name: string, body: () => void): void {
+  if (process.env['SLUICE_REQUIRE'] === 'all') describeWith(tools, name, body);
+  // .ci/summary.mjs matches these words.
+  else describe.skip(`${name} (runs with SLUICE_REQUIRE=all)`, body);
+}
+
 /** `describe` if all `tools` are installed. Otherwise the tests are skipped or fail. */
 export function describeWith(tools: readonly Tool[], name: string, body: () => void): void {
   const absent = tools.filter((tool) => !isInstalled(tool));
