@@ -19,3 +19,10 @@ export const VARIABLES: Environment = {
 export function litestreamFile(name: string): string {
   return fs.readFileSync(path.join(FOLDER, name), 'utf8');
 }
+
+/** The secrets that these files contain in clear. */
+export const LITERAL_SECRETS = [
+  'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+  'bm90LWEtcmVhbC1rZXk=',
+  'pa55word',
+];
