@@ -169,7 +169,7 @@ cannot be restored from, nothing is written, and the exit code is that of its er
 
 The new file leads to the same destinations. Variables and comments stay as they are. A secret in clear is moved to a file in
 \`<name of the output>-secrets\`, which only its owner can read; comments that may contain a credential are left out. The file of Litestream
-is not changed.`,
+is not changed. [Coming from Litestream](coming-from-litestream.md) describes the whole way, and the way back.`,
   check: `Without an argument it checks all configured destinations; with NAME, the destinations of that name; with a URL, that destination.
 Replicas in the same folder of one destination are checked once.
 
