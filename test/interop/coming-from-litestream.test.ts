@@ -1,4 +1,4 @@
-/** The examples of docs/coming-from-litestream.md, run in their order with Litestream itself. */
+/** The examples of docs/coming-from-litestream.md, and the configurations in test/fixtures, with Litestream itself. */
 
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -99,3 +99,30 @@ describeWith(['litestream-0.5.17'], 'docs/coming-from-litestream.md', () => {
     expect(countRows(machine.path('/tmp/last.db'))).toBe(3);
   });
 });
+
+const FIXTURES = path.join(ROOT, 'test', 'fixtures', 'litestream');
+const ENVIRONMENT = { APP_KEY_ID: 'id', APP_SECRET_KEY: 'secret', AZURE_SAS: 'sv=1&sig=c2ln' };
+
+for (const [version, tool] of [
+  ['0.3', 'litestream-0.3.13'],
+  ['0.5', 'litestream-0.5.17'],
+] as const) {
+  const files = fs.readdirSync(FIXTURES).filter((name) => name.startsWith(version));
+  describeWith([tool], `the fixtures of Litestream ${version}`, () => {
+    test.each(files)('%s is a configuration of it, with the same databases', (name) => {
+      const words = ['databases', '-config', path.join(FIXTURES, name)];
+      const env = { ...process.env, ...ENVIRONMENT };
+      const theirs = spawnSync(needTool(tool), words, { encoding: 'utf8', env });
+      expect(theirs.status, theirs.stderr).toBe(0);
+      const main = path.join(ROOT, 'apps', 'cli', 'dist', 'main.js');
+      const ours = spawnSync(process.execPath, [main, ...words], { encoding: 'utf8', env });
+      expect(databasesOf(ours.stdout)).toEqual(databasesOf(theirs.stdout));
+    });
+  });
+}
+
+/** The first column of a table, without its head and repetitions. */
+function databasesOf(table: string): string[] {
+  const [, ...rows] = table.trim().split('\n');
+  return [...new Set(rows.map((row) => row.replace(/\s.*/, '')))];
+}

@@ -169,7 +169,7 @@ function failureOf(
     ({ destination, error }) => `  ${destination.name}: ${messageOf(error)}`,
   );
   const message =
-    `${output} is not written, because ${failures.length} of ${checked.length} destinations cannot be restored from:\n` +
+    `${output} is not written, because ${failures.length} of ${checked.length} destinations failed the check:\n` +
     `${lines.join('\n')}\nCorrect this, or write the file without a check (-no-check)`;
   const code = isError(first.error) ? first.error.code : 'REPLICA_UNKNOWN';
   return new ReplicationError(code, message, { cause: first.error });

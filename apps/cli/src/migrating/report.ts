@@ -3,7 +3,6 @@
 import { messageOf } from '@sluice/core';
 import { isError } from '@sluice/core/backend';
 import { formatBytes } from '@sluice/core/config';
-import { formatTXID } from '@sluice/core/ltx';
 import { printTable, type Shell } from '../shell.ts';
 import type { KeyRow, SecretFile } from './keys.ts';
 import type { CheckedDestination } from './survey.ts';
@@ -35,10 +34,8 @@ function describeState({ result }: CheckedDestination): string {
       ? `cannot be restored (${result.error.code})`
       : 'cannot be restored';
   }
-  const { plan, newest } = result.candidate;
-  const state =
-    `TXID ${formatTXID(plan.txid)}, written at ${newest.at.toISOString()}, in ${plan.files.length} files, ` +
-    formatBytes(plan.sizeBytes);
+  const { name, writtenAt, files, sizeBytes } = result.state;
+  const state = `${name}, written at ${writtenAt.toISOString()}, in ${files === 1 ? '1 file' : `${files} files`}, ${formatBytes(sizeBytes)}`;
   if (result.restoredMs === undefined) return state;
   return `${state}; restored and checked in ${(result.restoredMs / 1_000).toFixed(1)} s`;
 }
@@ -65,10 +62,10 @@ export function toJSON(
           }
         : {
             ok: true,
-            txid: formatTXID(result.candidate.plan.txid),
-            timestamp: result.candidate.newest.at.toISOString(),
-            files: result.candidate.plan.files.length,
-            size: result.candidate.plan.sizeBytes,
+            txid: result.state.txid,
+            timestamp: result.state.writtenAt.toISOString(),
+            files: result.state.files,
+            size: result.state.sizeBytes,
             restored_ms: result.restoredMs,
           }),
     })),

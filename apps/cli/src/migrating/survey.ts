@@ -4,6 +4,7 @@ import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { ReplicationError, type Logger } from '@sluice/core/backend';
+import { formatTXID } from '@sluice/core/ltx';
 import type { Config, DatabaseConfig, DestinationConfig } from '../config/model.ts';
 import { Destinations } from '../destinations.ts';
 import { restoreFromBest } from '../restoring/from-best.ts';
@@ -15,11 +16,21 @@ export interface CheckedDestination {
   readonly result:
     | {
         readonly kind: 'restorable';
-        readonly candidate: Candidate;
+        readonly state: RestorableState;
         /** Time of the trial restore, if there was one. */
         readonly restoredMs: number | undefined;
       }
     | { readonly kind: 'failed'; readonly error: Error };
+}
+
+/** The newest state of a destination. */
+export interface RestorableState {
+  /** Its identity in words: "TXID …". */
+  readonly name: string;
+  readonly txid: string;
+  readonly writtenAt: Date;
+  readonly files: number;
+  readonly sizeBytes: number;
 }
 
 export interface SurveyDepth {
@@ -71,16 +82,26 @@ async function toResult(
     return { kind: 'failed', error: emptyError(destination) };
   }
   if (answer.kind !== 'restorable') return { kind: 'failed', error: answer.error };
-  if (options.depth === 'plan') {
-    return { kind: 'restorable', candidate: answer, restoredMs: undefined };
-  }
+  const state = stateOf(answer);
+  if (options.depth === 'plan') return { kind: 'restorable', state, restoredMs: undefined };
   try {
     const restoredMs = await restoreForTrial(answer, connections, options);
-    return { kind: 'restorable', candidate: answer, restoredMs };
+    return { kind: 'restorable', state, restoredMs };
   } catch (error) {
     options.signal.throwIfAborted();
     return { kind: 'failed', error: error instanceof Error ? error : new Error(String(error)) };
   }
+}
+
+function stateOf({ plan, newest }: Candidate): RestorableState {
+  const txid = formatTXID(plan.txid);
+  return {
+    name: `TXID ${txid}`,
+    txid,
+    writtenAt: newest.at,
+    files: plan.files.length,
+    sizeBytes: plan.sizeBytes,
+  };
 }
 
 /** Restores into a temporary folder, which is removed, and returns the time that it took. */

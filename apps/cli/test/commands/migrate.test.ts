@@ -14,6 +14,7 @@ import {
   litestreamFile,
   VARIABLES,
 } from '../support/litestream-files.ts';
+import { closedEndpoint } from '../support/silent-server.ts';
 import { sluice, type Outcome } from '../support/shell.ts';
 import { temporaryFolder, writeFile } from '../support/temporary.ts';
 
@@ -215,7 +216,7 @@ test('a damaged backup is found by -restore-check, and no file is written', asyn
   const migration = new Migration(toFolder(goldenBucket(), damaged));
   const { code, stdout, stderr } = await migration.run(['-restore-check', '-json']);
   expect(code).toBe(5);
-  expect(stderr).toContain('is not written, because 1 of 2 destinations cannot be restored from:');
+  expect(stderr).toContain('is not written, because 1 of 2 destinations failed the check:');
   expect(stderr).toContain('\n  file-2: ');
   expect(JSON.parse(stdout)).toMatchObject({
     written: false,
@@ -233,6 +234,20 @@ test('a destination without a backup ends the migration, unless it is not checke
   expect(stderr).toContain(`look for a backup at file://${empty}: it is empty. Correct the path`);
   expect(migration.made).toEqual([]);
   expect((await migration.run(['-no-check'])).code).toBe(0);
+});
+
+test('a destination that cannot be reached ends the migration, and the others are still shown', async () => {
+  const bucket = goldenBucket();
+  const keys = `access-key-id: k, secret-access-key: a-secret-key, endpoint: "${await closedEndpoint()}"`;
+  const migration = new Migration(
+    `dbs: [{ path: /data/a.db, replicas: [{ url: "s3://b/a", ${keys} }, { path: ${bucket} }] }]`,
+  );
+  const { code, stdout, stderr } = await migration.run([]);
+  expect(code).toBe(7);
+  expect(stdout).toContain('cannot be restored (REPLICA_UNAVAILABLE)');
+  expect(stdout).toContain(`file://${bucket}  TXID ${newest}`);
+  expect(stderr).toContain('because 1 of 2 destinations failed the check:\n  s3: ');
+  expect(migration.made).toEqual([]);
 });
 
 test('-dry-run prints the file and writes nothing', async () => {
