@@ -1,9 +1,12 @@
 /**
  * Keys of Litestream 0.3 and 0.5 that Sluice refuses or ignores, each with the reason. All other keys of
  * Litestream are also keys of Sluice.
+ *
+ * A key is refused only if ignoring it would store something in plain text, leave a database without a backup,
+ * or write to another place. All others are ignored with a note, so that a working litestream.yml starts.
  */
 
-import { noted, notYet, notYetUnless, refused, type KnownBy, type Support } from './support.ts';
+import { noted, notYet, type KnownBy, type Support } from './support.ts';
 
 export type Scope = 'top' | 'database' | 'replica';
 
@@ -24,9 +27,17 @@ const NO_FOLDERS = notYet(
   'folders are not searched for databases',
   'list each database under dbs with its path',
 );
-const NO_PINGS = notYet('no heartbeat is sent', 'monitor /metrics (addr) or "sluice status"');
-const NO_LEVELS = 'files are not merged into levels';
-const NO_SOCKET = ['a running replicator accepts no commands', 'remove it'] as const;
+const NO_PINGS = noted(
+  'no heartbeat is sent, so the service that expects it will raise an alarm: let it watch /healthz (addr) or "sluice status"',
+);
+const NOTHING_IS_MERGED =
+  'files are not merged into levels: a restore reads the newest snapshot and every file after it';
+const NO_SOCKET = noted(
+  'a running replicator accepts no commands: change the configuration and restart it',
+);
+const NOT_VALIDATED = noted(
+  'backups are not restored on a schedule: run "sluice restore -integrity-check full" from a timer',
+);
 const NO_ENCRYPTION = notYet(
   'Sluice does not encrypt files, and must not store them unencrypted without notice',
   'use the encryption of the destination (sse-kms-key-id), or Litestream 0.3.13',
@@ -44,35 +55,20 @@ const word = (
 };
 
 const TOP_WORDS: readonly Word[] = [
-  word('top', 'logging.source', 'true', refused('log lines have no source position', 'remove it')),
+  word('top', 'logging.source', 'true', noted('log lines have no source position')),
   word('top', 'snapshot.retention', '48h', NOTHING_IS_DELETED),
   word('top', 'retention.enabled', 'true', NOTHING_IS_DELETED),
   word('top', 'l0-retention', '10m', NOTHING_IS_DELETED),
   word('top', 'l0-retention-check-interval', '30s', NOTHING_IS_DELETED),
-  word(
-    'top',
-    'levels',
-    '[{ interval: 30s }]',
-    notYet(NO_LEVELS, 'remove it, or merge them with Litestream'),
-  ),
-  word('top', 'verify-compaction', 'true', notYetUnless('false', NO_LEVELS, 'remove it')),
-  word(
-    'top',
-    'validation.interval',
-    '1h',
-    notYet('backups are not checked automatically', 'use "sluice restore -dry-run"'),
-  ),
+  word('top', 'levels', '[{ interval: 30s }]', noted(NOTHING_IS_MERGED)),
+  word('top', 'verify-compaction', 'true', noted(NOTHING_IS_MERGED)),
+  word('top', 'validation.interval', '1h', NOT_VALIDATED),
   word('top', 'heartbeat-url', 'https://example.com/ping', NO_PINGS),
   word('top', 'heartbeat-interval', '5m', NO_PINGS),
-  word('top', 'socket.enabled', 'true', notYetUnless('false', ...NO_SOCKET)),
-  word('top', 'socket.path', '/var/run/litestream.sock', notYet(...NO_SOCKET)),
-  word('top', 'socket.permissions', '"0600"', notYet(...NO_SOCKET)),
-  word(
-    'top',
-    'mcp-addr',
-    '":3001"',
-    notYet('there is no MCP server', 'use the commands with -json'),
-  ),
+  word('top', 'socket.enabled', 'true', NO_SOCKET),
+  word('top', 'socket.path', '/var/run/litestream.sock', NO_SOCKET),
+  word('top', 'socket.permissions', '"0600"', NO_SOCKET),
+  word('top', 'mcp-addr', '":3001"', noted('there is no MCP server: use the commands with -json')),
 ];
 
 const DATABASE_WORDS: readonly Word[] = [
@@ -91,33 +87,24 @@ const DATABASE_WORDS: readonly Word[] = [
     'database',
     'max-checkpoint-page-count',
     '10000',
-    refused('RESTART checkpoints block writers for a long time', 'use truncate-page-n'),
+    noted(
+      'no RESTART checkpoints are made, because they block writers: truncate-page-n limits the WAL',
+    ),
     '0.3',
   ),
   word(
     'database',
     'max-sync-wal-bytes',
     '64MiB',
-    refused('memory is bounded without it', 'remove it'),
+    noted('the memory for reading the WAL is limited without it'),
   ),
 ];
 
 const REPLICA_WORDS: readonly Word[] = [
   word('replica', 'retention', '72h', NOTHING_IS_DELETED, '0.3'),
   word('replica', 'retention-check-interval', '1h', NOTHING_IS_DELETED, '0.3'),
-  word(
-    'replica',
-    'validation-interval',
-    '6h',
-    notYet('backups are not checked automatically', 'use "sluice restore -integrity-check"'),
-    'both',
-  ),
-  word(
-    'replica',
-    'max-sync-ltx-files',
-    '100',
-    refused('files are not sent in batches', 'remove it'),
-  ),
+  word('replica', 'validation-interval', '6h', NOT_VALIDATED, 'both'),
+  word('replica', 'max-sync-ltx-files', '100', noted('each file is sent as soon as it is staged')),
   word(
     'replica',
     'auto-recover',

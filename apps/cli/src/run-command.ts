@@ -16,6 +16,7 @@ const RUNS: Readonly<Record<string, () => Promise<{ run: Run }>>> = {
   replicate: () => import('./commands/replicate.ts'),
   restore: () => import('./commands/restore.ts'),
   init: () => import('./commands/init.ts'),
+  migrate: () => import('./commands/migrate.ts'),
   config: () => import('./commands/config.ts'),
   databases: () => import('./commands/databases.ts'),
   ltx: () => import('./commands/ltx.ts'),

@@ -4,13 +4,8 @@ export type Support =
   | { readonly kind: 'works' }
   /** Accepted, but without effect in this version; the note is logged at the start. */
   | { readonly kind: 'noted'; readonly note: string }
-  /** Refused with a reason. `except` is a value that is accepted because it changes nothing. */
-  | {
-      readonly kind: 'refused';
-      readonly reason: string;
-      readonly instead: string;
-      readonly except?: string | undefined;
-    };
+  /** Refused with a reason. */
+  | { readonly kind: 'refused'; readonly reason: string; readonly instead: string };
 
 /** The versions of Litestream that have it too: 0.5, 0.3, both, or none. */
 export type KnownBy = '0.5' | '0.3' | 'both' | 'ours';
@@ -28,11 +23,6 @@ export function refused(reason: string, instead: string): Support {
 /** Refused until a later version supports it. */
 export function notYet(reason: string, instead: string): Support {
   return refused(`not yet: ${reason}`, instead);
-}
-
-/** `except` is the default value, which a configuration may state explicitly. */
-export function notYetUnless(except: string, reason: string, instead: string): Support {
-  return { kind: 'refused', reason: `not yet: ${reason}`, instead, except };
 }
 
 /** "not yet: …; use …", the text for errors and the documentation. */

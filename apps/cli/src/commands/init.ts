@@ -1,16 +1,14 @@
 /** sluice init: writes a first sluice.yml, for the given database and URLs or with placeholders. */
 
-import fs from 'node:fs';
 import path from 'node:path';
-import { messageOf, writeFullySync } from '@sluice/core';
+import { messageOf } from '@sluice/core';
 import { usageError, type Arguments } from '../args.ts';
 import { readCommandLine } from '../config/read.ts';
 import { SCHEMA_URL } from '../config/schema-url.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
 import { printJSON, type Shell } from '../shell.ts';
+import { writeTextFile } from '../write-file.ts';
 
-/** A URL may contain a secret. */
-const FILE_MODE = 0o600;
 const PLACEHOLDERS = { database: '/data/app.db', url: 'file:///mnt/backup/app.db' };
 
 export async function run(args: Arguments, shell: Shell): Promise<number> {
@@ -28,26 +26,13 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
     text = render(database, urls);
   }
   try {
-    create(file, text);
+    writeTextFile(file, text, 'refuse');
   } catch (error) {
     throw usageError(args.command, `write ${file}: ${hintOf(error)}`);
   }
   if (args.has('json')) printJSON(shell, { file: path.resolve(file) });
   else shell.stdout.write(`${file} was written. ${nextSteps(file)}\n`);
   return EXIT_CODES.ok;
-}
-
-/** Writes a new file, or nothing. */
-function create(file: string, text: string): void {
-  const descriptor = fs.openSync(file, 'wx', FILE_MODE);
-  try {
-    writeFullySync(descriptor, Buffer.from(text));
-  } catch (error) {
-    fs.unlinkSync(file);
-    throw error;
-  } finally {
-    fs.closeSync(descriptor);
-  }
 }
 
 function hintOf(error: unknown): string {

@@ -73,7 +73,7 @@ export async function readConfig(text: string, options: ReadOptions): Promise<Co
     shutdownSyncIntervalMs: read['shutdown-sync-interval'],
     ...readLog(read, environment, [
       ...unset.map(({ line, note }) => `${source}:${line}: ${note}`),
-      ...notes.map(({ path: at, note }) => `${spell(at)}: ${note}`),
+      ...describeNotes(notes),
     ]),
   };
 }
@@ -138,6 +138,21 @@ function asMap(root: unknown, problems: Problems): Section {
     problems.add([], 'the configuration must be a map of keys, including dbs');
   }
   return {};
+}
+
+/** One line per key, however many databases have it: "dbs[0].replicas[0].retention and 2 more: …". */
+function describeNotes(notes: readonly Note[]): string[] {
+  const lines = new Map<string, { readonly first: Note; count: number }>();
+  for (const note of notes) {
+    const key = JSON.stringify([note.path.filter((step) => typeof step === 'string'), note.note]);
+    const line = lines.get(key) ?? { first: note, count: 0 };
+    lines.set(key, line);
+    line.count += 1;
+  }
+  return [...lines.values()].map(({ first, count }) => {
+    const more = count === 1 ? '' : ` and ${count - 1} more`;
+    return `${spell(first.path)}${more}: ${first.note}`;
+  });
 }
 
 function readLog(

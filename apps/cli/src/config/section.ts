@@ -39,7 +39,7 @@ export function withoutLitestream(
     rest = without(rest, group, inner);
     const at = [...path, ...key.split('.')];
     if (support.kind === 'noted') found.notes.push({ path: at, note: support.note });
-    else if (value !== null && value !== support.except) {
+    else if (value !== null) {
       const isForeign = of !== undefined && found.type !== undefined;
       const reason = isForeign
         ? `is a key of ${of}, not of ${found.type}; remove it`

@@ -31,6 +31,8 @@ interface MarkedText {
   readonly text: string;
   /** Indexed by the marks in `text`. */
   readonly variables: readonly Variable[];
+  /** The variables as written. */
+  readonly written: readonly string[];
 }
 
 type Variable =
@@ -44,6 +46,7 @@ type Variable =
 
 function mark(text: string, depth: number): MarkedText {
   const variables: Variable[] = [];
+  const written: string[] = [];
   let marked = '';
   let done = 0;
   for (const match of text.matchAll(START)) {
@@ -51,9 +54,10 @@ function mark(text: string, depth: number): MarkedText {
     const { variable, end } = readVariable(text, match, depth);
     marked += `${text.slice(done, match.index)}\uE000${variables.length}\uE001`;
     variables.push(variable);
+    written.push(text.slice(match.index, end));
     done = end;
   }
-  return { text: marked + text.slice(done), variables };
+  return { text: marked + text.slice(done), variables, written };
 }
 
 function readVariable(
@@ -145,13 +149,26 @@ export class VariablesOfFile {
   readonly #unset: Unset[] = [];
 
   constructor(text: string, source: string, mode: 'expand' | 'leave', environment: Environment) {
-    this.#marked = mode === 'expand' ? mark(text, 0) : { text, variables: [] };
+    this.#marked = mode === 'expand' ? mark(text, 0) : { text, variables: [], written: [] };
     this.#source = source;
     this.#environment = environment;
   }
 
   get markedText(): string {
     return this.#marked.text;
+  }
+
+  /** `text`, which contains marks, with its variables as they were written. */
+  unmark(text: string): string {
+    return text.replaceAll(MARK, (_, index: string) => this.#marked.written[Number(index)] ?? '');
+  }
+
+  /** Whether `text` contains a mark for a value that is not in the file. */
+  hasVariable(text: string): boolean {
+    return [...text.matchAll(MARK)].some(([, index]) => {
+      const variable = this.#marked.variables[Number(index)];
+      return typeof variable === 'object' && variable.default === undefined;
+    });
   }
 
   /** CONFIG_INVALID, with the line, for unsupported forms. */

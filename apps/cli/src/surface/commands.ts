@@ -184,6 +184,36 @@ export const COMMANDS: readonly Command[] = [
     ],
   },
   {
+    name: 'migrate',
+    usage: 'migrate [flags]',
+    help: 'write sluice.yml from a litestream.yml: show what each key becomes, and check that each backup can be restored',
+    knownBy: 'ours',
+    support: WORKS,
+    flags: [
+      flag(
+        'config',
+        'the file of Litestream 0.3 or 0.5; default: LITESTREAM_CONFIG, ./litestream.yml or /etc/litestream.yml',
+        { value: 'PATH', ...OURS },
+      ),
+      { ...NO_EXPAND, knownBy: 'ours' },
+      flag('o', 'output file; default sluice.yml', { value: 'PATH', ...OURS }),
+      flag('dry-run', 'print the file instead of writing it', OURS),
+      flag(
+        'restore-check',
+        'restore each backup to a temporary folder, and run integrity_check',
+        OURS,
+      ),
+      flag('no-check', 'do not connect to the destinations', OURS),
+      flag('force', 'replace the output file', OURS),
+      flag('json', 'print JSON', OURS),
+    ],
+    argumentsMax: 1, // refused with advice
+    examples: [
+      'sluice migrate -dry-run',
+      'sluice migrate -config /etc/litestream.yml -o /etc/sluice.yml -restore-check',
+    ],
+  },
+  {
     name: 'config',
     usage: 'config check [flags]',
     help: 'check the configuration: list its destinations, its ignored settings and its problems',

@@ -123,14 +123,6 @@ test.each(refused)('$title is refused with the alternative', async (word) => {
   await expect(readText(text)).rejects.toThrow(says);
 });
 
-test.each(refused.filter(({ support }) => support.except !== undefined))(
-  '$title is accepted with its default value',
-  async (word) => {
-    const read = await readText(withWord(word, word.support.except));
-    expect(effectOf(read)).toBe(effectOf(await readText(withValues({ scope: word.scope }, {}))));
-  },
-);
-
 test.each([
   ['nats', 'has no backend for NATS'],
   ['webdav', 'has no backend for WebDAV'],

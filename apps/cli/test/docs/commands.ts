@@ -75,6 +75,16 @@ be deleted.
   "write_ms":12.4,"read_ms":9.1,"up_bytes_per_second":31457280,"down_bytes_per_second":62914560,"left":[]}]
 \`\`\``,
   init: `The absolute path of the file: \`{"file":"/srv/sluice.yml"}\`.`,
+  migrate: `\`becomes\` is null for a key that is left out. \`written\` is false with \`-dry-run\`, which adds the file as \`text\`, and
+after a failed check; then \`ok\`, \`code\` and \`message\` of a destination say why. \`restored_ms\` comes with \`-restore-check\`.
+
+\`\`\`json
+{"source":"/etc/litestream.yml","file":"/etc/sluice.yml","written":true,
+ "keys":[{"key":"dbs[0].replicas[0].retention","becomes":null,"note":"this version deletes nothing"}],
+ "destinations":[{"database":"/data/app.db","name":"s3","type":"s3","target":"s3://bucket/app.db","ok":true,
+  "txid":"000000000000002a","timestamp":"2026-01-31T12:00:00.000Z","files":3,"size":81234,"restored_ms":812}],
+ "secret_files":["/etc/sluice-secrets/secret-access-key"]}
+\`\`\``,
   version: `\`{"version":"1.0.0"}\`, and with \`-verbose\` also \`node\`, \`sqlite\` and \`platform\`.`,
 };
 
@@ -153,6 +163,13 @@ With \`-force\`, stop the application first. The old database stays intact until
 Every byte is verified by checksum before the database gets its name. If the restore fails or is interrupted, it leaves nothing
 behind.`,
   ltx: `\`wal\` is its old name.`,
+  migrate: `It prints what each key becomes, and finds the newest state that can be restored from each destination alone, without a
+download; \`-restore-check\` also restores it, one after another, to a temporary folder (\`TMPDIR\` chooses the disk). If a destination
+cannot be restored from, nothing is written, and the exit code is that of its error.
+
+The new file leads to the same destinations. Variables and comments stay as they are. A secret in clear is moved to a file in
+\`<name of the output>-secrets\`, which only its owner can read; comments that may contain a credential are left out. The file of Litestream
+is not changed. [Coming from Litestream](coming-from-litestream.md) describes the whole way, and the way back.`,
   check: `Without an argument it checks all configured destinations; with NAME, the destinations of that name; with a URL, that destination.
 Replicas in the same folder of one destination are checked once.
 

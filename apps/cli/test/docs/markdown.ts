@@ -24,9 +24,7 @@ export function reason(support: Support): string {
     case 'noted':
       return support.note;
     case 'refused':
-      return (
-        refusalOf(support) + (support.except === undefined ? '' : ` (${support.except} passes)`)
-      );
+      return refusalOf(support);
   }
 }
 

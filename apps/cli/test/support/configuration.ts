@@ -98,11 +98,26 @@ const SSE_KEY = 'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=';
 /** The whole configuration except its notes, as text. */
 export function effectOf(read: Config): string {
   const { notes: _, ...config } = read;
+  return revealed(config);
+}
+
+/** Where each database goes and with which settings, as text. */
+export function destinationsOf({ databases }: Config): string {
+  return revealed(
+    databases.map(({ options, destinations }) => [
+      options.path,
+      destinations.map(({ target, place, path, config }) => ({ target, place, path, config })),
+    ]),
+  );
+}
+
+/** JSON with the secrets in it. */
+function revealed(value: unknown): string {
   // Uses the holder, because secrets are already redacted in the replacer's second argument.
-  return JSON.stringify(config, function reveal(this: Values, name) {
-    const value = this[name];
+  return JSON.stringify(value, function reveal(this: Values, name) {
+    const inner = this[name];
     if (name === 'backend') return undefined;
-    return isSecret(value) ? value.reveal() : value;
+    return isSecret(inner) ? inner.reveal() : inner;
   });
 }
 
