@@ -199,9 +199,10 @@ async function claimStatus(): Promise<void> {
     if (totals !== undefined) seen.push({ totals, at: now });
     seen = seen.filter(({ at }) => at > now - SEEN_MS_MAX);
     for (const destination of destinations.keys()) {
+      const before = performance.now(); // this process may be suspended during the next call
       const { confirmedAgeMs = Infinity } =
         replicator.status()[0]?.facts.destinations[destination] ?? {};
-      const confirmedAt = performance.now() - confirmedAgeMs - MARGIN_MS;
+      const confirmedAt = before - confirmedAgeMs - MARGIN_MS;
       const old = seen.findLast(({ at }) => at < confirmedAt);
       if (old !== undefined && isHealthy(destination)) {
         claim('status', destination, txidAt(destination), old.totals);

@@ -13,10 +13,13 @@ export class Freshness {
   /** `asOf` of files staged above an unfinished image. It counts once the image is complete. */
   #heldBackAsOf = 0;
 
-  /** `tail`: whether startup has already read commits into the tail. */
+  /**
+   * `tail`: whether the opening has already read commits into the tail. They may be older than the last
+   * look, if that was made before the database was opened again.
+   */
   constructor(gauges: Gauges, tail: 'empty' | 'held') {
     this.#gauges = gauges;
-    if (tail === 'held') this.#oldest = gauges.get('lookedAt');
+    if (tail === 'held') this.#oldest = gauges.get('stagedAsOf');
   }
 
   /** Counts the commits in new frames: the database size in pages, or 0. Call before `setLookedAt`. */

@@ -50,6 +50,15 @@ test('since of commits found at startup is the time at which the gauges were cre
   expect(freshness.cut()).toEqual({ since: 1_000, asOf: 2_000 });
 });
 
+test('since of commits found when the database is opened again is the time of the newest staged commit', () => {
+  const { gauges, freshness } = scene();
+  freshness.countCommits([2]);
+  freshness.setLookedAt(2_000); // held, but not staged when following failed
+  const again = new Freshness(gauges, 'held');
+  again.setLookedAt(3_000);
+  expect(again.cut()).toEqual({ since: 1_000, asOf: 3_000 });
+});
+
 test('files above an unfinished image count when the image is complete', () => {
   const { gauges, freshness } = scene();
   freshness.setLookedAt(2_000);
