@@ -58,6 +58,7 @@ export {
 } from './restore/restore.ts';
 export { checkOutput, isDatabaseAt } from './restore/output-target.ts';
 export type { RestoreTarget } from './restore/plan/listing.ts';
+export type { DatedState, Moment } from './restore/plan/moment.ts';
 export type { RestoreSource } from './restore/plan/sources.ts';
 export { newestOfEachLineage, orderByLineage } from './restore/plan/lineages.ts';
 export {

@@ -131,9 +131,11 @@ export const COMMANDS: readonly Command[] = [
         value: 'PATH',
       }),
       flag('txid', 'restore the state at this TXID', { value: 'HEX16', knownBy: '0.5' }),
-      flag('timestamp', 'restore the state at this time, including commits made exactly then', {
-        value: 'RFC3339',
-      }),
+      flag(
+        'timestamp',
+        'restore the last state at or before this time: RFC 3339, local ("2026-01-31 14:00") or relative ("2h ago")',
+        { value: 'TIME' },
+      ),
       REPLICA,
       flag('parallelism', 'concurrent reads; default 8', { value: 'N' }),
       flag(
@@ -165,6 +167,7 @@ export const COMMANDS: readonly Command[] = [
     examples: [
       'sluice restore /data/app.db',
       'sluice restore -timestamp 2026-01-31T12:00:00Z -o /tmp/app.db /data/app.db',
+      'sluice restore -timestamp "2h ago" -o /tmp/app.db /data/app.db',
       'sluice restore -o /tmp/app.db s3://bucket/app.db',
     ],
   },

@@ -17,7 +17,7 @@ const JSON_SHAPES: Readonly<Record<string, string>> = {
    "cause":{"code":"REPLICA_UNAVAILABLE","message":"…"}}]}]}
 \`\`\``,
   restore: `One line. The first five keys are Litestream's. \`avoided\` lists damaged files that others replaced: \`file\`, \`source\`,
-\`code\` and \`message\`. \`doubt\`, if present, says why \`-timestamp\` may have meant another state. If there was nothing to do, it is
+\`code\` and \`message\`. If there was nothing to do, it is
 \`{"db_path":…,"skipped":"exists"}\` or \`{"skipped":"no backup","looked_at":["s3://bucket/app.db"]}\`.
 
 \`\`\`json
@@ -25,7 +25,18 @@ const JSON_SHAPES: Readonly<Record<string, string>> = {
  "target":"s3://bucket/app.db","timestamp":"2026-01-31T12:00:00.000Z","files_read":3,"bytes_read":81234,"avoided":[]}
 \`\`\`
 
-With \`-dry-run\` (all keys are Litestream's):
+A time is RFC 3339 (\`2026-01-31T12:00:00Z\`), local (\`2026-01-31 14:00\`, \`today 09:30\`, \`yesterday 14:00\`) or relative (\`30s ago\`,
+\`2h\`, \`3 days ago\`). The state as of a time is the last one written at or before it. All commits in one LTX file have the time of the
+last one, so the resolution is the time between two states: \`sync-interval\` where every file is still there, and more where files were
+merged. With \`-timestamp\`, the result names the next state too; without one, nothing newer is stored there. \`doubt\`, if present, says
+why another state may have been meant:
+
+\`\`\`json
+{…,"timestamp":"2026-01-31T12:00:00.000Z","requested":"2026-01-31T12:00:00.600Z","resolution_ms":1000,
+ "next_txid":"000000000000002b","next_timestamp":"2026-01-31T12:00:01.000Z"}
+\`\`\`
+
+With \`-dry-run\` (Litestream's keys, and the same ones for \`-timestamp\`):
 
 \`\`\`json
 {"source":"s3://bucket/app.db","target_path":"/data/app.db","replica":"s3","min_txid":"0000000000000001",

@@ -10,6 +10,7 @@ import { describeFile } from '../store/describe.ts';
 import { applyPlan } from './apply-plan.ts';
 import { checkIntegrity, type IntegrityCheck } from './integrity.ts';
 import { toPlanTarget, type RestoreTarget } from './plan/listing.ts';
+import type { Moment } from './plan/moment.ts';
 import { Output } from './output.ts';
 import { checkOutput, type Overwrite } from './output-target.ts';
 import { planRestore, type PlanTarget, type RestorePlan } from './plan/plan.ts';
@@ -73,10 +74,8 @@ export interface RestoreReport {
   readonly durationMs: number;
   /** If this is not empty, the destination should be repaired. */
   readonly avoided: readonly AvoidedFile[];
-  /**
-   * For a timestamp: why another state may have been meant, if file times contradict each other.
-   */
-  readonly doubt: string | undefined;
+  /** For a timestamp: the state that was chosen, the next one, and any doubt. */
+  readonly moment: Moment | undefined;
 }
 
 const PARALLELISM_DEFAULT = 8;
@@ -130,7 +129,7 @@ class RestoreRun {
   #listings = 0;
   #listed: readonly SourcedFile[] = [];
   #target: PlanTarget = { kind: 'latest' };
-  #doubt: string | undefined;
+  #moment: Moment | undefined;
   #plan: RestorePlan<SourcedFile> = planOfNothing;
   #local: 'allowed' | 'refused' = 'allowed';
 
@@ -150,7 +149,7 @@ class RestoreRun {
           readSourcedHeader(file, this.#signal),
         );
         this.#target = found.target;
-        this.#doubt = found.doubt;
+        this.#moment = found.moment;
         this.#plan = this.#replan([]);
         return;
       } catch (error) {
@@ -202,7 +201,7 @@ class RestoreRun {
       pageSize: header.pageSize,
       commit: header.commit,
       avoided: [...this.#avoided.values()],
-      doubt: plan.doubt,
+      moment: plan.moment,
     };
   }
 
@@ -231,7 +230,7 @@ class RestoreRun {
     const avoided = new Set([...this.#avoided.keys(), ...without]);
     return planRestore(this.#listed, this.#target, {
       isAvoided: (file) => avoided.has(keyOfFile(file)),
-      doubt: this.#doubt,
+      moment: this.#moment,
     });
   }
 
