@@ -47,7 +47,8 @@ export async function choose(
   const unusable = answers.filter((answer) => answer.kind === 'unusable');
   const [mostImportant, ...others] = [...unanswered, ...unusable].sort(byWeight);
   if (candidates.length === 0) {
-    if (mostImportant === undefined) throw noBackupError(answers);
+    if (mostImportant === undefined)
+      throw noBackupError(answers.map(({ destination }) => destination));
     if (mostImportant.kind === 'unusable' && isOutOfRange(mostImportant.error)) {
       throw namedError(unusable.filter(({ error }) => isOutOfRange(error)));
     }
@@ -142,10 +143,11 @@ function warnOf(answers: readonly (Unanswered | Unusable)[], logger: Logger): vo
   }
 }
 
-function noBackupError(answers: readonly Answer[]): ReplicationError {
+/** All destinations have answered. */
+export function noBackupError(destinations: readonly DestinationConfig[]): ReplicationError {
   return new ReplicationError(
     'RESTORE_NO_SNAPSHOT',
-    `there is no backup: there are no LTX files at ${namesOf(answers.map(({ destination }) => destination))}`,
+    `there is no backup: there are no LTX files at ${namesOf(destinations)}`,
   );
 }
 

@@ -56,7 +56,7 @@ function readTarget(args: Arguments, now: Date): RestoreTarget {
 }
 
 /** The time of a flag; undefined without the flag. CONFIG_INVALID for a time that does not exist. */
-function readTime(args: Arguments, flag: string, now: Date): Date | undefined {
+export function readTime(args: Arguments, flag: string, now: Date): Date | undefined {
   const text = args.text(flag);
   if (text === undefined) return undefined;
   const parsed = parseTime(text, now);

@@ -172,6 +172,33 @@ export const COMMANDS: readonly Command[] = [
     ],
   },
   {
+    name: 'history',
+    usage: 'history [flags] DB_PATH|URL',
+    help: 'show what can be restored from each destination: moments, snapshots, resolution and gaps',
+    knownBy: 'ours',
+    support: WORKS,
+    flags: [
+      ...OWN_FLAGS,
+      { ...REPLICA, knownBy: 'ours' },
+      flag('since', 'begin with the state at this time, and list the single moments', {
+        value: 'TIME',
+        ...OURS,
+      }),
+      flag('until', 'end with the state at this time, and list the single moments', {
+        value: 'TIME',
+        ...OURS,
+      }),
+      flag('limit', 'list at most this many moments, newest first; default 100', {
+        value: 'N',
+        ...OURS,
+      }),
+    ],
+    examples: [
+      'sluice history /data/app.db',
+      'sluice history -since "yesterday 14:00" -until "yesterday 14:10" /data/app.db',
+    ],
+  },
+  {
     name: 'init',
     usage: 'init [flags] [DB URL [URL…]]',
     help: 'write a first configuration, for the given database and destinations',

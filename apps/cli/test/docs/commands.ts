@@ -43,6 +43,22 @@ With \`-dry-run\` (Litestream's keys, and the same ones for \`-timestamp\`):
  "max_txid":"000000000000002a","files":[{"level":9,"name":"0000000000000001-0000000000000029.ltx",
  "min_txid":"0000000000000001","max_txid":"0000000000000029","size":80000,"timestamp":"2026-01-31T12:00:00.000Z"}]}
 \`\`\``,
+  history: `A moment is a state that can be restored: use its time with \`restore -timestamp\`, or its TXID with \`restore -txid\`. Between two
+moments, the first one is restored. In a gap files are missing, so a time in it is refused. The timeline has one character for each equal
+part of the time: \`0\` to \`8\` is the lowest level with files (the lower, the more moments), \`S\` a snapshot, \`!\` a gap. Lists are newest
+first; those of spans, gaps and snapshots have up to 100 entries. One listing for each destination, and a header for each time that is shown.
+
+\`\`\`json
+[{"replica":"s3","target":"s3://bucket/app.db",
+  "first":{"txid":"0000000000000001","timestamp":"2026-01-30T12:00:00.000Z"},
+  "newest":{"txid":"000000000000002a","timestamp":"2026-01-31T12:00:00.000Z"},
+  "moments_total":40,"moments":[{"txid":"000000000000002a","timestamp":"2026-01-31T12:00:00.000Z","level":0}],
+  "spans_total":1,"spans":[{"level":0,"from":{"txid":…},"to":{"txid":…},"files":37,"resolution_ms":1000}],
+  "gaps_total":1,"gaps":[{"from_txid":"0000000000000003","to_txid":"0000000000000004","before":{"txid":…},"after":{"txid":…}}],
+  "snapshots_total":1,"snapshots":[{"txid":"0000000000000005","timestamp":"2026-01-30T13:00:00.000Z","size":80000}],
+  "levels":[{"level":0,"files":41,"size":167936},{"level":9,"files":1,"size":80000}]},
+ {"replica":"file","target":"file:///mnt/backup","error":{"code":"REPLICA_UNAVAILABLE","message":"…"}}]
+\`\`\``,
   config: `\`file\`, \`notes\` and \`databases\` if it is valid; otherwise \`problems\`, and exit code 2:
 
 \`\`\`json

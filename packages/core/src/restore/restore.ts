@@ -64,7 +64,7 @@ export interface AvoidedFile {
 export interface RestoreReport {
   /** 16 hex digits. */
   readonly txid: string;
-  /** ISO 8601: the time of the newest file. */
+  /** ISO 8601: the time of the newest file; for a timestamp, of the commit. */
   readonly timestamp: string;
   readonly filesRead: number;
   readonly bytesRead: number;
@@ -195,7 +195,7 @@ class RestoreRun {
     });
     return {
       txid: formatTXID(plan.txid),
-      timestamp: new Date(header.timestampMs).toISOString(),
+      timestamp: (plan.moment?.at ?? new Date(header.timestampMs)).toISOString(),
       filesRead,
       bytesRead: doneBytes,
       pageSize: header.pageSize,

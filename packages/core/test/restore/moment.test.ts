@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ReplicationError } from '../../src/error.ts';
-import { toTXID } from '../../src/ltx/txid.ts';
+import { toTXID, type TXID } from '../../src/ltx/txid.ts';
 import type { LTXFileInfo } from '../../src/replica/replica.ts';
 import type { Moment } from '../../src/restore/plan/moment.ts';
 import { planMoment, planRestore } from '../../src/restore/plan/plan.ts';
@@ -113,20 +113,18 @@ describe('the state as of a time', () => {
     ]);
   });
 
-  test('after a gap is an error about the gap, never an older state', () => {
+  test('after the last state is an error about the gap if later files are listed, even if they are too short', () => {
     const some = [file(9, 1, 3), file(0, 3, 3), ...increments(5, 9)];
-    const { txid } = ask(some, timeOf(7));
-    expect(txid).toBe(7n);
-    expect(() => planRestore(some, { kind: 'txid', txid: 7n as never })).toThrow(/is missing/);
-    expect(ask(some, timeOf(3)).txid).toBe(3n);
-  });
-
-  test('between the last state and a gap without end is an error about the gap', () => {
-    const some = [file(9, 1, 3), file(0, 3, 3), ...increments(5, 9)];
-    const { txid } = ask(some, later(timeOf(3), 1));
-    expect(() => planRestore(some, { kind: 'txid', txid: txid as never })).toThrow(
-      /TXID 0000000000000004 is missing/,
-    );
+    const short = [file(9, 1, 3), file(0, 4, 4, { sizeBytes: 50 })];
+    for (const files of [some, short]) {
+      for (const at of [later(timeOf(3), 1), timeOf(7), timeOf(20)]) {
+        const { txid } = ask(files, at);
+        expect(() => planRestore(files, { kind: 'txid', txid: txid as TXID })).toThrow(
+          /TXID 0000000000000004 is missing/,
+        );
+      }
+      expect(ask(files, timeOf(3)).txid).toBe(3n);
+    }
   });
 
   test('in a gap before a snapshot is an error that names the nearest states', () => {

@@ -17,7 +17,7 @@
  */
 
 import { ReplicationError } from '../../error.ts';
-import { nextAfter, reachableTXIDs } from '../../history/chain.ts';
+import { reachableTXIDs } from '../../history/chain.ts';
 import { isGap, LEVEL_SNAPSHOT, timedStates, type TimedState } from '../../history/moments.ts';
 import { formatTXID, type TXID } from '../../ltx/txid.ts';
 import type { LTXFileInfo } from '../../replica/replica.ts';
@@ -50,22 +50,44 @@ export type TimeSearch<File extends LTXFileInfo, Result = Moment> = Generator<
 >;
 
 /**
- * Finds the TXID of `at` among the states that `files` lead to. It may also find a later TXID that
- * is only listed; the plan for it then names the gap. RESTORE_OUT_OF_RANGE with the nearest moments if
- * `at` is before all states, or in a gap between two.
+ * Finds the TXID of `at` among the states that `files` lead to. RESTORE_OUT_OF_RANGE with the nearest
+ * moments if `at` is before all states, or in a gap between two.
  */
 export function* locateMoment<File extends LTXFileInfo>(
   files: readonly File[],
   at: Date,
 ): TimeSearch<File> {
-  const reached = reachableTXIDs(files);
-  const last = reached.at(-1);
-  if (last === undefined) throw new TypeError('searched a timestamp, but nothing can be restored');
-  const wanted = new Set<TXID>(reached);
-  for (const file of files) if (file.maxTXID > last) wanted.add(file.maxTXID);
-
   const times = new KnownTimes<File>();
-  const states = timedStates(files, wanted);
+  const states = timedStates(files, new Set(reachableTXIDs(files)));
+  const { state: answer, doubt } = yield* locateState(states, at, times);
+  const [first] = states;
+  if (first === undefined) throw new TypeError('searched a timestamp, but nothing can be restored');
+  if (answer === undefined) {
+    const [firstAt] = yield* times.of([first.file]);
+    throw beforeAllError(at, { txid: first.txid, at: firstAt as Date });
+  }
+  const following = states.find(({ txid }) => txid > answer.txid);
+  yield* times.of(following === undefined ? [answer.file] : [answer.file, following.file]);
+  const chosen = { txid: answer.txid, at: times.get(answer.file) };
+  const next = following && { txid: following.txid, at: times.get(following.file) };
+  if (next !== undefined && at > chosen.at && isGap(files, chosen.txid, next.txid)) {
+    throw inGapError(at, chosen, next);
+  }
+  return { requested: at, ...chosen, next, doubt };
+}
+
+/** A state, or undefined if all are later than the time. */
+export interface FoundState<File extends LTXFileInfo> {
+  readonly state: TimedState<File> | undefined;
+  readonly doubt: string | undefined;
+}
+
+/** Finds the last of the ascending `states` at or before `at`. */
+export function* locateState<File extends LTXFileInfo>(
+  states: readonly TimedState<File>[],
+  at: Date,
+  times: KnownTimes<File>,
+): TimeSearch<File, FoundState<File>> {
   const points = states.filter(({ file }) => file.level !== LEVEL_SNAPSHOT);
   const search = yield* lastAtOrBefore(points, at, times);
   const found = points[search.index];
@@ -79,34 +101,11 @@ export function* locateMoment<File extends LTXFileInfo>(
       (after === undefined || txid < after),
   );
   const image = yield* lastAtOrBefore(between, at, times);
-  const answer = between[image.index] ?? found;
-  const datesOf = function* (
-    ...asked: readonly TimedState<File>[]
-  ): TimeSearch<File, DatedState[]> {
-    const dates = yield* times.of(asked.map(({ file }) => file));
-    return asked.map(({ txid }, index) => ({ txid, at: dates[index] as Date }));
-  };
-  if (answer === undefined) {
-    const [first] = yield* datesOf(states[0] as TimedState<File>);
-    throw beforeAllError(at, first as DatedState);
-  }
-  const following = states.find(({ txid }) => txid > answer.txid);
-  const nextTXID = nextAfter(reached, answer.txid);
-  const isNextRestorable = following !== undefined && following.txid === nextTXID;
-  const [chosen, next] = (yield* datesOf(answer, ...(isNextRestorable ? [following] : []))) as [
-    DatedState,
-    DatedState?,
-  ];
-  if (following !== undefined && at > chosen.at && isGap(files, answer.txid, following.txid)) {
-    if (next !== undefined) throw inGapError(at, chosen, next);
-    // The plan for a TXID after the last gap names the missing files.
-    return { requested: at, ...chosen, txid: following.txid, next, doubt: undefined };
-  }
-  return { requested: at, ...chosen, next, doubt: search.doubt ?? image.doubt };
+  return { state: between[image.index] ?? found, doubt: search.doubt ?? image.doubt };
 }
 
 /** Times that were read, so that each header is read once. */
-class KnownTimes<File extends LTXFileInfo> {
+export class KnownTimes<File extends LTXFileInfo> {
   readonly #known = new Map<File, Date>();
 
   *of(files: readonly File[]): TimeSearch<File, readonly Date[]> {
@@ -119,7 +118,14 @@ class KnownTimes<File extends LTXFileInfo> {
         this.#known.set(file, time);
       }
     }
-    return files.map((file) => this.#known.get(file) as Date);
+    return files.map((file) => this.get(file));
+  }
+
+  /** A time that `of` has asked for. */
+  get(file: File): Date {
+    const time = this.#known.get(file);
+    if (time === undefined) throw new TypeError('a time was used before it was requested');
+    return time;
   }
 }
 
@@ -197,7 +203,7 @@ function spread(indexes: readonly number[]): readonly number[] {
   );
 }
 
-function beforeAllError(at: Date, first: DatedState): ReplicationError {
+export function beforeAllError(at: Date, first: DatedState): ReplicationError {
   return new ReplicationError(
     'RESTORE_OUT_OF_RANGE',
     `there is a backup, but not of ${at.toISOString()}: the first moment that can be restored is ` +

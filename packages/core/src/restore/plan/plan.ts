@@ -69,15 +69,19 @@ export function planRestore<File extends LTXFileInfo>(
 }
 
 /**
- * Starts the search for the TXID of a timestamp; the caller supplies the file times it asks for.
+ * Searches the TXID of a timestamp; the caller supplies the file times it asks for. If `at` is after
+ * the newest state, but later TXIDs are listed, it is the highest of these: the plan for it then
+ * names the missing files.
  */
-export function planMoment<File extends LTXFileInfo>(
+export function* planMoment<File extends LTXFileInfo>(
   files: readonly File[],
   at: Date,
 ): TimeSearch<File> {
   const { usable, ignored } = sort(files, () => false);
   requireRestorable(files, usable, ignored);
-  return locateMoment(usable, at);
+  const moment = yield* locateMoment(usable, at);
+  const isNewest = moment.next === undefined && at > moment.at;
+  return isNewest ? { ...moment, txid: highest(files) } : moment;
 }
 
 function sort<File extends LTXFileInfo>(
