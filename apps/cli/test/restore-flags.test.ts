@@ -64,6 +64,7 @@ test.each([
   [['-timestamp', '2026-01-31T12:00:60Z'], /does not exist in the calendar/],
   [['-timestamp', '2026-01-31T12:00:00+25:00'], /does not exist in the calendar/],
   [['-txid', '000000000000002a', '-timestamp', '2026-01-31T12:00:00Z'], /cannot be used together/],
+  [['-no-keep'], /-no-keep is for -force/],
   [['-parallelism', '0'], /-parallelism is 1 to 256/],
   [['-parallelism', '-1'], /-parallelism is 1 to 256/],
   [['-parallelism', '257'], /-parallelism is 1 to 256/],
@@ -74,9 +75,13 @@ test.each([
   expect(() => flags(...words)).toThrow(message);
 });
 
+test('-no-keep discards what -force replaces', () => {
+  expect(flags('-force', '-no-keep').overwrite).toBe('replace');
+});
+
 test('-force, -parallelism and -integrity-check are parsed', () => {
   expect(flags('-force', '-parallelism=3', '-integrity-check', 'quick')).toMatchObject({
-    overwrite: 'replace',
+    overwrite: 'keep',
     parallelism: 3,
     integrityCheck: 'quick',
   });

@@ -56,7 +56,9 @@ export {
   type RestoreProgress,
   type RestoreReport,
 } from './restore/restore.ts';
-export { checkOutput, isDatabaseAt } from './restore/output-target.ts';
+export { checkOutput, isDatabaseAt, type Overwrite } from './restore/output-target.ts';
+export type { OutputOwner } from './restore/output.ts';
+export { describeHolders, type Holder } from './restore/open-elsewhere.ts';
 export type { RestoreTarget } from './restore/plan/listing.ts';
 export type { DatedState, Moment } from './restore/plan/moment.ts';
 export type { Gap, LevelTotals, Span } from './history/moments.ts';

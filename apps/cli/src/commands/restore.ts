@@ -9,7 +9,7 @@ import { interruptible } from '../interrupt.ts';
 import { createLogger, toLogLevel } from '../log.ts';
 import { ProgressBar } from '../progress.ts';
 import { printPlan } from '../restore-plan.ts';
-import { describeMoment, momentToJSON } from '../restoring/chosen.ts';
+import { describeDetails, momentToJSON } from '../restoring/chosen.ts';
 import { surveyAll, type Candidate } from '../restoring/survey.ts';
 import { choose } from '../restoring/choose.ts';
 import { restoreFromBest } from '../restoring/from-best.ts';
@@ -107,13 +107,13 @@ function printReport(
   from: DestinationConfig,
   of: RestoreReport,
 ): void {
-  const { txid, timestamp, durationMs, moment } = of;
+  const { txid, timestamp, durationMs, kept, owner, stillOpenIn } = of;
   print(
     args,
     shell,
     `restored ${output} from ${from.name} (${from.target}): TXID ${txid}, written at ${timestamp}, ` +
       `${of.filesRead} files in ${(durationMs / 1_000).toFixed(1)} s` +
-      (moment === undefined ? '' : `\n${describeMoment(moment)}`),
+      describeDetails(of),
     {
       db_path: output,
       replica: from.name,
@@ -126,6 +126,9 @@ function printReport(
       bytes_read: of.bytesRead,
       avoided: of.avoided,
       ...momentToJSON(of.moment),
+      kept,
+      owner,
+      still_open_in: stillOpenIn.length === 0 ? undefined : stillOpenIn,
     },
   );
 }

@@ -1,8 +1,29 @@
-/** Describes the state that was chosen for a timestamp. Pure. */
+/** Describes the state that was restored, and what became of the file it replaced. Pure. */
 
-import type { Moment } from '@sluice/core';
+import { describeHolders, type Moment, type OutputOwner, type RestoreReport } from '@sluice/core';
 import { formatDuration } from '@sluice/core/config';
 import { formatTXID } from '@sluice/core/ltx';
+
+/** Lines for people, each after a line break. */
+export function describeDetails({ moment, kept, owner, stillOpenIn }: RestoreReport): string {
+  const lines = [
+    moment && describeMoment(moment),
+    kept && `the file that it replaced is now ${kept}; delete it when it is no longer needed`,
+    owner && `it belongs to user ${owner.uid} and group ${owner.gid}, like ${OWNERS[owner.like]}`,
+    stillOpenIn.length === 0
+      ? undefined
+      : `${describeHolders(stillOpenIn)} had the replaced file open, and does not see this one: restart it`,
+  ];
+  return lines
+    .filter((line) => line !== undefined)
+    .map((line) => `\n${line}`)
+    .join('');
+}
+
+const OWNERS: Readonly<Record<OutputOwner['like'], string>> = {
+  folder: 'its folder',
+  'replaced file': 'the file that it replaced',
+};
 
 /** A sentence for people. */
 export function describeMoment(moment: Moment): string {

@@ -1,6 +1,6 @@
 /** Parses the flags of restore. Pure. */
 
-import type { RestoreTarget } from '@sluice/core';
+import type { Overwrite, RestoreTarget } from '@sluice/core';
 import { parseTXID } from '@sluice/core/ltx';
 import { usageError, type Arguments } from '../args.ts';
 import { toLogLevel } from '../log.ts';
@@ -8,7 +8,7 @@ import { parseTime, TIME_EXAMPLES } from './time.ts';
 
 export interface RestoreFlags {
   readonly target: RestoreTarget;
-  readonly overwrite: 'refuse' | 'replace';
+  readonly overwrite: Overwrite;
   readonly parallelism: number | undefined;
   readonly integrityCheck: 'none' | 'quick' | 'full';
 }
@@ -27,7 +27,7 @@ export function readFlags(args: Arguments, now: Date): RestoreFlags {
   }
   return {
     target: readTarget(args, now),
-    overwrite: args.has('force') ? 'replace' : 'refuse',
+    overwrite: readOverwrite(args),
     parallelism: readParallelism(args),
     integrityCheck: readCheck(args),
   };
@@ -67,6 +67,12 @@ export function readTime(args: Arguments, flag: string, now: Date): Date | undef
       ? `-${flag} "${text}" ${parsed.why}`
       : `-${flag} must be a time, such as ${TIME_EXAMPLES}, but is "${text}"`,
   );
+}
+
+function readOverwrite(args: Arguments): Overwrite {
+  if (args.has('force')) return args.has('no-keep') ? 'replace' : 'keep';
+  if (!args.has('no-keep')) return 'refuse';
+  throw usageError(args.command, '-no-keep is for -force: nothing is replaced without it');
 }
 
 function readParallelism(args: Arguments): number | undefined {

@@ -143,7 +143,12 @@ export const COMMANDS: readonly Command[] = [
         'exit 0 if the database already exists; otherwise restore only if every destination answers',
       ),
       flag('if-replica-exists', 'exit 0 if there is no backup'),
-      flag('force', 'replace the database, and its -wal, -shm and -journal', { knownBy: '0.5' }),
+      flag(
+        'force',
+        'replace the database, and its -wal, -shm and -journal; keep the old file as NAME.before-TIME',
+        { knownBy: '0.5' },
+      ),
+      flag('no-keep', 'with -force: do not keep the old file', OURS),
       flag('dry-run', 'list the files that would be read, and write nothing', { knownBy: '0.5' }),
       flag('integrity-check', 'run SQLite’s own check: none, quick or full; default none', {
         value: 'MODE',

@@ -136,14 +136,29 @@ test('an existing database is not replaced, which is checked before any request'
   expect(fs.readFileSync(output, 'utf8')).toBe('mine');
 });
 
-test('-force replaces the database with its -wal, -shm and -journal', async () => {
+test.each([
+  ['-force replaces the database with its -wal, -shm and -journal, and keeps the old file', []],
+  ['-force -no-keep keeps nothing', ['-no-keep']],
+])('%s', async (_, flags) => {
   const folder = temporaryFolder();
   const output = writeFile(folder, 'app.db', 'mine');
   for (const side of ['-wal', '-shm', '-journal']) writeFile(folder, `app.db${side}`, 'old');
-  const { code } = await sluice(['restore', '-force', '-o', output, `file://${goldenBucket()}`]);
+  const words = ['restore', '-force', ...flags, '-o', output, `file://${goldenBucket()}`];
+  const { code, stdout } = await sluice([...words, '-json']);
   expect(code).toBe(0);
   expect(sha256(output)).toBe(latest?.file_sha256);
-  expect(fs.readdirSync(folder)).toEqual(['app.db']);
+  const { kept } = JSON.parse(stdout) as { kept?: string };
+  const names = fs.readdirSync(folder).sort();
+  if (flags.length > 0) {
+    expect([kept, names]).toEqual([undefined, ['app.db']]);
+    return;
+  }
+  expect(kept).toMatch(/\/app\.db\.before-\d{8}T\d{6}Z$/);
+  expect(names).toEqual(['app.db', path.basename(kept ?? '')]);
+  expect(fs.readFileSync(kept ?? '', 'utf8')).toBe('mine');
+  expect((await sluice(words)).stdout).toMatch(
+    /\nthe file that it replaced is now \S+\/app\.db\.before-\S+; delete it when it is no longer needed\n/,
+  );
 });
 
 test('an empty file is not a database and is replaced', async () => {

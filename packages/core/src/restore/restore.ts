@@ -11,7 +11,7 @@ import { applyPlan } from './apply-plan.ts';
 import { checkIntegrity, type IntegrityCheck } from './integrity.ts';
 import { toPlanTarget, type RestoreTarget } from './plan/listing.ts';
 import type { Moment } from './plan/moment.ts';
-import { Output } from './output.ts';
+import { Output, type Published } from './output.ts';
 import { checkOutput, type Overwrite } from './output-target.ts';
 import { planRestore, type PlanTarget, type RestorePlan } from './plan/plan.ts';
 import {
@@ -61,7 +61,7 @@ export interface AvoidedFile {
 }
 
 /** Result of `restore`. Sizes are in bytes. */
-export interface RestoreReport {
+export interface RestoreReport extends Published {
   /** 16 hex digits. */
   readonly txid: string;
   /** ISO 8601: the time of the newest file; for a timestamp, of the commit. */
@@ -77,6 +77,9 @@ export interface RestoreReport {
   /** For a timestamp: the state that was chosen, the next one, and any doubt. */
   readonly moment: Moment | undefined;
 }
+
+/** The part that is known before the file has its name. */
+type RunReport = Omit<RestoreReport, 'durationMs' | keyof Published>;
 
 const PARALLELISM_DEFAULT = 8;
 /**
@@ -113,8 +116,8 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
     await output.sync();
     await checkIntegrity(output.temporary, options.integrityCheck ?? 'none', signal);
     signal.throwIfAborted();
-    await output.publish({ signal, clock });
-    return { ...report, durationMs: Math.round(clock.monotonic() - startedAt) };
+    const published = await output.publish({ signal, clock });
+    return { ...report, ...published, durationMs: Math.round(clock.monotonic() - startedAt) };
   } finally {
     await output.discard();
   }
@@ -158,7 +161,7 @@ class RestoreRun {
     }
   }
 
-  async run(output: Output): Promise<Omit<RestoreReport, 'durationMs'>> {
+  async run(output: Output): Promise<RunReport> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#attempt(output);
@@ -176,7 +179,7 @@ class RestoreRun {
     }
   }
 
-  async #attempt(output: Output): Promise<Omit<RestoreReport, 'durationMs'>> {
+  async #attempt(output: Output): Promise<RunReport> {
     const { parallelism, onProgress } = this.#options;
     const plan = this.#plan;
     let doneBytes = 0;
