@@ -5,7 +5,8 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { damageBucket, expectedOf, goldenBucket, sha256 } from '../support/golden.ts';
 import { sluice } from '../support/shell.ts';
-import { temporaryFolder } from '../support/temporary.ts';
+import { denyingEndpoint } from '../support/silent-server.ts';
+import { temporaryFolder, writeFile } from '../support/temporary.ts';
 
 const all = expectedOf();
 const latest = all.at(-1);
@@ -100,6 +101,25 @@ test('no backup, unknown TXID, unknown time, gap: each has its exit code, and na
   expect([missing.code, missing.stderr]).toEqual([7, expect.stringContaining('/not/there')]);
   expect(fs.existsSync(output)).toBe(false);
 });
+
+test.each([['restore'], ['history']])(
+  '%s: "access denied" is neither "no backup" nor "not of that time", and names every destination',
+  async (command) => {
+    const endpoint = await denyingEndpoint();
+    const s3 = (name: string): string =>
+      `{ name: ${name}, type: s3, bucket: of-${name}, path: p, endpoint: "${endpoint}", ` +
+      'region: x, access-key-id: a, secret-access-key: bbbbbbbb }';
+    const lines = [s3('one'), s3('two')].map((replica) => `  - ${replica}\n`);
+    const text = `dbs:\n- path: /data/app.db\n  replicas:\n${lines.join('')}`;
+    const config = writeFile(temporaryFolder(), 'sluice.yml', text);
+    const output = path.join(temporaryFolder(), 'app.db');
+    const flags = command === 'restore' ? ['-o', output, '-timestamp', '2h ago'] : [];
+    const { code, stderr } = await sluice([command, ...flags, '-config', config, '/data/app.db']);
+    expect(code).toBe(6);
+    for (const name of ['one', 'two']) expect(stderr).toContain(`s3://of-${name}`);
+    expect(stderr).toContain('REPLICA_PERMISSION_DENIED');
+  },
+);
 
 test('a missing file in the middle is a gap and is named', async () => {
   const bucket = goldenBucket();

@@ -11,28 +11,40 @@
 
 import type { Stats } from 'node:fs';
 import fs from 'node:fs/promises';
+import path from 'node:path';
 
 /** A process that has a lock on a database. */
 export interface Holder {
   /** 0 if the process is outside this container. */
   readonly pid: number;
-  /** The name of its program; undefined if it has just ended, or is outside this container. */
+  /** "node server.js"; undefined if it has just ended, or is outside this container. */
   readonly name: string | undefined;
 }
 
-/** The processes, except for this one, that have locks on the database at `path`. */
-export async function findHolders(path: string): Promise<Holder[]> {
+/** The processes, except for this one, that have locks on a database. */
+export async function findHolders(database: string): Promise<Holder[]> {
   const text = await readIfThere('/proc/locks');
   if (text === undefined) return [];
-  const stats = await Promise.all([path, `${path}-shm`].map((file) => statIfThere(file)));
+  const stats = await Promise.all([database, `${database}-shm`].map((file) => statIfThere(file)));
   const files = new Set(stats.filter((found) => found !== undefined).map(lockedFileOf));
   const pids = holdersIn(text, files).filter((pid) => pid !== process.pid);
-  return await Promise.all(
-    pids.map(async (pid) => ({
-      pid,
-      name: pid > 0 ? (await readIfThere(`/proc/${pid}/comm`))?.trim() : undefined,
-    })),
-  );
+  return await Promise.all(pids.map(async (pid) => ({ pid, name: await readName(pid) })));
+}
+
+async function readName(pid: number): Promise<string | undefined> {
+  if (pid <= 0) return undefined;
+  const line = await readIfThere(`/proc/${pid}/cmdline`);
+  return line === undefined ? undefined : programOf(line);
+}
+
+/**
+ * The program, and the script that it runs. No other argument is shown, because it may be a secret.
+ * Pure. `line` has a NUL after each argument.
+ */
+export function programOf(line: string): string | undefined {
+  const [program = '', script = ''] = line.split('\0').map(toName);
+  if (program === '') return undefined;
+  return /^[^-].*\.(?:[cm]?[jt]s|py|rb|php|pl|sh)$/.test(script) ? `${program} ${script}` : program;
 }
 
 /** "process 123 (node) and a process outside this container" */
@@ -43,6 +55,10 @@ export function describeHolders(holders: readonly Holder[]): string {
       return name === undefined ? `process ${pid}` : `process ${pid} (${name})`;
     })
     .join(' and ');
+}
+
+function toName(argument: string): string {
+  return path.basename(argument).replaceAll(/[^ -~]/g, '?'); // no control characters in messages
 }
 
 /**

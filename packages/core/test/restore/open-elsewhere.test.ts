@@ -9,7 +9,12 @@ import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { checkpointOldDatabase } from '../../src/restore/old-database.ts';
-import { findHolders, holdersIn, lockedFileOf } from '../../src/restore/open-elsewhere.ts';
+import {
+  findHolders,
+  holdersIn,
+  lockedFileOf,
+  programOf,
+} from '../../src/restore/open-elsewhere.ts';
 import { checkOutput } from '../../src/restore/output-target.ts';
 import { temporaryFolder } from './temporary.ts';
 
@@ -47,7 +52,7 @@ test.runIf(isLinux)('an idle connection of another process is found until it end
   const file = newFile();
   const application = await openIn(file, CREATE);
   expect(await findHolders(file)).toEqual([
-    { pid: application.pid, name: expect.stringMatching(/node|MainThread/) as string },
+    { pid: application.pid, name: path.basename(process.execPath) },
   ]);
   await application.stop();
   expect(await findHolders(file)).toEqual([]);
@@ -122,4 +127,15 @@ test.each([
   [0x810_0310, 9, '03:8110:9'],
 ])('device %i is named as the kernel does', (dev, ino, name) => {
   expect(lockedFileOf({ dev, ino })).toBe(name);
+});
+
+test.each([
+  ['/usr/bin/node\0/srv/app/server.js\0--password\0secret\0', 'node server.js'],
+  ['/usr/bin/python3\0manage.py\0', 'python3 manage.py'],
+  ['node\0-e\0a.js\0', 'node'],
+  ['/usr/local/bin/app\0secret\0', 'app'],
+  ['/bin/\u001b[31mred\0', '?[31mred'],
+  ['', undefined],
+])('the program of %j is %s', (line, program) => {
+  expect(programOf(line)).toBe(program);
 });
