@@ -40,7 +40,7 @@ const OLD_BUCKET = notYet(
 );
 const FOLLOW = notYet(
   'a restored database cannot follow its backup',
-  'restore it again with -force, for example from a timer',
+  'restore it again with -force -no-keep, for example from a timer',
 );
 
 export const COMMANDS: readonly Command[] = [
