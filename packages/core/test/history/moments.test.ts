@@ -125,3 +125,18 @@ test('each of many gaps has its times, up to the newest hundred', () => {
   expect(report.gaps.newest[0]?.after?.txid).toBe(898n);
   expect(headers).toBeLessThanOrEqual(102);
 });
+
+test('listed times that contradict each other are named', () => {
+  const ahead = new Date(timeOf(5).getTime() + 365 * 86_400_000);
+  const files = [
+    file(9, 1, 1),
+    ...increments(2, 4),
+    file(0, 5, 5, { createdAt: ahead }),
+    ...increments(6, 9),
+  ];
+  expect(ask(files, { momentsMax: 100 }).report.doubt).toMatch(
+    /^file times contradict each other: TXID 0000000000000005 is dated 2024-/,
+  );
+  expect(ask(files, { momentsMax: 4 }).report.doubt).toBeUndefined();
+  expect(ask(bucket, { momentsMax: 100 }).report.doubt).toBeUndefined();
+});

@@ -121,6 +121,10 @@ export class KnownTimes<File extends LTXFileInfo> {
     return files.map((file) => this.get(file));
   }
 
+  has(file: File): boolean {
+    return this.#known.has(file);
+  }
+
   /** A time that `of` has asked for. */
   get(file: File): Date {
     const time = this.#known.get(file);
@@ -184,6 +188,22 @@ function bracket(
     else high = Math.min(high, index);
   }
   return { low, high, doubt };
+}
+
+/** Whether the times of these ascending states contradict each other. Those of snapshots are bounds. */
+export function doubtAmong<File extends LTXFileInfo>(
+  states: readonly TimedState<File>[],
+  times: KnownTimes<File>,
+): string | undefined {
+  const points = states.filter(({ file }) => file.level !== LEVEL_SNAPSHOT);
+  const trusted = trustedTimes(
+    points.map(({ file }) => ({
+      timeMs: times.get(file).getTime(),
+      uploadedMs: file.modifiedAt.getTime(),
+    })),
+  );
+  const wrong = points.find(({ file }, place) => trusted[place] !== times.get(file).getTime());
+  return wrong && doubtOf(wrong, times.get(wrong.file));
 }
 
 function doubtOf({ txid }: Pick<TimedState, 'txid'>, time: Date): string {

@@ -14,6 +14,7 @@ import type { LTXFileInfo, ReplicaFiles } from '../../replica/replica.ts';
 import { listAll, readHeader, searchTimes } from './listing.ts';
 import {
   beforeAllError,
+  doubtAmong,
   KnownTimes,
   locateState,
   type DatedState,
@@ -59,7 +60,7 @@ export interface HistoryReport {
   readonly snapshots: Newest<DatedSnapshot>;
   /** All files, whatever the range. */
   readonly levels: readonly LevelTotals[];
-  /** Why the range may be another one, if file times contradict each other. */
+  /** How file times contradict each other: then a TXID is safer than a time. */
   readonly doubt: string | undefined;
 }
 
@@ -121,6 +122,7 @@ export function* reportHistory<File extends LTXFileInfo>(
     reported.filter((state) => state !== undefined),
     times,
   );
+  const read = found.states.filter(({ file }) => times.has(file));
   const dated = ({ txid, file }: TimedState<File>): DatedState => ({ txid, at: times.get(file) });
   return {
     first: dated(first),
@@ -134,7 +136,7 @@ export function* reportHistory<File extends LTXFileInfo>(
     })),
     snapshots: map(snapshots, (state) => ({ ...dated(state), sizeBytes: state.file.sizeBytes })),
     levels: found.levels,
-    doubt: start?.doubt ?? end?.doubt,
+    doubt: start?.doubt ?? end?.doubt ?? doubtAmong(read, times),
   };
 }
 
