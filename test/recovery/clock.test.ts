@@ -38,12 +38,13 @@ async function restoredAsOf(app: App, at: Date): Promise<{ bytes: Buffer; doubt?
   const { client } = await openFolder(app.bucket('a'));
   const output = path.join(app.folder, 'as-of.db');
   const target = { kind: 'timestamp', at } as const;
-  const { doubt } = await restore({
+  const { moment } = await restore({
     sources: [{ name: 'one', client }],
     output,
     target,
     overwrite: 'replace',
   });
+  const doubt = moment?.doubt;
   return { bytes: fs.readFileSync(output), ...(doubt === undefined ? {} : { doubt }) };
 }
 

@@ -2,6 +2,7 @@
 
 import { formatBytes } from '@sluice/core/config';
 import { formatFilename, formatTXID } from '@sluice/core/ltx';
+import { describeMoment, momentToJSON } from './restoring/chosen.ts';
 import type { Candidate } from './restoring/survey.ts';
 import { printJSON, type Shell } from './shell.ts';
 
@@ -27,7 +28,7 @@ export function printPlan(
       replica: destination.name,
       min_txid: files[0]?.min_txid,
       max_txid: txid,
-      doubt: plan.doubt,
+      ...momentToJSON(plan.moment),
       files,
     });
     return;
@@ -37,5 +38,7 @@ export function printPlan(
     `would restore ${output} from ${destination.name} (${destination.target}) as of TXID ${txid}, ` +
       `reading ${files.length} files, ${formatBytes(plan.sizeBytes)}:\n${lines.join('\n')}\n`,
   );
-  if (plan.doubt !== undefined) shell.stdout.write(`${plan.doubt}\n`);
+  if (plan.moment === undefined) return;
+  const { doubt } = plan.moment;
+  shell.stdout.write(`${describeMoment(plan.moment)}\n${doubt === undefined ? '' : `${doubt}\n`}`);
 }

@@ -7,7 +7,7 @@ import { exitCodeOf } from './exit-of-error.ts';
 import { helpOf } from './help.ts';
 import { Interrupted } from './interrupt.ts';
 import type { Shell } from './shell.ts';
-import type { Command } from './surface/commands.ts';
+import type { Command } from './surface/command.ts';
 
 type Run = (args: Arguments, shell: Shell) => Promise<number>;
 
@@ -15,6 +15,7 @@ type Run = (args: Arguments, shell: Shell) => Promise<number>;
 const RUNS: Readonly<Record<string, () => Promise<{ run: Run }>>> = {
   replicate: () => import('./commands/replicate.ts'),
   restore: () => import('./commands/restore.ts'),
+  history: () => import('./commands/history.ts'),
   init: () => import('./commands/init.ts'),
   migrate: () => import('./commands/migrate.ts'),
   config: () => import('./commands/config.ts'),

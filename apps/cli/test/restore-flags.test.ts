@@ -1,10 +1,13 @@
 import { expect, test } from 'vitest';
 import { parseArguments } from '../src/args.ts';
 import { readFlags, type RestoreFlags } from '../src/restoring/flags.ts';
-import { findCommand, type Command } from '../src/surface/commands.ts';
+import type { Command } from '../src/surface/command.ts';
+import { findCommand } from '../src/surface/commands.ts';
+
+const NOW = new Date('2026-11-29T14:00:00Z');
 
 function flags(...words: string[]): RestoreFlags {
-  return readFlags(parseArguments(findCommand('restore') as Command, words));
+  return readFlags(parseArguments(findCommand('restore') as Command, words), NOW);
 }
 
 test('without flags, the latest state is restored and nothing is replaced', () => {
@@ -34,13 +37,24 @@ test.each([
 });
 
 test.each([
+  ['30s ago', 30_000],
+  ['2h', 7_200_000],
+])('-timestamp "%s" is relative to the clock', (text, agoMs) => {
+  const at = new Date(NOW.getTime() - agoMs);
+  expect(flags('-timestamp', text).target).toEqual({ kind: 'timestamp', at });
+});
+
+test.each([
   [['-txid', '2a'], /16 hex digits/],
   [['-txid', '0000000000000000'], /not all 0/],
   [['-txid', '000000000000002g'], /16 hex digits/],
-  [['-timestamp', '2026-01-31'], /a time with its zone/],
-  [['-timestamp', '2026-01-31T12:00:00'], /a time with its zone/],
-  [['-timestamp', '2026-13-31T12:00:00Z'], /a time with its zone/],
-  [['-timestamp', 'yesterday'], /a time with its zone/],
+  [['-timestamp', '2026-01-31'], /-timestamp must be a time, such as .*, but is "2026-01-31"$/],
+  [['-timestamp', 'yesterday'], /-timestamp must be a time, such as .*, but is "yesterday"$/],
+  [['-timestamp', '2026-13-31T12:00:00Z'], /"2026-13-31T12:00:00Z" does not exist in the calendar/],
+  [
+    ['-timestamp', '2026-11-29T14:05:01Z'],
+    /-timestamp "2026-11-29T14:05:01Z" is 2026-11-29T14:05:01.000Z, which is in the future: .*says 2026-11-29T14:00:00.000Z/,
+  ],
   [['-timestamp', '2026-02-30T12:00:00Z'], /"2026-02-30T12:00:00Z" does not exist in the calendar/],
   [['-timestamp', '2025-02-29T12:00:00+01:00'], /does not exist in the calendar/],
   [['-timestamp', '2026-04-31T00:00:00Z'], /does not exist in the calendar/],
@@ -51,6 +65,7 @@ test.each([
   [['-timestamp', '2026-01-31T12:00:60Z'], /does not exist in the calendar/],
   [['-timestamp', '2026-01-31T12:00:00+25:00'], /does not exist in the calendar/],
   [['-txid', '000000000000002a', '-timestamp', '2026-01-31T12:00:00Z'], /cannot be used together/],
+  [['-no-keep'], /-no-keep is for -force/],
   [['-parallelism', '0'], /-parallelism is 1 to 256/],
   [['-parallelism', '-1'], /-parallelism is 1 to 256/],
   [['-parallelism', '257'], /-parallelism is 1 to 256/],
@@ -61,9 +76,13 @@ test.each([
   expect(() => flags(...words)).toThrow(message);
 });
 
+test('-no-keep discards what -force replaces', () => {
+  expect(flags('-force', '-no-keep').overwrite).toBe('replace');
+});
+
 test('-force, -parallelism and -integrity-check are parsed', () => {
   expect(flags('-force', '-parallelism=3', '-integrity-check', 'quick')).toMatchObject({
-    overwrite: 'replace',
+    overwrite: 'keep',
     parallelism: 3,
     integrityCheck: 'quick',
   });

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { isError, type RestoreTarget } from '@sluice/core';
 import { ReplicationError } from '@sluice/core/backend';
+import { parseTXID } from '@sluice/core/ltx';
 import { destinationFromURL } from '../src/config/replica.ts';
 import type { DestinationConfig } from '../src/config/model.ts';
 import { Destinations } from '../src/destinations.ts';
@@ -13,7 +14,13 @@ import { surveyAll, type Answer, type SurveyOptions } from '../src/restoring/sur
 import { choose } from '../src/restoring/choose.ts';
 import type { Sent } from '../src/restoring/records.ts';
 import { Secrets } from '../src/secrets.ts';
-import { cutBucket, damageBucket, expectedOf, goldenBucket } from './support/golden.ts';
+import {
+  cutBucket,
+  damageBucket,
+  expectedOf,
+  goldenBucket,
+  type Expected,
+} from './support/golden.ts';
 import { Capture } from './support/shell.ts';
 import { closedEndpoint, startSilentServer } from './support/silent-server.ts';
 import { temporaryFolder } from './support/temporary.ts';
@@ -202,13 +209,50 @@ test('if sent files are missing, the result is neither "no backup" nor an older 
   expect(await scene.choose(await scene.ask(upToDate, { sentTo }))).toBe('newer same');
 });
 
-test('for a time or TXID, a destination without that state is skipped', async () => {
+test('for a time, a destination that ends earlier comes last, and for a TXID it is skipped', async () => {
   const scene = new Scene();
-  const at = expectedOf().at(-2)?.at ?? '';
-  const target = { kind: 'timestamp', at: new Date(at) } as const;
+  const [{ at, txid }] = expectedOf().slice(-2) as [Expected];
+  const targets = [
+    ['far behind', { kind: 'timestamp', at: new Date(at) }],
+    ['far', { kind: 'txid', txid: parseTXID(txid) }],
+  ] as const;
   const places = { behind: bucketUpTo('0000000000000012'), far: goldenBucket() };
+  for (const [expected, target] of targets) {
+    const answers = await scene.ask(places, { target });
+    expect(await scene.choose(answers, 'nobody', target)).toBe(expected);
+  }
+});
+
+test('for a time after all states, a destination that may have a newer one stops a script', async () => {
+  const scene = new Scene();
+  const target = { kind: 'timestamp', at: new Date() } as const;
+  const damaged = goldenBucket();
+  removeFiles(damaged, /-0{14}18\.ltx$/);
+  const places = { damaged, behind: bucketUpTo('0000000000000012') };
   const answers = await scene.ask(places, { target });
-  expect(await scene.choose(answers, 'nobody', target)).toBe('far');
+  expect(await scene.choose(answers, 'nobody', target)).toMatchObject({ code: 'RESTORE_GAP' });
+  expect(await scene.choose(answers, 'a person', target)).toBe('behind');
+  expect(scene.log.text).toContain('damaged is left out');
+  const sentTo = (): Promise<Sent> => Promise.resolve({ txid: 99n, lineage: 0n });
+  const [lost] = await scene.ask({ lost: goldenBucket() }, { target, sentTo });
+  expect(lost).toMatchObject({ kind: 'unusable', error: { code: 'RESTORE_GAP' } });
+});
+
+test('if no destination has the time, each is named with its first moment', async () => {
+  const scene = new Scene();
+  const target = { kind: 'timestamp', at: new Date(0) } as const;
+  const places = { one: goldenBucket(), two: bucketUpTo('0000000000000012') };
+  const answers = await scene.ask(places, { target });
+  const error = (await scene.choose(answers, 'a person', target)) as ReplicationError;
+  expect(error.code).toBe('RESTORE_OUT_OF_RANGE');
+  for (const [name, folder] of Object.entries(places)) {
+    expect(error.message).toContain(
+      `${name} (file://${folder}): there is a backup, but not of 1970-`,
+    );
+  }
+  expect(error.message).toMatch(
+    /the first moment that can be restored is 2026-\S+ \(TXID 0{15}1\)/,
+  );
 });
 
 test('a failed request is reported rather than a missing time', async () => {

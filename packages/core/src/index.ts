@@ -56,8 +56,20 @@ export {
   type RestoreProgress,
   type RestoreReport,
 } from './restore/restore.ts';
-export { checkOutput, isDatabaseAt } from './restore/output-target.ts';
+export { checkOutput, isDatabaseAt, type Overwrite } from './restore/output-target.ts';
+export type { OutputOwner } from './restore/output.ts';
+export { describeHolders, type Holder } from './restore/open-elsewhere.ts';
 export type { RestoreTarget } from './restore/plan/listing.ts';
+export type { DatedState, Moment } from './restore/plan/moment.ts';
+export type { Gap, LevelTotals, Span } from './history/moments.ts';
+export {
+  readHistory,
+  type DatedSnapshot,
+  type HistoryOptions,
+  type HistoryReport,
+  type ListedMoment,
+  type Newest,
+} from './restore/plan/read-history.ts';
 export type { RestoreSource } from './restore/plan/sources.ts';
 export { newestOfEachLineage, orderByLineage } from './restore/plan/lineages.ts';
 export {

@@ -9,6 +9,7 @@ import { interruptible } from '../interrupt.ts';
 import { createLogger, toLogLevel } from '../log.ts';
 import { ProgressBar } from '../progress.ts';
 import { printPlan } from '../restore-plan.ts';
+import { describeDetails, momentToJSON } from '../restoring/chosen.ts';
 import { surveyAll, type Candidate } from '../restoring/survey.ts';
 import { choose } from '../restoring/choose.ts';
 import { restoreFromBest } from '../restoring/from-best.ts';
@@ -28,7 +29,7 @@ interface Job {
 }
 
 export async function run(args: Arguments, shell: Shell): Promise<number> {
-  const flags = readFlags(args);
+  const flags = readFlags(args, new Date());
   const logger = createLogger({
     level: toLogLevel(args.text('log-level') ?? '') ?? 'warn',
     type: 'text',
@@ -106,12 +107,13 @@ function printReport(
   from: DestinationConfig,
   of: RestoreReport,
 ): void {
-  const { txid, timestamp, durationMs } = of;
+  const { txid, timestamp, durationMs, kept, owner, stillOpenIn } = of;
   print(
     args,
     shell,
     `restored ${output} from ${from.name} (${from.target}): TXID ${txid}, written at ${timestamp}, ` +
-      `${of.filesRead} files in ${(durationMs / 1_000).toFixed(1)} s`,
+      `${of.filesRead} files in ${(durationMs / 1_000).toFixed(1)} s` +
+      describeDetails(of),
     {
       db_path: output,
       replica: from.name,
@@ -123,7 +125,10 @@ function printReport(
       files_read: of.filesRead,
       bytes_read: of.bytesRead,
       avoided: of.avoided,
-      doubt: of.doubt,
+      ...momentToJSON(of.moment),
+      kept,
+      owner,
+      still_open_in: stillOpenIn.length === 0 ? undefined : stillOpenIn,
     },
   );
 }

@@ -14,6 +14,7 @@ import { isError, ReplicationError, type Logger } from '@sluice/core/backend';
 import type { DestinationConfig } from '../config/model.ts';
 import {
   describeFailure,
+  isNewestWanted,
   type Answer,
   type Candidate,
   type Unanswered,
@@ -46,13 +47,20 @@ export async function choose(
   const unusable = answers.filter((answer) => answer.kind === 'unusable');
   const [mostImportant, ...others] = [...unanswered, ...unusable].sort(byWeight);
   if (candidates.length === 0) {
+    if (mostImportant === undefined)
+      throw noBackupError(answers.map(({ destination }) => destination));
+    if (mostImportant.kind === 'unusable' && isOutOfRange(mostImportant.error)) {
+      throw namedError(unusable.filter(({ error }) => isOutOfRange(error)));
+    }
     warnOf(others, logger);
-    throw mostImportant?.error ?? noBackupError(answers);
+    throw mostImportant.kind === 'unusable' ? namedError([mostImportant]) : mostImportant.error;
   }
   if (unanswered.length > 0 && !isAttended) throw unansweredError(unanswered);
 
-  // An unusable state may be newer than the usable ones. For a timestamp or TXID that is irrelevant.
-  const mayBeNewer = target.kind === 'latest' ? unusable : [];
+  // An unusable state may be newer than the usable ones. That is irrelevant for a TXID, and for a time
+  // after which a destination has another state.
+  const isOpen = candidates.every(({ plan }) => isNewestWanted(target, plan));
+  const mayBeNewer = isOpen ? unusable.filter(({ error }) => !isOutOfRange(error)) : [];
   const states = await newestFirst([...candidates, ...mayBeNewer.filter(isState)], signal);
   const [newest] = states;
   const unusableNewest = newest?.kind === 'unusable' ? newest : undefined;
@@ -110,7 +118,22 @@ function byWeight(a: Unanswered | Unusable, b: Unanswered | Unusable): number {
 function weight(answer: Unanswered | Unusable): number {
   if (answer.kind === 'unanswered') return 3;
   if (isError(answer.error, 'RESTORE_NO_SNAPSHOT')) return 0;
-  return isError(answer.error, 'RESTORE_OUT_OF_RANGE') ? 1 : 2;
+  return isOutOfRange(answer.error) ? 1 : 2;
+}
+
+function isOutOfRange(error: Error): boolean {
+  return isError(error, 'RESTORE_OUT_OF_RANGE');
+}
+
+/** Names the destination of each error. All have the code of the first one. */
+function namedError(unusable: readonly Unusable[]): ReplicationError {
+  const lines = unusable.map(
+    ({ destination: { name, target }, error }) => `${name} (${target}): ${error.message}`,
+  );
+  const [first] = unusable;
+  return new ReplicationError(first?.error.code ?? 'REPLICA_UNKNOWN', lines.join('\n'), {
+    cause: first?.error,
+  });
 }
 
 function warnOf(answers: readonly (Unanswered | Unusable)[], logger: Logger): void {
@@ -120,10 +143,11 @@ function warnOf(answers: readonly (Unanswered | Unusable)[], logger: Logger): vo
   }
 }
 
-function noBackupError(answers: readonly Answer[]): ReplicationError {
+/** All destinations have answered. */
+export function noBackupError(destinations: readonly DestinationConfig[]): ReplicationError {
   return new ReplicationError(
     'RESTORE_NO_SNAPSHOT',
-    `there is no backup: there are no LTX files at ${namesOf(answers.map(({ destination }) => destination))}`,
+    `there is no backup: there are no LTX files at ${namesOf(destinations)}`,
   );
 }
 

@@ -1,38 +1,39 @@
 /** Parses the flags of restore. Pure. */
 
-import type { RestoreTarget } from '@sluice/core';
+import type { Overwrite, RestoreTarget } from '@sluice/core';
 import { parseTXID } from '@sluice/core/ltx';
 import { usageError, type Arguments } from '../args.ts';
 import { toLogLevel } from '../log.ts';
+import { parseTime, TIME_EXAMPLES } from './time.ts';
 
 export interface RestoreFlags {
   readonly target: RestoreTarget;
-  readonly overwrite: 'refuse' | 'replace';
+  readonly overwrite: Overwrite;
   readonly parallelism: number | undefined;
   readonly integrityCheck: 'none' | 'quick' | 'full';
 }
 
-/** RFC 3339. It requires a time zone, because a time without one would be a guess. */
-const RFC3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
+/** Normal difference between the clocks of two machines. */
+const SKEW_MS_MAX = 5 * 60_000;
 /** More concurrent reads than any network can use. */
 const PARALLELISM_MAX = 256;
 
-/** CONFIG_INVALID for an invalid value. */
-export function readFlags(args: Arguments): RestoreFlags {
+/** CONFIG_INVALID for an invalid value. `now` is the clock for relative times. */
+export function readFlags(args: Arguments, now: Date): RestoreFlags {
   const { command } = args;
   const level = args.text('log-level');
   if (level !== undefined && toLogLevel(level) === undefined) {
     throw usageError(command, `-log-level is trace, debug, info, warn or error, not "${level}"`);
   }
   return {
-    target: readTarget(args),
-    overwrite: args.has('force') ? 'replace' : 'refuse',
+    target: readTarget(args, now),
+    overwrite: readOverwrite(args),
     parallelism: readParallelism(args),
     integrityCheck: readCheck(args),
   };
 }
 
-function readTarget(args: Arguments): RestoreTarget {
+function readTarget(args: Arguments, now: Date): RestoreTarget {
   const txid = args.text('txid');
   const timestamp = args.text('timestamp');
   if (txid !== undefined && timestamp !== undefined) {
@@ -45,19 +46,33 @@ function readTarget(args: Arguments): RestoreTarget {
     throw usageError(args.command, `-txid must be 16 hex digits, not all 0, but is "${txid}"`);
   }
   if (timestamp === undefined) return { kind: 'latest' };
-  const moment = '-timestamp must be a time with its zone, such as 2026-01-31T12:00:00Z';
-  if (!RFC3339.test(timestamp)) throw usageError(args.command, `${moment}, but is "${timestamp}"`);
-  const written = timestamp.replace(' ', 'T').toUpperCase();
-  const at = new Date(written);
-  if (isInCalendar(written) && !Number.isNaN(at.getTime())) return { kind: 'timestamp', at };
-  throw usageError(args.command, `${moment}; "${timestamp}" does not exist in the calendar`);
+  const at = readTime(args, 'timestamp', now) as Date;
+  if (at.getTime() <= now.getTime() + SKEW_MS_MAX) return { kind: 'timestamp', at };
+  throw usageError(
+    args.command,
+    `-timestamp "${timestamp}" is ${at.toISOString()}, which is in the future: the clock of this machine ` +
+      `says ${now.toISOString()}; for the newest state, leave the flag out, and for another one use -txid`,
+  );
 }
 
-/** JavaScript turns February 30 into March 2, and 24:00 into the next day. */
-function isInCalendar(written: string): boolean {
-  const local = written.slice(0, 'YYYY-MM-DDTHH:MM:SS'.length);
-  const at = new Date(`${local}Z`);
-  return !Number.isNaN(at.getTime()) && at.toISOString().startsWith(local);
+/** The time of a flag; undefined without the flag. CONFIG_INVALID for a time that does not exist. */
+export function readTime(args: Arguments, flag: string, now: Date): Date | undefined {
+  const text = args.text(flag);
+  if (text === undefined) return undefined;
+  const parsed = parseTime(text, now);
+  if (parsed.kind === 'time') return parsed.at;
+  throw usageError(
+    args.command,
+    parsed.kind === 'impossible'
+      ? `-${flag} "${text}" ${parsed.why}`
+      : `-${flag} must be a time, such as ${TIME_EXAMPLES}, but is "${text}"`,
+  );
+}
+
+function readOverwrite(args: Arguments): Overwrite {
+  if (args.has('force')) return args.has('no-keep') ? 'replace' : 'keep';
+  if (!args.has('no-keep')) return 'refuse';
+  throw usageError(args.command, '-no-keep is for -force: nothing is replaced without it');
 }
 
 function readParallelism(args: Arguments): number | undefined {

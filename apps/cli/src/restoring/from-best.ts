@@ -71,7 +71,8 @@ async function restoreFrom(
       code,
     });
   }
-  if (report.doubt !== undefined) logger.warn(`${destination.name}: ${report.doubt}`);
+  const doubt = report.moment?.doubt;
+  if (doubt !== undefined) logger.warn(`${destination.name}: ${doubt}`);
   return { from: destination, report };
 }
 

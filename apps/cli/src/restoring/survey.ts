@@ -100,7 +100,7 @@ async function surveyOne(
   const { listed, newest } = survey;
   if (survey.kind === 'restorable') {
     const { plan } = survey;
-    if (target.kind !== 'latest' || sent === undefined || sent.txid <= plan.txid) {
+    if (!isNewestWanted(target, plan) || sent === undefined || sent.txid <= plan.txid) {
       return { kind: 'restorable', destination, client, plan, newest: survey.newest, listed };
     }
     // The state that was sent is the newest one known, even if files are missing now.
@@ -109,6 +109,12 @@ async function surveyOne(
     return { kind: 'unusable', destination, client, error, newest: newestSent, listed };
   }
   return { kind: 'unusable', destination, client, error: survey.error, newest, listed };
+}
+
+/** Whether a newer state at this destination, or at another one, would be restored instead. */
+export function isNewestWanted(target: RestoreTarget, { moment }: RestorePlan): boolean {
+  if (target.kind === 'timestamp') return moment?.next === undefined;
+  return target.kind === 'latest';
 }
 
 function tooLateError(responseMsMax: number): ReplicationError {

@@ -3,44 +3,8 @@
  * docs/commands.md and a test of each row are built from this table.
  */
 
+import { flag, type Command, type Flag, type Rest } from './command.ts';
 import { notYet, noted, refused, WORKS, type Support, type KnownBy } from '../support.ts';
-
-export interface Flag {
-  readonly name: string;
-  /** A switch takes only the values `=true` and `=false`. */
-  readonly kind: 'switch' | 'text';
-  /** Placeholder of its value in the help. */
-  readonly value?: string | undefined;
-  readonly help: string;
-  readonly knownBy: KnownBy;
-  readonly support: Support;
-}
-
-export interface Command {
-  readonly name: string;
-  readonly usage: string;
-  readonly help: string;
-  readonly knownBy: KnownBy;
-  readonly support: Support;
-  /** The command of which it is an alias. */
-  readonly aliasOf?: string | undefined;
-  readonly flags: readonly Flag[];
-  /** Default: unlimited; the command itself may refuse some. */
-  readonly argumentsMax?: number | undefined;
-  /** Shown below the flags. */
-  readonly examples?: readonly string[] | undefined;
-}
-
-type Rest = { readonly value?: string; readonly knownBy?: KnownBy; readonly support?: Support };
-
-const flag = (name: string, help: string, rest: Rest = {}): Flag => ({
-  name,
-  kind: rest.value === undefined ? 'switch' : 'text',
-  help,
-  knownBy: 'both',
-  support: WORKS,
-  ...rest,
-});
 
 const CONFIG = flag(
   'config',
@@ -76,7 +40,7 @@ const OLD_BUCKET = notYet(
 );
 const FOLLOW = notYet(
   'a restored database cannot follow its backup',
-  'restore it again with -force, for example from a timer',
+  'restore it again with -force -no-keep, for example from a timer',
 );
 
 export const COMMANDS: readonly Command[] = [
@@ -131,9 +95,11 @@ export const COMMANDS: readonly Command[] = [
         value: 'PATH',
       }),
       flag('txid', 'restore the state at this TXID', { value: 'HEX16', knownBy: '0.5' }),
-      flag('timestamp', 'restore the state at this time, including commits made exactly then', {
-        value: 'RFC3339',
-      }),
+      flag(
+        'timestamp',
+        'restore the last state at or before this time: RFC 3339, local ("2026-01-31 14:00") or relative ("2h ago")',
+        { value: 'TIME' },
+      ),
       REPLICA,
       flag('parallelism', 'concurrent reads; default 8', { value: 'N' }),
       flag(
@@ -141,7 +107,12 @@ export const COMMANDS: readonly Command[] = [
         'exit 0 if the database already exists; otherwise restore only if every destination answers',
       ),
       flag('if-replica-exists', 'exit 0 if there is no backup'),
-      flag('force', 'replace the database, and its -wal, -shm and -journal', { knownBy: '0.5' }),
+      flag(
+        'force',
+        'replace the database, and its -wal, -shm and -journal; keep the old file as NAME.before-TIME',
+        { knownBy: '0.5' },
+      ),
+      flag('no-keep', 'with -force: do not keep the old file', OURS),
       flag('dry-run', 'list the files that would be read, and write nothing', { knownBy: '0.5' }),
       flag('integrity-check', 'run SQLite’s own check: none, quick or full; default none', {
         value: 'MODE',
@@ -165,7 +136,35 @@ export const COMMANDS: readonly Command[] = [
     examples: [
       'sluice restore /data/app.db',
       'sluice restore -timestamp 2026-01-31T12:00:00Z -o /tmp/app.db /data/app.db',
+      'sluice restore -timestamp "2h ago" -o /tmp/app.db /data/app.db',
       'sluice restore -o /tmp/app.db s3://bucket/app.db',
+    ],
+  },
+  {
+    name: 'history',
+    usage: 'history [flags] DB_PATH|URL',
+    help: 'show what can be restored from each destination: moments, snapshots, resolution and gaps',
+    knownBy: 'ours',
+    support: WORKS,
+    flags: [
+      ...OWN_FLAGS,
+      { ...REPLICA, knownBy: 'ours' },
+      flag('since', 'begin with the state at this time, and list the single moments', {
+        value: 'TIME',
+        ...OURS,
+      }),
+      flag('until', 'end with the state at this time, and list the single moments', {
+        value: 'TIME',
+        ...OURS,
+      }),
+      flag('limit', 'list at most this many moments, newest first; default 100', {
+        value: 'N',
+        ...OURS,
+      }),
+    ],
+    examples: [
+      'sluice history /data/app.db',
+      'sluice history -since "yesterday 14:00" -until "yesterday 14:10" /data/app.db',
     ],
   },
   {

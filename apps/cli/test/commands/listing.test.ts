@@ -192,7 +192,7 @@ test('without a command, the list of commands goes to stderr', async () => {
 
 test('the help of a command can be requested in three ways', async () => {
   const { stdout } = await sluice(['restore', '-h']);
-  expect(stdout).toContain('-timestamp RFC3339');
+  expect(stdout).toContain('-timestamp TIME');
   expect((await sluice(['help', 'restore'])).stdout).toBe(stdout);
   expect((await sluice(['restore', '/d', '--help'])).stdout).toBe(stdout);
 });

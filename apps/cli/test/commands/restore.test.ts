@@ -50,21 +50,6 @@ test.each([all[3], all[10]])('-txid $txid restores that state', async (expected)
   expect(sha256(output)).toBe(expected?.file_sha256);
 });
 
-test('-timestamp restores the state at that time', async () => {
-  const expected = all[8];
-  const output = path.join(temporaryFolder(), 'app.db');
-  const words = [
-    'restore',
-    '-o',
-    output,
-    '-timestamp',
-    expected?.at ?? '',
-    `file://${goldenBucket()}`,
-  ];
-  expect((await sluice(words)).code).toBe(0);
-  expect(sha256(output)).toBe(expected?.file_sha256);
-});
-
 test('the destination with the newest state is used', async () => {
   const behind = goldenBucket();
   cutBucket(behind, '0000000000000012');
@@ -142,32 +127,6 @@ test('"no backup" is not reported while a destination is unreachable', async () 
   expect((await sluice(words)).code).toBe(7);
 });
 
-test('no backup, unknown TXID, unknown time, gap: each has its exit code', async () => {
-  const output = path.join(temporaryFolder(), 'app.db');
-  const codeOf = async (...words: string[]): Promise<number> =>
-    (await sluice(['restore', '-o', output, ...words])).code;
-  expect(await codeOf(`file://${temporaryFolder()}`)).toBe(4);
-  expect(await codeOf('-txid', '00000000000000ff', `file://${goldenBucket()}`)).toBe(10);
-  expect(await codeOf('-timestamp', '2001-01-01T00:00:00Z', `file://${goldenBucket()}`)).toBe(10);
-  const bucket = goldenBucket();
-  damageBucket(bucket, latest?.txid ?? '');
-  expect(await codeOf(`file://${bucket}`)).toBe(5);
-  expect(await codeOf(`file://${bucket}/not/there`)).toBe(7);
-  expect(fs.existsSync(output)).toBe(false);
-});
-
-test('a missing file in the middle is a gap and is named', async () => {
-  const bucket = goldenBucket();
-  for (const name of fs.readdirSync(bucket, { recursive: true }) as string[]) {
-    if (/0*19\.ltx$/.test(name) || !name.endsWith('ltx')) continue;
-    if (/-0*(18|17|16)\.ltx$/.test(name)) fs.rmSync(path.join(bucket, name));
-  }
-  const output = path.join(temporaryFolder(), 'app.db');
-  const { code, stderr } = await sluice(['restore', '-o', output, `file://${bucket}`]);
-  expect(code).toBe(5);
-  expect(stderr).toMatch(/0000000000000016 to 0000000000000018 is missing .*\(RESTORE_GAP\)/);
-});
-
 test('an existing database is not replaced, which is checked before any request', async () => {
   const output = writeFile(temporaryFolder(), 'app.db', 'mine');
   const words = ['restore', '-o', output, 'file:///nowhere/at/all'];
@@ -177,14 +136,29 @@ test('an existing database is not replaced, which is checked before any request'
   expect(fs.readFileSync(output, 'utf8')).toBe('mine');
 });
 
-test('-force replaces the database with its -wal, -shm and -journal', async () => {
+test.each([
+  ['-force replaces the database with its -wal, -shm and -journal, and keeps the old file', []],
+  ['-force -no-keep keeps nothing', ['-no-keep']],
+])('%s', async (_, flags) => {
   const folder = temporaryFolder();
   const output = writeFile(folder, 'app.db', 'mine');
   for (const side of ['-wal', '-shm', '-journal']) writeFile(folder, `app.db${side}`, 'old');
-  const { code } = await sluice(['restore', '-force', '-o', output, `file://${goldenBucket()}`]);
+  const words = ['restore', '-force', ...flags, '-o', output, `file://${goldenBucket()}`];
+  const { code, stdout } = await sluice([...words, '-json']);
   expect(code).toBe(0);
   expect(sha256(output)).toBe(latest?.file_sha256);
-  expect(fs.readdirSync(folder)).toEqual(['app.db']);
+  const { kept } = JSON.parse(stdout) as { kept?: string };
+  const names = fs.readdirSync(folder).sort();
+  if (flags.length > 0) {
+    expect([kept, names]).toEqual([undefined, ['app.db']]);
+    return;
+  }
+  expect(kept).toMatch(/\/app\.db\.before-\d{8}T\d{6}Z$/);
+  expect(names).toEqual(['app.db', path.basename(kept ?? '')]);
+  expect(fs.readFileSync(kept ?? '', 'utf8')).toBe('mine');
+  expect((await sluice(words)).stdout).toMatch(
+    /\nthe file that it replaced is now \S+\/app\.db\.before-\S+; delete it when it is no longer needed\n/,
+  );
 });
 
 test('an empty file is not a database and is replaced', async () => {

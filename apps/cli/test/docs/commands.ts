@@ -2,7 +2,8 @@
 
 import type { CheckFeature } from '@sluice/core';
 import { nameOf } from '../../src/help.ts';
-import { COMMANDS, type Command, type Flag } from '../../src/surface/commands.ts';
+import type { Command, Flag } from '../../src/surface/command.ts';
+import { COMMANDS } from '../../src/surface/commands.ts';
 import { code, knownBy, page, reason, table } from './markdown.ts';
 
 /** The output of `-json`. Keys that Litestream has keep its names. */
@@ -17,7 +18,9 @@ const JSON_SHAPES: Readonly<Record<string, string>> = {
    "cause":{"code":"REPLICA_UNAVAILABLE","message":"…"}}]}]}
 \`\`\``,
   restore: `One line. The first five keys are Litestream's. \`avoided\` lists damaged files that others replaced: \`file\`, \`source\`,
-\`code\` and \`message\`. \`doubt\`, if present, says why \`-timestamp\` may have meant another state. If there was nothing to do, it is
+\`code\` and \`message\`. With \`-force\`, \`kept\` is the new name of the file that was replaced, and \`still_open_in\` lists the processes that
+had it open (\`pid\`, \`name\`). \`owner\` (\`uid\`, \`gid\`, \`like\`) is set if the file does not belong to the user that ran the command: it
+gets the owner and the mode of the file that it replaces, or the owner of its folder if root restores. If there was nothing to do, it is
 \`{"db_path":…,"skipped":"exists"}\` or \`{"skipped":"no backup","looked_at":["s3://bucket/app.db"]}\`.
 
 \`\`\`json
@@ -25,12 +28,39 @@ const JSON_SHAPES: Readonly<Record<string, string>> = {
  "target":"s3://bucket/app.db","timestamp":"2026-01-31T12:00:00.000Z","files_read":3,"bytes_read":81234,"avoided":[]}
 \`\`\`
 
-With \`-dry-run\` (all keys are Litestream's):
+A time is RFC 3339 (\`2026-01-31T12:00:00Z\`), local (\`2026-01-31 14:00\`, \`today 09:30\`, \`yesterday 14:00\`) or relative (\`30s ago\`,
+\`2h\`, \`3 days ago\`). The state as of a time is the last one written at or before it. All commits in one LTX file have the time of the
+last one, so the resolution is the time between two states: \`sync-interval\` where every file is still there, and more where files were
+merged. With \`-timestamp\`, the result names the next state too; without one, nothing newer is stored there. \`doubt\`, if present, says
+why another state may have been meant:
+
+\`\`\`json
+{…,"timestamp":"2026-01-31T12:00:00.000Z","requested":"2026-01-31T12:00:00.600Z","resolution_ms":1000,
+ "next_txid":"000000000000002b","next_timestamp":"2026-01-31T12:00:01.000Z"}
+\`\`\`
+
+With \`-dry-run\` (Litestream's keys, and the same ones for \`-timestamp\`):
 
 \`\`\`json
 {"source":"s3://bucket/app.db","target_path":"/data/app.db","replica":"s3","min_txid":"0000000000000001",
  "max_txid":"000000000000002a","files":[{"level":9,"name":"0000000000000001-0000000000000029.ltx",
  "min_txid":"0000000000000001","max_txid":"0000000000000029","size":80000,"timestamp":"2026-01-31T12:00:00.000Z"}]}
+\`\`\``,
+  history: `A moment is a state that can be restored: use its time with \`restore -timestamp\`, or its TXID with \`restore -txid\`. Between two
+moments, the first one is restored. In a gap files are missing, so a time in it is refused. The timeline has one character for each equal
+part of the time: \`0\` to \`8\` is the lowest level with files (the lower, the more moments), \`S\` a snapshot, \`!\` a gap. Lists are newest
+first; those of spans, gaps and snapshots have up to 100 entries. One listing for each destination, and a header for each time that is shown.
+
+\`\`\`json
+[{"replica":"s3","target":"s3://bucket/app.db",
+  "first":{"txid":"0000000000000001","timestamp":"2026-01-30T12:00:00.000Z"},
+  "newest":{"txid":"000000000000002a","timestamp":"2026-01-31T12:00:00.000Z"},
+  "moments_total":40,"moments":[{"txid":"000000000000002a","timestamp":"2026-01-31T12:00:00.000Z","level":0}],
+  "spans_total":1,"spans":[{"level":0,"from":{"txid":…},"to":{"txid":…},"files":37,"resolution_ms":1000}],
+  "gaps_total":1,"gaps":[{"from_txid":"0000000000000003","to_txid":"0000000000000004","before":{"txid":…},"after":{"txid":…}}],
+  "snapshots_total":1,"snapshots":[{"txid":"0000000000000005","timestamp":"2026-01-30T13:00:00.000Z","size":80000}],
+  "levels":[{"level":0,"files":41,"size":167936},{"level":9,"files":1,"size":80000}]},
+ {"replica":"file","target":"file:///mnt/backup","error":{"code":"REPLICA_UNAVAILABLE","message":"…"}}]
 \`\`\``,
   config: `\`file\`, \`notes\` and \`databases\` if it is valid; otherwise \`problems\`, and exit code 2:
 

@@ -1,6 +1,7 @@
 /**
  * Kills `sluice restore -force` before each of its steps in the folder of the database. Afterwards
- * SQLite must read either the complete old database or the complete new one.
+ * SQLite must read either the complete old database or the complete new one. If the old file has a
+ * second name, it is complete under that name too.
  */
 
 import fs from 'node:fs';
@@ -55,6 +56,8 @@ function copyOf(write: (database: Database.Database) => void): Old {
   return { folder, output };
 }
 
+/** The old file under its other name. */
+const KEPT = /^app\.db\.before-\d{8}T\d{6}Z$/;
 const ROWS = 40;
 const insert = (database: Database.Database, count: number): void => {
   const statement = database.prepare('INSERT INTO old VALUES (randomblob(4000))');
@@ -122,14 +125,23 @@ test.each(STATES)(
         KILL_AT: String(step),
       });
       seen.push(stateOf(output));
+      const keptNames = fs.readdirSync(folder).filter((file) => KEPT.test(file));
+      for (const name of keptNames) {
+        expect(stateOf(path.join(folder, name))).toBe(`old with ${ROWS} rows`);
+      }
       if (signal === null) {
         expect([code, stderr]).toEqual([0, '']);
-        expect(fs.readdirSync(folder)).toEqual(['app.db']);
+        expect(fs.readdirSync(folder).sort()).toEqual(['app.db', ...keptNames]);
+        expect(keptNames).toHaveLength(1);
         break;
       }
+      // Never the new database without the old one.
+      if (seen.at(-1) === 'new') expect(keptNames).toHaveLength(1);
       expect(signal).toBe('SIGKILL');
       // The next restore replaces the temporary file.
-      const left = fs.readdirSync(folder).filter((file) => !/^app\.db(-\w+)?$/.test(file));
+      const left = fs
+        .readdirSync(folder)
+        .filter((file) => !/^app\.db(-\w+)?$/.test(file) && !KEPT.test(file));
       expect(['', 'app.db.sluice-tmp']).toContain(left.join());
     }
     // Old before one of the steps, and new after it.

@@ -1,10 +1,12 @@
-/** Accepts connections and never responds, like a machine whose disk hangs. */
+/** Servers that do not help: one never responds, one does not listen, one denies everything. */
 
 import { once } from 'node:events';
+import http from 'node:http';
 import net from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 
+/** Accepts connections, like a machine whose disk hangs. */
 export interface SilentServer {
   readonly endpoint: string;
   /** Resolves after the first connection. */
@@ -36,4 +38,21 @@ export async function closedEndpoint(): Promise<string> {
   server.close();
   await once(server, 'close');
   return `http://127.0.0.1:${port}`;
+}
+
+/** An S3 server that denies every request. */
+export async function denyingEndpoint(): Promise<string> {
+  const body = '<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>';
+  const server = http.createServer((request, response) => {
+    request.resume();
+    response.writeHead(403, { 'content-type': 'application/xml', 'x-amz-request-id': '1' });
+    response.end(body);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }

@@ -16,6 +16,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type Database from 'better-sqlite3';
 import type { Clock } from '../clock.ts';
 import { messageOf, ReplicationError } from '../error.ts';
+import { describeHolders, findHolders, type Holder } from './open-elsewhere.ts';
 
 /** Files beside a database that SQLite applies to it. */
 export const JOURNAL_FILES: readonly string[] = ['-wal', '-journal'];
@@ -46,7 +47,7 @@ export async function checkpointOldDatabase(
     if ((await emptyJournal(path)) === 'done' && !(await findJournalFiles(path)).includes('-wal'))
       return;
     signal.throwIfAborted();
-    if (clock.monotonic() > deadline) throw inUse(path);
+    if (clock.monotonic() > deadline) throw inUse(path, await findHolders(path));
     await sleep(RETRY_MS);
   }
 }
@@ -91,10 +92,11 @@ async function sizeOf(file: string): Promise<number | undefined> {
   }
 }
 
-function inUse(path: string): ReplicationError {
+function inUse(path: string, holders: readonly Holder[]): ReplicationError {
+  const who = holders.length === 0 ? 'another process' : describeHolders(holders);
   return new ReplicationError(
     'DATABASE_BUSY',
-    `replace ${path}: another process is using this database, so its log cannot be checkpointed. ` +
+    `replace ${path}: ${who} is using this database, so its log cannot be checkpointed. ` +
       'Nothing was changed; stop the processes that have it open, and restore again',
   );
 }

@@ -6,8 +6,10 @@ import path from 'node:path';
 import { messageOf, ReplicationError } from '../error.ts';
 import { findUnmounted } from '../store/folder/mount-points.ts';
 import { findJournalFiles } from './old-database.ts';
+import { describeHolders, findHolders } from './open-elsewhere.ts';
 
-export type Overwrite = 'refuse' | 'replace';
+/** `keep`: replace, but keep the old file under another name. */
+export type Overwrite = 'refuse' | 'replace' | 'keep';
 
 /**
  * RESTORE_TARGET_EXISTS if a restore to `output` would replace something, RESTORE_OUTPUT if
@@ -31,13 +33,19 @@ export async function requireFree(output: string, overwrite: Overwrite): Promise
   await withOutputErrors(`stat ${output}`, async () => {
     const found = await statOf(output);
     if (found !== undefined && !found.isFile()) throw notAFile(output, found);
-    if (overwrite === 'replace') return;
+    if (overwrite !== 'refuse') return;
     const own = found === undefined || found.size === 0 ? [] : ['']; // an empty file may be replaced
     const [taken] = [...own, ...(await findJournalFiles(output))];
-    if (taken === undefined) return;
+    const holders = await findHolders(output);
+    const openIn = holders.length === 0 ? '' : `, and ${describeHolders(holders)} has it open`;
+    if (taken === undefined && openIn === '') return;
+    const what =
+      taken === undefined
+        ? 'it is empty'
+        : `${taken === '' ? 'it' : output + taken} already exists`;
     throw new ReplicationError(
       'RESTORE_TARGET_EXISTS',
-      `restore to ${output}: ${taken === '' ? 'it' : output + taken} already exists; choose another path (-o), or replace it (-force)`,
+      `restore to ${output}: ${what}${openIn}; choose another path (-o), or replace it (-force)`,
     );
   });
 }

@@ -11,6 +11,8 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { makeFolders, systemFiles } from '../file-system.ts';
 import { ReplicationError } from '../error.ts';
+import { keepFile } from './kept-file.ts';
+import { findHolders, type Holder } from './open-elsewhere.ts';
 import { JOURNAL_FILES, checkpointOldDatabase, type CheckpointOptions } from './old-database.ts';
 import {
   findTarget,
@@ -22,12 +24,32 @@ import {
 
 const SIDE_FILES = [...JOURNAL_FILES, '-shm'];
 const TEMPORARY = '.sluice-tmp';
+/** A copy of the old file that is not complete yet. */
+const COPY = '-kept';
+
+/** What happened to the old file, and to whom the new one belongs. */
+export interface Published {
+  /** The new name of the file that was replaced; undefined if there was none, or it was not kept. */
+  readonly kept: string | undefined;
+  /** Processes that had the replaced database open: they do not see the new one. */
+  readonly stillOpenIn: readonly Holder[];
+  /** Set if the new file does not belong to the user of this process. */
+  readonly owner: OutputOwner | undefined;
+}
+
+/** The owner of a restored file, and the file or folder that it was taken from. */
+export interface OutputOwner {
+  readonly uid: number;
+  readonly gid: number;
+  readonly like: 'replaced file' | 'folder';
+}
 
 export class Output {
   readonly #path: string;
   readonly #overwrite: Overwrite;
   readonly #handle: fs.FileHandle;
   readonly #identity: Stats;
+  #kept: string | undefined;
   #isPublished = false;
 
   /** Creates parent folders and the temporary file. RESTORE_TARGET_EXISTS, RESTORE_OUTPUT. */
@@ -86,13 +108,19 @@ export class Output {
    * Renames the file into place, durably. RESTORE_TARGET_EXISTS if the name was taken meanwhile,
    * DATABASE_BUSY if the database that it would replace is in use.
    */
-  async publish(waiting: Pick<CheckpointOptions, 'signal' | 'clock'>): Promise<void> {
+  async publish(waiting: Pick<CheckpointOptions, 'signal' | 'clock'>): Promise<Published> {
     await requireFree(this.#path, this.#overwrite);
-    await withOutputErrors(`rename ${this.temporary}`, async () => {
+    return await withOutputErrors(`rename ${this.temporary}`, async () => {
       await checkpointOldDatabase(this.#path, waiting);
       if (!(await this.#ownsTemporaryFile())) throw this.#supersededError();
-      await this.#copyOwnership(await statOf(this.#path));
+      const old = await statOf(this.#path);
+      const stillOpenIn = old === undefined ? [] : await findHolders(this.#path);
+      const owner = await this.#copyOwnership(old);
       await this.#handle.close();
+      if (this.#overwrite === 'keep' && old !== undefined && old.size > 0) {
+        const at = new Date(waiting.clock.now());
+        this.#kept = await keepFile(this.#path, at, this.temporary + COPY);
+      }
       await this.#removeSideFiles('');
       // Sync before the rename: after a power loss, no old log may lie beside the new file.
       await systemFiles.syncFolder(path.dirname(this.#path));
@@ -100,6 +128,7 @@ export class Output {
       await systemFiles.syncFolder(path.dirname(this.#path));
       await this.#removeSideFiles(TEMPORARY);
       this.#isPublished = true;
+      return { kept: this.#kept, stillOpenIn, owner };
     });
   }
 
@@ -107,20 +136,28 @@ export class Output {
   async discard(): Promise<void> {
     if (this.#isPublished) return;
     await this.#handle.close().catch(() => undefined); // it may be closed already
+    if (this.#kept !== undefined) await fs.rm(this.#kept, { force: true }); // the old file has its first name
     if (await this.#ownsTemporaryFile()) await removeTemporary(this.#path);
   }
 
-  /** The new file gets the mode and, if permitted, the owner of the file it replaces. */
-  async #copyOwnership(old: Stats | undefined): Promise<void> {
-    if (old === undefined) return;
-    await this.#handle.chmod(old.mode & 0o777);
+  /**
+   * The new file gets the mode and, if permitted, the owner of the file it replaces. Without one, it
+   * gets the owner of its folder if root restores: the application is usually another user.
+   */
+  async #copyOwnership(old: Stats | undefined): Promise<OutputOwner | undefined> {
+    if (old !== undefined) await this.#handle.chmod(old.mode & 0o777);
+    const isRoot = process.geteuid?.() === 0;
+    if (old === undefined && !isRoot) return undefined;
+    const { uid, gid } = old ?? (await fs.stat(path.dirname(this.#path)));
     const own = await this.#handle.stat();
-    if (own.uid === old.uid && own.gid === old.gid) return;
+    if (own.uid === uid && own.gid === gid) return undefined;
     try {
-      await this.#handle.chown(old.uid, old.gid);
+      await this.#handle.chown(uid, gid);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error; // only root may change owners
+      return undefined;
     }
+    return { uid, gid, like: old === undefined ? 'folder' : 'replaced file' };
   }
 
   /** A later restore to the same path removes the temporary file of an earlier one. */
@@ -154,7 +191,7 @@ export class Output {
 }
 
 async function removeTemporary(target: string): Promise<void> {
-  for (const side of ['', ...SIDE_FILES]) {
+  for (const side of ['', COPY, ...SIDE_FILES]) {
     await fs.rm(target + TEMPORARY + side, { force: true });
   }
 }

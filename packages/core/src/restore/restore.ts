@@ -10,7 +10,8 @@ import { describeFile } from '../store/describe.ts';
 import { applyPlan } from './apply-plan.ts';
 import { checkIntegrity, type IntegrityCheck } from './integrity.ts';
 import { toPlanTarget, type RestoreTarget } from './plan/listing.ts';
-import { Output } from './output.ts';
+import type { Moment } from './plan/moment.ts';
+import { Output, type Published } from './output.ts';
 import { checkOutput, type Overwrite } from './output-target.ts';
 import { planRestore, type PlanTarget, type RestorePlan } from './plan/plan.ts';
 import {
@@ -60,10 +61,10 @@ export interface AvoidedFile {
 }
 
 /** Result of `restore`. Sizes are in bytes. */
-export interface RestoreReport {
+export interface RestoreReport extends Published {
   /** 16 hex digits. */
   readonly txid: string;
-  /** ISO 8601: the time of the newest file. */
+  /** ISO 8601: the time of the newest file; for a timestamp, of the commit. */
   readonly timestamp: string;
   readonly filesRead: number;
   readonly bytesRead: number;
@@ -73,11 +74,12 @@ export interface RestoreReport {
   readonly durationMs: number;
   /** If this is not empty, the destination should be repaired. */
   readonly avoided: readonly AvoidedFile[];
-  /**
-   * For a timestamp: why another state may have been meant, if file times contradict each other.
-   */
-  readonly doubt: string | undefined;
+  /** For a timestamp: the state that was chosen, the next one, and any doubt. */
+  readonly moment: Moment | undefined;
 }
+
+/** The part that is known before the file has its name. */
+type RunReport = Omit<RestoreReport, 'durationMs' | keyof Published>;
 
 const PARALLELISM_DEFAULT = 8;
 /**
@@ -114,8 +116,8 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
     await output.sync();
     await checkIntegrity(output.temporary, options.integrityCheck ?? 'none', signal);
     signal.throwIfAborted();
-    await output.publish({ signal, clock });
-    return { ...report, durationMs: Math.round(clock.monotonic() - startedAt) };
+    const published = await output.publish({ signal, clock });
+    return { ...report, ...published, durationMs: Math.round(clock.monotonic() - startedAt) };
   } finally {
     await output.discard();
   }
@@ -130,7 +132,7 @@ class RestoreRun {
   #listings = 0;
   #listed: readonly SourcedFile[] = [];
   #target: PlanTarget = { kind: 'latest' };
-  #doubt: string | undefined;
+  #moment: Moment | undefined;
   #plan: RestorePlan<SourcedFile> = planOfNothing;
   #local: 'allowed' | 'refused' = 'allowed';
 
@@ -150,7 +152,7 @@ class RestoreRun {
           readSourcedHeader(file, this.#signal),
         );
         this.#target = found.target;
-        this.#doubt = found.doubt;
+        this.#moment = found.moment;
         this.#plan = this.#replan([]);
         return;
       } catch (error) {
@@ -159,7 +161,7 @@ class RestoreRun {
     }
   }
 
-  async run(output: Output): Promise<Omit<RestoreReport, 'durationMs'>> {
+  async run(output: Output): Promise<RunReport> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#attempt(output);
@@ -177,7 +179,7 @@ class RestoreRun {
     }
   }
 
-  async #attempt(output: Output): Promise<Omit<RestoreReport, 'durationMs'>> {
+  async #attempt(output: Output): Promise<RunReport> {
     const { parallelism, onProgress } = this.#options;
     const plan = this.#plan;
     let doneBytes = 0;
@@ -196,13 +198,13 @@ class RestoreRun {
     });
     return {
       txid: formatTXID(plan.txid),
-      timestamp: new Date(header.timestampMs).toISOString(),
+      timestamp: (plan.moment?.at ?? new Date(header.timestampMs)).toISOString(),
       filesRead,
       bytesRead: doneBytes,
       pageSize: header.pageSize,
       commit: header.commit,
       avoided: [...this.#avoided.values()],
-      doubt: plan.doubt,
+      moment: plan.moment,
     };
   }
 
@@ -231,7 +233,7 @@ class RestoreRun {
     const avoided = new Set([...this.#avoided.keys(), ...without]);
     return planRestore(this.#listed, this.#target, {
       isAvoided: (file) => avoided.has(keyOfFile(file)),
-      doubt: this.#doubt,
+      moment: this.#moment,
     });
   }
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { ReplicationError } from '../../src/error.ts';
-import { toTXID } from '../../src/ltx/txid.ts';
+import { toTXID, type TXID } from '../../src/ltx/txid.ts';
 import type { LTXFileInfo } from '../../src/replica/replica.ts';
+import type { Moment } from '../../src/restore/plan/moment.ts';
 import { planMoment, planRestore } from '../../src/restore/plan/plan.ts';
 import { EPOCH_MS, file, timeOf } from './files.ts';
 import { runTimeSearch } from './time-search.ts';
@@ -10,15 +11,16 @@ interface Answer {
   readonly txid: bigint;
   readonly doubt: string | undefined;
   readonly asked: number;
+  readonly moment: Moment;
 }
 
 function ask(files: readonly LTXFileInfo[], at: Date): Answer {
   let asked = 0;
-  const { txid, doubt } = runTimeSearch(planMoment(files, at), (each) => {
+  const moment = runTimeSearch(planMoment(files, at), (each) => {
     asked += 1;
     return each.createdAt as Date;
   });
-  return { txid, doubt, asked };
+  return { txid: moment.txid, doubt: moment.doubt, asked, moment };
 }
 
 function refused(files: readonly LTXFileInfo[], at: Date): ReplicationError {
@@ -44,18 +46,32 @@ describe('the state as of a time', () => {
     expect(ask(files, later(timeOf(17), 9_999)).txid).toBe(17n);
   });
 
-  test('can be any time from the first known one to the last, inclusive', () => {
+  test('at the first known time is the first state, and after the last one the newest', () => {
     expect(ask(files, timeOf(1)).txid).toBe(1n);
     expect(ask(files, timeOf(40)).txid).toBe(40n);
+    expect(ask(files, later(timeOf(40), 1)).txid).toBe(40n);
   });
 
-  test('outside these bounds is an error that names both', () => {
-    for (const at of [later(timeOf(1), -1), later(timeOf(40), 1)]) {
-      const error = refused(files, at);
-      expect(error.code).toBe('RESTORE_OUT_OF_RANGE');
-      expect(error.message).toContain(timeOf(1).toISOString());
-      expect(error.message).toContain(timeOf(40).toISOString());
-    }
+  test('before the first one is an error that names it', () => {
+    const error = refused(files, later(timeOf(1), -1));
+    expect(error.code).toBe('RESTORE_OUT_OF_RANGE');
+    expect(error.message).toContain(`${timeOf(1).toISOString()} (TXID 0000000000000001)`);
+  });
+
+  test('has a time, and a next state with its time', () => {
+    expect(ask(files, later(timeOf(17), 1)).moment).toMatchObject({
+      requested: later(timeOf(17), 1),
+      at: timeOf(17),
+      next: { txid: 18n, at: timeOf(18) },
+    });
+    expect(ask(files, timeOf(40)).moment).toMatchObject({ at: timeOf(40), next: undefined });
+  });
+
+  test('has as its next state one that can be restored', () => {
+    const merged = [file(9, 1, 1), file(1, 2, 9), file(0, 5, 5), file(9, 1, 20)];
+    expect(ask(merged, timeOf(1)).moment.next).toEqual({ txid: 9n, at: timeOf(9) });
+    expect(ask(merged, timeOf(9)).moment.next).toEqual({ txid: 20n, at: timeOf(20) });
+    expect(ask([file(9, 1, 3), ...increments(5, 9)], timeOf(3)).moment.next).toBeUndefined();
   });
 
   test('is found among six thousand files with about sixty headers', () => {
@@ -89,11 +105,6 @@ describe('the state as of a time', () => {
     expect(ask(some, timeOf(8)).txid).toBe(8n);
   });
 
-  test('may be as late as a snapshot that proves that nothing was committed since', () => {
-    const snapshot = file(9, 1, 4, { createdAt: timeOf(9) });
-    expect(ask([file(9, 1, 1), ...increments(1, 4), snapshot], timeOf(9)).txid).toBe(4n);
-  });
-
   test('before the first snapshot is an error even if increments are older', () => {
     const error = refused([...increments(2, 9), file(9, 1, 6)], timeOf(4));
     expect([error.code, error.message]).toEqual([
@@ -102,12 +113,35 @@ describe('the state as of a time', () => {
     ]);
   });
 
-  test('after a gap is an error about the gap, never an older state', () => {
+  test('after the last state is an error about the gap if later files are listed, even if they are too short', () => {
     const some = [file(9, 1, 3), file(0, 3, 3), ...increments(5, 9)];
-    const { txid } = ask(some, timeOf(7));
-    expect(txid).toBe(7n);
-    expect(() => planRestore(some, { kind: 'txid', txid: 7n as never })).toThrow(/is missing/);
+    const short = [file(9, 1, 3), file(0, 4, 4, { sizeBytes: 50 })];
+    for (const files of [some, short]) {
+      for (const at of [later(timeOf(3), 1), timeOf(7), timeOf(20)]) {
+        const { txid } = ask(files, at);
+        expect(() => planRestore(files, { kind: 'txid', txid: txid as TXID })).toThrow(
+          /TXID 0000000000000004 is missing/,
+        );
+      }
+      expect(ask(files, timeOf(3)).txid).toBe(3n);
+    }
+  });
+
+  test('in a gap before a snapshot is an error that names the nearest states', () => {
+    const some = [file(9, 1, 3), ...increments(5, 8), file(9, 1, 9), ...increments(10, 12)];
+    for (const at of [later(timeOf(3), 1), timeOf(6), later(timeOf(9), -1)]) {
+      const error = refused(some, at);
+      expect([error.code, error.message]).toEqual([
+        'RESTORE_OUT_OF_RANGE',
+        expect.stringContaining(
+          `TXID 0000000000000004 to 0000000000000008 cannot be restored. The nearest moments are ` +
+            `${timeOf(3).toISOString()} (TXID 0000000000000003) before it, and ` +
+            `${timeOf(9).toISOString()} (TXID 0000000000000009) after it`,
+        ),
+      ]);
+    }
     expect(ask(some, timeOf(3)).txid).toBe(3n);
+    expect(ask(some, timeOf(9)).txid).toBe(9n);
   });
 
   test('inside a merged file is the state before that file', () => {

@@ -118,25 +118,35 @@ describe('any set of files', () => {
     );
   });
 
-  test('and any timestamp lead to the last restorable state that is not later', () => {
+  test('and any timestamp lead to the last restorable state that is not later, unless it is in a gap', () => {
     fc.assert(
       fc.property(anyFiles, fc.integer({ min: 0, max: TXID_COUNT * 10 + 20 }), (files, tenths) => {
         const at = new Date(timeOf(0).getTime() + tenths * 1000);
         const usable = files.filter((each) => each.sizeBytes >= 100);
         const states = [...statesOf(usable)].sort((a, b) => Number(a - b));
         fc.pre(states.length > 0);
-        const top = states.at(-1) as bigint;
-        const ends = new Set([
-          ...states,
-          ...usable.map((each) => each.maxTXID).filter((n) => n > top),
-        ]);
-        const notLater = [...ends].filter((txid) => timeOf(txid) <= at);
-        const newest = [...ends].reduce((a, b) => (a > b ? a : b));
-        const isKnown = notLater.length > 0 && at <= timeOf(newest);
-        const find = (): bigint =>
-          runTimeSearch(planMoment(files, at), (each) => each.createdAt as Date).txid;
-        if (isKnown) expect(find()).toBe(notLater.reduce((a, b) => (a > b ? a : b)));
-        else expect(find).toThrow(/is unknown/);
+        const highest = files.reduce((max, each) => (each.maxTXID > max ? each.maxTXID : max), 0n);
+        const notLater = states.filter((txid) => timeOf(txid) <= at);
+        const find = (): bigint => {
+          const { txid } = runTimeSearch(planMoment(files, at), (each) => each.createdAt as Date);
+          return planRestore(files, { kind: 'txid', txid: toTXID(txid) }).txid;
+        };
+        if (notLater.length === 0) {
+          expect(find).toThrow(/the first moment that can be restored/);
+          return;
+        }
+        const state = notLater.at(-1) as bigint;
+        const next = states[notLater.length];
+        // TXIDs of which no file below the snapshots has any trace.
+        const isTraced = usable.some(
+          ({ level, minTXID, maxTXID }) => level < 9 && minTXID <= state + 1n && maxTXID > state,
+        );
+        const isBetween = timeOf(state) < at;
+        const isInGap = next !== undefined && next > state + 1n && !isTraced;
+        if (isBetween && isInGap) expect(find).toThrow(/The nearest moments are/);
+        else if (isBetween && next === undefined && highest > state) {
+          expect(find).toThrow(/is missing/);
+        } else expect(find()).toBe(state);
       }),
       { numRuns: RUNS },
     );

@@ -6,6 +6,7 @@ import type { LTXHeader } from '../../ltx/header.ts';
 import { rangesOf } from '../../replica/ranges.ts';
 import type { LTXFileInfo, ReplicaFiles } from '../../replica/replica.ts';
 import { describeFile } from '../../store/describe.ts';
+import type { Moment, TimeSearch } from './moment.ts';
 import { planMoment, type PlanTarget } from './plan.ts';
 
 /** The state to restore: the newest, a TXID, or a time. */
@@ -21,22 +22,28 @@ export async function listAll(client: ReplicaFiles, signal?: AbortSignal): Promi
   return files;
 }
 
-/** `headerOf` reads a file's own time. `doubt` says why another state may have been meant. */
+/** `headerOf` reads a file's own time. `moment` is the state of a timestamp. */
 export async function toPlanTarget<File extends LTXFileInfo>(
   listed: readonly File[],
   target: RestoreTarget,
   headerOf: (file: File) => Promise<LTXHeader>,
-): Promise<{ readonly target: PlanTarget; readonly doubt: string | undefined }> {
-  if (target.kind !== 'timestamp') return { target, doubt: undefined };
-  const search = planMoment(listed, target.at);
+): Promise<{ readonly target: PlanTarget; readonly moment: Moment | undefined }> {
+  if (target.kind !== 'timestamp') return { target, moment: undefined };
+  const moment = await searchTimes(planMoment(listed, target.at), headerOf);
+  return { target: { kind: 'txid', txid: moment.txid }, moment };
+}
+
+/** Runs a search with the times in the files. A listing's time may be that of copying the bucket. */
+export async function searchTimes<File extends LTXFileInfo, Result>(
+  search: TimeSearch<File, Result>,
+  headerOf: (file: File) => Promise<LTXHeader>,
+): Promise<Result> {
   let step = search.next();
   while (step.done !== true) {
-    // The time in the file. The listing's time may be that of copying the bucket.
     const times = step.value.map(async (file) => new Date((await headerOf(file)).timestampMs));
     step = search.next(await Promise.all(times));
   }
-  const { txid, doubt } = step.value;
-  return { target: { kind: 'txid', txid }, doubt };
+  return step.value;
 }
 
 export async function readHeader(

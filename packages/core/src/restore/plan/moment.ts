@@ -2,7 +2,8 @@
  * Finds the TXID of the state at a moment.
  *
  * **The state as of T is everything committed at or before T, and nothing later**: a transaction
- * whose time is exactly T is included (Litestream leaves it out).
+ * whose time is exactly T is included (Litestream leaves it out). If T is after all stored times, it
+ * is the newest state.
  *
  * The time of a file is the one in its header, not the one in the listing: a copied bucket has new
  * times in its listing. A file at level 0 to 8 has the time of its last transaction (a merged file
@@ -16,90 +17,120 @@
  */
 
 import { ReplicationError } from '../../error.ts';
-import { compare, reachableTXIDs } from '../../history/chain.ts';
+import { reachableTXIDs } from '../../history/chain.ts';
+import { isGap, LEVEL_SNAPSHOT, timedStates, type TimedState } from '../../history/moments.ts';
 import { formatTXID, type TXID } from '../../ltx/txid.ts';
 import type { LTXFileInfo } from '../../replica/replica.ts';
 import { trustedTimes } from './times.ts';
 
 /** Headers read at once. Each round narrows the search 17-fold: 6,000 files take three or four. */
 const PROBES_PER_ROUND = 16;
-const LEVEL_SNAPSHOT = 9;
 
-/** A TXID that a restore can end with, and the file that has its time. */
-interface Point<File extends LTXFileInfo> {
+/** A state and its time. */
+export interface DatedState {
   readonly txid: TXID;
-  readonly file: File;
+  readonly at: Date;
 }
 
 /** The state as of a moment. */
-export interface Moment {
-  readonly txid: TXID;
+export interface Moment extends DatedState {
+  /** The moment that was asked for. */
+  readonly requested: Date;
+  /** The next state that can be restored; undefined if this is the newest one. */
+  readonly next: DatedState | undefined;
   /** Why another state may have been meant, if file times contradict each other. */
   readonly doubt: string | undefined;
 }
 
 /** Yields files and expects their times, in the same order. */
-export type TimeSearch<File extends LTXFileInfo> = Generator<
+export type TimeSearch<File extends LTXFileInfo, Result = Moment> = Generator<
   readonly File[],
-  Moment,
+  Result,
   readonly Date[]
 >;
 
 /**
- * Finds the TXID of `at` among the states that `files` lead to. It may also find a later TXID that
- * is only listed; the plan for it then names the gap. RESTORE_OUT_OF_RANGE with the known bounds if
- * `at` is outside them.
+ * Finds the TXID of `at` among the states that `files` lead to. RESTORE_OUT_OF_RANGE with the nearest
+ * moments if `at` is before all states, or in a gap between two.
  */
 export function* locateMoment<File extends LTXFileInfo>(
   files: readonly File[],
   at: Date,
 ): TimeSearch<File> {
-  const reached = reachableTXIDs(files);
-  const last = reached.at(-1);
-  if (last === undefined) throw new TypeError('searched a timestamp, but nothing can be restored');
-  const wanted = new Set<TXID>(reached);
-  for (const file of files) if (file.maxTXID > last) wanted.add(file.maxTXID);
-
-  const points = pointsOf(files, wanted, (level) => level !== LEVEL_SNAPSHOT);
-  const known = new Set(points.map((point) => point.txid));
-  const images = pointsOf(files, wanted, (level) => level === LEVEL_SNAPSHOT);
-  const search = yield* lastAtOrBefore(points, at);
-  const found = search.index;
-
-  // Between the points lie snapshots whose TXID no other file ends with: find the newest that counts.
-  const after = points[found + 1]?.txid;
-  const between = images.filter(
-    (image) =>
-      !known.has(image.txid) &&
-      image.txid > (points[found]?.txid ?? 0n) &&
-      (after === undefined || image.txid < after),
-  );
-  const image = yield* lastAtOrBefore(between, at);
-  const answer = between[image.index] ?? points[found];
-  const newest = [...points, ...images].sort((a, b) => compare(a.txid, b.txid));
-  if (answer === undefined || answer.txid === newest.at(-1)?.txid) {
-    yield* requireWithin({ points: newest, images, at, answer });
+  const times = new KnownTimes<File>();
+  const states = timedStates(files, new Set(reachableTXIDs(files)));
+  const { state: answer, doubt } = yield* locateState(states, at, times);
+  const [first] = states;
+  if (first === undefined) throw new TypeError('searched a timestamp, but nothing can be restored');
+  if (answer === undefined) {
+    const [firstAt] = yield* times.of([first.file]);
+    throw beforeAllError(at, { txid: first.txid, at: firstAt as Date });
   }
-  if (answer === undefined) throw new TypeError('a timestamp before all others has no TXID');
-  return { txid: answer.txid, doubt: search.doubt ?? image.doubt };
+  const following = states.find(({ txid }) => txid > answer.txid);
+  yield* times.of(following === undefined ? [answer.file] : [answer.file, following.file]);
+  const chosen = { txid: answer.txid, at: times.get(answer.file) };
+  const next = following && { txid: following.txid, at: times.get(following.file) };
+  if (next !== undefined && at > chosen.at && isGap(files, chosen.txid, next.txid)) {
+    throw inGapError(at, chosen, next);
+  }
+  return { requested: at, ...chosen, next, doubt };
 }
 
-/** One point per wanted TXID that a file of these levels ends with, ascending. */
-function pointsOf<File extends LTXFileInfo>(
-  files: readonly File[],
-  wanted: ReadonlySet<TXID>,
-  level: (level: number) => boolean,
-): Point<File>[] {
-  const byTXID = new Map<TXID, File>();
-  for (const file of files) {
-    if (!level(file.level) || !wanted.has(file.maxTXID)) continue;
-    // All of them have the same time. The lowest level was written first, so it is the most reliable.
-    const other = byTXID.get(file.maxTXID);
-    if (other === undefined || file.level < other.level) byTXID.set(file.maxTXID, file);
+/** A state, or undefined if all are later than the time. */
+export interface FoundState<File extends LTXFileInfo> {
+  readonly state: TimedState<File> | undefined;
+  readonly doubt: string | undefined;
+}
+
+/** Finds the last of the ascending `states` at or before `at`. */
+export function* locateState<File extends LTXFileInfo>(
+  states: readonly TimedState<File>[],
+  at: Date,
+  times: KnownTimes<File>,
+): TimeSearch<File, FoundState<File>> {
+  const points = states.filter(({ file }) => file.level !== LEVEL_SNAPSHOT);
+  const search = yield* lastAtOrBefore(points, at, times);
+  const found = points[search.index];
+
+  // Between the points lie snapshots whose TXID no other file ends with: find the newest that counts.
+  const after = points[search.index + 1]?.txid;
+  const between = states.filter(
+    ({ txid, file }) =>
+      file.level === LEVEL_SNAPSHOT &&
+      txid > (found?.txid ?? 0n) &&
+      (after === undefined || txid < after),
+  );
+  const image = yield* lastAtOrBefore(between, at, times);
+  return { state: between[image.index] ?? found, doubt: search.doubt ?? image.doubt };
+}
+
+/** Times that were read, so that each header is read once. */
+export class KnownTimes<File extends LTXFileInfo> {
+  readonly #known = new Map<File, Date>();
+
+  *of(files: readonly File[]): TimeSearch<File, readonly Date[]> {
+    const unknown = files.filter((file) => !this.#known.has(file));
+    if (unknown.length > 0) {
+      const times = yield unknown;
+      for (const [index, file] of unknown.entries()) {
+        const time = times[index];
+        if (time === undefined) throw new TypeError('the caller did not supply a requested time');
+        this.#known.set(file, time);
+      }
+    }
+    return files.map((file) => this.get(file));
   }
-  return [...byTXID]
-    .map(([txid, file]) => ({ txid, file }))
-    .sort((a, b) => compare(a.txid, b.txid));
+
+  has(file: File): boolean {
+    return this.#known.has(file);
+  }
+
+  /** A time that `of` has asked for. */
+  get(file: File): Date {
+    const time = this.#known.get(file);
+    if (time === undefined) throw new TypeError('a time was used before it was requested');
+    return time;
+  }
 }
 
 /** Result of a search: the index of the point, -1 if all are later, and any doubt. */
@@ -110,9 +141,10 @@ interface Search {
 
 /** The last point whose trusted time is not later than `at`. */
 function* lastAtOrBefore<File extends LTXFileInfo>(
-  points: readonly Point<File>[],
+  points: readonly TimedState<File>[],
   at: Date,
-): Generator<readonly File[], Search, readonly Date[]> {
+  times: KnownTimes<File>,
+): TimeSearch<File, Search> {
   const known = new Map<number, Date>();
   for (;;) {
     const { low, high, doubt } = bracket(points, known, at);
@@ -120,8 +152,8 @@ function* lastAtOrBefore<File extends LTXFileInfo>(
     for (let index = low + 1; index < high; index++) if (!known.has(index)) unknown.push(index);
     if (unknown.length === 0) return { index: low, doubt };
     const probes = spread(unknown);
-    const times = yield probes.map((index) => (points[index] as Point<File>).file);
-    for (const [place, index] of probes.entries()) known.set(index, times[place] as Date);
+    const dates = yield* times.of(probes.map((index) => (points[index] as TimedState<File>).file));
+    for (const [place, index] of probes.entries()) known.set(index, dates[place] as Date);
   }
 }
 
@@ -134,7 +166,7 @@ interface Bracket {
 }
 
 function bracket(
-  points: readonly Point<LTXFileInfo>[],
+  points: readonly TimedState[],
   known: ReadonlyMap<number, Date>,
   at: Date,
 ): Bracket {
@@ -142,7 +174,7 @@ function bracket(
   const times = trustedTimes(
     read.map(([index, time]) => ({
       timeMs: time.getTime(),
-      uploadedMs: (points[index] as Point<LTXFileInfo>).file.modifiedAt.getTime(),
+      uploadedMs: (points[index] as TimedState).file.modifiedAt.getTime(),
     })),
   );
   let low = -1;
@@ -150,7 +182,7 @@ function bracket(
   let doubt: string | undefined;
   for (const [place, [index, time]] of read.entries()) {
     const trusted = times[place];
-    if (trusted !== time.getTime()) doubt ??= doubtOf(points[index] as Point<LTXFileInfo>, time);
+    if (trusted !== time.getTime()) doubt ??= doubtOf(points[index] as TimedState, time);
     if (trusted === undefined) continue;
     if (trusted <= at.getTime()) low = index;
     else high = Math.min(high, index);
@@ -158,7 +190,23 @@ function bracket(
   return { low, high, doubt };
 }
 
-function doubtOf({ txid }: Pick<Point<LTXFileInfo>, 'txid'>, time: Date): string {
+/** Whether the times of these ascending states contradict each other. Those of snapshots are bounds. */
+export function doubtAmong<File extends LTXFileInfo>(
+  states: readonly TimedState<File>[],
+  times: KnownTimes<File>,
+): string | undefined {
+  const points = states.filter(({ file }) => file.level !== LEVEL_SNAPSHOT);
+  const trusted = trustedTimes(
+    points.map(({ file }) => ({
+      timeMs: times.get(file).getTime(),
+      uploadedMs: file.modifiedAt.getTime(),
+    })),
+  );
+  const wrong = points.find(({ file }, place) => trusted[place] !== times.get(file).getTime());
+  return wrong && doubtOf(wrong, times.get(wrong.file));
+}
+
+function doubtOf({ txid }: Pick<TimedState, 'txid'>, time: Date): string {
   return (
     `file times contradict each other: TXID ${formatTXID(txid)} is dated ${time.toISOString()}, which ` +
     "does not fit the files around it; the writer's clock was wrong for a while; to choose a state by number, use -txid"
@@ -175,39 +223,23 @@ function spread(indexes: readonly number[]): readonly number[] {
   );
 }
 
-interface Bounds<File extends LTXFileInfo> {
-  /** Oldest first. */
-  readonly points: readonly Point<File>[];
-  readonly images: readonly Point<File>[];
-  readonly at: Date;
-  /** undefined if all points are later than `at`. */
-  readonly answer: Point<File> | undefined;
+export function beforeAllError(at: Date, first: DatedState): ReplicationError {
+  return new ReplicationError(
+    'RESTORE_OUT_OF_RANGE',
+    `there is a backup, but not of ${at.toISOString()}: the first moment that can be restored is ` +
+      `${describeState(first)}; choose that time or a later one`,
+  );
 }
 
-/**
- * RESTORE_OUT_OF_RANGE unless a point is at or before `at`, and `at` is not after the last known
- * time.
- */
-function* requireWithin<File extends LTXFileInfo>({
-  points,
-  images,
-  at,
-  answer,
-}: Bounds<File>): Generator<readonly File[], void, readonly Date[]> {
-  const first = points[0] as Point<File>;
-  const last = points.at(-1) as Point<File>;
-  // A snapshot of the newest TXID, taken after its commit, shows that nothing came between.
-  const witness = images.find((image) => image.txid === last.txid) ?? last;
-  const [earliest, committed, seen] = yield [first.file, last.file, witness.file];
-  if (earliest === undefined || committed === undefined || seen === undefined) {
-    throw new TypeError('the caller did not supply a requested time');
-  }
-  const latest = seen > committed ? seen : committed;
-  if (answer !== undefined && at <= latest) return;
-  throw new ReplicationError(
+function inGapError(at: Date, before: DatedState, after: DatedState): ReplicationError {
+  return new ReplicationError(
     'RESTORE_OUT_OF_RANGE',
-    `the state as of ${at.toISOString()} is unknown: the stored files cover ` +
-      `${earliest.toISOString()} (TXID ${formatTXID(first.txid)}) to ${latest.toISOString()} ` +
-      `(TXID ${formatTXID(last.txid)}); choose a time between them, or restore the latest state`,
+    `there is a backup, but not of ${at.toISOString()}: TXID ${formatTXID(before.txid + 1n)} to ` +
+      `${formatTXID(after.txid - 1n)} cannot be restored. The nearest moments are ` +
+      `${describeState(before)} before it, and ${describeState(after)} after it; choose one of them (-txid)`,
   );
+}
+
+function describeState({ txid, at }: DatedState): string {
+  return `${at.toISOString()} (TXID ${formatTXID(txid)})`;
 }

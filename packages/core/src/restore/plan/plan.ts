@@ -14,7 +14,7 @@ import { HEADER_SIZE_BYTES } from '../../ltx/header.ts';
 import { formatTXID, type TXID } from '../../ltx/txid.ts';
 import type { LTXFileInfo } from '../../replica/replica.ts';
 import { describeFile } from '../../store/describe.ts';
-import { locateMoment, type TimeSearch } from './moment.ts';
+import { locateMoment, type Moment, type TimeSearch } from './moment.ts';
 
 /** For a timestamp, `planMoment` finds the TXID first. */
 export type PlanTarget =
@@ -37,17 +37,15 @@ export interface RestorePlan<File extends LTXFileInfo = LTXFileInfo> {
   /** Total size of the files. */
   readonly sizeBytes: number;
   readonly ignored: readonly IgnoredFile[];
-  /**
-   * For a timestamp: why another state may have been meant, if file times contradict each other.
-   */
-  readonly doubt?: string | undefined;
+  /** For a timestamp: the state that was chosen, and the next one. */
+  readonly moment?: Moment | undefined;
 }
 
 export interface PlanOptions<File extends LTXFileInfo = LTXFileInfo> {
   /** Whether a file turned out to be unusable. */
   readonly isAvoided?: ((file: File) => boolean) | undefined;
   /** From the search for a timestamp. */
-  readonly doubt?: string | undefined;
+  readonly moment?: Moment | undefined;
 }
 
 /**
@@ -67,19 +65,23 @@ export function planRestore<File extends LTXFileInfo>(
   const chain = chainTo(usable, txid);
   if (chain === undefined) throw unreachable(txid, files, usable, ignored, reached);
   const sizeBytes = chain.reduce((sum, file) => sum + file.sizeBytes, 0);
-  return { txid, files: chain, sizeBytes, ignored, doubt: options.doubt };
+  return { txid, files: chain, sizeBytes, ignored, moment: options.moment };
 }
 
 /**
- * Starts the search for the TXID of a timestamp; the caller supplies the file times it asks for.
+ * Searches the TXID of a timestamp; the caller supplies the file times it asks for. If `at` is after
+ * the newest state, but later TXIDs are listed, it is the highest of these: the plan for it then
+ * names the missing files.
  */
-export function planMoment<File extends LTXFileInfo>(
+export function* planMoment<File extends LTXFileInfo>(
   files: readonly File[],
   at: Date,
 ): TimeSearch<File> {
   const { usable, ignored } = sort(files, () => false);
   requireRestorable(files, usable, ignored);
-  return locateMoment(usable, at);
+  const moment = yield* locateMoment(usable, at);
+  const isNewest = moment.next === undefined && at > moment.at;
+  return isNewest ? { ...moment, txid: highest(files) } : moment;
 }
 
 function sort<File extends LTXFileInfo>(

@@ -47,10 +47,10 @@ export async function surveyReplica(
   const listed = await listUnlessNew(client, signal);
   if (listed.length === 0) return { kind: 'empty' };
   try {
-    const { target: state, doubt } = await toPlanTarget(listed, target, (file) =>
+    const { target: state, moment } = await toPlanTarget(listed, target, (file) =>
       readHeader(client, file, signal),
     );
-    const plan = planRestore(listed, state, { doubt });
+    const plan = planRestore(listed, state, { moment });
     const newest = await readNewest(client, listed, plan.txid, signal);
     return { kind: 'restorable', plan, newest, listed };
   } catch (error) {
