@@ -15,6 +15,7 @@ type Run = (args: Arguments, shell: Shell) => Promise<number>;
 const RUNS: Readonly<Record<string, () => Promise<{ run: Run }>>> = {
   replicate: () => import('./commands/replicate.ts'),
   restore: () => import('./commands/restore.ts'),
+  drill: () => import('./commands/drill.ts'),
   init: () => import('./commands/init.ts'),
   migrate: () => import('./commands/migrate.ts'),
   config: () => import('./commands/config.ts'),

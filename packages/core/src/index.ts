@@ -56,6 +56,9 @@ export {
   type RestoreProgress,
   type RestoreReport,
 } from './restore/restore.ts';
+export { drill, type DrillOptions, type DrillReport, type DrillTarget } from './drill/drill.ts';
+export { readDrills, recordDrill, type DrillRecord } from './drill/record.ts';
+export type { Comparison, DrillProblem, DrillResult } from './drill/verdict.ts';
 export { checkOutput, isDatabaseAt } from './restore/output-target.ts';
 export type { RestoreTarget } from './restore/plan/listing.ts';
 export type { RestoreSource } from './restore/plan/sources.ts';

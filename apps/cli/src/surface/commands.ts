@@ -169,6 +169,41 @@ export const COMMANDS: readonly Command[] = [
     ],
   },
   {
+    name: 'drill',
+    usage: 'drill [flags] [DB_PATH|URL…]',
+    help: 'prove that every destination, alone, can be restored: restore it to a scratch folder and check the result',
+    knownBy: 'ours',
+    support: WORKS,
+    flags: [
+      ...OWN_FLAGS,
+      { ...REPLICA, knownBy: 'ours' },
+      flag('at', 'restore the newest state (latest) or any other (random); default latest', {
+        value: 'WHICH',
+        ...OURS,
+      }),
+      flag('txid', 'restore the state at this TXID', { value: 'HEX16', ...OURS }),
+      flag('timestamp', 'restore the state at this time', { value: 'TIME', ...OURS }),
+      flag('integrity-check', 'run SQLite’s own check: none, quick or full; default quick', {
+        value: 'MODE',
+        ...OURS,
+      }),
+      flag('assert', 'a query whose first value must not be NULL, 0 or empty; can be repeated', {
+        value: 'SQL',
+        ...OURS,
+      }),
+      flag('tmp', 'folder for the restored copy; default: the temporary folder of the system', {
+        value: 'FOLDER',
+        ...OURS,
+      }),
+      { ...LEVEL, knownBy: 'ours' },
+    ],
+    examples: [
+      'sluice drill',
+      'sluice drill -at random -assert "SELECT count(*) FROM orders" /data/app.db',
+      'sluice drill -tmp /mnt/scratch -integrity-check full s3://bucket/app.db',
+    ],
+  },
+  {
     name: 'init',
     usage: 'init [flags] [DB URL [URL…]]',
     help: 'write a first configuration, for the given database and destinations',
