@@ -11,7 +11,7 @@
 
 import { nearest } from '@sluice/core/config';
 import { ReplicationError } from '@sluice/core/backend';
-import type { Command, Flag } from './surface/commands.ts';
+import type { Command, Flag } from './surface/command.ts';
 import { refusalOf } from './support.ts';
 
 export interface Arguments {

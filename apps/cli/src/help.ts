@@ -1,6 +1,7 @@
 /** The output of -help, generated from the table of commands. */
 
-import { COMMANDS, type Command, type Flag } from './surface/commands.ts';
+import type { Command, Flag } from './surface/command.ts';
+import { COMMANDS } from './surface/commands.ts';
 
 /** Wide enough for every flag but the longest. */
 const FLAG_WIDTH = 26;

@@ -7,7 +7,7 @@ import { exitCodeOf } from './exit-of-error.ts';
 import { helpOf } from './help.ts';
 import { Interrupted } from './interrupt.ts';
 import type { Shell } from './shell.ts';
-import type { Command } from './surface/commands.ts';
+import type { Command } from './surface/command.ts';
 
 type Run = (args: Arguments, shell: Shell) => Promise<number>;
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseArguments } from '../src/args.ts';
-import { COMMANDS, findCommand, type Command } from '../src/surface/commands.ts';
+import type { Command } from '../src/surface/command.ts';
+import { COMMANDS, findCommand } from '../src/surface/commands.ts';
 
 const restore = findCommand('restore') as Command;
 

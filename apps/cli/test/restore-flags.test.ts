@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { parseArguments } from '../src/args.ts';
 import { readFlags, type RestoreFlags } from '../src/restoring/flags.ts';
-import { findCommand, type Command } from '../src/surface/commands.ts';
+import type { Command } from '../src/surface/command.ts';
+import { findCommand } from '../src/surface/commands.ts';
 
 function flags(...words: string[]): RestoreFlags {
   return readFlags(parseArguments(findCommand('restore') as Command, words));

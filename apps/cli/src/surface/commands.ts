@@ -3,44 +3,8 @@
  * docs/commands.md and a test of each row are built from this table.
  */
 
+import { flag, type Command, type Flag, type Rest } from './command.ts';
 import { notYet, noted, refused, WORKS, type Support, type KnownBy } from '../support.ts';
-
-export interface Flag {
-  readonly name: string;
-  /** A switch takes only the values `=true` and `=false`. */
-  readonly kind: 'switch' | 'text';
-  /** Placeholder of its value in the help. */
-  readonly value?: string | undefined;
-  readonly help: string;
-  readonly knownBy: KnownBy;
-  readonly support: Support;
-}
-
-export interface Command {
-  readonly name: string;
-  readonly usage: string;
-  readonly help: string;
-  readonly knownBy: KnownBy;
-  readonly support: Support;
-  /** The command of which it is an alias. */
-  readonly aliasOf?: string | undefined;
-  readonly flags: readonly Flag[];
-  /** Default: unlimited; the command itself may refuse some. */
-  readonly argumentsMax?: number | undefined;
-  /** Shown below the flags. */
-  readonly examples?: readonly string[] | undefined;
-}
-
-type Rest = { readonly value?: string; readonly knownBy?: KnownBy; readonly support?: Support };
-
-const flag = (name: string, help: string, rest: Rest = {}): Flag => ({
-  name,
-  kind: rest.value === undefined ? 'switch' : 'text',
-  help,
-  knownBy: 'both',
-  support: WORKS,
-  ...rest,
-});
 
 const CONFIG = flag(
   'config',

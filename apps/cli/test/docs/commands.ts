@@ -2,7 +2,8 @@
 
 import type { CheckFeature } from '@sluice/core';
 import { nameOf } from '../../src/help.ts';
-import { COMMANDS, type Command, type Flag } from '../../src/surface/commands.ts';
+import type { Command, Flag } from '../../src/surface/command.ts';
+import { COMMANDS } from '../../src/surface/commands.ts';
 import { code, knownBy, page, reason, table } from './markdown.ts';
 
 /** The output of `-json`. Keys that Litestream has keep its names. */
