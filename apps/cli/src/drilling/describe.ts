@@ -62,12 +62,17 @@ function describeChecks(report: DrillReport, { integrityCheck }: DrillFlags): st
   const asserted =
     assertions.length === 0 ? [] : [`${holding} of ${assertions.length} assertions hold`];
   const compared = {
-    equal:
-      comparison.kind === 'equal' ? `all ${comparison.pages} pages equal the live database` : '',
+    equal: comparison.kind === 'equal' ? describeEqual(comparison) : '',
     different: 'the live database differs',
     'not compared': comparison.kind === 'not compared' ? `not compared: ${comparison.why}` : '',
   }[comparison.kind];
   return [[...check, ...asserted, compared].join('; ')];
+}
+
+function describeEqual({ pages, skipped }: { pages: number; skipped: number }): string {
+  return skipped === 0
+    ? `all ${pages} pages equal the live database at that TXID`
+    : `${pages} pages equal the live database at that TXID, and ${skipped} could not be compared: they have changed since`;
 }
 
 function describeLoss({ lossWindowMs: ms, newestTXID }: DrillReport): string[] {

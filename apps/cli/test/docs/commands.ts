@@ -35,14 +35,14 @@ With \`-dry-run\` (all keys are Litestream's):
 \`\`\``,
   drill: `One object per destination. \`result\` is \`ok\`, \`failed\` or \`inconclusive\`; then \`problems\` says why, with the
 [error code](errors.md) and, for a damaged file, \`object\`. \`restore_ms\` is the time to connect, list and restore (RTO).
-\`loss_window_ms\` is the upper bound of what would be lost, as an age (RPO). \`comparison\` is \`equal\`, \`different\` (the number of
+\`loss_window_ms\` is the upper bound of what would be lost, as an age (RPO). \`comparison\` is \`equal\` (the number of \`pages\`, and of those \`skipped\`), \`different\` (the number of
 \`pages\`, and the \`first\`) or \`not compared\`, with the reason. What the drill did not get to is left out:
 
 \`\`\`json
 [{"database":"/data/app.db","name":"s3","type":"s3","target":"s3://bucket/app.db","result":"ok",
   "at":"2026-01-31T12:00:00.000Z","txid":"000000000000002a","timestamp":"2026-01-31T11:59:58.100Z",
   "newest_txid":"000000000000002a","restore_ms":812,"loss_window_ms":0,"files_listed":9,"files_read":3,"bytes_read":81234,
-  "size":122880,"assertions":[{"sql":"SELECT count(*) FROM orders","holds":true}],"comparison":{"kind":"equal","pages":30},
+  "size":122880,"assertions":[{"sql":"SELECT count(*) FROM orders","holds":true}],"comparison":{"kind":"equal","pages":30,"skipped":0},
   "problems":[]}]
 \`\`\``,
   config: `\`file\`, \`notes\` and \`databases\` if it is valid; otherwise \`problems\`, and exit code 2:
@@ -194,9 +194,10 @@ An assertion holds if the first column of its first row is neither NULL, 0 nor e
 is a failure of that assertion.
 
 If the live database is exactly in the restored state, all its pages are compared. That is certain if the position that the replicator
-recorded is the end of the log, or if the file is untouched since the replicator ended. Otherwise the result says \`not compared\` and why:
-on a database with steady commits, the live database has usually moved on. Run the drill as the user of the replicator, because others
-cannot read its staging folder.
+recorded is the end of the log, or if the file is untouched since the replicator ended. If the database has moved on since, its pages as
+they were at the restored TXID are read from the log, as long as that TXID is in it; pages that have changed since and are not are skipped,
+and counted. Otherwise the result says \`not compared\` and why: for an old state, the live database has moved on. Run the drill as the
+user of the replicator, because others cannot read its staging folder.
 
 A drill reads the files that its restore needs, not the others: \`from 3 of 9 files\`. \`-at random\` chooses among all states that the
 destination can restore, so a series of drills covers more files. The newest state must be restorable in any case.

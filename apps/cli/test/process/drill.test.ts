@@ -113,6 +113,28 @@ test('after later commits it says "moved on", and how much would be lost', async
   }
 });
 
+test('beside a running replicator and a busy application, the pages are compared all the same', async () => {
+  const at = await scene();
+  const replicator = new CLIProcess(['replicate', '-config', at.config]);
+  await replicator.says(/starts as process/);
+  const application = openApplication(at.database);
+  const timer = setInterval(() => application.addRow(), 20);
+  const compared = async (): Promise<string | undefined> => {
+    const { code, rows } = await drill(at, '-replica', 'one');
+    expect([code, rows[0]?.problems]).toEqual([0, []]);
+    const { txid = '', comparison } = rows[0] ?? {};
+    return txid > NEWEST ? comparison?.kind : undefined;
+  };
+  try {
+    await expect.poll(compared, { timeout: 60_000 }).toBe('equal');
+  } finally {
+    clearInterval(timer);
+    application.close();
+  }
+  replicator.kill('SIGTERM');
+  expect((await replicator.ended()).code).toBe(0);
+});
+
 test('one flipped byte fails only its destination, and the object is named', async () => {
   const at = await scene();
   flipByte(path.join(at.backups[1], SNAPSHOT));
@@ -247,7 +269,10 @@ test.each([
     /create a folder \/nowhere\/at\/all\/sluice-drill-…: ENOENT.*-tmp/,
   ],
 ])('%j is a mistake, and says which', async (words, expected, message) => {
-  const { config } = await scene();
+  const folder = temporaryFolder();
+  const replicas = `[{ path: ${folder}/one, name: one }, { path: ${folder}/two, name: two }]`;
+  const text = `dbs: [{ path: ${folder}/app.db, replicas: ${replicas} }]\n`;
+  const config = writeFile(folder, 'sluice.yml', text);
   const { code, stderr } = await sluice(['drill', '-config', config, ...words]);
   expect(code).toBe(expected);
   expect(stderr).toMatch(message);

@@ -16,11 +16,16 @@ export interface LiveSize {
   readonly commit: number;
 }
 
-/** `readPage` fills a page of the live database at its offset in the file; the page is all zeros before. */
+/**
+ * Fills a page, which is all zeros before, with the version of the live database. Returns 'changed' if
+ * that version can no longer be read.
+ */
+export type ReadLivePage = (pgno: number, page: Uint8Array) => 'read' | 'changed';
+
 export function comparePages(
   { file }: RestoredFile,
   { pageSize, commit }: LiveSize,
-  readPage: (page: Uint8Array, offset: number) => void,
+  readPage: ReadLivePage,
 ): Comparison {
   const descriptor = fs.openSync(file, 'r');
   try {
@@ -28,23 +33,25 @@ export function comparePages(
     const pages = Math.max(restoredPages, commit);
     const lock = lockPgno(pageSize);
     const [ours, theirs] = [new Uint8Array(pageSize), new Uint8Array(pageSize)];
-    let different = 0;
-    let first = 0;
+    let [equal, skipped, different, first] = [0, 0, 0, 0];
     for (let pgno = 1; pgno <= pages; pgno += 1) {
       if (pgno === lock) continue; // never used by SQLite
       const offset = (pgno - 1) * pageSize;
       ours.fill(0);
       theirs.fill(0);
       if (pgno <= restoredPages) readFullySync(descriptor, ours, offset);
-      if (pgno <= commit) readPage(theirs, offset);
       const isMissing = pgno > restoredPages || pgno > commit;
-      if (!isMissing && Buffer.compare(ours, theirs) === 0) continue;
-      different += 1;
-      if (first === 0) first = pgno;
+      if (!isMissing && readPage(pgno, theirs) === 'changed') skipped += 1;
+      else if (!isMissing && Buffer.compare(ours, theirs) === 0) equal += 1;
+      else {
+        different += 1;
+        if (first === 0) first = pgno;
+      }
     }
-    return different === 0
-      ? { kind: 'equal', pages }
-      : { kind: 'different', pages: different, first };
+    if (different > 0) return { kind: 'different', pages: different, first };
+    return equal > 0
+      ? { kind: 'equal', pages: equal, skipped }
+      : { kind: 'not compared', why: 'the live database has changed every page since' };
   } finally {
     fs.closeSync(descriptor);
   }

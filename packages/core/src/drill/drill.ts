@@ -19,6 +19,8 @@ import type { RestoreSource } from '../restore/plan/sources.ts';
 import { surveyReplica, type NewestFile } from '../restore/plan/survey.ts';
 import { restore, type RestoreProgress, type RestoreReport } from '../restore/restore.ts';
 import type { AssertionResult } from './checks.ts';
+import type { Position } from '../database/continuity/position.ts';
+import { readPosition } from './live.ts';
 import { examineRestored, type Examination, type LiveDatabase } from './examine.ts';
 import {
   judge,
@@ -105,7 +107,9 @@ async function examine(options: DrillOptions, seen: Seen): Promise<void> {
   const { name, signal, clock = systemClock, files = systemFiles } = options;
   const startedAt = clock.monotonic();
   const source = { name, ...(await options.open(signal)) };
+  const before = await positionOf(options.live);
   const { listed, newest } = await list(source, options);
+  const positions = [before, await positionOf(options.live)].filter((each) => each !== undefined);
   seen.listed = { atMs: clock.now(), files: listed.length, newest };
   requireSent(options, newest);
 
@@ -129,10 +133,20 @@ async function examine(options: DrillOptions, seen: Seen): Promise<void> {
   const state = { txid, lineage: header.nodeID };
   seen.restored = { report, ms, state };
 
-  const { integrityCheck, assertions, live } = options;
+  const { integrityCheck, assertions } = options;
+  const live = options.live && { ...options.live, positions };
   if (integrityCheck === 'none' && assertions.length === 0 && live === undefined) return;
   const restored = { file: output, ...state };
   seen.examination = await examineRestored({ restored, integrityCheck, assertions, live }, signal);
+}
+
+/** A listing that is newer than this position, or just older, has its TXID. */
+async function positionOf(live: LiveDatabase | undefined): Promise<Position | undefined> {
+  try {
+    return live && (await readPosition(live.metaPath));
+  } catch {
+    return undefined; // the comparison reads it again, and says why it cannot
+  }
 }
 
 /** The newest state must be restorable, whichever state is restored. */

@@ -11,7 +11,7 @@ import type { IntegrityCheck } from '../restore/integrity.ts';
 import { threadScript } from '../threads/thread.ts';
 import type { AssertionResult } from './checks.ts';
 import type { RestoredFile } from './compare.ts';
-import type { LiveState } from './live.ts';
+import type { LiveRequest, LiveState } from './live.ts';
 
 export interface LiveDatabase {
   readonly path: string;
@@ -22,7 +22,8 @@ export interface ExamineRequest {
   readonly restored: RestoredFile;
   readonly integrityCheck: IntegrityCheck;
   readonly assertions: readonly string[];
-  readonly live: LiveDatabase | undefined;
+  /** With the positions that were read earlier. */
+  readonly live: Omit<LiveRequest, 'restored'> | undefined;
 }
 
 export interface Examination {

@@ -10,6 +10,12 @@
  *  without a log  the position is at rest, and the file is untouched since, before and after the reads.
  *                 SQLite is not involved: a connection would leave a log beside a database that is closed.
  *
+ * After further commits the database has moved on. With a log, most pages can still be compared, if TXID n
+ * ends at a frame of this log, according to a position that was read earlier: the newest frame of a page up
+ * to that frame is its version at TXID n, and a page without any frame has the same version in the file as
+ * before this log. A page that only later frames have is skipped, because a checkpoint may have put it into
+ * the file.
+ *
  * In all other cases nothing is known about the state, and nothing is compared.
  *
  * Not for a process that replicates this database, or uses it in another way: see examine.ts.
@@ -28,13 +34,16 @@ import { readFullySync } from '../file-io.ts';
 import { readText, systemFiles } from '../file-system.ts';
 import { createKernel, type Kernel } from '../kernel/kernel.ts';
 import type { LogPlace } from '../wal/frame.ts';
+import type { WALHeader } from '../wal/header.ts';
 import { WALReader } from '../wal/reader.ts';
-import { comparePages, type RestoredFile } from './compare.ts';
+import { comparePages, type ReadLivePage, type RestoredFile } from './compare.ts';
 import { isSameState, type Comparison } from './verdict.ts';
 
 export interface LiveRequest {
   readonly path: string;
   readonly metaPath: string;
+  /** Positions that were read earlier. */
+  readonly positions: readonly Position[];
   /** Compared if the live database is in the same state. */
   readonly restored: RestoredFile;
 }
@@ -44,30 +53,33 @@ export type LiveState =
       readonly kind: 'at';
       readonly txid: bigint;
       readonly lineage: bigint;
-      /** undefined if the restored state is another one. */
+      /** With this state, or with an earlier one of this log. */
       readonly comparison: Comparison | undefined;
     }
+  /** `comparison`: with an earlier state of this log. */
+  | { readonly kind: 'moved on'; readonly comparison: Comparison | undefined }
   | { readonly kind: 'unknown'; readonly why: string };
 
 /** An application may be recovering the log, or closing the database. */
 const BUSY_MS_MAX = 1_000;
 
-const MOVED_ON: LiveState = { kind: 'unknown', why: 'the live database has moved on' };
+const MOVED_ON: LiveState = { kind: 'moved on', comparison: undefined };
 
 interface Live {
   readonly path: string;
   readonly descriptor: number;
   readonly position: Position;
+  /** Others, read earlier. */
+  readonly positions: readonly Position[];
   readonly kernel: Kernel;
   readonly restored: RestoredFile;
 }
 
 export async function examineLive(request: LiveRequest): Promise<LiveState> {
-  const { metaPath, restored } = request;
+  const { metaPath, restored, positions } = request;
   if (!fs.existsSync(request.path)) return unknown('the live database does not exist');
   try {
-    const text = await readText(systemFiles, path.join(metaPath, 'position'));
-    const position = text === undefined ? undefined : parsePosition(text);
+    const position = await readPosition(metaPath);
     if (position === undefined) {
       return unknown(
         `no replicator has recorded in ${metaPath} which TXID the live database is at`,
@@ -75,12 +87,19 @@ export async function examineLive(request: LiveRequest): Promise<LiveState> {
     }
     const file = fs.realpathSync.native(request.path);
     const descriptor = descriptorOf(file);
-    const live = { path: file, descriptor, position, kernel: createKernel(), restored };
+    const kernel = createKernel();
+    const live = { path: file, descriptor, position, positions, kernel, restored };
     return hasLog(file) ? examineWithLog(live) : examineAtRest(live);
   } catch (error) {
     const why = isError(error, 'DATABASE_REPLACED') ? '' : `read ${request.path}: `;
     return unknown(`${why}${messageOf(error)}`);
   }
+}
+
+/** The position that a replicator has recorded; undefined if there is none. */
+export async function readPosition(metaPath: string): Promise<Position | undefined> {
+  const text = await readText(systemFiles, path.join(metaPath, 'position'));
+  return text === undefined ? undefined : parsePosition(text);
 }
 
 function unknown(why: string): LiveState {
@@ -97,7 +116,11 @@ function examineAtRest(live: Live): LiveState {
   const known = position.file;
   if (before === undefined || known === undefined || !position.atRest) return MOVED_ON;
   if (!isUntouched(known, before)) return MOVED_ON;
-  const state = compare(live, (page, offset) => void readFullySync(descriptor, page, offset));
+  const { pageSize } = position;
+  const state = compare(live, (pgno, page) => {
+    readFullySync(descriptor, page, (pgno - 1) * pageSize);
+    return 'read';
+  });
   const after = readEvidence(descriptor, kernel);
   const named = readStamp(file);
   const isStill = after !== undefined && isUntouched(before, after) && !hasLog(file);
@@ -115,35 +138,79 @@ function examineWithLog(live: Live): LiveState {
     connection = new Database(file, { readonly: true, fileMustExist: true, timeout: BUSY_MS_MAX });
     connection.exec('BEGIN');
     connection.prepare('SELECT 1 FROM sqlite_master LIMIT 1').get();
-    const place = findPlace(wal, position);
     const named = readStamp(file);
     const isFollowed = position.file === undefined || (named && isSameFile(position.file, named));
-    if (place === undefined || isFollowed !== true) return MOVED_ON;
+    if (isFollowed !== true) return MOVED_ON;
+    const place = findPlace(wal, position);
+    const isAtEnd = place !== undefined && isEnd(wal, place);
+    if (!isAtEnd) return { kind: 'moved on', comparison: compareEarlier(live, wal) };
+    const { txid, lineage, pageSize } = position;
+    if (!isSameState(position, live.restored)) {
+      return { kind: 'at', txid, lineage, comparison: compareEarlier(live, wal) };
+    }
     const readFile = (into: Uint8Array, at: number): number => readFullySync(descriptor, into, at);
-    const { pageSize } = position;
     const readPage = createCurrentPageReader({ pageSize, readFile }, wal, place);
-    return compare(live, (page, offset) => page.set(readPage(offset / pageSize + 1)));
+    return compare(live, (pgno, page) => {
+      page.set(readPage(pgno));
+      return 'read';
+    });
   } finally {
     connection?.close();
     wal.close();
   }
 }
 
-/** The end of the log, if it is that of the position. Call inside a read transaction. */
-function findPlace(wal: WALReader, position: Position): LogPlace | undefined {
+interface Place extends LogPlace {
+  readonly header: WALHeader;
+}
+
+/** The place of a position in the current log, if it has one. Call inside a read transaction. */
+function findPlace(wal: WALReader, position: Position): Place | undefined {
   const { frame: number, salt1, salt2, checksum } = position;
   const header = wal.readHeader();
   if (header?.salt1 !== salt1 || header.salt2 !== salt2) return undefined;
   const last = number === 0 ? header : wal.readFrameHeader(number, header);
   if (last?.salt1 !== salt1 || last.salt2 !== salt2) return undefined;
   if (last.checksum.s0 !== checksum.s0 || last.checksum.s1 !== checksum.s1) return undefined;
-  // A frame of a transaction that is not committed counts too: nothing is lost by not comparing.
-  const next = wal.readFrameHeader(number + 1, header);
-  const isLast = next === undefined || next.salt1 !== salt1 || next.salt2 !== salt2;
-  return isLast ? { header, frame: number, checksum } : undefined;
+  return { header, frame: number, checksum };
 }
 
-function compare(live: Live, readPage: (page: Uint8Array, offset: number) => void): LiveState {
+/** A frame of a transaction that is not committed counts too: then less is compared. */
+function isEnd(wal: WALReader, { header, frame }: Place): boolean {
+  return frameOf(wal, header, frame + 1) === undefined;
+}
+
+/** The page that frame `number` of this log has; undefined after its end. */
+function frameOf(wal: WALReader, header: WALHeader, number: number): number | undefined {
+  const frame = wal.readFrameHeader(number, header);
+  const isOfLog = frame?.salt1 === header.salt1 && frame.salt2 === header.salt2;
+  return isOfLog ? frame.pgno : undefined;
+}
+
+function compareEarlier(live: Live, wal: WALReader): Comparison | undefined {
+  const { positions, restored, descriptor } = live;
+  const position = positions.find((each) => isSameState(each, restored));
+  const place = position && findPlace(wal, position);
+  if (position === undefined || place === undefined) return undefined;
+  const { header } = place;
+  const newest = new Map<number, number>();
+  const changed = new Set<number>();
+  for (let number = 1; ; number += 1) {
+    const pgno = frameOf(wal, header, number);
+    if (pgno === undefined) break;
+    if (number <= place.frame) newest.set(pgno, number);
+    else if (!newest.has(pgno)) changed.add(pgno);
+  }
+  return comparePages(restored, position, (pgno, page) => {
+    const frame = newest.get(pgno);
+    if (frame !== undefined) return wal.readPage(frame, header, page) ? 'read' : 'changed';
+    if (changed.has(pgno)) return 'changed';
+    readFullySync(descriptor, page, (pgno - 1) * position.pageSize);
+    return 'read';
+  });
+}
+
+function compare(live: Live, readPage: ReadLivePage): LiveState {
   const { position, restored } = live;
   const { txid, lineage } = position;
   const comparison = isSameState(position, restored)

@@ -27,8 +27,9 @@ export interface DrillProblem {
 
 /** Comparison with the live database. */
 export type Comparison =
-  | { readonly kind: 'equal'; readonly pages: number }
-  /** `first`: number of the first page that differs. */
+  /** `pages` were compared; `skipped` have changed in the live database since. */
+  | { readonly kind: 'equal'; readonly pages: number; readonly skipped: number }
+  /** `pages` differ; `first` is the number of the first one. */
   | { readonly kind: 'different'; readonly pages: number; readonly first: number }
   | { readonly kind: 'not compared'; readonly why: string };
 
@@ -145,6 +146,9 @@ export function toComparison(live: LiveState | undefined, restored: KnownState):
   if (live === undefined) return { kind: 'not compared', why: 'there is no live database here' };
   if (live.kind === 'unknown') return { kind: 'not compared', why: live.why };
   if (live.comparison !== undefined) return live.comparison;
+  if (live.kind === 'moved on') {
+    return { kind: 'not compared', why: 'the live database has moved on' };
+  }
   const why =
     live.txid === restored.txid
       ? 'the lineage of the restored state is unknown or another one'

@@ -16,7 +16,11 @@ import { Watched } from '../database/watched.ts';
 import { temporaryFolder } from '../restore/temporary.ts';
 
 function positionOf({ metaPath }: Watched): Position {
-  const position = parsePosition(fs.readFileSync(path.join(metaPath, 'position'), 'utf8'));
+  return parseText(fs.readFileSync(path.join(metaPath, 'position')));
+}
+
+function parseText(text: Buffer): Position {
+  const position = parsePosition(text.toString());
   if (position === undefined) throw new Error('there is no position');
   return position;
 }
@@ -35,16 +39,19 @@ async function examine(
   watched: Watched,
   copy: Uint8Array,
   state: KnownState = positionOf(watched),
+  positions: readonly Position[] = [],
 ): Promise<LiveState> {
   const file = path.join(temporaryFolder(), 'restored.db');
   fs.writeFileSync(file, copy);
   const { txid, lineage } = state;
   const { path: live, metaPath } = watched;
-  return await examineLive({ path: live, metaPath, restored: { file, txid, lineage } });
+  const restored = { file, txid, lineage };
+  return await examineLive({ path: live, metaPath, positions, restored });
 }
 
-const comparisonOf = (state: LiveState): unknown => state.kind === 'at' && state.comparison;
-const MOVED_ON = { kind: 'unknown', why: 'the live database has moved on' };
+const comparisonOf = (state: LiveState): unknown =>
+  state.kind === 'unknown' ? state.why : state.comparison;
+const MOVED_ON = { kind: 'moved on', comparison: undefined };
 
 /** A followed database with an open application and a log. Nothing is unstaged. */
 async function followed(): Promise<Watched> {
@@ -88,7 +95,11 @@ test.each([
     fs.rmSync(`${watched.path}-shm`);
   }
   const { pageSize, commit } = positionOf(watched);
-  expect(comparisonOf(await examine(watched, copy))).toEqual({ kind: 'equal', pages: commit });
+  expect(comparisonOf(await examine(watched, copy))).toEqual({
+    kind: 'equal',
+    pages: commit,
+    skipped: 0,
+  });
   for (const pgno of [1, Math.ceil(commit / 2), commit]) {
     const planted = Buffer.from(copy);
     const at = (pgno - 1) * pageSize + 100;
@@ -142,6 +153,76 @@ test('a log that restarted is "moved on"', async () => {
   database.close();
 });
 
+/** A database that has moved on within one log: `early` is its state at `position`. */
+async function movedOn(): Promise<{ watched: Watched; position: Position; early: Buffer }> {
+  const watched = new Watched();
+  for (let row = 0; row < 5; row += 1) watched.commit(6_000);
+  watched.app.pragma('wal_checkpoint(TRUNCATE)'); // most pages are in the file only
+  const engine = watched.start();
+  await watched.next('staged');
+  watched.commit(100);
+  await engine.sync();
+  // A row that is changed before the position, and after it.
+  watched.app.exec(`INSERT INTO t(id, v) VALUES (1000, 'first')`);
+  await engine.sync();
+  await expect.poll(() => positionOf(watched).txid).toBe(3n);
+  const position = positionOf(watched);
+  const early = copyOf(watched);
+  watched.app.exec(`UPDATE t SET v = 'other' WHERE id = 1000`);
+  watched.app.exec(`UPDATE t SET v = zeroblob(length(v)) WHERE id = 1`);
+  await expect.poll(() => positionOf(watched).txid).toBeGreaterThan(3n);
+  return { watched, position, early };
+}
+
+test.each(['without', 'after'])(
+  'a database that has moved on is compared %s a checkpoint, but for the pages changed since',
+  async (checkpoint) => {
+    const { watched, position, early } = await movedOn();
+    if (checkpoint === 'after') watched.app.pragma('wal_checkpoint(PASSIVE)');
+    const { pageSize, commit } = position;
+    const examined = await examine(watched, early, position, [position]);
+    expect(comparisonOf(examined)).toMatchObject({ kind: 'equal' });
+    const { pages, skipped } = comparisonOf(examined) as { pages: number; skipped: number };
+    expect(pages + skipped).toBe(commit);
+    expect(skipped).toBeGreaterThan(0);
+    const late = copyOf(watched);
+    let [found, missed] = [0, 0];
+    for (let pgno = 1; pgno <= commit; pgno += 1) {
+      const at = (pgno - 1) * pageSize;
+      const planted = Buffer.from(early);
+      planted[at + 200] = (planted[at + 200] ?? 0) ^ 1;
+      const comparison = comparisonOf(await examine(watched, planted, position, [position]));
+      if ((comparison as { kind: string }).kind === 'equal') {
+        missed += 1;
+        const page = (of: Buffer): Buffer => of.subarray(at, at + pageSize);
+        expect(page(early).equals(page(late))).toBe(false); // only pages that have changed
+        continue;
+      }
+      expect(comparison).toEqual({ kind: 'different', pages: 1, first: pgno });
+      found += 1;
+    }
+    expect([found, missed]).toEqual([pages, skipped]);
+  },
+);
+
+test('commits that no replicator has seen yet do not prevent that comparison', async () => {
+  const { watched, position, early } = await movedOn();
+  const current = fs.readFileSync(path.join(watched.metaPath, 'position'));
+  watched.commit(10);
+  await expect.poll(() => positionOf(watched).txid).toBeGreaterThan(parseText(current).txid);
+  fs.writeFileSync(path.join(watched.metaPath, 'position'), current);
+  const examined = await examine(watched, early, position, [position]);
+  expect(examined).toMatchObject({ kind: 'moved on', comparison: { kind: 'equal' } });
+});
+
+test('a position of another log, or of another state, does not help', async () => {
+  const { watched, position, early } = await movedOn();
+  const other = { ...position, salt2: (position.salt2 ^ 1) >>> 0 };
+  expect(comparisonOf(await examine(watched, early, position, [other]))).toBeUndefined();
+  const wrong = { ...position, txid: (position.txid - 1n) as Position['txid'] };
+  expect(comparisonOf(await examine(watched, early, position, [wrong]))).toBeUndefined();
+});
+
 test('a log that restarted, but still has the last frame of the position, is "moved on"', async () => {
   const { watched, engine } = await follow();
   const copy = copyOf(watched);
@@ -193,6 +274,6 @@ test('without a position, or without a database, nothing is known', async () => 
   });
   const folder = temporaryFolder();
   const restored = { file: '/nowhere', txid: state.txid, lineage: state.lineage };
-  const missing = { path: path.join(folder, 'app.db'), metaPath: folder, restored };
+  const missing = { path: path.join(folder, 'app.db'), metaPath: folder, positions: [], restored };
   expect(await examineLive(missing)).toMatchObject({ why: 'the live database does not exist' });
 });

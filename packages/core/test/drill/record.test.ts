@@ -19,7 +19,7 @@ const REPORT: DrillReport = {
   bytesRead: 100,
   databaseBytes: 4096,
   assertions: [],
-  comparison: { kind: 'equal', pages: 1 },
+  comparison: { kind: 'equal', pages: 1, skipped: 0 },
 };
 const ONE = { name: 'one', target: 'file:///one' };
 const TWO = { name: 'two', target: 'file:///two' };

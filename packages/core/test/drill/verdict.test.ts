@@ -7,7 +7,7 @@ const FINE: Findings = {
   avoided: [],
   corruption: undefined,
   assertions: [{ sql: 'SELECT 1', failure: undefined }],
-  comparison: { kind: 'equal', pages: 3 },
+  comparison: { kind: 'equal', pages: 3, skipped: 0 },
 };
 const resultOf = (findings: Partial<Findings>): string => judge({ ...FINE, ...findings }).result;
 
@@ -61,7 +61,7 @@ describe('the window of loss', () => {
 
   test('is the age of the newest commit, at most', () => {
     expect(lossWindowMs(newest, 4_000, undefined)).toBe(3_000);
-    expect(lossWindowMs(newest, 4_000, { kind: 'unknown', why: 'moved on' })).toBe(3_000);
+    expect(lossWindowMs(newest, 4_000, { kind: 'moved on', comparison: undefined })).toBe(3_000);
     expect(lossWindowMs(newest, 4_000, at(8n, 5n))).toBe(3_000);
     expect(lossWindowMs(newest, 4_000, at(7n, 6n))).toBe(3_000);
     expect(lossWindowMs({ ...newest, lineage: 0n }, 4_000, at(7n, 0n))).toBe(3_000);
@@ -89,6 +89,9 @@ test('without a comparison, the reason is said', () => {
   expect(toComparison({ ...at, lineage: 6n }, state)).toMatchObject({
     why: 'the lineage of the restored state is unknown or another one',
   });
-  const comparison = { kind: 'equal', pages: 1 } as const;
+  expect(toComparison({ kind: 'moved on', comparison: undefined }, state)).toMatchObject({
+    why: 'the live database has moved on',
+  });
+  const comparison = { kind: 'equal', pages: 1, skipped: 0 } as const;
   expect(toComparison({ ...at, comparison }, state)).toBe(comparison);
 });
