@@ -193,17 +193,42 @@ test('an emptied destination fails, because the staging folder knows what was se
   });
 });
 
+/** Resolves when an endless assertion runs. */
+async function drillForever({ config, scratch }: Scene): Promise<CLIProcess> {
+  const words = ['drill', '-config', config, '-tmp', scratch, '-integrity-check', 'none'];
+  const drilling = new CLIProcess([...words, '-assert', ENDLESS]);
+  // SQLite creates this file when the assertion begins.
+  const index = path.join(scratch, 'sluice-drill-*', '*', 'restored.db-shm');
+  await expect.poll(() => fs.globSync(index).length, { timeout: 60_000 }).toBe(1);
+  return drilling;
+}
+
+test.runIf(process.platform === 'linux')(
+  'a drill that is killed leaves no process: no statement runs on',
+  async () => {
+    const drilling = await drillForever(await scene());
+    const children = `/proc/${drilling.pid}/task/${drilling.pid}/children`;
+    const child = Number(fs.readFileSync(children, 'utf8').trim());
+    expect(child).toBeGreaterThan(0);
+    drilling.kill('SIGKILL');
+    const isAlive = (): boolean => {
+      try {
+        return process.kill(child, 0);
+      } catch {
+        return false;
+      }
+    };
+    await expect.poll(isAlive, { timeout: 60_000 }).toBe(false);
+  },
+);
+
 test.each(['SIGTERM', 'SIGINT'] as const)(
   '%s removes the scratch folder and ends the drill',
   async (name) => {
     const at = await scene();
-    const words = ['drill', '-config', at.config, '-tmp', at.scratch, '-integrity-check', 'none'];
-    const process = new CLIProcess([...words, '-assert', ENDLESS]);
-    // SQLite creates this file when the assertion begins.
-    const index = path.join(at.scratch, 'sluice-drill-*', '*', 'restored.db-shm');
-    await expect.poll(() => fs.globSync(index).length, { timeout: 60_000 }).toBe(1);
-    process.killGroup(name);
-    const { code, stdout, stderr } = await process.ended();
+    const drilling = await drillForever(at);
+    drilling.killGroup(name);
+    const { code, stdout, stderr } = await drilling.ended();
     expect([code, stdout]).toEqual([name === 'SIGTERM' ? 143 : 130, '']);
     expect(stderr).toBe(`sluice: stopped by ${name}\n`);
     expect(fs.readdirSync(at.scratch)).toEqual([]);
