@@ -5,7 +5,8 @@
  *  -switch  -switch=true  -switch=false        a switch takes no other value, and none after a space
  *  --                                          the words after it are not flags
  *
- * Unlike in Go, flags may follow other arguments. If a flag is repeated, the last one counts.
+ * Unlike in Go, flags may follow other arguments. If a flag is repeated, the last one counts, unless the
+ * command reads all of them.
  */
 
 import { nearest } from '@sluice/core/config';
@@ -17,12 +18,14 @@ export interface Arguments {
   readonly command: Command;
   readonly positionals: readonly string[];
   text(name: string): string | undefined;
+  /** Every value of a flag that may be repeated, in order. */
+  texts(name: string): readonly string[];
   has(name: string): boolean;
 }
 
 /** CONFIG_INVALID for an unknown or refused flag, a missing value, or too many arguments. */
 export function parseArguments(command: Command, words: readonly string[]): Arguments {
-  const texts = new Map<string, string>();
+  const texts = new Map<string, string[]>();
   const switches = new Map<string, 'on' | 'off'>();
   const positionals: string[] = [];
   for (let index = 0; index < words.length; index += 1) {
@@ -49,7 +52,7 @@ export function parseArguments(command: Command, words: readonly string[]): Argu
     const text = value ?? words[(index += 1)];
     if (text === undefined) throw usageError(command, `-${name} needs a value`);
     if (text === '') throw usageError(command, `-${name} is empty: is a variable unset?`);
-    texts.set(name, text);
+    texts.set(name, [...(texts.get(name) ?? []), text]);
   }
   const { argumentsMax = Infinity } = command;
   const extra = positionals[argumentsMax];
@@ -60,7 +63,8 @@ export function parseArguments(command: Command, words: readonly string[]): Argu
   return {
     command,
     positionals,
-    text: (name) => texts.get(name),
+    text: (name) => texts.get(name)?.at(-1),
+    texts: (name) => texts.get(name) ?? [],
     has: (name) => switches.get(name) === 'on',
   };
 }

@@ -28,6 +28,10 @@ export const EXIT_CODES = {
   outOfRange: 10,
   /** The destinations hold different histories: choose one with -replica. */
   ambiguous: 11,
+  /** A drill found a destination that cannot be restored as it should. */
+  drillFailed: 12,
+  /** A drill could not examine every destination, and found nothing wrong at the others. */
+  drillInconclusive: 13,
 } as const;
 
 export type ExitName = keyof typeof EXIT_CODES;

@@ -45,15 +45,22 @@ export class SignalCopies {
   }
 }
 
-/** Runs `work`. The first signal aborts it; it should then clean up. */
+/**
+ * Runs `work`. The first signal aborts it; it should then clean up. The second one ends the process, after
+ * `beforeExit`.
+ */
 export async function interruptible<Result>(
   work: (signal: AbortSignal) => Promise<Result>,
+  beforeExit: () => void = () => undefined,
 ): Promise<Result> {
   const controller = new AbortController();
   const copies = new SignalCopies();
   const onSignal = (signal: NodeJS.Signals): void => {
     if (copies.isCopy(signal)) return;
-    if (controller.signal.aborted) exitNow(exitCodeOfSignal(signal as EndSignal));
+    if (controller.signal.aborted) {
+      beforeExit();
+      exitNow(exitCodeOfSignal(signal as EndSignal));
+    }
     controller.abort(new Interrupted(signal as EndSignal));
   };
   for (const signal of END_SIGNALS) process.on(signal, onSignal);

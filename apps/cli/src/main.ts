@@ -10,7 +10,7 @@ import { limitYoungGeneration } from './young-generation.ts';
 
 const NODE_MIN = [22, 18] as const;
 /** Commands that load a vendor's SDK and move much data. */
-const MOVES_DATA: ReadonlySet<string> = new Set(['replicate', 'restore', 'check']);
+const MOVES_DATA: ReadonlySet<string> = new Set(['replicate', 'restore', 'drill', 'check']);
 /** A vendor's SDK may keep a socket or a timer open; we do not wait for it longer than this. */
 const EXIT_MS_MAX = 2_000;
 

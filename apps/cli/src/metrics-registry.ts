@@ -1,11 +1,18 @@
 /** The metrics of /metrics, as Prometheus metrics. */
 
-import type { DatabaseState, DatabaseStatus } from '@sluice/core';
+import type { DatabaseState, DatabaseStatus, DrillRecord } from '@sluice/core';
 import { Counter, Gauge, Registry } from 'prom-client';
+
+/** The last drills of the destinations of a database, by name. */
+export interface LastDrills {
+  /** Path of the database. */
+  readonly db: string;
+  readonly records: ReadonlyMap<string, DrillRecord>;
+}
 
 export interface Metrics {
   readonly registry: Registry;
-  set(databases: readonly DatabaseStatus[]): void;
+  set(databases: readonly DatabaseStatus[], drills: readonly LastDrills[]): void;
 }
 
 const LABELS = ['db', 'destination'] as const;
@@ -17,6 +24,7 @@ const STATES: readonly DatabaseState[] = [
   'failing',
   'ended',
 ];
+const DRILL_RESULTS: readonly DrillRecord['result'][] = ['ok', 'failed', 'inconclusive'];
 
 export function createMetrics(): Metrics {
   const registry = new Registry();
@@ -65,9 +73,28 @@ export function createMetrics(): Metrics {
     labelNames: LABELS,
     registers: [registry],
   });
+  const drillSuccess = gauge(
+    'sluice_drill_last_success_timestamp_seconds',
+    'Unix time of the last drill that was ok',
+  );
+  const drillResult = new Gauge({
+    name: 'sluice_drill_last_result',
+    help: '1 for the result of the last drill, 0 for the others',
+    labelNames: [...LABELS, 'result'],
+    registers: [registry],
+  });
   return {
     registry,
-    set(databases) {
+    set(databases, drills) {
+      for (const { db, records } of drills) {
+        for (const [destination, { result, lastSuccessAt }] of records) {
+          for (const each of DRILL_RESULTS) {
+            drillResult.set({ db, destination, result: each }, each === result ? 1 : 0);
+          }
+          if (lastSuccessAt === undefined) continue;
+          drillSuccess.set({ db, destination }, Date.parse(lastSuccessAt) / 1_000);
+        }
+      }
       sent.reset();
       commits.reset();
       for (const database of databases) {

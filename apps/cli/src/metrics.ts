@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { DatabaseStatus } from '@sluice/core';
 import { messageOf, ReplicationError, type Logger } from '@sluice/core/backend';
 import { parseAddress, type Address } from './address.ts';
-import { createMetrics, type Metrics } from './metrics-registry.ts';
+import { createMetrics, type LastDrills, type Metrics } from './metrics-registry.ts';
 
 export interface MetricsServer {
   /** The host:port that it listens on. */
@@ -18,11 +18,12 @@ export async function serveMetrics(
   addr: string,
   status: () => readonly DatabaseStatus[],
   logger: Logger,
+  readDrills: () => Promise<readonly LastDrills[]> = () => Promise.resolve([]),
 ): Promise<MetricsServer> {
   const { host, port } = addressOf(addr);
   const metrics = createMetrics();
   const server = http.createServer((request, response) => {
-    respond(request, status(), metrics).then(
+    respond(request, { databases: status(), readDrills, metrics }).then(
       ({ code, type, body }) => {
         response
           .writeHead(code, { 'content-type': type })
@@ -84,17 +85,22 @@ interface Reply {
 
 const TEXT = 'text/plain; charset=utf-8';
 
+interface Sources {
+  readonly databases: readonly DatabaseStatus[];
+  readonly readDrills: () => Promise<readonly LastDrills[]>;
+  readonly metrics: Metrics;
+}
+
 async function respond(
   request: http.IncomingMessage,
-  databases: readonly DatabaseStatus[],
-  metrics: Metrics,
+  { databases, readDrills, metrics }: Sources,
 ): Promise<Reply> {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return { code: 405, type: TEXT, body: 'GET and HEAD only\n' };
   }
   const path = request.url?.replace(/\?.*/, '');
   if (path === '/metrics') {
-    metrics.set(databases);
+    metrics.set(databases, await readDrills());
     const { registry } = metrics;
     return { code: 200, type: registry.contentType, body: await registry.metrics() };
   }

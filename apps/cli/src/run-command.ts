@@ -16,6 +16,7 @@ const RUNS: Readonly<Record<string, () => Promise<{ run: Run }>>> = {
   replicate: () => import('./commands/replicate.ts'),
   restore: () => import('./commands/restore.ts'),
   history: () => import('./commands/history.ts'),
+  drill: () => import('./commands/drill.ts'),
   init: () => import('./commands/init.ts'),
   migrate: () => import('./commands/migrate.ts'),
   config: () => import('./commands/config.ts'),

@@ -2,6 +2,7 @@ import { expect, test, onTestFinished } from 'vitest';
 import type { DatabaseStatus } from '@sluice/core';
 import { createLogger } from '../src/log.ts';
 import { parseAddress } from '../src/address.ts';
+import type { LastDrills } from '../src/metrics-registry.ts';
 import { serveMetrics } from '../src/metrics.ts';
 import { Secrets } from '../src/secrets.ts';
 import { Capture } from './support/shell.ts';
@@ -64,10 +65,14 @@ const STATUS: DatabaseStatus = {
   ],
 };
 
-async function serve(addr: string, status: () => readonly DatabaseStatus[] = () => [STATUS]) {
+async function serve(
+  addr: string,
+  status: () => readonly DatabaseStatus[] = () => [STATUS],
+  drills: readonly LastDrills[] = [],
+) {
   const stream = new Capture();
   const logger = createLogger({ level: 'info', type: 'text', stream, secrets: new Secrets() });
-  const server = await serveMetrics(addr, status, logger);
+  const server = await serveMetrics(addr, status, logger, () => Promise.resolve(drills));
   onTestFinished(() => server.close());
   return {
     server,
@@ -138,6 +143,33 @@ test('health, state, commits and WAL size are exported by database', async () =>
       `sluice_db_state{${db},state="following"} 0`,
       `sluice_db_state{${db},state="failing"} 1`,
       `sluice_db_commits_total{${db}} 7`,
+    ]),
+  );
+});
+
+test('the last drill of each destination is exported', async () => {
+  const record = { target: 't', at: '2026-02-01T12:00:00.000Z', problems: [] };
+  const lastSuccessAt = '2026-01-31T12:00:00.500Z';
+  const records = new Map([
+    ['s3-eu', { ...record, name: 's3-eu', result: 'failed', lastSuccessAt }],
+    ['disk', { ...record, name: 'disk', result: 'inconclusive' }],
+  ] as const);
+  const { get } = await serve(':0', () => [STATUS], [{ db: '/data/app.db', records }]);
+  const text = await (await get('/metrics')).text();
+  const lines = text.split('\n').filter((line) => line.startsWith('sluice_drill'));
+  const [s3, disk] = [
+    'db="/data/app.db",destination="s3-eu"',
+    'db="/data/app.db",destination="disk"',
+  ];
+  expect(new Set(lines)).toEqual(
+    new Set([
+      `sluice_drill_last_success_timestamp_seconds{${s3}} 1769860800.5`,
+      `sluice_drill_last_result{${s3},result="ok"} 0`,
+      `sluice_drill_last_result{${s3},result="failed"} 1`,
+      `sluice_drill_last_result{${s3},result="inconclusive"} 0`,
+      `sluice_drill_last_result{${disk},result="ok"} 0`,
+      `sluice_drill_last_result{${disk},result="failed"} 0`,
+      `sluice_drill_last_result{${disk},result="inconclusive"} 1`,
     ]),
   );
 });

@@ -59,6 +59,9 @@ export {
 export { checkOutput, isDatabaseAt, type Overwrite } from './restore/output-target.ts';
 export type { OutputOwner } from './restore/output.ts';
 export { describeHolders, type Holder } from './restore/open-elsewhere.ts';
+export { drill, type DrillOptions, type DrillReport, type DrillTarget } from './drill/drill.ts';
+export { readDrills, recordDrill, type DrillRecord } from './drill/record.ts';
+export type { Comparison, DrillProblem, DrillResult } from './drill/verdict.ts';
 export type { RestoreTarget } from './restore/plan/listing.ts';
 export type { DatedState, Moment } from './restore/plan/moment.ts';
 export type { Gap, LevelTotals, Span } from './history/moments.ts';

@@ -20,6 +20,7 @@ import {
   type DatabaseRow,
   type DestinationRow,
 } from '../status/describe.ts';
+import { describeLastDrill, readLastDrills } from '../status/drills.ts';
 import { listHighest, type Listed } from '../status/listing.ts';
 import { readLocal } from '../status/local.ts';
 
@@ -59,11 +60,17 @@ async function describe(
     }),
   );
   const health = healthOf(await readLocal(database.options));
+  const drills = await readLastDrills(database);
   const now = new Date();
   return describeDatabase(
     health,
     database.destinations.map((destination, index) =>
-      describeDestination(destination, listed[index] as Listed, { health, before, now }),
+      describeDestination(destination, listed[index] as Listed, {
+        health,
+        before,
+        now,
+        drill: drills.get(destination.name),
+      }),
     ),
   );
 }
@@ -81,6 +88,9 @@ function print(rows: readonly DatabaseRow[], shell: Shell): void {
       ['  destination', 'state', 'lag', 'txid', 'fencing', 'last success', 'last error'],
       row.destinations.map(toCells),
     );
+    for (const { name, drill } of row.destinations) {
+      if (drill !== undefined) shell.stdout.write(`  ${describeLastDrill(name, drill)}\n`);
+    }
     for (const problem of row.problems) shell.stdout.write(`  ! ${problem}\n`);
   }
 }

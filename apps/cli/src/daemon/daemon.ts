@@ -11,16 +11,18 @@
  */
 
 import { replicate, type Replicator } from '@sluice/core';
-import type { Logger } from '@sluice/core/backend';
+import { messageOf, type Logger } from '@sluice/core/backend';
 import { dropRepeats } from '../drop-repeats.ts';
 import { startChild, type RunningChild } from '../child.ts';
-import type { Config, DestinationConfig } from '../config/model.ts';
+import type { Config, DatabaseConfig, DestinationConfig } from '../config/model.ts';
 import { Destinations } from '../destinations.ts';
 import { Interrupted } from '../interrupt.ts';
 import { noteHangingThread } from '../exit-now.ts';
+import type { LastDrills } from '../metrics-registry.ts';
 import type { MetricsServer } from '../metrics.ts';
 import { ProgressBar } from '../progress.ts';
 import { printJSON, type Environment, type Shell } from '../shell.ts';
+import { readLastDrills } from '../status/drills.ts';
 import { readVersion } from '../version.ts';
 import { announce } from './announce.ts';
 import { exitCodeOfReport, logReport } from './report.ts';
@@ -150,7 +152,27 @@ async function startMetrics(
 ): Promise<MetricsServer | undefined> {
   if (config.addr === undefined) return undefined;
   const { serveMetrics } = await import('../metrics.ts'); // loads prom-client only if needed
-  return await serveMetrics(config.addr, () => replicator.status(), logger);
+  const readDrills = async (): Promise<LastDrills[]> =>
+    Promise.all(
+      config.databases.map(async (database) => ({
+        db: database.options.path,
+        records: await readDrillsOrNone(database, logger),
+      })),
+    );
+  return await serveMetrics(config.addr, () => replicator.status(), logger, readDrills);
+}
+
+/** The other metrics must not be lost with those of the drills. */
+async function readDrillsOrNone(
+  database: DatabaseConfig,
+  logger: Logger,
+): Promise<LastDrills['records']> {
+  try {
+    return await readLastDrills(database);
+  } catch (error) {
+    logger.warn(`/metrics lacks the last drills: ${messageOf(error)}`);
+    return new Map();
+  }
 }
 
 function toTarget(

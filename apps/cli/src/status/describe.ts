@@ -10,11 +10,13 @@ import {
   type DatabaseFacts,
   type DatabaseStatus,
   type DestinationStatus,
+  type DrillRecord,
   type Problem,
   type Verdict,
 } from '@sluice/core';
 import { formatTXID } from '@sluice/core/ltx';
 import type { DestinationConfig } from '../config/model.ts';
+import { toDrillRow, type DrillRow } from './drills.ts';
 import type { Listed } from './listing.ts';
 import type { Local } from './local.ts';
 
@@ -42,6 +44,8 @@ export interface DestinationRow {
   readonly last_success_at: string | undefined;
   readonly last_error: string | undefined;
   readonly last_error_at: string | undefined;
+  /** The last drill, if there was one. */
+  readonly drill: DrillRow | undefined;
 }
 
 /** The first four are Litestream's. */
@@ -153,12 +157,13 @@ export interface DestinationInput {
   /** The state file as read before the destination was listed. */
   readonly before: DatabaseStatus | undefined;
   readonly now: Date;
+  readonly drill: DrillRecord | undefined;
 }
 
 export function describeDestination(
   { name, type, target }: DestinationConfig,
   listed: Listed,
-  { health, before, now }: DestinationInput,
+  { health, before, now, drill }: DestinationInput,
 ): DestinationRow {
   const { local, verdict } = health;
   // A replicator may have used the same name for another place.
@@ -172,6 +177,7 @@ export function describeDestination(
     last_success_at: known?.lastSuccessAt,
     last_error: known?.lastError?.message,
     last_error_at: known?.lastError?.at,
+    drill: drill && toDrillRow(drill, now),
   };
   if (listed.kind === 'failed') {
     return {

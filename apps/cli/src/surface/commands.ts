@@ -3,32 +3,10 @@
  * docs/commands.md and a test of each row are built from this table.
  */
 
-import { flag, type Command, type Flag, type Rest } from './command.ts';
+import { flag, type Command, type Flag } from './command.ts';
+import { CONFIG, JSON_FLAG, LEVEL, NO_EXPAND, OURS, OWN_FLAGS, REPLICA } from './common-flags.ts';
+import { PROOFS } from './proofs.ts';
 import { notYet, noted, refused, WORKS, type Support, type KnownBy } from '../support.ts';
-
-const CONFIG = flag(
-  'config',
-  'path of the configuration; docs/configuration.md lists the default paths',
-  {
-    value: 'PATH',
-  },
-);
-const NO_EXPAND = flag('no-expand-env', 'do not expand $VAR in the configuration');
-const JSON_FLAG = flag('json', 'print JSON', { knownBy: '0.5' });
-const LEVEL = flag('log-level', 'trace, debug, info, warn or error; overrides LOG_LEVEL', {
-  value: 'LEVEL',
-  knownBy: '0.5',
-});
-const REPLICA = flag('replica', 'use only this destination of the database', {
-  value: 'NAME',
-  knownBy: '0.3',
-});
-const OURS: Rest = { knownBy: 'ours' };
-/** Of the commands that Litestream does not have. */
-const OWN_FLAGS: readonly Flag[] = [CONFIG, NO_EXPAND, JSON_FLAG].map((each) => ({
-  ...each,
-  knownBy: 'ours',
-}));
 
 const SOCKET = notYet(
   'a running replicator accepts no commands',
@@ -140,33 +118,7 @@ export const COMMANDS: readonly Command[] = [
       'sluice restore -o /tmp/app.db s3://bucket/app.db',
     ],
   },
-  {
-    name: 'history',
-    usage: 'history [flags] DB_PATH|URL',
-    help: 'show what can be restored from each destination: moments, snapshots, resolution and gaps',
-    knownBy: 'ours',
-    support: WORKS,
-    flags: [
-      ...OWN_FLAGS,
-      { ...REPLICA, knownBy: 'ours' },
-      flag('since', 'begin with the state at this time, and list the single moments', {
-        value: 'TIME',
-        ...OURS,
-      }),
-      flag('until', 'end with the state at this time, and list the single moments', {
-        value: 'TIME',
-        ...OURS,
-      }),
-      flag('limit', 'list at most this many moments, newest first; default 100', {
-        value: 'N',
-        ...OURS,
-      }),
-    ],
-    examples: [
-      'sluice history /data/app.db',
-      'sluice history -since "yesterday 14:00" -until "yesterday 14:10" /data/app.db',
-    ],
-  },
+  ...PROOFS,
   {
     name: 'init',
     usage: 'init [flags] [DB URL [URL…]]',

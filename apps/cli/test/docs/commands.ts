@@ -62,6 +62,18 @@ first; those of spans, gaps and snapshots have up to 100 entries. One listing fo
   "levels":[{"level":0,"files":41,"size":167936},{"level":9,"files":1,"size":80000}]},
  {"replica":"file","target":"file:///mnt/backup","error":{"code":"REPLICA_UNAVAILABLE","message":"…"}}]
 \`\`\``,
+  drill: `One object per destination. \`result\` is \`ok\`, \`failed\` or \`inconclusive\`; then \`problems\` says why, with the
+[error code](errors.md) and, for a damaged file, \`object\`. \`restore_ms\` is the time to connect, list and restore (RTO).
+\`loss_window_ms\` is the upper bound of what would be lost, as an age (RPO). \`comparison\` is \`equal\` (the number of \`pages\`, and of those \`skipped\`), \`different\` (the number of
+\`pages\`, and the \`first\`) or \`not compared\`, with the reason. What the drill did not get to is left out:
+
+\`\`\`json
+[{"database":"/data/app.db","name":"s3","type":"s3","target":"s3://bucket/app.db","result":"ok",
+  "at":"2026-01-31T12:00:00.000Z","txid":"000000000000002a","timestamp":"2026-01-31T11:59:58.100Z",
+  "newest_txid":"000000000000002a","restore_ms":812,"loss_window_ms":0,"files_listed":9,"files_read":3,"bytes_read":81234,
+  "size":122880,"assertions":[{"sql":"SELECT count(*) FROM orders","holds":true}],"comparison":{"kind":"equal","pages":30,"skipped":0},
+  "problems":[]}]
+\`\`\``,
   config: `\`file\`, \`notes\` and \`databases\` if it is valid; otherwise \`problems\`, and exit code 2:
 
 \`\`\`json
@@ -91,7 +103,10 @@ first small file.
   "replicator":"replicator 4711 is running","commits_seen":1042,"healthy":true,"problems":[],"destinations":[{"name":"s3","type":"s3","target":"s3://bucket/app.db",
   "state":"ok","txid":"000000000000002a","lag_seconds":0,"size":912345,"fencing":"honored",
   "last_success_at":"2026-01-31T12:00:00.000Z"}]}]
-\`\`\``,
+\`\`\`
+
+After a [drill](#drill), a destination also has \`drill\`: \`result\`, \`at\`, \`age_seconds\`, \`txid\`, \`restore_ms\`, \`loss_window_ms\`,
+\`problems\` and \`last_success_at\`.`,
   check: `One object per destination. \`verdict\` is \`works\`, \`does not\` or \`not judged\`; \`code\` is the
 [error code](errors.md), if there was an error; \`missing\` is the permission that was denied: \`list\`, \`read\`, \`write\`, \`replace\`,
 \`delete\` or \`abort\`. \`next\` says how to fix it, with the provider's name of the permission. \`left\` lists the keys that could not
@@ -176,6 +191,7 @@ A database is healthy while every commit older than \`max-lag\` (default 1m) is 
 | \`sluice_replica_lag_seconds\` | per \`destination\`: age of the oldest commit that it may lack; it also grows when replication is stuck |
 | \`sluice_replica_txid\`, \`…_pending_files\`, \`…_pending_bytes\`, \`…_sent_bytes_total\` | its newest TXID, the files and bytes still to send, the bytes sent |
 | \`sluice_replica_failing\`, \`…_last_success_timestamp_seconds\` | whether the last attempt failed; the time of the last success |
+| \`sluice_drill_last_result\`, \`sluice_drill_last_success_timestamp_seconds\` | per \`destination\`: 1 for the \`result\` of the last [drill](#drill) (ok, failed or inconclusive), 0 for the others; the time of the last one that was ok |
 
 With \`-restore-if-db-not-exists\`, Sluice restores each database that is missing or an empty file, as soon as every destination has
 answered. It starts with an empty database only if all destinations answer that they have no backup. It waits for a destination that
@@ -192,6 +208,34 @@ With \`-force\`, stop the application first. The old database stays intact until
 
 Every byte is verified by checksum before the database gets its name. If the restore fails or is interrupted, it leaves nothing
 behind.`,
+  drill: `Restores each destination alone, one after another, to a new folder in \`-tmp\`, and checks the result. Without an argument
+it drills every destination of the configuration. Nothing at the destinations is changed, and a replicator may run meanwhile. The folder
+is readable for its owner only, and is removed on every way out; only SIGKILL leaves it (\`sluice-drill-…\`). It takes the room of one
+restored database at a time. The temporary folder of the system may be in memory: then choose another one.
+
+| result | meaning |
+| --- | --- |
+| ok | the state was restored, every byte verified, and nothing contradicts it |
+| failed | there is no backup, files are missing or damaged (even if others replaced them), SQLite’s check or an assertion fails, or pages differ from the live database |
+| inconclusive | the destination cannot be reached, access is denied, or there is no room |
+
+An assertion holds if the first column of its first row is neither NULL, 0 nor empty. It runs on a read-only connection. An SQL error
+is a failure of that assertion.
+
+If the live database is exactly in the restored state, all its pages are compared. That is certain if the position that the replicator
+recorded is the end of the log, or if the file is untouched since the replicator ended. If the database has moved on since, its pages as
+they were at the restored TXID are read from the log, as long as that TXID is in it; pages that have changed since and are not are skipped,
+and counted. Otherwise the result says \`not compared\` and why: for an old state, the live database has moved on. Run the drill as the
+user of the replicator, because others cannot read its staging folder.
+
+A drill reads the files that its restore needs, not the others: \`from 3 of 9 files\`. \`-at random\` chooses among all states that the
+destination can restore, so a series of drills covers more files. The newest state must be restorable in any case.
+
+The window of loss is the age of the newest restorable commit: at most what was committed since would be lost. It is 0 if the live
+database is in that very state.
+
+The last result of each destination is kept in \`drill.json\` in the staging folder, for [status](#status) and \`/metrics\`. The exit code is
+0 if all results are ok, [12](errors.md#exit-codes) if one failed, and 13 if none failed but one is inconclusive.`,
   ltx: `\`wal\` is its old name.`,
   migrate: `It prints what each key becomes, and finds the newest state that can be restored from each destination alone, without a
 download; \`-restore-check\` also restores it, one after another, to a temporary folder (\`TMPDIR\` chooses the disk). If a destination

@@ -12,7 +12,7 @@ import type { LogPlace } from '../wal/frame.ts';
 import type { WALReader } from '../wal/reader.ts';
 
 export function createCurrentPageReader(
-  connections: Connections,
+  connections: Pick<Connections, 'pageSize' | 'readFile'>,
   wal: WALReader,
   place: LogPlace,
 ): (pgno: number) => Uint8Array {

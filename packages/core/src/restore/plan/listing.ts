@@ -1,6 +1,6 @@
 /** Lists a destination for a restore, and finds the TXID of a target in that listing. */
 
-import { isError, ReplicationError } from '../../error.ts';
+import { isError } from '../../error.ts';
 import { readHeader as readFileHeader } from '../../ltx/file.ts';
 import type { LTXHeader } from '../../ltx/header.ts';
 import { rangesOf } from '../../replica/ranges.ts';
@@ -8,6 +8,7 @@ import type { LTXFileInfo, ReplicaFiles } from '../../replica/replica.ts';
 import { describeFile } from '../../store/describe.ts';
 import type { Moment, TimeSearch } from './moment.ts';
 import { planMoment, type PlanTarget } from './plan.ts';
+import { UnusableFileError } from './unusable-file.ts';
 
 /** The state to restore: the newest, a TXID, or a time. */
 export type RestoreTarget =
@@ -56,6 +57,6 @@ export async function readHeader(
   } catch (error) {
     if (!isError(error) || !error.code.startsWith('LTX_')) throw error;
     const message = `read the header of ${describeFile(file)}: ${error.message}`;
-    throw new ReplicationError(error.code, message, { cause: error });
+    throw new UnusableFileError(error.code, message, [file], error);
   }
 }

@@ -1,0 +1,119 @@
+/**
+ * sluice drill: restores each destination alone to a scratch folder, one after another, examines the
+ * result, and prints it at once.
+ */
+
+import { defaultMetaPath, drill, recordDrill } from '@sluice/core';
+import { messageOf, type Logger } from '@sluice/core/backend';
+import type { Arguments } from '../args.ts';
+import { loadConfig } from '../config/load.ts';
+import type { DatabaseConfig, DestinationConfig } from '../config/model.ts';
+import { Destinations } from '../destinations.ts';
+import {
+  describeDrill,
+  drillToJSON,
+  exitCodeOfDrills,
+  type Drilled,
+} from '../drilling/describe.ts';
+import { readDrillFlags, type DrillFlags } from '../drilling/flags.ts';
+import { Scratch } from '../drilling/scratch.ts';
+import { interruptible } from '../interrupt.ts';
+import { createLogger, toLogLevel } from '../log.ts';
+import { ProgressBar } from '../progress.ts';
+import { sentFrom } from '../restoring/records.ts';
+import { select, type Selection } from '../select.ts';
+import { printJSON, type Shell } from '../shell.ts';
+
+interface Job {
+  readonly shell: Shell;
+  readonly flags: DrillFlags;
+  readonly scratch: Scratch;
+  readonly connections: Destinations;
+  readonly logger: Logger;
+}
+
+export async function run(args: Arguments, shell: Shell): Promise<number> {
+  const flags = readDrillFlags(args);
+  const { stderr, secrets } = shell;
+  const level = toLogLevel(args.text('log-level') ?? '') ?? 'warn';
+  const logger = createLogger({ level, type: 'text', stream: stderr, secrets });
+  const selections = await selectAll(args, shell);
+  await using scratch = await Scratch.create(args.text('tmp'));
+  await using connections = new Destinations(logger, 'read');
+  const job = { shell, flags, scratch, connections, logger };
+  const drilled: Drilled[] = [];
+  await interruptible(
+    async (signal) => {
+      for (const { database, destinations } of selections) {
+        for (const destination of destinations) {
+          const one = await drillOne(job, database, destination, signal);
+          drilled.push(one);
+          if (args.has('json')) continue;
+          shell.stdout.write(secrets.clean(describeDrill(one, flags)));
+        }
+      }
+    },
+    () => scratch.removeNow(),
+  );
+  if (args.has('json')) printJSON(shell, drilled.map(drillToJSON));
+  return exitCodeOfDrills(drilled.map(({ report }) => report));
+}
+
+/** Without arguments, all databases of the configuration. */
+async function selectAll(args: Arguments, shell: Shell): Promise<Selection[]> {
+  const named =
+    args.positionals.length > 0
+      ? args.positionals
+      : (await loadConfig(args, shell)).databases.map(({ options }) => options.path);
+  const selections: Selection[] = [];
+  for (const one of named) selections.push(await select({ ...args, positionals: [one] }, shell));
+  return selections;
+}
+
+async function drillOne(
+  { shell, flags, scratch, connections, logger }: Job,
+  database: DatabaseConfig | undefined,
+  destination: DestinationConfig,
+  signal: AbortSignal,
+): Promise<Drilled> {
+  const { name, type, target } = destination;
+  const { path } = database?.options ?? {};
+  const metaPath = path && (database?.options.metaPath ?? defaultMetaPath(path));
+  const live = path && metaPath ? { path, metaPath } : undefined;
+  const sent = path ? await sentFrom(database, path, logger)(destination) : undefined;
+  const bar = new ProgressBar(`drilling ${name}`, shell.stderr);
+  const report = await scratch
+    .use(async (folder) =>
+      drill({
+        ...flags,
+        name: `${name} (${target})`,
+        open: async (opening) => connections.open(destination, opening),
+        folder,
+        sent,
+        live,
+        onProgress: ({ doneBytes, totalBytes }) => bar.update(doneBytes, totalBytes),
+        signal,
+      }),
+    )
+    .finally(() => bar.end());
+  if (metaPath) await keep(metaPath, destination, report, logger);
+  return { database: path, name, type, target, report };
+}
+
+/** The result was printed, so a failure here is only a warning. */
+async function keep(
+  folder: string,
+  destination: DestinationConfig,
+  report: Drilled['report'],
+  logger: Logger,
+): Promise<void> {
+  try {
+    const kept = await recordDrill(folder, destination, report);
+    if (kept === 'recorded') return;
+    logger.warn(`the result is not kept for "sluice status": there is no staging folder ${folder}`);
+  } catch (error) {
+    logger.warn(
+      `the result is not kept for "sluice status": ${messageOf(error)}; run this as the user of the replicator`,
+    );
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * The scratch folder of a drill. It holds a copy of a database, so it is private, and it is removed on
+ * every way out: at the end, by `process.exit`, and by a second signal. Only SIGKILL leaves it.
+ */
+
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { messageOf, ReplicationError } from '@sluice/core/backend';
+
+const PREFIX = 'sluice-drill-';
+
+export class Scratch implements AsyncDisposable {
+  readonly #folder: string;
+  readonly #onExit = (): void => this.removeNow();
+  #count = 0;
+
+  /** RESTORE_OUTPUT if nothing can be created in `parent`. */
+  static async create(parent: string = os.tmpdir()): Promise<Scratch> {
+    const prefix = path.resolve(parent, PREFIX);
+    try {
+      return new Scratch(await fs.promises.mkdtemp(prefix)); // readable for its owner only
+    } catch (error) {
+      const message = `create a folder ${prefix}…: ${messageOf(error)}; choose another folder (-tmp)`;
+      throw new ReplicationError('RESTORE_OUTPUT', message, { cause: error });
+    }
+  }
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+    process.once('exit', this.#onExit);
+  }
+
+  /** Runs `work` with a new folder, and removes that folder: there is one restored copy at a time. */
+  async use<Result>(work: (folder: string) => Promise<Result>): Promise<Result> {
+    this.#count += 1;
+    const folder = path.join(this.#folder, String(this.#count));
+    await fs.promises.mkdir(folder);
+    try {
+      return await work(folder);
+    } finally {
+      await fs.promises.rm(folder, { recursive: true, force: true });
+    }
+  }
+
+  /** Synchronous, for the end of the process. */
+  removeNow(): void {
+    fs.rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    process.off('exit', this.#onExit);
+    await fs.promises.rm(this.#folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * The process that examines a restored database, and compares it with the live one: see examine.ts. Its
+ * thread does that, so that the process itself notices at once if the drill has ended.
+ */
+
+import { isMainThread, parentPort, Worker } from 'node:worker_threads';
+import { findCorruption, runAssertions } from './checks.ts';
+import type { Examination, ExamineRequest, Reply } from './examine.ts';
+import { examineLive } from './live.ts';
+
+if (isMainThread) relay();
+else parentPort?.once('message', (request: ExamineRequest) => void answer(request));
+
+function relay(): void {
+  const thread = new Worker(new URL(import.meta.url));
+  process.once('message', (request: ExamineRequest) => thread.postMessage(request));
+  thread.once('message', (reply: Reply) => process.send?.(reply));
+  thread.once('error', (error) => process.send?.(toFailure(error)));
+  // The drill is over, or was killed. A normal exit would wait for the statement that runs.
+  process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+  // A terminal signals the whole process group. The drill itself ends this process.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) {
+    process.on(signal, () => undefined);
+  }
+}
+
+async function answer(request: ExamineRequest): Promise<void> {
+  try {
+    parentPort?.postMessage({ kind: 'answer', examination: await examine(request) });
+  } catch (error) {
+    parentPort?.postMessage(toFailure(error));
+  }
+}
+
+async function examine(request: ExamineRequest): Promise<Examination> {
+  const { restored, integrityCheck, assertions, live } = request;
+  const corruption = findCorruption(restored.file, integrityCheck);
+  return {
+    corruption,
+    assertions: corruption === undefined ? runAssertions(restored.file, assertions) : [],
+    live: live && (await examineLive({ ...live, restored })),
+  };
+}
+
+function toFailure(error: unknown): Reply {
+  return { kind: 'failure', message: String(error) };
+}
