@@ -36,7 +36,7 @@ const NO_SOCKET = noted(
   'a running replicator accepts no commands: change the configuration and restart it',
 );
 const NOT_VALIDATED = noted(
-  'backups are not restored on a schedule: run "sluice restore -integrity-check full" from a timer',
+  'backups are not restored on a schedule: run "sluice drill" from a timer',
 );
 const NO_ENCRYPTION = notYet(
   'Sluice does not encrypt files, and must not store them unencrypted without notice',
