@@ -29,6 +29,8 @@ const CRASH_MS_MAX = 30_000;
 /** Timers that a replicator may start per second, on average. More is a busy loop. */
 const TIMERS_PER_SECOND_MAX = 400;
 const TIMERS_AT_ONCE = 2_000;
+/** After these errors a destination is tried again only after minutes. */
+const LONG_WAITS: ReadonlySet<string> = new Set(['REPLICA_CONFLICT', 'REPLICA_NOT_LISTED']);
 /** While something fails, there is a warning at least this often. */
 const SILENCE_MS_MAX = 900_000;
 
@@ -233,11 +235,10 @@ export class World {
     }
     const status = replicator.status();
     this.claims.record(status, this.buckets, replicator);
-    const hasConflict = status.destinations.some(
-      ({ lastError }) => lastError?.code === 'REPLICA_CONFLICT',
+    const waits = status.destinations.some(({ lastError }) =>
+      LONG_WAITS.has(lastError?.code ?? ''),
     );
-    const isSteady =
-      status.state === 'following' && this.disk.condition === 'works' && !hasConflict;
+    const isSteady = status.state === 'following' && this.disk.condition === 'works' && !waits;
     this.#steadySince = isSteady ? Math.min(this.#steadySince, this.time.nowMs) : Infinity;
     this.#requireWarnings(status);
     return status;
