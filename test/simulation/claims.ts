@@ -59,6 +59,8 @@ export class ClaimBook {
   readonly #time: VirtualTime;
   readonly #maxLagMs: number;
   readonly #claims = new Map<string, Claims>();
+  /** Whether each TXID means one state. */
+  #areUnique = true;
   /** Hash of the state of each TXID. */
   readonly #hashes = new Map<bigint, string>();
   /** Each TXID from the first one on has at least this state. In ascending order. */
@@ -83,6 +85,14 @@ export class ClaimBook {
   /** Everything up to state `index` is in the file `txid`, or in an earlier one. */
   synced(txid: bigint, index: number): void {
     this.#floors.push({ txid, index });
+  }
+
+  /**
+   * The staging folder was lost in part, or is an older one. It may not know all TXIDs that were used, and
+   * if a destination cannot be listed either, they are used again for other states.
+   */
+  txidsMayRepeat(): void {
+    this.#areUnique = false;
   }
 
   /** A last sync says that the bucket has everything up to state `index`. */
@@ -136,7 +146,7 @@ export class ClaimBook {
     if (state.index < needed) {
       throw new Broken('I1 acknowledged restores', `${where}, but it has state ${needed}`);
     }
-    const known = this.#hashes.get(restored.txid);
+    const known = this.#areUnique ? this.#hashes.get(restored.txid) : undefined;
     if (known !== undefined && known !== hash) {
       throw new Broken('I2 no hole', `${where}, but that TXID was another state before`);
     }
@@ -198,6 +208,7 @@ export class ClaimBook {
   }
 
   #floorOf(txid: bigint): number {
+    if (!this.#areUnique) return 0;
     return this.#floors.reduce(
       (highest, floor) => (floor.txid <= txid ? Math.max(highest, floor.index) : highest),
       0,

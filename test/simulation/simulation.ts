@@ -140,6 +140,7 @@ class Run {
       case 'delete files of SQLite':
         return this.#deleteFiles();
       case 'staging loses files':
+        world.claims.txidsMayRepeat();
         return await world.disk.loseFiles();
       case 'replicator starts':
         return world.startReplicator();
