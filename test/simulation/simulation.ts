@@ -136,7 +136,7 @@ class Run {
         if (random.chance(0.5)) await world.disk.keepCopy();
         return 'of the database, and of some buckets and the staging folder';
       case 'replace the database':
-        return this.#copy && application.replace(this.#copy);
+        return this.#copy && application.replace(this.#copy, world.replicator ? 'up' : 'down');
       case 'delete files of SQLite':
         return this.#deleteFiles();
       case 'staging loses files':

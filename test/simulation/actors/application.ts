@@ -150,16 +150,18 @@ export class Application {
 
   /**
    * Replaces the database by an earlier copy of it. Returns undefined if the WAL is not empty: beside another
-   * file it would be a mixture, which no state describes.
+   * file it would be a mixture, which no state describes. While the replicator has the file open, only a copy
+   * of the same size is copied over it: its wal-index has the size, and SQLite fails with another one.
    */
-  replace(copy: Uint8Array): string | undefined {
+  replace(copy: Uint8Array, replicator: 'up' | 'down'): string | undefined {
     const { writer } = this.#require();
     if (writer.inTransaction) return undefined;
     const [row] = writer.pragma('wal_checkpoint(TRUNCATE)') as { busy: number }[];
     if (row?.busy !== 0) return undefined;
     this.close();
     const moved = `${this.path}.copy`;
-    const how = this.#random.pick(['moved', 'copied'] as const);
+    const mayCopy = replicator === 'down' || copy.length === fs.statSync(this.path).size;
+    const how = mayCopy && this.#random.chance(0.7) ? 'copied' : 'moved';
     if (how === 'copied') fs.writeFileSync(this.path, copy);
     else {
       fs.writeFileSync(moved, copy);
