@@ -2,7 +2,7 @@
  * The tests, by what they need:
  *   unit         packages and the CLI, one part at a time
  *   conformance  every backend against one suite; against real servers where they are installed
- *   system       the rest of test/: the demo, the test servers, packages put together
+ *   system       the rest of test/: the demo, the simulation, the test servers, packages put together
  *   interop      Litestream's own binaries (scripts/tools.mjs installs them)
  *   recovery     processes killed at random moments; after the rest, because some of them measure time
  *   outsider     the packages as npm packs them, installed; in CI only, since it takes minutes

@@ -112,9 +112,25 @@ function inspect(input: OpeningInput, opened: Opened): OpenDatabase {
     checkpoint: () => (connections.checkpoint('PASSIVE').busy ? 'busy' : 'done'),
     readLogState: () => connections.readLogState(),
   });
+  addNewestFrames(guard, wal, place);
   const follower = new LogFollower(connections, wal, place, input.tickBytesMax);
   const links = countLinks(path);
   return { path, descriptor, links, connections, wal, follower, guard, start };
+}
+
+/** The newest frames are few, and an older copy of the file lacks at least one of them. */
+const NEWEST_FRAMES_MAX = 64;
+
+/**
+ * Shows the guard the newest frames that an earlier process read. Otherwise a checkpoint of them would
+ * explain any other write to the file before the next check.
+ */
+function addNewestFrames(guard: FileGuard, wal: WALReader, { header, frame }: LogPlace): void {
+  if (header === undefined || frame === 0) return;
+  const first = Math.max(1, frame - NEWEST_FRAMES_MAX + 1);
+  const before = first === 1 ? header : wal.readFrameHeader(first - 1, header);
+  if (before === undefined) return;
+  for (const batch of wal.readFrames(header, first, frame, before.checksum)) guard.addHeld(batch);
 }
 
 interface Proof {

@@ -91,6 +91,25 @@ test.for(WAYS)('until a check detects %s, no later commit counts as held', async
   expect(lookedAt).toBeLessThanOrEqual(replacedAt);
 });
 
+test('after a start, a checkpoint does not explain a copy over the file', async () => {
+  const watched = new Watched();
+  const other = another(watched);
+  watched.commit();
+  const engine = watched.start();
+  await watched.next('staged');
+  watched.commit();
+  await engine.sync();
+  const from = watched.events.length;
+  engine.reopen(new Error('the test opens it again')); // the log is not backfilled
+  const opened = await watched.next('opened', () => true, from);
+  expect(opened.proved).toBeDefined();
+  await expect.poll(() => engine.sync()).toBeDefined(); // it has resumed
+  watched.clock.stop(); // no check sees the state between the two
+  watched.app.pragma('wal_checkpoint(PASSIVE)');
+  execFileSync('cp', [other, watched.path]);
+  await expect(engine.sync()).rejects.toMatchObject(REPLACED);
+});
+
 test('our checkpoints never backfill the log of a file that we do not have open', async () => {
   const watched = new Watched();
   const other = another(watched);

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { systemFiles } from '../../src/file-system.ts';
+import { systemFiles, type FileSystem } from '../../src/file-system.ts';
 import { SHARED_BYTES_MAX, SharedReads } from '../../src/replicate/destination/bodies.ts';
 
 let folder: string;
@@ -58,3 +58,23 @@ test('a large file is not kept in memory, and a truncated or missing file is an 
   fs.writeFileSync(longer.path, 'longer');
   expect((await reads.read(longer))?.bytes.toString()).toBe('longer');
 });
+
+test.for(['open', 'read'])(
+  'a volume that fails at %s is blamed, and not the destination',
+  async (at) => {
+    const broken = Object.assign(new Error('EIO: i/o error'), { code: 'EIO' });
+    const files: FileSystem = {
+      ...systemFiles,
+      async open(file) {
+        if (at === 'open') throw broken;
+        const handle = await systemFiles.open(file);
+        return { ...handle, readFully: () => Promise.reject(broken) };
+      },
+    };
+    const source = staged('first');
+    await expect(new SharedReads(files).read(source)).rejects.toMatchObject({
+      code: 'STAGING_FAILED',
+      message: expect.stringMatching(`read the staged file ${source.path}: EIO.*; check`) as string,
+    });
+  },
+);

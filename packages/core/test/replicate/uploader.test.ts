@@ -164,6 +164,23 @@ describe('a destination that refuses snapshots', () => {
     await scene.until('it recovers', () => scene.uploader.state === 'streaming');
     expect(scene.uploader.snapshotRefusal).toBeUndefined();
   });
+
+  test('recovers when it accepts one that level 0 needs', async () => {
+    let isRepaired = false;
+    const server = writing(async (file, body, options, client) => {
+      if (file.level === 9 && !isRepaired) throw refusal();
+      return await client.writeFile(file, body, options);
+    });
+    const scene = new Scene({ server }).start();
+    scene.staged.image();
+    expect(await scene.drained()).toBe('complete');
+    expect(scene.uploader.state).toBe('failing');
+    isRepaired = true;
+    scene.staged.image();
+    expect(await scene.drained()).toBe('complete');
+    await scene.until('it recovers', () => scene.uploader.state === 'streaming');
+    expect(scene.uploader.activity.snapshotFailingMs).toBe(0);
+  });
 });
 
 describe('the state of a destination', () => {

@@ -96,19 +96,13 @@ export class FileGuard {
   /** Adds committed frames. Each frame must be added exactly once. */
   add(batch: FrameBatch): void {
     if (!isSameLog(this.#log, batch.header)) this.#startLog(batch.header);
-    const { kernel, openedLog, backfilled } = this.#context;
-    const isOpenedLog = this.#framesBefore === 0 && isSameLog(openedLog, batch.header);
-    for (let index = 0; index < batch.count; index++) {
-      const pgno = batch.pgnos[index] ?? 0;
-      const commit = batch.commits[index] ?? 0;
-      const frame = this.#framesBefore + batch.first + index;
-      // Frames that were backfilled before the opening are not checked.
-      if (!isOpenedLog || frame > backfilled) {
-        this.#sample.add(pgno, frame, () => kernel.crc64(batch.page(index)));
-      }
-      if (commit !== 0) this.#sample.shrinkTo(commit);
-    }
+    this.#addToSample(batch);
     this.#held = batch.first + batch.count - 1;
+  }
+
+  /** Adds frames of the log that is held, up to the last one. Call before any other frames are added. */
+  addHeld(batch: FrameBatch): void {
+    this.#addToSample(batch);
   }
 
   /**
@@ -212,6 +206,21 @@ export class FileGuard {
     const evidence = readEvidence(this.#context.descriptor, this.#context.kernel);
     const { stamp } = this.#verified;
     return evidence !== undefined && !isWritten(evidence, stamp) ? evidence : undefined;
+  }
+
+  #addToSample(batch: FrameBatch): void {
+    const { kernel, openedLog, backfilled } = this.#context;
+    const isOpenedLog = this.#framesBefore === 0 && isSameLog(openedLog, batch.header);
+    for (let index = 0; index < batch.count; index++) {
+      const pgno = batch.pgnos[index] ?? 0;
+      const commit = batch.commits[index] ?? 0;
+      const frame = this.#framesBefore + batch.first + index;
+      // Frames that were backfilled before the opening are not checked.
+      if (!isOpenedLog || frame > backfilled) {
+        this.#sample.add(pgno, frame, () => kernel.crc64(batch.page(index)));
+      }
+      if (commit !== 0) this.#sample.shrinkTo(commit);
+    }
   }
 
   /** Starts a new log, or none. The previous log was held and backfilled completely. */

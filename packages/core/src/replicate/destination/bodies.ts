@@ -5,6 +5,7 @@
  * the header and the file checksum differ; the rest is sent unchanged.
  */
 
+import { toStagingError } from '../../database/staging/staging-error.ts';
 import { ReplicationError } from '../../error.ts';
 import { type FileSystem, isMissing, type StoredFile } from '../../file-system.ts';
 import { createKernel, type Kernel } from '../../kernel/kernel.ts';
@@ -41,7 +42,7 @@ export async function recordIfStaged(
 }
 
 async function readChecksum(files: FileSystem, path: string): Promise<string> {
-  const handle = await files.open(path);
+  const handle = await openStaged(files, path);
   try {
     const sizeBytes = await handle.sizeBytes();
     return formatFileChecksum(await readFileChecksum(rangesOfHandle(handle, path), sizeBytes));
@@ -72,7 +73,7 @@ export async function bodyAs(
   { files, whole, onBytes }: BodyReading,
 ): Promise<BodyWithChecksum> {
   if (whole !== undefined) return await bodyOf(ref, source, bytesOf(whole), onBytes);
-  const handle = await files.open(source.path);
+  const handle = await openStaged(files, source.path);
   try {
     const ranges: Ranges = {
       read: rangesOfHandle(handle, source.path),
@@ -140,7 +141,7 @@ async function* readRange(
   start: number,
   end: number,
 ): AsyncIterable<Uint8Array> {
-  const handle = await files.open(path);
+  const handle = await openStaged(files, path);
   try {
     for (let at = start; at < end;) {
       const chunk = await readStaged(handle, path, at, Math.min(CHUNK_BYTES, end - at));
@@ -212,7 +213,7 @@ export class SharedReads {
   }
 
   async #readWhole(path: string, sizeBytes: number): Promise<Buffer> {
-    const handle = await this.#files.open(path);
+    const handle = await openStaged(this.#files, path);
     try {
       return await readStaged(handle, path, 0, sizeBytes);
     } finally {
@@ -223,9 +224,18 @@ export class SharedReads {
 
 // --- exact reads of staged files ---
 
+/** Throws STAGING_FAILED, which does not blame the destination. A missing file stays ENOENT. */
+async function openStaged(files: FileSystem, path: string): Promise<StoredFile> {
+  try {
+    return await files.open(path);
+  } catch (error) {
+    throw isMissing(error) ? error : toStagingError(`read the staged file ${path}`, error);
+  }
+}
+
 /**
- * Reads exactly `length` bytes into a new buffer. Throws STAGING_FAILED if the volume lost some of
- * them.
+ * Reads exactly `length` bytes into a new buffer. Throws STAGING_FAILED if the volume cannot read them or
+ * lost some of them.
  */
 async function readStaged(
   handle: StoredFile,
@@ -234,7 +244,12 @@ async function readStaged(
   length: number,
 ): Promise<Buffer> {
   const bytes = Buffer.allocUnsafeSlow(length);
-  const count = start < 0 ? 0 : await handle.readFully(bytes, start);
+  let count = 0;
+  try {
+    if (start >= 0) count = await handle.readFully(bytes, start);
+  } catch (error) {
+    throw toStagingError(`read the staged file ${path}`, error);
+  }
   if (count === length) return bytes;
   throw new ReplicationError(
     'STAGING_FAILED',

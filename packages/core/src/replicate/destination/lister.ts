@@ -63,10 +63,15 @@ export class Lister {
     return this.#relisting.count;
   }
 
-  /** Time until the next listing; 0 if it must be listed before anything is sent. */
+  /**
+   * Time until the next listing; 0 if it must be listed before anything is sent. A listing that waits for
+   * the backlog has no time: the uploader is woken when the backlog is known.
+   */
   get dueInMs(): number {
-    const { holdings } = this.#context;
-    if (holdings.chain === undefined) return 0;
+    const { holdings, knowsBacklog } = this.#context;
+    if (holdings.chain === undefined) {
+      return this.#listed === undefined || knowsBacklog() ? 0 : Infinity;
+    }
     const dueInMs = this.#relisting.dueInMs();
     // Only a required listing interrupts a seed.
     return holdings.seeding === undefined || this.#relisting.isDemanded ? dueInMs : Infinity;

@@ -119,6 +119,15 @@ export class UploadQueue {
     this.#failingSince = failingSince;
   }
 
+  /** Another queue has written what this one could not. */
+  clearFailure(): void {
+    this.#failures = 0;
+    this.#failingSince = undefined;
+    if (this.#failure === undefined) return;
+    this.#failure = undefined;
+    this.#context.onRecovered();
+  }
+
   /** Aborts the running step. Resolves when it has ended. */
   async close(reason: unknown): Promise<void> {
     this.#abort.abort(reason);

@@ -315,6 +315,7 @@ export class Uploader {
       const result = await this.#fileSender.send(replica, write, signal);
       if (result !== 'worked') return result;
       this.#seedSent?.add(write.source.sizeBytes);
+      if (write.ref.level === SNAPSHOT_LEVEL) this.#snapshots.clearFailure(); // it accepts snapshots
       // Only a complete seed resets the failure count: after a failure all its files may be sent again.
       if (this.#holdings.seed(seed) !== undefined) return 'changed';
     }

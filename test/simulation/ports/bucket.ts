@@ -1,0 +1,179 @@
+/**
+ * A simulated bucket. Its objects are in memory. Requests take time, and depending on its condition they
+ * fail, hang, are executed without an answer, or list an older state. It may be emptied or rolled back.
+ */
+
+import type { ReplicaClient } from '../../../packages/core/src/store/client.ts';
+import type { Fault } from '../../../packages/core/src/store/chaos.ts';
+import type { MemoryStore } from '../../../packages/core/src/store/memory.ts';
+import type { Random } from '../../../packages/core/test/support/random.ts';
+import type { Core } from './core.ts';
+import type { SimulatedProcess } from './process.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+export type BucketCondition = 'works' | 'slow' | 'flaky' | 'down' | 'hangs' | 'stale';
+
+const FLAKY_CHANCE = 0.3;
+const LATENCY_MS_MAX: Readonly<Record<BucketCondition, number>> = {
+  works: 60,
+  slow: 4_000,
+  flaky: 300,
+  down: 100,
+  hangs: 100,
+  stale: 60,
+};
+
+type Objects = MemoryStore['objects'];
+
+export class Bucket {
+  readonly name: string;
+  readonly store: MemoryStore;
+  readonly #core: Core;
+  readonly #time: VirtualTime;
+  readonly #random: Random;
+  #condition: BucketCondition = 'works';
+  #steadySince = 0;
+  /** Processes that wait for an answer that will not come. */
+  readonly #hanging = new Set<SimulatedProcess>();
+  /** An older state, for listings that are stale and for a roll-back. */
+  #older: Objects = new Map();
+  /** When it last lost objects that were written to it. */
+  #damagedAt: number | undefined;
+
+  constructor(name: string, input: { core: Core; time: VirtualTime; random: Random }) {
+    this.name = name;
+    this.#core = input.core;
+    this.#time = input.time;
+    this.#random = input.random;
+    this.store = new input.core.MemoryStore();
+  }
+
+  get condition(): BucketCondition {
+    return this.#condition;
+  }
+
+  /** How long its condition has been the same, and no request of a process that lives hangs. */
+  get steadyMs(): number {
+    for (const process of this.#hanging) if (!process.isDead) return 0;
+    return this.#time.nowMs - this.#steadySince;
+  }
+
+  get damagedAt(): number | undefined {
+    return this.#damagedAt;
+  }
+
+  become(condition: BucketCondition): void {
+    if (condition === this.#condition) return;
+    this.#condition = condition;
+    this.#steadySince = this.#time.nowMs;
+  }
+
+  keepCopy(): void {
+    this.#older = new Map(this.store.objects);
+  }
+
+  empty(): void {
+    this.#replaceBy(new Map());
+  }
+
+  rollBack(): void {
+    this.#replaceBy(this.#older);
+  }
+
+  /** A client for requests of `process`, without policies. */
+  clientFor(process: SimulatedProcess): ReplicaClient {
+    const connect = (store: MemoryStore): ReplicaClient =>
+      this.#core.memoryClient({
+        name: this.name,
+        store,
+        now: () => new Date(this.#time.clock.now()),
+      });
+    const inner = connect(this.store);
+    /** The client that answers one request, and what to do after it. */
+    const begin = async (method: Fault['on']) => {
+      await process.enter(`${method} at ${this.name}`);
+      await process.pause(this.#random.int(1, LATENCY_MS_MAX[this.#condition]));
+      const fault = this.#nextFault(method);
+      if (fault?.at === 'hang') this.#hanging.add(process);
+      const client = fault === undefined ? inner : this.#core.chaos(inner, fault).client;
+      const end = async (): Promise<void> => {
+        if (this.#hanging.delete(process)) this.#steadySince = this.#time.nowMs;
+        await process.pause(this.#random.int(1, LATENCY_MS_MAX[this.#condition]));
+      };
+      return { client, end };
+    };
+    const request = async <T>(method: Fault['on'], send: (client: ReplicaClient) => Promise<T>) => {
+      const { client, end } = await begin(method);
+      try {
+        return await send(client);
+      } finally {
+        await end();
+      }
+    };
+    const listing = (): ReplicaClient => {
+      if (this.#condition !== 'stale' || this.#random.chance(0.5)) return inner;
+      const store = new this.#core.MemoryStore();
+      for (const [key, object] of this.#older) store.objects.set(key, object);
+      return connect(store);
+    };
+    return {
+      name: inner.name,
+      layout: inner.layout,
+      capabilities: inner.capabilities,
+      async *list(prefix, options) {
+        const { client, end } = await begin('list');
+        try {
+          yield* (client === inner ? listing() : client).list(prefix, options);
+        } finally {
+          await end();
+        }
+      },
+      get: (key, options) => request('get', (client) => client.get(key, options)),
+      put: (key, body, options) => request('put', (client) => client.put(key, body, options)),
+      delete: (keys, options) => request('delete', (client) => client.delete(keys, options)),
+      copy: (from, to, options) =>
+        request('copy', async (client) => {
+          if (client.copy === undefined) throw new Error('the memory client can copy');
+          return await client.copy(from, to, options);
+        }),
+      close: () => inner.close(),
+    };
+  }
+
+  /** A client for checks: it answers at once, and never fails. */
+  observer(): ReplicaClient {
+    return this.#core.memoryClient({ name: this.name, store: this.store });
+  }
+
+  #replaceBy(objects: Objects): void {
+    const before = new Map(this.store.objects);
+    this.store.objects.clear();
+    for (const [key, object] of objects) this.store.objects.set(key, object);
+    this.#older = new Map(objects); // a stale listing shows nothing that was lost
+    const hasLost = [...before].some(([key, object]) => objects.get(key) !== object);
+    if (hasLost) this.#damagedAt = this.#time.nowMs;
+  }
+
+  #nextFault(on: Fault['on']): Fault | undefined {
+    const code = 'REPLICA_UNAVAILABLE';
+    const error = new this.#core.ReplicationError(code, `${on} at ${this.name}: connection reset`);
+    switch (this.#condition) {
+      case 'down':
+        return { on, error };
+      case 'hangs':
+        return { on, error, at: 'hang' };
+      case 'flaky': {
+        if (!this.#random.chance(FLAKY_CHANCE)) return undefined;
+        const isStream = on === 'list' || on === 'get';
+        const at = isStream
+          ? this.#random.pick(['before', 0, 1])
+          : this.#random.pick(['before', 'commit']);
+        return { on, error, at: at as NonNullable<Fault['at']> };
+      }
+      case 'works':
+      case 'slow':
+      case 'stale':
+        return undefined;
+    }
+  }
+}

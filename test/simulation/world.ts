@@ -1,0 +1,263 @@
+/** Everything that one run simulates, and how its replicator lives and dies. */
+
+import path from 'node:path';
+import type { DatabaseStatus } from '../../packages/core/src/replicate/status/status.ts';
+import { defaultMetaPath } from '../../packages/core/src/replicate/replicate.ts';
+import { randomFrom, type Random } from '../../packages/core/test/support/random.ts';
+import { Application } from './actors/application.ts';
+import { Bucket } from './ports/bucket.ts';
+import { Broken, ClaimBook } from './claims.ts';
+import type { Core } from './ports/core.ts';
+import { Disk } from './ports/disk.ts';
+import { Ledger } from './actors/ledger.ts';
+import { Replicator, type Wrappers } from './actors/replicator.ts';
+import { Restorer } from './actors/restorer.ts';
+import { VirtualTime } from './ports/virtual-time.ts';
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly core: Core;
+  readonly wrappers?: Wrappers | undefined;
+  /** Called with each line of the trace, and each line of the log of the replicator. */
+  readonly onLine?: ((line: string) => void) | undefined;
+}
+
+const MAX_LAG_MS = 10_000;
+const CRASH_CALLS_MAX = 60;
+/** Within this time a replicator that is to be killed makes a call. */
+const CRASH_MS_MAX = 30_000;
+/** Timers that a replicator may start per second, on average. More is a busy loop. */
+const TIMERS_PER_SECOND_MAX = 400;
+const TIMERS_AT_ONCE = 2_000;
+/** After these errors a destination is tried again only after minutes. */
+const LONG_WAITS: ReadonlySet<string> = new Set(['REPLICA_CONFLICT', 'REPLICA_NOT_LISTED']);
+/** While something fails, there is a warning at least this often. */
+const SILENCE_MS_MAX = 900_000;
+
+export class World {
+  readonly random: Random;
+  readonly time: VirtualTime = new VirtualTime();
+  readonly ledger: Ledger = new Ledger();
+  readonly disk: Disk;
+  readonly buckets: readonly Bucket[];
+  readonly application: Application;
+  readonly restorer: Restorer;
+  readonly claims: ClaimBook;
+  readonly path: string;
+  readonly trace: string[] = [];
+  readonly errors: Error[] = [];
+  kills = 0;
+  readonly #options: WorldOptions;
+  readonly #folder: string;
+  readonly #tuning: Readonly<Record<string, number>>;
+  #replicator: Replicator | undefined;
+  /** Since when the replicator has followed the database with a disk that works. */
+  #steadySince = Infinity;
+  /** Since when nothing fails, or when a warning was last logged. */
+  #toldAt = 0;
+
+  constructor(options: WorldOptions, folder: string) {
+    const { core, seed } = options;
+    const random = randomFrom(seed);
+    const { time, ledger } = this;
+    this.#options = options;
+    this.#folder = folder;
+    this.random = random;
+    this.path = path.join(folder, 'app.db');
+    time.onError = (error) => this.errors.push(toError(error));
+    this.disk = new Disk(random, defaultMetaPath(this.path));
+    this.buckets = ['red', 'green', 'blue']
+      .slice(0, random.int(2, 3))
+      .map((name) => new Bucket(name, { core, time, random }));
+    this.application = new Application(this.path, { time, random, ledger });
+    this.restorer = new Restorer({ core, ledger, folder });
+    this.claims = new ClaimBook({
+      ledger,
+      restorer: this.restorer,
+      time,
+      maxLagMs: MAX_LAG_MS,
+      buckets: this.buckets,
+    });
+    this.#tuning = {
+      syncIntervalMs: random.pick([50, 1_000, 1_000, 5_000]),
+      checkpointIntervalMs: random.pick([0, 2_000, 60_000]),
+      minCheckpointPageCount: random.pick([5, 50, 1_000]),
+      truncatePageN: random.pick([40, 400, 121_359]),
+      stagingMaxBytes: random.pick([100_000, 1_000_000, 2 ** 30]),
+      tailBytesMax: random.pick([20_000, 200_000, 2 ** 24]),
+      snapshotIntervalMs: random.pick([20_000, 24 * 3_600_000]),
+    };
+  }
+
+  get replicator(): Replicator | undefined {
+    return this.#replicator;
+  }
+
+  /** Adds a line to the trace. */
+  note(what: string): void {
+    const line = `${this.#stamp()} ${what.replaceAll(`${this.#folder}/`, '')}`;
+    this.trace.push(line);
+    this.#options.onLine?.(line);
+  }
+
+  async begin(): Promise<void> {
+    await this.disk.prepare();
+    this.note(`buckets: ${this.buckets.length}, ${JSON.stringify(this.#tuning)}`);
+    this.note(`application starts: ${this.application.start()}`);
+    this.startReplicator();
+  }
+
+  end(): void {
+    this.#replicator?.process.kill();
+    if (this.application.isOpen) this.application.kill();
+  }
+
+  startReplicator(): string {
+    const { core, wrappers = {}, onLine } = this.#options;
+    const replicator = new Replicator({
+      core,
+      time: this.time,
+      random: this.random,
+      disk: this.disk,
+      buckets: this.buckets,
+      options: {
+        path: this.path,
+        maxLagMs: MAX_LAG_MS,
+        busyTimeoutMs: 1, // SQLite waits in real time
+        ...this.#tuning,
+      },
+      wrappers,
+      onLog: (level, message) => {
+        if (level === 'warn' || level === 'error') this.#toldAt = this.time.nowMs;
+        onLine?.(`${this.#stamp()}   ${level} ${message}`);
+      },
+      onCrash: (error) => this.errors.push(toError(error)),
+    });
+    this.#replicator = replicator;
+    replicator.start();
+    return 'started';
+  }
+
+  /** Lets time pass, and checks what the status claims. */
+  async pass(ms: number): Promise<void> {
+    const { fired } = this.time;
+    const startedAt = this.time.nowMs;
+    await this.time.advance(ms, () => this.#replicator?.isDead === true);
+    const passedMs = this.time.nowMs - startedAt;
+    const count = this.time.fired - fired;
+    if (count > TIMERS_AT_ONCE + (TIMERS_PER_SECOND_MAX * passedMs) / 1_000) {
+      throw new Broken('no busy loop', `${count} timers in ${Math.round(passedMs)} ms`);
+    }
+    await this.bury();
+    const [error] = this.errors;
+    if (error !== undefined) throw error;
+    const status = this.#record();
+    if (status === undefined) return;
+    const steadyMs = this.time.nowMs - this.#steadySince;
+    for (const bucket of this.buckets) this.claims.verifyDelivery(status, bucket, steadyMs);
+  }
+
+  /** Checks every claim by restores. */
+  async verify(): Promise<void> {
+    const status = this.#record();
+    for (const bucket of this.buckets) {
+      await this.claims.verify(bucket, (txids) => this.random.pick(txids));
+      const replicator = this.#replicator;
+      if (status === undefined || replicator === undefined) continue;
+      await this.claims.verifyHealth(status, bucket, replicator);
+    }
+  }
+
+  /** Kills the replicator at one of its next calls, while the application commits. */
+  async crash(): Promise<string | undefined> {
+    const replicator = this.#replicator;
+    if (replicator === undefined) return undefined;
+    if (this.random.chance(0.85)) {
+      replicator.process.killAfter(this.random.int(1, CRASH_CALLS_MAX));
+      if (this.application.isOpen) this.note(`meanwhile: ${this.application.commit('small')}`);
+      await this.time.advance(CRASH_MS_MAX, () => replicator.isDead);
+    }
+    replicator.process.kill();
+    return await this.bury();
+  }
+
+  /** Ends a replicator that is dead. What was not durable on its disk may be lost. */
+  async bury(): Promise<string | undefined> {
+    const replicator = this.#replicator;
+    if (replicator === undefined || !replicator.isDead) return undefined;
+    await this.time.advance(0);
+    replicator.process.kill();
+    this.#replicator = undefined;
+    if (replicator.hasClosed) return undefined;
+    this.kills += 1;
+    const isPowerLoss = this.random.chance(0.5);
+    if (isPowerLoss) this.disk.powerLoss();
+    this.note(
+      `the replicator dies at ${replicator.process.killedAt}${isPowerLoss ? ', and its disk loses power' : ''}`,
+    );
+    await this.verify();
+    return 'every claim holds';
+  }
+
+  /** The replicator begins a last sync. */
+  async close(): Promise<string> {
+    const replicator = this.#replicator;
+    const index = this.ledger.newest?.index ?? 0;
+    replicator?.close((complete) => {
+      this.note(`the replicator has closed; complete: ${complete.join(', ')}`);
+      for (const bucket of this.buckets) {
+        if (complete.includes(bucket.name)) this.claims.complete(bucket, index);
+      }
+    });
+    await this.time.advance(this.random.int(0, 5_000), () => replicator?.isDead === true);
+    return 'begins';
+  }
+
+  sync(): string {
+    const replicator = this.#replicator;
+    const index = this.ledger.newest?.index ?? 0;
+    replicator?.sync((txid) => {
+      if (txid !== undefined) this.claims.synced(txid, index);
+      if (!replicator.isDead) this.note(`state ${index} is staged: TXID ${txid ?? 'unknown'}`);
+    });
+    return `state ${index}`;
+  }
+
+  #record(): DatabaseStatus | undefined {
+    const replicator = this.#replicator;
+    if (replicator === undefined || replicator.isDead || replicator.isClosing) {
+      this.#steadySince = Infinity;
+      this.#toldAt = this.time.nowMs;
+      return undefined;
+    }
+    if (replicator.refusal !== undefined) {
+      throw new Broken('I4 continues', `it cannot start: ${replicator.refusal.message}`);
+    }
+    const status = replicator.status();
+    this.claims.record(status, this.buckets, replicator);
+    const waits = status.destinations.some(({ lastError }) =>
+      LONG_WAITS.has(lastError?.code ?? ''),
+    );
+    const isSteady = status.state === 'following' && this.disk.condition === 'works' && !waits;
+    this.#steadySince = isSteady ? Math.min(this.#steadySince, this.time.nowMs) : Infinity;
+    this.#requireWarnings(status);
+    return status;
+  }
+
+  /** Nothing is retried forever in silence. */
+  #requireWarnings({ error, destinations }: DatabaseStatus): void {
+    const failing = destinations.find(({ state }) => state === 'failing');
+    if (error === undefined && failing === undefined) this.#toldAt = this.time.nowMs;
+    if (this.time.nowMs - this.#toldAt <= SILENCE_MS_MAX) return;
+    const why = error?.message ?? failing?.lastError?.message;
+    throw new Broken('I4 continues', `fails without a warning: ${why}`);
+  }
+
+  #stamp(): string {
+    return (this.time.nowMs / 1_000).toFixed(3);
+  }
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
