@@ -39,6 +39,7 @@ export const EXIT_OF_ERROR: Readonly<Record<ErrorCode, ExitName>> = {
   REPLICA_UNKNOWN: 'failed',
   RESTORE_NO_SNAPSHOT: 'noBackup',
   RESTORE_GAP: 'damaged',
+  RESTORE_DAMAGED: 'damaged',
   RESTORE_OUT_OF_RANGE: 'outOfRange',
   RESTORE_AMBIGUOUS: 'ambiguous',
   RESTORE_TARGET_EXISTS: 'targetExists',

@@ -1,13 +1,56 @@
 /** Prints the files that a restore would read: -dry-run. */
 
 import { formatBytes } from '@sluice/core/config';
+import { describeV03 } from '@sluice/core';
 import { formatFilename, formatTXID } from '@sluice/core/ltx';
 import { describeMoment, momentToJSON } from './restoring/chosen.ts';
-import type { Candidate } from './restoring/survey.ts';
+import { describeOld, type OldCandidate } from './restoring/old.ts';
+import type { Candidate, LTXCandidate } from './restoring/survey.ts';
 import { printJSON, type Shell } from './shell.ts';
 
 export function printPlan(
-  { destination, plan }: Candidate,
+  candidate: Candidate,
+  output: string,
+  form: 'json' | 'text',
+  shell: Shell,
+): void {
+  if (candidate.layout === 'ltx') printLTXPlan(candidate, output, form, shell);
+  else printOldPlan(candidate, output, form, shell);
+}
+
+function printOldPlan(
+  candidate: OldCandidate,
+  output: string,
+  form: 'json' | 'text',
+  shell: Shell,
+): void {
+  const { destination, plan, note } = candidate;
+  const files = [plan.snapshot, ...plan.segments].map((file) => ({
+    name: describeV03(file),
+    size: file.sizeBytes,
+    timestamp: file.modifiedAt.toISOString(),
+  }));
+  if (form === 'json') {
+    printJSON(shell, {
+      source: destination.target,
+      target_path: output,
+      replica: destination.name,
+      generation: plan.generation.id,
+      timestamp: plan.at.toISOString(),
+      files,
+    });
+    return;
+  }
+  const lines = files.map(({ name, size }) => `  ${name}  ${size} bytes`);
+  shell.stdout.write(
+    `would restore ${output} from ${destination.name} (${destination.target}), ${describeOld(candidate)}, ` +
+      `reading ${files.length} files, ${formatBytes(plan.sizeBytes)}:\n${lines.join('\n')}\n`,
+  );
+  if (note !== undefined) shell.stdout.write(`${note}\n`);
+}
+
+function printLTXPlan(
+  { destination, plan }: LTXCandidate,
   output: string,
   form: 'json' | 'text',
   shell: Shell,

@@ -22,6 +22,7 @@ const RUNS: Readonly<Record<string, () => Promise<{ run: Run }>>> = {
   config: () => import('./commands/config.ts'),
   databases: () => import('./commands/databases.ts'),
   ltx: () => import('./commands/ltx.ts'),
+  generations: () => import('./commands/generations.ts'),
   check: () => import('./commands/check.ts'),
   status: () => import('./commands/status.ts'),
   version: () => import('./commands/version.ts'),

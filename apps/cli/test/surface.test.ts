@@ -19,7 +19,7 @@ const LITESTREAM: Readonly<Record<string, string>> = {
   wal: 'replica generation config no-expand-env',
   status: 'config json no-expand-env',
   version: 'verbose',
-  generations: '',
+  generations: 'replica config no-expand-env',
   snapshots: '',
   reset: '',
   start: '',

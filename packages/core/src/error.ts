@@ -40,6 +40,7 @@ export type ErrorCode =
   | 'REPLICA_UNKNOWN'
   | 'RESTORE_NO_SNAPSHOT'
   | 'RESTORE_GAP'
+  | 'RESTORE_DAMAGED'
   | 'RESTORE_OUT_OF_RANGE'
   | 'RESTORE_AMBIGUOUS'
   | 'RESTORE_TARGET_EXISTS'
@@ -83,6 +84,7 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, { readonly retryable: boole
   REPLICA_UNKNOWN: { retryable: false },
   RESTORE_NO_SNAPSHOT: { retryable: false },
   RESTORE_GAP: { retryable: false },
+  RESTORE_DAMAGED: { retryable: false },
   RESTORE_OUT_OF_RANGE: { retryable: false },
   RESTORE_AMBIGUOUS: { retryable: false },
   RESTORE_TARGET_EXISTS: { retryable: false },

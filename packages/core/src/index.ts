@@ -81,6 +81,12 @@ export {
   type NewestFile,
   type SurveyedReplica,
 } from './restore/plan/survey.ts';
+export { listGenerations, type Generation } from './v03/generations.ts';
+export { describeV03, formatIndex } from './v03/layout.ts';
+export type { V03Source } from './v03/objects.ts';
+export type { V03Plan, V03Target } from './v03/plan.ts';
+export { restoreV03, type RestoreV03Options, type RestoreV03Report } from './v03/restore.ts';
+export { newestLayout, surveyV03, type LTXTimes, type V03Survey } from './v03/survey.ts';
 export { Destination, type DestinationOptions } from './replica/destination.ts';
 export { Replica, type ReplicaFiles } from './replica/replica.ts';
 export { FileSet } from './replica/file-set.ts';

@@ -158,9 +158,13 @@ class SFTPClient implements ReplicaClient {
   }
 }
 
-/** Without createdAt, because mtime has no milliseconds. Without version, because that requires reading the file. */
-function toInfo(key: string, { accessedMs, sizeBytes }: Entry): ObjectInfo {
-  return { key, sizeBytes, modifiedAt: new Date(accessedMs) };
+/**
+ * Without createdAt, because mtime has no milliseconds. Without version, because that requires reading the file.
+ * Reading a file may change its atime, so only LTX files, whose mtime has another meaning, use it.
+ */
+function toInfo(key: string, { accessedMs, modifiedMs, sizeBytes }: Entry): ObjectInfo {
+  const modifiedAt = new Date(key.endsWith('.ltx') ? accessedMs : modifiedMs);
+  return { key, sizeBytes, modifiedAt };
 }
 
 /** The mtime of an LTX file is its header's time, as in Litestream; its atime is the time of the upload. */

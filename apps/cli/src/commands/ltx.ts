@@ -1,6 +1,6 @@
 /** sluice ltx: lists the files of destinations. If one fails, the others are still listed. */
 
-import { isError, messageOf } from '@sluice/core/backend';
+import { isError, messageOf, type Logger } from '@sluice/core/backend';
 import type { LTXFileInfo } from '@sluice/core/backend/testing';
 import { formatFilename, formatTXID } from '@sluice/core/ltx';
 import { usageError, type Arguments } from '../args.ts';
@@ -30,9 +30,10 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
     for (const destination of destinations) {
       try {
         const { client } = await connections.open(destination, signal);
-        for await (const file of client.listFiles(level, { signal })) {
+        for await (const file of client.listFiles(level, { signal, generations: 'known' })) {
           rows.push({ destination, file });
         }
+        if ((await client.hasGenerations?.({ signal })) === true) noteOld(destination, logger);
       } catch (error) {
         signal.throwIfAborted();
         if (destinations.length === 1) throw error;
@@ -55,6 +56,12 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
     );
   }
   return exitCode;
+}
+
+function noteOld({ name, target }: DestinationConfig, logger: Logger): void {
+  logger.warn(
+    `${name} (${target}) has a backup of Litestream 0.3, which is not listed here: use "sluice generations"`,
+  );
 }
 
 function toCells({ destination, file }: Row): string[] {

@@ -1,6 +1,6 @@
 /** sluice restore */
 
-import { checkOutput, isDatabaseAt, isError, type RestoreReport } from '@sluice/core';
+import { checkOutput, isDatabaseAt, isError } from '@sluice/core';
 import type { Logger } from '@sluice/core/backend';
 import { usageError, type Arguments } from '../args.ts';
 import type { DestinationConfig } from '../config/model.ts';
@@ -12,7 +12,7 @@ import { printPlan } from '../restore-plan.ts';
 import { describeDetails, momentToJSON } from '../restoring/chosen.ts';
 import { surveyAll, type Candidate } from '../restoring/survey.ts';
 import { choose } from '../restoring/choose.ts';
-import { restoreFromBest } from '../restoring/from-best.ts';
+import { restoreFromBest, type Restored } from '../restoring/from-best.ts';
 import { readFlags, type RestoreFlags } from '../restoring/flags.ts';
 import { sentFrom } from '../restoring/records.ts';
 import { select, type Selection } from '../select.ts';
@@ -88,9 +88,9 @@ function isAttended(args: Arguments): boolean {
 async function findOrNone(job: Job, signal: AbortSignal): Promise<readonly Candidate[]> {
   const { args, shell, selection, flags, output, connections, logger } = job;
   const { destinations, database } = selection;
-  const { target } = flags;
+  const { target, old } = flags;
   const sentTo = sentFrom(database, output, logger);
-  const answers = await surveyAll({ destinations, target, connections, sentTo, signal });
+  const answers = await surveyAll({ destinations, target, old, connections, sentTo, signal });
   try {
     return await choose(answers, { target, isAttended: isAttended(args), logger, signal });
   } catch (error) {
@@ -105,19 +105,27 @@ async function findOrNone(job: Job, signal: AbortSignal): Promise<readonly Candi
 function printReport(
   { args, shell, output, flags }: Job,
   from: DestinationConfig,
-  of: RestoreReport,
+  of: Restored['report'],
 ): void {
-  const { txid, timestamp, durationMs, kept, owner, stillOpenIn } = of;
+  const { timestamp, durationMs, kept, owner, stillOpenIn } = of;
+  const state =
+    'txid' in of
+      ? `TXID ${of.txid}, written at ${timestamp}`
+      : `generation ${of.generation} of Litestream 0.3 up to ${of.position}, uploaded at ${timestamp}`;
+  const own =
+    'txid' in of
+      ? { txid: of.txid, ...momentToJSON(of.moment) }
+      : { generation: of.generation, position: of.position };
   print(
     args,
     shell,
-    `restored ${output} from ${from.name} (${from.target}): TXID ${txid}, written at ${timestamp}, ` +
+    `restored ${output} from ${from.name} (${from.target}): ${state}, ` +
       `${of.filesRead} files in ${(durationMs / 1_000).toFixed(1)} s` +
       describeDetails(of),
     {
       db_path: output,
       replica: from.name,
-      txid,
+      ...own,
       duration_ms: durationMs,
       integrity_check: flags.integrityCheck,
       target: from.target,
@@ -125,7 +133,6 @@ function printReport(
       files_read: of.filesRead,
       bytes_read: of.bytesRead,
       avoided: of.avoided,
-      ...momentToJSON(of.moment),
       kept,
       owner,
       still_open_in: stillOpenIn.length === 0 ? undefined : stillOpenIn,

@@ -116,7 +116,12 @@ async function restoreFrom(
       { output: path, target: LATEST, signal },
       { connections, logger, older: 'refused' },
     );
-    logger.info(`${path} was missing: restored from ${from.name}`, { txid: report.txid });
+    const { timestamp } = report;
+    const state =
+      'txid' in report
+        ? { txid: report.txid }
+        : { generation: report.generation, position: report.position, timestamp };
+    logger.info(`${path} was missing: restored from ${from.name}`, state);
   } catch (error) {
     if (isError(error, 'RESTORE_NO_SNAPSHOT')) {
       logger.info(`${path} is missing and starts empty: ${error.message}`);

@@ -63,6 +63,7 @@ export function toJSON(
         : {
             ok: true,
             txid: result.state.txid,
+            generation: result.state.generation,
             timestamp: result.state.writtenAt.toISOString(),
             files: result.state.files,
             size: result.state.sizeBytes,

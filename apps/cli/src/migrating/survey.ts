@@ -25,9 +25,12 @@ export interface CheckedDestination {
 
 /** The newest state of a destination. */
 export interface RestorableState {
-  /** Its identity in words: "TXID …". */
+  /** Its identity in words: "TXID …", or "generation … of Litestream 0.3". */
   readonly name: string;
-  readonly txid: string;
+  /** Of LTX files. */
+  readonly txid: string | undefined;
+  /** Of a backup of Litestream 0.3. */
+  readonly generation: string | undefined;
   readonly writtenAt: Date;
   readonly files: number;
   readonly sizeBytes: number;
@@ -93,11 +96,24 @@ async function toResult(
   }
 }
 
-function stateOf({ plan, newest }: Candidate): RestorableState {
+function stateOf(candidate: Candidate): RestorableState {
+  if (candidate.layout === 'v03') {
+    const { generation, at, segments, sizeBytes } = candidate.plan;
+    return {
+      name: `generation ${generation.id} of Litestream 0.3`,
+      txid: undefined,
+      generation: generation.id,
+      writtenAt: at,
+      files: 1 + segments.length,
+      sizeBytes,
+    };
+  }
+  const { plan, newest } = candidate;
   const txid = formatTXID(plan.txid);
   return {
     name: `TXID ${txid}`,
     txid,
+    generation: undefined,
     writtenAt: newest.at,
     files: plan.files.length,
     sizeBytes: plan.sizeBytes,

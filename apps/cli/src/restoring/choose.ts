@@ -3,23 +3,19 @@
  * unattended start must not continue from an older state than the newest.
  */
 
-import {
-  includesState,
-  newestOfEachLineage,
-  orderByLineage,
-  type RestoreTarget,
-} from '@sluice/core';
-import { formatTXID } from '@sluice/core/ltx';
+import type { RestoreTarget } from '@sluice/core';
 import { isError, ReplicationError, type Logger } from '@sluice/core/backend';
 import type { DestinationConfig } from '../config/model.ts';
 import {
   describeFailure,
   isNewestWanted,
+  nextOf,
   type Answer,
   type Candidate,
   type Unanswered,
   type Unusable,
 } from './survey.ts';
+import { describeState, isState, newestFirst } from './newest-first.ts';
 
 export interface ChoiceOptions {
   readonly target: RestoreTarget;
@@ -28,9 +24,6 @@ export interface ChoiceOptions {
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
-
-/** The state of a destination, whether it can be restored from there or not. */
-type State = Candidate | (Unusable & Pick<Candidate, 'newest'>);
 
 /**
  * Returns the usable destinations, newest state first. RESTORE_NO_SNAPSHOT if all destinations
@@ -59,7 +52,7 @@ export async function choose(
 
   // An unusable state may be newer than the usable ones. That is irrelevant for a TXID, and for a time
   // after which a destination has another state.
-  const isOpen = candidates.every(({ plan }) => isNewestWanted(target, plan));
+  const isOpen = candidates.every((candidate) => isNewestWanted(target, nextOf(candidate)));
   const mayBeNewer = isOpen ? unusable.filter(({ error }) => !isOutOfRange(error)) : [];
   const states = await newestFirst([...candidates, ...mayBeNewer.filter(isState)], signal);
   const [newest] = states;
@@ -75,39 +68,6 @@ export async function choose(
     );
   }
   return states.filter((state) => state.kind === 'restorable');
-}
-
-async function newestFirst(states: readonly State[], signal: AbortSignal): Promise<State[]> {
-  const entries = states.map((state) => ({ state, ...state.newest })).sort(byDistance);
-  const parts = new Map<string, boolean>();
-  const key = (part: State, whole: State): string =>
-    JSON.stringify([part.destination.name, whole.destination.name]);
-  const ends = newestOfEachLineage(entries);
-  const pairs = ends.flatMap((part) => ends.map((whole) => [part.state, whole.state] as const));
-  await Promise.all(
-    pairs
-      .filter(([part, whole]) => part !== whole)
-      .map(async ([part, whole]) => {
-        parts.set(key(part, whole), await includesState(whole, part, signal));
-      }),
-  );
-  const ordered = orderByLineage(entries, ({ state: part }, { state: whole }) => {
-    return parts.get(key(part, whole)) ?? false;
-  });
-  const found = ordered.states.map(({ state }) => state);
-  if (ordered.kind === 'diverged') throw ambiguousError(found);
-  return found;
-}
-
-/** Of equal states, prefers those that can be restored, then local ones. */
-function byDistance(a: { readonly state: State }, b: { readonly state: State }): number {
-  const distance = ({ kind, destination }: State): number =>
-    (kind === 'restorable' ? 0 : 2) + (destination.type === 'file' ? 0 : 1);
-  return distance(a.state) - distance(b.state);
-}
-
-function isState(answer: Unusable): answer is Unusable & Pick<Candidate, 'newest'> {
-  return answer.newest !== undefined;
 }
 
 /** Most important first: a destination that did not answer may have data that the others lack. */
@@ -178,21 +138,4 @@ function onlyOlderError(newest: Unusable): ReplicationError {
       `${newest.error.message}. To restore an older state, run "sluice restore -replica NAME"`,
     { cause: newest.error },
   );
-}
-
-function ambiguousError(ends: readonly State[]): ReplicationError {
-  const lines = ends.map((state) => `  ${describeState(state)}`);
-  return new ReplicationError(
-    'RESTORE_AMBIGUOUS',
-    'the destinations hold different histories, and none of them includes the others:\n' +
-      `${lines.join('\n')}\nchoose one: run "sluice restore -replica NAME"`,
-  );
-}
-
-function describeState({ destination, newest }: State): string {
-  const { name, target } = destination;
-  const { txid, at, lineage } = newest;
-  const of =
-    lineage === 0n ? 'of unknown lineage' : `of lineage ${lineage.toString(16).padStart(16, '0')}`;
-  return `${name} (${target}): TXID ${formatTXID(txid)} ${of}, written at ${at.toISOString()}`;
 }

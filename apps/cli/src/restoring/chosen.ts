@@ -1,11 +1,19 @@
 /** Describes the state that was restored, and what became of the file it replaced. Pure. */
 
-import { describeHolders, type Moment, type OutputOwner, type RestoreReport } from '@sluice/core';
+import {
+  describeHolders,
+  type Moment,
+  type OutputOwner,
+  type RestoreReport,
+  type RestoreV03Report,
+} from '@sluice/core';
 import { formatDuration } from '@sluice/core/config';
 import { formatTXID } from '@sluice/core/ltx';
 
 /** Lines for people, each after a line break. */
-export function describeDetails({ moment, kept, owner, stillOpenIn }: RestoreReport): string {
+export function describeDetails(report: RestoreReport | RestoreV03Report): string {
+  const { kept, owner, stillOpenIn } = report;
+  const moment = 'moment' in report ? report.moment : undefined;
   const lines = [
     moment && describeMoment(moment),
     kept && `the file that it replaced is now ${kept}; delete it when it is no longer needed`,

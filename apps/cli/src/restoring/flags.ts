@@ -4,10 +4,13 @@ import type { Overwrite, RestoreTarget } from '@sluice/core';
 import { parseTXID } from '@sluice/core/ltx';
 import { usageError, type Arguments } from '../args.ts';
 import { toLogLevel } from '../log.ts';
+import type { OldFlags } from './old.ts';
 import { parseTime, TIME_EXAMPLES } from './time.ts';
 
 export interface RestoreFlags {
   readonly target: RestoreTarget;
+  /** With -generation or -index: only backups of Litestream 0.3. */
+  readonly old: OldFlags | undefined;
   readonly overwrite: Overwrite;
   readonly parallelism: number | undefined;
   readonly integrityCheck: 'none' | 'quick' | 'full';
@@ -27,6 +30,7 @@ export function readFlags(args: Arguments, now: Date): RestoreFlags {
   }
   return {
     target: readTarget(args, now),
+    old: readOld(args),
     overwrite: readOverwrite(args),
     parallelism: readParallelism(args),
     integrityCheck: readCheck(args),
@@ -73,6 +77,30 @@ function readOverwrite(args: Arguments): Overwrite {
   if (args.has('force')) return args.has('no-keep') ? 'replace' : 'keep';
   if (!args.has('no-keep')) return 'refuse';
   throw usageError(args.command, '-no-keep is for -force: nothing is replaced without it');
+}
+
+/** As in Litestream 0.3, an index is hexadecimal. Each generation counts from 0, so one must be named. */
+function readOld(args: Arguments): OldFlags | undefined {
+  const { command } = args;
+  const generation = args.text('generation');
+  const text = args.text('index');
+  if (generation === undefined && text === undefined) return undefined;
+  if (generation === undefined) {
+    const list = '"sluice generations" lists them';
+    throw usageError(command, `-index needs -generation (${list}), because each one counts from 0`);
+  }
+  if (!/^[0-9a-f]{16}$/.test(generation)) {
+    throw usageError(command, `-generation is 16 hex digits, not "${generation}"`);
+  }
+  if (args.text('txid') !== undefined) {
+    throw usageError(command, '-txid and -generation cannot be used together');
+  }
+  if (text === undefined) return { generation };
+  if (args.text('timestamp') !== undefined) {
+    throw usageError(command, '-index and -timestamp cannot be used together');
+  }
+  if (/^[0-7]?[0-9a-f]{1,7}$/i.test(text)) return { generation, index: Number.parseInt(text, 16) };
+  throw usageError(command, `-index is up to 8 hex digits, at most 7fffffff, not "${text}"`);
 }
 
 function readParallelism(args: Arguments): number | undefined {

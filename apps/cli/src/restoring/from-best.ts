@@ -1,11 +1,20 @@
 /** Restores from the first candidate or, if that fails, from the next. */
 
-import { isError, restore, type RestoreOptions, type RestoreReport } from '@sluice/core';
+import {
+  isError,
+  restore,
+  restoreV03,
+  type RestoreOptions,
+  type RestoreReport,
+  type RestoreV03Report,
+} from '@sluice/core';
 import { ReplicationError, type Logger } from '@sluice/core/backend';
 import { formatTXID } from '@sluice/core/ltx';
 import type { DestinationConfig } from '../config/model.ts';
 import type { Destinations } from '../destinations.ts';
-import { describeFailure, type Candidate } from './survey.ts';
+import { describeState } from './newest-first.ts';
+import { describeOld, olderFirst, type OldCandidate } from './old.ts';
+import { describeFailure, type Candidate, type LTXCandidate } from './survey.ts';
 
 export interface FromBestContext {
   readonly connections: Destinations;
@@ -16,7 +25,7 @@ export interface FromBestContext {
 
 export interface Restored {
   readonly from: DestinationConfig;
-  readonly report: RestoreReport;
+  readonly report: RestoreReport | RestoreV03Report;
 }
 
 export async function restoreFromBest(
@@ -34,11 +43,7 @@ export async function restoreFromBest(
     try {
       const restored = await restoreFrom(candidate, options, context);
       if (best !== undefined && !isSame(candidate, best)) {
-        const { destination, newest } = best;
-        logger.warn(
-          `an older state was restored: ${destination.name} has TXID ${formatTXID(newest.txid)}, ` +
-            `written at ${newest.at.toISOString()}`,
-        );
+        logger.warn(`an older state was restored: ${describeBetter(best)}`);
       }
       return restored;
     } catch (error) {
@@ -53,7 +58,49 @@ export async function restoreFromBest(
 }
 
 async function restoreFrom(
-  { destination, plan, listed }: Candidate,
+  candidate: Candidate,
+  options: Omit<RestoreOptions, 'sources'>,
+  context: FromBestContext,
+): Promise<Restored> {
+  return candidate.layout === 'ltx'
+    ? await restoreLTX(candidate, options, context)
+    : await restoreOld(candidate, options, context);
+}
+
+async function restoreOld(
+  candidate: OldCandidate,
+  options: Omit<RestoreOptions, 'sources'>,
+  { logger }: FromBestContext,
+): Promise<Restored> {
+  const { destination, source, listed, target, plan, note } = candidate;
+  if (note !== undefined) logger.warn(`${destination.name}: ${note}`);
+  logger.info(`restoring from ${destination.name}: ${describeOld(candidate)}`, {
+    target: destination.target,
+    files: 1 + plan.segments.length,
+    sizeBytes: plan.sizeBytes,
+  });
+  const report = await restoreV03({
+    ...options,
+    onProgress:
+      options.onProgress &&
+      ((each) => options.onProgress?.({ ...each, files: 1 + plan.segments.length })),
+    source,
+    listed,
+    target,
+  });
+  for (const { file, code, message } of report.avoided) {
+    logger.warn(
+      `${destination.name}: ${file} is unusable; an older snapshot replaced it: ${message}`,
+      {
+        code,
+      },
+    );
+  }
+  return { from: destination, report };
+}
+
+async function restoreLTX(
+  { destination, plan, listed }: LTXCandidate,
   options: Omit<RestoreOptions, 'sources'>,
   { connections, logger }: FromBestContext,
 ): Promise<Restored> {
@@ -76,8 +123,19 @@ async function restoreFrom(
   return { from: destination, report };
 }
 
-function isSame({ newest: a }: Candidate, { newest: b }: Candidate): boolean {
-  return a.txid === b.txid && a.lineage === b.lineage;
+function describeBetter(best: Candidate): string {
+  if (best.layout === 'v03') return describeState(best);
+  const { destination, newest } = best;
+  const { txid, at } = newest;
+  return `${destination.name} has TXID ${formatTXID(txid)}, written at ${at.toISOString()}`;
+}
+
+function isSame(a: Candidate, b: Candidate): boolean {
+  if (a.layout === 'ltx' && b.layout === 'ltx') {
+    return a.newest.txid === b.newest.txid && a.newest.lineage === b.newest.lineage;
+  }
+  if (a.layout === 'ltx' || b.layout === 'ltx') return false;
+  return a.plan.generation.id === b.plan.generation.id && olderFirst(a, b) === 0;
 }
 
 /** Other candidates would fail in the same way. */

@@ -2,6 +2,7 @@
 
 import {
   isError,
+  listGenerations,
   messageOf,
   surveyReplica,
   type NewestFile,
@@ -14,6 +15,7 @@ import { formatTXID } from '@sluice/core/ltx';
 import type { DestinationConfig } from '../config/model.ts';
 import type { Destinations } from '../destinations.ts';
 import type { Sent, SentTo } from './records.ts';
+import { newerOf, surveyOld, type OldCandidate, type OldFlags, type OldUnusable } from './old.ts';
 
 /**
  * Time limit for the other destinations after one has responded: a destination that hangs must not
@@ -21,19 +23,26 @@ import type { Sent, SentTo } from './records.ts';
  */
 const RESPONSE_MS_MAX = 30_000;
 
-export interface Candidate extends SurveyedReplica {
+/** LTX files, of Sluice or Litestream 0.5. */
+export interface LTXCandidate extends SurveyedReplica {
   readonly kind: 'restorable';
+  readonly layout: 'ltx';
   readonly destination: DestinationConfig;
   readonly plan: RestorePlan;
 }
 
-/** It responded, but the requested state cannot be restored from it. */
-export interface Unusable extends Omit<SurveyedReplica, 'newest'> {
+export interface LTXUnusable extends Omit<SurveyedReplica, 'newest'> {
   readonly kind: 'unusable';
+  readonly layout: 'ltx';
   readonly destination: DestinationConfig;
   readonly error: ReplicationError;
   readonly newest: NewestFile | undefined;
 }
+
+export type Candidate = LTXCandidate | OldCandidate;
+
+/** It responded, but the requested state cannot be restored from it. */
+export type Unusable = LTXUnusable | OldUnusable;
 
 export interface Unanswered {
   readonly kind: 'unanswered';
@@ -41,15 +50,18 @@ export interface Unanswered {
   readonly error: Error;
 }
 
-export type Answer =
-  | Candidate
-  | Unusable
-  | Unanswered
+export type LTXAnswer =
+  | LTXCandidate
+  | LTXUnusable
   | { readonly kind: 'empty'; readonly destination: DestinationConfig };
+
+export type Answer = LTXAnswer | OldCandidate | OldUnusable | Unanswered;
 
 export interface SurveyOptions {
   readonly destinations: readonly DestinationConfig[];
   readonly target: RestoreTarget;
+  /** A part of a backup of Litestream 0.3 that was asked for: LTX files are then ignored. */
+  readonly old?: OldFlags | undefined;
   readonly connections: Destinations;
   /** Returns the newest state known to have been sent to a destination from this machine. */
   readonly sentTo: SentTo;
@@ -86,13 +98,32 @@ export async function surveyAll(options: SurveyOptions): Promise<Answer[]> {
   return answers;
 }
 
-async function surveyOne(
+async function surveyOne(destination: DestinationConfig, options: SurveyOptions): Promise<Answer> {
+  const { target, old, connections, signal } = options;
+  const { client } = await connections.connect(destination, signal);
+  const source = { client, root: destination.path };
+  const at = target.kind === 'timestamp' ? target.at : undefined;
+  if (old !== undefined) {
+    const generations = await listGenerations(client, source.root, { signal });
+    return await surveyOld({ destination, source, generations, target: { at, ...old }, signal });
+  }
+  const generations =
+    target.kind === 'txid' ? [] : await listGenerations(client, source.root, { signal });
+  const ltx = await surveyLTX(destination, options, generations.length > 0 ? 'known' : 'refused');
+  if (generations.length === 0) return ltx;
+  const other = await surveyOld({ destination, source, generations, target: { at }, signal });
+  return newerOf(ltx, other, target);
+}
+
+async function surveyLTX(
   destination: DestinationConfig,
   { target, connections, sentTo, signal }: SurveyOptions,
-): Promise<Answer> {
+  generations: 'known' | 'refused',
+): Promise<LTXAnswer> {
+  const layout = 'ltx';
   const sent = await sentTo(destination); // before the listing, because a replicator may be sending
   const { client } = await connections.open(destination, signal);
-  const survey = await surveyReplica(client, target, signal);
+  const survey = await surveyReplica(client, target, signal, generations);
   if (survey.kind === 'empty') {
     if (sent !== undefined) throw emptiedError(destination, sent);
     return { kind: 'empty', destination };
@@ -100,21 +131,30 @@ async function surveyOne(
   const { listed, newest } = survey;
   if (survey.kind === 'restorable') {
     const { plan } = survey;
-    if (!isNewestWanted(target, plan) || sent === undefined || sent.txid <= plan.txid) {
-      return { kind: 'restorable', destination, client, plan, newest: survey.newest, listed };
+    const next = plan.moment?.next;
+    if (!isNewestWanted(target, next) || sent === undefined || sent.txid <= plan.txid) {
+      const { newest: known } = survey;
+      return { kind: 'restorable', layout, destination, client, plan, newest: known, listed };
     }
     // The state that was sent is the newest one known, even if files are missing now.
     const newestSent = { ...survey.newest, ...sent };
     const error = truncatedError(plan, sent);
-    return { kind: 'unusable', destination, client, error, newest: newestSent, listed };
+    return { kind: 'unusable', layout, destination, client, error, newest: newestSent, listed };
   }
-  return { kind: 'unusable', destination, client, error: survey.error, newest, listed };
+  const { error } = survey;
+  return { kind: 'unusable', layout, destination, client, error, newest, listed };
 }
 
-/** Whether a newer state at this destination, or at another one, would be restored instead. */
-export function isNewestWanted(target: RestoreTarget, { moment }: RestorePlan): boolean {
-  if (target.kind === 'timestamp') return moment?.next === undefined;
-  return target.kind === 'latest';
+/**
+ * Whether a newer state at this destination, or at another one, would be restored instead. `next` is the
+ * state after the chosen one.
+ */
+export function isNewestWanted(target: RestoreTarget, next: object | undefined): boolean {
+  return target.kind === 'latest' || (target.kind === 'timestamp' && next === undefined);
+}
+
+export function nextOf(candidate: Candidate): object | undefined {
+  return candidate.layout === 'ltx' ? candidate.plan.moment?.next : candidate.plan.next;
 }
 
 function tooLateError(responseMsMax: number): ReplicationError {

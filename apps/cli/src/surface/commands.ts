@@ -6,16 +6,9 @@
 import { flag, type Command, type Flag } from './command.ts';
 import { CONFIG, JSON_FLAG, LEVEL, NO_EXPAND, OURS, OWN_FLAGS, REPLICA } from './common-flags.ts';
 import { PROOFS } from './proofs.ts';
-import { notYet, noted, refused, WORKS, type Support, type KnownBy } from '../support.ts';
+import { REFUSED_COMMANDS } from './refused.ts';
+import { notYet, noted, refused, WORKS, type KnownBy } from '../support.ts';
 
-const SOCKET = notYet(
-  'a running replicator accepts no commands',
-  'change the configuration and restart it',
-);
-const OLD_BUCKET = notYet(
-  'this version cannot read backups made by Litestream 0.3',
-  'restore them with Litestream 0.3.13',
-);
 const FOLLOW = notYet(
   'a restored database cannot follow its backup',
   'restore it again with -force -no-keep, for example from a timer',
@@ -100,15 +93,13 @@ export const COMMANDS: readonly Command[] = [
       JSON_FLAG,
       flag('f', 'keep following the backup', { knownBy: '0.5', support: FOLLOW }),
       flag('follow-interval', 'interval of -f', { value: 'D', knownBy: '0.5', support: FOLLOW }),
-      flag('generation', 'restore from this generation', {
+      flag('generation', 'restore this generation of a backup of Litestream 0.3', {
         value: 'ID',
         knownBy: '0.3',
-        support: OLD_BUCKET,
       }),
-      flag('index', 'restore up to this WAL index', {
-        value: 'N',
+      flag('index', 'with -generation: restore up to the end of this WAL (hexadecimal)', {
+        value: 'HEX',
         knownBy: '0.3',
-        support: OLD_BUCKET,
       }),
     ],
     examples: [
@@ -185,12 +176,24 @@ export const COMMANDS: readonly Command[] = [
   },
   ltx('ltx', '0.5', undefined, []),
   ltx('wal', 'both', 'ltx', [
-    flag('generation', 'restore from this generation', {
+    flag('generation', 'list the WAL of this generation', {
       value: 'ID',
       knownBy: '0.3',
-      support: OLD_BUCKET,
+      support: refused(
+        'wal lists LTX files',
+        'use "sluice restore -dry-run -generation ID", which lists the WAL segments of Litestream 0.3',
+      ),
     }),
   ]),
+  {
+    name: 'generations',
+    usage: 'generations [flags] DB_PATH|URL',
+    help: 'list the backups of Litestream 0.3 at each destination',
+    knownBy: '0.3',
+    support: WORKS,
+    flags: [CONFIG, NO_EXPAND, REPLICA, { ...JSON_FLAG, knownBy: 'ours' }],
+    examples: ['sluice generations /data/app.db', 'sluice generations s3://bucket/app.db'],
+  },
   {
     name: 'status',
     usage: 'status [flags] [DB_PATH]',
@@ -225,50 +228,7 @@ export const COMMANDS: readonly Command[] = [
     ],
     argumentsMax: 0,
   },
-  gone('generations', '0.3', OLD_BUCKET, 'list the generations of a backup'),
-  gone(
-    'snapshots',
-    '0.3',
-    refused('snapshots are LTX files of level 9', 'use "sluice ltx -level 9"'),
-    'list snapshots',
-  ),
-  gone(
-    'reset',
-    '0.5',
-    notYet(
-      'no command clears the local state',
-      'stop the replicator and remove its staging folder (.<name>-sluice): the next start takes a full snapshot',
-    ),
-    'clear local state',
-  ),
-  gone('start', '0.5', SOCKET, 'start to replicate a database'),
-  gone('stop', '0.5', SOCKET, 'stop replicating a database'),
-  gone('register', '0.5', SOCKET, 'add a database'),
-  gone('unregister', '0.5', SOCKET, 'remove a database'),
-  gone(
-    'sync',
-    '0.5',
-    notYet(
-      'a running replicator accepts no commands',
-      'wait until "sluice status" says ok, or use "sluice replicate -once"',
-    ),
-    'sync now',
-  ),
-  gone(
-    'list',
-    '0.5',
-    notYet('a running replicator answers no requests', 'use "sluice status"'),
-    'list the databases of a replicator',
-  ),
-  gone(
-    'info',
-    '0.5',
-    notYet(
-      'a running replicator answers no requests',
-      'use "sluice status" or "sluice version -verbose"',
-    ),
-    'describe a running replicator',
-  ),
+  ...REFUSED_COMMANDS,
 ];
 
 function ltx(
@@ -288,10 +248,6 @@ function ltx(
     aliasOf,
     flags: [CONFIG, NO_EXPAND, level, REPLICA, JSON_FLAG, ...more],
   };
-}
-
-function gone(name: string, knownBy: KnownBy, support: Support, help: string): Command {
-  return { name, usage: name, help, knownBy, support, flags: [] };
 }
 
 export function findCommand(name: string): Command | undefined {

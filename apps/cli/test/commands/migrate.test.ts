@@ -210,6 +210,18 @@ test('with -restore-check each backup is restored and checked, and nothing of th
   expect(fs.readdirSync(scratch)).toEqual([]);
 });
 
+test('a backup of Litestream 0.3 is shown, and restored and checked', async () => {
+  const migration = new Migration(toFolder(goldenBucket('v03-4k')));
+  const generation = '372397bae1f78807';
+  const shown = await migration.run(['-dry-run']);
+  expect(shown.stdout).toContain(`generation ${generation} of Litestream 0.3, written at 20`);
+  const { code, stdout } = await migration.run(['-restore-check', '-json']);
+  expect(code).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({
+    destinations: [{ ok: true, generation, files: 26, restored_ms: expect.any(Number) }],
+  });
+});
+
 test('a damaged backup is found by -restore-check, and no file is written', async () => {
   const damaged = goldenBucket();
   for (const { txid } of expectedOf()) damageBucket(damaged, txid);

@@ -3,7 +3,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { addRows, countRows } from '../support/database.ts';
+import { addRows, countRows, imageOf } from '../support/database.ts';
+import { goldenBucket } from '../support/golden.ts';
 import { CLIProcess, runProcess } from '../support/process.ts';
 import { rowsAt, scene } from '../support/scene.ts';
 import { writeFile } from '../support/temporary.ts';
@@ -41,6 +42,27 @@ test('-restore-if-db-not-exists starts with an empty database if there is no bac
   sluice.kill('SIGTERM');
   expect((await sluice.ended()).code).toBe(0);
   expect(await rowsAt(backup)).toBe(3);
+});
+
+test('-restore-if-db-not-exists restores a backup of Litestream 0.3, and replication goes on beside it', async () => {
+  const { database, backup } = scene(0);
+  fs.cpSync(goldenBucket('v03-4k'), backup, { recursive: true });
+  const before = fs.readdirSync(path.join(backup, 'generations'), { recursive: true });
+  const words = ['replicate', '-once', '-restore-if-db-not-exists', database, `file://${backup}`];
+  const first = await runProcess(words);
+  expect(first.code, first.stdout).toBe(0);
+  expect(first.stdout).toMatch(
+    /was missing: restored from file" generation=372397bae1f78807 position=00000000:000fa778/,
+  );
+  const note =
+    /there is a backup of Litestream 0.3 \(generations\/\). Sluice writes its own files beside/g;
+  expect(first.stdout.match(note)).toHaveLength(1);
+  const output = path.join(path.dirname(database), 'restored.db');
+  const restored = await runProcess(['restore', '-o', output, `file://${backup}`]);
+  expect(restored.stdout).toContain('TXID 0000000000000001');
+  expect(imageOf(output).equals(imageOf(database))).toBe(true);
+  expect((await runProcess(words)).stdout).not.toMatch(note);
+  expect(fs.readdirSync(path.join(backup, 'generations'), { recursive: true })).toEqual(before);
 });
 
 /** A missing database with one backup on an unmounted disk, and an older one. */

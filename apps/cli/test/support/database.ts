@@ -30,3 +30,13 @@ export function countRows(file: string): number {
     database.close();
   }
 }
+
+/** All pages, as SQLite reads them. */
+export function imageOf(file: string): Buffer {
+  const database = new Database(file, { readonly: true });
+  try {
+    return database.serialize();
+  } finally {
+    database.close();
+  }
+}

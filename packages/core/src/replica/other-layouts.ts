@@ -24,20 +24,27 @@ const GENERATIONS = 'generations/';
 /** Maximum number of keys examined: enough to skip foreign keys, and one page of a listing. */
 const KEYS_MAX = 1_000;
 
+/** Whether the caller already knows about a backup of Litestream 0.3 and can restore it. */
+export type Generations = 'refused' | 'known';
+
+export interface OtherLayoutOptions extends Pick<CallOptions, 'signal'> {
+  /** Default 'refused'. */
+  readonly generations?: Generations | undefined;
+}
+
 /** Throws REPLICA_UNSUPPORTED if there are files that probably belong to this replica. */
 export async function checkOtherLayouts(
   client: ReplicaClient,
   root: string,
-  { signal }: CallOptions,
+  { signal, generations: known = 'refused' }: OtherLayoutOptions,
 ): Promise<void> {
   const { layout = 'tree' } = client;
   const what = `list level all at ${describeReplica(client.name, root)}`;
   const options = { signal, root };
   if (await hasFiles(client, OTHER[layout], root, options)) throw otherLayout(what, layout);
-  const generations = objectPrefix(root, GENERATIONS);
-  const isGeneration = (key: string): boolean =>
-    /^[0-9a-f]{16}\//.test(key.slice(generations.length));
-  if (await anyKey(client, generations, options, isGeneration)) throw generationsOf03(what);
+  if (known === 'refused' && (await hasGenerations(client, root, options))) {
+    throw generationsOf03(what);
+  }
   if (client.capabilities.folders === true || hasPlainKeys(layout, root)) return;
   const meant = plainRoot(root);
   if (meant !== undefined && (await hasFiles(client, layout, meant, { ...options, root: meant }))) {
@@ -55,6 +62,18 @@ export async function hasFiles(
 ): Promise<boolean> {
   const isFile = (key: string): boolean => parseKey(layout, root, key) !== undefined;
   return await anyKey(client, allLevelsPrefix(layout, root), options, isFile);
+}
+
+/** Whether the root has a backup of Litestream 0.3. */
+export async function hasGenerations(
+  client: ReplicaClient,
+  root: string,
+  options: CallOptions,
+): Promise<boolean> {
+  const generations = objectPrefix(root, GENERATIONS);
+  const isGeneration = (key: string): boolean =>
+    /^[0-9a-f]{16}\//.test(key.slice(generations.length));
+  return await anyKey(client, generations, options, isGeneration);
 }
 
 async function anyKey(
@@ -83,7 +102,7 @@ function otherLayout(what: string, layout: Layout): ReplicationError {
 
 function generationsOf03(what: string): ReplicationError {
   const message =
-    `${what}: there are no files of Sluice, but there is a backup of Litestream 0.3 (${GENERATIONS}), ` +
-    'which Sluice cannot read: restore it with Litestream 0.3.13, and replicate to another path';
+    `${what}: there are no LTX files, but there is a backup of Litestream 0.3 (${GENERATIONS}), which has ` +
+    'no TXIDs: restore it with "sluice restore", without -txid; "sluice generations" lists what it has';
   return new ReplicationError('REPLICA_UNSUPPORTED', message);
 }

@@ -21,7 +21,7 @@ import {
   startAfterKey,
   type LTXFileRef,
 } from '../store/layout.ts';
-import { checkOtherLayouts } from './other-layouts.ts';
+import { checkOtherLayouts, hasGenerations, type Generations } from './other-layouts.ts';
 import { KeyProof } from './key-proof.ts';
 import { NamedObjects } from './named-objects.ts';
 
@@ -41,6 +41,8 @@ export interface SignalOptions {
 export interface ListFilesOptions extends SignalOptions {
   /** Only files with minTXID >= from. */
   readonly from?: TXID | undefined;
+  /** For a reader of an empty replica. Default 'refused': a backup of Litestream 0.3 is an error. */
+  readonly generations?: Generations | undefined;
 }
 
 export interface OpenFileOptions extends SignalOptions {
@@ -71,6 +73,8 @@ export interface ReplicaFiles {
   deleteFiles(files: readonly LTXFileRef[], options?: SignalOptions): Promise<void>;
   /** Opens the file itself, for a destination on this machine. Present if the client supports it. */
   openLocalFile?: ((file: LTXFileRef, options?: SignalOptions) => Promise<LocalFile>) | undefined;
+  /** Whether there is a backup of Litestream 0.3 beside the files. */
+  hasGenerations?: ((options?: SignalOptions) => Promise<boolean>) | undefined;
 }
 
 /** The LTX files and named objects of one database below `root` at a destination. Errors are those of its client. */
@@ -108,7 +112,7 @@ export class Replica implements ReplicaFiles {
 
   async *listFiles(
     level: number | 'all',
-    { from, signal }: ListFilesOptions = {},
+    { from, signal, generations }: ListFilesOptions = {},
   ): AsyncGenerator<LTXFileInfo, void, undefined> {
     const { prefix, startAfter } = this.#rangeOf(level, from);
     let isEmpty = true;
@@ -119,7 +123,11 @@ export class Replica implements ReplicaFiles {
       yield toFileInfo(file, object);
     }
     if (!isEmpty || level !== 'all' || from !== undefined || this.#access !== 'read') return;
-    await checkOtherLayouts(this.client, this.root, { signal });
+    await checkOtherLayouts(this.client, this.root, { signal, generations });
+  }
+
+  async hasGenerations(options: SignalOptions = {}): Promise<boolean> {
+    return await hasGenerations(this.client, this.root, this.#with(options));
   }
 
   async openFile(file: LTXFileRef, options: OpenFileOptions = {}): Promise<OpenedObject> {

@@ -21,7 +21,7 @@ import { PageSet } from './decode/page-set.ts';
 import type { RestorePlan } from './plan/plan.ts';
 import { ReadAhead } from './read-ahead.ts';
 import { SLAB_BYTES, Slabs, SMALL_SLAB_BYTES } from './decode/slabs.ts';
-import type { SourcedFile } from './plan/sources.ts';
+import { sourcedFiles, type SourcedFile } from './plan/sources.ts';
 import { toUnusableFileError } from './plan/unusable-file.ts';
 
 /** Below this size the calling thread decodes: starting worker threads would take longer. */
@@ -70,7 +70,7 @@ class PlanRun {
   readonly #files: readonly SourcedFile[];
   readonly #failed = new AbortController();
   readonly #signal: AbortSignal;
-  readonly #reads: ReadAhead;
+  readonly #reads: ReadAhead<SourcedFile>;
   readonly #slabs: Slabs;
   readonly #pool: DecoderPool;
   readonly #written = new PageSet();
@@ -88,7 +88,11 @@ class PlanRun {
     this.#pool = isSmall
       ? createInlinePool({ descriptor }, this.#slabs)
       : createThreadPool({ descriptor }, this.#slabs, options.threads);
-    this.#reads = new ReadAhead(this.#files, { readsMax, signal: this.#signal });
+    this.#reads = new ReadAhead(this.#files, {
+      access: sourcedFiles,
+      readsMax,
+      signal: this.#signal,
+    });
   }
 
   async all(): Promise<AppliedPlan> {

@@ -4,42 +4,57 @@
  */
 
 import { ReplicationError } from '../error.ts';
-import type { OpenedObject } from '../store/client.ts';
-import { describeFile, describeRange } from '../store/describe.ts';
-import { fileChangedError } from './plan/file-changed.ts';
-import { canReadRanges, type SourcedFile } from './plan/sources.ts';
+import type { ByteRange, OpenedObject } from '../store/client.ts';
+import { describeRange } from '../store/describe.ts';
+import { objectChangedError } from './plan/file-changed.ts';
 
 /** Size of one range: large enough that the cost of a request is small. */
 const RANGE_BYTES: number = 4 * 1024 * 1024;
 /** Bytes buffered ahead. Together with the slabs, this is the memory that a restore uses. */
 const READ_AHEAD_BYTES_MAX: number = 32 * 1024 * 1024;
 
-export interface ReadAheadOptions {
+/** How to read a listed file. */
+export interface FileAccess<File> {
+  /** For messages. */
+  describe(file: File): string;
+  canReadRanges(file: File): boolean;
+  open(
+    file: File,
+    options: { readonly range: ByteRange | undefined; readonly signal: AbortSignal },
+  ): Promise<OpenedObject>;
+}
+
+export interface ReadAheadOptions<File> {
+  readonly access: FileAccess<File>;
   readonly readsMax: number;
   readonly signal: AbortSignal;
 }
 
-export class ReadAhead {
-  readonly #options: ReadAheadOptions;
+interface ListedFile {
+  readonly sizeBytes: number;
+}
+
+export class ReadAhead<File extends ListedFile> {
+  readonly #options: ReadAheadOptions<File>;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
-  readonly #planned: Iterator<Part>;
-  readonly #versions = new Map<SourcedFile, string | undefined>();
+  readonly #planned: Iterator<Part<File>>;
+  readonly #versions = new Map<File, string | undefined>();
   /** Started reads, in order; the first is the one that is needed next. */
-  readonly #started: Reading[] = [];
+  readonly #started: Reading<File>[] = [];
   readonly #running = new Set<Promise<void>>();
-  #next: Part | undefined;
+  #next: Part<File> | undefined;
   #heldBytes = 0;
 
-  constructor(files: readonly SourcedFile[], options: ReadAheadOptions) {
+  constructor(files: readonly File[], options: ReadAheadOptions<File>) {
     this.#options = options;
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal]);
-    this.#planned = partsOf(files);
+    this.#planned = partsOf(files, options.access);
     this.#advance();
   }
 
   /** The bytes of the next file. Read each file to its end before you ask for the next. */
-  async *read(file: SourcedFile): AsyncGenerator<Uint8Array, void> {
+  async *read(file: File): AsyncGenerator<Uint8Array, void> {
     for (let isLast = false; !isLast;) {
       this.#startSome();
       const reading = this.#started[0];
@@ -68,7 +83,9 @@ export class ReadAhead {
       if (this.#started.length > 0 && (!fits || part.isStream)) return;
       this.#advance();
       this.#heldBytes += part.holdBytes;
-      const reading = new Reading(part, () => this.#open(part));
+      const reading = new Reading(part, this.#options.access.describe(part.file), () =>
+        this.#open(part),
+      );
       this.#started.push(reading);
       if (part.isStream) return;
       const running = reading.fill();
@@ -85,18 +102,19 @@ export class ReadAhead {
   /**
    * REPLICA_CHANGED if the file is not the one that was listed, or changed since the first range.
    */
-  async #open({ file, range }: Part): Promise<OpenedObject> {
-    const opened = await file.source.client.openFile(file, { range, signal: this.#signal });
+  async #open({ file, range }: Part<File>): Promise<OpenedObject> {
+    const { access } = this.#options;
+    const opened = await access.open(file, { range, signal: this.#signal });
     const known = this.#versions.has(file) ? this.#versions.get(file) : opened.version;
     this.#versions.set(file, known);
     if (opened.sizeBytes === file.sizeBytes && opened.version === known) return opened;
     await opened.body[Symbol.asyncIterator]().return?.(); // frees the connection
-    throw fileChangedError(file, opened.sizeBytes);
+    throw objectChangedError(access.describe(file), file.sizeBytes, opened.sizeBytes);
   }
 }
 
-interface Part {
-  readonly file: SourcedFile;
+interface Part<File> {
+  readonly file: File;
   readonly range: { readonly start: number; readonly end: number } | undefined;
   readonly sizeBytes: number;
   readonly isLast: boolean;
@@ -106,11 +124,14 @@ interface Part {
 }
 
 /** Reads large files in ranges, or as one stream if the source cannot read parts of files. */
-function* partsOf(files: readonly SourcedFile[]): Generator<Part, void> {
+function* partsOf<File extends ListedFile>(
+  files: readonly File[],
+  access: FileAccess<File>,
+): Generator<Part<File>, void> {
   for (const file of files) {
     const { sizeBytes } = file;
     const isLarge = sizeBytes > RANGE_BYTES;
-    if (!isLarge || !canReadRanges(file)) {
+    if (!isLarge || !access.canReadRanges(file)) {
       const holdBytes = isLarge ? 0 : sizeBytes;
       yield { file, range: undefined, sizeBytes, isLast: true, isStream: isLarge, holdBytes };
       continue;
@@ -126,15 +147,17 @@ function* partsOf(files: readonly SourcedFile[]): Generator<Part, void> {
 }
 
 /** One read; it buffers its bytes until they are needed. */
-class Reading {
-  readonly part: Part;
+class Reading<File> {
+  readonly part: Part<File>;
+  readonly #name: string;
   readonly #open: () => Promise<OpenedObject>;
   #held: Uint8Array[] = [];
   #end: 'filling' | 'full' | { readonly error: unknown } = 'filling';
   #wake: (() => void) | undefined;
 
-  constructor(part: Part, open: () => Promise<OpenedObject>) {
+  constructor(part: Part<File>, name: string, open: () => Promise<OpenedObject>) {
     this.part = part;
+    this.#name = name;
     this.#open = open;
   }
 
@@ -170,7 +193,7 @@ class Reading {
 
   /** REPLICA_TRUNCATED unless exactly the requested number of bytes arrives. */
   async *#counted(): AsyncGenerator<Uint8Array, void> {
-    const { sizeBytes, file, range } = this.part;
+    const { sizeBytes, range } = this.part;
     const { body } = await this.#open();
     let received = 0;
     for await (const chunk of body) {
@@ -181,7 +204,7 @@ class Reading {
     if (received === sizeBytes) return;
     throw new ReplicationError(
       'REPLICA_TRUNCATED',
-      `read ${describeFile(file)}${describeRange(range)}: received ${received} of ${sizeBytes} bytes`,
+      `read ${this.#name}${describeRange(range)}: received ${received} of ${sizeBytes} bytes`,
     );
   }
 }

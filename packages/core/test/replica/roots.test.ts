@@ -155,7 +155,7 @@ describe('an empty listing', () => {
     const server = new Server('keeps');
     server.add('db/generations/0123456789abcdef/snapshots/00000000.snapshot.lz4', 9);
     const refusal = await refusalOf(listed(server, 'levels', 'db'));
-    expect(refusal.message).toMatch(/Litestream 0\.3 .*: restore it with Litestream 0\.3\.13/);
+    expect(refusal.message).toMatch(/Litestream 0\.3 .*: restore it with "sluice restore"/);
   });
 
   test('is empty if there are only other objects', async () => {

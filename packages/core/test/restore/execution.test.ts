@@ -12,7 +12,7 @@ import {
 import { chaos } from '../../src/store/chaos.ts';
 import { PageSet } from '../../src/restore/decode/page-set.ts';
 import { ReadAhead } from '../../src/restore/read-ahead.ts';
-import type { SourcedFile } from '../../src/restore/plan/sources.ts';
+import { sourcedFiles, type SourcedFile } from '../../src/restore/plan/sources.ts';
 import type { RestoreProgress } from '../../src/restore/restore.ts';
 import { randomFrom } from '../support/random.ts';
 import { Bucket, encodeFile, History } from './bucket.ts';
@@ -228,7 +228,7 @@ describe('reading ahead', () => {
       at(client, file(0, i + 1, i + 1, { sizeBytes: 200 + i })),
     );
     const { signal } = new AbortController();
-    const reads = new ReadAhead(files, { readsMax: 4, signal });
+    const reads = new ReadAhead(files, { access: sourcedFiles, readsMax: 4, signal });
     for (const each of files) {
       const sizes: number[] = [];
       for await (const chunk of reads.read(each)) sizes.push(chunk.length);
@@ -251,7 +251,7 @@ describe('reading ahead', () => {
     };
     const files = [at(client, file(0, 1, 1, { sizeBytes: 200 }))] as const;
     const { signal } = new AbortController();
-    const reads = new ReadAhead(files, { readsMax: 4, signal });
+    const reads = new ReadAhead(files, { access: sourcedFiles, readsMax: 4, signal });
     const all = Array.fromAsync(reads.read(files[0]));
     await expect(all).rejects.toThrow(expect.objectContaining({ code: 'REPLICA_TRUNCATED' }));
     await reads.close();
@@ -269,7 +269,7 @@ describe('reading ahead', () => {
     };
     const files = [at(watched, file(9, 1, 1, { sizeBytes: 400 * MIB }))] as const;
     const { signal } = new AbortController();
-    const reads = new ReadAhead(files, { readsMax: 999, signal });
+    const reads = new ReadAhead(files, { access: sourcedFiles, readsMax: 999, signal });
     let taken = 0;
     for await (const chunk of reads.read(files[0])) {
       taken += chunk.length;

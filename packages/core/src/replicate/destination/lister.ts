@@ -52,6 +52,7 @@ export class Lister {
   #listedAt = 0;
   /** The problem that was last logged. */
   #loggedProblem: string | undefined;
+  #hasLookedForOld = false;
 
   constructor(context: ListerContext) {
     this.#context = context;
@@ -100,6 +101,7 @@ export class Lister {
       const isFirst = this.#relisting.count === 1;
       const listed = await listDestination(client, { onFile, signal });
       const isChecked = isFirst && client.openLocalFile !== undefined;
+      if (listed.files.count === 0) await this.#noteOld(client, signal);
       const unusable = isChecked ? await dropUnusable(client, listed.files, signal) : undefined;
       this.#listed = { ...listed, unusable };
       this.#listedAt = clock.monotonic();
@@ -115,6 +117,20 @@ export class Lister {
     this.#relisting.listed(holdings.fileCount);
     this.#report();
     return 'answered';
+  }
+
+  /** Logs once that a new replica is beside a backup of Litestream 0.3. */
+  async #noteOld(client: ReplicaFiles, signal: AbortSignal): Promise<void> {
+    if (this.#hasLookedForOld) return;
+    const hasOld = await client.hasGenerations?.({ signal });
+    this.#hasLookedForOld = true;
+    if (hasOld !== true) return;
+    const { name, target, logger } = this.#context;
+    logger.info(
+      `${name}: there is a backup of Litestream 0.3 (generations/). Sluice writes its own files beside it and ` +
+        'never changes or deletes it; "sluice restore" reads both',
+      { target },
+    );
   }
 
   /** Logs a problem with the contents once, until it is fixed. */

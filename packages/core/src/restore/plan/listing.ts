@@ -4,7 +4,7 @@ import { isError } from '../../error.ts';
 import { readHeader as readFileHeader } from '../../ltx/file.ts';
 import type { LTXHeader } from '../../ltx/header.ts';
 import { rangesOf } from '../../replica/ranges.ts';
-import type { LTXFileInfo, ReplicaFiles } from '../../replica/replica.ts';
+import type { LTXFileInfo, ListFilesOptions, ReplicaFiles } from '../../replica/replica.ts';
 import { describeFile } from '../../store/describe.ts';
 import type { Moment, TimeSearch } from './moment.ts';
 import { planMoment, type PlanTarget } from './plan.ts';
@@ -17,9 +17,13 @@ export type RestoreTarget =
   | { readonly kind: 'timestamp'; readonly at: Date };
 
 /** All files at all levels. */
-export async function listAll(client: ReplicaFiles, signal?: AbortSignal): Promise<LTXFileInfo[]> {
+export async function listAll(
+  client: ReplicaFiles,
+  signal?: AbortSignal,
+  generations?: ListFilesOptions['generations'],
+): Promise<LTXFileInfo[]> {
   const files: LTXFileInfo[] = [];
-  for await (const file of client.listFiles('all', { signal })) files.push(file);
+  for await (const file of client.listFiles('all', { signal, generations })) files.push(file);
   return files;
 }
 

@@ -4,6 +4,7 @@ import type { LTXHeader } from '../../ltx/header.ts';
 import type { LTXFileInfo, ReplicaFiles } from '../../replica/replica.ts';
 import type { Capabilities } from '../../store/client.ts';
 import { describeFile } from '../../store/describe.ts';
+import type { FileAccess } from '../read-ahead.ts';
 import { listAll, readHeader } from './listing.ts';
 
 /** A destination to restore from. */
@@ -48,6 +49,10 @@ export function keyOfFile(file: SourcedFile): string {
   return `${describeFile(file)} at ${file.source.name}`;
 }
 
-export function canReadRanges({ source }: SourcedFile): boolean {
-  return source.capabilities === undefined || source.capabilities.ranges === true;
-}
+/** For ReadAhead. */
+export const sourcedFiles: FileAccess<SourcedFile> = {
+  describe: describeFile,
+  canReadRanges: ({ source: { capabilities } }) =>
+    capabilities === undefined || capabilities.ranges === true,
+  open: async (file, options) => await file.source.client.openFile(file, options),
+};

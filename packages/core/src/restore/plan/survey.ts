@@ -7,7 +7,7 @@ import { isError, ReplicationError } from '../../error.ts';
 import { readFileChecksum } from '../../ltx/file.ts';
 import type { TXID } from '../../ltx/txid.ts';
 import { rangesOf } from '../../replica/ranges.ts';
-import type { LTXFileInfo, ReplicaFiles } from '../../replica/replica.ts';
+import type { LTXFileInfo, ListFilesOptions, ReplicaFiles } from '../../replica/replica.ts';
 import { listAll, readHeader, type RestoreTarget, toPlanTarget } from './listing.ts';
 import { planRestore, type RestorePlan } from './plan.ts';
 
@@ -43,8 +43,9 @@ export async function surveyReplica(
   client: ReplicaFiles,
   target: RestoreTarget,
   signal?: AbortSignal,
+  generations?: ListFilesOptions['generations'],
 ): Promise<Survey> {
-  const listed = await listUnlessNew(client, signal);
+  const listed = await listUnlessNew(client, signal, generations);
   if (listed.length === 0) return { kind: 'empty' };
   try {
     const { target: state, moment } = await toPlanTarget(listed, target, (file) =>
@@ -97,9 +98,10 @@ export async function includesState(
 async function listUnlessNew(
   client: ReplicaFiles,
   signal: AbortSignal | undefined,
+  generations: ListFilesOptions['generations'],
 ): Promise<LTXFileInfo[]> {
   try {
-    return await listAll(client, signal);
+    return await listAll(client, signal, generations);
   } catch (error) {
     if (isError(error, 'REPLICA_DESTINATION_NOT_FOUND') && error.isNew === true) return [];
     throw error;

@@ -1,0 +1,61 @@
+/** Commands of Litestream that Sluice refuses, with what to use instead. */
+
+import type { Command } from './command.ts';
+import { notYet, refused, type KnownBy, type Support } from '../support.ts';
+
+const SOCKET = notYet(
+  'a running replicator accepts no commands',
+  'change the configuration and restart it',
+);
+export const REFUSED_COMMANDS: readonly Command[] = [
+  gone(
+    'snapshots',
+    '0.3',
+    refused(
+      'snapshots are LTX files of level 9',
+      'use "sluice ltx -level 9", or "sluice generations" for a backup of Litestream 0.3',
+    ),
+    'list snapshots',
+  ),
+  gone(
+    'reset',
+    '0.5',
+    notYet(
+      'no command clears the local state',
+      'stop the replicator and remove its staging folder (.<name>-sluice): the next start takes a full snapshot',
+    ),
+    'clear local state',
+  ),
+  gone('start', '0.5', SOCKET, 'start to replicate a database'),
+  gone('stop', '0.5', SOCKET, 'stop replicating a database'),
+  gone('register', '0.5', SOCKET, 'add a database'),
+  gone('unregister', '0.5', SOCKET, 'remove a database'),
+  gone(
+    'sync',
+    '0.5',
+    notYet(
+      'a running replicator accepts no commands',
+      'wait until "sluice status" says ok, or use "sluice replicate -once"',
+    ),
+    'sync now',
+  ),
+  gone(
+    'list',
+    '0.5',
+    notYet('a running replicator answers no requests', 'use "sluice status"'),
+    'list the databases of a replicator',
+  ),
+  gone(
+    'info',
+    '0.5',
+    notYet(
+      'a running replicator answers no requests',
+      'use "sluice status" or "sluice version -verbose"',
+    ),
+    'describe a running replicator',
+  ),
+];
+
+function gone(name: string, knownBy: KnownBy, support: Support, help: string): Command {
+  return { name, usage: name, help, knownBy, support, flags: [] };
+}
