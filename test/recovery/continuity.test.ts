@@ -1,7 +1,7 @@
 /**
- * Replication resumes only if continuity is proved; otherwise it takes a full snapshot. Whatever happens
- * to a database and its WAL while the replicator is down, both destinations restore the current state
- * and the state before it.
+ * Replication resumes only if continuity is proved; otherwise it sends the pages that have changed, or takes
+ * a full snapshot. Whatever happens to a database and its WAL while the replicator is down, both
+ * destinations restore the current state and the state before it.
  */
 
 import fs from 'node:fs';
@@ -16,7 +16,7 @@ interface Scene {
   readonly event: string;
   readonly ends: readonly ('stop' | 'SIGKILL')[];
   readonly act: (app: App) => void;
-  readonly expected: { kind: 'resumed' } | { kind: 'full snapshot'; why: RegExp };
+  readonly expected: { kind: 'resumed' } | { kind: 'changed pages' | 'full snapshot'; why: RegExp };
 }
 
 const SCENES: readonly Scene[] = [
@@ -37,6 +37,16 @@ const SCENES: readonly Scene[] = [
     event: 'the application restarts the WAL and writes less than before',
     ends: ['stop', 'SIGKILL'],
     act: (app) => {
+      app.add(500);
+      app.db.pragma('wal_checkpoint(RESTART)');
+      app.add(100);
+    },
+    expected: { kind: 'changed pages', why: /the WAL has restarted|was written to since/ },
+  },
+  {
+    event: 'the application restarts the WAL and changes most pages',
+    ends: ['stop', 'SIGKILL'],
+    act: (app) => {
       app.add(1500);
       app.db.pragma('wal_checkpoint(RESTART)');
       app.add(300);
@@ -51,7 +61,7 @@ const SCENES: readonly Scene[] = [
       app.db.pragma('wal_checkpoint(RESTART)');
       for (let i = 0; i < 3000; i++) app.add(1);
     },
-    expected: { kind: 'full snapshot', why: /the WAL has restarted|was written to since/ },
+    expected: { kind: 'changed pages', why: /the WAL has restarted|was written to since/ },
   },
   {
     event: 'the WAL is truncated and nothing is written after that',
@@ -60,7 +70,7 @@ const SCENES: readonly Scene[] = [
       app.add(100);
       app.db.pragma('wal_checkpoint(TRUNCATE)');
     },
-    expected: { kind: 'full snapshot', why: /the WAL is missing or empty|was written to since/ },
+    expected: { kind: 'changed pages', why: /the WAL is missing or empty|was written to since/ },
   },
   {
     event: 'the application exits and deletes its WAL',
@@ -70,7 +80,7 @@ const SCENES: readonly Scene[] = [
       app.close();
       expect(fs.existsSync(`${app.path}-wal`)).toBe(false);
     },
-    expected: { kind: 'full snapshot', why: /the WAL is missing or empty|was written to since/ },
+    expected: { kind: 'changed pages', why: /the WAL is missing or empty|was written to since/ },
   },
   {
     event: 'the WAL is deleted before it was checkpointed',
@@ -159,7 +169,7 @@ const SCENES: readonly Scene[] = [
       app.add(100);
       app.close();
     },
-    expected: { kind: 'full snapshot', why: /the WAL is missing or empty|was written to since/ },
+    expected: { kind: 'changed pages', why: /the WAL is missing or empty|was written to since/ },
   },
   {
     event: 'the journal mode changes and is changed back',
@@ -174,8 +184,14 @@ const SCENES: readonly Scene[] = [
   },
 ];
 
+const OUTCOMES = {
+  resumed: 'replication resumes',
+  'changed pages': 'the changed pages are sent',
+  'full snapshot': 'a full snapshot is taken',
+} as const;
+
 for (const { event, ends, act, expected } of SCENES) {
-  const outcome = expected.kind === 'resumed' ? 'replication resumes' : 'a full snapshot is taken';
+  const outcome = OUTCOMES[expected.kind];
   test.for(ends)(`${event} while the replicator is down (%s): ${outcome}`, async (end) => {
     const app = new App();
     app.add(1500);
@@ -194,7 +210,7 @@ for (const { event, ends, act, expected } of SCENES) {
     const second = new Sidecar(app.replicatedTo('a', 'b'));
     const beginning = await second.beginning();
     expect(beginning.kind).toBe(expected.kind);
-    if (expected.kind === 'full snapshot')
+    if (expected.kind !== 'resumed')
       expect(beginning).toHaveProperty('why', expect.stringMatching(expected.why));
     app.add(3);
     await second.settled();

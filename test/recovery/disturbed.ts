@@ -121,6 +121,7 @@ export class Disturbed {
         this.#failure = event.message;
         return;
       case 'waiting':
+      case 'compared':
       case 'notice':
         return;
     }

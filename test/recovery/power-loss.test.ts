@@ -3,6 +3,7 @@
  * Replication continues above them, and the commits that the database lost can still be restored.
  */
 
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
@@ -48,3 +49,30 @@ test.for(Object.keys(STAGING) as (keyof typeof STAGING)[])(
     }
   },
 );
+
+test('after a power loss rolled back pages of the same file, only those are sent; old and new commits can be restored', async () => {
+  const app = new App();
+  app.add(3000);
+  app.db.pragma('wal_checkpoint(TRUNCATE)');
+  const first = new Sidecar(app.replicatedTo('a', 'b'));
+  await first.settled();
+  app.copy('at-the-last-fsync');
+  app.add(100);
+  const lost = await first.settled();
+  const lostBytes = app.bytes();
+  await first.kill();
+  app.close();
+  for (const side of ['-wal', '-shm']) fs.rmSync(app.path + side, { force: true });
+  execFileSync('cp', [path.join(app.folder, 'at-the-last-fsync'), app.path]);
+
+  const second = new Sidecar(app.replicatedTo('a', 'b'));
+  expect((await second.beginning()).kind).toBe('changed pages');
+  expect(await second.settled()).toBeGreaterThan(lost);
+  app.add(5);
+  await second.settled();
+  const bytes = app.bytes();
+  for (const name of ['a', 'b']) {
+    expect(compare(await app.restored(name), bytes)).toBe('equal');
+    expect(compare(await app.restored(name, lost), lostBytes)).toBe('equal');
+  }
+});

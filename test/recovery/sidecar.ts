@@ -24,7 +24,11 @@ export interface SidecarArguments {
   readonly killAfter?: { readonly name: string; readonly files: number };
 }
 
-export type Beginning = { kind: 'resumed' } | { kind: 'full snapshot'; why: string };
+export type Beginning =
+  | { kind: 'resumed' }
+  /** Only the pages that have changed are sent. */
+  | { kind: 'changed pages'; why: string }
+  | { kind: 'full snapshot'; why: string };
 
 /** Omit, applied to each member of a union. */
 type Without<T, Key extends keyof T> = T extends unknown ? Omit<T, Key> : never;
@@ -50,11 +54,16 @@ export class Sidecar {
     onTestFinished(() => this.kill());
   }
 
-  /** Whether replication resumed or took a full snapshot. Waits for the decision. */
+  /** Whether replication resumed, compared pages or took a full snapshot. Waits for the decision. */
   async beginning(): Promise<Beginning> {
     let beginning: Beginning | undefined;
     await until('the replicator has begun', () => {
+      let compared = '';
       for (const message of this.messages) {
+        compared = /^comparing the database with TXID \w+: (.*)$/s.exec(message)?.[1] ?? compared;
+        if (message.includes('since the last run')) {
+          beginning ??= { kind: 'changed pages', why: compared };
+        }
         const [, why] = /^taking a full snapshot: (.*)$/s.exec(message) ?? [];
         if (why !== undefined) beginning ??= { kind: 'full snapshot', why };
         if (message.startsWith('continuing after')) beginning ??= { kind: 'resumed' };

@@ -21,6 +21,7 @@ export { decompressBlock } from './lz4-decompress';
 export { decodePages, encodePages } from './pages';
 export { scanFrames, walChecksum } from './wal';
 export { xxh32 } from './xxh32';
+export { hashPages } from './xxh64';
 
 // As many as build.mjs asks for.
 if (MEMORY_END > 38 << 16) ERROR('memory.ts needs more than 38 pages of memory');

@@ -6,7 +6,7 @@
 //   PGNOS      4 * ENTRIES_MAX       page numbers, in and out
 //   SIZES      4 * ENTRIES_MAX       sizes of page frames
 //   COMMITS    4 * ENTRIES_MAX       commit fields of WAL frames
-//   CHECKSUMS  8 * ENTRIES_MAX       running WAL checksums
+//   CHECKSUMS  8 * ENTRIES_MAX       running WAL checksums, or hashes of pages
 //   HASHES     2 * 2^HASH_BITS_MAX   positions, for the compressor
 //   INPUT      INPUT_BYTES           where the caller puts bytes
 //   OUTPUT     OUTPUT_BYTES          what we make of them

@@ -218,8 +218,14 @@ async function replaceBy(
 
 /** The text of a small file written by Sluice; undefined if it does not exist. */
 export async function readText(files: FileSystem, file: string): Promise<string | undefined> {
+  const bytes = await readBytes(files, file);
+  return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8');
+}
+
+/** The contents of a file; undefined if it does not exist. */
+export async function readBytes(files: FileSystem, file: string): Promise<Uint8Array | undefined> {
   try {
-    return Buffer.from(await readWhole(files, file)).toString('utf8');
+    return await readWhole(files, file);
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;

@@ -74,14 +74,16 @@ export function mostOf(a: Reported | undefined, b: Reported): Reported {
   };
 }
 
-/** How replication continued after a start, from the log: resumed, or a full snapshot and its reason. */
+/** How replication continued after a start, from the log: resumed, changed pages, or a full snapshot and its reason. */
 export function beginningOf(events: readonly HostEvent[]): string {
   for (const { message = '' } of events) {
     if (message.startsWith('continuing after')) return RESUMED;
+    if (message.includes('since the last run')) return COMPARED;
     if (message.startsWith('taking a full snapshot')) return message;
   }
   return UNDECIDED;
 }
 
 export const RESUMED = 'resumed';
+const COMPARED = 'compared pages';
 export const UNDECIDED = 'killed before it started';

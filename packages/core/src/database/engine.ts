@@ -15,6 +15,7 @@ import type { FileSystem } from '../file-system.ts';
 import type { Kernel } from '../kernel/kernel.ts';
 import { highestOf } from '../ltx/txid.ts';
 import type { Random } from '../random.ts';
+import { Checksums } from './checksums/checksums.ts';
 import { toDatabaseError } from './sqlite/database-error.ts';
 import type { Absence, EngineEvent, FollowStats } from './events.ts';
 import { Following } from './following.ts';
@@ -46,9 +47,12 @@ export interface EngineContext {
   readonly tickBytesMax?: number | undefined;
 }
 
-/** How TXIDs continue: 'resume' after the proved one, 'image' above `floor`. */
+/**
+ * How TXIDs continue: 'resume' after the proved one, 'changes' with the pages that differ from their
+ * checksums, 'image' above `floor`.
+ */
 export interface BeginOrder {
-  readonly mode: 'resume' | 'image';
+  readonly mode: 'resume' | 'changes' | 'image';
   /** The highest TXID anywhere, staged or at a destination. */
   readonly floor: bigint;
   readonly why: string;
@@ -57,12 +61,15 @@ export interface BeginOrder {
 export class Engine {
   readonly #context: EngineContext;
   readonly #staging: Staging;
+  readonly #checksums: Checksums;
   #following: Following | undefined;
   #timer: NodeJS.Timeout | undefined;
   #reopenMs = REOPEN_MS_MIN;
   #reportedAbsence: Absence | undefined;
   /** Whether the log was invalid, so that the saved position proves nothing. */
   #isPositionInvalid = false;
+  /** Whether the log was invalid or the file was replaced: then only a full snapshot may follow. */
+  #areChecksumsInvalid = false;
   /** Whether the files staged by earlier processes have been verified. */
   #hasChecked = false;
   #isClosing = false;
@@ -72,7 +79,15 @@ export class Engine {
 
   constructor(context: EngineContext) {
     this.#context = context;
-    this.#staging = new Staging(context.options.metaPath, context.files);
+    const { files, kernel, options, random } = context;
+    this.#staging = new Staging(options.metaPath, files);
+    this.#checksums = new Checksums({
+      folder: options.metaPath,
+      files,
+      kernel,
+      random,
+      notice: (level, message) => context.emit({ kind: 'notice', level, message }),
+    });
   }
 
   start(): void {
@@ -116,6 +131,7 @@ export class Engine {
     } catch (error) {
       this.#reportFailure(error); // frames that were not cut stay in the log
     }
+    await this.#checksums.close();
   }
 
   /** Closes the database and opens it again after a wait. Called if the caller could not continue. */
@@ -144,10 +160,11 @@ export class Engine {
         return;
       }
       this.#reportedAbsence = undefined;
-      await this.#removeInvalidPosition();
+      await this.#removeInvalid();
       const { files, highest } = await this.#staging.open();
       const staged = await this.#checkStaged(files);
       const position = await this.#staging.readPosition();
+      await this.#checksums.load(staged.at(-1));
       database = openDatabase({
         options,
         kernel,
@@ -186,9 +203,11 @@ export class Engine {
 
   #follow(database: OpenDatabase, staged: readonly FoundFile[], lastTXID: bigint): void {
     const { connections, start } = database;
+    this.#checksums.opened(connections.pageSize, database.guard.verifiedStamp);
     this.#following = new Following({
       ...this.#context,
       staging: this.#staging,
+      checksums: this.#checksums,
       database,
       lastTXID,
       newestTimestampMs: staged.at(-1)?.timestampMs ?? 0,
@@ -203,6 +222,7 @@ export class Engine {
       kind: 'opened',
       proved: start.kind === 'proved' ? start.position.txid : undefined,
       why: start.kind === 'proved' ? undefined : start.why,
+      checksummed: this.#checksums.base?.txid,
       staged,
       lastTXID,
       pageSize: connections.pageSize,
@@ -224,9 +244,11 @@ export class Engine {
     this.#following = undefined;
     if (following === undefined) return;
     this.#isPositionInvalid ||= isError(error, 'WAL_INVALID');
+    this.#areChecksumsInvalid ||= this.#isPositionInvalid || isError(error, 'DATABASE_REPLACED');
     try {
       await following.close('keep the log');
-      await this.#removeInvalidPosition();
+      await this.#checksums.close();
+      await this.#removeInvalid();
     } catch (closing) {
       this.#notice(`close ${this.#context.options.path}: ${messageOf(closing)}`);
     }
@@ -238,9 +260,11 @@ export class Engine {
     await this.#restart(why);
   }
 
-  async #removeInvalidPosition(): Promise<void> {
+  async #removeInvalid(): Promise<void> {
     if (this.#isPositionInvalid) await this.#staging.removePosition();
     this.#isPositionInvalid = false;
+    if (this.#areChecksumsInvalid) await this.#checksums.drop();
+    this.#areChecksumsInvalid = false;
   }
 
   #notice(message: string): void {

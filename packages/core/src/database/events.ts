@@ -24,6 +24,8 @@ export interface OpenedEvent {
   /** The newest TXID with proved continuity; undefined if an image is needed. */
   readonly proved: bigint | undefined;
   readonly why: string | undefined;
+  /** TXID of the newest staged file, if its page checksums are known; else undefined. */
+  readonly checksummed: bigint | undefined;
   readonly staged: readonly FoundFile[];
   /** The highest assigned TXID found in the staging folder; 0n if none. */
   readonly lastTXID: bigint;
@@ -52,6 +54,13 @@ export type EngineEvent =
   | OpenedEvent
   /** An image will get this TXID. No file from this TXID on may be sent before the image is staged. */
   | { readonly kind: 'imaging'; readonly txid: bigint; readonly why: string }
+  /** The database was compared with page checksums: `changed` of its pages differ, and are in the file `txid`. */
+  | {
+      readonly kind: 'compared';
+      readonly txid: bigint;
+      readonly pages: number;
+      readonly changed: number;
+    }
   | { readonly kind: 'progress'; readonly doneBytes: number; readonly totalBytes: number }
   | StagedEvent
   /** There is no room for a commit. It is held in memory, and staging is retried. */

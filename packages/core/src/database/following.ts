@@ -108,7 +108,8 @@ export class Following implements ImageHost {
       this.#loop.wake();
       return;
     }
-    this.image(order);
+    if (order.mode === 'changes') this.#images.changes(order);
+    else this.image(order);
   }
 
   /** Makes an image under the next TXID. Nothing is cut until it is frozen. */
@@ -153,7 +154,7 @@ export class Following implements ImageHost {
     return txid;
   }
 
-  /** Whether an image under the next TXID is in progress. A sync waits for it. */
+  /** Whether an image or the changes under the next TXID are in progress. A sync waits for them. */
   get isImaging(): boolean {
     return this.#cutter.isSuspended || this.#images.isAnnounced;
   }

@@ -1,5 +1,5 @@
 /**
- * The codec kernel: LZ4 blocks, CRC-64/ISO and the WAL checksum, over batches of pages.
+ * The codec kernel: LZ4 blocks, CRC-64/ISO, XXH64 and the WAL checksum, over batches of pages.
  *
  * An instance has its own linear memory and is used by one thread. Bytes that the caller writes into
  * `input` (for example by reading a file into it) need no copy. A call returns views of the kernel's
@@ -63,6 +63,12 @@ export interface Kernel {
 
   /** CRC-64/ISO of `bytes`, continuing from `crc` (0n at the start). Any length. */
   crc64(bytes: Uint8Array, crc?: bigint): bigint;
+
+  /**
+   * XXH64 of each page, as two words (low, high) a page, of at most BATCH_BYTES_MAX bytes of pages. For
+   * comparing two versions of a page, which a CRC is too weak for (assembly/xxh64.ts).
+   */
+  hashPages(pages: Uint8Array, pageSize: number, seed: bigint): Uint32Array;
 
   /**
    * Encodes at most BATCH_BYTES_MAX bytes of pages, in the order given. It checks only sizes; the

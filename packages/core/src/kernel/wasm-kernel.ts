@@ -50,6 +50,7 @@ export interface KernelExports {
   compressBlock(from: number, length: number, to: number): number;
   decompressBlock(from: number, length: number, to: number, outputLength: number): number;
   xxh32(from: number, length: number): number;
+  hashPages(count: number, from: number, pageSize: number, seed: bigint): void;
   walChecksum(from: number, length: number, bigEndian: number): void;
   scanFrames(
     from: number,
@@ -209,6 +210,18 @@ export class WASMKernel implements Kernel {
       this.#wasm.walChecksum(this.#place(part), part.length, order === 'big-endian' ? 1 : 0);
     }
     return { s0: this.#result.getUint32(0, true), s1: this.#result.getUint32(4, true) };
+  }
+
+  hashPages(pages: Uint8Array, pageSize: number, seed: bigint): Uint32Array {
+    assertPageSize(pageSize);
+    assert(pages.length % pageSize === 0, 'only whole pages are hashed');
+    assert(
+      pages.length <= this.#batchBytesMax,
+      'a batch has at most BATCH_BYTES_MAX bytes of pages',
+    );
+    const count = pages.length / pageSize;
+    this.#wasm.hashPages(count, this.#place(pages), pageSize, seed);
+    return this.#table(this.#wasm.CHECKSUMS, count * 2);
   }
 
   /** Address of `bytes` in our memory. Copies them into `input` unless they are there already. */

@@ -10,7 +10,7 @@ import { toDatabaseError } from '../database/sqlite/database-error.ts';
 import type { EngineEvent, OpenedEvent, StagedEvent } from '../database/events.ts';
 import { isError, ReplicationError } from '../error.ts';
 import { formatTXID } from '../ltx/txid.ts';
-import { decideBeginning } from './beginning.ts';
+import { decideBeginning, describeBeginning, describeComparison, toKnown } from './beginning.ts';
 import { StagingClaim } from './claim.ts';
 import { Condition } from './condition.ts';
 import { DatabaseHealth, HANG_MS_MAX } from './status/database-health.ts';
@@ -298,6 +298,12 @@ export class Replication {
           txid: formatTXID(event.txid),
         });
         return;
+      case 'compared':
+        this.#context.logger.info(describeComparison(event), { txid: formatTXID(event.txid) });
+        this.#condition.setState('following');
+        this.#wakeAll();
+        this.#images.scheduleSnapshot();
+        return;
       case 'progress':
         this.#context.onProgress(event);
         return;
@@ -340,19 +346,12 @@ export class Replication {
       isClosed: () => this.#closed,
     });
     const order = decideBeginning({
-      proved: event.proved,
-      why: event.why,
-      lastTXID: event.lastTXID,
+      ...event,
       records: this.#records.all(),
-      destinations: this.#uploaders.map(({ name, holdings: { chain, highest } }) => ({
-        name,
-        chain,
-        highest,
-      })),
+      destinations: this.#uploaders.map(toKnown),
     });
-    if (order.mode === 'resume') {
-      logger.info(`continuing after TXID ${formatTXID(event.proved ?? 0n)}`);
-    }
+    const { mode } = order;
+    if (mode !== 'image') logger.info(describeBeginning({ ...order, mode }, event.proved));
     this.#condition.setState(order.mode === 'resume' ? 'following' : 'imaging');
     this.#begun = true;
     this.#engine?.begin(order);

@@ -103,7 +103,7 @@ function cutOf(tail: Tail, log: Log): Cut {
 function encode(cut: Cut, log: Log): Map<number, Uint8Array> {
   const decoder = new LTXDecoder(kernel);
   const pages = new Map<number, Uint8Array>();
-  const chunks = [...encodeCut(cut, kernel, 'block', log.wal)];
+  const chunks = [...encodeCut(cut, kernel, 'block', log.wal, () => undefined)];
   for (const batch of decoder.push(Buffer.concat(chunks))) {
     for (const [index, pgno] of batch.pgnos.entries()) {
       pages.set(pgno, batch.pages.slice(index * PAGE_SIZE, (index + 1) * PAGE_SIZE));

@@ -9,7 +9,7 @@ import { Engine } from '../../src/database/engine.ts';
 import type { EngineEvent } from '../../src/database/events.ts';
 import { DATABASE_DEFAULTS } from '../../src/database/options.ts';
 import { Gauges } from '../../src/database/gauges.ts';
-import { systemFiles } from '../../src/file-system.ts';
+import { type FileSystem, systemFiles } from '../../src/file-system.ts';
 import { systemRandom } from '../../src/random.ts';
 import { createKernel } from '../../src/kernel/kernel.ts';
 import { temporaryFolder } from '../restore/temporary.ts';
@@ -49,6 +49,9 @@ export interface StartOptions {
   readonly sentEverywhere?: bigint;
   readonly tailBytesMax?: number;
   readonly minCheckpointPageCount?: number;
+  readonly files?: FileSystem;
+  /** What a start without proof does if it has page checksums. Default: an image. */
+  readonly unproved?: 'changes' | 'image';
 }
 
 export class Watched {
@@ -85,8 +88,9 @@ export class Watched {
     this.app.prepare('INSERT INTO t(v) VALUES (randomblob(?))').run(sizeBytes);
   }
 
-  /** Starts an engine, which resumes if continuity is proved, and otherwise takes an image. */
-  start({ minCheckpointPageCount, ...more }: StartOptions = {}): Engine {
+  /** Starts an engine, which resumes if continuity is proved, and otherwise does `unproved`. */
+  start(options: StartOptions = {}): Engine {
+    const { minCheckpointPageCount, files = systemFiles, unproved = 'image', ...more } = options;
     this.gauges = Gauges.create(this.clock.monotonic());
     const engine: Engine = new Engine({
       ...more,
@@ -101,12 +105,13 @@ export class Watched {
       kernel: createKernel(),
       clock: this.clock,
       random: systemRandom,
-      files: systemFiles,
+      files,
       gauges: this.gauges,
       emit: (event) => {
         this.events.push(event);
         if (event.kind === 'opened') {
-          const mode = event.proved === undefined ? 'image' : 'resume';
+          // Without regard to `lastTXID`, so that checksums alone decide.
+          const mode = event.proved === undefined ? unproved : 'resume';
           const order = { mode, floor: event.lastTXID, why: event.why ?? '' } as const;
           setImmediate(() => engine.begin(order));
         }

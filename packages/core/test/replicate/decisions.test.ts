@@ -132,7 +132,7 @@ describe('replication resumes only if continuity is proved', () => {
     chain,
     highest,
   });
-  const input = { proved: 5n, why: undefined, lastTXID: 5n, records: [] };
+  const input = { proved: 5n, why: undefined, checksummed: undefined, lastTXID: 5n, records: [] };
 
   test('resumes if continuity is proved and every destination is ours', () => {
     const order = decideBeginning({ ...input, destinations: [at('ours', 5n), at('ours', 3n)] });
@@ -154,11 +154,12 @@ describe('replication resumes only if continuity is proved', () => {
     expect(order.why).toMatch(/TXID 0{15}8 was sent.* has only TXID 0{15}5: it was lost in part/);
   });
   test('an image gets an unused TXID even if no destination responds', () => {
-    const lost = { proved: undefined, why: 'lost', lastTXID: 7n, records: [{ txid: 4n }] };
+    const records = [{ txid: 4n }];
+    const lost = { ...input, proved: undefined, why: 'lost', lastTXID: 7n, records };
     const destinations = [at(undefined, 0n), at('empty', 0n)];
     expect(decideBeginning({ ...lost, destinations })).toMatchObject({ mode: 'image', floor: 7n });
-    const records = [{ txid: 11n }];
-    expect(decideBeginning({ ...lost, records, destinations })).toMatchObject({ floor: 11n });
+    const later = { ...lost, records: [{ txid: 11n }] };
+    expect(decideBeginning({ ...later, destinations })).toMatchObject({ floor: 11n });
   });
   test('no image for a damaged destination: a snapshot repairs it without affecting others', () => {
     expect(decideBeginning({ ...input, destinations: [at('damaged', 5n)] }).mode).toBe('resume');
@@ -166,6 +167,28 @@ describe('replication resumes only if continuity is proved', () => {
   test('no image for a destination that is empty, far behind or not listed yet', () => {
     const destinations = [at('empty', 0n), at('foreign', 2n), at(undefined, 0n)];
     expect(decideBeginning({ ...input, destinations }).mode).toBe('resume');
+  });
+
+  const changed = { ...input, proved: undefined, why: 'lost', checksummed: 5n };
+  test('only changed pages if the newest file anywhere has checksums', () => {
+    const destinations = [at('ours', 5n), at('empty', 0n), at('foreign', 2n), at(undefined, 0n)];
+    const order = decideBeginning({ ...changed, records: [{ txid: 5n }], destinations });
+    expect(order).toEqual({ mode: 'changes', floor: 5n, why: 'lost' });
+    expect(decideBeginning({ ...changed, destinations: [at('ours', 3n)] }).mode).toBe('changes');
+    expect(decideBeginning({ ...changed, proved: 5n, destinations }).mode).toBe('resume');
+  });
+  test.for([
+    ['without checksums', { checksummed: undefined }],
+    ['if a newer file is staged or was lost', { lastTXID: 6n }],
+    ['if a newer file was sent', { records: [{ txid: 6n }] }],
+    ['if a destination is ahead', { destinations: [at('ours', 5n), at('damaged', 6n)] }],
+    ['if another writer has continued', { destinations: [at('ours', 5n), at('foreign', 5n)] }],
+    ['if no destination has the history', { destinations: [at('empty', 0n), at('damaged', 5n)] }],
+    ['if no destination could be listed', { destinations: [at(undefined, 0n)] }],
+    ['without destinations', { destinations: [] }],
+  ] as const)('an image, not only changed pages, %s', ([, change]) => {
+    const destinations = [at('ours', 5n)];
+    expect(decideBeginning({ ...changed, destinations, ...change }).mode).toBe('image');
   });
 });
 

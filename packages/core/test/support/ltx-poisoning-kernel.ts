@@ -29,6 +29,11 @@ export function poisonOldResults(kernel: Kernel): PoisoningKernel {
       poison();
       return sum;
     },
+    hashPages: (...pages) => {
+      const hashes = kernel.hashPages(...pages);
+      poison();
+      return track(hashes);
+    },
     encodePages: (...pages) => {
       const { bytes, sizes, crc } = kernel.encodePages(...pages);
       poison();

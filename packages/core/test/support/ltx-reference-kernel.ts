@@ -131,11 +131,14 @@ export type KnownBlocks = (page: Uint8Array) => Uint8Array | undefined;
 
 export function referenceKernel(known: KnownBlocks = () => undefined): Kernel {
   const unused = (): never => {
-    throw new TypeError('the reference kernel does not implement WAL functions');
+    throw new TypeError(
+      'the reference kernel does not implement hashes of pages and WAL functions',
+    );
   };
   return {
     input: new Uint8Array(256 * 1024),
     crc64: referenceCRC64,
+    hashPages: unused,
     encodePages: (pgnos, pages, pageSize, encoding, crc) =>
       encode(pgnos, pages, pageSize, encoding, crc, known),
     decodePages: decode,

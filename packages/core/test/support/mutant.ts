@@ -58,7 +58,7 @@ export const PLANTED = {
   ],
   imageWithoutFramesBefore: [
     {
-      file: 'database/images/image-job.ts',
+      file: 'database/images/fuzzy-copy.ts',
       find: `if (held === 0 || header === undefined) return true;`,
       replace: `if (held >= 0 || header === undefined) return true;`,
     },
@@ -73,6 +73,14 @@ export const PLANTED = {
       file: 'database/continuity/proof.ts',
       find: `  if (position.atRest) {`,
       replace: `  if (position.atRest || log >= 0) {`,
+    },
+  ],
+  /** A start compares pages of the file that are older than frames in the log. */
+  changedPagesWithoutFrames: [
+    {
+      file: 'database/checksums/changed-pages.ts',
+      find: `      this.#compare(pgno, batch.page(index));`,
+      replace: `      if (this.#most < 0) this.#compare(pgno, batch.page(index));`,
     },
   ],
   /** A file that was replaced while no process used it is accepted as the same file. */

@@ -20,11 +20,14 @@
 
 import type { BigIntStats } from 'node:fs';
 
-export interface FileStamp {
+export interface FileIdentity {
   readonly device: bigint;
   readonly inode: bigint;
   /** Creation time of the inode; undefined if the file system does not report it. */
   readonly bornNs: bigint | undefined;
+}
+
+export interface FileStamp extends FileIdentity {
   readonly sizeBytes: bigint;
   readonly modifiedNs: bigint;
   readonly changedNs: bigint;
@@ -67,13 +70,18 @@ export function isWritten(a: FileStamp, b: FileStamp): boolean {
   return a.sizeBytes !== b.sizeBytes || a.modifiedNs !== b.modifiedNs;
 }
 
-/**
- * Whether `now` is the same file as `then`, with nothing changed. A remount may change the device
- * number; in that case both birth times must be known.
- */
+/** Whether `now` is the same file as `then`, with nothing changed. */
 export function isUntouched(then: FileEvidence, now: FileEvidence): boolean {
   if (isWritten(then, now) || then.changedNs !== now.changedNs) return false;
-  if (then.firstPage !== now.firstPage || !isSameInode(then, now)) return false;
+  return then.firstPage === now.firstPage && isSameIdentity(then, now);
+}
+
+/**
+ * Whether both are the same inode, of which `then` may have been read in an earlier run. A remount may
+ * change the device number; in that case both birth times must be known.
+ */
+export function isSameIdentity(then: FileIdentity, now: FileIdentity): boolean {
+  if (!isSameInode(then, now)) return false;
   return then.device === now.device || (then.bornNs !== undefined && now.bornNs !== undefined);
 }
 
@@ -85,7 +93,7 @@ export function isSettled(stamp: FileStamp, nowMs: number): boolean {
   return Math.abs(nowMs - latestMs) > (isCoarse ? COARSE_STEP_MS : CLOCK_STEP_MS);
 }
 
-function isSameInode(a: FileStamp, b: FileStamp): boolean {
+function isSameInode(a: FileIdentity, b: FileIdentity): boolean {
   const born = a.bornNs === undefined || b.bornNs === undefined || a.bornNs === b.bornNs;
   return a.inode === b.inode && born;
 }

@@ -7,7 +7,8 @@ import { formatTXID, type TXID } from '../../ltx/txid.ts';
 import type { Random } from '../../random.ts';
 import type { LogPlace } from '../../wal/frame.ts';
 import type { WALReader } from '../../wal/reader.ts';
-import { encodePages, headerOf } from './encode.ts';
+import type { ObservePages } from '../checksums/collected.ts';
+import { encodePages, headerOf, type ReadPage } from './encode.ts';
 import { grownPages, type Tail } from './tail.ts';
 
 /** Reads the current version of page `pgno`, from the log if it is there, else from the file. */
@@ -74,6 +75,7 @@ export function encodeCut(
   kernel: Kernel,
   encoding: PageEncoding,
   wal: WALReader,
+  observe: ObservePages,
 ): Generator<Uint8Array, void> {
   const { tail, grown } = cut;
   const lock = lockPgno(cut.pageSize);
@@ -88,7 +90,7 @@ export function encodeCut(
     timestampMs: cut.timestampMs,
     lineage: cut.lineage,
   });
-  return encodePages(kernel, encoding, header, pgnos, (pgno, into) => {
+  const read: ReadPage = (pgno, into) => {
     const page = grown.get(pgno) ?? tail.get(pgno);
     assert(page !== undefined, 'every page of a cut is held');
     if (typeof page !== 'number') {
@@ -101,7 +103,8 @@ export function encodeCut(
       'WAL_INVALID',
       `read page ${pgno} of TXID ${formatTXID(cut.txid)}: frame ${page} of the WAL has changed since the commit; a full snapshot will be taken`,
     );
-  });
+  };
+  return encodePages(kernel, encoding, header, pgnos, read, observe);
 }
 
 /** 64 random bits for each image. Never 0, which means "unknown". */

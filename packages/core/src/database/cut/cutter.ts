@@ -8,7 +8,7 @@ import { toTXID, type TXID } from '../../ltx/txid.ts';
 import type { FrameBatch } from '../../wal/reader.ts';
 import type { Position, Staged } from '../continuity/position.ts';
 import { createCurrentPageReader } from '../current-pages.ts';
-import type { DatabaseContext } from '../images/image-job.ts';
+import type { DatabaseContext } from '../images/fuzzy-copy.ts';
 import { afterCut, type CutBudget, cutDueInMs, fullBudget } from './cut-budget.ts';
 import { beginCut, type Cut } from './cut.ts';
 import { Publisher } from './publisher.ts';
@@ -116,7 +116,7 @@ export class Cutter {
     return before?.txid;
   }
 
-  /** Holds frames again, after an image was frozen as `head`. */
+  /** Holds frames again, after a copy was frozen as `head`. */
   resume(head: Head): void {
     this.#head = head;
     this.#collects = true;
@@ -177,7 +177,7 @@ export class Cutter {
   }
 
   #newPublisher(position: Position | undefined): Publisher {
-    const { staging, kernel, options, database, emit, clock, gauges } = this.#context;
+    const { staging, kernel, options, database, checksums, emit, clock, gauges } = this.#context;
     const { wal, guard } = database;
     const { mayWait, onMore, onError } = this.#hooks;
     return new Publisher(
@@ -187,6 +187,7 @@ export class Cutter {
         encoding: options.pageEncoding,
         wal,
         guard,
+        checksums,
         emit,
         onProgress: () => gauges.set('stagingMovedAt', clock.monotonic()),
         mayWait: () => mayWait() && !this.#isTailFull,

@@ -4,6 +4,7 @@ import { BATCH_BYTES_MAX, type Kernel, type PageEncoding } from '../../kernel/ke
 import { LTXEncoder } from '../../ltx/encoder.ts';
 import { FLAG_NO_CHECKSUM, type LTXHeader } from '../../ltx/header.ts';
 import type { TXID } from '../../ltx/txid.ts';
+import type { ObservePages } from '../checksums/collected.ts';
 
 /** Copies page `pgno` into `into`, which has the size of one page. */
 export type ReadPage = (pgno: number, into: Uint8Array) => void;
@@ -38,13 +39,17 @@ export function headerOf(identity: FileIdentity): LTXHeader {
   };
 }
 
-/** Yields an LTX file of the pages `pgnos` (ascending) in chunks. The caller may keep the chunks. */
+/**
+ * Yields an LTX file of the pages `pgnos` (ascending) in chunks. The caller may keep the chunks. `observe`
+ * must not change the kernel's input.
+ */
 export function* encodePages(
   kernel: Kernel,
   encoding: PageEncoding,
   header: LTXHeader,
   pgnos: Uint32Array,
   read: ReadPage,
+  observe: ObservePages,
 ): Generator<Uint8Array, void> {
   const encoder = new LTXEncoder(kernel, header, { encoding });
   yield encoder.start().slice();
@@ -55,6 +60,7 @@ export function* encodePages(
       read(pgno, kernel.input.subarray(index * header.pageSize, (index + 1) * header.pageSize));
     }
     const pages = kernel.input.subarray(0, batch.length * header.pageSize);
+    observe(batch, pages);
     yield encoder.pages(batch, pages).slice();
   }
   yield encoder.finish().bytes.slice();

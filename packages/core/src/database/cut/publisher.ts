@@ -11,6 +11,9 @@ import type { Kernel, PageEncoding } from '../../kernel/kernel.ts';
 import { formatTXID, toTXID, type TXID } from '../../ltx/txid.ts';
 import type { LogPlace } from '../../wal/frame.ts';
 import type { WALReader } from '../../wal/reader.ts';
+import type { ChecksumTable } from '../checksums/checksum-table.ts';
+import type { Checksums } from '../checksums/checksums.ts';
+import { CollectedChecksums, type ObservePages } from '../checksums/collected.ts';
 import type { FileGuard } from '../continuity/guard.ts';
 import { isSamePosition, type Position, type Staged, toPosition } from '../continuity/position.ts';
 import type { EngineEvent } from '../events.ts';
@@ -26,6 +29,7 @@ export interface PublisherContext {
   readonly wal: WALReader;
   /** Provides the evidence of the database file for a position. */
   readonly guard: FileGuard;
+  readonly checksums: Checksums;
   readonly emit: (event: EngineEvent) => void;
   /** Whether a cut may wait for free space: new commits can still be held. */
   readonly mayWait: () => boolean;
@@ -52,6 +56,22 @@ export interface WrittenImage {
   /** See StagedEvent. */
   readonly since: number;
   readonly asOf: number;
+  readonly fileChecksum: bigint;
+}
+
+/** An increment to encode and publish. */
+export interface Increment extends Staged {
+  readonly timestampMs: number;
+  /** See StagedEvent. */
+  readonly since: number;
+  readonly asOf: number;
+  readonly place: LogPlace;
+  /** Whether some of its pages are still only in the log. */
+  readonly isSpilled: boolean;
+  /** Encodes it. May be called again if there was no room. */
+  readonly encode: (observe: ObservePages) => Iterable<Uint8Array>;
+  /** Called when it is staged. */
+  readonly release: () => void;
 }
 
 export class Publisher {
@@ -94,19 +114,40 @@ export class Publisher {
   }
 
   cut(cut: Cut): void {
+    const { kernel, encoding, wal } = this.#context;
+    this.increment({
+      ...cut,
+      isSpilled: cut.tail.isSpilled,
+      encode: (observe) => encodeCut(cut, kernel, encoding, wal, observe),
+      release: () => cut.tail.release(),
+    });
+  }
+
+  increment(increment: Increment): void {
     this.#cuts += 1;
-    if (cut.tail.isSpilled) this.#pins += 1;
-    this.#enqueue(() => this.#publishCut(cut));
+    if (increment.isSpilled) this.#pins += 1;
+    this.#enqueue(() => this.#publishIncrement(increment));
+  }
+
+  /** The newest staged file has this TXID, and its position is not known. */
+  continueAfter(txid: bigint): void {
+    this.#newestTXID = txid;
+  }
+
+  /** A full snapshot is frozen, and will be published later. Call before anything above it is cut. */
+  imageBegan(table: ChecksumTable | undefined): void {
+    this.#enqueue(() => this.#context.checksums.imageBegan(table));
   }
 
   image(image: WrittenImage, place: LogPlace): void {
     this.#enqueue(async () => {
-      const { staging, emit } = this.#context;
+      const { staging, emit, checksums } = this.#context;
       const { txid, pageSize, commit, lineage, timestampMs, since, asOf } = image;
       if (this.#newestTXID < txid) {
         await this.#writePosition({ txid, pageSize, commit, lineage }, place);
         this.#newestTXID = txid;
       }
+      await checksums.imageWritten(image);
       const file = await staging.publish(image.temporary, 0, txid, txid, image.sizeBytes);
       await staging.completeImage();
       const of = { pageSize, commit, lineage, timestampMs, since, asOf };
@@ -123,30 +164,37 @@ export class Publisher {
     emit({ kind: 'staged', file, content: 'snapshot', ...of });
   }
 
-  async #publishCut(cut: Cut): Promise<void> {
-    const file = await this.#stage(cut);
-    cut.tail.release();
-    this.#newestTXID = cut.txid;
+  async #publishIncrement(increment: Increment): Promise<void> {
+    const file = await this.#stage(increment);
+    increment.release();
+    this.#newestTXID = increment.txid;
     this.#cuts -= 1;
-    const { pageSize, commit, lineage, timestampMs, since, asOf } = cut;
+    const { pageSize, commit, lineage, timestampMs, since, asOf } = increment;
     const of = { pageSize, commit, lineage, timestampMs, since, asOf };
     this.#context.emit({ kind: 'staged', file, content: 'increment', ...of });
     this.#context.onCut();
   }
 
-  /** Stages a cut. If there is no room, waits for it as long as new commits can be held. */
-  async #stage(cut: Cut): Promise<StagedFile> {
-    const { staging, kernel, encoding, wal, emit, onProgress, mayWait } = this.#context;
-    const temporary = staging.temporary(`cut-${formatTXID(cut.txid)}`);
+  /** Stages an increment. If there is no room, waits for it as long as new commits can be held. */
+  async #stage(increment: Increment): Promise<StagedFile> {
+    const { staging, kernel, checksums, emit, onProgress, mayWait } = this.#context;
+    const { txid, commit, isSpilled, place } = increment;
+    const temporary = staging.temporary(`cut-${formatTXID(txid)}`);
     for (let isReported = false; ; isReported = true) {
       try {
-        const chunks = withCallback(joinChunks(encodeCut(cut, kernel, encoding, wal)), onProgress);
+        const collected = new CollectedChecksums(checksums.table, kernel);
+        const chunks = withCallback(joinChunks(increment.encode(collected.observe)), (chunk) => {
+          collected.chunk(chunk);
+          onProgress();
+        });
         const sizeBytes = await staging.write(temporary, chunks, 'cut');
-        if (cut.tail.isSpilled) this.#pins -= 1;
-        await this.#writePosition(cut, cut.place);
-        return await staging.publish(temporary, 0, cut.txid, cut.txid, sizeBytes);
+        if (isSpilled) this.#pins -= 1;
+        await this.#writePosition(increment, place);
+        const { fileChecksum, pages } = collected;
+        await checksums.add({ txid, commit, fileChecksum, ...pages });
+        return await staging.publish(temporary, 0, txid, txid, sizeBytes);
       } catch (error) {
-        if (!isError(error, 'STAGING_FULL') || cut.tail.isSpilled || !mayWait()) throw error;
+        if (!isError(error, 'STAGING_FULL') || isSpilled || !mayWait()) throw error;
         if (!isReported) emit({ kind: 'full', message: messageOf(error) });
         await sleep(ROOM_RETRY_MS);
       }
@@ -196,9 +244,9 @@ export class Publisher {
   }
 }
 
-function* withCallback<T>(items: Iterable<T>, onItem: () => void): Iterable<T> {
+function* withCallback<T>(items: Iterable<T>, onItem: (item: T) => void): Iterable<T> {
   for (const item of items) {
-    onItem();
+    onItem(item);
     yield item;
   }
 }

@@ -1,192 +1,97 @@
-/**
- * Makes one full snapshot of a followed database without a long transaction: it copies the file
- * between ticks, freezes at the state after the last frame, and writes a temporary file.
- */
+/** Makes one full snapshot of a followed database, in a temporary file. */
 
 import { setImmediate as yieldToTicks } from 'node:timers/promises';
 import { assert, ReplicationError } from '../../error.ts';
-import { lockPgno } from '../../ltx/header.ts';
-import { isSameLog } from '../../wal/header.ts';
-import type { FrameBatch } from '../../wal/reader.ts';
-import { createCurrentPageReader } from '../current-pages.ts';
+import type { ChecksumTable } from '../checksums/checksum-table.ts';
+import { CollectedChecksums } from '../checksums/collected.ts';
 import { type FileIdentity, headerOf } from '../cut/encode.ts';
 import type { WrittenImage } from '../cut/publisher.ts';
-import type { EngineContext } from '../engine.ts';
-import type { OpenDatabase } from '../opening.ts';
 import { spareBytes } from '../staging/room.ts';
-import type { Staging } from '../staging/staging.ts';
+import { type CopyHost, type DatabaseContext, type FrozenState, FuzzyCopy } from './fuzzy-copy.ts';
 import { ImagePages } from './image-pages.ts';
 
-/** Maximum attempts to read the current log. The log may restart during each of them. */
-const ATTEMPTS_MAX = 100;
-/** Free space on the volume is checked every so many steps. A step copies at most 1 MiB. */
-const STEPS_PER_ROOM_CHECK = 16;
-
-/** Context of an open database. */
-export interface DatabaseContext extends EngineContext {
-  readonly staging: Staging;
-  readonly database: OpenDatabase;
-}
-
-/** The database follower that an image job runs beside. */
-export interface ImageHost {
-  /** False after the database has failed or was closed: then the copy stops. */
-  readonly isOpen: boolean;
-  /** Receives the frames of each tick. */
-  take(batch: FrameBatch): void;
-}
-
 export class ImageJob {
+  readonly copy: FuzzyCopy<ImagePages>;
+  /** Checksums of the pages, if they are wanted; complete once it is written. */
+  readonly table: ChecksumTable | undefined;
   readonly #context: DatabaseContext;
-  readonly #host: ImageHost;
-  readonly #pages: ImagePages;
-  #state: 'copying' | 'frozen' = 'copying';
-  /** Pages in neither the copy nor a frame, read when the image was frozen. */
-  readonly #remaining = new Map<number, Uint8Array>();
-  /** The error of the first frame that could not be added. */
-  #failure: { readonly error: unknown } | undefined;
+  readonly #host: CopyHost;
 
-  /** Reads all frames of the current log. From now on `add` must receive every new frame. */
-  static begin(context: DatabaseContext, host: ImageHost, name: string): ImageJob {
-    const { follower } = context.database;
-    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      const tick = follower.tick((batch) => host.take(batch));
-      if (tick.kind !== 'held') continue;
-      const job = new ImageJob(context, host, name);
-      try {
-        if (job.#readLog(tick.held)) return job;
-      } catch (error) {
-        job.discard();
-        throw error;
-      }
-      job.discard();
-    }
-    throw new ReplicationError(
-      'WAL_INVALID',
-      `make a full snapshot: the WAL restarted ${ATTEMPTS_MAX} times while its frames were read; Sluice will retry`,
-    );
-  }
-
-  private constructor(context: DatabaseContext, host: ImageHost, name: string) {
+  /** See FuzzyCopy.begin. */
+  static begin(
+    context: DatabaseContext,
+    host: CopyHost,
+    { name, table }: { readonly name: string; readonly table: ChecksumTable | undefined },
+  ): ImageJob {
     const { database, kernel, options, staging } = context;
     const { connections } = database;
+    const newPages = (): ImagePages =>
+      new ImagePages(
+        {
+          kernel,
+          pageSize: connections.pageSize,
+          encoding: options.pageEncoding,
+          read: (into, position) => connections.readFile(into, position),
+          table,
+        },
+        { copy: staging.scratch(`${name}-copy`), frames: staging.scratch(`${name}-frames`) },
+      );
+    return new ImageJob(context, host, FuzzyCopy.begin(context, host, newPages), table);
+  }
+
+  private constructor(
+    context: DatabaseContext,
+    host: CopyHost,
+    copy: FuzzyCopy<ImagePages>,
+    table: ChecksumTable | undefined,
+  ) {
     this.#context = context;
     this.#host = host;
-    this.#pages = new ImagePages(
-      {
-        kernel,
-        pageSize: connections.pageSize,
-        encoding: options.pageEncoding,
-        read: (into, position) => connections.readFile(into, position),
-      },
-      { copy: staging.scratch(`${name}-copy`), frames: staging.scratch(`${name}-frames`) },
-    );
-    this.#recordProgress();
-  }
-
-  /** Never throws. `copy`, `freeze` and `write` throw its errors. */
-  add(batch: FrameBatch): void {
-    if (this.#state === 'frozen' || this.#failure !== undefined) return;
-    try {
-      this.#pages.add(batch);
-    } catch (error) {
-      this.#failure = { error };
-    }
-  }
-
-  /** Copies the whole file in batches, with ticks in between. */
-  async copy(): Promise<void> {
-    const { database, emit, staging } = this.#context;
-    const { connections } = database;
-    for (let steps = 0; this.#host.isOpen; steps++) {
-      if (steps % STEPS_PER_ROOM_CHECK === 0) await staging.requireRoom();
-      if (this.#pages.step() === 'done') return;
-      this.#throwFailure();
-      this.#recordProgress();
-      const doneBytes = this.#pages.copiedPages * connections.pageSize;
-      emit({ kind: 'progress', doneBytes, totalBytes: connections.fileSizeBytes() });
-      await yieldToTicks();
-    }
-  }
-
-  /**
-   * Freezes the image at the state after the last added frame; `add` ignores later frames. Returns
-   * the size of that state in pages: `commit`, or by default the size seen in frames or the file.
-   */
-  freeze(commit: number = this.#commit()): number {
-    this.#throwFailure();
-    this.#state = 'frozen';
-    const { connections, wal, follower } = this.#context.database;
-    const current = createCurrentPageReader(connections, wal, follower.place);
-    const lock = lockPgno(connections.pageSize);
-    for (const pgno of this.#pages.missing(commit)) {
-      if (pgno !== lock) this.#remaining.set(pgno, current(pgno));
-    }
-    return commit;
+    this.copy = copy;
+    this.table = table;
   }
 
   /** Writes the frozen image to a temporary file, fsynced. */
   async write(
     identity: FileIdentity,
+    state: FrozenState,
     times: Pick<WrittenImage, 'since' | 'asOf'>,
   ): Promise<WrittenImage> {
     const { maxTXID: txid, minTXID, pageSize, commit, lineage, timestampMs } = identity;
-    const { staging } = this.#context;
+    const { kernel, staging } = this.#context;
     const name = minTXID === txid ? 'image' : 'snapshot';
     const temporary = staging.temporary(`${name}-${txid}`);
-    const sizeBytes = await staging.write(temporary, this.#chunks(identity), 'image');
-    return { txid, temporary, sizeBytes, pageSize, commit, lineage, timestampMs, ...times };
+    const collected = new CollectedChecksums(undefined, kernel);
+    const chunks = this.#chunks(identity, state, collected);
+    const sizeBytes = await staging.write(temporary, chunks, 'image');
+    const { fileChecksum } = collected;
+    const of = { pageSize, commit, lineage, timestampMs, fileChecksum };
+    return { txid, temporary, sizeBytes, ...of, ...times };
   }
 
-  discard(): void {
-    this.#pages.discard();
-    this.#context.gauges.set('imageMovedAt', 0);
-  }
-
-  async *#chunks(identity: FileIdentity): AsyncGenerator<Uint8Array, void> {
+  async *#chunks(
+    identity: FileIdentity,
+    { remaining }: FrozenState,
+    collected: CollectedChecksums,
+  ): AsyncGenerator<Uint8Array, void> {
     const readRemaining = (pgno: number, into: Uint8Array): void => {
-      const page = this.#remaining.get(pgno);
+      const page = remaining.get(pgno);
       assert(page !== undefined, 'pages beyond the copy were read when the image was frozen');
       into.set(page);
     };
-    for (const chunk of this.#pages.merge(headerOf(identity), readRemaining)) {
+    for (const chunk of this.copy.pages.merge(headerOf(identity), readRemaining)) {
       if (!this.#host.isOpen) {
         throw new ReplicationError(
           'STAGING_FAILED',
           'the full snapshot was canceled because the database was closed',
         );
       }
-      this.#recordProgress();
-      yield chunk.slice(); // a copy: ticks reuse the kernel memory
+      this.copy.recordProgress();
+      const copied = chunk.slice(); // ticks reuse the kernel memory
+      collected.chunk(copied);
+      yield copied;
       await yieldToTicks();
     }
-  }
-
-  #readLog(held: number): boolean {
-    const { follower, wal } = this.#context.database;
-    const { header } = follower.place;
-    if (held === 0 || header === undefined) return true;
-    let taken = 0;
-    for (const batch of wal.readFrames(header, 1, held, header.checksum)) {
-      this.#pages.add(batch);
-      taken += batch.count;
-    }
-    return taken === held && isSameLog(header, wal.readHeader());
-  }
-
-  /** Database size in pages, from the file if no frame was added. */
-  #commit(): number {
-    const { connections } = this.#context.database;
-    const filePages = Math.floor(connections.fileSizeBytes() / connections.pageSize);
-    return this.#pages.commit === 0 ? filePages : this.#pages.commit;
-  }
-
-  #recordProgress(): void {
-    this.#context.gauges.set('imageMovedAt', this.#context.clock.monotonic());
-  }
-
-  #throwFailure(): void {
-    if (this.#failure !== undefined) throw this.#failure.error;
   }
 }
 

@@ -2,10 +2,7 @@
  * The pages of one image, in two scratch files: a copy of the database file, and the newest version
  * of every page that a frame has written since.
  *
- * The file is copied and encoded page by page while the log is followed. A page that the copy tore or
- * missed is in a frame, either of the log at the start of the copy or of a later one. A page in none
- * of those frames cannot have changed in the file during the copy. So the copy, overlaid with the
- * frames, is exactly the state after the last added frame.
+ * The file is copied and encoded page by page while the log is followed (fuzzy-copy.ts).
  *
  * The copy is kept in batches, each with the CRC of its bytes that an LTX file hashes. CRC is linear,
  * so a batch without pages in frames goes into the image unchanged. Only the other batches are
@@ -21,7 +18,9 @@ import { BATCH_BYTES_MAX, type Kernel, type PageEncoding } from '../../kernel/ke
 import { LTXEncoder } from '../../ltx/encoder.ts';
 import { lockPgno, type LTXHeader } from '../../ltx/header.ts';
 import type { FrameBatch } from '../../wal/reader.ts';
+import type { ChecksumTable } from '../checksums/checksum-table.ts';
 import type { ReadPage } from '../cut/encode.ts';
+import type { CopiedPages } from './fuzzy-copy.ts';
 
 interface CopiedBatch {
   readonly firstPgno: number;
@@ -40,6 +39,8 @@ export interface ImagePagesOptions {
   readonly pageSize: number;
   readonly encoding: PageEncoding;
   readonly read: ReadFile;
+  /** Receives the checksums of all pages, if they are wanted. It is complete after `merge`. */
+  readonly table: ChecksumTable | undefined;
 }
 
 export interface ImageScratch {
@@ -49,7 +50,7 @@ export interface ImageScratch {
   readonly frames: ScratchFile;
 }
 
-export class ImagePages {
+export class ImagePages implements CopiedPages {
   readonly #options: ImagePagesOptions;
   readonly #copy: ScratchFile;
   readonly #frames: ScratchFile;
@@ -66,17 +67,14 @@ export class ImagePages {
     this.#frames = scratch.frames;
   }
 
-  /** Number of pages copied so far, including the lock page. */
   get copiedPages(): number {
     return this.#nextPgno - 1;
   }
 
-  /** Database size in pages after the last added commit; 0 before the first. */
   get commit(): number {
     return this.#commit;
   }
 
-  /** Adds committed frames, in log order. */
   add(batch: FrameBatch): void {
     for (let index = 0; index < batch.count; index++) {
       this.#put(batch.pgnos[index] ?? 0, batch.page(index));
@@ -85,7 +83,6 @@ export class ImagePages {
     }
   }
 
-  /** Pages up to `commit` in neither the copy nor a frame. */
   missing(commit: number): number[] {
     const missing: number[] = [];
     for (let pgno = this.#nextPgno; pgno <= commit; pgno++) {
@@ -96,7 +93,7 @@ export class ImagePages {
 
   /** Copies and encodes one batch. Ignores a partial page at the end of the file. */
   step(): 'more' | 'done' {
-    const { kernel, pageSize, encoding } = this.#options;
+    const { kernel, pageSize, encoding, table } = this.#options;
     const lock = lockPgno(pageSize);
     if (this.#nextPgno === lock) this.#nextPgno += 1;
     const first = this.#nextPgno;
@@ -106,6 +103,7 @@ export class ImagePages {
     const count = Math.floor(this.#options.read(input, (first - 1) * pageSize) / pageSize);
     if (count === 0) return 'done';
     const pgnos = Uint32Array.from({ length: count }, (_, index) => first + index);
+    table?.setFrom(first, table.hash(kernel, input.subarray(0, count * pageSize)));
     const encoded = kernel.encodePages(
       pgnos,
       input.subarray(0, count * pageSize),
@@ -200,6 +198,7 @@ export class ImagePages {
     for (const [index, pgno] of pgnos.entries()) {
       this.#readFrame(pgno, pages.subarray(index * pageSize, (index + 1) * pageSize));
     }
+    this.#setChecksums(pgnos, pages, header.commit);
     return encoder.pages(pgnos, pages);
   }
 
@@ -223,8 +222,14 @@ export class ImagePages {
       }
       if (pgnos.length === 0) return;
       const pages = kernel.input.subarray(0, pgnos.length * pageSize);
+      this.#setChecksums(Uint32Array.from(pgnos), pages, header.commit);
       yield encoder.pages(Uint32Array.from(pgnos), pages);
     }
+  }
+
+  #setChecksums(pgnos: Uint32Array, pages: Uint8Array, commit: number): void {
+    const { kernel, table } = this.#options;
+    table?.apply({ pgnos, words: table.hash(kernel, pages) }, commit);
   }
 }
 

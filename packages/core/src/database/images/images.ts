@@ -1,21 +1,21 @@
 /**
- * Makes the images of a followed database, one at a time: an image under the next TXID, or a
- * snapshot (level 9) of a TXID that already exists.
+ * Reads a followed database whole, one task at a time: for an image under the next TXID, for a snapshot
+ * (level 9) of a TXID that already exists, or for an increment of the pages that differ from their
+ * checksums.
  */
 
 import { assert } from '../../error.ts';
 import { highestOf, toTXID, type TXID } from '../../ltx/txid.ts';
 import type { FrameBatch } from '../../wal/reader.ts';
+import { ChangedPages } from '../checksums/changed-pages.ts';
+import type { ChecksumBase } from '../checksums/checksum-file.ts';
 import { drawLineage } from '../cut/cut.ts';
 import type { Cutter } from '../cut/cutter.ts';
+import { encodePages, headerOf } from '../cut/encode.ts';
 import type { Freshness } from '../freshness.ts';
 import { isSystemError, toStagingError } from '../staging/staging-error.ts';
-import {
-  type DatabaseContext,
-  type ImageHost as JobHost,
-  ImageJob,
-  requireImageRoom,
-} from './image-job.ts';
+import { type CopyHost, type DatabaseContext, FuzzyCopy } from './fuzzy-copy.ts';
+import { ImageJob, requireImageRoom } from './image-job.ts';
 
 export interface ImagesContext extends DatabaseContext {
   readonly cutter: Cutter;
@@ -25,23 +25,29 @@ export interface ImagesContext extends DatabaseContext {
 }
 
 /** The database follower that images are made beside. */
-export interface ImageHost extends JobHost {
+export interface ImageHost extends CopyHost {
   /** Triggers a look at the log. */
   wake(): void;
   /** Resolves when every committed frame is held. */
   waitUntilHeld(): Promise<void>;
   /** Also verifies that the file is still the one that was opened. */
   waitUntilVerified(): Promise<void>;
-  /** Called when an image is staged. */
+  /** Called when an image or the pages that differ are staged. */
   imageStaged(txid: TXID, asOf: number): void;
   imageFailed(error: unknown): void;
   snapshotFailed(error: unknown): void;
 }
 
+export interface ImageOrder {
+  /** The highest TXID anywhere. */
+  readonly floor: bigint;
+  readonly why: string;
+}
+
 export class Images {
   readonly #context: ImagesContext;
   readonly #host: ImageHost;
-  #job: ImageJob | undefined;
+  #copying: Pick<FuzzyCopy<never>, 'add' | 'discard'> | undefined;
   /** TXID of an image that is announced but not staged yet. */
   #announced: TXID | undefined;
   #task: Promise<void> = Promise.resolve();
@@ -61,21 +67,36 @@ export class Images {
     await this.#task;
   }
 
-  /** Adds frames to the image that is being copied, if any. */
+  /** Adds frames to the copy that is being made, if any. */
   add(batch: FrameBatch): void {
-    this.#job?.add(batch);
+    this.#copying?.add(batch);
   }
 
   /** Makes an image under the next TXID. Nothing is cut until it is frozen. */
-  image(order: { readonly floor: bigint; readonly why: string }): void {
-    const { cutter, lastTXID } = this.#context;
+  image(order: ImageOrder): void {
+    this.#run(
+      () => this.#makeImage(order),
+      (error) => this.#host.imageFailed(error),
+    );
+  }
+
+  /**
+   * Stages the pages that differ from the checksums of the newest staged file, as the increment after it.
+   * Makes an image if they are too many, or if there are no checksums.
+   */
+  changes(order: ImageOrder): void {
     this.#run(
       async () => {
-        const before = cutter.suspend();
-        const job = await this.#copy('image');
-        if (job === undefined) return;
-        const txid = toTXID(highestOf(order.floor, before, lastTXID) + 1n);
-        await this.#publishImage(job, txid, order.why);
+        const { checksums, cutter } = this.#context;
+        const { base } = checksums;
+        cutter.suspend();
+        const copy = base === undefined ? undefined : await this.#compare(base);
+        if (!this.#host.isOpen) return;
+        const isDone =
+          base !== undefined && copy !== undefined && (await this.#publishChanges(copy, base));
+        if (isDone) return;
+        this.#discardCopy();
+        await this.#makeImage(order);
       },
       (error) => this.#host.imageFailed(error),
     );
@@ -86,14 +107,14 @@ export class Images {
     this.#run(
       async () => {
         if (this.#context.cutter.head === undefined) return;
-        const job = await this.#copy('snapshot');
+        const job = await this.#copyImage('snapshot');
         if (job !== undefined) await this.#publishSnapshot(job);
       },
       (error) => this.#host.snapshotFailed(error),
     );
   }
 
-  /** Queues `work`, which makes one image. */
+  /** Queues `work`, which makes one copy. */
   #run(work: () => Promise<void>, onError: (error: unknown) => void): void {
     this.#task = this.#task.then(async () => {
       if (!this.#host.isOpen) return;
@@ -105,22 +126,97 @@ export class Images {
         const action = `make a full snapshot in ${staging.folder}`;
         onError(isSystemError(error) ? toStagingError(action, error) : error);
       } finally {
-        this.#job?.discard();
-        this.#job = undefined;
+        this.#discardCopy();
         gauges.set('imageMovedAt', 0);
       }
     });
   }
 
+  #discardCopy(): void {
+    this.#copying?.discard();
+    this.#copying = undefined;
+  }
+
+  async #makeImage(order: ImageOrder): Promise<void> {
+    const { cutter, lastTXID } = this.#context;
+    const before = cutter.suspend();
+    const job = await this.#copyImage('image');
+    if (job === undefined) return;
+    const txid = toTXID(highestOf(order.floor, before, lastTXID) + 1n);
+    await this.#publishImage(job, txid, order.why);
+  }
+
   /** Returns undefined if the database was closed meanwhile. STAGING_FULL if there is no room. */
-  async #copy(name: string): Promise<ImageJob | undefined> {
+  async #copyImage(name: 'image' | 'snapshot'): Promise<ImageJob | undefined> {
+    const { checksums, database } = this.#context;
+    const { connections } = database;
+    const { pageSize } = connections;
     await requireImageRoom(this.#context);
     await this.#host.waitUntilHeld();
-    const job = ImageJob.begin(this.#context, this.#host, name);
-    this.#job = job;
-    this.#host.wake();
-    await job.copy();
+    const pages = connections.fileSizeBytes() / pageSize;
+    const table = name === 'image' ? checksums.newTable(pageSize, pages) : undefined;
+    const job = ImageJob.begin(this.#context, this.#host, { name, table });
+    await this.#copy(job.copy);
     return this.#host.isOpen ? job : undefined;
+  }
+
+  /** Compares the database with the checksums of the newest staged file. */
+  async #compare({ table }: ChecksumBase): Promise<FuzzyCopy<ChangedPages>> {
+    const { database, kernel, staging } = this.#context;
+    const { connections } = database;
+    const read = (into: Uint8Array, at: number): number => connections.readFile(into, at);
+    await this.#host.waitUntilHeld();
+    const copy = FuzzyCopy.begin(
+      this.#context,
+      this.#host,
+      () => new ChangedPages({ kernel, table, read }, staging.scratch('changes')),
+    );
+    await this.#copy(copy);
+    return copy;
+  }
+
+  async #copy(copy: Pick<FuzzyCopy<never>, 'add' | 'copy' | 'discard'>): Promise<void> {
+    this.#copying = copy;
+    this.#host.wake();
+    await copy.copy();
+  }
+
+  /** Returns false, and stages nothing, if an image is the better choice. */
+  async #publishChanges(copy: FuzzyCopy<ChangedPages>, base: ChecksumBase): Promise<boolean> {
+    const { cutter, database, emit, freshness, kernel, options } = this.#context;
+    await this.#host.waitUntilVerified(); // the increment leads to the state after this look
+    const state = copy.freeze();
+    const pgnos = copy.pages.pgnos(state);
+    const isMost = copy.pages.isTooMany || 2 * pgnos.length > state.commit;
+    const isCutOff = pgnos.length === 0 && state.commit !== base.table.pages; // page 1 has the size
+    if (isMost || isCutOff) return false;
+    const times = freshness.image();
+    const { place } = database.follower;
+    const { pageSize } = database.connections;
+    const txid = toTXID(pgnos.length === 0 ? base.txid : base.txid + 1n);
+    const { lineage } = base;
+    const { commit } = state;
+    cutter.resume({ txid, commit, lineage });
+    emit({ kind: 'compared', txid, pages: commit, changed: pgnos.length });
+    if (pgnos.length === 0) cutter.publisher.continueAfter(txid);
+    else {
+      const timestampMs = cutter.nextTimestampMs();
+      const of = { pageSize, commit, lineage, timestampMs };
+      const header = headerOf({ ...of, minTXID: txid, maxTXID: txid });
+      cutter.publisher.increment({
+        ...of,
+        ...times,
+        txid,
+        place,
+        isSpilled: false,
+        encode: (observe) =>
+          encodePages(kernel, options.pageEncoding, header, pgnos, copy.pages.read, observe),
+        release: () => undefined,
+      });
+    }
+    const settled = await cutter.publisher.settled();
+    if (settled !== 'failed') this.#host.imageStaged(txid, times.asOf);
+    return true;
   }
 
   async #publishImage(job: ImageJob, txid: TXID, why: string): Promise<void> {
@@ -128,16 +224,18 @@ export class Images {
     await staging.announceImage(txid);
     this.#announced = txid;
     await this.#host.waitUntilVerified(); // the image is the state after this look
-    const commit = job.freeze();
+    const state = job.copy.freeze();
+    const { commit } = state;
     const times = freshness.image();
     const lineage = drawLineage(random);
     const { place } = database.follower;
     const { pageSize } = database.connections;
     cutter.resume({ txid, commit, lineage });
+    cutter.publisher.imageBegan(job.table);
     emit({ kind: 'imaging', txid, why });
     const range = { minTXID: txid, maxTXID: txid };
     const identity = { ...range, pageSize, commit, lineage, timestampMs: cutter.nextTimestampMs() };
-    cutter.publisher.image(await job.write(identity, times), place);
+    cutter.publisher.image(await job.write(identity, state, times), place);
     const settled = await cutter.publisher.settled();
     this.#announced = undefined;
     if (settled !== 'failed') this.#host.imageStaged(txid, times.asOf);
@@ -150,12 +248,13 @@ export class Images {
     const { head } = cutter;
     assert(head !== undefined, 'a snapshot has a TXID that was assigned before');
     const { txid, lineage } = head;
-    const commit = job.freeze(head.commit);
+    const state = job.copy.freeze(head.commit);
+    const { commit } = state;
     const asOf = gauges.get('lookedAt');
     const { pageSize } = database.connections;
     const range = { minTXID: toTXID(1), maxTXID: toTXID(txid) };
     const identity = { ...range, pageSize, commit, lineage, timestampMs: cutter.nextTimestampMs() };
-    const written = await job.write(identity, { since: asOf, asOf });
+    const written = await job.write(identity, state, { since: asOf, asOf });
     // The increment with the same TXID must be published first.
     if ((await cutter.publisher.settled()) !== 'failed') await cutter.publisher.snapshot(written);
   }

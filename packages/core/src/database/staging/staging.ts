@@ -4,6 +4,7 @@
  *   <meta>/ltx/0/<n>-<n>.ltx   increments and images, one TXID each; the newest one always stays
  *   <meta>/ltx/9/1-<n>.ltx     a snapshot that is being sent
  *   <meta>/position            where in the log the newest L0 file ends (continuity/position.ts)
+ *   <meta>/checksums           checksums of the pages at the newest L0 file (checksums/checksums.ts)
  *   <meta>/imaging             the TXID of an image that is announced but not complete
  *   <meta>/*.tmp               files in progress; removed at startup
  *

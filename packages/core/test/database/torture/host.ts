@@ -65,7 +65,11 @@ const engine = new EngineClass({
     if (event.kind === 'staged' && event.file.maxTXID > head) head = event.file.maxTXID;
     if (event.kind === 'opened') {
       head = event.staged.at(-1)?.file.maxTXID ?? 0n;
-      const mode = event.proved === undefined ? 'image' : 'resume';
+      // Some images are taken although checksums are known. Without regard to `lastTXID`, unlike
+      // replicate/beginning.ts, so that checksums alone decide.
+      const isCompared = event.checksummed !== undefined && Math.random() < 0.8;
+      const unproved = isCompared ? 'changes' : 'image';
+      const mode = event.proved === undefined ? unproved : 'resume';
       // The TXID of some images jumps ahead, as if a destination were ahead.
       const floor = head + (mode === 'image' && Math.random() < 0.2 ? 7n : 0n);
       // The delay stands for the listing of destinations.

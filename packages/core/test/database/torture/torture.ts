@@ -40,6 +40,9 @@ export interface TortureReport {
   readonly rounds: number;
   readonly kills: number;
   readonly resumed: number;
+  /** Starts that compared the database with its page checksums, and their pages that differed. */
+  readonly compared: number;
+  readonly changedPages: number;
   readonly images: number;
   readonly snapshots: number;
   readonly increments: number;
@@ -78,6 +81,7 @@ class Torture {
   readonly #applied = new Set<string>();
   #kills = 0;
   #resumed = 0;
+  readonly #compared = { starts: 0, pages: 0 };
   #images = 0;
   #snapshots = 0;
   #increments = 0;
@@ -101,6 +105,8 @@ class Torture {
       rounds: this.#options.rounds,
       kills: this.#kills,
       resumed: this.#resumed,
+      compared: this.#compared.starts,
+      changedPages: this.#compared.pages,
       images: this.#images,
       snapshots: this.#snapshots,
       increments: this.#increments,
@@ -238,7 +244,10 @@ class Torture {
   }
 
   async #startHost(): Promise<Host> {
-    const host = new Host(this.#path, this.#options.src ?? CORE_SRC, this.#applied);
+    const host = new Host(this.#path, this.#options.src ?? CORE_SRC, this.#applied, (changed) => {
+      this.#compared.starts += 1;
+      this.#compared.pages += changed;
+    });
     this.#host = host;
     const proved = await host.opened;
     if (proved === 'resumed') this.#resumed += 1;
@@ -268,7 +277,12 @@ class Host {
   #failures: string[] = [];
   #openings = 0;
 
-  constructor(database: string, src: string, applied: ReadonlySet<string>) {
+  constructor(
+    database: string,
+    src: string,
+    applied: ReadonlySet<string>,
+    onCompared: (changed: number) => void,
+  ) {
     const options = {
       ...DATABASE_DEFAULTS,
       path: database,
@@ -290,6 +304,7 @@ class Host {
       }
       const { event } = reply;
       if (event.kind === 'opened') opened(event.proved === undefined ? 'imaged' : 'resumed');
+      if (event.kind === 'compared') onCompared(event.changed);
       if (event.kind === 'failed') this.#failures.push(event.message);
       if (event.kind === 'opened') {
         this.#openings += 1;
