@@ -1,4 +1,4 @@
-/** Situations in which a full snapshot is uploaded, with the state of the destination before it. */
+/** Situations in which a full snapshot or the changed pages are uploaded, with the state of the destination before it. */
 
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -8,7 +8,7 @@ import { Sidecar } from './sidecar.ts';
 
 export interface InterruptedUpload {
   readonly name: string;
-  /** Files that make up the full snapshot of TXID n, in upload order. */
+  /** Files that make up the upload of TXID n, in upload order. */
   readonly order: readonly string[];
   /** Prepares destination `a`. Returns the bytes it restores to, or undefined if it is empty. */
   readonly prepare: (app: App) => Promise<Buffer | undefined>;
@@ -26,13 +26,21 @@ export const INTERRUPTED_UPLOADS: readonly InterruptedUpload[] = [
     },
   },
   {
+    name: 'the pages that have changed while Sluice was stopped',
+    order: ['0/n-n'],
+    prepare: async (app) => {
+      const before = await replicate(app);
+      restartLog(app);
+      return before;
+    },
+  },
+  {
     name: 'a full snapshot after lost continuity, above our own files',
     order: ['0/n-n', '9/1-n'],
     prepare: async (app) => {
       const before = await replicate(app);
-      app.add(5);
-      app.db.pragma('wal_checkpoint(RESTART)');
-      app.add(5);
+      restartLog(app);
+      fs.rmSync(path.join(app.folder, '.app.db-sluice', 'checksums'));
       return before;
     },
   },
@@ -79,6 +87,13 @@ export const INTERRUPTED_UPLOADS: readonly InterruptedUpload[] = [
     },
   },
 ];
+
+/** Commits and restarts the log, so that the next start cannot prove continuity from it. */
+function restartLog(app: App): void {
+  app.add(5);
+  app.db.pragma('wal_checkpoint(RESTART)');
+  app.add(5);
+}
 
 /** Replicates a full snapshot and increments to destination `a`. Returns the bytes it restores to. */
 async function replicate(app: App): Promise<Buffer> {
