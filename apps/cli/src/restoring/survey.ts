@@ -107,9 +107,9 @@ async function surveyOne(destination: DestinationConfig, options: SurveyOptions)
     const generations = await listGenerations(client, source.root, { signal });
     return await surveyOld({ destination, source, generations, target: { at, ...old }, signal });
   }
-  const generations =
-    target.kind === 'txid' ? [] : await listGenerations(client, source.root, { signal });
-  const ltx = await surveyLTX(destination, options, generations.length > 0 ? 'known' : 'refused');
+  if (target.kind === 'txid') return await surveyLTX(destination, options, 'refused');
+  const ltx = await surveyLTX(destination, options, 'known');
+  const generations = await listGenerations(client, source.root, { signal });
   if (generations.length === 0) return ltx;
   const other = await surveyOld({ destination, source, generations, target: { at }, signal });
   return newerOf(ltx, other, target);

@@ -49,6 +49,7 @@ export class Following implements ImageHost {
   #heldAt = -Infinity;
   #phase: 'open' | 'ending' | 'failed' | 'closed' = 'open';
   #failure: unknown;
+  #hasBegun = false;
 
   constructor(context: FollowingContext) {
     this.#context = context;
@@ -100,8 +101,10 @@ export class Following implements ImageHost {
     this.#loop.wake();
   }
 
+  /** Ignores further orders: one may be late, for an opening that has failed meanwhile. */
   begin(order: BeginOrder): void {
-    if (this.#cutter.head !== undefined) return;
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
     const { start } = this.#context.database;
     if (order.mode === 'resume' && start.kind === 'proved') {
       this.#cutter.begin(start.position);

@@ -33,6 +33,8 @@ export class ChangedPages implements CopiedPages {
   readonly #most: number;
   #commit = 0;
   #nextPgno = 1;
+  /** Whether the rest of the file was not read, because too many pages differed. */
+  #hasGivenUp = false;
 
   constructor(options: ChangedPagesOptions, scratch: ScratchFile) {
     this.#options = options;
@@ -50,7 +52,7 @@ export class ChangedPages implements CopiedPages {
 
   /** Whether so many pages differ that a full snapshot is the better choice. */
   get isTooMany(): boolean {
-    return this.#changed.size > this.#most;
+    return this.#hasGivenUp || this.#changed.size > this.#most;
   }
 
   add(batch: FrameBatch): void {
@@ -82,7 +84,8 @@ export class ChangedPages implements CopiedPages {
     const wanted = first < lock ? Math.min(room, lock - first) : room;
     const input = kernel.input.subarray(0, wanted * pageSize);
     const count = Math.floor(read(input, (first - 1) * pageSize) / pageSize);
-    if (count === 0 || this.isTooMany) return 'done';
+    this.#hasGivenUp = this.isTooMany;
+    if (count === 0 || this.#hasGivenUp) return 'done';
     const words = table.hash(kernel, input.subarray(0, count * pageSize));
     for (let index = 0; index < count; index++) {
       const pgno = first + index;

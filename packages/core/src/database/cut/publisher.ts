@@ -6,7 +6,7 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isError, messageOf } from '../../error.ts';
+import { assert, isError, messageOf } from '../../error.ts';
 import type { Kernel, PageEncoding } from '../../kernel/kernel.ts';
 import { formatTXID, toTXID, type TXID } from '../../ltx/txid.ts';
 import type { LogPlace } from '../../wal/frame.ts';
@@ -18,6 +18,7 @@ import type { FileGuard } from '../continuity/guard.ts';
 import { isSamePosition, type Position, type Staged, toPosition } from '../continuity/position.ts';
 import type { EngineEvent } from '../events.ts';
 import { isFull } from '../staging/staging-error.ts';
+import type { Purpose } from '../staging/room.ts';
 import type { StagedFile, Staging } from '../staging/staging.ts';
 import { type Cut, encodeCut } from './cut.ts';
 import { joinChunks } from './encode.ts';
@@ -68,6 +69,8 @@ export interface Increment extends Staged {
   readonly place: LogPlace;
   /** Whether some of its pages are still only in the log. */
   readonly isSpilled: boolean;
+  /** One that is as large as an image does not use the space that is kept for cuts, and does not wait for it. */
+  readonly purpose: Purpose;
   /** Encodes it. May be called again if there was no room. */
   readonly encode: (observe: ObservePages) => Iterable<Uint8Array>;
   /** Called when it is staged. */
@@ -118,6 +121,7 @@ export class Publisher {
     this.increment({
       ...cut,
       isSpilled: cut.tail.isSpilled,
+      purpose: 'cut',
       encode: (observe) => encodeCut(cut, kernel, encoding, wal, observe),
       release: () => cut.tail.release(),
     });
@@ -178,7 +182,8 @@ export class Publisher {
   /** Stages an increment. If there is no room, waits for it as long as new commits can be held. */
   async #stage(increment: Increment): Promise<StagedFile> {
     const { staging, kernel, checksums, emit, onProgress, mayWait } = this.#context;
-    const { txid, commit, isSpilled, place } = increment;
+    const { txid, commit, isSpilled, place, purpose } = increment;
+    assert(txid > this.#newestTXID, 'a TXID is staged once');
     const temporary = staging.temporary(`cut-${formatTXID(txid)}`);
     for (let isReported = false; ; isReported = true) {
       try {
@@ -187,14 +192,15 @@ export class Publisher {
           collected.chunk(chunk);
           onProgress();
         });
-        const sizeBytes = await staging.write(temporary, chunks, 'cut');
+        const sizeBytes = await staging.write(temporary, chunks, purpose);
         if (isSpilled) this.#pins -= 1;
         await this.#writePosition(increment, place);
         const { fileChecksum, pages } = collected;
         await checksums.add({ txid, commit, fileChecksum, ...pages });
         return await staging.publish(temporary, 0, txid, txid, sizeBytes);
       } catch (error) {
-        if (!isError(error, 'STAGING_FULL') || isSpilled || !mayWait()) throw error;
+        const isWaiting = !isSpilled && purpose === 'cut' && mayWait();
+        if (!isError(error, 'STAGING_FULL') || !isWaiting) throw error;
         if (!isReported) emit({ kind: 'full', message: messageOf(error) });
         await sleep(ROOM_RETRY_MS);
       }

@@ -88,8 +88,9 @@ export class Images {
     this.#run(
       async () => {
         const { checksums, cutter } = this.#context;
-        const { base } = checksums;
         cutter.suspend();
+        await cutter.publisher.settled();
+        const { base } = checksums; // of the newest staged file
         const copy = base === undefined ? undefined : await this.#compare(base);
         if (!this.#host.isOpen) return;
         const isDone =
@@ -184,6 +185,7 @@ export class Images {
   /** Returns false, and stages nothing, if an image is the better choice. */
   async #publishChanges(copy: FuzzyCopy<ChangedPages>, base: ChecksumBase): Promise<boolean> {
     const { cutter, database, emit, freshness, kernel, options } = this.#context;
+    if (copy.pages.isTooMany) return false; // the rest of the file was not read
     await this.#host.waitUntilVerified(); // the increment leads to the state after this look
     const state = copy.freeze();
     const pgnos = copy.pages.pgnos(state);
@@ -209,6 +211,7 @@ export class Images {
         txid,
         place,
         isSpilled: false,
+        purpose: 'image', // it may be half as large
         encode: (observe) =>
           encodePages(kernel, options.pageEncoding, header, pgnos, copy.pages.read, observe),
         release: () => undefined,
