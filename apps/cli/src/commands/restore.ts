@@ -107,7 +107,7 @@ function printReport(
   from: DestinationConfig,
   of: Restored['report'],
 ): void {
-  const { timestamp, durationMs, kept, owner, stillOpenIn } = of;
+  const { timestamp, durationMs, kept, keptWAL, owner, stillOpenIn } = of;
   const state =
     'txid' in of
       ? `TXID ${of.txid}, written at ${timestamp}`
@@ -134,6 +134,7 @@ function printReport(
       bytes_read: of.bytesRead,
       avoided: of.avoided,
       kept,
+      kept_wal: keptWAL,
       owner,
       still_open_in: stillOpenIn.length === 0 ? undefined : stillOpenIn,
     },

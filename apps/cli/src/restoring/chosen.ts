@@ -12,11 +12,13 @@ import { formatTXID } from '@sluice/core/ltx';
 
 /** Lines for people, each after a line break. */
 export function describeDetails(report: RestoreReport | RestoreV03Report): string {
-  const { kept, owner, stillOpenIn } = report;
+  const { kept, keptWAL, owner, stillOpenIn } = report;
   const moment = 'moment' in report ? report.moment : undefined;
   const lines = [
     moment && describeMoment(moment),
     kept && `the file that it replaced is now ${kept}; delete it when it is no longer needed`,
+    keptWAL &&
+      `a process had it open: ${keptWAL} belongs to it; stop the process before you open or move them`,
     owner && `it belongs to user ${owner.uid} and group ${owner.gid}, like ${OWNERS[owner.like]}`,
     stillOpenIn.length === 0
       ? undefined

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { expect, test } from 'vitest';
+import Database from 'better-sqlite3';
+import { expect, onTestFinished, test } from 'vitest';
 import { cutBucket, damageBucket, expectedOf, goldenBucket, sha256 } from '../support/golden.ts';
 import { sluice } from '../support/shell.ts';
 import { closedEndpoint } from '../support/silent-server.ts';
@@ -158,6 +159,17 @@ test.each([
   expect(fs.readFileSync(kept ?? '', 'utf8')).toBe('mine');
   expect((await sluice(words)).stdout).toMatch(
     /\nthe file that it replaced is now \S+\/app\.db\.before-\S+; delete it when it is no longer needed\n/,
+  );
+});
+
+test('-force names the WAL of a database that is open', async () => {
+  const output = path.join(temporaryFolder(), 'app.db');
+  const application = new Database(output);
+  onTestFinished(() => void application.close());
+  application.exec('PRAGMA journal_mode = wal; CREATE TABLE t(a)');
+  const words = ['restore', '-force', '-o', output, `file://${goldenBucket()}`];
+  expect((await sluice(words)).stdout).toMatch(
+    /\na process had it open: \S+\.before-\w+-wal belongs to it; stop the process before you open or move them\n/,
   );
 });
 

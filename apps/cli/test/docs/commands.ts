@@ -19,7 +19,7 @@ const JSON_SHAPES: Readonly<Record<string, string>> = {
 \`\`\``,
   restore: `One line. The first five keys are Litestream's. \`avoided\` lists damaged files that others replaced: \`file\`, \`source\`,
 \`code\` and \`message\`. With \`-force\`, \`kept\` is the new name of the file that was replaced, and \`still_open_in\` lists the processes that
-had it open (\`pid\`, \`name\`). \`owner\` (\`uid\`, \`gid\`, \`like\`) is set if the file does not belong to the user that ran the command: it
+had it open (\`pid\`, \`name\`). \`kept_wal\` is its WAL, if a process had it open. \`owner\` (\`uid\`, \`gid\`, \`like\`) is set if the file does not belong to the user that ran the command: it
 gets the owner and the mode of the file that it replaces, or the owner of its folder if root restores. If there was nothing to do, it is
 \`{"db_path":…,"skipped":"exists"}\` or \`{"skipped":"no backup","looked_at":["s3://bucket/app.db"]}\`.
 

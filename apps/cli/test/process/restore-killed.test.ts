@@ -116,6 +116,7 @@ test.each(STATES)(
     const hook = pathToFileURL(writeFile(temporaryFolder(), 'hook.mjs', HOOK)).href;
     const bucket = `file://${goldenBucket()}`;
     const seen: string[] = [];
+    let hasSecondName = false;
     for (let step = 1; step <= STEPS_MAX; step += 1) {
       const { folder, output } = make();
       const words = ['restore', '-force', '-o', output, bucket];
@@ -138,12 +139,24 @@ test.each(STATES)(
       // Never the new database without the old one.
       if (seen.at(-1) === 'new') expect(keptNames).toHaveLength(1);
       expect(signal).toBe('SIGKILL');
-      // The next restore replaces the temporary file.
+      // The next restore removes the temporary file.
       const left = fs
         .readdirSync(folder)
         .filter((file) => !/^app\.db(-\w+)?$/.test(file) && !KEPT.test(file));
-      expect(['', 'app.db.sluice-tmp']).toContain(left.join());
+      expect(left.join()).toMatch(/^(app\.db\.sluice-tmp-[0-9a-f]+)?$/);
+      if (keptNames.length > 0 && seen.at(-1) !== 'new' && !hasSecondName) {
+        hasSecondName = true; // of the live file: no copy, and the next restore removes it
+        expect((await runProcess(words)).code).toBe(0);
+        const [live, kept, ...others] = fs.readdirSync(folder).sort();
+        expect([live, others]).toEqual(['app.db', []]);
+        expect(kept).toMatch(KEPT);
+        expect([stateOf(output), stateOf(path.join(folder, kept ?? ''))]).toEqual([
+          'new',
+          `old with ${ROWS} rows`,
+        ]);
+      }
     }
+    expect(hasSecondName).toBe(true);
     // Old before one of the steps, and new after it.
     expect(seen.join(', ')).toMatch(new RegExp(`^(old with ${ROWS} rows, ){4,}new(, new)*$`));
   },

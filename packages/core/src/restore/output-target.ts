@@ -103,6 +103,11 @@ export async function statOf(file: string): Promise<Stats | undefined> {
   }
 }
 
+/** Whether both are names of one file. */
+export function isSameFile(one: Stats | undefined, other: Stats | undefined): boolean {
+  return one !== undefined && one.ino === other?.ino && one.dev === other.dev;
+}
+
 /** Turns an error of the file system into RESTORE_OUTPUT and adds advice. */
 export async function withOutputErrors<T>(what: string, act: () => Promise<T>): Promise<T> {
   try {

@@ -4,7 +4,8 @@ import fs from 'node:fs';
 import promises from 'node:fs/promises';
 import path from 'node:path';
 import Database from 'better-sqlite3';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { systemFiles } from '../../src/file-system.ts';
 import { keepFile } from '../../src/restore/kept-file.ts';
 import { randomFrom } from '../support/random.ts';
 import { Bucket, encodeFile, History } from './bucket.ts';
@@ -21,7 +22,7 @@ const NOW = Date.UTC(2026, 10, 29, 14, 5, 9, 123);
 const clock = { now: () => NOW, monotonic: () => performance.now() };
 const KEPT = 'app.db.before-20261129T140509Z';
 
-/** A call of the file system fails once, or always. */
+/** A call of the file system always fails. */
 function fail(name: 'link' | 'rename' | 'copyFile', code: string): void {
   const error = Object.assign(new Error(`${code}: ${name}`), { code });
   const spy = vi.spyOn(promises, name).mockRejectedValue(error);
@@ -40,17 +41,90 @@ test('it has the time in its name, and is the same file', async () => {
   expect(fs.statSync(setting.output).mode & 0o777).toBe(0o600);
 });
 
-test('it is complete without its WAL', async () => {
-  const setting = newSetting();
-  const database = new Database(setting.output);
+/** A database in WAL mode that is open: the row 7 is in its WAL. */
+function openDatabase(file: string): Database.Database {
+  const database = new Database(file);
   onTestFinished(() => void database.close());
   database.pragma('journal_mode = wal');
   database.exec('CREATE TABLE t(a); PRAGMA wal_checkpoint(TRUNCATE); INSERT INTO t VALUES (7)');
-  const { kept = '' } = await setting.run({ client, overwrite: 'keep', clock });
+  return database;
+}
+
+function rowsOf(file: string): unknown[] {
+  const database = new Database(file);
+  onTestFinished(() => void database.close());
+  return database.prepare('SELECT a FROM t ORDER BY a').pluck().all();
+}
+
+/** Runs `act` once, before the first call of this name whose path `isMeant`. */
+function before(
+  name: 'link' | 'rm' | 'copyFile',
+  isMeant: (file: string) => boolean,
+  act: () => void,
+): void {
+  const real = promises[name] as (...args: unknown[]) => Promise<void>;
+  let isDone = false;
+  const spy = vi.spyOn(promises, name).mockImplementation(async (...args: unknown[]) => {
+    if (!isDone && isMeant(String(args[0]))) {
+      isDone = true;
+      act();
+    }
+    await real(...args);
+  });
+  onTestFinished(() => spy.mockRestore());
+}
+
+test('it is complete without its WAL if no process has it open', async () => {
+  const setting = newSetting();
+  const crashed = openDatabase(path.join(temporaryFolder(), 'crashed.db'));
+  for (const side of ['', '-wal']) fs.copyFileSync(crashed.name + side, setting.output + side);
+  const { kept = '', keptWAL } = await setting.run({ client, overwrite: 'keep', clock });
+  expect(keptWAL).toBeUndefined();
   expect(setting.names()).toEqual(['app.db', KEPT]);
-  const old = new Database(kept, { readonly: true });
-  onTestFinished(() => void old.close());
-  expect(old.prepare('SELECT a FROM t').pluck().get()).toBe(7);
+  expect(rowsOf(kept)).toEqual([7]);
+});
+
+test.each(['link', 'rm'] as const)(
+  'commits of a process that has it open are in it: before the first "%s" of its WAL, and afterwards',
+  async (name) => {
+    const setting = newSetting();
+    const application = openDatabase(setting.output);
+    const isWAL = (file: string): boolean => file === `${setting.output}-wal`;
+    before(name, isWAL, () => void application.exec('INSERT INTO t VALUES (8)'));
+    const { kept = '', keptWAL } = await setting.run({ client, overwrite: 'keep', clock });
+    expect(keptWAL).toBe(`${kept}-wal`);
+    expect(setting.names()).toEqual(['app.db', KEPT, `${KEPT}-wal`]);
+    application.exec('INSERT INTO t VALUES (9)');
+    application.close();
+    expect(rowsOf(kept)).toEqual([7, 8, 9]);
+    expect(setting.bytes()).toEqual(history.bytes(1));
+  },
+);
+
+test('without links, its WAL is copied', async () => {
+  const setting = newSetting();
+  const application = openDatabase(setting.output);
+  const isOld = (file: string): boolean => file === setting.output;
+  fail('link', 'EPERM');
+  before('copyFile', isOld, () => void application.exec('INSERT INTO t VALUES (8)'));
+  const { kept = '' } = await setting.run({ client, overwrite: 'keep', clock });
+  expect(setting.names()).toEqual(['app.db', KEPT, `${KEPT}-wal`]);
+  expect(rowsOf(kept)).toEqual([7, 8]);
+});
+
+test('if only its WAL cannot be linked, both are copied', async () => {
+  const setting = newSetting();
+  const application = openDatabase(setting.output);
+  const { ino } = fs.statSync(setting.output);
+  const isWAL = (file: string): boolean => file === `${setting.output}-wal`;
+  before('link', isWAL, () => {
+    application.exec('INSERT INTO t VALUES (8)');
+    throw Object.assign(new Error('EPERM: link'), { code: 'EPERM' });
+  });
+  const { kept = '' } = await setting.run({ client, overwrite: 'keep', clock });
+  expect(setting.names()).toEqual(['app.db', KEPT, `${KEPT}-wal`]);
+  expect(fs.statSync(kept).ino).not.toBe(ino);
+  expect(rowsOf(kept)).toEqual([7, 8]);
 });
 
 test.each([
@@ -73,9 +147,18 @@ test('with "replace", nothing is kept', async () => {
 test('files kept in the same second do not replace each other', async () => {
   const file = path.join(temporaryFolder(), 'app.db');
   fs.writeFileSync(file, 'old');
-  const keep = (): Promise<string> => keepFile(file, new Date(NOW), `${file}.tmp`);
+  const keep = async (): Promise<string> =>
+    (await keepFile(file, new Date(NOW), `${file}.tmp`)).file;
   const first = path.join(path.dirname(file), KEPT);
   expect([await keep(), await keep(), await keep()]).toEqual([first, `${first}-2`, `${first}-3`]);
+});
+
+test('it never gets a name beside which there is a WAL', async () => {
+  const file = path.join(temporaryFolder(), 'app.db');
+  fs.writeFileSync(file, 'old');
+  fs.writeFileSync(path.join(path.dirname(file), `${KEPT}-wal`), 'of another database');
+  const kept = await keepFile(file, new Date(NOW), `${file}.tmp`);
+  expect(path.basename(kept.file)).toBe(`${KEPT}-2`);
 });
 
 test('without links it is copied, with its mode', async () => {
@@ -103,14 +186,78 @@ test('if it can be neither linked nor copied, nothing is replaced', async () => 
   expect(fs.readFileSync(setting.output, 'utf8')).toBe('old');
 });
 
-test('if the new file does not get its name, only the old one is left', async () => {
+/** A rename takes effect, but reports an error. */
+function failAfterRename(): void {
+  const real = promises.rename;
+  const spy = vi.spyOn(promises, 'rename').mockImplementation(async (...args) => {
+    await real(...args);
+    throw Object.assign(new Error('EIO: rename'), { code: 'EIO' });
+  });
+  onTestFinished(() => spy.mockRestore());
+}
+
+/** The fsync of a folder fails; `number` counts from 1. */
+function failSync(number: number): void {
+  const real = systemFiles.syncFolder.bind(systemFiles);
+  let calls = 0;
+  const spy = vi.spyOn(systemFiles, 'syncFolder').mockImplementation(async (folder) => {
+    calls += 1;
+    if (calls === number) throw Object.assign(new Error('EIO: fsync'), { code: 'EIO' });
+    await real(folder);
+  });
+  onTestFinished(() => spy.mockRestore());
+}
+
+test.each([
+  ['the rename fails', () => fail('rename', 'EIO'), 'old'],
+  ['the rename takes effect, but reports an error', () => failAfterRename(), 'new'],
+  ['the fsync before the rename fails', () => failSync(1), 'old'],
+  ['the fsync after the rename fails', () => failSync(2), 'new'],
+])('if %s, the old file is kept, and the error names it', async (_, arrange, state) => {
   const setting = newSetting();
   fs.writeFileSync(setting.output, 'old');
-  fail('rename', 'EIO');
+  arrange();
   const error = await setting.fail({ client, overwrite: 'keep', clock });
-  expect(error.code).toBe('RESTORE_OUTPUT');
-  expect(setting.names()).toEqual(['app.db']);
-  expect(fs.readFileSync(setting.output, 'utf8')).toBe('old');
+  expect([error.code, error.message]).toEqual([
+    'RESTORE_OUTPUT',
+    expect.stringMatching(
+      new RegExp(
+        `EIO: \\w+. It may have been replaced already; the old database is also .*/${KEPT};`,
+      ),
+    ),
+  ]);
+  expect(setting.names()).toEqual(['app.db', KEPT]);
+  expect(fs.readFileSync(path.join(setting.folder, KEPT), 'utf8')).toBe('old');
+  const bytes = state === 'old' ? new TextEncoder().encode('old') : history.bytes(1);
+  expect(setting.bytes()).toEqual(bytes);
+});
+
+describe('a second name of the live file, from a killed restore,', () => {
+  const SECOND = 'app.db.before-20260102T030405Z';
+
+  test('is removed by the next one, with its WAL', async () => {
+    const setting = newSetting();
+    const application = openDatabase(setting.output);
+    for (const side of ['', '-wal']) {
+      fs.linkSync(setting.output + side, path.join(setting.folder, SECOND + side));
+    }
+    await setting.run({ client, overwrite: 'keep', clock });
+    expect(setting.names()).toEqual(['app.db', KEPT, `${KEPT}-wal`]);
+    application.close();
+    expect(rowsOf(path.join(setting.folder, KEPT))).toEqual([7]);
+  });
+
+  test('stays if it has a WAL of its own, and so do other files', async () => {
+    const setting = newSetting();
+    fs.writeFileSync(setting.output, 'old');
+    fs.linkSync(setting.output, path.join(setting.folder, SECOND));
+    fs.writeFileSync(path.join(setting.folder, `${SECOND}-wal`), 'commits');
+    fs.linkSync(setting.output, path.join(setting.folder, 'app.db.before-the-upgrade'));
+    fs.writeFileSync(path.join(setting.folder, `${SECOND}-2`), 'older');
+    const before = setting.names();
+    await setting.run({ client, overwrite: 'keep', clock });
+    expect(setting.names()).toEqual([...before, KEPT].sort());
+  });
 });
 
 const isRoot = process.geteuid?.() === 0;

@@ -3,7 +3,9 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { systemFiles } from '../../src/file-system.ts';
+import { Output } from '../../src/restore/output.ts';
 import { randomFrom } from '../support/random.ts';
 import { Bucket, encodeFile, History } from './bucket.ts';
 import { newSetting, type Setting } from './setting.ts';
@@ -18,7 +20,12 @@ const restored = history.bytes(1);
 function write(setting: Setting, side: string, text: string): void {
   fs.writeFileSync(setting.output + side, text);
 }
-const temporary = (setting: Setting): string => `${setting.output}.sluice-tmp`;
+/** The name of the temporary file of the restore that runs. */
+function temporary(setting: Setting): string {
+  const name = setting.names().find((file) => file.startsWith('app.db.sluice-tmp-'));
+  if (name === undefined) throw new Error('no restore runs');
+  return path.join(setting.folder, name);
+}
 
 /** Runs `act` once, when the first bytes arrive. */
 function once(act: () => void): () => void {
@@ -120,27 +127,52 @@ describe('a restore that may replace', () => {
 describe('the temporary file', () => {
   test('of a crashed restore is replaced, with the files SQLite left next to it', async () => {
     const setting = newSetting();
-    for (const side of ['', '-wal', '-shm', '-journal']) {
-      fs.writeFileSync(temporary(setting) + side, 'left over');
+    for (const name of ['.sluice-tmp', '.sluice-tmp-00112233']) {
+      for (const side of ['', '-wal', '-shm', '-journal', '-kept'])
+        write(setting, name + side, 'left over');
     }
     await setting.run({ client });
     expect(setting.bytes()).toEqual(restored);
     expect(setting.names()).toEqual(['app.db']);
   });
 
-  test('of another restore to the same path is neither published nor removed', async () => {
+  test.each(['refuse', 'keep'] as const)(
+    'of another restore to the same path is neither published nor removed (%s)',
+    async (overwrite) => {
+      const setting = newSetting();
+      const other = `${setting.output}.sluice-tmp-of-the-other`;
+      const onProgress = once(() => {
+        fs.unlinkSync(temporary(setting));
+        fs.writeFileSync(other, 'of the other');
+      });
+      const error = await setting.fail({ client, overwrite, onProgress, integrityCheck: 'quick' });
+      expect([error.code, error.message]).toEqual([
+        'RESTORE_TARGET_EXISTS',
+        expect.stringContaining('another restore to the same path has started; wait until'),
+      ]);
+      expect(fs.readFileSync(other, 'utf8')).toBe('of the other');
+      expect(setting.names()).toEqual(['app.db.sluice-tmp-of-the-other']);
+    },
+  );
+
+  test('is not published if another restore starts just before the rename', async () => {
     const setting = newSetting();
-    const onProgress = once(() => {
-      fs.unlinkSync(temporary(setting));
-      fs.writeFileSync(temporary(setting), 'of the other');
+    write(setting, '', 'old');
+    const syncFolder = systemFiles.syncFolder.bind(systemFiles);
+    let other: Output | undefined;
+    const spy = vi.spyOn(systemFiles, 'syncFolder').mockImplementation(async (folder) => {
+      other ??= await Output.open(setting.output, 'keep');
+      await syncFolder(folder);
     });
-    const error = await setting.fail({ client, onProgress });
+    onTestFinished(() => spy.mockRestore());
+    const error = await setting.fail({ client, overwrite: 'keep' });
     expect([error.code, error.message]).toEqual([
       'RESTORE_TARGET_EXISTS',
-      expect.stringContaining('another restore'),
+      expect.stringMatching(/another restore .*; the old database is also .*\.before-/),
     ]);
-    expect(fs.readFileSync(temporary(setting), 'utf8')).toBe('of the other');
-    expect(setting.names()).toEqual(['app.db.sluice-tmp']);
+    expect(fs.readFileSync(setting.output, 'utf8')).toBe('old');
+    await other?.discard();
+    expect(setting.names()).toEqual(['app.db', expect.stringContaining('.before-')]);
   });
 
   test('that cannot be created is an error with the reason', async () => {
