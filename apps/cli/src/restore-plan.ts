@@ -50,7 +50,7 @@ function printOldPlan(
 }
 
 function printLTXPlan(
-  { destination, plan }: LTXCandidate,
+  { destination, plan, note }: LTXCandidate,
   output: string,
   form: 'json' | 'text',
   shell: Shell,
@@ -81,6 +81,7 @@ function printLTXPlan(
     `would restore ${output} from ${destination.name} (${destination.target}) as of TXID ${txid}, ` +
       `reading ${files.length} files, ${formatBytes(plan.sizeBytes)}:\n${lines.join('\n')}\n`,
   );
+  if (note !== undefined) shell.stdout.write(`${note}\n`);
   if (plan.moment === undefined) return;
   const { doubt } = plan.moment;
   shell.stdout.write(`${describeMoment(plan.moment)}\n${doubt === undefined ? '' : `${doubt}\n`}`);

@@ -31,6 +31,7 @@ const report: HistoryReport = {
     { level: 9, files: 2, sizeBytes: 3_072 },
   ],
   doubt: undefined,
+  unreadable: [],
 };
 
 test('each column shows the best resolution, snapshots and gaps', () => {

@@ -70,6 +70,7 @@ export {
   type DatedSnapshot,
   type HistoryOptions,
   type HistoryReport,
+  type UnreadableFile,
   type ListedMoment,
   type Newest,
 } from './restore/plan/read-history.ts';
@@ -81,7 +82,7 @@ export {
   type NewestFile,
   type SurveyedReplica,
 } from './restore/plan/survey.ts';
-export { listGenerations, type Generation } from './v03/generations.ts';
+export { hasBackup, listGenerations, type Generation } from './v03/generations.ts';
 export { describeV03, formatIndex } from './v03/layout.ts';
 export type { V03Source } from './v03/objects.ts';
 export type { V03Plan, V03Target } from './v03/plan.ts';

@@ -4,7 +4,7 @@ import type { DatedState, HistoryReport } from '@sluice/core';
 import { formatTXID } from '@sluice/core/ltx';
 
 export function historyToJSON(report: HistoryReport): object {
-  const { first, newest, moments, spans, gaps, snapshots, levels, doubt } = report;
+  const { first, newest, moments, spans, gaps, snapshots, levels, doubt, unreadable } = report;
   return {
     first: toState(first),
     newest: toState(newest),
@@ -33,6 +33,7 @@ export function historyToJSON(report: HistoryReport): object {
     })),
     levels: levels.map(({ level, files, sizeBytes }) => ({ level, files, size: sizeBytes })),
     doubt,
+    unreadable: unreadable.length === 0 ? undefined : unreadable,
   };
 }
 

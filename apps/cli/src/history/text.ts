@@ -11,7 +11,7 @@ const INDENT = '  ';
 
 /** The lines about one destination, without its name. */
 export function describeHistory(report: HistoryReport, width: number): string[] {
-  const { first, newest, moments, spans, gaps, snapshots, levels, doubt } = report;
+  const { first, newest, moments, spans, gaps, snapshots, levels, doubt, unreadable } = report;
   const { line, legend } = drawTimeline(report, Math.max(20, width - 2 * INDENT.length));
   const [start, end] = [toSeconds(first.at), toSeconds(newest.at)];
   const space = ' '.repeat(Math.max(1, line.length - start.length - end.length));
@@ -43,6 +43,11 @@ export function describeHistory(report: HistoryReport, width: number): string[] 
       .join('; ')}`,
     ...listMoments(report),
     ...(doubt === undefined ? [] : [`${INDENT}${doubt}`]),
+    ...section(
+      'unreadable files, left out',
+      { newest: unreadable, total: unreadable.length },
+      ({ message }) => message,
+    ),
   ];
 }
 

@@ -183,6 +183,10 @@ class Planner {
         note: IN_FILE,
       });
     }
+    const password = /^[^/?#]*:\/\/[^/?#@:]*:([^/?#]+)@/.exec(rest)?.[1];
+    if (password !== undefined && this.#options.literal(password) !== undefined) {
+      throw unusedPasswordError(at, secretKeys);
+    }
     if (rest !== url) this.#secretEdits.push({ kind: 'set', path: at, value: rest });
   }
 
@@ -239,6 +243,15 @@ class Planner {
 
 function hiddenSecretError(at: Path, key: string): ReplicationError {
   const message = `${spell(at)}: ${key} cannot be moved out of the URL: remove it there, and write it as a key beside url`;
+  return new ReplicationError('CONFIG_INVALID', message);
+}
+
+/** Neither Litestream nor Sluice reads it. */
+function unusedPasswordError(at: Path, secretKeys: ReadonlySet<string>): ReplicationError {
+  const keys = [...secretKeys].join(' or ');
+  const instead =
+    keys === '' ? '' : `, and if it is a key that is needed, write it as ${keys} beside url`;
+  const message = `${spell(at)}: the password in the URL would be copied in clear, but has no effect: remove it there${instead}`;
   return new ReplicationError('CONFIG_INVALID', message);
 }
 

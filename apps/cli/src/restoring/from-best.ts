@@ -13,7 +13,7 @@ import { formatTXID } from '@sluice/core/ltx';
 import type { DestinationConfig } from '../config/model.ts';
 import type { Destinations } from '../destinations.ts';
 import { describeState } from './newest-first.ts';
-import { describeOld, olderFirst, type OldCandidate } from './old.ts';
+import { describeOld, olderFirst, withLTXState, type OldCandidate } from './old.ts';
 import { describeFailure, type Candidate, type LTXCandidate } from './survey.ts';
 
 export interface FromBestContext {
@@ -72,14 +72,14 @@ async function restoreOld(
   options: Omit<RestoreOptions, 'sources'>,
   { logger }: FromBestContext,
 ): Promise<Restored> {
-  const { destination, source, listed, target, plan, note } = candidate;
+  const { destination, source, listed, target, plan, note, ltx } = candidate;
   if (note !== undefined) logger.warn(`${destination.name}: ${note}`);
   logger.info(`restoring from ${destination.name}: ${describeOld(candidate)}`, {
     target: destination.target,
     files: 1 + plan.segments.length,
     sizeBytes: plan.sizeBytes,
   });
-  const report = await restoreV03({
+  const restoring = restoreV03({
     ...options,
     onProgress:
       options.onProgress &&
@@ -87,6 +87,9 @@ async function restoreOld(
     source,
     listed,
     target,
+  });
+  const report = await restoring.catch((error: unknown) => {
+    throw isStoredWrong(error) ? withLTXState(error, ltx) : error;
   });
   for (const { file, code, message } of report.avoided) {
     logger.warn(
@@ -100,10 +103,11 @@ async function restoreOld(
 }
 
 async function restoreLTX(
-  { destination, plan, listed }: LTXCandidate,
+  { destination, plan, listed, note }: LTXCandidate,
   options: Omit<RestoreOptions, 'sources'>,
   { connections, logger }: FromBestContext,
 ): Promise<Restored> {
+  if (note !== undefined) logger.warn(`${destination.name}: ${note}`);
   logger.info(`restoring from ${destination.name}`, {
     target: destination.target,
     txid: formatTXID(plan.txid),
@@ -136,6 +140,12 @@ function isSame(a: Candidate, b: Candidate): boolean {
   }
   if (a.layout === 'ltx' || b.layout === 'ltx') return false;
   return a.plan.generation.id === b.plan.generation.id && olderFirst(a, b) === 0;
+}
+
+/** Objects are missing, damaged or encrypted: another backup may be whole. */
+function isStoredWrong(error: unknown): error is ReplicationError {
+  const codes = ['RESTORE_GAP', 'RESTORE_DAMAGED', 'REPLICA_UNSUPPORTED'] as const;
+  return codes.some((code) => isError(error, code));
 }
 
 /** Other candidates would fail in the same way. */

@@ -4,6 +4,7 @@
  */
 
 import {
+  hasBackup,
   isError,
   newestLayout,
   surveyV03,
@@ -14,7 +15,7 @@ import {
   type V03Target,
 } from '@sluice/core';
 import { ReplicationError } from '@sluice/core/backend';
-import { formatTXID } from '@sluice/core/ltx';
+import { formatTXID, type TXID } from '@sluice/core/ltx';
 import type { DestinationConfig } from '../config/model.ts';
 import type { LTXAnswer, LTXCandidate, LTXUnusable } from './survey.ts';
 
@@ -29,8 +30,10 @@ export interface OldCandidate {
   readonly listed: readonly Generation[];
   readonly target: V03Target;
   readonly plan: V03Plan;
-  /** Says that LTX files are ignored, if there are any. */
+  /** Says what else is there and is not restored. */
   readonly note?: string | undefined;
+  /** The state of the LTX files there, if it can be restored. */
+  readonly ltx?: TXID | undefined;
 }
 
 export interface OldUnusable {
@@ -63,7 +66,8 @@ export async function surveyOld({
     const { plan } = survey;
     return { kind: 'restorable', layout, destination, source, listed: generations, target, plan };
   }
-  const updatedAt = generations.at(-1)?.updatedAt ?? new Date(0); // the latest upload is last
+  // The latest upload is last. Objects that Litestream 0.3 does not use are never newer than LTX files.
+  const updatedAt = generations.findLast(hasBackup)?.updatedAt ?? new Date(0);
   return { kind: 'unusable', layout, destination, updatedAt, error: survey.error };
 }
 
@@ -89,7 +93,7 @@ function newerOfLatest(
   const updatedAt = old.kind === 'restorable' ? old.plan.generation.updatedAt : old.updatedAt;
   const newest = newestLayout({ writtenAt, uploadedAt }, updatedAt);
   if (newest === 'ltx') return ltx;
-  if (newest === 'v03') return withNote(old, ltx);
+  if (newest === 'v03') return withNote(old, ltx, 'its newest state');
   const { destination, layout } = old;
   const error = unclearError(ltx, updatedAt);
   return { kind: 'unusable', layout, destination, updatedAt, error };
@@ -101,10 +105,11 @@ function newerAt(
   old: OldCandidate | OldUnusable,
 ): LTXCandidate | LTXUnusable | OldCandidate | OldUnusable {
   if (old.kind === 'restorable') {
-    if (ltx.kind === 'unusable') return isOutside(ltx.error) ? withNote(old, ltx) : ltx;
+    if (ltx.kind === 'unusable')
+      return isOutside(ltx.error) ? withNote(old, ltx, AT_THAT_TIME) : ltx;
     const isAfterAll = old.plan.next === undefined && ltx.plan.moment?.next === undefined;
     if (isAfterAll) return newerOfLatest(ltx, old);
-    return ltx.newest.at >= old.plan.at ? ltx : withNote(old, ltx);
+    return ltx.newest.at >= old.plan.at ? ltx : withNote(old, ltx, AT_THAT_TIME);
   }
   if (ltx.kind === 'restorable' || !isOutside(ltx.error) || !isOutside(old.error)) return ltx;
   return { ...old, error: outsideError(ltx, old) };
@@ -114,16 +119,30 @@ function isOutside(error: ReplicationError): boolean {
   return isError(error, 'RESTORE_OUT_OF_RANGE');
 }
 
+/** The beginning of a note about a target in the past. */
+const AT_THAT_TIME = 'its state at that time';
+
 function withNote(
   old: OldCandidate | OldUnusable,
-  { newest }: LTXCandidate | LTXUnusable,
+  ltx: LTXCandidate | LTXUnusable,
+  state: string,
 ): OldCandidate | OldUnusable {
-  if (old.kind === 'unusable') return old;
+  const { newest } = ltx;
+  const txid = ltx.kind === 'restorable' ? ltx.plan.txid : undefined;
+  if (old.kind === 'unusable') return { ...old, error: withLTXState(old.error, txid) };
   const other =
     newest === undefined
       ? 'the LTX files there'
       : `the LTX files there (TXID ${formatTXID(newest.txid)}, written at ${newest.at.toISOString()})`;
-  return { ...old, note: `its newest state is the backup of Litestream 0.3, not ${other}` };
+  const note = `${state} is in the backup of Litestream 0.3, not in ${other}`;
+  return { ...old, note, ltx: txid };
+}
+
+/** Adds the way out to an error about a backup of Litestream 0.3. */
+export function withLTXState(error: ReplicationError, ltx: TXID | undefined): ReplicationError {
+  if (ltx === undefined) return error;
+  const message = `${error.message}; the LTX files there can be restored with -txid ${formatTXID(ltx)}`;
+  return new ReplicationError(error.code, message, { cause: error });
 }
 
 function outsideError(ltx: LTXUnusable, old: OldUnusable): ReplicationError {

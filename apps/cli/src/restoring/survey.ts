@@ -14,6 +14,7 @@ import { ReplicationError } from '@sluice/core/backend';
 import { formatTXID } from '@sluice/core/ltx';
 import type { DestinationConfig } from '../config/model.ts';
 import type { Destinations } from '../destinations.ts';
+import { describeLeftOut } from './left-out.ts';
 import type { Sent, SentTo } from './records.ts';
 import { newerOf, surveyOld, type OldCandidate, type OldFlags, type OldUnusable } from './old.ts';
 
@@ -29,6 +30,8 @@ export interface LTXCandidate extends SurveyedReplica {
   readonly layout: 'ltx';
   readonly destination: DestinationConfig;
   readonly plan: RestorePlan;
+  /** Says what else is there and is not restored. */
+  readonly note?: string | undefined;
 }
 
 export interface LTXUnusable extends Omit<SurveyedReplica, 'newest'> {
@@ -105,6 +108,11 @@ async function surveyOne(destination: DestinationConfig, options: SurveyOptions)
   const at = target.kind === 'timestamp' ? target.at : undefined;
   if (old !== undefined) {
     const generations = await listGenerations(client, source.root, { signal });
+    if (generations.length === 0) {
+      const latest = { ...options, target: { kind: 'latest' } } as const;
+      const ltx = await surveyLTX(destination, latest, 'known');
+      if (ltx.kind !== 'empty') return { ...ltx, kind: 'unusable', error: onlyLTXError(ltx, old) };
+    }
     return await surveyOld({ destination, source, generations, target: { at, ...old }, signal });
   }
   if (target.kind === 'txid') return await surveyLTX(destination, options, 'refused');
@@ -112,7 +120,10 @@ async function surveyOne(destination: DestinationConfig, options: SurveyOptions)
   const generations = await listGenerations(client, source.root, { signal });
   if (generations.length === 0) return ltx;
   const other = await surveyOld({ destination, source, generations, target: { at }, signal });
-  return newerOf(ltx, other, target);
+  const answer = newerOf(ltx, other, target);
+  if (answer.kind !== 'restorable') return answer;
+  const notes = [answer.note, describeLeftOut(generations)].filter((note) => note !== undefined);
+  return notes.length === 0 ? answer : { ...answer, note: notes.join('; ') };
 }
 
 async function surveyLTX(
@@ -155,6 +166,19 @@ export function isNewestWanted(target: RestoreTarget, next: object | undefined):
 
 export function nextOf(candidate: Candidate): object | undefined {
   return candidate.layout === 'ltx' ? candidate.plan.moment?.next : candidate.plan.next;
+}
+
+/** There is a backup, but not the one that was asked for. */
+function onlyLTXError(
+  { destination: { target }, newest }: LTXCandidate | LTXUnusable,
+  { generation }: OldFlags,
+): ReplicationError {
+  const txid = newest === undefined ? '' : ` (up to TXID ${formatTXID(newest.txid)})`;
+  return new ReplicationError(
+    'RESTORE_OUT_OF_RANGE',
+    `generation ${generation} is not stored at ${target}: there is no backup of Litestream 0.3, only LTX ` +
+      `files${txid}; to restore these, leave out -generation`,
+  );
 }
 
 function tooLateError(responseMsMax: number): ReplicationError {

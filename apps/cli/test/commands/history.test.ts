@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { expectedOf, goldenBucket, sha256 } from '../support/golden.ts';
+import { damageHeader, expectedOf, goldenBucket, sha256 } from '../support/golden.ts';
 import { sluice } from '../support/shell.ts';
 import { temporaryFolder, writeFile } from '../support/temporary.ts';
 
@@ -22,6 +22,7 @@ interface Json {
   readonly snapshots: readonly (State & { readonly size: number })[];
   readonly levels: readonly { level: number; files: number; size: number }[];
   readonly error?: { readonly code: string };
+  readonly unreadable?: readonly { readonly file: string; readonly code: string }[];
 }
 
 async function history(...words: string[]): Promise<Json> {
@@ -132,4 +133,16 @@ test('a time before the first moment, a wrong range and a wrong limit are errors
   expect([limit.code, limit.stderr]).toEqual([2, expect.stringContaining('-limit is 1 to 10000')]);
   const since = await sluice(['history', '-since', 'tomorrow', bucket]);
   expect([since.code, since.stderr]).toEqual([2, expect.stringContaining('-since must be a time')]);
+});
+
+test('a file with a damaged header is named, and the others are still shown', async () => {
+  const folder = goldenBucket();
+  damageHeader(folder, latest ?? '');
+  const { code, stdout } = await sluice(['history', `file://${folder}`]);
+  expect(code).toBe(0);
+  expect(stdout).toContain(`TXID ${latest}`);
+  expect(stdout).toMatch(/unreadable files, left out:\n.*read the header of level 0 .*/);
+  const json = await history(`file://${folder}`);
+  expect(json.newest.txid).toBe(latest);
+  expect(json.unreadable).toMatchObject([{ code: 'LTX_INVALID' }]);
 });

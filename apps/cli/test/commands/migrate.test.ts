@@ -178,6 +178,8 @@ test('a password from a variable stays in its URL', async () => {
 
 test.each([
   ['sftp://u:pa55word@h:$PORT/x', 'has a variable in its host or port: write its parts as keys'],
+  ['s3://AKIAKEY:pa55word@b/x', 'has no effect: remove it there, and if it is a key'],
+  ['gs://u:pa55word@b/x', 'has no effect: remove it there'],
   ['sftp://u:pa55word@h/x?password=other', 'password cannot be moved out of the URL: remove it'],
 ])('%s is refused, because its password would be copied', async (url, message) => {
   const migration = new Migration(`dbs: [{ path: /data/a.db, replica: { url: "${url}" } }]`);

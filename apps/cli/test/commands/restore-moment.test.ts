@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { damageBucket, expectedOf, goldenBucket, sha256 } from '../support/golden.ts';
+import { damageBucket, damageHeader, expectedOf, goldenBucket, sha256 } from '../support/golden.ts';
 import { sluice } from '../support/shell.ts';
 import { denyingEndpoint } from '../support/silent-server.ts';
 import { temporaryFolder, writeFile } from '../support/temporary.ts';
@@ -128,4 +128,20 @@ test('a missing file in the middle is a gap and is named', async () => {
   const { code, stderr } = await sluice(['restore', '-o', output, `file://${bucket}`]);
   expect(code).toBe(5);
   expect(stderr).toMatch(/0000000000000016 to 0000000000000018 is missing .*\(RESTORE_GAP\)/);
+});
+
+test('-timestamp restores beside files with damaged headers, and names them', async () => {
+  const bucket = goldenBucket();
+  for (const state of [all[9], latest]) damageHeader(bucket, state?.txid ?? '');
+  for (const [state, damaged] of [
+    [all[8], all[9]],
+    [latest, latest],
+  ]) {
+    const output = path.join(temporaryFolder(), 'app.db');
+    const words = ['restore', '-o', output, '-timestamp', state?.at ?? '', `file://${bucket}`];
+    const { code, stderr } = await sluice(words);
+    const name = new RegExp(`level 0 .*${damaged?.txid}.ltx is unusable; other files replaced it`);
+    expect([code, stderr]).toEqual([0, expect.stringMatching(name)]);
+    expect(sha256(output)).toBe(state?.file_sha256);
+  }
 });

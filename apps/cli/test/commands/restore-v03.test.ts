@@ -4,46 +4,17 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { expectedOf, goldenBucket, sha256 } from '../support/golden.ts';
+import {
+  bothLayouts,
+  GENERATION,
+  LATEST,
+  moments,
+  objectsIn,
+  oldBucket,
+} from '../support/old-bucket.ts';
 import { scene } from '../support/scene.ts';
 import { sluice } from '../support/shell.ts';
 import { temporaryFolder, writeFile } from '../support/temporary.ts';
-
-const GENERATION = '372397bae1f78807';
-const moments = expectedOf('v03-4k');
-/** What Litestream 0.3.13 restores from the whole bucket. */
-const LATEST = 'd47af74915215498e3b015a06138af3ee0edb4cbab3b3a39cb8ade7ff504957e';
-
-function objectsIn(bucket: string): string[] {
-  return fs
-    .readdirSync(path.join(bucket, 'generations'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.lz4'))
-    .sort()
-    .map((name) => path.join(bucket, 'generations', name));
-}
-
-/** Sets the upload times: each moment follows the upload of a segment after the first one. */
-function oldBucket(): string {
-  const bucket = goldenBucket('v03-4k');
-  const times = moments.map(({ at }) => Date.parse(at));
-  const [first = 0] = times;
-  for (const [place, file] of objectsIn(bucket).entries()) {
-    const ms = place < 2 ? first - 2_000 : (times[place - 2] ?? (times.at(-1) ?? 0) + 1_000) - 1;
-    fs.utimesSync(file, ms / 1_000, ms / 1_000);
-  }
-  return bucket;
-}
-
-/** A bucket with both layouts. The LTX files are those of another database, an hour later or earlier. */
-function bothLayouts(old: 'earlier' | 'later'): string {
-  const bucket = oldBucket();
-  fs.cpSync(goldenBucket('block-4k'), bucket, { recursive: true });
-  if (old === 'later') return bucket;
-  for (const file of objectsIn(bucket)) {
-    const seconds = fs.statSync(file).mtimeMs / 1_000 - 3_600;
-    fs.utimesSync(file, seconds, seconds);
-  }
-  return bucket;
-}
 
 function restoring(bucket: string, ...more: string[]): { words: string[]; output: string } {
   const output = path.join(temporaryFolder(), 'app.db');
@@ -192,7 +163,7 @@ test('with both layouts, a newer backup of Litestream 0.3 is restored, and the L
   const { stdout, stderr } = await sluice(words);
   expect(stdout).toContain('of Litestream 0.3 up to');
   expect(stderr).toMatch(
-    /newest state is the backup of Litestream 0.3, not the LTX files there \(TXID/,
+    /newest state is in the backup of Litestream 0.3, not in the LTX files there \(TXID/,
   );
   expect(sha256(output)).toBe(LATEST);
 });

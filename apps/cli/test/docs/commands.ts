@@ -51,6 +51,8 @@ moments, the first one is restored. In a gap files are missing, so a time in it 
 part of the time: \`0\` to \`8\` is the lowest level with files (the lower, the more moments), \`S\` a snapshot, \`!\` a gap. Lists are newest
 first; those of spans, gaps and snapshots have up to 100 entries. One listing for each destination, and a header for each time that is shown.
 
+A file whose header is damaged is left out, and named in \`unreadable\`: its file, the code and the message.
+
 \`\`\`json
 [{"replica":"s3","target":"s3://bucket/app.db",
   "first":{"txid":"0000000000000001","timestamp":"2026-01-30T12:00:00.000Z"},

@@ -29,6 +29,19 @@ test('-restore-if-db-not-exists restores a missing database before replication',
   expect(await rowsAt(backup)).toBe(7);
 });
 
+test('-restore-if-db-not-exists restores beside unknown objects below generations/, and names them', async () => {
+  const { database, backup } = scene(0);
+  fs.cpSync(goldenBucket('block-4k'), backup, { recursive: true });
+  const stray = path.join(backup, 'generations', '0123456789abcdef');
+  fs.mkdirSync(stray, { recursive: true });
+  writeFile(stray, 'notes.txt', 'x');
+  const words = ['replicate', '-once', '-restore-if-db-not-exists', database, `file://${backup}`];
+  const { code, stdout } = await runProcess(words);
+  expect(code, stdout).toBe(0);
+  expect(stdout).toMatch(/level=WARN .*generations 0123456789abcdef \(.*notes.txt\)/);
+  expect(stdout).toMatch(/was missing: restored from file" txid=0000000000000019/);
+});
+
 test('-restore-if-db-not-exists starts with an empty database if there is no backup', async () => {
   const { database, backup } = scene(0);
   const words = ['replicate', '-restore-if-db-not-exists', database, `file://${backup}`];

@@ -49,3 +49,11 @@ export function damageBucket(bucket: string, txid: string): void {
     fs.writeFileSync(path.join(bucket, name), bytes);
   }
 }
+
+/** Flips one bit of a TXID in the header of the file at level 0 that ends with `txid`. */
+export function damageHeader(bucket: string, txid: string): void {
+  const file = path.join(bucket, 'ltx', '0', `${txid}-${txid}.ltx`);
+  const bytes = fs.readFileSync(file);
+  bytes[20] = (bytes[20] ?? 0) ^ 0x80;
+  fs.writeFileSync(file, bytes);
+}

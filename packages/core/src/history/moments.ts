@@ -94,12 +94,13 @@ export interface StateRange {
   readonly to: TXID;
 }
 
-/** With `range`, only its states, and the gaps between them. */
+/** With `range`, only its states, and the gaps between them. `isAvoided`: files that cannot be used. */
 export function historyOf<File extends LTXFileInfo>(
   files: readonly File[],
   range?: StateRange,
+  isAvoided: (file: File) => boolean = () => false,
 ): History<File> {
-  const usable = files.filter(({ sizeBytes }) => sizeBytes >= HEADER_SIZE_BYTES);
+  const usable = files.filter((file) => file.sizeBytes >= HEADER_SIZE_BYTES && !isAvoided(file));
   const all = timedStates(usable, new Set(reachableTXIDs(usable)));
   const isInside = ({ txid }: { readonly txid: TXID }): boolean =>
     range === undefined || (txid >= range.from && txid <= range.to);

@@ -153,6 +153,7 @@ class RestoreRun {
         );
         this.#target = found.target;
         this.#moment = found.moment;
+        for (const [file, error] of found.unreadable) this.#addAvoided(file, error);
         this.#plan = this.#replan([]);
         return;
       } catch (error) {
@@ -221,12 +222,15 @@ class RestoreRun {
       } catch {
         continue; // no other files lead there: the error about this file is more useful
       }
-      const { code, message } = error;
-      const { name: source } = file.source;
-      this.#avoided.set(key, { file: describeFile(file), source, code, message });
+      this.#addAvoided(file, error);
       return;
     }
     throw error;
+  }
+
+  #addAvoided(file: SourcedFile, { code, message }: UnusableFileError): void {
+    const { name: source } = file.source;
+    this.#avoided.set(keyOfFile(file), { file: describeFile(file), source, code, message });
   }
 
   #replan(without: readonly string[]): RestorePlan<SourcedFile> {

@@ -32,9 +32,14 @@ export interface Generation {
   readonly segments: readonly V03Segment[];
   /** Keys in its folder that Litestream 0.3 does not use. */
   readonly unknown: readonly string[];
-  /** Times of the first and last upload. */
+  /** Times of the first and last upload: of unknown objects only if there is nothing else. */
   readonly createdAt: Date;
   readonly updatedAt: Date;
+}
+
+/** Whether a generation has a snapshot or a part of a WAL. */
+export function hasBackup({ snapshots, segments }: Generation): boolean {
+  return snapshots.length > 0 || segments.length > 0;
 }
 
 interface Found {

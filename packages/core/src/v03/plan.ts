@@ -3,11 +3,12 @@
  *
  * As in Litestream 0.3: the generation with the latest upload, of those that had begun at the requested
  * time; its last snapshot at or before the target; all WALs from the index of that snapshot to the
- * target. Unlike there, the time may be after the last upload, and a missing object is never skipped: the plan fails with an error that names it.
+ * target. A generation with neither snapshots nor WALs is left out: a crash of Litestream 0.3 leaves
+ * one, and other programs may write there. Unlike there, the time may be after the last upload, and a missing object is never skipped: the plan fails with an error that names it.
  */
 
 import { isError, ReplicationError } from '../error.ts';
-import type { Generation, V03Segment, V03Snapshot } from './generations.ts';
+import { hasBackup, type Generation, type V03Segment, type V03Snapshot } from './generations.ts';
 import { comparePositions, describeV03, formatIndex } from './layout.ts';
 
 /** The state to restore: by default the newest one. */
@@ -43,6 +44,7 @@ export function planV03(
 ): V03Plan {
   const generation = chooseGeneration(generations, target);
   const snapshot = chooseSnapshot(generation, target, isAvoided);
+  requireIndex(generation, snapshot, target);
   if (mayBeTooNew(generation, snapshot, target)) {
     const isTooNew = (each: V03Snapshot): boolean =>
       each.index >= snapshot.index || isAvoided(each);
@@ -63,8 +65,8 @@ function mayBeTooNew({ segments }: Generation, { index }: V03Snapshot, { at }: V
   return at !== undefined && segments.some((each) => each.index === index && each.modifiedAt > at);
 }
 
-/** undefined if it has no earlier snapshot, or if WALs between are missing. */
-function planIfStored(plan: () => V03Plan): V03Plan | undefined {
+/** undefined if there is no such plan: snapshots or WALs are missing. */
+export function planIfStored(plan: () => V03Plan): V03Plan | undefined {
   try {
     return plan();
   } catch (error) {
@@ -101,12 +103,10 @@ export function adviceBefore(
   // Some destinations have times in seconds: an equal time would include the object.
   const earlier = before.findLast(({ modifiedAt }) => modifiedAt < object.modifiedAt);
   const when = earlier?.modifiedAt.toISOString();
+  const whole = before.findLast(({ index }) => index < object.index);
   const flag =
-    when === undefined
-      ? before.some(({ index }) => index < object.index) &&
-        `-index ${formatIndex(object.index - 1)}`
-      : `-timestamp ${when}`;
-  if (flag === false) return '';
+    when === undefined ? whole && `-index ${formatIndex(whole.index)}` : `-timestamp ${when}`;
+  if (flag === undefined) return '';
   const upload = when === undefined ? '' : `, uploaded at ${when}`;
   return `; to restore an earlier state${upload}, use -generation ${object.generation} ${flag}`;
 }
@@ -117,7 +117,10 @@ function chooseGeneration(generations: readonly Generation[], target: V03Target)
     const message = 'there is no backup of Litestream 0.3 here';
     throw new ReplicationError('RESTORE_NO_SNAPSHOT', message);
   }
-  const wanted = generations.filter((each) => id === undefined || each.id === id);
+  const [first] = generations;
+  const stored = generations.filter(hasBackup);
+  if (id === undefined && stored.length === 0 && first !== undefined) throw noSnapshotError(first);
+  const wanted = id === undefined ? stored : generations.filter((each) => each.id === id);
   if (wanted.length === 0) {
     const known = generations.map(describeGeneration).join('; ');
     throw outOfRange(`generation ${id} is not stored; the stored generations are ${known}`);
@@ -142,17 +145,14 @@ function describeGeneration({ id, createdAt, updatedAt }: Generation): string {
 }
 
 function chooseSnapshot(
-  { id, snapshots, unknown }: Generation,
+  generation: Generation,
   { at, index }: V03Target,
   isAvoided: (snapshot: V03Snapshot) => boolean,
 ): V03Snapshot {
+  const { id, snapshots } = generation;
   const usable = snapshots.filter((each) => !isAvoided(each));
   const [first] = usable;
-  if (first === undefined) {
-    const [strange] = unknown;
-    const found = strange === undefined ? '' : `; it has objects of unknown form: ${strange}`;
-    throw gap(`generation ${id} of Litestream 0.3 has no snapshot to start from${found}`);
-  }
+  if (first === undefined) throw noSnapshotError(generation);
   const last = usable.findLast(
     (each) =>
       (at === undefined || each.modifiedAt <= at) && (index === undefined || each.index <= index),
@@ -162,6 +162,34 @@ function chooseSnapshot(
   throw outOfRange(
     `generation ${id} of Litestream 0.3 has no snapshot at or before the requested state; its first ` +
       `snapshot has index ${formatIndex(first.index)} and was uploaded at ${when}`,
+  );
+}
+
+function noSnapshotError({ id, unknown }: Generation): ReplicationError {
+  const [strange] = unknown;
+  const found = strange === undefined ? '' : `; it has objects of unknown form: ${strange}`;
+  return gap(`generation ${id} of Litestream 0.3 has no snapshot to start from${found}`);
+}
+
+/** An index is the end of that WAL: the end of an earlier one is another state. */
+function requireIndex(
+  { id, snapshots, segments }: Generation,
+  snapshot: V03Snapshot,
+  { index }: V03Target,
+): void {
+  const isStored = (each: { readonly index: number }): boolean => each.index === index;
+  if (index === undefined || isStored(snapshot) || segments.some(isStored)) return;
+  const highest = Math.max(...[...snapshots, ...segments].map((each) => each.index));
+  const wanted = formatIndex(index);
+  if (index > highest) {
+    throw outOfRange(
+      `generation ${id} of Litestream 0.3 has no WAL with index ${wanted}: the highest index is ${formatIndex(highest)}`,
+    );
+  }
+  const before = segments.findLast((each) => each.index < index) ?? snapshot;
+  throw gap(
+    `generation ${id} of Litestream 0.3 has no WAL with index ${wanted}, although it has later ones; ` +
+      `the last index before it is ${formatIndex(Math.max(before.index, snapshot.index))}`,
   );
 }
 

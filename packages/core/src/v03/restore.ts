@@ -30,7 +30,9 @@ import {
   type V03Source,
 } from './objects.ts';
 import { OpenTransaction } from './open-transaction.ts';
-import { adviceBefore, planV03, type V03Plan, type V03Target } from './plan.ts';
+import { adviceBefore, planIfStored, planV03, type V03Plan, type V03Target } from './plan.ts';
+import { SnapshotCheck } from './snapshot-check.ts';
+import { withOthers } from './survey.ts';
 import { WALStream } from './wal-stream.ts';
 
 /** Options of `restoreV03`. */
@@ -113,10 +115,21 @@ export async function restoreV03(options: RestoreV03Options): Promise<RestoreV03
           listings += 1;
           generations = await list();
           current = plan();
-        } else if (error instanceof V03DamageError && error.file.kind === 'snapshot') {
-          avoided.set(error.file.key, error);
-          current = planWithout(plan, error);
-        } else throw error;
+        } else {
+          const next = planWithout(error, avoided, plan);
+          // The error about the snapshot is more useful than one about a plan without it.
+          const { generation } = current;
+          if (next === undefined) {
+            throw await withOthers(error, {
+              source,
+              generations,
+              target,
+              signal,
+              without: generation,
+            });
+          }
+          current = next;
+        }
       }
     }
   } finally {
@@ -124,13 +137,15 @@ export async function restoreV03(options: RestoreV03Options): Promise<RestoreV03
   }
 }
 
-/** The error about the snapshot is more useful than one about a plan without it. */
-function planWithout(plan: () => V03Plan, error: V03DamageError): V03Plan {
-  try {
-    return plan();
-  } catch {
-    throw error;
-  }
+/** The plan from an earlier snapshot, if the error is about a snapshot and there is such a plan. */
+function planWithout(
+  error: unknown,
+  avoided: Map<string, V03DamageError>,
+  plan: () => V03Plan,
+): V03Plan | undefined {
+  if (!(error instanceof V03DamageError) || error.file.kind !== 'snapshot') return undefined;
+  avoided.set(error.file.key, error);
+  return planIfStored(plan);
 }
 
 function isMoved(error: unknown): boolean {
@@ -163,8 +178,8 @@ class V03Run {
   async all(): Promise<Omit<RestoreV03Report, 'durationMs' | 'avoided' | keyof Published>> {
     const { generation, snapshot, segments, at } = this.#plan;
     try {
-      await this.#writeSnapshot(snapshot);
-      const position = await this.#applySegments(snapshot, segments);
+      const pageSize = await this.#writeSnapshot(snapshot);
+      const position = await this.#applySegments(snapshot, pageSize, segments);
       return {
         generation: generation.id,
         position,
@@ -178,17 +193,29 @@ class V03Run {
     }
   }
 
-  async #writeSnapshot(snapshot: V03Snapshot): Promise<void> {
+  /** Returns the page size. */
+  async #writeSnapshot(snapshot: V03Snapshot): Promise<number> {
     await this.#output.begin(0); // the size is not known yet
+    const check = new SnapshotCheck();
     let position = 0;
     for await (const bytes of this.#read(snapshot)) {
+      check.push(bytes);
       writePages(this.#output.descriptor, bytes, position);
       position += bytes.length;
+    }
+    try {
+      return check.end();
+    } catch (error) {
+      throw new V03DamageError(snapshot, error);
     }
   }
 
   /** Returns the position after the last segment. */
-  async #applySegments(snapshot: V03Snapshot, segments: readonly V03Segment[]): Promise<string> {
+  async #applySegments(
+    snapshot: V03Snapshot,
+    pageSize: number,
+    segments: readonly V03Segment[],
+  ): Promise<string> {
     let { index } = snapshot;
     let wal = this.#startWAL();
     for (const segment of segments) {
@@ -199,6 +226,10 @@ class V03Run {
       }
       if (segment.offset !== wal.sizeBytes) throw missingBefore(segment, wal.sizeBytes, segments);
       await this.#apply(segment, wal);
+      if (wal.pageSize === pageSize) continue;
+      // The header of a WAL has a checksum, that of a database has none.
+      const reason = `its page size is ${pageSize}, but that of its WAL is ${wal.pageSize}`;
+      throw new V03DamageError(snapshot, new Error(reason));
     }
     await this.#endWAL(wal);
     return formatPosition({ index, offset: wal.sizeBytes });

@@ -3,7 +3,7 @@
  * beside it hold the newest state.
  */
 
-import { isError, type ReplicationError } from '../error.ts';
+import { isError, messageOf, ReplicationError } from '../error.ts';
 import type { Generation } from './generations.ts';
 import { checkStart, V03DamageError, type V03Source } from './objects.ts';
 import { planV03, type V03Plan, type V03Target } from './plan.ts';
@@ -14,12 +14,29 @@ export type V03Survey =
   /** It does not lead to the target, or it is encrypted. */
   | { readonly kind: 'unusable'; readonly error: ReplicationError };
 
+/** Other generations that an error names. Each costs one small read. */
+const OTHERS_MAX = 3;
+/** Other generations that are examined for that. */
+const EXAMINED_MAX = 10;
+
 /** Errors are those of the destination: it could not be read. */
 export async function surveyV03(
   source: V03Source,
   generations: readonly Generation[],
   target: V03Target,
   signal?: AbortSignal,
+): Promise<V03Survey> {
+  const survey = await surveyTarget(source, generations, target, signal);
+  if (survey.kind === 'restorable') return survey;
+  const error = await withOthers(survey.error, { source, generations, target, signal });
+  return { kind: 'unusable', error };
+}
+
+async function surveyTarget(
+  source: V03Source,
+  generations: readonly Generation[],
+  target: V03Target,
+  signal: AbortSignal | undefined,
 ): Promise<V03Survey> {
   const avoided = new Set<string>();
   let damage: V03DamageError | undefined;
@@ -37,6 +54,47 @@ export async function surveyV03(
       } else throw error;
     }
   }
+}
+
+export interface FailedTarget {
+  readonly source: V03Source;
+  readonly generations: readonly Generation[];
+  readonly target: V03Target;
+  /** The generation that failed, if it seems to be restorable. */
+  readonly without?: Generation | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Adds the other generations that can be restored to an error about missing or damaged objects. */
+export async function withOthers<Failure>(
+  error: Failure,
+  { source, generations, target, without, signal }: FailedTarget,
+): Promise<Failure | ReplicationError> {
+  if (!isContentError(error) || isError(error, 'RESTORE_OUT_OF_RANGE')) return error;
+  const others = generations
+    .filter(({ id }) => id !== without?.id && id !== target.generation)
+    .toReversed(); // the latest upload first
+  const restorable: Generation[] = [];
+  try {
+    for (const { id } of others.slice(0, EXAMINED_MAX)) {
+      const other = { at: target.at, generation: id };
+      const survey = await surveyTarget(source, generations, other, signal);
+      if (survey.kind === 'restorable') restorable.push(survey.plan.generation);
+      if (restorable.length === OTHERS_MAX) break;
+    }
+  } catch (failure) {
+    signal?.throwIfAborted();
+    return withWords(error, `the other generations cannot be read: ${messageOf(failure)}`);
+  }
+  if (restorable.length === 0) return error;
+  const list = restorable.map(
+    ({ id, updatedAt }) => `-generation ${id} (last upload ${updatedAt.toISOString()})`,
+  );
+  return withWords(error, `other generations can be restored: ${list.join(', ')}`);
+}
+
+function withWords(error: ReplicationError, words: string): ReplicationError {
+  return new ReplicationError(error.code, `${error.message}; ${words}`, { cause: error });
 }
 
 function isContentError(error: unknown): error is ReplicationError {

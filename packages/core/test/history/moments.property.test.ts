@@ -40,7 +40,10 @@ const anyTime = fc
 
 const clock = (each: LTXFileInfo): Date => each.createdAt as Date;
 
-function reportOf(files: readonly LTXFileInfo[], options: HistoryOptions): HistoryReport {
+function reportOf(
+  files: readonly LTXFileInfo[],
+  options: HistoryOptions,
+): Omit<HistoryReport, 'unreadable'> {
   return runTimeSearch(reportHistory(files, { momentsMax: 1_000, ...options }), clock);
 }
 
@@ -124,7 +127,7 @@ test('-since and -until begin and end with the states as of these times', () => 
       const states = everyTXID.filter((txid) => canRestore(files, txid));
       const from = states.filter((txid) => timeOf(txid) <= since).at(-1) ?? 0n;
       const expected = states.filter((txid) => txid >= from && timeOf(txid) <= until);
-      const report = (): HistoryReport => reportOf(files, { since, until });
+      const report = (): ReturnType<typeof reportOf> => reportOf(files, { since, until });
       if (expected.length === 0) {
         expect(report).toThrow(/the first moment that can be restored/);
         return;

@@ -11,7 +11,7 @@ import { file, timeOf } from '../restore/files.ts';
 import { runTimeSearch } from '../restore/time-search.ts';
 
 interface Asked {
-  readonly report: HistoryReport;
+  readonly report: Omit<HistoryReport, 'unreadable'>;
   readonly headers: number;
 }
 

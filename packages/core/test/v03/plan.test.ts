@@ -75,7 +75,7 @@ describe('a plan', () => {
     [{ at: at(0) }, `${A} 0: @0`],
     [{ index: 0, generation: A }, `${A} 0: 0/0 0/100 @2`],
     [{ index: 1, generation: A }, `${A} 1: 1/0 1/100 @5`],
-    [{ index: 9, generation: A }, `${A} 1: 1/0 1/100 2/0 @6`],
+    [{ index: 2, generation: A }, `${A} 1: 1/0 1/100 2/0 @6`],
   ])('for %j is %s', (target, expected) => {
     expect(planned([one], target)).toBe(expected);
   });
@@ -109,6 +109,22 @@ describe('a plan', () => {
     expect(planV03([one], { at: at(6) }).next).toBeUndefined();
   });
 
+  test('leaves out a generation that has neither a snapshot nor a WAL', () => {
+    const stray = { ...generation(B, [[0, 99]]), snapshots: [], unknown: ['generations/b/c.tmp'] };
+    for (const generations of [
+      [one, stray],
+      [stray, one],
+    ]) {
+      expect(planned(generations, {})).toMatch(A);
+      expect(planned(generations, { at: at(100) })).toMatch(A);
+    }
+    const act = (): unknown => planned([one, stray], { generation: B });
+    expect(act).toThrow(
+      /generation b{16} .* has no snapshot .* unknown form: generations\/b\/c.tmp/,
+    );
+    expect(() => planned([stray], { at: at(0) })).toThrow(/has no snapshot to start from/);
+  });
+
   test('does not use a snapshot that was found to be damaged', () => {
     const plan = planV03([one], {}, ({ key }) => key === `${A}1`);
     expect([plan.snapshot.index, plan.segments.length]).toEqual([0, 5]);
@@ -117,6 +133,20 @@ describe('a plan', () => {
   test.each<[string, Generation[], V03Target, string, RegExp]>([
     ['without generations', [], {}, 'RESTORE_NO_SNAPSHOT', /no backup/],
     ['of an unknown generation', [one], { generation: B }, 'RESTORE_OUT_OF_RANGE', new RegExp(A)],
+    [
+      'of an index after the last one',
+      [one],
+      { generation: A, index: 9 },
+      'RESTORE_OUT_OF_RANGE',
+      /no WAL with index 00000009: the highest index is 00000002/,
+    ],
+    [
+      'of an index that is missing in between',
+      [generation(A, [[0, 0]], [...WALS, [4, 0, 9]])],
+      { generation: A, index: 3 },
+      'RESTORE_GAP',
+      /no WAL with index 00000003, .* last index before it is 00000002/,
+    ],
     ['before all', [one], { at: at(-1) }, 'RESTORE_OUT_OF_RANGE', /covers .* to .*06.000Z/],
     [
       'before the first snapshot',
@@ -169,9 +199,9 @@ describe('a plan', () => {
     const copied = WALS.filter(([index]) => index !== 1).map(
       ([index, offset]) => [index, offset, 1] as const,
     );
-    expect(() => planned([generation(A, [[0, 1]], copied)], {})).toThrow(
-      /use -generation a{16} -index 00000001$/,
-    );
+    const old = generation(A, [[0, 1]], copied);
+    expect(() => planned([old], {})).toThrow(/use -generation a{16} -index 00000000$/);
+    expect(planned([old], { generation: A, index: 0 })).toBe(`${A} 0: 0/0 0/100 @1`);
   });
 });
 

@@ -162,6 +162,85 @@ test('an object that is something else is an error that says so', async () => {
   expect(await failure(bucket, 'RESTORE_DAMAGED')).toMatch(/neither an LZ4 frame nor encrypted/);
 });
 
+/** A snapshot that is a whole LZ4 frame, but no database. */
+const NO_DATABASE: readonly (readonly [string, (file: Buffer) => Uint8Array, RegExp])[] = [
+  ['text', () => Buffer.from('a letter to a friend'), /it is not a SQLite database/],
+  ['few bytes', (file) => file.subarray(0, 10), /it is not a SQLite database/],
+  ['no bytes', () => Buffer.alloc(0), /it is empty/],
+  [
+    'a wrong page size',
+    (file) => file.with(17, 3),
+    /page size is \d+, which SQLite does not allow/,
+  ],
+  ['part of a page', (file) => file.subarray(0, -1), /are not whole pages of 4096 bytes/],
+  [
+    'a page size that the WAL does not have',
+    (file) => file.with(16, 2), // 512
+    /its page size is 512, but that of its WAL is 4096/,
+  ],
+];
+
+test.each(NO_DATABASE)(
+  'a snapshot that holds %s is an error that names it',
+  async (_, change, why) => {
+    const { bucket, steps } = history();
+    const [first] = steps;
+    const file = first?.expected ?? Buffer.alloc(0);
+    bucket.put(snapshotKey(0), frame(change(file)), first?.atMs ?? 0);
+    const message = await failure(bucket, 'RESTORE_DAMAGED');
+    expect(message).toContain(`${G}/snapshots/00000000.snapshot.lz4`);
+    expect(message).toMatch(why);
+  },
+);
+
+test('a snapshot that is no database is replaced by an earlier one', async () => {
+  for (const [, change] of NO_DATABASE) {
+    const { bucket, steps } = history();
+    const start = steps.find(({ key }) => key === segmentKey(2, 0));
+    bucket.put(snapshotKey(2), frame(change(start?.expected ?? Buffer.alloc(0))), start?.atMs ?? 0);
+    const output = path.join(temporaryFolder(), 'restored.db');
+    const report = await restoreV03({ source: bucket.source(), target: {}, output });
+    expect(report.avoided).toMatchObject([
+      { file: `${G}/snapshots/00000002.snapshot.lz4`, code: 'RESTORE_DAMAGED' },
+    ]);
+    expect(fs.readFileSync(output).equals(steps.at(-1)?.expected ?? Buffer.alloc(0))).toBe(true);
+  }
+});
+
+test('if a generation is damaged, the error names the others that can be restored', async () => {
+  const { bucket, steps } = history();
+  const [first] = steps;
+  const file = first?.expected ?? Buffer.alloc(0);
+  const [next, newest] = ['1123456789abcdef', 'ffffffffffffffff'];
+  bucket.put(snapshotKey(0, next), frame(file), 98_000_000);
+  bucket.put(snapshotKey(0, newest), frame(Buffer.from('text')), 99_000_000);
+  const found =
+    /other generations can be restored: -generation 1123456789abcdef \(last upload .*\), -generation 0123456789abcdef \(/;
+  expect(await failure(bucket, 'RESTORE_DAMAGED')).toMatch(found);
+  bucket.put(segmentKey(0, 0, newest), frame(file), 99_000_000);
+  bucket.store.objects.delete(snapshotKey(0, newest));
+  const source = bucket.source();
+  const survey = await surveyV03(source, await listGenerations(source.client, ''), {});
+  expect(survey).toMatchObject({
+    kind: 'unusable',
+    error: { code: 'RESTORE_GAP', message: expect.stringMatching(found) },
+  });
+});
+
+test('objects with unknown names do not make a generation newer', async () => {
+  const { bucket, steps } = history();
+  const stray = 'ffffffffffffffff';
+  bucket.put(
+    `generations/${stray}/snapshots/00000000.snapshot.lz4.tmp`,
+    Buffer.from('x'),
+    99_000_000,
+  );
+  bucket.put(`generations/${G}/notes.txt`, Buffer.from('x'), 99_000_000);
+  expect((await restored(bucket)).equals(steps.at(-1)?.expected ?? Buffer.alloc(0))).toBe(true);
+  const [, last] = await listGenerations(bucket.source().client, '');
+  expect(last).toMatchObject({ id: stray, snapshots: [], segments: [] });
+});
+
 test('an abort leaves nothing behind', async () => {
   const { bucket } = history();
   const stop = new AbortController();

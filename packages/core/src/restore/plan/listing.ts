@@ -6,8 +6,9 @@ import type { LTXHeader } from '../../ltx/header.ts';
 import { rangesOf } from '../../replica/ranges.ts';
 import type { LTXFileInfo, ListFilesOptions, ReplicaFiles } from '../../replica/replica.ts';
 import { describeFile } from '../../store/describe.ts';
-import type { Moment, TimeSearch } from './moment.ts';
+import type { Moment } from './moment.ts';
 import { planMoment, type PlanTarget } from './plan.ts';
+import { searchTimes, type UnreadableHeaders } from './search-times.ts';
 import { UnusableFileError } from './unusable-file.ts';
 
 /** The state to restore: the newest, a TXID, or a time. */
@@ -32,23 +33,18 @@ export async function toPlanTarget<File extends LTXFileInfo>(
   listed: readonly File[],
   target: RestoreTarget,
   headerOf: (file: File) => Promise<LTXHeader>,
-): Promise<{ readonly target: PlanTarget; readonly moment: Moment | undefined }> {
-  if (target.kind !== 'timestamp') return { target, moment: undefined };
-  const moment = await searchTimes(planMoment(listed, target.at), headerOf);
-  return { target: { kind: 'txid', txid: moment.txid }, moment };
-}
-
-/** Runs a search with the times in the files. A listing's time may be that of copying the bucket. */
-export async function searchTimes<File extends LTXFileInfo, Result>(
-  search: TimeSearch<File, Result>,
-  headerOf: (file: File) => Promise<LTXHeader>,
-): Promise<Result> {
-  let step = search.next();
-  while (step.done !== true) {
-    const times = step.value.map(async (file) => new Date((await headerOf(file)).timestampMs));
-    step = search.next(await Promise.all(times));
-  }
-  return step.value;
+): Promise<{
+  readonly target: PlanTarget;
+  readonly moment: Moment | undefined;
+  /** Files that the search has left out: plan without them. */
+  readonly unreadable: UnreadableHeaders<File>;
+}> {
+  if (target.kind !== 'timestamp') return { target, moment: undefined, unreadable: new Map() };
+  const { result: moment, unreadable } = await searchTimes(
+    (isAvoided) => planMoment(listed, target.at, isAvoided),
+    headerOf,
+  );
+  return { target: { kind: 'txid', txid: moment.txid }, moment, unreadable };
 }
 
 export async function readHeader(

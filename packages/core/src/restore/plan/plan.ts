@@ -76,8 +76,9 @@ export function planRestore<File extends LTXFileInfo>(
 export function* planMoment<File extends LTXFileInfo>(
   files: readonly File[],
   at: Date,
+  isAvoided: (file: File) => boolean = () => false,
 ): TimeSearch<File> {
-  const { usable, ignored } = sort(files, () => false);
+  const { usable, ignored } = sort(files, isAvoided);
   requireRestorable(files, usable, ignored);
   const moment = yield* locateMoment(usable, at);
   const isNewest = moment.next === undefined && at > moment.at;
@@ -172,7 +173,8 @@ function gap(
     'RESTORE_GAP',
     `TXID ${range(below + 1n, missingEnd)} is missing${between}, so ` +
       `TXID ${formatTXID(txid)} cannot be restored; the last TXID before the gap is ` +
-      `${formatTXID(below)}${explain(ignored.filter(({ file }) => file.maxTXID > below))}`,
+      `${formatTXID(below)}${explain(ignored.filter(({ file }) => file.maxTXID > below))}; to restore ` +
+      `that state, use -txid ${formatTXID(below)}`,
   );
 }
 

@@ -10,8 +10,10 @@ import {
   type Span,
   type TimedState,
 } from '../../history/moments.ts';
+import type { ErrorCode } from '../../error.ts';
 import type { LTXFileInfo, ReplicaFiles } from '../../replica/replica.ts';
-import { listAll, readHeader, searchTimes } from './listing.ts';
+import { describeFile } from '../../store/describe.ts';
+import { listAll, readHeader } from './listing.ts';
 import {
   beforeAllError,
   doubtAmong,
@@ -21,6 +23,7 @@ import {
   type TimeSearch,
 } from './moment.ts';
 import { planRestore } from './plan.ts';
+import { searchTimes } from './search-times.ts';
 
 /** Options of `readHistory`. */
 export interface HistoryOptions {
@@ -62,6 +65,15 @@ export interface HistoryReport {
   readonly levels: readonly LevelTotals[];
   /** How file times contradict each other: then a TXID is safer than a time. */
   readonly doubt: string | undefined;
+  /** Files that were left out, because their headers cannot be decoded: the destination should be repaired. */
+  readonly unreadable: readonly UnreadableFile[];
+}
+
+/** A file whose header cannot be decoded. */
+export interface UnreadableFile {
+  readonly file: string;
+  readonly code: ErrorCode;
+  readonly message: string;
 }
 
 /** Spans, gaps and snapshots with times: each needs one or two headers. */
@@ -80,21 +92,31 @@ export async function readHistory(
   const { signal } = options;
   const files = await listAll(client, signal);
   if (files.length === 0) return undefined;
-  return await searchTimes(reportHistory(files, options), (file) =>
-    readHeader(client, file, signal),
+  const { result, unreadable } = await searchTimes(
+    (isAvoided) => reportHistory(files, options, isAvoided),
+    (file: LTXFileInfo) => readHeader(client, file, signal),
   );
+  return {
+    ...result,
+    unreadable: [...unreadable].map(([file, { code, message }]) => ({
+      file: describeFile(file),
+      code,
+      message,
+    })),
+  };
 }
 
 /** The report of a listing; the caller supplies the times that it asks for. */
 export function* reportHistory<File extends LTXFileInfo>(
   files: readonly File[],
   { since, until, momentsMax = 0 }: HistoryOptions,
-): TimeSearch<File, HistoryReport> {
+  isAvoided: (file: File) => boolean = () => false,
+): TimeSearch<File, Omit<HistoryReport, 'unreadable'>> {
   const times = new KnownTimes<File>();
-  const { states: all } = historyOf(files);
+  const { states: all } = historyOf(files, undefined, isAvoided);
   const [oldest, newest] = [all[0], all.at(-1)];
   if (oldest === undefined || newest === undefined) {
-    planRestore(files, { kind: 'latest' }); // throws an error that names the missing files
+    planRestore(files, { kind: 'latest' }, { isAvoided }); // throws an error that names the missing files
     throw new TypeError('there is a plan, but no state');
   }
   const start = since && (yield* locateState(all, since, times));
@@ -103,10 +125,11 @@ export function* reportHistory<File extends LTXFileInfo>(
     const [at] = yield* times.of([oldest.file]);
     throw beforeAllError(until, { txid: oldest.txid, at: at as Date });
   }
-  const found = historyOf(files, {
+  const range = {
     from: start?.state?.txid ?? oldest.txid,
     to: end?.state?.txid ?? newest.txid,
-  });
+  };
+  const found = historyOf(files, range, isAvoided);
   const moments = newestOf(found.states, momentsMax);
   const [gaps, spans, snapshots] = [
     newestOf(found.gaps, DATED_MAX),

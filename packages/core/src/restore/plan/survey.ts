@@ -48,10 +48,9 @@ export async function surveyReplica(
   const listed = await listUnlessNew(client, signal, generations);
   if (listed.length === 0) return { kind: 'empty' };
   try {
-    const { target: state, moment } = await toPlanTarget(listed, target, (file) =>
-      readHeader(client, file, signal),
-    );
-    const plan = planRestore(listed, state, { moment });
+    const found = await toPlanTarget(listed, target, (file) => readHeader(client, file, signal));
+    const isAvoided = (file: LTXFileInfo): boolean => found.unreadable.has(file);
+    const plan = planRestore(listed, found.target, { moment: found.moment, isAvoided });
     const newest = await readNewest(client, listed, plan.txid, signal);
     return { kind: 'restorable', plan, newest, listed };
   } catch (error) {
