@@ -16,6 +16,7 @@ import {
   type Drilled,
 } from '../drilling/describe.ts';
 import { readDrillFlags, type DrillFlags } from '../drilling/flags.ts';
+import { requireLTXFiles } from '../drilling/layouts.ts';
 import { Scratch } from '../drilling/scratch.ts';
 import { interruptible } from '../interrupt.ts';
 import { createLogger, toLogLevel } from '../log.ts';
@@ -87,7 +88,16 @@ async function drillOne(
       drill({
         ...flags,
         name: `${name} (${target})`,
-        open: async (opening) => connections.open(destination, opening),
+        open: async (opening) => {
+          const { target: wanted } = flags;
+          await requireLTXFiles(destination, {
+            connections,
+            target: wanted,
+            sent,
+            signal: opening,
+          });
+          return await connections.open(destination, opening);
+        },
         folder,
         sent,
         live,

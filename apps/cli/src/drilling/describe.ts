@@ -53,9 +53,11 @@ function describeRestore(report: DrillReport): string[] {
 function describeChecks(report: DrillReport, { integrityCheck }: DrillFlags): string[] {
   if (report.txid === undefined) return [];
   const { comparison, assertions } = report;
-  const isUnsound = report.problems.some(({ code }) => code === 'RESTORE_INTEGRITY');
+  const hasPassed =
+    report.result !== 'inconclusive' && // the check may not have ended
+    !report.problems.some(({ code }) => code === 'RESTORE_INTEGRITY' || code === 'RESTORE_OUTPUT');
   const check =
-    integrityCheck === 'none' || isUnsound
+    integrityCheck === 'none' || !hasPassed
       ? []
       : [`${integrityCheck === 'quick' ? 'quick_check' : 'integrity_check'} is ok`];
   const holding = assertions.filter(({ failure }) => failure === undefined).length;

@@ -15,6 +15,7 @@ import {
   type Unanswered,
   type Unusable,
 } from './survey.ts';
+import { refuseBeforeGaps } from './gaps.ts';
 import { describeState, isState, newestFirst } from './newest-first.ts';
 
 export interface ChoiceOptions {
@@ -31,9 +32,10 @@ export interface ChoiceOptions {
  * can or may be restored, the error of the destination that prevents it.
  */
 export async function choose(
-  answers: readonly Answer[],
+  given: readonly Answer[],
   options: ChoiceOptions,
 ): Promise<readonly Candidate[]> {
+  const answers = refuseBeforeGaps(given);
   const { target, isAttended, logger, signal } = options;
   const candidates = answers.filter((answer) => answer.kind === 'restorable');
   const unanswered = answers.filter((answer) => answer.kind === 'unanswered');

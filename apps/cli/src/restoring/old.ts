@@ -105,14 +105,26 @@ function newerAt(
   old: OldCandidate | OldUnusable,
 ): LTXCandidate | LTXUnusable | OldCandidate | OldUnusable {
   if (old.kind === 'restorable') {
-    if (ltx.kind === 'unusable')
-      return isOutside(ltx.error) ? withNote(old, ltx, AT_THAT_TIME) : ltx;
+    if (ltx.kind === 'unusable') {
+      return mayReplace(old, ltx) ? withNote(old, ltx, AT_THAT_TIME) : ltx;
+    }
     const isAfterAll = old.plan.next === undefined && ltx.plan.moment?.next === undefined;
     if (isAfterAll) return newerOfLatest(ltx, old);
     return ltx.newest.at >= old.plan.at ? ltx : withNote(old, ltx, AT_THAT_TIME);
   }
-  if (ltx.kind === 'restorable' || !isOutside(ltx.error) || !isOutside(old.error)) return ltx;
-  return { ...old, error: outsideError(ltx, old) };
+  if (ltx.kind === 'restorable') {
+    const mayBeNewer = ltx.plan.moment?.next === undefined && !isOutside(old.error);
+    return mayBeNewer ? newerOfLatest(ltx, old) : ltx;
+  }
+  if (!isOutside(ltx.error)) return ltx;
+  if (isOutside(old.error)) return { ...ltx, error: outsideError(ltx, old) };
+  const isBackup = old.updatedAt.getTime() > 0; // see surveyOld
+  return ltx.beforeGap === undefined && isBackup ? old : ltx;
+}
+
+/** If the time is before all LTX files, or in a gap of theirs that this state lies in. */
+function mayReplace(old: OldCandidate, { error, beforeGap }: LTXUnusable): boolean {
+  return isOutside(error) && (beforeGap === undefined || old.plan.at > beforeGap.at);
 }
 
 function isOutside(error: ReplicationError): boolean {

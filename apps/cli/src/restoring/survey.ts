@@ -40,6 +40,8 @@ export interface LTXUnusable extends Omit<SurveyedReplica, 'newest'> {
   readonly destination: DestinationConfig;
   readonly error: ReplicationError;
   readonly newest: NewestFile | undefined;
+  /** The last state before the gap, if the target is a time in a gap of this destination. */
+  readonly beforeGap?: NewestFile | undefined;
 }
 
 export type Candidate = LTXCandidate | OldCandidate;
@@ -152,8 +154,8 @@ async function surveyLTX(
     const error = truncatedError(plan, sent);
     return { kind: 'unusable', layout, destination, client, error, newest: newestSent, listed };
   }
-  const { error } = survey;
-  return { kind: 'unusable', layout, destination, client, error, newest, listed };
+  const { error, beforeGap } = survey;
+  return { kind: 'unusable', layout, destination, client, error, newest, beforeGap, listed };
 }
 
 /**

@@ -218,8 +218,8 @@ restored database at a time. The temporary folder of the system may be in memory
 | result | meaning |
 | --- | --- |
 | ok | the state was restored, every byte verified, and nothing contradicts it |
-| failed | there is no backup, files are missing or damaged (even if others replaced them), SQLite’s check or an assertion fails, or pages differ from the live database |
-| inconclusive | the destination cannot be reached, access is denied, or there is no room |
+| failed | there is no backup, files are missing or damaged (even if others replaced them), SQLite’s check or an assertion fails, pages differ from the live database, or the files are the backup of another one: of another lineage than what was sent there, or with a higher TXID than the replicator |
+| inconclusive | the destination cannot be reached, access is denied, there is no room, or SQLite cannot check the copy; or \`restore\` would take, or cannot rule out, a backup of Litestream 0.3 there |
 
 An assertion holds if the first column of its first row is neither NULL, 0 nor empty. It runs on a read-only connection. An SQL error
 is a failure of that assertion.

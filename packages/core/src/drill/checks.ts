@@ -3,6 +3,7 @@
 import Database from 'better-sqlite3';
 import { messageOf } from '../error.ts';
 import type { IntegrityCheck } from '../restore/integrity.ts';
+import { isObstacle, isObstacleComplaint } from '../restore/sqlite-obstacle.ts';
 
 export interface AssertionResult {
   readonly sql: string;
@@ -10,16 +11,49 @@ export interface AssertionResult {
   readonly failure: string | undefined;
 }
 
+/** The results of all checks, as far as they got. */
+export interface Checks {
+  /** SQLite's first complaint. Then the assertions did not run. */
+  readonly corruption: string | undefined;
+  readonly assertions: readonly AssertionResult[];
+  /** What prevented a check. It says nothing about the database. */
+  readonly obstacle: string | undefined;
+}
+
+export function checkRestored(
+  file: string,
+  check: IntegrityCheck,
+  assertions: readonly string[],
+): Checks {
+  const results: AssertionResult[] = [];
+  try {
+    const corruption = findCorruption(file, check);
+    if (corruption !== undefined) return { corruption, assertions: [], obstacle: undefined };
+    for (const sql of assertions) results.push(runAssertion(file, sql));
+    return { corruption, assertions: results, obstacle: undefined };
+  } catch (error) {
+    if (!(error instanceof ObstacleError)) throw error;
+    return { corruption: undefined, assertions: results, obstacle: error.message };
+  }
+}
+
+/** A check that could not be made. */
+class ObstacleError extends Error {}
+
 /** SQLite's first complaint; undefined if it has none, or if nothing is checked. */
-export function findCorruption(file: string, check: IntegrityCheck): string | undefined {
+function findCorruption(file: string, check: IntegrityCheck): string | undefined {
   if (check === 'none') return undefined;
   const pragma = check === 'quick' ? 'quick_check' : 'integrity_check';
   try {
     const answer = withDatabase(file, (database) =>
       String(database.pragma(`${pragma}(1)`, { simple: true })),
     );
-    return answer === 'ok' ? undefined : `PRAGMA ${pragma}: ${answer}`;
+    if (answer === 'ok') return undefined;
+    if (isObstacleComplaint(answer)) throw new ObstacleError(`PRAGMA ${pragma}: ${answer}`);
+    return `PRAGMA ${pragma}: ${answer}`;
   } catch (error) {
+    if (error instanceof ObstacleError) throw error;
+    if (isObstacle(error)) throw new ObstacleError(`PRAGMA ${pragma}: ${messageOf(error)}`);
     return `PRAGMA ${pragma}: ${messageOf(error)}`;
   }
 }
@@ -28,18 +62,25 @@ export function findCorruption(file: string, check: IntegrityCheck): string | un
  * An assertion holds if the first column of its first row is neither NULL, 0 nor empty. An SQL error is
  * a failure of that assertion.
  */
-export function runAssertions(file: string, assertions: readonly string[]): AssertionResult[] {
-  return assertions.map((sql) => {
-    try {
-      return { sql, failure: withDatabase(file, (database) => findFailure(database, sql)) };
-    } catch (error) {
-      return { sql, failure: `failed: ${messageOf(error)}` };
-    }
-  });
+function runAssertion(file: string, sql: string): AssertionResult {
+  try {
+    return { sql, failure: withDatabase(file, (database) => findFailure(database, sql)) };
+  } catch (error) {
+    const message = messageOf(error);
+    if (!isObstacle(error)) return { sql, failure: `failed: ${message}` };
+    throw new ObstacleError(`the assertion ${JSON.stringify(sql)}: ${message}`);
+  }
 }
 
 function findFailure(database: Database.Database, sql: string): string | undefined {
-  const row = database.prepare(sql).raw().get() as readonly unknown[] | undefined;
+  const statement = database.prepare(sql);
+  let row: readonly unknown[] | undefined;
+  try {
+    row = statement.raw().get() as readonly unknown[] | undefined;
+  } catch (error) {
+    if (statement.readonly) throw error;
+    return `failed: ${messageOf(error)}`; // the connection refuses it: no obstacle
+  }
   if (row === undefined) return 'returned no row';
   const [value] = row;
   if (value === null) return 'returned NULL';

@@ -4,7 +4,7 @@
  */
 
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
-import { findCorruption, runAssertions } from './checks.ts';
+import { checkRestored } from './checks.ts';
 import type { Examination, ExamineRequest, Reply } from './examine.ts';
 import { examineLive } from './live.ts';
 
@@ -34,10 +34,8 @@ async function answer(request: ExamineRequest): Promise<void> {
 
 async function examine(request: ExamineRequest): Promise<Examination> {
   const { restored, integrityCheck, assertions, live } = request;
-  const corruption = findCorruption(restored.file, integrityCheck);
   return {
-    corruption,
-    assertions: corruption === undefined ? runAssertions(restored.file, assertions) : [],
+    ...checkRestored(restored.file, integrityCheck, assertions),
     live: live && (await examineLive({ ...live, restored })),
   };
 }

@@ -22,6 +22,7 @@ import type { AssertionResult } from './checks.ts';
 import type { Position } from '../database/continuity/position.ts';
 import { readPosition } from './live.ts';
 import { examineRestored, type Examination, type LiveDatabase } from './examine.ts';
+import { requireOwn } from './sent.ts';
 import {
   judge,
   lossWindowMs,
@@ -81,6 +82,9 @@ export interface DrillReport {
   readonly comparison: Comparison;
 }
 
+/** Room for the files that SQLite creates beside the restored database: `-shm` (32 KiB), and the log. */
+const SIDE_FILES_SIZE_BYTES: number = 64 * 1024;
+
 /** What a drill has seen so far. */
 interface Seen {
   listed?: { readonly atMs: number; readonly files: number; readonly newest: NewestFile };
@@ -111,13 +115,14 @@ async function examine(options: DrillOptions, seen: Seen): Promise<void> {
   const { listed, newest } = await list(source, options);
   const positions = [before, await positionOf(options.live)].filter((each) => each !== undefined);
   seen.listed = { atMs: clock.now(), files: listed.length, newest };
-  requireSent(options, newest);
+  requireOwn(name, newest, { sent: options.sent, positions });
 
   const txid = await findTXID(source, listed, options);
   const plan = planRestore(listed, { kind: 'txid', txid });
   const last = plan.files.at(-1) as LTXFileInfo;
   const header = await readHeader(source.client, last, signal);
-  await requireRoom(files, options.folder, header.commit * header.pageSize);
+  const sizeBytes = header.commit * header.pageSize + SIDE_FILES_SIZE_BYTES;
+  await requireRoom(files, options.folder, sizeBytes);
 
   const output = path.join(options.folder, 'restored.db');
   const { onProgress } = options;
@@ -138,6 +143,8 @@ async function examine(options: DrillOptions, seen: Seen): Promise<void> {
   if (integrityCheck === 'none' && assertions.length === 0 && live === undefined) return;
   const restored = { file: output, ...state };
   seen.examination = await examineRestored({ restored, integrityCheck, assertions, live }, signal);
+  const { obstacle } = seen.examination;
+  if (obstacle !== undefined) throw uncheckedError(options.folder, obstacle);
 }
 
 /** A listing that is newer than this position, or just older, has its TXID. */
@@ -165,15 +172,6 @@ async function list(
   throw new ReplicationError('RESTORE_NO_SNAPSHOT', message);
 }
 
-function requireSent({ name, sent }: DrillOptions, { txid }: NewestFile): void {
-  if (sent === undefined || sent.txid <= txid) return;
-  throw new ReplicationError(
-    'RESTORE_GAP',
-    `${name} ends with TXID ${formatTXID(txid)}, but TXID ${formatTXID(sent.txid)} was sent there: ` +
-      'files were deleted, or an older copy was put back; the replicator sends a full snapshot when it starts',
-  );
-}
-
 async function findTXID(
   { client }: RestoreSource,
   listed: readonly LTXFileInfo[],
@@ -199,6 +197,14 @@ async function requireRoom(files: FileSystem, folder: string, sizeBytes: number)
     'RESTORE_OUTPUT',
     `restore ${sizeBytes} bytes to ${folder}: only ${availableBytes} bytes are free there; ` +
       'free some space, or choose another folder (-tmp)',
+  );
+}
+
+function uncheckedError(folder: string, obstacle: string): ReplicationError {
+  return new ReplicationError(
+    'RESTORE_OUTPUT',
+    `the restored database in ${folder} could not be checked: ${obstacle}; free some space there, check that disk, ` +
+      'or choose another folder (-tmp)',
   );
 }
 

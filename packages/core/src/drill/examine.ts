@@ -9,7 +9,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { IntegrityCheck } from '../restore/integrity.ts';
 import { threadScript } from '../threads/thread.ts';
-import type { AssertionResult } from './checks.ts';
+import type { Checks } from './checks.ts';
 import type { RestoredFile } from './compare.ts';
 import type { LiveRequest, LiveState } from './live.ts';
 
@@ -26,10 +26,7 @@ export interface ExamineRequest {
   readonly live: Omit<LiveRequest, 'restored'> | undefined;
 }
 
-export interface Examination {
-  /** SQLite's first complaint. Then the assertions did not run. */
-  readonly corruption: string | undefined;
-  readonly assertions: readonly AssertionResult[];
+export interface Examination extends Checks {
   readonly live: LiveState | undefined;
 }
 

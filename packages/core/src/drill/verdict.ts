@@ -73,11 +73,13 @@ function isAboutContent(error: unknown): boolean {
 const CONTENT_CODES: readonly string[] = [
   'LTX_',
   'REPLICA_NOT_FOUND',
+  'REPLICA_CONFLICT',
   'REPLICA_TRUNCATED',
   'REPLICA_CHANGED',
   'REPLICA_RANGE',
   'RESTORE_NO_SNAPSHOT',
   'RESTORE_GAP',
+  'RESTORE_DAMAGED',
   'RESTORE_OUT_OF_RANGE',
   'RESTORE_INTEGRITY',
 ];

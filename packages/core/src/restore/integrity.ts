@@ -7,19 +7,24 @@ import { Thread, threadScript } from '../threads/thread.ts';
 
 export type IntegrityCheck = 'none' | 'quick' | 'full';
 
+/** `checked`: "ok", or SQLite's first complaint. `unchecked`: what prevented the check. */
+export interface IntegrityAnswer {
+  readonly kind: 'checked' | 'unchecked';
+  readonly text: string;
+}
+
 export interface IntegrityService {
   readonly check: {
     readonly request: {
       readonly file: string;
       readonly pragma: 'quick_check' | 'integrity_check';
     };
-    /** "ok", or SQLite's first complaint. */
-    readonly answer: string;
+    readonly answer: IntegrityAnswer;
   };
 }
 
 /**
- * RESTORE_INTEGRITY with SQLite's first complaint. The caller removes the files that SQLite creates
+ * RESTORE_INTEGRITY with SQLite's first complaint; RESTORE_OUTPUT if SQLite could not check the file. The caller removes the files that SQLite creates
  * beside `file`. An abort takes effect at SQLite's next step.
  */
 export async function checkIntegrity(
@@ -33,12 +38,15 @@ export async function checkIntegrity(
   const stop = (): void => void thread.close();
   signal.addEventListener('abort', stop, { once: true });
   try {
-    const answer = await checkIn(thread, { file, pragma });
+    const { kind, text } = await checkIn(thread, { file, pragma });
     signal.throwIfAborted();
-    if (answer === 'ok') return;
+    if (kind === 'checked' && text === 'ok') return;
+    const message = `PRAGMA ${pragma} of the restored database: ${text}; the restored file was removed`;
+    if (kind === 'checked') throw new ReplicationError('RESTORE_INTEGRITY', message);
     throw new ReplicationError(
-      'RESTORE_INTEGRITY',
-      `PRAGMA ${pragma} of the restored database: ${answer}; the restored file was removed`,
+      'RESTORE_OUTPUT',
+      `${message}, because it could not be checked; free some space, check the disk of the output, or choose ` +
+        'another path (-o)',
     );
   } finally {
     signal.removeEventListener('abort', stop);
@@ -50,10 +58,10 @@ export async function checkIntegrity(
 async function checkIn(
   thread: Thread<IntegrityService>,
   request: IntegrityService['check']['request'],
-): Promise<string> {
+): Promise<IntegrityAnswer> {
   try {
     return await thread.call('check', request);
   } catch (error) {
-    return `the check did not finish: ${messageOf(error)}`;
+    return { kind: 'unchecked', text: `the check did not finish: ${messageOf(error)}` };
   }
 }

@@ -2,8 +2,14 @@ import fs from 'node:fs';
 import path from 'node:path';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
-import { findCorruption, runAssertions } from '../../src/drill/checks.ts';
+import { checkRestored, type AssertionResult } from '../../src/drill/checks.ts';
+import { isObstacle, isObstacleComplaint } from '../../src/restore/sqlite-obstacle.ts';
 import { temporaryFolder } from '../restore/temporary.ts';
+
+const runAssertions = (file: string, assertions: string[]): readonly AssertionResult[] =>
+  checkRestored(file, 'none', assertions).assertions;
+const findCorruption = (file: string, check: 'none' | 'quick' | 'full'): string | undefined =>
+  checkRestored(file, check, []).corruption;
 
 function makeDatabase(): string {
   const file = path.join(temporaryFolder(), 'app.db');
@@ -63,4 +69,49 @@ test('corruption that only the full check sees, and corruption that both see', (
   fs.writeFileSync(file, bytes);
   expect(findCorruption(file, 'quick')).toMatch(/^PRAGMA quick_check: /);
   expect(findCorruption(file, 'none')).toBeUndefined();
+});
+
+/** In WAL mode. SQLite cannot create its log, because there is a folder of that name. */
+function makeUnreadable(): string {
+  const file = makeDatabase();
+  const database = new Database(file);
+  database.pragma('journal_mode = wal');
+  database.close();
+  fs.mkdirSync(`${file}-wal`);
+  return file;
+}
+
+test('a check or an assertion that SQLite cannot make is neither corruption nor a failure', () => {
+  const file = makeUnreadable();
+  expect(checkRestored(file, 'quick', ['SELECT 1 FROM t'])).toEqual({
+    corruption: undefined,
+    assertions: [],
+    obstacle: 'PRAGMA quick_check: unable to open database file',
+  });
+  expect(checkRestored(file, 'none', ['SELECT 1 FROM t'])).toEqual({
+    corruption: undefined,
+    assertions: [],
+    obstacle: 'the assertion "SELECT 1 FROM t": unable to open database file',
+  });
+});
+
+test.each([
+  ['SQLITE_FULL', true],
+  ['SQLITE_IOERR_SHMSIZE', true],
+  ['SQLITE_CANTOPEN', true],
+  ['SQLITE_READONLY_CANTINIT', true],
+  ['SQLITE_NOMEM', true],
+  ['SQLITE_CORRUPT', false],
+  ['SQLITE_NOTADB', false],
+  ['SQLITE_ERROR', false],
+])('%s is an obstacle: %s', (code, expected) => {
+  expect(isObstacle(Object.assign(new Error('m'), { code }))).toBe(expected);
+});
+
+test.each([
+  ['Tree 2 page 3: unable to get the page. error code=266', true], // SQLITE_IOERR_READ
+  ['Tree 2 page 3: unable to get the page. error code=11', false],
+  ['row 1 missing from index i', false],
+])('"%s" is an obstacle: %s', (complaint, expected) => {
+  expect(isObstacleComplaint(complaint)).toBe(expected);
 });

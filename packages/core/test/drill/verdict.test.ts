@@ -40,7 +40,7 @@ test('a finding counts more than the error that ended the drill', () => {
 });
 
 const FAILED =
-  /^(LTX_.*|REPLICA_(NOT_FOUND|TRUNCATED|CHANGED|RANGE)|RESTORE_(NO_SNAPSHOT|GAP|OUT_OF_RANGE|INTEGRITY))$/;
+  /^(LTX_.*|REPLICA_(NOT_FOUND|CONFLICT|TRUNCATED|CHANGED|RANGE)|RESTORE_(NO_SNAPSHOT|GAP|DAMAGED|OUT_OF_RANGE|INTEGRITY))$/;
 
 test.each(Object.keys(ERROR_CODES) as ErrorCode[])(
   '%s is a failure only if it says what the destination holds',

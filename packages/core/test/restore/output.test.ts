@@ -5,6 +5,7 @@ import path from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { systemFiles } from '../../src/file-system.ts';
+import { checkIntegrity } from '../../src/restore/integrity.ts';
 import { Output } from '../../src/restore/output.ts';
 import { randomFrom } from '../support/random.ts';
 import { Bucket, encodeFile, History } from './bucket.ts';
@@ -193,6 +194,22 @@ describe('the integrity check', () => {
       expect(error.code).toBe('RESTORE_INTEGRITY');
       expect(setting.names()).toEqual([]);
     }
+  });
+
+  test('that SQLite cannot make is an error of the output, not of the database', async () => {
+    const { output } = newSetting();
+    const database = new Database(output);
+    database.pragma('journal_mode = wal');
+    database.exec('CREATE TABLE t(a)');
+    database.close();
+    fs.mkdirSync(`${output}-wal`); // SQLite cannot create its log
+    const checking = checkIntegrity(output, 'quick', new AbortController().signal);
+    await expect(checking).rejects.toMatchObject({
+      code: 'RESTORE_OUTPUT',
+      message: expect.stringMatching(
+        /unable to open database file; .*could not be checked/,
+      ) as string,
+    });
   });
 
   test('finds an index that does not match its table', async () => {

@@ -32,6 +32,22 @@ export interface DatedState {
   readonly at: Date;
 }
 
+/** RESTORE_OUT_OF_RANGE in a gap: files are missing between two states. */
+export class InGapError extends ReplicationError {
+  /** The last state before the gap, and its file. */
+  readonly before: DatedState & { readonly file: LTXFileInfo };
+
+  constructor(at: Date, before: InGapError['before'], after: DatedState) {
+    super(
+      'RESTORE_OUT_OF_RANGE',
+      `there is a backup, but not of ${at.toISOString()}: TXID ${formatTXID(before.txid + 1n)} to ` +
+        `${formatTXID(after.txid - 1n)} cannot be restored. The nearest moments are ` +
+        `${describeState(before)} before it, and ${describeState(after)} after it; choose one of them (-txid)`,
+    );
+    this.before = before;
+  }
+}
+
 /** The state as of a moment. */
 export interface Moment extends DatedState {
   /** The moment that was asked for. */
@@ -71,7 +87,7 @@ export function* locateMoment<File extends LTXFileInfo>(
   const chosen = { txid: answer.txid, at: times.get(answer.file) };
   const next = following && { txid: following.txid, at: times.get(following.file) };
   if (next !== undefined && at > chosen.at && isGap(files, chosen.txid, next.txid)) {
-    throw inGapError(at, chosen, next);
+    throw new InGapError(at, { ...chosen, file: answer.file }, next);
   }
   return { requested: at, ...chosen, next, doubt };
 }
@@ -228,15 +244,6 @@ export function beforeAllError(at: Date, first: DatedState): ReplicationError {
     'RESTORE_OUT_OF_RANGE',
     `there is a backup, but not of ${at.toISOString()}: the first moment that can be restored is ` +
       `${describeState(first)}; choose that time or a later one`,
-  );
-}
-
-function inGapError(at: Date, before: DatedState, after: DatedState): ReplicationError {
-  return new ReplicationError(
-    'RESTORE_OUT_OF_RANGE',
-    `there is a backup, but not of ${at.toISOString()}: TXID ${formatTXID(before.txid + 1n)} to ` +
-      `${formatTXID(after.txid - 1n)} cannot be restored. The nearest moments are ` +
-      `${describeState(before)} before it, and ${describeState(after)} after it; choose one of them (-txid)`,
   );
 }
 

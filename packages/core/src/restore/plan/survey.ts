@@ -9,6 +9,7 @@ import type { TXID } from '../../ltx/txid.ts';
 import { rangesOf } from '../../replica/ranges.ts';
 import type { LTXFileInfo, ListFilesOptions, ReplicaFiles } from '../../replica/replica.ts';
 import { listAll, readHeader, type RestoreTarget, toPlanTarget } from './listing.ts';
+import { InGapError } from './moment.ts';
 import { planRestore, type RestorePlan } from './plan.ts';
 
 /** The last file of a state, described by its own header. */
@@ -35,6 +36,8 @@ export type Survey =
       readonly error: ReplicationError;
       /** The newest of all files; undefined if it cannot be read either. */
       readonly newest: NewestFile | undefined;
+      /** The last state before the gap, if the target is a time in a gap. */
+      readonly beforeGap: NewestFile | undefined;
       readonly listed: readonly LTXFileInfo[];
     };
 
@@ -55,7 +58,10 @@ export async function surveyReplica(
     return { kind: 'restorable', plan, newest, listed };
   } catch (error) {
     if (!isContentError(error)) throw error;
-    return { kind: 'unusable', error, newest: await readHighest(client, listed, signal), listed };
+    const newest = await readHighest(client, listed, signal);
+    const gap = [error, error.cause].find((each) => each instanceof InGapError);
+    const beforeGap = gap && (await describeBefore(client, gap, signal));
+    return { kind: 'unusable', error, newest, beforeGap, listed };
   }
 }
 
@@ -142,6 +148,16 @@ async function readHighest(
     if (isContentError(error)) return undefined;
     throw error;
   }
+}
+
+/** The search for the time has read this header before. */
+async function describeBefore(
+  client: ReplicaFiles,
+  { before }: InGapError,
+  signal: AbortSignal | undefined,
+): Promise<NewestFile> {
+  const { nodeID: lineage } = await readHeader(client, before.file, signal);
+  return { ...before, lineage };
 }
 
 /** Whether the error is about the stored files, not about reaching the destination. */
