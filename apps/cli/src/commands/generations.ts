@@ -1,12 +1,10 @@
 /** sluice generations: lists the backups of Litestream 0.3 at destinations. If one fails, the others are still listed. */
 
 import { listGenerations, type Generation } from '@sluice/core';
-import { isError, messageOf } from '@sluice/core/backend';
 import type { Arguments } from '../args.ts';
 import type { DestinationConfig } from '../config/model.ts';
 import { Destinations } from '../destinations.ts';
-import { exitCodeOf } from '../exit-of-error.ts';
-import { interruptible } from '../interrupt.ts';
+import { namesOf, visitEach } from '../each-destination.ts';
 import { createLogger } from '../log.ts';
 import { select } from '../select.ts';
 import { printJSON, printTable, type Shell } from '../shell.ts';
@@ -22,24 +20,13 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   const { destinations } = await select(args, shell);
   await using connections = new Destinations(logger, 'read');
   const rows: Row[] = [];
-  let exitCode = 0;
-  await interruptible(async (signal) => {
-    for (const destination of destinations) {
-      try {
-        const { client } = await connections.connect(destination, signal);
-        const generations = await listGenerations(client, destination.path, { signal });
-        rows.push(...generations.map((generation) => ({ destination, generation })));
-      } catch (error) {
-        signal.throwIfAborted();
-        if (destinations.length === 1) throw error;
-        exitCode = exitCodeOf(error);
-        const code = isError(error) ? error.code : undefined;
-        logger.error(`${destination.name}: ${messageOf(error)}`, { code });
-      }
-    }
+  const exitCode = await visitEach(destinations, logger, async (destination, signal) => {
+    const { client } = await connections.connect(destination, signal);
+    const generations = await listGenerations(client, destination.path, { signal });
+    rows.push(...generations.map((generation) => ({ destination, generation })));
   });
   if (rows.length === 0 && exitCode === 0) {
-    const where = destinations.map(({ name, target }) => `${name} (${target})`).join(', ');
+    const where = namesOf(destinations);
     logger.warn(`there is no backup of Litestream 0.3 at ${where}; "sluice ltx" lists LTX files`);
   }
   if (args.has('json')) printJSON(shell, rows.map(toJSON));

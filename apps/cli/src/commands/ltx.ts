@@ -1,13 +1,12 @@
 /** sluice ltx: lists the files of destinations. If one fails, the others are still listed. */
 
-import { isError, messageOf, type Logger } from '@sluice/core/backend';
+import type { Logger } from '@sluice/core/backend';
 import type { LTXFileInfo } from '@sluice/core/backend/testing';
 import { formatFilename, formatTXID } from '@sluice/core/ltx';
 import { usageError, type Arguments } from '../args.ts';
 import type { DestinationConfig } from '../config/model.ts';
 import { Destinations } from '../destinations.ts';
-import { exitCodeOf } from '../exit-of-error.ts';
-import { interruptible } from '../interrupt.ts';
+import { namesOf, visitEach } from '../each-destination.ts';
 import { createLogger } from '../log.ts';
 import { select } from '../select.ts';
 import { printJSON, printTable, type Shell } from '../shell.ts';
@@ -25,27 +24,15 @@ export async function run(args: Arguments, shell: Shell): Promise<number> {
   const { destinations } = await select(args, shell);
   await using connections = new Destinations(logger, 'read');
   const rows: Row[] = [];
-  let exitCode = 0;
-  await interruptible(async (signal) => {
-    for (const destination of destinations) {
-      try {
-        const { client } = await connections.open(destination, signal);
-        for await (const file of client.listFiles(level, { signal, generations: 'known' })) {
-          rows.push({ destination, file });
-        }
-        if ((await client.hasGenerations?.({ signal })) === true) noteOld(destination, logger);
-      } catch (error) {
-        signal.throwIfAborted();
-        if (destinations.length === 1) throw error;
-        exitCode = exitCodeOf(error);
-        const code = isError(error) ? error.code : undefined;
-        logger.error(`${destination.name}: ${messageOf(error)}`, { code });
-      }
+  const exitCode = await visitEach(destinations, logger, async (destination, signal) => {
+    const { client } = await connections.open(destination, signal);
+    for await (const file of client.listFiles(level, { signal, generations: 'known' })) {
+      rows.push({ destination, file });
     }
+    if ((await client.hasGenerations?.({ signal })) === true) noteOld(destination, logger);
   });
   if (rows.length === 0 && exitCode === 0) {
-    const where = destinations.map(({ name, target }) => `${name} (${target})`).join(', ');
-    logger.warn(`there are no LTX files at level ${level} at ${where}`);
+    logger.warn(`there are no LTX files at level ${level} at ${namesOf(destinations)}`);
   }
   if (args.has('json')) printJSON(shell, rows.map(toJSON));
   else {

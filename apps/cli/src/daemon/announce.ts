@@ -4,13 +4,14 @@ import { DATABASE_DEFAULTS } from '@sluice/core';
 import { formatDuration } from '@sluice/core/config';
 import type { Logger } from '@sluice/core/backend';
 import type { Config } from '../config/model.ts';
+import { namesOf } from '../each-destination.ts';
 
 export function announce(config: Config, version: string, logger: Logger): void {
   const { source } = config;
   logger.info(`sluice ${version} starts as process ${process.pid}`, { config: source });
   for (const { options, destinations } of config.databases) {
     const syncIntervalMs = options.syncIntervalMs ?? DATABASE_DEFAULTS.syncIntervalMs;
-    const to = destinations.map(({ name, target }) => `${name} (${target})`).join(', ');
+    const to = namesOf(destinations);
     logger.info(`replicating ${options.path} to ${to}`, {
       db: options.path,
       syncInterval: formatDuration(syncIntervalMs),

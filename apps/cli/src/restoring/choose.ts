@@ -6,6 +6,7 @@
 import type { RestoreTarget } from '@sluice/core';
 import { isError, ReplicationError, type Logger } from '@sluice/core/backend';
 import type { DestinationConfig } from '../config/model.ts';
+import { namesOf } from '../each-destination.ts';
 import {
   describeFailure,
   isNewestWanted,
@@ -111,10 +112,6 @@ export function noBackupError(destinations: readonly DestinationConfig[]): Repli
     'RESTORE_NO_SNAPSHOT',
     `there is no backup: there are no LTX files at ${namesOf(destinations)}`,
   );
-}
-
-function namesOf(destinations: readonly DestinationConfig[]): string {
-  return destinations.map(({ name, target }) => `${name} (${target})`).join(', ');
 }
 
 /** Has the code of the first failure. */

@@ -8,11 +8,11 @@
 
 import { ReplicationError } from '../../error.ts';
 import type { ScratchFile } from '../../file-system.ts';
-import { BATCH_BYTES_MAX, type Kernel } from '../../kernel/kernel.ts';
+import type { Kernel } from '../../kernel/kernel.ts';
 import { lockPgno } from '../../ltx/header.ts';
 import type { FrameBatch } from '../../wal/reader.ts';
 import type { CopiedPages, FrozenState } from '../images/fuzzy-copy.ts';
-import type { ReadFile } from '../images/image-pages.ts';
+import { FileCursor, type ReadFile } from '../images/file-cursor.ts';
 import type { ChecksumTable } from './checksum-table.ts';
 
 export interface ChangedPagesOptions {
@@ -31,19 +31,20 @@ export class ChangedPages implements CopiedPages {
   /** Pages in frames. The file may have an older or torn version of them. */
   readonly #framed = new Set<number>();
   readonly #most: number;
+  readonly #cursor: FileCursor;
   #commit = 0;
-  #nextPgno = 1;
   /** Whether the rest of the file was not read, because too many pages differed. */
   #hasGivenUp = false;
 
   constructor(options: ChangedPagesOptions, scratch: ScratchFile) {
     this.#options = options;
+    this.#cursor = new FileCursor({ ...options, pageSize: options.table.pageSize });
     this.#scratch = scratch;
     this.#most = Math.floor(options.table.pages / 2);
   }
 
   get copiedPages(): number {
-    return this.#nextPgno - 1;
+    return this.#cursor.nextPgno - 1;
   }
 
   get commit(): number {
@@ -66,34 +67,24 @@ export class ChangedPages implements CopiedPages {
   }
 
   missing(commit: number): number[] {
-    const missing: number[] = [];
-    for (let pgno = this.#nextPgno; pgno <= commit; pgno++) {
-      if (!this.#framed.has(pgno)) missing.push(pgno);
-    }
-    return missing;
+    return this.#cursor.missing(commit, (pgno) => this.#framed.has(pgno));
   }
 
-  /** Ignores a partial page at the end of the file. Ends early if too many pages differ. */
+  /** Ends early if too many pages differ. */
   step(): 'more' | 'done' {
-    const { kernel, table, read } = this.#options;
+    const { kernel, table } = this.#options;
     const { pageSize } = table;
-    const lock = lockPgno(pageSize);
-    if (this.#nextPgno === lock) this.#nextPgno += 1;
-    const first = this.#nextPgno;
-    const room = Math.max(1, Math.floor(BATCH_BYTES_MAX / pageSize));
-    const wanted = first < lock ? Math.min(room, lock - first) : room;
-    const input = kernel.input.subarray(0, wanted * pageSize);
-    const count = Math.floor(read(input, (first - 1) * pageSize) / pageSize);
     this.#hasGivenUp = this.isTooMany;
-    if (count === 0 || this.#hasGivenUp) return 'done';
-    const words = table.hash(kernel, input.subarray(0, count * pageSize));
+    const batch = this.#hasGivenUp ? undefined : this.#cursor.next();
+    if (batch === undefined) return 'done';
+    const { firstPgno, count, pages } = batch;
+    const words = table.hash(kernel, pages);
     for (let index = 0; index < count; index++) {
-      const pgno = first + index;
+      const pgno = firstPgno + index;
       if (this.#framed.has(pgno)) continue;
       if (table.matches(pgno, words[2 * index] ?? 0, words[2 * index + 1] ?? 0)) continue;
-      this.#put(pgno, input.subarray(index * pageSize, (index + 1) * pageSize));
+      this.#put(pgno, pages.subarray(index * pageSize, (index + 1) * pageSize));
     }
-    this.#nextPgno = first + count;
     return 'more';
   }
 

@@ -14,12 +14,13 @@
 
 import { ReplicationError } from '../../error.ts';
 import type { ScratchFile } from '../../file-system.ts';
-import { BATCH_BYTES_MAX, type Kernel, type PageEncoding } from '../../kernel/kernel.ts';
+import { BATCH_BYTES_MAX, type PageEncoding } from '../../kernel/kernel.ts';
 import { LTXEncoder } from '../../ltx/encoder.ts';
 import { lockPgno, type LTXHeader } from '../../ltx/header.ts';
 import type { FrameBatch } from '../../wal/reader.ts';
 import type { ChecksumTable } from '../checksums/checksum-table.ts';
 import type { ReadPage } from '../cut/encode.ts';
+import { FileCursor, type FileCursorOptions } from './file-cursor.ts';
 import type { CopiedPages } from './fuzzy-copy.ts';
 
 interface CopiedBatch {
@@ -31,14 +32,8 @@ interface CopiedBatch {
   readonly hashedBytes: number;
 }
 
-/** Reads the database file from `position` into `into`; returns the number of bytes read. */
-export type ReadFile = (into: Uint8Array, position: number) => number;
-
-export interface ImagePagesOptions {
-  readonly kernel: Kernel;
-  readonly pageSize: number;
+export interface ImagePagesOptions extends FileCursorOptions {
   readonly encoding: PageEncoding;
-  readonly read: ReadFile;
   /** Receives the checksums of all pages, if they are wanted. It is complete after `merge`. */
   readonly table: ChecksumTable | undefined;
 }
@@ -57,18 +52,19 @@ export class ImagePages implements CopiedPages {
   readonly #batches: CopiedBatch[] = [];
   /** Slot of the newest version of each page in `#frames`, counted in pages. */
   readonly #slots = new Map<number, number>();
+  readonly #cursor: FileCursor;
   #commit = 0;
-  #nextPgno = 1;
   #offset = 0;
 
   constructor(options: ImagePagesOptions, scratch: ImageScratch) {
     this.#options = options;
+    this.#cursor = new FileCursor(options);
     this.#copy = scratch.copy;
     this.#frames = scratch.frames;
   }
 
   get copiedPages(): number {
-    return this.#nextPgno - 1;
+    return this.#cursor.nextPgno - 1;
   }
 
   get commit(): number {
@@ -84,44 +80,28 @@ export class ImagePages implements CopiedPages {
   }
 
   missing(commit: number): number[] {
-    const missing: number[] = [];
-    for (let pgno = this.#nextPgno; pgno <= commit; pgno++) {
-      if (!this.#slots.has(pgno)) missing.push(pgno);
-    }
-    return missing;
+    return this.#cursor.missing(commit, (pgno) => this.#slots.has(pgno));
   }
 
-  /** Copies and encodes one batch. Ignores a partial page at the end of the file. */
+  /** Copies and encodes one batch. */
   step(): 'more' | 'done' {
     const { kernel, pageSize, encoding, table } = this.#options;
-    const lock = lockPgno(pageSize);
-    if (this.#nextPgno === lock) this.#nextPgno += 1;
-    const first = this.#nextPgno;
-    const room = Math.max(1, Math.floor(BATCH_BYTES_MAX / pageSize));
-    const wanted = first < lock ? Math.min(room, lock - first) : room;
-    const input = kernel.input.subarray(0, wanted * pageSize);
-    const count = Math.floor(this.#options.read(input, (first - 1) * pageSize) / pageSize);
-    if (count === 0) return 'done';
-    const pgnos = Uint32Array.from({ length: count }, (_, index) => first + index);
-    table?.setFrom(first, table.hash(kernel, input.subarray(0, count * pageSize)));
-    const encoded = kernel.encodePages(
-      pgnos,
-      input.subarray(0, count * pageSize),
-      pageSize,
-      encoding,
-      0n,
-    );
+    const batch = this.#cursor.next();
+    if (batch === undefined) return 'done';
+    const { firstPgno, count, pages } = batch;
+    const pgnos = Uint32Array.from({ length: count }, (_, index) => firstPgno + index);
+    table?.setFrom(firstPgno, table.hash(kernel, pages));
+    const encoded = kernel.encodePages(pgnos, pages, pageSize, encoding, 0n);
     this.#copy.write(encoded.bytes, this.#offset);
     this.#batches.push({
-      firstPgno: first,
-      lastPgno: first + count - 1,
+      firstPgno,
+      lastPgno: firstPgno + count - 1,
       offset: this.#offset,
       sizeBytes: encoded.bytes.length,
       crc: encoded.crc,
       hashedBytes: count * (pageSize + (encoding === 'block' ? 10 : 6)),
     });
     this.#offset += encoded.bytes.length;
-    this.#nextPgno = first + count;
     return 'more';
   }
 
@@ -210,7 +190,7 @@ export class ImagePages implements CopiedPages {
     const { kernel, pageSize } = this.#options;
     const lock = lockPgno(pageSize);
     const perBatch = Math.max(1, Math.floor(BATCH_BYTES_MAX / pageSize));
-    let pgno = this.#nextPgno;
+    let pgno = this.#cursor.nextPgno;
     while (pgno <= header.commit) {
       const pgnos: number[] = [];
       for (; pgnos.length < perBatch && pgno <= header.commit; pgno++) {
